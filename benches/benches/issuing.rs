@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use license_benches::random;
 use license_core::Algorithm;
-use license_core::issue::{KeyBits, Sign, SigningKey};
+use license_core::issue::{KeyBits, Signer, SigningKey};
 use license_tests::{Run, Scratch, Vendor};
 
 /// The number of rounds. Both subjects run in each round, so that other load affects both.
@@ -25,9 +25,9 @@ fn main() {
     let rows = std::env::args().filter_map(|argument| argument.parse().ok());
     let rows: usize = rows.min().unwrap_or(2000);
     let cores = thread::available_parallelism().unwrap().get();
-    let vendor = Vendor::with_key("4096", "RS256");
+    let vendor = Vendor::with_new_key("4096", "RS256");
     // All are removed at the end, because ext4 creates files slowly for seconds after a removal.
-    let workstations: Vec<_> = (0..ROUNDS).map(|_| vendor.desk()).collect();
+    let workstations: Vec<_> = (0..ROUNDS).map(|_| vendor.workstation()).collect();
     let rounds: Vec<_> = workstations
         .iter()
         .map(|workstation| (raw(rows, cores), batch(rows, workstation)))

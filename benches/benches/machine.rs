@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use license_benches::{Subject, compare};
 use license_client::{Client, StateDir};
-use license_core::{Matrix, TrustSet};
+use license_core::{FeatureMatrix, TrustSet};
 use license_tests::{Run, Scratch, Vendor};
 
 fn main() {
@@ -18,7 +18,7 @@ fn main() {
 
 /// A machine with a PRO license of an RSA-4096 key.
 fn machine() -> Scratch {
-    let vendor = Vendor::with_key("4096", "RS256");
+    let vendor = Vendor::with_new_key("4096", "RS256");
     let machine = vendor.site();
     let license = vendor.issue(&["--tier", "pro", "--perpetual", "--offline"]);
     machine.write("pro.lic", license.file);
@@ -29,7 +29,13 @@ fn machine() -> Scratch {
 
 fn library(machine: &Scratch) {
     let trust = TrustSet::parse(&machine.read("trust.jwks")).unwrap();
-    let open = || Client::open_at(StateDir::at(machine.state()), &trust, Matrix::built_in());
+    let open = || {
+        Client::open_at(
+            StateDir::at(machine.state()),
+            &trust,
+            FeatureMatrix::built_in(),
+        )
+    };
     let client = open();
     let decision = client.decide();
     assert!(decision.allows("cloud_sync"));

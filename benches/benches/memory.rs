@@ -123,7 +123,7 @@ fn with_id(place: &Scratch, word: &str) -> String {
 
 /// Returns the peak in KiB, and the number of page faults without I/O.
 fn measured(place: &Scratch, program: &str, args: &[impl AsRef<str>]) -> (u32, u32) {
-    let time = Run::of(TIME, place).args(["-o", "time.txt", "-f", "%M %R", program]);
+    let time = Run::new(TIME, place).args(["-o", "time.txt", "-f", "%M %R", program]);
     let ledger = place.file("ledger");
     let run = time
         .args(args.iter().map(AsRef::as_ref))

@@ -26,7 +26,7 @@ fn main() {
 
 /// Creates a machine with a PRO license of an RSA-4096 key, also in the formats of other verifiers.
 fn machine() -> Scratch {
-    let vendor = Vendor::with_key("4096", "RS256");
+    let vendor = Vendor::with_new_key("4096", "RS256");
     let machine = vendor.site();
     let license = vendor.issue(&["--tier", "pro", "--perpetual", "--offline"]);
     let token = license.token();
@@ -72,7 +72,7 @@ fn compare_with_others(machine: &Scratch) {
         end_to_end(programs::license(), VERIFY, machine);
     })];
     subjects.extend(openssl(machine));
-    let libraries = [("PyJWT", tools::python()), ("jose", tools::node())];
+    let libraries = [("PyJWT", tools::pyjwt()), ("jose", tools::jose())];
     for (name, library) in libraries {
         if let Some(library) = library {
             let args = ["token.jwt", "trust.jwks", "RS256", "CODITECT"];

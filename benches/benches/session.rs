@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::path::Path;
 
 use license_benches::{Subject, compare};
-use license_client::{FoundBy, Host, Session, StateDir, find_project};
+use license_client::{LicenseManager, RootReason, Session, StateDir, find_project};
 use license_core::{LicenseId, ProductCode};
 
 fn main() {
@@ -19,7 +19,7 @@ fn main() {
     let license = LicenseId::parse("01980000-0000-7000-8000-000000000001");
     let state = StateDir::at(scratch.home().join(".coditect"));
     fs::create_dir_all(state.path()).unwrap();
-    let host = Host::at(product, state.clone());
+    let host = LicenseManager::at(product, state.clone());
     for (title, path) in [
         ("a project behind five links", behind_links(&scratch)),
         (
@@ -29,7 +29,7 @@ fn main() {
     ] {
         let root = find_project(&path, product, Some(state.path())).unwrap();
         assert!(root.path().ends_with("work/team/shop"), "{root:?}");
-        assert_eq!(root.found_by(), FoundBy::Product);
+        assert_eq!(root.reason(), RootReason::Product);
         let find = |path: &Path, user| Session::find(&host, license.as_ref(), user, path).unwrap();
         let subjects = vec![
             Subject::new("realpath(3)", || {

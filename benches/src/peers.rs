@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jsonwebtoken::crypto::{aws_lc, rust_crypto};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
-use license_core::issue::Sign as _;
+use license_core::issue::Signer as _;
 use serde::{Deserialize, Serialize};
 
 use crate::SampleVendor;

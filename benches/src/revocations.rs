@@ -1,7 +1,7 @@
 //! Revocation lists with many licenses.
 
-use license_core::issue::{RevocationsDraft, Revoked, SigningKey};
-use license_core::{Artefacts, LicenseId, ProductCode, RevocationList, TrustSet, Unverified};
+use license_core::issue::{RevocationEntry, RevocationListDraft, SigningKey};
+use license_core::{LicenseFile, LicenseId, ProductCode, RevocationList, TrustSet, Unverified};
 
 use crate::vendor::now;
 
@@ -31,7 +31,7 @@ impl Revocations {
     ///
     /// Panics if no key of the trust set signed the list.
     pub fn load(&self, trust: &TrustSet) -> RevocationList {
-        let artefacts = Artefacts::parse(&self.file).expect("a file");
+        let artefacts = LicenseFile::parse(&self.file).expect("a file");
         let block = artefacts.blocks().first().expect("a block");
         block.token.verify_revocations(trust).expect("a list")
     }
@@ -69,12 +69,12 @@ fn id(number: u64) -> LicenseId {
 
 fn file(ids: &[LicenseId], key: &SigningKey) -> String {
     let at = now();
-    let revoked = |license: &LicenseId| Revoked {
+    let revoked = |license: &LicenseId| RevocationEntry {
         license: license.clone(),
         at,
         reason: "charged back".to_owned(),
     };
-    let draft = RevocationsDraft {
+    let draft = RevocationListDraft {
         issuer: "CODITECT".to_owned(),
         product: ProductCode::parse("CODITECT").expect("a product"),
         issued_at: at,

@@ -3,9 +3,9 @@
 use std::time::SystemTime;
 
 use aws_lc_rs::signature::{KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair};
-use license_core::issue::{KeyBits, LicenseDraft, RandomError, Sign, SigningKey};
+use license_core::issue::{KeyBits, LicenseDraft, RandomError, Signer, SigningKey};
 use license_core::{
-    Algorithm, Context, License, LicenseId, Matrix, Tier, Timestamp, TrustSet, Unverified,
+    Algorithm, Context, FeatureMatrix, License, LicenseId, Tier, Timestamp, TrustSet, Unverified,
 };
 use zeroize::Zeroizing;
 
@@ -115,13 +115,13 @@ pub fn signed(token: &str) -> (&[u8], Vec<u8>) {
 
 /// Returns the draft of a PRO license for one year, with a serial as the ledger adds it.
 fn draft(number: u64) -> LicenseDraft {
-    let matrix = Matrix::built_in();
+    let matrix = FeatureMatrix::built_in();
     let pro = Tier::parse("PRO").expect("a tier's name");
     let tier = matrix.tier(pro).expect("a tier of the matrix");
     let [.., a, b, c, d, e, f] = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
     let at = now();
     let id = LicenseId::from_random(at.unix_seconds() * 1000, &[a, b, c, d, e, f, a, c, e, b]);
-    let mut draft = LicenseDraft::of_tier(matrix, tier, id, "ACME Ltd".to_owned(), at);
+    let mut draft = LicenseDraft::for_tier(matrix, tier, id, "ACME Ltd".to_owned(), at);
     draft.serial = Some(number);
     let last = at.date().and_then(|day| day.plus_days(365));
     draft.expires_at = last.map(license_core::Date::end);

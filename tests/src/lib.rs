@@ -23,7 +23,7 @@ mod scratch;
 pub mod tools;
 pub mod vendor;
 
-pub use run::{Complaint, Outcome, Run};
+pub use run::{PrintedError, Run, RunOutput};
 pub use scratch::{Scratch, copy_files};
 pub use vendor::Vendor;
 
@@ -31,12 +31,12 @@ pub use vendor::Vendor;
 pub const WIDGET: &str = include_str!("widget.toml");
 
 /// Runs `keygen` with `args`.
-pub fn keygen(scratch: &Scratch, args: &[&str]) -> Outcome {
+pub fn keygen(scratch: &Scratch, args: &[&str]) -> RunOutput {
     Run::keygen(scratch).args(args).run()
 }
 
 /// Runs `license` with `args`.
-pub fn license(scratch: &Scratch, args: &[&str]) -> Outcome {
+pub fn license(scratch: &Scratch, args: &[&str]) -> RunOutput {
     Run::license(scratch).args(args).run()
 }
 

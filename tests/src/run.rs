@@ -23,16 +23,16 @@ pub struct Run<'s> {
 impl<'s> Run<'s> {
     /// Creates a run of `keygen`.
     pub fn keygen(scratch: &'s Scratch) -> Self {
-        Self::of(programs::keygen(), scratch)
+        Self::new(programs::keygen(), scratch)
     }
 
     /// Creates a run of `license`.
     pub fn license(scratch: &'s Scratch) -> Self {
-        Self::of(programs::license(), scratch)
+        Self::new(programs::license(), scratch)
     }
 
     /// Creates a run of any program.
-    pub fn of(program: impl AsRef<OsStr>, scratch: &'s Scratch) -> Self {
+    pub fn new(program: impl AsRef<OsStr>, scratch: &'s Scratch) -> Self {
         let mut command = Command::new(program);
         command
             .env_clear()
@@ -83,7 +83,7 @@ impl<'s> Run<'s> {
     /// Panics if the program cannot be started, or if its output is not UTF-8.
     #[must_use = "a test must check the outcome of a run"]
     #[track_caller]
-    pub fn run(mut self) -> Outcome {
+    pub fn run(mut self) -> RunOutput {
         let line = self.line();
         let output = self
             .try_run()
@@ -92,7 +92,7 @@ impl<'s> Run<'s> {
             String::from_utf8(bytes)
                 .unwrap_or_else(|error| panic!("{stream} of {line} is not UTF-8: {error}"))
         };
-        Outcome {
+        RunOutput {
             code: output.status.code(),
             stdout: text("stdout", output.stdout),
             stderr: text("stderr", output.stderr),
@@ -151,7 +151,7 @@ fn feed(child: &mut Child, input: Vec<u8>) {
 
 /// The result of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub struct RunOutput {
     /// The exit code; `None` if a signal ended the program.
     pub code: Option<i32>,
     /// The standard output.
@@ -161,7 +161,7 @@ pub struct Outcome {
     line: String,
 }
 
-impl Outcome {
+impl RunOutput {
     /// Checks the exit code and returns the outcome.
     ///
     /// # Panics
@@ -193,14 +193,14 @@ impl Outcome {
     /// Panics with the output of the program unless it exited with `code`, wrote one `error:` line
     /// and one `hint:` line to standard error, and wrote nothing to standard output.
     #[track_caller]
-    pub fn expect_failure(&self, code: i32) -> Complaint {
+    pub fn expect_failure(&self, code: i32) -> PrintedError {
         if self.code != Some(code) {
             self.fail(&format!("expected exit code {code}"));
         }
         if !self.stdout.is_empty() {
             self.fail("expected nothing on stdout");
         }
-        Complaint {
+        PrintedError {
             message: self.only_line("error: "),
             hint: self.only_line("hint: "),
         }
@@ -233,7 +233,7 @@ impl Outcome {
     }
 
     /// Returns standard output followed by standard error.
-    pub fn said(&self) -> String {
+    pub fn all_output(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
 
@@ -266,7 +266,7 @@ impl Outcome {
 
 /// An error that a program printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Complaint {
+pub struct PrintedError {
     /// The text after `error: `.
     pub message: String,
     /// The text after `hint: `.

@@ -52,7 +52,7 @@ pub fn openssl() -> Option<&'static Tool> {
 ///
 /// Tries the interpreter that `LICENSE_TESTS_PYTHON` names. If the variable is not set, tries the
 /// virtual environment that `.ci/run` creates and then `python3`.
-pub fn python() -> Option<&'static Library> {
+pub fn pyjwt() -> Option<&'static Library> {
     static PYJWT: OnceLock<Option<Library>> = OnceLock::new();
     or_skip("python with PyJWT", PYJWT.get_or_init(find_python))
 }
@@ -61,7 +61,7 @@ pub fn python() -> Option<&'static Library> {
 ///
 /// Loads `jose` from the `node_modules` that `LICENSE_TESTS_NODE_MODULES` names, or from the one
 /// that `.ci/run` creates.
-pub fn node() -> Option<&'static Library> {
+pub fn jose() -> Option<&'static Library> {
     static JOSE: OnceLock<Option<Library>> = OnceLock::new();
     or_skip("node with jose", JOSE.get_or_init(find_node))
 }
@@ -171,7 +171,7 @@ impl Tool {
 
     /// Creates a run of the program.
     pub fn run<'s>(&self, scratch: &'s Scratch) -> Run<'s> {
-        let run = Run::of(&self.program, scratch);
+        let run = Run::new(&self.program, scratch);
         match &self.env {
             Some((name, value)) => run.env(name, value),
             None => run,

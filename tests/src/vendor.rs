@@ -38,7 +38,7 @@ impl Vendor {
     /// Returns the vendor of most tests. Its key (2048 bits, RS256) is generated once per process.
     pub fn shared() -> &'static Self {
         static VENDOR: OnceLock<Vendor> = OnceLock::new();
-        VENDOR.get_or_init(|| Self::with_key("2048", "RS256"))
+        VENDOR.get_or_init(|| Self::with_new_key("2048", "RS256"))
     }
 
     /// Creates a vendor with a new key.
@@ -47,14 +47,14 @@ impl Vendor {
     ///
     /// Panics if `keygen` fails.
     #[track_caller]
-    pub fn with_key(bits: &str, algorithm: &str) -> Self {
+    pub fn with_new_key(bits: &str, algorithm: &str) -> Self {
         let workstation = Scratch::new();
         let options = ["--out", "vendor.key", "--no-passphrase", "--json"];
         let new_key = Run::keygen(&workstation).arg("new-key").args(options);
         let made = new_key.args(["--bits", bits, "--alg", algorithm]);
         let made = made.run().expect_code(0).json();
         assert_eq!(made["alg"], algorithm);
-        Self::of_key(workstation.read("vendor.key"), &[])
+        Self::from_key(workstation.read("vendor.key"), &[])
     }
 
     /// Creates a vendor with an existing key. `options` are added to `keygen public`.
@@ -63,7 +63,7 @@ impl Vendor {
     ///
     /// Panics if `keygen` refuses the key.
     #[track_caller]
-    pub fn of_key(key: String, options: &[&str]) -> Self {
+    pub fn from_key(key: String, options: &[&str]) -> Self {
         let workstation = Scratch::new();
         workstation.write_private("vendor.key", &key);
         let public = Run::keygen(&workstation).args(["public", "--json", "--key", "vendor.key"]);
@@ -91,8 +91,8 @@ impl Vendor {
     ///
     /// Panics if `keygen` fails.
     #[track_caller]
-    pub fn issue(&self, options: &[&str]) -> Minted {
-        let workstation = self.desk();
+    pub fn issue(&self, options: &[&str]) -> IssuedLicense {
+        let workstation = self.workstation();
         let mut issue =
             Run::keygen(&workstation)
                 .arg("issue")
@@ -104,9 +104,9 @@ impl Vendor {
         }
         let issue = issue.args(options).args(["--out", "issued.lic"]);
         let report = issue.run().expect_code(0).json();
-        Minted {
+        IssuedLicense {
             file: workstation.read("issued.lic"),
-            told: report,
+            report,
         }
     }
 
@@ -117,8 +117,8 @@ impl Vendor {
     ///
     /// Panics if `keygen` fails.
     #[track_caller]
-    pub fn check_in(&self, license: &Minted, options: &[&str]) -> String {
-        let workstation = self.desk();
+    pub fn check_in(&self, license: &IssuedLicense, options: &[&str]) -> String {
+        let workstation = self.workstation();
         workstation.write("acme.lic", &license.file);
         let defaults = ["--key", "vendor.key", "acme.lic", "--out", "validation.lic"];
         let check_in = Run::keygen(&workstation).arg("check-in").args(defaults);
@@ -133,7 +133,7 @@ impl Vendor {
     /// Panics if `keygen` fails.
     #[track_caller]
     pub fn enterprise_key(&self) -> String {
-        let workstation = self.desk();
+        let workstation = self.workstation();
         let options = words("--company ACME --seats 100 --expires 20301231");
         let key = Run::keygen(&workstation).args(["enterprise-key", "--key", "vendor.key"]);
         let key = key.args(options).run().expect_code(0).stdout;
@@ -142,7 +142,7 @@ impl Vendor {
 
     /// Creates a machine that has the signing key, as `vendor.key`.
     #[track_caller]
-    pub fn desk(&self) -> Scratch {
+    pub fn workstation(&self) -> Scratch {
         let workstation = Scratch::new();
         workstation.write_private("vendor.key", &self.key);
         workstation
@@ -159,14 +159,14 @@ impl Vendor {
 
 /// A license file with the report of `keygen issue`.
 #[derive(Debug, Clone)]
-pub struct Minted {
+pub struct IssuedLicense {
     /// The text of the file.
     pub file: String,
     /// The object that `keygen issue --json` printed.
-    pub told: Value,
+    pub report: Value,
 }
 
-impl Minted {
+impl IssuedLicense {
     /// Returns the token in the file.
     pub fn token(&self) -> String {
         let lines = self.file.lines();
@@ -190,7 +190,7 @@ impl Minted {
     /// Panics if the report does not contain a key.
     #[track_caller]
     pub fn key(&self) -> &str {
-        self.told["key"].as_str().expect("a license has a key")
+        self.report["key"].as_str().expect("a license has a key")
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use license_tests::tools::{self, Tool};
-use license_tests::{Outcome, Run, Scratch, Vendor, programs, words};
+use license_tests::{Run, RunOutput, Scratch, Vendor, programs, words};
 use serde_json::{Value, json};
 
 /// The oldest and the newest Kubernetes version against which the chart is checked.
@@ -108,7 +108,7 @@ fn mount(customer: &Scratch, secret: &Value, revision: &str) {
 }
 
 /// Runs `license` with the variables of a container, whose directories are replaced by local ones.
-fn in_container(customer: &Scratch, container: &Value, args: &[&str]) -> Outcome {
+fn in_container(customer: &Scratch, container: &Value, args: &[&str]) -> RunOutput {
     let mut run = Run::license(customer).args(args);
     for variable in container["env"].as_array().unwrap() {
         let value = variable["value"].as_str().unwrap();
@@ -178,7 +178,7 @@ fn the_check_before_the_start_rejects_an_invalid_license() {
     // The Secret is not mounted yet.
     let _ = in_container(&customer, verify, &["status"]).expect_code(1);
     let mut forged = of_kind(&manifests, "Secret").clone();
-    let another = Vendor::with_key("2048", "RS256").enterprise_key();
+    let another = Vendor::with_new_key("2048", "RS256").enterprise_key();
     forged["data"]["license.key"] = json!(BASE64.encode(another));
     mount(&customer, &forged, "..1");
     in_container(&customer, verify, &["status"]).expect_failure(3);
@@ -281,8 +281,8 @@ fn a_revocation_list_is_mounted_with_the_license_and_applies() {
     let customer = customer();
     let issued = Vendor::shared().issue(&["--tier", "ent", "--perpetual"]);
     customer.write("acme.lic", &issued.file);
-    let office = Vendor::shared().desk();
-    let id = issued.told["license_id"].as_str().unwrap();
+    let office = Vendor::shared().workstation();
+    let id = issued.report["license_id"].as_str().unwrap();
     let revoke = ["revoke", id, "--reason", "unpaid", "--force"];
     let _ = Run::keygen(&office).args(revoke).run().expect_code(0);
     let list = ["revocations", "--key", "vendor.key", "--out", "list.lic"];
@@ -392,7 +392,10 @@ fn an_invalid_value_is_rejected_with_a_hint_and_is_not_printed() {
             Vendor::shared().key.get(60..110),
             Some("A7F3E9D2C4B1F8E2"),
         ] {
-            assert!(!refused.said().contains(secret.unwrap()), "{expected}");
+            assert!(
+                !refused.all_output().contains(secret.unwrap()),
+                "{expected}"
+            );
         }
     }
 }

@@ -15,19 +15,19 @@ use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
-use license_client::{Host, Session};
-use license_tests::{Outcome, Run, Scratch, Vendor, programs};
+use license_client::{LicenseManager, Session};
+use license_tests::{Run, RunOutput, Scratch, Vendor, programs};
 
 static GATE: LazyLock<PathBuf> = LazyLock::new(|| programs::example("gate"));
 
 /// The vendor whose public key is compiled into the examples.
 static VENDOR: LazyLock<Vendor> = LazyLock::new(|| {
     let key = programs::workspace().join("fixtures/keys/vendor.pem");
-    Vendor::of_key(fs::read_to_string(key).unwrap(), &[])
+    Vendor::from_key(fs::read_to_string(key).unwrap(), &[])
 });
 
-fn gate(machine: &Scratch, feature: &str) -> Outcome {
-    Run::of(&*GATE, machine).arg(feature).run()
+fn gate(machine: &Scratch, feature: &str) -> RunOutput {
+    Run::new(&*GATE, machine).arg(feature).run()
 }
 
 /// Returns a machine with a perpetual PRO license of this vendor.
@@ -180,7 +180,9 @@ fn a_session_ends_with_its_process_even_if_the_process_is_killed() {
     let open = || {
         let product = license_core::ProductCode::parse("CODITECT").unwrap();
         let state = license_client::StateDir::at(machine.state());
-        Session::open_on(&Host::at(product, state)).unwrap().len()
+        Session::list_open(&LicenseManager::at(product, state))
+            .unwrap()
+            .len()
     };
     let mut one = Service::start(&machine);
     let mut two = Service::start(&machine);

@@ -11,7 +11,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use license_tests::tools::{self, Library, Tool};
-use license_tests::{Outcome, Run, Scratch, programs, words};
+use license_tests::{Run, RunOutput, Scratch, programs, words};
 use serde_json::{Value, json};
 
 const KID: &str = "harness";
@@ -30,7 +30,7 @@ fn both_programs_are_built() {
 #[test]
 fn a_run_has_a_minimal_environment() {
     let scratch = Scratch::new();
-    let outcome = Run::of("env", &scratch).run().expect_code(0);
+    let outcome = Run::new("env", &scratch).run().expect_code(0);
     let mut names: Vec<_> = outcome
         .stdout
         .lines()
@@ -45,7 +45,7 @@ fn a_run_has_a_minimal_environment() {
 fn a_run_can_read_and_write_more_than_a_pipe_buffer() {
     let scratch = Scratch::new();
     let text = "0123456789abcde\n".repeat(1 << 16);
-    let outcome = Run::of("cat", &scratch).stdin(text.as_str()).run();
+    let outcome = Run::new("cat", &scratch).stdin(text.as_str()).run();
     assert_eq!(outcome.expect_code(0).stdout, text);
 }
 
@@ -56,7 +56,7 @@ fn a_run_can_read_and_write_more_than_a_pipe_buffer() {
 fn an_unexpected_exit_code_shows_the_output() {
     let script = "echo out; echo err >&2; exit 3";
     let scratch = Scratch::new();
-    let run = Run::of("sh", &scratch).args(["-c", script]);
+    let run = Run::new("sh", &scratch).args(["-c", script]);
     run.run().expect_code(0);
 }
 
@@ -198,7 +198,7 @@ struct Verifiers {
 impl Verifiers {
     /// Returns `None` if a tool is missing.
     fn find() -> Option<Self> {
-        let (openssl, python, node) = (tools::openssl(), tools::python(), tools::node());
+        let (openssl, python, node) = (tools::openssl(), tools::pyjwt(), tools::jose());
         let verifiers = Self {
             scratch: Scratch::new(),
             openssl: openssl?,
@@ -215,7 +215,7 @@ impl Verifiers {
         Some(verifiers)
     }
 
-    fn openssl(&self, args: &[&str]) -> Outcome {
+    fn openssl(&self, args: &[&str]) -> RunOutput {
         self.openssl
             .run(&self.scratch)
             .args(args)
@@ -255,7 +255,7 @@ impl Verifiers {
     }
 
     /// Verifies with a trust set in which the key is for `alg`.
-    fn verify(&self, verifier: &Library, token: &str, alg: &str, flags: &[&str]) -> Outcome {
+    fn verify(&self, verifier: &Library, token: &str, alg: &str, flags: &[&str]) -> RunOutput {
         self.scratch.write("token", token);
         let jwks = format!("{alg}.jwks");
         let run = verifier

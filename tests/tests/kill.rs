@@ -156,7 +156,7 @@ fn the_installed_license_is_valid_after_a_kill() {
 /// Creates a machine with an installed license, and with a file that contains a successor and the
 /// list that revokes the installed license.
 fn machine_with_bundle() -> Scratch {
-    let vendor = Vendor::shared().desk();
+    let vendor = Vendor::shared().workstation();
     let keygen = |args: &[&str]| Run::keygen(&vendor).args(args).run().expect_code(0);
     let key = ["--key", "vendor.key"];
     let mut ids = Vec::new();

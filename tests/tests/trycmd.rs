@@ -10,8 +10,8 @@ use std::fs;
 use std::path::Path;
 
 use license_core::{
-    ActivationRequest, ClockRequest, Fingerprint, Letter, LicenseId, Nonce, ProductCode, Receipt,
-    Secret, Timestamp,
+    ActivationRequest, ActivationSecret, ClockRequest, DeactivationReceipt, Fingerprint, LicenseId,
+    MachineRequest, Nonce, ProductCode, Timestamp,
 };
 use license_tests::vendor::changed_at;
 use license_tests::{Run, Scratch, programs, words};
@@ -104,23 +104,23 @@ fn write_requests(machine: &Scratch) {
     let here = Fingerprint::parse("fp1:id=60cc22a081bb116368e42320,mac=00112233445566778899aabb");
     let (here, nonce) = (here.unwrap(), Nonce::from_random([0x4c; 16]));
     let at = |text| Timestamp::parse(text).unwrap();
-    let request = Letter::Activation(ActivationRequest {
+    let request = MachineRequest::Activation(ActivationRequest {
         product,
         license: license.clone(),
         machine: here.clone(),
         nonce,
-        commitment: Secret::from_random([7; 32]).commitment(),
+        commitment: ActivationSecret::from_random([7; 32]).commitment(),
         made_at: at("2027-01-15T09:00:00Z"),
     });
-    let receipt = Letter::Deactivation(Receipt {
+    let receipt = MachineRequest::Deactivation(DeactivationReceipt {
         product,
         license,
         machine: here.digest().unwrap(),
         nonce,
-        secret: Secret::from_random([7; 32]),
+        secret: ActivationSecret::from_random([7; 32]),
         made_at: at("2027-02-15T09:00:00Z"),
     });
-    let clock = Letter::Clock(ClockRequest {
+    let clock = MachineRequest::Clock(ClockRequest {
         product,
         machine: here,
         nonce,

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use license_benches::{Line, SampleVendor};
-use license_core::issue::{KeyBits, Sign};
+use license_core::issue::{KeyBits, Signer};
 use license_core::{Algorithm, TrustSet, TrustedKey, Unverified};
 
 const SIZES: [u32; 7] = [1, 2, 5, 10, 20, 50, 100];

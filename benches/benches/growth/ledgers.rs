@@ -34,7 +34,7 @@ struct Workstation {
 }
 
 pub(crate) fn lines(most: u32) -> Vec<Line> {
-    let vendor = Vendor::with_key("2048", "RS256");
+    let vendor = Vendor::with_new_key("2048", "RS256");
     let sizes: Vec<u32> = std::iter::successors(Some(10), |size| Some(size * 10))
         .take_while(|size| *size <= most)
         .collect();
@@ -82,7 +82,7 @@ pub(crate) fn lines(most: u32) -> Vec<Line> {
 impl Workstation {
     /// Creates a ledger with `size` licenses.
     fn new(vendor: &Vendor, size: u32) -> Self {
-        let scratch = vendor.desk();
+        let scratch = vendor.workstation();
         let starts = (0..size).step_by(usize::try_from(CHUNK).unwrap());
         let times = starts.map(|start| issue(&scratch, start..size.min(start + CHUNK)));
         let time = times.sum();

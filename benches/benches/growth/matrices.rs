@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use license_benches::{Line, SampleVendor};
 use license_core::issue::KeyBits;
-use license_core::{Context, Decision, Matrix};
+use license_core::{Context, Decision, FeatureMatrix};
 
 const SIZES: [u32; 7] = [10, 30, 100, 300, 1000, 3000, 10_000];
 const ROUNDS: usize = 61;
@@ -18,7 +18,7 @@ pub(crate) fn lines() -> Vec<Line> {
         Line::measure("parse a product file", ROUNDS, &SIZES, |size| {
             let text = product(size);
             (size, move || {
-                drop(black_box(Matrix::parse(black_box(&text)).unwrap()));
+                drop(black_box(FeatureMatrix::parse(black_box(&text)).unwrap()));
             })
         }),
         Line::measure("deny a license", ROUNDS, &SIZES, |size| {
@@ -45,8 +45,8 @@ pub(crate) fn lines() -> Vec<Line> {
     ]
 }
 
-fn matrix(size: u32) -> Matrix {
-    Matrix::parse(&product(size)).unwrap()
+fn matrix(size: u32) -> FeatureMatrix {
+    FeatureMatrix::parse(&product(size)).unwrap()
 }
 
 /// Returns a product file with two tiers of `size` features each.

@@ -7,8 +7,8 @@ use std::hint::black_box;
 
 use license_benches::{Line, Revocations, SampleVendor};
 use license_client::{Client, StateDir};
-use license_core::issue::{KeyBits, Sign};
-use license_core::{Matrix, Unverified};
+use license_core::issue::{KeyBits, Signer};
+use license_core::{FeatureMatrix, Unverified};
 use license_tests::{Run, Scratch};
 
 use crate::revocations::SIZES;
@@ -53,7 +53,7 @@ pub(crate) fn lines() -> Vec<Line> {
 
 fn open(machine: &Scratch, vendor: &SampleVendor) -> Client {
     let state = StateDir::at(machine.state());
-    Client::open_at(state, &vendor.trust, Matrix::built_in())
+    Client::open_at(state, &vendor.trust, FeatureMatrix::built_in())
 }
 
 /// Creates a machine with a license.

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use license_benches::{Line, SampleVendor};
 use license_core::issue::{KeyBits, LicenseDraft};
-use license_core::{Matrix, Unverified};
+use license_core::{FeatureMatrix, Unverified};
 use serde_json::{Map, Value};
 
 /// The number of bytes added to a license.
@@ -32,7 +32,7 @@ fn line(name: &str, vendor: &SampleVendor, add: fn(&mut LicenseDraft, u32)) -> L
                 let license = Unverified::parse(black_box(&token)).unwrap();
                 let license = license.verify(&vendor.trust).unwrap();
                 drop(black_box(
-                    license.evaluate(Matrix::built_in(), &vendor.context()),
+                    license.evaluate(FeatureMatrix::built_in(), &vendor.context()),
                 ));
             }
         };

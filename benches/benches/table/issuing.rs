@@ -5,7 +5,7 @@ use std::hint::black_box;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use license_benches::{Row, SampleVendor, random};
-use license_core::issue::{CheckedKey, SigningKey};
+use license_core::issue::{SigningKey, VerifyingSigner};
 
 use crate::{Planned, Vendors};
 
@@ -23,8 +23,8 @@ pub(crate) fn rows(vendors: &Vendors) -> Vec<Planned<'_>> {
             "the same, verified after signing",
             Box::new(move |work| {
                 let key = SigningKey::from_pkcs8(&vendor.pkcs8, None, random).unwrap();
-                let key = CheckedKey::new(Box::new(key));
-                let issue = move || drop(black_box(vendor.draft.mint(&key).unwrap()));
+                let key = VerifyingSigner::new(Box::new(key));
+                let issue = move || drop(black_box(vendor.draft.issue(&key).unwrap()));
                 with_both_bound(Row::new(work, issue), vendor)
             }),
         ),

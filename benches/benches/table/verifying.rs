@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use license_benches::{Row, SampleVendor, signed};
-use license_core::{Backend, Matrix, TrustSet, Unverified, Verifier};
+use license_core::{Backend, FeatureMatrix, TrustSet, Unverified, Verifier};
 use rsa::{BoxedUint, Pkcs1v15Sign, PublicKey};
 use sha2::{Digest, Sha256};
 
@@ -57,7 +57,7 @@ pub(crate) fn deciding(vendors: &Vendors) -> Vec<Planned<'_>> {
             Box::new(move |work| {
                 let (license, context) = (vendor.license(), vendor.context());
                 let evaluate = move || {
-                    let decision = license.evaluate(Matrix::built_in(), black_box(&context));
+                    let decision = license.evaluate(FeatureMatrix::built_in(), black_box(&context));
                     drop(black_box(decision));
                 };
                 Row::new(work, evaluate).under(1e-6)
@@ -68,7 +68,7 @@ pub(crate) fn deciding(vendors: &Vendors) -> Vec<Planned<'_>> {
             Box::new(move |work| {
                 let decision = vendor
                     .license()
-                    .evaluate(Matrix::built_in(), &vendor.context());
+                    .evaluate(FeatureMatrix::built_in(), &vendor.context());
                 let allows = move || {
                     black_box(decision.allows(black_box("cloud_sync")));
                 };
@@ -92,11 +92,11 @@ fn turns<T>(all: Vec<T>, mut each: impl FnMut(&T)) -> impl FnMut() {
 
 /// Verifies and evaluates licenses with a verifier that remembers no licenses.
 fn verify<'a>(vendor: &'a SampleVendor, trust: TrustSet) -> impl FnMut() + 'a {
-    let verifier = Verifier::with_memory(trust, 0);
+    let verifier = Verifier::with_cache_size(trust, 0);
     turns(vendor.tokens(LICENSES), move |token| {
         let license = verifier.verify(token).unwrap();
         drop(black_box(
-            license.evaluate(Matrix::built_in(), &vendor.context()),
+            license.evaluate(FeatureMatrix::built_in(), &vendor.context()),
         ));
     })
 }
@@ -127,7 +127,7 @@ fn alone<'a>(work: &'a str, vendor: &'a SampleVendor) -> Row<'a> {
         drop(black_box(
             license
                 .unwrap()
-                .evaluate(Matrix::built_in(), &vendor.context()),
+                .evaluate(FeatureMatrix::built_in(), &vendor.context()),
         ));
     });
     let raw = turns(all_signed(vendor), move |(signed, signature)| {

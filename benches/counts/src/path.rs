@@ -5,7 +5,7 @@ use std::hint::black_box;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use license_core::{
-    Context, License, Matrix, Timestamp, TrustSet, TrustedKey, Unverified, Verifier,
+    Context, FeatureMatrix, License, Timestamp, TrustSet, TrustedKey, Unverified, Verifier,
 };
 use rsa::{BoxedUint, Pkcs1v15Sign, PublicKey};
 use sha2::{Digest, Sha256};
@@ -79,7 +79,7 @@ impl Path {
         match self {
             Self::Again => repeat(times, verified(token, Verifier::new(trust))),
             Self::Among => {
-                let verifier = Verifier::with_memory(trust, 0);
+                let verifier = Verifier::with_cache_size(trust, 0);
                 // Fills the verifier with the features and quotas of the tier.
                 drop(verifier.verify(token).expect("a license"));
                 repeat(times, verified(token, verifier));
@@ -91,7 +91,7 @@ impl Path {
             }
             Self::Evaluate => repeat(times, || evaluate(&license, at)),
             Self::Allows => {
-                let decision = license.evaluate(Matrix::built_in(), &Context::at(at));
+                let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(at));
                 repeat(times, || {
                     black_box(black_box(&decision).allows(black_box("cloud_sync")));
                 });
@@ -118,7 +118,9 @@ fn verified(token: &str, verifier: Verifier) -> impl Fn() {
 
 fn evaluate(license: &License, at: Timestamp) {
     let context = Context::at(black_box(at));
-    drop(black_box(license.evaluate(Matrix::built_in(), &context)));
+    drop(black_box(
+        license.evaluate(FeatureMatrix::built_in(), &context),
+    ));
 }
 
 /// Verifies the signature in the same way as the core.

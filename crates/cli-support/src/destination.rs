@@ -56,7 +56,7 @@ impl OutputFile {
     /// Returns the treatment of an existing file.
     #[must_use]
     pub fn overwrite(&self) -> Overwrite {
-        Overwrite::forced(self.force)
+        Overwrite::from_force(self.force)
     }
 
     /// Checks before long work that [`write`](Self::write) can succeed.
@@ -100,7 +100,7 @@ pub enum Overwrite {
 impl Overwrite {
     /// Returns the meaning of a `--force` flag.
     #[must_use]
-    pub fn forced(force: bool) -> Self {
+    pub fn from_force(force: bool) -> Self {
         if force { Self::Force } else { Self::Refuse }
     }
 }

@@ -20,9 +20,9 @@ pub enum Exit {
     /// 2: usage error; the command line or a file that it names is not acceptable.
     Usage,
     /// 3: indeterminate; the input is malformed, badly signed or untrusted.
-    Unjudged,
+    Indeterminate,
     /// 4: a system error: input, output or permissions.
-    Machine,
+    System,
 }
 
 impl Exit {
@@ -33,8 +33,8 @@ impl Exit {
             Self::Licensed => 0,
             Self::Denied => 1,
             Self::Usage => 2,
-            Self::Unjudged => 3,
-            Self::Machine => 4,
+            Self::Indeterminate => 3,
+            Self::System => 4,
         }
     }
 }
@@ -55,8 +55,8 @@ mod tests {
             Exit::Licensed,
             Exit::Denied,
             Exit::Usage,
-            Exit::Unjudged,
-            Exit::Machine,
+            Exit::Indeterminate,
+            Exit::System,
         ];
         assert_eq!(all.map(Exit::code), [0, 1, 2, 3, 4]);
     }

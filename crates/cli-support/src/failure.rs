@@ -48,7 +48,7 @@ impl Failure {
     /// Creates the failure of malformed input: exit code 3, code `MALFORMED`.
     #[must_use]
     pub fn malformed(message: impl Into<String>) -> Self {
-        Self::new(Exit::Unjudged, "MALFORMED", message)
+        Self::new(Exit::Indeterminate, "MALFORMED", message)
     }
 
     /// Creates the failure of an I/O error: exit code 4, code `IO`, message "cannot `action`
@@ -65,7 +65,7 @@ impl Failure {
     #[must_use]
     pub fn io(action: &str, path: &Path, error: &io::Error) -> Self {
         let message = format!("cannot {action} {}: {}", show_path(path), reason(error));
-        let failure = Self::new(Exit::Machine, "IO", message);
+        let failure = Self::new(Exit::System, "IO", message);
         match io_hint(error.kind()) {
             Some(hint) => failure.hint(hint),
             None => failure,
@@ -81,7 +81,7 @@ impl Failure {
 
     /// Adds the subject of the failure before its message.
     #[must_use]
-    pub fn about(mut self, what: &str) -> Self {
+    pub fn with_subject(mut self, what: &str) -> Self {
         self.message = format!("{what}: {}", self.message);
         self
     }
@@ -191,7 +191,7 @@ mod tests {
             failure.message(),
             r"cannot read a\u{a}b\u{202e}.lic: no such file or directory"
         );
-        assert_eq!((failure.exit(), failure.code()), (Exit::Machine, "IO"));
+        assert_eq!((failure.exit(), failure.code()), (Exit::System, "IO"));
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Source {
     /// # Errors
     ///
     /// Returns the errors of [`read_text`](Self::read_text).
-    pub fn read_text_or_more(
+    pub fn read_text_with_larger_cap(
         &self,
         cap: usize,
         larger: impl Fn(&[u8]) -> usize,
@@ -218,7 +218,7 @@ mod tests {
         let failure = source.read_bytes(7).unwrap_err();
         assert_eq!(
             (failure.exit(), failure.code()),
-            (Exit::Unjudged, "MALFORMED")
+            (Exit::Indeterminate, "MALFORMED")
         );
         let expected = "expected at most 7 bytes, found at least 8";
         assert!(failure.message().ends_with(expected), "{failure}");
@@ -264,7 +264,7 @@ mod tests {
         let (_directory, source) = file(b"abc\xc3\x28");
         let failure = source.read_text(100).unwrap_err();
         assert!(failure.message().contains("offset 3"), "{failure}");
-        assert_eq!(failure.exit(), Exit::Unjudged);
+        assert_eq!(failure.exit(), Exit::Indeterminate);
     }
 
     #[test]
@@ -285,7 +285,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         for path in [directory.path().join("none"), directory.path().into()] {
             let failure = Source::File(path).read_text(100).unwrap_err();
-            assert_eq!((failure.exit(), failure.code()), (Exit::Machine, "IO"));
+            assert_eq!((failure.exit(), failure.code()), (Exit::System, "IO"));
             assert!(failure.advice().is_some(), "{failure}");
         }
     }

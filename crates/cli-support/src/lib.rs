@@ -38,6 +38,6 @@ pub use outline::outline;
 pub use output::{Color, OutputOptions, Terminal};
 pub use progress::Progress;
 pub use qr::{MAX_QR_BYTES, QrCode};
-pub use suggest::{closest, is_near};
+pub use suggest::{closest, is_similar};
 pub use table::{Column, Table};
 pub use text::{plural, times};

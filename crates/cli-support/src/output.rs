@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_a_failure() {
         let failure = ignore_broken_pipe(Err(ErrorKind::StorageFull.into())).unwrap_err();
-        assert_eq!(failure.exit(), Exit::Machine);
+        assert_eq!(failure.exit(), Exit::System);
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Description {
     pub fn write(&self, program: Command) -> Result<(), Failure> {
         match self {
             Self::Completions { shell } => completions(program, *shell),
-            Self::Man { out, force } => man(program, out.as_deref(), Overwrite::forced(*force)),
+            Self::Man { out, force } => man(program, out.as_deref(), Overwrite::from_force(*force)),
         }
     }
 }

@@ -10,7 +10,7 @@ const MIN_PART_LENGTH: usize = 3;
 
 /// Returns the candidate that is most similar to `typed`, or `None` if no candidate is similar.
 ///
-/// Letter case is ignored, and `-`, `.` and a space count as `_`. A candidate that contains the
+/// MachineRequest case is ignored, and `-`, `.` and a space count as `_`. A candidate that contains the
 /// typed text, or is contained in it, is similar.
 ///
 /// ```
@@ -51,14 +51,14 @@ fn similarity(typed: &str, candidate: &str) -> f64 {
 /// swapped.
 ///
 /// ```
-/// use license_cli_support::is_near;
+/// use license_cli_support::is_similar;
 ///
-/// assert!(is_near("LIC-7Q2F", "LIC-Q72F"));
-/// assert!(is_near("LIC-7Q2", "LIC-7Q2F"));
-/// assert!(!is_near("LIC-7", "LIC-7Q2F"));
+/// assert!(is_similar("LIC-7Q2F", "LIC-Q72F"));
+/// assert!(is_similar("LIC-7Q2", "LIC-7Q2F"));
+/// assert!(!is_similar("LIC-7", "LIC-7Q2F"));
 /// ```
 #[must_use]
-pub fn is_near(typed: &str, name: &str) -> bool {
+pub fn is_similar(typed: &str, name: &str) -> bool {
     let lengths = (typed.chars().count(), name.chars().count());
     lengths.0.abs_diff(lengths.1) <= 1 && osa_distance(typed, name) <= 2
 }

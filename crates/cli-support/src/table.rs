@@ -48,7 +48,7 @@ impl Column {
 
     /// Disables wrapping for the cells of the column, such as ids that users copy.
     #[must_use]
-    pub fn whole(mut self) -> Self {
+    pub fn without_wrapping(mut self) -> Self {
         self.is_whole = true;
         self
     }
@@ -162,7 +162,7 @@ mod tests {
 
     fn sample() -> Table {
         let columns = [
-            Column::new("ID").whole(),
+            Column::new("ID").without_wrapping(),
             Column::new("N"),
             Column::new("NAME"),
         ];

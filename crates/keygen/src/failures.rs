@@ -4,12 +4,15 @@ use std::error::Error;
 use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Source, show_path};
-use license_core::issue::IssueError as CoreIssueError;
-use license_core::{BundleError, Code, Matrix, MatrixError, ParseError, ProductCode, TrustError};
+use license_core::issue::SigningError as CoreIssueError;
+use license_core::{
+    Code, FeatureMatrix, ParseError, ProductCode, ProductFileError, TrustError,
+    VerifiedLicensesError,
+};
 use license_issuer::errors::{DeliveryError, LedgerError};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
-use license_issuer::random::RandomError;
+use license_issuer::random::SystemRandomError;
 use license_issuer::services::TransactionError;
 use license_issuer::services::issue::{IssueError, SignError};
 
@@ -23,7 +26,7 @@ pub(crate) fn not_issued(error: IssueError<Failure>, location: &LedgerLocation) 
         IssueError::Sign(error) => not_signed(&error),
         IssueError::OpenLedger(error) => ledger_not_opened(&path_of(location), &error),
         IssueError::Delivery(error) => not_delivered(&error),
-        other => Failure::new(Exit::Machine, "SIGN", other.to_string()),
+        other => Failure::new(Exit::System, "SIGN", other.to_string()),
     }
 }
 
@@ -31,7 +34,7 @@ pub(crate) fn not_issued(error: IssueError<Failure>, location: &LedgerLocation) 
 pub(crate) fn not_committed(error: &TransactionError) -> Failure {
     match error {
         TransactionError::Delivery(error) => not_delivered(error),
-        other => Failure::new(Exit::Machine, "IO", other.to_string()),
+        other => Failure::new(Exit::System, "IO", other.to_string()),
     }
 }
 
@@ -46,7 +49,7 @@ pub(crate) fn not_signed(error: &SignError) -> Failure {
             )
         }
         SignError::Verify { artifact, reason } => not_verified(artifact, reason),
-        other => Failure::new(Exit::Machine, "SIGN", other.to_string()),
+        other => Failure::new(Exit::System, "SIGN", other.to_string()),
     }
 }
 
@@ -55,12 +58,12 @@ pub(crate) fn draft_refused(error: &CoreIssueError) -> Failure {
     let message = error.to_string();
     match error {
         CoreIssueError::Sign | CoreIssueError::Json => {
-            Failure::new(Exit::Machine, "SIGN", message).hint("run the command again, or use another key")
+            Failure::new(Exit::System, "SIGN", message).hint("run the command again, or use another key")
         }
         CoreIssueError::Device { code, hint, .. } => {
-            Failure::new(Exit::Machine, code.clone(), message).hint(hint.clone())
+            Failure::new(Exit::System, code.clone(), message).hint(hint.clone())
         }
-        CoreIssueError::DoesNotVerify => Failure::new(Exit::Machine, "SIGN", message)
+        CoreIssueError::DoesNotVerify => Failure::new(Exit::System, "SIGN", message)
             .hint("check the device of the key: it is faulty or signs with another key; nothing was written"),
         CoreIssueError::Refused { reason } => not_verified("license", reason),
         CoreIssueError::Empty { claim } => {
@@ -89,7 +92,7 @@ pub(crate) fn draft_refused(error: &CoreIssueError) -> Failure {
 /// Returns the failure of an artifact that does not verify and is not delivered.
 pub(crate) fn not_verified(artifact: &str, reason: &dyn std::fmt::Display) -> Failure {
     let message = format!("the signed {artifact} does not verify: {reason}");
-    Failure::new(Exit::Machine, "SIGN", message)
+    Failure::new(Exit::System, "SIGN", message)
         .hint("report this, and try again without unusual options; nothing was written")
 }
 
@@ -120,7 +123,7 @@ pub(crate) fn not_delivered(error: &DeliveryError) -> Failure {
             "rename {}, which contains the recorded artifact",
             show_path(staging)
         )),
-        other => Failure::new(Exit::Machine, "IO", other.to_string()),
+        other => Failure::new(Exit::System, "IO", other.to_string()),
     }
 }
 
@@ -135,7 +138,7 @@ fn private_key_exists(path: &Path) -> Failure {
 pub(crate) fn ledger_not_opened(path: &Path, error: &LedgerError) -> Failure {
     let message = format!("ledger {}: {}", show_path(path), reason(error));
     match error {
-        LedgerError::Missing => Failure::new(Exit::Machine, "NO_LEDGER", message)
+        LedgerError::Missing => Failure::new(Exit::System, "NO_LEDGER", message)
             .hint("choose another ledger with --ledger or KEYGEN_LEDGER; the first issued license creates one"),
         LedgerError::NotALedger => {
             Failure::malformed(message).hint("choose another file with --ledger")
@@ -145,7 +148,7 @@ pub(crate) fn ledger_not_opened(path: &Path, error: &LedgerError) -> Failure {
         }
         LedgerError::Damaged | LedgerError::Inconsistent { .. } => Failure::malformed(message)
             .hint("restore a backup; `sqlite3 FILE .recover` shows the readable entries"),
-        _ => Failure::new(Exit::Machine, "LEDGER", message)
+        _ => Failure::new(Exit::System, "LEDGER", message)
             .hint("check the permissions and the free space, or add --no-ledger"),
     }
 }
@@ -171,7 +174,7 @@ pub(crate) fn ledger_not_written(location: &LedgerLocation, error: &LedgerError)
         show_path(&path),
         reason(error)
     );
-    Failure::new(Exit::Machine, "LEDGER", message).hint(
+    Failure::new(Exit::System, "LEDGER", message).hint(
         "check the permissions and the free space, then run the command again; nothing unrecorded was delivered",
     )
 }
@@ -179,7 +182,7 @@ pub(crate) fn ledger_not_written(location: &LedgerLocation, error: &LedgerError)
 /// Returns the failure of a user without a data directory.
 pub(crate) fn no_ledger_location() -> Failure {
     Failure::new(
-        Exit::Machine,
+        Exit::System,
         "IO",
         "this user has no data directory for the ledger",
     )
@@ -202,7 +205,7 @@ fn reason(error: &LedgerError) -> String {
 }
 
 /// Maps an error of a product file.
-pub(crate) fn wrong_product(file: &Source, error: &MatrixError) -> Failure {
+pub(crate) fn wrong_product(file: &Source, error: &ProductFileError) -> Failure {
     Failure::malformed(format!("{file}: {error}")).hint("correct the product file")
 }
 
@@ -226,19 +229,24 @@ pub(crate) fn not_trusted(source: &Source, error: &TrustError) -> Failure {
 pub(crate) const UNTRUSTED_HINT: &str = "if another of your keys signed it, add the public key with --trust FILE; otherwise it was changed or is not yours";
 
 /// Maps the reason why a license file does not verify.
-pub(crate) fn not_verifiable(source: &Source, error: &BundleError) -> Failure {
+pub(crate) fn not_verifiable(source: &Source, error: &VerifiedLicensesError) -> Failure {
     let code = error.code();
     let hint = match error {
         _ if matches!(code, Code::UntrustedKey | Code::BadSignature) => UNTRUSTED_HINT,
-        BundleError::NeedsLicenseFile { .. } => {
+        VerifiedLicensesError::NeedsLicenseFile { .. } => {
             "use the license file or the full enterprise key instead"
         }
-        BundleError::Parse(ParseError::PrivateKey) => {
+        VerifiedLicensesError::Parse(ParseError::PrivateKey) => {
             "name the license file here, and the private key with --key"
         }
         _ => "use a license file, token or full enterprise key as it was issued",
     };
-    Failure::new(Exit::Unjudged, code.as_str(), format!("{source}: {error}")).hint(hint)
+    Failure::new(
+        Exit::Indeterminate,
+        code.as_str(),
+        format!("{source}: {error}"),
+    )
+    .hint(hint)
 }
 
 /// Maps an error of a trust set with the signing key.
@@ -248,7 +256,7 @@ pub(crate) fn two_algorithms(error: &TrustError) -> Failure {
 }
 
 /// Returns the failure of a license for a product that the product file does not describe.
-pub(crate) fn other_product(found: ProductCode, matrix: &Matrix) -> Failure {
+pub(crate) fn other_product(found: ProductCode, matrix: &FeatureMatrix) -> Failure {
     let expected = matrix.product();
     let message = format!("expected a license for {expected}, found one for {found}");
     Failure::new(Exit::Usage, Code::ProductMismatch.as_str(), message).hint(format!(
@@ -257,9 +265,9 @@ pub(crate) fn other_product(found: ProductCode, matrix: &Matrix) -> Failure {
 }
 
 /// Returns the failure of a system without random bytes.
-pub(crate) fn no_random(_: &RandomError) -> Failure {
+pub(crate) fn no_random(_: &SystemRandomError) -> Failure {
     Failure::new(
-        Exit::Machine,
+        Exit::System,
         "RANDOM",
         "the system returned no random bytes",
     )

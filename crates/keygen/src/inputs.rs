@@ -1,7 +1,7 @@
 //! Inputs of the commands: product files, public keys, the clock and new ids.
 
 use license_cli_support::{Failure, Source};
-use license_core::{LicenseId, MAX_FILE_BYTES, Matrix, Timestamp, TrustSet};
+use license_core::{FeatureMatrix, LicenseId, MAX_FILE_BYTES, Timestamp, TrustSet};
 use license_issuer::clock::{Clock, SystemClock};
 use license_issuer::random;
 
@@ -19,11 +19,11 @@ pub(crate) fn fresh_id() -> Result<LicenseId, Failure> {
 }
 
 /// Reads a product file, or returns the built-in product.
-pub(crate) fn matrix(file: Option<&Source>) -> Result<Matrix, Failure> {
+pub(crate) fn matrix(file: Option<&Source>) -> Result<FeatureMatrix, Failure> {
     let Some(file) = file else {
-        return Ok(Matrix::built_in().clone());
+        return Ok(FeatureMatrix::built_in().clone());
     };
-    let matrix = Matrix::parse(&file.read_text(MAX_FILE_BYTES)?);
+    let matrix = FeatureMatrix::parse(&file.read_text(MAX_FILE_BYTES)?);
     matrix.map_err(|error| failures::wrong_product(file, &error))
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use license_cli_support::{Exit, Failure, Terminal, escape, show_path};
-use license_core::issue::{CheckedKey, KeyBits, SigningKeyError};
+use license_core::issue::{KeyBits, SigningKeyError, VerifyingSigner};
 #[cfg(feature = "aws-kms")]
 use license_issuer::signer::aws_kms::AwsKmsError;
 #[cfg(feature = "pkcs11")]
@@ -23,7 +23,7 @@ use crate::passphrase::{PassphraseReader, is_stdin};
 const MODULE_VARIABLE: &str = "KEYGEN_PKCS11_MODULE";
 
 /// Opens the key. Asks for its passphrase or PIN if it has one.
-pub(crate) fn open(arguments: &KeyArgs, terminal: &Terminal) -> Result<CheckedKey, Failure> {
+pub(crate) fn open(arguments: &KeyArgs, terminal: &Terminal) -> Result<VerifyingSigner, Failure> {
     let call = SignerCall::new(arguments, terminal);
     match arguments.key.file().filter(|path| is_stdin(path)) {
         Some(_) if arguments.passphrase_file.as_deref().is_some_and(is_stdin) => {
@@ -43,7 +43,7 @@ pub(crate) fn open(arguments: &KeyArgs, terminal: &Terminal) -> Result<CheckedKe
 pub(crate) fn probe(
     arguments: &KeyArgs,
     terminal: &Terminal,
-) -> Result<Option<CheckedKey>, Failure> {
+) -> Result<Option<VerifyingSigner>, Failure> {
     let passphrase_file = arguments.passphrase_file.as_deref();
     if let Some(path) = arguments.key.file() {
         if is_stdin(path) && passphrase_file.is_some_and(is_stdin) {
@@ -143,7 +143,7 @@ fn failure(error: SignerError, location: &KeyLocation) -> Failure {
                 .downcast::<Failure>()
                 .unwrap_or_else(|error| Box::new(Failure::usage(error.to_string())));
             match shown {
-                Some(shown) => failure.about(&shown),
+                Some(shown) => failure.with_subject(&shown),
                 None => failure,
             }
         }
@@ -215,8 +215,8 @@ fn private_key_failure(
 fn exit(category: ErrorCategory) -> Exit {
     match category {
         ErrorCategory::Request => Exit::Usage,
-        ErrorCategory::Key => Exit::Unjudged,
-        ErrorCategory::Environment => Exit::Machine,
+        ErrorCategory::Key => Exit::Indeterminate,
+        ErrorCategory::Environment => Exit::System,
     }
 }
 

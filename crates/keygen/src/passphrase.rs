@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn a_missing_file_is_a_system_error() {
         let source = PassphraseInput::File("no such file".into());
-        assert_eq!(source.read_existing().unwrap_err().exit(), Exit::Machine);
+        assert_eq!(source.read_existing().unwrap_err().exit(), Exit::System);
     }
 
     #[test]

@@ -9,11 +9,12 @@ use std::path::Path;
 
 use license_cli_support::{Failure, Source, plural};
 use license_client::{
-    DetectedUsage, Host, Installation, Moment, ProjectRoot, Surroundings, detect_usage,
-    find_project, usage_variable,
+    DetectedUsage, Installation, LicenseManager, Moment, ProcessEnvironment, ProjectRoot,
+    detect_usage, find_project, usage_variable,
 };
 use license_core::{
-    Artefacts, Bundle, MAX_FILE_BYTES, Matrix, Rotation, Taken, TokenKind, TrustSet, UsageType,
+    FeatureMatrix, LicenseFile, MAX_FILE_BYTES, Rotation, StatementResult, TokenKind, TrustSet,
+    UsageType, VerifiedLicenses,
 };
 
 pub(crate) use evaluation::Evaluation;
@@ -27,8 +28,8 @@ use crate::output::trust_statements::StatementsReport;
 
 /// The product, and this machine as that product identifies it.
 pub(crate) struct AppContext {
-    pub(crate) matrix: Matrix,
-    pub(crate) host: Host,
+    pub(crate) matrix: FeatureMatrix,
+    pub(crate) host: LicenseManager,
 }
 
 impl AppContext {
@@ -39,13 +40,13 @@ impl AppContext {
     /// Returns a failure if the product file or the embedded keys cannot be used.
     pub(crate) fn open(product_file: Option<&Source>) -> Result<Self, Failure> {
         let matrix = match product_file {
-            None => Matrix::built_in().clone(),
-            Some(file) => Matrix::parse(&file.read_text(MAX_FILE_BYTES)?)
+            None => FeatureMatrix::built_in().clone(),
+            Some(file) => FeatureMatrix::parse(&file.read_text(MAX_FILE_BYTES)?)
                 .map_err(|error| failure::invalid_product(file, &error))?,
         };
-        let host = Host::of_this_user(matrix.product());
+        let host = LicenseManager::for_current_user(matrix.product());
         let host = match embedded::trust()? {
-            Some(keys) => host.trusting(&keys),
+            Some(keys) => host.with_trust(&keys),
             None => host,
         };
         Ok(Self { matrix, host })
@@ -76,7 +77,7 @@ impl AppContext {
         if !files.is_empty() {
             return read_keys(files).map(Rotation::new);
         }
-        let home = self.host.home().map_err(failure::home)?;
+        let home = self.host.paths().map_err(failure::home)?;
         let installed = Installation::rotation(home);
         let installed = installed.map_err(|error| failure::installation(&error))?;
         installed.ok_or_else(failure::missing_trust)
@@ -90,10 +91,10 @@ impl AppContext {
     /// See [`trust`](Self::trust).
     pub(crate) fn rotation_for_installing(&self, files: &[Source]) -> Result<Rotation, Failure> {
         let rotation = self.rotation(files)?;
-        match self.host.home() {
+        match self.host.paths() {
             Ok(home) if self.host.trust().is_none() => {
                 let roots = rotation.roots().clone();
-                Ok(Installation::rotation_of(home, roots))
+                Ok(Installation::rotate(home, roots))
             }
             _ => Ok(rotation),
         }
@@ -104,8 +105,12 @@ impl AppContext {
     /// # Errors
     ///
     /// Returns a failure if the input does not verify with these keys.
-    pub(crate) fn verify(&self, input: &LicenseInput, trust: &TrustSet) -> Result<Bundle, Failure> {
-        Bundle::verify(&input.text, trust, &self.matrix)
+    pub(crate) fn verify(
+        &self,
+        input: &LicenseInput,
+        trust: &TrustSet,
+    ) -> Result<VerifiedLicenses, Failure> {
+        VerifiedLicenses::verify(&input.text, trust, &self.matrix)
             .map_err(|error| failure::verification(&input.name, &error))
     }
 
@@ -128,7 +133,7 @@ impl AppContext {
             .apply_file(&input.text)
             .map_err(|error| failure::verification(&input.name, &error))?;
         let new = rotation.statements().iter().skip(before).cloned();
-        let is_known = |result: &&Taken| **result == Taken::Already;
+        let is_known = |result: &&StatementResult| **result == StatementResult::Unchanged;
         Ok(StatementsReport {
             new: new.collect(),
             known: results.iter().filter(is_known).count(),
@@ -163,10 +168,10 @@ impl AppContext {
     ) -> Result<Evaluation<'a>, Failure> {
         let moment = match args.at {
             None => Moment::Now,
-            Some(_) => Moment::Imagined,
+            Some(_) => Moment::Hypothetical,
         };
         let snapshot = self.host.snapshot(None, &self.matrix, moment);
-        let high_water = (moment == Moment::Now).then_some(snapshot.mark);
+        let high_water = (moment == Moment::Now).then_some(snapshot.high_water);
         let mut notices = notice::from_snapshot(&snapshot, &self.host);
         let problems = snapshot.problems;
         let installation = snapshot.installation;
@@ -174,7 +179,7 @@ impl AppContext {
             installation.map_err(|error| failure::installation_with_trust(&error, &problems))?;
         let others = installation.iter().flat_map(|found| found.problems());
         notices.extend(others.map(Notice::installation));
-        let verified = installation.map(|found| found.bundle().clone());
+        let verified = installation.map(|found| found.verified().clone());
         let mut evaluation = Evaluation::new(self, verified, args)?;
         evaluation.high_water = high_water;
         evaluation.notices = notices;
@@ -224,7 +229,7 @@ impl AppContext {
     ///
     /// Returns a failure if the project declares an invalid usage type.
     pub(crate) fn detect_usage(&self, root: &ProjectRoot) -> Result<DetectedUsage, Failure> {
-        let surroundings = Surroundings {
+        let surroundings = ProcessEnvironment {
             variable: std::env::var_os(usage_variable(self.host.product())),
             in_container: self.host.container().is_some(),
             on_terminal: std::io::stdin().is_terminal() || std::io::stdout().is_terminal(),
@@ -251,6 +256,8 @@ fn read_keys(files: &[Source]) -> Result<TrustSet, Failure> {
 
 /// Counts the trust statements in the input. An input that does not parse has none.
 fn count_statements(input: &LicenseInput) -> usize {
-    let artifacts = Artefacts::parse(&input.text);
-    artifacts.map_or(0, |file| file.of_kind(TokenKind::TrustStatement).count())
+    let artifacts = LicenseFile::parse(&input.text);
+    artifacts.map_or(0, |file| {
+        file.blocks_of_kind(TokenKind::TrustStatement).count()
+    })
 }

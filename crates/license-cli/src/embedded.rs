@@ -29,7 +29,7 @@ pub(crate) fn trust() -> Result<Option<TrustSet>, Failure> {
     }
     TrustSet::parse(JWKS).map(Some).map_err(|error| {
         let message = format!("cannot use the keys embedded in this program: {error}");
-        Failure::new(Exit::Machine, "EMBEDDED_KEYS", message)
+        Failure::new(Exit::System, "EMBEDDED_KEYS", message)
             .hint("ask the vendor for another build of this program")
     })
 }

@@ -1,8 +1,8 @@
 //! The machine requests, activations and deactivation receipts of this machine, in one sealed file.
 
 use license_core::{
-    Activation, ClockRepair, Code, License, LicenseId, MAX_FILE_BYTES, MAX_TOKEN_BYTES,
-    MachineDigest, Nonce, Secret, Timestamp,
+    Activation, ActivationSecret, ClockRepair, Code, License, LicenseId, MAX_FILE_BYTES,
+    MAX_TOKEN_BYTES, MachineDigest, Nonce, Timestamp,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ pub(crate) struct OpenRequest {
     pub(crate) license: LicenseId,
     pub(crate) nonce: Nonce,
     #[serde(with = "secret")]
-    pub(crate) secret: Secret,
+    pub(crate) secret: ActivationSecret,
     /// The machine as described in the request.
     pub(crate) machine: String,
     #[serde(with = "unix_seconds")]
@@ -49,7 +49,7 @@ struct StoredActivation {
     license: LicenseId,
     nonce: Nonce,
     #[serde(with = "secret")]
-    secret: Secret,
+    secret: ActivationSecret,
     /// The digest that the vendor knows, even if the machine has changed since.
     machine: Option<MachineDigest>,
     #[serde(rename = "token")]
@@ -62,7 +62,7 @@ pub(crate) struct DeactivationRecord {
     pub(crate) license: LicenseId,
     pub(crate) nonce: Nonce,
     #[serde(with = "secret")]
-    pub(crate) secret: Secret,
+    pub(crate) secret: ActivationSecret,
     pub(crate) machine: MachineDigest,
     #[serde(with = "unix_seconds")]
     pub(crate) made_at: Timestamp,
@@ -356,16 +356,22 @@ impl Document for ActivationState {
 
 /// Serde for a secret as hexadecimal digits.
 mod secret {
-    use super::{Deserialize, Deserializer, Secret, Serializer};
+    use super::{ActivationSecret, Deserialize, Deserializer, Serializer};
     use serde::de::Error;
 
-    pub(super) fn serialize<S: Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        secret: &ActivationSecret,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         to.collect_str(&secret.reveal())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<ActivationSecret, D::Error> {
         let digits = String::deserialize(from)?;
-        Secret::parse(&digits).ok_or_else(|| D::Error::custom("expected the digits of a secret"))
+        ActivationSecret::parse(&digits)
+            .ok_or_else(|| D::Error::custom("expected the digits of a secret"))
     }
 }
 

@@ -6,14 +6,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use license_core::session::ProjectError;
-use license_core::usage_report::Counts;
-use license_core::{Code, Context, Decision, Matrix, Outcome, QuotaUse, TrustSet};
+use license_core::usage_report::UsageCounts;
+use license_core::{Code, Context, Decision, FeatureMatrix, Outcome, QuotaUse, TrustSet};
 use thiserror::Error;
 
 use crate::clock::now;
 use crate::installation::{Installation, InstallationError};
-use crate::manager::{Account, Host, Moment, Snapshot, depends_on_machine};
-use crate::paths::Home;
+use crate::manager::{LicenseManager, Moment, Snapshot, UsageAccount, depends_on_machine};
+use crate::paths::Paths;
 use crate::problem::{ListProblem, StateProblem};
 use crate::session::Session;
 use crate::state_dir::StateFile;
@@ -34,9 +34,9 @@ const READ_INTERVAL: Duration = Duration::from_secs(600);
 /// A client can be shared between threads, and it starts no threads.
 #[derive(Debug)]
 pub struct Client {
-    manager: Host,
+    manager: LicenseManager,
     trust: TrustSet,
-    matrix: Matrix,
+    matrix: FeatureMatrix,
     current: RwLock<Current>,
 }
 
@@ -66,20 +66,24 @@ type FilePosition = ();
 impl Client {
     /// Opens the installed license of the current user, for the default product.
     pub fn open(trust: &TrustSet) -> Self {
-        let matrix = Matrix::built_in();
-        Self::of_host(Host::of_this_user(matrix.product()), trust, matrix)
+        let matrix = FeatureMatrix::built_in();
+        Self::from_manager(
+            LicenseManager::for_current_user(matrix.product()),
+            trust,
+            matrix,
+        )
     }
 
     /// Opens the license that is installed in these paths, for the product of `matrix`.
-    pub fn open_at(paths: impl Into<Home>, trust: &TrustSet, matrix: &Matrix) -> Self {
-        Self::of_host(Host::at(matrix.product(), paths), trust, matrix)
+    pub fn open_at(paths: impl Into<Paths>, trust: &TrustSet, matrix: &FeatureMatrix) -> Self {
+        Self::from_manager(LicenseManager::at(matrix.product(), paths), trust, matrix)
     }
 
     /// Opens the installed license of a manager.
     ///
     /// The client and its manager verify with `trust` only.
-    pub fn of_host(manager: Host, trust: &TrustSet, matrix: &Matrix) -> Self {
-        let manager = manager.trusting(trust);
+    pub fn from_manager(manager: LicenseManager, trust: &TrustSet, matrix: &FeatureMatrix) -> Self {
+        let manager = manager.with_trust(trust);
         let current = Current::read(&manager, trust, matrix);
         Self {
             manager,
@@ -103,14 +107,14 @@ impl Client {
         let decision = self.evaluate(context);
         let is_news = decision.outcome() == Outcome::Denied && decision.code() != Code::NoLicense;
         if is_news {
-            self.count(&decision, context, Counts::denied(decision.code()));
+            self.count(&decision, context, UsageCounts::denied(decision.code()));
         }
         decision
     }
 
     fn evaluate(&self, context: &Context<'_>) -> Decision {
         match self.snapshot().installed() {
-            Some(installation) => installation.bundle().evaluate(&self.matrix, context),
+            Some(installation) => installation.verified().evaluate(&self.matrix, context),
             None => Decision::without_license(&self.matrix, context),
         }
     }
@@ -119,8 +123,8 @@ impl Client {
     /// knows.
     pub fn context(&self) -> Context<'_> {
         let current = self.snapshot();
-        let context = Context::at(now()).high_water(current.mark);
-        let depends_on_machine = |found: &Installation| depends_on_machine(found.bundle());
+        let context = Context::at(now()).high_water(current.high_water);
+        let depends_on_machine = |found: &Installation| depends_on_machine(found.verified());
         // Collecting all components of a machine takes a millisecond.
         let machine = current
             .installed()
@@ -139,14 +143,14 @@ impl Client {
         let is_allowed = decision.allows(feature);
         if !is_allowed {
             let code = decision.feature(feature, &self.matrix).code;
-            let refused = Counts::feature_refused_by(&decision, &self.matrix, feature, code);
+            let refused = UsageCounts::feature_refused_by(&decision, &self.matrix, feature, code);
             self.count(&decision, &context, refused);
         }
         is_allowed
     }
 
-    fn count(&self, decision: &Decision, context: &Context<'_>, counts: Counts) {
-        let account = Account::new(decision, context.named_user());
+    fn count(&self, decision: &Decision, context: &Context<'_>, counts: UsageCounts) {
+        let account = UsageAccount::new(decision, context.named_user());
         self.manager.count(account, counts);
     }
 
@@ -179,9 +183,11 @@ impl Client {
     ) -> Result<QuotaUse, QuotaError> {
         let decision = self.evaluate(context);
         let limit = decision.quota(quota).ok_or(QuotaError::Unknown)?;
-        let account = Account::new(&decision, context.named_user());
-        let taken = self.manager.take(account, quota, count, limit);
-        taken.map(|taken| taken.taken).map_err(QuotaError::Store)
+        let account = UsageAccount::new(&decision, context.named_user());
+        let taken = self.manager.use_quota(account, quota, count, limit);
+        taken
+            .map(|taken| taken.quota_use)
+            .map_err(QuotaError::Store)
     }
 
     /// Opens a session on the project that contains `path`.
@@ -193,7 +199,7 @@ impl Client {
     ///
     /// Returns [`ProjectError`] if no readable project is found.
     pub fn session(&self, path: &Path) -> Result<Session, ProjectError> {
-        self.session_of(None, path)
+        self.session_for_user(None, path)
     }
 
     /// Opens a session for a named user instead of the system user of this process.
@@ -201,7 +207,11 @@ impl Client {
     /// # Errors
     ///
     /// Same as [`Client::session`].
-    pub fn session_of(&self, user: Option<&str>, path: &Path) -> Result<Session, ProjectError> {
+    pub fn session_for_user(
+        &self,
+        user: Option<&str>,
+        path: &Path,
+    ) -> Result<Session, ProjectError> {
         let context = match user {
             Some(user) => self.context().user(user),
             None => self.context(),
@@ -218,12 +228,12 @@ impl Client {
     }
 
     /// Returns the feature matrix.
-    pub fn matrix(&self) -> &Matrix {
+    pub fn matrix(&self) -> &FeatureMatrix {
         &self.matrix
     }
 
     /// Returns the license manager of this machine.
-    pub fn host(&self) -> &Host {
+    pub fn manager(&self) -> &LicenseManager {
         &self.manager
     }
 
@@ -245,7 +255,7 @@ impl Client {
         }
         let describe =
             |path: &PathBuf| format!("a damaged license was quarantined as {}", path.display());
-        problems.extend(current.set_aside.iter().map(describe));
+        problems.extend(current.quarantined.iter().map(describe));
         problems.extend(self.manager.rejected_id());
         problems.extend(current.problems.iter().map(|error| with_causes(error)));
         problems
@@ -290,7 +300,7 @@ impl Drop for Client {
 }
 
 impl Current {
-    fn read(manager: &Host, trust: &TrustSet, matrix: &Matrix) -> Self {
+    fn read(manager: &LicenseManager, trust: &TrustSet, matrix: &FeatureMatrix) -> Self {
         // Before the files are read: a later change is detected and read again.
         let file_versions = file_versions(manager);
         let now = Instant::now();
@@ -314,7 +324,7 @@ impl Current {
     }
 }
 
-fn file_versions(manager: &Host) -> Vec<Option<FileVersion>> {
+fn file_versions(manager: &LicenseManager) -> Vec<Option<FileVersion>> {
     let version = |path: PathBuf| {
         let metadata = fs::metadata(path).ok()?;
         Some((
@@ -323,7 +333,7 @@ fn file_versions(manager: &Host) -> Vec<Option<FileVersion>> {
             position(&metadata),
         ))
     };
-    let Ok(paths) = manager.home() else {
+    let Ok(paths) = manager.paths() else {
         return Vec::new();
     };
     let files = [
@@ -380,10 +390,10 @@ mod tests {
     use crate::state_dir::StateDir;
 
     /// Returns a manager and the path of its license.
-    fn scratch() -> (tempfile::TempDir, Host, PathBuf) {
+    fn scratch() -> (tempfile::TempDir, LicenseManager, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
-        let product = Matrix::built_in().product();
-        let manager = Host::at(product, StateDir::at(directory.path().to_owned()));
+        let product = FeatureMatrix::built_in().product();
+        let manager = LicenseManager::at(product, StateDir::at(directory.path().to_owned()));
         let path = directory.path().join("license.lic");
         (directory, manager, path)
     }

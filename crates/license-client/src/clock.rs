@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use license_core::{Boot, Reading, Timestamp};
+use license_core::{Boot, ClockReading, Timestamp};
 
 /// Returns the current time.
 ///
@@ -20,9 +20,9 @@ pub fn now() -> Timestamp {
 /// The uptime is known only on Linux, which has an id for each boot. `/proc/uptime` includes the
 /// time in suspend, and setting the clock does not change it. Inside a container the uptime is
 /// unknown, because some containers have an uptime of their own and share the boot id with others.
-pub(crate) fn reading(is_in_container: bool) -> Reading {
+pub(crate) fn reading(is_in_container: bool) -> ClockReading {
     let boot = || boot("/proc/sys/kernel/random/boot_id", sysinfo::System::uptime);
-    Reading {
+    ClockReading {
         clock: now(),
         boot: (!is_in_container).then(boot).flatten(),
     }

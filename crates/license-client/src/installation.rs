@@ -8,15 +8,15 @@ mod statements;
 use std::path::PathBuf;
 
 use license_core::{
-    Activation, Bundle, LicenseId, MAX_FILE_BYTES, Matrix, Nonce, RevocationList, Rotation,
-    TrustSet,
+    Activation, FeatureMatrix, LicenseId, MAX_FILE_BYTES, Nonce, RevocationList, Rotation,
+    TrustSet, VerifiedLicenses,
 };
 
 pub use candidate::{Candidate, Replace};
 pub use error::InstallationError;
 pub(crate) use statements::{problems as statement_problems, stored_text};
 
-use crate::paths::Home;
+use crate::paths::Paths;
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store};
 
@@ -24,7 +24,7 @@ use crate::store::{Damaged, Store};
 #[derive(Debug)]
 #[must_use]
 pub struct Installation {
-    verified: Bundle,
+    verified: VerifiedLicenses,
     paths: Vec<PathBuf>,
     problems: Vec<InstallationError>,
     /// The keys that verified the user's license, if there is one.
@@ -41,7 +41,7 @@ impl Installation {
     /// # Errors
     ///
     /// Returns [`InstallationError`] if there is a license but none that can be read and verified.
-    pub fn open(paths: &Home, matrix: &Matrix) -> Result<Option<Self>, InstallationError> {
+    pub fn open(paths: &Paths, matrix: &FeatureMatrix) -> Result<Option<Self>, InstallationError> {
         Self::read(paths, Keys::Installed, matrix, Damaged::Quarantine)
     }
 
@@ -51,9 +51,9 @@ impl Installation {
     ///
     /// Same as [`Installation::open`].
     pub fn load(
-        paths: &Home,
+        paths: &Paths,
         trust: &TrustSet,
-        matrix: &Matrix,
+        matrix: &FeatureMatrix,
     ) -> Result<Option<Self>, InstallationError> {
         Self::read(paths, Keys::Given(trust), matrix, Damaged::Quarantine)
     }
@@ -64,7 +64,7 @@ impl Installation {
     /// # Errors
     ///
     /// Returns [`InstallationError`] if a file of keys cannot be read or is not a trust set.
-    pub fn trust(paths: &Home) -> Result<Option<TrustSet>, InstallationError> {
+    pub fn trust(paths: &Paths) -> Result<Option<TrustSet>, InstallationError> {
         let rotation = Self::rotation(paths)?;
         Ok(rotation.map(|rotation| rotation.keys().clone()))
     }
@@ -74,13 +74,13 @@ impl Installation {
     /// # Errors
     ///
     /// Same as [`Installation::trust`].
-    pub fn rotation(paths: &Home) -> Result<Option<Rotation>, InstallationError> {
+    pub fn rotation(paths: &Paths) -> Result<Option<Rotation>, InstallationError> {
         let roots = installed_roots(paths)?;
-        Ok(roots.map(|roots| Self::rotation_of(paths, roots)))
+        Ok(roots.map(|roots| Self::rotate(paths, roots)))
     }
 
     /// Applies the installed trust statements to these keys.
-    pub fn rotation_of(paths: &Home, roots: TrustSet) -> Rotation {
+    pub fn rotate(paths: &Paths, roots: TrustSet) -> Rotation {
         let mut rotation = Rotation::new(roots);
         statements::apply_stored(&mut rotation, paths);
         rotation
@@ -88,10 +88,10 @@ impl Installation {
 
     /// Returns the verified licenses in the administrator's directory, and the path of their file.
     pub(crate) fn system_licenses(
-        paths: &Home,
+        paths: &Paths,
         keys: Keys<'_>,
-        matrix: &Matrix,
-    ) -> Option<(Bundle, PathBuf)> {
+        matrix: &FeatureMatrix,
+    ) -> Option<(VerifiedLicenses, PathBuf)> {
         let system = paths.system()?;
         let found = read_licenses(system, || keys.for_system(paths, system), matrix);
         let (verified, path, _) = found.ok().flatten()?;
@@ -100,9 +100,9 @@ impl Installation {
 
     /// Reads the installed licenses and verifies them with these keys.
     pub(crate) fn read(
-        paths: &Home,
+        paths: &Paths,
         keys: Keys<'_>,
-        matrix: &Matrix,
+        matrix: &FeatureMatrix,
         damaged: Damaged,
     ) -> Result<Option<Self>, InstallationError> {
         let own = || read_licenses(paths.user(), || keys.for_user(paths), matrix);
@@ -153,7 +153,7 @@ impl Installation {
 
     /// Returns the keys for tokens that are stored separately: those that verified the user's
     /// license, else the installed keys.
-    pub(crate) fn keys(&self, paths: &Home) -> TrustSet {
+    pub(crate) fn keys(&self, paths: &Paths) -> TrustSet {
         let installed = || Self::trust(paths).ok().flatten().unwrap_or_default();
         self.keys.clone().unwrap_or_else(installed)
     }
@@ -164,7 +164,7 @@ impl Installation {
         &mut self,
         armored: &[String],
         trust: &TrustSet,
-        matrix: &Matrix,
+        matrix: &FeatureMatrix,
     ) -> Vec<String> {
         add_validations(&mut self.verified, armored, trust, matrix)
     }
@@ -181,11 +181,11 @@ impl Installation {
         deactivated: &[(LicenseId, Nonce)],
     ) {
         self.verified.add_activations(activations);
-        self.verified.add_given_up(deactivated.iter().cloned());
+        self.verified.add_deactivated(deactivated.iter().cloned());
     }
 
     /// Returns the verified licenses with their validation tokens and the revocation lists.
-    pub fn bundle(&self) -> &Bundle {
+    pub fn verified(&self) -> &VerifiedLicenses {
         &self.verified
     }
 
@@ -201,14 +201,14 @@ impl Installation {
 }
 
 fn add_validations(
-    verified: &mut Bundle,
+    verified: &mut VerifiedLicenses,
     armored: &[String],
     trust: &TrustSet,
-    matrix: &Matrix,
+    matrix: &FeatureMatrix,
 ) -> Vec<String> {
     let mut rejected = Vec::new();
     for armor in armored {
-        match Bundle::verify_beside(armor, trust, matrix, verified.licenses()) {
+        match VerifiedLicenses::verify_with_licenses(armor, trust, matrix, verified.licenses()) {
             Ok(added) => verified.extend(&added),
             Err(_) => rejected.push(armor.clone()),
         }
@@ -217,28 +217,28 @@ fn add_validations(
 }
 
 /// The licenses of one directory, their path, and the keys that verified them.
-type ReadResult = Result<Option<(Bundle, PathBuf, TrustSet)>, InstallationError>;
+type ReadResult = Result<Option<(VerifiedLicenses, PathBuf, TrustSet)>, InstallationError>;
 
 /// Reads and verifies the license in one directory.
 fn read_licenses(
     store: &Store,
     trust: impl Fn() -> Result<TrustSet, InstallationError>,
-    matrix: &Matrix,
+    matrix: &FeatureMatrix,
 ) -> ReadResult {
     // Installing writes one file before it removes the other, so both can exist for a moment.
     for file in [StateFile::License, StateFile::Key] {
         if let Some(text) = read_text(store, file)? {
             let trust = trust()?;
             if trust.is_empty() {
-                return Err(InstallationError::NoTrust);
+                return Err(InstallationError::NoKeys);
             }
             let path = store.dir().file(file);
-            return match Bundle::verify(&text, &trust, matrix) {
+            return match VerifiedLicenses::verify(&text, &trust, matrix) {
                 Ok(verified) => Ok(Some((verified, path, trust))),
                 Err(source) => Err(InstallationError::License {
                     path,
                     source: Box::new(source),
-                    aside: None,
+                    quarantined: None,
                 }),
             };
         }
@@ -262,12 +262,12 @@ impl<'a> Keys<'a> {
     }
 
     /// Returns the keys that verify the license to replace. A damaged file of keys counts as empty.
-    fn for_replaced_license(self, paths: &Home) -> TrustSet {
+    fn for_replaced_license(self, paths: &Paths) -> TrustSet {
         self.rotated(paths, self.roots_before(paths)).keys().clone()
     }
 
     /// Returns the same keys before any trust statement.
-    fn roots_before(self, paths: &Home) -> TrustSet {
+    fn roots_before(self, paths: &Paths) -> TrustSet {
         match self {
             Self::Given(keys) => keys.clone(),
             Self::Installed => read_roots(paths.user()).ok().flatten().unwrap_or_default(),
@@ -275,14 +275,14 @@ impl<'a> Keys<'a> {
     }
 
     /// Applies the stored trust statements to keys. They do not change embedded keys.
-    pub(crate) fn rotated(self, paths: &Home, roots: TrustSet) -> Rotation {
+    pub(crate) fn rotated(self, paths: &Paths, roots: TrustSet) -> Rotation {
         match self {
             Self::Given(_) => Rotation::new(roots),
-            Self::Installed => Installation::rotation_of(paths, roots),
+            Self::Installed => Installation::rotate(paths, roots),
         }
     }
 
-    pub(crate) fn for_user(self, paths: &Home) -> Result<TrustSet, InstallationError> {
+    pub(crate) fn for_user(self, paths: &Paths) -> Result<TrustSet, InstallationError> {
         match self {
             Self::Given(keys) => Ok(keys.clone()),
             Self::Installed => Installation::trust(paths).map(Option::unwrap_or_default),
@@ -291,11 +291,11 @@ impl<'a> Keys<'a> {
 
     /// Returns the keys for the administrator's license: the administrator's first, because nothing
     /// in the user's directory may remove them.
-    fn for_system(self, paths: &Home, system: &Store) -> Result<TrustSet, InstallationError> {
+    fn for_system(self, paths: &Paths, system: &Store) -> Result<TrustSet, InstallationError> {
         match self {
             Self::Given(keys) => Ok(keys.clone()),
             Self::Installed => {
-                let only = |store: &Store| Home::at(store.dir().clone());
+                let only = |store: &Store| Paths::at(store.dir().clone());
                 let shared = Installation::trust(&only(system))?.unwrap_or_default();
                 let own = Installation::trust(&only(paths.user())).ok().flatten();
                 Ok(shared.joined(&own.unwrap_or_default()))
@@ -305,7 +305,7 @@ impl<'a> Keys<'a> {
 }
 
 /// Returns the keys of both directories before any trust statement.
-pub(crate) fn installed_roots(paths: &Home) -> Result<Option<TrustSet>, InstallationError> {
+pub(crate) fn installed_roots(paths: &Paths) -> Result<Option<TrustSet>, InstallationError> {
     let own = read_roots(paths.user())?;
     // A damaged file of the administrator must not disable the user's own license.
     let shared = paths
@@ -334,7 +334,7 @@ fn read_text(store: &Store, file: StateFile) -> Result<Option<String>, Installat
     };
     let text = String::from_utf8(bytes).map_err(|_| InstallationError::NotText {
         path: store.dir().file(file),
-        aside: None,
+        quarantined: None,
     })?;
     Ok(Some(text))
 }

@@ -1,7 +1,7 @@
 //! The journal of usage reports: the closed entries, in a sealed file that is written at most once
 //! a day.
 
-use license_core::usage_report::{Closed, Place};
+use license_core::usage_report::{ChainPosition, ClosedEntry};
 use serde_json::{Value, json};
 
 use crate::problem::StateProblem;
@@ -18,7 +18,7 @@ const MAX_BYTES: usize = 2 << 20;
 /// The closed entries, oldest first.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Journal {
-    pub(crate) entries: Vec<Closed>,
+    pub(crate) entries: Vec<ClosedEntry>,
 }
 
 impl Journal {
@@ -52,27 +52,27 @@ impl Journal {
     }
 
     /// Returns the place after the last entry, or `None` if there is no entry.
-    pub(crate) fn next_place(&self) -> Option<Place> {
-        self.entries.last().and_then(Closed::next_place)
+    pub(crate) fn next_place(&self) -> Option<ChainPosition> {
+        self.entries.last().and_then(ClosedEntry::next_position)
     }
 
     /// Adds the entries that are not in the journal yet, and drops the oldest above the limits.
     ///
     /// An entry from an older copy of the state, whose number is already in use, gets the next
     /// number.
-    pub(crate) fn append(&mut self, closed: &[Closed]) {
+    pub(crate) fn append(&mut self, closed: &[ClosedEntry]) {
         for entry in closed {
             // Private parts are unique, because each has a salt of its own.
             if self.entries.iter().any(|own| own.private == entry.private) {
                 continue;
             }
             let next = self.next_place();
-            let is_taken = |next: &Place| {
-                let place = entry.parsed().map(|entry| entry.place());
+            let is_taken = |next: &ChainPosition| {
+                let place = entry.parse_entry().map(|entry| entry.position());
                 place.is_some_and(|place| place.chain == next.chain && place.seq < next.seq)
             };
             let moved = next.filter(is_taken);
-            let moved = moved.and_then(|place| entry.moved_to(place));
+            let moved = moved.and_then(|place| entry.with_position(place));
             self.entries.push(moved.unwrap_or_else(|| entry.clone()));
         }
         self.drop_oldest();
@@ -80,7 +80,7 @@ impl Journal {
 
     fn drop_oldest(&mut self) {
         let mut bytes: usize = 0;
-        let fits = |entry: &&Closed| {
+        let fits = |entry: &&ClosedEntry| {
             bytes += entry.entry.len() + entry.private.len();
             bytes <= MAX_BYTES
         };
@@ -99,12 +99,12 @@ impl Document for Journal {
     fn parse(members: &Value) -> Option<Self> {
         let entries = members.get("entries")?.as_array()?.iter();
         Some(Self {
-            entries: entries.map(Closed::from_json).collect::<Option<_>>()?,
+            entries: entries.map(ClosedEntry::from_json).collect::<Option<_>>()?,
         })
     }
 
     fn to_json(&self) -> Value {
-        let entries: Value = self.entries.iter().map(Closed::to_json).collect();
+        let entries: Value = self.entries.iter().map(ClosedEntry::to_json).collect();
         json!({ "entries": entries })
     }
 }

@@ -12,7 +12,7 @@
 //! # let dir = license_client::StateDir::at(home.path());
 //! // const TRUST: &str = include_str!("trust.jwks");
 //! let trust = TrustSet::parse(TRUST)?;
-//! # let client = Client::open_at(dir, &trust, license_core::Matrix::built_in());
+//! # let client = Client::open_at(dir, &trust, license_core::FeatureMatrix::built_in());
 //! # /*
 //! let client = Client::open(&trust);
 //! # */
@@ -59,22 +59,24 @@ pub use activation::AnswerFault;
 pub use client::{Client, QuotaError};
 pub use clock::now;
 pub use installation::{Candidate, Installation, InstallationError, Replace};
-pub use license_core::session::{FoundBy, Link, ProjectError, ProjectRoot};
+pub use license_core::session::{FollowedLink, ProjectError, ProjectRoot, RootReason};
 pub use machine::{
-    Found, MachineFacts, Missing, MissingReason, Platform, Rejection, Stability, System, ThisSystem,
+    FoundComponent, LocalSystem, MachineFacts, MissingComponent, MissingReason, Platform,
+    Rejection, Stability, System,
 };
 pub use manager::{
-    Account, Asked, Asking, Cut, Host, Installed, InstalledBlock, InstalledStatement, Moment,
-    QuotaTaken, Removed, ReportError, Snapshot, UsageExport,
+    InstallReport, InstalledBlock, InstalledStatement, LicenseManager, Moment, PendingRequest,
+    PreparedRequest, QuotaUseReport, RemovalReport, ReportError, Snapshot, UsageAccount,
+    UsageExport, UsageReportMode,
 };
-pub use paths::Home;
+pub use paths::Paths;
 pub use problem::{ListFault, ListProblem, StaleList, StateProblem, StatementProblem};
 pub use project::{LocalFileSystem, find_project};
 pub use revocations::InstalledList;
 pub use seal::SealError;
 pub use session::Session;
-pub use state_dir::{HomeError, StateDir, StateFile};
+pub use state_dir::{StateDir, StateDirError, StateFile};
 pub use store::{Store, StoreError, StoreLock};
 pub use usage::{
-    DetectedUsage, Surroundings, UsageReason, UsageTypeError, detect_usage, usage_variable,
+    DetectedUsage, ProcessEnvironment, UsageReason, UsageTypeError, detect_usage, usage_variable,
 };

@@ -27,10 +27,10 @@ mod stability;
 mod system;
 mod windows;
 
-pub use component::{Found, Missing, MissingReason, Rejection};
+pub use component::{FoundComponent, MissingComponent, MissingReason, Rejection};
 pub use facts::MachineFacts;
 pub use stability::Stability;
-pub use system::{Platform, System, ThisSystem};
+pub use system::{LocalSystem, Platform, System};
 
 use component::Lookup;
 use container::Environment;

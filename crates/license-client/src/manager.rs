@@ -14,28 +14,28 @@ use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
 
 use license_core::{
-    Activation, Artefacts, ComponentKind, HighWater, Machine, MachineDigest, Matrix, ProductCode,
-    Reading, RevocationList, Timestamp, TokenKind, TrustSet,
+    Activation, ClockHighWater, ClockReading, ComponentKind, FeatureMatrix, LicenseFile, Machine,
+    MachineDigest, ProductCode, RevocationList, Timestamp, TokenKind, TrustSet,
 };
 
 pub(crate) use install::depends_on_machine;
-pub use install_report::{Installed, InstalledBlock, Removed};
-pub use quota::QuotaTaken;
-pub use requests::{Asked, Asking};
+pub use install_report::{InstallReport, InstalledBlock, RemovalReport};
+pub use quota::QuotaUseReport;
+pub use requests::{PendingRequest, PreparedRequest};
 pub use trust_change::InstalledStatement;
-pub use usage_report::{Account, Cut, ReportError, UsageExport};
+pub use usage_report::{ReportError, UsageAccount, UsageExport, UsageReportMode};
 
 use crate::activation::ActivationState;
 use crate::clock;
 use crate::installation::{self, Installation, InstallationError, Keys};
 use crate::machine::{MachineFacts, MissingReason};
-use crate::paths::Home;
+use crate::paths::Paths;
 use crate::problem::{ListProblem, StateProblem};
 use crate::revocations;
 use crate::seal::Seal;
 use crate::sealed_file::Durability;
 use crate::state::{Loaded, State};
-use crate::state_dir::{HomeError, StateDir, StateFile};
+use crate::state_dir::{StateDir, StateDirError, StateFile};
 use crate::store::{Damaged, Store, StoreError};
 
 /// Seconds by which the clock's high-water mark may rise before it is written again.
@@ -44,9 +44,9 @@ use crate::store::{Damaged, Store, StoreError};
 const HIGH_WATER_STEP: u64 = 600;
 
 /// The license state of one product, for the current user on this machine.
-pub struct Host {
+pub struct LicenseManager {
     product: ProductCode,
-    paths: Result<Home, HomeError>,
+    paths: Result<Paths, StateDirError>,
     /// The embedded keys of the program. `None` if the installed keys are used.
     trust: Option<TrustSet>,
     identity: OnceLock<MachineFacts>,
@@ -66,11 +66,11 @@ pub struct Snapshot {
     /// The verified licenses, with the validation tokens that are stored separately.
     pub installation: Result<Option<Installation>, InstallationError>,
     /// The clock's high-water mark.
-    pub mark: Timestamp,
+    pub high_water: Timestamp,
     /// Files that could not be read or written.
     pub problems: Vec<StateProblem>,
     /// Paths of quarantined licenses. Empty if the user has installed another license since.
-    pub set_aside: Vec<PathBuf>,
+    pub quarantined: Vec<PathBuf>,
 }
 
 /// The instant at which a license is evaluated.
@@ -79,21 +79,21 @@ pub enum Moment {
     /// The current time. It is recorded in the clock's high-water mark.
     Now,
     /// A time that the caller chose. Nothing is recorded.
-    Imagined,
+    Hypothetical,
 }
 
-impl Host {
+impl LicenseManager {
     /// Creates a manager for the user who runs this process.
-    pub fn of_this_user(product: ProductCode) -> Self {
-        Self::new(product, Home::of_this_user(product.as_str()))
+    pub fn for_current_user(product: ProductCode) -> Self {
+        Self::new(product, Paths::for_current_user(product.as_str()))
     }
 
     /// Creates a manager that uses these paths.
-    pub fn at(product: ProductCode, paths: impl Into<Home>) -> Self {
+    pub fn at(product: ProductCode, paths: impl Into<Paths>) -> Self {
         Self::new(product, Ok(paths.into()))
     }
 
-    fn new(product: ProductCode, paths: Result<Home, HomeError>) -> Self {
+    fn new(product: ProductCode, paths: Result<Paths, StateDirError>) -> Self {
         Self {
             product,
             paths,
@@ -111,7 +111,7 @@ impl Host {
     ///
     /// Keys in the state directories of the user and the administrator are then ignored.
     #[must_use]
-    pub fn trusting(self, keys: &TrustSet) -> Self {
+    pub fn with_trust(self, keys: &TrustSet) -> Self {
         Self {
             trust: Some(keys.clone()),
             ..self
@@ -132,8 +132,8 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// Returns [`HomeError`] if no state directory is known.
-    pub fn home(&self) -> Result<&Home, &HomeError> {
+    /// Returns [`StateDirError`] if no state directory is known.
+    pub fn paths(&self) -> Result<&Paths, &StateDirError> {
         self.paths.as_ref()
     }
 
@@ -169,7 +169,7 @@ impl Host {
     /// not.
     pub fn rejected_id(&self) -> Option<String> {
         let mut missing = self.identity().missing();
-        let given = missing.find(|missing| missing.kind() == ComponentKind::GivenId)?;
+        let given = missing.find(|missing| missing.kind() == ComponentKind::AssignedId)?;
         let reason = given.reason();
         let source = given.source().unwrap_or("the configured id");
         (reason != MissingReason::NotFound)
@@ -177,7 +177,7 @@ impl Host {
     }
 
     /// Reads the clock and the uptime.
-    pub fn reading(&self) -> Reading {
+    pub fn reading(&self) -> ClockReading {
         clock::reading(self.identity().container().is_some())
     }
 
@@ -201,7 +201,12 @@ impl Host {
     /// Verifies with `trust`, else with the embedded keys of this manager, else with the keys that
     /// are installed with the license. Nothing is written if there is neither a state directory nor
     /// a license.
-    pub fn snapshot(&self, trust: Option<&TrustSet>, matrix: &Matrix, moment: Moment) -> Snapshot {
+    pub fn snapshot(
+        &self,
+        trust: Option<&TrustSet>,
+        matrix: &FeatureMatrix,
+        moment: Moment,
+    ) -> Snapshot {
         let paths = match &self.paths {
             Ok(paths) => paths,
             Err(error) => return Snapshot::without_paths(error),
@@ -210,9 +215,9 @@ impl Host {
             self.read_all(paths, trust.or(self.trust()), matrix, Damaged::Quarantine);
         let found = snapshot.installed();
         if moment == Moment::Now && (found.is_some() || paths.user().dir().path().is_dir()) {
-            let lists = found.map(|found| found.bundle().revocations());
+            let lists = found.map(|found| found.verified().revocations());
             let lists = lists.unwrap_or_default();
-            let newest = found.and_then(|found| found.bundle().newest_signature());
+            let newest = found.and_then(|found| found.verified().newest_signature());
             let Loaded {
                 mut state,
                 is_partial,
@@ -224,10 +229,10 @@ impl Host {
             if !is_partial && (is_new || is_worth_writing(&before, &state.high_water)) {
                 let lists = for_product(lists, matrix);
                 let written = self.write_high_water(paths.user(), newest, lists);
-                let problem = written.err().map(StateProblem::NotKept);
+                let problem = written.err().map(StateProblem::NotSaved);
                 snapshot.problems.extend(problem);
             }
-            snapshot.mark = state.high_water.mark();
+            snapshot.high_water = state.high_water.mark();
         }
         snapshot
     }
@@ -235,7 +240,7 @@ impl Host {
     /// Returns what [`Self::snapshot`] returns, but changes nothing.
     ///
     /// Damaged files are not quarantined, and the current time is not recorded.
-    pub fn inspect(&self, matrix: &Matrix) -> Snapshot {
+    pub fn inspect(&self, matrix: &FeatureMatrix) -> Snapshot {
         match &self.paths {
             Ok(paths) => self.read_all(paths, self.trust(), matrix, Damaged::Leave).0,
             Err(error) => Snapshot::without_paths(error),
@@ -244,9 +249,9 @@ impl Host {
 
     fn read_all(
         &self,
-        paths: &Home,
+        paths: &Paths,
         trust: Option<&TrustSet>,
-        matrix: &Matrix,
+        matrix: &FeatureMatrix,
         damaged: Damaged,
     ) -> (Snapshot, Loaded) {
         let user = paths.user();
@@ -273,9 +278,9 @@ impl Host {
         (Snapshot::new(paths, installation, mark, problems), loaded)
     }
 
-    fn raise_high_water(&self, high_water: &mut HighWater, newest: Option<Timestamp>) -> bool {
+    fn raise_high_water(&self, high_water: &mut ClockHighWater, newest: Option<Timestamp>) -> bool {
         match newest {
-            Some(newest) => high_water.install(newest, self.reading()),
+            Some(newest) => high_water.record_signature(newest, self.reading()),
             None => {
                 high_water.observe(self.reading());
                 false
@@ -320,34 +325,34 @@ impl Snapshot {
         self.installation.as_ref().ok()?.as_ref()
     }
 
-    fn without_paths(error: &HomeError) -> Self {
+    fn without_paths(error: &StateDirError) -> Self {
         Self {
-            installation: Err(InstallationError::Home(error.clone())),
-            mark: Timestamp::MIN,
+            installation: Err(InstallationError::StateDir(error.clone())),
+            high_water: Timestamp::MIN,
             problems: Vec::new(),
-            set_aside: Vec::new(),
+            quarantined: Vec::new(),
         }
     }
 
     fn new(
-        paths: &Home,
+        paths: &Paths,
         installation: Result<Option<Installation>, InstallationError>,
-        mark: Timestamp,
+        high_water: Timestamp,
         problems: Vec<StateProblem>,
     ) -> Self {
         let own = paths.user().dir().path();
         let has_own = |found: &Installation| found.paths().iter().any(|path| path.starts_with(own));
-        let set_aside = match &installation {
+        let quarantined = match &installation {
             Ok(found) if !found.as_ref().is_some_and(has_own) => paths
                 .user()
-                .set_aside(&[StateFile::License, StateFile::Key]),
+                .quarantined_files(&[StateFile::License, StateFile::Key]),
             _ => Vec::new(),
         };
         Self {
             installation,
-            mark,
+            high_water,
             problems,
-            set_aside,
+            quarantined,
         }
     }
 }
@@ -355,9 +360,9 @@ impl Snapshot {
 /// Adds the validation tokens that are stored separately from the license.
 fn add_validations(
     found: &mut Installation,
-    paths: &Home,
+    paths: &Paths,
     trust: Option<&TrustSet>,
-    matrix: &Matrix,
+    matrix: &FeatureMatrix,
     state: &State,
 ) {
     if state.validations.is_empty() {
@@ -370,9 +375,9 @@ fn add_validations(
 /// Adds the stored revocation lists and returns the problems with the others.
 fn add_revocations(
     found: &mut Installation,
-    paths: &Home,
+    paths: &Paths,
     trust: Option<&TrustSet>,
-    matrix: &Matrix,
+    matrix: &FeatureMatrix,
     state: &State,
     damaged: Damaged,
 ) -> Vec<StateProblem> {
@@ -387,7 +392,7 @@ fn add_revocations(
 /// Adds the activations of this machine that still verify, and the deactivated ones.
 fn add_activations(
     found: &mut Installation,
-    paths: &Home,
+    paths: &Paths,
     trust: Option<&TrustSet>,
     bindings: &ActivationState,
     state: &State,
@@ -404,15 +409,15 @@ fn verified(bindings: &ActivationState, trust: impl FnOnce() -> TrustSet) -> Vec
     }
     let trust = trust();
     let verified = |armor| {
-        let file = Artefacts::parse(armor).ok()?;
-        let block = file.of_kind(TokenKind::Activation).next()?;
+        let file = LicenseFile::parse(armor).ok()?;
+        let block = file.blocks_of_kind(TokenKind::Activation).next()?;
         block.token.verify_activation(&trust).ok()
     };
     bindings.armored().filter_map(verified).collect()
 }
 
 /// Returns the problems with the trust statements that are stored with the installed keys.
-fn statement_problems(paths: &Home, damaged: Damaged) -> impl Iterator<Item = StateProblem> {
+fn statement_problems(paths: &Paths, damaged: Damaged) -> impl Iterator<Item = StateProblem> {
     let problems = installation::statement_problems(paths, damaged);
     let problem = |problem| StateProblem::Trust(Box::new(problem));
     problems.into_iter().map(problem)
@@ -421,14 +426,14 @@ fn statement_problems(paths: &Home, damaged: Damaged) -> impl Iterator<Item = St
 /// Returns the lists of this product. A license file may contain lists of other products.
 fn for_product<'l>(
     lists: &'l [RevocationList],
-    matrix: &Matrix,
+    matrix: &FeatureMatrix,
 ) -> impl Iterator<Item = &'l RevocationList> {
     let product = matrix.product();
     lists.iter().filter(move |list| list.product() == product)
 }
 
-fn is_worth_writing(before: &HighWater, after: &HighWater) -> bool {
-    before.is_of_other_boot(after) || after.mark().seconds_since(before.mark()) >= HIGH_WATER_STEP
+fn is_worth_writing(before: &ClockHighWater, after: &ClockHighWater) -> bool {
+    before.has_discontinuity(after) || after.mark().seconds_since(before.mark()) >= HIGH_WATER_STEP
 }
 
 /// Returns random bytes, or `None` if the system provides none.
@@ -437,7 +442,7 @@ fn random<const N: usize>() -> Option<[u8; N]> {
     getrandom::fill(&mut bytes).ok().map(|()| bytes)
 }
 
-impl fmt::Debug for Host {
+impl fmt::Debug for LicenseManager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LicenseManager")
             .field("product", &self.product)

@@ -1,27 +1,27 @@
 //! The state directories of the user and of the administrator.
 
-use crate::state_dir::{HomeError, StateDir};
+use crate::state_dir::{StateDir, StateDirError};
 use crate::store::Store;
 
 /// The directories that contain a product's files.
 ///
 /// The user's state directory is read and written, the administrator's is only read.
 #[derive(Debug, Clone)]
-pub struct Home {
+pub struct Paths {
     user: Store,
     system: Option<Store>,
 }
 
-impl Home {
+impl Paths {
     /// Returns the paths of the user who runs this process.
     ///
     /// # Errors
     ///
     /// Same as [`StateDir::resolve`].
-    pub fn of_this_user(product: &str) -> Result<Self, HomeError> {
-        let paths = Self::at(StateDir::of_this_user(product)?);
+    pub fn for_current_user(product: &str) -> Result<Self, StateDirError> {
+        let paths = Self::at(StateDir::for_current_user(product)?);
         Ok(
-            match StateDir::of_system(product, |name| std::env::var_os(name)) {
+            match StateDir::for_system(product, |name| std::env::var_os(name)) {
                 Some(system) => paths.with_system(system),
                 None => paths,
             },
@@ -56,7 +56,7 @@ impl Home {
     }
 }
 
-impl From<StateDir> for Home {
+impl From<StateDir> for Paths {
     fn from(user: StateDir) -> Self {
         Self::at(user)
     }

@@ -17,21 +17,21 @@ use crate::store::StoreError;
 #[non_exhaustive]
 pub enum StateProblem {
     /// A sealed file cannot be opened.
-    #[error("{}", sealed(path, source, aside.as_deref()))]
+    #[error("{}", sealed(path, source, quarantined.as_deref()))]
     Sealed {
         /// The file.
         path: PathBuf,
         /// The reason.
         source: SealError,
         /// The path of the quarantined file; `None` if the directory cannot be written.
-        aside: Option<PathBuf>,
+        quarantined: Option<PathBuf>,
     },
     /// A file cannot be read.
     #[error("cannot read the state of this machine")]
     Store(#[source] StoreError),
     /// The state cannot be saved. Counts are lost when the program ends.
     #[error("cannot save the state of this machine")]
-    NotKept(#[source] StoreError),
+    NotSaved(#[source] StoreError),
     /// The journal of usage reports cannot be used, which stops nothing.
     #[error("usage report: {0}")]
     Journal(Box<StateProblem>),

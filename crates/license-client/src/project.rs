@@ -7,7 +7,8 @@ use std::path::{self, Path, PathBuf};
 
 use license_core::ProductCode;
 use license_core::session::{
-    Entry, EntryKind, FileId, FileSystem, NameRules, ProductState, ProjectError, ProjectRoot,
+    FileId, FileKind, FileSystem, FileSystemEntry, NameRules, ProductState, ProjectError,
+    ProjectRoot,
 };
 
 use crate::state_dir::{LOCK, StateFile};
@@ -22,7 +23,7 @@ pub struct LocalFileSystem;
 /// user's home directory a project, whichever path leads to it.
 ///
 /// ```
-/// use license_client::{FoundBy, find_project};
+/// use license_client::{RootReason, find_project};
 /// use license_core::ProductCode;
 /// use std::fs;
 ///
@@ -34,12 +35,12 @@ pub struct LocalFileSystem;
 ///
 /// let root = find_project(&home.join("shop/src/../src/cart/"), product, None)?;
 /// assert_eq!(root.path(), home.join("shop"));
-/// assert_eq!(root.found_by(), FoundBy::Git);
+/// assert_eq!(root.reason(), RootReason::Git);
 ///
 /// // The product's own entry has precedence, even in a parent directory.
 /// fs::create_dir(home.join(".coditect"))?;
 /// let root = find_project(&home.join("shop/src"), product, None)?;
-/// assert_eq!((root.path(), root.found_by()), (&*home, FoundBy::Product));
+/// assert_eq!((root.path(), root.reason()), (&*home, RootReason::Product));
 ///
 /// // The state directory of the product is ignored.
 /// let state = home.join(".coditect");
@@ -95,11 +96,11 @@ impl FileSystem for LocalFileSystem {
         }
     }
 
-    fn entry(&self, path: &Path) -> io::Result<Entry> {
+    fn entry(&self, path: &Path) -> io::Result<FileSystemEntry> {
         fs::symlink_metadata(path).map(entry_of)
     }
 
-    fn target(&self, path: &Path) -> io::Result<Entry> {
+    fn target(&self, path: &Path) -> io::Result<FileSystemEntry> {
         fs::metadata(path).map(entry_of)
     }
 
@@ -117,15 +118,15 @@ impl FileSystem for LocalFileSystem {
     }
 }
 
-fn entry_of(metadata: Metadata) -> Entry {
+fn entry_of(metadata: Metadata) -> FileSystemEntry {
     let kind = if metadata.is_symlink() {
-        EntryKind::Link
+        FileKind::Link
     } else if metadata.is_dir() {
-        EntryKind::Directory
+        FileKind::Directory
     } else {
-        EntryKind::File
+        FileKind::File
     };
-    Entry {
+    FileSystemEntry {
         kind,
         id: id_of(&metadata),
     }

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use license_core::{
-    Artefacts, KeyId, MAX_LIST_BYTES, ProductCode, RevocationList, TokenKind, TrustSet, VerifyError,
+    KeyId, LicenseFile, MAX_LIST_BYTES, ProductCode, RevocationList, TokenKind, TrustSet,
+    VerifyError,
 };
 
-use crate::paths::Home;
+use crate::paths::Paths;
 use crate::problem::{ListFault, ListProblem, StaleList};
 use crate::state::seen_lists::SeenLists;
 use crate::state_dir::StateFile;
@@ -28,7 +29,7 @@ struct StoredLists {
 /// Returns the lists of this product that verify, from the directories of the user and the
 /// administrator, and the problems with the others.
 pub(crate) fn read_all(
-    paths: &Home,
+    paths: &Paths,
     trust: &TrustSet,
     product: ProductCode,
     seen: &SeenLists,
@@ -45,7 +46,9 @@ pub(crate) fn read_all(
         match read_store(store, trust) {
             Ok(stored) => lists.extend(stored.lists),
             Err(mut problem) => {
-                if let ListProblem::Damaged { aside, .. } = &mut problem
+                if let ListProblem::Damaged {
+                    quarantined: aside, ..
+                } = &mut problem
                     && damaged == Damaged::Quarantine
                 {
                     let is_damaged =
@@ -71,7 +74,7 @@ fn missing(lists: &[RevocationList], trust: &TrustSet, seen: &SeenLists) -> Vec<
         let expected = seen.seq(key)?;
         let list = lists.iter().find(|list| list.key_id() == key);
         match list.map(RevocationList::seq) {
-            None => Some(ListProblem::Gone {
+            None => Some(ListProblem::Missing {
                 key: key.clone(),
                 seq: expected,
             }),
@@ -106,7 +109,7 @@ fn read_store(store: &Store, trust: &TrustSet) -> Result<StoredLists, ListProble
     let damaged = |source| ListProblem::Damaged {
         path: path.clone(),
         source: Box::new(source),
-        aside: None,
+        quarantined: None,
     };
     let bytes = match store.read(StateFile::Revocations, MAX_LIST_BYTES) {
         Ok(None) => return Ok(StoredLists::default()),
@@ -121,9 +124,9 @@ fn read_store(store: &Store, trust: &TrustSet) -> Result<StoredLists, ListProble
 }
 
 fn verified(text: &str, trust: &TrustSet) -> Result<StoredLists, ListFault> {
-    let file = Artefacts::parse(text).map_err(ListFault::Parse)?;
+    let file = LicenseFile::parse(text).map_err(ListFault::Parse)?;
     let mut stored = StoredLists::default();
-    for block in file.of_kind(TokenKind::Revocations) {
+    for block in file.blocks_of_kind(TokenKind::Revocations) {
         match block.token.verify_revocations(trust) {
             Ok(list) => stored.lists.push(list),
             // The key may be trusted again later.
@@ -146,7 +149,7 @@ pub(crate) fn write(
         Ok(stored) => stored,
         Err(ListProblem::Store(error)) => return Err(error),
         Err(_) => {
-            lock.set_aside(StateFile::Revocations)?;
+            lock.quarantine(StateFile::Revocations)?;
             StoredLists::default()
         }
     };
@@ -172,7 +175,7 @@ pub struct InstalledList {
     /// The file that contains it.
     pub path: PathBuf,
     /// Whether it was not installed before.
-    pub is_news: bool,
+    pub is_new: bool,
 }
 
 /// Checks the lists of an artifact against those that were seen before, in the order of their
@@ -196,7 +199,7 @@ pub(crate) fn check(
         checked.push(InstalledList {
             list: list.clone(),
             path: path.to_owned(),
-            is_news,
+            is_new: is_news,
         });
     }
     Ok(checked)

@@ -119,7 +119,12 @@ fn load_with<T: Document>(
     let mut document = T::default();
     if let StateProblem::Sealed { .. } = problem {
         let moved = quarantine(&problem);
-        if let StateProblem::Sealed { source, aside, .. } = &mut problem {
+        if let StateProblem::Sealed {
+            source,
+            quarantined: aside,
+            ..
+        } = &mut problem
+        {
             if moved.is_some() && matches!(source, SealError::OtherMachine { .. }) {
                 document = own();
             }
@@ -137,7 +142,7 @@ fn quarantine(lock: &StoreLock, file: StateFile, problem: &StateProblem) -> Opti
             source: SealError::OtherMachine { machine },
             ..
         } => lock.rename(file, &name_for(file, machine)).ok(),
-        _ => lock.set_aside(file).ok(),
+        _ => lock.quarantine(file).ok(),
     }
 }
 
@@ -161,7 +166,7 @@ fn read<T: Document>(
     let sealed_problem = |source| StateProblem::Sealed {
         path: store.dir().file(file),
         source,
-        aside: None,
+        quarantined: None,
     };
     let sealed = match store.read(file, T::CAP) {
         Ok(Some(sealed)) => sealed,

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use license_core::LicenseId;
 use license_core::session::{ProjectError, ProjectRoot, SessionId};
-use license_core::usage_report::Counts;
+use license_core::usage_report::UsageCounts;
 
 use crate::files::{create_private, create_private_file, is_same_file, keep_owner, no_follow};
-use crate::manager::{Account, Host};
+use crate::manager::{LicenseManager, UsageAccount};
 use crate::project::find_project;
 
 /// The directory in the state directory with a locked file for each open session.
@@ -52,7 +52,7 @@ impl Session {
     ///
     /// Returns [`ProjectError`] if no readable project is found.
     pub fn open(
-        manager: &Host,
+        manager: &LicenseManager,
         license: Option<&LicenseId>,
         user: Option<&str>,
         path: &Path,
@@ -71,7 +71,7 @@ impl Session {
         let by_system = user.is_none().then(user_of_this_process);
         let user = user.or(by_system.as_deref());
         let id = session.id.to_string();
-        manager.count(Account { license, user }, Counts::session(&id));
+        manager.count(UsageAccount { license, user }, UsageCounts::session(&id));
         manager.flush_if_free();
         Ok(session)
     }
@@ -82,7 +82,7 @@ impl Session {
     ///
     /// Same as [`Session::open`].
     pub fn find(
-        manager: &Host,
+        manager: &LicenseManager,
         license: Option<&LicenseId>,
         user: Option<&str>,
         path: &Path,
@@ -105,7 +105,7 @@ impl Session {
     /// # Errors
     ///
     /// Returns an error if the state directory cannot be read.
-    pub fn open_on(manager: &Host) -> io::Result<Vec<String>> {
+    pub fn list_open(manager: &LicenseManager) -> io::Result<Vec<String>> {
         match manager.state_dir() {
             Some(dir) => list_open(&dir.path().join(DIRECTORY)),
             None => Ok(Vec::new()),
@@ -290,7 +290,7 @@ mod tests {
 
     /// Returns a state directory, and the session file in another directory, which is not locked.
     #[cfg(unix)]
-    fn with_other_directory() -> (tempfile::TempDir, Host, std::path::PathBuf) {
+    fn with_other_directory() -> (tempfile::TempDir, LicenseManager, std::path::PathBuf) {
         let scratch = tempfile::tempdir().unwrap();
         let (state, other) = (scratch.path().join("state"), scratch.path().join("other"));
         for directory in [&state, &other] {
@@ -298,8 +298,8 @@ mod tests {
         }
         let theirs = other.join("sess_00112233445566778899aabbccddeeff.4711-0");
         fs::write(&theirs, "theirs").unwrap();
-        let product = license_core::Matrix::built_in().product();
-        let manager = Host::at(product, crate::state_dir::StateDir::at(state));
+        let product = license_core::FeatureMatrix::built_in().product();
+        let manager = LicenseManager::at(product, crate::state_dir::StateDir::at(state));
         (scratch, manager, theirs)
     }
 
@@ -309,7 +309,7 @@ mod tests {
         let (scratch, manager, theirs) = with_other_directory();
         let sessions = scratch.path().join("state").join(DIRECTORY);
         std::os::unix::fs::symlink(scratch.path().join("other"), sessions).unwrap();
-        assert_eq!(Session::open_on(&manager).unwrap(), [""; 0]);
+        assert_eq!(Session::list_open(&manager).unwrap(), [""; 0]);
         assert!(theirs.exists());
         let session = Session::open(&manager, None, None, scratch.path()).unwrap();
         assert!(!session.is_counted());
@@ -333,7 +333,7 @@ mod tests {
             !is_locked(&link),
             "also if it became a link after it was examined"
         );
-        assert_eq!(Session::open_on(&manager).unwrap(), [""; 0]);
+        assert_eq!(Session::list_open(&manager).unwrap(), [""; 0]);
         drop(held);
         assert!(!is_locked(&link));
         assert!(theirs.exists() && link.is_symlink());

@@ -6,8 +6,8 @@
 
 pub(crate) mod seen_lists;
 
-use license_core::usage_report::{Closed, Period};
-use license_core::{HighWater, LicenseId, MAX_FILE_BYTES, Nonce, Tally};
+use license_core::usage_report::{ClosedEntry, OpenPeriod};
+use license_core::{ClockHighWater, LicenseId, MAX_FILE_BYTES, Nonce, QuotaCounters};
 use serde_json::{Value, json};
 
 use self::seen_lists::SeenLists;
@@ -20,14 +20,14 @@ use crate::store::{Damaged, Store, StoreError, StoreLock};
 /// The state of a machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct State {
-    pub(crate) high_water: HighWater,
-    pub(crate) quota_counters: Tally,
+    pub(crate) high_water: ClockHighWater,
+    pub(crate) quota_counters: QuotaCounters,
     /// Validation tokens in armor.
     pub(crate) validations: Vec<String>,
     /// Usage counts since the last entry of the usage report.
-    pub(crate) period: Option<Period>,
+    pub(crate) period: Option<OpenPeriod>,
     /// Closed entries that may not be in the journal yet.
-    pub(crate) closed: Vec<Closed>,
+    pub(crate) closed: Vec<ClosedEntry>,
     /// The newest revocation list of each signing key.
     pub(crate) lists: SeenLists,
     /// Deactivated licenses, each with the nonce of its activation.
@@ -133,8 +133,8 @@ impl Document for State {
             "high_water": self.high_water.to_json(),
             "tally": self.quota_counters.to_json(),
             "validations": self.validations,
-            "usage": self.period.as_ref().map(Period::to_json),
-            "usage_closed": self.closed.iter().map(Closed::to_json).collect::<Value>(),
+            "usage": self.period.as_ref().map(OpenPeriod::to_json),
+            "usage_closed": self.closed.iter().map(ClosedEntry::to_json).collect::<Value>(),
             "lists": self.lists.to_json(),
             "given_up": self.deactivated.iter().map(|(license, nonce)| json!([license.as_str(), nonce.to_string()])).collect::<Value>(),
             "repaired": self.repaired.iter().map(Nonce::to_string).collect::<Value>(),
@@ -145,11 +145,11 @@ impl Document for State {
         let validations = members.get("validations")?.as_array()?.iter();
         let validations = validations.map(|block| block.as_str().map(str::to_owned));
         Some(Self {
-            high_water: HighWater::from_json(members.get("high_water")?)?,
-            quota_counters: Tally::from_json(members.get("tally")?)?,
+            high_water: ClockHighWater::from_json(members.get("high_water")?)?,
+            quota_counters: QuotaCounters::from_json(members.get("tally")?)?,
             validations: validations.collect::<Option<_>>()?,
             // Unreadable usage counts stop nothing.
-            period: members.get("usage").and_then(Period::from_json),
+            period: members.get("usage").and_then(OpenPeriod::from_json),
             closed: optional(members, "usage_closed", parse_closed).unwrap_or_default(),
             lists: optional(members, "lists", SeenLists::from_json)?,
             deactivated: optional(members, "given_up", parse_deactivated)?,
@@ -191,8 +191,12 @@ fn parse_repaired(nonces: &Value) -> Option<Vec<Nonce>> {
     nonces.map(|nonce| Nonce::parse(nonce.as_str()?)).collect()
 }
 
-fn parse_closed(closed: &Value) -> Option<Vec<Closed>> {
-    closed.as_array()?.iter().map(Closed::from_json).collect()
+fn parse_closed(closed: &Value) -> Option<Vec<ClosedEntry>> {
+    closed
+        .as_array()?
+        .iter()
+        .map(ClosedEntry::from_json)
+        .collect()
 }
 
 impl Loaded {

@@ -24,7 +24,7 @@ pub(crate) const LOCK: &str = ".lock";
 /// let dir = StateDir::resolve("CODITECT", |_| None, Some(home))?;
 /// assert_eq!(dir.path(), home.join(".coditect"));
 /// assert_eq!(dir.file(StateFile::License), home.join(".coditect").join("license.lic"));
-/// # Ok::<(), license_client::HomeError>(())
+/// # Ok::<(), license_client::StateDirError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateDir {
@@ -48,15 +48,15 @@ impl StateDir {
     ///
     /// # Errors
     ///
-    /// Returns [`HomeError`] if the variable contains a relative path, if it is not set and `home`
+    /// Returns [`StateDirError`] if the variable contains a relative path, if it is not set and `home`
     /// is missing or relative, or if `product` is not a product code.
     pub fn resolve(
         product: &str,
         environment: impl Fn(&str) -> Option<OsString>,
         home: Option<&Path>,
-    ) -> Result<Self, HomeError> {
+    ) -> Result<Self, StateDirError> {
         if product.is_empty() || !product.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(HomeError::NotAProductCode);
+            return Err(StateDirError::NotAProductCode);
         }
         let variable = format!("{}_HOME", product.to_ascii_uppercase());
         match environment(&variable).filter(|value| !value.is_empty()) {
@@ -70,7 +70,7 @@ impl StateDir {
     /// # Errors
     ///
     /// Same as [`StateDir::resolve`].
-    pub fn of_this_user(product: &str) -> Result<Self, HomeError> {
+    pub fn for_current_user(product: &str) -> Result<Self, StateDirError> {
         let user = directories::BaseDirs::new();
         let home = user.as_ref().map(directories::BaseDirs::home_dir);
         Self::resolve(product, |name| std::env::var_os(name), home)
@@ -80,7 +80,7 @@ impl StateDir {
     ///
     /// It is `{PRODUCT}_SYSTEM_DIR` if that variable is an absolute path, else the default of the
     /// platform, such as `/etc/coditect`. Nothing is ever written to it.
-    pub fn of_system(
+    pub fn for_system(
         product: &str,
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> Option<Self> {
@@ -172,19 +172,23 @@ impl StateDir {
         create_private(&self.path)
     }
 
-    fn chosen(variable: String, path: PathBuf) -> Result<Self, HomeError> {
+    fn chosen(variable: String, path: PathBuf) -> Result<Self, StateDirError> {
         if path.is_absolute() {
             return Ok(Self::at(path));
         }
-        Err(HomeError::NotAbsolute {
+        Err(StateDirError::NotAbsolute {
             variable,
             value: path,
         })
     }
 
-    fn in_home(product: &str, variable: String, home: Option<&Path>) -> Result<Self, HomeError> {
+    fn in_home(
+        product: &str,
+        variable: String,
+        home: Option<&Path>,
+    ) -> Result<Self, StateDirError> {
         let Some(home) = home.filter(|home| home.is_absolute()) else {
-            return Err(HomeError::NoHome { variable });
+            return Err(StateDirError::NoHome { variable });
         };
         Ok(Self {
             path: home.join(format!(".{}", product.to_ascii_lowercase())),
@@ -328,7 +332,7 @@ impl StateFile {
 /// The reason why the state directory is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum HomeError {
+pub enum StateDirError {
     /// The variable contains a relative path, which would mean another directory in each working
     /// directory.
     #[error("{variable} must be an absolute path, not {value:?}")]

@@ -94,7 +94,7 @@ impl Store {
     }
 
     /// Returns the quarantined copies of these files, sorted by path.
-    pub fn set_aside(&self, files: &[StateFile]) -> Vec<PathBuf> {
+    pub fn quarantined_files(&self, files: &[StateFile]) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.dir.path())
             .into_iter()
             .flatten()
@@ -120,12 +120,12 @@ impl Store {
         is_damaged: impl FnOnce() -> bool,
     ) -> Option<PathBuf> {
         let lock = self.lock_within(Duration::ZERO).ok()?;
-        is_damaged().then(|| lock.set_aside(file).ok())?
+        is_damaged().then(|| lock.quarantine(file).ok())?
     }
 
     /// Returns the incomplete files of crashed and active writers, sorted by path. The next writer
     /// removes them.
-    pub fn unfinished(&self) -> Vec<PathBuf> {
+    pub fn incomplete_files(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.dir.path()).into_iter().flatten();
         let names = entries.flatten().filter(is_unfinished);
         let mut paths: Vec<_> = names.map(|entry| entry.path()).collect();
@@ -227,7 +227,7 @@ impl StoreLock {
 
     /// Removes the quarantined copies of these files.
     pub(crate) fn clear_quarantine(&self, files: &[StateFile]) {
-        for path in Store::new(self.dir.clone()).set_aside(files) {
+        for path in Store::new(self.dir.clone()).quarantined_files(files) {
             // A file that cannot be removed is only reported once more.
             let _ = fs::remove_file(path);
         }
@@ -240,7 +240,7 @@ impl StoreLock {
     ///
     /// Returns [`StoreError::ReadOnly`] or [`StoreError::Unwritable`], also if the file does not
     /// exist.
-    pub fn set_aside(&self, file: StateFile) -> Result<PathBuf, StoreError> {
+    pub fn quarantine(&self, file: StateFile) -> Result<PathBuf, StoreError> {
         let path = self.dir.file(file);
         self.rename_to_quarantine(&path, file.name())
             .map_err(|source| StoreError::on_write(path, source))

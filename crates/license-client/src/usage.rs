@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use license_core::{ProductCode, UsageType};
 
-use license_core::session::{FoundBy, ProjectRoot};
+use license_core::session::{ProjectRoot, RootReason};
 
 mod error;
 
@@ -52,7 +52,7 @@ const MANIFEST_EXTENSIONS: &[&str] = &["sln", "slnx", "csproj", "fsproj", "vbpro
 
 /// The environment of a process that determines the usage type.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Surroundings {
+pub struct ProcessEnvironment {
     /// The value of the environment variable [`usage_variable`]. An empty value counts as not set.
     pub variable: Option<OsString>,
     /// Whether the process runs in a container.
@@ -151,13 +151,13 @@ pub fn usage_variable(product: ProductCode) -> String {
 /// 4. `builder`.
 ///
 /// ```
-/// use license_client::{Surroundings, detect_usage, find_project};
+/// use license_client::{ProcessEnvironment, detect_usage, find_project};
 /// use license_core::{ProductCode, UsageType};
 /// use std::fs;
 ///
 /// # let app = tempfile::tempdir()?;
 /// let product = ProductCode::parse("CODITECT")?;
-/// let surroundings = Surroundings { in_container: true, ..Surroundings::default() };
+/// let surroundings = ProcessEnvironment { in_container: true, ..ProcessEnvironment::default() };
 ///
 /// let root = find_project(app.path(), product, None)?;
 /// let usage = detect_usage(&root, &surroundings)?;
@@ -167,7 +167,7 @@ pub fn usage_variable(product: ProductCode) -> String {
 /// let usage = detect_usage(&root, &surroundings)?;
 /// assert_eq!((usage.usage_type, usage.reason.as_str()), (UsageType::Builder, "sources"));
 ///
-/// let chosen = Surroundings { variable: Some("runtime".into()), ..surroundings };
+/// let chosen = ProcessEnvironment { variable: Some("runtime".into()), ..surroundings };
 /// let usage = detect_usage(&root, &chosen)?;
 /// assert_eq!(usage.usage_type, UsageType::Runtime);
 /// assert_eq!(usage.reason.to_string(), "set by the environment variable CODITECT_USAGE_TYPE");
@@ -180,7 +180,7 @@ pub fn usage_variable(product: ProductCode) -> String {
 /// root cannot be read.
 pub fn detect_usage(
     root: &ProjectRoot,
-    surroundings: &Surroundings,
+    surroundings: &ProcessEnvironment,
 ) -> Result<DetectedUsage, UsageTypeError> {
     if let Some(detected) = by_variable(root.product(), surroundings)? {
         return Ok(detected);
@@ -193,7 +193,7 @@ pub fn detect_usage(
 
 fn by_variable(
     product: ProductCode,
-    surroundings: &Surroundings,
+    surroundings: &ProcessEnvironment,
 ) -> Result<Option<DetectedUsage>, UsageTypeError> {
     let Some(value) = surroundings.variable.as_deref().filter(|v| !v.is_empty()) else {
         return Ok(None);
@@ -211,7 +211,7 @@ fn by_variable(
 /// Reads the project file. It counts only if the product's entry marks the root. Otherwise the
 /// entry is missing, or it is the state directory, which belongs to no project.
 fn by_project_file(root: &ProjectRoot) -> Result<Option<DetectedUsage>, UsageTypeError> {
-    if root.found_by() != FoundBy::Product {
+    if root.reason() != RootReason::Product {
         return Ok(None);
     }
     let path = root.product_entry().join(PROJECT_FILE);
@@ -235,7 +235,7 @@ fn by_project_file(root: &ProjectRoot) -> Result<Option<DetectedUsage>, UsageTyp
 
 fn by_surroundings(
     root: &ProjectRoot,
-    surroundings: &Surroundings,
+    surroundings: &ProcessEnvironment,
 ) -> Result<DetectedUsage, UsageTypeError> {
     let path = root.path().to_owned();
     let (usage_type, reason) = if !surroundings.in_container {
@@ -251,7 +251,7 @@ fn by_surroundings(
 }
 
 fn has_sources(root: &ProjectRoot) -> Result<bool, UsageTypeError> {
-    Ok(root.found_by() != FoundBy::Directory || has_manifest(root.path())?)
+    Ok(root.reason() != RootReason::Directory || has_manifest(root.path())?)
 }
 
 fn has_manifest(directory: &Path) -> Result<bool, UsageTypeError> {

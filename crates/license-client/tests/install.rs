@@ -11,9 +11,9 @@
 use std::fs;
 
 use license_client::{
-    Candidate, Client, Home, Installation, InstallationError, Replace, StateDir, StateFile,
+    Candidate, Client, Installation, InstallationError, Paths, Replace, StateDir, StateFile,
 };
-use license_core::{Bundle, Code, Context, Matrix, Tier, Timestamp, TrustSet};
+use license_core::{Code, Context, FeatureMatrix, Tier, Timestamp, TrustSet, VerifiedLicenses};
 
 const VENDORS_KEYS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 const VENDORS_FIRST_KEY: &str = include_str!("../../../fixtures/trust/vendor.pem");
@@ -40,16 +40,16 @@ impl Machine {
         StateDir::at(self.directory.path().join("state"))
     }
 
-    fn paths(&self) -> Home {
-        Home::at(self.dir())
+    fn paths(&self) -> Paths {
+        Paths::at(self.dir())
     }
 
     fn install(&self, text: &str, trust: &TrustSet) {
-        let bundle = Bundle::verify(text, trust, Matrix::built_in()).unwrap();
+        let bundle = VerifiedLicenses::verify(text, trust, FeatureMatrix::built_in()).unwrap();
         let candidate = Candidate {
-            bundle: &bundle,
+            verified: &bundle,
             trust,
-            matrix: Matrix::built_in(),
+            matrix: FeatureMatrix::built_in(),
         };
         let context = Context::at(Timestamp::parse(NOW).unwrap());
         candidate
@@ -72,7 +72,7 @@ impl Machine {
     }
 
     fn client(&self, trust: &TrustSet) -> Client {
-        Client::open_at(self.dir(), trust, Matrix::built_in())
+        Client::open_at(self.dir(), trust, FeatureMatrix::built_in())
     }
 
     /// Returns the tier in effect with the installed keys.
@@ -109,8 +109,9 @@ fn spare_key() -> TrustSet {
     let mut sets = keys
         .iter()
         .map(|key| TrustSet::parse(&key.to_jwk().to_string()).unwrap());
-    let signed =
-        |set: &TrustSet| Bundle::verify(input(BY_THE_SPARE_KEY), set, Matrix::built_in()).is_ok();
+    let signed = |set: &TrustSet| {
+        VerifiedLicenses::verify(input(BY_THE_SPARE_KEY), set, FeatureMatrix::built_in()).is_ok()
+    };
     sets.find(signed).unwrap()
 }
 
@@ -123,17 +124,17 @@ fn input(vector: &str) -> &str {
 fn an_installed_license_is_loaded_and_verified_again() {
     let machine = Machine::new();
     machine.install(PRO, &all_keys());
-    let loaded = Installation::load(&machine.paths(), &all_keys(), Matrix::built_in());
+    let loaded = Installation::load(&machine.paths(), &all_keys(), FeatureMatrix::built_in());
     let loaded = loaded.unwrap().unwrap();
     assert_eq!(loaded.paths()[0], machine.dir().file(StateFile::License));
-    let before = Bundle::verify(PRO, &all_keys(), Matrix::built_in()).unwrap();
-    assert_eq!(loaded.bundle().canonical(), before.canonical());
+    let before = VerifiedLicenses::verify(PRO, &all_keys(), FeatureMatrix::built_in()).unwrap();
+    assert_eq!(loaded.verified().canonical(), before.canonical());
 }
 
 #[test]
 fn without_an_installed_license_nothing_is_found() {
     let machine = Machine::new();
-    let loaded = Installation::load(&machine.paths(), &all_keys(), Matrix::built_in());
+    let loaded = Installation::load(&machine.paths(), &all_keys(), FeatureMatrix::built_in());
     assert!(loaded.unwrap().is_none());
     assert!(Installation::trust(&machine.paths()).unwrap().is_none());
     let client = machine.client(&all_keys());
@@ -290,7 +291,7 @@ fn a_problem_names_its_file() {
         matches!(snapshot.installation, Ok(None)),
         "it was quarantined"
     );
-    assert_eq!(snapshot.set_aside.len(), 1);
+    assert_eq!(snapshot.quarantined.len(), 1);
 }
 
 #[test]

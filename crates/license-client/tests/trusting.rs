@@ -9,9 +9,10 @@
 use std::fs;
 
 use license_client::{
-    Candidate, Client, Host, InstallationError, Installed, Moment, Replace, StateDir, StateFile,
+    Candidate, Client, InstallReport, InstallationError, LicenseManager, Moment, Replace, StateDir,
+    StateFile,
 };
-use license_core::{Bundle, Code, Context, Matrix, Timestamp, TrustSet};
+use license_core::{Code, Context, FeatureMatrix, Timestamp, TrustSet, VerifiedLicenses};
 
 const VENDORS_KEYS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 const STRANGERS_KEYS: &str = include_str!("../../../fixtures/trust/stranger.jwks");
@@ -47,40 +48,47 @@ impl Machine {
         StateDir::at(self.0.path())
     }
 
-    fn manager(&self) -> Host {
-        Host::at(Matrix::built_in().product(), self.dir())
+    fn manager(&self) -> LicenseManager {
+        LicenseManager::at(FeatureMatrix::built_in().product(), self.dir())
     }
 
     /// Returns the manager of a program with these keys.
-    fn trusting(&self, text: &str) -> Host {
-        self.manager().trusting(&keys(text))
+    fn trusting(&self, text: &str) -> LicenseManager {
+        self.manager().with_trust(&keys(text))
     }
 }
 
-fn install(manager: &Host, trust: &TrustSet) -> Result<Installed, InstallationError> {
-    let bundle = Bundle::verify(PRO, trust, Matrix::built_in()).unwrap();
+fn install(manager: &LicenseManager, trust: &TrustSet) -> Result<InstallReport, InstallationError> {
+    let bundle = VerifiedLicenses::verify(PRO, trust, FeatureMatrix::built_in()).unwrap();
     let candidate = Candidate {
-        bundle: &bundle,
+        verified: &bundle,
         trust,
-        matrix: Matrix::built_in(),
+        matrix: FeatureMatrix::built_in(),
     };
-    manager.install(&candidate, &now(), Replace::UnlessWorse, Moment::Imagined)
+    manager.install(
+        &candidate,
+        &now(),
+        Replace::UnlessWorse,
+        Moment::Hypothetical,
+    )
 }
 
 #[test]
 fn without_embedded_keys_the_installed_keys_are_used() {
-    let (machine, matrix) = (Machine::with_license(), Matrix::built_in());
+    let (machine, matrix) = (Machine::with_license(), FeatureMatrix::built_in());
     assert!(machine.manager().trust().is_none());
-    let snapshot = machine.manager().snapshot(None, matrix, Moment::Imagined);
+    let snapshot = machine
+        .manager()
+        .snapshot(None, matrix, Moment::Hypothetical);
     assert!(matches!(snapshot.installation, Ok(Some(_))));
 }
 
 #[test]
 fn with_embedded_keys_the_installed_keys_are_ignored_by_every_read() {
-    let (machine, matrix) = (Machine::with_license(), Matrix::built_in());
+    let (machine, matrix) = (Machine::with_license(), FeatureMatrix::built_in());
     let manager = machine.trusting(STRANGERS_KEYS);
     let snapshots = [
-        manager.snapshot(None, matrix, Moment::Imagined),
+        manager.snapshot(None, matrix, Moment::Hypothetical),
         manager.inspect(matrix),
     ];
     for snapshot in snapshots {
@@ -95,7 +103,7 @@ fn with_embedded_keys_the_installed_keys_are_ignored_by_every_read() {
 
 #[test]
 fn embedded_keys_need_no_installed_keys() {
-    let (machine, matrix) = (Machine::with_license(), Matrix::built_in());
+    let (machine, matrix) = (Machine::with_license(), FeatureMatrix::built_in());
     for damaged in ["noise", ""] {
         fs::write(machine.dir().file(StateFile::Trust), damaged).unwrap();
         let manager = machine.trusting(VENDORS_KEYS);
@@ -103,20 +111,29 @@ fn embedded_keys_need_no_installed_keys() {
     }
     fs::remove_file(machine.dir().file(StateFile::Trust)).unwrap();
     let manager = machine.trusting(VENDORS_KEYS);
-    let snapshot = manager.snapshot(None, matrix, Moment::Imagined);
+    let snapshot = manager.snapshot(None, matrix, Moment::Hypothetical);
     assert!(matches!(snapshot.installation, Ok(Some(_))));
 }
 
 #[test]
 fn a_client_passes_its_keys_to_its_manager() {
     let machine = Machine::with_license();
-    let client = Client::open_at(machine.dir(), &keys(STRANGERS_KEYS), Matrix::built_in());
-    let manager = client.host();
+    let client = Client::open_at(
+        machine.dir(),
+        &keys(STRANGERS_KEYS),
+        FeatureMatrix::built_in(),
+    );
+    let manager = client.manager();
     assert_eq!(
         manager.trust().unwrap().to_jwks(),
         keys(STRANGERS_KEYS).to_jwks()
     );
-    assert!(manager.inspect(Matrix::built_in()).installation.is_err());
+    assert!(
+        manager
+            .inspect(FeatureMatrix::built_in())
+            .installation
+            .is_err()
+    );
     assert_eq!(client.decide_in(&now()).code(), Code::NoLicense);
 }
 

@@ -14,7 +14,7 @@ pub use confirmation::Confirmation;
 #[cfg(all(test, feature = "inspection", feature = "issue"))]
 pub(crate) use license::KNOWN_CLAIMS;
 pub use license::{ClaimEntry, LicenseClaims};
-pub use revocations::{Revocation, Revoked};
+pub use revocations::{Revocation, RevocationEntry};
 pub(crate) use revocations::{RevocationClaims, RevokedLicenses};
 pub(crate) use trust_statement::TrustStatementClaims;
 pub use validation::Status;

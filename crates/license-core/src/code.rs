@@ -12,7 +12,7 @@ macro_rules! codes {
         /// use license_core::{Code, CodeKind};
         ///
         /// assert_eq!(Code::GraceRenewal.as_str(), "GRACE_RENEWAL");
-        /// assert_eq!(Code::BadSignature.kind(), CodeKind::Unjudged);
+        /// assert_eq!(Code::BadSignature.kind(), CodeKind::Indeterminate);
         /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -58,18 +58,18 @@ codes! {
     VersionNotCovered "VERSION_NOT_COVERED" Denied "The license does not cover this version of the application.",
     FeatureNotIncluded "FEATURE_NOT_INCLUDED" Denied "The license does not include the feature.",
     QuotaExhausted "QUOTA_EXHAUSTED" Denied "The quota is used up.",
-    NeedsLicenseFile "NEEDS_LICENSE_FILE" Unjudged "A key without a signature proves nothing. Its license file is required.",
-    Malformed "MALFORMED" Unjudged "The input is malformed.",
-    ChecksumMismatch "CHECKSUM_MISMATCH" Unjudged "A license key or a readback line has a wrong character.",
-    UntrustedKey "UNTRUSTED_KEY" Unjudged "The signing key is not in the trust set.",
-    RetiredKey "RETIRED_KEY" Unjudged "The vendor has retired the signing key.",
-    BadSignature "BAD_SIGNATURE" Unjudged "The signature does not verify.",
-    UnsupportedVersion "UNSUPPORTED_VERSION" Unjudged "The format is newer than this verifier.",
-    UnsupportedClaim "UNSUPPORTED_CLAIM" Unjudged "A critical claim is unknown to this verifier.",
-    StaleList "STALE_LIST" Unjudged "The revocation list is older than a known list.",
-    Replayed "REPLAYED" Unjudged "The answer has been used before.",
-    RequestMismatch "REQUEST_MISMATCH" Unjudged "The answer does not belong to a request of this machine.",
-    StaleAnswer "STALE_ANSWER" Unjudged "The answer belongs to a superseded request.",
+    NeedsLicenseFile "NEEDS_LICENSE_FILE" Indeterminate "A key without a signature proves nothing. Its license file is required.",
+    Malformed "MALFORMED" Indeterminate "The input is malformed.",
+    ChecksumMismatch "CHECKSUM_MISMATCH" Indeterminate "A license key or a readback line has a wrong character.",
+    UntrustedKey "UNTRUSTED_KEY" Indeterminate "The signing key is not in the trust set.",
+    RetiredKey "RETIRED_KEY" Indeterminate "The vendor has retired the signing key.",
+    BadSignature "BAD_SIGNATURE" Indeterminate "The signature does not verify.",
+    UnsupportedVersion "UNSUPPORTED_VERSION" Indeterminate "The format is newer than this verifier.",
+    UnsupportedClaim "UNSUPPORTED_CLAIM" Indeterminate "A critical claim is unknown to this verifier.",
+    StaleList "STALE_LIST" Indeterminate "The revocation list is older than a known list.",
+    Replayed "REPLAYED" Indeterminate "The answer has been used before.",
+    RequestMismatch "REQUEST_MISMATCH" Indeterminate "The answer does not belong to a request of this machine.",
+    StaleAnswer "STALE_ANSWER" Indeterminate "The answer belongs to a superseded request.",
     ExpiresSoon "EXPIRES_SOON" Warning "The license expires within its notice period.",
     ClockBehind "CLOCK_BEHIND" Warning "The clock is behind the clock high-water mark.",
     ListOutdated "LIST_OUTDATED" Warning "The revocation list is past its next update.",
@@ -88,7 +88,7 @@ pub enum CodeKind {
     /// The license is not valid. Only the entitlements of the base tier are available.
     Denied,
     /// The input could not be evaluated.
-    Unjudged,
+    Indeterminate,
     /// A remark that does not change the result.
     Warning,
 }

@@ -8,14 +8,14 @@ pub use change::{Change, Effect};
 
 use crate::claims::LicenseClaims;
 use crate::license::License;
-use crate::matrix::Matrix;
+use crate::matrix::FeatureMatrix;
 
 /// The changes for the customer between two licenses.
 ///
 /// The license id, the serial and the time of issue are not compared.
 ///
 /// ```
-/// use license_core::{Difference, Matrix, Succession, TrustSet, Unverified};
+/// use license_core::{Difference, FeatureMatrix, Succession, TrustSet, Unverified};
 ///
 /// # const JWKS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 /// # const BEFORE: &str = include_str!("../../../fixtures/tokens/valid-pro.jwt");
@@ -23,7 +23,7 @@ use crate::matrix::Matrix;
 /// let trust = TrustSet::parse(JWKS)?;
 /// let before = Unverified::parse(BEFORE)?.verify(&trust)?;
 /// let after = Unverified::parse(AFTER)?.verify(&trust)?;
-/// let difference = Difference::of_licenses(&before, &after, Matrix::built_in());
+/// let difference = Difference::from_licenses(&before, &after, FeatureMatrix::built_in());
 /// assert_eq!(difference.succession(), Succession::Replaces);
 /// assert!(!difference.is_worse());
 /// for change in difference.changes() {
@@ -84,13 +84,17 @@ impl Succession {
 
 impl Difference {
     /// Compares two verified licenses and the keys that signed them.
-    pub fn of_licenses(before: &License, after: &License, matrix: &Matrix) -> Self {
+    pub fn from_licenses(before: &License, after: &License, matrix: &FeatureMatrix) -> Self {
         let keys = [before, after].map(|license| Some(license.key_id().as_str()));
-        Self::between(before.claims(), after.claims(), matrix).with_signing_keys(keys)
+        Self::from_claims(before.claims(), after.claims(), matrix).with_signing_keys(keys)
     }
 
     /// Compares the claims of two licenses. The feature matrix defines the order of the tiers.
-    pub fn between(before: &LicenseClaims, after: &LicenseClaims, matrix: &Matrix) -> Self {
+    pub fn from_claims(
+        before: &LicenseClaims,
+        after: &LicenseClaims,
+        matrix: &FeatureMatrix,
+    ) -> Self {
         Self {
             changes: compare::compare(before, after, matrix),
             succession: Succession::from_claims(before, after),

@@ -11,13 +11,13 @@ mod verified_licenses;
 use std::sync::Arc;
 
 pub use context::Context;
-pub use decision::{Decision, FeatureAnswer, Outcome, Warning};
+pub use decision::{Decision, FeatureDecision, Outcome, Warning};
 pub use evidence::Evidence;
-pub use rules::{Finding, Rule, RuleOutcome};
+pub use rules::{Rule, RuleOutcome, RuleResult};
 
 use crate::code::Code;
-use crate::license::{License, Signer};
-use crate::matrix::Matrix;
+use crate::license::{License, ValidationSigner};
+use crate::matrix::FeatureMatrix;
 use crate::policy::Entitlements;
 use crate::time::{CLOCK_TOLERANCE, Span, Timestamp};
 use rules::Evaluation;
@@ -28,7 +28,7 @@ impl License {
     ///
     /// Rules are checked in the order of [`Rule::ALL`]. The first rule that fails denies the
     /// license. The entitlements of a denied license are those of the base tier.
-    pub fn evaluate(&self, matrix: &Matrix, context: &Context<'_>) -> Decision {
+    pub fn evaluate(&self, matrix: &FeatureMatrix, context: &Context<'_>) -> Decision {
         let evaluation = Evaluation::new(self, matrix, context);
         let mut results = CombinedResults::default();
         for rule in Rule::ALL {
@@ -40,13 +40,13 @@ impl License {
     }
 
     /// Returns the result of every rule, including the rules after the first that fails.
-    pub fn explain(&self, matrix: &Matrix, context: &Context<'_>) -> Vec<Finding> {
+    pub fn explain(&self, matrix: &FeatureMatrix, context: &Context<'_>) -> Vec<RuleResult> {
         let evaluation = Evaluation::new(self, matrix, context);
         let result = |rule: Rule| {
             let (outcome, evidence) = rule
                 .check(&evaluation)
                 .unwrap_or((RuleOutcome::NotApplicable, Evidence::Nothing));
-            Finding {
+            RuleResult {
                 rule,
                 outcome,
                 evidence,
@@ -59,7 +59,7 @@ impl License {
 /// Results of the rules, reduced to what the decision needs.
 #[derive(Default)]
 struct CombinedResults {
-    decisive: Option<Finding>,
+    decisive: Option<RuleResult>,
     /// The earliest end. While one rule grants grace, another one may end the license sooner.
     ends: Option<Timestamp>,
     check_in: Option<Evidence>,
@@ -81,7 +81,7 @@ impl CombinedResults {
             Some(decisive) => outcome.severity() > decisive.outcome.severity(),
         };
         if is_decisive {
-            self.decisive = Some(Finding {
+            self.decisive = Some(RuleResult {
                 rule,
                 outcome,
                 evidence,
@@ -165,7 +165,7 @@ fn entitlements(evaluation: &Evaluation<'_>) -> Arc<Entitlements> {
         None => evaluation.license.shared_entitlements(),
     };
     match evaluation.newest_validation {
-        Some(newest) if newest.signer() == Signer::Server => {
+        Some(newest) if newest.signer() == ValidationSigner::Server => {
             Arc::new(granted.narrowed_by(newest.entitlements()))
         }
         _ => Arc::clone(granted),
@@ -203,8 +203,8 @@ fn clock_behind(clock: Timestamp, now: Timestamp) -> Option<Warning> {
     let message = || {
         let behind = Span(behind);
         format!(
-            "{clock} is {behind} before {now}, the latest time already seen, which is used instead; \
-             correct the clock if it is wrong"
+            "{clock} is {behind} behind {now}, the latest time already seen, which is used \
+             instead; correct the clock if it is wrong"
         )
     };
     (behind > CLOCK_TOLERANCE).then(|| Warning {

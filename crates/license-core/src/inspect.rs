@@ -7,7 +7,7 @@ use crate::claims::INSTANT_CLAIMS;
 use crate::encoding::pasted::without_wrapping;
 use crate::jose::{TokenKind, Unverified};
 use crate::key::{LicenseKey, ShortEnterpriseKey};
-use crate::license::{Artefacts, Block, BundleError};
+use crate::license::{ArmorBlock, LicenseFile, VerifiedLicensesError};
 use crate::time::Timestamp;
 use crate::trust::{TrustError, TrustSet};
 
@@ -37,15 +37,15 @@ pub fn inspect(text: &str) -> Result<Value, InspectError> {
             .map_err(InspectError::Trust);
     }
     if LicenseKey::is_likely(text) {
-        let key = LicenseKey::parse(text).map_err(BundleError::Key);
+        let key = LicenseKey::parse(text).map_err(VerifiedLicensesError::Key);
         return key
             .map(|key| license_key(&key))
-            .map_err(InspectError::Artefact);
+            .map_err(InspectError::Artifact);
     }
-    let file = Artefacts::parse(text)
-        .map_err(BundleError::Parse)
-        .map_err(InspectError::Artefact)?;
-    let token = |block: &Block<'_>| -> Result<_, BundleError> {
+    let file = LicenseFile::parse(text)
+        .map_err(VerifiedLicensesError::Parse)
+        .map_err(InspectError::Artifact)?;
+    let token = |block: &ArmorBlock<'_>| -> Result<_, VerifiedLicensesError> {
         let token = InspectedToken::new(&block.token)?;
         Ok(InspectedBlock {
             line: block.line,
@@ -53,7 +53,7 @@ pub fn inspect(text: &str) -> Result<Value, InspectError> {
         })
     };
     let tokens: Result<Vec<_>, _> = file.blocks().iter().map(token).collect();
-    let tokens = tokens.map_err(InspectError::Artefact)?;
+    let tokens = tokens.map_err(InspectError::Artifact)?;
     Ok(json!({ "verified": false, "kind": "tokens", "tokens": tokens }))
 }
 
@@ -126,8 +126,10 @@ struct InspectedToken {
 }
 
 impl InspectedToken {
-    fn new(token: &Unverified<'_>) -> Result<Self, BundleError> {
-        let claims = token.unverified_claims().map_err(BundleError::Verify)?;
+    fn new(token: &Unverified<'_>) -> Result<Self, VerifiedLicensesError> {
+        let claims = token
+            .unverified_claims()
+            .map_err(VerifiedLicensesError::Verify)?;
         let instant = |name: &str| {
             let instant = Timestamp::from_unix_seconds(claims.get(name)?.as_u64()?)?;
             Some((name.to_owned(), json!(instant)))
@@ -162,7 +164,7 @@ fn is_innermost(token: &Unverified<'_>) -> bool {
 pub enum InspectError {
     /// The license file, token or key is damaged.
     #[error(transparent)]
-    Artefact(BundleError),
+    Artifact(VerifiedLicensesError),
     /// The set of public keys is damaged, or the text is a private key.
     #[error(transparent)]
     Trust(TrustError),

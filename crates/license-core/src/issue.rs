@@ -2,21 +2,23 @@
 //! for vendors and for tests.
 //!
 //! ```
-//! use license_core::issue::{KeyBits, LicenseDraft, RandomError, Sign, SigningKey};
-//! use license_core::{Algorithm, Bundle, LicenseId, Matrix, Tier, Timestamp, TrustSet, Unverified};
+//! use license_core::issue::{KeyBits, LicenseDraft, RandomError, Signer, SigningKey};
+//! use license_core::{
+//!     Algorithm, FeatureMatrix, LicenseId, Tier, Timestamp, TrustSet, Unverified, VerifiedLicenses,
+//! };
 //!
 //! let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
 //! let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random)?;
 //! let key = SigningKey::from_pkcs8(&der, None, random)?;
 //! let trust = TrustSet::parse(&key.public().to_jwk().to_string())?;
 //!
-//! let matrix = Matrix::built_in();
+//! let matrix = FeatureMatrix::built_in();
 //! let tier = matrix.tier(Tier::parse("PRO")?).ok_or("no such tier")?;
 //! let id = LicenseId::from_random(1_798_761_600_000, &[7; 10]);
 //! let issued_at = Timestamp::parse("2027-01-01")?;
-//! let draft = LicenseDraft::of_tier(matrix, tier, id, "ACME Ltd".to_owned(), issued_at);
+//! let draft = LicenseDraft::for_tier(matrix, tier, id, "ACME Ltd".to_owned(), issued_at);
 //! let file = Unverified::parse(&draft.sign(&key)?)?.to_armor();
-//! let verified = Bundle::verify(&file, &trust, matrix)?;
+//! let verified = VerifiedLicenses::verify(&file, &trust, matrix)?;
 //! assert_eq!(verified.licenses().len(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -30,13 +32,13 @@ mod trust_statement;
 mod validation;
 mod verifying_signer;
 
-pub use crate::claims::{Confirmation, LicenseClaims as LicenseDraft, Revoked};
+pub use crate::claims::{Confirmation, LicenseClaims as LicenseDraft, RevocationEntry};
 pub use activation::{ActivationDraft, ClockRepairDraft};
-pub use revocations::RevocationsDraft;
+pub use revocations::RevocationListDraft;
 pub use signing_key::{SigningKey, SigningKeyError};
 pub use trust_statement::{IntroductionDraft, RetirementDraft};
 pub use validation::ValidationDraft;
-pub use verifying_signer::CheckedKey;
+pub use verifying_signer::VerifyingSigner;
 
 use crate::encoding::base64url;
 pub use crate::jose::{KeyBits, RandomError, RandomSource};
@@ -46,8 +48,8 @@ use crate::trust::TrustedKey;
 
 /// A private key in memory, in an HSM or in a key management service.
 ///
-/// [`CheckedKey`] wraps a signer and verifies its signatures.
-pub trait Sign {
+/// [`VerifyingSigner`] wraps a signer and verifies its signatures.
+pub trait Signer {
     /// Returns the public key with its id and algorithm.
     fn public(&self) -> &TrustedKey;
 
@@ -57,13 +59,13 @@ pub trait Sign {
     ///
     /// Returns [`IssueError::Sign`] if the key cannot sign, and [`IssueError::Device`] if the
     /// device or service reports a reason.
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError>;
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError>;
 }
 
 /// The reason why something was not issued.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum IssueError {
+pub enum SigningError {
     /// The key or its device failed to sign.
     #[error("the signing key failed to sign")]
     Sign,
@@ -145,12 +147,12 @@ const ARMOR_BYTES: usize = MAX_LIST_BYTES / 65 + 128;
 fn sign_token(
     kind: TokenKind,
     payload: &impl serde::Serialize,
-    key: &(impl Sign + ?Sized),
-) -> Result<String, IssueError> {
+    key: &(impl Signer + ?Sized),
+) -> Result<String, SigningError> {
     let public = key.public();
     let header = header_segment(public.algorithm(), public.id().as_str(), kind);
-    let header = header.map_err(|_| IssueError::Json)?;
-    let payload = serde_json::to_vec(payload).map_err(|_| IssueError::Json)?;
+    let header = header.map_err(|_| SigningError::Json)?;
+    let payload = serde_json::to_vec(payload).map_err(|_| SigningError::Json)?;
     let mut token = format!("{header}.{}", base64url::encode(&payload));
     let signature = key.sign(token.as_bytes())?;
     token.push('.');
@@ -160,7 +162,7 @@ fn sign_token(
         _ => MAX_TOKEN_BYTES,
     };
     match token.len() {
-        found if found > limit => Err(IssueError::TooLong { limit, found }),
+        found if found > limit => Err(SigningError::TooLong { limit, found }),
         _ => Ok(token),
     }
 }
@@ -170,10 +172,10 @@ fn sign_token(
 /// # Errors
 ///
 /// Returns [`IssueError::Sign`] if the key fails to sign.
-pub fn enterprise_key(
+pub fn sign_enterprise_key(
     terms: EnterpriseTerms,
-    key: &impl Sign,
-) -> Result<EnterpriseKey, IssueError> {
+    key: &impl Signer,
+) -> Result<EnterpriseKey, SigningError> {
     let signature = key.sign(terms.to_string().as_bytes())?;
     Ok(EnterpriseKey::from_signature(terms, signature))
 }

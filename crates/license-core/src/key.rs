@@ -13,7 +13,7 @@ pub use license_id::LicenseId;
 pub use standard::StandardKey;
 
 use crate::code::Code;
-use crate::encoding::pasted::{Found, Pasted, Position};
+use crate::encoding::pasted::{FoundText, Pasted, Position};
 use scan::KeyScanner;
 
 /// The maximum length of a key: its fields and an RSA signature of 8192 bits, with line breaks.
@@ -111,7 +111,7 @@ pub enum KeyError {
         /// A description of the accepted characters.
         expected: &'static str,
         /// The character in the input.
-        found: Found,
+        found: FoundText,
     },
     /// The checksum does not match the text before it: a character is wrong, or two are swapped.
     #[error(

@@ -4,7 +4,7 @@
 //! network, and it prints nothing. The time and random bytes are arguments.
 //!
 //! ```text
-//! &str -> Unverified -> verify(&TrustSet) -> License -> evaluate(&Matrix, &Context) -> Decision
+//! &str -> Unverified -> verify(&TrustSet) -> License -> evaluate(&FeatureMatrix, &Context) -> Decision
 //! &str -> LicenseKey                                    well-formed, grants nothing
 //! ```
 //!
@@ -12,18 +12,18 @@
 //! trusted key.
 //!
 //! ```
-//! use license_core::{Artefacts, Context, Matrix, Timestamp, TokenKind, TrustSet};
+//! use license_core::{LicenseFile, Context, FeatureMatrix, Timestamp, TokenKind, TrustSet};
 //!
 //! # const JWKS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 //! # const FILE: &str = include_str!("../../../fixtures/files/valid-pro.lic");
 //! // The vendor's public keys, compiled into the program, and the customer's license file.
 //! let trust = TrustSet::parse(JWKS)?;
-//! let file = Artefacts::parse(FILE)?;
-//! let block = file.of_kind(TokenKind::License).next().ok_or("no license in the file")?;
+//! let file = LicenseFile::parse(FILE)?;
+//! let block = file.blocks_of_kind(TokenKind::License).next().ok_or("no license in the file")?;
 //!
 //! let license = block.token.verify(&trust)?;
 //! let now = Timestamp::parse("2027-01-15T09:00:00Z")?;
-//! let decision = license.evaluate(Matrix::built_in(), &Context::at(now));
+//! let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
 //! assert!(decision.allows("cloud_sync"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -34,9 +34,9 @@
 //! - `aws-lc-rs`: signatures with AWS-LC, about five times as fast. Preferred if both are enabled.
 //! - `pem` (default): trust sets from PEM public keys as well as JWKs, and [`TrustedKey::to_pem`].
 //! - `inspection` (default): [`inspect`] and [`Difference`].
-//! - `machine-state` (default): the state of a machine, [`HighWater`] and [`Tally`], and module
+//! - `machine-state` (default): the state of a machine, [`ClockHighWater`] and [`QuotaCounters`], and module
 //!   [`session`].
-//! - `requests` (default): machine requests, [`Letter`] and [`readback`].
+//! - `requests` (default): machine requests, [`MachineRequest`] and [`readback`].
 //! - `usage-reports` (default): module `usage_report`.
 //! - `issue`: issuing and signing of licenses, with either backend.
 //!
@@ -73,16 +73,16 @@ pub mod issue;
 #[cfg(feature = "usage-reports")]
 pub mod usage;
 
-pub use claims::{ClaimEntry, Confirmation, LicenseClaims, Revocation, Revoked, Status};
+pub use claims::{ClaimEntry, Confirmation, LicenseClaims, Revocation, RevocationEntry, Status};
 pub use code::{Code, CodeKind};
 #[cfg(feature = "inspection")]
 pub use diff::{Change, Difference, Effect, Succession};
-pub use encoding::armor::LetterKind;
+pub use encoding::armor::MachineRequestKind;
 pub use encoding::hex;
-pub use encoding::pasted::{Found, Position};
+pub use encoding::pasted::{FoundText, Position};
 pub use encoding::strict_json::JsonError;
 pub use evaluate::{
-    Context, Decision, Evidence, FeatureAnswer, Finding, Outcome, Rule, RuleOutcome, Warning,
+    Context, Decision, Evidence, FeatureDecision, Outcome, Rule, RuleOutcome, RuleResult, Warning,
 };
 pub use ids::{Commitment, Company, NameError, Nonce, ProductCode, Tier};
 #[cfg(feature = "inspection")]
@@ -96,21 +96,23 @@ pub use key::{
     StandardKey,
 };
 pub use license::{
-    Activation, Artefacts, Block, Bundle, BundleError, Canonical, ClockRepair, License,
-    RevocationList, Rotation, RotationError, Signer, Taken, TrustStatement, Validation, Verifier,
+    Activation, ArmorBlock, CanonicalText, ClockRepair, License, LicenseFile, RevocationList,
+    Rotation, RotationError, StatementResult, TrustStatement, Validation, ValidationSigner,
+    VerifiedLicenses, VerifiedLicensesError, Verifier,
 };
-pub use machine::{Comparison, ComponentKind, Fingerprint, Machine, MachineDigest};
-pub use matrix::{Matrix, MatrixError, TierTerms, Trial};
+pub use machine::{ComponentKind, Fingerprint, FingerprintComparison, Machine, MachineDigest};
+pub use matrix::{FeatureMatrix, ProductFileError, TierPolicy, Trial};
 pub use policy::{CheckIn, Entitlements, Quota, Renewal, UsageType};
 #[cfg(feature = "requests")]
 pub use requests::{
-    ActivationRequest, ClockRequest, Letter, LetterError, Receipt, Secret, readback,
+    ActivationRequest, ActivationSecret, ClockRequest, DeactivationReceipt, MachineRequest,
+    MachineRequestError, readback,
 };
 pub use semver::{Version, VersionReq};
 #[cfg(feature = "machine-state")]
 pub use session::SessionId;
 #[cfg(feature = "machine-state")]
-pub use state::{Boot, HighWater, QuotaUse, Reading, Tally};
+pub use state::{Boot, ClockHighWater, ClockReading, QuotaCounters, QuotaUse};
 pub use time::{Date, Span, TimeError, Timestamp};
 pub use trust::{ClaimError, KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 #[cfg(feature = "usage-reports")]

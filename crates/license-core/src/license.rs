@@ -14,12 +14,12 @@ use std::sync::Arc;
 
 pub use activation::Activation;
 pub use clock_repair::ClockRepair;
-pub use file::{Artefacts, Block};
+pub use file::{ArmorBlock, LicenseFile};
 pub use revocations::RevocationList;
-pub use rotation::{Rotation, RotationError, Taken};
+pub use rotation::{Rotation, RotationError, StatementResult};
 pub use trust_statement::TrustStatement;
-pub use validation::{Signer, Validation};
-pub use verified_licenses::{Bundle, BundleError, Canonical};
+pub use validation::{Validation, ValidationSigner};
+pub use verified_licenses::{CanonicalText, VerifiedLicenses, VerifiedLicensesError};
 pub use verifier::Verifier;
 
 use crate::claims::{Confirmation, LicenseClaims};
@@ -30,7 +30,7 @@ use crate::key::{
     StandardKey,
 };
 use crate::machine::Machine;
-use crate::matrix::Matrix;
+use crate::matrix::FeatureMatrix;
 use crate::policy::{CheckIn, Entitlements, Renewal, UsageType};
 use crate::time::Timestamp;
 use crate::trust::{KeyId, TrustSet, TrustedKey, VerifiedToken, VerifyError};
@@ -94,7 +94,7 @@ impl EnterpriseKey {
     /// # Errors
     ///
     /// Returns [`VerifyError::Signature`] if no trusted key has signed the key.
-    pub fn verify(&self, trust: &TrustSet, matrix: &Matrix) -> Result<License, VerifyError> {
+    pub fn verify(&self, trust: &TrustSet, matrix: &FeatureMatrix) -> Result<License, VerifyError> {
         let signed = self.signed_text().as_bytes();
         let key = trust
             .iter()
@@ -111,7 +111,7 @@ impl EnterpriseKey {
     /// # Errors
     ///
     /// Returns [`VerifyError::NoEnterpriseTier`] if the product has no enterprise keys.
-    pub fn unverified_claims(&self, matrix: &Matrix) -> Result<LicenseClaims, VerifyError> {
+    pub fn unverified_claims(&self, matrix: &FeatureMatrix) -> Result<LicenseClaims, VerifyError> {
         let terms = self.unverified_terms();
         let tier = matrix
             .enterprise_tier()
@@ -312,7 +312,7 @@ impl License {
     ///
     /// Returns `None` unless the license has the enterprise tier, a company, seats, and an end that
     /// is absent or at midnight UTC.
-    pub fn short_enterprise_key(&self, matrix: &Matrix) -> Option<ShortEnterpriseKey> {
+    pub fn short_enterprise_key(&self, matrix: &FeatureMatrix) -> Option<ShortEnterpriseKey> {
         let is_enterprise = matrix
             .enterprise_tier()
             .is_some_and(|tier| tier.name() == self.tier());
@@ -333,7 +333,7 @@ impl License {
     }
 
     /// Returns whether a key identifies this license.
-    pub fn is_named_by(&self, key: &LicenseKey, matrix: &Matrix) -> bool {
+    pub fn is_identified_by(&self, key: &LicenseKey, matrix: &FeatureMatrix) -> bool {
         match key {
             LicenseKey::Standard(key) => self.standard_key() == Some(*key),
             LicenseKey::EnterpriseShort(key) => self.short_enterprise_key(matrix) == Some(*key),

@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::encoding::strict_json::serde_as_text;
 
-pub use comparison::Comparison;
+pub use comparison::FingerprintComparison;
 pub use component::ComponentKind;
 pub use fingerprint::{Fingerprint, MachineDigest};
 
@@ -19,11 +19,11 @@ pub use fingerprint::{Fingerprint, MachineDigest};
 ///
 /// let product = ProductCode::parse("CODITECT")?;
 /// let id = (ComponentKind::MachineId, "5a7c3e9b1d2f48069ab4c8e0d6f1735b");
-/// let licensed = Fingerprint::of(product, [id, (ComponentKind::Mac, "52:54:00:12:34:56")]);
-/// let with_new_card = Fingerprint::of(product, [id, (ComponentKind::Mac, "52:54:00:ab:cd:ef")]);
+/// let licensed = Fingerprint::new(product, [id, (ComponentKind::Mac, "52:54:00:12:34:56")]);
+/// let with_new_card = Fingerprint::new(product, [id, (ComponentKind::Mac, "52:54:00:ab:cd:ef")]);
 ///
 /// let licensed = Machine::parse(&licensed.to_string());
-/// assert!(licensed.is(&Machine::Fingerprint(with_new_card)));
+/// assert!(licensed.matches(&Machine::Fingerprint(with_new_card)));
 /// # Ok::<(), license_core::NameError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Machine {
 
     /// Returns whether `actual` is this machine. Two fingerprints are compared by quorum, as
     /// [`Fingerprint::compare`] describes. Digests and names must be equal.
-    pub fn is(&self, actual: &Self) -> bool {
+    pub fn matches(&self, actual: &Self) -> bool {
         match (self, actual) {
             (Self::Fingerprint(expected), Self::Fingerprint(actual)) => {
                 actual.compare(expected).is_same()

@@ -4,7 +4,7 @@ mod error;
 mod file;
 mod table;
 
-pub use error::MatrixError;
+pub use error::ProductFileError;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
@@ -18,21 +18,21 @@ const SCHEMA: &str = include_str!("matrix/schema.json");
 /// Tiers of a product with their features and quotas, as the product file defines them.
 ///
 /// ```
-/// use license_core::{Matrix, Quota, Tier};
+/// use license_core::{FeatureMatrix, Quota, Tier};
 ///
-/// let matrix = Matrix::built_in();
+/// let matrix = FeatureMatrix::built_in();
 /// assert_eq!(matrix.product().as_str(), "CODITECT");
 /// assert_eq!(matrix.base_tier().entitlements().quota("commands_per_day"), Some(Quota::Limit(10)));
 /// assert_eq!(matrix.first_tier_with("sso").unwrap().name(), Tier::parse("ENT")?);
 /// # Ok::<(), license_core::NameError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Matrix {
+pub struct FeatureMatrix {
     product: ProductCode,
     issuer: Box<str>,
-    tiers: Vec<TierTerms>,
-    base: TierTerms,
-    enterprise: Option<TierTerms>,
+    tiers: Vec<TierPolicy>,
+    base: TierPolicy,
+    enterprise: Option<TierPolicy>,
     trial: Option<Trial>,
     user_cool_down_days: u64,
     seats_quota: Option<Box<str>>,
@@ -41,14 +41,14 @@ pub struct Matrix {
 
 /// Entitlements, check-in and renewal of a tier, before a license adds or removes anything.
 #[derive(Clone, Debug)]
-pub struct TierTerms {
+pub struct TierPolicy {
     entitlements: Arc<Entitlements>,
     check_in: Option<CheckIn>,
     offline_grace_hours: u64,
     renewal: Option<Renewal>,
 }
 
-impl TierTerms {
+impl TierPolicy {
     /// Returns the name of the tier.
     pub fn name(&self) -> Tier {
         self.entitlements.tier()
@@ -85,15 +85,16 @@ pub struct Trial {
     pub days: u64,
 }
 
-impl Matrix {
+impl FeatureMatrix {
     /// Returns the feature matrix of the built-in product. The first call parses it.
     pub fn built_in() -> &'static Self {
         #[allow(
             clippy::expect_used,
             reason = "the text is compiled in, and every test parses it"
         )]
-        static MATRIX: LazyLock<Matrix> =
-            LazyLock::new(|| Matrix::parse(BUILT_IN).expect("the built-in matrix is well-formed"));
+        static MATRIX: LazyLock<FeatureMatrix> = LazyLock::new(|| {
+            FeatureMatrix::parse(BUILT_IN).expect("the built-in matrix is well-formed")
+        });
         &MATRIX
     }
 
@@ -104,7 +105,7 @@ impl Matrix {
 
     /// Returns the JSON Schema (draft 2020-12) of product files, for editors.
     ///
-    /// Every file that [`Matrix::parse`] accepts matches the schema. The schema cannot check
+    /// Every file that [`FeatureMatrix::parse`] accepts matches the schema. The schema cannot check
     /// relations between members, such as that a tier is defined before another one extends it.
     pub fn schema() -> &'static str {
         SCHEMA
@@ -114,8 +115,8 @@ impl Matrix {
     ///
     /// # Errors
     ///
-    /// Returns [`MatrixError`] if the text is not a product file, or contradicts itself.
-    pub fn parse(text: &str) -> Result<Self, MatrixError> {
+    /// Returns [`ProductFileError`] if the text is not a product file, or contradicts itself.
+    pub fn parse(text: &str) -> Result<Self, ProductFileError> {
         file::parse(text)
     }
 
@@ -130,22 +131,22 @@ impl Matrix {
     }
 
     /// Returns the tiers, lowest first.
-    pub fn tiers(&self) -> &[TierTerms] {
+    pub fn tiers(&self) -> &[TierPolicy] {
         &self.tiers
     }
 
     /// Returns the policy of a tier.
-    pub fn tier(&self, name: Tier) -> Option<&TierTerms> {
+    pub fn tier(&self, name: Tier) -> Option<&TierPolicy> {
         self.tiers.iter().find(|tier| tier.name() == name)
     }
 
     /// Returns the tier that applies when no license is valid.
-    pub fn base_tier(&self) -> &TierTerms {
+    pub fn base_tier(&self) -> &TierPolicy {
         &self.base
     }
 
     /// Returns the tier that an enterprise key grants.
-    pub fn enterprise_tier(&self) -> Option<&TierTerms> {
+    pub fn enterprise_tier(&self) -> Option<&TierPolicy> {
         self.enterprise.as_ref()
     }
 
@@ -161,7 +162,7 @@ impl Matrix {
     }
 
     /// Returns the lowest tier that has the feature.
-    pub fn first_tier_with(&self, feature: &str) -> Option<&TierTerms> {
+    pub fn first_tier_with(&self, feature: &str) -> Option<&TierPolicy> {
         self.tiers
             .iter()
             .find(|tier| tier.entitlements.allows(feature))
@@ -193,7 +194,7 @@ impl Matrix {
 
     /// Returns the features and quotas of a tier with the quota of `seats`, which is never lower
     /// than the quota of the tier.
-    pub(crate) fn entitlements_with_seats(&self, tier: &TierTerms, seats: u64) -> Entitlements {
+    pub(crate) fn entitlements_with_seats(&self, tier: &TierPolicy, seats: u64) -> Entitlements {
         let entitlements = &tier.entitlements;
         let quotas = entitlements
             .quotas()
@@ -225,8 +226,10 @@ pub(crate) fn is_feature_name(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn tier(name: &str) -> &'static TierTerms {
-        Matrix::built_in().tier(Tier::parse(name).unwrap()).unwrap()
+    fn tier(name: &str) -> &'static TierPolicy {
+        FeatureMatrix::built_in()
+            .tier(Tier::parse(name).unwrap())
+            .unwrap()
     }
 
     fn quotas(name: &str) -> [i64; 5] {

@@ -14,6 +14,6 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use error::LetterError;
-pub use kinds::{ActivationRequest, ClockRequest, Letter, Receipt};
-pub use secret::Secret;
+pub use error::MachineRequestError;
+pub use kinds::{ActivationRequest, ClockRequest, DeactivationReceipt, MachineRequest};
+pub use secret::ActivationSecret;

@@ -12,10 +12,10 @@ mod resolve;
 mod root;
 
 pub use error::{ProjectError, UnreadablePath};
-pub use file_system::{Entry, EntryKind, FileId, FileSystem, NameRules};
+pub use file_system::{FileId, FileKind, FileSystem, FileSystemEntry, NameRules};
 pub use id::SessionId;
-pub use resolve::{Link, MAX_LINKS};
-pub use root::{FoundBy, ProductState, ProjectRoot};
+pub use resolve::{FollowedLink, MAX_LINKS};
+pub use root::{ProductState, ProjectRoot, RootReason};
 
 // The trees in memory have paths with slashes, which are not absolute on Windows.
 #[cfg(all(test, unix))]

@@ -3,5 +3,5 @@
 mod clock_high_water;
 mod quota_counters;
 
-pub use clock_high_water::{Boot, HighWater, Reading};
-pub use quota_counters::{QuotaUse, Tally};
+pub use clock_high_water::{Boot, ClockHighWater, ClockReading};
+pub use quota_counters::{QuotaCounters, QuotaUse};

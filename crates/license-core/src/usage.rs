@@ -7,7 +7,7 @@
 //! part, so the private part can be deleted. `docs/format.md` specifies the format.
 //!
 //! ```text
-//! Counts -> Period (open, on the machine) -> close -> Closed (two lines) -> write -> text
+//! UsageCounts -> OpenPeriod (open, on the machine) -> close -> ClosedEntry (two lines) -> write -> text
 //! text -> UsageReport -> examine(&[UsageReport], now) -> ChainSummary with its findings
 //! ```
 //!
@@ -15,19 +15,19 @@
 //! removed, changed or written twice, and reports that contradict earlier reports.
 //!
 //! ```
-//! use license_core::usage_report::{Closed, Counts, Period, Place, UsageReport, examine, write};
+//! use license_core::usage_report::{ClosedEntry, UsageCounts, OpenPeriod, ChainPosition, UsageReport, examine, write};
 //! use license_core::{ProductCode, Timestamp};
 //!
 //! let product = ProductCode::parse("CODITECT").unwrap();
 //! let noon = Timestamp::parse("2027-03-01T12:00:00Z")?;
-//! let mut period = Period::begin(None, [7; 16], 0);
-//! period.add(None, &Counts::used("commands_per_day", 3), noon);
+//! let mut period = OpenPeriod::new(None, [7; 16], 0);
+//! period.add(None, &UsageCounts::quota_used("commands_per_day", 3), noon);
 //! let closed = period.close(product, Some("mach_00"), 0, || Some([9; 16])).unwrap();
 //!
 //! let text = write(product, &closed, true);
 //! let report = UsageReport::parse(&text).unwrap();
 //! let chains = examine(&[report], noon);
-//! assert!(chains[0].is_whole());
+//! assert!(chains[0].is_complete());
 //! # Ok::<(), license_core::TimeError>(())
 //! ```
 
@@ -44,12 +44,12 @@ use crate::encoding::hex::hex_text;
 use sha2::{Digest, Sha256};
 
 pub use chain::{ChainSummary, examine, examine_entries};
-pub use counts::{Counts, QuotaCount};
-pub use entry::{ClockSeen, Place, UsageEntry};
-pub use finding::Finding;
+pub use counts::{QuotaCount, UsageCounts};
+pub use entry::{ChainPosition, ClockObservations, UsageEntry};
+pub use finding::ChainFinding;
 pub use line::LineError;
-pub use period::Period;
-pub use private_part::Closed;
+pub use period::OpenPeriod;
+pub use private_part::ClosedEntry;
 pub use report::{UsageReport, UsageReportError, write};
 
 /// Maximum size of a report in bytes: twice the maximum size of the closed entries on a machine.
@@ -66,24 +66,24 @@ const PRIVATE_TAG: &[u8] = b"license-usage-private-v1\n";
 
 /// A SHA-256 hash, written in lower-case hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Hash(pub [u8; 32]);
+pub struct UsageHash(pub [u8; 32]);
 
 /// Id of a chain: 128 random bits, written in lower-case hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChainId(pub [u8; 16]);
 
-impl Hash {
+impl UsageHash {
     /// The previous hash of the first entry in a chain.
     pub const NONE: Self = Self([0; 32]);
 
     /// Returns the hash of an entry. `line` is the line as it was written, without its line break.
-    pub fn of_entry(line: &str) -> Self {
+    pub fn from_entry(line: &str) -> Self {
         Self::tagged(ENTRY_TAG, line)
     }
 
     /// Returns the commitment to the private part of an entry. `line` is the line as it was
     /// written, without its line break.
-    pub fn of_private(line: &str) -> Self {
+    pub fn from_private_part(line: &str) -> Self {
         Self::tagged(PRIVATE_TAG, line)
     }
 
@@ -94,4 +94,4 @@ impl Hash {
 }
 
 hex_text!(ChainId, "32 lower-case hexadecimal digits");
-hex_text!(Hash, "64 lower-case hexadecimal digits");
+hex_text!(UsageHash, "64 lower-case hexadecimal digits");

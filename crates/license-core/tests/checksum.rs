@@ -51,8 +51,7 @@ fn keys() -> Vec<String> {
             let product = ProductCode::parse(product).unwrap();
             let id = LicenseId::from_random(1_798_761_600_000 + number, &[7; 10]);
             let end = Timestamp::from_unix_seconds(1_830_297_600);
-            StandardKey::of_license(product, Tier::parse(tier).unwrap(), &id, customer, end)
-                .to_string()
+            StandardKey::new(product, Tier::parse(tier).unwrap(), &id, customer, end).to_string()
         });
     computed
         .chain(["CODITECT-PRO-A7F3E9D2C4B1-8F2A".to_owned()])

@@ -22,10 +22,10 @@ use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use license_core::issue::{SigningKey, enterprise_key};
+use license_core::issue::{SigningKey, sign_enterprise_key};
 use license_core::{
-    Backend, Code, Company, Date, EnterpriseKey, EnterpriseTerms, KeyExpiry, License, LicenseKey,
-    Matrix, TrustSet, Unverified,
+    Backend, Code, Company, Date, EnterpriseKey, EnterpriseTerms, FeatureMatrix, KeyExpiry,
+    License, LicenseKey, TrustSet, Unverified,
 };
 use support::{SPARE, VENDOR, id, issued, perpetual, trust};
 
@@ -208,12 +208,12 @@ fn no_flipped_bit_of_the_signed_text_verifies() {
 static ENTERPRISE: LazyLock<EnterpriseKey> = LazyLock::new(|| {
     let issue = |seats| {
         let terms = EnterpriseTerms {
-            product: Matrix::built_in().product(),
+            product: FeatureMatrix::built_in().product(),
             company: Company::parse("ACME").unwrap(),
             seats: NonZeroU32::new(seats).unwrap(),
             expiry: KeyExpiry::LastDay(Date::parse("20271231").unwrap()),
         };
-        enterprise_key(terms, &*VENDOR).unwrap()
+        sign_enterprise_key(terms, &*VENDOR).unwrap()
     };
     (100..)
         .map(issue)
@@ -223,7 +223,7 @@ static ENTERPRISE: LazyLock<EnterpriseKey> = LazyLock::new(|| {
 
 fn enterprise_license(text: &str, trust: &TrustSet) -> Option<License> {
     match LicenseKey::parse(text) {
-        Ok(LicenseKey::Enterprise(key)) => key.verify(trust, Matrix::built_in()).ok(),
+        Ok(LicenseKey::Enterprise(key)) => key.verify(trust, FeatureMatrix::built_in()).ok(),
         _ => None,
     }
 }
@@ -260,7 +260,8 @@ fn a_full_enterprise_key_with_a_flipped_bit_gives_no_license() {
 
 /// Returns whether the text is a key that identifies the license.
 fn identifies(text: &str, license: &License) -> bool {
-    LicenseKey::parse(text).is_ok_and(|key| license.is_named_by(&key, Matrix::built_in()))
+    LicenseKey::parse(text)
+        .is_ok_and(|key| license.is_identified_by(&key, FeatureMatrix::built_in()))
 }
 
 #[test]
@@ -278,11 +279,11 @@ fn the_short_key_of_a_license_file_with_an_error_does_not_identify_it() {
     draft.company = Some(Company::parse("ACME").unwrap());
     draft.expires_at = Some(issued().plus(365 * support::DAY));
     draft
-        .set_seats(NonZeroU32::new(100).unwrap(), Matrix::built_in())
+        .set_seats(NonZeroU32::new(100).unwrap(), FeatureMatrix::built_in())
         .unwrap();
     let license = support::issue(&draft);
     let key = license
-        .short_enterprise_key(Matrix::built_in())
+        .short_enterprise_key(FeatureMatrix::built_in())
         .unwrap()
         .to_string();
     assert_replacements_are_rejected(&key, |text| identifies(text, &license));

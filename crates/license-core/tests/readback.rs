@@ -22,11 +22,11 @@ fn request() -> Vec<u8> {
 }
 
 fn lines(content: &[u8]) -> Vec<String> {
-    readback::lines(content).unwrap()
+    readback::to_lines(content).unwrap()
 }
 
 fn faults(lines: &[String]) -> Vec<LineFault> {
-    match readback::read(&lines.join("\n")) {
+    match readback::from_lines(&lines.join("\n")) {
         Err(ReadbackError::Lines { faults, .. }) => faults,
         other => panic!("{other:?}"),
     }
@@ -142,7 +142,7 @@ fn a_line_of_another_content_is_detected() {
     for (index, line) in other.iter().enumerate() {
         let mixed = with(&lines, index, line).join("\n");
         assert_eq!(
-            readback::read(&mixed),
+            readback::from_lines(&mixed),
             Err(ReadbackError::Inconsistent),
             "{mixed}"
         );
@@ -168,7 +168,7 @@ fn an_error_lists_all_faults_and_does_not_contain_the_text() {
     let typed = [&typed[..6], &typed[8..14], &typed[15..]]
         .concat()
         .join("\n");
-    let error = readback::read(&typed).unwrap_err();
+    let error = readback::from_lines(&typed).unwrap_err();
     assert_eq!(
         error.to_string(),
         "line 3: the check characters do not match; \
@@ -201,7 +201,7 @@ fn a_wrong_line_can_be_repeated_below() {
     let lines = lines(&request());
     let mut typed = with(&lines, 4, swap_first(&lines[4]));
     typed.push(lines[4].clone());
-    assert_eq!(readback::read(&typed.join("\n")).unwrap(), request());
+    assert_eq!(readback::from_lines(&typed.join("\n")).unwrap(), request());
     // The wrong line is only listed if another line is missing.
     typed.remove(7);
     assert_eq!(
@@ -244,11 +244,14 @@ fn typed_lines_are_read() {
         format!("{text}\n{text}"),
         spelled(&text),
     ] {
-        assert_eq!(readback::read(&typed).unwrap(), request(), "{typed}");
-        assert!(readback::is_likely(&typed), "{typed}");
+        assert_eq!(readback::from_lines(&typed).unwrap(), request(), "{typed}");
+        assert!(readback::looks_like_lines(&typed), "{typed}");
     }
     let reversed: Vec<_> = lines.iter().rev().cloned().collect();
-    assert_eq!(readback::read(&reversed.join("\n")).unwrap(), request());
+    assert_eq!(
+        readback::from_lines(&reversed.join("\n")).unwrap(),
+        request()
+    );
 }
 
 /// Separates all characters with spaces.
@@ -262,7 +265,7 @@ fn a_fault_is_located_in_lines_that_a_chat_program_has_joined() {
     let mut lines = lines(&request());
     lines[7].pop();
     let joined = lines.join(" ");
-    let Err(ReadbackError::Lines { faults, .. }) = readback::read(&joined) else {
+    let Err(ReadbackError::Lines { faults, .. }) = readback::from_lines(&joined) else {
         panic!("{joined}")
     };
     let (expected, found) = (16, 15);
@@ -274,7 +277,7 @@ fn a_fault_is_located_in_lines_that_a_chat_program_has_joined() {
 
 #[test]
 fn the_hint_distinguishes_wrong_lines_from_lines_of_two_requests() {
-    let hint = |lines: &[String]| readback::read(&lines.join("\n")).unwrap_err().advice();
+    let hint = |lines: &[String]| readback::from_lines(&lines.join("\n")).unwrap_err().hint();
     let lines = lines(&request());
     let again = hint(&lines[1..]);
     assert!(again.starts_with("have these lines read again"));
@@ -290,7 +293,7 @@ fn the_hint_distinguishes_wrong_lines_from_lines_of_two_requests() {
 fn a_line_without_its_number_is_counted_in_the_error() {
     let lines = lines(&request());
     let typed = with(&lines, 7, &lines[7][4..]).join("\n");
-    let error = readback::read(&typed).unwrap_err();
+    let error = readback::from_lines(&typed).unwrap_err();
     assert_eq!(error.to_string(), "line 8: missing; one line has no number");
 }
 
@@ -309,13 +312,13 @@ fn other_texts_are_not_taken_for_lines() {
         include_str!("../../../fixtures/trust/vendor.jwks"),
     ];
     for other in others {
-        assert!(!readback::is_likely(other), "{other}");
+        assert!(!readback::looks_like_lines(other), "{other}");
     }
     for other in &others[..7] {
-        assert!(readback::read(other).is_err(), "{other}");
+        assert!(readback::from_lines(other).is_err(), "{other}");
     }
-    assert_eq!(readback::read(others[0]), Err(ReadbackError::Empty));
-    assert_eq!(readback::read(others[2]), Err(ReadbackError::Empty));
+    assert_eq!(readback::from_lines(others[0]), Err(ReadbackError::Empty));
+    assert_eq!(readback::from_lines(others[2]), Err(ReadbackError::Empty));
 }
 
 #[test]
@@ -323,12 +326,12 @@ fn long_contents_and_texts_are_refused() {
     let content = vec![0; MAX_BYTES + 1];
     let (limit, found) = (MAX_BYTES, MAX_BYTES + 1);
     let error = ReadbackError::ContentTooLong { limit, found };
-    assert_eq!(readback::lines(&content), Err(error));
+    assert_eq!(readback::to_lines(&content), Err(error));
     assert_eq!(lines(&content[1..]).len(), 60);
     let text = " ".repeat(MAX_TEXT_BYTES + 1);
     let (limit, found) = (MAX_TEXT_BYTES, MAX_TEXT_BYTES + 1);
     let error = ReadbackError::TextTooLong { limit, found };
-    assert_eq!(readback::read(&text), Err(error));
+    assert_eq!(readback::from_lines(&text), Err(error));
 }
 
 #[test]
@@ -339,8 +342,8 @@ fn every_error_has_a_hint() {
         "01  0000-0000-0000-0000",
         "7K3M 9QXA 04VB C8D2",
     ];
-    for error in typed.map(|typed| readback::read(typed).unwrap_err()) {
-        assert!(!error.advice().is_empty(), "{error}");
+    for error in typed.map(|typed| readback::from_lines(typed).unwrap_err()) {
+        assert!(!error.hint().is_empty(), "{error}");
         assert!(!error.to_string().contains('\n'), "{error}");
     }
 }
@@ -374,8 +377,8 @@ proptest! {
     ) {
         let typed = lines.join("\n");
         let typed = if lower { typed.to_lowercase() } else { typed };
-        prop_assert_eq!(readback::read(&typed).unwrap(), content);
-        prop_assert!(readback::is_likely(&typed));
+        prop_assert_eq!(readback::from_lines(&typed).unwrap(), content);
+        prop_assert!(readback::looks_like_lines(&typed));
     }
 
     #[test]
@@ -419,7 +422,7 @@ proptest! {
             .map(|index| fault(index, LineFaultKind::Check))
             .collect();
         if expected.is_empty() {
-            prop_assert_eq!(readback::read(&typed.join("\n")).unwrap(), content);
+            prop_assert_eq!(readback::from_lines(&typed.join("\n")).unwrap(), content);
         } else {
             prop_assert_eq!(faults(&typed), expected);
         }
@@ -429,7 +432,7 @@ proptest! {
     fn arbitrary_texts_are_refused_without_a_panic(
         text in prop_oneof!["\\PC{0,200}", "[0-3OIl]{1,2}[ -]{0,2}([0-9A-Zou]{1,5}[ \n-]){0,30}"],
     ) {
-        let _ = readback::is_likely(&text);
-        prop_assert!(readback::read(&text).is_err());
+        let _ = readback::looks_like_lines(&text);
+        prop_assert!(readback::from_lines(&text).is_err());
     }
 }

@@ -5,8 +5,8 @@ mod support;
 
 use license_core::issue::LicenseDraft;
 use license_core::{
-    Bundle, Code, Context, Decision, License, Matrix, Outcome, Status, Timestamp, Unverified,
-    Validation,
+    Code, Context, Decision, FeatureMatrix, License, Outcome, Status, Timestamp, Unverified,
+    Validation, VerifiedLicenses,
 };
 use support::{
     SERVER, TRUST, VENDOR, at, draft, id, issue, public, sign_validation, validation_draft,
@@ -38,17 +38,22 @@ fn validation(license: &License, status: Status, on: &str) -> Validation {
     sign_validation(&draft, &VENDOR, license).unwrap()
 }
 
-fn file(drafts: &[LicenseDraft]) -> Bundle {
+fn file(drafts: &[LicenseDraft]) -> VerifiedLicenses {
     let armor = drafts.iter().map(|draft| {
         let token = draft.sign(&*VENDOR).unwrap();
         Unverified::parse(&token).unwrap().to_armor()
     });
-    Bundle::verify(&armor.collect::<String>(), &TRUST, Matrix::built_in()).unwrap()
+    VerifiedLicenses::verify(
+        &armor.collect::<String>(),
+        &TRUST,
+        FeatureMatrix::built_in(),
+    )
+    .unwrap()
 }
 
 fn decide(license: &License, validations: &[Validation], now: Timestamp) -> Decision {
     let context = Context::at(now).validations(validations);
-    license.evaluate(Matrix::built_in(), &context)
+    license.evaluate(FeatureMatrix::built_in(), &context)
 }
 
 fn code(license: &License, validations: &[Validation], now: &str) -> Code {
@@ -182,7 +187,7 @@ fn the_end_date_includes_an_installed_renewal() {
     let previous = &licenses.licenses()[0];
     let checked = [validation(previous, Status::Active, "2027-01-28")];
     let context = |now| Context::at(at(now)).validations(&checked);
-    let matrix = Matrix::built_in();
+    let matrix = FeatureMatrix::built_in();
     for now in [
         "2027-01-28",
         "2027-01-30",
@@ -214,10 +219,10 @@ fn the_end_date_is_the_start_of_an_installed_renewal_that_is_not_valid() {
         "2027-01-30",
     )];
     let context = Context::at(at("2027-01-30")).validations(&checked);
-    let decision = licenses.evaluate(Matrix::built_in(), &context);
+    let decision = licenses.evaluate(FeatureMatrix::built_in(), &context);
     assert_eq!(decision.holds_until(), Some(at(START)));
     let context = Context::at(at(START)).validations(&checked);
-    let decision = licenses.evaluate(Matrix::built_in(), &context);
+    let decision = licenses.evaluate(FeatureMatrix::built_in(), &context);
     assert_eq!(decision.outcome(), Outcome::Denied);
 }
 
@@ -225,7 +230,7 @@ fn the_end_date_is_the_start_of_an_installed_renewal_that_is_not_valid() {
 fn of_invalid_licenses_one_that_has_started_gives_the_reason() {
     for drafts in [[previous(), renewal()], [renewal(), previous()]] {
         let licenses = file(&drafts);
-        let matrix = Matrix::built_in();
+        let matrix = FeatureMatrix::built_in();
         for (now, expected) in [
             ("2027-01-20", Code::CheckInOverdue),
             ("2027-01-31T23:59:59Z", Code::CheckInOverdue),
@@ -238,6 +243,7 @@ fn of_invalid_licenses_one_that_has_started_gives_the_reason() {
     }
     let mut later = renewal();
     later.supersedes = Vec::new();
-    let decision = file(&[later]).evaluate(Matrix::built_in(), &Context::at(at("2027-01-20")));
+    let decision =
+        file(&[later]).evaluate(FeatureMatrix::built_in(), &Context::at(at("2027-01-20")));
     assert_eq!(decision.code(), Code::NotYetValid);
 }

@@ -8,8 +8,8 @@
 )]
 
 use license_core::usage_report::{
-    ChainSummary, Closed, Counts, Finding, MAX_REPORT_BYTES, Period, UsageReport, UsageReportError,
-    examine, examine_entries, write,
+    ChainFinding, ChainSummary, ClosedEntry, MAX_REPORT_BYTES, OpenPeriod, UsageCounts,
+    UsageReport, UsageReportError, examine, examine_entries, write,
 };
 use license_core::{Code, LicenseId, ProductCode, Timestamp};
 use proptest::prelude::*;
@@ -42,16 +42,22 @@ fn salts() -> impl FnMut() -> Option<[u8; 16]> {
     }
 }
 
-fn counts(number: u64) -> Counts {
-    let mut counts = Counts::used("commands_per_day", number + 1).by(Some("änn \u{202e}"));
-    counts.add(&Counts::feature_refused("sso", Code::FeatureNotIncluded));
-    counts.add(&Counts::session("sess_00112233445566778899aabbccddeeff"));
+fn counts(number: u64) -> UsageCounts {
+    let mut counts =
+        UsageCounts::quota_used("commands_per_day", number + 1).with_user(Some("änn \u{202e}"));
+    counts.add(&UsageCounts::feature_refused(
+        "sso",
+        Code::FeatureNotIncluded,
+    ));
+    counts.add(&UsageCounts::session(
+        "sess_00112233445566778899aabbccddeeff",
+    ));
     counts
 }
 
 /// Returns entries of a chain, one per day.
-fn chain(fresh: u8, entries: u64) -> Vec<Closed> {
-    let mut period = Period::begin(None, [fresh; 16], 0);
+fn chain(fresh: u8, entries: u64) -> Vec<ClosedEntry> {
+    let mut period = OpenPeriod::new(None, [fresh; 16], 0);
     let mut closed = Vec::new();
     let mut salt = salts();
     for day in 0..entries {
@@ -65,7 +71,7 @@ fn chain(fresh: u8, entries: u64) -> Vec<Closed> {
     closed
 }
 
-fn text(entries: &[Closed]) -> String {
+fn text(entries: &[ClosedEntry]) -> String {
     write(product(), entries, false)
 }
 
@@ -78,7 +84,7 @@ fn codes(text: &str) -> Option<Vec<&'static str>> {
     let reports = UsageReport::parse_all(text).ok()?;
     let chains = examine(&reports, later());
     let findings = chains.iter().flat_map(|chain| &chain.findings);
-    Some(findings.map(Finding::code).collect())
+    Some(findings.map(ChainFinding::code).collect())
 }
 
 #[test]
@@ -87,7 +93,10 @@ fn a_written_report_is_complete() {
     let [chain] = &chains[..] else {
         panic!("{chains:?}")
     };
-    assert!(chain.is_whole() && chain.findings.is_empty(), "{chain:?}");
+    assert!(
+        chain.is_complete() && chain.findings.is_empty(),
+        "{chain:?}"
+    );
     assert_eq!(
         (chain.entries, chain.private_parts, chain.numbers),
         (5, 5, (1, 5))
@@ -209,7 +218,7 @@ fn a_chain_may_start_late_and_entries_missing_between_two_reports_are_a_gap() {
     let apart = text(&entries[..3]) + &text(&entries[5..]);
     assert_eq!(
         read(&apart)[0].findings,
-        [Finding::Gap { first: 4, last: 5 }]
+        [ChainFinding::Gap { first: 4, last: 5 }]
     );
     let overlapping = text(&entries[..6]) + &text(&entries[4..]);
     assert_eq!(codes(&overlapping).unwrap(), [""; 0]);
@@ -218,15 +227,15 @@ fn a_chain_may_start_late_and_entries_missing_between_two_reports_are_a_gap() {
 #[test]
 fn two_continuations_of_a_chain_are_a_fork_but_not_a_fault() {
     let one = chain(1, 5);
-    let mut period = Period::begin(one[2].next_place(), [9; 16], 0);
+    let mut period = OpenPeriod::new(one[2].next_position(), [9; 16], 0);
     period.add(None, &counts(70), noon().plus(3 * DAY));
     let other = period
         .close(product(), Some("mach_01"), 0, || Some([99; 16]))
         .unwrap();
     let after: Vec<_> = [&one[..3], &other].concat();
     let chains = read(&(text(&one) + &text(&after)));
-    assert!(chains[0].is_whole());
-    assert!(chains[0].findings.contains(&Finding::Fork { seq: 4 }));
+    assert!(chains[0].is_complete());
+    assert!(chains[0].findings.contains(&ChainFinding::Fork { seq: 4 }));
     // Two reports without a common entry are not a fork.
     let apart = read(&(text(&one[..3]) + &text(&one[3..])));
     assert!(apart[0].findings.is_empty());
@@ -234,12 +243,12 @@ fn two_continuations_of_a_chain_are_a_fork_but_not_a_fault() {
     let [chain] = &examine_entries(lines.map(String::as_str), later())[..] else {
         panic!()
     };
-    assert_eq!(chain.findings, [Finding::Lost { seq: 4 }]);
+    assert_eq!(chain.findings, [ChainFinding::Lost { seq: 4 }]);
 }
 
 #[test]
 fn a_wrong_clock_is_a_finding_but_not_a_fault() {
-    let mut period = Period::begin(None, [1; 16], 0);
+    let mut period = OpenPeriod::new(None, [1; 16], 0);
     let mut salt = salts();
     period.add(None, &counts(1).with_clock_behind(DAY), noon());
     let tolerated = period.close(product(), None, 0, &mut salt).unwrap();
@@ -262,13 +271,13 @@ fn a_wrong_clock_is_a_finding_but_not_a_fault() {
         .iter()
         .filter(|finding| finding.code() == "CLOCK_JUMP");
     assert_eq!(jumps.count(), 3, "{found:?}");
-    assert!(found[0].is_whole());
+    assert!(found[0].is_complete());
     assert!(text(&chain(1, 1)).len() < 4096);
 }
 
 #[test]
 fn an_entry_at_the_latest_timestamp_can_be_read() {
-    let mut period = Period::begin(None, [1; 16], 0);
+    let mut period = OpenPeriod::new(None, [1; 16], 0);
     period.add(None, &counts(1), Timestamp::MAX);
     let closed = period.close(product(), None, 0, salts()).unwrap();
     assert_eq!(codes(&text(&closed)).unwrap(), ["CLOCK_JUMP"]);
@@ -288,7 +297,7 @@ fn an_invalid_report_is_refused_with_the_line_number() {
     ));
     let large = " ".repeat(MAX_REPORT_BYTES + 1);
     assert!(matches!(refused(&large), UsageReportError::TooLarge { .. }));
-    assert!(refused(&whole.replace("\"usage_report\":1", "\"usage_report\":2")).is_of_newer());
+    assert!(refused(&whole.replace("\"usage_report\":1", "\"usage_report\":2")).is_newer_version());
     for (from, to) in [
         ("\"sessions\":1,", "\"sessions\":1,\"sessions\":1,"),
         ("\"sessions\":1,", "\"sessions\":\"1\","),
@@ -315,7 +324,7 @@ fn an_unknown_line_is_refused() {
 
 #[test]
 fn each_license_of_a_period_has_its_own_chained_entry() {
-    let mut period = Period::begin(None, [1; 16], 0);
+    let mut period = OpenPeriod::new(None, [1; 16], 0);
     period.add(Some(&license()), &counts(1), noon());
     period.add(None, &counts(2), noon());
     let closed = period.close(product(), None, 0, salts()).unwrap();
@@ -331,7 +340,7 @@ fn each_license_of_a_period_has_its_own_chained_entry() {
 
 #[test]
 fn a_period_ends_at_midnight_or_before_a_ninth_license() {
-    let mut period = Period::begin(None, [1; 16], 0);
+    let mut period = OpenPeriod::new(None, [1; 16], 0);
     let midnight = Timestamp::parse("2027-03-02").unwrap();
     assert!(!period.is_over(None, noon()));
     period.add(None, &counts(1), noon());
@@ -348,7 +357,7 @@ fn a_period_ends_at_midnight_or_before_a_ninth_license() {
 
 #[test]
 fn without_a_salt_the_period_is_not_closed_and_keeps_its_counts() {
-    let mut period = Period::begin(None, [1; 16], 0);
+    let mut period = OpenPeriod::new(None, [1; 16], 0);
     period.add(None, &counts(1), noon());
     let before = period.clone();
     assert!(period.close(product(), None, 0, || None).is_none());
@@ -357,7 +366,7 @@ fn without_a_salt_the_period_is_not_closed_and_keeps_its_counts() {
 
 #[test]
 fn merging_keeps_the_later_copy_or_the_higher_counts() {
-    let mut few = Period::begin(None, [1; 16], 0);
+    let mut few = OpenPeriod::new(None, [1; 16], 0);
     few.add(None, &counts(1), noon());
     let mut many = few.clone();
     many.add(None, &counts(5), noon().plus(60));
@@ -371,11 +380,14 @@ fn merging_keeps_the_later_copy_or_the_higher_counts() {
 
 #[test]
 fn the_json_form_of_a_period_round_trips() {
-    let mut period = Period::begin(None, [1; 16], 3);
+    let mut period = OpenPeriod::new(None, [1; 16], 3);
     period.add(Some(&license()), &counts(1), noon());
     period.add(None, &counts(2), noon());
-    assert_eq!(Period::from_json(&period.to_json()), Some(period));
-    assert_eq!(Period::from_json(&serde_json::json!({ "chain": 1 })), None);
+    assert_eq!(OpenPeriod::from_json(&period.to_json()), Some(period));
+    assert_eq!(
+        OpenPeriod::from_json(&serde_json::json!({ "chain": 1 })),
+        None
+    );
 }
 
 proptest! {
@@ -400,7 +412,7 @@ proptest! {
         let left: Vec<_> = left.map(|(entry, _)| entry.entry.as_str()).collect();
         let chains = examine_entries(left.iter().copied(), later());
         let missing: u64 = chains.iter().flat_map(|chain| &chain.findings).map(|finding| match finding {
-            Finding::Gap { first, last } => last - first + 1,
+            ChainFinding::Gap { first, last } => last - first + 1,
             other => panic!("{other:?}"),
         }).sum();
         let numbers = chains.first().map_or(0, |chain| chain.numbers.1 - chain.numbers.0 + 1);
@@ -413,8 +425,12 @@ fn forged(chains: u32, unmatched: usize) -> String {
     let entry = |number: u32| {
         let mut fresh = [0; 16];
         fresh[..4].copy_from_slice(&number.to_be_bytes());
-        let mut period = Period::begin(None, fresh, 0);
-        period.add(None, &Counts::used("commands_per_day", 1), noon());
+        let mut period = OpenPeriod::new(None, fresh, 0);
+        period.add(
+            None,
+            &UsageCounts::quota_used("commands_per_day", 1),
+            noon(),
+        );
         period.close(product(), None, 0, || Some(fresh)).unwrap()
     };
     let entries: Vec<_> = (0..chains).flat_map(entry).collect();
@@ -430,7 +446,7 @@ fn the_findings_of_a_forged_report_are_bounded() {
     assert_eq!((chains.len(), findings().count()), (1500, 1500));
     let length: usize = findings().map(|finding| finding.to_string().len()).sum();
     assert!(length < text.len(), "{length}");
-    assert!(chains.iter().all(|chain| !chain.is_whole()));
+    assert!(chains.iter().all(|chain| !chain.is_complete()));
     // An algorithm that is linear in chains times lines would need minutes and gigabytes.
     assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
 }

@@ -4,7 +4,10 @@
 mod support;
 
 use license_core::issue::LicenseDraft;
-use license_core::{Bundle, BundleError, Code, Context, Matrix, Status, Timestamp, Unverified};
+use license_core::{
+    Code, Context, FeatureMatrix, Status, Timestamp, Unverified, VerifiedLicenses,
+    VerifiedLicensesError,
+};
 use proptest::prelude::*;
 use support::{
     DAY, TRUST, UNTRUSTED, VENDOR, at, draft, id, issue, issued, perpetual, validation_draft,
@@ -18,8 +21,8 @@ fn armor(drafts: &[LicenseDraft]) -> String {
     drafts.iter().map(file).collect()
 }
 
-fn verify(drafts: &[LicenseDraft]) -> Bundle {
-    Bundle::verify(&armor(drafts), &TRUST, Matrix::built_in()).unwrap()
+fn verify(drafts: &[LicenseDraft]) -> VerifiedLicenses {
+    VerifiedLicenses::verify(&armor(drafts), &TRUST, FeatureMatrix::built_in()).unwrap()
 }
 
 fn until(tier: &str, number: u64, end: Timestamp) -> LicenseDraft {
@@ -29,8 +32,8 @@ fn until(tier: &str, number: u64, end: Timestamp) -> LicenseDraft {
     draft
 }
 
-fn tier_at(licenses: &Bundle, now: Timestamp) -> String {
-    let decision = licenses.evaluate(Matrix::built_in(), &Context::at(now));
+fn tier_at(licenses: &VerifiedLicenses, now: Timestamp) -> String {
+    let decision = licenses.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     decision.entitlements().tier().to_string()
 }
 
@@ -55,7 +58,7 @@ fn a_validation_token_can_lower_the_tier_of_a_license() {
     let lowered = [support::sign_validation(&lowered, &VENDOR, &team).unwrap()];
     let licenses = verify(&[perpetual("TEAM", id(1)), perpetual("PRO", id(2))]);
     let context = Context::at(at("2027-03-01")).validations(&lowered);
-    let decision = licenses.evaluate(Matrix::built_in(), &context);
+    let decision = licenses.evaluate(FeatureMatrix::built_in(), &context);
     assert_eq!(decision.entitlements().tier().as_str(), "PRO");
 }
 
@@ -65,7 +68,8 @@ fn of_two_licenses_of_a_tier_the_one_that_is_valid_longer_decides() {
         until("PRO", 1, at("2027-06-01")),
         until("PRO", 2, at("2028-06-01")),
     ];
-    let decision = verify(&drafts).evaluate(Matrix::built_in(), &Context::at(at("2027-05-30")));
+    let decision =
+        verify(&drafts).evaluate(FeatureMatrix::built_in(), &Context::at(at("2027-05-30")));
     assert_eq!(decision.license().unwrap().id(), &id(2));
     assert_eq!(decision.warnings(), []);
 }
@@ -77,7 +81,7 @@ fn a_renewal_that_is_installed_early_starts_without_a_gap() {
     new.not_before = Some(at("2027-06-01"));
     new.supersedes = vec![id(1)];
     let licenses = verify(&[old, new]);
-    let on = |date| licenses.evaluate(Matrix::built_in(), &Context::at(at(date)));
+    let on = |date| licenses.evaluate(FeatureMatrix::built_in(), &Context::at(at(date)));
     let before = on("2027-05-31");
     assert_eq!(
         (before.code(), before.license().unwrap().id()),
@@ -98,7 +102,9 @@ fn validations_and_licenses_of_the_context_are_used_with_those_of_the_file() {
     let licenses = verify(&[perpetual("PRO", id(1))]);
     let context = Context::at(at("2027-03-01")).validations(&revoked);
     assert_eq!(
-        licenses.evaluate(Matrix::built_in(), &context).code(),
+        licenses
+            .evaluate(FeatureMatrix::built_in(), &context)
+            .code(),
         Code::Revoked
     );
     let newer = {
@@ -108,7 +114,9 @@ fn validations_and_licenses_of_the_context_are_used_with_those_of_the_file() {
     };
     let context = Context::at(at("2027-03-01")).installed(&newer);
     assert_eq!(
-        licenses.evaluate(Matrix::built_in(), &context).code(),
+        licenses
+            .evaluate(FeatureMatrix::built_in(), &context)
+            .code(),
         Code::Superseded
     );
 }
@@ -118,11 +126,15 @@ fn a_file_with_one_invalid_block_is_rejected_and_the_error_names_the_block() {
     let good = armor(&[perpetual("PRO", id(1))]);
     let foreign = perpetual("PRO", id(2)).sign(&*UNTRUSTED).unwrap();
     let foreign = Unverified::parse(&foreign).unwrap().to_armor();
-    let error = Bundle::verify(&format!("{good}\n{foreign}"), &TRUST, Matrix::built_in());
+    let error = VerifiedLicenses::verify(
+        &format!("{good}\n{foreign}"),
+        &TRUST,
+        FeatureMatrix::built_in(),
+    );
     let error = error.unwrap_err();
     let line = good.lines().count() + 2;
     assert!(
-        matches!(error, BundleError::Block { line: found, .. } if found == line),
+        matches!(error, VerifiedLicensesError::Block { line: found, .. } if found == line),
         "{error}"
     );
     assert_eq!(error.code(), Code::UntrustedKey);
@@ -135,10 +147,12 @@ fn a_validation_token_without_its_license_is_rejected() {
         .sign(&*VENDOR)
         .unwrap();
     let validation = Unverified::parse(&validation).unwrap().to_armor();
-    let alone = Bundle::verify(&validation, &TRUST, Matrix::built_in()).unwrap_err();
-    assert!(matches!(alone, BundleError::NoLicense), "{alone}");
+    let alone =
+        VerifiedLicenses::verify(&validation, &TRUST, FeatureMatrix::built_in()).unwrap_err();
+    assert!(matches!(alone, VerifiedLicensesError::NoLicense), "{alone}");
     let with_another_license = format!("{}{validation}", armor(&[other]));
-    let error = Bundle::verify(&with_another_license, &TRUST, Matrix::built_in()).unwrap_err();
+    let error = VerifiedLicenses::verify(&with_another_license, &TRUST, FeatureMatrix::built_in())
+        .unwrap_err();
     assert!(error.to_string().contains("another license"), "{error}");
 }
 
@@ -162,7 +176,7 @@ fn the_largest_token_that_can_be_signed_can_be_read_from_armor() {
     assert!(fits > 500);
     let largest = armor(&[with_features(fits)]);
     for file in [largest.clone(), largest.replace('\n', "\r\n")] {
-        assert!(Bundle::verify(&file, &TRUST, Matrix::built_in()).is_ok());
+        assert!(VerifiedLicenses::verify(&file, &TRUST, FeatureMatrix::built_in()).is_ok());
     }
 }
 
@@ -176,7 +190,7 @@ fn many_blanks_are_rejected_in_linear_time() {
         "A\n \n".repeat(60_000)
     );
     for text in [format!("e{blanks}.B.C"), armored, lines] {
-        assert!(Bundle::verify(&text, &TRUST, Matrix::built_in()).is_err());
+        assert!(VerifiedLicenses::verify(&text, &TRUST, FeatureMatrix::built_in()).is_err());
     }
 }
 
@@ -199,7 +213,7 @@ proptest! {
         }).collect();
         let licenses = verify(&drafts);
         days.sort_unstable();
-        let matrix = Matrix::built_in();
+        let matrix = FeatureMatrix::built_in();
         let ranks = days.iter().map(|days| {
             let decision = licenses.evaluate(matrix, &Context::at(issued().plus(days * DAY)));
             let tier = decision.entitlements().tier();

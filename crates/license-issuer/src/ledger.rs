@@ -21,7 +21,7 @@ mod writer;
 
 pub use activations::RecordedActivation;
 pub use chain::{ChainFault, ChainReport};
-pub use entry::{Entry, EntryKind, NewEntry};
+pub use entry::{LedgerEntry, LedgerEntryKind, NewLedgerEntry};
 pub use pending::{DeliveryState, PendingArtifact, StoredPending};
 pub use query::{LedgerStats, LicenseFilter, LicenseSort, LicenseStatus, RecordedLicense};
 pub use reader::LedgerReader;

@@ -34,7 +34,7 @@ impl NameSet {
         created.map_err(|error| NameSetError(Box::new(error)))
     }
 
-    /// Inserts a name, and returns whether it is new. Letter case does not matter, because some
+    /// Inserts a name, and returns whether it is new. MachineRequest case does not matter, because some
     /// file systems ignore it.
     ///
     /// # Errors

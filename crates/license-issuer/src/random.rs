@@ -7,7 +7,7 @@ use crate::clock::Clock;
 /// The error of an operating system that provides no random bytes.
 #[derive(Debug, thiserror::Error)]
 #[error("the operating system provides no random bytes")]
-pub struct RandomError(#[source] getrandom::Error);
+pub struct SystemRandomError(#[source] getrandom::Error);
 
 /// Fills a buffer with random bytes. This is the random source for keys in memory.
 ///
@@ -23,9 +23,9 @@ pub fn fill(bytes: &mut [u8]) -> Result<(), license_core::issue::RandomError> {
 /// # Errors
 ///
 /// Returns [`RandomError`] if the operating system provides no random bytes.
-pub fn bytes<const N: usize>() -> Result<[u8; N], RandomError> {
+pub fn bytes<const N: usize>() -> Result<[u8; N], SystemRandomError> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(RandomError)?;
+    getrandom::fill(&mut bytes).map_err(SystemRandomError)?;
     Ok(bytes)
 }
 
@@ -34,6 +34,6 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], RandomError> {
 /// # Errors
 ///
 /// Returns [`RandomError`] if the operating system provides no random bytes.
-pub fn license_id(clock: &(impl Clock + ?Sized)) -> Result<LicenseId, RandomError> {
+pub fn license_id(clock: &(impl Clock + ?Sized)) -> Result<LicenseId, SystemRandomError> {
     Ok(LicenseId::from_random(clock.unix_millis(), &bytes()?))
 }

@@ -2,14 +2,14 @@
 
 use std::fmt::Display;
 
-use license_core::usage_report::{Hash, UsageEntry};
+use license_core::usage_report::{UsageEntry, UsageHash};
 use license_core::{
-    Activation, ClockRepair, EnterpriseKey, License, LicenseId, LicenseKey, Machine, Matrix,
+    Activation, ClockRepair, EnterpriseKey, FeatureMatrix, License, LicenseId, LicenseKey, Machine,
     ProductCode, RevocationList, Timestamp, TrustStatement, TrustedKey, Validation,
 };
 use serde_json::{Map, Value, json};
 
-use crate::ledger::{EntryKind, NewEntry};
+use crate::ledger::{LedgerEntryKind, NewLedgerEntry};
 use crate::members::MemberLayout;
 use license_core::hex;
 
@@ -19,7 +19,7 @@ pub const UNSIGNED_LICENSE_FACTS: [&str; 3] = ["order", "again", "reassigned"];
 /// Facts of an answer's entry that no token contains. They come from the license or the request.
 pub const UNSIGNED_ANSWER_FACTS: [&str; 3] = ["customer", "mark", "requested_at"];
 
-/// Returns the key under which the ledger finds the trials of a customer and product. Letter case
+/// Returns the key under which the ledger finds the trials of a customer and product. MachineRequest case
 /// and spacing of the customer's name do not matter.
 pub fn trial_key(product: ProductCode, customer: &str) -> String {
     let words: Vec<_> = customer.split_whitespace().map(str::to_lowercase).collect();
@@ -27,9 +27,9 @@ pub fn trial_key(product: ProductCode, customer: &str) -> String {
 }
 
 /// Returns the entry of the public half of a signing key.
-pub fn signing_key(key: &TrustedKey) -> NewEntry {
-    NewEntry::new(
-        EntryKind::SigningKey,
+pub fn signing_key(key: &TrustedKey) -> NewLedgerEntry {
+    NewLedgerEntry::new(
+        LedgerEntryKind::SigningKey,
         key.id().as_str(),
         "",
         json!({ "alg": key.algorithm().as_str(), "bits": key.bits(), "jwk": key.to_jwk() }),
@@ -85,8 +85,8 @@ pub const LICENSE_MEMBERS: MemberLayout = MemberLayout {
 pub fn license(
     license: &License,
     token: &str,
-    matrix: &Matrix,
-) -> Result<NewEntry, serde_json::Error> {
+    matrix: &FeatureMatrix,
+) -> Result<NewLedgerEntry, serde_json::Error> {
     let claims = license.claims();
     let trial_of = || trial_key(claims.product, &claims.customer);
     let text = |key: &dyn Display| key.to_string();
@@ -98,8 +98,8 @@ pub fn license(
         ("trial_of", claims.trial.then(trial_of).into()),
         ("kid", license.key_id().as_str().into()),
     ];
-    Ok(NewEntry::new(
-        EntryKind::License,
+    Ok(NewLedgerEntry::new(
+        LedgerEntryKind::License,
         license.id().as_str(),
         token,
         Value::Object(LICENSE_MEMBERS.describe(claims, derived)?),
@@ -107,7 +107,7 @@ pub fn license(
 }
 
 /// Returns the entry of an enterprise key that the key `kid` signed.
-pub fn enterprise_key(key: &EnterpriseKey, kid: &str, tier: Option<&str>) -> NewEntry {
+pub fn enterprise_key(key: &EnterpriseKey, kid: &str, tier: Option<&str>) -> NewLedgerEntry {
     let terms = key.unverified_terms();
     let short = key.short();
     let id = LicenseKey::EnterpriseShort(short).license_id();
@@ -124,8 +124,8 @@ pub fn enterprise_key(key: &EnterpriseKey, kid: &str, tier: Option<&str>) -> New
         "expires_at": terms.expiry.ends_at().map(|end| end.to_string()),
         "kid": kid,
     });
-    NewEntry::new(
-        EntryKind::EnterpriseKey,
+    NewLedgerEntry::new(
+        LedgerEntryKind::EnterpriseKey,
         &short.to_string(),
         &key.to_string(),
         body,
@@ -133,7 +133,7 @@ pub fn enterprise_key(key: &EnterpriseKey, kid: &str, tier: Option<&str>) -> New
 }
 
 /// Returns the entry of a validation token.
-pub fn check_in(license: &License, validation: &Validation, token: &str) -> NewEntry {
+pub fn check_in(license: &License, validation: &Validation, token: &str) -> NewLedgerEntry {
     let body = json!({
         "license_id": validation.license_id().as_str(),
         "customer": license.customer(),
@@ -143,8 +143,8 @@ pub fn check_in(license: &License, validation: &Validation, token: &str) -> NewE
         "nonce": validation.nonce(),
         "issued_at": validation.issued_at().to_string(),
     });
-    NewEntry::new(
-        EntryKind::CheckIn,
+    NewLedgerEntry::new(
+        LedgerEntryKind::CheckIn,
         validation.license_id().as_str(),
         token,
         body,
@@ -152,7 +152,7 @@ pub fn check_in(license: &License, validation: &Validation, token: &str) -> NewE
 }
 
 /// Returns the entry of an activation, with the facts that its token contains.
-pub fn activation(activation: &Activation, token: &str) -> NewEntry {
+pub fn activation(activation: &Activation, token: &str) -> NewLedgerEntry {
     let license = activation.license_id().as_str();
     let body = json!({
         "license_id": license,
@@ -164,12 +164,12 @@ pub fn activation(activation: &Activation, token: &str) -> NewEntry {
         "commitment": activation.commitment().to_string(),
         "issued_at": activation.issued_at().to_string(),
     });
-    NewEntry::new(EntryKind::Activation, license, token, body)
+    NewLedgerEntry::new(LedgerEntryKind::Activation, license, token, body)
 }
 
 /// Returns the entry of a clock repair, with the facts that its token contains. `None` means that
 /// the token names no machine.
-pub fn clock_repair(repair: &ClockRepair, token: &str) -> Option<NewEntry> {
+pub fn clock_repair(repair: &ClockRepair, token: &str) -> Option<NewLedgerEntry> {
     let machine = repair.machine().digest()?.to_string();
     let body = json!({
         "repair_id": repair.id().as_str(),
@@ -179,13 +179,18 @@ pub fn clock_repair(repair: &ClockRepair, token: &str) -> Option<NewEntry> {
         "nonce": repair.nonce().to_string(),
         "issued_at": repair.issued_at().to_string(),
     });
-    Some(NewEntry::new(EntryKind::ClockRepair, &machine, token, body))
+    Some(NewLedgerEntry::new(
+        LedgerEntryKind::ClockRepair,
+        &machine,
+        token,
+        body,
+    ))
 }
 
 /// Returns the entry of the revocation of a license.
-pub fn revocation(id: &str, reason: &str, at: Timestamp) -> NewEntry {
-    NewEntry::new(
-        EntryKind::Revocation,
+pub fn revocation(id: &str, reason: &str, at: Timestamp) -> NewLedgerEntry {
+    NewLedgerEntry::new(
+        LedgerEntryKind::Revocation,
         id,
         "",
         json!({ "license_id": id, "reason": reason, "at": at.to_string() }),
@@ -193,7 +198,7 @@ pub fn revocation(id: &str, reason: &str, at: Timestamp) -> NewEntry {
 }
 
 /// Returns the entry of a revocation list, without the list itself.
-pub fn revocation_list(list: &RevocationList) -> NewEntry {
+pub fn revocation_list(list: &RevocationList) -> NewLedgerEntry {
     let body = json!({
         "kid": list.key_id().as_str(),
         "seq": list.seq(),
@@ -203,11 +208,16 @@ pub fn revocation_list(list: &RevocationList) -> NewEntry {
         "next_update": list.next_update().to_string(),
         "sha256": hex::encode(&list.digest()),
     });
-    NewEntry::new(EntryKind::RevocationList, list.key_id().as_str(), "", body)
+    NewLedgerEntry::new(
+        LedgerEntryKind::RevocationList,
+        list.key_id().as_str(),
+        "",
+        body,
+    )
 }
 
 /// Returns the entry of a trust statement.
-pub fn trust_statement(statement: &TrustStatement) -> NewEntry {
+pub fn trust_statement(statement: &TrustStatement) -> NewLedgerEntry {
     let introduces = statement.introduces().map(|key| key.id().as_str());
     let body = json!({
         "kid": statement.signer().as_str(),
@@ -216,8 +226,8 @@ pub fn trust_statement(statement: &TrustStatement) -> NewEntry {
         "successor": statement.countersigner().map(|key| key.as_str()),
         "issued_at": statement.issued_at().to_string(),
     });
-    NewEntry::new(
-        EntryKind::TrustStatement,
+    NewLedgerEntry::new(
+        LedgerEntryKind::TrustStatement,
         statement.signer().as_str(),
         statement.as_str(),
         body,
@@ -230,13 +240,18 @@ pub const UNLICENSED: &str = "unlicensed";
 /// Returns the entry of a line of a usage report, without its private part, because an entry cannot
 /// be deleted. `gap` is a range of missing numbers before the line. `fork` is whether the line
 /// contradicts another one.
-pub fn usage(line: &str, entry: &UsageEntry, gap: Option<(u64, u64)>, fork: bool) -> NewEntry {
+pub fn usage(
+    line: &str,
+    entry: &UsageEntry,
+    gap: Option<(u64, u64)>,
+    fork: bool,
+) -> NewLedgerEntry {
     let gap = gap.map(|(first, last)| json!({ "first": first, "last": last }));
     let mut body = usage_facts(line, entry);
     body.insert("gap".to_owned(), gap.into());
     body.insert("fork".to_owned(), fork.into());
-    NewEntry::new(
-        EntryKind::Usage,
+    NewLedgerEntry::new(
+        LedgerEntryKind::Usage,
         &usage_subject(entry),
         line,
         Value::Object(body),
@@ -261,12 +276,12 @@ fn usage_facts(line: &str, entry: &UsageEntry) -> Map<String, Value> {
             "license" => ("license_id".to_owned(), value),
             _ => (name, value),
         });
-    let hash = Hash::of_entry(line).to_string();
+    let hash = UsageHash::from_entry(line).to_string();
     named.chain([("hash".to_owned(), hash.into())]).collect()
 }
 
 /// Returns whether an exported usage entry matches the line that it contains.
-pub fn is_usage_of_its_line(exported: &NewEntry) -> bool {
+pub fn usage_matches_line(exported: &NewLedgerEntry) -> bool {
     let Ok(entry) = UsageEntry::parse(&exported.artifact) else {
         return false;
     };

@@ -1,6 +1,6 @@
 //! Signing keys in files, in PKCS#11 tokens and in AWS KMS.
 //!
-//! [`open`] returns every key as a [`CheckedKey`], which verifies each signature before it releases
+//! [`open`] returns every key as a [`VerifyingSigner`], which verifies each signature before it releases
 //! it. The caller does not need to know where the key is.
 //!
 //! Passphrases and PINs come from a [`PassphraseSource`]. This module never prompts.
@@ -18,7 +18,7 @@ pub mod pkcs11;
 use std::path::Path;
 
 use license_core::Algorithm;
-use license_core::issue::{CheckedKey, KeyBits, SigningKey};
+use license_core::issue::{KeyBits, SigningKey, VerifyingSigner};
 
 pub use error::{ErrorAdvice, ErrorCategory, SignerError};
 pub use location::{KeyLocation, SignerBackend};
@@ -45,7 +45,7 @@ pub struct SignerOptions<'a> {
 #[derive(Debug)]
 pub struct CreatedKey {
     /// The key.
-    pub key: CheckedKey,
+    pub key: VerifyingSigner,
     /// The location to open the key with. It contains no PIN.
     pub location: String,
 }
@@ -58,7 +58,7 @@ pub struct CreatedKey {
 pub fn open(
     location: &KeyLocation,
     options: &SignerOptions<'_>,
-) -> Result<CheckedKey, SignerError> {
+) -> Result<VerifyingSigner, SignerError> {
     match location {
         KeyLocation::File(path) => StoredKey::read(path)
             .map_err(SignerError::from)
@@ -81,7 +81,7 @@ pub fn open(
 pub fn open_stored(
     stored: StoredKey,
     options: &SignerOptions<'_>,
-) -> Result<CheckedKey, SignerError> {
+) -> Result<VerifyingSigner, SignerError> {
     let der = match stored {
         StoredKey::Plain(der) => der,
         StoredKey::Encrypted(encrypted) => {
@@ -106,7 +106,7 @@ pub fn open_stored(
 pub fn probe(
     location: &KeyLocation,
     options: &SignerOptions<'_>,
-) -> Result<Option<CheckedKey>, SignerError> {
+) -> Result<Option<VerifyingSigner>, SignerError> {
     match location {
         KeyLocation::File(path) => StoredKey::read(path)
             .map_err(SignerError::from)
@@ -158,10 +158,10 @@ pub fn create(
     }
 }
 
-fn load(der: &[u8], options: &SignerOptions<'_>) -> Result<CheckedKey, SignerError> {
+fn load(der: &[u8], options: &SignerOptions<'_>) -> Result<VerifyingSigner, SignerError> {
     let key = SigningKey::from_pkcs8(der, options.algorithm, random::fill)
         .map_err(PrivateKeyError::Unusable)?;
-    Ok(CheckedKey::new(Box::new(key)))
+    Ok(VerifyingSigner::new(Box::new(key)))
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use license_tests::tools::{self, Library, Tool};
-use license_tests::vendor::{Minted, changed_at, payload};
-use license_tests::{Outcome, Run, Scratch, Vendor};
+use license_tests::vendor::{IssuedLicense, changed_at, payload};
+use license_tests::{Run, RunOutput, Scratch, Vendor};
 use serde_json::{Value, json};
 
 const PRODUCT: &str = "CODITECT";
@@ -32,7 +32,7 @@ static VENDORS: LazyLock<Vec<Vendor>> = LazyLock::new(|| {
     let keys = sizes
         .iter()
         .flat_map(|bits| [(*bits, "RS256"), (*bits, "PS256")]);
-    keys.map(|(bits, algorithm)| Vendor::with_key(bits, algorithm))
+    keys.map(|(bits, algorithm)| Vendor::with_new_key(bits, algorithm))
         .collect()
 });
 
@@ -76,7 +76,7 @@ fn pyjwt_and_jose_read_the_claims_of_an_issued_license_as_inspect_shows_them() {
 fn pyjwt_and_jose_verify_an_issued_validation_token() {
     let Some(libraries) = libraries() else { return };
     each_vendor(|vendor| {
-        let workstation = vendor.desk();
+        let workstation = vendor.workstation();
         workstation.write("acme.lic", team_license(vendor).file);
         let check_in = ["check-in", "--key", "vendor.key", "acme.lic", "--json"];
         let check_in = Run::keygen(&workstation)
@@ -198,7 +198,7 @@ fn a_token_of_pyjwt_or_jose_with_another_algorithm_than_that_of_the_key_is_refus
 
 #[test]
 fn the_key_id_is_the_thumbprint_that_jose_computes() {
-    let Some(jose) = tools::node() else { return };
+    let Some(jose) = tools::jose() else { return };
     each_vendor(|vendor| {
         let scratch = Scratch::new();
         scratch.write("vendor.jwk", vendor.jwk.to_string());
@@ -215,7 +215,7 @@ fn openssl_verifies_both_signatures_of_a_retirement() {
     };
     let successor = Vendor::shared();
     each_vendor(|vendor| {
-        let workstation = vendor.desk();
+        let workstation = vendor.workstation();
         workstation.write_private("successor.key", &successor.key);
         let rotate = ["rotate", "--key", "vendor.key", "--json", "--retire"];
         let rotate = Run::keygen(&workstation).args(rotate);
@@ -237,12 +237,12 @@ fn openssl_verifies_both_signatures_of_a_retirement() {
 
 /// Returns PyJWT and jose, or `None` if one is missing.
 fn libraries() -> Option<[&'static Library; 2]> {
-    let (python, node) = (tools::python(), tools::node());
+    let (python, node) = (tools::pyjwt(), tools::jose());
     Some([python?, node?])
 }
 
 /// Issues a license with claims of all kinds, which is valid for centuries.
-fn team_license(vendor: &Vendor) -> Minted {
+fn team_license(vendor: &Vendor) -> IssuedLicense {
     let options = [
         ["--tier", "team"],
         ["--customer", "Žofie & Söhne"],
@@ -268,7 +268,7 @@ fn with_tier_ent(token: &str) -> String {
     [parts[0], &BASE64URL.encode(claims.to_string()), parts[2]].join(".")
 }
 
-fn verify(library: &Library, vendor: &Vendor, token: &str) -> Outcome {
+fn verify(library: &Library, vendor: &Vendor, token: &str) -> RunOutput {
     let site = vendor.site();
     site.write("token", token);
     verify_run(library, vendor, &site).run()
@@ -306,7 +306,7 @@ fn sign_with_key(
 /// OpenSSL extracts the RSA key from the PKCS#8 container and puts it into a new one.
 fn plain_key(vendor: &Vendor) -> Option<String> {
     let openssl = tools::openssl()?;
-    let workstation = vendor.desk();
+    let workstation = vendor.workstation();
     let run = |args: &[&str]| {
         openssl
             .run(&workstation)
@@ -335,7 +335,7 @@ fn plain_key(vendor: &Vendor) -> Option<String> {
 }
 
 /// Verifies a signature (base64url) of the vendor with OpenSSL.
-fn verify_digest(openssl: &Tool, vendor: &Vendor, signed: &str, signature: &str) -> Outcome {
+fn verify_digest(openssl: &Tool, vendor: &Vendor, signed: &str, signature: &str) -> RunOutput {
     let site = Scratch::new();
     site.write("vendor.pem", &vendor.public);
     site.write("signed", signed);
@@ -359,7 +359,7 @@ fn verify_digest(openssl: &Tool, vendor: &Vendor, signed: &str, signature: &str)
     digest.args(["-signature", "signature", "signed"]).run()
 }
 
-fn decision(vendor: &Vendor, license: &str) -> Outcome {
+fn decision(vendor: &Vendor, license: &str) -> RunOutput {
     let site = vendor.site();
     let verify = ["verify", "--json", "--trust", "trust.jwks", "--at", NOW];
     Run::license(&site).args(verify).arg(license).run()

@@ -48,7 +48,7 @@ fn keys_of_openssl_sign_licenses() {
         let Some(key) = openssl_key(kind, restrictions) else {
             return;
         };
-        let vendor = Vendor::of_key(key, &[]);
+        let vendor = Vendor::from_key(key, &[]);
         assert_eq!(vendor.algorithm, algorithm);
         let decision = decision(&vendor, &team_license(&vendor).token());
         assert_eq!(decision.expect_code(0).json()["code"], "VALID");
@@ -61,7 +61,7 @@ fn a_key_of_openssl_without_an_algorithm_signs_with_either_one() {
         return;
     };
     for algorithm in ["RS256", "PS256"] {
-        let vendor = Vendor::of_key(key.clone(), &["--alg", algorithm]);
+        let vendor = Vendor::from_key(key.clone(), &["--alg", algorithm]);
         let issued = vendor.issue(&["--tier", "free", "--perpetual", "--alg", algorithm]);
         let verified = decision(&vendor, &issued.token()).expect_code(0);
         assert_eq!(verified.json()["code"], "VALID");
@@ -95,7 +95,7 @@ fn keygen_opens_a_key_that_openssl_encrypted() {
         return;
     };
     let vendor = Vendor::shared();
-    let workstation = vendor.desk();
+    let workstation = vendor.workstation();
     workstation.write_private("passphrase", "correct horse\n");
     let encrypt = words("pkcs8 -topk8 -v2 aes-256-cbc -in vendor.key -out encrypted.key");
     let encrypt = openssl

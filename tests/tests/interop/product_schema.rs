@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use license_core::Matrix;
+use license_core::FeatureMatrix;
 use license_tests::tools::schema_validator;
 use license_tests::{WIDGET, programs};
 
@@ -255,7 +255,7 @@ fn files() -> BTreeMap<String, String> {
     let scratch = Scratch::new();
     let init = Run::keygen(&scratch).args(["product", "init", "GADGET"]);
     let mut files: BTreeMap<String, String> = [
-        ("built-in", Matrix::built_in_text().to_owned()),
+        ("built-in", FeatureMatrix::built_in_text().to_owned()),
         ("widget", WIDGET.to_owned()),
         ("template", init.run().expect_code(0).stdout),
         ("full", FULL.to_owned()),
@@ -304,7 +304,7 @@ fn the_schema_and_the_parser_accept_the_same_files() {
     let errors = validate.expect_code(0).json();
     let mut valid = 0;
     for ((file, text), name) in files.iter().zip(&names) {
-        let (parsed, error_of_schema) = (Matrix::parse(text), &errors[name]);
+        let (parsed, error_of_schema) = (FeatureMatrix::parse(text), &errors[name]);
         let is_not_in_schema = NOT_IN_SCHEMA.contains(&file.as_str());
         match parsed {
             Ok(_) => assert!(

@@ -2,7 +2,7 @@
 
 use license_cli_support::QrCode;
 use license_tests::tools;
-use license_tests::{Outcome, Run, Scratch};
+use license_tests::{Run, RunOutput, Scratch};
 use serde_json::json;
 
 /// The width and height of a module in pixels, about the size of a terminal's characters.
@@ -49,7 +49,7 @@ fn without_colors(drawn: &str) -> String {
     plain.collect()
 }
 
-fn read(scratch: &Scratch, pictures: &[&str]) -> Option<Outcome> {
+fn read(scratch: &Scratch, pictures: &[&str]) -> Option<RunOutput> {
     let run: Run<'_> = tools::qr_reader()?.run(scratch);
     let script = tools::script("read_qr.py");
     Some(run.arg(script).args(pictures.iter().copied()).run())

@@ -10,14 +10,14 @@ mod same_machine;
 
 use super::*;
 use license_core::{
-    Activation, ActivationRequest, ComponentKind, Fingerprint, Letter, LicenseId, Nonce,
-    ProductCode, Receipt, Secret, Timestamp, TrustSet, Unverified,
+    Activation, ActivationRequest, ActivationSecret, ComponentKind, DeactivationReceipt,
+    Fingerprint, LicenseId, MachineRequest, Nonce, ProductCode, Timestamp, TrustSet, Unverified,
 };
 
 /// Returns a vendor's directory with the public keys and a license for two machines that requires
 /// activation, `acme.lic`, and the id of the license.
 fn desk() -> (Scratch, String) {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     desk.write("trust.jwks", &Vendor::shared().trust);
     let id = license(&desk, "acme.lic", &["--devices", "2", "--activation"]);
     (desk, id)
@@ -42,11 +42,11 @@ fn machine(number: u8) -> Fingerprint {
         (ComponentKind::MachineId, id.as_str()),
         (ComponentKind::Mac, mac.as_str()),
     ];
-    Fingerprint::of(product(), parts)
+    Fingerprint::new(product(), parts)
 }
 
-fn secret(number: u8) -> Secret {
-    Secret::from_random([number; 32])
+fn secret(number: u8) -> ActivationSecret {
+    ActivationSecret::from_random([number; 32])
 }
 
 /// Returns a request of a machine. The number of the request sets its nonce and secret.
@@ -61,8 +61,8 @@ fn request(license: &str, number: u8, of_request: u8) -> ActivationRequest {
     }
 }
 
-fn receipt(license: &str, number: u8, of_request: u8) -> Receipt {
-    Receipt {
+fn receipt(license: &str, number: u8, of_request: u8) -> DeactivationReceipt {
+    DeactivationReceipt {
         product: product(),
         license: LicenseId::parse(license).unwrap(),
         machine: machine(number).digest().unwrap(),
@@ -76,23 +76,27 @@ fn digest(number: u8) -> String {
     machine(number).digest().unwrap().to_string()
 }
 
-fn write(desk: &Scratch, name: &str, letter: Letter) {
+fn write(desk: &Scratch, name: &str, letter: MachineRequest) {
     desk.write(name, letter.to_armor());
 }
 
 /// Runs `keygen activate` for the first request of a machine.
-fn activate(desk: &Scratch, license: &str, number: u8, options: &[&str]) -> Outcome {
+fn activate(desk: &Scratch, license: &str, number: u8, options: &[&str]) -> RunOutput {
     activate_with(desk, &request(license, number, number), options)
 }
 
-fn activate_with(desk: &Scratch, request: &ActivationRequest, options: &[&str]) -> Outcome {
-    write(desk, "request.lic", Letter::Activation(request.clone()));
+fn activate_with(desk: &Scratch, request: &ActivationRequest, options: &[&str]) -> RunOutput {
+    write(
+        desk,
+        "request.lic",
+        MachineRequest::Activation(request.clone()),
+    );
     let args = ["activate", "--key", "vendor.key", "request.lic"];
     keygen(desk, &[&args, options].concat())
 }
 
-fn release(desk: &Scratch, receipt: Receipt, options: &[&str]) -> Outcome {
-    write(desk, "receipt.lic", Letter::Deactivation(receipt));
+fn release(desk: &Scratch, receipt: DeactivationReceipt, options: &[&str]) -> RunOutput {
+    write(desk, "receipt.lic", MachineRequest::Deactivation(receipt));
     keygen(desk, &[&["release", "receipt.lic"], options].concat())
 }
 
@@ -119,7 +123,7 @@ fn entries(desk: &Scratch, kind: &str) -> Vec<Value> {
 
 #[test]
 fn a_license_that_requires_activation_shows_it_everywhere() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let terms = ["--tier", "pro", "--days", "30", "--activation"];
     for dry in [&["--dry-run"][..], &["--out", "acme.lic"]] {
         let report = issued(&desk, &[&terms[..], dry].concat()).expect_code(0);
@@ -150,7 +154,7 @@ fn a_license_that_requires_activation_shows_it_everywhere() {
 
 #[test]
 fn a_batch_column_requires_activation() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let orders = "customer,tier,days,activation\nA,pro,30,yes\nB,pro,30,no\n";
     desk.write("orders.csv", orders);
     let batch = ["batch", "orders.csv", "--key", "vendor.key", "--out", "all"];
@@ -201,9 +205,9 @@ fn an_activation_is_valid_on_its_machine_only() {
     let _ = activate(&desk, &id, 1, &["--out", "activation.lic"]).expect_code(0);
     let all = desk.read("acme.lic") + &desk.read("activation.lic");
     let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
-    let matrix = license_core::Matrix::built_in();
+    let matrix = license_core::FeatureMatrix::built_in();
     let code = |text: &str, number| {
-        let bundle = license_core::Bundle::verify(text, &trust, matrix).unwrap();
+        let bundle = license_core::VerifiedLicenses::verify(text, &trust, matrix).unwrap();
         let here = license_core::Machine::Fingerprint(machine(number));
         let now = bundle.newest_signature().unwrap();
         let context = license_core::Context::at(now).machine(&here);
@@ -247,7 +251,7 @@ fn a_machine_counts_once_for_check_ins_and_activations() {
     let check_in = ["check-in", "--key", "vendor.key", "acme.lic", "--machine"];
     let check_in = |number| keygen(&desk, &[&check_in[..], &[&digest(number)]].concat());
     let _ = check_in(1).expect_code(0);
-    let used = |outcome: Outcome| outcome.expect_code(0).json()["devices"]["used"].clone();
+    let used = |outcome: RunOutput| outcome.expect_code(0).json()["devices"]["used"].clone();
     assert_eq!(used(activate(&desk, &id, 1, &["--json"])), 1);
     let second = request(&id, 1, 100);
     assert_eq!(used(activate_with(&desk, &second, &["--json"])), 1);
@@ -301,7 +305,7 @@ fn concurrent_processes_cannot_exceed_the_device_limit() {
             write(
                 &desk,
                 name,
-                Letter::Activation(request(&id, number, number)),
+                MachineRequest::Activation(request(&id, number, number)),
             );
         }
         let codes: Vec<_> = std::thread::scope(|scope| {
@@ -319,7 +323,11 @@ fn concurrent_processes_cannot_exceed_the_device_limit() {
 #[test]
 fn a_request_that_is_answered_concurrently_has_one_answer() {
     let (desk, id) = desk();
-    write(&desk, "request.lic", Letter::Activation(request(&id, 1, 1)));
+    write(
+        &desk,
+        "request.lic",
+        MachineRequest::Activation(request(&id, 1, 1)),
+    );
     std::thread::scope(|scope| {
         for number in 0..4 {
             let (desk, out) = (&desk, format!("{number}.lic"));
@@ -349,7 +357,7 @@ fn a_dry_run_reports_the_same_and_records_nothing() {
 
 #[test]
 fn an_enterprise_key_is_activated_by_its_short_form() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let key = ["enterprise-key", "--key", "vendor.key", "--company", "ACME"];
     let terms = ["--seats", "5", "--perpetual", "--json"];
     let report = keygen(&desk, &[&key[..], &terms].concat()).expect_code(0);
@@ -406,8 +414,8 @@ fn an_answer_as_a_qr_code_is_recorded_once() {
 #[test]
 fn a_readback_request_is_answered_and_a_wrong_line_is_named() {
     let (desk, license) = desk();
-    let letter = Letter::Activation(request(&license, 1, 1));
-    let lines = license_core::readback::lines(&letter.to_bytes()).unwrap();
+    let letter = MachineRequest::Activation(request(&license, 1, 1));
+    let lines = license_core::readback::to_lines(&letter.to_bytes()).unwrap();
     desk.write("request.txt", lines[1..].join("\n"));
     let args = ["activate", "--key", "vendor.key", "request.txt"];
     let activation = keygen(&desk, &args).expect_failure(3);

@@ -4,13 +4,13 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use license_tests::{Outcome, Run, Scratch, Vendor};
+use license_tests::{Run, RunOutput, Scratch, Vendor};
 use serde_json::Value;
 
 const ROWS: usize = 60;
 
 fn desk() -> Scratch {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     desk.write("trust.jwks", &Vendor::shared().trust);
     let rows = (0..ROWS).map(|row| format!("pro,\"Customer, {row}\",2030-12-31,yes,c{row}.lic\n"));
     let header = "tier,customer,expires,offline,file\n".to_owned();
@@ -18,7 +18,7 @@ fn desk() -> Scratch {
     desk
 }
 
-fn batch(desk: &Scratch, args: &[&str]) -> Outcome {
+fn batch(desk: &Scratch, args: &[&str]) -> RunOutput {
     let batch = ["batch", "orders.csv", "--key", "vendor.key", "--out", "out"];
     Run::keygen(desk).args(batch).args(args).run()
 }
@@ -296,7 +296,7 @@ fn a_dry_run_finds_the_errors_of_a_real_run() {
     );
 }
 
-fn orders(desk: &Scratch, table: impl AsRef<[u8]>) -> Outcome {
+fn orders(desk: &Scratch, table: impl AsRef<[u8]>) -> RunOutput {
     desk.write("orders.csv", table);
     batch(desk, &["--json"])
 }
@@ -312,7 +312,7 @@ fn csv_dialects_of_spreadsheets_are_read() {
     .into_iter()
     .enumerate()
     {
-        let desk = Vendor::shared().desk();
+        let desk = Vendor::shared().workstation();
         let report = orders(&desk, table).expect_code(0).json();
         assert_eq!(
             (&report["rows"], &report["minted"]),
@@ -348,12 +348,12 @@ fn an_error_names_the_line_the_column_and_the_found_value() {
             "row 8, days:",
         ),
     ] {
-        let desk = Vendor::shared().desk();
+        let desk = Vendor::shared().workstation();
         desk.write("orders.csv", table);
         let complaint = batch(&desk, &[]).expect_failure(2);
         assert!(complaint.message.contains(expected), "{complaint:?}");
     }
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     desk.write("orders.csv", b"tier,customer,days\npro,Gr\xf6\xdfe,9\n");
     let complaint = batch(&desk, &[]).expect_failure(3);
     assert!(complaint.message.contains("UTF-8"), "{complaint:?}");
@@ -407,7 +407,7 @@ fn the_same_orders_are_issued_again_under_a_new_batch_name() {
 
 #[test]
 fn ended_and_revoked_licenses_of_a_batch_are_warned_about() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let table = "tier,customer,expires,issued_at,file\npro,A,2026-01-31,2026-01-01,a.lic\npro,B,2099-01-31,2026-01-01,b.lic\n";
     let _ = orders(&desk, table).expect_code(0);
     let listed = licenses(&desk);

@@ -16,13 +16,13 @@ fn desk() -> Scratch {
 }
 
 fn desk_with(terms: &[&str]) -> Scratch {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     desk.write("trust.jwks", &Vendor::shared().trust);
     desk.write("acme.lic", Vendor::shared().issue(terms).file);
     desk
 }
 
-fn check_in(desk: &Scratch, options: &[&str]) -> Outcome {
+fn check_in(desk: &Scratch, options: &[&str]) -> RunOutput {
     let run = Run::keygen(desk).args(["check-in", "--key", "vendor.key"]);
     run.args(options).run()
 }
@@ -206,7 +206,7 @@ fn files_tokens_and_standard_input_are_read_with_changes_by_editors() {
         format!("\u{feff}{}", file.replace('\n', "\r\n")),
     );
     let lic = claims(&desk, &[])["lic"].clone();
-    let of = |outcome: Outcome| {
+    let of = |outcome: RunOutput| {
         let json = outcome.expect_code(0).json();
         payload(json["validations"][0]["token"].as_str().unwrap())["lic"].clone()
     };

@@ -228,7 +228,7 @@ fn issuer_is_the_vendors_name() {
 
 #[test]
 fn a_product_file_replaces_product_tiers_and_features() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     desk.write("widget.toml", WIDGET);
     let issue = words("--product-file widget.toml --tier pro --days 10 --json");
     let issue = issued(&desk, &[&issue[..], &["--out", "-"]].concat()).expect_code(0);

@@ -6,14 +6,14 @@ const TERM: &[&str] = &["--issued-at", "2027-01-01"];
 
 /// Returns a vendor's directory with the recorded licenses `old.lic` and `new.lic`.
 fn desk(old: &[&str], new: &[&str]) -> Scratch {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     desk.write("trust.jwks", &Vendor::shared().trust);
     let _ = issued(&desk, &[old, TERM, &["--out", "old.lic"]].concat()).expect_code(0);
     let _ = issued(&desk, &[new, TERM, &["--out", "new.lic"]].concat()).expect_code(0);
     desk
 }
 
-fn diff(desk: &Scratch, args: &[&str]) -> Outcome {
+fn diff(desk: &Scratch, args: &[&str]) -> RunOutput {
     Run::keygen(desk).arg("diff").args(args).run()
 }
 
@@ -223,7 +223,7 @@ fn without_public_keys_the_diff_is_marked_unverified() {
 #[test]
 fn a_license_signed_by_an_unknown_key_is_refused() {
     let desk = desk(PRO, TEAM);
-    let stranger = Vendor::with_key("2048", "RS256");
+    let stranger = Vendor::with_new_key("2048", "RS256");
     desk.write("foreign.lic", stranger.issue(PRO).file);
     let license = desk.read("old.lic");
     let tampered = vendor::changed_at(&license, license.find('.').unwrap() + 80);

@@ -16,7 +16,7 @@ const KEY: &[&str] = &["--key", "vendor.key"];
 
 /// Returns a vendor's directory with a license, and with the signing key in the ledger.
 fn desk() -> Scratch {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let issue = [ISSUE, TERM, KEY, &["--out", "acme.lic"]].concat();
     let _ = keygen(&desk, &issue).expect_code(0);
     desk
@@ -42,7 +42,7 @@ fn everything(directory: &Path) -> BTreeMap<std::path::PathBuf, Option<Vec<u8>>>
 
 /// Runs a command with `--dry-run`, and asserts that nothing has changed.
 #[track_caller]
-fn dry_run(desk: &Scratch, args: &[&str]) -> Outcome {
+fn dry_run(desk: &Scratch, args: &[&str]) -> RunOutput {
     let before = everything(desk.path());
     let outcome = keygen(desk, &[args, &["--dry-run"]].concat());
     assert!(
@@ -105,7 +105,7 @@ fn terms(report: &Value) -> Value {
     }
 }
 
-fn warnings(outcome: &Outcome) -> Vec<&str> {
+fn warnings(outcome: &RunOutput) -> Vec<&str> {
     outcome.stderr.lines().collect()
 }
 
@@ -170,7 +170,7 @@ fn a_dry_run_creates_no_ledger() {
         [ISSUE, TERM, KEY].concat(),
         [ENTERPRISE, KEY, &["--perpetual"]].concat(),
     ] {
-        let desk = Vendor::shared().desk();
+        let desk = Vendor::shared().workstation();
         let _ = dry_run(&desk, &order).expect_code(0);
         let deep = ["--ledger", "a/b/ledger.db"];
         let _ = dry_run(&desk, &[&order[..], &deep].concat()).expect_code(0);
@@ -277,7 +277,7 @@ fn directory_with_obstacles() -> Scratch {
         "tampered.lic",
         vendor::changed_at(&license, license.find('.').unwrap() + 80),
     );
-    let stranger = Vendor::with_key("2048", "RS256");
+    let stranger = Vendor::with_new_key("2048", "RS256");
     desk.write(
         "foreign.lic",
         stranger.issue(&["--tier", "pro", "--perpetual"]).file,

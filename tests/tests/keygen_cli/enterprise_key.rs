@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn issue_key(desk: &Scratch, args: &[&str]) -> Outcome {
+fn issue_key(desk: &Scratch, args: &[&str]) -> RunOutput {
     Run::keygen(desk)
         .args(["enterprise-key", "--key", "vendor.key"])
         .args(args)
@@ -13,7 +13,7 @@ const ACME: [&str; 4] = ["--company", "ACME", "--seats", "100"];
 
 #[test]
 fn stdout_contains_only_the_key() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let args = [&ACME[..], &["--expires", "20301231"]].concat();
     let output = issue_key(&desk, &args).expect_code(0);
     let signature = output
@@ -30,7 +30,7 @@ fn stdout_contains_only_the_key() {
 
 #[test]
 fn the_report_of_the_full_key_shows_its_short_form() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let args = [&ACME[..], &["--perpetual"]].concat();
     let full = issue_key(&desk, &args).expect_code(0);
     let short = issue_key(&desk, &[&args[..], &["--short"]].concat())
@@ -51,7 +51,7 @@ fn the_report_of_the_full_key_shows_its_short_form() {
 
 #[test]
 fn json_has_both_forms_and_the_terms() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let args = [
         &ACME[..],
         &["--expires", "20301231", "--product", "WIDGET", "--json"],
@@ -89,7 +89,7 @@ fn json_has_both_forms_and_the_terms() {
 
 #[test]
 fn invalid_values_are_refused_and_nothing_is_written() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     for args in [
         &["--company", "A", "--seats", "1", "--perpetual"][..],
         &["--company", "AC ME", "--seats", "1", "--perpetual"],
@@ -118,7 +118,7 @@ fn invalid_values_are_refused_and_nothing_is_written() {
 
 #[test]
 fn the_largest_number_of_seats_is_accepted() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let output = issue_key(
         &desk,
         &["--company", "ACME", "--seats", "4294967295", "--perpetual"],
@@ -133,7 +133,7 @@ fn the_largest_number_of_seats_is_accepted() {
 
 #[test]
 fn an_ended_key_is_issued_with_a_warning() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let output = issue_key(&desk, &[&ACME[..], &["--expires", "20191231"]].concat()).expect_code(0);
     assert!(
         output.stderr.starts_with("warning: EXPIRED: "),
@@ -144,7 +144,7 @@ fn an_ended_key_is_issued_with_a_warning() {
 
 #[test]
 fn a_short_form_with_ps256_is_refused() {
-    let desk = Vendor::with_key("2048", "PS256").desk();
+    let desk = Vendor::with_new_key("2048", "PS256").workstation();
     let complaint =
         issue_key(&desk, &[&ACME[..], &["--perpetual", "--short"]].concat()).expect_failure(2);
     assert!(complaint.hint.contains("without --short"), "{complaint:?}");
@@ -152,7 +152,7 @@ fn a_short_form_with_ps256_is_refused() {
 
 #[test]
 fn an_existing_file_is_replaced_only_with_force() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     desk.write("acme.key", "precious");
     let args = [&ACME[..], &["--perpetual", "--out", "acme.key"]].concat();
     issue_key(&desk, &args).expect_failure(2);

@@ -41,7 +41,7 @@ fn last_id(desk: &Scratch) -> String {
 
 #[test]
 fn the_commands_of_the_license_kinds_guide_work() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let lines = lines("kinds.md");
     assert!(lines.len() >= 12, "{lines:?}");
     for line in lines {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn inspect(desk: &Scratch, file: &str) -> Outcome {
+fn inspect(desk: &Scratch, file: &str) -> RunOutput {
     Run::keygen(desk).args(["inspect", file]).run()
 }
 
@@ -52,7 +52,7 @@ fn standard_input_is_read() {
 
 #[test]
 fn an_unknown_text_is_refused() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     desk.write("noise", "what is this?");
     desk.write("empty", "");
     for file in ["noise", "empty", "vendor.key"] {

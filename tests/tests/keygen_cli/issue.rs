@@ -4,8 +4,8 @@ use super::*;
 
 /// Runs `keygen issue` with options that are valid except for `terms`.
 #[track_caller]
-fn refused(terms: &[&str]) -> Complaint {
-    let desk = Vendor::shared().desk();
+fn refused(terms: &[&str]) -> PrintedError {
+    let desk = Vendor::shared().workstation();
     let base = ["issue", "--key", "vendor.key", "--out", "refused.lic"];
     let mut issue = Run::keygen(&desk).args(base);
     for [flag, value] in [["--tier", "pro"], ["--customer", "ACME Ltd"]] {
@@ -139,7 +139,7 @@ fn a_misspelled_option_gets_a_suggestion() {
 
 #[test]
 fn a_missing_or_damaged_product_file_is_refused() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     desk.write("broken.toml", "product = ");
     let with = |file| {
         issued(
@@ -166,7 +166,7 @@ fn a_missing_or_damaged_product_file_is_refused() {
 
 #[test]
 fn without_out_the_license_goes_to_stdout_and_the_report_to_stderr() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     for out in [&[][..], &["--out", "-"]] {
         let terms = [&["--tier", "team", "--perpetual"], out].concat();
         let printed = issued(&desk, &terms).expect_code(0);
@@ -181,7 +181,7 @@ fn without_out_the_license_goes_to_stdout_and_the_report_to_stderr() {
 
 #[test]
 fn the_report_has_a_line_about_check_ins() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let line = |name: &str, terms: &[&str]| {
         let terms = [&["--tier", "pro", "--perpetual", "--out", name], terms].concat();
         let report = issued(&desk, &terms).expect_code(0).stdout;
@@ -199,7 +199,7 @@ fn the_report_has_a_line_about_check_ins() {
 
 #[test]
 fn an_existing_file_is_replaced_only_with_force() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     desk.write("acme.lic", "precious");
     let terms = ["--tier", "pro", "--perpetual", "--out", "acme.lic"];
     let complaint = issued(&desk, &terms).expect_failure(2);
@@ -214,7 +214,7 @@ fn an_existing_file_is_replaced_only_with_force() {
 
 #[test]
 fn a_missing_directory_is_a_system_error() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let terms = ["--tier", "pro", "--perpetual", "--out", "missing/acme.lic"];
     issued(&desk, &terms).expect_failure(4);
 }
@@ -233,12 +233,12 @@ fn json_has_every_member() {
         "check_in": {"every_hours": 24, "grace_hours": 168},
         "kid": Vendor::shared().kid, "path": "minted.lic", "token": null, "dry_run": false,
     });
-    assert_eq!(issued.told, expected);
+    assert_eq!(issued.report, expected);
 }
 
 #[test]
 fn json_without_out_contains_the_token() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let issued = issued(&desk, &["--json", "--tier", "free", "--perpetual"]).expect_code(0);
     let report = issued.json();
     assert_eq!(report["path"], Value::Null);
@@ -249,7 +249,7 @@ fn json_without_out_contains_the_token() {
 
 #[test]
 fn errors_are_objects_with_json_including_usage_errors() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let refused = |terms: &[&str], exit| {
         issued(&desk, &[terms, &["--json"]].concat()).expect_json_failure(exit)
     };
@@ -279,7 +279,7 @@ fn errors_are_objects_with_json_including_usage_errors() {
 
 #[test]
 fn a_private_key_is_not_replaced_even_with_force() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let key = desk.read("vendor.key");
     let replacing = words("--tier pro --perpetual --out vendor.key --force");
     issued(&desk, &replacing).expect_failure(2);
@@ -298,7 +298,7 @@ fn an_end_after_the_last_date_is_refused_with_a_hint_at_perpetual() {
 
 #[test]
 fn unusual_terms_are_issued_with_a_warning() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     for (terms, code) in [
         (
             &["--perpetual", "--add-feature", "cloud_sink"][..],

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn new_key(desk: &Scratch, options: &[&str]) -> Outcome {
+fn new_key(desk: &Scratch, options: &[&str]) -> RunOutput {
     Run::keygen(desk)
         .args(["new-key", "--bits", "2048"])
         .args(options)
@@ -11,13 +11,13 @@ fn new_key(desk: &Scratch, options: &[&str]) -> Outcome {
 
 /// Returns a run without a terminal, as on a build server.
 fn without_terminal(desk: &Scratch) -> Option<Run<'_>> {
-    let found = Run::of("sh", desk).args(["-c", "command -v setsid"]).run();
+    let found = Run::new("sh", desk).args(["-c", "command -v setsid"]).run();
     if found.code != Some(0) {
         eprintln!("SKIPPED: setsid not found, so that the program might use a terminal");
         return None;
     }
     Some(
-        Run::of("setsid", desk)
+        Run::new("setsid", desk)
             .arg("--wait")
             .arg(programs::keygen()),
     )
@@ -261,7 +261,7 @@ fn no_secret_is_ever_printed() {
         &[&term[..], &["cut.key"]].concat(),
         &[&term[..], &["passphrase"]].concat(),
     ] {
-        let output = Run::keygen(&desk).args(args).run().said();
+        let output = Run::keygen(&desk).args(args).run().all_output();
         let secrets = [PASSPHRASE, "incorrect horse", "PRIVATE KEY-----\n"];
         for secret in secrets.into_iter().chain(bodies.iter().map(String::as_str)) {
             assert!(

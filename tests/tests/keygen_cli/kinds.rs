@@ -5,7 +5,7 @@ use super::*;
 const JANUARY: &str = "2026-01-01T10:00:00Z";
 
 /// Runs a command with the vendor's key at an instant.
-fn at(desk: &Scratch, when: &str, args: &[&str]) -> Outcome {
+fn at(desk: &Scratch, when: &str, args: &[&str]) -> RunOutput {
     let (command, rest) = args.split_first().unwrap();
     let own = [command, "--key", "vendor.key", "--issued-at", when];
     keygen(desk, &[&own[..], rest].concat())
@@ -20,7 +20,7 @@ fn issue_json(desk: &Scratch, when: &str, args: &[&str]) -> Value {
 }
 
 #[track_caller]
-fn refused(desk: &Scratch, when: &str, args: &[&str]) -> Complaint {
+fn refused(desk: &Scratch, when: &str, args: &[&str]) -> PrintedError {
     at(desk, when, args).expect_failure(2)
 }
 
@@ -40,7 +40,7 @@ fn trial(customer: &str) -> [&str; 3] {
 
 #[test]
 fn a_trial_has_the_terms_of_the_product_file_and_no_renewal_grace() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let report = issue_json(&desk, JANUARY, &trial("ACME"));
     let claims = payload(report["token"].as_str().unwrap());
     assert_eq!(
@@ -61,7 +61,7 @@ fn a_trial_has_the_terms_of_the_product_file_and_no_renewal_grace() {
 
 #[test]
 fn a_customer_gets_one_trial_regardless_of_case_and_spacing() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let first = issue_json(&desk, JANUARY, &trial("Größe  AG"));
     for name in ["Größe AG", "GRÖSSE AG", " größe\tag "] {
         let complaint = at(&desk, JANUARY, &trial(name));
@@ -85,7 +85,7 @@ fn a_customer_gets_one_trial_regardless_of_case_and_spacing() {
 
 #[test]
 fn a_trial_needs_a_ledger() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let complaint = refused(
         &desk,
         JANUARY,
@@ -96,7 +96,7 @@ fn a_trial_needs_a_ledger() {
 
 #[test]
 fn concurrent_processes_issue_one_trial_per_customer() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let codes: Vec<_> = std::thread::scope(|scope| {
         let runs: Vec<_> = (0..6)
             .map(|_| scope.spawn(|| at(&desk, JANUARY, &trial("ACME")).code))
@@ -117,7 +117,7 @@ fn concurrent_processes_issue_one_trial_per_customer() {
 
 #[test]
 fn each_product_has_its_own_trials() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let _ = keygen(&desk, &["product", "init", "WIDGET", "--out", "w.toml"]).expect_code(0);
     let _ = issue_json(&desk, JANUARY, &trial("ACME"));
     let widget = [&trial("ACME")[..], &["--product-file", "w.toml"]].concat();
@@ -134,7 +134,7 @@ fn each_product_has_its_own_trials() {
 
 #[test]
 fn a_converted_license_keeps_the_remaining_days_of_the_trial() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let first = issue_json(&desk, JANUARY, &trial("ACME Ltd"));
     let fifth = "2026-01-05T12:00:00Z";
     let issue = [
@@ -162,7 +162,7 @@ fn a_converted_license_keeps_the_remaining_days_of_the_trial() {
 
 #[test]
 fn an_ended_trial_has_no_remaining_days() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let first = issue_json(&desk, JANUARY, &trial("ACME Ltd"));
     let key = first["key"].as_str().unwrap().to_lowercase();
     let issue = ["issue", "--tier", "pro", "--convert", &key, "--days", "30"];
@@ -173,7 +173,7 @@ fn an_ended_trial_has_no_remaining_days() {
 
 #[test]
 fn a_conversion_keeps_the_customer_and_does_not_end_before_the_trial() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let first = issue_json(&desk, JANUARY, &trial("ACME Ltd"));
     let convert = ["issue", "--tier", "pro", "--convert", id(&first)];
     let with = |rest: &[&'static str]| [&convert[..], rest].concat();
@@ -193,7 +193,7 @@ fn a_conversion_keeps_the_customer_and_does_not_end_before_the_trial() {
 
 #[test]
 fn only_a_trial_is_converted() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let paid = issue_json(
         &desk,
         JANUARY,
@@ -214,7 +214,7 @@ fn only_a_trial_is_converted() {
 
 #[test]
 fn issuing_notes_an_active_trial_of_the_customer() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let first = issue_json(&desk, JANUARY, &trial("ACME Ltd"));
     let issue = [
         "issue",
@@ -249,7 +249,7 @@ fn reassign<'a>(license: &'a Value, from: &'a str, to: &'a str) -> [&'a str; 6] 
 
 #[test]
 fn a_user_is_replaced_after_the_cool_down() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let license = issue_for_users(&desk, &["alice", "bob"]);
     let change = reassign(&license, "alice", "carol");
     assert_eq!(code(&desk, "2026-01-31T09:59:59Z", &change), "COOL_DOWN");
@@ -279,7 +279,7 @@ fn a_user_is_replaced_after_the_cool_down() {
 
 #[test]
 fn a_waived_cool_down_is_recorded() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let license = issue_for_users(&desk, &["alice"]);
     let change = [
         &reassign(&license, "alice", "bob")[..],
@@ -296,7 +296,7 @@ fn a_waived_cool_down_is_recorded() {
 
 #[test]
 fn only_the_latest_license_is_reassigned() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let license = issue_for_users(&desk, &["alice"]);
     let change = [
         &reassign(&license, "alice", "bob")[..],
@@ -317,7 +317,7 @@ fn only_the_latest_license_is_reassigned() {
 
 #[test]
 fn reassignment_needs_a_present_user_and_a_new_one() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let license = issue_for_users(&desk, &["alice", "bob"]);
     for (from, to) in [
         ("mallory", "carol"),
@@ -342,7 +342,7 @@ fn reassignment_needs_a_present_user_and_a_new_one() {
 #[test]
 fn after_a_reassignment_only_the_new_user_is_accepted() {
     let vendor = Vendor::shared();
-    let desk = vendor.desk();
+    let desk = vendor.workstation();
     desk.write("trust.jwks", &vendor.trust);
     let license = issue_for_users(&desk, &["alice"]);
     let out = ["--waive-cool-down", "--out", "new.lic"];
@@ -368,7 +368,7 @@ fn digest(number: u8) -> String {
 
 #[test]
 fn check_ins_count_the_machines_of_a_license() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let issue = words("issue --tier pro --customer ACME --days 365");
     let runtime = words("--usage-type runtime --devices 2 --out acme.lic");
     let _ = at(&desk, JANUARY, &[&issue[..], &runtime].concat()).expect_code(0);
@@ -395,7 +395,7 @@ fn check_ins_count_the_machines_of_a_license() {
 #[test]
 fn versions_built_within_maintenance_stay_covered() {
     let vendor = Vendor::shared();
-    let desk = vendor.desk();
+    let desk = vendor.workstation();
     desk.write("trust.jwks", &vendor.trust);
     let issue = words("issue --tier pro --customer ACME --perpetual --offline");
     let fallback = ["--maintenance-until", "2026-12-31", "--out", "acme.lic"];
@@ -414,7 +414,7 @@ fn versions_built_within_maintenance_stay_covered() {
 
 #[test]
 fn a_successor_inherits_the_machines_of_its_predecessor() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let issue = words("issue --tier pro --customer ACME --days 365");
     let terms = ["--devices", "1", "--user", "alice", "--out", "a.lic"];
     let _ = at(&desk, JANUARY, &[&issue[..], &terms].concat()).expect_code(0);
@@ -446,7 +446,7 @@ fn a_successor_inherits_the_machines_of_its_predecessor() {
 
 #[test]
 fn a_revoked_license_gets_no_active_validation() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let issue = words("issue --tier pro --customer ACME --days 365 --out a.lic --json");
     let report = at(&desk, JANUARY, &issue).expect_code(0).json();
     let _ = keygen(&desk, &["revoke", id(&report), "--reason", "fraud"]).expect_code(0);
@@ -460,7 +460,7 @@ fn a_revoked_license_gets_no_active_validation() {
 
 #[test]
 fn the_report_and_the_dry_run_show_the_restrictions() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let issue = [
         "issue",
         "--tier",
@@ -497,7 +497,7 @@ fn the_report_and_the_dry_run_show_the_restrictions() {
 
 #[test]
 fn a_validation_for_all_machines_of_a_limited_license_is_warned_about() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let issue = words("issue --tier pro --customer ACME --days 365 --devices 2");
     let _ = at(&desk, JANUARY, &[&issue[..], &["--out", "a.lic"]].concat()).expect_code(0);
     let report = at(&desk, JANUARY, &["check-in", "a.lic"]).expect_code(0);

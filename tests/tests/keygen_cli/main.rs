@@ -30,7 +30,9 @@ mod rotation;
 mod trust;
 
 use license_tests::vendor::payload;
-use license_tests::{Complaint, Outcome, Run, Scratch, Vendor, keygen, programs, vendor, words};
+use license_tests::{
+    PrintedError, Run, RunOutput, Scratch, Vendor, keygen, programs, vendor, words,
+};
 use serde_json::{Value, json};
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -40,12 +42,12 @@ const FINGERPRINT: &str = "fp1:id=60cc22a081bb116368e42320,mac=00112233445566778
 const DIGEST: &str = "mach_1a33b8bd3586714ab297967241f41a11";
 
 /// Runs `keygen issue` with the vendor's key for a customer.
-fn issued(desk: &Scratch, terms: &[&str]) -> Outcome {
+fn issued(desk: &Scratch, terms: &[&str]) -> RunOutput {
     let issue = Run::keygen(desk).args(["issue", "--key", "vendor.key", "--customer", "ACME Ltd"]);
     issue.args(terms).run()
 }
 
 /// Runs `keygen public`.
-fn public(desk: &Scratch, options: &[&str]) -> Outcome {
+fn public(desk: &Scratch, options: &[&str]) -> RunOutput {
     Run::keygen(desk).arg("public").args(options).run()
 }

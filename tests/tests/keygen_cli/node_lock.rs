@@ -5,7 +5,7 @@ use super::*;
 const OTHER: &str = "mach_00112233445566778899aabbccddeeff";
 
 #[track_caller]
-fn locked(desk: &Scratch, machines: &[&str]) -> Outcome {
+fn locked(desk: &Scratch, machines: &[&str]) -> RunOutput {
     let machines = machines.iter().flat_map(|machine| ["--machine", machine]);
     let terms: Vec<_> = ["--tier", "pro", "--perpetual"]
         .into_iter()
@@ -16,7 +16,7 @@ fn locked(desk: &Scratch, machines: &[&str]) -> Outcome {
 
 #[track_caller]
 fn machines(given: &[&str]) -> Value {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let _ = locked(&desk, given).expect_code(0);
     let shown = Run::keygen(&desk).args(["inspect", "--json", "locked.lic"]);
     let shown = shown.run().expect_code(0).json();
@@ -42,7 +42,7 @@ fn a_duplicate_machine_is_ignored() {
         machines(&[OTHER, &OTHER.replace("ff", "FF"), OTHER]),
         json!([OTHER])
     );
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let report = locked(&desk, &[FINGERPRINT, FINGERPRINT]).expect_code(0);
     assert!(report.stderr.contains("duplicate machine"), "{report:?}");
 }
@@ -50,7 +50,7 @@ fn a_duplicate_machine_is_ignored() {
 #[test]
 fn the_report_names_the_machines_and_notes_a_digest() {
     let remark = "a digest matches only an unchanged machine";
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let report = locked(&desk, &[FINGERPRINT]).expect_code(0);
     assert!(
         report
@@ -59,7 +59,7 @@ fn the_report_names_the_machines_and_notes_a_digest() {
         "{report:?}"
     );
     assert_eq!(report.stderr, "");
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let report = locked(&desk, &[FINGERPRINT, OTHER]).expect_code(0);
     assert!(
         report.stdout.contains(&format!("only {DIGEST}, {OTHER}\n")),
@@ -72,14 +72,14 @@ fn the_report_names_the_machines_and_notes_a_digest() {
 fn json_has_the_machines_of_the_claim() {
     let issued =
         Vendor::shared().issue(&["--tier", "pro", "--perpetual", "--machine", FINGERPRINT]);
-    assert_eq!(issued.told["machines"], json!([FINGERPRINT]));
+    assert_eq!(issued.report["machines"], json!([FINGERPRINT]));
     assert_eq!(issued.claims()["machines"], json!([FINGERPRINT]));
 }
 
 #[test]
 fn an_invalid_machine_is_refused() {
     let hash = "60cc22a081bb116368e42320";
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     for (wrong, found) in [
         (String::new(), "an empty value"),
         ("dongle 0042".to_owned(), "another text"),

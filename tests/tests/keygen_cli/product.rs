@@ -1,17 +1,17 @@
 //! `keygen product`, and every command with an invented product.
 
-use license_tests::{Outcome, Run, Scratch, Vendor, WIDGET, keygen, words};
+use license_tests::{Run, RunOutput, Scratch, Vendor, WIDGET, keygen, words};
 use serde_json::Value;
 
 fn desk() -> Scratch {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     desk.write("trust.jwks", &Vendor::shared().trust);
     desk.write("widget.toml", WIDGET);
     desk
 }
 
 /// Runs `license` for the product, with its state in `$WIDGET_HOME`.
-fn license(desk: &Scratch, args: &[&str]) -> Outcome {
+fn license(desk: &Scratch, args: &[&str]) -> RunOutput {
     Run::license(desk)
         .env("WIDGET_HOME", desk.file("widget-state"))
         .args(["--product-file", "widget.toml"])

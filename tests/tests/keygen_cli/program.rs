@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn keygen(args: &[&str]) -> Outcome {
+fn keygen(args: &[&str]) -> RunOutput {
     Run::keygen(&Scratch::new()).args(args).run()
 }
 
@@ -34,7 +34,7 @@ fn bash_accepts_its_completions() {
         .expect_code(0)
         .stdout;
     desk.write("completions", script);
-    let bash = Run::of("bash", &desk).args(["-n", "completions"]).run();
+    let bash = Run::new("bash", &desk).args(["-n", "completions"]).run();
     assert_eq!((bash.code, bash.stderr.as_str()), (Some(0), ""));
 }
 

@@ -15,7 +15,7 @@ fn a_private_key_that_others_can_read_is_refused() {
 #[test]
 fn the_public_key_is_the_same_in_pem_and_jwk() {
     let vendor = Vendor::shared();
-    let desk = vendor.desk();
+    let desk = vendor.workstation();
     let print = |format| public(&desk, &["--key", "vendor.key", "--format", format]).expect_code(0);
     assert_eq!(print("pem").stdout, vendor.public);
     let jwk = print("jwk").json();
@@ -36,7 +36,7 @@ fn the_public_key_is_the_same_in_pem_and_jwk() {
 #[test]
 fn an_invalid_private_key_is_refused_with_its_file_name() {
     let vendor = Vendor::shared();
-    let desk = vendor.desk();
+    let desk = vendor.workstation();
     let pem = &vendor.key;
     let lines: Vec<_> = pem.lines().collect();
     let without_middle = [&lines[..4], &lines[8..]].concat().join("\n");
@@ -82,7 +82,7 @@ fn a_weak_or_non_rsa_key_is_refused_with_the_reason() {
 
 #[test]
 fn an_existing_public_key_is_replaced_only_with_force() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     desk.write("vendor.pem", "precious");
     let options = ["--key", "vendor.key", "--out", "vendor.pem"];
     public(&desk, &options).expect_failure(2);

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Runs a command with the vendor's key in February 2026.
-fn now(desk: &Scratch, args: &[&str]) -> Outcome {
+fn now(desk: &Scratch, args: &[&str]) -> RunOutput {
     let (command, rest) = args.split_first().unwrap();
     let own = [command, "--key", "vendor.key", "--issued-at", "2026-02-01"];
     keygen(desk, &[&own[..], rest].concat())
@@ -23,7 +23,7 @@ fn code(desk: &Scratch, args: &[&str]) -> String {
 
 /// Returns a vendor's directory with a license, and the id of the license.
 fn desk(terms: &[&str]) -> (Scratch, String) {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let issue = words("issue --key vendor.key --customer ACME --issued-at 2026-01-01");
     let out = ["--out", "acme.lic", "--json"];
     let report = keygen(&desk, &[&issue[..], terms, &out].concat())
@@ -295,7 +295,7 @@ fn a_replaced_or_revoked_license_is_not_renewed() {
 #[test]
 fn only_licenses_signed_by_the_vendor_are_renewed() {
     let (desk, _) = desk(PRO);
-    let stranger = Vendor::with_key("2048", "RS256");
+    let stranger = Vendor::with_new_key("2048", "RS256");
     desk.write(
         "foreign.lic",
         stranger.issue(&["--tier", "ent", "--perpetual"]).file,
@@ -314,7 +314,7 @@ fn only_licenses_signed_by_the_vendor_are_renewed() {
 
 #[test]
 fn trials_and_enterprise_keys_get_specific_hints() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let trial = ["trial", "--customer", "ACME", "--out", "trial.lic"];
     let _ = now(&desk, &trial).expect_code(0);
     let complaint = now(&desk, &["renew", "trial.lic", "--days", "9"]).expect_failure(2);

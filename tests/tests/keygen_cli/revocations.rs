@@ -54,7 +54,7 @@ fn kinds(desk: &Scratch) -> Vec<String> {
 
 #[test]
 fn the_list_contains_exactly_the_revoked_licenses() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let mut ids = vec![revoked(&desk, &PRO), revoked(&desk, &ENTERPRISE)];
     let _ = issued(
         &desk,
@@ -84,14 +84,14 @@ fn the_list_contains_exactly_the_revoked_licenses() {
 
 #[test]
 fn list_numbers_increase() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let _ = revoked(&desk, &PRO);
     let numbers: Vec<_> = (0..4)
         .map(|_| list(&desk, &[])["seq"].as_u64().unwrap())
         .collect();
     assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
     // A new ledger with the same key does not start with a lower number.
-    let other = Vendor::shared().desk();
+    let other = Vendor::shared().workstation();
     let _ = revoked(&other, &PRO);
     assert!(list(&other, &[])["seq"].as_u64().unwrap() >= numbers[0]);
     let _ = keygen(&desk, &["ledger", "verify"]).expect_code(0);
@@ -99,7 +99,7 @@ fn list_numbers_increase() {
 
 #[test]
 fn each_product_has_its_own_list() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     desk.write("widget.toml", license_tests::WIDGET);
     let _ = revoked(&desk, &PRO);
     let report = list(&desk, &["--product-file", "widget.toml"]);
@@ -111,7 +111,7 @@ fn each_product_has_its_own_list() {
 
 #[test]
 fn a_dry_run_signs_and_records_nothing() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let _ = revoked(&desk, &PRO);
     let before = kinds(&desk);
     let report = list(&desk, &["--dry-run", "--out", "list.lic"]);
@@ -125,9 +125,9 @@ fn a_dry_run_signs_and_records_nothing() {
 
 #[test]
 fn an_existing_file_is_not_replaced_and_a_ledger_is_needed() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let args = ["revocations", "--key", "vendor.key"];
-    let Complaint { message, .. } = keygen(&desk, &args).expect_failure(4);
+    let PrintedError { message, .. } = keygen(&desk, &args).expect_failure(4);
     assert!(message.contains("ledger"), "{message}");
     let refused = keygen(&desk, &[&args[..], &["--no-ledger"]].concat());
     let _ = refused.expect_failure(2);
@@ -147,7 +147,7 @@ fn an_existing_file_is_not_replaced_and_a_ledger_is_needed() {
 
 #[test]
 fn a_revoked_license_stops_where_the_list_is_installed() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let report = issued(
         &desk,
         &words("--tier team --days 30 --offline --out acme.lic --json"),
@@ -177,7 +177,7 @@ fn a_revoked_license_stops_where_the_list_is_installed() {
 
 #[test]
 fn a_list_that_may_omit_revocations_is_warned_about() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let _ = revoked(&desk, &PRO);
     let args = ["revocations", "--key", "vendor.key", "--json"];
     let first = keygen(&desk, &args).expect_code(0);
@@ -192,7 +192,7 @@ fn a_list_that_may_omit_revocations_is_warned_about() {
 
 #[test]
 fn a_far_postdated_list_is_refused() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let _ = revoked(&desk, &PRO);
     let args = words("revocations --key vendor.key --issued-at 2099-01-01");
     for dry_run in [&[][..], &["--dry-run"]] {

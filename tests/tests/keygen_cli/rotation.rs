@@ -7,11 +7,11 @@ use super::guide::words;
 use super::*;
 
 static OTHERS: LazyLock<[Vendor; 2]> =
-    LazyLock::new(|| ["RS256", "PS256"].map(|algorithm| Vendor::with_key("2048", algorithm)));
+    LazyLock::new(|| ["RS256", "PS256"].map(|algorithm| Vendor::with_new_key("2048", algorithm)));
 
 /// Returns the vendor's directory with two more keys. The second one is for PS256.
 fn desk() -> Scratch {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     desk.write("vendor.jwk", Vendor::shared().jwk.to_string());
     for (name, key) in ["next", "later"].iter().zip(&*OTHERS) {
         desk.write_private(&format!("{name}.key"), &key.key);
@@ -20,7 +20,7 @@ fn desk() -> Scratch {
     desk
 }
 
-fn rotate(desk: &Scratch, options: &[&str]) -> Outcome {
+fn rotate(desk: &Scratch, options: &[&str]) -> RunOutput {
     let rotate = Run::keygen(desk).args(["rotate", "--key", "vendor.key"]);
     rotate.args(options).run()
 }
@@ -129,7 +129,7 @@ fn an_invalid_rotation_is_refused_and_nothing_is_written() {
         (&["--introduce", "vendor.jwk"], "other keys than --key"),
         (
             &["--introduce", "later.jwk", "--retire", "--with", "next.key"],
-            "would go with the key",
+            "only the retired key introduces it",
         ),
         (
             &["--introduce", "next.jwk", "--issued-at", "yesterday"],
@@ -137,7 +137,7 @@ fn an_invalid_rotation_is_refused_and_nothing_is_written() {
         ),
     ] {
         let refused = rotate(&desk, &[options, &["--out", "x.lic"]].concat());
-        let Complaint { message, hint } = refused.expect_failure(2);
+        let PrintedError { message, hint } = refused.expect_failure(2);
         assert!(message.contains(expected) && !hint.is_empty(), "{message}");
     }
     let refused = rotate(&desk, &["--introduce", "next.key", "--out", "x.lic"]);
@@ -212,7 +212,10 @@ fn a_retirement_warns_about_its_consequences() {
         output.contains(&format!("GOES_TOO: key {}", OTHERS[0].kid)),
         "{output}"
     );
-    assert!(output.contains("SIGNED_WITH_IT: 1 license"), "{output}");
+    assert!(
+        output.contains("SIGNED_WITH_IT: 1 active license"),
+        "{output}"
+    );
     let output = rotate(&desk, &["--retire", "--with", "next.key"])
         .expect_code(0)
         .stderr;
@@ -312,10 +315,10 @@ fn run_step(machine: &Scratch, step: &Step) {
     };
     let output = run.args(args).args(quick).run().expect_code(step.code);
     assert!(
-        output.said().contains(&step.expected),
+        output.all_output().contains(&step.expected),
         "{}: {}",
         words.join(" "),
-        output.said()
+        output.all_output()
     );
 }
 
@@ -361,7 +364,7 @@ fn the_commands_of_the_rotation_guide_work() {
         .unwrap();
     let output = trust["message"].as_str().unwrap();
     assert!(
-        output.contains("of trust.jwks") && output.contains("introduced by"),
+        output.contains("from trust.jwks") && output.contains("introduced by"),
         "{output}"
     );
     assert!(output.contains("retired: "), "{output}");

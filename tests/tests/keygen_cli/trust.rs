@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn trust(desk: &Scratch, args: &[&str]) -> Outcome {
+fn trust(desk: &Scratch, args: &[&str]) -> RunOutput {
     Run::keygen(desk).arg("trust").args(args).run()
 }
 
@@ -26,7 +26,7 @@ fn fixture(name: &str) -> String {
 #[test]
 fn pem_jwk_and_sets_are_combined_into_one_set() {
     let desk = desk();
-    let spare = Vendor::with_key("2048", "PS256");
+    let spare = Vendor::with_new_key("2048", "PS256");
     desk.write("spare.jwks", &spare.trust);
     let jwks = trust(&desk, &["vendor.pem", "spare.jwks"])
         .expect_code(0)

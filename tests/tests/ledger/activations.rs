@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use license_core::{
-    ActivationRequest, ClockRequest, ComponentKind, Fingerprint, Letter, LicenseId, Nonce,
-    ProductCode, Receipt, Secret, Timestamp,
+    ActivationRequest, ActivationSecret, ClockRequest, ComponentKind, DeactivationReceipt,
+    Fingerprint, LicenseId, MachineRequest, Nonce, ProductCode, Timestamp,
 };
 
 use super::*;
@@ -13,19 +13,19 @@ use super::*;
 fn machine() -> Fingerprint {
     let product = ProductCode::parse("CODITECT").unwrap();
     let id = (ComponentKind::MachineId, "5a7c3e9b1d2f48069ab4c8e0d6f1735b");
-    Fingerprint::of(product, [id])
+    Fingerprint::new(product, [id])
 }
 
 fn digest() -> String {
     machine().digest().unwrap().to_string()
 }
 
-fn secret(number: u8) -> Secret {
-    Secret::from_random([number; 32])
+fn secret(number: u8) -> ActivationSecret {
+    ActivationSecret::from_random([number; 32])
 }
 
-fn request(license: &str, number: u8) -> Letter {
-    Letter::Activation(ActivationRequest {
+fn request(license: &str, number: u8) -> MachineRequest {
+    MachineRequest::Activation(ActivationRequest {
         product: ProductCode::parse("CODITECT").unwrap(),
         license: LicenseId::parse(license).unwrap(),
         machine: machine(),
@@ -35,8 +35,8 @@ fn request(license: &str, number: u8) -> Letter {
     })
 }
 
-fn receipt(license: &str, number: u8) -> Letter {
-    Letter::Deactivation(Receipt {
+fn receipt(license: &str, number: u8) -> MachineRequest {
+    MachineRequest::Deactivation(DeactivationReceipt {
         product: ProductCode::parse("CODITECT").unwrap(),
         license: LicenseId::parse(license).unwrap(),
         machine: machine().digest().unwrap(),
@@ -46,8 +46,8 @@ fn receipt(license: &str, number: u8) -> Letter {
     })
 }
 
-fn clock() -> Letter {
-    Letter::Clock(ClockRequest {
+fn clock() -> MachineRequest {
+    MachineRequest::Clock(ClockRequest {
         product: ProductCode::parse("CODITECT").unwrap(),
         machine: machine(),
         nonce: Nonce::from_random([9; 16]),

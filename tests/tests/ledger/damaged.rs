@@ -153,7 +153,7 @@ fn a_read_only_backup_can_be_read_and_an_inaccessible_ledger_is_an_error() {
         refused.json()["error"]["code"],
         "LEDGER",
         "{}",
-        refused.said()
+        refused.all_output()
     );
     // A backup has no write-ahead log, so it can be read without write access.
     let _ = keygen(
@@ -169,6 +169,6 @@ fn a_read_only_backup_can_be_read_and_an_inaccessible_ledger_is_an_error() {
         refused.json()["error"]["code"],
         "LEDGER",
         "{}",
-        refused.said()
+        refused.all_output()
     );
 }

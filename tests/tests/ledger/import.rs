@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn import(vendor: &Scratch, files: &[&str]) -> Outcome {
+fn import(vendor: &Scratch, files: &[&str]) -> RunOutput {
     let import = ["ledger", "import", "--trust", "trust.jwks", "--json"];
     keygen(vendor, &[&import[..], files].concat())
 }
@@ -127,7 +127,7 @@ fn a_check_in_is_imported_without_its_license() {
 #[test]
 fn an_import_with_a_foreign_or_changed_file_is_refused_as_a_whole() {
     let vendor = unrecorded();
-    let stranger = Vendor::with_key("2048", "RS256");
+    let stranger = Vendor::with_new_key("2048", "RS256");
     vendor.write(
         "foreign.lic",
         stranger.issue(&["--tier", "pro", "--perpetual"]).file,
@@ -148,10 +148,10 @@ fn an_import_with_a_foreign_or_changed_file_is_refused_as_a_whole() {
         "vendor.key",
     ] {
         let refused = import(&vendor, &["acme.lic", wrong]);
-        assert_eq!(refused.code, Some(3), "{wrong}: {}", refused.said());
+        assert_eq!(refused.code, Some(3), "{wrong}: {}", refused.all_output());
     }
     let missing = import(&vendor, &["acme.lic", "missing"]);
-    assert_eq!(missing.code, Some(4), "{}", missing.said());
+    assert_eq!(missing.code, Some(4), "{}", missing.all_output());
     assert!(!database(&vendor).exists(), "nothing is recorded");
     // A validation cannot be verified without its license.
     assert_eq!(import(&vendor, &["v.lic"]).code, Some(3));
@@ -186,7 +186,7 @@ fn an_export_that_contradicts_its_tokens_is_refused() {
         let lines: String = entries.iter().map(|entry| format!("{entry}\n")).collect();
         other.write("all.jsonl", lines);
         let refused = import(&other, &["all.jsonl"]);
-        assert_eq!(refused.code, Some(3), "{pointer}: {}", refused.said());
+        assert_eq!(refused.code, Some(3), "{pointer}: {}", refused.all_output());
     }
     assert!(!database(&other).exists(), "nothing is recorded");
 }
@@ -359,7 +359,7 @@ fn listed() -> (Scratch, String) {
     (vendor, id)
 }
 
-fn list(vendor: &Scratch, options: &[&str]) -> Outcome {
+fn list(vendor: &Scratch, options: &[&str]) -> RunOutput {
     let args = ["revocations", "--key", "vendor.key"];
     keygen(vendor, &[&args[..], options].concat())
 }
@@ -396,7 +396,7 @@ fn a_revocation_list_with_another_signature_is_refused() {
         import(&vendor, &["edited.lic"]).expect_json_failure(3),
         "BAD_SIGNATURE"
     );
-    let stranger = Vendor::with_key("2048", "RS256");
+    let stranger = Vendor::with_new_key("2048", "RS256");
     vendor.write("other.jwks", &stranger.trust);
     let args = words("ledger import --trust other.jwks --json list.lic");
     assert_eq!(

@@ -73,7 +73,12 @@ fn names_with_a_special_meaning_in_sqlite_are_file_names() {
         let args = [&ISSUE[..], &["--force", "--ledger", name]].concat();
         let _ = keygen(&vendor, &args).expect_code(0);
         let verify = keygen(&vendor, &["ledger", "verify", "--ledger", name]);
-        assert!(verify.expect_code(0).stdout.starts_with("intact: 2 entries"));
+        assert!(
+            verify
+                .expect_code(0)
+                .stdout
+                .starts_with("intact: 2 entries")
+        );
         assert!(vendor.file(name).metadata().unwrap().len() > 0);
     }
 }

@@ -22,13 +22,13 @@ mod tampering;
 
 use std::path::PathBuf;
 
-use license_tests::{Outcome, Run, Scratch, Vendor, keygen, words};
+use license_tests::{Run, RunOutput, Scratch, Vendor, keygen, words};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
 /// Creates the machine of a vendor, with the trusted public keys.
 fn vendor() -> Scratch {
-    let vendor = Vendor::shared().desk();
+    let vendor = Vendor::shared().workstation();
     vendor.write("trust.jwks", &Vendor::shared().trust);
     vendor
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn revoke(vendor: &Scratch, id: &str, options: &[&str]) -> Outcome {
+fn revoke(vendor: &Scratch, id: &str, options: &[&str]) -> RunOutput {
     let revoke = ["revoke", id, "--reason", "unpaid", "--json"];
     keygen(vendor, &[&revoke[..], options].concat())
 }

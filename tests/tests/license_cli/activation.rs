@@ -2,28 +2,28 @@
 
 use license_core::issue::{ActivationDraft, ClockRepairDraft, KeyBits, LicenseDraft, SigningKey};
 use license_core::{
-    ActivationRequest, Algorithm, ClockRequest, Letter, LicenseId, Receipt, Timestamp, TrustSet,
-    Unverified, readback,
+    ActivationRequest, Algorithm, ClockRequest, DeactivationReceipt, LicenseId, MachineRequest,
+    Timestamp, TrustSet, Unverified, readback,
 };
 
 use super::revocations::vendors_key;
 use super::*;
 
 /// A perpetual TEAM license that requires activation.
-static ACTIVATED: LazyLock<Minted> = LazyLock::new(|| with_activation(&[]));
+static ACTIVATED: LazyLock<IssuedLicense> = LazyLock::new(|| with_activation(&[]));
 
 /// Issues a license that requires activation.
-fn with_activation(terms: &[&str]) -> Minted {
+fn with_activation(terms: &[&str]) -> IssuedLicense {
     let usual = ["--tier", "team", "--perpetual", "--offline", "--activation"];
     issue_license(&[&usual[..], terms].concat())
 }
 
 /// Returns the renewal of a license.
-fn renewed(license: &Minted) -> String {
+fn renewed(license: &IssuedLicense) -> String {
     let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
     let token = license.token();
     let license = Unverified::parse(&token).unwrap().verify(&trust).unwrap();
-    let draft = LicenseDraft::succeeding(&license, unique_id(), at(AT)).unwrap();
+    let draft = LicenseDraft::successor_of(&license, unique_id(), at(AT)).unwrap();
     let token = draft.sign(&vendors_key()).unwrap();
     Unverified::parse(&token).unwrap().to_armor()
 }
@@ -46,27 +46,27 @@ fn at(text: &str) -> Timestamp {
 }
 
 #[track_caller]
-fn request(site: &Scratch, options: &[&str]) -> Outcome {
+fn request(site: &Scratch, options: &[&str]) -> RunOutput {
     on(HERE, site, &[&["request"], options].concat()).expect_code(0)
 }
 
 fn activation_request(text: &str) -> ActivationRequest {
-    match Letter::parse(text).unwrap() {
-        Letter::Activation(request) => request,
+    match MachineRequest::parse(text).unwrap() {
+        MachineRequest::Activation(request) => request,
         other => panic!("{other:?}"),
     }
 }
 
 fn clock_request(text: &str) -> ClockRequest {
-    match Letter::parse(text).unwrap() {
-        Letter::Clock(request) => request,
+    match MachineRequest::parse(text).unwrap() {
+        MachineRequest::Clock(request) => request,
         other => panic!("{other:?}"),
     }
 }
 
-fn receipt(text: &str) -> Receipt {
-    match Letter::parse(text).unwrap() {
-        Letter::Deactivation(receipt) => receipt,
+fn receipt(text: &str) -> DeactivationReceipt {
+    match MachineRequest::parse(text).unwrap() {
+        MachineRequest::Deactivation(receipt) => receipt,
         other => panic!("{other:?}"),
     }
 }
@@ -111,7 +111,7 @@ fn repair(request: &str, issued_at: &str) -> String {
         .to_armor()
 }
 
-fn activate(site: &Scratch, answer: &str) -> Outcome {
+fn activate(site: &Scratch, answer: &str) -> RunOutput {
     site.write("answer.lic", answer);
     on(HERE, site, &["activate", "answer.lic"])
 }
@@ -123,8 +123,8 @@ fn code(site: &Scratch) -> String {
 }
 
 #[track_caller]
-fn refused(outcome: &Outcome, exit: i32, code: &str) {
-    let Complaint { message, hint } = outcome.expect_failure(exit);
+fn refused(outcome: &RunOutput, exit: i32, code: &str) {
+    let PrintedError { message, hint } = outcome.expect_failure(exit);
     assert!(message.contains(code), "no {code} in {message}");
     assert!(!hint.is_empty());
 }
@@ -172,7 +172,7 @@ fn a_request_shows_its_content_and_the_secret_stays_sealed_on_the_machine() {
     let report = request(&site, &["--out", "request.lic", "--json"]).json();
     let file = activation_request(&site.read("request.lic"));
     assert_eq!(report["kind"], "LICENSE ACTIVATION REQUEST");
-    assert_eq!(report["content"]["license"], ACTIVATED.told["license_id"]);
+    assert_eq!(report["content"]["license"], ACTIVATED.report["license_id"]);
     assert_eq!(report["content"]["nonce"], file.nonce.to_string());
     let machine = on(HERE, &site, &["machine", "--json"]).json();
     assert_eq!(
@@ -189,14 +189,14 @@ fn a_request_shows_its_content_and_the_secret_stays_sealed_on_the_machine() {
 fn readback_lines_contain_the_same_request() {
     let site = site_before_activation();
     let report = request(&site, &["--speak"]).stdout;
-    assert!(readback::is_likely(&report), "{report}");
+    assert!(readback::looks_like_lines(&report), "{report}");
     let typed: String = report
         .lines()
         .rev()
         .map(|line| format!("{line}\n"))
         .collect();
     let typed = typed.to_lowercase();
-    let asked = Letter::parse(&typed).unwrap();
+    let asked = MachineRequest::parse(&typed).unwrap();
     let _ = activate(&site, &answer(&asked.to_armor())).expect_code(0);
     assert_eq!(code(&site), "VALID");
 }
@@ -330,7 +330,7 @@ fn an_activation_in_the_administrators_directory_applies_to_all_users() {
 
 /// Runs `deactivate` with this administrator's license file. Returns the outcome and the path of
 /// the file.
-fn deactivate_with_shared(site: &Scratch, shared: &str, options: &[&str]) -> (Outcome, String) {
+fn deactivate_with_shared(site: &Scratch, shared: &str, options: &[&str]) -> (RunOutput, String) {
     std::fs::create_dir_all(site.file("etc")).unwrap();
     site.write("etc/license.lic", shared);
     site.write("etc/trust.jwks", &Vendor::shared().trust);
@@ -529,8 +529,8 @@ fn a_clock_high_water_mark_in_the_future_is_set_back_once_by_a_clock_repair() {
 }
 
 fn list_dated(issued_at: &str) -> String {
-    use license_core::issue::RevocationsDraft;
-    let draft = RevocationsDraft {
+    use license_core::issue::RevocationListDraft;
+    let draft = RevocationListDraft {
         issuer: "CODITECT".to_owned(),
         product: license_core::ProductCode::parse("CODITECT").unwrap(),
         issued_at: at(issued_at),

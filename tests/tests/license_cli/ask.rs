@@ -39,9 +39,9 @@ fn without_a_license_the_free_tier_is_in_effect() {
 fn without_a_license_the_output_explains_how_to_install_one() {
     let outcome = license(&site(), &["status"]).expect_code(1);
     assert!(
-        outcome.said().contains("license install"),
+        outcome.all_output().contains("license install"),
         "{}",
-        outcome.said()
+        outcome.all_output()
     );
 }
 

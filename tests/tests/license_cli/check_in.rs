@@ -235,7 +235,7 @@ fn a_changed_token_is_refused_and_nothing_is_changed() {
 #[test]
 fn a_token_signed_with_an_untrusted_key_is_refused() {
     let site = site_with("pro.lic");
-    let stranger = Vendor::with_key("2048", "RS256");
+    let stranger = Vendor::with_new_key("2048", "RS256");
     let ours = site.file("trust.jwks");
     let options = ["--trust", ours.to_str().unwrap()];
     site.write("validation.lic", stranger.check_in(&PRO, &options));
@@ -297,8 +297,8 @@ fn removing_a_file_or_the_license_does_not_undo_a_suspension() {
 
 #[test]
 fn a_token_signed_with_a_new_key_of_the_vendor_is_used() {
-    let (site, new) = (site_with("pro.lic"), Vendor::with_key("2048", "RS256"));
-    let desk = new.desk();
+    let (site, new) = (site_with("pro.lic"), Vendor::with_new_key("2048", "RS256"));
+    let desk = new.workstation();
     desk.write("old.jwks", &Vendor::shared().trust);
     desk.write("pro.lic", &PRO.file);
     let check_in = words("check-in --key vendor.key --trust old.jwks pro.lic");

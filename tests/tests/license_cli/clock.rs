@@ -6,7 +6,7 @@ use license_tests::tools::{self, Tool};
 use super::*;
 
 /// Runs `license` with the clock shifted by an offset such as `-3d`.
-fn shifted(faketime: &Tool, site: &Scratch, by: &str, args: &[&str]) -> Outcome {
+fn shifted(faketime: &Tool, site: &Scratch, by: &str, args: &[&str]) -> RunOutput {
     let run = tools::license_at_time(faketime, site, by).env("CODITECT_MACHINE_ID", HERE);
     run.args(args).run()
 }
@@ -85,7 +85,7 @@ fn a_clock_that_is_set_back_does_not_restore_an_expired_license() {
         return;
     };
     let site = site();
-    let issued = Run::of("date", &site).args(["-u", "-d", "-10 days", "+%Y-%m-%dT%H:%M:%SZ"]);
+    let issued = Run::new("date", &site).args(["-u", "-d", "-10 days", "+%Y-%m-%dT%H:%M:%SZ"]);
     let issued = issued.run().expect_code(0).stdout;
     let terms = [
         "--tier",
@@ -187,7 +187,7 @@ fn a_clock_that_was_far_ahead_is_ignored_or_repaired_by_a_new_signature() {
     };
     // An artifact with an old date does not prove the present time.
     assert!(install("enterprise.key").contains("CLOCK_BEHIND"));
-    let now = Run::of("date", &site).args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]);
+    let now = Run::new("date", &site).args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]);
     let now = now.run().expect_code(0).stdout;
     let terms = ["--tier", "ent", "--perpetual", "--issued-at", now.trim()];
     site.write("new.lic", issue_license(&terms).file);

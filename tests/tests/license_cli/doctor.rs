@@ -7,6 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use license_tests::tools;
+
 use super::*;
 
 const CHECKS: [&str; 12] = [
@@ -25,11 +27,11 @@ const CHECKS: [&str; 12] = [
 ];
 
 /// Runs `license doctor --json` on [`HERE`] with the administrator's directory `etc`.
-fn examine(site: &Scratch) -> Outcome {
+fn examine(site: &Scratch) -> RunOutput {
     doctor(site, &["--json"])
 }
 
-fn doctor(site: &Scratch, args: &[&str]) -> Outcome {
+fn doctor(site: &Scratch, args: &[&str]) -> RunOutput {
     let run = Run::license(site).env("CODITECT_MACHINE_ID", HERE);
     let run = run.env("CODITECT_SYSTEM_DIR", site.file("etc"));
     run.arg("doctor").args(args).run()
@@ -379,12 +381,13 @@ fn damaged_foreign_missing_and_incomplete_state_files_are_reported() {
 
 #[test]
 fn a_clock_that_is_behind_is_reported_with_the_difference() {
-    let Some(faketime) = license_tests::tools::faketime() else {
+    let Some(faketime) = tools::faketime() else {
         return;
     };
     let site = healthy();
     let at = |by: &str| {
-        let run = tools::license_at_time(faketime, &site, by).env("CODITECT_MACHINE_ID", HERE);
+        let run = license_tests::tools::license_at_time(faketime, &site, by)
+            .env("CODITECT_MACHINE_ID", HERE);
         run.args(["doctor", "--json"]).run().expect_code(0).json()
     };
     let report = at("-10d");

@@ -17,14 +17,14 @@ static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| programs::license_with_keys
 
 static VENDOR: LazyLock<Vendor> = LazyLock::new(|| {
     let key = programs::workspace().join("fixtures/keys/vendor.pem");
-    Vendor::of_key(fs::read_to_string(key).unwrap(), &[])
+    Vendor::from_key(fs::read_to_string(key).unwrap(), &[])
 });
 
 /// A TEAM license of this vendor.
-static OWN: LazyLock<Minted> =
+static OWN: LazyLock<IssuedLicense> =
     LazyLock::new(|| VENDOR.issue(&["--tier", "team", "--offline", "--expires", "2020-12-31"]));
 /// An ENT license that its holder has signed.
-static FORGED: LazyLock<Minted> =
+static FORGED: LazyLock<IssuedLicense> =
     LazyLock::new(|| Vendor::shared().issue(&["--tier", "ent", "--perpetual"]));
 
 /// Returns a machine with both licenses and without installed keys.
@@ -38,10 +38,10 @@ fn machine() -> Scratch {
 }
 
 fn with_keys<'s>(machine: &'s Scratch, args: &[&str]) -> Run<'s> {
-    Run::of(&*PROGRAM, machine).args(args)
+    Run::new(&*PROGRAM, machine).args(args)
 }
 
-fn embedded(machine: &Scratch, args: &[&str]) -> Outcome {
+fn embedded(machine: &Scratch, args: &[&str]) -> RunOutput {
     with_keys(machine, args).run()
 }
 
@@ -231,7 +231,7 @@ fn a_program_without_embedded_keys_can_use_the_installation() {
 fn the_embedded_keys_apply_to_every_product() {
     let machine = machine();
     machine.write("widget.toml", license_tests::WIDGET);
-    let desk = VENDOR.desk();
+    let desk = VENDOR.workstation();
     desk.write("widget.toml", license_tests::WIDGET);
     let report = Run::keygen(&desk).args(["product", "show", "--json", "widget.toml"]);
     let report = report.run().expect_code(0).json();
@@ -255,7 +255,7 @@ fn the_embedded_keys_apply_to_every_product() {
 #[test]
 fn trust_statements_do_not_change_the_embedded_keys() {
     let machine = machine();
-    let desk = VENDOR.desk();
+    let desk = VENDOR.workstation();
     desk.write("holder.jwk", Vendor::shared().jwk.to_string());
     let rotate = ["rotate", "--key", "vendor.key", "--introduce", "holder.jwk"];
     let rotate = Run::keygen(&desk).args(rotate).run().expect_code(0);

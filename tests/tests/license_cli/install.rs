@@ -4,7 +4,7 @@ use std::fs;
 
 use super::*;
 
-fn install(site: &Scratch, args: &[&str]) -> Outcome {
+fn install(site: &Scratch, args: &[&str]) -> RunOutput {
     license(
         site,
         &[&["install", "--trust", "trust.jwks", "--at", AT], args].concat(),
@@ -83,7 +83,7 @@ fn an_expired_license_is_installed_if_no_other_is_installed() {
     let status = license(&site, &["status", "--json", "--at", LATER])
         .expect_code(1)
         .json();
-    assert_eq!(status["license_id"], PRO.told["license_id"]);
+    assert_eq!(status["license_id"], PRO.report["license_id"]);
 }
 
 #[test]

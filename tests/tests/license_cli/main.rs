@@ -36,8 +36,8 @@ mod verify;
 use std::sync::LazyLock;
 
 use license_core::issue::RandomError;
-use license_tests::vendor::{Minted, changed_at};
-use license_tests::{Complaint, Outcome, Run, Scratch, Vendor, keygen, license, words};
+use license_tests::vendor::{IssuedLicense, changed_at};
+use license_tests::{PrintedError, Run, RunOutput, Scratch, Vendor, keygen, license, words};
 use serde_json::{Value, json};
 #[cfg(unix)]
 use unprivileged_user::UnprivilegedUser;
@@ -48,18 +48,18 @@ const AT: &str = "2020-01-01T01:00:00Z";
 const LATER: &str = "2025-01-01T00:00:00Z";
 
 /// A PRO license for 2020 that requires a check-in every day.
-static PRO: LazyLock<Minted> =
+static PRO: LazyLock<IssuedLicense> =
     LazyLock::new(|| issue_license(&["--tier", "pro", "--expires", "2020-12-31"]));
 /// A TEAM license for 2020 without check-ins.
-static TEAM: LazyLock<Minted> =
+static TEAM: LazyLock<IssuedLicense> =
     LazyLock::new(|| issue_license(&["--tier", "team", "--expires", "2020-12-31", "--offline"]));
 /// A perpetual ENT license.
-static ENT: LazyLock<Minted> =
+static ENT: LazyLock<IssuedLicense> =
     LazyLock::new(|| issue_license(&words("--tier ent --perpetual --company ACME --seats 100")));
 /// An enterprise key with 100 seats until the end of 2030.
 static ENTERPRISE_KEY: LazyLock<String> = LazyLock::new(|| Vendor::shared().enterprise_key());
 
-fn issue_license(terms: &[&str]) -> Minted {
+fn issue_license(terms: &[&str]) -> IssuedLicense {
     Vendor::shared().issue(terms)
 }
 
@@ -97,7 +97,7 @@ const HERE: &str = "asset-0001-of-these-tests";
 const ELSEWHERE: &str = "asset-0002-of-these-tests";
 
 /// Runs `license` on the machine with this id.
-fn on(machine: &str, site: &Scratch, args: &[&str]) -> Outcome {
+fn on(machine: &str, site: &Scratch, args: &[&str]) -> RunOutput {
     let run = Run::license(site).env("CODITECT_MACHINE_ID", machine);
     run.args(args).run()
 }
@@ -129,7 +129,7 @@ fn state_warning(answer: &Value) -> &str {
 }
 
 /// Runs `license verify` at [`AT`] with the vendor's keys.
-fn verify(site: &Scratch, args: &[&str]) -> Outcome {
+fn verify(site: &Scratch, args: &[&str]) -> RunOutput {
     license(
         site,
         &[&["verify", "--trust", "trust.jwks", "--at", AT], args].concat(),
@@ -138,14 +138,14 @@ fn verify(site: &Scratch, args: &[&str]) -> Outcome {
 
 /// Checks that a license is valid, and returns the decision.
 #[track_caller]
-fn expect_valid(outcome: Outcome) -> Value {
+fn expect_valid(outcome: RunOutput) -> Value {
     let decision = outcome.expect_code(0).json();
     assert_eq!(decision["code"], "VALID");
     decision
 }
 
 /// Returns the license file with one changed character in its token.
-fn tampered(issued: &Minted) -> String {
+fn tampered(issued: &IssuedLicense) -> String {
     let at = issued.file.find('.').unwrap() + 80;
     assert_ne!(&issued.file[at..=at], "\n");
     changed_at(&issued.file, at)

@@ -73,9 +73,9 @@ fn no_error_repeats_a_credential_from_the_arguments() {
                 let outcome = license(&site, &[args, json].concat());
                 assert_ne!(outcome.code, Some(0), "{args:?}");
                 assert!(
-                    !repeats(&outcome.said(), credential),
+                    !repeats(&outcome.all_output(), credential),
                     "{args:?}: {}",
-                    outcome.said()
+                    outcome.all_output()
                 );
             }
         }
@@ -88,7 +88,11 @@ fn no_error_repeats_a_credential_from_the_arguments() {
         &token_of_four,
     ] {
         let outcome = verify(&site, &[credential]).expect_code(3);
-        assert!(!repeats(&outcome.said(), credential), "{}", outcome.said());
+        assert!(
+            !repeats(&outcome.all_output(), credential),
+            "{}",
+            outcome.all_output()
+        );
     }
 }
 
@@ -111,9 +115,9 @@ fn no_error_repeats_a_credential_given_in_place_of_a_file() {
         ] {
             let outcome = license(&site, args);
             assert!(
-                !repeats(&outcome.said(), credential),
+                !repeats(&outcome.all_output(), credential),
                 "{args:?}: {}",
-                outcome.said()
+                outcome.all_output()
             );
         }
     }
@@ -131,7 +135,11 @@ fn no_decision_repeats_a_credential() {
         for json in [&[][..], &["--json"]] {
             let outcome = license(&site, &[command, json].concat());
             let signature = ENTERPRISE_KEY.rsplit_once("20301231-").unwrap().1;
-            assert!(!repeats(&outcome.said(), signature), "{}", outcome.said());
+            assert!(
+                !repeats(&outcome.all_output(), signature),
+                "{}",
+                outcome.all_output()
+            );
         }
     }
 }
@@ -178,7 +186,7 @@ fn a_closed_pipe_is_not_a_failure() {
     let site = site_with("ent.lic");
     let license = license_tests::programs::license().to_str().unwrap();
     let script = format!("'{license}' features; echo $? >code");
-    let _ = Run::of("sh", &site)
+    let _ = Run::new("sh", &site)
         .args(["-c", &format!("({script}) | true")])
         .run()
         .expect_code(0);

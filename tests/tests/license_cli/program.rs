@@ -19,7 +19,7 @@ fn completions_contain_every_command_and_are_valid_for_bash() {
         "completions",
         license(&site, &["completions", "bash"]).stdout,
     );
-    let bash = Run::of("bash", &site).args(["-n", "completions"]).run();
+    let bash = Run::new("bash", &site).args(["-n", "completions"]).run();
     assert_eq!((bash.code, bash.stderr.as_str()), (Some(0), ""));
 }
 

@@ -4,7 +4,7 @@ use super::*;
 
 const QUOTA: &str = "commands_per_day";
 
-fn used(site: &Scratch, count: &str) -> Outcome {
+fn used(site: &Scratch, count: &str) -> RunOutput {
     on(HERE, site, &["use", QUOTA, count, "--json"])
 }
 

@@ -63,7 +63,7 @@ fn without_the_vendors_keys_no_license_is_trusted() {
 #[test]
 fn a_license_of_another_vendor_is_not_trusted() {
     let site = site();
-    let stranger = Vendor::with_key("2048", "RS256");
+    let stranger = Vendor::with_new_key("2048", "RS256");
     site.write(
         "stranger.lic",
         stranger.issue(&["--tier", "ent", "--perpetual"]).file,
@@ -151,7 +151,7 @@ fn an_empty_file_is_reported_as_empty() {
     site.write("empty.lic", "");
     site.write("blank.lic", " \r\n\r\n");
     for file in ["empty.lic", "blank.lic"] {
-        let Complaint { message, hint } = verify(&site, &[file]).expect_failure(3);
+        let PrintedError { message, hint } = verify(&site, &[file]).expect_failure(3);
         assert!(!message.contains("product code"), "{message}");
         assert!(!hint.contains("case-sensitive"), "{hint}");
     }

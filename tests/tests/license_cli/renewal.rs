@@ -15,7 +15,7 @@ impl Sale {
     fn new() -> Self {
         let vendor = Vendor::shared();
         let sale = Self {
-            desk: vendor.desk(),
+            desk: vendor.workstation(),
             machine: Scratch::new(),
         };
         sale.machine.write("trust.jwks", &vendor.trust);
@@ -33,7 +33,7 @@ impl Sale {
     }
 
     #[must_use]
-    fn install(&self, file: &str, at: &str) -> Outcome {
+    fn install(&self, file: &str, at: &str) -> RunOutput {
         let args = ["install", file, "--trust", "trust.jwks", "--at", at];
         Run::license(&self.machine).args(args).run()
     }

@@ -1,12 +1,12 @@
 //! Revocation lists: installation, replay, changes, removal, and lists signed with a stolen key.
 
-use license_core::issue::{KeyBits, RevocationsDraft, Revoked, Sign, SigningKey};
+use license_core::issue::{KeyBits, RevocationEntry, RevocationListDraft, Signer, SigningKey};
 use license_core::{Algorithm, LicenseId, ProductCode, Timestamp, TrustSet, Unverified};
 
 use super::*;
 
 /// Returns a revocation list of the shared vendor with these licenses.
-fn list(seq: u64, revoked: &[&Minted]) -> String {
+fn list(seq: u64, revoked: &[&IssuedLicense]) -> String {
     list_signed_by(&vendors_key(), "CODITECT", seq, revoked, "2020-02-01")
 }
 
@@ -14,16 +14,16 @@ fn list_signed_by(
     key: &SigningKey,
     product: &str,
     seq: u64,
-    licenses: &[&Minted],
+    licenses: &[&IssuedLicense],
     next: &str,
 ) -> String {
     let at = |text| Timestamp::parse(text).unwrap();
-    let revoked = |license: &&Minted| Revoked {
-        license: LicenseId::parse(license.told["license_id"].as_str().unwrap()).unwrap(),
+    let revoked = |license: &&IssuedLicense| RevocationEntry {
+        license: LicenseId::parse(license.report["license_id"].as_str().unwrap()).unwrap(),
         at: at("2020-01-01T00:30:00Z"),
         reason: "refunded\u{1b}[31m".to_owned(),
     };
-    let draft = RevocationsDraft {
+    let draft = RevocationListDraft {
         issuer: "CODITECT".to_owned(),
         product: ProductCode::parse(product).unwrap(),
         issued_at: at("2020-01-01T00:40:00Z"),
@@ -56,7 +56,7 @@ fn trust_both(site: &Scratch, key: &SigningKey) {
     site.write("both.jwks", trust.to_jwks().to_string());
 }
 
-fn install(site: &Scratch, list: &str, options: &[&str]) -> Outcome {
+fn install(site: &Scratch, list: &str, options: &[&str]) -> RunOutput {
     site.write("list.lic", list);
     license(
         site,
@@ -79,8 +79,8 @@ fn warnings(site: &Scratch, at: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn refused(outcome: &Outcome, exit: i32, code: &str, parts: &[&str]) {
-    let Complaint { message, hint } = outcome.expect_failure(exit);
+fn refused(outcome: &RunOutput, exit: i32, code: &str, parts: &[&str]) {
+    let PrintedError { message, hint } = outcome.expect_failure(exit);
     for part in [&[code], parts].concat() {
         assert!(message.contains(part), "no {part} in {message}");
     }
@@ -118,7 +118,7 @@ fn a_license_on_an_installed_list_is_revoked_with_a_reason() {
         .unwrap();
     assert_eq!(rule["code"], "REVOKED");
     assert_eq!(rule["evidence"]["seq"], 1);
-    assert_eq!(rule["evidence"]["license_id"], TEAM.told["license_id"]);
+    assert_eq!(rule["evidence"]["license_id"], TEAM.report["license_id"]);
     assert_eq!(rule["evidence"]["revoked_at"], "2020-01-01T00:30:00Z");
     let _ = license(&site, &["check", "cloud_sync", "--at", AT]).expect_code(1);
 }
@@ -403,14 +403,14 @@ fn status_shows_an_announced_revocation() {
     let status = ["status", "--at", AT];
     let before = license(&site, &status).expect_code(0);
     assert!(!before.stdout.contains("ends early"), "{before:?}");
-    let draft = RevocationsDraft {
+    let draft = RevocationListDraft {
         issuer: "CODITECT".to_owned(),
         product: ProductCode::parse("CODITECT").unwrap(),
         issued_at: Timestamp::parse("2020-01-01T00:40:00Z").unwrap(),
         seq: 1,
         next_update: Timestamp::parse("2020-02-01").unwrap(),
-        revoked: vec![Revoked {
-            license: LicenseId::parse(issued.told["license_id"].as_str().unwrap()).unwrap(),
+        revoked: vec![RevocationEntry {
+            license: LicenseId::parse(issued.report["license_id"].as_str().unwrap()).unwrap(),
             at: Timestamp::parse("2020-01-20").unwrap(),
             reason: "the contract ends".to_owned(),
         }],

@@ -1,17 +1,17 @@
 //! Trust statements on a customer's machine: installation, replay, changes, and statements signed
 //! with a stolen key.
 
-use license_core::issue::{IntroductionDraft, RetirementDraft, Sign, SigningKey};
+use license_core::issue::{IntroductionDraft, RetirementDraft, Signer, SigningKey};
 use license_core::{Timestamp, Unverified};
 
 use super::*;
 
 /// The vendor's next key, the spare key, and the key of a thief.
-static NEXT: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_key("2048", "RS256"));
-static SPARE: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_key("2048", "PS256"));
-static THIEF: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_key("2048", "RS256"));
+static NEXT: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_new_key("2048", "RS256"));
+static SPARE: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_new_key("2048", "PS256"));
+static THIEF: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_new_key("2048", "RS256"));
 /// A TEAM license for 2020, signed with the next key.
-static BY_NEXT: LazyLock<Minted> =
+static BY_NEXT: LazyLock<IssuedLicense> =
     LazyLock::new(|| NEXT.issue(&["--tier", "team", "--expires", "2020-12-31", "--offline"]));
 
 fn key(vendor: &Vendor) -> SigningKey {
@@ -57,7 +57,7 @@ fn site() -> Scratch {
     site
 }
 
-fn install(site: &Scratch, file: &str, options: &[&str]) -> Outcome {
+fn install(site: &Scratch, file: &str, options: &[&str]) -> RunOutput {
     site.write("given.lic", file);
     license(
         site,
@@ -71,13 +71,13 @@ fn status(site: &Scratch) -> Value {
 }
 
 #[track_caller]
-fn verifies(site: &Scratch, issued: &Minted) -> bool {
+fn verifies(site: &Scratch, issued: &IssuedLicense) -> bool {
     site.write("asked.lic", &issued.file);
     license(site, &["verify", "asked.lic", "--at", AT]).code == Some(0)
 }
 
 #[track_caller]
-fn refused(outcome: &Outcome, exit: i32, code: &str) -> Complaint {
+fn refused(outcome: &RunOutput, exit: i32, code: &str) -> PrintedError {
     let complaint = outcome.expect_failure(exit);
     let text = [&complaint.message[..], &complaint.hint].concat();
     assert!(text.contains(code), "no {code} in {complaint:?}");
@@ -99,7 +99,7 @@ fn a_key_that_a_trusted_key_introduces_is_trusted() {
         "{}",
         output.stdout
     );
-    assert!(!output.said().contains('\u{1b}'));
+    assert!(!output.all_output().contains('\u{1b}'));
     assert!(verifies(&site, &BY_NEXT) && verifies(&site, &TEAM));
     let roots = std::fs::read_to_string(site.state().join("trust.jwks")).unwrap();
     assert!(
@@ -134,7 +134,7 @@ fn a_new_key_and_a_license_signed_with_it_can_be_in_one_file() {
     let _ = license(&site, &ask).expect_code(0);
     assert_eq!(statements(&site), 0, "verify and check change nothing");
     let _ = install(&site, &both, &[]).expect_code(0);
-    assert_eq!(status(&site)["license_id"], BY_NEXT.told["license_id"]);
+    assert_eq!(status(&site)["license_id"], BY_NEXT.report["license_id"]);
     let stored = std::fs::read_to_string(site.state().join("license.lic")).unwrap();
     assert!(
         !stored.contains("TRUST"),
@@ -167,7 +167,7 @@ fn a_file_with_statements_is_installed_completely_or_not_at_all() {
     ] {
         let _ = refused(&install(&site, &file, &[]), exit, code);
         assert_eq!(statements(&site), 0);
-        assert_eq!(status(&site)["license_id"], TEAM.told["license_id"]);
+        assert_eq!(status(&site)["license_id"], TEAM.report["license_id"]);
     }
 }
 
@@ -341,7 +341,7 @@ fn the_administrators_statements_apply_to_all_users() {
     let report = license(&["status", "--json", "--at", AT])
         .expect_code(0)
         .json();
-    assert_eq!(report["license_id"], BY_NEXT.told["license_id"]);
+    assert_eq!(report["license_id"], BY_NEXT.report["license_id"]);
     let doctor = license(&["doctor"]).stdout;
     assert!(
         doctor.contains(&format!("introduced by {}", Vendor::shared().kid)),
@@ -390,7 +390,7 @@ fn a_rotation_that_is_killed_leaves_a_license_that_verifies() {
         let _ = child.wait().unwrap();
         let id = status(&site)["license_id"].clone();
         assert_eq!(status(&site)["code"], "VALID", "kill {kill}");
-        finished += u64::from(id == BY_NEXT.told["license_id"] && statements(&site) == 2);
+        finished += u64::from(id == BY_NEXT.report["license_id"] && statements(&site) == 2);
         let _ = license(&site, &args).expect_code(0);
         assert!(!verifies(&site, &TEAM) && verifies(&site, &BY_NEXT));
         assert_eq!(statements(&site), 2);

@@ -157,7 +157,7 @@ fn the_report_contains_license_and_machine() {
     )
     .expect_code(0);
     let found = session(&site, "shop");
-    assert_eq!(found["license_id"], ENT.told["license_id"]);
+    assert_eq!(found["license_id"], ENT.report["license_id"]);
 }
 
 #[test]

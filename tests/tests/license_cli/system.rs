@@ -18,7 +18,7 @@ fn site_with_shared(file: &str) -> Scratch {
     site
 }
 
-fn user(site: &Scratch, args: &[&str]) -> Outcome {
+fn user(site: &Scratch, args: &[&str]) -> RunOutput {
     let run = Run::license(site).env("CODITECT_SYSTEM_DIR", site.file("etc"));
     run.args(args).run()
 }

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
-use license_tests::{Outcome, Run, Scratch, programs, tools};
+use license_tests::{Run, RunOutput, Scratch, programs, tools};
 
 /// Runs `license` as a user without write access, because root can write everywhere.
 pub(crate) struct UnprivilegedUser<'s> {
@@ -39,7 +39,7 @@ impl<'s> UnprivilegedUser<'s> {
         })
     }
 
-    pub(crate) fn license(&self, args: &[&str]) -> Outcome {
+    pub(crate) fn license(&self, args: &[&str]) -> RunOutput {
         let run = match &self.program {
             None => Run::license(self.site),
             Some(program) => {

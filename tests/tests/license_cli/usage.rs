@@ -5,13 +5,13 @@ use std::fs;
 use super::*;
 
 /// Runs `license usage` for a project with this value of `CODITECT_USAGE_TYPE`.
-fn usage(site: &Scratch, variable: &str, path: &str) -> Outcome {
+fn usage(site: &Scratch, variable: &str, path: &str) -> RunOutput {
     let run = Run::license(site).env("CODITECT_USAGE_TYPE", variable);
     run.args(["usage", "--json", path]).run()
 }
 
 #[track_caller]
-fn expect(outcome: Outcome, usage_type: &str, reason: &str) -> Value {
+fn expect(outcome: RunOutput, usage_type: &str, reason: &str) -> Value {
     let report = outcome.expect_code(0).json();
     assert_eq!(
         (&report["usage_type"], &report["reason_code"]),

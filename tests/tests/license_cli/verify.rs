@@ -10,7 +10,7 @@ fn a_license_verifies_as_a_file_an_argument_or_standard_input() {
         let decision = expect_valid(verify(&site, &["--json", argument]));
         assert_eq!(
             (&decision["tier"], &decision["license_id"]),
-            (&json!("TEAM"), &TEAM.told["license_id"])
+            (&json!("TEAM"), &TEAM.report["license_id"])
         );
     }
     for argument in ["enterprise.key", &ENTERPRISE_KEY] {
@@ -210,7 +210,7 @@ fn a_short_enterprise_key_requires_its_full_key_or_license_file() {
         &["--json", short, "--license", "enterprise.key"],
     ));
     assert_eq!(decision["license_id"], short);
-    let ent_short = ENT.told["short_key"].as_str().unwrap();
+    let ent_short = ENT.report["short_key"].as_str().unwrap();
     expect_valid(verify(
         &site,
         &["--json", ent_short, "--license", "ent.lic"],

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64URL};
-use license_tests::{Outcome, Scratch, Vendor};
+use license_tests::{RunOutput, Scratch, Vendor};
 use serde_json::json;
 
 use crate::fake_kms::{FakeKms, FakeResponse, public_key, refusal};
@@ -12,12 +12,16 @@ use crate::moto::{Moto, SECRET, vendor};
 
 /// Returns the failure of `issue` with a server. Checks that no file is written and no secret is
 /// printed.
-fn failed_issue(server: &FakeKms) -> Outcome {
+fn failed_issue(server: &FakeKms) -> RunOutput {
     let scratch = Scratch::new();
     let vendor = vendor(&scratch, "alias/vendor", &server.address);
     let outcome = vendor.issue().args(["--out", "acme.lic"]).run();
     assert!(!scratch.file("acme.lic").exists());
-    assert!(!outcome.said().contains(SECRET), "{}", outcome.said());
+    assert!(
+        !outcome.all_output().contains(SECRET),
+        "{}",
+        outcome.all_output()
+    );
     outcome
 }
 
@@ -27,7 +31,7 @@ fn signature(bytes: &[u8]) -> FakeResponse {
 
 #[test]
 fn a_signature_by_another_key_is_not_released() {
-    let other = Vendor::with_key("2048", "RS256").enterprise_key();
+    let other = Vendor::with_new_key("2048", "RS256").enterprise_key();
     let other = other.splitn(6, '-').last().unwrap();
     let other = BASE64URL.decode(other).unwrap();
     assert_eq!(other.len(), 256);

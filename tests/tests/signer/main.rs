@@ -114,7 +114,7 @@ fn decision(vendor: &VendorMachine<'_>, license: &str) -> Value {
 }
 
 fn pyjwt_verifies(vendor: &VendorMachine<'_>, algorithm: &str, token: &str) {
-    let Some(python) = tools::python() else {
+    let Some(python) = tools::pyjwt() else {
         return;
     };
     vendor.scratch.write("token", token);

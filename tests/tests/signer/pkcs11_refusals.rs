@@ -1,11 +1,11 @@
 //! Failures of PKCS#11 tokens.
 
-use license_tests::{Outcome, Run, Scratch, tools};
+use license_tests::{Run, RunOutput, Scratch, tools};
 
 use crate::pkcs11::RSA_2048;
 use crate::token::{PIN, Tokens};
 
-fn public(tokens: &Tokens, uri: &str) -> Outcome {
+fn public(tokens: &Tokens, uri: &str) -> RunOutput {
     tokens.vendor(uri).keygen("public").run()
 }
 
@@ -17,7 +17,7 @@ fn a_wrong_pin_is_refused_and_not_shown() {
     let uri = "pkcs11:token=vendor;object=lic?pin-source=wrong";
     let refused = public(&tokens, uri);
     assert!(refused.expect_failure(2).message.contains("PIN"));
-    assert!(!refused.said().contains("815815"));
+    assert!(!refused.all_output().contains("815815"));
     let json = tokens.vendor(uri).keygen("public").arg("--json").run();
     assert_eq!(json.expect_json_failure(2), "WRONG_PASSPHRASE");
 }
@@ -33,7 +33,11 @@ fn a_pin_in_the_uri_is_refused_and_not_shown() {
     ] {
         let refused = public(&tokens, &format!("pkcs11:token=vendor;object=lic?{query}"));
         refused.expect_failure(2);
-        assert!(!refused.said().contains(PIN), "{}", refused.said());
+        assert!(
+            !refused.all_output().contains(PIN),
+            "{}",
+            refused.all_output()
+        );
     }
 }
 

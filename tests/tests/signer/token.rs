@@ -1,7 +1,7 @@
 //! SoftHSM, with separate tokens for each test.
 
 use license_tests::tools::{self, SoftHsm};
-use license_tests::{Outcome, Run, Scratch};
+use license_tests::{Run, RunOutput, Scratch};
 
 use crate::VendorMachine;
 
@@ -73,7 +73,11 @@ impl Tokens {
             path.extension().is_some_and(|end| end == "object")
                 && path.file_stem().is_some_and(|name| name != "token")
         });
-        let dump = |path| Run::of("softhsm2-dump-file", &self.scratch).arg(path).run();
+        let dump = |path| {
+            Run::new("softhsm2-dump-file", &self.scratch)
+                .arg(path)
+                .run()
+        };
         objects.map(|path| dump(path).stdout).collect()
     }
 
@@ -99,7 +103,7 @@ impl Tokens {
     }
 
     /// Creates a key with this label in the token.
-    pub(crate) fn new_key(&self, object: &str, algorithm: &str) -> Outcome {
+    pub(crate) fn new_key(&self, object: &str, algorithm: &str) -> RunOutput {
         let new_key = self.with_pin(object).keygen("new-key");
         new_key
             .args(["--bits", "2048", "--alg", algorithm, "--json"])

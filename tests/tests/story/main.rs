@@ -18,7 +18,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use license_tests::{Outcome, Run, Scratch, license, words};
+use license_tests::{Run, RunOutput, Scratch, license, words};
 use serde_json::{Value, json};
 
 const ISSUED: &str = "2026-01-01T00:00:00Z";
@@ -144,13 +144,13 @@ fn site_with(file: &str) -> Scratch {
 }
 
 #[track_caller]
-fn status(site: &Scratch, at: &str) -> Outcome {
+fn status(site: &Scratch, at: &str) -> RunOutput {
     license(site, &["status", "--json", "--at", at])
 }
 
 /// Returns the code of the decision, and the codes of its warnings.
 #[track_caller]
-fn codes(outcome: &Outcome) -> (String, Vec<String>) {
+fn codes(outcome: &RunOutput) -> (String, Vec<String>) {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let object = outcome.json();
     let warnings = object["warnings"].as_array().unwrap();

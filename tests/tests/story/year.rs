@@ -33,12 +33,12 @@ impl Workstation {
         workstation
     }
 
-    fn run(&self, args: &[&str]) -> Outcome {
+    fn run(&self, args: &[&str]) -> RunOutput {
         Run::keygen(&self.0).args(args).run()
     }
 
     /// Runs a command that signs with the vendor's key, with this issue date.
-    fn sign(&self, args: &[&str], at: &str, out: &str) -> Outcome {
+    fn sign(&self, args: &[&str], at: &str, out: &str) -> RunOutput {
         let key = ["--key", "vendor.key", "--passphrase-file", "passphrase"];
         let rest = ["--issued-at", at, "--out", out];
         self.run(&[args, &key, &rest].concat())
@@ -84,7 +84,7 @@ impl Machine {
         machine
     }
 
-    fn run(&self, args: &[&str]) -> Outcome {
+    fn run(&self, args: &[&str]) -> RunOutput {
         let run = Run::license(&self.scratch).env("CODITECT_MACHINE_ID", self.id);
         run.args(args).run()
     }
@@ -101,7 +101,7 @@ impl Machine {
 }
 
 #[track_caller]
-fn expect_error(outcome: &Outcome, exit: i32, part: &str) {
+fn expect_error(outcome: &RunOutput, exit: i32, part: &str) {
     let message = outcome.expect_failure(exit).message;
     assert!(message.contains(part), "no {part} in {message}");
 }
@@ -148,7 +148,7 @@ fn a_site_without_a_network_works_for_a_year() {
     let second = Machine::new(SECOND, &workstation, "team.lic", "2027-01-05");
     let lines = second.run(&["request", "--speak", "--at", "2027-01-05"]);
     let lines = lines.expect_code(0).stdout;
-    assert!(readback::is_likely(&lines), "{lines}");
+    assert!(readback::looks_like_lines(&lines), "{lines}");
     let wrong: Vec<String> = lines.lines().enumerate().map(mistyped).collect();
     workstation.0.write("second-request.txt", wrong.join("\n"));
     let activate = ["activate", "second-request.txt"];

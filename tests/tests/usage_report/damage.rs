@@ -178,7 +178,7 @@ fn a_state_directory_that_cannot_be_created_prevents_only_reports() {
     let client = Client::open_at(
         StateDir::at(machine.file("file/below")),
         &TrustSet::default(),
-        Matrix::built_in(),
+        FeatureMatrix::built_in(),
     );
     assert!(!client.allows("sso"));
     let session = client.session(machine.path()).unwrap();

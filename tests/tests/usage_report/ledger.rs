@@ -72,7 +72,7 @@ fn csv_escapes_a_name_that_is_a_formula() {
 fn usage_of_an_unknown_license_is_recorded_with_a_warning() {
     let (_, machine, id) = workstation_and_machine();
     let _ = license(&machine, &["use", QUOTA]).expect_code(0);
-    let elsewhere = Vendor::shared().desk();
+    let elsewhere = Vendor::shared().workstation();
     let _ = send(&machine, &elsewhere, "usage.jsonl", &[]);
     assert_eq!(
         codes(&import(&elsewhere, &["usage.jsonl"])),
@@ -86,7 +86,7 @@ fn usage_of_an_unknown_license_is_recorded_with_a_warning() {
 
 #[test]
 fn usage_without_a_license_is_recorded_as_unlicensed() {
-    let (workstation, machine) = (Vendor::shared().desk(), Scratch::new());
+    let (workstation, machine) = (Vendor::shared().workstation(), Scratch::new());
     let _ = license(&machine, &["use", QUOTA]).expect_code(0);
     let _ = send(&machine, &workstation, "usage.jsonl", &[]);
     assert_eq!(codes(&import(&workstation, &["usage.jsonl"])), [""; 0]);

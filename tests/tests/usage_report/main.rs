@@ -21,9 +21,9 @@ mod story;
 use std::fs;
 
 use license_client::{Client, StateDir};
-use license_core::{Matrix, TrustSet};
+use license_core::{FeatureMatrix, TrustSet};
 use license_tests::tools::{self, Tool};
-use license_tests::{Outcome, Run, Scratch, Vendor, copy_files, keygen, license, words};
+use license_tests::{Run, RunOutput, Scratch, Vendor, copy_files, keygen, license, words};
 use serde_json::{Value, json};
 
 const QUOTA: &str = "commands_per_day";
@@ -31,7 +31,7 @@ const QUOTA: &str = "commands_per_day";
 /// Creates the vendor's workstation and a machine of the customer, with a license for 5 commands a
 /// day. Returns them with the license id.
 fn workstation_and_machine() -> (Scratch, Scratch, String) {
-    let workstation = Vendor::shared().desk();
+    let workstation = Vendor::shared().workstation();
     let options = words("--tier pro --perpetual --offline --quota commands_per_day=5");
     let issue = words("issue --json --key vendor.key --out acme.lic");
     let issue = Run::keygen(&workstation)
@@ -51,7 +51,7 @@ fn machine_with(license: &str) -> Scratch {
 }
 
 /// Runs `license` with its clock shifted, such as by `-3d`.
-fn license_shifted(faketime: &Tool, machine: &Scratch, by: &str, args: &[&str]) -> Outcome {
+fn license_shifted(faketime: &Tool, machine: &Scratch, by: &str, args: &[&str]) -> RunOutput {
     let run = tools::license_at_time(faketime, machine, by);
     run.args(args).run()
 }
@@ -59,7 +59,11 @@ fn license_shifted(faketime: &Tool, machine: &Scratch, by: &str, args: &[&str]) 
 /// Opens the client of an application on this machine.
 fn client(machine: &Scratch) -> Client {
     let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
-    Client::open_at(StateDir::at(machine.state()), &trust, Matrix::built_in())
+    Client::open_at(
+        StateDir::at(machine.state()),
+        &trust,
+        FeatureMatrix::built_in(),
+    )
 }
 
 /// Writes the report of a machine, and copies it to the vendor's workstation. Returns its text.

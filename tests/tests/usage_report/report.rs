@@ -25,7 +25,7 @@ fn state(machine: &Scratch) -> Vec<(String, Vec<u8>, SystemTime)> {
 
 #[test]
 fn without_counts_the_report_is_empty_and_no_state_is_created() {
-    let (workstation, machine) = (Vendor::shared().desk(), Scratch::new());
+    let (workstation, machine) = (Vendor::shared().workstation(), Scratch::new());
     let report = send(&machine, &workstation, "usage.jsonl", &[]);
     assert_eq!(entries(&report).len(), 0);
     assert!(!machine.state().exists());
@@ -185,14 +185,14 @@ fn control_characters_in_names_are_not_printed() {
     let _ = license(&machine, &["check", "\u{1b}[31mred\u{202e}"]).expect_code(1);
     let outcome = license(&machine, &["usage-report"]).expect_code(0);
     assert!(
-        !outcome.said().contains(['\u{1b}', '\u{202e}']),
+        !outcome.all_output().contains(['\u{1b}', '\u{202e}']),
         "{outcome:?}"
     );
     let _ = send(&machine, &workstation, "usage.jsonl", &[]);
     let _ = import(&workstation, &["usage.jsonl"]);
     let outcome = keygen(&workstation, &["usage", "summary"]).expect_code(0);
     assert!(
-        !outcome.said().contains(['\u{1b}', '\u{202e}']),
+        !outcome.all_output().contains(['\u{1b}', '\u{202e}']),
         "{outcome:?}"
     );
 }

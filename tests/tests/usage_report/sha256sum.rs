@@ -23,7 +23,7 @@ tr -d '\r' <"$1" | grep '^{"entry"' | {
 
 fn script(site: &Scratch, file: &str) -> String {
     site.write("verify.sh", SCRIPT);
-    let run = Run::of("sh", site).arg("verify.sh").arg(file);
+    let run = Run::new("sh", site).arg("verify.sh").arg(file);
     run.run().expect_code(0).stdout
 }
 

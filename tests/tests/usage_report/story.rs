@@ -9,7 +9,9 @@ fn use_license(machine: &Scratch) {
     let _ = license(machine, &["check", "sso"]).expect_code(1);
     let client = client(machine);
     for _ in 0..2 {
-        let session = client.session_of(Some("ann"), machine.path()).unwrap();
+        let session = client
+            .session_for_user(Some("ann"), machine.path())
+            .unwrap();
         drop(session);
     }
 }

@@ -92,11 +92,11 @@ fn a_failed_write_leaves_no_file() {
     let failure = Destination::File(path)
         .write(b"x", FORCE, EVERYONE)
         .unwrap_err();
-    assert_eq!(failure.exit(), Exit::Machine);
+    assert_eq!(failure.exit(), Exit::System);
     assert_eq!(names(&directory), ["out"]);
     let missing = Destination::File(directory.path().join("none/out"));
     let failure = missing.write(b"x", REFUSE, EVERYONE).unwrap_err();
-    assert_eq!((failure.exit(), failure.code()), (Exit::Machine, "IO"));
+    assert_eq!((failure.exit(), failure.code()), (Exit::System, "IO"));
 }
 
 #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! `keygen activate`.
 
 use license_cli_support::{Exit, Failure, Source, escape};
-use license_core::{Code, MAX_FILE_BYTES, Matrix, TrustSet};
+use license_core::{Code, FeatureMatrix, MAX_FILE_BYTES, TrustSet};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Activate, app: AppContext<'_>) -> Result<(), Failu
 
 /// Texts of activations.
 struct ActivationTexts<'a> {
-    matrix: &'a Matrix,
+    matrix: &'a FeatureMatrix,
     /// License file of the option `--license`.
     license: Option<&'a Source>,
 }
@@ -76,7 +76,7 @@ impl AnswerTexts<ActivationPolicy<'_>, ActivationApproval> for ActivationTexts<'
                 failures::not_verifiable(&self.source(is_recorded), &error)
             }
             AnswerError::OtherLicense { is_recorded, .. } => refused(Code::NoLicense.as_str())
-                .about(&self.source(is_recorded).to_string())
+                .with_subject(&self.source(is_recorded).to_string())
                 .hint("use the license that the request names with --license"),
             AnswerError::OtherProduct { found, .. } => failures::other_product(found, self.matrix),
             AnswerError::LockedToOthers { .. } => refused(Code::MachineMismatch.as_str())

@@ -2,8 +2,8 @@
 
 use license_cli_support::{Destination, Exit, Failure, QrCode, Terminal};
 use license_core::Unverified;
-use license_core::issue::Sign;
-use license_issuer::ledger::{LedgerReader, NewEntry};
+use license_core::issue::Signer;
+use license_issuer::ledger::{LedgerReader, NewLedgerEntry};
 use license_issuer::services::answer::{
     AnswerContext, AnswerDraft, AnswerError, AnswerOrder, AnswerPolicy, SignedAnswer,
 };
@@ -37,7 +37,7 @@ pub(super) trait AnswerTexts<P: AnswerPolicy<A>, A> {
 }
 
 /// Facts of an answer, from the signed answer or from an earlier one in the ledger.
-pub(super) struct AnswerFacts<'a>(Option<&'a NewEntry>);
+pub(super) struct AnswerFacts<'a>(Option<&'a NewLedgerEntry>);
 
 impl<'a> AnswerFacts<'a> {
     fn new<P: AnswerPolicy<A>, A>(

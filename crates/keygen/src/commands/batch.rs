@@ -10,7 +10,7 @@ use license_cli_support::{Exit, Failure, Progress, Terminal, plural, show_path};
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::names::{NameSet, NameSetError};
 use license_issuer::services::batch::{
-    BatchError, BatchObserver, BatchReport, BatchRequest, KnownCounts,
+    AlreadyIssuedCounts, BatchError, BatchObserver, BatchReport, BatchRequest,
 };
 use license_issuer::services::issue::{IssueService, Mode};
 use serde_json::json;
@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure>
     let report = service.issue_batch(request, mode);
     drop(observer);
     let report = report.map_err(|error| batch_failure(error, location))?;
-    warn(&report.known, terminal);
+    warn(&report.already_issued, terminal);
     print(arguments, rows, &report, mode, terminal)
 }
 
@@ -115,12 +115,12 @@ fn batch_failure(error: BatchError<Failure>, location: &LedgerLocation) -> Failu
             path,
             source,
         } => Failure::io(action, &path, &source),
-        other => Failure::new(Exit::Machine, "IO", other.to_string()),
+        other => Failure::new(Exit::System, "IO", other.to_string()),
     }
 }
 
 /// Warns about licenses that are usually not sent again.
-fn warn(known: &KnownCounts, terminal: &Terminal) {
+fn warn(known: &AlreadyIssuedCounts, terminal: &Terminal) {
     for (code, count, word) in [
         ("EXPIRED", known.expired, "have ended"),
         ("REVOKED", known.revoked, "are revoked"),
@@ -142,12 +142,12 @@ fn print(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let manifest = show_path(&arguments.out.join(manifest::NAME));
-    let known = report.known;
+    let known = report.already_issued;
     if terminal.is_json() {
         return terminal.json(&json!({
             "rows": rows,
             "minted": report.issued,
-            "known": known.known,
+            "known": known.total,
             "restored": known.restored,
             "manifest": (!mode.is_dry_run()).then_some(manifest),
             "dry_run": mode.is_dry_run(),
@@ -156,15 +156,15 @@ fn print(
     if mode.is_dry_run() {
         return terminal.data(&format!(
             "dry run    nothing was issued or written; {} would be issued, {} already exist",
-            plural(rows.saturating_sub(known.known), "license", "licenses"),
-            known.known
+            plural(rows.saturating_sub(known.total), "license", "licenses"),
+            known.total
         ));
     }
     let mut line = format!("issued   {}", plural(report.issued, "license", "licenses"));
-    if known.known > 0 {
+    if known.total > 0 {
         line += &format!(
             "; {} already existed for these orders, {} of them were restored",
-            known.known, known.restored
+            known.total, known.restored
         );
     }
     terminal.data(&format!("{line}\nmanifest {manifest}"))
@@ -235,7 +235,7 @@ fn no_names(error: &NameSetError) -> Failure {
     let reason = std::error::Error::source(error).map(ToString::to_string);
     let reason = reason.unwrap_or_else(|| error.to_string());
     let message = format!("cannot write a temporary file of names: {reason}");
-    Failure::new(Exit::Machine, "IO", message).hint("free space in the directory TMPDIR")
+    Failure::new(Exit::System, "IO", message).hint("free space in the directory TMPDIR")
 }
 
 fn jobs(arguments: &Batch) -> usize {

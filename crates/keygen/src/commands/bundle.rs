@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use license_cli_support::{Exit, Failure, Source, Terminal, escape};
 use license_core::{
-    Artefacts, Bundle, BundleError, Code, License, LicenseKey, MAX_FILE_BYTES, Machine, Matrix,
-    ParseError, Rotation, Timestamp, TokenKind, TrustSet, TrustStatement, input_cap,
+    Code, FeatureMatrix, License, LicenseFile, LicenseKey, MAX_FILE_BYTES, Machine, ParseError,
+    Rotation, Timestamp, TokenKind, TrustSet, TrustStatement, VerifiedLicenses,
+    VerifiedLicensesError, input_cap,
 };
 use serde_json::{Value, json};
 
@@ -51,7 +52,7 @@ pub(crate) fn run(arguments: &args::Bundle, app: AppContext<'_>) -> Result<(), F
     let blocks = bundle.into_sorted(terminal);
     let text: String = blocks.iter().map(|block| block.armor.as_str()).collect();
     // The combined file is verified as on the machine that installs it.
-    let verified = Bundle::verify_beside(&text, &trust, &matrix, &licenses);
+    let verified = VerifiedLicenses::verify_with_licenses(&text, &trust, &matrix, &licenses);
     let _ = verified.map_err(|error| too_large(&error))?;
     let path = output.path();
     if path.is_some() || !terminal.is_json() {
@@ -61,7 +62,7 @@ pub(crate) fn run(arguments: &args::Bundle, app: AppContext<'_>) -> Result<(), F
 }
 
 fn texts(files: &[Source]) -> Result<Vec<(&Source, String)>, Failure> {
-    let read = |source: &Source| source.read_text_or_more(MAX_FILE_BYTES, input_cap);
+    let read = |source: &Source| source.read_text_with_larger_cap(MAX_FILE_BYTES, input_cap);
     files
         .iter()
         .map(|source| Ok((source, read(source)?)))
@@ -72,7 +73,7 @@ fn texts(files: &[Source]) -> Result<Vec<(&Source, String)>, Failure> {
 fn verified_licenses(
     texts: &[(&Source, String)],
     trust: &TrustSet,
-    matrix: &Matrix,
+    matrix: &FeatureMatrix,
 ) -> Result<Vec<License>, Failure> {
     let mut licenses = Vec::new();
     for (source, text) in texts {
@@ -80,17 +81,17 @@ fn verified_licenses(
             return Err(license_key(source));
         }
         let refused = |error| not_bundled(source, &error);
-        let artifacts =
-            Artefacts::parse(text).map_err(|error| refused(BundleError::Parse(error)))?;
+        let artifacts = LicenseFile::parse(text)
+            .map_err(|error| refused(VerifiedLicensesError::Parse(error)))?;
         let own: String = artifacts
-            .of_kind(TokenKind::License)
+            .blocks_of_kind(TokenKind::License)
             .map(|block| block.token.to_armor())
             .collect();
         if own.is_empty() {
             continue;
         }
         // Errors are reported when the complete file is verified.
-        if let Ok(verified) = Bundle::verify(&own, trust, matrix) {
+        if let Ok(verified) = VerifiedLicenses::verify(&own, trust, matrix) {
             licenses.extend_from_slice(verified.licenses());
         }
     }
@@ -125,16 +126,17 @@ impl VerifiedBlocks {
         source: &Source,
         text: &str,
         trust: &TrustSet,
-        matrix: &Matrix,
+        matrix: &FeatureMatrix,
         licenses: &[License],
     ) -> Result<(), Failure> {
-        let refused = |error: BundleError| not_bundled(source, &error);
-        let artifacts =
-            Artefacts::parse(text).map_err(|error| refused(BundleError::Parse(error)))?;
-        let verified = Bundle::verify_beside(text, trust, matrix, licenses).map_err(refused)?;
+        let refused = |error: VerifiedLicensesError| not_bundled(source, &error);
+        let artifacts = LicenseFile::parse(text)
+            .map_err(|error| refused(VerifiedLicensesError::Parse(error)))?;
+        let verified = VerifiedLicenses::verify_with_licenses(text, trust, matrix, licenses)
+            .map_err(refused)?;
         let mut count = self.add_statements(&artifacts, &refused)?;
         for kind in ORDER {
-            let tokens = artifacts.of_kind(kind).map(|block| &block.token);
+            let tokens = artifacts.blocks_of_kind(kind).map(|block| &block.token);
             for (token, mut block) in tokens.zip(verified_blocks(kind, &verified)) {
                 count += 1;
                 block.armor = token.to_armor();
@@ -152,16 +154,16 @@ impl VerifiedBlocks {
     /// Adds trust statements in the order of the files. Earlier statements change the trusted keys.
     fn add_statements(
         &mut self,
-        artifacts: &Artefacts<'_>,
-        refused: &impl Fn(BundleError) -> Failure,
+        artifacts: &LicenseFile<'_>,
+        refused: &impl Fn(VerifiedLicensesError) -> Failure,
     ) -> Result<usize, Failure> {
         let mut count = 0;
-        for found in artifacts.of_kind(TokenKind::TrustStatement) {
+        for found in artifacts.blocks_of_kind(TokenKind::TrustStatement) {
             count += 1;
             let applied = self.rotation.apply(&found.token);
             applied.map_err(|error| {
                 let (line, error) = (Some(found.line), error.into());
-                refused(BundleError::Statement { line, error })
+                refused(VerifiedLicensesError::Statement { line, error })
             })?;
             let statements = self.rotation.statements();
             let is_this = |other: &&TrustStatement| other.as_str() == found.token.as_str();
@@ -222,7 +224,7 @@ fn digest_of(machine: &Machine) -> String {
 }
 
 /// Returns the verified blocks of one kind in the order of the file.
-fn verified_blocks(kind: TokenKind, verified: &Bundle) -> Vec<VerifiedBlock> {
+fn verified_blocks(kind: TokenKind, verified: &VerifiedLicenses) -> Vec<VerifiedBlock> {
     let block = |id: String, about: String, issued_at: Option<Timestamp>| VerifiedBlock {
         kind,
         id,
@@ -343,17 +345,22 @@ fn print(
     Ok(())
 }
 
-fn not_bundled(source: &Source, error: &BundleError) -> Failure {
+fn not_bundled(source: &Source, error: &VerifiedLicensesError) -> Failure {
     let code = error.code();
     let hint = match error {
         _ if matches!(code, Code::UntrustedKey | Code::BadSignature) => UNTRUSTED_HINT,
-        BundleError::NoLicense => "add the license file of the validation",
-        BundleError::Parse(ParseError::PrivateKey) => {
+        VerifiedLicensesError::NoLicense => "add the license file of the validation",
+        VerifiedLicensesError::Parse(ParseError::PrivateKey) => {
             "omit the private key, which must not be sent to a customer"
         }
         _ => "use files as they were issued; `keygen ledger resend` writes them again",
     };
-    Failure::new(Exit::Unjudged, code.as_str(), format!("{source}: {error}")).hint(hint)
+    Failure::new(
+        Exit::Indeterminate,
+        code.as_str(),
+        format!("{source}: {error}"),
+    )
+    .hint(hint)
 }
 
 fn license_key(source: &Source) -> Failure {
@@ -365,14 +372,14 @@ fn license_key(source: &Source) -> Failure {
 
 fn unknown_kind(source: &Source) -> Failure {
     Failure::new(
-        Exit::Unjudged,
+        Exit::Indeterminate,
         Code::UnsupportedVersion.as_str(),
         format!("{source}: a block has a kind that this version does not support"),
     )
     .hint("use a newer version of this program, or omit the file")
 }
 
-fn too_large(error: &BundleError) -> Failure {
+fn too_large(error: &VerifiedLicensesError) -> Failure {
     Failure::usage(format!("the bundle would be invalid: {error}"))
         .hint("create several bundles; each can have 256 KiB in addition to revocation lists")
 }

@@ -3,8 +3,8 @@
 mod report;
 
 use license_cli_support::{Destination, Exit, Failure, Source, Terminal};
-use license_core::issue::CheckedKey;
-use license_core::{MAX_FILE_BYTES, Matrix, TrustSet};
+use license_core::issue::VerifyingSigner;
+use license_core::{FeatureMatrix, MAX_FILE_BYTES, TrustSet};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::issue::DraftContext;
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &CheckIn, app: AppContext<'_>) -> Result<(), Failur
     let signer = KeyFile::new(&signing.key, app.terminal);
     let issued = issuance.run(
         &signer,
-        &|context: &DraftContext<'_, CheckedKey>| {
+        &|context: &DraftContext<'_, VerifyingSigner>| {
             let plan = validations.plan(context);
             plan.map_err(|error| refused(error, &arguments.license, &matrix, context.ledger))
         },
@@ -109,7 +109,7 @@ fn refuse_license_as_output(arguments: &CheckIn) -> Result<(), Failure> {
 fn refused(
     error: ValidationError,
     license: &Source,
-    matrix: &Matrix,
+    matrix: &FeatureMatrix,
     ledger: Option<&dyn LedgerReader>,
 ) -> Failure {
     let message = error.to_string();

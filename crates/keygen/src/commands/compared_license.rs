@@ -2,8 +2,8 @@
 
 use license_cli_support::{Exit, Failure, Source, escape};
 use license_core::{
-    Artefacts, Bundle, BundleError, License, LicenseClaims, LicenseKey, MAX_FILE_BYTES, Matrix,
-    TokenKind, TrustSet, Unverified,
+    FeatureMatrix, License, LicenseClaims, LicenseFile, LicenseKey, MAX_FILE_BYTES, TokenKind,
+    TrustSet, Unverified, VerifiedLicenses, VerifiedLicensesError,
 };
 use license_issuer::ledger::LedgerReader;
 
@@ -105,23 +105,25 @@ impl ComparedLicense {
     pub(super) fn read(
         text: &LicenseText,
         trust: Option<&TrustSet>,
-        matrix: &Matrix,
+        matrix: &FeatureMatrix,
     ) -> Result<Self, Failure> {
-        let refused = |error: BundleError| failures::not_verifiable(&text.source, &error);
+        let refused = |error: VerifiedLicensesError| failures::not_verifiable(&text.source, &error);
         check_product(&text.text, matrix)?;
         match trust {
             Some(trust) => {
-                let verified = Bundle::verify(&text.text, trust, matrix).map_err(refused)?;
+                let verified =
+                    VerifiedLicenses::verify(&text.text, trust, matrix).map_err(refused)?;
                 check_count(verified.licenses().len(), &text.source)?;
                 let license = verified.licenses().first().cloned();
-                let license = license.ok_or_else(|| refused(BundleError::NoLicense))?;
+                let license = license.ok_or_else(|| refused(VerifiedLicensesError::NoLicense))?;
                 Ok(Self::Verified(license))
             }
             None => {
                 let found = unverified_licenses(&text.text, matrix).map_err(refused)?;
                 check_count(found.len(), &text.source)?;
                 let found = found.into_iter().next();
-                let (claims, key) = found.ok_or_else(|| refused(BundleError::NoLicense))?;
+                let (claims, key) =
+                    found.ok_or_else(|| refused(VerifiedLicensesError::NoLicense))?;
                 Ok(Self::Unverified(Box::new(claims), key))
             }
         }
@@ -143,7 +145,7 @@ impl ComparedLicense {
 }
 
 /// Refuses an enterprise key of another product, which would get the features of this one.
-fn check_product(text: &str, matrix: &Matrix) -> Result<(), Failure> {
+fn check_product(text: &str, matrix: &FeatureMatrix) -> Result<(), Failure> {
     match LicenseKey::parse(text) {
         Ok(LicenseKey::Enterprise(key)) if key.unverified_terms().product != matrix.product() => {
             Err(failures::other_product(
@@ -168,25 +170,27 @@ fn check_count(found: usize, source: &Source) -> Result<(), Failure> {
 /// Returns the claims and key ids of licenses without verifying the signatures.
 fn unverified_licenses(
     text: &str,
-    matrix: &Matrix,
-) -> Result<Vec<(LicenseClaims, Option<String>)>, BundleError> {
+    matrix: &FeatureMatrix,
+) -> Result<Vec<(LicenseClaims, Option<String>)>, VerifiedLicensesError> {
     if LicenseKey::is_likely(text) {
-        return match LicenseKey::parse(text).map_err(BundleError::Key)? {
+        return match LicenseKey::parse(text).map_err(VerifiedLicensesError::Key)? {
             LicenseKey::Enterprise(key) => {
-                let claims = key.unverified_claims(matrix).map_err(BundleError::Verify)?;
+                let claims = key
+                    .unverified_claims(matrix)
+                    .map_err(VerifiedLicensesError::Verify)?;
                 Ok(vec![(claims, None)])
             }
-            LicenseKey::Standard(key) => Err(BundleError::NeedsLicenseFile {
+            LicenseKey::Standard(key) => Err(VerifiedLicensesError::NeedsLicenseFile {
                 tier: Some(key.tier()),
             }),
-            _ => Err(BundleError::NeedsLicenseFile { tier: None }),
+            _ => Err(VerifiedLicensesError::NeedsLicenseFile { tier: None }),
         };
     }
-    let artifacts = Artefacts::parse(text).map_err(BundleError::Parse)?;
-    let licenses = artifacts.of_kind(TokenKind::License).map(|block| {
+    let artifacts = LicenseFile::parse(text).map_err(VerifiedLicensesError::Parse)?;
+    let licenses = artifacts.blocks_of_kind(TokenKind::License).map(|block| {
         let claims = block.token.unverified_license_claims();
         let key = Some(block.token.unverified_key_id().to_owned());
-        Ok((claims.map_err(BundleError::Verify)?, key))
+        Ok((claims.map_err(VerifiedLicensesError::Verify)?, key))
     });
     licenses.collect()
 }

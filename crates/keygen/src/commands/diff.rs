@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Diff, app: AppContext<'_>) -> Result<(), Failure> 
         terminal.warning("UNVERIFIED", message);
     }
     let keys = [before.key_id(), after.key_id()];
-    let difference = Difference::between(before.claims(), after.claims(), &matrix);
+    let difference = Difference::from_claims(before.claims(), after.claims(), &matrix);
     let difference = difference.with_signing_keys(keys);
     warn(difference.succession(), terminal);
     let report = report::DiffReport {

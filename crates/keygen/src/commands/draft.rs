@@ -4,18 +4,18 @@ use std::num::NonZeroU32;
 
 use license_cli_support::{Failure, escape};
 use license_core::issue::LicenseDraft;
-use license_core::{Machine, Matrix, Quota, Tier, TierTerms, Timestamp};
-use license_issuer::ledger::{Entry, LedgerReader};
+use license_core::{FeatureMatrix, Machine, Quota, Tier, TierPolicy, Timestamp};
+use license_issuer::ledger::{LedgerEntry, LedgerReader};
 use license_issuer::records;
 
 use crate::failures;
 
 /// Returns a tier of the product.
-pub(super) fn find_tier(name: Tier, matrix: &Matrix) -> Result<&TierTerms, Failure> {
+pub(super) fn find_tier(name: Tier, matrix: &FeatureMatrix) -> Result<&TierPolicy, Failure> {
     matrix.tier(name).ok_or_else(|| unknown_tier(name, matrix))
 }
 
-fn unknown_tier(found: Tier, matrix: &Matrix) -> Failure {
+fn unknown_tier(found: Tier, matrix: &FeatureMatrix) -> Failure {
     let names: Vec<_> = matrix
         .tiers()
         .iter()
@@ -42,7 +42,11 @@ pub(super) struct TierChanges<'a> {
 
 impl TierChanges<'_> {
     /// Applies the differences to a draft with the features and quotas of its tier.
-    pub(super) fn apply(&self, draft: &mut LicenseDraft, matrix: &Matrix) -> Result<(), Failure> {
+    pub(super) fn apply(
+        &self,
+        draft: &mut LicenseDraft,
+        matrix: &FeatureMatrix,
+    ) -> Result<(), Failure> {
         let mut apply = || {
             if let Some(seats) = self.seats {
                 draft.set_seats(seats, matrix)?;
@@ -75,9 +79,9 @@ pub(super) fn after_days(start: Timestamp, days: u64) -> Result<Timestamp, Failu
 /// Returns the trials of a customer, in the order of recording.
 pub(super) fn trials(
     customer: &str,
-    matrix: &Matrix,
+    matrix: &FeatureMatrix,
     ledger: &dyn LedgerReader,
-) -> Result<Vec<Entry>, Failure> {
+) -> Result<Vec<LedgerEntry>, Failure> {
     let key = records::trial_key(matrix.product(), customer);
     ledger
         .trials(&key)
@@ -85,7 +89,7 @@ pub(super) fn trials(
 }
 
 /// Returns the end of a trial if it is still valid at an instant.
-pub(super) fn ends_after(entry: &Entry, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn ends_after(entry: &LedgerEntry, now: Timestamp) -> Option<Timestamp> {
     let end = entry.fact("expires_at")?;
     let end = Timestamp::parse(&end).ok()?;
     (end > now).then_some(end)

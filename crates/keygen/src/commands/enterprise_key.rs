@@ -3,7 +3,7 @@
 mod report;
 
 use license_cli_support::{Failure, Terminal};
-use license_core::issue::{CheckedKey, Sign};
+use license_core::issue::{Signer, VerifyingSigner};
 use license_core::{Algorithm, EnterpriseTerms, KeyExpiry};
 use license_issuer::services::enterprise_keys::{EnterpriseKeyOrder, SignedEnterpriseKey};
 use license_issuer::services::issue::DraftContext;
@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &EnterpriseKey, app: AppContext<'_>) -> Result<(), 
     let signer = KeyFile::new(&arguments.key, terminal);
     let issued = issuance.run(
         &signer,
-        &|context: &DraftContext<'_, CheckedKey>| {
+        &|context: &DraftContext<'_, VerifyingSigner>| {
             let algorithm = context.signer.map(|key| key.public().algorithm());
             check_algorithm(arguments, algorithm.or(arguments.key.alg))?;
             Ok(EnterpriseKeyOrder {

@@ -8,12 +8,12 @@ use crate::failures;
 
 pub(crate) fn run(arguments: &Inspect, terminal: &Terminal) -> Result<(), Failure> {
     let source = &arguments.file;
-    let shown = inspect(&source.read_text_or_more(MAX_FILE_BYTES, input_cap)?).map_err(
+    let shown = inspect(&source.read_text_with_larger_cap(MAX_FILE_BYTES, input_cap)?).map_err(
         |error| match &error {
             InspectError::Trust(error) => failures::not_trusted(source, error),
-            InspectError::Artefact(error) => {
+            InspectError::Artifact(error) => {
                 let message = format!("{source}: {error}");
-                Failure::new(Exit::Unjudged, error.code().as_str(), message)
+                Failure::new(Exit::Indeterminate, error.code().as_str(), message)
                     .hint("use a license file, token, license key or trust set")
             }
             other => Failure::malformed(format!("{source}: {other}")),

@@ -125,7 +125,7 @@ fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
         IssueWarning::Postdated(issued_at) => (
             "POSTDATED",
             format!(
-                "the time of issue, {issued_at}, is in the future: the clock of machines that install this must not be earlier"
+                "the time of issue, {issued_at}, is in the future: machines that install this treat it as the present"
             ),
         ),
         IssueWarning::IssuedLater { license, later } => (
@@ -188,10 +188,13 @@ fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
         IssueWarning::RepairBackdated(issued_at) => (
             "BACKDATED",
             format!(
-                "the time of issue, {issued_at}, is in the past: the machine's clock is set to it"
+                "the time of issue, {issued_at}, is in the past: the machine will treat it as the present"
             ),
         ),
-        IssueWarning::NotAhead { mark, issued_at } => (
+        IssueWarning::NotAhead {
+            high_water_mark: mark,
+            issued_at,
+        } => (
             "NOT_AHEAD",
             format!(
                 "the clock high-water mark of the machine, {mark}, is not ahead of {issued_at}: no repair is needed"

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use license_cli_support::Failure;
 use license_core::issue::LicenseDraft;
-use license_core::{CheckIn, Matrix, TierTerms, Timestamp};
+use license_core::{CheckIn, FeatureMatrix, TierPolicy, Timestamp};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
 
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Issue, app: AppContext<'_>) -> Result<(), Failure>
 
 fn order<'m>(
     arguments: &Issue,
-    matrix: &'m Matrix,
+    matrix: &'m FeatureMatrix,
     ledger: Option<&dyn LedgerReader>,
 ) -> Result<LicenseOrder<'m>, Failure> {
     let issued_at = arguments.signing.issued_at.unwrap_or_else(now);
@@ -58,7 +58,7 @@ fn order<'m>(
 /// Returns a note if the customer has an active trial that this license does not convert.
 fn active_trial(
     draft: &LicenseDraft,
-    matrix: &Matrix,
+    matrix: &FeatureMatrix,
     ledger: &dyn LedgerReader,
 ) -> Result<Option<String>, Failure> {
     let trials = trials(&draft.customer, matrix, ledger)?;
@@ -76,13 +76,13 @@ fn active_trial(
     Ok(None)
 }
 
-pub(super) fn draft(arguments: &Issue, matrix: &Matrix) -> Result<LicenseDraft, Failure> {
+pub(super) fn draft(arguments: &Issue, matrix: &FeatureMatrix) -> Result<LicenseDraft, Failure> {
     draft_with_trial(arguments, matrix, None)
 }
 
 fn draft_with_trial(
     arguments: &Issue,
-    matrix: &Matrix,
+    matrix: &FeatureMatrix,
     trial: Option<&ConvertibleTrial>,
 ) -> Result<LicenseDraft, Failure> {
     let tier = find_tier(arguments.tier, matrix)?;
@@ -91,7 +91,7 @@ fn draft_with_trial(
     let customer = arguments.customer.clone();
     let customer = customer.or_else(|| trial.map(ConvertibleTrial::customer));
     let customer = customer.unwrap_or_default();
-    let mut draft = LicenseDraft::of_tier(matrix, tier, fresh_id()?, customer, issued_at);
+    let mut draft = LicenseDraft::for_tier(matrix, tier, fresh_id()?, customer, issued_at);
     draft.issuer = arguments.issuer.clone().or(draft.issuer);
     draft.not_before = arguments.not_before.map(license_core::Date::start);
     let start = draft.not_before.unwrap_or(issued_at);
@@ -141,7 +141,7 @@ fn end(
     }
 }
 
-fn check_in(arguments: &Issue, tier: &TierTerms) -> Result<Option<CheckIn>, Failure> {
+fn check_in(arguments: &Issue, tier: &TierPolicy) -> Result<Option<CheckIn>, Failure> {
     if arguments.offline {
         return Ok(None);
     }

@@ -7,7 +7,7 @@ mod report;
 use std::path::Path;
 
 use license_cli_support::{
-    Audience, Destination, Exit, Failure, OutputFile, Terminal, is_near, show_path,
+    Audience, Destination, Exit, Failure, OutputFile, Terminal, is_similar, show_path,
 };
 use license_core::{LicenseKey, MachineDigest, Unverified, hex};
 use license_issuer::ledger::sqlite::SqliteLedger;
@@ -159,7 +159,7 @@ fn similar_subjects(ledger: &dyn LedgerReader, text: &str) -> Result<Vec<String>
     let mut subjects: Vec<String> = Vec::new();
     let read = ledger.visit_names(&mut |subject, name| {
         let is_known = subjects.last().is_some_and(|last| last == subject);
-        if !is_known && subjects.len() < MAX && is_near(&typed, &name.to_ascii_uppercase()) {
+        if !is_known && subjects.len() < MAX && is_similar(&typed, &name.to_ascii_uppercase()) {
             subjects.push(subject.to_owned());
         }
     });
@@ -307,6 +307,6 @@ fn broken_chain(ledger: &dyn LedgerReader, fault: &ChainFault) -> Failure {
         "ledger {}: {reason}",
         show_path(Path::new(&ledger.location()))
     );
-    Failure::new(Exit::Unjudged, "BROKEN_CHAIN", message)
+    Failure::new(Exit::Indeterminate, "BROKEN_CHAIN", message)
         .hint("compare the ledger with a backup; `keygen ledger export` writes the entries of each")
 }

@@ -1,7 +1,7 @@
 //! Issues one license with the issue service.
 
 use license_cli_support::{Failure, Terminal};
-use license_core::Matrix;
+use license_core::FeatureMatrix;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::issue::DraftContext;
 use license_issuer::services::licenses::{LicenseOrder, SignedLicense};
@@ -17,7 +17,7 @@ use crate::failures;
 pub(super) fn issue<'m>(
     app: AppContext<'_>,
     arguments: &SigningArgs,
-    matrix: &Matrix,
+    matrix: &FeatureMatrix,
     order: impl Fn(Option<&dyn LedgerReader>) -> Result<LicenseOrder<'m>, Failure>,
 ) -> Result<(), Failure> {
     let issuance = Issuance::from_args(app, arguments);
@@ -57,7 +57,7 @@ pub(super) fn issue<'m>(
 }
 
 /// Prints the warnings and notes about an order. An invalid draft is refused before.
-fn announce(order: &LicenseOrder<'_>, matrix: &Matrix, terminal: &Terminal) {
+fn announce(order: &LicenseOrder<'_>, matrix: &FeatureMatrix, terminal: &Terminal) {
     if let Ok(claims) = order.claims() {
         license_report::warn(&claims, matrix, terminal);
     }

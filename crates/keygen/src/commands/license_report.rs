@@ -1,7 +1,7 @@
 //! Report of an issued license, or of a dry run.
 
 use license_cli_support::{Destination, Failure, OutputFile, Terminal, escape, plural};
-use license_core::{LicenseClaims, Machine, Matrix, Span, TierTerms, UsageType};
+use license_core::{FeatureMatrix, LicenseClaims, Machine, Span, TierPolicy, UsageType};
 use license_issuer::members::MemberLayout;
 use license_issuer::services::licenses::SignedLicense;
 use license_issuer::services::warnings;
@@ -52,7 +52,7 @@ const MEMBERS: MemberLayout = MemberLayout {
 /// Report of a license.
 pub(super) struct LicenseReport<'a> {
     pub(super) claims: &'a LicenseClaims,
-    pub(super) matrix: &'a Matrix,
+    pub(super) matrix: &'a FeatureMatrix,
     pub(super) signed: Option<&'a SignedLicense>,
     /// Losses of the customer if the license replaces another one.
     pub(super) losses: Option<&'a [String]>,
@@ -154,7 +154,7 @@ impl LicenseReport<'_> {
 }
 
 /// Warns about claims that are allowed but rarely intended.
-pub(super) fn warn(claims: &LicenseClaims, matrix: &Matrix, terminal: &Terminal) {
+pub(super) fn warn(claims: &LicenseClaims, matrix: &FeatureMatrix, terminal: &Terminal) {
     if let Some(issued_at) = claims.issued_at {
         let warning = warnings::postdated(issued_at, now());
         warning.iter().for_each(|one| print_warning(one, terminal));
@@ -226,9 +226,9 @@ fn restriction_lines(claims: &LicenseClaims) -> Vec<String> {
 }
 
 /// Returns lines with the differences between a license and its tier.
-fn tier_differences(claims: &LicenseClaims, matrix: &Matrix) -> Vec<String> {
+fn tier_differences(claims: &LicenseClaims, matrix: &FeatureMatrix) -> Vec<String> {
     let (own, tier) = (claims.entitlements(), matrix.tier(claims.tier()));
-    let Some(tier) = tier.map(TierTerms::entitlements) else {
+    let Some(tier) = tier.map(TierPolicy::entitlements) else {
         return Vec::new();
     };
     let added = own.features().filter(|name| !tier.allows(name));

@@ -15,7 +15,7 @@ pub(super) fn locks(names: &[String]) -> Result<Vec<Machine>, Failure> {
     for name in names {
         let machine = parse(name)?;
         // A fingerprint that does not match itself would match no machine.
-        if !machine.is(&machine) {
+        if !machine.matches(&machine) {
             return Err(ambiguous(&machine));
         }
         if !locks.contains(&machine) {

@@ -2,45 +2,49 @@
 
 use license_cli_support::{Exit, Failure, Source, escape};
 use license_core::{
-    ActivationRequest, ClockRequest, Code, Fingerprint, Letter, LetterError, LetterKind,
-    MAX_FILE_BYTES, MachineDigest, Matrix, ProductCode, Receipt,
+    ActivationRequest, ClockRequest, Code, DeactivationReceipt, FeatureMatrix, Fingerprint,
+    MAX_FILE_BYTES, MachineDigest, MachineRequest, MachineRequestError, MachineRequestKind,
+    ProductCode,
 };
 
 use super::machine::{AMBIGUOUS_HINT, component_names};
 
 /// Reads a machine request in any of its forms.
-fn read(source: &Source) -> Result<Letter, Failure> {
+fn read(source: &Source) -> Result<MachineRequest, Failure> {
     let text = source.read_text(MAX_FILE_BYTES)?;
-    Letter::parse(&text).map_err(|error| damaged(source, &error))
+    MachineRequest::parse(&text).map_err(|error| damaged(source, &error))
 }
 
 /// Reads a request to activate a license of the product.
-pub(super) fn activation(source: &Source, matrix: &Matrix) -> Result<ActivationRequest, Failure> {
+pub(super) fn activation(
+    source: &Source,
+    matrix: &FeatureMatrix,
+) -> Result<ActivationRequest, Failure> {
     match read(source)? {
-        Letter::Activation(request) => {
+        MachineRequest::Activation(request) => {
             check_product(source, request.product, matrix)?;
             Ok(request)
         }
-        other => Err(other_kind(source, LetterKind::Activation, &other)),
+        other => Err(other_kind(source, MachineRequestKind::Activation, &other)),
     }
 }
 
 /// Reads a request to repair the clock high-water mark of a machine with the product.
-pub(super) fn clock(source: &Source, matrix: &Matrix) -> Result<ClockRequest, Failure> {
+pub(super) fn clock(source: &Source, matrix: &FeatureMatrix) -> Result<ClockRequest, Failure> {
     match read(source)? {
-        Letter::Clock(request) => {
+        MachineRequest::Clock(request) => {
             check_product(source, request.product, matrix)?;
             Ok(request)
         }
-        other => Err(other_kind(source, LetterKind::Clock, &other)),
+        other => Err(other_kind(source, MachineRequestKind::Clock, &other)),
     }
 }
 
 /// Reads the receipt of a deactivated machine.
-pub(super) fn receipt(source: &Source) -> Result<Receipt, Failure> {
+pub(super) fn receipt(source: &Source) -> Result<DeactivationReceipt, Failure> {
     match read(source)? {
-        Letter::Deactivation(receipt) => Ok(receipt),
-        other => Err(other_kind(source, LetterKind::Deactivation, &other)),
+        MachineRequest::Deactivation(receipt) => Ok(receipt),
+        other => Err(other_kind(source, MachineRequestKind::Deactivation, &other)),
     }
 }
 
@@ -55,7 +59,11 @@ pub(super) fn digest(source: &Source, machine: &Fingerprint) -> Result<MachineDi
     })
 }
 
-fn check_product(source: &Source, found: ProductCode, matrix: &Matrix) -> Result<(), Failure> {
+fn check_product(
+    source: &Source,
+    found: ProductCode,
+    matrix: &FeatureMatrix,
+) -> Result<(), Failure> {
     let expected = matrix.product();
     if found == expected {
         return Ok(());
@@ -68,28 +76,30 @@ fn check_product(source: &Source, found: ProductCode, matrix: &Matrix) -> Result
     )
 }
 
-fn other_kind(source: &Source, expected: LetterKind, found: &Letter) -> Failure {
+fn other_kind(source: &Source, expected: MachineRequestKind, found: &MachineRequest) -> Failure {
     let hint = match found.kind() {
-        LetterKind::Activation => "use it with `keygen activate`",
-        LetterKind::Clock => "use it with `keygen clock-repair`",
-        LetterKind::Deactivation => "use it with `keygen release`",
+        MachineRequestKind::Activation => "use it with `keygen activate`",
+        MachineRequestKind::Clock => "use it with `keygen clock-repair`",
+        MachineRequestKind::Deactivation => "use it with `keygen release`",
         _ => "use it with another command",
     };
     let (expected, found) = (expected.name(), found.kind().name());
     Failure::usage(format!("{source}: expected {expected}, found {found}")).hint(hint)
 }
 
-fn damaged(source: &Source, error: &LetterError) -> Failure {
+fn damaged(source: &Source, error: &MachineRequestError) -> Failure {
     let hint = match error {
-        LetterError::Version { .. } => "use a newer version of this program",
-        LetterError::Spoken(error) => error.advice(),
-        LetterError::Check => "ask the customer to send it again as a file, because it was changed",
-        LetterError::Several => "use one file for each",
-        LetterError::OtherBlock { .. } => {
+        MachineRequestError::Version { .. } => "use a newer version of this program",
+        MachineRequestError::Readback(error) => error.hint(),
+        MachineRequestError::Check => {
+            "ask the customer to send it again as a file, because it was changed"
+        }
+        MachineRequestError::Several => "use one file for each",
+        MachineRequestError::OtherBlock { .. } => {
             "use a request that `license request` wrote; it starts with -----BEGIN LICENSE ACTIVATION REQUEST-----"
         }
         _ => "ask the customer to send it again as a file, exactly as the machine wrote it",
     };
     let message = format!("{source}: {}", escape(&error.to_string()));
-    Failure::new(Exit::Unjudged, error.code().as_str(), message).hint(hint)
+    Failure::new(Exit::Indeterminate, error.code().as_str(), message).hint(hint)
 }

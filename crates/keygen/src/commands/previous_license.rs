@@ -2,7 +2,9 @@
 
 use license_cli_support::{Exit, Failure, Source, escape};
 use license_core::issue::LicenseDraft;
-use license_core::{Difference, Effect, License, MAX_FILE_BYTES, Matrix, Timestamp, TrustSet};
+use license_core::{
+    Difference, Effect, FeatureMatrix, License, MAX_FILE_BYTES, Timestamp, TrustSet,
+};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
 
@@ -51,7 +53,7 @@ impl PreviousLicense {
     /// Finds and verifies the license. Refuses a revoked or replaced license.
     pub(super) fn find(
         input: &PreviousLicenseInput<'_>,
-        matrix: &Matrix,
+        matrix: &FeatureMatrix,
         ledger: Option<&dyn LedgerReader>,
     ) -> Result<Self, Failure> {
         let issued_at = input.issued_at.unwrap_or_else(now);
@@ -74,7 +76,7 @@ impl PreviousLicense {
 
     /// Returns a draft with the claims of the license.
     pub(super) fn successor(&self) -> Result<LicenseDraft, Failure> {
-        let draft = LicenseDraft::succeeding(&self.license, fresh_id()?, self.issued_at);
+        let draft = LicenseDraft::successor_of(&self.license, fresh_id()?, self.issued_at);
         draft.ok_or_else(|| {
             Failure::usage("an enterprise key cannot be replaced by a license file")
                 .hint("issue another key with `keygen enterprise-key`")
@@ -85,11 +87,11 @@ impl PreviousLicense {
     pub(super) fn changes(
         &self,
         draft: &LicenseDraft,
-        matrix: &Matrix,
+        matrix: &FeatureMatrix,
     ) -> Result<LicenseChanges, Failure> {
         let claims = draft.read_back();
         let claims = claims.map_err(|error| failures::not_verified("license", &error))?;
-        let difference = Difference::between(self.license.claims(), &claims, matrix);
+        let difference = Difference::from_claims(self.license.claims(), &claims, matrix);
         // A later start is not a loss if the draft starts when the license ends.
         let is_continuous = draft.not_before.is_none_or(|start| {
             let end = self.license.expires_at();
@@ -127,7 +129,7 @@ impl LicenseChanges {
     }
 
     /// Returns the order of the new license.
-    pub(super) fn order(self, draft: LicenseDraft, matrix: &Matrix) -> LicenseOrder<'_> {
+    pub(super) fn order(self, draft: LicenseDraft, matrix: &FeatureMatrix) -> LicenseOrder<'_> {
         LicenseOrder {
             notes: self.notes,
             losses: Some(self.losses),

@@ -1,7 +1,7 @@
 //! `keygen product`: product files.
 
 use license_cli_support::{Destination, Failure, OutputFile, Source, Terminal, escape};
-use license_core::{CheckIn, MAX_FILE_BYTES, Matrix, ProductCode, Quota, TierTerms};
+use license_core::{CheckIn, FeatureMatrix, MAX_FILE_BYTES, ProductCode, Quota, TierPolicy};
 use serde_json::{Map, Value, json};
 
 use crate::args::ProductCommand;
@@ -33,14 +33,15 @@ fn init(product: ProductCode, output: &OutputFile, terminal: &Terminal) -> Resul
 }
 
 fn schema(output: &OutputFile, terminal: &Terminal) -> Result<(), Failure> {
-    output::write(output, Matrix::schema())?;
+    output::write(output, FeatureMatrix::schema())?;
     if let Destination::File(_) = output.out {
         let file = &output.out;
         terminal.note(&format!(
             "wrote {file}; add `#:schema ./product.schema.json` as the first line of the product file for editors with Taplo"
         ));
         if terminal.is_json() {
-            return terminal.json(&serde_json::from_str(Matrix::schema()).unwrap_or_default());
+            return terminal
+                .json(&serde_json::from_str(FeatureMatrix::schema()).unwrap_or_default());
         }
     }
     Ok(())
@@ -48,7 +49,8 @@ fn schema(output: &OutputFile, terminal: &Terminal) -> Result<(), Failure> {
 
 fn check(file: &Source, terminal: &Terminal) -> Result<(), Failure> {
     let text = file.read_text(MAX_FILE_BYTES)?;
-    let matrix = Matrix::parse(&text).map_err(|error| failures::wrong_product(file, &error))?;
+    let matrix =
+        FeatureMatrix::parse(&text).map_err(|error| failures::wrong_product(file, &error))?;
     let warnings = warnings(&matrix);
     if terminal.is_json() {
         return terminal.json(&json!({
@@ -68,7 +70,7 @@ fn check(file: &Source, terminal: &Terminal) -> Result<(), Failure> {
 }
 
 /// Returns warnings about settings that are allowed but rarely intended.
-fn warnings(matrix: &Matrix) -> Vec<String> {
+fn warnings(matrix: &FeatureMatrix) -> Vec<String> {
     let mut warnings = Vec::new();
     for pair in matrix.tiers().windows(2) {
         let [lower, higher] = pair else { continue };
@@ -87,7 +89,7 @@ fn warnings(matrix: &Matrix) -> Vec<String> {
             format!("tier {higher} has less of quota {name} than the lower tier {lower}")
         }));
     }
-    let lowest = matrix.tiers().first().map(TierTerms::name);
+    let lowest = matrix.tiers().first().map(TierPolicy::name);
     let base = matrix.base_tier().name();
     if let Some(lowest) = lowest.filter(|lowest| *lowest != base) {
         warnings.push(format!(
@@ -115,7 +117,7 @@ fn warnings(matrix: &Matrix) -> Vec<String> {
     warnings
 }
 
-fn show(matrix: &Matrix, terminal: &Terminal) -> Result<(), Failure> {
+fn show(matrix: &FeatureMatrix, terminal: &Terminal) -> Result<(), Failure> {
     if terminal.is_json() {
         let tiers: Vec<_> = matrix.tiers().iter().map(tier_json).collect();
         return terminal.json(&json!({
@@ -131,7 +133,7 @@ fn show(matrix: &Matrix, terminal: &Terminal) -> Result<(), Failure> {
     terminal.data(&table(matrix))
 }
 
-fn tier_json(tier: &TierTerms) -> Value {
+fn tier_json(tier: &TierPolicy) -> Value {
     let entitlements = tier.entitlements();
     let number = |(name, quota): (&str, Quota)| (name.to_owned(), Value::from(quota.to_number()));
     json!({
@@ -147,7 +149,7 @@ fn tier_json(tier: &TierTerms) -> Value {
     })
 }
 
-fn table(matrix: &Matrix) -> String {
+fn table(matrix: &FeatureMatrix) -> String {
     let mut lines = vec![format!(
         "{} by {}; users without a valid license have tier {}",
         matrix.product(),

@@ -1,7 +1,7 @@
 //! `keygen public`.
 
 use license_cli_support::{Failure, Terminal};
-use license_core::issue::Sign;
+use license_core::issue::Signer;
 use serde_json::json;
 
 use crate::args::{Public, PublicFormat};

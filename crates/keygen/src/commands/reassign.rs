@@ -2,7 +2,7 @@
 
 use license_cli_support::{Exit, Failure, escape};
 use license_core::issue::LicenseDraft;
-use license_core::{License, Matrix, Timestamp, Unverified};
+use license_core::{FeatureMatrix, License, Timestamp, Unverified};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
 use serde_json::json;
@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: &Reassign, app: AppContext<'_>) -> Result<(), Failu
 
 fn order<'m>(
     arguments: &Reassign,
-    matrix: &'m Matrix,
+    matrix: &'m FeatureMatrix,
     ledger: Option<&dyn LedgerReader>,
 ) -> Result<LicenseOrder<'m>, Failure> {
     let issued_at = arguments.signing.issued_at.unwrap_or_else(now);
@@ -48,7 +48,7 @@ fn order<'m>(
     if !arguments.waive_cool_down {
         check_cool_down(arguments, &license, matrix, ledger, issued_at)?;
     }
-    let draft = LicenseDraft::succeeding(&license, fresh_id()?, issued_at);
+    let draft = LicenseDraft::successor_of(&license, fresh_id()?, issued_at);
     let mut draft = draft.ok_or_else(|| no_users(&arguments.license))?;
     draft.users = users;
     let start_note = start_at_once(&mut draft, &license, Some(ledger))?;
@@ -119,7 +119,7 @@ fn replace_user(users: &[String], arguments: &Reassign) -> Result<Vec<String>, F
 fn check_cool_down(
     arguments: &Reassign,
     license: &License,
-    matrix: &Matrix,
+    matrix: &FeatureMatrix,
     ledger: &dyn LedgerReader,
     now: Timestamp,
 ) -> Result<(), Failure> {

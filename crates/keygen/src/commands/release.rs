@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Source, Terminal, escape};
-use license_core::{Code, Receipt};
+use license_core::{Code, DeactivationReceipt};
 use license_issuer::errors::LedgerError;
 use license_issuer::ledger::{LedgerReader, RecordedActivation};
 use license_issuer::services::deactivation::{
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Release, app: AppContext<'_>) -> Result<(), Failur
 
 fn proof<'a>(
     arguments: &'a Release,
-    receipt: Option<&'a Receipt>,
+    receipt: Option<&'a DeactivationReceipt>,
 ) -> Result<DeactivationProof<'a>, Failure> {
     match (receipt, &arguments.activation, &arguments.reason) {
         (Some(receipt), _, _) => Ok(DeactivationProof::Receipt(receipt)),
@@ -138,7 +138,7 @@ fn refused(
 ) -> Failure {
     let message = escape(&error.to_string()).into_owned();
     let about = |failure: Failure| match receipt {
-        Some(source) => failure.about(&source.to_string()),
+        Some(source) => failure.with_subject(&source.to_string()),
         None => failure,
     };
     match error {
@@ -153,11 +153,11 @@ fn refused(
             ),
         ),
         DeactivationError::Mismatch { .. } => about(
-            Failure::new(Exit::Unjudged, "RECEIPT_MISMATCH", message)
+            Failure::new(Exit::Indeterminate, "RECEIPT_MISMATCH", message)
                 .hint("ask the customer to send the receipt again, as a file"),
         ),
         DeactivationError::Commitment { .. } => about(
-            Failure::new(Exit::Unjudged, "COMMITMENT_MISMATCH", message).hint(
+            Failure::new(Exit::Indeterminate, "COMMITMENT_MISMATCH", message).hint(
                 "ask the customer to send the receipt again, or end the activation with `keygen release --activation`",
             ),
         ),

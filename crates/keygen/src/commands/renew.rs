@@ -1,7 +1,7 @@
 //! `keygen renew`.
 
 use license_cli_support::Failure;
-use license_core::{Date, Matrix, Span, Timestamp};
+use license_core::{Date, FeatureMatrix, Span, Timestamp};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::licenses::LicenseOrder;
 
@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: &Renew, app: AppContext<'_>) -> Result<(), Failure>
 fn order<'m>(
     arguments: &Renew,
     input: &PreviousLicenseInput<'_>,
-    matrix: &'m Matrix,
+    matrix: &'m FeatureMatrix,
     ledger: Option<&dyn LedgerReader>,
 ) -> Result<LicenseOrder<'m>, Failure> {
     let previous = PreviousLicense::find(input, matrix, ledger)?;

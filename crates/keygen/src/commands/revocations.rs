@@ -1,7 +1,7 @@
 //! `keygen revocations`.
 
 use license_cli_support::{Failure, Terminal};
-use license_core::issue::CheckedKey;
+use license_core::issue::VerifyingSigner;
 use license_core::{Span, Timestamp};
 use license_issuer::services::issue::DraftContext;
 use license_issuer::services::revocation_lists::{
@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Revocations, app: AppContext<'_>) -> Result<(), Fa
     let signer = KeyFile::new(&signing.key, terminal);
     let issued = issuance.run(
         &signer,
-        &|context: &DraftContext<'_, CheckedKey>| {
+        &|context: &DraftContext<'_, VerifyingSigner>| {
             let plan = list.plan(context);
             plan.map_err(|error| failures::ledger_not_written(location, &error))
         },

@@ -3,7 +3,7 @@
 mod report;
 
 use license_cli_support::{Failure, Terminal, plural};
-use license_core::issue::{CheckedKey, Sign};
+use license_core::issue::{Signer, VerifyingSigner};
 use license_core::{TrustSet, TrustStatement, TrustedKey};
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::{DraftContext, SignerSource};
@@ -84,7 +84,7 @@ impl RotationKeyFiles<'_> {
     }
 
     /// Opens the successor. Announces its passphrase prompt, which follows that of the signer.
-    fn open_successor(&self, key: &KeyArgs) -> Result<CheckedKey, Failure> {
+    fn open_successor(&self, key: &KeyArgs) -> Result<VerifyingSigner, Failure> {
         let file = key.key.file().filter(|file| !is_stdin(file));
         let is_prompted = file.is_some() && key.passphrase_file.is_none();
         if is_prompted && keys::probe(key, self.terminal)?.is_none() {
@@ -120,7 +120,7 @@ impl SignerSource<RotationKeys> for RotationKeyFiles<'_> {
 
     fn public_keys<'s>(&self, keys: &'s RotationKeys) -> Vec<&'s TrustedKey> {
         let all = keys.signer.iter().chain(&keys.successor);
-        all.map(Sign::public).collect()
+        all.map(Signer::public).collect()
     }
 }
 

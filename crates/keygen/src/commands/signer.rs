@@ -2,7 +2,7 @@
 
 use license_cli_support::{Failure, Terminal};
 use license_core::TrustedKey;
-use license_core::issue::{CheckedKey, Sign};
+use license_core::issue::{Signer, VerifyingSigner};
 use license_issuer::services::issue::SignerSource;
 
 use crate::args::KeyArgs;
@@ -23,18 +23,18 @@ impl<'a> KeyFile<'a> {
     }
 }
 
-impl SignerSource<CheckedKey> for KeyFile<'_> {
+impl SignerSource<VerifyingSigner> for KeyFile<'_> {
     type Error = Failure;
 
-    fn peek(&self) -> Result<Option<CheckedKey>, Failure> {
+    fn peek(&self) -> Result<Option<VerifyingSigner>, Failure> {
         keys::probe(self.arguments, self.terminal)
     }
 
-    fn open(&self) -> Result<CheckedKey, Failure> {
+    fn open(&self) -> Result<VerifyingSigner, Failure> {
         keys::open(self.arguments, self.terminal)
     }
 
-    fn public_keys<'s>(&self, signer: &'s CheckedKey) -> Vec<&'s TrustedKey> {
+    fn public_keys<'s>(&self, signer: &'s VerifyingSigner) -> Vec<&'s TrustedKey> {
         vec![signer.public()]
     }
 }

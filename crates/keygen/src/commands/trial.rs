@@ -1,7 +1,7 @@
 //! `keygen trial`.
 
 use license_cli_support::{Exit, Failure, escape};
-use license_core::Matrix;
+use license_core::FeatureMatrix;
 use license_core::issue::LicenseDraft;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::licenses::LicenseOrder;
@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: &Trial, app: AppContext<'_>) -> Result<(), Failure>
     })
 }
 
-fn order<'m>(arguments: &Trial, matrix: &'m Matrix) -> Result<LicenseOrder<'m>, Failure> {
+fn order<'m>(arguments: &Trial, matrix: &'m FeatureMatrix) -> Result<LicenseOrder<'m>, Failure> {
     let default = matrix.trial();
     let tier = arguments.tier.or(default.map(|trial| trial.tier));
     let tier = tier.ok_or_else(|| no_default(matrix, "--tier"))?;
@@ -35,7 +35,7 @@ fn order<'m>(arguments: &Trial, matrix: &'m Matrix) -> Result<LicenseOrder<'m>, 
     let restrictions = &arguments.restrictions;
     let issued_at = arguments.signing.issued_at.unwrap_or_else(now);
     let customer = arguments.customer.clone();
-    let mut draft = LicenseDraft::of_tier(matrix, tier, fresh_id()?, customer, issued_at);
+    let mut draft = LicenseDraft::for_tier(matrix, tier, fresh_id()?, customer, issued_at);
     draft.issuer = arguments.issuer.clone().or(draft.issuer);
     draft.trial = true;
     draft.renewal = None;
@@ -59,7 +59,7 @@ fn order<'m>(arguments: &Trial, matrix: &'m Matrix) -> Result<LicenseOrder<'m>, 
 /// Refuses a customer who already had a trial.
 fn refuse_second_trial(
     customer: &str,
-    matrix: &Matrix,
+    matrix: &FeatureMatrix,
     ledger: &dyn LedgerReader,
 ) -> Result<(), Failure> {
     let Some(entry) = trials(customer, matrix, ledger)?.pop() else {
@@ -80,7 +80,7 @@ fn refuse_second_trial(
     )
 }
 
-fn no_default(matrix: &Matrix, option: &str) -> Failure {
+fn no_default(matrix: &FeatureMatrix, option: &str) -> Failure {
     let product = matrix.product();
     Failure::usage(format!(
         "the product file of {product} does not define trials"

@@ -2,8 +2,8 @@
 
 use license_cli_support::{Exit, Failure, escape};
 use license_core::issue::LicenseDraft;
-use license_core::{LicenseId, Matrix, Timestamp};
-use license_issuer::ledger::{Entry, LedgerReader, LicenseStatus};
+use license_core::{FeatureMatrix, LicenseId, Timestamp};
+use license_issuer::ledger::{LedgerEntry, LedgerReader, LicenseStatus};
 
 use super::draft::ends_after;
 use super::lookup::{find_license, not_found};
@@ -11,7 +11,7 @@ use crate::inputs::now;
 
 /// Trial that can be converted.
 pub(super) struct ConvertibleTrial {
-    entry: Entry,
+    entry: LedgerEntry,
     id: LicenseId,
 }
 
@@ -56,7 +56,11 @@ impl ConvertibleTrial {
     /// # Errors
     ///
     /// Returns an error if the trial has another customer or product, or ends after the draft.
-    pub(super) fn apply(&self, draft: &mut LicenseDraft, matrix: &Matrix) -> Result<(), Failure> {
+    pub(super) fn apply(
+        &self,
+        draft: &mut LicenseDraft,
+        matrix: &FeatureMatrix,
+    ) -> Result<(), Failure> {
         let trial_customer = self.customer();
         let key = |customer: &str| license_issuer::records::trial_key(matrix.product(), customer);
         let product = self.entry.fact("product").unwrap_or_default();

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use license_cli_support::Failure;
 use license_core::issue::LicenseDraft;
-use license_core::{License, Matrix, Quota, TierTerms};
+use license_core::{FeatureMatrix, License, Quota, TierPolicy};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::licenses::LicenseOrder;
 
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Upgrade, app: AppContext<'_>) -> Result<(), Failur
 fn order<'m>(
     arguments: &Upgrade,
     input: &PreviousLicenseInput<'_>,
-    matrix: &'m Matrix,
+    matrix: &'m FeatureMatrix,
     ledger: Option<&dyn LedgerReader>,
 ) -> Result<LicenseOrder<'m>, Failure> {
     let previous = PreviousLicense::find(input, matrix, ledger)?;
@@ -77,7 +77,7 @@ fn order<'m>(
 fn refuse_lower_quotas(
     draft: &LicenseDraft,
     arguments: &Upgrade,
-    matrix: &Matrix,
+    matrix: &FeatureMatrix,
 ) -> Result<(), Failure> {
     let claims = draft.read_back();
     let claims = claims.map_err(|error| failures::not_verified("license", &error))?;
@@ -101,7 +101,7 @@ fn refuse_lower_quotas(
 /// Returns the quotas that options set, each with its option.
 fn requested_quotas<'o>(
     entitlements: &'o EntitlementArgs,
-    matrix: &'o Matrix,
+    matrix: &'o FeatureMatrix,
 ) -> impl Iterator<Item = (&'static str, &'o str, Quota)> {
     let from_count = |flag, count: Option<NonZeroU32>, name: Option<&'o str>| {
         let quota = |count: NonZeroU32| Quota::Limit(count.get().into());
@@ -123,8 +123,8 @@ fn requested_quotas<'o>(
 fn raise_tier(
     draft: &mut LicenseDraft,
     license: &License,
-    tier: &TierTerms,
-    matrix: &Matrix,
+    tier: &TierPolicy,
+    matrix: &FeatureMatrix,
 ) -> Result<(), Failure> {
     let rank = |name| matrix.tiers().iter().position(|tier| tier.name() == name);
     let from = matrix.tier(license.tier());
@@ -137,7 +137,7 @@ fn raise_tier(
         .hint("issue a separate license of a lower tier with `keygen issue`"));
     }
     draft.tier = tier.name();
-    let own = from.map(TierTerms::entitlements);
+    let own = from.map(TierPolicy::entitlements);
     for feature in tier.entitlements().features() {
         let was_removed =
             own.is_some_and(|own| own.allows(feature)) && !license.entitlements().allows(feature);
@@ -158,10 +158,10 @@ fn raise_tier(
             .set_quota(name, quota)
             .map_err(|error| failures::draft_refused(&error))?;
     }
-    if license.check_in() == from.and_then(TierTerms::check_in) {
+    if license.check_in() == from.and_then(TierPolicy::check_in) {
         draft.check_in = tier.check_in();
     }
-    if license.renewal() == from.and_then(TierTerms::renewal) {
+    if license.renewal() == from.and_then(TierPolicy::renewal) {
         draft.renewal = tier.renewal();
     }
     Ok(())

@@ -6,7 +6,7 @@ mod verify;
 
 use license_cli_support::{Exit, Failure, Source};
 use license_core::Code;
-use license_core::usage_report::{Finding, MAX_REPORT_BYTES, UsageReport, UsageReportError};
+use license_core::usage_report::{ChainFinding, MAX_REPORT_BYTES, UsageReport, UsageReportError};
 use serde_json::{Value, json};
 
 use super::context::AppContext;
@@ -31,9 +31,13 @@ fn report_failure(file: &Source, error: &UsageReportError) -> Failure {
     let cause = std::error::Error::source(error);
     let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
     let message = format!("{file}: {error}{cause}");
-    if error.is_of_newer() {
-        Failure::new(Exit::Unjudged, Code::UnsupportedVersion.as_str(), message)
-            .hint("use a newer version of this program")
+    if error.is_newer_version() {
+        Failure::new(
+            Exit::Indeterminate,
+            Code::UnsupportedVersion.as_str(),
+            message,
+        )
+        .hint("use a newer version of this program")
     } else {
         Failure::malformed(message)
             .hint("request the unchanged file that `license usage-report` wrote")
@@ -45,7 +49,7 @@ fn abbreviate(chain: impl ToString) -> String {
     chain.to_string().chars().take(8).collect()
 }
 
-fn finding_json(finding: &Finding) -> Value {
+fn finding_json(finding: &ChainFinding) -> Value {
     json!({
         "code": finding.code(),
         "message": finding.to_string(),

@@ -1,9 +1,9 @@
 //! `license check`.
 
 use license_cli_support::{Exit, Failure, Terminal, closest, escape};
-use license_client::{Account, StateProblem};
-use license_core::usage_report::Counts;
-use license_core::{Decision, FeatureAnswer, Matrix, Outcome};
+use license_client::{StateProblem, UsageAccount};
+use license_core::usage_report::UsageCounts;
+use license_core::{Decision, FeatureDecision, FeatureMatrix, Outcome};
 use serde_json::Value;
 
 use crate::args::{Check, Query};
@@ -38,7 +38,7 @@ pub(crate) fn run(
     let mut answer = decision.feature(feature, &app.matrix);
     if query.context.strict && decision.outcome() == Outcome::Grace && !base.allows(feature) {
         let (code, evidence) = (decision.code(), decision.evidence().clone());
-        answer = FeatureAnswer {
+        answer = FeatureDecision {
             granted: false,
             code,
             evidence,
@@ -73,15 +73,15 @@ fn count_refusal(
     app: &AppContext,
     query: &Query,
     feature: &str,
-    answer: &FeatureAnswer,
+    answer: &FeatureDecision,
     decision: &Decision,
     evaluation: &mut Evaluation<'_>,
 ) {
     if query.license.is_some() || query.context.at.is_some() {
         return;
     }
-    let account = Account::new(decision, query.context.user.as_deref());
-    let refused = Counts::feature_refused_by(decision, &app.matrix, feature, answer.code);
+    let account = UsageAccount::new(decision, query.context.user.as_deref());
+    let refused = UsageCounts::feature_refused_by(decision, &app.matrix, feature, answer.code);
     app.host.count(account, refused);
     let problems = app.host.flush_counts();
     // Other problems with the state do not concern the question about a feature.
@@ -99,7 +99,7 @@ fn invalid_name(found: usize) -> Failure {
     Failure::usage(message).hint("`license features` lists the features")
 }
 
-fn sentence(feature: &str, answer: &FeatureAnswer, decision: &Decision) -> String {
+fn sentence(feature: &str, answer: &FeatureDecision, decision: &Decision) -> String {
     let feature = escape(feature);
     if answer.granted {
         return format!(
@@ -116,7 +116,7 @@ fn sentence(feature: &str, answer: &FeatureAnswer, decision: &Decision) -> Strin
 }
 
 /// Suggests a feature of the product if no tier has the requested one.
-fn suggestion(feature: &str, matrix: &Matrix) -> Option<String> {
+fn suggestion(feature: &str, matrix: &FeatureMatrix) -> Option<String> {
     if matrix.first_tier_with(feature).is_some() {
         return None;
     }

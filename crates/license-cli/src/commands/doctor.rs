@@ -169,8 +169,8 @@ impl CheckResult {
 
 /// Returns a warning for each quarantined copy of these files.
 fn quarantined(app: &AppContext, files: &[StateFile], what: &str, hint: &str) -> Vec<Fault> {
-    let home = app.host.home().ok();
-    let paths = home.map(|home| home.user().set_aside(files));
+    let home = app.host.paths().ok();
+    let paths = home.map(|home| home.user().quarantined_files(files));
     let fault = |path: &PathBuf| {
         let message = format!("{what} quarantined as {}", show_path(path));
         Fault::warning(message, hint)

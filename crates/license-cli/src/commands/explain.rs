@@ -1,7 +1,7 @@
 //! `license explain`.
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
-use license_core::{Decision, Finding, RuleOutcome};
+use license_core::{Decision, RuleOutcome, RuleResult};
 use serde_json::{Value, json};
 
 use crate::args::Query;
@@ -27,7 +27,7 @@ pub(crate) fn run(app: &AppContext, query: &Query, terminal: &Terminal) -> Resul
     Ok(decision::exit(&decision, query.context.strict))
 }
 
-fn outcome(finding: &Finding) -> &'static str {
+fn outcome(finding: &RuleResult) -> &'static str {
     match finding.outcome {
         RuleOutcome::NotApplicable => "not set",
         RuleOutcome::Passed => "passed",
@@ -35,7 +35,7 @@ fn outcome(finding: &Finding) -> &'static str {
     }
 }
 
-fn to_json(finding: &Finding) -> Value {
+fn to_json(finding: &RuleResult) -> Value {
     let code = match finding.outcome {
         RuleOutcome::Grace(code) | RuleOutcome::Denied(code) => Some(code.as_str()),
         _ => None,
@@ -54,7 +54,7 @@ fn to_json(finding: &Finding) -> Value {
     })
 }
 
-fn to_text(findings: &[Finding], decision: &Decision) -> String {
+fn to_text(findings: &[RuleResult], decision: &Decision) -> String {
     let mut lines = Vec::new();
     for (number, finding) in (1..).zip(findings) {
         let rule = finding.rule.as_str();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use license_cli_support::{Column, Exit, Failure, Table, Terminal};
-use license_core::{Decision, FeatureAnswer, Matrix, Outcome};
+use license_core::{Decision, FeatureDecision, FeatureMatrix, Outcome};
 use serde_json::{Value, json};
 
 use crate::args::Query;
@@ -14,7 +14,7 @@ use crate::output::decision;
 struct FeatureRow {
     feature: String,
     tiers: Vec<bool>,
-    answer: FeatureAnswer,
+    answer: FeatureDecision,
 }
 
 /// Prints the features and quotas of each tier, and the decision on each feature.
@@ -39,7 +39,7 @@ pub(crate) fn run(app: &AppContext, query: &Query, terminal: &Terminal) -> Resul
 }
 
 /// Returns the features of the tiers, then those that only this license has.
-fn rows(decision: &Decision, matrix: &Matrix) -> Vec<FeatureRow> {
+fn rows(decision: &Decision, matrix: &FeatureMatrix) -> Vec<FeatureRow> {
     let of_tiers = matrix
         .features()
         .into_iter()
@@ -65,7 +65,7 @@ fn rows(decision: &Decision, matrix: &Matrix) -> Vec<FeatureRow> {
 fn to_text(
     rows: &[FeatureRow],
     decision: &Decision,
-    matrix: &Matrix,
+    matrix: &FeatureMatrix,
     terminal_columns: Option<usize>,
 ) -> String {
     let features = feature_table(rows, decision, matrix);
@@ -84,10 +84,10 @@ fn to_text(
 }
 
 /// Returns a row for each feature, with a mark below each tier that has it.
-fn feature_table(rows: &[FeatureRow], decision: &Decision, matrix: &Matrix) -> Table {
+fn feature_table(rows: &[FeatureRow], decision: &Decision, matrix: &FeatureMatrix) -> Table {
     let tiers = matrix.tiers().iter();
-    let tiers = tiers.map(|tier| Column::new(tier.name().as_str()).gap(1).whole());
-    let mut columns = vec![Column::new("FEATURE").whole()];
+    let tiers = tiers.map(|tier| Column::new(tier.name().as_str()).gap(1).without_wrapping());
+    let mut columns = vec![Column::new("FEATURE").without_wrapping()];
     columns.extend(tiers);
     if let Some(last) = columns.pop() {
         columns.push(last.gap(2));
@@ -105,7 +105,7 @@ fn feature_table(rows: &[FeatureRow], decision: &Decision, matrix: &Matrix) -> T
 }
 
 /// Returns the quotas of all tiers and of the license, sorted and without duplicates.
-fn quota_names<'a>(decision: &'a Decision, matrix: &'a Matrix) -> BTreeSet<&'a str> {
+fn quota_names<'a>(decision: &'a Decision, matrix: &'a FeatureMatrix) -> BTreeSet<&'a str> {
     let tiers = matrix.tiers().iter();
     let of_tiers = tiers.flat_map(|tier| tier.entitlements().quotas());
     let own = decision.entitlements().quotas();
@@ -132,7 +132,7 @@ fn here(row: &FeatureRow, decision: &Decision) -> String {
     format!("no: {reason}")
 }
 
-fn quota(name: &str, decision: &Decision, matrix: &Matrix) -> String {
+fn quota(name: &str, decision: &Decision, matrix: &FeatureMatrix) -> String {
     let here = decision
         .quota(name)
         .map_or_else(|| "none".to_owned(), |quota| quota.to_string());
@@ -144,7 +144,7 @@ fn quota(name: &str, decision: &Decision, matrix: &Matrix) -> String {
     format!("here {here} ({})", tiers.collect::<Vec<_>>().join(", "))
 }
 
-fn matrix_json(rows: &[FeatureRow], matrix: &Matrix) -> Value {
+fn matrix_json(rows: &[FeatureRow], matrix: &FeatureMatrix) -> Value {
     let features = rows.iter().map(|row| {
         let tiers = matrix
             .tiers()

@@ -2,10 +2,11 @@
 
 use license_cli_support::{Exit, Failure, Terminal, escape, show_path};
 use license_client::{
-    Candidate, Installation, InstallationError, Installed, InstalledBlock, Moment, Replace,
+    Candidate, InstallReport, Installation, InstallationError, InstalledBlock, Moment, Replace,
 };
 use license_core::{
-    Activation, Bundle, BundleError, License, LicenseId, Rotation, Timestamp, TokenKind, TrustSet,
+    Activation, License, LicenseId, Rotation, Timestamp, TokenKind, TrustSet, VerifiedLicenses,
+    VerifiedLicensesError,
 };
 use serde_json::{Value, json};
 
@@ -56,17 +57,17 @@ pub(crate) fn activate(
         let id = answer.id();
         let message =
             format!("REPLAYED: activation {id} is already installed; nothing was changed");
-        return Err(Failure::new(Exit::Unjudged, "REPLAYED", message)
+        return Err(Failure::new(Exit::Indeterminate, "REPLAYED", message)
             .hint("`license status` shows the license in effect; no action is needed"));
     }
     install(app, arguments, &input, candidate, terminal)
 }
 
 /// Returns an activation of the input that is already installed on this machine.
-fn find_installed<'b>(app: &AppContext, verified: &'b Bundle) -> Option<&'b Activation> {
+fn find_installed<'b>(app: &AppContext, verified: &'b VerifiedLicenses) -> Option<&'b Activation> {
     let snapshot = app.host.inspect(&app.matrix);
     let installation = snapshot.installation.ok().flatten()?;
-    let installed = installation.bundle().activations();
+    let installed = installation.verified().activations();
     let mut answers = verified.activations().iter();
     answers.find(|answer| installed.iter().any(|other| other.id() == answer.id()))
 }
@@ -90,7 +91,7 @@ fn install(
         Evaluation::comparable_with(app, Some(verified.clone()), &arguments.context, &before)?;
     let context = new.context();
     let candidate = Candidate {
-        bundle: &verified,
+        verified: &verified,
         trust: &roots,
         matrix: &app.matrix,
     };
@@ -101,7 +102,7 @@ fn install(
     };
     let moment = match arguments.context.at {
         None => Moment::Now,
-        Some(_) => Moment::Imagined,
+        Some(_) => Moment::Hypothetical,
     };
     let installed = app.host.install(&candidate, &context, replace, moment);
     let installed = installed.map_err(failed)?;
@@ -130,7 +131,7 @@ fn install(
 /// A license is verified with the embedded keys, else with the given keys, else with the installed
 /// keys. An input without a license is also verified with the keys of the installed license.
 struct VerifiedCandidate {
-    verified: Bundle,
+    verified: VerifiedLicenses,
     /// The keys that are trusted without a trust statement.
     roots: TrustSet,
     statements: StatementsReport,
@@ -146,34 +147,40 @@ impl VerifiedCandidate {
             roots: rotation.roots().clone(),
             statements,
         };
-        match Bundle::verify(&input.text, rotation.keys(), &app.matrix) {
-            Err(BundleError::NoLicense) => {}
+        match VerifiedLicenses::verify(&input.text, rotation.keys(), &app.matrix) {
+            Err(VerifiedLicensesError::NoLicense) => {}
             verified => return Ok(with(verified.map_err(invalid)?, &rotation, statements)),
         }
         // Revocation lists and trust statements need no license.
-        let alone = Bundle::verify_beside(&input.text, rotation.keys(), &app.matrix, &[]);
+        let alone =
+            VerifiedLicenses::verify_with_licenses(&input.text, rotation.keys(), &app.matrix, &[]);
         if let Ok(alone) = alone {
             return Ok(with(alone, &rotation, statements));
         }
-        let home = app.host.home().map_err(failure::home)?;
+        let home = app.host.paths().map_err(failure::home)?;
         if app.host.trust().is_none()
             && let Ok(Some(installed)) = Installation::rotation(home)
         {
             let roots = rotation.roots().joined(installed.roots());
-            rotation = Installation::rotation_of(home, roots);
+            rotation = Installation::rotate(home, roots);
             statements = app.apply_statements(input, &mut rotation)?;
         }
         let installed = Installation::load(home, rotation.keys(), &app.matrix);
         let installed = installed
-            .and_then(|installed| installed.ok_or(InstallationError::NoLicenseYet))
+            .and_then(|installed| installed.ok_or(InstallationError::NoLicense))
             .map_err(|error| failure::installation(&error))?;
-        let licenses = installed.bundle().licenses();
-        let verified = Bundle::verify_beside(&input.text, rotation.keys(), &app.matrix, licenses);
+        let licenses = installed.verified().licenses();
+        let verified = VerifiedLicenses::verify_with_licenses(
+            &input.text,
+            rotation.keys(),
+            &app.matrix,
+            licenses,
+        );
         Ok(with(verified.map_err(invalid)?, &rotation, statements))
     }
 }
 
-fn check_nonce(arguments: &Install, verified: &Bundle) -> Result<(), InstallationError> {
+fn check_nonce(arguments: &Install, verified: &VerifiedLicenses) -> Result<(), InstallationError> {
     let Some(nonce) = arguments.nonce.as_deref() else {
         return Ok(());
     };
@@ -188,18 +195,18 @@ fn check_nonce(arguments: &Install, verified: &Bundle) -> Result<(), Installatio
 
 /// Returns the licenses of this user. Those of the administrator are not replaced.
 fn own_licenses(app: &AppContext) -> Vec<License> {
-    let own = app.host.home().map(|home| home.user().dir().clone());
+    let own = app.host.paths().map(|home| home.user().dir().clone());
     let own = own.map(|dir| match app.host.trust() {
         Some(keys) => Installation::load(&dir.into(), keys, &app.matrix),
         None => Installation::open(&dir.into(), &app.matrix),
     });
     match own {
-        Ok(Ok(Some(installed))) => installed.bundle().licenses().to_vec(),
+        Ok(Ok(Some(installed))) => installed.verified().licenses().to_vec(),
         _ => Vec::new(),
     }
 }
 
-fn note_installed(installed: &Installed, verified: &Bundle, terminal: &Terminal) {
+fn note_installed(installed: &InstallReport, verified: &VerifiedLicenses, terminal: &Terminal) {
     trust_statements::note_installed(&installed.statements, terminal);
     artifacts::note_installed(&installed.lists, terminal);
     let is_license = !verified.licenses().is_empty();
@@ -222,10 +229,10 @@ fn note_installed(installed: &Installed, verified: &Bundle, terminal: &Terminal)
     }
 }
 
-fn note_answers(installed: &Installed, verified: &Bundle, terminal: &Terminal) {
+fn note_answers(installed: &InstallReport, verified: &VerifiedLicenses, terminal: &Terminal) {
     let is_news = |id: &str| {
         let mut blocks = installed.blocks.iter();
-        blocks.any(|block| block.id == id && block.is_news)
+        blocks.any(|block| block.id == id && block.is_new)
     };
     for answer in verified.activations() {
         let license = answer.license_id();
@@ -244,7 +251,11 @@ fn note_answers(installed: &Installed, verified: &Bundle, terminal: &Terminal) {
 }
 
 fn block_to_json(block: &InstalledBlock) -> Value {
-    let InstalledBlock { kind, id, is_news } = block;
+    let InstalledBlock {
+        kind,
+        id,
+        is_new: is_news,
+    } = block;
     json!({ "kind": kind.label(), "id": id, "taken": is_news })
 }
 
@@ -259,7 +270,7 @@ fn block_line(block: &InstalledBlock) -> String {
         TokenKind::TrustStatement => "trust statement",
         _ => "block",
     };
-    let effect = if block.is_news {
+    let effect = if block.is_new {
         "installed"
     } else {
         "already installed, or older than the installed one"
@@ -271,7 +282,7 @@ fn block_line(block: &InstalledBlock) -> String {
 fn note_other_licenses(
     begins: Option<Timestamp>,
     now: Timestamp,
-    verified: &Bundle,
+    verified: &VerifiedLicenses,
     (before, after): (&[License], &[License]),
     terminal: &Terminal,
 ) {

@@ -1,7 +1,7 @@
 //! `license machine`.
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
-use license_client::{Found, MachineFacts, Missing};
+use license_client::{FoundComponent, MachineFacts, MissingComponent};
 use license_core::Fingerprint;
 use serde_json::{Value, json};
 
@@ -28,12 +28,12 @@ pub(crate) fn run(app: &AppContext, terminal: &Terminal) -> Result<Exit, Failure
 fn components<'a>(
     facts: &'a MachineFacts,
     fingerprint: Option<&Fingerprint>,
-) -> Vec<(&'a Found, String)> {
+) -> Vec<(&'a FoundComponent, String)> {
     let Some(fingerprint) = fingerprint else {
         return Vec::new();
     };
     // The fingerprint has a hash for each component that was found.
-    let with_hash = |found: &'a Found| {
+    let with_hash = |found: &'a FoundComponent| {
         let mut hashes = fingerprint.components();
         let (_, hash) = hashes.find(|(kind, _)| *kind == found.kind())?;
         Some((found, hash))
@@ -43,8 +43,8 @@ fn components<'a>(
 
 fn to_json(facts: &MachineFacts, fingerprint: Option<&Fingerprint>) -> Value {
     let components = components(facts, fingerprint);
-    let component = |(found, hash): &(&Found, String)| json!({ "name": found.kind().as_str(), "hash": hash, "source": found.source() });
-    let missing = |missing: &Missing| {
+    let component = |(found, hash): &(&FoundComponent, String)| json!({ "name": found.kind().as_str(), "hash": hash, "source": found.source() });
+    let missing = |missing: &MissingComponent| {
         json!({
             "name": missing.kind().as_str(),
             "reason": missing.reason().to_string(),

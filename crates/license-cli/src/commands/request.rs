@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use license_cli_support::{
     Audience, Destination, Exit, Failure, QrCode, Terminal, escape, show_path,
 };
-use license_client::{Asked, Asking, InstallationError, now};
-use license_core::{Letter, License, LicenseId, readback};
+use license_client::{InstallationError, PendingRequest, PreparedRequest, now};
+use license_core::{License, LicenseId, MachineRequest, readback};
 use serde_json::{Value, json};
 
 use crate::args::{Deactivate, DeliveryArgs, Request};
@@ -29,9 +29,9 @@ pub(crate) fn run(
     delivery.check(terminal)?;
     let made_at = arguments.at.unwrap_or_else(now);
     let asking = if arguments.new {
-        Asking::Anew
+        PendingRequest::Replace
     } else {
-        Asking::Again
+        PendingRequest::Repeat
     };
     let (request, answer) = if arguments.clock {
         let request = app.host.request_clock_repair(made_at, asking);
@@ -75,7 +75,7 @@ pub(crate) fn deactivate(
         }
         _ => failure::installation(&error),
     })?;
-    let shared = shared(app, license.as_ref(), Some(&receipt.letter));
+    let shared = shared(app, license.as_ref(), Some(&receipt.request));
     let hint = match &shared {
         None => "the license is deactivated on this machine; send this receipt to the vendor, who frees the device with `keygen release`"
             .to_owned(),
@@ -97,13 +97,13 @@ pub(crate) fn deactivate(
 fn shared(
     app: &AppContext,
     license: Option<&License>,
-    receipt: Option<&Letter>,
+    receipt: Option<&MachineRequest>,
 ) -> Option<PathBuf> {
     let covers = |id: &LicenseId| {
         license.is_some_and(|license| license.id() == id || license.supersedes().contains(id))
     };
-    app.host.shared_activation(&app.matrix, |id| match receipt {
-        Some(Letter::Deactivation(receipt)) => {
+    app.host.system_activation(&app.matrix, |id| match receipt {
+        Some(MachineRequest::Deactivation(receipt)) => {
             receipt.license == *id || (covers(&receipt.license) && covers(id))
         }
         _ => license.is_none() || covers(id),
@@ -123,7 +123,7 @@ fn installed_license(
         .installation
         .map_err(|error| failure::installation(&error))?;
     let verified = match (&found, id) {
-        (Some(found), _) => found.bundle(),
+        (Some(found), _) => found.verified(),
         (None, Some(_)) => return Ok(Err(not_installed(id))),
         (None, None) => {
             let message = "expected an installed license, found none";
@@ -131,7 +131,7 @@ fn installed_license(
                 .hint("install the license first: `license install FILE`")));
         }
     };
-    let context = license_core::Context::at(now()).high_water(snapshot.mark);
+    let context = license_core::Context::at(now()).high_water(snapshot.high_water);
     let context = match app.host.machine() {
         Some(machine) => context.machine(machine),
         None => context,
@@ -172,16 +172,16 @@ impl DeliveryArgs {
     /// Delivers a request or receipt and prints what to do with it.
     fn deliver(
         &self,
-        request: &Asked,
+        request: &PreparedRequest,
         notice: Option<Notice>,
         hint: &str,
         terminal: &Terminal,
     ) -> Result<Exit, Failure> {
         let mut notices: Vec<_> = notice.into_iter().collect();
         notice::add_missing(&mut notices, request.problems.iter().map(Notice::state));
-        let lines = readback::lines(&request.letter.to_bytes());
+        let lines = readback::to_lines(&request.request.to_bytes());
         let lines = lines.map_err(|error| Failure::malformed(error.to_string()))?;
-        let drawn = self.write(&request.letter, &lines, terminal)?;
+        let drawn = self.write(&request.request, &lines, terminal)?;
         let path = self.file.path();
         if terminal.is_json() {
             terminal.json(&to_json(request, &lines, path.as_deref(), &notices))?;
@@ -197,15 +197,15 @@ impl DeliveryArgs {
         if self.speak && self.file.out != Destination::Stdout {
             terminal.data(&lines.join("\n"))?;
         }
-        if request.is_again {
-            terminal.note(match request.letter {
-                Letter::Deactivation(_) => {
+        if request.is_repeated {
+            terminal.note(match request.request {
+                MachineRequest::Deactivation(_) => {
                     "the license was already deactivated; this is the same receipt again"
                 }
                 _ => "this is the pending request again; --new replaces it with a new request",
             });
         }
-        if let Some(earlier) = request.replaced {
+        if let Some(earlier) = request.superseded {
             terminal.note(&format!(
                 "this request replaces the request of {earlier}, whose answer will be rejected"
             ));
@@ -217,7 +217,7 @@ impl DeliveryArgs {
     /// Writes the file, or returns the text for standard output.
     fn write(
         &self,
-        machine_request: &Letter,
+        machine_request: &MachineRequest,
         lines: &[String],
         terminal: &Terminal,
     ) -> Result<String, Failure> {
@@ -250,16 +250,21 @@ impl DeliveryArgs {
     }
 }
 
-fn to_json(request: &Asked, lines: &[String], path: Option<&str>, notices: &[Notice]) -> Value {
-    let machine_request = &request.letter;
+fn to_json(
+    request: &PreparedRequest,
+    lines: &[String],
+    path: Option<&str>,
+    notices: &[Notice],
+) -> Value {
+    let machine_request = &request.request;
     json!({
         "kind": machine_request.kind().label(),
         "content": machine_request.to_json(),
         "text": machine_request.to_armor(),
         "lines": lines,
         "path": path.map(escape),
-        "again": request.is_again,
-        "replaced": request.replaced.map(|at| at.to_string()),
+        "again": request.is_repeated,
+        "replaced": request.superseded.map(|at| at.to_string()),
         "warnings": notice::warnings_to_json(&[], notices),
     })
 }

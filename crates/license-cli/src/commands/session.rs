@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Terminal, show_path};
-use license_client::{Link, ProjectRoot, Session, find_project};
+use license_client::{FollowedLink, ProjectRoot, Session, find_project};
 use serde_json::{Value, json};
 
 use crate::args::{self, Project};
@@ -40,7 +40,7 @@ pub(crate) fn run(
         terminal.json(&json!({
             "session_id": session.id().to_string(),
             "root": root.path().to_string_lossy(),
-            "found_by": root.found_by_name(),
+            "found_by": root.reason_name(),
             "links": links,
             "license_id": license.map(|id| id.as_str()),
             "machine": machine,
@@ -55,7 +55,7 @@ pub(crate) fn run(
 
 fn to_text(session: &Session, machine: Option<&str>) -> String {
     let root = session.root();
-    let found_by = match root.found_by_name().as_str() {
+    let found_by = match root.reason_name().as_str() {
         "directory" => "the directory itself".to_owned(),
         entry => format!("the entry .{entry}"),
     };
@@ -72,7 +72,7 @@ fn to_text(session: &Session, machine: Option<&str>) -> String {
     lines.join("\n")
 }
 
-fn link_json(link: &Link) -> Value {
+fn link_json(link: &FollowedLink) -> Value {
     json!({ "path": link.path.to_string_lossy(), "target": link.target.to_string_lossy() })
 }
 

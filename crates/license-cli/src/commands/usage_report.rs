@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use license_cli_support::{Audience, Destination, Exit, Failure, Terminal, escape, plural};
-use license_client::{Cut, StateProblem, UsageExport};
+use license_client::{StateProblem, UsageExport, UsageReportMode};
 use license_core::Timestamp;
-use license_core::usage_report::{Closed, Hash, UsageEntry, write};
+use license_core::usage_report::{ClosedEntry, UsageEntry, UsageHash, write};
 use serde_json::{Value, json};
 
 use crate::args::UsageReport;
@@ -25,9 +25,9 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     arguments.file.check()?;
     let cut = if arguments.dry_run {
-        Cut::Imagined
+        UsageReportMode::DryRun
     } else {
-        Cut::Now
+        UsageReportMode::Commit
     };
     let export = app.host.usage_report(cut);
     let UsageExport {
@@ -36,7 +36,11 @@ pub(crate) fn run(
     } = export.map_err(|error| failure::report(&error))?;
     let since = arguments.since.map_or(Timestamp::MIN, |date| date.start());
     let is_included = |entry: &UsageEntry| entry.to >= since;
-    entries.retain(|closed| closed.parsed().is_some_and(|entry| is_included(&entry)));
+    entries.retain(|closed| {
+        closed
+            .parse_entry()
+            .is_some_and(|entry| is_included(&entry))
+    });
     let summary = ReportSummary::new(&entries, arguments.anonymize);
     let text = write(app.host.product(), &entries, arguments.anonymize);
     let shown = match (arguments.dry_run, &arguments.file.out) {
@@ -112,7 +116,7 @@ struct ReportSummary {
 }
 
 impl ReportSummary {
-    fn new(entries: &[Closed], is_anonymous: bool) -> Self {
+    fn new(entries: &[ClosedEntry], is_anonymous: bool) -> Self {
         let mut summary = Self {
             entries: entries.len(),
             chains: BTreeMap::new(),
@@ -124,14 +128,14 @@ impl ReportSummary {
             is_anonymous,
         };
         for closed in entries {
-            if let Some(entry) = closed.parsed() {
-                summary.add(&entry, Hash::of_entry(&closed.entry));
+            if let Some(entry) = closed.parse_entry() {
+                summary.add(&entry, UsageHash::from_entry(&closed.entry));
             }
         }
         summary
     }
 
-    fn add(&mut self, entry: &UsageEntry, hash: Hash) {
+    fn add(&mut self, entry: &UsageEntry, hash: UsageHash) {
         let (chain, seq) = (entry.chain.to_string(), entry.seq);
         let (first, _, _) = self
             .chains

@@ -1,7 +1,7 @@
 //! `license use`.
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
-use license_client::Account;
+use license_client::UsageAccount;
 use license_core::{Code, Decision, Outcome, Quota, QuotaUse, Span};
 use serde_json::{Value, json};
 
@@ -36,13 +36,13 @@ pub(crate) fn run(app: &AppContext, arguments: &Use, terminal: &Terminal) -> Res
     let Some(limit) = limit else {
         return Err(no_such_quota(name, &decision));
     };
-    let account = Account::new(&decision, arguments.context.user.as_deref());
-    let report = app.host.take(account, name, arguments.count, limit);
+    let account = UsageAccount::new(&decision, arguments.context.user.as_deref());
+    let report = app.host.use_quota(account, name, arguments.count, limit);
     let report = report.map_err(|error| failure::store(&error))?;
     let mut notices = evaluation.notices;
     notice::add_missing(&mut notices, report.problems.iter().map(Notice::state));
     notices.extend(denial(&decision));
-    let used = report.taken;
+    let used = report.quota_use;
     if used.granted && used.is_low() {
         notices.push(Notice::with_code(Code::QuotaLow, low(name, &used)));
     }
@@ -97,7 +97,7 @@ fn to_json(name: &str, used: &QuotaUse, decision: &Decision, notices: &[Notice])
         "quota": name,
         "granted": used.granted,
         "code": code(used).as_str(),
-        "asked": used.asked,
+        "asked": used.requested,
         "used": used.used,
         "limit": used.limit.to_number(),
         "remaining": used.remaining().to_number(),
@@ -111,7 +111,7 @@ fn to_json(name: &str, used: &QuotaUse, decision: &Decision, notices: &[Notice])
 
 fn sentence(name: &str, used: &QuotaUse) -> String {
     let (name, refills) = (escape(name), refills(used));
-    let asked = used.asked;
+    let asked = used.requested;
     match (used.granted, used.limit) {
         (true, Quota::Unlimited) => format!("granted: {name}: {} used today, unlimited", used.used),
         (true, limit) => {

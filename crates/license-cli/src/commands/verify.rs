@@ -2,7 +2,7 @@
 
 use license_cli_support::{Exit, Failure, Source, Terminal};
 use license_client::{InstallationError, now};
-use license_core::{Bundle, BundleError, LicenseKey, MAX_FILE_BYTES, TrustSet};
+use license_core::{LicenseKey, MAX_FILE_BYTES, TrustSet, VerifiedLicenses, VerifiedLicensesError};
 
 use crate::args::Verify;
 use crate::context::{AppContext, Evaluation, LicenseInput};
@@ -11,7 +11,7 @@ use crate::output::{artifacts, failure};
 
 /// The verified input, and the keys that verified it.
 struct VerifiedInput {
-    verified: Bundle,
+    verified: VerifiedLicenses,
     trust: TrustSet,
     statements: StatementsReport,
 }
@@ -39,7 +39,7 @@ pub(crate) fn run(
     let ignored = app.ignored_statements(&input);
     if verified.licenses().is_empty() {
         if verified.revocations().is_empty() && ignored.is_some() {
-            return Err(failure::installation(&InstallationError::OwnKeys));
+            return Err(failure::installation(&InstallationError::EmbeddedKeys));
         }
         let now = arguments.context.at.unwrap_or_else(now);
         let ignored = ignored.into_iter().collect();
@@ -79,8 +79,8 @@ fn verify_with(
     app: &AppContext,
     input: &LicenseInput,
     trust: &TrustSet,
-) -> Result<Bundle, Failure> {
-    Bundle::verify_beside(&input.text, trust, &app.matrix, &[])
+) -> Result<VerifiedLicenses, Failure> {
+    VerifiedLicenses::verify_with_licenses(&input.text, trust, &app.matrix, &[])
         .map_err(|error| failure::verification(&input.name, &error))
 }
 
@@ -93,14 +93,14 @@ fn verify_key(
 ) -> Result<VerifiedInput, Failure> {
     let invalid = |error| failure::verification(&input.name, &error);
     let key = LicenseKey::parse(&input.text);
-    let key = key.map_err(|error| invalid(BundleError::Key(error)))?;
+    let key = key.map_err(|error| invalid(VerifiedLicensesError::Key(error)))?;
     let file = LicenseInput {
         name: file.to_string(),
         text: file.read_text(MAX_FILE_BYTES)?,
     };
     let trust = app.trust(&arguments.trust)?;
     let verified = app.verify(&file, &trust)?;
-    verified.check_named(&key, &app.matrix).map_err(invalid)?;
+    verified.check_key(&key, &app.matrix).map_err(invalid)?;
     Ok(VerifiedInput {
         verified,
         trust,

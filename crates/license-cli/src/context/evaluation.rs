@@ -3,7 +3,8 @@
 use license_cli_support::{Exit, Failure, Terminal};
 use license_client::now;
 use license_core::{
-    Bundle, Context, Decision, Finding, License, Machine, RevocationList, Timestamp, UsageType,
+    Context, Decision, License, Machine, RevocationList, RuleResult, Timestamp, UsageType,
+    VerifiedLicenses,
 };
 use serde_json::Value;
 
@@ -17,7 +18,7 @@ use crate::output::trust_statements::StatementsReport;
 pub(crate) struct Evaluation<'a> {
     app: &'a AppContext,
     args: &'a ContextArgs,
-    pub(crate) verified: Option<Bundle>,
+    pub(crate) verified: Option<VerifiedLicenses>,
     machine: Option<Machine>,
     usage_type: UsageType,
     /// The clock high-water mark of this machine.
@@ -37,7 +38,7 @@ impl<'a> Evaluation<'a> {
     /// Returns a failure if the usage type is needed and cannot be detected.
     pub(crate) fn new(
         app: &'a AppContext,
-        verified: Option<Bundle>,
+        verified: Option<VerifiedLicenses>,
         args: &'a ContextArgs,
     ) -> Result<Self, Failure> {
         Self::comparable_with(app, verified, args, &[])
@@ -51,18 +52,21 @@ impl<'a> Evaluation<'a> {
     /// See [`new`](Self::new).
     pub(crate) fn comparable_with(
         app: &'a AppContext,
-        verified: Option<Bundle>,
+        verified: Option<VerifiedLicenses>,
         args: &'a ContextArgs,
         others: &[License],
     ) -> Result<Self, Failure> {
-        let licenses = verified.iter().flat_map(Bundle::licenses).chain(others);
+        let licenses = verified
+            .iter()
+            .flat_map(VerifiedLicenses::licenses)
+            .chain(others);
         let has_usage_type = |license: &License| license.usage_type().is_some();
         let usage_type = if licenses.clone().any(has_usage_type) {
             app.usage_type(args)?
         } else {
             args.usage_type.unwrap_or_default()
         };
-        let mut validations = verified.iter().flat_map(Bundle::validations);
+        let mut validations = verified.iter().flat_map(VerifiedLicenses::validations);
         let needs_machine =
             |license: &License| license.machines().is_some() || license.must_activate();
         let needs_machine = licenses.clone().any(needs_machine)
@@ -139,8 +143,9 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Applies every rule to the license. Returns nothing if there is no license.
-    pub(crate) fn explain(&self) -> Vec<Finding> {
-        let explain = |verified: &Bundle| verified.explain(&self.app.matrix, &self.context());
+    pub(crate) fn explain(&self) -> Vec<RuleResult> {
+        let explain =
+            |verified: &VerifiedLicenses| verified.explain(&self.app.matrix, &self.context());
         self.verified.as_ref().map_or_else(Vec::new, explain)
     }
 
@@ -163,6 +168,8 @@ impl<'a> Evaluation<'a> {
 
     /// Returns the revocation lists that came with the license.
     fn lists(&self) -> &[RevocationList] {
-        self.verified.as_ref().map_or(&[], Bundle::revocations)
+        self.verified
+            .as_ref()
+            .map_or(&[], VerifiedLicenses::revocations)
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use license_cli_support::{Failure, Source};
-use license_core::{LicenseKey, MAX_FILE_BYTES, Matrix, input_cap};
+use license_core::{FeatureMatrix, LicenseKey, MAX_FILE_BYTES, input_cap};
 
 /// The text of a license, and a name for messages that never contains the text.
 pub(crate) struct LicenseInput {
@@ -24,7 +24,7 @@ impl LicenseInput {
             return Ok(input);
         }
         let source = Source::from(argument.to_owned());
-        let text = source.read_text_or_more(MAX_FILE_BYTES, input_cap)?;
+        let text = source.read_text_with_larger_cap(MAX_FILE_BYTES, input_cap)?;
         Ok(Self {
             name: source.to_string(),
             text,
@@ -59,7 +59,7 @@ fn looks_like_license(argument: &str) -> bool {
     let fields: Vec<&str> = folded
         .split(|letter: char| letter == '-' || !letter.is_ascii())
         .collect();
-    let is_built_in = fields.first() == Some(&Matrix::built_in().product().as_str());
+    let is_built_in = fields.first() == Some(&FeatureMatrix::built_in().product().as_str());
     let is_key = fields.len() >= 3 && (is_built_in || !text.contains(['.', '/', '\\']));
     let is_name = text
         .split(['/', '\\'])

@@ -3,7 +3,7 @@
 
 use license_cli_support::{Exit, Failure, Terminal, escape, plural, show_path};
 use license_client::InstalledList;
-use license_core::{Bundle, Code, Machine, RevocationList, Span, Timestamp};
+use license_core::{Code, Machine, RevocationList, Span, Timestamp, VerifiedLicenses};
 use serde_json::{Value, json};
 
 use super::notice::{self, Notice};
@@ -74,7 +74,7 @@ fn outdated(list: &RevocationList, now: Timestamp) -> Option<Notice> {
 ///
 /// Returns a failure if standard output cannot be written.
 pub(crate) fn print(
-    verified: &Bundle,
+    verified: &VerifiedLicenses,
     statements: &StatementsReport,
     now: Timestamp,
     more: Vec<Notice>,
@@ -111,7 +111,7 @@ fn machine(named: &Machine) -> String {
 }
 
 /// Describes each answer to a machine in one line.
-fn answers(verified: &Bundle) -> Vec<String> {
+fn answers(verified: &VerifiedLicenses) -> Vec<String> {
     let activations = verified.activations().iter().map(|answer| {
         let (license, machine) = (answer.license_id(), machine(answer.machine()));
         format!(
@@ -128,7 +128,7 @@ fn answers(verified: &Bundle) -> Vec<String> {
     activations.chain(repairs).collect()
 }
 
-fn answers_to_json(verified: &Bundle) -> Value {
+fn answers_to_json(verified: &VerifiedLicenses) -> Value {
     let activations = verified.activations().iter().map(|answer| {
         json!({
             "kind": "activation",
@@ -156,7 +156,7 @@ pub(crate) fn note_installed(installed: &[InstalledList], terminal: &Terminal) {
     for InstalledList {
         list,
         path,
-        is_news,
+        is_new: is_news,
         ..
     } in installed
     {

@@ -5,21 +5,21 @@ use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Source, show_path};
 use license_client::{
-    AnswerFault, HomeError, InstallationError, ProjectError, ReportError, SealError, StaleList,
+    AnswerFault, InstallationError, ProjectError, ReportError, SealError, StaleList, StateDirError,
     StateProblem, StoreError, UsageTypeError,
 };
 use license_core::{
-    BundleError, Code, InspectError, KeyError, MatrixError, ParseError, RotationError, TrustError,
-    VerifyError,
+    Code, InspectError, KeyError, ParseError, ProductFileError, RotationError, TrustError,
+    VerifiedLicensesError, VerifyError,
 };
 
 use crate::embedded;
 
 /// Returns the failure of an artifact that does not verify.
-pub(crate) fn verification(what: &str, error: &BundleError) -> Failure {
+pub(crate) fn verification(what: &str, error: &VerifiedLicensesError) -> Failure {
     let code = error.code();
-    failed(Exit::Unjudged, code, error)
-        .about(&format!("{what}: {code}"))
+    failed(Exit::Indeterminate, code, error)
+        .with_subject(&format!("{what}: {code}"))
         .hint(hint(error))
 }
 
@@ -27,33 +27,41 @@ pub(crate) fn verification(what: &str, error: &BundleError) -> Failure {
 pub(crate) const INSTALL_STATEMENTS: &str =
     "install the vendor's trust statements again with `license install FILE`";
 
-fn hint(error: &BundleError) -> &'static str {
+fn hint(error: &VerifiedLicensesError) -> &'static str {
     match error {
-        BundleError::NeedsLicenseFile { .. } => {
+        VerifiedLicensesError::NeedsLicenseFile { .. } => {
             "verify the license file of this key, or add --license FILE to check that the key names this license"
         }
-        BundleError::OtherLicense { .. } => "use the license file that came with this key",
-        BundleError::NoLicense => "use the license file that the vendor sent",
-        BundleError::Key(KeyError::Checksum { .. }) => {
+        VerifiedLicensesError::OtherLicense { .. } => {
+            "use the license file that came with this key"
+        }
+        VerifiedLicensesError::NoLicense => "use the license file that the vendor sent",
+        VerifiedLicensesError::Key(KeyError::Checksum { .. }) => {
             "compare the key with the original: a character is wrong, or two are swapped"
         }
-        BundleError::Key(_) => "copy the whole key again; enterprise keys are case-sensitive",
-        BundleError::Verify(VerifyError::OtherLicense)
-        | BundleError::Block {
+        VerifiedLicensesError::Key(_) => {
+            "copy the whole key again; enterprise keys are case-sensitive"
+        }
+        VerifiedLicensesError::Verify(VerifyError::OtherLicense)
+        | VerifiedLicensesError::Block {
             error: VerifyError::OtherLicense,
             ..
         } => {
             "install the license of this token first, or ask the vendor for a token of the installed license"
         }
-        BundleError::Verify(error) | BundleError::Block { error, .. } => verify_hint(error),
-        BundleError::Statement { error, .. } => statement_hint(error),
-        BundleError::Parse(ParseError::PrivateKey) => {
+        VerifiedLicensesError::Verify(error) | VerifiedLicensesError::Block { error, .. } => {
+            verify_hint(error)
+        }
+        VerifiedLicensesError::Statement { error, .. } => statement_hint(error),
+        VerifiedLicensesError::Parse(ParseError::PrivateKey) => {
             "use the license file and inform the vendor; a private key must never leave the vendor"
         }
-        BundleError::Parse(ParseError::Letter { .. }) => {
+        VerifiedLicensesError::Parse(ParseError::MachineRequest { .. }) => {
             "send the request or receipt to the vendor; `license activate` installs the answer to a request"
         }
-        BundleError::Parse(ParseError::Empty) => "use the license file that the vendor sent",
+        VerifiedLicensesError::Parse(ParseError::Empty) => {
+            "use the license file that the vendor sent"
+        }
         _ => {
             "copy the whole file again, from -----BEGIN to END-----, or ask the vendor to send the file again"
         }
@@ -96,14 +104,14 @@ fn verify_hint(error: &VerifyError) -> &'static str {
 pub(crate) fn inspection(what: &str, error: &InspectError) -> Failure {
     match error {
         InspectError::Trust(error) => invalid_trust(what, error),
-        InspectError::Artefact(error) => verification(what, error),
+        InspectError::Artifact(error) => verification(what, error),
         other => Failure::malformed(format!("{what}: {other}")),
     }
 }
 
 /// Returns the failure of keys that cannot be used.
 pub(crate) fn invalid_trust(what: &str, error: &TrustError) -> Failure {
-    let failure = Failure::malformed(line(error)).about(what);
+    let failure = Failure::malformed(line(error)).with_subject(what);
     failure.hint(match error {
         TrustError::PrivateKey => "inform the vendor; a private key must never leave the vendor",
         _ => "use the public keys that the vendor sent (PEM, JWK or JWK Set)",
@@ -113,18 +121,18 @@ pub(crate) fn invalid_trust(what: &str, error: &TrustError) -> Failure {
 /// Returns the failure of a command that finds no trusted keys.
 pub(crate) fn missing_trust() -> Failure {
     let message = "expected the vendor's public keys, found neither --trust nor installed keys";
-    Failure::new(Exit::Unjudged, Code::UntrustedKey.as_str(), message)
+    Failure::new(Exit::Indeterminate, Code::UntrustedKey.as_str(), message)
         .hint("give the vendor's public keys with --trust FILE")
 }
 
 /// Returns the failure of an invalid product file.
-pub(crate) fn invalid_product(source: &Source, error: &MatrixError) -> Failure {
+pub(crate) fn invalid_product(source: &Source, error: &ProductFileError) -> Failure {
     Failure::malformed(format!("{source}: {error}")).hint("correct the product file")
 }
 
 /// Returns the failure of a missing state directory.
-pub(crate) fn home(error: &HomeError) -> Failure {
-    Failure::new(Exit::Machine, "IO", error.to_string())
+pub(crate) fn home(error: &StateDirError) -> Failure {
+    Failure::new(Exit::System, "IO", error.to_string())
         .hint("set the variable to the absolute path of a writable directory")
 }
 
@@ -134,8 +142,8 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
     let denied = |code| failed(Exit::Denied, code, error);
     match error {
         Error::Store(error) => store(error),
-        Error::Home(error) => home(error),
-        Error::NoTrust => failed(Exit::Unjudged, Code::UntrustedKey, error)
+        Error::StateDir(error) => home(error),
+        Error::NoKeys => failed(Exit::Indeterminate, Code::UntrustedKey, error)
             .hint("install the license again with --trust FILE"),
         Error::Worse { new, installed } => denied(*new).hint(match (new, installed) {
             (Code::Superseded, Code::Revoked) => {
@@ -152,7 +160,7 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
         Error::License {
             path,
             source,
-            aside,
+            quarantined: aside,
         } => {
             let quarantined = aside.as_ref().map(|aside| show_path(aside));
             let quarantined = quarantined.map(|aside| format!(", quarantined as {aside}"));
@@ -163,15 +171,15 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
                 "install the license again: `license install --trust KEYS FILE`",
             ))
         }
-        Error::Shared { path, source } => {
+        Error::System { path, source } => {
             let directory = show_path(path);
             let what = format!("license for all users in {directory}");
-            installation(source).about(&what).hint(format!(
+            installation(source).with_subject(&what).hint(format!(
                 "ask the administrator to install license.lic{} in {directory} again, readable by all users",
                 embedded::text("", " and trust.jwks"),
             ))
         }
-        Error::NoLicenseYet => {
+        Error::NoLicense => {
             denied(Code::NoLicense).hint("install the license first, then the validation token")
         }
         Error::OtherMachine { .. } => denied(Code::MachineMismatch)
@@ -179,23 +187,23 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
         Error::OtherProduct { .. } => denied(Code::ProductMismatch)
             .hint("use a file for this product, or give the other product file with --product-file"),
         Error::Answer { fault, .. } => rejected_answer(error, *fault),
-        Error::LicenseNotHere { .. } => denied(Code::NoLicense)
+        Error::LicenseNotInstalled { .. } => denied(Code::NoLicense)
             .hint("install that license first, or together with its activation in one file"),
         Error::NotActivated => denied(Code::NotActivated).hint(
             "to remove a license that is not activated, use `license remove`; nothing was changed",
         ),
-        Error::NoMachine => Failure::new(Exit::Machine, "NO_MACHINE", error.to_string()).hint(
+        Error::NoMachine => Failure::new(Exit::System, "NO_MACHINE", error.to_string()).hint(
             "in a container, set CODITECT_MACHINE_ID; `license machine` shows the missing parts",
         ),
         Error::Random => no_random_numbers(error),
-        Error::State(problem) => Failure::new(Exit::Machine, "IO", line(problem))
+        Error::State(problem) => Failure::new(Exit::System, "IO", line(problem))
             .hint("check the permissions of the file; nothing was changed"),
         Error::StaleList(stale) => stale_list(stale),
         Error::Statement(error) => verification("trust statement", error),
-        Error::OwnKeys => Failure::usage(error.to_string())
+        Error::EmbeddedKeys => Failure::usage(error.to_string())
             .hint("ask the vendor for a program with the new keys; `license --version` lists the embedded keys"),
         Error::Orphaned { .. } => denied(Code::RetiredKey)
-            .about(Code::RetiredKey.as_str())
+            .with_subject(Code::RetiredKey.as_str())
             .hint("ask the vendor for a file with this statement and a new license; --force installs the statement alone"),
         Error::OtherNonce => Failure::malformed(error.to_string())
             .hint("install the validation token with this nonce"),
@@ -212,7 +220,7 @@ fn failed(exit: Exit, code: Code, error: &impl Error) -> Failure {
 }
 
 fn no_random_numbers(error: &impl Error) -> Failure {
-    Failure::new(Exit::Machine, "RANDOM", error.to_string()).hint("run the command again")
+    Failure::new(Exit::System, "RANDOM", error.to_string()).hint("run the command again")
 }
 
 /// Returns the failure of a deactivation whose activation belongs to the administrator.
@@ -229,7 +237,7 @@ pub(crate) fn activated_by_administrator(path: &Path) -> Failure {
 /// Returns the failure of a state that would become older.
 fn unchanged(code: Code, error: &impl Error) -> Failure {
     let message = format!("{code}: {error}; nothing was changed");
-    Failure::new(Exit::Unjudged, code.as_str(), message)
+    Failure::new(Exit::Indeterminate, code.as_str(), message)
 }
 
 /// Returns the failure of an answer that belongs to another request.
@@ -273,7 +281,7 @@ fn stale_list(stale: &StaleList) -> Failure {
 /// Returns the failure of a usage report that cannot be written.
 pub(crate) fn report(error: &ReportError) -> Failure {
     match error {
-        ReportError::Home(error) => home(error),
+        ReportError::StateDir(error) => home(error),
         ReportError::Store(error) => store(error)
             .hint("run the command as the user of the product; `license usage-report --dry-run` writes nothing"),
         ReportError::State(problem) => journal(problem),
@@ -292,7 +300,10 @@ fn journal(problem: &StateProblem) -> Failure {
             source: SealError::OtherMachine { .. },
             ..
         } => "run the command again to report the counts of this machine",
-        StateProblem::Sealed { aside: Some(_), .. } => {
+        StateProblem::Sealed {
+            quarantined: Some(_),
+            ..
+        } => {
             "run the command again to report the remaining entries, and inform the vendor that entries are missing"
         }
         StateProblem::Sealed { .. } => {
@@ -301,8 +312,8 @@ fn journal(problem: &StateProblem) -> Failure {
         _ => "check the permissions of the file and the free space on its disk",
     };
     let (exit, code) = match inner {
-        StateProblem::Sealed { .. } => (Exit::Unjudged, "STATE"),
-        _ => (Exit::Machine, "IO"),
+        StateProblem::Sealed { .. } => (Exit::Indeterminate, "STATE"),
+        _ => (Exit::System, "IO"),
     };
     Failure::new(exit, code, line(problem)).hint(hint)
 }
@@ -313,9 +324,9 @@ const TOO_LONG: &str = "move the project to a shorter path; a symbolic link does
 /// Returns the failure of a project that is not found.
 pub(crate) fn project(error: &ProjectError) -> Failure {
     let (exit, hint) = match error {
-        error if error.is_too_long() => (Exit::Machine, TOO_LONG),
+        error if error.is_too_long() => (Exit::System, TOO_LONG),
         ProjectError::Unreadable { .. } | ProjectError::NoCurrentDirectory { .. } => (
-            Exit::Machine,
+            Exit::System,
             "change to a directory that exists and is readable, or give another path",
         ),
         ProjectError::Loop { .. } => (
@@ -328,7 +339,7 @@ pub(crate) fn project(error: &ProjectError) -> Failure {
         ),
     };
     let code = match exit {
-        Exit::Machine => "IO",
+        Exit::System => "IO",
         _ => "USAGE",
     };
     Failure::new(exit, code, line(error)).hint(hint)
@@ -337,7 +348,7 @@ pub(crate) fn project(error: &ProjectError) -> Failure {
 /// Returns the failure of the state directory.
 pub(crate) fn store(error: &StoreError) -> Failure {
     let path = error.path().to_string_lossy();
-    let failure = Failure::new(Exit::Machine, "IO", line(error)).about("state directory");
+    let failure = Failure::new(Exit::System, "IO", line(error)).with_subject("state directory");
     failure.hint(match error {
         StoreError::Busy { .. } => {
             "wait until the other process ends, then run the command again".to_owned()
@@ -354,11 +365,11 @@ pub(crate) fn store(error: &StoreError) -> Failure {
 pub(crate) fn usage_type(error: &UsageTypeError) -> Failure {
     let exit = match error {
         UsageTypeError::BadVariable { .. } => Exit::Usage,
-        UsageTypeError::Unreadable { .. } => Exit::Machine,
-        _ => Exit::Unjudged,
+        UsageTypeError::Unreadable { .. } => Exit::System,
+        _ => Exit::Indeterminate,
     };
     let code = match exit {
-        Exit::Machine => "IO",
+        Exit::System => "IO",
         Exit::Usage => "USAGE",
         _ => Code::Malformed.as_str(),
     };

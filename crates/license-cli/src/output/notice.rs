@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use license_cli_support::{Failure, Terminal, show_path};
-use license_client::{Host, InstallationError, SealError, Snapshot, StateFile, StateProblem};
+use license_client::{
+    InstallationError, LicenseManager, SealError, Snapshot, StateFile, StateProblem,
+};
 use license_core::{Code, Warning};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -131,8 +133,8 @@ pub(crate) fn add_missing(notices: &mut Vec<Notice>, more: impl IntoIterator<Ite
 }
 
 /// Returns the problems of an installation and of this machine.
-pub(crate) fn from_snapshot(snapshot: &Snapshot, host: &Host) -> Vec<Notice> {
-    let quarantined = snapshot.set_aside.iter().map(|path| {
+pub(crate) fn from_snapshot(snapshot: &Snapshot, host: &LicenseManager) -> Vec<Notice> {
+    let quarantined = snapshot.quarantined.iter().map(|path| {
         let path = show_path(path);
         let message =
             format!("a damaged license was quarantined as {path}; install the license again");

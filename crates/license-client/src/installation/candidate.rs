@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use license_core::{Bundle, Canonical, Code, Context, Matrix, Outcome, Timestamp, TrustSet};
+use license_core::{
+    CanonicalText, Code, Context, FeatureMatrix, Outcome, Timestamp, TrustSet, VerifiedLicenses,
+};
 
 use super::combined_file::CombinedFile;
 use super::{Installation, InstallationError, Keys, add_validations};
-use crate::paths::Home;
+use crate::paths::Paths;
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, StoreLock};
 
@@ -23,13 +25,13 @@ pub enum Replace {
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
     /// The license.
-    pub bundle: &'a Bundle,
+    pub verified: &'a VerifiedLicenses,
     /// The keys that verified the license. For a manager without embedded keys, these are the keys
     /// before any trust statement: the statements, installed and in the license file, lead from
     /// them to the keys that verified the license.
     pub trust: &'a TrustSet,
     /// The feature matrix of the product.
-    pub matrix: &'a Matrix,
+    pub matrix: &'a FeatureMatrix,
 }
 
 /// Where a license was stored.
@@ -53,7 +55,7 @@ impl Candidate<'_> {
     /// directory cannot be written.
     pub fn install(
         &self,
-        paths: &Home,
+        paths: &Paths,
         context: &Context<'_>,
         replace: Replace,
     ) -> Result<PathBuf, InstallationError> {
@@ -68,7 +70,7 @@ impl Candidate<'_> {
     pub(crate) fn add_keys(
         &self,
         lock: &StoreLock,
-        paths: &Home,
+        paths: &Paths,
         keys: Keys<'_>,
         roots: &TrustSet,
     ) -> Result<(), InstallationError> {
@@ -84,7 +86,7 @@ impl Candidate<'_> {
     pub(crate) fn install_locked(
         &self,
         lock: &StoreLock,
-        paths: &Home,
+        paths: &Paths,
         before: Keys<'_>,
         roots: &TrustSet,
         combined: Option<CombinedFile>,
@@ -92,12 +94,12 @@ impl Candidate<'_> {
         let keys = union(&before.roots_before(paths), roots);
         let write = |file, text: &str| lock.write(file, text.as_bytes());
         write(StateFile::Trust, &jwks(&keys))?;
-        let (file, other, text) = match self.bundle.canonical() {
-            Canonical::File(text) => {
+        let (file, other, text) = match self.verified.canonical() {
+            CanonicalText::File(text) => {
                 let text = combined.as_ref().map_or(text, |combined| &combined.text);
                 (StateFile::License, StateFile::Key, text.clone())
             }
-            Canonical::EnterpriseKey(key) => {
+            CanonicalText::EnterpriseKey(key) => {
                 (StateFile::Key, StateFile::License, format!("{key}\n"))
             }
         };
@@ -120,7 +122,7 @@ impl Candidate<'_> {
     /// Returns [`InstallationError::Worse`] if the candidate would replace a better license.
     pub(crate) fn combine(
         &self,
-        paths: &Home,
+        paths: &Paths,
         before: Keys<'_>,
         context: &Context<'_>,
         replace: Replace,
@@ -145,10 +147,10 @@ impl Candidate<'_> {
     }
 
     /// Returns the keys that verify both licenses, if both are stored.
-    fn combined_keys(&self, paths: &Home, before: Keys<'_>) -> TrustSet {
+    fn combined_keys(&self, paths: &Paths, before: Keys<'_>) -> TrustSet {
         let mut rotation = before.rotated(paths, union(&before.roots_before(paths), self.trust));
         if matches!(before, Keys::Installed) {
-            for token in self.bundle.unverified_trust_statements() {
+            for token in self.verified.unverified_trust_statements() {
                 // A failure was already reported when the statements were verified for the
                 // installation.
                 let _ = rotation.apply(token);
@@ -158,9 +160,9 @@ impl Candidate<'_> {
     }
 
     /// Returns the license to replace, if it has to be compared.
-    fn installed(&self, paths: &Home, keys: Keys<'_>, replace: Replace) -> Option<Installation> {
+    fn installed(&self, paths: &Paths, keys: Keys<'_>, replace: Replace) -> Option<Installation> {
         // A damaged license is replaced without a comparison.
-        let user_only = Home::at(paths.user().dir().clone());
+        let user_only = Paths::at(paths.user().dir().clone());
         let read = || Installation::read(&user_only, keys, self.matrix, Damaged::Quarantine);
         let installed = (replace == Replace::UnlessWorse).then(|| read().ok().flatten());
         installed.flatten()
@@ -172,10 +174,10 @@ impl Candidate<'_> {
         keys: &TrustSet,
         context: &Context<'_>,
     ) -> Option<CombinedFile> {
-        let now = self.bundle.evaluate(self.matrix, context).evaluated_at();
-        let combined = CombinedFile::new(self.bundle, &installed.verified, now)?;
+        let now = self.verified.evaluate(self.matrix, context).evaluated_at();
+        let combined = CombinedFile::new(self.verified, &installed.verified, now)?;
         // The stored file verifies either as a whole or not at all.
-        let verifies = Bundle::verify(&combined.text, keys, self.matrix).is_ok();
+        let verifies = VerifiedLicenses::verify(&combined.text, keys, self.matrix).is_ok();
         verifies.then_some(combined)
     }
 
@@ -189,7 +191,7 @@ impl Candidate<'_> {
     ) -> Result<(), InstallationError> {
         // The stored validation tokens apply to both licenses.
         installed.add_validations(stored_validations, installed_keys, self.matrix);
-        let mut new = self.bundle.clone();
+        let mut new = self.verified.clone();
         add_validations(
             &mut new,
             stored_validations,

@@ -2,7 +2,8 @@
 //! then, and stay when another license is installed.
 
 use license_core::{
-    Artefacts, Bundle, Canonical, License, LicenseId, Timestamp, TokenKind, Validation,
+    CanonicalText, License, LicenseFile, LicenseId, Timestamp, TokenKind, Validation,
+    VerifiedLicenses,
 };
 
 /// A license file with a new license and the installed licenses that stay with it.
@@ -21,10 +22,14 @@ impl CombinedFile {
     ///   renewal, or the license whose renewal is already installed.
     /// - An installed license of the same customer that has not started stays, unless the new one
     ///   supersedes it. The customer paid for it, and could not install it again before it starts.
-    pub(super) fn new(new: &Bundle, installed: &Bundle, now: Timestamp) -> Option<Self> {
+    pub(super) fn new(
+        new: &VerifiedLicenses,
+        installed: &VerifiedLicenses,
+        now: Timestamp,
+    ) -> Option<Self> {
         let starts_later =
             |license: &&License| license.not_before().is_some_and(|start| start > now);
-        let first_start = |successors: &Bundle, others: &Bundle| {
+        let first_start = |successors: &VerifiedLicenses, others: &VerifiedLicenses| {
             let successors = successors.licenses().iter().filter(starts_later);
             let successors = successors.filter(|successor| {
                 let mut others = others.licenses().iter();
@@ -34,7 +39,7 @@ impl CombinedFile {
         };
         let both = [first_start(new, installed), first_start(installed, new)];
         let begins = both.into_iter().flatten().min();
-        let (Canonical::File(new_text), Canonical::File(installed_text)) =
+        let (CanonicalText::File(new_text), CanonicalText::File(installed_text)) =
             (new.canonical(), installed.canonical())
         else {
             return None;
@@ -52,7 +57,7 @@ impl CombinedFile {
         let kept: Vec<&License> = kept.filter(is_still_needed).filter(is_awaited).collect();
         let is_for_predecessor = |token: &&Validation| {
             let mut new = new.licenses().iter();
-            new.any(|license| token.concerns(license) && !token.is_for(license))
+            new.any(|license| token.applies_to(license) && !token.is_for(license))
         };
         let tokens = installed.validations().iter();
         let mut for_predecessors = tokens.clone().filter(is_for_predecessor);
@@ -69,7 +74,7 @@ impl CombinedFile {
 }
 
 /// Returns whether both licenses have the same customer and product.
-fn is_of_same_customer(new: &Bundle, old: &License) -> bool {
+fn is_of_same_customer(new: &VerifiedLicenses, old: &License) -> bool {
     let mut new = new.licenses().iter();
     new.any(|new| new.product() == old.product() && new.customer() == old.customer())
 }
@@ -80,9 +85,9 @@ fn supersedes(new: &License, old: &License) -> bool {
 
 /// Returns the armor blocks of these licenses, unchanged.
 fn blocks(text: &str, licenses: &[&License]) -> Option<Vec<String>> {
-    let file = Artefacts::parse(text).ok()?;
+    let file = LicenseFile::parse(text).ok()?;
     let is_selected = |id: &LicenseId| licenses.iter().any(|license| license.id() == id);
-    let blocks = file.of_kind(TokenKind::License).filter(|block| {
+    let blocks = file.blocks_of_kind(TokenKind::License).filter(|block| {
         let claims = block.token.unverified_license_claims();
         claims.is_ok_and(|claims| is_selected(&claims.id))
     });

@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use license_core::{BundleError, Code, KeyId, LicenseId, Machine, ProductCode, TrustError};
+use license_core::{
+    Code, KeyId, LicenseId, Machine, ProductCode, TrustError, VerifiedLicensesError,
+};
 use thiserror::Error;
 
 use super::ReadResult;
 use crate::activation::AnswerFault;
 use crate::problem::{StaleList, StateProblem, quarantined_as};
 use crate::revocations::ListRefusal;
-use crate::state_dir::{HomeError, StateFile};
+use crate::state_dir::{StateDirError, StateFile};
 use crate::store::{Store, StoreError};
 
 /// The reason why an installed license cannot be used, or one cannot be installed.
@@ -21,10 +23,10 @@ pub enum InstallationError {
     Store(#[from] StoreError),
     /// No state directory is known.
     #[error("cannot determine the state directory")]
-    Home(#[from] HomeError),
+    StateDir(#[from] StateDirError),
     /// A license is installed without the keys to verify it.
     #[error("a license is installed, but no keys to verify it")]
-    NoTrust,
+    NoKeys,
     /// A valid license would be replaced by one that is not valid.
     #[error("{}", worse(*new, *installed))]
     Worse {
@@ -34,12 +36,12 @@ pub enum InstallationError {
         installed: Code,
     },
     /// A file is not UTF-8.
-    #[error("{}: expected text in UTF-8{}", path.display(), quarantined_as(aside.as_deref()))]
+    #[error("{}: expected text in UTF-8{}", path.display(), quarantined_as(quarantined.as_deref()))]
     NotText {
         /// The file.
         path: PathBuf,
         /// The path of the quarantined file; `None` if the directory cannot be written.
-        aside: Option<PathBuf>,
+        quarantined: Option<PathBuf>,
     },
     /// The installed keys are damaged.
     #[error("{}: cannot use the installed keys", path.display())]
@@ -53,20 +55,20 @@ pub enum InstallationError {
     #[error(
         "{}: the installed license does not verify{}",
         path.display(),
-        quarantined_as(aside.as_deref())
+        quarantined_as(quarantined.as_deref())
     )]
     License {
         /// The file.
         path: PathBuf,
         /// The reason.
-        source: Box<BundleError>,
+        source: Box<VerifiedLicensesError>,
         /// The path of the quarantined file; `None` if the file may be intact, and only the keys
         /// are missing.
-        aside: Option<PathBuf>,
+        quarantined: Option<PathBuf>,
     },
     /// The license of a validation token is not installed.
     #[error("expected an installed license for the validation token, found none")]
-    NoLicenseYet,
+    NoLicense,
     /// The artifact is for another machine.
     #[error("the {what} is for machine {}; this machine is {}", display_name(expected), this_machine(actual.as_ref()))]
     OtherMachine {
@@ -90,7 +92,7 @@ pub enum InstallationError {
     },
     /// An activation is for a license that is neither installed nor in the same file.
     #[error("the activation is for license {license}, which is neither installed nor in the file")]
-    LicenseNotHere {
+    LicenseNotInstalled {
         /// The license.
         license: LicenseId,
     },
@@ -121,10 +123,10 @@ pub enum InstallationError {
     StaleList(#[from] StaleList),
     /// A trust statement does not verify.
     #[error(transparent)]
-    Statement(BundleError),
+    Statement(VerifiedLicensesError),
     /// This program has embedded keys, which trust statements do not change.
     #[error("this program has embedded keys, which a trust statement does not change")]
-    OwnKeys,
+    EmbeddedKeys,
     /// The installed license would no longer verify, or no longer be valid.
     #[error("{}", orphaned(key.as_ref()))]
     Orphaned {
@@ -133,7 +135,7 @@ pub enum InstallationError {
     },
     /// A problem in the administrator's directory, which the user cannot repair.
     #[error("cannot use the license for all users in {}", path.display())]
-    Shared {
+    System {
         /// The directory.
         path: PathBuf,
         /// The problem.
@@ -146,7 +148,7 @@ pub enum InstallationError {
 
 impl InstallationError {
     pub(super) fn shared(system: &Store, source: Self) -> Self {
-        Self::Shared {
+        Self::System {
             path: system.dir().path().to_owned(),
             source: Box::new(source),
         }
@@ -167,7 +169,7 @@ impl InstallationError {
     pub(crate) fn is_temporary(&self) -> bool {
         match self {
             Self::Store(_) => true,
-            Self::Shared { source, .. } => source.is_temporary(),
+            Self::System { source, .. } => source.is_temporary(),
             _ => false,
         }
     }
@@ -180,11 +182,11 @@ impl InstallationError {
                 name == StateFile::License.name() || name == StateFile::Key.name()
             }),
             Self::License { source, .. } => match &**source {
-                BundleError::Parse(_) | BundleError::Key(_) => {
+                VerifiedLicensesError::Parse(_) | VerifiedLicensesError::Key(_) => {
                     !matches!(source.code(), Code::UnsupportedVersion)
                 }
                 // A token contains the id of its signing key, an enterprise key does not.
-                BundleError::Verify(_) | BundleError::Block { .. } => {
+                VerifiedLicensesError::Verify(_) | VerifiedLicensesError::Block { .. } => {
                     source.code() == Code::BadSignature && !self.is_in_key_file()
                 }
                 _ => false,
@@ -219,7 +221,13 @@ impl InstallationError {
             StateFile::License
         };
         let moved = store.quarantine(file, || again().is_err_and(|error| error.is_damaged()));
-        if let Self::NotText { aside, .. } | Self::License { aside, .. } = &mut self {
+        if let Self::NotText {
+            quarantined: aside, ..
+        }
+        | Self::License {
+            quarantined: aside, ..
+        } = &mut self
+        {
             *aside = moved;
         }
         self

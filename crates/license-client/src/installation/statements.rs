@@ -1,20 +1,21 @@
 //! The stored trust statements, in the order in which they were installed.
 
 use license_core::{
-    Artefacts, BundleError, Code, MAX_FILE_BYTES, Rotation, RotationError, TokenKind, Unverified,
+    Code, LicenseFile, MAX_FILE_BYTES, Rotation, RotationError, TokenKind, Unverified,
+    VerifiedLicensesError,
 };
 
-use crate::paths::Home;
+use crate::paths::Paths;
 use crate::problem::StatementProblem;
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// Returns the statements in one directory. They are not verified.
 pub(super) fn read_statements(store: &Store) -> Result<Vec<Unverified<'static>>, StatementProblem> {
-    let damaged = |source: Option<BundleError>| StatementProblem::Damaged {
+    let damaged = |source: Option<VerifiedLicensesError>| StatementProblem::Damaged {
         path: store.dir().file(StateFile::TrustStatements),
         source: source.map(Box::new),
-        aside: None,
+        quarantined: None,
     };
     let bytes = match store.read(StateFile::TrustStatements, MAX_FILE_BYTES) {
         Ok(None) => return Ok(Vec::new()),
@@ -25,9 +26,9 @@ pub(super) fn read_statements(store: &Store) -> Result<Vec<Unverified<'static>>,
         Err(error) => return Err(StatementProblem::Store(error)),
     };
     let text = String::from_utf8(bytes).map_err(|_| damaged(None))?;
-    let file = Artefacts::parse(&text);
-    let file = file.map_err(|error| damaged(Some(BundleError::Parse(error))))?;
-    let blocks = file.of_kind(TokenKind::TrustStatement);
+    let file = LicenseFile::parse(&text);
+    let file = file.map_err(|error| damaged(Some(VerifiedLicensesError::Parse(error))))?;
+    let blocks = file.blocks_of_kind(TokenKind::TrustStatement);
     Ok(blocks
         .map(|block| block.token.clone().into_owned())
         .collect())
@@ -49,7 +50,7 @@ fn replay(rotation: &mut Rotation, tokens: &[Unverified<'static>]) -> Option<Rot
 
 /// Applies all stored statements: first the administrator's, because nothing in the user's
 /// directory may undo them. Skips unreadable files, which [`problems`] reports.
-pub(super) fn apply_stored(rotation: &mut Rotation, paths: &Home) {
+pub(super) fn apply_stored(rotation: &mut Rotation, paths: &Paths) {
     for store in [paths.system(), Some(paths.user())].into_iter().flatten() {
         let tokens = read_statements(store).unwrap_or_default();
         let _ = replay(rotation, &tokens);
@@ -57,10 +58,12 @@ pub(super) fn apply_stored(rotation: &mut Rotation, paths: &Home) {
 }
 
 /// Returns the problems with the stored statements. A damaged file of the user is quarantined.
-pub(crate) fn problems(paths: &Home, damaged: Damaged) -> Vec<StatementProblem> {
+pub(crate) fn problems(paths: &Paths, damaged: Damaged) -> Vec<StatementProblem> {
     let user = paths.user();
     let mut of_user = find_problem(paths, user);
-    if let Some(StatementProblem::Damaged { aside, .. }) = &mut of_user
+    if let Some(StatementProblem::Damaged {
+        quarantined: aside, ..
+    }) = &mut of_user
         && damaged == Damaged::Quarantine
     {
         let is_damaged = || {
@@ -77,7 +80,7 @@ pub(crate) fn problems(paths: &Home, damaged: Damaged) -> Vec<StatementProblem> 
     of_user.into_iter().chain(of_system).collect()
 }
 
-fn find_problem(paths: &Home, store: &Store) -> Option<StatementProblem> {
+fn find_problem(paths: &Paths, store: &Store) -> Option<StatementProblem> {
     let tokens = match read_statements(store) {
         Err(problem) => return Some(problem),
         Ok(tokens) if tokens.is_empty() => return None,
@@ -90,22 +93,22 @@ fn find_problem(paths: &Home, store: &Store) -> Option<StatementProblem> {
     let error = replay(&mut rotation, &tokens)?;
     Some(StatementProblem::Damaged {
         path: store.dir().file(StateFile::TrustStatements),
-        source: Some(Box::new(BundleError::Statement {
+        source: Some(Box::new(VerifiedLicensesError::Statement {
             line: None,
             error: error.into(),
         })),
-        aside: None,
+        quarantined: None,
     })
 }
 
 /// Returns the text of the user's statements, to which new ones are added. A damaged file is
 /// quarantined and replaced.
-pub(crate) fn stored_text(lock: &StoreLock, paths: &Home) -> Result<String, StoreError> {
+pub(crate) fn stored_text(lock: &StoreLock, paths: &Paths) -> Result<String, StoreError> {
     match read_statements(paths.user()) {
         Ok(stored) => Ok(stored.iter().map(Unverified::to_armor).collect()),
         Err(StatementProblem::Store(error)) => Err(error),
         Err(StatementProblem::Damaged { .. }) => {
-            lock.set_aside(StateFile::TrustStatements)?;
+            lock.quarantine(StateFile::TrustStatements)?;
             Ok(String::new())
         }
     }

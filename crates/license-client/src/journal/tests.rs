@@ -1,10 +1,10 @@
 use super::*;
-use crate::manager::{Account, Cut, Host};
-use crate::paths::Home;
+use crate::manager::{LicenseManager, UsageAccount, UsageReportMode};
+use crate::paths::Paths;
 use crate::sealed_file::Durability;
 use crate::state::State;
 use crate::state_dir::StateDir;
-use license_core::usage_report::{Counts, Period, UsageReport, examine, write};
+use license_core::usage_report::{OpenPeriod, UsageCounts, UsageReport, examine, write};
 use license_core::{ProductCode, Quota, Timestamp};
 
 const QUOTA: &str = "commands";
@@ -18,11 +18,11 @@ fn noon() -> Timestamp {
 }
 
 /// Returns `count` entries of a chain.
-fn entries(count: u8) -> Vec<Closed> {
-    let mut period = Period::begin(None, [1; 16], 0);
+fn entries(count: u8) -> Vec<ClosedEntry> {
+    let mut period = OpenPeriod::new(None, [1; 16], 0);
     let mut closed = Vec::new();
     for number in 0..count {
-        period.add(None, &Counts::used(QUOTA, 1), noon());
+        period.add(None, &UsageCounts::quota_used(QUOTA, 1), noon());
         closed.extend(
             period
                 .close(product(), None, 0, || Some([number; 16]))
@@ -32,14 +32,14 @@ fn entries(count: u8) -> Vec<Closed> {
     closed
 }
 
-fn journal(entries: &[Closed]) -> Journal {
+fn journal(entries: &[ClosedEntry]) -> Journal {
     let mut journal = Journal::default();
     journal.append(entries);
     journal
 }
 
 /// Returns the codes of the findings in a report with these entries.
-fn findings(entries: &[Closed]) -> Vec<&'static str> {
+fn findings(entries: &[ClosedEntry]) -> Vec<&'static str> {
     let report = UsageReport::parse(&write(product(), entries, false)).unwrap();
     let chains = examine(&[report], Timestamp::MAX);
     let findings = chains.iter().flat_map(|chain| &chain.findings);
@@ -58,14 +58,14 @@ fn an_entry_that_is_added_twice_is_kept_once() {
 #[test]
 fn entries_from_an_older_copy_of_the_state_continue_the_chain() {
     let mut journal = journal(&entries(3));
-    let mut period = Period::begin(None, [1; 16], 0);
+    let mut period = OpenPeriod::new(None, [1; 16], 0);
     for salt in [7, 8] {
-        period.add(None, &Counts::used(QUOTA, 5), noon());
+        period.add(None, &UsageCounts::quota_used(QUOTA, 5), noon());
         let closed = period
             .close(product(), None, 0, || Some([salt; 16]))
             .unwrap();
         journal.append(&closed);
-        period.go_on_in(journal.next_place().unwrap());
+        period.advance_to(journal.next_place().unwrap());
     }
     assert_eq!(journal.entries.len(), 5);
     assert_eq!(findings(&journal.entries), ["COUNTED_AGAIN"]);
@@ -73,50 +73,50 @@ fn entries_from_an_older_copy_of_the_state_continue_the_chain() {
 
 #[test]
 fn the_oldest_entries_are_dropped_above_the_limit() {
-    let mut period = Period::begin(None, [1; 16], 0);
+    let mut period = OpenPeriod::new(None, [1; 16], 0);
     let mut journal = Journal::default();
     for number in 0..u8::try_from(MAX_ENTRIES / 2).unwrap() {
         for half in [0, 1] {
-            period.add(None, &Counts::used(QUOTA, 1), noon());
+            period.add(None, &UsageCounts::quota_used(QUOTA, 1), noon());
             let mut salt = [number; 16];
             salt[0] = half;
             let closed = period.close(product(), None, 0, || Some(salt)).unwrap();
             journal.append(&closed);
         }
     }
-    period.add(None, &Counts::used(QUOTA, 1), noon());
+    period.add(None, &UsageCounts::quota_used(QUOTA, 1), noon());
     journal.append(
         &period
             .close(product(), None, 0, || Some([255; 16]))
             .unwrap(),
     );
     assert_eq!(journal.entries.len(), MAX_ENTRIES);
-    assert_eq!(journal.entries[0].parsed().unwrap().seq, 2);
+    assert_eq!(journal.entries[0].parse_entry().unwrap().seq, 2);
     assert_eq!(findings(&journal.entries), [""; 0]);
 }
 
 /// Returns a manager with a state directory of its own.
-fn manager() -> (tempfile::TempDir, Host, Store) {
+fn manager() -> (tempfile::TempDir, LicenseManager, Store) {
     let scratch = tempfile::tempdir().unwrap();
     let dir = StateDir::at(scratch.path().join("state"));
-    let manager = Host::at(product(), Home::at(dir.clone()));
+    let manager = LicenseManager::at(product(), Paths::at(dir.clone()));
     (scratch, manager, Store::new(dir))
 }
 
-fn used(manager: &Host) -> u64 {
-    let export = manager.usage_report(Cut::Imagined).unwrap();
-    let entries = export.entries.iter().filter_map(Closed::parsed);
+fn used(manager: &LicenseManager) -> u64 {
+    let export = manager.usage_report(UsageReportMode::DryRun).unwrap();
+    let entries = export.entries.iter().filter_map(ClosedEntry::parse_entry);
     entries
         .filter_map(|entry| Some(entry.quotas.get(QUOTA)?.used))
         .sum()
 }
 
-fn take(manager: &Host) {
+fn take(manager: &LicenseManager) {
     let taken = manager
-        .take(Account::default(), QUOTA, 1, Quota::Unlimited)
+        .use_quota(UsageAccount::default(), QUOTA, 1, Quota::Unlimited)
         .unwrap();
     assert!(
-        taken.taken.granted && taken.problems.is_empty(),
+        taken.quota_use.granted && taken.problems.is_empty(),
         "{taken:?}"
     );
 }
@@ -141,14 +141,24 @@ fn a_crash_between_state_and_journal_neither_loses_nor_doubles_counts() {
     let before = snapshot(&store);
     assert_eq!(used(&manager), 1);
     take(&manager);
-    assert_eq!(manager.usage_report(Cut::Now).unwrap().entries.len(), 2);
+    assert_eq!(
+        manager
+            .usage_report(UsageReportMode::Commit)
+            .unwrap()
+            .entries
+            .len(),
+        2
+    );
     assert_eq!(used(&manager), 2);
     // In the journal, and still in the state.
     let (journal, _) = Journal::inspect(&store, manager.seal());
     for (file, bytes) in [StateFile::Cache, StateFile::Quota].into_iter().zip(before) {
         std::fs::write(store.dir().file(file), bytes).unwrap();
     }
-    let again = manager.usage_report(Cut::Now).unwrap().entries;
+    let again = manager
+        .usage_report(UsageReportMode::Commit)
+        .unwrap()
+        .entries;
     assert_eq!(again, journal.entries);
 }
 
@@ -158,13 +168,16 @@ fn a_damaged_journal_is_quarantined_and_reported_once_and_no_count_is_lost() {
     take(&manager);
     for _ in 0..3 {
         std::fs::create_dir(store.dir().file(StateFile::Usage)).unwrap();
-        assert!(manager.usage_report(Cut::Imagined).is_err());
+        assert!(manager.usage_report(UsageReportMode::DryRun).is_err());
         assert!(manager.inspect_journal().is_err());
-        assert!(manager.usage_report(Cut::Now).is_err());
+        assert!(manager.usage_report(UsageReportMode::Commit).is_err());
         take(&manager);
     }
-    assert_eq!(store.set_aside(&[StateFile::Usage]).len(), 3);
-    let entries = manager.usage_report(Cut::Now).unwrap().entries;
+    assert_eq!(store.quarantined_files(&[StateFile::Usage]).len(), 3);
+    let entries = manager
+        .usage_report(UsageReportMode::Commit)
+        .unwrap()
+        .entries;
     assert_eq!((entries.len(), findings(&entries)), (1, vec![]));
     assert_eq!(used(&manager), 4);
 }
@@ -203,11 +216,11 @@ fn counts_in_memory_are_in_no_file_until_the_next_write() {
     let (_scratch, manager, store) = manager();
     take(&manager);
     let before = snapshot(&store);
-    manager.count(Account::default(), Counts::used(QUOTA, 2));
+    manager.count(UsageAccount::default(), UsageCounts::quota_used(QUOTA, 2));
     assert_eq!((snapshot(&store), used(&manager)), (before, 1));
     take(&manager);
     assert_eq!(used(&manager), 4);
-    manager.count(Account::default(), Counts::used(QUOTA, 1));
+    manager.count(UsageAccount::default(), UsageCounts::quota_used(QUOTA, 1));
     assert!(manager.flush_counts().is_empty());
     assert!(manager.flush_counts().is_empty());
     assert_eq!(used(&manager), 5);
@@ -219,20 +232,31 @@ fn usage_counted_again_by_a_restored_state_is_reported() {
     take(&manager);
     let before = snapshot(&store);
     assert_eq!(
-        findings(&manager.usage_report(Cut::Now).unwrap().entries),
+        findings(
+            &manager
+                .usage_report(UsageReportMode::Commit)
+                .unwrap()
+                .entries
+        ),
         [""; 0]
     );
     for (file, bytes) in [StateFile::Cache, StateFile::Quota].into_iter().zip(before) {
         std::fs::write(store.dir().file(file), bytes).unwrap();
     }
-    let entries = manager.usage_report(Cut::Now).unwrap().entries;
+    let entries = manager
+        .usage_report(UsageReportMode::Commit)
+        .unwrap()
+        .entries;
     assert_eq!(
         (entries.len(), findings(&entries)),
         (2, vec!["COUNTED_AGAIN"])
     );
     // Later entries are new.
     take(&manager);
-    let entries = manager.usage_report(Cut::Now).unwrap().entries;
+    let entries = manager
+        .usage_report(UsageReportMode::Commit)
+        .unwrap()
+        .entries;
     assert_eq!(
         (entries.len(), findings(&entries)),
         (3, vec!["COUNTED_AGAIN"])
@@ -254,7 +278,7 @@ fn counts_in_one_copy_of_the_state_are_not_counted_again_once_the_other_is_writa
         block(&store, StateFile::Quota);
         let lock = store.lock().unwrap();
         let mut state = State::load(&store, manager.seal(), Damaged::Leave).state;
-        manager.count(Account::default(), Counts::used(QUOTA, 1));
+        manager.count(UsageAccount::default(), UsageCounts::quota_used(QUOTA, 1));
         let soon = [Durability::Process; 2];
         let (written, _) = manager.write_counts(&lock, &store, &mut state, soon);
         assert!(written.is_err());
@@ -268,7 +292,7 @@ fn counts_in_one_copy_of_the_state_are_not_counted_again_once_the_other_is_writa
 fn counts_that_a_failed_write_lost_are_written_by_the_next() {
     let (_scratch, manager, store) = manager();
     take(&manager);
-    manager.count(Account::default(), Counts::used(QUOTA, 3));
+    manager.count(UsageAccount::default(), UsageCounts::quota_used(QUOTA, 3));
     let copy = std::fs::read(store.dir().file(StateFile::Quota)).unwrap();
     let state = State::load(&store, manager.seal(), Damaged::Leave).state;
     block(&store, StateFile::Cache);
@@ -291,7 +315,7 @@ fn flushing_never_waits_for_another_writer_and_keeps_the_counts() {
     let (_scratch, manager, store) = manager();
     take(&manager);
     let lock = store.lock().unwrap();
-    manager.count(Account::default(), Counts::used(QUOTA, 2));
+    manager.count(UsageAccount::default(), UsageCounts::quota_used(QUOTA, 2));
     let started = std::time::Instant::now();
     manager.flush_if_free();
     assert!(started.elapsed() < std::time::Duration::from_millis(500));

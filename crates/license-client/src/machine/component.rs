@@ -10,12 +10,12 @@ use super::System;
 
 /// A component that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundComponent {
     kind: ComponentKind,
     observation: Observation,
 }
 
-impl Found {
+impl FoundComponent {
     pub(super) fn new(kind: ComponentKind, observation: Observation) -> Self {
         Self { kind, observation }
     }
@@ -38,12 +38,12 @@ impl Found {
 
 /// A component that was not found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
+pub struct MissingComponent {
     kind: ComponentKind,
     absence: Absence,
 }
 
-impl Missing {
+impl MissingComponent {
     pub(super) fn new(kind: ComponentKind, absence: Absence) -> Self {
         Self { kind, absence }
     }

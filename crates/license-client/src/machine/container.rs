@@ -75,7 +75,7 @@ impl Environment {
 /// in the first PID namespace, and its root is on a disk. Under WSL each distribution has a PID
 /// namespace of its own.
 fn is_believable(system: &dyn System, mounts: &Mounts, is_wsl: bool) -> bool {
-    let namespace = system.link(Path::new("/proc/self/ns/pid"));
+    let namespace = system.read_link(Path::new("/proc/self/ns/pid"));
     let is_first = namespace.is_ok_and(|name| name.as_os_str() == FIRST_PID_NAMESPACE);
     let is_layered = mounts.at("/").is_some_and(|root| root.is_layered());
     is_layered || !(is_first || is_wsl)

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use license_core::ComponentKind::{self, Cpu, GivenId, Mac, MachineId, ProductUuid, RootDisk};
+use license_core::ComponentKind::{self, AssignedId, Cpu, Mac, MachineId, ProductUuid, RootDisk};
 use license_core::{Fingerprint, MachineDigest, ProductCode};
 
-use super::component::{Found, Missing, MissingReason};
+use super::component::{FoundComponent, MissingComponent, MissingReason};
 use super::configured_id::configured_id;
 use super::container::Environment;
-use super::{Platform, Scope, Survey, System, ThisSystem, linux, macos, windows};
+use super::{LocalSystem, Platform, Scope, Survey, System, linux, macos, windows};
 
 /// The components that identify a machine, for one product.
 ///
@@ -32,8 +32,8 @@ use super::{Platform, Scope, Survey, System, ThisSystem, linux, macos, windows};
 pub struct MachineFacts {
     product: ProductCode,
     environment: Environment,
-    found: Vec<Found>,
-    missing: Vec<Missing>,
+    found: Vec<FoundComponent>,
+    missing: Vec<MissingComponent>,
 }
 
 impl MachineFacts {
@@ -46,7 +46,7 @@ impl MachineFacts {
     /// This reads a few dozen small files on Linux. On macOS and Windows it also starts system
     /// programs, and waits up to ten seconds for each.
     pub fn collect(product: ProductCode, system_dir: Option<&Path>) -> Self {
-        Self::collect_from(&ThisSystem, product, system_dir)
+        Self::collect_from(&LocalSystem, product, system_dir)
     }
 
     /// Collects only the components that identify the machine by themselves: the configured id and
@@ -54,7 +54,7 @@ impl MachineFacts {
     ///
     /// This reads a few small files on Linux, and one value on other systems.
     pub fn identify(product: ProductCode, system_dir: Option<&Path>) -> Self {
-        Self::identify_from(&ThisSystem, product, system_dir)
+        Self::identify_from(&LocalSystem, product, system_dir)
     }
 
     /// Collects all components of another system, as [`MachineFacts::collect`] does.
@@ -79,7 +79,7 @@ impl MachineFacts {
     /// was found.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         let values = self.found.iter().map(|found| (found.kind(), found.value()));
-        (!self.found.is_empty()).then(|| Fingerprint::of(self.product, values))
+        (!self.found.is_empty()).then(|| Fingerprint::new(self.product, values))
     }
 
     /// Returns the digest that identifies the machine, or `None` if too little was found.
@@ -91,19 +91,19 @@ impl MachineFacts {
     /// of sealed files and is never shown.
     pub(crate) fn machine_id(&self) -> Option<&str> {
         let value = |kind| self.found.iter().find(|found| found.kind() == kind);
-        [GivenId, MachineId]
+        [AssignedId, MachineId]
             .into_iter()
             .find_map(value)
-            .map(Found::value)
+            .map(FoundComponent::value)
     }
 
     /// Returns the found components, in the order of [`ComponentKind::ALL`].
-    pub fn found(&self) -> impl Iterator<Item = &Found> {
+    pub fn found(&self) -> impl Iterator<Item = &FoundComponent> {
         self.found.iter()
     }
 
     /// Returns the missing components, in the order of [`ComponentKind::ALL`].
-    pub fn missing(&self) -> impl Iterator<Item = &Missing> {
+    pub fn missing(&self) -> impl Iterator<Item = &MissingComponent> {
         self.missing.iter()
     }
 
@@ -127,7 +127,7 @@ impl MachineFacts {
         system_dir: Option<&Path>,
         scope: Scope,
     ) -> Self {
-        let configured = (GivenId, configured_id(system, product, system_dir));
+        let configured = (AssignedId, configured_id(system, product, system_dir));
         let survey = survey(system, scope);
         let mut facts = Self {
             product,
@@ -137,8 +137,8 @@ impl MachineFacts {
         };
         for (kind, outcome) in [configured].into_iter().chain(survey.outcomes) {
             match outcome {
-                Ok(observation) => facts.found.push(Found::new(kind, observation)),
-                Err(absence) => facts.missing.push(Missing::new(kind, absence)),
+                Ok(observation) => facts.found.push(FoundComponent::new(kind, observation)),
+                Err(absence) => facts.missing.push(MissingComponent::new(kind, absence)),
             }
         }
         facts

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use license_core::ComponentKind::{self, GivenId, MachineId, ProductUuid};
+use license_core::ComponentKind::{self, AssignedId, MachineId, ProductUuid};
 
 use super::configured_id::id_variable;
 use super::container::Environment;
-use super::{Found, MachineFacts};
+use super::{FoundComponent, MachineFacts};
 
 /// How well the identity survives changes to the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,7 +46,7 @@ impl MachineFacts {
     /// [`MachineFacts::identify`] collects too few to call a system's own id stable.
     pub fn stability(&self) -> Stability {
         let has = |kind| self.found().any(|found| found.kind() == kind);
-        if has(GivenId) {
+        if has(AssignedId) {
             return Stability::Stable;
         }
         match self.machine_id() {
@@ -83,7 +83,7 @@ impl MachineFacts {
     }
 
     fn explain_stable(&self) -> String {
-        let is_configured = |found: &&Found| found.kind() == GivenId;
+        let is_configured = |found: &&FoundComponent| found.kind() == AssignedId;
         if self.found().any(|found| is_configured(&found)) {
             return "The machine id is configured, so hardware changes do not change the identity of this machine.".into();
         }
@@ -144,7 +144,7 @@ impl MachineFacts {
     }
 
     fn others(&self) -> usize {
-        let is_other = |kind: ComponentKind| !matches!(kind, GivenId | MachineId);
+        let is_other = |kind: ComponentKind| !matches!(kind, AssignedId | MachineId);
         self.found().filter(|found| is_other(found.kind())).count()
     }
 }

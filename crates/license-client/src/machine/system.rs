@@ -48,7 +48,7 @@ pub trait System {
     /// # Errors
     ///
     /// Returns an error if there is no such link or it may not be read.
-    fn link(&self, path: &Path) -> io::Result<PathBuf>;
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
 
     /// Returns whether a file or directory exists, even if it may not be read.
     fn exists(&self, path: &Path) -> bool;
@@ -107,9 +107,9 @@ pub enum Platform {
 
 /// The machine that this process runs on.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct ThisSystem;
+pub struct LocalSystem;
 
-impl System for ThisSystem {
+impl System for LocalSystem {
     fn platform(&self) -> Platform {
         if cfg!(target_os = "linux") {
             Platform::Linux
@@ -142,7 +142,7 @@ impl System for ThisSystem {
         Ok(names)
     }
 
-    fn link(&self, path: &Path) -> io::Result<PathBuf> {
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
         fs::read_link(path)
     }
 

@@ -10,7 +10,7 @@ mod stability;
 mod this_system;
 mod windows;
 
-use license_core::ComponentKind::{self, Cpu, GivenId, Mac, MachineId, ProductUuid, RootDisk};
+use license_core::ComponentKind::{self, AssignedId, Cpu, Mac, MachineId, ProductUuid, RootDisk};
 use license_core::ProductCode;
 
 use super::*;
@@ -27,15 +27,15 @@ fn collect(system: &Simulated) -> MachineFacts {
 }
 
 fn kinds(facts: &MachineFacts) -> Vec<ComponentKind> {
-    facts.found().map(Found::kind).collect()
+    facts.found().map(FoundComponent::kind).collect()
 }
 
 fn value(facts: &MachineFacts, kind: ComponentKind) -> Option<&str> {
     let found = facts.found().find(|found| found.kind() == kind);
-    found.map(Found::value)
+    found.map(FoundComponent::value)
 }
 
 fn reason(facts: &MachineFacts, kind: ComponentKind) -> Option<MissingReason> {
     let missing = facts.missing().find(|missing| missing.kind() == kind);
-    missing.map(Missing::reason)
+    missing.map(MissingComponent::reason)
 }

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use license_core::{
-    Activation, Bundle, Context, License, Machine, ProductCode, RevocationList, Timestamp,
-    TokenKind, TrustSet, Validation,
+    Activation, Context, License, Machine, ProductCode, RevocationList, Timestamp, TokenKind,
+    TrustSet, Validation, VerifiedLicenses,
 };
 
-use super::install_report::{Installed, InstalledBlock};
+use super::install_report::{InstallReport, InstalledBlock};
 use super::trust_change::TrustChange;
-use super::{Host, Moment};
+use super::{LicenseManager, Moment};
 use crate::activation::{ActivationState, applies_to};
 use crate::installation::{Candidate, Installation, InstallationError, Keys, Replace};
-use crate::paths::Home;
+use crate::paths::Paths;
 use crate::problem::StateProblem;
 use crate::revocations::{self, InstalledList};
 use crate::sealed_file::Durability;
@@ -26,8 +26,8 @@ const CLOCK_REPAIR: &str = "clock repair";
 
 /// An installation under the lock. It checks everything before it writes anything.
 struct InstallTransaction<'t> {
-    manager: &'t Host,
-    paths: &'t Home,
+    manager: &'t LicenseManager,
+    paths: &'t Paths,
     lock: &'t StoreLock,
     /// The candidate, with the keys that are trusted after the installation.
     candidate: &'t Candidate<'t>,
@@ -45,7 +45,7 @@ struct Placement {
     is_old: bool,
 }
 
-impl Host {
+impl LicenseManager {
     /// Installs a license file: licenses, validation tokens for installed licenses, revocation
     /// lists, answers to requests of this machine, and trust statements.
     ///
@@ -62,7 +62,7 @@ impl Host {
         context: &Context<'_>,
         replace: Replace,
         moment: Moment,
-    ) -> Result<Installed, InstallationError> {
+    ) -> Result<InstallReport, InstallationError> {
         let paths = self.paths.as_ref().map_err(Clone::clone)?;
         let lock = paths.user().lock()?;
         let loaded = State::load_locked(&lock, paths.user(), self.seal());
@@ -70,7 +70,7 @@ impl Host {
             ActivationState::load_locked(&lock, paths.user(), self.seal());
         let mut problems = loaded.problems;
         problems.extend(problem);
-        if needs_state(candidate.bundle)
+        if needs_state(candidate.verified)
             && let Some(at) = problems.iter().position(is_unreadable)
         {
             return Err(InstallationError::State(problems.swap_remove(at)));
@@ -81,10 +81,10 @@ impl Host {
             trust: change.keys(),
             ..*candidate
         };
-        if candidate.bundle.licenses().is_empty() && replace == Replace::UnlessWorse {
+        if candidate.verified.licenses().is_empty() && replace == Replace::UnlessWorse {
             let activations = |keys: &TrustSet| {
                 let held = super::verified(&activation_state, || keys.clone());
-                [held.as_slice(), candidate.bundle.activations()].concat()
+                [held.as_slice(), candidate.verified.activations()].concat()
             };
             let matrix = candidate.matrix;
             change.refuse_orphans(paths, matrix, context, &loaded.state, activations)?;
@@ -107,7 +107,7 @@ impl Host {
             Moment::Now => context
                 .clone()
                 .high_water(transaction.state.high_water.mark()),
-            Moment::Imagined => context.clone(),
+            Moment::Hypothetical => context.clone(),
         };
         // Everything that is written from here on is committed or rolled back together.
         let undo = lock.begin()?;
@@ -115,7 +115,7 @@ impl Host {
         transaction.apply_answers()?;
         // Lists last: they may revoke what the same file contains.
         transaction.store_lists()?;
-        let newest = candidate.bundle.newest_signature().max(change.newest());
+        let newest = candidate.verified.newest_signature().max(change.newest());
         let is_lowered = moment == Moment::Now
             && self.raise_high_water(&mut transaction.state.high_water, newest);
         let blocks = transaction.blocks(&placement, &lists, &answers, &previous);
@@ -123,14 +123,14 @@ impl Host {
             && let Err(error) = self.save(&transaction.state, &lock)
         {
             // A license works without the state. Other artifacts are stored only there.
-            if needs_state(candidate.bundle) {
+            if needs_state(candidate.verified) {
                 return Err(InstallationError::Store(error));
             }
-            problems.push(StateProblem::NotKept(error));
+            problems.push(StateProblem::NotSaved(error));
         }
         change.write_all(&lock)?;
         undo.commit()?;
-        Ok(Installed {
+        Ok(InstallReport {
             path: placement.path,
             begins: placement.begins,
             clock_repaired: is_lowered,
@@ -148,7 +148,7 @@ impl Host {
         expected: &Machine,
     ) -> Result<(), InstallationError> {
         let actual = self.machine();
-        if actual.is_some_and(|actual| expected.is(actual)) {
+        if actual.is_some_and(|actual| expected.matches(actual)) {
             return Ok(());
         }
         Err(InstallationError::OtherMachine {
@@ -170,14 +170,14 @@ impl InstallTransaction<'_> {
         let product = candidate.matrix.product();
         let seen = revocations::with_stored(self.state.lists.clone(), user, candidate.trust);
         let file = user.dir().file(StateFile::Revocations);
-        let lists = revocations::check(candidate.bundle.revocations(), product, seen, &file);
+        let lists = revocations::check(candidate.verified.revocations(), product, seen, &file);
         lists.map_err(|refused| InstallationError::from_list_refusal(refused, product))
     }
 
     /// Checks the answers to requests of this machine. Returns for each activation whether it is
     /// new.
     fn check_answers(&self) -> Result<Vec<bool>, InstallationError> {
-        let verified = self.candidate.bundle;
+        let verified = self.candidate.verified;
         for repair in verified.clock_repairs() {
             self.check_product(CLOCK_REPAIR, repair.product())?;
             self.manager.check_machine(CLOCK_REPAIR, repair.machine())?;
@@ -207,12 +207,14 @@ impl InstallTransaction<'_> {
         })?;
         // The installed license may no longer verify.
         let installed = self.installed().ok().flatten();
-        let installed = installed.iter().flat_map(|found| found.bundle().licenses());
-        let mut licenses = self.candidate.bundle.licenses().iter().chain(installed);
+        let installed = installed
+            .iter()
+            .flat_map(|found| found.verified().licenses());
+        let mut licenses = self.candidate.verified.licenses().iter().chain(installed);
         if licenses.any(|license| applies_to(license, answer.license_id())) {
             Ok(is_new)
         } else {
-            Err(InstallationError::LicenseNotHere {
+            Err(InstallationError::LicenseNotInstalled {
                 license: answer.license_id().clone(),
             })
         }
@@ -248,7 +250,7 @@ impl InstallTransaction<'_> {
     ) -> Result<Placement, InstallationError> {
         let (candidate, user) = (self.candidate, self.paths.user());
         let keys = Keys::new(self.manager.trust());
-        let verified = candidate.bundle;
+        let verified = candidate.verified;
         if !verified.licenses().is_empty() {
             return self.store_license(context, replace);
         }
@@ -305,7 +307,7 @@ impl InstallTransaction<'_> {
     /// Applies the answers that were checked. The nonce of a clock repair is recorded in the file
     /// with the high-water mark that it lowers.
     fn apply_answers(&mut self) -> Result<(), InstallationError> {
-        let verified = self.candidate.bundle;
+        let verified = self.candidate.verified;
         for answer in verified.activations() {
             self.activation_state.store(answer);
         }
@@ -327,12 +329,8 @@ impl InstallTransaction<'_> {
         answers: &[bool],
         previous: &[String],
     ) -> Vec<InstalledBlock> {
-        let block = |kind, id: String, is_new| InstalledBlock {
-            kind,
-            id,
-            is_news: is_new,
-        };
-        let verified = self.candidate.bundle;
+        let block = |kind, id: String, is_new| InstalledBlock { kind, id, is_new };
+        let verified = self.candidate.verified;
         let licenses = verified.licenses().iter();
         let licenses =
             licenses.map(|license| block(TokenKind::License, license.id().to_string(), true));
@@ -342,7 +340,7 @@ impl InstallTransaction<'_> {
         });
         let lists = lists.iter().map(|list| {
             let seq = list.list.seq().to_string();
-            block(TokenKind::Revocations, seq, list.is_news)
+            block(TokenKind::Revocations, seq, list.is_new)
         });
         let activations = verified.activations().iter().zip(answers);
         let activations = activations
@@ -361,12 +359,12 @@ impl InstallTransaction<'_> {
         let product = candidate.matrix.product();
         let (stored, _) =
             revocations::read_all(self.paths, candidate.trust, product, &seen, Damaged::Leave);
-        [stored.as_slice(), candidate.bundle.revocations()].concat()
+        [stored.as_slice(), candidate.verified.revocations()].concat()
     }
 
     /// Writes the lists of the candidate and records their numbers.
     fn store_lists(&mut self) -> Result<(), InstallationError> {
-        let lists = self.candidate.bundle.revocations();
+        let lists = self.candidate.verified.revocations();
         if lists.is_empty() {
             return Ok(());
         }
@@ -382,7 +380,7 @@ impl InstallTransaction<'_> {
     fn merged_validations(&self) -> Result<Vec<String>, InstallationError> {
         let (candidate, state) = (self.candidate, &self.state);
         for machine in candidate
-            .bundle
+            .verified
             .validations()
             .iter()
             .filter_map(Validation::machine)
@@ -390,12 +388,12 @@ impl InstallTransaction<'_> {
             self.manager.check_machine("validation token", machine)?;
         }
         let installed = self.installed()?;
-        let mut installed = installed.ok_or(InstallationError::NoLicenseYet)?;
-        let own: BTreeSet<String> = armor(installed.bundle().validations()).collect();
+        let mut installed = installed.ok_or(InstallationError::NoLicense)?;
+        let own: BTreeSet<String> = armor(installed.verified().validations()).collect();
         let others =
             installed.add_validations(&state.validations, candidate.trust, candidate.matrix);
-        let mut all: Vec<&Validation> = installed.bundle().validations().iter().collect();
-        all.extend(candidate.bundle.validations());
+        let mut all: Vec<&Validation> = installed.verified().validations().iter().collect();
+        all.extend(candidate.verified.validations());
         all.sort_by_key(|token| std::cmp::Reverse(rank(token)));
         let mut kept: Vec<&Validation> = Vec::new();
         for token in all {
@@ -411,7 +409,7 @@ impl InstallTransaction<'_> {
 
 /// Returns whether the license file contains anything that is stored only in the state of this
 /// machine.
-fn needs_state(verified: &Bundle) -> bool {
+fn needs_state(verified: &VerifiedLicenses) -> bool {
     let is_check_in = verified.licenses().is_empty() && !verified.validations().is_empty();
     let answers = !verified.activations().is_empty() || !verified.clock_repairs().is_empty();
     is_check_in || answers || !verified.revocations().is_empty()
@@ -440,7 +438,7 @@ fn has_same_subject(one: &Validation, other: &Validation) -> bool {
 }
 
 /// Returns whether anything in the license file depends on the machine.
-pub(crate) fn depends_on_machine(verified: &Bundle) -> bool {
+pub(crate) fn depends_on_machine(verified: &VerifiedLicenses) -> bool {
     let asks = |license: &License| license.machines().is_some() || license.must_activate();
     let by_validation = verified
         .validations()

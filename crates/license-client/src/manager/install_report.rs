@@ -11,7 +11,7 @@ use crate::revocations::InstalledList;
 /// Result of installing.
 #[derive(Debug)]
 #[must_use]
-pub struct Installed {
+pub struct InstallReport {
     /// The path of the installed artifact.
     pub path: PathBuf,
     /// When the new license takes effect, if the installed one stays in effect until then.
@@ -40,13 +40,13 @@ pub struct InstalledBlock {
     /// The id of the token; for a revocation list its number.
     pub id: String,
     /// Whether the token was not installed before.
-    pub is_news: bool,
+    pub is_new: bool,
 }
 
 /// Result of removing.
 #[derive(Debug)]
 #[must_use]
-pub struct Removed {
+pub struct RemovalReport {
     /// The removed files.
     pub paths: Vec<PathBuf>,
 }

@@ -2,10 +2,10 @@
 
 use std::sync::PoisonError;
 
-use license_core::usage_report::Counts;
+use license_core::usage_report::UsageCounts;
 use license_core::{Quota, QuotaUse};
 
-use super::{Account, Host};
+use super::{LicenseManager, UsageAccount};
 use crate::problem::StateProblem;
 use crate::sealed_file::Durability;
 use crate::state::State;
@@ -14,14 +14,14 @@ use crate::store::{Damaged, StoreError};
 /// Result of using a quota.
 #[derive(Debug)]
 #[must_use]
-pub struct QuotaTaken {
+pub struct QuotaUseReport {
     /// Whether the use was granted, and the remaining quota.
-    pub taken: QuotaUse,
+    pub quota_use: QuotaUse,
     /// Files that could not be read or written.
     pub problems: Vec<StateProblem>,
 }
 
-impl Host {
+impl LicenseManager {
     /// Takes `count` from a quota, either all of it or nothing.
     ///
     /// When this returns, a granted use is recorded durably. Concurrent processes never take the
@@ -33,13 +33,13 @@ impl Host {
     /// # Errors
     ///
     /// Returns [`StoreError::Busy`] if other processes held the lock for ten seconds.
-    pub fn take(
+    pub fn use_quota(
         &self,
-        account: Account<'_>,
+        account: UsageAccount<'_>,
         quota: &str,
         count: u64,
         limit: Quota,
-    ) -> Result<QuotaTaken, StoreError> {
+    ) -> Result<QuotaUseReport, StoreError> {
         let request = QuotaRequest {
             quota,
             count,
@@ -55,7 +55,7 @@ impl Host {
             Err(error) => {
                 let stored = State::load(store, self.seal(), Damaged::Leave).state;
                 let taken = self.take_unsaved(account, request, stored);
-                return Ok(taken.with(StateProblem::NotKept(error)));
+                return Ok(taken.with(StateProblem::NotSaved(error)));
             }
         };
         let loaded = State::load_locked(&lock, store, self.seal());
@@ -64,7 +64,7 @@ impl Host {
         if loaded.is_partial {
             drop(lock);
             let taken = self.take_unsaved(account, request, loaded.state);
-            return Ok(QuotaTaken { problems, ..taken });
+            return Ok(QuotaUseReport { problems, ..taken });
         }
         let mut taken = self.take_from(&mut state, request);
         if count > 0 {
@@ -75,26 +75,29 @@ impl Host {
             if let Err(error) = written {
                 drop(lock);
                 taken = self.take_from_memory(request, loaded.state);
-                problems.push(StateProblem::NotKept(error));
+                problems.push(StateProblem::NotSaved(error));
             }
         }
-        Ok(QuotaTaken { taken, problems })
+        Ok(QuotaUseReport {
+            quota_use: taken,
+            problems,
+        })
     }
 
     /// Takes from a quota where the state cannot be saved. The usage counts stay in memory until
     /// the next successful write.
     fn take_unsaved(
         &self,
-        account: Account<'_>,
+        account: UsageAccount<'_>,
         request: QuotaRequest<'_>,
         stored: State,
-    ) -> QuotaTaken {
+    ) -> QuotaUseReport {
         let taken = self.take_from_memory(request, stored);
         if request.count > 0 {
             self.count(account, request.usage_counts(&taken));
         }
-        QuotaTaken {
-            taken,
+        QuotaUseReport {
+            quota_use: taken,
             problems: Vec::new(),
         }
     }
@@ -110,7 +113,7 @@ impl Host {
     fn take_from(&self, state: &mut State, request: QuotaRequest<'_>) -> QuotaUse {
         let reading = self.reading();
         state.high_water.observe(reading);
-        let now = state.high_water.counted_at(reading.clock);
+        let now = state.high_water.quota_time(reading.clock);
         state
             .quota_counters
             .take(request.quota, request.count, request.limit, now)
@@ -127,11 +130,11 @@ struct QuotaRequest<'a> {
 
 impl QuotaRequest<'_> {
     /// Returns what a usage report counts for this use.
-    fn usage_counts(&self, taken: &QuotaUse) -> Counts {
+    fn usage_counts(&self, taken: &QuotaUse) -> UsageCounts {
         if taken.granted {
-            Counts::used(self.quota, self.count)
+            UsageCounts::quota_used(self.quota, self.count)
         } else {
-            Counts::quota_refused(self.quota)
+            UsageCounts::quota_refused(self.quota)
         }
     }
 
@@ -146,7 +149,7 @@ impl QuotaRequest<'_> {
     }
 }
 
-impl QuotaTaken {
+impl QuotaUseReport {
     fn with(mut self, problem: StateProblem) -> Self {
         self.problems.push(problem);
         self

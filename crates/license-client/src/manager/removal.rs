@@ -1,11 +1,11 @@
 //! Removal of the installed license.
 
-use super::Host;
-use super::install_report::Removed;
+use super::LicenseManager;
+use super::install_report::RemovalReport;
 use crate::installation::InstallationError;
 use crate::state_dir::StateFile;
 
-impl Host {
+impl LicenseManager {
     /// Removes the user's license and its keys.
     ///
     /// Validation tokens, quota counters and the clock's high-water mark stay, so that removing a
@@ -14,7 +14,7 @@ impl Host {
     /// # Errors
     ///
     /// Returns [`InstallationError`] if a file cannot be removed.
-    pub fn remove(&self) -> Result<Removed, InstallationError> {
+    pub fn remove(&self) -> Result<RemovalReport, InstallationError> {
         use StateFile::{Key, License, Trust};
         let paths = self.paths.as_ref().map_err(Clone::clone)?;
         let store = paths.user();
@@ -31,6 +31,6 @@ impl Host {
             }
             lock.clear_quarantine(&[License, Key]);
         }
-        Ok(Removed { paths: removed })
+        Ok(RemovalReport { paths: removed })
     }
 }

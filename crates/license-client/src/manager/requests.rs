@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use license_core::{
-    Activation, ActivationRequest, ClockRequest, Fingerprint, Letter, License, LicenseId, Machine,
-    Matrix, Nonce, Receipt, Secret, Timestamp,
+    Activation, ActivationRequest, ActivationSecret, ClockRequest, DeactivationReceipt,
+    FeatureMatrix, Fingerprint, License, LicenseId, Machine, MachineRequest, Nonce, Timestamp,
 };
 
-use super::Host;
+use super::LicenseManager;
 use crate::activation::{ActivationState, DeactivationRecord, OpenRequest};
 use crate::installation::{Installation, InstallationError, Keys};
 use crate::problem::StateProblem;
@@ -18,36 +18,36 @@ use crate::store::StoreLock;
 /// Result of a machine request.
 #[derive(Debug)]
 #[must_use]
-pub struct Asked {
+pub struct PreparedRequest {
     /// The request to send to the vendor.
-    pub letter: Letter,
+    pub request: MachineRequest,
     /// When the earlier request was made that this one supersedes.
-    pub replaced: Option<Timestamp>,
+    pub superseded: Option<Timestamp>,
     /// Whether this is a request that was already made before.
-    pub is_again: bool,
+    pub is_repeated: bool,
     /// Files that could not be read or written.
     pub problems: Vec<StateProblem>,
 }
 
 /// How a request that still waits for its answer is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asking {
+pub enum PendingRequest {
     /// It is returned again.
-    Again,
+    Repeat,
     /// A new request supersedes it.
-    Anew,
+    Replace,
 }
 
 /// The state that requests change, under the writer lock.
 struct RequestTransaction<'h> {
-    manager: &'h Host,
+    manager: &'h LicenseManager,
     lock: StoreLock,
     state: State,
     activations: ActivationState,
     problems: Vec<StateProblem>,
 }
 
-impl Host {
+impl LicenseManager {
     /// Requests an activation of a license for this machine.
     ///
     /// The secret that the request commits to stays on this machine. A request that waits for its
@@ -62,14 +62,14 @@ impl Host {
         &self,
         license: &LicenseId,
         made_at: Timestamp,
-        asking: Asking,
-    ) -> Result<Asked, InstallationError> {
+        asking: PendingRequest,
+    ) -> Result<PreparedRequest, InstallationError> {
         let machine = self.fingerprint()?;
         let mut transaction = self.begin_request()?;
         let described = machine.to_string();
         let waiting = transaction.activations.open_request(license);
         if let Some(open) =
-            waiting.filter(|open| asking == Asking::Again && open.machine == described)
+            waiting.filter(|open| asking == PendingRequest::Repeat && open.machine == described)
         {
             let request = self.activation_request(open, machine);
             return Ok(transaction.finish(request, None, true));
@@ -77,7 +77,7 @@ impl Host {
         let open = OpenRequest {
             license: license.clone(),
             nonce: Nonce::from_random(random()?),
-            secret: Secret::from_random(random()?),
+            secret: ActivationSecret::from_random(random()?),
             machine: described,
             made_at,
         };
@@ -87,8 +87,8 @@ impl Host {
         Ok(transaction.finish(request, replaced, false))
     }
 
-    fn activation_request(&self, open: &OpenRequest, machine: Fingerprint) -> Letter {
-        Letter::Activation(ActivationRequest {
+    fn activation_request(&self, open: &OpenRequest, machine: Fingerprint) -> MachineRequest {
+        MachineRequest::Activation(ActivationRequest {
             product: self.product,
             license: open.license.clone(),
             machine,
@@ -106,14 +106,14 @@ impl Host {
     pub fn request_clock_repair(
         &self,
         made_at: Timestamp,
-        asking: Asking,
-    ) -> Result<Asked, InstallationError> {
+        asking: PendingRequest,
+    ) -> Result<PreparedRequest, InstallationError> {
         let machine = self.fingerprint()?;
         let mut transaction = self.begin_request()?;
         let waiting = transaction
             .activations
             .open_clock_request(&transaction.state.repaired);
-        let waiting = waiting.filter(|_| asking == Asking::Again);
+        let waiting = waiting.filter(|_| asking == PendingRequest::Repeat);
         let nonce = match waiting {
             Some(nonce) => nonce,
             None => Nonce::from_random(random()?),
@@ -129,7 +129,7 @@ impl Host {
             mark: transaction.state.high_water.mark(),
             made_at,
         };
-        Ok(transaction.finish(Letter::Clock(request), None, waiting.is_some()))
+        Ok(transaction.finish(MachineRequest::Clock(request), None, waiting.is_some()))
     }
 
     /// Deactivates a license on this machine, and returns the receipt for the vendor.
@@ -146,7 +146,7 @@ impl Host {
         &self,
         license: Option<&License>,
         made_at: Timestamp,
-    ) -> Result<Asked, InstallationError> {
+    ) -> Result<PreparedRequest, InstallationError> {
         let machine = self.digest().ok_or(InstallationError::NoMachine)?;
         let mut transaction = self.begin_request()?;
         let Some((id, nonce)) = transaction.activation_to_deactivate(license) else {
@@ -172,16 +172,17 @@ impl Host {
     ///
     /// The activation applies to all users of the machine. Only an administrator can remove it, by
     /// removing it from that file.
-    pub fn shared_activation(
+    pub fn system_activation(
         &self,
-        matrix: &Matrix,
+        matrix: &FeatureMatrix,
         is_such: impl Fn(&LicenseId) -> bool,
     ) -> Option<PathBuf> {
         let paths = self.paths.as_ref().ok()?;
         let (verified, path) =
             Installation::system_licenses(paths, Keys::new(self.trust()), matrix)?;
         let here = self.machine()?;
-        let is_one = |found: &Activation| is_such(found.license_id()) && found.machine().is(here);
+        let is_one =
+            |found: &Activation| is_such(found.license_id()) && found.machine().matches(here);
         verified.activations().iter().any(is_one).then_some(path)
     }
 
@@ -232,7 +233,7 @@ impl RequestTransaction<'_> {
         }
     }
 
-    fn receipt(&self, license: Option<&License>) -> Result<Letter, InstallationError> {
+    fn receipt(&self, license: Option<&License>) -> Result<MachineRequest, InstallationError> {
         let replaced = license.map(License::supersedes).unwrap_or_default();
         let record = self.activations.receipt(license.map(License::id), replaced);
         let DeactivationRecord {
@@ -242,8 +243,9 @@ impl RequestTransaction<'_> {
             machine,
             made_at,
         } = record.ok_or(InstallationError::NotActivated)?;
-        let secret = Secret::parse(&secret.reveal()).ok_or(InstallationError::NotActivated)?;
-        Ok(Letter::Deactivation(Receipt {
+        let secret =
+            ActivationSecret::parse(&secret.reveal()).ok_or(InstallationError::NotActivated)?;
+        Ok(MachineRequest::Deactivation(DeactivationReceipt {
             product: self.manager.product,
             license: license.clone(),
             machine: *machine,
@@ -264,11 +266,16 @@ impl RequestTransaction<'_> {
         saved.map_err(|unsaved| InstallationError::Store(unsaved.source))
     }
 
-    fn finish(self, letter: Letter, replaced: Option<Timestamp>, is_again: bool) -> Asked {
-        Asked {
-            letter,
-            replaced,
-            is_again,
+    fn finish(
+        self,
+        letter: MachineRequest,
+        replaced: Option<Timestamp>,
+        is_again: bool,
+    ) -> PreparedRequest {
+        PreparedRequest {
+            request: letter,
+            superseded: replaced,
+            is_repeated: is_again,
             problems: self.problems,
         }
     }

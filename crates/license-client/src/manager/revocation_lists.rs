@@ -2,11 +2,11 @@
 
 use license_core::{RevocationList, TrustSet};
 
-use super::Host;
+use super::LicenseManager;
 use crate::revocations;
 use crate::store::Damaged;
 
-impl Host {
+impl LicenseManager {
     /// Returns the newest stored revocation list of each of these keys, for this product.
     ///
     /// Nothing is recorded or quarantined. [`Self::inspect`] reports problems with the lists.

@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 
 use license_core::{
-    Activation, Bundle, BundleError, Code, Context, KeyId, MAX_FILE_BYTES, Matrix, Outcome,
-    ParseError, Rotation, RotationError, Taken, Timestamp, TrustSet, TrustStatement, Unverified,
-    VerifyError,
+    Activation, Code, Context, FeatureMatrix, KeyId, MAX_FILE_BYTES, Outcome, ParseError, Rotation,
+    RotationError, StatementResult, Timestamp, TrustSet, TrustStatement, Unverified,
+    VerifiedLicenses, VerifiedLicensesError, VerifyError,
 };
 
-use super::Host;
+use super::LicenseManager;
 use crate::installation::{
     Candidate, Installation, InstallationError, Keys, installed_roots, stored_text,
 };
-use crate::paths::Home;
+use crate::paths::Paths;
 use crate::state::State;
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, StoreLock};
@@ -37,12 +37,12 @@ pub(super) struct TrustChange {
     statements: Vec<Option<TrustStatement>>,
 }
 
-impl Host {
+impl LicenseManager {
     /// Verifies the trust statements of the candidate with its keys and the stored statements.
     pub(super) fn trust_change(
         &self,
         lock: &StoreLock,
-        paths: &Home,
+        paths: &Paths,
         candidate: &Candidate<'_>,
     ) -> Result<TrustChange, InstallationError> {
         let keys = Keys::new(self.trust());
@@ -53,10 +53,10 @@ impl Host {
             statements: Vec::new(),
         };
         if self.trust().is_some() {
-            return refuse_only_statements(candidate.bundle).map(|()| change);
+            return refuse_only_statements(candidate.verified).map(|()| change);
         }
-        for token in candidate.bundle.unverified_trust_statements() {
-            let refused = |error: RotationError| BundleError::Statement {
+        for token in candidate.verified.unverified_trust_statements() {
+            let refused = |error: RotationError| VerifiedLicensesError::Statement {
                 line: None,
                 error: error.into(),
             };
@@ -65,7 +65,7 @@ impl Host {
             let new = change.after.statements().last().cloned();
             change
                 .statements
-                .push(new.filter(|_| outcome == Taken::New));
+                .push(new.filter(|_| outcome == StatementResult::Applied));
         }
         if change.new_statements().next().is_some() {
             change.stored = stored_text(lock, paths)?;
@@ -77,14 +77,14 @@ impl Host {
 
 /// Refuses a license file that contains only trust statements, because they do not apply to
 /// embedded keys.
-fn refuse_only_statements(verified: &Bundle) -> Result<(), InstallationError> {
+fn refuse_only_statements(verified: &VerifiedLicenses) -> Result<(), InstallationError> {
     let is_all = verified.licenses().is_empty()
         && verified.validations().is_empty()
         && verified.activations().is_empty()
         && verified.clock_repairs().is_empty()
         && verified.revocations().is_empty();
     if is_all && !verified.unverified_trust_statements().is_empty() {
-        Err(InstallationError::OwnKeys)
+        Err(InstallationError::EmbeddedKeys)
     } else {
         Ok(())
     }
@@ -109,7 +109,9 @@ impl TrustChange {
         let (limit, found) = (MAX_FILE_BYTES, self.text(self.new_statements()).len());
         if found > limit {
             let error = ParseError::TooLong { limit, found };
-            Err(InstallationError::Statement(BundleError::Parse(error)))
+            Err(InstallationError::Statement(VerifiedLicensesError::Parse(
+                error,
+            )))
         } else {
             Ok(())
         }
@@ -119,8 +121,8 @@ impl TrustChange {
     /// replaces it.
     pub(super) fn refuse_orphans(
         &self,
-        paths: &Home,
-        matrix: &Matrix,
+        paths: &Paths,
+        matrix: &FeatureMatrix,
         context: &Context<'_>,
         state: &State,
         activations: impl Fn(&TrustSet) -> Vec<Activation>,
@@ -131,13 +133,13 @@ impl TrustChange {
         {
             return Ok(());
         }
-        let user_only = Home::at(paths.user().dir().clone());
+        let user_only = Paths::at(paths.user().dir().clone());
         let is_valid_with = |keys: &TrustSet| {
             let found = Installation::read(&user_only, Keys::Given(keys), matrix, Damaged::Leave)?;
             Ok(found.is_some_and(|mut found| {
                 let _ = found.add_validations(&state.validations, keys, matrix);
                 found.add_activations(activations(keys), &state.deactivated);
-                let decision = found.bundle().evaluate(matrix, context);
+                let decision = found.verified().evaluate(matrix, context);
                 decision.outcome() != Outcome::Denied
             }))
         };
@@ -154,9 +156,9 @@ impl TrustChange {
 
     /// Returns the trusted keys after the change, if the keys of the artifact are added to the
     /// installed ones.
-    fn keys_of_all_roots(&self, paths: &Home) -> TrustSet {
+    fn keys_of_all_roots(&self, paths: &Paths) -> TrustSet {
         let installed = installed_roots(paths).ok().flatten().unwrap_or_default();
-        let mut all = Installation::rotation_of(paths, installed.joined(self.after.roots()));
+        let mut all = Installation::rotate(paths, installed.joined(self.after.roots()));
         for statement in self.new_statements() {
             if let Ok(token) = Unverified::parse(statement.as_str()) {
                 // It was already accepted with fewer keys.
@@ -172,7 +174,9 @@ impl TrustChange {
             return None;
         };
         let found = match &**source {
-            BundleError::Verify(error) | BundleError::Block { error, .. } => error,
+            VerifiedLicensesError::Verify(error) | VerifiedLicensesError::Block { error, .. } => {
+                error
+            }
             _ => return None,
         };
         let id = match found {
@@ -222,7 +226,7 @@ impl TrustChange {
     }
 
     /// Returns the result for each statement.
-    pub(super) fn results(&self, paths: &Home) -> Vec<InstalledStatement> {
+    pub(super) fn results(&self, paths: &Paths) -> Vec<InstalledStatement> {
         let path = paths.user().dir().file(StateFile::TrustStatements);
         let result = |statement: &Option<TrustStatement>| InstalledStatement {
             statement: statement.clone(),

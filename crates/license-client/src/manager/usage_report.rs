@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use license_core::usage_report::{Closed, Counts, Period};
+use license_core::usage_report::{ClosedEntry, OpenPeriod, UsageCounts};
 use license_core::{Decision, License, LicenseId};
 use thiserror::Error;
 
-use super::{Host, random};
+use super::{LicenseManager, random};
 use crate::clock;
 use crate::journal::Journal;
 use crate::problem::StateProblem;
 use crate::sealed_file::Durability;
 use crate::state::{Loaded, State, Unsaved};
-use crate::state_dir::HomeError;
+use crate::state_dir::StateDirError;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// How long a write of counts waits for the lock. Programs wait for this when they end.
@@ -26,18 +26,18 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 const MAX_WAITING: usize = 8;
 
 /// Usage counts in memory, by license.
-pub(super) type Pending = BTreeMap<Option<LicenseId>, Counts>;
+pub(super) type Pending = BTreeMap<Option<LicenseId>, UsageCounts>;
 
 /// The license in effect and the user for which usage is counted.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Account<'a> {
+pub struct UsageAccount<'a> {
     /// The license; `None` if no license is in effect.
     pub license: Option<&'a LicenseId>,
     /// The named user; `None` if the user has no name.
     pub user: Option<&'a str>,
 }
 
-impl<'a> Account<'a> {
+impl<'a> UsageAccount<'a> {
     /// Returns the account for usage under a decision.
     pub fn new(decision: &'a Decision, user: Option<&'a str>) -> Self {
         let license = decision.license().map(License::id);
@@ -47,11 +47,11 @@ impl<'a> Account<'a> {
 
 /// Whether a usage report closes the open period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cut {
+pub enum UsageReportMode {
     /// The report closes it.
-    Now,
+    Commit,
     /// The report shows the entry that would be closed. Nothing is written, and counting continues.
-    Imagined,
+    DryRun,
 }
 
 /// The usage of a machine.
@@ -59,7 +59,7 @@ pub enum Cut {
 #[must_use]
 pub struct UsageExport {
     /// The stored entries, oldest first.
-    pub entries: Vec<Closed>,
+    pub entries: Vec<ClosedEntry>,
     /// Files that could not be read or written.
     pub problems: Vec<StateProblem>,
 }
@@ -70,7 +70,7 @@ pub struct UsageExport {
 pub enum ReportError {
     /// No state directory is known.
     #[error("cannot determine the state directory")]
-    Home(#[from] HomeError),
+    StateDir(#[from] StateDirError),
     /// The state directory cannot be used.
     #[error("cannot use the state directory")]
     Store(#[from] StoreError),
@@ -82,10 +82,10 @@ pub enum ReportError {
     NoRandomness,
 }
 
-impl Host {
+impl LicenseManager {
     /// Counts usage in memory. [`Self::flush_counts`] and every later write of the state save it.
-    pub fn count(&self, account: Account<'_>, counts: Counts) {
-        let counts = counts.by(account.user);
+    pub fn count(&self, account: UsageAccount<'_>, counts: UsageCounts) {
+        let counts = counts.with_user(account.user);
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let license = account.license.cloned();
         pending.entry(license).or_default().add(&counts);
@@ -113,7 +113,7 @@ impl Host {
         }
         let lock = match store.lock_within(patience) {
             Ok(lock) => lock,
-            Err(error) => return vec![StateProblem::NotKept(error)],
+            Err(error) => return vec![StateProblem::NotSaved(error)],
         };
         let Loaded {
             mut state,
@@ -125,7 +125,7 @@ impl Host {
             let soon = Durability::Process;
             let (written, more) = self.write_counts(&lock, store, &mut state, [soon, soon]);
             problems.extend(more);
-            problems.extend(written.err().map(StateProblem::NotKept));
+            problems.extend(written.err().map(StateProblem::NotSaved));
         }
         problems
     }
@@ -135,15 +135,15 @@ impl Host {
     /// # Errors
     ///
     /// Returns [`ReportError`] if the entries cannot be read or the open period cannot be closed.
-    pub fn usage_report(&self, cut: Cut) -> Result<UsageExport, ReportError> {
+    pub fn usage_report(&self, cut: UsageReportMode) -> Result<UsageExport, ReportError> {
         let paths = self.paths.as_ref().map_err(Clone::clone)?;
         let store = paths.user();
         if !store.dir().path().is_dir() {
             return Ok(UsageExport::default());
         }
         match cut {
-            Cut::Now => self.close_and_export(store),
-            Cut::Imagined => self.preview(store),
+            UsageReportMode::Commit => self.close_and_export(store),
+            UsageReportMode::DryRun => self.preview(store),
         }
     }
 
@@ -270,7 +270,7 @@ impl Host {
             if state.period.is_none() {
                 state.period = Some(self.begin_period(lock, store, state)?);
             }
-            let is_over = |period: &Period| period.is_over(license.as_ref(), now);
+            let is_over = |period: &OpenPeriod| period.is_over(license.as_ref(), now);
             let may_close = state.closed.len() < MAX_WAITING;
             if may_close && state.period.as_ref().is_some_and(is_over) {
                 // Without randomness the period stays open.
@@ -291,14 +291,14 @@ impl Host {
         lock: &StoreLock,
         store: &Store,
         state: &State,
-    ) -> Result<Period, ReportError> {
+    ) -> Result<OpenPeriod, ReportError> {
         let (journal, problem) = Journal::load_locked(lock, store, self.seal());
         if let Some(problem) = problem.filter(is_temporary) {
             return Err(problem.into());
         }
         let resets = state.high_water.resets();
         let fresh = random().ok_or(ReportError::NoRandomness)?;
-        Ok(Period::begin(journal.next_place(), fresh, resets))
+        Ok(OpenPeriod::new(journal.next_place(), fresh, resets))
     }
 
     /// Moves the counts of the open period to the closed entries.
@@ -328,11 +328,11 @@ impl Host {
             return Err(problem);
         }
         journal.append(&state.closed);
-        let not_kept = |error| StateProblem::Journal(Box::new(StateProblem::NotKept(error)));
+        let not_kept = |error| StateProblem::Journal(Box::new(StateProblem::NotSaved(error)));
         journal.save(lock, self.seal()).map_err(not_kept)?;
         state.closed.clear();
         if let (Some(period), Some(next)) = (&mut state.period, journal.next_place()) {
-            period.go_on_in(next);
+            period.advance_to(next);
         }
         // Entries that stay in the state are found in the journal by the next call.
         let _ = self.save_state(lock, state, [Durability::Process; 2]);
@@ -372,7 +372,9 @@ fn is_temporary(problem: &StateProblem) -> bool {
         StateProblem::Journal(problem) => is_temporary(problem),
         StateProblem::Store(_) => true,
         // A file that cannot be quarantined would be replaced.
-        StateProblem::Sealed { aside, .. } => aside.is_none(),
-        StateProblem::NotKept(_) | StateProblem::Revocations(_) | StateProblem::Trust(_) => false,
+        StateProblem::Sealed {
+            quarantined: aside, ..
+        } => aside.is_none(),
+        StateProblem::NotSaved(_) | StateProblem::Revocations(_) | StateProblem::Trust(_) => false,
     }
 }

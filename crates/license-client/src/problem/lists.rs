@@ -16,14 +16,14 @@ pub enum ListProblem {
     #[error("cannot read the revocation list")]
     Store(#[source] StoreError),
     /// The file is damaged.
-    #[error("{}: the revocation list is damaged{}", path.display(), quarantined_as(aside.as_deref()))]
+    #[error("{}: the revocation list is damaged{}", path.display(), quarantined_as(quarantined.as_deref()))]
     Damaged {
         /// The file.
         path: PathBuf,
         /// The damage.
         source: Box<ListFault>,
         /// The path of the quarantined file; `None` if it may not be moved.
-        aside: Option<PathBuf>,
+        quarantined: Option<PathBuf>,
     },
     /// All stored lists are older than one that was seen before. They apply nevertheless.
     #[error(transparent)]
@@ -32,7 +32,7 @@ pub enum ListProblem {
     #[error(
         "expected revocation list {seq} or later of key {key}, which was installed here, found none"
     )]
-    Gone {
+    Missing {
         /// The key that signed it.
         key: KeyId,
         /// The number of the missing list.
@@ -44,7 +44,7 @@ impl ListProblem {
     /// Returns the reason code, if there is one.
     pub fn code(&self) -> Option<Code> {
         match self {
-            Self::Stale(_) | Self::Gone { .. } => Some(Code::StaleList),
+            Self::Stale(_) | Self::Missing { .. } => Some(Code::StaleList),
             Self::Damaged { source, .. } => Some(source.code()),
             Self::Store(_) => None,
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use license_core::{BundleError, Code};
+use license_core::{Code, VerifiedLicensesError};
 use thiserror::Error;
 
 use super::quarantined_as;
@@ -17,14 +17,14 @@ pub enum StatementProblem {
     #[error("cannot read the trust statements")]
     Store(#[source] StoreError),
     /// The file is damaged.
-    #[error("{}: the trust statements are damaged{}", path.display(), quarantined_as(aside.as_deref()))]
+    #[error("{}: the trust statements are damaged{}", path.display(), quarantined_as(quarantined.as_deref()))]
     Damaged {
         /// The file.
         path: PathBuf,
         /// The damage; `None` if the file is not UTF-8, or is too large.
-        source: Option<Box<BundleError>>,
+        source: Option<Box<VerifiedLicensesError>>,
         /// The path of the quarantined file; `None` if it may not be moved.
-        aside: Option<PathBuf>,
+        quarantined: Option<PathBuf>,
     },
 }
 

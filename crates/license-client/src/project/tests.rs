@@ -2,7 +2,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 
-use license_core::session::{FoundBy, MAX_LINKS};
+use license_core::session::{MAX_LINKS, RootReason};
 
 use super::*;
 
@@ -93,10 +93,10 @@ impl FileSystem for Elsewhere {
     fn current_dir(&self) -> io::Result<PathBuf> {
         self.0.clone().ok_or(io::ErrorKind::NotFound.into())
     }
-    fn entry(&self, path: &Path) -> io::Result<Entry> {
+    fn entry(&self, path: &Path) -> io::Result<FileSystemEntry> {
         LocalFileSystem.entry(path)
     }
-    fn target(&self, path: &Path) -> io::Result<Entry> {
+    fn target(&self, path: &Path) -> io::Result<FileSystemEntry> {
         LocalFileSystem.target(path)
     }
     fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
@@ -119,8 +119,8 @@ fn without_an_entry_the_directory_itself_is_the_root() {
     let tree = Tree::with(&["shop/src"]);
     let found = tree.found("shop/src").unwrap();
     assert_eq!(found.path(), tree.path("shop/src"));
-    assert_eq!(found.found_by(), FoundBy::Directory);
-    assert_eq!(found.found_by_name(), "directory");
+    assert_eq!(found.reason(), RootReason::Directory);
+    assert_eq!(found.reason_name(), "directory");
     assert_eq!(found.links(), []);
 }
 
@@ -129,7 +129,7 @@ fn the_nearest_git_entry_marks_the_root() {
     let tree = Tree::with(&["shop/.git", "shop/cart/.git", "shop/cart/src"]);
     let found = tree.found("shop/cart/src").unwrap();
     assert_eq!(found.path(), tree.path("shop/cart"));
-    assert_eq!(found.found_by_name(), "git");
+    assert_eq!(found.reason_name(), "git");
 }
 
 #[test]
@@ -144,8 +144,8 @@ fn the_products_entry_precedes_a_nearer_git_entry() {
     let tree = Tree::with(&["shop/.coditect", "shop/cart/.git"]);
     let found = tree.found("shop/cart").unwrap();
     assert_eq!(found.path(), tree.path("shop"));
-    assert_eq!(found.found_by(), FoundBy::Product);
-    assert_eq!(found.found_by_name(), "coditect");
+    assert_eq!(found.reason(), RootReason::Product);
+    assert_eq!(found.reason_name(), "coditect");
     assert_eq!(found.product_entry(), tree.path("shop/.coditect"));
 }
 
@@ -161,7 +161,7 @@ fn an_entry_of_any_kind_counts() {
     tree.file("one/.coditect").link("two/.coditect", "nowhere");
     for project in ["one", "two", "three"] {
         let found = tree.found(project).unwrap();
-        assert_eq!(found.found_by(), FoundBy::Product, "{project}");
+        assert_eq!(found.reason(), RootReason::Product, "{project}");
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::seal::SealError;
 use crate::state_dir::StateDir;
-use license_core::{ProductCode, Quota, Reading, Timestamp};
+use license_core::{ClockReading, ProductCode, Quota, Timestamp};
 use std::fs;
 
 fn seal(id: &str) -> Seal {
@@ -37,7 +37,7 @@ fn state() -> State {
         validations: vec!["tokens".to_owned()],
         ..State::default()
     };
-    let reading = Reading {
+    let reading = ClockReading {
         clock: noon(),
         boot: None,
     };
@@ -94,7 +94,14 @@ fn a_changed_file_is_quarantined_and_the_other_copy_is_used() {
         fs::write(&path, bytes).unwrap();
         let (loaded, problems) = load(&store, "here");
         assert_eq!(loaded.quota_counters, state().quota_counters);
-        let [StateProblem::Sealed { source, aside, .. }] = &problems[..] else {
+        let [
+            StateProblem::Sealed {
+                source,
+                quarantined: aside,
+                ..
+            },
+        ] = &problems[..]
+        else {
             panic!("{problems:?}");
         };
         assert_eq!(*source, SealError::Tampered);
@@ -226,7 +233,7 @@ fn a_malformed_deactivation_or_list_is_not_treated_as_missing() {
 
 #[test]
 fn the_largest_possible_state_is_loaded_again() {
-    use license_core::usage_report::Counts;
+    use license_core::usage_report::UsageCounts;
     use license_core::{Code, LicenseId};
     let mut most = state();
     most.set_validations((0..4).map(|number| number.to_string().repeat(63 * 1024)));
@@ -235,15 +242,18 @@ fn the_largest_possible_state_is_loaded_again() {
     let name = |number: usize| format!("{number:04}{}", "\u{80}".repeat(30));
     let mut salt = 0;
     let mut fill = || {
-        let mut period = Period::begin(None, [salt; 16], 0);
+        let mut period = OpenPeriod::new(None, [salt; 16], 0);
         for license in 0..8 {
-            let mut counts = Counts::default();
+            let mut counts = UsageCounts::default();
             for number in 0..300 {
-                counts.add(&Counts::feature_refused(
+                counts.add(&UsageCounts::feature_refused(
                     &name(number),
                     Code::FeatureNotIncluded,
                 ));
-                counts.add(&Counts::session(&format!("sess_{number:032}")).by(Some(&name(number))));
+                counts.add(
+                    &UsageCounts::session(&format!("sess_{number:032}"))
+                        .with_user(Some(&name(number))),
+                );
             }
             period.add(Some(&id(license)), &counts, noon());
         }

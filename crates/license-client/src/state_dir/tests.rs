@@ -41,7 +41,7 @@ fn without_a_home_directory_the_error_names_the_variable_to_set() {
     for home in [None, Some(Path::new("")), Some(Path::new("relative"))] {
         let error = StateDir::resolve("ACME9", nothing_set, home).unwrap_err();
         let variable = "ACME9_HOME".to_owned();
-        assert_eq!(error, HomeError::NoHome { variable });
+        assert_eq!(error, StateDirError::NoHome { variable });
     }
 }
 
@@ -50,7 +50,7 @@ fn a_product_code_cannot_leave_the_home_directory() {
     let home = std::env::temp_dir();
     for product in ["", "..", "A/B", "/etc", "A B", "É"] {
         let error = StateDir::resolve(product, nothing_set, Some(&home)).unwrap_err();
-        assert_eq!(error, HomeError::NotAProductCode, "{product:?}");
+        assert_eq!(error, StateDirError::NotAProductCode, "{product:?}");
     }
 }
 

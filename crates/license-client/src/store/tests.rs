@@ -33,13 +33,13 @@ fn a_written_file_is_read() {
 #[test]
 fn an_incomplete_file_is_listed_until_the_next_write() {
     let (_scratch, store) = store();
-    assert!(store.unfinished().is_empty());
+    assert!(store.incomplete_files().is_empty());
     drop(store.lock().unwrap());
     let left = store.dir().path().join(".unfinished-x");
     fs::write(&left, "").unwrap();
-    assert_eq!(store.unfinished(), [left]);
+    assert_eq!(store.incomplete_files(), [left]);
     drop(store.lock().unwrap());
-    assert!(store.unfinished().is_empty());
+    assert!(store.incomplete_files().is_empty());
 }
 
 #[test]
@@ -111,13 +111,13 @@ fn a_quarantined_file_is_never_overwritten() {
     for number in 1..=3 {
         let content = format!("damage {number}");
         lock.write(StateFile::Cache, content.as_bytes()).unwrap();
-        let aside = lock.set_aside(StateFile::Cache).unwrap();
+        let aside = lock.quarantine(StateFile::Cache).unwrap();
         assert!(aside.ends_with(format!("license.cache.damaged-{number}")));
         assert_eq!(fs::read_to_string(aside).unwrap(), content);
     }
     assert!(store.read(StateFile::Cache, CAP).unwrap().is_none());
     assert_eq!(names(&store).len(), 4);
-    let missing = lock.set_aside(StateFile::Cache).unwrap_err();
+    let missing = lock.quarantine(StateFile::Cache).unwrap_err();
     assert!(matches!(missing, StoreError::Unwritable { .. }));
 }
 

@@ -178,7 +178,7 @@ mod tests {
         undo.commit().unwrap();
         drop(lock);
         assert_eq!(content(&store), after());
-        assert!(!is_active(store.dir()) && store.unfinished().is_empty());
+        assert!(!is_active(store.dir()) && store.incomplete_files().is_empty());
     }
 
     #[test]
@@ -190,7 +190,7 @@ mod tests {
         drop(undo);
         drop(lock);
         assert_eq!(content(&store), before());
-        assert!(!is_active(store.dir()) && store.unfinished().is_empty());
+        assert!(!is_active(store.dir()) && store.incomplete_files().is_empty());
     }
 
     #[test]

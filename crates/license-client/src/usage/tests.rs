@@ -34,12 +34,12 @@ impl Project {
         find_project(self.directory.path(), product, state).unwrap()
     }
 
-    fn usage(&self, surroundings: &Surroundings) -> Result<DetectedUsage, UsageTypeError> {
+    fn usage(&self, surroundings: &ProcessEnvironment) -> Result<DetectedUsage, UsageTypeError> {
         detect_usage(&self.root(None), surroundings)
     }
 
     /// Returns the usage type and the code of its reason.
-    fn codes(&self, surroundings: &Surroundings) -> (&'static str, &'static str) {
+    fn codes(&self, surroundings: &ProcessEnvironment) -> (&'static str, &'static str) {
         let usage = self.usage(surroundings).unwrap();
         (usage.usage_type.as_str(), usage.reason.as_str())
     }
@@ -50,23 +50,23 @@ impl Project {
 }
 
 /// Returns the environment of a container without a terminal.
-fn deployed() -> Surroundings {
-    Surroundings {
+fn deployed() -> ProcessEnvironment {
+    ProcessEnvironment {
         in_container: true,
-        ..Surroundings::default()
+        ..ProcessEnvironment::default()
     }
 }
 
-fn with_variable(value: impl Into<OsString>) -> Surroundings {
-    Surroundings {
+fn with_variable(value: impl Into<OsString>) -> ProcessEnvironment {
+    ProcessEnvironment {
         variable: Some(value.into()),
-        ..Surroundings::default()
+        ..ProcessEnvironment::default()
     }
 }
 
 #[test]
 fn the_default_is_builder() {
-    let surroundings = Surroundings::default();
+    let surroundings = ProcessEnvironment::default();
     assert_eq!(Project::new().codes(&surroundings), ("builder", "default"));
 }
 
@@ -81,11 +81,11 @@ fn a_container_without_terminal_and_sources_is_a_runtime() {
 
 #[test]
 fn a_runtime_needs_a_container_no_terminal_and_no_sources() {
-    let on_terminal = Surroundings {
+    let on_terminal = ProcessEnvironment {
         on_terminal: true,
         ..deployed()
     };
-    let no_container = Surroundings::default();
+    let no_container = ProcessEnvironment::default();
     for (project, surroundings, reason) in [
         (Project::new(), on_terminal, "terminal"),
         (Project::new(), no_container, "default"),
@@ -127,7 +127,7 @@ fn the_variable_precedes_the_file_and_the_file_precedes_the_environment() {
         project.codes(&with_variable("builder")),
         ("builder", "variable")
     );
-    let surroundings = Surroundings::default();
+    let surroundings = ProcessEnvironment::default();
     assert_eq!(project.codes(&surroundings), ("runtime", "project_file"));
     let project = Project::with_project_file("usage_type = \"builder\"");
     assert_eq!(project.codes(&deployed()), ("builder", "project_file"));

@@ -276,7 +276,7 @@ impl LicenseClaims {
 
     /// Returns the standard key of the license.
     pub fn standard_key(&self) -> StandardKey {
-        StandardKey::of_license(
+        StandardKey::new(
             self.product,
             self.tier,
             &self.id,

@@ -54,7 +54,7 @@ impl RevocationClaims<RevokedLicenses> {
 
 /// An entry of a revocation list: a license or an activation that is no longer valid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Revoked {
+pub struct RevocationEntry {
     /// The license.
     #[serde(rename = "jti")]
     pub license: LicenseId,
@@ -108,7 +108,7 @@ impl RevokedLicenses {
     }
 
     /// Adds a license. Returns `false` if the list contains it.
-    fn insert(&mut self, entry: Revoked) -> bool {
+    fn insert(&mut self, entry: RevocationEntry) -> bool {
         let revocation = Revocation {
             at: entry.at,
             reason: entry.reason.into(),

@@ -9,7 +9,7 @@ use super::{Change, Effect, describe};
 use crate::claims::LicenseClaims;
 use crate::ids::Tier;
 use crate::machine::Machine;
-use crate::matrix::Matrix;
+use crate::matrix::FeatureMatrix;
 use crate::policy::UsageType;
 
 /// Returns the changes of all claims. The pattern lists every field, so that a new claim does not
@@ -17,7 +17,7 @@ use crate::policy::UsageType;
 pub(super) fn compare(
     before: &LicenseClaims,
     after: &LicenseClaims,
-    matrix: &Matrix,
+    matrix: &FeatureMatrix,
 ) -> Vec<Change> {
     let LicenseClaims {
         format_version: _,
@@ -231,7 +231,12 @@ fn included(
 }
 
 /// Returns whether the new tier is higher.
-fn tier_effect(before: Tier, after: Tier, claims: [&LicenseClaims; 2], matrix: &Matrix) -> Effect {
+fn tier_effect(
+    before: Tier,
+    after: Tier,
+    claims: [&LicenseClaims; 2],
+    matrix: &FeatureMatrix,
+) -> Effect {
     let is_known = claims
         .iter()
         .all(|claims| claims.product == matrix.product());

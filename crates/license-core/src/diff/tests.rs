@@ -21,9 +21,9 @@ fn id(number: u8) -> LicenseId {
 }
 
 fn draft() -> LicenseDraft {
-    let matrix = Matrix::built_in();
+    let matrix = FeatureMatrix::built_in();
     let tier = matrix.tier(Tier::parse("PRO").unwrap()).unwrap();
-    let mut draft = LicenseDraft::of_tier(matrix, tier, id(1), "ACME".into(), at("2027-01-01"));
+    let mut draft = LicenseDraft::for_tier(matrix, tier, id(1), "ACME".into(), at("2027-01-01"));
     draft.expires_at = Some(at("2028-01-01"));
     draft
 }
@@ -32,7 +32,7 @@ fn changed(change: impl Fn(&mut LicenseDraft)) -> Difference {
     let mut after = draft();
     change(&mut after);
     let (before, after) = (draft().read_back().unwrap(), after.read_back().unwrap());
-    Difference::between(&before, &after, Matrix::built_in())
+    Difference::from_claims(&before, &after, FeatureMatrix::built_in())
 }
 
 /// Returns a public key in the form of the claim `cnf`.
@@ -79,12 +79,12 @@ fn claim(name: &str) -> Option<(Edit, &'static [&'static str])> {
         "seats" => (
             |draft| {
                 let seats = NonZeroU32::new(20).unwrap();
-                draft.set_seats(seats, Matrix::built_in()).unwrap();
+                draft.set_seats(seats, FeatureMatrix::built_in()).unwrap();
             },
             &["seats", "quota"],
         ),
         "devices" => (
-            |draft| draft.set_devices(NonZeroU32::new(3).unwrap(), Matrix::built_in()),
+            |draft| draft.set_devices(NonZeroU32::new(3).unwrap(), FeatureMatrix::built_in()),
             &["devices", "quota"],
         ),
         "activation" => (|draft| draft.must_activate = true, &["activation"]),
@@ -224,7 +224,7 @@ fn each_added_and_removed_user_and_machine_is_a_change() {
         named(&["ann", "bob"], &["m1"]),
         named(&["cyd", "bob"], &["m1", "m2"]),
     );
-    let difference = Difference::between(&before, &after, Matrix::built_in());
+    let difference = Difference::from_claims(&before, &after, FeatureMatrix::built_in());
     let found: Vec<_> = difference.changes().iter().map(Change::to_string).collect();
     assert_eq!(
         found,
@@ -270,6 +270,6 @@ fn succession_depends_on_ids_products_and_customers() {
     let mut newer = draft();
     replaces(&mut newer);
     let (older, newer) = (draft().read_back().unwrap(), newer.read_back().unwrap());
-    let back = Difference::between(&newer, &older, Matrix::built_in());
+    let back = Difference::from_claims(&newer, &older, FeatureMatrix::built_in());
     assert_eq!(back.succession(), Succession::ReplacedBy);
 }

@@ -3,7 +3,7 @@
 /// The kind of a machine request, which a machine sends to its vendor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum LetterKind {
+pub enum MachineRequestKind {
     /// A request to activate a license.
     Activation,
     /// A request to lower the clock high-water mark.
@@ -12,7 +12,7 @@ pub enum LetterKind {
     Deactivation,
 }
 
-impl LetterKind {
+impl MachineRequestKind {
     pub(crate) const ALL: [Self; 3] = [Self::Activation, Self::Clock, Self::Deactivation];
 
     /// Returns the label of the armor block, as in `-----BEGIN LICENSE ACTIVATION REQUEST-----`.

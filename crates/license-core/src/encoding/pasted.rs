@@ -39,14 +39,14 @@ impl fmt::Display for Position {
 
 /// The input at a position where something else was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum FoundText {
     /// A character.
     Character(char),
     /// The end of the input.
     End,
 }
 
-impl fmt::Display for Found {
+impl fmt::Display for FoundText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::End => f.write_str("the end"),
@@ -89,11 +89,11 @@ impl<'a> Pasted<'a> {
     }
 
     /// Returns a character of the normalized text, by its index.
-    pub(crate) fn found(&self, index: usize) -> Found {
+    pub(crate) fn found(&self, index: usize) -> FoundText {
         self.text
             .chars()
             .nth(index)
-            .map_or(Found::End, Found::Character)
+            .map_or(FoundText::End, FoundText::Character)
     }
 }
 
@@ -247,7 +247,7 @@ mod tests {
         assert_eq!((star.line, star.column), (2, 4));
         let first = pasted.position(0);
         assert_eq!((first.line, first.column), (1, 4));
-        assert_eq!(pasted.found(4), Found::Character('*'));
-        assert_eq!(pasted.found(6), Found::End);
+        assert_eq!(pasted.found(4), FoundText::Character('*'));
+        assert_eq!(pasted.found(6), FoundText::End);
     }
 }

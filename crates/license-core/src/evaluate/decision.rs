@@ -7,7 +7,7 @@ use super::{Context, Evidence, Rule, clock_behind};
 use crate::code::Code;
 use crate::ids::Tier;
 use crate::license::License;
-use crate::matrix::Matrix;
+use crate::matrix::FeatureMatrix;
 use crate::policy::{Entitlements, Quota};
 use crate::time::Timestamp;
 
@@ -69,7 +69,7 @@ pub struct Decision {
 /// Decision about a feature.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
-pub struct FeatureAnswer {
+pub struct FeatureDecision {
     /// Whether the feature may be used.
     pub granted: bool,
     /// The code of the decision if the feature is granted or the license is denied. Otherwise
@@ -81,7 +81,7 @@ pub struct FeatureAnswer {
 
 impl Decision {
     /// Returns the decision without a license: denied, with the entitlements of the base tier.
-    pub fn without_license(matrix: &Matrix, context: &Context<'_>) -> Self {
+    pub fn without_license(matrix: &FeatureMatrix, context: &Context<'_>) -> Self {
         let clock = context.clock();
         let now = context.high_water.map_or(clock, |mark| mark.max(clock));
         Self {
@@ -172,7 +172,7 @@ impl Decision {
 
     /// Returns the lowest tier that would add the feature. Returns `None` if the current tier has
     /// the feature, but this license does not.
-    fn first_tier_with(&self, feature: &str, matrix: &Matrix) -> Option<Tier> {
+    fn first_tier_with(&self, feature: &str, matrix: &FeatureMatrix) -> Option<Tier> {
         let current = matrix.tier(self.effective.tier());
         let lacks = current.is_none_or(|tier| !tier.entitlements().allows(feature));
         let first = matrix
@@ -183,7 +183,7 @@ impl Decision {
 
     /// Decides whether the feature may be used. The code distinguishes a license without the
     /// feature from a license that is denied.
-    pub fn feature(&self, name: &str, matrix: &Matrix) -> FeatureAnswer {
+    pub fn feature(&self, name: &str, matrix: &FeatureMatrix) -> FeatureDecision {
         let feature = Evidence::Feature {
             feature: name.into(),
             included_from: self.first_tier_with(name, matrix),
@@ -199,7 +199,7 @@ impl Decision {
         } else {
             (false, Code::FeatureNotIncluded, feature)
         };
-        FeatureAnswer {
+        FeatureDecision {
             granted,
             code,
             evidence,

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::claims::Status;
 use crate::ids::{ProductCode, Tier};
 use crate::key::LicenseId;
-use crate::machine::{Comparison, Machine};
+use crate::machine::{FingerprintComparison, Machine};
 use crate::policy::UsageType;
 use crate::time::Timestamp;
 
@@ -90,7 +90,7 @@ pub enum Evidence {
         actual: Option<Machine>,
         /// The comparison with the most similar fingerprint in the license.
         #[serde(flatten)]
-        nearest: Option<Comparison>,
+        nearest: Option<FingerprintComparison>,
     },
     /// A license that is deactivated on this machine.
     Deactivated {
@@ -322,7 +322,7 @@ fn before_end(end: Timestamp, grace_until: Option<Timestamp>) -> String {
     }
 }
 
-fn machine(actual: Option<&Machine>, nearest: Option<&Comparison>) -> String {
+fn machine(actual: Option<&Machine>, nearest: Option<&FingerprintComparison>) -> String {
     // The digest is shorter than a fingerprint.
     let name = |machine: &Machine| match machine.digest() {
         Some(digest) => digest.to_string(),

@@ -5,7 +5,7 @@ use super::rules::{Evaluation, OptionalResult, RuleOutcome, require};
 use crate::code::Code;
 use crate::key::LicenseId;
 use crate::license::{Activation, License};
-use crate::machine::{Comparison, Machine};
+use crate::machine::{FingerprintComparison, Machine};
 
 /// Checks that the license is not deactivated, is locked to this machine and is activated for it.
 ///
@@ -29,7 +29,7 @@ fn activation(evaluation: &Evaluation<'_>) -> OptionalResult {
     let matches = |activation: &&Activation| {
         covers(license, activation.license_id())
             && activation.product() == license.product()
-            && here.is_some_and(|here| activation.machine().is(here))
+            && here.is_some_and(|here| activation.machine().matches(here))
             && !deactivated
                 .clone()
                 .any(|(_, nonce)| *nonce == activation.nonce())
@@ -73,7 +73,7 @@ fn covers(license: &License, id: &LicenseId) -> bool {
 fn lock(evaluation: &Evaluation<'_>) -> OptionalResult {
     let machines = evaluation.license.machines()?;
     let actual = evaluation.context.machine;
-    let met = actual.is_some_and(|actual| machines.iter().any(|named| named.is(actual)));
+    let met = actual.is_some_and(|actual| machines.iter().any(|named| named.matches(actual)));
     let evidence = Evidence::Machine {
         named: machines.len(),
         actual: actual.cloned(),
@@ -83,7 +83,7 @@ fn lock(evaluation: &Evaluation<'_>) -> OptionalResult {
 }
 
 /// Compares this machine with the most similar fingerprint in the license.
-fn nearest(named: &[Machine], actual: &Machine) -> Option<Comparison> {
+fn nearest(named: &[Machine], actual: &Machine) -> Option<FingerprintComparison> {
     let Machine::Fingerprint(actual) = actual else {
         return None;
     };

@@ -6,9 +6,9 @@ use super::validation_history::ValidationHistory;
 use super::{Context, Evidence, machine};
 use crate::claims::Status;
 use crate::code::Code;
-use crate::license::{Activation, License, RevocationList, Signer, Validation};
+use crate::license::{Activation, License, RevocationList, Validation, ValidationSigner};
 use crate::machine::Machine;
-use crate::matrix::Matrix;
+use crate::matrix::FeatureMatrix;
 use crate::time::Timestamp;
 
 /// A rule of an evaluation.
@@ -55,7 +55,7 @@ pub enum RuleOutcome {
 
 /// Result of a rule.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Finding {
+pub struct RuleResult {
     /// The rule.
     pub rule: Rule,
     /// The outcome.
@@ -67,7 +67,7 @@ pub struct Finding {
 /// A license, its context, and the values that rules derive from both.
 pub(super) struct Evaluation<'a> {
     pub(super) license: &'a License,
-    pub(super) matrix: &'a Matrix,
+    pub(super) matrix: &'a FeatureMatrix,
     pub(super) context: &'a Context<'a>,
     /// The latest of the clock, the clock high-water mark, and the issue dates of all verified
     /// artifacts.
@@ -78,7 +78,11 @@ pub(super) struct Evaluation<'a> {
 }
 
 impl<'a> Evaluation<'a> {
-    pub(super) fn new(license: &'a License, matrix: &'a Matrix, context: &'a Context<'a>) -> Self {
+    pub(super) fn new(
+        license: &'a License,
+        matrix: &'a FeatureMatrix,
+        context: &'a Context<'a>,
+    ) -> Self {
         let validations = context.all_validations();
         let issued = validations.clone().map(|validation| validation.issued_at());
         let installed = context.all_installed().filter_map(License::issued_at);
@@ -93,7 +97,8 @@ impl<'a> Evaluation<'a> {
         let matching = validations
             .clone()
             .filter(|validation| matches(validation, license, context));
-        let is_by_vendor = |validation: &&Validation| validation.signer() == Signer::Vendor;
+        let is_by_vendor =
+            |validation: &&Validation| validation.signer() == ValidationSigner::Vendor;
         Self {
             license,
             matrix,
@@ -137,7 +142,7 @@ fn matches(validation: &Validation, license: &License, context: &Context<'_>) ->
 
 /// Returns whether the validation is for this machine or for all machines.
 pub(super) fn is_here(validation: &Validation, context: &Context<'_>) -> bool {
-    let is_here = |machine: &Machine| context.machine.is_some_and(|here| machine.is(here));
+    let is_here = |machine: &Machine| context.machine.is_some_and(|here| machine.matches(here));
     validation.machine().is_none_or(is_here)
 }
 

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::rules::is_here;
-use crate::license::{License, Signer, Validation};
+use crate::license::{License, Validation, ValidationSigner};
 use crate::time::Timestamp;
 
 /// Validations that apply to a license.
@@ -70,8 +70,8 @@ fn position(validation: &Validation, license: &License) -> Option<usize> {
         .position(|id| id == validation.license_id())?;
     let is_authorized = validation.product() == license.product()
         && match validation.signer() {
-            Signer::Vendor => true,
-            Signer::Server => license
+            ValidationSigner::Vendor => true,
+            ValidationSigner::Server => license
                 .confirmation_key()
                 .is_some_and(|key| validation.is_signed_by(key)),
         };
@@ -91,7 +91,8 @@ fn lifts(
     (position, validation): &(usize, &Validation),
     (denied_position, denial): &(usize, &Validation),
 ) -> bool {
-    let may_lift = validation.signer() == Signer::Vendor || denial.signer() == Signer::Server;
+    let may_lift = validation.signer() == ValidationSigner::Vendor
+        || denial.signer() == ValidationSigner::Server;
     !validation.status().is_denial()
         && may_lift
         && position >= denied_position

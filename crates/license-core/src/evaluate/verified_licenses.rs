@@ -1,18 +1,18 @@
 //! Evaluation of a license file as a whole.
 
 use super::context::Artifacts;
-use super::{Context, Decision, Finding, Outcome};
+use super::{Context, Decision, Outcome, RuleResult};
 use crate::ids::Tier;
-use crate::license::{Bundle, License};
-use crate::matrix::Matrix;
+use crate::license::{License, VerifiedLicenses};
+use crate::matrix::FeatureMatrix;
 
-impl Bundle {
+impl VerifiedLicenses {
     /// Evaluates every license and returns the best decision.
     ///
     /// Valid licenses are compared by tier, outcome, end and issue date, in this order. With this
     /// order, entitlements never grow merely because time passes. If no license is valid, one that
     /// has started takes precedence over one that has not.
-    pub fn evaluate(&self, matrix: &Matrix, context: &Context<'_>) -> Decision {
+    pub fn evaluate(&self, matrix: &FeatureMatrix, context: &Context<'_>) -> Decision {
         let context = with_artifacts(self, context);
         let decisions = self
             .licenses()
@@ -36,7 +36,7 @@ impl Bundle {
     }
 
     /// Returns the result of every rule for the license that [`Bundle::evaluate`] selects.
-    pub fn explain(&self, matrix: &Matrix, context: &Context<'_>) -> Vec<Finding> {
+    pub fn explain(&self, matrix: &FeatureMatrix, context: &Context<'_>) -> Vec<RuleResult> {
         let decision = self.evaluate(matrix, context);
         let context = with_artifacts(self, context);
         decision
@@ -46,7 +46,7 @@ impl Bundle {
     }
 }
 
-fn with_artifacts<'a>(verified: &'a Bundle, context: &Context<'a>) -> Context<'a> {
+fn with_artifacts<'a>(verified: &'a VerifiedLicenses, context: &Context<'a>) -> Context<'a> {
     context.clone().with_file(Artifacts {
         licenses: verified.licenses(),
         validations: verified.validations(),
@@ -56,7 +56,7 @@ fn with_artifacts<'a>(verified: &'a Bundle, context: &Context<'a>) -> Context<'a
     })
 }
 
-fn rank(tier: Tier, matrix: &Matrix) -> Option<usize> {
+fn rank(tier: Tier, matrix: &FeatureMatrix) -> Option<usize> {
     let mut tiers = matrix.tiers().iter();
     tiers.position(|policy| policy.name() == tier)
 }

@@ -1,6 +1,6 @@
 //! Drafts of answers to machine requests.
 
-use super::{IssueError, Sign, sign_token};
+use super::{Signer, SigningError, sign_token};
 use crate::claims::{ActivationClaims, ClockRepairClaims};
 use crate::jose::TokenKind;
 use crate::key::LicenseId;
@@ -26,8 +26,8 @@ impl ActivationDraft<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError`] if the issuer is empty, or the key fails to sign.
-    pub fn sign(&self, key: &(impl Sign + ?Sized)) -> Result<String, IssueError> {
+    /// Returns [`SigningError`] if the issuer is empty, or the key fails to sign.
+    pub fn sign(&self, key: &(impl Signer + ?Sized)) -> Result<String, SigningError> {
         check_issuer(&self.issuer)?;
         let claims = ActivationClaims {
             issuer: self.issuer.clone(),
@@ -62,8 +62,8 @@ impl ClockRepairDraft<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError`] if the issuer is empty, or the key fails to sign.
-    pub fn sign(&self, key: &(impl Sign + ?Sized)) -> Result<String, IssueError> {
+    /// Returns [`SigningError`] if the issuer is empty, or the key fails to sign.
+    pub fn sign(&self, key: &(impl Signer + ?Sized)) -> Result<String, SigningError> {
         check_issuer(&self.issuer)?;
         let claims = ClockRepairClaims {
             issuer: self.issuer.clone(),
@@ -78,9 +78,9 @@ impl ClockRepairDraft<'_> {
     }
 }
 
-fn check_issuer(issuer: &str) -> Result<(), IssueError> {
+fn check_issuer(issuer: &str) -> Result<(), SigningError> {
     if issuer.trim().is_empty() {
-        return Err(IssueError::Empty { claim: "iss" });
+        return Err(SigningError::Empty { claim: "iss" });
     }
     Ok(())
 }

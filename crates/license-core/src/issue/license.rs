@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::{CheckedKey, IssueError, Sign, minimum_length, sign_token};
+use super::{Signer, SigningError, VerifyingSigner, minimum_length, sign_token};
 use crate::claims::LicenseClaims;
 use crate::jose::{MAX_TOKEN_BYTES, TokenKind, Unverified};
 use crate::key::LicenseId;
 use crate::license::License;
 use crate::machine::Machine;
-use crate::matrix::{Matrix, TierTerms, is_feature_name};
+use crate::matrix::{FeatureMatrix, TierPolicy, is_feature_name};
 use crate::policy::Quota;
 use crate::time::Timestamp;
 use crate::trust::VerifyError;
@@ -19,9 +19,9 @@ impl LicenseClaims {
     /// Creates the draft of a license with the features, quotas and conditions of a tier.
     ///
     /// The license contains all features and quotas, so that applications need not know the tier.
-    pub fn of_tier(
-        matrix: &Matrix,
-        tier: &TierTerms,
+    pub fn for_tier(
+        matrix: &FeatureMatrix,
+        tier: &TierPolicy,
         id: LicenseId,
         customer: String,
         issued_at: Timestamp,
@@ -39,12 +39,16 @@ impl LicenseClaims {
     /// # Errors
     ///
     /// Returns [`IssueError::Seats`] if the tier includes more seats.
-    pub fn set_seats(&mut self, seats: NonZeroU32, matrix: &Matrix) -> Result<(), IssueError> {
+    pub fn set_seats(
+        &mut self,
+        seats: NonZeroU32,
+        matrix: &FeatureMatrix,
+    ) -> Result<(), SigningError> {
         let found = u64::from(seats.get());
         if let Some(name) = matrix.seats_quota() {
             match self.quotas.get(name) {
                 Some(&Quota::Limit(included)) if included > found => {
-                    return Err(IssueError::Seats { included, found });
+                    return Err(SigningError::Seats { included, found });
                 }
                 _ => self
                     .quotas_mut()
@@ -56,7 +60,7 @@ impl LicenseClaims {
     }
 
     /// Sets the number of machines that may be activated, and the quota of devices.
-    pub fn set_devices(&mut self, devices: NonZeroU32, matrix: &Matrix) {
+    pub fn set_devices(&mut self, devices: NonZeroU32, matrix: &FeatureMatrix) {
         let devices = u64::from(devices.get());
         if let Some(name) = matrix.devices_quota() {
             self.quotas_mut()
@@ -70,7 +74,7 @@ impl LicenseClaims {
     /// # Errors
     ///
     /// Returns [`IssueError::Name`] if the name is not valid.
-    pub fn add_feature(&mut self, feature: &str) -> Result<(), IssueError> {
+    pub fn add_feature(&mut self, feature: &str) -> Result<(), SigningError> {
         Arc::make_mut(&mut self.features).insert(valid_name(feature)?);
         Ok(())
     }
@@ -80,11 +84,11 @@ impl LicenseClaims {
     /// # Errors
     ///
     /// Returns [`IssueError::NoSuchFeature`] if the tier does not have the feature.
-    pub fn remove_feature(&mut self, feature: &str) -> Result<(), IssueError> {
+    pub fn remove_feature(&mut self, feature: &str) -> Result<(), SigningError> {
         if Arc::make_mut(&mut self.features).remove(feature) {
             return Ok(());
         }
-        Err(IssueError::NoSuchFeature {
+        Err(SigningError::NoSuchFeature {
             found: feature.to_owned(),
         })
     }
@@ -94,7 +98,7 @@ impl LicenseClaims {
     /// # Errors
     ///
     /// Returns [`IssueError::Name`] if the name is not valid.
-    pub fn set_quota(&mut self, name: &str, quota: Quota) -> Result<(), IssueError> {
+    pub fn set_quota(&mut self, name: &str, quota: Quota) -> Result<(), SigningError> {
         self.quotas_mut().insert(valid_name(name)?, quota);
         Ok(())
     }
@@ -109,12 +113,12 @@ impl LicenseClaims {
     ///
     /// Returns [`IssueError::Empty`] if a required claim is empty, and [`IssueError::TooLong`] if
     /// the token would be larger than verifiers accept.
-    pub fn check(&self) -> Result<(), IssueError> {
+    pub fn check(&self) -> Result<(), SigningError> {
         self.check_claims()?;
         self.check_length()
     }
 
-    fn check_claims(&self) -> Result<(), IssueError> {
+    fn check_claims(&self) -> Result<(), SigningError> {
         let issuer = self.issuer.as_deref().unwrap_or("");
         let is_unnamed = |machine: &Machine| machine.to_string().is_empty();
         let is_empty = [
@@ -125,15 +129,15 @@ impl LicenseClaims {
             ("machines", self.machines.iter().any(is_unnamed)),
         ];
         match is_empty.into_iter().find(|(_, is_empty)| *is_empty) {
-            Some((claim, _)) => Err(IssueError::Empty { claim }),
+            Some((claim, _)) => Err(SigningError::Empty { claim }),
             None => Ok(()),
         }
     }
 
     /// Returns an error if the draft is too long even for the smallest signing key.
-    fn check_length(&self) -> Result<(), IssueError> {
+    fn check_length(&self) -> Result<(), SigningError> {
         match minimum_length(self.to_payload()?.len()) {
-            found if found > MAX_TOKEN_BYTES => Err(IssueError::TooLong {
+            found if found > MAX_TOKEN_BYTES => Err(SigningError::TooLong {
                 limit: MAX_TOKEN_BYTES,
                 found,
             }),
@@ -156,9 +160,9 @@ impl LicenseClaims {
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError`] if a required claim is empty, the key fails to sign, or the token is
+    /// Returns [`SigningError`] if a required claim is empty, the key fails to sign, or the token is
     /// larger than verifiers accept.
-    pub fn sign(&self, key: &impl Sign) -> Result<String, IssueError> {
+    pub fn sign(&self, key: &impl Signer) -> Result<String, SigningError> {
         self.check_claims()?;
         sign_token(TokenKind::License, &self.completed(), key)
     }
@@ -168,20 +172,20 @@ impl LicenseClaims {
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError`] as [`LicenseDraft::sign`](Self::sign) does,
+    /// Returns [`SigningError`] as [`LicenseDraft::sign`](Self::sign) does,
     /// [`IssueError::DoesNotVerify`] if the signature does not verify, and [`IssueError::Refused`]
     /// if a verifier would refuse the license or read other claims.
-    pub fn mint(&self, key: &CheckedKey) -> Result<(License, String), IssueError> {
+    pub fn issue(&self, key: &VerifyingSigner) -> Result<(License, String), SigningError> {
         self.check_claims()?;
         let claims = self.completed();
         let token = sign_token(TokenKind::License, &claims, key.inner())?;
-        let refused = |error: &dyn std::fmt::Display| IssueError::Refused {
+        let refused = |error: &dyn std::fmt::Display| SigningError::Refused {
             reason: error.to_string(),
         };
         let unverified = Unverified::parse(&token).map_err(|error| refused(&error))?;
         let license = unverified.verify_by(key.public());
         let license = license.map_err(|error| match error {
-            VerifyError::Signature => IssueError::DoesNotVerify,
+            VerifyError::Signature => SigningError::DoesNotVerify,
             error => refused(&error),
         })?;
         if *license.claims() == claims {
@@ -191,8 +195,8 @@ impl LicenseClaims {
         }
     }
 
-    fn to_payload(&self) -> Result<Vec<u8>, IssueError> {
-        serde_json::to_vec(&self.completed()).map_err(|_| IssueError::Json)
+    fn to_payload(&self) -> Result<Vec<u8>, SigningError> {
+        serde_json::to_vec(&self.completed()).map_err(|_| SigningError::Json)
     }
 
     /// Sets the claims that follow from others: the standard key, and `activation` in `crit`, so
@@ -211,11 +215,11 @@ impl LicenseClaims {
 const ACTIVATION: &str = "activation";
 
 /// Returns the name if it is valid for a feature or quota.
-fn valid_name(name: &str) -> Result<String, IssueError> {
+fn valid_name(name: &str) -> Result<String, SigningError> {
     if is_feature_name(name) {
         Ok(name.to_owned())
     } else {
-        Err(IssueError::Name {
+        Err(SigningError::Name {
             found: name.to_owned(),
         })
     }

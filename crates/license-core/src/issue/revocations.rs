@@ -1,14 +1,14 @@
 //! Drafts of revocation lists.
 
-use super::{IssueError, Sign, sign_token};
-use crate::claims::{RevocationClaims, Revoked};
+use super::{Signer, SigningError, sign_token};
+use crate::claims::{RevocationClaims, RevocationEntry};
 use crate::ids::ProductCode;
 use crate::jose::TokenKind;
 use crate::time::Timestamp;
 
 /// Draft of a revocation list.
 #[derive(Clone, Debug)]
-pub struct RevocationsDraft {
+pub struct RevocationListDraft {
     /// The vendor.
     pub issuer: String,
     /// The product.
@@ -20,22 +20,22 @@ pub struct RevocationsDraft {
     /// The date by which the next list is issued.
     pub next_update: Timestamp,
     /// The revoked licenses, each once.
-    pub revoked: Vec<Revoked>,
+    pub revoked: Vec<RevocationEntry>,
 }
 
-impl RevocationsDraft {
+impl RevocationListDraft {
     /// Signs the list.
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError`] if the issuer or a reason is empty, the key fails to sign, or the
+    /// Returns [`SigningError`] if the issuer or a reason is empty, the key fails to sign, or the
     /// list is larger than verifiers accept.
-    pub fn sign(&self, key: &(impl Sign + ?Sized)) -> Result<String, IssueError> {
+    pub fn sign(&self, key: &(impl Signer + ?Sized)) -> Result<String, SigningError> {
         if self.issuer.is_empty() {
-            return Err(IssueError::Empty { claim: "iss" });
+            return Err(SigningError::Empty { claim: "iss" });
         }
         if self.revoked.iter().any(|revoked| revoked.reason.is_empty()) {
-            return Err(IssueError::Empty { claim: "reason" });
+            return Err(SigningError::Empty { claim: "reason" });
         }
         let claims = RevocationClaims {
             issuer: self.issuer.clone(),

@@ -7,7 +7,7 @@ use pkcs8::der::{Decode, Encode};
 use pkcs8::{PrivateKeyInfo, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
-use super::{IssueError, Sign};
+use super::{Signer, SigningError};
 use crate::jose::{Algorithm, Backend, KeyBits, PrivateKey, RandomSource};
 use crate::trust::{TrustError, TrustedKey, pem};
 
@@ -98,14 +98,14 @@ fn backend() -> Result<Backend, SigningKeyError> {
     Backend::fastest().ok_or(SigningKeyError::Refused(TrustError::NoBackend))
 }
 
-impl Sign for SigningKey {
+impl Signer for SigningKey {
     fn public(&self) -> &TrustedKey {
         &self.public
     }
 
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
         let signature = self.private.sign(self.public.algorithm(), message);
-        signature.ok_or(IssueError::Sign)
+        signature.ok_or(SigningError::Sign)
     }
 }
 

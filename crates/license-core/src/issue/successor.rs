@@ -19,30 +19,30 @@ impl LicenseClaims {
     /// Returns `None` for an enterprise key, which does not contain all claims.
     ///
     /// ```
-    /// use license_core::issue::{CheckedKey, KeyBits, LicenseDraft, RandomError, SigningKey};
-    /// use license_core::{Algorithm, LicenseId, Matrix, Tier, Timestamp};
+    /// use license_core::issue::{VerifyingSigner, KeyBits, LicenseDraft, RandomError, SigningKey};
+    /// use license_core::{Algorithm, LicenseId, FeatureMatrix, Tier, Timestamp};
     ///
     /// let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
     /// let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random)?;
-    /// let key = CheckedKey::new(Box::new(SigningKey::from_pkcs8(&der, None, random)?));
-    /// let matrix = Matrix::built_in();
+    /// let key = VerifyingSigner::new(Box::new(SigningKey::from_pkcs8(&der, None, random)?));
+    /// let matrix = FeatureMatrix::built_in();
     /// let tier = matrix.tier(Tier::parse("TEAM")?).ok_or("no such tier")?;
     /// let id = LicenseId::from_random(1_798_761_600_000, &[7; 10]);
     /// let march = Timestamp::parse("2027-03-01")?;
-    /// let mut draft = LicenseDraft::of_tier(matrix, tier, id, "ACME Ltd".to_owned(), march);
+    /// let mut draft = LicenseDraft::for_tier(matrix, tier, id, "ACME Ltd".to_owned(), march);
     /// draft.users = vec!["alice".to_owned()];
-    /// let (license, _) = draft.mint(&key)?;
+    /// let (license, _) = draft.issue(&key)?;
     ///
     /// let id = LicenseId::from_random(1_801_440_000_000, &[8; 10]);
     /// let april = Timestamp::parse("2027-04-01")?;
-    /// let mut draft = LicenseDraft::succeeding(&license, id, april).ok_or("an enterprise key")?;
+    /// let mut draft = LicenseDraft::successor_of(&license, id, april).ok_or("an enterprise key")?;
     /// draft.users = vec!["bob".to_owned()];
-    /// let (successor, _) = draft.mint(&key)?;
+    /// let (successor, _) = draft.issue(&key)?;
     /// assert_eq!(successor.supersedes(), [license.id().clone()]);
     /// assert_eq!(successor.entitlements(), license.entitlements());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn succeeding(license: &License, id: LicenseId, issued_at: Timestamp) -> Option<Self> {
+    pub fn successor_of(license: &License, id: LicenseId, issued_at: Timestamp) -> Option<Self> {
         let previous = license.claims();
         previous.issued_at?;
         Some(Self {
@@ -73,15 +73,15 @@ mod tests {
     use serde_json::{Map, Value, json};
 
     use super::*;
-    use crate::issue::{CheckedKey, KeyBits, LicenseDraft, Sign, SigningKey, system_random};
+    use crate::issue::{KeyBits, LicenseDraft, Signer, SigningKey, VerifyingSigner, system_random};
     use crate::jose::Algorithm;
-    use crate::matrix::Matrix;
+    use crate::matrix::FeatureMatrix;
     use crate::policy::{CheckIn, Quota, Renewal, UsageType};
 
-    fn key() -> CheckedKey {
+    fn key() -> VerifyingSigner {
         let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &system_random).unwrap();
         let key = SigningKey::from_pkcs8(&der, None, system_random);
-        CheckedKey::new(Box::new(key.unwrap()))
+        VerifyingSigner::new(Box::new(key.unwrap()))
     }
 
     fn id(random: u8) -> LicenseId {
@@ -92,16 +92,16 @@ mod tests {
         Timestamp::parse(text).unwrap()
     }
 
-    fn matrix() -> &'static Matrix {
-        Matrix::built_in()
+    fn matrix() -> &'static FeatureMatrix {
+        FeatureMatrix::built_in()
     }
 
     /// Returns a draft that sets every claim.
-    fn draft(key: &CheckedKey) -> LicenseDraft {
+    fn draft(key: &VerifyingSigner) -> LicenseDraft {
         let matrix = matrix();
         let tier = matrix.tiers().get(2).unwrap();
         let mut draft =
-            LicenseDraft::of_tier(matrix, tier, id(1), "ACME".to_owned(), at("2027-01-01"));
+            LicenseDraft::for_tier(matrix, tier, id(1), "ACME".to_owned(), at("2027-01-01"));
         draft.issuer = Some("Another vendor".to_owned());
         draft.serial = Some(7);
         draft.supersedes = vec![id(0)];
@@ -136,9 +136,9 @@ mod tests {
     #[test]
     fn a_successor_has_the_claims_of_the_license() {
         let key = key();
-        let (license, token) = draft(&key).mint(&key).unwrap();
-        let draft = LicenseDraft::succeeding(&license, id(2), at("2027-01-15")).unwrap();
-        let mut after = claims(&draft.mint(&key).unwrap().1);
+        let (license, token) = draft(&key).issue(&key).unwrap();
+        let draft = LicenseDraft::successor_of(&license, id(2), at("2027-01-15")).unwrap();
+        let mut after = claims(&draft.issue(&key).unwrap().1);
         let mut before = claims(&token);
         assert_eq!(before.len(), 28, "the draft above omits a claim");
         assert_eq!(after["supersedes"], json!([id(0).as_str(), id(1).as_str()]));
@@ -152,8 +152,8 @@ mod tests {
     #[test]
     fn the_successor_of_a_started_license_starts_when_it_is_issued() {
         let key = key();
-        let (license, _) = draft(&key).mint(&key).unwrap();
-        let draft = LicenseDraft::succeeding(&license, id(2), at("2027-06-01")).unwrap();
+        let (license, _) = draft(&key).issue(&key).unwrap();
+        let draft = LicenseDraft::successor_of(&license, id(2), at("2027-06-01")).unwrap();
         assert_eq!(draft.not_before, None);
         assert_eq!(draft.expires_at, license.expires_at());
     }
@@ -163,8 +163,8 @@ mod tests {
         let key = key();
         let mut draft = draft(&key);
         draft.supersedes = (100..200).map(id).collect();
-        let (license, _) = draft.mint(&key).unwrap();
-        let draft = LicenseDraft::succeeding(&license, id(2), at("2027-06-01")).unwrap();
+        let (license, _) = draft.issue(&key).unwrap();
+        let draft = LicenseDraft::successor_of(&license, id(2), at("2027-06-01")).unwrap();
         assert_eq!(draft.supersedes.len(), MAX_SUPERSEDED);
         assert_eq!(draft.supersedes.last(), Some(license.id()));
     }
@@ -178,9 +178,9 @@ mod tests {
             seats: 100.try_into().unwrap(),
             expiry: crate::key::KeyExpiry::Perpetual,
         };
-        let enterprise_key = crate::issue::enterprise_key(terms, &key).unwrap();
+        let enterprise_key = crate::issue::sign_enterprise_key(terms, &key).unwrap();
         let trust = crate::trust::TrustSet::parse(&key.public().to_jwk().to_string()).unwrap();
         let license = enterprise_key.verify(&trust, matrix()).unwrap();
-        assert!(LicenseDraft::succeeding(&license, id(2), at("2027-06-01")).is_none());
+        assert!(LicenseDraft::successor_of(&license, id(2), at("2027-06-01")).is_none());
     }
 }

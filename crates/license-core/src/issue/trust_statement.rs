@@ -1,6 +1,6 @@
 //! Drafts of trust statements.
 
-use super::{IssueError, Sign, sign_token};
+use super::{Signer, SigningError, sign_token};
 use crate::claims::TrustStatementClaims;
 use crate::jose::TokenKind;
 use crate::time::Timestamp;
@@ -22,11 +22,11 @@ impl IntroductionDraft<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError`] if there are no keys or too many keys, if the signing key is one of
+    /// Returns [`SigningError`] if there are no keys or too many keys, if the signing key is one of
     /// them, or if it fails to sign.
-    pub fn sign(&self, key: &(impl Sign + ?Sized)) -> Result<String, IssueError> {
+    pub fn sign(&self, key: &(impl Signer + ?Sized)) -> Result<String, SigningError> {
         if self.keys.is_empty() {
-            return Err(IssueError::Empty {
+            return Err(SigningError::Empty {
                 claim: "introduces",
             });
         }
@@ -54,12 +54,12 @@ impl RetirementDraft {
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError`] if both keys are the same, or one of them fails to sign.
+    /// Returns [`SigningError`] if both keys are the same, or one of them fails to sign.
     pub fn sign(
         &self,
-        retired: &(impl Sign + ?Sized),
-        other: &(impl Sign + ?Sized),
-    ) -> Result<String, IssueError> {
+        retired: &(impl Signer + ?Sized),
+        other: &(impl Signer + ?Sized),
+    ) -> Result<String, SigningError> {
         if retired.public().id() == other.public().id() {
             return refused("a retirement needs the signatures of two different keys");
         }
@@ -73,15 +73,15 @@ impl RetirementDraft {
     }
 }
 
-fn issuer(name: &str) -> Result<&str, IssueError> {
+fn issuer(name: &str) -> Result<&str, SigningError> {
     if name.is_empty() {
-        return Err(IssueError::Empty { claim: "iss" });
+        return Err(SigningError::Empty { claim: "iss" });
     }
     Ok(name)
 }
 
-fn refused(reason: &str) -> Result<String, IssueError> {
-    Err(IssueError::Refused {
+fn refused(reason: &str) -> Result<String, SigningError> {
+    Err(SigningError::Refused {
         reason: reason.to_owned(),
     })
 }

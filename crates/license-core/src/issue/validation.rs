@@ -1,6 +1,6 @@
 //! Drafts of validation tokens.
 
-use super::{IssueError, Sign, sign_token};
+use super::{Signer, SigningError, sign_token};
 use crate::claims::{Status, ValidationClaims};
 use crate::jose::TokenKind;
 use crate::key::LicenseId;
@@ -40,7 +40,7 @@ impl<'a> ValidationDraft<'a> {
     /// Creates the draft of a token for an active license on all machines, with the entitlements of
     /// the license. It ends when the next check-in is due, or after 24 hours if validation is never
     /// required.
-    pub fn of_license(
+    pub fn for_license(
         license: &'a License,
         issuer: String,
         id: LicenseId,
@@ -68,9 +68,9 @@ impl<'a> ValidationDraft<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError`] if the key fails to sign, or the token is larger than verifiers
+    /// Returns [`SigningError`] if the key fails to sign, or the token is larger than verifiers
     /// accept.
-    pub fn sign(&self, key: &impl Sign) -> Result<String, IssueError> {
+    pub fn sign(&self, key: &impl Signer) -> Result<String, SigningError> {
         let claims = ValidationClaims {
             issuer: self.issuer.clone(),
             product: self.license.product(),

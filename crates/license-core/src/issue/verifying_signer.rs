@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{IssueError, Sign};
+use super::{Signer, SigningError};
 use crate::trust::TrustedKey;
 
 /// A signer that returns a signature only if it verifies with the public key.
@@ -10,38 +10,38 @@ use crate::trust::TrustedKey;
 /// A device may be faulty, a service may use another key, and a connection may corrupt data. A
 /// single faulty RSA-CRT signature reveals the private key (Boneh, DeMillo, Lipton 1997). Callers
 /// of this type need no check of their own.
-pub struct CheckedKey {
-    signer: Box<dyn Sign + Send + Sync>,
+pub struct VerifyingSigner {
+    signer: Box<dyn Signer + Send + Sync>,
 }
 
-impl CheckedKey {
+impl VerifyingSigner {
     /// Wraps a signer.
-    pub fn new(signer: Box<dyn Sign + Send + Sync>) -> Self {
+    pub fn new(signer: Box<dyn Signer + Send + Sync>) -> Self {
         Self { signer }
     }
 
     /// Returns the wrapped signer, for callers that verify its signatures in another way.
-    pub(super) fn inner(&self) -> &(dyn Sign + Send + Sync) {
+    pub(super) fn inner(&self) -> &(dyn Signer + Send + Sync) {
         &*self.signer
     }
 }
 
-impl Sign for CheckedKey {
+impl Signer for VerifyingSigner {
     fn public(&self) -> &TrustedKey {
         self.signer.public()
     }
 
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
         let signature = self.signer.sign(message)?;
         if self.signer.public().verify(message, &signature) {
             Ok(signature)
         } else {
-            Err(IssueError::DoesNotVerify)
+            Err(SigningError::DoesNotVerify)
         }
     }
 }
 
-impl fmt::Debug for CheckedKey {
+impl fmt::Debug for VerifyingSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CheckedKey({:?})", self.signer.public())
     }
@@ -62,12 +62,12 @@ mod tests {
         corrupt: fn(Vec<u8>) -> Vec<u8>,
     }
 
-    impl Sign for FaultySigner {
+    impl Signer for FaultySigner {
         fn public(&self) -> &TrustedKey {
             self.shown.public()
         }
 
-        fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
+        fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
             self.used.sign(message).map(self.corrupt)
         }
     }
@@ -80,7 +80,7 @@ mod tests {
         shown: &[u8],
         used: &[u8],
         corrupt: fn(Vec<u8>) -> Vec<u8>,
-    ) -> Result<Vec<u8>, IssueError> {
+    ) -> Result<Vec<u8>, SigningError> {
         let load = |der| SigningKey::from_pkcs8(der, None, system_random).unwrap();
         let (shown, used) = (load(shown), load(used));
         let faulty = FaultySigner {
@@ -88,7 +88,7 @@ mod tests {
             used,
             corrupt,
         };
-        CheckedKey::new(Box::new(faulty)).sign(b"message")
+        VerifyingSigner::new(Box::new(faulty)).sign(b"message")
     }
 
     #[test]
@@ -96,7 +96,7 @@ mod tests {
         for algorithm in [Algorithm::Rs256, Algorithm::Ps256] {
             let (own, other) = (key(algorithm), key(algorithm));
             assert!(signed(&own, &own, |good| good).is_ok());
-            let refused = Err(IssueError::DoesNotVerify);
+            let refused = Err(SigningError::DoesNotVerify);
             assert_eq!(signed(&own, &other, |good| good), refused);
             assert_eq!(signed(&own, &own, |_| Vec::new()), refused);
             let last_bit = |mut good: Vec<u8>| {
@@ -122,7 +122,7 @@ mod tests {
             used: load(Algorithm::Rs256),
             corrupt: |good| good,
         };
-        let refused = CheckedKey::new(Box::new(faulty)).sign(b"message");
-        assert_eq!(refused, Err(IssueError::DoesNotVerify));
+        let refused = VerifyingSigner::new(Box::new(faulty)).sign(b"message");
+        assert_eq!(refused, Err(SigningError::DoesNotVerify));
     }
 }

@@ -1,8 +1,8 @@
 //! Errors of parsing tokens and license files.
 
 use crate::code::Code;
-use crate::encoding::armor::LetterKind;
-use crate::encoding::pasted::{Found, Position};
+use crate::encoding::armor::MachineRequestKind;
+use crate::encoding::pasted::{FoundText, Position};
 use crate::encoding::strict_json::JsonError;
 use crate::jose::TokenKind;
 
@@ -32,7 +32,7 @@ pub enum ParseError {
         /// A description of the accepted characters.
         expected: &'static str,
         /// The character at this position.
-        found: Found,
+        found: FoundText,
     },
     /// The text does not have three segments with dots between them.
     #[error("expected a token of 3 segments with dots between them, found {found}")]
@@ -91,9 +91,9 @@ pub enum ParseError {
     },
     /// The file contains a machine request.
     #[error("expected a token that the vendor has signed, found {}", .found.name())]
-    Letter {
+    MachineRequest {
         /// The kind of the request.
-        found: LetterKind,
+        found: MachineRequestKind,
     },
 }
 

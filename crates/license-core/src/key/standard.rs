@@ -41,7 +41,7 @@ impl StandardKey {
     ///
     /// The hash is the first 48 bits of SHA-256 over five lines: a version line, the license id,
     /// the customer, the tier, and the expiry in Unix seconds or `perpetual`.
-    pub fn of_license(
+    pub fn new(
         product: ProductCode,
         tier: Tier,
         id: &LicenseId,

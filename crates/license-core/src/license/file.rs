@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::encoding::armor::LetterKind;
+use crate::encoding::armor::MachineRequestKind;
 use crate::encoding::pasted::{offset_and_body, plain_dash, without_wrapping};
 use crate::jose::{MAX_FILE_BYTES, ParseError, TokenKind, Unverified, check_length, input_cap};
 
@@ -11,7 +11,7 @@ const COLUMNS: usize = 64;
 
 /// An armor block of a license file, with its token.
 #[derive(Debug)]
-pub struct Block<'a> {
+pub struct ArmorBlock<'a> {
     /// The first line of the block, from 1.
     pub line: usize,
     /// The token, which is not verified.
@@ -21,19 +21,19 @@ pub struct Block<'a> {
 /// A parsed license file, whose tokens are not verified.
 ///
 /// ```
-/// use license_core::Artefacts;
+/// use license_core::LicenseFile;
 ///
 /// # const FILE: &str = include_str!("../../../../fixtures/files/valid-pro.lic");
-/// let file = Artefacts::parse(FILE)?;
+/// let file = LicenseFile::parse(FILE)?;
 /// assert_eq!(file.blocks().len(), 1);
 /// # Ok::<(), license_core::ParseError>(())
 /// ```
 #[derive(Debug)]
-pub struct Artefacts<'a> {
-    blocks: Vec<Block<'a>>,
+pub struct LicenseFile<'a> {
+    blocks: Vec<ArmorBlock<'a>>,
 }
 
-impl<'a> Artefacts<'a> {
+impl<'a> LicenseFile<'a> {
     /// Parses a license file with one or more blocks, or a bare token.
     ///
     /// # Errors
@@ -48,7 +48,7 @@ impl<'a> Artefacts<'a> {
             Some(_) => blocks(body, first_line)?,
             None => match parse_single_line(body) {
                 Some(blocks) => blocks,
-                None => vec![Block {
+                None => vec![ArmorBlock {
                     line: 1,
                     token: parse_bare_token(text)?,
                 }],
@@ -59,20 +59,21 @@ impl<'a> Artefacts<'a> {
     }
 
     /// Returns the blocks in the order of the file. There is at least one.
-    pub fn blocks(&self) -> &[Block<'a>] {
+    pub fn blocks(&self) -> &[ArmorBlock<'a>] {
         &self.blocks
     }
 
     /// Returns the blocks whose tokens are of one kind.
-    pub fn of_kind(&self, kind: TokenKind) -> impl Iterator<Item = &Block<'a>> {
-        let has_kind = move |block: &&Block<'a>| block.token.unverified_kind() == kind;
+    pub fn blocks_of_kind(&self, kind: TokenKind) -> impl Iterator<Item = &ArmorBlock<'a>> {
+        let has_kind = move |block: &&ArmorBlock<'a>| block.token.unverified_kind() == kind;
         self.blocks.iter().filter(has_kind)
     }
 }
 
 /// Checks that the tokens other than revocation lists have at most [`MAX_FILE_BYTES`] together.
-fn check_length_without_lists(blocks: &[Block<'_>]) -> Result<(), ParseError> {
-    let is_other = |block: &&Block<'_>| block.token.unverified_kind() != TokenKind::Revocations;
+fn check_length_without_lists(blocks: &[ArmorBlock<'_>]) -> Result<(), ParseError> {
+    let is_other =
+        |block: &&ArmorBlock<'_>| block.token.unverified_kind() != TokenKind::Revocations;
     let others = blocks.iter().filter(is_other);
     let found = others.map(|block| block.token.as_str().len()).sum();
     if found > MAX_FILE_BYTES {
@@ -90,7 +91,7 @@ fn plain_hyphen(letter: char) -> bool {
 
 /// Parses a file in which a spreadsheet or a chat has removed line breaks or replaced them with
 /// spaces.
-fn parse_single_line(body: &str) -> Option<Vec<Block<'static>>> {
+fn parse_single_line(body: &str) -> Option<Vec<ArmorBlock<'static>>> {
     const HYPHENS: &str = "-----";
     if !body.starts_with(plain_hyphen) || !body.contains("BEGIN ") {
         return None;
@@ -110,7 +111,7 @@ fn parse_single_line(body: &str) -> Option<Vec<Block<'static>>> {
         was_text = !is_delimiter;
     }
     let blocks = blocks(&lines, 1).ok()?;
-    let owned = |block: Block<'_>| Block {
+    let owned = |block: ArmorBlock<'_>| ArmorBlock {
         line: 1,
         token: block.token.into_owned(),
     };
@@ -201,7 +202,7 @@ impl<'a> Iterator for Lines<'a> {
 }
 
 /// Parses the blocks of a file whose first line has this number.
-fn blocks(body: &str, first_line: usize) -> Result<Vec<Block<'_>>, ParseError> {
+fn blocks(body: &str, first_line: usize) -> Result<Vec<ArmorBlock<'_>>, ParseError> {
     let mut blocks = Vec::new();
     let mut lines = Lines {
         rest: body,
@@ -223,15 +224,15 @@ fn blocks(body: &str, first_line: usize) -> Result<Vec<Block<'_>>, ParseError> {
                 found: token.unverified_kind(),
             });
         }
-        blocks.push(Block { line, token });
+        blocks.push(ArmorBlock { line, token });
     }
     Ok(blocks)
 }
 
 /// Returns the kind of token for the label of a block.
 fn kind(line: usize, label: &str) -> Result<TokenKind, ParseError> {
-    if let Some(found) = LetterKind::from_label(label) {
-        return Err(ParseError::Letter { found });
+    if let Some(found) = MachineRequestKind::from_label(label) {
+        return Err(ParseError::MachineRequest { found });
     }
     if label.ends_with("PRIVATE KEY") {
         return Err(ParseError::PrivateKey);
@@ -301,7 +302,7 @@ mod tests {
     fn a_file_on_one_line_is_accepted() {
         const FILE: &str = include_str!("../../../../fixtures/files/valid-pro.lic");
         let token = |text: &str| {
-            let file = Artefacts::parse(text).unwrap();
+            let file = LicenseFile::parse(text).unwrap();
             file.blocks()[0].token.as_str().to_owned()
         };
         for separator in [" ", "", "  ", "\t"] {
@@ -309,9 +310,9 @@ mod tests {
             assert_eq!(token(&line), token(FILE), "{separator:?}");
         }
         let twice = FILE.repeat(2).replace('\n', " ");
-        assert_eq!(Artefacts::parse(&twice).unwrap().blocks().len(), 2);
+        assert_eq!(LicenseFile::parse(&twice).unwrap().blocks().len(), 2);
         let prose = format!("Dear customer, {}", FILE.replace('\n', " "));
-        assert!(Artefacts::parse(&prose).is_err());
+        assert!(LicenseFile::parse(&prose).is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Artefacts, BundleError, TrustStatement};
+use super::{LicenseFile, TrustStatement, VerifiedLicensesError};
 use crate::code::Code;
 use crate::jose::{TokenKind, Unverified};
 use crate::trust::{KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
@@ -20,15 +20,15 @@ use crate::trust::{KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 /// Each statement is verified with the keys that are trusted when it is applied.
 ///
 /// ```
-/// use license_core::{Rotation, Taken, TrustSet, Unverified};
+/// use license_core::{Rotation, StatementResult, TrustSet, Unverified};
 ///
 /// # const JWKS: &str = include_str!("../../../../fixtures/trust/vendor.jwks");
 /// # const TOKEN: &str = include_str!("../../../../fixtures/tokens/valid-trust-statement.jwt");
 /// let mut rotation = Rotation::new(TrustSet::parse(JWKS)?);
 /// let before = rotation.keys().len();
-/// assert_eq!(rotation.apply(&Unverified::parse(TOKEN)?)?, Taken::New);
+/// assert_eq!(rotation.apply(&Unverified::parse(TOKEN)?)?, StatementResult::Applied);
 /// assert_eq!(rotation.keys().len(), before + 1);
-/// assert_eq!(rotation.apply(&Unverified::parse(TOKEN)?)?, Taken::Already);
+/// assert_eq!(rotation.apply(&Unverified::parse(TOKEN)?)?, StatementResult::Unchanged);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -41,11 +41,11 @@ pub struct Rotation {
 
 /// The result of applying a trust statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub enum StatementResult {
     /// The statement was applied.
-    New,
+    Applied,
     /// The statement had already been applied, or changes nothing.
-    Already,
+    Unchanged,
 }
 
 impl Rotation {
@@ -64,21 +64,21 @@ impl Rotation {
     ///
     /// Returns [`RotationError`] if the statement is not signed by trusted keys or introduces a
     /// retired key. Nothing changes in this case.
-    pub fn apply(&mut self, token: &Unverified<'_>) -> Result<Taken, RotationError> {
+    pub fn apply(&mut self, token: &Unverified<'_>) -> Result<StatementResult, RotationError> {
         let is_same = |known: &TrustStatement| known.as_str() == token.as_str();
         if self.statements.iter().any(is_same) {
-            return Ok(Taken::Already);
+            return Ok(StatementResult::Unchanged);
         }
         let retired = self.retired_keys();
         let statement = token.verify_trust_statement(&self.keys, &retired);
         let statement = statement.map_err(RotationError::Verify)?;
         if self.is_redundant(&statement) {
-            return Ok(Taken::Already);
+            return Ok(StatementResult::Unchanged);
         }
         self.check_introduction(&statement)?;
         self.statements.push(statement);
         self.keys = self.trusted_keys();
-        Ok(Taken::New)
+        Ok(StatementResult::Applied)
     }
 
     /// Applies the trust statements of a file in their order and returns the result of each.
@@ -87,15 +87,18 @@ impl Rotation {
     ///
     /// # Errors
     ///
-    /// Returns [`BundleError`] if the file is malformed or a statement cannot be applied. Nothing
+    /// Returns [`VerifiedLicensesError`] if the file is malformed or a statement cannot be applied. Nothing
     /// changes in this case.
-    pub fn apply_file(&mut self, text: &str) -> Result<Vec<Taken>, BundleError> {
-        let file = Artefacts::parse(text).map_err(BundleError::Parse)?;
+    pub fn apply_file(
+        &mut self,
+        text: &str,
+    ) -> Result<Vec<StatementResult>, VerifiedLicensesError> {
+        let file = LicenseFile::parse(text).map_err(VerifiedLicensesError::Parse)?;
         let mut rotation = self.clone();
         let mut results = Vec::new();
-        for block in file.of_kind(TokenKind::TrustStatement) {
+        for block in file.blocks_of_kind(TokenKind::TrustStatement) {
             let line = (file.blocks().len() > 1).then_some(block.line);
-            let with_line = |error: RotationError| BundleError::Statement {
+            let with_line = |error: RotationError| VerifiedLicensesError::Statement {
                 line,
                 error: error.into(),
             };

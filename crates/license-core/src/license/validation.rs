@@ -15,7 +15,7 @@ use crate::trust::{TrustSet, TrustedKey, VerifyError};
 
 /// The kind of signer of a validation token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Signer {
+pub enum ValidationSigner {
     /// A key of the trust set. The entitlements of the token replace those of the license.
     Vendor,
     /// The key in claim `cnf` of the license. The entitlements of the token can only narrow those
@@ -56,9 +56,9 @@ impl Unverified<'_> {
             .find_map(|license| license.confirmation_key().filter(is_server));
         let (verified, signer) = match server {
             Some(key) if trust.get(key.id().as_str()).is_none() => {
-                (self.verified_by(kind, key)?, Signer::Server)
+                (self.verified_by(kind, key)?, ValidationSigner::Server)
             }
-            _ => (self.verified(kind, trust)?, Signer::Vendor),
+            _ => (self.verified(kind, trust)?, ValidationSigner::Vendor),
         };
         let claims = ValidationClaims::from_payload(&verified.payload)?;
         let validation = Validation {
@@ -67,11 +67,12 @@ impl Unverified<'_> {
             claims,
             signer,
         };
-        let may_validate = |license: &&License| signer == Signer::Vendor || has_server_key(license);
+        let may_validate =
+            |license: &&License| signer == ValidationSigner::Vendor || has_server_key(license);
         let mut candidates = licenses.iter().filter(may_validate);
         // A token for a license is also accepted for its successor, even if only the successor is
         // installed.
-        if !candidates.any(|license| validation.concerns(license)) {
+        if !candidates.any(|license| validation.applies_to(license)) {
             return Err(VerifyError::OtherLicense);
         }
         Ok(validation)
@@ -85,7 +86,7 @@ pub struct Validation {
     token: Unverified<'static>,
     claims: ValidationClaims,
     entitlements: Arc<Entitlements>,
-    signer: Signer,
+    signer: ValidationSigner,
 }
 
 /// Omits the token.
@@ -123,7 +124,7 @@ impl Validation {
     }
 
     /// Returns whether the token belongs to this license or to a previous license.
-    pub fn concerns(&self, license: &License) -> bool {
+    pub fn applies_to(&self, license: &License) -> bool {
         let is_for_previous = || license.supersedes().contains(&self.claims.license);
         self.is_for(license) || self.claims.product == license.product() && is_for_previous()
     }
@@ -172,7 +173,7 @@ impl Validation {
     }
 
     /// Returns the kind of signer.
-    pub fn signer(&self) -> Signer {
+    pub fn signer(&self) -> ValidationSigner {
         self.signer
     }
 }

@@ -4,33 +4,35 @@ mod error;
 
 use std::fmt;
 
-pub use error::BundleError;
+pub use error::VerifiedLicensesError;
 
-use super::{Activation, Artefacts, Block, ClockRepair, License, RevocationList, Validation};
+use super::{
+    Activation, ArmorBlock, ClockRepair, License, LicenseFile, RevocationList, Validation,
+};
 use crate::encoding::pasted::without_wrapping;
 use crate::ids::Nonce;
 use crate::jose::{ParseError, TokenKind, Unverified};
 use crate::key::{LicenseId, LicenseKey};
-use crate::matrix::Matrix;
+use crate::matrix::FeatureMatrix;
 use crate::time::Timestamp;
 use crate::trust::{TrustSet, VerifyError};
 
 /// The verified content of a license file or of an enterprise key.
 ///
 /// ```
-/// use license_core::{Bundle, Context, Matrix, Timestamp, TrustSet};
+/// use license_core::{VerifiedLicenses, Context, FeatureMatrix, Timestamp, TrustSet};
 ///
 /// # const JWKS: &str = include_str!("../../../../fixtures/trust/vendor.jwks");
 /// # const FILE: &str = include_str!("../../../../fixtures/files/valid-pro.lic");
-/// let (trust, matrix) = (TrustSet::parse(JWKS)?, Matrix::built_in());
-/// let licenses = Bundle::verify(FILE, &trust, matrix)?;
+/// let (trust, matrix) = (TrustSet::parse(JWKS)?, FeatureMatrix::built_in());
+/// let licenses = VerifiedLicenses::verify(FILE, &trust, matrix)?;
 /// let now = Timestamp::parse("2027-01-15T09:00:00Z")?;
 /// assert!(licenses.evaluate(matrix, &Context::at(now)).allows("cloud_sync"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct Bundle {
+pub struct VerifiedLicenses {
     licenses: Vec<License>,
     validations: Vec<Validation>,
     revocations: Vec<RevocationList>,
@@ -39,12 +41,12 @@ pub struct Bundle {
     statements: Vec<Unverified<'static>>,
     /// The licenses that this machine has deactivated, with the nonces of their activations.
     deactivated: Vec<(LicenseId, Nonce)>,
-    canonical: Canonical,
+    canonical: CanonicalText,
 }
 
 /// The canonical text of verified licenses, for storage.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Canonical {
+pub enum CanonicalText {
     /// Tokens in armor blocks.
     File(String),
     /// A full enterprise key.
@@ -52,7 +54,7 @@ pub enum Canonical {
 }
 
 /// Omits the text, which is a bearer credential.
-impl fmt::Debug for Canonical {
+impl fmt::Debug for CanonicalText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::File(_) => "File",
@@ -61,18 +63,22 @@ impl fmt::Debug for Canonical {
     }
 }
 
-impl Bundle {
+impl VerifiedLicenses {
     /// Verifies a license file, a bare token or a full enterprise key.
     ///
     /// # Errors
     ///
-    /// Returns [`BundleError`] if any part is damaged or not signed by a trusted key, or if the
-    /// text contains no license. Returns [`BundleError::NeedsLicenseFile`] for a key without a
+    /// Returns [`VerifiedLicensesError`] if any part is damaged or not signed by a trusted key, or if the
+    /// text contains no license. Returns [`VerifiedLicensesError::NeedsLicenseFile`] for a key without a
     /// signature.
-    pub fn verify(text: &str, trust: &TrustSet, matrix: &Matrix) -> Result<Self, BundleError> {
-        let verified = Self::verify_beside(text, trust, matrix, &[])?;
+    pub fn verify(
+        text: &str,
+        trust: &TrustSet,
+        matrix: &FeatureMatrix,
+    ) -> Result<Self, VerifiedLicensesError> {
+        let verified = Self::verify_with_licenses(text, trust, matrix, &[])?;
         if verified.licenses.is_empty() {
-            return Err(BundleError::NoLicense);
+            return Err(VerifiedLicensesError::NoLicense);
         }
         Ok(verified)
     }
@@ -84,30 +90,33 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`Bundle::verify`]. A text without a license is an error only if it
+    /// Returns the errors of [`VerifiedLicenses::verify`]. A text without a license is an error only if it
     /// has validation tokens and `known` is empty.
-    pub fn verify_beside(
+    pub fn verify_with_licenses(
         text: &str,
         trust: &TrustSet,
-        matrix: &Matrix,
+        matrix: &FeatureMatrix,
         known: &[License],
-    ) -> Result<Self, BundleError> {
+    ) -> Result<Self, VerifiedLicensesError> {
         if without_wrapping(text).is_empty() {
-            return Err(BundleError::Parse(ParseError::Empty));
+            return Err(VerifiedLicensesError::Parse(ParseError::Empty));
         }
         if !LicenseKey::is_likely(text) {
             return Self::verify_file(text, trust, known);
         }
-        match LicenseKey::parse(text).map_err(BundleError::Key)? {
+        match LicenseKey::parse(text).map_err(VerifiedLicensesError::Key)? {
             LicenseKey::Enterprise(key) => Ok(Self {
-                licenses: vec![key.verify(trust, matrix).map_err(BundleError::Verify)?],
+                licenses: vec![
+                    key.verify(trust, matrix)
+                        .map_err(VerifiedLicensesError::Verify)?,
+                ],
                 validations: Vec::new(),
                 revocations: Vec::new(),
                 activations: Vec::new(),
                 clock_repairs: Vec::new(),
                 statements: Vec::new(),
                 deactivated: Vec::new(),
-                canonical: Canonical::EnterpriseKey(key.to_string()),
+                canonical: CanonicalText::EnterpriseKey(key.to_string()),
             }),
             key => Err(needs_file(&key)),
         }
@@ -117,8 +126,12 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// Returns [`BundleError::OtherLicense`] if it identifies another license.
-    pub fn check_named(&self, key: &LicenseKey, matrix: &Matrix) -> Result<(), BundleError> {
+    /// Returns [`VerifiedLicensesError::OtherLicense`] if it identifies another license.
+    pub fn check_key(
+        &self,
+        key: &LicenseKey,
+        matrix: &FeatureMatrix,
+    ) -> Result<(), VerifiedLicensesError> {
         if self
             .licenses
             .iter()
@@ -128,16 +141,20 @@ impl Bundle {
         }
         let key_of = |license: &License| key_of(license, key, matrix);
         let found = self.licenses.iter().filter_map(key_of).collect();
-        Err(BundleError::OtherLicense { found })
+        Err(VerifiedLicensesError::OtherLicense { found })
     }
 
-    fn verify_file(text: &str, trust: &TrustSet, known: &[License]) -> Result<Self, BundleError> {
-        let file = Artefacts::parse(text).map_err(BundleError::Parse)?;
+    fn verify_file(
+        text: &str,
+        trust: &TrustSet,
+        known: &[License],
+    ) -> Result<Self, VerifiedLicensesError> {
+        let file = LicenseFile::parse(text).map_err(VerifiedLicensesError::Parse)?;
         let licenses = verify_each(&file, TokenKind::License, |token| token.verify(trust))?;
         let all = [&licenses, known].concat();
         let stored_kinds = [TokenKind::License, TokenKind::Validation];
-        if all.is_empty() && file.of_kind(TokenKind::Validation).next().is_some() {
-            return Err(BundleError::NoLicense);
+        if all.is_empty() && file.blocks_of_kind(TokenKind::Validation).next().is_some() {
+            return Err(VerifiedLicensesError::NoLicense);
         }
         let validations = verify_each(&file, TokenKind::Validation, |token| {
             token.verify_validation_of(trust, &all)
@@ -153,9 +170,9 @@ impl Bundle {
         })?;
         let tokens = file.blocks().iter().map(|block| &block.token);
         let stored = tokens.filter(|token| stored_kinds.contains(&token.unverified_kind()));
-        let statements = file.of_kind(TokenKind::TrustStatement);
+        let statements = file.blocks_of_kind(TokenKind::TrustStatement);
         let statements = statements.map(|block| block.token.clone().into_owned());
-        let canonical = Canonical::File(stored.map(Unverified::to_armor).collect());
+        let canonical = CanonicalText::File(stored.map(Unverified::to_armor).collect());
         Ok(Self {
             licenses,
             validations,
@@ -168,7 +185,7 @@ impl Bundle {
         })
     }
 
-    /// Returns the licenses. Only [`Bundle::verify_beside`] can return none.
+    /// Returns the licenses. Only [`VerifiedLicenses::verify_with_licenses`] can return none.
     pub fn licenses(&self) -> &[License] {
         &self.licenses
     }
@@ -213,7 +230,7 @@ impl Bundle {
     }
 
     /// Adds licenses that this machine has deactivated, each with the nonce of its activation.
-    pub fn add_given_up(&mut self, deactivated: impl IntoIterator<Item = (LicenseId, Nonce)>) {
+    pub fn add_deactivated(&mut self, deactivated: impl IntoIterator<Item = (LicenseId, Nonce)>) {
         self.deactivated.extend(deactivated);
     }
 
@@ -243,41 +260,41 @@ impl Bundle {
 
     /// Returns the text to store: the licenses and validation tokens. Other tokens are stored
     /// separately.
-    pub fn canonical(&self) -> &Canonical {
+    pub fn canonical(&self) -> &CanonicalText {
         &self.canonical
     }
 }
 
 /// Verifies all blocks of one kind. An error names the block if there are several.
 fn verify_each<T>(
-    file: &Artefacts<'_>,
+    file: &LicenseFile<'_>,
     kind: TokenKind,
     verify: impl Fn(&Unverified<'_>) -> Result<T, VerifyError>,
-) -> Result<Vec<T>, BundleError> {
+) -> Result<Vec<T>, VerifiedLicensesError> {
     let has_several = file.blocks().len() > 1;
-    let verified = |block: &Block<'_>| {
+    let verified = |block: &ArmorBlock<'_>| {
         verify(&block.token).map_err(|error| {
             if has_several {
-                BundleError::Block {
+                VerifiedLicensesError::Block {
                     line: block.line,
                     error,
                 }
             } else {
-                BundleError::Verify(error)
+                VerifiedLicensesError::Verify(error)
             }
         })
     };
-    file.of_kind(kind).map(verified).collect()
+    file.blocks_of_kind(kind).map(verified).collect()
 }
 
 /// Returns whether a key identifies a license.
-fn is_identified_by(license: &License, key: &LicenseKey, matrix: &Matrix) -> bool {
+fn is_identified_by(license: &License, key: &LicenseKey, matrix: &FeatureMatrix) -> bool {
     // The license of an enterprise key has the short key as its id.
-    license.is_named_by(key, matrix) || key.license_id().as_ref() == Some(license.id())
+    license.is_identified_by(key, matrix) || key.license_id().as_ref() == Some(license.id())
 }
 
 /// Returns the key of a license, preferably in the same form as another key.
-fn key_of(license: &License, key: &LicenseKey, matrix: &Matrix) -> Option<String> {
+fn key_of(license: &License, key: &LicenseKey, matrix: &FeatureMatrix) -> Option<String> {
     let standard = license.standard_key().map(|key| key.to_string());
     let enterprise = license
         .short_enterprise_key(matrix)
@@ -289,10 +306,10 @@ fn key_of(license: &License, key: &LicenseKey, matrix: &Matrix) -> Option<String
 }
 
 /// Returns the error for a key without a signature.
-fn needs_file(key: &LicenseKey) -> BundleError {
+fn needs_file(key: &LicenseKey) -> VerifiedLicensesError {
     let tier = match key {
         LicenseKey::Standard(key) => Some(key.tier()),
         _ => None,
     };
-    BundleError::NeedsLicenseFile { tier }
+    VerifiedLicensesError::NeedsLicenseFile { tier }
 }

@@ -50,17 +50,17 @@ struct CachedToken {
 
 impl Verifier {
     /// The default number of cached tokens.
-    pub const MEMORY: usize = 64;
+    pub const DEFAULT_CACHE_SIZE: usize = 64;
 
-    /// Creates a verifier that caches up to [`Verifier::MEMORY`] tokens.
+    /// Creates a verifier that caches up to [`Verifier::DEFAULT_CACHE_SIZE`] tokens.
     pub fn new(trust: TrustSet) -> Self {
-        Self::with_memory(trust, Self::MEMORY)
+        Self::with_cache_size(trust, Self::DEFAULT_CACHE_SIZE)
     }
 
     /// Creates a verifier that caches up to `tokens` tokens.
     ///
     /// The number is rounded up to a power of two and is at most 2^24. 0 disables the cache.
-    pub fn with_memory(trust: TrustSet, tokens: usize) -> Self {
+    pub fn with_cache_size(trust: TrustSet, tokens: usize) -> Self {
         let slots = match tokens {
             0 => 0,
             tokens => tokens.min(MAX_CACHED_TOKENS).next_power_of_two(),

@@ -24,7 +24,7 @@ use super::ComponentKind;
 /// | all components except the processor model, which many machines share | no |
 /// | the id that an administrator assigned | no, even if nothing else changed |
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Comparison {
+pub struct FingerprintComparison {
     /// The components that are equal.
     pub matching: Vec<ComponentKind>,
     /// The components that differ.
@@ -33,7 +33,7 @@ pub struct Comparison {
     pub missing: Vec<ComponentKind>,
 }
 
-impl Comparison {
+impl FingerprintComparison {
     /// Returns whether both are the same machine.
     ///
     /// An id must match, or more than half of the other components in the license, with at least
@@ -49,7 +49,7 @@ impl Comparison {
         let licensed = matching + count_others(&self.differing) + count_others(&self.missing);
         let significant = matching - usize::from(self.matching.contains(&ComponentKind::Cpu));
         // An administrator assigns ids to distinguish machines that are otherwise equal.
-        let has_other_assigned_id = self.differing.contains(&ComponentKind::GivenId);
+        let has_other_assigned_id = self.differing.contains(&ComponentKind::AssignedId);
         !has_other_assigned_id && (id_matches || (matching * 2 > licensed && significant >= 2))
     }
 
@@ -64,7 +64,7 @@ impl Comparison {
 }
 
 /// Writes `same: cpu; different: id, mac; not found: uuid`.
-impl fmt::Display for Comparison {
+impl fmt::Display for FingerprintComparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
         for (label, kinds) in self

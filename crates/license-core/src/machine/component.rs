@@ -12,7 +12,7 @@ use crate::ids::ProductCode;
 pub enum ComponentKind {
     /// An id that an administrator assigned, for example to a container. It is a kind of its own,
     /// so that assigning the machine id of another machine does not satisfy that machine's license.
-    GivenId,
+    AssignedId,
     /// The machine id of the operating system, machine-id(5).
     MachineId,
     /// The UUID of the board, as the firmware reports it (SMBIOS 7.2.1).
@@ -28,7 +28,7 @@ pub enum ComponentKind {
 impl ComponentKind {
     /// All kinds, in the order in which a fingerprint lists them.
     pub const ALL: [Self; 6] = [
-        Self::GivenId,
+        Self::AssignedId,
         Self::MachineId,
         Self::ProductUuid,
         Self::Mac,
@@ -39,7 +39,7 @@ impl ComponentKind {
     /// Returns the name in a fingerprint.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::GivenId => "given",
+            Self::AssignedId => "given",
             Self::MachineId => "id",
             Self::ProductUuid => "uuid",
             Self::Mac => "mac",
@@ -55,7 +55,7 @@ impl ComponentKind {
 
     /// Returns whether a component of this kind identifies a machine on its own.
     pub(super) const fn is_identity(self) -> bool {
-        matches!(self, Self::GivenId | Self::MachineId)
+        matches!(self, Self::AssignedId | Self::MachineId)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::comparison::Comparison;
+use super::comparison::FingerprintComparison;
 use super::component::{Component, ComponentKind};
 use crate::encoding::hex;
 use crate::encoding::strict_json::serde_as_text;
@@ -27,7 +27,7 @@ pub struct Fingerprint {
 impl Fingerprint {
     /// Hashes the components of a machine for a product. The first component of each kind is used.
     /// Surrounding white space and letter case of values are ignored.
-    pub fn of<'a>(
+    pub fn new<'a>(
         product: ProductCode,
         values: impl IntoIterator<Item = (ComponentKind, &'a str)>,
     ) -> Self {
@@ -78,8 +78,8 @@ impl Fingerprint {
     /// or else the UUID of the board. Without these it covers all components. Returns `None` if
     /// there are fewer than two of them, because a processor model does not identify a machine.
     pub fn digest(&self) -> Option<MachineDigest> {
-        use ComponentKind::{GivenId, MachineId, ProductUuid};
-        let best = [GivenId, MachineId, ProductUuid]
+        use ComponentKind::{AssignedId, MachineId, ProductUuid};
+        let best = [AssignedId, MachineId, ProductUuid]
             .into_iter()
             .find_map(|kind| self.get(kind));
         match best {
@@ -90,8 +90,8 @@ impl Fingerprint {
     }
 
     /// Compares this machine with the fingerprint in a license.
-    pub fn compare(&self, licensed: &Self) -> Comparison {
-        let mut comparison = Comparison::default();
+    pub fn compare(&self, licensed: &Self) -> FingerprintComparison {
+        let mut comparison = FingerprintComparison::default();
         for expected in &licensed.components {
             let list = match self.get(expected.kind) {
                 None => &mut comparison.missing,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::ids::ProductCode;
-use ComponentKind::{Cpu, GivenId, Mac, MachineId, ProductUuid, RootDisk};
+use ComponentKind::{AssignedId, Cpu, Mac, MachineId, ProductUuid, RootDisk};
 
 const HERE: [(ComponentKind, &str); 5] = [
     (MachineId, "5a7c3e9b1d2f48069ab4c8e0d6f1735b"),
@@ -15,7 +15,7 @@ fn product() -> ProductCode {
 }
 
 fn here() -> Fingerprint {
-    Fingerprint::of(product(), HERE)
+    Fingerprint::new(product(), HERE)
 }
 
 /// Returns the fingerprint of this machine with other values for these components.
@@ -30,12 +30,12 @@ fn with_changed(changed: &[ComponentKind]) -> Fingerprint {
             },
         )
     });
-    Fingerprint::of(product(), now)
+    Fingerprint::new(product(), now)
 }
 
 fn with_only(kinds: &[ComponentKind]) -> Fingerprint {
     let components = HERE.into_iter().filter(|(kind, _)| kinds.contains(kind));
-    Fingerprint::of(product(), components)
+    Fingerprint::new(product(), components)
 }
 
 /// The hash was computed with OpenSSL: `openssl dgst -sha256 -mac HMAC -macopt key:5a7c…` of
@@ -52,7 +52,7 @@ fn the_hash_of_a_component_is_an_hmac_over_product_and_kind() {
 
 #[test]
 fn a_fingerprint_contains_no_value_and_differs_between_products() {
-    let other = Fingerprint::of(ProductCode::parse("OTHER").unwrap(), HERE);
+    let other = Fingerprint::new(ProductCode::parse("OTHER").unwrap(), HERE);
     let comparison = here().compare(&other);
     assert_eq!(comparison.matching, []);
     assert_eq!(comparison.differing.len(), HERE.len());
@@ -88,7 +88,7 @@ fn a_fingerprint_round_trips_and_its_components_must_be_in_order() {
 
 #[test]
 fn white_space_and_case_are_ignored() {
-    let with_id = |id| Fingerprint::of(product(), [(MachineId, id)]);
+    let with_id = |id| Fingerprint::new(product(), [(MachineId, id)]);
     assert_eq!(with_id("ABCDEF01"), with_id(" abcdef01\n"));
 }
 
@@ -144,12 +144,13 @@ fn the_digest_depends_on_the_most_stable_component_only() {
 #[test]
 fn an_assigned_id_does_not_match_a_machine_id() {
     let id = HERE[0].1;
-    let assigned = Fingerprint::of(product(), [(GivenId, id)]);
+    let assigned = Fingerprint::new(product(), [(AssignedId, id)]);
     assert!(!assigned.compare(&here()).is_same());
     assert_ne!(assigned.digest(), here().digest());
     assert!(assigned.compare(&assigned).is_same());
     // Two containers with an assigned id each that mount the machine id of their host.
-    let container = |assigned| Fingerprint::of(product(), [(GivenId, assigned), (MachineId, id)]);
+    let container =
+        |assigned| Fingerprint::new(product(), [(AssignedId, assigned), (MachineId, id)]);
     assert!(!container("one").compare(&container("two")).is_same());
     assert!(container("one").compare(&here()).is_same());
 }
@@ -161,12 +162,12 @@ fn a_machine_is_a_fingerprint_a_digest_or_a_name() {
     let dongle = Machine::parse("dongle 0042");
     for machine in [&fingerprint, &digest, &dongle] {
         assert_eq!(&Machine::parse(&machine.to_string()), machine);
-        assert!(machine.is(machine));
+        assert!(machine.matches(machine));
     }
-    assert!(digest.is(&fingerprint) && fingerprint.is(&digest));
-    assert!(!dongle.is(&fingerprint) && !fingerprint.is(&dongle));
-    assert!(!dongle.is(&Machine::parse("dongle 0043")));
+    assert!(digest.matches(&fingerprint) && fingerprint.matches(&digest));
+    assert!(!dongle.matches(&fingerprint) && !fingerprint.matches(&dongle));
+    assert!(!dongle.matches(&Machine::parse("dongle 0043")));
     // A processor model alone does not identify a machine.
     let model = Machine::Fingerprint(with_only(&[Cpu]));
-    assert!(!model.is(&model));
+    assert!(!model.matches(&model));
 }

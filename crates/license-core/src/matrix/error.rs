@@ -5,7 +5,7 @@ use crate::encoding::pasted::Position;
 /// The reason why a text is not a product file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum MatrixError {
+pub enum ProductFileError {
     /// The text is not TOML, or its members are not those of a product file.
     #[error("product file: {}{reason}", at(*position))]
     Toml {
@@ -36,17 +36,17 @@ fn at(position: Option<Position>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::matrix::Matrix;
+    use crate::matrix::FeatureMatrix;
 
     fn message(text: &str) -> String {
-        Matrix::parse(text).unwrap_err().to_string()
+        FeatureMatrix::parse(text).unwrap_err().to_string()
     }
 
     #[test]
     fn an_error_names_the_path_of_the_value() {
         let minimal =
             "product='ACME'\nissuer='Acme'\nbase_tier='A1'\n[[tiers]]\nname='A1'\nfeatures=[]\n";
-        assert!(Matrix::parse(minimal).is_ok());
+        assert!(FeatureMatrix::parse(minimal).is_ok());
         let cases = [
             (minimal.replace("='ACME'", "='acme'"), "`product`"),
             (

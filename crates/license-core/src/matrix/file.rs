@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::table::Table;
-use super::{Matrix, MatrixError, TierTerms, Trial, is_feature_name};
+use super::{FeatureMatrix, ProductFileError, TierPolicy, Trial, is_feature_name};
 use crate::encoding::pasted::Position;
 use crate::ids::{ProductCode, Tier};
 use crate::policy::{CheckIn, Entitlements, Quota, Renewal};
@@ -59,18 +59,18 @@ struct FileRenewal {
     grace_hours: u64,
 }
 
-pub(super) fn parse(text: &str) -> Result<Matrix, MatrixError> {
-    let file: File = toml::from_str(text).map_err(|error| MatrixError::Toml {
+pub(super) fn parse(text: &str) -> Result<FeatureMatrix, ProductFileError> {
+    let file: File = toml::from_str(text).map_err(|error| ProductFileError::Toml {
         position: error
             .span()
             .map(|span| Position::from_offset(text, span.start)),
         reason: error.message().to_owned(),
     })?;
     if file.tiers.len() > MAX_TIERS {
-        return Err(MatrixError::TooManyTiers { limit: MAX_TIERS });
+        return Err(ProductFileError::TooManyTiers { limit: MAX_TIERS });
     }
     let product = ProductCode::parse(&file.product);
-    let mut tiers: Vec<TierTerms> = Vec::new();
+    let mut tiers: Vec<TierPolicy> = Vec::new();
     for Table(tier) in &file.tiers {
         let policy = tier_policy(tier, &tiers)?;
         tiers.push(policy);
@@ -95,7 +95,7 @@ pub(super) fn parse(text: &str) -> Result<Matrix, MatrixError> {
         }
         Ok(Trial { tier, days })
     });
-    Ok(Matrix {
+    Ok(FeatureMatrix {
         product: product.map_err(|error| invalid("product", error.expected))?,
         issuer: file.issuer.into(),
         base,
@@ -118,7 +118,7 @@ pub(super) fn parse(text: &str) -> Result<Matrix, MatrixError> {
 }
 
 /// Returns the policy of a tier, which extends one of the tiers in `before` or none.
-fn tier_policy(tier: &FileTier, before: &[TierTerms]) -> Result<TierTerms, MatrixError> {
+fn tier_policy(tier: &FileTier, before: &[TierPolicy]) -> Result<TierPolicy, ProductFileError> {
     let place = |member: &str| format!("tiers.{}{member}", tier.name);
     let name = Tier::parse(&tier.name).map_err(|error| invalid(&place(""), error.expected))?;
     let named = |name: &str| before.iter().find(|tier| tier.name().as_str() == name);
@@ -142,7 +142,7 @@ fn tier_policy(tier: &FileTier, before: &[TierTerms]) -> Result<TierTerms, Matri
         let expected = "at least `check_in_every_hours`, which must be at least 1";
         CheckIn::new(every, grace).ok_or_else(|| invalid(&place(".offline_grace_hours"), expected))
     });
-    Ok(TierTerms {
+    Ok(TierPolicy {
         entitlements: Arc::new(entitlements(name, tier, base)?),
         check_in: check_in.transpose()?,
         offline_grace_hours: grace,
@@ -156,7 +156,7 @@ fn entitlements(
     name: Tier,
     tier: &FileTier,
     base: Option<&Entitlements>,
-) -> Result<Entitlements, MatrixError> {
+) -> Result<Entitlements, ProductFileError> {
     let mut features: Vec<String> = base
         .into_iter()
         .flat_map(Entitlements::features)
@@ -181,7 +181,7 @@ fn entitlements(
     Ok(Entitlements::new(name, features, quotas))
 }
 
-fn feature_name(place: &str, name: String) -> Result<Box<str>, MatrixError> {
+fn feature_name(place: &str, name: String) -> Result<Box<str>, ProductFileError> {
     if is_feature_name(&name) {
         Ok(name.into())
     } else {
@@ -189,8 +189,8 @@ fn feature_name(place: &str, name: String) -> Result<Box<str>, MatrixError> {
     }
 }
 
-fn invalid(place: &str, expected: &'static str) -> MatrixError {
-    MatrixError::Value {
+fn invalid(place: &str, expected: &'static str) -> ProductFileError {
+    ProductFileError::Value {
         place: place.to_owned(),
         expected,
     }
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn the_schema_lists_exactly_the_members_that_are_read() {
-        let schema: Value = serde_json::from_str(super::super::Matrix::schema()).unwrap();
+        let schema: Value = serde_json::from_str(super::super::FeatureMatrix::schema()).unwrap();
         let parts = [
             ("", members::<File>()),
             ("/$defs/trial", members::<FileTrial>()),

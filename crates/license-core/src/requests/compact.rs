@@ -4,8 +4,11 @@
 //! `docs/format.md`. A text is preceded by its length in one byte. An instant has seven bytes in
 //! big-endian order.
 
-use super::{ActivationRequest, ClockRequest, Letter, LetterError, Receipt, Secret};
-use crate::encoding::armor::LetterKind;
+use super::{
+    ActivationRequest, ActivationSecret, ClockRequest, DeactivationReceipt, MachineRequest,
+    MachineRequestError,
+};
+use crate::encoding::armor::MachineRequestKind;
 use crate::encoding::hex;
 use crate::ids::{Commitment, Nonce, ProductCode};
 use crate::key::LicenseId;
@@ -19,7 +22,7 @@ const UUID: u8 = 0;
 /// Length of an instant, sufficient for 2^53 seconds.
 const INSTANT_BYTES: usize = 7;
 
-impl Letter {
+impl MachineRequest {
     /// Returns the compact form, about 150 bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = CompactWriter(vec![VERSION, self.kind().number()]);
@@ -53,22 +56,22 @@ impl Letter {
     ///
     /// # Errors
     ///
-    /// Returns [`LetterError`] if `bytes` is not the result of [`Letter::to_bytes`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, LetterError> {
+    /// Returns [`MachineRequestError`] if `bytes` is not the result of [`MachineRequest::to_bytes`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, MachineRequestError> {
         let mut bytes = CompactReader(bytes);
         let [version] = bytes.array()?;
         if version != VERSION {
-            return Err(LetterError::Version {
+            return Err(MachineRequestError::Version {
                 supported: VERSION.into(),
                 found: version.into(),
             });
         }
         let [number] = bytes.array()?;
-        let mut kinds = LetterKind::ALL.into_iter();
+        let mut kinds = MachineRequestKind::ALL.into_iter();
         let kind = kinds.find(|kind| kind.number() == number);
         let product = bytes.product()?;
-        let request = match kind.ok_or(LetterError::Compact)? {
-            LetterKind::Activation => Self::Activation(ActivationRequest {
+        let request = match kind.ok_or(MachineRequestError::Compact)? {
+            MachineRequestKind::Activation => Self::Activation(ActivationRequest {
                 product,
                 license: bytes.license()?,
                 machine: bytes.fingerprint()?,
@@ -76,25 +79,25 @@ impl Letter {
                 commitment: Commitment::from_bytes(bytes.array()?),
                 made_at: bytes.instant()?,
             }),
-            LetterKind::Clock => Self::Clock(ClockRequest {
+            MachineRequestKind::Clock => Self::Clock(ClockRequest {
                 product,
                 machine: bytes.fingerprint()?,
                 nonce: Nonce::from_random(bytes.array()?),
                 mark: bytes.instant()?,
                 made_at: bytes.instant()?,
             }),
-            LetterKind::Deactivation => Self::Deactivation(Receipt {
+            MachineRequestKind::Deactivation => Self::Deactivation(DeactivationReceipt {
                 product,
                 license: bytes.license()?,
                 machine: bytes.digest()?,
                 nonce: Nonce::from_random(bytes.array()?),
-                secret: Secret::from_random(bytes.array()?),
+                secret: ActivationSecret::from_random(bytes.array()?),
                 made_at: bytes.instant()?,
             }),
         };
         match bytes.0 {
             [] => Ok(request),
-            _ => Err(LetterError::Compact),
+            _ => Err(MachineRequestError::Compact),
         }
     }
 }
@@ -139,61 +142,64 @@ impl CompactWriter {
 struct CompactReader<'a>(&'a [u8]);
 
 impl<'a> CompactReader<'a> {
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], LetterError> {
-        let (first, rest) = self.0.split_first_chunk().ok_or(LetterError::Compact)?;
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], MachineRequestError> {
+        let (first, rest) = self
+            .0
+            .split_first_chunk()
+            .ok_or(MachineRequestError::Compact)?;
         self.0 = rest;
         Ok(*first)
     }
 
-    fn take(&mut self, count: u8) -> Result<&'a str, LetterError> {
+    fn take(&mut self, count: u8) -> Result<&'a str, MachineRequestError> {
         let split = self.0.split_at_checked(count.into());
-        let (first, rest) = split.ok_or(LetterError::Compact)?;
+        let (first, rest) = split.ok_or(MachineRequestError::Compact)?;
         self.0 = rest;
-        std::str::from_utf8(first).map_err(|_| LetterError::Compact)
+        std::str::from_utf8(first).map_err(|_| MachineRequestError::Compact)
     }
 
-    fn text(&mut self) -> Result<&'a str, LetterError> {
+    fn text(&mut self) -> Result<&'a str, MachineRequestError> {
         let [count] = self.array()?;
         self.take(count)
     }
 
-    fn product(&mut self) -> Result<ProductCode, LetterError> {
-        ProductCode::parse(self.text()?).map_err(|_| LetterError::Compact)
+    fn product(&mut self) -> Result<ProductCode, MachineRequestError> {
+        ProductCode::parse(self.text()?).map_err(|_| MachineRequestError::Compact)
     }
 
-    fn license(&mut self) -> Result<LicenseId, LetterError> {
+    fn license(&mut self) -> Result<LicenseId, MachineRequestError> {
         let [count] = self.array()?;
         let id = match count {
             UUID => LicenseId::from_uuid_bytes(self.array()?),
             count => LicenseId::parse(self.take(count)?),
         };
-        id.ok_or(LetterError::Compact)
+        id.ok_or(MachineRequestError::Compact)
     }
 
-    fn fingerprint(&mut self) -> Result<Fingerprint, LetterError> {
+    fn fingerprint(&mut self) -> Result<Fingerprint, MachineRequestError> {
         let [count] = self.array()?;
         let mut components = Vec::new();
         for _ in 0..count {
             let [index] = self.array()?;
             let hash: [u8; 12] = self.array()?;
             let kind = ComponentKind::ALL.get(usize::from(index));
-            let kind = kind.ok_or(LetterError::Compact)?;
+            let kind = kind.ok_or(MachineRequestError::Compact)?;
             components.push(format!("{kind}={}", hex::encode(&hash)));
         }
         // The parser also checks the order of the components.
         let text = format!("fp1:{}", components.join(","));
-        Fingerprint::parse(&text).ok_or(LetterError::Compact)
+        Fingerprint::parse(&text).ok_or(MachineRequestError::Compact)
     }
 
-    fn digest(&mut self) -> Result<MachineDigest, LetterError> {
-        MachineDigest::parse(self.text()?).ok_or(LetterError::Compact)
+    fn digest(&mut self) -> Result<MachineDigest, MachineRequestError> {
+        MachineDigest::parse(self.text()?).ok_or(MachineRequestError::Compact)
     }
 
-    fn instant(&mut self) -> Result<Timestamp, LetterError> {
+    fn instant(&mut self) -> Result<Timestamp, MachineRequestError> {
         let seconds: [u8; INSTANT_BYTES] = self.array()?;
         let seconds = seconds
             .iter()
             .fold(0, |sum: u64, byte| (sum << 8) | u64::from(*byte));
-        Timestamp::from_unix_seconds(seconds).ok_or(LetterError::Compact)
+        Timestamp::from_unix_seconds(seconds).ok_or(MachineRequestError::Compact)
     }
 }

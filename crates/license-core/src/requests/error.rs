@@ -7,7 +7,7 @@ use crate::requests::readback::ReadbackError;
 /// The reason why a text is not a machine request or deactivation receipt.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum LetterError {
+pub enum MachineRequestError {
     /// The text is longer than the limit.
     #[error("expected at most {limit} bytes, found {found}")]
     TooLong {
@@ -33,7 +33,7 @@ pub enum LetterError {
     },
     /// Readback lines are missing or wrong.
     #[error(transparent)]
-    Spoken(ReadbackError),
+    Readback(ReadbackError),
     /// The content of the block is not a strict JSON object.
     #[error("content of the block: {0}")]
     Json(JsonError),
@@ -67,13 +67,13 @@ pub enum LetterError {
     Compact,
 }
 
-impl LetterError {
+impl MachineRequestError {
     /// Returns the reason code.
     pub fn code(&self) -> Code {
         match self {
             Self::Version { .. } => Code::UnsupportedVersion,
             Self::Check => Code::ChecksumMismatch,
-            Self::Spoken(error) => error.code(),
+            Self::Readback(error) => error.code(),
             _ => Code::Malformed,
         }
     }

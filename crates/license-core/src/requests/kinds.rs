@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Secret;
-use crate::encoding::armor::LetterKind;
+use super::ActivationSecret;
+use crate::encoding::armor::MachineRequestKind;
 use crate::ids::{Commitment, Nonce, ProductCode};
 use crate::key::LicenseId;
 use crate::machine::{Fingerprint, MachineDigest};
@@ -43,7 +43,7 @@ pub struct ClockRequest {
 
 /// Proof that a license was deactivated on a machine.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
+pub struct DeactivationReceipt {
     /// The product.
     pub product: ProductCode,
     /// The license.
@@ -54,7 +54,7 @@ pub struct Receipt {
     pub nonce: Nonce,
     /// The secret of the commitment in the request.
     #[serde(with = "super::secret")]
-    pub secret: Secret,
+    pub secret: ActivationSecret,
     /// The date of the deactivation, by the clock of the machine.
     pub made_at: Timestamp,
 }
@@ -63,22 +63,22 @@ pub struct Receipt {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
-pub enum Letter {
+pub enum MachineRequest {
     /// A block `LICENSE ACTIVATION REQUEST`.
     Activation(ActivationRequest),
     /// A block `LICENSE CLOCK REQUEST`.
     Clock(ClockRequest),
     /// A block `LICENSE DEACTIVATION`.
-    Deactivation(Receipt),
+    Deactivation(DeactivationReceipt),
 }
 
-impl Letter {
+impl MachineRequest {
     /// Returns the kind.
-    pub const fn kind(&self) -> LetterKind {
+    pub const fn kind(&self) -> MachineRequestKind {
         match self {
-            Self::Activation(_) => LetterKind::Activation,
-            Self::Clock(_) => LetterKind::Clock,
-            Self::Deactivation(_) => LetterKind::Deactivation,
+            Self::Activation(_) => MachineRequestKind::Activation,
+            Self::Clock(_) => MachineRequestKind::Clock,
+            Self::Deactivation(_) => MachineRequestKind::Deactivation,
         }
     }
 

@@ -15,15 +15,15 @@
 //! ```
 //! use license_core::readback;
 //!
-//! let lines = readback::lines(b"short content")?;
+//! let lines = readback::to_lines(b"short content")?;
 //! assert_eq!(lines.len(), 3);
 //!
 //! // Lower case, other hyphens, letters for digits, and any order are accepted.
 //! let typed = [lines[2].to_lowercase(), lines[0].replace('-', " "), lines[1].clone()];
 //! let typed = typed.join("\n").replace('0', "o");
-//! assert_eq!(readback::read(&typed)?, b"short content");
+//! assert_eq!(readback::from_lines(&typed)?, b"short content");
 //!
-//! let error = readback::read(&lines[..2].join("\n")).unwrap_err();
+//! let error = readback::from_lines(&lines[..2].join("\n")).unwrap_err();
 //! assert_eq!(error.to_string(), "line 3: missing");
 //! # Ok::<(), readback::ReadbackError>(())
 //! ```
@@ -62,7 +62,7 @@ const DIGEST_CHARACTERS: usize = CONTENT_CHARACTERS - 3;
 /// # Errors
 ///
 /// Returns [`ReadbackError::ContentTooLong`] for more than [`MAX_BYTES`] bytes.
-pub fn lines(content: &[u8]) -> Result<Vec<String>, ReadbackError> {
+pub fn to_lines(content: &[u8]) -> Result<Vec<String>, ReadbackError> {
     let first = first_line(content)?;
     let symbols = symbols(content);
     let contents = std::iter::once(first).chain(symbols.chunks(CONTENT_CHARACTERS).map(padded));
@@ -82,7 +82,7 @@ pub fn lines(content: &[u8]) -> Result<Vec<String>, ReadbackError> {
 ///
 /// Returns [`ReadbackError::Lines`] with every line that is wrong or missing. The error does not
 /// contain the text.
-pub fn read(text: &str) -> Result<Vec<u8>, ReadbackError> {
+pub fn from_lines(text: &str) -> Result<Vec<u8>, ReadbackError> {
     if text.len() > MAX_TEXT_BYTES {
         return Err(ReadbackError::TextTooLong {
             limit: MAX_TEXT_BYTES,
@@ -106,7 +106,7 @@ pub fn read(text: &str) -> Result<Vec<u8>, ReadbackError> {
 }
 
 /// Returns whether a text looks like readback lines rather than armor, JSON or a token.
-pub fn is_likely(text: &str) -> bool {
+pub fn looks_like_lines(text: &str) -> bool {
     let start: String = text.chars().take(MAX_TEXT_BYTES).collect();
     !start.contains("BEGIN ")
         && !start.contains('{')
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_longest_content_has_60_lines() {
-        let lines = lines(&[0xFF; MAX_BYTES]).unwrap();
+        let lines = to_lines(&[0xFF; MAX_BYTES]).unwrap();
         assert_eq!((lines.len(), line_count(MAX_BYTES)), (60, 60));
         assert_eq!(lines.join("\n").len(), 60 * 23 + 59);
     }
@@ -216,7 +216,7 @@ mod tests {
             "03  0918-5GR3-8E1W-81JD",
             "04  24GK-0000-0000-0089",
         ];
-        assert_eq!(lines(&content).unwrap(), expected);
+        assert_eq!(to_lines(&content).unwrap(), expected);
     }
 
     #[test]
@@ -229,10 +229,10 @@ mod tests {
             });
             lines.map(|line| format!("{line}\n")).collect()
         };
-        assert_eq!(read(&text(&contents)).unwrap(), b"A");
+        assert_eq!(from_lines(&text(&contents)).unwrap(), b"A");
         contents[1][13] = 1;
         assert!(matches!(
-            read(&text(&contents)),
+            from_lines(&text(&contents)),
             Err(ReadbackError::Inconsistent)
         ));
     }
@@ -241,7 +241,7 @@ mod tests {
     fn another_version_is_not_reported_as_damage() {
         let mut content = first_line(b"A").unwrap();
         content[0] = 2;
-        let error = read(&Line { number: 1, content }.to_string()).unwrap_err();
+        let error = from_lines(&Line { number: 1, content }.to_string()).unwrap_err();
         assert_eq!(error.code().as_str(), "UNSUPPORTED_VERSION");
     }
 
@@ -249,7 +249,7 @@ mod tests {
     fn a_length_above_the_limit_is_refused() {
         let mut content = first_line(b"A").unwrap();
         (content[1], content[2]) = (31, 31);
-        let error = read(&Line { number: 1, content }.to_string()).unwrap_err();
+        let error = from_lines(&Line { number: 1, content }.to_string()).unwrap_err();
         assert!(matches!(
             error,
             ReadbackError::ContentTooLong { found: 1023, .. }

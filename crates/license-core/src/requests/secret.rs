@@ -12,15 +12,15 @@ use sha2::{Digest, Sha256};
 
 /// 256 random bits that a machine keeps secret until deactivation.
 #[derive(PartialEq, Eq)]
-pub struct Secret([u8; SECRET_BYTES]);
+pub struct ActivationSecret([u8; SECRET_BYTES]);
 
-impl Secret {
+impl ActivationSecret {
     /// Creates a secret from random bytes of the caller.
     pub const fn from_random(bytes: [u8; SECRET_BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// Parses a secret of 64 hexadecimal digits, as [`Secret::reveal`] returns it.
+    /// Parses a secret of 64 hexadecimal digits, as [`ActivationSecret::reveal`] returns it.
     pub fn parse(text: &str) -> Option<Self> {
         hex::decode_lower(text).map(Self)
     }
@@ -41,27 +41,32 @@ impl Secret {
 }
 
 /// Serializes a secret for a deactivation receipt.
-pub(super) fn serialize<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn serialize<S: Serializer>(
+    secret: &ActivationSecret,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&secret.reveal())
 }
 
 /// Deserializes a secret from a deactivation receipt.
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<ActivationSecret, D::Error> {
     deserializer.deserialize_str(TextVisitor {
         expected: "64 hexadecimal digits",
-        parse: Secret::parse,
+        parse: ActivationSecret::parse,
     })
 }
 
-impl Drop for Secret {
+impl Drop for ActivationSecret {
     fn drop(&mut self) {
         self.0.zeroize();
     }
 }
 
-impl ZeroizeOnDrop for Secret {}
+impl ZeroizeOnDrop for ActivationSecret {}
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for ActivationSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
     }

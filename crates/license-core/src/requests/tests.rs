@@ -24,19 +24,19 @@ fn machine() -> Fingerprint {
         (ComponentKind::Mac, "52:54:00:12:34:56"),
         (ComponentKind::Cpu, "a processor"),
     ];
-    Fingerprint::of(product(), values)
+    Fingerprint::new(product(), values)
 }
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-fn secret() -> Secret {
-    Secret::from_random([7; 32])
+fn secret() -> ActivationSecret {
+    ActivationSecret::from_random([7; 32])
 }
 
-fn request(license: LicenseId) -> Letter {
-    Letter::Activation(ActivationRequest {
+fn request(license: LicenseId) -> MachineRequest {
+    MachineRequest::Activation(ActivationRequest {
         product: product(),
         license,
         machine: machine(),
@@ -50,20 +50,20 @@ fn uuid() -> LicenseId {
     LicenseId::from_random(1_795_000_000_000, &[0xab; 10])
 }
 
-fn requests() -> [Letter; 4] {
+fn requests() -> [MachineRequest; 4] {
     let enterprise_key =
         LicenseId::parse("CODITECT-ENT-ACME-100-20261231-A7F3E9D2C4B1F8E2").unwrap();
     [
         request(uuid()),
         request(enterprise_key),
-        Letter::Clock(ClockRequest {
+        MachineRequest::Clock(ClockRequest {
             product: product(),
             machine: machine(),
             nonce: Nonce::from_random([6; 16]),
             mark: at("2099-01-01"),
             made_at: at("2027-03-01T12:00:00Z"),
         }),
-        Letter::Deactivation(Receipt {
+        MachineRequest::Deactivation(DeactivationReceipt {
             product: product(),
             license: uuid(),
             machine: machine().digest().unwrap(),
@@ -77,11 +77,14 @@ fn requests() -> [Letter; 4] {
 #[test]
 fn every_form_round_trips() {
     for request in requests() {
-        assert_eq!(Letter::parse(&request.to_armor()).unwrap(), request);
-        assert_eq!(Letter::parse(&request.to_line()).unwrap(), request);
-        assert_eq!(Letter::from_bytes(&request.to_bytes()).unwrap(), request);
-        let lines = readback::lines(&request.to_bytes()).unwrap();
-        assert_eq!(Letter::parse(&lines.join("\n")).unwrap(), request);
+        assert_eq!(MachineRequest::parse(&request.to_armor()).unwrap(), request);
+        assert_eq!(MachineRequest::parse(&request.to_line()).unwrap(), request);
+        assert_eq!(
+            MachineRequest::from_bytes(&request.to_bytes()).unwrap(),
+            request
+        );
+        let lines = readback::to_lines(&request.to_bytes()).unwrap();
+        assert_eq!(MachineRequest::parse(&lines.join("\n")).unwrap(), request);
     }
 }
 
@@ -106,7 +109,7 @@ fn changes_by_mail_programs_and_editors_are_accepted() {
             armor.replacen('"', "“", 3),
             armor.replace("mach", "ma\n  ch").replace("fp1:", "fp\n1:"),
         ] {
-            assert_eq!(Letter::parse(&pasted).unwrap(), request, "{pasted}");
+            assert_eq!(MachineRequest::parse(&pasted).unwrap(), request, "{pasted}");
         }
     }
 }
@@ -121,26 +124,26 @@ fn every_changed_or_missing_character_is_detected() {
             let mut bytes = armor.clone().into_bytes();
             bytes[at] = if bytes[at] == b'3' { b'4' } else { b'3' };
             let changed = String::from_utf8(bytes).unwrap();
-            assert!(Letter::parse(&changed).is_err(), "{label} {at}");
+            assert!(MachineRequest::parse(&changed).is_err(), "{label} {at}");
         }
         for cut in (0..armor.trim_end().len()).filter(|cut| armor.is_char_boundary(*cut)) {
             // The last hyphens of the armor are optional.
             let is_complete = armor[cut..].trim_matches(['-', '\n']).is_empty();
-            let parsed = Letter::parse(&armor[..cut]);
+            let parsed = MachineRequest::parse(&armor[..cut]);
             assert_eq!(parsed.is_ok(), is_complete, "{label} {cut}");
         }
         let bytes = request.to_bytes();
         for cut in 0..bytes.len() {
-            assert!(Letter::from_bytes(&bytes[..cut]).is_err());
+            assert!(MachineRequest::from_bytes(&bytes[..cut]).is_err());
         }
-        assert!(Letter::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
+        assert!(MachineRequest::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
     }
 }
 
 #[test]
 fn each_kind_of_invalid_request_has_its_error() {
     let [good, _, _, receipt] = requests().map(|request| request.to_armor());
-    let code = |text: &str| Letter::parse(text).unwrap_err().code();
+    let code = |text: &str| MachineRequest::parse(text).unwrap_err().code();
     assert_eq!(code(""), Code::Malformed);
     assert_eq!(code("Dear vendor"), Code::Malformed);
     assert_eq!(code(&good.repeat(2)), Code::Malformed);
@@ -152,19 +155,22 @@ fn each_kind_of_invalid_request_has_its_error() {
     assert_eq!(code(&edited), Code::ChecksumMismatch);
     let license = good.replace("ACTIVATION REQUEST", "VALIDATION");
     assert!(matches!(
-        Letter::parse(&license),
-        Err(LetterError::OtherBlock { .. })
+        MachineRequest::parse(&license),
+        Err(MachineRequestError::OtherBlock { .. })
     ));
     let twice = good.replace('{', "{ \"ver\": 1,");
-    assert!(matches!(Letter::parse(&twice), Err(LetterError::Json(_))));
+    assert!(matches!(
+        MachineRequest::parse(&twice),
+        Err(MachineRequestError::Json(_))
+    ));
     let more = good.replace('{', "{ \"more\": 1,");
     assert!(matches!(
-        Letter::parse(&more),
-        Err(LetterError::UnknownMember { .. })
+        MachineRequest::parse(&more),
+        Err(MachineRequestError::UnknownMember { .. })
     ));
     let relabeled = receipt.replace("LICENSE DEACTIVATION", "LICENSE CLOCK REQUEST");
     assert!(matches!(
-        Letter::parse(&relabeled),
-        Err(LetterError::Member { .. })
+        MachineRequest::parse(&relabeled),
+        Err(MachineRequestError::Member { .. })
     ));
 }

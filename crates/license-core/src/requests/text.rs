@@ -4,8 +4,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use super::{Letter, LetterError, readback};
-use crate::encoding::armor::LetterKind;
+use super::{MachineRequest, MachineRequestError, readback};
+use crate::encoding::armor::MachineRequestKind;
 use crate::encoding::hex;
 use crate::encoding::pasted::{plain_dash, plain_quote};
 use crate::encoding::strict_json::{self, IntegerVisitor, MAX_QUOTED_CHARS, ReadError, text};
@@ -18,7 +18,7 @@ const CHECK_BYTES: usize = 4;
 /// Maximum size of a text in bytes: about ten times the usual size.
 pub(crate) const MAX_REQUEST_BYTES: usize = 8 * 1024;
 
-impl Letter {
+impl MachineRequest {
     /// Returns the request as an armor block.
     pub fn to_armor(&self) -> String {
         let label = self.kind().label();
@@ -49,16 +49,16 @@ impl Letter {
     ///
     /// # Errors
     ///
-    /// Returns [`LetterError`] if the text is not a request or receipt, or was changed.
-    pub fn parse(text: &str) -> Result<Self, LetterError> {
+    /// Returns [`MachineRequestError`] if the text is not a request or receipt, or was changed.
+    pub fn parse(text: &str) -> Result<Self, MachineRequestError> {
         if text.len() > MAX_REQUEST_BYTES {
-            return Err(LetterError::TooLong {
+            return Err(MachineRequestError::TooLong {
                 limit: MAX_REQUEST_BYTES,
                 found: text.len(),
             });
         }
-        if readback::is_likely(text) {
-            let bytes = readback::read(text).map_err(LetterError::Spoken)?;
+        if readback::looks_like_lines(text) {
+            let bytes = readback::from_lines(text).map_err(MachineRequestError::Readback)?;
             return Self::from_bytes(&bytes);
         }
         let normalize = |character: char| plain_quote(plain_dash(character));
@@ -76,23 +76,27 @@ impl Letter {
 }
 
 /// Returns the kind in the label, and the text between the two delimiters.
-fn unarmor(text: &str) -> Result<(LetterKind, &str), LetterError> {
-    let (_, rest) = text.split_once("-BEGIN ").ok_or(LetterError::Armor)?;
-    let (label, rest) = rest.split_once('-').ok_or(LetterError::Armor)?;
-    let Some(kind) = LetterKind::from_label(label.trim()) else {
-        return Err(LetterError::OtherBlock {
+fn unarmor(text: &str) -> Result<(MachineRequestKind, &str), MachineRequestError> {
+    let (_, rest) = text
+        .split_once("-BEGIN ")
+        .ok_or(MachineRequestError::Armor)?;
+    let (label, rest) = rest.split_once('-').ok_or(MachineRequestError::Armor)?;
+    let Some(kind) = MachineRequestKind::from_label(label.trim()) else {
+        return Err(MachineRequestError::OtherBlock {
             found: label.trim().chars().take(40).collect(),
         });
     };
-    let (body, end) = rest.split_once("-END ").ok_or(LetterError::Armor)?;
+    let (body, end) = rest.split_once("-END ").ok_or(MachineRequestError::Armor)?;
     let end = end.strip_prefix(label.trim());
-    let after = end.ok_or(LetterError::Armor)?.trim_start_matches('-');
+    let after = end
+        .ok_or(MachineRequestError::Armor)?
+        .trim_start_matches('-');
     if after.trim_matches(is_ignored_around).is_empty() {
         Ok((kind, body.trim_matches('-')))
     } else if after.contains("-BEGIN ") {
-        Err(LetterError::Several)
+        Err(MachineRequestError::Several)
     } else {
-        Err(LetterError::Armor)
+        Err(MachineRequestError::Armor)
     }
 }
 
@@ -106,7 +110,7 @@ fn is_ignored_around(character: char) -> bool {
 struct RequestJson<'a> {
     ver: u64,
     #[serde(flatten)]
-    request: &'a Letter,
+    request: &'a MachineRequest,
     check: String,
 }
 
@@ -119,31 +123,31 @@ struct CommonMembers {
     check: String,
 }
 
-fn from_json(kind: LetterKind, body: &[u8]) -> Result<Letter, LetterError> {
+fn from_json(kind: MachineRequestKind, body: &[u8]) -> Result<MachineRequest, MachineRequestError> {
     let request = match kind {
-        LetterKind::Activation => Letter::Activation(read(body)?),
-        LetterKind::Clock => Letter::Clock(read(body)?),
-        LetterKind::Deactivation => Letter::Deactivation(read(body)?),
+        MachineRequestKind::Activation => MachineRequest::Activation(read(body)?),
+        MachineRequestKind::Clock => MachineRequest::Clock(read(body)?),
+        MachineRequestKind::Deactivation => MachineRequest::Deactivation(read(body)?),
     };
     let common: CommonMembers = read(body)?;
     let known = request.to_json();
-    let members = strict_json::members(body).map_err(LetterError::Json)?;
+    let members = strict_json::members(body).map_err(MachineRequestError::Json)?;
     if let Some(name) = members.keys().find(|name| known.get(name).is_none()) {
-        return Err(LetterError::UnknownMember {
+        return Err(MachineRequestError::UnknownMember {
             found: name.chars().take(MAX_QUOTED_CHARS).collect(),
         });
     }
     if common.check == request.check() {
         Ok(request)
     } else {
-        Err(LetterError::Check)
+        Err(MachineRequestError::Check)
     }
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, LetterError> {
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, MachineRequestError> {
     strict_json::from_slice(body).map_err(|error| match error {
-        ReadError::Json(error) => LetterError::Json(error),
-        ReadError::Member(error) => later_version(body).unwrap_or(LetterError::Member {
+        ReadError::Json(error) => MachineRequestError::Json(error),
+        ReadError::Member(error) => later_version(body).unwrap_or(MachineRequestError::Member {
             member: error.path,
             expected: error.expected,
         }),
@@ -151,7 +155,7 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, LetterError> {
 }
 
 /// Returns the error of a later format version. It takes precedence over all other errors.
-fn later_version(body: &[u8]) -> Option<LetterError> {
+fn later_version(body: &[u8]) -> Option<MachineRequestError> {
     #[derive(Deserialize)]
     struct VersionMember {
         #[serde(deserialize_with = "strict_json::count")]
@@ -159,7 +163,7 @@ fn later_version(body: &[u8]) -> Option<LetterError> {
     }
     let VersionMember { ver: found } = strict_json::from_slice(body).ok()?;
     let supported = VERSION;
-    (found > supported).then_some(LetterError::Version { supported, found })
+    (found > supported).then_some(MachineRequestError::Version { supported, found })
 }
 
 fn supported_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {

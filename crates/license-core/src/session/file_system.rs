@@ -29,14 +29,14 @@ pub trait FileSystem {
     ///
     /// Returns the system's error: `NotFound` if there is no entry, `NotADirectory` if the path
     /// continues after a file.
-    fn entry(&self, path: &Path) -> io::Result<Entry>;
+    fn entry(&self, path: &Path) -> io::Result<FileSystemEntry>;
 
     /// Returns the entry that `path` leads to, with every symbolic link followed, as stat(2) does.
     ///
     /// # Errors
     ///
     /// Returns the same errors as [`FileSystem::entry`].
-    fn target(&self, path: &Path) -> io::Result<Entry>;
+    fn target(&self, path: &Path) -> io::Result<FileSystemEntry>;
 
     /// Returns the text of the symbolic link at `path`, as readlink(2) does.
     ///
@@ -90,16 +90,16 @@ impl NameRules {
 
 /// A directory entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
+pub struct FileSystemEntry {
     /// The kind of the entry.
-    pub kind: EntryKind,
+    pub kind: FileKind,
     /// The numbers that identify the file, if the system provides them.
     pub id: Option<FileId>,
 }
 
 /// Kind of a directory entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EntryKind {
+pub enum FileKind {
     /// A directory.
     Directory,
     /// A symbolic link.

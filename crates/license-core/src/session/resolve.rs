@@ -6,7 +6,7 @@ use std::io;
 use std::path::{self, Component, Path, PathBuf};
 
 use super::error::{ProjectError, UnreadablePath};
-use super::file_system::{Entry, EntryKind, FileSystem, NameRules};
+use super::file_system::{FileKind, FileSystem, FileSystemEntry, NameRules};
 
 /// Maximum number of symbolic links that are followed in one path.
 ///
@@ -18,7 +18,7 @@ const USUAL_LENGTH: usize = 256;
 
 /// A symbolic link that was followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
+pub struct FollowedLink {
     /// The path of the link. Its directory is resolved.
     pub path: PathBuf,
     /// The text of the link, which may be relative to its directory.
@@ -34,7 +34,7 @@ pub(super) struct Resolution<'f> {
     /// The path resolved so far.
     at: PathBuf,
     is_directory: IsDirectory,
-    links: Vec<Link>,
+    links: Vec<FollowedLink>,
 }
 
 /// Whether the path resolved so far is a directory.
@@ -76,12 +76,12 @@ impl<'f> Resolution<'f> {
     }
 
     /// Returns the links that were followed.
-    pub(super) fn into_links(self) -> Vec<Link> {
+    pub(super) fn into_links(self) -> Vec<FollowedLink> {
         self.links
     }
 
     /// Returns the directory of the path, which may be the path itself, and the links.
-    pub(super) fn into_directory(mut self) -> Result<(PathBuf, Vec<Link>), ProjectError> {
+    pub(super) fn into_directory(mut self) -> Result<(PathBuf, Vec<FollowedLink>), ProjectError> {
         if !self.is_directory()? {
             self.at.pop();
         }
@@ -107,7 +107,7 @@ impl<'f> Resolution<'f> {
         let mut names = path.components();
         while let Some(name) = names.next() {
             if self.step(name)?
-                && let Some(Link { target, .. }) = self.links.last()
+                && let Some(FollowedLink { target, .. }) = self.links.last()
             {
                 let rest = names.as_path();
                 if rest.as_os_str().is_empty() {
@@ -151,7 +151,7 @@ impl<'f> Resolution<'f> {
             }
         }
         let entry = self.examine()?;
-        if entry.kind == EntryKind::Link {
+        if entry.kind == FileKind::Link {
             let target = self.files.read_link(&self.at);
             let target = target.map_err(|error| self.error(error))?;
             return self.follow_link(target);
@@ -160,7 +160,7 @@ impl<'f> Resolution<'f> {
         Ok(false)
     }
 
-    fn examine(&mut self) -> Result<Entry, ProjectError> {
+    fn examine(&mut self) -> Result<FileSystemEntry, ProjectError> {
         self.files.entry(&self.at).map_err(|error| {
             if error.kind() == io::ErrorKind::NotADirectory {
                 self.at.pop();
@@ -193,7 +193,7 @@ impl<'f> Resolution<'f> {
         self.at.pop();
         // The resolved path is now the directory of the link.
         self.is_directory = IsDirectory::Yes;
-        self.links.push(Link { path, target });
+        self.links.push(FollowedLink { path, target });
         Ok(true)
     }
 
@@ -214,9 +214,9 @@ impl<'f> Resolution<'f> {
     }
 }
 
-impl From<Entry> for IsDirectory {
-    fn from(entry: Entry) -> Self {
-        if entry.kind == EntryKind::Directory {
+impl From<FileSystemEntry> for IsDirectory {
+    fn from(entry: FileSystemEntry) -> Self {
+        if entry.kind == FileKind::Directory {
             Self::Yes
         } else {
             Self::No

@@ -5,8 +5,8 @@ use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::path::{Path, PathBuf};
 
 use super::error::ProjectError;
-use super::file_system::{Entry, EntryKind, FileSystem, NameRules};
-use super::resolve::{Link, Resolution, unreadable};
+use super::file_system::{FileKind, FileSystem, FileSystemEntry, NameRules};
+use super::resolve::{FollowedLink, Resolution, unreadable};
 use crate::ids::ProductCode;
 
 /// Root of the project that a path belongs to.
@@ -14,14 +14,14 @@ use crate::ids::ProductCode;
 pub struct ProjectRoot {
     path: PathBuf,
     product: ProductCode,
-    found_by: FoundBy,
-    links: Vec<Link>,
+    found_by: RootReason,
+    links: Vec<FollowedLink>,
     name_rules: NameRules,
 }
 
 /// The reason why a directory is the root of a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FoundBy {
+pub enum RootReason {
     /// The directory has an entry named after the product, such as `.coditect`.
     Product,
     /// The directory has an entry `.git`, which is a file in worktrees and submodules.
@@ -72,17 +72,17 @@ impl ProjectRoot {
     ) -> Result<Self, ProjectError> {
         let resolution = Resolution::new(files, path)?;
         let entry = entry_of(product);
-        let is_state = |path: &Path, entry: Entry| state.is_at(files, path, entry);
+        let is_state = |path: &Path, entry: FileSystemEntry| state.is_at(files, path, entry);
         let found = match nearest_with(files, resolution.path(), &entry, is_state)? {
-            Some(root) => Some((root.to_owned(), FoundBy::Product)),
+            Some(root) => Some((root.to_owned(), RootReason::Product)),
             None => nearest_with(files, resolution.path(), ".git", |_, _| false)?
-                .map(|root| (root.to_owned(), FoundBy::Git)),
+                .map(|root| (root.to_owned(), RootReason::Git)),
         };
         let (root, found_by, links) = match found {
             Some((root, found_by)) => (root, found_by, resolution.into_links()),
             None => {
                 let (directory, links) = resolution.into_directory()?;
-                (directory, FoundBy::Directory, links)
+                (directory, RootReason::Directory, links)
             }
         };
         Ok(Self {
@@ -106,23 +106,23 @@ impl ProjectRoot {
     }
 
     /// Returns the reason why this directory is the root.
-    pub fn found_by(&self) -> FoundBy {
+    pub fn reason(&self) -> RootReason {
         self.found_by
     }
 
-    /// Returns [`ProjectRoot::found_by`] as one word: the product in lower case (such as
+    /// Returns [`ProjectRoot::reason`] as one word: the product in lower case (such as
     /// `coditect`), `git` or `directory`.
-    pub fn found_by_name(&self) -> String {
+    pub fn reason_name(&self) -> String {
         match self.found_by {
-            FoundBy::Product => self.product.as_str().to_ascii_lowercase(),
-            FoundBy::Git => "git".to_owned(),
-            FoundBy::Directory => "directory".to_owned(),
+            RootReason::Product => self.product.as_str().to_ascii_lowercase(),
+            RootReason::Git => "git".to_owned(),
+            RootReason::Directory => "directory".to_owned(),
         }
     }
 
     /// Returns the symbolic links that were followed, in order. A link that was followed twice is
     /// listed twice.
-    pub fn links(&self) -> &[Link] {
+    pub fn links(&self) -> &[FollowedLink] {
         &self.links
     }
 
@@ -144,7 +144,7 @@ impl ProjectRoot {
     }
 
     /// Returns the path of the product's entry in the root. The entry exists if the root was
-    /// [found by](FoundBy::Product) it.
+    /// [found by](RootReason::Product) it.
     pub fn product_entry(&self) -> PathBuf {
         self.path.join(entry_of(self.product))
     }
@@ -160,7 +160,7 @@ fn nearest_with<'a>(
     files: &dyn FileSystem,
     path: &'a Path,
     name: &str,
-    is_ignored: impl Fn(&Path, Entry) -> bool,
+    is_ignored: impl Fn(&Path, FileSystemEntry) -> bool,
 ) -> Result<Option<&'a Path>, ProjectError> {
     let length = path.as_os_str().len() + name.len() + 1;
     let mut candidate = PathBuf::with_capacity(length);
@@ -179,7 +179,7 @@ fn nearest_with<'a>(
 
 /// Returns the entry, even if it is a dangling link. An entry that cannot be examined is an error,
 /// because sessions in the same project share a seat.
-fn entry_at(files: &dyn FileSystem, path: &Path) -> Result<Option<Entry>, ProjectError> {
+fn entry_at(files: &dyn FileSystem, path: &Path) -> Result<Option<FileSystemEntry>, ProjectError> {
     match files.entry(path) {
         Ok(entry) => Ok(Some(entry)),
         Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
@@ -189,7 +189,7 @@ fn entry_at(files: &dyn FileSystem, path: &Path) -> Result<Option<Entry>, Projec
 
 impl ProductState<'_> {
     /// Returns whether the entry at `path` is this state rather than the entry of a project.
-    fn is_at(&self, files: &dyn FileSystem, path: &Path, entry: Entry) -> bool {
+    fn is_at(&self, files: &dyn FileSystem, path: &Path, entry: FileSystemEntry) -> bool {
         let is_directory = self.directory.is_some_and(|directory| {
             !is_another_file(files, entry, directory) && is_same_place(files, path, directory)
         });
@@ -216,8 +216,8 @@ fn is_same_place(files: &dyn FileSystem, entry: &Path, state: &Path) -> bool {
 }
 
 /// Returns whether the file numbers prove that the two files are different.
-fn is_another_file(files: &dyn FileSystem, entry: Entry, state: &Path) -> bool {
-    let (Some(id), false) = (entry.id, entry.kind == EntryKind::Link) else {
+fn is_another_file(files: &dyn FileSystem, entry: FileSystemEntry, state: &Path) -> bool {
+    let (Some(id), false) = (entry.id, entry.kind == FileKind::Link) else {
         return false;
     };
     match files.target(state) {

@@ -42,9 +42,9 @@ fn find_with_state(
     ProjectRoot::find(memory, &path, product(), &state)
 }
 
-fn found(memory: &Memory, path: impl AsRef<Path>) -> (PathBuf, FoundBy) {
+fn found(memory: &Memory, path: impl AsRef<Path>) -> (PathBuf, RootReason) {
     let root = find(memory, path).unwrap();
-    (root.path().to_owned(), root.found_by())
+    (root.path().to_owned(), root.reason())
 }
 
 fn root(memory: &Memory, path: impl AsRef<Path>) -> PathBuf {
@@ -63,20 +63,30 @@ fn the_nearest_product_entry_makes_the_root_then_git_then_the_directory() {
         .directory("bank/trees/fix/src");
     memory.file("bank/trees/fix/.git").directory("plain/src");
     for (path, expected, by, name) in [
-        ("shop/cart/src", "/shop", FoundBy::Product, "coditect"),
-        ("shop/.coditect", "/shop", FoundBy::Product, "coditect"),
-        ("bank", "/bank", FoundBy::Git, "git"),
-        ("bank/trees/fix/src", "/bank/trees/fix", FoundBy::Git, "git"),
-        ("plain/src", "/plain/src", FoundBy::Directory, "directory"),
-        ("../..", "/", FoundBy::Directory, "directory"),
+        ("shop/cart/src", "/shop", RootReason::Product, "coditect"),
+        ("shop/.coditect", "/shop", RootReason::Product, "coditect"),
+        ("bank", "/bank", RootReason::Git, "git"),
+        (
+            "bank/trees/fix/src",
+            "/bank/trees/fix",
+            RootReason::Git,
+            "git",
+        ),
+        (
+            "plain/src",
+            "/plain/src",
+            RootReason::Directory,
+            "directory",
+        ),
+        ("../..", "/", RootReason::Directory, "directory"),
     ] {
         let root = find(&memory, path).unwrap();
         assert_eq!(
-            (root.path(), root.found_by()),
+            (root.path(), root.reason()),
             (Path::new(expected), by),
             "{path}"
         );
-        assert_eq!(root.found_by_name(), name);
+        assert_eq!(root.reason_name(), name);
     }
     let shop = find(&memory, "shop").unwrap();
     assert_eq!(shop.product_entry(), Path::new("/shop/.coditect"));
@@ -93,7 +103,7 @@ fn an_entry_of_any_kind_makes_a_project() {
         .file("one/.coditect")
         .link("two/.coditect", "nowhere");
     for project in ["one", "two", "three"] {
-        assert_eq!(found(&memory, project).1, FoundBy::Product, "{project}");
+        assert_eq!(found(&memory, project).1, RootReason::Product, "{project}");
     }
 }
 
@@ -283,9 +293,9 @@ fn the_state_directory_is_not_the_entry_of_a_project() {
     let state = Some("ann/.coditect");
     let find = |memory: &Memory, path, state| {
         let root = find_with_state(memory, path, state).unwrap();
-        (root.path().to_owned(), root.found_by())
+        (root.path().to_owned(), root.reason())
     };
-    let product = |path: &str| (PathBuf::from(path), FoundBy::Product);
+    let product = |path: &str| (PathBuf::from(path), RootReason::Product);
     assert_eq!(find(&memory, "ann/bank", state), product("/"));
     assert_eq!(find(&memory, "ann/shop", state), product("/ann/shop"));
     assert_eq!(
@@ -306,7 +316,7 @@ fn the_state_directory_is_recognized_through_every_path() {
     memory
         .link("home/ann/.coditect", "../../disk/state")
         .link("users", "home");
-    let itself = (PathBuf::from("/home/ann/shop"), FoundBy::Directory);
+    let itself = (PathBuf::from("/home/ann/shop"), RootReason::Directory);
     for rules in [NameRules::Unix, NameRules::MacOs, NameRules::Windows] {
         for state in [
             "home/ann/.coditect",
@@ -316,14 +326,14 @@ fn the_state_directory_is_recognized_through_every_path() {
         ] {
             let memory = memory.clone().under(rules);
             let root = find_with_state(&memory, "users/ann/shop", Some(state)).unwrap();
-            assert_eq!((root.path().to_owned(), root.found_by()), itself, "{state}");
+            assert_eq!((root.path().to_owned(), root.reason()), itself, "{state}");
         }
     }
     let mut away = Memory::with(&["home/ann/shop"]);
     away.link("home/ann/.coditect", "/no-such-disk/state")
         .link("users", "home");
     let root = find_with_state(&away, "home/ann/shop", Some("users/ann/.coditect")).unwrap();
-    assert_eq!((root.path().to_owned(), root.found_by()), itself);
+    assert_eq!((root.path().to_owned(), root.reason()), itself);
 }
 
 #[test]

@@ -17,7 +17,7 @@ const SIGNER_SKEW: u64 = 3600;
 
 /// Reading of the clock and the uptime at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct ClockReading {
     /// The time of the clock.
     pub clock: Timestamp,
     /// The boot and its uptime, if the system reports them.
@@ -36,7 +36,7 @@ pub struct Boot {
 
 /// The latest instant that a machine has seen, with the evidence for it.
 ///
-/// - Only [`HighWater::install`] and [`HighWater::repair`] lower the mark.
+/// - Only [`ClockHighWater::record_signature`] and [`ClockHighWater::repair`] lower the mark.
 /// - Within one boot, the mark advances at most 24 hours more than the uptime. A clock that jumps
 ///   while the system runs therefore does no harm. Any time may pass between two boots, so the
 ///   clock is trusted after a boot.
@@ -44,18 +44,18 @@ pub struct Boot {
 ///   stop time.
 ///
 /// ```
-/// use license_core::{HighWater, Reading, Timestamp};
+/// use license_core::{ClockHighWater, ClockReading, Timestamp};
 ///
 /// let at = |text| Timestamp::parse(text);
-/// let reading = |clock| Reading { clock, boot: None };
-/// let mut seen = HighWater::default();
+/// let reading = |clock| ClockReading { clock, boot: None };
+/// let mut seen = ClockHighWater::default();
 /// seen.observe(reading(at("2027-03-01T12:00:00Z")?));
 /// seen.observe(reading(at("2027-02-01T12:00:00Z")?));
 /// assert_eq!(seen.mark(), at("2027-03-01T12:00:00Z")?);
 /// # Ok::<(), license_core::TimeError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HighWater {
+pub struct ClockHighWater {
     #[serde(with = "unix_seconds")]
     mark: Timestamp,
     /// A lower bound of the true time: the date of the newest signature plus the uptime since.
@@ -84,7 +84,7 @@ struct Run {
     ceiling: Timestamp,
 }
 
-impl Default for HighWater {
+impl Default for ClockHighWater {
     fn default() -> Self {
         Self {
             mark: Timestamp::MIN,
@@ -97,7 +97,7 @@ impl Default for HighWater {
     }
 }
 
-impl HighWater {
+impl ClockHighWater {
     /// Returns the latest instant seen.
     pub fn mark(&self) -> Timestamp {
         self.mark
@@ -118,22 +118,22 @@ impl HighWater {
     /// the following days in advance, because the counters remember the use on each of these days.
     ///
     /// ```
-    /// use license_core::{Boot, HighWater, Reading, Timestamp};
+    /// use license_core::{Boot, ClockHighWater, ClockReading, Timestamp};
     ///
     /// let at = |text| Timestamp::parse(text);
     /// let boot = Some(Boot { id: 1, uptime: 60 });
-    /// let mut seen = HighWater::default();
-    /// seen.observe(Reading { clock: at("2027-03-01")?, boot });
+    /// let mut seen = ClockHighWater::default();
+    /// seen.observe(ClockReading { clock: at("2027-03-01")?, boot });
     /// // The machine was paused for a week.
-    /// seen.observe(Reading { clock: at("2027-03-08")?, boot });
+    /// seen.observe(ClockReading { clock: at("2027-03-08")?, boot });
     /// assert!(seen.mark() < at("2027-03-02")?);
-    /// assert_eq!(seen.counted_at(at("2027-03-08")?), at("2027-03-08")?);
+    /// assert_eq!(seen.quota_time(at("2027-03-08")?), at("2027-03-08")?);
     /// // A clock that is too far ahead is ignored.
-    /// assert_eq!(seen.counted_at(at("2099-01-01")?), seen.mark());
-    /// assert_eq!(seen.counted_at(at("2027-02-01")?), seen.mark());
+    /// assert_eq!(seen.quota_time(at("2099-01-01")?), seen.mark());
+    /// assert_eq!(seen.quota_time(at("2027-02-01")?), seen.mark());
     /// # Ok::<(), license_core::TimeError>(())
     /// ```
-    pub fn counted_at(&self, clock: Timestamp) -> Timestamp {
+    pub fn quota_time(&self, clock: Timestamp) -> Timestamp {
         if clock.seconds_since(self.mark) <= REMEMBERED_DAYS * SECONDS_PER_DAY {
             self.mark.max(clock)
         } else {
@@ -142,7 +142,7 @@ impl HighWater {
     }
 
     /// Records a reading of the clock.
-    pub fn observe(&mut self, reading: Reading) {
+    pub fn observe(&mut self, reading: ClockReading) {
         let elapsed = self.elapsed(reading);
         self.proven = self.proven.plus(elapsed.unwrap_or(0));
         self.mark = self.mark.plus(elapsed.unwrap_or(0));
@@ -172,7 +172,7 @@ impl HighWater {
     /// that the uptime proves to have passed before the clock last raised the mark. An artifact
     /// that was signed just now is always recent. An artifact that was kept back in order to undo
     /// the passing of time is not, except for time in which the machine was off.
-    pub fn install(&mut self, signed: Timestamp, reading: Reading) -> bool {
+    pub fn record_signature(&mut self, signed: Timestamp, reading: ClockReading) -> bool {
         self.observe(reading);
         let is_newest = signed > self.signed;
         let is_recent = is_newest && signed.plus(SIGNER_SKEW) >= self.proven_at_mark;
@@ -198,9 +198,9 @@ impl HighWater {
 
     /// Replaces the mark with an instant that the vendor has signed for this machine.
     ///
-    /// Unlike [`HighWater::install`], this method ignores everything that was seen before. A clock
+    /// Unlike [`ClockHighWater::record_signature`], this method ignores everything that was seen before. A clock
     /// repair is issued for one machine and is used once.
-    pub fn repair(&mut self, at: Timestamp, reading: Reading) {
+    pub fn repair(&mut self, at: Timestamp, reading: ClockReading) {
         *self = Self {
             mark: at,
             proven: at,
@@ -215,7 +215,7 @@ impl HighWater {
     }
 
     /// Returns whether there was a boot, a new signature or a repair between `self` and `later`.
-    pub fn is_of_other_boot(&self, later: &Self) -> bool {
+    pub fn has_discontinuity(&self, later: &Self) -> bool {
         let boot = |seen: &Self| seen.run.map(|run| run.last.id);
         (boot(self), self.signed, self.resets) != (boot(later), later.signed, later.resets)
     }
@@ -258,18 +258,18 @@ impl HighWater {
     }
 
     /// Returns the seconds since the last observation, if there was no boot since.
-    fn elapsed(&self, reading: Reading) -> Option<u64> {
+    fn elapsed(&self, reading: ClockReading) -> Option<u64> {
         let (run, boot) = self.run.zip(reading.boot)?;
         // The uptime decreases if a machine is restored from a snapshot. Then no time has passed.
         (run.last.id == boot.id).then(|| boot.uptime.saturating_sub(run.last.uptime))
     }
 
-    /// Returns the JSON form that [`HighWater::from_json`] reads.
+    /// Returns the JSON form that [`ClockHighWater::from_json`] reads.
     pub fn to_json(&self) -> Value {
         json!(self)
     }
 
-    /// Reads the JSON form. Returns `None` if `value` is not the result of [`HighWater::to_json`].
+    /// Reads the JSON form. Returns `None` if `value` is not the result of [`ClockHighWater::to_json`].
     pub fn from_json(value: &Value) -> Option<Self> {
         Self::deserialize(value).ok()
     }

@@ -18,15 +18,15 @@ const LOW_THRESHOLD: (u64, u64) = (4, 5);
 /// Amounts used of each quota on each UTC day.
 ///
 /// The caller passes the time from
-/// [`HighWater::counted_at`](crate::state::HighWater::counted_at). The clock alone is not enough,
+/// [`ClockHighWater::quota_time`](crate::state::ClockHighWater::quota_time). The clock alone is not enough,
 /// because users can set it. Amounts that were counted under a wrong clock stay counted for their
 /// day.
 ///
 /// ```
-/// use license_core::{Quota, Tally, Timestamp};
+/// use license_core::{Quota, QuotaCounters, Timestamp};
 ///
 /// let noon = Timestamp::parse("2027-03-01T12:00:00Z")?;
-/// let mut counters = Tally::default();
+/// let mut counters = QuotaCounters::default();
 /// assert!(counters.take("commands_per_day", 9, Quota::Limit(10), noon).granted);
 ///
 /// let refused = counters.take("commands_per_day", 2, Quota::Limit(10), noon);
@@ -36,7 +36,7 @@ const LOW_THRESHOLD: (u64, u64) = (4, 5);
 /// # Ok::<(), license_core::TimeError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tally {
+pub struct QuotaCounters {
     /// Counters by days since 1970-01-01.
     days: BTreeMap<u64, CountersOfDay>,
 }
@@ -50,7 +50,7 @@ pub struct QuotaUse {
     /// Whether the whole amount was granted.
     pub granted: bool,
     /// The requested amount.
-    pub asked: u64,
+    pub requested: u64,
     /// The amount used on this day, including an amount that was granted now.
     pub used: u64,
     /// The quota.
@@ -80,7 +80,7 @@ impl QuotaUse {
     }
 }
 
-impl Tally {
+impl QuotaCounters {
     /// Takes `count` from the quota on the day of `now`, either the whole amount or nothing. A
     /// refused request is not counted. A request for 0 returns the remaining amount.
     pub fn take(&mut self, quota: &str, count: u64, limit: Quota, now: Timestamp) -> QuotaUse {
@@ -104,7 +104,7 @@ impl Tally {
         }
         QuotaUse {
             granted,
-            asked: count,
+            requested: count,
             used,
             limit,
             refills_at: start(today.saturating_add(1)),
@@ -134,12 +134,12 @@ impl Tally {
         self
     }
 
-    /// Returns the JSON form that [`Tally::from_json`] reads.
+    /// Returns the JSON form that [`QuotaCounters::from_json`] reads.
     pub fn to_json(&self) -> Value {
         json!(self)
     }
 
-    /// Reads the JSON form. Returns `None` if `value` is not the result of [`Tally::to_json`].
+    /// Reads the JSON form. Returns `None` if `value` is not the result of [`QuotaCounters::to_json`].
     pub fn from_json(value: &Value) -> Option<Self> {
         Self::deserialize(value).ok()
     }
@@ -163,13 +163,13 @@ mod tests {
         Timestamp::parse(text).unwrap()
     }
 
-    fn take(counters: &mut Tally, count: u64, now: &str) -> QuotaUse {
+    fn take(counters: &mut QuotaCounters, count: u64, now: &str) -> QuotaUse {
         counters.take("commands", count, LIMIT, at(now))
     }
 
     #[test]
     fn a_day_ends_at_midnight_utc() {
-        let mut counters = Tally::default();
+        let mut counters = QuotaCounters::default();
         assert!(take(&mut counters, 10, "2027-03-01T00:00:00Z").granted);
         assert!(!take(&mut counters, 1, "2027-03-01T23:59:59Z").granted);
         assert!(take(&mut counters, 1, "2027-03-02T00:00:00Z").granted);
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_repeated_day_keeps_its_counters() {
-        let mut counters = Tally::default();
+        let mut counters = QuotaCounters::default();
         for day in ["2027-03-01", "2027-03-02", "2027-03-03"] {
             assert!(take(&mut counters, 10, day).granted);
         }
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_number_of_days_is_bounded_and_today_is_never_forgotten() {
-        let mut counters = Tally::default();
+        let mut counters = QuotaCounters::default();
         for day in 0..1000 {
             let _ = counters.take(
                 "commands",
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_refused_request_is_not_counted() {
-        let mut counters = Tally::default();
+        let mut counters = QuotaCounters::default();
         assert!(take(&mut counters, 8, "2027-03-01").granted);
         for too_many in [3, u64::MAX] {
             let refused = take(&mut counters, too_many, "2027-03-01");
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_request_for_0_uses_nothing_and_is_granted_for_an_exhausted_quota() {
-        let mut counters = Tally::default();
+        let mut counters = QuotaCounters::default();
         assert!(take(&mut counters, 10, "2027-03-01").granted);
         let asked = take(&mut counters, 0, "2027-03-01");
         assert!(asked.granted);
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_quota_is_low_from_four_fifths() {
-        let mut counters = Tally::default();
+        let mut counters = QuotaCounters::default();
         assert!(!take(&mut counters, 7, "2027-03-01").is_low());
         assert!(take(&mut counters, 1, "2027-03-01").is_low());
         let unlimited = counters.take("agents", u64::MAX, Quota::Unlimited, at("2027-03-01"));
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn merging_keeps_the_higher_counter_of_each_day() {
         let with_count = |count, now| {
-            let mut counters = Tally::default();
+            let mut counters = QuotaCounters::default();
             let _ = take(&mut counters, count, now);
             counters
         };
@@ -255,9 +255,12 @@ mod tests {
 
     #[test]
     fn the_json_form_round_trips() {
-        let mut counters = Tally::default();
+        let mut counters = QuotaCounters::default();
         let _ = take(&mut counters, 9, "2027-03-01");
-        assert_eq!(Tally::from_json(&counters.to_json()), Some(counters));
+        assert_eq!(
+            QuotaCounters::from_json(&counters.to_json()),
+            Some(counters)
+        );
         for wrong in [
             "{}",
             r#"{"days":{"-1":{}}}"#,
@@ -265,7 +268,7 @@ mod tests {
             "[]",
         ] {
             let value: Value = serde_json::from_str(wrong).unwrap();
-            assert_eq!(Tally::from_json(&value), None, "{wrong}");
+            assert_eq!(QuotaCounters::from_json(&value), None, "{wrong}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::EntryLine;
-use super::{ChainId, Finding, Hash, UsageEntry, UsageReport};
+use super::{ChainFinding, ChainId, UsageEntry, UsageHash, UsageReport};
 use crate::ids::ProductCode;
 use crate::key::LicenseId;
 use crate::time::{CLOCK_TOLERANCE, Timestamp};
@@ -26,17 +26,17 @@ pub struct ChainSummary {
     /// The numbers of the first and the last entry.
     pub numbers: (u64, u64),
     /// The hash of the last entry.
-    pub head: Hash,
+    pub head: UsageHash,
     /// The earliest start and the latest end of the entries.
     pub period: (Timestamp, Timestamp),
     /// The findings, with faults first.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<ChainFinding>,
 }
 
 impl ChainSummary {
     /// Returns whether no entry is missing or changed between the first and the last one.
-    pub fn is_whole(&self) -> bool {
-        !self.findings.iter().any(Finding::is_fault)
+    pub fn is_complete(&self) -> bool {
+        !self.findings.iter().any(ChainFinding::is_fault)
     }
 }
 
@@ -74,7 +74,7 @@ pub fn examine_entries<'a>(
 ) -> Vec<ChainSummary> {
     let parsed = lines.into_iter().filter_map(|line| {
         let entry = UsageEntry::parse(line).ok()?;
-        Some((Hash::of_entry(line), entry))
+        Some((UsageHash::from_entry(line), entry))
     });
     let parsed: Vec<_> = parsed.collect();
     let mut chains: BTreeMap<ChainId, Chain<'_>> = BTreeMap::new();
@@ -90,12 +90,12 @@ pub fn examine_entries<'a>(
 
 /// Returns the faults of a whole report. There are at most two, because they are repeated in the
 /// findings of each chain.
-fn faults_of_report(report: &UsageReport) -> Vec<Finding> {
+fn faults_of_report(report: &UsageReport) -> Vec<ChainFinding> {
     let found = u64::try_from(report.lines.len()).unwrap_or(u64::MAX);
     let expected = report.declared;
-    let incomplete = (found != expected).then_some(Finding::Incomplete { expected, found });
+    let incomplete = (found != expected).then_some(ChainFinding::Incomplete { expected, found });
     let unmatched = &report.unmatched;
-    let edited = (!unmatched.first.is_empty()).then(|| Finding::PrivateEdited {
+    let edited = (!unmatched.first.is_empty()).then(|| ChainFinding::PrivateEdited {
         lines: unmatched.first.clone(),
         more: unmatched.more,
     });
@@ -114,18 +114,18 @@ fn by_chain(report: &UsageReport) -> BTreeMap<ChainId, Vec<&EntryLine>> {
 
 /// Returns the faults of one chain in a report. The hash of each entry must be in the next entry,
 /// and the hash of the last entry in the header.
-fn faults_of_chain(lines: &[&EntryLine], end: Option<&Hash>) -> Vec<Finding> {
+fn faults_of_chain(lines: &[&EntryLine], end: Option<&UsageHash>) -> Vec<ChainFinding> {
     let mut faults = Vec::new();
     for (line, next) in lines.iter().zip(lines.iter().skip(1)) {
         let (entry, next) = (&line.entry, &next.entry);
         if next.seq <= entry.seq {
-            faults.push(Finding::Reordered { seq: next.seq });
+            faults.push(ChainFinding::Reordered { seq: next.seq });
         } else if next.seq == entry.seq.saturating_add(1) && next.prev != line.hash {
-            faults.push(Finding::Edited { seq: entry.seq });
+            faults.push(ChainFinding::Edited { seq: entry.seq });
         }
     }
     let last = lines.last().filter(|line| Some(&line.hash) != end);
-    faults.extend(last.map(|line| Finding::Edited {
+    faults.extend(last.map(|line| ChainFinding::Edited {
         seq: line.entry.seq,
     }));
     faults
@@ -134,13 +134,13 @@ fn faults_of_chain(lines: &[&EntryLine], end: Option<&Hash>) -> Vec<Finding> {
 /// Entries of one chain by number. A fork has several entries with the same number.
 #[derive(Default)]
 struct Chain<'a> {
-    entries: BTreeMap<u64, BTreeMap<Hash, &'a UsageEntry>>,
-    private: BTreeSet<Hash>,
-    findings: Vec<Finding>,
+    entries: BTreeMap<u64, BTreeMap<UsageHash, &'a UsageEntry>>,
+    private: BTreeSet<UsageHash>,
+    findings: Vec<ChainFinding>,
 }
 
 impl<'a> Chain<'a> {
-    fn add(&mut self, hash: Hash, entry: &'a UsageEntry, has_private: bool) {
+    fn add(&mut self, hash: UsageHash, entry: &'a UsageEntry, has_private: bool) {
         let same_number = self.entries.entry(entry.seq).or_default();
         same_number.insert(hash, entry);
         if has_private {
@@ -155,7 +155,7 @@ impl<'a> Chain<'a> {
         let mut findings = self.findings.clone();
         findings.extend(gaps(&self.entries));
         // A changed entry would appear as a fork.
-        if !findings.iter().any(Finding::is_change) {
+        if !findings.iter().any(ChainFinding::is_change) {
             findings.extend(fork(&self.entries));
         }
         findings.extend(self.entry_findings(now));
@@ -178,38 +178,38 @@ impl<'a> Chain<'a> {
     }
 
     /// Returns the findings of single entries: wrong clocks, and lost or repeated counts.
-    fn entry_findings(&self, now: Timestamp) -> Vec<Finding> {
+    fn entry_findings(&self, now: Timestamp) -> Vec<ChainFinding> {
         let mut findings = Vec::new();
         let mut ended = None;
         for entry in self.entries.values().flat_map(BTreeMap::values) {
             let seq = entry.seq;
             findings.extend(clock_findings(entry, ended, now));
-            findings.extend(entry.lost.then_some(Finding::Lost { seq }));
-            findings.extend(entry.recounted.then_some(Finding::Recounted { seq }));
+            findings.extend(entry.lost.then_some(ChainFinding::Lost { seq }));
+            findings.extend(entry.recounted.then_some(ChainFinding::Recounted { seq }));
             ended = Some((entry.seq, entry.to));
         }
         findings
     }
 }
 
-fn gaps<T>(entries: &BTreeMap<u64, T>) -> impl Iterator<Item = Finding> {
+fn gaps<T>(entries: &BTreeMap<u64, T>) -> impl Iterator<Item = ChainFinding> {
     let pairs = entries.keys().zip(entries.keys().skip(1));
     pairs.filter_map(|(one, next)| {
         let (first, last) = (one.saturating_add(1), next.saturating_sub(1));
-        (first <= last).then_some(Finding::Gap { first, last })
+        (first <= last).then_some(ChainFinding::Gap { first, last })
     })
 }
 
 /// Returns the first entry that exists twice, or whose previous entry is another one.
-fn fork(entries: &BTreeMap<u64, BTreeMap<Hash, &UsageEntry>>) -> Option<Finding> {
-    let mut before: Option<(u64, BTreeSet<Hash>)> = None;
+fn fork(entries: &BTreeMap<u64, BTreeMap<UsageHash, &UsageEntry>>) -> Option<ChainFinding> {
+    let mut before: Option<(u64, BTreeSet<UsageHash>)> = None;
     for (seq, same_number) in entries {
         let follows = |entry: &&UsageEntry| match &before {
             Some((last, hashes)) if last.saturating_add(1) == *seq => hashes.contains(&entry.prev),
             _ => true,
         };
         if same_number.len() > 1 || !same_number.values().all(follows) {
-            return Some(Finding::Fork { seq: *seq });
+            return Some(ChainFinding::Fork { seq: *seq });
         }
         before = Some((*seq, same_number.keys().copied().collect()));
     }
@@ -220,10 +220,10 @@ fn clock_findings(
     entry: &UsageEntry,
     before: Option<(u64, Timestamp)>,
     now: Timestamp,
-) -> impl Iterator<Item = Finding> {
+) -> impl Iterator<Item = ChainFinding> {
     let (seq, to, clock) = (entry.seq, entry.to, entry.clock);
     let is_behind = clock.most_seconds > CLOCK_TOLERANCE || clock.lowered > 0;
-    let behind = is_behind.then_some(Finding::ClockBehind {
+    let behind = is_behind.then_some(ChainFinding::ClockBehind {
         seq,
         seconds: clock.most_seconds,
         lowered: clock.lowered,
@@ -234,6 +234,6 @@ fn clock_findings(
         number < seq && entry.to < ended && ended.seconds_since(entry.from) > CLOCK_TOLERANCE
     });
     let is_ahead = to > now.plus(CLOCK_TOLERANCE);
-    let ahead = (goes_back || is_ahead).then_some(Finding::ClockAhead { seq, to });
+    let ahead = (goes_back || is_ahead).then_some(ChainFinding::ClockAhead { seq, to });
     behind.into_iter().chain(ahead)
 }

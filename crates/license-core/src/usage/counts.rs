@@ -8,7 +8,7 @@ use super::MAX_COUNT;
 use super::line::{count, counts};
 use crate::code::Code;
 use crate::evaluate::Decision;
-use crate::matrix::Matrix;
+use crate::matrix::FeatureMatrix;
 
 /// Maximum number of different names of each kind. Further names are counted as [`OTHERS`], so that
 /// a script with a thousand feature names cannot make the state large.
@@ -38,10 +38,10 @@ pub struct QuotaCount {
 
 /// Counts of one license in one period.
 ///
-/// Two copies of the same counts are [merged](Counts::merged). Two different counts are
-/// [added](Counts::add).
+/// Two copies of the same counts are [merged](UsageCounts::merged). Two different counts are
+/// [added](UsageCounts::add).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
+pub struct UsageCounts {
     #[serde(serialize_with = "pairs")]
     pub(super) quotas: BTreeMap<String, QuotaCount>,
     #[serde(deserialize_with = "counts")]
@@ -73,9 +73,9 @@ fn pairs<S: Serializer>(
     serializer.collect_map(pairs)
 }
 
-impl Counts {
-    /// Counts the use of a quota.
-    pub fn used(quota: &str, count: u64) -> Self {
+impl UsageCounts {
+    /// UsageCounts the use of a quota.
+    pub fn quota_used(quota: &str, count: u64) -> Self {
         let mut counts = Self::default();
         counts.quota(quota).used = count.min(MAX_COUNT);
         counts
@@ -101,7 +101,7 @@ impl Counts {
     /// it could be personal data.
     pub fn feature_refused_by(
         decision: &Decision,
-        matrix: &Matrix,
+        matrix: &FeatureMatrix,
         feature: &str,
         code: Code,
     ) -> Self {
@@ -130,7 +130,7 @@ impl Counts {
 
     /// Adds the user.
     #[must_use]
-    pub fn by(mut self, user: Option<&str>) -> Self {
+    pub fn with_user(mut self, user: Option<&str>) -> Self {
         if let Some(user) = user {
             increase(&mut self.users, user, 1, MAX_NAMES);
         }
@@ -239,13 +239,16 @@ mod tests {
 
     use super::*;
 
-    fn example() -> Counts {
-        let mut counts = Counts::used("commands", 3).by(Some("ann"));
-        counts.add(&Counts::quota_refused("commands"));
-        counts.add(&Counts::feature_refused("sso", Code::FeatureNotIncluded));
+    fn example() -> UsageCounts {
+        let mut counts = UsageCounts::quota_used("commands", 3).with_user(Some("ann"));
+        counts.add(&UsageCounts::quota_refused("commands"));
+        counts.add(&UsageCounts::feature_refused(
+            "sso",
+            Code::FeatureNotIncluded,
+        ));
         counts.add(
-            &Counts::session("sess_1")
-                .by(Some("bob"))
+            &UsageCounts::session("sess_1")
+                .with_user(Some("bob"))
                 .with_clock_behind(7200),
         );
         counts
@@ -253,7 +256,7 @@ mod tests {
 
     #[test]
     fn the_json_form_round_trips() {
-        let read = |value: &Value| Counts::deserialize(value).ok();
+        let read = |value: &Value| UsageCounts::deserialize(value).ok();
         assert_eq!(read(&json!(example())), Some(example()));
         for wrong in ["{}", "[]", r#"{"quotas":{"a":[1]}}"#] {
             let value: Value = serde_json::from_str(wrong).unwrap();
@@ -276,11 +279,14 @@ mod tests {
 
     #[test]
     fn names_are_limited_in_number_and_length_and_no_count_is_lost() {
-        let mut counts = Counts::default();
+        let mut counts = UsageCounts::default();
         for number in 0..1000 {
             let name = format!("{number}-{}", "x".repeat(500));
-            counts.add(&Counts::feature_refused(&name, Code::FeatureNotIncluded));
-            counts.add(&Counts::session(&name));
+            counts.add(&UsageCounts::feature_refused(
+                &name,
+                Code::FeatureNotIncluded,
+            ));
+            counts.add(&UsageCounts::session(&name));
         }
         assert_eq!(counts.features.len(), MAX_NAMES + 1);
         assert_eq!(counts.sessions.len(), MAX_SESSIONS + 1);
@@ -292,24 +298,24 @@ mod tests {
     #[test]
     fn a_name_is_cut_between_two_characters() {
         let name = format!("xx{}", "\u{1f680}".repeat(40));
-        let counts = Counts::used(&name, 1);
+        let counts = UsageCounts::quota_used(&name, 1);
         let (name, _) = counts.quotas.first_key_value().unwrap();
         assert_eq!((name.len(), name.chars().count()), (62, 17));
-        assert_eq!(Counts::used("", 1).quotas[""].used, 1);
+        assert_eq!(UsageCounts::quota_used("", 1).quotas[""].used, 1);
     }
 
     #[test]
     fn a_count_is_limited_to_the_integers_of_json() {
-        let mut counts = Counts::used("commands", u64::MAX);
-        counts.add(&Counts::used("commands", 1));
+        let mut counts = UsageCounts::quota_used("commands", u64::MAX);
+        counts.add(&UsageCounts::quota_used("commands", 1));
         assert_eq!(counts.quotas["commands"].used, MAX_COUNT);
     }
 
     #[test]
     fn a_clock_that_is_up_to_five_minutes_behind_is_ignored() {
-        assert!(Counts::default().with_clock_behind(300).is_empty());
+        assert!(UsageCounts::default().with_clock_behind(300).is_empty());
         assert_eq!(
-            Counts::default().with_clock_behind(301).behind,
+            UsageCounts::default().with_clock_behind(301).behind,
             ClockBehind(1, 301)
         );
     }

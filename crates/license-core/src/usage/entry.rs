@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::counts::QuotaCount;
 use super::line::{self, LineError, ascii, count, counts, invalid};
-use super::{ChainId, Hash};
+use super::{ChainId, UsageHash};
 use crate::encoding::strict_json::Object;
 use crate::ids::ProductCode;
 use crate::key::LicenseId;
@@ -15,18 +15,18 @@ use crate::time::{Date, Timestamp};
 
 /// Position of an entry in a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct ChainPosition {
     /// The chain.
     pub chain: ChainId,
     /// The number of the entry in the chain, from 1.
     pub seq: u64,
     /// The hash of the previous entry, or [`Hash::NONE`] for the first.
-    pub prev: Hash,
+    pub prev: UsageHash,
 }
 
 /// Observations of the clock in a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClockSeen {
+pub struct ClockObservations {
     /// The number of times that the clock was more than five minutes behind the latest time seen.
     #[serde(deserialize_with = "count")]
     pub behind: u64,
@@ -48,7 +48,7 @@ pub struct UsageEntry {
     /// The chain.
     pub chain: ChainId,
     /// The hash of the previous entry, or [`Hash::NONE`] for the first.
-    pub prev: Hash,
+    pub prev: UsageHash,
     /// The product.
     pub product: ProductCode,
     /// The license, if one was in effect.
@@ -78,7 +78,7 @@ pub struct UsageEntry {
     pub users: u64,
     /// The observations of the clock.
     #[serde(deserialize_with = "clock")]
-    pub clock: ClockSeen,
+    pub clock: ClockObservations,
     /// Whether counts since the previous entry were lost.
     pub lost: bool,
     /// Whether earlier entries may contain the same counts, because the state was older than the
@@ -86,7 +86,7 @@ pub struct UsageEntry {
     pub recounted: bool,
     /// The commitment to the private part.
     #[serde(rename = "private_part")]
-    pub private: Hash,
+    pub private: UsageHash,
 }
 
 fn quotas<'de, D: Deserializer<'de>>(
@@ -97,7 +97,7 @@ fn quotas<'de, D: Deserializer<'de>>(
     Ok(quotas.map(|(name, Object(count))| (name, count)).collect())
 }
 
-fn clock<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClockSeen, D::Error> {
+fn clock<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClockObservations, D::Error> {
     Object::deserialize(deserializer).map(|Object(clock)| clock)
 }
 
@@ -109,7 +109,7 @@ impl UsageEntry {
     /// Returns [`LineError`] if a member is missing, duplicate or not valid.
     pub fn parse(line: &str) -> Result<Self, LineError> {
         let entry: Self = line::read(line)?;
-        if entry.seq == 0 || (entry.seq == 1 && entry.prev != Hash::NONE) {
+        if entry.seq == 0 || (entry.seq == 1 && entry.prev != UsageHash::NONE) {
             let expected = "a positive number, and `prev` of entry 1 to be zero";
             return Err(invalid("entry", expected));
         }
@@ -130,8 +130,8 @@ impl UsageEntry {
     }
 
     /// Returns the position of the entry in its chain.
-    pub fn place(&self) -> Place {
-        Place {
+    pub fn position(&self) -> ChainPosition {
+        ChainPosition {
             chain: self.chain,
             seq: self.seq,
             prev: self.prev,

@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 /// A finding in a chain that the vendor should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Finding {
+pub enum ChainFinding {
     /// The hash of an entry is not the one in the next entry or the header.
     Edited {
         /// The entry that was changed, unless the next entry or the header was changed.
@@ -67,14 +67,14 @@ pub enum Finding {
         /// The entry.
         seq: u64,
     },
-    /// Counts before an entry were lost, for example because the state was removed.
+    /// UsageCounts before an entry were lost, for example because the state was removed.
     Lost {
         /// The entry.
         seq: u64,
     },
 }
 
-impl Finding {
+impl ChainFinding {
     /// Returns the code, which never changes.
     pub const fn code(&self) -> &'static str {
         match self {
@@ -109,7 +109,7 @@ impl Finding {
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for ChainFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Edited { seq } => {

@@ -6,10 +6,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::counts::Counts;
-use super::entry::{ClockSeen, Place, UsageEntry};
-use super::private_part::{Closed, private_part};
-use super::{ChainId, Hash};
+use super::counts::UsageCounts;
+use super::entry::{ChainPosition, ClockObservations, UsageEntry};
+use super::private_part::{ClosedEntry, private_part};
+use super::{ChainId, UsageHash};
 use crate::encoding::strict_json::serde_as_text;
 use crate::ids::ProductCode;
 use crate::key::LicenseId;
@@ -20,29 +20,29 @@ const MAX_LICENSES: usize = 8;
 
 /// Counts since the last entry of a chain, by license.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Period {
+pub struct OpenPeriod {
     #[serde(flatten)]
-    place: Place,
+    place: ChainPosition,
     lost: bool,
     /// The times of the first and the last count, if anything is counted.
     #[serde(deserialize_with = "Option::deserialize")]
     span: Option<TimeRange>,
     /// The number of resets of the clock high-water mark at the start of the period.
     resets: u64,
-    counts: BTreeMap<OptionalLicense, Counts>,
+    counts: BTreeMap<OptionalLicense, UsageCounts>,
 }
 
-impl Period {
+impl OpenPeriod {
     /// Creates an empty period.
     ///
     /// `next` is the position after the last entry that is kept. If there is such an entry, the
     /// counts since then are lost, because the previous period is missing. Without one, a chain
     /// with the id `fresh` starts.
-    pub fn begin(next: Option<Place>, fresh: [u8; 16], resets: u64) -> Self {
-        let first = Place {
+    pub fn new(next: Option<ChainPosition>, fresh: [u8; 16], resets: u64) -> Self {
+        let first = ChainPosition {
             chain: ChainId(fresh),
             seq: 1,
-            prev: Hash::NONE,
+            prev: UsageHash::NONE,
         };
         Self {
             place: next.unwrap_or(first),
@@ -54,13 +54,13 @@ impl Period {
     }
 
     /// Returns the position of the first entry of this period.
-    pub fn place(&self) -> Place {
+    pub fn position(&self) -> ChainPosition {
         self.place
     }
 
     /// Moves the period to a later position in the same chain, if it comes from an older copy of
     /// the state.
-    pub fn go_on_in(&mut self, next: Place) {
+    pub fn advance_to(&mut self, next: ChainPosition) {
         if next.chain == self.place.chain && next.seq > self.place.seq {
             self.place = next;
         }
@@ -83,7 +83,7 @@ impl Period {
     }
 
     /// Adds counts of a license up to `now`.
-    pub fn add(&mut self, license: Option<&LicenseId>, counts: &Counts, now: Timestamp) {
+    pub fn add(&mut self, license: Option<&LicenseId>, counts: &UsageCounts, now: Timestamp) {
         if counts.is_empty() {
             return;
         }
@@ -105,7 +105,7 @@ impl Period {
         machine: Option<&str>,
         resets: u64,
         mut salt: impl FnMut() -> Option<[u8; 16]>,
-    ) -> Option<Vec<Closed>> {
+    ) -> Option<Vec<ClosedEntry>> {
         let Some(span) = self.span else {
             return Some(Vec::new());
         };
@@ -122,10 +122,10 @@ impl Period {
             entry.clock.lowered = lowered;
             let line = entry.to_line();
             self.place.seq = self.place.seq.saturating_add(1);
-            self.place.prev = Hash::of_entry(&line);
+            self.place.prev = UsageHash::from_entry(&line);
             // These values belong to the period, and are recorded in its first entry only.
             (lowered, self.lost) = (0, false);
-            entries.push(Closed {
+            entries.push(ClosedEntry {
                 entry: line,
                 private,
             });
@@ -168,12 +168,12 @@ impl Period {
         self
     }
 
-    /// Returns the JSON form that [`Period::from_json`] reads.
+    /// Returns the JSON form that [`OpenPeriod::from_json`] reads.
     pub fn to_json(&self) -> Value {
         json!(self)
     }
 
-    /// Reads the JSON form. Returns `None` if `value` is not the result of [`Period::to_json`].
+    /// Reads the JSON form. Returns `None` if `value` is not the result of [`OpenPeriod::to_json`].
     pub fn from_json(value: &Value) -> Option<Self> {
         let period = Self::deserialize(value).ok();
         period.filter(|period| period.place.seq > 0)
@@ -208,11 +208,11 @@ struct TimeRange(
 
 /// Returns the entry with these counts, without the values that only the period knows.
 fn new_entry(
-    counts: &Counts,
-    place: Place,
+    counts: &UsageCounts,
+    place: ChainPosition,
     product: ProductCode,
     TimeRange(from, to): TimeRange,
-    private: Hash,
+    private: UsageHash,
 ) -> UsageEntry {
     let number = |names: usize| u64::try_from(names).unwrap_or(u64::MAX);
     UsageEntry {
@@ -229,7 +229,7 @@ fn new_entry(
         sessions: counts.opened_sessions(),
         projects: number(counts.sessions.len()),
         users: number(counts.users.len()),
-        clock: ClockSeen {
+        clock: ClockObservations {
             behind: counts.behind.0,
             most_seconds: counts.behind.1,
             lowered: 0,

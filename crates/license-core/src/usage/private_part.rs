@@ -5,40 +5,40 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::counts::Counts;
+use super::counts::UsageCounts;
 use super::line::ascii;
-use super::{Hash, Place, UsageEntry};
+use super::{ChainPosition, UsageEntry, UsageHash};
 use crate::encoding::hex;
 
 /// A closed entry: its line and the line of its private part, without line breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Closed {
+pub struct ClosedEntry {
     /// The line of the entry, which is chained.
     pub entry: String,
     /// The line of the private part, which the customer may delete.
     pub private: String,
 }
 
-impl Closed {
+impl ClosedEntry {
     /// Parses the line of the entry. Returns `None` if it is not an entry.
-    pub fn parsed(&self) -> Option<UsageEntry> {
+    pub fn parse_entry(&self) -> Option<UsageEntry> {
         UsageEntry::parse(&self.entry).ok()
     }
 
     /// Returns the position of the next entry.
-    pub fn next_place(&self) -> Option<Place> {
-        let place = self.parsed()?.place();
-        Some(Place {
+    pub fn next_position(&self) -> Option<ChainPosition> {
+        let place = self.parse_entry()?.position();
+        Some(ChainPosition {
             chain: place.chain,
             seq: place.seq.saturating_add(1),
-            prev: Hash::of_entry(&self.entry),
+            prev: UsageHash::from_entry(&self.entry),
         })
     }
 
     /// Returns the entry at another position, if its own position is occupied. The result is marked
     /// as recounted, because earlier entries may contain the same counts.
-    pub fn moved_to(&self, place: Place) -> Option<Self> {
-        let mut entry = self.parsed()?;
+    pub fn with_position(&self, place: ChainPosition) -> Option<Self> {
+        let mut entry = self.parse_entry()?;
         (entry.chain, entry.seq, entry.prev) = (place.chain, place.seq, place.prev);
         entry.recounted = true;
         Some(Self {
@@ -47,18 +47,18 @@ impl Closed {
         })
     }
 
-    /// Returns the JSON form that [`Closed::from_json`] reads.
+    /// Returns the JSON form that [`ClosedEntry::from_json`] reads.
     pub fn to_json(&self) -> Value {
         json!([self.entry, self.private])
     }
 
-    /// Reads the JSON form. Returns `None` if `value` is not the result of [`Closed::to_json`].
+    /// Reads the JSON form. Returns `None` if `value` is not the result of [`ClosedEntry::to_json`].
     pub fn from_json(value: &Value) -> Option<Self> {
         let closed = Self {
             entry: value.get(0)?.as_str()?.to_owned(),
             private: value.get(1)?.as_str()?.to_owned(),
         };
-        closed.parsed()?;
+        closed.parse_entry()?;
         Some(closed)
     }
 }
@@ -66,10 +66,10 @@ impl Closed {
 /// Returns the line of the private part and the commitment to it. The salt prevents guessing of the
 /// names from the commitment.
 pub(super) fn private_part(
-    counts: &Counts,
+    counts: &UsageCounts,
     machine: Option<&str>,
     salt: [u8; 16],
-) -> (String, Hash) {
+) -> (String, UsageHash) {
     let private = PrivateMembers {
         salt: hex::encode(&salt),
         machine,
@@ -77,7 +77,7 @@ pub(super) fn private_part(
         sessions: &counts.sessions,
     };
     let line = ascii(&PrivateLine { private });
-    let hash = Hash::of_private(&line);
+    let hash = UsageHash::from_private_part(&line);
     (line, hash)
 }
 

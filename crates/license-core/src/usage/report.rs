@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::line::{self, LineError, ascii, count};
-use super::{ChainId, Closed, Hash, MAX_REPORT_BYTES, UsageEntry};
+use super::{ChainId, ClosedEntry, MAX_REPORT_BYTES, UsageEntry, UsageHash};
 use crate::encoding::strict_json::present;
 use crate::ids::ProductCode;
 
@@ -29,7 +29,7 @@ pub struct UsageReport {
     /// The number of entries in the header.
     pub(super) declared: u64,
     /// The hash of the last entry of each chain in the header.
-    pub(super) heads: BTreeMap<ChainId, Hash>,
+    pub(super) heads: BTreeMap<ChainId, UsageHash>,
     pub(super) lines: Vec<EntryLine>,
     pub(super) unmatched: UnmatchedPrivateParts,
 }
@@ -50,7 +50,7 @@ const MAX_LISTED_LINES: usize = 10;
 #[derive(Clone, Debug)]
 pub(super) struct EntryLine {
     pub(super) text: String,
-    pub(super) hash: Hash,
+    pub(super) hash: UsageHash,
     pub(super) entry: UsageEntry,
     pub(super) has_private: bool,
 }
@@ -91,17 +91,17 @@ pub enum UsageReportError {
 
 impl UsageReportError {
     /// Returns whether the report has a later format version.
-    pub fn is_of_newer(&self) -> bool {
+    pub fn is_newer_version(&self) -> bool {
         let is_newer = |source: &LineError| matches!(source, LineError::Newer { .. });
         matches!(self, Self::Line { source, .. } if is_newer(source))
     }
 }
 
 /// Writes a report of the entries in their order. An anonymized report omits the private parts.
-pub fn write(product: ProductCode, entries: &[Closed], anonymized: bool) -> String {
+pub fn write(product: ProductCode, entries: &[ClosedEntry], anonymized: bool) -> String {
     let heads = entries.iter().filter_map(|closed| {
-        let chain = closed.parsed()?.chain;
-        Some((chain.to_string(), Hash::of_entry(&closed.entry)))
+        let chain = closed.parse_entry()?.chain;
+        Some((chain.to_string(), UsageHash::from_entry(&closed.entry)))
     });
     let mut text = ascii(&ReportHeader {
         usage_report: VERSION,
@@ -182,7 +182,7 @@ impl UsageReport {
     }
 
     /// Returns the lines of the entries exactly as they were written.
-    pub fn entries(&self) -> impl Iterator<Item = (&str, &UsageEntry, Hash)> {
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &UsageEntry, UsageHash)> {
         let lines = self.lines.iter();
         lines.map(|line| (line.text.as_str(), &line.entry, line.hash))
     }
@@ -196,18 +196,18 @@ impl UsageReport {
 /// A report that is being read.
 struct ReportReader {
     report: UsageReport,
-    privates: Vec<(usize, Hash)>,
+    privates: Vec<(usize, UsageHash)>,
 }
 
 impl ReportReader {
     /// Matches private parts with the commitments of the entries.
     fn finish(self) -> UsageReport {
         let mut report = self.report;
-        let present: BTreeSet<Hash> = self.privates.iter().map(|(_, hash)| *hash).collect();
+        let present: BTreeSet<UsageHash> = self.privates.iter().map(|(_, hash)| *hash).collect();
         for line in &mut report.lines {
             line.has_private = present.contains(&line.entry.private);
         }
-        let committed: BTreeSet<Hash> =
+        let committed: BTreeSet<UsageHash> =
             report.lines.iter().map(|line| line.entry.private).collect();
         let unmatched = self.privates.into_iter();
         let unmatched = unmatched.filter(|(_, hash)| !committed.contains(hash));
@@ -224,7 +224,7 @@ struct ReportHeader {
     usage_report: u64,
     product: ProductCode,
     entries: usize,
-    heads: BTreeMap<String, Hash>,
+    heads: BTreeMap<String, UsageHash>,
     about: &'static str,
 }
 
@@ -234,7 +234,7 @@ struct HeaderMembers {
     product: ProductCode,
     #[serde(deserialize_with = "count")]
     entries: u64,
-    heads: BTreeMap<String, Hash>,
+    heads: BTreeMap<String, UsageHash>,
 }
 
 /// Members that distinguish the kinds of lines.
@@ -282,7 +282,7 @@ fn read_line(reports: &mut Vec<ReportReader>, number: usize, text: &str) -> Resu
     if members.entry.is_some() {
         last.report.lines.push(EntryLine {
             entry: UsageEntry::parse(text)?,
-            hash: Hash::of_entry(text),
+            hash: UsageHash::from_entry(text),
             text: text.to_owned(),
             has_private: false,
         });
@@ -291,7 +291,8 @@ fn read_line(reports: &mut Vec<ReportReader>, number: usize, text: &str) -> Resu
     if !members.private.is_object {
         return Err(LineError::Unknown);
     }
-    last.privates.push((number, Hash::of_private(text)));
+    last.privates
+        .push((number, UsageHash::from_private_part(text)));
     Ok(())
 }
 

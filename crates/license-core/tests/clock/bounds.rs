@@ -1,6 +1,6 @@
 //! Bounds of the clock high-water mark, to the second, and its known limits.
 
-use license_core::{Boot, HighWater, Outcome, Reading, Timestamp};
+use license_core::{Boot, ClockHighWater, ClockReading, Outcome, Timestamp};
 
 use crate::device::{Device, Rng, is_behind, signed};
 use crate::manipulation::Proof;
@@ -42,9 +42,9 @@ fn two_systems_cause_a_warning_only_if_their_clocks_differ_by_more_than_a_day() 
 /// Without boot ids, any time may have passed between two readings.
 #[test]
 fn without_boot_ids_the_clock_is_trusted() {
-    let mut seen = HighWater::default();
+    let mut seen = ClockHighWater::default();
     for clock in [start(), at("2099-01-01"), start()] {
-        seen.observe(Reading { clock, boot: None });
+        seen.observe(ClockReading { clock, boot: None });
     }
     assert_eq!(seen.mark(), at("2099-01-01"));
 }
@@ -74,7 +74,7 @@ fn time_passes_even_if_the_clock_was_never_right() {
     device.set_clock(Timestamp::MIN);
     device.drift = -signed(DAY);
     let reading = device.reading();
-    device.seen.install(issued(), reading);
+    device.seen.record_signature(issued(), reading);
     while device.truth < end.plus(DAY) {
         device.run(12 * HOUR);
         device.set_clock(Timestamp::MIN);
@@ -99,7 +99,7 @@ fn delayed_check_ins_undo_no_uptime_while_the_clock_is_behind() {
         let first = end.minus(rng.within(20 * DAY, 60 * DAY));
         let mut device = Device::new(first);
         let reading = device.reading();
-        device.seen.install(first, reading);
+        device.seen.record_signature(first, reading);
         let mut proof = Proof {
             signed: first,
             proven: first,
@@ -115,7 +115,7 @@ fn delayed_check_ins_undo_no_uptime_while_the_clock_is_behind() {
             if rng.one_in(8) {
                 let check_in = product.check_in(first.plus(rng.within(DAY, 20 * DAY)));
                 let signed = check_in.issued_at().min(device.truth);
-                device.seen.install(signed, device.reading());
+                device.seen.record_signature(signed, device.reading());
                 if signed > proof.signed {
                     proof.signed = signed;
                     proof.proven = proof.proven.max(signed);
@@ -135,17 +135,17 @@ fn delayed_check_ins_undo_no_uptime_while_the_clock_is_behind() {
 /// The simplest case: a manipulation that would double the length of the license.
 #[test]
 fn one_delayed_check_in_does_not_double_a_license() {
-    let reading = |clock: Timestamp, uptime| Reading {
+    let reading = |clock: Timestamp, uptime| ClockReading {
         clock,
         boot: Some(Boot { id: 1, uptime }),
     };
-    let mut seen = HighWater::default();
-    seen.install(start(), reading(start(), 0));
+    let mut seen = ClockHighWater::default();
+    seen.record_signature(start(), reading(start(), 0));
     let behind = start().minus(2 * DAY);
     for day in 1..=365 {
         seen.observe(reading(behind, day * DAY));
     }
     assert_eq!(seen.mark(), start().plus(365 * DAY));
-    seen.install(start().plus(1), reading(behind, 365 * DAY));
+    seen.record_signature(start().plus(1), reading(behind, 365 * DAY));
     assert_eq!(seen.mark(), start().plus(365 * DAY));
 }

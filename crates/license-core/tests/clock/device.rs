@@ -1,7 +1,8 @@
 //! A simulated machine with a clock that may be wrong, and a client on it.
 
 use license_core::{
-    Boot, Code, Context, Decision, HighWater, Matrix, Outcome, Reading, Timestamp, Validation,
+    Boot, ClockHighWater, ClockReading, Code, Context, Decision, FeatureMatrix, Outcome, Timestamp,
+    Validation,
 };
 
 use crate::support::{DAY, HOUR};
@@ -52,7 +53,7 @@ pub(crate) struct Device {
     pub(crate) drift: i64,
     pub(crate) boot: Boot,
     boots: u128,
-    pub(crate) seen: HighWater,
+    pub(crate) seen: ClockHighWater,
     pub(crate) check_ins: Vec<Validation>,
 }
 
@@ -64,7 +65,7 @@ impl Device {
             drift: 0,
             boot: Boot { id: 1, uptime: 60 },
             boots: 1,
-            seen: HighWater::default(),
+            seen: ClockHighWater::default(),
             check_ins: Vec::new(),
         }
     }
@@ -78,8 +79,8 @@ impl Device {
         self.error = ahead(self.truth, shown);
     }
 
-    pub(crate) fn reading(&self) -> Reading {
-        Reading {
+    pub(crate) fn reading(&self) -> ClockReading {
+        ClockReading {
             clock: self.clock(),
             boot: Some(self.boot),
         }
@@ -104,7 +105,7 @@ impl Device {
 
     /// Returns the time for daily quotas.
     pub(crate) fn quota_time(&self) -> Timestamp {
-        self.seen.counted_at(self.clock())
+        self.seen.quota_time(self.clock())
     }
 
     /// Starts the machine after it was off for `off` seconds.
@@ -115,7 +116,7 @@ impl Device {
             id: self.boots,
             uptime: 60,
         };
-        self.seen = HighWater::from_json(&self.seen.to_json()).unwrap();
+        self.seen = ClockHighWater::from_json(&self.seen.to_json()).unwrap();
     }
 
     /// Restores a snapshot. The true time does not change.
@@ -129,7 +130,9 @@ impl Device {
 
     /// Installs a check-in as the client does, and returns whether it lowered the mark.
     pub(crate) fn install(&mut self, check_in: Validation) -> bool {
-        let is_lowered = self.seen.install(check_in.issued_at(), self.reading());
+        let is_lowered = self
+            .seen
+            .record_signature(check_in.issued_at(), self.reading());
         self.check_ins.push(check_in);
         if self.check_ins.len() > 3 {
             drop(self.check_ins.remove(0));
@@ -151,7 +154,9 @@ impl Device {
 
     fn decide<'a>(&'a self, product: &Product, context: Context<'a>) -> Decision {
         let context = context.validations(&self.check_ins);
-        product.license.evaluate(Matrix::built_in(), &context)
+        product
+            .license
+            .evaluate(FeatureMatrix::built_in(), &context)
     }
 
     /// Returns the time at which the next check-in is overdue.

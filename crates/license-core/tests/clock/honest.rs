@@ -246,7 +246,7 @@ impl<'a> Simulation<'a> {
         simulation
             .device
             .seen
-            .install(license.issued_at().unwrap(), reading);
+            .record_signature(license.issued_at().unwrap(), reading);
         simulation.check_in();
         simulation
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use license_core::{Outcome, Quota, Tally, Timestamp};
+use license_core::{Outcome, Quota, QuotaCounters, Timestamp};
 
 use crate::device::{Device, Rng, is_behind, signed};
 use crate::support::{DAY, HOUR, issued};
@@ -47,7 +47,7 @@ struct Manipulator<'a> {
     product: &'static Product,
     rng: Rng,
     device: Device,
-    counters: Tally,
+    counters: QuotaCounters,
     granted: BTreeMap<u64, u64>,
     counts: &'a mut Counts,
 }
@@ -59,7 +59,7 @@ impl<'a> Manipulator<'a> {
         let product = &PRODUCTS[usize::try_from(rng.within(0, count - 1)).unwrap()];
         let mut device = Device::new(issued().plus(rng.within(0, 10 * DAY)));
         let reading = device.reading();
-        device.seen.install(issued(), reading);
+        device.seen.record_signature(issued(), reading);
         if product.needs_check_in() {
             device.install(product.check_in(device.truth));
         }
@@ -67,7 +67,7 @@ impl<'a> Manipulator<'a> {
             product,
             rng,
             device,
-            counters: Tally::default(),
+            counters: QuotaCounters::default(),
             granted: BTreeMap::new(),
             counts,
         }
@@ -159,7 +159,7 @@ impl<'a> Manipulator<'a> {
                 // The date of the license, of an earlier check-in, or of the newest one.
                 let signed = self.rng.pick(&[issued(), replayed.issued_at(), newest]);
                 let reading = self.device.reading();
-                assert!(!self.device.seen.install(signed, reading));
+                assert!(!self.device.seen.record_signature(signed, reading));
                 assert!(self.device.seen.mark() >= before);
             }
         }
@@ -214,7 +214,7 @@ fn a_license_ends_in_time_if_the_clock_is_set_back_by_a_few_hours_again_and_agai
         let end = product.end().unwrap();
         let mut device = Device::new(end.minus(rng.within(DAY, 12 * DAY)));
         let reading = device.reading();
-        device.seen.install(issued(), reading);
+        device.seen.record_signature(issued(), reading);
         let mut last_valid = None;
         while device.truth < end.plus(2 * DAY) {
             let passed = rng.within(HOUR, 23 * HOUR);
@@ -268,7 +268,7 @@ fn delayed_check_ins_undo_at_most_the_time_for_which_the_machine_was_off() {
         let mut device = Device::new(first.plus(rng.within(0, 2 * DAY)));
         let lag = device.truth.seconds_since(first);
         let reading = device.reading();
-        device.seen.install(first, reading);
+        device.seen.record_signature(first, reading);
         let mut proof = Proof {
             signed: first,
             proven: first,
@@ -297,7 +297,7 @@ fn delayed_check_ins_undo_at_most_the_time_for_which_the_machine_was_off() {
                 let check_in = product.check_in(mark.minus(rng.within(0, 10 * DAY)));
                 let at = check_in.issued_at();
                 device.set_clock(at.minus(rng.within(0, 3 * DAY)).min(mark.minus(DAY + 1)));
-                let undo = device.seen.install(at, device.reading());
+                let undo = device.seen.record_signature(at, device.reading());
                 (tried, undone) = (tried + 1, undone + u64::from(undo));
                 if at > proof.signed {
                     proof.signed = at;

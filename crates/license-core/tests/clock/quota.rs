@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use license_core::{HighWater, Quota, Reading, Tally, Timestamp};
+use license_core::{ClockHighWater, ClockReading, Quota, QuotaCounters, Timestamp};
 
 use crate::device::{Device, Rng, signed};
 use crate::support::{DAY, HOUR, at};
@@ -22,7 +22,7 @@ struct Day {
 
 struct User {
     device: Device,
-    counters: Tally,
+    counters: QuotaCounters,
     days: BTreeMap<u64, Day>,
 }
 
@@ -30,7 +30,7 @@ impl User {
     fn new(start: Timestamp) -> Self {
         Self {
             device: Device::new(start),
-            counters: Tally::default(),
+            counters: QuotaCounters::default(),
             days: BTreeMap::new(),
         }
     }
@@ -225,13 +225,14 @@ fn after_a_boot_in_2099_a_day_lasts_for_a_day_of_uptime() {
     // The first of the eight hours is not observed.
     assert!((16..=20).contains(&off), "{off}");
 
-    let (mut seen, mut counters, mut without_boots) = (HighWater::default(), Tally::default(), 0);
+    let (mut seen, mut counters, mut without_boots) =
+        (ClockHighWater::default(), QuotaCounters::default(), 0);
     let start = at("2027-03-01T12:00:00Z");
     for clock in [at("2099-01-01")]
         .into_iter()
         .chain((0..60).map(|day| start.plus(day * DAY)))
     {
-        seen.observe(Reading { clock, boot: None });
+        seen.observe(ClockReading { clock, boot: None });
         let quota_use = counters.take("commands_per_day", LIMIT, Quota::Limit(LIMIT), seen.mark());
         without_boots += u64::from(quota_use.granted);
     }
@@ -258,7 +259,7 @@ fn lowering_the_mark_grants_no_second_quota() {
     assert!(
         user.device
             .seen
-            .install(user.device.truth, user.device.reading())
+            .record_signature(user.device.truth, user.device.reading())
     );
     let granted = |user: &User| user.days.values().map(|day| day.granted).sum::<u64>();
     assert_eq!(granted(&user), 6 * LIMIT);

@@ -1,11 +1,11 @@
 //! Activation and deactivation of licenses.
 
 use license_core::issue::{
-    ActivationDraft, ClockRepairDraft, RevocationsDraft, Revoked, SigningKey,
+    ActivationDraft, ClockRepairDraft, RevocationEntry, RevocationListDraft, SigningKey,
 };
 use license_core::{
-    Activation, ActivationRequest, ClockRequest, Code, ComponentKind, Context, Fingerprint,
-    License, LicenseId, Machine, Nonce, ProductCode, RevocationList, Secret, Unverified,
+    Activation, ActivationRequest, ActivationSecret, ClockRequest, Code, ComponentKind, Context,
+    Fingerprint, License, LicenseId, Machine, Nonce, ProductCode, RevocationList, Unverified,
     VerifyError,
 };
 
@@ -22,7 +22,7 @@ fn fingerprint(machine_id: &str) -> Fingerprint {
         (ComponentKind::MachineId, machine_id),
         (ComponentKind::Mac, mac.as_str()),
     ];
-    Fingerprint::of(product(), values)
+    Fingerprint::new(product(), values)
 }
 
 const HERE: &str = "5a7c3e9b1d2f48069ab4c8e0d6f1735b";
@@ -42,7 +42,7 @@ fn request(license: &LicenseId, machine_id: &str, number: u8) -> ActivationReque
         license: license.clone(),
         machine: fingerprint(machine_id),
         nonce: nonce(number),
-        commitment: Secret::from_random([number; 32]).commitment(),
+        commitment: ActivationSecret::from_random([number; 32]).commitment(),
         made_at: issued(),
     }
 }
@@ -77,13 +77,13 @@ fn code(license: &License, with: &[Activation], deactivated: &[(LicenseId, Nonce
 
 /// Returns a revocation list that ends an activation.
 fn revocation_of(activation: &Activation) -> RevocationList {
-    let draft = RevocationsDraft {
+    let draft = RevocationListDraft {
         issuer: "vendor".to_owned(),
         product: product(),
         issued_at: issued(),
         seq: 1,
         next_update: issued().plus(30 * DAY),
-        revoked: vec![Revoked {
+        revoked: vec![RevocationEntry {
             license: activation.id().clone(),
             at: issued().plus(2 * HOUR),
             reason: "released".to_owned(),
@@ -205,5 +205,5 @@ fn a_clock_repair_names_its_machine_and_request() {
     let repair = token.verify_clock_repair(&TRUST).unwrap();
     assert_eq!(repair.nonce(), nonce(3));
     assert_eq!(repair.issued_at(), issued());
-    assert!(repair.machine().is(&here()));
+    assert!(repair.machine().matches(&here()));
 }

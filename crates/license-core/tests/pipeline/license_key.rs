@@ -1,6 +1,6 @@
 //! License keys that identify licenses, and enterprise keys.
 
-use license_core::issue::{LicenseDraft, SigningKey, enterprise_key};
+use license_core::issue::{LicenseDraft, SigningKey, sign_enterprise_key};
 use license_core::{
     Code, Company, Context, Date, EnterpriseKey, EnterpriseTerms, KeyExpiry, License, LicenseKey,
     Quota, ShortEnterpriseKey, Timestamp,
@@ -11,7 +11,7 @@ use crate::{code_at, evaluate, license, matrix, seats};
 
 /// Returns whether the key identifies the license.
 fn is_identified_by(license: &License, key: impl ToString) -> bool {
-    license.is_named_by(&LicenseKey::parse(&key.to_string()).unwrap(), matrix())
+    license.is_identified_by(&LicenseKey::parse(&key.to_string()).unwrap(), matrix())
 }
 
 #[test]
@@ -90,7 +90,7 @@ pub(crate) fn enterprise(company: &str, key: &SigningKey) -> EnterpriseKey {
         seats: seats(100),
         expiry: KeyExpiry::LastDay(Date::parse("20271231").unwrap()),
     };
-    enterprise_key(terms, key).unwrap()
+    sign_enterprise_key(terms, key).unwrap()
 }
 
 #[test]

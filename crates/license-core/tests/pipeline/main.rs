@@ -20,13 +20,13 @@ use std::num::NonZeroU32;
 
 use license_core::issue::LicenseDraft;
 use license_core::{
-    Code, Context, Decision, License, Matrix, Outcome, Quota, Rule, RuleOutcome, Timestamp,
+    Code, Context, Decision, FeatureMatrix, License, Outcome, Quota, Rule, RuleOutcome, Timestamp,
     UsageType,
 };
 use support::{DAY, id, issue, issued, perpetual};
 
-fn matrix() -> &'static Matrix {
-    Matrix::built_in()
+fn matrix() -> &'static FeatureMatrix {
+    FeatureMatrix::built_in()
 }
 
 fn evaluate(license: &License, context: &Context<'_>) -> Decision {

@@ -2,9 +2,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use license_core::issue::{Sign, SigningKey};
+use license_core::issue::{Signer, SigningKey};
 use license_core::{
-    Artefacts, Code, Context, Signer, Status, TokenKind, TrustSet, Unverified, VerifyError,
+    Code, Context, LicenseFile, Status, TokenKind, TrustSet, Unverified, ValidationSigner,
+    VerifyError,
 };
 
 use crate::license_key::enterprise;
@@ -28,7 +29,7 @@ fn all_keys_of_the_trust_set_are_accepted() {
             .unwrap()
             .verify_validation(&both, &license)
             .unwrap();
-        assert_eq!(validation.signer(), Signer::Vendor);
+        assert_eq!(validation.signer(), ValidationSigner::Vendor);
         let license = enterprise("ACME", key).verify(&both, matrix()).unwrap();
         assert_eq!(license.key_id(), key.public().id());
     }
@@ -98,15 +99,15 @@ fn a_file_can_contain_a_license_and_its_validation_token() {
         .unwrap();
     let armor = |token: &str| Unverified::parse(token).unwrap().to_armor();
     let text = format!("{}\n{}", armor(&validation), armor(&token));
-    let file = Artefacts::parse(&text).unwrap();
+    let file = LicenseFile::parse(&text).unwrap();
     let license = file
-        .of_kind(TokenKind::License)
+        .blocks_of_kind(TokenKind::License)
         .next()
         .unwrap()
         .token
         .verify(&TRUST)
         .unwrap();
-    let validation = file.of_kind(TokenKind::Validation).next().unwrap();
+    let validation = file.blocks_of_kind(TokenKind::Validation).next().unwrap();
     let validations = [validation
         .token
         .verify_validation(&TRUST, &license)

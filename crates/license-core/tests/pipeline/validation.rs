@@ -2,10 +2,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use license_core::issue::{Sign, SigningKey, ValidationDraft};
+use license_core::issue::{Signer, SigningKey, ValidationDraft};
 use license_core::{
-    Code, Context, License, ProductCode, Quota, Signer, Status, Timestamp, Unverified, Validation,
-    VerifyError,
+    Code, Context, License, ProductCode, Quota, Status, Timestamp, Unverified, Validation,
+    ValidationSigner, VerifyError,
 };
 
 use crate::license_key::enterprise;
@@ -135,8 +135,11 @@ fn the_vendor_replaces_entitlements_and_a_server_can_only_narrow_them() {
         assert_eq!(validations[0].signer(), signer);
         evaluate(&license, &Context::at(issued()).validations(&validations))
     };
-    assert_eq!(decide(&VENDOR, Signer::Vendor).entitlements(), &granted);
-    let narrowed = decide(&SERVER, Signer::Server);
+    assert_eq!(
+        decide(&VENDOR, ValidationSigner::Vendor).entitlements(),
+        &granted
+    );
+    let narrowed = decide(&SERVER, ValidationSigner::Server);
     assert_eq!(
         narrowed.entitlements().features().collect::<Vec<_>>(),
         ["cloud_sync"]
@@ -165,7 +168,10 @@ fn a_server_can_validate_only_its_own_license() {
         let draft = validation_draft(license, Status::Active, issued());
         sign_validation(&draft, &SERVER, verified_for)
     };
-    assert_eq!(validate(&own, &own).unwrap().signer(), Signer::Server);
+    assert_eq!(
+        validate(&own, &own).unwrap().signer(),
+        ValidationSigner::Server
+    );
     assert!(matches!(
         validate(&other, &other),
         Err(VerifyError::UntrustedKey { .. })
@@ -250,8 +256,14 @@ fn only_the_key_that_the_header_names_is_used() {
             .unwrap()
             .verify_validation(&TRUST, &license)
     };
-    assert_eq!(verify(&SERVER, &SERVER).unwrap().signer(), Signer::Server);
-    assert_eq!(verify(&VENDOR, &VENDOR).unwrap().signer(), Signer::Vendor);
+    assert_eq!(
+        verify(&SERVER, &SERVER).unwrap().signer(),
+        ValidationSigner::Server
+    );
+    assert_eq!(
+        verify(&VENDOR, &VENDOR).unwrap().signer(),
+        ValidationSigner::Vendor
+    );
     assert!(matches!(
         verify(&VENDOR, &SERVER),
         Err(VerifyError::Signature)
@@ -272,6 +284,6 @@ fn a_trusted_key_counts_as_the_vendors_even_if_a_license_names_it_as_server_key(
         license(|draft| draft.confirmation = Some(public(&VENDOR).to_jwk().try_into().unwrap()));
     assert_eq!(
         validation(&license, Status::Active, issued()).signer(),
-        Signer::Vendor
+        ValidationSigner::Vendor
     );
 }

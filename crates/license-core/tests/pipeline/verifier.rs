@@ -21,7 +21,7 @@ fn token(number: u64) -> String {
 }
 
 fn verifier(tokens: usize) -> Verifier {
-    Verifier::with_memory(TRUST.clone(), tokens)
+    Verifier::with_cache_size(TRUST.clone(), tokens)
 }
 
 /// Returns whether the token is cached: only then do two licenses share their claims.

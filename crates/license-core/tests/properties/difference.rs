@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use license_core::issue::LicenseDraft;
-use license_core::{CheckIn, Difference, Effect, Matrix, Quota, Renewal, UsageType};
+use license_core::{CheckIn, Difference, Effect, FeatureMatrix, Quota, Renewal, UsageType};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -89,7 +89,7 @@ fn planned(plan: &LicensePlan, number: u64) -> LicenseDraft {
             .unwrap();
     }
     if let Some(seats) = plan.seats {
-        let _ = draft.set_seats(NonZeroU32::new(seats).unwrap(), Matrix::built_in());
+        let _ = draft.set_seats(NonZeroU32::new(seats).unwrap(), FeatureMatrix::built_in());
     }
     draft.check_in = plan
         .check_in
@@ -118,7 +118,7 @@ fn planned(plan: &LicensePlan, number: u64) -> LicenseDraft {
 
 fn difference(before: &LicenseDraft, after: &LicenseDraft) -> Difference {
     let (before, after) = (before.read_back().unwrap(), after.read_back().unwrap());
-    Difference::between(&before, &after, Matrix::built_in())
+    Difference::from_claims(&before, &after, FeatureMatrix::built_in())
 }
 
 proptest! {

@@ -1,7 +1,8 @@
 //! Evaluation: neither time nor a customer's own license server improves a decision.
 
 use license_core::{
-    Code, Decision, Entitlements, Matrix, Outcome, Quota, Signer, Status, Validation,
+    Code, Decision, Entitlements, FeatureMatrix, Outcome, Quota, Status, Validation,
+    ValidationSigner,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -69,7 +70,7 @@ proptest! {
         prop_assert_eq!(content(&one), content(&other));
         prop_assert_eq!(is_behind(&one), is_behind(&other));
         for feature in ["cloud_sync", "sso", "nothing"] {
-            let answers = [&one, &other].map(|decision| decision.feature(feature, Matrix::built_in()));
+            let answers = [&one, &other].map(|decision| decision.feature(feature, FeatureMatrix::built_in()));
             prop_assert_eq!(&answers[0], &answers[1]);
         }
     }
@@ -128,7 +129,7 @@ proptest! {
     #[test]
     fn a_denied_license_gives_the_base_tier(plan in plan(), now in step()) {
         let decision = Scenario::new(plan).at(at(now));
-        let base = Matrix::built_in().base_tier().entitlements();
+        let base = FeatureMatrix::built_in().base_tier().entitlements();
         if decision.outcome() == Outcome::Denied {
             prop_assert_eq!(decision.entitlements(), &**base);
         }
@@ -139,7 +140,7 @@ proptest! {
     fn a_server_never_adds_entitlements_and_never_lifts_a_denial_by_the_vendor(plan in plan(), now in step()) {
         let mut scenario = Scenario::new(plan);
         let decision = scenario.at(at(now));
-        scenario.validations.retain(|validation| validation.signer() == Signer::Vendor);
+        scenario.validations.retain(|validation| validation.signer() == ValidationSigner::Vendor);
         let without = scenario.at(at(now));
         if decision.outcome() != Outcome::Denied && without.outcome() != Outcome::Denied {
             prop_assert!(is_within(decision.entitlements(), without.entitlements()));
@@ -184,7 +185,7 @@ proptest! {
     fn licenses_are_valid_until_the_end_date_of_the_decision(plan in plan(), now in step()) {
         let scenario = Scenario::new(plan);
         let licenses = scenario.verified_file();
-        let decide = |now| licenses.evaluate(Matrix::built_in(), &scenario.context(now));
+        let decide = |now| licenses.evaluate(FeatureMatrix::built_in(), &scenario.context(now));
         let decision = decide(at(now));
         if let Some(until) = decision.holds_until() {
             let before = decide(until.minus(1).max(decision.evaluated_at()));

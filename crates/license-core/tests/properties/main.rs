@@ -45,7 +45,7 @@ fn standard_key() -> impl Strategy<Value = StandardKey> {
         proptest::option::of(0..=Timestamp::MAX.unix_seconds()),
     )
         .prop_map(|((product, tier, customer), random, end)| {
-            StandardKey::of_license(
+            StandardKey::new(
                 ProductCode::parse(&product).unwrap(),
                 Tier::parse(&tier).unwrap(),
                 &LicenseId::from_random(1_798_761_600_000, &random),

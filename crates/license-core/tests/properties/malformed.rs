@@ -1,9 +1,9 @@
 //! Random texts and signed malformed claims: no parser panics, and no number overflows.
 
-use license_core::issue::Sign;
+use license_core::issue::Signer;
 use license_core::{
-    Artefacts, CheckIn, Context, Date, License, LicenseId, LicenseKey, Matrix, Renewal, Timestamp,
-    TrustSet, Unverified,
+    CheckIn, Context, Date, FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, Renewal,
+    Timestamp, TrustSet, Unverified,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -27,7 +27,7 @@ fn parse_in_each_way(text: &str) {
         let _ = token.unverified_claims().map_err(|error| error.to_string());
         assert!(token.verify(&TRUST).is_err(), "the signature is random");
     }
-    match Artefacts::parse(text) {
+    match LicenseFile::parse(text) {
         Ok(file) => assert!(!file.blocks().is_empty()),
         Err(error) => assert!(!error.to_string().is_empty() && !error.code().as_str().is_empty()),
     }
@@ -35,7 +35,7 @@ fn parse_in_each_way(text: &str) {
         let jwks = set.to_jwks();
         assert_eq!(TrustSet::parse(&jwks.to_string()).unwrap().to_jwks(), jwks);
     }
-    let _ = Matrix::parse(text).map_err(|error| error.to_string());
+    let _ = FeatureMatrix::parse(text).map_err(|error| error.to_string());
     if let Ok(instant) = Timestamp::parse(text) {
         assert_eq!(Timestamp::parse(&instant.to_string()), Ok(instant));
     }
@@ -98,7 +98,7 @@ fn some_text() -> impl Strategy<Value = String> {
     let armor = token().prop_map(|token| Unverified::parse(&token).unwrap().to_armor());
     let jwks = public_key().prop_map(|key| key.to_jwk().to_string());
     let pem = public_key().prop_map(|key| key.to_pem().unwrap());
-    let matrix = Just(Matrix::built_in_text().to_owned());
+    let matrix = Just(FeatureMatrix::built_in_text().to_owned());
     prop_oneof![
         any_key(),
         token(),
@@ -146,12 +146,15 @@ fn evaluate_at_extremes(license: &License) {
                 .high_water(mark)
                 .user("alice")
                 .machine(machine("m1"));
-            let decision = license.evaluate(Matrix::built_in(), &context);
+            let decision = license.evaluate(FeatureMatrix::built_in(), &context);
             assert_eq!(
                 decision.evidence().to_json()["expected"],
                 decision.evidence().expected()
             );
-            assert_eq!(license.explain(Matrix::built_in(), &context).len(), 11);
+            assert_eq!(
+                license.explain(FeatureMatrix::built_in(), &context).len(),
+                11
+            );
         }
     }
 }
@@ -217,7 +220,7 @@ proptest! {
         let token = signed("license+jwt", &claims.to_string());
         if let Ok(license) = Unverified::parse(&token).unwrap().verify(&TRUST) {
             evaluate_at_extremes(&license);
-            let _ = license.short_enterprise_key(Matrix::built_in());
+            let _ = license.short_enterprise_key(FeatureMatrix::built_in());
         }
     }
 

@@ -1,8 +1,9 @@
 //! Revocation lists never improve a decision.
 
-use license_core::issue::{RevocationsDraft, Revoked, SigningKey};
+use license_core::issue::{RevocationEntry, RevocationListDraft, SigningKey};
 use license_core::{
-    Code, Context, Decision, Matrix, Outcome, ProductCode, RevocationList, Timestamp, Unverified,
+    Code, Context, Decision, FeatureMatrix, Outcome, ProductCode, RevocationList, Timestamp,
+    Unverified,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -35,12 +36,12 @@ fn list() -> impl Strategy<Value = ListPlan> {
 }
 
 fn sign(plan: &ListPlan) -> RevocationList {
-    let revoked = plan.revoked_at.map(|step| Revoked {
+    let revoked = plan.revoked_at.map(|step| RevocationEntry {
         license: id(1),
         at: at(step),
         reason: "refunded".to_owned(),
     });
-    let draft = RevocationsDraft {
+    let draft = RevocationListDraft {
         issuer: "CODITECT".to_owned(),
         product: ProductCode::parse("CODITECT").unwrap(),
         issued_at: at(plan.issued_at),
@@ -57,7 +58,9 @@ fn sign(plan: &ListPlan) -> RevocationList {
 
 fn decide(scenario: &Scenario, lists: &[RevocationList], now: Timestamp) -> Decision {
     let context: Context<'_> = scenario.context(now).revocations(lists);
-    scenario.license.evaluate(Matrix::built_in(), &context)
+    scenario
+        .license
+        .evaluate(FeatureMatrix::built_in(), &context)
 }
 
 proptest! {
@@ -111,7 +114,7 @@ proptest! {
         let license = crate::support::issue(&crate::support::perpetual("PRO", id(1)));
         let signed: Vec<_> = lists.iter().map(sign).collect();
         let context = Context::at(at(now)).revocations(&signed);
-        let decision = license.evaluate(Matrix::built_in(), &context);
+        let decision = license.evaluate(FeatureMatrix::built_in(), &context);
         let now = decision.evaluated_at();
         let is_newest = |plan: &&ListPlan| {
             !lists.iter().any(|other| other.by_spare == plan.by_spare && other.seq > plan.seq)

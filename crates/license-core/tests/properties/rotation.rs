@@ -1,7 +1,7 @@
 //! Trust statements in any order: no key alone retires another, and a retired key stays retired.
 
-use license_core::issue::{IntroductionDraft, RetirementDraft, Sign, SigningKey};
-use license_core::{Rotation, Taken, Unverified};
+use license_core::issue::{IntroductionDraft, RetirementDraft, Signer, SigningKey};
+use license_core::{Rotation, StatementResult, Unverified};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -82,10 +82,10 @@ proptest! {
             let text = token(step);
             let applied = rotation.apply(&Unverified::parse(&text).unwrap());
             match (&applied, step) {
-                (Ok(Taken::New), Step::Introduce { by, key }) => {
+                (Ok(StatementResult::Applied), Step::Introduce { by, key }) => {
                     prop_assert!(is_trusted(&before, by) && is_trusted(&rotation, key));
                 }
-                (Ok(Taken::New), Step::Retire { key, with }) => {
+                (Ok(StatementResult::Applied), Step::Retire { key, with }) => {
                     prop_assert!(is_trusted(&before, key) && is_trusted(&before, with));
                     prop_assert!(!is_trusted(&rotation, key) && is_trusted(&rotation, with));
                     retired.push(key);
@@ -111,9 +111,9 @@ proptest! {
         let mut again = roots();
         if !file.is_empty() {
             let results = again.apply_file(&file).unwrap();
-            prop_assert!(results.iter().all(|result| *result == Taken::New));
+            prop_assert!(results.iter().all(|result| *result == StatementResult::Applied));
             let results = again.apply_file(&file).unwrap();
-            prop_assert!(results.iter().all(|result| *result == Taken::Already));
+            prop_assert!(results.iter().all(|result| *result == StatementResult::Unchanged));
         }
         prop_assert_eq!(trusted(&again), trusted(&rotation));
     }

@@ -1,6 +1,6 @@
 //! Printing and parsing round-trip, even after changes by mail, chat and spreadsheets.
 
-use license_core::{Artefacts, Backend, Date, LicenseKey, Timestamp, TrustSet, Unverified};
+use license_core::{Backend, Date, LicenseFile, LicenseKey, Timestamp, TrustSet, Unverified};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -133,7 +133,7 @@ proptest! {
         let armor = |token: &String| Unverified::parse(token).unwrap().to_armor();
         let file: String = tokens.iter().map(armor).collect();
         prop_assert!(file.lines().all(|line| line.len() <= 64));
-        let read = Artefacts::parse(&file).unwrap();
+        let read = LicenseFile::parse(&file).unwrap();
         let read: Vec<_> = read.blocks().iter().map(|block| block.token.as_str().to_owned()).collect();
         prop_assert_eq!(read, tokens);
     }
@@ -184,7 +184,7 @@ proptest! {
         let damaged = damage.apply_to(&token);
         let read = Unverified::parse(&damaged).unwrap();
         prop_assert_eq!(read.as_str(), &token);
-        let file = Artefacts::parse(&damaged).unwrap();
+        let file = LicenseFile::parse(&damaged).unwrap();
         prop_assert_eq!(file.blocks()[0].token.as_str(), &token);
     }
 
@@ -192,7 +192,7 @@ proptest! {
     fn changes_to_license_files_are_reverted(tokens in vec(token(), 1..4), damage in damage()) {
         let armor = |token: &String| Unverified::parse(token).unwrap().to_armor();
         let damaged = damage.apply_to_lines(&tokens.iter().map(armor).collect::<String>());
-        let read = Artefacts::parse(&damaged).unwrap();
+        let read = LicenseFile::parse(&damaged).unwrap();
         let read: Vec<_> = read.blocks().iter().map(|block| block.token.as_str().to_owned()).collect();
         prop_assert_eq!(read, tokens);
     }

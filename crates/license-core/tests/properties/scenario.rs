@@ -2,8 +2,8 @@
 
 use license_core::issue::{LicenseDraft, ValidationDraft};
 use license_core::{
-    Bundle, CheckIn, Context, Decision, License, Matrix, Renewal, Status, Timestamp, Unverified,
-    UsageType, Validation,
+    CheckIn, Context, Decision, FeatureMatrix, License, Renewal, Status, Timestamp, Unverified,
+    UsageType, Validation, VerifiedLicenses,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -183,7 +183,7 @@ impl Scenario {
     }
 
     /// Returns the license and the other installed license, verified as one file.
-    pub(crate) fn verified_file(&self) -> Bundle {
+    pub(crate) fn verified_file(&self) -> VerifiedLicenses {
         let successor = self.plan.replaced_from.map(successor_draft);
         let drafts = successor.into_iter().chain([license_draft(&self.plan)]);
         let armor = drafts.map(|draft| {
@@ -191,7 +191,7 @@ impl Scenario {
             Unverified::parse(&token).unwrap().to_armor()
         });
         let file = armor.collect::<String>();
-        Bundle::verify(&file, &crate::support::TRUST, Matrix::built_in()).unwrap()
+        VerifiedLicenses::verify(&file, &crate::support::TRUST, FeatureMatrix::built_in()).unwrap()
     }
 
     pub(crate) fn context(&self, clock: Timestamp) -> Context<'_> {
@@ -207,7 +207,7 @@ impl Scenario {
     }
 
     pub(crate) fn evaluate(&self, context: &Context<'_>) -> Decision {
-        self.license.evaluate(Matrix::built_in(), context)
+        self.license.evaluate(FeatureMatrix::built_in(), context)
     }
 
     pub(crate) fn at(&self, clock: Timestamp) -> Decision {

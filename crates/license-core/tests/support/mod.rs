@@ -4,10 +4,12 @@
 
 use std::sync::LazyLock;
 
-use license_core::issue::{KeyBits, LicenseDraft, RandomError, Sign, SigningKey, ValidationDraft};
+use license_core::issue::{
+    KeyBits, LicenseDraft, RandomError, Signer, SigningKey, ValidationDraft,
+};
 use license_core::{
-    Algorithm, Entitlements, License, LicenseId, Machine, Matrix, Quota, Status, Tier, Timestamp,
-    TrustSet, TrustedKey, Unverified, Validation, VerifyError,
+    Algorithm, Entitlements, FeatureMatrix, License, LicenseId, Machine, Quota, Status, Tier,
+    Timestamp, TrustSet, TrustedKey, Unverified, Validation, VerifyError,
 };
 
 fn random(bytes: &mut [u8]) -> Result<(), RandomError> {
@@ -66,9 +68,9 @@ pub(crate) fn id(number: u64) -> LicenseId {
 
 /// Returns the draft of a perpetual license with the terms of its tier.
 pub(crate) fn draft(tier: &str, id: LicenseId) -> LicenseDraft {
-    let matrix = Matrix::built_in();
+    let matrix = FeatureMatrix::built_in();
     let terms = matrix.tier(Tier::parse(tier).unwrap()).unwrap();
-    LicenseDraft::of_tier(matrix, terms, id, "customer-1".to_owned(), issued())
+    LicenseDraft::for_tier(matrix, terms, id, "customer-1".to_owned(), issued())
 }
 
 /// Returns a draft without check-in and renewal terms, so that its validity does not depend on the

@@ -5,9 +5,9 @@ use std::fmt::Display;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use license_core::{
-    Artefacts, Backend, BundleError, Context, Decision, KeyError, License, LicenseKey, Matrix,
-    ParseError, Rotation, Signer, TokenKind, TrustSet, Unverified, Validation, Verifier,
-    VerifyError,
+    Backend, Context, Decision, FeatureMatrix, KeyError, License, LicenseFile, LicenseKey,
+    ParseError, Rotation, TokenKind, TrustSet, Unverified, Validation, ValidationSigner,
+    VerifiedLicensesError, Verifier, VerifyError,
 };
 
 use crate::vector::{Vector, read};
@@ -72,7 +72,7 @@ macro_rules! rejected_from {
         })+
     };
 }
-rejected_from!(BundleError, KeyError, ParseError, VerifyError);
+rejected_from!(VerifiedLicensesError, KeyError, ParseError, VerifyError);
 
 pub(crate) fn token(vector: &Vector, backend: Backend) -> Result<Accepted, Rejected> {
     let trust = vector.trust(backend);
@@ -94,7 +94,7 @@ fn verifier(vector: &Vector, backend: Backend) -> Arc<Verifier> {
     static VERIFIERS: LazyLock<Mutex<Verifiers>> = LazyLock::new(Mutex::default);
     let name = format!("{:?} {backend:?}", vector.get("trust"));
     let mut verifiers = VERIFIERS.lock().unwrap();
-    let create = || Arc::new(Verifier::with_memory(vector.trust(backend), 0));
+    let create = || Arc::new(Verifier::with_cache_size(vector.trust(backend), 0));
     Arc::clone(verifiers.entry(name).or_insert_with(create))
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn enterprise_key(vector: &Vector, backend: Backend) -> Result<Accept
         LicenseKey::Enterprise(key) => key,
         key => return Ok(without_signature(&key)),
     };
-    let license = key.verify(&vector.trust(backend), Matrix::built_in())?;
+    let license = key.verify(&vector.trust(backend), FeatureMatrix::built_in())?;
     Ok(vector.decide(&license, backend))
 }
 
@@ -129,14 +129,14 @@ pub(crate) fn license_key(vector: &Vector, _: Backend) -> Result<Accepted, Rejec
 
 /// Evaluates the first license of the file with all validation tokens.
 pub(crate) fn file(vector: &Vector, backend: Backend) -> Result<Accepted, Rejected> {
-    let (trust, file) = (vector.trust(backend), Artefacts::parse(&vector.body)?);
+    let (trust, file) = (vector.trust(backend), LicenseFile::parse(&vector.body)?);
     let licenses = file
-        .of_kind(TokenKind::License)
+        .blocks_of_kind(TokenKind::License)
         .map(|block| block.token.verify(&trust));
     let licenses = licenses.collect::<Result<Vec<License>, _>>()?;
     let license = licenses.first().unwrap();
     let validations = file
-        .of_kind(TokenKind::Validation)
+        .blocks_of_kind(TokenKind::Validation)
         .map(|block| block.token.verify_validation(&trust, license));
     let validations = validations.collect::<Result<Vec<Validation>, _>>()?;
     let Some(at) = vector.instant("at") else {
@@ -146,7 +146,7 @@ pub(crate) fn file(vector: &Vector, backend: Backend) -> Result<Accepted, Reject
     let values = vec![("blocks", file.blocks().len().to_string())];
     Ok(Accepted::decided(
         values,
-        license.evaluate(Matrix::built_in(), &context),
+        license.evaluate(FeatureMatrix::built_in(), &context),
     ))
 }
 
@@ -157,7 +157,7 @@ pub(crate) fn trust(vector: &Vector, backend: Backend) -> Result<Accepted, Rejec
 }
 
 pub(crate) fn matrix(vector: &Vector, _: Backend) -> Result<Accepted, Rejected> {
-    Matrix::parse(&vector.body).map_err(Rejected::malformed)?;
+    FeatureMatrix::parse(&vector.body).map_err(Rejected::malformed)?;
     Ok(Accepted::valid(Vec::new()))
 }
 
@@ -166,8 +166,8 @@ pub(crate) fn validation(vector: &Vector, backend: Backend) -> Result<Accepted, 
     let license = installed(vector.get("license").unwrap(), &trust);
     let validation = Unverified::parse(&vector.body)?.verify_validation(&trust, &license)?;
     let signer = match validation.signer() {
-        Signer::Vendor => "vendor",
-        Signer::Server => "server",
+        ValidationSigner::Vendor => "vendor",
+        ValidationSigner::Server => "server",
     };
     Ok(Accepted::valid(vec![("signer", signer.to_owned())]))
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use license_core::{
-    Backend, Context, Decision, License, Machine, Matrix, Outcome, Quota, Timestamp, TrustSet,
-    Unverified, UsageType, Validation, Version,
+    Backend, Context, Decision, FeatureMatrix, License, Machine, Outcome, Quota, Timestamp,
+    TrustSet, Unverified, UsageType, Validation, Version,
 };
 
 use crate::answer::{Accepted, Rejected, installed};
@@ -91,7 +91,7 @@ impl Vector {
             .installed(&licenses);
         Accepted::decided(
             Vec::new(),
-            license.evaluate(Matrix::built_in(), &self.with_headers(context)),
+            license.evaluate(FeatureMatrix::built_in(), &self.with_headers(context)),
         )
     }
 

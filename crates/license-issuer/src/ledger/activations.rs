@@ -2,15 +2,15 @@
 
 use license_core::Machine;
 
-use crate::ledger::entry::Entry;
+use crate::ledger::entry::LedgerEntry;
 
 /// A recorded activation, with its release if it has ended.
 #[derive(Clone, Debug)]
 pub struct RecordedActivation {
     /// The entry of the activation.
-    pub entry: Entry,
+    pub entry: LedgerEntry,
     /// The entry of its release.
-    pub release: Option<Entry>,
+    pub release: Option<LedgerEntry>,
 }
 
 impl RecordedActivation {
@@ -28,15 +28,15 @@ impl RecordedActivation {
 
     /// Returns whether this activation and a later one are for the same machine. Digests are
     /// compared, or else fingerprints.
-    pub fn is_machine_of(&self, later: &Self) -> bool {
+    pub fn is_same_machine(&self, later: &Self) -> bool {
         let digest = |activation: &Self| activation.entry.fact("machine");
         let is_named = digest(self).is_some() && digest(self) == digest(later);
         let (named, actual) = (self.machine(), later.machine());
-        is_named || named.zip(actual).is_some_and(|(a, b)| a.is(&b))
+        is_named || named.zip(actual).is_some_and(|(a, b)| a.matches(&b))
     }
 
     /// Returns whether both answer the same request.
-    pub fn is_of_request(&self, other: &Self) -> bool {
+    pub fn answers_same_request(&self, other: &Self) -> bool {
         let nonce = |activation: &Self| activation.entry.fact("nonce");
         nonce(self).is_some() && nonce(self) == nonce(other)
     }

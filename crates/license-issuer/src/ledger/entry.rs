@@ -11,7 +11,7 @@ use license_core::hex;
 
 /// The kind of a ledger entry. Its name is part of the hash chain and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EntryKind {
+pub enum LedgerEntryKind {
     /// The public half of a signing key.
     SigningKey,
     /// A license.
@@ -36,7 +36,7 @@ pub enum EntryKind {
     ClockRepair,
 }
 
-impl EntryKind {
+impl LedgerEntryKind {
     /// All kinds.
     pub const ALL: [Self; 11] = [
         Self::SigningKey,
@@ -75,7 +75,7 @@ impl EntryKind {
     }
 }
 
-impl fmt::Display for EntryKind {
+impl fmt::Display for LedgerEntryKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -83,9 +83,9 @@ impl fmt::Display for EntryKind {
 
 /// An entry that is to be recorded.
 #[derive(Clone, Debug)]
-pub struct NewEntry {
+pub struct NewLedgerEntry {
     /// The kind.
-    pub kind: EntryKind,
+    pub kind: LedgerEntryKind,
     /// The id of the license, key or machine that the entry is about.
     pub subject: String,
     /// A JSON object of searchable facts.
@@ -94,9 +94,9 @@ pub struct NewEntry {
     pub artifact: String,
 }
 
-impl NewEntry {
+impl NewLedgerEntry {
     /// Creates an entry. An empty `artifact` means that the entry has no artifact.
-    pub fn new(kind: EntryKind, subject: &str, artifact: &str, body: Value) -> Self {
+    pub fn new(kind: LedgerEntryKind, subject: &str, artifact: &str, body: Value) -> Self {
         Self {
             kind,
             subject: subject.to_owned(),
@@ -107,7 +107,7 @@ impl NewEntry {
 
     /// Returns the entry with one more fact.
     #[must_use]
-    pub fn with(mut self, name: &str, fact: impl Into<Value>) -> Self {
+    pub fn with_fact(mut self, name: &str, fact: impl Into<Value>) -> Self {
         if let Some(body) = self.body.as_object_mut() {
             body.insert(name.to_owned(), fact.into());
         }
@@ -118,7 +118,7 @@ impl NewEntry {
     ///
     /// Two entries with an artifact are equal if their artifacts are equal. Other entries are equal
     /// if their facts are.
-    pub fn is_recorded_as(&self, entry: &Entry) -> bool {
+    pub fn is_recorded_as(&self, entry: &LedgerEntry) -> bool {
         let body = || serde_json::from_str::<Value>(&entry.body).ok();
         entry.kind == self.kind.as_str()
             && entry.artifact == self.artifact
@@ -128,7 +128,7 @@ impl NewEntry {
 
 /// A recorded entry.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct LedgerEntry {
     /// The number of the entry, counted from 1.
     pub seq: i64,
     /// The time of recording, in seconds since 1970.
@@ -147,7 +147,7 @@ pub struct Entry {
     pub hash: Vec<u8>,
 }
 
-impl Entry {
+impl LedgerEntry {
     /// Returns the hash that the entry must have after an entry with the hash `previous`.
     ///
     /// The hash is SHA-256 over a version tag, the previous hash and every field. Each field is
@@ -199,7 +199,7 @@ impl Entry {
     }
 
     /// Returns the strings in an array of the body. A missing fact has no strings.
-    pub fn texts(&self, name: &str) -> Vec<String> {
+    pub fn strings(&self, name: &str) -> Vec<String> {
         let body: Option<Value> = serde_json::from_str(&self.body).ok();
         let array = body.as_ref().and_then(|body| body.get(name)?.as_array());
         let texts = array.into_iter().flatten().filter_map(Value::as_str);

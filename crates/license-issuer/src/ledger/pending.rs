@@ -1,7 +1,7 @@
 //! Artifacts that are signed and not yet delivered.
 
 use crate::delivery::ArtifactDestination;
-use crate::ledger::entry::{EntryKind, NewEntry};
+use crate::ledger::entry::{LedgerEntryKind, NewLedgerEntry};
 
 /// Whether a recorded artifact has reached its destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum DeliveryState {
 #[derive(Clone, Debug)]
 pub struct PendingArtifact {
     /// The kind of its entry.
-    pub kind: EntryKind,
+    pub kind: LedgerEntryKind,
     /// The id of the license, key or machine that the entry is about.
     pub subject: String,
     /// The facts of the entry, as JSON text.
@@ -43,7 +43,7 @@ pub struct StoredPending {
 
 impl PendingArtifact {
     /// Creates a pending artifact that is not stored yet.
-    pub fn new(entry: NewEntry, destination: ArtifactDestination) -> Self {
+    pub fn new(entry: NewLedgerEntry, destination: ArtifactDestination) -> Self {
         Self {
             kind: entry.kind,
             subject: entry.subject,

@@ -5,7 +5,7 @@ use std::fmt;
 use license_core::Timestamp;
 use serde_json::{Value, json};
 
-use crate::ledger::entry::Entry;
+use crate::ledger::entry::LedgerEntry;
 
 /// The status of a license at an instant, derived from the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ pub struct LicenseFilter {
 #[derive(Clone, Debug)]
 pub struct RecordedLicense {
     /// The entry.
-    pub entry: Entry,
+    pub entry: LedgerEntry,
     /// The status.
     pub status: LicenseStatus,
 }

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use license_core::issue::Revoked;
+use license_core::issue::RevocationEntry;
 use license_core::{LicenseId, LicenseKey, ProductCode, Timestamp, TrustSet, Unverified};
 use serde_json::Value;
 
 use crate::errors::LedgerError;
 use crate::ledger::activations::RecordedActivation;
-use crate::ledger::entry::{Entry, EntryKind, NewEntry};
+use crate::ledger::entry::{LedgerEntry, LedgerEntryKind, NewLedgerEntry};
 use crate::ledger::query::{LedgerStats, LicenseFilter, LicenseStatus, RecordedLicense};
 
 /// Read access to a ledger.
@@ -48,11 +48,11 @@ pub trait LedgerReader {
     fn visit_names(&self, each: &mut dyn FnMut(&str, &str)) -> Result<(), LedgerError>;
 
     /// Returns the license that was issued for a row of a batch, by its order id.
-    fn license_of_order(&self, order: &str) -> Result<Option<Entry>, LedgerError>;
+    fn license_of_order(&self, order: &str) -> Result<Option<LedgerEntry>, LedgerError>;
 
     /// Returns the trials of a customer and product. `trial_key` is the fact `trial_of` of their
     /// entries.
-    fn trials(&self, trial_key: &str) -> Result<Vec<Entry>, LedgerError>;
+    fn trials(&self, trial_key: &str) -> Result<Vec<LedgerEntry>, LedgerError>;
 
     /// Returns the id of the latest license that replaces this one and is not revoked.
     fn successor(&self, license: &str) -> Result<Option<String>, LedgerError>;
@@ -71,49 +71,57 @@ pub trait LedgerReader {
     fn contains(&self, subject: &str) -> Result<bool, LedgerError>;
 
     /// Returns the entries about a subject.
-    fn entries_about(&self, subject: &str) -> Result<Vec<Entry>, LedgerError>;
+    fn entries_about(&self, subject: &str) -> Result<Vec<LedgerEntry>, LedgerError>;
 
     /// Visits the entries of a kind about a subject.
     fn visit_entries_about(
         &self,
         subject: &str,
-        kind: EntryKind,
-        each: &mut dyn FnMut(Entry),
+        kind: LedgerEntryKind,
+        each: &mut dyn FnMut(LedgerEntry),
     ) -> Result<(), LedgerError>;
 
     /// Visits the entries of a kind.
     fn visit_entries_of_kind(
         &self,
-        kind: EntryKind,
-        each: &mut dyn FnMut(Entry),
+        kind: LedgerEntryKind,
+        each: &mut dyn FnMut(LedgerEntry),
     ) -> Result<(), LedgerError>;
 
     /// Visits the usage entries of a chain.
     fn visit_usage_chain(
         &self,
         chain: &str,
-        each: &mut dyn FnMut(Entry),
+        each: &mut dyn FnMut(LedgerEntry),
     ) -> Result<(), LedgerError>;
 
     /// Visits all entries.
-    fn visit_entries(&self, each: &mut dyn FnMut(Entry)) -> Result<(), LedgerError>;
+    fn visit_entries(&self, each: &mut dyn FnMut(LedgerEntry)) -> Result<(), LedgerError>;
 
     /// Returns the entries of a kind about a subject that contain this artifact.
     fn entries_with_artifact(
         &self,
         subject: &str,
-        kind: EntryKind,
+        kind: LedgerEntryKind,
         artifact: &str,
-    ) -> Result<Vec<Entry>, LedgerError>;
+    ) -> Result<Vec<LedgerEntry>, LedgerError>;
 
     /// Returns the latest answer of a kind to the request with this nonce.
-    fn answer(&self, kind: EntryKind, nonce: &str) -> Result<Option<Entry>, LedgerError>;
+    fn answer(
+        &self,
+        kind: LedgerEntryKind,
+        nonce: &str,
+    ) -> Result<Option<LedgerEntry>, LedgerError>;
 
     /// Returns the first activation or release with this activation id.
-    fn entry_of_activation(&self, id: &str, kind: EntryKind) -> Result<Option<Entry>, LedgerError>;
+    fn entry_of_activation(
+        &self,
+        id: &str,
+        kind: LedgerEntryKind,
+    ) -> Result<Option<LedgerEntry>, LedgerError>;
 
     /// Returns the activations, releases, check-ins and clock repairs of a machine.
-    fn entries_of_machine(&self, digest: &str) -> Result<Vec<Entry>, LedgerError>;
+    fn entries_of_machine(&self, digest: &str) -> Result<Vec<LedgerEntry>, LedgerError>;
 
     /// Returns the digests of the machines that use these licenses. A machine uses a license if it
     /// is activated and not released, or if it checked in after its release.
@@ -126,20 +134,20 @@ pub trait LedgerReader {
     fn entries_of_kind_about(
         &self,
         subject: &str,
-        kind: EntryKind,
-    ) -> Result<Vec<Entry>, LedgerError> {
+        kind: LedgerEntryKind,
+    ) -> Result<Vec<LedgerEntry>, LedgerError> {
         let mut entries = Vec::new();
         self.visit_entries_about(subject, kind, &mut |entry| entries.push(entry))?;
         Ok(entries)
     }
 
     /// Returns whether an entry of a kind is about a subject.
-    fn has(&self, kind: EntryKind, subject: &str) -> Result<bool, LedgerError> {
+    fn has(&self, kind: LedgerEntryKind, subject: &str) -> Result<bool, LedgerError> {
         Ok(!self.entries_of_kind_about(subject, kind)?.is_empty())
     }
 
     /// Returns the recorded entries that are equal to this one.
-    fn recorded(&self, entry: &NewEntry) -> Result<Vec<Entry>, LedgerError> {
+    fn recorded(&self, entry: &NewLedgerEntry) -> Result<Vec<LedgerEntry>, LedgerError> {
         let (subject, kind, artifact) = (&entry.subject, entry.kind, &entry.artifact);
         let mut recorded = self.entries_with_artifact(subject, kind, artifact)?;
         recorded.retain(|found| entry.is_recorded_as(found));
@@ -152,7 +160,7 @@ pub trait LedgerReader {
     /// recorded with two algorithms, the first one counts.
     fn signing_keys(&self) -> Result<TrustSet, LedgerError> {
         let mut keys = TrustSet::default();
-        self.visit_entries_of_kind(EntryKind::SigningKey, &mut |entry| {
+        self.visit_entries_of_kind(LedgerEntryKind::SigningKey, &mut |entry| {
             let body = serde_json::from_str::<Value>(&entry.body).ok();
             let jwk = body.and_then(|body| Some(body.get("jwk")?.to_string()));
             let key = jwk.and_then(|jwk| TrustSet::parse(&jwk).ok());
@@ -170,13 +178,13 @@ pub trait LedgerReader {
         let mut since = None;
         let mut next = self.first_license_entry(license)?;
         while let Some(entry) = next {
-            if !entry.texts("users").iter().any(|named| named == user) {
+            if !entry.strings("users").iter().any(|named| named == user) {
                 break;
             }
             since = entry.time("issued_at").or(since);
             // Only earlier entries are followed, so the loop ends.
-            let mut latest: Option<Entry> = None;
-            for id in entry.texts("supersedes") {
+            let mut latest: Option<LedgerEntry> = None;
+            for id in entry.strings("supersedes") {
                 let earlier = self.first_license_entry(&id)?;
                 let earlier = earlier.filter(|found| found.seq < entry.seq);
                 latest = latest.into_iter().chain(earlier).max_by_key(|one| one.seq);
@@ -187,16 +195,16 @@ pub trait LedgerReader {
     }
 
     /// Returns the first entry of a license.
-    fn first_license_entry(&self, id: &str) -> Result<Option<Entry>, LedgerError> {
-        let entries = self.entries_of_kind_about(id, EntryKind::License)?;
+    fn first_license_entry(&self, id: &str) -> Result<Option<LedgerEntry>, LedgerError> {
+        let entries = self.entries_of_kind_about(id, LedgerEntryKind::License)?;
         Ok(entries.into_iter().next())
     }
 
     /// Returns the ids of the keys that a key introduced, in the order of recording.
     fn keys_introduced_by(&self, key: &str) -> Result<Vec<String>, LedgerError> {
         let mut ids: Vec<String> = Vec::new();
-        for entry in self.entries_of_kind_about(key, EntryKind::TrustStatement)? {
-            for id in entry.texts("introduces") {
+        for entry in self.entries_of_kind_about(key, LedgerEntryKind::TrustStatement)? {
+            for id in entry.strings("introduces") {
                 if !ids.contains(&id) {
                     ids.push(id);
                 }
@@ -211,11 +219,11 @@ pub trait LedgerReader {
     /// revoked and expired licenses do not count. Activations of replaced licenses do, because they
     /// are valid for the successor.
     fn count_activations_signed_by(&self, key: &str, now: Timestamp) -> Result<u64, LedgerError> {
-        let mut last: BTreeMap<Option<String>, Entry> = BTreeMap::new();
-        self.visit_entries_of_kind(EntryKind::Activation, &mut |entry| {
+        let mut last: BTreeMap<Option<String>, LedgerEntry> = BTreeMap::new();
+        self.visit_entries_of_kind(LedgerEntryKind::Activation, &mut |entry| {
             last.insert(entry.fact("nonce"), entry);
         })?;
-        let is_signed = |entry: &Entry| {
+        let is_signed = |entry: &LedgerEntry| {
             let token = Unverified::parse(&entry.artifact);
             token.is_ok_and(|token| token.unverified_key_id() == key)
         };
@@ -236,14 +244,14 @@ pub trait LedgerReader {
     /// Returns the revoked licenses of a product, ordered by id, each with its first revocation.
     ///
     /// A license of an unknown product is on the list of every product, because its id is unique.
-    fn revoked_licenses(&self, product: ProductCode) -> Result<Vec<Revoked>, LedgerError> {
+    fn revoked_licenses(&self, product: ProductCode) -> Result<Vec<RevocationEntry>, LedgerError> {
         let mut revoked = BTreeMap::new();
-        self.visit_entries_of_kind(EntryKind::Revocation, &mut |entry| {
+        self.visit_entries_of_kind(LedgerEntryKind::Revocation, &mut |entry| {
             let id = LicenseId::parse(&entry.subject);
             let Some(one) = id.and_then(|id| revocation(id, &entry)) else {
                 return;
             };
-            let first: &mut Revoked = revoked
+            let first: &mut RevocationEntry = revoked
                 .entry(one.license.clone())
                 .or_insert_with(|| one.clone());
             if one.at < first.at {
@@ -261,9 +269,9 @@ pub trait LedgerReader {
     }
 
     /// Returns the released activations of a product, ordered by id, each with its first release.
-    fn ended_activations(&self, product: ProductCode) -> Result<Vec<Revoked>, LedgerError> {
-        let mut ended: BTreeMap<LicenseId, Revoked> = BTreeMap::new();
-        self.visit_entries_of_kind(EntryKind::Release, &mut |entry| {
+    fn ended_activations(&self, product: ProductCode) -> Result<Vec<RevocationEntry>, LedgerError> {
+        let mut ended: BTreeMap<LicenseId, RevocationEntry> = BTreeMap::new();
+        self.visit_entries_of_kind(LedgerEntryKind::Release, &mut |entry| {
             if entry.fact("product").as_deref() != Some(product.as_str()) {
                 return;
             }
@@ -293,7 +301,7 @@ pub trait LedgerReader {
         key: &str,
         product: ProductCode,
     ) -> Result<Option<u64>, LedgerError> {
-        let lists = self.entries_of_kind_about(key, EntryKind::RevocationList)?;
+        let lists = self.entries_of_kind_about(key, LedgerEntryKind::RevocationList)?;
         let of_product = lists
             .iter()
             .filter(|list| list.fact("product").as_deref() == Some(product.as_str()));
@@ -304,7 +312,7 @@ pub trait LedgerReader {
 
     /// Returns the highest sequence number of the revocation lists of a key.
     fn last_revocation_list(&self, key: &str) -> Result<Option<u64>, LedgerError> {
-        let lists = self.entries_of_kind_about(key, EntryKind::RevocationList)?;
+        let lists = self.entries_of_kind_about(key, LedgerEntryKind::RevocationList)?;
         Ok(lists
             .iter()
             .filter_map(|list| list.fact("seq")?.parse().ok())
@@ -316,7 +324,7 @@ pub trait LedgerReader {
     fn license_family(&self, license: &str) -> Result<BTreeSet<String>, LedgerError> {
         let mut family = BTreeSet::from([license.to_owned()]);
         if let Some(entry) = self.first_license_entry(license)? {
-            family.extend(entry.texts("supersedes"));
+            family.extend(entry.strings("supersedes"));
         }
         family.extend(self.later_licenses(license)?);
         Ok(family)
@@ -324,13 +332,13 @@ pub trait LedgerReader {
 
     /// Returns an activation by its id.
     fn activation(&self, id: &str) -> Result<Option<RecordedActivation>, LedgerError> {
-        let entry = self.entry_of_activation(id, EntryKind::Activation)?;
+        let entry = self.entry_of_activation(id, LedgerEntryKind::Activation)?;
         entry.map(|entry| self.with_release(entry)).transpose()
     }
 
     /// Returns the activations of a license without duplicates.
     fn activations(&self, license: &str) -> Result<Vec<RecordedActivation>, LedgerError> {
-        self.distinct_activations(self.entries_of_kind_about(license, EntryKind::Activation)?)
+        self.distinct_activations(self.entries_of_kind_about(license, LedgerEntryKind::Activation)?)
     }
 
     /// Returns the activations of these licenses that are not released.
@@ -347,11 +355,12 @@ pub trait LedgerReader {
     /// Returns the activations among these entries without duplicates.
     fn distinct_activations(
         &self,
-        entries: Vec<Entry>,
+        entries: Vec<LedgerEntry>,
     ) -> Result<Vec<RecordedActivation>, LedgerError> {
         let mut seen = BTreeSet::new();
         let mut activations = Vec::new();
-        let is_activation = |entry: &Entry| entry.kind == EntryKind::Activation.as_str();
+        let is_activation =
+            |entry: &LedgerEntry| entry.kind == LedgerEntryKind::Activation.as_str();
         for entry in entries.into_iter().filter(is_activation) {
             let activation = self.with_release(entry)?;
             if seen.insert(activation.id()) {
@@ -362,9 +371,9 @@ pub trait LedgerReader {
     }
 
     /// Returns an activation with its release.
-    fn with_release(&self, entry: Entry) -> Result<RecordedActivation, LedgerError> {
+    fn with_release(&self, entry: LedgerEntry) -> Result<RecordedActivation, LedgerError> {
         let release = match entry.fact("activation_id") {
-            Some(id) => self.entry_of_activation(&id, EntryKind::Release)?,
+            Some(id) => self.entry_of_activation(&id, LedgerEntryKind::Release)?,
             None => None,
         };
         Ok(RecordedActivation { entry, release })
@@ -372,10 +381,10 @@ pub trait LedgerReader {
 }
 
 /// Returns the revocation that an entry records. An entry without a reason is not a revocation.
-fn revocation(id: LicenseId, entry: &Entry) -> Option<Revoked> {
+fn revocation(id: LicenseId, entry: &LedgerEntry) -> Option<RevocationEntry> {
     let recorded = u64::try_from(entry.at).ok();
     let recorded = recorded.and_then(Timestamp::from_unix_seconds);
-    Some(Revoked {
+    Some(RevocationEntry {
         license: id,
         at: entry.time("at").or(recorded)?,
         reason: entry.fact("reason").filter(|reason| !reason.is_empty())?,

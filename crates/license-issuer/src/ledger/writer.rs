@@ -3,7 +3,7 @@
 use license_core::Timestamp;
 
 use crate::errors::LedgerError;
-use crate::ledger::entry::NewEntry;
+use crate::ledger::entry::NewLedgerEntry;
 use crate::ledger::pending::{DeliveryState, PendingArtifact};
 use crate::ledger::reader::LedgerReader;
 
@@ -79,5 +79,5 @@ pub trait LedgerWriter {
     fn finish(&mut self, artifacts: &[PendingArtifact]) -> Result<(), LedgerError>;
 
     /// Appends entries without an artifact to deliver, such as revocations, in one transaction.
-    fn append(&mut self, entries: &[NewEntry]) -> Result<(), LedgerError>;
+    fn append(&mut self, entries: &[NewLedgerEntry]) -> Result<(), LedgerError>;
 }

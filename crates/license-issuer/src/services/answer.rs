@@ -8,14 +8,14 @@
 mod activation;
 mod clock_repair;
 
-use license_core::issue::CheckedKey;
+use license_core::issue::VerifyingSigner;
 use license_core::{
-    BundleError, LicenseId, MachineDigest, Nonce, ProductCode, Timestamp, Unverified,
+    LicenseId, MachineDigest, Nonce, ProductCode, Timestamp, Unverified, VerifiedLicensesError,
 };
 
 use crate::errors::LedgerError;
-use crate::ledger::{Entry, EntryKind, LedgerReader, NewEntry};
-use crate::random::RandomError;
+use crate::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader, NewLedgerEntry};
+use crate::random::SystemRandomError;
 use crate::services::devices::DeviceLimitError;
 use crate::services::issue::{
     ArtifactName, Draft, DraftContext, Mode, SerialSource, SignError, Stage,
@@ -26,12 +26,12 @@ pub use activation::{ActivationApproval, ActivationPolicy};
 pub use clock_repair::{ClockRepairApproval, ClockRepairPolicy};
 
 /// The context in which a request is decided.
-pub type AnswerContext<'a> = DraftContext<'a, CheckedKey>;
+pub type AnswerContext<'a> = DraftContext<'a, VerifyingSigner>;
 
 /// The rules for one kind of machine request. `A` is the content of an approved request.
 pub trait AnswerPolicy<A> {
     /// The kind of the ledger entries of answers.
-    const KIND: EntryKind;
+    const KIND: LedgerEntryKind;
 
     /// Returns the nonce of the request.
     fn nonce(&self) -> Nonce;
@@ -55,7 +55,7 @@ pub trait AnswerPolicy<A> {
     fn check_repetition(
         &self,
         ledger: &dyn LedgerReader,
-        answer: &Entry,
+        answer: &LedgerEntry,
     ) -> Result<(), AnswerError>;
 
     /// Checks as much as is possible without the signing key.
@@ -80,7 +80,7 @@ pub trait AnswerPolicy<A> {
     /// # Errors
     ///
     /// Returns [`SignError`] if the key cannot sign, or if a verifier refuses the answer.
-    fn sign(&self, approval: &A, key: &CheckedKey) -> Result<NewEntry, SignError>;
+    fn sign(&self, approval: &A, key: &VerifyingSigner) -> Result<NewLedgerEntry, SignError>;
 }
 
 /// A machine request that is to be answered.
@@ -101,7 +101,7 @@ pub enum AnswerError {
     Ledger(#[from] LedgerError),
     /// The operating system provides no random bytes.
     #[error(transparent)]
-    Random(#[from] RandomError),
+    Random(#[from] SystemRandomError),
     /// The license is revoked.
     #[error("license {0} is revoked")]
     Revoked(LicenseId),
@@ -138,7 +138,7 @@ pub enum AnswerError {
         is_recorded: bool,
         /// The reason.
         #[source]
-        error: BundleError,
+        error: VerifiedLicensesError,
     },
     /// The license file contains other licenses.
     #[error("expected license {expected}, found {found}")]
@@ -179,16 +179,16 @@ pub enum RequestOutcome<A> {
     /// The request was answered before and gets the same answer again.
     Repeated {
         /// The entry of the answer.
-        entry: Entry,
+        entry: LedgerEntry,
         /// The same entry, in the form that is delivered again.
-        answer: NewEntry,
+        answer: NewLedgerEntry,
     },
     /// The request is approved.
     Approved {
         /// The content of the approved request.
         approval: A,
         /// The earlier answer, which the new one replaces.
-        previous: Option<Entry>,
+        previous: Option<LedgerEntry>,
     },
 }
 
@@ -204,7 +204,7 @@ pub struct AnswerDraft<'o, P, A> {
 #[derive(Clone, Debug)]
 pub struct SignedAnswer {
     /// The entry. Its artifact is the token.
-    pub entry: NewEntry,
+    pub entry: NewLedgerEntry,
     /// The content of the file.
     pub armor: String,
 }
@@ -238,7 +238,7 @@ impl<P> AnswerOrder<P> {
         let outcome = match previous {
             Some(entry) if !self.reissue => {
                 let (subject, token) = (&entry.subject, &entry.artifact);
-                let answer = NewEntry::new(P::KIND, subject, token, entry.facts()?.into());
+                let answer = NewLedgerEntry::new(P::KIND, subject, token, entry.facts()?.into());
                 RequestOutcome::Repeated { entry, answer }
             }
             _ if context.stage == Stage::Preliminary || is_key_missing => {
@@ -257,7 +257,7 @@ impl<P> AnswerOrder<P> {
     }
 
     /// Returns the earlier answer to the same request.
-    fn previous<A>(&self, context: &AnswerContext<'_>) -> Result<Option<Entry>, AnswerError>
+    fn previous<A>(&self, context: &AnswerContext<'_>) -> Result<Option<LedgerEntry>, AnswerError>
     where
         P: AnswerPolicy<A>,
     {
@@ -297,7 +297,7 @@ impl<P: AnswerPolicy<A>, A> AnswerDraft<'_, P, A> {
 
     /// Returns the earlier answer to the request.
     #[must_use]
-    pub fn previous(&self) -> Option<&Entry> {
+    pub fn previous(&self) -> Option<&LedgerEntry> {
         match &self.outcome {
             RequestOutcome::Deferred => None,
             RequestOutcome::Repeated { entry, .. } => Some(entry),
@@ -316,7 +316,7 @@ impl<P: AnswerPolicy<A>, A> AnswerDraft<'_, P, A> {
 
     /// Returns the answer that the request gets again.
     #[must_use]
-    pub fn repeated(&self) -> Option<&NewEntry> {
+    pub fn repeated(&self) -> Option<&NewLedgerEntry> {
         match &self.outcome {
             RequestOutcome::Repeated { answer, .. } => Some(answer),
             RequestOutcome::Deferred | RequestOutcome::Approved { .. } => None,
@@ -336,14 +336,14 @@ impl<P: AnswerPolicy<A>, A> AnswerDraft<'_, P, A> {
     }
 }
 
-impl<P: AnswerPolicy<A>, A> Draft<CheckedKey, SignedAnswer> for AnswerDraft<'_, P, A> {
+impl<P: AnswerPolicy<A>, A> Draft<VerifyingSigner, SignedAnswer> for AnswerDraft<'_, P, A> {
     fn needs_signer(&self) -> bool {
         !self.is_repeated()
     }
 
     fn sign(
         &self,
-        signer: Option<&CheckedKey>,
+        signer: Option<&VerifyingSigner>,
         _: &mut dyn SerialSource,
     ) -> Result<SignedAnswer, SignError> {
         const ANSWER: ArtifactName = ArtifactName("answer");
@@ -360,13 +360,16 @@ impl<P: AnswerPolicy<A>, A> Draft<CheckedKey, SignedAnswer> for AnswerDraft<'_, 
         Ok(SignedAnswer { entry, armor })
     }
 
-    fn entries(signed: &SignedAnswer) -> Vec<NewEntry> {
+    fn entries(signed: &SignedAnswer) -> Vec<NewLedgerEntry> {
         vec![signed.entry.clone()]
     }
 }
 
 /// Returns a fact that every entry of its kind has.
-pub(super) fn required_fact(entry: &Entry, name: &'static str) -> Result<String, LedgerError> {
+pub(super) fn required_fact(
+    entry: &LedgerEntry,
+    name: &'static str,
+) -> Result<String, LedgerError> {
     entry.fact(name).ok_or_else(|| LedgerError::Inconsistent {
         expected: name,
         found: format!("none in entry {}", entry.seq),

@@ -17,8 +17,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use license_core::Matrix;
-use license_core::issue::{CheckedKey, LicenseDraft};
+use license_core::FeatureMatrix;
+use license_core::issue::{LicenseDraft, VerifyingSigner};
 
 use crate::clock::Clock;
 use crate::delivery::ArtifactDestination;
@@ -31,7 +31,7 @@ use crate::services::issue::{
 use crate::services::licenses::SignedLicense;
 use crate::services::transaction::TransactionError;
 
-pub use issued::KnownCounts;
+pub use issued::AlreadyIssuedCounts;
 
 use deliver::Deliverer;
 use issued::IssuedLicense;
@@ -123,13 +123,13 @@ pub struct BatchRequest<'b, S: BatchSource> {
     /// The number of rows.
     pub rows: u64,
     /// The product.
-    pub matrix: &'b Matrix,
+    pub matrix: &'b FeatureMatrix,
     /// The directory of the license files.
     pub directory: &'b Path,
     /// The number of threads that sign.
     pub jobs: usize,
     /// The source of the signing key.
-    pub signer: &'b dyn SignerSource<CheckedKey, Error = S::Error>,
+    pub signer: &'b dyn SignerSource<VerifyingSigner, Error = S::Error>,
     /// The observer.
     pub observer: &'b mut dyn BatchObserver<Row = S::Row, Error = S::Error>,
 }
@@ -140,7 +140,7 @@ pub struct BatchReport {
     /// The number of licenses that were issued.
     pub issued: u64,
     /// The number of licenses that were issued before.
-    pub known: KnownCounts,
+    pub already_issued: AlreadyIssuedCounts,
 }
 
 /// The reason why a batch stopped. `E` is the error type of the caller's functions.
@@ -205,7 +205,7 @@ struct SignedRow<R> {
 /// The parts of a request that all threads of a batch share.
 struct BatchContext<'b, S> {
     source: &'b S,
-    matrix: &'b Matrix,
+    matrix: &'b FeatureMatrix,
     directory: &'b Path,
 }
 
@@ -268,7 +268,7 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
                 (view, _) => IssuedLicense::find(view, row.order_id(), &path, now),
             };
             match found.map_err(IssueError::Ledger)? {
-                Some(found) => report.known.add(&found.license),
+                Some(found) => report.already_issued.add(&found.license),
                 None if path.symlink_metadata().is_ok() => {
                     return Err(BatchError::ForeignFile(path));
                 }
@@ -386,7 +386,7 @@ fn check_directory<E: std::error::Error>(directory: &Path) -> Result<(), BatchEr
 
 fn run_signing_thread<S: BatchSource>(
     context: BatchContext<'_, S>,
-    key: &CheckedKey,
+    key: &VerifyingSigner,
     jobs: &Mutex<Receiver<SigningJob<S::Row>>>,
     results: &SyncSender<RowResult<S>>,
 ) {
@@ -415,14 +415,14 @@ fn run_signing_thread<S: BatchSource>(
 /// Signs the license of a row and prepares everything that needs no lock.
 fn sign<S: BatchSource>(
     context: BatchContext<'_, S>,
-    key: &CheckedKey,
+    key: &VerifyingSigner,
     SigningJob { row, draft }: SigningJob<S::Row>,
 ) -> Result<SignedRow<S::Row>, SignError> {
     let signed = SignedLicense::sign(&draft, key, context.matrix)?;
     let order = row.order_id();
     let path = context.path(&row);
     let destination = ArtifactDestination::file(&path, order, Collision::Refuse);
-    let entry = signed.entry.with("order", order);
+    let entry = signed.entry.with_fact("order", order);
     Ok(SignedRow {
         license_id: signed.license.id().as_str().to_owned(),
         key: signed.license.standard_key().map(|key| key.to_string()),

@@ -1,10 +1,12 @@
 //! Deactivation: a machine sends a deactivation receipt, or the vendor ends the activation.
 
-use license_core::{Nonce, Receipt, Timestamp};
+use license_core::{DeactivationReceipt, Nonce, Timestamp};
 use serde_json::json;
 
 use crate::errors::LedgerError;
-use crate::ledger::{Entry, EntryKind, LedgerReader, NewEntry, RecordedActivation};
+use crate::ledger::{
+    LedgerEntry, LedgerEntryKind, LedgerReader, NewLedgerEntry, RecordedActivation,
+};
 use crate::services::answer::required_fact;
 use crate::services::record::RecordPlan;
 
@@ -15,7 +17,7 @@ const MAX_SHOWN_ID: usize = 64;
 #[derive(Clone, Copy, Debug)]
 pub enum DeactivationProof<'a> {
     /// The machine deactivated the license and wrote a receipt.
-    Receipt(&'a Receipt),
+    Receipt(&'a DeactivationReceipt),
     /// The vendor ends the activation, because its machine cannot write a receipt.
     Vendor {
         /// The id of the activation.
@@ -83,7 +85,7 @@ pub struct Deactivation {
     /// The id of the activation.
     pub id: String,
     /// The entry of the activation.
-    pub activation: Entry,
+    pub activation: LedgerEntry,
     /// The earlier activations of the same machine, which end as well.
     pub earlier: Vec<RecordedActivation>,
     /// The later activations of the same machine, which remain.
@@ -147,7 +149,7 @@ impl DeactivationOrder<'_> {
 }
 
 impl Deactivation {
-    fn entries(&self) -> Vec<NewEntry> {
+    fn entries(&self) -> Vec<NewLedgerEntry> {
         let earlier = self.earlier.iter().map(|activation| &activation.entry);
         std::iter::once(&self.activation)
             .chain(earlier)
@@ -155,7 +157,7 @@ impl Deactivation {
             .collect()
     }
 
-    fn entry(&self, activation: &Entry) -> NewEntry {
+    fn entry(&self, activation: &LedgerEntry) -> NewLedgerEntry {
         let fact = |name| activation.fact(name);
         let body = json!({
             "license_id": activation.subject,
@@ -167,17 +169,17 @@ impl Deactivation {
             "at": self.at.to_string(),
             "given_up_at": self.deactivated_at.map(|at| at.to_string()),
         });
-        NewEntry::new(EntryKind::Release, &activation.subject, "", body)
+        NewLedgerEntry::new(LedgerEntryKind::Release, &activation.subject, "", body)
     }
 }
 
 /// Returns the activation whose end a receipt proves.
 fn find_by_receipt(
-    receipt: &Receipt,
+    receipt: &DeactivationReceipt,
     ledger: &dyn LedgerReader,
 ) -> Result<RecordedActivation, DeactivationError> {
     let entry = ledger
-        .answer(EntryKind::Activation, &receipt.nonce.to_string())?
+        .answer(LedgerEntryKind::Activation, &receipt.nonce.to_string())?
         .ok_or(DeactivationError::UnknownNonce(receipt.nonce))?;
     let activation = required_fact(&entry, "activation_id")?;
     let facts = [
@@ -228,11 +230,11 @@ fn same_machine_activations(
         .into_iter()
         .filter(|other| {
             if is_earlier(other) {
-                other.is_machine_of(ended)
+                other.is_same_machine(ended)
             } else {
-                ended.is_machine_of(other)
+                ended.is_same_machine(other)
             }
         })
         .filter(|other| other.id() != ended.id());
-    Ok(of_machine.partition(|other| is_earlier(other) || other.is_of_request(ended)))
+    Ok(of_machine.partition(|other| is_earlier(other) || other.answers_same_request(ended)))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use license_core::{License, LicenseId, Machine, Matrix, Quota};
+use license_core::{FeatureMatrix, License, LicenseId, Machine, Quota};
 
 use crate::errors::LedgerError;
 use crate::ledger::{LedgerReader, RecordedActivation};
@@ -54,7 +54,7 @@ impl DeviceUsage {
     /// Returns an error if the ledger cannot be read.
     pub fn read(
         license: &License,
-        matrix: &Matrix,
+        matrix: &FeatureMatrix,
         ledger: &dyn LedgerReader,
     ) -> Result<Self, LedgerError> {
         let mut family = ledger.license_family(license.id().as_str())?;
@@ -133,7 +133,7 @@ impl DeviceUsage {
             let mut free = earlier()
                 .rev()
                 .filter(|other| !replaced.contains(&other.digest));
-            let previous = free.find(|other| other.machine.is(&one.machine));
+            let previous = free.find(|other| other.machine.matches(&one.machine));
             replaced.extend(previous.map(|previous| &previous.digest));
         }
         replaced
@@ -151,7 +151,7 @@ impl ActivatedMachine {
 
 /// Returns the number of machines that a license allows. `None` means any number.
 #[must_use]
-pub fn device_limit(license: &License, matrix: &Matrix) -> Option<u64> {
+pub fn device_limit(license: &License, matrix: &FeatureMatrix) -> Option<u64> {
     let of_quota = || match license.entitlements().quota(matrix.devices_quota()?)? {
         Quota::Limit(limit) => Some(limit),
         Quota::Unlimited => None,

@@ -1,9 +1,9 @@
 //! Drafts of enterprise keys.
 
-use license_core::issue::{self, CheckedKey, Sign};
-use license_core::{EnterpriseKey, EnterpriseTerms, KeyId, Matrix};
+use license_core::issue::{self, Signer, VerifyingSigner};
+use license_core::{EnterpriseKey, EnterpriseTerms, FeatureMatrix, KeyId};
 
-use crate::ledger::NewEntry;
+use crate::ledger::NewLedgerEntry;
 use crate::records;
 use crate::services::issue::{ArtifactName, Draft, SerialSource, SignError};
 
@@ -15,7 +15,7 @@ pub struct EnterpriseKeyOrder<'m> {
     /// The terms.
     pub terms: EnterpriseTerms,
     /// The product.
-    pub matrix: &'m Matrix,
+    pub matrix: &'m FeatureMatrix,
     /// Whether only the short form is delivered. It is not recorded, because it proves nothing by
     /// itself. The full key was recorded when it was issued.
     pub short: bool,
@@ -30,17 +30,17 @@ pub struct SignedEnterpriseKey {
     pub kid: KeyId,
     /// The algorithm of the signing key.
     pub algorithm: license_core::Algorithm,
-    entry: Option<NewEntry>,
+    entry: Option<NewLedgerEntry>,
 }
 
-impl Draft<CheckedKey, SignedEnterpriseKey> for EnterpriseKeyOrder<'_> {
+impl Draft<VerifyingSigner, SignedEnterpriseKey> for EnterpriseKeyOrder<'_> {
     fn sign(
         &self,
-        signer: Option<&CheckedKey>,
+        signer: Option<&VerifyingSigner>,
         _: &mut dyn SerialSource,
     ) -> Result<SignedEnterpriseKey, SignError> {
         let signer = ENTERPRISE_KEY.signer(signer)?;
-        let key = ENTERPRISE_KEY.signed(issue::enterprise_key(self.terms, signer))?;
+        let key = ENTERPRISE_KEY.signed(issue::sign_enterprise_key(self.terms, signer))?;
         let kid = signer.public().id().clone();
         let tier = self.matrix.enterprise_tier();
         let tier = tier.map(|tier| tier.name().to_string());
@@ -53,7 +53,7 @@ impl Draft<CheckedKey, SignedEnterpriseKey> for EnterpriseKeyOrder<'_> {
         })
     }
 
-    fn entries(signed: &SignedEnterpriseKey) -> Vec<NewEntry> {
+    fn entries(signed: &SignedEnterpriseKey) -> Vec<NewLedgerEntry> {
         signed.entry.iter().cloned().collect()
     }
 }

@@ -6,13 +6,13 @@
 mod draft;
 mod signing;
 
-use license_core::issue::{CheckedKey, Sign};
+use license_core::issue::{Signer, VerifyingSigner};
 use license_core::{Timestamp, TrustError, TrustSet, TrustedKey};
 
 use crate::clock::{Clock, SystemClock};
 use crate::delivery::{ArtifactDestination, Delivery};
 use crate::errors::{DeliveryError, LedgerError};
-use crate::ledger::{EntryKind, Ledger, LedgerWriter, NewEntry, PendingArtifact};
+use crate::ledger::{Ledger, LedgerEntryKind, LedgerWriter, NewLedgerEntry, PendingArtifact};
 use crate::records;
 use crate::services::transaction::{Deliverable, IssueTransaction, TransactionError};
 
@@ -266,7 +266,7 @@ where
 /// # Errors
 ///
 /// Returns an error if no verifier trusts the key.
-pub fn trust_of(key: &CheckedKey) -> Result<TrustSet, TrustError> {
+pub fn own_trust_set(key: &VerifyingSigner) -> Result<TrustSet, TrustError> {
     TrustSet::parse(&key.public().to_jwk().to_string())
 }
 
@@ -280,7 +280,10 @@ pub fn record_signing_key(
     key: &TrustedKey,
 ) -> Result<(), LedgerError> {
     let entry = records::signing_key(key);
-    if writer.reader().has(EntryKind::SigningKey, &entry.subject)? {
+    if writer
+        .reader()
+        .has(LedgerEntryKind::SigningKey, &entry.subject)?
+    {
         return Ok(());
     }
     writer.append(&[entry])
@@ -291,7 +294,7 @@ pub fn record_signing_key(
 /// request.
 fn new_artifacts(
     writer: Option<&dyn LedgerWriter>,
-    entries: Vec<NewEntry>,
+    entries: Vec<NewLedgerEntry>,
     destination: &ArtifactDestination,
 ) -> Result<Vec<PendingArtifact>, LedgerError> {
     let Some(writer) = writer else {

@@ -1,10 +1,10 @@
 //! Drafts of licenses.
 
-use license_core::issue::{CheckedKey, LicenseDraft};
-use license_core::{License, LicenseClaims, Matrix, Unverified};
+use license_core::issue::{LicenseDraft, VerifyingSigner};
+use license_core::{FeatureMatrix, License, LicenseClaims, Unverified};
 use serde_json::{Map, Value};
 
-use crate::ledger::NewEntry;
+use crate::ledger::NewLedgerEntry;
 use crate::records;
 use crate::services::issue::{ArtifactName, Draft, SerialSource, SignError};
 
@@ -16,7 +16,7 @@ pub struct LicenseOrder<'m> {
     /// The content of the license.
     pub draft: LicenseDraft,
     /// The product.
-    pub matrix: &'m Matrix,
+    pub matrix: &'m FeatureMatrix,
     /// Facts for the ledger that the license does not contain.
     pub facts: Map<String, Value>,
     /// Notes for the vendor.
@@ -27,7 +27,7 @@ pub struct LicenseOrder<'m> {
 
 impl<'m> LicenseOrder<'m> {
     /// Creates an order without notes.
-    pub fn new(draft: LicenseDraft, matrix: &'m Matrix) -> Self {
+    pub fn new(draft: LicenseDraft, matrix: &'m FeatureMatrix) -> Self {
         Self {
             draft,
             matrix,
@@ -59,7 +59,7 @@ pub struct SignedLicense {
     /// The short enterprise key, if the license has one.
     pub short_key: Option<String>,
     /// The ledger entry.
-    pub entry: NewEntry,
+    pub entry: NewLedgerEntry,
 }
 
 impl SignedLicense {
@@ -70,10 +70,10 @@ impl SignedLicense {
     /// Returns an error if the key cannot sign, or if a verifier refuses the license.
     pub fn sign(
         draft: &LicenseDraft,
-        key: &CheckedKey,
-        matrix: &Matrix,
+        key: &VerifyingSigner,
+        matrix: &FeatureMatrix,
     ) -> Result<Self, SignError> {
-        let (license, token) = LICENSE.signed(draft.mint(key))?;
+        let (license, token) = LICENSE.signed(draft.issue(key))?;
         let short_key = license.short_enterprise_key(matrix);
         Ok(Self {
             entry: LICENSE.verified(records::license(&license, &token, matrix))?,
@@ -85,7 +85,7 @@ impl SignedLicense {
     }
 }
 
-impl Draft<CheckedKey, SignedLicense> for LicenseOrder<'_> {
+impl Draft<VerifyingSigner, SignedLicense> for LicenseOrder<'_> {
     fn check(&self) -> Result<(), SignError> {
         LICENSE.signed(self.draft.check())?;
         self.claims().map(drop)
@@ -93,7 +93,7 @@ impl Draft<CheckedKey, SignedLicense> for LicenseOrder<'_> {
 
     fn sign(
         &self,
-        signer: Option<&CheckedKey>,
+        signer: Option<&VerifyingSigner>,
         serials: &mut dyn SerialSource,
     ) -> Result<SignedLicense, SignError> {
         let signer = LICENSE.signer(signer)?;
@@ -106,7 +106,7 @@ impl Draft<CheckedKey, SignedLicense> for LicenseOrder<'_> {
         Ok(signed)
     }
 
-    fn entries(signed: &SignedLicense) -> Vec<NewEntry> {
+    fn entries(signed: &SignedLicense) -> Vec<NewLedgerEntry> {
         vec![signed.entry.clone()]
     }
 }

@@ -3,7 +3,7 @@
 use license_core::Timestamp;
 
 use crate::errors::LedgerError;
-use crate::ledger::{Ledger, LedgerReader, NewEntry};
+use crate::ledger::{Ledger, LedgerReader, NewLedgerEntry};
 use crate::services::issue::{IssueError, Mode};
 
 /// The treatment of a ledger that does not exist yet.
@@ -21,7 +21,7 @@ pub struct RecordPlan<T> {
     /// The content of the plan, for a report.
     pub content: T,
     /// The entries. There may be none.
-    pub entries: Vec<NewEntry>,
+    pub entries: Vec<NewLedgerEntry>,
 }
 
 impl<T> RecordPlan<T> {

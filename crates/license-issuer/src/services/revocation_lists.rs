@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use license_core::issue::{CheckedKey, IssueError, RevocationsDraft, Revoked, Sign};
-use license_core::{Matrix, ProductCode, RevocationList, Timestamp, Unverified};
+use license_core::issue::{
+    RevocationEntry, RevocationListDraft, Signer, SigningError, VerifyingSigner,
+};
+use license_core::{FeatureMatrix, ProductCode, RevocationList, Timestamp, Unverified};
 
 use crate::errors::LedgerError;
-use crate::ledger::{LedgerReader, NewEntry};
+use crate::ledger::{LedgerReader, NewLedgerEntry};
 use crate::records;
 use crate::services::issue::{
-    ArtifactName, Draft, DraftContext, SerialSource, SignError, trust_of,
+    ArtifactName, Draft, DraftContext, SerialSource, SignError, own_trust_set,
 };
 use crate::services::warnings::{IssueWarning, postdated};
 
@@ -21,7 +23,7 @@ const MAX_SEQUENCE_NUMBER: u64 = (1 << 53) - 1;
 #[derive(Clone, Copy, Debug)]
 pub struct RevocationListOrder<'a> {
     /// The product.
-    pub matrix: &'a Matrix,
+    pub matrix: &'a FeatureMatrix,
     /// The time in seconds until the next list is due.
     pub valid_seconds: u64,
     /// The time of issue, if it is not the current time.
@@ -32,7 +34,7 @@ pub struct RevocationListOrder<'a> {
 #[derive(Clone, Debug)]
 pub struct RevocationListPlan {
     /// The draft.
-    pub draft: RevocationsDraft,
+    pub draft: RevocationListDraft,
     /// The suspicion that the list omits entries of earlier lists of the same key.
     pub omission: Option<Omission>,
     /// Warnings about the order.
@@ -72,7 +74,7 @@ impl RevocationListOrder<'_> {
     /// number is left.
     pub fn plan(
         &self,
-        context: &DraftContext<'_, CheckedKey>,
+        context: &DraftContext<'_, VerifyingSigner>,
     ) -> Result<RevocationListPlan, LedgerError> {
         let product = self.matrix.product();
         let issued_at = self.issued_at.unwrap_or(context.now);
@@ -86,7 +88,7 @@ impl RevocationListOrder<'_> {
             }
         }
         Ok(RevocationListPlan {
-            draft: RevocationsDraft {
+            draft: RevocationListDraft {
                 issuer: self.matrix.issuer().to_owned(),
                 product,
                 issued_at,
@@ -105,7 +107,7 @@ impl Omission {
         ledger: &dyn LedgerReader,
         kid: &str,
         product: ProductCode,
-        revoked: &[Revoked],
+        revoked: &[RevocationEntry],
     ) -> Result<Option<Self>, LedgerError> {
         let found = revoked.iter().map(|_| 1_u64).sum();
         Ok(match ledger.longest_revocation_list(kid, product)? {
@@ -121,7 +123,7 @@ impl Omission {
 fn revoked_and_ended(
     ledger: &dyn LedgerReader,
     product: ProductCode,
-) -> Result<Vec<Revoked>, LedgerError> {
+) -> Result<Vec<RevocationEntry>, LedgerError> {
     let mut all = ledger.revoked_licenses(product)?;
     let known: BTreeSet<_> = all.iter().map(|one| one.license.clone()).collect();
     let ended = ledger.ended_activations(product)?.into_iter();
@@ -141,21 +143,21 @@ fn next_sequence_number(last: Option<u64>, now: Timestamp) -> Result<u64, Ledger
     Ok(next)
 }
 
-impl Draft<CheckedKey, SignedRevocationList> for RevocationListPlan {
+impl Draft<VerifyingSigner, SignedRevocationList> for RevocationListPlan {
     fn sign(
         &self,
-        signer: Option<&CheckedKey>,
+        signer: Option<&VerifyingSigner>,
         _: &mut dyn SerialSource,
     ) -> Result<SignedRevocationList, SignError> {
         let key = REVOCATION_LIST.signer(signer)?;
         let token = match self.draft.sign(key) {
-            Err(source @ IssueError::TooLong { .. }) => Err(SignError::TooMany {
+            Err(source @ SigningError::TooLong { .. }) => Err(SignError::TooMany {
                 count: self.draft.revoked.len(),
                 source,
             }),
             signed => REVOCATION_LIST.signed(signed),
         }?;
-        let trust = REVOCATION_LIST.verified(trust_of(key))?;
+        let trust = REVOCATION_LIST.verified(own_trust_set(key))?;
         let list = REVOCATION_LIST.verified(Unverified::parse(&token))?;
         let list = REVOCATION_LIST.verified(list.verify_revocations(&trust))?;
         Ok(SignedRevocationList { list, token })
@@ -163,7 +165,7 @@ impl Draft<CheckedKey, SignedRevocationList> for RevocationListPlan {
 
     /// Returns the entry of the list. The entry omits the token, which can be long, because the
     /// ledger contains all of its content.
-    fn entries(signed: &SignedRevocationList) -> Vec<NewEntry> {
+    fn entries(signed: &SignedRevocationList) -> Vec<NewLedgerEntry> {
         vec![records::revocation_list(&signed.list)]
     }
 }

@@ -3,7 +3,7 @@
 use license_core::{LicenseId, Timestamp};
 
 use crate::errors::LedgerError;
-use crate::ledger::{EntryKind, LedgerReader, LicenseStatus, RecordedLicense};
+use crate::ledger::{LedgerEntryKind, LedgerReader, LicenseStatus, RecordedLicense};
 use crate::records;
 use crate::services::record::RecordPlan;
 
@@ -41,7 +41,7 @@ impl RevocationOrder<'_> {
         let (was_revoked, still_valid) = match ledger {
             None => (false, Vec::new()),
             Some(ledger) => (
-                ledger.has(EntryKind::Revocation, self.license)?,
+                ledger.has(LedgerEntryKind::Revocation, self.license)?,
                 self.still_valid(ledger)?,
             ),
         };
@@ -90,5 +90,5 @@ pub fn is_issued(ledger: &dyn LedgerReader, id: &str) -> Result<bool, LedgerErro
     let entries = ledger.entries_about(id)?;
     Ok(entries
         .iter()
-        .any(|entry| entry.kind != EntryKind::Usage.as_str()))
+        .any(|entry| entry.kind != LedgerEntryKind::Usage.as_str()))
 }

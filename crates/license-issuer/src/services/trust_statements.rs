@@ -1,13 +1,13 @@
 //! Trust statements, which introduce new keys and retire old ones.
 
-use license_core::issue::{CheckedKey, IntroductionDraft, RetirementDraft, Sign};
+use license_core::issue::{IntroductionDraft, RetirementDraft, Signer, VerifyingSigner};
 use license_core::{KeyId, Rotation, Timestamp, TrustSet, TrustStatement, TrustedKey, Unverified};
 
 use crate::errors::LedgerError;
-use crate::ledger::NewEntry;
+use crate::ledger::NewLedgerEntry;
 use crate::records;
 use crate::services::issue::{
-    ArtifactName, Draft, DraftContext, SerialSource, SignError, trust_of,
+    ArtifactName, Draft, DraftContext, SerialSource, SignError, own_trust_set,
 };
 use crate::services::warnings::{IssueWarning, postdated};
 
@@ -17,9 +17,9 @@ const TRUST_STATEMENT: ArtifactName = ArtifactName("trust statement");
 #[derive(Debug, Default)]
 pub struct RotationKeys {
     /// The key that introduces other keys or is retired. `None` if a dry run does not open it.
-    pub signer: Option<CheckedKey>,
+    pub signer: Option<VerifyingSigner>,
     /// The successor of a retired key.
-    pub successor: Option<CheckedKey>,
+    pub successor: Option<VerifyingSigner>,
 }
 
 /// Trust statements to issue.
@@ -90,7 +90,7 @@ impl<'a> TrustStatementOrder<'a> {
         &self,
         context: &DraftContext<'_, RotationKeys>,
     ) -> Result<TrustStatementPlan<'a>, TrustStatementError> {
-        let id = |key: &Option<CheckedKey>| key.as_ref().map(|key| key.public().id().clone());
+        let id = |key: &Option<VerifyingSigner>| key.as_ref().map(|key| key.public().id().clone());
         let signer = context.signer.and_then(|keys| id(&keys.signer));
         let successor = context.signer.and_then(|keys| id(&keys.successor));
         self.check(signer.as_ref(), successor.as_ref())?;
@@ -152,8 +152,8 @@ impl TrustStatementPlan<'_> {
 
     fn tokens(
         &self,
-        signer: &CheckedKey,
-        successor: Option<&CheckedKey>,
+        signer: &VerifyingSigner,
+        successor: Option<&VerifyingSigner>,
     ) -> Result<Vec<String>, SignError> {
         let issuer = || self.order.issuer.to_owned();
         let issued_at = self.issued_at;
@@ -180,14 +180,14 @@ impl TrustStatementPlan<'_> {
     fn verified(
         &self,
         tokens: &[String],
-        signer: &CheckedKey,
-        successor: Option<&CheckedKey>,
+        signer: &VerifyingSigner,
+        successor: Option<&VerifyingSigner>,
     ) -> Result<Vec<TrustStatement>, SignError> {
-        let mut trust = TRUST_STATEMENT.verified(trust_of(signer))?;
+        let mut trust = TRUST_STATEMENT.verified(own_trust_set(signer))?;
         // A key that these statements introduce need not be trusted before.
         let is_introduced = |id: &KeyId| self.order.introduced.get(id.as_str()).is_some();
         if let Some(successor) = successor.filter(|key| !is_introduced(key.public().id())) {
-            trust = trust.joined(&TRUST_STATEMENT.verified(trust_of(successor))?);
+            trust = trust.joined(&TRUST_STATEMENT.verified(own_trust_set(successor))?);
         }
         let mut rotation = Rotation::new(trust);
         for token in tokens {
@@ -215,7 +215,7 @@ impl Draft<RotationKeys, Vec<TrustStatement>> for TrustStatementPlan<'_> {
         self.verified(&tokens, signer, successor)
     }
 
-    fn entries(signed: &Vec<TrustStatement>) -> Vec<NewEntry> {
+    fn entries(signed: &Vec<TrustStatement>) -> Vec<NewLedgerEntry> {
         signed.iter().map(records::trust_statement).collect()
     }
 }

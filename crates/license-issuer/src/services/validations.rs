@@ -2,20 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use license_core::issue::{CheckedKey, Sign, ValidationDraft};
+use license_core::issue::{Signer, ValidationDraft, VerifyingSigner};
 use license_core::{
-    Bundle, BundleError, Code, KeyId, License, LicenseId, LicenseKey, Machine, MachineDigest,
-    Matrix, ProductCode, Status, Timestamp, TrustError, TrustSet, Unverified, Validation,
+    Code, FeatureMatrix, KeyId, License, LicenseId, LicenseKey, Machine, MachineDigest,
+    ProductCode, Status, Timestamp, TrustError, TrustSet, Unverified, Validation, VerifiedLicenses,
+    VerifiedLicensesError,
 };
 
 use crate::clock::Clock;
 use crate::errors::LedgerError;
-use crate::ledger::{LedgerReader, LicenseStatus, NewEntry};
-use crate::random::{self, RandomError};
+use crate::ledger::{LedgerReader, LicenseStatus, NewLedgerEntry};
+use crate::random::{self, SystemRandomError};
 use crate::records;
 use crate::services::devices::{DeviceLimitError, DeviceUsage};
 use crate::services::issue::{
-    ArtifactName, Draft, DraftContext, Mode, SerialSource, SignError, Stage, trust_of,
+    ArtifactName, Draft, DraftContext, Mode, SerialSource, SignError, Stage, own_trust_set,
 };
 use crate::services::warnings::{IssueWarning, expired, postdated};
 
@@ -27,7 +28,7 @@ pub struct ValidationOrder<'a> {
     /// The text of the license file.
     pub text: &'a str,
     /// The product.
-    pub matrix: &'a Matrix,
+    pub matrix: &'a FeatureMatrix,
     /// The keys that are trusted in addition to the signing key.
     pub trust: &'a TrustSet,
     /// The machine that the validation is for. `None` means any machine.
@@ -53,7 +54,7 @@ pub enum ValidationError {
     Ledger(#[from] LedgerError),
     /// The operating system provides no random bytes.
     #[error(transparent)]
-    Random(#[from] RandomError),
+    Random(#[from] SystemRandomError),
     /// The signing key is trusted with another algorithm.
     #[error("cannot trust the signing key")]
     Trust(#[source] TrustError),
@@ -62,7 +63,7 @@ pub enum ValidationError {
     License {
         /// The reason.
         #[source]
-        error: BundleError,
+        error: VerifiedLicensesError,
         /// Whether the license may be signed by the signing key, which is not opened.
         is_key_unopened: bool,
     },
@@ -130,7 +131,7 @@ impl ValidationOrder<'_> {
     /// validation.
     pub fn plan(
         &self,
-        context: &DraftContext<'_, CheckedKey>,
+        context: &DraftContext<'_, VerifyingSigner>,
     ) -> Result<ValidationPlan<'_>, ValidationError> {
         let mut plan = ValidationPlan {
             order: *self,
@@ -153,14 +154,19 @@ impl ValidationOrder<'_> {
 
     /// Refuses text that is not a license. Signatures are not verified.
     fn check_syntax(&self) -> Result<(), ValidationError> {
-        match Bundle::verify(self.text, &TrustSet::default(), self.matrix) {
-            Ok(_) | Err(BundleError::Verify(_) | BundleError::Block { .. }) => Ok(()),
+        match VerifiedLicenses::verify(self.text, &TrustSet::default(), self.matrix) {
+            Ok(_) | Err(VerifiedLicensesError::Verify(_) | VerifiedLicensesError::Block { .. }) => {
+                Ok(())
+            }
             Err(error) => Err(unverified(error)),
         }
     }
 
     /// Returns the licenses without duplicates.
-    fn licenses<'v>(&self, verified: &'v Bundle) -> Result<Vec<&'v License>, ValidationError> {
+    fn licenses<'v>(
+        &self,
+        verified: &'v VerifiedLicenses,
+    ) -> Result<Vec<&'v License>, ValidationError> {
         let licenses = verified.licenses();
         let expected = self.matrix.product();
         // An enterprise key of another product would get the features of this one.
@@ -180,7 +186,7 @@ impl ValidationOrder<'_> {
 
     /// Returns whether an unknown key may have signed the licenses. An enterprise key does not name
     /// the key that signed it.
-    fn may_be_signed_by_unknown_key(&self, error: &BundleError) -> bool {
+    fn may_be_signed_by_unknown_key(&self, error: &VerifiedLicensesError) -> bool {
         match error.code() {
             Code::UntrustedKey => true,
             Code::BadSignature => LicenseKey::is_likely(self.text),
@@ -192,15 +198,15 @@ impl ValidationOrder<'_> {
 impl ValidationPlan<'_> {
     fn verify(
         &mut self,
-        context: &DraftContext<'_, CheckedKey>,
-    ) -> Result<Bundle, ValidationError> {
+        context: &DraftContext<'_, VerifyingSigner>,
+    ) -> Result<VerifiedLicenses, ValidationError> {
         if let Some(key) = context.signer {
-            trust_of(key)
+            own_trust_set(key)
                 .and_then(|own| self.trust.extend(&own))
                 .map_err(ValidationError::Trust)?;
         }
         let (text, matrix) = (self.order.text, self.order.matrix);
-        match Bundle::verify(text, &self.trust, matrix) {
+        match VerifiedLicenses::verify(text, &self.trust, matrix) {
             Ok(verified) => Ok(verified),
             Err(error)
                 if context.signer.is_none() && self.order.may_be_signed_by_unknown_key(&error) =>
@@ -214,12 +220,12 @@ impl ValidationPlan<'_> {
     /// Verifies the licenses with the keys of the ledger, because the signing key is not opened.
     fn verify_by_ledger(
         &mut self,
-        context: &DraftContext<'_, CheckedKey>,
-    ) -> Result<Bundle, ValidationError> {
+        context: &DraftContext<'_, VerifyingSigner>,
+    ) -> Result<VerifiedLicenses, ValidationError> {
         if let Some(ledger) = context.ledger {
             self.trust = self.trust.joined(&ledger.signing_keys()?);
         }
-        let verified = Bundle::verify(self.order.text, &self.trust, self.order.matrix);
+        let verified = VerifiedLicenses::verify(self.order.text, &self.trust, self.order.matrix);
         let verified = verified.map_err(|error| ValidationError::License {
             is_key_unopened: self.order.may_be_signed_by_unknown_key(&error),
             error,
@@ -236,8 +242,8 @@ impl ValidationPlan<'_> {
     fn add(
         &mut self,
         license: &License,
-        verified: &Bundle,
-        context: &DraftContext<'_, CheckedKey>,
+        verified: &VerifiedLicenses,
+        context: &DraftContext<'_, VerifyingSigner>,
     ) -> Result<(), ValidationError> {
         if self.order.status == Status::Active
             && let Some(ledger) = context.ledger
@@ -298,7 +304,7 @@ impl ValidationPlan<'_> {
         }
     }
 
-    fn warn(&mut self, license: &License, verified: &Bundle, now: Timestamp) {
+    fn warn(&mut self, license: &License, verified: &VerifiedLicenses, now: Timestamp) {
         let id = || license.id().clone();
         if self.order.status == Status::Active && license.check_in().is_none() {
             self.warnings.push(IssueWarning::NoCheckIn(id()));
@@ -312,7 +318,7 @@ impl ValidationPlan<'_> {
                 later,
             }));
         if let (Some((machine, digest)), Some(locks)) = (self.order.machine, license.machines())
-            && !locks.iter().any(|lock| lock.is(machine))
+            && !locks.iter().any(|lock| lock.matches(machine))
         {
             self.warnings.push(IssueWarning::LockedToOthers {
                 license: id(),
@@ -330,7 +336,8 @@ impl ValidationPlan<'_> {
         let license = &planned.license;
         let issuer = license.issuer().unwrap_or(self.order.matrix.issuer());
         let id = planned.id.clone();
-        let mut draft = ValidationDraft::of_license(license, issuer.to_owned(), id, self.issued_at);
+        let mut draft =
+            ValidationDraft::for_license(license, issuer.to_owned(), id, self.issued_at);
         draft.machine = self.order.machine.map(|(_, digest)| digest.to_string());
         draft.nonce = self.order.nonce.map(str::to_owned);
         draft.status = self.order.status;
@@ -340,7 +347,7 @@ impl ValidationPlan<'_> {
     fn sign_one(
         &self,
         planned: &PlannedValidation,
-        key: &CheckedKey,
+        key: &VerifyingSigner,
     ) -> Result<SignedValidation, SignError> {
         let draft = self.draft(planned);
         let token = VALIDATION.signed(draft.sign(key))?;
@@ -357,10 +364,10 @@ impl ValidationPlan<'_> {
     }
 }
 
-impl Draft<CheckedKey, Vec<SignedValidation>> for ValidationPlan<'_> {
+impl Draft<VerifyingSigner, Vec<SignedValidation>> for ValidationPlan<'_> {
     fn sign(
         &self,
-        signer: Option<&CheckedKey>,
+        signer: Option<&VerifyingSigner>,
         _: &mut dyn SerialSource,
     ) -> Result<Vec<SignedValidation>, SignError> {
         let key = VALIDATION.signer(signer)?;
@@ -370,7 +377,7 @@ impl Draft<CheckedKey, Vec<SignedValidation>> for ValidationPlan<'_> {
             .collect()
     }
 
-    fn entries(signed: &Vec<SignedValidation>) -> Vec<NewEntry> {
+    fn entries(signed: &Vec<SignedValidation>) -> Vec<NewLedgerEntry> {
         signed
             .iter()
             .map(|one| records::check_in(&one.license, &one.validation, &one.token))
@@ -379,7 +386,7 @@ impl Draft<CheckedKey, Vec<SignedValidation>> for ValidationPlan<'_> {
 }
 
 /// Returns the latest time in the file at which a license was issued or validated.
-fn latest(license: &License, verified: &Bundle) -> Option<Timestamp> {
+fn latest(license: &License, verified: &VerifiedLicenses) -> Option<Timestamp> {
     verified
         .validations()
         .iter()
@@ -389,7 +396,7 @@ fn latest(license: &License, verified: &Bundle) -> Option<Timestamp> {
         .max()
 }
 
-fn unverified(error: BundleError) -> ValidationError {
+fn unverified(error: VerifiedLicensesError) -> ValidationError {
     ValidationError::License {
         error,
         is_key_unopened: false,

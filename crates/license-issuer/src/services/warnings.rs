@@ -77,7 +77,7 @@ pub enum IssueWarning {
     /// The clock high-water mark of the machine is not later than its new value.
     NotAhead {
         /// The clock high-water mark of the machine.
-        mark: Timestamp,
+        high_water_mark: Timestamp,
         /// The new clock high-water mark.
         issued_at: Timestamp,
     },
@@ -96,7 +96,7 @@ pub(super) fn is_past(issued_at: Timestamp, now: Timestamp) -> bool {
 
 /// Returns a warning if a license is expired at an instant.
 pub(super) fn expired(license: &License, at: Timestamp) -> Option<IssueWarning> {
-    let end = end_of(license).filter(|end| *end <= at)?;
+    let end = end_with_grace(license).filter(|end| *end <= at)?;
     Some(IssueWarning::Expired {
         license: license.id().clone(),
         end,
@@ -105,7 +105,7 @@ pub(super) fn expired(license: &License, at: Timestamp) -> Option<IssueWarning> 
 
 /// Returns the instant at which a license becomes invalid: its end plus its renewal grace period.
 #[must_use]
-pub fn end_of(license: &License) -> Option<Timestamp> {
+pub fn end_with_grace(license: &License) -> Option<Timestamp> {
     let grace = license.renewal().unwrap_or_default().grace_hours();
     Some(license.expires_at()?.plus(grace.saturating_mul(3600)))
 }

@@ -11,7 +11,7 @@ mod signature_v4;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use license_core::issue::{CheckedKey, IssueError, Sign};
+use license_core::issue::{Signer, SigningError, VerifyingSigner};
 use license_core::{Algorithm, TrustedKey};
 use pkcs8::der::Decode;
 use pkcs8::{ObjectIdentifier, SubjectPublicKeyInfoRef};
@@ -49,7 +49,10 @@ struct KmsKey {
 }
 
 /// Opens the key with this name. The credentials come from the environment.
-pub(super) fn open(name: &str, algorithm: Option<Algorithm>) -> Result<CheckedKey, AwsKmsError> {
+pub(super) fn open(
+    name: &str,
+    algorithm: Option<Algorithm>,
+) -> Result<VerifyingSigner, AwsKmsError> {
     let name = parse(name)?;
     let client = KmsClient {
         http: HttpClient::new(name.endpoint),
@@ -57,7 +60,7 @@ pub(super) fn open(name: &str, algorithm: Option<Algorithm>) -> Result<CheckedKe
         credentials: Credentials::read(environment)?,
     };
     let public = client.public_key(&name.id, algorithm.unwrap_or(Algorithm::Rs256))?;
-    Ok(CheckedKey::new(Box::new(KmsKey {
+    Ok(VerifyingSigner::new(Box::new(KmsKey {
         client,
         id: name.id,
         public,
@@ -77,12 +80,12 @@ fn environment(variable: &str) -> Option<String> {
     std::env::var(variable).ok()
 }
 
-impl Sign for KmsKey {
+impl Signer for KmsKey {
     fn public(&self) -> &TrustedKey {
         &self.public
     }
 
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
         let request = sign_request(&self.id, self.public.algorithm(), message);
         let signature = self
             .client

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::SignerBackend;
 use super::private_key::PrivateKeyError;
-use crate::random::RandomError;
+use crate::random::SystemRandomError;
 
 /// The kind of problem that an error reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ pub enum SignerError {
     NoPassphrase,
     /// The operating system provides no random bytes.
     #[error(transparent)]
-    Random(#[from] RandomError),
+    Random(#[from] SystemRandomError),
     /// A key in a PKCS#11 token cannot be used.
     #[cfg(feature = "pkcs11")]
     #[error(transparent)]
@@ -153,7 +153,7 @@ impl SignerError {
 
 /// Converts the error of a token or service into an error of the core.
 #[cfg(any(feature = "pkcs11", feature = "aws-kms"))]
-impl From<SignerError> for license_core::issue::IssueError {
+impl From<SignerError> for license_core::issue::SigningError {
     fn from(error: SignerError) -> Self {
         let advice = error.advice();
         Self::Device {

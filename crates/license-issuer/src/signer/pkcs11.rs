@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
-use license_core::issue::{CheckedKey, IssueError, KeyBits, Sign};
+use license_core::issue::{KeyBits, Signer, SigningError, VerifyingSigner};
 use license_core::{Algorithm, TrustedKey};
 
 pub use error::Pkcs11Error;
@@ -48,7 +48,7 @@ struct TokenKeyInfo {
 }
 
 /// Opens the key that a URI without its scheme names.
-pub(super) fn open(uri: &str, options: &SignerOptions<'_>) -> Result<CheckedKey, SignerError> {
+pub(super) fn open(uri: &str, options: &SignerOptions<'_>) -> Result<VerifyingSigner, SignerError> {
     let uri = parse(uri, options.passphrases)?;
     let token = Token::find(&uri, options.pkcs11_module)?;
     let session = token.log_in(&uri, options.passphrases, Access::Read)?;
@@ -114,8 +114,8 @@ impl TokenKeyInfo {
         })
     }
 
-    fn into_signer(self, session: Session, token: Token) -> CheckedKey {
-        CheckedKey::new(Box::new(TokenKey {
+    fn into_signer(self, session: Session, token: Token) -> VerifyingSigner {
+        VerifyingSigner::new(Box::new(TokenKey {
             session: Mutex::new(session),
             key: self,
             _module: token.into_module(),
@@ -123,12 +123,12 @@ impl TokenKeyInfo {
     }
 }
 
-impl Sign for TokenKey {
+impl Signer for TokenKey {
     fn public(&self) -> &TrustedKey {
         &self.key.public
     }
 
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         self.key
             .mechanism

@@ -13,7 +13,7 @@ fn filled() -> Scratch {
     desk
 }
 
-fn bundle(desk: &Scratch, files: &[&str]) -> Outcome {
+fn bundle(desk: &Scratch, files: &[&str]) -> RunOutput {
     keygen(desk, &[&["bundle"], files].concat())
 }
 

@@ -13,15 +13,15 @@ fn asked(mark: &str) -> ClockRequest {
     }
 }
 
-fn repair(desk: &Scratch, request: ClockRequest, options: &[&str]) -> Outcome {
-    write(desk, "clock.lic", Letter::Clock(request));
+fn repair(desk: &Scratch, request: ClockRequest, options: &[&str]) -> RunOutput {
+    write(desk, "clock.lic", MachineRequest::Clock(request));
     let args = ["clock-repair", "--key", "vendor.key", "clock.lic"];
     keygen(desk, &[&args, options].concat())
 }
 
 #[test]
 fn a_clock_request_gets_a_clock_repair() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let report = repair(&desk, asked("2099-01-01"), &["--json"])
         .expect_code(0)
         .json();
@@ -52,7 +52,7 @@ fn a_clock_request_gets_a_clock_repair() {
 
 #[test]
 fn the_same_request_gets_the_same_answer() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let first = repair(&desk, asked("2099-01-01"), &["--json"])
         .expect_code(0)
         .json();
@@ -72,7 +72,7 @@ fn the_same_request_gets_the_same_answer() {
 
 #[test]
 fn a_backdated_or_postdated_repair_is_warned_about() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     for (at, code) in [("2020-01-01", "BACKDATED"), ("2098-01-01", "POSTDATED")] {
         let options = ["--issued-at", at, "--dry-run"];
         let report = repair(&desk, asked("2099-01-01"), &options).expect_code(0);

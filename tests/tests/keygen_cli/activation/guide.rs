@@ -16,7 +16,7 @@ fn section(heading: &str) -> Vec<String> {
 
 #[test]
 fn the_commands_of_the_activation_guide_work() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let lines = section("## Activation");
     assert!(lines.len() >= 6, "{lines:?}");
     let mut license = String::new();
@@ -31,14 +31,14 @@ fn the_commands_of_the_activation_guide_work() {
                 write(
                     &desk,
                     "request.lic",
-                    Letter::Activation(request(&license, 1, 1)),
+                    MachineRequest::Activation(request(&license, 1, 1)),
                 );
             }
             "release" if words[2] == "receipt.lic" => {
                 write(
                     &desk,
                     "receipt.lic",
-                    Letter::Deactivation(receipt(&license, 1, 1)),
+                    MachineRequest::Deactivation(receipt(&license, 1, 1)),
                 );
             }
             "release" => {
@@ -55,7 +55,7 @@ fn the_commands_of_the_activation_guide_work() {
                     mark: Timestamp::parse("2099-01-01").unwrap(),
                     made_at: Timestamp::parse("2026-11-23").unwrap(),
                 };
-                write(&desk, "clock.lic", Letter::Clock(clock));
+                write(&desk, "clock.lic", MachineRequest::Clock(clock));
             }
             "bundle" => {
                 let list = [

@@ -3,7 +3,7 @@
 use super::*;
 
 #[track_caller]
-fn refused(desk: &Scratch, args: &[&str], exit: i32, code: &str) -> Complaint {
+fn refused(desk: &Scratch, args: &[&str], exit: i32, code: &str) -> PrintedError {
     let args = [&["activate", "--key", "vendor.key"], args].concat();
     let json = keygen(desk, &[&args[..], &["--json"]].concat());
     let json = json.expect_code(exit).stdout;
@@ -16,7 +16,7 @@ fn an_unrecorded_license_needs_its_file() {
     let (desk, _) = desk();
     let other = "01940000-0000-7000-8000-000000000001";
     let request = request(other, 1, 1);
-    write(&desk, "request.lic", Letter::Activation(request));
+    write(&desk, "request.lic", MachineRequest::Activation(request));
     let complaint = refused(&desk, &["request.lic"], 2, "NO_LICENSE");
     assert!(complaint.message.contains(other), "{complaint:?}");
     assert!(complaint.hint.contains("--license FILE"), "{complaint:?}");
@@ -33,7 +33,7 @@ fn a_request_for_another_product_needs_its_product_file() {
     let (desk, id) = desk();
     let mut request = request(&id, 1, 1);
     request.product = ProductCode::parse("WIDGET").unwrap();
-    write(&desk, "request.lic", Letter::Activation(request));
+    write(&desk, "request.lic", MachineRequest::Activation(request));
     let complaint = refused(&desk, &["request.lic"], 2, "PRODUCT_MISMATCH");
     assert!(
         complaint.message.contains("found one for WIDGET"),
@@ -48,7 +48,11 @@ fn a_revoked_license_is_not_activated_even_for_an_answered_request() {
     let _ = activate(&desk, &id, 1, &[]).expect_code(0);
     let _ = keygen(&desk, &["revoke", &id, "--reason", "unpaid"]).expect_code(0);
     refused(&desk, &["request.lic"], 2, "REVOKED");
-    write(&desk, "other.lic", Letter::Activation(request(&id, 2, 2)));
+    write(
+        &desk,
+        "other.lic",
+        MachineRequest::Activation(request(&id, 2, 2)),
+    );
     refused(&desk, &["other.lic"], 2, "REVOKED");
 }
 
@@ -57,7 +61,11 @@ fn a_license_locked_to_other_machines_is_not_activated() {
     let (desk, _) = desk();
     let lock = machine(1).to_string();
     let id = license(&desk, "locked.lic", &["--machine", &lock]);
-    write(&desk, "request.lic", Letter::Activation(request(&id, 2, 2)));
+    write(
+        &desk,
+        "request.lic",
+        MachineRequest::Activation(request(&id, 2, 2)),
+    );
     refused(&desk, &["request.lic"], 2, "MACHINE_MISMATCH");
     let _ = activate(&desk, &id, 1, &[]).expect_code(0);
 }
@@ -74,7 +82,7 @@ fn a_nonce_with_other_content_is_a_replay() {
         (request(&other, 1, 1), "another license"),
         (commitment, "another commitment"),
     ] {
-        write(&desk, "request.lic", Letter::Activation(request));
+        write(&desk, "request.lic", MachineRequest::Activation(request));
         let complaint = refused(&desk, &["request.lic"], 2, "REPLAYED");
         assert!(complaint.message.contains(what), "{complaint:?}");
         assert!(complaint.hint.contains("new request"), "{complaint:?}");
@@ -104,7 +112,7 @@ fn an_expired_license_is_activated_with_a_warning() {
 #[test]
 fn a_damaged_request_is_refused() {
     let (desk, id) = desk();
-    let armor = Letter::Activation(request(&id, 1, 1)).to_armor();
+    let armor = MachineRequest::Activation(request(&id, 1, 1)).to_armor();
     let other = "01940000-0000-7000-8000-000000000001";
     for (name, text, code) in [
         ("edited.lic", armor.replace(&id, other), "CHECKSUM_MISMATCH"),
@@ -139,7 +147,7 @@ fn a_damaged_request_is_refused() {
 #[test]
 fn a_request_survives_changes_by_mail() {
     let (desk, id) = desk();
-    let armor = Letter::Activation(request(&id, 1, 1)).to_armor();
+    let armor = MachineRequest::Activation(request(&id, 1, 1)).to_armor();
     let mailed = format!(
         "\u{feff}\r\n{}",
         armor.replace('\n', "\r\n").replace('"', "\u{201d}")
@@ -158,7 +166,7 @@ fn other_machine_requests_get_a_hint_at_their_command() {
     write(
         &desk,
         "receipt.lic",
-        Letter::Deactivation(receipt(&id, 1, 1)),
+        MachineRequest::Deactivation(receipt(&id, 1, 1)),
     );
     let complaint = refused(&desk, &["receipt.lic"], 2, "USAGE");
     assert!(complaint.hint.contains("keygen release"), "{complaint:?}");
@@ -169,13 +177,17 @@ fn other_machine_requests_get_a_hint_at_their_command() {
         mark: Timestamp::parse("2030-01-01").unwrap(),
         made_at: Timestamp::parse("2026-01-01").unwrap(),
     };
-    write(&desk, "clock.lic", Letter::Clock(clock));
+    write(&desk, "clock.lic", MachineRequest::Clock(clock));
     let complaint = refused(&desk, &["clock.lic"], 2, "USAGE");
     assert!(
         complaint.hint.contains("keygen clock-repair"),
         "{complaint:?}"
     );
-    write(&desk, "request.lic", Letter::Activation(request(&id, 1, 1)));
+    write(
+        &desk,
+        "request.lic",
+        MachineRequest::Activation(request(&id, 1, 1)),
+    );
     for command in [&["release"][..], &["clock-repair", "--key", "vendor.key"]] {
         let complaint = keygen(&desk, &[command, &["request.lic"]].concat());
         let complaint = complaint.expect_failure(2);
@@ -186,7 +198,11 @@ fn other_machine_requests_get_a_hint_at_their_command() {
 #[test]
 fn an_existing_file_is_not_replaced_and_standard_input_is_read_once() {
     let (desk, id) = desk();
-    write(&desk, "request.lic", Letter::Activation(request(&id, 1, 1)));
+    write(
+        &desk,
+        "request.lic",
+        MachineRequest::Activation(request(&id, 1, 1)),
+    );
     desk.write("a.lic", "precious");
     refused(&desk, &["request.lic", "--out", "a.lic"], 2, "EXISTS");
     assert_eq!(desk.read("a.lic"), "precious");
@@ -208,7 +224,11 @@ fn a_license_signed_by_an_unknown_key_is_not_activated() {
     let report = keygen(&stranger, &[&issue[..], &more].concat()).expect_code(0);
     let id = report.json()["license_id"].as_str().unwrap().to_owned();
     desk.write("s.lic", stranger.read("s.lic"));
-    write(&desk, "request.lic", Letter::Activation(request(&id, 1, 1)));
+    write(
+        &desk,
+        "request.lic",
+        MachineRequest::Activation(request(&id, 1, 1)),
+    );
     let given = ["request.lic", "--license", "s.lic"];
     let complaint = refused(&desk, &given, 3, "UNTRUSTED_KEY");
     assert!(complaint.hint.contains("--trust"), "{complaint:?}");

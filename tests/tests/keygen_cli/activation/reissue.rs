@@ -6,13 +6,13 @@ use super::*;
 /// key, and the ids of the license and the activation.
 fn with_second_key() -> (Scratch, Vendor, String, Value) {
     let (desk, id) = desk();
-    let next = Vendor::with_key("2048", "RS256");
+    let next = Vendor::with_new_key("2048", "RS256");
     desk.write_private("next.key", &next.key);
     let report = activate(&desk, &id, 1, &["--json"]).expect_code(0).json();
     (desk, next, id, report["activation_id"].clone())
 }
 
-fn reissue(desk: &Scratch, options: &[&str]) -> Outcome {
+fn reissue(desk: &Scratch, options: &[&str]) -> RunOutput {
     let args = words("activate --key next.key request.lic --reissue --json");
     keygen(desk, &[&args, options].concat())
 }
@@ -110,7 +110,11 @@ fn a_retirement_counts_the_affected_activations() {
         "{}",
         output()
     );
-    write(&desk, "request.lic", Letter::Activation(request(&id, 1, 1)));
+    write(
+        &desk,
+        "request.lic",
+        MachineRequest::Activation(request(&id, 1, 1)),
+    );
     let _ = reissue(&desk, &[]).expect_code(0);
     assert!(!output().contains("current activation"), "{}", output());
 }

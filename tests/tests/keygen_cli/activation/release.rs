@@ -179,7 +179,7 @@ fn concurrent_receipts_free_one_device() {
     write(
         &desk,
         "receipt.lic",
-        Letter::Deactivation(receipt(&id, 1, 1)),
+        MachineRequest::Deactivation(receipt(&id, 1, 1)),
     );
     let codes: Vec<_> = std::thread::scope(|scope| {
         let run = || keygen(&desk, &["release", "receipt.lic"]).code;

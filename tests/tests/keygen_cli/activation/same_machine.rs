@@ -20,7 +20,7 @@ fn hardware(number: u8) -> [(ComponentKind, String); 3] {
 
 fn fingerprint(ids: &[(ComponentKind, &str)], hardware: &[(ComponentKind, String)]) -> Fingerprint {
     let parts = hardware.iter().map(|(kind, text)| (*kind, text.as_str()));
-    Fingerprint::of(product(), ids.iter().copied().chain(parts))
+    Fingerprint::new(product(), ids.iter().copied().chain(parts))
 }
 
 /// Returns a machine with the installation of a number.
@@ -29,13 +29,13 @@ fn with_system(number: u8, system: u8) -> Fingerprint {
     fingerprint(&[(ComponentKind::MachineId, &id)], &hardware(number))
 }
 
-fn ask(desk: &Scratch, license: &str, machine: Fingerprint, of_request: u8) -> Outcome {
+fn ask(desk: &Scratch, license: &str, machine: Fingerprint, of_request: u8) -> RunOutput {
     let mut asked = request(license, 1, of_request);
     asked.machine = machine;
     activate_with(desk, &asked, &["--json"])
 }
 
-fn used(outcome: Outcome) -> Value {
+fn used(outcome: RunOutput) -> Value {
     outcome.expect_code(0).json()["devices"]["used"].clone()
 }
 
@@ -63,10 +63,10 @@ fn earlier_systems_of_a_machine_do_not_count() {
 
 #[test]
 fn an_id_that_is_assigned_later_makes_no_second_machine() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let id = license(&desk, "acme.lic", &["--devices", "1", "--activation"]);
     let system = (ComponentKind::MachineId, "5a7c3e9b1d2f48069ab4c8e0d6f1735b");
-    let given = |name| fingerprint(&[(ComponentKind::GivenId, name), system], &hardware(1));
+    let given = |name| fingerprint(&[(ComponentKind::AssignedId, name), system], &hardware(1));
     let before = fingerprint(&[system], &hardware(1));
     assert_ne!(before.digest(), given("press-7").digest());
     assert_eq!(used(ask(&desk, &id, before, 1)), 1);
@@ -92,7 +92,7 @@ fn a_machine_similar_to_two_replaces_one() {
 
 #[test]
 fn a_check_in_with_a_fingerprint_recognizes_the_machine() {
-    let desk = Vendor::shared().desk();
+    let desk = Vendor::shared().workstation();
     let id = license(&desk, "acme.lic", &["--devices", "1", "--activation"]);
     let _ = ask(&desk, &id, with_system(1, 1), 1).expect_code(0);
     let check_in = ["check-in", "--key", "vendor.key", "acme.lic", "--machine"];

@@ -3,7 +3,7 @@
 use super::*;
 
 #[track_caller]
-fn refused(desk: &Scratch, exit: i32, options: &[&str]) -> Complaint {
+fn refused(desk: &Scratch, exit: i32, options: &[&str]) -> PrintedError {
     let options = [options, &["--out", "refused.lic"]].concat();
     let complaint = check_in(desk, &options).expect_failure(exit);
     assert!(!desk.file("refused.lic").exists(), "{complaint:?}");
@@ -83,7 +83,7 @@ fn an_invalid_status_or_time_is_refused_with_the_name_of_its_option() {
 #[test]
 fn a_license_signed_by_another_key_needs_trust() {
     let desk = desk();
-    let old = Vendor::with_key("2048", "PS256");
+    let old = Vendor::with_new_key("2048", "PS256");
     desk.write(
         "acme.lic",
         old.issue(&["--tier", "pro", "--perpetual"]).file,
@@ -127,7 +127,7 @@ fn one_key_for_two_algorithms_is_refused() {
 #[test]
 fn an_enterprise_key_signed_by_another_key_needs_trust() {
     let desk = desk();
-    let old = Vendor::with_key("2048", "RS256");
+    let old = Vendor::with_new_key("2048", "RS256");
     desk.write("acme.key", old.enterprise_key());
     let complaint = refused(&desk, 3, &["acme.key"]);
     assert!(complaint.hint.contains("--trust FILE"), "{complaint:?}");
@@ -227,7 +227,7 @@ fn a_private_key_instead_of_a_license_is_never_printed() {
             &[name, "--json"],
             &["acme.lic", "--trust", name],
         ] {
-            let validation = check_in(&desk, options).expect_code(3).said();
+            let validation = check_in(&desk, options).expect_code(3).all_output();
             assert!(
                 !validation.contains(body) && !validation.contains("PRIVATE KEY-----\n"),
                 "{validation}"
@@ -242,7 +242,7 @@ fn a_private_key_instead_of_a_license_is_never_printed() {
     for option in ["--nonce", "--machine"] {
         let validation = check_in(&desk, &["acme.lic", option, &pem])
             .expect_code(2)
-            .said();
+            .all_output();
         assert!(!validation.contains(body), "{validation}");
     }
 }

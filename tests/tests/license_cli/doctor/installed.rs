@@ -5,7 +5,7 @@ use super::*;
 /// Returns an instant relative to now.
 fn days_from_now(days: &str) -> String {
     let scratch = Scratch::new();
-    let date = Run::of("date", &scratch).args(["-u", "-d", days, "+%Y-%m-%dT%H:%M:%SZ"]);
+    let date = Run::new("date", &scratch).args(["-u", "-d", days, "+%Y-%m-%dT%H:%M:%SZ"]);
     date.run().expect_code(0).stdout.trim().to_owned()
 }
 

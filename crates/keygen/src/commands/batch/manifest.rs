@@ -13,7 +13,7 @@ pub(super) const NAME: &str = "manifest.csv";
 
 fn busy(directory: &Path) -> Failure {
     let message = format!("another batch is writing to {}", show_path(directory));
-    Failure::new(Exit::Machine, "BUSY", message)
+    Failure::new(Exit::System, "BUSY", message)
         .hint("wait until it is done, or choose another directory with --out")
 }
 

@@ -10,7 +10,7 @@ use clap::{CommandFactory, FromArgMatches};
 use license_cli_support::{Failure, escape, show_path};
 use license_core::hex;
 use license_core::issue::LicenseDraft;
-use license_core::{MAX_FILE_BYTES, Matrix};
+use license_core::{FeatureMatrix, MAX_FILE_BYTES};
 use license_issuer::services::batch::{BatchRow, BatchSource};
 use sha2::{Digest, Sha256};
 
@@ -43,7 +43,7 @@ const SEPARATOR: char = ';';
 
 /// A file of orders with a valid header.
 pub(super) struct Orders<'m> {
-    matrix: &'m Matrix,
+    matrix: &'m FeatureMatrix,
     path: PathBuf,
     /// Path of the file in messages.
     pub(super) name: String,
@@ -112,7 +112,7 @@ impl<'m> Orders<'m> {
     pub(super) fn open(
         path: &Path,
         batch: Option<&str>,
-        matrix: &'m Matrix,
+        matrix: &'m FeatureMatrix,
     ) -> Result<Self, Failure> {
         let name = show_path(path);
         let dialect = CsvDialect::detect(path)?;

@@ -4,7 +4,7 @@ use license_cli_support::escape;
 use license_core::issue::ValidationDraft;
 use license_core::{License, Machine, Status, Tier, Timestamp};
 use license_issuer::services::validations::{SignedValidation, ValidationPlan};
-use license_issuer::services::warnings::end_of;
+use license_issuer::services::warnings::end_with_grace;
 use serde_json::{Value, json};
 
 use super::super::issuance::{Issuance, IssuanceReport};
@@ -143,7 +143,7 @@ impl<'a> ReportedValidation<'a> {
                 ),
             };
         };
-        match end_of(self.license) {
+        match end_with_grace(self.license) {
             Some(end) if end <= due_at => {
                 format!("not required before the license ends at {end}")
             }

@@ -2,7 +2,7 @@
 
 use license_cli_support::{Failure, OutputFile, Terminal};
 use license_core::Nonce;
-use license_issuer::ledger::{EntryKind, LedgerReader, RecordedActivation};
+use license_issuer::ledger::{LedgerEntryKind, LedgerReader, RecordedActivation};
 use serde_json::json;
 
 use super::super::answer;
@@ -25,7 +25,7 @@ fn find(ledger: &dyn LedgerReader, name: &str) -> Result<Option<RecordedActivati
     if Nonce::parse(&name).is_none() {
         return Ok(None);
     }
-    for kind in [EntryKind::Activation, EntryKind::ClockRepair] {
+    for kind in [LedgerEntryKind::Activation, LedgerEntryKind::ClockRepair] {
         if let Some(entry) = ledger.answer(kind, &name).map_err(failed)? {
             return ledger.with_release(entry).map(Some).map_err(failed);
         }
@@ -86,9 +86,9 @@ pub(super) fn resend(
 }
 
 fn status(found: &RecordedActivation) -> &'static str {
-    match (&found.release, EntryKind::parse(&found.entry.kind)) {
+    match (&found.release, LedgerEntryKind::parse(&found.entry.kind)) {
         (Some(_), _) => "released",
-        (None, Some(EntryKind::Activation)) => "active",
+        (None, Some(LedgerEntryKind::Activation)) => "active",
         _ => "answered",
     }
 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use license_cli_support::{Failure, Source};
 use license_core::{
-    Artefacts, Bundle, BundleError, License, LicenseId, LicenseKey, MachineDigest, Matrix,
-    RevocationList, Timestamp, TokenKind, TrustSet, Unverified, input_cap,
+    FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, MachineDigest, RevocationList,
+    Timestamp, TokenKind, TrustSet, Unverified, VerifiedLicenses, VerifiedLicensesError, input_cap,
 };
 use license_issuer::ledger::sqlite::LedgerLocation;
-use license_issuer::ledger::{EntryKind, LedgerReader, NewEntry};
+use license_issuer::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};
 use license_issuer::records;
 use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{self, MissingLedger, RecordPlan};
@@ -55,7 +55,7 @@ pub(super) fn run(
 ///
 /// Returns the numbers of new and known entries.
 fn record_new(
-    entries: Vec<NewEntry>,
+    entries: Vec<NewLedgerEntry>,
     location: &LedgerLocation,
 ) -> Result<(usize, usize), Failure> {
     let Some(mut file) = output::ledger_file(location)? else {
@@ -89,7 +89,7 @@ fn record_new(
     recorded.map_err(|error| failures::not_issued(error, location))
 }
 
-fn is_recorded(ledger: Option<&dyn LedgerReader>, entry: &NewEntry) -> Result<bool, Failure> {
+fn is_recorded(ledger: Option<&dyn LedgerReader>, entry: &NewLedgerEntry) -> Result<bool, Failure> {
     let Some(ledger) = ledger else {
         return Ok(false);
     };
@@ -102,10 +102,10 @@ fn is_recorded(ledger: Option<&dyn LedgerReader>, entry: &NewEntry) -> Result<bo
 /// Entries that are read and verified.
 struct VerifiedImport<'a> {
     trust: &'a TrustSet,
-    matrix: &'a Matrix,
+    matrix: &'a FeatureMatrix,
     /// Verified licenses by id, which later check-ins belong to.
     licenses: BTreeMap<String, License>,
-    entries: Vec<NewEntry>,
+    entries: Vec<NewLedgerEntry>,
 }
 
 impl VerifiedImport<'_> {
@@ -135,10 +135,10 @@ impl VerifiedImport<'_> {
         file: &Source,
         text: &str,
         known: &[License],
-    ) -> Result<Vec<NewEntry>, Failure> {
+    ) -> Result<Vec<NewLedgerEntry>, Failure> {
         let refused = |error| failures::not_verifiable(file, &error);
-        let verified =
-            Bundle::verify_beside(text, self.trust, self.matrix, known).map_err(refused)?;
+        let verified = VerifiedLicenses::verify_with_licenses(text, self.trust, self.matrix, known)
+            .map_err(refused)?;
         let ids = verified.licenses().iter();
         self.licenses
             .extend(ids.map(|license| (license.id().as_str().to_owned(), license.clone())));
@@ -149,9 +149,13 @@ impl VerifiedImport<'_> {
             let kid = license.key_id().as_str();
             return Ok(vec![records::enterprise_key(&key, kid, Some(&tier))]);
         }
-        let artifacts = Artefacts::parse(text).map_err(BundleError::Parse);
+        let artifacts = LicenseFile::parse(text).map_err(VerifiedLicensesError::Parse);
         let artifacts = artifacts.map_err(refused)?;
-        let tokens = |kind| artifacts.of_kind(kind).map(|block| block.token.as_str());
+        let tokens = |kind| {
+            artifacts
+                .blocks_of_kind(kind)
+                .map(|block| block.token.as_str())
+        };
         let licenses = verified.licenses().iter().zip(tokens(TokenKind::License));
         let entries =
             licenses.map(|(license, token)| records::license(license, token, self.matrix));
@@ -188,15 +192,18 @@ impl VerifiedImport<'_> {
         let lines = lines.filter(|(_, line)| !line.trim().is_empty());
         let mut entries = lines
             .map(|(number, line)| Some((number, parse_entry(line)?)))
-            .collect::<Option<Vec<(u64, NewEntry)>>>()
+            .collect::<Option<Vec<(u64, NewLedgerEntry)>>>()
             .ok_or_else(|| malformed(file))?;
         // Licenses are verified first, because check-ins belong to them.
         let later = [
-            EntryKind::CheckIn,
-            EntryKind::Activation,
-            EntryKind::ClockRepair,
+            LedgerEntryKind::CheckIn,
+            LedgerEntryKind::Activation,
+            LedgerEntryKind::ClockRepair,
         ];
-        for kinds in [&[EntryKind::License, EntryKind::EnterpriseKey][..], &later] {
+        for kinds in [
+            &[LedgerEntryKind::License, LedgerEntryKind::EnterpriseKey][..],
+            &later,
+        ] {
             for (number, entry) in &mut entries {
                 if kinds.contains(&entry.kind) {
                     self.verify_entry(file, *number, entry)?;
@@ -215,10 +222,10 @@ impl VerifiedImport<'_> {
         &mut self,
         file: &Source,
         line: u64,
-        exported: &mut NewEntry,
+        exported: &mut NewLedgerEntry,
     ) -> Result<(), Failure> {
         let license = self.licenses.get(&exported.subject).cloned();
-        let is_check_in = exported.kind == EntryKind::CheckIn;
+        let is_check_in = exported.kind == LedgerEntryKind::CheckIn;
         if is_check_in && license.is_none() {
             return Ok(());
         }
@@ -237,63 +244,63 @@ impl VerifiedImport<'_> {
 /// Returns the entries of a revocation list and of each license that it revokes.
 ///
 /// A new ledger can recover the revocations of a lost one from the list.
-fn revocation_entries(list: &RevocationList) -> Vec<NewEntry> {
+fn revocation_entries(list: &RevocationList) -> Vec<NewLedgerEntry> {
     let licenses = list.licenses().into_iter();
     let revoked = licenses.map(|(id, one)| records::revocation(id.as_str(), &one.reason, one.at));
     revoked.chain([records::revocation_list(list)]).collect()
 }
 
 /// Parses a line of an export. Does not verify the signature.
-fn parse_entry(line: &str) -> Option<NewEntry> {
+fn parse_entry(line: &str) -> Option<NewLedgerEntry> {
     let entry: Value = serde_json::from_str(line).ok()?;
     let member = |name: &str| entry.get(name).and_then(Value::as_str);
-    let record = NewEntry {
-        kind: EntryKind::parse(member("kind")?)?,
+    let record = NewLedgerEntry {
+        kind: LedgerEntryKind::parse(member("kind")?)?,
         subject: member("subject")?.to_owned(),
         body: entry.get("body").filter(|body| body.is_object())?.clone(),
         artifact: member("artefact")?.to_owned(),
     };
     let is_license = || LicenseId::parse(&record.subject).is_some();
     let (is_valid, has_artifact) = match record.kind {
-        EntryKind::SigningKey => (is_key(&record), false),
-        EntryKind::License | EntryKind::EnterpriseKey => (is_license(), true),
-        EntryKind::CheckIn => (
+        LedgerEntryKind::SigningKey => (is_key(&record), false),
+        LedgerEntryKind::License | LedgerEntryKind::EnterpriseKey => (is_license(), true),
+        LedgerEntryKind::CheckIn => (
             is_license() && is_token(&record, TokenKind::Validation),
             true,
         ),
-        EntryKind::Activation => (
+        LedgerEntryKind::Activation => (
             is_license() && is_token(&record, TokenKind::Activation),
             true,
         ),
-        EntryKind::ClockRepair => {
+        LedgerEntryKind::ClockRepair => {
             let is_machine = MachineDigest::parse(&record.subject).is_some();
             (
                 is_machine && is_token(&record, TokenKind::ClockRepair),
                 true,
             )
         }
-        EntryKind::Usage => (records::is_usage_of_its_line(&record), true),
-        EntryKind::TrustStatement => (is_statement(&record), true),
-        EntryKind::RevocationList => (is_list(&record), false),
-        EntryKind::Revocation => (is_license(), false),
-        EntryKind::Release => (is_license() && is_release(&record), false),
+        LedgerEntryKind::Usage => (records::usage_matches_line(&record), true),
+        LedgerEntryKind::TrustStatement => (is_statement(&record), true),
+        LedgerEntryKind::RevocationList => (is_list(&record), false),
+        LedgerEntryKind::Revocation => (is_license(), false),
+        LedgerEntryKind::Release => (is_license() && is_release(&record), false),
     };
     (is_valid && has_artifact != record.artifact.is_empty()).then_some(record)
 }
 
 /// Returns whether an entry contains the public key that its subject names.
-fn is_key(record: &NewEntry) -> bool {
+fn is_key(record: &NewLedgerEntry) -> bool {
     let jwk = record.body.get("jwk").map(Value::to_string);
     let keys = jwk.and_then(|jwk| TrustSet::parse(&jwk).ok());
     keys.is_some_and(|keys| keys.get(&record.subject).is_some())
 }
 
-fn is_token(record: &NewEntry, kind: TokenKind) -> bool {
+fn is_token(record: &NewLedgerEntry, kind: TokenKind) -> bool {
     Unverified::parse(&record.artifact).is_ok_and(|token| token.unverified_kind() == kind)
 }
 
 /// Returns whether an entry has the id of the ended activation, the time and the reason.
-fn is_release(record: &NewEntry) -> bool {
+fn is_release(record: &NewLedgerEntry) -> bool {
     let fact = |name: &str| record.body.get(name).and_then(Value::as_str);
     let is_id = |name: &str| fact(name).is_some_and(|id| LicenseId::parse(id).is_some());
     let at = fact("at").is_some_and(|at| Timestamp::parse(at).is_ok());
@@ -302,7 +309,7 @@ fn is_release(record: &NewEntry) -> bool {
 }
 
 /// Returns whether an entry has the number and the key of a revocation list.
-fn is_list(record: &NewEntry) -> bool {
+fn is_list(record: &NewLedgerEntry) -> bool {
     let fact = |name: &str| record.body.get(name);
     let seq = fact("seq").and_then(Value::as_u64);
     let kid = fact("kid").and_then(Value::as_str);
@@ -312,7 +319,7 @@ fn is_list(record: &NewEntry) -> bool {
 /// Returns whether the token of an entry is a trust statement by the key that is the subject.
 ///
 /// Does not verify the signature, because that needs a trust set with the key.
-fn is_statement(record: &NewEntry) -> bool {
+fn is_statement(record: &NewLedgerEntry) -> bool {
     let Ok(token) = Unverified::parse(&record.artifact) else {
         return false;
     };
@@ -330,7 +337,7 @@ fn is_statement(record: &NewEntry) -> bool {
 }
 
 /// Returns whether the facts of an exported entry match those of its verified artifact.
-fn facts_match(exported: &NewEntry, verified: &NewEntry) -> bool {
+fn facts_match(exported: &NewLedgerEntry, verified: &NewLedgerEntry) -> bool {
     let (Some(facts), Some(signed)) = (exported.body.as_object(), verified.body.as_object()) else {
         return false;
     };
@@ -346,20 +353,23 @@ fn facts_match(exported: &NewEntry, verified: &NewEntry) -> bool {
 }
 
 /// Returns whether earlier versions did not record a fact.
-fn may_be_missing(kind: EntryKind, name: &str) -> bool {
-    let is_claim = kind == EntryKind::License && !records::LICENSE_MEMBERS.always.contains(&name);
+fn may_be_missing(kind: LedgerEntryKind, name: &str) -> bool {
+    let is_claim =
+        kind == LedgerEntryKind::License && !records::LICENSE_MEMBERS.always.contains(&name);
     is_claim || unsigned_facts(kind).contains(&name) || ["trial_of", "activation"].contains(&name)
 }
 
 /// Returns the names of facts that an artifact does not contain.
-fn unsigned_facts(kind: EntryKind) -> &'static [&'static str] {
+fn unsigned_facts(kind: LedgerEntryKind) -> &'static [&'static str] {
     match kind {
-        EntryKind::Activation | EntryKind::ClockRepair => &records::UNSIGNED_ANSWER_FACTS,
+        LedgerEntryKind::Activation | LedgerEntryKind::ClockRepair => {
+            &records::UNSIGNED_ANSWER_FACTS
+        }
         _ => &records::UNSIGNED_LICENSE_FACTS,
     }
 }
 
-fn with_unsigned_facts(verified: &NewEntry, exported: &NewEntry) -> Value {
+fn with_unsigned_facts(verified: &NewLedgerEntry, exported: &NewLedgerEntry) -> Value {
     let mut body = verified.body.clone();
     if let Some(body) = body.as_object_mut() {
         for &name in unsigned_facts(exported.kind) {

@@ -2,7 +2,7 @@
 
 use license_cli_support::{Column, Failure, Table, Terminal, escape};
 use license_core::{Span, Timestamp};
-use license_issuer::ledger::{Entry, RecordedActivation, RecordedLicense};
+use license_issuer::ledger::{LedgerEntry, RecordedActivation, RecordedLicense};
 use serde_json::{Value, json};
 
 use crate::args::TableFormat;
@@ -51,11 +51,11 @@ fn table(rows: &[RecordedLicense]) -> Table {
     let now = now();
     let fact = |row: &RecordedLicense, name: &str| row.entry.fact(name).unwrap_or_default();
     let mut table = Table::new([
-        Column::new("LICENSE").min_width(36).whole(),
-        Column::new("STATUS").min_width(10).whole(),
-        Column::new("TIER").min_width(5).whole(),
+        Column::new("LICENSE").min_width(36).without_wrapping(),
+        Column::new("STATUS").min_width(10).without_wrapping(),
+        Column::new("TIER").min_width(5).without_wrapping(),
         Column::new("ENDS").min_width(14),
-        Column::new("KEY").whole(),
+        Column::new("KEY").without_wrapping(),
         Column::new("CUSTOMER"),
     ]);
     for row in rows {
@@ -93,12 +93,12 @@ fn csv(rows: &[RecordedLicense]) -> String {
 
 pub(super) fn entries(
     subject: &str,
-    entries: &[Entry],
+    entries: &[LedgerEntry],
     activations: &[RecordedActivation],
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     if terminal.is_json() {
-        let entries: Vec<_> = entries.iter().map(Entry::to_json).collect();
+        let entries: Vec<_> = entries.iter().map(LedgerEntry::to_json).collect();
         let activations: Vec<_> = activations.iter().map(activation_json).collect();
         return terminal
             .json(&json!({ "subject": subject, "entries": entries, "activations": activations }));
@@ -154,7 +154,7 @@ fn remaining(end: Option<&str>, now: Timestamp) -> String {
 fn activation_json(activation: &RecordedActivation) -> Value {
     let fact = |name| activation.entry.fact(name);
     let release = activation.release.as_ref();
-    let release_fact = |name| release.and_then(|release: &Entry| release.fact(name));
+    let release_fact = |name| release.and_then(|release: &LedgerEntry| release.fact(name));
     json!({
         "activation_id": activation.id(),
         "license_id": activation.entry.subject,

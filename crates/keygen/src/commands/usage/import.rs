@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use license_cli_support::{Failure, Source, Terminal};
 use license_core::usage_report::{
-    ChainId, ChainSummary, Finding, Hash, UsageEntry, UsageReport, examine,
+    ChainFinding, ChainId, ChainSummary, UsageEntry, UsageHash, UsageReport, examine,
 };
-use license_issuer::ledger::{EntryKind, LedgerReader, NewEntry};
+use license_issuer::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};
 use license_issuer::records;
 use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{self, MissingLedger, RecordPlan};
@@ -57,10 +57,10 @@ pub(super) fn run(files: &[Source], app: AppContext<'_>) -> Result<(), Failure> 
 fn refuse_changes(file: &Source, reports: &[UsageReport]) -> Result<(), Failure> {
     let mut chains = examine(reports, now());
     for chain in &mut chains {
-        chain.findings.retain(Finding::is_change);
+        chain.findings.retain(ChainFinding::is_change);
     }
     match failure(&chains) {
-        Some(failure) => Err(failure.about(&file.to_string())),
+        Some(failure) => Err(failure.with_subject(&file.to_string())),
         None => Ok(()),
     }
 }
@@ -102,7 +102,7 @@ struct RecordedUsage {
 }
 
 /// Hashes of the entries of a chain by entry number, each with the hash of the preceding entry.
-type Numbers = BTreeMap<u64, BTreeMap<Hash, Hash>>;
+type Numbers = BTreeMap<u64, BTreeMap<UsageHash, UsageHash>>;
 
 impl RecordedUsage {
     fn read(ledger: Option<&dyn LedgerReader>, reports: &[UsageReport]) -> Result<Self, Failure> {
@@ -117,7 +117,7 @@ impl RecordedUsage {
         for chain in chains {
             let read = ledger.visit_usage_chain(&chain.to_string(), &mut |recorded| {
                 if let Ok(entry) = UsageEntry::parse(&recorded.artifact) {
-                    usage.add(&entry, Hash::of_entry(&recorded.artifact));
+                    usage.add(&entry, UsageHash::from_entry(&recorded.artifact));
                 }
             });
             read.map_err(failures::ledger_not_read(ledger))?;
@@ -125,7 +125,7 @@ impl RecordedUsage {
         Ok(usage)
     }
 
-    fn add(&mut self, entry: &UsageEntry, hash: Hash) {
+    fn add(&mut self, entry: &UsageEntry, hash: UsageHash) {
         let numbers = self.chains.entry(entry.chain).or_default();
         let hashes = numbers.entry(entry.seq).or_default();
         hashes.insert(hash, entry.prev);
@@ -134,10 +134,10 @@ impl RecordedUsage {
     /// Adds the entries that are not recorded yet.
     ///
     /// Returns them in the order of each chain, and warnings about gaps and forks.
-    fn add_new(&mut self, reports: &[UsageReport]) -> (Vec<NewEntry>, Vec<UsageWarning>) {
-        let mut new: BTreeMap<(ChainId, u64, Hash), (&str, &UsageEntry)> = BTreeMap::new();
+    fn add_new(&mut self, reports: &[UsageReport]) -> (Vec<NewLedgerEntry>, Vec<UsageWarning>) {
+        let mut new: BTreeMap<(ChainId, u64, UsageHash), (&str, &UsageEntry)> = BTreeMap::new();
         for (line, entry, hash) in reports.iter().flat_map(UsageReport::entries) {
-            let place = entry.place();
+            let place = entry.position();
             if !self.has(entry, hash) {
                 new.insert((place.chain, place.seq, hash), (line, entry));
             }
@@ -148,11 +148,11 @@ impl RecordedUsage {
             let numbers = self.chains.entry(chain).or_default();
             let (gap, fork) = (gap(numbers, seq), is_fork(numbers, entry, hash));
             if let Some((first, last)) = gap {
-                let gap = Finding::Gap { first, last };
+                let gap = ChainFinding::Gap { first, last };
                 warnings.push(warning(chain, &gap, "these entries were never reported"));
             }
             if fork && forked.insert(chain) {
-                let fork = Finding::Fork { seq };
+                let fork = ChainFinding::Fork { seq };
                 warnings.push(warning(chain, &fork, "both entries are recorded"));
             }
             entries.push(records::usage(line, entry, gap, fork));
@@ -161,14 +161,14 @@ impl RecordedUsage {
         (entries, warnings)
     }
 
-    fn has(&self, entry: &UsageEntry, hash: Hash) -> bool {
+    fn has(&self, entry: &UsageEntry, hash: UsageHash) -> bool {
         let numbers = self.chains.get(&entry.chain);
         let hashes = numbers.and_then(|numbers| numbers.get(&entry.seq));
         hashes.is_some_and(|hashes| hashes.contains_key(&hash))
     }
 }
 
-fn warning(chain: ChainId, finding: &Finding, detail: &str) -> UsageWarning {
+fn warning(chain: ChainId, finding: &ChainFinding, detail: &str) -> UsageWarning {
     UsageWarning {
         code: finding.code(),
         message: format!("chain {}: {finding}; {detail}", abbreviate(chain)),
@@ -183,8 +183,8 @@ fn gap(numbers: &Numbers, seq: u64) -> Option<(u64, u64)> {
 }
 
 /// Returns whether another entry has the same number, or the neighbors belong to another history.
-fn is_fork(numbers: &Numbers, entry: &UsageEntry, hash: Hash) -> bool {
-    let place = entry.place();
+fn is_fork(numbers: &Numbers, entry: &UsageEntry, hash: UsageHash) -> bool {
+    let place = entry.position();
     let is_second = numbers.contains_key(&place.seq);
     let before = numbers.get(&place.seq.saturating_sub(1));
     let follows_none = before.is_some_and(|hashes| !hashes.contains_key(&place.prev));
@@ -197,7 +197,7 @@ fn is_fork(numbers: &Numbers, entry: &UsageEntry, hash: Hash) -> bool {
 /// Warns about licenses that are not in the ledger: those of other vendors, or issued without it.
 fn unknown_licenses(
     ledger: Option<&dyn LedgerReader>,
-    records: &[NewEntry],
+    records: &[NewLedgerEntry],
 ) -> Result<Vec<UsageWarning>, Failure> {
     let has = |kind, id: &str| match ledger {
         None => Ok(false),
@@ -211,7 +211,8 @@ fn unknown_licenses(
         .collect();
     let mut warnings = Vec::new();
     for id in ids.into_iter().filter(|id| *id != records::UNLICENSED) {
-        let is_known = has(EntryKind::License, id)? || has(EntryKind::EnterpriseKey, id)?;
+        let is_known =
+            has(LedgerEntryKind::License, id)? || has(LedgerEntryKind::EnterpriseKey, id)?;
         if !is_known {
             warnings.push(UsageWarning {
                 code: "UNKNOWN_LICENSE",
@@ -223,21 +224,21 @@ fn unknown_licenses(
 }
 
 /// Warns about clock jumps, lost counts and repeated counts in new entries.
-fn count_warnings(reports: &[UsageReport], records: &[NewEntry]) -> Vec<UsageWarning> {
+fn count_warnings(reports: &[UsageReport], records: &[NewLedgerEntry]) -> Vec<UsageWarning> {
     let new: BTreeSet<_> = records
         .iter()
         .filter_map(|record| {
-            let place = UsageEntry::parse(&record.artifact).ok()?.place();
+            let place = UsageEntry::parse(&record.artifact).ok()?.position();
             Some((place.chain, place.seq))
         })
         .collect();
     let chains = examine(reports, now());
     let warnings = chains.iter().flat_map(|chain: &ChainSummary| {
-        let is_new = |finding: &&Finding| match finding {
-            Finding::ClockBehind { seq, .. }
-            | Finding::ClockAhead { seq, .. }
-            | Finding::Lost { seq }
-            | Finding::Recounted { seq } => new.contains(&(chain.chain, *seq)),
+        let is_new = |finding: &&ChainFinding| match finding {
+            ChainFinding::ClockBehind { seq, .. }
+            | ChainFinding::ClockAhead { seq, .. }
+            | ChainFinding::Lost { seq }
+            | ChainFinding::Recounted { seq } => new.contains(&(chain.chain, *seq)),
             _ => false,
         };
         let findings = chain.findings.iter().filter(is_new);

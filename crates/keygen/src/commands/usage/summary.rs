@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use license_cli_support::Failure;
 use license_core::usage_report::{
-    ChainId, ChainSummary, Finding, Hash, QuotaCount, UsageEntry, examine_entries,
+    ChainFinding, ChainId, ChainSummary, QuotaCount, UsageEntry, UsageHash, examine_entries,
 };
 use license_core::{Date, Timestamp};
-use license_issuer::ledger::{Entry, EntryKind, LedgerReader};
+use license_issuer::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader};
 use license_issuer::records::usage_subject;
 
 use super::super::context::AppContext;
@@ -32,11 +32,11 @@ pub(super) fn run(arguments: &UsageSummary, app: AppContext<'_>) -> Result<(), F
     let mut licenses: BTreeMap<String, LicenseUsage> = BTreeMap::new();
     // The hashes detect lines that were recorded twice.
     let mut seen = BTreeSet::new();
-    let mut each = |recorded: Entry| {
+    let mut each = |recorded: LedgerEntry| {
         let Ok(entry) = UsageEntry::parse(&recorded.artifact) else {
             return;
         };
-        let is_new = seen.insert(Hash::of_entry(&recorded.artifact));
+        let is_new = seen.insert(UsageHash::from_entry(&recorded.artifact));
         if is_new && is_within(&entry, arguments) {
             licenses
                 .entry(usage_subject(&entry))
@@ -45,8 +45,8 @@ pub(super) fn run(arguments: &UsageSummary, app: AppContext<'_>) -> Result<(), F
         }
     };
     let read = match &license_id {
-        Some(id) => ledger.visit_entries_about(id, EntryKind::Usage, &mut each),
-        None => ledger.visit_entries_of_kind(EntryKind::Usage, &mut each),
+        Some(id) => ledger.visit_entries_about(id, LedgerEntryKind::Usage, &mut each),
+        None => ledger.visit_entries_of_kind(LedgerEntryKind::Usage, &mut each),
     };
     read.map_err(failures::ledger_not_read(&ledger))?;
     let ids = licenses.values().flat_map(|license| &license.chains);
@@ -151,13 +151,13 @@ impl LicenseUsage {
             self.gaps += usize::from(chain.numbers.0 > 1);
             for finding in &chain.findings {
                 match finding {
-                    Finding::Gap { .. } => self.gaps += 1,
-                    Finding::Fork { .. } => self.forks += 1,
-                    Finding::ClockBehind { .. } | Finding::ClockAhead { .. } => {
+                    ChainFinding::Gap { .. } => self.gaps += 1,
+                    ChainFinding::Fork { .. } => self.forks += 1,
+                    ChainFinding::ClockBehind { .. } | ChainFinding::ClockAhead { .. } => {
                         self.clock_jumps += 1;
                     }
-                    Finding::Lost { .. } => self.losses += 1,
-                    Finding::Recounted { .. } => self.recounts += 1,
+                    ChainFinding::Lost { .. } => self.losses += 1,
+                    ChainFinding::Recounted { .. } => self.recounts += 1,
                     _ => {}
                 }
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use license_cli_support::{Exit, Failure, Source, Terminal};
 use license_core::LicenseId;
-use license_core::usage_report::{ChainSummary, Finding, examine};
+use license_core::usage_report::{ChainFinding, ChainSummary, examine};
 use serde_json::{Value, json};
 
 use super::{abbreviate, finding_json, read};
@@ -16,7 +16,7 @@ pub(super) fn run(files: &[Source], terminal: &Terminal) -> Result<Exit, Failure
         reports.extend(read(file)?);
     }
     let chains = examine(&reports, now());
-    let is_whole = chains.iter().all(ChainSummary::is_whole);
+    let is_whole = chains.iter().all(ChainSummary::is_complete);
     if terminal.is_json() {
         let codes: BTreeSet<_> = faults(&chains).map(|(_, finding)| finding.code()).collect();
         terminal.json(&json!({
@@ -28,7 +28,7 @@ pub(super) fn run(files: &[Source], terminal: &Terminal) -> Result<Exit, Failure
         return Ok(if is_whole {
             Exit::Licensed
         } else {
-            Exit::Unjudged
+            Exit::Indeterminate
         });
     }
     if chains.is_empty() {
@@ -43,7 +43,7 @@ pub(super) fn run(files: &[Source], terminal: &Terminal) -> Result<Exit, Failure
     }
 }
 
-fn faults(chains: &[ChainSummary]) -> impl Iterator<Item = (&ChainSummary, &Finding)> {
+fn faults(chains: &[ChainSummary]) -> impl Iterator<Item = (&ChainSummary, &ChainFinding)> {
     chains.iter().flat_map(|chain| {
         let findings = chain.findings.iter();
         let faults = findings.filter(|finding| finding.is_fault());
@@ -64,19 +64,19 @@ pub(super) fn failure(chains: &[ChainSummary]) -> Option<Failure> {
         abbreviate(chain.chain)
     );
     let hint = match fault {
-        Finding::Gap { .. } => {
+        ChainFinding::Gap { .. } => {
             "request a report with these entries; `license usage-report` without --since contains all kept entries"
         }
         _ => {
             "request the report again, as `license usage-report` wrote it; only lines that begin with {\"private\" may be deleted"
         }
     };
-    Some(Failure::new(Exit::Unjudged, fault.code(), message).hint(hint))
+    Some(Failure::new(Exit::Indeterminate, fault.code(), message).hint(hint))
 }
 
 fn verdict(chain: &ChainSummary) -> &'static str {
     let mut findings = chain.findings.iter();
-    match (chain.is_whole(), findings.any(Finding::is_change)) {
+    match (chain.is_complete(), findings.any(ChainFinding::is_change)) {
         (true, _) => "complete",
         (false, true) => "changed",
         (false, false) => "incomplete",
@@ -122,7 +122,7 @@ fn chain_json(chain: &ChainSummary) -> Value {
     let licenses = chain.licenses.iter().map(LicenseId::as_str);
     json!({
         "chain": chain.chain.to_string(),
-        "whole": chain.is_whole(),
+        "whole": chain.is_complete(),
         "product": chain.product.as_str(),
         "licenses": licenses.collect::<Vec<_>>(),
         "entries": chain.entries,

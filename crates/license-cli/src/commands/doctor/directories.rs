@@ -14,7 +14,7 @@ use crate::output::failure;
 /// Checks the state directory of this user.
 pub(super) fn home(app: &AppContext) -> CheckResult {
     const NAME: &str = "home";
-    let dir = match app.host.home() {
+    let dir = match app.host.paths() {
         Ok(home) => home.user().dir(),
         Err(error) => {
             let fault = Fault::from_failure(super::Severity::Problem, &failure::home(error));
@@ -123,7 +123,7 @@ fn reason(error: &io::Error) -> String {
 #[cfg(unix)]
 pub(super) fn permissions(app: &AppContext) -> CheckResult {
     const NAME: &str = "permissions";
-    let home = app.host.home().ok();
+    let home = app.host.paths().ok();
     let store = home.map(|home| home.user());
     let Some((store, directory)) = store.and_then(|store| {
         let directory = fs::metadata(store.dir().path()).ok()?;
@@ -139,9 +139,9 @@ pub(super) fn permissions(app: &AppContext) -> CheckResult {
     let mut faults: Vec<_> = unix::faults(dir.path(), &directory, 0o700, user).collect();
     let named = StateFile::ALL.iter().map(|file| dir.file(*file));
     let rest = store
-        .set_aside(StateFile::ALL)
+        .quarantined_files(StateFile::ALL)
         .into_iter()
-        .chain(store.unfinished());
+        .chain(store.incomplete_files());
     let mut count = 0_usize;
     for path in named.chain(rest) {
         // The permissions of a link's target are not managed by this program.
@@ -221,7 +221,7 @@ pub(super) fn system(app: &AppContext) -> CheckResult {
     } else {
         "the default".to_owned()
     };
-    let system = app.host.home().ok().and_then(|home| home.system());
+    let system = app.host.paths().ok().and_then(|home| home.system());
     let Some(system) = system else {
         let fault = Fault::warning(
             format!("{variable} is not an absolute path, so there is no administrator directory"),

@@ -3,7 +3,7 @@
 use license_cli_support::{Failure, plural};
 use license_client::{Installation, Snapshot, StateFile};
 use license_core::{
-    Code, Decision, Evidence, Finding, License, Outcome, Span, Timestamp, Validation, Warning,
+    Code, Decision, Evidence, License, Outcome, RuleResult, Span, Timestamp, Validation, Warning,
 };
 
 use super::{CheckResult, Fault, Severity, UpcomingEvent, quarantined};
@@ -25,8 +25,8 @@ impl<'a> Verdict<'a> {
             Err(error) => Err(failure::installation(error)),
             Ok(None) => Ok(None),
             Ok(Some(found)) => {
-                Evaluation::new(app, Some(found.bundle().clone()), args).map(|mut evaluation| {
-                    evaluation.high_water = Some(snapshot.mark);
+                Evaluation::new(app, Some(found.verified().clone()), args).map(|mut evaluation| {
+                    evaluation.high_water = Some(snapshot.high_water);
                     Some(evaluation)
                 })
             }
@@ -56,11 +56,11 @@ impl<'a> Verdict<'a> {
             .flat_map(|verified| verified.validations());
         all.filter(|validation| {
             self.license()
-                .is_some_and(|license| validation.concerns(license))
+                .is_some_and(|license| validation.applies_to(license))
         })
     }
 
-    fn findings(&self) -> Vec<Finding> {
+    fn findings(&self) -> Vec<RuleResult> {
         self.evaluation().map_or_else(Vec::new, Evaluation::explain)
     }
 
@@ -264,7 +264,7 @@ pub(super) fn check_in(
     let here = app.host.machine();
     let is_here = |validation: &&Validation| {
         let named = validation.machine();
-        named.is_none_or(|named| here.is_some_and(|here| named.is(here)))
+        named.is_none_or(|named| here.is_some_and(|here| named.matches(here)))
     };
     let of_this_machine = verdict.validations().filter(is_here);
     let newest = of_this_machine

@@ -1,6 +1,6 @@
 //! The identity of this machine.
 
-use license_client::{MachineFacts, Missing, MissingReason, Stability};
+use license_client::{MachineFacts, MissingComponent, MissingReason, Stability};
 use license_core::ComponentKind;
 
 use super::{CheckResult, Fault};
@@ -25,8 +25,8 @@ pub(super) fn id(app: &AppContext, facts: &MachineFacts) -> CheckResult {
 }
 
 /// Returns a warning if a machine id was given and is rejected.
-fn rejected(app: &AppContext, missing: &Missing) -> Option<Fault> {
-    let is_given = missing.kind() == ComponentKind::GivenId;
+fn rejected(app: &AppContext, missing: &MissingComponent) -> Option<Fault> {
+    let is_given = missing.kind() == ComponentKind::AssignedId;
     if !is_given || missing.reason() == MissingReason::NotFound {
         return None;
     }

@@ -11,7 +11,7 @@ use crate::output::failure;
 /// Checks the installed revocation lists.
 pub(super) fn revocations(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
     let found = snapshot.installed();
-    let lists = found.map_or(&[][..], |found| found.bundle().revocations());
+    let lists = found.map_or(&[][..], |found| found.verified().revocations());
     let problems = snapshot.problems.iter().filter_map(of_list);
     let mut faults: Vec<_> = problems.map(fault).collect();
     faults.extend(outdated(lists));

@@ -2,7 +2,7 @@
 
 use license_cli_support::{plural, show_path};
 use license_client::{SealError, Snapshot, StateFile, StateProblem, now};
-use license_core::{HighWater, Reading, Span, Timestamp};
+use license_core::{ClockHighWater, ClockReading, Span, Timestamp};
 
 use super::revocations::of_list;
 use super::{CheckResult, Fault, quarantined};
@@ -12,7 +12,7 @@ use crate::output::{failure, notice};
 /// Checks the state files.
 pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
     const NAME: &str = "state";
-    let Ok(home) = app.host.home() else {
+    let Ok(home) = app.host.paths() else {
         return CheckResult::ok(NAME, "no state is stored");
     };
     let store = home.user();
@@ -27,7 +27,7 @@ pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
         "a damaged file was",
         "remove the quarantined file when it is no longer needed",
     ));
-    let unfinished = store.unfinished();
+    let unfinished = store.incomplete_files();
     faults.extend(unfinished.iter().map(|path| {
         let message = format!("{} is incomplete", show_path(path));
         Fault::warning(
@@ -89,9 +89,9 @@ pub(super) fn clock(snapshot: &Snapshot) -> CheckResult {
     let clock = now();
     let signed = snapshot
         .installed()
-        .and_then(|found| found.bundle().newest_signature());
+        .and_then(|found| found.verified().newest_signature());
     let seen = [
-        (Some(snapshot.mark), "the latest recorded time"),
+        (Some(snapshot.high_water), "the latest recorded time"),
         (signed, "the date of a signed artifact"),
     ];
     let seen = seen.into_iter().filter_map(|(at, what)| Some((at?, what)));
@@ -113,8 +113,8 @@ pub(super) fn clock(snapshot: &Snapshot) -> CheckResult {
 
 /// Returns whether the clock is behind by more than the tolerance.
 fn is_behind(clock: Timestamp, latest: Timestamp) -> bool {
-    let mut seen = HighWater::default();
-    seen.observe(Reading {
+    let mut seen = ClockHighWater::default();
+    seen.observe(ClockReading {
         clock: latest,
         boot: None,
     });

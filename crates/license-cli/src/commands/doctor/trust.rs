@@ -1,7 +1,7 @@
 //! The trusted public keys of the vendor, their origins and retirements.
 
 use license_cli_support::plural;
-use license_client::{Home, Installation, Snapshot, StateFile, StateProblem, Store};
+use license_client::{Installation, Paths, Snapshot, StateFile, StateProblem, Store};
 use license_core::{KeyId, Rotation, TrustSet, TrustedKey};
 
 use super::{CheckResult, Fault, Severity, quarantined};
@@ -15,11 +15,11 @@ pub(super) fn trust(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
         let message = format!("embedded, and no other key is accepted: {}", keys_of(keys));
         return CheckResult::ok(NAME, message);
     }
-    let Ok(home) = app.host.home() else {
+    let Ok(home) = app.host.paths() else {
         return CheckResult::ok(NAME, "no keys are installed");
     };
     let all = Installation::rotation(home).ok().flatten();
-    let in_one = |store: &Store| Installation::rotation(&Home::at(store.dir().clone()));
+    let in_one = |store: &Store| Installation::rotation(&Paths::at(store.dir().clone()));
     let mut faults: Vec<_> = snapshot.problems.iter().filter_map(fault).collect();
     let mut parts = Vec::new();
     let places = [
@@ -109,7 +109,7 @@ fn list_keys(keys: Vec<String>) -> String {
     }
 }
 
-fn has_license(home: &Home) -> bool {
+fn has_license(home: &Paths) -> bool {
     let stores = [Some(home.user()), home.system()];
     let files = [StateFile::License, StateFile::Key];
     let has = |file: StateFile| {

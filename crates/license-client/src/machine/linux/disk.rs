@@ -93,7 +93,7 @@ fn file_system(system: &dyn System, device: &str) -> Lookup {
 
 /// Returns the normalized target of a symbolic link, without further access to the file system.
 fn follow(system: &dyn System, link: &str) -> Option<String> {
-    let target = system.link(Path::new(link)).ok()?;
+    let target = system.read_link(Path::new(link)).ok()?;
     let target = target.to_str()?;
     let parent = link.rsplit_once('/').map_or("", |(parent, _)| parent);
     let from = if target.starts_with('/') { "" } else { parent };

@@ -43,7 +43,7 @@ pub(super) fn mac(system: &dyn System) -> Lookup {
 /// machines.
 fn attachment(system: &dyn System, directory: &str) -> Option<Attachment> {
     let is_there = |file: &str| system.exists(Path::new(&format!("{directory}/{file}")));
-    let device = system.link(Path::new(directory)).ok()?;
+    let device = system.read_link(Path::new(directory)).ok()?;
     let device = device.to_string_lossy();
     let is_card = is_there("device") && !device.contains("/virtual/");
     let is_virtual_function = is_there("device/physfn");

@@ -11,7 +11,7 @@ const SYSTEM_FILE: &str = "/etc/acme9/machine-id";
 /// Returns the configured id and its source.
 fn given(system: &Simulated) -> Option<(String, String)> {
     let facts = collect(system);
-    let found = facts.found().find(|found| found.kind() == GivenId)?;
+    let found = facts.found().find(|found| found.kind() == AssignedId)?;
     Some((found.value().to_owned(), found.source().to_owned()))
 }
 
@@ -76,7 +76,7 @@ fn an_invalid_id_is_reported_and_other_sources_are_not_used() {
         let missing = facts.missing().next().unwrap();
         assert_eq!(
             (missing.kind(), missing.reason()),
-            (GivenId, reason),
+            (AssignedId, reason),
             "{source}"
         );
         assert_eq!(missing.source(), Some(source));
@@ -87,7 +87,7 @@ fn an_invalid_id_is_reported_and_other_sources_are_not_used() {
 #[test]
 fn a_configured_id_precedes_the_systems_machine_id() {
     let facts = collect(&bare().set(VARIABLE, "Billing-Worker-3"));
-    assert_eq!(kinds(&facts), [GivenId, MachineId, Cpu]);
+    assert_eq!(kinds(&facts), [AssignedId, MachineId, Cpu]);
     assert_eq!(facts.machine_id(), Some("billing-worker-3"));
     assert_eq!(facts.stability(), Stability::Stable);
     assert_ne!(facts.digest(), collect(&bare()).digest());
@@ -106,7 +106,7 @@ fn a_variable_that_is_not_unicode_is_malformed() {
     let bytes = std::ffi::OsString::from_vec(b"billing-\xff\xfe-worker".to_vec());
     let facts = collect(&bare().set(VARIABLE, bytes));
     assert_eq!(
-        reason(&facts, GivenId),
+        reason(&facts, AssignedId),
         Some(Rejected(Rejection::Malformed))
     );
 }
@@ -115,7 +115,7 @@ fn a_variable_that_is_not_unicode_is_malformed() {
 fn on_an_unknown_platform_only_a_configured_id_counts() {
     let system = Simulated::new(Platform::Other).set(VARIABLE, "billing-worker-3");
     let facts = collect(&system);
-    assert_eq!(kinds(&facts), [GivenId]);
+    assert_eq!(kinds(&facts), [AssignedId]);
     assert_eq!(
         reason(&facts, MachineId),
         Some(MissingReason::NotApplicable)

@@ -35,12 +35,12 @@ fn in_docker_only_a_configured_id_counts() {
         for kind in [MachineId, ProductUuid, Mac, Cpu, RootDisk] {
             assert_eq!(reason(&facts, kind), Some(InContainer), "{kind}");
         }
-        assert_eq!(reason(&facts, GivenId), Some(NotFound));
+        assert_eq!(reason(&facts, AssignedId), Some(NotFound));
         assert_eq!((facts.fingerprint(), facts.digest()), (None, None));
         assert_eq!(facts.stability(), Stability::None);
     }
     let facts = collect(&docker().set("ACME9_MACHINE_ID", "billing-worker-3"));
-    assert_eq!(kinds(&facts), [GivenId]);
+    assert_eq!(kinds(&facts), [AssignedId]);
     assert_eq!(facts.machine_id(), Some("billing-worker-3"));
     assert_eq!(facts.stability(), Stability::Stable);
 }

@@ -115,8 +115,8 @@ fn all_components_of_a_server_are_found_by_root() {
     assert_eq!(value(&facts, MachineId), Some(ID));
     assert_eq!(value(&facts, ProductUuid), Some(UUID));
     assert_eq!(value(&facts, Cpu), Some("amd epyc 7302p 16-core processor"));
-    let missing: Vec<_> = facts.missing().map(Missing::kind).collect();
-    assert_eq!(missing, [GivenId]);
+    let missing: Vec<_> = facts.missing().map(MissingComponent::kind).collect();
+    assert_eq!(missing, [AssignedId]);
     assert_eq!(facts.container(), None);
     assert_eq!(facts.stability(), Stability::Stable);
 }
@@ -124,7 +124,7 @@ fn all_components_of_a_server_are_found_by_root() {
 #[test]
 fn each_component_has_a_source() {
     let facts = collect(&server());
-    let sources: Vec<_> = facts.found().map(Found::source).collect();
+    let sources: Vec<_> = facts.found().map(FoundComponent::source).collect();
     assert_eq!(
         sources,
         [

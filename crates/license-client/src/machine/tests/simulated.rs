@@ -139,7 +139,7 @@ impl System for Simulated {
         Ok(names)
     }
 
-    fn link(&self, path: &Path) -> io::Result<PathBuf> {
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
         let target = self.links.get(path.to_str().unwrap());
         Ok(target.ok_or(io::ErrorKind::NotFound)?.into())
     }

@@ -104,7 +104,7 @@ fn no_raw_value_shows_in_debug_output() {
     .set("ACME9_MACHINE_ID", "billing-worker-3");
     let facts = collect(&system);
     let shown = format!("{facts:?} {:#?} {}", facts, facts.explain());
-    assert_eq!(kinds(&facts), [GivenId, MachineId, Mac, Cpu]);
+    assert_eq!(kinds(&facts), [AssignedId, MachineId, Mac, Cpu]);
     for found in facts.found() {
         assert!(
             !shown.to_lowercase().contains(found.value()),

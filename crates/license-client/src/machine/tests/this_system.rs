@@ -17,11 +17,13 @@ fn collecting_twice_returns_the_same() {
 #[test]
 fn only_regular_files_are_opened() {
     let directory = tempfile::tempdir().unwrap();
-    assert!(ThisSystem.read(directory.path()).is_err());
-    let none = ThisSystem.read(&directory.path().join("none")).unwrap_err();
+    assert!(LocalSystem.read(directory.path()).is_err());
+    let none = LocalSystem
+        .read(&directory.path().join("none"))
+        .unwrap_err();
     assert_eq!(none.kind(), std::io::ErrorKind::NotFound);
     if cfg!(unix) {
-        assert!(ThisSystem.read(Path::new("/dev/zero")).is_err());
+        assert!(LocalSystem.read(Path::new("/dev/zero")).is_err());
     }
 }
 
@@ -30,9 +32,9 @@ fn a_long_file_is_truncated_and_invalid_utf8_is_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("long");
     std::fs::write(&path, vec![b'a'; 1024 * 1024]).unwrap();
-    assert_eq!(ThisSystem.read(&path).unwrap().len(), 256 * 1024);
+    assert_eq!(LocalSystem.read(&path).unwrap().len(), 256 * 1024);
     std::fs::write(&path, b"a\xff\0b").unwrap();
-    assert_eq!(ThisSystem.read(&path).unwrap(), "a\u{fffd}\0b");
+    assert_eq!(LocalSystem.read(&path).unwrap(), "a\u{fffd}\0b");
 }
 
 #[test]
@@ -41,8 +43,8 @@ fn names_in_a_directory_are_sorted() {
     for name in ["b", "c", "a"] {
         std::fs::write(directory.path().join(name), "").unwrap();
     }
-    assert_eq!(ThisSystem.list(directory.path()).unwrap(), ["a", "b", "c"]);
-    assert!(ThisSystem.list(&directory.path().join("none")).is_err());
+    assert_eq!(LocalSystem.list(directory.path()).unwrap(), ["a", "b", "c"]);
+    assert!(LocalSystem.list(&directory.path().join("none")).is_err());
 }
 
 #[cfg(unix)]
@@ -55,20 +57,20 @@ mod programs {
 
     #[test]
     fn the_output_of_a_program_is_its_standard_output() {
-        let output = ThisSystem.run("/bin/sh", &["-c", "echo one; echo two >&2"]);
+        let output = LocalSystem.run("/bin/sh", &["-c", "echo one; echo two >&2"]);
         assert_eq!(output.unwrap(), "one\n");
-        let language = ThisSystem.run("/bin/sh", &["-c", "echo $LC_ALL"]);
+        let language = LocalSystem.run("/bin/sh", &["-c", "echo $LC_ALL"]);
         assert_eq!(language.unwrap(), "C\n");
     }
 
     #[test]
     fn a_program_that_fails_or_does_not_exist_is_an_error() {
         assert!(
-            ThisSystem
+            LocalSystem
                 .run("/bin/sh", &["-c", "echo one; exit 3"])
                 .is_err()
         );
-        let none = ThisSystem.run("/no/such/program", &[]).unwrap_err();
+        let none = LocalSystem.run("/no/such/program", &[]).unwrap_err();
         assert_eq!(none.kind(), ErrorKind::NotFound);
     }
 

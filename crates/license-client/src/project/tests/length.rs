@@ -1,7 +1,7 @@
 //! Paths at the limit of Linux (`PATH_MAX`, 4096 bytes with the terminating NUL), and longer.
 
 use super::*;
-use crate::usage::{Surroundings, UsageTypeError, detect_usage};
+use crate::usage::{ProcessEnvironment, UsageTypeError, detect_usage};
 
 /// The longest path that the system accepts.
 const LONGEST: usize = 4095;
@@ -25,7 +25,7 @@ fn a_path_without_room_for_the_entry_is_reported_with_its_length() {
     let tree = Tree::new();
     let room = LONGEST - "/.coditect".len();
     let found = find_project(&tree.deep(room), product(), None);
-    assert_eq!(found.unwrap().found_by(), FoundBy::Directory);
+    assert_eq!(found.unwrap().reason(), RootReason::Directory);
 
     let error = find_project(&tree.deep(room + 1), product(), None).unwrap_err();
     assert!(error.is_too_long(), "{error:?}");
@@ -59,7 +59,7 @@ fn a_path_without_room_for_the_project_file_is_reported_with_its_length() {
     let deep = tree.deep(LONGEST - "/.coditect/project.toml".len() + 1);
     fs::create_dir(deep.join(".coditect")).unwrap();
     let root = find_project(&deep, product(), None).unwrap();
-    let error = detect_usage(&root, &Surroundings::default()).unwrap_err();
+    let error = detect_usage(&root, &ProcessEnvironment::default()).unwrap_err();
     assert!(
         matches!(&error, UsageTypeError::Unreadable { .. }),
         "{error:?}"

@@ -10,7 +10,7 @@ use crate::trust::VerifyError;
 /// The reason why a license file or a license key could not be verified.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum BundleError {
+pub enum VerifiedLicensesError {
     /// The text is not a license key.
     #[error(transparent)]
     Key(KeyError),
@@ -65,7 +65,7 @@ fn describe_key(tier: &Option<Tier>) -> String {
     }
 }
 
-impl BundleError {
+impl VerifiedLicensesError {
     /// Returns the reason code.
     pub const fn code(&self) -> Code {
         match self {

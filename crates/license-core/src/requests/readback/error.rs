@@ -103,7 +103,7 @@ impl ReadbackError {
     }
 
     /// Returns a hint for the user.
-    pub fn advice(&self) -> &'static str {
+    pub fn hint(&self) -> &'static str {
         let is_different = |fault: &LineFault| fault.kind == LineFaultKind::Conflicting;
         let is_beyond = |fault: &LineFault| matches!(fault.kind, LineFaultKind::BeyondEnd { .. });
         match self {

@@ -123,7 +123,7 @@ proptest! {
             let memory = memory.clone().under(rules);
             let found = find(&memory, &last).unwrap();
             prop_assert_eq!(found.path(), direct.path());
-            prop_assert_eq!(found.found_by(), FoundBy::Git);
+            prop_assert_eq!(found.reason(), RootReason::Git);
             prop_assert_eq!(found.links().len(), links.len());
         }
         let id = |root: &ProjectRoot| SessionId::new(None, None, "ann", &root.name_bytes());
@@ -140,7 +140,7 @@ proptest! {
             let path = Path::new("/").join(path);
             let expected = memory.resolve(&path).map(|(mut at, links)| {
                 // A file belongs to the project of its directory.
-                if memory.entry(&at).unwrap().kind == EntryKind::File {
+                if memory.entry(&at).unwrap().kind == FileKind::File {
                     at.pop();
                 }
                 (at, links)

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 
-use super::super::{Entry, EntryKind, FileId, FileSystem, MAX_LINKS, NameRules};
+use super::super::{FileId, FileKind, FileSystem, FileSystemEntry, MAX_LINKS, NameRules};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Node {
@@ -148,19 +148,19 @@ impl Memory {
         Ok((at, links))
     }
 
-    fn entry_of(&self, path: &Path) -> io::Result<Entry> {
+    fn entry_of(&self, path: &Path) -> io::Result<FileSystemEntry> {
         let (Some(node), Some(key)) = (self.node(path), self.key(path)) else {
             return Err(ErrorKind::NotFound.into());
         };
         let position = self.nodes.keys().position(|other| other == key);
         let kind = match node {
-            Node::Directory => EntryKind::Directory,
-            Node::File => EntryKind::File,
-            Node::Link(_) => EntryKind::Link,
+            Node::Directory => FileKind::Directory,
+            Node::File => FileKind::File,
+            Node::Link(_) => FileKind::Link,
         };
         let inode = u64::try_from(position.unwrap()).unwrap();
         let id = (self.rules != NameRules::Windows).then_some(FileId { device: 1, inode });
-        Ok(Entry { kind, id })
+        Ok(FileSystemEntry { kind, id })
     }
 
     /// Returns the path with its parent resolved.
@@ -201,11 +201,11 @@ impl FileSystem for Memory {
         self.current.clone().ok_or(ErrorKind::NotFound.into())
     }
 
-    fn entry(&self, path: &Path) -> io::Result<Entry> {
+    fn entry(&self, path: &Path) -> io::Result<FileSystemEntry> {
         self.entry_of(&self.parent_resolved(path)?)
     }
 
-    fn target(&self, path: &Path) -> io::Result<Entry> {
+    fn target(&self, path: &Path) -> io::Result<FileSystemEntry> {
         let (path, _) = self.resolve(path).map_err(|(kind, _)| kind)?;
         self.entry_of(&path)
     }

@@ -12,15 +12,15 @@ fn start() -> Timestamp {
 }
 
 /// Returns a reading `uptime` seconds after the start of the boot `id`.
-fn reading(clock: Timestamp, id: u128, uptime: u64) -> Reading {
-    Reading {
+fn reading(clock: Timestamp, id: u128, uptime: u64) -> ClockReading {
+    ClockReading {
         clock,
         boot: Some(Boot { id, uptime }),
     }
 }
 
-fn seen_at_start() -> HighWater {
-    let mut seen = HighWater::default();
+fn seen_at_start() -> ClockHighWater {
+    let mut seen = ClockHighWater::default();
     seen.observe(reading(start(), 1, 100));
     seen
 }
@@ -75,13 +75,13 @@ fn a_clock_is_behind_if_it_differs_by_more_than_a_day() {
 #[test]
 fn a_recent_signature_lowers_a_mark_in_the_year_2099() {
     let mut seen = seen_at_start();
-    seen.install(start(), reading(start(), 1, 200));
+    seen.record_signature(start(), reading(start(), 1, 200));
     seen.observe(reading(at("2099-01-01"), 2, 10));
     let back = reading(start().plus(5 * DAY), 3, 10);
     seen.observe(back);
     assert_eq!(seen.mark(), at("2099-01-01"));
     assert!(seen.is_behind(back.clock));
-    assert!(seen.install(start().plus(4 * DAY), back));
+    assert!(seen.record_signature(start().plus(4 * DAY), back));
     assert_eq!(seen.mark(), back.clock);
     assert!(!seen.is_behind(back.clock));
 }
@@ -93,26 +93,26 @@ fn a_signature_lowers_the_mark_only_once() {
     for (boot, is_lowered) in [(2, true), (4, false)] {
         seen.observe(reading(at("2099-01-01"), boot, 10));
         let back = reading(start().plus(2 * DAY), boot + 1, 10);
-        assert_eq!(seen.install(signed, back), is_lowered);
+        assert_eq!(seen.record_signature(signed, back), is_lowered);
     }
 }
 
 #[test]
 fn a_signature_does_not_undo_time_that_the_uptime_proves() {
-    let mut seen = HighWater::default();
-    seen.install(start(), reading(start(), 1, 0));
+    let mut seen = ClockHighWater::default();
+    seen.record_signature(start(), reading(start(), 1, 0));
     for day in 1..=30 {
         seen.observe(reading(start().plus(day * DAY), 1, day * DAY));
     }
     let signed = start().plus(10 * DAY);
-    assert!(!seen.install(signed, reading(signed, 2, 10)));
+    assert!(!seen.record_signature(signed, reading(signed, 2, 10)));
     assert_eq!(seen.mark(), start().plus(30 * DAY));
 }
 
 #[test]
 fn a_signature_does_not_lower_the_mark_if_the_clock_is_right() {
     let mut seen = seen_at_start();
-    assert!(!seen.install(start().minus(3 * HOUR), reading(start(), 1, 100)));
+    assert!(!seen.record_signature(start().minus(3 * HOUR), reading(start(), 1, 100)));
     assert_eq!(seen.mark(), start());
 }
 
@@ -121,19 +121,19 @@ fn a_copy_with_a_lowered_mark_takes_precedence() {
     let mut seen = seen_at_start();
     seen.observe(reading(at("2099-01-01"), 2, 10));
     let old = seen.clone();
-    assert!(seen.install(start().plus(DAY), reading(start().plus(DAY), 3, 10)));
+    assert!(seen.record_signature(start().plus(DAY), reading(start().plus(DAY), 3, 10)));
     assert_eq!(seen.clone().merged(old.clone()).mark(), seen.mark());
     assert_eq!(old.merged(seen.clone()).mark(), seen.mark());
 }
 
 #[test]
 fn the_json_form_round_trips() {
-    for seen in [HighWater::default(), seen_at_start()] {
-        assert_eq!(HighWater::from_json(&seen.to_json()), Some(seen));
+    for seen in [ClockHighWater::default(), seen_at_start()] {
+        assert_eq!(ClockHighWater::from_json(&seen.to_json()), Some(seen));
     }
     for wrong in ["null", "{}", r#"{"mark":-1}"#, "[]"] {
         let value = serde_json::from_str(wrong).unwrap();
-        assert_eq!(HighWater::from_json(&value), None, "{wrong}");
+        assert_eq!(ClockHighWater::from_json(&value), None, "{wrong}");
     }
 }
 
@@ -141,7 +141,7 @@ fn the_json_form_round_trips() {
 fn a_repair_replaces_the_mark_and_takes_precedence_over_an_older_copy() {
     let mut seen = seen_at_start();
     // The clock of the vendor was wrong when the artifact was signed.
-    let _ = seen.install(at("2099-01-01"), reading(at("2099-01-02"), 2, 10));
+    let _ = seen.record_signature(at("2099-01-01"), reading(at("2099-01-02"), 2, 10));
     let copy = seen.clone();
     let now = start().plus(DAY);
     seen.repair(now, reading(now, 2, 20));
@@ -149,7 +149,7 @@ fn a_repair_replaces_the_mark_and_takes_precedence_over_an_older_copy() {
     assert_eq!(seen.clone().merged(copy.clone()).mark(), now);
     assert_eq!(copy.merged(seen.clone()).mark(), now);
     // Later signatures are recorded again.
-    assert!(!seen.install(now.plus(HOUR), reading(now.plus(HOUR), 2, 20 + HOUR)));
+    assert!(!seen.record_signature(now.plus(HOUR), reading(now.plus(HOUR), 2, 20 + HOUR)));
     assert_eq!(seen.mark(), now.plus(HOUR));
 }
 

@@ -9,7 +9,7 @@ use license_core::{LicenseId, LicenseKey, ProductCode, Timestamp};
 use rusqlite::{OptionalExtension, Params, Row, params_from_iter};
 
 use crate::errors::LedgerError;
-use crate::ledger::entry::{Entry, EntryKind};
+use crate::ledger::entry::{LedgerEntry, LedgerEntryKind};
 use crate::ledger::query::{LedgerStats, LicenseFilter, RecordedLicense};
 use crate::ledger::reader::LedgerReader;
 use crate::ledger::sqlite::SqliteLedger;
@@ -85,12 +85,12 @@ impl LedgerReader for SqliteLedger {
         Ok(())
     }
 
-    fn license_of_order(&self, order: &str) -> Result<Option<Entry>, LedgerError> {
+    fn license_of_order(&self, order: &str) -> Result<Option<LedgerEntry>, LedgerError> {
         let condition = "json_extract(body, '$.order') = ?1 AND kind = 'license' LIMIT 1";
         self.select_one(condition, [order])
     }
 
-    fn trials(&self, trial_key: &str) -> Result<Vec<Entry>, LedgerError> {
+    fn trials(&self, trial_key: &str) -> Result<Vec<LedgerEntry>, LedgerError> {
         let condition = "json_extract(body, '$.trial_of') = ?1 AND kind = 'license' ORDER BY seq";
         self.select_all(condition, [trial_key])
     }
@@ -141,15 +141,15 @@ impl LedgerReader for SqliteLedger {
         self.exists("subject = ?1", [subject])
     }
 
-    fn entries_about(&self, subject: &str) -> Result<Vec<Entry>, LedgerError> {
+    fn entries_about(&self, subject: &str) -> Result<Vec<LedgerEntry>, LedgerError> {
         self.select_all("subject = ?1 ORDER BY seq", [subject])
     }
 
     fn visit_entries_about(
         &self,
         subject: &str,
-        kind: EntryKind,
-        each: &mut dyn FnMut(Entry),
+        kind: LedgerEntryKind,
+        each: &mut dyn FnMut(LedgerEntry),
     ) -> Result<(), LedgerError> {
         let condition = "subject = ?1 AND kind = ?2 ORDER BY seq";
         self.visit(condition, [subject, kind.as_str()], each)
@@ -157,8 +157,8 @@ impl LedgerReader for SqliteLedger {
 
     fn visit_entries_of_kind(
         &self,
-        kind: EntryKind,
-        each: &mut dyn FnMut(Entry),
+        kind: LedgerEntryKind,
+        each: &mut dyn FnMut(LedgerEntry),
     ) -> Result<(), LedgerError> {
         self.visit("kind = ?1 ORDER BY seq", [kind.as_str()], each)
     }
@@ -166,39 +166,47 @@ impl LedgerReader for SqliteLedger {
     fn visit_usage_chain(
         &self,
         chain: &str,
-        each: &mut dyn FnMut(Entry),
+        each: &mut dyn FnMut(LedgerEntry),
     ) -> Result<(), LedgerError> {
         let condition = "json_extract(body, '$.chain') = ?1 AND kind = 'usage' ORDER BY seq";
         self.visit(condition, [chain], each)
     }
 
-    fn visit_entries(&self, each: &mut dyn FnMut(Entry)) -> Result<(), LedgerError> {
+    fn visit_entries(&self, each: &mut dyn FnMut(LedgerEntry)) -> Result<(), LedgerError> {
         self.visit("1 ORDER BY seq", [], each)
     }
 
     fn entries_with_artifact(
         &self,
         subject: &str,
-        kind: EntryKind,
+        kind: LedgerEntryKind,
         artifact: &str,
-    ) -> Result<Vec<Entry>, LedgerError> {
+    ) -> Result<Vec<LedgerEntry>, LedgerError> {
         let condition = "subject = ?1 AND kind = ?2 AND artefact = ?3 ORDER BY seq";
         self.select_all(condition, [subject, kind.as_str(), artifact])
     }
 
-    fn answer(&self, kind: EntryKind, nonce: &str) -> Result<Option<Entry>, LedgerError> {
+    fn answer(
+        &self,
+        kind: LedgerEntryKind,
+        nonce: &str,
+    ) -> Result<Option<LedgerEntry>, LedgerError> {
         let condition = "json_extract(body, '$.nonce') = ?1
                AND kind IN ('activation', 'clock_repair') AND kind = ?2 ORDER BY seq DESC LIMIT 1";
         self.select_one(condition, [nonce, kind.as_str()])
     }
 
-    fn entry_of_activation(&self, id: &str, kind: EntryKind) -> Result<Option<Entry>, LedgerError> {
+    fn entry_of_activation(
+        &self,
+        id: &str,
+        kind: LedgerEntryKind,
+    ) -> Result<Option<LedgerEntry>, LedgerError> {
         let condition = "json_extract(body, '$.activation_id') = ?1
                AND kind IN ('activation', 'release') AND kind = ?2 ORDER BY seq LIMIT 1";
         self.select_one(condition, [id, kind.as_str()])
     }
 
-    fn entries_of_machine(&self, digest: &str) -> Result<Vec<Entry>, LedgerError> {
+    fn entries_of_machine(&self, digest: &str) -> Result<Vec<LedgerEntry>, LedgerError> {
         let condition = "json_extract(body, '$.machine') = ?1
                AND kind IN ('activation', 'release', 'check_in', 'clock_repair') ORDER BY seq";
         self.select_all(condition, [digest])
@@ -240,7 +248,7 @@ impl LedgerReader for SqliteLedger {
         })
     }
 
-    fn has(&self, kind: EntryKind, subject: &str) -> Result<bool, LedgerError> {
+    fn has(&self, kind: LedgerEntryKind, subject: &str) -> Result<bool, LedgerError> {
         self.exists("subject = ?1 AND kind = ?2", [subject, kind.as_str()])
     }
 
@@ -265,7 +273,7 @@ impl SqliteLedger {
         &self,
         condition: &str,
         values: impl Params,
-        each: &mut dyn FnMut(Entry),
+        each: &mut dyn FnMut(LedgerEntry),
     ) -> Result<(), LedgerError> {
         let sql = format!("SELECT {COLUMNS} FROM entries WHERE {condition}");
         let mut statement = self.db.prepare_cached(&sql)?;
@@ -276,7 +284,11 @@ impl SqliteLedger {
         Ok(())
     }
 
-    fn select_all(&self, condition: &str, values: impl Params) -> Result<Vec<Entry>, LedgerError> {
+    fn select_all(
+        &self,
+        condition: &str,
+        values: impl Params,
+    ) -> Result<Vec<LedgerEntry>, LedgerError> {
         let mut entries = Vec::new();
         self.visit(condition, values, &mut |entry| entries.push(entry))?;
         Ok(entries)
@@ -286,7 +298,7 @@ impl SqliteLedger {
         &self,
         condition: &str,
         values: impl Params,
-    ) -> Result<Option<Entry>, LedgerError> {
+    ) -> Result<Option<LedgerEntry>, LedgerError> {
         let sql = format!("SELECT {COLUMNS} FROM entries WHERE {condition}");
         let mut statement = self.db.prepare_cached(&sql)?;
         Ok(statement.query_row(values, entry_of_row).optional()?)
@@ -299,8 +311,8 @@ impl SqliteLedger {
 }
 
 /// Reads a row of [`COLUMNS`].
-pub(super) fn entry_of_row(row: &Row<'_>) -> rusqlite::Result<Entry> {
-    Ok(Entry {
+pub(super) fn entry_of_row(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
+    Ok(LedgerEntry {
         seq: row.get(0)?,
         at: row.get(1)?,
         kind: row.get(2)?,

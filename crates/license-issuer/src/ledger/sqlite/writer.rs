@@ -9,7 +9,7 @@ use rusqlite::{Row, Transaction, TransactionBehavior, params};
 use crate::delivery::ArtifactDestination;
 use crate::errors::LedgerError;
 use crate::files::Collision;
-use crate::ledger::entry::{Entry, EntryKind, NewEntry};
+use crate::ledger::entry::{LedgerEntry, LedgerEntryKind, NewLedgerEntry};
 use crate::ledger::pending::{DeliveryState, PendingArtifact, StoredPending};
 use crate::ledger::reader::LedgerReader;
 use crate::ledger::recovery::recover;
@@ -115,7 +115,7 @@ impl LedgerWriter for SqliteWriter<'_> {
         for artifact in artifacts {
             let stored = artifact.stored.ok_or(LedgerError::NotPending)?;
             append(&transaction, stored.at, artifact, delivered)?;
-            if !(delivered && artifact.kind == EntryKind::License) {
+            if !(delivered && artifact.kind == LedgerEntryKind::License) {
                 transaction
                     .prepare_cached("UPDATE intents SET entered = 1 WHERE id = ?1")?
                     .execute([stored.id])?;
@@ -137,7 +137,7 @@ impl LedgerWriter for SqliteWriter<'_> {
         Ok(())
     }
 
-    fn append(&mut self, entries: &[NewEntry]) -> Result<(), LedgerError> {
+    fn append(&mut self, entries: &[NewLedgerEntry]) -> Result<(), LedgerError> {
         let at = self.now_seconds()?;
         let transaction = self.transaction()?;
         for entry in entries {
@@ -160,7 +160,7 @@ FROM intents ORDER BY id";
 
 fn pending_of_row(row: &Row<'_>) -> Result<PendingArtifact, LedgerError> {
     let kind: String = row.get(2)?;
-    let kind = EntryKind::parse(&kind).ok_or(LedgerError::Inconsistent {
+    let kind = LedgerEntryKind::parse(&kind).ok_or(LedgerError::Inconsistent {
         expected: "a known kind of pending artifact",
         found: kind,
     })?;
@@ -235,7 +235,7 @@ fn append(
     let (count, previous): (i64, Vec<u8>) = transaction
         .prepare_cached("SELECT entries, hash FROM head")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let mut entry = Entry {
+    let mut entry = LedgerEntry {
         seq: count.checked_add(1).ok_or(LedgerError::Full)?,
         at,
         kind: artifact.kind.as_str().to_owned(),

@@ -1,18 +1,18 @@
 //! Activations of licenses on machines.
 
-use license_core::issue::{ActivationDraft, CheckedKey};
+use license_core::issue::{ActivationDraft, VerifyingSigner};
 use license_core::{
-    ActivationRequest, Bundle, License, LicenseId, Machine, MachineDigest, Matrix, Nonce,
-    Timestamp, TrustSet, Unverified,
+    ActivationRequest, FeatureMatrix, License, LicenseId, Machine, MachineDigest, Nonce, Timestamp,
+    TrustSet, Unverified, VerifiedLicenses,
 };
 
 use super::{AnswerContext, AnswerError, AnswerPolicy, required_fact};
 use crate::clock::Clock;
-use crate::ledger::{Entry, EntryKind, LedgerReader, LicenseStatus, NewEntry};
+use crate::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader, LicenseStatus, NewLedgerEntry};
 use crate::random;
 use crate::records;
 use crate::services::devices::{DeviceUsage, device_limit};
-use crate::services::issue::{ArtifactName, SignError, trust_of};
+use crate::services::issue::{ArtifactName, SignError, own_trust_set};
 use crate::services::warnings::{IssueWarning, expired, postdated};
 
 const ACTIVATION: ArtifactName = ArtifactName("activation");
@@ -25,7 +25,7 @@ pub struct ActivationPolicy<'a> {
     /// The digest of the machine.
     pub machine: MachineDigest,
     /// The product.
-    pub matrix: &'a Matrix,
+    pub matrix: &'a FeatureMatrix,
     /// The text of a license file. `None` means that the license comes from the ledger.
     pub license: Option<&'a str>,
     /// The keys that are trusted in addition to those of the ledger and to the signing key.
@@ -53,7 +53,7 @@ pub struct ActivationApproval {
 }
 
 impl AnswerPolicy<ActivationApproval> for ActivationPolicy<'_> {
-    const KIND: EntryKind = EntryKind::Activation;
+    const KIND: LedgerEntryKind = LedgerEntryKind::Activation;
 
     fn nonce(&self) -> Nonce {
         self.request.nonce
@@ -78,7 +78,7 @@ impl AnswerPolicy<ActivationApproval> for ActivationPolicy<'_> {
     fn check_repetition(
         &self,
         ledger: &dyn LedgerReader,
-        answer: &Entry,
+        answer: &LedgerEntry,
     ) -> Result<(), AnswerError> {
         let activation = ledger.with_release(answer.clone())?;
         match &activation.release {
@@ -127,7 +127,11 @@ impl AnswerPolicy<ActivationApproval> for ActivationPolicy<'_> {
         &approval.warnings
     }
 
-    fn sign(&self, approval: &ActivationApproval, key: &CheckedKey) -> Result<NewEntry, SignError> {
+    fn sign(
+        &self,
+        approval: &ActivationApproval,
+        key: &VerifyingSigner,
+    ) -> Result<NewLedgerEntry, SignError> {
         let license = &approval.license;
         let issuer = license.issuer().unwrap_or(self.matrix.issuer());
         let draft = ActivationDraft {
@@ -137,12 +141,12 @@ impl AnswerPolicy<ActivationApproval> for ActivationPolicy<'_> {
             request: self.request,
         };
         let token = ACTIVATION.signed(draft.sign(key))?;
-        let trust = ACTIVATION.verified(trust_of(key))?;
+        let trust = ACTIVATION.verified(own_trust_set(key))?;
         let activation = ACTIVATION.verified(Unverified::parse(&token))?;
         let activation = ACTIVATION.verified(activation.verify_activation(&trust))?;
         Ok(records::activation(&activation, &token)
-            .with("customer", license.customer())
-            .with("requested_at", self.request.made_at.to_string()))
+            .with_fact("customer", license.customer())
+            .with_fact("requested_at", self.request.made_at.to_string()))
     }
 }
 
@@ -186,10 +190,10 @@ impl ActivationPolicy<'_> {
             trust = trust.joined(&ledger.signing_keys()?);
         }
         // If the key cannot be trusted, the license is refused below.
-        if let Some(own) = context.signer.and_then(|key| trust_of(key).ok()) {
+        if let Some(own) = context.signer.and_then(|key| own_trust_set(key).ok()) {
             trust = trust.joined(&own);
         }
-        let verified = Bundle::verify(&text, &trust, self.matrix)
+        let verified = VerifiedLicenses::verify(&text, &trust, self.matrix)
             .map_err(|error| AnswerError::License { is_recorded, error })?;
         let expected = &self.request.license;
         let license = verified
@@ -213,7 +217,7 @@ impl ActivationPolicy<'_> {
     fn check_lock(&self, license: &License) -> Result<(), AnswerError> {
         let machine = Machine::Fingerprint(self.request.machine.clone());
         match license.machines() {
-            Some(locks) if !locks.iter().any(|lock| lock.is(&machine)) => {
+            Some(locks) if !locks.iter().any(|lock| lock.matches(&machine)) => {
                 Err(AnswerError::LockedToOthers {
                     license: license.id().clone(),
                     machine: self.machine,

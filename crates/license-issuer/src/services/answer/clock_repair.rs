@@ -1,14 +1,14 @@
 //! Clock repairs, which let a machine set its clock high-water mark back.
 
-use license_core::issue::{CheckedKey, ClockRepairDraft};
-use license_core::{ClockRequest, LicenseId, Matrix, Nonce, Timestamp, Unverified};
+use license_core::issue::{ClockRepairDraft, VerifyingSigner};
+use license_core::{ClockRequest, FeatureMatrix, LicenseId, Nonce, Timestamp, Unverified};
 
 use super::{AnswerContext, AnswerError, AnswerPolicy};
 use crate::clock::Clock;
-use crate::ledger::{Entry, EntryKind, LedgerReader, NewEntry};
+use crate::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader, NewLedgerEntry};
 use crate::random;
 use crate::records;
-use crate::services::issue::{ArtifactName, SignError, trust_of};
+use crate::services::issue::{ArtifactName, SignError, own_trust_set};
 use crate::services::warnings::{IssueWarning, is_past, postdated};
 
 const CLOCK_REPAIR: ArtifactName = ArtifactName("clock repair");
@@ -19,7 +19,7 @@ pub struct ClockRepairPolicy<'a> {
     /// The request.
     pub request: &'a ClockRequest,
     /// The product.
-    pub matrix: &'a Matrix,
+    pub matrix: &'a FeatureMatrix,
     /// The new clock high-water mark, if it is not the current time.
     pub issued_at: Option<Timestamp>,
     /// The clock, for new ids.
@@ -36,7 +36,7 @@ pub struct ClockRepairApproval {
 }
 
 impl AnswerPolicy<ClockRepairApproval> for ClockRepairPolicy<'_> {
-    const KIND: EntryKind = EntryKind::ClockRepair;
+    const KIND: LedgerEntryKind = LedgerEntryKind::ClockRepair;
 
     fn nonce(&self) -> Nonce {
         self.request.nonce
@@ -50,7 +50,7 @@ impl AnswerPolicy<ClockRepairApproval> for ClockRepairPolicy<'_> {
         Ok(())
     }
 
-    fn check_repetition(&self, _: &dyn LedgerReader, _: &Entry) -> Result<(), AnswerError> {
+    fn check_repetition(&self, _: &dyn LedgerReader, _: &LedgerEntry) -> Result<(), AnswerError> {
         Ok(())
     }
 
@@ -74,8 +74,8 @@ impl AnswerPolicy<ClockRepairApproval> for ClockRepairPolicy<'_> {
     fn sign(
         &self,
         approval: &ClockRepairApproval,
-        key: &CheckedKey,
-    ) -> Result<NewEntry, SignError> {
+        key: &VerifyingSigner,
+    ) -> Result<NewLedgerEntry, SignError> {
         let draft = ClockRepairDraft {
             issuer: self.matrix.issuer().to_owned(),
             id: approval.id.clone(),
@@ -83,14 +83,14 @@ impl AnswerPolicy<ClockRepairApproval> for ClockRepairPolicy<'_> {
             request: self.request,
         };
         let token = CLOCK_REPAIR.signed(draft.sign(key))?;
-        let trust = CLOCK_REPAIR.verified(trust_of(key))?;
+        let trust = CLOCK_REPAIR.verified(own_trust_set(key))?;
         let repair = CLOCK_REPAIR.verified(Unverified::parse(&token))?;
         let repair = CLOCK_REPAIR.verified(repair.verify_clock_repair(&trust))?;
         let entry = records::clock_repair(&repair, &token).ok_or("the token contains no machine");
         let entry = CLOCK_REPAIR.verified(entry)?;
         Ok(entry
-            .with("mark", self.request.mark.to_string())
-            .with("requested_at", self.request.made_at.to_string()))
+            .with_fact("mark", self.request.mark.to_string())
+            .with_fact("requested_at", self.request.made_at.to_string()))
     }
 }
 
@@ -102,7 +102,7 @@ impl ClockRepairPolicy<'_> {
         }
         if self.request.mark <= issued_at {
             warnings.push(IssueWarning::NotAhead {
-                mark: self.request.mark,
+                high_water_mark: self.request.mark,
                 issued_at,
             });
         }

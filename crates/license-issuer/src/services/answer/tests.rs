@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::fs;
 use std::path::PathBuf;
 
-use license_core::issue::{KeyBits, Sign, SigningKey};
+use license_core::issue::{KeyBits, Signer, SigningKey};
 use license_core::{
-    Algorithm, ClockRequest, ComponentKind, Fingerprint, Matrix, Nonce, TrustedKey,
+    Algorithm, ClockRequest, ComponentKind, FeatureMatrix, Fingerprint, Nonce, TrustedKey,
 };
 
 use super::*;
@@ -34,20 +34,20 @@ impl MemoryKey {
     }
 }
 
-impl SignerSource<CheckedKey> for MemoryKey {
+impl SignerSource<VerifyingSigner> for MemoryKey {
     type Error = AnswerError;
 
-    fn peek(&self) -> Result<Option<CheckedKey>, AnswerError> {
+    fn peek(&self) -> Result<Option<VerifyingSigner>, AnswerError> {
         Ok(None)
     }
 
-    fn open(&self) -> Result<CheckedKey, AnswerError> {
+    fn open(&self) -> Result<VerifyingSigner, AnswerError> {
         self.opened.set(self.opened.get() + 1);
         let key = SigningKey::from_pkcs8(&self.der, None, random::fill).unwrap();
-        Ok(CheckedKey::new(Box::new(key)))
+        Ok(VerifyingSigner::new(Box::new(key)))
     }
 
-    fn public_keys<'s>(&self, signer: &'s CheckedKey) -> Vec<&'s TrustedKey> {
+    fn public_keys<'s>(&self, signer: &'s VerifyingSigner) -> Vec<&'s TrustedKey> {
         vec![signer.public()]
     }
 }
@@ -95,10 +95,10 @@ impl Vendor {
 }
 
 fn request(machine: &str) -> ClockRequest {
-    let product = Matrix::built_in().product();
+    let product = FeatureMatrix::built_in().product();
     ClockRequest {
         product,
-        machine: Fingerprint::of(product, [(ComponentKind::MachineId, machine)]),
+        machine: Fingerprint::new(product, [(ComponentKind::MachineId, machine)]),
         nonce: Nonce::from_random([7; 16]),
         mark: Timestamp::parse("2100-01-01T00:00:00Z").unwrap(),
         made_at: Timestamp::parse("2100-01-01T00:00:00Z").unwrap(),
@@ -109,7 +109,7 @@ fn order(request: &ClockRequest, reissue: bool) -> AnswerOrder<ClockRepairPolicy
     AnswerOrder {
         policy: ClockRepairPolicy {
             request,
-            matrix: Matrix::built_in(),
+            matrix: FeatureMatrix::built_in(),
             issued_at: None,
             clock: &SystemClock,
         },

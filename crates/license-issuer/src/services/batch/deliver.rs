@@ -95,7 +95,7 @@ impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
         row: &S::Row,
         issued: &IssuedLicense,
     ) -> Result<(), BatchError<S::Error>> {
-        self.report.known.add(issued);
+        self.report.already_issued.add(issued);
         let (id, key) = (issued.license_id.as_deref(), issued.key.as_deref());
         let observed = self.observer.delivered(row, id, key);
         Ok(observed.map_err(IssueError::Request)?)

@@ -111,9 +111,9 @@ fn check<E: std::error::Error>(path: &Path, content: &[u8]) -> Result<(), BatchE
 
 /// Counts of licenses that were issued before.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct KnownCounts {
+pub struct AlreadyIssuedCounts {
     /// All licenses that were issued before.
-    pub known: u64,
+    pub total: u64,
     /// Licenses whose files were missing and were written again.
     pub restored: u64,
     /// Licenses that have expired.
@@ -122,9 +122,9 @@ pub struct KnownCounts {
     pub revoked: u64,
 }
 
-impl KnownCounts {
+impl AlreadyIssuedCounts {
     pub(super) fn add(&mut self, license: &IssuedLicense) {
-        self.known += 1;
+        self.total += 1;
         self.restored += u64::from(license.is_restored);
         self.expired += u64::from(license.status == Some(LicenseStatus::Expired));
         self.revoked += u64::from(license.status == Some(LicenseStatus::Revoked));

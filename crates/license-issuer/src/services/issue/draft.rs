@@ -4,7 +4,7 @@ use license_core::Timestamp;
 
 use super::Mode;
 use super::signing::SignError;
-use crate::ledger::{LedgerReader, NewEntry};
+use crate::ledger::{LedgerReader, NewLedgerEntry};
 
 /// The stage of a draft.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,5 +65,5 @@ pub trait Draft<K, A> {
     fn sign(&self, signer: Option<&K>, serials: &mut dyn SerialSource) -> Result<A, SignError>;
 
     /// Returns the entries that record signed artifacts.
-    fn entries(signed: &A) -> Vec<NewEntry>;
+    fn entries(signed: &A) -> Vec<NewLedgerEntry>;
 }

@@ -40,7 +40,7 @@ pub enum SignError {
         /// The name of the artifact.
         artifact: &'static str,
         /// The reason.
-        source: license_core::issue::IssueError,
+        source: license_core::issue::SigningError,
     },
     /// A revocation list has too many entries.
     #[error("{count} revoked licenses and activations do not fit into one list")]
@@ -48,7 +48,7 @@ pub enum SignError {
         /// The number of entries.
         count: usize,
         /// The reason.
-        source: license_core::issue::IssueError,
+        source: license_core::issue::SigningError,
     },
     /// The signed artifact does not verify.
     #[error("the {artifact} just signed does not verify: {reason}")]
@@ -79,7 +79,7 @@ impl ArtifactName {
     /// Returns the result of signing.
     pub(in crate::services) fn signed<T>(
         self,
-        result: Result<T, license_core::issue::IssueError>,
+        result: Result<T, license_core::issue::SigningError>,
     ) -> Result<T, SignError> {
         result.map_err(|source| SignError::Sign {
             artifact: self.0,

@@ -93,9 +93,9 @@ impl Draft<Opened, SignedNote> for NoteDraft {
         })
     }
 
-    fn entries(signed: &SignedNote) -> Vec<NewEntry> {
-        vec![NewEntry {
-            kind: EntryKind::License,
+    fn entries(signed: &SignedNote) -> Vec<NewLedgerEntry> {
+        vec![NewLedgerEntry {
+            kind: LedgerEntryKind::License,
             subject: signed.id.to_owned(),
             body: json!({ "serial": signed.serial, "supersedes": [] }),
             artifact: format!("token of {}", signed.id),
@@ -406,7 +406,7 @@ fn a_signing_key_is_recorded_once() {
     let fixture = IssueFixture::new();
     let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random::fill).unwrap();
     let key = SigningKey::from_pkcs8(&der, None, random::fill).unwrap();
-    let key = Sign::public(&key);
+    let key = Signer::public(&key);
     let mut ledger = SqliteLedger::open(&fixture.path("ledger.db")).unwrap();
     let mut writer = ledger.acquire(Timestamp::MIN).unwrap();
     record_signing_key(&mut writer, key).unwrap();

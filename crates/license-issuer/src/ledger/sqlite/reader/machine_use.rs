@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 
 use crate::errors::LedgerError;
-use crate::ledger::entry::EntryKind;
+use crate::ledger::entry::LedgerEntryKind;
 
 /// Selects the last entry of each kind for each machine of a license. Released activations are
 /// omitted.
@@ -46,9 +46,9 @@ pub(super) fn machines_in_use(
             let (kind, machine, seq): (String, String, i64) =
                 (row.get(0)?, row.get(1)?, row.get(2)?);
             let one = uses.entry(machine).or_default();
-            match EntryKind::parse(&kind) {
-                Some(EntryKind::Activation) => one.is_activated = true,
-                Some(EntryKind::CheckIn) => one.checked_in = one.checked_in.max(Some(seq)),
+            match LedgerEntryKind::parse(&kind) {
+                Some(LedgerEntryKind::Activation) => one.is_activated = true,
+                Some(LedgerEntryKind::CheckIn) => one.checked_in = one.checked_in.max(Some(seq)),
                 _ => one.released = one.released.max(Some(seq)),
             }
         }

@@ -6,22 +6,22 @@ mod history;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::ledger::{LedgerWriter, LicenseStatus, NewEntry};
+use crate::ledger::{LedgerWriter, LicenseStatus, NewLedgerEntry};
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-fn license(id: &str, body: Value) -> NewEntry {
-    NewEntry {
-        kind: EntryKind::License,
+fn license(id: &str, body: Value) -> NewLedgerEntry {
+    NewLedgerEntry {
+        kind: LedgerEntryKind::License,
         subject: id.to_owned(),
         body,
         artifact: id.to_owned(),
     }
 }
 
-fn ledger(entries: &[NewEntry]) -> (tempfile::TempDir, SqliteLedger) {
+fn ledger(entries: &[NewLedgerEntry]) -> (tempfile::TempDir, SqliteLedger) {
     let directory = tempfile::tempdir().unwrap();
     let mut ledger = SqliteLedger::open(&directory.path().join("ledger.db")).unwrap();
     let mut writer = ledger.acquire(at("2020-01-01T00:00:00Z")).unwrap();
@@ -64,8 +64,8 @@ fn a_license_is_active_from_its_start_and_expired_at_its_end() {
 fn the_status_revoked_precedes_superseded_and_superseded_precedes_expired() {
     let ended = json!({ "expires_at": "2021-01-01T00:00:00Z" });
     let newer = json!({ "supersedes": ["revoked", "superseded"] });
-    let revocation = NewEntry {
-        kind: EntryKind::Revocation,
+    let revocation = NewLedgerEntry {
+        kind: LedgerEntryKind::Revocation,
         subject: "revoked".to_owned(),
         body: json!({}),
         artifact: String::new(),

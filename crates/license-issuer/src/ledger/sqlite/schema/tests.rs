@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{EntryKind, LedgerReader, LedgerWriter, NewEntry};
+use crate::ledger::{LedgerEntryKind, LedgerReader, LedgerWriter, NewLedgerEntry};
 
 /// Creates a ledger as a program of that version leaves it.
 fn ledger_of_version(version: usize) -> (tempfile::TempDir, std::path::PathBuf) {
@@ -22,9 +22,9 @@ fn ledger_of_version(version: usize) -> (tempfile::TempDir, std::path::PathBuf) 
     (directory, path)
 }
 
-fn license() -> NewEntry {
-    NewEntry {
-        kind: EntryKind::License,
+fn license() -> NewLedgerEntry {
+    NewLedgerEntry {
+        kind: LedgerEntryKind::License,
         subject: "one".to_owned(),
         body: json!({ "supersedes": [], "trial_of": "CODITECT acme" }),
         artifact: "token".to_owned(),

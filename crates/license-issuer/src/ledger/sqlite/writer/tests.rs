@@ -17,9 +17,9 @@ fn now() -> Timestamp {
     Timestamp::parse("2027-01-01T00:00:00Z").unwrap()
 }
 
-fn license(id: &str) -> NewEntry {
-    NewEntry {
-        kind: EntryKind::License,
+fn license(id: &str) -> NewLedgerEntry {
+    NewLedgerEntry {
+        kind: LedgerEntryKind::License,
         subject: id.to_owned(),
         body: json!({ "license_id": id, "supersedes": [] }),
         artifact: format!("token of {id}"),
@@ -237,11 +237,11 @@ fn several_artifacts_in_one_file_are_recorded_together() {
 
 #[test]
 fn an_artifact_of_any_kind_is_recorded_once() {
-    for kind in EntryKind::ALL {
+    for kind in LedgerEntryKind::ALL {
         for state in [DeliveryState::Delivered, DeliveryState::Uncertain] {
             let mut fixture = LedgerFixture::new();
             let mut writer = fixture.ledger.acquire(now()).unwrap();
-            let entry = NewEntry {
+            let entry = NewLedgerEntry {
                 kind,
                 ..license("one")
             };

@@ -3,12 +3,12 @@
 use super::machine_use::MACHINE_USES;
 use super::*;
 
-fn entry(kind: EntryKind, license: &str, body: Value) -> NewEntry {
+fn entry(kind: LedgerEntryKind, license: &str, body: Value) -> NewLedgerEntry {
     let artifact = match kind {
-        EntryKind::Release => String::new(),
+        LedgerEntryKind::Release => String::new(),
         _ => format!("{license} {body}"),
     };
-    NewEntry {
+    NewLedgerEntry {
         kind,
         subject: license.to_owned(),
         body,
@@ -16,27 +16,31 @@ fn entry(kind: EntryKind, license: &str, body: Value) -> NewEntry {
     }
 }
 
-fn license(id: &str, supersedes: &[&str]) -> NewEntry {
-    entry(EntryKind::License, id, json!({ "supersedes": supersedes }))
+fn license(id: &str, supersedes: &[&str]) -> NewLedgerEntry {
+    entry(
+        LedgerEntryKind::License,
+        id,
+        json!({ "supersedes": supersedes }),
+    )
 }
 
-fn check_in(license: &str, machine: Option<&str>, status: &str) -> NewEntry {
+fn check_in(license: &str, machine: Option<&str>, status: &str) -> NewLedgerEntry {
     let body = json!({ "machine": machine, "status": status });
-    entry(EntryKind::CheckIn, license, body)
+    entry(LedgerEntryKind::CheckIn, license, body)
 }
 
-fn activation(license: &str, machine: &str, id: &str) -> NewEntry {
+fn activation(license: &str, machine: &str, id: &str) -> NewLedgerEntry {
     let body =
         json!({ "machine": machine, "activation_id": id, "nonce": format!("nonce of {id}") });
-    entry(EntryKind::Activation, license, body)
+    entry(LedgerEntryKind::Activation, license, body)
 }
 
-fn release(license: &str, machine: &str, id: &str) -> NewEntry {
+fn release(license: &str, machine: &str, id: &str) -> NewLedgerEntry {
     let body = json!({ "machine": machine, "activation_id": id });
-    entry(EntryKind::Release, license, body)
+    entry(LedgerEntryKind::Release, license, body)
 }
 
-fn machines(entries: &[NewEntry]) -> Vec<String> {
+fn machines(entries: &[NewLedgerEntry]) -> Vec<String> {
     let (_directory, ledger) = ledger(entries);
     ledger
         .machines_in_use(&["a", "b"])
@@ -118,11 +122,13 @@ fn an_activation_that_was_recorded_twice_counts_once() {
     let found = ledger.activations("a").unwrap();
     assert_eq!(found.len(), 1);
     assert!(found.iter().all(|activation| activation.release.is_some()));
-    let answer = ledger.answer(EntryKind::Activation, "nonce of x").unwrap();
+    let answer = ledger
+        .answer(LedgerEntryKind::Activation, "nonce of x")
+        .unwrap();
     assert_eq!(answer.map(|entry| entry.seq), Some(2));
     assert!(
         ledger
-            .answer(EntryKind::ClockRepair, "nonce of x")
+            .answer(LedgerEntryKind::ClockRepair, "nonce of x")
             .unwrap()
             .is_none()
     );

@@ -2,9 +2,9 @@
 
 use super::*;
 
-fn license(id: &str, issued_at: &str, users: &[&str], supersedes: &[&str]) -> NewEntry {
-    NewEntry {
-        kind: EntryKind::License,
+fn license(id: &str, issued_at: &str, users: &[&str], supersedes: &[&str]) -> NewLedgerEntry {
+    NewLedgerEntry {
+        kind: LedgerEntryKind::License,
         subject: id.to_owned(),
         body: json!({ "issued_at": issued_at, "users": users, "supersedes": supersedes }),
         artifact: id.to_owned(),
