@@ -48,8 +48,8 @@ impl StateDir {
     ///
     /// # Errors
     ///
-    /// Returns [`StateDirError`] if the variable contains a relative path, if it is not set and `home`
-    /// is missing or relative, or if `product` is not a product code.
+    /// Returns [`StateDirError`] if the variable contains a relative path, if it is not set and
+    /// `home` is missing or relative, or if `product` is not a product code.
     pub fn resolve(
         product: &str,
         environment: impl Fn(&str) -> Option<OsString>,
