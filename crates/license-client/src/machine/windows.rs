@@ -70,7 +70,7 @@ fn look_for(system: &dyn System, kind: ComponentKind) -> Lookup {
 /// Linux.
 fn mac(system: &dyn System) -> Lookup {
     let source = "Get-NetAdapter";
-    let program = in_system_folder(system, r"WindowsPowerShell\v1.0\powershell.exe");
+    let program = system_program(system, r"WindowsPowerShell\v1.0\powershell.exe");
     let arguments = ["-NoProfile", "-NonInteractive", "-Command", LIST_CARDS];
     let cards = match system.run(&program, &arguments) {
         Ok(cards) => cards,
@@ -112,7 +112,7 @@ fn with_colons(digits: &str) -> String {
 
 /// Returns the full path of a program in the Windows directory, because the search path may contain
 /// another program with that name.
-fn in_system_folder(system: &dyn System, program: &str) -> String {
+fn system_program(system: &dyn System, program: &str) -> String {
     let root = system.variable("SystemRoot");
     let root = root.and_then(|root| root.into_string().ok());
     let root = root
