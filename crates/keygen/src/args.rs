@@ -97,7 +97,7 @@ pub(crate) enum Command {
     Revocations(Revocations),
     /// Sign a statement that introduces new signing keys or retires an old one
     Rotate(Box<Rotate>),
-    /// Combine verified licenses, validations and activations into one file
+    /// Combine verified licenses, validation tokens and activations into one file
     Bundle(Bundle),
     /// Search, export and verify the ledger
     #[command(subcommand)]

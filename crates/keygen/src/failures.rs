@@ -81,7 +81,7 @@ pub(crate) fn draft_refused(error: &CoreIssueError) -> Failure {
         }
         CoreIssueError::NoSuchFeature { .. } => {
             Failure::usage(format!("--remove-feature: {message}"))
-                .hint("see the features of each tier with `license features`")
+                .hint("see the features of each tier with `keygen product show`")
         }
         CoreIssueError::Seats { included, .. } => Failure::usage(format!("--seats: {message}"))
             .hint(format!("use --seats {included} or more, or omit the option")),

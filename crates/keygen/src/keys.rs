@@ -199,7 +199,9 @@ fn private_key_failure(
     };
     let advice = error.advice();
     let hint = match (error, shown) {
-        (PrivateKeyError::Exposed, Some(shown)) => format!("chmod 600 {shown}"),
+        (PrivateKeyError::Exposed, Some(shown)) => {
+            format!("run `chmod 600 {shown}` if this file is your private key")
+        }
         (PrivateKeyError::NoBlock | PrivateKeyError::NotPkcs8(_), _) => {
             "use the key file that `keygen new-key` wrote".to_owned()
         }

@@ -16,8 +16,8 @@ use crate::embedded;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Product file (TOML) that replaces the built-in product; the state directory is then
-    /// $PRODUCT_HOME or ~/.product
+    /// Product file (TOML) that replaces the built-in product; the state directory then has the
+    /// name of that product, such as $WIDGET_HOME or ~/.widget
     #[arg(long, global = true, value_name = "FILE", help_heading = "Product")]
     pub(crate) product_file: Option<Source>,
     #[command(flatten)]
@@ -144,7 +144,7 @@ pub(crate) struct Request {
     /// Id of the license to activate [default: the license in effect]
     #[arg(long, value_name = "ID", conflicts_with = "clock")]
     pub(crate) license: Option<String>,
-    /// Request a clock repair, which sets back a recorded time that is in the future
+    /// Request a clock repair, which lowers a clock high-water mark that is in the future
     #[arg(long)]
     pub(crate) clock: bool,
     /// Replace the pending request, whose answer will then be rejected

@@ -8,7 +8,10 @@ fn a_private_key_that_others_can_read_is_refused() {
     desk.write("vendor.key", &Vendor::shared().key);
     if cfg!(unix) {
         let complaint = public(&desk, &["--key", "vendor.key"]).expect_failure(2);
-        assert_eq!(complaint.hint, "chmod 600 vendor.key");
+        assert_eq!(
+            complaint.hint,
+            "run `chmod 600 vendor.key` if this file is your private key"
+        );
     }
 }
 

@@ -520,7 +520,7 @@ fn a_clock_high_water_mark_in_the_future_is_set_back_once_by_a_clock_repair() {
     assert!(
         installed
             .stderr
-            .contains("the recorded time is set to 2020-01-01T00:50:00Z"),
+            .contains("the clock high-water mark is set to 2020-01-01T00:50:00Z"),
         "{}",
         installed.stderr
     );

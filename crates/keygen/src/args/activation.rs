@@ -56,7 +56,7 @@ pub(crate) struct Release {
 
 #[derive(Debug, Args)]
 pub(crate) struct Bundle {
-    /// Files with licenses, validations or other signed artifacts; - for standard input
+    /// Files with licenses, validation tokens or other signed artifacts; - for standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<Source>,
     /// Public keys that are not in the ledger; may be repeated

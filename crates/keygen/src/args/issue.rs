@@ -42,13 +42,13 @@ pub(crate) struct Issue {
     /// Feature of the tier to remove; may be repeated
     #[arg(long, value_name = "FEATURE")]
     pub(crate) remove_feature: Vec<String>,
-    /// Never require validation
+    /// Never require a check-in
     #[arg(long)]
     pub(crate) offline: bool,
-    /// Hours between validations [default: that of the tier]
+    /// Hours between check-ins [default: that of the tier]
     #[arg(long, value_name = "HOURS", value_parser = count, allow_negative_numbers = true)]
     pub(crate) check_in: Option<NonZeroU32>,
-    /// Hours of validity after a validation [default: the tier's]
+    /// Hours of validity after a check-in [default: the tier's]
     #[arg(
         long,
         value_name = "HOURS",
@@ -89,7 +89,7 @@ pub(crate) struct Trial {
     /// Days until the end of the last one (UTC) [default: the product's]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) days: Option<NonZeroU32>,
-    /// Never require validation
+    /// Never require a check-in
     #[arg(long)]
     pub(crate) offline: bool,
     #[command(flatten)]

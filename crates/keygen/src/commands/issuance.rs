@@ -148,7 +148,7 @@ fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
                 .as_ref()
                 .map_or_else(String::new, |by| format!(" by {by}"));
             let successor = if *covers_successor {
-                ", which this validation also covers"
+                ", which this validation token also covers"
             } else {
                 ""
             };
@@ -167,7 +167,7 @@ fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
         IssueWarning::NotCountedForAnyMachine { license, limit } => (
             "NOT_COUNTED",
             format!(
-                "license {license} is limited to {}, and this validation is for all machines; use --machine to validate one",
+                "license {license} is limited to {}, and this token is for all machines; name one machine with --machine",
                 plural(*limit, "machine", "machines")
             ),
         ),
@@ -182,7 +182,7 @@ fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
         IssueWarning::KeyNotOpened { license, key } => (
             "KEY_NOT_OPENED",
             format!(
-                "license {license} is signed by key {key} of the ledger; the validation can be issued if --key is that key or --trust contains it"
+                "license {license} is signed by key {key} of the ledger; the validation token can be issued if --key is that key or --trust contains it"
             ),
         ),
         IssueWarning::RepairBackdated(issued_at) => (

@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &Revoke, app: AppContext<'_>) -> Result<(), Failure
         format!("revoked license {id}")
     })?;
     terminal.note(
-        "send customers a revocation list (`keygen revocations`) or a validation (`keygen check-in --status revoked`)",
+        "send customers a revocation list (`keygen revocations`) or a validation token (`keygen check-in --status revoked`)",
     );
     Ok(())
 }

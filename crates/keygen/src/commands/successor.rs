@@ -39,7 +39,7 @@ pub(super) fn refuse_replaced(
     let hint = match replacement {
         Replacement::Renewal => "renew the successor, or revoke it if it was issued by mistake",
         Replacement::Amendment => {
-            "change the successor, which replaces both at once, or revoke it if it was issued by mistake"
+            "change the successor instead, which then replaces both; if the successor was issued by mistake, revoke it"
         }
     };
     Err(Failure::new(Exit::Usage, "RENEWED", message).hint(hint))
@@ -79,7 +79,7 @@ pub(super) fn start_at_once(
         if row.is_some_and(|row| row.status == LicenseStatus::Active) {
             draft.not_before = None;
             return Ok(Some(format!(
-                "the license starts at once and also replaces {previous}, which {} would have followed at {start}",
+                "the license starts at once; it also replaces {previous}, whose successor {} would have started at {start}",
                 license.id()
             )));
         }

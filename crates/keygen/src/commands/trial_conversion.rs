@@ -109,7 +109,7 @@ impl ConvertibleTrial {
 
 fn not_a_trial(subject: &str) -> Failure {
     Failure::usage(format!("license {subject} is not a trial license"))
-        .hint("use --convert with a trial license; `keygen ledger list --json` lists them")
+        .hint("use --convert with a trial license; `keygen ledger list --json` shows which licenses are trials")
 }
 
 fn revoked(subject: &str) -> Failure {

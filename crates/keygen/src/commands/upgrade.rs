@@ -63,7 +63,7 @@ fn order<'m>(
     let start_note = start_at_once(&mut draft, license, ledger)?;
     let mut changes = previous.changes(&draft, matrix)?;
     if changes.is_empty() && !arguments.reissue {
-        return Err(Failure::usage("the license already has all of this").hint(
+        return Err(Failure::usage("the license already has the requested terms").hint(
             "add --reissue to issue it again without changes; `keygen inspect LICENSE` shows its content",
         ));
     }

@@ -29,7 +29,7 @@ pub(crate) fn run(app: &AppContext, query: &Query, terminal: &Terminal) -> Resul
 
 fn outcome(finding: &RuleResult) -> &'static str {
     match finding.outcome {
-        RuleOutcome::NotApplicable => "not set",
+        RuleOutcome::NotApplicable => "not applicable",
         RuleOutcome::Passed => "passed",
         RuleOutcome::Grace(code) | RuleOutcome::Denied(code) => code.as_str(),
     }

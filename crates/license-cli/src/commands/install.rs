@@ -218,9 +218,7 @@ fn note_installed(installed: &InstallReport, verified: &VerifiedLicenses, termin
     }
     note_answers(installed, verified, terminal);
     if installed.clock_repaired {
-        terminal.note(
-            "the clock was ahead before; the recorded time is set back to the date of this file",
-        );
+        terminal.note("the clock was ahead before; this file lowered the clock high-water mark");
     }
     if let blocks @ [_, _, ..] = installed.blocks.as_slice() {
         blocks
@@ -245,7 +243,7 @@ fn note_answers(installed: &InstallReport, verified: &VerifiedLicenses, terminal
     for repair in verified.clock_repairs() {
         let at = repair.issued_at();
         terminal.note(&format!(
-            "the recorded time is set to {at}, when the vendor signed the clock repair"
+            "the clock high-water mark is set to {at}, the issue date of the clock repair"
         ));
     }
 }

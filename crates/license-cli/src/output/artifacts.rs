@@ -41,7 +41,7 @@ fn revoked(list: &RevocationList) -> String {
 fn count(list: &RevocationList) -> String {
     match list.len() {
         0 => "nothing".to_owned(),
-        count => plural(count, "license", "licenses"),
+        count => plural(count, "license or activation", "licenses or activations"),
     }
 }
 

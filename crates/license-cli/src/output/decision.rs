@@ -293,5 +293,5 @@ fn check_in_dates(dates: &Evidence) -> String {
 fn check_in(license: &License) -> String {
     license
         .check_in()
-        .map_or_else(|| "never".to_owned(), |terms| terms.to_string())
+        .map_or_else(|| "not required".to_owned(), |terms| terms.to_string())
 }

@@ -231,7 +231,7 @@ impl Evidence {
                 grace_until,
                 ..
             } => {
-                format!("a validation before {due_at}, or up to {grace_until} in the grace period")
+                format!("a check-in before {due_at}, or up to {grace_until} in the grace period")
             }
             Self::Feature {
                 included_from: Some(tier),
@@ -290,9 +290,9 @@ impl Evidence {
                 last_validated_at: Some(last),
                 now,
                 ..
-            } => format!("the last validation at {last}, now {now}"),
+            } => format!("the last check-in at {last}, now {now}"),
             Self::CheckIn { last, now, .. } => {
-                format!("no validation since the license started at {last}, now {now}")
+                format!("no check-in since the license started at {last}, now {now}")
             }
             Self::Feature { tier, .. } => format!("tier {tier}"),
         }

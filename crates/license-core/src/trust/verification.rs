@@ -102,7 +102,7 @@ pub enum VerifyError {
         found: TokenKind,
     },
     /// The trust set does not contain the key that the header names.
-    #[error("signed by key {found}, which is not among the trusted keys ({trusted})")]
+    #[error("signed by key {found}, which is not trusted (trusted keys: {trusted})")]
     UntrustedKey {
         /// The key id in the header.
         found: String,

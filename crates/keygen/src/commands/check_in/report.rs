@@ -139,7 +139,7 @@ impl<'a> ReportedValidation<'a> {
             return match self.status {
                 Status::Active => "not required".to_owned(),
                 denied => format!(
-                    "license {denied} where this is installed, until a later validation is active"
+                    "license {denied} where this token is installed, until a later token has status active"
                 ),
             };
         };

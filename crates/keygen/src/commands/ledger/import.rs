@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use license_cli_support::{Failure, Source};
+use license_cli_support::{Failure, Source, plural};
 use license_core::{
     FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, MachineDigest, RevocationList,
     Timestamp, TokenKind, TrustSet, Unverified, VerifiedLicenses, VerifiedLicensesError, input_cap,
@@ -47,7 +47,8 @@ pub(super) fn run(
         return terminal.json(&json!({ "entered": new, "known": known }));
     }
     terminal.data(&format!(
-        "recorded {new} entries; {known} were already in the ledger"
+        "recorded {}; already in the ledger: {known}",
+        plural(new, "entry", "entries")
     ))
 }
 

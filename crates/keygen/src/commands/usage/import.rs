@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use license_cli_support::{Failure, Source, Terminal};
+use license_cli_support::{Failure, Source, Terminal, plural};
 use license_core::usage_report::{
     ChainFinding, ChainId, ChainSummary, UsageEntry, UsageHash, UsageReport, examine,
 };
@@ -87,7 +87,8 @@ fn print(
         terminal.warning(warning.code, &warning.message);
     }
     terminal.data(&format!(
-        "recorded {new} entries; {known} were already in the ledger"
+        "recorded {}; already in the ledger: {known}",
+        plural(new, "entry", "entries")
     ))
 }
 

@@ -298,7 +298,7 @@ pub(super) fn check_in(
         }
         (None, Some(terms)) => {
             format!(
-                "no validation token is installed, so the first day of the license counts; {terms}"
+                "no validation token is installed, so check-ins count from the start of the license; {terms}"
             )
         }
         (None, None) => "the license requires none".to_owned(),

@@ -75,7 +75,7 @@ fn unusable(problem: &StateProblem) -> Fault {
             "request new activations with `license request`; the next command quarantines the file"
         }
         StateProblem::Sealed { .. } => {
-            "install the latest validation token again; the next command quarantines the file, and its counts are lost"
+            "the next command quarantines the file; if both license.cache and quota are damaged, install the latest validation token again"
         }
         _ => "check the permissions of the file",
     };
@@ -85,7 +85,7 @@ fn unusable(problem: &StateProblem) -> Fault {
 /// Checks the clock against the latest time seen and the newest signed date.
 pub(super) fn clock(snapshot: &Snapshot) -> CheckResult {
     const NAME: &str = "clock";
-    const HINT: &str = "correct the clock; if it is right, install a newly signed validation token; if a signed date is wrong, remove license.cache and quota";
+    const HINT: &str = "correct the clock; if it is right, install an artifact that the vendor signs now, or run `license request --clock` and install the answer";
     let clock = now();
     let signed = snapshot
         .installed()
