@@ -75,7 +75,7 @@ pub(crate) enum Command {
     Trial(Box<Trial>),
     /// Issue a renewal that starts when the license ends
     Renew(Box<Renew>),
-    /// Issue a license that allows more and replaces the present one
+    /// Issue a license that allows more and replaces the current one
     Upgrade(Box<Upgrade>),
     /// Replace a named user of a license with another user
     Reassign(Box<Reassign>),
@@ -89,7 +89,7 @@ pub(crate) enum Command {
     Activate(Box<Activate>),
     /// Record that an activation has ended, which frees its device
     Release(Release),
-    /// Answer a clock request: the machine then accepts the time of issue as the present
+    /// Answer a clock request: the machine then accepts the issue date as the present
     ClockRepair(AnswerArgs),
     /// Record the revocation of a license
     Revoke(Revoke),

@@ -125,7 +125,7 @@ fn both_from_stdin() -> Failure {
 
 fn no_passphrase_in_kms() -> Failure {
     Failure::usage("--passphrase-file cannot be used with a key in AWS KMS")
-        .hint("omit it; the credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        .hint("omit --passphrase-file; the credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
 }
 
 /// Converts the error of a signer. The hints name the options of this program.

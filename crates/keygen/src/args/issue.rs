@@ -34,7 +34,7 @@ pub(crate) struct Issue {
     /// Issue a license that never expires
     #[arg(long)]
     pub(crate) perpetual: bool,
-    /// First day of the license (UTC) [default: the time of issue]
+    /// First day of the license (UTC) [default: the issue date]
     #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
     pub(crate) not_before: Option<Date>,
     #[command(flatten)]

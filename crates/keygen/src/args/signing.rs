@@ -42,7 +42,7 @@ pub(crate) struct SigningArgs {
     /// Product file (TOML) [default: the built-in product]
     #[arg(long, value_name = "FILE")]
     pub(crate) product_file: Option<Source>,
-    /// Time of issue, such as 2027-01-31T12:00:00Z [default: now]
+    /// Issue date, such as 2027-01-31T12:00:00Z [default: now]
     #[arg(long, value_parser = Timestamp::parse, value_name = "TIME")]
     pub(crate) issued_at: Option<Timestamp>,
     #[command(flatten)]

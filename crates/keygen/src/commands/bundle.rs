@@ -349,7 +349,7 @@ fn not_bundled(source: &Source, error: &VerifiedLicensesError) -> Failure {
     let code = error.code();
     let hint = match error {
         _ if matches!(code, Code::UntrustedKey | Code::BadSignature) => UNTRUSTED_HINT,
-        VerifiedLicensesError::NoLicense => "add the license file of the validation",
+        VerifiedLicensesError::NoLicense => "add the license file of the validation token",
         VerifiedLicensesError::Parse(ParseError::PrivateKey) => {
             "omit the private key, which must not be sent to a customer"
         }

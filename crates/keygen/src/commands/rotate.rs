@@ -154,7 +154,7 @@ fn warn_about_consequences(consequences: &RetirementConsequences, terminal: &Ter
     }
     if consequences.licenses > 0 {
         let message = format!(
-            "{} signed with this key: reissue each (`keygen upgrade LICENSE --reissue --key NEW`) and send it in one file with the retirement, or it stops working",
+            "{} signed with this key: reissue each (`keygen upgrade LICENSE --reissue --key NEW`) and send it in one file with the retirement, or the license stops working",
             plural(
                 consequences.licenses,
                 "active license is",

@@ -89,7 +89,7 @@ fn refuse_lower_quotas(
             continue;
         };
         let message =
-            format!("{flag}: expected at least the present quota, {name} {present}, found {quota}");
+            format!("{flag}: expected at least the current quota, {name} {present}, found {quota}");
         return Err(Failure::usage(message).hint(match flag {
             "--seats" => "issue a license with fewer seats with `keygen issue`",
             _ => "add --force to lower the quota",

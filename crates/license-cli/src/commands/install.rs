@@ -292,7 +292,7 @@ fn note_other_licenses(
     };
     if let Some(begins) = begins.filter(is_of_new) {
         terminal.note(&format!(
-            "the new license starts at {begins}; the present license stays in effect until then"
+            "the new license starts at {begins}; the current license stays in effect until then"
         ));
     }
     for license in before {

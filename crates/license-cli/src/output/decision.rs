@@ -88,7 +88,7 @@ fn advice(decision: &Decision) -> Option<&'static str> {
             "send the output of `license request` to the vendor, then install the answer with `license activate FILE`"
         }
         Code::Deactivated => {
-            "the license was deactivated on this machine; `license request` requests a new activation"
+            "to use the license on this machine again, send the output of `license request` to the vendor"
         }
         Code::UserMismatch => match decision.evidence() {
             Evidence::User {
@@ -104,7 +104,8 @@ fn advice(decision: &Decision) -> Option<&'static str> {
             | Evidence::BuildDate {
                 actual: Some(_), ..
             } => "use a covered version, or ask the vendor for an extension",
-            _ => "give the version with --app-version and --build-date",
+            Evidence::Version { .. } => "give the version of the application with --app-version",
+            _ => "give the build date of the application with --build-date",
         },
         Code::ProductMismatch => "give the product file of the license with --product-file",
         Code::NotYetValid if is_renewal(decision) => {
@@ -233,7 +234,7 @@ fn to_text(decision: &Decision) -> String {
 
 fn or_unknown(at: Option<Timestamp>) -> String {
     at.map_or_else(
-        || "unknown; an enterprise key has no date of issue".to_owned(),
+        || "unknown; an enterprise key has no issue date".to_owned(),
         |at| at.to_string(),
     )
 }

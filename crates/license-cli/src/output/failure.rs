@@ -92,8 +92,8 @@ fn verify_hint(error: &VerifyError) -> &'static str {
             "give the vendor's public keys with --trust FILE; ask the vendor whether the keys have changed",
         ),
         Code::BadSignature => embedded::text(
-            "ask the vendor to send the file again; it was changed after it was signed, or this program lacks the key",
-            "ask the vendor to send the file again; it was changed after it was signed, or --trust lacks the key",
+            "ask the vendor to send the file again, because it was changed after it was signed; for an enterprise key, also ask for a program with its key",
+            "ask the vendor to send the file again, because it was changed after it was signed; for an enterprise key, also check the keys of --trust",
         ),
         Code::UnsupportedVersion | Code::UnsupportedClaim => "use a newer version of this program",
         _ => "ask the vendor for a corrected license",
@@ -206,7 +206,7 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
             .with_subject(Code::RetiredKey.as_str())
             .hint("ask the vendor for a file with this statement and a new license; --force installs the statement alone"),
         Error::OtherNonce => Failure::malformed(error.to_string())
-            .hint("install the validation token with this nonce"),
+            .hint("install the vendor's answer to this nonce, or omit --nonce"),
         Error::Trust { path, source } => invalid_trust(&show_path(path), source)
             .hint("install the license again with --trust FILE"),
         other => Failure::malformed(other.to_string())
