@@ -122,7 +122,7 @@ pub(crate) struct Verify {
 
 #[derive(Debug, Args)]
 pub(crate) struct Install {
-    /// License file, token or key; - for standard input
+    /// File from the vendor, token or key; - for standard input
     #[arg(value_name = "FILE|KEY|-")]
     pub(crate) license: OsString,
     /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed keys]
