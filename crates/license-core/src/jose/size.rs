@@ -10,7 +10,7 @@ pub const MAX_TOKEN_BYTES: usize = 64 * 1024;
 /// The maximum length in bytes of a file without a revocation list.
 pub const MAX_FILE_BYTES: usize = 256 * 1024;
 
-/// The maximum length in bytes of a revocation list, or of a file with one: about 300,000 licenses.
+/// The maximum length in bytes of a revocation list, or of a file with one: about 280,000 licenses.
 pub const MAX_LIST_BYTES: usize = 32 * 1024 * 1024;
 
 /// The maximum length in bytes of the encoded header of a revocation list.
