@@ -144,7 +144,7 @@ pub(crate) struct Request {
     /// Id of the license to activate [default: the license in effect]
     #[arg(long, value_name = "ID", conflicts_with = "clock")]
     pub(crate) license: Option<String>,
-    /// Request a clock repair, which lowers a clock high-water mark that is in the future
+    /// Request a clock repair, which lowers a clock high-water mark in the future
     #[arg(long)]
     pub(crate) clock: bool,
     /// Replace the pending request, whose answer will then be rejected

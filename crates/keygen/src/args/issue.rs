@@ -28,7 +28,7 @@ pub(crate) struct Issue {
     /// Last day of the license (UTC)
     #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
     pub(crate) expires: Option<Date>,
-    /// Days after the first day, until the end of the last (UTC)
+    /// Days after the first day, through the last one (UTC)
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) days: Option<NonZeroU32>,
     /// Issue a license that never expires
@@ -86,7 +86,7 @@ pub(crate) struct Trial {
     /// Tier of the trial [default: the product's]
     #[arg(long, value_parser = tier)]
     pub(crate) tier: Option<Tier>,
-    /// Days until the end of the last one (UTC) [default: the product's]
+    /// Days after the first day (UTC) [default: the product's]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) days: Option<NonZeroU32>,
     /// Never require a check-in
@@ -175,10 +175,10 @@ pub(crate) struct CheckIn {
     /// Public keys of your other signing keys; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Vec<Source>,
-    /// Validated machine (see `license machine`) [default: all machines]
+    /// Machine to check in (see `license machine`) [default: all machines]
     #[arg(long, value_name = "MACHINE")]
     pub(crate) machine: Option<String>,
-    /// Validate even if the license has no free device
+    /// Check in even if the license has no free device
     #[arg(long, requires = "machine")]
     pub(crate) over_device_limit: bool,
     /// Status: active, suspended, canceled or revoked
