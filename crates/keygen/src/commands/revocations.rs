@@ -114,7 +114,7 @@ fn report(
     lines.push(format!("revoked    {}", draft.revoked.len()));
     lines.push(format!("issued     {}", draft.issued_at));
     lines.push(format!(
-        "next due   {}, {valid} after the time of issue",
+        "next due   {}, {valid} after the issue date",
         draft.next_update
     ));
     lines.extend(kid.map(|kid| format!("key        {kid}")));
