@@ -293,7 +293,8 @@ fn machine(text: &str) -> Result<Machine, &'static str> {
 }
 
 fn count(text: &str) -> Result<u64, &'static str> {
-    text.parse().map_err(|_| "expected a whole number from 0")
+    text.parse()
+        .map_err(|_| "expected a whole number from 0 to 18446744073709551615")
 }
 
 fn version(text: &str) -> Result<Version, String> {

@@ -203,8 +203,8 @@ fn clock_behind(clock: Timestamp, now: Timestamp) -> Option<Warning> {
     let message = || {
         let behind = Span(behind);
         format!(
-            "{clock} is {behind} behind {now}, the latest time already seen, which is used \
-             instead; correct the clock if it is wrong"
+            "{clock} is {behind} behind {now}, the latest time seen, which is used instead; \
+             correct the clock, or ask the vendor for a clock repair if it is right"
         )
     };
     (behind > CLOCK_TOLERANCE).then(|| Warning {

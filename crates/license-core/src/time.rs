@@ -285,7 +285,9 @@ impl TryFrom<Span> for TimeDelta {
 #[non_exhaustive]
 pub enum TimeError {
     /// The text is neither an RFC 3339 instant nor a date.
-    #[error("expected an instant such as 2027-01-31T12:00:00Z or a date such as 2027-01-31")]
+    #[error(
+        "expected an instant such as 2027-01-31T12:00:00Z or a date such as 2027-01-31, from 1970 to 9999"
+    )]
     NotAnInstant,
     /// The text is not a real date from 1970 to 9999 in the form `YYYY-MM-DD` or `YYYYMMDD`.
     #[error("expected a real date such as 2027-01-31, from 1970 to 9999")]

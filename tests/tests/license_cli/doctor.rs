@@ -395,7 +395,7 @@ fn a_clock_that_is_behind_is_reported_with_the_difference() {
         &report,
         "clock",
         "warning",
-        &[" days behind the latest recorded time"],
+        &[" days behind the latest time seen"],
     );
     expect(&at("-3h"), "clock", "ok", &[" hours behind", "tolerated"]);
     fs::remove_file(site.file("state/quota")).unwrap();

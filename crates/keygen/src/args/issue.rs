@@ -22,7 +22,7 @@ pub(crate) struct Issue {
     /// Name of the customer
     #[arg(long, value_name = "NAME", required_unless_present = "convert")]
     pub(crate) customer: Option<String>,
-    /// Trial to convert (id or key); --days count from its end
+    /// Trial to convert (id or key); --days counts from its end
     #[arg(long, value_name = "LICENSE_ID")]
     pub(crate) convert: Option<String>,
     /// Last day of the license (UTC)

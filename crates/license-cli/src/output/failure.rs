@@ -357,7 +357,7 @@ pub(crate) fn store(error: &StoreError) -> Failure {
         StoreError::TooLarge { .. } => {
             format!("remove {path}, which is too large for a license file")
         }
-        _ => format!("check the permissions of {path} and the free space on its disk"),
+        _ => format!("check the permissions of {path} and the free space on its disk; `license doctor` shows details"),
     })
 }
 

@@ -43,7 +43,7 @@ pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
         [has_cache, _] => {
             let missing = if has_cache { "quota" } else { "license.cache" };
             let message = format!(
-                "{missing} is missing; the other file contains the same counts and latest time"
+                "{missing} is missing; the other file contains the same counts and the latest time seen"
             );
             let hint = "install the latest validation token again, if there is one; the next use creates the file";
             faults.push(Fault::warning(message, hint));
@@ -91,14 +91,14 @@ pub(super) fn clock(snapshot: &Snapshot) -> CheckResult {
         .installed()
         .and_then(|found| found.verified().newest_signature());
     let seen = [
-        (Some(snapshot.high_water), "the latest recorded time"),
+        (Some(snapshot.high_water), "the latest time seen"),
         (signed, "the date of a signed artifact"),
     ];
     let seen = seen.into_iter().filter_map(|(at, what)| Some((at?, what)));
     // If both times are equal, the first one is reported.
     let latest = seen.reduce(|best, other| if other.0 > best.0 { other } else { best });
     let Some((at, what)) = latest.filter(|(at, _)| *at > clock) else {
-        return CheckResult::ok(NAME, format!("{clock}, not behind any recorded time"));
+        return CheckResult::ok(NAME, format!("{clock}, not behind the latest time seen"));
     };
     let behind = Span(at.seconds_since(clock));
     let message = format!("{clock} is {behind} behind {what}, {at}, which is used instead");
