@@ -39,7 +39,7 @@ pub enum ChainFinding {
         /// The last missing entry.
         last: u64,
     },
-    /// The chain has two continuations, for example after a machine was copied or restored from a
+    /// The chain has two histories, for example after a machine was copied or restored from a
     /// snapshot.
     Fork {
         /// The first entry that exists twice, or whose previous entry is another one.
@@ -151,7 +151,7 @@ impl fmt::Display for ChainFinding {
             Self::Gap { first, last } => write!(f, "entries {first} to {last} are missing"),
             Self::Fork { seq } => write!(
                 f,
-                "the chain has two continuations from entry {seq}: the machine was copied, or \
+                "the chain has two histories from entry {seq} on: the machine was copied, or \
                  restored from a snapshot"
             ),
             Self::ClockBehind {
@@ -163,6 +163,7 @@ impl fmt::Display for ChainFinding {
                 write!(f, "entry {seq}: the clock was up to {span} behind")?;
                 match lowered {
                     0 => Ok(()),
+                    1 => write!(f, ", and the latest time seen was lowered once"),
                     times => write!(f, ", and the latest time seen was lowered {times} times"),
                 }
             }
