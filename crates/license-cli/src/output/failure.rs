@@ -30,7 +30,7 @@ pub(crate) const INSTALL_STATEMENTS: &str =
 fn hint(error: &VerifiedLicensesError) -> &'static str {
     match error {
         VerifiedLicensesError::NeedsLicenseFile { .. } => {
-            "verify the license file of this key, or add --license FILE to check that the key names this license"
+            "use the license file of this key; `license verify KEY --license FILE` checks that both belong together"
         }
         VerifiedLicensesError::OtherLicense { .. } => {
             "use the license file that came with this key"
