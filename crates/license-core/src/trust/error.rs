@@ -11,9 +11,12 @@ pub enum TrustError {
     #[error("expected public keys, found nothing")]
     Empty,
     /// The text is not PEM, or the PEM is damaged.
+    ///
+    /// The reason of the decoder is not the source of the error, because it claims that every text
+    /// without PEM contains a NUL byte.
     #[cfg(feature = "pem")]
-    #[error("expected a PEM public key, a JWK or a JWK Set")]
-    Pem(#[source] pkcs1::der::pem::Error),
+    #[error("expected a PEM public key, a JWK or a JWK Set, found damaged PEM or other text")]
+    Pem(pkcs1::der::pem::Error),
     /// The PEM contains something other than a public key.
     #[error("expected a PEM block `PUBLIC KEY`, found `{found:.40}`")]
     PemLabel {
