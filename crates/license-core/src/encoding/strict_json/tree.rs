@@ -197,7 +197,9 @@ impl<'de> Deserializer<'de> for &'de Tree<'_> {
             }
             Tree::Object(members) => {
                 let members = members.iter().map(|(name, value)| (name.as_ref(), value));
-                visitor.visit_map(MapDeserializer::new(members))
+                let mut members = MapDeserializer::new(members);
+                let value = visitor.visit_map(&mut members)?;
+                members.end().map(|()| value)
             }
         }
     }
