@@ -46,14 +46,12 @@ pub(crate) fn read_all(
         match read_store(store, trust) {
             Ok(stored) => lists.extend(stored.lists),
             Err(mut problem) => {
-                if let ListProblem::Damaged {
-                    quarantined: aside, ..
-                } = &mut problem
+                if let ListProblem::Damaged { quarantined, .. } = &mut problem
                     && damaged == Damaged::Quarantine
                 {
                     let is_damaged =
                         || matches!(read_store(store, trust), Err(ListProblem::Damaged { .. }));
-                    *aside = store.quarantine(StateFile::Revocations, is_damaged);
+                    *quarantined = store.quarantine(StateFile::Revocations, is_damaged);
                 }
                 problems.push(problem);
             }

@@ -228,10 +228,10 @@ fn issuer_is_the_vendors_name() {
 
 #[test]
 fn a_product_file_replaces_product_tiers_and_features() {
-    let desk = Vendor::shared().workstation();
-    desk.write("widget.toml", WIDGET);
+    let workstation = Vendor::shared().workstation();
+    workstation.write("widget.toml", WIDGET);
     let issue = words("--product-file widget.toml --tier pro --days 10 --json");
-    let issue = issued(&desk, &[&issue[..], &["--out", "-"]].concat()).expect_code(0);
+    let issue = issued(&workstation, &[&issue[..], &["--out", "-"]].concat()).expect_code(0);
     let claims = payload(issue.json()["token"].as_str().unwrap());
     assert_eq!(
         (&claims["aud"], &claims["iss"]),

@@ -244,8 +244,8 @@ fn a_wrong_value_is_refused_with_the_name_of_its_flag() {
         ["--build-date", "soon"],
         ["--usage-type", "both"],
     ] {
-        let complaint = license(&site, &["status", flag, value]).expect_failure(2);
-        assert!(complaint.message.contains(flag), "{complaint:?}");
+        let error = license(&site, &["status", flag, value]).expect_failure(2);
+        assert!(error.message.contains(flag), "{error:?}");
         let json = license(&site, &["status", "--json", flag, value]);
         assert_eq!(json.expect_json_failure(2), "USAGE");
     }

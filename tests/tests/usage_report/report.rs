@@ -42,8 +42,8 @@ fn nothing_is_overwritten_without_force() {
     machine.write("usage.jsonl", "mine");
     let before = state(&machine);
     let args = ["usage-report", "--out", "usage.jsonl"];
-    let complaint = license(&machine, &args).expect_failure(2);
-    assert!(complaint.hint.contains("--force"), "{complaint:?}");
+    let error = license(&machine, &args).expect_failure(2);
+    assert!(error.hint.contains("--force"), "{error:?}");
     assert_eq!(machine.read("usage.jsonl"), "mine");
     assert_eq!(
         state(&machine),
@@ -135,8 +135,8 @@ fn since_a_day_leaves_out_what_was_before() {
     );
     assert_eq!(entries(&all).len(), 1);
     let wrong = ["usage-report", "--since", "yesterday"];
-    let complaint = license(&machine, &wrong).expect_failure(2);
-    assert!(complaint.message.contains("2027-01-31"), "{complaint:?}");
+    let error = license(&machine, &wrong).expect_failure(2);
+    assert!(error.message.contains("2027-01-31"), "{error:?}");
 }
 
 #[test]

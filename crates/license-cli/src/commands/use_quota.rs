@@ -37,7 +37,7 @@ pub(crate) fn run(app: &AppContext, arguments: &Use, terminal: &Terminal) -> Res
         return Err(no_such_quota(name, &decision));
     };
     let account = UsageAccount::new(&decision, arguments.context.user.as_deref());
-    let report = app.host.use_quota(account, name, arguments.count, limit);
+    let report = app.manager.use_quota(account, name, arguments.count, limit);
     let report = report.map_err(|error| failure::store(&error))?;
     let mut notices = evaluation.notices;
     notice::add_missing(&mut notices, report.problems.iter().map(Notice::state));

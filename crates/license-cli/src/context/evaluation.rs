@@ -74,7 +74,7 @@ impl<'a> Evaluation<'a> {
                 .iter()
                 .any(|verified| !verified.activations().is_empty())
             || validations.any(|validation| validation.machine().is_some());
-        let this_machine = || app.host.machine().cloned();
+        let this_machine = || app.manager.machine().cloned();
         let machine = args
             .machine
             .clone()

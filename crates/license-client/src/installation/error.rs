@@ -221,14 +221,8 @@ impl InstallationError {
             StateFile::License
         };
         let moved = store.quarantine(file, || again().is_err_and(|error| error.is_damaged()));
-        if let Self::NotText {
-            quarantined: aside, ..
-        }
-        | Self::License {
-            quarantined: aside, ..
-        } = &mut self
-        {
-            *aside = moved;
+        if let Self::NotText { quarantined, .. } | Self::License { quarantined, .. } = &mut self {
+            *quarantined = moved;
         }
         self
     }

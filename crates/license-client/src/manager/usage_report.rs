@@ -372,9 +372,7 @@ fn is_temporary(problem: &StateProblem) -> bool {
         StateProblem::Journal(problem) => is_temporary(problem),
         StateProblem::Store(_) => true,
         // A file that cannot be quarantined would be replaced.
-        StateProblem::Sealed {
-            quarantined: aside, ..
-        } => aside.is_none(),
+        StateProblem::Sealed { quarantined, .. } => quarantined.is_none(),
         StateProblem::NotSaved(_) | StateProblem::Revocations(_) | StateProblem::Trust(_) => false,
     }
 }

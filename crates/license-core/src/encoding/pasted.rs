@@ -1,8 +1,8 @@
 //! Normalization of keys and tokens that were pasted from mail, chat or a spreadsheet.
 //!
-//! Removes white space, byte order marks and quotes around the text and line breaks inside it, and
-//! replaces typographic dashes with `-`. The parser rejects all other changes, and reports their
-//! position in the original text.
+//! Removes white space, byte order marks and quotes around the text. Removes line breaks inside the
+//! text, with the white space around them. Replaces typographic dashes with `-`. The parser rejects
+//! all other changes, and reports their position in the original text.
 
 use std::borrow::Cow;
 use std::fmt;

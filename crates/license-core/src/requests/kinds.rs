@@ -55,7 +55,7 @@ pub struct DeactivationReceipt {
     /// The secret of the commitment in the request.
     #[serde(with = "super::secret")]
     pub secret: ActivationSecret,
-    /// The date of the deactivation, by the clock of the machine.
+    /// The time of the deactivation, by the clock of the machine.
     pub made_at: Timestamp,
 }
 

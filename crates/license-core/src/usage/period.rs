@@ -35,8 +35,8 @@ pub struct OpenPeriod {
 impl OpenPeriod {
     /// Creates an empty period.
     ///
-    /// `next` is the position after the last entry that is kept. If there is such an entry, the
-    /// counts since then are lost, because the previous period is missing. Without one, a chain
+    /// `next` is the position after the last stored entry. If there is such an entry, the counts
+    /// since then are lost, because the previous period is missing. If there is no entry, a chain
     /// with the id `fresh` starts.
     pub fn new(next: Option<ChainPosition>, fresh: [u8; 16], resets: u64) -> Self {
         let first = ChainPosition {
@@ -58,8 +58,9 @@ impl OpenPeriod {
         self.place
     }
 
-    /// Moves the period to a later position in the same chain, if it comes from an older copy of
-    /// the state.
+    /// Moves a period from an older copy of the state to a later position in the same chain.
+    ///
+    /// Does nothing if `next` is in another chain or is not later.
     pub fn advance_to(&mut self, next: ChainPosition) {
         if next.chain == self.place.chain && next.seq > self.place.seq {
             self.place = next;
@@ -82,14 +83,14 @@ impl OpenPeriod {
         self.span.is_none()
     }
 
-    /// Adds counts of a license up to `now`.
+    /// Adds counts of a license and extends the period to `now`.
     pub fn add(&mut self, license: Option<&LicenseId>, counts: &UsageCounts, now: Timestamp) {
         if counts.is_empty() {
             return;
         }
         self.span = match self.span {
             None => Some(TimeRange(now, now)),
-            // If the mark was lowered, `now` may be before the start of the period.
+            // If the high-water mark was lowered, `now` may be before the start of the period.
             Some(TimeRange(from, to)) => Some(TimeRange(from.min(now), to.max(now))),
         };
         let own = self.counts.entry(OptionalLicense(license.cloned()));
@@ -180,7 +181,7 @@ impl OpenPeriod {
     }
 }
 
-/// The license in effect, if there was one. Its JSON form is the id or an empty string.
+/// The license that was in effect, if any. Its JSON form is the id or an empty string.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct OptionalLicense(Option<LicenseId>);
 
@@ -206,7 +207,8 @@ struct TimeRange(
     #[serde(with = "unix_seconds")] Timestamp,
 );
 
-/// Returns the entry with these counts, without the values that only the period knows.
+/// Returns an entry with these counts. [`OpenPeriod::close`] sets the fields that depend on the
+/// period.
 fn new_entry(
     counts: &UsageCounts,
     place: ChainPosition,

@@ -261,7 +261,7 @@ pub(super) fn check_in(
     let (Some(_), Some(license)) = (snapshot.installed(), verdict.license()) else {
         return CheckResult::ok(NAME, "no license requires a check-in");
     };
-    let here = app.host.machine();
+    let here = app.manager.machine();
     let is_here = |validation: &&Validation| {
         let named = validation.machine();
         named.is_none_or(|named| here.is_some_and(|here| named.matches(here)))
