@@ -106,7 +106,8 @@ fn orders() -> String {
     "customer,tier,days\n".to_owned() + &rows.collect::<String>()
 }
 
-/// The id of a license, where one is named; else the word.
+/// Returns the id of the license that `TEAM` or `TRIAL` stands for. Returns any other word
+/// unchanged.
 fn with_id(place: &Scratch, word: &str) -> String {
     let file = match word {
         "TEAM" => "team.lic",

@@ -65,8 +65,8 @@ pub(crate) fn read_all(
     (lists, problems)
 }
 
-/// Returns the keys whose list is missing, or older than one that was seen here. The user who
-/// removed a list knows that, but it may have been a mistake.
+/// Returns a problem for each key whose list is missing, or older than a list that was seen here. A
+/// user may have removed the file by mistake.
 fn missing(lists: &[RevocationList], trust: &TrustSet, seen: &SeenLists) -> Vec<ListProblem> {
     let problem_of_key = |key: &KeyId| {
         let expected = seen.seq(key)?;

@@ -186,7 +186,7 @@ fn a_ledger_that_is_open_elsewhere_is_read() {
     let other = Connection::open(&path).unwrap();
     let write = "UPDATE head SET serial = serial + 1";
     assert_eq!(other.execute(write, []).unwrap(), 1);
-    // Without the shared memory of all connections.
+    // The file `-shm` is the shared memory of all connections, which every reader changes.
     let kept = || {
         let mut all = everything(workstation.path());
         all.retain(|path, _| !path.to_str().unwrap().ends_with("-shm"));

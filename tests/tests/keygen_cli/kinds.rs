@@ -277,7 +277,7 @@ fn a_user_is_replaced_after_the_cool_down() {
     );
     let last = issue_json(&workstation, day, &reassign(&after, "bob", "alice"));
     assert_eq!(last["users"], json!(["carol", "alice"]));
-    // Her earlier place does not count.
+    // The earlier period in which alice was a user does not count.
     assert_eq!(
         code(&workstation, day, &reassign(&last, "alice", "bob")),
         "COOL_DOWN"

@@ -41,7 +41,7 @@ fn an_edited_truncated_or_reordered_report_is_refused_with_a_code() {
     };
     let edited = report.replacen("\"used\":1", "\"used\":0", 1);
     expect_refusal(&workstation, &edited, "EDITED");
-    // Also in the last entry, whose hash is in no other entry.
+    // The last entry is checked too, although its hash is in no other entry.
     let at = report.rfind("\"used\":1").unwrap();
     let last = format!("{}\"used\":0{}", &report[..at], &report[at + 8..]);
     expect_refusal(&workstation, &last, "EDITED");

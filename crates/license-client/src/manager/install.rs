@@ -41,7 +41,7 @@ struct InstallTransaction<'t> {
 /// The file in which an artifact was stored.
 struct Placement {
     path: PathBuf,
-    /// The start of the new license, if it is in the future.
+    /// When the new license takes effect, if the installed one stays in effect until then.
     begins: Option<Timestamp>,
     /// Whether the validation tokens were already stored or are older than the stored ones.
     is_old: bool,

@@ -171,7 +171,7 @@ impl LicenseManager {
         if let Some(problem) = problems.pop_if(|_| loaded.is_partial) {
             return Err(problem.into());
         }
-        // Before anything is closed: a damaged journal is reported first.
+        // The journal is read first, so that no entry is closed if the journal is damaged.
         let (journal, problem) = Journal::load_locked(&lock, store, self.seal());
         if let Some(problem) = problem {
             return Err(problem.into());
@@ -371,7 +371,7 @@ fn is_temporary(problem: &StateProblem) -> bool {
     match problem {
         StateProblem::Journal(problem) => is_temporary(problem),
         StateProblem::Store(_) => true,
-        // A file that cannot be quarantined would be replaced.
+        // Without quarantine, the file is still in place, and the next write would replace it.
         StateProblem::Sealed { quarantined, .. } => quarantined.is_none(),
         StateProblem::NotSaved(_) | StateProblem::Revocations(_) | StateProblem::Trust(_) => false,
     }

@@ -37,7 +37,7 @@ pub enum MachineRequestError {
     /// The content of the block is not a strict JSON object.
     #[error("content of the block: {0}")]
     Json(JsonError),
-    /// The format version is later.
+    /// The format version is later than the supported one.
     #[error("expected format version {supported}, found {found}: needs a newer version")]
     Version {
         /// The latest supported version.
