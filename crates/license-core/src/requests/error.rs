@@ -38,7 +38,10 @@ pub enum MachineRequestError {
     #[error("content of the block: {0}")]
     Json(JsonError),
     /// The format version is later than the supported one.
-    #[error("expected format version {supported}, found {found}: needs a newer version")]
+    #[error(
+        "expected format version {supported}, found {found}, which needs a newer version of \
+         this program"
+    )]
     Version {
         /// The latest supported version.
         supported: u64,

@@ -113,7 +113,7 @@ impl fmt::Display for ChainFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Edited { seq } => {
-                write!(f, "entry {seq} or the recorded hash of it was changed")
+                write!(f, "entry {seq} or its recorded hash was changed")
             }
             Self::PrivateEdited { lines, more } => match (&lines[..], more) {
                 ([line], 0) => write!(

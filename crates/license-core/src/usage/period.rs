@@ -193,7 +193,7 @@ impl fmt::Display for OptionalLicense {
 
 serde_as_text!(
     OptionalLicense,
-    "a license id or nothing",
+    "a license id or an empty string",
     |text| match text {
         "" => Some(OptionalLicense(None)),
         id => LicenseId::parse(id).map(|id| OptionalLicense(Some(id))),

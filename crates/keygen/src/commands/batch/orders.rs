@@ -209,7 +209,8 @@ impl<'m> Orders<'m> {
             let option = format!("--{}", column.name);
             match column.kind {
                 _ if cell.is_empty() => {}
-                // The name does not affect other options, and is set after parsing.
+                // The customer does not affect other options, and is set after parsing. So rows
+                // that differ only in the customer are parsed once.
                 Kind::Value if column.name == "customer" => arguments.push(format!("{option}=-")),
                 Kind::File if is_name(cell) => file = Some(cell.to_owned()),
                 Kind::File => {

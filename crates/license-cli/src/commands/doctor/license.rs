@@ -277,7 +277,7 @@ pub(super) fn check_in(
         0 => Vec::new(),
         count => vec![Fault::warning(
             format!(
-                "{} for another machine installed, which {} no effect here",
+                "{} for another machine, which {} no effect here",
                 plural(count, "validation token", "validation tokens"),
                 if count == 1 { "has" } else { "have" }
             ),

@@ -41,7 +41,7 @@ pub(super) fn trust(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
     }
     if parts.is_empty() && faults.is_empty() && has_license(paths) {
         faults.push(Fault::problem(
-            "a license is installed, but no keys to verify it",
+            "a license is installed, but there are no keys to verify it",
             "install the license again with --trust FILE",
         ));
     }

@@ -108,7 +108,7 @@ type IssuedRow<S> = (<S as BatchSource>::Row, IssuedLicense);
 /// A row with the id and the key of its license.
 type DeliveredRow<R> = (R, String, Option<String>);
 
-/// Returns the transaction of a chunk, in the order of the rows.
+/// Returns the transaction of a chunk, in the order of the rows. Adds the rows to `delivered`.
 fn split<R: BatchRow>(
     mut chunk: Vec<SignedRow<R>>,
     delivered: &mut Vec<DeliveredRow<R>>,
