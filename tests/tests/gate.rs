@@ -82,7 +82,7 @@ fn a_damaged_license_is_reported_and_leaves_the_free_features() {
 }
 
 #[test]
-fn ten_commands_a_day_are_free_and_the_eleventh_is_refused_with_the_next_time() {
+fn ten_commands_a_day_are_free_and_the_eleventh_is_refused_until_the_next_day() {
     let machine = Scratch::new();
     for _ in 0..10 {
         let _ = gate(&machine, "local_execution").expect_code(0);

@@ -443,7 +443,7 @@ fn the_same_orders_are_issued_again_under_a_new_batch_name() {
 }
 
 #[test]
-fn ended_and_revoked_licenses_of_a_batch_are_warned_about() {
+fn ended_and_revoked_licenses_of_a_batch_cause_a_warning() {
     let workstation = Vendor::shared().workstation();
     let table = "tier,customer,expires,issued_at,file\npro,A,2026-01-31,2026-01-01,a.lic\npro,B,2099-01-31,2026-01-01,b.lic\n";
     let _ = orders(&workstation, table).expect_code(0);

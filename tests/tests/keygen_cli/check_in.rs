@@ -344,7 +344,7 @@ fn unusual_terms_are_issued_with_a_warning() {
 }
 
 #[test]
-fn a_later_validation_in_the_file_is_warned_about() {
+fn a_later_validation_in_the_file_causes_a_warning() {
     let workstation = workstation();
     let first = ["acme.lic", "--out", "first.lic", "--issued-at", LATER];
     let _ = check_in(&workstation, &first).expect_code(0);

@@ -114,7 +114,7 @@ fn the_reverse_diff_swaps_losses_and_gains() {
 }
 
 #[test]
-fn equal_licenses_have_no_difference_and_side_by_side_is_warned_about() {
+fn equal_licenses_have_no_difference_and_licenses_side_by_side_cause_a_warning() {
     let workstation = workstation(PRO, PRO);
     let outcome = diff(&workstation, &["old.lic", "new.lic"]).expect_code(0);
     assert!(

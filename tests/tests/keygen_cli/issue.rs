@@ -118,7 +118,7 @@ fn conflicting_options_are_refused() {
 }
 
 #[test]
-fn the_end_or_perpetual_is_required() {
+fn an_end_date_or_perpetual_is_required() {
     let error = refused(&["--no-end"]);
     for option in ["--expires", "--days", "--perpetual"] {
         assert!(error.message.contains(option), "{error:?}");

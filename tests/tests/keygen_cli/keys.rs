@@ -47,7 +47,7 @@ fn a_new_key_is_encrypted_and_only_its_owner_can_read_it() {
 }
 
 #[test]
-fn an_unencrypted_key_is_private_to_its_owner_and_warned_about() {
+fn an_unencrypted_key_is_private_to_its_owner_and_causes_a_warning() {
     let workstation = Scratch::new();
     let made = new_key(&workstation, &["--out", "vendor.key", "--no-passphrase"]).expect_code(0);
     assert!(
@@ -98,7 +98,7 @@ fn json_of_a_new_key_has_its_members() {
 }
 
 #[test]
-fn four_thousand_bits_are_the_default() {
+fn the_default_key_size_is_4096_bits() {
     let workstation = Scratch::new();
     let new_key = words("new-key --json --no-passphrase --out vendor.key");
     let report = Run::keygen(&workstation)
@@ -192,7 +192,7 @@ fn without_a_terminal_and_a_passphrase_file_no_key_is_created_or_opened() {
 }
 
 #[test]
-fn a_passphrase_file_that_others_can_read_is_warned_about() {
+fn a_passphrase_file_that_others_can_read_causes_a_warning() {
     let workstation = encrypted();
     workstation.write("open", PASSPHRASE);
     let public = public(

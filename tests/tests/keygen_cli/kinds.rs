@@ -506,7 +506,7 @@ fn the_report_and_the_dry_run_show_the_restrictions() {
 }
 
 #[test]
-fn a_validation_for_all_machines_of_a_limited_license_is_warned_about() {
+fn a_validation_for_all_machines_of_a_limited_license_causes_a_warning() {
     let workstation = Vendor::shared().workstation();
     let issue = words("issue --tier pro --customer ACME --days 365 --devices 2");
     let _ = at(

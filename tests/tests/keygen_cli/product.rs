@@ -213,7 +213,7 @@ fn a_product_is_shown_tier_by_tier() {
 }
 
 #[test]
-fn an_invalid_product_file_is_refused_and_an_unusual_one_is_warned_about() {
+fn an_invalid_product_file_is_refused_and_an_unusual_one_causes_a_warning() {
     let workstation = workstation();
     workstation.write(
         "wrong.toml",

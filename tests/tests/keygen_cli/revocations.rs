@@ -182,7 +182,7 @@ fn a_revoked_license_stops_where_the_list_is_installed() {
 }
 
 #[test]
-fn a_list_that_may_omit_revocations_is_warned_about() {
+fn a_list_that_may_omit_revocations_causes_a_warning() {
     let workstation = Vendor::shared().workstation();
     let _ = revoked(&workstation, &PRO);
     let args = ["revocations", "--key", "vendor.key", "--json"];

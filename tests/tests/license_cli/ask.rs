@@ -155,7 +155,7 @@ fn the_matrix_has_every_feature_once_with_tiers_grants_and_reasons() {
 }
 
 #[test]
-fn an_expired_license_is_the_reason_and_not_its_tier() {
+fn the_expiry_is_the_reason_if_the_tier_has_the_feature() {
     let site = site_with("pro.lic");
     let features = license(&site, &["features", "--at", LATER])
         .expect_code(1)

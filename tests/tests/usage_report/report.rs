@@ -117,7 +117,7 @@ fn an_unknown_feature_name_is_not_reported() {
 }
 
 #[test]
-fn since_a_day_leaves_out_what_was_before() {
+fn entries_before_the_first_day_of_the_report_are_omitted() {
     let (workstation, machine, _) = workstation_and_machine();
     let _ = license(&machine, &["use", QUOTA]).expect_code(0);
     let none = send(
@@ -140,7 +140,7 @@ fn since_a_day_leaves_out_what_was_before() {
 }
 
 #[test]
-fn what_is_granted_or_tried_out_writes_nothing() {
+fn a_granted_feature_a_hypothetical_decision_and_a_count_of_zero_write_nothing() {
     let (_, machine, _) = workstation_and_machine();
     let _ = license(&machine, &["use", QUOTA]).expect_code(0);
     let before = state(&machine);

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn naming_is_idempotent() {
+    fn the_name_of_a_name_is_the_same() {
         for path in [r"\\?\C:\Shop", r"\\?\UNC\Server\Share", r"C:\x\y"] {
             let once = name(NameRules::Windows, path);
             assert_eq!(name(NameRules::Windows, &once), once);

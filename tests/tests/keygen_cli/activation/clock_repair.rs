@@ -77,7 +77,7 @@ fn the_same_request_gets_the_same_answer() {
 }
 
 #[test]
-fn a_backdated_or_postdated_repair_is_warned_about() {
+fn a_backdated_or_postdated_repair_causes_a_warning() {
     let workstation = Vendor::shared().workstation();
     for (at, code) in [("2020-01-01", "BACKDATED"), ("2098-01-01", "POSTDATED")] {
         let options = ["--issued-at", at, "--dry-run"];

@@ -86,7 +86,7 @@ fn a_receipt_or_a_release_by_the_vendor_ends_every_answer_to_the_request() {
 }
 
 #[test]
-fn an_answer_signed_by_another_key_is_warned_about() {
+fn an_answer_signed_by_another_key_causes_a_warning() {
     let (workstation, next, _, _) = with_second_key();
     let again =
         |key| keygen(&workstation, &["activate", "--key", key, "request.lic"]).expect_code(0);
