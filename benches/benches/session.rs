@@ -30,7 +30,8 @@ fn main() {
         let root = find_project(&path, product, Some(state.path())).unwrap();
         assert!(root.path().ends_with("work/team/shop"), "{root:?}");
         assert_eq!(root.reason(), RootReason::Product);
-        let find = |path: &Path, user| Session::find(&manager, license.as_ref(), user, path).unwrap();
+        let find =
+            |path: &Path, user| Session::find(&manager, license.as_ref(), user, path).unwrap();
         let subjects = vec![
             Subject::new("realpath(3)", || {
                 let _ = black_box(fs::canonicalize(&path).unwrap());

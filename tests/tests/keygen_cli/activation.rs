@@ -80,8 +80,8 @@ fn digest(number: u8) -> String {
     machine(number).digest().unwrap().to_string()
 }
 
-fn write(workstation: &Scratch, name: &str, letter: MachineRequest) {
-    workstation.write(name, letter.to_armor());
+fn write(workstation: &Scratch, name: &str, request: MachineRequest) {
+    workstation.write(name, request.to_armor());
 }
 
 /// Runs `keygen activate` for the first request of a machine.
@@ -455,8 +455,8 @@ fn an_answer_as_a_qr_code_is_recorded_once() {
 #[test]
 fn a_readback_request_is_answered_and_a_wrong_line_is_named() {
     let (workstation, license) = workstation();
-    let letter = MachineRequest::Activation(request(&license, 1, 1));
-    let lines = license_core::readback::to_lines(&letter.to_bytes()).unwrap();
+    let machine_request = MachineRequest::Activation(request(&license, 1, 1));
+    let lines = license_core::readback::to_lines(&machine_request.to_bytes()).unwrap();
     workstation.write("request.txt", lines[1..].join("\n"));
     let args = ["activate", "--key", "vendor.key", "request.txt"];
     let activation = keygen(&workstation, &args).expect_failure(3);

@@ -35,7 +35,7 @@ fn session(site: &Scratch, path: &str) -> Value {
 fn id(session: &Value) -> &str {
     let id = session["session_id"].as_str().unwrap();
     let digits = id.strip_prefix("sess_").unwrap();
-    let is_hex = |letter: char| matches!(letter, '0'..='9' | 'a'..='f');
+    let is_hex = |character: char| matches!(character, '0'..='9' | 'a'..='f');
     assert!(digits.len() == 32 && digits.chars().all(is_hex), "{id}");
     id
 }

@@ -65,7 +65,7 @@ fn entries_from_an_older_copy_of_the_state_continue_the_chain() {
             .close(product(), None, 0, || Some([salt; 16]))
             .unwrap();
         journal.append(&closed);
-        period.advance_to(journal.next_place().unwrap());
+        period.advance_to(journal.next_position().unwrap());
     }
     assert_eq!(journal.entries.len(), 5);
     assert_eq!(findings(&journal.entries), ["COUNTED_AGAIN"]);

@@ -269,12 +269,12 @@ impl RequestTransaction<'_> {
 
     fn finish(
         self,
-        letter: MachineRequest,
+        request: MachineRequest,
         replaced: Option<Timestamp>,
         is_again: bool,
     ) -> PreparedRequest {
         PreparedRequest {
-            request: letter,
+            request,
             superseded: replaced,
             is_repeated: is_again,
             problems: self.problems,

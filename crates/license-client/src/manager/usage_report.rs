@@ -298,7 +298,7 @@ impl LicenseManager {
         }
         let resets = state.high_water.resets();
         let fresh = random().ok_or(ReportError::NoRandomness)?;
-        Ok(OpenPeriod::new(journal.next_place(), fresh, resets))
+        Ok(OpenPeriod::new(journal.next_position(), fresh, resets))
     }
 
     /// Moves the counts of the open period to the closed entries.
@@ -331,7 +331,7 @@ impl LicenseManager {
         let not_kept = |error| StateProblem::Journal(Box::new(StateProblem::NotSaved(error)));
         journal.save(lock, self.seal()).map_err(not_kept)?;
         state.closed.clear();
-        if let (Some(period), Some(next)) = (&mut state.period, journal.next_place()) {
+        if let (Some(period), Some(next)) = (&mut state.period, journal.next_position()) {
             period.advance_to(next);
         }
         // Entries that stay in the state are found in the journal by the next call.

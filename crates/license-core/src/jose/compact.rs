@@ -149,7 +149,7 @@ fn normalize(text: &str, limit: usize) -> Result<Cow<'_, str>, ParseError> {
 }
 
 fn check_letters(pasted: &Pasted<'_>) -> Result<(), ParseError> {
-    let wrong = |letter: char| !base64url::is_letter(letter) && letter != '.';
+    let wrong = |character: char| !base64url::is_in_alphabet(character) && character != '.';
     match pasted.text.chars().position(wrong) {
         None => Ok(()),
         Some(index) => Err(ParseError::Unexpected {

@@ -29,9 +29,9 @@ fn without_data_volume(path: &[u8]) -> &[u8] {
 fn folded(path: &[u8]) -> Vec<u8> {
     let mut folded = Vec::with_capacity(path.len());
     for chunk in path.utf8_chunks() {
-        let letters = chunk.valid().chars().flat_map(char::to_lowercase);
-        let letters: String = letters.map(backslash).collect();
-        folded.extend_from_slice(letters.as_bytes());
+        let characters = chunk.valid().chars().flat_map(char::to_lowercase);
+        let characters: String = characters.map(backslash).collect();
+        folded.extend_from_slice(characters.as_bytes());
         folded.extend_from_slice(chunk.invalid());
     }
     let mut name = without_verbatim_prefix(folded);
@@ -41,8 +41,8 @@ fn folded(path: &[u8]) -> Vec<u8> {
     name
 }
 
-fn backslash(letter: char) -> char {
-    if letter == '/' { '\\' } else { letter }
+fn backslash(character: char) -> char {
+    if character == '/' { '\\' } else { character }
 }
 
 /// Returns the usual spelling of a drive or a share. Other verbatim paths, such as those of volumes

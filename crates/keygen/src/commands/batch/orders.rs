@@ -410,7 +410,7 @@ fn unknown_column(file: &str, title: &str, command: &clap::Command) -> Failure {
 /// Returns whether a file name stays in its directory on every platform.
 fn is_name(name: &str) -> bool {
     let is_plain =
-        |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.' | ' ');
+        |character: char| character.is_alphanumeric() || matches!(character, '-' | '_' | '.' | ' ');
     name.len() <= 200
         && name.ends_with(".lic")
         && !name.starts_with(['.', ' '])

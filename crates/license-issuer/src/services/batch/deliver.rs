@@ -22,8 +22,8 @@ pub(super) struct Deliverer<'b, S: BatchSource, L, C> {
     pub(super) context: BatchContext<'b, S>,
     pub(super) ledger: Option<&'b mut L>,
     pub(super) clock: &'b C,
-    /// The change counter of the ledger before the first row was looked up.
-    pub(super) version: Option<i64>,
+    /// The change counter of the ledger, read before the first row was looked up.
+    pub(super) change_counter: Option<i64>,
     pub(super) observer: &'b mut dyn BatchObserver<Row = S::Row, Error = S::Error>,
     pub(super) report: BatchReport,
     pub(super) chunk: Vec<SignedRow<S::Row>>,
@@ -68,7 +68,7 @@ impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
                 let now = self.clock.now();
                 let mut writer = ledger.acquire(now).map_err(IssueError::OpenLedger)?;
                 let counter = writer.reader().change_counter();
-                if Some(counter.map_err(IssueError::Ledger)?) != self.version {
+                if Some(counter.map_err(IssueError::Ledger)?) != self.change_counter {
                     issued = take_issued(&mut chunk, self.context, writer.reader(), now)?;
                 }
                 // The ledger can restore the files, so they need not be synced one by one.
