@@ -1,3 +1,5 @@
+//! Tests of the journal and of usage counts across crashes, damage and restored state.
+
 use super::*;
 use crate::manager::{LicenseManager, UsageAccount, UsageReportMode};
 use crate::paths::Paths;

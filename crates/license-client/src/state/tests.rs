@@ -1,3 +1,5 @@
+//! Tests of the state of a machine, with missing, damaged and copied files.
+
 use super::*;
 use crate::seal::SealError;
 use crate::state_dir::StateDir;

@@ -1,3 +1,5 @@
+//! Tests of reading, writing and locking the state directory.
+
 use super::*;
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,3 +1,5 @@
+//! Tests of instants, dates and durations.
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Tests of private keys at rest, and of their exchange with OpenSSL.
+
 use super::super::error::ErrorCategory;
 use super::*;
 use pbes2::{EncryptionScheme, Salt};
