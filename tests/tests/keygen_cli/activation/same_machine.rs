@@ -1,5 +1,5 @@
-//! Requests of one machine with another digest than before, after a new installation of its system
-//! or with an id that an administrator assigned.
+//! Requests of a machine whose digest has changed, because its system was installed again or an
+//! administrator assigned an id.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn fingerprint(ids: &[(ComponentKind, &str)], hardware: &[(ComponentKind, String
     Fingerprint::new(product(), ids.iter().copied().chain(parts))
 }
 
-/// Returns a machine with the installation of a number.
+/// Returns the machine with this number, after the installation `system` of its system.
 fn with_system(number: u8, system: u8) -> Fingerprint {
     let id = format!("{system:02x}7c3e9b1d2f48069ab4c8e0d6f17fff");
     fingerprint(&[(ComponentKind::MachineId, &id)], &hardware(number))
