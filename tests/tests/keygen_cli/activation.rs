@@ -466,7 +466,7 @@ fn a_readback_request_is_answered_and_a_wrong_line_is_named() {
         activation.message
     );
     assert!(
-        activation.hint.contains("read out again"),
+        activation.hint.contains("read again"),
         "{}",
         activation.hint
     );

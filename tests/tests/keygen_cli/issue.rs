@@ -229,7 +229,7 @@ fn json_has_every_member() {
         "seats": null, "devices": null, "activation": false, "usage_type": null, "maintenance_until": null, "max_version": null,
         "features": claims["features"], "quotas": claims["quotas"],
         "check_in": {"every_hours": 24, "grace_hours": 168},
-        "kid": Vendor::shared().kid, "path": "minted.lic", "token": null, "dry_run": false,
+        "kid": Vendor::shared().kid, "path": "issued.lic", "token": null, "dry_run": false,
     });
     assert_eq!(issued.report, expected);
 }

@@ -92,7 +92,7 @@ fn verify_describes_a_valid_report() {
     let (workstation, _) = workstation_with_report();
     let outcome = keygen(&workstation, &["usage", "verify", "usage.jsonl"]).expect_code(0);
     assert!(
-        outcome.stdout.contains(": whole\n  entries   1 to 3\n"),
+        outcome.stdout.contains(": complete\n  entries   1 to 3\n"),
         "{outcome:?}"
     );
     assert_eq!(outcome.stderr, "");

@@ -330,8 +330,8 @@ fn print(
         let blocks: Vec<Value> = blocks.iter().map(to_json).collect();
         return terminal.json(&json!({
             "blocks": blocks,
-            "bundle": path.is_none().then_some(text),
             "path": path,
+            "bundle": path.is_none().then_some(text),
         }));
     }
     let lines = blocks.iter();

@@ -115,8 +115,8 @@ fn resend(
         return terminal.json(&json!({
             "license_id": subject,
             "status": row.status.as_str(),
-            "license": path.is_none().then_some(text),
             "path": path,
+            "license": path.is_none().then_some(text),
         }));
     }
     output::write(output, &text)

@@ -3,11 +3,11 @@
 use license_cli_support::{Exit, Failure, escape};
 use license_core::{LicenseKey, Timestamp, TrustSet};
 use license_issuer::errors::LedgerError;
-use license_issuer::ledger::sqlite::{LedgerLocation, SqliteLedger};
+use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation, SqliteLedger};
 use license_issuer::ledger::{LedgerReader, LicenseFilter, RecordedLicense};
 
-use crate::failures;
 use crate::inputs::now;
+use crate::{failures, output};
 
 const NO_LEDGER_HINT: &str = "omit --no-ledger, or choose a ledger with --ledger";
 
@@ -32,14 +32,10 @@ pub(crate) fn open(location: &LedgerLocation) -> Result<SqliteLedger, Failure> {
     }
 }
 
-/// Refuses `--no-ledger` for a command or option that needs the ledger.
-pub(crate) fn require_ledger(location: &LedgerLocation, what: &str) -> Result<(), Failure> {
-    match location {
-        LedgerLocation::None => {
-            Err(Failure::usage(format!("{what} needs a ledger")).hint(NO_LEDGER_HINT))
-        }
-        _ => Ok(()),
-    }
+/// Returns the file of the ledger for a command or option that needs one. Refuses `--no-ledger`.
+pub(crate) fn require_ledger(location: &LedgerLocation, what: &str) -> Result<LedgerFile, Failure> {
+    output::ledger_file(location)?
+        .ok_or_else(|| Failure::usage(format!("{what} needs a ledger")).hint(NO_LEDGER_HINT))
 }
 
 /// Returns a license by its id, with its status.

@@ -16,13 +16,13 @@ use serde_json::{Value, json};
 use super::context::AppContext;
 use super::{lookup, machine_request};
 use crate::args::Release;
+use crate::failures;
 use crate::inputs::now;
-use crate::{failures, output};
 
 pub(crate) fn run(arguments: &Release, app: AppContext<'_>) -> Result<(), Failure> {
     let AppContext { location, terminal } = app;
     let dry_run = arguments.dry_run;
-    lookup::require_ledger(location, "a release")?;
+    let mut ledger = lookup::require_ledger(location, "a release")?;
     let receipt = arguments.receipt.as_ref();
     let receipt = receipt.map(machine_request::receipt).transpose()?;
     let at = now();
@@ -31,7 +31,6 @@ pub(crate) fn run(arguments: &Release, app: AppContext<'_>) -> Result<(), Failur
         at,
     };
     let missing = || failures::ledger_not_opened(Path::new("?"), &LedgerError::Missing);
-    let mut ledger = output::ledger_file(location)?.ok_or_else(missing)?;
     let mode = Mode::new(dry_run);
     // A ledger that does not exist contains no activation.
     let recorded = record(&mut ledger, MissingLedger::Refuse, mode, at, |ledger| {

@@ -113,7 +113,10 @@ fn report(
     lines.push(format!("product    {}", draft.product));
     lines.push(format!("revoked    {}", draft.revoked.len()));
     lines.push(format!("issued     {}", draft.issued_at));
-    lines.push(format!("next due   {} (in {valid})", draft.next_update));
+    lines.push(format!(
+        "next due   {}, {valid} after the time of issue",
+        draft.next_update
+    ));
     lines.extend(kid.map(|kid| format!("key        {kid}")));
     IssuanceReport { json, lines }
 }

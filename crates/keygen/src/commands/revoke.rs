@@ -12,15 +12,12 @@ use super::context::AppContext;
 use super::lookup::{not_found, require_ledger, resolve};
 use super::release;
 use crate::args::Revoke;
+use crate::failures;
 use crate::inputs::now;
-use crate::{failures, output};
 
 pub(crate) fn run(arguments: &Revoke, app: AppContext<'_>) -> Result<(), Failure> {
     let AppContext { location, terminal } = app;
-    require_ledger(location, "a revocation")?;
-    let Some(mut ledger) = output::ledger_file(location)? else {
-        return Ok(());
-    };
+    let mut ledger = require_ledger(location, "a revocation")?;
     // A ledger that does not exist contains no license.
     let missing = if arguments.force {
         MissingLedger::Create

@@ -128,11 +128,15 @@ mod tests {
             "\u{feff}{}",
             "{\"a\":1,}",
             "{'a':1}",
+            "{}\0",
+            "{\"a\":\"\0\"}",
+            "{\"a\":[1]]}",
         ] {
             assert!(members(text.as_bytes()).is_err(), "{text}");
         }
         assert!(members(b"{\"ignored\":\"\xff\"}").is_err());
         assert!(members(b"{\"ignored\":\"\\ud800\"}").is_err());
+        assert!(members(b"{\"\\ud800\":1}").is_err());
         let error = refusal("\"a very secret text\"");
         assert!(!error.contains("secret"), "{error}");
     }

@@ -156,6 +156,11 @@ mod tests {
             "CODITECT-PRO-+7F3E9D2C4B1-8F2A",
             "CODITECT-PRO-X-A7F3E9D2C4B1-8F2A",
             "coditect-pro-a7f3e9d2c4b1-8f2a",
+            "coditect-PRO-A7F3E9D2C4B1-8F2A",
+            "CODITECT-pro-A7F3E9D2C4B1-8F2A",
+            "CODITECT-PRO-a7f3e9d2c4b1-8F2A",
+            "CODITECT-PRO-A7F3E9D2C4B1-8f2a",
+            "CODITECT-PRO-A7F3E9D2C4B1-+F2A",
             " CODITECT-PRO-A7F3E9D2C4B1-8F2A",
         ] {
             assert_eq!(StandardKey::parse_canonical(other), None, "{other}");

@@ -80,8 +80,8 @@ pub(super) fn resend(
         "license_id": found.entry.fact("license_id"),
         "machine": found.entry.fact("machine"),
         "status": status(&found),
-        "answer": path.is_none().then_some(text),
         "path": path,
+        "answer": path.is_none().then_some(text),
     }))
 }
 

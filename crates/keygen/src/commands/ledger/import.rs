@@ -7,7 +7,7 @@ use license_core::{
     FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, MachineDigest, RevocationList,
     Timestamp, TokenKind, TrustSet, Unverified, VerifiedLicenses, VerifiedLicensesError, input_cap,
 };
-use license_issuer::ledger::sqlite::LedgerLocation;
+use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation};
 use license_issuer::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};
 use license_issuer::records;
 use license_issuer::services::issue::Mode;
@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 
 use super::super::context::AppContext;
 use super::super::lookup::require_ledger;
+use crate::failures;
 use crate::inputs::{add_keys, matrix, now};
-use crate::{failures, output};
 
 /// Maximum size of an export, which has a line for each entry.
 const MAX_EXPORT_BYTES: usize = 1 << 30;
@@ -28,7 +28,7 @@ pub(super) fn run(
     product_file: Option<&Source>,
     AppContext { location, terminal }: AppContext<'_>,
 ) -> Result<(), Failure> {
-    require_ledger(location, "an import")?;
+    let mut ledger = require_ledger(location, "an import")?;
     let matrix = matrix(product_file)?;
     let mut keys = TrustSet::default();
     add_keys(&mut keys, trust)?;
@@ -42,7 +42,7 @@ pub(super) fn run(
     for file in files {
         import.read(file)?;
     }
-    let (new, known) = record_new(import.entries, location)?;
+    let (new, known) = record_new(import.entries, &mut ledger, location)?;
     if terminal.is_json() {
         return terminal.json(&json!({ "entered": new, "known": known }));
     }
@@ -56,13 +56,11 @@ pub(super) fn run(
 /// Returns the numbers of new and known entries.
 fn record_new(
     entries: Vec<NewLedgerEntry>,
+    ledger: &mut LedgerFile,
     location: &LedgerLocation,
 ) -> Result<(usize, usize), Failure> {
-    let Some(mut file) = output::ledger_file(location)? else {
-        return Ok((0, 0));
-    };
     let recorded = record::record(
-        &mut file,
+        ledger,
         MissingLedger::Create,
         Mode::Commit,
         now(),

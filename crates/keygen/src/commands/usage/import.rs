@@ -16,12 +16,12 @@ use super::super::context::AppContext;
 use super::super::lookup::require_ledger;
 use super::verify::failure;
 use super::{abbreviate, read};
+use crate::failures;
 use crate::inputs::now;
-use crate::{failures, output};
 
 pub(super) fn run(files: &[Source], app: AppContext<'_>) -> Result<(), Failure> {
     let AppContext { location, terminal } = app;
-    require_ledger(location, "the import of usage reports")?;
+    let mut ledger = require_ledger(location, "the import of usage reports")?;
     let mut reports = Vec::new();
     // All reports are checked before the first entry is recorded.
     for file in files {
@@ -29,11 +29,8 @@ pub(super) fn run(files: &[Source], app: AppContext<'_>) -> Result<(), Failure> 
         refuse_changes(file, &read)?;
         reports.extend(read);
     }
-    let Some(mut file) = output::ledger_file(location)? else {
-        return print(0, 0, &[], terminal);
-    };
     let recorded = record::record(
-        &mut file,
+        &mut ledger,
         MissingLedger::Create,
         Mode::Commit,
         now(),

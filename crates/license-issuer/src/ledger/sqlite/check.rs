@@ -33,7 +33,15 @@ impl SqliteLedger {
         for file in [path, lock.as_path()] {
             check_writable(file).map_err(LedgerError::Io)?;
         }
-        let db = view(path)?;
+        // Another process may change the database while it is viewed, for example when it creates
+        // it. A view without locks then finds a damaged database. With locks, only a database that
+        // is really damaged fails.
+        let view = view(path).and_then(|db| Self::checked(path, db));
+        view.or_else(|_| Self::checked(path, view_with_locks(path)?))
+    }
+
+    /// Returns the ledger in this database, or `None` if the database is empty.
+    fn checked(path: &Path, db: Connection) -> Result<Option<Self>, LedgerError> {
         // Older versions lack only indexes, which the first writer creates.
         if schema::version(&db)? == Version::Empty {
             return Ok(None);
@@ -57,14 +65,23 @@ fn view(path: &Path) -> Result<Connection, LedgerError> {
         let found = fs::metadata(with_suffix(&absolute, suffix));
         found.is_ok_and(|found| found.len() > 0)
     };
-    let (name, access) = match (has_content("-journal"), has_content("-wal")) {
-        (true, _) => (absolute.into_os_string(), OpenFlags::SQLITE_OPEN_READ_WRITE),
-        (false, true) => (absolute.into_os_string(), OpenFlags::SQLITE_OPEN_READ_ONLY),
-        (false, false) => (
+    match (has_content("-journal"), has_content("-wal")) {
+        (true, _) => view_with_locks(path),
+        (false, true) => connect(absolute, OpenFlags::SQLITE_OPEN_READ_ONLY),
+        (false, false) => connect(
             immutable_uri(&absolute),
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
         ),
-    };
+    }
+}
+
+/// Opens a view that waits for the locks of other processes.
+fn view_with_locks(path: &Path) -> Result<Connection, LedgerError> {
+    let absolute = std::path::absolute(path).map_err(LedgerError::Io)?;
+    connect(absolute, OpenFlags::SQLITE_OPEN_READ_WRITE)
+}
+
+fn connect(name: impl AsRef<Path>, access: OpenFlags) -> Result<Connection, LedgerError> {
     let db = Connection::open_with_flags(name, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
     Ok(db)
