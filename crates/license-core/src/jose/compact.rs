@@ -144,11 +144,11 @@ fn normalize(text: &str, limit: usize) -> Result<Cow<'_, str>, ParseError> {
     if pasted.text.is_empty() {
         return Err(ParseError::Empty);
     }
-    check_letters(&pasted)?;
+    check_characters(&pasted)?;
     Ok(pasted.text)
 }
 
-fn check_letters(pasted: &Pasted<'_>) -> Result<(), ParseError> {
+fn check_characters(pasted: &Pasted<'_>) -> Result<(), ParseError> {
     let wrong = |character: char| !base64url::is_in_alphabet(character) && character != '.';
     match pasted.text.chars().position(wrong) {
         None => Ok(()),
