@@ -1,4 +1,4 @@
-//! The evaluation of a license.
+//! Evaluates a license and its features for a command.
 
 use license_cli_support::{Exit, Failure, Terminal};
 use license_client::now;
