@@ -12,7 +12,7 @@ use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// Maximum number of entries: the days of a year and a month. The oldest are dropped.
 pub(crate) const MAX_ENTRIES: usize = 400;
-/// Maximum size of all entries in bytes. The entry of a day with many names has some kilobytes.
+/// Maximum size of all entries in bytes. The entry of a day with many names has several kilobytes.
 const MAX_BYTES: usize = 2 << 20;
 
 /// The closed entries, oldest first.
