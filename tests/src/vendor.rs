@@ -148,7 +148,7 @@ impl Vendor {
         workstation
     }
 
-    /// Creates a machine that has the public keys, as `trust.jwks`.
+    /// Creates the site of a customer: a machine that has the public keys, as `trust.jwks`.
     #[track_caller]
     pub fn site(&self) -> Scratch {
         let site = Scratch::new();
