@@ -26,7 +26,8 @@ fn main() {
     let rows: usize = rows.min().unwrap_or(2000);
     let cores = thread::available_parallelism().unwrap().get();
     let vendor = Vendor::with_new_key("4096", "RS256");
-    // All are removed at the end, because ext4 creates files slowly for seconds after a removal.
+    // The directories are removed after the last round, because ext4 creates files slowly for
+    // seconds after a removal.
     let workstations: Vec<_> = (0..ROUNDS).map(|_| vendor.workstation()).collect();
     let rounds: Vec<_> = workstations
         .iter()

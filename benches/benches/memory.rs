@@ -80,15 +80,15 @@ fn main() {
         println!("GNU time not found at {TIME}; nothing is measured");
         return;
     }
-    let place = Scratch::new();
-    place.write("orders.csv", orders());
-    let (base, faults) = measured(&place, SMALLEST, &["acme.lic"]);
+    let machine = Scratch::new();
+    machine.write("orders.csv", orders());
+    let (base, faults) = measured(&machine, SMALLEST, &["acme.lic"]);
     println!("peak resident set, ratio to the first, page faults");
     print_line("the smallest clap program", base, base, faults);
     for command in COMMANDS {
         let words: Vec<String> = command
             .split(' ')
-            .map(|word| with_id(&place, word))
+            .map(|word| with_id(&machine, word))
             .collect();
         let (program, args) = words.split_first().unwrap();
         let path = if program == "license" {
@@ -96,7 +96,7 @@ fn main() {
         } else {
             programs::keygen()
         };
-        let (peak, faults) = measured(&place, path.to_str().unwrap(), args);
+        let (peak, faults) = measured(&machine, path.to_str().unwrap(), args);
         print_line(command, peak, base, faults);
     }
 }
@@ -106,14 +106,15 @@ fn orders() -> String {
     "customer,tier,days\n".to_owned() + &rows.collect::<String>()
 }
 
-/// The id of a license, where one is named; else the word.
-fn with_id(place: &Scratch, word: &str) -> String {
+/// Returns the id of the license that `TEAM` or `TRIAL` stands for. Returns any other word
+/// unchanged.
+fn with_id(machine: &Scratch, word: &str) -> String {
     let file = match word {
         "TEAM" => "team.lic",
         "TRIAL" => "trial.lic",
         _ => return word.to_owned(),
     };
-    let inspect = Run::license(place).args(["inspect", "--json", file]);
+    let inspect = Run::license(machine).args(["inspect", "--json", file]);
     let report = inspect.run().expect_code(0).json();
     report["tokens"][0]["claims"]["jti"]
         .as_str()
@@ -122,16 +123,16 @@ fn with_id(place: &Scratch, word: &str) -> String {
 }
 
 /// Returns the peak in KiB, and the number of page faults without I/O.
-fn measured(place: &Scratch, program: &str, args: &[impl AsRef<str>]) -> (u32, u32) {
-    let time = Run::new(TIME, place).args(["-o", "time.txt", "-f", "%M %R", program]);
-    let ledger = place.file("ledger");
+fn measured(machine: &Scratch, program: &str, args: &[impl AsRef<str>]) -> (u32, u32) {
+    let time = Run::new(TIME, machine).args(["-o", "time.txt", "-f", "%M %R", program]);
+    let ledger = machine.file("ledger");
     let run = time
         .args(args.iter().map(AsRef::as_ref))
         .env("KEYGEN_LEDGER", ledger);
     let outcome = run.run();
     // Before its activation the license is denied, which does not cost less.
     assert!(matches!(outcome.code, Some(0 | 1)), "{outcome:?}");
-    let report = place.read("time.txt");
+    let report = machine.read("time.txt");
     let figures = report.lines().last().unwrap();
     let (peak, faults) = figures.split_once(' ').unwrap();
     (peak.parse().unwrap(), faults.parse().unwrap())

@@ -19,7 +19,7 @@ fn main() {
     let license = LicenseId::parse("01980000-0000-7000-8000-000000000001");
     let state = StateDir::at(scratch.home().join(".coditect"));
     fs::create_dir_all(state.path()).unwrap();
-    let host = LicenseManager::at(product, state.clone());
+    let manager = LicenseManager::at(product, state.clone());
     for (title, path) in [
         ("a project behind five links", behind_links(&scratch)),
         (
@@ -30,7 +30,8 @@ fn main() {
         let root = find_project(&path, product, Some(state.path())).unwrap();
         assert!(root.path().ends_with("work/team/shop"), "{root:?}");
         assert_eq!(root.reason(), RootReason::Product);
-        let find = |path: &Path, user| Session::find(&host, license.as_ref(), user, path).unwrap();
+        let find =
+            |path: &Path, user| Session::find(&manager, license.as_ref(), user, path).unwrap();
         let subjects = vec![
             Subject::new("realpath(3)", || {
                 let _ = black_box(fs::canonicalize(&path).unwrap());

@@ -105,7 +105,7 @@ impl Scratch {
     }
 }
 
-/// Replaces the directory `to` by a copy of the files in `from`, without subdirectories.
+/// Replaces the directory `to` with a copy of the files in `from`, without subdirectories.
 ///
 /// # Panics
 ///

@@ -117,7 +117,7 @@ pub fn softhsm() -> Option<&'static SoftHsm> {
 }
 
 /// Finds a Python with the server of moto, which simulates AWS. Tries the interpreters of
-/// [`python()`].
+/// [`pyjwt`].
 pub fn moto() -> Option<&'static Tool> {
     static MOTO: OnceLock<Option<Tool>> = OnceLock::new();
     or_skip("python with moto", MOTO.get_or_init(find_moto))
@@ -136,7 +136,7 @@ pub fn helm() -> Option<&'static Tool> {
 }
 
 /// Finds a Python with `kubernetes-validate`, which contains the schemas of Kubernetes. Tries the
-/// interpreters of [`python()`].
+/// interpreters of [`pyjwt`].
 pub fn manifest_validator() -> Option<&'static Tool> {
     static VALIDATOR: OnceLock<Option<Tool>> = OnceLock::new();
     let find = || python_with("kubernetes_validate, yaml");
@@ -144,14 +144,14 @@ pub fn manifest_validator() -> Option<&'static Tool> {
     or_skip(name, VALIDATOR.get_or_init(find))
 }
 
-/// Finds a Python with `jsonschema` and `tomllib`. Tries the interpreters of [`python()`].
+/// Finds a Python with `jsonschema` and `tomllib`. Tries the interpreters of [`pyjwt`].
 pub fn schema_validator() -> Option<&'static Tool> {
     static VALIDATOR: OnceLock<Option<Tool>> = OnceLock::new();
     let find = || python_with("jsonschema, tomllib");
     or_skip("python with jsonschema", VALIDATOR.get_or_init(find))
 }
 
-/// Finds a Python with `zxing-cpp` and Pillow. Tries the interpreters of [`python()`].
+/// Finds a Python with `zxing-cpp` and Pillow. Tries the interpreters of [`pyjwt`].
 pub fn qr_reader() -> Option<&'static Tool> {
     static READER: OnceLock<Option<Tool>> = OnceLock::new();
     let find = || python_with("zxingcpp, PIL.Image");

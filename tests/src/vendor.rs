@@ -15,7 +15,7 @@ pub const ISSUED: &str = "2020-01-01T00:00:00Z";
 
 /// A vendor with a signing key.
 ///
-/// The key is kept in memory. Only [`Vendor::desk`] writes it to a machine.
+/// The key is kept in memory. Only [`Vendor::workstation`] writes it to a machine.
 #[derive(Debug)]
 pub struct Vendor {
     /// The size of the key in bits.
@@ -148,7 +148,7 @@ impl Vendor {
         workstation
     }
 
-    /// Creates a machine that has the public keys, as `trust.jwks`.
+    /// Creates the site of a customer: a machine that has the public keys, as `trust.jwks`.
     #[track_caller]
     pub fn site(&self) -> Scratch {
         let site = Scratch::new();

@@ -1,5 +1,5 @@
-//! The example programs behave as documented: one checks a feature, the other is a service that
-//! need not be restarted.
+//! The example programs behave as documented. One checks a feature. The other is a service that
+//! detects a new license without a restart.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -82,7 +82,7 @@ fn a_damaged_license_is_reported_and_leaves_the_free_features() {
 }
 
 #[test]
-fn ten_commands_a_day_are_free_and_the_eleventh_is_refused_with_the_next_time() {
+fn ten_commands_a_day_are_free_and_the_eleventh_is_refused_until_the_next_day() {
     let machine = Scratch::new();
     for _ in 0..10 {
         let _ = gate(&machine, "local_execution").expect_code(0);
@@ -202,7 +202,7 @@ fn a_session_ends_with_its_process_even_if_the_process_is_killed() {
     assert_eq!(open(), 1);
     assert!(three.end());
     assert_eq!(files(), 0);
-    // Also if no process lists the open sessions.
+    // The next session also removes the file if no process lists the open sessions.
     for _ in 0..3 {
         let mut killed = Service::start(&machine);
         let _ = killed.ask("sso");

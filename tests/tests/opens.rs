@@ -82,8 +82,8 @@ fn seen(machine: &Scratch, args: &[&str]) -> Option<Seen> {
     let mut seen = Seen::new();
     for (path, is_opened) in trace.lines().filter_map(call) {
         if !BEFORE_MAIN.iter().any(|start| path.starts_with(start)) {
-            let [opened, asked] = seen.entry(path.to_owned()).or_default();
-            *(if is_opened { opened } else { asked }) += 1;
+            let [opened, examined] = seen.entry(path.to_owned()).or_default();
+            *(if is_opened { opened } else { examined }) += 1;
         }
     }
     Some(seen)
@@ -123,11 +123,11 @@ fn verify_reads_only_the_license_and_the_keys() {
     };
     assert_eq!(opened(&seen), [("pro.lic", 1), ("trust.jwks", 1)]);
     // Stored revocation lists could revoke the license.
-    let asked: Vec<_> = seen.keys().map(String::as_str).collect();
+    let paths: Vec<_> = seen.keys().map(String::as_str).collect();
     let lists = ["/etc/coditect/.undo", "/etc/coditect/revocations.lic"];
     let own = ["STATE/.undo", "STATE/revocations.lic"];
     assert_eq!(
-        asked,
+        paths,
         [&lists[..], &own, &["pro.lic", "trust.jwks"]].concat()
     );
 }

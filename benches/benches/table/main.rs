@@ -68,7 +68,7 @@ impl Vendors {
     }
 }
 
-/// The name of a row, and the function that creates it when it is its turn.
+/// The name of a row, and the function that creates the row just before it is measured.
 type Planned<'a> = (&'static str, Box<dyn FnOnce(&'static str) -> Row<'a> + 'a>);
 
 fn print(rows: Vec<Planned<'_>>, is_wanted: impl Fn(&str) -> bool) {

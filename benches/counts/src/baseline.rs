@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_difference_of_a_tenth_is_growth_or_a_fall() {
+    fn a_count_grew_or_fell_if_it_differs_by_a_tenth() {
         assert_eq!(Verdict::compare(1000, 1099), Verdict::Unchanged);
         assert_eq!(Verdict::compare(1000, 1100), Verdict::Grew);
         assert_eq!(Verdict::compare(1000, 901), Verdict::Unchanged);

@@ -59,7 +59,7 @@ impl OutputFile {
         Overwrite::from_force(self.force)
     }
 
-    /// Checks before long work that [`write`](Self::write) can succeed.
+    /// Checks that [`write`](Self::write) can succeed. Programs call this before they do long work.
     ///
     /// # Errors
     ///
@@ -150,7 +150,7 @@ impl Destination {
         }
     }
 
-    /// Checks before long work that [`write`](Self::write) can succeed.
+    /// Checks that [`write`](Self::write) can succeed. Programs call this before they do long work.
     ///
     /// # Errors
     ///

@@ -46,7 +46,7 @@ impl Progress {
             None => "{pos} {msg}, {per_sec}",
         };
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
-        // The default style replaces a template that does not parse; a test shows that these do.
+        // If a template does not parse, the default style stays. A test shows that both parse.
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }

@@ -51,7 +51,7 @@ impl QrCode {
             .map_err(|_| too_long(text.len()))
     }
 
-    /// Checks before long work that a code can be written to `out`.
+    /// Checks that a code can be written to `out`. Programs call this before they do long work.
     ///
     /// # Errors
     ///

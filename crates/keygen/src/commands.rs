@@ -1,4 +1,4 @@
-//! The commands, one module for each.
+//! The commands, one module for each, and the modules that several commands use.
 
 mod activate;
 mod answer;

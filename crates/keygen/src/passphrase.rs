@@ -304,7 +304,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_passphrase_file_that_others_can_access_is_warned_about() {
+    fn a_passphrase_file_that_others_can_access_causes_a_warning() {
         use std::os::unix::fs::PermissionsExt;
         let (kept, source) = file(b"secret\n");
         assert_eq!(source.exposure(), None);

@@ -93,7 +93,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Returns the key files that the command line names.
+    /// Returns the files of the options `--trust`.
     pub(crate) fn trust(&self) -> &[Source] {
         match self {
             Self::Verify(arguments) => &arguments.trust,

@@ -29,7 +29,7 @@ use crate::output::trust_statements::StatementsReport;
 /// The product, and this machine as that product identifies it.
 pub(crate) struct AppContext {
     pub(crate) matrix: FeatureMatrix,
-    pub(crate) host: LicenseManager,
+    pub(crate) manager: LicenseManager,
 }
 
 impl AppContext {
@@ -44,12 +44,12 @@ impl AppContext {
             Some(file) => FeatureMatrix::parse(&file.read_text(MAX_FILE_BYTES)?)
                 .map_err(|error| failure::invalid_product(file, &error))?,
         };
-        let host = LicenseManager::for_current_user(matrix.product());
-        let host = match embedded::trust()? {
-            Some(keys) => host.with_trust(&keys),
-            None => host,
+        let manager = LicenseManager::for_current_user(matrix.product());
+        let manager = match embedded::trust()? {
+            Some(keys) => manager.with_trust(&keys),
+            None => manager,
         };
-        Ok(Self { matrix, host })
+        Ok(Self { matrix, manager })
     }
 
     /// Returns the trusted keys: the embedded keys, else the keys in `files`, else the installed
@@ -71,30 +71,30 @@ impl AppContext {
     ///
     /// See [`trust`](Self::trust).
     pub(crate) fn rotation(&self, files: &[Source]) -> Result<Rotation, Failure> {
-        if let Some(embedded) = self.host.trust() {
+        if let Some(embedded) = self.manager.trust() {
             return Ok(Rotation::new(embedded.clone()));
         }
         if !files.is_empty() {
             return read_keys(files).map(Rotation::new);
         }
-        let home = self.host.paths().map_err(failure::home)?;
-        let installed = Installation::rotation(home);
+        let paths = self.manager.paths().map_err(failure::home)?;
+        let installed = Installation::rotation(paths);
         let installed = installed.map_err(|error| failure::installation(&error))?;
         installed.ok_or_else(failure::missing_trust)
     }
 
-    /// Returns the keys for an installation: installed trust statements apply to those in `files`
-    /// too.
+    /// Returns the trusted keys for an installation. Installed trust statements apply to the keys
+    /// in `files` too.
     ///
     /// # Errors
     ///
     /// See [`trust`](Self::trust).
     pub(crate) fn rotation_for_installing(&self, files: &[Source]) -> Result<Rotation, Failure> {
         let rotation = self.rotation(files)?;
-        match self.host.paths() {
-            Ok(home) if self.host.trust().is_none() => {
+        match self.manager.paths() {
+            Ok(paths) if self.manager.trust().is_none() => {
                 let roots = rotation.roots().clone();
-                Ok(Installation::rotate(home, roots))
+                Ok(Installation::rotate(paths, roots))
             }
             _ => Ok(rotation),
         }
@@ -125,7 +125,7 @@ impl AppContext {
         input: &LicenseInput,
         rotation: &mut Rotation,
     ) -> Result<StatementsReport, Failure> {
-        if self.host.trust().is_some() || count_statements(input) == 0 {
+        if self.manager.trust().is_some() || count_statements(input) == 0 {
             return Ok(StatementsReport::default());
         }
         let before = rotation.statements().len();
@@ -143,7 +143,7 @@ impl AppContext {
     /// Returns a notice if the input contains trust statements that this program ignores because it
     /// has embedded keys.
     pub(crate) fn ignored_statements(&self, input: &LicenseInput) -> Option<Notice> {
-        let _ = self.host.trust()?;
+        let _ = self.manager.trust()?;
         let count = count_statements(input);
         (count > 0).then(|| {
             let ignored = plural(
@@ -157,7 +157,7 @@ impl AppContext {
         })
     }
 
-    /// Returns the evaluation of the installed license, which is verified again.
+    /// Verifies the installed license again and returns its evaluation.
     ///
     /// # Errors
     ///
@@ -170,9 +170,9 @@ impl AppContext {
             None => Moment::Now,
             Some(_) => Moment::Hypothetical,
         };
-        let snapshot = self.host.snapshot(None, &self.matrix, moment);
+        let snapshot = self.manager.snapshot(None, &self.matrix, moment);
         let high_water = (moment == Moment::Now).then_some(snapshot.high_water);
-        let mut notices = notice::from_snapshot(&snapshot, &self.host);
+        let mut notices = notice::from_snapshot(&snapshot, &self.manager);
         let problems = snapshot.problems;
         let installation = snapshot.installation;
         let installation =
@@ -217,7 +217,7 @@ impl AppContext {
             return Ok(usage_type);
         }
         // Without a project, the usage type is the default one.
-        match find_project(Path::new("."), self.host.product(), self.state_dir()) {
+        match find_project(Path::new("."), self.manager.product(), self.state_dir()) {
             Ok(root) => Ok(self.detect_usage(&root)?.usage_type),
             Err(_) => Ok(UsageType::default()),
         }
@@ -230,8 +230,8 @@ impl AppContext {
     /// Returns a failure if the project declares an invalid usage type.
     pub(crate) fn detect_usage(&self, root: &ProjectRoot) -> Result<DetectedUsage, Failure> {
         let surroundings = ProcessEnvironment {
-            variable: std::env::var_os(usage_variable(self.host.product())),
-            in_container: self.host.container().is_some(),
+            variable: std::env::var_os(usage_variable(self.manager.product())),
+            in_container: self.manager.container().is_some(),
             on_terminal: std::io::stdin().is_terminal() || std::io::stdout().is_terminal(),
         };
         detect_usage(root, &surroundings).map_err(|error| failure::usage_type(&error))
@@ -239,7 +239,7 @@ impl AppContext {
 
     /// Returns the state directory of this user.
     pub(crate) fn state_dir(&self) -> Option<&Path> {
-        self.host.state_dir().map(|dir| dir.path())
+        self.manager.state_dir().map(|dir| dir.path())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Text and JSON output, and the failures that library errors become.
+//! Text and JSON output, and the conversion of library errors to failures.
 
 pub(crate) mod artifacts;
 pub(crate) mod decision;

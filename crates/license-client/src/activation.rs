@@ -192,7 +192,7 @@ impl ActivationState {
         }
     }
 
-    /// Checks an activation. Returns whether it is new, or `false` if it is the stored one.
+    /// Checks an activation. Returns `true` if it is new, and `false` if it is already stored.
     pub(crate) fn check_activation(
         &self,
         answer: &Activation,

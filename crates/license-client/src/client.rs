@@ -57,7 +57,8 @@ struct Current {
 /// of a removed file.
 type FileVersion = (Option<SystemTime>, u64, FilePosition);
 
-/// The inode number and its last change in seconds and nanoseconds, which no program can set.
+/// The inode number, and the time of the last change to the inode in seconds and nanoseconds. No
+/// program can set this time.
 #[cfg(unix)]
 type FilePosition = (u64, i64, i64);
 #[cfg(not(unix))]
@@ -119,8 +120,8 @@ impl Client {
         }
     }
 
-    /// Returns the context of this machine at the current time, to which a program adds what it
-    /// knows.
+    /// Returns the context of this machine at the current time. A program can add a user, a version
+    /// or a usage type.
     pub fn context(&self) -> Context<'_> {
         let current = self.snapshot();
         let context = Context::at(now()).high_water(current.high_water);
@@ -169,8 +170,8 @@ impl Client {
         self.use_quota_in(&self.context(), quota, count)
     }
 
-    /// Takes from a quota in a context of the caller. A license with named users, versions or a
-    /// usage type needs it.
+    /// Takes from a quota in a context of the caller. A license that is restricted to users,
+    /// versions or a usage type needs such a context.
     ///
     /// # Errors
     ///
@@ -301,7 +302,7 @@ impl Drop for Client {
 
 impl Current {
     fn read(manager: &LicenseManager, trust: &TrustSet, matrix: &FeatureMatrix) -> Self {
-        // Before the files are read: a later change is detected and read again.
+        // The versions are recorded before the files are read, so that a later change is detected.
         let file_versions = file_versions(manager);
         let now = Instant::now();
         let snapshot = manager.snapshot(Some(trust), matrix, Moment::Now);

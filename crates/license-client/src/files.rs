@@ -11,7 +11,7 @@ use std::path::Path;
 ///
 /// Returns `IsADirectory` for a directory, a pipe or a device, else the system's error.
 pub(crate) fn read_capped(path: &Path, cap: usize) -> io::Result<Vec<u8>> {
-    // Before opening: opening a named pipe would wait for a writer.
+    // The check comes first, because opening a named pipe would wait for a writer.
     let found = fs::metadata(path)?;
     if !found.is_file() {
         return Err(io::ErrorKind::IsADirectory.into());

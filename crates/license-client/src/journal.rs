@@ -12,7 +12,7 @@ use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// Maximum number of entries: the days of a year and a month. The oldest are dropped.
 pub(crate) const MAX_ENTRIES: usize = 400;
-/// Maximum size of all entries in bytes. The entry of a day with many names has some kilobytes.
+/// Maximum size of all entries in bytes. The entry of a day with many names has several kilobytes.
 const MAX_BYTES: usize = 2 << 20;
 
 /// The closed entries, oldest first.
@@ -51,8 +51,8 @@ impl Journal {
         sealed_file::save(self, lock, seal, StateFile::Usage, Durability::PowerLoss)
     }
 
-    /// Returns the place after the last entry, or `None` if there is no entry.
-    pub(crate) fn next_place(&self) -> Option<ChainPosition> {
+    /// Returns the position after the last entry, or `None` if there is no entry.
+    pub(crate) fn next_position(&self) -> Option<ChainPosition> {
         self.entries.last().and_then(ClosedEntry::next_position)
     }
 
@@ -66,13 +66,14 @@ impl Journal {
             if self.entries.iter().any(|own| own.private == entry.private) {
                 continue;
             }
-            let next = self.next_place();
+            let next = self.next_position();
             let is_taken = |next: &ChainPosition| {
-                let place = entry.parse_entry().map(|entry| entry.position());
-                place.is_some_and(|place| place.chain == next.chain && place.seq < next.seq)
+                let position = entry.parse_entry().map(|entry| entry.position());
+                position
+                    .is_some_and(|position| position.chain == next.chain && position.seq < next.seq)
             };
             let moved = next.filter(is_taken);
-            let moved = moved.and_then(|place| entry.with_position(place));
+            let moved = moved.and_then(|position| entry.with_position(position));
             self.entries.push(moved.unwrap_or_else(|| entry.clone()));
         }
         self.drop_oldest();

@@ -224,7 +224,7 @@ impl LicenseManager {
                 ..
             } = loaded;
             let before = state.high_water.clone();
-            self.raise_high_water(&mut state.high_water, newest);
+            self.update_high_water(&mut state.high_water, newest);
             let is_new = state.lists.note(for_product(lists, matrix));
             if !is_partial && (is_new || is_worth_writing(&before, &state.high_water)) {
                 let lists = for_product(lists, matrix);
@@ -278,7 +278,13 @@ impl LicenseManager {
         (Snapshot::new(paths, installation, mark, problems), loaded)
     }
 
-    fn raise_high_water(&self, high_water: &mut ClockHighWater, newest: Option<Timestamp>) -> bool {
+    /// Records a signature or the current time in the high-water mark. Returns whether this lowers
+    /// the mark.
+    fn update_high_water(
+        &self,
+        high_water: &mut ClockHighWater,
+        newest: Option<Timestamp>,
+    ) -> bool {
         match newest {
             Some(newest) => high_water.record_signature(newest, self.reading()),
             None => {
@@ -305,7 +311,7 @@ impl LicenseManager {
             return Ok(());
         }
         let mut state = loaded.state;
-        self.raise_high_water(&mut state.high_water, newest);
+        self.update_high_water(&mut state.high_water, newest);
         let _ = state.lists.note(lists);
         // One of the two files has to survive a loss of power.
         let durability = [Durability::PowerLoss, Durability::Process];

@@ -43,22 +43,22 @@ pub enum StateProblem {
     Trust(Box<StatementProblem>),
 }
 
-fn sealed(path: &Path, source: &SealError, aside: Option<&Path>) -> String {
+fn sealed(path: &Path, source: &SealError, quarantined: Option<&Path>) -> String {
     let path = path.display();
-    match (source, aside) {
-        (SealError::OtherMachine { .. }, Some(aside)) => {
-            let aside = aside.display();
-            format!("{path} belongs to another machine; it was renamed to {aside}")
+    match (source, quarantined) {
+        (SealError::OtherMachine { .. }, Some(quarantined)) => {
+            let quarantined = quarantined.display();
+            format!("{path} belongs to another machine; it was renamed to {quarantined}")
         }
         (SealError::OtherMachine { .. }, None) => format!("{path} belongs to another machine"),
-        _ => format!("cannot use {path}{}", quarantined_as(aside)),
+        _ => format!("cannot use {path}{}", quarantined_as(quarantined)),
     }
 }
 
 /// Returns `; it was quarantined as …` for a quarantined file, else an empty text.
-pub(crate) fn quarantined_as(aside: Option<&Path>) -> String {
-    match aside {
-        Some(aside) => format!("; it was quarantined as {}", aside.display()),
+pub(crate) fn quarantined_as(quarantined: Option<&Path>) -> String {
+    match quarantined {
+        Some(quarantined) => format!("; it was quarantined as {}", quarantined.display()),
         None => String::new(),
     }
 }

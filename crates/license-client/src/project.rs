@@ -1,4 +1,4 @@
-//! The project that contains a path on this machine.
+//! Finds the project that contains a path on this machine.
 
 use std::env;
 use std::fs::{self, Metadata};
@@ -19,8 +19,9 @@ pub struct LocalFileSystem;
 
 /// Finds the project that contains `path` on this machine, as [`ProjectRoot::find`] does.
 ///
-/// `state` is the state directory of the product, if there is one. `~/.coditect` does not make the
-/// user's home directory a project, whichever path leads to it.
+/// `state` is the state directory of the product, if there is one. It is ignored as a mark of a
+/// project. So `~/.coditect` does not make the user's home directory a project, whichever path
+/// leads to it.
 ///
 /// ```
 /// use license_client::{RootReason, find_project};
@@ -146,7 +147,7 @@ fn id_of(_: &Metadata) -> Option<FileId> {
     None
 }
 
-// On Windows only some users can create symbolic links.
+// The tests create symbolic links, which only some users can do on Windows.
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;

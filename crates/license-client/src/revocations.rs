@@ -46,14 +46,12 @@ pub(crate) fn read_all(
         match read_store(store, trust) {
             Ok(stored) => lists.extend(stored.lists),
             Err(mut problem) => {
-                if let ListProblem::Damaged {
-                    quarantined: aside, ..
-                } = &mut problem
+                if let ListProblem::Damaged { quarantined, .. } = &mut problem
                     && damaged == Damaged::Quarantine
                 {
                     let is_damaged =
                         || matches!(read_store(store, trust), Err(ListProblem::Damaged { .. }));
-                    *aside = store.quarantine(StateFile::Revocations, is_damaged);
+                    *quarantined = store.quarantine(StateFile::Revocations, is_damaged);
                 }
                 problems.push(problem);
             }
@@ -67,8 +65,8 @@ pub(crate) fn read_all(
     (lists, problems)
 }
 
-/// Returns the keys whose list is missing, or older than one that was seen here. The user who
-/// removed a list knows that, but it may have been a mistake.
+/// Returns a problem for each key whose list is missing, or older than a list that was seen here. A
+/// user may have removed the file by mistake.
 fn missing(lists: &[RevocationList], trust: &TrustSet, seen: &SeenLists) -> Vec<ListProblem> {
     let problem_of_key = |key: &KeyId| {
         let expected = seen.seq(key)?;

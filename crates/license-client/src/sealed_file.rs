@@ -121,14 +121,14 @@ fn load_with<T: Document>(
         let moved = quarantine(&problem);
         if let StateProblem::Sealed {
             source,
-            quarantined: aside,
+            quarantined,
             ..
         } = &mut problem
         {
             if moved.is_some() && matches!(source, SealError::OtherMachine { .. }) {
                 document = own();
             }
-            *aside = moved;
+            *quarantined = moved;
         }
     }
     (document, Some(problem))

@@ -225,7 +225,8 @@ fn is_locked(path: &Path) -> bool {
     let Ok(file) = open_no_follow(path) else {
         return false;
     };
-    // Shared, so that two processes that list sessions do not mistake each other for a session.
+    // The lock is shared, so that two processes that list sessions do not mistake each other for a
+    // session.
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => true,
         Ok(()) => {

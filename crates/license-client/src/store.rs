@@ -259,8 +259,8 @@ impl StoreLock {
     }
 
     fn try_replace(&self, path: &Path, bytes: &[u8], is_synced: bool) -> io::Result<()> {
-        // In the same directory, because a rename works only within a file system. tempfile creates
-        // files with mode 0600.
+        // The file is in the same directory, because a rename works only within a file system.
+        // tempfile creates files with mode 0600.
         let mut unfinished = tempfile::Builder::new()
             .prefix(UNFINISHED)
             .tempfile_in(self.dir.path())?;

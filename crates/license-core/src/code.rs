@@ -50,7 +50,7 @@ codes! {
     Suspended "SUSPENDED" Denied "The vendor has suspended the license.",
     Canceled "CANCELED" Denied "The license was canceled.",
     MachineMismatch "MACHINE_MISMATCH" Denied "The license is locked to other machines.",
-    NotActivated "NOT_ACTIVATED" Denied "The license must be activated on this machine, and is not.",
+    NotActivated "NOT_ACTIVATED" Denied "The license must be activated on this machine, but is not.",
     Deactivated "DEACTIVATED" Denied "The license is deactivated on this machine.",
     UserMismatch "USER_MISMATCH" Denied "The license is for other named users.",
     ProductMismatch "PRODUCT_MISMATCH" Denied "The license is for another product.",

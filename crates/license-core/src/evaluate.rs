@@ -68,7 +68,8 @@ struct CombinedResults {
 impl CombinedResults {
     /// Adds the result of a rule.
     ///
-    /// The first denial is decisive, or else the first grace. If all rules pass, the expiry is.
+    /// The first denial is decisive, or else the first grace period. If all rules pass, the expiry
+    /// rule is decisive.
     fn add(&mut self, rule: Rule, outcome: RuleOutcome, evidence: Evidence) {
         if let Some(end) = evidence.grace_until() {
             self.ends = Some(self.ends.map_or(end, |ends| ends.min(end)));

@@ -39,7 +39,7 @@ impl Timestamp {
     /// 9999-12-31T23:59:59Z.
     pub const MAX: Self = match DateTime::from_timestamp_secs(253_402_300_799) {
         Some(instant) => Self(instant),
-        // Evaluated at compile time, so that a failure does not compile.
+        // The constant is evaluated at compile time, so a value out of range would not compile.
         None => unreachable!(),
     };
 

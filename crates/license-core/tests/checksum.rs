@@ -62,8 +62,8 @@ fn split(key: &str) -> (&str, &str) {
     key.rsplit_once('-').unwrap()
 }
 
-fn with_letter(text: &str, at: usize, letter: char) -> String {
-    format!("{}{letter}{}", &text[..at], &text[at + 1..])
+fn with_character(text: &str, at: usize, character: char) -> String {
+    format!("{}{character}{}", &text[..at], &text[at + 1..])
 }
 
 fn with_swap(text: &str, at: usize) -> String {
@@ -89,8 +89,8 @@ fn a_wrong_character_changes_the_checksum() {
     for key in keys() {
         let (text, checksum) = split(&key);
         for at in 0..text.len() {
-            for letter in (' '..='~').filter(|&letter| !text[at..].starts_with(letter)) {
-                let wrong = with_letter(text, at, letter);
+            for character in (' '..='~').filter(|&character| !text[at..].starts_with(character)) {
+                let wrong = with_character(text, at, character);
                 assert_ne!(reference(&wrong), reference(text), "{wrong}");
                 assert_refused(&wrong, checksum, text);
             }
@@ -156,8 +156,8 @@ fn changing_one_character_of_a_key_never_gives_another_key() {
     for key in keys() {
         let right = LicenseKey::parse(&key).unwrap();
         for at in 0..key.len() {
-            for letter in ' '..='~' {
-                match LicenseKey::parse(&with_letter(&key, at, letter)) {
+            for character in ' '..='~' {
+                match LicenseKey::parse(&with_character(&key, at, character)) {
                     Ok(other) => assert_eq!(other, right),
                     Err(error) => assert!(
                         matches!(error.code().as_str(), "CHECKSUM_MISMATCH" | "MALFORMED"),

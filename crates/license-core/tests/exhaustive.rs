@@ -38,12 +38,12 @@ const DASHES: [char; 11] = [
 ];
 
 /// The characters that replace each character of a text.
-fn letters() -> impl Iterator<Item = char> {
+fn characters() -> impl Iterator<Item = char> {
     (' '..='~').chain(['\n', '\t', '\0', 'é', EN_DASH])
 }
 
-fn with_letter(text: &str, at: usize, letter: char) -> String {
-    format!("{}{letter}{}", &text[..at], &text[at + 1..])
+fn with_character(text: &str, at: usize, character: char) -> String {
+    format!("{}{character}{}", &text[..at], &text[at + 1..])
 }
 
 /// Calls `check` for each position, in parallel.
@@ -63,14 +63,14 @@ fn assert_replacements_are_rejected(text: &str, passes: impl Fn(&str) -> bool + 
     assert!(text.is_ascii() && text.contains('-'));
     at_every_position(text, |at| {
         let original = text[at..].chars().next().unwrap();
-        for letter in letters().filter(|&letter| letter != original) {
-            let changed = with_letter(text, at, letter);
-            let is_reverted = original == '-' && letter == EN_DASH;
-            assert_eq!(passes(&changed), is_reverted, "{letter:?} at {at}");
+        for character in characters().filter(|&character| character != original) {
+            let changed = with_character(text, at, character);
+            let is_reverted = original == '-' && character == EN_DASH;
+            assert_eq!(passes(&changed), is_reverted, "{character:?} at {at}");
         }
         // Elsewhere, all dashes behave like `EN_DASH`.
         for dash in DASHES.iter().filter(|_| original == '-') {
-            assert!(passes(&with_letter(text, at, *dash)), "{dash:?} at {at}");
+            assert!(passes(&with_character(text, at, *dash)), "{dash:?} at {at}");
         }
     });
 }
@@ -86,16 +86,16 @@ fn assert_typing_errors_are_rejected(text: &str, passes: impl Fn(&str) -> bool +
 }
 
 fn typing_errors(text: &str, at: usize) -> Vec<String> {
-    let (before, letter, after) = (&text[..at], &text[at..=at], &text[at + 1..]);
+    let (before, character, after) = (&text[..at], &text[at..=at], &text[at + 1..]);
     let mut errors = vec![
         format!("{before}{after}"),
-        format!("{before}{letter}{letter}{after}"),
+        format!("{before}{character}{character}{after}"),
         before.to_owned(),
         after.to_owned(),
     ];
     match after.get(..1) {
-        Some(next) if next != letter => {
-            errors.push(format!("{before}{next}{letter}{}", &after[1..]))
+        Some(next) if next != character => {
+            errors.push(format!("{before}{next}{character}{}", &after[1..]))
         }
         _ => {}
     }
@@ -136,7 +136,7 @@ fn a_changed_token_gives_no_license_with_any_library() {
             let next = ALPHABET
                 .find(&TOKEN[at..=at])
                 .and_then(|place| ALPHABET[place + 1..].chars().next());
-            let changed = with_letter(&TOKEN, at, next.unwrap_or('A'));
+            let changed = with_character(&TOKEN, at, next.unwrap_or('A'));
             assert!(!gives_a_license(&changed, &trust), "{backend:?} at {at}");
         });
     }
@@ -311,10 +311,10 @@ fn a_standard_key_with_a_replaced_character_is_rejected() {
     for key in standard_keys() {
         for at in 0..key.len() {
             let original = key[at..].chars().next().unwrap();
-            for letter in letters().chain(DASHES) {
-                let changed = with_letter(&key, at, letter);
-                let is_dash = original == '-' && DASHES.contains(&letter);
-                if is_dash || original.eq_ignore_ascii_case(&letter) {
+            for character in characters().chain(DASHES) {
+                let changed = with_character(&key, at, character);
+                let is_dash = original == '-' && DASHES.contains(&character);
+                if is_dash || original.eq_ignore_ascii_case(&character) {
                     assert_eq!(
                         LicenseKey::parse(&changed).unwrap().to_string(),
                         key,

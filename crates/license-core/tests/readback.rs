@@ -173,7 +173,7 @@ fn an_error_lists_all_faults_and_does_not_contain_the_text() {
         error.to_string(),
         "line 3: the check characters do not match; \
          line 6: expected 16 characters after the number, found 15; lines 7 to 8: missing; \
-         line 10: U is never used, check for V or 0; \
+         line 10: U is never used; check for V or 0; \
          line 11: expected only letters A to Z and digits; line 15: missing"
     );
     assert_eq!(error.code().as_str(), "CHECKSUM_MISMATCH");

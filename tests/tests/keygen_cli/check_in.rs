@@ -11,54 +11,59 @@ const HOUR: u64 = 3600;
 const LATER: &str = "2020-06-01T00:00:00Z";
 
 /// Returns a vendor's directory with a perpetual PRO license in `acme.lic`.
-fn desk() -> Scratch {
-    desk_with(&["--tier", "pro", "--perpetual"])
+fn workstation() -> Scratch {
+    workstation_with(&["--tier", "pro", "--perpetual"])
 }
 
-fn desk_with(terms: &[&str]) -> Scratch {
-    let desk = Vendor::shared().workstation();
-    desk.write("trust.jwks", &Vendor::shared().trust);
-    desk.write("acme.lic", Vendor::shared().issue(terms).file);
-    desk
+fn workstation_with(terms: &[&str]) -> Scratch {
+    let workstation = Vendor::shared().workstation();
+    workstation.write("trust.jwks", &Vendor::shared().trust);
+    workstation.write("acme.lic", Vendor::shared().issue(terms).file);
+    workstation
 }
 
-fn check_in(desk: &Scratch, options: &[&str]) -> RunOutput {
-    let run = Run::keygen(desk).args(["check-in", "--key", "vendor.key"]);
+fn check_in(workstation: &Scratch, options: &[&str]) -> RunOutput {
+    let run = Run::keygen(workstation).args(["check-in", "--key", "vendor.key"]);
     run.args(options).run()
 }
 
 /// Runs the command at [`LATER`] and returns its JSON report.
 #[track_caller]
-fn report(desk: &Scratch, options: &[&str]) -> Value {
+fn report(workstation: &Scratch, options: &[&str]) -> Value {
     let usual = ["acme.lic", "--json", "--issued-at", LATER];
-    let report = check_in(desk, &[&usual[..], options].concat());
+    let report = check_in(workstation, &[&usual[..], options].concat());
     report.expect_code(0).json()
 }
 
 #[track_caller]
-fn claims(desk: &Scratch, options: &[&str]) -> Value {
-    let report = report(desk, options);
+fn claims(workstation: &Scratch, options: &[&str]) -> Value {
+    let report = report(workstation, options);
     payload(report["validations"][0]["token"].as_str().unwrap())
 }
 
 /// Returns the decision of `license verify` for the license with these files appended.
 #[track_caller]
-fn decision(desk: &Scratch, files: &[&str], at: &str) -> Value {
-    let parts = files.iter().map(|name| desk.read(name));
-    let all: String = std::iter::once(desk.read("acme.lic"))
+fn decision(workstation: &Scratch, files: &[&str], at: &str) -> Value {
+    let parts = files.iter().map(|name| workstation.read(name));
+    let all: String = std::iter::once(workstation.read("acme.lic"))
         .chain(parts)
         .collect();
     let verify = ["verify", "--json", "--trust", "trust.jwks", "--at", at, "-"];
-    Run::license(desk).args(verify).stdin(all).run().json()
+    Run::license(workstation)
+        .args(verify)
+        .stdin(all)
+        .run()
+        .json()
 }
 
 #[test]
 fn a_validation_repeats_the_claims_of_the_license() {
-    let desk = desk_with(&["--tier", "team", "--perpetual", "--add-feature", "early"]);
-    let license = Run::keygen(&desk).args(["inspect", "--json", "acme.lic"]);
+    let workstation =
+        workstation_with(&["--tier", "team", "--perpetual", "--add-feature", "early"]);
+    let license = Run::keygen(&workstation).args(["inspect", "--json", "acme.lic"]);
     let license = license.run().expect_code(0).json();
     let license = &license["tokens"][0]["claims"];
-    let validation = claims(&desk, &[]);
+    let validation = claims(&workstation, &[]);
     for claim in ["iss", "aud", "tier", "features", "quotas"] {
         assert_eq!(validation[claim], license[claim], "{claim}");
     }
@@ -79,8 +84,11 @@ fn a_validation_repeats_the_claims_of_the_license() {
 
 #[test]
 fn each_validation_has_its_own_id() {
-    let desk = desk();
-    assert_ne!(claims(&desk, &[])["jti"], claims(&desk, &[])["jti"]);
+    let workstation = workstation();
+    assert_ne!(
+        claims(&workstation, &[])["jti"],
+        claims(&workstation, &[])["jti"]
+    );
 }
 
 #[test]
@@ -90,8 +98,8 @@ fn a_validation_expires_when_the_next_check_in_is_due() {
         (&["--check-in", "1", "--grace", "2"], 1),
         (&["--offline"], 24),
     ] {
-        let desk = desk_with(&[&["--tier", "pro", "--perpetual"], terms].concat());
-        let validation = claims(&desk, &[]);
+        let workstation = workstation_with(&[&["--tier", "pro", "--perpetual"], terms].concat());
+        let validation = claims(&workstation, &[]);
         let lasts = validation["exp"].as_u64().unwrap() - validation["iat"].as_u64().unwrap();
         assert_eq!(lasts, hours * HOUR, "{terms:?}");
     }
@@ -99,22 +107,22 @@ fn a_validation_expires_when_the_next_check_in_is_due() {
 
 #[test]
 fn a_validation_is_issued_now_by_default() {
-    let desk = desk();
-    let json = check_in(&desk, &["acme.lic", "--json"])
+    let workstation = workstation();
+    let json = check_in(&workstation, &["acme.lic", "--json"])
         .expect_code(0)
         .json();
     let validation = payload(json["validations"][0]["token"].as_str().unwrap());
     assert!(validation["iat"].as_u64() > Some(1_780_000_000));
-    let validation = claims(&desk, &[]);
+    let validation = claims(&workstation, &[]);
     assert!(validation["iat"].as_u64() > Some(ISSUED));
 }
 
 #[test]
 fn a_validation_restores_an_overdue_license_for_the_exact_grace_period() {
-    let desk = desk();
+    let workstation = workstation();
     let options = ["acme.lic", "--out", "validation.lic", "--issued-at", LATER];
-    let _ = check_in(&desk, &options).expect_code(0);
-    let code = |files: &[&str], at| decision(&desk, files, at)["code"].clone();
+    let _ = check_in(&workstation, &options).expect_code(0);
+    let code = |files: &[&str], at| decision(&workstation, files, at)["code"].clone();
     assert_eq!(code(&[], LATER), "CHECK_IN_OVERDUE");
     for (at, expected) in [
         (LATER, "VALID"),
@@ -125,7 +133,7 @@ fn a_validation_restores_an_overdue_license_for_the_exact_grace_period() {
     ] {
         assert_eq!(code(&["validation.lic"], at), expected, "{at}");
     }
-    let until = &report(&desk, &[])["validations"][0]["holds_until"];
+    let until = &report(&workstation, &[])["validations"][0]["holds_until"];
     assert_eq!(
         until, "2020-06-08T00:00:00Z",
         "the last instant of the grace period"
@@ -139,7 +147,7 @@ fn a_denying_status_applies_until_a_later_active_validation() {
         ("revoked", "REVOKED"),
         ("canceled", "CANCELED"),
     ] {
-        let desk = desk();
+        let workstation = workstation();
         let say = |status, at, out| {
             let options = [
                 "acme.lic",
@@ -150,7 +158,7 @@ fn a_denying_status_applies_until_a_later_active_validation() {
                 "--out",
                 out,
             ];
-            check_in(&desk, &options).expect_code(0)
+            check_in(&workstation, &options).expect_code(0)
         };
         let denied = say(status, LATER, "denied.lic");
         assert!(
@@ -161,15 +169,15 @@ fn a_denying_status_applies_until_a_later_active_validation() {
         );
         let _ = say("active", "2020-06-01T00:00:01Z", "again.lic");
         let at = "2020-06-01T12:00:00Z";
-        let verdict = decision(&desk, &["denied.lic"], at);
+        let verdict = decision(&workstation, &["denied.lic"], at);
         assert_eq!(
             (&verdict["decision"], &verdict["code"]),
             (&json!("denied"), &json!(code))
         );
-        let verdict = decision(&desk, &["again.lic", "denied.lic"], at);
+        let verdict = decision(&workstation, &["again.lic", "denied.lic"], at);
         assert_eq!(verdict["code"], "VALID");
         assert_eq!(
-            report(&desk, &["--status", status])["validations"][0]["holds_until"],
+            report(&workstation, &["--status", status])["validations"][0]["holds_until"],
             Value::Null
         );
     }
@@ -177,7 +185,7 @@ fn a_denying_status_applies_until_a_later_active_validation() {
 
 #[test]
 fn every_form_of_a_machine_becomes_its_digest() {
-    let desk = desk();
+    let workstation = workstation();
     for given in [
         FINGERPRINT,
         DIGEST,
@@ -185,7 +193,7 @@ fn every_form_of_a_machine_becomes_its_digest() {
         &format!(" {DIGEST}\n"),
     ] {
         assert_eq!(
-            claims(&desk, &["--machine", given])["machine"],
+            claims(&workstation, &["--machine", given])["machine"],
             DIGEST,
             "{given}"
         );
@@ -194,41 +202,44 @@ fn every_form_of_a_machine_becomes_its_digest() {
 
 #[test]
 fn files_tokens_and_standard_input_are_read_with_changes_by_editors() {
-    let desk = desk();
-    let file = desk.read("acme.lic");
+    let workstation = workstation();
+    let file = workstation.read("acme.lic");
     let token: String = file
         .lines()
         .filter(|line| !line.starts_with("-----"))
         .collect();
-    desk.write("token", &token);
-    desk.write(
+    workstation.write("token", &token);
+    workstation.write(
         "windows.lic",
         format!("\u{feff}{}", file.replace('\n', "\r\n")),
     );
-    let lic = claims(&desk, &[])["lic"].clone();
+    let lic = claims(&workstation, &[])["lic"].clone();
     let of = |outcome: RunOutput| {
         let json = outcome.expect_code(0).json();
         payload(json["validations"][0]["token"].as_str().unwrap())["lic"].clone()
     };
     for name in ["token", "windows.lic"] {
-        assert_eq!(of(check_in(&desk, &["--json", name])), lic, "{name}");
+        assert_eq!(of(check_in(&workstation, &["--json", name])), lic, "{name}");
     }
     let stdin = ["check-in", "--json", "--key", "vendor.key", "-"];
-    assert_eq!(of(Run::keygen(&desk).args(stdin).stdin(file).run()), lic);
+    assert_eq!(
+        of(Run::keygen(&workstation).args(stdin).stdin(file).run()),
+        lic
+    );
 }
 
 #[test]
 fn a_validation_names_an_enterprise_key_by_its_short_form() {
-    let (vendor, desk) = (Vendor::shared(), desk());
-    desk.write("acme.lic", vendor.enterprise_key());
-    let output = check_in(&desk, &["acme.lic", "--json"]).expect_code(0);
+    let (vendor, workstation) = (Vendor::shared(), workstation());
+    workstation.write("acme.lic", vendor.enterprise_key());
+    let output = check_in(&workstation, &["acme.lic", "--json"]).expect_code(0);
     assert!(
         output.stderr.starts_with("warning: NO_CHECK_IN: "),
         "{output:?}"
     );
     let report = output.json();
     let validation = payload(report["validations"][0]["token"].as_str().unwrap());
-    let shown = Run::keygen(&desk).args(["inspect", "--json", "acme.lic"]);
+    let shown = Run::keygen(&workstation).args(["inspect", "--json", "acme.lic"]);
     let shown = shown.run().expect_code(0).json();
     assert_eq!(validation["lic"], shown["short_key"]);
     assert_eq!(
@@ -241,11 +252,11 @@ fn a_validation_names_an_enterprise_key_by_its_short_form() {
 
 #[test]
 fn each_license_in_a_file_gets_one_validation() {
-    let desk = desk();
+    let workstation = workstation();
     let other = Vendor::shared().issue(&["--tier", "team", "--perpetual"]);
-    let both = format!("{0}{1}{0}", desk.read("acme.lic"), other.file);
-    desk.write("acme.lic", &both);
-    let report = report(&desk, &[]);
+    let both = format!("{0}{1}{0}", workstation.read("acme.lic"), other.file);
+    workstation.write("acme.lic", &both);
+    let report = report(&workstation, &[]);
     let report = report["validations"].as_array().unwrap();
     assert_eq!(report.len(), 2);
     assert_eq!(
@@ -253,9 +264,9 @@ fn each_license_in_a_file_gets_one_validation() {
         (&json!("PRO"), &json!("TEAM"))
     );
     let options = ["acme.lic", "--out", "validation.lic", "--issued-at", LATER];
-    let text = check_in(&desk, &options).expect_code(0).stdout;
+    let text = check_in(&workstation, &options).expect_code(0).stdout;
     assert_eq!(text.matches("check-in   due by").count(), 2, "{text}");
-    let verdict = decision(&desk, &["validation.lic"], LATER);
+    let verdict = decision(&workstation, &["validation.lic"], LATER);
     assert_eq!(
         (&verdict["code"], &verdict["tier"]),
         (&json!("VALID"), &json!("TEAM"))
@@ -264,15 +275,18 @@ fn each_license_in_a_file_gets_one_validation() {
 
 #[test]
 fn a_file_with_older_validations_is_accepted() {
-    let desk = desk();
+    let workstation = workstation();
     let first = words("acme.lic --out first.lic --issued-at 2020-03-01");
-    let _ = check_in(&desk, &first).expect_code(0);
-    let both = desk.read("acme.lic") + &desk.read("first.lic");
-    desk.write("acme.lic", both);
+    let _ = check_in(&workstation, &first).expect_code(0);
+    let both = workstation.read("acme.lic") + &workstation.read("first.lic");
+    workstation.write("acme.lic", both);
     let second = ["acme.lic", "--out", "second.lic", "--issued-at", LATER];
-    let second = check_in(&desk, &second).expect_code(0);
+    let second = check_in(&workstation, &second).expect_code(0);
     assert!(!second.stderr.contains("warning"), "{second:?}");
-    assert_eq!(decision(&desk, &["second.lic"], LATER)["code"], "VALID");
+    assert_eq!(
+        decision(&workstation, &["second.lic"], LATER)["code"],
+        "VALID"
+    );
 }
 
 #[test]
@@ -316,8 +330,8 @@ fn unusual_terms_are_issued_with_a_warning() {
         ),
     ];
     for (terms, options, codes) in cases {
-        let desk = desk_with(&[&pro[..], terms].concat());
-        let output = check_in(&desk, &[&["acme.lic"], options].concat()).expect_code(0);
+        let workstation = workstation_with(&[&pro[..], terms].concat());
+        let output = check_in(&workstation, &[&["acme.lic"], options].concat()).expect_code(0);
         let warnings = output
             .stderr
             .lines()
@@ -330,12 +344,15 @@ fn unusual_terms_are_issued_with_a_warning() {
 }
 
 #[test]
-fn a_later_validation_in_the_file_is_warned_about() {
-    let desk = desk();
+fn a_later_validation_in_the_file_causes_a_warning() {
+    let workstation = workstation();
     let first = ["acme.lic", "--out", "first.lic", "--issued-at", LATER];
-    let _ = check_in(&desk, &first).expect_code(0);
-    desk.write("acme.lic", desk.read("acme.lic") + &desk.read("first.lic"));
-    let earlier = check_in(&desk, &["acme.lic", "--issued-at", "2020-05-01"]).expect_code(0);
+    let _ = check_in(&workstation, &first).expect_code(0);
+    workstation.write(
+        "acme.lic",
+        workstation.read("acme.lic") + &workstation.read("first.lic"),
+    );
+    let earlier = check_in(&workstation, &["acme.lic", "--issued-at", "2020-05-01"]).expect_code(0);
     assert!(
         earlier.stderr.contains("warning: BACKDATED: "),
         "{earlier:?}"
@@ -344,9 +361,12 @@ fn a_later_validation_in_the_file_is_warned_about() {
 
 #[test]
 fn without_out_the_block_goes_to_stdout_and_the_report_to_stderr() {
-    let desk = desk();
+    let workstation = workstation();
     for out in [&[][..], &["--out", "-"]] {
-        let output = check_in(&desk, &[&["acme.lic", "--issued-at", LATER], out].concat());
+        let output = check_in(
+            &workstation,
+            &[&["acme.lic", "--issued-at", LATER], out].concat(),
+        );
         let output = output.expect_code(0);
         assert!(
             output
@@ -369,9 +389,10 @@ fn without_out_the_block_goes_to_stdout_and_the_report_to_stderr() {
 #[test]
 fn the_check_in_line_accounts_for_the_end_of_the_license() {
     let last = |terms: &[&str]| {
-        let desk = desk_with(&[&["--tier", "pro", "--remove-feature", "hooks"], terms].concat());
+        let workstation =
+            workstation_with(&[&["--tier", "pro", "--remove-feature", "hooks"], terms].concat());
         let options = words("acme.lic --issued-at 2020-01-05 --out validation.lic");
-        let text = check_in(&desk, &options).expect_code(0).stdout;
+        let text = check_in(&workstation, &options).expect_code(0).stdout;
         text.lines().last().unwrap().to_owned()
     };
     // The renewal grace is 72 hours.
@@ -391,7 +412,7 @@ fn the_check_in_line_accounts_for_the_end_of_the_license() {
 
 #[test]
 fn json_has_every_member() {
-    let desk = desk();
+    let workstation = workstation();
     let options = [
         "--machine",
         FINGERPRINT,
@@ -400,8 +421,8 @@ fn json_has_every_member() {
         "--out",
         "validation.lic",
     ];
-    let report = report(&desk, &options);
-    let block = desk.read("validation.lic");
+    let report = report(&workstation, &options);
+    let block = workstation.read("validation.lic");
     let token: String = block
         .lines()
         .filter(|line| !line.starts_with("-----"))
@@ -420,14 +441,14 @@ fn json_has_every_member() {
 
 #[test]
 fn a_customer_name_cannot_forge_a_report_line() {
-    let desk = desk_with(&[
+    let workstation = workstation_with(&[
         "--tier",
         "pro",
         "--perpetual",
         "--customer",
         "ACME\nstatus     revoked\u{1b}[2J",
     ]);
-    let report = check_in(&desk, &["acme.lic", "--out", "validation.lic"])
+    let report = check_in(&workstation, &["acme.lic", "--out", "validation.lic"])
         .expect_code(0)
         .stdout;
     assert_eq!(

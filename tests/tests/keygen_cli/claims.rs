@@ -50,7 +50,7 @@ fn every_license_has_the_required_claims() {
 }
 
 #[test]
-fn serials_rise_and_ids_differ() {
+fn serials_increase_and_ids_differ() {
     let (first, second) = (claims_of(&PERPETUAL_PRO), claims_of(&PERPETUAL_PRO));
     assert!(first["serial"].as_u64() < second["serial"].as_u64());
     assert_ne!(first["jti"], second["jti"]);
@@ -219,7 +219,7 @@ fn the_last_maintenance_day_is_included_and_max_version_is_a_requirement() {
 }
 
 #[test]
-fn issuer_is_the_vendors_name() {
+fn the_issuer_is_the_name_of_the_vendor() {
     assert_eq!(
         pro_claims_with(&["--issuer", "Reseller Inc"])["iss"],
         "Reseller Inc"
@@ -228,10 +228,10 @@ fn issuer_is_the_vendors_name() {
 
 #[test]
 fn a_product_file_replaces_product_tiers_and_features() {
-    let desk = Vendor::shared().workstation();
-    desk.write("widget.toml", WIDGET);
+    let workstation = Vendor::shared().workstation();
+    workstation.write("widget.toml", WIDGET);
     let issue = words("--product-file widget.toml --tier pro --days 10 --json");
-    let issue = issued(&desk, &[&issue[..], &["--out", "-"]].concat()).expect_code(0);
+    let issue = issued(&workstation, &[&issue[..], &["--out", "-"]].concat()).expect_code(0);
     let claims = payload(issue.json()["token"].as_str().unwrap());
     assert_eq!(
         (&claims["aud"], &claims["iss"]),

@@ -5,21 +5,21 @@ use super::*;
 const TERM: &[&str] = &["--issued-at", "2027-01-01"];
 
 /// Returns a vendor's directory with the recorded licenses `old.lic` and `new.lic`.
-fn desk(old: &[&str], new: &[&str]) -> Scratch {
-    let desk = Vendor::shared().workstation();
-    desk.write("trust.jwks", &Vendor::shared().trust);
-    let _ = issued(&desk, &[old, TERM, &["--out", "old.lic"]].concat()).expect_code(0);
-    let _ = issued(&desk, &[new, TERM, &["--out", "new.lic"]].concat()).expect_code(0);
-    desk
+fn workstation(old: &[&str], new: &[&str]) -> Scratch {
+    let workstation = Vendor::shared().workstation();
+    workstation.write("trust.jwks", &Vendor::shared().trust);
+    let _ = issued(&workstation, &[old, TERM, &["--out", "old.lic"]].concat()).expect_code(0);
+    let _ = issued(&workstation, &[new, TERM, &["--out", "new.lic"]].concat()).expect_code(0);
+    workstation
 }
 
-fn diff(desk: &Scratch, args: &[&str]) -> RunOutput {
-    Run::keygen(desk).arg("diff").args(args).run()
+fn diff(workstation: &Scratch, args: &[&str]) -> RunOutput {
+    Run::keygen(workstation).arg("diff").args(args).run()
 }
 
 #[track_caller]
-fn report(desk: &Scratch, args: &[&str]) -> Value {
-    diff(desk, &[args, &["--json"]].concat())
+fn report(workstation: &Scratch, args: &[&str]) -> Value {
+    diff(workstation, &[args, &["--json"]].concat())
         .expect_code(0)
         .json()
 }
@@ -45,8 +45,8 @@ const TEAM: &[&str] = &[
 
 #[test]
 fn losses_come_first_then_gains() {
-    let desk = desk(PRO, TEAM);
-    let outcome = diff(&desk, &["old.lic", "new.lic"]).expect_code(0);
+    let workstation = workstation(PRO, TEAM);
+    let outcome = diff(&workstation, &["old.lic", "new.lic"]).expect_code(0);
     let text = &outcome.stdout;
     let at = |part: &str| {
         text.find(part)
@@ -73,8 +73,8 @@ fn losses_come_first_then_gains() {
 
 #[test]
 fn json_has_each_change_with_before_and_after() {
-    let desk = desk(PRO, TEAM);
-    let report = report(&desk, &["old.lic", "new.lic"]);
+    let workstation = workstation(PRO, TEAM);
+    let report = report(&workstation, &["old.lic", "new.lic"]);
     assert_eq!(
         (&report["verified"], &report["worse"]),
         (&true.into(), &true.into())
@@ -100,9 +100,9 @@ fn json_has_each_change_with_before_and_after() {
 
 #[test]
 fn the_reverse_diff_swaps_losses_and_gains() {
-    let desk = desk(PRO, TEAM);
-    let there = report(&desk, &["old.lic", "new.lic"]);
-    let back = report(&desk, &["new.lic", "old.lic"]);
+    let workstation = workstation(PRO, TEAM);
+    let there = report(&workstation, &["old.lic", "new.lic"]);
+    let back = report(&workstation, &["new.lic", "old.lic"]);
     let what = |changes: &Value| -> Vec<String> {
         let changes = changes.as_array().unwrap().iter();
         changes
@@ -114,74 +114,77 @@ fn the_reverse_diff_swaps_losses_and_gains() {
 }
 
 #[test]
-fn equal_licenses_have_no_difference_and_side_by_side_is_warned_about() {
-    let desk = desk(PRO, PRO);
-    let outcome = diff(&desk, &["old.lic", "new.lic"]).expect_code(0);
+fn equal_licenses_have_no_difference_and_licenses_side_by_side_cause_a_warning() {
+    let workstation = workstation(PRO, PRO);
+    let outcome = diff(&workstation, &["old.lic", "new.lic"]).expect_code(0);
     assert!(
         outcome.stdout.contains("No difference for the customer"),
         "{outcome:?}"
     );
     assert!(outcome.stderr.contains("NOT_SUPERSEDED"), "{outcome:?}");
-    let same = diff(&desk, &["old.lic", "old.lic"]).expect_code(0);
+    let same = diff(&workstation, &["old.lic", "old.lic"]).expect_code(0);
     assert_eq!(same.stderr, "");
-    assert_eq!(report(&desk, &["old.lic", "old.lic"])["succession"], "same");
+    assert_eq!(
+        report(&workstation, &["old.lic", "old.lic"])["succession"],
+        "same"
+    );
 }
 
 #[test]
 fn the_succession_is_reported() {
-    let desk = Scratch::new();
+    let workstation = Scratch::new();
     let fixtures = programs::workspace().join("fixtures");
     let path = |name: &str| fixtures.join(name).to_str().unwrap().to_owned();
     let (old, new) = (path("tokens/valid-pro.jwt"), path("tokens/renewal.jwt"));
     let (flag, trust) = ("--trust", path("trust/vendor.jwks"));
-    let outcome = diff(&desk, &[&old, &new, flag, &trust]).expect_code(0);
+    let outcome = diff(&workstation, &[&old, &new, flag, &trust]).expect_code(0);
     assert!(
         outcome.stdout.contains("supersedes the first"),
         "{outcome:?}"
     );
     assert_eq!(outcome.stderr, "");
-    let back = diff(&desk, &[&new, &old, flag, &trust]).expect_code(0);
+    let back = diff(&workstation, &[&new, &old, flag, &trust]).expect_code(0);
     assert!(back.stderr.contains("WRONG_ORDER"), "{back:?}");
     let other = path("tokens/renewal-of-another-product.jwt");
-    let other = report(&desk, &[&old, &other, flag, &trust]);
+    let other = report(&workstation, &[&old, &other, flag, &trust]);
     assert_eq!(other["succession"], "unrelated");
 }
 
 #[test]
 fn a_license_is_given_as_a_file_id_key_or_token() {
-    let desk = desk(PRO, TEAM);
-    let inspect = Run::keygen(&desk).args(["inspect", "--json", "old.lic"]);
+    let workstation = workstation(PRO, TEAM);
+    let inspect = Run::keygen(&workstation).args(["inspect", "--json", "old.lic"]);
     let shown = inspect.run().expect_code(0).json();
     let claims = &shown["tokens"][0]["claims"];
     let (id, key) = (
         claims["jti"].as_str().unwrap(),
         claims["key"].as_str().unwrap(),
     );
-    let token: String = desk
+    let token: String = workstation
         .read("old.lic")
         .lines()
         .filter(|line| !line.starts_with("-----"))
         .collect();
-    desk.write("key.txt", key.to_lowercase());
-    desk.write("token.txt", &token);
-    let expected = report(&desk, &["old.lic", "new.lic"]);
+    workstation.write("key.txt", key.to_lowercase());
+    workstation.write("token.txt", &token);
+    let expected = report(&workstation, &["old.lic", "new.lic"]);
     for name in [id, key, &id.to_uppercase(), "key.txt", "token.txt", &token] {
-        assert_eq!(report(&desk, &[name, "new.lic"]), expected, "{name}");
+        assert_eq!(report(&workstation, &[name, "new.lic"]), expected, "{name}");
     }
-    let piped = Run::keygen(&desk).args(["diff", "-", "new.lic", "--json"]);
-    let piped = piped.stdin(desk.read("old.lic")).run();
+    let piped = Run::keygen(&workstation).args(["diff", "-", "new.lic", "--json"]);
+    let piped = piped.stdin(workstation.read("old.lic")).run();
     assert_eq!(piped.expect_code(0).json(), expected);
 }
 
 #[test]
 fn an_enterprise_key_is_compared_by_its_terms() {
-    let desk = desk(
+    let workstation = workstation(
         &words("--tier ent --expires 2030-12-31 --company ACME --seats 50"),
         PRO,
     );
     let key = Vendor::shared().enterprise_key();
-    desk.write("acme.key", &key);
-    let outcome = diff(&desk, &["old.lic", "acme.key"]).expect_code(0);
+    workstation.write("acme.key", &key);
+    let outcome = diff(&workstation, &["old.lic", "acme.key"]).expect_code(0);
     assert!(
         outcome.stdout.contains("100 seats instead of 50"),
         "{outcome:?}"
@@ -191,12 +194,12 @@ fn an_enterprise_key_is_compared_by_its_terms() {
         "the company is the same: {outcome:?}"
     );
     assert_eq!(
-        report(&desk, &["old.lic", &key]),
-        report(&desk, &["old.lic", "acme.key"])
+        report(&workstation, &["old.lic", &key]),
+        report(&workstation, &["old.lic", "acme.key"])
     );
-    desk.write("widget.toml", license_tests::WIDGET);
+    workstation.write("widget.toml", license_tests::WIDGET);
     let other = diff(
-        &desk,
+        &workstation,
         &["old.lic", "acme.key", "--product-file", "widget.toml"],
     );
     assert!(other.expect_failure(2).hint.contains("--product-file"));
@@ -204,9 +207,13 @@ fn an_enterprise_key_is_compared_by_its_terms() {
 
 #[test]
 fn without_public_keys_the_diff_is_marked_unverified() {
-    let desk = desk(PRO, TEAM);
-    let verified = report(&desk, &["old.lic", "new.lic"]);
-    let outcome = diff(&desk, &["old.lic", "new.lic", "--no-ledger", "--json"]).expect_code(0);
+    let workstation = workstation(PRO, TEAM);
+    let verified = report(&workstation, &["old.lic", "new.lic"]);
+    let outcome = diff(
+        &workstation,
+        &["old.lic", "new.lic", "--no-ledger", "--json"],
+    )
+    .expect_code(0);
     assert!(
         outcome.stderr.contains("warning: UNVERIFIED"),
         "{outcome:?}"
@@ -215,30 +222,33 @@ fn without_public_keys_the_diff_is_marked_unverified() {
     assert_eq!(report["verified"], false);
     report["verified"] = true.into();
     assert_eq!(report, verified);
-    desk.write("acme.key", Vendor::shared().enterprise_key());
-    let key = diff(&desk, &["old.lic", "acme.key", "--no-ledger"]).expect_code(0);
+    workstation.write("acme.key", Vendor::shared().enterprise_key());
+    let key = diff(&workstation, &["old.lic", "acme.key", "--no-ledger"]).expect_code(0);
     assert!(key.stderr.contains("UNVERIFIED"), "{key:?}");
 }
 
 #[test]
 fn a_license_signed_by_an_unknown_key_is_refused() {
-    let desk = desk(PRO, TEAM);
+    let workstation = workstation(PRO, TEAM);
     let stranger = Vendor::with_new_key("2048", "RS256");
-    desk.write("foreign.lic", stranger.issue(PRO).file);
-    let license = desk.read("old.lic");
+    workstation.write("foreign.lic", stranger.issue(PRO).file);
+    let license = workstation.read("old.lic");
     let tampered = vendor::changed_at(&license, license.find('.').unwrap() + 80);
-    desk.write("tampered.lic", tampered);
+    workstation.write("tampered.lic", tampered);
     for trust in [&[][..], &["--trust", "trust.jwks"]] {
         let code = |name: &str| {
             let args = [&[name, "new.lic", "--json"], trust].concat();
-            diff(&desk, &args).expect_json_failure(3)
+            diff(&workstation, &args).expect_json_failure(3)
         };
         assert_eq!(code("foreign.lic"), "UNTRUSTED_KEY");
         assert_eq!(code("tampered.lic"), "BAD_SIGNATURE");
     }
-    desk.write("stranger.jwk", stranger.jwk.to_string());
+    workstation.write("stranger.jwk", stranger.jwk.to_string());
     let trust = ["--trust", "trust.jwks", "--trust", "stranger.jwk"];
-    let other = report(&desk, &[&["foreign.lic", "old.lic"], &trust[..]].concat());
+    let other = report(
+        &workstation,
+        &[&["foreign.lic", "old.lic"], &trust[..]].concat(),
+    );
     assert!(
         other["others"].to_string().contains("signing_key"),
         "{other}"
@@ -247,15 +257,19 @@ fn a_license_signed_by_an_unknown_key_is_refused() {
 
 #[test]
 fn an_invalid_license_is_refused_by_name_and_never_echoed() {
-    let desk = desk(PRO, TEAM);
-    desk.write("noise", "no such thing");
-    desk.write("empty", "");
-    desk.write("both.lic", desk.read("old.lic") + &desk.read("new.lic"));
-    let refused = |name: &str, more: &[&str]| diff(&desk, &[&[name, "new.lic"], more].concat());
+    let workstation = workstation(PRO, TEAM);
+    workstation.write("noise", "no such thing");
+    workstation.write("empty", "");
+    workstation.write(
+        "both.lic",
+        workstation.read("old.lic") + &workstation.read("new.lic"),
+    );
+    let refused =
+        |name: &str, more: &[&str]| diff(&workstation, &[&[name, "new.lic"], more].concat());
     for name in ["noise", "empty", "vendor.key", "home", "trust.jwks"] {
-        let complaint = refused(name, &[]);
-        assert!(matches!(complaint.code, Some(3 | 4)), "{complaint:?}");
-        assert!(complaint.stderr.contains(name), "{complaint:?}");
+        let error = refused(name, &[]);
+        assert!(matches!(error.code, Some(3 | 4)), "{error:?}");
+        assert!(error.stderr.contains(name), "{error:?}");
         let unverified = refused(name, &["--no-ledger"]);
         assert!(matches!(unverified.code, Some(3 | 4)), "{unverified:?}");
     }
@@ -269,23 +283,23 @@ fn an_invalid_license_is_refused_by_name_and_never_echoed() {
     refused("nowhere.lic", &["--no-ledger"]).expect_failure(2);
     let key = "CODITECT-PRO-A7F3E9D2C4B1-8F2A";
     refused(key, &[]).expect_failure(2);
-    desk.write("key.txt", key);
+    workstation.write("key.txt", key);
     assert_eq!(
         refused("key.txt", &["--json"]).expect_json_failure(3),
         "NEEDS_LICENSE_FILE"
     );
     let secret = vendor::changed_at(&Vendor::shared().enterprise_key(), 3) + "!";
-    let complaint = refused(&secret, &[]).expect_failure(2);
+    let error = refused(&secret, &[]).expect_failure(2);
     let start = secret.get(..40).unwrap();
-    assert!(!format!("{complaint:?}").contains(start), "{complaint:?}");
-    diff(&desk, &["-", "-"]).expect_failure(2);
-    diff(&desk, &["old.lic"]).expect_failure(2);
+    assert!(!format!("{error:?}").contains(start), "{error:?}");
+    diff(&workstation, &["-", "-"]).expect_failure(2);
+    diff(&workstation, &["old.lic"]).expect_failure(2);
 }
 
 #[test]
 fn a_user_name_cannot_forge_a_line() {
     let customer = "ACME\nGained\n  everything\u{1b}[2J";
-    let desk = desk(
+    let workstation = workstation(
         PRO,
         &[
             "--tier",
@@ -296,11 +310,11 @@ fn a_user_name_cannot_forge_a_line() {
             customer,
         ],
     );
-    let outcome = diff(&desk, &["old.lic", "new.lic"]).expect_code(0);
+    let outcome = diff(&workstation, &["old.lic", "new.lic"]).expect_code(0);
     assert!(!outcome.stdout.contains('\u{1b}'), "{outcome:?}");
     assert!(!outcome.stdout.contains("\nGained"), "{outcome:?}");
     assert_eq!(
-        texts(&report(&desk, &["old.lic", "new.lic"])["losses"]).len(),
+        texts(&report(&workstation, &["old.lic", "new.lic"])["losses"]).len(),
         1
     );
 }

@@ -15,11 +15,11 @@ const CHECK_IN: &[&str] = &["check-in", "acme.lic", "--issued-at", "2026-03-01"]
 const KEY: &[&str] = &["--key", "vendor.key"];
 
 /// Returns a vendor's directory with a license, and with the signing key in the ledger.
-fn desk() -> Scratch {
-    let desk = Vendor::shared().workstation();
+fn workstation() -> Scratch {
+    let workstation = Vendor::shared().workstation();
     let issue = [ISSUE, TERM, KEY, &["--out", "acme.lic"]].concat();
-    let _ = keygen(&desk, &issue).expect_code(0);
-    desk
+    let _ = keygen(&workstation, &issue).expect_code(0);
+    workstation
 }
 
 /// Returns all files and directories with the content of the files.
@@ -42,11 +42,11 @@ fn everything(directory: &Path) -> BTreeMap<std::path::PathBuf, Option<Vec<u8>>>
 
 /// Runs a command with `--dry-run`, and asserts that nothing has changed.
 #[track_caller]
-fn dry_run(desk: &Scratch, args: &[&str]) -> RunOutput {
-    let before = everything(desk.path());
-    let outcome = keygen(desk, &[args, &["--dry-run"]].concat());
+fn dry_run(workstation: &Scratch, args: &[&str]) -> RunOutput {
+    let before = everything(workstation.path());
+    let outcome = keygen(workstation, &[args, &["--dry-run"]].concat());
     assert!(
-        everything(desk.path()) == before,
+        everything(workstation.path()) == before,
         "{args:?} has changed something"
     );
     outcome
@@ -112,10 +112,10 @@ fn warnings(outcome: &RunOutput) -> Vec<&str> {
 #[test]
 fn a_dry_run_reports_the_same_as_the_real_run() {
     for order in orders() {
-        let desk = desk();
+        let workstation = workstation();
         let json = [&order[..], &["--json"]].concat();
-        let planned = dry_run(&desk, &json).expect_code(0);
-        let real = keygen(&desk, &json).expect_code(0);
+        let planned = dry_run(&workstation, &json).expect_code(0);
+        let real = keygen(&workstation, &json).expect_code(0);
         assert_eq!(warnings(&planned), warnings(&real), "{order:?}");
         let (planned, real) = (planned.json(), real.json());
         assert_eq!(terms(&planned), terms(&real), "{order:?}");
@@ -135,9 +135,9 @@ fn a_dry_run_reports_the_same_as_the_real_run() {
 
 #[test]
 fn members_that_need_a_signature_are_null() {
-    let desk = desk();
+    let workstation = workstation();
     for order in orders() {
-        let report = dry_run(&desk, &[&order[..], &["--json"]].concat());
+        let report = dry_run(&workstation, &[&order[..], &["--json"]].concat());
         let report = report.expect_code(0).json();
         for made in ["license_id", "key", "short_key", "kid", "path", "token"] {
             assert!(report[made].is_null(), "{made}: {report}");
@@ -154,10 +154,10 @@ fn members_that_need_a_signature_are_null() {
 
 #[test]
 fn the_text_is_the_same_as_in_the_real_run() {
-    let desk = desk();
+    let workstation = workstation();
     let order = [ISSUE, TERM, KEY, &["--out", "new.lic"]].concat();
-    let planned = dry_run(&desk, &order).expect_code(0).stdout;
-    let real = keygen(&desk, &order).expect_code(0).stdout;
+    let planned = dry_run(&workstation, &order).expect_code(0).stdout;
+    let real = keygen(&workstation, &order).expect_code(0).stdout;
     let report: Vec<_> = planned.lines().skip(1).collect();
     let is_signed = |line: &&str| line.starts_with("license id") || line.starts_with("key ");
     let real = real.lines().skip(1).filter(|line| !is_signed(line));
@@ -170,55 +170,55 @@ fn a_dry_run_creates_no_ledger() {
         [ISSUE, TERM, KEY].concat(),
         [ENTERPRISE, KEY, &["--perpetual"]].concat(),
     ] {
-        let desk = Vendor::shared().workstation();
-        let _ = dry_run(&desk, &order).expect_code(0);
+        let workstation = Vendor::shared().workstation();
+        let _ = dry_run(&workstation, &order).expect_code(0);
         let deep = ["--ledger", "a/b/ledger.db"];
-        let _ = dry_run(&desk, &[&order[..], &deep].concat()).expect_code(0);
+        let _ = dry_run(&workstation, &[&order[..], &deep].concat()).expect_code(0);
         let none = ["--no-ledger"];
-        let _ = dry_run(&desk, &[&order[..], &none].concat()).expect_code(0);
+        let _ = dry_run(&workstation, &[&order[..], &none].concat()).expect_code(0);
     }
 }
 
 #[test]
 fn a_ledger_that_is_open_elsewhere_is_read() {
-    let desk = desk();
-    let path = desk.home().join(".local/share/keygen/ledger.db");
+    let workstation = workstation();
+    let path = workstation.home().join(".local/share/keygen/ledger.db");
     let other = Connection::open(&path).unwrap();
     let write = "UPDATE head SET serial = serial + 1";
     assert_eq!(other.execute(write, []).unwrap(), 1);
-    // Without the shared memory of all connections.
+    // The file `-shm` is the shared memory of all connections, which every reader changes.
     let kept = || {
-        let mut all = everything(desk.path());
+        let mut all = everything(workstation.path());
         all.retain(|path, _| !path.to_str().unwrap().ends_with("-shm"));
         all
     };
     let before = kept();
     let order = [CHECK_IN, KEY, &["--dry-run"]].concat();
-    let _ = keygen(&desk, &order).expect_code(0);
+    let _ = keygen(&workstation, &order).expect_code(0);
     assert!(kept() == before);
     drop(other);
-    let whole = keygen(&desk, &["ledger", "verify"]);
+    let whole = keygen(&workstation, &["ledger", "verify"]);
     let _ = whole.expect_code(0);
 }
 
 #[test]
 fn an_encrypted_key_is_checked_but_not_opened() {
-    let desk = desk();
-    desk.write("passphrase", PASSPHRASE);
+    let workstation = workstation();
+    workstation.write("passphrase", PASSPHRASE);
     let make = ["new-key", "--out", "sealed.key", "--bits", "2048"];
     let encrypted = ["--passphrase-file", "passphrase"];
-    let _ = keygen(&desk, &[&make[..], &encrypted].concat()).expect_code(0);
+    let _ = keygen(&workstation, &[&make[..], &encrypted].concat()).expect_code(0);
     // There is no terminal for a prompt.
     let key = ["--key", "sealed.key"];
     let order = [ISSUE, TERM, &key].concat();
-    let _ = dry_run(&desk, &order).expect_code(0);
-    keygen(&desk, &order).expect_failure(2);
+    let _ = dry_run(&workstation, &order).expect_code(0);
+    keygen(&workstation, &order).expect_failure(2);
     let wrong = [&order[..], &["--passphrase-file", "nowhere"]].concat();
-    dry_run(&desk, &wrong).expect_failure(4);
-    fs::remove_file(desk.file("sealed.key")).unwrap();
+    dry_run(&workstation, &wrong).expect_failure(4);
+    fs::remove_file(workstation.file("sealed.key")).unwrap();
     assert_eq!(
-        dry_run(&desk, &order).expect_failure(4),
-        keygen(&desk, &order).expect_failure(4)
+        dry_run(&workstation, &order).expect_failure(4),
+        keygen(&workstation, &order).expect_failure(4)
     );
 }
 
@@ -271,44 +271,44 @@ fn invalid_commands() -> Vec<Vec<&'static str>> {
 
 /// Returns a directory with damaged, foreign and unsuitable files.
 fn directory_with_obstacles() -> Scratch {
-    let desk = desk();
-    let license = desk.read("acme.lic");
-    desk.write(
+    let workstation = workstation();
+    let license = workstation.read("acme.lic");
+    workstation.write(
         "tampered.lic",
         vendor::changed_at(&license, license.find('.').unwrap() + 80),
     );
     let stranger = Vendor::with_new_key("2048", "RS256");
-    desk.write(
+    workstation.write(
         "foreign.lic",
         stranger.issue(&["--tier", "pro", "--perpetual"]).file,
     );
-    desk.write_private("other.key", &stranger.key);
-    desk.write("exposed.key", &stranger.key);
-    desk.write("noise", "no such thing\n");
-    desk.write("widget.toml", license_tests::WIDGET);
+    workstation.write_private("other.key", &stranger.key);
+    workstation.write("exposed.key", &stranger.key);
+    workstation.write("noise", "no such thing\n");
+    workstation.write("widget.toml", license_tests::WIDGET);
     let database = |name: &str, sql: &str| {
-        let db = Connection::open(desk.file(name)).unwrap();
+        let db = Connection::open(workstation.file(name)).unwrap();
         db.execute_batch(sql).unwrap();
     };
     database("other.db", "CREATE TABLE things (thing TEXT)");
     let newer = "CREATE TABLE t (x); PRAGMA application_id = 0x4C69634C; PRAGMA user_version = 99";
     database("newer.db", newer);
     #[cfg(unix)]
-    std::os::unix::fs::symlink("acme.lic", desk.file("link")).unwrap();
-    desk
+    std::os::unix::fs::symlink("acme.lic", workstation.file("link")).unwrap();
+    workstation
 }
 
 #[cfg(unix)]
 #[test]
 fn a_dry_run_refuses_with_the_same_error_as_the_real_run() {
-    let desk = directory_with_obstacles();
+    let workstation = directory_with_obstacles();
     for order in invalid_commands() {
-        let refused = dry_run(&desk, &order);
+        let refused = dry_run(&workstation, &order);
         assert!(
             matches!(refused.code, Some(2..=4)),
             "{order:?}: {refused:?}"
         );
-        let found = keygen(&desk, &order);
+        let found = keygen(&workstation, &order);
         assert_eq!(
             (refused.code, &refused.stderr, &refused.stdout),
             (found.code, &found.stderr, &found.stdout),
@@ -319,56 +319,59 @@ fn a_dry_run_refuses_with_the_same_error_as_the_real_run() {
 
 #[test]
 fn a_ledger_that_cannot_be_created_is_an_error() {
-    let desk = desk();
+    let workstation = workstation();
     for place in ["acme.lic/ledger.db", "acme.lic/directory/ledger.db"] {
         let order = [ISSUE, TERM, KEY, &["--ledger", place]].concat();
-        let complaint = dry_run(&desk, &order).expect_failure(4);
-        assert!(complaint.message.contains(place), "{complaint:?}");
-        keygen(&desk, &order).expect_failure(4);
+        let error = dry_run(&workstation, &order).expect_failure(4);
+        assert!(error.message.contains(place), "{error:?}");
+        keygen(&workstation, &order).expect_failure(4);
     }
 }
 
 #[test]
 fn a_license_too_large_is_refused_before_a_key_is_opened() {
-    let desk = desk();
+    let workstation = workstation();
     let name = "x".repeat(60_000);
     let order = ["issue", "--tier", "pro", "--perpetual", "--customer", &name];
-    let complaint = dry_run(&desk, &[&order[..], KEY].concat()).expect_failure(2);
-    assert!(complaint.message.contains("65536"), "{complaint:?}");
-    assert!(complaint.hint.contains("smaller"), "{complaint:?}");
+    let error = dry_run(&workstation, &[&order[..], KEY].concat()).expect_failure(2);
+    assert!(error.message.contains("65536"), "{error:?}");
+    assert!(error.hint.contains("smaller"), "{error:?}");
 }
 
 #[test]
 fn without_the_key_a_license_is_verified_by_the_ledger_or_a_trust_set() {
-    let desk = desk();
-    desk.write("passphrase", PASSPHRASE);
+    let workstation = workstation();
+    workstation.write("passphrase", PASSPHRASE);
     let make = ["new-key", "--out", "sealed.key", "--bits", "2048"];
     let _ = keygen(
-        &desk,
+        &workstation,
         &[&make[..], &["--passphrase-file", "passphrase"]].concat(),
     );
     let order = [CHECK_IN, &["--key", "sealed.key"]].concat();
-    let by_ledger = dry_run(&desk, &order).expect_code(0);
+    let by_ledger = dry_run(&workstation, &order).expect_code(0);
     assert!(by_ledger.stderr.contains("KEY_NOT_OPENED"), "{by_ledger:?}");
-    desk.write("trust.jwks", &Vendor::shared().trust);
-    let trusted = dry_run(&desk, &[&order[..], &["--trust", "trust.jwks"]].concat());
+    workstation.write("trust.jwks", &Vendor::shared().trust);
+    let trusted = dry_run(
+        &workstation,
+        &[&order[..], &["--trust", "trust.jwks"]].concat(),
+    );
     assert_eq!(trusted.expect_code(0).stderr, "");
-    let unknown = dry_run(&desk, &[&order[..], &["--no-ledger"]].concat());
-    let complaint = unknown.expect_failure(3);
-    assert!(complaint.hint.contains("--trust"), "{complaint:?}");
+    let unknown = dry_run(&workstation, &[&order[..], &["--no-ledger"]].concat());
+    let error = unknown.expect_failure(3);
+    assert!(error.hint.contains("--trust"), "{error:?}");
 }
 
 #[test]
 fn an_enterprise_key_is_verified_by_the_ledger_too() {
-    let desk = desk();
-    desk.write("acme.key", Vendor::shared().enterprise_key());
-    desk.write("passphrase", PASSPHRASE);
+    let workstation = workstation();
+    workstation.write("acme.key", Vendor::shared().enterprise_key());
+    workstation.write("passphrase", PASSPHRASE);
     let make = ["new-key", "--out", "sealed.key", "--bits", "2048"];
     let _ = keygen(
-        &desk,
+        &workstation,
         &[&make[..], &["--passphrase-file", "passphrase"]].concat(),
     );
     let order = ["check-in", "acme.key", "--key", "sealed.key"];
-    let outcome = dry_run(&desk, &order).expect_code(0);
+    let outcome = dry_run(&workstation, &order).expect_code(0);
     assert!(outcome.stderr.contains("KEY_NOT_OPENED"), "{outcome:?}");
 }

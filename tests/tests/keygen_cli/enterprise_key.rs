@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn issue_key(desk: &Scratch, args: &[&str]) -> RunOutput {
-    Run::keygen(desk)
+fn issue_key(workstation: &Scratch, args: &[&str]) -> RunOutput {
+    Run::keygen(workstation)
         .args(["enterprise-key", "--key", "vendor.key"])
         .args(args)
         .run()
@@ -13,9 +13,9 @@ const ACME: [&str; 4] = ["--company", "ACME", "--seats", "100"];
 
 #[test]
 fn stdout_contains_only_the_key() {
-    let desk = Vendor::shared().workstation();
+    let workstation = Vendor::shared().workstation();
     let args = [&ACME[..], &["--expires", "20301231"]].concat();
-    let output = issue_key(&desk, &args).expect_code(0);
+    let output = issue_key(&workstation, &args).expect_code(0);
     let signature = output
         .stdout
         .strip_prefix("CODITECT-ENT-ACME-100-20301231-")
@@ -23,17 +23,17 @@ fn stdout_contains_only_the_key() {
     assert_eq!(signature.trim_end().len(), 342, "2048 bits in base64url");
     assert_eq!(
         output,
-        issue_key(&desk, &args),
+        issue_key(&workstation, &args),
         "RS256 signatures are deterministic"
     );
 }
 
 #[test]
 fn the_report_of_the_full_key_shows_its_short_form() {
-    let desk = Vendor::shared().workstation();
+    let workstation = Vendor::shared().workstation();
     let args = [&ACME[..], &["--perpetual"]].concat();
-    let full = issue_key(&desk, &args).expect_code(0);
-    let short = issue_key(&desk, &[&args[..], &["--short"]].concat())
+    let full = issue_key(&workstation, &args).expect_code(0);
+    let short = issue_key(&workstation, &[&args[..], &["--short"]].concat())
         .expect_code(0)
         .stdout;
     let digits = short
@@ -51,13 +51,13 @@ fn the_report_of_the_full_key_shows_its_short_form() {
 
 #[test]
 fn json_has_both_forms_and_the_terms() {
-    let desk = Vendor::shared().workstation();
+    let workstation = Vendor::shared().workstation();
     let args = [
         &ACME[..],
         &["--expires", "20301231", "--product", "WIDGET", "--json"],
     ]
     .concat();
-    let report = issue_key(&desk, &args).expect_code(0).json();
+    let report = issue_key(&workstation, &args).expect_code(0).json();
     assert!(
         report["key"]
             .as_str()
@@ -89,7 +89,7 @@ fn json_has_both_forms_and_the_terms() {
 
 #[test]
 fn invalid_values_are_refused_and_nothing_is_written() {
-    let desk = Vendor::shared().workstation();
+    let workstation = Vendor::shared().workstation();
     for args in [
         &["--company", "A", "--seats", "1", "--perpetual"][..],
         &["--company", "AC ME", "--seats", "1", "--perpetual"],
@@ -111,16 +111,16 @@ fn invalid_values_are_refused_and_nothing_is_written() {
         &["--company", "ACME", "--perpetual"],
         &["--seats", "1", "--perpetual"],
     ] {
-        issue_key(&desk, &[args, &["--out", "new"]].concat()).expect_failure(2);
-        assert!(!desk.file("new").exists(), "{args:?}");
+        issue_key(&workstation, &[args, &["--out", "new"]].concat()).expect_failure(2);
+        assert!(!workstation.file("new").exists(), "{args:?}");
     }
 }
 
 #[test]
 fn the_largest_number_of_seats_is_accepted() {
-    let desk = Vendor::shared().workstation();
+    let workstation = Vendor::shared().workstation();
     let output = issue_key(
-        &desk,
+        &workstation,
         &["--company", "ACME", "--seats", "4294967295", "--perpetual"],
     );
     assert!(
@@ -133,8 +133,12 @@ fn the_largest_number_of_seats_is_accepted() {
 
 #[test]
 fn an_ended_key_is_issued_with_a_warning() {
-    let desk = Vendor::shared().workstation();
-    let output = issue_key(&desk, &[&ACME[..], &["--expires", "20191231"]].concat()).expect_code(0);
+    let workstation = Vendor::shared().workstation();
+    let output = issue_key(
+        &workstation,
+        &[&ACME[..], &["--expires", "20191231"]].concat(),
+    )
+    .expect_code(0);
     assert!(
         output.stderr.starts_with("warning: EXPIRED: "),
         "{}",
@@ -144,22 +148,26 @@ fn an_ended_key_is_issued_with_a_warning() {
 
 #[test]
 fn a_short_form_with_ps256_is_refused() {
-    let desk = Vendor::with_new_key("2048", "PS256").workstation();
-    let complaint =
-        issue_key(&desk, &[&ACME[..], &["--perpetual", "--short"]].concat()).expect_failure(2);
-    assert!(complaint.hint.contains("without --short"), "{complaint:?}");
+    let workstation = Vendor::with_new_key("2048", "PS256").workstation();
+    let error = issue_key(
+        &workstation,
+        &[&ACME[..], &["--perpetual", "--short"]].concat(),
+    )
+    .expect_failure(2);
+    assert!(error.hint.contains("without --short"), "{error:?}");
 }
 
 #[test]
 fn an_existing_file_is_replaced_only_with_force() {
-    let desk = Vendor::shared().workstation();
-    desk.write("acme.key", "precious");
+    let workstation = Vendor::shared().workstation();
+    workstation.write("acme.key", "precious");
     let args = [&ACME[..], &["--perpetual", "--out", "acme.key"]].concat();
-    issue_key(&desk, &args).expect_failure(2);
-    assert_eq!(desk.read("acme.key"), "precious");
-    let _ = issue_key(&desk, &[&args[..], &["--force"]].concat()).expect_code(0);
+    issue_key(&workstation, &args).expect_failure(2);
+    assert_eq!(workstation.read("acme.key"), "precious");
+    let _ = issue_key(&workstation, &[&args[..], &["--force"]].concat()).expect_code(0);
     assert!(
-        desk.read("acme.key")
+        workstation
+            .read("acme.key")
             .starts_with("CODITECT-ENT-ACME-100-99991231-")
     );
 }

@@ -32,8 +32,10 @@ pub(super) fn words(line: &str) -> Vec<String> {
 }
 
 /// Returns the id of the license that was recorded last.
-fn last_id(desk: &Scratch) -> String {
-    let list = Run::keygen(desk).args(["ledger", "list", "--json"]).run();
+fn last_id(workstation: &Scratch) -> String {
+    let list = Run::keygen(workstation)
+        .args(["ledger", "list", "--json"])
+        .run();
     let list = list.expect_code(0).json();
     let last = list["licenses"].as_array().unwrap().last().cloned();
     last.unwrap()["license_id"].as_str().unwrap().to_owned()
@@ -41,14 +43,14 @@ fn last_id(desk: &Scratch) -> String {
 
 #[test]
 fn the_commands_of_the_license_kinds_guide_work() {
-    let desk = Vendor::shared().workstation();
+    let workstation = Vendor::shared().workstation();
     let lines = lines("kinds.md");
     assert!(lines.len() >= 12, "{lines:?}");
     for line in lines {
         let mut words = words(&line);
         for word in &mut words {
             match word.as_str() {
-                "LICENSE_ID" => *word = last_id(&desk),
+                "LICENSE_ID" => *word = last_id(&workstation),
                 machine if machine.starts_with("fp1:") => *word = FINGERPRINT.to_owned(),
                 machine if machine.starts_with("mach_") => *word = DIGEST.to_owned(),
                 _ => {}
@@ -62,7 +64,10 @@ fn the_commands_of_the_license_kinds_guide_work() {
         if words[1] == "reassign" {
             extra.push("--waive-cool-down");
         }
-        let run = Run::keygen(&desk).args(&words[1..]).args(extra).run();
+        let run = Run::keygen(&workstation)
+            .args(&words[1..])
+            .args(extra)
+            .run();
         let _ = run.expect_code(0);
     }
 }

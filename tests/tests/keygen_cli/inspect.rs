@@ -2,20 +2,20 @@
 
 use super::*;
 
-fn inspect(desk: &Scratch, file: &str) -> RunOutput {
-    Run::keygen(desk).args(["inspect", file]).run()
+fn inspect(workstation: &Scratch, file: &str) -> RunOutput {
+    Run::keygen(workstation).args(["inspect", file]).run()
 }
 
 #[test]
 fn every_artifact_is_shown_as_unverified() {
     let vendor = Vendor::shared();
-    let desk = vendor.site();
+    let workstation = vendor.site();
     let issued = vendor.issue(&["--tier", "pro", "--perpetual"]);
-    desk.write("acme.lic", &issued.file);
-    desk.write("token", issued.token());
-    desk.write("standard.key", issued.key());
-    desk.write("enterprise.key", vendor.enterprise_key());
-    desk.write("vendor.pem", &vendor.public);
+    workstation.write("acme.lic", &issued.file);
+    workstation.write("token", issued.token());
+    workstation.write("standard.key", issued.key());
+    workstation.write("enterprise.key", vendor.enterprise_key());
+    workstation.write("vendor.pem", &vendor.public);
     for (file, shown) in [
         ("acme.lic", "sub: ACME Ltd"),
         ("token", "sub: ACME Ltd"),
@@ -24,10 +24,10 @@ fn every_artifact_is_shown_as_unverified() {
         ("trust.jwks", &vendor.kid),
         ("vendor.pem", &vendor.kid),
     ] {
-        let outcome = inspect(&desk, file).expect_code(0);
+        let outcome = inspect(&workstation, file).expect_code(0);
         assert!(outcome.stdout.starts_with("UNVERIFIED"), "{file}");
         assert!(outcome.stdout.contains(shown), "{file}: {}", outcome.stdout);
-        let json = Run::keygen(&desk)
+        let json = Run::keygen(&workstation)
             .args(["inspect", "--json", file])
             .run()
             .expect_code(0)
@@ -38,8 +38,8 @@ fn every_artifact_is_shown_as_unverified() {
 
 #[test]
 fn standard_input_is_read() {
-    let desk = Scratch::new();
-    let run = Run::keygen(&desk)
+    let workstation = Scratch::new();
+    let run = Run::keygen(&workstation)
         .args(["inspect", "-"])
         .stdin(Vendor::shared().enterprise_key());
     assert!(
@@ -52,15 +52,12 @@ fn standard_input_is_read() {
 
 #[test]
 fn an_unknown_text_is_refused() {
-    let desk = Vendor::shared().workstation();
-    desk.write("noise", "what is this?");
-    desk.write("empty", "");
+    let workstation = Vendor::shared().workstation();
+    workstation.write("noise", "what is this?");
+    workstation.write("empty", "");
     for file in ["noise", "empty", "vendor.key"] {
-        let complaint = inspect(&desk, file).expect_failure(3);
-        assert!(
-            complaint.message.starts_with(&format!("{file}: ")),
-            "{complaint:?}"
-        );
+        let error = inspect(&workstation, file).expect_failure(3);
+        assert!(error.message.starts_with(&format!("{file}: ")), "{error:?}");
     }
-    inspect(&desk, "missing").expect_failure(4);
+    inspect(&workstation, "missing").expect_failure(4);
 }

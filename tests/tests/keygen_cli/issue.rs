@@ -5,9 +5,9 @@ use super::*;
 /// Runs `keygen issue` with options that are valid except for `terms`.
 #[track_caller]
 fn refused(terms: &[&str]) -> PrintedError {
-    let desk = Vendor::shared().workstation();
+    let workstation = Vendor::shared().workstation();
     let base = ["issue", "--key", "vendor.key", "--out", "refused.lic"];
-    let mut issue = Run::keygen(&desk).args(base);
+    let mut issue = Run::keygen(&workstation).args(base);
     for [flag, value] in [["--tier", "pro"], ["--customer", "ACME Ltd"]] {
         if !terms.contains(&flag) {
             issue = issue.args([flag, value]);
@@ -18,16 +18,16 @@ fn refused(terms: &[&str]) -> PrintedError {
         issue = issue.arg("--perpetual");
     }
     let terms = terms.iter().filter(|term| **term != "--no-end");
-    let complaint = issue.args(terms).run().expect_failure(2);
-    assert!(!desk.file("refused.lic").exists(), "{complaint:?}");
-    complaint
+    let error = issue.args(terms).run().expect_failure(2);
+    assert!(!workstation.file("refused.lic").exists(), "{error:?}");
+    error
 }
 
 #[track_caller]
 fn refused_by_name(flag: &str, values: &[&str], with: &[&str]) {
     for value in values {
-        let complaint = refused(&[&[flag, *value], with].concat());
-        let output = format!("{} {}", complaint.message, complaint.hint);
+        let error = refused(&[&[flag, *value], with].concat());
+        let output = format!("{} {}", error.message, error.hint);
         assert!(
             output.contains(flag),
             "{flag} {value:?} is refused without the name of the option: {output}"
@@ -58,11 +58,11 @@ fn an_invalid_value_is_refused_with_the_name_of_its_option() {
 fn an_invalid_number_is_refused_with_the_name_of_its_option() {
     for flag in ["--seats", "--devices"] {
         refused_by_name(flag, &["0", "x", "-1", "5000000000"], &[]);
-        let complaint = refused(&[flag, "0"]);
+        let error = refused(&[flag, "0"]);
         let jargon = ["non-zero type", "target type", "invalid digit"];
         assert!(
-            !jargon.iter().any(|word| complaint.message.contains(word)),
-            "{complaint:?}"
+            !jargon.iter().any(|word| error.message.contains(word)),
+            "{error:?}"
         );
     }
     refused_by_name(
@@ -75,10 +75,10 @@ fn an_invalid_number_is_refused_with_the_name_of_its_option() {
 
 #[test]
 fn too_many_hours_are_refused() {
-    let complaint = refused(&["--grace", "9000000000000000000"]);
-    assert!(!complaint.message.contains("at least"), "{complaint:?}");
-    let complaint = refused(&["--check-in", "0"]);
-    assert!(!complaint.message.contains("grace"), "{complaint:?}");
+    let error = refused(&["--grace", "9000000000000000000"]);
+    assert!(!error.message.contains("at least"), "{error:?}");
+    let error = refused(&["--check-in", "0"]);
+    assert!(!error.message.contains("grace"), "{error:?}");
 }
 
 #[test]
@@ -97,8 +97,8 @@ fn an_invalid_feature_or_quota_is_refused_with_the_name_of_its_option() {
 
 #[test]
 fn fewer_seats_than_the_tier_includes_are_refused() {
-    let complaint = refused(&["--tier", "team", "--seats", "4"]);
-    assert!(complaint.message.contains('5'), "{complaint:?}");
+    let error = refused(&["--tier", "team", "--seats", "4"]);
+    assert!(error.message.contains('5'), "{error:?}");
     refused_by_name("--seats", &["4"], &["--tier", "team"]);
 }
 
@@ -118,32 +118,32 @@ fn conflicting_options_are_refused() {
 }
 
 #[test]
-fn the_end_or_perpetual_is_required() {
-    let complaint = refused(&["--no-end"]);
+fn an_end_date_or_perpetual_is_required() {
+    let error = refused(&["--no-end"]);
     for option in ["--expires", "--days", "--perpetual"] {
-        assert!(complaint.message.contains(option), "{complaint:?}");
+        assert!(error.message.contains(option), "{error:?}");
     }
 }
 
 #[test]
 fn too_many_days_are_refused_with_a_hint_at_perpetual() {
-    let complaint = refused(&["--days", "4000000000"]);
-    assert!(complaint.hint.contains("--perpetual"), "{complaint:?}");
+    let error = refused(&["--days", "4000000000"]);
+    assert!(error.hint.contains("--perpetual"), "{error:?}");
 }
 
 #[test]
 fn a_misspelled_option_gets_a_suggestion() {
-    let complaint = refused(&["--ofline"]);
-    assert!(complaint.hint.contains("--offline"), "{complaint:?}");
+    let error = refused(&["--ofline"]);
+    assert!(error.hint.contains("--offline"), "{error:?}");
 }
 
 #[test]
 fn a_missing_or_damaged_product_file_is_refused() {
-    let desk = Vendor::shared().workstation();
-    desk.write("broken.toml", "product = ");
+    let workstation = Vendor::shared().workstation();
+    workstation.write("broken.toml", "product = ");
     let with = |file| {
         issued(
-            &desk,
+            &workstation,
             &[
                 "--tier",
                 "pro",
@@ -156,20 +156,17 @@ fn a_missing_or_damaged_product_file_is_refused() {
         )
     };
     with("missing.toml").expect_failure(4);
-    let complaint = with("broken.toml").expect_failure(3);
-    assert!(
-        complaint.message.starts_with("broken.toml: "),
-        "{complaint:?}"
-    );
-    assert!(!desk.file("new.lic").exists());
+    let error = with("broken.toml").expect_failure(3);
+    assert!(error.message.starts_with("broken.toml: "), "{error:?}");
+    assert!(!workstation.file("new.lic").exists());
 }
 
 #[test]
 fn without_out_the_license_goes_to_stdout_and_the_report_to_stderr() {
-    let desk = Vendor::shared().workstation();
+    let workstation = Vendor::shared().workstation();
     for out in [&[][..], &["--out", "-"]] {
         let terms = [&["--tier", "team", "--perpetual"], out].concat();
-        let printed = issued(&desk, &terms).expect_code(0);
+        let printed = issued(&workstation, &terms).expect_code(0);
         assert!(printed.stdout.starts_with("-----BEGIN LICENSE-----\n"));
         assert!(printed.stdout.ends_with("-----END LICENSE-----\n"));
         assert!(printed.stdout.lines().all(|line| line.len() <= 64));
@@ -181,10 +178,10 @@ fn without_out_the_license_goes_to_stdout_and_the_report_to_stderr() {
 
 #[test]
 fn the_report_has_a_line_about_check_ins() {
-    let desk = Vendor::shared().workstation();
+    let workstation = Vendor::shared().workstation();
     let line = |name: &str, terms: &[&str]| {
         let terms = [&["--tier", "pro", "--perpetual", "--out", name], terms].concat();
-        let report = issued(&desk, &terms).expect_code(0).stdout;
+        let report = issued(&workstation, &terms).expect_code(0).stdout;
         let line = report.lines().find(|line| line.starts_with("check-in"));
         line.unwrap_or_else(|| panic!("{report}")).to_owned()
     };
@@ -199,24 +196,25 @@ fn the_report_has_a_line_about_check_ins() {
 
 #[test]
 fn an_existing_file_is_replaced_only_with_force() {
-    let desk = Vendor::shared().workstation();
-    desk.write("acme.lic", "precious");
+    let workstation = Vendor::shared().workstation();
+    workstation.write("acme.lic", "precious");
     let terms = ["--tier", "pro", "--perpetual", "--out", "acme.lic"];
-    let complaint = issued(&desk, &terms).expect_failure(2);
-    assert!(complaint.hint.contains("--force"), "{complaint:?}");
-    assert_eq!(desk.read("acme.lic"), "precious");
-    let _ = issued(&desk, &[&terms[..], &["--force"]].concat()).expect_code(0);
+    let error = issued(&workstation, &terms).expect_failure(2);
+    assert!(error.hint.contains("--force"), "{error:?}");
+    assert_eq!(workstation.read("acme.lic"), "precious");
+    let _ = issued(&workstation, &[&terms[..], &["--force"]].concat()).expect_code(0);
     assert!(
-        desk.read("acme.lic")
+        workstation
+            .read("acme.lic")
             .starts_with("-----BEGIN LICENSE-----\n")
     );
 }
 
 #[test]
 fn a_missing_directory_is_a_system_error() {
-    let desk = Vendor::shared().workstation();
+    let workstation = Vendor::shared().workstation();
     let terms = ["--tier", "pro", "--perpetual", "--out", "missing/acme.lic"];
-    issued(&desk, &terms).expect_failure(4);
+    issued(&workstation, &terms).expect_failure(4);
 }
 
 #[test]
@@ -238,8 +236,8 @@ fn json_has_every_member() {
 
 #[test]
 fn json_without_out_contains_the_token() {
-    let desk = Vendor::shared().workstation();
-    let issued = issued(&desk, &["--json", "--tier", "free", "--perpetual"]).expect_code(0);
+    let workstation = Vendor::shared().workstation();
+    let issued = issued(&workstation, &["--json", "--tier", "free", "--perpetual"]).expect_code(0);
     let report = issued.json();
     assert_eq!(report["path"], Value::Null);
     let claims = payload(report["token"].as_str().unwrap());
@@ -249,9 +247,9 @@ fn json_without_out_contains_the_token() {
 
 #[test]
 fn errors_are_objects_with_json_including_usage_errors() {
-    let desk = Vendor::shared().workstation();
+    let workstation = Vendor::shared().workstation();
     let refused = |terms: &[&str], exit| {
-        issued(&desk, &[terms, &["--json"]].concat()).expect_json_failure(exit)
+        issued(&workstation, &[terms, &["--json"]].concat()).expect_json_failure(exit)
     };
     assert_eq!(refused(&["--tier", "gold", "--perpetual"], 2), "USAGE");
     assert_eq!(refused(&["--tier", "pro"], 2), "USAGE");
@@ -269,7 +267,7 @@ fn errors_are_objects_with_json_including_usage_errors() {
     );
     let missing = words("issue --json --key none --tier pro --customer X --perpetual");
     assert_eq!(
-        Run::keygen(&desk)
+        Run::keygen(&workstation)
             .args(missing)
             .run()
             .expect_json_failure(4),
@@ -279,26 +277,26 @@ fn errors_are_objects_with_json_including_usage_errors() {
 
 #[test]
 fn a_private_key_is_not_replaced_even_with_force() {
-    let desk = Vendor::shared().workstation();
-    let key = desk.read("vendor.key");
+    let workstation = Vendor::shared().workstation();
+    let key = workstation.read("vendor.key");
     let replacing = words("--tier pro --perpetual --out vendor.key --force");
-    issued(&desk, &replacing).expect_failure(2);
+    issued(&workstation, &replacing).expect_failure(2);
     let replacing = ["--key", "vendor.key", "--out", "vendor.key", "--force"];
-    public(&desk, &replacing).expect_failure(2);
-    assert_eq!(desk.read("vendor.key"), key);
+    public(&workstation, &replacing).expect_failure(2);
+    assert_eq!(workstation.read("vendor.key"), key);
 }
 
 #[test]
 fn an_end_after_the_last_date_is_refused_with_a_hint_at_perpetual() {
-    let complaint = refused(&["--expires", "9999-12-31"]);
-    assert!(complaint.hint.contains("--perpetual"), "{complaint:?}");
-    let complaint = refused(&["--days", "4000000"]);
-    assert!(complaint.hint.contains("--perpetual"), "{complaint:?}");
+    let error = refused(&["--expires", "9999-12-31"]);
+    assert!(error.hint.contains("--perpetual"), "{error:?}");
+    let error = refused(&["--days", "4000000"]);
+    assert!(error.hint.contains("--perpetual"), "{error:?}");
 }
 
 #[test]
 fn unusual_terms_are_issued_with_a_warning() {
-    let desk = Vendor::shared().workstation();
+    let workstation = Vendor::shared().workstation();
     for (terms, code) in [
         (
             &["--perpetual", "--add-feature", "cloud_sink"][..],
@@ -307,9 +305,9 @@ fn unusual_terms_are_issued_with_a_warning() {
         (&["--perpetual", "--quota", "projects=5"], "UNKNOWN_QUOTA"),
         (&["--days", "1", "--issued-at", "2020-01-01"], "EXPIRED"),
     ] {
-        let outcome = issued(&desk, &[&["--tier", "pro"], terms].concat()).expect_code(0);
+        let outcome = issued(&workstation, &[&["--tier", "pro"], terms].concat()).expect_code(0);
         assert!(outcome.stderr.contains(code), "{}", outcome.stderr);
     }
-    let usual = issued(&desk, &["--tier", "pro", "--perpetual"]).expect_code(0);
+    let usual = issued(&workstation, &["--tier", "pro", "--perpetual"]).expect_code(0);
     assert!(!usual.stderr.contains("warning"), "{}", usual.stderr);
 }

@@ -2,22 +2,24 @@
 
 use super::*;
 
-fn new_key(desk: &Scratch, options: &[&str]) -> RunOutput {
-    Run::keygen(desk)
+fn new_key(workstation: &Scratch, options: &[&str]) -> RunOutput {
+    Run::keygen(workstation)
         .args(["new-key", "--bits", "2048"])
         .args(options)
         .run()
 }
 
 /// Returns a run without a terminal, as on a build server.
-fn without_terminal(desk: &Scratch) -> Option<Run<'_>> {
-    let found = Run::new("sh", desk).args(["-c", "command -v setsid"]).run();
+fn without_terminal(workstation: &Scratch) -> Option<Run<'_>> {
+    let found = Run::new("sh", workstation)
+        .args(["-c", "command -v setsid"])
+        .run();
     if found.code != Some(0) {
         eprintln!("SKIPPED: setsid not found, so that the program might use a terminal");
         return None;
     }
     Some(
-        Run::new("setsid", desk)
+        Run::new("setsid", workstation)
             .arg("--wait")
             .arg(programs::keygen()),
     )
@@ -25,47 +27,49 @@ fn without_terminal(desk: &Scratch) -> Option<Run<'_>> {
 
 /// Returns a directory with an encrypted `vendor.key` and its passphrase in `passphrase`.
 fn encrypted() -> Scratch {
-    let desk = Scratch::new();
-    desk.write_private("passphrase", format!("{PASSPHRASE}\n"));
+    let workstation = Scratch::new();
+    workstation.write_private("passphrase", format!("{PASSPHRASE}\n"));
     let options = ["--out", "vendor.key", "--passphrase-file", "passphrase"];
-    let _ = new_key(&desk, &options).expect_code(0);
-    desk
+    let _ = new_key(&workstation, &options).expect_code(0);
+    workstation
 }
 
 #[test]
 fn a_new_key_is_encrypted_and_only_its_owner_can_read_it() {
-    let desk = encrypted();
+    let workstation = encrypted();
     assert!(
-        desk.read("vendor.key")
+        workstation
+            .read("vendor.key")
             .starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
     );
     #[cfg(unix)]
-    assert_eq!(desk.mode("vendor.key"), 0o600);
+    assert_eq!(workstation.mode("vendor.key"), 0o600);
 }
 
 #[test]
-fn an_unencrypted_key_is_private_to_its_owner_and_warned_about() {
-    let desk = Scratch::new();
-    let made = new_key(&desk, &["--out", "vendor.key", "--no-passphrase"]).expect_code(0);
+fn an_unencrypted_key_is_private_to_its_owner_and_causes_a_warning() {
+    let workstation = Scratch::new();
+    let made = new_key(&workstation, &["--out", "vendor.key", "--no-passphrase"]).expect_code(0);
     assert!(
         made.stderr.contains("warning: UNENCRYPTED_KEY: "),
         "{}",
         made.stderr
     );
     assert!(
-        desk.read("vendor.key")
+        workstation
+            .read("vendor.key")
             .starts_with("-----BEGIN PRIVATE KEY-----\n")
     );
     #[cfg(unix)]
-    assert_eq!(desk.mode("vendor.key"), 0o600);
+    assert_eq!(workstation.mode("vendor.key"), 0o600);
 }
 
 #[test]
 fn the_printed_key_id_is_that_of_the_public_key() {
-    let desk = Scratch::new();
-    let made = new_key(&desk, &["--out", "vendor.key", "--no-passphrase"]).expect_code(0);
+    let workstation = Scratch::new();
+    let made = new_key(&workstation, &["--out", "vendor.key", "--no-passphrase"]).expect_code(0);
     let kid = made.stdout.strip_prefix("kid: ").unwrap().trim_end();
-    let public = public(&desk, &["--key", "vendor.key", "--json"])
+    let public = public(&workstation, &["--key", "vendor.key", "--json"])
         .expect_code(0)
         .json();
     assert_eq!(
@@ -76,10 +80,10 @@ fn the_printed_key_id_is_that_of_the_public_key() {
 
 #[test]
 fn json_of_a_new_key_has_its_members() {
-    let desk = Scratch::new();
-    desk.write_private("passphrase", PASSPHRASE);
+    let workstation = Scratch::new();
+    workstation.write_private("passphrase", PASSPHRASE);
     let options = words("--out vendor.key --passphrase-file passphrase --alg PS256 --json");
-    let report = new_key(&desk, &options).expect_code(0).json();
+    let report = new_key(&workstation, &options).expect_code(0).json();
     assert!(report["kid"].as_str().is_some_and(|kid| kid.len() == 43));
     let rest = ["alg", "bits", "encrypted", "path"].map(|member| &report[member]);
     assert_eq!(
@@ -94,36 +98,43 @@ fn json_of_a_new_key_has_its_members() {
 }
 
 #[test]
-fn four_thousand_bits_are_the_default() {
-    let desk = Scratch::new();
+fn the_default_key_size_is_4096_bits() {
+    let workstation = Scratch::new();
     let new_key = words("new-key --json --no-passphrase --out vendor.key");
-    let report = Run::keygen(&desk).args(new_key).run().expect_code(0).json();
+    let report = Run::keygen(&workstation)
+        .args(new_key)
+        .run()
+        .expect_code(0)
+        .json();
     assert_eq!(report["bits"], 4096);
 }
 
 #[test]
 fn a_new_key_never_replaces_a_file() {
-    let desk = Scratch::new();
-    desk.write("file", "precious");
+    let workstation = Scratch::new();
+    workstation.write("file", "precious");
     #[cfg(unix)]
-    std::os::unix::fs::symlink("nowhere", desk.file("link")).unwrap();
+    std::os::unix::fs::symlink("nowhere", workstation.file("link")).unwrap();
     for name in if cfg!(unix) {
         &["file", "link", "home"][..]
     } else {
         &["file", "home"]
     } {
-        let complaint = new_key(&desk, &["--no-passphrase", "--out", name]).expect_failure(2);
-        assert!(complaint.hint.contains("--out"), "{complaint:?}");
+        let error = new_key(&workstation, &["--no-passphrase", "--out", name]).expect_failure(2);
+        assert!(error.hint.contains("--out"), "{error:?}");
     }
-    assert_eq!(desk.read("file"), "precious");
-    assert!(!desk.file("nowhere").exists());
-    let forced = new_key(&desk, &["--no-passphrase", "--out", "file", "--force"]);
+    assert_eq!(workstation.read("file"), "precious");
+    assert!(!workstation.file("nowhere").exists());
+    let forced = new_key(
+        &workstation,
+        &["--no-passphrase", "--out", "file", "--force"],
+    );
     forced.expect_failure(2);
 }
 
 #[test]
 fn a_new_key_with_an_invalid_size_or_without_a_destination_is_refused() {
-    let desk = Scratch::new();
+    let workstation = Scratch::new();
     for options in [
         &["--bits", "1024", "--out", "vendor.key", "--no-passphrase"][..],
         &["--bits", "2049", "--out", "vendor.key", "--no-passphrase"],
@@ -131,57 +142,63 @@ fn a_new_key_with_an_invalid_size_or_without_a_destination_is_refused() {
         &["--out", "vendor.key", "--alg", "RS512", "--no-passphrase"],
         &words("--out vendor.key --no-passphrase --passphrase-file passphrase"),
     ] {
-        Run::keygen(&desk)
+        Run::keygen(&workstation)
             .arg("new-key")
             .args(options)
             .run()
             .expect_failure(2);
     }
-    new_key(&desk, &["--no-passphrase", "--out", "missing/vendor.key"]).expect_failure(4);
-    assert!(!desk.file("vendor.key").exists());
+    new_key(
+        &workstation,
+        &["--no-passphrase", "--out", "missing/vendor.key"],
+    )
+    .expect_failure(4);
+    assert!(!workstation.file("vendor.key").exists());
 }
 
 #[test]
 fn an_empty_or_missing_passphrase_file_creates_no_key() {
-    let desk = Scratch::new();
-    desk.write_private("empty", "\nsecond line\n");
-    let with = |file| new_key(&desk, &["--out", "vendor.key", "--passphrase-file", file]);
-    let complaint = with("empty").expect_failure(2);
-    assert!(complaint.message.contains("empty"), "{complaint:?}");
+    let workstation = Scratch::new();
+    workstation.write_private("empty", "\nsecond line\n");
+    let with = |file| {
+        new_key(
+            &workstation,
+            &["--out", "vendor.key", "--passphrase-file", file],
+        )
+    };
+    let error = with("empty").expect_failure(2);
+    assert!(error.message.contains("empty"), "{error:?}");
     with("missing").expect_failure(4);
-    assert!(!desk.file("vendor.key").exists());
+    assert!(!workstation.file("vendor.key").exists());
 }
 
 #[test]
 fn without_a_terminal_and_a_passphrase_file_no_key_is_created_or_opened() {
-    let desk = encrypted();
-    let Some(run) = without_terminal(&desk) else {
+    let workstation = encrypted();
+    let Some(run) = without_terminal(&workstation) else {
         return;
     };
-    let complaint = run
+    let error = run
         .args(["new-key", "--out", "new.key"])
         .run()
         .expect_failure(2);
-    assert!(
-        complaint.hint.contains("--passphrase-file"),
-        "{complaint:?}"
-    );
-    assert!(!desk.file("new.key").exists());
-    let run = without_terminal(&desk)
+    assert!(error.hint.contains("--passphrase-file"), "{error:?}");
+    assert!(!workstation.file("new.key").exists());
+    let run = without_terminal(&workstation)
         .unwrap()
         .args(["public", "--key", "vendor.key"]);
-    let complaint = run.run().expect_failure(2);
-    assert!(
-        complaint.hint.contains("--passphrase-file"),
-        "{complaint:?}"
-    );
+    let error = run.run().expect_failure(2);
+    assert!(error.hint.contains("--passphrase-file"), "{error:?}");
 }
 
 #[test]
-fn a_passphrase_file_that_others_can_read_is_warned_about() {
-    let desk = encrypted();
-    desk.write("open", PASSPHRASE);
-    let public = public(&desk, &["--key", "vendor.key", "--passphrase-file", "open"]);
+fn a_passphrase_file_that_others_can_read_causes_a_warning() {
+    let workstation = encrypted();
+    workstation.write("open", PASSPHRASE);
+    let public = public(
+        &workstation,
+        &["--key", "vendor.key", "--passphrase-file", "open"],
+    );
     assert!(
         public
             .expect_code(0)
@@ -192,10 +209,10 @@ fn a_passphrase_file_that_others_can_read_is_warned_about() {
 
 #[test]
 fn the_passphrase_opens_the_key_for_every_command() {
-    let desk = encrypted();
+    let workstation = encrypted();
     let with = ["--key", "vendor.key", "--passphrase-file", "passphrase"];
     let run = |args: &[&str]| {
-        Run::keygen(&desk)
+        Run::keygen(&workstation)
             .args(args)
             .args(with)
             .run()
@@ -219,32 +236,32 @@ fn the_passphrase_opens_the_key_for_every_command() {
 
 #[test]
 fn a_wrong_passphrase_opens_nothing_and_writes_nothing() {
-    let desk = encrypted();
-    desk.write_private("wrong", "incorrect horse\n");
+    let workstation = encrypted();
+    workstation.write_private("wrong", "incorrect horse\n");
     let with = words("--key vendor.key --passphrase-file wrong --out new");
     for command in [
         &["public"][..],
         &["issue", "--tier", "pro", "--customer", "X", "--perpetual"],
         &words("enterprise-key --company ACME --seats 1 --perpetual"),
     ] {
-        let run = || Run::keygen(&desk).args(command).args(&with);
+        let run = || Run::keygen(&workstation).args(command).args(&with);
         run().run().expect_failure(2);
         assert_eq!(
             run().arg("--json").run().expect_json_failure(2),
             "WRONG_PASSPHRASE"
         );
-        assert!(!desk.file("new").exists());
+        assert!(!workstation.file("new").exists());
     }
 }
 
 #[test]
 fn no_secret_is_ever_printed() {
-    let desk = encrypted();
-    desk.write_private("wrong", "incorrect horse\n");
-    let key = desk.read("vendor.key");
+    let workstation = encrypted();
+    workstation.write_private("wrong", "incorrect horse\n");
+    let key = workstation.read("vendor.key");
     let plain = Vendor::shared();
-    desk.write_private("plain.key", &plain.key);
-    desk.write_private("cut.key", &plain.key[..900]);
+    workstation.write_private("plain.key", &plain.key);
+    workstation.write_private("cut.key", &plain.key[..900]);
     let bodies = [&key, &plain.key].map(|pem| pem.lines().nth(2).unwrap().to_owned());
     let term = words("issue --tier pro --customer X --perpetual --key");
     for args in [
@@ -261,7 +278,7 @@ fn no_secret_is_ever_printed() {
         &[&term[..], &["cut.key"]].concat(),
         &[&term[..], &["passphrase"]].concat(),
     ] {
-        let output = Run::keygen(&desk).args(args).run().all_output();
+        let output = Run::keygen(&workstation).args(args).run().all_output();
         let secrets = [PASSPHRASE, "incorrect horse", "PRIVATE KEY-----\n"];
         for secret in secrets.into_iter().chain(bodies.iter().map(String::as_str)) {
             assert!(

@@ -42,12 +42,13 @@ const FINGERPRINT: &str = "fp1:id=60cc22a081bb116368e42320,mac=00112233445566778
 const DIGEST: &str = "mach_1a33b8bd3586714ab297967241f41a11";
 
 /// Runs `keygen issue` with the vendor's key for a customer.
-fn issued(desk: &Scratch, terms: &[&str]) -> RunOutput {
-    let issue = Run::keygen(desk).args(["issue", "--key", "vendor.key", "--customer", "ACME Ltd"]);
+fn issued(workstation: &Scratch, terms: &[&str]) -> RunOutput {
+    let issue =
+        Run::keygen(workstation).args(["issue", "--key", "vendor.key", "--customer", "ACME Ltd"]);
     issue.args(terms).run()
 }
 
 /// Runs `keygen public`.
-fn public(desk: &Scratch, options: &[&str]) -> RunOutput {
-    Run::keygen(desk).arg("public").args(options).run()
+fn public(workstation: &Scratch, options: &[&str]) -> RunOutput {
+    Run::keygen(workstation).arg("public").args(options).run()
 }

@@ -5,20 +5,23 @@ use super::*;
 const OTHER: &str = "mach_00112233445566778899aabbccddeeff";
 
 #[track_caller]
-fn locked(desk: &Scratch, machines: &[&str]) -> RunOutput {
+fn locked(workstation: &Scratch, machines: &[&str]) -> RunOutput {
     let machines = machines.iter().flat_map(|machine| ["--machine", machine]);
     let terms: Vec<_> = ["--tier", "pro", "--perpetual"]
         .into_iter()
         .chain(machines)
         .collect();
-    issued(desk, &[&terms[..], &["--out", "locked.lic"]].concat())
+    issued(
+        workstation,
+        &[&terms[..], &["--out", "locked.lic"]].concat(),
+    )
 }
 
 #[track_caller]
 fn machines(given: &[&str]) -> Value {
-    let desk = Vendor::shared().workstation();
-    let _ = locked(&desk, given).expect_code(0);
-    let shown = Run::keygen(&desk).args(["inspect", "--json", "locked.lic"]);
+    let workstation = Vendor::shared().workstation();
+    let _ = locked(&workstation, given).expect_code(0);
+    let shown = Run::keygen(&workstation).args(["inspect", "--json", "locked.lic"]);
     let shown = shown.run().expect_code(0).json();
     shown["tokens"][0]["claims"]["machines"].clone()
 }
@@ -42,16 +45,16 @@ fn a_duplicate_machine_is_ignored() {
         machines(&[OTHER, &OTHER.replace("ff", "FF"), OTHER]),
         json!([OTHER])
     );
-    let desk = Vendor::shared().workstation();
-    let report = locked(&desk, &[FINGERPRINT, FINGERPRINT]).expect_code(0);
+    let workstation = Vendor::shared().workstation();
+    let report = locked(&workstation, &[FINGERPRINT, FINGERPRINT]).expect_code(0);
     assert!(report.stderr.contains("duplicate machine"), "{report:?}");
 }
 
 #[test]
 fn the_report_names_the_machines_and_notes_a_digest() {
     let remark = "a digest matches only an unchanged machine";
-    let desk = Vendor::shared().workstation();
-    let report = locked(&desk, &[FINGERPRINT]).expect_code(0);
+    let workstation = Vendor::shared().workstation();
+    let report = locked(&workstation, &[FINGERPRINT]).expect_code(0);
     assert!(
         report
             .stdout
@@ -59,8 +62,8 @@ fn the_report_names_the_machines_and_notes_a_digest() {
         "{report:?}"
     );
     assert_eq!(report.stderr, "");
-    let desk = Vendor::shared().workstation();
-    let report = locked(&desk, &[FINGERPRINT, OTHER]).expect_code(0);
+    let workstation = Vendor::shared().workstation();
+    let report = locked(&workstation, &[FINGERPRINT, OTHER]).expect_code(0);
     assert!(
         report.stdout.contains(&format!("only {DIGEST}, {OTHER}\n")),
         "{report:?}"
@@ -79,7 +82,7 @@ fn json_has_the_machines_of_the_claim() {
 #[test]
 fn an_invalid_machine_is_refused() {
     let hash = "60cc22a081bb116368e42320";
-    let desk = Vendor::shared().workstation();
+    let workstation = Vendor::shared().workstation();
     for (wrong, found) in [
         (String::new(), "an empty value"),
         ("dongle 0042".to_owned(), "another text"),
@@ -89,20 +92,14 @@ fn an_invalid_machine_is_refused() {
         (format!("fp1:uuid={hash}"), "only uuid"),
         (format!("fp1:mac={hash},cpu={hash}"), "only mac, cpu"),
     ] {
-        let complaint = locked(&desk, &[FINGERPRINT, &wrong]).expect_failure(2);
+        let error = locked(&workstation, &[FINGERPRINT, &wrong]).expect_failure(2);
+        assert!(error.message.starts_with("--machine: "), "{error:?}");
         assert!(
-            complaint.message.starts_with("--machine: "),
-            "{complaint:?}"
+            error.message.ends_with(&format!("found {found}")),
+            "{error:?}"
         );
-        assert!(
-            complaint.message.ends_with(&format!("found {found}")),
-            "{complaint:?}"
-        );
-        assert!(
-            complaint.hint.contains("`license machine`"),
-            "{complaint:?}"
-        );
-        assert!(!desk.file("locked.lic").exists());
+        assert!(error.hint.contains("`license machine`"), "{error:?}");
+        assert!(!workstation.file("locked.lic").exists());
     }
-    let _ = locked(&desk, &[&format!("fp1:mac={hash},disk={hash}")]).expect_code(0);
+    let _ = locked(&workstation, &[&format!("fp1:mac={hash},disk={hash}")]).expect_code(0);
 }

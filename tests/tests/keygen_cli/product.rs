@@ -3,17 +3,17 @@
 use license_tests::{Run, RunOutput, Scratch, Vendor, WIDGET, keygen, words};
 use serde_json::Value;
 
-fn desk() -> Scratch {
-    let desk = Vendor::shared().workstation();
-    desk.write("trust.jwks", &Vendor::shared().trust);
-    desk.write("widget.toml", WIDGET);
-    desk
+fn workstation() -> Scratch {
+    let workstation = Vendor::shared().workstation();
+    workstation.write("trust.jwks", &Vendor::shared().trust);
+    workstation.write("widget.toml", WIDGET);
+    workstation
 }
 
 /// Runs `license` for the product, with its state in `$WIDGET_HOME`.
-fn license(desk: &Scratch, args: &[&str]) -> RunOutput {
-    Run::license(desk)
-        .env("WIDGET_HOME", desk.file("widget-state"))
+fn license(workstation: &Scratch, args: &[&str]) -> RunOutput {
+    Run::license(workstation)
+        .env("WIDGET_HOME", workstation.file("widget-state"))
         .args(["--product-file", "widget.toml"])
         .args(args)
         .run()
@@ -21,22 +21,25 @@ fn license(desk: &Scratch, args: &[&str]) -> RunOutput {
 
 #[test]
 fn every_command_works_with_another_product() {
-    let desk = desk();
+    let workstation = workstation();
     let key = ["--key", "vendor.key", "--product-file", "widget.toml"];
     let issue = words("issue --tier shop --customer Ann --expires 2030-12-31 --out ann.lic");
-    let _ = keygen(&desk, &[&issue[..], &key].concat()).expect_code(0);
+    let _ = keygen(&workstation, &[&issue[..], &key].concat()).expect_code(0);
     let enterprise = words("enterprise-key --company ACME --seats 7 --perpetual --out acme.key");
-    let _ = keygen(&desk, &[&enterprise[..], &key].concat()).expect_code(0);
+    let _ = keygen(&workstation, &[&enterprise[..], &key].concat()).expect_code(0);
     let check_in = ["check-in", "ann.lic", "--out", "validation.lic"];
-    let _ = keygen(&desk, &[&check_in[..], &key].concat()).expect_code(0);
-    desk.write("orders.csv", "tier,customer,perpetual\nsite,Bob,yes\n");
+    let _ = keygen(&workstation, &[&check_in[..], &key].concat()).expect_code(0);
+    workstation.write("orders.csv", "tier,customer,perpetual\nsite,Bob,yes\n");
     let batch = ["batch", "orders.csv", "--out", "batch"];
-    let _ = keygen(&desk, &[&batch[..], &key].concat()).expect_code(0);
-    let listed = keygen(&desk, &["ledger", "list", "--product", "widget", "--json"]);
+    let _ = keygen(&workstation, &[&batch[..], &key].concat()).expect_code(0);
+    let listed = keygen(
+        &workstation,
+        &["ledger", "list", "--product", "widget", "--json"],
+    );
     assert_eq!(listed.expect_code(0).json()["count"], 3);
 
     let report = keygen(
-        &desk,
+        &workstation,
         &[&issue[..], &key, &["--force", "--dry-run", "--json"]].concat(),
     );
     let report = report.expect_code(0).json();
@@ -46,7 +49,7 @@ fn every_command_works_with_another_product() {
     );
     let file = ["--product-file", "widget.toml"];
     let diff = ["diff", "ann.lic", "acme.key", "--json"];
-    let report = keygen(&desk, &[&diff[..], &file].concat())
+    let report = keygen(&workstation, &[&diff[..], &file].concat())
         .expect_code(0)
         .json();
     assert_eq!(report["verified"], true);
@@ -57,31 +60,37 @@ fn every_command_works_with_another_product() {
         "{gains}"
     );
     let _ = keygen(
-        &desk,
+        &workstation,
         &["product", "schema", "--out", "product.schema.json"],
     )
     .expect_code(0);
 
-    let install = |file| license(&desk, &["install", "--trust", "trust.jwks", file]);
+    let install = |file| license(&workstation, &["install", "--trust", "trust.jwks", file]);
     let _ = install("ann.lic").expect_code(0);
-    let _ = license(&desk, &["install", "validation.lic"]).expect_code(0);
-    let _ = license(&desk, &["check", "edit"]).expect_code(0);
-    let _ = license(&desk, &["check", "export"]).expect_code(1);
-    let used = license(&desk, &["use", "prints_per_day", "50", "--json"])
+    let _ = license(&workstation, &["install", "validation.lic"]).expect_code(0);
+    let _ = license(&workstation, &["check", "edit"]).expect_code(0);
+    let _ = license(&workstation, &["check", "export"]).expect_code(1);
+    let used = license(&workstation, &["use", "prints_per_day", "50", "--json"])
         .expect_code(0)
         .json();
     assert_eq!(
         (&used["limit"], &used["remaining"]),
         (&50.into(), &0.into())
     );
-    let _ = license(&desk, &["use", "prints_per_day"]).expect_code(1);
-    let _ = license(&desk, &["doctor"]).expect_code(0);
-    let session = license(&desk, &["session", "--json"]).expect_code(0).json();
+    let _ = license(&workstation, &["use", "prints_per_day"]).expect_code(1);
+    let _ = license(&workstation, &["doctor"]).expect_code(0);
+    let session = license(&workstation, &["session", "--json"])
+        .expect_code(0)
+        .json();
     assert!(session["session_id"].is_string());
-    let _ = license(&desk, &["usage-report", "--out", "usage.jsonl"]).expect_code(0);
-    let import = keygen(&desk, &["usage", "import", "usage.jsonl", "--json"]).expect_code(0);
+    let _ = license(&workstation, &["usage-report", "--out", "usage.jsonl"]).expect_code(0);
+    let import = keygen(&workstation, &["usage", "import", "usage.jsonl", "--json"]).expect_code(0);
     assert_eq!(import.json()["warnings"], serde_json::json!([]));
-    let usage = keygen(&desk, &["usage", "summary", "--customer", "ann", "--json"]).expect_code(0);
+    let usage = keygen(
+        &workstation,
+        &["usage", "summary", "--customer", "ann", "--json"],
+    )
+    .expect_code(0);
     let usage = usage.json();
     assert_eq!(usage["licenses"][0]["quotas"]["prints_per_day"]["used"], 50);
     assert_eq!(
@@ -89,24 +98,30 @@ fn every_command_works_with_another_product() {
         1
     );
     let _ = install("acme.key").expect_code(0);
-    let status = license(&desk, &["status", "--json"]).expect_code(0).json();
+    let status = license(&workstation, &["status", "--json"])
+        .expect_code(0)
+        .json();
     assert_eq!(status["effective_tier"], "SITE");
     assert_eq!(status["quotas"]["operators"], 7);
-    let _ = license(&desk, &["remove"]).expect_code(0);
-    let status = license(&desk, &["status", "--json"]).expect_code(1).json();
+    let _ = license(&workstation, &["remove"]).expect_code(0);
+    let status = license(&workstation, &["status", "--json"])
+        .expect_code(1)
+        .json();
     assert_eq!(status["effective_tier"], "BASE");
     assert!(
-        !desk.state().exists(),
+        !workstation.state().exists(),
         "there is no state of the built-in product"
     );
 }
 
 #[test]
 fn licenses_of_another_product_can_be_converted_renewed_upgraded_and_reassigned() {
-    let desk = desk();
+    let workstation = workstation();
     let key = words("--key vendor.key --product-file widget.toml --json");
     let issue_as_json = |args: &[&str]| {
-        let report = keygen(&desk, &[args, &key].concat()).expect_code(0).json();
+        let report = keygen(&workstation, &[args, &key].concat())
+            .expect_code(0)
+            .json();
         assert_eq!(report["product"], "WIDGET");
         let id = report["license_id"].as_str().unwrap().to_owned();
         (id, report)
@@ -130,56 +145,56 @@ fn licenses_of_another_product_can_be_converted_renewed_upgraded_and_reassigned(
 
 #[test]
 fn a_new_product_file_is_valid() {
-    let desk = desk();
+    let workstation = workstation();
     let _ = keygen(
-        &desk,
+        &workstation,
         &["product", "init", "GADGET", "--out", "gadget.toml"],
     )
     .expect_code(0);
-    let checked = keygen(&desk, &["product", "check", "gadget.toml", "--json"]);
+    let checked = keygen(&workstation, &["product", "check", "gadget.toml", "--json"]);
     let checked = checked.expect_code(0).json();
     assert_eq!(checked["product"], "GADGET");
     assert_eq!(checked["warnings"], serde_json::json!([]));
     let issue =
         words("issue --key vendor.key --product-file gadget.toml --tier pro --customer A --days 3");
-    let _ = keygen(&desk, &issue).expect_code(0);
+    let _ = keygen(&workstation, &issue).expect_code(0);
     let again = keygen(
-        &desk,
+        &workstation,
         &["product", "init", "GADGET", "--out", "gadget.toml"],
     );
     assert!(again.expect_failure(2).hint.contains("--force"));
-    keygen(&desk, &["product", "init", "no code"]).expect_failure(2);
+    keygen(&workstation, &["product", "init", "no code"]).expect_failure(2);
 }
 
 #[test]
 fn a_new_product_file_names_its_schema() {
-    let desk = desk();
-    let template = keygen(&desk, &["product", "init", "GADGET"]).expect_code(0);
+    let workstation = workstation();
+    let template = keygen(&workstation, &["product", "init", "GADGET"]).expect_code(0);
     let first = template.stdout.lines().next().unwrap().to_owned();
     let name = first.strip_prefix("#:schema ./").unwrap();
-    let printed = keygen(&desk, &["product", "schema"]).expect_code(0);
+    let printed = keygen(&workstation, &["product", "schema"]).expect_code(0);
     assert_eq!(
         printed.json()["$schema"],
         "https://json-schema.org/draft/2020-12/schema"
     );
     let out = ["product", "schema", "--out", name];
-    let written = keygen(&desk, &out).expect_code(0);
+    let written = keygen(&workstation, &out).expect_code(0);
     assert!(written.stderr.contains("#:schema"), "{written:?}");
-    assert_eq!(desk.read(name), printed.stdout);
+    assert_eq!(workstation.read(name), printed.stdout);
     assert!(
-        keygen(&desk, &out)
+        keygen(&workstation, &out)
             .expect_failure(2)
             .hint
             .contains("--force")
     );
-    let json = keygen(&desk, &[&out[..], &["--force", "--json"]].concat());
+    let json = keygen(&workstation, &[&out[..], &["--force", "--json"]].concat());
     assert_eq!(json.expect_code(0).json(), printed.json());
 }
 
 #[test]
 fn a_product_is_shown_tier_by_tier() {
-    let desk = desk();
-    let shown = keygen(&desk, &["product", "show", "widget.toml", "--json"])
+    let workstation = workstation();
+    let shown = keygen(&workstation, &["product", "show", "widget.toml", "--json"])
         .expect_code(0)
         .json();
     let names: Vec<_> = shown["tiers"]
@@ -191,22 +206,24 @@ fn a_product_is_shown_tier_by_tier() {
     assert_eq!(names, ["BASE", "SHOP", "SITE"]);
     assert_eq!(shown["tiers"][1]["check_in_every_hours"], 48);
     assert_eq!(shown["trial"], Value::Null);
-    let text = keygen(&desk, &["product", "show"]).expect_code(0).stdout;
+    let text = keygen(&workstation, &["product", "show"])
+        .expect_code(0)
+        .stdout;
     assert!(text.starts_with("CODITECT"), "{text}");
 }
 
 #[test]
-fn an_invalid_product_file_is_refused_and_an_unusual_one_is_warned_about() {
-    let desk = desk();
-    desk.write(
+fn an_invalid_product_file_is_refused_and_an_unusual_one_causes_a_warning() {
+    let workstation = workstation();
+    workstation.write(
         "wrong.toml",
         WIDGET.replace("base_tier = \"BASE\"", "base_tier = \"NONE\""),
     );
-    let refused = keygen(&desk, &["product", "check", "wrong.toml"]).expect_failure(3);
+    let refused = keygen(&workstation, &["product", "check", "wrong.toml"]).expect_failure(3);
     assert!(refused.message.contains("wrong.toml"), "{refused:?}");
     let odd = WIDGET.replace("extends = \"SHOP\"\nfeatures", "features");
-    desk.write("odd.toml", odd);
-    let warned = keygen(&desk, &["product", "check", "odd.toml", "--json"])
+    workstation.write("odd.toml", odd);
+    let warned = keygen(&workstation, &["product", "check", "odd.toml", "--json"])
         .expect_code(0)
         .json();
     let warnings = warned["warnings"].to_string();

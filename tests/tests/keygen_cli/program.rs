@@ -27,14 +27,16 @@ fn completions_name_every_command() {
 
 #[test]
 fn bash_accepts_its_completions() {
-    let desk = Scratch::new();
-    let script = Run::keygen(&desk)
+    let workstation = Scratch::new();
+    let script = Run::keygen(&workstation)
         .args(["completions", "bash"])
         .run()
         .expect_code(0)
         .stdout;
-    desk.write("completions", script);
-    let bash = Run::new("bash", &desk).args(["-n", "completions"]).run();
+    workstation.write("completions", script);
+    let bash = Run::new("bash", &workstation)
+        .args(["-n", "completions"])
+        .run();
     assert_eq!((bash.code, bash.stderr.as_str()), (Some(0), ""));
 }
 
@@ -46,8 +48,12 @@ fn man_pages_are_printed_or_written() {
             .stdout
             .contains(".TH keygen 1")
     );
-    let desk = Scratch::new();
-    let man = || Run::keygen(&desk).args(["man", "--out", "man1"]).run();
+    let workstation = Scratch::new();
+    let man = || {
+        Run::keygen(&workstation)
+            .args(["man", "--out", "man1"])
+            .run()
+    };
     let _ = man().expect_code(0);
     for page in [
         "keygen.1",
@@ -55,7 +61,10 @@ fn man_pages_are_printed_or_written() {
         "keygen-new-key.1",
         "keygen-enterprise-key.1",
     ] {
-        assert!(desk.read(&format!("man1/{page}")).contains(".TH"), "{page}");
+        assert!(
+            workstation.read(&format!("man1/{page}")).contains(".TH"),
+            "{page}"
+        );
     }
     man().expect_failure(2);
 }
@@ -73,8 +82,8 @@ fn help_names_first_steps_and_exit_codes() {
 fn no_command_and_an_unknown_command_are_usage_errors() {
     let none = keygen(&[]).expect_code(2);
     assert!(none.stdout.is_empty() && none.stderr.contains("Usage"));
-    let complaint = keygen(&["isue"]).expect_failure(2);
-    assert!(complaint.hint.contains("issue"), "{complaint:?}");
+    let error = keygen(&["isue"]).expect_failure(2);
+    assert!(error.hint.contains("issue"), "{error:?}");
     assert_eq!(keygen(&["isue", "--json"]).expect_json_failure(2), "USAGE");
 }
 

@@ -4,12 +4,12 @@ use super::*;
 
 #[test]
 fn a_private_key_that_others_can_read_is_refused() {
-    let desk = Scratch::new();
-    desk.write("vendor.key", &Vendor::shared().key);
+    let workstation = Scratch::new();
+    workstation.write("vendor.key", &Vendor::shared().key);
     if cfg!(unix) {
-        let complaint = public(&desk, &["--key", "vendor.key"]).expect_failure(2);
+        let error = public(&workstation, &["--key", "vendor.key"]).expect_failure(2);
         assert_eq!(
-            complaint.hint,
+            error.hint,
             "run `chmod 600 vendor.key` if this file is your private key"
         );
     }
@@ -18,8 +18,9 @@ fn a_private_key_that_others_can_read_is_refused() {
 #[test]
 fn the_public_key_is_the_same_in_pem_and_jwk() {
     let vendor = Vendor::shared();
-    let desk = vendor.workstation();
-    let print = |format| public(&desk, &["--key", "vendor.key", "--format", format]).expect_code(0);
+    let workstation = vendor.workstation();
+    let print =
+        |format| public(&workstation, &["--key", "vendor.key", "--format", format]).expect_code(0);
     assert_eq!(print("pem").stdout, vendor.public);
     let jwk = print("jwk").json();
     assert_eq!(jwk, vendor.jwk);
@@ -39,7 +40,7 @@ fn the_public_key_is_the_same_in_pem_and_jwk() {
 #[test]
 fn an_invalid_private_key_is_refused_with_its_file_name() {
     let vendor = Vendor::shared();
-    let desk = vendor.workstation();
+    let workstation = vendor.workstation();
     let pem = &vendor.key;
     let lines: Vec<_> = pem.lines().collect();
     let without_middle = [&lines[..4], &lines[8..]].concat().join("\n");
@@ -56,12 +57,12 @@ fn an_invalid_private_key_is_refused_with_its_file_name() {
         ),
         ("empty.key", "", 3),
     ] {
-        desk.write_private(name, content);
-        let complaint = public(&desk, &["--key", name]).expect_failure(exit);
-        assert!(complaint.message.contains(name), "{name}: {complaint:?}");
+        workstation.write_private(name, content);
+        let error = public(&workstation, &["--key", name]).expect_failure(exit);
+        assert!(error.message.contains(name), "{name}: {error:?}");
     }
-    public(&desk, &["--key", "missing.key"]).expect_failure(4);
-    public(&desk, &["--key", "home"]).expect_failure(4);
+    public(&workstation, &["--key", "missing.key"]).expect_failure(4);
+    public(&workstation, &["--key", "home"]).expect_failure(4);
 }
 
 #[test]
@@ -73,23 +74,28 @@ fn a_weak_or_non_rsa_key_is_refused_with_the_reason() {
         ("RSA", "rsa_keygen_bits:1024", "1024"),
         ("EC", "ec_paramgen_curve:P-256", "RSA"),
     ] {
-        let desk = Scratch::new();
+        let workstation = Scratch::new();
         let genpkey = ["genpkey", "-algorithm", algorithm, "-pkeyopt", option];
-        let pem = openssl.run(&desk).args(genpkey).run().expect_code(0).stdout;
-        desk.write_private("vendor.key", pem);
-        let complaint = public(&desk, &["--key", "vendor.key"]).expect_failure(3);
-        assert!(complaint.message.contains(expected), "{complaint:?}");
-        assert!(!complaint.message.contains("public"), "{complaint:?}");
+        let pem = openssl
+            .run(&workstation)
+            .args(genpkey)
+            .run()
+            .expect_code(0)
+            .stdout;
+        workstation.write_private("vendor.key", pem);
+        let error = public(&workstation, &["--key", "vendor.key"]).expect_failure(3);
+        assert!(error.message.contains(expected), "{error:?}");
+        assert!(!error.message.contains("public"), "{error:?}");
     }
 }
 
 #[test]
 fn an_existing_public_key_is_replaced_only_with_force() {
-    let desk = Vendor::shared().workstation();
-    desk.write("vendor.pem", "precious");
+    let workstation = Vendor::shared().workstation();
+    workstation.write("vendor.pem", "precious");
     let options = ["--key", "vendor.key", "--out", "vendor.pem"];
-    public(&desk, &options).expect_failure(2);
-    assert_eq!(desk.read("vendor.pem"), "precious");
-    let _ = public(&desk, &[&options[..], &["--force"]].concat()).expect_code(0);
-    assert_eq!(desk.read("vendor.pem"), Vendor::shared().public);
+    public(&workstation, &options).expect_failure(2);
+    assert_eq!(workstation.read("vendor.pem"), "precious");
+    let _ = public(&workstation, &[&options[..], &["--force"]].concat()).expect_code(0);
+    assert_eq!(workstation.read("vendor.pem"), Vendor::shared().public);
 }

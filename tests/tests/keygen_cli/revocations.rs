@@ -7,9 +7,9 @@ fn text<'v>(value: &'v Value, member: &str) -> &'v str {
 }
 
 /// Issues and revokes a license or key, and returns its id.
-fn revoked(desk: &Scratch, command: &[&str]) -> String {
+fn revoked(workstation: &Scratch, command: &[&str]) -> String {
     let report = keygen(
-        desk,
+        workstation,
         &[command, &["--key", "vendor.key", "--json"]].concat(),
     );
     let report = report.expect_code(0).json();
@@ -17,7 +17,7 @@ fn revoked(desk: &Scratch, command: &[&str]) -> String {
         .as_str()
         .or(report["short_key"].as_str());
     let id = id.unwrap().to_owned();
-    let _ = keygen(desk, &["revoke", &id, "--reason", "charged back"]).expect_code(0);
+    let _ = keygen(workstation, &["revoke", &id, "--reason", "charged back"]).expect_code(0);
     id
 }
 
@@ -39,30 +39,35 @@ const ENTERPRISE: [&str; 6] = [
     "--perpetual",
 ];
 
-fn list(desk: &Scratch, options: &[&str]) -> Value {
+fn list(workstation: &Scratch, options: &[&str]) -> Value {
     let args = ["revocations", "--key", "vendor.key", "--json"];
-    keygen(desk, &[&args, options].concat())
+    keygen(workstation, &[&args, options].concat())
         .expect_code(0)
         .json()
 }
 
-fn kinds(desk: &Scratch) -> Vec<String> {
-    let lines = keygen(desk, &["ledger", "export"]).expect_code(0).stdout;
+fn kinds(workstation: &Scratch) -> Vec<String> {
+    let lines = keygen(workstation, &["ledger", "export"])
+        .expect_code(0)
+        .stdout;
     let kind = |line: &str| text(&serde_json::from_str(line).unwrap(), "kind").to_owned();
     lines.lines().map(kind).collect()
 }
 
 #[test]
 fn the_list_contains_exactly_the_revoked_licenses() {
-    let desk = Vendor::shared().workstation();
-    let mut ids = vec![revoked(&desk, &PRO), revoked(&desk, &ENTERPRISE)];
+    let workstation = Vendor::shared().workstation();
+    let mut ids = vec![
+        revoked(&workstation, &PRO),
+        revoked(&workstation, &ENTERPRISE),
+    ];
     let _ = issued(
-        &desk,
+        &workstation,
         &["--tier", "pro", "--days", "3", "--out", "good.lic"],
     )
     .expect_code(0);
     ids.sort();
-    let report = list(&desk, &["--valid-days", "7"]);
+    let report = list(&workstation, &["--valid-days", "7"]);
     assert_eq!(
         (&report["revoked"], &report["dry_run"]),
         (&json!(2), &json!(false))
@@ -79,30 +84,30 @@ fn the_list_contains_exactly_the_revoked_licenses() {
     assert_eq!(claims["aud"], "CODITECT");
     let days = |claim: &str| claims[claim].as_u64().unwrap();
     assert_eq!(days("next_update") - days("iat"), 7 * 24 * 3600);
-    assert_eq!(kinds(&desk).last().unwrap(), "revocation_list");
+    assert_eq!(kinds(&workstation).last().unwrap(), "revocation_list");
 }
 
 #[test]
 fn list_numbers_increase() {
-    let desk = Vendor::shared().workstation();
-    let _ = revoked(&desk, &PRO);
+    let workstation = Vendor::shared().workstation();
+    let _ = revoked(&workstation, &PRO);
     let numbers: Vec<_> = (0..4)
-        .map(|_| list(&desk, &[])["seq"].as_u64().unwrap())
+        .map(|_| list(&workstation, &[])["seq"].as_u64().unwrap())
         .collect();
     assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
     // A new ledger with the same key does not start with a lower number.
     let other = Vendor::shared().workstation();
     let _ = revoked(&other, &PRO);
     assert!(list(&other, &[])["seq"].as_u64().unwrap() >= numbers[0]);
-    let _ = keygen(&desk, &["ledger", "verify"]).expect_code(0);
+    let _ = keygen(&workstation, &["ledger", "verify"]).expect_code(0);
 }
 
 #[test]
 fn each_product_has_its_own_list() {
-    let desk = Vendor::shared().workstation();
-    desk.write("widget.toml", license_tests::WIDGET);
-    let _ = revoked(&desk, &PRO);
-    let report = list(&desk, &["--product-file", "widget.toml"]);
+    let workstation = Vendor::shared().workstation();
+    workstation.write("widget.toml", license_tests::WIDGET);
+    let _ = revoked(&workstation, &PRO);
+    let report = list(&workstation, &["--product-file", "widget.toml"]);
     assert_eq!(
         (&report["product"], &report["revoked"]),
         (&json!("WIDGET"), &json!(0))
@@ -111,54 +116,55 @@ fn each_product_has_its_own_list() {
 
 #[test]
 fn a_dry_run_signs_and_records_nothing() {
-    let desk = Vendor::shared().workstation();
-    let _ = revoked(&desk, &PRO);
-    let before = kinds(&desk);
-    let report = list(&desk, &["--dry-run", "--out", "list.lic"]);
+    let workstation = Vendor::shared().workstation();
+    let _ = revoked(&workstation, &PRO);
+    let before = kinds(&workstation);
+    let report = list(&workstation, &["--dry-run", "--out", "list.lic"]);
     assert_eq!(
         (&report["revoked"], &report["seq"]),
         (&json!(1), &Value::Null)
     );
-    assert_eq!(kinds(&desk), before);
-    assert!(!desk.file("list.lic").exists());
+    assert_eq!(kinds(&workstation), before);
+    assert!(!workstation.file("list.lic").exists());
 }
 
 #[test]
 fn an_existing_file_is_not_replaced_and_a_ledger_is_needed() {
-    let desk = Vendor::shared().workstation();
+    let workstation = Vendor::shared().workstation();
     let args = ["revocations", "--key", "vendor.key"];
-    let PrintedError { message, .. } = keygen(&desk, &args).expect_failure(4);
+    let PrintedError { message, .. } = keygen(&workstation, &args).expect_failure(4);
     assert!(message.contains("ledger"), "{message}");
-    let refused = keygen(&desk, &[&args[..], &["--no-ledger"]].concat());
+    let refused = keygen(&workstation, &[&args[..], &["--no-ledger"]].concat());
     let _ = refused.expect_failure(2);
-    let _ = revoked(&desk, &PRO);
-    desk.write("list.lic", "kept");
-    let _ = keygen(&desk, &[&args[..], &["--out", "list.lic"]].concat()).expect_failure(2);
-    assert_eq!(desk.read("list.lic"), "kept");
+    let _ = revoked(&workstation, &PRO);
+    workstation.write("list.lic", "kept");
+    let _ = keygen(&workstation, &[&args[..], &["--out", "list.lic"]].concat()).expect_failure(2);
+    assert_eq!(workstation.read("list.lic"), "kept");
     assert_eq!(
-        list(&desk, &["--out", "list.lic", "--force"])["path"],
+        list(&workstation, &["--out", "list.lic", "--force"])["path"],
         "list.lic"
     );
     assert!(
-        desk.read("list.lic")
+        workstation
+            .read("list.lic")
             .starts_with("-----BEGIN LICENSE REVOCATIONS-----\n")
     );
 }
 
 #[test]
 fn a_revoked_license_stops_where_the_list_is_installed() {
-    let desk = Vendor::shared().workstation();
+    let workstation = Vendor::shared().workstation();
     let report = issued(
-        &desk,
+        &workstation,
         &words("--tier team --days 30 --offline --out acme.lic --json"),
     );
     let report = report.expect_code(0).json();
     let site = Vendor::shared().site();
-    site.write("acme.lic", desk.read("acme.lic"));
+    site.write("acme.lic", workstation.read("acme.lic"));
     let license = |args: &[&str]| Run::license(&site).args(args).run();
     let _ = license(&["install", "--trust", "trust.jwks", "acme.lic"]).expect_code(0);
     let _ = keygen(
-        &desk,
+        &workstation,
         &[
             "revoke",
             text(&report, "license_id"),
@@ -167,8 +173,8 @@ fn a_revoked_license_stops_where_the_list_is_installed() {
         ],
     )
     .expect_code(0);
-    let _ = list(&desk, &["--out", "list.lic"]);
-    site.write("list.lic", desk.read("list.lic"));
+    let _ = list(&workstation, &["--out", "list.lic"]);
+    site.write("list.lic", workstation.read("list.lic"));
     let _ = license(&["check", "cloud_sync"]).expect_code(0);
     let output = license(&["install", "list.lic"]).expect_code(1);
     assert!(output.stdout.contains("charged back"), "{}", output.stdout);
@@ -176,28 +182,28 @@ fn a_revoked_license_stops_where_the_list_is_installed() {
 }
 
 #[test]
-fn a_list_that_may_omit_revocations_is_warned_about() {
-    let desk = Vendor::shared().workstation();
-    let _ = revoked(&desk, &PRO);
+fn a_list_that_may_omit_revocations_causes_a_warning() {
+    let workstation = Vendor::shared().workstation();
+    let _ = revoked(&workstation, &PRO);
     let args = ["revocations", "--key", "vendor.key", "--json"];
-    let first = keygen(&desk, &args).expect_code(0);
+    let first = keygen(&workstation, &args).expect_code(0);
     assert!(first.stderr.contains("SHORTER_LIST"), "{first:?}");
     assert!(first.stderr.contains("keygen ledger import"), "{first:?}");
     for _ in 0..2 {
-        let _ = revoked(&desk, &PRO);
-        let next = keygen(&desk, &args).expect_code(0);
+        let _ = revoked(&workstation, &PRO);
+        let next = keygen(&workstation, &args).expect_code(0);
         assert!(!next.stderr.contains("SHORTER_LIST"), "{next:?}");
     }
 }
 
 #[test]
 fn a_far_postdated_list_is_refused() {
-    let desk = Vendor::shared().workstation();
-    let _ = revoked(&desk, &PRO);
+    let workstation = Vendor::shared().workstation();
+    let _ = revoked(&workstation, &PRO);
     let args = words("revocations --key vendor.key --issued-at 2099-01-01");
     for dry_run in [&[][..], &["--dry-run"]] {
-        let complaint = keygen(&desk, &[&args[..], dry_run].concat()).expect_failure(2);
-        assert!(complaint.message.contains("2099-01-01"), "{complaint:?}");
-        assert!(complaint.hint.contains("--issued-at"), "{complaint:?}");
+        let error = keygen(&workstation, &[&args[..], dry_run].concat()).expect_failure(2);
+        assert!(error.message.contains("2099-01-01"), "{error:?}");
+        assert!(error.hint.contains("--issued-at"), "{error:?}");
     }
 }

@@ -10,23 +10,23 @@ static OTHERS: LazyLock<[Vendor; 2]> =
     LazyLock::new(|| ["RS256", "PS256"].map(|algorithm| Vendor::with_new_key("2048", algorithm)));
 
 /// Returns the vendor's directory with two more keys. The second one is for PS256.
-fn desk() -> Scratch {
-    let desk = Vendor::shared().workstation();
-    desk.write("vendor.jwk", Vendor::shared().jwk.to_string());
+fn workstation() -> Scratch {
+    let workstation = Vendor::shared().workstation();
+    workstation.write("vendor.jwk", Vendor::shared().jwk.to_string());
     for (name, key) in ["next", "later"].iter().zip(&*OTHERS) {
-        desk.write_private(&format!("{name}.key"), &key.key);
-        desk.write(&format!("{name}.jwk"), key.jwk.to_string());
+        workstation.write_private(&format!("{name}.key"), &key.key);
+        workstation.write(&format!("{name}.jwk"), key.jwk.to_string());
     }
-    desk
+    workstation
 }
 
-fn rotate(desk: &Scratch, options: &[&str]) -> RunOutput {
-    let rotate = Run::keygen(desk).args(["rotate", "--key", "vendor.key"]);
+fn rotate(workstation: &Scratch, options: &[&str]) -> RunOutput {
+    let rotate = Run::keygen(workstation).args(["rotate", "--key", "vendor.key"]);
     rotate.args(options).run()
 }
 
-fn entries(desk: &Scratch) -> Vec<Value> {
-    let lines = Run::keygen(desk).args(["ledger", "export"]).run();
+fn entries(workstation: &Scratch) -> Vec<Value> {
+    let lines = Run::keygen(workstation).args(["ledger", "export"]).run();
     let lines = lines.expect_code(0).stdout;
     let all = lines
         .lines()
@@ -36,8 +36,8 @@ fn entries(desk: &Scratch) -> Vec<Value> {
 
 #[test]
 fn an_introduction_contains_the_public_key_and_nothing_private() {
-    let desk = desk();
-    let report = rotate(&desk, &["--introduce", "next.jwk", "--json"])
+    let workstation = workstation();
+    let report = rotate(&workstation, &["--introduce", "next.jwk", "--json"])
         .expect_code(0)
         .json();
     let statement = &report["statements"][0];
@@ -50,7 +50,7 @@ fn an_introduction_contains_the_public_key_and_nothing_private() {
     let claims = payload(statement["token"].as_str().unwrap());
     assert_eq!(claims["introduces"], json!([OTHERS[0].jwk]));
     assert_eq!(claims["iss"], "CODITECT");
-    let entries = entries(&desk);
+    let entries = entries(&workstation);
     let entered = entries.last().unwrap();
     assert_eq!(entered["kind"], "trust_statement");
     assert_eq!(entered["subject"], Vendor::shared().kid);
@@ -59,9 +59,9 @@ fn an_introduction_contains_the_public_key_and_nothing_private() {
 
 #[test]
 fn a_retirement_is_signed_by_both_keys_regardless_of_their_algorithms() {
-    let desk = desk();
+    let workstation = workstation();
     let options = ["--retire", "--with", "later.key", "--json"];
-    let report = rotate(&desk, &options).expect_code(0).json();
+    let report = rotate(&workstation, &options).expect_code(0).json();
     let statement = &report["statements"][0];
     assert_eq!(statement["retires"], Vendor::shared().kid);
     assert_eq!(statement["successor"], OTHERS[1].kid);
@@ -72,9 +72,13 @@ fn a_retirement_is_signed_by_both_keys_regardless_of_their_algorithms() {
 
 #[test]
 fn introduction_and_retirement_go_into_one_file_in_order() {
-    let desk = desk();
+    let workstation = workstation();
     let both = ["--introduce", "next.jwk", "--retire", "--with", "next.key"];
-    let output = rotate(&desk, &[&both[..], &["--out", "rotation.lic"]].concat()).expect_code(0);
+    let output = rotate(
+        &workstation,
+        &[&both[..], &["--out", "rotation.lic"]].concat(),
+    )
+    .expect_code(0);
     assert!(
         output
             .stdout
@@ -82,9 +86,13 @@ fn introduction_and_retirement_go_into_one_file_in_order() {
         "{}",
         output.stdout
     );
-    desk.write("trust.jwks", &Vendor::shared().trust);
+    workstation.write("trust.jwks", &Vendor::shared().trust);
     let verify = ["verify", "--trust", "trust.jwks", "rotation.lic", "--json"];
-    let report = Run::license(&desk).args(verify).run().expect_code(0).json();
+    let report = Run::license(&workstation)
+        .args(verify)
+        .run()
+        .expect_code(0)
+        .json();
     assert_eq!(
         report["trust_statements"][0]["introduces"][0]["kid"],
         OTHERS[0].kid
@@ -93,7 +101,7 @@ fn introduction_and_retirement_go_into_one_file_in_order() {
         report["trust_statements"][1]["retires"],
         Vendor::shared().kid
     );
-    let kinds: Vec<_> = entries(&desk)
+    let kinds: Vec<_> = entries(&workstation)
         .iter()
         .map(|entry| entry["kind"].clone())
         .collect();
@@ -106,7 +114,7 @@ fn introduction_and_retirement_go_into_one_file_in_order() {
             "trust_statement"
         ]
     );
-    let _ = Run::keygen(&desk)
+    let _ = Run::keygen(&workstation)
         .args(["ledger", "verify"])
         .run()
         .expect_code(0);
@@ -114,7 +122,7 @@ fn introduction_and_retirement_go_into_one_file_in_order() {
 
 #[test]
 fn an_invalid_rotation_is_refused_and_nothing_is_written() {
-    let desk = desk();
+    let workstation = workstation();
     for (options, expected) in [
         (&[][..], "--introduce"),
         (&["--retire"], "--with"),
@@ -136,42 +144,43 @@ fn an_invalid_rotation_is_refused_and_nothing_is_written() {
             "--issued-at",
         ),
     ] {
-        let refused = rotate(&desk, &[options, &["--out", "x.lic"]].concat());
+        let refused = rotate(&workstation, &[options, &["--out", "x.lic"]].concat());
         let PrintedError { message, hint } = refused.expect_failure(2);
         assert!(message.contains(expected) && !hint.is_empty(), "{message}");
     }
-    let refused = rotate(&desk, &["--introduce", "next.key", "--out", "x.lic"]);
-    let complaint = refused.expect_failure(3);
-    assert!(
-        complaint.message.contains("found a private key"),
-        "{complaint:?}"
-    );
-    assert!(complaint.hint.contains("keygen public"), "{complaint:?}");
-    desk.write("kept.lic", "kept");
-    let _ = rotate(&desk, &["--introduce", "next.jwk", "--out", "kept.lic"]).expect_failure(2);
-    assert_eq!(desk.read("kept.lic"), "kept");
-    assert!(!desk.file("x.lic").exists());
+    let refused = rotate(&workstation, &["--introduce", "next.key", "--out", "x.lic"]);
+    let error = refused.expect_failure(3);
+    assert!(error.message.contains("found a private key"), "{error:?}");
+    assert!(error.hint.contains("keygen public"), "{error:?}");
+    workstation.write("kept.lic", "kept");
+    let _ = rotate(
+        &workstation,
+        &["--introduce", "next.jwk", "--out", "kept.lic"],
+    )
+    .expect_failure(2);
+    assert_eq!(workstation.read("kept.lic"), "kept");
+    assert!(!workstation.file("x.lic").exists());
 }
 
 #[test]
 fn a_dry_run_reports_the_same_and_signs_and_records_nothing() {
-    let desk = desk();
+    let workstation = workstation();
     let both = ["--introduce", "next.jwk", "--retire", "--with", "next.key"];
     let options = [&both[..], &["--out", "rotation.lic", "--dry-run", "--json"]].concat();
-    let report = rotate(&desk, &options).expect_code(0).json();
+    let report = rotate(&workstation, &options).expect_code(0).json();
     assert_eq!(report["dry_run"], true);
     assert_eq!(report["statements"][1]["retires"], Vendor::shared().kid);
     assert_eq!(report["statements"][1]["token"], Value::Null);
-    assert!(!desk.file("rotation.lic").exists());
-    let ledger = Run::keygen(&desk).args(["ledger", "export"]).run();
+    assert!(!workstation.file("rotation.lic").exists());
+    let ledger = Run::keygen(&workstation).args(["ledger", "export"]).run();
     let _ = ledger.expect_failure(4);
 }
 
 #[test]
 fn two_encrypted_keys_have_separate_passphrases() {
-    let desk = Scratch::new();
-    desk.write_private("one.txt", "the passphrase of one\n");
-    desk.write_private("two.txt", "the passphrase of two\n");
+    let workstation = Scratch::new();
+    workstation.write_private("one.txt", "the passphrase of one\n");
+    workstation.write_private("two.txt", "the passphrase of two\n");
     for name in ["one", "two"] {
         let (key, file) = (format!("{name}.key"), format!("{name}.txt"));
         let new_key = [
@@ -183,12 +192,12 @@ fn two_encrypted_keys_have_separate_passphrases() {
             "--passphrase-file",
             &file,
         ];
-        let _ = Run::keygen(&desk).args(new_key).run().expect_code(0);
+        let _ = Run::keygen(&workstation).args(new_key).run().expect_code(0);
     }
     let rotate = |second: &str| {
         let options = words("rotate --key one.key --passphrase-file one.txt --retire");
         let second = ["--with", "two.key", "--with-passphrase-file", second];
-        Run::keygen(&desk).args(options).args(second).run()
+        Run::keygen(&workstation).args(options).args(second).run()
     };
     let output = rotate("two.txt").expect_code(0);
     assert!(
@@ -196,16 +205,20 @@ fn two_encrypted_keys_have_separate_passphrases() {
         "{}",
         output.stdout
     );
-    let complaint = rotate("one.txt").expect_failure(2);
-    assert!(complaint.message.contains("two.key"), "{complaint:?}");
+    let error = rotate("one.txt").expect_failure(2);
+    assert!(error.message.contains("two.key"), "{error:?}");
 }
 
 #[test]
 fn a_retirement_warns_about_its_consequences() {
-    let desk = desk();
-    let _ = issued(&desk, &["--tier", "pro", "--days", "9", "--out", "a.lic"]).expect_code(0);
-    let _ = rotate(&desk, &["--introduce", "next.jwk"]).expect_code(0);
-    let output = rotate(&desk, &["--retire", "--with", "later.key"])
+    let workstation = workstation();
+    let _ = issued(
+        &workstation,
+        &["--tier", "pro", "--days", "9", "--out", "a.lic"],
+    )
+    .expect_code(0);
+    let _ = rotate(&workstation, &["--introduce", "next.jwk"]).expect_code(0);
+    let output = rotate(&workstation, &["--retire", "--with", "later.key"])
         .expect_code(0)
         .stderr;
     assert!(
@@ -216,7 +229,7 @@ fn a_retirement_warns_about_its_consequences() {
         output.contains("SIGNED_WITH_IT: 1 active license"),
         "{output}"
     );
-    let output = rotate(&desk, &["--retire", "--with", "next.key"])
+    let output = rotate(&workstation, &["--retire", "--with", "next.key"])
         .expect_code(0)
         .stderr;
     assert!(!output.contains("GOES_TOO"), "{output}");
@@ -230,8 +243,8 @@ fn a_retirement_warns_about_its_consequences() {
         "--out",
         "b.lic",
     ];
-    let _ = Run::keygen(&desk).args(reissue).run().expect_code(0);
-    let output = rotate(&desk, &["--retire", "--with", "next.key"])
+    let _ = Run::keygen(&workstation).args(reissue).run().expect_code(0);
+    let output = rotate(&workstation, &["--retire", "--with", "next.key"])
         .expect_code(0)
         .stderr;
     assert!(!output.contains("SIGNED_WITH_IT"), "{output}");
@@ -239,11 +252,11 @@ fn a_retirement_warns_about_its_consequences() {
 
 #[test]
 fn an_export_with_statements_is_imported_and_an_edited_one_is_not() {
-    let desk = desk();
+    let workstation = workstation();
     let both = ["--introduce", "next.jwk", "--retire", "--with", "next.key"];
-    let _ = rotate(&desk, &both).expect_code(0);
+    let _ = rotate(&workstation, &both).expect_code(0);
     let export = ["ledger", "export", "--out", "all.jsonl"];
-    let _ = Run::keygen(&desk).args(export).run().expect_code(0);
+    let _ = Run::keygen(&workstation).args(export).run().expect_code(0);
     let import = |file: &str| {
         let place = [
             "--ledger",
@@ -254,10 +267,10 @@ fn an_export_with_statements_is_imported_and_an_edited_one_is_not() {
             "--trust",
             "vendor.jwk",
         ];
-        Run::keygen(&desk).args(place).run()
+        Run::keygen(&workstation).args(place).run()
     };
-    let text = desk.read("all.jsonl");
-    desk.write(
+    let text = workstation.read("all.jsonl");
+    workstation.write(
         "edited.jsonl",
         text.replace(
             &format!(r#""subject":"{}""#, Vendor::shared().kid),

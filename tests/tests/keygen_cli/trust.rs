@@ -2,16 +2,16 @@
 
 use super::*;
 
-fn trust(desk: &Scratch, args: &[&str]) -> RunOutput {
-    Run::keygen(desk).arg("trust").args(args).run()
+fn trust(workstation: &Scratch, args: &[&str]) -> RunOutput {
+    Run::keygen(workstation).arg("trust").args(args).run()
 }
 
 /// Returns a directory with the public key as PEM and as JWK.
-fn desk() -> Scratch {
-    let (desk, vendor) = (Scratch::new(), Vendor::shared());
-    desk.write("vendor.pem", &vendor.public);
-    desk.write("vendor.jwk", vendor.jwk.to_string());
-    desk
+fn workstation() -> Scratch {
+    let (workstation, vendor) = (Scratch::new(), Vendor::shared());
+    workstation.write("vendor.pem", &vendor.public);
+    workstation.write("vendor.jwk", vendor.jwk.to_string());
+    workstation
 }
 
 /// Returns the path of a fixture of an untrustworthy or invalid key.
@@ -25,10 +25,10 @@ fn fixture(name: &str) -> String {
 
 #[test]
 fn pem_jwk_and_sets_are_combined_into_one_set() {
-    let desk = desk();
+    let workstation = workstation();
     let spare = Vendor::with_new_key("2048", "PS256");
-    desk.write("spare.jwks", &spare.trust);
-    let jwks = trust(&desk, &["vendor.pem", "spare.jwks"])
+    workstation.write("spare.jwks", &spare.trust);
+    let jwks = trust(&workstation, &["vendor.pem", "spare.jwks"])
         .expect_code(0)
         .json();
     let keys = jwks["keys"].as_array().unwrap();
@@ -40,7 +40,7 @@ fn pem_jwk_and_sets_are_combined_into_one_set() {
 
 #[test]
 fn a_duplicate_key_is_in_the_set_once() {
-    let jwks = trust(&desk(), &["vendor.pem", "vendor.jwk", "vendor.pem"])
+    let jwks = trust(&workstation(), &["vendor.pem", "vendor.jwk", "vendor.pem"])
         .expect_code(0)
         .json();
     assert_eq!(jwks["keys"].as_array().unwrap().len(), 1);
@@ -48,18 +48,22 @@ fn a_duplicate_key_is_in_the_set_once() {
 
 #[test]
 fn one_key_for_two_algorithms_is_refused() {
-    let desk = desk();
+    let workstation = workstation();
     let mut other = Vendor::shared().jwk.clone();
     other["alg"] = "PS256".into();
-    desk.write("other.jwk", other.to_string());
-    trust(&desk, &["vendor.jwk", "other.jwk", "--out", "trust.jwks"]).expect_failure(3);
-    assert!(!desk.file("trust.jwks").exists());
+    workstation.write("other.jwk", other.to_string());
+    trust(
+        &workstation,
+        &["vendor.jwk", "other.jwk", "--out", "trust.jwks"],
+    )
+    .expect_failure(3);
+    assert!(!workstation.file("trust.jwks").exists());
 }
 
 #[test]
 fn standard_input_is_read() {
-    let desk = Scratch::new();
-    let trust = Run::keygen(&desk)
+    let workstation = Scratch::new();
+    let trust = Run::keygen(&workstation)
         .args(["trust", "-"])
         .stdin(Vendor::shared().public.as_str());
     assert_eq!(trust.run().expect_code(0).stdout, Vendor::shared().trust);
@@ -67,11 +71,11 @@ fn standard_input_is_read() {
 
 #[test]
 fn an_untrustworthy_key_is_refused_and_nothing_is_written() {
-    let desk = desk();
-    desk.write_private("vendor.key", &Vendor::shared().key);
+    let workstation = workstation();
+    workstation.write_private("vendor.key", &Vendor::shared().key);
     let pem = &Vendor::shared().public;
-    desk.write("cut.pem", &pem[..200]);
-    desk.write("empty.pem", "");
+    workstation.write("cut.pem", &pem[..200]);
+    workstation.write("empty.pem", "");
     let weak = [
         "bits-1024.pem",
         "exponent-3.pem",
@@ -82,48 +86,49 @@ fn an_untrustworthy_key_is_refused_and_nothing_is_written() {
     ];
     let named = ["vendor.key", "cut.pem", "empty.pem"].map(str::to_owned);
     for file in named.into_iter().chain(weak.map(fixture)) {
-        let complaint =
-            trust(&desk, &["vendor.pem", &file, "--out", "trust.jwks"]).expect_failure(3);
-        assert!(
-            complaint.message.starts_with(&format!("{file}: ")),
-            "{complaint:?}"
-        );
-        assert!(!desk.file("trust.jwks").exists(), "{file}");
+        let error =
+            trust(&workstation, &["vendor.pem", &file, "--out", "trust.jwks"]).expect_failure(3);
+        assert!(error.message.starts_with(&format!("{file}: ")), "{error:?}");
+        assert!(!workstation.file("trust.jwks").exists(), "{file}");
     }
-    let complaint = trust(&desk, &["vendor.key"]).expect_failure(3);
-    assert!(complaint.hint.contains("keygen public"), "{complaint:?}");
+    let error = trust(&workstation, &["vendor.key"]).expect_failure(3);
+    assert!(error.hint.contains("keygen public"), "{error:?}");
 }
 
 #[test]
 fn a_license_instead_of_a_key_is_named_in_the_error() {
-    let desk = desk();
-    desk.write(
+    let workstation = workstation();
+    workstation.write(
         "acme.lic",
         Vendor::shared()
             .issue(&["--tier", "pro", "--perpetual"])
             .file,
     );
-    let complaint = trust(&desk, &["acme.lic"]).expect_failure(3);
-    assert!(complaint.message.contains("LICENSE"), "{complaint:?}");
+    let error = trust(&workstation, &["acme.lic"]).expect_failure(3);
+    assert!(error.message.contains("LICENSE"), "{error:?}");
 }
 
 #[test]
 fn an_existing_file_is_replaced_only_with_force_and_a_missing_file_is_named() {
-    let desk = desk();
-    desk.write("trust.jwks", "precious");
-    trust(&desk, &["vendor.pem", "--out", "trust.jwks"]).expect_failure(2);
-    assert_eq!(desk.read("trust.jwks"), "precious");
-    let _ = trust(&desk, &["vendor.pem", "--out", "trust.jwks", "--force"]).expect_code(0);
-    assert_eq!(desk.read("trust.jwks"), Vendor::shared().trust);
-    let complaint = trust(&desk, &["missing.pem"]).expect_failure(4);
-    assert!(complaint.message.contains("missing.pem"), "{complaint:?}");
-    trust(&desk, &[]).expect_failure(2);
+    let workstation = workstation();
+    workstation.write("trust.jwks", "precious");
+    trust(&workstation, &["vendor.pem", "--out", "trust.jwks"]).expect_failure(2);
+    assert_eq!(workstation.read("trust.jwks"), "precious");
+    let _ = trust(
+        &workstation,
+        &["vendor.pem", "--out", "trust.jwks", "--force"],
+    )
+    .expect_code(0);
+    assert_eq!(workstation.read("trust.jwks"), Vendor::shared().trust);
+    let error = trust(&workstation, &["missing.pem"]).expect_failure(4);
+    assert!(error.message.contains("missing.pem"), "{error:?}");
+    trust(&workstation, &[]).expect_failure(2);
 }
 
 #[test]
 fn the_number_of_keys_is_printed() {
-    let desk = desk();
-    let report = trust(&desk, &["vendor.pem", "--out", "trust.jwks"]).expect_code(0);
+    let workstation = workstation();
+    let report = trust(&workstation, &["vendor.pem", "--out", "trust.jwks"]).expect_code(0);
     assert_eq!(report.stdout, "");
     assert!(report.stderr.contains("1 key"), "{}", report.stderr);
     assert!(!report.stderr.contains("1 keys"), "{}", report.stderr);

@@ -7,11 +7,11 @@ use quote::ToTokens;
 use syn::{Item, UseTree};
 
 /// Returns the paths in these items that start with `crate`, `self` or `super`, as absolute paths
-/// below the root of the crate. Also finds those in macros and in bodies of functions.
+/// below the root of the crate. Also finds paths in macros and in function bodies.
 pub(crate) fn paths_in(items: &[Item], module: &[String]) -> Vec<Vec<String>> {
     let mut paths = Vec::new();
     for item in items {
-        // A definition of a macro may contain modules, whose `super` is not the one of this module.
+        // A macro definition may contain modules of its own, where `super` is another module.
         let is_definition = matches!(item, Item::Macro(item) if item.ident.is_some());
         let module = (!is_definition).then_some(module);
         collect(item.to_token_stream(), module, &mut paths);
@@ -48,7 +48,7 @@ fn collect(tokens: TokenStream, module: Option<&[String]>, paths: &mut Vec<Vec<S
     }
 }
 
-/// Follows a path behind its separator. Returns the position behind the path.
+/// Follows a path from the position after its separator. Returns the position after the path.
 fn follow(
     tokens: &[TokenTree],
     mut position: usize,
@@ -71,7 +71,7 @@ fn follow(
             }
             Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => {
                 let stream: Vec<TokenTree> = group.stream().into_iter().collect();
-                // A comma after the last part is followed by nothing.
+                // Nothing follows a comma after the last part.
                 for part in stream.split(is_comma).filter(|part| !part.is_empty()) {
                     follow(part, 0, path.clone(), paths);
                 }
@@ -85,8 +85,8 @@ fn follow(
     position
 }
 
-/// Returns the last position of a path that does not start with a keyword, so that a later segment
-/// is not taken for its start.
+/// Returns the last position of a path that does not start with a keyword. Without this, a later
+/// segment would be mistaken for the start of a path.
 fn after_path(tokens: &[TokenTree], mut position: usize) -> usize {
     while is_separator(tokens, position + 1)
         && matches!(tokens.get(position + 3), Some(TokenTree::Ident(_)))

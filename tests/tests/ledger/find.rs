@@ -67,20 +67,20 @@ fn a_license_is_found_by_any_part_of_an_id_key_or_name() {
 
 /// Returns variants of a key with one typing error each.
 fn variants_with_typing_errors(key: &str) -> Vec<String> {
-    let letters: Vec<char> = key.chars().collect();
-    let other = |letter: char| if letter == 'X' { 'Y' } else { 'X' };
+    let characters: Vec<char> = key.chars().collect();
+    let other = |character: char| if character == 'X' { 'Y' } else { 'X' };
     let mut variants = Vec::new();
-    for at in 0..letters.len() {
-        let mut wrong = letters.clone();
+    for at in 0..characters.len() {
+        let mut wrong = characters.clone();
         wrong[at] = other(wrong[at]);
         variants.push(wrong.clone());
         wrong.remove(at);
         variants.push(wrong.clone());
-        wrong.insert(at, letters[at]);
+        wrong.insert(at, characters[at]);
         wrong.insert(at, 'X');
         variants.push(wrong);
         if at > 0 {
-            let mut swapped = letters.clone();
+            let mut swapped = characters.clone();
             swapped.swap(at - 1, at);
             variants.push(swapped);
         }

@@ -191,7 +191,8 @@ fn an_export_that_contradicts_its_tokens_is_refused() {
     assert!(!database(&other).exists(), "nothing is recorded");
 }
 
-/// Creates a ledger with entries of all issuing commands, and returns its export.
+/// Creates a ledger with entries of all issuing commands. Returns the vendor's machine and the
+/// export of the ledger.
 fn exported() -> (Scratch, String) {
     let vendor = vendor();
     let run = |args: &[&str]| {

@@ -132,8 +132,8 @@ fn refused(outcome: &RunOutput, exit: i32, code: &str) {
 /// Returns a machine on which the license is installed and activated.
 fn activated_site() -> Scratch {
     let site = site_before_activation();
-    let asked = request(&site, &[]);
-    let _ = activate(&site, &answer(&asked.stdout)).expect_code(0);
+    let requested = request(&site, &[]);
+    let _ = activate(&site, &answer(&requested.stdout)).expect_code(0);
     site
 }
 
@@ -141,10 +141,14 @@ fn activated_site() -> Scratch {
 fn a_license_that_requires_activation_is_valid_only_after_the_answer() {
     let site = site_before_activation();
     assert_eq!(code(&site), "NOT_ACTIVATED");
-    let asked = request(&site, &[]);
-    assert!(asked.stderr.contains("keygen activate"), "{}", asked.stderr);
+    let requested = request(&site, &[]);
+    assert!(
+        requested.stderr.contains("keygen activate"),
+        "{}",
+        requested.stderr
+    );
     assert_eq!(code(&site), "NOT_ACTIVATED");
-    let installed = activate(&site, &answer(&asked.stdout)).expect_code(0);
+    let installed = activate(&site, &answer(&requested.stdout)).expect_code(0);
     assert!(
         installed.stderr.contains("is activated for this machine"),
         "{}",
@@ -196,8 +200,8 @@ fn readback_lines_contain_the_same_request() {
         .map(|line| format!("{line}\n"))
         .collect();
     let typed = typed.to_lowercase();
-    let asked = MachineRequest::parse(&typed).unwrap();
-    let _ = activate(&site, &answer(&asked.to_armor())).expect_code(0);
+    let requested = MachineRequest::parse(&typed).unwrap();
+    let _ = activate(&site, &answer(&requested.to_armor())).expect_code(0);
     assert_eq!(code(&site), "VALID");
 }
 
@@ -288,9 +292,9 @@ fn activate_accepts_only_answers_to_requests() {
 fn a_file_with_a_license_and_its_activation_is_installed_completely_or_not_at_all() {
     let site = site_before_activation();
     let renewal = renewed(&ACTIVATED);
-    let asked = request(&site, &[]).stdout;
-    let stale = answer(&asked);
-    let asked = request(&site, &["--new"]).stdout;
+    let requested = request(&site, &[]).stdout;
+    let stale = answer(&requested);
+    let requested = request(&site, &["--new"]).stdout;
     site.write("both.lic", format!("{renewal}{stale}"));
     refused(
         &on(HERE, &site, &["install", "both.lic"]),
@@ -299,7 +303,7 @@ fn a_file_with_a_license_and_its_activation_is_installed_completely_or_not_at_al
     );
     let stored = std::fs::read_to_string(site.state().join("license.lic")).unwrap();
     assert_eq!(stored, ACTIVATED.file);
-    site.write("both.lic", format!("{renewal}{}", answer(&asked)));
+    site.write("both.lic", format!("{renewal}{}", answer(&requested)));
     let installed = on(HERE, &site, &["install", "both.lic"]).expect_code(0);
     for block in ["license ", "activation "] {
         assert!(installed.stderr.contains(block), "{}", installed.stderr);
@@ -380,8 +384,8 @@ fn an_activation_of_another_machine_in_the_administrators_file_causes_no_warning
     elsewhere.write("team.lic", &ACTIVATED.file);
     let install = ["install", "--trust", "trust.jwks", "team.lic"];
     let _ = on(ELSEWHERE, &elsewhere, &install).expect_code(1);
-    let asked = on(ELSEWHERE, &elsewhere, &["request"]).expect_code(0);
-    let shared = format!("{}{}", ACTIVATED.file, answer(&asked.stdout));
+    let requested = on(ELSEWHERE, &elsewhere, &["request"]).expect_code(0);
+    let shared = format!("{}{}", ACTIVATED.file, answer(&requested.stdout));
     let (deactivated, _) = deactivate_with_shared(&site, &shared, &["--json"]);
     assert_eq!(deactivated.expect_code(0).json()["warnings"], json!([]));
 }
@@ -392,9 +396,9 @@ fn an_activation_that_only_the_administrator_has_is_not_deactivated() {
     let shared = format!("{}{}", ACTIVATED.file, holder.read("answer.lic"));
     let site = Vendor::shared().site();
     let (refused, path) = deactivate_with_shared(&site, &shared, &[]);
-    let complaint = refused.expect_failure(1);
-    assert!(complaint.message.contains(&path), "{complaint:?}");
-    assert!(complaint.hint.contains("administrator"), "{complaint:?}");
+    let error = refused.expect_failure(1);
+    assert!(error.message.contains(&path), "{error:?}");
+    assert!(error.hint.contains("administrator"), "{error:?}");
     let (refused, _) = deactivate_with_shared(&site, &shared, &["--json"]);
     assert_eq!(refused.expect_json_failure(1), "NOT_ACTIVATED");
 }
@@ -403,8 +407,8 @@ fn an_activation_that_only_the_administrator_has_is_not_deactivated() {
 fn a_receipt_reveals_the_secret_and_the_license_is_denied_afterwards() {
     let site = site_before_activation();
     refused(&on(HERE, &site, &["deactivate"]), 1, "found none");
-    let asked = request(&site, &[]).stdout;
-    let token = answer(&asked);
+    let requested = request(&site, &[]).stdout;
+    let token = answer(&requested);
     let _ = activate(&site, &token).expect_code(0);
     let second = answer(&request(&site, &[]).stdout);
     let deactivated = on(HERE, &site, &["deactivate", "--out", "receipt.lic"]).expect_code(0);
@@ -414,9 +418,12 @@ fn a_receipt_reveals_the_secret_and_the_license_is_denied_afterwards() {
         deactivated.stderr
     );
     let proof = receipt(&site.read("receipt.lic"));
-    let asked = activation_request(&asked);
-    assert_eq!(proof.secret.commitment(), asked.commitment);
-    assert_eq!((proof.nonce, &proof.license), (asked.nonce, &asked.license));
+    let requested = activation_request(&requested);
+    assert_eq!(proof.secret.commitment(), requested.commitment);
+    assert_eq!(
+        (proof.nonce, &proof.license),
+        (requested.nonce, &requested.license)
+    );
     assert_eq!(code(&site), "DEACTIVATED");
     assert_eq!(
         on(HERE, &site, &["status", "--json"]).json()["effective_tier"],
@@ -460,8 +467,8 @@ fn a_damaged_activation_file_is_reported_and_a_new_activation_is_possible() {
         "{}",
         output.stderr
     );
-    let asked = request(&site, &[]).stdout;
-    let _ = activate(&site, &answer(&asked)).expect_code(0);
+    let requested = request(&site, &[]).stdout;
+    let _ = activate(&site, &answer(&requested)).expect_code(0);
     assert_eq!(code(&site), "VALID");
 }
 
@@ -475,8 +482,8 @@ fn a_license_that_requires_no_activation_can_be_deactivated_too() {
         &["install", "--trust", "trust.jwks", "ent.lic"],
     )
     .expect_code(0);
-    let asked = request(&site, &[]).stdout;
-    let _ = activate(&site, &answer(&asked)).expect_code(0);
+    let requested = request(&site, &[]).stdout;
+    let _ = activate(&site, &answer(&requested)).expect_code(0);
     let _ = on(HERE, &site, &["deactivate"]).expect_code(0);
     assert_eq!(code(&site), "DEACTIVATED");
     let _ = on(HERE, &site, &["install", "--force", "ent.lic"]).expect_code(1);
@@ -485,11 +492,11 @@ fn a_license_that_requires_no_activation_can_be_deactivated_too() {
 #[test]
 fn a_second_answer_to_the_same_request_replaces_the_first() {
     let site = site_before_activation();
-    let asked = request(&site, &[]).stdout;
-    let _ = activate(&site, &answer(&asked)).expect_code(0);
-    let _ = activate(&site, &answer(&asked)).expect_code(0);
+    let requested = request(&site, &[]).stdout;
+    let _ = activate(&site, &answer(&requested)).expect_code(0);
+    let _ = activate(&site, &answer(&requested)).expect_code(0);
     assert_eq!(code(&site), "VALID");
-    let mut other_secret = activation_request(&asked);
+    let mut other_secret = activation_request(&requested);
     other_secret.commitment =
         activation_request(&request(&site_before_activation(), &[]).stdout).commitment;
     let other_secret = answer_by(&vendors_key(), &other_secret);
@@ -506,10 +513,10 @@ fn a_clock_high_water_mark_in_the_future_is_set_back_once_by_a_clock_repair() {
     std::fs::remove_file(site.state().join("revocations.lic")).unwrap();
     let status = |site: &Scratch| on(HERE, site, &["status", "--json"]).json();
     assert!(status(&site)["evaluated_at"].as_str().unwrap() > "2098");
-    let asked = request(&site, &["--clock"]).stdout;
-    let mark = clock_request(&asked).mark;
+    let requested = request(&site, &["--clock"]).stdout;
+    let mark = clock_request(&requested).mark;
     assert!(mark >= at("2098-01-01"), "{mark}");
-    let repaired = repair(&asked, "2020-01-01T00:50:00Z");
+    let repaired = repair(&requested, "2020-01-01T00:50:00Z");
     site.write("repair.lic", &repaired);
     let stale = repair(
         &request(&site_before_activation(), &["--clock"]).stdout,

@@ -155,7 +155,7 @@ fn the_matrix_has_every_feature_once_with_tiers_grants_and_reasons() {
 }
 
 #[test]
-fn an_expired_license_is_the_reason_and_not_its_tier() {
+fn the_expiry_is_the_reason_if_the_tier_has_the_feature() {
     let site = site_with("pro.lic");
     let features = license(&site, &["features", "--at", LATER])
         .expect_code(1)
@@ -244,8 +244,8 @@ fn a_wrong_value_is_refused_with_the_name_of_its_flag() {
         ["--build-date", "soon"],
         ["--usage-type", "both"],
     ] {
-        let complaint = license(&site, &["status", flag, value]).expect_failure(2);
-        assert!(complaint.message.contains(flag), "{complaint:?}");
+        let error = license(&site, &["status", flag, value]).expect_failure(2);
+        assert!(error.message.contains(flag), "{error:?}");
         let json = license(&site, &["status", "--json", flag, value]);
         assert_eq!(json.expect_json_failure(2), "USAGE");
     }

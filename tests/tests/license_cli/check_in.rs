@@ -120,9 +120,9 @@ fn a_token_for_another_machine_is_refused_and_both_machines_are_named() {
     let options = ["--machine", &elsewhere, "--issued-at", "2020-01-02"];
     let site = site_with_tokens(&[("validation.lic", &options)]);
     let install = ["install", "--at", "2020-01-02T01:00:00Z", "validation.lic"];
-    let complaint = on(HERE, &site, &install).expect_failure(1);
+    let error = on(HERE, &site, &install).expect_failure(1);
     for digest in [&here, &elsewhere] {
-        assert!(complaint.message.contains(digest), "{complaint:?}");
+        assert!(error.message.contains(digest), "{error:?}");
     }
     let install = [&install[..], &["--json"]].concat();
     let json = on(HERE, &site, &install);
@@ -170,10 +170,10 @@ fn a_token_without_its_license_is_refused() {
     let options = ["--issued-at", "2020-01-01"];
     site.write("validation.lic", Vendor::shared().check_in(&PRO, &options));
     let install = ["install", "--trust", "trust.jwks", "validation.lic"];
-    let complaint = license(&site, &install).expect_failure(1);
+    let error = license(&site, &install).expect_failure(1);
     assert!(
-        complaint.hint.contains("install the license first"),
-        "{complaint:?}"
+        error.hint.contains("install the license first"),
+        "{error:?}"
     );
     let json = license(&site, &[&install[..], &["--json"]].concat());
     assert_eq!(json.expect_json_failure(1), "NO_LICENSE");
@@ -207,8 +207,8 @@ fn a_token_of_another_license_is_refused() {
     site.write("validation.lic", Vendor::shared().check_in(&TEAM, &[]));
     let before = std::fs::read(site.file("state/license.cache")).unwrap();
     let refused = license(&site, &["install", "validation.lic"]);
-    let complaint = refused.expect_failure(3);
-    assert!(!complaint.hint.is_empty(), "{complaint:?}");
+    let error = refused.expect_failure(3);
+    assert!(!error.hint.is_empty(), "{error:?}");
     let after = std::fs::read(site.file("state/license.cache")).unwrap();
     assert!(before == after, "nothing was changed");
 }
@@ -298,11 +298,11 @@ fn removing_a_file_or_the_license_does_not_undo_a_suspension() {
 #[test]
 fn a_token_signed_with_a_new_key_of_the_vendor_is_used() {
     let (site, new) = (site_with("pro.lic"), Vendor::with_new_key("2048", "RS256"));
-    let desk = new.workstation();
-    desk.write("old.jwks", &Vendor::shared().trust);
-    desk.write("pro.lic", &PRO.file);
+    let workstation = new.workstation();
+    workstation.write("old.jwks", &Vendor::shared().trust);
+    workstation.write("pro.lic", &PRO.file);
     let check_in = words("check-in --key vendor.key --trust old.jwks pro.lic");
-    let issued = Run::keygen(&desk)
+    let issued = Run::keygen(&workstation)
         .args(check_in)
         .args(["--issued-at", "2020-02-01"]);
     site.write("validation.lic", issued.run().expect_code(0).stdout);
@@ -331,7 +331,7 @@ fn a_license_that_is_valid_by_its_check_in_is_not_replaced_by_an_invalid_one() {
     );
     let install = ["install", "--trust", "trust.jwks", "old.lic"];
     let refused = license(&site, &[&install[..], &at].concat());
-    let complaint = refused.expect_failure(1);
-    assert!(complaint.hint.contains("--force"), "{complaint:?}");
+    let error = refused.expect_failure(1);
+    assert!(error.hint.contains("--force"), "{error:?}");
     expect(&site, "2020-12-01T01:00:00Z", "licensed", "VALID");
 }

@@ -90,11 +90,11 @@ fn other_damage_is_refused_with_its_position() {
         TEAM.file
             .replacen(line, &format!("{}*{}", &line[..10], &line[11..]), 1),
     );
-    let complaint = verify(&site, &["damaged"]).expect_failure(3);
+    let error = verify(&site, &["damaged"]).expect_failure(3);
     assert!(
-        complaint.message.contains("line 3") && complaint.message.contains("11"),
-        "{complaint:?}"
+        error.message.contains("line 3") && error.message.contains("11"),
+        "{error:?}"
     );
-    let complaint = verify(&site, &[&PRO.key().replacen("PRO", "*RO", 1)]).expect_failure(3);
-    assert!(complaint.message.contains("character 10"), "{complaint:?}");
+    let error = verify(&site, &[&PRO.key().replacen("PRO", "*RO", 1)]).expect_failure(3);
+    assert!(error.message.contains("character 10"), "{error:?}");
 }

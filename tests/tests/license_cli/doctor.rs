@@ -271,8 +271,8 @@ fn a_lock_file_that_is_a_symbolic_link_is_not_followed_and_is_reported() {
     let warning = state_warning(&used);
     assert!(warning.contains("not a regular file"), "{warning}");
     let install = ["install", "--trust", "trust.jwks", "ent.lic"];
-    let complaint = on(HERE, &site, &install).expect_failure(4);
-    assert!(complaint.message.contains(".lock"), "{complaint:?}");
+    let error = on(HERE, &site, &install).expect_failure(4);
+    assert!(error.message.contains(".lock"), "{error:?}");
     assert!(!elsewhere.exists());
 }
 

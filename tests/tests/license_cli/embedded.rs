@@ -107,9 +107,9 @@ fn keys_on_the_command_line_are_refused_even_if_they_are_the_embedded_ones() {
             &["explain", "--license", "own.lic", "--trust", keys],
             &["check", "sso", "--license", "own.lic", "--trust", keys],
         ] {
-            let complaint = embedded(&machine, args).expect_failure(2);
-            assert!(complaint.message.contains("embedded"), "{complaint:?}");
-            assert!(complaint.hint.contains("omit --trust"));
+            let error = embedded(&machine, args).expect_failure(2);
+            assert!(error.message.contains("embedded"), "{error:?}");
+            assert!(error.hint.contains("omit --trust"));
             let json = embedded(&machine, &[args, &["--json"]].concat());
             assert_eq!(json.expect_json_failure(2), "USAGE");
         }
@@ -121,9 +121,9 @@ fn keys_on_the_command_line_are_refused_even_if_they_are_the_embedded_ones() {
 fn a_license_signed_by_its_holder_is_refused_without_a_hint_at_trust() {
     let machine = machine();
     for command in ["verify", "install"] {
-        let complaint = embedded(&machine, &[command, "forged.lic"]).expect_failure(3);
-        assert!(complaint.message.contains("UNTRUSTED_KEY"), "{complaint:?}");
-        assert!(!complaint.hint.contains("--trust"), "{complaint:?}");
+        let error = embedded(&machine, &[command, "forged.lic"]).expect_failure(3);
+        assert!(error.message.contains("UNTRUSTED_KEY"), "{error:?}");
+        assert!(!error.hint.contains("--trust"), "{error:?}");
     }
 }
 
@@ -144,9 +144,9 @@ fn keys_planted_in_the_state_directory_are_ignored() {
         "ENT",
         "a program without embedded keys accepts the planted keys"
     );
-    let complaint = embedded(&machine, &["status"]).expect_failure(3);
-    assert!(complaint.message.contains("UNTRUSTED_KEY"), "{complaint:?}");
-    assert!(!complaint.hint.contains("--trust"), "{complaint:?}");
+    let error = embedded(&machine, &["status"]).expect_failure(3);
+    assert!(error.message.contains("UNTRUSTED_KEY"), "{error:?}");
+    assert!(!error.hint.contains("--trust"), "{error:?}");
     let _ = embedded(&machine, &["check", "sso"]).expect_code(3);
     let _ = embedded(&machine, &["check", "local_execution"]).expect_code(0);
     let doctor = embedded(&machine, &["doctor"]).expect_code(1).stdout;
@@ -164,9 +164,9 @@ fn keys_planted_in_the_administrators_directory_are_ignored() {
         let run = with_keys(&machine, args);
         run.env("CODITECT_SYSTEM_DIR", machine.file("etc")).run()
     };
-    let complaint = system(&["status"]).expect_failure(3);
-    assert!(complaint.message.contains("UNTRUSTED_KEY"), "{complaint:?}");
-    assert!(!complaint.hint.contains("trust"), "{complaint:?}");
+    let error = system(&["status"]).expect_failure(3);
+    assert!(error.message.contains("UNTRUSTED_KEY"), "{error:?}");
+    assert!(!error.hint.contains("trust"), "{error:?}");
     let _ = system(&["check", "sso"]).expect_code(3);
     let _ = system(&["install", "--at", AT, "own.lic"]).expect_code(0);
     let _ = system(&["check", "sso", "--at", AT]).expect_code(1);
@@ -231,16 +231,16 @@ fn a_program_without_embedded_keys_can_use_the_installation() {
 fn the_embedded_keys_apply_to_every_product() {
     let machine = machine();
     machine.write("widget.toml", license_tests::WIDGET);
-    let desk = VENDOR.workstation();
-    desk.write("widget.toml", license_tests::WIDGET);
-    let report = Run::keygen(&desk).args(["product", "show", "--json", "widget.toml"]);
+    let workstation = VENDOR.workstation();
+    workstation.write("widget.toml", license_tests::WIDGET);
+    let report = Run::keygen(&workstation).args(["product", "show", "--json", "widget.toml"]);
     let report = report.run().expect_code(0).json();
     let tier = report["tiers"][0]["name"].as_str().unwrap().to_owned();
     let issue = words("issue --key vendor.key --product-file widget.toml");
     let terms = ["--customer", "ACME Ltd", "--perpetual", "--out", "w.lic"];
-    let issue = Run::keygen(&desk).args(issue).args(terms);
+    let issue = Run::keygen(&workstation).args(issue).args(terms);
     let _ = issue.args(["--tier", &tier]).run().expect_code(0);
-    machine.write("w.lic", desk.read("w.lic"));
+    machine.write("w.lic", workstation.read("w.lic"));
     let widget = |args: &[&str]| {
         let args = [args, &["--product-file", "widget.toml"]].concat();
         with_keys(&machine, &args)
@@ -255,15 +255,15 @@ fn the_embedded_keys_apply_to_every_product() {
 #[test]
 fn trust_statements_do_not_change_the_embedded_keys() {
     let machine = machine();
-    let desk = VENDOR.workstation();
-    desk.write("holder.jwk", Vendor::shared().jwk.to_string());
+    let workstation = VENDOR.workstation();
+    workstation.write("holder.jwk", Vendor::shared().jwk.to_string());
     let rotate = ["rotate", "--key", "vendor.key", "--introduce", "holder.jwk"];
-    let rotate = Run::keygen(&desk).args(rotate).run().expect_code(0);
+    let rotate = Run::keygen(&workstation).args(rotate).run().expect_code(0);
     let statement = rotate.stdout;
     machine.write("statement.lic", &statement);
     for command in ["install", "verify"] {
-        let complaint = embedded(&machine, &[command, "statement.lic"]).expect_failure(2);
-        assert!(complaint.message.contains("embedded"), "{complaint:?}");
+        let error = embedded(&machine, &[command, "statement.lic"]).expect_failure(2);
+        assert!(error.message.contains("embedded"), "{error:?}");
     }
     assert!(!machine.state().join("trust.lic").exists());
     // A statement in the same file as a license is ignored.
@@ -273,12 +273,12 @@ fn trust_statements_do_not_change_the_embedded_keys() {
     assert_eq!(report["warnings"][0]["code"], "TRUST");
     assert!(!machine.state().join("trust.lic").exists());
     machine.write("both.lic", format!("{statement}{}", FORGED.file));
-    let complaint = embedded(&machine, &["install", "both.lic"]).expect_failure(3);
-    assert!(complaint.message.contains("UNTRUSTED_KEY"), "{complaint:?}");
+    let error = embedded(&machine, &["install", "both.lic"]).expect_failure(3);
+    assert!(error.message.contains("UNTRUSTED_KEY"), "{error:?}");
     // A statement that is already installed is ignored too.
     machine.write_private("state/trust.lic", &statement);
-    let complaint = embedded(&machine, &["verify", "forged.lic"]).expect_failure(3);
-    assert!(complaint.message.contains("UNTRUSTED_KEY"), "{complaint:?}");
+    let error = embedded(&machine, &["verify", "forged.lic"]).expect_failure(3);
+    assert!(error.message.contains("UNTRUSTED_KEY"), "{error:?}");
 }
 
 #[test]

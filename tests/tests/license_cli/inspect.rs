@@ -53,7 +53,9 @@ const EVIL: &str = "Evil\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\u{202e}txt.exe\u{2
 
 fn is_harmless(text: &str) -> bool {
     let harmful = ['\u{202e}', '\u{2066}', '\u{200b}', '\u{feff}'];
-    let harms = |letter: char| (letter.is_control() && letter != '\n') || harmful.contains(&letter);
+    let harms = |character: char| {
+        (character.is_control() && character != '\n') || harmful.contains(&character)
+    };
     !text.contains(harms) && !text.lines().any(|line| line.starts_with("error: forged"))
 }
 

@@ -90,9 +90,9 @@ fn an_expired_license_is_installed_if_no_other_is_installed() {
 fn an_invalid_license_replaces_a_valid_one_only_with_force() {
     let site = site_with("ent.lic");
     let late = ["install", "--at", LATER, "pro.lic"];
-    let complaint = license(&site, &late).expect_failure(1);
-    assert!(complaint.message.contains("EXPIRED"), "{complaint:?}");
-    assert!(complaint.hint.contains("--force"), "{complaint:?}");
+    let error = license(&site, &late).expect_failure(1);
+    assert!(error.message.contains("EXPIRED"), "{error:?}");
+    assert!(error.hint.contains("--force"), "{error:?}");
     let json = license(&site, &[&late[..], &["--json"]].concat());
     assert_eq!(json.expect_json_failure(1), "EXPIRED");
     assert_eq!(installed_tier(&site), "ENT");
@@ -141,12 +141,9 @@ fn a_damaged_installed_license_is_quarantined_and_reported_until_the_next_instal
     ] {
         let site = site_with("team.lic");
         site.write("state/license.lic", &damage);
-        let complaint = license(&site, &["status"]).expect_failure(3);
-        assert!(
-            complaint.message.contains("license.lic.damaged-1"),
-            "{complaint:?}"
-        );
-        assert!(complaint.hint.contains("license install"), "{complaint:?}");
+        let error = license(&site, &["status"]).expect_failure(3);
+        assert!(error.message.contains("license.lic.damaged-1"), "{error:?}");
+        assert!(error.hint.contains("license install"), "{error:?}");
         assert_eq!(site.read("state/license.lic.damaged-1"), damage);
         for command in [
             &["status"][..],
@@ -213,9 +210,9 @@ fn an_installation_repairs_damaged_bytes_and_damaged_keys() {
     ] {
         let site = site_with("team.lic");
         site.write(&format!("state/{file}"), damage);
-        let complaint = license(&site, &["status"]).expect_failure(3);
-        assert!(complaint.message.contains(file), "{complaint:?}");
-        assert!(complaint.hint.contains("install"), "{complaint:?}");
+        let error = license(&site, &["status"]).expect_failure(3);
+        assert!(error.message.contains(file), "{error:?}");
+        assert!(error.hint.contains("install"), "{error:?}");
         let _ = install(&site, &["team.lic"]).expect_code(0);
         assert_eq!(installed_tier(&site), "TEAM");
     }
@@ -225,8 +222,8 @@ fn an_installation_repairs_damaged_bytes_and_damaged_keys() {
 fn an_installed_license_without_keys_is_an_error_with_a_hint_at_trust() {
     let site = site_with("team.lic");
     fs::remove_file(site.file("state/trust.jwks")).unwrap();
-    let complaint = license(&site, &["status"]).expect_failure(3);
-    assert!(complaint.hint.contains("--trust"), "{complaint:?}");
+    let error = license(&site, &["status"]).expect_failure(3);
+    assert!(error.hint.contains("--trust"), "{error:?}");
 }
 
 #[test]
@@ -236,11 +233,11 @@ fn a_state_directory_that_is_a_file_is_a_system_error() {
     for home in ["file", "file/below"] {
         let run =
             Run::license(&site).args(["install", "--trust", "trust.jwks", "--at", AT, "pro.lic"]);
-        let complaint = run
+        let error = run
             .env("CODITECT_HOME", site.file(home))
             .run()
             .expect_failure(4);
-        assert!(complaint.message.contains(home), "{complaint:?}");
+        assert!(error.message.contains(home), "{error:?}");
     }
 }
 
@@ -251,8 +248,8 @@ fn a_relative_path_of_the_state_directory_is_refused() {
         .arg("status")
         .env("CODITECT_HOME", "state")
         .run();
-    let complaint = run.expect_failure(4);
-    assert!(complaint.message.contains("CODITECT_HOME"), "{complaint:?}");
+    let error = run.expect_failure(4);
+    assert!(error.message.contains("CODITECT_HOME"), "{error:?}");
 }
 
 #[cfg(unix)]
@@ -266,8 +263,8 @@ fn a_read_only_state_directory_is_a_system_error() {
         eprintln!("SKIPPED: root may write everywhere");
         return;
     }
-    let complaint = install(&site, &["pro.lic"]).expect_failure(4);
-    assert!(complaint.hint.contains("permissions"), "{complaint:?}");
+    let error = install(&site, &["pro.lic"]).expect_failure(4);
+    assert!(error.hint.contains("permissions"), "{error:?}");
     let _ = license(&site, &["status", "--at", AT]).expect_code(1);
 }
 

@@ -6,7 +6,7 @@ use super::*;
 fn repeats(text: &str, credential: &str) -> bool {
     let secret: Vec<_> = credential
         .chars()
-        .filter(|letter| !letter.is_whitespace())
+        .filter(|character| !character.is_whitespace())
         .collect();
     let mut windows = secret
         .windows(24)

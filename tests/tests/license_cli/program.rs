@@ -74,8 +74,8 @@ fn usage_errors_are_json_objects_with_json() {
 
 #[test]
 fn a_misspelled_command_gets_a_suggestion() {
-    let complaint = license(&Scratch::new(), &["verfy"]).expect_failure(2);
-    assert!(complaint.hint.contains("verify"), "{complaint:?}");
+    let error = license(&Scratch::new(), &["verfy"]).expect_failure(2);
+    assert!(error.hint.contains("verify"), "{error:?}");
 }
 
 #[test]

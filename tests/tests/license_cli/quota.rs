@@ -10,8 +10,8 @@ fn used(site: &Scratch, count: &str) -> RunOutput {
 
 #[track_caller]
 fn count(site: &Scratch) -> u64 {
-    let asked = used(site, "0").expect_code(0).json();
-    asked["used"].as_u64().unwrap()
+    let shown = used(site, "0").expect_code(0).json();
+    shown["used"].as_u64().unwrap()
 }
 
 /// Starts 50 concurrent processes that each use this count. Returns how many are granted.
@@ -53,7 +53,7 @@ fn each_use_is_counted_and_reported() {
     let members = [
         "granted",
         "code",
-        "asked",
+        "shown",
         "used",
         "limit",
         "remaining",
@@ -117,9 +117,9 @@ fn a_quota_is_low_from_the_eighth_of_ten_uses() {
 fn a_count_of_zero_changes_nothing() {
     let site = Scratch::new();
     let _ = used(&site, "10").expect_code(0);
-    let asked = used(&site, "0").expect_code(0).json();
+    let shown = used(&site, "0").expect_code(0).json();
     assert_eq!(
-        (&asked["granted"], &asked["used"], &asked["remaining"]),
+        (&shown["granted"], &shown["used"], &shown["remaining"]),
         (&json!(true), &json!(10), &json!(0))
     );
     let fresh = Scratch::new();
@@ -161,12 +161,12 @@ fn counts_do_not_depend_on_the_installed_license() {
 #[test]
 fn an_unknown_quota_is_refused_with_a_list_of_quotas() {
     let site = Scratch::new();
-    let complaint = license(&site, &["use", "commands_per_week"]).expect_failure(2);
+    let error = license(&site, &["use", "commands_per_week"]).expect_failure(2);
     for word in ["commands_per_week", "FREE"] {
-        assert!(complaint.message.contains(word), "{complaint:?}");
+        assert!(error.message.contains(word), "{error:?}");
     }
     for quota in ["commands_per_day", "agents", "slash_commands"] {
-        assert!(complaint.hint.contains(quota), "{complaint:?}");
+        assert!(error.hint.contains(quota), "{error:?}");
     }
     assert!(!site.state().exists(), "nothing is counted");
 }
@@ -182,10 +182,10 @@ fn an_invalid_count_is_refused() {
         "",
         "18446744073709551616",
     ] {
-        let complaint = license(&site, &["use", QUOTA, count]).expect_failure(2);
+        let error = license(&site, &["use", QUOTA, count]).expect_failure(2);
         assert!(
-            complaint.message.contains("expected a whole number from 0"),
-            "{complaint:?}"
+            error.message.contains("expected a whole number from 0"),
+            "{error:?}"
         );
     }
     assert!(!site.state().exists(), "nothing is counted");
@@ -194,8 +194,8 @@ fn an_invalid_count_is_refused() {
 #[test]
 fn a_use_at_another_time_is_refused() {
     let site = Scratch::new();
-    let complaint = license(&site, &["use", QUOTA, "--at", "2099-01-01"]).expect_failure(2);
-    assert!(complaint.message.contains("--at"), "{complaint:?}");
+    let error = license(&site, &["use", QUOTA, "--at", "2099-01-01"]).expect_failure(2);
+    assert!(error.message.contains("--at"), "{error:?}");
     assert!(!site.state().exists(), "nothing is counted");
 }
 

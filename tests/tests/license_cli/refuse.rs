@@ -14,11 +14,8 @@ fn a_key_is_compared_only_with_a_license_that_verifies() {
 fn the_error_names_the_invalid_file() {
     let site = site();
     site.write("tampered.lic", tampered(&PRO));
-    let complaint = verify(&site, &[PRO.key(), "--license", "tampered.lic"]).expect_failure(3);
-    assert!(
-        complaint.message.starts_with("tampered.lic: "),
-        "{complaint:?}"
-    );
+    let error = verify(&site, &[PRO.key(), "--license", "tampered.lic"]).expect_failure(3);
+    assert!(error.message.starts_with("tampered.lic: "), "{error:?}");
 }
 
 #[test]
@@ -54,8 +51,8 @@ fn an_enterprise_key_with_changed_terms_has_a_bad_signature() {
 fn without_the_vendors_keys_no_license_is_trusted() {
     let site = site();
     let verify = ["verify", "--at", AT, "pro.lic"];
-    let complaint = license(&site, &verify).expect_failure(3);
-    assert!(complaint.hint.contains("--trust"), "{complaint:?}");
+    let error = license(&site, &verify).expect_failure(3);
+    assert!(error.hint.contains("--trust"), "{error:?}");
     let json = license(&site, &[&verify[..], &["--json"]].concat());
     assert_eq!(json.expect_json_failure(3), "UNTRUSTED_KEY");
 }
@@ -72,12 +69,9 @@ fn a_license_of_another_vendor_is_not_trusted() {
         verify(&site, &["--json", "stranger.lic"]).expect_json_failure(3),
         "UNTRUSTED_KEY"
     );
-    let complaint = verify(&site, &["stranger.lic"]).expect_failure(3);
-    assert!(complaint.message.contains(&stranger.kid), "{complaint:?}");
-    assert!(
-        !complaint.message.contains("the 1 trusted"),
-        "{complaint:?}"
-    );
+    let error = verify(&site, &["stranger.lic"]).expect_failure(3);
+    assert!(error.message.contains(&stranger.kid), "{error:?}");
+    assert!(!error.message.contains("the 1 trusted"), "{error:?}");
     let key = stranger.enterprise_key();
     assert_eq!(
         verify(&site, &["--json", &key]).expect_json_failure(3),
@@ -137,11 +131,8 @@ fn input_that_is_not_a_license_is_malformed() {
             "MALFORMED",
             "{file}"
         );
-        let complaint = verify(&site, &[file]).expect_failure(3);
-        assert!(
-            complaint.message.starts_with(&format!("{file}: ")),
-            "{complaint:?}"
-        );
+        let error = verify(&site, &[file]).expect_failure(3);
+        assert!(error.message.starts_with(&format!("{file}: ")), "{error:?}");
     }
 }
 
@@ -162,12 +153,12 @@ fn a_private_key_is_reported_as_a_private_key() {
     let site = site();
     site.write_private("vendor.key", &Vendor::shared().key);
     let trusted = ["verify", "--trust", "vendor.key", "pro.lic"];
-    for complaint in [
+    for error in [
         license(&site, &trusted).expect_failure(3),
         license(&site, &["inspect", "vendor.key"]).expect_failure(3),
         verify(&site, &["vendor.key"]).expect_failure(3),
     ] {
-        assert!(complaint.message.contains("private key"), "{complaint:?}");
+        assert!(error.message.contains("private key"), "{error:?}");
     }
 }
 
@@ -179,8 +170,8 @@ fn a_missing_file_and_a_directory_are_system_errors() {
             verify(&site, &["--json", path]).expect_json_failure(4),
             "IO"
         );
-        let complaint = verify(&site, &[path]).expect_failure(4);
-        assert!(complaint.message.contains(path), "{complaint:?}");
+        let error = verify(&site, &[path]).expect_failure(4);
+        assert!(error.message.contains(path), "{error:?}");
         let trust = ["verify", "--trust", path, "pro.lic"];
         license(&site, &trust).expect_failure(4);
         verify(&site, &[PRO.key(), "--license", path]).expect_failure(4);

@@ -7,7 +7,7 @@ use super::*;
 /// A customer's machine with a PRO license until 2026-06-30, and the vendor's workstation that
 /// issued this license.
 struct Sale {
-    desk: Scratch,
+    workstation: Scratch,
     machine: Scratch,
 }
 
@@ -15,7 +15,7 @@ impl Sale {
     fn new() -> Self {
         let vendor = Vendor::shared();
         let sale = Self {
-            desk: vendor.workstation(),
+            workstation: vendor.workstation(),
             machine: Scratch::new(),
         };
         sale.machine.write("trust.jwks", &vendor.trust);
@@ -28,8 +28,8 @@ impl Sale {
 
     fn issue(&self, args: &[&str], out: &str) {
         let own = ["--key", "vendor.key", "--out", out];
-        let _ = keygen(&self.desk, &[args, &own].concat()).expect_code(0);
-        self.machine.write(out, self.desk.read(out));
+        let _ = keygen(&self.workstation, &[args, &own].concat()).expect_code(0);
+        self.machine.write(out, self.workstation.read(out));
     }
 
     #[must_use]
@@ -164,12 +164,9 @@ fn a_replaced_license_does_not_replace_its_successor() {
     let upgrade = words("upgrade acme.lic --tier team --issued-at 2026-03-01");
     sale.issue(&upgrade, "team.lic");
     let _ = sale.install("team.lic", "2026-03-01").expect_code(0);
-    let complaint = sale.install("acme.lic", "2026-03-02").expect_failure(1);
-    assert!(
-        complaint.message.contains("replaces this one"),
-        "{complaint:?}"
-    );
-    assert!(complaint.hint.contains("--force"), "{complaint:?}");
+    let error = sale.install("acme.lic", "2026-03-02").expect_failure(1);
+    assert!(error.message.contains("replaces this one"), "{error:?}");
+    assert!(error.hint.contains("--force"), "{error:?}");
     assert_eq!(sale.status("2026-03-02")["tier"], "TEAM");
 }
 
@@ -201,7 +198,8 @@ fn with_future_renewal() -> Sale {
     sale.issue(&[&renew[..], &issued].concat(), "next.lic");
     let upgrade = ["upgrade", "acme.lic", "--tier", "team", "--seats", "50"];
     let alone = ["--ledger", "other.db", "--trust", "vendor.jwks"];
-    sale.desk.write("vendor.jwks", &Vendor::shared().trust);
+    sale.workstation
+        .write("vendor.jwks", &Vendor::shared().trust);
     let upgrade = [&upgrade[..], &alone, &issued].concat();
     sale.issue(&upgrade, "up.lic");
     let _ = sale.install("next.lic", "2026-06-10").expect_code(0);

@@ -224,8 +224,8 @@ fn a_damaged_list_is_quarantined_and_the_license_stays_valid() {
     {
         std::fs::write(site.state().join("revocations.lic"), damaged).unwrap();
         let output = license(&site, &["status", "--at", AT]).expect_code(0);
-        let aside = format!("revocations.lic.damaged-{}", number + 1);
-        assert!(output.stderr.contains(&aside), "{}", output.stderr);
+        let quarantined = format!("revocations.lic.damaged-{}", number + 1);
+        assert!(output.stderr.contains(&quarantined), "{}", output.stderr);
     }
     let _ = install(&site, &whole, &[]).expect_code(1);
     assert!(!site.state().join("revocations.lic.damaged-1").exists());

@@ -78,10 +78,10 @@ fn verifies(site: &Scratch, issued: &IssuedLicense) -> bool {
 
 #[track_caller]
 fn refused(outcome: &RunOutput, exit: i32, code: &str) -> PrintedError {
-    let complaint = outcome.expect_failure(exit);
-    let text = [&complaint.message[..], &complaint.hint].concat();
-    assert!(text.contains(code), "no {code} in {complaint:?}");
-    complaint
+    let error = outcome.expect_failure(exit);
+    let text = [&error.message[..], &error.hint].concat();
+    assert!(text.contains(code), "no {code} in {error:?}");
+    error
 }
 
 fn statements(site: &Scratch) -> usize {

@@ -35,7 +35,7 @@ fn session(site: &Scratch, path: &str) -> Value {
 fn id(session: &Value) -> &str {
     let id = session["session_id"].as_str().unwrap();
     let digits = id.strip_prefix("sess_").unwrap();
-    let is_hex = |letter: char| matches!(letter, '0'..='9' | 'a'..='f');
+    let is_hex = |character: char| matches!(character, '0'..='9' | 'a'..='f');
     assert!(digits.len() == 32 && digits.chars().all(is_hex), "{id}");
     id
 }
@@ -171,16 +171,16 @@ fn the_command_writes_no_files() {
 fn an_error_names_the_missing_path() {
     let site = projects();
     for path in ["nowhere", "shop/nowhere/deep", "nowhere/../shop"] {
-        let complaint = license(&site, &["session", path]).expect_failure(2);
-        assert!(complaint.message.contains("nowhere"), "{complaint:?}");
+        let error = license(&site, &["session", path]).expect_failure(2);
+        assert!(error.message.contains("nowhere"), "{error:?}");
         let json = license(&site, &["session", path, "--json"]);
         assert_eq!(json.expect_json_failure(2), "USAGE");
     }
     site.write("file", "");
-    let complaint = license(&site, &["session", "file/below"]).expect_failure(2);
+    let error = license(&site, &["session", "file/below"]).expect_failure(2);
     assert!(
-        complaint.message.contains("file is not a directory"),
-        "{complaint:?}"
+        error.message.contains("file is not a directory"),
+        "{error:?}"
     );
 }
 
@@ -192,14 +192,11 @@ fn an_error_names_dangling_and_circular_links() {
     symlink("b", site.file("a")).unwrap();
     symlink("a", site.file("b")).unwrap();
     symlink("nowhere", site.file("dangling")).unwrap();
-    let complaint = license(&site, &["session", "a"]).expect_failure(2);
-    assert!(
-        complaint.message.contains("form a loop at"),
-        "{complaint:?}"
-    );
-    let complaint = license(&site, &["session", "dangling"]).expect_failure(2);
+    let error = license(&site, &["session", "a"]).expect_failure(2);
+    assert!(error.message.contains("form a loop at"), "{error:?}");
+    let error = license(&site, &["session", "dangling"]).expect_failure(2);
     for word in ["nowhere", "dangling"] {
-        assert!(complaint.message.contains(word), "{complaint:?}");
+        assert!(error.message.contains(word), "{error:?}");
     }
 }
 
@@ -218,8 +215,8 @@ fn an_error_names_an_unreadable_directory() {
     let json = user.license(&["session", "shop/src", "--json"]);
     // Allows the removal of the directory after the test.
     fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
-    let complaint = refused.expect_failure(4);
-    assert!(complaint.message.contains("shop"), "{complaint:?}");
+    let error = refused.expect_failure(4);
+    assert!(error.message.contains("shop"), "{error:?}");
     assert_eq!(json.expect_json_failure(4), "IO");
 }
 
@@ -236,11 +233,11 @@ fn a_path_that_is_too_long_is_reported_with_its_length() {
     fs::create_dir_all(&directory).unwrap();
     for command in ["session", "usage"] {
         let path = directory.to_str().unwrap();
-        let complaint = license(&site, &[command, path]).expect_failure(4);
+        let error = license(&site, &[command, path]).expect_failure(4);
         for words in ["its 4100 bytes, ", " are more than the system accepts"] {
-            assert!(complaint.message.contains(words), "{complaint:?}");
+            assert!(error.message.contains(words), "{error:?}");
         }
-        assert!(complaint.hint.contains("shorter"), "{complaint:?}");
+        assert!(error.hint.contains("shorter"), "{error:?}");
         let json = license(&site, &[command, path, "--json"]);
         assert_eq!(json.expect_json_failure(4), "IO");
     }

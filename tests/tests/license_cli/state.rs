@@ -62,9 +62,9 @@ fn a_changed_file_is_quarantined_with_a_warning_and_the_count_stays() {
             warning.contains("the file was changed outside this program"),
             "{warning}"
         );
-        let aside = format!("{file}.damaged-1");
-        assert!(warning.contains(&aside), "{warning}");
-        assert!(site.file(&format!("state/{aside}")).exists());
+        let quarantined = format!("{file}.damaged-1");
+        assert!(warning.contains(&quarantined), "{warning}");
+        assert!(site.file(&format!("state/{quarantined}")).exists());
         let again = used(HERE, &site, "1");
         assert_eq!(warnings(&again), [""; 0], "the warning is printed once");
     }

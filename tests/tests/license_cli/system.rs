@@ -101,12 +101,9 @@ fn a_damaged_administrators_license_alone_is_an_error_and_is_not_quarantined() {
     let site = site_with_shared("team.lic");
     site.write("etc/license.lic", tampered(&TEAM));
     for _ in 0..2 {
-        let complaint = user(&site, &["status"]).expect_failure(3);
-        assert!(
-            complaint.message.contains("etc/license.lic"),
-            "{complaint:?}"
-        );
-        assert!(!complaint.message.contains("quarantined"), "{complaint:?}");
+        let error = user(&site, &["status"]).expect_failure(3);
+        assert!(error.message.contains("etc/license.lic"), "{error:?}");
+        assert!(!error.message.contains("quarantined"), "{error:?}");
     }
     let _ = user(&site, &["check", "local_execution"]).expect_code(0);
 }

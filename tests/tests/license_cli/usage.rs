@@ -92,22 +92,19 @@ fn an_invalid_value_is_refused_with_its_source() {
         assert_eq!(refused.expect_json_failure(2), "USAGE", "{invalid}");
     }
     let run = Run::license(&site).env("CODITECT_USAGE_TYPE", "both");
-    let complaint = run.args(["usage", "shop"]).run().expect_failure(2);
-    assert!(
-        complaint.message.contains("CODITECT_USAGE_TYPE"),
-        "{complaint:?}"
-    );
+    let error = run.args(["usage", "shop"]).run().expect_failure(2);
+    assert!(error.message.contains("CODITECT_USAGE_TYPE"), "{error:?}");
     for settings in [
         "usage_type = \"both\"\n",
         "usage_type = 1\n",
         "usage_type = ",
     ] {
         let site = project(settings);
-        let complaint = license(&site, &["usage", "shop"]).expect_failure(3);
-        assert!(complaint.message.contains("project.toml"), "{complaint:?}");
+        let error = license(&site, &["usage", "shop"]).expect_failure(3);
+        assert!(error.message.contains("project.toml"), "{error:?}");
     }
-    let complaint = license(&site, &["usage", "nowhere"]).expect_failure(2);
-    assert!(complaint.message.contains("nowhere"), "{complaint:?}");
+    let error = license(&site, &["usage", "nowhere"]).expect_failure(2);
+    assert!(error.message.contains("nowhere"), "{error:?}");
 }
 
 #[test]

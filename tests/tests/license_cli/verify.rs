@@ -183,17 +183,17 @@ fn a_standard_key_requires_its_license_file() {
         verify(&site, &["--json", PRO.key()]).expect_json_failure(3),
         "NEEDS_LICENSE_FILE"
     );
-    let complaint = verify(&site, &[PRO.key()]).expect_failure(3);
-    assert!(complaint.message.contains("PRO"), "{complaint:?}");
-    assert!(complaint.hint.contains("--license"), "{complaint:?}");
+    let error = verify(&site, &[PRO.key()]).expect_failure(3);
+    assert!(error.message.contains("PRO"), "{error:?}");
+    assert!(error.hint.contains("--license"), "{error:?}");
     expect_valid(verify(
         &site,
         &["--json", PRO.key(), "--license", "pro.lic"],
     ));
     let other = verify(&site, &["--json", PRO.key(), "--license", "team.lic"]);
     assert_eq!(other.expect_json_failure(3), "NEEDS_LICENSE_FILE");
-    let complaint = verify(&site, &[PRO.key(), "--license", "team.lic"]).expect_failure(3);
-    assert!(complaint.message.contains(TEAM.key()), "{complaint:?}");
+    let error = verify(&site, &[PRO.key(), "--license", "team.lic"]).expect_failure(3);
+    assert!(error.message.contains(TEAM.key()), "{error:?}");
 }
 
 #[test]

@@ -85,8 +85,8 @@ impl VendorFiles {
         }
     }
 
-    /// Creates a machine of the customer with all files.
-    fn send() -> Scratch {
+    /// Creates a machine of the customer with all files of the vendor.
+    fn customer_site() -> Scratch {
         let site = Scratch::new();
         let files = &*VENDOR_FILES;
         site.write("trust.jwks", &files.trust);
@@ -130,7 +130,7 @@ fn issue(workstation: &Scratch, key: &str, tier: &str, at: &str, options: &[&str
 /// Creates a machine of the customer, and installs a license at noon of its issue date.
 #[track_caller]
 fn site_with(file: &str) -> Scratch {
-    let site = VendorFiles::send();
+    let site = VendorFiles::customer_site();
     let install = [
         "install",
         "--trust",
@@ -174,7 +174,7 @@ fn expect_status(site: &Scratch, at: &str, exit: i32, code: &str, warnings: &[&s
 
 #[test]
 fn a_site_verifies_installs_and_uses_each_license() {
-    let site = VendorFiles::send();
+    let site = VendorFiles::customer_site();
     for (file, tier, users, has, lacks) in [
         ("pro.lic", "PRO", 1, "cloud_sync", "team_analytics"),
         ("team.lic", "TEAM", 20, "team_analytics", "sso"),
@@ -305,7 +305,7 @@ fn only_the_owner_can_read_keys_and_state() {
 #[cfg(unix)]
 #[test]
 fn without_a_variable_the_state_is_in_the_home_directory_and_private() {
-    let site = VendorFiles::send();
+    let site = VendorFiles::customer_site();
     let install = [
         "install",
         "--trust",

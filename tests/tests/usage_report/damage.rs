@@ -24,8 +24,8 @@ fn expect_refusal(workstation: &Scratch, report: &str, code: &str) {
         .as_array()
         .is_some_and(|faults| faults.contains(&json!(code)));
     assert!(is_fault || report["error"]["code"] == code, "{report}");
-    let complaint = keygen(workstation, &["usage", "import", "changed.jsonl"]).expect_failure(3);
-    assert!(complaint.message.contains("changed.jsonl"), "{complaint:?}");
+    let error = keygen(workstation, &["usage", "import", "changed.jsonl"]).expect_failure(3);
+    assert!(error.message.contains("changed.jsonl"), "{error:?}");
     let summary = keygen(workstation, &["usage", "summary", "--json"]);
     assert_eq!(summary.expect_code(0).json()["count"], 0);
 }
@@ -41,7 +41,7 @@ fn an_edited_truncated_or_reordered_report_is_refused_with_a_code() {
     };
     let edited = report.replacen("\"used\":1", "\"used\":0", 1);
     expect_refusal(&workstation, &edited, "EDITED");
-    // Also in the last entry, whose hash is in no other entry.
+    // The last entry is checked too, although its hash is in no other entry.
     let at = report.rfind("\"used\":1").unwrap();
     let last = format!("{}\"used\":0{}", &report[..at], &report[at + 8..]);
     expect_refusal(&workstation, &last, "EDITED");
@@ -77,13 +77,10 @@ fn a_gap_between_two_reports_fails_verify_and_is_a_warning_of_import() {
     }
     assert_eq!(entries(&last)[0]["entry"], 3);
     let _ = verify(&workstation, &["1.jsonl", "2.jsonl", "3.jsonl"]);
-    let complaint = keygen(&workstation, &["usage", "verify", "1.jsonl", "3.jsonl"]);
-    assert_eq!(complaint.code, Some(3));
-    assert!(complaint.stderr.contains("GAP: chain "), "{complaint:?}");
-    assert!(
-        complaint.stderr.contains("entry 2 is missing"),
-        "{complaint:?}"
-    );
+    let error = keygen(&workstation, &["usage", "verify", "1.jsonl", "3.jsonl"]);
+    assert_eq!(error.code, Some(3));
+    assert!(error.stderr.contains("GAP: chain "), "{error:?}");
+    assert!(error.stderr.contains("entry 2 is missing"), "{error:?}");
     assert_eq!(
         codes(&import(&workstation, &["1.jsonl", "3.jsonl"])),
         ["GAP"]
@@ -115,11 +112,8 @@ fn a_damaged_journal_causes_a_warning_and_one_failed_report() {
         doctor.to_string().contains("only usage reports need it"),
         "{doctor}"
     );
-    let complaint = license(&machine, &["usage-report"]).expect_failure(3);
-    assert!(
-        complaint.message.contains("usage.damaged-1"),
-        "{complaint:?}"
-    );
+    let error = license(&machine, &["usage-report"]).expect_failure(3);
+    assert!(error.message.contains("usage.damaged-1"), "{error:?}");
     let two = send(&machine, &workstation, "two.jsonl", &[]);
     assert_eq!(
         (entries(&two)[0]["entry"].clone(), total(&entries(&two))),

@@ -124,9 +124,9 @@ fn imported_usage_is_chained_and_can_be_exported_and_imported_again() {
 #[test]
 fn an_import_needs_a_ledger() {
     let (workstation, _) = two_licenses();
-    let complaint = keygen(
+    let error = keygen(
         &workstation,
         &["usage", "import", "one.jsonl", "--no-ledger"],
     );
-    let _ = complaint.expect_failure(2);
+    let _ = error.expect_failure(2);
 }

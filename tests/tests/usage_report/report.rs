@@ -42,8 +42,8 @@ fn nothing_is_overwritten_without_force() {
     machine.write("usage.jsonl", "mine");
     let before = state(&machine);
     let args = ["usage-report", "--out", "usage.jsonl"];
-    let complaint = license(&machine, &args).expect_failure(2);
-    assert!(complaint.hint.contains("--force"), "{complaint:?}");
+    let error = license(&machine, &args).expect_failure(2);
+    assert!(error.hint.contains("--force"), "{error:?}");
     assert_eq!(machine.read("usage.jsonl"), "mine");
     assert_eq!(
         state(&machine),
@@ -117,7 +117,7 @@ fn an_unknown_feature_name_is_not_reported() {
 }
 
 #[test]
-fn since_a_day_leaves_out_what_was_before() {
+fn entries_before_the_first_day_of_the_report_are_omitted() {
     let (workstation, machine, _) = workstation_and_machine();
     let _ = license(&machine, &["use", QUOTA]).expect_code(0);
     let none = send(
@@ -135,12 +135,12 @@ fn since_a_day_leaves_out_what_was_before() {
     );
     assert_eq!(entries(&all).len(), 1);
     let wrong = ["usage-report", "--since", "yesterday"];
-    let complaint = license(&machine, &wrong).expect_failure(2);
-    assert!(complaint.message.contains("2027-01-31"), "{complaint:?}");
+    let error = license(&machine, &wrong).expect_failure(2);
+    assert!(error.message.contains("2027-01-31"), "{error:?}");
 }
 
 #[test]
-fn what_is_granted_or_tried_out_writes_nothing() {
+fn a_granted_feature_a_hypothetical_decision_and_a_count_of_zero_write_nothing() {
     let (_, machine, _) = workstation_and_machine();
     let _ = license(&machine, &["use", QUOTA]).expect_code(0);
     let before = state(&machine);

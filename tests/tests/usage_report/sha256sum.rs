@@ -21,9 +21,9 @@ tr -d '\r' <"$1" | grep '^{"entry"' | {
 }
 "#;
 
-fn script(site: &Scratch, file: &str) -> String {
-    site.write("verify.sh", SCRIPT);
-    let run = Run::new("sh", site).arg("verify.sh").arg(file);
+fn script(workstation: &Scratch, file: &str) -> String {
+    workstation.write("verify.sh", SCRIPT);
+    let run = Run::new("sh", workstation).arg("verify.sh").arg(file);
     run.run().expect_code(0).stdout
 }
 

@@ -1,3 +1,5 @@
+//! Tests of writing files: existing files, concurrent writers and secrets.
+
 use super::*;
 use std::sync::Barrier;
 use tempfile::TempDir;

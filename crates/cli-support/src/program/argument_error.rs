@@ -39,7 +39,7 @@ impl ArgumentError {
         // <DAYS>|--perpetual>`.
         let specifications = self.arguments.iter();
         let parts = specifications.flat_map(|specification| specification.split("--").skip(1));
-        let is_end = |letter: char| !letter.is_alphanumeric() && letter != '-';
+        let is_end = |character: char| !character.is_alphanumeric() && character != '-';
         parts.filter_map(move |part| part.split(is_end).next())
     }
 

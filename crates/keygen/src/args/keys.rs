@@ -27,7 +27,7 @@ pub(crate) struct NewKey {
     /// Key size in bits
     #[arg(long, value_enum, default_value = "4096")]
     pub(crate) bits: KeySize,
-    /// Algorithm: RS256, or PS256 for a PS256-only key
+    /// Algorithm: RS256 or PS256; a key for PS256 cannot sign with RS256
     #[arg(long, value_parser = algorithm, default_value = "RS256", value_name = "ALG")]
     pub(crate) alg: Algorithm,
     /// File with the passphrase or PIN in its first line (or -)

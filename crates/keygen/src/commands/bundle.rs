@@ -186,7 +186,7 @@ impl VerifiedBlocks {
         Ok(count)
     }
 
-    /// Returns the blocks in an order that depends on the files for trust statements only.
+    /// Returns the blocks in a fixed order. Only trust statements keep the order of the files.
     ///
     /// Omits all but the newest revocation list of each key and product.
     fn into_sorted(self, terminal: &Terminal) -> Vec<VerifiedBlock> {

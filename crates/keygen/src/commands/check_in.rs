@@ -76,7 +76,7 @@ fn render(signed: &[SignedValidation], issuance: &Issuance<'_>) -> String {
 }
 
 fn checked_nonce(nonce: &str) -> Result<&str, Failure> {
-    let is_printable = |letter: char| matches!(letter, ' '..='~');
+    let is_printable = |character: char| matches!(character, ' '..='~');
     let found = match nonce.chars().count() {
         0 => "an empty value".to_owned(),
         count if count > MAX_NONCE => format!("{count} characters"),

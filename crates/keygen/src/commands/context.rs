@@ -1,4 +1,4 @@
-//! The context of a command.
+//! The ledger and the terminal that a command uses.
 
 use license_cli_support::Terminal;
 use license_issuer::ledger::sqlite::LedgerLocation;

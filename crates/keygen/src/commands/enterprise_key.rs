@@ -54,7 +54,8 @@ pub(crate) fn run(arguments: &EnterpriseKey, app: AppContext<'_>) -> Result<(), 
 
 /// Refuses the short form of a key that is signed with PS256.
 ///
-/// RS256 signatures are deterministic. With PS256, the short form would match no issued key.
+/// The short form depends on the signature. PS256 signatures differ each time, so the short form
+/// would match no full key that is issued later.
 fn check_algorithm(arguments: &EnterpriseKey, algorithm: Option<Algorithm>) -> Result<(), Failure> {
     if arguments.short && algorithm == Some(Algorithm::Ps256) {
         return Err(Failure::usage(

@@ -177,7 +177,7 @@ fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
         ),
         IssueWarning::LockedToOthers { license, machine } => (
             license_core::Code::MachineMismatch.as_str(),
-            format!("license {license} is locked to other machines than {machine}"),
+            format!("license {license} is locked to machines other than {machine}"),
         ),
         IssueWarning::KeyNotOpened { license, key } => (
             "KEY_NOT_OPENED",

@@ -83,7 +83,7 @@ fn lines(ended: &Deactivation, dry_run: bool) -> Vec<String> {
     let first = match (dry_run, ended.later.is_empty()) {
         (true, _) => "dry run    nothing was recorded",
         (false, true) => "recorded   the device is free",
-        (false, false) => "recorded   the activation has ended, the machine has another",
+        (false, false) => "recorded   the activation has ended, but the machine has another one",
     };
     let mut lines = vec![
         first.to_owned(),

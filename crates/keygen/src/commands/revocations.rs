@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Revocations, app: AppContext<'_>) -> Result<(), Fa
     output::check(issuance.output)?;
     signing.issued_at.map_or(Ok(()), refuse_future)?;
     let matrix = matrix(signing.product_file.as_ref())?;
-    // A missing ledger would result in an empty list that revokes the revocations.
+    // A missing ledger would result in an empty list, which makes revoked licenses valid again.
     drop(lookup::open(location)?);
     let list = RevocationListOrder {
         matrix: &matrix,

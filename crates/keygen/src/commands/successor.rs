@@ -58,10 +58,11 @@ fn last_successor(id: &str, ledger: &dyn LedgerReader) -> Result<Option<String>,
     Ok(last)
 }
 
-/// Lets the draft start at once if a predecessor of the license is still active.
+/// Lets the draft start at once if a predecessor of the license is still active, and returns a note
+/// about the start.
 ///
-/// A renewal that has not started yet inherits its start to the draft. The draft then replaces the
-/// renewal and its predecessor. Returns a note about it.
+/// Otherwise the draft of a renewal that has not started yet would start with that renewal. A draft
+/// that starts at once replaces the renewal and its predecessor.
 pub(super) fn start_at_once(
     draft: &mut LicenseDraft,
     license: &License,

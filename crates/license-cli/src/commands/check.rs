@@ -82,8 +82,8 @@ fn count_refusal(
     }
     let account = UsageAccount::new(decision, query.context.user.as_deref());
     let refused = UsageCounts::feature_refused_by(decision, &app.matrix, feature, answer.code);
-    app.host.count(account, refused);
-    let problems = app.host.flush_counts();
+    app.manager.count(account, refused);
+    let problems = app.manager.flush_counts();
     // Other problems with the state do not concern the question about a feature.
     let of_journal = problems
         .iter()

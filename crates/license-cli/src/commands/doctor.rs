@@ -25,7 +25,7 @@ use crate::context::AppContext;
 ///
 /// Returns the failure that ends the program.
 pub(crate) fn run(app: &AppContext, strict: bool, terminal: &Terminal) -> Result<Exit, Failure> {
-    let snapshot = app.host.inspect(&app.matrix);
+    let snapshot = app.manager.inspect(&app.matrix);
     let args = ContextArgs::default();
     let verdict = license::Verdict::new(app, &args, &snapshot);
     let checks = checks(app, &snapshot, &verdict);
@@ -50,7 +50,7 @@ fn checks(
     snapshot: &Snapshot,
     verdict: &license::Verdict<'_>,
 ) -> Vec<CheckResult> {
-    let facts = app.host.facts();
+    let facts = app.manager.facts();
     vec![
         directories::home(app),
         directories::permissions(app),
@@ -169,8 +169,8 @@ impl CheckResult {
 
 /// Returns a warning for each quarantined copy of these files.
 fn quarantined(app: &AppContext, files: &[StateFile], what: &str, hint: &str) -> Vec<Fault> {
-    let home = app.host.paths().ok();
-    let paths = home.map(|home| home.user().quarantined_files(files));
+    let paths = app.manager.paths().ok();
+    let paths = paths.map(|paths| paths.user().quarantined_files(files));
     let fault = |path: &PathBuf| {
         let message = format!("{what} quarantined as {}", show_path(path));
         Fault::warning(message, hint)

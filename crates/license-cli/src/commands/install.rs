@@ -65,7 +65,7 @@ pub(crate) fn activate(
 
 /// Returns an activation of the input that is already installed on this machine.
 fn find_installed<'b>(app: &AppContext, verified: &'b VerifiedLicenses) -> Option<&'b Activation> {
-    let snapshot = app.host.inspect(&app.matrix);
+    let snapshot = app.manager.inspect(&app.matrix);
     let installation = snapshot.installation.ok().flatten()?;
     let installed = installation.verified().activations();
     let mut answers = verified.activations().iter();
@@ -104,7 +104,7 @@ fn install(
         None => Moment::Now,
         Some(_) => Moment::Hypothetical,
     };
-    let installed = app.host.install(&candidate, &context, replace, moment);
+    let installed = app.manager.install(&candidate, &context, replace, moment);
     let installed = installed.map_err(failed)?;
     let after = own_licenses(app);
     note_installed(&installed, &verified, terminal);
@@ -157,15 +157,15 @@ impl VerifiedCandidate {
         if let Ok(alone) = alone {
             return Ok(with(alone, &rotation, statements));
         }
-        let home = app.host.paths().map_err(failure::home)?;
-        if app.host.trust().is_none()
-            && let Ok(Some(installed)) = Installation::rotation(home)
+        let paths = app.manager.paths().map_err(failure::home)?;
+        if app.manager.trust().is_none()
+            && let Ok(Some(installed)) = Installation::rotation(paths)
         {
             let roots = rotation.roots().joined(installed.roots());
-            rotation = Installation::rotate(home, roots);
+            rotation = Installation::rotate(paths, roots);
             statements = app.apply_statements(input, &mut rotation)?;
         }
-        let installed = Installation::load(home, rotation.keys(), &app.matrix);
+        let installed = Installation::load(paths, rotation.keys(), &app.matrix);
         let installed = installed
             .and_then(|installed| installed.ok_or(InstallationError::NoLicense))
             .map_err(|error| failure::installation(&error))?;
@@ -195,8 +195,8 @@ fn check_nonce(arguments: &Install, verified: &VerifiedLicenses) -> Result<(), I
 
 /// Returns the licenses of this user. Those of the administrator are not replaced.
 fn own_licenses(app: &AppContext) -> Vec<License> {
-    let own = app.host.paths().map(|home| home.user().dir().clone());
-    let own = own.map(|dir| match app.host.trust() {
+    let own = app.manager.paths().map(|paths| paths.user().dir().clone());
+    let own = own.map(|dir| match app.manager.trust() {
         Some(keys) => Installation::load(&dir.into(), keys, &app.matrix),
         None => Installation::open(&dir.into(), &app.matrix),
     });

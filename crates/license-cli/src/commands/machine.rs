@@ -13,7 +13,7 @@ use crate::context::AppContext;
 ///
 /// Returns the failure that ends the program.
 pub(crate) fn run(app: &AppContext, terminal: &Terminal) -> Result<Exit, Failure> {
-    let facts = app.host.facts();
+    let facts = app.manager.facts();
     let fingerprint = facts.fingerprint();
     if terminal.is_json() {
         terminal.json(&to_json(&facts, fingerprint.as_ref()))?;

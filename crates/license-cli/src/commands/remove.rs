@@ -12,7 +12,7 @@ use crate::output::failure;
 ///
 /// Returns the failure that ends the program.
 pub(crate) fn run(app: &AppContext, terminal: &Terminal) -> Result<Exit, Failure> {
-    let removed = app.host.remove();
+    let removed = app.manager.remove();
     let removed = removed.map_err(|error| failure::installation(&error))?;
     let removed = removed.paths;
     if terminal.is_json() {

@@ -34,11 +34,13 @@ pub(crate) fn run(
         PendingRequest::Repeat
     };
     let (request, answer) = if arguments.clock {
-        let request = app.host.request_clock_repair(made_at, asking);
+        let request = app.manager.request_clock_repair(made_at, asking);
         (request, "keygen clock-repair")
     } else {
         let license = installed_license(app, arguments.license.as_deref())??;
-        let request = app.host.request_activation(license.id(), made_at, asking);
+        let request = app
+            .manager
+            .request_activation(license.id(), made_at, asking);
         (request, "keygen activate")
     };
     let request = request.map_err(|error| failure::installation(&error))?;
@@ -64,10 +66,10 @@ pub(crate) fn deactivate(
         Err(_) => None,
     };
     let made_at = arguments.at.unwrap_or_else(now);
-    let mut receipt = app.host.deactivate(license.as_ref(), made_at);
+    let mut receipt = app.manager.deactivate(license.as_ref(), made_at);
     // The license in effect may differ from the one that is activated.
     if matches!(receipt, Err(InstallationError::NotActivated)) && arguments.license.is_none() {
-        receipt = app.host.deactivate(None, made_at);
+        receipt = app.manager.deactivate(None, made_at);
     }
     let receipt = receipt.map_err(|error| match shared(app, license.as_ref(), None) {
         Some(path) if matches!(error, InstallationError::NotActivated) => {
@@ -102,12 +104,13 @@ fn shared(
     let covers = |id: &LicenseId| {
         license.is_some_and(|license| license.id() == id || license.supersedes().contains(id))
     };
-    app.host.system_activation(&app.matrix, |id| match receipt {
-        Some(MachineRequest::Deactivation(receipt)) => {
-            receipt.license == *id || (covers(&receipt.license) && covers(id))
-        }
-        _ => license.is_none() || covers(id),
-    })
+    app.manager
+        .system_activation(&app.matrix, |id| match receipt {
+            Some(MachineRequest::Deactivation(receipt)) => {
+                receipt.license == *id || (covers(&receipt.license) && covers(id))
+            }
+            _ => license.is_none() || covers(id),
+        })
 }
 
 /// Returns the installed license with this id, or the license in effect.
@@ -118,7 +121,7 @@ fn installed_license(
     app: &AppContext,
     id: Option<&str>,
 ) -> Result<Result<License, Failure>, Failure> {
-    let snapshot = app.host.inspect(&app.matrix);
+    let snapshot = app.manager.inspect(&app.matrix);
     let found = snapshot
         .installation
         .map_err(|error| failure::installation(&error))?;
@@ -132,7 +135,7 @@ fn installed_license(
         }
     };
     let context = license_core::Context::at(now()).high_water(snapshot.high_water);
-    let context = match app.host.machine() {
+    let context = match app.manager.machine() {
         Some(machine) => context.machine(machine),
         None => context,
     };

@@ -28,9 +28,9 @@ pub(crate) fn run(
     let decision = evaluation.decide();
     let license = decision.license().map(|license| license.id());
     let user = context.user.as_deref();
-    let session = Session::find(&app.host, license, user, &project.path);
+    let session = Session::find(&app.manager, license, user, &project.path);
     let session = session.map_err(|error| failure::project(&error))?;
-    let machine = app.host.digest().map(|digest| digest.to_string());
+    let machine = app.manager.digest().map(|digest| digest.to_string());
     let root = session.root();
     if machine.is_none() {
         evaluation.notices.push(Notice::no_machine());
@@ -103,6 +103,6 @@ pub(crate) fn usage(
 }
 
 fn find(app: &AppContext, path: &Path) -> Result<ProjectRoot, Failure> {
-    find_project(path, app.host.product(), app.state_dir())
+    find_project(path, app.manager.product(), app.state_dir())
         .map_err(|error| failure::project(&error))
 }

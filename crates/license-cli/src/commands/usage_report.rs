@@ -29,7 +29,7 @@ pub(crate) fn run(
     } else {
         UsageReportMode::Commit
     };
-    let export = app.host.usage_report(cut);
+    let export = app.manager.usage_report(cut);
     let UsageExport {
         mut entries,
         problems,
@@ -42,7 +42,7 @@ pub(crate) fn run(
             .is_some_and(|entry| is_included(&entry))
     });
     let summary = ReportSummary::new(&entries, arguments.anonymize);
-    let text = write(app.host.product(), &entries, arguments.anonymize);
+    let text = write(app.manager.product(), &entries, arguments.anonymize);
     let shown = match (arguments.dry_run, &arguments.file.out) {
         (true, _) => None,
         (false, Destination::Stdout) => Some(text),

@@ -37,7 +37,7 @@ pub(crate) fn run(app: &AppContext, arguments: &Use, terminal: &Terminal) -> Res
         return Err(no_such_quota(name, &decision));
     };
     let account = UsageAccount::new(&decision, arguments.context.user.as_deref());
-    let report = app.host.use_quota(account, name, arguments.count, limit);
+    let report = app.manager.use_quota(account, name, arguments.count, limit);
     let report = report.map_err(|error| failure::store(&error))?;
     let mut notices = evaluation.notices;
     notice::add_missing(&mut notices, report.problems.iter().map(Notice::state));
@@ -111,7 +111,7 @@ fn to_json(name: &str, used: &QuotaUse, decision: &Decision, notices: &[Notice])
 
 fn sentence(name: &str, used: &QuotaUse) -> String {
     let (name, refills) = (escape(name), refills(used));
-    let asked = used.requested;
+    let requested = used.requested;
     match (used.granted, used.limit) {
         (true, Quota::Unlimited) => format!("granted: {name}: {} used today, unlimited", used.used),
         (true, limit) => {
@@ -119,7 +119,7 @@ fn sentence(name: &str, used: &QuotaUse) -> String {
             format!("granted: {name}: {used} of {limit} used today, {left} left; {refills}")
         }
         (false, limit) => format!(
-            "denied: {name}: {}: expected at most {limit} a day, found {} used and {asked} requested; {refills}",
+            "denied: {name}: {}: expected at most {limit} a day, found {} used and {requested} requested; {refills}",
             Code::QuotaExhausted,
             used.used
         ),

@@ -46,7 +46,7 @@ pub(crate) fn run(
         return artifacts::print(&verified, &statements, now, ignored, terminal);
     }
     // An installed list would deny the license after its installation, so it applies here too.
-    verified.add_revocations(app.host.revocation_lists(&trust));
+    verified.add_revocations(app.manager.revocation_lists(&trust));
     let mut evaluation = Evaluation::new(app, Some(verified), &arguments.context)?;
     evaluation.notices.extend(ignored);
     evaluation.statements = statements;

@@ -1,4 +1,4 @@
-//! The evaluation of a license.
+//! Evaluates a license and its features for a command.
 
 use license_cli_support::{Exit, Failure, Terminal};
 use license_client::now;
@@ -74,7 +74,7 @@ impl<'a> Evaluation<'a> {
                 .iter()
                 .any(|verified| !verified.activations().is_empty())
             || validations.any(|validation| validation.machine().is_some());
-        let this_machine = || app.host.machine().cloned();
+        let this_machine = || app.manager.machine().cloned();
         let machine = args
             .machine
             .clone()

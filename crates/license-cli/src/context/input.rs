@@ -53,11 +53,12 @@ const LONGEST_FILE_NAME: usize = 255;
 /// misspelled file name. In doubt the result is true, so that no message repeats a license as a
 /// path.
 fn looks_like_license(argument: &str) -> bool {
-    let text = argument.trim_matches(|letter: char| letter.is_whitespace() || is_quote(letter));
+    let text =
+        argument.trim_matches(|character: char| character.is_whitespace() || is_quote(character));
     let is_token = text.starts_with("eyJ") || text.contains("-BEGIN ");
     let folded = text.to_uppercase();
     let fields: Vec<&str> = folded
-        .split(|letter: char| letter == '-' || !letter.is_ascii())
+        .split(|character: char| character == '-' || !character.is_ascii())
         .collect();
     let is_built_in = fields.first() == Some(&FeatureMatrix::built_in().product().as_str());
     let is_key = fields.len() >= 3 && (is_built_in || !text.contains(['.', '/', '\\']));
@@ -67,6 +68,6 @@ fn looks_like_license(argument: &str) -> bool {
     is_token || is_key || !is_name
 }
 
-fn is_quote(letter: char) -> bool {
-    matches!(letter, '"' | '\'' | '`' | '\u{2018}'..='\u{201f}')
+fn is_quote(character: char) -> bool {
+    matches!(character, '"' | '\'' | '`' | '\u{2018}'..='\u{201f}')
 }

@@ -160,10 +160,10 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
         Error::License {
             path,
             source,
-            quarantined: aside,
+            quarantined,
         } => {
-            let quarantined = aside.as_ref().map(|aside| show_path(aside));
-            let quarantined = quarantined.map(|aside| format!(", quarantined as {aside}"));
+            let quarantined = quarantined.as_ref().map(|copy| show_path(copy));
+            let quarantined = quarantined.map(|copy| format!(", quarantined as {copy}"));
             let (path, quarantined) = (show_path(path), quarantined.unwrap_or_default());
             let failure = verification(&format!("installed license {path}{quarantined}"), source);
             failure.hint(embedded::text(

@@ -133,7 +133,7 @@ pub(crate) fn add_missing(notices: &mut Vec<Notice>, more: impl IntoIterator<Ite
 }
 
 /// Returns the problems of an installation and of this machine.
-pub(crate) fn from_snapshot(snapshot: &Snapshot, host: &LicenseManager) -> Vec<Notice> {
+pub(crate) fn from_snapshot(snapshot: &Snapshot, manager: &LicenseManager) -> Vec<Notice> {
     let quarantined = snapshot.quarantined.iter().map(|path| {
         let path = show_path(path);
         let message =
@@ -141,7 +141,7 @@ pub(crate) fn from_snapshot(snapshot: &Snapshot, host: &LicenseManager) -> Vec<N
         Notice::new(STATE, message)
     });
     let state = snapshot.problems.iter().map(Notice::state);
-    let rejected_id = host.rejected_id().map(|message| {
+    let rejected_id = manager.rejected_id().map(|message| {
         let message = format!("{message}; correct or remove the machine id");
         Notice::new(MACHINE, message)
     });

@@ -12,12 +12,12 @@ use crate::paths::Paths;
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, StoreLock};
 
-/// Whether a valid license may be replaced by one that is not valid.
+/// Whether a license that is not valid may replace a valid one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replace {
-    /// It may not, because that could stop software in production.
+    /// The valid license stays, because replacing it could stop software in production.
     UnlessWorse,
-    /// It may.
+    /// The valid license is replaced.
     Always,
 }
 
@@ -34,7 +34,7 @@ pub struct Candidate<'a> {
     pub matrix: &'a FeatureMatrix,
 }
 
-/// Where a license was stored.
+/// The result of storing a license.
 pub(crate) struct Stored {
     pub(crate) path: PathBuf,
     /// When the license takes effect, if the installed one stays in effect until then.

@@ -10,7 +10,8 @@ use license_core::{
 pub(crate) struct CombinedFile {
     /// The text of the license file.
     pub(super) text: String,
-    /// The start of the first new license, if one of the two supersedes the other then.
+    /// The earliest instant in the future at which a license of one file supersedes a license of
+    /// the other.
     pub(super) begins: Option<Timestamp>,
 }
 

@@ -25,7 +25,7 @@ pub enum InstallationError {
     #[error("cannot determine the state directory")]
     StateDir(#[from] StateDirError),
     /// A license is installed without the keys to verify it.
-    #[error("a license is installed, but no keys to verify it")]
+    #[error("a license is installed, but there are no keys to verify it")]
     NoKeys,
     /// A valid license would be replaced by one that is not valid.
     #[error("{}", worse(*new, *installed))]
@@ -221,14 +221,8 @@ impl InstallationError {
             StateFile::License
         };
         let moved = store.quarantine(file, || again().is_err_and(|error| error.is_damaged()));
-        if let Self::NotText {
-            quarantined: aside, ..
-        }
-        | Self::License {
-            quarantined: aside, ..
-        } = &mut self
-        {
-            *aside = moved;
+        if let Self::NotText { quarantined, .. } | Self::License { quarantined, .. } = &mut self {
+            *quarantined = moved;
         }
         self
     }

@@ -61,9 +61,7 @@ pub(super) fn apply_stored(rotation: &mut Rotation, paths: &Paths) {
 pub(crate) fn problems(paths: &Paths, damaged: Damaged) -> Vec<StatementProblem> {
     let user = paths.user();
     let mut of_user = find_problem(paths, user);
-    if let Some(StatementProblem::Damaged {
-        quarantined: aside, ..
-    }) = &mut of_user
+    if let Some(StatementProblem::Damaged { quarantined, .. }) = &mut of_user
         && damaged == Damaged::Quarantine
     {
         let is_damaged = || {
@@ -72,7 +70,7 @@ pub(crate) fn problems(paths: &Paths, damaged: Damaged) -> Vec<StatementProblem>
                 Some(StatementProblem::Damaged { .. })
             )
         };
-        *aside = user.quarantine(StateFile::TrustStatements, is_damaged);
+        *quarantined = user.quarantine(StateFile::TrustStatements, is_damaged);
     }
     let of_system = paths
         .system()

@@ -1,3 +1,5 @@
+//! Tests of the journal and of usage counts across crashes, damage and restored state.
+
 use super::*;
 use crate::manager::{LicenseManager, UsageAccount, UsageReportMode};
 use crate::paths::Paths;
@@ -65,7 +67,7 @@ fn entries_from_an_older_copy_of_the_state_continue_the_chain() {
             .close(product(), None, 0, || Some([salt; 16]))
             .unwrap();
         journal.append(&closed);
-        period.advance_to(journal.next_place().unwrap());
+        period.advance_to(journal.next_position().unwrap());
     }
     assert_eq!(journal.entries.len(), 5);
     assert_eq!(findings(&journal.entries), ["COUNTED_AGAIN"]);
@@ -130,7 +132,7 @@ fn snapshot(store: &Store) -> [Vec<u8>; 2] {
 fn a_crash_between_state_and_journal_neither_loses_nor_doubles_counts() {
     let (_scratch, manager, store) = manager();
     take(&manager);
-    // Closed in the state, but not in the journal yet.
+    // The entry is closed in the state, but not in the journal yet.
     let mut state = State::load(&store, manager.seal(), Damaged::Leave).state;
     let period = state.period.as_mut().unwrap();
     state.closed = period.close(product(), None, 0, || Some([5; 16])).unwrap();
@@ -150,7 +152,7 @@ fn a_crash_between_state_and_journal_neither_loses_nor_doubles_counts() {
         2
     );
     assert_eq!(used(&manager), 2);
-    // In the journal, and still in the state.
+    // The entry is in the journal, and still in the state.
     let (journal, _) = Journal::inspect(&store, manager.seal());
     for (file, bytes) in [StateFile::Cache, StateFile::Quota].into_iter().zip(before) {
         std::fs::write(store.dir().file(file), bytes).unwrap();
@@ -263,7 +265,7 @@ fn usage_counted_again_by_a_restored_state_is_reported() {
     );
 }
 
-/// Replaces a file by a directory, so that the file cannot be written.
+/// Replaces a file with a directory, so that the file cannot be written.
 fn block(store: &Store, file: StateFile) {
     let path = store.dir().file(file);
     let _ = std::fs::remove_file(&path);
@@ -289,7 +291,7 @@ fn counts_in_one_copy_of_the_state_are_not_counted_again_once_the_other_is_writa
 }
 
 #[test]
-fn counts_that_a_failed_write_lost_are_written_by_the_next() {
+fn counts_of_a_failed_write_are_written_by_the_next() {
     let (_scratch, manager, store) = manager();
     take(&manager);
     manager.count(UsageAccount::default(), UsageCounts::quota_used(QUOTA, 3));

@@ -186,7 +186,7 @@ pub(super) type Lookup = Result<Observation, Absence>;
 /// Normalizes a value for comparison, or returns why it is rejected.
 pub(super) type Normalize = fn(&str) -> Result<String, Rejection>;
 
-/// Checks the value that `source` returned.
+/// Normalizes the value that `source` returned.
 pub(super) fn check(source: &str, text: io::Result<String>, normalize: Normalize) -> Lookup {
     let value = match text {
         Ok(text) => normalize(&text).map_err(MissingReason::Rejected),
@@ -202,7 +202,7 @@ pub(super) fn check(source: &str, text: io::Result<String>, normalize: Normalize
     }
 }
 
-/// Checks the content of a file.
+/// Reads a file and normalizes its content.
 pub(super) fn check_file(system: &dyn System, path: &str, normalize: Normalize) -> Lookup {
     check(path, system.read(Path::new(path)), normalize)
 }

@@ -111,7 +111,7 @@ fn cgroup_container(system: &dyn System) -> Option<&'static str> {
     let paths = ["/proc/self/cgroup", "/proc/1/cgroup"];
     paths.into_iter().find_map(|path| {
         let text = system.read(Path::new(path)).ok()?;
-        // The innermost of nested containers.
+        // The last component that names a container is the innermost of nested containers.
         text.split(['/', '\n']).filter_map(from_cgroup).next_back()
     })
 }

@@ -127,7 +127,7 @@ impl System for LocalSystem {
     }
 
     fn read(&self, path: &Path) -> io::Result<String> {
-        // Before opening: opening a named pipe would wait for a writer.
+        // The check comes first, because opening a named pipe would wait for a writer.
         if !fs::metadata(path)?.is_file() {
             return Err(io::ErrorKind::InvalidInput.into());
         }

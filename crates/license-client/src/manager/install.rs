@@ -1,4 +1,4 @@
-//! Installation of licenses, tokens, lists and statements from the vendor.
+//! Installs licenses, tokens, revocation lists and trust statements from the vendor.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ use crate::store::{Damaged, StoreLock};
 const ACTIVATION: &str = "activation";
 const CLOCK_REPAIR: &str = "clock repair";
 
-/// An installation under the lock. It checks everything before it writes anything.
+/// An installation that holds the lock of the store. Checks everything before it writes anything.
 struct InstallTransaction<'t> {
     manager: &'t LicenseManager,
     paths: &'t Paths,
@@ -38,10 +38,12 @@ struct InstallTransaction<'t> {
     activation_state: ActivationState,
 }
 
-/// Where an artifact is stored.
+/// The file in which an artifact was stored.
 struct Placement {
     path: PathBuf,
+    /// When the new license takes effect, if the installed one stays in effect until then.
     begins: Option<Timestamp>,
+    /// Whether the validation tokens were already stored or are older than the stored ones.
     is_old: bool,
 }
 
@@ -49,13 +51,13 @@ impl LicenseManager {
     /// Installs a license file: licenses, validation tokens for installed licenses, revocation
     /// lists, answers to requests of this machine, and trust statements.
     ///
-    /// All of it is installed, or nothing. Trust statements are applied first. `context` is used to
-    /// compare a new license with the one that it replaces.
+    /// Installs the whole file or nothing. Applies the trust statements first. Uses `context` to
+    /// compare a new license with the license that it replaces.
     ///
     /// # Errors
     ///
-    /// Returns [`InstallationError`] if a part of it may not be installed or cannot be written.
-    /// Nothing is changed then.
+    /// Returns [`InstallationError`] if a part of the file may not be installed or cannot be
+    /// written. In that case nothing changes.
     pub fn install(
         &self,
         candidate: &Candidate<'_>,
@@ -113,11 +115,11 @@ impl LicenseManager {
         let undo = lock.begin()?;
         let placement = transaction.store(&context, replace)?;
         transaction.apply_answers()?;
-        // Lists last: they may revoke what the same file contains.
+        // Revocation lists are stored last, because they may revoke a license of the same file.
         transaction.store_lists()?;
         let newest = candidate.verified.newest_signature().max(change.newest());
         let is_lowered = moment == Moment::Now
-            && self.raise_high_water(&mut transaction.state.high_water, newest);
+            && self.update_high_water(&mut transaction.state.high_water, newest);
         let blocks = transaction.blocks(&placement, &lists, &answers, &previous);
         if !loaded.is_partial
             && let Err(error) = self.save(&transaction.state, &lock)

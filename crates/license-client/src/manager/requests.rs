@@ -168,10 +168,11 @@ impl LicenseManager {
         Ok(transaction.finish(receipt, None, false))
     }
 
-    /// Returns the administrator's file with an activation of such a license for this machine.
+    /// Returns the path of the administrator's license file, if it activates on this machine a
+    /// license for whose id `is_such` returns `true`.
     ///
-    /// The activation applies to all users of the machine. Only an administrator can remove it, by
-    /// removing it from that file.
+    /// Such an activation applies to all users of the machine. Only an administrator can remove it
+    /// from the file.
     pub fn system_activation(
         &self,
         matrix: &FeatureMatrix,
@@ -268,12 +269,12 @@ impl RequestTransaction<'_> {
 
     fn finish(
         self,
-        letter: MachineRequest,
+        request: MachineRequest,
         replaced: Option<Timestamp>,
         is_again: bool,
     ) -> PreparedRequest {
         PreparedRequest {
-            request: letter,
+            request,
             superseded: replaced,
             is_repeated: is_again,
             problems: self.problems,

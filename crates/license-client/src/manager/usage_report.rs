@@ -171,7 +171,7 @@ impl LicenseManager {
         if let Some(problem) = problems.pop_if(|_| loaded.is_partial) {
             return Err(problem.into());
         }
-        // Before anything is closed: a damaged journal is reported first.
+        // The journal is read first, so that no entry is closed if the journal is damaged.
         let (journal, problem) = Journal::load_locked(&lock, store, self.seal());
         if let Some(problem) = problem {
             return Err(problem.into());
@@ -298,7 +298,7 @@ impl LicenseManager {
         }
         let resets = state.high_water.resets();
         let fresh = random().ok_or(ReportError::NoRandomness)?;
-        Ok(OpenPeriod::new(journal.next_place(), fresh, resets))
+        Ok(OpenPeriod::new(journal.next_position(), fresh, resets))
     }
 
     /// Moves the counts of the open period to the closed entries.
@@ -331,7 +331,7 @@ impl LicenseManager {
         let not_kept = |error| StateProblem::Journal(Box::new(StateProblem::NotSaved(error)));
         journal.save(lock, self.seal()).map_err(not_kept)?;
         state.closed.clear();
-        if let (Some(period), Some(next)) = (&mut state.period, journal.next_place()) {
+        if let (Some(period), Some(next)) = (&mut state.period, journal.next_position()) {
             period.advance_to(next);
         }
         // Entries that stay in the state are found in the journal by the next call.
@@ -371,10 +371,8 @@ fn is_temporary(problem: &StateProblem) -> bool {
     match problem {
         StateProblem::Journal(problem) => is_temporary(problem),
         StateProblem::Store(_) => true,
-        // A file that cannot be quarantined would be replaced.
-        StateProblem::Sealed {
-            quarantined: aside, ..
-        } => aside.is_none(),
+        // Without quarantine, the file is still in place, and the next write would replace it.
+        StateProblem::Sealed { quarantined, .. } => quarantined.is_none(),
         StateProblem::NotSaved(_) | StateProblem::Revocations(_) | StateProblem::Trust(_) => false,
     }
 }

@@ -1,3 +1,5 @@
+//! Tests of finding a project in the local file system.
+
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;

@@ -1,3 +1,5 @@
+//! Tests of the state of a machine, with missing, damaged and copied files.
+
 use super::*;
 use crate::seal::SealError;
 use crate::state_dir::StateDir;
@@ -97,7 +99,7 @@ fn a_changed_file_is_quarantined_and_the_other_copy_is_used() {
         let [
             StateProblem::Sealed {
                 source,
-                quarantined: aside,
+                quarantined,
                 ..
             },
         ] = &problems[..]
@@ -105,7 +107,7 @@ fn a_changed_file_is_quarantined_and_the_other_copy_is_used() {
             panic!("{problems:?}");
         };
         assert_eq!(*source, SealError::Tampered);
-        assert!(aside.as_ref().unwrap().exists());
+        assert!(quarantined.as_ref().unwrap().exists());
         assert!(!path.exists());
         assert!(load(&store, "here").1.is_empty());
     }

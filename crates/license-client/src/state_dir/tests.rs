@@ -1,3 +1,5 @@
+//! Tests of the location of the state directory.
+
 use super::*;
 
 fn nothing_set(_: &str) -> Option<OsString> {

@@ -1,3 +1,5 @@
+//! Tests of reading, writing and locking the state directory.
+
 use super::*;
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -111,9 +113,9 @@ fn a_quarantined_file_is_never_overwritten() {
     for number in 1..=3 {
         let content = format!("damage {number}");
         lock.write(StateFile::Cache, content.as_bytes()).unwrap();
-        let aside = lock.quarantine(StateFile::Cache).unwrap();
-        assert!(aside.ends_with(format!("license.cache.damaged-{number}")));
-        assert_eq!(fs::read_to_string(aside).unwrap(), content);
+        let quarantined = lock.quarantine(StateFile::Cache).unwrap();
+        assert!(quarantined.ends_with(format!("license.cache.damaged-{number}")));
+        assert_eq!(fs::read_to_string(quarantined).unwrap(), content);
     }
     assert!(store.read(StateFile::Cache, CAP).unwrap().is_none());
     assert_eq!(names(&store).len(), 4);

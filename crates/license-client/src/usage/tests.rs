@@ -1,3 +1,5 @@
+//! Tests of the detection of the usage type.
+
 use super::*;
 use crate::project::find_project;
 

@@ -365,7 +365,7 @@ pub(super) fn uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<License
     })
 }
 
-/// Deserializes features.
+/// Deserializes features, which are strings that are not empty.
 pub(super) fn features<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Arc<BTreeSet<String>>, D::Error> {

@@ -12,7 +12,7 @@ pub enum Effect {
     Loss,
     /// The license permits more, or requires less.
     Gain,
-    /// Neither of both, or unknown.
+    /// The license permits neither less nor more, or the effect is unknown.
     Other,
 }
 

@@ -1,6 +1,6 @@
-//! Armor labels of machine requests.
+//! Kinds of machine requests and their armor labels.
 
-/// The kind of a machine request, which a machine sends to its vendor.
+/// The kind of a request or receipt that a machine sends to the vendor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MachineRequestKind {

@@ -42,8 +42,8 @@ pub(crate) fn encoded_length(bytes: usize) -> usize {
 }
 
 /// Returns whether the character is in the alphabet.
-pub(crate) fn is_letter(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || letter == '-' || letter == '_'
+pub(crate) fn is_in_alphabet(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '-' || character == '_'
 }
 
 #[cfg(test)]

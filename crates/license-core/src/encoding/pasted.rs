@@ -1,8 +1,8 @@
 //! Normalization of keys and tokens that were pasted from mail, chat or a spreadsheet.
 //!
-//! Removes white space, byte order marks and quotes around the text and line breaks inside it, and
-//! replaces typographic dashes with `-`. The parser rejects all other changes, and reports their
-//! position in the original text.
+//! Removes white space, byte order marks and quotes around the text. Removes line breaks inside the
+//! text, with the white space around them. Replaces typographic dashes with `-`. The parser rejects
+//! all other changes, and reports their position in the original text.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -70,7 +70,7 @@ impl<'a> Pasted<'a> {
         let text = if body.bytes().all(|byte| byte.is_ascii_graphic()) {
             Cow::Borrowed(body)
         } else {
-            Cow::Owned(normalized(body).map(|(_, letter)| letter).collect())
+            Cow::Owned(normalized(body).map(|(_, character)| character).collect())
         };
         Self {
             source,
@@ -98,38 +98,38 @@ impl<'a> Pasted<'a> {
 }
 
 /// Returns whether a character is white space, a byte order mark or a zero-width space.
-fn is_blank(letter: char) -> bool {
-    letter.is_whitespace() || matches!(letter, '\u{feff}' | '\u{200b}')
+fn is_blank(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '\u{feff}' | '\u{200b}')
 }
 
-fn is_quote(letter: char) -> bool {
+fn is_quote(character: char) -> bool {
     matches!(
-        letter,
+        character,
         '"' | '\'' | '`' | '\u{2018}'..='\u{201f}' | '«' | '»' | '‹' | '›' | '＂' | '＇'
     )
 }
 
 /// Returns whether a character is a typographic dash: U+2010 to U+2015, the hyphen bullet, the
 /// minus sign, or a small or full-width form.
-fn is_dash(letter: char) -> bool {
+fn is_dash(character: char) -> bool {
     matches!(
-        letter,
+        character,
         '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}'
     )
 }
 
 /// Replaces a typographic double quotation mark with `"`.
 #[cfg(feature = "requests")]
-pub(crate) fn plain_quote(letter: char) -> char {
-    match letter {
+pub(crate) fn plain_quote(character: char) -> char {
+    match character {
         '\u{201c}'..='\u{201f}' | '«' | '»' | '＂' => '"',
         other => other,
     }
 }
 
 /// Replaces a typographic dash with `-`.
-pub(crate) fn plain_dash(letter: char) -> char {
-    if is_dash(letter) { '-' } else { letter }
+pub(crate) fn plain_dash(character: char) -> char {
+    if is_dash(character) { '-' } else { character }
 }
 
 /// Removes blanks around the text, and quotes that enclose it.
@@ -164,12 +164,12 @@ pub(crate) fn without_line_breaks(text: &str) -> String {
 ///
 /// Skips runs of white space that contain a line break, and replaces dashes with `-`.
 fn normalized(body: &str) -> impl Iterator<Item = (usize, char)> + '_ {
-    let mut letters = body.char_indices();
+    let mut characters = body.char_indices();
     // White space before this offset belongs to a run that was already checked and kept.
     let mut checked_to = 0;
     std::iter::from_fn(move || {
-        let (mut offset, mut letter) = letters.next()?;
-        if letter.is_whitespace() && offset >= checked_to {
+        let (mut offset, mut character) = characters.next()?;
+        if character.is_whitespace() && offset >= checked_to {
             let rest = body.get(offset..).unwrap_or_default();
             let blanks = rest.len() - rest.trim_start().len();
             checked_to = offset + blanks;
@@ -177,15 +177,15 @@ fn normalized(body: &str) -> impl Iterator<Item = (usize, char)> + '_ {
                 .get(..blanks)
                 .is_some_and(|run| run.contains(is_line_break))
             {
-                (offset, letter) = letters.find(|(offset, _)| *offset >= checked_to)?;
+                (offset, character) = characters.find(|(offset, _)| *offset >= checked_to)?;
             }
         }
-        Some((offset, plain_dash(letter)))
+        Some((offset, plain_dash(character)))
     })
 }
 
-fn is_line_break(letter: char) -> bool {
-    matches!(letter, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+fn is_line_break(character: char) -> bool {
+    matches!(character, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]

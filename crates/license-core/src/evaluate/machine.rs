@@ -9,7 +9,7 @@ use crate::machine::{FingerprintComparison, Machine};
 
 /// Checks that the license is not deactivated, is locked to this machine and is activated for it.
 ///
-/// A failed check takes precedence in this order.
+/// The first of these checks that fails determines the result.
 pub(super) fn check(evaluation: &Evaluation<'_>) -> OptionalResult {
     match (lock(evaluation), activation(evaluation)) {
         (locked, None) => locked,

@@ -35,7 +35,8 @@ impl VerifiedLicenses {
         best.unwrap_or_else(|| Decision::without_license(matrix, &context))
     }
 
-    /// Returns the result of every rule for the license that [`Bundle::evaluate`] selects.
+    /// Returns the result of every rule for the license that [`VerifiedLicenses::evaluate`]
+    /// selects.
     pub fn explain(&self, matrix: &FeatureMatrix, context: &Context<'_>) -> Vec<RuleResult> {
         let decision = self.evaluate(matrix, context);
         let context = with_artifacts(self, context);

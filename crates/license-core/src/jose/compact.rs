@@ -144,12 +144,12 @@ fn normalize(text: &str, limit: usize) -> Result<Cow<'_, str>, ParseError> {
     if pasted.text.is_empty() {
         return Err(ParseError::Empty);
     }
-    check_letters(&pasted)?;
+    check_characters(&pasted)?;
     Ok(pasted.text)
 }
 
-fn check_letters(pasted: &Pasted<'_>) -> Result<(), ParseError> {
-    let wrong = |letter: char| !base64url::is_letter(letter) && letter != '.';
+fn check_characters(pasted: &Pasted<'_>) -> Result<(), ParseError> {
+    let wrong = |character: char| !base64url::is_in_alphabet(character) && character != '.';
     match pasted.text.chars().position(wrong) {
         None => Ok(()),
         Some(index) => Err(ParseError::Unexpected {
@@ -163,7 +163,8 @@ fn check_letters(pasted: &Pasted<'_>) -> Result<(), ParseError> {
 /// Returns the offsets of the dots if the text is in canonical form: exactly two dots, and
 /// otherwise only base64url characters.
 fn dots_of_plain(text: &str) -> Option<(usize, usize)> {
-    let (first, second) = (text.find('.')?, text.rfind('.')?);
+    let bytes = text.as_bytes();
+    let (first, second) = (memchr::memchr(b'.', bytes)?, memchr::memrchr(b'.', bytes)?);
     // A count of at most 128 fits into a byte, which lets the compiler vectorize the loop.
     let is_other = |byte: &u8| !(byte.is_ascii_alphanumeric() | matches!(byte, b'-' | b'_'));
     let count = |block: &[u8]| {
@@ -172,8 +173,7 @@ fn dots_of_plain(text: &str) -> Option<(usize, usize)> {
             .map(|byte| u8::from(is_other(byte)))
             .sum::<u8>()
     };
-    let others: usize = text
-        .as_bytes()
+    let others: usize = bytes
         .chunks(128)
         .map(|block| usize::from(count(block)))
         .sum();

@@ -82,7 +82,7 @@ pub enum ParseError {
         error: Box<ParseError>,
     },
     /// The armor and the header name different kinds of token.
-    #[error("the armor says {}, the token says {}", .expected.label(), .found.label())]
+    #[error("the armor names {}, but the token header names {}", .expected.label(), .found.label())]
     Label {
         /// The kind that the armor names.
         expected: TokenKind,

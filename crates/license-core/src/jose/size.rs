@@ -33,10 +33,10 @@ const MAX_HEADER_BYTES: usize = 4096;
 pub fn input_cap(start: &[u8]) -> usize {
     let start = start.get(..MAX_FILE_BYTES).unwrap_or(start);
     // In UTF-16, every second byte of ASCII text is zero.
-    let letters: Vec<u8> = start.iter().copied().filter(|byte| *byte != 0).collect();
+    let ascii: Vec<u8> = start.iter().copied().filter(|byte| *byte != 0).collect();
     let label = TokenKind::Revocations.label().as_bytes();
-    let has_block = letters.windows(label.len()).any(|window| window == label);
-    if has_block || is_list(&String::from_utf8_lossy(&letters)) {
+    let has_block = ascii.windows(label.len()).any(|window| window == label);
+    if has_block || is_list(&String::from_utf8_lossy(&ascii)) {
         MAX_LIST_BYTES
     } else {
         MAX_FILE_BYTES
@@ -49,8 +49,8 @@ pub(super) fn is_list(token: &str) -> bool {
     let header: String = token
         .chars()
         .take(MAX_HEADER_BYTES)
-        .take_while(|letter| *letter != '.')
-        .filter(|letter| !letter.is_whitespace())
+        .take_while(|character| *character != '.')
+        .filter(|character| !character.is_whitespace())
         .collect();
     header::parse(&header).is_ok_and(|header| header.kind == TokenKind::Revocations)
 }

@@ -27,7 +27,7 @@ fn update_by_four(crc: u16, [first, second, third, fourth]: &[u8; 4]) -> u16 {
     lookup(3, high ^ first) ^ lookup(2, low ^ second) ^ lookup(1, *third) ^ lookup(0, *fourth)
 }
 
-/// Returns the CRC of a byte that `zeros` zero bytes follow.
+/// Returns the CRC of a byte followed by `zeros` zero bytes.
 fn lookup(zeros: usize, byte: u8) -> u16 {
     let table = TABLES
         .get(zeros)

@@ -253,22 +253,25 @@ fn parse_signature(scan: &KeyScanner<'_>) -> Result<Box<[u8]>, KeyError> {
     let rest = scan.rest();
     if let Some(wrong) = rest
         .chars()
-        .position(|letter| !base64url::is_letter(letter))
+        .position(|character| !base64url::is_in_alphabet(character))
     {
         return Err(scan.unexpected_at(scan.at() + wrong, "A-Z, a-z, 0-9, `-` or `_`"));
     }
-    let letters = rest.len();
-    if letters == SHORT_LENGTH {
-        let wrong = rest.chars().position(|letter| !is_hex(letter)).unwrap_or(0);
+    let characters = rest.len();
+    if characters == SHORT_LENGTH {
+        let wrong = rest
+            .chars()
+            .position(|character| !is_hex(character))
+            .unwrap_or(0);
         let expected = "0-9 or A-F in the short form of a signature, or the full signature";
         return Err(scan.unexpected_at(scan.at() + wrong, expected));
     }
-    let bytes = letters * 3 / 4;
-    if !SIGNATURE_BYTES.contains(&bytes) || letters % 4 == 1 {
-        return Err(KeyError::SignatureLength { found: letters });
+    let bytes = characters * 3 / 4;
+    if !SIGNATURE_BYTES.contains(&bytes) || characters % 4 == 1 {
+        return Err(KeyError::SignatureLength { found: characters });
     }
     let signature = base64url::decode(rest).ok_or_else(|| {
-        let last = scan.at() + letters - 1;
+        let last = scan.at() + characters - 1;
         scan.unexpected_at(last, "a last character with no stray bits")
     })?;
     Ok(signature.into())

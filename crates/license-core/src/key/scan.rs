@@ -35,9 +35,9 @@ impl<'p> KeyScanner<'p> {
     /// Reads the next field, up to a hyphen or the end.
     pub(super) fn field(&mut self, field: &FieldFormat) -> Result<&str, KeyError> {
         let start = self.at;
-        let letters = self.rest().chars().take(*field.length.end());
-        let length = letters
-            .take_while(|&letter| (field.allowed)(letter))
+        let characters = self.rest().chars().take(*field.length.end());
+        let length = characters
+            .take_while(|&character| (field.allowed)(character))
             .count();
         self.at = start + length;
         if length < *field.length.start() {
@@ -90,12 +90,12 @@ impl<'p> KeyScanner<'p> {
     }
 }
 
-fn is_name(letter: char) -> bool {
-    letter.is_ascii_uppercase() || letter.is_ascii_digit()
+fn is_name(character: char) -> bool {
+    character.is_ascii_uppercase() || character.is_ascii_digit()
 }
 
-pub(super) fn is_hex(letter: char) -> bool {
-    letter.is_ascii_digit() || ('A'..='F').contains(&letter)
+pub(super) fn is_hex(character: char) -> bool {
+    character.is_ascii_digit() || ('A'..='F').contains(&character)
 }
 
 /// Returns the format of a field with 2 to 16 characters of `A-Z0-9`.

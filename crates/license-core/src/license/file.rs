@@ -85,8 +85,8 @@ fn check_length_without_lists(blocks: &[ArmorBlock<'_>]) -> Result<(), ParseErro
     Ok(())
 }
 
-fn plain_hyphen(letter: char) -> bool {
-    plain_dash(letter) == '-'
+fn plain_hyphen(character: char) -> bool {
+    plain_dash(character) == '-'
 }
 
 /// Parses a file in which a spreadsheet or a chat has removed line breaks or replaced them with

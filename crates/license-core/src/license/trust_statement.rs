@@ -79,7 +79,7 @@ enum Content<'a> {
     Introduces(&'a [Jwk]),
     /// The ids of the keys to retire.
     Retires(&'a [String]),
-    /// The token of the key to retire.
+    /// The inner token of a retirement, which the retired key has signed.
     Countersigns(&'a str),
 }
 

@@ -239,7 +239,8 @@ impl VerifiedLicenses {
         self.revocations.extend(lists);
     }
 
-    /// Adds the content of another set. The canonical text does not change.
+    /// Adds the content of another set, except clock repairs and trust statements. The canonical
+    /// text does not change.
     pub fn extend(&mut self, other: &Self) {
         self.licenses.extend_from_slice(&other.licenses);
         self.validations.extend_from_slice(&other.validations);
@@ -248,7 +249,8 @@ impl VerifiedLicenses {
         self.deactivated.extend_from_slice(&other.deactivated);
     }
 
-    /// Returns the latest time of issue of all tokens.
+    /// Returns the latest time of issue of the licenses, validation tokens, revocation lists and
+    /// activations.
     pub fn newest_signature(&self) -> Option<Timestamp> {
         let licenses = self.licenses.iter().filter_map(License::issued_at);
         let validations = self.validations.iter().map(Validation::issued_at);

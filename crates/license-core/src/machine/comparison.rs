@@ -34,11 +34,11 @@ pub struct FingerprintComparison {
 }
 
 impl FingerprintComparison {
-    /// Returns whether both are the same machine.
+    /// Returns whether the machine is the one that the license names.
     ///
-    /// An id must match, or more than half of the other components in the license, with at least
-    /// two in addition to the processor model. A different assigned id always makes another
-    /// machine.
+    /// Either an id must match, or more than half of the other components in the license and at
+    /// least two of them besides the processor model. A machine with a different assigned id is
+    /// always another machine.
     pub fn is_same(&self) -> bool {
         let id_matches = self.matching.iter().any(|kind| kind.is_identity());
         let count_others = |kinds: &[ComponentKind]| {

@@ -1,3 +1,5 @@
+//! Tests of fingerprints, their digests and their comparison.
+
 use super::*;
 use crate::ids::ProductCode;
 use ComponentKind::{AssignedId, Cpu, Mac, MachineId, ProductUuid, RootDisk};

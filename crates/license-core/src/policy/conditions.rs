@@ -21,8 +21,8 @@ pub struct CheckIn {
 }
 
 impl CheckIn {
-    /// Creates a check-in policy from two numbers of hours, at least 1 each. Returns `None` if the
-    /// grace period would end before the next check-in is due.
+    /// Creates a check-in policy from two numbers of hours, from 1 to 2^32 each. Returns `None` if
+    /// a number is out of range, or if the grace period would end before the next check-in is due.
     pub fn new(every_hours: u64, grace_hours: u64) -> Option<Self> {
         let in_bounds = every_hours >= 1 && every_hours <= grace_hours && grace_hours <= MAX_SPAN;
         in_bounds.then_some(Self {
@@ -73,7 +73,7 @@ pub struct Renewal {
 
 impl Renewal {
     /// Creates a renewal policy from the days before and the hours after the end. 0 means no notice
-    /// or no grace period.
+    /// or no grace period. Returns `None` if a number is greater than 2^32.
     pub fn new(notify_days: u64, grace_hours: u64) -> Option<Self> {
         let in_bounds = notify_days <= MAX_SPAN && grace_hours <= MAX_SPAN;
         in_bounds.then_some(Self {

@@ -37,8 +37,11 @@ pub enum MachineRequestError {
     /// The content of the block is not a strict JSON object.
     #[error("content of the block: {0}")]
     Json(JsonError),
-    /// The format version is later.
-    #[error("expected format version {supported}, found {found}: needs a newer version")]
+    /// The format version is later than the supported one.
+    #[error(
+        "expected format version {supported}, found {found}, which needs a newer version of \
+         this program"
+    )]
     Version {
         /// The latest supported version.
         supported: u64,

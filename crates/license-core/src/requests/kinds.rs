@@ -22,7 +22,7 @@ pub struct ActivationRequest {
     pub nonce: Nonce,
     /// The SHA-256 of a secret that stays on the machine until deactivation.
     pub commitment: Commitment,
-    /// The creation date, by the clock of the machine.
+    /// The time of creation, by the clock of the machine.
     pub made_at: Timestamp,
 }
 
@@ -37,7 +37,7 @@ pub struct ClockRequest {
     pub nonce: Nonce,
     /// The clock high-water mark: the latest instant that the machine has seen.
     pub mark: Timestamp,
-    /// The creation date, by the clock of the machine.
+    /// The time of creation, by the clock of the machine.
     pub made_at: Timestamp,
 }
 
@@ -55,7 +55,7 @@ pub struct DeactivationReceipt {
     /// The secret of the commitment in the request.
     #[serde(with = "super::secret")]
     pub secret: ActivationSecret,
-    /// The date of the deactivation, by the clock of the machine.
+    /// The time of the deactivation, by the clock of the machine.
     pub made_at: Timestamp,
 }
 

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bit_after_the_end_is_refused() {
+    fn a_nonzero_padding_bit_is_refused() {
         let mut contents = vec![first_line(b"A").unwrap(), padded(&symbols(b"A"))];
         let text = |contents: &[LineContent]| -> String {
             let lines = (1..).zip(contents).map(|(number, content)| Line {

@@ -1,3 +1,4 @@
+//! Tests of machine requests and deactivation receipts in each of their forms.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

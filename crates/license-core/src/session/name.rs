@@ -24,14 +24,14 @@ fn without_data_volume(path: &[u8]) -> &[u8] {
         .unwrap_or(path)
 }
 
-/// Folds the case letter by letter, because the lower case of a whole Greek word depends on its
-/// end. Bytes that are not Unicode stay as they are.
+/// Converts a path to lower case character by character, because the lower case of a whole Greek
+/// word depends on its end. Bytes that are not Unicode stay as they are.
 fn folded(path: &[u8]) -> Vec<u8> {
     let mut folded = Vec::with_capacity(path.len());
     for chunk in path.utf8_chunks() {
-        let letters = chunk.valid().chars().flat_map(char::to_lowercase);
-        let letters: String = letters.map(backslash).collect();
-        folded.extend_from_slice(letters.as_bytes());
+        let characters = chunk.valid().chars().flat_map(char::to_lowercase);
+        let characters: String = characters.map(backslash).collect();
+        folded.extend_from_slice(characters.as_bytes());
         folded.extend_from_slice(chunk.invalid());
     }
     let mut name = without_verbatim_prefix(folded);
@@ -41,8 +41,8 @@ fn folded(path: &[u8]) -> Vec<u8> {
     name
 }
 
-fn backslash(letter: char) -> char {
-    if letter == '/' { '\\' } else { letter }
+fn backslash(character: char) -> char {
+    if character == '/' { '\\' } else { character }
 }
 
 /// Returns the usual spelling of a drive or a share. Other verbatim paths, such as those of volumes
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn naming_is_idempotent() {
+    fn the_name_of_a_name_is_the_same() {
         for path in [r"\\?\C:\Shop", r"\\?\UNC\Server\Share", r"C:\x\y"] {
             let once = name(NameRules::Windows, path);
             assert_eq!(name(NameRules::Windows, &once), once);

@@ -148,7 +148,8 @@ impl ClockHighWater {
         self.mark = self.mark.plus(elapsed.unwrap_or(0));
         let ceiling = match (elapsed, self.run) {
             (Some(elapsed), Some(run)) => run.ceiling.plus(elapsed),
-            // Relative to the clock. Relative to the mark, each boot could advance it by a day.
+            // The limit is relative to the clock. If it were relative to the mark, each boot could
+            // advance the mark by a day.
             _ => self.mark.max(reading.clock.plus(UPTIME_TOLERANCE)),
         };
         self.run = reading.boot.map(|last| Run { last, ceiling });

@@ -220,9 +220,9 @@ mod tests {
     fn a_request_for_0_uses_nothing_and_is_granted_for_an_exhausted_quota() {
         let mut counters = QuotaCounters::default();
         assert!(take(&mut counters, 10, "2027-03-01").granted);
-        let asked = take(&mut counters, 0, "2027-03-01");
-        assert!(asked.granted);
-        assert_eq!((asked.used, asked.remaining()), (10, Quota::Limit(0)));
+        let shown = take(&mut counters, 0, "2027-03-01");
+        assert!(shown.granted);
+        assert_eq!((shown.used, shown.remaining()), (10, Quota::Limit(0)));
         // The limit is lower than the used amount after a downgrade.
         let smaller = counters.take("commands", 0, Quota::Limit(5), at("2027-03-01"));
         assert_eq!(smaller.remaining(), Quota::Limit(0));

@@ -1,3 +1,5 @@
+//! Tests of instants, dates and durations.
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
 
@@ -333,13 +335,13 @@ fn an_instant_is_accepted_only_if_each_part_is_valid() {
 
 proptest! {
     #[test]
-    fn the_parser_does_not_panic(text in "[0-9]{4}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{0,12})?([Zz]|[+−-][0-2][0-9]:[0-6][0-9])", at in any::<prop::sample::Index>(), letter in any::<Option<char>>()) {
-        let mut letters: Vec<char> = text.chars().collect();
-        match letter {
-            Some(letter) => letters[at.index(text.chars().count())] = letter,
-            None => drop(letters.remove(at.index(text.chars().count()))),
+    fn the_parser_does_not_panic(text in "[0-9]{4}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{0,12})?([Zz]|[+−-][0-2][0-9]:[0-6][0-9])", at in any::<prop::sample::Index>(), character in any::<Option<char>>()) {
+        let mut characters: Vec<char> = text.chars().collect();
+        match character {
+            Some(character) => characters[at.index(text.chars().count())] = character,
+            None => drop(characters.remove(at.index(text.chars().count()))),
         }
-        for text in [text, letters.into_iter().collect()] {
+        for text in [text, characters.into_iter().collect()] {
             if let Ok(instant) = Timestamp::parse(&text) {
                 prop_assert_eq!(Timestamp::parse(&instant.to_string()), Ok(instant));
             }

@@ -146,7 +146,10 @@ pub enum VerifyError {
         error: Box<TrustError>,
     },
     /// The token has a later format version.
-    #[error("expected format version {supported}, found {found}: needs a newer version")]
+    #[error(
+        "expected format version {supported}, found {found}, which needs a newer version of \
+         this program"
+    )]
     Version {
         /// The latest supported version.
         supported: u32,
@@ -154,7 +157,7 @@ pub enum VerifyError {
         found: i64,
     },
     /// The token requires the verifier to understand a claim that is unknown to this version.
-    #[error("the critical claim `{found}` is unknown: needs a newer version")]
+    #[error("the critical claim `{found}` is unknown, and needs a newer version of this program")]
     CriticalClaim {
         /// The name of the claim, cut to 32 characters.
         found: String,

@@ -74,7 +74,7 @@ fn pairs<S: Serializer>(
 }
 
 impl UsageCounts {
-    /// UsageCounts the use of a quota.
+    /// Counts the use of a quota.
     pub fn quota_used(quota: &str, count: u64) -> Self {
         let mut counts = Self::default();
         counts.quota(quota).used = count.min(MAX_COUNT);

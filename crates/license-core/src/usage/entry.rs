@@ -20,7 +20,7 @@ pub struct ChainPosition {
     pub chain: ChainId,
     /// The number of the entry in the chain, from 1.
     pub seq: u64,
-    /// The hash of the previous entry, or [`Hash::NONE`] for the first.
+    /// The hash of the previous entry, or [`UsageHash::NONE`] for the first.
     pub prev: UsageHash,
 }
 
@@ -47,7 +47,7 @@ pub struct UsageEntry {
     pub seq: u64,
     /// The chain.
     pub chain: ChainId,
-    /// The hash of the previous entry, or [`Hash::NONE`] for the first.
+    /// The hash of the previous entry, or [`UsageHash::NONE`] for the first.
     pub prev: UsageHash,
     /// The product.
     pub product: ProductCode,

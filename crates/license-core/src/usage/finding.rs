@@ -1,10 +1,10 @@
-//! Findings in chains of entries.
+//! Findings of the examination of a chain: changed, missing or repeated entries, and clock faults.
 
 use std::fmt;
 
 use crate::time::Timestamp;
 
-/// A finding in a chain that the vendor should know.
+/// An irregularity in a chain, which is reported to the vendor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChainFinding {
@@ -49,7 +49,7 @@ pub enum ChainFinding {
     ClockBehind {
         /// The entry with the observation.
         seq: u64,
-        /// The maximum in seconds.
+        /// The largest difference in seconds.
         seconds: u64,
         /// The number of times that the latest time seen was lowered.
         lowered: u64,
@@ -67,7 +67,7 @@ pub enum ChainFinding {
         /// The entry.
         seq: u64,
     },
-    /// UsageCounts before an entry were lost, for example because the state was removed.
+    /// Counts before an entry were lost, for example because the state was removed.
     Lost {
         /// The entry.
         seq: u64,
@@ -102,7 +102,7 @@ impl ChainFinding {
 
     /// Returns whether entries are missing or changed.
     ///
-    /// Forks, wrong clocks, and lost or repeated counts are no faults. They also occur without
+    /// Forks, wrong clocks, and lost or repeated counts are not faults. They also occur without
     /// manipulation, and the entries themselves remain correct.
     pub const fn is_fault(&self) -> bool {
         self.is_change() || matches!(self, Self::Gap { .. })
@@ -113,10 +113,7 @@ impl fmt::Display for ChainFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Edited { seq } => {
-                write!(
-                    f,
-                    "entry {seq} does not match its recorded hash; one of them was changed"
-                )
+                write!(f, "entry {seq} or its recorded hash was changed")
             }
             Self::PrivateEdited { lines, more } => match (&lines[..], more) {
                 ([line], 0) => write!(

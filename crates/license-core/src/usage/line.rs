@@ -57,13 +57,13 @@ pub(super) fn ascii(object: &impl Serialize) -> String {
     )]
     let json = serde_json::to_string(object).expect("a line is serializable");
     let mut line = String::with_capacity(json.len());
-    for letter in json.chars() {
-        if letter.is_ascii() && !letter.is_ascii_control() {
-            line.push(letter);
+    for character in json.chars() {
+        if character.is_ascii() && !character.is_ascii_control() {
+            line.push(character);
             continue;
         }
         let mut units = [0; 2];
-        for unit in letter.encode_utf16(&mut units) {
+        for unit in character.encode_utf16(&mut units) {
             // Writing to a string cannot fail.
             let _ = write!(line, "\\u{unit:04x}");
         }

@@ -22,7 +22,7 @@ const MAX_LICENSES: usize = 8;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenPeriod {
     #[serde(flatten)]
-    place: ChainPosition,
+    position: ChainPosition,
     lost: bool,
     /// The times of the first and the last count, if anything is counted.
     #[serde(deserialize_with = "Option::deserialize")]
@@ -35,8 +35,8 @@ pub struct OpenPeriod {
 impl OpenPeriod {
     /// Creates an empty period.
     ///
-    /// `next` is the position after the last entry that is kept. If there is such an entry, the
-    /// counts since then are lost, because the previous period is missing. Without one, a chain
+    /// `next` is the position after the last stored entry. If there is such an entry, the counts
+    /// since then are lost, because the previous period is missing. If there is no entry, a chain
     /// with the id `fresh` starts.
     pub fn new(next: Option<ChainPosition>, fresh: [u8; 16], resets: u64) -> Self {
         let first = ChainPosition {
@@ -45,7 +45,7 @@ impl OpenPeriod {
             prev: UsageHash::NONE,
         };
         Self {
-            place: next.unwrap_or(first),
+            position: next.unwrap_or(first),
             lost: next.is_some(),
             span: None,
             resets,
@@ -55,14 +55,15 @@ impl OpenPeriod {
 
     /// Returns the position of the first entry of this period.
     pub fn position(&self) -> ChainPosition {
-        self.place
+        self.position
     }
 
-    /// Moves the period to a later position in the same chain, if it comes from an older copy of
-    /// the state.
+    /// Moves a period from an older copy of the state to a later position in the same chain.
+    ///
+    /// Does nothing if `next` is in another chain or is not later.
     pub fn advance_to(&mut self, next: ChainPosition) {
-        if next.chain == self.place.chain && next.seq > self.place.seq {
-            self.place = next;
+        if next.chain == self.position.chain && next.seq > self.position.seq {
+            self.position = next;
         }
     }
 
@@ -82,14 +83,14 @@ impl OpenPeriod {
         self.span.is_none()
     }
 
-    /// Adds counts of a license up to `now`.
+    /// Adds counts of a license and extends the period to `now`.
     pub fn add(&mut self, license: Option<&LicenseId>, counts: &UsageCounts, now: Timestamp) {
         if counts.is_empty() {
             return;
         }
         self.span = match self.span {
             None => Some(TimeRange(now, now)),
-            // If the mark was lowered, `now` may be before the start of the period.
+            // If the high-water mark was lowered, `now` may be before the start of the period.
             Some(TimeRange(from, to)) => Some(TimeRange(from.min(now), to.max(now))),
         };
         let own = self.counts.entry(OptionalLicense(license.cloned()));
@@ -116,13 +117,13 @@ impl OpenPeriod {
         let mut entries = Vec::new();
         for ((OptionalLicense(license), counts), salt) in counted.into_iter().zip(salts) {
             let (private, commitment) = private_part(&counts, machine, salt);
-            let mut entry = new_entry(&counts, self.place, product, span, commitment);
+            let mut entry = new_entry(&counts, self.position, product, span, commitment);
             entry.license = license;
             entry.lost = self.lost;
             entry.clock.lowered = lowered;
             let line = entry.to_line();
-            self.place.seq = self.place.seq.saturating_add(1);
-            self.place.prev = UsageHash::from_entry(&line);
+            self.position.seq = self.position.seq.saturating_add(1);
+            self.position.prev = UsageHash::from_entry(&line);
             // These values belong to the period, and are recorded in its first entry only.
             (lowered, self.lost) = (0, false);
             entries.push(ClosedEntry {
@@ -138,15 +139,20 @@ impl OpenPeriod {
     /// Merges two copies: the later one, or the higher counts if both are at the same position.
     #[must_use]
     pub fn merged(self, other: Self) -> Self {
-        let rank = |period: &Self| (period.span.map(|TimeRange(_, to)| to), period.place.chain);
-        if self.place.chain != other.place.chain {
+        let rank = |period: &Self| {
+            (
+                period.span.map(|TimeRange(_, to)| to),
+                period.position.chain,
+            )
+        };
+        if self.position.chain != other.position.chain {
             return if rank(&self) >= rank(&other) {
                 self
             } else {
                 other
             };
         }
-        match self.place.seq.cmp(&other.place.seq) {
+        match self.position.seq.cmp(&other.position.seq) {
             std::cmp::Ordering::Less => other,
             std::cmp::Ordering::Greater => self,
             std::cmp::Ordering::Equal => self.with_copy(other),
@@ -176,11 +182,11 @@ impl OpenPeriod {
     /// Reads the JSON form. Returns `None` if `value` is not the result of [`OpenPeriod::to_json`].
     pub fn from_json(value: &Value) -> Option<Self> {
         let period = Self::deserialize(value).ok();
-        period.filter(|period| period.place.seq > 0)
+        period.filter(|period| period.position.seq > 0)
     }
 }
 
-/// The license in effect, if there was one. Its JSON form is the id or an empty string.
+/// The license that was in effect, if any. Its JSON form is the id or an empty string.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct OptionalLicense(Option<LicenseId>);
 
@@ -192,7 +198,7 @@ impl fmt::Display for OptionalLicense {
 
 serde_as_text!(
     OptionalLicense,
-    "a license id or nothing",
+    "a license id or an empty string",
     |text| match text {
         "" => Some(OptionalLicense(None)),
         id => LicenseId::parse(id).map(|id| OptionalLicense(Some(id))),
@@ -206,19 +212,20 @@ struct TimeRange(
     #[serde(with = "unix_seconds")] Timestamp,
 );
 
-/// Returns the entry with these counts, without the values that only the period knows.
+/// Returns an entry with these counts. [`OpenPeriod::close`] sets the fields that depend on the
+/// period.
 fn new_entry(
     counts: &UsageCounts,
-    place: ChainPosition,
+    position: ChainPosition,
     product: ProductCode,
     TimeRange(from, to): TimeRange,
     private: UsageHash,
 ) -> UsageEntry {
     let number = |names: usize| u64::try_from(names).unwrap_or(u64::MAX);
     UsageEntry {
-        seq: place.seq,
-        chain: place.chain,
-        prev: place.prev,
+        seq: position.seq,
+        chain: position.chain,
+        prev: position.prev,
         product,
         license: None,
         from,

@@ -27,19 +27,19 @@ impl ClosedEntry {
 
     /// Returns the position of the next entry.
     pub fn next_position(&self) -> Option<ChainPosition> {
-        let place = self.parse_entry()?.position();
+        let position = self.parse_entry()?.position();
         Some(ChainPosition {
-            chain: place.chain,
-            seq: place.seq.saturating_add(1),
+            chain: position.chain,
+            seq: position.seq.saturating_add(1),
             prev: UsageHash::from_entry(&self.entry),
         })
     }
 
     /// Returns the entry at another position, if its own position is occupied. The result is marked
     /// as recounted, because earlier entries may contain the same counts.
-    pub fn with_position(&self, place: ChainPosition) -> Option<Self> {
+    pub fn with_position(&self, position: ChainPosition) -> Option<Self> {
         let mut entry = self.parse_entry()?;
-        (entry.chain, entry.seq, entry.prev) = (place.chain, place.seq, place.prev);
+        (entry.chain, entry.seq, entry.prev) = (position.chain, position.seq, position.prev);
         entry.recounted = true;
         Some(Self {
             entry: entry.to_line(),

@@ -149,8 +149,9 @@ impl UsageReport {
         }
         let mut reports: Vec<ReportReader> = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
-            let line =
-                line.trim_matches(|letter: char| letter.is_whitespace() || letter == '\u{feff}');
+            let line = line.trim_matches(|character: char| {
+                character.is_whitespace() || character == '\u{feff}'
+            });
             if line.is_empty() {
                 continue;
             }

@@ -54,7 +54,7 @@ fn a_license_without_restrictions_is_valid_everywhere() {
 #[test]
 fn a_license_for_one_kind_of_use_is_not_valid_for_the_other() {
     use UsageType::{Builder, Runtime};
-    for (bought, asked, expected) in [
+    for (bought, requested, expected) in [
         (Builder, Builder, Code::Valid),
         (Builder, Runtime, Code::UsageMismatch),
         (Runtime, Builder, Code::UsageMismatch),
@@ -62,9 +62,9 @@ fn a_license_for_one_kind_of_use_is_not_valid_for_the_other() {
     ] {
         let license = license(|draft| draft.usage_type = Some(bought));
         assert_eq!(
-            code(&license, |context| context.usage_type(asked)),
+            code(&license, |context| context.usage_type(requested)),
             expected,
-            "{bought} {asked}"
+            "{bought} {requested}"
         );
     }
     let builder = license(|draft| draft.usage_type = Some(Builder));

@@ -75,7 +75,7 @@ proptest! {
         }
     }
 
-    /// Files are read in the order of a directory.
+    /// Files are read in the order in which a directory lists them.
     #[test]
     fn the_order_of_tokens_does_not_matter(plan in plan(), now in step()) {
         let mut plan = plan;
@@ -88,7 +88,7 @@ proptest! {
         prop_assert_eq!(content(&decision), content(&scenario.at(at(now))));
     }
 
-    /// Otherwise a user with two validation tokens of the same second could choose one.
+    /// If the order decided, a user with two validation tokens of the same second could choose one.
     #[test]
     fn of_validations_of_the_same_second_the_stricter_decides(plan in plan(), when in step(), now in step()) {
         let mut plan = plan;
@@ -168,7 +168,7 @@ proptest! {
         }
     }
 
-    /// Otherwise a renewal would end a suspension.
+    /// A renewal does not end a suspension.
     #[test]
     fn a_denial_of_the_previous_license_denies_its_successor(plan in plan(), when in step(), now in step()) {
         let mut scenario = Scenario::new(plan);

@@ -56,7 +56,7 @@ enum Change {
 }
 
 fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, Change)>> {
-    let letter = prop_oneof![
+    let character = prop_oneof![
         "[-._A-Za-z0-9]",
         "[\\PC]",
         select(
@@ -69,7 +69,7 @@ fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, Change)>> {
     ];
     let change = prop_oneof![
         (1..20_usize).prop_map(Change::Remove),
-        letter.prop_map(Change::Insert),
+        character.prop_map(Change::Insert),
         (1..40_usize).prop_map(Change::Repeat),
         Just(Change::Cut),
     ];
@@ -77,21 +77,21 @@ fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, Change)>> {
 }
 
 fn changed(text: &str, changes: &[(prop::sample::Index, Change)]) -> String {
-    let mut letters: Vec<String> = text.chars().map(String::from).collect();
+    let mut characters: Vec<String> = text.chars().map(String::from).collect();
     for (at, change) in changes {
-        let at = at.index(letters.len() + 1);
-        let span = |count: usize| at..(at + count).min(letters.len());
+        let at = at.index(characters.len() + 1);
+        let span = |count: usize| at..(at + count).min(characters.len());
         match change {
-            Change::Remove(count) => drop(letters.drain(span(*count))),
-            Change::Insert(text) => letters.insert(at, text.clone()),
+            Change::Remove(count) => drop(characters.drain(span(*count))),
+            Change::Insert(text) => characters.insert(at, text.clone()),
             Change::Repeat(count) => {
-                let again = letters[span(*count)].to_vec();
-                letters.splice(at..at, again);
+                let again = characters[span(*count)].to_vec();
+                characters.splice(at..at, again);
             }
-            Change::Cut => letters.truncate(at),
+            Change::Cut => characters.truncate(at),
         }
     }
-    letters.concat()
+    characters.concat()
 }
 
 fn some_text() -> impl Strategy<Value = String> {

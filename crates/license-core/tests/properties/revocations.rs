@@ -86,7 +86,7 @@ proptest! {
         }
     }
 
-    /// Lists are read in the order of a directory, and may occur twice.
+    /// Lists are read in the order in which a directory lists them, and may occur twice.
     #[test]
     fn the_order_of_lists_does_not_matter(plan in plan(), lists in vec(list(), 0..4), now in step()) {
         let scenario = Scenario::new(plan);

@@ -58,20 +58,20 @@ fn damage() -> impl Strategy<Value = Damage> {
 impl Damage {
     fn replace_hyphens(&self, text: &str) -> String {
         let mut dashes = self.dashes.iter().cycle();
-        let letters = text.chars().map(|letter| match letter {
+        let characters = text.chars().map(|character| match character {
             '-' => (*dashes.next().unwrap()).to_owned(),
-            letter => letter.to_string(),
+            character => character.to_string(),
         });
-        letters.collect()
+        characters.collect()
     }
 
     fn insert_line_breaks(&self, text: &str) -> String {
-        let mut letters: Vec<String> = text.chars().map(String::from).collect();
+        let mut characters: Vec<String> = text.chars().map(String::from).collect();
         for (at, line_break) in &self.breaks {
-            let at = at % (letters.len() + 1);
-            letters.insert(at, (*line_break).to_owned());
+            let at = at % (characters.len() + 1);
+            characters.insert(at, (*line_break).to_owned());
         }
-        letters.concat()
+        characters.concat()
     }
 
     fn wrap(&self, text: &str) -> String {
@@ -166,9 +166,12 @@ proptest! {
         lower in vec(any::<bool>(), 40),
     ) {
         let printed = key.to_string();
-        let letters = printed.chars().zip(lower.iter().cycle());
+        let characters = printed.chars().zip(lower.iter().cycle());
         let cased: String =
-            letters.map(|(letter, &lower)| if lower { letter.to_ascii_lowercase() } else { letter }).collect();
+            characters.map(|(character, &lower)| match lower {
+                true => character.to_ascii_lowercase(),
+                false => character,
+            }).collect();
         prop_assert_eq!(LicenseKey::parse(&damage.apply_to(&cased)), Ok(LicenseKey::Standard(key)));
     }
 

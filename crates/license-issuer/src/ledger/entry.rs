@@ -206,20 +206,20 @@ impl LedgerEntry {
         texts.map(str::to_owned).collect()
     }
 
-    /// Returns a time of the body.
+    /// Returns a fact of the body as an instant. Returns `None` if it is missing or not an instant.
     pub fn time(&self, name: &str) -> Option<Timestamp> {
         let time = self.fact(name)?;
         Timestamp::parse(&time).ok()
     }
 
-    /// Returns the time of recording, or `?` if it cannot be a time.
+    /// Returns the time of recording, or `?` if it is out of range.
     pub fn recorded_at(&self) -> String {
         let at = u64::try_from(self.at).ok();
         let at = at.and_then(Timestamp::from_unix_seconds);
         at.map_or_else(|| "?".to_owned(), |at| at.to_string())
     }
 
-    /// Returns all fields under their names, as an export contains them.
+    /// Returns all fields as a JSON object for an export.
     pub fn to_json(&self) -> Value {
         // An export shows a damaged body as `null`, and verification of the chain reports it.
         let body: Value = serde_json::from_str(&self.body).unwrap_or(Value::Null);

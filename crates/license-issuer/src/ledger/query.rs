@@ -32,7 +32,7 @@ impl LicenseStatus {
         Self::Revoked,
     ];
 
-    /// Returns the name.
+    /// Returns the name for filters and reports, such as `active`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -102,7 +102,8 @@ pub struct RecordedLicense {
 }
 
 impl RecordedLicense {
-    /// Returns the facts of the license with its status, as a list contains them.
+    /// Returns the facts of the license, its status and the state of its entry, as one item of a
+    /// list.
     pub fn to_json(&self) -> Value {
         // A damaged body is shown without facts, and verification of the chain reports it.
         let mut object = self.entry.facts().unwrap_or_default();

@@ -89,7 +89,7 @@ impl Ledger for LedgerFile {
 
     fn second_reader(&self) -> Result<Box<dyn LedgerReader + Send>, LedgerError> {
         let reader = SqliteLedger::open_existing(&self.path)?;
-        // 256 KiB of pages instead of SQLite's 2 MB, because each page is read once.
+        // A cache of 256 KiB suffices, because each page is read once. SQLite's default is 2 MB.
         reader.db.pragma_update(None, "cache_size", -256)?;
         Ok(Box::new(reader))
     }

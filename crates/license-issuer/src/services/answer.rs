@@ -159,7 +159,7 @@ pub enum AnswerError {
         found: ProductCode,
     },
     /// The license is locked to other machines.
-    #[error("license {license} is locked to other machines than {machine}")]
+    #[error("license {license} is locked to machines other than {machine}")]
     LockedToOthers {
         /// The license.
         license: LicenseId,

@@ -308,7 +308,7 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
         // Without a ledger, a serial is the clock's microseconds.
         let mut serial = clock_micros;
         let mut reader = None;
-        let mut version = None;
+        let mut change_counter = None;
         if let Some(ledger) = &mut self.ledger {
             let mut writer = ledger.acquire(now).map_err(IssueError::OpenLedger)?;
             for public in request.signer.public_keys(&key) {
@@ -318,7 +318,7 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
             serial = reserved.map_err(IssueError::Ledger)?;
             // The counter must be read before any row is looked up.
             let counter = writer.reader().change_counter();
-            version = Some(counter.map_err(IssueError::Ledger)?);
+            change_counter = Some(counter.map_err(IssueError::Ledger)?);
             drop(writer);
             reader = Some(ledger.second_reader().map_err(IssueError::OpenLedger)?);
         }
@@ -351,7 +351,7 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
                 context,
                 ledger: self.ledger.as_mut(),
                 clock: &self.clock,
-                version,
+                change_counter,
                 observer: request.observer,
                 report: BatchReport::default(),
                 chunk: Vec::new(),

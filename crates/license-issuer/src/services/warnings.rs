@@ -2,7 +2,7 @@
 
 use license_core::{KeyId, License, LicenseId, MachineDigest, Timestamp};
 
-/// The maximum difference in seconds between the clocks of a vendor and a customer.
+/// The largest difference in seconds between two clocks that causes no warning.
 const MAX_CLOCK_SKEW: u64 = 300;
 
 /// A warning about a valid request that is probably a mistake.
@@ -65,7 +65,7 @@ pub enum IssueWarning {
         /// The machine of the request.
         machine: MachineDigest,
     },
-    /// The license was verified with a key of the ledger, because the signing key is not opened.
+    /// The license was verified with a key of the ledger, because the signing key was not opened.
     KeyNotOpened {
         /// The license.
         license: LicenseId,

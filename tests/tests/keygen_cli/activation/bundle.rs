@@ -4,28 +4,28 @@ use super::*;
 
 /// Returns a directory with a license, its validation, an activation and a revocation list.
 fn filled() -> Scratch {
-    let (desk, id) = desk();
-    let _ = activate(&desk, &id, 1, &["--out", "activation.lic"]).expect_code(0);
+    let (workstation, id) = workstation();
+    let _ = activate(&workstation, &id, 1, &["--out", "activation.lic"]).expect_code(0);
     let check_in = words("check-in --key vendor.key acme.lic --out v.lic");
-    let _ = keygen(&desk, &check_in).expect_code(0);
+    let _ = keygen(&workstation, &check_in).expect_code(0);
     let list = ["revocations", "--key", "vendor.key", "--out", "r.lic"];
-    let _ = keygen(&desk, &list).expect_code(0);
-    desk
+    let _ = keygen(&workstation, &list).expect_code(0);
+    workstation
 }
 
-fn bundle(desk: &Scratch, files: &[&str]) -> RunOutput {
-    keygen(desk, &[&["bundle"], files].concat())
+fn bundle(workstation: &Scratch, files: &[&str]) -> RunOutput {
+    keygen(workstation, &[&["bundle"], files].concat())
 }
 
 const ALL: [&str; 4] = ["acme.lic", "v.lic", "activation.lic", "r.lic"];
 
 #[test]
 fn blocks_are_deduplicated_and_sorted_regardless_of_the_file_order() {
-    let desk = filled();
-    let together = bundle(&desk, &ALL).expect_code(0).stdout;
-    let whole: String = ALL.iter().map(|name| desk.read(name)).collect();
+    let workstation = filled();
+    let together = bundle(&workstation, &ALL).expect_code(0).stdout;
+    let whole: String = ALL.iter().map(|name| workstation.read(name)).collect();
     assert_eq!(together, whole);
-    desk.write("whole.lic", &whole);
+    workstation.write("whole.lic", &whole);
     let otherwise = [
         "r.lic",
         "whole.lic",
@@ -35,11 +35,11 @@ fn blocks_are_deduplicated_and_sorted_regardless_of_the_file_order() {
         "activation.lic",
     ];
     let report = bundle(
-        &desk,
+        &workstation,
         &[&otherwise[..], &["--out", "all.lic", "--json"]].concat(),
     );
     let report = report.expect_code(0).json();
-    assert_eq!(desk.read("all.lic"), whole);
+    assert_eq!(workstation.read("all.lic"), whole);
     let blocks = report["blocks"].as_array().unwrap();
     let kinds: Vec<_> = blocks
         .iter()
@@ -57,45 +57,48 @@ fn blocks_are_deduplicated_and_sorted_regardless_of_the_file_order() {
         (&json!("all.lic"), &Value::Null)
     );
     let verify = ["verify", "--trust", "trust.jwks", "all.lic", "--json"];
-    let verify = Run::license(&desk).args(verify).run();
+    let verify = Run::license(&workstation).args(verify).run();
     assert_eq!(verify.json()["license_id"].as_str().map(str::len), Some(36));
-    bundle(&desk, &["acme.lic", "--out", "all.lic"]).expect_failure(2);
+    bundle(&workstation, &["acme.lic", "--out", "all.lic"]).expect_failure(2);
 }
 
 #[test]
 fn only_the_newest_list_of_a_key_is_included() {
-    let desk = filled();
+    let workstation = filled();
     let list = ["revocations", "--key", "vendor.key", "--out", "newer.lic"];
-    let _ = keygen(&desk, &list).expect_code(0);
-    let report = bundle(&desk, &["newer.lic", "r.lic"]).expect_code(0);
-    assert_eq!(report.stdout, desk.read("newer.lic"));
+    let _ = keygen(&workstation, &list).expect_code(0);
+    let report = bundle(&workstation, &["newer.lic", "r.lic"]).expect_code(0);
+    assert_eq!(report.stdout, workstation.read("newer.lic"));
     assert!(report.stderr.contains("omitted list"), "{report:?}");
 }
 
 #[test]
 fn an_unverifiable_block_is_refused() {
-    let desk = filled();
+    let workstation = filled();
     let refused = |files: &[&str], exit, code: &str| {
-        let json = bundle(&desk, &[files, &["--out", "all.lic", "--json"]].concat());
+        let json = bundle(
+            &workstation,
+            &[files, &["--out", "all.lic", "--json"]].concat(),
+        );
         assert_eq!(json.expect_json_failure(exit), code, "{files:?}");
-        bundle(&desk, &[files, &["--out", "all.lic"]].concat()).expect_failure(exit);
-        assert!(!desk.file("all.lic").exists());
+        bundle(&workstation, &[files, &["--out", "all.lic"]].concat()).expect_failure(exit);
+        assert!(!workstation.file("all.lic").exists());
     };
-    let license = desk.read("acme.lic");
+    let license = workstation.read("acme.lic");
     let middle = license.find('.').unwrap() + 80;
-    desk.write("edited.lic", vendor::changed_at(&license, middle));
+    workstation.write("edited.lic", vendor::changed_at(&license, middle));
     refused(&["v.lic", "acme.lic", "edited.lic"], 3, "BAD_SIGNATURE");
     refused(&["acme.lic", "--no-ledger"], 3, "UNTRUSTED_KEY");
     refused(&["v.lic"], 3, "NEEDS_LICENSE_FILE");
-    desk.write("cut.lic", &license[..300]);
+    workstation.write("cut.lic", &license[..300]);
     refused(&["cut.lic"], 3, "MALFORMED");
     refused(&["vendor.key"], 3, "MALFORMED");
     refused(&["-", "-"], 2, "USAGE");
     refused(&["gone.lic"], 4, "IO");
     let key = ["enterprise-key", "--key", "vendor.key", "--company", "ACME"];
     let terms = ["--seats", "5", "--perpetual", "--out", "acme.key"];
-    let _ = keygen(&desk, &[&key[..], &terms].concat()).expect_code(0);
+    let _ = keygen(&workstation, &[&key[..], &terms].concat()).expect_code(0);
     refused(&["acme.key"], 2, "USAGE");
     let trusted = ["acme.lic", "--no-ledger", "--trust", "trust.jwks"];
-    let _ = bundle(&desk, &trusted).expect_code(0);
+    let _ = bundle(&workstation, &trusted).expect_code(0);
 }

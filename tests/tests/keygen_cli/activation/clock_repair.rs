@@ -3,7 +3,7 @@
 use super::*;
 use license_core::ClockRequest;
 
-fn asked(mark: &str) -> ClockRequest {
+fn clock_request(mark: &str) -> ClockRequest {
     ClockRequest {
         product: product(),
         machine: machine(1),
@@ -13,16 +13,16 @@ fn asked(mark: &str) -> ClockRequest {
     }
 }
 
-fn repair(desk: &Scratch, request: ClockRequest, options: &[&str]) -> RunOutput {
-    write(desk, "clock.lic", MachineRequest::Clock(request));
+fn repair(workstation: &Scratch, request: ClockRequest, options: &[&str]) -> RunOutput {
+    write(workstation, "clock.lic", MachineRequest::Clock(request));
     let args = ["clock-repair", "--key", "vendor.key", "clock.lic"];
-    keygen(desk, &[&args, options].concat())
+    keygen(workstation, &[&args, options].concat())
 }
 
 #[test]
 fn a_clock_request_gets_a_clock_repair() {
-    let desk = Vendor::shared().workstation();
-    let report = repair(&desk, asked("2099-01-01"), &["--json"])
+    let workstation = Vendor::shared().workstation();
+    let report = repair(&workstation, clock_request("2099-01-01"), &["--json"])
         .expect_code(0)
         .json();
     let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
@@ -39,52 +39,58 @@ fn a_clock_request_gets_a_clock_repair() {
         "token": report["token"], "dry_run": false,
     });
     assert_eq!(report, expected);
-    let entry = &entries(&desk, "clock_repair")[0];
+    let entry = &entries(&workstation, "clock_repair")[0];
     assert_eq!(entry["subject"], digest(1).as_str());
     assert_eq!(entry["body"]["mark"], "2099-01-01T00:00:00Z");
-    let text = repair(&desk, asked("2099-01-01"), &["--out", "repair.lic"]).expect_code(0);
+    let text = repair(
+        &workstation,
+        clock_request("2099-01-01"),
+        &["--out", "repair.lic"],
+    )
+    .expect_code(0);
     assert!(text.stdout.contains(" ahead\n"), "{text:?}");
     assert!(
-        desk.read("repair.lic")
+        workstation
+            .read("repair.lic")
             .starts_with("-----BEGIN LICENSE CLOCK REPAIR-----\n")
     );
 }
 
 #[test]
 fn the_same_request_gets_the_same_answer() {
-    let desk = Vendor::shared().workstation();
-    let first = repair(&desk, asked("2099-01-01"), &["--json"])
+    let workstation = Vendor::shared().workstation();
+    let first = repair(&workstation, clock_request("2099-01-01"), &["--json"])
         .expect_code(0)
         .json();
-    let again = repair(&desk, asked("2099-01-01"), &["--json"])
+    let again = repair(&workstation, clock_request("2099-01-01"), &["--json"])
         .expect_code(0)
         .json();
     assert_eq!(first["token"], again["token"]);
     assert_eq!(again["answered_before"], true);
-    assert_eq!(entries(&desk, "clock_repair").len(), 1);
-    let mut other = asked("2099-01-01");
+    assert_eq!(entries(&workstation, "clock_repair").len(), 1);
+    let mut other = clock_request("2099-01-01");
     other.machine = machine(2);
     assert_eq!(
-        repair(&desk, other, &["--json"]).expect_json_failure(2),
+        repair(&workstation, other, &["--json"]).expect_json_failure(2),
         "REPLAYED"
     );
 }
 
 #[test]
-fn a_backdated_or_postdated_repair_is_warned_about() {
-    let desk = Vendor::shared().workstation();
+fn a_backdated_or_postdated_repair_causes_a_warning() {
+    let workstation = Vendor::shared().workstation();
     for (at, code) in [("2020-01-01", "BACKDATED"), ("2098-01-01", "POSTDATED")] {
         let options = ["--issued-at", at, "--dry-run"];
-        let report = repair(&desk, asked("2099-01-01"), &options).expect_code(0);
+        let report = repair(&workstation, clock_request("2099-01-01"), &options).expect_code(0);
         assert!(report.stderr.contains(code), "{report:?}");
     }
-    let report = repair(&desk, asked("2020-01-01"), &["--dry-run"]).expect_code(0);
+    let report = repair(&workstation, clock_request("2020-01-01"), &["--dry-run"]).expect_code(0);
     assert!(report.stderr.contains("NOT_AHEAD"), "{report:?}");
-    let report = repair(&desk, asked("2099-01-01"), &["--dry-run"]).expect_code(0);
+    let report = repair(&workstation, clock_request("2099-01-01"), &["--dry-run"]).expect_code(0);
     assert!(!report.stderr.contains("warning"), "{report:?}");
     assert_eq!(
-        keygen(&desk, &["ledger", "stats"]).code,
+        keygen(&workstation, &["ledger", "stats"]).code,
         Some(4),
-        "none was made"
+        "no ledger was created"
     );
 }

@@ -16,7 +16,7 @@ fn section(heading: &str) -> Vec<String> {
 
 #[test]
 fn the_commands_of_the_activation_guide_work() {
-    let desk = Vendor::shared().workstation();
+    let workstation = Vendor::shared().workstation();
     let lines = section("## Activation");
     assert!(lines.len() >= 6, "{lines:?}");
     let mut license = String::new();
@@ -24,25 +24,25 @@ fn the_commands_of_the_activation_guide_work() {
         let mut words = words(&line);
         match words[1].as_str() {
             "activate" => {
-                license = entries(&desk, "license")[0]["subject"]
+                license = entries(&workstation, "license")[0]["subject"]
                     .as_str()
                     .unwrap()
                     .to_owned();
                 write(
-                    &desk,
+                    &workstation,
                     "request.lic",
                     MachineRequest::Activation(request(&license, 1, 1)),
                 );
             }
             "release" if words[2] == "receipt.lic" => {
                 write(
-                    &desk,
+                    &workstation,
                     "receipt.lic",
                     MachineRequest::Deactivation(receipt(&license, 1, 1)),
                 );
             }
             "release" => {
-                let report = activate(&desk, &license, 2, &["--json"])
+                let report = activate(&workstation, &license, 2, &["--json"])
                     .expect_code(0)
                     .json();
                 words[3] = report["activation_id"].as_str().unwrap().to_owned();
@@ -55,7 +55,7 @@ fn the_commands_of_the_activation_guide_work() {
                     mark: Timestamp::parse("2099-01-01").unwrap(),
                     made_at: Timestamp::parse("2026-11-23").unwrap(),
                 };
-                write(&desk, "clock.lic", MachineRequest::Clock(clock));
+                write(&workstation, "clock.lic", MachineRequest::Clock(clock));
             }
             "bundle" => {
                 let list = [
@@ -65,10 +65,13 @@ fn the_commands_of_the_activation_guide_work() {
                     "--out",
                     "revocations.lic",
                 ];
-                let _ = keygen(&desk, &list).expect_code(0);
+                let _ = keygen(&workstation, &list).expect_code(0);
             }
             _ => {}
         }
-        let _ = Run::keygen(&desk).args(&words[1..]).run().expect_code(0);
+        let _ = Run::keygen(&workstation)
+            .args(&words[1..])
+            .run()
+            .expect_code(0);
     }
 }

@@ -1,5 +1,5 @@
-//! Requests of one machine with another digest than before, after a new installation of its system
-//! or with an id that an administrator assigned.
+//! Requests of a machine whose digest has changed, because its system was installed again or an
+//! administrator assigned an id.
 
 use super::*;
 
@@ -23,16 +23,16 @@ fn fingerprint(ids: &[(ComponentKind, &str)], hardware: &[(ComponentKind, String
     Fingerprint::new(product(), ids.iter().copied().chain(parts))
 }
 
-/// Returns a machine with the installation of a number.
+/// Returns the machine with this number, after the installation `system` of its system.
 fn with_system(number: u8, system: u8) -> Fingerprint {
     let id = format!("{system:02x}7c3e9b1d2f48069ab4c8e0d6f17fff");
     fingerprint(&[(ComponentKind::MachineId, &id)], &hardware(number))
 }
 
-fn ask(desk: &Scratch, license: &str, machine: Fingerprint, of_request: u8) -> RunOutput {
-    let mut asked = request(license, 1, of_request);
-    asked.machine = machine;
-    activate_with(desk, &asked, &["--json"])
+fn ask(workstation: &Scratch, license: &str, machine: Fingerprint, of_request: u8) -> RunOutput {
+    let mut requested = request(license, 1, of_request);
+    requested.machine = machine;
+    activate_with(workstation, &requested, &["--json"])
 }
 
 fn used(outcome: RunOutput) -> Value {
@@ -41,38 +41,44 @@ fn used(outcome: RunOutput) -> Value {
 
 #[test]
 fn a_reinstalled_machine_uses_no_further_device() {
-    let (desk, id) = desk();
-    assert_eq!(used(ask(&desk, &id, with_system(1, 1), 1)), 1);
-    assert_eq!(used(ask(&desk, &id, with_system(2, 2), 2)), 2);
+    let (workstation, id) = workstation();
+    assert_eq!(used(ask(&workstation, &id, with_system(1, 1), 1)), 1);
+    assert_eq!(used(ask(&workstation, &id, with_system(2, 2), 2)), 2);
     assert_ne!(with_system(1, 1).digest(), with_system(1, 3).digest());
-    assert_eq!(used(ask(&desk, &id, with_system(1, 3), 3)), 2);
+    assert_eq!(used(ask(&workstation, &id, with_system(1, 3), 3)), 2);
     // Earlier and later installations do not count either.
-    assert_eq!(used(ask(&desk, &id, with_system(1, 1), 4)), 2);
-    assert_eq!(used(ask(&desk, &id, with_system(1, 5), 5)), 2);
-    let refused = ask(&desk, &id, with_system(6, 6), 6);
+    assert_eq!(used(ask(&workstation, &id, with_system(1, 1), 4)), 2);
+    assert_eq!(used(ask(&workstation, &id, with_system(1, 5), 5)), 2);
+    let refused = ask(&workstation, &id, with_system(6, 6), 6);
     assert_eq!(refused.expect_json_failure(2), "DEVICE_LIMIT");
 }
 
 #[test]
 fn earlier_systems_of_a_machine_do_not_count() {
-    let (desk, id) = desk();
-    let _ = ask(&desk, &id, with_system(1, 1), 1).expect_code(0);
-    let _ = ask(&desk, &id, with_system(1, 3), 2).expect_code(0);
-    assert_eq!(used(ask(&desk, &id, with_system(2, 2), 3)), 2);
+    let (workstation, id) = workstation();
+    let _ = ask(&workstation, &id, with_system(1, 1), 1).expect_code(0);
+    let _ = ask(&workstation, &id, with_system(1, 3), 2).expect_code(0);
+    assert_eq!(used(ask(&workstation, &id, with_system(2, 2), 3)), 2);
 }
 
 #[test]
 fn an_id_that_is_assigned_later_makes_no_second_machine() {
-    let desk = Vendor::shared().workstation();
-    let id = license(&desk, "acme.lic", &["--devices", "1", "--activation"]);
+    let workstation = Vendor::shared().workstation();
+    let id = license(
+        &workstation,
+        "acme.lic",
+        &["--devices", "1", "--activation"],
+    );
     let system = (ComponentKind::MachineId, "5a7c3e9b1d2f48069ab4c8e0d6f1735b");
     let given = |name| fingerprint(&[(ComponentKind::AssignedId, name), system], &hardware(1));
     let before = fingerprint(&[system], &hardware(1));
     assert_ne!(before.digest(), given("press-7").digest());
-    assert_eq!(used(ask(&desk, &id, before, 1)), 1);
-    assert_eq!(used(ask(&desk, &id, given("press-7"), 2)), 1);
+    assert_eq!(used(ask(&workstation, &id, before, 1)), 1);
+    assert_eq!(used(ask(&workstation, &id, given("press-7"), 2)), 1);
     // Another assigned id is another machine.
-    let refused = ask(&desk, &id, given("press-8"), 3).expect_code(2).stdout;
+    let refused = ask(&workstation, &id, given("press-8"), 3)
+        .expect_code(2)
+        .stdout;
     assert!(
         refused.contains("allows 1 machine and is already used on 1 other;"),
         "{refused}"
@@ -81,35 +87,47 @@ fn an_id_that_is_assigned_later_makes_no_second_machine() {
 
 #[test]
 fn a_machine_similar_to_two_replaces_one() {
-    let (desk, id) = desk();
-    let _ = ask(&desk, &id, with_system(1, 1), 1).expect_code(0);
-    let _ = ask(&desk, &id, with_system(2, 2), 2).expect_code(0);
+    let (workstation, id) = workstation();
+    let _ = ask(&workstation, &id, with_system(1, 1), 1).expect_code(0);
+    let _ = ask(&workstation, &id, with_system(2, 2), 2).expect_code(0);
     // The machine has the id of one and the hardware of the other.
-    assert_eq!(used(ask(&desk, &id, with_system(1, 2), 3)), 2);
-    let refused = ask(&desk, &id, with_system(6, 6), 4);
+    assert_eq!(used(ask(&workstation, &id, with_system(1, 2), 3)), 2);
+    let refused = ask(&workstation, &id, with_system(6, 6), 4);
     assert_eq!(refused.expect_json_failure(2), "DEVICE_LIMIT");
 }
 
 #[test]
 fn a_check_in_with_a_fingerprint_recognizes_the_machine() {
-    let desk = Vendor::shared().workstation();
-    let id = license(&desk, "acme.lic", &["--devices", "1", "--activation"]);
-    let _ = ask(&desk, &id, with_system(1, 1), 1).expect_code(0);
+    let workstation = Vendor::shared().workstation();
+    let id = license(
+        &workstation,
+        "acme.lic",
+        &["--devices", "1", "--activation"],
+    );
+    let _ = ask(&workstation, &id, with_system(1, 1), 1).expect_code(0);
     let check_in = ["check-in", "--key", "vendor.key", "acme.lic", "--machine"];
-    let check_in =
-        |machine: Fingerprint| keygen(&desk, &[&check_in[..], &[&machine.to_string()]].concat());
+    let check_in = |machine: Fingerprint| {
+        keygen(
+            &workstation,
+            &[&check_in[..], &[&machine.to_string()]].concat(),
+        )
+    };
     let _ = check_in(with_system(2, 2)).expect_failure(2);
     let _ = check_in(with_system(1, 3)).expect_code(0);
 }
 
 #[test]
 fn a_receipt_of_a_reinstalled_machine_ends_its_earlier_activations() {
-    let (desk, id) = desk();
-    let first = ask(&desk, &id, with_system(1, 1), 1).expect_code(0).json();
-    let _ = ask(&desk, &id, with_system(1, 3), 2).expect_code(0);
+    let (workstation, id) = workstation();
+    let first = ask(&workstation, &id, with_system(1, 1), 1)
+        .expect_code(0)
+        .json();
+    let _ = ask(&workstation, &id, with_system(1, 3), 2).expect_code(0);
     let mut proof = receipt(&id, 1, 2);
     proof.machine = with_system(1, 3).digest().unwrap();
-    let report = release(&desk, proof, &["--json"]).expect_code(0).json();
+    let report = release(&workstation, proof, &["--json"])
+        .expect_code(0)
+        .json();
     assert_eq!(report["also_released"], json!([first["activation_id"]]));
-    assert_eq!(used(ask(&desk, &id, with_system(2, 2), 3)), 1);
+    assert_eq!(used(ask(&workstation, &id, with_system(2, 2), 3)), 1);
 }

@@ -209,7 +209,8 @@ impl<'m> Orders<'m> {
             let option = format!("--{}", column.name);
             match column.kind {
                 _ if cell.is_empty() => {}
-                // The name does not affect other options, and is set after parsing.
+                // The customer does not affect other options, and is set after parsing. So rows
+                // that differ only in the customer are parsed once.
                 Kind::Value if column.name == "customer" => arguments.push(format!("{option}=-")),
                 Kind::File if is_name(cell) => file = Some(cell.to_owned()),
                 Kind::File => {
@@ -409,7 +410,7 @@ fn unknown_column(file: &str, title: &str, command: &clap::Command) -> Failure {
 /// Returns whether a file name stays in its directory on every platform.
 fn is_name(name: &str) -> bool {
     let is_plain =
-        |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.' | ' ');
+        |character: char| character.is_alphanumeric() || matches!(character, '-' | '_' | '.' | ' ');
     name.len() <= 200
         && name.ends_with(".lic")
         && !name.starts_with(['.', ' '])

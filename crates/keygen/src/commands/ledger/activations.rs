@@ -10,12 +10,14 @@ use super::super::lookup::not_found;
 use super::report;
 use crate::{failures, output};
 
-/// Returns the subject of the answer with this activation id, or to the request with this nonce.
+/// Returns the subject of the answer whose activation id or nonce is `name`.
 pub(super) fn subject(ledger: &dyn LedgerReader, name: &str) -> Result<Option<String>, Failure> {
     Ok(find(ledger, name)?.map(|activation| activation.entry.subject))
 }
 
-/// Returns the answer with this id, or to the request with this nonce.
+/// Returns the answer whose activation id or nonce is `name`.
+///
+/// The nonce of an answer is that of its request.
 fn find(ledger: &dyn LedgerReader, name: &str) -> Result<Option<RecordedActivation>, Failure> {
     let failed = failures::ledger_not_read(ledger);
     let name = name.trim().to_ascii_lowercase();

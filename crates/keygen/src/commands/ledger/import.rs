@@ -214,7 +214,7 @@ impl VerifiedImport<'_> {
         Ok(())
     }
 
-    /// Replaces the facts of an exported entry by those of its verified artifact.
+    /// Replaces the facts of an exported entry with those of its verified artifact.
     ///
     /// Keeps the facts that an artifact does not contain.
     fn verify_entry(

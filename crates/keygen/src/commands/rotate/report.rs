@@ -36,7 +36,7 @@ pub(super) fn from_signed(
     report(statements.iter().map(to_json).collect(), lines, issuance)
 }
 
-/// Returns the report of a dry run, with the ids of the opened keys.
+/// Returns the report of a dry run. The id of a key that was not opened is `null` in JSON.
 pub(super) fn from_plan(plan: &TrustStatementPlan<'_>, issuance: &Issuance<'_>) -> IssuanceReport {
     const UNOPENED: &str = "(unknown, because a dry run does not open the key)";
     let id = |key: &Option<KeyId>| key.as_ref().map(KeyId::to_string);

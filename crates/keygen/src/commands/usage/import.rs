@@ -135,9 +135,9 @@ impl RecordedUsage {
     fn add_new(&mut self, reports: &[UsageReport]) -> (Vec<NewLedgerEntry>, Vec<UsageWarning>) {
         let mut new: BTreeMap<(ChainId, u64, UsageHash), (&str, &UsageEntry)> = BTreeMap::new();
         for (line, entry, hash) in reports.iter().flat_map(UsageReport::entries) {
-            let place = entry.position();
+            let position = entry.position();
             if !self.has(entry, hash) {
-                new.insert((place.chain, place.seq, hash), (line, entry));
+                new.insert((position.chain, position.seq, hash), (line, entry));
             }
         }
         let (mut entries, mut warnings) = (Vec::new(), Vec::new());
@@ -182,11 +182,11 @@ fn gap(numbers: &Numbers, seq: u64) -> Option<(u64, u64)> {
 
 /// Returns whether another entry has the same number, or the neighbors belong to another history.
 fn is_fork(numbers: &Numbers, entry: &UsageEntry, hash: UsageHash) -> bool {
-    let place = entry.position();
-    let is_second = numbers.contains_key(&place.seq);
-    let before = numbers.get(&place.seq.saturating_sub(1));
-    let follows_none = before.is_some_and(|hashes| !hashes.contains_key(&place.prev));
-    let after = numbers.get(&place.seq.saturating_add(1));
+    let position = entry.position();
+    let is_second = numbers.contains_key(&position.seq);
+    let before = numbers.get(&position.seq.saturating_sub(1));
+    let follows_none = before.is_some_and(|hashes| !hashes.contains_key(&position.prev));
+    let after = numbers.get(&position.seq.saturating_add(1));
     let is_followed_by_none =
         after.is_some_and(|hashes| !hashes.values().any(|prev| *prev == hash));
     is_second || follows_none || is_followed_by_none
@@ -226,8 +226,8 @@ fn count_warnings(reports: &[UsageReport], records: &[NewLedgerEntry]) -> Vec<Us
     let new: BTreeSet<_> = records
         .iter()
         .filter_map(|record| {
-            let place = UsageEntry::parse(&record.artifact).ok()?.position();
-            Some((place.chain, place.seq))
+            let position = UsageEntry::parse(&record.artifact).ok()?.position();
+            Some((position.chain, position.seq))
         })
         .collect();
     let chains = examine(reports, now());

@@ -14,8 +14,8 @@ use crate::output::failure;
 /// Checks the state directory of this user.
 pub(super) fn home(app: &AppContext) -> CheckResult {
     const NAME: &str = "home";
-    let dir = match app.host.paths() {
-        Ok(home) => home.user().dir(),
+    let dir = match app.manager.paths() {
+        Ok(paths) => paths.user().dir(),
         Err(error) => {
             let fault = Fault::from_failure(super::Severity::Problem, &failure::home(error));
             return CheckResult::new(NAME, vec![fault], "");
@@ -48,7 +48,7 @@ pub(super) fn home(app: &AppContext) -> CheckResult {
 }
 
 fn home_variable(app: &AppContext) -> String {
-    format!("{}_HOME", app.host.product())
+    format!("{}_HOME", app.manager.product())
 }
 
 fn is_set(variable: &str) -> bool {
@@ -123,8 +123,8 @@ fn reason(error: &io::Error) -> String {
 #[cfg(unix)]
 pub(super) fn permissions(app: &AppContext) -> CheckResult {
     const NAME: &str = "permissions";
-    let home = app.host.paths().ok();
-    let store = home.map(|home| home.user());
+    let paths = app.manager.paths().ok();
+    let store = paths.map(|paths| paths.user());
     let Some((store, directory)) = store.and_then(|store| {
         let directory = fs::metadata(store.dir().path()).ok()?;
         directory.is_dir().then_some((store, directory))
@@ -215,13 +215,13 @@ pub(super) fn permissions(_: &AppContext) -> CheckResult {
 /// Checks the administrator's directory.
 pub(super) fn system(app: &AppContext) -> CheckResult {
     const NAME: &str = "system";
-    let variable = format!("{}_SYSTEM_DIR", app.host.product());
+    let variable = format!("{}_SYSTEM_DIR", app.manager.product());
     let origin = if is_set(&variable) {
         format!("from {variable}")
     } else {
         "the default".to_owned()
     };
-    let system = app.host.paths().ok().and_then(|home| home.system());
+    let system = app.manager.paths().ok().and_then(|paths| paths.system());
     let Some(system) = system else {
         let fault = Fault::warning(
             format!("{variable} is not an absolute path, so there is no administrator directory"),

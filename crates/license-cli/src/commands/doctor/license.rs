@@ -261,7 +261,7 @@ pub(super) fn check_in(
     let (Some(_), Some(license)) = (snapshot.installed(), verdict.license()) else {
         return CheckResult::ok(NAME, "no license requires a check-in");
     };
-    let here = app.host.machine();
+    let here = app.manager.machine();
     let is_here = |validation: &&Validation| {
         let named = validation.machine();
         named.is_none_or(|named| here.is_some_and(|here| named.matches(here)))
@@ -277,7 +277,7 @@ pub(super) fn check_in(
         0 => Vec::new(),
         count => vec![Fault::warning(
             format!(
-                "{} for another machine installed, which {} no effect here",
+                "{} for another machine, which {} no effect here",
                 plural(count, "validation token", "validation tokens"),
                 if count == 1 { "has" } else { "have" }
             ),

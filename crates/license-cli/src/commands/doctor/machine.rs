@@ -34,7 +34,7 @@ fn rejected(app: &AppContext, missing: &MissingComponent) -> Option<Fault> {
     let message = format!("{source} is ignored: {}", missing.reason());
     let hint = format!(
         "set {}_MACHINE_ID to a unique id of 8 to 128 characters, or unset the variable",
-        app.host.product()
+        app.manager.product()
     );
     Some(Fault::warning(message, hint))
 }

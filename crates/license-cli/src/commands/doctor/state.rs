@@ -12,10 +12,10 @@ use crate::output::{failure, notice};
 /// Checks the state files.
 pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
     const NAME: &str = "state";
-    let Ok(home) = app.host.paths() else {
+    let Ok(paths) = app.manager.paths() else {
         return CheckResult::ok(NAME, "no state is stored");
     };
-    let store = home.user();
+    let store = paths.user();
     let problems = snapshot.problems.iter();
     // Revocation lists and trust statements have their own checks.
     let is_trust = |problem: &StateProblem| matches!(problem, StateProblem::Trust(_));
@@ -51,7 +51,7 @@ pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
         }
     };
     let mut ok = ok.to_owned();
-    match app.host.inspect_journal() {
+    match app.manager.inspect_journal() {
         Ok(None) => {}
         Ok(Some(count)) => {
             let entries = plural(count, "entry", "entries");

@@ -11,21 +11,21 @@ use crate::output::failure;
 /// Checks the trusted keys.
 pub(super) fn trust(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
     const NAME: &str = "trust";
-    if let Some(keys) = app.host.trust() {
+    if let Some(keys) = app.manager.trust() {
         let message = format!("embedded, and no other key is accepted: {}", keys_of(keys));
         return CheckResult::ok(NAME, message);
     }
-    let Ok(home) = app.host.paths() else {
+    let Ok(paths) = app.manager.paths() else {
         return CheckResult::ok(NAME, "no keys are installed");
     };
-    let all = Installation::rotation(home).ok().flatten();
+    let all = Installation::rotation(paths).ok().flatten();
     let in_one = |store: &Store| Installation::rotation(&Paths::at(store.dir().clone()));
     let mut faults: Vec<_> = snapshot.problems.iter().filter_map(fault).collect();
     let mut parts = Vec::new();
     let places = [
-        (Some(in_one(home.user())), "", Severity::Problem),
+        (Some(in_one(paths.user())), "", Severity::Problem),
         (
-            home.system().map(in_one),
+            paths.system().map(in_one),
             "the administrator's ",
             Severity::Warning,
         ),
@@ -39,9 +39,9 @@ pub(super) fn trust(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
             }
         }
     }
-    if parts.is_empty() && faults.is_empty() && has_license(home) {
+    if parts.is_empty() && faults.is_empty() && has_license(paths) {
         faults.push(Fault::problem(
-            "a license is installed, but no keys to verify it",
+            "a license is installed, but there are no keys to verify it",
             "install the license again with --trust FILE",
         ));
     }
@@ -109,8 +109,8 @@ fn list_keys(keys: Vec<String>) -> String {
     }
 }
 
-fn has_license(home: &Paths) -> bool {
-    let stores = [Some(home.user()), home.system()];
+fn has_license(paths: &Paths) -> bool {
+    let stores = [Some(paths.user()), paths.system()];
     let files = [StateFile::License, StateFile::Key];
     let has = |file: StateFile| {
         let mut dirs = stores.iter().flatten().map(|store| store.dir());

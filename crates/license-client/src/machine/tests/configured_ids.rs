@@ -1,3 +1,5 @@
+//! Machine ids that an administrator configured.
+
 use std::io;
 
 use super::linux::bare;

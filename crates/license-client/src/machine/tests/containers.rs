@@ -1,3 +1,5 @@
+//! Detection of containers, and the components that count in them.
+
 use super::linux::{bare, card};
 use super::*;
 use MissingReason::{InContainer, NotFound};

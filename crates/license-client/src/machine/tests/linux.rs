@@ -1,3 +1,5 @@
+//! Components of simulated Linux machines.
+
 use std::io;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Components of simulated macOS machines.
+
 use std::io;
 
 use super::simulated::{CPU_BRAND, PRODUCT_UUID, SERIAL_NUMBER};

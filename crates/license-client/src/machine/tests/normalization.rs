@@ -1,3 +1,5 @@
+//! Normalization and rejection of the values that identify a machine.
+
 use super::identity::{configured_id, mac_address, machine_id, model, serial, uuid};
 use super::*;
 use Rejection::{Empty, FirmwareDefault, ImageDefault, Malformed, Uniform, Uninitialized};

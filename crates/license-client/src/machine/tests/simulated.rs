@@ -1,3 +1,5 @@
+//! A simulated machine, whose files, variables, programs and registry the tests set.
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;

@@ -1,3 +1,5 @@
+//! The stability of an identity, and its explanation.
+
 use std::io;
 
 use super::linux::{bare, card};

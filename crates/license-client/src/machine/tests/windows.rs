@@ -1,3 +1,5 @@
+//! Components of simulated Windows machines.
+
 use std::io;
 
 use super::simulated::PRODUCT_UUID;

@@ -36,7 +36,7 @@ fn ask(mut command: Command, path: &Path) -> Option<String> {
     answer.map(str::to_owned)
 }
 
-/// Asks as this user, or as `nobody` if this user is root, who may read everything.
+/// Runs [`ask`] as this user, or as `nobody` if this user is root, who may read everything.
 fn ask_as_a_user(tree: &Tree, path: &Path) -> Option<String> {
     let this = env::current_exe().unwrap();
     fs::set_permissions(&tree.top, fs::Permissions::from_mode(0o755)).unwrap();
@@ -90,7 +90,7 @@ fn a_path_without_permission_is_an_error_that_names_it() {
 fn a_removed_current_directory_is_an_error_that_names_it() {
     let tree = Tree::with(&["gone", "shop"]);
     let gone = tree.path("gone");
-    let asked = |path: &Path| {
+    let ask_in_removed = |path: &Path| {
         fs::create_dir_all(&gone).unwrap();
         let mut shell = Command::new("sh");
         let script = "rmdir \"$PWD\" && exec \"$0\" \"$@\"";
@@ -98,7 +98,7 @@ fn a_removed_current_directory_is_an_error_that_names_it() {
         shell.current_dir(&gone).env("PWD", &gone);
         ask(shell, path).unwrap()
     };
-    let answer = asked(Path::new("."));
+    let answer = ask_in_removed(Path::new("."));
     let named = if cfg!(target_os = "linux") {
         &*gone
     } else {
@@ -106,7 +106,10 @@ fn a_removed_current_directory_is_an_error_that_names_it() {
     };
     let expected = format!("the current directory {} was removed", named.display());
     assert!(answer.starts_with(&expected), "{answer}");
-    assert!(asked(Path::new("../shop")).starts_with(&expected));
+    assert!(ask_in_removed(Path::new("../shop")).starts_with(&expected));
     let absolute = tree.path("shop");
-    assert_eq!(asked(&absolute), format!("found {}", absolute.display()));
+    assert_eq!(
+        ask_in_removed(&absolute),
+        format!("found {}", absolute.display())
+    );
 }

@@ -1,6 +1,7 @@
 //! A parsed JSON object that borrows the text without copying it.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
@@ -155,20 +156,28 @@ impl<'de> Visitor<'de> for ValueSeed {
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Returns a name that two members have. The expected time is linear in the length of the names.
+/// Returns a name that two members have. The time is linear in the number of members.
 fn duplicate<'m>(members: &'m [(Cow<'_, str>, Tree<'_>)]) -> Option<&'m str> {
     let mut names = members.iter().map(|(name, _)| name.as_ref());
-    if members.len() <= FEW_MEMBERS {
-        let mut before = members.iter().enumerate();
-        return before.find_map(|(count, (name, _))| {
-            let mut earlier = members.iter().take(count);
-            earlier
-                .any(|(other, _)| other == name)
-                .then_some(name.as_ref())
-        });
+    if members.len() > FEW_MEMBERS {
+        let mut seen = HashSet::with_capacity(members.len());
+        return names.find(|name| !seen.insert(*name));
     }
-    let mut seen = std::collections::HashSet::with_capacity(members.len());
-    names.find(|name| !seen.insert(*name))
+    // Most names have a tag of their own, so few names are compared with those before them.
+    let mut tags = 0;
+    names.enumerate().find_map(|(count, name)| {
+        let is_new = tags & tag(name) == 0;
+        tags |= tag(name);
+        let mut earlier = members.iter().take(count);
+        (!is_new && earlier.any(|(other, _)| other == name)).then_some(name)
+    })
+}
+
+/// Returns one of 64 bits for a name. Equal names have the same bit.
+fn tag(name: &str) -> u64 {
+    let (first, last) = (name.as_bytes().first(), name.as_bytes().last());
+    let [first, last] = [first, last].map(|byte| byte.map_or(0, |&byte| u32::from(byte)));
+    1_u64.rotate_left(first.wrapping_mul(7) ^ last)
 }
 
 impl<'de> IntoDeserializer<'de, Fault> for &'de Tree<'_> {

@@ -11,7 +11,7 @@ fn loaded(backend: Backend, der: &[u8]) -> SigningKey {
     SigningKey::from_pkcs8_by(backend, der, None, Box::new(system_random)).unwrap()
 }
 
-/// Asserts that a key with each backend's public half accepts the signature.
+/// Asserts that the public half of the key accepts the signature with each backend.
 fn verifies_with_both(key: &SigningKey, message: &[u8], signature: &[u8]) {
     for &backend in Backend::AVAILABLE {
         let public = key.public.with_backend(backend).unwrap();

@@ -42,7 +42,10 @@ pub enum ReadbackError {
     )]
     Inconsistent,
     /// The lines have a newer format.
-    #[error("expected readback lines of format {expected}, found {found}: needs a newer version")]
+    #[error(
+        "expected readback lines of format {expected}, found {found}, which needs a newer version \
+         of this program"
+    )]
     Version {
         /// The supported format.
         expected: u8,
@@ -158,14 +161,14 @@ impl fmt::Display for LineFaultKind {
                     "expected {expected} characters after the number, found {found}"
                 )
             }
-            Self::LetterU => f.write_str("U is never used, check for V or 0"),
+            Self::LetterU => f.write_str("U is never used; check for V or 0"),
             Self::InvalidCharacter => f.write_str("expected only letters A to Z and digits"),
             Self::Conflicting => f.write_str("occurs several times with different content"),
             Self::BeyondEnd { count } => {
                 write!(f, "expected only {count} lines according to line 1")
             }
             Self::ExtraDamaged => {
-                f.write_str("not needed and wrong, its number may be that of another line")
+                f.write_str("not needed and wrong; its number may be that of another line")
             }
         }
     }

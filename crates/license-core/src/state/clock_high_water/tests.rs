@@ -1,3 +1,5 @@
+//! Tests of the clock high-water mark.
+
 use super::*;
 
 const HOUR: u64 = 3600;

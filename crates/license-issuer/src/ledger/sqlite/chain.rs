@@ -23,7 +23,7 @@ impl SqliteLedger {
     ///
     /// Returns an error if the ledger cannot be read.
     pub fn verify_chain(&self, known: Option<&[u8]>) -> Result<ChainReport, LedgerError> {
-        // One snapshot, while other processes may be writing.
+        // The chain is read in one snapshot, because other processes may be writing.
         let _read = self.db.unchecked_transaction()?;
         if !schema::is_intact(&self.db)? {
             return Ok(ChainReport {

@@ -217,7 +217,7 @@ impl LedgerReader for SqliteLedger {
     }
 
     fn stats(&self, now: Timestamp) -> Result<LedgerStats, LedgerError> {
-        // One snapshot, while other processes may be writing.
+        // All numbers are read in one snapshot, because other processes may be writing.
         let _read = self.db.unchecked_transaction()?;
         let mut by_kind = self
             .db

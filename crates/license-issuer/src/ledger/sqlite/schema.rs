@@ -92,7 +92,7 @@ pub(super) enum Version {
 
 /// Returns the version of a database, without changing it.
 pub(super) fn version(db: &Connection) -> Result<Version, LedgerError> {
-    // One snapshot, because another process may be creating the ledger.
+    // The values are read in one snapshot, because another process may be creating the ledger.
     let read = db.unchecked_transaction()?;
     let pragma = |name: &str| read.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, found) = (pragma("application_id")?, pragma("user_version")?);

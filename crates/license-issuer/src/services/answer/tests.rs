@@ -1,3 +1,4 @@
+//! Tests of answers to machine requests.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::cell::Cell;

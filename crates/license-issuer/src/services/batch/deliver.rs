@@ -22,8 +22,8 @@ pub(super) struct Deliverer<'b, S: BatchSource, L, C> {
     pub(super) context: BatchContext<'b, S>,
     pub(super) ledger: Option<&'b mut L>,
     pub(super) clock: &'b C,
-    /// The change counter of the ledger before the first row was looked up.
-    pub(super) version: Option<i64>,
+    /// The change counter of the ledger, read before the first row was looked up.
+    pub(super) change_counter: Option<i64>,
     pub(super) observer: &'b mut dyn BatchObserver<Row = S::Row, Error = S::Error>,
     pub(super) report: BatchReport,
     pub(super) chunk: Vec<SignedRow<S::Row>>,
@@ -68,7 +68,7 @@ impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
                 let now = self.clock.now();
                 let mut writer = ledger.acquire(now).map_err(IssueError::OpenLedger)?;
                 let counter = writer.reader().change_counter();
-                if Some(counter.map_err(IssueError::Ledger)?) != self.version {
+                if Some(counter.map_err(IssueError::Ledger)?) != self.change_counter {
                     issued = take_issued(&mut chunk, self.context, writer.reader(), now)?;
                 }
                 // The ledger can restore the files, so they need not be synced one by one.
@@ -108,7 +108,7 @@ type IssuedRow<S> = (<S as BatchSource>::Row, IssuedLicense);
 /// A row with the id and the key of its license.
 type DeliveredRow<R> = (R, String, Option<String>);
 
-/// Returns the transaction of a chunk, in the order of the rows.
+/// Returns the transaction of a chunk, in the order of the rows. Adds the rows to `delivered`.
 fn split<R: BatchRow>(
     mut chunk: Vec<SignedRow<R>>,
     delivered: &mut Vec<DeliveredRow<R>>,

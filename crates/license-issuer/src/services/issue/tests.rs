@@ -1,3 +1,4 @@
+//! Tests of the issue service, with real runs, dry runs and failures at each step.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::cell::Cell;

@@ -85,8 +85,9 @@ fn region_of_arn(id: &str) -> Option<String> {
 }
 
 fn is_region(region: &str) -> bool {
-    let is_allowed =
-        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    let is_allowed = |character: char| {
+        character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-'
+    };
     region.len() <= MAX_REGION && region.chars().all(is_allowed)
 }
 
@@ -96,7 +97,8 @@ fn default_endpoint(region: &str) -> String {
 }
 
 fn checked(id: &str) -> Result<String, AwsKmsError> {
-    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || "/_-:".contains(letter);
+    let is_allowed =
+        |character: char| character.is_ascii_alphanumeric() || "/_-:".contains(character);
     if !id.is_empty() && id.len() <= MAX_ID && id.chars().all(is_allowed) {
         Ok(id.to_owned())
     } else {

@@ -107,7 +107,9 @@ fn exception(body: &str) -> Option<String> {
     let name = body.get("__type")?.as_str()?.rsplit('#').next()?;
     let is_name = !name.is_empty()
         && name.len() <= MAX_EXCEPTION
-        && name.chars().all(|letter| letter.is_ascii_alphanumeric());
+        && name
+            .chars()
+            .all(|character| character.is_ascii_alphanumeric());
     is_name.then(|| name.to_owned())
 }
 
@@ -125,7 +127,13 @@ fn printable(message: &str) -> String {
     message
         .chars()
         .take(MAX_SHOWN)
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .map(|character| {
+            if character.is_control() {
+                ' '
+            } else {
+                character
+            }
+        })
         .collect()
 }
 

@@ -17,7 +17,8 @@ impl Module {
     /// Loads the module that the URI names, or else `default`.
     pub(super) fn load(uri: &Pkcs11Uri, default: Option<&Path>) -> Result<Self, Pkcs11Error> {
         let path = path(uri, default)?;
-        // Checked here, because the loader's messages about such files differ between systems.
+        // The file is opened here, because the loader's messages about files that cannot be read
+        // differ between systems.
         if path.components().count() > 1 {
             File::open(&path).map_err(|error| Pkcs11Error::ModuleFile {
                 path: path.clone(),

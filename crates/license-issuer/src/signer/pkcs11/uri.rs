@@ -123,7 +123,7 @@ impl Pkcs11Uri {
             let (name, value) = attribute(part)?;
             match QUERY.iter().find(|known| **known == name) {
                 Some(known) => uri.add(known, value)?,
-                // Section 2.5: ignored, optionally with a warning.
+                // Unknown query attributes are ignored, optionally with a warning (section 2.5).
                 None => uri.ignored.push(shown(name)),
             }
         }

@@ -1,3 +1,5 @@
+//! Tests of private keys at rest, and of their exchange with OpenSSL.
+
 use super::super::error::ErrorCategory;
 use super::*;
 use pbes2::{EncryptionScheme, Salt};
@@ -9,7 +11,7 @@ const ENTROPY: EncryptionEntropy = EncryptionEntropy {
     iv: [2; 16],
 };
 
-/// Returns an Ed25519 private key (RFC 8410 section 7), because it is short.
+/// Returns an Ed25519 private key (RFC 8410 section 7), which is short.
 fn key() -> Vec<u8> {
     let header = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
     [header.as_slice(), &[7; 32]].concat()

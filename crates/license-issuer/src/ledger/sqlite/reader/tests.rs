@@ -1,3 +1,4 @@
+//! Tests of queries.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod activations;

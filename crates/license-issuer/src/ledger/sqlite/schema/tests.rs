@@ -1,3 +1,4 @@
+//! Tests of migrations and indexes.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use license_core::Timestamp;

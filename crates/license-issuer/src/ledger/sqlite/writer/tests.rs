@@ -1,3 +1,4 @@
+//! Tests of recording and recovery, with a crash after each step.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;

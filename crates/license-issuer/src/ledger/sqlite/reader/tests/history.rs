@@ -25,7 +25,7 @@ fn a_user_is_named_since_the_first_of_consecutive_licenses() {
     let since = |license, user| ledger.named_since(license, user).unwrap();
     assert_eq!(since("d", "bob"), Some(at(a)));
     assert_eq!(since("d", "dan"), Some(at(c)));
-    // One license in between does not name her.
+    // A license between "a" and "d" does not name alice.
     assert_eq!(since("d", "alice"), Some(at(d)));
     assert_eq!(since("a", "alice"), Some(at(a)));
     assert_eq!(since("d", "carol"), None);
