@@ -60,7 +60,7 @@ pub(crate) fn delivery(output: &OutputFile) -> Box<dyn Delivery> {
     }
 }
 
-/// Checks early that [`write`] can deliver to this destination.
+/// Checks early that [`write()`] can deliver to this destination.
 pub(crate) fn check(output: &OutputFile) -> Result<(), Failure> {
     let checked = delivery(output).check(&destination(output)?);
     checked.map_err(|error| failures::not_delivered(&error))

@@ -58,7 +58,7 @@ pub trait Signer {
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError::Sign`] if the key cannot sign, and [`IssueError::Device`] if the
+    /// Returns [`SigningError::Sign`] if the key cannot sign, and [`SigningError::Device`] if the
     /// device or service reports a reason.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError>;
 }
@@ -172,7 +172,7 @@ fn sign_token(
 ///
 /// # Errors
 ///
-/// Returns [`IssueError::Sign`] if the key fails to sign.
+/// Returns [`SigningError::Sign`] if the key fails to sign.
 pub fn sign_enterprise_key(
     terms: EnterpriseTerms,
     key: &impl Signer,

@@ -22,7 +22,7 @@ pub fn fill(bytes: &mut [u8]) -> Result<(), license_core::issue::RandomError> {
 ///
 /// # Errors
 ///
-/// Returns [`RandomError`] if the operating system provides no random bytes.
+/// Returns [`SystemRandomError`] if the operating system provides no random bytes.
 pub fn bytes<const N: usize>() -> Result<[u8; N], SystemRandomError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(SystemRandomError)?;
@@ -33,7 +33,7 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], SystemRandomError> {
 ///
 /// # Errors
 ///
-/// Returns [`RandomError`] if the operating system provides no random bytes.
+/// Returns [`SystemRandomError`] if the operating system provides no random bytes.
 pub fn license_id(clock: &(impl Clock + ?Sized)) -> Result<LicenseId, SystemRandomError> {
     Ok(LicenseId::from_random(clock.unix_millis(), &bytes()?))
 }

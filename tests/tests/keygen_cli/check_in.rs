@@ -164,7 +164,7 @@ fn a_denying_status_applies_until_a_later_active_validation() {
         assert!(
             denied
                 .stdout
-                .contains(&format!("license {status} where this is installed")),
+                .contains(&format!("license {status} where this token is installed")),
             "{denied:?}"
         );
         let _ = say("active", "2020-06-01T00:00:01Z", "again.lic");

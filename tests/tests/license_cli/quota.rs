@@ -53,7 +53,7 @@ fn each_use_is_counted_and_reported() {
     let members = [
         "granted",
         "code",
-        "shown",
+        "asked",
         "used",
         "limit",
         "remaining",

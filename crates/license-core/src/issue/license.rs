@@ -38,7 +38,7 @@ impl LicenseClaims {
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError::Seats`] if the tier includes more seats.
+    /// Returns [`SigningError::Seats`] if the tier includes more seats.
     pub fn set_seats(
         &mut self,
         seats: NonZeroU32,
@@ -73,7 +73,7 @@ impl LicenseClaims {
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError::Name`] if the name is not valid.
+    /// Returns [`SigningError::Name`] if the name is not valid.
     pub fn add_feature(&mut self, feature: &str) -> Result<(), SigningError> {
         Arc::make_mut(&mut self.features).insert(valid_name(feature)?);
         Ok(())
@@ -83,7 +83,7 @@ impl LicenseClaims {
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError::NoSuchFeature`] if the tier does not have the feature.
+    /// Returns [`SigningError::NoSuchFeature`] if the tier does not have the feature.
     pub fn remove_feature(&mut self, feature: &str) -> Result<(), SigningError> {
         if Arc::make_mut(&mut self.features).remove(feature) {
             return Ok(());
@@ -97,7 +97,7 @@ impl LicenseClaims {
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError::Name`] if the name is not valid.
+    /// Returns [`SigningError::Name`] if the name is not valid.
     pub fn set_quota(&mut self, name: &str, quota: Quota) -> Result<(), SigningError> {
         self.quotas_mut().insert(valid_name(name)?, quota);
         Ok(())
@@ -111,7 +111,7 @@ impl LicenseClaims {
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError::Empty`] if a required claim is empty, and [`IssueError::TooLong`] if
+    /// Returns [`SigningError::Empty`] if a required claim is empty, and [`SigningError::TooLong`] if
     /// the token would be larger than verifiers accept.
     pub fn check(&self) -> Result<(), SigningError> {
         self.check_claims()?;
@@ -173,7 +173,7 @@ impl LicenseClaims {
     /// # Errors
     ///
     /// Returns [`SigningError`] as [`LicenseDraft::sign`](Self::sign) does,
-    /// [`IssueError::DoesNotVerify`] if the signature does not verify, and [`IssueError::Refused`]
+    /// [`SigningError::DoesNotVerify`] if the signature does not verify, and [`SigningError::Refused`]
     /// if a verifier would refuse the license or read other claims.
     pub fn issue(&self, key: &VerifyingSigner) -> Result<(License, String), SigningError> {
         self.check_claims()?;
