@@ -106,7 +106,7 @@ fn orders() -> String {
     "customer,tier,days\n".to_owned() + &rows.collect::<String>()
 }
 
-/// Returns the id of the license that `TEAM` or `TRIAL` stands for. Returns any other word
+/// Returns the id of the license that `TEAM` or `TRIAL` names. Returns any other word
 /// unchanged.
 fn with_id(machine: &Scratch, word: &str) -> String {
     let file = match word {

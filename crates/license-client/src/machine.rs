@@ -7,8 +7,8 @@
 //!   On macOS, the serial number.
 //! - `mac`: the lowest permanent address of a built-in network card. On macOS, that of `en0`.
 //! - `cpu`: the model in `/proc/cpuinfo`, `machdep.cpu.brand_string` or `ProcessorNameString`.
-//! - `disk`: the disk of the root directory (its world-wide name, serial number or file system), the
-//!   data volume on macOS, the partition of the system drive on Windows.
+//! - `disk`: the disk of the root directory (its world-wide name, serial number or file system),
+//!   the data volume on macOS, the partition of the system drive on Windows.
 //!
 //! In a container only a configured id counts, or a machine id that the administrator mounted. All
 //! other components belong to the host or are lost with the container. System containers have a

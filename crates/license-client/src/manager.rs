@@ -6,11 +6,11 @@ mod quota;
 mod removal;
 mod requests;
 mod revocation_lists;
+mod snapshot;
 mod trust_change;
 mod usage_report;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
 
 use license_core::{
@@ -22,12 +22,13 @@ pub(crate) use install::depends_on_machine;
 pub use install_report::{InstallReport, InstalledBlock, RemovalReport};
 pub use quota::QuotaUseReport;
 pub use requests::{PendingRequest, PreparedRequest};
+pub use snapshot::Snapshot;
 pub use trust_change::InstalledStatement;
 pub use usage_report::{ReportError, UsageAccount, UsageExport, UsageReportMode};
 
 use crate::activation::ActivationState;
 use crate::clock;
-use crate::installation::{self, Installation, InstallationError, Keys};
+use crate::installation::{self, Installation, Keys};
 use crate::machine::{MachineFacts, MissingReason};
 use crate::paths::Paths;
 use crate::problem::{ListProblem, StateProblem};
@@ -35,7 +36,7 @@ use crate::revocations;
 use crate::seal::Seal;
 use crate::sealed_file::Durability;
 use crate::state::{Loaded, State};
-use crate::state_dir::{StateDir, StateDirError, StateFile};
+use crate::state_dir::{StateDir, StateDirError};
 use crate::store::{Damaged, Store, StoreError};
 
 /// Seconds by which the clock's high-water mark may rise before it is written again.
@@ -57,20 +58,6 @@ pub struct LicenseManager {
     memory: Mutex<State>,
     /// Usage counts that are not written yet.
     pending: Mutex<usage_report::Pending>,
-}
-
-/// The installed licenses and the state of the machine at one instant.
-#[derive(Debug)]
-#[must_use]
-pub struct Snapshot {
-    /// The verified licenses, with the validation tokens that are stored separately.
-    pub installation: Result<Option<Installation>, InstallationError>,
-    /// The clock's high-water mark.
-    pub high_water: Timestamp,
-    /// Files that could not be read or written.
-    pub problems: Vec<StateProblem>,
-    /// Paths of quarantined licenses. Empty if the user has installed another license since.
-    pub quarantined: Vec<PathBuf>,
 }
 
 /// The instant at which a license is evaluated.
@@ -322,44 +309,6 @@ impl LicenseManager {
     /// Returns the user's state directory, if it is known.
     pub fn state_dir(&self) -> Option<&StateDir> {
         self.paths.as_ref().ok().map(|paths| paths.user().dir())
-    }
-}
-
-impl Snapshot {
-    /// Returns the installation, if there is one that verifies.
-    pub fn installed(&self) -> Option<&Installation> {
-        self.installation.as_ref().ok()?.as_ref()
-    }
-
-    fn without_paths(error: &StateDirError) -> Self {
-        Self {
-            installation: Err(InstallationError::StateDir(error.clone())),
-            high_water: Timestamp::MIN,
-            problems: Vec::new(),
-            quarantined: Vec::new(),
-        }
-    }
-
-    fn new(
-        paths: &Paths,
-        installation: Result<Option<Installation>, InstallationError>,
-        high_water: Timestamp,
-        problems: Vec<StateProblem>,
-    ) -> Self {
-        let own = paths.user().dir().path();
-        let has_own = |found: &Installation| found.paths().iter().any(|path| path.starts_with(own));
-        let quarantined = match &installation {
-            Ok(found) if !found.as_ref().is_some_and(has_own) => paths
-                .user()
-                .quarantined_files(&[StateFile::License, StateFile::Key]),
-            _ => Vec::new(),
-        };
-        Self {
-            installation,
-            high_water,
-            problems,
-            quarantined,
-        }
     }
 }
 

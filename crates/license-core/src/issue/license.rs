@@ -111,8 +111,8 @@ impl LicenseClaims {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError::Empty`] if a required claim is empty, and [`SigningError::TooLong`] if
-    /// the token would be larger than verifiers accept.
+    /// Returns [`SigningError::Empty`] if a required claim is empty, and [`SigningError::TooLong`]
+    /// if the token would be larger than verifiers accept.
     pub fn check(&self) -> Result<(), SigningError> {
         self.check_claims()?;
         self.check_length()
@@ -173,8 +173,8 @@ impl LicenseClaims {
     /// # Errors
     ///
     /// Returns [`SigningError`] as [`LicenseDraft::sign`](Self::sign) does,
-    /// [`SigningError::DoesNotVerify`] if the signature does not verify, and [`SigningError::Refused`]
-    /// if a verifier would refuse the license or read other claims.
+    /// [`SigningError::DoesNotVerify`] if the signature does not verify, and
+    /// [`SigningError::Refused`] if a verifier would refuse the license or read other claims.
     pub fn issue(&self, key: &VerifyingSigner) -> Result<(License, String), SigningError> {
         self.check_claims()?;
         let claims = self.completed();

@@ -168,9 +168,8 @@ proptest! {
         let printed = key.to_string();
         let characters = printed.chars().zip(lower.iter().cycle());
         let cased: String =
-            characters.map(|(character, &lower)| match lower {
-                true => character.to_ascii_lowercase(),
-                false => character,
+            characters.map(|(character, &lower)| {
+                if lower { character.to_ascii_lowercase() } else { character }
             }).collect();
         prop_assert_eq!(LicenseKey::parse(&damage.apply_to(&cased)), Ok(LicenseKey::Standard(key)));
     }

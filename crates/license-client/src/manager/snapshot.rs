@@ -1,0 +1,64 @@
+//! The installed licenses and the state of the machine.
+
+use std::path::PathBuf;
+
+use license_core::Timestamp;
+
+use crate::installation::{Installation, InstallationError};
+use crate::paths::Paths;
+use crate::problem::StateProblem;
+use crate::state_dir::{StateDirError, StateFile};
+
+/// The installed licenses and the state of the machine at one instant.
+#[derive(Debug)]
+#[must_use]
+pub struct Snapshot {
+    /// The verified licenses, with the validation tokens that are stored separately.
+    pub installation: Result<Option<Installation>, InstallationError>,
+    /// The clock's high-water mark.
+    pub high_water: Timestamp,
+    /// Files that could not be read or written.
+    pub problems: Vec<StateProblem>,
+    /// Paths of quarantined licenses. Empty if the user has installed another license since.
+    pub quarantined: Vec<PathBuf>,
+}
+
+impl Snapshot {
+    /// Returns the installation, if there is one that verifies.
+    pub fn installed(&self) -> Option<&Installation> {
+        self.installation.as_ref().ok()?.as_ref()
+    }
+
+    /// Returns the snapshot of a machine whose directories are not known.
+    pub(super) fn without_paths(error: &StateDirError) -> Self {
+        Self {
+            installation: Err(InstallationError::StateDir(error.clone())),
+            high_water: Timestamp::MIN,
+            problems: Vec::new(),
+            quarantined: Vec::new(),
+        }
+    }
+
+    /// Adds the quarantined licenses, which count until the user installs another license.
+    pub(super) fn new(
+        paths: &Paths,
+        installation: Result<Option<Installation>, InstallationError>,
+        high_water: Timestamp,
+        problems: Vec<StateProblem>,
+    ) -> Self {
+        let own = paths.user().dir().path();
+        let has_own = |found: &Installation| found.paths().iter().any(|path| path.starts_with(own));
+        let quarantined = match &installation {
+            Ok(found) if !found.as_ref().is_some_and(has_own) => paths
+                .user()
+                .quarantined_files(&[StateFile::License, StateFile::Key]),
+            _ => Vec::new(),
+        };
+        Self {
+            installation,
+            high_water,
+            problems,
+            quarantined,
+        }
+    }
+}
