@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// An operation that ends within this time shows no progress.
 const DELAY: Duration = Duration::from_secs(1);
@@ -42,13 +42,13 @@ impl Progress {
         delay: Duration,
     ) -> Self {
         let template = match total {
-            Some(_) => "{pos} of {len} {msg}, {per_sec}, {eta} left",
-            None => "{pos} {msg}, {per_sec}",
+            Some(_) => "{pos} of {len} {msg}, {rate}, {eta} left",
+            None => "{pos} {msg}, {rate}",
         };
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         // If a template does not parse, the default style stays. A test shows that both parse.
         if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
+            bar.set_style(style.with_key("rate", write_rate));
         }
         bar.set_message(items);
         Self {
@@ -68,6 +68,12 @@ impl Progress {
             self.bar.set_draw_target(target);
         }
     }
+}
+
+/// Writes the items per second without decimals.
+fn write_rate(state: &ProgressState, text: &mut dyn fmt::Write) {
+    // If the text cannot be written, the line lacks the rate.
+    let _ = write!(text, "{:.0}/s", state.per_sec());
 }
 
 impl fmt::Debug for Progress {
