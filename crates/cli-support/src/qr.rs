@@ -57,7 +57,7 @@ impl QrCode {
     ///
     /// Returns `USAGE` if the file name does not end in `.png`, or for JSON on standard output.
     pub fn check_destination(out: &Destination, terminal: &Terminal) -> Result<(), Failure> {
-        const PICTURE: &str = "write the code as a picture, for example with --out code.png";
+        const PICTURE: &str = "write the code as an image, for example with --out code.png";
         match out {
             Destination::File(path) if is_png(path) => Ok(()),
             Destination::File(_) => Err(Failure::usage(format!(

@@ -174,7 +174,7 @@ pub(crate) struct Deactivate {
 pub(crate) struct DeliveryArgs {
     #[command(flatten)]
     pub(crate) file: OutputFile,
-    /// Draw a QR code on the terminal, or write a picture with --out FILE.png
+    /// Draw a QR code on the terminal, or write an image with --out FILE.png
     #[arg(long)]
     pub(crate) qr: bool,
     /// Print numbered lines to read out over the phone; each line has a checksum

@@ -47,5 +47,5 @@ impl QrCode {
 fn too_wide(width: usize, columns: usize) -> Failure {
     let message = format!("the QR code needs {width} columns, but the terminal has {columns}");
     Failure::new(Exit::Usage, "TOO_WIDE", message)
-        .hint("widen the window, use a smaller font, or write the code as a picture")
+        .hint("widen the window, use a smaller font, or write the code as an image")
 }

@@ -118,7 +118,7 @@ pub(super) fn machine_notes(locks: &[Machine], named: usize) -> Vec<String> {
     let is_digest = |lock: &Machine| matches!(lock, Machine::Digest(_));
     if locks.iter().any(is_digest) {
         notes.push(
-            "a digest matches only an unchanged machine; a fingerprint from `license machine` tolerates changed parts"
+            "a digest matches only an unchanged machine; a fingerprint from `license machine` tolerates changed components"
                 .to_owned(),
         );
     }
