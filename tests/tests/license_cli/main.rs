@@ -44,7 +44,7 @@ use unprivileged_user::UnprivilegedUser;
 
 /// An hour after everything was issued.
 const AT: &str = "2020-01-01T01:00:00Z";
-/// Years after all licenses but the perpetual ones have expired.
+/// A date at which all licenses except the perpetual ones have expired.
 const LATER: &str = "2025-01-01T00:00:00Z";
 
 /// A PRO license for 2020 that requires a check-in every day.

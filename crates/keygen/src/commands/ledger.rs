@@ -218,7 +218,7 @@ fn export(
     if output.out.is_stream() {
         output::write(output, &text)?;
     } else {
-        // The export contains the licenses, as the ledger does.
+        // Like the ledger, the export contains the licenses, so only the owner may read it.
         output.write(text.as_bytes(), Audience::OwnerOnly)?;
     }
     if let Destination::File(_) = output.out {

@@ -68,11 +68,11 @@ impl MissingComponent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MissingReason {
-    /// It does not exist.
+    /// The component does not exist.
     NotFound,
     /// The user may not read it.
     NotPermitted,
-    /// It cannot be read for another reason.
+    /// The component cannot be read for another reason.
     Unreadable,
     /// The program that prints it took too long.
     TimedOut,
@@ -115,19 +115,19 @@ impl fmt::Display for MissingReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// It is empty.
+    /// The value is empty.
     Empty,
-    /// It is `uninitialized`, as machine-id(5) specifies until the first boot is complete.
+    /// The value is `uninitialized`, as machine-id(5) specifies until the first boot is complete.
     Uninitialized,
-    /// It repeats one digit or one byte, such as all zeros.
+    /// The value repeats one digit or one byte, such as all zeros.
     Uniform,
     /// A firmware or a hypervisor has the same value on every machine.
     FirmwareDefault,
-    /// It is part of an image, so it is on several machines.
+    /// The value is part of an image, so several machines have it.
     ImageDefault,
-    /// It lasts only until the next boot.
+    /// The value lasts only until the next boot.
     Transient,
-    /// It does not have the required form.
+    /// The value does not have the required form.
     Malformed,
     /// The variable contains a relative path, which would mean another file in each working
     /// directory.

@@ -53,7 +53,7 @@ fn look_for(system: &dyn System, kind: ComponentKind) -> Lookup {
         ProductUuid => check("SMBIOS", system.product_uuid(), identity::uuid),
         Mac => mac(system),
         Cpu => {
-            // `sysinfo` returns the same value on x86, but sets performance counters up for it. On
+            // `sysinfo` returns the same value on x86, but sets up performance counters first. On
             // ARM it returns nothing.
             let key = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0";
             registry(key, "ProcessorNameString", identity::model)

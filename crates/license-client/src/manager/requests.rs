@@ -32,9 +32,9 @@ pub struct PreparedRequest {
 /// How a request that still waits for its answer is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PendingRequest {
-    /// It is returned again.
+    /// The pending request is returned again.
     Repeat,
-    /// A new request supersedes it.
+    /// A new request supersedes the pending one.
     Replace,
 }
 

@@ -22,7 +22,7 @@ pub enum ProjectError {
         /// The last symbolic link that was followed before that.
         link: Option<PathBuf>,
     },
-    /// The path continues after a file, or ends with a slash there.
+    /// The path continues after a file, or has a slash after it.
     #[error("{} is not a directory", path.display())]
     NotADirectory {
         /// The file.

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_name_is_the_same() {
+    fn converting_a_name_again_does_not_change_it() {
         for path in [r"\\?\C:\Shop", r"\\?\UNC\Server\Share", r"C:\x\y"] {
             let once = name(NameRules::Windows, path);
             assert_eq!(name(NameRules::Windows, &once), once);

@@ -143,8 +143,8 @@ impl ProjectRoot {
             .name(self.path.as_os_str().as_encoded_bytes())
     }
 
-    /// Returns the path of the product's entry in the root. The entry exists if the root was
-    /// [found by](RootReason::Product) it.
+    /// Returns the path of the product's entry in the root. The entry exists if it is the
+    /// [reason](RootReason::Product) for this root.
     pub fn product_entry(&self) -> PathBuf {
         self.path.join(entry_of(self.product))
     }

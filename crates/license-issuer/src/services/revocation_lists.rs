@@ -22,7 +22,7 @@ const MAX_SEQUENCE_NUMBER: u64 = (1 << 53) - 1;
 /// A revocation list to issue.
 #[derive(Clone, Copy, Debug)]
 pub struct RevocationListOrder<'a> {
-    /// The product.
+    /// The feature matrix of the product.
     pub matrix: &'a FeatureMatrix,
     /// The time in seconds until the next list is due.
     pub valid_seconds: u64,

@@ -46,7 +46,7 @@ impl SqliteLedger {
         if schema::version(&db)? == Version::Empty {
             return Ok(None);
         }
-        // A damaged database fails here, like it would at the start of writing.
+        // A damaged database fails here, as it would at the start of writing.
         let read = "SELECT (SELECT serial FROM head), (SELECT count(*) FROM intents)";
         db.query_row(read, [], |row| row.get::<_, i64>(0))?;
         let path = path.to_owned();
