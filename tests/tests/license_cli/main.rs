@@ -74,7 +74,7 @@ fn site() -> Scratch {
     site
 }
 
-/// Returns such a machine on which this license is installed.
+/// Returns a machine like that of [`site`] on which this license is installed.
 #[track_caller]
 fn site_with(file: &str) -> Scratch {
     let site = site();

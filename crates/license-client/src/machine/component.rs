@@ -25,7 +25,7 @@ impl FoundComponent {
         self.kind
     }
 
-    /// Returns where it was found, such as `/etc/machine-id` or `CODITECT_MACHINE_ID`.
+    /// Returns where the component was found, such as `/etc/machine-id` or `CODITECT_MACHINE_ID`.
     pub fn source(&self) -> &str {
         &self.observation.source
     }
@@ -53,12 +53,12 @@ impl MissingComponent {
         self.kind
     }
 
-    /// Returns where it was expected, if that is a single place.
+    /// Returns where the component was expected, if that is a single place.
     pub fn source(&self) -> Option<&str> {
         self.absence.source.as_deref()
     }
 
-    /// Returns why it is missing.
+    /// Returns why the component is missing.
     pub fn reason(&self) -> MissingReason {
         self.absence.reason
     }
@@ -74,13 +74,13 @@ pub enum MissingReason {
     NotPermitted,
     /// The component cannot be read for another reason.
     Unreadable,
-    /// The program that prints it took too long.
+    /// The program that prints the component took too long.
     TimedOut,
-    /// Its value does not distinguish this machine from others.
+    /// The value does not distinguish this machine from others.
     Rejected(Rejection),
-    /// In a container, it belongs to the host or is lost with the container.
+    /// In a container, the component belongs to the host or is lost with the container.
     InContainer,
-    /// This platform does not have it.
+    /// This platform does not have the component.
     NotApplicable,
 }
 
@@ -121,7 +121,7 @@ pub enum Rejection {
     Uninitialized,
     /// The value repeats one digit or one byte, such as all zeros.
     Uniform,
-    /// A firmware or a hypervisor has the same value on every machine.
+    /// The firmware or hypervisor has the same value on every machine.
     FirmwareDefault,
     /// The value is part of an image, so several machines have it.
     ImageDefault,

@@ -84,8 +84,9 @@ fn mac(system: &dyn System) -> Lookup {
 
 /// Returns how permanently a card is attached, with 0 for the most permanent, and its address.
 fn card(line: &str) -> Option<(u8, String)> {
-    /// `NdisPhysicalMediumBluetooth` and `NdisPhysicalMediumNative802_11`.
+    /// `NdisPhysicalMediumBluetooth`.
     const BLUETOOTH: &str = "10";
+    /// `NdisPhysicalMediumNative802_11`.
     const WIRELESS: &str = "9";
     let mut words = line.split_ascii_whitespace();
     let (medium, address, device) = (words.next()?, words.next()?, words.next()?);

@@ -15,8 +15,8 @@ impl NameRules {
     }
 }
 
-/// Removes the prefix of the data volume: `/Users` and others are firmlinks into it, and
-/// `realpath(3)` changes neither of the two paths.
+/// Removes the prefix of the data volume. `/Users` and other directories are firmlinks into that
+/// volume, and `realpath(3)` changes neither spelling.
 fn without_data_volume(path: &[u8]) -> &[u8] {
     let below = path.strip_prefix(b"/System/Volumes/Data");
     below

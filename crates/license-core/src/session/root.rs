@@ -178,7 +178,7 @@ fn nearest_with<'a>(
 }
 
 /// Returns the entry, even if it is a dangling link. An entry that cannot be examined is an error,
-/// because sessions in the same project share a seat.
+/// because with a wrong root the project would have a second seat.
 fn entry_at(files: &dyn FileSystem, path: &Path) -> Result<Option<FileSystemEntry>, ProjectError> {
     match files.entry(path) {
         Ok(entry) => Ok(Some(entry)),
