@@ -333,8 +333,8 @@ impl StateFile {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StateDirError {
-    /// The variable contains a relative path, which would mean another directory in each working
-    /// directory.
+    /// The variable contains a relative path, which would mean a different directory in each
+    /// working directory.
     #[error("{variable} must be an absolute path, not {value:?}")]
     NotAbsolute {
         /// The environment variable, such as `CODITECT_HOME`.

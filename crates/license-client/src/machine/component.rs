@@ -129,7 +129,7 @@ pub enum Rejection {
     Transient,
     /// The value does not have the required form.
     Malformed,
-    /// The variable contains a relative path, which would mean another file in each working
+    /// The variable contains a relative path, which would mean a different file in each working
     /// directory.
     NotAbsolute,
 }
