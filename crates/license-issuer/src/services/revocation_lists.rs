@@ -35,14 +35,14 @@ pub struct RevocationListOrder<'a> {
 pub struct RevocationListPlan {
     /// The draft.
     pub draft: RevocationListDraft,
-    /// The suspicion that the list omits entries of earlier lists of the same key.
+    /// A reason to suspect that the list omits entries of earlier lists of the same key.
     pub omission: Option<Omission>,
     /// Warnings about the order.
     pub warnings: Vec<IssueWarning>,
 }
 
-/// The suspicion that a list omits licenses that an earlier list contains. Those licenses would be
-/// valid again for a customer who installs the list.
+/// A reason to suspect that a list omits licenses that an earlier list contains. Those licenses
+/// would be valid again for a customer who installs the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Omission {
     /// The ledger contains no earlier list of the key.
