@@ -180,9 +180,9 @@ fn the_largest_token_that_can_be_signed_can_be_read_from_armor() {
     }
 }
 
-/// Parsing these takes minutes if it is quadratic in the number of blanks.
+/// Parsing these takes minutes if the time is quadratic in the amount of white space.
 #[test]
-fn many_blanks_are_rejected_in_linear_time() {
+fn much_white_space_is_rejected_in_linear_time() {
     let blanks = " ".repeat(60_000);
     let armored = format!("-----BEGIN LICENSE-----\nA{blanks}B\n-----END LICENSE-----");
     let lines = format!(

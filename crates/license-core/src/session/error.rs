@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::resolve::MAX_LINKS;
 
-/// The reason why a path belongs to no project that can be named.
+/// The reason why no project could be found for a path.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ProjectError {
