@@ -16,8 +16,8 @@ pub struct EnterpriseKeyOrder<'m> {
     pub terms: EnterpriseTerms,
     /// The feature matrix of the product.
     pub matrix: &'m FeatureMatrix,
-    /// Whether only the short form is delivered. It is not recorded, because it proves nothing by
-    /// itself. The full key was recorded when it was issued.
+    /// Whether only the short form is delivered. The short form is not recorded, because it proves
+    /// nothing by itself. The full key was recorded when it was issued.
     pub short: bool,
 }
 
