@@ -177,7 +177,7 @@ pub struct StoreLock {
 
 impl StoreLock {
     /// Replaces a file. When this returns, `bytes` survive a loss of power. Until then, the old
-    /// content does.
+    /// content survives it.
     ///
     /// # Errors
     ///

@@ -63,7 +63,7 @@ fn a_validation_token_can_lower_the_tier_of_a_license() {
 }
 
 #[test]
-fn of_two_licenses_of_a_tier_the_one_that_is_valid_longer_decides() {
+fn the_license_that_is_valid_longer_decides_between_two_of_a_tier() {
     let drafts = [
         until("PRO", 1, at("2027-06-01")),
         until("PRO", 2, at("2028-06-01")),
