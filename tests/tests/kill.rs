@@ -60,7 +60,7 @@ fn moment(kill: u64, duration: Duration) -> Duration {
 fn kill_at(moment: Duration, machine: &Scratch, args: &[&str]) -> bool {
     let mut child = start(machine, args);
     thread::sleep(moment);
-    // SIGKILL. The process may have ended before.
+    // SIGKILL. The process may already have ended.
     let _ = child.kill();
     let output = child.wait_with_output().unwrap();
     !output.stdout.is_empty()

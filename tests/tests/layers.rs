@@ -2,7 +2,7 @@
 //!
 //! The test reads the sources of all crates and resolves their paths (`crate::…`, `super::…`). It
 //! fails on a cycle between top-level modules of a crate, and on an import through the root of the
-//! own crate: such an import names a re-export instead of the module that defines the item, and
+//! same crate. Such an import names a re-export instead of the module that defines the item, and
 //! hides a dependency between modules.
 #![allow(
     clippy::indexing_slicing,

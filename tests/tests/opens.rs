@@ -158,7 +158,7 @@ fn status_and_check_read_each_file_of_the_state_once() {
         let (own, others): (Vec<_>, Vec<_>) = opened(&seen)
             .into_iter()
             .partition(|(path, _)| path.starts_with("STATE"));
-        // There is no activation of this machine. The name of its file would end with the machine.
+        // Omits the copy of the file of activations, whose name ends with the id of the machine.
         let own = own
             .into_iter()
             .filter(|(path, _)| !path.starts_with("STATE/activation."));

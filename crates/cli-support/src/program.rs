@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn an_argument_error_is_one_line_with_a_hint_at_the_help() {
+    fn an_argument_error_is_one_line_with_a_hint_about_the_help() {
         let failure = refused(&["keygen", "issue", "--seats", "many", "--customer", "Acme"]);
         assert_eq!(
             failure.message(),

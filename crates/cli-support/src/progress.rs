@@ -46,7 +46,7 @@ impl Progress {
             None => "{pos} {msg}, {rate}",
         };
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
-        // If a template does not parse, the default style stays. A test shows that both parse.
+        // If a template does not parse, the default style stays. A test parses both templates.
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.with_key("rate", write_rate));
         }

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn on_a_narrow_terminal_cells_are_wrapped_except_in_whole_columns() {
+    fn on_a_narrow_terminal_cells_are_wrapped_except_in_columns_without_wrapping() {
         let text = sample().to_text(Some(34));
         let lines: Vec<_> = text.lines().collect();
         assert!(

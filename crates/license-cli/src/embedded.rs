@@ -13,7 +13,7 @@ pub(crate) const VERSION: &str = include_str!(concat!(env!("OUT_DIR"), "/version
 /// Whether this program has embedded keys.
 pub(crate) const PRESENT: bool = !JWKS.is_empty();
 
-/// Returns the text for this program: the first one if it has embedded keys, else the second one.
+/// Returns `with` if this program has embedded keys, else `without`.
 pub(crate) const fn text(with: &'static str, without: &'static str) -> &'static str {
     if PRESENT { with } else { without }
 }

@@ -96,13 +96,13 @@ impl From<RequestOutcome> for bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AnswerFault {
-    /// It was accepted before.
+    /// The answer was accepted before.
     #[error("expected an unused answer, found one that was already used")]
     Replayed,
-    /// It answers a request that a newer one superseded.
+    /// The answer belongs to a superseded request.
     #[error("expected the answer to the latest request, found the answer to a superseded request")]
     Stale,
-    /// It answers no request of this machine, or has another content than requested.
+    /// The answer belongs to no request of this machine, or its content is not what was requested.
     #[error(
         "expected the answer to a request of this machine, found the answer to another request"
     )]
@@ -205,7 +205,7 @@ impl ActivationState {
         if let Some(stored) = self.activations.iter().find(|stored| stored.nonce == nonce) {
             let is_answered = stored.license == *answer.license_id()
                 && stored.secret.commitment() == answer.commitment();
-            // An activation with another armor was signed again with another key.
+            // An activation whose armor differs was signed again with another key.
             return if is_answered {
                 Ok(stored.armor != answer.to_armor())
             } else {

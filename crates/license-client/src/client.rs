@@ -411,7 +411,7 @@ mod tests {
         let (_directory, manager, path) = scratch();
         write(&path, "one");
         let before = file_versions(&manager);
-        // The system's clock for files advances in steps of some milliseconds.
+        // The system's clock for files advances in steps of a few milliseconds.
         let is_noticed = (0..200).any(|_| {
             std::thread::sleep(Duration::from_millis(1));
             write(&path, "two");

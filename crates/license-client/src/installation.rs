@@ -266,7 +266,7 @@ impl<'a> Keys<'a> {
         self.rotated(paths, self.roots_before(paths)).keys().clone()
     }
 
-    /// Returns the same keys before any trust statement.
+    /// Returns the same keys before any trust statement is applied.
     fn roots_before(self, paths: &Paths) -> TrustSet {
         match self {
             Self::Given(keys) => keys.clone(),
@@ -304,7 +304,7 @@ impl<'a> Keys<'a> {
     }
 }
 
-/// Returns the keys of both directories before any trust statement.
+/// Returns the keys of both directories before any trust statement is applied.
 pub(crate) fn installed_roots(paths: &Paths) -> Result<Option<TrustSet>, InstallationError> {
     let own = read_roots(paths.user())?;
     // A damaged file of the administrator must not disable the user's own license.

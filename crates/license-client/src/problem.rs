@@ -1,4 +1,5 @@
-//! Problems with files in the state directory. They are reported, and most of them stop nothing.
+//! Problems with files in the state directory. They are reported, and most of them do not prevent
+//! other work.
 
 mod lists;
 mod statements;
@@ -32,10 +33,10 @@ pub enum StateProblem {
     /// The state cannot be saved. Counts are lost when the program ends.
     #[error("cannot save the state of this machine")]
     NotSaved(#[source] StoreError),
-    /// The journal of usage reports cannot be used, which stops nothing.
+    /// The journal of usage reports cannot be used. This does not prevent other work.
     #[error("usage report: {0}")]
     Journal(Box<StateProblem>),
-    /// A problem with a revocation list, which stops nothing.
+    /// A problem with a revocation list. It does not prevent other work.
     #[error(transparent)]
     Revocations(Box<ListProblem>),
     /// A problem with the trust statements.

@@ -35,16 +35,16 @@ pub(crate) struct Seal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SealError {
-    /// It is not a sealed file, or it is truncated.
+    /// The file is not a sealed file, or is truncated.
     #[error("the file is not a complete sealed file")]
     NotSealed,
-    /// Another machine sealed it.
+    /// Another machine sealed the file.
     #[error("the file was sealed on another machine")]
     OtherMachine {
         /// Identifies the key of that machine. It reveals nothing else about the machine.
         machine: [u8; MACHINE_BYTES],
     },
-    /// It was changed after it was sealed.
+    /// The file was changed after it was sealed.
     #[error("the file was changed outside this program")]
     Tampered,
 }

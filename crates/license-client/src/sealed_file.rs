@@ -32,9 +32,9 @@ pub(crate) trait Document: Default {
 /// Whether a write must survive a loss of power.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {
-    /// It must survive a loss of power.
+    /// The write must survive a loss of power.
     PowerLoss,
-    /// It must only survive the end of the process.
+    /// The write must only survive the end of the process.
     Process,
 }
 

@@ -175,8 +175,8 @@ fn id_in_name(name: &OsStr) -> Option<&str> {
 static OPENED: AtomicU64 = AtomicU64::new(0);
 
 impl SessionLock {
-    /// Creates a file for one session and locks it exclusively, where a process that lists sessions
-    /// uses a shared lock.
+    /// Creates a file for one session and locks it exclusively. A process that lists sessions uses
+    /// a shared lock.
     fn acquire(directory: &Path, id: SessionId) -> io::Result<Self> {
         match create_private(directory) {
             Ok(()) => {

@@ -40,7 +40,7 @@ pub(crate) struct State {
 #[derive(Debug)]
 pub(crate) struct Unsaved {
     pub(crate) source: StoreError,
-    /// It was written to one file, so its counts must not be counted again.
+    /// The state was written to one file, so its counts must not be counted again.
     pub(crate) is_in_one: bool,
 }
 
@@ -148,7 +148,7 @@ impl Document for State {
             high_water: ClockHighWater::from_json(members.get("high_water")?)?,
             quota_counters: QuotaCounters::from_json(members.get("tally")?)?,
             validations: validations.collect::<Option<_>>()?,
-            // Unreadable usage counts stop nothing.
+            // Unreadable usage counts do not prevent other work.
             period: members.get("usage").and_then(OpenPeriod::from_json),
             closed: optional(members, "usage_closed", parse_closed).unwrap_or_default(),
             lists: optional(members, "lists", SeenLists::from_json)?,

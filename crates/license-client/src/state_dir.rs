@@ -32,7 +32,7 @@ pub struct StateDir {
     origin: Origin,
 }
 
-/// How the directory was chosen. It decides whether its permissions may be changed.
+/// How the directory was chosen, which decides whether its permissions may be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
     /// The default: `.coditect` in the home directory.
@@ -237,9 +237,9 @@ impl StateDir {
 
     /// Returns whether the directory contains only state.
     ///
-    /// Other users may need a directory that was chosen, such as `/opt/product`. Its permissions
-    /// stay unless it is empty, and so do those of a sticky directory, which is shared on purpose.
-    /// The files in it are private in any case.
+    /// Other users may need a directory that was chosen, such as `/opt/product`, so its permissions
+    /// change only if it is empty. A sticky directory is shared on purpose, so its permissions
+    /// never change. The files in both are private in any case.
     fn contains_only_state(&self, metadata: &fs::Metadata) -> bool {
         use std::os::unix::fs::MetadataExt;
         let sticky = metadata.mode() & 0o1000 != 0;
@@ -333,8 +333,8 @@ impl StateFile {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StateDirError {
-    /// The variable contains a relative path, which would mean another directory in each working
-    /// directory.
+    /// The variable contains a relative path, which would mean a different directory in each
+    /// working directory.
     #[error("{variable} must be an absolute path, not {value:?}")]
     NotAbsolute {
         /// The environment variable, such as `CODITECT_HOME`.

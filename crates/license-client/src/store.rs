@@ -32,9 +32,9 @@ const UNFINISHED: &str = ".unfinished-";
 /// How a damaged file is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Damaged {
-    /// It is renamed, so that it is not used.
+    /// The file is renamed, so that it is not used.
     Quarantine,
-    /// It stays, because nothing may be changed.
+    /// The file stays, because nothing may be changed.
     Leave,
 }
 
@@ -176,8 +176,8 @@ pub struct StoreLock {
 }
 
 impl StoreLock {
-    /// Replaces a file. When this returns, `bytes` survive a loss of power; before, the old content
-    /// does.
+    /// Replaces a file. When this returns, `bytes` survive a loss of power. Until then, the old
+    /// content survives it.
     ///
     /// # Errors
     ///

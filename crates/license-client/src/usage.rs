@@ -18,7 +18,7 @@ use crate::files::read_capped;
 /// The project's file, in the product's entry, that may contain the usage type.
 const PROJECT_FILE: &str = "project.toml";
 
-/// The largest size of a project file in bytes. A page of settings is much shorter.
+/// The largest size of a project file in bytes. Usual settings need much less.
 const MAX_PROJECT_FILE: usize = 64 * 1024;
 
 /// Files that are in a project but not in a deployed application, by build tool.
@@ -79,7 +79,7 @@ pub enum UsageReason {
         /// The variable, such as `CODITECT_USAGE_TYPE`.
         name: String,
     },
-    /// The project file contains it.
+    /// The project file sets the usage type.
     ProjectFile {
         /// The project file.
         path: PathBuf,

@@ -93,7 +93,7 @@ impl EnterpriseKey {
     ///
     /// # Errors
     ///
-    /// Returns [`VerifyError::Signature`] if no trusted key has signed the key.
+    /// Returns [`VerifyError::Signature`] if no trusted key has signed the enterprise key.
     pub fn verify(&self, trust: &TrustSet, matrix: &FeatureMatrix) -> Result<License, VerifyError> {
         let signed = self.signed_text().as_bytes();
         let key = trust

@@ -21,7 +21,8 @@ use crate::jose::Backend;
 
 /// The maximum number of keys in a set.
 ///
-/// It bounds the work for an enterprise key, which has no key id and is tried with every key.
+/// The maximum bounds the work for an enterprise key, which has no key id and is tried with every
+/// key.
 const MAX_KEYS: usize = 1000;
 
 /// A set of trusted public keys, each with one algorithm.

@@ -112,8 +112,8 @@ fn swapping_two_adjacent_characters_changes_the_checksum() {
 
 /// Asserts that a wrong text with the checksum of the right text is rejected.
 ///
-/// The error contains the checksum of the normalized wrong text: without blanks and in upper case.
-/// A text that differs only in case is not wrong.
+/// The error contains the checksum of the normalized wrong text: without white space and in upper
+/// case. A text that differs only in case is not wrong.
 fn assert_refused(wrong: &str, checksum: &str, right: &str) {
     if wrong.eq_ignore_ascii_case(right) {
         return;

@@ -6,7 +6,7 @@
 //! - A typographic dash instead of `-`, which editors insert.
 //! - A letter in lower case in a standard key.
 //!
-//! Parsers also remove line breaks inside a text and blanks around it, but here these replace a
+//! Parsers also remove line breaks inside a text and white space around it. Here, these replace a
 //! character, which is then missing.
 #![allow(
     clippy::unwrap_used,

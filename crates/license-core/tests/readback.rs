@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Returns a content of about the length of an activation request.
+/// Returns content about as long as an activation request.
 fn request() -> Vec<u8> {
     (0..130_u8)
         .map(|byte| byte.wrapping_mul(73) ^ 0x5A)
@@ -132,7 +132,7 @@ fn a_line_with_another_number_is_detected() {
 }
 
 #[test]
-fn a_line_of_another_content_is_detected() {
+fn a_line_of_other_content_is_detected() {
     let mut other = request();
     other[0] ^= 1;
     for byte in &mut other[1..] {
@@ -322,7 +322,7 @@ fn other_texts_are_not_taken_for_lines() {
 }
 
 #[test]
-fn long_contents_and_texts_are_refused() {
+fn content_and_text_above_the_limit_are_refused() {
     let content = vec![0; MAX_BYTES + 1];
     let (limit, found) = (MAX_BYTES, MAX_BYTES + 1);
     let error = ReadbackError::ContentTooLong { limit, found };

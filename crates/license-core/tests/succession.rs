@@ -227,7 +227,7 @@ fn the_end_date_is_the_start_of_an_installed_renewal_that_is_not_valid() {
 }
 
 #[test]
-fn of_invalid_licenses_one_that_has_started_gives_the_reason() {
+fn among_invalid_licenses_one_that_has_started_gives_the_reason() {
     for drafts in [[previous(), renewal()], [renewal(), previous()]] {
         let licenses = file(&drafts);
         let matrix = FeatureMatrix::built_in();

@@ -9,8 +9,8 @@ use crate::errors::BackendError;
 #[error("cannot store a temporary file of names")]
 pub struct NameSetError(#[source] BackendError);
 
-/// A set of names in a private database. SQLite moves it into a temporary file when it outgrows a
-/// page cache of 2 MB (<https://sqlite.org/inmemorydb.html#temp_db>).
+/// A set of names in a private database. SQLite moves the set into a temporary file when the set
+/// outgrows a page cache of 2 MB (<https://sqlite.org/inmemorydb.html#temp_db>).
 #[derive(Debug)]
 pub struct NameSet {
     db: Connection,

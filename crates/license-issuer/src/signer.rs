@@ -173,7 +173,7 @@ mod tests {
     use super::private_key::{EncryptionEntropy, encrypt, to_plain_pem};
     use super::*;
 
-    /// Returns a fixed passphrase, or fails if there is none.
+    /// A source that returns a fixed passphrase, or fails if there is none.
     struct FixedPassphrase(Option<&'static str>);
 
     impl PassphraseSource for FixedPassphrase {

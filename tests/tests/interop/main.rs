@@ -176,7 +176,7 @@ fn a_changed_token_of_pyjwt_or_jose_is_refused() {
 }
 
 #[test]
-fn a_token_of_pyjwt_or_jose_with_another_algorithm_than_that_of_the_key_is_refused() {
+fn a_token_of_pyjwt_or_jose_with_an_algorithm_other_than_that_of_the_key_is_refused() {
     let Some(libraries) = libraries() else { return };
     each_vendor(|vendor| {
         let other = if vendor.algorithm == "RS256" {

@@ -40,7 +40,7 @@ fn screen(drawn: &str, foreground: u8, background: u8) -> Vec<u8> {
     map
 }
 
-/// Removes the colors. Each line must set white on black and reset it.
+/// Removes the colors. Each line must set white on black and reset the colors.
 fn without_colors(drawn: &str) -> String {
     let plain = drawn.lines().map(|line| {
         let line = line.strip_prefix("\u{1b}[38;5;231;48;5;16m").unwrap();

@@ -267,7 +267,7 @@ fn a_repeated_request_gets_the_same_answer_and_counts_once() {
     );
     assert_eq!(dry.code, Some(3), "a dry run checks the key: {dry:?}");
     assert_eq!(entries(&workstation, "activation").len(), 1);
-    // Another time of the request is not another content.
+    // A request that differs only in its time gets the same answer.
     let mut later = request(&id, 1, 1);
     later.made_at = later.made_at.plus(60);
     let report = activate_with(&workstation, &later, &["--json"]).expect_code(0);

@@ -329,7 +329,7 @@ fn a_ledger_that_cannot_be_created_is_an_error() {
 }
 
 #[test]
-fn a_license_too_large_is_refused_before_a_key_is_opened() {
+fn a_license_that_is_too_large_is_refused_before_a_key_is_opened() {
     let workstation = workstation();
     let name = "x".repeat(60_000);
     let order = ["issue", "--tier", "pro", "--perpetual", "--customer", &name];

@@ -126,7 +126,7 @@ fn an_end_date_or_perpetual_is_required() {
 }
 
 #[test]
-fn too_many_days_are_refused_with_a_hint_at_perpetual() {
+fn too_many_days_are_refused_with_a_hint_about_perpetual() {
     let error = refused(&["--days", "4000000000"]);
     assert!(error.hint.contains("--perpetual"), "{error:?}");
 }
@@ -287,7 +287,7 @@ fn a_private_key_is_not_replaced_even_with_force() {
 }
 
 #[test]
-fn an_end_after_the_last_date_is_refused_with_a_hint_at_perpetual() {
+fn an_end_after_the_last_date_is_refused_with_a_hint_about_perpetual() {
     let error = refused(&["--expires", "9999-12-31"]);
     assert!(error.hint.contains("--perpetual"), "{error:?}");
     let error = refused(&["--days", "4000000"]);

@@ -85,7 +85,7 @@ fn an_invalid_machine_is_refused() {
     let workstation = Vendor::shared().workstation();
     for (wrong, found) in [
         (String::new(), "an empty value"),
-        ("dongle 0042".to_owned(), "another text"),
+        ("dongle 0042".to_owned(), "other text"),
         (format!("fp1:mac={hash},id={hash}"), "a damaged fingerprint"),
         (format!("{OTHER}0"), "a damaged digest"),
         (format!("fp1:cpu={hash}"), "only cpu"),

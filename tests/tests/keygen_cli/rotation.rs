@@ -132,9 +132,9 @@ fn an_invalid_rotation_is_refused_and_nothing_is_written() {
         ),
         (
             &["--retire", "--with", "vendor.key"],
-            "another key than --key",
+            "a key other than --key",
         ),
-        (&["--introduce", "vendor.jwk"], "other keys than --key"),
+        (&["--introduce", "vendor.jwk"], "keys other than --key"),
         (
             &["--introduce", "later.jwk", "--retire", "--with", "next.key"],
             "only the retired key introduces it",

@@ -67,7 +67,7 @@ fn recorded(vendor: &Scratch) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_next_run_finds_exactly_the_delivered_licenses_recorded() {
+fn after_the_next_run_exactly_the_delivered_licenses_are_recorded() {
     let vendor = vendor();
     let duration = duration(&vendor);
     let (mut delivered, mut missing, mut staging) = (0, 0, 0);

@@ -118,7 +118,7 @@ fn keys_on_the_command_line_are_refused_even_if_they_are_the_embedded_ones() {
 }
 
 #[test]
-fn a_license_signed_by_its_holder_is_refused_without_a_hint_at_trust() {
+fn a_license_signed_by_its_holder_is_refused_without_a_hint_about_trust() {
     let machine = machine();
     for command in ["verify", "install"] {
         let error = embedded(&machine, &[command, "forged.lic"]).expect_failure(3);

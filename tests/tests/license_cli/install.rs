@@ -219,7 +219,7 @@ fn an_installation_repairs_damaged_bytes_and_damaged_keys() {
 }
 
 #[test]
-fn an_installed_license_without_keys_is_an_error_with_a_hint_at_trust() {
+fn an_installed_license_without_keys_is_an_error_with_a_hint_about_trust() {
     let site = site_with("team.lic");
     fs::remove_file(site.file("state/trust.jwks")).unwrap();
     let error = license(&site, &["status"]).expect_failure(3);

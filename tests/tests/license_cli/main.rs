@@ -44,7 +44,7 @@ use unprivileged_user::UnprivilegedUser;
 
 /// An hour after everything was issued.
 const AT: &str = "2020-01-01T01:00:00Z";
-/// Years after all licenses but the perpetual ones have expired.
+/// A date at which all licenses except the perpetual ones have expired.
 const LATER: &str = "2025-01-01T00:00:00Z";
 
 /// A PRO license for 2020 that requires a check-in every day.
@@ -74,7 +74,7 @@ fn site() -> Scratch {
     site
 }
 
-/// Returns such a machine on which this license is installed.
+/// Returns a machine like that of [`site`] on which this license is installed.
 #[track_caller]
 fn site_with(file: &str) -> Scratch {
     let site = site();

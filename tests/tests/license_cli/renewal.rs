@@ -337,7 +337,7 @@ fn before_a_renewal_starts_the_current_license_decides() {
 }
 
 #[test]
-fn verifying_a_future_renewal_alone_gives_a_hint_at_the_current_license() {
+fn verifying_a_future_renewal_alone_gives_a_hint_about_the_current_license() {
     let sale = with_check_in();
     let args = words("verify next.lic --trust trust.jwks --at 2026-01-20");
     let report = Run::license(&sale.machine).args(args).run().expect_code(1);

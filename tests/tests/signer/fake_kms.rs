@@ -76,7 +76,7 @@ impl FakeKms {
         }
     }
 
-    /// Returns the public key of a vendor like KMS, and calls `sign` for signatures.
+    /// Starts a server that returns the vendor's public key, and calls `sign` for signatures.
     pub(crate) fn with_key(
         vendor: &Vendor,
         sign: impl Fn(&Request) -> FakeResponse + Send + 'static,

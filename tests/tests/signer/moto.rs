@@ -15,7 +15,7 @@ use crate::VendorMachine;
 pub(crate) const REGION: &str = "eu-central-1";
 pub(crate) const SECRET: &str = "s3cr3t-that-must-not-be-printed";
 
-/// The server. It ends with its standard input, so that it does not outlive a test that is killed.
+/// The server. It exits when its standard input closes, so that it does not outlive a killed test.
 const SERVER: &str = "
 import os, sys, threading
 def end():

@@ -145,7 +145,7 @@ impl<'a> AnswerCommand<'a> {
         }
     }
 
-    /// Warns if another key than that of `--key` signed a repeated activation.
+    /// Warns if a key other than that of `--key` signed a repeated activation.
     ///
     /// Does not open an encrypted key.
     fn warn_about_other_key(&self, facts: &AnswerFacts<'_>) {

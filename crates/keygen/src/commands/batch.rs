@@ -119,7 +119,7 @@ fn batch_failure(error: BatchError<Failure>, location: &LedgerLocation) -> Failu
     }
 }
 
-/// Warns about licenses that are usually not sent again.
+/// Warns about expired and revoked licenses among those that were issued earlier.
 fn warn(known: &AlreadyIssuedCounts, terminal: &Terminal) {
     for (code, count, word) in [
         ("EXPIRED", known.expired, "have ended"),

@@ -69,7 +69,7 @@ fn texts(files: &[Source]) -> Result<Vec<(&Source, String)>, Failure> {
         .collect()
 }
 
-/// Returns the licenses in all files, because a validation may be in another file than its license.
+/// Returns the licenses in all files, because a validation and its license may be in two files.
 fn verified_licenses(
     texts: &[(&Source, String)],
     trust: &TrustSet,

@@ -102,7 +102,7 @@ fn draft_with_trial(
     draft.users = distinct_users(&restrictions.user).0;
     draft.machines = machine::locks(&restrictions.machine)?;
     draft.must_activate = restrictions.activation;
-    // The claim is the last covered second.
+    // The claim contains the last covered second.
     draft.maintenance_until = arguments.maintenance_until.map(|day| day.end().minus(1));
     draft.max_version = arguments.max_version.clone();
     draft.company = arguments.company;
@@ -127,7 +127,7 @@ fn end(
         return after_days(counted_from, days.get().into()).map(Some);
     }
     match arguments.expires {
-        // The end is the first instant of the year 10000.
+        // The end would be the first instant of the year 10000, which no timestamp represents.
         Some(day) if day.end() == Timestamp::MAX => Err(Failure::usage(format!(
             "expected an end before the year 10000, found {day}"
         ))

@@ -150,7 +150,7 @@ fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<()
 fn similar_subjects(ledger: &dyn LedgerReader, text: &str) -> Result<Vec<String>, Failure> {
     /// Maximum number of suggestions.
     const MAX: usize = 100;
-    /// Minimum length of the text. A shorter one is not a key, and similar to too many names.
+    /// Minimum length of the text. A shorter text is not a key, and is similar to too many names.
     const MIN_LENGTH: usize = 12;
     let typed = text.trim().to_ascii_uppercase();
     if typed.chars().count() < MIN_LENGTH {
@@ -218,7 +218,7 @@ fn export(
     if output.out.is_stream() {
         output::write(output, &text)?;
     } else {
-        // The export contains the licenses, as the ledger does.
+        // Like the ledger, the export contains the licenses, so only the owner may read it.
         output.write(text.as_bytes(), Audience::OwnerOnly)?;
     }
     if let Destination::File(_) = output.out {
@@ -308,5 +308,5 @@ fn broken_chain(ledger: &dyn LedgerReader, fault: &ChainFault) -> Failure {
         show_path(Path::new(&ledger.location()))
     );
     Failure::new(Exit::Indeterminate, "BROKEN_CHAIN", message)
-        .hint("compare the ledger with a backup; `keygen ledger export` writes the entries of each")
+        .hint("compare the ledger with a backup; `keygen ledger export` writes their entries")
 }

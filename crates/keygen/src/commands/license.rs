@@ -56,7 +56,7 @@ pub(super) fn issue<'m>(
     report.print(output, app.terminal)
 }
 
-/// Prints the warnings and notes about an order. An invalid draft is refused before.
+/// Prints the warnings and notes about an order. An invalid draft was already refused.
 fn announce(order: &LicenseOrder<'_>, matrix: &FeatureMatrix, terminal: &Terminal) {
     if let Ok(claims) = order.claims() {
         license_report::warn(&claims, matrix, terminal);

@@ -39,13 +39,15 @@ fn parse(name: &str) -> Result<Machine, Failure> {
     }
 }
 
-/// Returns a failure that does not repeat the text, which may be pasted by mistake.
+/// Returns the failure for a text that is not a machine.
+///
+/// The message does not repeat the text, because it may be a secret that was pasted by mistake.
 fn unknown(name: &str) -> Failure {
     let found = match name.trim() {
         "" => "an empty value",
         text if text.starts_with("fp1:") => "a damaged fingerprint",
         text if text.starts_with("mach_") => "a damaged digest",
-        _ => "another text",
+        _ => "other text",
     };
     Failure::usage(format!(
         "--machine: expected a fingerprint (fp1:…) or a digest (mach_…), found {found}"

@@ -86,7 +86,7 @@ fn warnings(matrix: &FeatureMatrix) -> Vec<String> {
         });
         warnings.extend(less.map(|(name, _)| {
             let (lower, higher) = (lower.tier(), higher.tier());
-            format!("tier {higher} has less of quota {name} than the lower tier {lower}")
+            format!("tier {higher} has a lower quota {name} than the lower tier {lower}")
         }));
     }
     let lowest = matrix.tiers().first().map(TierPolicy::name);

@@ -94,7 +94,7 @@ fn unrecorded_id(text: &str) -> Result<String, Failure> {
         Failure::new(
             Exit::Usage,
             "USAGE",
-            "expected a license id or a short enterprise key, found another text",
+            "expected a license id or a short enterprise key, found other text",
         )
         .hint("use the license id (jti) that `keygen inspect FILE` shows")
     })

@@ -129,11 +129,11 @@ fn refused(error: TrustStatementError, location: &LedgerLocation) -> Failure {
     match error {
         TrustStatementError::Ledger(error) => failures::ledger_not_written(location, &error),
         TrustStatementError::SuccessorIsSigner => {
-            Failure::usage("--with: expected another key than --key, found the same key")
+            Failure::usage("--with: expected a key other than --key, found the same key")
                 .hint("use the retired key with --key, and its successor with --with")
         }
         TrustStatementError::IntroducesSigner => {
-            Failure::usage("--introduce: expected other keys than --key, found the same key")
+            Failure::usage("--introduce: expected keys other than --key, found the same key")
                 .hint("print the new public key with `keygen public --key NEW --format jwk`")
         }
         TrustStatementError::IntroducedByRetired { .. } => Failure::usage(format!(

@@ -173,7 +173,7 @@ impl ReportSummary {
         lines.push(if self.is_anonymous {
             "  identifies no machine, user or session".to_owned()
         } else {
-            "  identifies this machine, its users and sessions; --anonymize omits these lines"
+            "  has lines that identify this machine, its users and sessions; --anonymize omits them"
                 .to_owned()
         });
         lines

@@ -45,7 +45,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Creates the evaluation of a verified license with the context that other licenses need too,
-    /// so that it can be compared with them.
+    /// so that the decisions can be compared.
     ///
     /// # Errors
     ///

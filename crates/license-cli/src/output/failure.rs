@@ -234,7 +234,7 @@ pub(crate) fn activated_by_administrator(path: &Path) -> Failure {
     )
 }
 
-/// Returns the failure of a state that would become older.
+/// Returns the failure of an artifact that is refused. The state is unchanged.
 fn unchanged(code: Code, error: &impl Error) -> Failure {
     let message = format!("{code}: {error}; nothing was changed");
     Failure::new(Exit::Indeterminate, code.as_str(), message)

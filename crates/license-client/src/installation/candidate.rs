@@ -27,8 +27,8 @@ pub struct Candidate<'a> {
     /// The license.
     pub verified: &'a VerifiedLicenses,
     /// The keys that verified the license. For a manager without embedded keys, these are the keys
-    /// before any trust statement: the statements, installed and in the license file, lead from
-    /// them to the keys that verified the license.
+    /// to which the trust statements are still to be applied: the installed statements and those in
+    /// the license file.
     pub trust: &'a TrustSet,
     /// The feature matrix of the product.
     pub matrix: &'a FeatureMatrix,

@@ -79,7 +79,7 @@ pub enum InstallationError {
         /// This machine, if it is known.
         actual: Option<Machine>,
     },
-    /// A validation token contains another nonce than the requested one.
+    /// A validation token contains a nonce other than the requested one.
     #[error("the validation token does not contain the requested nonce")]
     OtherNonce,
     /// An answer that the vendor signed is not accepted.

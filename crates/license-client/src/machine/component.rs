@@ -25,7 +25,7 @@ impl FoundComponent {
         self.kind
     }
 
-    /// Returns where it was found, such as `/etc/machine-id` or `CODITECT_MACHINE_ID`.
+    /// Returns where the component was found, such as `/etc/machine-id` or `CODITECT_MACHINE_ID`.
     pub fn source(&self) -> &str {
         &self.observation.source
     }
@@ -53,12 +53,12 @@ impl MissingComponent {
         self.kind
     }
 
-    /// Returns where it was expected, if that is a single place.
+    /// Returns where the component was expected, if that is a single place.
     pub fn source(&self) -> Option<&str> {
         self.absence.source.as_deref()
     }
 
-    /// Returns why it is missing.
+    /// Returns why the component is missing.
     pub fn reason(&self) -> MissingReason {
         self.absence.reason
     }
@@ -68,19 +68,19 @@ impl MissingComponent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MissingReason {
-    /// It does not exist.
+    /// The component does not exist.
     NotFound,
     /// The user may not read it.
     NotPermitted,
-    /// It cannot be read for another reason.
+    /// The component cannot be read for another reason.
     Unreadable,
-    /// The program that prints it took too long.
+    /// The program that prints the component took too long.
     TimedOut,
-    /// Its value does not distinguish this machine from others.
+    /// The value does not distinguish this machine from others.
     Rejected(Rejection),
-    /// In a container, it belongs to the host or is lost with the container.
+    /// In a container, the component belongs to the host or is lost with the container.
     InContainer,
-    /// This platform does not have it.
+    /// This platform does not have the component.
     NotApplicable,
 }
 
@@ -115,21 +115,21 @@ impl fmt::Display for MissingReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// It is empty.
+    /// The value is empty.
     Empty,
-    /// It is `uninitialized`, as machine-id(5) specifies until the first boot is complete.
+    /// The value is `uninitialized`, as machine-id(5) specifies until the first boot is complete.
     Uninitialized,
-    /// It repeats one digit or one byte, such as all zeros.
+    /// The value repeats one digit or one byte, such as all zeros.
     Uniform,
-    /// A firmware or a hypervisor has the same value on every machine.
+    /// The firmware or hypervisor has the same value on every machine.
     FirmwareDefault,
-    /// It is part of an image, so it is on several machines.
+    /// The value is part of an image, so several machines have it.
     ImageDefault,
-    /// It lasts only until the next boot.
+    /// The value lasts only until the next boot.
     Transient,
-    /// It does not have the required form.
+    /// The value does not have the required form.
     Malformed,
-    /// The variable contains a relative path, which would mean another file in each working
+    /// The variable contains a relative path, which would mean a different file in each working
     /// directory.
     NotAbsolute,
 }

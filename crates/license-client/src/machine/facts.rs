@@ -40,8 +40,9 @@ impl MachineFacts {
     /// Collects all components of this machine.
     ///
     /// The configured id is `{PRODUCT}_MACHINE_ID`, else the first line of the file that
-    /// `{PRODUCT}_MACHINE_ID_FILE` names, else that of the file `machine-id` in `system_dir`, the
-    /// administrator's directory. It has 8 to 128 characters of printable ASCII.
+    /// `{PRODUCT}_MACHINE_ID_FILE` names, else the first line of the file `machine-id` in
+    /// `system_dir`, the administrator's directory. The id has 8 to 128 characters of printable
+    /// ASCII.
     ///
     /// This reads a few dozen small files on Linux. On macOS and Windows it also starts system
     /// programs, and waits up to ten seconds for each.

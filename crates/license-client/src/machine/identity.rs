@@ -43,7 +43,8 @@ const ON_BOARDS: [&str; 11] = [
 /// The end of five more UUIDs in CapaSystems' list, of which only the first bytes are set.
 const UNFINISHED: &str = "-ffff-ffff-ffff-ffffffffffff";
 
-/// Firmware values that a manufacturer has not set (dmidecode(8), and boards on the market).
+/// Placeholders in firmware that a manufacturer has not replaced (dmidecode(8), and boards on the
+/// market).
 const PLACEHOLDERS: [&str; 18] = [
     "not settable",
     "not present",

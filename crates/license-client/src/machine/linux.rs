@@ -30,7 +30,7 @@ pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
             Environment::Container(_) | Environment::SystemContainer(_) => {
                 [(); 4].map(|()| in_container.clone())
             }
-            // Network card and disks are created again at each start.
+            // The network card and disks are created again at each start.
             Environment::Wsl => [
                 product_uuid(system),
                 changes_at_boot.clone(),

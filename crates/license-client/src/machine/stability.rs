@@ -1,4 +1,4 @@
-//! How long the identity of the machine lasts.
+//! Expected lifetime of the machine's identity.
 
 use std::fmt;
 

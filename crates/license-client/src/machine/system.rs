@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 /// and processors.
 const MOST_BYTES: u64 = 256 * 1024;
 
-/// The initial capacity for a file. Most files in `/proc` fit, and do not have a length.
+/// The initial capacity for a file. Most files in `/proc` fit, and report a length of 0.
 const USUAL_BYTES: usize = 4096;
 
-/// How long a program may run. PowerShell takes a few seconds to start on a busy machine.
+/// The maximum run time of a program. PowerShell takes a few seconds to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -182,7 +182,7 @@ fn found(text: Option<String>) -> io::Result<String> {
 fn why_no_product_uuid() -> io::Error {
     match fs::read_to_string(super::linux::PRODUCT_UUID) {
         Err(error) => error,
-        // It became readable in the meantime.
+        // The file became readable in the meantime.
         Ok(_) => io::ErrorKind::Interrupted.into(),
     }
 }
@@ -252,13 +252,14 @@ fn output_of(child: &mut Child, patience: Duration) -> io::Result<String> {
     }
 }
 
-/// `CREATE_NO_WINDOW`: a program with a graphical interface would flash a console.
+/// Sets `CREATE_NO_WINDOW`. Otherwise a console appears for a moment if the parent is a graphical
+/// program.
 #[cfg(windows)]
 fn without_window(command: &mut Command) {
     use std::os::windows::process::CommandExt;
     command.creation_flags(0x0800_0000);
 }
 
-/// On other systems programs do not open a window.
+/// Does nothing, because only Windows opens a console for a program.
 #[cfg(not(windows))]
 fn without_window(_: &mut Command) {}

@@ -53,7 +53,7 @@ fn look_for(system: &dyn System, kind: ComponentKind) -> Lookup {
         ProductUuid => check("SMBIOS", system.product_uuid(), identity::uuid),
         Mac => mac(system),
         Cpu => {
-            // `sysinfo` returns the same value on x86, but sets performance counters up for it. On
+            // `sysinfo` returns the same value on x86, but sets up performance counters first. On
             // ARM it returns nothing.
             let key = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0";
             registry(key, "ProcessorNameString", identity::model)
@@ -84,8 +84,9 @@ fn mac(system: &dyn System) -> Lookup {
 
 /// Returns how permanently a card is attached, with 0 for the most permanent, and its address.
 fn card(line: &str) -> Option<(u8, String)> {
-    /// `NdisPhysicalMediumBluetooth` and `NdisPhysicalMediumNative802_11`.
+    /// `NdisPhysicalMediumBluetooth`.
     const BLUETOOTH: &str = "10";
+    /// `NdisPhysicalMediumNative802_11`.
     const WIRELESS: &str = "9";
     let mut words = line.split_ascii_whitespace();
     let (medium, address, device) = (words.next()?, words.next()?, words.next()?);

@@ -31,7 +31,7 @@ struct InstallTransaction<'t> {
     lock: &'t StoreLock,
     /// The candidate, with the keys that are trusted after the installation.
     candidate: &'t Candidate<'t>,
-    /// The keys before any trust statement.
+    /// The keys before any trust statement is applied.
     roots: &'t TrustSet,
     change: &'t TrustChange,
     state: State,

@@ -21,7 +21,7 @@ use crate::store::StoreLock;
 pub struct PreparedRequest {
     /// The request to send to the vendor.
     pub request: MachineRequest,
-    /// When the earlier request was made that this one supersedes.
+    /// When the earlier request, which this one supersedes, was made.
     pub superseded: Option<Timestamp>,
     /// Whether this is a request that was already made before.
     pub is_repeated: bool,
@@ -32,9 +32,9 @@ pub struct PreparedRequest {
 /// How a request that still waits for its answer is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PendingRequest {
-    /// It is returned again.
+    /// The pending request is returned again.
     Repeat,
-    /// A new request supersedes it.
+    /// A new request supersedes the pending one.
     Replace,
 }
 

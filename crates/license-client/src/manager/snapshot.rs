@@ -19,7 +19,7 @@ pub struct Snapshot {
     pub high_water: Timestamp,
     /// Files that could not be read or written.
     pub problems: Vec<StateProblem>,
-    /// Paths of quarantined licenses. Empty if the user has installed another license since.
+    /// Paths of quarantined licenses. Empty if the user has installed another license since then.
     pub quarantined: Vec<PathBuf>,
 }
 

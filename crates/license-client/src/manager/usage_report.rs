@@ -218,7 +218,8 @@ impl LicenseManager {
 
     /// Writes the state with the counts in memory, then the journal if an entry was closed.
     ///
-    /// Returns the result of writing the state, and any other problem, which stops nothing.
+    /// Returns the result of writing the state, and any other problem, which does not prevent other
+    /// work.
     pub(crate) fn write_counts(
         &self,
         lock: &StoreLock,

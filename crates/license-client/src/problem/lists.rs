@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::quarantined_as;
 use crate::store::StoreError;
 
-/// A problem with a stored revocation list. It stops nothing.
+/// A problem with a stored revocation list. It does not prevent other work.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ListProblem {
@@ -55,13 +55,13 @@ impl ListProblem {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ListFault {
-    /// It is not UTF-8, or is too large.
+    /// The file is not UTF-8, or is too large.
     #[error("expected text in UTF-8 of at most {MAX_LIST_BYTES} bytes")]
     NotText,
-    /// It is not a file of tokens.
+    /// The file does not consist of tokens.
     #[error(transparent)]
     Parse(ParseError),
-    /// A list in it does not verify.
+    /// A list in the file does not verify.
     #[error(transparent)]
     Verify(VerifyError),
 }

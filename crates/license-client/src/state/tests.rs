@@ -179,7 +179,7 @@ fn validation_tokens_are_in_both_files() {
 }
 
 #[test]
-fn stored_tokens_are_limited_and_the_first_ones_stay() {
+fn stored_tokens_are_limited_and_the_first_ones_are_kept() {
     let mut state = State::default();
     state.set_validations((0..10).map(|number| number.to_string().repeat(60 * 1024)));
     assert_eq!(state.validations.len(), 4);

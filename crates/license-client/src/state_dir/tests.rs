@@ -113,7 +113,7 @@ mod permissions {
     }
 
     #[test]
-    fn the_permissions_of_another_users_directory_behind_a_symlink_stay() {
+    fn the_permissions_of_another_users_directory_behind_a_symlink_are_unchanged() {
         let scratch = tempfile::tempdir().unwrap();
         let given_away = directory(scratch.path().join("given-away"), 0o755);
         let foreign = match chown(&given_away, Some(12345), None) {
@@ -140,7 +140,7 @@ mod permissions {
         };
         link_to(&ours);
         dir.create().unwrap();
-        assert_eq!(mode(&ours), 0o700, "an own link is followed");
+        assert_eq!(mode(&ours), 0o700, "the user's own link is followed");
         link_to(&theirs);
         if lchown(&link, Some(12345), None).is_err() {
             return; // only root can change the owner of a link, and only root needs this check

@@ -81,7 +81,7 @@ mod tests {
         (scratch, Store::new(StateDir::at(directory)), other)
     }
 
-    /// Gives the directory another owner than the test's user, if root runs the test.
+    /// Gives the directory to another user. Returns `false` if the test does not run as root.
     fn given_away(store: &Store) -> bool {
         chown(store.dir().path(), Some(12345), Some(12345)).is_ok()
     }

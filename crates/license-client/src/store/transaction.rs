@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_committed_transaction_keeps_the_new_files_and_leaves_nothing_over() {
+    fn a_committed_transaction_keeps_the_new_files_and_leaves_no_other_file() {
         let (_directory, store) = store();
         let lock = store.lock().unwrap();
         let undo = lock.begin().unwrap();

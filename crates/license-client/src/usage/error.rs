@@ -55,7 +55,7 @@ pub enum UsageTypeError {
         /// The path.
         path: PathBuf,
     },
-    /// The project file is larger than any page of settings.
+    /// The project file is larger than the limit.
     #[error("{} is larger than {cap} bytes", path.display())]
     TooLarge {
         /// The file.

@@ -22,7 +22,7 @@ const KNOWN_CLAIMS: [&str; 7] = ["iss", "aud", "iat", "seq", "next_update", "rev
 const MAX_SEQ: u64 = (1 << 53) - 1;
 
 /// The claims of a revocation list (`typ` `license-revocations+jwt`). The list of licenses is a
-/// slice of [`Revoked`] for signing and [`RevokedLicenses`] for reading.
+/// slice of [`RevocationEntry`] for signing and [`RevokedLicenses`] for reading.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct RevocationClaims<L> {
     #[serde(rename = "iss", deserialize_with = "text")]
@@ -58,7 +58,7 @@ pub struct RevocationEntry {
     /// The license.
     #[serde(rename = "jti")]
     pub license: LicenseId,
-    /// The first instant at which it is no longer valid.
+    /// The first instant at which the license is no longer valid.
     #[serde(with = "unix_seconds")]
     pub at: Timestamp,
     /// The reason, which is not empty.
@@ -107,7 +107,7 @@ impl RevokedLicenses {
         tokens.chain(keys.map(|(id, revocation)| (id.clone(), revocation)))
     }
 
-    /// Adds a license. Returns `false` if the list contains it.
+    /// Adds a license. Returns `false` if the list already contains the license.
     fn insert(&mut self, entry: RevocationEntry) -> bool {
         let revocation = Revocation {
             at: entry.at,

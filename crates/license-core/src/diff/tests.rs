@@ -50,14 +50,14 @@ fn claim(name: &str) -> Option<(Edit, &'static [&'static str])> {
     let case: (Edit, &'static [&'static str]) = match name {
         // There is only one format version.
         "ver" => (|_| (), &[]),
-        // It is derived from other claims.
+        // The key is derived from other claims.
         "key" => (|_| (), &[]),
-        // It concerns the verifier and not the customer.
+        // The claim concerns the verifier and not the customer.
         "crit" => (|draft| draft.critical = vec!["exp".into()], &[]),
         "jti" => (|draft| draft.id = id(2), &[]),
         "serial" => (|draft| draft.serial = Some(7), &[]),
         "iat" => (|draft| draft.issued_at = Some(at("2027-02-01")), &[]),
-        // It is reported as the succession.
+        // The claim is reported as the succession.
         "supersedes" => (|draft| draft.supersedes = vec![id(3)], &[]),
         "iss" => (|draft| draft.issuer = Some("Acme Inc".into()), &["issuer"]),
         "aud" => (

@@ -132,12 +132,12 @@ pub(crate) fn plain_dash(character: char) -> char {
     if is_dash(character) { '-' } else { character }
 }
 
-/// Removes blanks around the text, and quotes that enclose it.
+/// Removes white space around the text, and quotes that enclose it.
 pub(crate) fn without_wrapping(text: &str) -> &str {
     offset_and_body(text).1
 }
 
-/// Returns the text without surrounding blanks and quotes, and its byte offset in the input.
+/// Returns the text without surrounding white space and quotes, and its byte offset in the input.
 pub(crate) fn offset_and_body(text: &str) -> (usize, &str) {
     let (mut start, mut body) = (0, text);
     loop {

@@ -33,7 +33,7 @@ pub struct JsonError(#[from] Reason);
 
 #[derive(Debug, thiserror::Error)]
 enum Reason {
-    #[error("expected UTF-8, found another byte at offset {}", .0.valid_up_to())]
+    #[error("expected UTF-8, found an invalid byte at offset {}", .0.valid_up_to())]
     Utf8(std::str::Utf8Error),
     /// The text of the inner error names the fault and its position. It never contains a value.
     #[error("expected strict JSON: {0}")]

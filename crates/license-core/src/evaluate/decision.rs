@@ -148,8 +148,9 @@ impl Decision {
         Some(until.seconds_since(self.evaluated_at))
     }
 
-    /// Returns the end of the license if no other artifact is installed. It includes grace periods
-    /// and installed successors. Returns `None` if the license is denied, or if nothing ends it.
+    /// Returns the instant at which the license ends unless another artifact is installed before,
+    /// including grace periods and installed successors. Returns `None` if the license is denied,
+    /// or if nothing ends it.
     pub fn holds_until(&self) -> Option<Timestamp> {
         self.valid_until
     }

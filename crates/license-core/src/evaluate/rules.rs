@@ -149,7 +149,7 @@ pub(super) fn is_here(validation: &Validation, context: &Context<'_>) -> bool {
 /// Result of a rule. `None` means that the license has no such restriction.
 pub(super) type OptionalResult = Option<(RuleOutcome, Evidence)>;
 
-/// Returns a rule that passes if `condition` is true, and denies with `code` otherwise.
+/// Returns the result of a rule: passed if `condition` is true, else denied with `code`.
 pub(super) fn require(condition: bool, code: Code, evidence: Evidence) -> OptionalResult {
     let outcome = if condition {
         RuleOutcome::Passed
@@ -160,7 +160,8 @@ pub(super) fn require(condition: bool, code: Code, evidence: Evidence) -> Option
 }
 
 impl Rule {
-    /// All rules, in the order in which they are checked. The first that fails denies.
+    /// All rules, in the order in which they are checked. The first rule that fails denies the
+    /// license.
     pub const ALL: [Self; 11] = [
         Self::Product,
         Self::Revoked,
@@ -263,7 +264,7 @@ fn revoked_by_list(evaluation: &Evaluation<'_>) -> OptionalResult {
     require(now < revocation.at, Code::Revoked, evidence)
 }
 
-/// Returns whether `newer` replaces `license` once it has started.
+/// Returns whether `newer` replaces `license` once `newer` has started.
 pub(super) fn replaces(newer: &License, license: &License) -> bool {
     newer.product() == license.product() && newer.supersedes().contains(license.id())
 }

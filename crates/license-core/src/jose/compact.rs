@@ -37,7 +37,7 @@ impl<'a> Unverified<'a> {
     /// # Errors
     ///
     /// Returns [`ParseError`] if the text is not a token in compact serialization, or if its header
-    /// has other members than `alg`, `kid` and `typ`.
+    /// has members other than `alg`, `kid` and `typ`.
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
         // Only a text above the smaller limit needs the check for a revocation list.
         let is_list = text.len() > MAX_TOKEN_BYTES && size::is_list(text);

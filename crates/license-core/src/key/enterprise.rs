@@ -158,7 +158,7 @@ impl fmt::Debug for EnterpriseKey {
 
 /// The short form of an enterprise key, which has a digest in place of the signature.
 ///
-/// It identifies an enterprise key or a license file, and proves nothing without it.
+/// The short form identifies an enterprise key or a license file, but is no proof by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ShortEnterpriseKey {
     terms: EnterpriseTerms,

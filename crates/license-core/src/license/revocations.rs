@@ -110,8 +110,8 @@ impl RevocationList {
         self.claims().issued_at
     }
 
-    /// Returns the instant by which the vendor issues the next list. The list stays in effect after
-    /// it.
+    /// Returns the instant by which the vendor issues the next list. This list stays in effect
+    /// after that instant.
     pub fn next_update(&self) -> Timestamp {
         self.claims().next_update
     }

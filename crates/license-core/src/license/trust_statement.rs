@@ -54,7 +54,7 @@ impl Unverified<'_> {
                     .introduces()
                     .any(|key| *key.id() == statement.signer)
                 {
-                    let expected = "other keys than the signing key";
+                    let expected = "keys other than the signing key";
                     return Err(VerifyError::claim(INTRODUCES, expected, "the signing key"));
                 }
             }

@@ -126,7 +126,7 @@ impl VerifiedLicenses {
     ///
     /// # Errors
     ///
-    /// Returns [`VerifiedLicensesError::OtherLicense`] if it identifies another license.
+    /// Returns [`VerifiedLicensesError::OtherLicense`] if the key identifies another license.
     pub fn check_key(
         &self,
         key: &LicenseKey,

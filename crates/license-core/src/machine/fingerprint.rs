@@ -16,9 +16,9 @@ const DIGEST_PREFIX: &str = "mach_";
 
 /// Hashed components of a machine: `fp1:id=…,mac=…,cpu=…`.
 ///
-/// Each hash is the first 96 bits of an HMAC-SHA256 in hexadecimal. Its key is the component, and
-/// its message contains the product code. Components are in the order of [`ComponentKind::ALL`],
-/// each at most once.
+/// Each hash is the first 96 bits of an HMAC-SHA256 in hexadecimal. The key of the HMAC is the
+/// value of the component, and the message contains the product code. Components are in the order
+/// of [`ComponentKind::ALL`], each at most once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fingerprint {
     components: Box<[Component]>,

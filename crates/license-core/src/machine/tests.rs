@@ -150,7 +150,7 @@ fn an_assigned_id_does_not_match_a_machine_id() {
     assert!(!assigned.compare(&here()).is_same());
     assert_ne!(assigned.digest(), here().digest());
     assert!(assigned.compare(&assigned).is_same());
-    // Two containers with an assigned id each that mount the machine id of their host.
+    // Two containers, each with an assigned id, that mount the machine id of their host.
     let container =
         |assigned| Fingerprint::new(product(), [(AssignedId, assigned), (MachineId, id)]);
     assert!(!container("one").compare(&container("two")).is_same());

@@ -9,7 +9,7 @@ use crate::encoding::strict_json::{count, serde_as_text};
 const SECONDS_PER_HOUR: u64 = 3600;
 const SECONDS_PER_DAY: u64 = 86_400;
 
-/// Upper limit for hours and days. It is over 400,000 years, and cannot overflow.
+/// Upper limit for hours and days. As hours, it is over 400,000 years, and no sum overflows.
 pub(crate) const MAX_SPAN: u64 = 1 << 32;
 
 /// Interval of validations, and grace period without one. Both start at the last validation.

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::resolve::MAX_LINKS;
 
-/// The reason why a path belongs to no project that can be named.
+/// The reason why no project could be found for a path.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ProjectError {
@@ -22,7 +22,7 @@ pub enum ProjectError {
         /// The last symbolic link that was followed before that.
         link: Option<PathBuf>,
     },
-    /// The path continues after a file, or ends with a slash there.
+    /// The path continues after a file, or has a slash after it.
     #[error("{} is not a directory", path.display())]
     NotADirectory {
         /// The file.

@@ -69,11 +69,11 @@ pub trait FileSystem {
 /// Rules by which two spellings are the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameRules {
-    /// A name is its bytes.
+    /// Names are the same if their bytes are equal.
     Unix,
-    /// A name is its bytes as the volume stores them.
+    /// Names are the same if the volume stores them as the same bytes.
     MacOs,
-    /// A name is its letters, regardless of their case.
+    /// Names are the same if they differ only in case.
     Windows,
 }
 

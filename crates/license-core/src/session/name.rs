@@ -15,8 +15,8 @@ impl NameRules {
     }
 }
 
-/// Removes the prefix of the data volume: `/Users` and others are firmlinks into it, and
-/// `realpath(3)` changes neither of the two paths.
+/// Removes the prefix of the data volume. `/Users` and other directories are firmlinks into that
+/// volume, and `realpath(3)` changes neither spelling.
 fn without_data_volume(path: &[u8]) -> &[u8] {
     let below = path.strip_prefix(b"/System/Volumes/Data");
     below
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_name_is_the_same() {
+    fn converting_a_name_again_does_not_change_it() {
         for path in [r"\\?\C:\Shop", r"\\?\UNC\Server\Share", r"C:\x\y"] {
             let once = name(NameRules::Windows, path);
             assert_eq!(name(NameRules::Windows, &once), once);

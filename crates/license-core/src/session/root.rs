@@ -143,8 +143,8 @@ impl ProjectRoot {
             .name(self.path.as_os_str().as_encoded_bytes())
     }
 
-    /// Returns the path of the product's entry in the root. The entry exists if the root was
-    /// [found by](RootReason::Product) it.
+    /// Returns the path of the product's entry in the root. The entry exists if it is the
+    /// [reason](RootReason::Product) for this root.
     pub fn product_entry(&self) -> PathBuf {
         self.path.join(entry_of(self.product))
     }
@@ -178,7 +178,7 @@ fn nearest_with<'a>(
 }
 
 /// Returns the entry, even if it is a dangling link. An entry that cannot be examined is an error,
-/// because sessions in the same project share a seat.
+/// because with a wrong root the project would have a second seat.
 fn entry_at(files: &dyn FileSystem, path: &Path) -> Result<Option<FileSystemEntry>, ProjectError> {
     match files.entry(path) {
         Ok(entry) => Ok(Some(entry)),

@@ -58,7 +58,7 @@ pub struct Boot {
 pub struct ClockHighWater {
     #[serde(with = "unix_seconds")]
     mark: Timestamp,
-    /// A lower bound of the true time: the date of the newest signature plus the uptime since.
+    /// A lower bound of the true time: the date of the newest signature plus the uptime since then.
     #[serde(with = "unix_seconds")]
     proven: Timestamp,
     /// The value of `proven` when the clock last reached the mark.

@@ -12,7 +12,7 @@ use crate::time::{SECONDS_PER_DAY, Timestamp};
 /// have counted on days after today.
 pub(crate) const REMEMBERED_DAYS: u64 = 64;
 
-/// Part of a quota from which it is low: four fifths.
+/// The used part from which a quota is low: four fifths.
 const LOW_THRESHOLD: (u64, u64) = (4, 5);
 
 /// Amounts used of each quota on each UTC day.

@@ -12,8 +12,8 @@ pub enum TrustError {
     Empty,
     /// The text is not PEM, or the PEM is damaged.
     ///
-    /// The reason of the decoder is not the source of the error, because it claims that every text
-    /// without PEM contains a NUL byte.
+    /// The decoder's error is not the source of this error, because the decoder claims that every
+    /// text without PEM contains a NUL byte.
     #[cfg(feature = "pem")]
     #[error("expected a PEM public key, a JWK or a JWK Set, found damaged PEM or other text")]
     Pem(pkcs1::der::pem::Error),

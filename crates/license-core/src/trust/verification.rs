@@ -115,7 +115,7 @@ pub enum VerifyError {
         /// The key.
         key: KeyId,
     },
-    /// The header names another algorithm than that of the key.
+    /// The header names an algorithm other than that of the key.
     #[error("key {key} signs with {expected}, but the token header names {found}")]
     Algorithm {
         /// The key.

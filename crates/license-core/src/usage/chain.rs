@@ -200,7 +200,8 @@ fn gaps<T>(entries: &BTreeMap<u64, T>) -> impl Iterator<Item = ChainFinding> {
     })
 }
 
-/// Returns the first entry that exists twice, or whose previous entry is another one.
+/// Returns the first entry that exists twice, or that does not contain the hash of the entry before
+/// it.
 fn fork(entries: &BTreeMap<u64, BTreeMap<UsageHash, &UsageEntry>>) -> Option<ChainFinding> {
     let mut before: Option<(u64, BTreeSet<UsageHash>)> = None;
     for (seq, same_number) in entries {

@@ -42,7 +42,8 @@ pub enum ChainFinding {
     /// The chain has two histories, for example after a machine was copied or restored from a
     /// snapshot.
     Fork {
-        /// The first entry that exists twice, or whose previous entry is another one.
+        /// The first entry that exists twice, or that does not contain the hash of the entry before
+        /// it.
         seq: u64,
     },
     /// The clock was more than a day behind the latest time seen, or that time was lowered.

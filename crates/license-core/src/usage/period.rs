@@ -58,7 +58,8 @@ impl OpenPeriod {
         self.position
     }
 
-    /// Moves a period from an older copy of the state to a later position in the same chain.
+    /// Moves this period, if it is from an older copy of the state, to a later position in its
+    /// chain.
     ///
     /// Does nothing if `next` is in another chain or is not later.
     pub fn advance_to(&mut self, next: ChainPosition) {
@@ -136,7 +137,8 @@ impl OpenPeriod {
         Some(entries)
     }
 
-    /// Merges two copies: the later one, or the higher counts if both are at the same position.
+    /// Merges two copies. Keeps the later copy, or the higher counts if both are at the same
+    /// position.
     #[must_use]
     pub fn merged(self, other: Self) -> Self {
         let rank = |period: &Self| {

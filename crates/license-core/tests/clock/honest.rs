@@ -16,7 +16,7 @@ enum Event {
     Off,
     /// A boot of another system that interprets the clock as local time, then of this system.
     OtherSystem,
-    /// The clock starts at a date of the firmware.
+    /// The clock starts at a default date of the firmware.
     DeadBattery,
     /// The user sets the clock instead of the time zone.
     Travel,
@@ -532,9 +532,9 @@ fn honest_users_with_wrong_clocks_are_not_denied() {
         histories += class.histories;
         println!(
             "honest, {}: {} histories, {} evaluations, {} denied; denials of a valid license: {} by \
-             the clock itself, {} by the mark within {} h of the end, {} by the mark as long before \
-             a check-in was overdue, {} before a repair ({} repairs); {} warnings; mark at most {} s \
-             ahead",
+             the clock itself, {} by the mark within {} h of the end, {} by the mark shortly \
+             before a check-in was overdue, {} before a repair ({} repairs); {} warnings; mark at \
+             most {} s ahead",
             class.name,
             class.histories,
             counts.evaluations,

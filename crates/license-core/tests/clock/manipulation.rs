@@ -205,7 +205,7 @@ fn a_clock_that_is_set_back_causes_a_warning_and_gains_nothing() {
 
 /// The mark advances with the uptime, so at most the age of a check-in is gained.
 #[test]
-fn a_license_ends_in_time_if_the_clock_is_set_back_by_a_few_hours_again_and_again() {
+fn a_license_ends_on_time_if_the_clock_is_set_back_by_a_few_hours_again_and_again() {
     let mut latest = 0;
     for seed in 0..200 {
         let mut rng = Rng(seed);
@@ -256,7 +256,7 @@ pub(crate) struct Proof {
 ///
 /// Each of them may lower the mark to its own date, but not to more than an hour before the proven
 /// time. A user therefore gains at most the time for which the machine was off or not observed
-/// since the first signature, the age of that signature, and the hour.
+/// since the first signature, the age of that signature, and one hour.
 #[test]
 fn delayed_check_ins_undo_at_most_the_time_for_which_the_machine_was_off() {
     let (mut tried, mut undone, mut gained, mut after_end) = (0_u64, 0_u64, 0, 0);
@@ -327,7 +327,7 @@ fn delayed_check_ins_undo_at_most_the_time_for_which_the_machine_was_off() {
     println!(
         "manipulation, check-ins delayed: 300 histories, {tried} installed, {undone} lowered the \
          mark; at most {} days off were gained, and the license was valid for up to {} days after \
-         its end, never for more uptime than it had",
+         its end, never for more uptime than its term",
         gained / DAY,
         after_end / DAY
     );

@@ -74,8 +74,9 @@ enum Trouble {
     JumpWithinBoot,
 }
 
-/// If clock and mark were right to a minute on a day and the day before, the whole quota of the day
-/// is granted. Once the clock is right again, there are never three days in a row without a quota.
+/// If clock and mark were right to within a minute on a day and the day before, the whole quota of
+/// the day is granted. Once the clock is right again, there are never three days in a row without a
+/// quota.
 #[test]
 fn an_honest_user_gets_the_quota_of_each_day() {
     let troubles = [

@@ -47,7 +47,7 @@ fn the_latest_validation_decides() {
 }
 
 #[test]
-fn of_two_validations_of_the_same_second_the_stricter_decides() {
+fn the_stricter_of_two_validations_of_the_same_second_decides() {
     let license = license(|_| {});
     let active = validation(&license, Status::Active, issued());
     let revoked = validation(&license, Status::Revoked, issued());

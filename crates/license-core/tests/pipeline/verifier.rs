@@ -69,7 +69,7 @@ fn a_token_that_differs_from_a_cached_one_is_rejected() {
 }
 
 #[test]
-fn a_token_with_many_blanks_verifies_and_is_not_cached() {
+fn a_token_with_much_white_space_verifies_and_is_not_cached() {
     let (verifier, token) = (verifier(1), token(1));
     let wide = format!("{token}{}", "\n".repeat(100_000));
     assert_eq!(*verifier.verify(&wide).unwrap().id(), id(1));

@@ -90,7 +90,7 @@ proptest! {
 
     /// If the order decided, a user with two validation tokens of the same second could choose one.
     #[test]
-    fn of_validations_of_the_same_second_the_stricter_decides(plan in plan(), when in step(), now in step()) {
+    fn the_strictest_validation_of_the_same_second_decides(plan in plan(), when in step(), now in step()) {
         let mut plan = plan;
         plan.validations.iter_mut().for_each(|validation| validation.at = when);
         let mut scenario = Scenario::new(plan);
@@ -100,7 +100,7 @@ proptest! {
         let matching = scenario.plan.validations.iter().filter(|validation| {
             let here = scenario.plan.is_named && validation.machine == Some("m1");
             let is_accepted = scenario.plan.has_server || !validation.by_server;
-            // A status of the previous license was known when this license was issued later.
+            // If this license was issued later, the status of the previous one was already known.
             let is_outdated = validation.for_previous && at(validation.at) < issued();
             (here || validation.machine.is_none()) && is_accepted && !is_outdated
         });

@@ -99,7 +99,7 @@ proptest! {
         prop_assert_eq!(decision.code(), other.code());
     }
 
-    /// Both decisions are for the same instant, because a list can move it forward.
+    /// Both decisions are for the same instant, because a list can move the instant forward.
     #[test]
     fn lists_never_lift_a_denial(plan in plan(), lists in vec(list(), 0..4), now in step()) {
         let scenario = Scenario::new(plan);

@@ -17,7 +17,7 @@ use crate::support::{
 /// The parameters of a scenario.
 ///
 /// Instants are multiples of six hours from the time of issue, plus or minus one second, so that
-/// they often are at a limit or one second from it.
+/// they are often at a limit or one second from it.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     starts: Option<Step>,

@@ -25,7 +25,7 @@ pub use writer::SqliteWriter;
 
 use schema::Version;
 
-/// The maximum time that SQLite waits for one of its own locks. They are held only briefly.
+/// The maximum time that SQLite waits for one of its own locks, which are held only briefly.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The size of the write-ahead log, in pages of 4 KiB, after which it is copied into the database.

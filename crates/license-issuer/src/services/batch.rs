@@ -122,7 +122,7 @@ pub struct BatchRequest<'b, S: BatchSource> {
     pub source: &'b S,
     /// The number of rows.
     pub rows: u64,
-    /// The product.
+    /// The feature matrix of the product.
     pub matrix: &'b FeatureMatrix,
     /// The directory of the license files.
     pub directory: &'b Path,

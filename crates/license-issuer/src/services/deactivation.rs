@@ -32,7 +32,7 @@ pub enum DeactivationProof<'a> {
 pub struct DeactivationOrder<'a> {
     /// The proof.
     pub proof: DeactivationProof<'a>,
-    /// The time of the end.
+    /// The time at which the activation ends.
     pub at: Timestamp,
 }
 
@@ -49,7 +49,7 @@ pub enum DeactivationError {
     /// The ledger contains no activation with the nonce of the receipt.
     #[error("the ledger contains no activation with the nonce {0}")]
     UnknownNonce(Nonce),
-    /// The receipt is for another license, product or machine than the activation.
+    /// The license, product or machine of the receipt is not that of the activation.
     #[error(
         "expected {expected}, which activation {activation} contains, found {found} in the receipt"
     )]
@@ -94,7 +94,7 @@ pub struct Deactivation {
     pub by_receipt: bool,
     /// The reason.
     pub reason: String,
-    /// The time of the end.
+    /// The time at which the activation ends.
     pub at: Timestamp,
     /// The time of the receipt, by the clock of the machine.
     deactivated_at: Option<Timestamp>,

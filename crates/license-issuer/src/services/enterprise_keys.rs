@@ -14,10 +14,10 @@ const ENTERPRISE_KEY: ArtifactName = ArtifactName("enterprise key");
 pub struct EnterpriseKeyOrder<'m> {
     /// The terms.
     pub terms: EnterpriseTerms,
-    /// The product.
+    /// The feature matrix of the product.
     pub matrix: &'m FeatureMatrix,
-    /// Whether only the short form is delivered. It is not recorded, because it proves nothing by
-    /// itself. The full key was recorded when it was issued.
+    /// Whether only the short form is delivered. The short form is not recorded, because it proves
+    /// nothing by itself. The full key was recorded when it was issued.
     pub short: bool,
 }
 

@@ -270,7 +270,7 @@ pub fn own_trust_set(key: &VerifyingSigner) -> Result<TrustSet, TrustError> {
     TrustSet::parse(&key.public().to_jwk().to_string())
 }
 
-/// Records the public half of a signing key, unless it is recorded.
+/// Records the public half of a signing key, unless it is already recorded.
 ///
 /// # Errors
 ///

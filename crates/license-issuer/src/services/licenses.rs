@@ -15,7 +15,7 @@ const LICENSE: ArtifactName = ArtifactName("license");
 pub struct LicenseOrder<'m> {
     /// The content of the license.
     pub draft: LicenseDraft,
-    /// The product.
+    /// The feature matrix of the product.
     pub matrix: &'m FeatureMatrix,
     /// Facts for the ledger that the license does not contain.
     pub facts: Map<String, Value>,

@@ -22,7 +22,7 @@ const MAX_SEQUENCE_NUMBER: u64 = (1 << 53) - 1;
 /// A revocation list to issue.
 #[derive(Clone, Copy, Debug)]
 pub struct RevocationListOrder<'a> {
-    /// The product.
+    /// The feature matrix of the product.
     pub matrix: &'a FeatureMatrix,
     /// The time in seconds until the next list is due.
     pub valid_seconds: u64,
@@ -35,14 +35,14 @@ pub struct RevocationListOrder<'a> {
 pub struct RevocationListPlan {
     /// The draft.
     pub draft: RevocationListDraft,
-    /// The suspicion that the list omits entries of earlier lists of the same key.
+    /// A reason to suspect that the list omits entries of earlier lists of the same key.
     pub omission: Option<Omission>,
     /// Warnings about the order.
     pub warnings: Vec<IssueWarning>,
 }
 
-/// The suspicion that a list omits licenses that an earlier list contains. Those licenses would be
-/// valid again for a customer who installs the list.
+/// A reason to suspect that a list omits licenses that an earlier list contains. Those licenses
+/// would be valid again for a customer who installs the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Omission {
     /// The ledger contains no earlier list of the key.

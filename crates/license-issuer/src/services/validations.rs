@@ -27,7 +27,7 @@ const VALIDATION: ArtifactName = ArtifactName("validation");
 pub struct ValidationOrder<'a> {
     /// The text of the license file.
     pub text: &'a str,
-    /// The product.
+    /// The feature matrix of the product.
     pub matrix: &'a FeatureMatrix,
     /// The keys that are trusted in addition to the signing key.
     pub trust: &'a TrustSet,

@@ -1,4 +1,4 @@
-//! The command lines of the activation guide work in their order.
+//! The command lines of the activation guide work in the order of the guide.
 
 use std::fs;
 

@@ -167,7 +167,7 @@ fn a_request_survives_changes_by_mail() {
 }
 
 #[test]
-fn other_machine_requests_get_a_hint_at_their_command() {
+fn other_machine_requests_get_a_hint_about_their_command() {
     let (workstation, id) = workstation();
     write(
         &workstation,

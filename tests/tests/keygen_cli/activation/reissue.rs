@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// Returns a directory with a second key, `next.key`, and an activation of machine 1 by the first
-/// key, and the ids of the license and the activation.
+/// Returns a directory with a second key, `next.key`, and with an activation of machine 1 by the
+/// first key. Also returns the ids of the license and the activation.
 fn with_second_key() -> (Scratch, Vendor, String, Value) {
     let (workstation, id) = workstation();
     let next = Vendor::with_new_key("2048", "RS256");

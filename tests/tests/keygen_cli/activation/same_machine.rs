@@ -23,7 +23,8 @@ fn fingerprint(ids: &[(ComponentKind, &str)], hardware: &[(ComponentKind, String
     Fingerprint::new(product(), ids.iter().copied().chain(parts))
 }
 
-/// Returns the machine with this number, after the installation `system` of its system.
+/// Returns the machine with this number. `system` distinguishes the installations of its operating
+/// system.
 fn with_system(number: u8, system: u8) -> Fingerprint {
     let id = format!("{system:02x}7c3e9b1d2f48069ab4c8e0d6f17fff");
     fingerprint(&[(ComponentKind::MachineId, &id)], &hardware(number))

@@ -15,9 +15,9 @@ fn an_invalid_machine_is_refused_with_a_hint() {
     let workstation = workstation();
     for (wrong, found) in [
         ("", "an empty value"),
-        ("laptop of Jo", "another text"),
+        ("laptop of Jo", "other text"),
         ("fp1:id=60cc22a081bb116368e4232", "a damaged fingerprint"),
-        ("fp2:id=60cc22a081bb116368e42320", "another text"),
+        ("fp2:id=60cc22a081bb116368e42320", "other text"),
         ("mach_6a49", "a damaged digest"),
         ("fp1:cpu=60cc22a081bb116368e42320", "only cpu"),
         ("fp1:mac=60cc22a081bb116368e42320", "only mac"),

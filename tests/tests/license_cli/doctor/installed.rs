@@ -80,7 +80,7 @@ fn the_administrators_license_is_used_and_is_only_a_warning_if_damaged() {
 #[test]
 fn an_expired_license_is_a_problem_and_a_grace_period_is_a_warning() {
     for (days, status, code) in [
-        // The license expires after these days and has a grace period of 72 hours.
+        // The license expires after this many days and has a grace period of 72 hours.
         ("8", "warning", "GRACE_RENEWAL"),
         ("1", "problem", "EXPIRED"),
     ] {
@@ -150,7 +150,7 @@ fn the_next_event_is_the_earliest_of_all() {
     )
     .expect_code(0);
     let report = examine(&site).expect_code(0).json();
-    assert_eq!(report["next"]["what"], "notice of the end");
+    assert_eq!(report["next"]["what"], "start of the expiry notice");
     let terms = [
         "--tier",
         "pro",

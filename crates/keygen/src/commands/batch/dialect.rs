@@ -22,8 +22,8 @@ const MAX_HEADER: u64 = 64 * 1024;
 impl CsvDialect {
     /// Detects the delimiter from the first line.
     ///
-    /// Spreadsheets in some countries use another delimiter than the comma. Some of them name it in
-    /// a line such as `sep=;` before the header.
+    /// Spreadsheets in some countries use a delimiter other than the comma. Some spreadsheets name
+    /// the delimiter in a line such as `sep=;` before the header.
     pub(super) fn detect(path: &Path) -> Result<Self, Failure> {
         let mut first = Vec::new();
         let failed = |error: std::io::Error| Failure::io("read", path, &error);

@@ -39,7 +39,7 @@ impl DiffReport<'_> {
             Succession::Same => Some("both are the same license"),
             Succession::Replaces => Some("the second license supersedes the first"),
             Succession::Unrelated => Some("the licenses are for different customers or products"),
-            // A warning reports each other relation.
+            // Every other relation is reported as a warning.
             _ => None,
         };
         lines.extend(succession.map(|text| format!("relation   {text}")));

@@ -380,7 +380,7 @@ fn with_unsigned_facts(verified: &NewLedgerEntry, exported: &NewLedgerEntry) -> 
 }
 
 fn malformed(file: &Source) -> Failure {
-    let message = format!("{file}: expected a ledger entry in each line, found another text");
+    let message = format!("{file}: expected a ledger entry in each line, found other text");
     Failure::malformed(message).hint("use a file that `keygen ledger export` wrote")
 }
 

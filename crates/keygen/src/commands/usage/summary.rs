@@ -89,7 +89,7 @@ fn is_within(entry: &UsageEntry, arguments: &UsageSummary) -> bool {
 
 /// Examines complete chains, because the entry numbers of a chain span all of its licenses.
 ///
-/// Reads one chain after the other to limit the memory use.
+/// Reads one chain at a time to limit the memory use.
 fn chains(
     ledger: &dyn LedgerReader,
     ids: &BTreeSet<ChainId>,
@@ -147,7 +147,7 @@ impl LicenseUsage {
 
     fn add_findings(&mut self, chains: &BTreeMap<ChainId, ChainSummary>) {
         for chain in self.chains.iter().filter_map(|id| chains.get(id)) {
-            // Entries before the first one are missing too.
+            // A chain that does not start at entry 1 has a gap before its first entry.
             self.gaps += usize::from(chain.numbers.0 > 1);
             for finding in &chain.findings {
                 match finding {

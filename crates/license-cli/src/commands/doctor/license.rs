@@ -108,7 +108,7 @@ fn ends(license: &License, evidence: &Evidence) -> Vec<UpcomingEvent> {
         } => {
             let notice = license.renewal().map(|renewal| {
                 let seconds = renewal.notify_days().saturating_mul(24 * 3600);
-                event("notice of the end", end.minus(seconds))
+                event("start of the expiry notice", end.minus(seconds))
             });
             let grace = grace_until.filter(|grace| *grace > end);
             let grace = grace.map(|grace| event("end of the renewal grace period", grace));

@@ -19,7 +19,7 @@ enum Attachment {
 /// Returns the lowest permanent address of the cards with the most permanent attachment.
 ///
 /// A docking station and the order of detection do not change the result. Of the built-in cards,
-/// only one can.
+/// only the one with the lowest address determines it.
 pub(super) fn mac(system: &dyn System) -> Lookup {
     let names = system.list(Path::new(NETWORK_CLASS)).unwrap_or_default();
     let mut cards: Vec<(Attachment, Lookup)> = names

@@ -64,7 +64,7 @@ fn a_machine_id_that_was_mounted_into_a_container_counts() {
 }
 
 #[test]
-fn a_machine_made_from_a_container_image_is_a_machine() {
+fn a_virtual_machine_made_from_a_container_image_is_not_a_container() {
     let system = bare()
         .file("/.dockerenv", "")
         .set("container", "oci")

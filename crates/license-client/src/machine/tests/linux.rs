@@ -384,7 +384,7 @@ fn the_topmost_of_several_mounts_counts() {
 }
 
 #[test]
-fn an_incomplete_or_circular_tree_of_devices_is_no_endless_loop() {
+fn an_incomplete_or_circular_tree_of_devices_does_not_cause_an_endless_loop() {
     let system = bare()
         .mount("252:0 / / - ext4 /dev/dm-0")
         .symlink("/sys/dev/block/252:0", "../../devices/virtual/block/dm-0")

@@ -175,8 +175,8 @@ fn a_signature_of_one_scheme_is_rejected_by_the_other_with_the_same_key() {
 /// Checks that the vectors that are valid with other parameters are rejected, and returns their
 /// number.
 ///
-/// The other vectors prove nothing: they can be invalid because they are valid with these
-/// parameters.
+/// The invalid vectors prove nothing, because such a signature may be valid with the parameters of
+/// `algorithm`.
 fn check_rejected(algorithm: Algorithm, vectors: &[Vector]) -> usize {
     let valid = vectors
         .iter()

@@ -84,7 +84,7 @@ fn symbol(character: char) -> Result<u8, LineFaultKind> {
     })
 }
 
-/// Returns the character in upper case, and a digit for a letter that looks like one.
+/// Returns the character in upper case, or a digit if the letter looks like one.
 pub(super) fn normalize(character: char) -> char {
     match character.to_ascii_uppercase() {
         'I' | 'L' => '1',

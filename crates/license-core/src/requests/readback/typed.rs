@@ -3,7 +3,7 @@
 use super::error::LineFaultKind;
 use super::line::{CHARACTERS, GROUP, Line, is_valid_character, normalize};
 
-/// Number of characters after a number that may have been a line. Other texts are prose.
+/// Number of characters after a line number that are probably a line. Other texts are prose.
 const LIKELY: std::ops::RangeInclusive<usize> = 8..=24;
 
 /// A piece of text that is probably a line.

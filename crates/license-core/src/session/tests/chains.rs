@@ -60,7 +60,7 @@ fn trees() -> impl Strategy<Value = Vec<(Vec<&'static str>, Kind)>> {
     prop::collection::vec((place, kind), 0..24)
 }
 
-/// Creates the entries. An entry that exists already, or whose parent is missing, is omitted.
+/// Creates the entries. An entry that already exists, or whose parent is missing, is omitted.
 fn create(entries: &[(Vec<&'static str>, Kind)]) -> Memory {
     let mut memory = Memory::new(NameRules::Unix);
     for (place, kind) in entries {

@@ -46,7 +46,7 @@ impl SqliteLedger {
         if schema::version(&db)? == Version::Empty {
             return Ok(None);
         }
-        // A damaged database fails here, like it would at the start of writing.
+        // A damaged database fails here, as it would at the start of writing.
         let read = "SELECT (SELECT serial FROM head), (SELECT count(*) FROM intents)";
         db.query_row(read, [], |row| row.get::<_, i64>(0))?;
         let path = path.to_owned();
@@ -56,9 +56,9 @@ impl SqliteLedger {
 
 /// Opens a view of a database, which takes no lock and leaves no file behind.
 ///
-/// If another process has the database open, or crashed while it had, the write-ahead log exists
-/// and is read too. If a process crashed while it created the ledger, SQLite rolls that back first,
-/// because the database cannot be read otherwise.
+/// If another process has the database open, or crashed before it closed the database, the
+/// write-ahead log exists and is read too. If a process crashed while it created the ledger, SQLite
+/// rolls the creation back first, because the database cannot be read otherwise.
 fn view(path: &Path) -> Result<Connection, LedgerError> {
     let absolute = std::path::absolute(path).map_err(LedgerError::Io)?;
     let has_content = |suffix| {

@@ -24,7 +24,7 @@ pub struct ActivationPolicy<'a> {
     pub request: &'a ActivationRequest,
     /// The digest of the machine.
     pub machine: MachineDigest,
-    /// The product.
+    /// The feature matrix of the product.
     pub matrix: &'a FeatureMatrix,
     /// The text of a license file. `None` means that the license comes from the ledger.
     pub license: Option<&'a str>,

@@ -18,7 +18,7 @@ const CLOCK_REPAIR: ArtifactName = ArtifactName("clock repair");
 pub struct ClockRepairPolicy<'a> {
     /// The request.
     pub request: &'a ClockRequest,
-    /// The product.
+    /// The feature matrix of the product.
     pub matrix: &'a FeatureMatrix,
     /// The new clock high-water mark, if it is not the current time.
     pub issued_at: Option<Timestamp>,

@@ -12,7 +12,7 @@ const MAX_SHOWN: usize = 300;
 /// The maximum length of the name of an exception, in bytes.
 const MAX_EXCEPTION: usize = 80;
 
-/// A response of AWS KMS with another status than 200.
+/// A response of AWS KMS with a status other than 200.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("AWS KMS refused {action}: {message}")]
 pub struct KmsRefusal {

@@ -208,7 +208,7 @@ impl Pkcs11Error {
                 unsupported("create an RSA key for signatures")
             }
             Self::AlwaysAuthenticate { .. } => unsupported(
-                "use a key without CKA_ALWAYS_AUTHENTICATE (on a PIV card another slot than 9c)",
+                "use a key without CKA_ALWAYS_AUTHENTICATE (on a PIV card, a slot other than 9c)",
             ),
             Self::NoMechanism { algorithm, .. } => unsupported(match algorithm {
                 Algorithm::Ps256 => "use RS256, which all tokens support",

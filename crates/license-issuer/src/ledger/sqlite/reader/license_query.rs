@@ -7,12 +7,12 @@ use super::{COLUMNS, entry_of_row};
 use crate::errors::LedgerError;
 use crate::ledger::query::{LicenseFilter, LicenseSort, LicenseStatus, RecordedLicense};
 
-/// The SQL expression for the status of license `e` at `?1`. The order is that in which a verifier
-/// denies.
+/// The SQL expression for the status of license `e` at `?1`. The cases are in the order in which a
+/// verifier checks them.
 ///
 /// A revoked license does not replace another one, because the replaced license remains valid where
-/// its successor is not installed. `CROSS JOIN` makes SQLite look up the licenses that replace this
-/// one. Without it, SQLite may scan all licenses (<https://sqlite.org/optoverview.html#crossjoin>).
+/// its successor is not installed. `CROSS JOIN` makes SQLite look up the licenses that replace `e`.
+/// Without it, SQLite may scan all licenses (<https://sqlite.org/optoverview.html#crossjoin>).
 pub(super) const STATUS: &str = "CASE
   WHEN EXISTS (SELECT 1 FROM entries r WHERE r.subject = e.subject AND r.kind = 'revocation') THEN 'revoked'
   WHEN EXISTS (SELECT 1 FROM replaced p CROSS JOIN entries n ON n.subject = p.new WHERE p.old = e.subject
