@@ -173,11 +173,13 @@ fn duplicate<'m>(members: &'m [(Cow<'_, str>, Tree<'_>)]) -> Option<&'m str> {
     })
 }
 
-/// Returns one of 64 bits for a name. Equal names have the same bit.
+/// Returns one of 64 bits for a name. Equal names have the same bit. The factors give the claims of
+/// a license different bits.
 fn tag(name: &str) -> u64 {
+    let byte = |byte: Option<&u8>| byte.map_or(0, |&byte| usize::from(byte));
     let (first, last) = (name.as_bytes().first(), name.as_bytes().last());
-    let [first, last] = [first, last].map(|byte| byte.map_or(0, |&byte| u32::from(byte)));
-    1_u64.rotate_left(first.wrapping_mul(7) ^ last)
+    let bit = byte(first).wrapping_mul(7) ^ byte(last).wrapping_mul(55) ^ name.len();
+    1 << (bit % 64)
 }
 
 impl<'de> IntoDeserializer<'de, Fault> for &'de Tree<'_> {
