@@ -167,6 +167,7 @@ mod tests {
         let text = shown(Some(1000), Duration::ZERO);
         assert!(text.contains(" of 1000 licenses, "), "{text}");
         assert!(text.contains("/s, ") && text.contains(" left"), "{text}");
+        assert!(!text.contains('.'), "the rate has no decimals: {text}");
     }
 
     #[test]
