@@ -64,7 +64,7 @@ impl From<JsonError> for ReadError {
 pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ReadError> {
     let tree = parse(bytes)?;
     // The path of a refused member is recorded only where it is needed.
-    T::deserialize(&tree).or_else(|_: Fault| fault::explain(&tree).map_err(ReadError::Member))
+    T::deserialize(tree.root()).or_else(|_: Fault| fault::explain(&tree).map_err(ReadError::Member))
 }
 
 /// Reads the members of a strict JSON object as they are.

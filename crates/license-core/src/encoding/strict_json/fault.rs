@@ -28,7 +28,7 @@ pub(crate) struct MemberError {
 /// Deserializes a tree again, so that the error has the path of the refused member.
 #[cold]
 pub(super) fn explain<T: DeserializeOwned>(tree: &Tree<'_>) -> Result<T, MemberError> {
-    serde_path_to_error::deserialize(tree).map_err(|error| {
+    serde_path_to_error::deserialize(tree.root()).map_err(|error| {
         let mut path = String::new();
         for segment in error.path() {
             match segment {

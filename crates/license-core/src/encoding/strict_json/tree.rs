@@ -11,144 +11,184 @@ use serde::{Deserialize, Deserializer};
 use super::fault::Fault;
 use super::{MAX_DEPTH, MAX_QUOTED_CHARS};
 
-/// The number of members for which the outermost object reserves memory. A license has about as
-/// many.
-const USUAL_MEMBERS: usize = 16;
+/// The usual length of the text of a node in bytes. The nodes of a license are a little longer.
+const USUAL_NODE_BYTES: usize = 8;
 
 /// The number of members up to which duplicate names are found without allocating memory.
 const FEW_MEMBERS: usize = 32;
 
-/// A JSON value in which no object has duplicate members.
+/// A JSON object in which no object has duplicate members.
 ///
-/// A node takes 32 bytes and a member 56. A list reserves memory for at least four of them, so each
-/// array of one item takes 128 bytes for its two brackets. A tree therefore takes at most 64 times
-/// the size of its text, in addition to the reserve of the outermost object.
+/// The nodes are in the order of the text: an array or object comes before its items. A node takes
+/// 24 bytes, and the text of a node at least 2. The list of nodes may have room for twice as many,
+/// and is copied when it grows, so that a tree takes at most 36 times the size of its text.
 #[derive(Debug)]
-pub(super) enum Tree<'a> {
+pub(super) struct Tree<'a> {
+    nodes: Vec<Node<'a>>,
+}
+
+#[derive(Debug)]
+enum Node<'a> {
     Null,
     Bool(bool),
     Unsigned(u64),
     Signed(i64),
     Float(f64),
     Text(Cow<'a, str>),
-    Array(Vec<Tree<'a>>),
-    Object(Vec<(Cow<'a, str>, Tree<'a>)>),
+    /// An array with its number of items, and the number of nodes of all items.
+    Array {
+        items: usize,
+        nodes: usize,
+    },
+    /// An object with the number of nodes of all members. A member is a text and a value.
+    Object {
+        nodes: usize,
+    },
 }
 
 impl<'a> Tree<'a> {
     /// Parses a text that is exactly one object.
     pub(super) fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let tree = ValueSeed { levels: MAX_DEPTH }.deserialize(&mut deserializer)?;
+        let mut nodes = Vec::with_capacity(text.len() / USUAL_NODE_BYTES);
+        let seed = NodeSeed {
+            nodes: &mut nodes,
+            levels: MAX_DEPTH,
+        };
+        seed.deserialize(&mut deserializer)?;
         deserializer.end()?;
-        match tree {
-            Self::Object(_) => Ok(tree),
+        match nodes.first() {
+            Some(Node::Object { .. }) => Ok(Self { nodes }),
             other => Err(Error::custom(format_args!(
                 "expected a JSON object, found {}",
-                other.kind()
+                other.map_or("nothing", Node::kind)
             ))),
         }
     }
 
+    /// Returns the object.
+    pub(super) fn root(&self) -> TreeValue<'_> {
+        Values(&self.nodes).next().unwrap_or(TreeValue {
+            node: &Node::Null,
+            children: Values(&[]),
+        })
+    }
+}
+
+impl Node<'_> {
     fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Bool(_) => "a boolean",
             Self::Unsigned(_) | Self::Signed(_) | Self::Float(_) => "a number",
             Self::Text(_) => "a string",
-            Self::Array(_) => "an array",
-            Self::Object(_) => "an object",
+            Self::Array { .. } => "an array",
+            Self::Object { .. } => "an object",
         }
     }
 }
 
-/// Parses one value, which may open this many levels of arrays and objects.
-#[derive(Clone, Copy)]
-struct ValueSeed {
+/// Parses one value, which may open this many levels of arrays and objects, and appends its nodes.
+struct NodeSeed<'n, 'a> {
+    nodes: &'n mut Vec<Node<'a>>,
     levels: usize,
 }
 
-impl ValueSeed {
-    fn is_outermost(self) -> bool {
-        self.levels == MAX_DEPTH
+impl<'a> NodeSeed<'_, 'a> {
+    fn push<E>(self, node: Node<'a>) -> Result<(), E> {
+        self.nodes.push(node);
+        Ok(())
     }
 
-    fn nested<E: Error>(self) -> Result<Self, E> {
-        let levels = self.levels.checked_sub(1);
+    /// Returns the seed of an item or a member.
+    fn nested<E: Error>(&mut self) -> Result<NodeSeed<'_, 'a>, E> {
         let too_deep = || E::custom(format_args!("nested deeper than {MAX_DEPTH} levels"));
-        levels.map(|levels| Self { levels }).ok_or_else(too_deep)
+        Ok(NodeSeed {
+            levels: self.levels.checked_sub(1).ok_or_else(too_deep)?,
+            nodes: self.nodes,
+        })
+    }
+
+    /// Replaces the node at this index, which was appended before its items.
+    fn close(self, index: usize, node: impl FnOnce(usize) -> Node<'a>) {
+        let node = node(self.nodes.len() - index - 1);
+        if let Some(opened) = self.nodes.get_mut(index) {
+            *opened = node;
+        }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for ValueSeed {
-    type Value = Tree<'de>;
+impl<'de> DeserializeSeed<'de> for NodeSeed<'_, 'de> {
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree<'de>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for ValueSeed {
-    type Value = Tree<'de>;
+impl<'de> Visitor<'de> for NodeSeed<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Tree<'de>, E> {
-        Ok(Tree::Null)
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.push(Node::Null)
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Tree<'de>, E> {
-        Ok(Tree::Bool(value))
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+        self.push(Node::Bool(value))
     }
 
-    fn visit_i64<E: Error>(self, integer: i64) -> Result<Tree<'de>, E> {
-        Ok(Tree::Signed(integer))
+    fn visit_i64<E: Error>(self, integer: i64) -> Result<(), E> {
+        self.push(Node::Signed(integer))
     }
 
-    fn visit_u64<E: Error>(self, integer: u64) -> Result<Tree<'de>, E> {
-        Ok(Tree::Unsigned(integer))
+    fn visit_u64<E: Error>(self, integer: u64) -> Result<(), E> {
+        self.push(Node::Unsigned(integer))
     }
 
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Tree<'de>, E> {
-        Ok(Tree::Float(number))
+    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
+        self.push(Node::Float(number))
     }
 
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Tree<'de>, E> {
-        Ok(Tree::Text(Cow::Borrowed(text)))
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<(), E> {
+        self.push(Node::Text(Cow::Borrowed(text)))
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Tree<'de>, E> {
-        Ok(Tree::Text(Cow::Owned(text.to_owned())))
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        self.push(Node::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Tree<'de>, A::Error> {
-        let nested = self.nested()?;
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(nested)? {
-            list.push(item);
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+        let index = self.nodes.len();
+        self.nodes.push(Node::Null);
+        let mut items = 0;
+        while list.next_element_seed(self.nested()?)?.is_some() {
+            items += 1;
         }
-        Ok(Tree::Array(list))
+        self.close(index, |nodes| Node::Array { items, nodes });
+        Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Tree<'de>, A::Error> {
-        let nested = self.nested()?;
-        let capacity = if self.is_outermost() {
-            USUAL_MEMBERS
-        } else {
-            0
-        };
-        let mut list = Vec::with_capacity(capacity);
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
+        let index = self.nodes.len();
+        self.nodes.push(Node::Null);
+        let mut count = 0;
         while let Some(Name(name)) = members.next_key()? {
-            list.push((name, members.next_value_seed(nested)?));
+            self.nodes.push(Node::Text(name));
+            members.next_value_seed(self.nested()?)?;
+            count += 1;
         }
-        match duplicate(&list) {
-            Some(name) => Err(A::Error::custom(format_args!(
+        let nodes = self.nodes.get(index + 1..).unwrap_or_default();
+        if let Some(name) = duplicate(ObjectMembers(Values(nodes)), count) {
+            return Err(A::Error::custom(format_args!(
                 "duplicate member `{name:.MAX_QUOTED_CHARS$}`"
-            ))),
-            None => Ok(Tree::Object(list)),
+            )));
         }
+        self.close(index, |nodes| Node::Object { nodes });
+        Ok(())
     }
 }
 
@@ -156,19 +196,19 @@ impl<'de> Visitor<'de> for ValueSeed {
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Returns a name that two members have. The time is linear in the number of members.
-fn duplicate<'m>(members: &'m [(Cow<'_, str>, Tree<'_>)]) -> Option<&'m str> {
-    let mut names = members.iter().map(|(name, _)| name.as_ref());
-    if members.len() > FEW_MEMBERS {
-        let mut seen = HashSet::with_capacity(members.len());
+/// Returns a name that two of `count` members have. The time is linear in the number of nodes.
+fn duplicate<'t>(members: ObjectMembers<'t>, count: usize) -> Option<&'t str> {
+    let mut names = members.map(|(name, _)| name);
+    if count > FEW_MEMBERS {
+        let mut seen = HashSet::with_capacity(count);
         return names.find(|name| !seen.insert(*name));
     }
     // Most names have a tag of their own, so few names are compared with those before them.
     let mut tags = 0;
-    names.enumerate().find_map(|(count, name)| {
+    names.enumerate().find_map(|(index, name)| {
         let is_new = tags & tag(name) == 0;
         tags |= tag(name);
-        let mut earlier = members.iter().take(count);
+        let mut earlier = members.take(index);
         (!is_new && earlier.any(|(other, _)| other == name)).then_some(name)
     })
 }
@@ -182,7 +222,70 @@ fn tag(name: &str) -> u64 {
     1 << (bit % 64)
 }
 
-impl<'de> IntoDeserializer<'de, Fault> for &'de Tree<'_> {
+/// A value in a tree, as a deserializer.
+#[derive(Clone, Copy)]
+pub(super) struct TreeValue<'t> {
+    node: &'t Node<'t>,
+    /// The items of an array or the members of an object.
+    children: Values<'t>,
+}
+
+/// The values that these nodes represent.
+#[derive(Clone, Copy)]
+struct Values<'t>(&'t [Node<'t>]);
+
+impl<'t> Iterator for Values<'t> {
+    type Item = TreeValue<'t>;
+
+    fn next(&mut self) -> Option<TreeValue<'t>> {
+        let (node, rest) = self.0.split_first()?;
+        let nodes = match node {
+            Node::Array { nodes, .. } | Node::Object { nodes } => *nodes,
+            _ => 0,
+        };
+        let (children, rest) = rest.split_at_checked(nodes)?;
+        self.0 = rest;
+        let children = Self(children);
+        Some(TreeValue { node, children })
+    }
+}
+
+/// The items of an array, with their exact number as a hint.
+struct ArrayItems<'t> {
+    values: Values<'t>,
+    remaining: usize,
+}
+
+impl<'t> Iterator for ArrayItems<'t> {
+    type Item = TreeValue<'t>;
+
+    fn next(&mut self) -> Option<TreeValue<'t>> {
+        self.remaining = self.remaining.checked_sub(1)?;
+        self.values.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.remaining, Some(self.remaining))
+    }
+}
+
+/// The members of an object.
+#[derive(Clone, Copy)]
+struct ObjectMembers<'t>(Values<'t>);
+
+impl<'t> Iterator for ObjectMembers<'t> {
+    type Item = (&'t str, TreeValue<'t>);
+
+    fn next(&mut self) -> Option<(&'t str, TreeValue<'t>)> {
+        let (Node::Text(name), values) = self.0.0.split_first()? else {
+            return None;
+        };
+        self.0 = Values(values);
+        Some((name, self.0.next()?))
+    }
+}
+
+impl<'de> IntoDeserializer<'de, Fault> for TreeValue<'de> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -190,25 +293,28 @@ impl<'de> IntoDeserializer<'de, Fault> for &'de Tree<'_> {
     }
 }
 
-impl<'de> Deserializer<'de> for &'de Tree<'_> {
+impl<'de> Deserializer<'de> for TreeValue<'de> {
     type Error = Fault;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self {
-            Tree::Null => visitor.visit_unit(),
-            Tree::Bool(value) => visitor.visit_bool(*value),
-            Tree::Unsigned(integer) => visitor.visit_u64(*integer),
-            Tree::Signed(integer) => visitor.visit_i64(*integer),
-            Tree::Float(number) => visitor.visit_f64(*number),
-            Tree::Text(text) => visitor.visit_borrowed_str(text),
-            Tree::Array(items) => {
-                let mut items = SeqDeserializer::new(items.iter());
+        match self.node {
+            Node::Null => visitor.visit_unit(),
+            Node::Bool(value) => visitor.visit_bool(*value),
+            Node::Unsigned(integer) => visitor.visit_u64(*integer),
+            Node::Signed(integer) => visitor.visit_i64(*integer),
+            Node::Float(number) => visitor.visit_f64(*number),
+            Node::Text(text) => visitor.visit_borrowed_str(text),
+            Node::Array { items, .. } => {
+                let items = ArrayItems {
+                    values: self.children,
+                    remaining: *items,
+                };
+                let mut items = SeqDeserializer::new(items);
                 let value = visitor.visit_seq(&mut items)?;
                 items.end().map(|()| value)
             }
-            Tree::Object(members) => {
-                let members = members.iter().map(|(name, value)| (name.as_ref(), value));
-                let mut members = MapDeserializer::new(members);
+            Node::Object { .. } => {
+                let mut members = MapDeserializer::new(ObjectMembers(self.children));
                 let value = visitor.visit_map(&mut members)?;
                 members.end().map(|()| value)
             }
@@ -216,8 +322,8 @@ impl<'de> Deserializer<'de> for &'de Tree<'_> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self {
-            Tree::Null => visitor.visit_none(),
+        match self.node {
+            Node::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
     }
@@ -244,16 +350,41 @@ mod tests {
 
     #[cfg(target_pointer_width = "64")]
     #[test]
-    fn a_node_and_a_member_have_the_documented_sizes() {
-        assert_eq!(size_of::<Tree<'_>>(), 32);
-        assert_eq!(size_of::<(Cow<'_, str>, Tree<'_>)>(), 56);
+    fn a_node_has_the_documented_size() {
+        assert_eq!(size_of::<Node<'_>>(), 24);
+    }
+
+    #[test]
+    fn a_tree_has_the_values_of_the_text() {
+        for text in [
+            r#"{}"#,
+            r#"{"a":[],"b":{},"c":[[],[{}]]}"#,
+            r#"{"a":[[1,[2]],{"b":[3,-4],"c":{}},5.5],"d":null,"e":[true,"\u0061","\n"]}"#,
+        ] {
+            let tree = Tree::parse(text).unwrap();
+            let value = serde_json::Value::deserialize(tree.root()).unwrap();
+            assert_eq!(
+                value,
+                serde_json::from_str::<serde_json::Value>(text).unwrap()
+            );
+        }
+        let long: Vec<_> = (0..100)
+            .map(|n| format!("\"m{n}\":[{n},{{\"x\":{n}}}]"))
+            .collect();
+        let text = format!("{{{}}}", long.join(","));
+        let tree = Tree::parse(&text).unwrap();
+        let value = serde_json::Value::deserialize(tree.root()).unwrap();
+        assert_eq!(
+            value,
+            serde_json::from_str::<serde_json::Value>(&text).unwrap()
+        );
     }
 
     #[test]
     fn an_array_with_more_items_than_the_type_reads_is_refused() {
         for (text, is_pair) in [(r#"{"pair":[1,2]}"#, true), (r#"{"pair":[1,2,3]}"#, false)] {
             let tree = Tree::parse(text).unwrap();
-            let pairs = BTreeMap::<String, (u64, u64)>::deserialize(&tree);
+            let pairs = BTreeMap::<String, (u64, u64)>::deserialize(tree.root());
             assert_eq!(pairs.is_ok(), is_pair, "{text}");
         }
     }
