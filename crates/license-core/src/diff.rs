@@ -101,7 +101,7 @@ impl Difference {
         }
     }
 
-    /// Compares the ids of the signing keys as well. `None` means that a key is not known.
+    /// Compares the ids of the signing keys as well, unless one of them is unknown (`None`).
     #[must_use]
     pub fn with_signing_keys(mut self, [before, after]: [Option<&str>; 2]) -> Self {
         if let (Some(before), Some(after)) = (before, after) {
