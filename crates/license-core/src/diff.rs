@@ -46,8 +46,8 @@ pub enum Succession {
     Replaces,
     /// The first license supersedes the second.
     ReplacedBy,
-    /// Both are for the same customer and product, and neither supersedes the other. If both are
-    /// installed, the one that permits more applies.
+    /// Both licenses are for the same customer and product, and neither license supersedes the
+    /// other. If both are installed, the license that permits more applies.
     SideBySide,
     /// The licenses are for different products or customers.
     Unrelated,

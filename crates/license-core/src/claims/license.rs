@@ -64,8 +64,8 @@ pub(crate) const KNOWN_CLAIMS: [&str; 29] = [
 /// an error, and so is `null`. Unknown claims are kept in [`unknown`](Self::unknown), where they
 /// have no effect.
 ///
-/// Claims alone prove nothing. Only a `License`, whose signature a trusted key has verified, can be
-/// evaluated.
+/// Claims alone prove nothing. Only a `License`, whose signature was verified with a trusted key,
+/// can be evaluated.
 ///
 /// `CONTRIBUTING.md` describes how to add a claim.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -153,7 +153,7 @@ pub struct LicenseClaims {
     /// The short code of the customer's company.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "absent")]
     pub company: Option<Company>,
-    /// The standard key of this license. It is derived from other claims when a license is issued.
+    /// The standard key of this license, which is computed from other claims at the time of issue.
     #[serde(default, deserialize_with = "key", skip_serializing_if = "absent")]
     pub key: Option<StandardKey>,
     /// The public key of the customer's own license server, claim `cnf` (RFC 7800).

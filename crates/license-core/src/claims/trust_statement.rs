@@ -14,8 +14,8 @@ use crate::trust::{Jwk, VerifyError};
 /// The claims that this version understands. The claim `crit` may name only these claims.
 const KNOWN_CLAIMS: [&str; 6] = ["iss", "iat", "introduces", "retires", "statement", "crit"];
 
-/// The claims of a trust statement (`typ` `license-trust+jwt`). It has exactly one of `introduces`,
-/// `retires` and `statement`.
+/// The claims of a trust statement (`typ` `license-trust+jwt`). A statement has exactly one of
+/// `introduces`, `retires` and `statement`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TrustStatementClaims {
     #[serde(rename = "iss", deserialize_with = "text")]

@@ -35,7 +35,7 @@ pub struct JsonError(#[from] Reason);
 enum Reason {
     #[error("expected UTF-8, found an invalid byte at offset {}", .0.valid_up_to())]
     Utf8(std::str::Utf8Error),
-    /// The text of the inner error names the fault and its position. It never contains a value.
+    /// The text of the inner error names the fault and its position, and never contains a value.
     #[error("expected strict JSON: {0}")]
     Syntax(serde_json::Error),
 }

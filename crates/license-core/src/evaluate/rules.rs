@@ -220,8 +220,8 @@ fn product(evaluation: &Evaluation<'_>) -> OptionalResult {
     )
 }
 
-/// Denies a license that the newest validation or a revocation list revokes. Neither of them
-/// cancels a revocation by the other.
+/// Denies a license that the newest validation or a revocation list revokes. A validation does not
+/// cancel a revocation by a list, and a list does not cancel a revocation by a validation.
 fn revoked(evaluation: &Evaluation<'_>) -> OptionalResult {
     let status = evaluation
         .status()

@@ -86,7 +86,7 @@ fn position(validation: &Validation, license: &License) -> Option<usize> {
 
 /// Returns whether a validation lifts a denial.
 ///
-/// A later validation of the same license or one of its successors lifts a denial. A customer's own
+/// A later validation of the denied license or of a successor lifts a denial. A customer's own
 /// server cannot lift a denial by the vendor.
 fn lifts(
     (position, validation): &(usize, &Validation),
