@@ -44,7 +44,7 @@ codes! {
     NoLicense "NO_LICENSE" Denied "No license is given or installed.",
     NotYetValid "NOT_YET_VALID" Denied "The license starts later.",
     Expired "EXPIRED" Denied "The license and its grace period have expired.",
-    CheckInOverdue "CHECK_IN_OVERDUE" Denied "The license has not been validated for longer than it allows.",
+    CheckInOverdue "CHECK_IN_OVERDUE" Denied "The last check-in is too old, and the grace period has ended.",
     Revoked "REVOKED" Denied "The vendor has revoked the license.",
     Superseded "SUPERSEDED" Denied "A newer license replaces this one.",
     Suspended "SUSPENDED" Denied "The vendor has suspended the license.",

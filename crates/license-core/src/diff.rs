@@ -46,8 +46,8 @@ pub enum Succession {
     Replaces,
     /// The first license supersedes the second.
     ReplacedBy,
-    /// Both are for the same customer and product, and neither supersedes the other. If both are
-    /// installed, the one that permits more applies.
+    /// Both licenses are for the same customer and product, and neither license supersedes the
+    /// other. If both are installed, the license that permits more applies.
     SideBySide,
     /// The licenses are for different products or customers.
     Unrelated,
@@ -101,7 +101,7 @@ impl Difference {
         }
     }
 
-    /// Compares the ids of the signing keys as well. `None` means that a key is not known.
+    /// Compares the ids of the signing keys as well, unless one of them is unknown (`None`).
     #[must_use]
     pub fn with_signing_keys(mut self, [before, after]: [Option<&str>; 2]) -> Self {
         if let (Some(before), Some(after)) = (before, after) {

@@ -9,7 +9,7 @@ pub(crate) fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
         clippy::expect_used,
         reason = "HMAC accepts a key of any length (RFC 2104 section 3)"
     )]
-    let mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");
+    let mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC accepts a key of any length");
     mac.chain_update(message).finalize().into_bytes().into()
 }
 

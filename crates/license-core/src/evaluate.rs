@@ -60,7 +60,8 @@ impl License {
 #[derive(Default)]
 struct CombinedResults {
     decisive: Option<RuleResult>,
-    /// The earliest end. While one rule grants grace, another one may end the license sooner.
+    /// The earliest end. While one rule grants a grace period, another rule can end the license
+    /// sooner.
     ends: Option<Timestamp>,
     check_in: Option<Evidence>,
 }
@@ -68,8 +69,8 @@ struct CombinedResults {
 impl CombinedResults {
     /// Adds the result of a rule.
     ///
-    /// The first denial is decisive, or else the first grace period. If all rules pass, the expiry
-    /// rule is decisive.
+    /// The first denial is decisive. Without a denial, the first grace period is decisive. If all
+    /// rules pass, the expiry rule is decisive.
     fn add(&mut self, rule: Rule, outcome: RuleOutcome, evidence: Evidence) {
         if let Some(end) = evidence.grace_until() {
             self.ends = Some(self.ends.map_or(end, |ends| ends.min(end)));
@@ -159,7 +160,7 @@ fn valid_until(evaluation: &Evaluation<'_>, end: Option<Timestamp>) -> Option<Ti
 }
 
 /// Returns the entitlements of the newest validation by the vendor, or those of the license. A
-/// newer validation by a customer's own server can only narrow them.
+/// newer validation by a customer's own server can only narrow these entitlements.
 fn entitlements(evaluation: &Evaluation<'_>) -> Arc<Entitlements> {
     let granted = match evaluation.newest_vendor_validation {
         Some(validation) => validation.entitlements(),
@@ -205,7 +206,7 @@ fn clock_behind(clock: Timestamp, now: Timestamp) -> Option<Warning> {
         let behind = Span(behind);
         format!(
             "{clock} is {behind} behind {now}, the latest time seen, which is used instead; \
-             correct the clock, or ask the vendor for a clock repair if it is right"
+             correct the clock, or ask the vendor for a clock repair if the clock is right"
         )
     };
     (behind > CLOCK_TOLERANCE).then(|| Warning {
@@ -215,7 +216,7 @@ fn clock_behind(clock: Timestamp, now: Timestamp) -> Option<Warning> {
 }
 
 /// Returns a warning if all revocation lists are outdated. Among the lists of several keys, only
-/// the one with the latest next update matters, because a retired key leaves its last list behind.
+/// the list with the latest next update matters, because a retired key leaves its last list behind.
 fn list_outdated(evaluation: &Evaluation<'_>) -> Option<Warning> {
     let latest = evaluation.lists().max_by_key(|list| list.next_update())?;
     let (seq, next, now) = (latest.seq(), latest.next_update(), evaluation.now);

@@ -63,14 +63,14 @@ pub trait Signer {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError>;
 }
 
-/// The reason why something was not issued.
+/// The reason why a token or an enterprise key was not issued.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SigningError {
     /// The key or its device failed to sign.
     #[error("the signing key failed to sign")]
     Sign,
-    /// The device or service with the key failed to sign and reported a reason.
+    /// The device or service that holds the key failed to sign and reported a reason.
     #[error("{reason}")]
     Device {
         /// A code for scripts.

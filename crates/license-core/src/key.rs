@@ -21,8 +21,9 @@ const MAX_BYTES: usize = 4096;
 
 /// A well-formed license key.
 ///
-/// A key that parses is free of typing errors. It grants nothing: [`EnterpriseKey::verify`]
-/// verifies an enterprise key, and a key of another form identifies a license file.
+/// A key that parses has a valid form, and a standard key also has a valid checksum. The key alone
+/// grants nothing. [`EnterpriseKey::verify`] verifies an enterprise key. A key of another form
+/// identifies a license file.
 ///
 /// ```
 /// use license_core::LicenseKey;
@@ -113,9 +114,10 @@ pub enum KeyError {
         /// The character in the input.
         found: FoundText,
     },
-    /// The checksum does not match the text before it: a character is wrong, or two are swapped.
+    /// The checksum does not match the text before it: a character is wrong, or two characters are
+    /// swapped.
     #[error(
-        "license key: expected checksum {expected:04X} for these characters, found {found:04X}"
+        "license key: expected checksum {expected:04X} for the text before it, found {found:04X}"
     )]
     Checksum {
         /// The checksum of the text before the last hyphen.
@@ -123,7 +125,7 @@ pub enum KeyError {
         /// The checksum in the input.
         found: u16,
     },
-    /// The signature is not as long as one of an RSA key of 2048 to 8192 bits.
+    /// The length of the signature does not fit an RSA key of 2048 to 8192 bits.
     #[error("license key: expected a signature of 342 to 1366 characters, found {found}")]
     SignatureLength {
         /// The number of characters in the input.

@@ -32,17 +32,19 @@
 //! # Features
 //!
 //! - `rsa` (default): signatures with RustCrypto's `rsa`, in pure Rust without a C compiler.
-//! - `aws-lc-rs`: signatures with AWS-LC, about five times as fast. Preferred if both are enabled.
+//! - `aws-lc-rs`: signatures with AWS-LC, about five times as fast as `rsa`. If both features are
+//!   enabled, the crate uses AWS-LC.
 //! - `pem` (default): trust sets from PEM public keys as well as JWKs, and [`TrustedKey::to_pem`].
 //! - `inspection` (default): [`inspect`] and [`Difference`].
-//! - `machine-state` (default): the state of a machine, [`ClockHighWater`] and [`QuotaCounters`],
+//! - `machine-state` (default): the state of a machine ([`ClockHighWater`] and [`QuotaCounters`])
 //!   and module [`session`].
-//! - `requests` (default): machine requests, [`MachineRequest`] and [`readback`].
+//! - `requests` (default): machine requests ([`MachineRequest`]) and their form for the phone
+//!   ([`readback`]).
 //! - `usage-reports` (default): module `usage_report`.
 //! - `issue`: issuing and signing of licenses, with either backend.
 //!
-//! A program that only verifies licenses needs `default-features = false` and one of the first two
-//! features.
+//! A program that only verifies licenses needs `default-features = false` and the feature `rsa` or
+//! `aws-lc-rs`.
 
 mod claims;
 mod code;

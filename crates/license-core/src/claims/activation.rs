@@ -11,7 +11,7 @@ use crate::machine::Machine;
 use crate::time::{Timestamp, unix_seconds};
 use crate::trust::VerifyError;
 
-/// The claims of the answers to machine requests. The claim `crit` may name these only.
+/// The claims of the answers to machine requests. The claim `crit` may name only these claims.
 pub(super) const KNOWN_CLAIMS: [&str; 9] = [
     "iss",
     "aud",

@@ -24,7 +24,7 @@ use crate::trust::VerifyError;
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
 /// The claims that this version understands, in the order in which they are written. The claim
-/// `crit` may name these only.
+/// `crit` may name only these claims.
 pub(crate) const KNOWN_CLAIMS: [&str; 29] = [
     "ver",
     "iss",
@@ -64,8 +64,8 @@ pub(crate) const KNOWN_CLAIMS: [&str; 29] = [
 /// an error, and so is `null`. Unknown claims are kept in [`unknown`](Self::unknown), where they
 /// have no effect.
 ///
-/// Claims alone prove nothing. Only a `License`, whose signature a trusted key has verified, can be
-/// evaluated.
+/// Claims alone prove nothing. Only a `License`, whose signature was verified with a trusted key,
+/// can be evaluated.
 ///
 /// `CONTRIBUTING.md` describes how to add a claim.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,7 +74,8 @@ pub struct LicenseClaims {
     /// The format version, claim `ver`.
     #[serde(rename = "ver", deserialize_with = "supported_version")]
     pub format_version: u32,
-    /// The vendor, claim `iss`. `None` only for an enterprise key, which does not contain it.
+    /// The vendor, claim `iss`. Only an enterprise key has `None`, because the key does not name
+    /// the vendor.
     #[serde(rename = "iss", deserialize_with = "text")]
     pub issuer: Option<String>,
     /// The product code, claim `aud`.
@@ -83,7 +84,7 @@ pub struct LicenseClaims {
     /// The customer or user, claim `sub`.
     #[serde(rename = "sub", deserialize_with = "text")]
     pub customer: String,
-    /// The license id, claim `jti`. In a token it is a UUIDv7.
+    /// The license id, claim `jti`. In a token, the id is a UUIDv7.
     #[serde(rename = "jti", deserialize_with = "uuid")]
     pub id: LicenseId,
     /// A number that increases with every token that the vendor issues.
@@ -92,8 +93,8 @@ pub struct LicenseClaims {
     /// The licenses that this license replaces, the latest last.
     #[serde(default, skip_serializing_if = "absent")]
     pub supersedes: Vec<LicenseId>,
-    /// The time of issue, claim `iat`. `None` only for an enterprise key, which does not contain
-    /// it.
+    /// The time of issue, claim `iat`. Only an enterprise key has `None`, because the key does not
+    /// contain the time of issue.
     #[serde(rename = "iat", with = "unix_seconds")]
     pub issued_at: Option<Timestamp>,
     /// The first instant at which the license is valid, claim `nbf`. The default is `issued_at`.
@@ -152,7 +153,7 @@ pub struct LicenseClaims {
     /// The short code of the customer's company.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "absent")]
     pub company: Option<Company>,
-    /// The standard key of this license. It is derived from other claims when a license is issued.
+    /// The standard key of this license, which is computed from other claims at the time of issue.
     #[serde(default, deserialize_with = "key", skip_serializing_if = "absent")]
     pub key: Option<StandardKey>,
     /// The public key of the customer's own license server, claim `cnf` (RFC 7800).
@@ -219,7 +220,8 @@ impl LicenseClaims {
     /// # Errors
     ///
     /// Returns [`VerifyError`] if the payload is malformed, has a later format version, or requires
-    /// a claim that this version does not know. The last two take precedence over malformed claims.
+    /// a claim that this version does not know. An unsupported version or claim takes precedence
+    /// over malformed claims.
     pub(crate) fn from_payload(payload: &[u8]) -> Result<Self, VerifyError> {
         let claims: Self = strict_json::from_slice(payload)
             .map_err(|error| unsupported_format(payload).unwrap_or_else(|| error.into()))?;
@@ -285,7 +287,8 @@ impl LicenseClaims {
         )
     }
 
-    /// Checks that the standard key is the one that the other claims give.
+    /// Checks that the claim `key`, if present, is the standard key that is computed from the other
+    /// claims.
     fn check_key(&self) -> Result<(), VerifyError> {
         match self.key {
             Some(key) if key != self.standard_key() => Err(VerifyError::claim(

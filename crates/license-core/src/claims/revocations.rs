@@ -14,7 +14,7 @@ use crate::key::LicenseId;
 use crate::time::{Timestamp, unix_seconds};
 use crate::trust::VerifyError;
 
-/// The claims that this version understands. The claim `crit` may name these only.
+/// The claims that this version understands. The claim `crit` may name only these claims.
 const KNOWN_CLAIMS: [&str; 7] = ["iss", "aud", "iat", "seq", "next_update", "revoked", "crit"];
 
 /// The maximum of `seq`, 2^53 - 1, which every JSON implementation represents exactly (RFC 8259
@@ -55,10 +55,10 @@ impl RevocationClaims<RevokedLicenses> {
 /// An entry of a revocation list: a license or an activation that is no longer valid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevocationEntry {
-    /// The license.
+    /// The id of the license or activation.
     #[serde(rename = "jti")]
     pub license: LicenseId,
-    /// The first instant at which the license is no longer valid.
+    /// The first instant at which the license or activation is no longer valid.
     #[serde(with = "unix_seconds")]
     pub at: Timestamp,
     /// The reason, which is not empty.
@@ -69,14 +69,14 @@ pub struct RevocationEntry {
 /// The effective time and the reason of a revocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
-    /// The first instant at which the license is no longer valid.
+    /// The first instant at which the license or activation is no longer valid.
     pub at: Timestamp,
     /// The reason that the vendor gives.
     pub reason: Box<str>,
 }
 
-/// Revoked licenses by their ids. The id of a token is stored as a number, which is faster to hash
-/// than text.
+/// Revoked licenses and activations by their ids. The id of a token is stored as a number, which is
+/// faster to hash than text.
 #[derive(Default)]
 pub(crate) struct RevokedLicenses {
     tokens: HashMap<u128, Revocation>,
@@ -84,12 +84,12 @@ pub(crate) struct RevokedLicenses {
 }
 
 impl RevokedLicenses {
-    /// Returns the number of licenses.
+    /// Returns the number of entries.
     pub(crate) fn len(&self) -> usize {
         self.tokens.len() + self.keys.len()
     }
 
-    /// Returns the revocation of a license.
+    /// Returns the revocation of a license or activation.
     pub(crate) fn get(&self, id: &LicenseId) -> Option<&Revocation> {
         match LicenseId::uuid_number(id.as_str()) {
             Some(number) => self.tokens.get(&number),
@@ -97,7 +97,7 @@ impl RevokedLicenses {
         }
     }
 
-    /// Returns all licenses in no particular order.
+    /// Returns all entries in no particular order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (LicenseId, &Revocation)> {
         let tokens = self.tokens.iter().filter_map(|(number, revocation)| {
             let id = LicenseId::from_uuid_number(*number)?;
@@ -107,7 +107,7 @@ impl RevokedLicenses {
         tokens.chain(keys.map(|(id, revocation)| (id.clone(), revocation)))
     }
 
-    /// Adds a license. Returns `false` if the list already contains the license.
+    /// Adds an entry. Returns `false` if the list already contains the id.
     fn insert(&mut self, entry: RevocationEntry) -> bool {
         let revocation = Revocation {
             at: entry.at,

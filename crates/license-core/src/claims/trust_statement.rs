@@ -11,11 +11,11 @@ use crate::encoding::strict_json::{
 use crate::time::{Timestamp, unix_seconds};
 use crate::trust::{Jwk, VerifyError};
 
-/// The claims that this version understands. The claim `crit` may name these only.
+/// The claims that this version understands. The claim `crit` may name only these claims.
 const KNOWN_CLAIMS: [&str; 6] = ["iss", "iat", "introduces", "retires", "statement", "crit"];
 
-/// The claims of a trust statement (`typ` `license-trust+jwt`). It has exactly one of `introduces`,
-/// `retires` and `statement`.
+/// The claims of a trust statement (`typ` `license-trust+jwt`). A statement has exactly one of
+/// `introduces`, `retires` and `statement`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TrustStatementClaims {
     #[serde(rename = "iss", deserialize_with = "text")]
@@ -28,7 +28,7 @@ pub(crate) struct TrustStatementClaims {
     /// The ids of the keys to retire.
     #[serde(default, deserialize_with = "key_ids", skip_serializing_if = "absent")]
     pub(crate) retires: Option<Vec<String>>,
-    /// The token by which another key retires itself.
+    /// The inner token, with which another key retires itself.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "absent")]
     pub(crate) statement: Option<String>,
     #[serde(rename = "crit")]

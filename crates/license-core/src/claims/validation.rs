@@ -98,7 +98,7 @@ impl Status {
         self.denial().is_some()
     }
 
-    /// Returns the reason code of a status other than active.
+    /// Returns the reason code of the status, or `None` for [`Status::Active`].
     pub(crate) const fn denial(self) -> Option<Code> {
         match self {
             Self::Active => None,

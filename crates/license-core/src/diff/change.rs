@@ -31,8 +31,8 @@ impl Effect {
         if is_gain { Self::Gain } else { Self::Loss }
     }
 
-    /// Returns the effect of replacing a restriction. Another restriction can permit more in one
-    /// respect and less in another.
+    /// Returns the effect of an added, removed or changed restriction. A changed restriction has
+    /// [`Effect::Other`], because it can permit more in one respect and less in another.
     pub(super) fn from_restriction<T>(before: &Option<T>, after: &Option<T>) -> Self {
         match (before, after) {
             (Some(_), None) => Self::Gain,
@@ -44,8 +44,8 @@ impl Effect {
 
 /// A change between two licenses.
 ///
-/// It prints as a sentence for the customer. Its JSON is `{what, name, before, after, text}`, where
-/// `text` is the sentence.
+/// The text form of a change is a sentence for the customer. The JSON form is
+/// `{what, name, before, after, text}`, where `text` is the sentence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
     what: &'static str,
@@ -58,7 +58,8 @@ pub struct Change {
 }
 
 impl Change {
-    /// Returns the change if the values differ. `describe` returns its effect and its sentence.
+    /// Returns the change if the values differ. `describe` returns the effect and the sentence of
+    /// the change.
     pub(super) fn between<T: PartialEq + Serialize>(
         what: &'static str,
         before: &T,
@@ -90,7 +91,7 @@ impl Change {
         self.effect
     }
 
-    /// Returns the name of the changed claim, or of a part of it.
+    /// Returns the name of what changed: a claim, a part of a claim, or the signing key.
     pub fn what(&self) -> &'static str {
         self.what
     }

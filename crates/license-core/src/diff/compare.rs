@@ -90,7 +90,8 @@ pub(super) fn compare(
         let effect = tier_effect(*old, *new, [before, after], matrix);
         (effect, format!("the tier is {new} instead of {old}"))
     }));
-    // A license that starts when it is issued starts when the customer has it.
+    // Two licenses that start when they are issued are both valid as soon as the customer receives
+    // them, so their starts are not compared.
     if before.starts_at().is_some() || after.starts_at().is_some() {
         let (before, after) = (before.valid_from(), after.valid_from());
         add(Change::between(
@@ -206,7 +207,7 @@ where
     })
 }
 
-/// Compares a duty or restriction that applies or not.
+/// Compares whether a duty or restriction applies.
 fn duty(what: &'static str, before: bool, after: bool, yes: &str, no: &str) -> Option<Change> {
     Change::between(what, &before, &after, |before, after| {
         (
@@ -216,7 +217,7 @@ fn duty(what: &'static str, before: bool, after: bool, yes: &str, no: &str) -> O
     })
 }
 
-/// Compares whether something is included.
+/// Compares whether a license includes a feature, kind of use, user or machine.
 fn included(
     what: &'static str,
     name: &str,
@@ -230,7 +231,8 @@ fn included(
     change.map(|change| change.named(name))
 }
 
-/// Returns whether the new tier is higher.
+/// Returns the effect of a changed tier. The effect is [`Effect::Other`] if the matrix does not
+/// contain both tiers, or is for another product.
 fn tier_effect(
     before: Tier,
     after: Tier,
@@ -388,7 +390,7 @@ fn list<T: PartialEq + Serialize + ToString>(
                 (_, Some(after)) => format!("only these {what} may use it: {}", names(after)),
                 (before, None) => {
                     let before = names(before.unwrap_or_default());
-                    format!("any {member} may use it; before, only {before}")
+                    format!("any {member} may use it, not only {before}")
                 }
             };
             (Effect::from_restriction(before, after), text)
@@ -409,8 +411,8 @@ fn list<T: PartialEq + Serialize + ToString>(
 /// Returns a name for a machine: its digest, which is shorter than a fingerprint.
 fn label(machine: &Machine) -> String {
     match (machine, machine.digest()) {
-        (Machine::Fingerprint(_), Some(digest)) => format!("{digest} (by its fingerprint)"),
-        (Machine::Digest(digest), _) => format!("{digest} (exactly)"),
+        (Machine::Fingerprint(_), Some(digest)) => format!("{digest} (matched by its fingerprint)"),
+        (Machine::Digest(digest), _) => format!("{digest} (matched exactly)"),
         (other, _) => other.to_string(),
     }
 }

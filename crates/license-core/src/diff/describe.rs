@@ -63,7 +63,7 @@ fn distance(before: Timestamp, after: Timestamp, [later, earlier]: [&str; 2]) ->
     }
 }
 
-/// Returns whether the new end is later. `None` means no end.
+/// Returns whether the new end is later. `None` means that there is no end.
 fn ends_later(before: &Option<Timestamp>, after: &Option<Timestamp>) -> bool {
     after.is_none_or(|after| before.is_some_and(|before| after > before))
 }

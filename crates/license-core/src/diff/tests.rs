@@ -45,7 +45,8 @@ fn confirmation() -> Confirmation {
 
 type Edit = fn(&mut LicenseDraft);
 
-/// Returns an edit of a claim and the names of the expected changes. Some claims are not compared.
+/// Returns an edit of a claim and the names of the expected changes, which are empty if the claim
+/// is not compared.
 fn claim(name: &str) -> Option<(Edit, &'static [&'static str])> {
     let case: (Edit, &'static [&'static str]) = match name {
         // There is only one format version.

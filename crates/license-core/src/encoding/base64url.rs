@@ -24,8 +24,8 @@ fn engine() -> PlatformEngine {
     base64::engine::GeneralPurpose::new(&base64::alphabet::URL_SAFE, NO_PAD)
 }
 
-/// Decodes a text. `None` if it has padding, characters of other alphabets or nonzero trailing
-/// bits.
+/// Decodes a text. Returns `None` if the text has padding, characters of other alphabets or nonzero
+/// trailing bits.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     ENGINE.decode(text).ok()
 }
@@ -63,7 +63,8 @@ mod tests {
         }
     }
 
-    /// Compares both engines on values of each length with every change of one byte.
+    /// Compares both engines on values of many lengths, each with every possible change of one
+    /// character.
     #[test]
     fn the_simd_engine_agrees_with_the_scalar_engine() {
         for length in 0..150 {
@@ -86,7 +87,8 @@ mod tests {
         }
     }
 
-    /// A lax decoder accepts 15 other last characters for one byte.
+    /// The encoding of one byte has four unused bits. A lax decoder ignores them, and accepts 16
+    /// last characters for each byte.
     #[test]
     fn only_the_canonical_encoding_of_a_value_is_accepted() {
         let alphabet = ('A'..='Z')

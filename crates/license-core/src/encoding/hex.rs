@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lengths_and_characters_are_refused() {
+    fn wrong_lengths_and_characters_are_refused() {
         for digits in ["", "0", "00a", "00afff0", "00affg", "+0afff", "ä0af"] {
             assert_eq!(decode::<3>(digits), None, "{digits}");
         }

@@ -80,7 +80,7 @@ impl<'a> Pasted<'a> {
         }
     }
 
-    /// Returns the position in the input of a character of the normalized text.
+    /// Returns the position in the input of the character at `index` in the normalized text.
     pub(crate) fn position(&self, index: usize) -> Position {
         let offset = normalized(self.body)
             .nth(index)
@@ -88,7 +88,7 @@ impl<'a> Pasted<'a> {
         Position::from_offset(self.source, self.body_start + offset)
     }
 
-    /// Returns a character of the normalized text, by its index.
+    /// Returns the character at `index` in the normalized text.
     pub(crate) fn found(&self, index: usize) -> FoundText {
         self.text
             .chars()
@@ -132,7 +132,7 @@ pub(crate) fn plain_dash(character: char) -> char {
     if is_dash(character) { '-' } else { character }
 }
 
-/// Removes white space around the text, and quotes that enclose it.
+/// Removes white space and quotes around the text.
 pub(crate) fn without_wrapping(text: &str) -> &str {
     offset_and_body(text).1
 }

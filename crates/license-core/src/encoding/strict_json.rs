@@ -2,7 +2,7 @@
 //!
 //! serde alone is too lenient for signed data. A derived struct accepts an array, `Value` keeps the
 //! last of two duplicate members, and an ignored member may contain invalid UTF-8. [`from_slice`]
-//! therefore parses the whole text into a tree first, which refuses all of this, and deserializes
+//! therefore first parses the whole text into a tree, and refuses all of this. Then it deserializes
 //! the tree.
 
 mod fault;
@@ -35,7 +35,7 @@ pub struct JsonError(#[from] Reason);
 enum Reason {
     #[error("expected UTF-8, found an invalid byte at offset {}", .0.valid_up_to())]
     Utf8(std::str::Utf8Error),
-    /// The text of the inner error names the fault and its position. It never contains a value.
+    /// The text of the inner error names the fault and its position, and never contains a value.
     #[error("expected strict JSON: {0}")]
     Syntax(serde_json::Error),
 }
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn integers_differ_from_other_numbers() {
+    fn a_count_accepts_only_integers_from_0_to_2_63_minus_1() {
         #[derive(Debug, Deserialize)]
         struct Number {
             #[serde(deserialize_with = "count")]

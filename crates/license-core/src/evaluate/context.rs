@@ -52,7 +52,7 @@ pub(super) struct Artifacts<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// Creates a context with the current time of the clock.
+    /// Creates a context in which the clock shows the time `clock`.
     pub const fn at(clock: Timestamp) -> Self {
         Self {
             clock,
@@ -125,8 +125,8 @@ impl<'a> Context<'a> {
         self
     }
 
-    /// Adds licenses to those in the evaluated license file. Each of them may replace the evaluated
-    /// license once it has started.
+    /// Adds licenses to those in the evaluated license file. An added license that supersedes the
+    /// evaluated license replaces it as soon as the added license has started.
     pub fn installed(mut self, installed: &'a [License]) -> Self {
         self.provided.licenses = installed;
         self

@@ -72,8 +72,8 @@ pub struct Decision {
 pub struct FeatureDecision {
     /// Whether the feature may be used.
     pub granted: bool,
-    /// The code of the decision if the feature is granted or the license is denied. Otherwise
-    /// `FEATURE_NOT_INCLUDED`.
+    /// The code of the decision if the feature is granted, or if a denied license includes the
+    /// feature. Otherwise `FEATURE_NOT_INCLUDED`.
     pub code: Code,
     /// The expected and actual values.
     pub evidence: Evidence,
@@ -98,7 +98,7 @@ impl Decision {
         }
     }
 
-    /// Returns whether the license is valid.
+    /// Returns the validity of the license.
     pub fn outcome(&self) -> Outcome {
         self.outcome
     }
@@ -140,7 +140,7 @@ impl Decision {
         &self.evidence
     }
 
-    /// Returns the seconds that are left of a grace period. Returns `None` outside a grace period.
+    /// Returns the remaining seconds of the grace period, or `None` outside a grace period.
     pub fn grace_left(&self) -> Option<u64> {
         let until = self
             .valid_until
@@ -148,9 +148,9 @@ impl Decision {
         Some(until.seconds_since(self.evaluated_at))
     }
 
-    /// Returns the instant at which the license ends unless another artifact is installed before,
-    /// including grace periods and installed successors. Returns `None` if the license is denied,
-    /// or if nothing ends it.
+    /// Returns the instant at which the license ends if no other artifact is installed until then.
+    /// Grace periods and installed successors are included. Returns `None` if the license is
+    /// denied, or if nothing ends the license.
     pub fn holds_until(&self) -> Option<Timestamp> {
         self.valid_until
     }
@@ -166,13 +166,14 @@ impl Decision {
         &self.warnings
     }
 
-    /// Returns the instant of the evaluation. It is never before an instant that was seen earlier.
+    /// Returns the instant of the evaluation: the latest of the clock and all instants seen before,
+    /// such as the clock high-water mark.
     pub fn evaluated_at(&self) -> Timestamp {
         self.evaluated_at
     }
 
-    /// Returns the lowest tier that would add the feature. Returns `None` if the current tier has
-    /// the feature, but this license does not.
+    /// Returns the lowest tier with the feature. Returns `None` if the current tier has the
+    /// feature, but this license does not.
     fn first_tier_with(&self, feature: &str, matrix: &FeatureMatrix) -> Option<Tier> {
         let current = matrix.tier(self.effective.tier());
         let lacks = current.is_none_or(|tier| !tier.entitlements().allows(feature));

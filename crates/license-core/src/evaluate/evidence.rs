@@ -16,8 +16,8 @@ use crate::time::Timestamp;
 
 /// Expected and actual values of a rule.
 ///
-/// [`Evidence::expected`] and [`Evidence::actual`] return them as text, and [`Evidence::to_json`]
-/// as named values.
+/// [`Evidence::expected`] and [`Evidence::actual`] return the values as text. [`Evidence::to_json`]
+/// returns the texts and the named values.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
@@ -145,7 +145,7 @@ pub enum Evidence {
     },
     /// The end of the license.
     Expiry {
-        /// The first instant after the license.
+        /// The first instant after the end of the license, or `None` if the license is perpetual.
         expires_at: Option<Timestamp>,
         /// The first instant after the renewal grace period.
         grace_until: Option<Timestamp>,
@@ -154,8 +154,8 @@ pub enum Evidence {
     },
     /// The last validation.
     CheckIn {
-        /// The last validation of the license or a license that it replaces, or the start of the
-        /// license if that is later.
+        /// The later of two instants: the start of the license, and the last validation of the
+        /// license or of a license that it replaces.
         #[serde(rename = "counted_from")]
         last: Timestamp,
         /// The last validation, unless it was before the start of the license.

@@ -7,7 +7,8 @@ use crate::key::LicenseId;
 use crate::license::{Activation, License};
 use crate::machine::{FingerprintComparison, Machine};
 
-/// Checks that the license is not deactivated, is locked to this machine and is activated for it.
+/// Checks that the license is not deactivated on this machine, is not locked to other machines, and
+/// is activated if necessary.
 ///
 /// The first of these checks that fails determines the result.
 pub(super) fn check(evaluation: &Evaluation<'_>) -> OptionalResult {
@@ -19,9 +20,10 @@ pub(super) fn check(evaluation: &Evaluation<'_>) -> OptionalResult {
     }
 }
 
-/// Checks the activation of the license or of one that it replaces.
+/// Checks the activation of the license or of a license that it replaces.
 ///
-/// An activation does not count if a revocation list ended it, or if the machine was deactivated.
+/// An activation does not count if a revocation list has ended the activation, or if the license
+/// was deactivated on the machine afterwards.
 fn activation(evaluation: &Evaluation<'_>) -> OptionalResult {
     let license = evaluation.license;
     let here = evaluation.context.machine;
@@ -65,7 +67,7 @@ fn activation(evaluation: &Evaluation<'_>) -> OptionalResult {
     }
 }
 
-/// Returns whether `id` is the id of the license or of one that it replaces.
+/// Returns whether `id` is the id of the license or of a license that it replaces.
 fn covers(license: &License, id: &LicenseId) -> bool {
     license.id() == id || license.supersedes().contains(id)
 }

@@ -43,7 +43,7 @@ pub enum Rule {
 /// Outcome of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuleOutcome {
-    /// The license has no such restriction.
+    /// The rule does not apply to the license.
     NotApplicable,
     /// The rule passes.
     Passed,
@@ -64,7 +64,7 @@ pub struct RuleResult {
     pub evidence: Evidence,
 }
 
-/// A license, its context, and the values that rules derive from both.
+/// A license, its context, and values derived from both, as input of the rules.
 pub(super) struct Evaluation<'a> {
     pub(super) license: &'a License,
     pub(super) matrix: &'a FeatureMatrix,
@@ -113,8 +113,8 @@ impl<'a> Evaluation<'a> {
     /// Returns the revocation lists that apply.
     pub(super) fn lists(&self) -> impl Iterator<Item = &'a RevocationList> {
         let product = self.license.product();
-        let of_product = move |list: &&RevocationList| list.product() == product;
-        RevocationList::newest(self.context.all_revocations().filter(of_product))
+        let is_for_product = move |list: &&RevocationList| list.product() == product;
+        RevocationList::newest(self.context.all_revocations().filter(is_for_product))
     }
 
     /// Returns the current status of the license and its date.
@@ -137,16 +137,16 @@ fn newest<'a>(validations: impl Iterator<Item = &'a Validation>) -> Option<&'a V
 }
 
 fn matches(validation: &Validation, license: &License, context: &Context<'_>) -> bool {
-    validation.is_for(license) && is_here(validation, context)
+    validation.is_for(license) && applies_to_machine(validation, context)
 }
 
 /// Returns whether the validation is for this machine or for all machines.
-pub(super) fn is_here(validation: &Validation, context: &Context<'_>) -> bool {
-    let is_here = |machine: &Machine| context.machine.is_some_and(|here| machine.matches(here));
-    validation.machine().is_none_or(is_here)
+pub(super) fn applies_to_machine(validation: &Validation, context: &Context<'_>) -> bool {
+    let is_this = |machine: &Machine| context.machine.is_some_and(|this| machine.matches(this));
+    validation.machine().is_none_or(is_this)
 }
 
-/// Result of a rule. `None` means that the license has no such restriction.
+/// Result of a rule. `None` means that the rule does not apply to the license.
 pub(super) type OptionalResult = Option<(RuleOutcome, Evidence)>;
 
 /// Returns the result of a rule: passed if `condition` is true, else denied with `code`.
@@ -220,8 +220,8 @@ fn product(evaluation: &Evaluation<'_>) -> OptionalResult {
     )
 }
 
-/// Denies a license that the newest validation or a revocation list revokes. Neither of them
-/// cancels a revocation by the other.
+/// Denies a license that the newest validation or a revocation list revokes. A validation does not
+/// cancel a revocation by a list, and a list does not cancel a revocation by a validation.
 fn revoked(evaluation: &Evaluation<'_>) -> OptionalResult {
     let status = evaluation
         .status()
@@ -320,8 +320,8 @@ fn usage(evaluation: &Evaluation<'_>) -> OptionalResult {
     )
 }
 
-/// Checks version and build date. A missing value is denied, so that an application cannot pass by
-/// omitting it.
+/// Checks version and build date. If the license restricts a value that the context lacks, the rule
+/// fails, so that an application cannot pass the rule by omitting the value.
 fn version(evaluation: &Evaluation<'_>) -> OptionalResult {
     let requirement = evaluation.license.max_version();
     let actual = &evaluation.context.app_version;

@@ -1,7 +1,7 @@
 //! Validations of a license and of the licenses that it replaces.
 
 use super::Context;
-use super::rules::is_here;
+use super::rules::applies_to_machine;
 use crate::license::{License, Validation, ValidationSigner};
 use crate::time::Timestamp;
 
@@ -21,8 +21,8 @@ impl<'a> ValidationHistory<'a> {
         validations: impl Iterator<Item = &'a Validation>,
         context: &Context<'_>,
     ) -> Self {
-        let here = validations.filter(|validation| is_here(validation, context));
-        let positioned = here.filter_map(|validation| {
+        let applicable = validations.filter(|validation| applies_to_machine(validation, context));
+        let positioned = applicable.filter_map(|validation| {
             let position = position(validation, license)?;
             Some((position, validation))
         });
@@ -58,8 +58,9 @@ impl<'a> ValidationHistory<'a> {
 
 /// Returns the position of the validated license in the chain of replaced licenses, oldest first.
 ///
-/// Returns `None` if the validation does not apply. The validation of a replaced license applies if
-/// the vendor signed it, or the same server that validates this license.
+/// Returns `None` if the validation does not apply. The validation of a replaced license applies
+/// only if the vendor or the license server named in this license has signed the validation. A
+/// denial of a replaced license does not apply if the denial is older than this license.
 fn position(validation: &Validation, license: &License) -> Option<usize> {
     if validation.is_for(license) {
         return Some(license.supersedes().len());
@@ -75,7 +76,7 @@ fn position(validation: &Validation, license: &License) -> Option<usize> {
                 .confirmation_key()
                 .is_some_and(|key| validation.is_signed_by(key)),
         };
-    // The vendor issued the successor later and in spite of the denial.
+    // The vendor issued the successor after the denial, so the denial no longer counts.
     let is_settled = validation.status().is_denial()
         && license
             .issued_at()
@@ -85,7 +86,7 @@ fn position(validation: &Validation, license: &License) -> Option<usize> {
 
 /// Returns whether a validation lifts a denial.
 ///
-/// A later validation of the same license or one of its successors lifts a denial. A customer's own
+/// A later validation of the denied license or of a successor lifts a denial. A customer's own
 /// server cannot lift a denial by the vendor.
 fn lifts(
     (position, validation): &(usize, &Validation),

@@ -10,8 +10,8 @@ impl VerifiedLicenses {
     /// Evaluates every license and returns the best decision.
     ///
     /// Valid licenses are compared by tier, outcome, end and issue date, in this order. With this
-    /// order, entitlements never grow merely because time passes. If no license is valid, one that
-    /// has started takes precedence over one that has not.
+    /// order, entitlements never grow merely because time passes. If no license is valid, a license
+    /// that has started takes precedence over a license that starts later.
     pub fn evaluate(&self, matrix: &FeatureMatrix, context: &Context<'_>) -> Decision {
         let context = with_artifacts(self, context);
         let decisions = self

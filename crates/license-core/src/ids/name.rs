@@ -29,7 +29,7 @@ impl InlineString {
     }
 }
 
-/// The reason why a text is not a name of its kind.
+/// The reason why a text is not a product code, tier or company code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}")]
 #[non_exhaustive]
@@ -51,7 +51,8 @@ macro_rules! name {
             ///
             /// # Errors
             ///
-            /// Returns [`NameError`] if the text has another form.
+            /// Returns [`NameError`] if the text is too short or too long, or has a character that
+            /// is not permitted.
             pub fn parse(text: &str) -> Result<Self, NameError> {
                 let first: fn(u8) -> bool = $first;
                 let is_valid = text.len() >= 2

@@ -21,8 +21,8 @@ impl Nonce {
     }
 }
 
-/// The SHA-256 hash of a secret that a machine keeps. It binds the machine without revealing the
-/// secret.
+/// The SHA-256 hash of a secret that a machine keeps. The hash binds an activation to the secret
+/// without revealing the secret.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Commitment([u8; SECRET_BYTES]);
 

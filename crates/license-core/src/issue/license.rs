@@ -18,7 +18,8 @@ use crate::trust::VerifyError;
 impl LicenseClaims {
     /// Creates the draft of a license with the features, quotas and conditions of a tier.
     ///
-    /// The license contains all features and quotas, so that applications need not know the tier.
+    /// The license contains all features and quotas, so that applications do not have to know the
+    /// tier.
     pub fn for_tier(
         matrix: &FeatureMatrix,
         tier: &TierPolicy,
@@ -69,7 +70,7 @@ impl LicenseClaims {
         self.devices = Some(devices);
     }
 
-    /// Adds a feature, which need not be a feature of any tier.
+    /// Adds a feature. No tier has to include the feature.
     ///
     /// # Errors
     ///
@@ -93,7 +94,7 @@ impl LicenseClaims {
         })
     }
 
-    /// Sets a quota, which need not be a quota of any tier.
+    /// Sets a quota. No tier has to include the quota.
     ///
     /// # Errors
     ///
@@ -134,7 +135,7 @@ impl LicenseClaims {
         }
     }
 
-    /// Returns an error if the draft is too long even for the smallest signing key.
+    /// Returns an error if the token would be too long even with the shortest signature.
     fn check_length(&self) -> Result<(), SigningError> {
         match minimum_length(self.to_payload()?.len()) {
             found if found > MAX_TOKEN_BYTES => Err(SigningError::TooLong {
@@ -167,14 +168,15 @@ impl LicenseClaims {
         sign_token(TokenKind::License, &self.completed(), key)
     }
 
-    /// Signs the license and verifies it as an application does. This includes the signature, so
-    /// the signer does not verify it a second time.
+    /// Signs the license and verifies it as an application does. The verification includes the
+    /// signature, so the signer does not verify the signature a second time.
     ///
     /// # Errors
     ///
     /// Returns [`SigningError`] as [`LicenseDraft::sign`](Self::sign) does,
     /// [`SigningError::DoesNotVerify`] if the signature does not verify, and
-    /// [`SigningError::Refused`] if a verifier would refuse the license or read other claims.
+    /// [`SigningError::Refused`] if a verifier would refuse the license or read claims that differ
+    /// from the draft.
     pub fn issue(&self, key: &VerifyingSigner) -> Result<(License, String), SigningError> {
         self.check_claims()?;
         let claims = self.completed();
@@ -199,8 +201,8 @@ impl LicenseClaims {
         serde_json::to_vec(&self.completed()).map_err(|_| SigningError::Json)
     }
 
-    /// Sets the claims that follow from others: the standard key, and `activation` in `crit`, so
-    /// that a verifier that does not know activation refuses the license.
+    /// Sets the claims that follow from other claims: the standard key, and `activation` in `crit`.
+    /// The latter makes verifiers refuse the license if they do not know activation.
     fn completed(&self) -> Self {
         let mut claims = self.clone();
         claims.key = Some(self.standard_key());

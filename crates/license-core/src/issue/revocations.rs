@@ -15,11 +15,12 @@ pub struct RevocationListDraft {
     pub product: ProductCode,
     /// The issue date.
     pub issued_at: Timestamp,
-    /// The number of the list, higher than those of all earlier lists of the same key.
+    /// The number of the list, which is higher than the numbers of all earlier lists of the same
+    /// key.
     pub seq: u64,
     /// The date by which the next list is issued.
     pub next_update: Timestamp,
-    /// The revoked licenses, each once.
+    /// The revoked licenses and activations, each listed once.
     pub revoked: Vec<RevocationEntry>,
 }
 

@@ -34,10 +34,10 @@ impl SigningKey {
         algorithm: Algorithm,
         random: &dyn RandomSource,
     ) -> Result<Zeroizing<Vec<u8>>, SigningKeyError> {
-        Self::generate_by(backend()?, bits, algorithm, random)
+        Self::generate_with(backend()?, bits, algorithm, random)
     }
 
-    fn generate_by(
+    fn generate_with(
         backend: Backend,
         bits: KeyBits,
         algorithm: Algorithm,
@@ -53,22 +53,22 @@ impl SigningKey {
 
     /// Loads a key from the DER of a PKCS#8 `PrivateKeyInfo`.
     ///
-    /// Backend `rsa` blinds each signature, and salts PS256, with bytes from `random`. AWS-LC uses
-    /// its own generator.
+    /// Backend `rsa` uses bytes from `random` to blind each signature and to salt PS256. AWS-LC
+    /// uses its own generator.
     ///
     /// # Errors
     ///
-    /// Returns [`SigningKeyError`] if the key is not an RSA key that can be trusted, or does not
-    /// support the requested algorithm.
+    /// Returns [`SigningKeyError`] if the key is not an RSA key that can be trusted, or if it does
+    /// not support the requested algorithm.
     pub fn from_pkcs8(
         der: &[u8],
         requested: Option<Algorithm>,
         random: impl RandomSource + 'static,
     ) -> Result<Self, SigningKeyError> {
-        Self::from_pkcs8_by(backend()?, der, requested, Box::new(random))
+        Self::from_pkcs8_with(backend()?, der, requested, Box::new(random))
     }
 
-    fn from_pkcs8_by(
+    fn from_pkcs8_with(
         backend: Backend,
         der: &[u8],
         requested: Option<Algorithm>,
@@ -81,7 +81,8 @@ impl SigningKey {
             (own, requested) => requested.unwrap_or(own),
         };
         let pkcs1 = info.private_key.as_bytes();
-        // The trust policy comes first, because its errors are more specific than a library's.
+        // The trust policy comes first, because its errors are more specific than those of the
+        // libraries.
         let numbers = pkcs1::RsaPrivateKeyRef::from_der(pkcs1).map_err(|_| SigningKeyError::Key)?;
         let (modulus, exponent) = (
             numbers.modulus.as_bytes(),

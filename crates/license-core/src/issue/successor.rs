@@ -5,16 +5,16 @@ use crate::key::LicenseId;
 use crate::license::License;
 use crate::time::Timestamp;
 
-/// Maximum number of replaced licenses in a successor. It keeps the latest ones, so that tokens do
-/// not grow with every change.
+/// Maximum number of replaced licenses in a successor. A successor names only the latest replaced
+/// licenses, so that tokens do not grow with every change.
 const MAX_SUPERSEDED: usize = 64;
 
 impl LicenseClaims {
-    /// Creates the draft of a successor, which replaces a license and all licenses that it
-    /// replaced.
+    /// Creates the draft of a successor, which replaces a license and all licenses that this
+    /// license replaced.
     ///
-    /// The draft has the claims of the license, and the caller sets the differences. It starts when
-    /// it is issued, or at the start of the license if that is later.
+    /// The draft has the claims of the license, and the caller sets the differences. The successor
+    /// starts when it is issued, or at the start of the license if that is later.
     ///
     /// Returns `None` for an enterprise key, which does not contain all claims.
     ///
@@ -58,7 +58,7 @@ impl LicenseClaims {
     }
 }
 
-/// Returns the license and the licenses that it replaced, the latest last.
+/// Returns the ids of the license and of the licenses that it replaced, the latest last.
 fn superseded(license: &License) -> Vec<LicenseId> {
     let mut ids = license.supersedes().to_vec();
     ids.push(license.id().clone());

@@ -13,7 +13,7 @@ pub struct IntroductionDraft<'a> {
     pub issuer: String,
     /// The issue date.
     pub issued_at: Timestamp,
-    /// The introduced keys, each once, without the signing key.
+    /// The introduced keys, each listed once, without the signing key.
     pub keys: Vec<&'a TrustedKey>,
 }
 
@@ -22,8 +22,8 @@ impl IntroductionDraft<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError`] if there are no keys or too many keys, if the signing key is one of
-    /// them, or if it fails to sign.
+    /// Returns [`SigningError`] if the list of keys is empty, too long or contains the signing key,
+    /// or if the signing key fails to sign.
     pub fn sign(&self, key: &(impl Signer + ?Sized)) -> Result<String, SigningError> {
         if self.keys.is_empty() {
             return Err(SigningError::Empty {
@@ -54,7 +54,7 @@ impl RetirementDraft {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError`] if both keys are the same, or one of them fails to sign.
+    /// Returns [`SigningError`] if both keys are the same, or if a key fails to sign.
     pub fn sign(
         &self,
         retired: &(impl Signer + ?Sized),

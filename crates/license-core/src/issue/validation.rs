@@ -9,8 +9,8 @@ use crate::machine::Machine;
 use crate::policy::Entitlements;
 use crate::time::Timestamp;
 
-/// Validity of the validation token of a license without check-in policy: the check-in interval of
-/// the built-in product.
+/// Validity of a validation token for a license without check-in terms. The value is the check-in
+/// interval of the built-in product.
 const DEFAULT_VALIDITY_SECONDS: u64 = 24 * 3600;
 
 /// Draft of a validation token by the vendor or by a customer's own server.
@@ -26,7 +26,7 @@ pub struct ValidationDraft<'a> {
     pub issued_at: Timestamp,
     /// The end of the token.
     pub expires_at: Option<Timestamp>,
-    /// The machine digest for which the token is issued, or `None` for all machines.
+    /// The digest of the machine for which the token is issued, or `None` for all machines.
     pub machine: Option<String>,
     /// The nonce of the request, if there is one.
     pub nonce: Option<String>,
@@ -38,8 +38,8 @@ pub struct ValidationDraft<'a> {
 
 impl<'a> ValidationDraft<'a> {
     /// Creates the draft of a token for an active license on all machines, with the entitlements of
-    /// the license. It ends when the next check-in is due, or after 24 hours if validation is never
-    /// required.
+    /// the license. The token ends when the next check-in is due, or after 24 hours if the license
+    /// has no check-in terms.
     pub fn for_license(
         license: &'a License,
         issuer: String,

@@ -9,7 +9,7 @@ use crate::trust::TrustedKey;
 ///
 /// A device may be faulty, a service may use another key, and a connection may corrupt data. A
 /// single faulty RSA-CRT signature reveals the private key (Boneh, DeMillo, Lipton 1997). Callers
-/// of this type need no check of their own.
+/// of this type do not have to verify the signature themselves.
 pub struct VerifyingSigner {
     signer: Box<dyn Signer + Send + Sync>,
 }
@@ -43,7 +43,7 @@ impl Signer for VerifyingSigner {
 
 impl fmt::Debug for VerifyingSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CheckedKey({:?})", self.signer.public())
+        write!(f, "VerifyingSigner({:?})", self.signer.public())
     }
 }
 
@@ -55,20 +55,20 @@ mod tests {
     use crate::issue::{KeyBits, SigningKey, system_random};
     use crate::jose::Algorithm;
 
-    /// A signer with the public key of another key, or with corrupted signatures.
+    /// A signer that presents the public half of another key, or that corrupts its signatures.
     struct FaultySigner {
-        shown: SigningKey,
-        used: SigningKey,
+        presented: SigningKey,
+        actual: SigningKey,
         corrupt: fn(Vec<u8>) -> Vec<u8>,
     }
 
     impl Signer for FaultySigner {
         fn public(&self) -> &TrustedKey {
-            self.shown.public()
+            self.presented.public()
         }
 
         fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
-            self.used.sign(message).map(self.corrupt)
+            self.actual.sign(message).map(self.corrupt)
         }
     }
 
@@ -77,15 +77,15 @@ mod tests {
     }
 
     fn signed(
-        shown: &[u8],
-        used: &[u8],
+        presented: &[u8],
+        actual: &[u8],
         corrupt: fn(Vec<u8>) -> Vec<u8>,
     ) -> Result<Vec<u8>, SigningError> {
         let load = |der| SigningKey::from_pkcs8(der, None, system_random).unwrap();
-        let (shown, used) = (load(shown), load(used));
+        let (presented, actual) = (load(presented), load(actual));
         let faulty = FaultySigner {
-            shown,
-            used,
+            presented,
+            actual,
             corrupt,
         };
         VerifyingSigner::new(Box::new(faulty)).sign(b"message")
@@ -118,8 +118,8 @@ mod tests {
         let load =
             |algorithm| SigningKey::from_pkcs8(&der, Some(algorithm), system_random).unwrap();
         let faulty = FaultySigner {
-            shown: load(Algorithm::Ps256),
-            used: load(Algorithm::Rs256),
+            presented: load(Algorithm::Ps256),
+            actual: load(Algorithm::Rs256),
             corrupt: |good| good,
         };
         let refused = VerifyingSigner::new(Box::new(faulty)).sign(b"message");

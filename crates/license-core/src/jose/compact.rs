@@ -47,12 +47,12 @@ impl<'a> Unverified<'a> {
             (MAX_FILE_BYTES, MAX_TOKEN_BYTES)
         };
         check_length(max_input, text)?;
-        if let Some(dots) = dots_of_plain(text) {
+        if let Some(dots) = canonical_dots(text) {
             check_length(max_token, text)?;
             return Self::with_dots(Cow::Borrowed(text), dots);
         }
         let unbroken = without_line_breaks(without_wrapping(text));
-        if let Some(dots) = dots_of_plain(&unbroken) {
+        if let Some(dots) = canonical_dots(&unbroken) {
             check_length(max_token, &unbroken)?;
             return Self::with_dots(Cow::Owned(unbroken), dots);
         }
@@ -101,7 +101,7 @@ impl<'a> Unverified<'a> {
         &self.text
     }
 
-    /// Converts the token into one that owns its text.
+    /// Converts the token into a token that owns its text.
     pub fn into_owned(self) -> Unverified<'static> {
         Unverified {
             text: Cow::Owned(self.text.into_owned()),
@@ -162,7 +162,7 @@ fn check_characters(pasted: &Pasted<'_>) -> Result<(), ParseError> {
 
 /// Returns the offsets of the dots if the text is in canonical form: exactly two dots, and
 /// otherwise only base64url characters.
-fn dots_of_plain(text: &str) -> Option<(usize, usize)> {
+fn canonical_dots(text: &str) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
     let (first, second) = (memchr::memchr(b'.', bytes)?, memchr::memrchr(b'.', bytes)?);
     // A count of at most 128 fits into a byte, which lets the compiler vectorize the loop.

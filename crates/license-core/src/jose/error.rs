@@ -98,7 +98,8 @@ pub enum ParseError {
 }
 
 impl ParseError {
-    /// Adds the position of a block to an error, where `lines` lines of the file precede its token.
+    /// Adds the position of a block to an error. `lines` is the number of lines that precede the
+    /// token of the block in the file.
     pub(crate) fn after_lines(mut self, lines: usize) -> Self {
         match &mut self {
             Self::Unexpected { position, .. } => {

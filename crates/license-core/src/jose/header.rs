@@ -81,7 +81,7 @@ const ALGORITHM: &str = "`RS256` or `PS256`";
 const KEY_ID: &str = "a key id";
 const TYPE: &str = "the type of a license token";
 
-/// The maximum length of a key id in bytes. A thumbprint (RFC 7638) has 43.
+/// The maximum length of a key id in bytes. A thumbprint (RFC 7638) has 43 bytes.
 const MAX_KEY_ID: usize = 128;
 
 /// The protected header of a token.

@@ -28,8 +28,8 @@ pub use random::{RandomError, RandomSource};
 
 /// A signature algorithm.
 ///
-/// Each trusted key has one algorithm, and a token whose header names another is rejected (RFC 8725
-/// section 3.1).
+/// Each trusted key has one algorithm, and a token whose header names another algorithm is rejected
+/// (RFC 8725 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section 3.3). It is deterministic, and every HSM
@@ -104,10 +104,10 @@ enum Inner {
 }
 
 impl SignatureVerifier {
-    /// Loads a key from its modulus and exponent, big-endian without leading zeros. `None` if the
-    /// library does not accept the key.
+    /// Loads a key from its modulus and exponent, big-endian without leading zeros. Returns `None`
+    /// if the library does not accept the key.
     ///
-    /// The checks of `TrustedKey` are stricter.
+    /// The checks of the library are weaker than those of `TrustedKey`.
     #[allow(
         unused_variables,
         unreachable_code,
@@ -134,8 +134,8 @@ impl SignatureVerifier {
     /// Returns whether the signature over the message verifies with this key.
     #[allow(unused_variables, reason = "without a backend there is no key")]
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        // RFC 8017 sections 8.1.2 and 8.2.2: a signature is as long as the modulus and less than
-        // it. Not every library rejects a signature plus the modulus.
+        // A signature has the length of the modulus and is less than the modulus (RFC 8017 sections
+        // 8.1.2 and 8.2.2). Not every library rejects the sum of a signature and the modulus.
         if signature.len() != self.modulus.len() || *signature >= *self.modulus {
             return false;
         }

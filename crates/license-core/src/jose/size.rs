@@ -43,7 +43,7 @@ pub fn input_cap(start: &[u8]) -> usize {
     }
 }
 
-/// Returns whether the header of a token states that it is a revocation list.
+/// Returns whether the header of a token states that the token is a revocation list.
 pub(super) fn is_list(token: &str) -> bool {
     let token = without_wrapping(token);
     let header: String = token
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn only_revocation_lists_get_the_larger_limit_in_any_encoding() {
+    fn only_revocation_lists_have_the_larger_limit_in_utf_8_and_utf_16() {
         let list = token("license-revocations+jwt");
         let wrapped = format!("\u{feff}\"{}\n{}\"", &list[..20], &list[20..]);
         for text in [&list, &wrapped, "—BEGIN LICENSE REVOCATIONS—"] {

@@ -10,7 +10,7 @@ const FINAL: u16 = 0xF027;
 /// upper case.
 pub(super) fn checksum(text: &str) -> u16 {
     let (fours, rest) = text.as_bytes().as_chunks();
-    let crc = fours.iter().fold(INITIAL, update_by_four);
+    let crc = fours.iter().fold(INITIAL, update_with_four);
     rest.iter().fold(crc, update) ^ FINAL
 }
 
@@ -20,9 +20,9 @@ fn update(crc: u16, byte: &u8) -> u16 {
     u16::from_be_bytes([low, 0]) ^ lookup(0, high ^ byte)
 }
 
-/// Updates the CRC with four bytes. The table lookups are independent of each other, which is
-/// faster.
-fn update_by_four(crc: u16, [first, second, third, fourth]: &[u8; 4]) -> u16 {
+/// Updates the CRC with four bytes. The table lookups do not depend on each other, so the processor
+/// can run them in parallel.
+fn update_with_four(crc: u16, [first, second, third, fourth]: &[u8; 4]) -> u16 {
     let [high, low] = crc.to_be_bytes();
     lookup(3, high ^ first) ^ lookup(2, low ^ second) ^ lookup(1, *third) ^ lookup(0, *fourth)
 }
@@ -36,7 +36,10 @@ fn lookup(zeros: usize, byte: u8) -> u16 {
 }
 
 /// The CRC of each byte, by the number of zero bytes that follow it.
-#[allow(clippy::indexing_slicing, reason = "computed by the compiler")]
+#[allow(
+    clippy::indexing_slicing,
+    reason = "the compiler checks each index of a constant"
+)]
 const TABLES: [[u16; 256]; 4] = {
     let mut tables = [[0; 256]; 4];
     let (mut index, mut byte) = (0, 0_u16);
@@ -74,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn updates_by_four_bytes_and_by_one_byte_agree() {
+    fn updates_with_four_bytes_and_with_one_byte_agree() {
         let text: String = ('!'..='~').collect();
         for length in 0..text.len() {
             let one_by_one = text.as_bytes()[..length].iter().fold(INITIAL, update);

@@ -123,10 +123,10 @@ mod tests {
         }
     }
 
-    /// Compares every change of one byte with the parser of `uuid`, which also accepts other
-    /// versions and forms.
+    /// Compares the check with the parser of `uuid` for every change of one byte. The parser also
+    /// accepts other versions and forms, which the test excludes.
     #[test]
-    fn the_check_agrees_with_the_canonical_form_of_the_uuid_crate() {
+    fn the_uuid_check_agrees_with_the_uuid_crate() {
         let id = LicenseId::from_random(1_795_000_000_000, &[0xab; 10]);
         let mut ids = 0;
         for (at, byte) in (0..36).flat_map(|at| (0..=127).map(move |byte| (at, byte))) {
@@ -150,7 +150,7 @@ mod tests {
             );
             ids += usize::from(expected.is_some());
         }
-        // Any hexadecimal digit, the variant, and the 5 fixed characters.
+        // 30 positions accept 16 digits, the variant accepts 4 digits, and 5 characters are fixed.
         assert_eq!(ids, 30 * 16 + 4 + 5);
     }
 }

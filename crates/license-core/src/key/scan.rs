@@ -26,7 +26,7 @@ impl<'p> KeyScanner<'p> {
         }
     }
 
-    /// Converts the remaining text to upper case.
+    /// Converts the text to upper case.
     pub(super) fn in_upper_case(mut self) -> Self {
         self.text.make_ascii_uppercase();
         self
@@ -43,7 +43,7 @@ impl<'p> KeyScanner<'p> {
         if length < *field.length.start() {
             return Err(self.unexpected(field.expected));
         }
-        // All formats permit ASCII only, so that characters up to here are bytes.
+        // All formats permit only ASCII, so each character up to here is one byte.
         Ok(self.text.get(start..self.at).unwrap_or_default())
     }
 

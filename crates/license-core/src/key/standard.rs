@@ -21,13 +21,13 @@ const CHECKSUM: FieldFormat = FieldFormat {
     length: 4..=4,
 };
 
-/// The version of the digested text.
+/// The first line of the digested text, which names the version of the text.
 const TAG: &str = "coditect-license-key-v1";
 
 /// A key that identifies a license, such as `CODITECT-PRO-A7F3E9D2C4B1-8F2A`.
 ///
-/// The key can be computed from the license, which makes it possible to check that both belong
-/// together. It proves nothing without the license.
+/// The key is computed from the license, so a verifier can check that the key belongs to the
+/// license. The key proves nothing without the license.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StandardKey {
     product: ProductCode,
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_spelling_that_is_written_is_canonical() {
+    fn only_the_printed_form_is_canonical() {
         let canonical = "CODITECT-PRO-A7F3E9D2C4B1-8F2A";
         let key = StandardKey::parse_canonical(canonical).unwrap();
         assert_eq!(key.to_string(), canonical);

@@ -24,7 +24,7 @@ fn confirmation() -> Confirmation {
     serde_json::from_value(json!({ "jwk": jwk })).unwrap()
 }
 
-/// Returns claims with a value for every field except `unknown`. Set a new field here.
+/// Returns claims with a value for every field except `unknown`. A new field must be set here.
 fn every_claim() -> LicenseClaims {
     let object = |name: &str, value: Value| Map::from_iter([(name.to_owned(), value)]);
     let mut claims = LicenseClaims {
@@ -140,7 +140,7 @@ fn a_claim_of_the_wrong_type_is_an_error_and_so_is_null() {
 }
 
 #[test]
-fn an_array_is_not_an_object_and_an_object_is_not_a_string() {
+fn arrays_in_place_of_objects_and_objects_in_place_of_strings_are_errors() {
     for (name, wrong) in [
         ("check_in", json!([24, 168])),
         ("renewal", json!([14, 72])),

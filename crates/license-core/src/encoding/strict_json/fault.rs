@@ -12,7 +12,7 @@ use serde_path_to_error::Segment;
 use super::MAX_QUOTED_CHARS;
 use super::tree::Tree;
 
-/// A member that is missing, unknown or has a value that is not accepted.
+/// A member that is missing, is unknown or has a value that is not accepted.
 #[derive(Debug)]
 pub(crate) struct MemberError {
     /// The path of the member, such as `check_in.every_hours` or `users[1]`.
@@ -21,7 +21,7 @@ pub(crate) struct MemberError {
     pub(crate) expected: String,
     /// A description of the found value, such as `a string` or `nothing`.
     pub(crate) found: String,
-    /// Whether the object must not have such a member.
+    /// Whether the object refuses the member because its name is unknown.
     pub(crate) is_unknown: bool,
 }
 
@@ -58,8 +58,8 @@ fn push_member(path: &mut String, name: &str) {
     let _ = write!(path, "{separator}{name:.MAX_QUOTED_CHARS$}");
 }
 
-/// The reason why a type refuses a value. It is boxed, because results that contain it are common
-/// and the error is not.
+/// The reason why a type refuses a value. The content is boxed to keep every `Result` small,
+/// because errors are rare.
 #[derive(Debug)]
 pub(super) struct Fault(Box<FaultContent>);
 

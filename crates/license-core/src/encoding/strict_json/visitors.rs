@@ -1,7 +1,7 @@
 //! Building blocks for the serde impls of claims and members.
 //!
-//! Unlike serde's `Option`, `present` and similar functions reject `null`. Unlike a derived struct,
-//! `object` rejects an array.
+//! serde's `Option` accepts `null`, and a derived struct accepts an array. In contrast, `present`
+//! and the similar functions reject `null`, and `object` rejects an array.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -116,7 +116,7 @@ impl<'de> Deserialize<'de> for NonEmptyString {
     }
 }
 
-/// Deserializes a string that is not empty. An optional member must be present and not `null`.
+/// Deserializes a string that is not empty. `T` can be an `Option`, but `null` is refused.
 pub(crate) fn text<'de, T: From<String>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -156,7 +156,7 @@ pub(crate) fn non_empty<T, E: Error>(list: Vec<T>) -> Result<Vec<T>, E> {
     Ok(list)
 }
 
-/// Deserializes an integer from 0 to 2^63 - 1. An optional member must be present and not `null`.
+/// Deserializes an integer from 0 to 2^63 - 1. `T` can be an `Option`, but `null` is refused.
 pub(crate) fn count<'de, T: From<u64>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -167,7 +167,7 @@ pub(crate) fn count<'de, T: From<u64>, D: Deserializer<'de>>(
     Ok(T::from(count))
 }
 
-/// Deserializes an integer from 1 to 2^63 - 1. An optional member must be present and not `null`.
+/// Deserializes an integer from 1 to 2^63 - 1. `T` can be an `Option`, but `null` is refused.
 pub(crate) fn positive<'de, T: From<u64>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -178,12 +178,12 @@ pub(crate) fn positive<'de, T: From<u64>, D: Deserializer<'de>>(
     Ok(T::from(count))
 }
 
-/// Returns whether an optional member is absent from the JSON object.
+/// Returns whether a member has its default value, and is therefore omitted from the JSON object.
 pub(crate) fn absent<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// Deserializes an optional member that is present and not `null`.
+/// Deserializes the value of an optional member, and refuses `null`.
 pub(crate) fn present<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: Deserialize<'de>,
@@ -192,7 +192,7 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
-/// Deserializes an optional member that is present and an object.
+/// Deserializes the value of an optional member, which must be an object.
 pub(crate) fn object<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: Deserialize<'de>,

@@ -4,15 +4,15 @@ use super::*;
 use crate::issue::{RandomError, system_random};
 
 fn generated(backend: Backend, algorithm: Algorithm) -> Zeroizing<Vec<u8>> {
-    SigningKey::generate_by(backend, KeyBits::B2048, algorithm, &system_random).unwrap()
+    SigningKey::generate_with(backend, KeyBits::B2048, algorithm, &system_random).unwrap()
 }
 
 fn loaded(backend: Backend, der: &[u8]) -> SigningKey {
-    SigningKey::from_pkcs8_by(backend, der, None, Box::new(system_random)).unwrap()
+    SigningKey::from_pkcs8_with(backend, der, None, Box::new(system_random)).unwrap()
 }
 
 /// Asserts that the public half of the key accepts the signature with each backend.
-fn verifies_with_both(key: &SigningKey, message: &[u8], signature: &[u8]) {
+fn assert_verifies_with_both(key: &SigningKey, message: &[u8], signature: &[u8]) {
     for &backend in Backend::AVAILABLE {
         let public = key.public.with_backend(backend).unwrap();
         assert!(public.verify(message, signature), "{backend:?}");
@@ -29,13 +29,13 @@ fn rs256_signatures_of_both_backends_are_equal() {
         for message in MESSAGES {
             let signature = one.sign(message).unwrap();
             assert_eq!(other.sign(message).unwrap(), signature, "{generator:?}");
-            verifies_with_both(&one, message, &signature);
+            assert_verifies_with_both(&one, message, &signature);
         }
     }
 }
 
 #[test]
-fn ps256_signatures_of_each_backend_verify_with_the_other() {
+fn ps256_signatures_of_each_backend_verify_with_both() {
     for &generator in Backend::AVAILABLE {
         let der = generated(generator, Algorithm::Ps256);
         for &signer in Backend::AVAILABLE {
@@ -43,8 +43,11 @@ fn ps256_signatures_of_each_backend_verify_with_the_other() {
             assert_eq!(key.public().algorithm(), Algorithm::Ps256);
             for message in MESSAGES {
                 let [one, other] = [(); 2].map(|()| key.sign(message).unwrap());
-                assert_ne!(one, other, "{signer:?} uses each salt once");
-                verifies_with_both(&key, message, &one);
+                assert_ne!(
+                    one, other,
+                    "{signer:?} must use a new salt for each signature"
+                );
+                assert_verifies_with_both(&key, message, &one);
             }
         }
     }
@@ -82,11 +85,11 @@ fn a_key_with_a_damaged_number_is_refused_by_both_backends() {
 fn a_failing_random_source_stops_the_backend_that_uses_it() {
     let failing = |_: &mut [u8]| Err(RandomError::new("no entropy"));
     let (bits, rs256) = (KeyBits::B2048, Algorithm::Rs256);
-    let generated_key = SigningKey::generate_by(Backend::Rsa, bits, rs256, &failing);
+    let generated_key = SigningKey::generate_with(Backend::Rsa, bits, rs256, &failing);
     assert!(matches!(generated_key, Err(SigningKeyError::Generate)));
     for algorithm in [Algorithm::Rs256, Algorithm::Ps256] {
         let der = generated(Backend::AwsLcRs, algorithm);
-        let key = SigningKey::from_pkcs8_by(Backend::Rsa, &der, None, Box::new(failing)).unwrap();
+        let key = SigningKey::from_pkcs8_with(Backend::Rsa, &der, None, Box::new(failing)).unwrap();
         assert_eq!(key.sign(b"message"), Err(SigningError::Sign));
     }
 }

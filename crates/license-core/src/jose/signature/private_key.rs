@@ -36,8 +36,8 @@ enum Inner {
 impl PrivateKey {
     /// Generates a key and returns the DER of its PKCS#1 `RSAPrivateKey`.
     ///
-    /// `rsa` uses `random`. AWS-LC uses its own generator, which the operating system seeds and
-    /// which cannot be replaced.
+    /// Backend `rsa` uses `random`. AWS-LC uses its own generator, which the operating system seeds
+    /// and which cannot be replaced.
     #[allow(
         unused_variables,
         reason = "some combinations of backends use no argument"

@@ -24,7 +24,7 @@ impl Vector {
     }
 }
 
-/// The number of vectors with the expected result, and of "acceptable" signatures, which are
+/// The number of valid or invalid vectors, and the number of "acceptable" vectors, which must be
 /// rejected.
 #[derive(Debug, Default, PartialEq)]
 struct Count(usize, usize);
@@ -99,8 +99,10 @@ fn check(algorithm: Algorithm, vectors: &[Vector]) -> Count {
     }
     let set = vectors.first().map_or("no vectors", |vector| &vector.set);
     for backend in Backend::AVAILABLE {
-        let Count(right, refused) = count;
-        println!("{algorithm} {backend:?} {set}: {right} right, {refused} acceptable refused");
+        let Count(decided, refused) = count;
+        println!(
+            "{algorithm} {backend:?} {set}: {decided} valid or invalid, {refused} acceptable refused"
+        );
     }
     count
 }
@@ -165,7 +167,7 @@ fn ps256_rejects_other_parameters() {
 }
 
 #[test]
-fn a_signature_of_one_scheme_is_rejected_by_the_other_with_the_same_key() {
+fn a_signature_is_rejected_under_the_other_scheme_with_the_same_key() {
     let rs256 = pkcs1(rsa_pkcs1_verify::TestName::Rsa2048Sha256);
     let ps256 = pss(rsa_pss_verify::TestName::RsaPss2048Sha256Mgf1SaltLen32).0;
     assert_eq!(check_rejected(Algorithm::Ps256, &rs256), 9);
@@ -190,7 +192,7 @@ fn check_rejected(algorithm: Algorithm, vectors: &[Vector]) -> usize {
     refused.count()
 }
 
-/// Returns the sum of two big-endian numbers of the same length, if it has that length too.
+/// Returns the sum of two big-endian numbers of the same length, or `None` if the sum is longer.
 fn sum(one: &[u8], other: &[u8]) -> Option<Vec<u8>> {
     let mut carry = 0;
     let pairs = one.iter().zip(other).rev();
@@ -205,8 +207,8 @@ fn sum(one: &[u8], other: &[u8]) -> Option<Vec<u8>> {
     (carry == 0).then_some(sum)
 }
 
-/// A signature has one encoding (RFC 8017 sections 5.2.2, 8.1.2 and 8.2.2): adding the modulus, or
-/// a shorter or longer form, makes it invalid.
+/// A signature has one encoding (RFC 8017 sections 5.2.2, 8.1.2 and 8.2.2). Its sum with the
+/// modulus is invalid, and so are shorter and longer encodings.
 #[test]
 fn other_encodings_of_a_signature_are_rejected() {
     let rs256 = pkcs1(rsa_pkcs1_verify::TestName::Rsa2048Sha256);
@@ -262,7 +264,7 @@ fn a_key_with_exponent_3_verifies_but_cannot_be_trusted() {
 }
 
 #[test]
-fn the_keys_of_the_other_vectors_can_be_trusted() {
+fn keys_with_an_exponent_other_than_3_can_be_trusted() {
     use rsa_pkcs1_verify::TestName::{Rsa2048Sha256, Rsa3072Sha256, Rsa4096Sha256, Rsa8192Sha256};
     for set in [Rsa2048Sha256, Rsa3072Sha256, Rsa4096Sha256, Rsa8192Sha256] {
         let mut vectors = pkcs1(set);
