@@ -149,7 +149,7 @@ impl License {
         }
     }
 
-    /// Returns all claims. For an enterprise key, these are the claims that it represents.
+    /// Returns all claims. For an enterprise key, these are the claims that the key represents.
     pub fn claims(&self) -> &LicenseClaims {
         &self.inner.claims
     }
@@ -214,8 +214,8 @@ impl License {
         self.claims().valid_from()
     }
 
-    /// Returns the first instant at which the license is no longer valid, or `None` if it is
-    /// perpetual.
+    /// Returns the first instant at which the license is no longer valid, or `None` for a perpetual
+    /// license.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.claims().expires_at
     }

@@ -28,7 +28,7 @@ pub(crate) struct TrustStatementClaims {
     /// The ids of the keys to retire.
     #[serde(default, deserialize_with = "key_ids", skip_serializing_if = "absent")]
     pub(crate) retires: Option<Vec<String>>,
-    /// The token by which another key retires itself.
+    /// The token with which another key retires itself.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "absent")]
     pub(crate) statement: Option<String>,
     #[serde(rename = "crit")]

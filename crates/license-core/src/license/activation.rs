@@ -36,7 +36,8 @@ impl Unverified<'_> {
 }
 
 impl Activation {
-    /// Returns the id of the activation. A revocation list with this id ends it.
+    /// Returns the id of the activation. A revocation list that contains this id ends the
+    /// activation.
     pub fn id(&self) -> &LicenseId {
         &self.claims.id
     }

@@ -146,8 +146,8 @@ impl Validation {
 
     /// Returns the instant until which the signer intends the token to be used.
     ///
-    /// Evaluation ignores it and uses only [`Validation::issued_at`]. Otherwise a suspension would
-    /// end when its token expires.
+    /// Evaluation ignores this instant and uses only [`Validation::issued_at`]. Otherwise a
+    /// suspension would end when its token expires.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.claims.expires_at
     }

@@ -75,8 +75,9 @@ impl Fingerprint {
     /// Returns the digest of the machine.
     ///
     /// The digest covers the most stable component only: the assigned id, or else the machine id,
-    /// or else the UUID of the board. Without these it covers all components. Returns `None` if
-    /// there are fewer than two of them, because a processor model does not identify a machine.
+    /// or else the UUID of the board. A fingerprint without any of these must have at least two
+    /// components, and the digest covers all of them. Otherwise the result is `None`, because a
+    /// processor model alone does not identify a machine.
     pub fn digest(&self) -> Option<MachineDigest> {
         use ComponentKind::{AssignedId, MachineId, ProductUuid};
         let best = [AssignedId, MachineId, ProductUuid]
