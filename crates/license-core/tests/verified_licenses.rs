@@ -63,7 +63,7 @@ fn a_validation_token_can_lower_the_tier_of_a_license() {
 }
 
 #[test]
-fn the_license_that_is_valid_longer_decides_between_two_of_a_tier() {
+fn the_license_that_is_valid_longer_decides_between_two_licenses_of_a_tier() {
     let drafts = [
         until("PRO", 1, at("2027-06-01")),
         until("PRO", 2, at("2028-06-01")),
@@ -180,7 +180,7 @@ fn the_largest_token_that_can_be_signed_can_be_read_from_armor() {
     }
 }
 
-/// Parsing these takes minutes if the time is quadratic in the amount of white space.
+/// Parsing these texts would take minutes if the time were quadratic in the amount of white space.
 #[test]
 fn much_white_space_is_rejected_in_linear_time() {
     let blanks = " ".repeat(60_000);

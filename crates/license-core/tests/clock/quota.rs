@@ -168,7 +168,7 @@ fn a_machine_that_is_paused_every_day_gets_the_quota_of_each_day() {
     assert_eq!(granted, [LIMIT; 60]);
 }
 
-/// A clock that is set ahead within a boot grants the quotas of future days, but none twice.
+/// A clock that is set ahead within a boot grants the quotas of future days, but no quota twice.
 #[test]
 fn a_quota_that_was_used_in_advance_is_not_granted_again() {
     const AHEAD: u64 = 64;
