@@ -242,7 +242,7 @@ fn typed_lines_with_other_separators_or_letter_case_are_accepted() {
             "Hello,\n\nour request of 2 June, 16 lines:\n{text}\n\nKind regards\nTel. 030 1234567\n"
         ),
         format!("{text}\n{text}"),
-        spelled(&text),
+        with_spaces(&text),
     ] {
         assert_eq!(readback::from_lines(&typed).unwrap(), request(), "{typed}");
         assert!(readback::looks_like_lines(&typed), "{typed}");
@@ -255,7 +255,7 @@ fn typed_lines_with_other_separators_or_letter_case_are_accepted() {
 }
 
 /// Separates all characters with spaces.
-fn spelled(text: &str) -> String {
+fn with_spaces(text: &str) -> String {
     let characters = text.chars().filter(|&c| c != ' ' && c != '-');
     characters.flat_map(|character| [character, ' ']).collect()
 }

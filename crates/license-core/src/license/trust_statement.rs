@@ -36,7 +36,7 @@ impl Unverified<'_> {
         trust: &TrustSet,
         retired: &TrustSet,
     ) -> Result<TrustStatement, VerifyError> {
-        let verified = self.verified(TokenKind::TrustStatement, trust)?;
+        let verified = self.verify_token(TokenKind::TrustStatement, trust)?;
         let claims = TrustStatementClaims::from_payload(&verified.payload)?;
         let mut statement = TrustStatement {
             token: self.as_str().into(),
@@ -142,7 +142,7 @@ fn verify_retirement(
         Some(_) => retired,
         None => trust,
     };
-    let verified = token.verified(TokenKind::TrustStatement, keys)?;
+    let verified = token.verify_token(TokenKind::TrustStatement, keys)?;
     let claims = TrustStatementClaims::from_payload(&verified.payload)?;
     match Content::new(&claims)? {
         Content::Retires(ids) if ids.iter().all(|id| id == verified.key_id.as_str()) => {

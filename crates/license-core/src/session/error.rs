@@ -15,7 +15,7 @@ pub enum ProjectError {
     #[error("the path is empty")]
     Empty,
     /// A part of the path does not exist.
-    #[error("{} does not exist", reached(path, link.as_deref()))]
+    #[error("{} does not exist", describe_path(path, link.as_deref()))]
     NotFound {
         /// The first part of the path that does not exist.
         path: PathBuf,
@@ -70,7 +70,7 @@ impl ProjectError {
 }
 
 /// Returns the path, with the symbolic link that led to it.
-fn reached(path: &Path, link: Option<&Path>) -> String {
+fn describe_path(path: &Path, link: Option<&Path>) -> String {
     let path = path.display();
     match link {
         Some(link) => {

@@ -33,19 +33,19 @@ impl Unverified<'_> {
 
     /// Verifies the signature with the trusted key that the header names (RFC 7515 section 5.2),
     /// and decodes the payload only after that.
-    pub(crate) fn verified(
+    pub(crate) fn verify_token(
         &self,
         kind: TokenKind,
         trust: &TrustSet,
     ) -> Result<VerifiedToken, VerifyError> {
         match trust.get(self.unverified_key_id()) {
-            Some(key) => self.verified_by(kind, key),
+            Some(key) => self.verify_token_with_key(kind, key),
             None => Err(self.untrusted_key_error(trust)),
         }
     }
 
     /// Verifies the signature with this key.
-    pub(crate) fn verified_by(
+    pub(crate) fn verify_token_with_key(
         &self,
         kind: TokenKind,
         key: &TrustedKey,

@@ -48,7 +48,7 @@ pub fn examine(reports: &[UsageReport], now: Timestamp) -> Vec<ChainSummary> {
     let mut chains: BTreeMap<ChainId, Chain<'_>> = BTreeMap::new();
     for report in reports {
         let faults = faults_of_report(report);
-        for (id, lines) in by_chain(report) {
+        for (id, lines) in entries_by_chain(report) {
             let chain = chains.entry(id).or_default();
             for line in &lines {
                 chain.add(line.hash, &line.entry, line.has_private);
@@ -103,7 +103,7 @@ fn faults_of_report(report: &UsageReport) -> Vec<ChainFinding> {
 }
 
 /// Returns the entries of each chain in the order of the report.
-fn by_chain(report: &UsageReport) -> BTreeMap<ChainId, Vec<&EntryLine>> {
+fn entries_by_chain(report: &UsageReport) -> BTreeMap<ChainId, Vec<&EntryLine>> {
     let mut chains: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for line in &report.lines {
         let lines = chains.entry(line.entry.chain).or_default();

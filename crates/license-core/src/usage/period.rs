@@ -157,12 +157,12 @@ impl OpenPeriod {
         match self.position.seq.cmp(&other.position.seq) {
             std::cmp::Ordering::Less => other,
             std::cmp::Ordering::Greater => self,
-            std::cmp::Ordering::Equal => self.with_copy(other),
+            std::cmp::Ordering::Equal => self.merge_counts(other),
         }
     }
 
     /// Merges the counts of a copy at the same position.
-    fn with_copy(mut self, other: Self) -> Self {
+    fn merge_counts(mut self, other: Self) -> Self {
         for (license, counts) in other.counts {
             let own = self.counts.remove(&license).unwrap_or_default();
             self.counts.insert(license, own.merged(counts));

@@ -88,21 +88,21 @@ impl Device {
         }
     }
 
-    fn pass(&mut self, seconds: u64) {
+    fn advance(&mut self, seconds: u64) {
         self.truth = self.truth.plus(seconds);
         self.error += self.drift * signed(seconds) / signed(DAY);
     }
 
     /// Lets the machine run or sleep. The uptime includes both.
     pub(crate) fn run(&mut self, seconds: u64) {
-        self.pass(seconds);
+        self.advance(seconds);
         self.boot.uptime += seconds;
     }
 
     /// Pauses the machine as a host pauses a virtual machine. The clock is correct afterwards, but
     /// the uptime does not include the pause.
     pub(crate) fn pause(&mut self, seconds: u64) {
-        self.pass(seconds);
+        self.advance(seconds);
     }
 
     /// Returns the time for daily quotas.
@@ -112,7 +112,7 @@ impl Device {
 
     /// Starts the machine after it was off for `off` seconds.
     pub(crate) fn restart(&mut self, off: u64) {
-        self.pass(off + 60);
+        self.advance(off + 60);
         self.boots += 1;
         self.boot = Boot {
             id: self.boots,

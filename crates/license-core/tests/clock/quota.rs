@@ -122,7 +122,7 @@ fn an_honest_user_gets_the_quota_of_each_day() {
                 }
             }
             let none = Day::default();
-            let mut in_row = 0;
+            let mut consecutive = 0;
             for (number, day) in &user.days {
                 days += 1;
                 let before = user.days.get(&(number - 1)).unwrap_or(&none);
@@ -134,12 +134,15 @@ fn an_honest_user_gets_the_quota_of_each_day() {
                     );
                 }
                 empty += u64::from(day.granted == 0);
-                in_row = if day.granted == 0 && !day.is_clock_wrong {
-                    in_row + 1
+                consecutive = if day.granted == 0 && !day.is_clock_wrong {
+                    consecutive + 1
                 } else {
                     0
                 };
-                assert!(in_row <= 2, "{name} {seed}: no quota for {in_row} days");
+                assert!(
+                    consecutive <= 2,
+                    "{name} {seed}: no quota for {consecutive} days"
+                );
             }
         }
         println!(

@@ -125,12 +125,12 @@ proptest! {
         for step in steps {
             // The attacker has key 0 of the vendor and two keys of their own.
             let (Step::Introduce { by, .. } | Step::Retire { key: by, .. }) = step;
-            let is_attackers = |key: usize| key != 1;
+            let belongs_to_attacker = |key: usize| key != 1;
             let with = match step {
                 Step::Retire { with, .. } => with,
                 Step::Introduce { .. } => by,
             };
-            if is_attackers(by) && is_attackers(with) {
+            if belongs_to_attacker(by) && belongs_to_attacker(with) {
                 let _ = rotation.apply(&Unverified::parse(&token(step)).unwrap());
             }
             prop_assert!(is_trusted(&rotation, 1));
