@@ -240,8 +240,9 @@ fn two_continuations_of_a_chain_are_a_fork_but_not_a_fault() {
     let apart = read(&(text(&one[..3]) + &text(&one[3..])));
     assert!(apart[0].findings.is_empty());
     let lines = [&one[0].entry, &one[1].entry, &one[2].entry, &other[0].entry];
-    let [chain] = &examine_entries(lines.map(String::as_str), later())[..] else {
-        panic!()
+    let chains = examine_entries(lines.map(String::as_str), later());
+    let [chain] = &chains[..] else {
+        panic!("{chains:?}")
     };
     assert_eq!(chain.findings, [ChainFinding::Lost { seq: 4 }]);
 }

@@ -10,8 +10,8 @@ use crate::machine::Machine;
 use crate::time::Timestamp;
 use crate::trust::{TrustSet, VerifyError};
 
-/// A verified clock repair. It permits a machine to lower its clock high-water mark to the time of
-/// issue, once.
+/// A verified clock repair, which permits a machine to lower its clock high-water mark once, to the
+/// time of issue.
 #[derive(Clone)]
 #[must_use]
 pub struct ClockRepair {

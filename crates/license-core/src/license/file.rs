@@ -264,7 +264,7 @@ fn describe(line: &str) -> &'static str {
     }
 }
 
-/// Reads the lines up to the end of the block and returns the text before the last of these lines.
+/// Reads the lines up to the `END` line of a block and returns the text before that line.
 fn token_text<'a>(lines: &mut Lines<'a>, label: &str) -> Result<&'a str, ParseError> {
     let start = lines.rest;
     loop {

@@ -11,8 +11,8 @@ use crate::trust::{KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 /// A trust set that changes through trust statements, which its own keys sign.
 ///
 /// - A trusted key can introduce other keys.
-/// - Two signatures retire a key: one by the key itself, and one by another trusted key, which is
-///   its successor. A single key cannot retire a key, and the set is never empty.
+/// - Two signatures retire a key: one by the key itself, and one by another trusted key, which
+///   becomes the successor. A single key cannot retire a key, and the set is never empty.
 /// - The keys that a retired key has introduced are removed with it, except its successor and keys
 ///   that another trusted key has introduced as well.
 /// - A retired key cannot be introduced again.

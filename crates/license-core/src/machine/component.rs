@@ -12,7 +12,7 @@ use crate::ids::ProductCode;
 pub enum ComponentKind {
     /// An id that an administrator assigned, for example to a container. Assigned ids and machine
     /// ids are different kinds. An administrator therefore cannot use the license of another
-    /// machine by assigning its machine id.
+    /// machine by assigning the machine id of that machine.
     AssignedId,
     /// The machine id of the operating system, machine-id(5).
     MachineId,

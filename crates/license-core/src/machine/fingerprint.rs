@@ -75,8 +75,8 @@ impl Fingerprint {
     /// Returns the digest of the machine.
     ///
     /// The digest covers the most stable component only: the assigned id, or else the machine id,
-    /// or else the UUID of the board. A fingerprint without any of these must have at least two
-    /// components, and the digest covers all of them. Otherwise the result is `None`, because a
+    /// or else the UUID of the board. The digest of a fingerprint without any of these covers all
+    /// components. Returns `None` if such a fingerprint has fewer than two components, because a
     /// processor model alone does not identify a machine.
     pub fn digest(&self) -> Option<MachineDigest> {
         use ComponentKind::{AssignedId, MachineId, ProductUuid};

@@ -11,8 +11,8 @@ use crate::encoding::pasted::Position;
 use crate::ids::{ProductCode, Tier};
 use crate::policy::{CheckIn, Entitlements, Quota, Renewal};
 
-/// Maximum number of tiers. It bounds the memory, because each tier has a copy of the features of
-/// the tier that it extends.
+/// Maximum number of tiers. The maximum bounds the memory, because each tier has a copy of the
+/// features of the tier that it extends.
 const MAX_TIERS: usize = 64;
 const DEFAULT_GRACE_HOURS: u64 = 168;
 /// Ten years. A longer trial or cool-down is a typing error.

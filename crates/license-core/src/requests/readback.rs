@@ -72,7 +72,7 @@ pub fn to_lines(content: &[u8]) -> Result<Vec<String>, ReadbackError> {
         .collect())
 }
 
-/// Converts lines that a person has typed back to bytes.
+/// Converts typed lines back to bytes.
 ///
 /// The lines can be in any order. Lower case, missing or other separators, `I` and `L` for 1, `O`
 /// for 0, empty lines, headings and repeated lines are accepted. If a line is repeated and one of

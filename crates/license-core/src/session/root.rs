@@ -154,8 +154,8 @@ fn entry_of(product: ProductCode) -> String {
     format!(".{}", product.as_str().to_ascii_lowercase())
 }
 
-/// Returns the nearest of `path` and its ancestors that has an entry `name` that is not ignored. A
-/// file has no entries.
+/// Returns the first of `path`, its parent and so on that has an entry `name`, unless the entry is
+/// ignored. A file has no entries.
 fn nearest_with<'a>(
     files: &dyn FileSystem,
     path: &'a Path,

@@ -34,7 +34,8 @@ pub struct ChainSummary {
 }
 
 impl ChainSummary {
-    /// Returns whether no entry is changed, and no entry between the first and the last is missing.
+    /// Returns whether no entry is changed, and no entry is missing between the first and the last
+    /// entry.
     pub fn is_complete(&self) -> bool {
         !self.findings.iter().any(ChainFinding::is_fault)
     }

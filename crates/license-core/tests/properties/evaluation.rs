@@ -88,7 +88,8 @@ proptest! {
         prop_assert_eq!(content(&decision), content(&scenario.at(at(now))));
     }
 
-    /// Otherwise a user with two validation tokens of the same second could choose their order.
+    /// If the order decided, a user with two validation tokens of the same second could choose the
+    /// decision.
     #[test]
     fn the_strictest_validation_of_the_same_second_decides(plan in plan(), when in step(), now in step()) {
         let mut plan = plan;

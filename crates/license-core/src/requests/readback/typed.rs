@@ -3,8 +3,8 @@
 use super::error::LineFaultKind;
 use super::line::{CHARACTERS, GROUP, Line, is_valid_character, normalize};
 
-/// Numbers of characters that a line probably has after its number. A shorter or longer text is
-/// treated as prose.
+/// Plausible numbers of characters after the number of a line. A shorter or longer text is treated
+/// as prose.
 const LIKELY: std::ops::RangeInclusive<usize> = 8..=24;
 
 /// A piece of text that is probably a line.
