@@ -64,13 +64,13 @@ impl Unverified<'_> {
     /// Returns [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim
     /// has a value that is not accepted.
     pub fn verify(&self, trust: &TrustSet) -> Result<License, VerifyError> {
-        License::from_token(self.verified(TokenKind::License, trust)?)
+        License::from_token(self.verify_token(TokenKind::License, trust)?)
     }
 
     /// Verifies a license with a single key, such as the one that has just signed it.
     #[cfg(feature = "issue")]
     pub(crate) fn verify_by(&self, key: &TrustedKey) -> Result<License, VerifyError> {
-        License::from_token(self.verified_by(TokenKind::License, key)?)
+        License::from_token(self.verify_token_with_key(TokenKind::License, key)?)
     }
 
     /// Returns the claims of a license token, which are not authenticated.
@@ -149,7 +149,7 @@ impl License {
         }
     }
 
-    /// Returns all claims. For an enterprise key, these are the claims that it represents.
+    /// Returns all claims. For an enterprise key, these are the claims that the key represents.
     pub fn claims(&self) -> &LicenseClaims {
         &self.inner.claims
     }
@@ -214,8 +214,8 @@ impl License {
         self.claims().valid_from()
     }
 
-    /// Returns the first instant at which the license is no longer valid, or `None` if it is
-    /// perpetual.
+    /// Returns the first instant at which the license is no longer valid, or `None` for a perpetual
+    /// license.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.claims().expires_at
     }

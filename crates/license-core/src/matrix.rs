@@ -59,8 +59,8 @@ impl TierPolicy {
         &self.entitlements
     }
 
-    /// Returns the check-in policy of licenses of this tier. `None` means that they never have to
-    /// be validated.
+    /// Returns the check-in policy of licenses of this tier, or `None` if these licenses never have
+    /// to be validated.
     pub fn check_in(&self) -> Option<CheckIn> {
         self.check_in
     }
@@ -106,7 +106,7 @@ impl FeatureMatrix {
     /// Returns the JSON Schema (draft 2020-12) of product files, for editors.
     ///
     /// Every file that [`FeatureMatrix::parse`] accepts matches the schema. The schema cannot check
-    /// relations between members, such as that a tier is defined before another one extends it.
+    /// relations between members, such as that a tier is defined before another tier extends it.
     pub fn schema() -> &'static str {
         SCHEMA
     }
@@ -115,7 +115,8 @@ impl FeatureMatrix {
     ///
     /// # Errors
     ///
-    /// Returns [`ProductFileError`] if the text is not a product file, or contradicts itself.
+    /// Returns [`ProductFileError`] if the text is not a product file, or if its members contradict
+    /// each other.
     pub fn parse(text: &str) -> Result<Self, ProductFileError> {
         file::parse(text)
     }

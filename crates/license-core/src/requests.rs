@@ -1,8 +1,8 @@
 //! Requests and deactivation receipts that a machine without a network sends to its vendor.
 //!
-//! They are not signed, because a machine has no key that the vendor knows. A nonce and the
-//! commitment to a secret tie an answer to the machine that sent the request. A deactivation
-//! receipt proves the deactivation by revealing the secret.
+//! Requests and receipts are not signed, because a machine has no key that the vendor knows. A
+//! nonce and the commitment to a secret tie an answer to the machine that sent the request. A
+//! deactivation receipt proves the deactivation by revealing the secret.
 
 mod compact;
 mod error;

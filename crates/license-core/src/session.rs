@@ -1,8 +1,8 @@
 //! Sessions: the project that a path belongs to, and the id of a session in that project.
 //!
-//! One project of one user on one machine is one seat, whichever path leads to the project.
-//! [`ProjectRoot::find`] resolves symbolic links by asking a [`FileSystem`], which the caller
-//! provides, and [`SessionId`] is a hash over the result.
+//! One project of one user on one machine uses one seat, even if the user opens the project through
+//! different paths. [`ProjectRoot::find`] therefore resolves symbolic links with a [`FileSystem`],
+//! which the caller provides, and [`SessionId`] is a hash over the result.
 
 mod error;
 mod file_system;
@@ -17,6 +17,6 @@ pub use id::SessionId;
 pub use resolve::{FollowedLink, MAX_LINKS};
 pub use root::{ProductState, ProjectRoot, RootReason};
 
-// The trees in memory have paths with slashes, which are not absolute on Windows.
+// The file trees of the tests have paths with slashes, which are not absolute on Windows.
 #[cfg(all(test, unix))]
 mod tests;

@@ -10,7 +10,7 @@ use crate::encoding::strict_json::serde_as_text;
 
 pub(crate) const SECONDS_PER_DAY: u64 = 86_400;
 
-/// How far in seconds a clock may be behind without a warning: 24 hours. Smaller differences are
+/// Seconds by which a clock may be behind without a warning: 24 hours. Smaller differences are
 /// common, for example on machines with two operating systems.
 pub(crate) const CLOCK_TOLERANCE: u64 = SECONDS_PER_DAY;
 
@@ -193,7 +193,7 @@ impl Date {
     }
 }
 
-/// Returns whether the text has a digit for each `d` of the shape and equals it otherwise.
+/// Returns whether the text has a digit for each `d` of the shape and equals the shape elsewhere.
 fn has_shape(text: &str, shape: &str) -> bool {
     text.bytes().zip(shape.bytes()).all(|pair| match pair {
         (byte, b'd') => byte.is_ascii_digit(),

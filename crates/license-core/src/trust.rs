@@ -96,7 +96,8 @@ impl TrustSet {
 
     /// Returns the union of two sets.
     ///
-    /// If both sets contain a key with different algorithms, the algorithm of this set is used.
+    /// If the sets contain the same key with different algorithms, the algorithm of this set is
+    /// used.
     /// Keys that a trust statement has retired from this set are not added.
     pub fn joined(&self, other: &Self) -> Self {
         let mut all = self.clone();
@@ -172,7 +173,7 @@ impl TrustSet {
         serde_json::json!({ "keys": keys })
     }
 
-    /// Returns the same keys, loaded into a specific library instead of the fastest.
+    /// Returns the same keys, loaded into a specific library instead of the fastest library.
     ///
     /// # Errors
     ///

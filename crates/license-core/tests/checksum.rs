@@ -9,8 +9,8 @@
 
 use license_core::{KeyError, LicenseId, LicenseKey, ProductCode, StandardKey, Tier, Timestamp};
 
-/// CRC-16 by its definition: the remainder of a long division of the bits of the text, with its
-/// first 16 bits inverted and 16 zeros appended. It shares no code with the implementation.
+/// Computes the CRC-16 by its definition, as a long division: inverts the first 16 bits of the
+/// text, appends 16 zeros and takes the remainder. Shares no code with the implementation.
 fn reference(text: &str) -> u16 {
     let inverted = text
         .bytes()
@@ -110,7 +110,7 @@ fn swapping_two_adjacent_characters_changes_the_checksum() {
     }
 }
 
-/// Asserts that a wrong text with the checksum of the right text is rejected.
+/// Asserts that a wrong text with the checksum of the correct text is rejected.
 ///
 /// The error contains the checksum of the normalized wrong text: without white space and in upper
 /// case. A text that differs only in case is not wrong.

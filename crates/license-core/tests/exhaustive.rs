@@ -6,8 +6,9 @@
 //! - A typographic dash instead of `-`, which editors insert.
 //! - A letter in lower case in a standard key.
 //!
-//! Parsers also remove line breaks inside a text and white space around it. Here, these replace a
-//! character, which is then missing.
+//! Parsers also remove line breaks inside a text and white space around the text. These tests
+//! insert both only in place of another character. The text is rejected because that character is
+//! missing.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -57,7 +58,7 @@ fn at_every_position(text: &str, check: impl Fn(usize) + Sync) {
     });
 }
 
-/// Asserts that no character can be replaced by another one, except a hyphen by a dash.
+/// Asserts that a text with one replaced character is rejected, unless a dash replaces a hyphen.
 fn assert_replacements_are_rejected(text: &str, passes: impl Fn(&str) -> bool + Sync) {
     assert!(passes(text));
     assert!(text.is_ascii() && text.contains('-'));
@@ -68,15 +69,15 @@ fn assert_replacements_are_rejected(text: &str, passes: impl Fn(&str) -> bool + 
             let is_reverted = original == '-' && character == EN_DASH;
             assert_eq!(passes(&changed), is_reverted, "{character:?} at {at}");
         }
-        // Elsewhere, all dashes behave like `EN_DASH`.
+        // In place of other characters, every dash behaves like `EN_DASH`.
         for dash in DASHES.iter().filter(|_| original == '-') {
             assert!(passes(&with_character(text, at, *dash)), "{dash:?} at {at}");
         }
     });
 }
 
-/// Asserts that no character can be omitted, doubled or swapped with the next, and that no prefix
-/// or suffix is accepted.
+/// Asserts that a text is rejected if a character is omitted, doubled or swapped with the next
+/// character. Also asserts that no prefix or suffix is accepted.
 fn assert_typing_errors_are_rejected(text: &str, passes: impl Fn(&str) -> bool + Sync) {
     at_every_position(text, |at| {
         for wrong in typing_errors(text, at) {
@@ -126,7 +127,7 @@ fn a_token_with_a_replaced_character_gives_no_license() {
     assert_replacements_are_rejected(&TOKEN, |text| gives_a_license(text, &trust));
 }
 
-/// Replaces each character with the next one of the alphabet.
+/// Replaces each character with the next character of the alphabet.
 #[test]
 fn a_changed_token_gives_no_license_with_any_library() {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_A";
@@ -274,7 +275,7 @@ fn a_short_enterprise_key_with_an_error_does_not_identify_its_license() {
 }
 
 #[test]
-fn the_short_key_of_a_license_file_with_an_error_does_not_identify_it() {
+fn a_short_key_with_an_error_does_not_identify_its_license_file() {
     let mut draft = perpetual("ENT", id(1));
     draft.company = Some(Company::parse("ACME").unwrap());
     draft.expires_at = Some(issued().plus(365 * support::DAY));

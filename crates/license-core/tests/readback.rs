@@ -33,7 +33,7 @@ fn faults(lines: &[String]) -> Vec<LineFault> {
 }
 
 /// Replaces the line at an index.
-fn with(lines: &[String], index: usize, line: impl Into<String>) -> Vec<String> {
+fn with_line(lines: &[String], index: usize, line: impl Into<String>) -> Vec<String> {
     let mut lines = lines.to_vec();
     lines[index] = line.into();
     lines
@@ -70,7 +70,7 @@ fn every_wrong_character_is_detected_in_its_line() {
             let others = ('0'..='9').chain('A'..='Z').chain('a'..='z');
             for character in others.filter(|other| normalize(*other) != normalize(right)) {
                 let wrong = format!("{}{character}{}", &line[..at], &line[at + 1..]);
-                let found = faults(&with(&lines, index, wrong));
+                let found = faults(&with_line(&lines, index, wrong));
                 let is_in_line = |fault: &LineFault| usize::from(fault.line) == index + 1;
                 assert!(
                     found.iter().any(is_in_line),
@@ -97,7 +97,7 @@ fn any_two_swapped_characters_are_detected() {
                 characters.swap(*at, *other);
                 let swapped: String = characters.into_iter().collect();
                 if swapped != *line {
-                    let found = faults(&with(&lines, index, &swapped));
+                    let found = faults(&with_line(&lines, index, &swapped));
                     let is_in_line = |fault: &LineFault| usize::from(fault.line) == index + 1;
                     assert!(found.iter().any(is_in_line), "{line}, {swapped}: {found:?}");
                 }
@@ -112,7 +112,7 @@ fn a_line_with_another_number_is_detected() {
     for (index, line) in lines.iter().enumerate() {
         for number in (0..100).filter(|number| *number != index + 1) {
             let moved = format!("{number:02}{}", &line[2..]);
-            let found = faults(&with(&lines, index, moved));
+            let found = faults(&with_line(&lines, index, moved));
             assert!(
                 found.contains(&fault(index, LineFaultKind::Missing)),
                 "{found:?}"
@@ -120,8 +120,8 @@ fn a_line_with_another_number_is_detected() {
         }
     }
     let (first, second) = (&lines[3], &lines[4]);
-    let swapped = with(&lines, 3, format!("04{}", &second[2..]));
-    let swapped = with(&swapped, 4, format!("05{}", &first[2..]));
+    let swapped = with_line(&lines, 3, format!("04{}", &second[2..]));
+    let swapped = with_line(&swapped, 4, format!("05{}", &first[2..]));
     assert_eq!(
         faults(&swapped),
         [
@@ -140,7 +140,7 @@ fn a_line_of_other_content_is_detected() {
     }
     let (lines, other) = (lines(&request()), lines(&other));
     for (index, line) in other.iter().enumerate() {
-        let mixed = with(&lines, index, line).join("\n");
+        let mixed = with_line(&lines, index, line).join("\n");
         assert_eq!(
             readback::from_lines(&mixed),
             Err(ReadbackError::Inconsistent),
@@ -199,7 +199,7 @@ fn swap_first(line: &str) -> String {
 #[test]
 fn a_wrong_line_can_be_repeated_below() {
     let lines = lines(&request());
-    let mut typed = with(&lines, 4, swap_first(&lines[4]));
+    let mut typed = with_line(&lines, 4, swap_first(&lines[4]));
     typed.push(lines[4].clone());
     assert_eq!(readback::from_lines(&typed.join("\n")).unwrap(), request());
     // The wrong line is only listed if another line is missing.
@@ -214,7 +214,7 @@ fn a_wrong_line_can_be_repeated_below() {
 }
 
 #[test]
-fn typed_lines_are_read() {
+fn typed_lines_with_other_separators_or_letter_case_are_accepted() {
     let lines = lines(&request());
     let text = lines.join("\n");
     let words = text.replace(['-', '\n'], " ");
@@ -242,7 +242,7 @@ fn typed_lines_are_read() {
             "Hello,\n\nour request of 2 June, 16 lines:\n{text}\n\nKind regards\nTel. 030 1234567\n"
         ),
         format!("{text}\n{text}"),
-        spelled(&text),
+        with_spaces(&text),
     ] {
         assert_eq!(readback::from_lines(&typed).unwrap(), request(), "{typed}");
         assert!(readback::looks_like_lines(&typed), "{typed}");
@@ -255,7 +255,7 @@ fn typed_lines_are_read() {
 }
 
 /// Separates all characters with spaces.
-fn spelled(text: &str) -> String {
+fn with_spaces(text: &str) -> String {
     let characters = text.chars().filter(|&c| c != ' ' && c != '-');
     characters.flat_map(|character| [character, ' ']).collect()
 }
@@ -281,7 +281,7 @@ fn the_hint_distinguishes_wrong_lines_from_lines_of_two_requests() {
     let lines = lines(&request());
     let again = hint(&lines[1..]);
     assert!(again.starts_with("have these lines read again"));
-    let wrong_number = with(&lines, 8, format!("49{}", &lines[8][2..]));
+    let wrong_number = with_line(&lines, 8, format!("49{}", &lines[8][2..]));
     assert_eq!(hint(&wrong_number), again);
     let other = self::lines(&[7; 140]);
     let two = hint(&[&lines[..], &other[1..2]].concat());
@@ -292,13 +292,13 @@ fn the_hint_distinguishes_wrong_lines_from_lines_of_two_requests() {
 #[test]
 fn a_line_without_its_number_is_counted_in_the_error() {
     let lines = lines(&request());
-    let typed = with(&lines, 7, &lines[7][4..]).join("\n");
+    let typed = with_line(&lines, 7, &lines[7][4..]).join("\n");
     let error = readback::from_lines(&typed).unwrap_err();
     assert_eq!(error.to_string(), "line 8: missing; one line has no number");
 }
 
 #[test]
-fn other_texts_are_not_taken_for_lines() {
+fn other_texts_are_not_recognized_as_lines() {
     let others = [
         "",
         "\n \n",

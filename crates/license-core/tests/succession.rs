@@ -103,7 +103,7 @@ fn entitlements_of_a_validation_of_the_previous_license_do_not_apply_to_its_succ
 }
 
 #[test]
-fn a_denial_applies_to_the_successor_unless_it_was_issued_later() {
+fn a_denial_applies_to_the_successor_unless_the_successor_was_issued_later() {
     let (previous, renewal) = (issue(&previous()), issue(&renewal()));
     for (status, expected) in [
         (Status::Suspended, Code::Suspended),
@@ -227,7 +227,7 @@ fn the_end_date_is_the_start_of_an_installed_renewal_that_is_not_valid() {
 }
 
 #[test]
-fn among_invalid_licenses_one_that_has_started_gives_the_reason() {
+fn among_invalid_licenses_a_license_that_has_started_gives_the_reason() {
     for drafts in [[previous(), renewal()], [renewal(), previous()]] {
         let licenses = file(&drafts);
         let matrix = FeatureMatrix::built_in();

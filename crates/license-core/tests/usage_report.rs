@@ -146,21 +146,21 @@ fn every_changed_byte_of_an_entry_is_found() {
 fn private_parts_may_be_deleted_line_by_line() {
     let entries = chain(1, 4);
     let text = text(&entries);
-    let privates: Vec<_> = entries
+    let private_parts: Vec<_> = entries
         .iter()
         .map(|closed| closed.private.as_str())
         .collect();
-    for kept in 0_u32..1 << privates.len() {
-        let is_kept = |line: &&str| match privates.iter().position(|private| private == line) {
-            Some(at) => kept & (1 << at) != 0,
+    for selection in 0_u32..1 << private_parts.len() {
+        let is_kept = |line: &&str| match private_parts.iter().position(|part| part == line) {
+            Some(at) => selection & (1 << at) != 0,
             None => true,
         };
-        let left: Vec<_> = text.lines().filter(is_kept).collect();
-        let chains = read(&left.join("\n"));
+        let remaining: Vec<_> = text.lines().filter(is_kept).collect();
+        let chains = read(&remaining.join("\n"));
         assert_eq!(chains[0].findings, []);
         assert_eq!(
             chains[0].private_parts,
-            usize::try_from(kept.count_ones()).unwrap()
+            usize::try_from(selection.count_ones()).unwrap()
         );
     }
     let anonymized = write(product(), &entries, true);
@@ -240,8 +240,9 @@ fn two_continuations_of_a_chain_are_a_fork_but_not_a_fault() {
     let apart = read(&(text(&one[..3]) + &text(&one[3..])));
     assert!(apart[0].findings.is_empty());
     let lines = [&one[0].entry, &one[1].entry, &one[2].entry, &other[0].entry];
-    let [chain] = &examine_entries(lines.map(String::as_str), later())[..] else {
-        panic!()
+    let chains = examine_entries(lines.map(String::as_str), later());
+    let [chain] = &chains[..] else {
+        panic!("{chains:?}")
     };
     assert_eq!(chain.findings, [ChainFinding::Lost { seq: 4 }]);
 }
@@ -405,18 +406,18 @@ proptest! {
 
     #[test]
     fn gaps_cover_exactly_the_missing_entries(
-        kept in proptest::collection::vec(any::<bool>(), 2..20),
+        selection in proptest::collection::vec(any::<bool>(), 2..20),
     ) {
-        let entries = chain(1, u64::try_from(kept.len()).unwrap());
-        let left = entries.iter().zip(&kept).filter(|(_, kept)| **kept);
-        let left: Vec<_> = left.map(|(entry, _)| entry.entry.as_str()).collect();
-        let chains = examine_entries(left.iter().copied(), later());
+        let entries = chain(1, u64::try_from(selection.len()).unwrap());
+        let remaining = entries.iter().zip(&selection).filter(|(_, is_kept)| **is_kept);
+        let remaining: Vec<_> = remaining.map(|(entry, _)| entry.entry.as_str()).collect();
+        let chains = examine_entries(remaining.iter().copied(), later());
         let missing: u64 = chains.iter().flat_map(|chain| &chain.findings).map(|finding| match finding {
             ChainFinding::Gap { first, last } => last - first + 1,
             other => panic!("{other:?}"),
         }).sum();
         let numbers = chains.first().map_or(0, |chain| chain.numbers.1 - chain.numbers.0 + 1);
-        prop_assert_eq!(missing + u64::try_from(left.len()).unwrap(), numbers);
+        prop_assert_eq!(missing + u64::try_from(remaining.len()).unwrap(), numbers);
     }
 }
 

@@ -25,7 +25,7 @@ fn verify(drafts: &[LicenseDraft]) -> VerifiedLicenses {
     VerifiedLicenses::verify(&armor(drafts), &TRUST, FeatureMatrix::built_in()).unwrap()
 }
 
-fn until(tier: &str, number: u64, end: Timestamp) -> LicenseDraft {
+fn draft_until(tier: &str, number: u64, end: Timestamp) -> LicenseDraft {
     let mut draft = draft(tier, id(number));
     draft.check_in = None;
     draft.expires_at = Some(end);
@@ -40,7 +40,7 @@ fn tier_at(licenses: &VerifiedLicenses, now: Timestamp) -> String {
 #[test]
 fn the_highest_valid_tier_decides_even_in_its_grace_period() {
     let free = perpetual("FREE", id(1));
-    let pro = until("PRO", 2, at("2027-06-01"));
+    let pro = draft_until("PRO", 2, at("2027-06-01"));
     for drafts in [[free.clone(), pro.clone()], [pro, free]] {
         let licenses = verify(&drafts);
         assert_eq!(tier_at(&licenses, at("2027-05-31")), "PRO");
@@ -63,10 +63,10 @@ fn a_validation_token_can_lower_the_tier_of_a_license() {
 }
 
 #[test]
-fn the_license_that_is_valid_longer_decides_between_two_of_a_tier() {
+fn the_license_that_is_valid_longer_decides_between_two_licenses_of_a_tier() {
     let drafts = [
-        until("PRO", 1, at("2027-06-01")),
-        until("PRO", 2, at("2028-06-01")),
+        draft_until("PRO", 1, at("2027-06-01")),
+        draft_until("PRO", 2, at("2028-06-01")),
     ];
     let decision =
         verify(&drafts).evaluate(FeatureMatrix::built_in(), &Context::at(at("2027-05-30")));
@@ -76,8 +76,8 @@ fn the_license_that_is_valid_longer_decides_between_two_of_a_tier() {
 
 #[test]
 fn a_renewal_that_is_installed_early_starts_without_a_gap() {
-    let old = until("PRO", 1, at("2027-06-01"));
-    let mut new = until("PRO", 2, at("2028-06-01"));
+    let old = draft_until("PRO", 1, at("2027-06-01"));
+    let mut new = draft_until("PRO", 2, at("2028-06-01"));
     new.not_before = Some(at("2027-06-01"));
     new.supersedes = vec![id(1)];
     let licenses = verify(&[old, new]);
@@ -180,7 +180,7 @@ fn the_largest_token_that_can_be_signed_can_be_read_from_armor() {
     }
 }
 
-/// Parsing these takes minutes if the time is quadratic in the amount of white space.
+/// Parsing these texts would take minutes if the time were quadratic in the amount of white space.
 #[test]
 fn much_white_space_is_rejected_in_linear_time() {
     let blanks = " ".repeat(60_000);

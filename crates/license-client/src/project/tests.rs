@@ -291,7 +291,7 @@ fn followed_links_are_reported_in_order_with_their_exact_targets() {
 }
 
 #[test]
-fn a_chain_of_40_links_is_followed_and_one_of_41_is_rejected() {
+fn a_chain_of_40_links_is_followed_and_a_chain_of_41_links_is_rejected() {
     let tree = Tree::with(&["shop/.git"]);
     let (last, one_more) = ("l40", tree.chain(41, "shop"));
     assert_eq!(tree.found(last).unwrap().links().len(), MAX_LINKS);

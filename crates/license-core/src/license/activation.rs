@@ -27,7 +27,7 @@ impl Unverified<'_> {
     /// Returns [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim
     /// has a value that is not accepted.
     pub fn verify_activation(&self, trust: &TrustSet) -> Result<Activation, VerifyError> {
-        let verified = self.verified(TokenKind::Activation, trust)?;
+        let verified = self.verify_token(TokenKind::Activation, trust)?;
         Ok(Activation {
             claims: ActivationClaims::from_payload(&verified.payload)?,
             token: self.clone().into_owned(),
@@ -36,7 +36,8 @@ impl Unverified<'_> {
 }
 
 impl Activation {
-    /// Returns the id of the activation. A revocation list with this id ends it.
+    /// Returns the id of the activation. A revocation list that contains this id ends the
+    /// activation.
     pub fn id(&self) -> &LicenseId {
         &self.claims.id
     }

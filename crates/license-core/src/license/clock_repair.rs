@@ -10,8 +10,8 @@ use crate::machine::Machine;
 use crate::time::Timestamp;
 use crate::trust::{TrustSet, VerifyError};
 
-/// A verified clock repair. It permits a machine to lower its clock high-water mark to the time of
-/// issue, once.
+/// A verified clock repair, which permits a machine to lower its clock high-water mark once, to the
+/// time of issue.
 #[derive(Clone)]
 #[must_use]
 pub struct ClockRepair {
@@ -26,7 +26,7 @@ impl Unverified<'_> {
     /// Returns [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim
     /// has a value that is not accepted.
     pub fn verify_clock_repair(&self, trust: &TrustSet) -> Result<ClockRepair, VerifyError> {
-        let verified = self.verified(TokenKind::ClockRepair, trust)?;
+        let verified = self.verify_token(TokenKind::ClockRepair, trust)?;
         let claims = ClockRepairClaims::from_payload(&verified.payload)?;
         Ok(ClockRepair { claims })
     }

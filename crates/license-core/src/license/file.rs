@@ -12,7 +12,7 @@ const COLUMNS: usize = 64;
 /// An armor block of a license file, with its token.
 #[derive(Debug)]
 pub struct ArmorBlock<'a> {
-    /// The first line of the block, from 1.
+    /// The number of the first line of the block, counted from 1.
     pub line: usize,
     /// The token, which is not verified.
     pub token: Unverified<'a>,
@@ -63,14 +63,14 @@ impl<'a> LicenseFile<'a> {
         &self.blocks
     }
 
-    /// Returns the blocks whose tokens are of one kind.
+    /// Returns the blocks whose token has this kind.
     pub fn blocks_of_kind(&self, kind: TokenKind) -> impl Iterator<Item = &ArmorBlock<'a>> {
         let has_kind = move |block: &&ArmorBlock<'a>| block.token.unverified_kind() == kind;
         self.blocks.iter().filter(has_kind)
     }
 }
 
-/// Checks that the tokens other than revocation lists have at most [`MAX_FILE_BYTES`] together.
+/// Checks that all tokens except revocation lists have at most [`MAX_FILE_BYTES`] in total.
 fn check_length_without_lists(blocks: &[ArmorBlock<'_>]) -> Result<(), ParseError> {
     let is_other =
         |block: &&ArmorBlock<'_>| block.token.unverified_kind() != TokenKind::Revocations;
@@ -118,7 +118,9 @@ fn parse_single_line(body: &str) -> Option<Vec<ArmorBlock<'static>>> {
     Some(blocks.into_iter().map(owned).collect())
 }
 
-/// Parses a text without armor as a token. Prose and markup get the error of a missing armor line.
+/// Parses a text without armor as a token.
+///
+/// If the text looks like prose or markup, the error says that an armor line is missing.
 fn parse_bare_token(text: &str) -> Result<Unverified<'_>, ParseError> {
     let looks_like_prose = without_wrapping(text).contains([' ', '{', '<']);
     match Unverified::parse(text) {
@@ -170,7 +172,7 @@ fn delimiter(line: &str) -> Option<Delimiter> {
     let inner = line.strip_prefix('-')?.trim_start_matches('-');
     let inner = inner.strip_suffix('-')?.trim_end_matches('-');
     let (word, label) = inner.split_once(' ')?;
-    // A hyphen ends the label, so that other text follows on this line.
+    // Labels contain no hyphens. After a hyphen, other text follows on the same line.
     if label.contains('-') {
         return None;
     }
@@ -201,7 +203,7 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// Parses the blocks of a file whose first line has this number.
+/// Parses the blocks of a file. `first_line` is the number of the first line of `body`.
 fn blocks(body: &str, first_line: usize) -> Result<Vec<ArmorBlock<'_>>, ParseError> {
     let mut blocks = Vec::new();
     let mut lines = Lines {
@@ -262,7 +264,7 @@ fn describe(line: &str) -> &'static str {
     }
 }
 
-/// Reads the lines up to the end of the block and returns the text between.
+/// Reads the lines up to the `END` line of a block and returns the text before that line.
 fn token_text<'a>(lines: &mut Lines<'a>, label: &str) -> Result<&'a str, ParseError> {
     let start = lines.rest;
     loop {

@@ -50,7 +50,7 @@ impl Unverified<'_> {
     /// Returns [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim
     /// has a value that is not accepted.
     pub fn verify_revocations(&self, trust: &TrustSet) -> Result<RevocationList, VerifyError> {
-        let verified = self.verified(TokenKind::Revocations, trust)?;
+        let verified = self.verify_token(TokenKind::Revocations, trust)?;
         let claims = RevocationClaims::from_payload(&verified.payload)?;
         let inner = Inner {
             token: self.clone().into_owned(),

@@ -8,11 +8,11 @@ use crate::code::Code;
 use crate::jose::{TokenKind, Unverified};
 use crate::trust::{KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 
-/// A trust set that changes by trust statements of its own keys.
+/// A trust set that changes through trust statements, which its own keys sign.
 ///
 /// - A trusted key can introduce other keys.
-/// - A key is retired by two signatures: its own, and that of another trusted key, which is its
-///   successor. A key alone can retire no key, and the set is never empty.
+/// - Two signatures retire a key: one by the key itself, and one by another trusted key, which
+///   becomes the successor. A single key cannot retire a key, and the set is never empty.
 /// - The keys that a retired key has introduced are removed with it, except its successor and keys
 ///   that another trusted key has introduced as well.
 /// - A retired key cannot be introduced again.
@@ -171,15 +171,17 @@ impl Rotation {
         retired
     }
 
-    /// Returns whether a statement retires a retired key, or introduces only trusted keys that the
-    /// same key has introduced before.
+    /// Returns whether a statement would change nothing.
+    ///
+    /// A retirement changes nothing if the key is already retired. An introduction changes nothing
+    /// if all its keys are trusted and its signer has introduced them before.
     fn is_redundant(&self, new: &TrustStatement) -> bool {
         let is_known = |key: &TrustedKey| {
-            let by_same = self
+            let by_same_signer = self
                 .statements
                 .iter()
                 .filter(|old| old.signer() == new.signer());
-            by_same
+            by_same_signer
                 .flat_map(TrustStatement::introduces)
                 .any(|old| old.id() == key.id() && old.algorithm() == key.algorithm())
                 && self.keys.get(key.id().as_str()).is_some()

@@ -1,4 +1,4 @@
-//! Trust statements, by which trusted keys introduce and retire keys.
+//! Trust statements, with which trusted keys introduce and retire keys.
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl Unverified<'_> {
         trust: &TrustSet,
         retired: &TrustSet,
     ) -> Result<TrustStatement, VerifyError> {
-        let verified = self.verified(TokenKind::TrustStatement, trust)?;
+        let verified = self.verify_token(TokenKind::TrustStatement, trust)?;
         let claims = TrustStatementClaims::from_payload(&verified.payload)?;
         let mut statement = TrustStatement {
             token: self.as_str().into(),
@@ -107,12 +107,12 @@ fn parse_introduced(jwks: &[Jwk]) -> Result<Vec<Arc<TrustedKey>>, VerifyError> {
             claim: INTRODUCES,
             error: error.into(),
         })?;
-        if !jwk.names_itself() {
+        if !jwk.has_kid_and_use() {
             let expected = "an array of JWKs, each with `kid`, `alg` and `use`";
             return Err(VerifyError::claim(
                 INTRODUCES,
                 expected,
-                "a JWK without them",
+                "a JWK without `kid` or `use`",
             ));
         }
         if keys.iter().any(|other| other.id() == key.id()) {
@@ -142,7 +142,7 @@ fn verify_retirement(
         Some(_) => retired,
         None => trust,
     };
-    let verified = token.verified(TokenKind::TrustStatement, keys)?;
+    let verified = token.verify_token(TokenKind::TrustStatement, keys)?;
     let claims = TrustStatementClaims::from_payload(&verified.payload)?;
     match Content::new(&claims)? {
         Content::Retires(ids) if ids.iter().all(|id| id == verified.key_id.as_str()) => {
@@ -159,7 +159,7 @@ fn verify_retirement(
 const INTRODUCES: &str = "introduces";
 
 fn wrong_statement(found: &str) -> VerifyError {
-    let expected = "a token by which another key retires itself";
+    let expected = "a token with which another key retires itself";
     VerifyError::claim("statement", expected, found)
 }
 
@@ -169,12 +169,12 @@ impl TrustStatement {
         &self.issuer
     }
 
-    /// Returns the time of issue. For a retirement, it is the later of both signatures.
+    /// Returns the time of issue. For a retirement, this is the later time of its two signatures.
     pub fn issued_at(&self) -> Timestamp {
         self.issued_at
     }
 
-    /// Returns the id of the signing key. In a retirement, it is the retired key.
+    /// Returns the id of the signing key. For a retirement, this is the id of the retired key.
     pub fn signer(&self) -> &KeyId {
         &self.signer
     }
@@ -184,12 +184,13 @@ impl TrustStatement {
         self.keys.iter().map(Arc::as_ref)
     }
 
-    /// Returns the retired key, or `None` for an introduction.
+    /// Returns the id of the retired key, or `None` for an introduction.
     pub fn retires(&self) -> Option<&KeyId> {
         self.countersigner().map(|_| &self.signer)
     }
 
-    /// Returns the second signing key of a retirement, which is the successor of the retired key.
+    /// Returns the id of the second signing key of a retirement. That key is the successor of the
+    /// retired key.
     pub fn countersigner(&self) -> Option<&KeyId> {
         self.countersigner.as_ref()
     }

@@ -48,17 +48,18 @@ impl Unverified<'_> {
         licenses: &[License],
     ) -> Result<Validation, VerifyError> {
         let kind = TokenKind::Validation;
-        let is_server = |key: &&TrustedKey| key.id().as_str() == self.unverified_key_id();
+        let is_signer = |key: &&TrustedKey| key.id().as_str() == self.unverified_key_id();
         let has_server_key =
-            |license: &&License| license.confirmation_key().filter(is_server).is_some();
+            |license: &&License| license.confirmation_key().filter(is_signer).is_some();
         let server = licenses
             .iter()
-            .find_map(|license| license.confirmation_key().filter(is_server));
+            .find_map(|license| license.confirmation_key().filter(is_signer));
         let (verified, signer) = match server {
-            Some(key) if trust.get(key.id().as_str()).is_none() => {
-                (self.verified_by(kind, key)?, ValidationSigner::Server)
-            }
-            _ => (self.verified(kind, trust)?, ValidationSigner::Vendor),
+            Some(key) if trust.get(key.id().as_str()).is_none() => (
+                self.verify_token_with_key(kind, key)?,
+                ValidationSigner::Server,
+            ),
+            _ => (self.verify_token(kind, trust)?, ValidationSigner::Vendor),
         };
         let claims = ValidationClaims::from_payload(&verified.payload)?;
         let validation = Validation {
@@ -146,8 +147,8 @@ impl Validation {
 
     /// Returns the instant until which the signer intends the token to be used.
     ///
-    /// Evaluation ignores it and uses only [`Validation::issued_at`]. Otherwise a suspension would
-    /// end when its token expires.
+    /// Evaluation ignores this instant and uses only [`Validation::issued_at`]. Otherwise a
+    /// suspension would end when its token expires.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.claims.expires_at
     }

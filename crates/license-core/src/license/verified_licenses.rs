@@ -83,10 +83,10 @@ impl VerifiedLicenses {
         Ok(verified)
     }
 
-    /// Verifies a text that may contain no license: validation tokens, revocation lists,
-    /// activations and clock repairs, in any combination.
+    /// Verifies a text that does not have to contain a license.
     ///
-    /// A validation token must belong to a license in the text or to one of `known`.
+    /// The text can contain validation tokens, revocation lists, activations and clock repairs in
+    /// any combination. A validation token must belong to a license in the text or in `known`.
     ///
     /// # Errors
     ///
@@ -185,7 +185,8 @@ impl VerifiedLicenses {
         })
     }
 
-    /// Returns the licenses. Only [`VerifiedLicenses::verify_with_licenses`] can return none.
+    /// Returns the licenses. The list can be empty only after
+    /// [`VerifiedLicenses::verify_with_licenses`].
     pub fn licenses(&self) -> &[License] {
         &self.licenses
     }
@@ -267,7 +268,8 @@ impl VerifiedLicenses {
     }
 }
 
-/// Verifies all blocks of one kind. An error names the block if there are several.
+/// Verifies all blocks of one kind. If the file has several blocks, an error contains the line
+/// number of the block.
 fn verify_each<T>(
     file: &LicenseFile<'_>,
     kind: TokenKind,
@@ -295,7 +297,7 @@ fn is_identified_by(license: &License, key: &LicenseKey, matrix: &FeatureMatrix)
     license.is_identified_by(key, matrix) || key.license_id().as_ref() == Some(license.id())
 }
 
-/// Returns the key of a license, preferably in the same form as another key.
+/// Returns the key of a license, preferably in the form of `key`.
 fn key_of(license: &License, key: &LicenseKey, matrix: &FeatureMatrix) -> Option<String> {
     let standard = license.standard_key().map(|key| key.to_string());
     let enterprise = license

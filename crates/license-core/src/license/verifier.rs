@@ -8,19 +8,19 @@ use super::License;
 use crate::jose::{MAX_TOKEN_BYTES, Unverified};
 use crate::trust::{TrustSet, VerifyError};
 
-/// The number of tokens that a thread takes at a time. A small number lets all threads end
-/// together.
-const TOKENS_PER_TURN: usize = 8;
+/// The number of tokens that a thread takes at a time. The number is small, so that all threads
+/// finish at about the same time.
+const BATCH_SIZE: usize = 8;
 
 /// The maximum number of cached tokens.
 const MAX_CACHED_TOKENS: usize = 1 << 24;
 
 /// Verifies license tokens with one trust set and caches the licenses of recent tokens.
 ///
-/// Verifying a cached token again costs one comparison of its bytes. The cache records only that a
-/// trusted key has signed these bytes, and their claims. [`License::evaluate`] decides each time
-/// whether the license is valid, so that revocation and expiry take effect immediately. If the
-/// trusted keys change, create another verifier.
+/// Verifying a cached token again costs one comparison of its bytes. The cache contains the claims
+/// of tokens that a trusted key has signed, and no results of an evaluation. [`License::evaluate`]
+/// decides each time whether the license is valid, so that revocation and expiry take effect
+/// immediately. If the trusted keys change, create another verifier.
 ///
 /// The memory is bounded: the cache has room for a fixed number of tokens of at most
 /// [`MAX_TOKEN_BYTES`], and a new token may replace an older one. A token that does not verify is
@@ -106,10 +106,10 @@ impl Verifier {
     /// Verifies license tokens in parallel and returns their number.
     ///
     /// Uses up to `threads` threads, including the current one. If a thread cannot be started, the
-    /// others do its work. `each` receives the index of a token, counted from 0, and its result. It
-    /// is called from any of the threads, in any order.
+    /// others do its work. The threads call `each` in any order with the index of a token, counted
+    /// from 0, and its result.
     ///
-    /// A thread takes eight tokens at a time, so that an iterator that blocks can delay up to seven
+    /// A thread takes eight tokens at a time, so an iterator that blocks can delay up to seven
     /// results. Tokens are neither collected nor cached. The memory does not depend on their
     /// number.
     ///
@@ -151,15 +151,15 @@ impl Verifier {
         let tokens = Mutex::new(tokens.into_iter().enumerate());
         let work = || {
             let mut count = 0;
-            let mut taken = Vec::with_capacity(TOKENS_PER_TURN);
+            let mut batch = Vec::with_capacity(BATCH_SIZE);
             loop {
-                taken.extend(lock(&tokens).by_ref().take(TOKENS_PER_TURN));
-                if taken.is_empty() {
+                batch.extend(lock(&tokens).by_ref().take(BATCH_SIZE));
+                if batch.is_empty() {
                     return count;
                 }
-                count += taken.len();
-                for (number, token) in taken.drain(..) {
-                    each(number, self.verify_uncached(token.as_ref()));
+                count += batch.len();
+                for (index, token) in batch.drain(..) {
+                    each(index, self.verify_uncached(token.as_ref()));
                 }
             }
         };
@@ -168,12 +168,12 @@ impl Verifier {
             let others =
                 others.map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok());
             let others: Vec<_> = others.collect();
-            let own = work();
-            let of_others = others.into_iter().map(|other| match other.join() {
+            let count = work();
+            let other_counts = others.into_iter().map(|other| match other.join() {
                 Ok(count) => count,
                 Err(panic) => std::panic::resume_unwind(panic),
             });
-            own + of_others.sum::<usize>()
+            count + other_counts.sum::<usize>()
         })
     }
 

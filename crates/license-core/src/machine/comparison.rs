@@ -9,10 +9,8 @@ use super::ComponentKind;
 /// Comparison of a machine with the fingerprint in a license.
 ///
 /// The machine is the same if its id is equal, or if most of the other components in the license
-/// are equal. A license therefore survives a new network card, and a new operating system on the
-/// same hardware.
-///
-/// A new operating system changes the machine id.
+/// are equal. A license therefore survives a new network card. It also survives a new operating
+/// system on the same hardware, which changes the machine id.
 ///
 /// | changed components | same machine |
 /// |---|---|
@@ -36,9 +34,9 @@ pub struct FingerprintComparison {
 impl FingerprintComparison {
     /// Returns whether the machine is the one that the license names.
     ///
-    /// Either an id must match, or more than half of the other components in the license and at
-    /// least two of them besides the processor model. A machine with a different assigned id is
-    /// always another machine.
+    /// The machine is the same if an id matches. Without a matching id, more than half of the other
+    /// components in the license must match, and at least two matching components must not be the
+    /// processor model. A machine with a different assigned id is always another machine.
     pub fn is_same(&self) -> bool {
         let id_matches = self.matching.iter().any(|kind| kind.is_identity());
         let count_others = |kinds: &[ComponentKind]| {

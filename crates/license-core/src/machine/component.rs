@@ -6,12 +6,13 @@ use crate::digest::hmac_sha256;
 use crate::encoding::hex;
 use crate::ids::ProductCode;
 
-/// Kind of a component, from the most to the least specific one.
+/// Kind of a component. The kinds are ordered from the most to the least specific.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ComponentKind {
-    /// An id that an administrator assigned, for example to a container. It is a kind of its own,
-    /// so that assigning the machine id of another machine does not satisfy that machine's license.
+    /// An id that an administrator assigned, for example to a container. Assigned ids and machine
+    /// ids are different kinds. An administrator therefore cannot use the license of another
+    /// machine by assigning the machine id of that machine.
     AssignedId,
     /// The machine id of the operating system, machine-id(5).
     MachineId,

@@ -75,8 +75,9 @@ impl Fingerprint {
     /// Returns the digest of the machine.
     ///
     /// The digest covers the most stable component only: the assigned id, or else the machine id,
-    /// or else the UUID of the board. Without these it covers all components. Returns `None` if
-    /// there are fewer than two of them, because a processor model does not identify a machine.
+    /// or else the UUID of the board. The digest of a fingerprint without any of these covers all
+    /// components. Returns `None` if such a fingerprint has fewer than two components, because a
+    /// processor model alone does not identify a machine.
     pub fn digest(&self) -> Option<MachineDigest> {
         use ComponentKind::{AssignedId, MachineId, ProductUuid};
         let best = [AssignedId, MachineId, ProductUuid]

@@ -4,7 +4,7 @@ use super::*;
 use crate::ids::ProductCode;
 use ComponentKind::{AssignedId, Cpu, Mac, MachineId, ProductUuid, RootDisk};
 
-const HERE: [(ComponentKind, &str); 5] = [
+const COMPONENTS: [(ComponentKind, &str); 5] = [
     (MachineId, "5a7c3e9b1d2f48069ab4c8e0d6f1735b"),
     (ProductUuid, "4c4c4544-0051-3610-8052-b4c04f564433"),
     (Mac, "52:54:00:12:34:56"),
@@ -16,13 +16,13 @@ fn product() -> ProductCode {
     ProductCode::parse("CODITECT").unwrap()
 }
 
-fn here() -> Fingerprint {
-    Fingerprint::new(product(), HERE)
+fn fingerprint() -> Fingerprint {
+    Fingerprint::new(product(), COMPONENTS)
 }
 
 /// Returns the fingerprint of this machine with other values for these components.
 fn with_changed(changed: &[ComponentKind]) -> Fingerprint {
-    let now = HERE.map(|(kind, value)| {
+    let components = COMPONENTS.map(|(kind, value)| {
         (
             kind,
             if changed.contains(&kind) {
@@ -32,15 +32,17 @@ fn with_changed(changed: &[ComponentKind]) -> Fingerprint {
             },
         )
     });
-    Fingerprint::new(product(), now)
-}
-
-fn with_only(kinds: &[ComponentKind]) -> Fingerprint {
-    let components = HERE.into_iter().filter(|(kind, _)| kinds.contains(kind));
     Fingerprint::new(product(), components)
 }
 
-/// The hash was computed with OpenSSL: `openssl dgst -sha256 -mac HMAC -macopt key:5a7c…` of
+fn with_only(kinds: &[ComponentKind]) -> Fingerprint {
+    let components = COMPONENTS
+        .into_iter()
+        .filter(|(kind, _)| kinds.contains(kind));
+    Fingerprint::new(product(), components)
+}
+
+/// The hash was computed with `openssl dgst -sha256 -mac HMAC -macopt key:5a7c…` over the text
 /// `license-fingerprint-v1\nCODITECT\nid`.
 #[test]
 fn the_hash_of_a_component_is_an_hmac_over_product_and_kind() {
@@ -54,21 +56,24 @@ fn the_hash_of_a_component_is_an_hmac_over_product_and_kind() {
 
 #[test]
 fn a_fingerprint_contains_no_value_and_differs_between_products() {
-    let other = Fingerprint::new(ProductCode::parse("OTHER").unwrap(), HERE);
-    let comparison = here().compare(&other);
+    let other = Fingerprint::new(ProductCode::parse("OTHER").unwrap(), COMPONENTS);
+    let comparison = fingerprint().compare(&other);
     assert_eq!(comparison.matching, []);
-    assert_eq!(comparison.differing.len(), HERE.len());
-    for (_, value) in HERE {
-        assert!(!here().to_string().contains(value));
+    assert_eq!(comparison.differing.len(), COMPONENTS.len());
+    for (_, value) in COMPONENTS {
+        assert!(!fingerprint().to_string().contains(value));
     }
 }
 
 #[test]
 fn a_fingerprint_round_trips_and_its_components_must_be_in_order() {
-    let text = here().to_string();
-    assert_eq!(Fingerprint::parse(&text), Some(here()));
-    assert_eq!(Fingerprint::parse(&format!(" {text}\r\n")), Some(here()));
-    let digest = here().digest().unwrap();
+    let text = fingerprint().to_string();
+    assert_eq!(Fingerprint::parse(&text), Some(fingerprint()));
+    assert_eq!(
+        Fingerprint::parse(&format!(" {text}\r\n")),
+        Some(fingerprint())
+    );
+    let digest = fingerprint().digest().unwrap();
     assert_eq!(MachineDigest::parse(&digest.to_string()), Some(digest));
     let hash = "00112233445566778899aabb";
     for wrong in [
@@ -108,29 +113,37 @@ fn changed_components_are_tolerated_as_documented() {
         (&[MachineId, ProductUuid, Mac, RootDisk], false),
     ];
     for (changed, same) in cases {
-        let comparison = with_changed(changed).compare(&here());
+        let comparison = with_changed(changed).compare(&fingerprint());
         assert_eq!(comparison.is_same(), same, "{changed:?}");
         assert_eq!(comparison.differing, changed);
     }
 }
 
 #[test]
-fn a_missing_component_counts_as_different_and_an_additional_one_is_ignored() {
+fn a_missing_component_counts_as_different_and_an_additional_component_is_ignored() {
     // The process may lack permission to read the UUID of the board.
     let licensed = with_changed(&[MachineId]);
     let comparison = with_only(&[MachineId, Mac, Cpu, RootDisk]).compare(&licensed);
     assert_eq!(comparison.missing, [ProductUuid]);
     assert!(comparison.is_same());
-    assert!(!with_only(&[Mac, Cpu]).compare(&here()).is_same());
-    // Machines of the same model differ, even if the license names few components.
-    assert!(!here().compare(&with_only(&[Cpu])).is_same());
-    assert!(!here().compare(&with_only(&[Cpu, RootDisk])).is_same());
-    assert!(here().compare(&with_only(&[Mac, RootDisk])).is_same());
+    assert!(!with_only(&[Mac, Cpu]).compare(&fingerprint()).is_same());
+    // Another machine of the same model must not match, even if the license names few components.
+    assert!(!fingerprint().compare(&with_only(&[Cpu])).is_same());
+    assert!(
+        !fingerprint()
+            .compare(&with_only(&[Cpu, RootDisk]))
+            .is_same()
+    );
+    assert!(
+        fingerprint()
+            .compare(&with_only(&[Mac, RootDisk]))
+            .is_same()
+    );
 }
 
 #[test]
 fn the_digest_depends_on_the_most_stable_component_only() {
-    let digest = here().digest();
+    let digest = fingerprint().digest();
     assert_eq!(
         with_changed(&[Mac, Cpu, RootDisk, ProductUuid]).digest(),
         digest
@@ -145,22 +158,22 @@ fn the_digest_depends_on_the_most_stable_component_only() {
 
 #[test]
 fn an_assigned_id_does_not_match_a_machine_id() {
-    let id = HERE[0].1;
+    let id = COMPONENTS[0].1;
     let assigned = Fingerprint::new(product(), [(AssignedId, id)]);
-    assert!(!assigned.compare(&here()).is_same());
-    assert_ne!(assigned.digest(), here().digest());
+    assert!(!assigned.compare(&fingerprint()).is_same());
+    assert_ne!(assigned.digest(), fingerprint().digest());
     assert!(assigned.compare(&assigned).is_same());
     // Two containers, each with an assigned id, that mount the machine id of their host.
     let container =
         |assigned| Fingerprint::new(product(), [(AssignedId, assigned), (MachineId, id)]);
     assert!(!container("one").compare(&container("two")).is_same());
-    assert!(container("one").compare(&here()).is_same());
+    assert!(container("one").compare(&fingerprint()).is_same());
 }
 
 #[test]
 fn a_machine_is_a_fingerprint_a_digest_or_a_name() {
-    let fingerprint = Machine::Fingerprint(here());
-    let digest = Machine::Digest(here().digest().unwrap());
+    let digest = Machine::Digest(fingerprint().digest().unwrap());
+    let fingerprint = Machine::Fingerprint(fingerprint());
     let dongle = Machine::parse("dongle 0042");
     for machine in [&fingerprint, &digest, &dongle] {
         assert_eq!(&Machine::parse(&machine.to_string()), machine);

@@ -11,7 +11,8 @@ use crate::encoding::pasted::Position;
 use crate::ids::{ProductCode, Tier};
 use crate::policy::{CheckIn, Entitlements, Quota, Renewal};
 
-/// Maximum number of tiers. Each tier repeats the features of the tier that it extends.
+/// Maximum number of tiers. The maximum bounds the memory, because each tier has a copy of the
+/// features of the tier that it extends.
 const MAX_TIERS: usize = 64;
 const DEFAULT_GRACE_HOURS: u64 = 168;
 /// Ten years. A longer trial or cool-down is a typing error.
@@ -117,11 +118,11 @@ pub(super) fn parse(text: &str) -> Result<FeatureMatrix, ProductFileError> {
     })
 }
 
-/// Returns the policy of a tier, which extends one of the tiers in `before` or none.
-fn tier_policy(tier: &FileTier, before: &[TierPolicy]) -> Result<TierPolicy, ProductFileError> {
+/// Returns the policy of a tier. The tier may extend one of the `earlier` tiers.
+fn tier_policy(tier: &FileTier, earlier: &[TierPolicy]) -> Result<TierPolicy, ProductFileError> {
     let place = |member: &str| format!("tiers.{}{member}", tier.name);
     let name = Tier::parse(&tier.name).map_err(|error| invalid(&place(""), error.expected))?;
-    let named = |name: &str| before.iter().find(|tier| tier.name().as_str() == name);
+    let named = |name: &str| earlier.iter().find(|tier| tier.name().as_str() == name);
     if named(&tier.name).is_some() {
         return Err(invalid(&place(""), "a unique tier name"));
     }
@@ -150,8 +151,9 @@ fn tier_policy(tier: &FileTier, before: &[TierPolicy]) -> Result<TierPolicy, Pro
     })
 }
 
-/// Returns the entitlements of the extended tier with the features and quotas of `tier` added. A
-/// quota with the same name replaces that of the extended tier.
+/// Returns the entitlements of the extended tier with the features and quotas of `tier` added.
+///
+/// A quota of `tier` replaces the quota with the same name of the extended tier.
 fn entitlements(
     name: Tier,
     tier: &FileTier,

@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-/// A value that is read from a table only. Derived implementations also accept an array of the
-/// members' values.
+/// A value that can be read from a table only. A derived `Deserialize` alone also accepts an array
+/// of the members' values.
 pub(super) struct Table<T>(pub(super) T);
 
 struct TableVisitor<T>(PhantomData<T>);

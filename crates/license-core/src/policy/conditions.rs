@@ -9,10 +9,11 @@ use crate::encoding::strict_json::{count, serde_as_text};
 const SECONDS_PER_HOUR: u64 = 3600;
 const SECONDS_PER_DAY: u64 = 86_400;
 
-/// Upper limit for hours and days. As hours, it is over 400,000 years, and no sum overflows.
+/// Upper limit for hours and days. 2^32 hours are over 400,000 years, and no sum overflows.
 pub(crate) const MAX_SPAN: u64 = 1 << 32;
 
-/// Interval of validations, and grace period without one. Both start at the last validation.
+/// Interval between validations, and grace period for a license without a new validation. Both
+/// start at the last validation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedCheckIn")]
 pub struct CheckIn {

@@ -61,7 +61,8 @@ impl<'de> Deserialize<'de> for Quota {
     }
 }
 
-/// A tier with its features and quotas. Clones share them, and lookups do not allocate.
+/// A tier with its features and quotas. Clones share the features and quotas, and lookups do not
+/// allocate.
 ///
 /// ```
 /// use license_core::{Entitlements, Quota, Tier};
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_name_counts_once_and_the_last_quota_counts() {
+    fn a_repeated_name_counts_once_and_its_last_quota_applies() {
         let repeated = entitlements(
             &["b", "a", "b"],
             &[("y", 1), ("x", 1), ("y", 2), ("x", 3), ("y", -1)],
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_found_among_many_and_similar_names_are_not() {
+    fn only_an_exact_name_is_found_among_many_names() {
         for count in [0, 1, 2, 3, 26, 1000] {
             let names: Vec<_> = (0..count).map(|n| format!("feature_{n}")).collect();
             let quotas = names.iter().map(|name| (name.clone(), Quota::Unlimited));

@@ -52,7 +52,7 @@ pub struct DeactivationReceipt {
     pub machine: MachineDigest,
     /// The nonce of the request that the activation answered.
     pub nonce: Nonce,
-    /// The secret of the commitment in the request.
+    /// The secret whose SHA-256 is the commitment in the request.
     #[serde(with = "super::secret")]
     pub secret: ActivationSecret,
     /// The time of the deactivation, by the clock of the machine.

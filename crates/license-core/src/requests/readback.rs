@@ -9,8 +9,8 @@
 //! Crockford's base 32, without I, L, O and U. The check characters of each line are those of a
 //! Reed-Solomon code. They detect one or two wrong characters in a line, including its number, and
 //! therefore swapped characters and swapped lines. The first line contains 55 bits of a digest,
-//! which detects lines of different contents. Readback lines detect mistakes. They do not
-//! authenticate.
+//! which detects that lines come from different contents. Readback lines detect mistakes. They do
+//! not authenticate.
 //!
 //! ```
 //! use license_core::readback;
@@ -41,8 +41,8 @@ use line::{CONTENT_CHARACTERS, Line, LineContent};
 
 use sha2::{Digest, Sha256};
 
-/// Maximum number of content bytes. They make 60 lines, which take half an hour to read. Larger
-/// contents need a file or a QR code.
+/// Maximum number of content bytes. A content of this size has 60 lines, which take half an hour to
+/// read. Larger contents need a file or a QR code.
 pub const MAX_BYTES: usize = 512;
 
 /// Maximum size of a text in bytes: several times the size of the maximum number of lines.
@@ -72,7 +72,7 @@ pub fn to_lines(content: &[u8]) -> Result<Vec<String>, ReadbackError> {
         .collect())
 }
 
-/// Converts lines that a person typed to bytes.
+/// Converts typed lines back to bytes.
 ///
 /// The lines can be in any order. Lower case, missing or other separators, `I` and `L` for 1, `O`
 /// for 0, empty lines, headings and repeated lines are accepted. If a line is repeated and one of
@@ -136,7 +136,7 @@ fn first_line(content: &[u8]) -> Result<LineContent, ReadbackError> {
     Ok(padded(&first))
 }
 
-/// Returns the number of bytes in the first line.
+/// Returns the number of content bytes that the first line announces.
 fn announced_length(first: &LineContent) -> Result<usize, ReadbackError> {
     let [version, high, low, ..] = *first;
     if version != VERSION {
@@ -180,7 +180,7 @@ fn symbols(bytes: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// Returns the first `length` bytes of the symbols.
+/// Converts symbols of five bits to the first `length` bytes that they encode.
 fn bytes(symbols: &[u8], length: usize) -> Vec<u8> {
     let bits = symbols.iter().flat_map(|symbol| {
         (0..BITS_PER_CHARACTER)

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 pub struct ActivationSecret([u8; SECRET_BYTES]);
 
 impl ActivationSecret {
-    /// Creates a secret from random bytes of the caller.
+    /// Creates a secret from random bytes that the caller provides.
     pub const fn from_random(bytes: [u8; SECRET_BYTES]) -> Self {
         Self(bytes)
     }

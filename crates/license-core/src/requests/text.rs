@@ -154,7 +154,8 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, MachineRequestError> {
     })
 }
 
-/// Returns the error of a later format version. It takes precedence over all other errors.
+/// Returns the error for a text with a later format version. This error takes precedence over all
+/// other errors.
 fn later_version(body: &[u8]) -> Option<MachineRequestError> {
     #[derive(Deserialize)]
     struct VersionMember {

@@ -11,18 +11,18 @@ use super::resolve::MAX_LINKS;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ProjectError {
-    /// The path is empty; the current directory is `.`.
+    /// The path is empty. The path of the current directory is `.`.
     #[error("the path is empty")]
     Empty,
     /// A part of the path does not exist.
-    #[error("{} does not exist", reached(path, link.as_deref()))]
+    #[error("{} does not exist", describe_path(path, link.as_deref()))]
     NotFound {
         /// The first part of the path that does not exist.
         path: PathBuf,
-        /// The last symbolic link that was followed before that.
+        /// The last symbolic link that was followed before this part.
         link: Option<PathBuf>,
     },
-    /// The path continues after a file, or has a slash after it.
+    /// In the path, a file is followed by another name or by a slash.
     #[error("{} is not a directory", path.display())]
     NotADirectory {
         /// The file.
@@ -37,7 +37,7 @@ pub enum ProjectError {
         /// The link that was not followed.
         path: PathBuf,
     },
-    /// The system does not let this process examine a path, or fails to.
+    /// The system cannot examine a path or does not permit this process to do so.
     #[error(transparent)]
     Unreadable(#[from] UnreadablePath),
     /// The path is relative, and the current directory was removed or is not accessible.
@@ -70,7 +70,7 @@ impl ProjectError {
 }
 
 /// Returns the path, with the symbolic link that led to it.
-fn reached(path: &Path, link: Option<&Path>) -> String {
+fn describe_path(path: &Path, link: Option<&Path>) -> String {
     let path = path.display();
     match link {
         Some(link) => {
@@ -81,8 +81,7 @@ fn reached(path: &Path, link: Option<&Path>) -> String {
     }
 }
 
-/// A path that could not be examined. The message contains the length of the path if that is the
-/// reason.
+/// A path that could not be examined. If the path is too long, the message contains its length.
 #[derive(Debug, Error)]
 #[error("{} cannot be read{}", path.display(), length_of(path, source))]
 pub struct UnreadablePath {
@@ -95,7 +94,7 @@ pub struct UnreadablePath {
 impl UnreadablePath {
     /// Returns whether the path, or a name in it, is longer than the system accepts.
     ///
-    /// Windows does not distinguish this from a name that no file can have.
+    /// Always returns `false` on Windows, which reports the same error for every invalid name.
     pub fn is_too_long(&self) -> bool {
         is_too_long(&self.source)
     }

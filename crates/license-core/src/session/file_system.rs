@@ -1,4 +1,4 @@
-//! File system operations for the search of a project root.
+//! File system operations for the search for a project root.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub trait FileSystem {
     /// Returns the system's error, for example if the directory was removed.
     fn current_dir(&self) -> io::Result<PathBuf>;
 
-    /// Returns the last known path of the current directory, for the message about a removed one.
+    /// Returns the last known path of a removed current directory, for the error message.
     fn removed_current_dir(&self) -> PathBuf {
         PathBuf::from(".")
     }
@@ -45,10 +45,10 @@ pub trait FileSystem {
     /// Returns the system's error: `InvalidInput` if the entry is not a symbolic link.
     fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
 
-    /// Returns `path`, which is resolved, with its names spelled as the volume stores them.
+    /// Returns a resolved path with its names spelled as the volume stores them.
     ///
     /// This method is called under [`NameRules::MacOs`] and [`NameRules::Windows`], where a volume
-    /// accepts other spellings of a name too.
+    /// also accepts other spellings of a name.
     ///
     /// # Errors
     ///

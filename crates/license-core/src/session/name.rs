@@ -16,7 +16,7 @@ impl NameRules {
 }
 
 /// Removes the prefix of the data volume. `/Users` and other directories are firmlinks into that
-/// volume, and `realpath(3)` changes neither spelling.
+/// volume, and `realpath(3)` accepts both spellings without changing them.
 fn without_data_volume(path: &[u8]) -> &[u8] {
     let below = path.strip_prefix(b"/System/Volumes/Data");
     below

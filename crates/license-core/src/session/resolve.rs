@@ -27,8 +27,8 @@ pub struct FollowedLink {
 
 /// A path that is resolved step by step.
 ///
-/// As in `realpath(3)`, each name costs one readlink(2), which usually answers that the name is
-/// not a link.
+/// As in `realpath(3)`, each name costs one readlink(2), which usually reports that the name is not
+/// a link.
 pub(super) struct Resolution<'f> {
     files: &'f dyn FileSystem,
     /// The path resolved so far.
@@ -47,7 +47,7 @@ enum IsDirectory {
 }
 
 impl<'f> Resolution<'f> {
-    /// Resolves `path`, from the current directory if it is relative.
+    /// Resolves `path`. A relative path starts at the current directory.
     pub(super) fn new(files: &'f dyn FileSystem, path: &Path) -> Result<Self, ProjectError> {
         if path.as_os_str().is_empty() {
             return Err(ProjectError::Empty);
@@ -80,7 +80,7 @@ impl<'f> Resolution<'f> {
         self.links
     }
 
-    /// Returns the directory of the path, which may be the path itself, and the links.
+    /// Returns the path if it is a directory, or else its parent directory, and the links.
     pub(super) fn into_directory(mut self) -> Result<(PathBuf, Vec<FollowedLink>), ProjectError> {
         if !self.is_directory()? {
             self.at.pop();
@@ -120,7 +120,7 @@ impl<'f> Resolution<'f> {
         Ok(None)
     }
 
-    /// Follows one name. Returns whether it is a link, which is then the last of `links`.
+    /// Follows one name. If the name is a link, appends it to `links` and returns `true`.
     fn step(&mut self, name: Component<'_>) -> Result<bool, ProjectError> {
         match name {
             Component::Prefix(_) | Component::RootDir => self.at.push(name.as_os_str()),

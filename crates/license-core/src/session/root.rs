@@ -40,8 +40,8 @@ pub struct ProductState<'a> {
     pub directory: Option<&'a Path>,
     /// The name of the lock file in a state directory.
     pub lock_file: &'a str,
-    /// The names of the other files in a state directory. A directory with the lock file and one of
-    /// these files is a state directory too, such as one that was used earlier.
+    /// The names of the other files in a state directory. Every directory with the lock file and
+    /// one of these files counts as a state directory, even if it is no longer used.
     pub files: &'a [&'a str],
 }
 
@@ -55,15 +55,15 @@ impl ProjectRoot {
     /// The root is the first of:
     ///
     /// 1. The nearest ancestor with an entry `.{product}` of any kind, even a dangling link. An
-    ///    entry that is the `state` of the product is ignored, whichever path leads to it.
+    ///    entry that is the `state` of the product, or leads to it, is ignored.
     /// 2. The nearest ancestor with an entry `.git`.
     /// 3. The directory itself.
     ///
     /// # Errors
     ///
-    /// Returns [`ProjectError`] if the path does not exist, contains a loop of links, continues
-    /// after a file, or if permissions hide whether an entry exists. The error names the path where
-    /// that happened.
+    /// Returns [`ProjectError`] if the path does not exist, contains a loop of links or continues
+    /// after a file, or if permissions hide whether an entry exists. The error contains the path of
+    /// the affected entry.
     pub fn find(
         files: &dyn FileSystem,
         path: &Path,
@@ -136,8 +136,8 @@ impl ProjectRoot {
     /// | others | the bytes of the path |
     ///
     /// On macOS neither case nor Unicode form is folded. A volume that accepts several spellings of
-    /// a name stores one of them, and that one is used. On a volume that distinguishes them, two
-    /// spellings are two projects.
+    /// a name stores one spelling, which the bytes contain. On a volume that distinguishes
+    /// spellings, two spellings are two projects.
     pub fn name_bytes(&self) -> Cow<'_, [u8]> {
         self.name_rules
             .name(self.path.as_os_str().as_encoded_bytes())
@@ -154,8 +154,8 @@ fn entry_of(product: ProductCode) -> String {
     format!(".{}", product.as_str().to_ascii_lowercase())
 }
 
-/// Returns `path` or its nearest ancestor that has the entry, unless the entry is ignored. A file
-/// has no entries.
+/// Returns the first of `path`, its parent and so on that has an entry `name`, unless the entry is
+/// ignored. A file has no entries.
 fn nearest_with<'a>(
     files: &dyn FileSystem,
     path: &'a Path,
@@ -178,7 +178,7 @@ fn nearest_with<'a>(
 }
 
 /// Returns the entry, even if it is a dangling link. An entry that cannot be examined is an error,
-/// because with a wrong root the project would have a second seat.
+/// because a project with a wrong root would use a second seat.
 fn entry_at(files: &dyn FileSystem, path: &Path) -> Result<Option<FileSystemEntry>, ProjectError> {
     match files.entry(path) {
         Ok(entry) => Ok(Some(entry)),

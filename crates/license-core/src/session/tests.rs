@@ -42,13 +42,13 @@ fn find_with_state(
     ProjectRoot::find(memory, &path, product(), &state)
 }
 
-fn found(memory: &Memory, path: impl AsRef<Path>) -> (PathBuf, RootReason) {
+fn root_and_reason(memory: &Memory, path: impl AsRef<Path>) -> (PathBuf, RootReason) {
     let root = find(memory, path).unwrap();
     (root.path().to_owned(), root.reason())
 }
 
 fn root(memory: &Memory, path: impl AsRef<Path>) -> PathBuf {
-    found(memory, path).0
+    root_and_reason(memory, path).0
 }
 
 fn error(memory: &Memory, path: impl AsRef<Path>) -> ProjectError {
@@ -56,7 +56,7 @@ fn error(memory: &Memory, path: impl AsRef<Path>) -> ProjectError {
 }
 
 #[test]
-fn the_nearest_product_entry_makes_the_root_then_git_then_the_directory() {
+fn a_product_entry_precedes_a_git_entry_and_a_git_entry_precedes_the_directory() {
     let mut memory = Memory::with(&["shop/.coditect", "shop/cart/.git", "shop/cart/src"]);
     memory
         .directory("bank/.git")
@@ -103,7 +103,8 @@ fn an_entry_of_any_kind_makes_a_project() {
         .file("one/.coditect")
         .link("two/.coditect", "nowhere");
     for project in ["one", "two", "three"] {
-        assert_eq!(found(&memory, project).1, RootReason::Product, "{project}");
+        let (_, reason) = root_and_reason(&memory, project);
+        assert_eq!(reason, RootReason::Product, "{project}");
     }
 }
 
@@ -182,7 +183,7 @@ fn links_are_listed_in_order_with_their_exact_text() {
 }
 
 #[test]
-fn a_loop_is_refused_with_one_of_its_links() {
+fn the_error_for_a_loop_contains_one_of_its_links() {
     let mut memory = Memory::new(NameRules::Unix);
     memory
         .link("self", "self")
@@ -205,7 +206,7 @@ fn a_loop_is_refused_with_one_of_its_links() {
 }
 
 #[test]
-fn a_missing_path_is_an_error_with_its_first_missing_part() {
+fn the_error_for_a_missing_path_contains_its_first_missing_part() {
     let mut memory = Memory::with(&["shop"]);
     memory.link("shop/out", "../gone/src");
     for (path, missing) in [("shop/src/main.rs", "/shop/src"), ("gone/../shop", "/gone")] {
@@ -254,7 +255,7 @@ fn a_file_is_not_a_directory() {
 }
 
 #[test]
-fn hidden_entries_are_an_error_that_names_them() {
+fn the_error_for_an_unreadable_entry_contains_its_path() {
     let mut memory = Memory::with(&["open/.git", "locked/shop/.git"]);
     memory.link("through", "locked/shop").lock("locked");
     assert_eq!(root(&memory, "open"), Path::new("/open"));
@@ -329,10 +330,11 @@ fn the_state_directory_is_recognized_through_every_path() {
             assert_eq!((root.path().to_owned(), root.reason()), itself, "{state}");
         }
     }
-    let mut away = Memory::with(&["home/ann/shop"]);
-    away.link("home/ann/.coditect", "/no-such-disk/state")
+    let mut unmounted = Memory::with(&["home/ann/shop"]);
+    unmounted
+        .link("home/ann/.coditect", "/no-such-disk/state")
         .link("users", "home");
-    let root = find_with_state(&away, "home/ann/shop", Some("users/ann/.coditect")).unwrap();
+    let root = find_with_state(&unmounted, "home/ann/shop", Some("users/ann/.coditect")).unwrap();
     assert_eq!((root.path().to_owned(), root.reason()), itself);
 }
 

@@ -8,8 +8,8 @@ use crate::time::{CLOCK_TOLERANCE, SECONDS_PER_DAY, Timestamp, unix_seconds};
 
 /// Seconds by which the clock may advance more than the uptime within one boot.
 ///
-/// It is a minute less than the tolerance of a warning, so that a clock that was ahead and is
-/// corrected causes no warning because of rounding or a small correction by NTP.
+/// The value is one minute less than the tolerance for warnings. A clock that was ahead and is
+/// corrected therefore causes no warning, despite rounding and small corrections by NTP.
 const UPTIME_TOLERANCE: u64 = CLOCK_TOLERANCE - 60;
 
 /// Seconds by which the clock of the signer may be behind the time that the uptime proves.
@@ -110,8 +110,8 @@ impl ClockHighWater {
 
     /// Returns the time that determines the day of daily quotas.
     ///
-    /// It is the later of the clock and the mark. If the clock is ahead of the mark by more days
-    /// than the quota counters remember, it is the mark.
+    /// The result is the later of the clock and the mark. If the clock is ahead of the mark by more
+    /// days than the quota counters remember, the result is the mark.
     ///
     /// The uptime stops while a virtual machine is paused, and under WSL while the host sleeps. The
     /// mark then falls behind a correct clock. A clock that is set ahead can only use the quotas of
@@ -166,13 +166,13 @@ impl ClockHighWater {
     /// Records the installation of an artifact that was signed at `signed`.
     ///
     /// If the mark is ahead of the clock and the signature is recent, the mark is lowered to the
-    /// clock, but not below the proven time. Returns whether the clock was behind by more than the
-    /// tolerance and the mark was lowered.
+    /// clock, but not below the proven time. Returns `true` if the mark was lowered and the clock
+    /// had been behind by more than the tolerance.
     ///
     /// A signature is recent if it is newer than all earlier signatures, and newer than the time
-    /// that the uptime proves to have passed before the clock last raised the mark. An artifact
-    /// that was signed just now is always recent. An artifact that was kept back in order to undo
-    /// the passing of time is not, except for time in which the machine was off.
+    /// that the uptime had proven when the clock last reached the mark. An artifact that was signed
+    /// just now is always recent. An artifact that was held back to undo the passing of time is not
+    /// recent. Time in which the machine was off is not proven, so it can be undone.
     pub fn record_signature(&mut self, signed: Timestamp, reading: ClockReading) -> bool {
         self.observe(reading);
         let is_newest = signed > self.signed;
@@ -221,8 +221,8 @@ impl ClockHighWater {
         (boot(self), self.signed, self.resets) != (boot(later), later.signed, later.resets)
     }
 
-    /// Merges two copies. The copy that was lowered more often takes precedence, then the later
-    /// one.
+    /// Merges two copies. The copy whose mark was lowered more often takes precedence. If both were
+    /// lowered equally often, the copy with the later mark takes precedence.
     pub fn merged(self, other: Self) -> Self {
         let rank = |seen: &Self| (seen.resets, seen.mark, seen.proven);
         let (mut best, rest) = if rank(&self) >= rank(&other) {
@@ -261,7 +261,7 @@ impl ClockHighWater {
     /// Returns the seconds since the last observation, if there was no boot since.
     fn elapsed(&self, reading: ClockReading) -> Option<u64> {
         let (run, boot) = self.run.zip(reading.boot)?;
-        // The uptime decreases if a machine is restored from a snapshot. Then no time has passed.
+        // The uptime decreases if a machine is restored from a snapshot. The result is 0 then.
         (run.last.id == boot.id).then(|| boot.uptime.saturating_sub(run.last.uptime))
     }
 

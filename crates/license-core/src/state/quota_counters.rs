@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use crate::policy::Quota;
 use crate::time::{SECONDS_PER_DAY, Timestamp};
 
-/// Number of days before today, and of days after today, that are remembered. A wrong clock may
-/// have counted on days after today.
+/// Maximum number of days before today, and of days after today, that are remembered. Amounts are
+/// counted on days after today if the clock was wrong.
 pub(crate) const REMEMBERED_DAYS: u64 = 64;
 
-/// The used part from which a quota is low: four fifths.
+/// The used share from which a quota is low: four fifths.
 const LOW_THRESHOLD: (u64, u64) = (4, 5);
 
-/// Amounts used of each quota on each UTC day.
+/// The used amount of each quota on each UTC day.
 ///
 /// The caller passes the time from
 /// [`ClockHighWater::quota_time`](crate::state::ClockHighWater::quota_time). The clock alone is not
@@ -122,7 +122,7 @@ impl QuotaCounters {
         }
     }
 
-    /// Merges two copies: the higher counter of each quota on each day.
+    /// Merges two copies. Keeps the higher counter of each quota on each day.
     pub fn merged(mut self, other: Self) -> Self {
         for (day, counts) in other.days {
             let own = self.days.entry(day).or_default();

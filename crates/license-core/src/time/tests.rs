@@ -22,7 +22,7 @@ fn instants_up_to_the_year_9999_round_trip() {
 }
 
 #[test]
-fn other_texts_are_not_instants() {
+fn texts_in_other_forms_are_not_instants() {
     for text in [
         "",
         "tomorrow",

@@ -1,6 +1,6 @@
 //! serde functions for instants as Unix seconds (`NumericDate` of RFC 7519 in whole seconds).
 //!
-//! They work for required members and for optional members, which must not be `null`.
+//! The functions work for required members and for optional members, which must not be `null`.
 
 use serde::{Deserializer, Serialize, Serializer};
 

@@ -29,12 +29,12 @@ pub enum TrustError {
     /// The text is neither a JWK nor a JWK Set, and feature `pem` is not compiled in.
     #[error("expected a JWK or a JWK Set; PEM requires feature `pem`, which is not compiled in")]
     NoPem,
-    /// The DER is damaged or not that of an RSA public key.
+    /// The DER is damaged, or does not encode an RSA public key.
     #[cfg(feature = "pem")]
     #[error("expected the DER of an RSA public key")]
     Der(#[source] spki::Error),
     /// The key is not an RSA key.
-    #[error("expected an RSA key, found one of another kind")]
+    #[error("expected an RSA key, found another kind of key")]
     NotRsa,
     /// The key names RSASSA-PSS parameters that this library does not accept.
     #[error("expected RSASSA-PSS parameters SHA-256, MGF1 with SHA-256, salt length 32")]

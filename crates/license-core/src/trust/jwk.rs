@@ -62,7 +62,7 @@ fn number(value: &Option<Value>, member: &'static str) -> Result<Vec<u8>, TrustE
 
 impl Jwk {
     /// Returns whether the JWK has the members `kid` and `use`.
-    pub(crate) fn names_itself(&self) -> bool {
+    pub(crate) fn has_kid_and_use(&self) -> bool {
         self.kid.is_some() && self.key_use.is_some()
     }
 

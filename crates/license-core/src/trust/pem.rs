@@ -90,7 +90,7 @@ fn from_pkcs1(algorithm: Algorithm, der: &[u8]) -> Result<TrustedKey, TrustError
     )
 }
 
-/// Returns the algorithm of an algorithm identifier, which private keys use too.
+/// Returns the algorithm of an algorithm identifier. Private keys have the same identifiers.
 pub(crate) fn algorithm(identifier: &AlgorithmIdentifierRef<'_>) -> Result<Algorithm, TrustError> {
     match (identifier.oid, identifier.parameters) {
         (RSA_ENCRYPTION, Some(parameters)) if parameters.tag() == Tag::Null => Ok(Algorithm::Rs256),

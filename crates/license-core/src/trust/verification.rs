@@ -33,19 +33,19 @@ impl Unverified<'_> {
 
     /// Verifies the signature with the trusted key that the header names (RFC 7515 section 5.2),
     /// and decodes the payload only after that.
-    pub(crate) fn verified(
+    pub(crate) fn verify_token(
         &self,
         kind: TokenKind,
         trust: &TrustSet,
     ) -> Result<VerifiedToken, VerifyError> {
         match trust.get(self.unverified_key_id()) {
-            Some(key) => self.verified_by(kind, key),
+            Some(key) => self.verify_token_with_key(kind, key),
             None => Err(self.untrusted_key_error(trust)),
         }
     }
 
     /// Verifies the signature with this key.
-    pub(crate) fn verified_by(
+    pub(crate) fn verify_token_with_key(
         &self,
         kind: TokenKind,
         key: &TrustedKey,
@@ -115,7 +115,7 @@ pub enum VerifyError {
         /// The key.
         key: KeyId,
     },
-    /// The header names an algorithm other than that of the key.
+    /// The algorithm in the header is not the algorithm of the key.
     #[error("key {key} signs with {expected}, but the token header names {found}")]
     Algorithm {
         /// The key.
@@ -177,8 +177,8 @@ pub enum VerifyError {
 pub struct ClaimError {
     /// The claim.
     pub claim: String,
-    /// The path of the value in the claim, such as `check_in.every_hours`. The path of the claim
-    /// itself is its name.
+    /// The path of the value in the claim, such as `check_in.every_hours`. If the value is the
+    /// whole claim, the path is the name of the claim.
     pub path: String,
     /// A description of the accepted values.
     pub expected: String,

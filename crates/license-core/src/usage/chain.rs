@@ -21,7 +21,7 @@ pub struct ChainSummary {
     pub licenses: BTreeSet<LicenseId>,
     /// The number of different entries.
     pub entries: usize,
-    /// The number of entries with their private part.
+    /// The number of entries whose private part is present.
     pub private_parts: usize,
     /// The numbers of the first and the last entry.
     pub numbers: (u64, u64),
@@ -34,7 +34,8 @@ pub struct ChainSummary {
 }
 
 impl ChainSummary {
-    /// Returns whether no entry is missing or changed between the first and the last one.
+    /// Returns whether no entry is changed, and no entry is missing between the first and the last
+    /// entry.
     pub fn is_complete(&self) -> bool {
         !self.findings.iter().any(ChainFinding::is_fault)
     }
@@ -42,13 +43,13 @@ impl ChainSummary {
 
 /// Recomputes every chain in the reports, in the order of their ids.
 ///
-/// `now` is the current time of the vendor. An entry that ends more than a day later was written
-/// with a clock that was ahead. A fault in the header of a report applies to all its chains.
+/// `now` is the current time of the vendor. An entry that ends more than a day after `now` was
+/// written with a clock that was ahead. A fault of a whole report applies to all its chains.
 pub fn examine(reports: &[UsageReport], now: Timestamp) -> Vec<ChainSummary> {
     let mut chains: BTreeMap<ChainId, Chain<'_>> = BTreeMap::new();
     for report in reports {
         let faults = faults_of_report(report);
-        for (id, lines) in by_chain(report) {
+        for (id, lines) in entries_by_chain(report) {
             let chain = chains.entry(id).or_default();
             for line in &lines {
                 chain.add(line.hash, &line.entry, line.has_private);
@@ -88,8 +89,8 @@ pub fn examine_entries<'a>(
         .collect()
 }
 
-/// Returns the faults of a whole report. There are at most two, because they are repeated in the
-/// findings of each chain.
+/// Returns the faults of a whole report. Their number is at most two, because the findings of each
+/// chain repeat these faults.
 fn faults_of_report(report: &UsageReport) -> Vec<ChainFinding> {
     let found = u64::try_from(report.lines.len()).unwrap_or(u64::MAX);
     let expected = report.declared;
@@ -103,7 +104,7 @@ fn faults_of_report(report: &UsageReport) -> Vec<ChainFinding> {
 }
 
 /// Returns the entries of each chain in the order of the report.
-fn by_chain(report: &UsageReport) -> BTreeMap<ChainId, Vec<&EntryLine>> {
+fn entries_by_chain(report: &UsageReport) -> BTreeMap<ChainId, Vec<&EntryLine>> {
     let mut chains: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for line in &report.lines {
         let lines = chains.entry(line.entry.chain).or_default();
@@ -131,7 +132,7 @@ fn faults_of_chain(lines: &[&EntryLine], end: Option<&UsageHash>) -> Vec<ChainFi
     faults
 }
 
-/// Entries of one chain by number. A fork has several entries with the same number.
+/// Entries of one chain, indexed by number. A fork has several entries with the same number.
 #[derive(Default)]
 struct Chain<'a> {
     entries: BTreeMap<u64, BTreeMap<UsageHash, &'a UsageEntry>>,
@@ -154,7 +155,7 @@ impl<'a> Chain<'a> {
         let (last, heads) = self.entries.last_key_value()?;
         let mut findings = self.findings.clone();
         findings.extend(gaps(&self.entries));
-        // A changed entry would appear as a fork.
+        // A changed entry would also appear as a fork.
         if !findings.iter().any(ChainFinding::is_change) {
             findings.extend(fork(&self.entries));
         }
@@ -229,8 +230,8 @@ fn clock_findings(
         seconds: clock.most_seconds,
         lowered: clock.lowered,
     });
-    // The entries of one period, one per license, end at the same time. So do the entries of a
-    // fork, which is a finding of its own.
+    // The entries of one period, one for each license, end at the same time. Entries with the same
+    // number are a fork, which is a separate finding.
     let goes_back = before.is_some_and(|(number, ended)| {
         number < seq && entry.to < ended && ended.seconds_since(entry.from) > CLOCK_TOLERANCE
     });

@@ -55,7 +55,8 @@ pub struct UsageCounts {
     pub(super) behind: ClockBehind,
 }
 
-/// Number of times that the clock was behind the high-water mark, and maximum in seconds.
+/// Number of times that the clock was behind the high-water mark, and largest difference in
+/// seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ClockBehind(
     #[serde(deserialize_with = "count")] pub(super) u64,
@@ -95,7 +96,7 @@ impl UsageCounts {
         counts
     }
 
-    /// Counts a refused request for a feature, with the reason code.
+    /// Counts a refused request for a feature that may be unknown, with the reason code.
     ///
     /// A name that neither the product nor the license contains is counted as `(others)`, because
     /// it could be personal data.
@@ -159,21 +160,22 @@ impl UsageCounts {
             own.used = sum(own.used, count.used);
             own.refused = sum(own.refused, count.refused);
         }
-        for (own, more, most) in [
+        for (own, more, max_names) in [
             (&mut self.denials, &other.denials, MAX_NAMES),
             (&mut self.features, &other.features, MAX_NAMES),
             (&mut self.users, &other.users, MAX_NAMES),
             (&mut self.sessions, &other.sessions, MAX_SESSIONS),
         ] {
             for (name, count) in more {
-                increase(own, name, *count, most);
+                increase(own, name, *count, max_names);
             }
         }
-        let (ClockBehind(times, seconds), ClockBehind(more, most)) = (self.behind, other.behind);
-        self.behind = ClockBehind(sum(times, more), seconds.max(most));
+        let ClockBehind(times, seconds) = self.behind;
+        let ClockBehind(other_times, other_seconds) = other.behind;
+        self.behind = ClockBehind(sum(times, other_times), seconds.max(other_seconds));
     }
 
-    /// Merges two copies: the higher value of each count.
+    /// Merges two copies. Keeps the higher value of each count.
     #[must_use]
     pub fn merged(mut self, other: Self) -> Self {
         for (name, count) in other.quotas {
@@ -192,8 +194,9 @@ impl UsageCounts {
                 *own = count.max(*own);
             }
         }
-        let (ClockBehind(times, seconds), ClockBehind(more, most)) = (self.behind, other.behind);
-        self.behind = ClockBehind(times.max(more), seconds.max(most));
+        let ClockBehind(times, seconds) = self.behind;
+        let ClockBehind(other_times, other_seconds) = other.behind;
+        self.behind = ClockBehind(times.max(other_times), seconds.max(other_seconds));
         self
     }
 
@@ -215,18 +218,18 @@ pub(super) fn sum(one: u64, other: u64) -> u64 {
     one.saturating_add(other).min(MAX_COUNT)
 }
 
-fn increase(names: &mut Names, name: &str, count: u64, most: usize) {
-    let name = bounded(names, name, most);
+fn increase(names: &mut Names, name: &str, count: u64, max_names: usize) {
+    let name = bounded(names, name, max_names);
     let own = names.entry(name).or_default();
     *own = sum(*own, count);
 }
 
 /// Returns the name, cut to the maximum length, or [`OTHERS`] if there are too many names.
-fn bounded<T>(names: &BTreeMap<String, T>, name: &str, most: usize) -> String {
+fn bounded<T>(names: &BTreeMap<String, T>, name: &str, max_names: usize) -> String {
     let mut ends = (0..=name.len().min(MAX_NAME_BYTES)).rev();
     let name = ends.find_map(|end| name.get(..end));
     let name = name.unwrap_or_default();
-    if names.contains_key(name) || names.len() < most {
+    if names.contains_key(name) || names.len() < max_names {
         name.into()
     } else {
         OTHERS.into()
@@ -265,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn adding_sums_counts_and_merging_copies_does_not() {
+    fn adding_sums_counts_and_merging_keeps_the_higher_counts() {
         let mut twice = example();
         twice.add(&example());
         assert_eq!(twice.quotas["commands"].used, 6);

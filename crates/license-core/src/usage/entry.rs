@@ -18,9 +18,9 @@ use crate::time::{Date, Timestamp};
 pub struct ChainPosition {
     /// The chain.
     pub chain: ChainId,
-    /// The number of the entry in the chain, from 1.
+    /// The number of the entry in the chain, counted from 1.
     pub seq: u64,
-    /// The hash of the previous entry, or [`UsageHash::NONE`] for the first.
+    /// The hash of the previous entry, or [`UsageHash::NONE`] for the first entry.
     pub prev: UsageHash,
 }
 
@@ -30,7 +30,7 @@ pub struct ClockObservations {
     /// The number of times that the clock was more than five minutes behind the latest time seen.
     #[serde(deserialize_with = "count")]
     pub behind: u64,
-    /// The maximum in seconds.
+    /// The largest difference in seconds.
     #[serde(deserialize_with = "count")]
     pub most_seconds: u64,
     /// The number of times that a signature of the vendor lowered the latest time seen.
@@ -42,19 +42,19 @@ pub struct ClockObservations {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct UsageEntry {
-    /// The number of the entry in the chain, from 1.
+    /// The number of the entry in the chain, counted from 1.
     #[serde(rename = "entry", deserialize_with = "count")]
     pub seq: u64,
     /// The chain.
     pub chain: ChainId,
-    /// The hash of the previous entry, or [`UsageHash::NONE`] for the first.
+    /// The hash of the previous entry, or [`UsageHash::NONE`] for the first entry.
     pub prev: UsageHash,
     /// The product.
     pub product: ProductCode,
-    /// The license, if one was in effect.
+    /// The license that was in effect, if any.
     #[serde(deserialize_with = "Option::deserialize")]
     pub license: Option<LicenseId>,
-    /// The time of the first count, by the latest time that the machine had seen.
+    /// The time of the first count, according to the latest time that the machine had seen.
     pub from: Timestamp,
     /// The time of the last count.
     pub to: Timestamp,

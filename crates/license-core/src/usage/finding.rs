@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChainFinding {
-    /// The hash of an entry is not the one in the next entry or the header.
+    /// The hash of an entry differs from the hash in the next entry or in the header.
     Edited {
         /// The entry that was changed, unless the next entry or the header was changed.
         seq: u64,
@@ -22,17 +22,17 @@ pub enum ChainFinding {
     },
     /// Entries are not in order.
     Reordered {
-        /// The entry that follows a later one, or is a duplicate.
+        /// The entry that follows a later entry, or is a duplicate.
         seq: u64,
     },
-    /// The number of entries in a report is not the one in its header.
+    /// The number of entries in a report differs from the number in its header.
     Incomplete {
         /// The number in the header.
         expected: u64,
         /// The number of entries.
         found: u64,
     },
-    /// Entries are missing between two others.
+    /// Entries are missing between two other entries.
     Gap {
         /// The first missing entry.
         first: u64,
@@ -55,7 +55,7 @@ pub enum ChainFinding {
         /// The number of times that the latest time seen was lowered.
         lowered: u64,
     },
-    /// An entry is in the future, or starts before the end of the previous entry.
+    /// An entry ends in the future, or is earlier than the previous entry.
     ClockAhead {
         /// The entry.
         seq: u64,

@@ -58,8 +58,8 @@ impl OpenPeriod {
         self.position
     }
 
-    /// Moves this period, if it is from an older copy of the state, to a later position in its
-    /// chain.
+    /// Moves this period to a later position in its chain, if the period is from an older copy of
+    /// the state.
     ///
     /// Does nothing if `next` is in another chain or is not later.
     pub fn advance_to(&mut self, next: ChainPosition) {
@@ -100,7 +100,7 @@ impl OpenPeriod {
 
     /// Closes the period and returns an entry for each license. The period is empty afterwards.
     ///
-    /// Returns `None` and leaves the period unchanged if `salt` fails.
+    /// Returns `None` and leaves the period unchanged if `salt` returns `None`.
     pub fn close(
         &mut self,
         product: ProductCode,
@@ -137,7 +137,7 @@ impl OpenPeriod {
         Some(entries)
     }
 
-    /// Merges two copies. Keeps the later copy, or the higher counts if both are at the same
+    /// Merges two copies. Keeps the later copy, or the higher counts if both copies are at the same
     /// position.
     #[must_use]
     pub fn merged(self, other: Self) -> Self {
@@ -157,12 +157,12 @@ impl OpenPeriod {
         match self.position.seq.cmp(&other.position.seq) {
             std::cmp::Ordering::Less => other,
             std::cmp::Ordering::Greater => self,
-            std::cmp::Ordering::Equal => self.with_copy(other),
+            std::cmp::Ordering::Equal => self.merge_counts(other),
         }
     }
 
     /// Merges the counts of a copy at the same position.
-    fn with_copy(mut self, other: Self) -> Self {
+    fn merge_counts(mut self, other: Self) -> Self {
         for (license, counts) in other.counts {
             let own = self.counts.remove(&license).unwrap_or_default();
             self.counts.insert(license, own.merged(counts));

@@ -13,14 +13,14 @@ use crate::encoding::hex;
 /// A closed entry: its line and the line of its private part, without line breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosedEntry {
-    /// The line of the entry, which is chained.
+    /// The line of the entry, which is part of the chain.
     pub entry: String,
     /// The line of the private part, which the customer may delete.
     pub private: String,
 }
 
 impl ClosedEntry {
-    /// Parses the line of the entry. Returns `None` if it is not an entry.
+    /// Parses the line of the entry. Returns `None` if the line is not an entry.
     pub fn parse_entry(&self) -> Option<UsageEntry> {
         UsageEntry::parse(&self.entry).ok()
     }
@@ -35,8 +35,8 @@ impl ClosedEntry {
         })
     }
 
-    /// Returns the entry at another position, if its own position is occupied. The result is marked
-    /// as recounted, because earlier entries may contain the same counts.
+    /// Returns the entry with another position, for a chain in which its position is occupied. The
+    /// result is marked as recounted, because earlier entries may contain the same counts.
     pub fn with_position(&self, position: ChainPosition) -> Option<Self> {
         let mut entry = self.parse_entry()?;
         (entry.chain, entry.seq, entry.prev) = (position.chain, position.seq, position.prev);
@@ -64,8 +64,8 @@ impl ClosedEntry {
     }
 }
 
-/// Returns the line of the private part and the commitment to it. The salt prevents guessing of the
-/// names from the commitment.
+/// Returns the line of the private part and the commitment to it. Because of the salt, the names
+/// cannot be guessed from the commitment.
 pub(super) fn private_part(
     counts: &UsageCounts,
     machine: Option<&str>,

@@ -20,15 +20,15 @@ not sent automatically. Each line that begins with {\"entry\" contains the hash 
 entry; do not change these lines. A line that begins with {\"private\" names the machine, users \
 and sessions; you may delete some or all of these lines, and the rest can still be checked.";
 
-/// A report: the header and the entries. [`examine`](super::examine) checks whether it is complete.
+/// A report: the header and the entries. [`examine`](super::examine) checks the entries.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct UsageReport {
     /// The product in the header.
     pub product: ProductCode,
-    /// The number of entries in the header.
+    /// The number of entries according to the header.
     pub(super) declared: u64,
-    /// The hash of the last entry of each chain in the header.
+    /// The hash of the last entry of each chain according to the header.
     pub(super) heads: BTreeMap<ChainId, UsageHash>,
     pub(super) lines: Vec<EntryLine>,
     pub(super) unmatched: UnmatchedPrivateParts,
@@ -43,7 +43,7 @@ pub(super) struct UnmatchedPrivateParts {
     pub(super) more: usize,
 }
 
-/// Maximum number of listed line numbers. The findings of each chain repeat them.
+/// Maximum number of listed line numbers. The findings of each chain repeat these numbers.
 const MAX_LISTED_LINES: usize = 10;
 
 /// Line of an entry in a report.
@@ -82,7 +82,7 @@ pub enum UsageReportError {
     /// A line cannot be read.
     #[error("line {number} cannot be read")]
     Line {
-        /// The line, from 1.
+        /// The number of the line, counted from 1.
         number: usize,
         /// The reason.
         source: LineError,
@@ -182,13 +182,13 @@ impl UsageReport {
         }
     }
 
-    /// Returns the lines of the entries exactly as they were written.
+    /// Returns each entry with its line, exactly as the line was written, and its hash.
     pub fn entries(&self) -> impl Iterator<Item = (&str, &UsageEntry, UsageHash)> {
         let lines = self.lines.iter();
         lines.map(|line| (line.text.as_str(), &line.entry, line.hash))
     }
 
-    /// Returns the number of entries with their private part.
+    /// Returns the number of entries whose private part is present.
     pub fn private_parts(&self) -> usize {
         self.lines.iter().filter(|line| line.has_private).count()
     }
@@ -197,20 +197,21 @@ impl UsageReport {
 /// A report that is being read.
 struct ReportReader {
     report: UsageReport,
-    privates: Vec<(usize, UsageHash)>,
+    private_parts: Vec<(usize, UsageHash)>,
 }
 
 impl ReportReader {
     /// Matches private parts with the commitments of the entries.
     fn finish(self) -> UsageReport {
         let mut report = self.report;
-        let present: BTreeSet<UsageHash> = self.privates.iter().map(|(_, hash)| *hash).collect();
+        let present: BTreeSet<UsageHash> =
+            self.private_parts.iter().map(|(_, hash)| *hash).collect();
         for line in &mut report.lines {
             line.has_private = present.contains(&line.entry.private);
         }
         let committed: BTreeSet<UsageHash> =
             report.lines.iter().map(|line| line.entry.private).collect();
-        let unmatched = self.privates.into_iter();
+        let unmatched = self.private_parts.into_iter();
         let unmatched = unmatched.filter(|(_, hash)| !committed.contains(hash));
         let mut numbers = unmatched.map(|(number, _)| number);
         report.unmatched.first = numbers.by_ref().take(MAX_LISTED_LINES).collect();
@@ -275,7 +276,7 @@ fn read_line(reports: &mut Vec<ReportReader>, number: usize, text: &str) -> Resu
     if members.usage_report.is_some() {
         reports.push(ReportReader {
             report: header(text)?,
-            privates: Vec::new(),
+            private_parts: Vec::new(),
         });
         return Ok(());
     }
@@ -292,7 +293,7 @@ fn read_line(reports: &mut Vec<ReportReader>, number: usize, text: &str) -> Resu
     if !members.private.is_object {
         return Err(LineError::Unknown);
     }
-    last.privates
+    last.private_parts
         .push((number, UsageHash::from_private_part(text)));
     Ok(())
 }

@@ -11,9 +11,9 @@ fn start() -> Timestamp {
     at("2027-03-01T12:00:00Z")
 }
 
-/// Two operating systems on one machine, with the clock ahead in one and behind in the other. There
-/// is a warning only if they differ by more than a day, and if the time between both is shorter
-/// than the excess.
+/// Two operating systems on one machine set the clock: the first ahead, and the second behind. A
+/// warning requires that the two times differ by more than a day, and that the machine is off for
+/// less time than the excess over a day.
 #[test]
 fn two_systems_cause_a_warning_only_if_their_clocks_differ_by_more_than_a_day() {
     let product = &PRODUCTS[4];
@@ -51,7 +51,7 @@ fn without_boot_ids_the_clock_is_trusted() {
 
 /// The limit of each boot is relative to the clock, not to the mark.
 #[test]
-fn jumps_in_several_boots_raise_the_mark_no_further_than_one() {
+fn jumps_in_several_boots_raise_the_mark_no_further_than_one_jump() {
     let product = enterprise();
     let mut device = Device::new(start());
     for _ in 0..10 {
@@ -89,7 +89,7 @@ fn time_passes_even_if_the_clock_was_never_right() {
     }
 }
 
-/// The check-ins of `manipulation`, installed while the clock is behind for a long time.
+/// The clock is behind for a long time, and check-ins are held back as in module `manipulation`.
 #[test]
 fn delayed_check_ins_undo_no_uptime_while_the_clock_is_behind() {
     let product = enterprise();
@@ -124,7 +124,7 @@ fn delayed_check_ins_undo_no_uptime_while_the_clock_is_behind() {
             let mark = device.seen.mark();
             assert!(
                 mark.plus(HOUR) >= proof.proven,
-                "after {} s of uptime: {mark} where {} is proven",
+                "after {} s of uptime, the mark is {mark}, but the proven time is {}",
                 proof.uptime_seen,
                 proof.proven
             );

@@ -39,13 +39,15 @@ pub(crate) fn signed(seconds: u64) -> i64 {
     i64::try_from(seconds).unwrap()
 }
 
-/// Returns `time - of` in seconds.
-pub(crate) fn ahead(of: Timestamp, time: Timestamp) -> i64 {
-    signed(time.unix_seconds()) - signed(of.unix_seconds())
+/// Returns the seconds by which `time` is ahead of `reference`. The result is negative if `time` is
+/// behind.
+pub(crate) fn ahead(reference: Timestamp, time: Timestamp) -> i64 {
+    signed(time.unix_seconds()) - signed(reference.unix_seconds())
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Device {
+    /// The true time.
     pub(crate) truth: Timestamp,
     /// The time of the clock minus the true time.
     pub(crate) error: i64,
@@ -86,21 +88,21 @@ impl Device {
         }
     }
 
-    fn pass(&mut self, seconds: u64) {
+    fn advance(&mut self, seconds: u64) {
         self.truth = self.truth.plus(seconds);
         self.error += self.drift * signed(seconds) / signed(DAY);
     }
 
-    /// Runs or sleeps. The uptime includes both.
+    /// Lets the machine run or sleep. The uptime includes both.
     pub(crate) fn run(&mut self, seconds: u64) {
-        self.pass(seconds);
+        self.advance(seconds);
         self.boot.uptime += seconds;
     }
 
-    /// Pauses, as virtual machines do. The clock is correct afterwards, but the uptime does not
-    /// include the pause.
+    /// Pauses the machine as a host pauses a virtual machine. The clock is correct afterwards, but
+    /// the uptime does not include the pause.
     pub(crate) fn pause(&mut self, seconds: u64) {
-        self.pass(seconds);
+        self.advance(seconds);
     }
 
     /// Returns the time for daily quotas.
@@ -110,7 +112,7 @@ impl Device {
 
     /// Starts the machine after it was off for `off` seconds.
     pub(crate) fn restart(&mut self, off: u64) {
-        self.pass(off + 60);
+        self.advance(off + 60);
         self.boots += 1;
         self.boot = Boot {
             id: self.boots,

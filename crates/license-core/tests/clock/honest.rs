@@ -14,7 +14,8 @@ enum Event {
     Run,
     Sleep,
     Off,
-    /// A boot of another system that interprets the clock as local time, then of this system.
+    /// A boot of another system that interprets the clock as local time, then a boot of this
+    /// system.
     OtherSystem,
     /// The clock starts at a default date of the firmware.
     DeadBattery,
@@ -182,6 +183,7 @@ struct Counts {
     by_clock: u64,
     /// Denials because of the mark shortly before the end of the license.
     early: u64,
+    /// Maximum seconds between such a denial and the end of the license.
     earliest: u64,
     /// Denials because of the mark shortly before the check-in is overdue. The machine was off when
     /// the customer should have installed another check-in.
@@ -328,8 +330,8 @@ impl<'a> Simulation<'a> {
             JumpAtBoot => self.jump_at_boot(),
             Midnight => {
                 let into_day = self.device.truth.unix_seconds() % DAY;
-                let ran = (DAY - into_day + 2).saturating_sub(self.rng.within(0, 4));
-                self.device.run(ran);
+                let duration = (DAY - into_day + 2).saturating_sub(self.rng.within(0, 4));
+                self.device.run(duration);
             }
         }
         self.use_license();
@@ -367,8 +369,8 @@ impl<'a> Simulation<'a> {
         self.restart(DAY);
     }
 
-    /// The clock is corrected within the same boot or at the next one. Then a check-in arrives that
-    /// was signed later.
+    /// The clock is corrected within the same boot or at the next boot. Then a check-in arrives
+    /// that was signed after the clock was wrong.
     fn jump_at_boot(&mut self) {
         self.restart(MINUTE);
         self.device
@@ -418,7 +420,7 @@ impl<'a> Simulation<'a> {
         is_lowered
     }
 
-    /// Installs a check-in if the customer needs one. It is up to 36 hours old.
+    /// Installs a check-in that is up to 36 hours old, if the customer needs a check-in.
     fn check_in(&mut self) {
         if !self.product.needs_check_in() {
             return;
@@ -474,7 +476,7 @@ impl<'a> Simulation<'a> {
             let bound = DAY.saturating_sub(ahead * HOUR);
             let is_offset = device.error >= -signed(behind * HOUR + SLACK);
             if class.lead <= 14 * HOUR && self.raised_at.is_none() && is_offset {
-                // A warning requires a clock that is far behind soon after one that was far ahead.
+                // A warning requires that the clock is far behind soon after it was far ahead.
                 assert!(behind + ahead > 24, "{}", describe());
                 assert!(device.error < -signed(bound), "{}", describe());
             }

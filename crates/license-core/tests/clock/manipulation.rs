@@ -1,4 +1,4 @@
-//! Machines whose users set the clock back. The state of the machine is kept.
+//! Machines whose users set the clock back. The users do not manipulate the state of the machine.
 
 use std::collections::BTreeMap;
 
@@ -100,8 +100,8 @@ impl<'a> Manipulator<'a> {
                 is_behind(&decision),
                 "no warning for {clock} after {before}: {decision:?}"
             );
-            let without = self.device.outcome_at(self.product, before);
-            assert!(decision.outcome() <= without, "{decision:?}");
+            let outcome_at_mark = self.device.outcome_at(self.product, before);
+            assert!(decision.outcome() <= outcome_at_mark, "{decision:?}");
         }
         self.counts.denied += u64::from(decision.outcome() == Outcome::Denied);
         let now = self.device.quota_time();
@@ -156,7 +156,7 @@ impl<'a> Manipulator<'a> {
                     .check_in(newest.minus(self.rng.within(0, 20 * DAY)));
                 self.device.set_clock(self.device.seen.mark().minus(back));
                 let before = self.device.seen.mark();
-                // The date of the license, of an earlier check-in, or of the newest one.
+                // The date of the license, of an earlier check-in, or of the newest check-in.
                 let signed = self.rng.pick(&[issued(), replayed.issued_at(), newest]);
                 let reading = self.device.reading();
                 assert!(!self.device.seen.record_signature(signed, reading));
@@ -203,9 +203,9 @@ fn a_clock_that_is_set_back_causes_a_warning_and_gains_nothing() {
     }
 }
 
-/// The mark advances with the uptime, so at most the age of a check-in is gained.
+/// The mark advances with the uptime, so a user gains at most the age of a check-in.
 #[test]
-fn a_license_ends_on_time_if_the_clock_is_set_back_by_a_few_hours_again_and_again() {
+fn a_license_ends_on_time_if_the_clock_is_repeatedly_set_back_by_a_few_hours() {
     let mut latest = 0;
     for seed in 0..200 {
         let mut rng = Rng(seed);
@@ -252,9 +252,9 @@ pub(crate) struct Proof {
     pub(crate) uptime_seen: u64,
 }
 
-/// Check-ins are kept back and installed later, for a license that needs none.
+/// Check-ins are held back and installed later, for a license that does not need check-ins.
 ///
-/// Each of them may lower the mark to its own date, but not to more than an hour before the proven
+/// Each check-in may lower the mark to its own date, but not to more than an hour before the proven
 /// time. A user therefore gains at most the time for which the machine was off or not observed
 /// since the first signature, the age of that signature, and one hour.
 #[test]
@@ -275,8 +275,8 @@ fn delayed_check_ins_undo_at_most_the_time_for_which_the_machine_was_off() {
             uptime_seen: 0,
         };
         for _ in 0..rng.within(30, 60) {
-            let starts = rng.one_in(3);
-            if starts {
+            let is_restart = rng.one_in(3);
+            if is_restart {
                 device.restart(rng.within(HOUR, 5 * DAY));
             } else {
                 let passed = rng.within(HOUR, 20 * HOUR);
@@ -286,7 +286,7 @@ fn delayed_check_ins_undo_at_most_the_time_for_which_the_machine_was_off() {
             }
             // The clock stood still while the machine was off.
             let mark = device.seen.mark();
-            device.set_clock(if starts {
+            device.set_clock(if is_restart {
                 mark
             } else {
                 device.clock().max(mark)

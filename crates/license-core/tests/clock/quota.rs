@@ -122,7 +122,7 @@ fn an_honest_user_gets_the_quota_of_each_day() {
                 }
             }
             let none = Day::default();
-            let mut in_row = 0;
+            let mut consecutive = 0;
             for (number, day) in &user.days {
                 days += 1;
                 let before = user.days.get(&(number - 1)).unwrap_or(&none);
@@ -134,12 +134,15 @@ fn an_honest_user_gets_the_quota_of_each_day() {
                     );
                 }
                 empty += u64::from(day.granted == 0);
-                in_row = if day.granted == 0 && !day.is_clock_wrong {
-                    in_row + 1
+                consecutive = if day.granted == 0 && !day.is_clock_wrong {
+                    consecutive + 1
                 } else {
                     0
                 };
-                assert!(in_row <= 2, "{name} {seed}: no quota for {in_row} days");
+                assert!(
+                    consecutive <= 2,
+                    "{name} {seed}: no quota for {consecutive} days"
+                );
             }
         }
         println!(
@@ -168,7 +171,7 @@ fn a_machine_that_is_paused_every_day_gets_the_quota_of_each_day() {
     assert_eq!(granted, [LIMIT; 60]);
 }
 
-/// A clock that is set ahead within a boot grants the quotas of future days, but none twice.
+/// A clock that is set ahead within a boot grants the quotas of future days, but no quota twice.
 #[test]
 fn a_quota_that_was_used_in_advance_is_not_granted_again() {
     const AHEAD: u64 = 64;

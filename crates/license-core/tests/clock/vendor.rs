@@ -41,8 +41,9 @@ impl Product {
         let step = by.seconds_since(issued()) / STEP;
         let cell = &self.check_ins[usize::try_from(step).unwrap()];
         let sign = || {
-            let said = validation_draft(&self.license, Status::Active, issued().plus(step * STEP));
-            sign_validation(&said, &VENDOR, &self.license).unwrap()
+            let at = issued().plus(step * STEP);
+            let draft = validation_draft(&self.license, Status::Active, at);
+            sign_validation(&draft, &VENDOR, &self.license).unwrap()
         };
         cell.get_or_init(sign).clone()
     }

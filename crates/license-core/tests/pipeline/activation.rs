@@ -25,11 +25,11 @@ fn fingerprint(machine_id: &str) -> Fingerprint {
     Fingerprint::new(product(), values)
 }
 
-const HERE: &str = "5a7c3e9b1d2f48069ab4c8e0d6f1735b";
-const THERE: &str = "0b7c3e9b1d2f48069ab4c8e0d6f1735b";
+const THIS_MACHINE: &str = "5a7c3e9b1d2f48069ab4c8e0d6f1735b";
+const OTHER_MACHINE: &str = "0b7c3e9b1d2f48069ab4c8e0d6f1735b";
 
-fn here() -> Machine {
-    Machine::Fingerprint(fingerprint(HERE))
+fn this_machine() -> Machine {
+    Machine::Fingerprint(fingerprint(THIS_MACHINE))
 }
 
 fn nonce(number: u8) -> Nonce {
@@ -69,8 +69,8 @@ fn activation_license() -> License {
 }
 
 fn code(license: &License, with: &[Activation], deactivated: &[(LicenseId, Nonce)]) -> Code {
-    let here = here();
-    let context = Context::at(issued().plus(DAY)).machine(&here);
+    let this_machine = this_machine();
+    let context = Context::at(issued().plus(DAY)).machine(&this_machine);
     let context = context.activations(with).deactivated(deactivated);
     evaluate(license, &context).code()
 }
@@ -98,14 +98,14 @@ fn revocation_of(activation: &Activation) -> RevocationList {
 fn a_license_that_must_be_activated_is_valid_only_where_it_is_activated() {
     let license = activation_license();
     assert_eq!(code(&license, &[], &[]), Code::NotActivated);
-    let own = activation(license.id(), HERE, 1);
+    let own = activation(license.id(), THIS_MACHINE, 1);
     assert_eq!(code(&license, &[own], &[]), Code::Valid);
-    let other_machine = activation(license.id(), THERE, 1);
-    let other_license = activation(&id(77), HERE, 1);
+    let other_machine = activation(license.id(), OTHER_MACHINE, 1);
+    let other_license = activation(&id(77), THIS_MACHINE, 1);
     let others = [other_machine, other_license];
     assert_eq!(code(&license, &others, &[]), Code::NotActivated);
     let unnamed = Context::at(issued().plus(DAY));
-    let own = [activation(license.id(), HERE, 1)];
+    let own = [activation(license.id(), THIS_MACHINE, 1)];
     let decision = evaluate(&license, &unnamed.activations(&own));
     assert_eq!(decision.code(), Code::NotActivated);
 }
@@ -120,12 +120,12 @@ fn activation_is_a_critical_claim() {
 fn other_licenses_need_no_activation_but_can_be_deactivated() {
     let license = license(|_| {});
     assert_eq!(code(&license, &[], &[]), Code::Valid);
-    let own = activation(license.id(), HERE, 1);
+    let own = activation(license.id(), THIS_MACHINE, 1);
     let deactivated = [(license.id().clone(), nonce(1))];
     assert_eq!(code(&license, &[], &deactivated), Code::Deactivated);
     // Restoring the activation from a backup does not restore the license.
     assert_eq!(code(&license, &[own], &deactivated), Code::Deactivated);
-    let second = activation(license.id(), HERE, 2);
+    let second = activation(license.id(), THIS_MACHINE, 2);
     assert_eq!(code(&license, &[second], &deactivated), Code::Valid);
     let other = [(id(77), nonce(1))];
     assert_eq!(code(&license, &[], &other), Code::Valid);
@@ -139,7 +139,7 @@ fn activations_and_deactivations_carry_over_to_a_renewal() {
         draft.must_activate = true;
         draft.supersedes = vec![old.id().clone()];
     });
-    let own = [activation(old.id(), HERE, 1)];
+    let own = [activation(old.id(), THIS_MACHINE, 1)];
     assert_eq!(code(&renewal, &own, &[]), Code::Valid);
     let deactivated = [(old.id().clone(), nonce(1))];
     assert_eq!(code(&renewal, &own, &deactivated), Code::Deactivated);
@@ -148,10 +148,10 @@ fn activations_and_deactivations_carry_over_to_a_renewal() {
 #[test]
 fn a_revoked_activation_is_not_used() {
     let license = activation_license();
-    let own = [activation(license.id(), HERE, 1)];
-    let (here, lists) = (here(), [revocation_of(&own[0])]);
+    let own = [activation(license.id(), THIS_MACHINE, 1)];
+    let (this_machine, lists) = (this_machine(), [revocation_of(&own[0])]);
     let at = |now| {
-        let context = Context::at(now).machine(&here);
+        let context = Context::at(now).machine(&this_machine);
         let context = context.activations(&own).revocations(&lists);
         evaluate(&license, &context).code()
     };
@@ -163,16 +163,16 @@ fn a_revoked_activation_is_not_used() {
 fn a_machine_mismatch_takes_precedence_over_a_missing_activation() {
     let license = license(|draft| {
         draft.must_activate = true;
-        draft.machines = vec![Machine::Fingerprint(fingerprint(THERE))];
+        draft.machines = vec![Machine::Fingerprint(fingerprint(OTHER_MACHINE))];
     });
     assert_eq!(code(&license, &[], &[]), Code::MachineMismatch);
-    let own = activation(license.id(), HERE, 1);
+    let own = activation(license.id(), THIS_MACHINE, 1);
     assert_eq!(code(&license, &[own], &[]), Code::MachineMismatch);
 }
 
 #[test]
 fn an_activation_with_an_untrusted_key_or_of_another_kind_is_rejected() {
-    let request = request(&id(1), HERE, 1);
+    let request = request(&id(1), THIS_MACHINE, 1);
     let foreign = signed(&request, &UNTRUSTED);
     let foreign = Unverified::parse(&foreign).unwrap();
     assert!(matches!(
@@ -189,7 +189,7 @@ fn an_activation_with_an_untrusted_key_or_of_another_kind_is_rejected() {
 fn a_clock_repair_names_its_machine_and_request() {
     let request = ClockRequest {
         product: product(),
-        machine: fingerprint(HERE),
+        machine: fingerprint(THIS_MACHINE),
         nonce: nonce(3),
         mark: issued().plus(1000 * DAY),
         made_at: issued(),
@@ -205,5 +205,5 @@ fn a_clock_repair_names_its_machine_and_request() {
     let repair = token.verify_clock_repair(&TRUST).unwrap();
     assert_eq!(repair.nonce(), nonce(3));
     assert_eq!(repair.issued_at(), issued());
-    assert!(repair.machine().matches(&here()));
+    assert!(repair.machine().matches(&this_machine()));
 }

@@ -6,7 +6,7 @@ use crate::support::{DAY, at, issued, machine};
 use crate::{code, evaluate, license, matrix};
 
 #[test]
-fn a_license_with_machines_is_valid_only_on_them() {
+fn a_license_with_machines_is_valid_only_on_these_machines() {
     let license = license(|draft| draft.machines = vec!["m1".into(), "m2".into()]);
     assert_eq!(code(&license, |context| context), Code::MachineMismatch);
     for (name, expected) in [
@@ -22,7 +22,7 @@ fn a_license_with_machines_is_valid_only_on_them() {
 }
 
 #[test]
-fn a_license_with_users_is_valid_only_for_them() {
+fn a_license_with_users_is_valid_only_for_these_users() {
     let license = license(|draft| draft.users = vec!["alice".to_owned()]);
     assert_eq!(code(&license, |context| context), Code::UserMismatch);
     for (name, expected) in [
@@ -52,7 +52,7 @@ fn a_license_without_restrictions_is_valid_everywhere() {
 }
 
 #[test]
-fn a_license_for_one_kind_of_use_is_not_valid_for_the_other() {
+fn a_license_for_one_kind_of_use_is_not_valid_for_the_other_kind() {
     use UsageType::{Builder, Runtime};
     for (bought, requested, expected) in [
         (Builder, Builder, Code::Valid),
@@ -76,12 +76,12 @@ fn a_license_for_one_kind_of_use_is_not_valid_for_the_other() {
 }
 
 #[test]
-fn a_prerelease_is_covered_if_its_release_is() {
+fn a_prerelease_is_covered_if_its_release_is_covered() {
     let license = license(|draft| draft.max_version = Some(VersionReq::parse("<3.0.0").unwrap()));
     assert_eq!(
         code(&license, |context| context),
         Code::VersionNotCovered,
-        "not given"
+        "the context has no version"
     );
     for (version, expected) in [
         ("0.1.0", Code::Valid),
@@ -108,7 +108,7 @@ fn builds_up_to_the_end_of_maintenance_are_covered_forever() {
     assert_eq!(
         code(long_after.clone()),
         Code::VersionNotCovered,
-        "not given"
+        "the context has no build date"
     );
     assert_eq!(code(long_after.clone().build_date(end)), Code::Valid);
     assert_eq!(

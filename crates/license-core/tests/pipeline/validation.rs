@@ -75,11 +75,11 @@ fn a_validation_of_an_enterprise_key_is_used() {
 #[test]
 fn a_validation_for_another_machine_is_ignored() {
     let license = license(|_| {});
-    let elsewhere = ValidationDraft {
+    let for_other_machine = ValidationDraft {
         machine: Some("m2".to_owned()),
         ..validation_draft(&license, Status::Suspended, issued())
     };
-    let validations = [sign_validation(&elsewhere, &VENDOR, &license).unwrap()];
+    let validations = [sign_validation(&for_other_machine, &VENDOR, &license).unwrap()];
     let code = |name| {
         code(&license, |context| {
             context.validations(&validations).machine(machine(name))
@@ -93,8 +93,8 @@ fn a_validation_for_another_machine_is_ignored() {
 fn a_validation_for_another_license_is_rejected() {
     let (one, other) = (license(|_| {}), license(|draft| draft.id = id(2)));
     let product = ProductCode::parse("OTHER").unwrap();
-    let elsewhere = license(|draft| draft.product = product);
-    for validated in [&other, &elsewhere] {
+    let other_product = license(|draft| draft.product = product);
+    for validated in [&other, &other_product] {
         let draft = validation_draft(validated, Status::Active, issued());
         assert!(sign_validation(&draft, &VENDOR, validated).is_ok());
         assert!(matches!(
@@ -233,7 +233,7 @@ fn a_server_cannot_issue_licenses() {
     ));
 }
 
-/// Returns a token with the same claims that names one key and is signed by another.
+/// Returns a token with the same claims whose header names one key and that another key has signed.
 fn with_key_id(named: &SigningKey, signer: &SigningKey, token: &str) -> String {
     let claims = token.split('.').nth(1).unwrap();
     let (alg, kid) = (named.public().algorithm(), named.public().id());
@@ -279,7 +279,7 @@ fn only_the_key_that_the_header_names_is_used() {
 }
 
 #[test]
-fn a_trusted_key_counts_as_the_vendors_even_if_a_license_names_it_as_server_key() {
+fn a_trusted_key_counts_as_a_vendor_key_even_if_it_is_the_server_key_of_a_license() {
     let license =
         license(|draft| draft.confirmation = Some(public(&VENDOR).to_jwk().try_into().unwrap()));
     assert_eq!(

@@ -53,7 +53,7 @@ fn verifying_a_cached_token_does_not_allocate() {
 }
 
 #[test]
-fn a_token_that_differs_from_a_cached_one_is_rejected() {
+fn a_token_that_differs_from_a_cached_token_is_rejected() {
     let (verifier, token) = (verifier(1), token(1));
     let _ = verifier.verify(&token).unwrap();
     for at in 0..token.len() {
@@ -119,8 +119,8 @@ fn threads_can_share_a_verifier() {
     });
 }
 
-/// Asserts that the verifier gives the same result as `Unverified::verify`. Returns whether it is a
-/// license.
+/// Asserts that the verifier gives the same result as `Unverified::verify`. Returns whether the
+/// result is a license.
 fn is_accepted(verifier: &Verifier, text: &str) -> bool {
     let parsed = Unverified::parse(text).map_err(VerifyError::from);
     let expected = parsed.and_then(|token| token.verify(&TRUST));
@@ -130,7 +130,7 @@ fn is_accepted(verifier: &Verifier, text: &str) -> bool {
 }
 
 #[test]
-fn changes_by_mail_and_editors_are_reverted_as_without_a_verifier() {
+fn changes_by_mail_programs_and_editors_are_reverted_with_and_without_a_verifier() {
     let (verifier, token) = (verifier(0), token(1));
     assert!(is_accepted(&verifier, &token));
     for at in 0..=token.len() {
@@ -203,7 +203,7 @@ fn verify_each(tokens: &[String], threads: usize) -> Vec<Option<Result<License, 
         NonZeroUsize::new(threads).unwrap(),
         |number, verified| {
             let before = outcomes.lock().unwrap()[number].replace(verified);
-            assert!(before.is_none(), "{number} twice");
+            assert!(before.is_none(), "token {number} has two results");
         },
     );
     assert_eq!(count, tokens.len());

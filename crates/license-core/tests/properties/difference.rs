@@ -13,8 +13,8 @@ use crate::cases;
 use crate::scenario::{Step, at, step};
 use crate::support::{SERVER, draft, id, public};
 
-/// The parameters of a license. They have few values, so that two licenses often have some in
-/// common.
+/// The parameters of a license. Each parameter has few values, so that two licenses often have some
+/// values in common.
 #[derive(Clone, Debug)]
 struct LicensePlan {
     tier: &'static str,
@@ -75,7 +75,7 @@ fn plan() -> impl Strategy<Value = LicensePlan> {
     })
 }
 
-fn planned(plan: &LicensePlan, number: u64) -> LicenseDraft {
+fn to_draft(plan: &LicensePlan, number: u64) -> LicenseDraft {
     let mut draft = draft(plan.tier, id(number));
     draft.customer = plan.customer.to_owned();
     draft.not_before = plan.starts.map(at);
@@ -126,7 +126,7 @@ proptest! {
 
     #[test]
     fn id_serial_and_time_of_issue_are_not_compared(plan in plan(), later in step()) {
-        let (before, mut after) = (planned(&plan, 1), planned(&plan, 2));
+        let (before, mut after) = (to_draft(&plan, 1), to_draft(&plan, 2));
         after.serial = Some(7);
         after.issued_at = Some(at(later));
         prop_assert!(difference(&before, &before).is_empty());
@@ -135,7 +135,7 @@ proptest! {
 
     #[test]
     fn the_reverse_comparison_has_reverse_changes(one in plan(), other in plan()) {
-        let (one, other) = (planned(&one, 1), planned(&other, 2));
+        let (one, other) = (to_draft(&one, 1), to_draft(&other, 2));
         let (forward, back) = (difference(&one, &other), difference(&other, &one));
         prop_assert_eq!(forward.changes().len(), back.changes().len());
         for (change, back) in forward.changes().iter().zip(back.changes()) {

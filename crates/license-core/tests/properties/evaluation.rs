@@ -88,7 +88,8 @@ proptest! {
         prop_assert_eq!(content(&decision), content(&scenario.at(at(now))));
     }
 
-    /// If the order decided, a user with two validation tokens of the same second could choose one.
+    /// If the order decided, a user with two validation tokens of the same second could choose the
+    /// decision.
     #[test]
     fn the_strictest_validation_of_the_same_second_decides(plan in plan(), when in step(), now in step()) {
         let mut plan = plan;
@@ -98,11 +99,11 @@ proptest! {
         scenario.validations.reverse();
         prop_assert_eq!(decision.outcome(), scenario.at(at(now)).outcome());
         let matching = scenario.plan.validations.iter().filter(|validation| {
-            let here = scenario.plan.is_named && validation.machine == Some("m1");
+            let is_for_machine = scenario.plan.is_named && validation.machine == Some("m1");
             let is_accepted = scenario.plan.has_server || !validation.by_server;
-            // If this license was issued later, the status of the previous one was already known.
+            // A status of the previous license has no effect if this license was issued later.
             let is_outdated = validation.for_previous && at(validation.at) < issued();
-            (here || validation.machine.is_none()) && is_accepted && !is_outdated
+            (is_for_machine || validation.machine.is_none()) && is_accepted && !is_outdated
         });
         if matching.clone().any(|validation| validation.status != Status::Active) {
             prop_assert_eq!(decision.outcome(), Outcome::Denied);
@@ -135,7 +136,7 @@ proptest! {
         }
     }
 
-    /// Compares the decision with one without the tokens of the server.
+    /// Compares the decision with the decision without the tokens of the server.
     #[test]
     fn a_server_never_adds_entitlements_and_never_lifts_a_denial_by_the_vendor(plan in plan(), now in step()) {
         let mut scenario = Scenario::new(plan);

@@ -94,7 +94,7 @@ fn changed(text: &str, changes: &[(prop::sample::Index, Change)]) -> String {
     characters.concat()
 }
 
-fn some_text() -> impl Strategy<Value = String> {
+fn well_formed_text() -> impl Strategy<Value = String> {
     let armor = token().prop_map(|token| Unverified::parse(&token).unwrap().to_armor());
     let jwks = public_key().prop_map(|key| key.to_jwk().to_string());
     let pem = public_key().prop_map(|key| key.to_pem().unwrap());
@@ -187,7 +187,7 @@ proptest! {
     }
 
     #[test]
-    fn no_damaged_text_makes_a_parser_panic(text in some_text(), changes in changes()) {
+    fn no_damaged_text_makes_a_parser_panic(text in well_formed_text(), changes in changes()) {
         parse_in_each_way(&changed(&text, &changes));
     }
 

@@ -1,4 +1,5 @@
-//! Trust statements in any order: no key alone retires another, and a retired key stays retired.
+//! Trust statements in any order: no single key retires another key, and a retired key stays
+//! retired.
 
 use license_core::issue::{IntroductionDraft, RetirementDraft, Signer, SigningKey};
 use license_core::{Rotation, StatementResult, Unverified};
@@ -33,11 +34,10 @@ fn token(step: Step) -> String {
     match step {
         Step::Introduce { by, key } => {
             let key = public(keys()[key]);
-            let keys_in = vec![&key];
             let draft = IntroductionDraft {
                 issuer,
                 issued_at,
-                keys: keys_in,
+                keys: vec![&key],
             };
             draft.sign(keys()[by]).unwrap()
         }
@@ -125,18 +125,18 @@ proptest! {
         for step in steps {
             // The attacker has key 0 of the vendor and two keys of their own.
             let (Step::Introduce { by, .. } | Step::Retire { key: by, .. }) = step;
-            let is_attackers = |key: usize| key != 1;
+            let belongs_to_attacker = |key: usize| key != 1;
             let with = match step {
                 Step::Retire { with, .. } => with,
                 Step::Introduce { .. } => by,
             };
-            if is_attackers(by) && is_attackers(with) {
+            if belongs_to_attacker(by) && belongs_to_attacker(with) {
                 let _ = rotation.apply(&Unverified::parse(&token(step)).unwrap());
             }
             prop_assert!(is_trusted(&rotation, 1));
         }
-        // Retiring the stolen key also removes the keys of the attacker, unless the attacker has
-        // already retired it.
+        // Retiring the stolen key also removes the keys of the attacker. The attacker may have
+        // retired the stolen key before.
         if is_trusted(&rotation, 0) {
             let retire = token(Step::Retire { key: 0, with: 1 });
             rotation.apply(&Unverified::parse(&retire).unwrap()).unwrap();

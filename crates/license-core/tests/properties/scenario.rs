@@ -16,8 +16,8 @@ use crate::support::{
 
 /// The parameters of a scenario.
 ///
-/// Instants are multiples of six hours from the time of issue, plus or minus one second, so that
-/// they are often at a limit or one second from it.
+/// Instants are multiples of six hours from the time of issue, plus or minus one second. Many
+/// instants are therefore at a limit, or one second before or after a limit.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     starts: Option<Step>,
@@ -136,7 +136,7 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
     })
 }
 
-/// A license with validation tokens and installed licenses, issued by a plan.
+/// A license with validation tokens and installed licenses, issued according to a plan.
 pub(crate) struct Scenario {
     pub(crate) license: License,
     pub(crate) validations: Vec<Validation>,

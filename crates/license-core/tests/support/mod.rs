@@ -23,7 +23,7 @@ fn generate(algorithm: Algorithm) -> SigningKey {
 
 /// The vendor's signing key.
 pub(crate) static VENDOR: LazyLock<SigningKey> = LazyLock::new(|| generate(Algorithm::Rs256));
-/// The vendor's spare key, with the other algorithm.
+/// The vendor's spare key, which has another algorithm.
 pub(crate) static SPARE: LazyLock<SigningKey> = LazyLock::new(|| generate(Algorithm::Ps256));
 /// The key of a customer's own license server.
 pub(crate) static SERVER: LazyLock<SigningKey> = LazyLock::new(|| generate(Algorithm::Rs256));

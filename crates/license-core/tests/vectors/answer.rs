@@ -29,10 +29,10 @@ impl Accepted {
         }
     }
 
-    /// The result for a vector without header `at`, which should be rejected.
+    /// Returns the result for a vector that should be rejected, and therefore has no header `at`.
     pub(crate) fn undecided() -> Self {
         Self {
-            code: "verified, without `at`",
+            code: "verified, but header `at` is missing",
             values: Vec::new(),
             decision: None,
         }
@@ -121,7 +121,7 @@ pub(crate) fn license_key(vector: &Vector, _: Backend) -> Result<Accepted, Rejec
     let key = LicenseKey::parse(&vector.body)?;
     assert!(
         !matches!(key, LicenseKey::Enterprise(_)),
-        "{}: belongs to enterprise-keys",
+        "{}: this vector belongs in directory `enterprise-keys`",
         vector.name
     );
     Ok(without_signature(&key))

@@ -204,8 +204,8 @@ fn run(name: &str) {
     );
 }
 
-/// Reads the vectors of a directory and checks that each has the required headers and no unknown
-/// ones.
+/// Reads the vectors of a directory. Checks that each vector has the required headers and no
+/// unknown headers.
 fn vectors(directory: &Directory) -> Vec<Vector> {
     let entries = fs::read_dir(fixtures().join("vectors").join(directory.name)).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());

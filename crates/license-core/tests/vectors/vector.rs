@@ -20,11 +20,11 @@ impl Vector {
     pub(crate) fn parse(name: String, text: &str) -> Self {
         let (head, body) = text
             .split_once("\n\n")
-            .unwrap_or_else(|| panic!("{name}: no empty line"));
+            .unwrap_or_else(|| panic!("{name}: expected an empty line after the headers"));
         let header = |line: &str| {
             let (header, value) = line
                 .split_once(": ")
-                .unwrap_or_else(|| panic!("{name}: {line}"));
+                .unwrap_or_else(|| panic!("{name}: expected `header: value`, found `{line}`"));
             (header.to_owned(), value.to_owned())
         };
         Self {

@@ -20,11 +20,11 @@ pub enum VerifiedLicensesError {
     /// A signature does not verify, or a claim has a value that is not accepted.
     #[error(transparent)]
     Verify(VerifyError),
-    /// A signature of one of several blocks does not verify, or a claim has a value that is not
-    /// accepted.
+    /// One of several blocks is not accepted: its signature does not verify, or a claim has a value
+    /// that is not accepted.
     #[error("block at line {line}: {error}")]
     Block {
-        /// The first line of the block, from 1.
+        /// The number of the first line of the block, counted from 1.
         line: usize,
         /// The reason.
         error: VerifyError,
@@ -32,12 +32,12 @@ pub enum VerifiedLicensesError {
     /// A trust statement cannot be applied.
     #[error("trust statement{}: {error}", at_line(.line))]
     Statement {
-        /// The first line of the block, from 1, if there are several blocks.
+        /// The number of the first line of the block, counted from 1, if there are several blocks.
         line: Option<usize>,
         /// The reason.
         error: Box<RotationError>,
     },
-    /// The key is well-formed and has no signature.
+    /// The key is well-formed but has no signature.
     #[error("{}, but has no signature", describe_key(.tier))]
     NeedsLicenseFile {
         /// The tier of a standard key, or `None` for a short enterprise key.

@@ -3,7 +3,7 @@
 //! Two correct lines differ in at least three characters, including the digits of their numbers.
 //! One or two wrong characters are therefore always detected, and so is every swap of two
 //! characters. ISO 7064 MOD 37,36 uses letters that are hard to pronounce, and misses 69 swaps of
-//! neighbors, such as `3` with `4`.
+//! neighboring characters, such as `3` with `4`.
 
 /// Field polynomial x^5 + x^2 + 1. Its root α = 2 generates all 31 nonzero elements, so each of up
 /// to 31 characters has its own factor.

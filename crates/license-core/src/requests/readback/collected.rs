@@ -1,4 +1,4 @@
-//! Lines of a text by their number.
+//! The lines of a text, indexed by line number.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,12 +6,12 @@ use super::error::{LineFault, LineFaultKind, ReadbackError};
 use super::line::LineContent;
 use super::typed::{Piece, pieces};
 
-/// Lines of a text by their number.
+/// The lines of a text, indexed by line number.
 #[derive(Default)]
 pub(super) struct CollectedLines {
     /// The different contents of correct lines.
     correct: BTreeMap<u8, Vec<LineContent>>,
-    /// The fault of the first wrong line.
+    /// The fault of the first wrong line with each number.
     damaged: BTreeMap<u8, LineFaultKind>,
     unnumbered: usize,
 }
@@ -50,9 +50,9 @@ impl CollectedLines {
         }
     }
 
-    /// Returns the contents of the lines in order, if each of `count` lines exists once.
+    /// Returns the contents of the lines in order, if each line up to `count` is present.
     ///
-    /// Without line 1 the number of lines is unknown, and the largest number is used.
+    /// `count` is `None` without line 1. In this case, the largest line number of the text is used.
     pub(super) fn complete(self, count: Option<usize>) -> Result<Vec<LineContent>, ReadbackError> {
         if self.correct.is_empty() && self.damaged.is_empty() && self.unnumbered == 0 {
             return Err(ReadbackError::Empty);
@@ -78,7 +78,8 @@ impl CollectedLines {
             })
         };
         let mut faults: Vec<LineFault> = lines.into_iter().filter_map(fault).collect();
-        // An extra wrong line may explain a missing line, and is no fault on its own.
+        // An extra wrong line may be the missing line, with a wrong number. If no line is missing,
+        // an extra wrong line is not a fault.
         if faults
             .iter()
             .all(|fault| fault.kind == LineFaultKind::ExtraDamaged)

@@ -93,7 +93,7 @@ pub(super) fn normalize(character: char) -> char {
     }
 }
 
-/// Returns whether the character is in the alphabet, or looks like one that is.
+/// Returns whether the character is in the alphabet or looks like a character of the alphabet.
 pub(super) fn is_valid_character(character: char) -> bool {
     symbol(character).is_ok()
 }

@@ -3,7 +3,8 @@
 use super::error::LineFaultKind;
 use super::line::{CHARACTERS, GROUP, Line, is_valid_character, normalize};
 
-/// Number of characters after a line number that are probably a line. Other texts are prose.
+/// Plausible numbers of characters after the number of a line. A shorter or longer text is treated
+/// as prose.
 const LIKELY: std::ops::RangeInclusive<usize> = 8..=24;
 
 /// A piece of text that is probably a line.
@@ -18,7 +19,7 @@ pub(super) enum Piece {
 }
 
 impl Piece {
-    /// Returns whether the piece is not prose.
+    /// Returns whether the piece has the length and the characters of a line.
     pub(super) fn is_likely(&self) -> bool {
         match self {
             Self::Unnumbered => true,
@@ -39,8 +40,8 @@ pub(super) fn pieces(text: &str) -> impl Iterator<Item = Piece> + '_ {
     text.split(is_line_break).flat_map(pieces_of_line)
 }
 
-/// Returns the pieces of a line of text. There are several if a chat program or a spreadsheet has
-/// replaced line breaks with spaces.
+/// Returns the pieces of a line of text. The line has several pieces if a chat program or a
+/// spreadsheet has replaced line breaks with spaces.
 fn pieces_of_line(line: &str) -> Vec<Piece> {
     let is_separator = |character: char| !character.is_alphanumeric();
     let words = line.split(is_separator).filter(|word| !word.is_empty());
@@ -75,8 +76,8 @@ fn standard_line<'w, 't>(words: &'w [&'t str]) -> Option<(Piece, &'w [&'t str])>
 /// Returns a line with other separators or missing characters, or `None` for prose.
 fn other_line(words: &[&str]) -> Option<Piece> {
     let characters: Vec<char> = words.iter().flat_map(|word| word.chars()).collect();
-    if let Some((digits, rest)) = joined(words, &characters) {
-        return Some(Piece::numbered(digits, &rest));
+    if let Some((number, rest)) = joined(words, &characters) {
+        return Some(Piece::numbered(number, &rest));
     }
     let numbered = words.iter().enumerate().find_map(|(index, word)| {
         let rest = words.get(index + 1..)?;
@@ -90,8 +91,10 @@ fn other_line(words: &[&str]) -> Option<Piece> {
     }
 }
 
-/// Returns a line whose number is not separated: all characters are separated, or the number is
-/// followed directly by other characters.
+/// Returns the number and the characters of a line whose number is not a word of its own.
+///
+/// Every character may be a separate word, or the number may be followed directly by other
+/// characters.
 fn joined(words: &[&str], characters: &[char]) -> Option<(u8, String)> {
     let digits = characters.len().checked_sub(CHARACTERS)?;
     let is_joined = match digits {

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::memory::LOOP;
 use super::*;
 
-/// A chain of links: `l1` leads to `/shop/src`, `l2` to `l1` and so on, each in one of three
-/// directories and each relative or absolute.
+/// Creates a chain of links and returns its last link: `l1` leads to `/shop/src`, `l2` leads to
+/// `l1`, and so on. Each link is in one of three directories and has a relative or absolute target.
 fn chain(links: &[(u8, bool)]) -> (Memory, PathBuf) {
     let mut memory = Memory::with(&["shop/.git", "shop/src", "d0", "d1", "d2/e"]);
     let mut last = PathBuf::from("/shop/src");
@@ -31,7 +31,7 @@ fn links(length: std::ops::Range<usize>) -> impl Strategy<Value = Vec<(u8, bool)
     prop::collection::vec((0_u8..3, any::<bool>()), length)
 }
 
-/// Paths of few different names, so that they often overlap.
+/// Paths from a small set of names, so that the paths often overlap.
 fn path() -> impl Strategy<Value = String> {
     let name = prop_oneof![4 => Just("a"), 4 => Just("b"), 3 => Just("c"), 1 => Just("."), 3 => Just("..")];
     let names = prop::collection::vec(name, 1..6);
@@ -93,7 +93,7 @@ fn resolved(memory: &Memory, path: &Path) -> memory::Resolved {
 }
 
 #[test]
-fn a_chain_of_40_links_is_followed_and_one_of_41_is_refused() {
+fn a_chain_of_40_links_is_followed_and_a_chain_of_41_links_is_refused() {
     let (memory, last) = chain(&[(0, false); MAX_LINKS]);
     assert_eq!(find(&memory, &last).unwrap().links().len(), MAX_LINKS);
     assert_eq!(root(&memory, &last), Path::new("/shop"));

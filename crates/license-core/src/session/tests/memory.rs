@@ -14,18 +14,18 @@ enum Node {
     Link(PathBuf),
 }
 
-/// Directories, files and symbolic links by their resolved paths.
+/// Directories, files and symbolic links, indexed by their resolved paths.
 #[derive(Debug, Clone)]
 pub(super) struct Memory {
     rules: NameRules,
     nodes: BTreeMap<PathBuf, Node>,
-    /// Directories that may not be searched.
+    /// Directories without search permission.
     locked: BTreeSet<PathBuf>,
     current: Option<PathBuf>,
 }
 
-/// A path whose links are all followed, with the links in order; or the kind of the error and the
-/// path where it happened.
+/// The resolved path with the followed links in order, or the kind of an error with the path where
+/// the error happened.
 pub(super) type Resolved = Result<(PathBuf, Vec<PathBuf>), (ErrorKind, PathBuf)>;
 
 /// Replacement for `FilesystemLoop`, which is not stable.
@@ -41,7 +41,7 @@ impl Memory {
         }
     }
 
-    /// Creates these directories and their parents.
+    /// Creates a file system with these directories and their parents.
     pub(super) fn with(directories: &[&str]) -> Self {
         let mut memory = Self::new(NameRules::Unix);
         for directory in directories {
@@ -179,7 +179,7 @@ impl Memory {
     }
 }
 
-/// Returns the names of a path, the last one first. A slash at its end is a name `.`.
+/// Returns the names of a path in reverse order. A slash at the end of the path adds a name `.`.
 fn names(path: &Path) -> Vec<OsString> {
     let is_name = |name: &Component<'_>| *name != Component::RootDir;
     let names = path.components().filter(is_name);

@@ -41,7 +41,7 @@ fn within_one_boot_the_mark_gains_at_most_a_day_on_the_uptime() {
     let mut seen = seen_at_start();
     seen.observe(reading(at("2099-01-01"), 1, 100 + HOUR));
     assert_eq!(seen.mark(), start().plus(HOUR + UPTIME_TOLERANCE));
-    // Repeated observations do not raise it further.
+    // Repeated observations raise the mark only by the uptime.
     for second in 0..100 {
         seen.observe(reading(at("2099-01-01"), 1, 100 + HOUR + second));
     }
@@ -68,7 +68,7 @@ fn the_mark_advances_with_the_uptime_while_the_clock_is_behind() {
 }
 
 #[test]
-fn a_clock_is_behind_if_it_differs_by_more_than_a_day() {
+fn a_clock_is_behind_if_it_is_more_than_a_day_before_the_mark() {
     let seen = seen_at_start();
     assert!(!seen.is_behind(start().minus(DAY)));
     assert!(seen.is_behind(start().minus(DAY + 1)));
