@@ -81,7 +81,7 @@ pub struct RetirementConsequences {
 }
 
 impl<'a> TrustStatementOrder<'a> {
-    /// Checks the order, as far as that is possible with the open keys.
+    /// Checks the order as far as possible with the open keys.
     ///
     /// # Errors
     ///
@@ -184,7 +184,7 @@ impl TrustStatementPlan<'_> {
         successor: Option<&VerifyingSigner>,
     ) -> Result<Vec<TrustStatement>, SignError> {
         let mut trust = TRUST_STATEMENT.verified(own_trust_set(signer))?;
-        // A key that these statements introduce need not be trusted before.
+        // A successor that these statements introduce need not be in the trust set.
         let is_introduced = |id: &KeyId| self.order.introduced.get(id.as_str()).is_some();
         if let Some(successor) = successor.filter(|key| !is_introduced(key.public().id())) {
             trust = trust.joined(&TRUST_STATEMENT.verified(own_trust_set(successor))?);

@@ -43,7 +43,7 @@ pub trait SerialSource {
 /// A draft of one or several artifacts that are delivered together. `K` is the opened key that the
 /// draft needs, and `A` are the signed and verified artifacts.
 pub trait Draft<K, A> {
-    /// Checks the draft as far as that is possible without a signature.
+    /// Checks the draft as far as possible without a signature.
     ///
     /// # Errors
     ///

@@ -95,7 +95,7 @@ fn a_license_that_ends_at_the_limit_is_selected() {
         license("a", json!({ "expires_at": "2027-01-31T00:00:00Z" })),
         license("never", json!({ "expires_at": null })),
     ]);
-    let by = |end: &str, now: &str| {
+    let count = |end: &str, now: &str| {
         let filter = LicenseFilter {
             ends_by: Some(at(end)),
             ..LicenseFilter::default()
@@ -103,11 +103,11 @@ fn a_license_that_ends_at_the_limit_is_selected() {
         found(&ledger, &filter, now).len()
     };
     let now = "2027-01-01T00:00:00Z";
-    assert_eq!(by("2027-01-30T23:59:59Z", now), 0);
-    assert_eq!(by("2027-01-31T00:00:00Z", now), 1);
+    assert_eq!(count("2027-01-30T23:59:59Z", now), 0);
+    assert_eq!(count("2027-01-31T00:00:00Z", now), 1);
     // An expired license is not selected.
-    assert_eq!(by("2027-03-01T00:00:00Z", "2027-01-30T23:59:59Z"), 1);
-    assert_eq!(by("2027-03-01T00:00:00Z", "2027-01-31T00:00:00Z"), 0);
+    assert_eq!(count("2027-03-01T00:00:00Z", "2027-01-30T23:59:59Z"), 1);
+    assert_eq!(count("2027-03-01T00:00:00Z", "2027-01-31T00:00:00Z"), 0);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn any_limit_is_accepted() {
             ..LicenseFilter::default()
         };
         let found = found(&ledger, &filter, "2027-01-01T00:00:00Z");
-        assert_eq!(found.len(), expected);
+        assert_eq!(found.len(), expected, "{limit}");
     }
 }
 
