@@ -20,7 +20,7 @@ pub enum MissingLedger {
 pub struct RecordPlan<T> {
     /// The content of the plan, for a report.
     pub content: T,
-    /// The entries. There may be none.
+    /// The entries to record. The list may be empty.
     pub entries: Vec<NewLedgerEntry>,
 }
 

@@ -22,7 +22,7 @@ pub(super) struct IssuedLicense {
     is_restored: bool,
 }
 
-/// The license that was issued for a row, with its token if it is recorded.
+/// The license that was issued for a row, with its token if the license is recorded.
 #[derive(Clone, Debug)]
 pub(super) struct IssuedLicenseLookup {
     pub(super) license: IssuedLicense,
