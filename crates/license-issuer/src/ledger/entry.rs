@@ -90,7 +90,7 @@ pub struct NewLedgerEntry {
     pub subject: String,
     /// A JSON object of searchable facts.
     pub body: Value,
-    /// The issued artifact, so that it can be delivered again. Empty if there is none.
+    /// The issued artifact, so that it can be delivered again. Empty if there is no artifact.
     pub artifact: String,
 }
 

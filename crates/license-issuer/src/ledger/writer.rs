@@ -11,7 +11,7 @@ use crate::ledger::reader::LedgerReader;
 pub trait Ledger {
     /// Checks that the ledger can be written, and changes nothing.
     ///
-    /// Returns read access to the ledger, or `None` if it does not exist yet.
+    /// Returns read access to the ledger, or `None` if the ledger does not exist yet.
     ///
     /// # Errors
     ///

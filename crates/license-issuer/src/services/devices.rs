@@ -74,7 +74,7 @@ impl DeviceUsage {
         })
     }
 
-    /// Adds a machine, if the license allows it.
+    /// Adds a machine, if the license allows one more machine.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ impl DeviceUsage {
         }
     }
 
-    /// Adds a machine, even if the license does not allow it.
+    /// Adds a machine, even if the license allows no more machines.
     #[must_use]
     pub fn add_unchecked(mut self, machine: &Machine) -> Self {
         if let Some(digest) = machine.digest() {

@@ -38,7 +38,7 @@ pub enum TransactionError {
 /// | [`Delivery::publish`] | deletes the pending artifacts |
 /// | [`LedgerWriter::finish`] | has nothing left to do |
 ///
-/// Before the artifacts are recorded, no artifact is issued. After that, all artifacts are issued.
+/// Before the artifacts are recorded, no artifact is issued. Afterwards, all artifacts are issued.
 /// A stream has no staging file: [`Delivery::stage`] writes the artifact to the stream. After a
 /// crash in this step, recovery records the artifact with [`DeliveryState::Uncertain`].
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-//! Trust statements, which introduce new keys and retire old ones.
+//! Trust statements, which introduce new keys and retire old keys.
 
 use license_core::issue::{IntroductionDraft, RetirementDraft, Signer, VerifyingSigner};
 use license_core::{KeyId, Rotation, Timestamp, TrustSet, TrustStatement, TrustedKey, Unverified};
@@ -16,7 +16,7 @@ const TRUST_STATEMENT: ArtifactName = ArtifactName("trust statement");
 /// The keys that sign trust statements.
 #[derive(Debug, Default)]
 pub struct RotationKeys {
-    /// The key that introduces other keys or is retired. `None` if a dry run does not open it.
+    /// The key that introduces other keys or is retired. `None` if a dry run does not open the key.
     pub signer: Option<VerifyingSigner>,
     /// The successor of a retired key.
     pub successor: Option<VerifyingSigner>,

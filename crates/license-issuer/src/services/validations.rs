@@ -83,7 +83,7 @@ pub enum ValidationError {
     DeviceLimit(#[from] DeviceLimitError),
 }
 
-/// A validation of one license that is not signed yet.
+/// A validation that is not signed yet, with its license.
 #[derive(Clone, Debug)]
 pub struct PlannedValidation {
     /// The license.

@@ -37,12 +37,12 @@ pub enum IssueWarning {
     Superseded {
         /// The license.
         license: LicenseId,
-        /// The latest license that replaces it.
+        /// The latest license that replaces this license.
         by: Option<String>,
         /// Whether the artifact is valid for the later license as well.
         covers_successor: bool,
     },
-    /// The license is limited to a number of machines, and no ledger counts them.
+    /// The license is limited to a number of machines, and no ledger counts the machines.
     NotCountedWithoutLedger {
         /// The license.
         license: LicenseId,

@@ -4,8 +4,8 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::errors::LedgerError;
 
-/// The migrations. Each one creates version N from version N-1, in one transaction. A released
-/// migration never changes.
+/// The migrations. Each migration creates version N from version N-1, in one transaction. A
+/// released migration never changes.
 const MIGRATIONS: [&str; 3] = [V1, V2, V3];
 
 /// `entries` is the ledger: a hash chain that only grows. `intents` are the pending artifacts. A

@@ -20,7 +20,7 @@ pub enum Stage {
 pub struct DraftContext<'a, S> {
     /// The ledger. `None` means that nothing is recorded, or that the ledger does not exist yet.
     pub ledger: Option<&'a dyn LedgerReader>,
-    /// The signer. A dry run has one only if it can be opened without a secret.
+    /// The signer. A dry run has a signer only if the key can be opened without a secret.
     pub signer: Option<&'a S>,
     /// The stage.
     pub stage: Stage,

@@ -58,7 +58,7 @@ pub enum SignError {
         /// The reason, as the verifier states it.
         reason: String,
     },
-    /// The service has no signer for a draft that needs one.
+    /// The service has no signer for a draft that needs a signer.
     #[error("expected an opened key for the {0}, found none")]
     NoSigner(&'static str),
     /// The ledger could not reserve a serial.

@@ -203,7 +203,8 @@ impl Pkcs11Uri {
 
     /// Returns the location of the key that the URI names, without a PIN.
     ///
-    /// All characters except unreserved ones are percent-encoded.
+    /// In the id, all bytes are percent-encoded. In the other attributes, unreserved characters are
+    /// not encoded.
     pub(super) fn location_of(&self, token: &str, label: &str, id: &[u8]) -> String {
         let mut name = format!("pkcs11:token={}", encoded(token.as_bytes()));
         if let Some(serial) = self.text("serial") {

@@ -27,8 +27,8 @@ struct MachineUse {
 }
 
 impl MachineUse {
-    /// Returns whether the machine uses a license. A released machine uses one again after its next
-    /// check-in.
+    /// Returns whether the machine uses a license. A released machine uses the license again from
+    /// its next check-in.
     fn is_in_use(self) -> bool {
         self.is_activated || self.checked_in > self.released
     }
