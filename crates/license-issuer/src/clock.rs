@@ -14,7 +14,7 @@ pub trait Clock {
         Timestamp::from_unix_seconds(self.since_epoch().as_secs()).unwrap_or(Timestamp::MAX)
     }
 
-    /// Returns the microseconds since 1970, which fit 53 bits until the year 2255.
+    /// Returns the microseconds since 1970, which fit into 53 bits until the year 2255.
     fn unix_micros(&self) -> u64 {
         u64::try_from(self.since_epoch().as_micros()).unwrap_or(u64::MAX)
     }

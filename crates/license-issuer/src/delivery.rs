@@ -53,7 +53,7 @@ pub enum Discarded {
     MaybeDelivered,
 }
 
-/// The delivery of artifacts.
+/// A way to deliver artifacts.
 pub trait Delivery {
     /// Checks that an artifact can be delivered, and changes nothing.
     ///
@@ -77,7 +77,7 @@ pub trait Delivery {
     ///
     /// # Errors
     ///
-    /// Returns an error if the file does not have its final name.
+    /// Returns an error if the file cannot be renamed.
     fn publish(&mut self, destination: &ArtifactDestination) -> Result<(), DeliveryError>;
 
     /// Deletes the staging file, if it exists.

@@ -33,7 +33,8 @@ pub fn staging_path(path: &Path, id: &str) -> PathBuf {
 ///
 /// # Errors
 ///
-/// Returns an error if the file cannot be written completely. A synced file must be new.
+/// Returns an error if the file cannot be written completely. With [`Durability::Synced`], an
+/// existing file is also an error.
 pub fn stage(staging: &Path, content: &[u8], durability: Durability) -> io::Result<()> {
     match durability {
         Durability::Restorable => fs::write(staging, content),
@@ -97,12 +98,13 @@ pub fn recover(staging: &Path, path: &Path, collision: Collision) -> io::Result<
 ///
 /// # Errors
 ///
-/// Returns an error if it is unknown whether the file exists, because its disk is disconnected.
+/// Returns an error if the file cannot be deleted. A missing directory is also an error, because
+/// the file may be on a disk that is disconnected.
 pub fn discard(staging: &Path) -> io::Result<()> {
     accept_missing(fs::remove_file(staging), staging)
 }
 
-/// Syncs the directory of a file, on platforms where that is possible.
+/// Syncs the directory of a file on Unix. Does nothing on other platforms.
 pub fn sync_directory(path: &Path) {
     if cfg!(unix) {
         // If the file system cannot sync a directory, nothing more can be done.
@@ -118,12 +120,13 @@ pub fn directory_of(path: &Path) -> &Path {
     }
 }
 
-fn accept_missing(done: io::Result<()>, staging: &Path) -> io::Result<()> {
-    match done {
+/// Ignores the error of a missing staging file, unless its directory is missing too.
+fn accept_missing(result: io::Result<()>, staging: &Path) -> io::Result<()> {
+    match result {
         Err(error) if error.kind() == ErrorKind::NotFound && directory_of(staging).is_dir() => {
             Ok(())
         }
-        done => done,
+        result => result,
     }
 }
 

@@ -5,9 +5,9 @@
 //! delivered artifact is recorded, and every recorded artifact was staged. [`recover`] completes or
 //! rolls back the artifacts that a crashed process left pending.
 //!
-//! The traits [`LedgerReader`], [`LedgerWriter`] and [`Ledger`] are synchronous. They describe the
-//! needs of the services in terms of the domain, so that other databases can implement them. This
-//! crate implements them for SQLite in [`sqlite`].
+//! The traits [`LedgerReader`], [`LedgerWriter`] and [`Ledger`] are synchronous. Their methods
+//! describe what the services need, so that the traits can be implemented for any database. This
+//! crate implements the traits for SQLite in [`sqlite`].
 
 mod activations;
 mod chain;

@@ -1,5 +1,5 @@
 //! Issues licenses: signers, the ledger of issued artifacts, and the services that draft, sign,
-//! verify, record and deliver.
+//! verify, record and deliver artifacts.
 //!
 //! | layer | modules |
 //! |---|---|

@@ -3,10 +3,10 @@
 use license_core::{LicenseClaims, Timestamp};
 use serde_json::{Map, Value};
 
-/// The claims whose member has another name. Members are a public format, so the names stay.
+/// The claims whose member has a different name. Members are a public format, so the names stay.
 ///
 /// Every other claim is a member under its own name, with its signed value. This includes unknown
-/// claims, so that a version which does not know a claim records the same as a later version.
+/// claims, so that a version that does not know a claim records the same member as a later version.
 const RENAMED: [(&str, &str); 6] = [
     ("jti", "license_id"),
     ("aud", "product"),
@@ -16,11 +16,13 @@ const RENAMED: [(&str, &str); 6] = [
     ("exp", "expires_at"),
 ];
 
-/// The claims whose member is a time in RFC 3339 format. Later claims keep their signed value, for
-/// the same reason.
+/// The claims whose member is a time in RFC 3339 format. Claims that a later version adds keep
+/// their signed value, so that all versions record the same member.
 const INSTANTS: [&str; 4] = ["iat", "nbf", "exp", "maintenance_until"];
 
-/// The part of an object that is a public format. All other claims follow it.
+/// The members that an object always has, and the claims that it omits. All other claims follow.
+///
+/// A ledger entry and a report have different layouts. Both layouts are public formats.
 #[derive(Clone, Copy, Debug)]
 pub struct MemberLayout {
     /// The members that the object always has, in their order. An absent claim is `null`.
@@ -36,7 +38,7 @@ impl MemberLayout {
     /// # Errors
     ///
     /// Returns an error if the claims cannot be written as JSON. Claims that were read from a
-    /// payload always can.
+    /// payload can always be written.
     pub fn describe<const N: usize>(
         self,
         claims: &LicenseClaims,
@@ -79,7 +81,7 @@ impl MemberLayout {
     }
 }
 
-/// Returns seconds since 1970 as a time, and any other value as it is.
+/// Converts seconds since 1970 to a time. Any other value is returned unchanged.
 fn time(seconds: &Value) -> Value {
     let time = seconds.as_u64().and_then(Timestamp::from_unix_seconds);
     time.map_or_else(|| seconds.clone(), |time| time.to_string().into())

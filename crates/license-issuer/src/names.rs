@@ -6,7 +6,7 @@ use crate::errors::BackendError;
 
 /// The error of a set of names that cannot be stored.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot store a temporary file of names")]
+#[error("cannot write a temporary file of names")]
 pub struct NameSetError(#[source] BackendError);
 
 /// A set of names in a private database. SQLite moves the set into a temporary file when the set

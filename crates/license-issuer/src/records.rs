@@ -13,7 +13,7 @@ use crate::ledger::{LedgerEntryKind, NewLedgerEntry};
 use crate::members::MemberLayout;
 use license_core::hex;
 
-/// Facts of a license's entry that no license contains. They describe how it was issued.
+/// Facts of a license's entry that no license contains. They describe how the license was issued.
 pub const UNSIGNED_LICENSE_FACTS: [&str; 3] = ["order", "again", "reassigned"];
 
 /// Facts of an answer's entry that no token contains. They come from the license or the request.
@@ -36,7 +36,7 @@ pub fn signing_key(key: &TrustedKey) -> NewLedgerEntry {
     )
 }
 
-/// The members of a license's entry. The ledger is a public format, so they stay.
+/// The members of a license's entry. The ledger is a public format, so these members stay.
 pub const LICENSE_MEMBERS: MemberLayout = MemberLayout {
     always: &[
         "license_id",
@@ -237,9 +237,11 @@ pub fn trust_statement(statement: &TrustStatement) -> NewLedgerEntry {
 /// The subject of usage entries without a license.
 pub const UNLICENSED: &str = "unlicensed";
 
-/// Returns the entry of a line of a usage report, without its private part, because an entry cannot
-/// be deleted. `gap` is a range of missing numbers before the line. `fork` is whether the line
-/// contradicts another one.
+/// Returns the entry of one line of a usage report.
+///
+/// The entry omits the private part of the line, because an entry cannot be deleted. `gap` is a
+/// range of missing numbers before the line. `fork` tells whether the line contradicts another
+/// line.
 pub fn usage(
     line: &str,
     entry: &UsageEntry,
@@ -264,7 +266,7 @@ pub fn usage_subject(entry: &UsageEntry) -> String {
     id.unwrap_or(UNLICENSED).to_owned()
 }
 
-/// Returns the facts of a usage entry, under the names that other entries have for them.
+/// Returns the facts of a usage entry, with the member names that other entries use.
 fn usage_facts(line: &str, entry: &UsageEntry) -> Map<String, Value> {
     let members = match entry.to_json() {
         Value::Object(members) => members,

@@ -1,7 +1,7 @@
 //! Signing keys in files, in PKCS#11 tokens and in AWS KMS.
 //!
-//! [`open`] returns every key as a [`VerifyingSigner`], which verifies each signature before it
-//! releases it. The caller does not need to know where the key is.
+//! [`open`] returns every key as a [`VerifyingSigner`], which verifies each signature before the
+//! caller gets it. The caller does not need to know where the key is.
 //!
 //! Passphrases and PINs come from a [`PassphraseSource`]. This module never prompts.
 
@@ -32,12 +32,12 @@ use private_key::{PrivateKeyError, StoredKey};
 /// The options with which a key is opened or created.
 #[derive(Clone, Copy)]
 pub struct SignerOptions<'a> {
-    /// The algorithm to sign with. `None` selects the only algorithm of a restricted key, or else
-    /// RS256.
+    /// The algorithm to sign with. `None` selects RS256, except for a key that is restricted to
+    /// another algorithm.
     pub algorithm: Option<Algorithm>,
     /// The source of passphrases and PINs.
     pub passphrases: &'a dyn PassphraseSource,
-    /// The PKCS#11 module to use if the URI names none.
+    /// The PKCS#11 module to use if the URI names no module.
     pub pkcs11_module: Option<&'a Path>,
 }
 
@@ -46,11 +46,11 @@ pub struct SignerOptions<'a> {
 pub struct CreatedKey {
     /// The key.
     pub key: VerifyingSigner,
-    /// The location to open the key with. It contains no PIN.
+    /// The location with which the key can be opened. The location contains no PIN.
     pub location: String,
 }
 
-/// Opens a key. Asks for its passphrase or PIN if it has one.
+/// Opens a key. Asks for the passphrase or PIN if the key has one.
 ///
 /// # Errors
 ///
@@ -73,7 +73,7 @@ pub fn open(
     }
 }
 
-/// Opens a private key that the caller read.
+/// Opens a private key that the caller has already read.
 ///
 /// # Errors
 ///
@@ -96,7 +96,7 @@ pub fn open_stored(
     load(&der, options)
 }
 
-/// Checks as much of a key as is possible without a passphrase, PIN or credentials.
+/// Checks what can be checked of a key without a passphrase, a PIN or credentials.
 ///
 /// Returns the key if it is in an unencrypted file.
 ///
@@ -132,11 +132,11 @@ pub fn probe(
 
 /// Creates a key in a token. The key never leaves the token.
 ///
-/// The key gets a random `CKA_ID` if the URI contains none.
+/// The key gets a random `CKA_ID` if the URI contains no id.
 ///
 /// # Errors
 ///
-/// Returns [`SignerError`] if the location is not a token, if the label is taken, or if the token
+/// Returns [`SignerError`] if the location is not a token, if the label is in use, or if the token
 /// refuses to create the key.
 #[cfg_attr(
     not(feature = "pkcs11"),
@@ -173,7 +173,7 @@ mod tests {
     use super::private_key::{EncryptionEntropy, encrypt, to_plain_pem};
     use super::*;
 
-    /// A source that returns a fixed passphrase, or fails if there is none.
+    /// A source that returns a fixed passphrase, or fails if it has no passphrase.
     struct FixedPassphrase(Option<&'static str>);
 
     impl PassphraseSource for FixedPassphrase {

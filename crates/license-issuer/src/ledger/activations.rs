@@ -4,38 +4,39 @@ use license_core::Machine;
 
 use crate::ledger::entry::LedgerEntry;
 
-/// A recorded activation, with its release if it has ended.
+/// A recorded activation, with its release if the activation has ended.
 #[derive(Clone, Debug)]
 pub struct RecordedActivation {
     /// The entry of the activation.
     pub entry: LedgerEntry,
-    /// The entry of its release.
+    /// The entry of the release.
     pub release: Option<LedgerEntry>,
 }
 
 impl RecordedActivation {
-    /// Returns the id of the activation. Answers of other kinds have no id.
+    /// Returns the id of the activation, if the entry contains one.
     pub fn id(&self) -> Option<String> {
         self.entry.fact("activation_id")
     }
 
-    /// Returns the machine that was requested.
+    /// Returns the machine for which the activation was requested.
     pub fn machine(&self) -> Option<Machine> {
-        let named = |name| self.entry.fact(name);
-        let requested = named("fingerprint").or_else(|| named("machine"))?;
+        let fact = |name| self.entry.fact(name);
+        let requested = fact("fingerprint").or_else(|| fact("machine"))?;
         Some(Machine::parse(&requested))
     }
 
-    /// Returns whether this activation and a later one are for the same machine. Digests are
-    /// compared, or else fingerprints.
+    /// Returns whether this activation and a later activation are for the same machine.
+    ///
+    /// Two equal digests are enough. Otherwise the fingerprints must match.
     pub fn is_same_machine(&self, later: &Self) -> bool {
         let digest = |activation: &Self| activation.entry.fact("machine");
-        let is_named = digest(self).is_some() && digest(self) == digest(later);
-        let (named, actual) = (self.machine(), later.machine());
-        is_named || named.zip(actual).is_some_and(|(a, b)| a.matches(&b))
+        let has_same_digest = digest(self).is_some() && digest(self) == digest(later);
+        let machines = self.machine().zip(later.machine());
+        has_same_digest || machines.is_some_and(|(own, later)| own.matches(&later))
     }
 
-    /// Returns whether both answer the same request.
+    /// Returns whether both activations answer the same request.
     pub fn answers_same_request(&self, other: &Self) -> bool {
         let nonce = |activation: &Self| activation.entry.fact("nonce");
         nonce(self).is_some() && nonce(self) == nonce(other)

@@ -5,8 +5,8 @@
 pub struct ChainReport {
     /// The number of entries that were verified.
     pub entries: i64,
-    /// The hash of the last entry. A copy in another place proves later that no entry up to this
-    /// one was changed.
+    /// The hash of the last entry. A copy of this hash outside the ledger can later prove that none
+    /// of these entries was changed.
     pub head: Vec<u8>,
     /// The first fault.
     pub fault: Option<ChainFault>,
@@ -17,9 +17,9 @@ pub struct ChainReport {
 pub enum ChainFault {
     /// Tables, indexes or triggers differ from those that this program creates.
     Schema,
-    /// An entry was removed, added or moved.
+    /// An entry was removed, added or moved. The value is the sequence number that was expected.
     Missing(i64),
-    /// An entry, or the one before it, was changed.
+    /// The entry with this sequence number, or the entry before it, was changed.
     Changed(i64),
     /// Entries were removed from the end or added by hand.
     Head {

@@ -1,4 +1,4 @@
-//! Ledger entries, and the hash that chains each entry to the one before it.
+//! Ledger entries, and the hash that chains each entry to the previous entry.
 
 use std::fmt;
 
@@ -90,7 +90,7 @@ pub struct NewLedgerEntry {
     pub subject: String,
     /// A JSON object of searchable facts.
     pub body: Value,
-    /// The issued artifact, so that it can be delivered again. Empty if there is none.
+    /// The issued artifact, so that it can be delivered again. Empty if there is no artifact.
     pub artifact: String,
 }
 
@@ -116,8 +116,8 @@ impl NewLedgerEntry {
 
     /// Returns whether a recorded entry is equal to this one.
     ///
-    /// Two entries with an artifact are equal if their artifacts are equal. Other entries are equal
-    /// if their facts are.
+    /// Two entries with an artifact are equal if their kinds and artifacts are equal. Two entries
+    /// without an artifact are equal if their kinds and facts are equal.
     pub fn is_recorded_as(&self, entry: &LedgerEntry) -> bool {
         let body = || serde_json::from_str::<Value>(&entry.body).ok();
         entry.kind == self.kind.as_str()
@@ -143,7 +143,7 @@ pub struct LedgerEntry {
     pub body: String,
     /// The issued artifact, or an empty string.
     pub artifact: String,
-    /// The hash of this entry and of the one before it.
+    /// The hash over this entry and the hash of the previous entry.
     pub hash: Vec<u8>,
 }
 
@@ -206,7 +206,8 @@ impl LedgerEntry {
         texts.map(str::to_owned).collect()
     }
 
-    /// Returns a fact of the body as an instant. Returns `None` if it is missing or not an instant.
+    /// Returns a fact of the body as an instant. Returns `None` if the fact is missing or is not an
+    /// instant.
     pub fn time(&self, name: &str) -> Option<Timestamp> {
         let time = self.fact(name)?;
         Timestamp::parse(&time).ok()
@@ -221,7 +222,7 @@ impl LedgerEntry {
 
     /// Returns all fields as a JSON object for an export.
     pub fn to_json(&self) -> Value {
-        // An export shows a damaged body as `null`, and verification of the chain reports it.
+        // An export shows a damaged body as `null`. Verification of the chain reports the damage.
         let body: Value = serde_json::from_str(&self.body).unwrap_or(Value::Null);
         json!({
             "seq": self.seq,

@@ -15,7 +15,7 @@ pub enum DeliveryState {
 /// A signed artifact that is not yet delivered.
 #[derive(Clone, Debug)]
 pub struct PendingArtifact {
-    /// The kind of its entry.
+    /// The kind of the entry.
     pub kind: LedgerEntryKind,
     /// The id of the license, key or machine that the entry is about.
     pub subject: String,
@@ -35,9 +35,9 @@ pub struct PendingArtifact {
 pub struct StoredPending {
     /// The number of the record.
     pub id: i64,
-    /// The time when it was stored, in seconds since 1970. Its entry gets the same time.
+    /// The time when the artifact was stored, in seconds since 1970. The entry gets the same time.
     pub at: i64,
-    /// Whether the entries contain the artifact.
+    /// Whether an entry contains the artifact.
     pub is_recorded: bool,
 }
 

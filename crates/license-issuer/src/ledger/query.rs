@@ -16,7 +16,7 @@ pub enum LicenseStatus {
     Future,
     /// The license has ended.
     Expired,
-    /// Another license replaces it.
+    /// Another license replaces this license.
     Superseded,
     /// The license is revoked.
     Revoked,
@@ -63,7 +63,7 @@ pub enum LicenseSort {
     Recorded,
     /// By the name of the customer.
     Customer,
-    /// By the end. Perpetual licenses are last.
+    /// By the end of the license. Perpetual licenses are last.
     Expires,
     /// By the tier.
     Tier,
@@ -80,7 +80,7 @@ pub struct LicenseFilter {
     pub product: Option<String>,
     /// The status.
     pub status: Option<LicenseStatus>,
-    /// Selects active and future licenses that end at this instant or before.
+    /// Selects active and future licenses that end at or before this instant.
     pub ends_by: Option<Timestamp>,
     /// A part of any id, key or name.
     pub text: Option<String>,
@@ -105,7 +105,8 @@ impl RecordedLicense {
     /// Returns the facts of the license, its status and the state of its entry, as one item of a
     /// list.
     pub fn to_json(&self) -> Value {
-        // A damaged body is shown without facts, and verification of the chain reports it.
+        // A license with a damaged body is shown without facts. Verification of the chain reports
+        // the damage.
         let mut object = self.entry.facts().unwrap_or_default();
         object.insert("status".to_owned(), self.status.as_str().into());
         object.insert("recorded_at".to_owned(), self.entry.recorded_at().into());

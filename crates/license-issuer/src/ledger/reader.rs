@@ -44,14 +44,15 @@ pub trait LedgerReader {
         each: &mut dyn FnMut(RecordedLicense),
     ) -> Result<(), LedgerError>;
 
-    /// Visits the ids and keys of all licenses. The first argument of `each` is the license id.
+    /// Visits the ids and keys of all licenses. The first argument of `each` is the license id, and
+    /// the second is the id or a key of this license.
     fn visit_names(&self, each: &mut dyn FnMut(&str, &str)) -> Result<(), LedgerError>;
 
     /// Returns the license that was issued for a row of a batch, by its order id.
     fn license_of_order(&self, order: &str) -> Result<Option<LedgerEntry>, LedgerError>;
 
-    /// Returns the trials of a customer and product. `trial_key` is the fact `trial_of` of their
-    /// entries.
+    /// Returns the trials of a customer and product. `trial_key` is the value of the fact
+    /// `trial_of` in the entries of these trials.
     fn trials(&self, trial_key: &str) -> Result<Vec<LedgerEntry>, LedgerError>;
 
     /// Returns the id of the latest license that replaces this one and is not revoked.
@@ -123,8 +124,10 @@ pub trait LedgerReader {
     /// Returns the activations, releases, check-ins and clock repairs of a machine.
     fn entries_of_machine(&self, digest: &str) -> Result<Vec<LedgerEntry>, LedgerError>;
 
-    /// Returns the digests of the machines that use these licenses. A machine uses a license if it
-    /// is activated and not released, or if it checked in after its release.
+    /// Returns the digests of the machines that use these licenses.
+    ///
+    /// A machine uses a license if it has an activation that is not released, or if no release
+    /// follows its last check-in.
     fn machines_in_use(&self, licenses: &[&str]) -> Result<BTreeSet<String>, LedgerError>;
 
     /// Returns the numbers of entries, licenses, customers and seats.
@@ -187,7 +190,10 @@ pub trait LedgerReader {
             for id in entry.strings("supersedes") {
                 let earlier = self.first_license_entry(&id)?;
                 let earlier = earlier.filter(|found| found.seq < entry.seq);
-                latest = latest.into_iter().chain(earlier).max_by_key(|one| one.seq);
+                latest = latest
+                    .into_iter()
+                    .chain(earlier)
+                    .max_by_key(|found| found.seq);
             }
             next = latest;
         }
@@ -216,8 +222,8 @@ pub trait LedgerReader {
     /// Counts the activations that a key signed and that are not released.
     ///
     /// An activation that was signed again counts for the key of its latest token. Activations of
-    /// revoked and expired licenses do not count. Activations of replaced licenses do, because they
-    /// are valid for the successor.
+    /// revoked and expired licenses do not count. Activations of replaced licenses count, because
+    /// they are valid for the successor.
     fn count_activations_signed_by(&self, key: &str, now: Timestamp) -> Result<u64, LedgerError> {
         let mut last: BTreeMap<Option<String>, LedgerEntry> = BTreeMap::new();
         self.visit_entries_of_kind(LedgerEntryKind::Activation, &mut |entry| {
@@ -243,26 +249,27 @@ pub trait LedgerReader {
 
     /// Returns the revoked licenses of a product, ordered by id, each with its first revocation.
     ///
-    /// A license of an unknown product is on the list of every product, because its id is unique.
+    /// A license whose product is unknown is returned for every product. This is safe, because
+    /// license ids are unique.
     fn revoked_licenses(&self, product: ProductCode) -> Result<Vec<RevocationEntry>, LedgerError> {
         let mut revoked = BTreeMap::new();
         self.visit_entries_of_kind(LedgerEntryKind::Revocation, &mut |entry| {
             let id = LicenseId::parse(&entry.subject);
-            let Some(one) = id.and_then(|id| revocation(id, &entry)) else {
+            let Some(found) = id.and_then(|id| revocation(id, &entry)) else {
                 return;
             };
             let first: &mut RevocationEntry = revoked
-                .entry(one.license.clone())
-                .or_insert_with(|| one.clone());
-            if one.at < first.at {
-                *first = one;
+                .entry(found.license.clone())
+                .or_insert_with(|| found.clone());
+            if found.at < first.at {
+                *first = found;
             }
         })?;
         let mut of_product = Vec::with_capacity(revoked.len());
-        for one in revoked.into_values() {
-            let own = self.product_of(&one.license)?;
+        for found in revoked.into_values() {
+            let own = self.product_of(&found.license)?;
             if own.is_none_or(|own| own == product) {
-                of_product.push(one);
+                of_product.push(found);
             }
         }
         Ok(of_product)
@@ -277,8 +284,8 @@ pub trait LedgerReader {
             }
             let id = entry.fact("activation_id");
             let id = id.and_then(|id| LicenseId::parse(&id));
-            if let Some(one) = id.and_then(|id| revocation(id, &entry)) {
-                ended.entry(one.license.clone()).or_insert(one);
+            if let Some(found) = id.and_then(|id| revocation(id, &entry)) {
+                ended.entry(found.license.clone()).or_insert(found);
             }
         })?;
         Ok(ended.into_values().collect())
@@ -320,7 +327,7 @@ pub trait LedgerReader {
     }
 
     /// Returns the ids of a license, of the licenses that it replaces, and of the licenses that
-    /// replace it. An activation of one may count for another.
+    /// replace it. An activation of one of these licenses may count for another of them.
     fn license_family(&self, license: &str) -> Result<BTreeSet<String>, LedgerError> {
         let mut family = BTreeSet::from([license.to_owned()]);
         if let Some(entry) = self.first_license_entry(license)? {

@@ -28,8 +28,8 @@ use schema::Version;
 /// The maximum time that SQLite waits for one of its own locks, which are held only briefly.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The size of the write-ahead log, in pages of 4 KiB, after which it is copied into the database.
-/// Several chunks of a batch fit.
+/// The size of the write-ahead log, in pages of 4 KiB, at which SQLite copies the log into the
+/// database. Several chunks of a batch fit into this size.
 const LOG_PAGES: i64 = 8 * 1024;
 
 /// An open ledger.
@@ -127,7 +127,7 @@ impl SqliteLedger {
         match schema::version(&ledger.db)? {
             Version::Empty => return Err(LedgerError::Missing),
             Version::Older => ledger.upgrade()?,
-            Version::Present => {}
+            Version::Current => {}
         }
         Ok(ledger)
     }
@@ -148,8 +148,8 @@ impl SqliteLedger {
         SqliteWriter::with_recovery(self, now, lock)
     }
 
-    /// Recovers the artifacts of crashed processes, unless another process holds the writer lock
-    /// and has recovered them.
+    /// Recovers the artifacts of crashed processes, unless another process holds the writer lock.
+    /// That process has already recovered them.
     ///
     /// # Errors
     ///
@@ -180,10 +180,10 @@ impl SqliteLedger {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(absolute, flags)?;
         db.busy_timeout(BUSY_TIMEOUT)?;
-        // A committed transaction is on the disk
+        // With this setting, a committed transaction is on the disk
         // (https://sqlite.org/pragma.html#pragma_synchronous).
         db.pragma_update(None, "synchronous", "FULL")?;
-        // Pages that change often, such as those of indexes, are copied only once.
+        // A large log copies pages that change often, such as index pages, only once.
         db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         Ok(Self {
             db,
@@ -191,16 +191,16 @@ impl SqliteLedger {
         })
     }
 
-    /// Migrates the database to this version, with a write-ahead log, so that readers and writers
-    /// do not wait for each other.
+    /// Migrates the database to the current version of the schema, and enables the write-ahead log,
+    /// so that readers and writers do not wait for each other.
     fn upgrade(&mut self) -> Result<(), LedgerError> {
         let mode = |db: &Connection| {
             db.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0))
         };
-        if schema::version(&self.db)? == Version::Present && mode(&self.db)? == "wal" {
+        if schema::version(&self.db)? == Version::Current && mode(&self.db)? == "wal" {
             return Ok(());
         }
-        // Two processes that change the journal mode at once would refuse each other.
+        // If two processes change the journal mode at the same time, SQLite refuses one of them.
         let lock = self.lock_file()?;
         lock.lock().map_err(LedgerError::Io)?;
         schema::migrate(&mut self.db)?;

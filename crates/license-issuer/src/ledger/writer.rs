@@ -11,7 +11,7 @@ use crate::ledger::reader::LedgerReader;
 pub trait Ledger {
     /// Checks that the ledger can be written, and changes nothing.
     ///
-    /// Returns read access to the ledger, or `None` if it does not exist yet.
+    /// Returns read access to the ledger, or `None` if the ledger does not exist yet.
     ///
     /// # Errors
     ///
@@ -25,7 +25,7 @@ pub trait Ledger {
     /// Returns an error if the ledger cannot be opened or created.
     fn prepare(&mut self) -> Result<(), LedgerError>;
 
-    /// Returns read access for another thread, which can read while this one writes.
+    /// Returns read access for another thread, which can read while the current thread writes.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ pub trait LedgerWriter {
     /// Reserves `count` consecutive serials and returns the first.
     ///
     /// Without a ledger, a serial is the clock's microseconds since 1970. The reserved serials
-    /// start after the last reserved one and not below `clock_micros`, so that serials still
+    /// start after the last reserved serial and not below `clock_micros`, so that serials still
     /// increase when a vendor starts to use a ledger.
     ///
     /// Returns [`LedgerError::Full`] if a serial would exceed 2^63 - 1.
@@ -68,7 +68,7 @@ pub trait LedgerWriter {
 
     /// Appends stored pending artifacts to the entries, in one transaction.
     ///
-    /// From now on, the artifacts are issued.
+    /// Once recorded, the artifacts count as issued.
     fn record(
         &mut self,
         artifacts: &[PendingArtifact],

@@ -1,7 +1,7 @@
 //! Answers to machine requests: activations and clock repairs.
 //!
-//! A request gets one answer. A request that was answered before gets the same answer again, unless
-//! it is reissued with another key. [`AnswerOrder::draft`] creates the drafts for
+//! A request gets one answer. A repeated request gets the same answer again, unless the vendor asks
+//! for a new token with [`AnswerOrder::reissue`]. [`AnswerOrder::draft`] creates the drafts for
 //! [`IssueService::issue`](crate::services::issue::IssueService::issue), so that dry runs and real
 //! runs share one path.
 
@@ -36,8 +36,8 @@ pub trait AnswerPolicy<A> {
     /// Returns the nonce of the request.
     fn nonce(&self) -> Nonce;
 
-    /// Returns the facts that must be equal in two requests with the same nonce. Otherwise they are
-    /// different requests.
+    /// Returns the facts that must be equal in two requests with the same nonce. If a fact differs,
+    /// the requests are different.
     fn identity(&self) -> Vec<(&'static str, String)>;
 
     /// Refuses a request that must not be answered, even if it was answered before.
@@ -58,7 +58,7 @@ pub trait AnswerPolicy<A> {
         answer: &LedgerEntry,
     ) -> Result<(), AnswerError>;
 
-    /// Checks as much as is possible without the signing key.
+    /// Checks as much as possible without the signing key.
     ///
     /// # Errors
     ///
@@ -122,7 +122,7 @@ pub enum AnswerError {
     Ended {
         /// The id of the activation.
         activation: String,
-        /// The time of its end.
+        /// The time at which the activation ended.
         ended_at: String,
     },
     /// The ledger does not contain the license.
@@ -174,7 +174,7 @@ pub enum AnswerError {
 /// The outcome of a machine request.
 #[derive(Debug)]
 pub enum RequestOutcome<A> {
-    /// The request is decided when the key is open.
+    /// The request will be decided when the key is open.
     Deferred,
     /// The request was answered before and gets the same answer again.
     Repeated {
@@ -187,7 +187,7 @@ pub enum RequestOutcome<A> {
     Approved {
         /// The content of the approved request.
         approval: A,
-        /// The earlier answer, which the new one replaces.
+        /// The earlier answer, which the new answer replaces.
         previous: Option<LedgerEntry>,
     },
 }

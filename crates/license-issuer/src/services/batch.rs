@@ -1,9 +1,9 @@
 //! Issuing of many licenses, one for each row of a table.
 //!
-//! One thread reads the rows and looks up which are already issued. Several threads sign. The
+//! One thread reads the rows and looks up which rows are already issued. Several threads sign. The
 //! calling thread records and delivers chunks, each as one [`IssueTransaction`]. An interrupted
-//! batch loses only the signatures of one chunk. The next run continues after it, because the
-//! ledger records the order id of each license.
+//! batch loses only the signatures of one chunk. The next run skips the rows that are already
+//! issued, because the ledger records the order id of each license.
 
 mod deliver;
 mod issued;
@@ -40,11 +40,11 @@ use read::RowReader;
 #[cfg(doc)]
 use crate::services::transaction::IssueTransaction;
 
-/// The number of rows that wait to be signed.
+/// The maximum number of rows that wait to be signed.
 const QUEUE: usize = 128;
 
-/// The number of signed licenses that wait to be delivered, so that signing continues while the
-/// disk is slow. Each uses about 8 KB.
+/// The maximum number of signed licenses that wait to be delivered. With this backlog, signing
+/// continues while the disk is slow. Each license uses about 8 KB.
 const BACKLOG: usize = 256;
 
 /// A row of a batch.
@@ -73,7 +73,7 @@ pub trait BatchSource: Sync {
     /// Returns an error if the rows cannot be read, or have changed since they were checked.
     fn visit(&self, each: &mut dyn FnMut(Self::Row) -> ControlFlow<()>) -> Result<(), Self::Error>;
 
-    /// Returns the license that a row asks for.
+    /// Returns the draft of the license that a row requests.
     ///
     /// # Errors
     ///
@@ -95,8 +95,9 @@ pub trait BatchObserver {
     /// Returns an error if the batch must not start.
     fn started(&mut self) -> Result<(), Self::Error>;
 
-    /// Receives a row whose license is in its file. Without a ledger, a license that was issued
-    /// before has neither an id nor a key.
+    /// Receives a row whose license file is complete.
+    ///
+    /// If the license was issued before and there is no ledger, `license_id` and `key` are `None`.
     ///
     /// # Errors
     ///
@@ -153,7 +154,7 @@ pub enum BatchError<E: std::error::Error + 'static> {
     /// The file of a row exists and was not issued from these orders.
     #[error("{} already exists and was not issued from these orders", .0.display())]
     ForeignFile(PathBuf),
-    /// The file of a row is not the license that was issued for it.
+    /// The file of a row is not the license that was issued for the row.
     #[error("{} differs from the license that was issued for its row", .0.display())]
     DamagedFile(PathBuf),
     /// A file or directory cannot be read or created.
@@ -229,8 +230,8 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
     ///
     /// # Errors
     ///
-    /// Returns [`BatchError`] if a step fails. Chunks that are already recorded are issued, and the
-    /// same request continues after them.
+    /// Returns [`BatchError`] if a step fails. Chunks that are already recorded are issued. If the
+    /// caller repeats the request, the batch continues after these chunks.
     pub fn issue_batch<S: BatchSource>(
         &mut self,
         request: BatchRequest<'_, S>,
@@ -240,7 +241,7 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
         let view = self.ledger.as_ref().map(Ledger::check).transpose();
         let view = view.map_err(IssueError::OpenLedger)?.flatten();
         match mode {
-            Mode::DryRun => self.count_known(&request, view.as_deref()),
+            Mode::DryRun => self.count_already_issued(&request, view.as_deref()),
             Mode::Commit => {
                 // The read-only view of the ledger must not outlive the first change.
                 drop(view);
@@ -250,7 +251,7 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
     }
 
     /// Counts the rows that are already issued. Refuses files that were not issued from the rows.
-    fn count_known<S: BatchSource>(
+    fn count_already_issued<S: BatchSource>(
         &self,
         request: &BatchRequest<'_, S>,
         view: Option<&dyn LedgerReader>,
@@ -263,7 +264,7 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
         let mut count = |row: S::Row| {
             let path = context.path(&row);
             let found = match (view, &self.ledger) {
-                // A ledger that must still be created contains nothing.
+                // A ledger that does not exist yet contains no license.
                 (None, Some(_)) => Ok(None),
                 (view, _) => IssuedLicense::find(view, row.order_id(), &path, now),
             };

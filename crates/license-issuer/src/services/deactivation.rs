@@ -13,7 +13,7 @@ use crate::services::record::RecordPlan;
 /// The maximum number of characters of an unknown id in a message.
 const MAX_SHOWN_ID: usize = 64;
 
-/// The proof or the decision that an activation has ended.
+/// The reason to end an activation: the proof of a machine, or the decision of the vendor.
 #[derive(Clone, Copy, Debug)]
 pub enum DeactivationProof<'a> {
     /// The machine deactivated the license and wrote a receipt.
@@ -49,10 +49,8 @@ pub enum DeactivationError {
     /// The ledger contains no activation with the nonce of the receipt.
     #[error("the ledger contains no activation with the nonce {0}")]
     UnknownNonce(Nonce),
-    /// The license, product or machine of the receipt is not that of the activation.
-    #[error(
-        "expected {expected}, which activation {activation} contains, found {found} in the receipt"
-    )]
+    /// The license, product or machine of the receipt differs from that of the activation.
+    #[error("activation {activation}: expected {expected} in the receipt, found {found}")]
     Mismatch {
         /// The activation.
         activation: String,
@@ -72,7 +70,7 @@ pub enum DeactivationError {
     Ended {
         /// The activation.
         activation: String,
-        /// The time of its end.
+        /// The time at which the activation ended.
         ended_at: String,
         /// Whether the vendor ended the activation without a receipt.
         by_vendor: bool,
@@ -96,7 +94,7 @@ pub struct Deactivation {
     pub reason: String,
     /// The time at which the activation ends.
     pub at: Timestamp,
-    /// The time of the receipt, by the clock of the machine.
+    /// The time of the receipt, according to the clock of the machine.
     deactivated_at: Option<Timestamp>,
 }
 
@@ -213,11 +211,11 @@ fn find_by_id(
     activation.ok_or_else(|| DeactivationError::UnknownId(id.chars().take(MAX_SHOWN_ID).collect()))
 }
 
-/// Returns the other open activations of the same machine: those that end as well, and those that
-/// remain.
+/// Returns the other open activations of the same machine. The first list contains the activations
+/// that end as well, and the second list contains the activations that remain.
 ///
-/// The search covers the licenses that the license replaces or that replace it. All answers to the
-/// same request end together.
+/// The search covers the license of the ended activation, its predecessors and its successors. All
+/// answers to the same request end together.
 fn same_machine_activations(
     ended: &RecordedActivation,
     ledger: &dyn LedgerReader,

@@ -1,4 +1,4 @@
-//! The machines that use a license, and the maximum number that it allows.
+//! The machines that use a license, and the maximum number of machines.
 
 use std::collections::BTreeSet;
 
@@ -7,17 +7,18 @@ use license_core::{FeatureMatrix, License, LicenseId, Machine, Quota};
 use crate::errors::LedgerError;
 use crate::ledger::{LedgerReader, RecordedActivation};
 
-/// The machines that use a license, and the maximum that it allows.
+/// The machines that use a license, and the maximum number of machines.
 #[derive(Clone, Debug)]
 pub struct DeviceUsage {
     /// The digests of the machines.
     used: BTreeSet<String>,
     /// The machines with an open activation, in the order of recording.
     activated: Vec<ActivatedMachine>,
+    /// The number of machines that the license allows. `None` means any number.
     limit: Option<u64>,
 }
 
-/// A machine that was requested, with its digest.
+/// A machine with an activation, and its digest.
 #[derive(Clone, Debug)]
 struct ActivatedMachine {
     digest: String,
@@ -35,9 +36,9 @@ struct ActivatedMachine {
 pub struct DeviceLimitError {
     /// The license.
     pub license: LicenseId,
-    /// The number of machines that it allows.
+    /// The number of machines that the license allows.
     pub limit: u64,
-    /// The number of machines that use it.
+    /// The number of machines that use the license.
     pub used: u64,
     /// The digest of the machine that would exceed the limit, if it has a digest.
     pub machine: Option<String>,
@@ -46,8 +47,9 @@ pub struct DeviceLimitError {
 impl DeviceUsage {
     /// Returns the recorded machines.
     ///
-    /// The machines of the licenses that this license replaces, and of the licenses that replace
-    /// it, count as well, because an activation is valid for the successors of its license.
+    /// The machines of related licenses count as well, because an activation is also valid for the
+    /// successors of its license. Related licenses are those that this license replaces, and those
+    /// that replace this license.
     ///
     /// # Errors
     ///
@@ -72,26 +74,26 @@ impl DeviceUsage {
         })
     }
 
-    /// Adds a machine, if the license allows it.
+    /// Adds a machine, if the license allows one more machine.
     ///
     /// # Errors
     ///
-    /// Returns [`DeviceLimitError`] if the machine would be one too many.
+    /// Returns [`DeviceLimitError`] if the machine would exceed the limit.
     pub fn add(self, license: &License, machine: &Machine) -> Result<Self, DeviceLimitError> {
         let (used, limit) = (self.count(), self.limit);
-        let with = self.add_unchecked(machine);
+        let extended = self.add_unchecked(machine);
         match limit {
-            Some(limit) if used >= limit && with.count() > used => Err(DeviceLimitError {
+            Some(limit) if used >= limit && extended.count() > used => Err(DeviceLimitError {
                 license: license.id().clone(),
                 limit,
                 used,
                 machine: machine.digest().map(|digest| digest.to_string()),
             }),
-            _ => Ok(with),
+            _ => Ok(extended),
         }
     }
 
-    /// Adds a machine, even if the license does not allow it.
+    /// Adds a machine, even if the license allows no more machines.
     #[must_use]
     pub fn add_unchecked(mut self, machine: &Machine) -> Self {
         if let Some(digest) = machine.digest() {
@@ -106,11 +108,11 @@ impl DeviceUsage {
     #[must_use]
     pub fn count(&self) -> u64 {
         let replaced = self.replaced();
-        let counting = self
+        let current = self
             .used
             .iter()
             .filter(|digest| !replaced.contains(*digest));
-        counting.map(|_| 1_u64).sum()
+        current.map(|_| 1_u64).sum()
     }
 
     /// Returns the number of machines that the license allows. `None` means any number.
@@ -125,15 +127,15 @@ impl DeviceUsage {
     /// even if its fingerprint resembles several machines.
     fn replaced(&self) -> BTreeSet<&String> {
         let mut replaced = BTreeSet::new();
-        for (index, one) in self.activated.iter().enumerate() {
+        for (index, later) in self.activated.iter().enumerate() {
             let earlier = || self.activated.iter().take(index);
-            if earlier().any(|other| other.digest == one.digest) {
+            if earlier().any(|other| other.digest == later.digest) {
                 continue;
             }
-            let mut free = earlier()
+            let mut candidates = earlier()
                 .rev()
                 .filter(|other| !replaced.contains(&other.digest));
-            let previous = free.find(|other| other.machine.matches(&one.machine));
+            let previous = candidates.find(|other| other.machine.matches(&later.machine));
             replaced.extend(previous.map(|previous| &previous.digest));
         }
         replaced
@@ -152,11 +154,11 @@ impl ActivatedMachine {
 /// Returns the number of machines that a license allows. `None` means any number.
 #[must_use]
 pub fn device_limit(license: &License, matrix: &FeatureMatrix) -> Option<u64> {
-    let of_quota = || match license.entitlements().quota(matrix.devices_quota()?)? {
+    let from_quota = || match license.entitlements().quota(matrix.devices_quota()?)? {
         Quota::Limit(limit) => Some(limit),
         Quota::Unlimited => None,
     };
-    license.devices().or_else(of_quota)
+    license.devices().or_else(from_quota)
 }
 
 fn machines(count: u64) -> String {

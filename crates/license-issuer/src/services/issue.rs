@@ -1,7 +1,8 @@
 //! Issuing of artifacts: draft, sign, verify, record, deliver.
 //!
-//! All artifacts that a vendor's key signs are issued by [`IssueService::issue`]. A dry run is the
-//! same function, which stops before the first step that changes something.
+//! [`IssueService::issue`] issues all artifacts that a vendor's key signs, except for the licenses
+//! of a batch. A dry run calls the same function, which then stops before the first step that
+//! changes something.
 
 mod draft;
 mod signing;
@@ -41,7 +42,7 @@ impl Mode {
         }
     }
 
-    /// Returns whether nothing is changed.
+    /// Returns whether the service changes nothing.
     pub fn is_dry_run(self) -> bool {
         self == Self::DryRun
     }
@@ -289,9 +290,10 @@ pub fn record_signing_key(
     writer.append(&[entry])
 }
 
-/// Returns the artifacts without those whose delivery is already confirmed. An enterprise key that
-/// is signed again with RS256 is equal to the first one, and so is the answer to a repeated
-/// request.
+/// Returns the artifacts of these entries, without artifacts whose delivery is already confirmed.
+///
+/// An artifact can already be recorded in two cases: an enterprise key with the same terms is
+/// signed again with RS256, or a repeated request gets the same answer again.
 fn new_artifacts(
     writer: Option<&dyn LedgerWriter>,
     entries: Vec<NewLedgerEntry>,
@@ -310,7 +312,7 @@ fn new_artifacts(
     Ok(artifacts)
 }
 
-/// Serials of the ledger, or of the clock if there is none.
+/// Serials from the ledger, or from the clock if there is no ledger.
 struct Serials<'w, 'l> {
     writer: Option<&'w mut (dyn LedgerWriter + 'l)>,
     clock_micros: u64,

@@ -21,7 +21,7 @@ pub struct LicenseOrder<'m> {
     pub facts: Map<String, Value>,
     /// Notes for the vendor.
     pub notes: Vec<String>,
-    /// The entitlements that the customer loses, if the license replaces another one.
+    /// The entitlements that the customer loses, if the license replaces another license.
     pub losses: Option<Vec<String>>,
 }
 

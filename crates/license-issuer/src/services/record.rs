@@ -20,7 +20,7 @@ pub enum MissingLedger {
 pub struct RecordPlan<T> {
     /// The content of the plan, for a report.
     pub content: T,
-    /// The entries. There may be none.
+    /// The entries to record. The list may be empty.
     pub entries: Vec<NewLedgerEntry>,
 }
 
@@ -99,8 +99,8 @@ mod tests {
         let path = directory.path().join("ledger.db");
         let mut file = LedgerFile::new(&path);
         for (mode, is_recorded) in [(Mode::DryRun, false), (Mode::Commit, true)] {
-            let created = MissingLedger::Create;
-            let content = record(&mut file, created, mode, Timestamp::MIN, plan);
+            let missing = MissingLedger::Create;
+            let content = record(&mut file, missing, mode, Timestamp::MIN, plan);
             assert_eq!(content.unwrap(), 2);
             assert_eq!(path.exists(), is_recorded);
         }
@@ -114,16 +114,16 @@ mod tests {
         let path = directory.path().join("ledger.db");
         let mut file = LedgerFile::new(&path);
         for mode in [Mode::DryRun, Mode::Commit] {
-            let missing = record(&mut file, MissingLedger::Refuse, mode, Timestamp::MIN, plan);
+            let refused = record(&mut file, MissingLedger::Refuse, mode, Timestamp::MIN, plan);
             assert!(matches!(
-                missing,
+                refused,
                 Err(IssueError::OpenLedger(LedgerError::Missing))
             ));
             assert!(!path.exists());
         }
         let refuse = |_: Option<&dyn LedgerReader>| Err::<RecordPlan<()>, _>(PlanRefused);
-        let created = MissingLedger::Create;
-        let refused = record(&mut file, created, Mode::Commit, Timestamp::MIN, refuse);
+        let missing = MissingLedger::Create;
+        let refused = record(&mut file, missing, Mode::Commit, Timestamp::MIN, refuse);
         assert!(matches!(refused, Err(IssueError::Request(PlanRefused))));
         let ledger = SqliteLedger::open_existing(&path).unwrap();
         assert_eq!(ledger.verify_chain(None).unwrap().entries, 0);

@@ -125,15 +125,16 @@ fn revoked_and_ended(
     product: ProductCode,
 ) -> Result<Vec<RevocationEntry>, LedgerError> {
     let mut all = ledger.revoked_licenses(product)?;
-    let known: BTreeSet<_> = all.iter().map(|one| one.license.clone()).collect();
+    let known: BTreeSet<_> = all.iter().map(|entry| entry.license.clone()).collect();
     let ended = ledger.ended_activations(product)?.into_iter();
-    all.extend(ended.filter(|one| !known.contains(&one.license)));
+    all.extend(ended.filter(|entry| !known.contains(&entry.license)));
     all.sort_by(|a, b| a.license.cmp(&b.license));
     Ok(all)
 }
 
-/// Returns the number after the last one, and at least the seconds of the clock. If a vendor loses
-/// the ledger or restores an old one, the numbers still continue above those that customers have.
+/// Returns the number after `last`, or the clock's seconds since 1970 if they are greater.
+///
+/// The numbers therefore increase even if a vendor loses the ledger or restores an old backup.
 fn next_sequence_number(last: Option<u64>, now: Timestamp) -> Result<u64, LedgerError> {
     let next = last.map_or(0, |last| last.saturating_add(1));
     let next = next.max(now.unix_seconds());

@@ -78,7 +78,7 @@ impl RevocationOrder<'_> {
 }
 
 /// Returns whether the vendor issued a license with this id. An entry of a customer's usage report
-/// does not prove it.
+/// is not a proof.
 ///
 /// # Errors
 ///

@@ -27,8 +27,8 @@ pub enum TransactionError {
 
 /// Artifacts that are recorded together and delivered, to one destination or to many.
 ///
-/// The steps of [`commit`](Self::commit) are those of the table. A process that crashes after a
-/// step leaves its artifacts to [`recover`](crate::ledger::recover).
+/// The table lists the steps of [`commit`](Self::commit). If a process crashes after a step,
+/// [`recover`](crate::ledger::recover) handles its artifacts.
 ///
 /// | step | recovery after a crash |
 /// |---|---|
@@ -36,11 +36,11 @@ pub enum TransactionError {
 /// | [`Delivery::stage`] | deletes the staging files and the pending artifacts |
 /// | [`LedgerWriter::record`] | renames the staging files, deletes the pending artifacts |
 /// | [`Delivery::publish`] | deletes the pending artifacts |
-/// | [`LedgerWriter::finish`] | |
+/// | [`LedgerWriter::finish`] | has nothing left to do |
 ///
-/// Recording is the point of no return: before it, no artifact is issued; after it, all are.
-/// A stream has no staging file. Staging an artifact there delivers it, and recovery records it
-/// with [`DeliveryState::Uncertain`].
+/// Before the artifacts are recorded, no artifact is issued. Afterwards, all artifacts are issued.
+/// A stream has no staging file: [`Delivery::stage`] writes the artifact to the stream. After a
+/// crash in this step, recovery records the artifact with [`DeliveryState::Uncertain`].
 #[derive(Debug, Default)]
 pub struct IssueTransaction {
     /// The artifacts to record. They are ignored without a ledger.
@@ -86,7 +86,7 @@ impl IssueTransaction {
         begun.map_err(TransactionError::Ledger)?;
         if let Err(error) = self.stage(delivery) {
             if self.discard(delivery) == Discarded::Removed {
-                // If this fails, the next recovery removes the pending artifacts.
+                // If this call fails, the next recovery removes the pending artifacts.
                 let _ = writer.finish(&self.artifacts);
             }
             return Err(TransactionError::Delivery(error));
@@ -94,26 +94,28 @@ impl IssueTransaction {
         let recorded = writer.record(&self.artifacts, DeliveryState::Delivered);
         recorded.map_err(TransactionError::Ledger)?;
         self.publish(delivery).map_err(TransactionError::Delivery)?;
-        // The artifacts are recorded and delivered. If this fails, the next recovery removes the
-        // pending artifacts.
+        // The artifacts are recorded and delivered. If this call fails, the next recovery removes
+        // the pending artifacts.
         let _ = writer.finish(&self.artifacts);
         Ok(())
     }
 
     fn stage(&self, delivery: &mut dyn Delivery) -> Result<(), DeliveryError> {
         let mut deliverables = self.deliverables.iter();
-        deliverables.try_for_each(|one| delivery.stage(&one.destination, &one.content))
+        deliverables.try_for_each(|deliverable| {
+            delivery.stage(&deliverable.destination, &deliverable.content)
+        })
     }
 
     fn publish(&self, delivery: &mut dyn Delivery) -> Result<(), DeliveryError> {
         let mut deliverables = self.deliverables.iter();
-        deliverables.try_for_each(|one| delivery.publish(&one.destination))
+        deliverables.try_for_each(|deliverable| delivery.publish(&deliverable.destination))
     }
 
     fn discard(&self, delivery: &mut dyn Delivery) -> Discarded {
         let mut result = Discarded::Removed;
-        for one in &self.deliverables {
-            if delivery.discard(&one.destination) == Discarded::MaybeDelivered {
+        for deliverable in &self.deliverables {
+            if delivery.discard(&deliverable.destination) == Discarded::MaybeDelivered {
                 result = Discarded::MaybeDelivered;
             }
         }

@@ -1,4 +1,4 @@
-//! Trust statements, which introduce new keys and retire old ones.
+//! Trust statements, which introduce new keys and retire old keys.
 
 use license_core::issue::{IntroductionDraft, RetirementDraft, Signer, VerifyingSigner};
 use license_core::{KeyId, Rotation, Timestamp, TrustSet, TrustStatement, TrustedKey, Unverified};
@@ -16,7 +16,7 @@ const TRUST_STATEMENT: ArtifactName = ArtifactName("trust statement");
 /// The keys that sign trust statements.
 #[derive(Debug, Default)]
 pub struct RotationKeys {
-    /// The key that introduces other keys or is retired. `None` if a dry run does not open it.
+    /// The key that introduces other keys or is retired. `None` if a dry run does not open the key.
     pub signer: Option<VerifyingSigner>,
     /// The successor of a retired key.
     pub successor: Option<VerifyingSigner>,
@@ -81,7 +81,7 @@ pub struct RetirementConsequences {
 }
 
 impl<'a> TrustStatementOrder<'a> {
-    /// Checks the order, as far as that is possible with the open keys.
+    /// Checks the order as far as possible with the open keys.
     ///
     /// # Errors
     ///
@@ -184,7 +184,7 @@ impl TrustStatementPlan<'_> {
         successor: Option<&VerifyingSigner>,
     ) -> Result<Vec<TrustStatement>, SignError> {
         let mut trust = TRUST_STATEMENT.verified(own_trust_set(signer))?;
-        // A key that these statements introduce need not be trusted before.
+        // A successor that these statements introduce need not be in the trust set.
         let is_introduced = |id: &KeyId| self.order.introduced.get(id.as_str()).is_some();
         if let Some(successor) = successor.filter(|key| !is_introduced(key.public().id())) {
             trust = trust.joined(&TRUST_STATEMENT.verified(own_trust_set(successor))?);

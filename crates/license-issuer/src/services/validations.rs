@@ -39,7 +39,7 @@ pub struct ValidationOrder<'a> {
     pub status: Status,
     /// The time of issue, if it is not the current time.
     pub issued_at: Option<Timestamp>,
-    /// Whether more machines than a license allows are accepted.
+    /// Whether a machine is accepted even if the license allows no more machines.
     pub ignore_device_limit: bool,
     /// The clock, for new ids.
     pub clock: &'a dyn Clock,
@@ -64,7 +64,7 @@ pub enum ValidationError {
         /// The reason.
         #[source]
         error: VerifiedLicensesError,
-        /// Whether the license may be signed by the signing key, which is not opened.
+        /// Whether the signing key, which is not opened, may have signed the license.
         is_key_unopened: bool,
     },
     /// A license is for another product.
@@ -83,7 +83,7 @@ pub enum ValidationError {
     DeviceLimit(#[from] DeviceLimitError),
 }
 
-/// A validation of one license that is not signed yet.
+/// A validation that is not signed yet, with its license.
 #[derive(Clone, Debug)]
 pub struct PlannedValidation {
     /// The license.
@@ -122,8 +122,8 @@ pub struct SignedValidation {
 impl ValidationOrder<'_> {
     /// Verifies the licenses and plans their validations.
     ///
-    /// Before the key is open, only the syntax of the licenses is checked, because the signing key
-    /// may be the one that verifies them.
+    /// Before the key is open, only the syntax of the licenses is checked, because the licenses may
+    /// be signed with this key.
     ///
     /// # Errors
     ///
@@ -169,7 +169,7 @@ impl ValidationOrder<'_> {
     ) -> Result<Vec<&'v License>, ValidationError> {
         let licenses = verified.licenses();
         let expected = self.matrix.product();
-        // An enterprise key of another product would get the features of this one.
+        // An enterprise key of another product would get the features of this product.
         let other = licenses
             .iter()
             .find(|license| license.product() != expected);
@@ -211,14 +211,14 @@ impl ValidationPlan<'_> {
             Err(error)
                 if context.signer.is_none() && self.order.may_be_signed_by_unknown_key(&error) =>
             {
-                self.verify_by_ledger(context)
+                self.verify_with_ledger(context)
             }
             Err(error) => Err(unverified(error)),
         }
     }
 
     /// Verifies the licenses with the keys of the ledger, because the signing key is not opened.
-    fn verify_by_ledger(
+    fn verify_with_ledger(
         &mut self,
         context: &DraftContext<'_, VerifyingSigner>,
     ) -> Result<VerifiedLicenses, ValidationError> {
@@ -380,7 +380,7 @@ impl Draft<VerifyingSigner, Vec<SignedValidation>> for ValidationPlan<'_> {
     fn entries(signed: &Vec<SignedValidation>) -> Vec<NewLedgerEntry> {
         signed
             .iter()
-            .map(|one| records::check_in(&one.license, &one.validation, &one.token))
+            .map(|signed| records::check_in(&signed.license, &signed.validation, &signed.token))
             .collect()
     }
 }

@@ -2,15 +2,15 @@
 
 use license_core::{KeyId, License, LicenseId, MachineDigest, Timestamp};
 
-/// The largest difference in seconds between two clocks that causes no warning.
+/// The largest difference between two clocks, in seconds, that causes no warning.
 const MAX_CLOCK_SKEW: u64 = 300;
 
 /// A warning about a valid request that is probably a mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IssueWarning {
-    /// The artifact is issued in the future. A machine that installs it raises its clock high-water
-    /// mark to that time.
+    /// The time of issue is in the future. A machine that installs the artifact raises its clock
+    /// high-water mark to this time.
     Postdated(Timestamp),
     /// The license was issued after the artifact.
     IssuedLater {
@@ -37,12 +37,12 @@ pub enum IssueWarning {
     Superseded {
         /// The license.
         license: LicenseId,
-        /// The latest license that replaces it.
+        /// The latest license that replaces this license.
         by: Option<String>,
         /// Whether the artifact is valid for the later license as well.
         covers_successor: bool,
     },
-    /// The license is limited to a number of machines, and no ledger counts them.
+    /// The license is limited to a number of machines, and no ledger counts the machines.
     NotCountedWithoutLedger {
         /// The license.
         license: LicenseId,
@@ -72,7 +72,7 @@ pub enum IssueWarning {
         /// The key of the ledger.
         key: KeyId,
     },
-    /// The clock repair sets the clock high-water mark of the machine to the past.
+    /// The clock repair sets the clock high-water mark of the machine to a time in the past.
     RepairBackdated(Timestamp),
     /// The clock high-water mark of the machine is not later than its new value.
     NotAhead {
@@ -83,13 +83,13 @@ pub enum IssueWarning {
     },
 }
 
-/// Returns a warning if an artifact is issued in the future.
+/// Returns a warning if the time of issue is in the future.
 #[must_use]
 pub fn postdated(issued_at: Timestamp, now: Timestamp) -> Option<IssueWarning> {
     (issued_at > now.plus(MAX_CLOCK_SKEW)).then_some(IssueWarning::Postdated(issued_at))
 }
 
-/// Returns whether an artifact is issued in the past.
+/// Returns whether the time of issue is in the past.
 pub(super) fn is_past(issued_at: Timestamp, now: Timestamp) -> bool {
     issued_at.plus(MAX_CLOCK_SKEW) < now
 }

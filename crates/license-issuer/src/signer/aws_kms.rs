@@ -127,7 +127,7 @@ impl KmsClient {
         }
         let offered = response.get("SigningAlgorithms").and_then(Value::as_array);
         let expected = algorithm_name(algorithm);
-        if !offered.is_some_and(|offered| offered.iter().any(|one| one == expected)) {
+        if !offered.is_some_and(|offered| offered.iter().any(|name| name == expected)) {
             return Err(AwsKmsError::SigningAlgorithm(expected));
         }
         let der = bytes(&response, "PublicKey")?;
@@ -178,7 +178,7 @@ impl KmsClient {
     }
 }
 
-/// Returns modulus and exponent of an RSA `SubjectPublicKeyInfo`.
+/// Returns the modulus and the exponent of an RSA `SubjectPublicKeyInfo`.
 fn rsa_numbers(der: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let info = SubjectPublicKeyInfoRef::from_der(der).ok()?;
     info.algorithm.assert_algorithm_oid(RSA_ENCRYPTION).ok()?;

@@ -88,7 +88,7 @@ pub enum SignerError {
     /// The source of passphrases failed.
     #[error("cannot get the passphrase")]
     Passphrase(#[source] Box<dyn Error + Send + Sync>),
-    /// The source of passphrases has none for this key.
+    /// The source of passphrases returned no passphrase for this key.
     #[error("expected a passphrase for the encrypted private key, found none")]
     NoPassphrase,
     /// The operating system provides no random bytes.
@@ -151,7 +151,7 @@ impl SignerError {
     }
 }
 
-/// Converts the error of a token or service into an error of the core.
+/// Converts the error of a token or service into an error of `license-core`.
 #[cfg(any(feature = "pkcs11", feature = "aws-kms"))]
 impl From<SignerError> for license_core::issue::SigningError {
     fn from(error: SignerError) -> Self {

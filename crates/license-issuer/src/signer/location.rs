@@ -32,8 +32,8 @@ impl fmt::Display for SignerBackend {
 
 /// The location of a key.
 ///
-/// A URI is parsed when the key is opened. [`Debug`] does not show it, because it may contain a
-/// PIN.
+/// A URI is parsed when the key is opened. [`Debug`] does not show the URI, because a URI may
+/// contain a PIN.
 #[derive(Clone, PartialEq, Eq)]
 pub enum KeyLocation {
     /// A file.
@@ -54,7 +54,7 @@ impl KeyLocation {
         }
     }
 
-    /// Returns the error of a location that this program was built without.
+    /// Returns the error of a location whose backend is not built into this program.
     #[cfg(not(all(feature = "pkcs11", feature = "aws-kms")))]
     pub(super) fn not_built_in(&self) -> SignerError {
         SignerError::NotBuiltIn(match self {

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 pub struct Passphrase(Zeroizing<String>);
 
 impl Passphrase {
-    /// The maximum length in bytes. A longer text is probably the wrong file.
+    /// The maximum length in bytes. A longer text is probably the content of a wrong file.
     pub const MAX_LENGTH: usize = 1024;
 
     /// Checks the length of a passphrase.
@@ -98,7 +98,8 @@ pub trait PassphraseSource {
     ///
     /// # Errors
     ///
-    /// Returns an error if the secret cannot be obtained. [`SignerError::Passphrase`] contains it.
+    /// Returns an error if the secret cannot be obtained. [`SignerError::Passphrase`] contains this
+    /// error.
     ///
     /// [`SignerError::Passphrase`]: super::SignerError::Passphrase
     fn passphrase(
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_nothing() {
+    fn debug_does_not_show_the_passphrase() {
         let shown = format!("{:?}", passphrase("secret").unwrap());
         assert_eq!(shown, "Passphrase(..)");
     }

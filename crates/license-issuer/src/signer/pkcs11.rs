@@ -31,7 +31,7 @@ use module::Module;
 use token::{Access, Token};
 use uri::Pkcs11Uri;
 
-/// A private key in a token, with the session that it signs in.
+/// A private key in a token, with the session in which the key signs.
 struct TokenKey {
     /// Only one thread can use a session at a time.
     session: Mutex<Session>,

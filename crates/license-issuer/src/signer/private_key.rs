@@ -24,7 +24,7 @@ pub use error::PrivateKeyError;
 /// The largest file that is read. An encrypted key of 8192 bits has less than 10,000 bytes.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// scrypt with N = 2^14, r = 8, p = 5 needs 16 MiB. It is one of the equivalent settings that the
+/// scrypt with N = 2^14, r = 8, p = 5 needs 16 MiB. This is one of the equivalent settings that the
 /// OWASP Password Storage Cheat Sheet recommends. OpenSSL refuses keys that need more than 32 MiB.
 const LOG_N: u8 = 14;
 const BLOCK_SIZE: u32 = 8;
@@ -121,7 +121,7 @@ impl EncryptedKey {
             .decrypt(passphrase.as_bytes(), info.encrypted_data.as_bytes())
             .map(Zeroizing::new)
             .map_err(not_decrypted)?;
-        // One wrong passphrase in 256 produces valid padding and is only detected here.
+        // About one wrong passphrase in 256 produces valid padding, and is detected only here.
         check_pkcs8(&key).map_err(|_| PrivateKeyError::WrongPassphrase)?;
         Ok(key)
     }
@@ -180,8 +180,8 @@ pub fn is_exposed(_: &Metadata) -> bool {
     false
 }
 
-/// Returns whether a path names a file descriptor. The process that opened it is responsible for
-/// the permissions of the file behind it.
+/// Returns whether a path names a file descriptor. The process that opened the descriptor is
+/// responsible for the permissions of the file.
 #[must_use]
 pub fn is_descriptor(path: &Path) -> bool {
     path == Path::new("/dev/stdin")
@@ -189,7 +189,7 @@ pub fn is_descriptor(path: &Path) -> bool {
         || path.starts_with("/proc/self/fd")
 }
 
-/// Reads into a buffer that never grows, because growing would leave copies of the key behind.
+/// Reads into a buffer that never grows. A growing buffer would leave copies of the key in memory.
 fn read_all(reader: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
     let limit = u64::try_from(MAX_BYTES).map_err(io::Error::other)?;
@@ -286,8 +286,8 @@ fn bad_header(error: pkcs8::Error) -> PrivateKeyError {
     }
 }
 
-/// Returns whether a key is encrypted with an unknown algorithm. The decoder reports identifiers
-/// other than those of PBES2 as malformed.
+/// Returns whether an error means that a key is encrypted with an unknown algorithm. The decoder
+/// reports the identifier of such an algorithm as a malformed value.
 fn is_unknown_identifier(kind: der::ErrorKind) -> bool {
     match kind {
         der::ErrorKind::OidUnknown { .. } => true,

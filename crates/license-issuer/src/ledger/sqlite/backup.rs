@@ -10,8 +10,8 @@ use crate::files;
 use crate::ledger::sqlite::{SqliteLedger, create_private, with_suffix};
 
 impl SqliteLedger {
-    /// Copies a consistent snapshot of the ledger to a new file. The file appears when it is
-    /// complete.
+    /// Copies a consistent snapshot of the ledger to a new file. The file gets its name only when
+    /// the copy is complete.
     ///
     /// # Errors
     ///

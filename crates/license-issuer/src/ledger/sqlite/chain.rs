@@ -16,8 +16,8 @@ SELECT EXISTS (SELECT * FROM recorded EXCEPT SELECT old, new FROM replaced)
 impl SqliteLedger {
     /// Verifies the whole chain in constant memory.
     ///
-    /// `known` is an earlier head of the chain, stored outside the ledger. A chain that was
-    /// completely rewritten does not contain it.
+    /// `known` is the [`head`](ChainReport::head) of an earlier report, stored outside the ledger.
+    /// A chain that was completely rewritten does not contain this hash.
     ///
     /// # Errors
     ///

@@ -15,7 +15,7 @@ impl SqliteLedger {
     /// Checks that [`SqliteLedger::open`] and [`SqliteLedger::acquire`] will succeed, as far as
     /// possible without writing.
     ///
-    /// Returns a view of the ledger, or `None` if it must still be created.
+    /// Returns a view of the ledger, or `None` if the ledger does not exist yet.
     ///
     /// # Errors
     ///
@@ -33,9 +33,9 @@ impl SqliteLedger {
         for file in [path, lock.as_path()] {
             check_writable(file).map_err(LedgerError::Io)?;
         }
-        // Another process may change the database while it is viewed, for example when it creates
-        // it. A view without locks then finds a damaged database. With locks, only a database that
-        // is really damaged fails.
+        // Another process may be changing the database, for example because it creates the ledger.
+        // A view without locks may then find a damaged database. A second view, with locks, fails
+        // only if the database is really damaged.
         let view = view(path).and_then(|db| Self::checked(path, db));
         view.or_else(|_| Self::checked(path, view_with_locks(path)?))
     }
@@ -46,7 +46,7 @@ impl SqliteLedger {
         if schema::version(&db)? == Version::Empty {
             return Ok(None);
         }
-        // A damaged database fails here, as it would at the start of writing.
+        // A damaged database causes the error here that it would cause at the start of writing.
         let read = "SELECT (SELECT serial FROM head), (SELECT count(*) FROM intents)";
         db.query_row(read, [], |row| row.get::<_, i64>(0))?;
         let path = path.to_owned();
@@ -54,7 +54,7 @@ impl SqliteLedger {
     }
 }
 
-/// Opens a view of a database, which takes no lock and leaves no file behind.
+/// Opens a view of a database. The view takes no lock and leaves no file behind.
 ///
 /// If another process has the database open, or crashed before it closed the database, the
 /// write-ahead log exists and is read too. If a process crashed while it created the ledger, SQLite

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// The location of the ledger, as a command line or configuration selects it.
+/// The location of the ledger that a command line or configuration selects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LedgerLocation {
     /// Nothing is recorded.

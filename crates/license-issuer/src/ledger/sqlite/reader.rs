@@ -15,7 +15,7 @@ use crate::ledger::reader::LedgerReader;
 use crate::ledger::sqlite::SqliteLedger;
 use license_query::{LICENSES, STATUS, filter_sql, license_columns, license_of_row};
 
-/// The columns of an entry, as [`entry_of_row`] reads them.
+/// The columns of an entry, in the order in which [`entry_of_row`] reads them.
 pub(super) const COLUMNS: &str = "seq, at, kind, subject, delivered, body, artefact, hash";
 
 impl LedgerReader for SqliteLedger {
@@ -253,7 +253,7 @@ impl LedgerReader for SqliteLedger {
     }
 
     /// Returns the product of a license without reading the rest of its entry, because a revocation
-    /// list may need many.
+    /// list may need the products of many licenses.
     fn product_of(&self, license: &LicenseId) -> Result<Option<ProductCode>, LedgerError> {
         if let Ok(LicenseKey::EnterpriseShort(key)) = LicenseKey::parse(license.as_str()) {
             return Ok(Some(key.unverified_terms().product));

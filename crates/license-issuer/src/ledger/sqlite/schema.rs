@@ -4,8 +4,8 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::errors::LedgerError;
 
-/// The migrations. Each one creates version N from version N-1, in one transaction. A released
-/// migration never changes.
+/// The migrations. Each migration creates version N from version N-1, in one transaction. A
+/// released migration never changes.
 const MIGRATIONS: [&str; 3] = [V1, V2, V3];
 
 /// `entries` is the ledger: a hash chain that only grows. `intents` are the pending artifacts. A
@@ -87,7 +87,7 @@ pub(super) enum Version {
     /// The ledger needs a migration.
     Older,
     /// The ledger has the version of this program.
-    Present,
+    Current,
 }
 
 /// Returns the version of a database, without changing it.
@@ -102,18 +102,18 @@ pub(super) fn version(db: &Connection) -> Result<Version, LedgerError> {
     match (application, objects) {
         (0, 0) => Ok(Version::Empty),
         (APPLICATION_ID, _) if found > supported => Err(LedgerError::Newer { found, supported }),
-        (APPLICATION_ID, _) if found == supported => Ok(Version::Present),
+        (APPLICATION_ID, _) if found == supported => Ok(Version::Current),
         (APPLICATION_ID, 1..) => Ok(Version::Older),
         _ => Err(LedgerError::NotALedger),
     }
 }
 
-/// Migrates an empty database or an older ledger to this version.
+/// Migrates an empty database or an older ledger to the current version.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), LedgerError> {
     for (number, step) in (1_i64..).zip(MIGRATIONS) {
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let now: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if now < number {
+        let current: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if current < number {
             change.execute_batch(step)?;
             change.pragma_update(None, "application_id", APPLICATION_ID)?;
             change.pragma_update(None, "user_version", number)?;
@@ -123,7 +123,7 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// Returns whether the tables, indexes and triggers are exactly those of this version.
+/// Returns whether the tables, indexes and triggers are exactly those of the current version.
 pub(super) fn is_intact(db: &Connection) -> Result<bool, LedgerError> {
     let mut fresh = Connection::open_in_memory()?;
     migrate(&mut fresh)?;

@@ -16,7 +16,7 @@ use crate::ledger::recovery::recover;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::writer::LedgerWriter;
 
-/// The exclusive right to write to a SQLite ledger. Dropping it releases the writer lock.
+/// The exclusive right to write to a SQLite ledger. Dropping the writer releases its lock.
 #[derive(Debug)]
 pub struct SqliteWriter<'l> {
     ledger: &'l mut SqliteLedger,
@@ -103,8 +103,9 @@ impl LedgerWriter for SqliteWriter<'_> {
 
     /// Appends stored pending artifacts to the entries, in one transaction.
     ///
-    /// All pending artifacts except delivered licenses are marked as recorded. The entry of a
-    /// delivered license is proof enough, and marking the license would write its page again.
+    /// All pending artifacts except delivered licenses are marked as recorded. A delivered license
+    /// needs no mark, because its entry proves the recording. A mark would write the page of the
+    /// pending artifact again.
     fn record(
         &mut self,
         artifacts: &[PendingArtifact],
@@ -141,8 +142,8 @@ impl LedgerWriter for SqliteWriter<'_> {
         let at = self.now_seconds()?;
         let transaction = self.transaction()?;
         for entry in entries {
-            let delivered = PendingArtifact::new(entry.clone(), ArtifactDestination::Stream);
-            append(&transaction, at, &delivered, true)?;
+            let artifact = PendingArtifact::new(entry.clone(), ArtifactDestination::Stream);
+            append(&transaction, at, &artifact, true)?;
         }
         transaction.commit()?;
         Ok(())

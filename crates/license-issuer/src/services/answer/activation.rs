@@ -28,11 +28,11 @@ pub struct ActivationPolicy<'a> {
     pub matrix: &'a FeatureMatrix,
     /// The text of a license file. `None` means that the license comes from the ledger.
     pub license: Option<&'a str>,
-    /// The keys that are trusted in addition to those of the ledger and to the signing key.
+    /// The keys that are trusted in addition to the keys of the ledger and the signing key.
     pub trust: &'a TrustSet,
     /// The time of issue, if it is not the current time.
     pub issued_at: Option<Timestamp>,
-    /// Whether more machines than the license allows are accepted.
+    /// Whether the machine is accepted even if the license allows no more machines.
     pub ignore_device_limit: bool,
     /// Whether the vendor has decided to record nothing.
     pub is_unrecorded: bool,
@@ -45,7 +45,8 @@ pub struct ActivationPolicy<'a> {
 pub struct ActivationApproval {
     /// The license.
     pub license: License,
-    /// The machines that use it, including this one. `None` without a ledger.
+    /// The machines that use the license, including the machine of the request. `None` without a
+    /// ledger.
     pub devices: Option<DeviceUsage>,
     id: LicenseId,
     issued_at: Timestamp,

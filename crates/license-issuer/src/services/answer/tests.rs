@@ -19,7 +19,7 @@ use crate::ledger::sqlite::LedgerFile;
 use crate::random;
 use crate::services::issue::{IssueError, IssueReport, IssueRequest, IssueService, SignerSource};
 
-/// Opens a key in memory, and counts how often.
+/// A source that opens a key in memory, and counts how often the key was opened.
 struct MemoryKey {
     der: Vec<u8>,
     opened: Cell<usize>,
@@ -132,7 +132,7 @@ fn a_request_gets_the_same_answer_again_without_the_key() {
 }
 
 #[test]
-fn a_reissued_answer_is_another_token() {
+fn a_reissued_answer_has_a_new_token() {
     let (vendor, request) = (Vendor::new(), request("a"));
     let first = order(&request, false);
     let first = vendor.answer(&first, "first", Mode::Commit).unwrap();
@@ -155,7 +155,7 @@ fn a_dry_run_changes_nothing_and_opens_no_key() {
 }
 
 #[test]
-fn both_modes_refuse_a_nonce_of_another_machine() {
+fn both_modes_refuse_a_request_with_the_nonce_of_another_machine() {
     let vendor = Vendor::new();
     let (one, other) = (request("a"), request("b"));
     vendor

@@ -14,7 +14,8 @@ use crate::ledger::{Ledger, LedgerReader};
 use crate::services::issue::IssueError;
 use crate::services::transaction::{Deliverable, IssueTransaction};
 
-/// The number of licenses that are recorded together. The cost of a commit hardly depends on it.
+/// The number of licenses that are recorded together. The cost of a commit hardly depends on this
+/// number.
 const CHUNK: usize = 256;
 
 /// The last stage of the pipeline.
@@ -58,9 +59,9 @@ impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
             None => {
                 let mut delivery = FileDelivery::new(Durability::Synced);
                 let mut transaction = split(chunk, &mut delivered);
-                for one in &transaction.deliverables {
+                for deliverable in &transaction.deliverables {
                     // A batch that was killed may leave the staging file behind.
-                    let _ = delivery.discard(&one.destination);
+                    let _ = delivery.discard(&deliverable.destination);
                 }
                 transaction.commit(None, &mut delivery)?;
             }

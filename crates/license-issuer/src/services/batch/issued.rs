@@ -22,7 +22,7 @@ pub(super) struct IssuedLicense {
     is_restored: bool,
 }
 
-/// The license that was issued for a row, with its token if it is recorded.
+/// The license that was issued for a row, with its token if the license is recorded.
 #[derive(Clone, Debug)]
 pub(super) struct IssuedLicenseLookup {
     pub(super) license: IssuedLicense,
@@ -66,7 +66,7 @@ impl IssuedLicenseLookup {
     ///
     /// # Errors
     ///
-    /// Returns [`BatchError::DamagedFile`] if another file has its name.
+    /// Returns [`BatchError::DamagedFile`] if the file exists but does not contain the license.
     pub(super) fn restore<E: std::error::Error>(
         mut self,
         path: &Path,
@@ -95,7 +95,7 @@ fn write(path: &Path, order: &str, content: &[u8]) -> Result<(), DeliveryError> 
     delivery.publish(&destination)
 }
 
-/// Checks that a file contains the license.
+/// Checks that a file contains the license, and nothing else.
 fn check<E: std::error::Error>(path: &Path, content: &[u8]) -> Result<(), BatchError<E>> {
     let path = path.to_owned();
     match fs::read(&path) {

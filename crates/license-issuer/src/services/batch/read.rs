@@ -94,7 +94,8 @@ impl<S: BatchSource> RowReader<'_, S> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Looks up the rows in one snapshot of the ledger, which is faster than one by one.
+    /// Looks up the rows in one snapshot of the ledger, which is faster than one snapshot for each
+    /// row.
     fn find(&self, group: &[S::Row]) -> Result<Vec<Option<IssuedLicenseLookup>>, LedgerError> {
         let find_all = |reader: Option<&dyn LedgerReader>| {
             let find = |row: &S::Row| {

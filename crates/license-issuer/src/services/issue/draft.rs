@@ -20,7 +20,7 @@ pub enum Stage {
 pub struct DraftContext<'a, S> {
     /// The ledger. `None` means that nothing is recorded, or that the ledger does not exist yet.
     pub ledger: Option<&'a dyn LedgerReader>,
-    /// The signer. A dry run has one only if it can be opened without a secret.
+    /// The signer. A dry run has a signer only if the key can be opened without a secret.
     pub signer: Option<&'a S>,
     /// The stage.
     pub stage: Stage,
@@ -43,7 +43,7 @@ pub trait SerialSource {
 /// A draft of one or several artifacts that are delivered together. `K` is the opened key that the
 /// draft needs, and `A` are the signed and verified artifacts.
 pub trait Draft<K, A> {
-    /// Checks the draft as far as that is possible without a signature.
+    /// Checks the draft as far as possible without a signature.
     ///
     /// # Errors
     ///

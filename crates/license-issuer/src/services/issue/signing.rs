@@ -12,7 +12,7 @@ pub trait SignerSource<K> {
     /// The error of opening a key.
     type Error;
 
-    /// Checks that the key exists, without asking for a secret, and opens it if that is enough.
+    /// Checks that the key exists, and opens it if it needs no secret. Never asks for a secret.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ pub enum SignError {
         /// The reason, as the verifier states it.
         reason: String,
     },
-    /// The service has no signer for a draft that needs one.
+    /// The service has no signer for a draft that needs a signer.
     #[error("expected an opened key for the {0}, found none")]
     NoSigner(&'static str),
     /// The ledger could not reserve a serial.
@@ -71,12 +71,12 @@ pub enum SignError {
 pub(in crate::services) struct ArtifactName(pub(in crate::services) &'static str);
 
 impl ArtifactName {
-    /// Returns the opened key, which the artifact needs.
+    /// Returns the opened key, or an error if there is no opened key.
     pub(in crate::services) fn signer<S>(self, signer: Option<&S>) -> Result<&S, SignError> {
         signer.ok_or(SignError::NoSigner(self.0))
     }
 
-    /// Returns the result of signing.
+    /// Adds the name of the artifact to an error of signing.
     pub(in crate::services) fn signed<T>(
         self,
         result: Result<T, license_core::issue::SigningError>,
@@ -87,7 +87,7 @@ impl ArtifactName {
         })
     }
 
-    /// Returns the result of a step of the verification.
+    /// Adds the name of the artifact to an error of the verification.
     pub(in crate::services) fn verified<T>(
         self,
         result: Result<T, impl fmt::Display>,

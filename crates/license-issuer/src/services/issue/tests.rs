@@ -22,11 +22,11 @@ use crate::random;
 #[error("{0}")]
 struct RequestRefused(&'static str);
 
-/// A signer without a public half, which counts how often it was opened.
+/// A source of keys without a public half. Counts how often the key was opened.
 #[derive(Default)]
 struct CountingKey {
     opened: Cell<u32>,
-    is_sealed: bool,
+    needs_secret: bool,
 }
 
 struct Opened;
@@ -35,7 +35,7 @@ impl SignerSource<Opened> for CountingKey {
     type Error = RequestRefused;
 
     fn peek(&self) -> Result<Option<Opened>, RequestRefused> {
-        Ok((!self.is_sealed).then_some(Opened))
+        Ok((!self.needs_secret).then_some(Opened))
     }
 
     fn open(&self) -> Result<Opened, RequestRefused> {
@@ -278,14 +278,14 @@ fn both_modes_refuse_the_same_requests_before_the_key_is_opened() {
 
 #[test]
 fn the_final_draft_has_the_key_and_the_current_ledger() {
-    for (mode, is_sealed, has_signer) in [
+    for (mode, needs_secret, has_signer) in [
         (Mode::Commit, true, true),
         (Mode::DryRun, false, true),
         (Mode::DryRun, true, false),
     ] {
         let mut fixture = IssueFixture::new();
         fixture.issue("a", Mode::Commit, &draft("one")).unwrap();
-        fixture.key.is_sealed = is_sealed;
+        fixture.key.needs_secret = needs_secret;
         let make = |context: &DraftContext<'_, Opened>| {
             assert!(context.ledger.unwrap().contains("one").unwrap());
             Ok(NoteDraft {

@@ -19,8 +19,8 @@ pub enum AwsKmsError {
     /// The name has an unknown option.
     #[error("awskms: unknown option `{0}`")]
     UnknownOption(String),
-    /// An option of the name has no or several values.
-    #[error("awskms: expected one value for `{0}`")]
+    /// An option of the name has no value or several values.
+    #[error("awskms: expected one value for `{0}`, found none or several")]
     OptionValue(String),
     /// The name does not contain an id, alias or ARN.
     #[error("awskms: expected the id, alias or ARN of a key, found other text")]
@@ -57,14 +57,14 @@ pub enum AwsKmsError {
     /// The service refused a request.
     #[error(transparent)]
     Refused(#[from] KmsRefusal),
-    /// The response is not one of AWS KMS.
+    /// The response does not have the format of AWS KMS.
     #[error("AWS KMS: expected a valid {0} in the response, found other content")]
     Response(&'static str),
     /// The key is not for signatures.
     #[error("AWS KMS: expected a key for SIGN_VERIFY, found a key for another use")]
     KeyUsage,
     /// The key does not support the algorithm.
-    #[error("AWS KMS: expected an RSA key that signs {0}")]
+    #[error("AWS KMS: expected an RSA key that signs with {0}, found another key")]
     SigningAlgorithm(&'static str),
     /// The public key must not be trusted.
     #[error("cannot use the key in AWS KMS")]

@@ -12,7 +12,7 @@ use ureq::{Agent, Error};
 use super::error::AwsKmsError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The time limit of a request with its response.
+/// The time limit of a request and its response.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 const RETRY_DELAY: Duration = Duration::from_millis(300);
 /// The maximum size of a response. A public key of 8192 bits has less than 2,000 bytes.
@@ -116,7 +116,7 @@ impl HttpClient {
         &self.endpoint
     }
 
-    /// Posts a body. Retries once if the response is temporary.
+    /// Posts a body. Retries once if the response reports a temporary problem.
     pub(super) fn post(
         &self,
         headers: &[(&'static str, String)],

@@ -1,5 +1,5 @@
-//! Names of keys in AWS KMS: `KEY[?region=REGION][&endpoint=URL]`, where KEY is an id, an alias or
-//! an ARN of either.
+//! Names of keys in AWS KMS: `KEY[?region=REGION][&endpoint=URL]`, where KEY is an id, an alias, or
+//! the ARN of a key or alias.
 
 use super::error::AwsKmsError;
 use super::http::Endpoint;
@@ -112,9 +112,9 @@ mod tests {
 
     const ARN: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
-    fn parse(text: &str, found: &[(&str, &str)]) -> Result<KmsKeyName, AwsKmsError> {
+    fn parse(text: &str, variables: &[(&str, &str)]) -> Result<KmsKeyName, AwsKmsError> {
         KmsKeyName::parse(text, |name| {
-            let found = found.iter().find(|(other, _)| *other == name);
+            let found = variables.iter().find(|(other, _)| *other == name);
             found.map(|(_, value)| (*value).to_owned())
         })
     }
@@ -125,7 +125,7 @@ mod tests {
             ("AWS_REGION", "us-east-1"),
             ("AWS_DEFAULT_REGION", "us-east-2"),
         );
-        for (text, found, expected) in [
+        for (text, variables, expected) in [
             (
                 &format!("{ARN}?region=eu-central-1")[..],
                 &[region][..],
@@ -136,7 +136,7 @@ mod tests {
             ("alias/vendor", &[("AWS_REGION", ""), default], "us-east-2"),
             ("///alias/vendor?region=cn-north-1", &[], "cn-north-1"),
         ] {
-            let name = parse(text, found).unwrap();
+            let name = parse(text, variables).unwrap();
             assert_eq!(name.region, expected, "{text}");
             let china = if expected == "cn-north-1" { ".cn" } else { "" };
             let host = format!("kms.{expected}.amazonaws.com{china}");
@@ -151,7 +151,7 @@ mod tests {
             ("AWS_ENDPOINT_URL_KMS", "https://kms.example"),
             ("AWS_ENDPOINT_URL", "https://any.example"),
         );
-        for (text, found, expected) in [
+        for (text, variables, expected) in [
             (
                 "x?region=r&endpoint=http://127.0.0.1:5000",
                 &[kms][..],
@@ -160,12 +160,13 @@ mod tests {
             ("x?region=r", &[any, kms], "kms.example"),
             ("x?region=r", &[any], "any.example"),
         ] {
-            assert_eq!(parse(text, found).unwrap().endpoint.authority(), expected);
+            let name = parse(text, variables).unwrap();
+            assert_eq!(name.endpoint.authority(), expected, "{text}");
         }
     }
 
     #[test]
-    fn a_name_without_key_or_region_is_refused() {
+    fn an_incomplete_or_malformed_name_is_refused() {
         for text in [
             "?region=r",
             "alias/vendor",

@@ -14,7 +14,7 @@ use super::token::Token;
 use super::uri::Pkcs11Uri;
 use super::{TokenKeyInfo, object};
 
-/// Big-endian 65537.
+/// The public exponent 65537, in big-endian order.
 const EXPONENT: [u8; 3] = [1, 0, 1];
 
 /// The properties of a new key.
@@ -26,7 +26,7 @@ pub(super) struct KeyTemplate {
 }
 
 impl KeyTemplate {
-    /// Reads the label and the id from the URI. `id` is used if the URI contains none.
+    /// Reads the label and the id from the URI. `id` is used if the URI contains no id.
     pub(super) fn new(
         uri: &Pkcs11Uri,
         bits: KeyBits,

@@ -106,11 +106,11 @@ pub enum Pkcs11Error {
     /// The key must not be used for signatures.
     #[error("token `{0}`: expected a key for signatures, found a key for another use")]
     NotForSigning(String),
-    /// The key needs its PIN again for each signature.
+    /// The key requires its PIN for each signature.
     #[error("token `{0}`: the key requires its PIN for each signature, which is not supported")]
     AlwaysAuthenticate(String),
     /// The token or the key supports no mechanism for the algorithm.
-    #[error("token `{token}`: expected {expected}, found neither")]
+    #[error("token `{token}`: expected mechanism {expected}, found neither")]
     NoMechanism {
         /// The label of the token.
         token: String,
@@ -151,8 +151,8 @@ pub enum Pkcs11Error {
 }
 
 impl Pkcs11Error {
-    /// Wraps the error of a module. The message contains the function and its return value, because
-    /// the text of the error is a paragraph of the standard.
+    /// Wraps the error of a module. The message contains only the function and its return value,
+    /// because the text of the error is a whole paragraph of the standard.
     pub(super) fn call(action: &'static str, error: Error) -> Self {
         Self::Call {
             action,

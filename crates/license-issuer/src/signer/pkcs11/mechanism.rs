@@ -39,18 +39,21 @@ impl SigningMechanism {
         allowed: Option<&[MechanismType]>,
     ) -> std::result::Result<Self, Pkcs11Error> {
         let all = Self::all(algorithm);
-        let is_allowed =
-            |one: &Self| allowed.is_none_or(|allowed| allowed.contains(&one.mechanism_type()));
+        let is_allowed = |mechanism: &Self| {
+            allowed.is_none_or(|allowed| allowed.contains(&mechanism.mechanism_type()))
+        };
         all.into_iter()
-            .find(|one| is_allowed(one) && token.offers(one.mechanism_type()))
+            .find(|mechanism| is_allowed(mechanism) && token.offers(mechanism.mechanism_type()))
             .ok_or_else(|| Pkcs11Error::NoMechanism {
                 token: token.label().to_owned(),
                 algorithm,
-                expected: all.map(|one| one.mechanism_type().to_string()).join(" or "),
+                expected: all
+                    .map(|mechanism| mechanism.mechanism_type().to_string())
+                    .join(" or "),
             })
     }
 
-    /// Returns the mechanisms of an algorithm. The more common one is first.
+    /// Returns the mechanisms of an algorithm. The more common mechanism is first.
     pub(super) fn all(algorithm: Algorithm) -> [Self; 2] {
         match algorithm {
             Algorithm::Rs256 => [Self::Pkcs1, Self::Pkcs1OfDigest],
@@ -94,7 +97,8 @@ fn digest_info(message: &[u8]) -> Vec<u8> {
     DIGEST_INFO.into_iter().chain(digest).collect()
 }
 
-/// Returns the algorithm of a key: the requested one, or else RS256 if the key allows it.
+/// Returns the algorithm with which a key signs. Without a request, this is RS256 if the key allows
+/// RS256, and PS256 otherwise.
 ///
 /// # Errors
 ///
@@ -105,7 +109,9 @@ pub(super) fn algorithm(
 ) -> std::result::Result<Algorithm, Pkcs11Error> {
     let is_allowed = |algorithm| {
         let mut all = SigningMechanism::all(algorithm).into_iter();
-        allowed.is_none_or(|allowed| all.any(|one| allowed.contains(&one.mechanism_type())))
+        allowed.is_none_or(|allowed| {
+            all.any(|mechanism| allowed.contains(&mechanism.mechanism_type()))
+        })
     };
     match requested {
         Some(requested) if is_allowed(requested) => Ok(requested),

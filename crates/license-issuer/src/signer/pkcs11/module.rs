@@ -46,7 +46,7 @@ impl Module {
 
 impl Drop for Module {
     fn drop(&mut self) {
-        // There is no one to report a failure to.
+        // A failure cannot be reported from here.
         let _ = self.0.clone().finalize();
     }
 }

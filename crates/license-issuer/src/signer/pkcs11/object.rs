@@ -11,7 +11,7 @@ use super::uri::{Pkcs11Uri, percent_encoded};
 /// The largest number of keys that an error lists.
 const MAX_LISTED: usize = 10;
 
-/// Returns the one private key that the URI names.
+/// Returns the only private key that the URI names.
 pub(super) fn private_key(
     session: &Session,
     uri: &Pkcs11Uri,
@@ -25,7 +25,7 @@ pub(super) fn private_key(
         template.push(Attribute::Id(id.to_vec()));
     }
     match find(session, &template)?.as_slice() {
-        [one] => Ok(*one),
+        [key] => Ok(*key),
         [] => Err(missing(session, uri, token)?),
         several => Err(ambiguous(session, several, token)),
     }
@@ -73,7 +73,8 @@ pub(super) fn allowed_mechanisms(
     }
 }
 
-/// Returns modulus and exponent, from the private key object or else from its public key object.
+/// Returns the modulus and the exponent of a private key. If the object of the private key does not
+/// contain them, they come from the object of its public key.
 pub(super) fn public_key(
     session: &Session,
     key: ObjectHandle,
@@ -93,7 +94,7 @@ pub(super) fn public_key(
         .ok_or_else(no_public_key)?;
     let template = [Attribute::Class(ObjectClass::PUBLIC_KEY), shared];
     let found = match find(session, &template)?.as_slice() {
-        [one] => rsa_numbers(session, *one),
+        [object] => rsa_numbers(session, *object),
         _ => None,
     };
     found.ok_or_else(no_public_key)
@@ -112,7 +113,8 @@ fn rsa_numbers(session: &Session, object: ObjectHandle) -> Option<(Vec<u8>, Vec<
     }
 }
 
-/// Reads one attribute. A request for several could fail as a whole if the token lacks one.
+/// Reads one attribute. A request for several attributes could fail as a whole if the token lacks
+/// one of them.
 fn attribute(session: &Session, object: ObjectHandle, name: AttributeType) -> Option<Attribute> {
     session.get_attributes(object, &[name]).ok()?.pop()
 }

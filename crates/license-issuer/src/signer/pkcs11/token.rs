@@ -31,7 +31,7 @@ pub(super) enum Access {
 }
 
 impl Token {
-    /// Finds the token among the connected ones.
+    /// Finds the token among the connected tokens.
     pub(super) fn find(uri: &Pkcs11Uri, module: Option<&Path>) -> Result<Self, Pkcs11Error> {
         let module = Module::load(uri, module)?;
         let pkcs11 = module.pkcs11();

@@ -25,7 +25,8 @@ const QUERY: [&str; 4] = ["module-name", "module-path", "pin-source", "pin-value
 /// The maximum length of the name of an unknown attribute in a message.
 const MAX_SHOWN_NAME: usize = 32;
 
-/// The reason why a text is not a PKCS#11 URI. No message contains a value, which may be a PIN.
+/// The reason why a text is not a PKCS#11 URI. No message contains a value, because a value may be
+/// a PIN.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Pkcs11UriError {
@@ -62,7 +63,7 @@ pub enum Pkcs11UriError {
     #[error("pkcs11 URI: expected type=private, found another type")]
     Type,
     /// The attribute `slot-id` is not a number.
-    #[error("pkcs11 URI: expected a number for slot-id")]
+    #[error("pkcs11 URI: expected a number for slot-id, found other text")]
     SlotId,
     /// The attribute `pin-source` does not name a file.
     #[error("pkcs11 URI: pin-source: expected file:/PATH or a path, found another source")]
@@ -85,8 +86,8 @@ impl Pkcs11UriError {
                     format!("write ? before `{name}`")
                 };
             }
-            Self::Value { .. } => "write a space as %20, a ; as %3B",
-            Self::Duplicate { .. } => "remove one of them",
+            Self::Value { .. } => "write a space as %20 and a ; as %3B",
+            Self::Duplicate { .. } => "remove one of the two attributes",
             Self::PinValue => "change the PIN, and provide it with pin-source=file:/PATH",
             Self::Type => "remove `type`",
             Self::SlotId => "use token=LABEL instead: slot numbers can change",
@@ -202,7 +203,8 @@ impl Pkcs11Uri {
 
     /// Returns the location of the key that the URI names, without a PIN.
     ///
-    /// All characters except unreserved ones are percent-encoded.
+    /// In the id, all bytes are percent-encoded. In the other attributes, unreserved characters are
+    /// not encoded.
     pub(super) fn location_of(&self, token: &str, label: &str, id: &[u8]) -> String {
         let mut name = format!("pkcs11:token={}", encoded(token.as_bytes()));
         if let Some(serial) = self.text("serial") {
@@ -223,7 +225,7 @@ fn attribute(part: &str) -> Result<(&str, &str), Pkcs11UriError> {
 
 /// Decodes percent-encoding (RFC 3986 section 2.1).
 ///
-/// Returns `None` if two hexadecimal digits do not follow a `%`.
+/// Returns `None` if a `%` is not followed by two hexadecimal digits.
 fn decoded(value: &str) -> Option<Vec<u8>> {
     let mut bytes = value.bytes();
     let mut plain = Vec::with_capacity(value.len());
@@ -319,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_source_is_neither_a_program_nor_another_machine() {
+    fn a_pin_source_that_is_not_a_local_file_is_refused() {
         for source in ["%7Cprog%20x", "https://x/pin", "file://host/pin", "-", ""] {
             let error = refused(&format!("token=t?pin-source={source}"));
             assert!(error.to_string().contains("pin-source"), "{error:?}");
@@ -327,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_attribute_matches_nothing_in_the_path_and_is_ignored_in_the_query() {
+    fn an_unknown_attribute_is_refused_in_the_path_and_ignored_in_the_query() {
         let error = refused("token=t;x-vendor=1");
         assert!(error.to_string().contains("`x-vendor`"), "{error:?}");
         let uri = parse("token=t?x-vendor=1&module-name=x");

@@ -5,17 +5,17 @@ use zeroize::Zeroizing;
 
 use super::PrivateKeyError;
 
-/// RFC 7468 section 10.
+/// The label of an unencrypted private key (RFC 7468 section 10).
 pub(super) const PLAIN: &str = "PRIVATE KEY";
-/// RFC 7468 section 11.
+/// The label of an encrypted private key (RFC 7468 section 11).
 pub(super) const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 
 pub(super) const BEGIN: &str = "-----BEGIN ";
 pub(super) const DASHES: &str = "-----";
-/// The longest label of a PEM block that is read.
+/// The maximum length of the label of a PEM block, in bytes.
 const MAX_LABEL: usize = 40;
 
-/// A PEM block with its label. Text around it is ignored, as RFC 7468 section 2 permits.
+/// A PEM block with its label. Text around the block is ignored, as RFC 7468 section 2 permits.
 pub(super) struct PemBlock<'a> {
     pub(super) label: &'a str,
     text: &'a str,

@@ -104,7 +104,7 @@ fn a_truncated_key_is_malformed_and_never_a_wrong_passphrase() {
 }
 
 #[test]
-fn a_key_with_a_line_missing_is_malformed() {
+fn a_key_with_a_missing_line_is_malformed() {
     let pem = encrypted();
     let lines: Vec<&str> = pem.lines().collect();
     for missing in 1..lines.len() - 1 {
@@ -237,14 +237,14 @@ fn hostile_parameters_are_refused_before_the_passphrase_is_requested() {
 }
 
 #[test]
-fn the_largest_allowed_parameters_pass_the_bounds() {
+fn the_largest_allowed_parameters_are_accepted() {
     check_cost(&scrypt(1 << 20, 8, 4)).unwrap();
     check_cost(&scrypt(1 << 17, 8, 1)).unwrap();
     check_cost(&pbkdf2(10_000_000)).unwrap();
 }
 
 #[test]
-fn encrypted_data_of_partial_blocks_is_malformed() {
+fn encrypted_data_with_a_partial_block_is_malformed() {
     for length in [0, 1, 15, 17] {
         let pem = pem_with(scrypt(1024, 8, 1), &vec![0; length]);
         assert_eq!(
@@ -272,7 +272,7 @@ fn a_derived_key_of_another_length_is_refused() {
     );
 }
 
-/// Returns whether OpenSSL is installed. Fails if it is missing and the tests require it.
+/// Returns whether OpenSSL is installed. Panics if OpenSSL is missing and the tests require it.
 fn has_openssl() -> bool {
     let version = Command::new("openssl").arg("version").output();
     let found = version.is_ok_and(|output| output.stdout.starts_with(b"OpenSSL "));
@@ -283,7 +283,7 @@ fn has_openssl() -> bool {
         );
         writeln!(
             io::stderr(),
-            "SKIPPED: exchange of keys with openssl, which is missing"
+            "SKIPPED: exchange of keys with openssl: openssl is missing"
         )
         .unwrap();
     }
@@ -352,7 +352,7 @@ fn keys_that_openssl_encrypts_are_opened() {
 }
 
 #[test]
-fn an_older_encryption_by_openssl_is_refused_and_the_hint_converts_it() {
+fn an_older_encryption_of_openssl_is_refused_with_a_hint_that_converts_the_key() {
     if !has_openssl() {
         return;
     }

@@ -7,12 +7,13 @@ use super::{COLUMNS, entry_of_row};
 use crate::errors::LedgerError;
 use crate::ledger::query::{LicenseFilter, LicenseSort, LicenseStatus, RecordedLicense};
 
-/// The SQL expression for the status of license `e` at `?1`. The cases are in the order in which a
-/// verifier checks them.
+/// The SQL expression for the status of license `e` at the time `?1`. The cases are in the order in
+/// which a verifier checks them.
 ///
-/// A revoked license does not replace another one, because the replaced license remains valid where
-/// its successor is not installed. `CROSS JOIN` makes SQLite look up the licenses that replace `e`.
-/// Without it, SQLite may scan all licenses (<https://sqlite.org/optoverview.html#crossjoin>).
+/// A revoked license does not replace another license, because the replaced license remains valid
+/// where its successor is not installed. `CROSS JOIN` makes SQLite look up the licenses that
+/// replace `e`. Without `CROSS JOIN`, SQLite may scan all licenses
+/// (<https://sqlite.org/optoverview.html#crossjoin>).
 pub(super) const STATUS: &str = "CASE
   WHEN EXISTS (SELECT 1 FROM entries r WHERE r.subject = e.subject AND r.kind = 'revocation') THEN 'revoked'
   WHEN EXISTS (SELECT 1 FROM replaced p CROSS JOIN entries n ON n.subject = p.new WHERE p.old = e.subject
@@ -45,10 +46,11 @@ pub(super) fn license_columns() -> String {
     columns.join(", ")
 }
 
-/// Returns the SQL of a selection, and the values of its parameters.
+/// Returns the SQL of a filter, and the values of its parameters.
 pub(super) fn filter_sql(filter: &LicenseFilter, now: Timestamp) -> (String, Vec<Box<dyn ToSql>>) {
     let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(now.to_string())];
     let mut conditions = vec![LICENSES.to_owned()];
+    // In a condition, `#` stands for the parameter with its value.
     let mut add = |condition: &str, value: Box<dyn ToSql>| {
         values.push(value);
         conditions.push(condition.replace('#', &format!("?{}", values.len())));

@@ -27,8 +27,9 @@ struct MachineUse {
 }
 
 impl MachineUse {
-    /// Returns whether the machine counts. A released machine counts again after its next check-in.
-    fn counts(self) -> bool {
+    /// Returns whether the machine uses a license. A released machine uses the license again from
+    /// its next check-in.
+    fn is_in_use(self) -> bool {
         self.is_activated || self.checked_in > self.released
     }
 }
@@ -45,14 +46,16 @@ pub(super) fn machines_in_use(
         while let Some(row) = rows.next()? {
             let (kind, machine, seq): (String, String, i64) =
                 (row.get(0)?, row.get(1)?, row.get(2)?);
-            let one = uses.entry(machine).or_default();
+            let usage = uses.entry(machine).or_default();
             match LedgerEntryKind::parse(&kind) {
-                Some(LedgerEntryKind::Activation) => one.is_activated = true,
-                Some(LedgerEntryKind::CheckIn) => one.checked_in = one.checked_in.max(Some(seq)),
-                _ => one.released = one.released.max(Some(seq)),
+                Some(LedgerEntryKind::Activation) => usage.is_activated = true,
+                Some(LedgerEntryKind::CheckIn) => {
+                    usage.checked_in = usage.checked_in.max(Some(seq));
+                }
+                _ => usage.released = usage.released.max(Some(seq)),
             }
         }
     }
-    let counting = uses.into_iter().filter(|(_, one)| one.counts());
-    Ok(counting.map(|(machine, _)| machine).collect())
+    let in_use = uses.into_iter().filter(|(_, usage)| usage.is_in_use());
+    Ok(in_use.map(|(machine, _)| machine).collect())
 }

@@ -31,7 +31,11 @@ fn ledger(entries: &[NewLedgerEntry]) -> (tempfile::TempDir, SqliteLedger) {
     (directory, ledger)
 }
 
-fn found(ledger: &SqliteLedger, filter: &LicenseFilter, now: &str) -> Vec<(String, LicenseStatus)> {
+fn select(
+    ledger: &SqliteLedger,
+    filter: &LicenseFilter,
+    now: &str,
+) -> Vec<(String, LicenseStatus)> {
     let mut rows = Vec::new();
     let mut each = |row: RecordedLicense| {
         rows.push((row.entry.subject, row.status));
@@ -41,7 +45,7 @@ fn found(ledger: &SqliteLedger, filter: &LicenseFilter, now: &str) -> Vec<(Strin
 }
 
 fn status(ledger: &SqliteLedger, now: &str) -> Vec<LicenseStatus> {
-    let rows = found(ledger, &LicenseFilter::default(), now);
+    let rows = select(ledger, &LicenseFilter::default(), now);
     rows.into_iter().map(|(_, status)| status).collect()
 }
 
@@ -95,19 +99,19 @@ fn a_license_that_ends_at_the_limit_is_selected() {
         license("a", json!({ "expires_at": "2027-01-31T00:00:00Z" })),
         license("never", json!({ "expires_at": null })),
     ]);
-    let by = |end: &str, now: &str| {
+    let count = |end: &str, now: &str| {
         let filter = LicenseFilter {
             ends_by: Some(at(end)),
             ..LicenseFilter::default()
         };
-        found(&ledger, &filter, now).len()
+        select(&ledger, &filter, now).len()
     };
     let now = "2027-01-01T00:00:00Z";
-    assert_eq!(by("2027-01-30T23:59:59Z", now), 0);
-    assert_eq!(by("2027-01-31T00:00:00Z", now), 1);
+    assert_eq!(count("2027-01-30T23:59:59Z", now), 0);
+    assert_eq!(count("2027-01-31T00:00:00Z", now), 1);
     // An expired license is not selected.
-    assert_eq!(by("2027-03-01T00:00:00Z", "2027-01-30T23:59:59Z"), 1);
-    assert_eq!(by("2027-03-01T00:00:00Z", "2027-01-31T00:00:00Z"), 0);
+    assert_eq!(count("2027-03-01T00:00:00Z", "2027-01-30T23:59:59Z"), 1);
+    assert_eq!(count("2027-03-01T00:00:00Z", "2027-01-31T00:00:00Z"), 0);
 }
 
 #[test]
@@ -128,7 +132,7 @@ fn text_that_looks_like_a_pattern_is_matched_literally() {
             customer: Some(text.to_owned()),
             ..LicenseFilter::default()
         };
-        let found = found(&ledger, &filter, "2027-01-01T00:00:00Z");
+        let found = select(&ledger, &filter, "2027-01-01T00:00:00Z");
         let found: Vec<_> = found.iter().map(|(id, _)| id.as_str()).collect();
         assert_eq!(found, expected, "{text}");
     }
@@ -142,8 +146,8 @@ fn any_limit_is_accepted() {
             limit: Some(limit),
             ..LicenseFilter::default()
         };
-        let found = found(&ledger, &filter, "2027-01-01T00:00:00Z");
-        assert_eq!(found.len(), expected);
+        let found = select(&ledger, &filter, "2027-01-01T00:00:00Z");
+        assert_eq!(found.len(), expected, "{limit}");
     }
 }
 

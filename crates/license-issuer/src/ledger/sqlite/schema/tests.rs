@@ -8,7 +8,7 @@ use super::*;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{LedgerEntryKind, LedgerReader, LedgerWriter, NewLedgerEntry};
 
-/// Creates a ledger as a program of that version leaves it.
+/// Creates a ledger with the schema of an older version.
 fn ledger_of_version(version: usize) -> (tempfile::TempDir, std::path::PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger.db");
@@ -45,17 +45,17 @@ fn a_ledger_of_any_version_is_migrated_with_all_its_entries() {
         ledger.acquire(now).unwrap().append(&[license()]).unwrap();
         drop(ledger);
         let ledger = SqliteLedger::open_existing(&path).unwrap();
-        assert_eq!(super::version(&ledger.db).unwrap(), Version::Present);
+        assert_eq!(super::version(&ledger.db).unwrap(), Version::Current);
         assert!(is_intact(&ledger.db).unwrap(), "from version {version}");
         assert_eq!(ledger.trials("CODITECT acme").unwrap().len(), 1);
         drop(ledger);
-        let again = SqliteLedger::open(&path).unwrap();
-        assert_eq!(again.entries_about("one").unwrap().len(), 1);
+        let reopened = SqliteLedger::open(&path).unwrap();
+        assert_eq!(reopened.entries_about("one").unwrap().len(), 1);
     }
 }
 
 #[test]
-fn two_processes_may_migrate_at_once() {
+fn several_connections_may_migrate_a_ledger_at_once() {
     let (_directory, path) = ledger_of_version(1);
     std::thread::scope(|scope| {
         for _ in 0..8 {
@@ -67,20 +67,14 @@ fn two_processes_may_migrate_at_once() {
 }
 
 #[test]
-fn trials_are_found_by_an_index() {
-    let (_directory, path) = ledger_of_version(MIGRATIONS.len());
-    let db = Connection::open(path).unwrap();
-    let sql = "EXPLAIN QUERY PLAN SELECT seq FROM entries
-               WHERE json_extract(body, '$.trial_of') = ?1 AND kind = 'license' ORDER BY seq";
-    let plan: String = db.query_row(sql, ["x"], |row| row.get("detail")).unwrap();
-    assert!(plan.contains("entries_by_trial"), "{plan}");
-}
-
-#[test]
-fn usage_entries_of_a_chain_or_a_license_are_found_by_an_index() {
+fn queries_for_trials_and_usage_entries_use_an_index() {
     let (_directory, path) = ledger_of_version(MIGRATIONS.len());
     let db = Connection::open(path).unwrap();
     for (condition, index) in [
+        (
+            "json_extract(body, '$.trial_of') = ?1 AND kind = 'license'",
+            "entries_by_trial",
+        ),
         (
             "json_extract(body, '$.chain') = ?1 AND kind = 'usage'",
             "entries_by_chain",
@@ -90,6 +84,6 @@ fn usage_entries_of_a_chain_or_a_license_are_found_by_an_index() {
         let sql =
             format!("EXPLAIN QUERY PLAN SELECT seq FROM entries WHERE {condition} ORDER BY seq");
         let plan: String = db.query_row(&sql, ["x"], |row| row.get("detail")).unwrap();
-        assert!(plan.contains(index), "{plan}");
+        assert!(plan.contains(index), "{condition}: {plan}");
     }
 }

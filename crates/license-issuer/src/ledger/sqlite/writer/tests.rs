@@ -54,7 +54,7 @@ impl LedgerFixture {
         self.directory.path().join(name)
     }
 
-    /// Begins an artifact, performs `steps`, crashes, and recovers in the next process.
+    /// Stores a pending artifact, performs `steps`, simulates a crash, and recovers.
     fn crash_after(
         &mut self,
         destination: &ArtifactDestination,
@@ -72,8 +72,9 @@ impl LedgerFixture {
         drop(self.ledger.acquire(now()).unwrap());
     }
 
-    /// Returns whether the delivery of each entry is confirmed, and the names of all other files.
-    fn found(&self) -> (Vec<bool>, Vec<String>) {
+    /// Returns whether the delivery of each entry is confirmed, and the names of the files that do
+    /// not belong to the ledger. Panics if the chain is damaged or an artifact is pending.
+    fn state(&self) -> (Vec<bool>, Vec<String>) {
         let report = self.ledger.verify_chain(None).unwrap();
         assert_eq!(report.fault, None);
         let pending: i64 = self
@@ -97,7 +98,7 @@ impl LedgerFixture {
 fn an_artifact_that_was_only_begun_is_rolled_back() {
     let mut fixture = LedgerFixture::new();
     fixture.crash_after(&fixture.file(Collision::Refuse), |_, _, _| {});
-    assert_eq!(fixture.found(), (vec![], vec![]));
+    assert_eq!(fixture.state(), (vec![], vec![]));
 }
 
 #[test]
@@ -106,7 +107,7 @@ fn a_staged_artifact_is_rolled_back_with_its_staging_file() {
     fixture.crash_after(&fixture.file(Collision::Refuse), |_, _, staging| {
         stage(staging, "license");
     });
-    assert_eq!(fixture.found(), (vec![], vec![]));
+    assert_eq!(fixture.state(), (vec![], vec![]));
 }
 
 #[test]
@@ -119,7 +120,7 @@ fn a_recorded_artifact_gets_its_final_name() {
             record(writer, artifacts);
         },
     );
-    assert_eq!(fixture.found(), (vec![true], vec!["acme.lic".to_owned()]));
+    assert_eq!(fixture.state(), (vec![true], vec!["acme.lic".to_owned()]));
     assert_eq!(
         fs::read_to_string(fixture.path("acme.lic")).unwrap(),
         "license"
@@ -127,7 +128,7 @@ fn a_recorded_artifact_gets_its_final_name() {
 }
 
 #[test]
-fn a_file_with_both_names_keeps_its_final_name() {
+fn a_file_with_staging_name_and_final_name_keeps_the_final_name() {
     let mut fixture = LedgerFixture::new();
     let path = fixture.path("acme.lic");
     fixture.crash_after(
@@ -138,11 +139,11 @@ fn a_file_with_both_names_keeps_its_final_name() {
             fs::hard_link(staging, &path).unwrap();
         },
     );
-    assert_eq!(fixture.found(), (vec![true], vec!["acme.lic".to_owned()]));
+    assert_eq!(fixture.state(), (vec![true], vec!["acme.lic".to_owned()]));
 }
 
 #[test]
-fn a_published_artifact_stays_as_it_is() {
+fn recovery_does_not_change_a_published_artifact() {
     let mut fixture = LedgerFixture::new();
     let path = fixture.path("acme.lic");
     for collision in [Collision::Refuse, Collision::Replace] {
@@ -153,7 +154,7 @@ fn a_published_artifact_stays_as_it_is() {
         });
     }
     assert_eq!(
-        fixture.found(),
+        fixture.state(),
         (vec![true, true], vec!["acme.lic".to_owned()])
     );
 }
@@ -172,7 +173,7 @@ fn recovery_replaces_a_file_only_if_the_request_allows_it() {
             record(writer, artifacts);
         });
         assert_eq!(fs::read_to_string(&path).unwrap(), expected);
-        assert_eq!(fixture.found().0, [true]);
+        assert_eq!(fixture.state().0, [true]);
         // The recorded artifact is kept in its staging file.
         let is_kept = fixture.path(".keygen-0123").exists();
         assert_eq!(is_kept, collision == Collision::Refuse);
@@ -183,12 +184,12 @@ fn recovery_replaces_a_file_only_if_the_request_allows_it() {
 fn an_artifact_that_may_have_been_printed_is_recorded_as_uncertain() {
     let mut fixture = LedgerFixture::new();
     fixture.crash_after(&ArtifactDestination::Stream, |_, _, _| {});
-    assert_eq!(fixture.found(), (vec![false], vec![]));
+    assert_eq!(fixture.state(), (vec![false], vec![]));
     let mut fixture = LedgerFixture::new();
     fixture.crash_after(&ArtifactDestination::Stream, |writer, artifacts, _| {
         record(writer, artifacts);
     });
-    assert_eq!(fixture.found(), (vec![true], vec![]));
+    assert_eq!(fixture.state(), (vec![true], vec![]));
 }
 
 #[test]
@@ -197,7 +198,7 @@ fn an_artifact_on_a_disconnected_disk_is_recorded_as_uncertain() {
     let path = fixture.path("disk/acme.lic");
     let destination = ArtifactDestination::file(&path, "0123", Collision::Refuse);
     fixture.crash_after(&destination, |_, _, _| {});
-    assert_eq!(fixture.found(), (vec![false], vec![]));
+    assert_eq!(fixture.state(), (vec![false], vec![]));
 }
 
 #[test]
@@ -216,7 +217,7 @@ fn a_recorded_artifact_gets_its_name_when_its_disk_is_connected_again() {
     fs::rename(&disconnected, &disk).unwrap();
     drop(fixture.ledger.acquire(now()).unwrap());
     assert!(disk.join("acme.lic").exists() && !disk.join(".keygen-0123").exists());
-    assert_eq!(fixture.found().0, [true]);
+    assert_eq!(fixture.state().0, [true]);
 }
 
 #[test]
@@ -231,7 +232,7 @@ fn several_artifacts_in_one_file_are_recorded_together() {
     drop(writer);
     fixture.ledger.recover_if_idle(now()).unwrap();
     assert_eq!(
-        fixture.found(),
+        fixture.state(),
         (vec![true, true], vec!["acme.lic".to_owned()])
     );
 }
@@ -252,22 +253,26 @@ fn an_artifact_of_any_kind_is_recorded_once() {
             writer.begin(&mut artifacts).unwrap();
             writer.record(&artifacts, state).unwrap();
             let stored = writer.pending().unwrap();
-            assert!(stored.iter().all(|one| one.stored.unwrap().is_recorded));
+            assert!(
+                stored
+                    .iter()
+                    .all(|artifact| artifact.stored.unwrap().is_recorded)
+            );
             drop(writer);
             drop(fixture.ledger.acquire(now()).unwrap());
-            assert_eq!(fixture.found().0, [state == DeliveryState::Delivered]);
+            assert_eq!(fixture.state().0, [state == DeliveryState::Delivered]);
         }
     }
 }
 
 #[test]
-fn an_uncertain_delivery_does_not_confirm_a_later_one() {
+fn an_uncertain_delivery_does_not_confirm_a_later_delivery() {
     let mut fixture = LedgerFixture::new();
     fixture.crash_after(&ArtifactDestination::Stream, |_, _, _| {});
     fixture.crash_after(&fixture.file(Collision::Refuse), |_, _, staging| {
         stage(staging, "half a lic");
     });
-    assert_eq!(fixture.found(), (vec![false], vec![]));
+    assert_eq!(fixture.state(), (vec![false], vec![]));
 }
 
 #[test]
@@ -286,7 +291,7 @@ fn a_reader_does_not_recover_the_artifacts_of_a_running_process() {
     record(&mut writer, &artifacts);
     drop(writer);
     reader.recover_if_idle(now()).unwrap();
-    assert_eq!(fixture.found(), (vec![true], vec!["acme.lic".to_owned()]));
+    assert_eq!(fixture.state(), (vec![true], vec!["acme.lic".to_owned()]));
 }
 
 #[test]
@@ -295,7 +300,7 @@ fn serials_increase_and_are_not_below_the_clock() {
     let mut writer = fixture.ledger.acquire(now()).unwrap();
     assert_eq!(writer.reserve_serials(1, 1000).unwrap(), 1000);
     assert_eq!(writer.reserve_serials(3, 1000).unwrap(), 1001);
-    // A clock that was set back does not repeat serials.
+    // Serials increase even if the clock was set back.
     assert_eq!(writer.reserve_serials(1, 5).unwrap(), 1004);
     assert_eq!(writer.reserve_serials(1, 2000).unwrap(), 2000);
     let last = u64::try_from(i64::MAX).unwrap();

@@ -135,7 +135,7 @@ fn an_activation_that_was_recorded_twice_counts_once() {
 }
 
 #[test]
-fn queries_for_answers_and_for_machines_in_use_read_an_index() {
+fn queries_for_answers_and_for_machines_in_use_use_an_index() {
     let (_directory, ledger) = ledger(&[]);
     for (condition, index) in [
         (

@@ -14,7 +14,7 @@ fn license(id: &str, issued_at: &str, users: &[&str], supersedes: &[&str]) -> Ne
 const MONTHS: [&str; 4] = ["2027-01-01", "2027-02-01", "2027-03-01", "2027-04-01"];
 
 #[test]
-fn a_user_is_named_since_the_first_of_consecutive_licenses() {
+fn a_user_is_named_since_the_first_license_of_an_uninterrupted_series() {
     let [a, b, c, d] = MONTHS;
     let (_directory, ledger) = ledger(&[
         license("a", a, &["alice", "bob"], &[]),
@@ -33,7 +33,7 @@ fn a_user_is_named_since_the_first_of_consecutive_licenses() {
 }
 
 #[test]
-fn the_search_ends_if_licenses_replace_each_other() {
+fn the_search_for_the_start_ends_if_licenses_replace_each_other() {
     let [a, b, ..] = MONTHS;
     let (_directory, ledger) = ledger(&[
         license("a", a, &["alice"], &["b", "a"]),
