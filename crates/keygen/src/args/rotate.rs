@@ -16,7 +16,7 @@ pub(crate) struct Rotate {
     /// Public keys to introduce as trusted; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) introduce: Vec<Source>,
-    /// Retire the key of --key; needs --with
+    /// Retire the key that --key names; needs --with
     #[arg(long, requires = "with")]
     pub(crate) retire: bool,
     /// Successor of the retired key, trusted or introduced here
