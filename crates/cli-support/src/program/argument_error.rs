@@ -137,8 +137,10 @@ fn describe(error: &clap::Error) -> Option<String> {
     }
 }
 
-/// Describes a required argument. clap names a group of options as in `<--days <DAYS>|--perpetual>`,
-/// and a positional argument as in `<FILE|KEY>`.
+/// Describes a required argument.
+///
+/// clap names a group of options as in `<--days <DAYS>|--perpetual>`, and a positional argument as
+/// in `<FILE|KEY>`.
 fn required(argument: &str) -> String {
     if argument.starts_with('<') && argument.contains("--") {
         format!("one of {argument}")

@@ -112,7 +112,7 @@ pub(crate) struct Batch {
     /// Directory for license files and manifest; issued orders are skipped
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Name of the batch, such as 2027-01; a new name issues orders again
+    /// Name of the batch, such as 2027-01; a new name issues the same orders again
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// Number of signing threads [default: one per core]

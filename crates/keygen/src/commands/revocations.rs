@@ -72,7 +72,7 @@ fn refuse_future(issued_at: Timestamp) -> Result<(), Failure> {
         "--issued-at: expected {latest} at the latest, found {issued_at}"
     ))
     .hint(
-        "omit --issued-at: machines that install such a list would treat its time as the present, and licenses would end",
+        "omit --issued-at: machines that install such a list would treat its date as the present, and licenses would end too early",
     ))
 }
 
