@@ -320,7 +320,7 @@ fn place_new(complete: NamedTempFile, path: &Path) -> io::Result<()> {
 /// Creates a file on a file system that has neither hard links nor a rename that fails for an
 /// existing name (FAT, some network shares).
 ///
-/// First creates an empty file, which only one process can do, then replaces that file.
+/// First creates an empty file, which only one process can do, and then replaces this empty file.
 fn claim_and_replace(complete: NamedTempFile, path: &Path) -> io::Result<()> {
     drop(OpenOptions::new().write(true).create_new(true).open(path)?);
     persisted(complete.persist(path)).inspect_err(|_| {
@@ -336,8 +336,8 @@ fn persisted(result: Result<File, PersistError>) -> io::Result<()> {
     }
 }
 
-/// Makes the name of a complete file durable. Errors are ignored, because some file systems do not
-/// support it.
+/// Makes the name of a complete file durable. Errors are ignored, because some file systems cannot
+/// sync a directory.
 fn sync_directory(directory: &Path) {
     if cfg!(unix) {
         let _ = File::open(directory).and_then(|opened| opened.sync_all());

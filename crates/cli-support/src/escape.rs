@@ -6,9 +6,9 @@ use std::path::Path;
 
 /// Replaces every character that can forge, hide or reorder text on a terminal with `\u{..}`.
 ///
-/// These are control characters (also newline and tab, so that one line stays one line), direction
-/// marks, overrides and isolates, zero-width characters, and line and paragraph separators.
-/// Escaping twice gives the same text.
+/// These are control characters (including newline and tab, so that one line stays one line),
+/// direction marks, overrides and isolates, zero-width characters, and line and paragraph
+/// separators. Escaping twice gives the same text.
 ///
 /// ```
 /// use license_cli_support::escape;
@@ -35,8 +35,8 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 
 /// Escapes serialized JSON.
 ///
-/// Serialized JSON contains such characters only inside strings, except for line feeds. Characters
-/// below U+0020 are already escaped in strings.
+/// Serialized JSON contains deceptive characters only inside strings, except for line feeds.
+/// Characters below U+0020 are already escaped in strings.
 pub(crate) fn escape_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for character in json.chars() {
@@ -68,9 +68,9 @@ fn is_deceptive(character: char) -> bool {
             | '\u{e0000}'..='\u{e007f}') // tags: invisible ASCII
 }
 
-/// The maximum length of a file name that is shown. A longer one may be a pasted license or key.
+/// The maximum length of a file name that is shown. A longer name may be a pasted license or key.
 const MAX_NAME_LENGTH: usize = 100;
-/// The number of characters that are shown of a longer name.
+/// The number of characters of a longer name that are shown.
 const PREFIX_LENGTH: usize = 12;
 
 /// Returns a path for messages: escaped, and truncated if one of its names is so long that it may

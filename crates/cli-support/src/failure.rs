@@ -81,8 +81,8 @@ impl Failure {
 
     /// Adds the subject of the failure before its message.
     #[must_use]
-    pub fn with_subject(mut self, what: &str) -> Self {
-        self.message = format!("{what}: {}", self.message);
+    pub fn with_subject(mut self, subject: &str) -> Self {
+        self.message = format!("{subject}: {}", self.message);
         self
     }
 

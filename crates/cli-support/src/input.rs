@@ -30,7 +30,7 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// Returns `IO` if it cannot be read, and `MALFORMED` if it is larger than `cap`.
+    /// Returns `IO` if the input cannot be read, and `MALFORMED` if it is larger than `cap`.
     pub fn read_bytes(&self, cap: usize) -> Result<Vec<u8>, Failure> {
         self.read(cap, |_| cap)
     }

@@ -44,7 +44,7 @@ pub fn parse<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result
     let mut command = P::command();
     parse_with(&mut command, &arguments).map_err(|error| {
         let terminal = Terminal::new(&output_options(&arguments));
-        ExitCode::from(answer(&terminal, &error, &command, &arguments))
+        ExitCode::from(print_response(&terminal, &error, &command, &arguments))
     })
 }
 
@@ -167,7 +167,8 @@ fn color_option(argument: &OsStr, next: Option<&OsString>) -> Option<Color> {
     Color::from_str(value, false).ok()
 }
 
-fn answer(
+/// Prints the help, the version or a usage error, and returns the exit code.
+fn print_response(
     terminal: &Terminal,
     error: &clap::Error,
     command: &Command,
@@ -261,11 +262,11 @@ mod tests {
         ArgumentError::from(&error).into_failure(&command_name(&command, &arguments))
     }
 
-    fn answered(line: &[&str]) -> Exit {
+    fn exit_of(line: &[&str]) -> Exit {
         let (mut command, arguments) = (TestProgram::command(), arguments(line));
         let error = parse_with::<TestProgram>(&mut command, &arguments).unwrap_err();
         let terminal = Terminal::new(&output_options(&arguments));
-        answer(&terminal, &error, &command, &arguments)
+        print_response(&terminal, &error, &command, &arguments)
     }
 
     #[test]
@@ -284,7 +285,7 @@ mod tests {
         let failure = refused(&["keygen", "issue"]);
         assert_eq!(
             failure.message(),
-            "the following required arguments were not provided: --seats <SEATS> --customer <CUSTOMER>"
+            "the following required arguments were not provided: --seats <SEATS>, --customer <CUSTOMER>"
         );
         assert_eq!(failure.advice(), Some("see `keygen issue --help`"));
     }
@@ -381,10 +382,10 @@ mod tests {
 
     #[test]
     fn help_and_version_succeed_and_errors_do_not() {
-        assert_eq!(answered(&["keygen", "--help"]), Exit::Licensed);
-        assert_eq!(answered(&["keygen", "--version"]), Exit::Licensed);
-        assert_eq!(answered(&["keygen"]), Exit::Usage);
-        assert_eq!(answered(&["keygen", "--json", "nonsense"]), Exit::Usage);
+        assert_eq!(exit_of(&["keygen", "--help"]), Exit::Licensed);
+        assert_eq!(exit_of(&["keygen", "--version"]), Exit::Licensed);
+        assert_eq!(exit_of(&["keygen"]), Exit::Usage);
+        assert_eq!(exit_of(&["keygen", "--json", "nonsense"]), Exit::Usage);
     }
 
     #[test]

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_total_there_is_no_estimate() {
+    fn no_estimate_is_shown_if_the_total_is_unknown() {
         let text = shown(None, Duration::ZERO);
         assert!(
             text.contains(" licenses, ") && text.contains("/s"),

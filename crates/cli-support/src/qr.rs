@@ -42,8 +42,8 @@ impl QrCode {
     ///
     /// # Errors
     ///
-    /// Returns `TOO_LONG` for a text that does not fit at level L: [`MAX_QR_BYTES`], or more if it
-    /// consists of capital letters and digits.
+    /// Returns `TOO_LONG` for a text that does not fit at level L. At most [`MAX_QR_BYTES`] bytes
+    /// fit, or more if the text consists of capital letters and digits.
     pub fn new(text: &str) -> Result<Self, Failure> {
         let encode = |correction| qrcodegen::QrCode::encode_text(text, correction);
         let code = encode(QrCodeEcc::Medium).or_else(|_| encode(QrCodeEcc::Low));

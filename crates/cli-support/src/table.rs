@@ -17,7 +17,7 @@ pub struct Column {
     title: String,
     gap: u16,
     min_width: Option<u16>,
-    is_whole: bool,
+    never_wraps: bool,
 }
 
 impl Column {
@@ -28,7 +28,7 @@ impl Column {
             title: title.into(),
             gap: GAP,
             min_width: None,
-            is_whole: false,
+            never_wraps: false,
         }
     }
 
@@ -49,13 +49,13 @@ impl Column {
     /// Disables wrapping for the cells of the column, such as ids that users copy.
     #[must_use]
     pub fn without_wrapping(mut self) -> Self {
-        self.is_whole = true;
+        self.never_wraps = true;
         self
     }
 
     /// Returns the minimum readable width of the column, with its gap.
     fn least_width(&self, content: u16) -> u16 {
-        let wrapped = if self.is_whole {
+        let wrapped = if self.never_wraps {
             content
         } else {
             content.min(MIN_WRAPPED)
@@ -67,7 +67,7 @@ impl Column {
 
     fn constraint(&self, content: u16) -> Option<ColumnConstraint> {
         let least = self.min_width.filter(|least| *least > content);
-        match (least, self.is_whole) {
+        match (least, self.never_wraps) {
             (Some(least), _) => Some(ColumnConstraint::Absolute(Width::Fixed(least + self.gap))),
             (None, true) => Some(ColumnConstraint::ContentWidth),
             (None, false) => None,
@@ -91,7 +91,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Creates a table without rows. It has a header unless all titles are empty.
+    /// Creates a table without rows. The table has a header unless all titles are empty.
     #[must_use]
     pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
         let columns = columns.into_iter().collect();
@@ -108,7 +108,7 @@ impl Table {
     /// Returns the lines of the table.
     ///
     /// If the width of the terminal is known, long cells are wrapped so that the table fits.
-    /// Without a terminal, or on one that is too narrow for this, each row is one line.
+    /// Without a terminal, or on a terminal that is too narrow, each row is one line.
     #[must_use]
     pub fn to_text(&self, terminal_columns: Option<usize>) -> String {
         let mut table = self.unaligned();
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_terminal_each_row_is_one_line_without_trailing_spaces() {
+    fn each_row_is_one_line_without_trailing_spaces_if_there_is_no_terminal() {
         let expected = "ID              N   NAME\n\
                         0190-aaaa-bbbb  7   a name of several words\n\
                         0191-cccc-dddd  12  b";
@@ -181,12 +181,12 @@ mod tests {
     }
 
     #[test]
-    fn on_a_terminal_that_is_too_narrow_to_wrap_each_row_is_one_line() {
+    fn each_row_is_one_line_if_the_terminal_is_too_narrow_to_wrap() {
         assert_eq!(sample().to_text(Some(20)), sample().to_text(None));
     }
 
     #[test]
-    fn on_a_narrow_terminal_cells_are_wrapped_except_in_columns_without_wrapping() {
+    fn cells_are_wrapped_on_a_narrow_terminal_except_in_columns_without_wrapping() {
         let text = sample().to_text(Some(34));
         let lines: Vec<_> = text.lines().collect();
         assert!(

@@ -139,7 +139,7 @@ pub(crate) fn ledger_not_opened(path: &Path, error: &LedgerError) -> Failure {
     let message = format!("ledger {}: {}", show_path(path), reason(error));
     match error {
         LedgerError::Missing => Failure::new(Exit::System, "NO_LEDGER", message)
-            .hint("choose another ledger with --ledger or KEYGEN_LEDGER; the first issued license creates one"),
+            .hint("choose another ledger with --ledger or KEYGEN_LEDGER; the first issued license creates a ledger"),
         LedgerError::NotALedger => {
             Failure::malformed(message).hint("choose another file with --ledger")
         }
@@ -153,7 +153,7 @@ pub(crate) fn ledger_not_opened(path: &Path, error: &LedgerError) -> Failure {
     }
 }
 
-/// Returns a mapping of errors of reading an open ledger.
+/// Returns a function that maps errors of reading an open ledger.
 pub(crate) fn ledger_not_read(
     ledger: &dyn LedgerReader,
 ) -> impl Fn(LedgerError) -> Failure + Copy + '_ {
@@ -196,7 +196,7 @@ fn path_of(location: &LedgerLocation) -> std::path::PathBuf {
     }
 }
 
-/// Returns the reason of an error, from the system or the database if it has a source.
+/// Returns the message of the system or the database, or that of the error if it has no source.
 fn reason(error: &LedgerError) -> String {
     match error.source() {
         Some(source) => source.to_string(),
@@ -251,8 +251,9 @@ pub(crate) fn not_verifiable(source: &Source, error: &VerifiedLicensesError) -> 
 
 /// Maps an error of a trust set with the signing key.
 pub(crate) fn two_algorithms(error: &TrustError) -> Failure {
-    Failure::malformed(format!("--trust and --key: {error}"))
-        .hint("use each key with the algorithm that it signs with; --alg sets that of --key")
+    Failure::malformed(format!("--trust and --key: {error}")).hint(
+        "use each key with the algorithm that it signs with; --alg sets the algorithm of --key",
+    )
 }
 
 /// Returns the failure of a license for a product that the product file does not describe.

@@ -38,7 +38,7 @@ pub(crate) fn add_keys(trust: &mut TrustSet, files: &[Source]) -> Result<(), Fai
 
 /// Refuses more than one argument that reads standard input.
 ///
-/// `others` is the number of such arguments that are not among the sources.
+/// `others` is the number of arguments that read standard input and are not among the sources.
 pub(crate) fn one_stdin<'s>(
     others: usize,
     sources: impl IntoIterator<Item = &'s Source>,

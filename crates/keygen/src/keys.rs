@@ -22,7 +22,7 @@ use crate::passphrase::{PassphraseReader, is_stdin};
 /// The environment variable that names the PKCS#11 module.
 const MODULE_VARIABLE: &str = "KEYGEN_PKCS11_MODULE";
 
-/// Opens the key. Asks for its passphrase or PIN if it has one.
+/// Opens the signing key. Asks for the passphrase or PIN if the key has one.
 pub(crate) fn open(arguments: &KeyArgs, terminal: &Terminal) -> Result<VerifyingSigner, Failure> {
     let call = SignerCall::new(arguments, terminal);
     match arguments.key.file().filter(|path| is_stdin(path)) {
@@ -37,9 +37,9 @@ pub(crate) fn open(arguments: &KeyArgs, terminal: &Terminal) -> Result<Verifying
     }
 }
 
-/// Checks as much of the key as is possible without a secret. Returns a key in an unencrypted file.
+/// Checks the key as far as possible without a passphrase or PIN.
 ///
-/// Does not read standard input.
+/// Returns the key if its file is not encrypted. Does not read standard input.
 pub(crate) fn probe(
     arguments: &KeyArgs,
     terminal: &Terminal,
@@ -108,7 +108,7 @@ impl<'a> SignerCall<'a> {
     }
 }
 
-/// Checks that the file exists. Does not read it.
+/// Checks that the passphrase file can be opened. Does not read the file.
 fn check_passphrase_file(file: Option<&Path>) -> Result<(), Failure> {
     match file.filter(|file| !is_stdin(file) && !is_descriptor(file)) {
         Some(file) => File::open(file)
@@ -169,7 +169,7 @@ fn message(error: &SignerError) -> String {
         SignerError::CreateInFile => {
             "--key: expected the URI of a key in an HSM, found the name of a file".to_owned()
         }
-        // The message contains the reason in one line. The sources are paragraphs.
+        // The message of these errors contains the reason in one line. Their sources are longer.
         #[cfg(feature = "pkcs11")]
         SignerError::Pkcs11(
             Pkcs11Error::NotAModule { .. }
@@ -222,7 +222,7 @@ fn exit(category: ErrorCategory) -> Exit {
     }
 }
 
-/// Returns the hints that name options of this program.
+/// Returns the hint for an error if the hint names options of this program.
 fn hint(error: &SignerError) -> Option<&'static str> {
     match error {
         SignerError::CreateInFile => Some("use --out to create the key in a file"),
@@ -251,7 +251,7 @@ fn pkcs11_hint(error: &Pkcs11Error) -> Option<&'static str> {
             "correct object=NAME, or create the key with `keygen new-key --key pkcs11:…`"
         }
         Pkcs11Error::NotRsa { .. } | Pkcs11Error::NotForSigning { .. } => {
-            "create one with `keygen new-key --key`"
+            "create an RSA signing key with `keygen new-key --key`"
         }
         Pkcs11Error::OtherAlgorithm { .. } => {
             "omit --alg, or use a key that was created for that algorithm"
@@ -261,7 +261,7 @@ fn pkcs11_hint(error: &Pkcs11Error) -> Option<&'static str> {
     })
 }
 
-/// Returns the message of an error with those of its sources.
+/// Returns the message of an error, followed by the messages of its sources.
 fn with_sources(error: &(dyn Error + 'static)) -> String {
     let mut message = error.to_string();
     let mut next = error.source();

@@ -306,11 +306,11 @@ mod tests {
     #[test]
     fn a_passphrase_file_that_others_can_access_causes_a_warning() {
         use std::os::unix::fs::PermissionsExt;
-        let (kept, source) = file(b"secret\n");
+        let (temporary, source) = file(b"secret\n");
         assert_eq!(source.exposure(), None);
         for mode in [0o640, 0o604, 0o620] {
             let permissions = std::fs::Permissions::from_mode(mode);
-            std::fs::set_permissions(kept.path(), permissions).unwrap();
+            std::fs::set_permissions(temporary.path(), permissions).unwrap();
             assert!(source.exposure().unwrap().contains("chmod 600"));
             assert_eq!(source.read_existing().unwrap().as_bytes(), b"secret");
         }
@@ -322,12 +322,12 @@ mod tests {
         use std::io::Write;
         use std::os::fd::AsRawFd;
         use std::os::unix::fs::PermissionsExt;
-        let (kept, _) = file(b"secret\n");
+        let (temporary, _) = file(b"secret\n");
         let permissions = std::fs::Permissions::from_mode(0o644);
-        std::fs::set_permissions(kept.path(), permissions).unwrap();
+        std::fs::set_permissions(temporary.path(), permissions).unwrap();
         let (reader, mut writer) = io::pipe().unwrap();
         writer.write_all(b"secret\n").unwrap();
-        for descriptor in [kept.as_file().as_raw_fd(), reader.as_raw_fd()] {
+        for descriptor in [temporary.as_file().as_raw_fd(), reader.as_raw_fd()] {
             let source = PassphraseInput::File(format!("/dev/fd/{descriptor}").into());
             assert_eq!(source.read_existing().unwrap().as_bytes(), b"secret");
         }
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_terminal_the_hint_names_the_passphrase_file() {
+    fn the_hint_names_the_passphrase_file_if_there_is_no_terminal() {
         let mut no_terminal = |_: &str| Err(io::Error::from(ErrorKind::NotFound));
         let failure = prompt_once(&mut no_terminal, "Passphrase: ").unwrap_err();
         assert_eq!((failure.exit(), failure.code()), (Exit::Usage, "USAGE"));

@@ -80,7 +80,7 @@ fn exactly_one_of_twenty_writers_that_passed_the_early_check_creates_the_file() 
 }
 
 #[test]
-fn without_hard_links_exactly_one_of_twenty_writers_creates_the_file() {
+fn exactly_one_of_twenty_writers_creates_the_file_without_hard_links() {
     race(|path, bytes| {
         let complete = write_temporary(directory_of(path), bytes, EVERYONE).unwrap();
         claim_and_replace(complete, path).is_ok()
@@ -151,7 +151,7 @@ fn a_device_is_written_and_never_replaced() {
 }
 
 #[test]
-fn only_a_terminal_refuses_a_secret() {
+fn a_secret_is_refused_only_on_a_terminal() {
     let failure = refuse_terminal(true, Audience::OwnerOnly).unwrap_err();
     assert_eq!(
         failure.message(),

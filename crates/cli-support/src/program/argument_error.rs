@@ -35,15 +35,15 @@ impl ArgumentError {
 
     /// Returns the names of the options that the error is about, without `--`.
     pub fn options(&self) -> impl Iterator<Item = &str> {
-        // clap names an argument as in its usage: `--days <DAYS>`, or `<--days
-        // <DAYS>|--perpetual>`.
+        // clap names an argument as in its usage: `--days <DAYS>`, or for several alternatives
+        // `<--days <DAYS>|--perpetual>`.
         let specifications = self.arguments.iter();
         let parts = specifications.flat_map(|specification| specification.split("--").skip(1));
         let is_end = |character: char| !character.is_alphanumeric() && character != '-';
         parts.filter_map(move |part| part.split(is_end).next())
     }
 
-    /// Returns the failure of `command`, which is a program with a subcommand, such as `keygen
+    /// Converts the error to a failure of `command`: a program with its subcommand, such as `keygen
     /// issue`.
     pub(super) fn into_failure(self, command: &str) -> Failure {
         let hint = self
@@ -82,9 +82,11 @@ fn describe(error: &clap::Error) -> Option<String> {
         ErrorKind::InvalidValue => invalid_value(error),
         ErrorKind::ValueValidation => failed_validation(error),
         ErrorKind::MissingRequiredArgument => {
-            let missing = strings(error, ContextKind::InvalidArg)?.join(" ");
+            let missing = strings(error, ContextKind::InvalidArg)?.iter();
+            let missing: Vec<_> = missing.map(|argument| required(argument)).collect();
             Some(format!(
-                "the following required arguments were not provided: {missing}"
+                "the following required arguments were not provided: {}",
+                missing.join(", ")
             ))
         }
         ErrorKind::MissingSubcommand => {
@@ -132,6 +134,18 @@ fn describe(error: &clap::Error) -> Option<String> {
             ))
         }
         _ => error.source().map(ToString::to_string),
+    }
+}
+
+/// Describes a required argument.
+///
+/// clap names a group of options as in `<--days <DAYS>|--perpetual>`, and a positional argument as
+/// in `<FILE|KEY>`.
+fn required(argument: &str) -> String {
+    if argument.starts_with('<') && argument.contains("--") {
+        format!("one of {argument}")
+    } else {
+        argument.to_owned()
     }
 }
 

@@ -12,9 +12,9 @@ const RESET: &str = "\u{1b}[0m";
 impl QrCode {
     /// Returns the code as text for a terminal. `columns` is the width of the terminal, if known.
     ///
-    /// Light modules are drawn as blocks, in white on black for every color scheme. Without colors,
-    /// [`Terminal::data`](crate::output::Terminal::data) prints the blocks without these colors, so
-    /// that the code is readable only with light text on a dark background.
+    /// Light modules are drawn as blocks, in white on black for every color scheme. If colors are
+    /// disabled, [`Terminal::data`](crate::output::Terminal::data) removes these two colors. The
+    /// code is then readable only with light text on a dark background.
     ///
     /// # Errors
     ///

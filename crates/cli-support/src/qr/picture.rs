@@ -4,7 +4,7 @@ use super::QrCode;
 use png::{BitDepth, ColorType, Encoder, EncodingError};
 use std::io;
 
-/// The number of pixels on each side of a module. Screens, printers and simple scanners can use it.
+/// The number of pixels on each side of a module, large enough for printers and simple scanners.
 const SCALE: usize = 8;
 const PIXELS_PER_BYTE: usize = 8;
 

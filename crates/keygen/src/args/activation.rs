@@ -38,7 +38,7 @@ pub(crate) struct Activate {
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("which").required(true).args(["receipt", "activation"]))]
+#[command(group = ArgGroup::new("proof").required(true).args(["receipt", "activation"]))]
 pub(crate) struct Release {
     /// Receipt that `license deactivate` wrote on the machine; - for standard input
     #[arg(value_name = "RECEIPT")]

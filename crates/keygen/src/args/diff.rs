@@ -8,7 +8,7 @@ pub(crate) struct Diff {
     /// First license: a file (or -), token, enterprise key, or id or key in the ledger
     #[arg(value_name = "BEFORE")]
     pub(crate) before: Source,
-    /// Second license, in the same forms
+    /// Second license, in any form that BEFORE accepts
     #[arg(value_name = "NOW")]
     pub(crate) after: Source,
     /// Public keys for verification; may be repeated [default: the signing keys in the ledger]

@@ -22,13 +22,13 @@ pub(crate) struct Issue {
     /// Name of the customer
     #[arg(long, value_name = "NAME", required_unless_present = "convert")]
     pub(crate) customer: Option<String>,
-    /// Trial to convert (id or key); --days counts from its end
+    /// Trial to convert (id or key); --days counts from the end of the trial
     #[arg(long, value_name = "LICENSE_ID")]
     pub(crate) convert: Option<String>,
     /// Last day of the license (UTC)
     #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
     pub(crate) expires: Option<Date>,
-    /// Days after the first day, through the last one (UTC)
+    /// Days from the first day to the last day (UTC)
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) days: Option<NonZeroU32>,
     /// Issue a license that never expires
@@ -45,7 +45,7 @@ pub(crate) struct Issue {
     /// Never require a check-in
     #[arg(long)]
     pub(crate) offline: bool,
-    /// Hours between check-ins [default: that of the tier]
+    /// Hours between check-ins [default: the tier's]
     #[arg(long, value_name = "HOURS", value_parser = count, allow_negative_numbers = true)]
     pub(crate) check_in: Option<NonZeroU32>,
     /// Hours of validity after a check-in [default: the tier's]
@@ -86,7 +86,7 @@ pub(crate) struct Trial {
     /// Tier of the trial [default: the product's]
     #[arg(long, value_parser = tier)]
     pub(crate) tier: Option<Tier>,
-    /// Days after the first day (UTC) [default: the product's]
+    /// Days from the first day to the last day (UTC) [default: the product's]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) days: Option<NonZeroU32>,
     /// Never require a check-in
@@ -112,7 +112,7 @@ pub(crate) struct Batch {
     /// Directory for license files and manifest; issued orders are skipped
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Name of the batch, such as 2027-01; a new name issues orders again
+    /// Name of the batch, such as 2027-01; a new name issues the same orders again
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// Number of signing threads [default: one per core]
@@ -152,7 +152,7 @@ pub(crate) struct EnterpriseKey {
     /// Print the short form for invoices and calls, without a signature
     #[arg(long)]
     pub(crate) short: bool,
-    /// Product code [default: that of the product file]
+    /// Product code [default: the product file's]
     #[arg(long, value_parser = ProductCode::parse, value_name = "CODE", conflicts_with = "product_file")]
     pub(crate) product: Option<ProductCode>,
     /// Product file (TOML) [default: the built-in product]

@@ -30,7 +30,7 @@ pub(crate) struct Renew {
     /// New last day of the license (UTC)
     #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
     pub(crate) until: Option<Date>,
-    /// Days to add
+    /// Days to add to the term
     #[arg(
         long,
         value_name = "N",

@@ -9,7 +9,7 @@ use super::value::count;
 
 #[derive(Debug, Args)]
 pub(crate) struct Revocations {
-    /// Days until the next list is due; later, verifiers warn
+    /// Days until the next list is due, after which verifiers warn
     #[arg(
         long,
         value_name = "N",

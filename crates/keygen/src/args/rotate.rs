@@ -16,10 +16,10 @@ pub(crate) struct Rotate {
     /// Public keys to introduce as trusted; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) introduce: Vec<Source>,
-    /// Retire the key of --key; needs --with
+    /// Retire the key that --key names; needs --with
     #[arg(long, requires = "with")]
     pub(crate) retire: bool,
-    /// Successor of the retired key, trusted or introduced here
+    /// Successor of the retired key, already trusted or named by --introduce
     #[arg(long, value_name = "KEY", value_parser = key_location(), requires = "retire")]
     pub(crate) with: Option<KeyLocation>,
     /// File with the passphrase or PIN of --with in its first line

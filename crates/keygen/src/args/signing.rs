@@ -52,7 +52,7 @@ pub(crate) struct SigningArgs {
     pub(crate) dry_run: bool,
 }
 
-/// Features and counts in addition to those of the tier.
+/// Features and quotas that differ from those of the tier.
 #[derive(Debug, Args)]
 pub(crate) struct EntitlementArgs {
     /// Number of named or concurrent users
@@ -69,7 +69,7 @@ pub(crate) struct EntitlementArgs {
     pub(crate) quota: Vec<(String, Quota)>,
 }
 
-/// Restrictions of where and by whom a license may be used.
+/// Restrictions on the use of a license: kind of use, users and machines.
 #[derive(Debug, Args)]
 pub(crate) struct RestrictionArgs {
     /// Permitted kind of use: builder or runtime [default: both]

@@ -77,7 +77,7 @@ impl AnswerTexts<ActivationPolicy<'_>, ActivationApproval> for ActivationTexts<'
             }
             AnswerError::OtherLicense { is_recorded, .. } => refused(Code::NoLicense.as_str())
                 .with_subject(&self.source(is_recorded).to_string())
-                .hint("use the license that the request names with --license"),
+                .hint("use --license with the license that the request names"),
             AnswerError::OtherProduct { found, .. } => failures::other_product(found, self.matrix),
             AnswerError::LockedToOthers { .. } => refused(Code::MachineMismatch.as_str())
                 .hint("issue a license for this machine with `keygen issue --machine`"),
@@ -135,7 +135,7 @@ impl AnswerTexts<ActivationPolicy<'_>, ActivationApproval> for ActivationTexts<'
 }
 
 impl ActivationTexts<'_> {
-    /// Returns the source of the license in messages.
+    /// Returns the source of the license, for messages.
     fn source(&self, is_recorded: bool) -> Source {
         match self.license.filter(|_| !is_recorded) {
             Some(file) => file.clone(),
@@ -152,7 +152,7 @@ fn needed_line(is_needed: bool) -> &'static str {
     }
 }
 
-/// Refuses to read several inputs from standard input.
+/// Refuses more than one input from standard input.
 fn check_stdin(arguments: &Activate) -> Result<(), Failure> {
     let answer = &arguments.answer;
     let sources = std::iter::once(&answer.request)

@@ -145,7 +145,7 @@ impl<'a> AnswerCommand<'a> {
         }
     }
 
-    /// Warns if a key other than that of `--key` signed a repeated activation.
+    /// Warns if the key of `--key` did not sign a repeated activation.
     ///
     /// Does not open an encrypted key.
     fn warn_about_other_key(&self, facts: &AnswerFacts<'_>) {
@@ -169,7 +169,7 @@ impl<'a> AnswerCommand<'a> {
     }
 }
 
-/// Notes that the request already has an answer.
+/// Prints a note if the request already has an answer.
 fn note_previous_answer<P: AnswerPolicy<A>, A>(draft: &AnswerDraft<'_, P, A>, terminal: &Terminal) {
     let Some(at) = draft.previous().and_then(|entry| entry.fact("issued_at")) else {
         return;
@@ -199,7 +199,7 @@ pub(super) fn refused(error: &AnswerError, ledger: Option<&dyn LedgerReader>) ->
     }
 }
 
-/// Returns the content of the file of a token.
+/// Returns the armored form of a token.
 pub(super) fn armored(token: &str) -> Result<String, Failure> {
     let token =
         Unverified::parse(token).map_err(|error| failures::not_verified("answer", &error))?;

@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure>
     let AppContext { location, terminal } = app;
     let matrix = matrix(arguments.product_file.as_ref())?;
     check_file(&arguments.orders)?;
-    // Every row is checked before the first is signed, and before a passphrase prompt.
+    // All rows are checked before a passphrase prompt and before the first license is signed.
     let orders = Orders::open(&arguments.orders, arguments.name.as_deref(), &matrix)?;
     let rows = check(&orders)?;
     let mut observer = Observer {
@@ -120,10 +120,10 @@ fn batch_failure(error: BatchError<Failure>, location: &LedgerLocation) -> Failu
 }
 
 /// Warns about expired and revoked licenses among those that were issued earlier.
-fn warn(known: &AlreadyIssuedCounts, terminal: &Terminal) {
+fn warn(already_issued: &AlreadyIssuedCounts, terminal: &Terminal) {
     for (code, count, word) in [
-        ("EXPIRED", known.expired, "have ended"),
-        ("REVOKED", known.revoked, "are revoked"),
+        ("EXPIRED", already_issued.expired, "have ended"),
+        ("REVOKED", already_issued.revoked, "are revoked"),
     ] {
         if count > 0 {
             let message = format!(

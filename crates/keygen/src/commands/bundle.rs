@@ -115,7 +115,7 @@ struct VerifiedBlock {
 /// Verified blocks by their tokens, without duplicates.
 struct VerifiedBlocks {
     blocks: BTreeMap<String, VerifiedBlock>,
-    /// Result of the trust statements.
+    /// Trusted keys according to the trust statements.
     rotation: Rotation,
 }
 
@@ -166,9 +166,9 @@ impl VerifiedBlocks {
                 refused(VerifiedLicensesError::Statement { line, error })
             })?;
             let statements = self.rotation.statements();
-            let is_this = |other: &&TrustStatement| other.as_str() == found.token.as_str();
-            // A redundant statement stays, because the machine may not have the others.
-            let statement = statements.iter().find(is_this);
+            let is_found = |other: &&TrustStatement| other.as_str() == found.token.as_str();
+            // A redundant statement stays, because the machine may not have the other statements.
+            let statement = statements.iter().find(is_found);
             let position = self.blocks.len();
             let block = VerifiedBlock {
                 kind: TokenKind::TrustStatement,

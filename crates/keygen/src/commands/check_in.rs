@@ -71,7 +71,10 @@ fn render(signed: &[SignedValidation], issuance: &Issuance<'_>) -> String {
     if issuance.is_in_report() {
         Terminal::json_text(&report::from_signed(signed, issuance).json)
     } else {
-        signed.iter().map(|one| one.armor.as_str()).collect()
+        signed
+            .iter()
+            .map(|validation| validation.armor.as_str())
+            .collect()
     }
 }
 
@@ -80,7 +83,9 @@ fn checked_nonce(nonce: &str) -> Result<&str, Failure> {
     let found = match nonce.chars().count() {
         0 => "an empty value".to_owned(),
         count if count > MAX_NONCE => format!("{count} characters"),
-        _ if !nonce.chars().all(is_printable) => "another character".to_owned(),
+        _ if !nonce.chars().all(is_printable) => {
+            "a character that is not printable ASCII".to_owned()
+        }
         _ => return Ok(nonce),
     };
     let message =

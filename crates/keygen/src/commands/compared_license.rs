@@ -13,13 +13,14 @@ use crate::inputs::now;
 
 /// Text of a license.
 pub(super) struct LicenseText {
-    /// Source in messages.
+    /// Source of the text, for messages.
     source: Source,
     text: String,
 }
 
 impl LicenseText {
-    /// Finds a license in a file or standard input, as a token or key, or in the ledger by its id.
+    /// Finds the license that an argument names: a file, standard input, a token, a key, or the id
+    /// of a license in the ledger.
     ///
     /// A key without a signature is looked up in the ledger. `stdin` is the content of standard
     /// input if it was read before.
@@ -37,14 +38,14 @@ impl LicenseText {
                 Some(text) => text.to_owned(),
                 None => source.read_text(MAX_FILE_BYTES)?,
             },
-            Some(name) if is_artefact(name) => name.to_owned(),
+            Some(name) if is_token_or_key(name) => name.to_owned(),
             Some(name) => {
                 let recorded = recorded_artifact(name, ledger)?;
                 recorded.ok_or_else(|| not_found(name, ledger.is_some()))?
             }
         };
         let source = match named {
-            Some(name) if is_artefact(name) => Source::File("the license argument".into()),
+            Some(name) if is_token_or_key(name) => Source::File("the license argument".into()),
             _ => source.clone(),
         };
         let recorded = match LicenseKey::parse(&text) {
@@ -59,7 +60,7 @@ impl LicenseText {
 }
 
 /// Returns whether a text is a token or a full enterprise key.
-fn is_artefact(text: &str) -> bool {
+fn is_token_or_key(text: &str) -> bool {
     matches!(LicenseKey::parse(text), Ok(LicenseKey::Enterprise(_)))
         || Unverified::parse(text).is_ok()
 }
@@ -144,7 +145,8 @@ impl ComparedLicense {
     }
 }
 
-/// Refuses an enterprise key of another product, which would get the features of this one.
+/// Refuses an enterprise key of another product, because the key would get the features of this
+/// product.
 fn check_product(text: &str, matrix: &FeatureMatrix) -> Result<(), Failure> {
     match LicenseKey::parse(text) {
         Ok(LicenseKey::Enterprise(key)) if key.unverified_terms().product != matrix.product() => {

@@ -12,12 +12,12 @@ pub(super) fn too_many(error: &DeviceLimitError) -> Failure {
     ))
 }
 
-/// Returns the usage as JSON reports contain it.
+/// Returns the usage for JSON reports.
 pub(super) fn to_json(usage: &DeviceUsage) -> Value {
     json!({ "used": usage.count(), "limit": usage.limit() })
 }
 
-/// Returns the usage as a line of a report.
+/// Returns the usage as a line of a text report.
 pub(super) fn line(usage: &DeviceUsage) -> String {
     let limit = match usage.limit() {
         Some(limit) => format!(" of {limit}"),

@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &Diff, app: AppContext<'_>) -> Result<(), Failure> 
     };
     let (before, after) = (read(&arguments.before)?, read(&arguments.after)?);
     if trust.is_none() {
-        let message = "the licenses are not verified, because there are no public keys; add them with --trust FILE";
+        let message = "the licenses are not verified, because there are no public keys; add public keys with --trust FILE";
         terminal.warning("UNVERIFIED", message);
     }
     let keys = [before.key_id(), after.key_id()];
@@ -74,7 +74,7 @@ fn warn(succession: Succession, terminal: &Terminal) {
     match succession {
         Succession::SideBySide => terminal.warning(
             "NOT_SUPERSEDED",
-            "the second license does not supersede the first: if both are installed, the one that allows more is used",
+            "the second license does not supersede the first: if both are installed, the license that allows more is used",
         ),
         Succession::ReplacedBy => terminal.warning(
             "WRONG_ORDER",

@@ -72,7 +72,7 @@ pub(super) fn after_days(start: Timestamp, days: u64) -> Result<Timestamp, Failu
         Failure::usage(format!(
             "expected an end before the year 10000, found {days} days from {start}"
         ))
-        .hint("use fewer days, or --perpetual if the command has it")
+        .hint("use fewer days, or --perpetual if the command has this option")
     })
 }
 
@@ -109,7 +109,9 @@ pub(super) fn distinct_users(names: &[String]) -> (Vec<String>, Vec<String>) {
     (users, notes)
 }
 
-/// Returns notes about the machines of a license, and about duplicates among the `named` ones.
+/// Returns notes about the machines that a license is locked to.
+///
+/// `named` is the number of machines on the command line, including duplicates.
 pub(super) fn machine_notes(locks: &[Machine], named: usize) -> Vec<String> {
     let mut notes = Vec::new();
     if locks.len() < named {

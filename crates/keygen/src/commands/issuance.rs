@@ -125,7 +125,7 @@ fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
         IssueWarning::Postdated(issued_at) => (
             "POSTDATED",
             format!(
-                "the issue date, {issued_at}, is in the future: machines that install this treat it as the present"
+                "the issue date, {issued_at}, is in the future: machines that install this artifact treat this date as the present"
             ),
         ),
         IssueWarning::IssuedLater { license, later } => (
@@ -188,7 +188,7 @@ fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
         IssueWarning::RepairBackdated(issued_at) => (
             "BACKDATED",
             format!(
-                "the issue date, {issued_at}, is in the past: the machine will treat it as the present"
+                "the issue date, {issued_at}, is in the past: the machine will treat this date as the present"
             ),
         ),
         IssueWarning::NotAhead {

@@ -140,7 +140,7 @@ fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<()
             found.extend(containing(subject)?);
         }
         if !found.is_empty() {
-            terminal.note("no exact match; these entries differ by a typing error");
+            terminal.note("no exact match; these entries differ only by typing errors");
         }
     }
     report::licenses(&found, TableFormat { csv: false }, terminal)
@@ -279,7 +279,7 @@ fn verify(
         hex::encode(&report.head)
     ))?;
     terminal.note(
-        "keep the head in another place: `keygen ledger verify --head HEAD` then detects a rewritten ledger",
+        "store the head separately from the ledger: `keygen ledger verify --head HEAD` then detects a rewritten ledger",
     );
     Ok(())
 }
@@ -308,5 +308,5 @@ fn broken_chain(ledger: &dyn LedgerReader, fault: &ChainFault) -> Failure {
         show_path(Path::new(&ledger.location()))
     );
     Failure::new(Exit::Indeterminate, "BROKEN_CHAIN", message)
-        .hint("compare the ledger with a backup; `keygen ledger export` writes their entries")
+        .hint("compare the ledger with a backup; `keygen ledger export` writes the entries of each")
 }

@@ -13,7 +13,7 @@ use crate::{failures, output};
 
 /// Members of the JSON report, which are a public format.
 ///
-/// The text shows the most important ones in lines of their own, and other claims by name.
+/// The text report shows the values of these members in its own lines, and other claims by name.
 const MEMBERS: MemberLayout = MemberLayout {
     always: &[
         "license_id",
@@ -43,7 +43,7 @@ const MEMBERS: MemberLayout = MemberLayout {
         "token",
         "dry_run",
     ],
-    // Early versions did not report these. `keygen inspect` shows them.
+    // Early versions did not report these claims. `keygen inspect` shows them.
     omitted: &[
         "ver", "iss", "serial", "renewal", "company", "cnf", "crit", "ext",
     ],
@@ -158,7 +158,9 @@ impl LicenseReport<'_> {
 pub(super) fn warn(claims: &LicenseClaims, matrix: &FeatureMatrix, terminal: &Terminal) {
     if let Some(issued_at) = claims.issued_at {
         let warning = warnings::postdated(issued_at, now());
-        warning.iter().for_each(|one| print_warning(one, terminal));
+        warning
+            .iter()
+            .for_each(|warning| print_warning(warning, terminal));
     }
     if let Some(end) = claims.expires_at.filter(|end| *end <= now()) {
         terminal.warning("EXPIRED", &format!("the license ended at {end}"));
@@ -204,7 +206,7 @@ fn term(claims: &LicenseClaims) -> String {
     }
 }
 
-/// Returns lines with other restrictions.
+/// Returns lines with the counts, activation, usage type and versions of a license.
 fn restriction_lines(claims: &LicenseClaims) -> Vec<String> {
     let mut lines = Vec::new();
     let seats = claims.seats.map(|seats| plural(seats, "seat", "seats"));

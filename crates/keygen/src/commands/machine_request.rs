@@ -92,13 +92,13 @@ fn damaged(source: &Source, error: &MachineRequestError) -> Failure {
         MachineRequestError::Version { .. } => "use a newer version of this program",
         MachineRequestError::Readback(error) => error.hint(),
         MachineRequestError::Check => {
-            "ask the customer to send it again as a file, because it was changed"
+            "ask the customer to send the text again as a file, because the text was changed"
         }
-        MachineRequestError::Several => "use one file for each",
+        MachineRequestError::Several => "use one file for each request or receipt",
         MachineRequestError::OtherBlock { .. } => {
             "use a request that `license request` wrote; it starts with -----BEGIN LICENSE ACTIVATION REQUEST-----"
         }
-        _ => "ask the customer to send it again as a file, exactly as the machine wrote it",
+        _ => "ask the customer to send the text again as a file, exactly as the machine wrote it",
     };
     let message = format!("{source}: {}", escape(&error.to_string()));
     Failure::new(Exit::Indeterminate, error.code().as_str(), message).hint(hint)

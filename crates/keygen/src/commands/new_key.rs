@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &NewKey, app: AppContext<'_>) -> Result<(), Failure
     }
 }
 
-/// Creates the key in a token, which does not export it.
+/// Creates the key in a token. The token does not export the key.
 fn create_in_token(
     key_location: &KeyLocation,
     arguments: &NewKey,
@@ -71,7 +71,7 @@ fn create_in_token(
     Ok(())
 }
 
-/// Records the public key. After a crash, the first signature records it.
+/// Records the public key. If the process crashes before, the first signature records the key.
 fn record_key(location: &LedgerLocation, key: &TrustedKey) -> Result<(), Failure> {
     let Some(mut ledger) = output::ledger_file(location)? else {
         return Ok(());

@@ -9,22 +9,25 @@ use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
 
 use super::compared_license::{ComparedLicense, LicenseText};
+use super::context::AppContext;
+use super::license;
 use super::lookup::{license_of, signing_keys};
-use crate::args::PreviousLicenseArgs;
+use crate::args::{PreviousLicenseArgs, SigningArgs};
 use crate::failures;
-use crate::inputs::{add_keys, fresh_id, now};
+use crate::inputs::{add_keys, fresh_id, matrix, now};
 
-/// Verified license that was not revoked or replaced, as far as is known.
+/// Verified license that is not revoked or replaced according to the ledger.
 pub(super) struct PreviousLicense {
     pub(super) license: License,
     /// Time of issue of the replacement.
     pub(super) issued_at: Timestamp,
 }
 
-/// Inputs of the command line.
+/// Inputs that name and verify the license to replace.
 ///
-/// They are read once, because the draft is made twice and standard input can be read only once.
-pub(super) struct PreviousLicenseInput<'a> {
+/// The inputs are read once, because the draft is made twice and standard input can be read only
+/// once.
+struct PreviousLicenseInput<'a> {
     license: &'a Source,
     stdin: Option<String>,
     trust: TrustSet,
@@ -32,7 +35,7 @@ pub(super) struct PreviousLicenseInput<'a> {
 }
 
 impl<'a> PreviousLicenseInput<'a> {
-    pub(super) fn read(
+    fn read(
         arguments: &'a PreviousLicenseArgs,
         issued_at: Option<Timestamp>,
     ) -> Result<Self, Failure> {
@@ -49,9 +52,30 @@ impl<'a> PreviousLicenseInput<'a> {
     }
 }
 
+/// Issues the license that replaces the named license.
+///
+/// Calls `order` with the verified license, the product and the ledger.
+pub(super) fn replace(
+    app: AppContext<'_>,
+    previous: &PreviousLicenseArgs,
+    signing: &SigningArgs,
+    order: impl for<'m> Fn(
+        &PreviousLicense,
+        &'m FeatureMatrix,
+        Option<&dyn LedgerReader>,
+    ) -> Result<LicenseOrder<'m>, Failure>,
+) -> Result<(), Failure> {
+    let matrix = matrix(signing.product_file.as_ref())?;
+    let input = PreviousLicenseInput::read(previous, signing.issued_at)?;
+    license::issue(app, signing, &matrix, |ledger| {
+        let previous = PreviousLicense::find(&input, &matrix, ledger)?;
+        order(&previous, &matrix, ledger)
+    })
+}
+
 impl PreviousLicense {
     /// Finds and verifies the license. Refuses a revoked or replaced license.
-    pub(super) fn find(
+    fn find(
         input: &PreviousLicenseInput<'_>,
         matrix: &FeatureMatrix,
         ledger: Option<&dyn LedgerReader>,
@@ -92,7 +116,7 @@ impl PreviousLicense {
         let claims = draft.read_back();
         let claims = claims.map_err(|error| failures::not_verified("license", &error))?;
         let difference = Difference::from_claims(self.license.claims(), &claims, matrix);
-        // A later start is not a loss if the draft starts when the license ends.
+        // A later start is not a loss if the draft starts before or when the license ends.
         let is_continuous = draft.not_before.is_none_or(|start| {
             let end = self.license.expires_at();
             end.is_some_and(|end| start <= end)
@@ -116,7 +140,7 @@ impl PreviousLicense {
     }
 }
 
-/// Changes for the customer by a new license.
+/// Changes that a new license brings for the customer.
 pub(super) struct LicenseChanges {
     pub(super) losses: Vec<String>,
     /// Gains and neutral changes.

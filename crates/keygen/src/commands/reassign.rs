@@ -67,7 +67,7 @@ fn order<'m>(
     Ok(order)
 }
 
-/// Returns the license as it was issued, unless it was revoked, replaced or has ended.
+/// Returns a license from the ledger. Refuses a license that is revoked, replaced or expired.
 fn find(named: &str, ledger: &dyn LedgerReader, now: Timestamp) -> Result<License, Failure> {
     let row = find_license(ledger, named, now)?.ok_or_else(|| not_found(named))?;
     let subject = &row.entry.subject;

@@ -83,7 +83,9 @@ fn lines(ended: &Deactivation, dry_run: bool) -> Vec<String> {
     let first = match (dry_run, ended.later.is_empty()) {
         (true, _) => "dry run    nothing was recorded",
         (false, true) => "recorded   the device is free",
-        (false, false) => "recorded   the activation has ended, but the machine has another one",
+        (false, false) => {
+            "recorded   the activation has ended, but the machine has another activation"
+        }
     };
     let mut lines = vec![
         first.to_owned(),
@@ -93,7 +95,7 @@ fn lines(ended: &Deactivation, dry_run: bool) -> Vec<String> {
     let machine = ended.activation.fact("machine");
     lines.extend(machine.map(|machine| format!("machine    {}", escape(&machine))));
     let reason = if ended.by_receipt {
-        "by its receipt".to_owned()
+        "by a receipt".to_owned()
     } else {
         format!("without a receipt: {}", escape(&ended.reason))
     };
@@ -136,7 +138,7 @@ fn refused(
     ledger: &dyn LedgerReader,
 ) -> Failure {
     let message = escape(&error.to_string()).into_owned();
-    let about = |failure: Failure| match receipt {
+    let with_receipt = |failure: Failure| match receipt {
         Some(source) => failure.with_subject(&source.to_string()),
         None => failure,
     };
@@ -146,16 +148,16 @@ fn refused(
             Failure::new(Exit::Usage, "UNKNOWN_ACTIVATION", message)
                 .hint("list the activations of a license with `keygen ledger show LICENSE_ID`")
         }
-        DeactivationError::UnknownNonce { .. } => about(
+        DeactivationError::UnknownNonce { .. } => with_receipt(
             Failure::new(Exit::Usage, "UNKNOWN_ACTIVATION", message).hint(
                 "choose another ledger with --ledger, or record the activation with `keygen ledger import`",
             ),
         ),
-        DeactivationError::Mismatch { .. } => about(
+        DeactivationError::Mismatch { .. } => with_receipt(
             Failure::new(Exit::Indeterminate, "RECEIPT_MISMATCH", message)
                 .hint("ask the customer to send the receipt again, as a file"),
         ),
-        DeactivationError::Commitment { .. } => about(
+        DeactivationError::Commitment { .. } => with_receipt(
             Failure::new(Exit::Indeterminate, "COMMITMENT_MISMATCH", message).hint(
                 "ask the customer to send the receipt again, or end the activation with `keygen release --activation`",
             ),
@@ -166,7 +168,7 @@ fn refused(
     }
 }
 
-/// Returns a failure if the id of a license is the id of an activation.
+/// Returns a failure if an id is that of an activation instead of a license.
 pub(super) fn not_a_license(id: &str, ledger: &dyn LedgerReader) -> Option<Failure> {
     let id = id.trim().to_ascii_lowercase();
     let activation = ledger.activation(&id).ok().flatten()?;

@@ -7,35 +7,30 @@ use license_issuer::services::licenses::LicenseOrder;
 
 use super::context::AppContext;
 use super::draft::after_days;
-use super::license;
-use super::previous_license::{PreviousLicense, PreviousLicenseInput};
+use super::previous_license::{PreviousLicense, replace};
 use super::successor::{Replacement, refuse_replaced};
 use crate::args::Renew;
-use crate::inputs::matrix;
 
 pub(crate) fn run(arguments: &Renew, app: AppContext<'_>) -> Result<(), Failure> {
-    let signing = &arguments.signing;
-    let matrix = matrix(signing.product_file.as_ref())?;
-    let input = PreviousLicenseInput::read(&arguments.previous, signing.issued_at)?;
-    license::issue(app, signing, &matrix, |ledger| {
-        order(arguments, &input, &matrix, ledger)
+    let (previous, signing) = (&arguments.previous, &arguments.signing);
+    replace(app, previous, signing, |previous, matrix, ledger| {
+        order(arguments, previous, matrix, ledger)
     })
 }
 
 /// Returns the order of a renewal, which starts when the license ends.
 ///
-/// The customer loses no paid day, and changes take effect on the day of the start.
+/// The customer loses no paid day. Changes take effect when the renewal starts.
 fn order<'m>(
     arguments: &Renew,
-    input: &PreviousLicenseInput<'_>,
+    previous: &PreviousLicense,
     matrix: &'m FeatureMatrix,
     ledger: Option<&dyn LedgerReader>,
 ) -> Result<LicenseOrder<'m>, Failure> {
-    let previous = PreviousLicense::find(input, matrix, ledger)?;
     let issued_at = previous.issued_at;
     if previous.license.is_trial() {
         return Err(Failure::usage("a trial cannot be renewed").hint(
-            "convert the trial with `keygen issue --convert LICENSE_ID`, or issue another with `keygen trial --again`",
+            "convert the trial with `keygen issue --convert LICENSE_ID`, or issue another trial with `keygen trial --again`",
         ));
     }
     if let Some(ledger) = ledger {

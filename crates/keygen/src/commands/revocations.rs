@@ -72,17 +72,19 @@ fn refuse_future(issued_at: Timestamp) -> Result<(), Failure> {
         "--issued-at: expected {latest} at the latest, found {issued_at}"
     ))
     .hint(
-        "omit --issued-at: machines that install such a list would treat its time as the present, and licenses would end",
+        "omit --issued-at: machines that install such a list would treat its date as the present, and licenses would end too early",
     ))
 }
 
-/// Warns about a list that may omit licenses of an earlier one, which then become valid again.
+/// Warns about a list that may omit licenses of an earlier list.
+///
+/// Omitted licenses become valid again.
 fn warn_of_omission(omission: Option<Omission>, terminal: &Terminal) {
     let message = match omission {
         None => return,
-        Some(Omission::NoEarlierList) => "the ledger has no earlier list of this key; if one exists, record it with `keygen ledger import LIST`, or the licenses that only the earlier list revokes become valid again".to_owned(),
+        Some(Omission::NoEarlierList) => "the ledger has no earlier list of this key; if an earlier list exists, record it with `keygen ledger import LIST`; otherwise, licenses that only the earlier list revokes become valid again".to_owned(),
         Some(Omission::Shorter { earlier, found }) => format!(
-            "an earlier list of this key revokes {earlier} licenses, and this one {found}: the others become valid again; record the earlier list with `keygen ledger import LIST`"
+            "an earlier list of this key revokes {earlier} licenses, and this list revokes {found}: the other licenses become valid again; record the earlier list with `keygen ledger import LIST`"
         ),
     };
     terminal.warning("SHORTER_LIST", &message);

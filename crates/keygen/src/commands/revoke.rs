@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Revoke, app: AppContext<'_>) -> Result<(), Failure
     let (id, report) = recorded.map_err(|error| failures::not_issued(error, location))?;
     if !report.still_valid.is_empty() {
         let message = format!(
-            "licenses that {id} replaced stay valid where they are installed without it: {}; revoke these too if the customer must have no license",
+            "licenses that {id} replaced stay valid on machines without {id}: {}; revoke these licenses too if the customer must have no license",
             report.still_valid.join(", ")
         );
         terminal.warning("STILL_HOLDS", &message);

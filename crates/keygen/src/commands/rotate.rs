@@ -83,7 +83,8 @@ impl RotationKeyFiles<'_> {
         Ok(())
     }
 
-    /// Opens the successor. Announces its passphrase prompt, which follows that of the signer.
+    /// Opens the successor key. Prints a note before its passphrase prompt, so that users can
+    /// distinguish this prompt from the prompt for `--key`.
     fn open_successor(&self, key: &KeyArgs) -> Result<VerifyingSigner, Failure> {
         let file = key.key.file().filter(|file| !is_stdin(file));
         let is_prompted = file.is_some() && key.passphrase_file.is_none();
@@ -139,7 +140,7 @@ fn refused(error: TrustStatementError, location: &LedgerLocation) -> Failure {
         TrustStatementError::IntroducedByRetired { .. } => Failure::usage(format!(
             "--introduce: {message}"
         ))
-        .hint("introduce it with a key that stays trusted: `keygen rotate --key OTHER --introduce FILE`"),
+        .hint("introduce the key with another key that stays trusted: `keygen rotate --key OTHER --introduce FILE`"),
         _ => Failure::usage(message),
     }
 }
@@ -154,7 +155,7 @@ fn warn_about_consequences(consequences: &RetirementConsequences, terminal: &Ter
     }
     if consequences.licenses > 0 {
         let message = format!(
-            "{} signed with this key: reissue each (`keygen upgrade LICENSE --reissue --key NEW`) and send it in one file with the retirement, or the license stops working",
+            "{} signed with this key: reissue each license (`keygen upgrade LICENSE --reissue --key NEW`), and send it in one file with the retirement; otherwise, the license stops working",
             plural(
                 consequences.licenses,
                 "active license is",
@@ -165,7 +166,7 @@ fn warn_about_consequences(consequences: &RetirementConsequences, terminal: &Ter
     }
     if consequences.activations > 0 {
         let message = format!(
-            "{} signed with this key: reissue each (`keygen activate REQUEST --reissue --key NEW`) and send it in that file too, or the license stops working on its machine",
+            "{} signed with this key: reissue each activation (`keygen activate REQUEST --reissue --key NEW`), and send it in one file with the retirement; otherwise, the license stops working on its machine",
             plural(
                 consequences.activations,
                 "current activation is",

@@ -39,7 +39,7 @@ pub(super) fn refuse_replaced(
     let hint = match replacement {
         Replacement::Renewal => "renew the successor, or revoke it if it was issued by mistake",
         Replacement::Amendment => {
-            "change the successor instead, which then replaces both; if the successor was issued by mistake, revoke it"
+            "change the successor instead: the changed license then replaces both; if the successor was issued by mistake, revoke it"
         }
     };
     Err(Failure::new(Exit::Usage, "RENEWED", message).hint(hint))
@@ -61,8 +61,8 @@ fn last_successor(id: &str, ledger: &dyn LedgerReader) -> Result<Option<String>,
 /// Lets the draft start at once if a predecessor of the license is still active, and returns a note
 /// about the start.
 ///
-/// Otherwise the draft of a renewal that has not started yet would start with that renewal. A draft
-/// that starts at once replaces the renewal and its predecessor.
+/// Otherwise, the replacement of a renewal that has not started yet would start on the first day of
+/// the renewal. A draft that starts at once replaces both the renewal and its predecessor.
 pub(super) fn start_at_once(
     draft: &mut LicenseDraft,
     license: &License,

@@ -1,4 +1,4 @@
-//! `keygen issue --convert`: converts a trial to a paid license that keeps its remaining days.
+//! `keygen issue --convert`: converts a trial to a paid license that keeps the remaining days.
 
 use license_cli_support::{Exit, Failure, escape};
 use license_core::issue::LicenseDraft;

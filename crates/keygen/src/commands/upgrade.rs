@@ -10,30 +10,25 @@ use license_issuer::services::licenses::LicenseOrder;
 
 use super::context::AppContext;
 use super::draft::{TierChanges, find_tier};
-use super::license;
-use super::previous_license::{PreviousLicense, PreviousLicenseInput};
+use super::previous_license::{PreviousLicense, replace};
 use super::successor::{Replacement, refuse_replaced, start_at_once};
 use crate::args::{EntitlementArgs, Upgrade};
 use crate::failures;
-use crate::inputs::matrix;
 
 pub(crate) fn run(arguments: &Upgrade, app: AppContext<'_>) -> Result<(), Failure> {
-    let signing = &arguments.signing;
-    let matrix = matrix(signing.product_file.as_ref())?;
-    let input = PreviousLicenseInput::read(&arguments.previous, signing.issued_at)?;
-    license::issue(app, signing, &matrix, |ledger| {
-        order(arguments, &input, &matrix, ledger)
+    let (previous, signing) = (&arguments.previous, &arguments.signing);
+    replace(app, previous, signing, |previous, matrix, ledger| {
+        order(arguments, previous, matrix, ledger)
     })
 }
 
 /// Returns the order of an upgrade, which starts at once and keeps the end of the license.
 fn order<'m>(
     arguments: &Upgrade,
-    input: &PreviousLicenseInput<'_>,
+    previous: &PreviousLicense,
     matrix: &'m FeatureMatrix,
     ledger: Option<&dyn LedgerReader>,
 ) -> Result<LicenseOrder<'m>, Failure> {
-    let previous = PreviousLicense::find(input, matrix, ledger)?;
     let (license, issued_at) = (&previous.license, previous.issued_at);
     if let Some(ledger) = ledger {
         refuse_replaced(license, Replacement::Amendment, ledger, issued_at)?;
@@ -73,7 +68,7 @@ fn order<'m>(
 
 /// Refuses options that lower a quota of the license.
 ///
-/// A higher tier may have a lower quota. That is a loss with a warning.
+/// A higher tier may itself have a lower quota, which only causes a warning about the loss.
 fn refuse_lower_quotas(
     draft: &LicenseDraft,
     arguments: &Upgrade,

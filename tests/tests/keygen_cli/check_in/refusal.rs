@@ -47,10 +47,10 @@ fn a_nonce_of_1_to_128_printable_characters_is_accepted() {
         ("", "an empty value"),
         (&"f".repeat(129), "129"),
         (&"f".repeat(10_000), "10000"),
-        ("tab\there", "another character"),
-        ("\u{1b}[2J", "another character"),
-        ("line\nbreak", "another character"),
-        ("ünicode", "another character"),
+        ("tab\there", "a character that is not printable ASCII"),
+        ("\u{1b}[2J", "a character that is not printable ASCII"),
+        ("line\nbreak", "a character that is not printable ASCII"),
+        ("ünicode", "a character that is not printable ASCII"),
     ] {
         let error = refused(&workstation, 2, &["acme.lic", "--nonce", wrong]);
         assert!(

@@ -14,7 +14,7 @@ pub(super) const NAME: &str = "manifest.csv";
 fn busy(directory: &Path) -> Failure {
     let message = format!("another batch is writing to {}", show_path(directory));
     Failure::new(Exit::System, "BUSY", message)
-        .hint("wait until it is done, or choose another directory with --out")
+        .hint("wait until the other batch is done, or choose another directory with --out")
 }
 
 /// The manifest. It gets its final name when it is complete.

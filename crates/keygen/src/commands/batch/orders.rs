@@ -22,7 +22,7 @@ use crate::args::RowArgs;
 /// Column with the name of the license file, which is not an option of `issue`.
 const FILE: &str = "file";
 
-/// Options that apply to the whole batch, or to one license at a time.
+/// Options that are not columns, because they apply to the whole batch or only to a single license.
 const OPTIONS_WITHOUT_COLUMN: [&str; 9] = [
     "convert",
     "key",
@@ -337,7 +337,7 @@ impl OrderRow {
         }
     }
 
-    /// Converts an error of parsing the options.
+    /// Converts an error of the option parser.
     fn parse_error(&self, error: &clap::Error) -> RowError {
         let context = |kind| match error.get(kind) {
             Some(ContextValue::String(text)) => vec![text.clone()],
@@ -361,7 +361,7 @@ impl OrderRow {
             ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
                 let value = context(ContextKind::InvalidValue).join(", ");
                 let reason = std::error::Error::source(error).map(ToString::to_string);
-                let reason = reason.unwrap_or_else(|| "expected another value".to_owned());
+                let reason = reason.unwrap_or_else(|| "expected a different value".to_owned());
                 format!("invalid value '{value}' for '{argument}': {reason}")
             }
             ErrorKind::ArgumentConflict => {

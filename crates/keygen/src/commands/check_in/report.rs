@@ -26,7 +26,7 @@ struct ReportedValidation<'a> {
 /// Returns the report of signed validations.
 pub(super) fn from_signed(signed: &[SignedValidation], issuance: &Issuance<'_>) -> IssuanceReport {
     let validations: Vec<_> = signed.iter().map(ReportedValidation::from_signed).collect();
-    let kid = signed.first().map(|one| one.key_id.as_str());
+    let kid = signed.first().map(|validation| validation.key_id.as_str());
     report(&validations, kid, issuance)
 }
 
@@ -42,7 +42,7 @@ fn report(
     kid: Option<&str>,
     issuance: &Issuance<'_>,
 ) -> IssuanceReport {
-    let to_json = |one: &ReportedValidation<'_>| one.to_json(issuance.shows_token());
+    let to_json = |validation: &ReportedValidation<'_>| validation.to_json(issuance.shows_token());
     IssuanceReport {
         json: json!({
             "validations": validations.iter().map(to_json).collect::<Vec<_>>(),
@@ -133,7 +133,7 @@ impl<'a> ReportedValidation<'a> {
         (self.status == Status::Active).then_some(times.into())
     }
 
-    /// Describes how long the license is valid with the validation.
+    /// Describes how long the license is valid with this validation token.
     fn check_in_text(&self) -> String {
         let Some((due_at, valid_until)) = self.check_in_times() else {
             return match self.status {

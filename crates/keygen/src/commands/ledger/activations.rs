@@ -17,7 +17,7 @@ pub(super) fn subject(ledger: &dyn LedgerReader, name: &str) -> Result<Option<St
 
 /// Returns the answer whose activation id or nonce is `name`.
 ///
-/// The nonce of an answer is that of its request.
+/// An answer has the nonce of its request.
 fn find(ledger: &dyn LedgerReader, name: &str) -> Result<Option<RecordedActivation>, Failure> {
     let failed = failures::ledger_not_read(ledger);
     let name = name.trim().to_ascii_lowercase();

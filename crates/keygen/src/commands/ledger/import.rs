@@ -54,7 +54,7 @@ pub(super) fn run(
 
 /// Records the entries that the ledger does not contain.
 ///
-/// Returns the numbers of new and known entries.
+/// Returns the number of new entries, and of entries that are duplicates or already recorded.
 fn record_new(
     entries: Vec<NewLedgerEntry>,
     ledger: &mut LedgerFile,
@@ -102,7 +102,7 @@ fn is_recorded(ledger: Option<&dyn LedgerReader>, entry: &NewLedgerEntry) -> Res
 struct VerifiedImport<'a> {
     trust: &'a TrustSet,
     matrix: &'a FeatureMatrix,
-    /// Verified licenses by id, which later check-ins belong to.
+    /// Verified licenses by id. Check-ins that are read later belong to these licenses.
     licenses: BTreeMap<String, License>,
     entries: Vec<NewLedgerEntry>,
 }
@@ -128,7 +128,7 @@ impl VerifiedImport<'_> {
 
     /// Verifies the tokens in a license file, or a full enterprise key, and returns their entries.
     ///
-    /// `known` are licenses outside of the text, which its validations may belong to.
+    /// `known` are licenses from other texts. The validations in this text may belong to them.
     fn verify_artifacts(
         &mut self,
         file: &Source,
@@ -242,10 +242,12 @@ impl VerifiedImport<'_> {
 
 /// Returns the entries of a revocation list and of each license that it revokes.
 ///
-/// A new ledger can recover the revocations of a lost one from the list.
+/// A new ledger can recover the revocations of a lost ledger from the list.
 fn revocation_entries(list: &RevocationList) -> Vec<NewLedgerEntry> {
     let licenses = list.licenses().into_iter();
-    let revoked = licenses.map(|(id, one)| records::revocation(id.as_str(), &one.reason, one.at));
+    let revoked = licenses.map(|(id, revocation)| {
+        records::revocation(id.as_str(), &revocation.reason, revocation.at)
+    });
     revoked.chain([records::revocation_list(list)]).collect()
 }
 
@@ -315,7 +317,7 @@ fn is_list(record: &NewLedgerEntry) -> bool {
     seq.is_some() && kid == Some(&record.subject)
 }
 
-/// Returns whether the token of an entry is a trust statement by the key that is the subject.
+/// Returns whether the token of an entry is a trust statement by the key that the subject names.
 ///
 /// Does not verify the signature, because that needs a trust set with the key.
 fn is_statement(record: &NewLedgerEntry) -> bool {
@@ -351,7 +353,7 @@ fn facts_match(exported: &NewLedgerEntry, verified: &NewLedgerEntry) -> bool {
         && signed_names.all(|name| facts.contains_key(name) || may_be_missing(exported.kind, name))
 }
 
-/// Returns whether earlier versions did not record a fact.
+/// Returns whether a fact may be missing, because earlier versions did not record it.
 fn may_be_missing(kind: LedgerEntryKind, name: &str) -> bool {
     let is_claim =
         kind == LedgerEntryKind::License && !records::LICENSE_MEMBERS.always.contains(&name);

@@ -11,7 +11,8 @@ use crate::output::csv;
 
 /// Columns of comma-separated values, which are also members of the JSON output.
 ///
-/// Spreadsheets and scripts rely on their number and order, so later claims appear in JSON only.
+/// Spreadsheets and scripts rely on their number and order, so claims that were added later appear
+/// in JSON only.
 const COLUMNS: [&str; 13] = [
     "license_id",
     "status",

@@ -50,7 +50,8 @@ pub(super) fn run(files: &[Source], app: AppContext<'_>) -> Result<(), Failure> 
     print(new, known, &warnings, terminal)
 }
 
-/// Refuses reports with changed entries. Missing entries are accepted, because they may come later.
+/// Refuses reports with changed entries. Accepts missing entries, because a later report may
+/// contain them.
 fn refuse_changes(file: &Source, reports: &[UsageReport]) -> Result<(), Failure> {
     let mut chains = examine(reports, now());
     for chain in &mut chains {
@@ -96,11 +97,11 @@ fn distinct(reports: &[UsageReport]) -> usize {
 
 /// Recorded entries of the chains that the reports contain.
 struct RecordedUsage {
-    chains: BTreeMap<ChainId, Numbers>,
+    chains: BTreeMap<ChainId, HashesByNumber>,
 }
 
 /// Hashes of the entries of a chain by entry number, each with the hash of the preceding entry.
-type Numbers = BTreeMap<u64, BTreeMap<UsageHash, UsageHash>>;
+type HashesByNumber = BTreeMap<u64, BTreeMap<UsageHash, UsageHash>>;
 
 impl RecordedUsage {
     fn read(ledger: Option<&dyn LedgerReader>, reports: &[UsageReport]) -> Result<Self, Failure> {
@@ -131,7 +132,7 @@ impl RecordedUsage {
 
     /// Adds the entries that are not recorded yet.
     ///
-    /// Returns them in the order of each chain, and warnings about gaps and forks.
+    /// Returns the new entries in the order of each chain, and warnings about gaps and forks.
     fn add_new(&mut self, reports: &[UsageReport]) -> (Vec<NewLedgerEntry>, Vec<UsageWarning>) {
         let mut new: BTreeMap<(ChainId, u64, UsageHash), (&str, &UsageEntry)> = BTreeMap::new();
         for (line, entry, hash) in reports.iter().flat_map(UsageReport::entries) {
@@ -173,26 +174,28 @@ fn warning(chain: ChainId, finding: &ChainFinding, detail: &str) -> UsageWarning
     }
 }
 
-/// Returns the first and last missing number before this one.
-fn gap(numbers: &Numbers, seq: u64) -> Option<(u64, u64)> {
+/// Returns the first and the last number that are missing directly before `seq`.
+fn gap(numbers: &HashesByNumber, seq: u64) -> Option<(u64, u64)> {
     let before = numbers.range(..seq).next_back();
     let first = before.map_or(1, |(number, _)| number.saturating_add(1));
     (first < seq && !numbers.contains_key(&seq)).then_some((first, seq.saturating_sub(1)))
 }
 
-/// Returns whether another entry has the same number, or the neighbors belong to another history.
-fn is_fork(numbers: &Numbers, entry: &UsageEntry, hash: UsageHash) -> bool {
+/// Returns whether a different entry has the same number, or a neighboring entry is not linked to
+/// this entry by its hash.
+fn is_fork(numbers: &HashesByNumber, entry: &UsageEntry, hash: UsageHash) -> bool {
     let position = entry.position();
-    let is_second = numbers.contains_key(&position.seq);
+    let has_same_number = numbers.contains_key(&position.seq);
     let before = numbers.get(&position.seq.saturating_sub(1));
-    let follows_none = before.is_some_and(|hashes| !hashes.contains_key(&position.prev));
+    let has_other_predecessor = before.is_some_and(|hashes| !hashes.contains_key(&position.prev));
     let after = numbers.get(&position.seq.saturating_add(1));
-    let is_followed_by_none =
+    let has_other_successor =
         after.is_some_and(|hashes| !hashes.values().any(|prev| *prev == hash));
-    is_second || follows_none || is_followed_by_none
+    has_same_number || has_other_predecessor || has_other_successor
 }
 
-/// Warns about licenses that are not in the ledger: those of other vendors, or issued without it.
+/// Warns about licenses that are not in the ledger, such as licenses of other vendors and licenses
+/// that were issued without a ledger.
 fn unknown_licenses(
     ledger: Option<&dyn LedgerReader>,
     records: &[NewLedgerEntry],

@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &UsageSummary, app: AppContext<'_>) -> Result<(), F
     let mut licenses: BTreeMap<String, LicenseUsage> = BTreeMap::new();
     // The hashes detect lines that were recorded twice.
     let mut seen = BTreeSet::new();
-    let mut each = |recorded: LedgerEntry| {
+    let mut add = |recorded: LedgerEntry| {
         let Ok(entry) = UsageEntry::parse(&recorded.artifact) else {
             return;
         };
@@ -45,8 +45,8 @@ pub(super) fn run(arguments: &UsageSummary, app: AppContext<'_>) -> Result<(), F
         }
     };
     let read = match &license_id {
-        Some(id) => ledger.visit_entries_about(id, LedgerEntryKind::Usage, &mut each),
-        None => ledger.visit_entries_of_kind(LedgerEntryKind::Usage, &mut each),
+        Some(id) => ledger.visit_entries_about(id, LedgerEntryKind::Usage, &mut add),
+        None => ledger.visit_entries_of_kind(LedgerEntryKind::Usage, &mut add),
     };
     read.map_err(failures::ledger_not_read(&ledger))?;
     let ids = licenses.values().flat_map(|license| &license.chains);
@@ -63,7 +63,8 @@ pub(super) fn run(arguments: &UsageSummary, app: AppContext<'_>) -> Result<(), F
     table::print(&licenses, arguments.format, terminal)
 }
 
-/// Returns the id of the requested license. A name that the ledger does not contain is an id.
+/// Returns the id of the requested license. A text that the ledger does not contain is used as the
+/// id.
 fn license_id(
     ledger: &dyn LedgerReader,
     arguments: &UsageSummary,

@@ -16,16 +16,16 @@ pub(super) fn run(files: &[Source], terminal: &Terminal) -> Result<Exit, Failure
         reports.extend(read(file)?);
     }
     let chains = examine(&reports, now());
-    let is_whole = chains.iter().all(ChainSummary::is_complete);
+    let is_complete = chains.iter().all(ChainSummary::is_complete);
     if terminal.is_json() {
         let codes: BTreeSet<_> = faults(&chains).map(|(_, finding)| finding.code()).collect();
         terminal.json(&json!({
-            "whole": is_whole,
+            "whole": is_complete,
             "reports": reports.len(),
             "faults": codes,
             "chains": chains.iter().map(chain_json).collect::<Vec<_>>(),
         }))?;
-        return Ok(if is_whole {
+        return Ok(if is_complete {
             Exit::Licensed
         } else {
             Exit::Indeterminate
@@ -65,7 +65,7 @@ pub(super) fn failure(chains: &[ChainSummary]) -> Option<Failure> {
     );
     let hint = match fault {
         ChainFinding::Gap { .. } => {
-            "request a report with these entries; `license usage-report` without --since contains all kept entries"
+            "request a report with these entries; `license usage-report` without --since writes all entries that the machine still has"
         }
         _ => {
             "request the report again, as `license usage-report` wrote it; only lines that begin with {\"private\" may be deleted"

@@ -77,7 +77,7 @@ fn text(id: &str, license: &LicenseUsage) -> String {
         lines.push(format!("  refused features: {features}"));
     }
     lines.push(format!(
-        "  {}, {}, {}, counts lost {}, counted again {}",
+        "  {}, {}, {}, counts lost {}, counts repeated {}",
         plural(license.gaps, "gap", "gaps"),
         plural(license.forks, "fork", "forks"),
         plural(license.clock_jumps, "clock jump", "clock jumps"),
