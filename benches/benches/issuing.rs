@@ -1,4 +1,4 @@
-//! Time of `keygen batch`, compared with only the signatures on the same cores.
+//! Time of `keygen batch`, compared with the time of the signatures alone on the same cores.
 //!
 //!     cargo bench -p license-benches --bench issuing -- 10000
 #![allow(missing_docs, reason = "a benchmark is not a library")]
@@ -27,7 +27,7 @@ fn main() {
     let cores = thread::available_parallelism().unwrap().get();
     let vendor = Vendor::with_new_key("4096", "RS256");
     // The directories are removed after the last round, because ext4 creates files slowly for
-    // seconds after a removal.
+    // some seconds after a removal.
     let workstations: Vec<_> = (0..ROUNDS).map(|_| vendor.workstation()).collect();
     let rounds: Vec<_> = workstations
         .iter()

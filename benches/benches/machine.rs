@@ -16,7 +16,7 @@ fn main() {
     library(&machine);
 }
 
-/// A machine with a PRO license of an RSA-4096 key.
+/// Creates a machine with a PRO license that is signed with an RSA-4096 key.
 fn machine() -> Scratch {
     let vendor = Vendor::with_new_key("4096", "RS256");
     let machine = vendor.site();

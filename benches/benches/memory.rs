@@ -19,8 +19,8 @@ use license_tests::{Run, Scratch, programs};
 const SMALLEST: &str = env!("CARGO_BIN_EXE_smallest");
 const TIME: &str = "/usr/bin/time";
 
-/// The measured commands. Each one uses files of those before it. `TEAM` and `TRIAL` are replaced
-/// by license ids.
+/// The measured commands. A command uses files that earlier commands wrote. `TEAM` and `TRIAL` are
+/// replaced by license ids.
 const COMMANDS: &[&str] = &[
     "license --version",
     "keygen --version",

@@ -24,7 +24,8 @@ fn main() {
     compare_with_others(&machine);
 }
 
-/// Creates a machine with a PRO license of an RSA-4096 key, also in the formats of other verifiers.
+/// Creates a machine with a PRO license that is signed with an RSA-4096 key. The license also
+/// exists in the formats of other verifiers.
 fn machine() -> Scratch {
     let vendor = Vendor::with_new_key("4096", "RS256");
     let machine = vendor.site();
@@ -43,7 +44,8 @@ fn machine() -> Scratch {
 
 /// Compares `license` with the smallest program and with `openssl`.
 ///
-/// All are short processes. Longer ones in between would empty the caches.
+/// All of these processes are short. Longer processes between them would displace their data from
+/// the caches.
 fn compare_with_smallest(machine: &Scratch) {
     let mut subjects = vec![Subject::new("the smallest clap program", || {
         end_to_end(Path::new(SMALLEST), &["pro.lic"], machine);
@@ -66,7 +68,7 @@ fn compare_with_smallest(machine: &Scratch) {
     compare("whole processes", 300, 1, subjects);
 }
 
-/// Compares `license` with foreign verifiers. Those that are not installed are skipped.
+/// Compares `license` with foreign verifiers. Skips a verifier that is not installed.
 fn compare_with_others(machine: &Scratch) {
     let mut subjects = vec![Subject::new("license verify FILE", || {
         end_to_end(programs::license(), VERIFY, machine);

@@ -74,9 +74,9 @@ pub fn slope(points: &[Point]) -> f64 {
     let count = logs.clone().map(|_| 1.0).sum::<f64>();
     let mean = |of: fn((f64, f64)) -> f64| logs.clone().map(of).sum::<f64>() / count;
     let (x, y) = (mean(|(x, _)| x), mean(|(_, y)| y));
-    let both = logs.clone().map(|(a, b)| (a - x) * (b - y)).sum::<f64>();
-    let wide = logs.map(|(a, _)| (a - x) * (a - x)).sum::<f64>();
-    both / wide
+    let covariance = logs.clone().map(|(a, b)| (a - x) * (b - y)).sum::<f64>();
+    let variance = logs.map(|(a, _)| (a - x) * (a - x)).sum::<f64>();
+    covariance / variance
 }
 
 #[cfg(test)]

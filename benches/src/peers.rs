@@ -50,14 +50,11 @@ impl Peer {
     ///
     /// # Panics
     ///
-    /// Panics if `jsonwebtoken` refuses them.
+    /// Panics if `jsonwebtoken` refuses the key or the license.
     pub fn new(vendor: &SampleVendor) -> Self {
         let public = vendor.key.public();
         let private = pkcs8::PrivateKeyInfoRef::try_from(vendor.pkcs8.as_slice());
-        let private = private
-            .expect("the key that was made")
-            .private_key
-            .as_bytes();
+        let private = private.expect("the generated key").private_key.as_bytes();
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_audience(&[vendor.draft.product]);
         let mut peer = Self {

@@ -78,10 +78,10 @@ impl Plot<'_> {
             Axis::spanning(points().map(|Point { size, .. }| size)),
             Axis::spanning(points().map(|Point { time, .. }| time)),
         );
-        let (wide, high) = (LEFT + WIDTH + 230.0, TOP + HEIGHT + 60.0);
+        let (width, height) = (LEFT + WIDTH + 230.0, TOP + HEIGHT + 60.0);
         writeln!(
             svg,
-            r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" font-family="sans-serif" font-size="12">"#
+            r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">"#
         )?;
         writeln!(svg, r#"<rect width="100%" height="100%" fill="white"/>"#)?;
         text(svg, LEFT, 22.0, "start", self.title)?;

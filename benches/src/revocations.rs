@@ -9,7 +9,7 @@ use crate::vendor::now;
 pub struct Revocations {
     /// The text of the file.
     pub file: String,
-    /// The licenses on it.
+    /// The licenses on the list.
     pub ids: Vec<LicenseId>,
 }
 
@@ -18,7 +18,7 @@ impl Revocations {
     ///
     /// # Panics
     ///
-    /// Panics if a list cannot contain that many.
+    /// Panics if a list cannot contain that many licenses.
     pub fn new(count: u64, key: &SigningKey) -> Self {
         let ids: Vec<_> = (0..count).map(id).collect();
         let file = file(&ids, key);
@@ -31,12 +31,12 @@ impl Revocations {
     ///
     /// Panics if no key of the trust set signed the list.
     pub fn load(&self, trust: &TrustSet) -> RevocationList {
-        let artefacts = LicenseFile::parse(&self.file).expect("a file");
-        let block = artefacts.blocks().first().expect("a block");
+        let file = LicenseFile::parse(&self.file).expect("a file");
+        let block = file.blocks().first().expect("a block");
         block.token.verify_revocations(trust).expect("a list")
     }
 
-    /// Returns random licenses, half of which are on the list. There are twice as many as on the
+    /// Returns random licenses, twice as many as are on the list. About half of them are on the
     /// list.
     pub fn mixed(&self) -> Vec<LicenseId> {
         let mut seed = 1_u64;

@@ -48,12 +48,12 @@ impl<'a> Row<'a> {
         Self { rounds, ..self }
     }
 
-    /// Adds a lower bound. `times` is the highest ratio of our time to the bound.
+    /// Adds a lower bound. `times` is the highest accepted ratio of our time to the bound.
     pub fn limit(self, name: &'a str, times: Option<f64>, run: impl FnMut() + 'a) -> Self {
         self.compared_with(name, Comparison::Limit(times), run)
     }
 
-    /// Adds another implementation. `times` is the lowest ratio of its time to ours.
+    /// Adds another implementation. `times` is the lowest accepted ratio of its time to ours.
     pub fn peer(self, name: &'a str, times: Option<f64>, run: impl FnMut() + 'a) -> Self {
         self.compared_with(name, Comparison::Peer(times), run)
     }

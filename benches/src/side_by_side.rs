@@ -15,8 +15,8 @@ pub struct Subject<'a> {
 
 /// The duration of a run of a calibrated subject.
 ///
-/// It is long compared with reading the clock, and short compared with the time slices of the
-/// operating system.
+/// A run is long compared with a reading of the clock, and short compared with the time slices of
+/// the operating system.
 const RUN: Duration = Duration::from_millis(2);
 
 impl<'a> Subject<'a> {
@@ -111,8 +111,8 @@ impl fmt::Display for Spread {
 
 /// Measures subjects in turn, in `rounds` rounds after a warm-up round.
 ///
-/// Each round has another order, so that a subject does not always run with the caches that the
-/// same other subject left.
+/// The order differs from round to round, so that a subject does not always run after the same
+/// other subject, whose data is then in the caches.
 pub fn measure(rounds: usize, batch: u32, subjects: &mut [Subject<'_>]) -> Measurements {
     let count = subjects.len();
     let mut times = vec![Vec::with_capacity(rounds); count];

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 pub struct SampleVendor {
     /// The key as PKCS#8.
     pub pkcs8: Zeroizing<Vec<u8>>,
-    /// The key as our type.
+    /// The key as the type of `license-core`.
     pub key: SigningKey,
     /// The trust set with only this key.
     pub trust: TrustSet,
@@ -23,7 +23,7 @@ pub struct SampleVendor {
     pub token: String,
 }
 
-/// Fills a buffer with random bytes of AWS-LC.
+/// Fills a buffer with random bytes from AWS-LC.
 ///
 /// # Errors
 ///
@@ -58,7 +58,7 @@ impl SampleVendor {
     ///
     /// Panics if AWS-LC refuses the key.
     pub fn pair(&self) -> RsaKeyPair {
-        RsaKeyPair::from_pkcs8(&self.pkcs8).expect("the key that was made")
+        RsaKeyPair::from_pkcs8(&self.pkcs8).expect("the generated key")
     }
 
     /// Returns the public key as the type of AWS-LC.
@@ -113,7 +113,7 @@ pub fn signed(token: &str) -> (&[u8], Vec<u8>) {
     (signed.as_bytes(), signature.expect("base64url"))
 }
 
-/// Returns the draft of a PRO license for one year, with a serial as the ledger adds it.
+/// Returns the draft of a PRO license for one year, with a serial like those of the ledger.
 fn draft(number: u64) -> LicenseDraft {
     let matrix = FeatureMatrix::built_in();
     let pro = Tier::parse("PRO").expect("a tier's name");
@@ -147,7 +147,7 @@ impl SampleVendor {
     ///
     /// Panics if the draft has no issue date.
     pub fn issued_at(&self) -> Timestamp {
-        self.draft.issued_at.expect("an instant of issue")
+        self.draft.issued_at.expect("an issue date")
     }
 
     /// Returns a context one hour after the issue date, at which the license is valid without

@@ -347,7 +347,7 @@ fn an_invalid_value_is_rejected_with_a_hint_and_is_not_printed() {
         ),
         (
             &words("--set license.existingSecret=a --set-file license.trust=trust.jwks"),
-            "leave license.trust out",
+            "omit license.trust",
         ),
         (
             &["--set-file", "license.file=list.lic"],

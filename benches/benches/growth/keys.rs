@@ -11,7 +11,7 @@ const ROUNDS: usize = 61;
 
 pub(crate) fn lines() -> Vec<Line> {
     let vendor = SampleVendor::new(KeyBits::B2048);
-    let others: Vec<_> = (1..100).map(stranger).collect();
+    let others: Vec<_> = (1..100).map(pseudorandom_modulus).collect();
     let set = |size: u32| {
         let own = vendor.key.public();
         let own = TrustedKey::new(own.algorithm(), own.modulus(), own.exponent()).unwrap();
@@ -45,7 +45,7 @@ pub(crate) fn lines() -> Vec<Line> {
 }
 
 /// Returns an odd pseudorandom number of 2048 bits as a modulus.
-fn stranger(number: u64) -> [u8; 256] {
+fn pseudorandom_modulus(number: u64) -> [u8; 256] {
     let mut seed = number;
     let mut modulus = [0; 256];
     for byte in &mut modulus {

@@ -19,7 +19,7 @@ pub(crate) fn lines() -> Vec<Line> {
     let vendor = SampleVendor::new(KeyBits::B2048);
     let machines: Vec<_> = SIZES
         .iter()
-        .map(|size| (*size, listed(&vendor, *size)))
+        .map(|size| (*size, machine_with_list(&vendor, *size)))
         .collect();
     let client = |size: u32| {
         let (_, machine) = machines.iter().find(|(own, _)| *own == size).unwrap();
@@ -41,7 +41,7 @@ pub(crate) fn lines() -> Vec<Line> {
             })
         }),
         Line::measure("`Client::session` with sessions", 61, &SESSIONS, |size| {
-            let machine = licensed(&vendor);
+            let machine = machine_with_license(&vendor);
             leave_sessions(&machine, size);
             let client = open(&machine, &vendor);
             (size, move || {
@@ -57,7 +57,7 @@ fn open(machine: &Scratch, vendor: &SampleVendor) -> Client {
 }
 
 /// Creates a machine with a license.
-fn licensed(vendor: &SampleVendor) -> Scratch {
+fn machine_with_license(vendor: &SampleVendor) -> Scratch {
     let machine = Scratch::new();
     machine.write("trust.jwks", vendor.key.public().to_jwk().to_string());
     let token = Unverified::parse(&vendor.token).unwrap();
@@ -66,8 +66,8 @@ fn licensed(vendor: &SampleVendor) -> Scratch {
 }
 
 /// Creates a machine with a license and a revocation list.
-fn listed(vendor: &SampleVendor, size: u32) -> Scratch {
-    let machine = licensed(vendor);
+fn machine_with_list(vendor: &SampleVendor, size: u32) -> Scratch {
+    let machine = machine_with_license(vendor);
     install(&machine, &Revocations::new(size.into(), &vendor.key).file);
     machine
 }

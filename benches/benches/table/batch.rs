@@ -11,7 +11,7 @@ use license_core::Verifier;
 use crate::{Planned, Vendors};
 
 const COUNT: u64 = 10_000;
-/// A round takes a third of a second.
+/// The number of rounds. A round takes a third of a second.
 const ROUNDS: usize = 61;
 
 pub(crate) fn rows(vendors: &Vendors) -> Vec<Planned<'_>> {
@@ -29,7 +29,7 @@ pub(crate) fn rows(vendors: &Vendors) -> Vec<Planned<'_>> {
 }
 
 /// Verifies all tokens with one call.
-fn all(tokens: &[String], verifier: &Verifier, threads: usize) {
+fn verify_all(tokens: &[String], verifier: &Verifier, threads: usize) {
     let threads = NonZeroUsize::new(threads).unwrap();
     let count = verifier.verify_each(tokens, threads, |_, license| {
         drop(black_box(license.unwrap()));
@@ -43,9 +43,9 @@ fn batch<'a>(work: &'a str, vendor: &'a SampleVendor) -> Row<'a> {
     let key = vendor.parsed();
     let all_signed: Vec<_> = tokens.iter().map(|token| signed(token)).collect();
     let verifier = Verifier::new(vendor.trust.clone());
-    let row = Row::new(work, move || all(tokens, &verifier, cores)).rounds(ROUNDS);
+    let row = Row::new(work, move || verify_all(tokens, &verifier, cores)).rounds(ROUNDS);
     let row = row.limit("aws-lc-rs", Some(1.10), move || {
-        each(tokens.len(), cores, |number| {
+        run_on_threads(tokens.len(), cores, |number| {
             let (signed, signature) = all_signed.get(number).unwrap();
             key.verify_sig(signed, signature).unwrap();
         });
@@ -57,12 +57,14 @@ fn batch<'a>(work: &'a str, vendor: &'a SampleVendor) -> Row<'a> {
 fn threads<'a>(work: &'a str, vendor: &'a SampleVendor) -> Row<'a> {
     let tokens: &'static [String] = vendor.tokens(COUNT).leak();
     let [verifier, one] = [(); 2].map(|()| Verifier::new(vendor.trust.clone()));
-    let row = Row::new(work, move || all(tokens, &verifier, 2)).rounds(ROUNDS);
-    row.peer("one thread", Some(1.93), move || all(tokens, &one, 1))
+    let row = Row::new(work, move || verify_all(tokens, &verifier, 2)).rounds(ROUNDS);
+    row.peer("one thread", Some(1.93), move || {
+        verify_all(tokens, &one, 1)
+    })
 }
 
 /// Calls the task with each number below `count`, on `threads` threads.
-fn each(count: usize, threads: usize, task: impl Fn(usize) + Sync) {
+fn run_on_threads(count: usize, threads: usize, task: impl Fn(usize) + Sync) {
     let next = AtomicUsize::new(0);
     let work = || {
         loop {

@@ -32,16 +32,16 @@ fn look_up(work: &'static str) -> Row<'static> {
     let list = revocations.load(&vendor.trust);
     let set: HashSet<LicenseId> = revocations.ids.iter().cloned().collect();
     let (mut one, mut other) = (cycle(&revocations), cycle(&revocations));
-    let ask = move || {
+    let query = move || {
         black_box(list.revoked(black_box(one.next().unwrap())));
     };
-    Row::new(work, ask).limit("HashSet", Some(2.0), move || {
+    Row::new(work, query).limit("HashSet", Some(2.0), move || {
         black_box(set.contains(black_box(other.next().unwrap())));
     })
 }
 
-/// Returns an endless iterator over licenses in random order, half of which are on the list. They
-/// do not fit into the processor's cache.
+/// Returns an endless iterator over licenses in random order. About half of the licenses are on the
+/// list. The licenses do not fit into the processor's cache.
 fn cycle(revocations: &Revocations) -> impl Iterator<Item = &'static LicenseId> + use<> {
     let order: &'static [LicenseId] = revocations.mixed().leak();
     order.iter().cycle()

@@ -81,7 +81,7 @@ pub(crate) fn deciding(vendors: &Vendors) -> Vec<Planned<'_>> {
 /// The number of licenses that take turns, so that no cache helps for a single license.
 const LICENSES: u64 = 16;
 
-/// Calls the function with each item in turn, without an end.
+/// Returns a function that passes the next item to `each`. The first item follows the last one.
 fn turns<T>(all: Vec<T>, mut each: impl FnMut(&T)) -> impl FnMut() {
     let mut at = 0;
     move || {

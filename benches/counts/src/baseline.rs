@@ -76,11 +76,11 @@ impl Baseline {
 
     fn parse(text: &str) -> Option<Self> {
         let lines = text.lines().filter(|line| !line.starts_with('#'));
-        lines.map(line).collect::<Option<_>>().map(Self)
+        lines.map(parse_line).collect::<Option<_>>().map(Self)
     }
 }
 
-fn line(line: &str) -> Option<(String, Count)> {
+fn parse_line(line: &str) -> Option<(String, Count)> {
     let mut words = line.split_whitespace();
     let path = words.next()?.to_owned();
     let mut number = || words.next()?.parse().ok();

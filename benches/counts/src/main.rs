@@ -1,13 +1,13 @@
 //! Check of the cost of hot paths, in CI.
 //!
 //! Counts the instructions and allocations of one call, and fails if a count exceeds `baseline.txt`
-//! by a tenth. It counts because times differ from run to run.
+//! by a tenth. It does not measure times, because they differ from run to run.
 //!
 //!     cargo run --release -p license-counts             # check
 //!     cargo run --release -p license-counts -- update   # write the baseline
 //!
-//! Valgrind counts. It simulates the same processor on every machine with AVX2, so that libraries
-//! with code for several processors choose the same code everywhere.
+//! Valgrind does the counting. It simulates the same processor on every machine with AVX2, so that
+//! libraries with code for several processors choose the same code everywhere.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,

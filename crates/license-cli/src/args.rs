@@ -43,6 +43,9 @@ First steps, with the license file and the public keys from the vendor:
 Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage error, 3 indeterminate (invalid or unverifiable input), 4 system error.",
 );
 
+/// The help of the argument of `license activate`.
+const ANSWER: &str = "Answer from the vendor, as a file or token; - for standard input";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Verify a license file, token, key, revocation list or trust statement, and show the decision
@@ -58,6 +61,7 @@ pub(crate) enum Command {
     /// Write a request for the activation of this machine or for a clock repair
     Request(Request),
     /// Install the vendor's answer to a request
+    #[command(mut_arg("license", |license| license.help(ANSWER)))]
     Activate(Box<Install>),
     /// Deactivate the license on this machine and write the receipt that frees the device
     Deactivate(Deactivate),
@@ -93,7 +97,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Returns the files of the options `--trust`.
+    /// Returns the files that the options `--trust` name.
     pub(crate) fn trust(&self) -> &[Source] {
         match self {
             Self::Verify(arguments) => &arguments.trust,
@@ -122,7 +126,7 @@ pub(crate) struct Verify {
 
 #[derive(Debug, Args)]
 pub(crate) struct Install {
-    /// File from the vendor, token or key; - for standard input
+    /// File, token or key from the vendor; - for standard input
     #[arg(value_name = "FILE|KEY|-")]
     pub(crate) license: OsString,
     /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed keys]
@@ -132,7 +136,7 @@ pub(crate) struct Install {
     /// license
     #[arg(long)]
     pub(crate) force: bool,
-    /// Nonce that the validation token must contain
+    /// Nonce that each validation token in the file must contain
     #[arg(long, value_name = "NONCE")]
     pub(crate) nonce: Option<String>,
     #[command(flatten)]

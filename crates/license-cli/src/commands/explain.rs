@@ -15,58 +15,58 @@ use crate::output::decision;
 /// Returns the failure that ends the program.
 pub(crate) fn run(app: &AppContext, query: &Query, terminal: &Terminal) -> Result<Exit, Failure> {
     let evaluation = app.requested(query)?;
-    let (decision, findings) = (evaluation.decide(), evaluation.explain());
+    let (decision, results) = (evaluation.decide(), evaluation.explain());
     if terminal.is_json() {
         let mut object = decision::to_json(&decision, &evaluation.notices);
-        object.insert("rules".to_owned(), findings.iter().map(to_json).collect());
+        object.insert("rules".to_owned(), results.iter().map(to_json).collect());
         terminal.json(&Value::Object(object))?;
     } else {
-        terminal.data(&to_text(&findings, &decision))?;
+        terminal.data(&to_text(&results, &decision))?;
         decision::print_warnings(&decision, &evaluation.notices, terminal);
     }
     Ok(decision::exit(&decision, query.context.strict))
 }
 
-fn outcome(finding: &RuleResult) -> &'static str {
-    match finding.outcome {
+fn outcome(result: &RuleResult) -> &'static str {
+    match result.outcome {
         RuleOutcome::NotApplicable => "not applicable",
         RuleOutcome::Passed => "passed",
         RuleOutcome::Grace(code) | RuleOutcome::Denied(code) => code.as_str(),
     }
 }
 
-fn to_json(finding: &RuleResult) -> Value {
-    let code = match finding.outcome {
+fn to_json(result: &RuleResult) -> Value {
+    let code = match result.outcome {
         RuleOutcome::Grace(code) | RuleOutcome::Denied(code) => Some(code.as_str()),
         _ => None,
     };
-    let outcome = match finding.outcome {
+    let outcome = match result.outcome {
         RuleOutcome::NotApplicable => "not_applicable",
         RuleOutcome::Passed => "passed",
         RuleOutcome::Grace(_) => "grace",
         RuleOutcome::Denied(_) => "denied",
     };
     json!({
-        "rule": finding.rule.as_str(),
+        "rule": result.rule.as_str(),
         "outcome": outcome,
         "code": code,
-        "evidence": finding.evidence.to_json(),
+        "evidence": result.evidence.to_json(),
     })
 }
 
-fn to_text(findings: &[RuleResult], decision: &Decision) -> String {
+fn to_text(results: &[RuleResult], decision: &Decision) -> String {
     let mut lines = Vec::new();
-    for (number, finding) in (1..).zip(findings) {
-        let rule = finding.rule.as_str();
-        lines.push(format!("{number:2}. {rule:11} {}", outcome(finding)));
-        if finding.outcome != RuleOutcome::NotApplicable {
+    for (number, result) in (1..).zip(results) {
+        let rule = result.rule.as_str();
+        lines.push(format!("{number:2}. {rule:11} {}", outcome(result)));
+        if result.outcome != RuleOutcome::NotApplicable {
             lines.push(format!(
                 "      expected {}",
-                escape(&finding.evidence.expected())
+                escape(&result.evidence.expected())
             ));
             lines.push(format!(
                 "      actual   {}",
-                escape(&finding.evidence.actual())
+                escape(&result.evidence.actual())
             ));
         }
     }

@@ -10,7 +10,7 @@ use crate::args::Query;
 use crate::context::AppContext;
 use crate::output::decision;
 
-/// A feature, whether each tier has it, and the decision on it.
+/// A feature, whether each tier includes the feature, and the decision on the feature.
 struct FeatureRow {
     feature: String,
     tiers: Vec<bool>,

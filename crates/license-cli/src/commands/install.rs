@@ -228,13 +228,13 @@ fn note_installed(installed: &InstallReport, verified: &VerifiedLicenses, termin
 }
 
 fn note_answers(installed: &InstallReport, verified: &VerifiedLicenses, terminal: &Terminal) {
-    let is_news = |id: &str| {
+    let is_new = |id: &str| {
         let mut blocks = installed.blocks.iter();
         blocks.any(|block| block.id == id && block.is_new)
     };
     for answer in verified.activations() {
         let license = answer.license_id();
-        terminal.note(&if is_news(answer.id().as_str()) {
+        terminal.note(&if is_new(answer.id().as_str()) {
             format!("license {license} is activated for this machine")
         } else {
             format!("license {license} was already activated by this answer")
@@ -249,12 +249,8 @@ fn note_answers(installed: &InstallReport, verified: &VerifiedLicenses, terminal
 }
 
 fn block_to_json(block: &InstalledBlock) -> Value {
-    let InstalledBlock {
-        kind,
-        id,
-        is_new: is_news,
-    } = block;
-    json!({ "kind": kind.label(), "id": id, "taken": is_news })
+    let InstalledBlock { kind, id, is_new } = block;
+    json!({ "kind": kind.label(), "id": id, "taken": is_new })
 }
 
 /// Describes a block and the result of installing it.
@@ -276,7 +272,7 @@ fn block_line(block: &InstalledBlock) -> String {
     format!("  {what} {}: {effect}", escape(&block.id))
 }
 
-/// Notes what happens to the licenses that were installed before.
+/// Prints notes about the licenses that were installed before.
 fn note_other_licenses(
     begins: Option<Timestamp>,
     now: Timestamp,
@@ -284,13 +280,14 @@ fn note_other_licenses(
     (before, after): (&[License], &[License]),
     terminal: &Terminal,
 ) {
-    let is_in = |licenses: &[License], id: &LicenseId| licenses.iter().any(|one| one.id() == id);
+    let is_in =
+        |licenses: &[License], id: &LicenseId| licenses.iter().any(|license| license.id() == id);
     let start = |license: &License| license.not_before();
-    let is_of_new = |begins: &Timestamp| {
+    let is_new_start = |begins: &Timestamp| {
         let mut new = verified.licenses().iter().filter_map(start);
         new.any(|start| start == *begins)
     };
-    if let Some(begins) = begins.filter(is_of_new) {
+    if let Some(begins) = begins.filter(is_new_start) {
         terminal.note(&format!(
             "the new license starts at {begins}; the current license stays in effect until then"
         ));

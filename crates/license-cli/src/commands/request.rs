@@ -1,4 +1,4 @@
-//! `license request` and `license deactivate`: requests and receipts of this machine for its
+//! `license request` and `license deactivate`: requests and receipts of this machine for the
 //! vendor, as a file, a QR code or readback lines.
 
 use std::path::PathBuf;
@@ -28,19 +28,19 @@ pub(crate) fn run(
     let delivery = &arguments.delivery;
     delivery.check(terminal)?;
     let made_at = arguments.at.unwrap_or_else(now);
-    let asking = if arguments.new {
+    let pending = if arguments.new {
         PendingRequest::Replace
     } else {
         PendingRequest::Repeat
     };
     let (request, answer) = if arguments.clock {
-        let request = app.manager.request_clock_repair(made_at, asking);
+        let request = app.manager.request_clock_repair(made_at, pending);
         (request, "keygen clock-repair")
     } else {
         let license = installed_license(app, arguments.license.as_deref())??;
         let request = app
             .manager
-            .request_activation(license.id(), made_at, asking);
+            .request_activation(license.id(), made_at, pending);
         (request, "keygen activate")
     };
     let request = request.map_err(|error| failure::installation(&error))?;
@@ -71,14 +71,14 @@ pub(crate) fn deactivate(
     if matches!(receipt, Err(InstallationError::NotActivated)) && arguments.license.is_none() {
         receipt = app.manager.deactivate(None, made_at);
     }
-    let receipt = receipt.map_err(|error| match shared(app, license.as_ref(), None) {
+    let receipt = receipt.map_err(|error| match system_file(app, license.as_ref(), None) {
         Some(path) if matches!(error, InstallationError::NotActivated) => {
             failure::activated_by_administrator(&path)
         }
         _ => failure::installation(&error),
     })?;
-    let shared = shared(app, license.as_ref(), Some(&receipt.request));
-    let hint = match &shared {
+    let shared_file = system_file(app, license.as_ref(), Some(&receipt.request));
+    let hint = match &shared_file {
         None => "the license is deactivated on this machine; send this receipt to the vendor, who frees the device with `keygen release`"
             .to_owned(),
         Some(path) => format!(
@@ -88,7 +88,7 @@ pub(crate) fn deactivate(
     };
     delivery.deliver(
         &receipt,
-        shared.as_deref().map(Notice::shared_activation),
+        shared_file.as_deref().map(Notice::shared_activation),
         &hint,
         terminal,
     )
@@ -96,7 +96,7 @@ pub(crate) fn deactivate(
 
 /// Returns the administrator's file if it contains an activation of the license or of the license
 /// that the receipt deactivates.
-fn shared(
+fn system_file(
     app: &AppContext,
     license: Option<&License>,
     receipt: Option<&MachineRequest>,
@@ -184,7 +184,7 @@ impl DeliveryArgs {
         notice::add_missing(&mut notices, request.problems.iter().map(Notice::state));
         let lines = readback::to_lines(&request.request.to_bytes());
         let lines = lines.map_err(|error| Failure::malformed(error.to_string()))?;
-        let drawn = self.write(&request.request, &lines, terminal)?;
+        let text = self.write(&request.request, &lines, terminal)?;
         let path = self.file.path();
         if terminal.is_json() {
             terminal.json(&to_json(request, &lines, path.as_deref(), &notices))?;
@@ -195,7 +195,7 @@ impl DeliveryArgs {
         }
         match path {
             Some(path) => terminal.data(&format!("wrote {path}"))?,
-            None => terminal.data(&drawn)?,
+            None => terminal.data(&text)?,
         }
         if self.speak && self.file.out != Destination::Stdout {
             terminal.data(&lines.join("\n"))?;

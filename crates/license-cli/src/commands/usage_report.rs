@@ -24,12 +24,12 @@ pub(crate) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     arguments.file.check()?;
-    let cut = if arguments.dry_run {
+    let mode = if arguments.dry_run {
         UsageReportMode::DryRun
     } else {
         UsageReportMode::Commit
     };
-    let export = app.manager.usage_report(cut);
+    let export = app.manager.usage_report(mode);
     let UsageExport {
         mut entries,
         problems,

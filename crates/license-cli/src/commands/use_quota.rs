@@ -63,11 +63,11 @@ fn no_such_quota(name: &str, decision: &Decision) -> Failure {
     let known = decision.entitlements().quotas().map(|(name, _)| name);
     let known = known.collect::<Vec<_>>().join(", ");
     let shown: String = name.chars().take(64).collect();
-    let found = format!(
+    let expected = format!(
         "expected a quota of tier {}",
         decision.entitlements().tier()
     );
-    Failure::usage(format!("{found}, found `{}`", escape(&shown)))
+    Failure::usage(format!("{expected}, found `{}`", escape(&shown)))
         .hint(format!("use one of these quotas: {known}"))
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn run(
         let ignored = ignored.into_iter().collect();
         return artifacts::print(&verified, &statements, now, ignored, terminal);
     }
-    // An installed list would deny the license after its installation, so it applies here too.
+    // The installed lists will apply to the license once it is installed, so they apply here too.
     verified.add_revocations(app.manager.revocation_lists(&trust));
     let mut evaluation = Evaluation::new(app, Some(verified), &arguments.context)?;
     evaluation.notices.extend(ignored);

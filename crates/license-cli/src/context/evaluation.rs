@@ -142,7 +142,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// Applies every rule to the license. Returns nothing if there is no license.
+    /// Returns the result of each rule. Without a license, there are no results.
     pub(crate) fn explain(&self) -> Vec<RuleResult> {
         let explain =
             |verified: &VerifiedLicenses| verified.explain(&self.app.matrix, &self.context());

@@ -151,18 +151,15 @@ fn answers_to_json(verified: &VerifiedLicenses) -> Value {
     activations.chain(repairs).collect()
 }
 
-/// Notes the result of installing each list.
+/// Prints a note with the result of installing each list.
 pub(crate) fn note_installed(installed: &[InstalledList], terminal: &Terminal) {
     for InstalledList {
-        list,
-        path,
-        is_new: is_news,
-        ..
+        list, path, is_new, ..
     } in installed
     {
         let (seq, path) = (list.seq(), show_path(path));
         let revoked = revoked(list);
-        terminal.note(&if *is_news {
+        terminal.note(&if *is_new {
             format!("revocation list {seq} installed as {path}: {revoked}")
         } else {
             format!("revocation list {seq} was already installed: {revoked}")

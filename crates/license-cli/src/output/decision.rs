@@ -247,26 +247,28 @@ fn end(license: &License, now: Timestamp) -> String {
     }
 }
 
-/// Returns the end that comes before the license expires, such as an announced revocation. The date
-/// of the next check-in is printed separately.
+/// Returns the end of a license that ends before its expiry, such as the date of an announced
+/// revocation. The date of the next check-in is printed separately.
 fn announced_end(decision: &Decision, license: &License) -> Option<Timestamp> {
-    let of_check_in = match decision.check_in() {
+    let check_in_end = match decision.check_in() {
         Some(Evidence::CheckIn { grace_until, .. }) => Some(*grace_until),
         _ => None,
     };
     let end = decision
         .holds_until()
-        .filter(|end| Some(*end) != of_check_in)?;
+        .filter(|end| Some(*end) != check_in_end)?;
     license
         .expires_at()
-        .is_none_or(|own| end < own)
+        .is_none_or(|expiry| end < expiry)
         .then_some(end)
 }
 
-fn effective(bought: Tier, decision: &Decision) -> String {
+fn effective(license_tier: Tier, decision: &Decision) -> String {
     let tier = decision.entitlements().tier();
     match decision.outcome() {
-        Outcome::Denied if tier != bought => format!("{tier}, because the license is not valid"),
+        Outcome::Denied if tier != license_tier => {
+            format!("{tier}, because the license is not valid")
+        }
         _ => tier.to_string(),
     }
 }

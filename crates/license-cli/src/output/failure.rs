@@ -214,7 +214,7 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
     }
 }
 
-/// Returns the failure with the message of an error.
+/// Creates a failure with the message of an error.
 fn failed(exit: Exit, code: Code, error: &impl Error) -> Failure {
     Failure::new(exit, code.as_str(), error.to_string())
 }
@@ -251,15 +251,15 @@ fn rejected_answer(error: &InstallationError, fault: AnswerFault) -> Failure {
     })
 }
 
-/// Returns the failure of an installation with the problem of the trust statements, which may have
-/// caused it.
+/// Returns the failure of an installation. The message includes a problem with the trust statements,
+/// because that problem may have caused the failure.
 pub(crate) fn installation_with_trust(
     error: &InstallationError,
     problems: &[StateProblem],
 ) -> Failure {
     let failure = installation(error);
-    let is_of_trust = |problem: &&StateProblem| matches!(problem, StateProblem::Trust(_));
-    match problems.iter().find(is_of_trust) {
+    let is_trust_problem = |problem: &&StateProblem| matches!(problem, StateProblem::Trust(_));
+    match problems.iter().find(is_trust_problem) {
         None => failure,
         Some(problem) => {
             let message = format!("{}; {}", failure.message(), line(problem));
@@ -318,10 +318,11 @@ fn journal(problem: &StateProblem) -> Failure {
     Failure::new(exit, code, line(problem)).hint(hint)
 }
 
-/// A symbolic link does not help, because it resolves to the same path.
+/// The hint for a path that is too long. A symbolic link does not help, because it resolves to the
+/// same path.
 const TOO_LONG: &str = "move the project to a shorter path; a symbolic link does not help";
 
-/// Returns the failure of a project that is not found.
+/// Returns the failure of a project that cannot be found.
 pub(crate) fn project(error: &ProjectError) -> Failure {
     let (exit, hint) = match error {
         error if error.is_too_long() => (Exit::System, TOO_LONG),

@@ -88,7 +88,7 @@ impl Notice {
                 "its activations are lost: request new ones with `license request`"
             }
             StateProblem::Sealed { .. } => {
-                "license.cache and quota replace each other; if both are damaged, install the latest validation token again"
+                "license.cache and quota contain the same state; if both are damaged, install the latest validation token again"
             }
             StateProblem::Journal(_) => "nothing else depends on this file",
             StateProblem::Trust(_) => failure::INSTALL_STATEMENTS,

@@ -20,7 +20,7 @@ impl StatementsReport {
         self.new.iter().map(to_json).collect()
     }
 
-    /// Returns a line for each new statement, and one for all known ones.
+    /// Returns a line for each new statement, and one line for all known statements.
     pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines: Vec<_> = self.new.iter().map(line).collect();
         if self.known > 0 {
@@ -59,9 +59,11 @@ fn line(statement: &TrustStatement) -> String {
     format!("key {signer} introduces {keys}; signed {at}")
 }
 
-/// Notes where new statements were stored.
+/// Prints a note with the path where new statements were stored.
 pub(crate) fn note_installed(installed: &[InstalledStatement], terminal: &Terminal) {
-    let mut new = installed.iter().filter(|one| one.statement.is_some());
+    let mut new = installed
+        .iter()
+        .filter(|installed| installed.statement.is_some());
     if let Some(first) = new.next() {
         let path = show_path(&first.path);
         terminal.note(&format!("trust statements stored in {path}"));

@@ -46,24 +46,24 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- fail (printf "license: expected one of license.key, license.file and license.existingSecret, found %s; hint: --set-file license.key=acme.key" (ternary "none" (join " and " $given) (empty $given))) -}}
 {{- end -}}
 {{- if and $license.existingSecret $license.trust -}}
-{{- fail "license.trust: expected trust.jwks in the existing Secret, found it here; hint: leave license.trust out" -}}
+{{- fail "license.trust: expected trust.jwks in the existing Secret, found it here; hint: omit license.trust" -}}
 {{- end -}}
 {{- if $license.key -}}
 {{- $key := trim $license.key -}}
 {{- if regexMatch "-[0-9A-F]{16}$" $key -}}
 {{- fail "license.key: expected a full enterprise key, found a short one, which has no signature; hint: use the key or the license file that the vendor sent" -}}
 {{- else if not (regexMatch "^CODITECT-ENT-[A-Z0-9]{2,16}-[1-9][0-9]{0,9}-[0-9]{8}-[A-Za-z0-9_-]{342,}$" $key) -}}
-{{- fail "license.key: expected a full enterprise key in one line, such as CODITECT-ENT-ACME-100-20271231-…; hint: --set-file license.key=acme.key, and license.file for a license file" -}}
+{{- fail "license.key: expected a full enterprise key in one line, such as CODITECT-ENT-ACME-100-20271231-…; hint: use --set-file license.key=acme.key, or license.file for a license file" -}}
 {{- end -}}
 {{- end -}}
 {{- if and $license.file (not (contains "-----BEGIN LICENSE-----" $license.file)) -}}
-{{- fail "license.file: expected -----BEGIN LICENSE-----; hint: --set-file license.file=acme.lic, license.key for an enterprise key, and license.revocations for a revocation list" -}}
+{{- fail "license.file: expected -----BEGIN LICENSE-----; hint: use --set-file license.file=acme.lic, license.key for an enterprise key, or license.revocations for a revocation list" -}}
 {{- end -}}
 {{- if and $license.existingSecret $license.revocations -}}
-{{- fail "license.revocations: expected revocations.lic in the existing Secret, found it here; hint: leave license.revocations out" -}}
+{{- fail "license.revocations: expected revocations.lic in the existing Secret, found it here; hint: omit license.revocations" -}}
 {{- end -}}
 {{- if and $license.revocations (not (contains "-----BEGIN LICENSE REVOCATIONS-----" $license.revocations)) -}}
-{{- fail "license.revocations: expected -----BEGIN LICENSE REVOCATIONS-----; hint: --set-file license.revocations=revocations.lic, and license.file for a license file" -}}
+{{- fail "license.revocations: expected -----BEGIN LICENSE REVOCATIONS-----; hint: use --set-file license.revocations=revocations.lic, or license.file for a license file" -}}
 {{- end -}}
 {{- if contains "PRIVATE KEY" (printf "%s%s%s" $license.file $license.trust $license.revocations) -}}
 {{- fail "license: expected public keys and licenses, found a private key; hint: do not use this key, and inform the vendor, who must keep it secret" -}}

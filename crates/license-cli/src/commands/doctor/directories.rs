@@ -160,14 +160,14 @@ pub(super) fn permissions(app: &AppContext) -> CheckResult {
     CheckResult::new(NAME, faults, format!("the directory is 0700, {files}"))
 }
 
-/// Returns the user id of this process, as the owner of a temporary file, or `None` if no file can
-/// be created.
+/// Returns the owner of a temporary file, which is the user of this process. Returns `None` if no
+/// file can be created.
 #[cfg(unix)]
 fn owner(dir: &StateDir) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
     let temporary = || StateDir::at(std::env::temp_dir()).try_writing();
-    let made = dir.try_writing().or_else(|_| temporary()).ok()?;
-    Some(made.uid())
+    let metadata = dir.try_writing().or_else(|_| temporary()).ok()?;
+    Some(metadata.uid())
 }
 
 #[cfg(unix)]

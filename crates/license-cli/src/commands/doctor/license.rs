@@ -60,7 +60,7 @@ impl<'a> Verdict<'a> {
         })
     }
 
-    fn findings(&self) -> Vec<RuleResult> {
+    fn rule_results(&self) -> Vec<RuleResult> {
         self.evaluation().map_or_else(Vec::new, Evaluation::explain)
     }
 
@@ -71,10 +71,10 @@ impl<'a> Verdict<'a> {
         let Some(license) = decision.license().filter(|_| is_valid) else {
             return self.start(decision.evaluated_at());
         };
-        let findings = self.findings();
-        let ends = findings
+        let results = self.rule_results();
+        let ends = results
             .iter()
-            .flat_map(|finding| ends(license, &finding.evidence));
+            .flat_map(|result| ends(license, &result.evidence));
         let now = decision.evaluated_at();
         ends.filter(|next| next.at > now).min_by_key(|next| next.at)
     }

@@ -39,7 +39,7 @@ fn rejected(app: &AppContext, missing: &MissingComponent) -> Option<Fault> {
     Some(Fault::warning(message, hint))
 }
 
-/// Reports the container.
+/// Reports whether this machine is a container.
 pub(super) fn container(facts: &MachineFacts) -> CheckResult {
     let message = match facts.container() {
         None => "none".to_owned(),

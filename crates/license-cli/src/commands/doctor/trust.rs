@@ -19,21 +19,21 @@ pub(super) fn trust(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
         return CheckResult::ok(NAME, "no keys are installed");
     };
     let all = Installation::rotation(paths).ok().flatten();
-    let in_one = |store: &Store| Installation::rotation(&Paths::at(store.dir().clone()));
+    let rotation_in = |store: &Store| Installation::rotation(&Paths::at(store.dir().clone()));
     let mut faults: Vec<_> = snapshot.problems.iter().filter_map(fault).collect();
     let mut parts = Vec::new();
     let places = [
-        (Some(in_one(paths.user())), "", Severity::Problem),
+        (Some(rotation_in(paths.user())), "", Severity::Problem),
         (
-            paths.system().map(in_one),
+            paths.system().map(rotation_in),
             "the administrator's ",
             Severity::Warning,
         ),
     ];
-    for (found, whose, status) in places {
+    for (found, owner, status) in places {
         match found {
             None | Some(Ok(None)) => {}
-            Some(Ok(Some(own))) => parts.push(format!("{whose}{}", described(&own, all.as_ref()))),
+            Some(Ok(Some(own))) => parts.push(format!("{owner}{}", described(&own, all.as_ref()))),
             Some(Err(error)) => {
                 faults.push(Fault::from_failure(status, &failure::installation(&error)));
             }
@@ -54,7 +54,7 @@ pub(super) fn trust(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
         failure::INSTALL_STATEMENTS,
     ));
     let ok = if parts.is_empty() {
-        "no keys are installed; the first license installs them".to_owned()
+        "no keys are installed; the first installation with --trust stores them".to_owned()
     } else {
         parts.join("; ")
     };
