@@ -212,7 +212,7 @@ impl LicenseManager {
             } = loaded;
             let before = state.high_water.clone();
             self.update_high_water(&mut state.high_water, newest);
-            let is_new = state.lists.note(for_product(lists, matrix));
+            let is_new = state.lists.record(for_product(lists, matrix));
             if !is_partial && (is_new || is_worth_writing(&before, &state.high_water)) {
                 let lists = for_product(lists, matrix);
                 let written = self.write_high_water(paths.user(), newest, lists);
@@ -299,7 +299,7 @@ impl LicenseManager {
         }
         let mut state = loaded.state;
         self.update_high_water(&mut state.high_water, newest);
-        let _ = state.lists.note(lists);
+        let _ = state.lists.record(lists);
         // At least one of the two files must survive a loss of power.
         let durability = [Durability::PowerLoss, Durability::Process];
         let (written, _) = self.write_counts(&lock, store, &mut state, durability);

@@ -41,7 +41,7 @@ struct InstallTransaction<'t> {
 /// The file in which an artifact was stored.
 struct Placement {
     path: PathBuf,
-    /// The start of the new license, if the installed license stays in effect until then.
+    /// The instant at which one of the two licenses supersedes the other, if both are stored.
     begins: Option<Timestamp>,
     /// Whether the validation tokens were already stored or are older than the stored ones.
     is_old: bool,
@@ -371,7 +371,7 @@ impl InstallTransaction<'_> {
             return Ok(());
         }
         revocations::write(self.lock, self.paths.user(), self.candidate.trust, lists)?;
-        let _ = self.state.lists.note(lists);
+        let _ = self.state.lists.record(lists);
         Ok(())
     }
 

@@ -14,7 +14,8 @@ use crate::revocations::InstalledList;
 pub struct InstallReport {
     /// The path of the installed artifact.
     pub path: PathBuf,
-    /// The start of the new license, if the installed license stays in effect until then.
+    /// The instant at which one of the two licenses supersedes the other, if the new license is
+    /// stored together with the installed one.
     pub begins: Option<Timestamp>,
     /// Whether the clock's high-water mark was lowered, because a wrong clock had raised it into
     /// the future.

@@ -192,7 +192,7 @@ impl LicenseManager {
         }
         let durable = [Durability::Process, Durability::PowerLoss];
         if let Err(unsaved) = self.save_state(&lock, &state, durable) {
-            if !unsaved.is_in_one {
+            if !unsaved.is_in_one_file {
                 self.restore_pending(pending);
             }
             return Err(ReportError::Store(unsaved.into()));
@@ -242,7 +242,7 @@ impl LicenseManager {
         let written = self.save_state(lock, state, [cache, quota]);
         let is_written = match &written {
             Ok(()) => true,
-            Err(unsaved) => unsaved.is_in_one,
+            Err(unsaved) => unsaved.is_in_one_file,
         };
         if recorded.is_err() || !is_written {
             self.restore_pending(pending);
