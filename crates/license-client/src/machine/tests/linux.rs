@@ -39,8 +39,8 @@ pub(super) fn card(system: Simulated, name: &str, slot: &str, address: &str) -> 
         )
 }
 
-/// Returns a server, seen by root, with two cards and a root file system on LVM on two mirrored
-/// disks.
+/// Returns a server with two cards, and with a root file system on LVM on two mirrored disks. All
+/// its files are readable, as they are for root.
 fn server() -> Simulated {
     let system = bare().file(SMBIOS, &format!("{UUID}\n"));
     let system = card(
@@ -429,13 +429,13 @@ fn the_machine_id_of_dbus_is_used_if_systemd_has_none() {
 
 #[test]
 fn a_transient_machine_id_of_systemd_is_rejected() {
-    let made_up = bare().mount("0:24 /machine-id /etc/machine-id - tmpfs tmpfs");
+    let generated = bare().mount("0:24 /machine-id /etc/machine-id - tmpfs tmpfs");
     let transient = Some(Rejected(Rejection::Transient));
-    assert_eq!(reason(&collect(&made_up), MachineId), transient);
-    let configured = made_up.file("/proc/cmdline", "quiet systemd.machine_id=firmware\n");
+    assert_eq!(reason(&collect(&generated), MachineId), transient);
+    let configured = generated.file("/proc/cmdline", "quiet systemd.machine_id=firmware\n");
     assert_eq!(value(&collect(&configured), MachineId), Some(ID));
-    let kept = bare().mount("8:2 /persist/etc/machine-id /etc/machine-id - ext4 /dev/sda2");
-    assert_eq!(value(&collect(&kept), MachineId), Some(ID));
+    let persistent = bare().mount("8:2 /persist/etc/machine-id /etc/machine-id - ext4 /dev/sda2");
+    assert_eq!(value(&collect(&persistent), MachineId), Some(ID));
 }
 
 #[test]
