@@ -279,7 +279,7 @@ impl ActivationState {
     }
 
     /// Returns the license id and the nonce of the activation that applies to a license. Prefers
-    /// the activation of the license itself to an activation of a license that it supersedes.
+    /// the activation of the license itself to activations of the licenses in `replaced`.
     pub(crate) fn active_under(
         &self,
         license: &LicenseId,

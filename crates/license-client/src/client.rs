@@ -127,7 +127,8 @@ impl Client {
         let current = self.snapshot();
         let context = Context::at(now()).high_water(current.high_water);
         let depends_on_machine = |found: &Installation| depends_on_machine(found.verified());
-        // Collecting all components of a machine takes a millisecond.
+        // Collecting all components of a machine takes a millisecond, so it is done only for a
+        // license that depends on the machine.
         let machine = current
             .installed()
             .filter(|found| depends_on_machine(found))

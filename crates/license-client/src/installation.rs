@@ -261,7 +261,7 @@ pub(crate) enum Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
-    /// Uses the given keys, or the installed keys without given keys.
+    /// Uses the given keys if there are any, and otherwise the installed keys.
     pub(crate) fn new(given: Option<&'a TrustSet>) -> Self {
         given.map_or(Self::Installed, Self::Given)
     }

@@ -88,8 +88,8 @@ impl Journal {
             bytes <= MAX_BYTES
         };
         let newest = self.entries.iter().rev().take(MAX_ENTRIES);
-        let kept = newest.take_while(fits).count().max(1);
-        let dropped = self.entries.len().saturating_sub(kept);
+        let remaining = newest.take_while(fits).count().max(1);
+        let dropped = self.entries.len().saturating_sub(remaining);
         self.entries.drain(..dropped);
     }
 }

@@ -185,9 +185,9 @@ impl LicenseManager {
 
     /// Reads and verifies the installed licenses, and records the current time.
     ///
-    /// Verifies with `trust`, else with the embedded keys of this manager, else with the keys that
-    /// are installed with the license. Nothing is written if there is neither a state directory nor
-    /// a license.
+    /// Verifies with `trust`, or else with the embedded keys of this manager, or else with the keys
+    /// that are installed with the license. Nothing is written if there is neither a state
+    /// directory nor a license.
     pub fn snapshot(
         &self,
         trust: Option<&TrustSet>,

@@ -23,9 +23,9 @@ const KEY_BYTES: usize = 32;
 
 /// Seals and opens the state of one product on one machine.
 ///
-/// Every program that can read the machine's id can derive the same key. A sealed state cannot be
-/// copied to another machine or edited by hand. The seal does not hide the state from the owner of
-/// the machine.
+/// Every program that can read the machine's id can derive the same key. A sealed file cannot be
+/// used on another machine, or after it was edited by hand. The seal does not hide the state from
+/// the owner of the machine.
 pub(crate) struct Seal {
     cipher: XChaCha20Poly1305,
     machine: [u8; MACHINE_BYTES],

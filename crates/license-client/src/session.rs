@@ -38,7 +38,8 @@ pub struct Session {
     lock: Option<SessionLock>,
 }
 
-/// The locked file of a session. Several sessions on one project have a file each.
+/// The locked file of a session. Each session has its own file, even if several sessions are open
+/// on one project.
 #[derive(Debug)]
 struct SessionLock {
     file: File,
@@ -268,7 +269,7 @@ mod tests {
     fn only_session_files_are_removed() {
         let directory = tempfile::tempdir().unwrap();
         let id = "sess_00112233445566778899aabbccddeeff";
-        let ours = format!("{id}.4711-0");
+        let unlocked = format!("{id}.4711-0");
         let others = [
             "passwd",
             "sess_0011.4711-0",
@@ -276,13 +277,13 @@ mod tests {
             &format!("{id}.conf-d"),
             id,
         ];
-        for name in others.iter().chain([&ours.as_str()]) {
+        for name in others.iter().chain([&unlocked.as_str()]) {
             fs::write(directory.path().join(name), "").unwrap();
         }
         assert_eq!(list_open(directory.path()).unwrap(), [""; 0]);
         assert!(
-            !directory.path().join(&ours).exists(),
-            "{ours} is not locked"
+            !directory.path().join(&unlocked).exists(),
+            "{unlocked} must be removed"
         );
         for name in others {
             assert!(directory.path().join(name).exists(), "{name}");
@@ -305,21 +306,21 @@ mod tests {
         for directory in [&state, &other] {
             create_private(directory).unwrap();
         }
-        let theirs = other.join("sess_00112233445566778899aabbccddeeff.4711-0");
-        fs::write(&theirs, "theirs").unwrap();
+        let session_file = other.join("sess_00112233445566778899aabbccddeeff.4711-0");
+        fs::write(&session_file, "content").unwrap();
         let product = license_core::FeatureMatrix::built_in().product();
         let manager = LicenseManager::at(product, crate::state_dir::StateDir::at(state));
-        (scratch, manager, theirs)
+        (scratch, manager, session_file)
     }
 
     #[test]
     #[cfg(unix)]
     fn sessions_behind_a_symbolic_link_are_neither_listed_nor_removed() {
-        let (scratch, manager, theirs) = with_other_directory();
+        let (scratch, manager, session_file) = with_other_directory();
         let sessions = scratch.path().join("state").join(DIRECTORY);
         std::os::unix::fs::symlink(scratch.path().join("other"), sessions).unwrap();
         assert_eq!(Session::list_open(&manager).unwrap(), [""; 0]);
-        assert!(theirs.exists());
+        assert!(session_file.exists());
         let session = Session::open(&manager, None, None, scratch.path()).unwrap();
         assert!(!session.is_counted());
         assert_eq!(
@@ -331,12 +332,12 @@ mod tests {
     #[test]
     #[cfg(unix)]
     fn a_symbolic_link_is_not_a_session_even_if_its_target_is_locked() {
-        let (scratch, manager, theirs) = with_other_directory();
+        let (scratch, manager, session_file) = with_other_directory();
         let sessions = scratch.path().join("state").join(DIRECTORY);
         create_private(&sessions).unwrap();
-        let link = sessions.join(theirs.file_name().unwrap());
-        std::os::unix::fs::symlink(&theirs, &link).unwrap();
-        let locked = File::open(&theirs).unwrap();
+        let link = sessions.join(session_file.file_name().unwrap());
+        std::os::unix::fs::symlink(&session_file, &link).unwrap();
+        let locked = File::open(&session_file).unwrap();
         locked.lock().unwrap();
         assert!(
             !is_locked(&link),
@@ -345,18 +346,18 @@ mod tests {
         assert_eq!(Session::list_open(&manager).unwrap(), [""; 0]);
         drop(locked);
         assert!(!is_locked(&link));
-        assert!(theirs.exists() && link.is_symlink());
-        assert_eq!(fs::read(&theirs).unwrap(), b"theirs");
+        assert!(session_file.exists() && link.is_symlink());
+        assert_eq!(fs::read(&session_file).unwrap(), b"content");
     }
 
     #[test]
     #[cfg(unix)]
     fn opening_for_a_change_of_owner_does_not_follow_a_symbolic_link() {
-        let (scratch, _, theirs) = with_other_directory();
+        let (scratch, _, session_file) = with_other_directory();
         let link = scratch.path().join("link");
-        std::os::unix::fs::symlink(theirs.parent().unwrap(), &link).unwrap();
+        std::os::unix::fs::symlink(session_file.parent().unwrap(), &link).unwrap();
         assert!(open_no_follow(&link).is_err());
-        assert!(open_no_follow(theirs.parent().unwrap()).is_ok());
+        assert!(open_no_follow(session_file.parent().unwrap()).is_ok());
     }
 
     fn open_id() -> SessionId {

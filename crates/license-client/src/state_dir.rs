@@ -256,8 +256,8 @@ impl StateDir {
         }
     }
 
-    /// Returns whether this user owns the file. Uses the owner of a new file, because the standard
-    /// library has no user ids.
+    /// Returns whether this user owns the file. Compares the owner of the file with the owner of a
+    /// new file, because the standard library cannot return the user id.
     fn is_owned_by_this_user(&self, metadata: &fs::Metadata) -> bool {
         use std::os::unix::fs::MetadataExt;
         self.try_writing()

@@ -138,8 +138,10 @@ fn a_crash_between_state_and_journal_neither_loses_nor_doubles_counts() {
     let period = state.period.as_mut().unwrap();
     state.closed = period.close(product(), None, 0, || Some([5; 16])).unwrap();
     let lock = store.lock().unwrap();
-    let soon = Durability::Process;
-    state.save(&lock, manager.seal(), soon, soon).unwrap();
+    let durability = Durability::Process;
+    state
+        .save(&lock, manager.seal(), durability, durability)
+        .unwrap();
     drop(lock);
     let before = snapshot(&store);
     assert_eq!(used(&manager), 1);
@@ -192,8 +194,10 @@ fn entries_wait_in_the_state_while_the_journal_cannot_be_read() {
     let closed = entries(2);
     state.closed = closed.clone();
     let lock = store.lock().unwrap();
-    let soon = Durability::Process;
-    state.save(&lock, manager.seal(), soon, soon).unwrap();
+    let durability = Durability::Process;
+    state
+        .save(&lock, manager.seal(), durability, durability)
+        .unwrap();
     drop(lock);
     assert_eq!(
         State::load(&store, manager.seal(), Damaged::Leave)
@@ -282,8 +286,8 @@ fn counts_in_one_copy_of_the_state_are_not_counted_again_once_the_other_copy_is_
         let lock = store.lock().unwrap();
         let mut state = State::load(&store, manager.seal(), Damaged::Leave).state;
         manager.count(UsageAccount::default(), UsageCounts::quota_used(QUOTA, 1));
-        let soon = [Durability::Process; 2];
-        let (written, _) = manager.write_counts(&lock, &store, &mut state, soon);
+        let durability = [Durability::Process; 2];
+        let (written, _) = manager.write_counts(&lock, &store, &mut state, durability);
         assert!(written.is_err());
     }
     std::fs::remove_dir_all(store.dir().file(StateFile::Quota)).unwrap();

@@ -194,8 +194,8 @@ pub(super) fn serial(text: &str) -> Result<String, Rejection> {
     Ok(serial)
 }
 
-/// Normalizes at most 256 bytes of printable ASCII: to lowercase, and white space to single spaces.
-/// Also removes the NUL at the end of texts in device trees.
+/// Converts a text of at most 256 bytes of printable ASCII to lowercase, and its white space to
+/// single spaces. Also removes the NUL at the end of texts in device trees.
 fn one_line(text: &str) -> Result<String, Rejection> {
     let text = not_empty(text)?;
     if text.len() > 256 || !is_printable(text) {

@@ -378,7 +378,7 @@ impl InstallTransaction<'_> {
     /// Returns the validation tokens to store. For each combination of license, signer and machine,
     /// this is the newest of the stored and the new tokens.
     ///
-    /// Tokens for licenses that are not installed are kept, because such a license may be installed
+    /// Tokens for licenses that are not installed stay, because such a license may be installed
     /// again.
     fn merged_validations(&self) -> Result<Vec<String>, InstallationError> {
         let (candidate, state) = (self.candidate, &self.state);
@@ -398,15 +398,15 @@ impl InstallTransaction<'_> {
         let mut all: Vec<&Validation> = installed.verified().validations().iter().collect();
         all.extend(candidate.verified.validations());
         all.sort_by_key(|token| std::cmp::Reverse(rank(token)));
-        let mut kept: Vec<&Validation> = Vec::new();
+        let mut newest: Vec<&Validation> = Vec::new();
         for token in all {
-            if !kept.iter().any(|other| has_same_subject(other, token)) {
-                kept.push(token);
+            if !newest.iter().any(|other| has_same_subject(other, token)) {
+                newest.push(token);
             }
         }
         // Tokens that are in the license file stay in that file.
-        let kept = armor(kept).filter(|block| !own.contains(block));
-        Ok(kept.chain(others).collect())
+        let separate = armor(newest).filter(|block| !own.contains(block));
+        Ok(separate.chain(others).collect())
     }
 }
 

@@ -136,9 +136,9 @@ impl LicenseManager {
     /// Deactivates a license on this machine, and returns the receipt for the vendor.
     ///
     /// Without `license`, the only activation of this machine is deactivated. The deactivation is
-    /// recorded in two files before the receipt is returned, so that the license stays unusable on
-    /// this machine even if one of the files is lost. If there is no activation, the last receipt
-    /// is returned again.
+    /// recorded in both files of the state before the receipt is returned, so that the license
+    /// stays unusable on this machine even if one of the files is lost. If there is no activation,
+    /// the last receipt is returned again.
     ///
     /// # Errors
     ///

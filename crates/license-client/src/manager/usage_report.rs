@@ -372,8 +372,7 @@ impl LicenseManager {
     }
 }
 
-/// Returns whether a problem may be temporary. A damaged file stays damaged, so it is not temporary
-/// after it was quarantined.
+/// Returns whether a problem may be temporary. In that case, the file must not be replaced.
 fn is_temporary(problem: &StateProblem) -> bool {
     match problem {
         StateProblem::Journal(problem) => is_temporary(problem),

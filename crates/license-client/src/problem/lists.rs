@@ -79,7 +79,7 @@ impl ListFault {
 
 /// A list is older than a list that was seen before, or has the same number but other content.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("expected revocation list {}, found {}", self.expectation(), self.description())]
+#[error("expected revocation list {}, found {}", self.expectation(), self.observation())]
 #[non_exhaustive]
 pub struct StaleList {
     /// The key that signed the list.
@@ -108,7 +108,7 @@ impl StaleList {
         }
     }
 
-    fn description(&self) -> String {
+    fn observation(&self) -> String {
         if self.expected == self.found {
             "another list with the same number".to_owned()
         } else {

@@ -363,7 +363,7 @@ fn a_dangling_link_is_named_with_the_missing_path() {
 }
 
 #[test]
-fn a_file_is_not_a_directory() {
+fn a_file_cannot_be_used_as_a_directory() {
     let tree = Tree::with(&["shop"]);
     tree.file("shop/main.rs")
         .link("main", "shop/main.rs")
