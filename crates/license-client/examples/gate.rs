@@ -1,4 +1,5 @@
-//! Checks whether a feature may be used: `gate FEATURE` exits with 0 if it may, else with 1.
+//! Checks whether a feature may be used: `gate FEATURE` exits with 0 if the feature may be used,
+//! and otherwise with 1.
 //!
 //! Each use counts as one of the commands per day that the tier allows.
 //!

@@ -1,8 +1,8 @@
 //! A long-running service: it reads one feature name per line and answers whether the feature may
 //! be used.
 //!
-//! It keeps a session open on its project. It need not be restarted when a license is installed,
-//! renewed or removed.
+//! The service keeps a session open on its project. It need not be restarted when a license is
+//! installed, renewed or removed.
 //!
 //!     cargo run -p license-client --example service -- .
 

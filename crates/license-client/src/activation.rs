@@ -14,9 +14,10 @@ use crate::sealed_file::{self, Document, Durability};
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
-/// Maximum number of open requests, of activations and of receipts. The oldest are dropped.
+/// Maximum number of entries in each of the three lists: open requests, activations and receipts.
+/// The oldest entries are dropped.
 const MAX_ENTRIES: usize = 32;
-/// Maximum number of answered and superseded requests.
+/// Maximum number of closed requests, whether answered or superseded.
 const MAX_CLOSED: usize = 256;
 
 /// The requests, activations and receipts of this machine, oldest first.
@@ -50,7 +51,8 @@ struct StoredActivation {
     nonce: Nonce,
     #[serde(with = "secret")]
     secret: ActivationSecret,
-    /// The digest that the vendor knows, even if the machine has changed since.
+    /// The machine digest in the activation, which the vendor knows. The machine may have changed
+    /// since the activation.
     machine: Option<MachineDigest>,
     #[serde(rename = "token")]
     armor: String,
@@ -68,7 +70,7 @@ pub(crate) struct DeactivationRecord {
     pub(crate) made_at: Timestamp,
 }
 
-/// Why a request is closed. The file stores whether it was answered.
+/// Why a request is closed. The file stores `true` for an answered request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "bool", into = "bool")]
 enum RequestOutcome {
@@ -139,7 +141,7 @@ impl ActivationState {
         sealed_file::load_locked(lock, store, seal, StateFile::Activation)
     }
 
-    /// Replaces the file. When this returns, the file survives a loss of power.
+    /// Replaces the file. When the method returns, the new file survives a loss of power.
     pub(crate) fn save(&self, lock: &StoreLock, seal: &Seal) -> Result<(), StoreError> {
         sealed_file::save(
             self,
@@ -155,13 +157,13 @@ impl ActivationState {
         self.activations.iter().map(|stored| stored.armor.as_str())
     }
 
-    /// Returns the licenses that are activated.
+    /// Returns the ids of the activated licenses.
     pub(crate) fn licenses(&self) -> impl Iterator<Item = &LicenseId> {
         self.activations.iter().map(|stored| &stored.license)
     }
 
-    /// Records a request, which supersedes an earlier one for the same license. Returns when the
-    /// earlier request was made.
+    /// Records a request, which supersedes an earlier request for the same license. Returns the
+    /// time of the earlier request.
     pub(crate) fn add_request(&mut self, request: OpenRequest) -> Option<Timestamp> {
         let is_for_license = |open: &OpenRequest| open.license == request.license;
         let earlier = self.open.iter().position(is_for_license);
@@ -174,13 +176,13 @@ impl ActivationState {
         earlier.map(|earlier| earlier.made_at)
     }
 
-    /// Returns the request for a license that waits for its answer.
+    /// Returns the request for this license that waits for its answer, if there is one.
     pub(crate) fn open_request(&self, license: &LicenseId) -> Option<&OpenRequest> {
         self.open.iter().find(|open| open.license == *license)
     }
 
-    /// Returns the nonce of the clock repair request that waits for its answer. `repaired` are the
-    /// nonces of the repairs that were used.
+    /// Returns the nonce of the clock repair request that waits for its answer. `repaired` contains
+    /// the nonces of the clock repairs that were installed.
     pub(crate) fn open_clock_request(&self, repaired: &[Nonce]) -> Option<Nonce> {
         self.clock.filter(|nonce| !repaired.contains(nonce))
     }
@@ -192,7 +194,8 @@ impl ActivationState {
         }
     }
 
-    /// Checks an activation. Returns `true` if it is new, and `false` if it is already stored.
+    /// Checks an activation. Returns `true` if the activation is new, and `false` if it is already
+    /// stored.
     pub(crate) fn check_activation(
         &self,
         answer: &Activation,
@@ -246,7 +249,8 @@ impl ActivationState {
         }
     }
 
-    /// Stores an activation that was checked. It replaces an older one of the same license.
+    /// Stores an activation that was checked. The activation replaces an older one of the same
+    /// license.
     pub(crate) fn store(&mut self, answer: &Activation) {
         let nonce = answer.nonce();
         if let Some(stored) = self
@@ -274,8 +278,8 @@ impl ActivationState {
         drop_oldest(&mut self.activations, MAX_ENTRIES);
     }
 
-    /// Returns the license and nonce of the activation under which a license is active: its own,
-    /// else that of a license that it supersedes.
+    /// Returns the license id and the nonce of the activation that applies to a license. Prefers
+    /// the activation of the license itself to activations of the licenses in `replaced`.
     pub(crate) fn active_under(
         &self,
         license: &LicenseId,
@@ -322,8 +326,8 @@ impl ActivationState {
         drop_oldest(&mut self.receipts, MAX_ENTRIES);
     }
 
-    /// Returns the latest receipt for a license or one that it supersedes. Without `license`,
-    /// returns the latest receipt.
+    /// Returns the latest receipt for `license`, or for a license that it supersedes. Without
+    /// `license`, returns the latest receipt for any license.
     pub(crate) fn receipt(
         &self,
         license: Option<&LicenseId>,
@@ -390,8 +394,8 @@ mod unix_seconds {
     }
 }
 
-/// Returns whether an activation of license `id` applies to `license`: `id` is its own id, or that
-/// of a license that it supersedes.
+/// Returns whether an activation of the license `id` applies to `license`. It applies if `id` is
+/// the id of `license` or of a license that `license` supersedes.
 pub(crate) fn applies_to(license: &License, id: &LicenseId) -> bool {
     license.id() == id || license.supersedes().contains(id)
 }

@@ -47,7 +47,7 @@ struct Current {
     file_versions: Vec<Option<FileVersion>>,
     read_at: Instant,
     checked_at: Instant,
-    /// Whether a file could not be read, which may be temporary.
+    /// Whether a file could not be read. Such a failure may be temporary.
     is_uncertain: bool,
 }
 
@@ -82,7 +82,7 @@ impl Client {
 
     /// Opens the installed license of a manager.
     ///
-    /// The client and its manager verify with `trust` only.
+    /// The client and its manager verify only with the keys in `trust`.
     pub fn from_manager(manager: LicenseManager, trust: &TrustSet, matrix: &FeatureMatrix) -> Self {
         let manager = manager.with_trust(trust);
         let current = Current::read(&manager, trust, matrix);
@@ -99,15 +99,16 @@ impl Client {
         self.decide_in(&self.context())
     }
 
-    /// Evaluates the license in a context of the caller.
+    /// Evaluates the license in the context that the caller provides.
     ///
     /// The context is usually [`Client::context`] with a user, a version or a usage type. A denied
     /// decision is counted for usage reports: in memory at first, and on disk with the next use of
     /// a quota or when the client is dropped.
     pub fn decide_in(&self, context: &Context<'_>) -> Decision {
         let decision = self.evaluate(context);
-        let is_news = decision.outcome() == Outcome::Denied && decision.code() != Code::NoLicense;
-        if is_news {
+        let is_reported =
+            decision.outcome() == Outcome::Denied && decision.code() != Code::NoLicense;
+        if is_reported {
             self.count(&decision, context, UsageCounts::denied(decision.code()));
         }
         decision
@@ -126,7 +127,8 @@ impl Client {
         let current = self.snapshot();
         let context = Context::at(now()).high_water(current.high_water);
         let depends_on_machine = |found: &Installation| depends_on_machine(found.verified());
-        // Collecting all components of a machine takes a millisecond.
+        // Collecting all components of a machine takes a millisecond, so it is done only for a
+        // license that depends on the machine.
         let machine = current
             .installed()
             .filter(|found| depends_on_machine(found))
@@ -155,12 +157,12 @@ impl Client {
         self.manager.count(account, counts);
     }
 
-    /// Takes `count` from a quota that is counted by UTC day, either all of it or nothing. Zero
-    /// returns the remaining quota.
+    /// Takes `count` from a quota that is counted per UTC day: either the whole amount or nothing.
+    /// A request for zero returns the remaining amount.
     ///
-    /// When this returns, a granted use is recorded durably, and concurrent processes never take
-    /// the same part. Where the state cannot be saved, such as in a read-only home directory, this
-    /// process counts in memory.
+    /// When the method returns, a granted use is recorded durably. Concurrent processes never take
+    /// the same part of the quota. If the state cannot be saved, for example in a read-only home
+    /// directory, this process counts in memory.
     ///
     /// # Errors
     ///
@@ -170,8 +172,8 @@ impl Client {
         self.use_quota_in(&self.context(), quota, count)
     }
 
-    /// Takes from a quota in a context of the caller. A license that is restricted to users,
-    /// versions or a usage type needs such a context.
+    /// Takes from a quota in the context that the caller provides. A license that is restricted to
+    /// users, versions or a usage type needs a context with these values.
     ///
     /// # Errors
     ///
@@ -185,16 +187,16 @@ impl Client {
         let decision = self.evaluate(context);
         let limit = decision.quota(quota).ok_or(QuotaError::Unknown)?;
         let account = UsageAccount::new(&decision, context.named_user());
-        let taken = self.manager.use_quota(account, quota, count, limit);
-        taken
-            .map(|taken| taken.quota_use)
+        let report = self.manager.use_quota(account, quota, count, limit);
+        report
+            .map(|report| report.quota_use)
             .map_err(QuotaError::Store)
     }
 
     /// Opens a session on the project that contains `path`.
     ///
-    /// Every path to the project gives the same session. It lasts until it is dropped or the
-    /// process ends.
+    /// Every path to the project gives the same session id. The session lasts until it is dropped
+    /// or the process ends.
     ///
     /// # Errors
     ///
@@ -278,7 +280,7 @@ impl Client {
         if has_changed || current.is_uncertain || current.read_at.elapsed() >= READ_INTERVAL {
             let read = Current::read(&self.manager, &self.trust, &self.matrix);
             if read.is_uncertain && !current.is_uncertain {
-                // A license that cannot be read for a moment has not been removed: the previous
+                // A license that cannot be read for a moment is still installed, so the previous
                 // snapshot stays in effect.
                 current.is_uncertain = true;
                 current.checked_at = read.checked_at;
@@ -292,8 +294,8 @@ impl Client {
     }
 }
 
-/// Writes the usage counts in memory. Counts are lost if they cannot be written, or if another
-/// process is writing.
+/// Writes to disk the usage counts that are in memory. They are lost if the write fails, or if
+/// another process is writing.
 impl Drop for Client {
     fn drop(&mut self) {
         self.manager.flush_if_free();
@@ -399,7 +401,7 @@ mod tests {
         (directory, manager, path)
     }
 
-    /// Writes a file with the same modification time as every other.
+    /// Writes a file and sets its modification time to 1970, so that all files have the same time.
     fn write(path: &Path, content: &str) {
         fs::write(path, content).unwrap();
         let file = fs::File::options().write(true).open(path).unwrap();

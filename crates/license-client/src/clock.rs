@@ -1,4 +1,4 @@
-//! The clock and the uptime. No other module of this crate reads them.
+//! The clock and the uptime. No other module of this crate reads either of them.
 
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,8 +7,9 @@ use license_core::{Boot, ClockReading, Timestamp};
 
 /// Returns the current time.
 ///
-/// A time before 1970, as after a flat battery, counts as 1970. The evaluation never uses a time
-/// before those in signed artifacts. A time after the year 9999 counts as the latest timestamp.
+/// A time before 1970, which a clock may show after its battery was empty, counts as 1970. The
+/// evaluation never uses a time before the signing times of the signed artifacts. A time after the
+/// year 9999 counts as the latest timestamp.
 pub fn now() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = since_epoch.map_or(0, |since_epoch| since_epoch.as_secs());
@@ -19,7 +20,8 @@ pub fn now() -> Timestamp {
 ///
 /// The uptime is known only on Linux, which has an id for each boot. `/proc/uptime` includes the
 /// time in suspend, and setting the clock does not change it. Inside a container the uptime is
-/// unknown, because some containers have an uptime of their own and share the boot id with others.
+/// unknown, because some containers have their own uptime but share the boot id with other
+/// containers.
 pub(crate) fn reading(is_in_container: bool) -> ClockReading {
     let boot = || boot("/proc/sys/kernel/random/boot_id", sysinfo::System::uptime);
     ClockReading {
@@ -28,7 +30,8 @@ pub(crate) fn reading(is_in_container: bool) -> ClockReading {
     }
 }
 
-/// Returns the boot with the id in this file. Zero seconds mean that the uptime is unknown.
+/// Returns the boot id in this file, together with the uptime in seconds. Returns `None` if the id
+/// cannot be read, or if the uptime is zero, which means that it is unknown.
 fn boot(id: &str, uptime: impl FnOnce() -> u64) -> Option<Boot> {
     let id = fs::read_to_string(id).ok()?.trim().replace('-', "");
     let id = u128::from_str_radix(&id, 16).ok()?;

@@ -4,12 +4,13 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Reads a regular file. From a larger file, reads `cap` + 1 bytes, so that the caller can see that
-/// it is too large.
+/// Reads a regular file of at most `cap` bytes. If the file is larger, returns its first `cap` + 1
+/// bytes, so that the caller can detect this.
 ///
 /// # Errors
 ///
-/// Returns `IsADirectory` for a directory, a pipe or a device, else the system's error.
+/// Returns `IsADirectory` for a directory, a pipe or a device, and otherwise the error of the
+/// system.
 pub(crate) fn read_capped(path: &Path, cap: usize) -> io::Result<Vec<u8>> {
     // The check comes first, because opening a named pipe would wait for a writer.
     let found = fs::metadata(path)?;
@@ -38,8 +39,8 @@ pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     fs::create_dir(path)
 }
 
-/// Creates a file that only its owner may access. Fails if the path exists, even as a symbolic
-/// link.
+/// Creates a file that only its owner may access. Fails if the path already exists, even if it is a
+/// symbolic link.
 pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create_new(true);
@@ -48,8 +49,8 @@ pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Sets options that refuse a symbolic link, even one that is created just before opening. Opening
-/// a pipe does not wait for its other end.
+/// Sets the options to refuse a symbolic link, even if the link is created just before the file is
+/// opened. With these options, opening a pipe does not wait for its other end.
 #[cfg(unix)]
 pub(crate) fn no_follow(options: &mut OpenOptions) -> &mut OpenOptions {
     use rustix::fs::OFlags;
@@ -57,14 +58,14 @@ pub(crate) fn no_follow(options: &mut OpenOptions) -> &mut OpenOptions {
     std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags)
 }
 
-/// On Windows only some users can create symbolic links.
+/// Changes nothing, because on Windows only some users can create symbolic links.
 #[cfg(not(unix))]
 pub(crate) fn no_follow(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-/// Changes the owner of a file that root created in a user's directory to that user, who could not
-/// read it otherwise.
+/// Makes the owner of the directory the owner of the file. Without this change, a user could not
+/// read a file that root created in the user's directory.
 #[cfg(unix)]
 pub(crate) fn keep_owner(directory: &Path, file: &File) {
     use std::os::unix::fs::{MetadataExt, fchown};
@@ -76,18 +77,18 @@ pub(crate) fn keep_owner(directory: &Path, file: &File) {
     }
 }
 
-/// Windows has no root user.
+/// Does nothing, because Windows has no root user.
 #[cfg(not(unix))]
 pub(crate) fn keep_owner(_: &Path, _: &File) {}
 
-/// Returns whether both are the same file.
+/// Returns whether both values describe the same file.
 #[cfg(unix)]
 pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// On Windows an open file can be neither replaced nor removed.
+/// Returns `true`, because on Windows an open file can be neither replaced nor removed.
 #[cfg(not(unix))]
 pub(crate) fn is_same_file(_: &Metadata, _: &Metadata) -> bool {
     true
@@ -97,13 +98,13 @@ pub(crate) fn is_same_file(_: &Metadata, _: &Metadata) -> bool {
 #[cfg(unix)]
 pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     match File::open(path)?.sync_all() {
-        // Some network file systems do not support this, and lose nothing without it.
+        // Some network file systems do not support this call and do not need it.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
         other => other,
     }
 }
 
-/// Windows does not sync directories explicitly.
+/// Does nothing, because Windows does not sync directories explicitly.
 #[cfg(not(unix))]
 pub(crate) fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())

@@ -20,7 +20,7 @@ use crate::paths::Paths;
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store};
 
-/// The installed licenses, as verified by the last read.
+/// The installed licenses, as the last read verified them.
 #[derive(Debug)]
 #[must_use]
 pub struct Installation {
@@ -36,11 +36,12 @@ impl Installation {
     /// license is installed.
     ///
     /// The licenses of the user and of the administrator apply together. If only one of the two
-    /// files verifies, that one applies. A damaged license file of the user is quarantined.
+    /// files verifies, only its licenses apply. A damaged license file of the user is quarantined.
     ///
     /// # Errors
     ///
-    /// Returns [`InstallationError`] if there is a license but none that can be read and verified.
+    /// Returns [`InstallationError`] if a license is installed, but no installed license can be
+    /// read and verified.
     pub fn open(paths: &Paths, matrix: &FeatureMatrix) -> Result<Option<Self>, InstallationError> {
         Self::read(paths, Keys::Installed, matrix, Damaged::Quarantine)
     }
@@ -59,11 +60,11 @@ impl Installation {
     }
 
     /// Returns the trusted keys: the installed keys of the user and the administrator, as changed
-    /// by trust statements. `None` if no keys are installed.
+    /// by trust statements. Returns `None` if no keys are installed.
     ///
     /// # Errors
     ///
-    /// Returns [`InstallationError`] if a file of keys cannot be read or is not a trust set.
+    /// Returns [`InstallationError`] if a file with keys cannot be read or is not a trust set.
     pub fn trust(paths: &Paths) -> Result<Option<TrustSet>, InstallationError> {
         let rotation = Self::rotation(paths)?;
         Ok(rotation.map(|rotation| rotation.keys().clone()))
@@ -106,7 +107,8 @@ impl Installation {
         damaged: Damaged,
     ) -> Result<Option<Self>, InstallationError> {
         let own = || read_licenses(paths.user(), || keys.for_user(paths), matrix);
-        // Keys and license are separate files: another process may have replaced both in between.
+        // The keys and the license are separate files. Another process may have replaced both
+        // between the two reads, so a license that does not verify is read once more.
         let found = match own() {
             Err(InstallationError::License { .. }) => own(),
             answer => answer,
@@ -151,15 +153,15 @@ impl Installation {
         }))
     }
 
-    /// Returns the keys for tokens that are stored separately: those that verified the user's
-    /// license, else the installed keys.
+    /// Returns the keys for tokens that are stored separately from the license. These are the keys
+    /// that verified the user's license, or else the installed keys.
     pub(crate) fn keys(&self, paths: &Paths) -> TrustSet {
         let installed = || Self::trust(paths).ok().flatten().unwrap_or_default();
         self.keys.clone().unwrap_or_else(installed)
     }
 
-    /// Adds validation tokens that are stored separately. Returns the tokens that are not for these
-    /// licenses or no longer verify.
+    /// Adds validation tokens that are stored separately from the license. Returns the tokens that
+    /// are for other licenses or no longer verify.
     pub(crate) fn add_validations(
         &mut self,
         armored: &[String],
@@ -169,12 +171,13 @@ impl Installation {
         add_validations(&mut self.verified, armored, trust, matrix)
     }
 
-    /// Adds revocation lists that are stored separately.
+    /// Adds revocation lists that are stored separately from the license.
     pub(crate) fn add_revocations(&mut self, lists: Vec<RevocationList>) {
         self.verified.add_revocations(lists);
     }
 
-    /// Adds activations that are stored separately, and the deactivated ones.
+    /// Adds activations that are stored separately from the license, and the deactivations of this
+    /// machine.
     pub(crate) fn add_activations(
         &mut self,
         activations: Vec<Activation>,
@@ -189,12 +192,13 @@ impl Installation {
         &self.verified
     }
 
-    /// Returns the paths of the license files, the user's first.
+    /// Returns the paths of the license files. The file of the user comes first.
     pub fn paths(&self) -> &[PathBuf] {
         &self.paths
     }
 
-    /// Returns the problems with the other license file, if only one of two is usable.
+    /// Returns the problems with the other license file, if only one of the two license files is
+    /// usable.
     pub fn problems(&self) -> &[InstallationError] {
         &self.problems
     }
@@ -216,7 +220,7 @@ fn add_validations(
     rejected
 }
 
-/// The licenses of one directory, their path, and the keys that verified them.
+/// The licenses of one directory, the path of their file, and the keys that verified them.
 type ReadResult = Result<Option<(VerifiedLicenses, PathBuf, TrustSet)>, InstallationError>;
 
 /// Reads and verifies the license in one directory.
@@ -225,7 +229,8 @@ fn read_licenses(
     trust: impl Fn() -> Result<TrustSet, InstallationError>,
     matrix: &FeatureMatrix,
 ) -> ReadResult {
-    // Installing writes one file before it removes the other, so both can exist for a moment.
+    // An installation writes the new file before it removes the other file, so both can exist for a
+    // moment.
     for file in [StateFile::License, StateFile::Key] {
         if let Some(text) = read_text(store, file)? {
             let trust = trust()?;
@@ -251,22 +256,24 @@ fn read_licenses(
 pub(crate) enum Keys<'a> {
     /// The keys that are installed with the license.
     Installed,
-    /// These keys.
+    /// Only these keys, such as the embedded keys of a program.
     Given(&'a TrustSet),
 }
 
 impl<'a> Keys<'a> {
-    /// Returns the given keys, else the installed ones.
+    /// Uses the given keys if there are any, and otherwise the installed keys.
     pub(crate) fn new(given: Option<&'a TrustSet>) -> Self {
         given.map_or(Self::Installed, Self::Given)
     }
 
-    /// Returns the keys that verify the license to replace. A damaged file of keys counts as empty.
+    /// Returns the keys that verify the installed license, which is to be replaced. A damaged file
+    /// with keys counts as empty.
     fn for_replaced_license(self, paths: &Paths) -> TrustSet {
         self.rotated(paths, self.roots_before(paths)).keys().clone()
     }
 
-    /// Returns the same keys before any trust statement is applied.
+    /// Returns the user's keys before any trust statement is applied. A damaged file with keys
+    /// counts as empty.
     fn roots_before(self, paths: &Paths) -> TrustSet {
         match self {
             Self::Given(keys) => keys.clone(),
@@ -274,7 +281,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Applies the stored trust statements to keys. They do not change embedded keys.
+    /// Applies the stored trust statements to `roots`. Trust statements do not change given keys.
     pub(crate) fn rotated(self, paths: &Paths, roots: TrustSet) -> Rotation {
         match self {
             Self::Given(_) => Rotation::new(roots),
@@ -289,8 +296,9 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Returns the keys for the administrator's license: the administrator's first, because nothing
-    /// in the user's directory may remove them.
+    /// Returns the keys for the administrator's license: first the keys of the administrator, then
+    /// those of the user. Trust statements of the user do not apply to the administrator's keys,
+    /// because nothing in the user's directory may remove these keys.
     fn for_system(self, paths: &Paths, system: &Store) -> Result<TrustSet, InstallationError> {
         match self {
             Self::Given(keys) => Ok(keys.clone()),
@@ -307,7 +315,7 @@ impl<'a> Keys<'a> {
 /// Returns the keys of both directories before any trust statement is applied.
 pub(crate) fn installed_roots(paths: &Paths) -> Result<Option<TrustSet>, InstallationError> {
     let own = read_roots(paths.user())?;
-    // A damaged file of the administrator must not disable the user's own license.
+    // A damaged file of the administrator must not disable the license of the user.
     let shared = paths
         .system()
         .and_then(|system| read_roots(system).ok().flatten());

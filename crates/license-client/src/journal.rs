@@ -10,7 +10,8 @@ use crate::sealed_file::{self, Document, Durability};
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
-/// Maximum number of entries: the days of a year and a month. The oldest are dropped.
+/// Maximum number of entries: about one for each day of a year and a month. The oldest entries are
+/// dropped.
 pub(crate) const MAX_ENTRIES: usize = 400;
 /// Maximum size of all entries in bytes. The entry of a day with many names has several kilobytes.
 const MAX_BYTES: usize = 2 << 20;
@@ -46,7 +47,7 @@ impl Journal {
         ))
     }
 
-    /// Replaces the file. When this returns, the file survives a loss of power.
+    /// Replaces the file. When the method returns, the new file survives a loss of power.
     pub(crate) fn save(&self, lock: &StoreLock, seal: &Seal) -> Result<(), StoreError> {
         sealed_file::save(self, lock, seal, StateFile::Usage, Durability::PowerLoss)
     }
@@ -56,23 +57,24 @@ impl Journal {
         self.entries.last().and_then(ClosedEntry::next_position)
     }
 
-    /// Adds the entries that are not in the journal yet, and drops the oldest above the limits.
+    /// Adds the entries that are not in the journal yet. Then drops the oldest entries, if the
+    /// journal exceeds its limits.
     ///
-    /// An entry from an older copy of the state, whose number is already in use, gets the next
-    /// number.
+    /// An older copy of the state may contain an entry whose number is already in use. Such an
+    /// entry gets the next free number.
     pub(crate) fn append(&mut self, closed: &[ClosedEntry]) {
         for entry in closed {
-            // Private parts are unique, because each has a salt of its own.
+            // Private parts are unique, because each part has its own salt.
             if self.entries.iter().any(|own| own.private == entry.private) {
                 continue;
             }
             let next = self.next_position();
-            let is_taken = |next: &ChainPosition| {
+            let is_number_used = |next: &ChainPosition| {
                 let position = entry.parse_entry().map(|entry| entry.position());
                 position
                     .is_some_and(|position| position.chain == next.chain && position.seq < next.seq)
             };
-            let moved = next.filter(is_taken);
+            let moved = next.filter(is_number_used);
             let moved = moved.and_then(|position| entry.with_position(position));
             self.entries.push(moved.unwrap_or_else(|| entry.clone()));
         }
@@ -86,8 +88,8 @@ impl Journal {
             bytes <= MAX_BYTES
         };
         let newest = self.entries.iter().rev().take(MAX_ENTRIES);
-        let kept = newest.take_while(fits).count().max(1);
-        let dropped = self.entries.len().saturating_sub(kept);
+        let remaining = newest.take_while(fits).count().max(1);
+        let dropped = self.entries.len().saturating_sub(remaining);
         self.entries.drain(..dropped);
     }
 }

@@ -1,5 +1,5 @@
 //! The client side of the license system: stores a license on a machine, installs it, and decides
-//! what it allows.
+//! what the license allows.
 //!
 //! An application opens a [`Client`] with the public keys that the vendor compiled into it:
 //!

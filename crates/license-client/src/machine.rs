@@ -3,16 +3,18 @@
 //! - `given`: the id that an administrator configured: `{PRODUCT}_MACHINE_ID`,
 //!   `{PRODUCT}_MACHINE_ID_FILE`, or the file `machine-id` in the system directory.
 //! - `id`: machine-id(5) on Linux, `IOPlatformUUID` on macOS, `MachineGuid` on Windows.
-//! - `uuid`: the UUID of the board (on Linux for root only, or the serial number of a device tree).
-//!   On macOS, the serial number.
-//! - `mac`: the lowest permanent address of a built-in network card. On macOS, that of `en0`.
-//! - `cpu`: the model in `/proc/cpuinfo`, `machdep.cpu.brand_string` or `ProcessorNameString`.
+//! - `uuid`: the UUID of the board. On Linux, only root can read it, and a board without SMBIOS has
+//!   a serial number in its device tree instead. On macOS, this is the serial number.
+//! - `mac`: the lowest permanent address of a built-in network card. On macOS, the address of
+//!   `en0`.
+//! - `cpu`: the model in `/proc/cpuinfo` on Linux, `machdep.cpu.brand_string` on macOS,
+//!   `ProcessorNameString` on Windows.
 //! - `disk`: the disk of the root directory (its world-wide name, serial number or file system),
 //!   the data volume on macOS, the partition of the system drive on Windows.
 //!
-//! In a container only a configured id counts, or a machine id that the administrator mounted. All
-//! other components belong to the host or are lost with the container. System containers have a
-//! machine id of their own.
+//! In a container, only a configured id counts, or a machine id that the administrator mounted. All
+//! other components belong to the host or are lost with the container. A system container also has
+//! its own machine id.
 
 mod component;
 mod configured_id;

@@ -54,7 +54,7 @@ pub struct LicenseManager {
     machine: OnceLock<Option<Machine>>,
     digest: OnceLock<Option<MachineDigest>>,
     seal: OnceLock<Seal>,
-    /// The state of this process where no state can be saved.
+    /// The state that this process keeps in memory while no state can be saved.
     memory: Mutex<State>,
     /// Usage counts that are not written yet.
     pending: Mutex<usage_report::Pending>,
@@ -124,12 +124,12 @@ impl LicenseManager {
         self.paths.as_ref()
     }
 
-    /// Collects everything that identifies this machine. Each call reads it again.
+    /// Collects everything that identifies this machine. Each call collects it again.
     pub fn facts(&self) -> MachineFacts {
         MachineFacts::collect(self.product, self.system_dir())
     }
 
-    /// Returns the fingerprint of this machine, which is collected once. `None` if nothing
+    /// Returns the fingerprint of this machine, which is collected once. Returns `None` if nothing
     /// identifies the machine.
     pub fn machine(&self) -> Option<&Machine> {
         let machine = self.machine.get_or_init(|| {
@@ -139,7 +139,7 @@ impl LicenseManager {
         machine.as_ref()
     }
 
-    /// Returns the digest that identifies this machine, or `None` if nothing does.
+    /// Returns the digest that identifies this machine, or `None` if nothing identifies it.
     pub fn digest(&self) -> Option<MachineDigest> {
         *self.digest.get_or_init(|| {
             let by_id = self.identity().digest();
@@ -147,13 +147,13 @@ impl LicenseManager {
         })
     }
 
-    /// Returns the kind of container in which this process runs.
+    /// Returns the kind of container in which this process runs, or `None` outside a container.
     pub fn container(&self) -> Option<String> {
         self.identity().container().map(|kind| kind.to_string())
     }
 
-    /// Returns why the id that an administrator set for this machine is ignored, or `None` if it is
-    /// not.
+    /// Returns why the id that an administrator set for this machine is ignored. Returns `None` if
+    /// the id is used, or if no id is set.
     pub fn rejected_id(&self) -> Option<String> {
         let mut missing = self.identity().missing();
         let given = missing.find(|missing| missing.kind() == ComponentKind::AssignedId)?;
@@ -185,9 +185,9 @@ impl LicenseManager {
 
     /// Reads and verifies the installed licenses, and records the current time.
     ///
-    /// Verifies with `trust`, else with the embedded keys of this manager, else with the keys that
-    /// are installed with the license. Nothing is written if there is neither a state directory nor
-    /// a license.
+    /// Verifies with `trust`, or else with the embedded keys of this manager, or else with the keys
+    /// that are installed with the license. Nothing is written if there is neither a state
+    /// directory nor a license.
     pub fn snapshot(
         &self,
         trust: Option<&TrustSet>,
@@ -212,7 +212,7 @@ impl LicenseManager {
             } = loaded;
             let before = state.high_water.clone();
             self.update_high_water(&mut state.high_water, newest);
-            let is_new = state.lists.note(for_product(lists, matrix));
+            let is_new = state.lists.record(for_product(lists, matrix));
             if !is_partial && (is_new || is_worth_writing(&before, &state.high_water)) {
                 let lists = for_product(lists, matrix);
                 let written = self.write_high_water(paths.user(), newest, lists);
@@ -265,8 +265,8 @@ impl LicenseManager {
         (Snapshot::new(paths, installation, mark, problems), loaded)
     }
 
-    /// Records a signature or the current time in the high-water mark. Returns whether this lowers
-    /// the mark.
+    /// Records the current time in the high-water mark, and the newest signature if there is one.
+    /// Returns whether the mark was lowered.
     fn update_high_water(
         &self,
         high_water: &mut ClockHighWater,
@@ -281,8 +281,8 @@ impl LicenseManager {
         }
     }
 
-    /// Writes the high-water mark unless another process holds the lock. That process writes it
-    /// too.
+    /// Writes the high-water mark, unless another process holds the lock. That process then writes
+    /// the mark.
     fn write_high_water<'l>(
         &self,
         store: &Store,
@@ -299,8 +299,8 @@ impl LicenseManager {
         }
         let mut state = loaded.state;
         self.update_high_water(&mut state.high_water, newest);
-        let _ = state.lists.note(lists);
-        // One of the two files has to survive a loss of power.
+        let _ = state.lists.record(lists);
+        // At least one of the two files must survive a loss of power.
         let durability = [Durability::PowerLoss, Durability::Process];
         let (written, _) = self.write_counts(&lock, store, &mut state, durability);
         written
@@ -327,7 +327,7 @@ fn add_validations(
     found.add_validations(&state.validations, &trust, matrix);
 }
 
-/// Adds the stored revocation lists and returns the problems with the others.
+/// Adds the stored revocation lists that can be used, and returns the problems with the others.
 fn add_revocations(
     found: &mut Installation,
     paths: &Paths,
@@ -344,7 +344,7 @@ fn add_revocations(
     problems.into_iter().map(problem).collect()
 }
 
-/// Adds the activations of this machine that still verify, and the deactivated ones.
+/// Adds the activations of this machine that still verify, and its deactivations.
 fn add_activations(
     found: &mut Installation,
     paths: &Paths,
@@ -378,7 +378,8 @@ fn statement_problems(paths: &Paths, damaged: Damaged) -> impl Iterator<Item = S
     problems.into_iter().map(problem)
 }
 
-/// Returns the lists of this product. A license file may contain lists of other products.
+/// Returns the revocation lists of this product. A license file may contain lists of other
+/// products.
 fn for_product<'l>(
     lists: &'l [RevocationList],
     matrix: &FeatureMatrix,

@@ -5,7 +5,8 @@ use crate::store::Store;
 
 /// The directories that contain a product's files.
 ///
-/// The user's state directory is read and written, the administrator's is only read.
+/// The state directory of the user is read and written. The directory of the administrator is only
+/// read.
 #[derive(Debug, Clone)]
 pub struct Paths {
     user: Store,
@@ -28,7 +29,7 @@ impl Paths {
         )
     }
 
-    /// Returns paths with only this directory.
+    /// Returns paths with only the directory of the user.
     pub fn at(user: StateDir) -> Self {
         Self {
             user: Store::new(user),

@@ -1,5 +1,5 @@
-//! Problems with files in the state directory. They are reported, and most of them do not prevent
-//! other work.
+//! Problems with files in the state directory. All problems are reported. Most of them do not
+//! prevent other work.
 
 mod lists;
 mod statements;
@@ -24,10 +24,10 @@ pub enum StateProblem {
         path: PathBuf,
         /// The reason.
         source: SealError,
-        /// The path of the quarantined file; `None` if the directory cannot be written.
+        /// The path of the quarantined file. `None` if the file is still in place.
         quarantined: Option<PathBuf>,
     },
-    /// A file cannot be read.
+    /// A state file cannot be read.
     #[error("cannot read the state of this machine")]
     Store(#[source] StoreError),
     /// The state cannot be saved. Counts are lost when the program ends.
@@ -56,7 +56,7 @@ fn sealed(path: &Path, source: &SealError, quarantined: Option<&Path>) -> String
     }
 }
 
-/// Returns `; it was quarantined as …` for a quarantined file, else an empty text.
+/// Returns `; it was quarantined as …` for a quarantined file, and otherwise an empty string.
 pub(crate) fn quarantined_as(quarantined: Option<&Path>) -> String {
     match quarantined {
         Some(quarantined) => format!("; it was quarantined as {}", quarantined.display()),

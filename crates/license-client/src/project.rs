@@ -17,11 +17,12 @@ use crate::state_dir::{LOCK, StateFile};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LocalFileSystem;
 
-/// Finds the project that contains `path` on this machine, as [`ProjectRoot::find`] does.
+/// Finds the project that contains `path` on this machine, in the same way as
+/// [`ProjectRoot::find`].
 ///
-/// `state` is the state directory of the product, if there is one. It is ignored as a mark of a
-/// project. So `~/.coditect` does not make the user's home directory a project, whichever path
-/// leads to it.
+/// `state` is the state directory of the product, if there is one. The state directory does not
+/// mark a project. Therefore `~/.coditect` does not make the user's home directory a project,
+/// regardless of the path that leads to the directory.
 ///
 /// ```
 /// use license_client::{RootReason, find_project};
@@ -147,7 +148,7 @@ fn id_of(_: &Metadata) -> Option<FileId> {
     None
 }
 
-// The tests create symbolic links, which only some users can do on Windows.
+// The tests create symbolic links. On Windows, only some users can create them.
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;

@@ -1,8 +1,8 @@
-//! The stored revocation lists: the newest of each signing key.
+//! The stored revocation lists: the newest list of each signing key.
 //!
 //! The sealed state also contains the number of the newest list of each key, so that an older list
-//! is not accepted after the file is removed. The number belongs to one key: a stolen key can raise
-//! its own number, but not that of another key.
+//! is not accepted after the file is removed. A number belongs to one key. A stolen key can raise
+//! its own number, but not the number of another key.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,8 +26,8 @@ struct StoredLists {
     untrusted: Vec<String>,
 }
 
-/// Returns the lists of this product that verify, from the directories of the user and the
-/// administrator, and the problems with the others.
+/// Returns the lists of this product that verify, and the problems with the other lists. Reads the
+/// directories of the user and of the administrator.
 pub(crate) fn read_all(
     paths: &Paths,
     trust: &TrustSet,
@@ -65,8 +65,8 @@ pub(crate) fn read_all(
     (lists, problems)
 }
 
-/// Returns a problem for each key whose list is missing, or older than a list that was seen here. A
-/// user may have removed the file by mistake.
+/// Returns a problem for each key whose list is missing, or older than a list that was seen before.
+/// A user may have removed the file by mistake.
 fn missing(lists: &[RevocationList], trust: &TrustSet, seen: &SeenLists) -> Vec<ListProblem> {
     let problem_of_key = |key: &KeyId| {
         let expected = seen.seq(key)?;
@@ -170,14 +170,14 @@ pub(crate) fn write(
 pub struct InstalledList {
     /// The list.
     pub list: RevocationList,
-    /// The file that contains it.
+    /// The file that contains the list.
     pub path: PathBuf,
-    /// Whether it was not installed before.
+    /// Whether the list was not installed before.
     pub is_new: bool,
 }
 
-/// Checks the lists of an artifact against those that were seen before, in the order of their
-/// numbers. Returns which lists are new.
+/// Compares the lists of an artifact with the lists that were seen before. Checks them in ascending
+/// order of their numbers, and returns for each list whether it is new.
 pub(crate) fn check(
     lists: &[RevocationList],
     product: ProductCode,
@@ -192,12 +192,12 @@ pub(crate) fn check(
             let found = list.product();
             return Err(ListRefusal::OtherProduct { found });
         }
-        let is_news = seen.check(list).map_err(ListRefusal::Stale)?;
-        let _ = seen.note([list]);
+        let is_new = seen.check(list).map_err(ListRefusal::Stale)?;
+        let _ = seen.record([list]);
         checked.push(InstalledList {
             list: list.clone(),
             path: path.to_owned(),
-            is_new: is_news,
+            is_new,
         });
     }
     Ok(checked)
@@ -209,11 +209,10 @@ pub(crate) enum ListRefusal {
     Stale(StaleList),
 }
 
-/// Returns the lists that were seen: those in the state, and the stored lists in case the state is
-/// lost.
+/// Adds the stored lists to the lists that were seen, in case the state was lost.
 pub(crate) fn with_stored(mut seen: SeenLists, store: &Store, trust: &TrustSet) -> SeenLists {
     if let Ok(stored) = read_store(store, trust) {
-        let _ = seen.note(&stored.lists);
+        let _ = seen.record(&stored.lists);
     }
     seen
 }

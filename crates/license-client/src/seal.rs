@@ -1,8 +1,8 @@
 //! Sealed files: content that is encrypted with a key derived from the machine's id.
 //!
 //! A sealed file consists of a first line that identifies the format, eight bytes that identify the
-//! machine's key, a nonce of 24 bytes, and the content encrypted with XChaCha20-Poly1305.
-//! Everything before the nonce, and the file's name, is authenticated with the content.
+//! machine's key, a nonce of 24 bytes, and the content encrypted with XChaCha20-Poly1305. The
+//! additional authenticated data are everything before the nonce, followed by the name of the file.
 
 use std::fmt;
 use std::io;
@@ -23,9 +23,9 @@ const KEY_BYTES: usize = 32;
 
 /// Seals and opens the state of one product on one machine.
 ///
-/// Every program that can read the machine's id can derive the same key. Sealing prevents copying
-/// state to another machine and editing it by hand. It does not hide the state from the owner of
-/// the machine.
+/// Every program that can read the machine's id can derive the same key. A sealed file cannot be
+/// used on another machine, or after it was edited by hand. The seal does not hide the state from
+/// the owner of the machine.
 pub(crate) struct Seal {
     cipher: XChaCha20Poly1305,
     machine: [u8; MACHINE_BYTES],
@@ -41,7 +41,8 @@ pub enum SealError {
     /// Another machine sealed the file.
     #[error("the file was sealed on another machine")]
     OtherMachine {
-        /// Identifies the key of that machine. It reveals nothing else about the machine.
+        /// Identifies the key of the other machine. The bytes reveal nothing else about that
+        /// machine.
         machine: [u8; MACHINE_BYTES],
     },
     /// The file was changed after it was sealed.
@@ -50,8 +51,8 @@ pub enum SealError {
 }
 
 impl Seal {
-    /// Returns the seal of a machine. Without a machine id it detects edited files, but not copied
-    /// ones.
+    /// Returns the seal of a machine. Without a machine id, the seal detects edited files, but not
+    /// copied files.
     pub(crate) fn new(product: ProductCode, machine_id: Option<&str>) -> Self {
         let (salt, id) = match machine_id {
             Some(id) => ("license-state-v1", id),
@@ -156,21 +157,21 @@ mod tests {
     #[test]
     fn every_flipped_bit_and_every_truncation_is_detected() {
         let sealed = here().seal(StateFile::Quota, b"content").unwrap();
-        for at in 0..sealed.len() {
+        for index in 0..sealed.len() {
             for bit in 0..8 {
                 let mut changed = sealed.clone();
-                changed[at] ^= 1 << bit;
+                changed[index] ^= 1 << bit;
                 assert!(
                     here().open(StateFile::Quota, &changed).is_err(),
-                    "{at}.{bit}"
+                    "byte {index}, bit {bit}"
                 );
             }
-            assert!(here().open(StateFile::Quota, &sealed[..at]).is_err());
+            assert!(here().open(StateFile::Quota, &sealed[..index]).is_err());
         }
     }
 
     #[test]
-    fn seals_are_never_equal_and_contain_no_plain_text() {
+    fn sealing_twice_gives_different_bytes_without_plain_text() {
         let [one, two] = [(); 2].map(|()| here().seal(StateFile::Quota, b"content").unwrap());
         assert_ne!(one, two);
         assert!(!one.windows(7).any(|bytes| bytes == b"content"));

@@ -15,14 +15,15 @@ use license_core::hex;
 
 /// The content of a sealed file.
 pub(crate) trait Document: Default {
-    /// The format version, in the member `version`. A file with another version is not used.
+    /// The format version, which the member `version` contains. A file with another version is not
+    /// used.
     const VERSION: u64;
 
     /// Maximum size of the file in bytes. Sealing and JSON escapes make a file larger than its
     /// content.
     const CAP: usize;
 
-    /// Returns the document of these members, or `None` if one is malformed.
+    /// Parses the document from its members. Returns `None` if a member is missing or malformed.
     fn parse(members: &Value) -> Option<Self>;
 
     /// Returns the members without the version.
@@ -51,7 +52,7 @@ pub(crate) fn load<T: Document>(
             return None;
         }
         let lock = store.lock_within(Duration::ZERO).ok()?;
-        // Another process may have written a file in the meantime.
+        // Another process may have written a usable file in the meantime.
         read::<T>(store, seal, file).err()?;
         quarantine(&lock, file, problem)
     })
@@ -88,7 +89,7 @@ pub(crate) fn save<T: Document>(
     }
 }
 
-/// Returns the content of a file: the members of the document, and its version.
+/// Returns the content of a file: the version, and the members of the document.
 pub(crate) fn to_json<T: Document>(document: &T) -> Value {
     #[derive(Serialize)]
     struct Versioned {
@@ -134,8 +135,9 @@ fn load_with<T: Document>(
     (document, Some(problem))
 }
 
-/// Quarantines a file that cannot be used. The name of another machine's file then identifies that
-/// machine, so that the machine finds its file again and there is at most one for each machine.
+/// Quarantines a file that cannot be used. A file of another machine gets a name that identifies
+/// that machine. The machine can then find its file again, and there is at most one such file for
+/// each machine.
 fn quarantine(lock: &StoreLock, file: StateFile, problem: &StateProblem) -> Option<PathBuf> {
     match problem {
         StateProblem::Sealed {
@@ -146,8 +148,8 @@ fn quarantine(lock: &StoreLock, file: StateFile, problem: &StateProblem) -> Opti
     }
 }
 
-/// Reads the file that this machine wrote before another machine used the directory. It is used
-/// until the next write.
+/// Reads the file that this machine wrote before another machine used the directory. The content is
+/// used until the next write.
 fn read_own_copy<T: Document>(store: &Store, seal: &Seal, file: StateFile) -> Option<T> {
     let path = store.dir().path().join(name_for(file, seal.machine()));
     let sealed = fs::read(path).ok()?;

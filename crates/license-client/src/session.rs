@@ -15,19 +15,21 @@ use crate::files::{create_private, create_private_file, is_same_file, keep_owner
 use crate::manager::{LicenseManager, UsageAccount};
 use crate::project::find_project;
 
-/// The directory in the state directory with a locked file for each open session.
+/// The name of the directory, inside the state directory, that contains a locked file for each open
+/// session.
 const DIRECTORY: &str = "sessions";
 
-/// Removes the files of crashed sessions once in each process.
+/// Ensures that each process removes the files of crashed sessions only once.
 static SWEPT: Once = Once::new();
 
-/// How often a file is created again if another process removes it before it is locked.
+/// How often the file of a session is created again, if another process removes the file before it
+/// is locked.
 const ATTEMPTS: u32 = 16;
 
 /// An open session.
 ///
-/// It ends when it is dropped or when the process ends, because the system then releases its lock.
-/// There is no timeout.
+/// A session ends when it is dropped or when the process ends, because the system then releases the
+/// lock of the session. There is no timeout.
 #[derive(Debug)]
 #[must_use = "the session ends as soon as it is dropped"]
 pub struct Session {
@@ -36,7 +38,8 @@ pub struct Session {
     lock: Option<SessionLock>,
 }
 
-/// The locked file of a session. Several sessions on one project have a file each.
+/// The locked file of a session. Each session has its own file, even if several sessions are open
+/// on one project.
 #[derive(Debug)]
 struct SessionLock {
     file: File,
@@ -63,13 +66,14 @@ impl Session {
         let directory = dir.map(|dir| dir.path().join(DIRECTORY));
         let directory = directory.filter(|directory| is_not_a_link(directory));
         if let Some(directory) = &directory {
-            // A killed process leaves its file, and usually no other call removes it.
+            // A killed process leaves its session file behind, and usually no other call removes
+            // the file.
             SWEPT.call_once(|| drop(list_open(directory)));
         }
         session.lock =
             directory.and_then(|directory| SessionLock::acquire(&directory, session.id).ok());
-        let by_system = user.is_none().then(user_of_this_process);
-        let user = user.or(by_system.as_deref());
+        let system_user = user.is_none().then(user_of_this_process);
+        let user = user.or(system_user.as_deref());
         let id = session.id.to_string();
         manager.count(UsageAccount { license, user }, UsageCounts::session(&id));
         manager.flush_if_free();
@@ -128,8 +132,8 @@ impl Session {
     }
 }
 
-/// Returns whether the path is not a symbolic link. A link could lead root to a directory that does
-/// not belong to this user.
+/// Returns whether the path is not a symbolic link. A link could lead a process of root to a
+/// directory of another user.
 fn is_not_a_link(directory: &Path) -> bool {
     !fs::symlink_metadata(directory).is_ok_and(|found| found.is_symlink())
 }
@@ -160,8 +164,8 @@ fn list_open(directory: &Path) -> io::Result<Vec<String>> {
     Ok(open)
 }
 
-/// Returns the session id in a file name, or `None` if the name is not that of a session file,
-/// which must not be removed.
+/// Returns the session id in the name of a session file. Returns `None` for any other file, which
+/// must not be removed.
 fn id_in_name(name: &OsStr) -> Option<&str> {
     let (id, rest) = name.to_str()?.split_once('.')?;
     let (process, number) = rest.split_once('-')?;
@@ -171,7 +175,8 @@ fn id_in_name(name: &OsStr) -> Option<&str> {
     (is_id && is_number(process) && is_number(number)).then_some(id)
 }
 
-/// Number of sessions that this process has opened. It makes their file names unique.
+/// Number of sessions that this process has opened. The number makes the names of the session files
+/// unique.
 static OPENED: AtomicU64 = AtomicU64::new(0);
 
 impl SessionLock {
@@ -180,8 +185,8 @@ impl SessionLock {
     fn acquire(directory: &Path, id: SessionId) -> io::Result<Self> {
         match create_private(directory) {
             Ok(()) => {
-                // A directory that root creates for a user gets the user as owner, unless it was
-                // replaced by another one in the meantime.
+                // If root created the directory, the user becomes its owner. A symbolic link that
+                // has replaced the directory in the meantime is not followed.
                 if let (Some(state), Ok(created)) = (directory.parent(), open_no_follow(directory))
                     && created.metadata().is_ok_and(|created| created.is_dir())
                 {
@@ -195,7 +200,7 @@ impl SessionLock {
             let number = OPENED.fetch_add(1, Ordering::Relaxed);
             let path = directory.join(format!("{id}.{}-{number}", std::process::id()));
             let file = match create_private_file(&path) {
-                // A process with the same id left this file.
+                // An earlier process with the same process id left this file.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 file => file?,
             };
@@ -215,8 +220,8 @@ fn open_no_follow(path: &Path) -> io::Result<File> {
 
 /// Returns whether the path still leads to the opened file.
 fn is_still_at(file: &File, path: &Path) -> bool {
-    let (open_no_follow, there) = (file.metadata(), fs::symlink_metadata(path));
-    matches!((open_no_follow, there), (Ok(open_no_follow), Ok(there)) if is_same_file(&open_no_follow, &there))
+    let (opened, at_path) = (file.metadata(), fs::symlink_metadata(path));
+    matches!((opened, at_path), (Ok(opened), Ok(at_path)) if is_same_file(&opened, &at_path))
 }
 
 /// Returns whether a process has locked the file. Removes a file that is not locked, and ignores a
@@ -233,7 +238,7 @@ fn is_locked(path: &Path) -> bool {
             let _ = fs::remove_file(path);
             false
         }
-        // Where files cannot be locked, open sessions are unknown.
+        // If the file system does not support locks, no session is known to be open.
         Err(TryLockError::Error(_)) => false,
     }
 }
@@ -264,7 +269,7 @@ mod tests {
     fn only_session_files_are_removed() {
         let directory = tempfile::tempdir().unwrap();
         let id = "sess_00112233445566778899aabbccddeeff";
-        let ours = format!("{id}.4711-0");
+        let unlocked = format!("{id}.4711-0");
         let others = [
             "passwd",
             "sess_0011.4711-0",
@@ -272,24 +277,28 @@ mod tests {
             &format!("{id}.conf-d"),
             id,
         ];
-        for name in others.iter().chain([&ours.as_str()]) {
+        for name in others.iter().chain([&unlocked.as_str()]) {
             fs::write(directory.path().join(name), "").unwrap();
         }
         assert_eq!(list_open(directory.path()).unwrap(), [""; 0]);
-        assert!(!directory.path().join(&ours).exists(), "it is not locked");
+        assert!(
+            !directory.path().join(&unlocked).exists(),
+            "{unlocked} must be removed"
+        );
         for name in others {
             assert!(directory.path().join(name).exists(), "{name}");
         }
-        let held = SessionLock::acquire(directory.path(), open_id()).unwrap();
+        let lock = SessionLock::acquire(directory.path(), open_id()).unwrap();
         assert_eq!(
             list_open(directory.path()).unwrap(),
             [open_id().to_string()]
         );
-        drop(held);
+        drop(lock);
         assert_eq!(list_open(directory.path()).unwrap(), [""; 0]);
     }
 
-    /// Returns a state directory, and the session file in another directory, which is not locked.
+    /// Returns the manager of an empty state directory, and the path of an unlocked session file in
+    /// another directory.
     #[cfg(unix)]
     fn with_other_directory() -> (tempfile::TempDir, LicenseManager, std::path::PathBuf) {
         let scratch = tempfile::tempdir().unwrap();
@@ -297,21 +306,21 @@ mod tests {
         for directory in [&state, &other] {
             create_private(directory).unwrap();
         }
-        let theirs = other.join("sess_00112233445566778899aabbccddeeff.4711-0");
-        fs::write(&theirs, "theirs").unwrap();
+        let session_file = other.join("sess_00112233445566778899aabbccddeeff.4711-0");
+        fs::write(&session_file, "content").unwrap();
         let product = license_core::FeatureMatrix::built_in().product();
         let manager = LicenseManager::at(product, crate::state_dir::StateDir::at(state));
-        (scratch, manager, theirs)
+        (scratch, manager, session_file)
     }
 
     #[test]
     #[cfg(unix)]
     fn sessions_behind_a_symbolic_link_are_neither_listed_nor_removed() {
-        let (scratch, manager, theirs) = with_other_directory();
+        let (scratch, manager, session_file) = with_other_directory();
         let sessions = scratch.path().join("state").join(DIRECTORY);
         std::os::unix::fs::symlink(scratch.path().join("other"), sessions).unwrap();
         assert_eq!(Session::list_open(&manager).unwrap(), [""; 0]);
-        assert!(theirs.exists());
+        assert!(session_file.exists());
         let session = Session::open(&manager, None, None, scratch.path()).unwrap();
         assert!(!session.is_counted());
         assert_eq!(
@@ -323,32 +332,32 @@ mod tests {
     #[test]
     #[cfg(unix)]
     fn a_symbolic_link_is_not_a_session_even_if_its_target_is_locked() {
-        let (scratch, manager, theirs) = with_other_directory();
+        let (scratch, manager, session_file) = with_other_directory();
         let sessions = scratch.path().join("state").join(DIRECTORY);
         create_private(&sessions).unwrap();
-        let link = sessions.join(theirs.file_name().unwrap());
-        std::os::unix::fs::symlink(&theirs, &link).unwrap();
-        let held = File::open(&theirs).unwrap();
-        held.lock().unwrap();
+        let link = sessions.join(session_file.file_name().unwrap());
+        std::os::unix::fs::symlink(&session_file, &link).unwrap();
+        let locked = File::open(&session_file).unwrap();
+        locked.lock().unwrap();
         assert!(
             !is_locked(&link),
-            "also if it became a link after it was examined"
+            "a link is ignored even if it replaced the file after a check"
         );
         assert_eq!(Session::list_open(&manager).unwrap(), [""; 0]);
-        drop(held);
+        drop(locked);
         assert!(!is_locked(&link));
-        assert!(theirs.exists() && link.is_symlink());
-        assert_eq!(fs::read(&theirs).unwrap(), b"theirs");
+        assert!(session_file.exists() && link.is_symlink());
+        assert_eq!(fs::read(&session_file).unwrap(), b"content");
     }
 
     #[test]
     #[cfg(unix)]
     fn opening_for_a_change_of_owner_does_not_follow_a_symbolic_link() {
-        let (scratch, _, theirs) = with_other_directory();
+        let (scratch, _, session_file) = with_other_directory();
         let link = scratch.path().join("link");
-        std::os::unix::fs::symlink(theirs.parent().unwrap(), &link).unwrap();
+        std::os::unix::fs::symlink(session_file.parent().unwrap(), &link).unwrap();
         assert!(open_no_follow(&link).is_err());
-        assert!(open_no_follow(theirs.parent().unwrap()).is_ok());
+        assert!(open_no_follow(session_file.parent().unwrap()).is_ok());
     }
 
     fn open_id() -> SessionId {

@@ -1,8 +1,9 @@
 //! The state of a machine: the clock's high-water mark, the quota counters of today, and the latest
 //! validation tokens.
 //!
-//! The state is stored twice, in `license.cache` and in `quota`, so that removing one of the two
-//! files gains nothing. Both files also contain the usage counts since the last entry of `usage`.
+//! The state is stored twice, in `license.cache` and in `quota`, so that nobody gains an advantage
+//! by removing one of the two files. Both files also contain the usage counts since the last entry
+//! in the file `usage`.
 
 pub(crate) mod seen_lists;
 
@@ -32,16 +33,17 @@ pub(crate) struct State {
     pub(crate) lists: SeenLists,
     /// Deactivated licenses, each with the nonce of its activation.
     pub(crate) deactivated: Vec<(LicenseId, Nonce)>,
-    /// The nonces of the clock repairs that were used.
+    /// The nonces of the clock repairs that were installed.
     pub(crate) repaired: Vec<Nonce>,
 }
 
-/// The state could not be written to both files.
+/// The reason why the state could not be written to both files.
 #[derive(Debug)]
 pub(crate) struct Unsaved {
     pub(crate) source: StoreError,
-    /// The state was written to one file, so its counts must not be counted again.
-    pub(crate) is_in_one: bool,
+    /// Whether the state was written to one of the files. In that case, its counts must not be
+    /// counted again.
+    pub(crate) is_in_one_file: bool,
 }
 
 impl From<Unsaved> for StoreError {
@@ -52,17 +54,17 @@ impl From<Unsaved> for StoreError {
 
 const FILES: [StateFile; 2] = [StateFile::Cache, StateFile::Quota];
 
-/// The state that was read, and the problems.
+/// The state that was read, and the problems with its files.
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
     pub(crate) state: State,
     pub(crate) problems: Vec<StateProblem>,
-    /// A file exists but cannot be read now. A write would lose its content.
+    /// Whether a file exists but cannot be read now. A write would lose the content of this file.
     pub(crate) is_partial: bool,
 }
 
-/// Maximum size of the stored validation tokens in bytes. Sealed and as JSON they stay below
-/// [`State::CAP`].
+/// Maximum size of the stored validation tokens in bytes. Within this limit, the sealed JSON stays
+/// below [`State::CAP`].
 const MAX_VALIDATIONS: usize = MAX_FILE_BYTES;
 
 /// Maximum size of the usage counts in bytes: at most 8 licenses of about 25 KiB each, and 15
@@ -70,18 +72,19 @@ const MAX_VALIDATIONS: usize = MAX_FILE_BYTES;
 const MAX_USAGE: usize = 1 << 20;
 
 impl State {
-    /// Merges both files. A file that cannot be used is quarantined only if the lock is free.
+    /// Reads both files and merges them. A file that cannot be used is quarantined only if the lock
+    /// is free.
     pub(crate) fn load(store: &Store, seal: &Seal, damaged: Damaged) -> Loaded {
         Loaded::from_files(|file| sealed_file::load(store, seal, file, damaged))
     }
 
-    /// Merges both files under the lock. A file that cannot be used is quarantined.
+    /// Reads both files under the lock and merges them. A file that cannot be used is quarantined.
     pub(crate) fn load_locked(lock: &StoreLock, store: &Store, seal: &Seal) -> Loaded {
         Loaded::from_files(|file| sealed_file::load_locked(lock, store, seal, file))
     }
 
     /// Writes both files. The counts are durable once the second file is written. A process that
-    /// crashes before that has acknowledged nothing.
+    /// crashes before then has not acknowledged the counts.
     pub(crate) fn save(
         &self,
         lock: &StoreLock,
@@ -90,7 +93,12 @@ impl State {
         quota: Durability,
     ) -> Result<(), Unsaved> {
         let save = |file, durability| sealed_file::save(self, lock, seal, file, durability);
-        let unsaved = |is_in_one| move |source| Unsaved { source, is_in_one };
+        let unsaved = |is_in_one_file| {
+            move |source| Unsaved {
+                source,
+                is_in_one_file,
+            }
+        };
         save(StateFile::Cache, cache).map_err(unsaved(false))?;
         save(StateFile::Quota, quota).map_err(unsaved(true))
     }
@@ -113,7 +121,8 @@ impl State {
         }
     }
 
-    /// Stores these tokens in this order. The last ones are dropped if they exceed the limit.
+    /// Stores these tokens in this order. Drops the last tokens, if all tokens together exceed the
+    /// limit.
     pub(crate) fn set_validations(&mut self, validations: impl IntoIterator<Item = String>) {
         let mut bytes = 0;
         let fits = |block: &String| {
@@ -158,7 +167,7 @@ impl Document for State {
     }
 }
 
-/// Returns the entries of both, each once.
+/// Returns the entries of both lists without duplicates.
 fn union<T: PartialEq>(mut one: Vec<T>, other: Vec<T>) -> Vec<T> {
     for entry in other {
         if !one.contains(&entry) {
@@ -168,8 +177,9 @@ fn union<T: PartialEq>(mut one: Vec<T>, other: Vec<T>) -> Vec<T> {
     one
 }
 
-/// Returns a member that an older program did not write. `None` means that the member is malformed:
-/// to treat it as empty would reactivate a deactivated license.
+/// Parses a member that an older program did not write. Returns an empty value if the member is
+/// missing, and `None` if it is malformed. A malformed member must not count as empty, because that
+/// would reactivate a deactivated license.
 fn optional<T: Default>(
     members: &Value,
     name: &str,

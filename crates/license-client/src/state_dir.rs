@@ -12,9 +12,9 @@ use crate::files::create_private;
 /// Name of the file that writers lock.
 pub(crate) const LOCK: &str = ".lock";
 
-/// The directory with the state of one product. It need not exist.
+/// The directory with the state of one product. The directory need not exist.
 ///
-/// The first write creates it, without access for other users.
+/// The first write creates the directory without access for other users.
 ///
 /// ```
 /// use license_client::{StateDir, StateFile};
@@ -32,19 +32,21 @@ pub struct StateDir {
     origin: Origin,
 }
 
-/// How the directory was chosen, which decides whether its permissions may be changed.
+/// How the directory was chosen. The origin decides whether the permissions of the directory may be
+/// changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
     /// The default: `.coditect` in the home directory.
     Default,
-    /// Chosen by the user or the program, who may store other files there.
+    /// Chosen by the user or the program. The directory may also contain other files.
     Chosen,
 }
 
 impl StateDir {
     /// Returns the state directory of `product`.
     ///
-    /// It is `{PRODUCT}_HOME` if that variable is set and not empty, else `.{product}` in `home`.
+    /// This is the value of the variable `{PRODUCT}_HOME`, if it is set and not empty. Otherwise it
+    /// is `.{product}` in `home`.
     ///
     /// # Errors
     ///
@@ -76,18 +78,20 @@ impl StateDir {
         Self::resolve(product, |name| std::env::var_os(name), home)
     }
 
-    /// Returns the administrator's directory with files for all users.
+    /// Returns the administrator's directory, which contains files for all users.
     ///
-    /// It is `{PRODUCT}_SYSTEM_DIR` if that variable is an absolute path, else the default of the
-    /// platform, such as `/etc/coditect`. Nothing is ever written to it.
+    /// This is the value of the variable `{PRODUCT}_SYSTEM_DIR`, if it is set and not empty.
+    /// Otherwise it is the default of the platform, such as `/etc/coditect`. Returns `None` if the
+    /// path is relative, or if the platform has no default. Nothing is ever written to this
+    /// directory.
     pub fn for_system(
         product: &str,
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> Option<Self> {
         let variable = format!("{}_SYSTEM_DIR", product.to_ascii_uppercase());
-        let set = environment(&variable).map(PathBuf::from);
+        let configured = environment(&variable).map(PathBuf::from);
         let name = product.to_ascii_lowercase();
-        let own = || {
+        let default = || {
             if cfg!(windows) {
                 environment("ProgramData").map(|data| PathBuf::from(data).join(name))
             } else if cfg!(target_os = "macos") {
@@ -96,8 +100,9 @@ impl StateDir {
                 Some(Path::new("/etc").join(name))
             }
         };
-        set.filter(|path| !path.as_os_str().is_empty())
-            .or_else(own)
+        configured
+            .filter(|path| !path.as_os_str().is_empty())
+            .or_else(default)
             .filter(|path| path.is_absolute())
             .map(Self::at)
     }
@@ -122,18 +127,18 @@ impl StateDir {
 
     /// Checks that files can be created in the directory, and returns the metadata of a new file.
     ///
-    /// The file is temporary, and has no name where the system supports that. Its owner is the
-    /// owner of all files that this process creates.
+    /// The file is temporary, and has no name if the system supports files without names. Its owner
+    /// is the owner of all files that this process creates.
     ///
     /// # Errors
     ///
-    /// Returns the system's error, also if the directory does not exist.
+    /// Returns the error of the system, for example if the directory does not exist.
     pub fn try_writing(&self) -> io::Result<fs::Metadata> {
         tempfile::tempfile_in(&self.path)?.metadata()
     }
 
-    /// Returns why this program refuses to write to the directory although the system allows it.
-    /// The text follows "is not writable:".
+    /// Returns why this program refuses to write to the directory, even if the system allows it.
+    /// The text completes a message that ends with "is not writable:".
     pub fn obstacle(&self) -> Option<&'static str> {
         let is_other = |found: fs::Metadata| !found.file_type().is_file();
         if fs::metadata(&self.path).is_ok_and(|target| self.is_foreign_link(&target)) {
@@ -152,8 +157,8 @@ impl StateDir {
         self.path.join(LOCK)
     }
 
-    /// Creates the directory, without access for other users. Parents are created with the user's
-    /// umask.
+    /// Creates the directory without access for other users. Missing parents get the usual
+    /// permissions.
     pub(crate) fn create(&self) -> io::Result<()> {
         let created = match create_private(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.create_with_parents(),
@@ -202,8 +207,8 @@ impl StateDir {
     /// Removes the access of other users, if the directory belongs to this user and contains only
     /// state.
     ///
-    /// Works on the opened directory, so that a symbolic link that is replaced in the meantime has
-    /// no effect.
+    /// Changes the opened directory and not its path, so that replacing a symbolic link in the
+    /// meantime has no effect.
     fn restrict_access(&self) -> io::Result<()> {
         use std::os::unix::fs::{MetadataExt, PermissionsExt};
         let directory = fs::File::open(&self.path)?;
@@ -219,27 +224,28 @@ impl StateDir {
             && self.contains_only_state(&metadata)
             && self.is_owned_by_this_user(&metadata)
         {
-            // File systems without permissions refuse this. State is stored there nevertheless.
+            // File systems without permissions refuse this call. The state is stored nevertheless.
             let _ = directory.set_permissions(fs::Permissions::from_mode(0o700));
         }
         Ok(())
     }
 
-    /// Returns whether the path is a symbolic link of another user to a directory that is not
-    /// theirs. Root would otherwise write to a directory that the owner of the link chose.
+    /// Returns whether the path is a symbolic link of another user who does not own the target
+    /// directory. If root followed such a link, it would write to a directory that the owner of the
+    /// link chose.
     fn is_foreign_link(&self, target: &fs::Metadata) -> bool {
         use std::os::unix::fs::MetadataExt;
-        let is_anothers =
+        let is_foreign =
             |link: &fs::Metadata| link.is_symlink() && ![0, target.uid()].contains(&link.uid());
-        let link = fs::symlink_metadata(&self.path).ok().filter(is_anothers);
+        let link = fs::symlink_metadata(&self.path).ok().filter(is_foreign);
         link.is_some_and(|link| !self.is_owned_by_this_user(&link))
     }
 
     /// Returns whether the directory contains only state.
     ///
-    /// Other users may need a directory that was chosen, such as `/opt/product`, so its permissions
-    /// change only if it is empty. A sticky directory is shared on purpose, so its permissions
-    /// never change. The files in both are private in any case.
+    /// Other users may need a chosen directory, such as `/opt/product`. Its permissions change only
+    /// if it is empty. A sticky directory is shared on purpose, so its permissions never change. In
+    /// either case, the files of this program are private.
     fn contains_only_state(&self, metadata: &fs::Metadata) -> bool {
         use std::os::unix::fs::MetadataExt;
         let sticky = metadata.mode() & 0o1000 != 0;
@@ -250,8 +256,8 @@ impl StateDir {
         }
     }
 
-    /// Returns whether this user owns the file. Uses the owner of a new file, because the standard
-    /// library has no user ids.
+    /// Returns whether this user owns the file. Compares the owner of the file with the owner of a
+    /// new file, because the standard library cannot return the user id.
     fn is_owned_by_this_user(&self, metadata: &fs::Metadata) -> bool {
         use std::os::unix::fs::MetadataExt;
         self.try_writing()
@@ -261,12 +267,13 @@ impl StateDir {
 
 #[cfg(not(unix))]
 impl StateDir {
-    /// On Windows only some users can create symbolic links.
+    /// Returns `false`, because on Windows only some users can create symbolic links.
     fn is_foreign_link(&self, _: &fs::Metadata) -> bool {
         false
     }
 
-    /// On Windows a directory inherits the access rules of the user's profile.
+    /// Changes nothing, because on Windows a directory inherits the access rules of the user's
+    /// profile.
     fn restrict_access(&self) -> io::Result<()> {
         if fs::metadata(&self.path)?.is_dir() {
             return Ok(());
@@ -333,8 +340,7 @@ impl StateFile {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StateDirError {
-    /// The variable contains a relative path, which would mean a different directory in each
-    /// working directory.
+    /// The variable contains a relative path. Its meaning would depend on the working directory.
     #[error("{variable} must be an absolute path, not {value:?}")]
     NotAbsolute {
         /// The environment variable, such as `CODITECT_HOME`.
@@ -342,7 +348,8 @@ pub enum StateDirError {
         /// Its value.
         value: PathBuf,
     },
-    /// The user has no home directory, and the variable that could replace it is not set.
+    /// The user has no home directory, and the variable with the path of the state directory is not
+    /// set.
     #[error("no home directory is known and {variable} is not set")]
     NoHome {
         /// The environment variable to set, such as `CODITECT_HOME`.

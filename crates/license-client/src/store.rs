@@ -1,7 +1,8 @@
 //! Reads and writes the state directory so that neither a crash nor a second process loses data.
 //!
-//! Readers need no lock: a file is replaced by a rename, so they see either the old or the new
-//! file. Writers hold the lock from the read on which they base a decision until their write.
+//! Readers need no lock. A writer replaces a file with a rename, so a reader sees either the old or
+//! the new file. A writer holds the lock from the read on which its decision is based until its
+//! write.
 
 mod lock_file;
 mod transaction;
@@ -17,19 +18,19 @@ use thiserror::Error;
 use crate::files::{keep_owner, read_capped, sync_directory};
 use crate::state_dir::{StateDir, StateFile};
 
-/// How long a writer waits for the lock: enough for another write on a slow disk, but not too long
-/// for a user who waits.
+/// How long a writer waits for the lock. This is long enough for another write on a slow disk, but
+/// not too long for a waiting user.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
-/// Comes between the name of a quarantined file and its number.
+/// The text between the name and the number of a quarantined file.
 const QUARANTINED: &str = ".damaged-";
 
 /// Prefix of the names of incomplete files.
 const UNFINISHED: &str = ".unfinished-";
 
-/// How a damaged file is treated.
+/// Whether a damaged file is quarantined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Damaged {
     /// The file is renamed, so that it is not used.
@@ -60,7 +61,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Returns the store in `dir`. Does not access the file system.
+    /// Creates a store for the files in `dir`. Does not access the file system.
     pub fn new(dir: StateDir) -> Self {
         Self { dir }
     }
@@ -70,7 +71,7 @@ impl Store {
         &self.dir
     }
 
-    /// Reads a file of at most `cap` bytes. Returns `None` if it does not exist.
+    /// Reads a file of at most `cap` bytes. Returns `None` if the file does not exist.
     ///
     /// # Errors
     ///
@@ -99,14 +100,14 @@ impl Store {
             .into_iter()
             .flatten()
             .flatten();
-        let is_such = |name: &str| {
+        let is_quarantined = |name: &str| {
             let mut names = files.iter().map(|file| file.name());
             names.any(|own| {
                 name.strip_prefix(own)
                     .is_some_and(|rest| rest.starts_with(QUARANTINED))
             })
         };
-        let paths = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_such));
+        let paths = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_quarantined));
         let mut paths: Vec<_> = paths.map(|entry| entry.path()).collect();
         paths.sort();
         paths
@@ -144,7 +145,7 @@ impl Store {
         self.lock_within(LOCK_TIMEOUT)
     }
 
-    /// Waits up to `patience` for the writer lock. Zero tries once.
+    /// Waits up to `patience` for the writer lock. A `patience` of zero tries only once.
     ///
     /// # Errors
     ///
@@ -167,7 +168,7 @@ impl Store {
     }
 }
 
-/// The writer lock. It is released when it is dropped or the process ends.
+/// The writer lock. It is released when the value is dropped or when the process ends.
 #[derive(Debug)]
 #[must_use = "the lock is released as soon as it is dropped"]
 pub struct StoreLock {
@@ -176,8 +177,8 @@ pub struct StoreLock {
 }
 
 impl StoreLock {
-    /// Replaces a file. When this returns, `bytes` survive a loss of power. Until then, the old
-    /// content survives it.
+    /// Replaces a file. When the method returns, the new content survives a loss of power. Before
+    /// that, a loss of power leaves either the old or the new content.
     ///
     /// # Errors
     ///
@@ -210,13 +211,13 @@ impl StoreLock {
         }
     }
 
-    /// Renames a file within the directory and returns its new path. An existing file with that
-    /// name is replaced.
+    /// Renames a file within the directory and returns its new path. Replaces an existing file with
+    /// the new name.
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError::ReadOnly`] or [`StoreError::Unwritable`], also if the file does not
-    /// exist.
+    /// Returns [`StoreError::ReadOnly`] or [`StoreError::Unwritable`], for example if the file does
+    /// not exist.
     pub(crate) fn rename(&self, file: StateFile, name: &str) -> Result<PathBuf, StoreError> {
         let (path, to) = (self.dir.file(file), self.dir.path().join(name));
         match fs::rename(&path, &to) {
@@ -228,7 +229,7 @@ impl StoreLock {
     /// Removes the quarantined copies of these files.
     pub(crate) fn clear_quarantine(&self, files: &[StateFile]) {
         for path in Store::new(self.dir.clone()).quarantined_files(files) {
-            // A file that cannot be removed is only reported once more.
+            // If a file cannot be removed, it is only reported once more.
             let _ = fs::remove_file(path);
         }
     }
@@ -238,15 +239,15 @@ impl StoreLock {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError::ReadOnly`] or [`StoreError::Unwritable`], also if the file does not
-    /// exist.
+    /// Returns [`StoreError::ReadOnly`] or [`StoreError::Unwritable`], for example if the file does
+    /// not exist.
     pub fn quarantine(&self, file: StateFile) -> Result<PathBuf, StoreError> {
         let path = self.dir.file(file);
         self.rename_to_quarantine(&path, file.name())
             .map_err(|source| StoreError::on_write(path, source))
     }
 
-    /// Returns the error for content that could not be prepared for writing.
+    /// Returns the error for a file whose new content could not be created.
     pub(crate) fn unwritable(&self, file: StateFile, source: io::Error) -> StoreError {
         let path = self.dir.file(file);
         StoreError::Unwritable { path, source }
@@ -290,7 +291,7 @@ impl StoreLock {
     fn remove_incomplete(&self) {
         let entries = fs::read_dir(self.dir.path()).into_iter().flatten();
         for entry in entries.flatten().filter(is_unfinished) {
-            // A file that cannot be removed only occupies space.
+            // If a file cannot be removed, it only occupies space.
             let _ = if entry.path().is_dir() {
                 fs::remove_dir_all(entry.path())
             } else {
@@ -302,8 +303,8 @@ impl StoreLock {
 
 impl Drop for StoreLock {
     fn drop(&mut self) {
-        // Closing the file is not enough while a child process that another thread is starting has
-        // a copy of the descriptor.
+        // Closing the file may not release the lock: a child process that another thread is
+        // starting may have a copy of the descriptor.
         let _ = self.file.unlock();
     }
 }
@@ -314,7 +315,7 @@ fn is_unfinished(entry: &fs::DirEntry) -> bool {
 }
 
 /// Polls the lock, because a blocking lock cannot time out. Counts the pauses instead of reading
-/// the clock, which may be set in the meantime.
+/// the clock, because the clock may be set in the meantime.
 fn wait_for(file: &File, path: PathBuf, patience: Duration) -> Result<(), StoreError> {
     let (mut left, mut pause) = (patience, FIRST_PAUSE);
     loop {
@@ -331,7 +332,7 @@ fn wait_for(file: &File, path: PathBuf, patience: Duration) -> Result<(), StoreE
     }
 }
 
-/// Returns whether nothing exists at the path, not even a dangling symbolic link.
+/// Returns whether nothing exists at the path. A dangling symbolic link counts as existing.
 fn is_free(path: &Path) -> bool {
     fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
@@ -340,8 +341,8 @@ fn is_free(path: &Path) -> bool {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The state directory or a file in it may not be written. The caller can only continue without
-    /// saving state.
+    /// The state directory, or a file in the directory, may not be written. The caller can only
+    /// continue without saving state.
     #[error("{} is read-only", path.display())]
     ReadOnly {
         /// The path that could not be written.
@@ -357,7 +358,7 @@ pub enum StoreError {
         /// The system's error.
         source: io::Error,
     },
-    /// The file exists and cannot be read.
+    /// The file exists but cannot be read.
     #[error("{} cannot be read", path.display())]
     Unreadable {
         /// The path that could not be read.
@@ -371,15 +372,15 @@ pub enum StoreError {
         /// The path.
         path: PathBuf,
     },
-    /// The file is larger than any file that this program writes.
+    /// The file is larger than the limit, which no file of this program exceeds.
     #[error("{} is larger than {cap} bytes", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// The largest permitted size in bytes.
+        /// The maximum size in bytes.
         cap: usize,
     },
-    /// Another process, or another thread of this one, has the lock.
+    /// Another process, or another thread of this process, has the lock.
     #[error("another process has locked {} for {patience:?}", path.display())]
     Busy {
         /// The lock file.
@@ -399,7 +400,7 @@ impl StoreError {
         }
     }
 
-    /// Returns the path that the error is about.
+    /// Returns the path of the file or directory with the problem.
     pub fn path(&self) -> &Path {
         match self {
             Self::ReadOnly { path, .. }

@@ -1,4 +1,5 @@
-//! The usage type: whether the product builds something here, or runs in a deployed application.
+//! The usage type: whether the product is used to build an application, or runs in a deployed
+//! application.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -15,13 +16,13 @@ mod error;
 pub use self::error::UsageTypeError;
 use crate::files::read_capped;
 
-/// The project's file, in the product's entry, that may contain the usage type.
+/// The name of the project file, which is in the product's entry and may contain the usage type.
 const PROJECT_FILE: &str = "project.toml";
 
-/// The largest size of a project file in bytes. Usual settings need much less.
+/// The maximum size of a project file in bytes. Usual settings need much less.
 const MAX_PROJECT_FILE: usize = 64 * 1024;
 
-/// Files that are in a project but not in a deployed application, by build tool.
+/// Names of manifests of build tools, which are in a project but not in a deployed application.
 const MANIFESTS: &[&str] = &[
     "Cargo.toml",
     "package.json",
@@ -47,13 +48,13 @@ const MANIFESTS: &[&str] = &[
     "stack.yaml",
 ];
 
-/// Extensions of such files, where the project chooses the name.
+/// Extensions of manifests whose name the project chooses.
 const MANIFEST_EXTENSIONS: &[&str] = &["sln", "slnx", "csproj", "fsproj", "vbproj", "cabal"];
 
 /// The environment of a process that determines the usage type.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProcessEnvironment {
-    /// The value of the environment variable [`usage_variable`]. An empty value counts as not set.
+    /// The value of the environment variable [`usage_variable`]. An empty value counts as unset.
     pub variable: Option<OsString>,
     /// Whether the process runs in a container.
     pub in_container: bool,
@@ -84,21 +85,21 @@ pub enum UsageReason {
         /// The project file.
         path: PathBuf,
     },
-    /// The process runs in a container without a terminal, and there are no project sources: a
-    /// runtime.
+    /// The process runs in a container without a terminal, and there are no project sources. This
+    /// indicates a deployed application.
     Deployed {
         /// The directory without sources.
         path: PathBuf,
     },
-    /// The process runs in a container without a terminal, but there are project sources, as in a
-    /// build.
+    /// The process runs in a container without a terminal, but there are project sources. This
+    /// indicates a build.
     Sources {
         /// The directory with the sources.
         path: PathBuf,
     },
     /// The process runs in a container, but on a terminal.
     Terminal,
-    /// Nothing indicates a runtime.
+    /// Nothing indicates a deployed application.
     Default,
 }
 
@@ -123,13 +124,13 @@ impl fmt::Display for UsageReason {
             Self::ProjectFile { path } => write!(f, "set in {}", path.display()),
             Self::Deployed { path } => write!(
                 f,
-                "it runs in a container without a terminal, and there are no project sources in {}",
+                "the process runs in a container without a terminal, and there are no project sources in {}",
                 path.display()
             ),
             Self::Sources { path } => {
                 write!(f, "there are project sources in {}", path.display())
             }
-            Self::Terminal => f.write_str("it runs in a container, but on a terminal"),
+            Self::Terminal => f.write_str("the process runs in a container, but on a terminal"),
             Self::Default => f.write_str("the default"),
         }
     }
@@ -142,7 +143,7 @@ pub fn usage_variable(product: ProductCode) -> String {
 
 /// Detects the usage type of the product in a project.
 ///
-/// The first of these applies:
+/// The first of these rules that gives a result applies:
 ///
 /// 1. The environment variable, which must be `builder` or `runtime`.
 /// 2. `usage_type` in `.coditect/project.toml` of the project root, with the same values.
@@ -208,8 +209,9 @@ fn by_variable(
     }
 }
 
-/// Reads the project file. It counts only if the product's entry marks the root. Otherwise the
-/// entry is missing, or it is the state directory, which belongs to no project.
+/// Reads the usage type from the project file. The file counts only if the product's entry marks
+/// the root. Otherwise the entry is missing, or it is the state directory, which belongs to no
+/// project.
 fn by_project_file(root: &ProjectRoot) -> Result<Option<DetectedUsage>, UsageTypeError> {
     if root.reason() != RootReason::Product {
         return Ok(None);
@@ -272,8 +274,8 @@ fn is_manifest(name: &OsStr) -> bool {
             .any(|manifest| extension.is_some_and(|extension| extension == *manifest))
 }
 
-/// Returns the text of a project file, or `None` if there is none, even if the product's entry is
-/// not a directory.
+/// Returns the text of a project file. Returns `None` if there is no such file, for example because
+/// the product's entry is not a directory.
 fn read(path: &Path) -> Result<Option<String>, UsageTypeError> {
     use io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
     let bytes = match read_capped(path, MAX_PROJECT_FILE) {

@@ -1,5 +1,4 @@
-//! The installed license is the one that is found, whatever was installed before and even if
-//! installing was interrupted.
+//! A client finds the license that was installed last, even after an interrupted installation.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -19,7 +18,7 @@ const VENDORS_KEYS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 const VENDORS_FIRST_KEY: &str = include_str!("../../../fixtures/trust/vendor.pem");
 const PRO: &str = include_str!("../../../fixtures/files/valid-pro.lic");
 const ENTERPRISE_KEY: &str = include_str!("../../../fixtures/vectors/enterprise-keys/ok");
-const BY_THE_SPARE_KEY: &str =
+const SIGNED_BY_SPARE_KEY: &str =
     include_str!("../../../fixtures/vectors/enterprise-keys/ok-by-a-spare-key");
 
 /// The fixtures are valid through the year 2027.
@@ -45,9 +44,9 @@ impl Machine {
     }
 
     fn install(&self, text: &str, trust: &TrustSet) {
-        let bundle = VerifiedLicenses::verify(text, trust, FeatureMatrix::built_in()).unwrap();
+        let verified = VerifiedLicenses::verify(text, trust, FeatureMatrix::built_in()).unwrap();
         let candidate = Candidate {
-            verified: &bundle,
+            verified: &verified,
             trust,
             matrix: FeatureMatrix::built_in(),
         };
@@ -57,7 +56,7 @@ impl Machine {
             .unwrap();
     }
 
-    /// Writes a file as a process does that crashes between two writes.
+    /// Writes only this file, like a process that crashes between two writes.
     fn write(&self, file: StateFile, content: impl AsRef<[u8]>) {
         fs::create_dir_all(self.dir().path()).unwrap();
         fs::write(self.dir().file(file), content).unwrap();
@@ -103,14 +102,14 @@ fn first_key() -> TrustSet {
     TrustSet::parse(VENDORS_FIRST_KEY).unwrap()
 }
 
-/// Returns the vendor's key that signed [`BY_THE_SPARE_KEY`].
+/// Returns the vendor's key that signed [`SIGNED_BY_SPARE_KEY`].
 fn spare_key() -> TrustSet {
     let keys = all_keys();
     let mut sets = keys
         .iter()
         .map(|key| TrustSet::parse(&key.to_jwk().to_string()).unwrap());
     let signed = |set: &TrustSet| {
-        VerifiedLicenses::verify(input(BY_THE_SPARE_KEY), set, FeatureMatrix::built_in()).is_ok()
+        VerifiedLicenses::verify(input(SIGNED_BY_SPARE_KEY), set, FeatureMatrix::built_in()).is_ok()
     };
     sets.find(signed).unwrap()
 }
@@ -150,9 +149,10 @@ fn without_an_installed_license_nothing_is_found() {
 fn the_keys_that_verified_the_license_are_stored() {
     let machine = Machine::new();
     machine.install(PRO, &first_key());
-    let kept = Installation::trust(&machine.paths()).unwrap().unwrap();
+    let stored = Installation::trust(&machine.paths()).unwrap().unwrap();
     assert!(
-        kept.iter()
+        stored
+            .iter()
             .map(|key| key.id())
             .eq(first_key().iter().map(|key| key.id()))
     );
@@ -163,8 +163,8 @@ fn keys_that_are_no_longer_trusted_are_removed_after_the_new_license_is_written(
     let machine = Machine::new();
     machine.install(PRO, &all_keys());
     machine.install(PRO, &first_key());
-    let kept = Installation::trust(&machine.paths()).unwrap().unwrap();
-    assert_eq!(kept.len(), 1);
+    let stored = Installation::trust(&machine.paths()).unwrap().unwrap();
+    assert_eq!(stored.len(), 1);
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn while_both_a_license_file_and_a_key_exist_one_of_them_is_valid() {
     assert_eq!(
         machine.tier().as_str(),
         "ENT",
-        "installing again completes it"
+        "a second installation completes the interrupted one"
     );
     assert!(!machine.has(StateFile::License));
 }
@@ -213,24 +213,24 @@ fn while_both_a_license_file_and_a_key_exist_one_of_them_is_valid() {
 fn the_keys_of_the_old_license_stay_until_the_new_one_is_written() {
     let machine = Machine::new();
     machine.install(PRO, &first_key());
-    // The process crashed after the keys were written and before the license was.
+    // The process crashed after the keys were written and before the license was written.
     let mut both = first_key();
     both.extend(&spare_key()).unwrap();
     machine.write(StateFile::Trust, both.to_jwks().to_string());
     assert_eq!(machine.tier().as_str(), "PRO");
     // The process crashed after the license was written and before the old keys were removed.
-    machine.write(StateFile::Key, input(BY_THE_SPARE_KEY));
+    machine.write(StateFile::Key, input(SIGNED_BY_SPARE_KEY));
     fs::remove_file(machine.dir().file(StateFile::License)).unwrap();
     assert_eq!(machine.tier().as_str(), "ENT");
-    machine.install(input(BY_THE_SPARE_KEY), &spare_key());
+    machine.install(input(SIGNED_BY_SPARE_KEY), &spare_key());
     assert_eq!(machine.tier().as_str(), "ENT");
 }
 
 #[test]
-fn a_license_by_another_key_replaces_a_license_by_a_key_that_is_no_longer_trusted() {
+fn a_license_signed_by_another_key_replaces_a_license_whose_key_is_no_longer_trusted() {
     let machine = Machine::new();
     machine.install(PRO, &first_key());
-    machine.install(input(BY_THE_SPARE_KEY), &spare_key());
+    machine.install(input(SIGNED_BY_SPARE_KEY), &spare_key());
     assert_eq!(machine.tier().as_str(), "ENT");
     assert_eq!(
         Installation::trust(&machine.paths())
@@ -289,7 +289,7 @@ fn a_problem_names_its_file() {
     let snapshot = machine.client(&all_keys()).snapshot();
     assert!(
         matches!(snapshot.installation, Ok(None)),
-        "it was quarantined"
+        "the damaged license was quarantined"
     );
     assert_eq!(snapshot.quarantined.len(), 1);
 }
@@ -308,13 +308,13 @@ fn a_license_that_is_too_large_is_a_problem_and_is_not_read() {
 }
 
 #[test]
-fn a_license_by_a_key_that_is_not_compiled_in_is_a_problem() {
+fn a_license_signed_by_a_key_that_is_not_embedded_is_a_problem() {
     let machine = Machine::new();
-    machine.install(input(BY_THE_SPARE_KEY), &spare_key());
+    machine.install(input(SIGNED_BY_SPARE_KEY), &spare_key());
     let client = machine.client(&first_key());
     assert!(
         client.problem().is_some(),
-        "the keys installed with it do not count"
+        "the keys that were installed with the license do not count"
     );
     assert_eq!(tier(&client).as_str(), "FREE");
 }

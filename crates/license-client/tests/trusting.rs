@@ -29,7 +29,7 @@ fn now() -> Context<'static> {
     Context::at(Timestamp::parse(NOW).unwrap())
 }
 
-/// A machine with the license and the keys of a vendor.
+/// A temporary state directory.
 struct Machine(tempfile::TempDir);
 
 impl Machine {
@@ -37,6 +37,7 @@ impl Machine {
         Self(tempfile::tempdir().unwrap())
     }
 
+    /// Returns a machine with a license and the keys of its vendor.
     fn with_license() -> Self {
         let machine = Self::new();
         fs::write(machine.dir().file(StateFile::License), PRO).unwrap();
@@ -52,16 +53,16 @@ impl Machine {
         LicenseManager::at(FeatureMatrix::built_in().product(), self.dir())
     }
 
-    /// Returns the manager of a program with these keys.
+    /// Returns the manager of a program with these embedded keys.
     fn trusting(&self, text: &str) -> LicenseManager {
         self.manager().with_trust(&keys(text))
     }
 }
 
 fn install(manager: &LicenseManager, trust: &TrustSet) -> Result<InstallReport, InstallationError> {
-    let bundle = VerifiedLicenses::verify(PRO, trust, FeatureMatrix::built_in()).unwrap();
+    let verified = VerifiedLicenses::verify(PRO, trust, FeatureMatrix::built_in()).unwrap();
     let candidate = Candidate {
-        verified: &bundle,
+        verified: &verified,
         trust,
         matrix: FeatureMatrix::built_in(),
     };
@@ -97,8 +98,11 @@ fn with_embedded_keys_the_installed_keys_are_ignored_by_every_read() {
         };
         assert_eq!(source.code(), Code::UntrustedKey);
     }
-    let kept = machine.dir().file(StateFile::License);
-    assert!(kept.exists(), "a license of another vendor is not damaged");
+    let license = machine.dir().file(StateFile::License);
+    assert!(
+        license.exists(),
+        "a license of another vendor is not damaged"
+    );
 }
 
 #[test]
@@ -143,8 +147,8 @@ fn installing_replaces_planted_keys_with_the_embedded_keys() {
     fs::write(machine.dir().file(StateFile::Trust), STRANGERS_KEYS).unwrap();
     let vendor = keys(VENDORS_KEYS);
     let _ = install(&machine.trusting(VENDORS_KEYS), &vendor).unwrap();
-    let kept = fs::read_to_string(machine.dir().file(StateFile::Trust)).unwrap();
-    assert_eq!(keys(&kept).to_jwks(), vendor.to_jwks());
+    let stored = fs::read_to_string(machine.dir().file(StateFile::Trust)).unwrap();
+    assert_eq!(keys(&stored).to_jwks(), vendor.to_jwks());
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn an_older_list_is_refused_and_the_same_list_is_accepted_again() {
         &install(&site, &list(2, &[]), &[]),
         3,
         "STALE_LIST",
-        &["another list with that number"],
+        &["another list with the same number"],
     );
     assert_eq!(code(&site), "REVOKED");
 }

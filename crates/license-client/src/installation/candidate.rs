@@ -1,4 +1,4 @@
-//! A license to install: comparison with the installed license, and storage.
+//! A license to install: compares it with the installed license and stores it.
 
 use std::path::PathBuf;
 
@@ -26,9 +26,8 @@ pub enum Replace {
 pub struct Candidate<'a> {
     /// The license.
     pub verified: &'a VerifiedLicenses,
-    /// The keys that verified the license. For a manager without embedded keys, these are the keys
-    /// to which the trust statements are still to be applied: the installed statements and those in
-    /// the license file.
+    /// The keys that verified the license. A manager without embedded keys applies the installed
+    /// trust statements, and the statements in the license file, to these keys.
     pub trust: &'a TrustSet,
     /// The feature matrix of the product.
     pub matrix: &'a FeatureMatrix,
@@ -37,7 +36,7 @@ pub struct Candidate<'a> {
 /// The result of storing a license.
 pub(crate) struct Stored {
     pub(crate) path: PathBuf,
-    /// When the license takes effect, if the installed one stays in effect until then.
+    /// The instant at which one of the two licenses supersedes the other, if both are stored.
     pub(crate) begins: Option<Timestamp>,
 }
 
@@ -45,14 +44,15 @@ impl Candidate<'_> {
     /// Replaces the installed license with this license and its keys, and returns the path of the
     /// license.
     ///
-    /// Does not install revocation lists. The manager's `install` does, because it knows the lists
-    /// that were seen before. If the process crashes, the license on disk verifies.
+    /// Does not install revocation lists. Only the manager's `install` does, because the manager
+    /// knows the lists that were seen before. If the process crashes, the license on disk still
+    /// verifies.
     ///
     /// # Errors
     ///
-    /// Returns [`InstallationError::Worse`] if this license is not valid in the context, the
-    /// installed one is, and `replace` does not allow that. Returns other errors if the state
-    /// directory cannot be written.
+    /// Returns [`InstallationError::Worse`] if `replace` is [`Replace::UnlessWorse`] and the
+    /// installed license is valid in the context, but this license is not. Returns other errors if
+    /// the state directory cannot be written.
     pub fn install(
         &self,
         paths: &Paths,
@@ -66,7 +66,8 @@ impl Candidate<'_> {
         Ok(stored.path)
     }
 
-    /// Adds the keys of separate tokens to the installed keys, where installed keys are used.
+    /// Adds the keys of separate tokens to the installed keys. Does nothing if `keys` already
+    /// contains all of them.
     pub(crate) fn add_keys(
         &self,
         lock: &StoreLock,
@@ -114,8 +115,8 @@ impl Candidate<'_> {
         })
     }
 
-    /// Returns the licenses to store together with the candidate: one of the two replaces the other
-    /// later, or the installed license has not started yet.
+    /// Returns the license file with the candidate, and with the installed licenses and tokens that
+    /// stay. Returns `None` if the candidate simply replaces the installed license.
     ///
     /// # Errors
     ///
@@ -159,7 +160,7 @@ impl Candidate<'_> {
         rotation.keys().clone()
     }
 
-    /// Returns the license to replace, if it has to be compared.
+    /// Returns the installed license, if the candidate must be compared with it.
     fn installed(&self, paths: &Paths, keys: Keys<'_>, replace: Replace) -> Option<Installation> {
         // A damaged license is replaced without a comparison.
         let user_only = Paths::at(paths.user().dir().clone());
@@ -214,8 +215,9 @@ impl Candidate<'_> {
     }
 }
 
-/// Combines both sets, so that the old keys stay until the new license is written and some license
-/// verifies at every moment. If a key has changed its algorithm, only the new keys are returned.
+/// Combines both sets of keys. The old keys stay until the new license is written, so that the
+/// license on disk verifies at every moment. If a key has changed its algorithm, returns only the
+/// new keys.
 fn union(before: &TrustSet, new: &TrustSet) -> TrustSet {
     let mut keys = before.clone();
     match keys.extend(new) {

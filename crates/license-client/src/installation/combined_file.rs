@@ -1,28 +1,28 @@
-//! Licenses that start later. They are stored together with the license that is in effect until
-//! then, and stay when another license is installed.
+//! Licenses that start later. Such a license is stored together with the license that is in effect
+//! until then, and stays when another license is installed.
 
 use license_core::{
     CanonicalText, License, LicenseFile, LicenseId, Timestamp, TokenKind, Validation,
     VerifiedLicenses,
 };
 
-/// A license file with a new license and the installed licenses that stay with it.
+/// A license file with a new license and the installed licenses that stay.
 pub(crate) struct CombinedFile {
     /// The text of the license file.
     pub(super) text: String,
     /// The earliest instant in the future at which a license of one file supersedes a license of
-    /// the other.
+    /// the other file.
     pub(super) begins: Option<Timestamp>,
 }
 
 impl CombinedFile {
-    /// Returns the licenses to store together, or `None` if the new license simply replaces the
-    /// installed one.
+    /// Returns the file to store, or `None` if the new license simply replaces the installed one.
     ///
-    /// - If one of the two supersedes the other later, both are stored. The new license is either a
-    ///   renewal, or the license whose renewal is already installed.
-    /// - An installed license of the same customer that has not started stays, unless the new one
-    ///   supersedes it. The customer paid for it, and could not install it again before it starts.
+    /// - If one of the two licenses supersedes the other at a later time, both are stored. The new
+    ///   license is either a renewal, or the license whose renewal is already installed.
+    /// - An installed license of the same customer that has not started stays, unless the new
+    ///   license supersedes it. The customer paid for the installed license, and could not install
+    ///   it again before it starts.
     pub(super) fn new(
         new: &VerifiedLicenses,
         installed: &VerifiedLicenses,

@@ -14,7 +14,7 @@ use crate::revocations::ListRefusal;
 use crate::state_dir::{StateDirError, StateFile};
 use crate::store::{Store, StoreError};
 
-/// The reason why an installed license cannot be used, or one cannot be installed.
+/// The reason why an installed license cannot be used, or why a license cannot be installed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InstallationError {
@@ -27,7 +27,7 @@ pub enum InstallationError {
     /// A license is installed without the keys to verify it.
     #[error("a license is installed, but there are no keys to verify it")]
     NoKeys,
-    /// A valid license would be replaced by one that is not valid.
+    /// A license that is not valid would replace a valid one.
     #[error("{}", worse(*new, *installed))]
     Worse {
         /// The reason code of the new license.
@@ -40,7 +40,7 @@ pub enum InstallationError {
     NotText {
         /// The file.
         path: PathBuf,
-        /// The path of the quarantined file; `None` if the directory cannot be written.
+        /// The path of the quarantined file. `None` if the file was not moved.
         quarantined: Option<PathBuf>,
     },
     /// The installed keys are damaged.
@@ -62,8 +62,8 @@ pub enum InstallationError {
         path: PathBuf,
         /// The reason.
         source: Box<VerifiedLicensesError>,
-        /// The path of the quarantined file; `None` if the file may be intact, and only the keys
-        /// are missing.
+        /// The path of the quarantined file. `None` if the file was not moved, because it may be
+        /// intact and only its keys may be missing.
         quarantined: Option<PathBuf>,
     },
     /// The license of a validation token is not installed.
@@ -74,7 +74,7 @@ pub enum InstallationError {
     OtherMachine {
         /// The kind of the artifact: `validation token`, `activation` or `clock repair`.
         what: &'static str,
-        /// The machine that it names.
+        /// The machine in the artifact.
         expected: Machine,
         /// This machine, if it is known.
         actual: Option<Machine>,
@@ -99,7 +99,7 @@ pub enum InstallationError {
     /// There is no activation to deactivate.
     #[error("expected an activation to deactivate, found none on this machine")]
     NotActivated,
-    /// Nothing distinguishes this machine from others.
+    /// Nothing distinguishes this machine from other machines.
     #[error("cannot identify this machine")]
     NoMachine,
     /// The system provides no random bytes.
@@ -115,22 +115,23 @@ pub enum InstallationError {
         what: &'static str,
         /// The expected product.
         expected: ProductCode,
-        /// The product that it is for.
+        /// The product of the artifact.
         found: ProductCode,
     },
-    /// A revocation list is older than one that was seen before.
+    /// A revocation list is older than a list that was seen before.
     #[error(transparent)]
     StaleList(#[from] StaleList),
     /// A trust statement does not verify.
     #[error(transparent)]
     Statement(VerifiedLicensesError),
-    /// This program has embedded keys, which trust statements do not change.
+    /// The program has embedded keys, and trust statements do not change embedded keys.
     #[error("this program has embedded keys, which a trust statement does not change")]
     EmbeddedKeys,
-    /// The installed license would no longer verify, or no longer be valid.
+    /// With the new trust statements, the installed license would no longer verify or no longer be
+    /// valid.
     #[error("{}", orphaned(key.as_ref()))]
     Orphaned {
-        /// The key of its signature, if that key would be retired, directly or with another key.
+        /// The key that signed the license, if this key would no longer be trusted.
         key: Option<KeyId>,
     },
     /// A problem in the administrator's directory, which the user cannot repair.
@@ -141,7 +142,7 @@ pub enum InstallationError {
         /// The problem.
         source: Box<InstallationError>,
     },
-    /// The state of this machine cannot be read now, so nothing may be added to it.
+    /// The state of this machine cannot be read now, so nothing may be added to the state.
     #[error("cannot read the state of this machine")]
     State(#[from] StateProblem),
 }
@@ -165,7 +166,7 @@ impl InstallationError {
         }
     }
 
-    /// Returns whether a file could not be read, which may be temporary.
+    /// Returns whether a file could not be read. Such a failure may be temporary.
     pub(crate) fn is_temporary(&self) -> bool {
         match self {
             Self::Store(_) => true,
@@ -174,8 +175,8 @@ impl InstallationError {
         }
     }
 
-    /// Returns whether the file itself is damaged, rather than signed by an unknown key or made for
-    /// a newer program.
+    /// Returns whether the file itself is damaged. A file that is signed with an unknown key, or
+    /// that needs a newer program, is not damaged.
     fn is_damaged(&self) -> bool {
         match self {
             Self::NotText { path, .. } => path.file_name().is_some_and(|name| {
@@ -185,7 +186,8 @@ impl InstallationError {
                 VerifiedLicensesError::Parse(_) | VerifiedLicensesError::Key(_) => {
                     !matches!(source.code(), Code::UnsupportedVersion)
                 }
-                // A token contains the id of its signing key, an enterprise key does not.
+                // A token contains the id of its signing key, but an enterprise key does not. A bad
+                // signature of an enterprise key may therefore mean that its key is missing.
                 VerifiedLicensesError::Verify(_) | VerifiedLicensesError::Block { .. } => {
                     source.code() == Code::BadSignature && !self.is_in_key_file()
                 }
@@ -200,7 +202,7 @@ impl InstallationError {
         name.is_some_and(|name| name == StateFile::Key.name())
     }
 
-    /// Returns the file that the error is about.
+    /// Returns the path of the file with the problem.
     fn path(&self) -> Option<&Path> {
         match self {
             Self::NotText { path, .. } | Self::License { path, .. } | Self::Trust { path, .. } => {
@@ -210,7 +212,7 @@ impl InstallationError {
         }
     }
 
-    /// Quarantines a damaged file, unless another one was written in the meantime.
+    /// Quarantines a damaged file, unless another file was written in the meantime.
     pub(super) fn quarantine(mut self, store: &Store, again: impl Fn() -> ReadResult) -> Self {
         if !self.is_damaged() {
             return self;
@@ -230,10 +232,10 @@ impl InstallationError {
 
 fn worse(new: Code, installed: Code) -> String {
     if new == Code::Superseded {
-        return "the installed license replaces this one; nothing was changed".to_owned();
+        return "the installed license supersedes the new license; nothing was changed".to_owned();
     }
     format!(
-        "the new license is not valid now ({new}), but the installed one is ({installed}); nothing was changed"
+        "the new license is not valid now ({new}), but the installed license is valid ({installed}); nothing was changed"
     )
 }
 
@@ -254,7 +256,7 @@ fn orphaned(key: Option<&KeyId>) -> String {
     }
 }
 
-/// Returns the name by which a user recognizes a machine: its digest, if it has one.
+/// Returns the text that identifies a machine in a message: its digest, or else its components.
 fn display_name(machine: &Machine) -> String {
     match machine.digest() {
         Some(digest) => digest.to_string(),

@@ -34,8 +34,8 @@ pub(super) fn read_statements(store: &Store) -> Result<Vec<Unverified<'static>>,
         .collect())
 }
 
-/// Applies the statements in their order. Returns an error for a damaged statement; skips one whose
-/// signer is not trusted at that point.
+/// Applies the statements in their order. Returns the error of the first damaged statement, if
+/// there is one. Skips a statement whose signer is not trusted at that point.
 fn replay(rotation: &mut Rotation, tokens: &[Unverified<'static>]) -> Option<RotationError> {
     let mut fault = None;
     for token in tokens {
@@ -48,8 +48,8 @@ fn replay(rotation: &mut Rotation, tokens: &[Unverified<'static>]) -> Option<Rot
     fault
 }
 
-/// Applies all stored statements: first the administrator's, because nothing in the user's
-/// directory may undo them. Skips unreadable files, which [`problems`] reports.
+/// Applies all stored statements. The statements of the administrator come first, because nothing
+/// in the user's directory may undo them. Skips unreadable files, which [`problems`] reports.
 pub(super) fn apply_stored(rotation: &mut Rotation, paths: &Paths) {
     for store in [paths.system(), Some(paths.user())].into_iter().flatten() {
         let tokens = read_statements(store).unwrap_or_default();
@@ -84,7 +84,7 @@ fn find_problem(paths: &Paths, store: &Store) -> Option<StatementProblem> {
         Ok(tokens) if tokens.is_empty() => return None,
         Ok(tokens) => tokens,
     };
-    // Whether a signature is that of a trusted key depends on all keys.
+    // All keys are needed to decide whether a signature belongs to a trusted key.
     let roots = super::installed_roots(paths).ok().flatten()?;
     let mut rotation = Rotation::new(roots);
     apply_stored(&mut rotation, paths);
@@ -99,8 +99,8 @@ fn find_problem(paths: &Paths, store: &Store) -> Option<StatementProblem> {
     })
 }
 
-/// Returns the text of the user's statements, to which new ones are added. A damaged file is
-/// quarantined and replaced.
+/// Returns the text of the user's stored statements, so that new statements can be added.
+/// Quarantines a damaged file and returns an empty text for it.
 pub(crate) fn stored_text(lock: &StoreLock, paths: &Paths) -> Result<String, StoreError> {
     match read_statements(paths.user()) {
         Ok(stored) => Ok(stored.iter().map(Unverified::to_armor).collect()),

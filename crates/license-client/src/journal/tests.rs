@@ -49,7 +49,7 @@ fn findings(entries: &[ClosedEntry]) -> Vec<&'static str> {
 }
 
 #[test]
-fn an_entry_that_is_added_twice_is_kept_once() {
+fn an_entry_that_is_added_twice_is_stored_once() {
     let entries = entries(3);
     let mut journal = journal(&entries[..2]);
     journal.append(&entries[1..]);
@@ -97,7 +97,7 @@ fn the_oldest_entries_are_dropped_above_the_limit() {
     assert_eq!(findings(&journal.entries), [""; 0]);
 }
 
-/// Returns a manager with a state directory of its own.
+/// Returns a manager with its own state directory.
 fn manager() -> (tempfile::TempDir, LicenseManager, Store) {
     let scratch = tempfile::tempdir().unwrap();
     let dir = StateDir::at(scratch.path().join("state"));
@@ -105,6 +105,7 @@ fn manager() -> (tempfile::TempDir, LicenseManager, Store) {
     (scratch, manager, Store::new(dir))
 }
 
+/// Returns the sum of the quota uses in all entries of the usage report.
 fn used(manager: &LicenseManager) -> u64 {
     let export = manager.usage_report(UsageReportMode::DryRun).unwrap();
     let entries = export.entries.iter().filter_map(ClosedEntry::parse_entry);
@@ -137,8 +138,10 @@ fn a_crash_between_state_and_journal_neither_loses_nor_doubles_counts() {
     let period = state.period.as_mut().unwrap();
     state.closed = period.close(product(), None, 0, || Some([5; 16])).unwrap();
     let lock = store.lock().unwrap();
-    let soon = Durability::Process;
-    state.save(&lock, manager.seal(), soon, soon).unwrap();
+    let durability = Durability::Process;
+    state
+        .save(&lock, manager.seal(), durability, durability)
+        .unwrap();
     drop(lock);
     let before = snapshot(&store);
     assert_eq!(used(&manager), 1);
@@ -165,7 +168,7 @@ fn a_crash_between_state_and_journal_neither_loses_nor_doubles_counts() {
 }
 
 #[test]
-fn a_damaged_journal_is_quarantined_and_reported_once_and_no_count_is_lost() {
+fn a_damaged_journal_is_quarantined_and_reported_once_without_losing_counts() {
     let (_scratch, manager, store) = manager();
     take(&manager);
     for _ in 0..3 {
@@ -191,8 +194,10 @@ fn entries_wait_in_the_state_while_the_journal_cannot_be_read() {
     let closed = entries(2);
     state.closed = closed.clone();
     let lock = store.lock().unwrap();
-    let soon = Durability::Process;
-    state.save(&lock, manager.seal(), soon, soon).unwrap();
+    let durability = Durability::Process;
+    state
+        .save(&lock, manager.seal(), durability, durability)
+        .unwrap();
     drop(lock);
     assert_eq!(
         State::load(&store, manager.seal(), Damaged::Leave)
@@ -200,7 +205,7 @@ fn entries_wait_in_the_state_while_the_journal_cannot_be_read() {
             .closed,
         closed
     );
-    // The next use writes them.
+    // The next use writes the entries to the journal.
     take(&manager);
     assert_eq!(
         State::load(&store, manager.seal(), Damaged::Leave)
@@ -273,7 +278,7 @@ fn block(store: &Store, file: StateFile) {
 }
 
 #[test]
-fn counts_in_one_copy_of_the_state_are_not_counted_again_once_the_other_is_writable() {
+fn counts_in_one_copy_of_the_state_are_not_counted_again_once_the_other_copy_is_writable() {
     let (_scratch, manager, store) = manager();
     take(&manager);
     for _ in 0..4 {
@@ -281,8 +286,8 @@ fn counts_in_one_copy_of_the_state_are_not_counted_again_once_the_other_is_writa
         let lock = store.lock().unwrap();
         let mut state = State::load(&store, manager.seal(), Damaged::Leave).state;
         manager.count(UsageAccount::default(), UsageCounts::quota_used(QUOTA, 1));
-        let soon = [Durability::Process; 2];
-        let (written, _) = manager.write_counts(&lock, &store, &mut state, soon);
+        let durability = [Durability::Process; 2];
+        let (written, _) = manager.write_counts(&lock, &store, &mut state, durability);
         assert!(written.is_err());
     }
     std::fs::remove_dir_all(store.dir().file(StateFile::Quota)).unwrap();
@@ -291,7 +296,7 @@ fn counts_in_one_copy_of_the_state_are_not_counted_again_once_the_other_is_writa
 }
 
 #[test]
-fn counts_of_a_failed_write_are_written_by_the_next() {
+fn counts_of_a_failed_write_are_written_by_the_next_write() {
     let (_scratch, manager, store) = manager();
     take(&manager);
     manager.count(UsageAccount::default(), UsageCounts::quota_used(QUOTA, 3));

@@ -30,7 +30,7 @@ impl FoundComponent {
         &self.observation.source
     }
 
-    /// Returns the value. Only hashes of it may leave the machine.
+    /// Returns the value. Only hashes of the value may leave the machine.
     pub(super) fn value(&self) -> &str {
         &self.observation.value
     }
@@ -70,7 +70,7 @@ impl MissingComponent {
 pub enum MissingReason {
     /// The component does not exist.
     NotFound,
-    /// The user may not read it.
+    /// The user may not read the component.
     NotPermitted,
     /// The component cannot be read for another reason.
     Unreadable,
@@ -106,22 +106,23 @@ impl fmt::Display for MissingReason {
             Self::InContainer => {
                 "in a container, it belongs to the host or is lost with the container"
             }
-            Self::NotApplicable => "this platform has none",
+            Self::NotApplicable => "this platform has no such component",
         })
     }
 }
 
-/// The reason why a value is not an identifier of one machine.
+/// The reason why a value does not identify one machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rejection {
     /// The value is empty.
     Empty,
-    /// The value is `uninitialized`, as machine-id(5) specifies until the first boot is complete.
+    /// The value is `uninitialized`, which machine-id(5) specifies for the time before the first
+    /// boot is complete.
     Uninitialized,
     /// The value repeats one digit or one byte, such as all zeros.
     Uniform,
-    /// The firmware or hypervisor has the same value on every machine.
+    /// The firmware or the hypervisor gives many machines the same value.
     FirmwareDefault,
     /// The value is part of an image, so several machines have it.
     ImageDefault,
@@ -129,8 +130,7 @@ pub enum Rejection {
     Transient,
     /// The value does not have the required form.
     Malformed,
-    /// The variable contains a relative path, which would mean a different file in each working
-    /// directory.
+    /// The variable contains a relative path. Its meaning would depend on the working directory.
     NotAbsolute,
 }
 
@@ -180,7 +180,7 @@ impl From<MissingReason> for Absence {
     }
 }
 
-/// The result of reading one component from one place or from several.
+/// The result of reading one component from one or more places.
 pub(super) type Lookup = Result<Observation, Absence>;
 
 /// Normalizes a value for comparison, or returns why it is rejected.
@@ -207,8 +207,8 @@ pub(super) fn check_file(system: &dyn System, path: &str, normalize: Normalize) 
     check(path, system.read(Path::new(path)), normalize)
 }
 
-/// Returns the first value that was found, else the first absence with a reason other than "not
-/// found".
+/// Returns the first value that was found. Without a value, returns the first absence with a reason
+/// other than "not found".
 pub(super) fn first(outcomes: impl IntoIterator<Item = Lookup>) -> Lookup {
     let mut reported = Absence::from(MissingReason::NotFound);
     for outcome in outcomes {

@@ -8,29 +8,29 @@ use license_core::ProductCode;
 use super::component::{Absence, Lookup, check};
 use super::{MissingReason, Rejection, System, identity};
 
-/// Returns the name of the variable with an id, such as `CODITECT_MACHINE_ID`.
+/// Returns the name of the variable that contains the id, such as `CODITECT_MACHINE_ID`.
 pub(super) fn id_variable(product: ProductCode) -> String {
     format!("{product}_MACHINE_ID")
 }
 
 /// Returns the configured id.
 ///
-/// It is the value of the variable, else in the file that another variable names, else in the
-/// administrator's directory. The first that exists is used even if it is invalid, because ignoring
-/// a mistake would silently change the identity of the machine.
+/// The sources are, in this order, the variable, the file that a second variable names, and the
+/// file in the administrator's directory. The first source that exists is used, even if its id is
+/// invalid. Ignoring a mistake would silently change the identity of the machine.
 pub(super) fn configured_id(
     system: &dyn System,
     product: ProductCode,
     system_dir: Option<&Path>,
 ) -> Lookup {
-    let set = |name: &str| system.variable(name).filter(|value| !value.is_empty());
+    let value = |name: &str| system.variable(name).filter(|value| !value.is_empty());
     let variable = id_variable(product);
     let file_variable = format!("{variable}_FILE");
-    if let Some(id) = set(&variable) {
+    if let Some(id) = value(&variable) {
         let id = id.to_string_lossy().into_owned();
         return check(&variable, Ok(id), identity::configured_id);
     }
-    if let Some(path) = set(&file_variable) {
+    if let Some(path) = value(&file_variable) {
         return in_named_file(system, &file_variable, path);
     }
     match system_dir.map(|directory| in_file(system, &directory.join("machine-id"))) {

@@ -11,15 +11,16 @@ pub(super) enum Environment {
     /// A physical or virtual machine.
     Machine,
     /// A container for one application. It has no machine id of its own, although its image may
-    /// contain one.
+    /// contain a machine id.
     Container(&'static str),
-    /// A container that boots a whole system, with a machine id of its own.
+    /// A container that boots a whole system and has its own machine id.
     SystemContainer(&'static str),
     /// The Windows Subsystem for Linux.
     Wsl,
 }
 
-/// Names of containers, the names under which they are shown, and whether they boot a whole system.
+/// Names of container managers, the kinds of container to show, and whether such containers boot a
+/// whole system.
 const KINDS: [(&str, &str, bool); 9] = [
     ("docker", "docker", false),
     ("podman", "podman", false),
@@ -44,14 +45,14 @@ impl Environment {
             cgroup_container(system).map(Self::from_name),
             marked().map(|name| Self::from_name(&name)),
         ];
-        let first = |is: fn(&Self) -> bool| detected.iter().flatten().copied().find(is);
+        let first = |test: fn(&Self) -> bool| detected.iter().flatten().copied().find(test);
         // An application container may run inside a system container.
         first(|it| matches!(it, Self::Container(_)))
             .or_else(|| first(|_| true))
             .unwrap_or(if wsl { Self::Wsl } else { Self::Machine })
     }
 
-    /// Returns the kind of the container.
+    /// Returns the kind of the container, or `None` outside a container.
     pub(super) fn container(self) -> Option<&'static str> {
         match self {
             Self::Container(kind) | Self::SystemContainer(kind) => Some(kind),
@@ -69,11 +70,11 @@ impl Environment {
     }
 }
 
-/// Returns whether a marker is believable.
+/// Returns whether the marker of a container manager is believable.
 ///
-/// A marker may be left over in a machine that was made from a container image. Such a process is
-/// in the first PID namespace, and its root is on a disk. Under WSL each distribution has a PID
-/// namespace of its own.
+/// A machine that was made from a container image may still contain a marker. A process on such a
+/// machine is in the first PID namespace, and its root directory is on a disk. Under WSL, each
+/// distribution has its own PID namespace, so only the root directory counts.
 fn is_believable(system: &dyn System, mounts: &Mounts, is_wsl: bool) -> bool {
     let namespace = system.read_link(Path::new("/proc/self/ns/pid"));
     let is_first = namespace.is_ok_and(|name| name.as_os_str() == FIRST_PID_NAMESPACE);
@@ -81,8 +82,8 @@ fn is_believable(system: &dyn System, mounts: &Mounts, is_wsl: bool) -> bool {
     is_layered || !(is_first || is_wsl)
 }
 
-/// Returns the marker of a container manager: see systemd.io/CONTAINER_INTERFACE, and the files of
-/// Podman and Docker.
+/// Returns the container manager that left a marker. The markers are those of
+/// systemd.io/CONTAINER_INTERFACE, and those of Kubernetes, Podman and Docker.
 fn marker(system: &dyn System) -> Option<String> {
     let exists = |path| system.exists(Path::new(path));
     if system.variable("KUBERNETES_SERVICE_HOST").is_some() {
@@ -103,9 +104,9 @@ fn marker(system: &dyn System) -> Option<String> {
         .filter(|name| !name.is_empty())
 }
 
-/// Returns the container from the control group of this process.
+/// Returns the kind of container according to the control group of this process.
 ///
-/// An image cannot leave a control group behind. In a cgroup namespace the container is not
+/// An image cannot leave a control group behind. Inside a cgroup namespace, the container is not
 /// visible.
 fn cgroup_container(system: &dyn System) -> Option<&'static str> {
     let paths = ["/proc/self/cgroup", "/proc/1/cgroup"];
@@ -116,7 +117,7 @@ fn cgroup_container(system: &dyn System) -> Option<&'static str> {
     })
 }
 
-/// Returns the container that one component of the cgroup path names. On the host itself,
+/// Returns the kind of container that one component of the cgroup path names. On the host itself,
 /// `docker.service` and `init.scope` are not containers.
 fn from_cgroup(component: &str) -> Option<&'static str> {
     let is_scope = component.ends_with(".scope");

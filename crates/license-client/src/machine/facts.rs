@@ -39,13 +39,13 @@ pub struct MachineFacts {
 impl MachineFacts {
     /// Collects all components of this machine.
     ///
-    /// The configured id is `{PRODUCT}_MACHINE_ID`, else the first line of the file that
-    /// `{PRODUCT}_MACHINE_ID_FILE` names, else the first line of the file `machine-id` in
+    /// The configured id is the value of `{PRODUCT}_MACHINE_ID`, or else the first line of the file
+    /// that `{PRODUCT}_MACHINE_ID_FILE` names, or else the first line of the file `machine-id` in
     /// `system_dir`, the administrator's directory. The id has 8 to 128 characters of printable
     /// ASCII.
     ///
-    /// This reads a few dozen small files on Linux. On macOS and Windows it also starts system
-    /// programs, and waits up to ten seconds for each.
+    /// On Linux, this reads a few dozen small files. On macOS and Windows, it also starts system
+    /// programs, and waits up to ten seconds for each program.
     pub fn collect(product: ProductCode, system_dir: Option<&Path>) -> Self {
         Self::collect_from(&LocalSystem, product, system_dir)
     }
@@ -76,20 +76,20 @@ impl MachineFacts {
         Self::collect_in(system, product, system_dir, Scope::Identity)
     }
 
-    /// Returns the hashes of the found components, which may leave the machine. `None` if nothing
-    /// was found.
+    /// Returns the hashes of the found components, which may leave the machine. Returns `None` if
+    /// no component was found.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         let values = self.found.iter().map(|found| (found.kind(), found.value()));
         (!self.found.is_empty()).then(|| Fingerprint::new(self.product, values))
     }
 
-    /// Returns the digest that identifies the machine, or `None` if too little was found.
+    /// Returns the digest that identifies the machine, or `None` if too few components were found.
     pub fn digest(&self) -> Option<MachineDigest> {
         self.fingerprint()?.digest()
     }
 
-    /// Returns the normalized configured id, else the system's machine id. It is the key material
-    /// of sealed files and is never shown.
+    /// Returns the normalized configured id, or else the system's machine id. This id is the key
+    /// material of sealed files and is never shown.
     pub(crate) fn machine_id(&self) -> Option<&str> {
         let value = |kind| self.found.iter().find(|found| found.kind() == kind);
         [AssignedId, MachineId]
@@ -108,8 +108,8 @@ impl MachineFacts {
         self.missing.iter()
     }
 
-    /// Returns the kind of container of this process, such as `docker`, or `container` if the kind
-    /// is unknown.
+    /// Returns the kind of container in which this process runs, such as `docker`, or `container`
+    /// if the kind is unknown. Returns `None` outside a container.
     pub fn container(&self) -> Option<&'static str> {
         self.environment.container()
     }
@@ -151,12 +151,12 @@ fn survey(system: &dyn System, scope: Scope) -> Survey {
         Platform::Linux => linux::survey(system, scope),
         Platform::MacOs => macos::survey(system, scope),
         Platform::Windows => windows::survey(system, scope),
-        Platform::Other => nothing_known(scope),
+        Platform::Other => unsupported_platform(scope),
     }
 }
 
-/// A platform that supports only a configured id.
-fn nothing_known(scope: Scope) -> Survey {
+/// Returns the components of a platform that supports only a configured id: all are missing.
+fn unsupported_platform(scope: Scope) -> Survey {
     let kinds: &[ComponentKind] = match scope {
         Scope::Identity => &[MachineId],
         Scope::All => &[MachineId, ProductUuid, Mac, Cpu, RootDisk],

@@ -4,7 +4,7 @@ use super::Rejection;
 
 /// Machine ids that were part of images, so all machines that were created from such an image have
 /// the same id.
-const IN_IMAGES: [&str; 8] = [
+const IMAGE_IDS: [&str; 8] = [
     // Whonix and Kicksecure, intentionally: github.com/Whonix/dist-base-files, etc/machine-id.
     "b08dfa6083e7567a1921a715000001fb",
     // Linux Mint 20: github.com/linuxmint/linuxmint, issue 361.
@@ -26,7 +26,7 @@ const IN_IMAGES: [&str; 8] = [
 
 /// Default UUIDs of boards. The first six are in CapaSystems' list "Non-Unique UUID", the others in
 /// lists of inventory programs.
-const ON_BOARDS: [&str; 11] = [
+const BOARD_UUIDS: [&str; 11] = [
     "03000200-0400-0500-0006-000700080009",
     "00020003-0004-0005-0006-000700080009",
     "07090201-0103-0301-0807-060504030201",
@@ -40,11 +40,11 @@ const ON_BOARDS: [&str; 11] = [
     "01234567-89ab-cdef-0123-456789abcdef",
 ];
 
-/// The end of five more UUIDs in CapaSystems' list, of which only the first bytes are set.
-const UNFINISHED: &str = "-ffff-ffff-ffff-ffffffffffff";
+/// The end of five more UUIDs in CapaSystems' list. Only the first bytes of these UUIDs are set.
+const UNSET_UUID_END: &str = "-ffff-ffff-ffff-ffffffffffff";
 
-/// Placeholders in firmware that a manufacturer has not replaced (dmidecode(8), and boards on the
-/// market).
+/// Placeholders in firmware that some manufacturers do not replace. The sources are dmidecode(8)
+/// and boards on the market.
 const PLACEHOLDERS: [&str; 18] = [
     "not settable",
     "not present",
@@ -66,10 +66,10 @@ const PLACEHOLDERS: [&str; 18] = [
     "1234567890",
 ];
 
-/// Prefixes of serial numbers that a hypervisor gives the same disk on every machine: QEMU's
-/// `QM00001` and `drive-scsi0`, Google's `persistent-disk-0` and `nvme_card-pd`. The last one also
-/// appears in hexadecimal, as the kernel's world-wide name.
-const ON_VIRTUAL_DISKS: [&str; 5] = [
+/// Prefixes of serial numbers that a hypervisor gives to virtual disks of many machines: QEMU's
+/// `QM00001` and `drive-scsi0`, Google's `persistent-disk-0` and `nvme_card-pd`. The kernel also
+/// shows `nvme_card` in hexadecimal, as part of the world-wide name.
+const VIRTUAL_DISK_PREFIXES: [&str; 5] = [
     "qm0000",
     "drive-",
     "persistent-disk-",
@@ -78,7 +78,7 @@ const ON_VIRTUAL_DISKS: [&str; 5] = [
 ];
 
 /// Prefixes of network addresses that are derived from an IP address or shared by many machines.
-const ON_CARDS: [&str; 5] = [
+const SHARED_ADDRESS_PREFIXES: [&str; 5] = [
     // Google Compute Engine: derived from the internal IP address, which is the same in many
     // projects.
     "42:01:",
@@ -127,8 +127,8 @@ pub(super) fn machine_id(text: &str) -> Result<String, Rejection> {
     Ok(id.to_owned())
 }
 
-/// Normalizes a UUID in its usual form, with or without braces, in either case (RFC 9562 section
-/// 4).
+/// Normalizes a UUID in its usual form, with or without braces, in uppercase or lowercase (RFC 9562
+/// section 4).
 pub(super) fn uuid(text: &str) -> Result<String, Rejection> {
     let text = not_empty(text)?.to_ascii_lowercase();
     not_a_placeholder(&text)?;
@@ -143,8 +143,8 @@ pub(super) fn uuid(text: &str) -> Result<String, Rejection> {
     Ok(id.to_owned())
 }
 
-/// Normalizes the address of a network card. Accepts locally administered addresses, because
-/// virtual machines have permanent ones.
+/// Normalizes the address of a network card. Accepts locally administered addresses, because a
+/// virtual machine may have such an address permanently.
 pub(super) fn mac_address(text: &str) -> Result<String, Rejection> {
     let address = not_empty(text)?.to_ascii_lowercase().replace('-', ":");
     let octets = address.split(':').map(|octet| (octet.len(), is_hex(octet)));
@@ -152,11 +152,15 @@ pub(super) fn mac_address(text: &str) -> Result<String, Rejection> {
         return Err(Rejection::Malformed);
     }
     not_uniform(&address)?;
-    if ON_CARDS.iter().any(|default| address.starts_with(default)) {
+    if SHARED_ADDRESS_PREFIXES
+        .iter()
+        .any(|default| address.starts_with(default))
+    {
         return Err(Rejection::FirmwareDefault);
     }
-    let is_group = address.chars().nth(1).and_then(|digit| digit.to_digit(16));
-    if is_group.is_some_and(|digit| digit % 2 == 1) {
+    // The lowest bit of the first octet marks a group address.
+    let second_digit = address.chars().nth(1).and_then(|digit| digit.to_digit(16));
+    if second_digit.is_some_and(|digit| digit % 2 == 1) {
         return Err(Rejection::Malformed);
     }
     Ok(address)
@@ -178,7 +182,7 @@ pub(super) fn serial(text: &str) -> Result<String, Rejection> {
     not_uniform(number)?;
     not_a_placeholder(&serial)?;
     let last = serial.rsplit(' ').next().unwrap_or_default();
-    if ON_VIRTUAL_DISKS
+    if VIRTUAL_DISK_PREFIXES
         .iter()
         .any(|default| last.starts_with(default))
     {
@@ -190,8 +194,8 @@ pub(super) fn serial(text: &str) -> Result<String, Rejection> {
     Ok(serial)
 }
 
-/// Normalizes printable ASCII of at most 256 bytes to single spaces. Texts of device trees end with
-/// a NUL.
+/// Converts a text of at most 256 bytes of printable ASCII to lowercase, and its white space to
+/// single spaces. Also removes the NUL at the end of texts in device trees.
 fn one_line(text: &str) -> Result<String, Rejection> {
     let text = not_empty(text)?;
     if text.len() > 256 || !is_printable(text) {
@@ -227,11 +231,11 @@ fn not_uniform(text: &str) -> Result<(), Rejection> {
 fn not_a_default(id: &str) -> Result<(), Rejection> {
     not_a_placeholder(id)?;
     let digits = id.replace('-', "");
-    if IN_IMAGES.contains(&digits.as_str()) {
+    if IMAGE_IDS.contains(&digits.as_str()) {
         return Err(Rejection::ImageDefault);
     }
     let is_same = |known: &str| known.replace('-', "") == digits;
-    if ON_BOARDS.iter().any(|known| is_same(known)) || id.ends_with(UNFINISHED) {
+    if BOARD_UUIDS.iter().any(|known| is_same(known)) || id.ends_with(UNSET_UUID_END) {
         return Err(Rejection::FirmwareDefault);
     }
     Ok(())

@@ -12,10 +12,10 @@ use super::container::Environment;
 use super::mounts::Mounts;
 use super::{MissingReason, Rejection, Scope, Survey, System, identity};
 
-/// The board's UUID in SMBIOS, as `sysinfo` reads it.
+/// The file with the board's UUID in SMBIOS, which `sysinfo` reads.
 pub(super) const PRODUCT_UUID: &str = "/sys/class/dmi/id/product_uuid";
 
-/// The machine id of systemd, and that of D-Bus on systems without systemd.
+/// The files with the machine id: that of systemd, and that of D-Bus on systems without systemd.
 const MACHINE_ID_FILES: [&str; 2] = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
 
 /// Reads the components in `scope`.
@@ -30,7 +30,7 @@ pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
             Environment::Container(_) | Environment::SystemContainer(_) => {
                 [(); 4].map(|()| in_container.clone())
             }
-            // The network card and disks are created again at each start.
+            // Under WSL, the network card and the disks are created again at each start.
             Environment::Wsl => [
                 product_uuid(system),
                 changes_at_boot.clone(),
@@ -57,11 +57,11 @@ pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
     }
 }
 
-/// Returns the id in the first file with content.
+/// Returns the machine id in the first file with content.
 fn machine_id(system: &dyn System, mounts: &Mounts, environment: Environment) -> Lookup {
     let mut outcome = Err(MissingReason::NotFound.into());
     for file in MACHINE_ID_FILES {
-        outcome = match ownership(system, mounts, environment, file) {
+        outcome = match check_ownership(system, mounts, environment, file) {
             Ok(()) => check_file(system, file, identity::machine_id),
             Err(reason) => Err(Absence {
                 source: Some(file.to_owned()),
@@ -76,7 +76,7 @@ fn machine_id(system: &dyn System, mounts: &Mounts, environment: Environment) ->
 }
 
 /// Checks that the id in the file belongs to this machine and is permanent.
-fn ownership(
+fn check_ownership(
     system: &dyn System,
     mounts: &Mounts,
     environment: Environment,
@@ -88,8 +88,9 @@ fn ownership(
     }
     // If systemd cannot write the file, it mounts a generated id from /run/machine-id over it until
     // the next boot.
-    let made_up = mount.is_some_and(|mount| mount.kind == "tmpfs" && mount.root == "/machine-id");
-    if made_up && !is_on_command_line(system) {
+    let is_generated =
+        mount.is_some_and(|mount| mount.kind == "tmpfs" && mount.root == "/machine-id");
+    if is_generated && !is_on_command_line(system) {
         return Err(MissingReason::Rejected(Rejection::Transient));
     }
     Ok(())
@@ -114,8 +115,8 @@ fn has_content(outcome: &Lookup) -> bool {
         .map_or_else(|absence| !empty.contains(&absence.reason), |_| true)
 }
 
-/// Returns the UUID in SMBIOS, which only root may read, else the serial number in the device tree
-/// of a board without SMBIOS.
+/// Returns the UUID in SMBIOS, which only root may read. For a board without SMBIOS, returns the
+/// serial number in the device tree.
 fn product_uuid(system: &dyn System) -> Lookup {
     let device_tree = "/proc/device-tree/serial-number";
     first([

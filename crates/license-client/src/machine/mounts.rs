@@ -10,9 +10,9 @@ pub(super) struct Mounts(String);
 /// A mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mount<'a> {
-    /// Major and minor number of the device, `0:…` without a device.
+    /// The major and minor number of the device. Without a device, the number is `0:…`.
     pub(super) device: &'a str,
-    /// The mounted directory or file in its file system.
+    /// The path of the mounted directory or file inside its file system.
     pub(super) root: &'a str,
     point: &'a str,
     /// The type of the file system.
@@ -22,7 +22,7 @@ pub(super) struct Mount<'a> {
 }
 
 impl Mounts {
-    /// Reads the mounts. The list is empty if they cannot be read.
+    /// Reads the mounts. The list is empty if the mounts cannot be read.
     pub(super) fn read(system: &dyn System) -> Self {
         let text = system.read(Path::new("/proc/self/mountinfo"));
         Self(text.unwrap_or_default())
@@ -37,7 +37,7 @@ impl Mounts {
 
 impl<'a> Mount<'a> {
     fn parse(line: &'a str) -> Option<Self> {
-        // A variable number of fields is between the sixth one and the dash.
+        // A variable number of optional fields follows the sixth field and ends with a dash.
         let mut fields = line.split(' ').skip(2);
         let (device, root, point) = (fields.next()?, fields.next()?, fields.next()?);
         let mut fields = fields.skip_while(|field| *field != "-").skip(1);
@@ -50,7 +50,7 @@ impl<'a> Mount<'a> {
         })
     }
 
-    /// Returns whether container runtimes use this type for root file systems.
+    /// Returns whether container runtimes use this type of file system for the root directory.
     pub(super) fn is_layered(&self) -> bool {
         matches!(self.kind, "overlay" | "aufs" | "fuse.fuse-overlayfs")
     }

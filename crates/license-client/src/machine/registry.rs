@@ -6,7 +6,7 @@ use windows_registry::{LOCAL_MACHINE, Type};
 
 use license_core::hex;
 
-/// `KEY_WOW64_64KEY`: the keys of 64-bit programs, also in a 32-bit program.
+/// `KEY_WOW64_64KEY`: selects the keys of 64-bit programs, even in a 32-bit program.
 const VIEW_OF_64_BIT: u32 = 0x0100;
 
 /// `HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND)`
@@ -14,13 +14,13 @@ const FILE_NOT_FOUND: i32 = 0x8007_0002_u32.cast_signed();
 /// `HRESULT_FROM_WIN32(ERROR_ACCESS_DENIED)`
 const ACCESS_DENIED: i32 = 0x8007_0005_u32.cast_signed();
 
-/// Returns a value below `HKEY_LOCAL_MACHINE` as text: a number in decimal, binary data as
+/// Returns a value below `HKEY_LOCAL_MACHINE` as text. A number is in decimal, and binary data are
 /// hexadecimal digits.
 ///
 /// # Errors
 ///
-/// Returns `NotFound` if the key or the value does not exist, `PermissionDenied` if it may not be
-/// read.
+/// Returns `NotFound` if the key or the value does not exist, and `PermissionDenied` if this user
+/// may not read it.
 pub(super) fn value(key: &str, name: &str) -> io::Result<String> {
     let mut options = LOCAL_MACHINE.options();
     let key = options.read().access(VIEW_OF_64_BIT).open(key);

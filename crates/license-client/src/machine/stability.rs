@@ -15,7 +15,7 @@ pub enum Stability {
     /// A configured id, or the system's machine id with enough other components to recognize the
     /// machine after a reinstallation.
     Stable,
-    /// A single id.
+    /// Only one id: the system's machine id or the UUID of the board.
     Fair,
     /// No id, only hardware components that may be replaced.
     Weak,
@@ -42,15 +42,16 @@ impl fmt::Display for Stability {
 }
 
 impl MachineFacts {
-    /// Returns how long the identity lasts, according to the collected components.
-    /// [`MachineFacts::identify`] collects too few to call a system's own id stable.
+    /// Returns how well the identity survives changes, according to the collected components.
+    /// [`MachineFacts::identify`] collects too few components for [`Stability::Stable`], unless an
+    /// id is configured.
     pub fn stability(&self) -> Stability {
         let has = |kind| self.found().any(|found| found.kind() == kind);
         if has(AssignedId) {
             return Stability::Stable;
         }
         match self.machine_id() {
-            Some(_) if self.can_lose_its_id() => Stability::Stable,
+            Some(_) if self.is_recognized_without_id() => Stability::Stable,
             Some(_) => Stability::Fair,
             None if has(ProductUuid) => Stability::Fair,
             None if self.digest().is_some() => Stability::Weak,
@@ -58,8 +59,8 @@ impl MachineFacts {
         }
     }
 
-    /// Returns an explanation for the user: one sentence, and a second one with advice if the
-    /// stability can be improved.
+    /// Returns an explanation for the user. The last sentence is advice, if the stability can be
+    /// improved.
     ///
     /// ```
     /// use license_client::{MachineFacts, Stability};
@@ -87,7 +88,7 @@ impl MachineFacts {
         if self.found().any(|found| is_configured(&found)) {
             return "The machine id is configured, so hardware changes do not change the identity of this machine.".into();
         }
-        let others = self.others();
+        let others = self.count_others();
         format!(
             "The system's machine id identifies this machine, and {others} other components identify it after a reinstallation."
         )
@@ -138,12 +139,12 @@ impl MachineFacts {
         format!("Set {variable} to an id of {of}.")
     }
 
-    /// Returns whether the other components suffice to recognize the machine.
-    fn can_lose_its_id(&self) -> bool {
-        self.environment() == Environment::Machine && self.others() >= 2
+    /// Returns whether the other components suffice to recognize the machine if its id changes.
+    fn is_recognized_without_id(&self) -> bool {
+        self.environment() == Environment::Machine && self.count_others() >= 2
     }
 
-    fn others(&self) -> usize {
+    fn count_others(&self) -> usize {
         let is_other = |kind: ComponentKind| !matches!(kind, AssignedId | MachineId);
         self.found().filter(|found| is_other(found.kind())).count()
     }

@@ -9,15 +9,17 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Maximum number of bytes that are read from a file or a program: enough for long lists of mounts
-/// and processors.
-const MOST_BYTES: u64 = 256 * 1024;
+/// Maximum number of bytes that are read from a file or a program. This is enough for long lists of
+/// mounts and processors.
+const MAX_BYTES: u64 = 256 * 1024;
 
-/// The initial capacity for a file. Most files in `/proc` fit, and report a length of 0.
-const USUAL_BYTES: usize = 4096;
+/// The initial capacity of the buffer for a file. Most files in `/proc` fit into this buffer, but
+/// report a length of 0.
+const INITIAL_CAPACITY: usize = 4096;
 
 /// The maximum run time of a program. PowerShell takes a few seconds to start on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(10);
+const RUN_TIMEOUT: Duration = Duration::from_secs(10);
+/// The pause between two checks whether a program has ended.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// The source of the components of a machine. Tests replace it to simulate other machines.
@@ -47,17 +49,18 @@ pub trait System {
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no such link or it may not be read.
+    /// Returns an error if the link does not exist or may not be read.
     fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
 
     /// Returns whether a file or directory exists, even if it may not be read.
     fn exists(&self, path: &Path) -> bool;
 
-    /// Returns the UUID of the product in the firmware. On macOS it is `IOPlatformUUID`.
+    /// Returns the UUID of the product in the firmware. On macOS, this is `IOPlatformUUID`.
     ///
     /// # Errors
     ///
-    /// Returns `NotFound` if there is none, `PermissionDenied` if it may not be read.
+    /// Returns `NotFound` if the firmware has no such value, and `PermissionDenied` if this user
+    /// may not read it.
     fn product_uuid(&self) -> io::Result<String>;
 
     /// Returns the serial number of the product in the firmware.
@@ -74,13 +77,13 @@ pub trait System {
     /// Returns `NotFound` if the system does not report it.
     fn cpu_brand(&self) -> io::Result<String>;
 
-    /// Returns a value below `HKEY_LOCAL_MACHINE` as text: a number in decimal, binary data as
-    /// hexadecimal digits.
+    /// Returns a value below `HKEY_LOCAL_MACHINE` as text. A number is in decimal, and binary data
+    /// are hexadecimal digits.
     ///
     /// # Errors
     ///
-    /// Returns `NotFound` if the value does not exist, `PermissionDenied` if it may not be read,
-    /// and another error on systems other than Windows.
+    /// Returns `NotFound` if the value does not exist, `PermissionDenied` if this user may not read
+    /// it, and another error on systems other than Windows.
     fn registry(&self, key: &str, name: &str) -> io::Result<String>;
 
     /// Runs a program without a shell. Returns at most 256 KiB of its output.
@@ -101,7 +104,7 @@ pub enum Platform {
     MacOs,
     /// Windows.
     Windows,
-    /// Any other platform. Only a configured id counts.
+    /// Any other platform. It supports only a configured id.
     Other,
 }
 
@@ -151,17 +154,17 @@ impl System for LocalSystem {
     }
 
     fn product_uuid(&self) -> io::Result<String> {
-        sysinfo::Product::uuid().ok_or_else(why_no_product_uuid)
+        sysinfo::Product::uuid().ok_or_else(product_uuid_error)
     }
 
     fn product_serial_number(&self) -> io::Result<String> {
-        found(sysinfo::Product::serial_number())
+        or_not_found(sysinfo::Product::serial_number())
     }
 
     fn cpu_brand(&self) -> io::Result<String> {
         let mut system = sysinfo::System::new();
         system.refresh_cpu_list(sysinfo::CpuRefreshKind::nothing());
-        found(system.cpus().first().map(|cpu| cpu.brand().to_owned()))
+        or_not_found(system.cpus().first().map(|cpu| cpu.brand().to_owned()))
     }
 
     fn registry(&self, key: &str, name: &str) -> io::Result<String> {
@@ -169,17 +172,17 @@ impl System for LocalSystem {
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> io::Result<String> {
-        run_within(PATIENCE, program, arguments)
+        run_within(RUN_TIMEOUT, program, arguments)
     }
 }
 
-fn found(text: Option<String>) -> io::Result<String> {
+fn or_not_found(text: Option<String>) -> io::Result<String> {
     text.ok_or(io::ErrorKind::NotFound.into())
 }
 
-/// Returns why `sysinfo` returned nothing. On Linux only root may read the file.
+/// Returns why `sysinfo` returned no UUID. Usually only root may read the file with the UUID.
 #[cfg(target_os = "linux")]
-fn why_no_product_uuid() -> io::Error {
+fn product_uuid_error() -> io::Error {
     match fs::read_to_string(super::linux::PRODUCT_UUID) {
         Err(error) => error,
         // The file became readable in the meantime.
@@ -188,7 +191,7 @@ fn why_no_product_uuid() -> io::Error {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn why_no_product_uuid() -> io::Error {
+fn product_uuid_error() -> io::Error {
     io::ErrorKind::NotFound.into()
 }
 
@@ -201,27 +204,27 @@ fn registry_value(_: &str, _: &str) -> io::Result<String> {
 }
 
 fn read_text(from: impl Read) -> io::Result<String> {
-    let mut bytes = Vec::with_capacity(USUAL_BYTES);
-    from.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    let mut bytes = Vec::with_capacity(INITIAL_CAPACITY);
+    from.take(MAX_BYTES).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 pub(super) fn run_within(
-    patience: Duration,
+    timeout: Duration,
     program: &str,
     arguments: &[&str],
 ) -> io::Result<String> {
     let mut command = Command::new(program);
     command
         .args(arguments)
-        // English output, where a program supports several languages.
+        // Programs that support several languages then print English.
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
     without_window(&mut command);
     let mut child = command.spawn()?;
-    let output = output_of(&mut child, patience);
+    let output = output_of(&mut child, timeout);
     if output.is_err() {
         // The program may have ended in the meantime.
         let _ = child.kill();
@@ -231,16 +234,16 @@ pub(super) fn run_within(
 }
 
 /// Waits for the end of the output, then for the end of the program.
-fn output_of(child: &mut Child, patience: Duration) -> io::Result<String> {
-    let deadline = Instant::now() + patience;
+fn output_of(child: &mut Child, timeout: Duration) -> io::Result<String> {
+    let deadline = Instant::now() + timeout;
     let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
     let (sender, receiver) = mpsc::channel();
     thread::Builder::new().spawn(move || {
-        // The receiver is gone after a timeout.
+        // After a timeout, the receiver no longer exists.
         let _ = sender.send(read_text(stdout));
     })?;
     let output = receiver
-        .recv_timeout(patience)
+        .recv_timeout(timeout)
         .map_err(|_| io::ErrorKind::TimedOut)??;
     loop {
         match child.try_wait()? {
@@ -252,8 +255,8 @@ fn output_of(child: &mut Child, patience: Duration) -> io::Result<String> {
     }
 }
 
-/// Sets `CREATE_NO_WINDOW`. Otherwise a console appears for a moment if the parent is a graphical
-/// program.
+/// Sets `CREATE_NO_WINDOW`. Otherwise a console window appears for a moment if this process is a
+/// graphical program.
 #[cfg(windows)]
 fn without_window(command: &mut Command) {
     use std::os::windows::process::CommandExt;

@@ -19,7 +19,7 @@ pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
         kinds.extend([ProductUuid, Mac, Cpu, RootDisk]);
     }
     let outcome = |kind| match environment {
-        Environment::Machine => look_for(system, kind),
+        Environment::Machine => lookup(system, kind),
         _ => Err(MissingReason::InContainer.into()),
     };
     Survey {
@@ -31,7 +31,7 @@ pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
     }
 }
 
-/// Returns the environment. In a Windows container the machine id is that of the image.
+/// Returns the environment. In a Windows container, the machine id belongs to the image.
 fn environment(system: &dyn System) -> Environment {
     let key = r"SYSTEM\CurrentControlSet\Control";
     match system.registry(key, "ContainerType") {
@@ -40,7 +40,7 @@ fn environment(system: &dyn System) -> Environment {
     }
 }
 
-fn look_for(system: &dyn System, kind: ComponentKind) -> Lookup {
+fn lookup(system: &dyn System, kind: ComponentKind) -> Lookup {
     let registry = |key: &str, name: &str, normalize: Normalize| {
         let source = format!(r"HKLM\{key}\{name}");
         check(&source, system.registry(key, name), normalize)
@@ -78,8 +78,8 @@ fn mac(system: &dyn System) -> Lookup {
     };
     let mut cards: Vec<(u8, String)> = cards.lines().filter_map(card).collect();
     cards.sort();
-    let judged = |(_, address)| check(source, Ok(address), identity::mac_address);
-    first(cards.into_iter().map(judged))
+    let outcome = |(_, address)| check(source, Ok(address), identity::mac_address);
+    first(cards.into_iter().map(outcome))
 }
 
 /// Returns how permanently a card is attached, with 0 for the most permanent, and its address.
@@ -99,7 +99,7 @@ fn card(line: &str) -> Option<(u8, String)> {
     Some((attachment, with_colons(address)))
 }
 
-/// Adds colons to an address, which WMI prints as digits only.
+/// Adds colons to an address, because WMI prints only its digits.
 fn with_colons(digits: &str) -> String {
     if digits.len() != 12 || !digits.is_ascii() {
         return digits.to_owned();
@@ -112,7 +112,7 @@ fn with_colons(digits: &str) -> String {
 }
 
 /// Returns the full path of a program in the Windows directory, because the search path may contain
-/// another program with that name.
+/// another program with the same name.
 fn system_program(system: &dyn System, program: &str) -> String {
     let root = system.variable("SystemRoot");
     let root = root.and_then(|root| root.into_string().ok());

@@ -41,7 +41,7 @@ struct InstallTransaction<'t> {
 /// The file in which an artifact was stored.
 struct Placement {
     path: PathBuf,
-    /// When the new license takes effect, if the installed one stays in effect until then.
+    /// The instant at which one of the two licenses supersedes the other, if both are stored.
     begins: Option<Timestamp>,
     /// Whether the validation tokens were already stored or are older than the stored ones.
     is_old: bool,
@@ -52,7 +52,7 @@ impl LicenseManager {
     /// lists, answers to requests of this machine, and trust statements.
     ///
     /// Installs the whole file or nothing. Applies the trust statements first. Uses `context` to
-    /// compare a new license with the license that it replaces.
+    /// compare a new license with the installed license.
     ///
     /// # Errors
     ///
@@ -85,8 +85,8 @@ impl LicenseManager {
         };
         if candidate.verified.licenses().is_empty() && replace == Replace::UnlessWorse {
             let activations = |keys: &TrustSet| {
-                let held = super::verified(&activation_state, || keys.clone());
-                [held.as_slice(), candidate.verified.activations()].concat()
+                let stored = super::verified(&activation_state, || keys.clone());
+                [stored.as_slice(), candidate.verified.activations()].concat()
             };
             let matrix = candidate.matrix;
             change.refuse_orphans(paths, matrix, context, &loaded.state, activations)?;
@@ -124,7 +124,7 @@ impl LicenseManager {
         if !loaded.is_partial
             && let Err(error) = self.save(&transaction.state, &lock)
         {
-            // A license works without the state. Other artifacts are stored only there.
+            // A license works without the state. Other artifacts are stored only in the state.
             if needs_state(candidate.verified) {
                 return Err(InstallationError::Store(error));
             }
@@ -161,8 +161,8 @@ impl LicenseManager {
     }
 
     fn save(&self, state: &State, lock: &StoreLock) -> Result<(), crate::store::StoreError> {
-        let (last, soon) = (Durability::PowerLoss, Durability::Process);
-        Ok(state.save(lock, self.seal(), last, soon)?)
+        let (cache, quota) = (Durability::PowerLoss, Durability::Process);
+        Ok(state.save(lock, self.seal(), cache, quota)?)
     }
 }
 
@@ -176,7 +176,7 @@ impl InstallTransaction<'_> {
         lists.map_err(|refused| InstallationError::from_list_refusal(refused, product))
     }
 
-    /// Checks the answers to requests of this machine. Returns for each activation whether it is
+    /// Checks the answers to requests of this machine. Returns, for each activation, whether it is
     /// new.
     fn check_answers(&self) -> Result<Vec<bool>, InstallationError> {
         let verified = self.candidate.verified;
@@ -293,8 +293,8 @@ impl InstallTransaction<'_> {
         let context = context.clone().revocations(&lists);
         let context = context.activations(&activations).deactivated(&deactivated);
         let keys = Keys::new(self.manager.trust());
-        let kept = &self.state.validations;
-        let combined = candidate.combine(paths, keys, &context, replace, kept)?;
+        let tokens = &self.state.validations;
+        let combined = candidate.combine(paths, keys, &context, replace, tokens)?;
         self.change.write_additions(self.lock)?;
         let stored = candidate.install_locked(self.lock, paths, keys, self.roots, combined)?;
         self.lock
@@ -306,8 +306,8 @@ impl InstallTransaction<'_> {
         })
     }
 
-    /// Applies the answers that were checked. The nonce of a clock repair is recorded in the file
-    /// with the high-water mark that it lowers.
+    /// Applies the answers that were checked. The nonce of a clock repair is recorded in the same
+    /// file as the high-water mark, which the repair lowers.
     fn apply_answers(&mut self) -> Result<(), InstallationError> {
         let verified = self.candidate.verified;
         for answer in verified.activations() {
@@ -354,8 +354,8 @@ impl InstallTransaction<'_> {
         licenses.chain(validations).chain(later).collect()
     }
 
-    /// Returns the stored lists and those of the candidate. Revocations apply to the new license
-    /// and to the installed one.
+    /// Returns the stored revocation lists and the lists of the candidate. They apply both to the
+    /// new license and to the installed one.
     fn all_lists(&self) -> Vec<RevocationList> {
         let (candidate, seen) = (self.candidate, Default::default());
         let product = candidate.matrix.product();
@@ -364,21 +364,22 @@ impl InstallTransaction<'_> {
         [stored.as_slice(), candidate.verified.revocations()].concat()
     }
 
-    /// Writes the lists of the candidate and records their numbers.
+    /// Writes the revocation lists of the candidate and records their numbers.
     fn store_lists(&mut self) -> Result<(), InstallationError> {
         let lists = self.candidate.verified.revocations();
         if lists.is_empty() {
             return Ok(());
         }
         revocations::write(self.lock, self.paths.user(), self.candidate.trust, lists)?;
-        let _ = self.state.lists.note(lists);
+        let _ = self.state.lists.record(lists);
         Ok(())
     }
 
-    /// Returns the validation tokens to store: for each license, signer and machine the newest of
-    /// the stored and the new tokens.
+    /// Returns the validation tokens to store. For each combination of license, signer and machine,
+    /// this is the newest of the stored and the new tokens.
     ///
-    /// Tokens for other licenses are kept, because such a license may be installed again.
+    /// Tokens for licenses that are not installed stay, because such a license may be installed
+    /// again.
     fn merged_validations(&self) -> Result<Vec<String>, InstallationError> {
         let (candidate, state) = (self.candidate, &self.state);
         for machine in candidate
@@ -397,15 +398,15 @@ impl InstallTransaction<'_> {
         let mut all: Vec<&Validation> = installed.verified().validations().iter().collect();
         all.extend(candidate.verified.validations());
         all.sort_by_key(|token| std::cmp::Reverse(rank(token)));
-        let mut kept: Vec<&Validation> = Vec::new();
+        let mut newest: Vec<&Validation> = Vec::new();
         for token in all {
-            if !kept.iter().any(|other| has_same_subject(other, token)) {
-                kept.push(token);
+            if !newest.iter().any(|other| has_same_subject(other, token)) {
+                newest.push(token);
             }
         }
-        // Tokens in the license file stay in that file.
-        let kept = armor(kept).filter(|block| !own.contains(block));
-        Ok(kept.chain(others).collect())
+        // Tokens that are in the license file stay in that file.
+        let separate = armor(newest).filter(|block| !own.contains(block));
+        Ok(separate.chain(others).collect())
     }
 }
 
@@ -441,10 +442,12 @@ fn has_same_subject(one: &Validation, other: &Validation) -> bool {
 
 /// Returns whether anything in the license file depends on the machine.
 pub(crate) fn depends_on_machine(verified: &VerifiedLicenses) -> bool {
-    let asks = |license: &License| license.machines().is_some() || license.must_activate();
-    let by_validation = verified
+    let needs_machine = |license: &License| license.machines().is_some() || license.must_activate();
+    let has_machine_token = verified
         .validations()
         .iter()
         .any(|token| token.machine().is_some());
-    by_validation || !verified.activations().is_empty() || verified.licenses().iter().any(asks)
+    has_machine_token
+        || !verified.activations().is_empty()
+        || verified.licenses().iter().any(needs_machine)
 }

@@ -8,24 +8,26 @@ use super::trust_change::InstalledStatement;
 use crate::problem::StateProblem;
 use crate::revocations::InstalledList;
 
-/// Result of installing.
+/// Result of an installation.
 #[derive(Debug)]
 #[must_use]
 pub struct InstallReport {
     /// The path of the installed artifact.
     pub path: PathBuf,
-    /// When the new license takes effect, if the installed one stays in effect until then.
+    /// The instant at which one of the two licenses supersedes the other, if the new license is
+    /// stored together with the installed one.
     pub begins: Option<Timestamp>,
     /// Whether the clock's high-water mark was lowered, because a wrong clock had raised it into
     /// the future.
     pub clock_repaired: bool,
-    /// Whether everything was already installed, or is older than what is installed.
+    /// Whether all validation tokens were already stored or are older than the stored ones.
     pub is_old: bool,
     /// Problems with other state files.
     pub problems: Vec<StateProblem>,
-    /// Result for each revocation list, in the order of the list numbers.
+    /// Result for each revocation list, in ascending order of the list numbers.
     pub lists: Vec<InstalledList>,
-    /// Result for each trust statement, in their order. Empty if the program has embedded keys.
+    /// Result for each trust statement, in the order of the file. Empty if the program has embedded
+    /// keys.
     pub statements: Vec<InstalledStatement>,
     /// Result for each block: licenses, validation tokens, lists, activations and clock repairs, in
     /// this order.
@@ -37,13 +39,13 @@ pub struct InstallReport {
 pub struct InstalledBlock {
     /// The kind of the token.
     pub kind: TokenKind,
-    /// The id of the token; for a revocation list its number.
+    /// The id of the token. For a revocation list, this is the number of the list.
     pub id: String,
     /// Whether the token was not installed before.
     pub is_new: bool,
 }
 
-/// Result of removing.
+/// Result of a removal.
 #[derive(Debug)]
 #[must_use]
 pub struct RemovalReport {

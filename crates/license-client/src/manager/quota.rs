@@ -22,11 +22,11 @@ pub struct QuotaUseReport {
 }
 
 impl LicenseManager {
-    /// Takes `count` from a quota, either all of it or nothing.
+    /// Takes `count` from a quota: either the whole amount or nothing.
     ///
-    /// When this returns, a granted use is recorded durably. Concurrent processes never take the
-    /// same part. If the state cannot be saved, this process counts in memory, starting from the
-    /// counts that could be read, and the report contains the reason.
+    /// When the method returns, a granted use is recorded durably. Concurrent processes never take
+    /// the same part of the quota. If the state cannot be saved, this process counts in memory,
+    /// starting from the counts that could be read, and the report contains the reason.
     ///
     /// Granted and refused uses are also counted for usage reports, under `account`.
     ///
@@ -84,7 +84,7 @@ impl LicenseManager {
         })
     }
 
-    /// Takes from a quota where the state cannot be saved. The usage counts stay in memory until
+    /// Takes from a quota while the state cannot be saved. The usage counts stay in memory until
     /// the next successful write.
     fn take_unsaved(
         &self,
@@ -129,7 +129,7 @@ struct QuotaRequest<'a> {
 }
 
 impl QuotaRequest<'_> {
-    /// Returns what a usage report counts for this use.
+    /// Returns the usage counts that a usage report contains for this request.
     fn usage_counts(&self, taken: &QuotaUse) -> UsageCounts {
         if taken.granted {
             UsageCounts::quota_used(self.quota, self.count)
@@ -138,8 +138,8 @@ impl QuotaRequest<'_> {
         }
     }
 
-    /// Returns the durability for the two state files. Losing a refusal gives no advantage to
-    /// anyone.
+    /// Returns the durability for the two state files. A refusal may be lost, because nobody gains
+    /// an advantage from the loss.
     fn durability(&self, taken: &QuotaUse) -> [Durability; 2] {
         if taken.granted {
             [Durability::Process, Durability::PowerLoss]

@@ -19,8 +19,8 @@ impl LicenseManager {
         let paths = self.paths.as_ref().map_err(Clone::clone)?;
         let store = paths.user();
         let mut removed = Vec::new();
-        let is_there = |file: &StateFile| store.dir().file(*file).symlink_metadata().is_ok();
-        if [License, Key, Trust].iter().any(is_there) {
+        let exists = |file: &StateFile| store.dir().file(*file).symlink_metadata().is_ok();
+        if [License, Key, Trust].iter().any(exists) {
             let lock = store.lock()?;
             // The keys are removed last: a license without its keys is an error, but keys without
             // a license are not.

@@ -15,15 +15,15 @@ use crate::sealed_file::Durability;
 use crate::state::State;
 use crate::store::StoreLock;
 
-/// Result of a machine request.
+/// A request to send to the vendor, and how it relates to earlier requests.
 #[derive(Debug)]
 #[must_use]
 pub struct PreparedRequest {
     /// The request to send to the vendor.
     pub request: MachineRequest,
-    /// When the earlier request, which this one supersedes, was made.
+    /// The time of the earlier request that this request supersedes.
     pub superseded: Option<Timestamp>,
-    /// Whether this is a request that was already made before.
+    /// Whether this request was already made before.
     pub is_repeated: bool,
     /// Files that could not be read or written.
     pub problems: Vec<StateProblem>,
@@ -50,9 +50,10 @@ struct RequestTransaction<'h> {
 impl LicenseManager {
     /// Requests an activation of a license for this machine.
     ///
-    /// The secret that the request commits to stays on this machine. A request that waits for its
-    /// answer is returned again, unless `asking` requires a new one or the machine has changed. A
-    /// new request supersedes the earlier one, which can then no longer be answered.
+    /// The request contains a commitment to a secret, which stays on this machine. A request that
+    /// waits for its answer is returned again, unless `pending` requires a new request or the
+    /// machine has changed. A new request supersedes the earlier one. The answer to the earlier
+    /// request is then no longer accepted.
     ///
     /// # Errors
     ///
@@ -62,14 +63,14 @@ impl LicenseManager {
         &self,
         license: &LicenseId,
         made_at: Timestamp,
-        asking: PendingRequest,
+        pending: PendingRequest,
     ) -> Result<PreparedRequest, InstallationError> {
         let machine = self.fingerprint()?;
         let mut transaction = self.begin_request()?;
         let described = machine.to_string();
         let waiting = transaction.activations.open_request(license);
         if let Some(open) =
-            waiting.filter(|open| asking == PendingRequest::Repeat && open.machine == described)
+            waiting.filter(|open| pending == PendingRequest::Repeat && open.machine == described)
         {
             let request = self.activation_request(open, machine);
             return Ok(transaction.finish(request, None, true));
@@ -106,14 +107,14 @@ impl LicenseManager {
     pub fn request_clock_repair(
         &self,
         made_at: Timestamp,
-        asking: PendingRequest,
+        pending: PendingRequest,
     ) -> Result<PreparedRequest, InstallationError> {
         let machine = self.fingerprint()?;
         let mut transaction = self.begin_request()?;
         let waiting = transaction
             .activations
             .open_clock_request(&transaction.state.repaired);
-        let waiting = waiting.filter(|_| asking == PendingRequest::Repeat);
+        let waiting = waiting.filter(|_| pending == PendingRequest::Repeat);
         let nonce = match waiting {
             Some(nonce) => nonce,
             None => Nonce::from_random(random()?),
@@ -135,8 +136,9 @@ impl LicenseManager {
     /// Deactivates a license on this machine, and returns the receipt for the vendor.
     ///
     /// Without `license`, the only activation of this machine is deactivated. The deactivation is
-    /// recorded in two files before the receipt is returned, so that the license is unusable here
-    /// whatever happens next. If there is no activation, the last receipt is returned again.
+    /// recorded in both files of the state before the receipt is returned, so that the license
+    /// stays unusable on this machine even if one of the files is lost. If there is no activation,
+    /// the last receipt is returned again.
     ///
     /// # Errors
     ///
@@ -168,23 +170,24 @@ impl LicenseManager {
         Ok(transaction.finish(receipt, None, false))
     }
 
-    /// Returns the path of the administrator's license file, if it activates on this machine a
-    /// license for whose id `is_such` returns `true`.
+    /// Returns the path of the administrator's license file, if the file contains an activation for
+    /// this machine and `is_match` returns `true` for the id of the activated license.
     ///
-    /// Such an activation applies to all users of the machine. Only an administrator can remove it
-    /// from the file.
+    /// An activation in this file applies to all users of the machine. Only an administrator can
+    /// remove it.
     pub fn system_activation(
         &self,
         matrix: &FeatureMatrix,
-        is_such: impl Fn(&LicenseId) -> bool,
+        is_match: impl Fn(&LicenseId) -> bool,
     ) -> Option<PathBuf> {
         let paths = self.paths.as_ref().ok()?;
         let (verified, path) =
             Installation::system_licenses(paths, Keys::new(self.trust()), matrix)?;
-        let here = self.machine()?;
-        let is_one =
-            |found: &Activation| is_such(found.license_id()) && found.machine().matches(here);
-        verified.activations().iter().any(is_one).then_some(path)
+        let machine = self.machine()?;
+        let applies = |activation: &Activation| {
+            is_match(activation.license_id()) && activation.machine().matches(machine)
+        };
+        verified.activations().iter().any(applies).then_some(path)
     }
 
     fn fingerprint(&self) -> Result<Fingerprint, InstallationError> {
@@ -220,7 +223,7 @@ impl LicenseManager {
 }
 
 impl RequestTransaction<'_> {
-    /// Returns the activation to deactivate.
+    /// Returns the license id and the nonce of the activation to deactivate.
     fn activation_to_deactivate(&self, license: Option<&License>) -> Option<(LicenseId, Nonce)> {
         match license {
             Some(license) => self
@@ -260,10 +263,10 @@ impl RequestTransaction<'_> {
         Ok(self.activations.save(&self.lock, self.manager.seal())?)
     }
 
-    /// Writes both files of the state. Each of them survives a loss of power.
+    /// Writes both files of the state. Each of the files survives a loss of power.
     fn save_state(&self) -> Result<(), InstallationError> {
-        let (last, seal) = (Durability::PowerLoss, self.manager.seal());
-        let saved = self.state.save(&self.lock, seal, last, last);
+        let (durable, seal) = (Durability::PowerLoss, self.manager.seal());
+        let saved = self.state.save(&self.lock, seal, durable, durable);
         saved.map_err(|unsaved| InstallationError::Store(unsaved.source))
     }
 
@@ -271,12 +274,12 @@ impl RequestTransaction<'_> {
         self,
         request: MachineRequest,
         replaced: Option<Timestamp>,
-        is_again: bool,
+        is_repeated: bool,
     ) -> PreparedRequest {
         PreparedRequest {
             request,
             superseded: replaced,
-            is_repeated: is_again,
+            is_repeated,
             problems: self.problems,
         }
     }

@@ -7,7 +7,7 @@ use crate::revocations;
 use crate::store::Damaged;
 
 impl LicenseManager {
-    /// Returns the newest stored revocation list of each of these keys, for this product.
+    /// Returns the newest stored revocation list of this product for each of these keys.
     ///
     /// Nothing is recorded or quarantined. [`Self::inspect`] reports problems with the lists.
     pub fn revocation_lists(&self, trust: &TrustSet) -> Vec<RevocationList> {

@@ -24,12 +24,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Returns the installation, if there is one that verifies.
+    /// Returns the installed licenses, if they verify.
     pub fn installed(&self) -> Option<&Installation> {
         self.installation.as_ref().ok()?.as_ref()
     }
 
-    /// Returns the snapshot of a machine whose directories are not known.
+    /// Returns the snapshot of a machine whose state directory is unknown.
     pub(super) fn without_paths(error: &StateDirError) -> Self {
         Self {
             installation: Err(InstallationError::StateDir(error.clone())),
@@ -39,7 +39,8 @@ impl Snapshot {
         }
     }
 
-    /// Adds the quarantined licenses, which count until the user installs another license.
+    /// Creates a snapshot and adds the quarantined licenses. They are reported until the user
+    /// installs another license.
     pub(super) fn new(
         paths: &Paths,
         installation: Result<Option<Installation>, InstallationError>,

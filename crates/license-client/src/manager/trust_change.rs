@@ -21,9 +21,9 @@ use crate::store::{Damaged, StoreLock};
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct InstalledStatement {
-    /// The statement; `None` if earlier statements already say the same.
+    /// The statement. `None` if it changes nothing, because the keys already have this state.
     pub statement: Option<TrustStatement>,
-    /// The file that contains it.
+    /// The file that contains the stored statements.
     pub path: PathBuf,
 }
 
@@ -33,7 +33,8 @@ pub(super) struct TrustChange {
     after: Rotation,
     /// The text of the stored statements.
     stored: String,
-    /// The statements of the artifact, in their order; `None` for one that changes nothing.
+    /// The statements of the artifact, in their order. `None` stands for a statement that changes
+    /// nothing.
     statements: Vec<Option<TrustStatement>>,
 }
 
@@ -100,7 +101,7 @@ impl TrustChange {
         self.statements.iter().flatten()
     }
 
-    /// Returns when the latest new statement was signed.
+    /// Returns the signing time of the latest new statement.
     pub(super) fn newest(&self) -> Option<Timestamp> {
         self.new_statements().map(TrustStatement::issued_at).max()
     }
@@ -154,21 +155,21 @@ impl TrustChange {
         Err(InstallationError::Orphaned { key })
     }
 
-    /// Returns the trusted keys after the change, if the keys of the artifact are added to the
-    /// installed ones.
+    /// Returns the keys that are trusted after the change, if the keys of the artifact are also
+    /// added to the installed keys.
     fn keys_of_all_roots(&self, paths: &Paths) -> TrustSet {
         let installed = installed_roots(paths).ok().flatten().unwrap_or_default();
         let mut all = Installation::rotate(paths, installed.joined(self.after.roots()));
         for statement in self.new_statements() {
             if let Ok(token) = Unverified::parse(statement.as_str()) {
-                // It was already accepted with fewer keys.
+                // The statement was already accepted with fewer keys.
                 let _ = all.apply(&token);
             }
         }
         all.keys().clone()
     }
 
-    /// Returns the key of the signature that no longer verifies.
+    /// Returns the id of the key whose signature no longer verifies.
     fn failed_key(&self, error: &InstallationError) -> Option<KeyId> {
         let InstallationError::License { source, .. } = error else {
             return None;
@@ -195,8 +196,8 @@ impl TrustChange {
         removed.find(|id| is_removed(id)).cloned()
     }
 
-    /// Writes the statements that add keys, before anything that needs them. A crash afterwards
-    /// loses nothing.
+    /// Writes the statements that add keys. They are written before anything that needs these keys,
+    /// so that a crash in between loses nothing.
     pub(super) fn write_additions(&self, lock: &StoreLock) -> Result<(), InstallationError> {
         let adds = |statement: &&TrustStatement| statement.retires().is_none();
         if self.new_statements().any(|statement| adds(&statement)) {
@@ -206,7 +207,7 @@ impl TrustChange {
         }
     }
 
-    /// Writes all statements, once nothing needs the retired keys any more.
+    /// Writes all statements. The caller ensures that nothing needs the retired keys any more.
     pub(super) fn write_all(&self, lock: &StoreLock) -> Result<(), InstallationError> {
         if self
             .new_statements()
@@ -218,7 +219,7 @@ impl TrustChange {
         }
     }
 
-    /// Returns the stored statements followed by these.
+    /// Returns the text of the stored statements, followed by the statements in `more`.
     fn text<'s>(&self, more: impl Iterator<Item = &'s TrustStatement>) -> String {
         let mut text = self.stored.clone();
         text.extend(more.map(TrustStatement::to_armor));

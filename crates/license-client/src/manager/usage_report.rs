@@ -1,5 +1,5 @@
-//! Usage counts and usage reports. Nothing is sent anywhere, and a failure here never stops other
-//! work.
+//! Usage counts and usage reports. Nothing is sent anywhere, and a failure to count never stops
+//! other work.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -18,22 +18,22 @@ use crate::state::{Loaded, State, Unsaved};
 use crate::state_dir::StateDirError;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
-/// How long a write of counts waits for the lock. Programs wait for this when they end.
+/// How long a write of counts waits for the lock. A program may wait this long when it ends.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Maximum number of closed entries that wait while the journal cannot be written. After that the
-/// period stays open for longer than a day.
+/// Maximum number of closed entries that wait while the journal cannot be written. If the maximum
+/// is reached, the period stays open for longer than a day.
 const MAX_WAITING: usize = 8;
 
 /// Usage counts in memory, by license.
 pub(super) type Pending = BTreeMap<Option<LicenseId>, UsageCounts>;
 
-/// The license in effect and the user for which usage is counted.
+/// The license and the user for which usage is counted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct UsageAccount<'a> {
-    /// The license; `None` if no license is in effect.
+    /// The license in effect. `None` if there is none.
     pub license: Option<&'a LicenseId>,
-    /// The named user; `None` if the user has no name.
+    /// The named user. `None` if the user has no name.
     pub user: Option<&'a str>,
 }
 
@@ -48,7 +48,7 @@ impl<'a> UsageAccount<'a> {
 /// Whether a usage report closes the open period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UsageReportMode {
-    /// The report closes it.
+    /// The report closes the open period.
     Commit,
     /// The report shows the entry that would be closed. Nothing is written, and counting continues.
     DryRun,
@@ -83,7 +83,8 @@ pub enum ReportError {
 }
 
 impl LicenseManager {
-    /// Counts usage in memory. [`Self::flush_counts`] and every later write of the state save it.
+    /// Counts usage in memory. [`Self::flush_counts`] and every later write of the state save the
+    /// counts.
     pub fn count(&self, account: UsageAccount<'_>, counts: UsageCounts) {
         let counts = counts.with_user(account.user);
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,19 +92,20 @@ impl LicenseManager {
         pending.entry(license).or_default().add(&counts);
     }
 
-    /// Writes the counts in memory, if there is a state directory. Returns the problems; counts
-    /// that could not be written stay in memory.
+    /// Writes to disk the counts that are in memory, if there is a state directory. Returns the
+    /// problems. Counts that could not be written stay in memory.
     pub fn flush_counts(&self) -> Vec<StateProblem> {
         self.flush_within(FLUSH_TIMEOUT)
     }
 
-    /// Writes the counts in memory, unless another process is writing.
+    /// Writes to disk the counts that are in memory, unless another process is writing.
     pub(crate) fn flush_if_free(&self) {
-        // Counts that cannot be written now are written with the next state, or lost.
+        // Counts that cannot be written now are written together with the next state. They are lost
+        // if the process ends before then.
         let _ = self.flush_within(Duration::ZERO);
     }
 
-    fn flush_within(&self, patience: Duration) -> Vec<StateProblem> {
+    fn flush_within(&self, timeout: Duration) -> Vec<StateProblem> {
         let Ok(paths) = &self.paths else {
             return Vec::new();
         };
@@ -111,7 +113,7 @@ impl LicenseManager {
         if !self.has_pending() || !store.dir().path().is_dir() {
             return Vec::new();
         }
-        let lock = match store.lock_within(patience) {
+        let lock = match store.lock_within(timeout) {
             Ok(lock) => lock,
             Err(error) => return vec![StateProblem::NotSaved(error)],
         };
@@ -122,8 +124,8 @@ impl LicenseManager {
         } = State::load_locked(&lock, store, self.seal());
         if !is_partial {
             state.high_water.observe(self.reading());
-            let soon = Durability::Process;
-            let (written, more) = self.write_counts(&lock, store, &mut state, [soon, soon]);
+            let durability = [Durability::Process; 2];
+            let (written, more) = self.write_counts(&lock, store, &mut state, durability);
             problems.extend(more);
             problems.extend(written.err().map(StateProblem::NotSaved));
         }
@@ -135,13 +137,13 @@ impl LicenseManager {
     /// # Errors
     ///
     /// Returns [`ReportError`] if the entries cannot be read or the open period cannot be closed.
-    pub fn usage_report(&self, cut: UsageReportMode) -> Result<UsageExport, ReportError> {
+    pub fn usage_report(&self, mode: UsageReportMode) -> Result<UsageExport, ReportError> {
         let paths = self.paths.as_ref().map_err(Clone::clone)?;
         let store = paths.user();
         if !store.dir().path().is_dir() {
             return Ok(UsageExport::default());
         }
-        match cut {
+        match mode {
             UsageReportMode::Commit => self.close_and_export(store),
             UsageReportMode::DryRun => self.preview(store),
         }
@@ -190,7 +192,7 @@ impl LicenseManager {
         }
         let durable = [Durability::Process, Durability::PowerLoss];
         if let Err(unsaved) = self.save_state(&lock, &state, durable) {
-            if !unsaved.is_in_one {
+            if !unsaved.is_in_one_file {
                 self.restore_pending(pending);
             }
             return Err(ReportError::Store(unsaved.into()));
@@ -216,10 +218,11 @@ impl LicenseManager {
         Ok(UsageExport { entries, problems })
     }
 
-    /// Writes the state with the counts in memory, then the journal if an entry was closed.
+    /// Adds the counts in memory to the state and writes the state. Then writes the journal, if an
+    /// entry was closed.
     ///
-    /// Returns the result of writing the state, and any other problem, which does not prevent other
-    /// work.
+    /// Returns the result of writing the state, and a problem with the journal, which does not
+    /// prevent other work.
     pub(crate) fn write_counts(
         &self,
         lock: &StoreLock,
@@ -229,8 +232,8 @@ impl LicenseManager {
     ) -> (Result<(), StoreError>, Option<StateProblem>) {
         let pending = self.take_pending();
         let recorded = self.record(lock, store, state, &pending);
-        // An entry in the journal must not be open in a state that an older copy restores after a
-        // loss of power, because it would be counted again.
+        // After a loss of power, an older copy of the state may come back. If an entry of the
+        // journal were still open in that copy, its usage would be counted again.
         let quota = if state.closed.is_empty() {
             quota
         } else {
@@ -239,14 +242,14 @@ impl LicenseManager {
         let written = self.save_state(lock, state, [cache, quota]);
         let is_written = match &written {
             Ok(()) => true,
-            Err(unsaved) => unsaved.is_in_one,
+            Err(unsaved) => unsaved.is_in_one_file,
         };
         if recorded.is_err() || !is_written {
             self.restore_pending(pending);
         }
         let problem = match (recorded, &written) {
             (Err(ReportError::State(problem)), _) => Some(problem),
-            // Missing randomness may be temporary. A command that needs a report returns that
+            // A lack of random bytes may be temporary. A command that creates a report returns this
             // error.
             (Err(_), _) => None,
             (Ok(()), Ok(())) if !state.closed.is_empty() => {
@@ -274,7 +277,7 @@ impl LicenseManager {
             let is_over = |period: &OpenPeriod| period.is_over(license.as_ref(), now);
             let may_close = state.closed.len() < MAX_WAITING;
             if may_close && state.period.as_ref().is_some_and(is_over) {
-                // Without randomness the period stays open.
+                // Without random bytes, the period stays open.
                 let _ = self.close_period(state);
             }
             let counts = counts.clone().with_clock_behind(behind);
@@ -298,8 +301,8 @@ impl LicenseManager {
             return Err(problem.into());
         }
         let resets = state.high_water.resets();
-        let fresh = random().ok_or(ReportError::NoRandomness)?;
-        Ok(OpenPeriod::new(journal.next_position(), fresh, resets))
+        let chain = random().ok_or(ReportError::NoRandomness)?;
+        Ok(OpenPeriod::new(journal.next_position(), chain, resets))
     }
 
     /// Moves the counts of the open period to the closed entries.
@@ -316,8 +319,9 @@ impl LicenseManager {
         Ok(())
     }
 
-    /// Writes closed entries to the journal. They stay in the state until the journal is written,
-    /// so that an entry that is written twice is recognized.
+    /// Writes the closed entries to the journal, and then removes them from the state. If the
+    /// process crashes in between, the next write recognizes the entries that are already in the
+    /// journal.
     fn write_journal(
         &self,
         lock: &StoreLock,
@@ -329,13 +333,14 @@ impl LicenseManager {
             return Err(problem);
         }
         journal.append(&state.closed);
-        let not_kept = |error| StateProblem::Journal(Box::new(StateProblem::NotSaved(error)));
-        journal.save(lock, self.seal()).map_err(not_kept)?;
+        let not_saved = |error| StateProblem::Journal(Box::new(StateProblem::NotSaved(error)));
+        journal.save(lock, self.seal()).map_err(not_saved)?;
         state.closed.clear();
         if let (Some(period), Some(next)) = (&mut state.period, journal.next_position()) {
             period.advance_to(next);
         }
-        // Entries that stay in the state are found in the journal by the next call.
+        // If this write fails, the entries stay in the state, and the next call finds them in the
+        // journal.
         let _ = self.save_state(lock, state, [Durability::Process; 2]);
         Ok(journal)
     }
@@ -367,12 +372,13 @@ impl LicenseManager {
     }
 }
 
-/// Returns whether a problem may be temporary. A damaged file is permanent, but was quarantined.
+/// Returns whether a problem may be temporary. In that case, the file must not be replaced.
 fn is_temporary(problem: &StateProblem) -> bool {
     match problem {
         StateProblem::Journal(problem) => is_temporary(problem),
         StateProblem::Store(_) => true,
-        // Without quarantine, the file is still in place, and the next write would replace it.
+        // If the file is not quarantined, it is still in place, and the next write would replace
+        // it.
         StateProblem::Sealed { quarantined, .. } => quarantined.is_none(),
         StateProblem::NotSaved(_) | StateProblem::Revocations(_) | StateProblem::Trust(_) => false,
     }

@@ -22,10 +22,11 @@ pub enum ListProblem {
         path: PathBuf,
         /// The damage.
         source: Box<ListFault>,
-        /// The path of the quarantined file; `None` if it may not be moved.
+        /// The path of the quarantined file. `None` if the file was not moved.
         quarantined: Option<PathBuf>,
     },
-    /// All stored lists are older than one that was seen before. They apply nevertheless.
+    /// All stored lists of a key are older than a list that was seen before. The stored lists apply
+    /// nevertheless.
     #[error(transparent)]
     Stale(StaleList),
     /// A list that was seen before is missing.
@@ -33,7 +34,7 @@ pub enum ListProblem {
         "expected revocation list {seq} or later of key {key}, which was installed here, found none"
     )]
     Missing {
-        /// The key that signed it.
+        /// The key that signed the missing list.
         key: KeyId,
         /// The number of the missing list.
         seq: u64,
@@ -51,7 +52,7 @@ impl ListProblem {
     }
 }
 
-/// The damage of a file of revocation lists.
+/// The damage to a file of revocation lists.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ListFault {
@@ -76,14 +77,14 @@ impl ListFault {
     }
 }
 
-/// A list is older than one that was seen before, or differs from a list with the same number.
+/// A list is older than a list that was seen before, or has the same number but other content.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("expected revocation list {}, found {}", self.expectation(), self.finding())]
+#[error("expected revocation list {}, found {}", self.expectation(), self.observation())]
 #[non_exhaustive]
 pub struct StaleList {
-    /// The key that signed it.
+    /// The key that signed the list.
     pub key: KeyId,
-    /// The highest number seen of that key.
+    /// The highest number of a list of this key that was seen before.
     pub expected: u64,
     /// The number of the list.
     pub found: u64,
@@ -107,9 +108,9 @@ impl StaleList {
         }
     }
 
-    fn finding(&self) -> String {
+    fn observation(&self) -> String {
         if self.expected == self.found {
-            "another list with that number".to_owned()
+            "another list with the same number".to_owned()
         } else {
             self.found.to_string()
         }

@@ -8,8 +8,8 @@ use thiserror::Error;
 use super::quarantined_as;
 use crate::store::StoreError;
 
-/// A problem with the stored trust statements. It affects only artifacts that are signed by the
-/// keys that the statements add.
+/// A problem with the stored trust statements. The problem affects only artifacts that are signed
+/// with a key that a statement adds.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StatementProblem {
@@ -21,9 +21,9 @@ pub enum StatementProblem {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// The damage; `None` if the file is not UTF-8, or is too large.
+        /// The damage. `None` if the file is not UTF-8 or is too large.
         source: Option<Box<VerifiedLicensesError>>,
-        /// The path of the quarantined file; `None` if it may not be moved.
+        /// The path of the quarantined file. `None` if the file was not moved.
         quarantined: Option<PathBuf>,
     },
 }

@@ -53,8 +53,8 @@ impl Tree {
         self
     }
 
-    /// Creates a chain of links: `l1` leads to `target`, `l2` to `l1`, and so on. Returns the last
-    /// one.
+    /// Creates a chain of links: `l1` leads to `target`, `l2` to `l1`, and so on. Returns the name
+    /// of the last link.
     fn chain(&self, length: usize, target: &str) -> String {
         self.link("l1", target);
         for number in 2..=length {
@@ -79,16 +79,18 @@ impl Tree {
         self.found(name).unwrap_err()
     }
 
-    fn from(&self, base: &str, path: &str) -> Result<ProjectRoot, ProjectError> {
-        let files = Elsewhere(Some(self.path(base)));
+    /// Finds the project of a relative path, with `base` as the current directory.
+    fn found_from(&self, base: &str, path: &str) -> Result<ProjectRoot, ProjectError> {
+        let files = WithCurrentDir(Some(self.path(base)));
         find_project_in(&files, Path::new(path), product(), None)
     }
 }
 
-/// The local file system with another current directory, or with a removed one.
-struct Elsewhere(Option<PathBuf>);
+/// The local file system with another current directory. `None` means that the current directory
+/// was removed.
+struct WithCurrentDir(Option<PathBuf>);
 
-impl FileSystem for Elsewhere {
+impl FileSystem for WithCurrentDir {
     fn name_rules(&self) -> NameRules {
         LocalFileSystem.name_rules()
     }
@@ -135,7 +137,7 @@ fn the_nearest_git_entry_marks_the_root() {
 }
 
 #[test]
-fn a_worktree_has_a_file_for_git_and_is_a_project() {
+fn a_worktree_with_a_git_file_is_a_project() {
     let tree = Tree::with(&["shop/.git", "shop/trees/fix/src"]);
     tree.file("shop/trees/fix/.git");
     assert_eq!(tree.root("shop/trees/fix/src"), Path::new("shop/trees/fix"));
@@ -220,7 +222,7 @@ fn a_relative_path_starts_at_the_current_directory() {
         ("else", "../shop"),
         ("else", "shop"),
     ] {
-        let found = tree.from(base, path).unwrap();
+        let found = tree.found_from(base, path).unwrap();
         assert_eq!(found.path(), tree.path("shop"), "{path} in {base}");
     }
 }
@@ -228,7 +230,7 @@ fn a_relative_path_starts_at_the_current_directory() {
 #[test]
 fn an_absolute_path_needs_no_current_directory() {
     let tree = Tree::new();
-    let found = find_project_in(&Elsewhere(None), &tree.top, product(), None);
+    let found = find_project_in(&WithCurrentDir(None), &tree.top, product(), None);
     assert_eq!(found.unwrap().path(), tree.top);
 }
 
@@ -319,7 +321,7 @@ fn the_system_follows_the_same_number_of_links() {
 }
 
 #[test]
-fn a_loop_is_rejected_with_one_of_its_links() {
+fn a_loop_is_rejected_and_the_error_names_one_of_its_links() {
     let tree = Tree::new();
     tree.link("self", "self")
         .link("a", "b")
@@ -345,7 +347,7 @@ fn the_first_missing_component_of_a_path_is_named() {
     assert!(matches!(&error, ProjectError::NotFound { link: None, .. }));
     assert_eq!(error.path(), tree.path("shop/src"));
     assert_eq!(tree.error("gone/../shop").path(), tree.path("gone"));
-    let relative = tree.from("shop", "src").unwrap_err();
+    let relative = tree.found_from("shop", "src").unwrap_err();
     assert_eq!(relative.path(), tree.path("shop/src"));
 }
 
@@ -361,7 +363,7 @@ fn a_dangling_link_is_named_with_the_missing_path() {
 }
 
 #[test]
-fn a_file_is_not_a_directory() {
+fn a_file_cannot_be_used_as_a_directory() {
     let tree = Tree::with(&["shop"]);
     tree.file("shop/main.rs")
         .link("main", "shop/main.rs")
@@ -392,7 +394,7 @@ fn an_empty_path_is_rejected() {
     assert_eq!(error.path(), Path::new(""));
 }
 
-// macOS does not allow such names.
+// macOS does not allow names that are not UTF-8.
 #[cfg(not(target_os = "macos"))]
 #[test]
 fn names_need_not_be_unicode() {
@@ -406,14 +408,14 @@ fn names_need_not_be_unicode() {
 }
 
 #[test]
-fn the_name_in_bytes_is_that_of_the_root_and_not_of_the_path() {
+fn name_bytes_returns_the_name_of_the_root_and_not_of_the_path() {
     let tree = Tree::with(&["shop/.git", "shop/src"]);
     tree.link("also", "shop/src");
-    let names = ["shop", "shop/src/", "also"].map(|path| tree.found(path).unwrap());
+    let roots = ["shop", "shop/src/", "also"].map(|path| tree.found(path).unwrap());
     assert!(
-        names
+        roots
             .iter()
-            .all(|found| found.name_bytes() == names[0].name_bytes())
+            .all(|found| found.name_bytes() == roots[0].name_bytes())
     );
-    assert_ne!(names[0].name_bytes(), tree.found(".").unwrap().name_bytes());
+    assert_ne!(roots[0].name_bytes(), tree.found(".").unwrap().name_bytes());
 }

@@ -1,7 +1,7 @@
 //! The numbers of the newest revocation lists that were seen on this machine.
 //!
-//! A number belongs to one signing key: a stolen key can raise its own number, but not that of
-//! another key.
+//! A number belongs to one signing key. A stolen key can raise its own number, but not the number
+//! of another key.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ impl NewestList {
 }
 
 impl SeenLists {
-    /// Combines two copies.
+    /// Combines two copies. For each key, the list with the higher number stays.
     pub(crate) fn merged(mut self, other: Self) -> Self {
         for (key, newest) in other.keys {
             self.raise(key, newest);
@@ -50,8 +50,11 @@ impl SeenLists {
         }
     }
 
-    /// Records lists. Returns whether that changed anything.
-    pub(crate) fn note<'l>(&mut self, lists: impl IntoIterator<Item = &'l RevocationList>) -> bool {
+    /// Records lists that were seen. Returns whether this changes the record.
+    pub(crate) fn record<'l>(
+        &mut self,
+        lists: impl IntoIterator<Item = &'l RevocationList>,
+    ) -> bool {
         let before = self.clone();
         for list in lists {
             self.raise(list.key_id().as_str().to_owned(), NewestList::new(list));
@@ -59,20 +62,24 @@ impl SeenLists {
         *self != before
     }
 
-    /// Returns the highest number of a key.
+    /// Returns the highest number of a list of this key.
     pub(crate) fn seq(&self, key: &KeyId) -> Option<u64> {
         Some(self.keys.get(key.as_str())?.seq)
     }
 
-    /// Checks that a list is not older than the newest of its key. Returns whether the list is new.
+    /// Checks that a list is not older than the newest list of its key. Returns whether the list is
+    /// new.
     pub(crate) fn check(&self, list: &RevocationList) -> Result<bool, StaleList> {
-        let own = NewestList::new(list);
+        let candidate = NewestList::new(list);
         match self.keys.get(list.key_id().as_str()) {
-            Some(newest) if newest.seq > own.seq || (newest.seq == own.seq && *newest != own) => {
+            Some(newest)
+                if newest.seq > candidate.seq
+                    || (newest.seq == candidate.seq && *newest != candidate) =>
+            {
                 let key = list.key_id().clone();
-                Err(StaleList::new(key, newest.seq, own.seq))
+                Err(StaleList::new(key, newest.seq, candidate.seq))
             }
-            newest => Ok(newest != Some(&own)),
+            newest => Ok(newest != Some(&candidate)),
         }
     }
 

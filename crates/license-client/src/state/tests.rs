@@ -16,7 +16,7 @@ fn store() -> (tempfile::TempDir, Store) {
     (scratch, store)
 }
 
-/// Loads the state of this machine, and the problems with it.
+/// Loads the state on this machine, and returns it with its problems.
 fn load(store: &Store, machine: &str) -> (State, Vec<StateProblem>) {
     let loaded = State::load(store, &seal(machine), Damaged::Quarantine);
     (loaded.state, loaded.problems)
@@ -33,7 +33,7 @@ fn noon() -> Timestamp {
     Timestamp::parse("2027-03-01T12:00:00Z").unwrap()
 }
 
-/// Returns a state with this high-water mark and a count of seven.
+/// Returns a state with the high-water mark [`noon`], seven counted uses and one token.
 fn state() -> State {
     let mut state = State {
         validations: vec!["tokens".to_owned()],
@@ -75,14 +75,15 @@ fn without_files_the_state_is_empty_and_nothing_is_created() {
 }
 
 #[test]
-fn removing_one_file_loses_neither_the_high_water_mark_nor_a_count() {
+fn removing_one_file_loses_neither_the_high_water_mark_nor_counts_nor_tokens() {
     for removed in FILES {
         let (_scratch, store) = saved();
         fs::remove_file(store.dir().file(removed)).unwrap();
         let (loaded, problems) = load(&store, "here");
-        assert_eq!(loaded.high_water.mark(), noon());
-        assert_eq!(loaded.quota_counters, state().quota_counters);
-        assert!(problems.is_empty());
+        assert_eq!(loaded.high_water.mark(), noon(), "{removed:?}");
+        assert_eq!(loaded.quota_counters, state().quota_counters, "{removed:?}");
+        assert_eq!(loaded.validations, state().validations, "{removed:?}");
+        assert!(problems.is_empty(), "{removed:?}");
     }
 }
 
@@ -114,7 +115,7 @@ fn a_changed_file_is_quarantined_and_the_other_copy_is_used() {
 }
 
 #[test]
-fn the_state_of_another_machine_is_rejected_with_that_reason() {
+fn the_state_of_another_machine_is_rejected_and_the_reason_says_so() {
     let (_scratch, store) = saved();
     let (loaded, problems) = load(&store, "elsewhere");
     assert_eq!(loaded, State::default());
@@ -164,18 +165,8 @@ fn machines_that_share_a_directory_find_their_own_state_again() {
     assert_eq!(
         files,
         1 + 2 + 2 * 2,
-        "two files of each machine, and no more"
+        "the lock, two current files, and two files for each of two machines"
     );
-}
-
-#[test]
-fn validation_tokens_are_in_both_files() {
-    for removed in FILES {
-        let (_scratch, store) = saved();
-        fs::remove_file(store.dir().file(removed)).unwrap();
-        let (loaded, _) = load(&store, "here");
-        assert_eq!(loaded.validations, state().validations);
-    }
 }
 
 #[test]
@@ -234,7 +225,7 @@ fn a_malformed_deactivation_or_list_is_not_treated_as_missing() {
 }
 
 #[test]
-fn the_largest_possible_state_is_loaded_again() {
+fn the_largest_possible_state_fits_into_its_files() {
     use license_core::usage_report::UsageCounts;
     use license_core::{Code, LicenseId};
     let mut most = state();

@@ -72,7 +72,7 @@ mod permissions {
     }
 
     #[test]
-    fn a_new_directory_is_private_and_its_parents_are_ordinary() {
+    fn a_new_directory_is_private_and_its_parents_have_the_usual_permissions() {
         let scratch = tempfile::tempdir().unwrap();
         let ordinary = scratch.path().join("ordinary");
         fs::create_dir(&ordinary).unwrap();
@@ -101,7 +101,7 @@ mod permissions {
     }
 
     #[test]
-    fn a_chosen_directory_with_other_files_and_a_sticky_one_stay_open() {
+    fn a_chosen_directory_with_other_files_or_with_a_sticky_bit_keeps_its_permissions() {
         let scratch = tempfile::tempdir().unwrap();
         let program = directory(scratch.path().join("program"), 0o755);
         fs::write(program.join("program"), "").unwrap();
@@ -128,7 +128,7 @@ mod permissions {
     }
 
     #[test]
-    fn a_symlink_of_another_user_is_followed_only_to_their_own_directories() {
+    fn a_symlink_of_another_user_is_followed_only_to_a_directory_of_that_user() {
         let scratch = tempfile::tempdir().unwrap();
         let (ours, theirs) = (scratch.path().join("ours"), scratch.path().join("theirs"));
         let (ours, theirs) = (directory(ours, 0o755), directory(theirs, 0o755));

@@ -1,4 +1,5 @@
-//! The file that writers lock. It is created if it does not exist, and is never a symbolic link.
+//! The file that writers lock. The file is created if it does not exist, and is never a symbolic
+//! link.
 //!
 //! The owner of the directory could replace the file with a link. A process of root must not create
 //! the target of such a link, or change its owner.
@@ -9,20 +10,20 @@ use std::path::Path;
 
 use crate::files::{create_private_file, is_same_file, keep_owner, no_follow};
 
-/// How often opening is tried again after another process has removed the file.
+/// How often the file is opened again after another process has removed it.
 const ATTEMPTS: u32 = 16;
 
-/// Opens the lock file in the directory. A file that root creates gets the directory's owner; an
-/// existing file keeps its owner.
+/// Opens the lock file in the directory, or creates it. A new file gets the owner of the directory.
+/// An existing file keeps its owner.
 pub(super) fn open(directory: &Path, path: &Path) -> io::Result<File> {
     for _ in 0..ATTEMPTS {
         let file = match create(directory, path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => open_existing(path),
-            create => create,
+            created => created,
         };
         match file {
             Err(error) if error.kind() == ErrorKind::NotFound && directory.is_dir() => {}
-            open_no_follow => return open_no_follow,
+            opened => return opened,
         }
     }
     Err(ErrorKind::NotFound.into())
@@ -37,20 +38,20 @@ fn create(directory: &Path, path: &Path) -> io::Result<File> {
 
 /// Opens the existing file.
 ///
-/// Checks before opening that it is a regular file, so that no device is opened, and afterwards
-/// that it was not replaced. A link that is created in between is not followed.
+/// Checks before opening that the path is a regular file, so that no device is opened. Checks after
+/// opening that the file was not replaced. A link that is created in between is not followed.
 fn open_existing(path: &Path) -> io::Result<File> {
     let is_file = |metadata: &Metadata| metadata.file_type().is_file();
-    let no_file = || io::Error::other("it is not a regular file");
+    let not_a_file = || io::Error::other("it is not a regular file");
     if !is_file(&fs::symlink_metadata(path)?) {
-        return Err(no_file());
+        return Err(not_a_file());
     }
     let file = open_no_follow(path)?;
-    let there = fs::symlink_metadata(path)?;
-    if is_file(&there) && is_same_file(&there, &file.metadata()?) {
+    let at_path = fs::symlink_metadata(path)?;
+    if is_file(&at_path) && is_same_file(&at_path, &file.metadata()?) {
         Ok(file)
     } else {
-        Err(no_file())
+        Err(not_a_file())
     }
 }
 
@@ -71,7 +72,7 @@ mod tests {
     use crate::state_dir::{StateDir, StateFile};
     use crate::store::{Store, StoreError};
 
-    /// Returns a state directory, and the path of a file outside of it.
+    /// Returns a store, and the path of a file outside of its directory.
     fn scratch() -> (tempfile::TempDir, Store, PathBuf) {
         let scratch = tempfile::tempdir().unwrap();
         let directory = scratch.path().join("state");
@@ -81,8 +82,9 @@ mod tests {
         (scratch, Store::new(StateDir::at(directory)), other)
     }
 
-    /// Gives the directory to another user. Returns `false` if the test does not run as root.
-    fn given_away(store: &Store) -> bool {
+    /// Changes the owner of the directory to another user. Returns `false` if the test does not run
+    /// as root.
+    fn change_owner(store: &Store) -> bool {
         chown(store.dir().path(), Some(12345), Some(12345)).is_ok()
     }
 
@@ -91,7 +93,7 @@ mod tests {
         let (_scratch, store, other) = scratch();
         let before = fs::metadata(&other).unwrap();
         symlink(&other, store.dir().lock_file()).unwrap();
-        let _ = given_away(&store);
+        let _ = change_owner(&store);
         let error = store.lock().unwrap_err();
         assert!(matches!(&error, StoreError::Unwritable { .. }), "{error:?}");
         let after = fs::metadata(&other).unwrap();
@@ -112,7 +114,7 @@ mod tests {
         let (_scratch, store, other) = scratch();
         fs::hard_link(&other, store.dir().lock_file()).unwrap();
         let before = fs::metadata(&other).unwrap().uid();
-        let _ = given_away(&store);
+        let _ = change_owner(&store);
         drop(store.lock().unwrap());
         assert_eq!(fs::metadata(&other).unwrap().uid(), before);
     }
@@ -131,7 +133,7 @@ mod tests {
         let path = store.dir().lock_file();
         fs::write(&path, "").unwrap();
         let before = fs::metadata(&path).unwrap().uid();
-        let _ = given_away(&store);
+        let _ = change_owner(&store);
         drop(store.lock().unwrap());
         assert_eq!(fs::metadata(&path).unwrap().uid(), before);
     }
@@ -139,7 +141,7 @@ mod tests {
     #[test]
     fn a_new_file_gets_the_owner_of_the_directory() {
         let (_scratch, store, _) = scratch();
-        let owner = if given_away(&store) {
+        let owner = if change_owner(&store) {
             12345
         } else {
             fs::metadata(store.dir().path()).unwrap().uid()

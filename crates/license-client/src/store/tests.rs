@@ -45,7 +45,7 @@ fn an_incomplete_file_is_listed_until_the_next_write() {
 }
 
 #[test]
-fn try_writing_shows_whether_the_directory_is_writable_and_leaves_nothing() {
+fn try_writing_shows_whether_the_directory_is_writable_and_leaves_no_file() {
     let (_scratch, store) = store();
     assert!(store.dir().try_writing().is_err());
     assert!(!store.dir().path().exists());
@@ -193,7 +193,8 @@ fn concurrent_writers_and_readers_never_see_a_partial_file() {
     assert_eq!(names(store), [".lock", "license.cache"]);
 }
 
-/// Returns content whose letter and length identify the writer, so that mixed content is detected.
+/// Returns content whose letter and length identify the writer, so that mixed content of several
+/// writers is detected.
 fn content(writer: u8) -> Vec<u8> {
     vec![b'a' + writer; 1000 * (1 + usize::from(writer))]
 }
@@ -259,7 +260,7 @@ mod on_unix {
     }
 
     #[test]
-    fn files_are_private_even_if_the_previous_one_was_not() {
+    fn files_are_private_even_if_the_previous_file_was_not_private() {
         let (_scratch, store) = store();
         let lock = store.lock().unwrap();
         let path = store.dir().file(StateFile::License);

@@ -1,8 +1,9 @@
-//! Transactions over several files: all of them are written, or none, even if the writer crashes.
+//! Transactions over several files: either all files are written or none of them, even if the
+//! writer crashes.
 //!
-//! The previous files are kept in an undo directory as hard links, because a file is replaced and
-//! never rewritten. While that directory exists, the next process that takes the lock restores all
-//! files.
+//! An undo directory contains the previous files as hard links. A hard link is enough, because a
+//! file is only ever replaced and never changed in place. If the undo directory still exists when a
+//! process takes the lock, the process restores all files.
 
 use std::fs;
 use std::io;
@@ -14,19 +15,19 @@ use crate::state_dir::{StateDir, StateFile};
 
 /// Name of the undo directory when it is complete.
 const UNDO: &str = ".undo";
-/// Name of the undo directory before it is complete and after it is no longer needed. It is removed
-/// like other incomplete files.
+/// Name of the undo directory before it is complete, and again when it is no longer needed. A
+/// directory with this name is removed like other incomplete files.
 const INCOMPLETE_UNDO: &str = "undo";
 
 /// A transaction, which restores the previous files unless [`StoreTransaction::commit`] is called.
-#[must_use = "dropping it restores the previous files"]
+#[must_use = "dropping the transaction restores the previous files"]
 pub(crate) struct StoreTransaction<'l> {
     lock: &'l StoreLock,
     is_committed: bool,
 }
 
 impl StoreLock {
-    /// Begins a transaction: keeps the current files until it is committed.
+    /// Begins a transaction. Until it is committed, the undo directory contains the current files.
     pub(crate) fn begin(&self) -> Result<StoreTransaction<'_>, StoreError> {
         let undo = undo_directory(&self.dir);
         self.keep_files(&undo)
@@ -55,7 +56,7 @@ impl StoreLock {
     /// Restores the files of a transaction whose process crashed.
     pub(super) fn recover(&self) {
         if undo_directory(&self.dir).is_dir() {
-            // If it fails, the next process that takes the lock tries again.
+            // If this fails, the next process that takes the lock tries again.
             let _ = self.restore();
         }
     }
@@ -63,13 +64,14 @@ impl StoreLock {
     fn restore(&self) -> io::Result<()> {
         let undo = undo_directory(&self.dir);
         for file in StateFile::ALL {
-            let (kept, path) = (undo.join(file.name()), self.dir.file(*file));
-            if kept.symlink_metadata().is_ok() {
+            let (previous, path) = (undo.join(file.name()), self.dir.file(*file));
+            if previous.symlink_metadata().is_ok() {
                 let unfinished = self.dir.path().join(format!("{UNFINISHED}{}", file.name()));
                 let _ = fs::remove_file(&unfinished);
-                copy(&kept, &unfinished)?;
+                copy(&previous, &unfinished)?;
                 fs::rename(&unfinished, &path)?;
-                // Renaming one hard link over another of the same file does nothing (rename(2)).
+                // Renaming a hard link to another hard link of the same file does nothing
+                // (rename(2)), so the link may still exist.
                 let _ = fs::remove_file(&unfinished);
             } else if let Err(error) = fs::remove_file(&path)
                 && error.kind() != io::ErrorKind::NotFound
@@ -81,7 +83,8 @@ impl StoreLock {
         self.remove_undo_directory()
     }
 
-    /// Removes the undo directory. After its rename nothing is restored any more.
+    /// Removes the undo directory. It is renamed first, and after the rename no process restores
+    /// its files.
     fn remove_undo_directory(&self) -> io::Result<()> {
         let incomplete = incomplete(&self.dir);
         let _ = fs::remove_dir_all(&incomplete);
@@ -93,7 +96,7 @@ impl StoreLock {
 }
 
 impl StoreTransaction<'_> {
-    /// Ends the transaction and keeps everything that was written.
+    /// Ends the transaction and keeps the new files.
     pub(crate) fn commit(mut self) -> Result<(), StoreError> {
         self.is_committed = true;
         let undo = undo_directory(&self.lock.dir);
@@ -106,13 +109,13 @@ impl StoreTransaction<'_> {
 impl Drop for StoreTransaction<'_> {
     fn drop(&mut self) {
         if !self.is_committed {
-            // If it fails, the next process that takes the lock tries again.
+            // If this fails, the next process that takes the lock tries again.
             let _ = self.lock.restore();
         }
     }
 }
 
-/// Returns whether a transaction is active, or was left by a crashed process.
+/// Returns whether a transaction is active, or was left unfinished by a crashed process.
 pub(super) fn is_active(dir: &StateDir) -> bool {
     undo_directory(dir).is_dir()
 }
@@ -125,7 +128,7 @@ fn incomplete(dir: &StateDir) -> PathBuf {
     dir.path().join(format!("{UNFINISHED}{INCOMPLETE_UNDO}"))
 }
 
-/// Creates a hard link, or a copy where hard links are not supported.
+/// Creates a hard link, or a copy if the file system does not support hard links.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => fs::copy(from, to).map(drop),
@@ -214,9 +217,9 @@ mod tests {
         std::mem::forget(lock.begin().unwrap());
         change(&lock);
         // The first file is already restored.
-        let kept = undo_directory(store.dir()).join(StateFile::License.name());
+        let previous = undo_directory(store.dir()).join(StateFile::License.name());
         fs::remove_file(store.dir().file(StateFile::License)).unwrap();
-        fs::hard_link(kept, store.dir().file(StateFile::License)).unwrap();
+        fs::hard_link(previous, store.dir().file(StateFile::License)).unwrap();
         drop(lock);
         assert_eq!(content(&store), before());
     }

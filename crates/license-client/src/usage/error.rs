@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use license_core::session::UnreadablePath;
 use thiserror::Error;
 
-/// Maximum number of characters of a value that are shown: enough to see a typo, without all of a
-/// text that was pasted by mistake.
+/// Maximum number of characters of a value in a message. This is enough to show a typo, but does
+/// not show a whole text that was pasted by mistake.
 const MAX_FOUND: usize = 32;
 
 /// The reason why the usage type is unknown.
@@ -60,7 +60,7 @@ pub enum UsageTypeError {
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// The largest permitted size in bytes.
+        /// The maximum size in bytes.
         cap: usize,
     },
     /// The project file, or the root of the project, cannot be read.

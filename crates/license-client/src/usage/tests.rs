@@ -40,8 +40,8 @@ impl Project {
         detect_usage(&self.root(None), surroundings)
     }
 
-    /// Returns the usage type and the code of its reason.
-    fn codes(&self, surroundings: &ProcessEnvironment) -> (&'static str, &'static str) {
+    /// Returns the names of the usage type and of its reason.
+    fn names(&self, surroundings: &ProcessEnvironment) -> (&'static str, &'static str) {
         let usage = self.usage(surroundings).unwrap();
         (usage.usage_type.as_str(), usage.reason.as_str())
     }
@@ -69,13 +69,13 @@ fn with_variable(value: impl Into<OsString>) -> ProcessEnvironment {
 #[test]
 fn the_default_is_builder() {
     let surroundings = ProcessEnvironment::default();
-    assert_eq!(Project::new().codes(&surroundings), ("builder", "default"));
+    assert_eq!(Project::new().names(&surroundings), ("builder", "default"));
 }
 
 #[test]
-fn a_container_without_terminal_and_sources_is_a_runtime() {
+fn a_container_without_a_terminal_and_without_sources_is_a_runtime() {
     let project = Project::with_file("server.bin");
-    assert_eq!(project.codes(&deployed()), ("runtime", "container"));
+    assert_eq!(project.names(&deployed()), ("runtime", "container"));
     let reason = project.usage(&deployed()).unwrap().reason.to_string();
     let root = project.root(None).path().display().to_string();
     assert!(reason.ends_with(&root), "{reason}");
@@ -93,7 +93,7 @@ fn a_runtime_needs_a_container_no_terminal_and_no_sources() {
         (Project::new(), no_container, "default"),
         (Project::with_file("Makefile"), deployed(), "sources"),
     ] {
-        assert_eq!(project.codes(&surroundings), ("builder", reason));
+        assert_eq!(project.names(&surroundings), ("builder", reason));
     }
 }
 
@@ -102,12 +102,12 @@ fn sources_are_detected_by_manifests_and_markers() {
     let more = ["Shop.sln", "shop.csproj", ".git", ".coditect"];
     for name in MANIFESTS.iter().chain(&more) {
         let project = Project::with_file(name);
-        assert_eq!(project.codes(&deployed()), ("builder", "sources"), "{name}");
+        assert_eq!(project.names(&deployed()), ("builder", "sources"), "{name}");
     }
     for name in ["sln", ".sln", "Cargo.toml.bak", "cargo", "app.jar"] {
         let project = Project::with_file(name);
         assert_eq!(
-            project.codes(&deployed()),
+            project.names(&deployed()),
             ("runtime", "container"),
             "{name}"
         );
@@ -119,33 +119,33 @@ fn a_manifest_below_the_root_is_ignored() {
     let project = Project::new();
     fs::create_dir(project.path("vendor")).unwrap();
     fs::write(project.path("vendor/package.json"), "{}").unwrap();
-    assert_eq!(project.codes(&deployed()), ("runtime", "container"));
+    assert_eq!(project.names(&deployed()), ("runtime", "container"));
 }
 
 #[test]
 fn the_variable_precedes_the_file_and_the_file_precedes_the_environment() {
     let project = Project::with_project_file("usage_type = \"runtime\"");
     assert_eq!(
-        project.codes(&with_variable("builder")),
+        project.names(&with_variable("builder")),
         ("builder", "variable")
     );
     let surroundings = ProcessEnvironment::default();
-    assert_eq!(project.codes(&surroundings), ("runtime", "project_file"));
+    assert_eq!(project.names(&surroundings), ("runtime", "project_file"));
     let project = Project::with_project_file("usage_type = \"builder\"");
-    assert_eq!(project.codes(&deployed()), ("builder", "project_file"));
+    assert_eq!(project.names(&deployed()), ("builder", "project_file"));
 }
 
 #[test]
-fn an_empty_variable_is_not_set() {
+fn an_empty_variable_counts_as_unset() {
     let project = Project::with_project_file("usage_type = \"runtime\"");
     assert_eq!(
-        project.codes(&with_variable("")),
+        project.names(&with_variable("")),
         ("runtime", "project_file")
     );
 }
 
 #[test]
-fn another_value_of_the_variable_is_rejected_with_the_expected_values() {
+fn an_unknown_value_of_the_variable_is_rejected_with_the_expected_values() {
     let error = Project::new().usage(&with_variable("server")).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -177,11 +177,11 @@ fn the_variable_is_named_after_the_product() {
 #[test]
 fn other_members_of_the_project_file_are_ignored() {
     let project = Project::with_project_file("name = \"shop\"\n[nested]\nusage_type = 7\n");
-    assert_eq!(project.codes(&deployed()), ("builder", "sources"));
+    assert_eq!(project.names(&deployed()), ("builder", "sources"));
 }
 
 #[test]
-fn another_value_in_the_project_file_is_rejected_with_its_path() {
+fn an_unknown_value_in_the_project_file_is_rejected_with_the_path_of_the_file() {
     let wrong_name = Project::with_project_file("usage_type = \"server\"").error();
     assert!(
         matches!(&wrong_name, UsageTypeError::BadProjectFile { found, .. } if found == "server"),
@@ -216,7 +216,7 @@ fn a_project_file_at_the_size_limit_is_read_and_a_larger_one_is_rejected() {
     let text = "usage_type = \"runtime\" #";
     let exact = text.to_owned() + &"x".repeat(MAX_PROJECT_FILE - text.len());
     let project = Project::with_project_file(&exact);
-    assert_eq!(project.codes(&deployed()), ("runtime", "project_file"));
+    assert_eq!(project.names(&deployed()), ("runtime", "project_file"));
     let error = Project::with_project_file(exact + "x").error();
     assert!(matches!(error, UsageTypeError::TooLarge { cap: 65536, .. }));
 }
@@ -229,7 +229,7 @@ fn a_directory_instead_of_the_project_file_is_rejected() {
 }
 
 #[test]
-fn the_state_directory_is_neither_sources_nor_a_project_file() {
+fn the_state_directory_counts_neither_as_sources_nor_as_a_project_entry() {
     let project = Project::with_project_file("usage_type = \"server\"");
     let state = project.path(".coditect");
     let usage = detect_usage(&project.root(Some(&state)), &deployed()).unwrap();

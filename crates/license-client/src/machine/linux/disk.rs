@@ -7,18 +7,22 @@ use crate::machine::component::{Lookup, Observation, check, check_file, first};
 use crate::machine::mounts::{Mount, Mounts};
 use crate::machine::{MissingReason, System, identity};
 
-/// Maximum number of layers of block devices. Encryption on LVM on RAID on a partition has four.
-const LAYERS: usize = 8;
+/// Maximum number of layers of block devices. Encryption on LVM on RAID on a partition has four
+/// layers.
+const MAX_LAYERS: usize = 8;
 /// Maximum number of disks of a root file system.
-const MOST_DISKS: usize = 64;
+const MAX_DISKS: usize = 64;
 
-/// Files with the name of a disk. The first ones are most likely to be unique.
+/// Files that contain the name of a disk. The names in the first files are the most likely to be
+/// unique.
 const NAMES: [&str; 4] = ["wwid", "device/wwid", "serial", "device/serial"];
 
 const FILE_SYSTEMS: &str = "/dev/disk/by-uuid";
 
-/// Returns the disk under `/`, through partitions, encryption, volumes and RAID, and the lowest
-/// name of several disks. If no disk has a name, returns the UUID of the file system.
+/// Returns the name of the disk that contains `/`.
+///
+/// Follows partitions, encryption, volumes and RAID down to the disks. If there are several disks,
+/// returns the lowest name. If no disk has a name, returns the UUID of the file system.
 pub(super) fn root_disk(system: &dyn System, mounts: &Mounts) -> Lookup {
     let device = mounts.at("/").and_then(|root| device(system, root));
     let Some(device) = device else {
@@ -36,13 +40,13 @@ pub(super) fn root_disk(system: &dyn System, mounts: &Mounts) -> Lookup {
 }
 
 /// Returns the sysfs directory of the mounted device. A file system on several disks has no device
-/// number, but the name of a device.
+/// number, so its device is found by name.
 fn device(system: &dyn System, root: Mount<'_>) -> Option<String> {
     if !root.device.starts_with("0:") {
         return follow(system, &format!("/sys/dev/block/{}", root.device));
     }
     let path = root.source.starts_with("/dev/").then_some(root.source)?;
-    // Names of volumes are links to the device.
+    // The name of a volume is a link to its device.
     let target = follow(system, path).unwrap_or_else(|| path.to_owned());
     follow(system, &format!("/sys/class/block/{}", base_name(&target)))
 }
@@ -50,14 +54,14 @@ fn device(system: &dyn System, root: Mount<'_>) -> Option<String> {
 /// Returns the disks below a device, without duplicates.
 fn disks(system: &dyn System, device: &str) -> BTreeSet<String> {
     let mut layer = BTreeSet::from([device.to_owned()]);
-    for _ in 0..LAYERS {
+    for _ in 0..MAX_LAYERS {
         let below = layer.iter().flat_map(|device| below(system, device));
-        layer = below.take(MOST_DISKS).collect();
+        layer = below.take(MAX_DISKS).collect();
     }
     layer
 }
 
-/// Returns the devices of which a device consists. A disk consists of itself.
+/// Returns the devices directly below a device. For a disk, returns the disk itself.
 fn below(system: &dyn System, device: &str) -> Vec<String> {
     if system.exists(Path::new(&format!("{device}/partition"))) {
         let disk = device.rsplit_once('/').map_or(device, |(disk, _)| disk);
@@ -78,7 +82,7 @@ fn name(system: &dyn System, disk: &str) -> Lookup {
     first(files.map(|path| check_file(system, &path, identity::serial)))
 }
 
-/// Returns the UUID of the file system on a device. A copy of the disk has the same.
+/// Returns the UUID of the file system on a device. A copy of the disk has the same UUID.
 fn file_system(system: &dyn System, device: &str) -> Lookup {
     let names = system.list(Path::new(FILE_SYSTEMS)).unwrap_or_default();
     let uuid = names.into_iter().find(|name| {
@@ -91,7 +95,8 @@ fn file_system(system: &dyn System, device: &str) -> Lookup {
     }
 }
 
-/// Returns the normalized target of a symbolic link, without further access to the file system.
+/// Returns the normalized target of a symbolic link. Reads only this link, even if the target
+/// contains other links.
 fn follow(system: &dyn System, link: &str) -> Option<String> {
     let target = system.read_link(Path::new(link)).ok()?;
     let target = target.to_str()?;

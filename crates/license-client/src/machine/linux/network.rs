@@ -7,7 +7,7 @@ use crate::machine::{MissingReason, System, identity};
 
 const NETWORK_CLASS: &str = "/sys/class/net";
 
-/// How a card is attached to the machine. The first ones change least.
+/// How a card is attached to the machine. The most permanent attachment comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Attachment {
     Wired,
@@ -18,8 +18,8 @@ enum Attachment {
 
 /// Returns the lowest permanent address of the cards with the most permanent attachment.
 ///
-/// A docking station and the order of detection do not change the result. Of the built-in cards,
-/// only the one with the lowest address determines it.
+/// Neither a docking station nor the order of detection changes the result. Only the built-in card
+/// with the lowest address determines it.
 pub(super) fn mac(system: &dyn System) -> Lookup {
     let names = system.list(Path::new(NETWORK_CLASS)).unwrap_or_default();
     let mut cards: Vec<(Attachment, Lookup)> = names
@@ -38,16 +38,16 @@ pub(super) fn mac(system: &dyn System) -> Lookup {
     first(cards.into_iter().map(|(_, outcome)| outcome))
 }
 
-/// Returns how a card is attached. `None` for an interface that is not a card of this machine:
-/// bridges, tunnels, interfaces of containers, and virtual functions of a card for virtual
-/// machines.
+/// Returns how a card is attached. Returns `None` for an interface that is not a card of this
+/// machine, such as a bridge, a tunnel, an interface of a container, or a virtual function of a
+/// card.
 fn attachment(system: &dyn System, directory: &str) -> Option<Attachment> {
-    let is_there = |file: &str| system.exists(Path::new(&format!("{directory}/{file}")));
+    let exists = |file: &str| system.exists(Path::new(&format!("{directory}/{file}")));
     let device = system.read_link(Path::new(directory)).ok()?;
     let device = device.to_string_lossy();
-    let is_card = is_there("device") && !device.contains("/virtual/");
-    let is_virtual_function = is_there("device/physfn");
-    // ARPHRD_ETHER, which wireless cards have too.
+    let is_card = exists("device") && !device.contains("/virtual/");
+    let is_virtual_function = exists("device/physfn");
+    // ARPHRD_ETHER is the type of wired and wireless cards.
     let is_ethernet = read(system, directory, "type").is_some_and(|kind| kind == "1");
     if !is_card || is_virtual_function || !is_ethernet {
         return None;
@@ -56,7 +56,7 @@ fn attachment(system: &dyn System, directory: &str) -> Option<Attachment> {
     let is_plugged = removable.is_some_and(|answer| answer == "removable");
     Some(if is_plugged || device.contains("/usb") {
         Attachment::Plugged
-    } else if is_there("phy80211") {
+    } else if exists("phy80211") {
         Attachment::Wireless
     } else {
         Attachment::Wired
@@ -64,9 +64,10 @@ fn attachment(system: &dyn System, directory: &str) -> Option<Attachment> {
 }
 
 /// Returns the permanent address of a card, or `None` if it is unknown. The current address of a
-/// card in a bond is that of the bond, and the current address of a wireless card may be random.
+/// card in a bond is the address of the bond. The current address of a wireless card may be random.
 fn address(system: &dyn System, directory: &str) -> Option<Lookup> {
-    // NET_ADDR_PERM. Otherwise the address is random, that of another card, or set by a user.
+    // The type 0 is NET_ADDR_PERM. Otherwise the address is random, belongs to another card, or was
+    // set by a user.
     let is_permanent =
         || read(system, directory, "addr_assign_type").is_some_and(|kind| kind == "0");
     let address = read(system, directory, "bonding_slave/perm_hwaddr")

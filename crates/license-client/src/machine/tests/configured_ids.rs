@@ -11,7 +11,7 @@ const FILE_VARIABLE: &str = "ACME9_MACHINE_ID_FILE";
 const SYSTEM_FILE: &str = "/etc/acme9/machine-id";
 
 /// Returns the configured id and its source.
-fn given(system: &Simulated) -> Option<(String, String)> {
+fn configured(system: &Simulated) -> Option<(String, String)> {
     let facts = collect(system);
     let found = facts.found().find(|found| found.kind() == AssignedId)?;
     Some((found.value().to_owned(), found.source().to_owned()))
@@ -26,11 +26,11 @@ fn the_variable_precedes_the_named_file_and_the_administrators_file() {
     let system = bare()
         .file(SYSTEM_FILE, "from-etc-0001\n")
         .file("/run/id", "from-file-0001\nanother line\n");
-    assert_eq!(given(&system), pair("from-etc-0001", SYSTEM_FILE));
+    assert_eq!(configured(&system), pair("from-etc-0001", SYSTEM_FILE));
     let system = system.set(FILE_VARIABLE, "/run/id");
-    assert_eq!(given(&system), pair("from-file-0001", "/run/id"));
+    assert_eq!(configured(&system), pair("from-file-0001", "/run/id"));
     let system = system.set(VARIABLE, " from-variable-0001 ");
-    assert_eq!(given(&system), pair("from-variable-0001", VARIABLE));
+    assert_eq!(configured(&system), pair("from-variable-0001", VARIABLE));
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn an_empty_variable_counts_as_unset() {
         .file(SYSTEM_FILE, "from-etc-0001")
         .set(VARIABLE, "")
         .set(FILE_VARIABLE, "");
-    assert_eq!(given(&system), pair("from-etc-0001", SYSTEM_FILE));
+    assert_eq!(configured(&system), pair("from-etc-0001", SYSTEM_FILE));
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_configured_id_precedes_the_systems_machine_id() {
 #[test]
 fn variables_of_another_product_are_ignored() {
     let system = bare().set("OTHER_MACHINE_ID", "billing-worker-3");
-    assert_eq!(given(&system), None);
+    assert_eq!(configured(&system), None);
 }
 
 #[cfg(unix)]

@@ -56,9 +56,9 @@ fn a_machine_id_that_was_mounted_into_a_container_counts() {
     assert_eq!(facts.stability(), Stability::Fair);
     let secret = docker().mount("0:77 /..data/machine-id /etc/machine-id - tmpfs tmpfs");
     assert_eq!(kinds(&collect(&secret)), [MachineId]);
-    let made_up = docker().mount("0:24 /machine-id /etc/machine-id - tmpfs tmpfs");
+    let generated = docker().mount("0:24 /machine-id /etc/machine-id - tmpfs tmpfs");
     let transient = MissingReason::Rejected(Rejection::Transient);
-    assert_eq!(reason(&collect(&made_up), MachineId), Some(transient));
+    assert_eq!(reason(&collect(&generated), MachineId), Some(transient));
     let directory = docker().mount("8:2 /etc /etc - ext4 /dev/sda2");
     assert_eq!(reason(&collect(&directory), MachineId), Some(InContainer));
 }
@@ -172,7 +172,7 @@ fn a_system_container_has_a_machine_id_of_its_own_and_no_hardware() {
 }
 
 #[test]
-fn docker_in_a_system_container_is_docker() {
+fn docker_in_a_system_container_is_detected_as_docker() {
     let facts = collect(&docker().file("/run/host/container-manager", "lxc\n"));
     assert_eq!(facts.container(), Some("docker"));
     assert_eq!(kinds(&facts), []);
@@ -208,6 +208,6 @@ fn wsl_is_not_a_container_and_keeps_its_id_and_processor() {
             facts.explain()
         );
     }
-    let docker_there = imported.mount("0:52 / / - overlay overlay");
-    assert_eq!(collect(&docker_there).container(), Some("docker"));
+    let with_docker = imported.mount("0:52 / / - overlay overlay");
+    assert_eq!(collect(&with_docker).container(), Some("docker"));
 }

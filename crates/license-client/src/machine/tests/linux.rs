@@ -39,8 +39,8 @@ pub(super) fn card(system: Simulated, name: &str, slot: &str, address: &str) -> 
         )
 }
 
-/// Returns a server, seen by root, with two cards and a root file system on LVM on two mirrored
-/// disks.
+/// Returns a server with two cards, and with a root file system on LVM on two mirrored disks. All
+/// its files are readable, as they are for root.
 fn server() -> Simulated {
     let system = bare().file(SMBIOS, &format!("{UUID}\n"));
     let system = card(
@@ -231,25 +231,20 @@ fn a_docking_station_does_not_change_the_address_of_a_laptop() {
 }
 
 #[test]
-fn a_usb_card_counts_if_it_is_the_only_card() {
-    let system = card(
+fn the_permanent_address_of_the_most_permanently_attached_card_is_used() {
+    let usb = card(
         bare(),
         "eth0",
         "platform/soc/3f980000.usb/usb1/1-1/1-1.1",
         "b8:27:eb:12:34:56\n",
     );
-    assert_eq!(value(&collect(&system), Mac), Some("b8:27:eb:12:34:56"));
-}
-
-#[test]
-fn a_wired_card_precedes_a_wireless_card() {
     let wired = card(
         bare(),
         "enp0s31f6",
         "pci0000:00/0000:00:1f.6",
         "f0:de:f1:00:00:01\n",
     );
-    let both = card(
+    let wired_and_wireless = card(
         wired,
         "wlp3s0",
         "pci0000:00/0000:03:00.0",
@@ -259,12 +254,7 @@ fn a_wired_card_precedes_a_wireless_card() {
         "/sys/class/net/wlp3s0/phy80211/macaddress",
         "3c:6a:a7:11:22:33\n",
     );
-    assert_eq!(value(&collect(&both), Mac), Some("f0:de:f1:00:00:01"));
-}
-
-#[test]
-fn a_card_in_a_bond_keeps_its_own_address() {
-    let system = card(
+    let bonded = card(
         bare(),
         "eno1",
         "pci0000:00/0000:02:00.0",
@@ -275,7 +265,18 @@ fn a_card_in_a_bond_keeps_its_own_address() {
         "/sys/class/net/eno1/bonding_slave/perm_hwaddr",
         "b0:7b:25:d1:00:10\n",
     );
-    assert_eq!(value(&collect(&system), Mac), Some("b0:7b:25:d1:00:10"));
+    let cases = [
+        ("a USB card is the only card", usb, "b8:27:eb:12:34:56"),
+        (
+            "a wired card and a wireless card",
+            wired_and_wireless,
+            "f0:de:f1:00:00:01",
+        ),
+        ("a card in a bond", bonded, "b0:7b:25:d1:00:10"),
+    ];
+    for (name, system, address) in cases {
+        assert_eq!(value(&collect(&system), Mac), Some(address), "{name}");
+    }
 }
 
 #[test]
@@ -309,15 +310,15 @@ fn interfaces_that_are_not_cards_of_this_machine_are_ignored() {
         "00:11:22:33:44:55\n",
     )
     .file("/sys/class/net/ib0/type", "32\n");
-    for system in [
-        bare(),
-        no_device,
-        simulated,
-        random,
-        virtual_function,
-        infiniband,
+    for (name, system) in [
+        ("no interface", bare()),
+        ("no device", no_device),
+        ("simulated card", simulated),
+        ("random address", random),
+        ("virtual function", virtual_function),
+        ("InfiniBand", infiniband),
     ] {
-        assert_eq!(reason(&collect(&system), Mac), Some(NotFound));
+        assert_eq!(reason(&collect(&system), Mac), Some(NotFound), "{name}");
     }
 }
 
@@ -429,13 +430,13 @@ fn the_machine_id_of_dbus_is_used_if_systemd_has_none() {
 
 #[test]
 fn a_transient_machine_id_of_systemd_is_rejected() {
-    let made_up = bare().mount("0:24 /machine-id /etc/machine-id - tmpfs tmpfs");
+    let generated = bare().mount("0:24 /machine-id /etc/machine-id - tmpfs tmpfs");
     let transient = Some(Rejected(Rejection::Transient));
-    assert_eq!(reason(&collect(&made_up), MachineId), transient);
-    let configured = made_up.file("/proc/cmdline", "quiet systemd.machine_id=firmware\n");
+    assert_eq!(reason(&collect(&generated), MachineId), transient);
+    let configured = generated.file("/proc/cmdline", "quiet systemd.machine_id=firmware\n");
     assert_eq!(value(&collect(&configured), MachineId), Some(ID));
-    let kept = bare().mount("8:2 /persist/etc/machine-id /etc/machine-id - ext4 /dev/sda2");
-    assert_eq!(value(&collect(&kept), MachineId), Some(ID));
+    let persistent = bare().mount("8:2 /persist/etc/machine-id /etc/machine-id - ext4 /dev/sda2");
+    assert_eq!(value(&collect(&persistent), MachineId), Some(ID));
 }
 
 #[test]

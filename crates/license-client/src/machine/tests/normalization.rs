@@ -179,7 +179,7 @@ fn a_serial_number_is_printable_and_not_a_default() {
 }
 
 #[test]
-fn a_model_has_a_name() {
+fn a_model_is_printable_and_not_a_placeholder() {
     assert_eq!(
         model("Intel(R)  Xeon(R) CPU").as_deref(),
         Ok("intel(r) xeon(r) cpu")

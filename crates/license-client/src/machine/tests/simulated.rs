@@ -70,7 +70,7 @@ impl Simulated {
         self
     }
 
-    /// Sets the output of a command line, which has single spaces.
+    /// Sets the output of a command line. Single spaces separate the words of the command line.
     pub(super) fn prints(mut self, command: &str, output: &str) -> Self {
         let output = Ok(output.to_owned());
         self.programs.insert(command.to_owned(), output);
@@ -82,7 +82,7 @@ impl Simulated {
         self
     }
 
-    /// Sets a value of the firmware, or of the registry by its full path.
+    /// Sets a value of the firmware by its name, or a value of the registry by its path.
     pub(super) fn with_value(mut self, name: &str, value: &str) -> Self {
         self.values.insert(name.to_owned(), Ok(value.to_owned()));
         self
@@ -148,8 +148,8 @@ impl System for Simulated {
 
     fn exists(&self, path: &Path) -> bool {
         let path = path.to_str().unwrap();
-        let here = self.files.contains_key(path) || self.links.contains_key(path);
-        here || self.list(Path::new(path)).is_ok()
+        let is_entry = self.files.contains_key(path) || self.links.contains_key(path);
+        is_entry || self.list(Path::new(path)).is_ok()
     }
 
     fn product_uuid(&self) -> io::Result<String> {

@@ -6,7 +6,7 @@ use super::linux::{bare, card};
 use super::*;
 
 #[test]
-fn a_machine_id_alone_is_fair_and_with_two_others_stable() {
+fn a_machine_id_alone_is_fair_and_is_stable_with_two_other_components() {
     let facts = collect(&bare());
     assert_eq!(kinds(&facts), [MachineId, Cpu]);
     assert_eq!(facts.stability(), Stability::Fair);

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 
 #[test]
-fn collecting_twice_returns_the_same() {
+fn collecting_twice_returns_the_same_components() {
     let first = MachineFacts::collect(product(), None);
     assert_eq!(first, MachineFacts::collect(product(), None));
     assert_eq!(first.found().count() + first.missing().count(), 6);
@@ -76,10 +76,10 @@ mod programs {
 
     #[test]
     fn a_program_is_killed_after_a_timeout() {
-        let patience = Duration::from_millis(50);
+        let timeout = Duration::from_millis(50);
         let start = Instant::now();
         for script in ["exec sleep 60", "exec >&-; exec sleep 60"] {
-            let error = run_within(patience, "/bin/sh", &["-c", script]).unwrap_err();
+            let error = run_within(timeout, "/bin/sh", &["-c", script]).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::TimedOut, "{script}");
         }
         assert!(start.elapsed() < Duration::from_secs(10));
@@ -87,8 +87,8 @@ mod programs {
 
     #[test]
     fn endless_output_is_an_error() {
-        let patience = Duration::from_secs(5);
-        let output = run_within(patience, "/bin/sh", &["-c", "exec yes"]);
+        let timeout = Duration::from_secs(5);
+        let output = run_within(timeout, "/bin/sh", &["-c", "exec yes"]);
         assert!(output.is_err());
     }
 }

@@ -117,7 +117,7 @@ fn unexpected_output_is_rejected() {
 }
 
 #[test]
-fn another_system_root_is_used_but_a_relative_one_is_not() {
+fn another_system_root_is_used_but_a_relative_system_root_is_not() {
     let cards = "14 F0DEF1000002 PCI\\VEN_8086&DEV_15D7\\3&1\r\n";
     let elsewhere = powershell().replace(r"C:\Windows", r"D:\WINNT");
     let system = Simulated::new(Platform::Windows)

@@ -1,4 +1,4 @@
-//! For any tree of links, a path leads to the same directory as in the system.
+//! Property tests: for any tree of links, a path leads to the same directory as in the system.
 
 use std::ffi::OsString;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Few names, so that paths overlap.
+/// Generates few different names, so that paths overlap.
 fn name() -> impl Strategy<Value = &'static str> {
     prop_oneof![4 => Just("a"), 4 => Just("b"), 3 => Just("c"), 1 => Just("."), 3 => Just("..")]
 }
@@ -60,8 +60,8 @@ fn plant(tree: &Tree, entries: &[(Vec<&'static str>, Kind)]) {
     }
 }
 
-/// Returns the resolved path with its links, or an error with its path. Examines each name before
-/// it reads it as a link.
+/// Resolves a path in the simplest way, for comparison: examines each name before it reads the name
+/// as a link. Returns the resolved path with its links, or an error with its path.
 fn by_names(path: &Path) -> Result<(PathBuf, Vec<PathBuf>), (&'static str, PathBuf)> {
     let (mut at, mut links) = (PathBuf::from("/"), Vec::new());
     let mut left: Vec<OsString> = names(path);
@@ -150,7 +150,7 @@ proptest! {
             let absolute = tree.path(&path);
             let system = fs::canonicalize(&absolute).ok().map(directory_of);
             let found = |path: &Path| {
-                let files = Elsewhere(Some(tree.top.clone()));
+                let files = WithCurrentDir(Some(tree.top.clone()));
                 let root = find_project_in(&files, path, product(), None).ok();
                 root.map(|root| root.path().to_owned())
             };
@@ -158,8 +158,9 @@ proptest! {
             prop_assert_eq!(found(Path::new(&path)), system, "{}", path);
         }
     }
+
     #[test]
-    fn reading_a_name_before_examining_it_finds_the_same(
+    fn reading_a_name_before_examining_it_finds_the_same_path(
         entries in prop::collection::vec((place(), kind()), 0..24),
         paths in prop::collection::vec(path(), 1..24),
     ) {

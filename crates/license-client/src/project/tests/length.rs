@@ -1,9 +1,10 @@
-//! Paths at the limit of Linux (`PATH_MAX`, 4096 bytes with the terminating NUL), and longer.
+//! Paths whose length reaches or exceeds the limit of Linux (`PATH_MAX`, 4096 bytes with the
+//! terminating NUL).
 
 use super::*;
 use crate::usage::{ProcessEnvironment, UsageTypeError, detect_usage};
 
-/// The longest path that the system accepts.
+/// The length of the longest path that the system accepts, in bytes.
 const LONGEST: usize = 4095;
 
 impl Tree {

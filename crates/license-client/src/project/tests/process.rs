@@ -7,14 +7,16 @@ use std::process::Command;
 
 use super::*;
 
-const ASKED: &str = "PROJECT_ROOT_ASKED";
+/// The environment variable with the path whose project the other process finds.
+const PATH_VARIABLE: &str = "PROJECT_ROOT_TEST_PATH";
 /// The user that Linux distributions call `nobody`.
 const NOBODY: &str = "65534";
 
-/// Does nothing by itself. The other tests of this module run it in another process.
+/// Prints the project of the path in [`PATH_VARIABLE`]. Does nothing if the variable is not set.
+/// The other tests of this module run this test in another process.
 #[test]
 fn answer() {
-    let Some(path) = env::var_os(ASKED) else {
+    let Some(path) = env::var_os(PATH_VARIABLE) else {
         return;
     };
     let answer = match find_project(Path::new(&path), product(), None) {
@@ -27,26 +29,28 @@ fn answer() {
     println!("\nANSWER {answer}");
 }
 
-fn ask(mut command: Command, path: &Path) -> Option<String> {
+/// Runs the test `answer` through `command`, and returns the line that the test prints.
+fn run_answer(mut command: Command, path: &Path) -> Option<String> {
     let name = format!("{}::answer", module_path!().split_once("::").unwrap().1);
     command.args(["--exact", &name, "--nocapture"]);
-    let output = command.env(ASKED, path).output().ok()?;
+    let output = command.env(PATH_VARIABLE, path).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let answer = text.lines().find_map(|line| line.strip_prefix("ANSWER "));
     answer.map(str::to_owned)
 }
 
-/// Runs [`ask`] as this user, or as `nobody` if this user is root, who may read everything.
-fn ask_as_a_user(tree: &Tree, path: &Path) -> Option<String> {
+/// Calls [`run_answer`] as this user. If this user is root, who may read everything, calls it as
+/// `nobody`.
+fn run_answer_as_user(tree: &Tree, path: &Path) -> Option<String> {
     let this = env::current_exe().unwrap();
     fs::set_permissions(&tree.top, fs::Permissions::from_mode(0o755)).unwrap();
     if fs::read_dir(tree.path("locked")).is_err() {
-        return ask(Command::new(this), path);
+        return run_answer(Command::new(this), path);
     }
     let mut other = Command::new("setpriv");
     other.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]);
     other.arg(this);
-    ask(other, path)
+    run_answer(other, path)
 }
 
 /// Writes to standard error directly, so that the test harness does not capture the message.
@@ -69,36 +73,36 @@ fn unlock(tree: &Tree) {
 }
 
 #[test]
-fn a_path_without_permission_is_an_error_that_names_it() {
+fn a_path_without_permission_is_an_error_that_names_the_path() {
     let tree = tree_with_a_locked_directory();
-    let as_a_user = |name: &str| ask_as_a_user(&tree, &tree.path(name));
-    let Some(control) = as_a_user("open") else {
+    let answer_as_user = |name: &str| run_answer_as_user(&tree, &tree.path(name));
+    let Some(control) = answer_as_user("open") else {
         unlock(&tree);
         return skip("this is root, and `setpriv` cannot run the tests as another user");
     };
-    let answers = ["locked/shop", "through", "locked"].map(|name| as_a_user(name).unwrap());
+    let answers = ["locked/shop", "through", "locked"].map(|name| answer_as_user(name).unwrap());
     unlock(&tree);
     assert_eq!(control, format!("found {}", tree.path("open").display()));
-    let unread = ["locked/shop", "locked/shop", "locked/.coditect"];
-    for (answer, unread) in answers.iter().zip(unread) {
-        let expected = format!("{} cannot be read: ", tree.path(unread).display());
+    let unreadable = ["locked/shop", "locked/shop", "locked/.coditect"];
+    for (answer, unreadable) in answers.iter().zip(unreadable) {
+        let expected = format!("{} cannot be read: ", tree.path(unreadable).display());
         assert!(answer.starts_with(&expected), "{answer}");
     }
 }
 
 #[test]
-fn a_removed_current_directory_is_an_error_that_names_it() {
+fn a_removed_current_directory_is_an_error_that_names_the_directory() {
     let tree = Tree::with(&["gone", "shop"]);
     let gone = tree.path("gone");
-    let ask_in_removed = |path: &Path| {
+    let answer_in_removed = |path: &Path| {
         fs::create_dir_all(&gone).unwrap();
         let mut shell = Command::new("sh");
         let script = "rmdir \"$PWD\" && exec \"$0\" \"$@\"";
         shell.args(["-c", script]).arg(env::current_exe().unwrap());
         shell.current_dir(&gone).env("PWD", &gone);
-        ask(shell, path).unwrap()
+        run_answer(shell, path).unwrap()
     };
-    let answer = ask_in_removed(Path::new("."));
+    let answer = answer_in_removed(Path::new("."));
     let named = if cfg!(target_os = "linux") {
         &*gone
     } else {
@@ -106,10 +110,10 @@ fn a_removed_current_directory_is_an_error_that_names_it() {
     };
     let expected = format!("the current directory {} was removed", named.display());
     assert!(answer.starts_with(&expected), "{answer}");
-    assert!(ask_in_removed(Path::new("../shop")).starts_with(&expected));
+    assert!(answer_in_removed(Path::new("../shop")).starts_with(&expected));
     let absolute = tree.path("shop");
     assert_eq!(
-        ask_in_removed(&absolute),
+        answer_in_removed(&absolute),
         format!("found {}", absolute.display())
     );
 }

@@ -1,4 +1,4 @@
-//! The state directory of the product has the same name as the entry of a project.
+//! Tests with a state directory, which has the same name as the product's entry in a project.
 
 use super::*;
 
@@ -58,7 +58,7 @@ fn the_state_directory_is_recognized_by_its_path_while_its_disk_is_not_mounted()
 }
 
 #[test]
-fn a_missing_state_directory_hides_nothing() {
+fn a_missing_state_directory_hides_no_project() {
     let tree = Tree::with(&["shop/.coditect", "ann"]);
     let state = tree.path("ann/.coditect");
     assert_eq!(found(&tree, "shop", &state).1, RootReason::Product);
