@@ -1,4 +1,4 @@
-//! `keygen batch`: issues a license for each row of a table, or nothing.
+//! `keygen batch`: issues a license for each row of a table, or no license at all.
 
 use std::fs;
 use std::thread;
@@ -62,7 +62,7 @@ fn each_row_becomes_a_verifiable_recorded_license() {
 }
 
 #[test]
-fn columns_may_have_any_order_and_spelling() {
+fn columns_are_read_in_any_order_and_their_names_in_any_case() {
     let workstation = workstation();
     let table = "\u{feff}Add_Feature, customer ,TIER,perpetual,user\r\nsso;cloud_sync,Ann,team,x,ann;bob\r\n,Bob,pro,yes,\r\n";
     workstation.write("orders.csv", table);
@@ -234,9 +234,9 @@ fn a_killed_batch_resumes_without_duplicates() {
         .map(|license| license["customer"].as_str().unwrap())
         .collect();
     assert_eq!(customers.len(), 600);
-    assert_eq!(files(&workstation).len(), 601, "no staging file is left");
-    let whole = Run::keygen(&workstation).args(["ledger", "verify"]).run();
-    let _ = whole.expect_code(0);
+    assert_eq!(files(&workstation).len(), 601, "expected no staging file");
+    let verify = Run::keygen(&workstation).args(["ledger", "verify"]).run();
+    let _ = verify.expect_code(0);
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn concurrent_batches_issue_each_order_once() {
         .sum();
     assert_eq!(issued, u64::try_from(ROWS).unwrap(), "{report:?}");
     assert_eq!(licenses(&workstation)["count"], ROWS);
-    // Each directory has the same files.
+    // All directories contain the same license for an order.
     for out in ["one", "two", "three"] {
         assert_eq!(
             workstation.read(&format!("{out}/c7.lic")),
@@ -281,13 +281,13 @@ fn concurrent_batches_issue_each_order_once() {
 fn a_directory_accepts_one_batch_at_a_time() {
     let workstation = workstation();
     fs::create_dir(workstation.file("out")).unwrap();
-    let held = fs::File::create(workstation.file("out/.manifest")).unwrap();
-    held.lock().unwrap();
+    let lock = fs::File::create(workstation.file("out/.manifest")).unwrap();
+    lock.lock().unwrap();
     assert_eq!(
         batch(&workstation, &["--json"]).expect_json_failure(4),
         "BUSY"
     );
-    drop(held);
+    drop(lock);
     let _ = batch(&workstation, &[]).expect_code(0);
 }
 
