@@ -144,7 +144,7 @@ fn options_set_claims() {
             json!({"/devices": 3, "/quotas/devices": 3}),
         ),
         (
-            "a quota replaces that of the tier, and other quotas remain",
+            "a quota option replaces the quota of the tier, and the other quotas remain",
             words("--tier pro --perpetual --quota agents=-1 --quota builds_per_day=7"),
             json!({"/quotas/agents": -1, "/quotas/builds_per_day": 7, "/quotas/slash_commands": 81}),
         ),
@@ -154,27 +154,27 @@ fn options_set_claims() {
             json!({"/check_in": null}),
         ),
         (
-            "the interval of check-ins",
+            "--check-in sets the interval and keeps the grace period of the tier",
             words("--tier pro --perpetual --check-in 48"),
             json!({"/check_in": check_in(48, 168)}),
         ),
         (
-            "the grace period of check-ins",
+            "--grace sets the grace period and keeps the interval of the tier",
             words("--tier pro --perpetual --grace 48"),
             json!({"/check_in": check_in(24, 48)}),
         ),
         (
-            "the interval and the grace period of check-ins",
+            "--check-in and --grace set the interval and the grace period",
             words("--tier pro --perpetual --check-in 1 --grace 2"),
             json!({"/check_in": check_in(1, 2)}),
         ),
         (
-            "the interval of check-ins with the grace period of the tier",
+            "--check-in adds check-ins with the grace period of a tier that has none",
             words("--tier free --perpetual --check-in 12"),
             json!({"/check_in": check_in(12, 24)}),
         ),
         (
-            "usage type, users and company",
+            "the usage type, the users and the company are claims",
             words(
                 "--tier pro --perpetual --usage-type runtime --user alice --user bob --company ACME",
             ),
