@@ -28,7 +28,7 @@ pub fn example(name: &str) -> PathBuf {
 
 /// Builds `license` with the trust set of a file embedded, as a vendor does, and returns its path.
 ///
-/// A process can call this for one trust set only, because another build replaces the program.
+/// A process can call this for one trust set only, because a second build replaces the program.
 ///
 /// # Panics
 ///
@@ -46,9 +46,10 @@ pub fn license_with_keys(trust: &Path) -> PathBuf {
 ///
 /// Panics if Cargo cannot be started.
 pub fn try_license_with_keys(trust: &OsStr) -> process::Output {
-    // The ordinary `license` would get these keys too, but tests run it without keys.
-    let what = [ALL, &["--exclude", "license-cli"]].concat();
-    let mut build = ProfileDir::of_current_process().cargo(&what);
+    // The ordinary `license` is excluded. This build would embed the keys in that program too, and
+    // other tests run it without keys.
+    let selection = [ALL, &["--exclude", "license-cli"]].concat();
+    let mut build = ProfileDir::of_current_process().cargo(&selection);
     build
         .env("CODITECT_TRUST_SET", trust)
         .env("PWD", workspace());
@@ -66,12 +67,12 @@ struct Programs {
     license: PathBuf,
 }
 
-/// Everything that `cargo test --workspace` builds, so that little remains to be built.
+/// Selects everything that `cargo test --workspace` builds, so that little remains to be built.
 ///
 /// Cargo unifies the features of the packages that it builds together. Another selection would
 /// rebuild the dependencies with other features.
 const ALL: &[&str] = &["--workspace", "--bins", "--examples"];
-/// The programs with the features of a release, which the benchmarks measure.
+/// Selects the programs with the features of a release, which the benchmarks measure.
 const SHIPPED: &[&str] = &["-p", "keygen", "-p", "license-cli"];
 
 /// Returns the paths of both programs.
@@ -116,26 +117,29 @@ impl ProfileDir {
         }
     }
 
-    fn build(&self, what: &[&str]) {
-        let status = self.cargo(what).status().expect("cargo can be started");
-        assert!(status.success(), "{what:?} does not build");
+    fn build(&self, selection: &[&str]) {
+        let status = self
+            .cargo(selection)
+            .status()
+            .expect("cargo can be started");
+        assert!(status.success(), "`cargo build {selection:?}` failed");
     }
 
-    fn cargo(&self, what: &[&str]) -> Command {
+    fn cargo(&self, selection: &[&str]) -> Command {
         let mut cargo = Command::new(env!("CARGO"));
         cargo
             .args(["build", "--quiet"])
-            .args(what)
+            .args(selection)
             .args(["--profile", self.profile()])
             .args(self.target())
             .arg("--manifest-path")
             .arg(workspace().join("Cargo.toml"))
-            // The environment of the tests may set it for other builds.
+            // The environment of the tests may set this variable for other builds.
             .env_remove("CODITECT_TRUST_SET");
         cargo
     }
 
-    /// Returns the profile. Only the profile `dev` has a directory with another name.
+    /// Returns the profile, which is the name of the directory. The directory of `dev` is `debug`.
     fn profile(&self) -> &str {
         match name(&self.directory) {
             "debug" => "dev",
@@ -143,19 +147,20 @@ impl ProfileDir {
         }
     }
 
-    /// Returns the options that select the same target directory, and the same triple if any.
+    /// Returns the options that select the target directory and, if there is one, the triple of the
+    /// running program.
     ///
-    /// Cargo writes `.rustc_info.json` to the root of the target directory. If that is one level
-    /// further up, the directory between them is named after the triple.
+    /// Cargo writes `.rustc_info.json` to the root of the target directory. If the parent of the
+    /// profile directory is not this root, the parent is named after the triple.
     fn target(&self) -> Vec<&Path> {
         let is_root = |directory: &Path| directory.join(".rustc_info.json").exists();
         let parent = self.directory.parent().expect("the directory has a parent");
         let target_dir = Path::new("--target-dir");
         match parent.parent() {
-            Some(above) if is_root(above) && !is_root(parent) => {
+            Some(root) if is_root(root) && !is_root(parent) => {
                 vec![
                     target_dir,
-                    above,
+                    root,
                     Path::new("--target"),
                     Path::new(name(parent)),
                 ]

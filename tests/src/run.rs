@@ -52,7 +52,7 @@ impl<'s> Run<'s> {
         self
     }
 
-    /// Adds arguments of one type.
+    /// Adds several arguments.
     pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         self.command.args(args);
         self
@@ -102,7 +102,7 @@ impl<'s> Run<'s> {
 
     /// Starts the program without waiting for it, so that a test can kill it.
     ///
-    /// Its standard output is a pipe, and its standard error is discarded.
+    /// The standard output of the process is a pipe, and its standard error is discarded.
     ///
     /// # Panics
     ///
@@ -144,7 +144,7 @@ impl<'s> Run<'s> {
 /// Otherwise a program that prints before it has read its whole input could block forever.
 fn feed(child: &mut Child, input: Vec<u8>) {
     if let Some(mut pipe) = child.stdin.take() {
-        // The write fails if the program exits before it has read everything, which is allowed.
+        // A program may exit before it has read everything. The write then fails.
         thread::spawn(move || pipe.write_all(&input));
     }
 }
@@ -179,7 +179,7 @@ impl RunOutput {
     ///
     /// # Panics
     ///
-    /// Panics with the output of the program if it is not JSON.
+    /// Panics with the output of the program if the standard output is not JSON.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout)
@@ -245,7 +245,9 @@ impl RunOutput {
             .filter_map(|line| line.strip_prefix(start));
         match (found.next(), found.next()) {
             (Some(line), None) => line.to_owned(),
-            _ => self.fail(&format!("expected one line `{start}` on stderr")),
+            _ => self.fail(&format!(
+                "expected exactly one line that starts with `{start}` on stderr"
+            )),
         }
     }
 

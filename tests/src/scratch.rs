@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// A temporary directory that represents a machine.
 ///
-/// It contains a home directory, a state directory and the files of the test. Dropping it deletes
-/// the directory.
+/// The directory contains a home directory, the files of the test and, as soon as a program creates
+/// it, a state directory. Dropping the value deletes the directory.
 #[derive(Debug)]
 pub struct Scratch {
     directory: tempfile::TempDir,
@@ -25,7 +25,7 @@ impl Scratch {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory can be created");
         let scratch = Self { directory };
-        fs::create_dir(scratch.home()).expect("a directory can be created in it");
+        fs::create_dir(scratch.home()).expect("a home directory can be created");
         scratch
     }
 
@@ -99,9 +99,9 @@ impl Scratch {
     pub fn mode(&self, name: &str) -> u32 {
         use std::os::unix::fs::PermissionsExt;
         let path = self.file(name);
-        let found =
+        let metadata =
             fs::metadata(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        found.permissions().mode() & 0o7777
+        metadata.permissions().mode() & 0o7777
     }
 }
 

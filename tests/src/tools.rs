@@ -1,4 +1,4 @@
-//! Foreign programs and libraries that tests compare ours with.
+//! Foreign programs and libraries that the tests use.
 //!
 //! Each function returns `None` if its tool is not installed, and prints a line that names the
 //! skipped test. If `LICENSE_TESTS_REQUIRE_TOOLS` is set, the test fails instead.
@@ -59,8 +59,8 @@ pub fn pyjwt() -> Option<&'static Library> {
 
 /// Finds Node.js with `jose`.
 ///
-/// Loads `jose` from the `node_modules` that `LICENSE_TESTS_NODE_MODULES` names, or from the one
-/// that `.ci/run` creates.
+/// Loads `jose` from the `node_modules` that `LICENSE_TESTS_NODE_MODULES` names, or from the
+/// `node_modules` that `.ci/run` creates.
 pub fn jose() -> Option<&'static Library> {
     static JOSE: OnceLock<Option<Library>> = OnceLock::new();
     or_skip("node with jose", JOSE.get_or_init(find_node))
@@ -73,7 +73,7 @@ pub fn faketime() -> Option<&'static Tool> {
     or_skip("faketime", FAKETIME.get_or_init(find))
 }
 
-/// Creates a run of `license` under [`faketime()`] with this time, such as `-3d` or
+/// Creates a run of `license` under [`faketime()`] at this time, such as `-3d` or
 /// `@2050-06-01 12:00:00`.
 ///
 /// Uptime and file dates stay those of the system.
@@ -109,8 +109,8 @@ pub fn setpriv() -> Option<&'static Tool> {
 
 /// Finds SoftHSM 2.
 ///
-/// Uses the module that `LICENSE_TESTS_SOFTHSM_MODULE` names, or one in the directories of common
-/// distributions.
+/// Uses the module that `LICENSE_TESTS_SOFTHSM_MODULE` names. If the variable is not set, searches
+/// the directories in which common distributions install the module.
 pub fn softhsm() -> Option<&'static SoftHsm> {
     static SOFTHSM: OnceLock<Option<SoftHsm>> = OnceLock::new();
     or_skip("softhsm2", SOFTHSM.get_or_init(find_softhsm))
@@ -123,7 +123,7 @@ pub fn moto() -> Option<&'static Tool> {
     or_skip("python with moto", MOTO.get_or_init(find_moto))
 }
 
-/// Finds Helm on the `PATH`, or the one that `.ci/run` installs from an npm package.
+/// Finds Helm on the `PATH`, or the copy that `.ci/run` installs from an npm package.
 pub fn helm() -> Option<&'static Tool> {
     static HELM: OnceLock<Option<Tool>> = OnceLock::new();
     let find = || {
@@ -189,7 +189,7 @@ impl Tool {
 }
 
 impl Library {
-    /// Creates a run of the `verify` script. Its arguments are
+    /// Creates a run of the `verify` script. The arguments of the script are
     /// `TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry] [--validation]`.
     ///
     /// The script prints the payload and exits with 0, or prints the reason of the refusal and
@@ -198,14 +198,14 @@ impl Library {
         self.script("verify", scratch)
     }
 
-    /// Creates a run of the `sign` script, which prints a token. Its arguments are
+    /// Creates a run of the `sign` script, which prints a token. The arguments of the script are
     /// `KEY_FILE ALG KID CLAIMS_FILE`.
     pub fn sign<'s>(&self, scratch: &'s Scratch) -> Run<'s> {
         self.script("sign", scratch)
     }
 
-    /// Creates a run of the `thumbprint` script, which prints the RFC 7638 thumbprint of a key. Its
-    /// argument is `JWK_FILE`. Only `jose` has this script.
+    /// Creates a run of the `thumbprint` script, which prints the RFC 7638 thumbprint of a key. The
+    /// argument of the script is `JWK_FILE`. Only `jose` has this script.
     pub fn thumbprint<'s>(&self, scratch: &'s Scratch) -> Run<'s> {
         self.script("thumbprint", scratch)
     }
@@ -290,7 +290,7 @@ fn or_skip<T>(name: &str, tool: &'static Option<T>) -> Option<&'static T> {
     tool.as_ref()
 }
 
-/// Prints that the running test is skipped, or fails it if tools are required.
+/// Prints that the running test is skipped, or fails the test if tools are required.
 ///
 /// Writes to standard error directly, because the test runner hides what a passing test prints.
 fn skip(tool: &str) {
@@ -299,6 +299,6 @@ fn skip(tool: &str) {
     let thread = thread::current();
     let test = thread.name().unwrap_or("a test");
     let line = format!("SKIPPED: {test}: {reason}\n");
-    // One write, because other tests print at the same time. An error is ignored.
+    // A single write, because other tests print at the same time. An error is ignored.
     let _ = io::stderr().write_all(line.as_bytes());
 }

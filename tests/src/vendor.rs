@@ -10,7 +10,8 @@ use crate::{Run, Scratch, words};
 
 /// The default issue date.
 ///
-/// It is before any day on which a test runs, because foreign verifiers read the system clock.
+/// This date is before any day on which a test runs, because foreign verifiers read the system
+/// clock.
 pub const ISSUED: &str = "2020-01-01T00:00:00Z";
 
 /// A vendor with a signing key.
@@ -51,9 +52,9 @@ impl Vendor {
         let workstation = Scratch::new();
         let options = ["--out", "vendor.key", "--no-passphrase", "--json"];
         let new_key = Run::keygen(&workstation).arg("new-key").args(options);
-        let made = new_key.args(["--bits", bits, "--alg", algorithm]);
-        let made = made.run().expect_code(0).json();
-        assert_eq!(made["alg"], algorithm);
+        let new_key = new_key.args(["--bits", bits, "--alg", algorithm]);
+        let report = new_key.run().expect_code(0).json();
+        assert_eq!(report["alg"], algorithm);
         Self::from_key(workstation.read("vendor.key"), &[])
     }
 
@@ -206,15 +207,17 @@ pub fn payload(token: &str) -> Value {
     serde_json::from_slice(&bytes).expect("a payload is JSON")
 }
 
-/// Returns the text with the character at `index` replaced by another of the base64url alphabet.
+/// Returns a copy of the text with another base64url character at `index`.
 ///
 /// # Panics
 ///
-/// Panics if the text is shorter, or if the result is not UTF-8.
+/// Panics if the text has no character at `index`, or if the result is not UTF-8.
 #[track_caller]
 pub fn changed_at(text: &str, index: usize) -> String {
     let mut bytes = text.as_bytes().to_vec();
-    let byte = bytes.get_mut(index).expect("there is a character");
+    let byte = bytes
+        .get_mut(index)
+        .expect("the text has a character at the index");
     *byte = if *byte == b'A' { b'B' } else { b'A' };
     String::from_utf8(bytes).expect("the text is ASCII")
 }

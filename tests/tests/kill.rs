@@ -49,14 +49,15 @@ fn duration(machine: &Scratch, args: &[&str]) -> Duration {
     (0..5).map(time).max().unwrap()
 }
 
-/// Returns a moment within 1.2 times the duration. The moments are spread evenly, in a scattered
-/// order.
+/// Returns the moment of a kill, between zero and 1.2 times the duration. The moments of all kills
+/// are spread evenly, but not in the order of the kills.
 fn moment(kill: u64, duration: Duration) -> Duration {
     let spread = kill.wrapping_mul(2_654_435_761) % 1200;
     duration * u32::try_from(spread).unwrap() / 1000
 }
 
-/// Runs a command, kills it at this moment, and returns whether it had acknowledged its change.
+/// Runs a command, kills the process at this moment, and returns whether the process had
+/// acknowledged its change.
 fn kill_at(moment: Duration, machine: &Scratch, args: &[&str]) -> bool {
     let mut child = start(machine, args);
     thread::sleep(moment);
@@ -72,7 +73,7 @@ fn used(machine: &Scratch) -> u64 {
     assert_eq!(
         report["warnings"],
         serde_json::json!([]),
-        "a file is damaged"
+        "expected no warning about a damaged file"
     );
     report["used"].as_u64().unwrap()
 }
@@ -153,8 +154,8 @@ fn the_installed_license_is_valid_after_a_kill() {
     assert!(acknowledged < KILLS, "no process was killed in time");
 }
 
-/// Creates a machine with an installed license, and with a file that contains a successor and the
-/// list that revokes the installed license.
+/// Creates a machine with an installed license, and with a file that contains a second license and
+/// a list that revokes the installed license.
 fn machine_with_bundle() -> Scratch {
     let vendor = Vendor::shared().workstation();
     let keygen = |args: &[&str]| Run::keygen(&vendor).args(args).run().expect_code(0);
@@ -186,14 +187,14 @@ fn machine_with_bundle() -> Scratch {
 }
 
 #[test]
-fn a_file_of_several_blocks_is_installed_completely_or_not_at_all_after_a_kill() {
+fn after_a_kill_a_file_of_several_blocks_is_installed_completely_or_not_at_all() {
     const KILLS: u64 = 200;
     let machine = machine_with_bundle();
     let base = machine.file("base");
     copy_files(&machine.state(), &base);
     let install = ["install", "--trust", "trust.jwks", "all.lic"];
     let duration = duration(&machine, &install);
-    let mut seen = [0, 0];
+    let mut outcomes = [0, 0];
     for kill in 0..KILLS {
         copy_files(&base, &machine.state());
         let is_acknowledged = kill_at(moment(kill, duration), &machine, &install);
@@ -206,17 +207,17 @@ fn a_file_of_several_blocks_is_installed_completely_or_not_at_all_after_a_kill()
             ("TEAM", 1) => {}
             other => panic!("kill {kill}: partly installed, {other:?}"),
         }
-        seen[lists] += 1;
-        let left = fs::read_dir(machine.state()).unwrap();
-        let mut left = left.map(|entry| entry.unwrap().file_name());
-        assert!(!left.any(|name| name == ".undo"), "kill {kill}");
+        outcomes[lists] += 1;
+        let remaining = fs::read_dir(machine.state()).unwrap();
+        let mut remaining = remaining.map(|entry| entry.unwrap().file_name());
+        assert!(!remaining.any(|name| name == ".undo"), "kill {kill}");
     }
     println!(
         "{KILLS} kills of `license install` of several blocks: {} without a change, {} installed",
-        seen[0], seen[1]
+        outcomes[0], outcomes[1]
     );
     assert!(
-        seen.iter().all(|count| *count > 0),
-        "no process was killed in time, or all were"
+        outcomes.iter().all(|count| *count > 0),
+        "the kills left only one of the two outcomes"
     );
 }

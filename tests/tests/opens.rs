@@ -43,9 +43,9 @@ const MACHINE_FILES: &[&str] = &[
 ];
 
 /// How often each path was opened, and how often it was only examined.
-type Seen = BTreeMap<String, [usize; 2]>;
+type Accesses = BTreeMap<String, [usize; 2]>;
 
-/// Returns a machine with a PRO license that has already recorded the current time.
+/// Returns a machine with an installed PRO license. Its state already contains the current time.
 fn machine() -> Scratch {
     let vendor = Vendor::shared();
     let machine = vendor.site();
@@ -64,9 +64,9 @@ fn machine() -> Scratch {
     machine
 }
 
-/// Returns the paths that a command opens or examines. `None` if there is no `strace`. The state
-/// directory is replaced by `STATE`.
-fn seen(machine: &Scratch, args: &[&str]) -> Option<Seen> {
+/// Returns the paths that a command opens or examines, with `STATE` instead of the state directory.
+/// `None` if there is no `strace`.
+fn trace(machine: &Scratch, args: &[&str]) -> Option<Accesses> {
     let strace = tools::strace()?
         .run(machine)
         .args(["-f", "-o", "trace.txt", "-e", CALLS]);
@@ -76,17 +76,17 @@ fn seen(machine: &Scratch, args: &[&str]) -> Option<Seen> {
         .run()
         .expect_code(0);
     let state = machine.state();
-    let trace = machine
+    let lines = machine
         .read("trace.txt")
         .replace(state.to_str().unwrap(), "STATE");
-    let mut seen = Seen::new();
-    for (path, is_opened) in trace.lines().filter_map(call) {
+    let mut accesses = Accesses::new();
+    for (path, is_opened) in lines.lines().filter_map(call) {
         if !BEFORE_MAIN.iter().any(|start| path.starts_with(start)) {
-            let [opened, examined] = seen.entry(path.to_owned()).or_default();
+            let [opened, examined] = accesses.entry(path.to_owned()).or_default();
             *(if is_opened { opened } else { examined }) += 1;
         }
     }
-    Some(seen)
+    Some(accesses)
 }
 
 /// Returns the path in a system call, and whether the call opens it. `None` if the call uses an
@@ -97,8 +97,8 @@ fn call(line: &str) -> Option<(&str, bool)> {
     (!path.is_empty()).then(|| (path, before.contains(" open")))
 }
 
-fn opened(seen: &Seen) -> Vec<(&str, usize)> {
-    let opened = seen.iter().filter(|(_, [opened, _])| *opened > 0);
+fn opened(accesses: &Accesses) -> Vec<(&str, usize)> {
+    let opened = accesses.iter().filter(|(_, [opened, _])| *opened > 0);
     opened
         .map(|(path, [opened, _])| (&**path, *opened))
         .collect()
@@ -108,22 +108,22 @@ fn opened(seen: &Seen) -> Vec<(&str, usize)> {
 fn version_and_help_open_no_files() {
     let machine = Scratch::new();
     for args in [&["--version"][..], &["--help"], &["help", "verify"]] {
-        let Some(seen) = seen(&machine, args) else {
+        let Some(accesses) = trace(&machine, args) else {
             return;
         };
-        assert_eq!(seen, Seen::new(), "{args:?}");
+        assert_eq!(accesses, Accesses::new(), "{args:?}");
     }
 }
 
 #[test]
 fn verify_reads_only_the_license_and_the_keys() {
     let machine = machine();
-    let Some(seen) = seen(&machine, VERIFY) else {
+    let Some(accesses) = trace(&machine, VERIFY) else {
         return;
     };
-    assert_eq!(opened(&seen), [("pro.lic", 1), ("trust.jwks", 1)]);
-    // Stored revocation lists could revoke the license.
-    let paths: Vec<_> = seen.keys().map(String::as_str).collect();
+    assert_eq!(opened(&accesses), [("pro.lic", 1), ("trust.jwks", 1)]);
+    // `verify` also looks for stored revocation lists, which could revoke the license.
+    let paths: Vec<_> = accesses.keys().map(String::as_str).collect();
     let lists = ["/etc/coditect/.undo", "/etc/coditect/revocations.lic"];
     let own = ["STATE/.undo", "STATE/revocations.lic"];
     assert_eq!(
@@ -142,23 +142,23 @@ fn verify_needs_no_state_directory() {
             .issue(&["--tier", "pro", "--perpetual", "--offline"])
             .file,
     );
-    let Some(seen) = seen(&machine, VERIFY) else {
+    let Some(accesses) = trace(&machine, VERIFY) else {
         return;
     };
-    assert_eq!(opened(&seen), [("pro.lic", 1), ("trust.jwks", 1)]);
+    assert_eq!(opened(&accesses), [("pro.lic", 1), ("trust.jwks", 1)]);
 }
 
 #[test]
 fn status_and_check_read_each_file_of_the_state_once() {
     let machine = machine();
     for args in [&["status"][..], &["check", "cloud_sync"]] {
-        let Some(seen) = seen(&machine, args) else {
+        let Some(accesses) = trace(&machine, args) else {
             return;
         };
-        let (own, others): (Vec<_>, Vec<_>) = opened(&seen)
+        let (own, others): (Vec<_>, Vec<_>) = opened(&accesses)
             .into_iter()
             .partition(|(path, _)| path.starts_with("STATE"));
-        // Omits the copy of the file of activations, whose name ends with the id of the machine.
+        // Ignores the copy of the file `activation`, whose name ends with the id of the machine.
         let own = own
             .into_iter()
             .filter(|(path, _)| !path.starts_with("STATE/activation."));
@@ -166,7 +166,7 @@ fn status_and_check_read_each_file_of_the_state_once() {
         let expected = expected.map(|file| (format!("STATE/{file}"), 1));
         assert!(
             own.eq(expected.iter().map(|(path, times)| (&**path, *times))),
-            "{args:?}: {seen:?}"
+            "{args:?}: {accesses:?}"
         );
         for (path, times) in others {
             assert!(

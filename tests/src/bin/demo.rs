@@ -15,8 +15,8 @@ use license_tests::programs;
 
 /// A command and its expected exit code.
 struct Step<'a> {
-    /// The explanation that is printed above the command. Empty if the step belongs to the one
-    /// before it.
+    /// The explanation that is printed above the command. Empty if the explanation of the previous
+    /// step covers this step too.
     text: &'a str,
     /// The command line. An argument with a space is in single quotes.
     line: &'a str,
@@ -75,7 +75,7 @@ const VENDOR: [Step<'_>; 9] = [
         0,
     ),
     step(
-        "The vendor's ledger contains all three.",
+        "The ledger of the vendor lists both licenses and the enterprise key.",
         "keygen ledger list",
         0,
     ),
@@ -94,7 +94,7 @@ const SITE: [Step<'_>; 12] = [
         0,
     ),
     step(
-        "Verify a copy in which one character was changed. Exit code 3: it does not verify.",
+        "Verify a copy in which one character was changed. Exit code 3: the copy is not valid.",
         "license verify --trust site/trust.jwks site/edited.lic",
         3,
     ),
@@ -130,7 +130,7 @@ const SITE: [Step<'_>; 12] = [
         0,
     ),
     step(
-        "Start a session. A project has one session id, even through symbolic links.",
+        "Start a session. A project has one session id, even if a symbolic link leads to it.",
         "license session site",
         0,
     ),
@@ -158,7 +158,7 @@ fn new_directory() -> PathBuf {
     let mut paths = names.map(|name| workspace.join(name));
     paths
         .find(|path| !path.exists())
-        .expect("the numbers do not end")
+        .expect("there is an unused number")
 }
 
 fn prepare(directory: &Path) {
@@ -189,7 +189,7 @@ fn tamper(directory: &Path) -> bool {
     std::fs::write(directory.join("site/edited.lic"), text).is_ok()
 }
 
-/// Prints and runs a step. Returns whether it ended with its exit code.
+/// Prints and runs a step. Returns whether the command ended with the expected exit code.
 fn run(step: &Step<'_>, directory: &Path) -> bool {
     if !step.text.is_empty() {
         println!("\n# {}", step.text);

@@ -14,8 +14,8 @@ use license_core::{
     Fingerprint, LicenseId, MachineRequest, Nonce, ProductCode, Timestamp, TrustSet, Unverified,
 };
 
-/// Returns a vendor's directory with the public keys and a license for two machines that requires
-/// activation, `acme.lic`, and the id of the license.
+/// Returns a vendor's directory and the id of the license in it. The directory contains the public
+/// keys and `acme.lic`, a license for two machines that requires activation.
 fn workstation() -> (Scratch, String) {
     let workstation = Vendor::shared().workstation();
     workstation.write("trust.jwks", &Vendor::shared().trust);
@@ -38,7 +38,8 @@ fn product() -> ProductCode {
     ProductCode::parse("CODITECT").unwrap()
 }
 
-/// Returns the machine with a number, which has an id and a MAC address.
+/// Returns the fingerprint of the machine with this number. The machine has an id and a MAC
+/// address.
 fn machine(number: u8) -> Fingerprint {
     let id = format!("{number:02x}7c3e9b1d2f48069ab4c8e0d6f1735b");
     let mac = format!("52:54:00:12:34:{number:02x}");
@@ -53,25 +54,26 @@ fn secret(number: u8) -> ActivationSecret {
     ActivationSecret::from_random([number; 32])
 }
 
-/// Returns a request of a machine. The number of the request sets its nonce and secret.
-fn request(license: &str, number: u8, of_request: u8) -> ActivationRequest {
+/// Returns an activation request of the machine `number`. The nonce and the secret depend on
+/// `request_number`.
+fn request(license: &str, number: u8, request_number: u8) -> ActivationRequest {
     ActivationRequest {
         product: product(),
         license: LicenseId::parse(license).unwrap(),
         machine: machine(number),
-        nonce: Nonce::from_random([of_request; 16]),
-        commitment: secret(of_request).commitment(),
+        nonce: Nonce::from_random([request_number; 16]),
+        commitment: secret(request_number).commitment(),
         made_at: Timestamp::parse("2026-11-23T08:00:00Z").unwrap(),
     }
 }
 
-fn receipt(license: &str, number: u8, of_request: u8) -> DeactivationReceipt {
+fn receipt(license: &str, number: u8, request_number: u8) -> DeactivationReceipt {
     DeactivationReceipt {
         product: product(),
         license: LicenseId::parse(license).unwrap(),
         machine: machine(number).digest().unwrap(),
-        nonce: Nonce::from_random([of_request; 16]),
-        secret: secret(of_request),
+        nonce: Nonce::from_random([request_number; 16]),
+        secret: secret(request_number),
         made_at: Timestamp::parse("2026-11-24T08:00:00Z").unwrap(),
     }
 }
@@ -139,11 +141,11 @@ fn entries(workstation: &Scratch, kind: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_license_that_requires_activation_shows_it_everywhere() {
+fn every_command_shows_that_a_license_requires_activation() {
     let workstation = Vendor::shared().workstation();
     let terms = ["--tier", "pro", "--days", "30", "--activation"];
-    for dry in [&["--dry-run"][..], &["--out", "acme.lic"]] {
-        let report = issued(&workstation, &[&terms[..], dry].concat()).expect_code(0);
+    for output in [&["--dry-run"][..], &["--out", "acme.lic"]] {
+        let report = issued(&workstation, &[&terms[..], output].concat()).expect_code(0);
         let line = "activation required on each machine\n";
         assert!(report.stdout.contains(line), "{report:?}");
     }
@@ -186,7 +188,7 @@ fn a_batch_column_requires_activation() {
 }
 
 #[test]
-fn the_answer_is_signed_for_this_request() {
+fn the_answer_contains_the_values_of_the_request() {
     let (workstation, id) = workstation();
     let report = activate(&workstation, &id, 1, &["--out", "activation.lic", "--json"]);
     let report = report.expect_code(0).json();
@@ -226,7 +228,7 @@ fn the_answer_is_signed_for_this_request() {
 }
 
 #[test]
-fn an_activation_is_valid_on_its_machine_only() {
+fn an_activation_is_valid_only_on_its_machine() {
     let (workstation, id) = workstation();
     let _ = activate(&workstation, &id, 1, &["--out", "activation.lic"]).expect_code(0);
     let all = workstation.read("acme.lic") + &workstation.read("activation.lic");
@@ -304,7 +306,7 @@ fn a_machine_counts_once_for_check_ins_and_activations() {
 }
 
 #[test]
-fn a_renewal_keeps_the_machines_and_the_replaced_license_accepts_no_new_ones() {
+fn an_upgrade_keeps_the_machines_and_the_replaced_license_accepts_no_new_machine() {
     let (workstation, id) = workstation();
     let _ = activate(&workstation, &id, 1, &[]).expect_code(0);
     let upgrade = ["upgrade", "acme.lic", "--key", "vendor.key", "--seats", "9"];
@@ -317,7 +319,7 @@ fn a_renewal_keeps_the_machines_and_the_replaced_license_accepts_no_new_ones() {
     let _ = activate(&workstation, next, 2, &[]).expect_code(0);
     let refused = activate(&workstation, next, 3, &["--json"]);
     assert_eq!(refused.expect_json_failure(2), "DEVICE_LIMIT");
-    // The machine would count for the renewal too.
+    // The machine would also count for the upgraded license.
     let refused = activate(&workstation, &id, 3, &["--json"]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(refused.stdout.contains("DEVICE_LIMIT"), "{refused:?}");
@@ -374,7 +376,7 @@ fn a_request_that_is_answered_concurrently_has_one_answer() {
 }
 
 #[test]
-fn a_dry_run_reports_the_same_and_records_nothing() {
+fn a_dry_run_counts_the_machine_and_records_nothing() {
     let (workstation, id) = workstation();
     let dry = activate(
         &workstation,
@@ -419,7 +421,7 @@ fn without_a_ledger_the_license_file_is_needed() {
         .stderr;
     assert!(counts.contains("NOT_COUNTED"), "{counts}");
     assert_eq!(entries(&workstation, "activation").len(), 0);
-    // The same applies to another ledger.
+    // A ledger that does not contain the license needs the file too, but it counts the machine.
     let other = ["--ledger", "other.db", "--license", "acme.lic", "--json"];
     let report = activate(&workstation, &id, 1, &other).expect_code(0).json();
     assert_eq!(report["devices"], json!({"used": 1, "limit": 2}));
@@ -453,23 +455,15 @@ fn an_answer_as_a_qr_code_is_recorded_once() {
 }
 
 #[test]
-fn a_readback_request_is_answered_and_a_wrong_line_is_named() {
+fn a_readback_request_is_answered_and_a_missing_line_is_named() {
     let (workstation, license) = workstation();
     let machine_request = MachineRequest::Activation(request(&license, 1, 1));
     let lines = license_core::readback::to_lines(&machine_request.to_bytes()).unwrap();
     workstation.write("request.txt", lines[1..].join("\n"));
     let args = ["activate", "--key", "vendor.key", "request.txt"];
-    let activation = keygen(&workstation, &args).expect_failure(3);
-    assert!(
-        activation.message.contains("line 1"),
-        "{}",
-        activation.message
-    );
-    assert!(
-        activation.hint.contains("read again"),
-        "{}",
-        activation.hint
-    );
+    let error = keygen(&workstation, &args).expect_failure(3);
+    assert!(error.message.contains("line 1"), "{error:?}");
+    assert!(error.hint.contains("read again"), "{error:?}");
     workstation.write("request.txt", lines.join("\n"));
     let token = keygen(&workstation, &args).expect_code(0).stdout;
     assert_eq!(verified(&token).nonce(), Nonce::from_random([1; 16]));

@@ -4,10 +4,10 @@ mod refusal;
 
 use super::*;
 
-/// 2020-01-01T00:00:00Z, the time of issue of `Vendor::issue`.
+/// 2020-01-01T00:00:00Z, the issue date of the licenses from `Vendor::issue`.
 const ISSUED: u64 = 1_577_836_800;
 const HOUR: u64 = 3600;
-/// An instant at which the check-in of a license from [`ISSUED`] is overdue.
+/// An instant at which a license that was issued at [`ISSUED`] has missed its check-in.
 const LATER: &str = "2020-06-01T00:00:00Z";
 
 /// Returns a vendor's directory with a perpetual PRO license in `acme.lic`.
@@ -27,7 +27,7 @@ fn check_in(workstation: &Scratch, options: &[&str]) -> RunOutput {
     run.args(options).run()
 }
 
-/// Runs the command at [`LATER`] and returns its JSON report.
+/// Runs `keygen check-in` for `acme.lic` at [`LATER`] and returns the JSON report.
 #[track_caller]
 fn report(workstation: &Scratch, options: &[&str]) -> Value {
     let usual = ["acme.lic", "--json", "--issued-at", LATER];
@@ -100,8 +100,8 @@ fn a_validation_expires_when_the_next_check_in_is_due() {
     ] {
         let workstation = workstation_with(&[&["--tier", "pro", "--perpetual"], terms].concat());
         let validation = claims(&workstation, &[]);
-        let lasts = validation["exp"].as_u64().unwrap() - validation["iat"].as_u64().unwrap();
-        assert_eq!(lasts, hours * HOUR, "{terms:?}");
+        let seconds = validation["exp"].as_u64().unwrap() - validation["iat"].as_u64().unwrap();
+        assert_eq!(seconds, hours * HOUR, "{terms:?}");
     }
 }
 
@@ -148,7 +148,7 @@ fn a_denying_status_applies_until_a_later_active_validation() {
         ("canceled", "CANCELED"),
     ] {
         let workstation = workstation();
-        let say = |status, at, out| {
+        let set_status = |status, at, out| {
             let options = [
                 "acme.lic",
                 "--status",
@@ -160,22 +160,22 @@ fn a_denying_status_applies_until_a_later_active_validation() {
             ];
             check_in(&workstation, &options).expect_code(0)
         };
-        let denied = say(status, LATER, "denied.lic");
+        let denied = set_status(status, LATER, "denied.lic");
         assert!(
             denied
                 .stdout
                 .contains(&format!("license {status} where this token is installed")),
             "{denied:?}"
         );
-        let _ = say("active", "2020-06-01T00:00:01Z", "again.lic");
+        let _ = set_status("active", "2020-06-01T00:00:01Z", "again.lic");
         let at = "2020-06-01T12:00:00Z";
-        let verdict = decision(&workstation, &["denied.lic"], at);
+        let result = decision(&workstation, &["denied.lic"], at);
         assert_eq!(
-            (&verdict["decision"], &verdict["code"]),
+            (&result["decision"], &result["code"]),
             (&json!("denied"), &json!(code))
         );
-        let verdict = decision(&workstation, &["again.lic", "denied.lic"], at);
-        assert_eq!(verdict["code"], "VALID");
+        let result = decision(&workstation, &["again.lic", "denied.lic"], at);
+        assert_eq!(result["code"], "VALID");
         assert_eq!(
             report(&workstation, &["--status", status])["validations"][0]["holds_until"],
             Value::Null
@@ -189,7 +189,7 @@ fn every_form_of_a_machine_becomes_its_digest() {
     for given in [
         FINGERPRINT,
         DIGEST,
-        &DIGEST.replace("6a49", "6A49"),
+        &DIGEST.replace("b8bd", "B8BD"),
         &format!(" {DIGEST}\n"),
     ] {
         assert_eq!(
@@ -201,7 +201,7 @@ fn every_form_of_a_machine_becomes_its_digest() {
 }
 
 #[test]
-fn files_tokens_and_standard_input_are_read_with_changes_by_editors() {
+fn files_tokens_and_standard_input_are_read_despite_changes_by_editors() {
     let workstation = workstation();
     let file = workstation.read("acme.lic");
     let token: String = file
@@ -214,16 +214,20 @@ fn files_tokens_and_standard_input_are_read_with_changes_by_editors() {
         format!("\u{feff}{}", file.replace('\n', "\r\n")),
     );
     let lic = claims(&workstation, &[])["lic"].clone();
-    let of = |outcome: RunOutput| {
+    let license_of = |outcome: RunOutput| {
         let json = outcome.expect_code(0).json();
         payload(json["validations"][0]["token"].as_str().unwrap())["lic"].clone()
     };
     for name in ["token", "windows.lic"] {
-        assert_eq!(of(check_in(&workstation, &["--json", name])), lic, "{name}");
+        assert_eq!(
+            license_of(check_in(&workstation, &["--json", name])),
+            lic,
+            "{name}"
+        );
     }
     let stdin = ["check-in", "--json", "--key", "vendor.key", "-"];
     assert_eq!(
-        of(Run::keygen(&workstation).args(stdin).stdin(file).run()),
+        license_of(Run::keygen(&workstation).args(stdin).stdin(file).run()),
         lic
     );
 }
@@ -266,9 +270,9 @@ fn each_license_in_a_file_gets_one_validation() {
     let options = ["acme.lic", "--out", "validation.lic", "--issued-at", LATER];
     let text = check_in(&workstation, &options).expect_code(0).stdout;
     assert_eq!(text.matches("check-in   due by").count(), 2, "{text}");
-    let verdict = decision(&workstation, &["validation.lic"], LATER);
+    let result = decision(&workstation, &["validation.lic"], LATER);
     assert_eq!(
-        (&verdict["code"], &verdict["tier"]),
+        (&result["code"], &result["tier"]),
         (&json!("VALID"), &json!("TEAM"))
     );
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 const PERPETUAL_PRO: [&str; 3] = ["--tier", "pro", "--perpetual"];
-/// 2020-01-01T00:00:00Z, the time of issue of `Vendor::issue`.
+/// 2020-01-01T00:00:00Z, the issue date of the licenses from `Vendor::issue`.
 const ISSUED: u64 = 1_577_836_800;
 const DAY: u64 = 86_400;
 
@@ -96,59 +96,103 @@ fn a_tier_sets_its_quotas_and_policies() {
     }
 }
 
+/// Each case lists JSON pointers to claims with their values. `null` means that the claim is
+/// absent.
 #[test]
-fn the_tier_is_case_insensitive() {
-    assert_eq!(claims_of(&["--perpetual", "--tier", "ENT"])["tier"], "ENT");
-}
-
-#[test]
-fn the_customer_claim_is_unchanged() {
-    let odd = "Žofie \"&\" Söhne\u{1b}[31m\u{202e}\n";
-    assert_eq!(pro_claims_with(&["--customer", odd])["sub"], odd);
-}
-
-#[test]
-fn the_day_of_expires_is_included() {
-    let claims = claims_of(&["--tier", "pro", "--expires", "2020-01-31"]);
-    assert_eq!(claims["exp"], ISSUED + 31 * DAY);
-}
-
-#[test]
-fn days_count_from_the_day_after_the_first() {
-    let claims = claims_of(&words(
-        "--tier pro --days 1 --issued-at 2020-01-01T18:00:00Z",
-    ));
-    assert_eq!(claims["iat"], ISSUED + DAY * 3 / 4);
-    assert_eq!(
-        claims["exp"],
-        ISSUED + 2 * DAY,
-        "the first day is not cut short"
-    );
-}
-
-#[test]
-fn days_count_from_the_start_if_that_is_later() {
-    let claims = claims_of(&["--tier", "pro", "--days", "1", "--not-before", "2020-01-11"]);
-    assert_eq!(claims["nbf"], ISSUED + 10 * DAY);
-    assert_eq!(claims["exp"], ISSUED + 12 * DAY);
-}
-
-#[test]
-fn seats_are_a_claim_and_a_quota() {
-    let claims = claims_of(&["--perpetual", "--tier", "team", "--seats", "20"]);
-    assert_eq!(
-        (&claims["seats"], &claims["quotas"]["users"]),
-        (&json!(20), &json!(20))
-    );
-}
-
-#[test]
-fn devices_are_a_claim_and_a_quota() {
-    let claims = pro_claims_with(&["--devices", "3"]);
-    assert_eq!(
-        (&claims["devices"], &claims["quotas"]["devices"]),
-        (&json!(3), &json!(3))
-    );
+fn options_set_claims() {
+    let unusual = "Žofie \"&\" Söhne\u{1b}[31m\u{202e}\n";
+    let check_in = |every, grace| json!({"every_hours": every, "grace_hours": grace});
+    let cases: [(&str, Vec<&str>, Value); 16] = [
+        (
+            "the tier is case-insensitive",
+            words("--tier ENT --perpetual"),
+            json!({"/tier": "ENT"}),
+        ),
+        (
+            "the name of the customer is unchanged",
+            [&PERPETUAL_PRO[..], &["--customer", unusual]].concat(),
+            json!({"/sub": unusual}),
+        ),
+        (
+            "the issuer is the name of the vendor",
+            [&PERPETUAL_PRO[..], &["--issuer", "Reseller Inc"]].concat(),
+            json!({"/iss": "Reseller Inc"}),
+        ),
+        (
+            "the day of --expires is included",
+            words("--tier pro --expires 2020-01-31"),
+            json!({"/exp": ISSUED + 31 * DAY}),
+        ),
+        (
+            "days are counted from the day after the first day, which is not cut short",
+            words("--tier pro --days 1 --issued-at 2020-01-01T18:00:00Z"),
+            json!({"/iat": ISSUED + DAY * 3 / 4, "/exp": ISSUED + 2 * DAY}),
+        ),
+        (
+            "days are counted from the start if the start is later",
+            words("--tier pro --days 1 --not-before 2020-01-11"),
+            json!({"/nbf": ISSUED + 10 * DAY, "/exp": ISSUED + 12 * DAY}),
+        ),
+        (
+            "seats are a claim and a quota",
+            words("--tier team --perpetual --seats 20"),
+            json!({"/seats": 20, "/quotas/users": 20}),
+        ),
+        (
+            "devices are a claim and a quota",
+            words("--tier pro --perpetual --devices 3"),
+            json!({"/devices": 3, "/quotas/devices": 3}),
+        ),
+        (
+            "a quota option replaces the quota of the tier, and the other quotas remain",
+            words("--tier pro --perpetual --quota agents=-1 --quota builds_per_day=7"),
+            json!({"/quotas/agents": -1, "/quotas/builds_per_day": 7, "/quotas/slash_commands": 81}),
+        ),
+        (
+            "an offline license requires no check-in",
+            words("--tier pro --perpetual --offline"),
+            json!({"/check_in": null}),
+        ),
+        (
+            "--check-in sets the interval and keeps the grace period of the tier",
+            words("--tier pro --perpetual --check-in 48"),
+            json!({"/check_in": check_in(48, 168)}),
+        ),
+        (
+            "--grace sets the grace period and keeps the interval of the tier",
+            words("--tier pro --perpetual --grace 48"),
+            json!({"/check_in": check_in(24, 48)}),
+        ),
+        (
+            "--check-in and --grace set the interval and the grace period",
+            words("--tier pro --perpetual --check-in 1 --grace 2"),
+            json!({"/check_in": check_in(1, 2)}),
+        ),
+        (
+            "--check-in adds check-ins with the grace period of a tier that has none",
+            words("--tier free --perpetual --check-in 12"),
+            json!({"/check_in": check_in(12, 24)}),
+        ),
+        (
+            "the usage type, the users and the company are claims",
+            words(
+                "--tier pro --perpetual --usage-type runtime --user alice --user bob --company ACME",
+            ),
+            json!({"/usage_type": "runtime", "/users": ["alice", "bob"], "/company": "ACME"}),
+        ),
+        (
+            "the last day of maintenance is included, and the version is a requirement",
+            words("--tier pro --perpetual --maintenance-until 2020-01-01 --max-version <3.0.0"),
+            json!({"/maintenance_until": ISSUED + DAY - 1, "/max_version": "<3.0.0"}),
+        ),
+    ];
+    for (name, terms, values) in cases {
+        let claims = claims_of(&terms);
+        for (pointer, value) in values.as_object().unwrap() {
+            let expected = (!value.is_null()).then_some(value);
+            assert_eq!(claims.pointer(pointer), expected, "{name}: {pointer}");
+        }
+    }
 }
 
 #[test]
@@ -160,70 +204,6 @@ fn features_are_added_and_removed() {
     assert!(found.contains(&"sso") && found.contains(&"brand_new"));
     assert!(!found.contains(&"hooks") && !found.contains(&"cloud_sync"));
     assert_eq!(found.len(), features(&usual).len());
-}
-
-#[test]
-fn quotas_are_set_over_those_of_the_tier() {
-    let claims = pro_claims_with(&["--quota", "agents=-1", "--quota", "builds_per_day=7"]);
-    assert_eq!(
-        (
-            &claims["quotas"]["agents"],
-            &claims["quotas"]["builds_per_day"]
-        ),
-        (&json!(-1), &json!(7))
-    );
-    assert_eq!(claims["quotas"]["slash_commands"], 81);
-}
-
-#[test]
-fn offline_removes_the_check_in() {
-    assert_eq!(pro_claims_with(&["--offline"]).get("check_in"), None);
-}
-
-#[test]
-fn check_in_and_grace_are_set_together_or_alone() {
-    let terms = |every, grace| json!({"every_hours": every, "grace_hours": grace});
-    assert_eq!(
-        pro_claims_with(&["--check-in", "48"])["check_in"],
-        terms(48, 168)
-    );
-    assert_eq!(
-        pro_claims_with(&["--grace", "48"])["check_in"],
-        terms(24, 48)
-    );
-    assert_eq!(
-        pro_claims_with(&["--check-in", "1", "--grace", "2"])["check_in"],
-        terms(1, 2)
-    );
-    let free = claims_of(&["--perpetual", "--tier", "free", "--check-in", "12"]);
-    assert_eq!(free["check_in"], terms(12, 24), "the grace of its tier");
-}
-
-#[test]
-fn usage_type_users_and_company_are_claims() {
-    let claims = pro_claims_with(&words(
-        "--usage-type runtime --user alice --user bob --company ACME",
-    ));
-    assert_eq!(claims["usage_type"], "runtime");
-    assert_eq!(claims["users"], json!(["alice", "bob"]));
-    assert_eq!(claims["company"], "ACME");
-}
-
-#[test]
-fn the_last_maintenance_day_is_included_and_max_version_is_a_requirement() {
-    let claims = pro_claims_with(&words(
-        "--maintenance-until 2020-01-01 --max-version <3.0.0",
-    ));
-    assert_eq!(claims["maintenance_until"], ISSUED + DAY - 1);
-    assert_eq!(claims["max_version"], "<3.0.0");
-}
-
-#[test]
-fn the_issuer_is_the_name_of_the_vendor() {
-    assert_eq!(
-        pro_claims_with(&["--issuer", "Reseller Inc"])["iss"],
-        "Reseller Inc"
-    );
 }
 
 #[test]

@@ -44,13 +44,13 @@ const TEAM: &[&str] = &[
 ];
 
 #[test]
-fn losses_come_first_then_gains() {
+fn losses_are_printed_before_gains() {
     let workstation = workstation(PRO, TEAM);
     let outcome = diff(&workstation, &["old.lic", "new.lic"]).expect_code(0);
     let text = &outcome.stdout;
     let at = |part: &str| {
         text.find(part)
-            .unwrap_or_else(|| panic!("{part} is in {text}"))
+            .unwrap_or_else(|| panic!("{part} is not in {text}"))
     };
     let order = [
         "before     PRO for ACME Ltd, until 2028-01-01T00:00:00Z",
@@ -101,20 +101,20 @@ fn json_has_each_change_with_before_and_after() {
 #[test]
 fn the_reverse_diff_swaps_losses_and_gains() {
     let workstation = workstation(PRO, TEAM);
-    let there = report(&workstation, &["old.lic", "new.lic"]);
-    let back = report(&workstation, &["new.lic", "old.lic"]);
+    let forward = report(&workstation, &["old.lic", "new.lic"]);
+    let backward = report(&workstation, &["new.lic", "old.lic"]);
     let what = |changes: &Value| -> Vec<String> {
         let changes = changes.as_array().unwrap().iter();
         changes
             .map(|change| format!("{} {}", change["what"], change["name"]))
             .collect()
     };
-    assert_eq!(what(&there["losses"]), what(&back["gains"]));
-    assert_eq!(what(&there["gains"]), what(&back["losses"]));
+    assert_eq!(what(&forward["losses"]), what(&backward["gains"]));
+    assert_eq!(what(&forward["gains"]), what(&backward["losses"]));
 }
 
 #[test]
-fn equal_licenses_have_no_difference_and_licenses_side_by_side_cause_a_warning() {
+fn equal_licenses_have_no_difference_but_cause_a_warning_if_neither_supersedes_the_other() {
     let workstation = workstation(PRO, PRO);
     let outcome = diff(&workstation, &["old.lic", "new.lic"]).expect_code(0);
     assert!(
@@ -143,8 +143,8 @@ fn the_succession_is_reported() {
         "{outcome:?}"
     );
     assert_eq!(outcome.stderr, "");
-    let back = diff(&workstation, &[&new, &old, flag, &trust]).expect_code(0);
-    assert!(back.stderr.contains("WRONG_ORDER"), "{back:?}");
+    let backward = diff(&workstation, &[&new, &old, flag, &trust]).expect_code(0);
+    assert!(backward.stderr.contains("WRONG_ORDER"), "{backward:?}");
     let other = path("tokens/renewal-of-another-product.jwt");
     let other = report(&workstation, &[&old, &other, flag, &trust]);
     assert_eq!(other["succession"], "unrelated");
@@ -256,7 +256,7 @@ fn a_license_signed_by_an_unknown_key_is_refused() {
 }
 
 #[test]
-fn an_invalid_license_is_refused_by_name_and_never_echoed() {
+fn an_invalid_license_is_refused_and_an_invalid_key_is_not_printed() {
     let workstation = workstation(PRO, TEAM);
     workstation.write("noise", "no such thing");
     workstation.write("empty", "");

@@ -22,8 +22,8 @@ fn workstation() -> Scratch {
     workstation
 }
 
-/// Returns all files and directories with the content of the files.
-fn everything(directory: &Path) -> BTreeMap<std::path::PathBuf, Option<Vec<u8>>> {
+/// Returns the paths of all files and directories, with the content of each file.
+fn snapshot(directory: &Path) -> BTreeMap<std::path::PathBuf, Option<Vec<u8>>> {
     let mut found = BTreeMap::new();
     let mut directories = vec![directory.to_owned()];
     while let Some(directory) = directories.pop() {
@@ -40,20 +40,20 @@ fn everything(directory: &Path) -> BTreeMap<std::path::PathBuf, Option<Vec<u8>>>
     found
 }
 
-/// Runs a command with `--dry-run`, and asserts that nothing has changed.
+/// Runs a command with `--dry-run`, and checks that no file has changed.
 #[track_caller]
 fn dry_run(workstation: &Scratch, args: &[&str]) -> RunOutput {
-    let before = everything(workstation.path());
+    let before = snapshot(workstation.path());
     let outcome = keygen(workstation, &[args, &["--dry-run"]].concat());
     assert!(
-        everything(workstation.path()) == before,
-        "{args:?} has changed something"
+        snapshot(workstation.path()) == before,
+        "{args:?} changed a file in a dry run"
     );
     outcome
 }
 
-/// Returns command lines of every command that issues.
-fn orders() -> Vec<Vec<&'static str>> {
+/// Returns arguments for every command that issues an artifact.
+fn issuing_commands() -> Vec<Vec<&'static str>> {
     let issue = |terms: &[&'static str]| [ISSUE, TERM, KEY, terms].concat();
     let enterprise = |terms: &[&'static str]| [ENTERPRISE, KEY, terms].concat();
     let check_in = |terms: &[&'static str]| [CHECK_IN, KEY, terms].concat();
@@ -82,7 +82,7 @@ fn orders() -> Vec<Vec<&'static str>> {
 
 /// Returns a report without the members that only a real run can fill.
 fn terms(report: &Value) -> Value {
-    let made = [
+    let filled_by_real_run = [
         "license_id",
         "key",
         "short_key",
@@ -93,11 +93,12 @@ fn terms(report: &Value) -> Value {
         "id",
         "dry_run",
     ];
-    let is_planned = |(name, _): &(&String, &Value)| !made.contains(&name.as_str());
+    let is_planned = |(name, _): &(&String, &Value)| !filled_by_real_run.contains(&name.as_str());
     match report {
         Value::Object(members) => {
-            let kept = members.iter().filter(is_planned);
-            kept.map(|(name, value)| (name.clone(), terms(value)))
+            let planned = members.iter().filter(is_planned);
+            planned
+                .map(|(name, value)| (name.clone(), terms(value)))
                 .collect()
         }
         Value::Array(items) => items.iter().map(terms).collect(),
@@ -111,14 +112,14 @@ fn warnings(outcome: &RunOutput) -> Vec<&str> {
 
 #[test]
 fn a_dry_run_reports_the_same_as_the_real_run() {
-    for order in orders() {
+    for command in issuing_commands() {
         let workstation = workstation();
-        let json = [&order[..], &["--json"]].concat();
+        let json = [&command[..], &["--json"]].concat();
         let planned = dry_run(&workstation, &json).expect_code(0);
         let real = keygen(&workstation, &json).expect_code(0);
-        assert_eq!(warnings(&planned), warnings(&real), "{order:?}");
+        assert_eq!(warnings(&planned), warnings(&real), "{command:?}");
         let (planned, real) = (planned.json(), real.json());
-        assert_eq!(terms(&planned), terms(&real), "{order:?}");
+        assert_eq!(terms(&planned), terms(&real), "{command:?}");
         assert_eq!(planned["dry_run"], true);
         assert_eq!(real["dry_run"], false);
         let members = |report: &Value| {
@@ -129,18 +130,18 @@ fn a_dry_run_reports_the_same_as_the_real_run() {
                 .cloned()
                 .collect::<Vec<_>>()
         };
-        assert_eq!(members(&planned), members(&real), "{order:?}");
+        assert_eq!(members(&planned), members(&real), "{command:?}");
     }
 }
 
 #[test]
 fn members_that_need_a_signature_are_null() {
     let workstation = workstation();
-    for order in orders() {
-        let report = dry_run(&workstation, &[&order[..], &["--json"]].concat());
+    for command in issuing_commands() {
+        let report = dry_run(&workstation, &[&command[..], &["--json"]].concat());
         let report = report.expect_code(0).json();
-        for made in ["license_id", "key", "short_key", "kid", "path", "token"] {
-            assert!(report[made].is_null(), "{made}: {report}");
+        for member in ["license_id", "key", "short_key", "kid", "path", "token"] {
+            assert!(report[member].is_null(), "{member}: {report}");
         }
         for validation in report["validations"].as_array().into_iter().flatten() {
             assert!(
@@ -153,11 +154,11 @@ fn members_that_need_a_signature_are_null() {
 }
 
 #[test]
-fn the_text_is_the_same_as_in_the_real_run() {
+fn the_printed_report_is_the_same_as_in_the_real_run() {
     let workstation = workstation();
-    let order = [ISSUE, TERM, KEY, &["--out", "new.lic"]].concat();
-    let planned = dry_run(&workstation, &order).expect_code(0).stdout;
-    let real = keygen(&workstation, &order).expect_code(0).stdout;
+    let command = [ISSUE, TERM, KEY, &["--out", "new.lic"]].concat();
+    let planned = dry_run(&workstation, &command).expect_code(0).stdout;
+    let real = keygen(&workstation, &command).expect_code(0).stdout;
     let report: Vec<_> = planned.lines().skip(1).collect();
     let is_signed = |line: &&str| line.starts_with("license id") || line.starts_with("key ");
     let real = real.lines().skip(1).filter(|line| !is_signed(line));
@@ -166,16 +167,16 @@ fn the_text_is_the_same_as_in_the_real_run() {
 
 #[test]
 fn a_dry_run_creates_no_ledger() {
-    for order in [
+    for command in [
         [ISSUE, TERM, KEY].concat(),
         [ENTERPRISE, KEY, &["--perpetual"]].concat(),
     ] {
         let workstation = Vendor::shared().workstation();
-        let _ = dry_run(&workstation, &order).expect_code(0);
+        let _ = dry_run(&workstation, &command).expect_code(0);
         let deep = ["--ledger", "a/b/ledger.db"];
-        let _ = dry_run(&workstation, &[&order[..], &deep].concat()).expect_code(0);
+        let _ = dry_run(&workstation, &[&command[..], &deep].concat()).expect_code(0);
         let none = ["--no-ledger"];
-        let _ = dry_run(&workstation, &[&order[..], &none].concat()).expect_code(0);
+        let _ = dry_run(&workstation, &[&command[..], &none].concat()).expect_code(0);
     }
 }
 
@@ -186,43 +187,42 @@ fn a_ledger_that_is_open_elsewhere_is_read() {
     let other = Connection::open(&path).unwrap();
     let write = "UPDATE head SET serial = serial + 1";
     assert_eq!(other.execute(write, []).unwrap(), 1);
-    // The file `-shm` is the shared memory of all connections, which every reader changes.
-    let kept = || {
-        let mut all = everything(workstation.path());
+    // Every reader changes the file `-shm`, which is the shared memory of all connections.
+    let files = || {
+        let mut all = snapshot(workstation.path());
         all.retain(|path, _| !path.to_str().unwrap().ends_with("-shm"));
         all
     };
-    let before = kept();
-    let order = [CHECK_IN, KEY, &["--dry-run"]].concat();
-    let _ = keygen(&workstation, &order).expect_code(0);
-    assert!(kept() == before);
+    let before = files();
+    let command = [CHECK_IN, KEY, &["--dry-run"]].concat();
+    let _ = keygen(&workstation, &command).expect_code(0);
+    assert!(files() == before, "a dry run changed a file");
     drop(other);
-    let whole = keygen(&workstation, &["ledger", "verify"]);
-    let _ = whole.expect_code(0);
+    let _ = keygen(&workstation, &["ledger", "verify"]).expect_code(0);
 }
 
 #[test]
 fn an_encrypted_key_is_checked_but_not_opened() {
     let workstation = workstation();
     workstation.write("passphrase", PASSPHRASE);
-    let make = ["new-key", "--out", "sealed.key", "--bits", "2048"];
+    let new_key = ["new-key", "--out", "sealed.key", "--bits", "2048"];
     let encrypted = ["--passphrase-file", "passphrase"];
-    let _ = keygen(&workstation, &[&make[..], &encrypted].concat()).expect_code(0);
+    let _ = keygen(&workstation, &[&new_key[..], &encrypted].concat()).expect_code(0);
     // There is no terminal for a prompt.
     let key = ["--key", "sealed.key"];
-    let order = [ISSUE, TERM, &key].concat();
-    let _ = dry_run(&workstation, &order).expect_code(0);
-    keygen(&workstation, &order).expect_failure(2);
-    let wrong = [&order[..], &["--passphrase-file", "nowhere"]].concat();
+    let command = [ISSUE, TERM, &key].concat();
+    let _ = dry_run(&workstation, &command).expect_code(0);
+    keygen(&workstation, &command).expect_failure(2);
+    let wrong = [&command[..], &["--passphrase-file", "nowhere"]].concat();
     dry_run(&workstation, &wrong).expect_failure(4);
     fs::remove_file(workstation.file("sealed.key")).unwrap();
     assert_eq!(
-        dry_run(&workstation, &order).expect_failure(4),
-        keygen(&workstation, &order).expect_failure(4)
+        dry_run(&workstation, &command).expect_failure(4),
+        keygen(&workstation, &command).expect_failure(4)
     );
 }
 
-/// Returns command lines that are refused in the directory of [`directory_with_obstacles`].
+/// Returns arguments that `keygen` refuses in the directory of [`directory_with_obstacles`].
 fn invalid_commands() -> Vec<Vec<&'static str>> {
     let with = |base: &[&'static str], rest: &[&'static str]| [base, rest].concat();
     let issue = |rest| with(&[ISSUE, TERM].concat(), rest);
@@ -248,7 +248,7 @@ fn invalid_commands() -> Vec<Vec<&'static str>> {
         vec!["check-in", "nowhere.lic", "--key", "vendor.key"],
         vec!["check-in", "vendor.key", "--key", "vendor.key"],
     ];
-    let around: [&[&str]; 13] = [
+    let common: [&[&str]; 13] = [
         &["--key", "vendor.key", "--out", "noise"],
         &["--key", "vendor.key", "--out", "nowhere/new.lic"],
         &["--key", "vendor.key", "--out", "other.key", "--force"],
@@ -263,7 +263,7 @@ fn invalid_commands() -> Vec<Vec<&'static str>> {
         &["--key", "noise"],
         &["--key", "exposed.key"],
     ];
-    for rest in around {
+    for rest in common {
         wrong.extend([issue(rest), enterprise(rest), check_in(rest)]);
     }
     wrong
@@ -302,17 +302,17 @@ fn directory_with_obstacles() -> Scratch {
 #[test]
 fn a_dry_run_refuses_with_the_same_error_as_the_real_run() {
     let workstation = directory_with_obstacles();
-    for order in invalid_commands() {
-        let refused = dry_run(&workstation, &order);
+    for command in invalid_commands() {
+        let refused = dry_run(&workstation, &command);
         assert!(
             matches!(refused.code, Some(2..=4)),
-            "{order:?}: {refused:?}"
+            "{command:?}: {refused:?}"
         );
-        let found = keygen(&workstation, &order);
+        let real = keygen(&workstation, &command);
         assert_eq!(
             (refused.code, &refused.stderr, &refused.stdout),
-            (found.code, &found.stderr, &found.stdout),
-            "{order:?}"
+            (real.code, &real.stderr, &real.stdout),
+            "{command:?}"
         );
     }
 }
@@ -321,10 +321,10 @@ fn a_dry_run_refuses_with_the_same_error_as_the_real_run() {
 fn a_ledger_that_cannot_be_created_is_an_error() {
     let workstation = workstation();
     for place in ["acme.lic/ledger.db", "acme.lic/directory/ledger.db"] {
-        let order = [ISSUE, TERM, KEY, &["--ledger", place]].concat();
-        let error = dry_run(&workstation, &order).expect_failure(4);
+        let command = [ISSUE, TERM, KEY, &["--ledger", place]].concat();
+        let error = dry_run(&workstation, &command).expect_failure(4);
         assert!(error.message.contains(place), "{error:?}");
-        keygen(&workstation, &order).expect_failure(4);
+        keygen(&workstation, &command).expect_failure(4);
     }
 }
 
@@ -332,46 +332,49 @@ fn a_ledger_that_cannot_be_created_is_an_error() {
 fn a_license_that_is_too_large_is_refused_before_a_key_is_opened() {
     let workstation = workstation();
     let name = "x".repeat(60_000);
-    let order = ["issue", "--tier", "pro", "--perpetual", "--customer", &name];
-    let error = dry_run(&workstation, &[&order[..], KEY].concat()).expect_failure(2);
+    let command = ["issue", "--tier", "pro", "--perpetual", "--customer", &name];
+    let error = dry_run(&workstation, &[&command[..], KEY].concat()).expect_failure(2);
     assert!(error.message.contains("65536"), "{error:?}");
     assert!(error.hint.contains("smaller"), "{error:?}");
 }
 
 #[test]
-fn without_the_key_a_license_is_verified_by_the_ledger_or_a_trust_set() {
+fn without_the_signing_key_a_license_is_verified_with_keys_from_the_ledger_or_a_trust_set() {
     let workstation = workstation();
     workstation.write("passphrase", PASSPHRASE);
-    let make = ["new-key", "--out", "sealed.key", "--bits", "2048"];
+    let new_key = ["new-key", "--out", "sealed.key", "--bits", "2048"];
     let _ = keygen(
         &workstation,
-        &[&make[..], &["--passphrase-file", "passphrase"]].concat(),
+        &[&new_key[..], &["--passphrase-file", "passphrase"]].concat(),
     );
-    let order = [CHECK_IN, &["--key", "sealed.key"]].concat();
-    let by_ledger = dry_run(&workstation, &order).expect_code(0);
-    assert!(by_ledger.stderr.contains("KEY_NOT_OPENED"), "{by_ledger:?}");
+    let command = [CHECK_IN, &["--key", "sealed.key"]].concat();
+    let from_ledger = dry_run(&workstation, &command).expect_code(0);
+    assert!(
+        from_ledger.stderr.contains("KEY_NOT_OPENED"),
+        "{from_ledger:?}"
+    );
     workstation.write("trust.jwks", &Vendor::shared().trust);
     let trusted = dry_run(
         &workstation,
-        &[&order[..], &["--trust", "trust.jwks"]].concat(),
+        &[&command[..], &["--trust", "trust.jwks"]].concat(),
     );
     assert_eq!(trusted.expect_code(0).stderr, "");
-    let unknown = dry_run(&workstation, &[&order[..], &["--no-ledger"]].concat());
+    let unknown = dry_run(&workstation, &[&command[..], &["--no-ledger"]].concat());
     let error = unknown.expect_failure(3);
     assert!(error.hint.contains("--trust"), "{error:?}");
 }
 
 #[test]
-fn an_enterprise_key_is_verified_by_the_ledger_too() {
+fn without_the_signing_key_an_enterprise_key_is_verified_with_keys_from_the_ledger() {
     let workstation = workstation();
     workstation.write("acme.key", Vendor::shared().enterprise_key());
     workstation.write("passphrase", PASSPHRASE);
-    let make = ["new-key", "--out", "sealed.key", "--bits", "2048"];
+    let new_key = ["new-key", "--out", "sealed.key", "--bits", "2048"];
     let _ = keygen(
         &workstation,
-        &[&make[..], &["--passphrase-file", "passphrase"]].concat(),
+        &[&new_key[..], &["--passphrase-file", "passphrase"]].concat(),
     );
-    let order = ["check-in", "acme.key", "--key", "sealed.key"];
-    let outcome = dry_run(&workstation, &order).expect_code(0);
+    let command = ["check-in", "acme.key", "--key", "sealed.key"];
+    let outcome = dry_run(&workstation, &command).expect_code(0);
     assert!(outcome.stderr.contains("KEY_NOT_OPENED"), "{outcome:?}");
 }

@@ -156,18 +156,3 @@ fn a_short_form_with_ps256_is_refused() {
     .expect_failure(2);
     assert!(error.hint.contains("without --short"), "{error:?}");
 }
-
-#[test]
-fn an_existing_file_is_replaced_only_with_force() {
-    let workstation = Vendor::shared().workstation();
-    workstation.write("acme.key", "precious");
-    let args = [&ACME[..], &["--perpetual", "--out", "acme.key"]].concat();
-    issue_key(&workstation, &args).expect_failure(2);
-    assert_eq!(workstation.read("acme.key"), "precious");
-    let _ = issue_key(&workstation, &[&args[..], &["--force"]].concat()).expect_code(0);
-    assert!(
-        workstation
-            .read("acme.key")
-            .starts_with("CODITECT-ENT-ACME-100-99991231-")
-    );
-}

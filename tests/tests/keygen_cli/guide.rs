@@ -4,21 +4,22 @@ use std::fs;
 
 use super::*;
 
-/// Returns the indented lines of a guide that call `keygen`.
+/// Returns the command lines of a guide that call `keygen`.
 fn lines(guide: &str) -> Vec<String> {
     let path = programs::workspace().join("docs").join(guide);
     let text = fs::read_to_string(path).unwrap();
     commands(text.lines())
 }
 
-/// The lines of a guide that call `keygen`, in code blocks, which may belong to a list.
+/// Returns the lines of code blocks that call `keygen`. A code block is indented by four spaces, or
+/// by more in a list.
 pub(super) fn commands<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
     let lines = lines.filter(|line| line.starts_with("    ")).map(str::trim);
     let lines = lines.filter(|line| line.starts_with("keygen "));
     lines.map(str::to_owned).collect()
 }
 
-/// Splits a line as a shell does, as far as the guides need.
+/// Splits a command line at spaces, except within double quotes. Ignores a comment after ` #`.
 pub(super) fn words(line: &str) -> Vec<String> {
     let line = line.split(" #").next().unwrap();
     let mut words = Vec::new();
@@ -56,7 +57,7 @@ fn the_commands_of_the_license_kinds_guide_work() {
                 _ => {}
             }
         }
-        // Several examples use the same file name, and the cool-down would take thirty days.
+        // Several examples write the same file, and the cool-down would take thirty days.
         let mut extra = Vec::new();
         if words.iter().any(|word| word == "--out") {
             extra.push("--force");

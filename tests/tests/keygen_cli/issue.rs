@@ -2,7 +2,10 @@
 
 use super::*;
 
-/// Runs `keygen issue` with options that are valid except for `terms`.
+/// Runs `keygen issue` with `terms` and with valid defaults for all other options. Returns the
+/// error.
+///
+/// `--no-end` in `terms` is not an option of `keygen`. It only prevents the default `--perpetual`.
 #[track_caller]
 fn refused(terms: &[&str]) -> PrintedError {
     let workstation = Vendor::shared().workstation();
@@ -23,41 +26,58 @@ fn refused(terms: &[&str]) -> PrintedError {
     error
 }
 
-#[track_caller]
-fn refused_by_name(flag: &str, values: &[&str], with: &[&str]) {
-    for value in values {
-        let error = refused(&[&[flag, *value], with].concat());
-        let output = format!("{} {}", error.message, error.hint);
-        assert!(
-            output.contains(flag),
-            "{flag} {value:?} is refused without the name of the option: {output}"
-        );
+#[test]
+fn an_invalid_value_is_refused_with_the_name_of_its_option() {
+    let cases: [(&str, &[&str], &[&str]); 21] = [
+        ("--tier", &["gold", ""], &[]),
+        (
+            "--expires",
+            &["2026-02-30", "soon", "2019-12-31"],
+            &["--issued-at", "2020-01-01"],
+        ),
+        ("--days", &["0", "x", "-3"], &[]),
+        ("--usage-type", &["both"], &[]),
+        ("--maintenance-until", &["soon", "2026-13-01"], &[]),
+        ("--max-version", &["x.y.z.w", ""], &[]),
+        ("--company", &["A", "acme ltd", "ABCDEFGHIJKLMNOPQ"], &[]),
+        ("--not-before", &["never"], &[]),
+        ("--issued-at", &["x", "1900-01-01T00:00:00Z"], &[]),
+        ("--alg", &["ES256", "none", "HS256"], &[]),
+        ("--seats", &["0", "x", "-1", "5000000000"], &[]),
+        ("--seats", &["4"], &["--tier", "team"]),
+        ("--devices", &["0", "x", "-1", "5000000000"], &[]),
+        (
+            "--check-in",
+            &["0", "x", "-1", "10000000000000000000000"],
+            &[],
+        ),
+        ("--grace", &["0", "23", "x"], &[]),
+        ("--customer", &[""], &[]),
+        ("--issuer", &[""], &[]),
+        ("--user", &[""], &[]),
+        ("--add-feature", &["", "Bad Name", "ünicode"], &[]),
+        ("--remove-feature", &["sso", "nonsense"], &[]),
+        (
+            "--quota",
+            &["agents", "agents=-2", "agents=x", "=3", "Bad Name=3"],
+            &[],
+        ),
+    ];
+    for (flag, values, others) in cases {
+        for value in values {
+            let error = refused(&[&[flag, *value], others].concat());
+            let output = format!("{} {}", error.message, error.hint);
+            assert!(
+                output.contains(flag),
+                "the error about {flag} {value:?} does not name the option: {output}"
+            );
+        }
     }
 }
 
 #[test]
-fn an_invalid_value_is_refused_with_the_name_of_its_option() {
-    refused_by_name("--tier", &["gold", ""], &[]);
-    refused_by_name(
-        "--expires",
-        &["2026-02-30", "soon", "2019-12-31"],
-        &["--issued-at", "2020-01-01"],
-    );
-    refused_by_name("--days", &["0", "x", "-3"], &[]);
-    refused_by_name("--usage-type", &["both"], &[]);
-    refused_by_name("--maintenance-until", &["soon", "2026-13-01"], &[]);
-    refused_by_name("--max-version", &["x.y.z.w", ""], &[]);
-    refused_by_name("--company", &["A", "acme ltd", "ABCDEFGHIJKLMNOPQ"], &[]);
-    refused_by_name("--not-before", &["never"], &[]);
-    refused_by_name("--issued-at", &["x", "1900-01-01T00:00:00Z"], &[]);
-    refused_by_name("--alg", &["ES256", "none", "HS256"], &[]);
-    refused_by_name("--quota", &["agents", "agents=-2", "agents=x", "=3"], &[]);
-}
-
-#[test]
-fn an_invalid_number_is_refused_with_the_name_of_its_option() {
+fn an_error_about_a_number_contains_no_terms_of_the_parser() {
     for flag in ["--seats", "--devices"] {
-        refused_by_name(flag, &["0", "x", "-1", "5000000000"], &[]);
         let error = refused(&[flag, "0"]);
         let jargon = ["non-zero type", "target type", "invalid digit"];
         assert!(
@@ -65,41 +85,23 @@ fn an_invalid_number_is_refused_with_the_name_of_its_option() {
             "{error:?}"
         );
     }
-    refused_by_name(
-        "--check-in",
-        &["0", "x", "-1", "10000000000000000000000"],
-        &[],
-    );
-    refused_by_name("--grace", &["0", "23", "x"], &[]);
 }
 
 #[test]
-fn too_many_hours_are_refused() {
-    let error = refused(&["--grace", "9000000000000000000"]);
-    assert!(!error.message.contains("at least"), "{error:?}");
-    let error = refused(&["--check-in", "0"]);
-    assert!(!error.message.contains("grace"), "{error:?}");
-}
-
-#[test]
-fn an_empty_name_is_refused_with_the_name_of_its_option() {
-    refused_by_name("--customer", &[""], &[]);
-    refused_by_name("--issuer", &[""], &[]);
-    refused_by_name("--user", &[""], &[]);
-}
-
-#[test]
-fn an_invalid_feature_or_quota_is_refused_with_the_name_of_its_option() {
-    refused_by_name("--add-feature", &["", "Bad Name", "ünicode"], &[]);
-    refused_by_name("--remove-feature", &["sso", "nonsense"], &[]);
-    refused_by_name("--quota", &["Bad Name=3"], &[]);
+fn an_error_about_hours_does_not_mention_another_limit() {
+    for (terms, other) in [
+        (["--grace", "9000000000000000000"], "at least"),
+        (["--check-in", "0"], "grace"),
+    ] {
+        let error = refused(&terms);
+        assert!(!error.message.contains(other), "{terms:?}: {error:?}");
+    }
 }
 
 #[test]
 fn fewer_seats_than_the_tier_includes_are_refused() {
     let error = refused(&["--tier", "team", "--seats", "4"]);
     assert!(error.message.contains('5'), "{error:?}");
-    refused_by_name("--seats", &["4"], &["--tier", "team"]);
 }
 
 #[test]
@@ -126,15 +128,16 @@ fn an_end_date_or_perpetual_is_required() {
 }
 
 #[test]
-fn too_many_days_are_refused_with_a_hint_about_perpetual() {
-    let error = refused(&["--days", "4000000000"]);
-    assert!(error.hint.contains("--perpetual"), "{error:?}");
-}
-
-#[test]
-fn a_misspelled_option_gets_a_suggestion() {
-    let error = refused(&["--ofline"]);
-    assert!(error.hint.contains("--offline"), "{error:?}");
+fn the_hint_names_the_option_to_use_instead() {
+    for (terms, option) in [
+        (&["--days", "4000000000"][..], "--perpetual"),
+        (&["--days", "4000000"], "--perpetual"),
+        (&["--expires", "9999-12-31"], "--perpetual"),
+        (&["--ofline"], "--offline"),
+    ] {
+        let error = refused(terms);
+        assert!(error.hint.contains(option), "{terms:?}: {error:?}");
+    }
 }
 
 #[test]
@@ -195,22 +198,6 @@ fn the_report_has_a_line_about_check_ins() {
 }
 
 #[test]
-fn an_existing_file_is_replaced_only_with_force() {
-    let workstation = Vendor::shared().workstation();
-    workstation.write("acme.lic", "precious");
-    let terms = ["--tier", "pro", "--perpetual", "--out", "acme.lic"];
-    let error = issued(&workstation, &terms).expect_failure(2);
-    assert!(error.hint.contains("--force"), "{error:?}");
-    assert_eq!(workstation.read("acme.lic"), "precious");
-    let _ = issued(&workstation, &[&terms[..], &["--force"]].concat()).expect_code(0);
-    assert!(
-        workstation
-            .read("acme.lic")
-            .starts_with("-----BEGIN LICENSE-----\n")
-    );
-}
-
-#[test]
 fn a_missing_directory_is_a_system_error() {
     let workstation = Vendor::shared().workstation();
     let terms = ["--tier", "pro", "--perpetual", "--out", "missing/acme.lic"];
@@ -246,7 +233,7 @@ fn json_without_out_contains_the_token() {
 }
 
 #[test]
-fn errors_are_objects_with_json_including_usage_errors() {
+fn with_json_every_error_is_an_object_including_usage_errors() {
     let workstation = Vendor::shared().workstation();
     let refused = |terms: &[&str], exit| {
         issued(&workstation, &[terms, &["--json"]].concat()).expect_json_failure(exit)
@@ -284,14 +271,6 @@ fn a_private_key_is_not_replaced_even_with_force() {
     let replacing = ["--key", "vendor.key", "--out", "vendor.key", "--force"];
     public(&workstation, &replacing).expect_failure(2);
     assert_eq!(workstation.read("vendor.key"), key);
-}
-
-#[test]
-fn an_end_after_the_last_date_is_refused_with_a_hint_about_perpetual() {
-    let error = refused(&["--expires", "9999-12-31"]);
-    assert!(error.hint.contains("--perpetual"), "{error:?}");
-    let error = refused(&["--days", "4000000"]);
-    assert!(error.hint.contains("--perpetual"), "{error:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Private keys: `keygen new-key`, passphrases, and the secrecy of both.
+//! Private keys and their passphrases: `keygen new-key`, and the secrecy of keys and passphrases.
 
 use super::*;
 
@@ -9,13 +9,15 @@ fn new_key(workstation: &Scratch, options: &[&str]) -> RunOutput {
         .run()
 }
 
-/// Returns a run without a terminal, as on a build server.
+/// Returns a run without a terminal, as on a build server. `None` if there is no `setsid`.
 fn without_terminal(workstation: &Scratch) -> Option<Run<'_>> {
     let found = Run::new("sh", workstation)
         .args(["-c", "command -v setsid"])
         .run();
     if found.code != Some(0) {
-        eprintln!("SKIPPED: setsid not found, so that the program might use a terminal");
+        eprintln!(
+            "SKIPPED: setsid not found; without it, `keygen` might use the terminal of the test"
+        );
         return None;
     }
     Some(
@@ -65,7 +67,7 @@ fn an_unencrypted_key_is_private_to_its_owner_and_causes_a_warning() {
 }
 
 #[test]
-fn the_printed_key_id_is_that_of_the_public_key() {
+fn new_key_prints_the_id_of_the_public_key() {
     let workstation = Scratch::new();
     let made = new_key(&workstation, &["--out", "vendor.key", "--no-passphrase"]).expect_code(0);
     let kid = made.stdout.strip_prefix("kid: ").unwrap().trim_end();
@@ -79,7 +81,7 @@ fn the_printed_key_id_is_that_of_the_public_key() {
 }
 
 #[test]
-fn json_of_a_new_key_has_its_members() {
+fn json_of_a_new_key_has_every_member() {
     let workstation = Scratch::new();
     workstation.write_private("passphrase", PASSPHRASE);
     let options = words("--out vendor.key --passphrase-file passphrase --alg PS256 --json");
@@ -173,7 +175,7 @@ fn an_empty_or_missing_passphrase_file_creates_no_key() {
 }
 
 #[test]
-fn without_a_terminal_and_a_passphrase_file_no_key_is_created_or_opened() {
+fn no_key_is_created_or_opened_without_a_terminal_or_a_passphrase_file() {
     let workstation = encrypted();
     let Some(run) = without_terminal(&workstation) else {
         return;

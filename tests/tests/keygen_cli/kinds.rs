@@ -24,7 +24,7 @@ fn refused(workstation: &Scratch, when: &str, args: &[&str]) -> PrintedError {
     at(workstation, when, args).expect_failure(2)
 }
 
-/// Returns the code of a refusal.
+/// Runs a command that must be refused, and returns the error code.
 #[track_caller]
 fn code(workstation: &Scratch, when: &str, args: &[&str]) -> String {
     at(workstation, when, &[args, &["--json"]].concat()).expect_json_failure(2)
@@ -64,13 +64,13 @@ fn a_customer_gets_one_trial_regardless_of_case_and_spacing() {
     let workstation = Vendor::shared().workstation();
     let first = issue_json(&workstation, JANUARY, &trial("Größe  AG"));
     for name in ["Größe AG", "GRÖSSE AG", " größe\tag "] {
-        let error = at(&workstation, JANUARY, &trial(name));
-        // Lower case does not make ß and SS equal.
+        let output = at(&workstation, JANUARY, &trial(name));
+        // Names are compared in lower case, in which `ß` and `SS` still differ.
         if name.contains("SS") {
-            let _ = error.expect_code(0);
+            let _ = output.expect_code(0);
             continue;
         }
-        let error = error.expect_failure(2);
+        let error = output.expect_failure(2);
         assert!(error.message.contains(id(&first)), "{error:?}");
         assert!(error.hint.contains("--convert"), "{error:?}");
     }
@@ -220,7 +220,7 @@ fn only_a_trial_is_converted() {
 }
 
 #[test]
-fn issuing_notes_an_active_trial_of_the_customer() {
+fn issue_mentions_an_active_trial_of_the_customer() {
     let workstation = Vendor::shared().workstation();
     let first = issue_json(&workstation, JANUARY, &trial("ACME Ltd"));
     let issue = [
@@ -269,7 +269,7 @@ fn a_user_is_replaced_after_the_cool_down() {
     assert_eq!(after["users"], json!(["carol", "bob"]));
     assert_eq!(after["supersedes"], json!([id(&license)]));
     assert_eq!(after["expires_at"], license["expires_at"]);
-    // Carol was added just now. Bob has been a user of both licenses since January.
+    // Carol has just become a user. Bob has been a user of both licenses since January.
     let day = "2026-02-01T00:00:00Z";
     assert_eq!(
         code(&workstation, day, &reassign(&after, "carol", "dan")),
@@ -277,7 +277,7 @@ fn a_user_is_replaced_after_the_cool_down() {
     );
     let last = issue_json(&workstation, day, &reassign(&after, "bob", "alice"));
     assert_eq!(last["users"], json!(["carol", "alice"]));
-    // The earlier period in which alice was a user does not count.
+    // The earlier period in which Alice was a user does not count.
     assert_eq!(
         code(&workstation, day, &reassign(&last, "alice", "bob")),
         "COOL_DOWN"
@@ -323,7 +323,7 @@ fn only_the_latest_license_is_reassigned() {
 }
 
 #[test]
-fn reassignment_needs_a_present_user_and_a_new_one() {
+fn a_reassignment_needs_a_current_user_and_a_new_user() {
     let workstation = Vendor::shared().workstation();
     let license = issue_for_users(&workstation, &["alice", "bob"]);
     for (from, to) in [
@@ -371,7 +371,7 @@ fn after_a_reassignment_only_the_new_user_is_accepted() {
     assert_eq!(verify("bob"), (Some(0), json!("VALID")));
 }
 
-/// Returns the digest of the machine with a number.
+/// Returns a machine digest that consists of repetitions of `number`.
 fn digest(number: u8) -> String {
     format!("mach_{}", format!("{number:02x}").repeat(16))
 }
@@ -395,7 +395,7 @@ fn check_ins_count_the_machines_of_a_license() {
         "DEVICE_LIMIT"
     );
     assert_eq!(check_in(3, &[]).expect_json_failure(2), "DEVICE_LIMIT");
-    // A suspension does not count as use.
+    // A suspension does not use up a device.
     let _ = check_in(4, &["--status", "suspended"]).expect_code(0);
     let _ = check_in(3, &["--over-device-limit"]).expect_code(0);
     let _ = check_in(3, &[]).expect_code(0);

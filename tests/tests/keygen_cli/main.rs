@@ -21,6 +21,7 @@ mod issue;
 mod keys;
 mod kinds;
 mod node_lock;
+mod output_file;
 mod product;
 mod program;
 mod public_key;
@@ -37,8 +38,9 @@ use serde_json::{Value, json};
 
 const PASSPHRASE: &str = "correct horse battery staple";
 
-/// A machine and its digest.
+/// The fingerprint of a machine.
 const FINGERPRINT: &str = "fp1:id=60cc22a081bb116368e42320,mac=00112233445566778899aabb";
+/// The digest of the machine with [`FINGERPRINT`].
 const DIGEST: &str = "mach_1a33b8bd3586714ab297967241f41a11";
 
 /// Runs `keygen issue` with the vendor's key for a customer.

@@ -4,6 +4,7 @@ use super::*;
 
 const OTHER: &str = "mach_00112233445566778899aabbccddeeff";
 
+/// Issues a license for `machines` to `locked.lic`.
 #[track_caller]
 fn locked(workstation: &Scratch, machines: &[&str]) -> RunOutput {
     let machines = machines.iter().flat_map(|machine| ["--machine", machine]);
@@ -17,6 +18,7 @@ fn locked(workstation: &Scratch, machines: &[&str]) -> RunOutput {
     )
 }
 
+/// Returns the claim `machines` of a license for the given machines.
 #[track_caller]
 fn machines(given: &[&str]) -> Value {
     let workstation = Vendor::shared().workstation();
@@ -27,31 +29,39 @@ fn machines(given: &[&str]) -> Value {
 }
 
 #[test]
-fn fingerprints_and_digests_are_claims_in_the_order_given() {
-    assert_eq!(machines(&[FINGERPRINT]), json!([FINGERPRINT]));
-    assert_eq!(machines(&[OTHER, FINGERPRINT]), json!([OTHER, FINGERPRINT]));
-    assert_eq!(machines(&[]), Value::Null);
+fn the_claim_lists_each_machine_once_in_canonical_form_and_in_the_given_order() {
+    let padded = format!(" {OTHER}\r\n");
+    let upper = OTHER.replace("aabb", "AABB");
+    let partly_upper = OTHER.replace("ff", "FF");
+    for (name, given, expected) in [
+        ("a fingerprint", &[FINGERPRINT][..], json!([FINGERPRINT])),
+        (
+            "a digest before a fingerprint",
+            &[OTHER, FINGERPRINT],
+            json!([OTHER, FINGERPRINT]),
+        ),
+        ("no machine", &[], Value::Null),
+        ("white space", &[padded.as_str()], json!([OTHER])),
+        ("upper case", &[upper.as_str()], json!([OTHER])),
+        (
+            "duplicates",
+            &[OTHER, partly_upper.as_str(), OTHER],
+            json!([OTHER]),
+        ),
+    ] {
+        assert_eq!(machines(given), expected, "{name}");
+    }
 }
 
 #[test]
-fn a_machine_is_written_in_its_canonical_form() {
-    assert_eq!(machines(&[&format!(" {OTHER}\r\n")]), json!([OTHER]));
-    assert_eq!(machines(&[&OTHER.replace("aabb", "AABB")]), json!([OTHER]));
-}
-
-#[test]
-fn a_duplicate_machine_is_ignored() {
-    assert_eq!(
-        machines(&[OTHER, &OTHER.replace("ff", "FF"), OTHER]),
-        json!([OTHER])
-    );
+fn a_duplicate_machine_is_reported() {
     let workstation = Vendor::shared().workstation();
     let report = locked(&workstation, &[FINGERPRINT, FINGERPRINT]).expect_code(0);
     assert!(report.stderr.contains("duplicate machine"), "{report:?}");
 }
 
 #[test]
-fn the_report_names_the_machines_and_notes_a_digest() {
+fn the_report_names_the_machines_and_remarks_on_a_digest() {
     let remark = "a digest matches only an unchanged machine";
     let workstation = Vendor::shared().workstation();
     let report = locked(&workstation, &[FINGERPRINT]).expect_code(0);

@@ -1,4 +1,4 @@
-//! `keygen product`, and every command with an invented product.
+//! `keygen product`, and every command with a sample product.
 
 use license_tests::{Run, RunOutput, Scratch, Vendor, WIDGET, keygen, words};
 use serde_json::Value;
@@ -110,7 +110,7 @@ fn every_command_works_with_another_product() {
     assert_eq!(status["effective_tier"], "BASE");
     assert!(
         !workstation.state().exists(),
-        "there is no state of the built-in product"
+        "expected no state directory of the built-in product"
     );
 }
 
@@ -136,7 +136,7 @@ fn licenses_of_another_product_can_be_converted_renewed_upgraded_and_reassigned(
     let (paid, _) = issue_as_json(&[&convert[..], &user].concat());
     let (site, report) = issue_as_json(&["upgrade", &paid, "--tier", "site"]);
     assert_eq!(report["tier"], "SITE");
-    // The product file has no cool-down.
+    // The product file does not define a cool-down.
     let (named, report) = issue_as_json(&["reassign", &site, "--from", "ann", "--to", "bob"]);
     assert_eq!(report["users"], serde_json::json!(["bob"]));
     let (_, report) = issue_as_json(&["renew", &named, "--days", "30"]);

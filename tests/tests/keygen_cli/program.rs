@@ -90,7 +90,10 @@ fn no_command_and_an_unknown_command_are_usage_errors() {
 #[test]
 fn colors_are_off_in_a_pipe_by_default() {
     let error = |args: &[&str]| keygen(&[&["issue"], args].concat()).stderr;
-    assert!(!error(&[]).contains('\u{1b}'), "into a pipe");
+    assert!(
+        !error(&[]).contains('\u{1b}'),
+        "output into a pipe must have no colors"
+    );
     assert!(error(&["--color", "always"]).contains('\u{1b}'));
     assert!(!error(&["--color", "never"]).contains('\u{1b}'));
 }

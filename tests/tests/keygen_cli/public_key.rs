@@ -88,14 +88,3 @@ fn a_weak_or_non_rsa_key_is_refused_with_the_reason() {
         assert!(!error.message.contains("public"), "{error:?}");
     }
 }
-
-#[test]
-fn an_existing_public_key_is_replaced_only_with_force() {
-    let workstation = Vendor::shared().workstation();
-    workstation.write("vendor.pem", "precious");
-    let options = ["--key", "vendor.key", "--out", "vendor.pem"];
-    public(&workstation, &options).expect_failure(2);
-    assert_eq!(workstation.read("vendor.pem"), "precious");
-    let _ = public(&workstation, &[&options[..], &["--force"]].concat()).expect_code(0);
-    assert_eq!(workstation.read("vendor.pem"), Vendor::shared().public);
-}

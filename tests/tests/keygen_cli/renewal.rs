@@ -191,7 +191,7 @@ fn a_renewal_cannot_shorten_a_license() {
     )
     .expect_failure(2);
     assert!(error.message.contains("2026-07-01"), "{error:?}");
-    // The license covers all versions.
+    // The license covers all versions, so an end of maintenance would reduce it.
     let narrower = words("renew acme.lic --days 9 --maintenance-until 2027-01-01");
     assert_eq!(code(&workstation, &narrower), "USAGE");
 }

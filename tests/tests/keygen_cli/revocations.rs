@@ -82,8 +82,8 @@ fn the_list_contains_exactly_the_revoked_licenses() {
             .all(|entry| entry["reason"] == "charged back")
     );
     assert_eq!(claims["aud"], "CODITECT");
-    let days = |claim: &str| claims[claim].as_u64().unwrap();
-    assert_eq!(days("next_update") - days("iat"), 7 * 24 * 3600);
+    let instant = |claim: &str| claims[claim].as_u64().unwrap();
+    assert_eq!(instant("next_update") - instant("iat"), 7 * 24 * 3600);
     assert_eq!(kinds(&workstation).last().unwrap(), "revocation_list");
 }
 
@@ -152,7 +152,7 @@ fn an_existing_file_is_not_replaced_and_a_ledger_is_needed() {
 }
 
 #[test]
-fn a_revoked_license_stops_where_the_list_is_installed() {
+fn a_revoked_license_is_denied_where_the_list_is_installed() {
     let workstation = Vendor::shared().workstation();
     let report = issued(
         &workstation,

@@ -9,7 +9,8 @@ use super::*;
 static OTHERS: LazyLock<[Vendor; 2]> =
     LazyLock::new(|| ["RS256", "PS256"].map(|algorithm| Vendor::with_new_key("2048", algorithm)));
 
-/// Returns the vendor's directory with two more keys. The second one is for PS256.
+/// Returns the vendor's directory with two more keys, `next` and `later`. The algorithm of `later`
+/// is PS256.
 fn workstation() -> Scratch {
     let workstation = Vendor::shared().workstation();
     workstation.write("vendor.jwk", Vendor::shared().jwk.to_string());
@@ -51,10 +52,10 @@ fn an_introduction_contains_the_public_key_and_nothing_private() {
     assert_eq!(claims["introduces"], json!([OTHERS[0].jwk]));
     assert_eq!(claims["iss"], "CODITECT");
     let entries = entries(&workstation);
-    let entered = entries.last().unwrap();
-    assert_eq!(entered["kind"], "trust_statement");
-    assert_eq!(entered["subject"], Vendor::shared().kid);
-    assert_eq!(entered["artefact"], statement["token"]);
+    let entry = entries.last().unwrap();
+    assert_eq!(entry["kind"], "trust_statement");
+    assert_eq!(entry["subject"], Vendor::shared().kid);
+    assert_eq!(entry["artefact"], statement["token"]);
 }
 
 #[test]
@@ -71,7 +72,7 @@ fn a_retirement_is_signed_by_both_keys_regardless_of_their_algorithms() {
 }
 
 #[test]
-fn introduction_and_retirement_go_into_one_file_in_order() {
+fn one_file_contains_the_introduction_before_the_retirement() {
     let workstation = workstation();
     let both = ["--introduce", "next.jwk", "--retire", "--with", "next.key"];
     let output = rotate(
@@ -163,7 +164,7 @@ fn an_invalid_rotation_is_refused_and_nothing_is_written() {
 }
 
 #[test]
-fn a_dry_run_reports_the_same_and_signs_and_records_nothing() {
+fn a_dry_run_reports_the_statements_but_signs_and_records_nothing() {
     let workstation = workstation();
     let both = ["--introduce", "next.jwk", "--retire", "--with", "next.key"];
     let options = [&both[..], &["--out", "rotation.lic", "--dry-run", "--json"]].concat();
@@ -251,7 +252,7 @@ fn a_retirement_warns_about_its_consequences() {
 }
 
 #[test]
-fn an_export_with_statements_is_imported_and_an_edited_one_is_not() {
+fn an_export_with_trust_statements_is_imported_and_an_edited_export_is_refused() {
     let workstation = workstation();
     let both = ["--introduce", "next.jwk", "--retire", "--with", "next.key"];
     let _ = rotate(&workstation, &both).expect_code(0);
@@ -282,7 +283,7 @@ fn an_export_with_statements_is_imported_and_an_edited_one_is_not() {
     assert!(output.stdout.contains("recorded 4"), "{}", output.stdout);
 }
 
-/// Command of the guide, with its expected exit code and output.
+/// A command of the guide, with the expected exit code and a part of the output.
 struct Step {
     words: Vec<String>,
     code: i32,

@@ -14,7 +14,7 @@ fn workstation() -> Scratch {
     workstation
 }
 
-/// Returns the path of a fixture of an untrustworthy or invalid key.
+/// Returns the path of a fixture with an untrustworthy or invalid key.
 fn fixture(name: &str) -> String {
     let path = programs::workspace()
         .join("fixtures")
@@ -109,17 +109,8 @@ fn a_license_instead_of_a_key_is_named_in_the_error() {
 }
 
 #[test]
-fn an_existing_file_is_replaced_only_with_force_and_a_missing_file_is_named() {
+fn a_missing_file_is_named_and_a_file_is_required() {
     let workstation = workstation();
-    workstation.write("trust.jwks", "precious");
-    trust(&workstation, &["vendor.pem", "--out", "trust.jwks"]).expect_failure(2);
-    assert_eq!(workstation.read("trust.jwks"), "precious");
-    let _ = trust(
-        &workstation,
-        &["vendor.pem", "--out", "trust.jwks", "--force"],
-    )
-    .expect_code(0);
-    assert_eq!(workstation.read("trust.jwks"), Vendor::shared().trust);
     let error = trust(&workstation, &["missing.pem"]).expect_failure(4);
     assert!(error.message.contains("missing.pem"), "{error:?}");
     trust(&workstation, &[]).expect_failure(2);

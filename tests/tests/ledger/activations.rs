@@ -76,8 +76,8 @@ fn repair(vendor: &Scratch) -> Value {
     keygen_json(vendor, &[&args[..], &["--out", "repair.lic"]].concat())
 }
 
-/// Creates a ledger with two activations of a license, the first of which is released, and a clock
-/// repair. Returns the id of the license and those of the activations.
+/// Creates a ledger with a clock repair and with two activations of one license. The first
+/// activation is released. Returns the ids of the license and of the activations.
 fn filled() -> (Scratch, String, [String; 2]) {
     let vendor = vendor();
     let license = issue(&vendor, "acme.lic", &["--activation"]);
@@ -115,7 +115,7 @@ fn show_lists_the_activations_of_a_license() {
         lines[2].contains(&two) && !lines[2].contains("released"),
         "{shown}"
     );
-    // By the id of the activation, and by the nonce of the request.
+    // The license is also found by the id of an activation and by the nonce of a request.
     let nonce = "02".repeat(16);
     for name in [two.as_str(), &nonce, &two.to_uppercase()] {
         let report = keygen_json(&vendor, &["ledger", "show", name]);
@@ -207,12 +207,12 @@ fn an_export_contains_activations_and_a_changed_export_is_refused() {
     let elsewhere = self::vendor();
     let nonce = "02".repeat(16);
     for (change, edited) in [
-        ("a nonce", all.replace(&nonce, &"03".repeat(16))),
+        ("another nonce", all.replace(&nonce, &"03".repeat(16))),
         (
-            "a machine",
+            "another machine",
             all.replace(&digest(), &format!("mach_{}", "ab".repeat(16))),
         ),
-        ("an id", all.replace(&two, &one)),
+        ("another id", all.replace(&two, &one)),
         (
             "a release without a reason",
             all.replace("\"reason\":\"released\"", "\"reason\":\"\""),
@@ -243,7 +243,7 @@ fn an_answer_that_was_issued_without_a_ledger_is_imported_from_its_file() {
 }
 
 #[test]
-fn an_answer_is_recorded_if_and_only_if_its_file_exists_after_a_kill() {
+fn after_a_kill_an_answer_is_recorded_if_and_only_if_its_file_exists() {
     const KILLS: u8 = 40;
     let vendor = vendor();
     let license = issue(&vendor, "acme.lic", &[]);

@@ -34,7 +34,7 @@ fn a_backup_replaces_no_file_and_leaves_no_other_file() {
     assert_eq!(backup("precious").expect_json_failure(2), "EXISTS");
     assert_eq!(backup("missing/copy.db").expect_json_failure(4), "LEDGER");
     assert_eq!(vendor.read("precious"), "precious");
-    // A backup that was killed leaves this file behind.
+    // A killed backup leaves this file behind.
     vendor.write("copy.db.partial", "half");
     let _ = backup("copy.db").expect_code(0);
     let names = std::fs::read_dir(vendor.path()).unwrap();

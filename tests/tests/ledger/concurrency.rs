@@ -1,4 +1,4 @@
-//! Concurrent processes.
+//! Concurrent processes that write to and read from one ledger.
 
 use std::thread;
 

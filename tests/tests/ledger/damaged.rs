@@ -69,11 +69,11 @@ fn an_empty_file_becomes_a_ledger_with_the_first_issued_license() {
 }
 
 #[test]
-fn another_file_is_refused_and_not_changed() {
+fn a_file_that_is_not_a_ledger_is_refused_and_not_changed() {
     let vendor = vendor();
     vendor.write(
         "l.db",
-        "a letter to a customer, long enough to be one. ".repeat(40),
+        "This file is a letter to a customer, not a ledger. ".repeat(40),
     );
     expect_refused(&vendor, 3, "MALFORMED");
     let vendor = self::vendor();
@@ -107,10 +107,10 @@ fn a_ledger_of_a_newer_version_is_refused_and_not_changed() {
 
 #[test]
 fn a_truncated_ledger_is_damaged() {
-    for keep in [50, 4096, 3 * 4096 + 7] {
+    for size in [50, 4096, 3 * 4096 + 7] {
         let vendor = filled();
         let bytes = fs::read(vendor.file("l.db")).unwrap();
-        fs::write(vendor.file("l.db"), &bytes[..keep]).unwrap();
+        fs::write(vendor.file("l.db"), &bytes[..size]).unwrap();
         let failure = keygen(&vendor, &["ledger", "verify", "--ledger", "l.db"]);
         let failure = failure.expect_failure(3);
         assert!(
@@ -122,7 +122,7 @@ fn a_truncated_ledger_is_damaged() {
 
 #[cfg(unix)]
 #[test]
-fn a_read_only_backup_can_be_read_and_an_inaccessible_ledger_is_an_error() {
+fn a_read_only_backup_can_be_read_but_reading_an_inaccessible_ledger_is_an_error() {
     use std::os::unix::fs::PermissionsExt;
     let Some(setpriv) = tools::setpriv() else {
         return;

@@ -21,7 +21,7 @@ fn a_new_key_is_recorded_with_its_public_half_only() {
 }
 
 #[test]
-fn a_license_is_recorded_with_its_facts_and_token_and_its_key_is_recorded_once() {
+fn a_license_is_recorded_with_its_terms_and_token_and_the_signing_key_is_recorded_once() {
     let vendor = vendor();
     let terms = ["--tier", "team", "--seats", "7", "--expires", "2099-12-31"];
     let one = issue(&vendor, "one.lic", &terms);
@@ -36,7 +36,7 @@ fn a_license_is_recorded_with_its_facts_and_token_and_its_key_is_recorded_once()
         .filter(|line| !line.starts_with("-----"))
         .collect();
     assert_eq!(entry["artefact"], token);
-    for fact in [
+    for member in [
         "license_id",
         "key",
         "short_key",
@@ -45,7 +45,7 @@ fn a_license_is_recorded_with_its_facts_and_token_and_its_key_is_recorded_once()
         "customer",
         "expires_at",
     ] {
-        assert_eq!(entry["body"][fact], one[fact], "{fact}");
+        assert_eq!(entry["body"][member], one[member], "{member}");
     }
     assert_eq!(entry["body"]["seats"], 7);
     let claims = license_tests::vendor::payload(&token);

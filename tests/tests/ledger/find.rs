@@ -91,7 +91,7 @@ fn variants_with_typing_errors(key: &str) -> Vec<String> {
 #[test]
 fn a_license_is_found_by_a_key_with_a_typing_error() {
     let (vendor, one, key) = filled();
-    // A sample, because all variants would take long.
+    // Only a sample of the variants, because all of them would take too long.
     for (name, id) in [
         (&one["key"], &one["license_id"]),
         (&one["short_key"], &one["license_id"]),

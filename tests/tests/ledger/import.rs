@@ -1,4 +1,4 @@
-//! `keygen ledger import`, of artifacts that were issued without a ledger and of exports.
+//! `keygen ledger import`: artifacts that were issued without a ledger, and exports.
 
 use super::*;
 
@@ -7,6 +7,7 @@ fn import(vendor: &Scratch, files: &[&str]) -> RunOutput {
     keygen(vendor, &[&import[..], files].concat())
 }
 
+/// Imports files. Returns the number of new entries and the number of entries that were known.
 #[track_caller]
 fn imported(vendor: &Scratch, files: &[&str]) -> (u64, u64) {
     let report = import(vendor, files).expect_code(0).json();
@@ -102,13 +103,13 @@ fn the_import_of_an_export_creates_an_equal_ledger() {
         licenses
     };
     assert_eq!(licenses_of(&vendor), licenses_of(&other));
-    let facts = |vendor: &Scratch| {
+    let contents = |vendor: &Scratch| {
         let entries = export(vendor).into_iter();
-        let facts = entries
+        let contents = entries
             .map(|entry| ["kind", "subject", "body", "artefact"].map(|name| entry[name].clone()));
-        facts.collect::<Vec<_>>()
+        contents.collect::<Vec<_>>()
     };
-    assert_eq!(facts(&vendor), facts(&other));
+    assert_eq!(contents(&vendor), contents(&other));
     // A ledger knows the entries of its own export.
     assert_eq!(imported(&vendor, &["all.jsonl"]), (0, 7));
 }
@@ -152,7 +153,10 @@ fn an_import_with_a_foreign_or_changed_file_is_refused_as_a_whole() {
     }
     let missing = import(&vendor, &["acme.lic", "missing"]);
     assert_eq!(missing.code, Some(4), "{}", missing.all_output());
-    assert!(!database(&vendor).exists(), "nothing is recorded");
+    assert!(
+        !database(&vendor).exists(),
+        "a refused import must not create a ledger"
+    );
     // A validation cannot be verified without its license.
     assert_eq!(import(&vendor, &["v.lic"]).code, Some(3));
 }
@@ -188,7 +192,10 @@ fn an_export_that_contradicts_its_tokens_is_refused() {
         let refused = import(&other, &["all.jsonl"]);
         assert_eq!(refused.code, Some(3), "{pointer}: {}", refused.all_output());
     }
-    assert!(!database(&other).exists(), "nothing is recorded");
+    assert!(
+        !database(&other).exists(),
+        "a refused import must not create a ledger"
+    );
 }
 
 /// Creates a ledger with entries of all issuing commands. Returns the vendor's machine and the
@@ -251,18 +258,18 @@ fn an_export_with_all_kinds_of_entries_restores_the_ledger() {
     assert_eq!(imported(&vendor, &other), (lines, 0));
     let again = keygen(&vendor, &["ledger", "export", "--ledger", "other.db"]);
     let again = again.expect_code(0).stdout;
-    for fact in [
+    for member in [
         "\"again\":true",
         "\"cool_down_waived\":true",
         "\"order\":",
         "\"trial_of\":\"CODITECT acme\"",
     ] {
         assert_eq!(
-            again.matches(fact).count(),
-            exported.matches(fact).count(),
-            "{fact}"
+            again.matches(member).count(),
+            exported.matches(member).count(),
+            "{member}"
         );
-        assert!(again.contains(fact), "{fact}");
+        assert!(again.contains(member), "{member}");
     }
     let second = words("trial --key vendor.key --customer ACME --ledger other.db");
     assert_eq!(
@@ -272,7 +279,7 @@ fn an_export_with_all_kinds_of_entries_restores_the_ledger() {
 }
 
 #[test]
-fn an_export_of_an_earlier_version_is_accepted_and_an_edited_one_is_refused() {
+fn an_export_of_an_earlier_version_is_accepted_and_an_edited_export_is_refused() {
     let (vendor, exported) = exported();
     let earlier = exported
         .replace("\"trial_of\":null,", "")
@@ -388,7 +395,7 @@ fn the_last_revocation_list_restores_the_revocations_of_a_lost_ledger() {
 }
 
 #[test]
-fn a_revocation_list_with_another_signature_is_refused() {
+fn a_revocation_list_that_is_edited_or_signed_by_an_untrusted_key_is_refused() {
     let (vendor, _) = listed();
     let file = vendor.read("list.lic");
     let at = file.find('.').unwrap() + 80;

@@ -35,8 +35,8 @@ fn duration(vendor: &Scratch) -> Duration {
     (0..5).map(time).max().unwrap()
 }
 
-/// Returns a moment within 1.2 times the duration. The moments are spread evenly, in a scattered
-/// order.
+/// Returns the moment of a kill, between zero and 1.2 times the duration. The moments of all kills
+/// are spread evenly, but not in the order of the kills.
 fn moment(kill: u32, duration: Duration) -> Duration {
     duration * (kill.wrapping_mul(2_654_435_761) % 1200) / 1000
 }
@@ -75,7 +75,7 @@ fn after_the_next_run_exactly_the_delivered_licenses_are_recorded() {
         let name = format!("{kill}.lic");
         let mut child = start(&vendor, &name, false);
         std::thread::sleep(moment(kill, duration));
-        // SIGKILL. The process may have ended before.
+        // SIGKILL. The process may already have ended.
         let _ = child.kill();
         let _ = child.wait().unwrap();
         let names = fs::read_dir(vendor.path())
@@ -84,7 +84,7 @@ fn after_the_next_run_exactly_the_delivered_licenses_are_recorded() {
         staging += names
             .filter(|name| name.to_str().unwrap().starts_with('.'))
             .count();
-        // The next run issues a license, or only reads.
+        // The next run issues a license after every second kill. Otherwise it only reads.
         if kill % 2 == 0 {
             issue(&vendor, &format!("next-{kill}.lic"), &[]);
         }
@@ -99,7 +99,7 @@ fn after_the_next_run_exactly_the_delivered_licenses_are_recorded() {
     verified_chain(&vendor);
     println!(
         "{KILLS} kills of `keygen issue`: {delivered} delivered, {missing} not delivered, \
-         {staging} staging files left"
+         {staging} staging files remained"
     );
     assert!(missing > 0, "no process was killed in time");
 }
@@ -166,7 +166,10 @@ fn printed_licenses_are_recorded_and_confirmed_licenses_were_printed() {
         );
     }
     verified_chain(&vendor);
-    assert!(!printed.is_empty());
+    assert!(
+        !printed.is_empty(),
+        "every process was killed before it printed"
+    );
 }
 
 #[test]

@@ -247,7 +247,7 @@ fn expiring_lists_valid_licenses_by_their_end() {
         (&["--within", "60d"], &["in 3", "in 20", "in 40"]),
         (&["--within", "120h"], &["in 3"]),
         (&["--within", "0d"], &[]),
-        // A period that exceeds all dates.
+        // This period ends after the last date that can be represented.
         (&["--within", "4294967295d"], &["in 3", "in 20", "in 40"]),
     ] {
         assert_eq!(

@@ -27,7 +27,7 @@ fn the_default_location_is_the_data_directory_of_the_user() {
 }
 
 #[test]
-fn the_option_precedes_the_environment_which_precedes_the_default() {
+fn the_option_overrides_the_environment_and_the_environment_overrides_the_default() {
     let vendor = vendor();
     let run = |args: &[&str]| {
         let run = Run::keygen(&vendor).env("KEYGEN_LEDGER", vendor.file("named.db"));

@@ -55,8 +55,8 @@ fn a_second_revocation_records_nothing() {
 fn an_unknown_license_is_revoked_only_with_force() {
     let vendor = vendor();
     issue(&vendor, "1.lic", &[]);
-    let elsewhere = issue(&vendor, "2.lic", &["--no-ledger"]);
-    let id = text(&elsewhere["license_id"]);
+    let unrecorded = issue(&vendor, "2.lic", &["--no-ledger"]);
+    let id = text(&unrecorded["license_id"]);
     assert_eq!(revoke(&vendor, id, &[]).expect_json_failure(2), "NOT_FOUND");
     let forced = revoke(&vendor, id, &["--force"]).expect_code(0).json();
     assert_eq!(forced["license_id"], id);
@@ -64,7 +64,7 @@ fn an_unknown_license_is_revoked_only_with_force() {
     let forced = revoke(&vendor, short, &["--force"]).expect_code(0).json();
     assert_eq!(forced["license_id"], short);
     // A standard key does not contain the license id.
-    for text in ["nonsense", "", text(&elsewhere["key"])] {
+    for text in ["nonsense", "", text(&unrecorded["key"])] {
         assert_eq!(
             revoke(&vendor, text, &["--force"]).expect_json_failure(2),
             "USAGE"

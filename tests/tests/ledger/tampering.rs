@@ -15,7 +15,7 @@ fn filled() -> Scratch {
 
 const TRIGGERS: [&str; 2] = ["entries_stay", "entries_last"];
 
-/// Executes SQL without the triggers, and restores them.
+/// Removes the triggers, executes SQL, and restores the triggers.
 fn tamper(vendor: &Scratch, sql: &str) {
     let db = open(vendor);
     let trigger = "SELECT sql FROM sqlite_schema WHERE name = ?1";
@@ -57,7 +57,7 @@ fn an_edited_entry_is_detected() {
         "PRAGMA ignore_check_constraints = ON; UPDATE entries SET delivered = 2 WHERE seq = 3",
         "UPDATE entries SET subject = CAST(x'ff' AS TEXT) WHERE seq = 3",
         "UPDATE entries SET body = '[]' WHERE seq = 3",
-        // Text that moves from one field to the next.
+        // The kind becomes part of the subject, so that both fields joined stay the same.
         "UPDATE entries SET subject = kind || subject, kind = '' WHERE seq = 3",
     ] {
         let vendor = filled();
@@ -129,7 +129,7 @@ fn an_earlier_head_remains_part_of_a_growing_ledger() {
     assert_ne!(later["head"], head.as_str());
     let upper = head.to_uppercase();
     let _ = keygen_json(&vendor, &["ledger", "verify", "--head", &upper]);
-    // The head of an empty ledger.
+    // 64 zeros are the head of an empty ledger.
     let _ = keygen_json(&vendor, &["ledger", "verify", "--head", &"0".repeat(64)]);
     for wrong in ["", "12", &"g".repeat(64), &"é".repeat(32)] {
         let _ = keygen(&vendor, &["ledger", "verify", "--head", wrong]).expect_failure(2);

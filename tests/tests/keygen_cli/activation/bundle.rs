@@ -63,7 +63,7 @@ fn blocks_are_deduplicated_and_sorted_regardless_of_the_file_order() {
 }
 
 #[test]
-fn only_the_newest_list_of_a_key_is_included() {
+fn only_the_newest_revocation_list_of_a_key_is_included() {
     let workstation = filled();
     let list = ["revocations", "--key", "vendor.key", "--out", "newer.lic"];
     let _ = keygen(&workstation, &list).expect_code(0);

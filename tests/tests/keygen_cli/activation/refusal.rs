@@ -77,12 +77,12 @@ fn a_nonce_with_other_content_is_a_replay() {
     let (workstation, id) = workstation();
     let other = license(&workstation, "other.lic", &[]);
     let _ = activate(&workstation, &id, 1, &[]).expect_code(0);
-    let mut commitment = request(&id, 1, 1);
-    commitment.commitment = secret(9).commitment();
-    for (request, what) in [
+    let mut changed = request(&id, 1, 1);
+    changed.commitment = secret(9).commitment();
+    for (request, difference) in [
         (request(&id, 2, 1), "another machine"),
         (request(&other, 1, 1), "another license"),
-        (commitment, "another commitment"),
+        (changed, "another commitment"),
     ] {
         write(
             &workstation,
@@ -90,7 +90,7 @@ fn a_nonce_with_other_content_is_a_replay() {
             MachineRequest::Activation(request),
         );
         let error = refused(&workstation, &["request.lic"], 2, "REPLAYED");
-        assert!(error.message.contains(what), "{error:?}");
+        assert!(error.message.contains(difference), "{error:?}");
         assert!(error.hint.contains("new request"), "{error:?}");
     }
     assert_eq!(entries(&workstation, "activation").len(), 1);
@@ -167,7 +167,7 @@ fn a_request_survives_changes_by_mail() {
 }
 
 #[test]
-fn other_machine_requests_get_a_hint_about_their_command() {
+fn a_machine_request_for_another_command_gets_a_hint_about_that_command() {
     let (workstation, id) = workstation();
     write(
         &workstation,

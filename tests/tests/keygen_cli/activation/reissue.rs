@@ -2,8 +2,9 @@
 
 use super::*;
 
-/// Returns a directory with a second key, `next.key`, and with an activation of machine 1 by the
-/// first key. Also returns the ids of the license and the activation.
+/// Returns a directory in which the first key signed an activation of machine 1. The directory also
+/// contains a second key, `next.key`. Also returns the vendor of the second key, and the ids of the
+/// license and the activation.
 fn with_second_key() -> (Scratch, Vendor, String, Value) {
     let (workstation, id) = workstation();
     let next = Vendor::with_new_key("2048", "RS256");
@@ -53,7 +54,7 @@ fn a_reissued_answer_counts_once() {
 }
 
 #[test]
-fn a_receipt_or_a_release_by_the_vendor_ends_every_answer_to_the_request() {
+fn a_receipt_or_a_release_by_the_vendor_ends_every_activation_of_the_request() {
     let (workstation, _, id, first) = with_second_key();
     let later = reissue(&workstation, &[]).expect_code(0).json()["activation_id"].clone();
     let dry = release(&workstation, receipt(&id, 1, 1), &["--json", "--dry-run"]);

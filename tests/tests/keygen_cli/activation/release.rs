@@ -1,9 +1,9 @@
-//! `keygen release`, with receipts and without.
+//! `keygen release`, with and without a receipt.
 
 use super::*;
 
-/// Returns a directory with a license whose devices are the machines 1 and 2, and the ids of the
-/// license and of the activation of machine 1.
+/// Returns a directory with a license that is activated on machines 1 and 2, which uses up its
+/// devices. Also returns the ids of the license and of the activation of machine 1.
 fn full() -> (Scratch, String, String) {
     let (workstation, id) = workstation();
     let first = activate(&workstation, &id, 1, &["--json"])
@@ -14,6 +14,7 @@ fn full() -> (Scratch, String, String) {
     (workstation, id, first)
 }
 
+/// Creates a revocation list and returns the id and the reason of each entry.
 fn listed(workstation: &Scratch) -> Vec<(String, String)> {
     let args = ["revocations", "--key", "vendor.key", "--json"];
     let report = keygen(workstation, &args).expect_code(0).json();
@@ -51,9 +52,9 @@ fn a_receipt_frees_the_device_once() {
     // The answered request cannot restore the activation.
     let back = activate(&workstation, &id, 1, &["--json"]);
     assert_eq!(back.expect_json_failure(2), "REPLAYED");
-    let entered = &entries(&workstation, "release")[0]["body"];
-    assert_eq!(entered["given_up_at"], "2026-11-24T08:00:00Z");
-    assert!(!entered.to_string().contains(&secret(1).reveal()));
+    let entry = &entries(&workstation, "release")[0]["body"];
+    assert_eq!(entry["given_up_at"], "2026-11-24T08:00:00Z");
+    assert!(!entry.to_string().contains(&secret(1).reveal()));
 }
 
 #[test]

@@ -23,15 +23,20 @@ fn fingerprint(ids: &[(ComponentKind, &str)], hardware: &[(ComponentKind, String
     Fingerprint::new(product(), ids.iter().copied().chain(parts))
 }
 
-/// Returns the machine with this number. `system` distinguishes the installations of its operating
-/// system.
+/// Returns the fingerprint of the machine with this number. `system` is the number of the operating
+/// system that is installed on the machine.
 fn with_system(number: u8, system: u8) -> Fingerprint {
     let id = format!("{system:02x}7c3e9b1d2f48069ab4c8e0d6f17fff");
     fingerprint(&[(ComponentKind::MachineId, &id)], &hardware(number))
 }
 
-fn ask(workstation: &Scratch, license: &str, machine: Fingerprint, of_request: u8) -> RunOutput {
-    let mut requested = request(license, 1, of_request);
+fn activate_machine(
+    workstation: &Scratch,
+    license: &str,
+    machine: Fingerprint,
+    request_number: u8,
+) -> RunOutput {
+    let mut requested = request(license, 1, request_number);
     requested.machine = machine;
     activate_with(workstation, &requested, &["--json"])
 }
@@ -43,27 +48,45 @@ fn used(outcome: RunOutput) -> Value {
 #[test]
 fn a_reinstalled_machine_uses_no_further_device() {
     let (workstation, id) = workstation();
-    assert_eq!(used(ask(&workstation, &id, with_system(1, 1), 1)), 1);
-    assert_eq!(used(ask(&workstation, &id, with_system(2, 2), 2)), 2);
+    assert_eq!(
+        used(activate_machine(&workstation, &id, with_system(1, 1), 1)),
+        1
+    );
+    assert_eq!(
+        used(activate_machine(&workstation, &id, with_system(2, 2), 2)),
+        2
+    );
     assert_ne!(with_system(1, 1).digest(), with_system(1, 3).digest());
-    assert_eq!(used(ask(&workstation, &id, with_system(1, 3), 3)), 2);
-    // Earlier and later installations do not count either.
-    assert_eq!(used(ask(&workstation, &id, with_system(1, 1), 4)), 2);
-    assert_eq!(used(ask(&workstation, &id, with_system(1, 5), 5)), 2);
-    let refused = ask(&workstation, &id, with_system(6, 6), 6);
+    assert_eq!(
+        used(activate_machine(&workstation, &id, with_system(1, 3), 3)),
+        2
+    );
+    // Earlier and later installations do not count as further machines either.
+    assert_eq!(
+        used(activate_machine(&workstation, &id, with_system(1, 1), 4)),
+        2
+    );
+    assert_eq!(
+        used(activate_machine(&workstation, &id, with_system(1, 5), 5)),
+        2
+    );
+    let refused = activate_machine(&workstation, &id, with_system(6, 6), 6);
     assert_eq!(refused.expect_json_failure(2), "DEVICE_LIMIT");
 }
 
 #[test]
-fn earlier_systems_of_a_machine_do_not_count() {
+fn an_earlier_system_of_a_machine_does_not_count() {
     let (workstation, id) = workstation();
-    let _ = ask(&workstation, &id, with_system(1, 1), 1).expect_code(0);
-    let _ = ask(&workstation, &id, with_system(1, 3), 2).expect_code(0);
-    assert_eq!(used(ask(&workstation, &id, with_system(2, 2), 3)), 2);
+    let _ = activate_machine(&workstation, &id, with_system(1, 1), 1).expect_code(0);
+    let _ = activate_machine(&workstation, &id, with_system(1, 3), 2).expect_code(0);
+    assert_eq!(
+        used(activate_machine(&workstation, &id, with_system(2, 2), 3)),
+        2
+    );
 }
 
 #[test]
-fn an_id_that_is_assigned_later_makes_no_second_machine() {
+fn an_id_that_is_assigned_later_does_not_count_as_a_second_machine() {
     let workstation = Vendor::shared().workstation();
     let id = license(
         &workstation,
@@ -71,13 +94,22 @@ fn an_id_that_is_assigned_later_makes_no_second_machine() {
         &["--devices", "1", "--activation"],
     );
     let system = (ComponentKind::MachineId, "5a7c3e9b1d2f48069ab4c8e0d6f1735b");
-    let given = |name| fingerprint(&[(ComponentKind::AssignedId, name), system], &hardware(1));
+    let with_assigned_id =
+        |name| fingerprint(&[(ComponentKind::AssignedId, name), system], &hardware(1));
     let before = fingerprint(&[system], &hardware(1));
-    assert_ne!(before.digest(), given("press-7").digest());
-    assert_eq!(used(ask(&workstation, &id, before, 1)), 1);
-    assert_eq!(used(ask(&workstation, &id, given("press-7"), 2)), 1);
-    // Another assigned id is another machine.
-    let refused = ask(&workstation, &id, given("press-8"), 3)
+    assert_ne!(before.digest(), with_assigned_id("press-7").digest());
+    assert_eq!(used(activate_machine(&workstation, &id, before, 1)), 1);
+    assert_eq!(
+        used(activate_machine(
+            &workstation,
+            &id,
+            with_assigned_id("press-7"),
+            2
+        )),
+        1
+    );
+    // A different assigned id identifies a different machine.
+    let refused = activate_machine(&workstation, &id, with_assigned_id("press-8"), 3)
         .expect_code(2)
         .stdout;
     assert!(
@@ -87,13 +119,16 @@ fn an_id_that_is_assigned_later_makes_no_second_machine() {
 }
 
 #[test]
-fn a_machine_similar_to_two_replaces_one() {
+fn a_machine_that_is_similar_to_two_machines_replaces_one_of_them() {
     let (workstation, id) = workstation();
-    let _ = ask(&workstation, &id, with_system(1, 1), 1).expect_code(0);
-    let _ = ask(&workstation, &id, with_system(2, 2), 2).expect_code(0);
-    // The machine has the id of one and the hardware of the other.
-    assert_eq!(used(ask(&workstation, &id, with_system(1, 2), 3)), 2);
-    let refused = ask(&workstation, &id, with_system(6, 6), 4);
+    let _ = activate_machine(&workstation, &id, with_system(1, 1), 1).expect_code(0);
+    let _ = activate_machine(&workstation, &id, with_system(2, 2), 2).expect_code(0);
+    // The machine has the hardware of machine 1 and the id of machine 2.
+    assert_eq!(
+        used(activate_machine(&workstation, &id, with_system(1, 2), 3)),
+        2
+    );
+    let refused = activate_machine(&workstation, &id, with_system(6, 6), 4);
     assert_eq!(refused.expect_json_failure(2), "DEVICE_LIMIT");
 }
 
@@ -105,7 +140,7 @@ fn a_check_in_with_a_fingerprint_recognizes_the_machine() {
         "acme.lic",
         &["--devices", "1", "--activation"],
     );
-    let _ = ask(&workstation, &id, with_system(1, 1), 1).expect_code(0);
+    let _ = activate_machine(&workstation, &id, with_system(1, 1), 1).expect_code(0);
     let check_in = ["check-in", "--key", "vendor.key", "acme.lic", "--machine"];
     let check_in = |machine: Fingerprint| {
         keygen(
@@ -120,15 +155,18 @@ fn a_check_in_with_a_fingerprint_recognizes_the_machine() {
 #[test]
 fn a_receipt_of_a_reinstalled_machine_ends_its_earlier_activations() {
     let (workstation, id) = workstation();
-    let first = ask(&workstation, &id, with_system(1, 1), 1)
+    let first = activate_machine(&workstation, &id, with_system(1, 1), 1)
         .expect_code(0)
         .json();
-    let _ = ask(&workstation, &id, with_system(1, 3), 2).expect_code(0);
+    let _ = activate_machine(&workstation, &id, with_system(1, 3), 2).expect_code(0);
     let mut proof = receipt(&id, 1, 2);
     proof.machine = with_system(1, 3).digest().unwrap();
     let report = release(&workstation, proof, &["--json"])
         .expect_code(0)
         .json();
     assert_eq!(report["also_released"], json!([first["activation_id"]]));
-    assert_eq!(used(ask(&workstation, &id, with_system(2, 2), 3)), 1);
+    assert_eq!(
+        used(activate_machine(&workstation, &id, with_system(2, 2), 3)),
+        1
+    );
 }
