@@ -42,7 +42,7 @@ fn chart() -> PathBuf {
 
 /// Returns a directory with the files from the vendor.
 fn customer() -> Scratch {
-    let customer = Vendor::shared().site();
+    let customer = Vendor::shared().customer_machine();
     customer.write("acme.key", format!("{}\n", *ENTERPRISE_KEY));
     customer
 }

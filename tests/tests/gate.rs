@@ -32,7 +32,7 @@ fn gate(machine: &Scratch, feature: &str) -> RunOutput {
 
 /// Returns a machine with a perpetual PRO license of this vendor.
 fn machine_with_license_of(vendor: &Vendor) -> Scratch {
-    let machine = vendor.site();
+    let machine = vendor.customer_machine();
     let issued = vendor.issue(&["--tier", "pro", "--perpetual", "--offline"]);
     machine.write("pro.lic", issued.file);
     let install = ["install", "--trust", "trust.jwks", "pro.lic"];
@@ -158,7 +158,7 @@ static SERVICE: LazyLock<PathBuf> = LazyLock::new(|| programs::example("service"
 
 #[test]
 fn a_service_detects_an_installed_and_a_removed_license_while_it_runs() {
-    let machine = VENDOR.site();
+    let machine = VENDOR.customer_machine();
     let issued = VENDOR.issue(&["--tier", "pro", "--perpetual", "--offline"]);
     machine.write("pro.lic", issued.file);
     let license = |args: &[&str]| {
@@ -176,7 +176,7 @@ fn a_service_detects_an_installed_and_a_removed_license_while_it_runs() {
 
 #[test]
 fn a_session_ends_with_its_process_even_if_the_process_is_killed() {
-    let machine = VENDOR.site();
+    let machine = VENDOR.customer_machine();
     let open = || {
         let product = license_core::ProductCode::parse("CODITECT").unwrap();
         let state = license_client::StateDir::at(machine.state());

@@ -55,9 +55,9 @@ fn keys_have_the_requested_size_and_algorithm() {
 fn pyjwt_and_jose_read_the_claims_of_an_issued_license_as_inspect_shows_them() {
     let Some(libraries) = libraries() else { return };
     each_vendor(|vendor| {
-        let (issued, site) = (team_license(vendor), vendor.site());
-        site.write("acme.lic", &issued.file);
-        let inspect = Run::license(&site).args(["inspect", "--json", "acme.lic"]);
+        let (issued, machine) = (team_license(vendor), vendor.customer_machine());
+        machine.write("acme.lic", &issued.file);
+        let inspect = Run::license(&machine).args(["inspect", "--json", "acme.lic"]);
         let shown = inspect.run().expect_code(0).json();
         assert_eq!(shown["tokens"][0]["header"], header(vendor));
         let claims = &shown["tokens"][0]["claims"];
@@ -88,9 +88,9 @@ fn pyjwt_and_jose_verify_an_issued_validation_token() {
         assert_eq!(claims["nonce"], "4711");
         for library in libraries {
             let verify_token = |token: &str, flags: &[&str]| {
-                let site = vendor.site();
-                site.write("token", token);
-                verify_run(library, vendor, &site).args(flags).run()
+                let machine = vendor.customer_machine();
+                machine.write("token", token);
+                verify_run(library, vendor, &machine).args(flags).run()
             };
             let read = verify_token(token, &["--validation"]).expect_code(0);
             assert_eq!(read.json(), claims);
@@ -269,13 +269,13 @@ fn with_tier_ent(token: &str) -> String {
 }
 
 fn verify(library: &Library, vendor: &Vendor, token: &str) -> RunOutput {
-    let site = vendor.site();
-    site.write("token", token);
-    verify_run(library, vendor, &site).run()
+    let machine = vendor.customer_machine();
+    machine.write("token", token);
+    verify_run(library, vendor, &machine).run()
 }
 
-fn verify_run<'s>(library: &Library, vendor: &Vendor, site: &'s Scratch) -> Run<'s> {
-    let verify = library.verify(site).args(["token", "trust.jwks"]);
+fn verify_run<'s>(library: &Library, vendor: &Vendor, machine: &'s Scratch) -> Run<'s> {
+    let verify = library.verify(machine).args(["token", "trust.jwks"]);
     verify.args([vendor.algorithm.as_str(), PRODUCT])
 }
 
@@ -336,10 +336,10 @@ fn plain_key(vendor: &Vendor) -> Option<String> {
 
 /// Verifies a signature (base64url) of the vendor with OpenSSL.
 fn verify_digest(openssl: &Tool, vendor: &Vendor, signed: &str, signature: &str) -> RunOutput {
-    let site = Scratch::new();
-    site.write("vendor.pem", &vendor.public);
-    site.write("signed", signed);
-    site.write("signature", BASE64URL.decode(signature).unwrap());
+    let machine = Scratch::new();
+    machine.write("vendor.pem", &vendor.public);
+    machine.write("signed", signed);
+    machine.write("signature", BASE64URL.decode(signature).unwrap());
     let pss = [
         "rsa_padding_mode:pss",
         "rsa_pss_saltlen:32",
@@ -351,7 +351,7 @@ fn verify_digest(openssl: &Tool, vendor: &Vendor, signed: &str, signature: &str)
         &[]
     };
     let mut digest = openssl
-        .run(&site)
+        .run(&machine)
         .args(["dgst", "-sha256", "-verify", "vendor.pem"]);
     for option in options {
         digest = digest.args(["-sigopt", option]);
@@ -360,7 +360,7 @@ fn verify_digest(openssl: &Tool, vendor: &Vendor, signed: &str, signature: &str)
 }
 
 fn decision(vendor: &Vendor, license: &str) -> RunOutput {
-    let site = vendor.site();
+    let machine = vendor.customer_machine();
     let verify = ["verify", "--json", "--trust", "trust.jwks", "--at", NOW];
-    Run::license(&site).args(verify).arg(license).run()
+    Run::license(&machine).args(verify).arg(license).run()
 }

@@ -65,8 +65,8 @@ fn a_key_of_openssl_without_an_algorithm_signs_with_either_one() {
         let issued = vendor.issue(&["--tier", "free", "--perpetual", "--alg", algorithm]);
         let verified = decision(&vendor, &issued.token()).expect_code(0);
         assert_eq!(verified.json()["code"], "VALID");
-        let site = vendor.site();
-        let inspect = Run::license(&site)
+        let machine = vendor.customer_machine();
+        let inspect = Run::license(&machine)
             .args(["inspect", "--json"])
             .arg(issued.token());
         let shown = inspect.run().expect_code(0).json();

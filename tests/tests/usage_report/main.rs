@@ -43,7 +43,7 @@ fn workstation_and_machine() -> (Scratch, Scratch, String) {
 }
 
 fn machine_with(license: &str) -> Scratch {
-    let machine = Vendor::shared().site();
+    let machine = Vendor::shared().customer_machine();
     machine.write("acme.lic", license);
     let install = ["install", "--trust", "trust.jwks", "acme.lic"];
     let _ = license_tests::license(&machine, &install).expect_code(0);
