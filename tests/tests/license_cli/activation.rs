@@ -14,8 +14,8 @@ static ACTIVATED: LazyLock<IssuedLicense> = LazyLock::new(|| with_activation(&[]
 
 /// Issues a license that requires activation.
 fn with_activation(terms: &[&str]) -> IssuedLicense {
-    let usual = ["--tier", "team", "--perpetual", "--offline", "--activation"];
-    issue_license(&[&usual[..], terms].concat())
+    let common = ["--tier", "team", "--perpetual", "--offline", "--activation"];
+    issue_license(&[&common[..], terms].concat())
 }
 
 /// Returns the renewal of a license.

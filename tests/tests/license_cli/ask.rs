@@ -123,7 +123,7 @@ fn a_removed_feature_is_not_reported_as_part_of_the_tier() {
 }
 
 #[test]
-fn json_of_a_check_is_the_decision_and_the_feature() {
+fn the_json_of_a_check_contains_the_decision_and_the_feature() {
     let machine = machine_with("pro.lic");
     let checked = license(&machine, &["check", "--json", "--at", AT, "sso"])
         .expect_code(1)
@@ -212,10 +212,10 @@ fn every_rule_is_explained_in_its_order() {
 }
 
 #[test]
-fn another_license_can_be_asked_about_without_installing_it() {
+fn a_license_can_be_evaluated_without_installing_it() {
     let machine = machine_with("pro.lic");
-    for (license_of, exit) in [("ent.lic", 0), ("team.lic", 1), ("enterprise.key", 0)] {
-        let check = ["check", "sso", "--at", AT, "--license", license_of];
+    for (file, exit) in [("ent.lic", 0), ("team.lic", 1), ("enterprise.key", 0)] {
+        let check = ["check", "sso", "--at", AT, "--license", file];
         let _ = license(&machine, &check).expect_code(exit);
     }
     let features = license(
@@ -235,7 +235,7 @@ fn another_license_can_be_asked_about_without_installing_it() {
 }
 
 #[test]
-fn a_wrong_value_is_refused_with_the_name_of_its_flag() {
+fn the_error_for_an_invalid_value_names_the_option() {
     let machine = machine_with("pro.lic");
     for [flag, value] in [
         ["--at", "yesterday"],

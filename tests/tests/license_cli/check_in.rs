@@ -58,7 +58,7 @@ fn in_grace_all_features_are_granted_and_the_end_is_reported() {
 }
 
 #[test]
-fn an_overdue_check_in_leaves_the_free_tier() {
+fn with_an_overdue_check_in_only_the_free_tier_is_in_effect() {
     let machine = machine_with("pro.lic");
     let at = "2020-01-08T00:00:01Z";
     let output = license(&machine, &["status", "--json", "--at", at])
@@ -73,7 +73,7 @@ fn an_overdue_check_in_leaves_the_free_tier() {
 }
 
 #[test]
-fn a_check_in_moves_all_dates() {
+fn a_check_in_postpones_the_next_check_in_and_the_grace_period() {
     let checked_in = "2020-02-01T12:00:00Z";
     let machine = machine_with_tokens(&[("validation.lic", &["--issued-at", checked_in])]);
     let installed = license(
@@ -345,7 +345,7 @@ fn a_token_signed_with_a_new_key_of_the_vendor_is_used() {
 }
 
 #[test]
-fn a_license_that_is_valid_by_its_check_in_is_not_replaced_by_an_invalid_one() {
+fn an_invalid_license_does_not_replace_a_license_with_a_current_check_in() {
     let machine = machine_with_tokens(&[("validation.lic", &["--issued-at", "2020-12-01"])]);
     let at = ["--at", "2020-12-01T01:00:00Z"];
     let _ = license(

@@ -5,13 +5,13 @@ use license_tests::tools::{self, Tool};
 
 use super::*;
 
-/// Runs `license` with the clock shifted by an offset such as `-3d`.
-fn shifted(faketime: &Tool, machine: &Scratch, by: &str, args: &[&str]) -> RunOutput {
-    let run = tools::license_at_time(faketime, machine, by).env("CODITECT_MACHINE_ID", HERE);
+/// Runs `license` with a clock that is shifted by `offset`, for example `-3d`.
+fn shifted(faketime: &Tool, machine: &Scratch, offset: &str, args: &[&str]) -> RunOutput {
+    let run = tools::license_at_time(faketime, machine, offset).env("CODITECT_MACHINE_ID", HERE);
     run.args(args).run()
 }
 
-/// Returns a machine on which ENT was installed now, and the time of the installation.
+/// Installs ENT on a new machine. Returns the machine and the time of the installation.
 fn newly_installed_machine() -> (Scratch, String) {
     let machine = machine();
     let install = ["install", "--json", "--trust", "trust.jwks", "ent.lic"];
@@ -112,9 +112,9 @@ fn a_clock_that_is_set_back_does_not_restore_an_expired_license() {
     let fresh = self::machine();
     std::fs::copy(machine.file("trial.lic"), fresh.file("trial.lic")).unwrap();
     let install = ["install", "--json", "--trust", "trust.jwks", "trial.lic"];
-    let never_seen = shifted(faketime, &fresh, "-9d", &install);
+    let first_install = shifted(faketime, &fresh, "-9d", &install);
     assert_eq!(
-        never_seen.expect_code(0).json()["code"],
+        first_install.expect_code(0).json()["code"],
         "VALID",
         "without a recorded time, the license must be valid at that date"
     );
@@ -138,7 +138,7 @@ fn setting_the_clock_back_does_not_refill_a_quota() {
 /// Simulates a virtual machine that was paused, or a suspended WSL host: the uptime does not
 /// include these days.
 #[test]
-fn days_that_the_uptime_does_not_include_refill_the_quota_once_each() {
+fn each_day_that_the_uptime_does_not_include_refills_the_quota_once() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
@@ -153,7 +153,7 @@ fn days_that_the_uptime_does_not_include_refill_the_quota_once_each() {
         let _ = shifted(faketime, &machine, by, &args).expect_code(1);
     }
     let _ = shifted(faketime, &machine, "+3d", &args).expect_code(1);
-    // The mark may be a day ahead now, which refills the quota for that day.
+    // The clock high-water mark may be one day ahead now. The quota of that day is still unused.
     let _ = on(HERE, &machine, &args);
     let _ = on(HERE, &machine, &args).expect_code(1);
 }
@@ -179,7 +179,7 @@ fn a_clock_that_was_far_ahead_is_ignored_or_repaired_by_a_new_signature() {
     let _ = shifted(faketime, &machine, "+30d", &["status"]).expect_code(0);
     let status = expect_valid(on(HERE, &machine, &["status", "--json"]));
     if warnings(&status).is_empty() {
-        // The clock was rejected because the uptime is reliable here.
+        // The uptime of this machine is reliable, so the time of the clock was rejected.
         return;
     }
     assert_eq!(warnings(&status), ["CLOCK_BEHIND"]);

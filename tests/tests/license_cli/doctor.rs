@@ -45,7 +45,7 @@ fn check<'a>(report: &'a Value, name: &str) -> [&'a str; 3] {
     ["status", "message", "hint"].map(|member| found[member].as_str().unwrap_or_default())
 }
 
-/// Checks the status and message of a check. Only a status other than ok must have a hint.
+/// Checks the status and message of a check, and that a hint is present unless the status is `ok`.
 #[track_caller]
 fn expect(report: &Value, name: &str, status: &str, words: &[&str]) {
     let [found, message, hint] = check(report, name);
@@ -307,10 +307,10 @@ fn a_read_only_state_directory_is_a_warning() {
 fn files_that_other_users_can_access_or_own_are_a_warning() {
     use std::os::unix::fs::{PermissionsExt, chown};
     let machine = healthy();
-    let open = |path: &str, mode| {
+    let set_mode = |path: &str, mode| {
         fs::set_permissions(machine.file(path), fs::Permissions::from_mode(mode)).unwrap();
     };
-    open("state", 0o755);
+    set_mode("state", 0o755);
     let report = examine(&machine).expect_code(0).json();
     expect(
         &report,
@@ -322,8 +322,8 @@ fn files_that_other_users_can_access_or_own_are_a_warning() {
         check(&report, "permissions")[2].starts_with("chmod 700 "),
         "{report}"
     );
-    open("state", 0o700);
-    open("state/quota", 0o644);
+    set_mode("state", 0o700);
+    set_mode("state/quota", 0o644);
     let report = examine(&machine).expect_code(0).json();
     expect(
         &report,
@@ -331,7 +331,7 @@ fn files_that_other_users_can_access_or_own_are_a_warning() {
         "warning",
         &["quota is 0644, expected 0600"],
     );
-    open("state/quota", 0o600);
+    set_mode("state/quota", 0o600);
     if chown(machine.file("state/quota"), Some(65_534), None).is_ok() {
         let report = examine(&machine).expect_code(0).json();
         let words = ["quota belongs to user 65534, expected user 0"];

@@ -9,7 +9,7 @@ fn machine_report(id: &str) -> Value {
         .json()
 }
 
-/// Returns a fingerprint of the given id alone. The other components do not depend on the id.
+/// Returns a fingerprint with only the component `given`, which is the hash of the configured id.
 fn fingerprint(id: &str) -> String {
     let report = machine_report(id);
     let given = &report["components"][0];
@@ -93,7 +93,7 @@ fn the_text_has_digest_components_and_stability() {
 }
 
 #[test]
-fn each_id_is_another_machine_and_letter_case_is_ignored() {
+fn different_ids_mean_different_machines_and_letter_case_is_ignored() {
     assert_eq!(
         machine_report(HERE)["digest"],
         machine_report(HERE)["digest"]
@@ -117,8 +117,8 @@ fn the_machine_id_can_be_in_a_file() {
     std::fs::create_dir(machine.file("etc")).unwrap();
     std::fs::rename(&path, machine.file("etc/machine-id")).unwrap();
     let run = Run::license(&machine).env("CODITECT_SYSTEM_DIR", machine.file("etc"));
-    let by_administrator = run.args(["machine", "--json"]).run().expect_code(0).json();
-    assert_eq!(by_administrator["digest"], digest_of(HERE));
+    let in_system_directory = run.args(["machine", "--json"]).run().expect_code(0).json();
+    assert_eq!(in_system_directory["digest"], digest_of(HERE));
 }
 
 #[test]

@@ -42,7 +42,7 @@ use serde_json::{Value, json};
 #[cfg(unix)]
 use unprivileged_user::UnprivilegedUser;
 
-/// An hour after everything was issued.
+/// One hour after the default issue date of all artifacts.
 const AT: &str = "2020-01-01T01:00:00Z";
 /// A date at which all licenses except the perpetual ones have expired.
 const LATER: &str = "2025-01-01T00:00:00Z";
@@ -122,8 +122,8 @@ fn warnings(answer: &Value) -> Vec<&str> {
 #[track_caller]
 fn state_warning(answer: &Value) -> &str {
     let warnings = answer["warnings"].as_array().unwrap();
-    let is_of_state = |warning: &&Value| warning["code"] == "STATE";
-    let found = warnings.iter().find(is_of_state);
+    let is_state = |warning: &&Value| warning["code"] == "STATE";
+    let found = warnings.iter().find(is_state);
     let found = found.unwrap_or_else(|| panic!("no STATE warning in {answer}"));
     found["message"].as_str().unwrap()
 }

@@ -19,19 +19,19 @@ fn no_error_repeats_a_credential_from_the_arguments() {
     let machine = machine();
     let signature = ENTERPRISE_KEY.rsplit_once("20301231-").unwrap().1;
     let changed = changed_at(&ENTERPRISE_KEY, ENTERPRISE_KEY.len() - 20);
-    let with_sign = format!("{}*{}", &ENTERPRISE_KEY[..100], &ENTERPRISE_KEY[101..]);
+    let with_asterisk = format!("{}*{}", &ENTERPRISE_KEY[..100], &ENTERPRISE_KEY[101..]);
     let token = TEAM.token();
     let token_changed = changed_at(&token, token.len() - 20);
     let token_cut = token[..token.len() - 30].to_owned();
-    let token_of_four = format!("{token}.{signature}");
+    let token_with_four_parts = format!("{token}.{signature}");
     for credential in [
         &*ENTERPRISE_KEY,
         &changed,
-        &with_sign,
+        &with_asterisk,
         &token,
         &token_changed,
         &token_cut,
-        &token_of_four,
+        &token_with_four_parts,
         &TEAM.file,
     ] {
         for args in [
@@ -82,10 +82,10 @@ fn no_error_repeats_a_credential_from_the_arguments() {
     }
     for credential in [
         &changed,
-        &with_sign,
+        &with_asterisk,
         &token_changed,
         &token_cut,
-        &token_of_four,
+        &token_with_four_parts,
     ] {
         let outcome = verify(&machine, &[credential]).expect_code(3);
         assert!(

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const KEPT: [&str; 2] = ["license.cache", "quota"];
+const REMAINING: [&str; 2] = ["license.cache", "quota"];
 
 fn files(machine: &Scratch) -> Vec<String> {
     let entries = std::fs::read_dir(machine.state()).unwrap();
@@ -34,7 +34,7 @@ fn the_license_and_its_keys_are_removed_and_the_state_stays() {
             report.stderr.contains("tier FREE is in effect"),
             "{report:?}"
         );
-        assert_eq!(files(&machine), KEPT);
+        assert_eq!(files(&machine), REMAINING);
         let status = license(&machine, &["status", "--json"])
             .expect_code(1)
             .json();

@@ -189,7 +189,7 @@ fn an_older_list_is_refused_after_the_file_is_removed() {
         "STALE_LIST",
         &["list 2 or later", "found 1"],
     );
-    // One of the two state files is enough.
+    // One of the two state files is enough to remember the number of the list.
     std::fs::remove_file(machine.state().join("license.cache")).unwrap();
     refused(&install(&machine, &old, &[]), 3, "STALE_LIST", &["found 1"]);
     let _ = install(&machine, &new, &[]).expect_code(1);
@@ -256,7 +256,7 @@ fn a_changed_list_and_lists_of_other_vendors_and_products_are_refused() {
 }
 
 #[test]
-fn a_list_of_a_stolen_key_does_not_block_lists_of_other_keys() {
+fn a_list_signed_with_a_stolen_key_does_not_block_lists_signed_with_other_keys() {
     let machine = machine_with("team.lic");
     let stolen = another_key();
     trust_both(&machine, &stolen);
@@ -401,8 +401,8 @@ fn status_shows_an_announced_revocation() {
     let terms = ["--tier", "ent", "--perpetual"];
     let issued = Vendor::shared().issue(&[&terms[..], &["--issued-at", "2020-01-01"]].concat());
     machine.write("ent.lic", &issued.file);
-    let install_it = ["install", "ent.lic", "--trust", "trust.jwks", "--at", AT];
-    let _ = license(&machine, &install_it).expect_code(0);
+    let install_license = ["install", "ent.lic", "--trust", "trust.jwks", "--at", AT];
+    let _ = license(&machine, &install_license).expect_code(0);
     let status = ["status", "--at", AT];
     let before = license(&machine, &status).expect_code(0);
     assert!(!before.stdout.contains("ends early"), "{before:?}");

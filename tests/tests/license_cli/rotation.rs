@@ -6,9 +6,11 @@ use license_core::{Timestamp, Unverified};
 
 use super::*;
 
-/// The vendor's next key, the spare key, and the key of a thief.
+/// The vendor with the next key.
 static NEXT: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_new_key("2048", "RS256"));
+/// The vendor with the spare key.
 static SPARE: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_new_key("2048", "PS256"));
+/// A thief with a key of their own.
 static THIEF: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_new_key("2048", "RS256"));
 /// A TEAM license for 2020, signed with the next key.
 static BY_NEXT: LazyLock<IssuedLicense> =
@@ -221,8 +223,8 @@ fn invalid_statements_change_nothing() {
 fn a_retired_key_and_the_keys_that_it_introduced_are_never_trusted_again() {
     let machine = machine();
     let forged = THIEF.issue(&["--tier", "ent", "--perpetual"]);
-    let thiefs = introduction(Vendor::shared(), &THIEF);
-    let _ = install(&machine, &thiefs, &[]).expect_code(0);
+    let theft = introduction(Vendor::shared(), &THIEF);
+    let _ = install(&machine, &theft, &[]).expect_code(0);
     assert!(verifies(&machine, &forged), "until the retirement arrives");
     let retire = retirement(Vendor::shared(), &SPARE);
     let reissued = SPARE.issue(&["--tier", "team", "--expires", "2020-12-31", "--offline"]);
@@ -233,9 +235,9 @@ fn a_retired_key_and_the_keys_that_it_introduced_are_never_trusted_again() {
         3,
         "RETIRED_KEY",
     );
-    // A replayed statement, a new one signed with the retired key, and one of the vendor by
-    // mistake.
-    let _ = install(&machine, &thiefs, &[]).expect_code(0);
+    // A replayed statement, a new statement that the retired key signs, and an introduction of the
+    // retired key that the vendor issues by mistake.
+    let _ = install(&machine, &theft, &[]).expect_code(0);
     assert!(!verifies(&machine, &forged));
     let late = refused(
         &install(&machine, &introduction(Vendor::shared(), &NEXT), &[]),

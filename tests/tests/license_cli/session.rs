@@ -1,4 +1,4 @@
-//! `license session`: each project has one session id, whatever path leads to it.
+//! `license session`: each project has one session id, which does not depend on the given path.
 
 use std::fs;
 
@@ -87,7 +87,7 @@ fn symbolic_links_give_the_same_session_and_are_listed() {
         "links/chain",
         "links/chain/src/..",
         "links/inside",
-        // The parent of the link's target, not of the link.
+        // This path names the parent of the link's target, not the parent of the link.
         "links/inside/..",
     ] {
         let found = session(&machine, path);
@@ -147,7 +147,7 @@ fn each_project_user_license_and_machine_has_its_own_session() {
 }
 
 #[test]
-fn the_report_contains_license_and_machine() {
+fn the_report_contains_the_license_id_and_the_machine() {
     let machine = projects();
     let found = session(&machine, "shop");
     assert_eq!(
@@ -232,8 +232,8 @@ fn a_path_that_is_too_long_is_reported_with_its_length() {
     while directory.as_os_str().len() < 3890 {
         directory.push("d".repeat(190));
     }
-    let left = 4090 - directory.as_os_str().len() - 1;
-    directory.push("d".repeat(left));
+    let remaining = 4090 - directory.as_os_str().len() - 1;
+    directory.push("d".repeat(remaining));
     fs::create_dir_all(&directory).unwrap();
     for command in ["session", "usage"] {
         let path = directory.to_str().unwrap();

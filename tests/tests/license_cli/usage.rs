@@ -54,7 +54,7 @@ fn the_project_file_decides_without_the_variable() {
 
 #[test]
 fn the_usage_type_is_detected_without_variable_and_project_file() {
-    let machine = project("# nothing of the kind\n");
+    let machine = project("# no usage type\n");
     fs::create_dir(machine.file("deployed")).unwrap();
     let report = license(&machine, &["machine", "--json"])
         .expect_code(0)

@@ -2,10 +2,10 @@
 
 use super::*;
 
-/// Returns an instant relative to now.
-fn days_from_now(days: &str) -> String {
+/// Returns the instant that `date` computes from an expression such as `-10 days`.
+fn date(expression: &str) -> String {
     let scratch = Scratch::new();
-    let date = Run::new("date", &scratch).args(["-u", "-d", days, "+%Y-%m-%dT%H:%M:%SZ"]);
+    let date = Run::new("date", &scratch).args(["-u", "-d", expression, "+%Y-%m-%dT%H:%M:%SZ"]);
     date.run().expect_code(0).stdout.trim().to_owned()
 }
 
@@ -50,7 +50,7 @@ fn keys_are_counted_and_damaged_key_files_are_reported() {
 }
 
 #[test]
-fn the_administrators_license_is_used_and_is_only_a_warning_if_damaged() {
+fn the_administrators_license_is_used_and_damage_to_it_is_only_a_warning() {
     let machine = machine();
     fs::create_dir(machine.file("etc")).unwrap();
     fs::copy(machine.file("trust.jwks"), machine.file("etc/trust.jwks")).unwrap();
@@ -85,7 +85,7 @@ fn an_expired_license_is_a_problem_and_a_grace_period_is_a_warning() {
         ("1", "problem", "EXPIRED"),
     ] {
         let machine = machine();
-        let issued = days_from_now("-10 days");
+        let issued = date("-10 days");
         let terms = [
             "--tier",
             "pro",
@@ -108,10 +108,10 @@ fn an_expired_license_is_a_problem_and_a_grace_period_is_a_warning() {
             status,
             &[code, "PRO", "ACME Ltd", "expired 20"],
         );
-        let what = &report["next"]["what"];
+        let next = &report["next"];
         match status {
-            "warning" => assert_eq!(what, "end of the renewal grace period"),
-            _ => assert_eq!(report["next"], Value::Null),
+            "warning" => assert_eq!(next["what"], "end of the renewal grace period"),
+            _ => assert_eq!(*next, Value::Null),
         }
     }
 }
@@ -119,7 +119,7 @@ fn an_expired_license_is_a_problem_and_a_grace_period_is_a_warning() {
 #[test]
 fn the_next_event_is_the_earliest_of_all() {
     let machine = machine();
-    let now = days_from_now("-90 minutes");
+    let now = date("-90 minutes");
     let terms = ["--tier", "pro", "--issued-at", &now, "--days", "365"];
     machine.write("year.lic", issue_license(&terms).file);
     let _ = on(
@@ -129,7 +129,7 @@ fn the_next_event_is_the_earliest_of_all() {
     )
     .expect_code(0);
     let report = examine(&machine).expect_code(0).json();
-    let due = days_from_now(&format!("{now} 24 hours"));
+    let due = date(&format!("{now} 24 hours"));
     let next = json!({ "what": "check-in due", "at": due });
     assert_eq!(report["next"], next);
     expect(&report, "next", "ok", &["check-in due at ", "in 22 hours"]);
@@ -175,7 +175,7 @@ fn the_next_event_is_the_earliest_of_all() {
 #[test]
 fn the_newest_validation_token_is_reported() {
     let machine = machine();
-    let issued = days_from_now("-10 days");
+    let issued = date("-10 days");
     let license = issue_license(&["--tier", "pro", "--issued-at", &issued, "--perpetual"]);
     machine.write("pro.lic", &license.file);
     let _ = on(
@@ -188,7 +188,7 @@ fn the_newest_validation_token_is_reported() {
     expect(&report, "license", "problem", &["CHECK_IN_OVERDUE"]);
     let here = digest_of(HERE);
     let ago = |days: &str, options: &[&str]| {
-        let at = days_from_now(days);
+        let at = date(days);
         let options = [&["--issued-at", &at, "--machine", &here], options].concat();
         machine.write(
             "validation.lic",
@@ -237,7 +237,7 @@ fn a_validation_token_for_another_machine_is_ignored_and_reported() {
 }
 
 #[test]
-fn context_that_only_an_application_knows_is_a_warning() {
+fn missing_context_of_the_application_is_a_warning() {
     let machine = machine();
     let terms = ["--tier", "pro", "--perpetual", "--offline", "--user", "ann"];
     machine.write("named.lic", issue_license(&terms).file);
