@@ -134,8 +134,8 @@ impl Service {
         self.child.wait().unwrap().success()
     }
 
-    /// Asks until the answer is the expected one, for at most a minute. The service should need a
-    /// second, but the machine may be slow.
+    /// Repeats the request until the answer is `expected`, for at most a minute. The service should
+    /// need a second, but the machine may be slow.
     fn ask_until(&mut self, feature: &str, expected: &str) {
         for _ in 0..600 {
             if self.ask(feature) == expected {
@@ -143,7 +143,10 @@ impl Service {
             }
             thread::sleep(Duration::from_millis(100));
         }
-        panic!("never {expected}, but {}", self.ask(feature));
+        panic!(
+            "expected {expected} within a minute, found {}",
+            self.ask(feature)
+        );
     }
 }
 
@@ -202,7 +205,7 @@ fn a_session_ends_with_its_process_even_if_the_process_is_killed() {
     assert_eq!(open(), 1);
     assert!(three.end());
     assert_eq!(files(), 0);
-    // The next session also removes the file if no process lists the open sessions.
+    // If no process lists the open sessions, the next session removes the file of a killed service.
     for _ in 0..3 {
         let mut killed = Service::start(&machine);
         let _ = killed.ask("sso");

@@ -156,7 +156,7 @@ fn all_verifiers_refuse_an_expired_token_unless_expiry_is_ignored() {
     }
 }
 
-/// Expects both verifiers, with a key for RS256, to exit with 1 and to name the reason.
+/// Checks that both verifiers, with a key for RS256, exit with 1 and name the reason.
 #[track_caller]
 fn expect_refusal_by_all(reason: &str, token: impl Fn(&Verifiers) -> String) {
     let Some(verifiers) = Verifiers::find() else {
@@ -196,7 +196,7 @@ struct Verifiers {
 }
 
 impl Verifiers {
-    /// Returns `None` if a tool is missing.
+    /// Returns `None` if a tool is not installed.
     fn find() -> Option<Self> {
         let (openssl, python, node) = (tools::openssl(), tools::pyjwt(), tools::jose());
         let verifiers = Self {

@@ -132,7 +132,7 @@ fn no_crate_has_an_import_cycle_or_an_import_through_its_own_root() {
     );
 }
 
-/// Reads sample sources.
+/// Returns the layers of sample sources.
 fn sample(files: &[(&str, &str)]) -> Layers {
     let files = files.iter();
     let files = files.map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));

@@ -1,5 +1,5 @@
-//! Foreign verifiers agree with ours: PyJWT, jose and OpenSSL accept the tokens of `keygen`, and
-//! `license` accepts theirs. Each test uses keys of all three sizes for both algorithms.
+//! PyJWT, jose and OpenSSL accept the signatures of `keygen`, and `license` accepts tokens that
+//! PyJWT and jose sign. Each test uses keys of all three sizes for both algorithms.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -144,7 +144,7 @@ fn openssl_verifies_an_enterprise_key_over_the_text_before_the_fifth_hyphen() {
 }
 
 #[test]
-fn a_token_that_pyjwt_or_jose_signs_with_our_claims_is_a_valid_license() {
+fn a_token_that_pyjwt_or_jose_signs_with_the_claims_of_a_license_is_valid() {
     let Some(libraries) = libraries() else { return };
     each_vendor(|vendor| {
         let claims = team_license(vendor).claims();
@@ -235,13 +235,13 @@ fn openssl_verifies_both_signatures_of_a_retirement() {
     });
 }
 
-/// Returns PyJWT and jose, or `None` if one is missing.
+/// Returns PyJWT and jose, or `None` if one of them is not installed.
 fn libraries() -> Option<[&'static Library; 2]> {
     let (python, node) = (tools::pyjwt(), tools::jose());
     Some([python?, node?])
 }
 
-/// Issues a license with claims of all kinds, which is valid for centuries.
+/// Issues a license that has claims of all kinds and is valid until the end of 2999.
 fn team_license(vendor: &Vendor) -> IssuedLicense {
     let options = [
         ["--tier", "team"],
@@ -301,9 +301,10 @@ fn sign_with_key(
     sign.run().expect_code(0).stdout.trim().to_owned()
 }
 
-/// Returns the key without its restriction to one algorithm, which jose cannot parse.
+/// Returns the key without its restriction to one algorithm, because jose cannot parse the
+/// restriction.
 ///
-/// OpenSSL extracts the RSA key from the PKCS#8 container and puts it into a new one.
+/// OpenSSL extracts the RSA key from the PKCS#8 container and writes it to a new container.
 fn plain_key(vendor: &Vendor) -> Option<String> {
     let openssl = tools::openssl()?;
     let workstation = vendor.workstation();

@@ -14,7 +14,7 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// Creates the tokens. Returns `None`, with a message, if SoftHSM is not installed.
+    /// Creates the tokens. Prints a message and returns `None` if SoftHSM is not installed.
     pub(crate) fn new() -> Option<Self> {
         let softhsm = tools::softhsm()?;
         let scratch = Scratch::new();
@@ -93,7 +93,7 @@ impl Tokens {
         }
     }
 
-    /// Returns a vendor's machine with the key of this label, and the PIN.
+    /// Returns a vendor's machine with the PIN and the key of this label.
     pub(crate) fn with_pin(&self, object: &str) -> VendorMachine<'_> {
         let pin = self.scratch.file("pin");
         self.vendor(&format!(

@@ -1,13 +1,14 @@
-//! Notice, grace and end of each license in the course of a year.
+//! The notice period, grace period and end of each license during a year.
 
 use serde_json::json;
 
 use crate::{ISSUED, expect_status, license, machine_with, status};
 
 #[test]
-fn an_offline_license_passes_through_notice_and_grace_to_its_end() {
+fn an_offline_license_has_a_notice_period_and_a_grace_period_and_then_ends() {
     let machine = machine_with("team.lic");
-    // The last day is 365 days after the first (UTC). Notice is 14 days, grace 72 hours.
+    // The last day is 365 days after the first (UTC). The notice period is 14 days, and the grace
+    // period is 72 hours.
     expect_status(&machine, "2026-12-18T23:59:59Z", 0, "VALID", &[]);
     expect_status(
         &machine,
@@ -66,7 +67,7 @@ fn status_warns_before_the_end_and_in_grace() {
 }
 
 #[test]
-fn strict_denies_in_grace_and_not_in_notice() {
+fn strict_denies_in_the_grace_period_but_not_in_the_notice_period() {
     let machine = machine_with("team.lic");
     let strict = |args: &[&str]| license(&machine, &[args, &["--strict"]].concat());
     for command in ["status", "explain", "features"] {
@@ -104,8 +105,8 @@ fn an_expired_license_falls_back_to_the_free_tier() {
     );
     let denied = after(&["check", "cloud_sync"]).expect_code(1).json();
     assert_eq!(denied["feature_code"], "EXPIRED");
-    let never_had = after(&["check", "sso"]).expect_code(1).json();
-    assert_eq!(never_had["feature_code"], "FEATURE_NOT_INCLUDED");
+    let not_included = after(&["check", "sso"]).expect_code(1).json();
+    assert_eq!(not_included["feature_code"], "FEATURE_NOT_INCLUDED");
 }
 
 #[test]

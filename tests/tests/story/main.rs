@@ -164,16 +164,16 @@ fn codes(outcome: &RunOutput) -> (String, Vec<String>) {
 #[track_caller]
 fn expect_status(machine: &Scratch, at: &str, exit: i32, code: &str, warnings: &[&str]) {
     let outcome = status(machine, at).expect_code(exit);
-    let (found, warned) = codes(&outcome);
+    let (found, found_warnings) = codes(&outcome);
     assert_eq!(
-        (found.as_str(), warned),
+        (found.as_str(), found_warnings),
         (code, warnings.iter().map(ToString::to_string).collect()),
         "{at}"
     );
 }
 
 #[test]
-fn a_site_verifies_installs_and_uses_each_license() {
+fn a_machine_verifies_installs_and_uses_each_license() {
     let machine = VendorFiles::customer_machine();
     for (file, tier, users, has, lacks) in [
         ("pro.lic", "PRO", 1, "cloud_sync", "team_analytics"),
@@ -253,7 +253,7 @@ fn assert_no_private_key_in(directory: &Path) {
 }
 
 #[test]
-fn a_renewal_by_the_spare_key_needs_no_new_trust_set() {
+fn a_renewal_signed_with_the_spare_key_needs_no_new_trust_set() {
     let machine = machine_with("team.lic");
     let trusted = machine.read("state/trust.jwks");
     expect_status(
@@ -272,7 +272,7 @@ fn a_renewal_by_the_spare_key_needs_no_new_trust_set() {
 }
 
 #[test]
-fn a_renewal_by_an_untrusted_key_is_refused_and_changes_nothing() {
+fn a_renewal_signed_with_an_untrusted_key_is_refused_and_changes_nothing() {
     let machine = machine_with("team.lic");
     let stranger = license_tests::Vendor::shared();
     machine.write(

@@ -35,8 +35,9 @@ fn an_edited_truncated_or_reordered_report_is_refused_with_a_code() {
     let (workstation, report) = workstation_with_report();
     let lines: Vec<_> = report.lines().collect();
     let without = |omitted: usize| {
-        let left = lines.iter().enumerate().filter(|(at, _)| *at != omitted);
-        left.map(|(_, line)| format!("{line}\n"))
+        let remaining = lines.iter().enumerate().filter(|(at, _)| *at != omitted);
+        remaining
+            .map(|(_, line)| format!("{line}\n"))
             .collect::<String>()
     };
     let edited = report.replacen("\"used\":1", "\"used\":0", 1);

@@ -50,9 +50,9 @@ fn machine_with(license: &str) -> Scratch {
     machine
 }
 
-/// Runs `license` with its clock shifted, such as by `-3d`.
-fn license_shifted(faketime: &Tool, machine: &Scratch, by: &str, args: &[&str]) -> RunOutput {
-    let run = tools::license_at_time(faketime, machine, by);
+/// Runs `license` with a clock that is shifted by `offset`, for example `-3d`.
+fn license_shifted(faketime: &Tool, machine: &Scratch, offset: &str, args: &[&str]) -> RunOutput {
+    let run = tools::license_at_time(faketime, machine, offset);
     run.args(args).run()
 }
 

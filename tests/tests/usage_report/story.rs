@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// Uses four units, is refused once, is denied a feature, and runs two sessions on one project.
+/// Uses four units of the quota, and runs two sessions for one project. One more use of the quota
+/// is refused, and one feature is denied.
 fn use_license(machine: &Scratch) {
     let _ = license(machine, &["use", QUOTA, "4"]).expect_code(0);
     let _ = license(machine, &["use", QUOTA, "2"]).expect_code(1);
