@@ -61,7 +61,7 @@ fn with_a_license_only_the_features_of_its_tier_work() {
 }
 
 #[test]
-fn a_license_of_another_vendor_is_rejected_even_with_its_keys_installed() {
+fn a_license_of_another_vendor_is_rejected_even_if_the_keys_of_that_vendor_are_installed() {
     let machine = machine_with_license_of(Vendor::shared());
     let _ = Run::license(&machine)
         .args(["check", "cloud_sync"])
@@ -193,7 +193,7 @@ fn a_session_ends_with_its_process_even_if_the_process_is_killed() {
     assert_eq!(open(), 1, "one project is one seat");
     drop(one);
     assert_eq!(open(), 1, "the other service still has the session open");
-    // A killed service leaves its file, but not its lock.
+    // The file of a killed service remains, but its lock is released.
     drop(two);
     assert_eq!(open(), 0);
     let files = || {

@@ -105,7 +105,7 @@ fn all_verifiers_refuse_a_changed_payload() {
 }
 
 #[test]
-fn all_verifiers_refuse_an_algorithm_other_than_that_of_the_key() {
+fn all_verifiers_refuse_the_wrong_algorithm_for_the_key() {
     expect_refusal_by_all("alg", |verifiers| {
         verifiers.sign(verifiers.jose[0], "PS256", &claims(FUTURE))
     });
@@ -188,7 +188,7 @@ fn part(token: &str, index: usize) -> Value {
     serde_json::from_slice(&BASE64URL.decode(segment).unwrap()).unwrap()
 }
 
-/// A key of OpenSSL, and the foreign programs that must agree on its tokens.
+/// A key that OpenSSL generates, and the foreign programs that must agree on tokens of this key.
 struct Verifiers {
     scratch: Scratch,
     openssl: &'static Tool,

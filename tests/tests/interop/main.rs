@@ -52,7 +52,7 @@ fn keys_have_the_requested_size_and_algorithm() {
 }
 
 #[test]
-fn pyjwt_and_jose_read_the_claims_of_an_issued_license_as_inspect_shows_them() {
+fn pyjwt_and_jose_read_the_same_claims_of_a_license_as_inspect() {
     let Some(libraries) = libraries() else { return };
     each_vendor(|vendor| {
         let (issued, machine) = (team_license(vendor), vendor.customer_machine());
@@ -176,7 +176,7 @@ fn a_changed_token_of_pyjwt_or_jose_is_refused() {
 }
 
 #[test]
-fn a_token_of_pyjwt_or_jose_with_an_algorithm_other_than_that_of_the_key_is_refused() {
+fn a_token_of_pyjwt_or_jose_with_the_wrong_algorithm_for_the_key_is_refused() {
     let Some(libraries) = libraries() else { return };
     each_vendor(|vendor| {
         let other = if vendor.algorithm == "RS256" {

@@ -362,7 +362,7 @@ fn deactivate_with_shared(
 
 #[test]
 fn deactivation_warns_if_the_administrators_file_also_contains_an_activation() {
-    // The administrator's file contains the same activation or another one.
+    // The administrator's file contains the same activation, or another activation of the machine.
     let other_answer = || answer(&request(&machine_before_activation(), &[]).stdout);
     for shared_answer in [None, Some(other_answer())] {
         let machine = activated_machine();
@@ -468,7 +468,7 @@ fn a_restored_backup_does_not_undo_a_deactivation() {
     let _ = on(HERE, &machine, &["deactivate"]).expect_code(0);
     std::fs::write(machine.state().join("activation"), backup).unwrap();
     assert_eq!(code(&machine), "DEACTIVATED");
-    // Restoring one of the two files that record the deactivation does not undo it either.
+    // Two files record the deactivation. Restoring only one of the two files has no effect either.
     std::fs::write(machine.state().join("quota"), quota).unwrap();
     assert_eq!(code(&machine), "DEACTIVATED");
 }

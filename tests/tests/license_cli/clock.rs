@@ -53,7 +53,7 @@ fn a_clock_that_is_set_back_does_not_change_the_time_and_is_reported() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_does_not_change_the_time_without_a_license_either() {
+fn without_a_license_a_clock_that_is_set_back_does_not_change_the_time() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
@@ -136,7 +136,7 @@ fn setting_the_clock_back_does_not_refill_a_quota() {
 }
 
 /// Simulates a virtual machine that was paused, or a suspended WSL host: the uptime does not
-/// include these days.
+/// include the days of the pause.
 #[test]
 fn each_day_that_the_uptime_does_not_include_refills_the_quota_once() {
     let Some(faketime) = tools::faketime() else {

@@ -1,4 +1,4 @@
-//! `license doctor`: one line for each check, and no changes.
+//! `license doctor`: each check has one line, and the command changes nothing.
 
 mod installed;
 

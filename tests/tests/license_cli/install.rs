@@ -65,7 +65,7 @@ fn an_artifact_that_does_not_verify_is_not_installed() {
 }
 
 #[test]
-fn an_expired_license_is_installed_if_no_other_is_installed() {
+fn an_expired_license_is_installed_if_no_license_is_installed() {
     let machine = machine();
     let late = [
         "install",
@@ -87,7 +87,7 @@ fn an_expired_license_is_installed_if_no_other_is_installed() {
 }
 
 #[test]
-fn an_invalid_license_replaces_a_valid_one_only_with_force() {
+fn an_invalid_license_replaces_a_valid_license_only_with_force() {
     let machine = machine_with("ent.lic");
     let late = ["install", "--at", LATER, "pro.lic"];
     let error = license(&machine, &late).expect_failure(1);
@@ -101,7 +101,7 @@ fn an_invalid_license_replaces_a_valid_one_only_with_force() {
 }
 
 #[test]
-fn a_valid_license_replaces_any_other() {
+fn a_valid_license_replaces_any_other_license() {
     let machine = machine_with("ent.lic");
     let _ = install(&machine, &["pro.lic"]).expect_code(0);
     assert_eq!(installed_tier(&machine), "PRO");

@@ -44,7 +44,7 @@ use unprivileged_user::UnprivilegedUser;
 
 /// One hour after the default issue date of all artifacts.
 const AT: &str = "2020-01-01T01:00:00Z";
-/// A date at which all licenses except the perpetual ones have expired.
+/// A date at which [`PRO`] and [`TEAM`] have expired.
 const LATER: &str = "2025-01-01T00:00:00Z";
 
 /// A PRO license for 2020 that requires a check-in every day.

@@ -14,7 +14,8 @@ fn count(machine: &Scratch) -> u64 {
     shown["used"].as_u64().unwrap()
 }
 
-/// Starts 50 concurrent processes that each use this count. Returns how many are granted.
+/// Starts 50 concurrent processes, each of which uses `count` units. Returns the number of granted
+/// uses.
 fn granted_of_50(machine: &Scratch, count: &str) -> usize {
     let outcomes = std::thread::scope(|scope| {
         let started: Vec<_> = (0..50)

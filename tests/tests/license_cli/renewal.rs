@@ -100,7 +100,7 @@ fn a_renewal_that_is_installed_twice_is_stored_once_and_a_later_renewal_is_added
     ] {
         assert_eq!(sale.status(at)["expires_at"], end);
     }
-    // Once the last license has started, the others are removed.
+    // Once the last license has started, the previous licenses are removed.
     let _ = sale.install("third.lic", "2027-08-01").expect_code(0);
     assert_eq!(stored().matches("BEGIN LICENSE-").count(), 1);
 }

@@ -5,7 +5,7 @@ use std::fs;
 use super::*;
 
 /// Returns a machine with the projects `shop` (with `.git`), `mill` (with `.coditect`) and `barn`
-/// (without either).
+/// (without these directories).
 fn projects() -> Scratch {
     let machine = machine();
     for directory in [

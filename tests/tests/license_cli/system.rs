@@ -97,7 +97,7 @@ fn a_damaged_license_is_a_warning_if_the_other_license_is_valid() {
 }
 
 #[test]
-fn a_damaged_administrators_license_alone_is_an_error_and_is_not_quarantined() {
+fn without_a_users_license_a_damaged_administrators_license_is_an_error_and_is_not_quarantined() {
     let machine = machine_with_shared("team.lic");
     machine.write("etc/license.lic", tampered(&TEAM));
     for _ in 0..2 {

@@ -1,8 +1,8 @@
 //! Keys in AWS KMS.
 //!
-//! The emulator moto behaves like AWS only for RS256 signatures of short messages: it hashes a
-//! message that is already a digest. For PS256 and for long messages, the tests therefore check the
-//! requests of `keygen` instead of the signatures.
+//! The emulator moto creates the same signatures as AWS only for RS256, and hashes a message that
+//! is already a digest. For PS256 and for long messages, the tests therefore check the requests of
+//! `keygen` instead of the signatures.
 
 use std::sync::Arc;
 

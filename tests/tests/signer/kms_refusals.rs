@@ -136,7 +136,7 @@ fn a_missing_key_is_reported() {
 }
 
 #[test]
-fn a_key_of_another_kind_or_for_another_use_is_refused() {
+fn a_key_that_is_not_an_rsa_key_for_signatures_is_refused() {
     let Some(moto) = Moto::get() else { return };
     for (spec, usage) in [
         ("ECC_NIST_P256", "SIGN_VERIFY"),

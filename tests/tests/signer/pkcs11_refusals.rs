@@ -97,7 +97,7 @@ fn two_keys_with_the_same_label_are_distinguished_by_their_ids() {
 }
 
 #[test]
-fn a_new_key_never_replaces_another() {
+fn a_new_key_never_replaces_another_key() {
     let Some(tokens) = Tokens::new() else { return };
     let first = tokens.new_key("lic", "RS256").expect_code(0).json();
     assert_eq!(

@@ -64,7 +64,7 @@ impl Tokens {
         util.env("SOFTHSM2_CONF", self.scratch.file("softhsm2.conf"))
     }
 
-    /// Returns dumps of the objects in the tokens. The tool exits with 1 even if it succeeds.
+    /// Returns dumps of the objects in the tokens. The dump program exits with 1 even on success.
     pub(crate) fn dumps(&self) -> Vec<String> {
         let token = std::fs::read_dir(self.scratch.file("tokens")).unwrap();
         let files = token.flat_map(|token| std::fs::read_dir(token.unwrap().path()).unwrap());

@@ -127,7 +127,7 @@ fn issue(workstation: &Scratch, key: &str, tier: &str, at: &str, options: &[&str
     keygen(workstation, &[&base, options].concat())
 }
 
-/// Creates a machine of the customer, and installs a license at noon of its issue date.
+/// Creates a machine of the customer, and installs a license at noon of the issue date.
 #[track_caller]
 fn machine_with(file: &str) -> Scratch {
     let machine = VendorFiles::customer_machine();

@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 const QUOTA: &str = "commands_per_day";
 
 /// Creates the vendor's workstation and a machine of the customer, with a license for 5 commands a
-/// day. Returns them with the license id.
+/// day. Returns both, and the license id.
 fn workstation_and_machine() -> (Scratch, Scratch, String) {
     let workstation = Vendor::shared().workstation();
     let options = words("--tier pro --perpetual --offline --quota commands_per_day=5");

@@ -117,7 +117,7 @@ fn an_expired_license_is_a_problem_and_a_grace_period_is_a_warning() {
 }
 
 #[test]
-fn the_next_event_is_the_earliest_of_all() {
+fn the_earliest_event_is_reported_as_the_next_event() {
     let machine = machine();
     let now = date("-90 minutes");
     let terms = ["--tier", "pro", "--issued-at", &now, "--days", "365"];
