@@ -19,7 +19,7 @@ fn main() {
 /// Creates a machine with a PRO license that is signed with an RSA-4096 key.
 fn machine() -> Scratch {
     let vendor = Vendor::with_new_key("4096", "RS256");
-    let machine = vendor.site();
+    let machine = vendor.customer_machine();
     let license = vendor.issue(&["--tier", "pro", "--perpetual", "--offline"]);
     machine.write("pro.lic", license.file);
     let install = ["install", "--trust", "trust.jwks", "pro.lic"];

@@ -28,7 +28,7 @@ fn main() {
 /// exists in the formats of other verifiers.
 fn machine() -> Scratch {
     let vendor = Vendor::with_new_key("4096", "RS256");
-    let machine = vendor.site();
+    let machine = vendor.customer_machine();
     let license = vendor.issue(&["--tier", "pro", "--perpetual", "--offline"]);
     let token = license.token();
     let (signed, signature) = token.rsplit_once('.').unwrap();

@@ -3,7 +3,7 @@
     read_qr.py PICTURE...
 
 Each picture must contain exactly one code. Prints an array of their texts and exits with 0.
-Otherwise prints the number of codes in the wrong picture to standard error and exits with 1.
+Otherwise prints the number of codes in the first wrong picture to standard error and exits with 1.
 """
 
 import json

@@ -18,7 +18,7 @@ function keyFor(header, jwks, alg) {
   return jose.importJWK(keys[0], alg)
 }
 
-// jose always checks `exp`, so the clock is set to a time before it.
+// jose always checks `exp`, so the clock is set to a time before `exp`.
 function clock(token, ignoreExpiry) {
   const now = Date.now()
   const { exp } = ignoreExpiry ? jose.decodeJwt(token) : {}

@@ -149,12 +149,12 @@ impl Vendor {
         workstation
     }
 
-    /// Creates the site of a customer: a machine that has the public keys, as `trust.jwks`.
+    /// Creates a machine of a customer. It has the public keys, as `trust.jwks`.
     #[track_caller]
-    pub fn site(&self) -> Scratch {
-        let site = Scratch::new();
-        site.write("trust.jwks", &self.trust);
-        site
+    pub fn customer_machine(&self) -> Scratch {
+        let machine = Scratch::new();
+        machine.write("trust.jwks", &self.trust);
+        machine
     }
 }
 

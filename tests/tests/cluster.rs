@@ -1,4 +1,4 @@
-//! The Helm chart mounts a license into a container: Helm renders it, it matches the Kubernetes
+//! The Helm chart mounts a license into a container. The rendered manifests match the Kubernetes
 //! schemas, and `license` reads the mounted files.
 #![cfg(unix)]
 #![allow(
@@ -42,7 +42,7 @@ fn chart() -> PathBuf {
 
 /// Returns a directory with the files from the vendor.
 fn customer() -> Scratch {
-    let customer = Vendor::shared().site();
+    let customer = Vendor::shared().customer_machine();
     customer.write("acme.key", format!("{}\n", *ENTERPRISE_KEY));
     customer
 }
@@ -58,8 +58,8 @@ fn helm<'s>(helm: &Tool, customer: &'s Scratch, args: &[&str]) -> Run<'s> {
     run.arg(chart()).args(rest)
 }
 
-/// Returns the manifests of the chart with these values, which are valid for Kubernetes. `None` if
-/// a tool is missing.
+/// Renders the chart with these values, checks that the manifests match the Kubernetes schemas, and
+/// returns them. Returns `None` if a tool is not installed.
 #[track_caller]
 fn rendered(customer: &Scratch, values: &[&str]) -> Option<Vec<Value>> {
     let (program, python) = (tools::helm()?, tools::manifest_validator()?);
@@ -107,7 +107,8 @@ fn mount(customer: &Scratch, secret: &Value, revision: &str) {
     fs::rename(directory.join("..data_tmp"), directory.join("..data")).unwrap();
 }
 
-/// Runs `license` with the variables of a container, whose directories are replaced by local ones.
+/// Runs `license` with the environment variables of a container. Local directories replace those of
+/// the container.
 fn in_container(customer: &Scratch, container: &Value, args: &[&str]) -> RunOutput {
     let mut run = Run::license(customer).args(args);
     for variable in container["env"].as_array().unwrap() {
@@ -281,13 +282,13 @@ fn a_revocation_list_is_mounted_with_the_license_and_applies() {
     let customer = customer();
     let issued = Vendor::shared().issue(&["--tier", "ent", "--perpetual"]);
     customer.write("acme.lic", &issued.file);
-    let office = Vendor::shared().workstation();
+    let workstation = Vendor::shared().workstation();
     let id = issued.report["license_id"].as_str().unwrap();
     let revoke = ["revoke", id, "--reason", "unpaid", "--force"];
-    let _ = Run::keygen(&office).args(revoke).run().expect_code(0);
+    let _ = Run::keygen(&workstation).args(revoke).run().expect_code(0);
     let list = ["revocations", "--key", "vendor.key", "--out", "list.lic"];
-    let _ = Run::keygen(&office).args(list).run().expect_code(0);
-    customer.write("list.lic", office.read("list.lic"));
+    let _ = Run::keygen(&workstation).args(list).run().expect_code(0);
+    customer.write("list.lic", workstation.read("list.lic"));
     let values = words(
         "--set-file license.file=acme.lic --set-file license.trust=trust.jwks --set-file license.revocations=list.lic",
     );

@@ -32,7 +32,7 @@ fn gate(machine: &Scratch, feature: &str) -> RunOutput {
 
 /// Returns a machine with a perpetual PRO license of this vendor.
 fn machine_with_license_of(vendor: &Vendor) -> Scratch {
-    let machine = vendor.site();
+    let machine = vendor.customer_machine();
     let issued = vendor.issue(&["--tier", "pro", "--perpetual", "--offline"]);
     machine.write("pro.lic", issued.file);
     let install = ["install", "--trust", "trust.jwks", "pro.lic"];
@@ -61,7 +61,7 @@ fn with_a_license_only_the_features_of_its_tier_work() {
 }
 
 #[test]
-fn a_license_of_another_vendor_is_rejected_even_with_its_keys_installed() {
+fn a_license_of_another_vendor_is_rejected_even_if_the_keys_of_that_vendor_are_installed() {
     let machine = machine_with_license_of(Vendor::shared());
     let _ = Run::license(&machine)
         .args(["check", "cloud_sync"])
@@ -134,8 +134,8 @@ impl Service {
         self.child.wait().unwrap().success()
     }
 
-    /// Asks until the answer is the expected one, for at most a minute. The service should need a
-    /// second, but the machine may be slow.
+    /// Repeats the request until the answer is `expected`, for at most a minute. The service should
+    /// need a second, but the machine may be slow.
     fn ask_until(&mut self, feature: &str, expected: &str) {
         for _ in 0..600 {
             if self.ask(feature) == expected {
@@ -143,7 +143,10 @@ impl Service {
             }
             thread::sleep(Duration::from_millis(100));
         }
-        panic!("never {expected}, but {}", self.ask(feature));
+        panic!(
+            "expected {expected} within a minute, found {}",
+            self.ask(feature)
+        );
     }
 }
 
@@ -158,7 +161,7 @@ static SERVICE: LazyLock<PathBuf> = LazyLock::new(|| programs::example("service"
 
 #[test]
 fn a_service_detects_an_installed_and_a_removed_license_while_it_runs() {
-    let machine = VENDOR.site();
+    let machine = VENDOR.customer_machine();
     let issued = VENDOR.issue(&["--tier", "pro", "--perpetual", "--offline"]);
     machine.write("pro.lic", issued.file);
     let license = |args: &[&str]| {
@@ -176,7 +179,7 @@ fn a_service_detects_an_installed_and_a_removed_license_while_it_runs() {
 
 #[test]
 fn a_session_ends_with_its_process_even_if_the_process_is_killed() {
-    let machine = VENDOR.site();
+    let machine = VENDOR.customer_machine();
     let open = || {
         let product = license_core::ProductCode::parse("CODITECT").unwrap();
         let state = license_client::StateDir::at(machine.state());
@@ -190,7 +193,7 @@ fn a_session_ends_with_its_process_even_if_the_process_is_killed() {
     assert_eq!(open(), 1, "one project is one seat");
     drop(one);
     assert_eq!(open(), 1, "the other service still has the session open");
-    // A killed service leaves its file, but not its lock.
+    // The file of a killed service remains, but its lock is released.
     drop(two);
     assert_eq!(open(), 0);
     let files = || {
@@ -202,7 +205,7 @@ fn a_session_ends_with_its_process_even_if_the_process_is_killed() {
     assert_eq!(open(), 1);
     assert!(three.end());
     assert_eq!(files(), 0);
-    // The next session also removes the file if no process lists the open sessions.
+    // If no process lists the open sessions, the next session removes the file of a killed service.
     for _ in 0..3 {
         let mut killed = Service::start(&machine);
         let _ = killed.ask("sso");

@@ -105,7 +105,7 @@ fn all_verifiers_refuse_a_changed_payload() {
 }
 
 #[test]
-fn all_verifiers_refuse_an_algorithm_other_than_that_of_the_key() {
+fn all_verifiers_refuse_the_wrong_algorithm_for_the_key() {
     expect_refusal_by_all("alg", |verifiers| {
         verifiers.sign(verifiers.jose[0], "PS256", &claims(FUTURE))
     });
@@ -156,7 +156,7 @@ fn all_verifiers_refuse_an_expired_token_unless_expiry_is_ignored() {
     }
 }
 
-/// Expects both verifiers, with a key for RS256, to exit with 1 and to name the reason.
+/// Checks that both verifiers, with a key for RS256, exit with 1 and name the reason.
 #[track_caller]
 fn expect_refusal_by_all(reason: &str, token: impl Fn(&Verifiers) -> String) {
     let Some(verifiers) = Verifiers::find() else {
@@ -188,7 +188,7 @@ fn part(token: &str, index: usize) -> Value {
     serde_json::from_slice(&BASE64URL.decode(segment).unwrap()).unwrap()
 }
 
-/// A key of OpenSSL, and the foreign programs that must agree on its tokens.
+/// A key that OpenSSL generates, and the foreign programs that must agree on tokens of this key.
 struct Verifiers {
     scratch: Scratch,
     openssl: &'static Tool,
@@ -196,7 +196,7 @@ struct Verifiers {
 }
 
 impl Verifiers {
-    /// Returns `None` if a tool is missing.
+    /// Returns `None` if a tool is not installed.
     fn find() -> Option<Self> {
         let (openssl, python, node) = (tools::openssl(), tools::pyjwt(), tools::jose());
         let verifiers = Self {

@@ -24,7 +24,7 @@ const KILLS: u64 = 1000;
 /// Creates a machine with an installed PRO license, and with a PRO and a TEAM license as files.
 /// Each license allows a million commands per day.
 fn machine() -> Scratch {
-    let machine = Vendor::shared().site();
+    let machine = Vendor::shared().customer_machine();
     let quota = "commands_per_day=1000000";
     for (tier, file) in [("pro", "pro.lic"), ("team", "team.lic")] {
         let terms = ["--tier", tier, "--perpetual", "--offline", "--quota", quota];
@@ -177,7 +177,7 @@ fn machine_with_bundle() -> Scratch {
     let _ = keygen(&["revoke", &ids[0], "--reason", "replaced"]);
     let _ = keygen(&[&["revocations", "--out", "list.lic"], &key[..]].concat());
     let _ = keygen(&["bundle", "list.lic", "team.lic", "--out", "all.lic"]);
-    let machine = Vendor::shared().site();
+    let machine = Vendor::shared().customer_machine();
     for file in ["pro.lic", "all.lic"] {
         machine.write(file, vendor.read(file));
     }

@@ -26,7 +26,7 @@ use sources::{Module, Sources};
 /// The dependencies between the top-level modules of a crate.
 #[derive(Debug, Default)]
 struct Layers {
-    /// Each dependency, with one place that has it.
+    /// Each dependency, with one place in the sources that causes the dependency.
     edges: BTreeMap<(String, String), String>,
     /// Imports through the root of the crate.
     facade_imports: Vec<String>,
@@ -61,7 +61,7 @@ impl Layers {
             return;
         };
         let export = exports.get(first);
-        // `crate::name` alone may be a module and a re-export of the same name.
+        // `crate::name` without more segments can name both a module and a re-export.
         let is_module = top.contains(first.as_str()) && (path.len() > 1 || export.is_none());
         if is_module {
             self.add_edge(module, first, place);
@@ -132,7 +132,7 @@ fn no_crate_has_an_import_cycle_or_an_import_through_its_own_root() {
     );
 }
 
-/// Reads sample sources.
+/// Returns the layers of sample sources.
 fn sample(files: &[(&str, &str)]) -> Layers {
     let files = files.iter();
     let files = files.map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));

@@ -48,7 +48,7 @@ type Accesses = BTreeMap<String, [usize; 2]>;
 /// Returns a machine with an installed PRO license. Its state already contains the current time.
 fn machine() -> Scratch {
     let vendor = Vendor::shared();
-    let machine = vendor.site();
+    let machine = vendor.customer_machine();
     machine.write(
         "pro.lic",
         vendor
@@ -135,7 +135,7 @@ fn verify_reads_only_the_license_and_the_keys() {
 #[test]
 fn verify_needs_no_state_directory() {
     let vendor = Vendor::shared();
-    let machine = vendor.site();
+    let machine = vendor.customer_machine();
     machine.write(
         "pro.lic",
         vendor

@@ -55,8 +55,8 @@ const NOT_CODES: [&str; 28] = [
     "WAL",
 ];
 
-/// Beginnings of the names of environment variables.
-const VARIABLES: [&str; 4] = ["AWS_", "CODITECT", "KEYGEN_", "KUBERNETES_"];
+/// Prefixes of the names of environment variables.
+const VARIABLE_PREFIXES: [&str; 4] = ["AWS_", "CODITECT", "KEYGEN_", "KUBERNETES_"];
 
 /// A row of a table of codes.
 struct Row<'a> {
@@ -88,7 +88,7 @@ fn rows(text: &str) -> Vec<Row<'_>> {
     rows
 }
 
-/// Returns the literals in capitals of all crates.
+/// Returns the string literals in capitals that occur in the crates.
 fn literals() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(programs::workspace().join("crates")).unwrap() {
@@ -138,7 +138,11 @@ fn is_in_capitals(text: &str) -> bool {
 fn codes() -> BTreeSet<String> {
     let mut codes = literals();
     codes.retain(|text| !NOT_CODES.contains(&text.as_str()));
-    codes.retain(|text| !VARIABLES.iter().any(|start| text.starts_with(start)));
+    codes.retain(|text| {
+        !VARIABLE_PREFIXES
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
+    });
     codes.extend(Code::ALL.iter().map(|code| code.as_str().to_owned()));
     codes.extend(LEDGER_STATUS.map(str::to_owned));
     codes
@@ -178,8 +182,8 @@ fn each_row_has_a_meaning_a_program_an_exit_code_and_a_remedy() {
             "{code}: {}",
             cells[2]
         );
-        let is_exit = |c: char| "01234–".contains(c);
-        assert!(cells[3].contains(is_exit), "{code}: {}", cells[3]);
+        let is_exit_code = |c: char| "01234–".contains(c);
+        assert!(cells[3].contains(is_exit_code), "{code}: {}", cells[3]);
         assert!(cells[4].ends_with('.'), "{code}: {}", cells[4]);
         assert!(
             seen.insert((row.section, code)),

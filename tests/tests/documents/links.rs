@@ -24,7 +24,7 @@ fn documents() -> Vec<PathBuf> {
     found
 }
 
-/// Returns the targets of the links of a document. Code is skipped.
+/// Returns the targets of the links of a document. Indented code is skipped.
 fn links(text: &str) -> Vec<&str> {
     let mut links = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with("    ")) {
@@ -40,10 +40,10 @@ fn anchors(text: &str) -> BTreeSet<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     let headings = headings.map(|line| line.trim_start_matches('#').trim().to_lowercase());
     let anchor = |heading: String| {
-        let kept = heading
+        let allowed = heading
             .chars()
             .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-        kept.collect::<String>().replace(' ', "-")
+        allowed.collect::<String>().replace(' ', "-")
     };
     headings.map(anchor).collect()
 }

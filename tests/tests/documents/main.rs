@@ -11,7 +11,7 @@ mod links;
 mod names;
 #[allow(
     dead_code,
-    reason = "the test of the layers uses the rest of the module"
+    reason = "the test `layers` uses the other functions of the module"
 )]
 #[path = "../layers/sources.rs"]
 mod sources;

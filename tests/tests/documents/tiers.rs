@@ -66,9 +66,9 @@ fn table(tiers: &[Value]) -> String {
     rows.concat()
 }
 
-/// Returns the names of all tiers, each once.
-fn names(tiers: &[Value], of_tier: impl Fn(&Value) -> Vec<&String>) -> BTreeSet<String> {
-    tiers.iter().flat_map(of_tier).cloned().collect()
+/// Returns the names that `names_of` returns for the tiers, each name once.
+fn names(tiers: &[Value], names_of: impl Fn(&Value) -> Vec<&String>) -> BTreeSet<String> {
+    tiers.iter().flat_map(names_of).cloned().collect()
 }
 
 #[test]

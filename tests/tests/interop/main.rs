@@ -1,5 +1,5 @@
-//! Foreign verifiers agree with ours: PyJWT, jose and OpenSSL accept the tokens of `keygen`, and
-//! `license` accepts theirs. Each test uses keys of all three sizes for both algorithms.
+//! PyJWT, jose and OpenSSL accept the signatures of `keygen`, and `license` accepts tokens that
+//! PyJWT and jose sign. Each test uses keys of all three sizes for both algorithms.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -52,12 +52,12 @@ fn keys_have_the_requested_size_and_algorithm() {
 }
 
 #[test]
-fn pyjwt_and_jose_read_the_claims_of_an_issued_license_as_inspect_shows_them() {
+fn pyjwt_and_jose_read_the_same_claims_of_a_license_as_inspect() {
     let Some(libraries) = libraries() else { return };
     each_vendor(|vendor| {
-        let (issued, site) = (team_license(vendor), vendor.site());
-        site.write("acme.lic", &issued.file);
-        let inspect = Run::license(&site).args(["inspect", "--json", "acme.lic"]);
+        let (issued, machine) = (team_license(vendor), vendor.customer_machine());
+        machine.write("acme.lic", &issued.file);
+        let inspect = Run::license(&machine).args(["inspect", "--json", "acme.lic"]);
         let shown = inspect.run().expect_code(0).json();
         assert_eq!(shown["tokens"][0]["header"], header(vendor));
         let claims = &shown["tokens"][0]["claims"];
@@ -88,9 +88,9 @@ fn pyjwt_and_jose_verify_an_issued_validation_token() {
         assert_eq!(claims["nonce"], "4711");
         for library in libraries {
             let verify_token = |token: &str, flags: &[&str]| {
-                let site = vendor.site();
-                site.write("token", token);
-                verify_run(library, vendor, &site).args(flags).run()
+                let machine = vendor.customer_machine();
+                machine.write("token", token);
+                verify_run(library, vendor, &machine).args(flags).run()
             };
             let read = verify_token(token, &["--validation"]).expect_code(0);
             assert_eq!(read.json(), claims);
@@ -144,7 +144,7 @@ fn openssl_verifies_an_enterprise_key_over_the_text_before_the_fifth_hyphen() {
 }
 
 #[test]
-fn a_token_that_pyjwt_or_jose_signs_with_our_claims_is_a_valid_license() {
+fn a_token_that_pyjwt_or_jose_signs_with_the_claims_of_a_license_is_valid() {
     let Some(libraries) = libraries() else { return };
     each_vendor(|vendor| {
         let claims = team_license(vendor).claims();
@@ -176,7 +176,7 @@ fn a_changed_token_of_pyjwt_or_jose_is_refused() {
 }
 
 #[test]
-fn a_token_of_pyjwt_or_jose_with_an_algorithm_other_than_that_of_the_key_is_refused() {
+fn a_token_of_pyjwt_or_jose_with_the_wrong_algorithm_for_the_key_is_refused() {
     let Some(libraries) = libraries() else { return };
     each_vendor(|vendor| {
         let other = if vendor.algorithm == "RS256" {
@@ -235,13 +235,13 @@ fn openssl_verifies_both_signatures_of_a_retirement() {
     });
 }
 
-/// Returns PyJWT and jose, or `None` if one is missing.
+/// Returns PyJWT and jose, or `None` if one of them is not installed.
 fn libraries() -> Option<[&'static Library; 2]> {
     let (python, node) = (tools::pyjwt(), tools::jose());
     Some([python?, node?])
 }
 
-/// Issues a license with claims of all kinds, which is valid for centuries.
+/// Issues a license that has claims of all kinds and is valid until the end of 2999.
 fn team_license(vendor: &Vendor) -> IssuedLicense {
     let options = [
         ["--tier", "team"],
@@ -269,13 +269,13 @@ fn with_tier_ent(token: &str) -> String {
 }
 
 fn verify(library: &Library, vendor: &Vendor, token: &str) -> RunOutput {
-    let site = vendor.site();
-    site.write("token", token);
-    verify_run(library, vendor, &site).run()
+    let machine = vendor.customer_machine();
+    machine.write("token", token);
+    verify_run(library, vendor, &machine).run()
 }
 
-fn verify_run<'s>(library: &Library, vendor: &Vendor, site: &'s Scratch) -> Run<'s> {
-    let verify = library.verify(site).args(["token", "trust.jwks"]);
+fn verify_run<'s>(library: &Library, vendor: &Vendor, machine: &'s Scratch) -> Run<'s> {
+    let verify = library.verify(machine).args(["token", "trust.jwks"]);
     verify.args([vendor.algorithm.as_str(), PRODUCT])
 }
 
@@ -301,9 +301,10 @@ fn sign_with_key(
     sign.run().expect_code(0).stdout.trim().to_owned()
 }
 
-/// Returns the key without its restriction to one algorithm, which jose cannot parse.
+/// Returns the key without its restriction to one algorithm, because jose cannot parse the
+/// restriction.
 ///
-/// OpenSSL extracts the RSA key from the PKCS#8 container and puts it into a new one.
+/// OpenSSL extracts the RSA key from the PKCS#8 container and writes it to a new container.
 fn plain_key(vendor: &Vendor) -> Option<String> {
     let openssl = tools::openssl()?;
     let workstation = vendor.workstation();
@@ -336,10 +337,10 @@ fn plain_key(vendor: &Vendor) -> Option<String> {
 
 /// Verifies a signature (base64url) of the vendor with OpenSSL.
 fn verify_digest(openssl: &Tool, vendor: &Vendor, signed: &str, signature: &str) -> RunOutput {
-    let site = Scratch::new();
-    site.write("vendor.pem", &vendor.public);
-    site.write("signed", signed);
-    site.write("signature", BASE64URL.decode(signature).unwrap());
+    let machine = Scratch::new();
+    machine.write("vendor.pem", &vendor.public);
+    machine.write("signed", signed);
+    machine.write("signature", BASE64URL.decode(signature).unwrap());
     let pss = [
         "rsa_padding_mode:pss",
         "rsa_pss_saltlen:32",
@@ -351,7 +352,7 @@ fn verify_digest(openssl: &Tool, vendor: &Vendor, signed: &str, signature: &str)
         &[]
     };
     let mut digest = openssl
-        .run(&site)
+        .run(&machine)
         .args(["dgst", "-sha256", "-verify", "vendor.pem"]);
     for option in options {
         digest = digest.args(["-sigopt", option]);
@@ -360,7 +361,7 @@ fn verify_digest(openssl: &Tool, vendor: &Vendor, signed: &str, signature: &str)
 }
 
 fn decision(vendor: &Vendor, license: &str) -> RunOutput {
-    let site = vendor.site();
+    let machine = vendor.customer_machine();
     let verify = ["verify", "--json", "--trust", "trust.jwks", "--at", NOW];
-    Run::license(&site).args(verify).arg(license).run()
+    Run::license(&machine).args(verify).arg(license).run()
 }

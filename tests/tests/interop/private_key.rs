@@ -56,7 +56,7 @@ fn keys_of_openssl_sign_licenses() {
 }
 
 #[test]
-fn a_key_of_openssl_without_an_algorithm_signs_with_either_one() {
+fn a_key_of_openssl_without_an_algorithm_can_sign_with_both_algorithms() {
     let Some(key) = openssl_key("RSA", &[]) else {
         return;
     };
@@ -65,8 +65,8 @@ fn a_key_of_openssl_without_an_algorithm_signs_with_either_one() {
         let issued = vendor.issue(&["--tier", "free", "--perpetual", "--alg", algorithm]);
         let verified = decision(&vendor, &issued.token()).expect_code(0);
         assert_eq!(verified.json()["code"], "VALID");
-        let site = vendor.site();
-        let inspect = Run::license(&site)
+        let machine = vendor.customer_machine();
+        let inspect = Run::license(&machine)
             .args(["inspect", "--json"])
             .arg(issued.token());
         let shown = inspect.run().expect_code(0).json();
@@ -109,7 +109,7 @@ fn keygen_opens_a_key_that_openssl_encrypted() {
     assert_eq!(public.stdout, vendor.public);
 }
 
-/// The restrictions of keys of `new-key --alg PS256`.
+/// The restrictions of a key that `new-key --alg PS256` creates.
 const PSS_RESTRICTED: [&str; 3] = [
     "rsa_pss_keygen_md:sha256",
     "rsa_pss_keygen_mgf1_md:sha256",

@@ -1,4 +1,5 @@
-//! The JSON Schema of product files agrees with the parser. Python's `jsonschema` validates.
+//! The JSON Schema of product files accepts the same files as the parser. Python's `jsonschema`
+//! validates the files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -49,7 +50,7 @@ offline_grace_hours = 168
 renewal = { notify_days = 14, grace_hours = 72 }
 "#;
 
-/// Name, replaced part of the full file, and replacement.
+/// Name, replaced part of [`FULL`], and replacement.
 const EDITS: &[(&str, &str, &str)] = &[
     (
         "extends-later",
@@ -62,23 +63,23 @@ const EDITS: &[(&str, &str, &str)] = &[
         "offline_grace_hours = 23",
     ),
     (
-        "grace-as-check-in",
+        "grace-equal-to-check-in",
         "offline_grace_hours = 168",
         "offline_grace_hours = 24",
     ),
     ("days-with-a-point", "days = 30", "days = 30.0"),
-    ("days-of-a-half", "days = 30", "days = 30.5"),
-    ("days-none", "days = 30", "days = 0"),
+    ("days-with-a-fraction", "days = 30", "days = 30.5"),
+    ("days-zero", "days = 30", "days = 0"),
     ("days-negative", "days = 30", "days = -1"),
-    ("days-most", "days = 30", "days = 3660"),
+    ("days-maximum", "days = 30", "days = 3660"),
     ("days-too-many", "days = 30", "days = 3661"),
     (
-        "cool-down-most",
+        "cool-down-maximum",
         "seats_quota",
         "user_cool_down_days = 3660\nseats_quota",
     ),
     (
-        "cool-down-none",
+        "cool-down-zero",
         "seats_quota",
         "user_cool_down_days = 0\nseats_quota",
     ),
@@ -136,9 +137,9 @@ const EDITS: &[(&str, &str, &str)] = &[
     ("feature-dash", "[\"edit\"]", "[\"cloud-sync\"]"),
     ("features-table", "[\"edit\"]", "{ edit = true }"),
     ("quota-minus-two", "documents = -1", "documents = -2"),
-    ("quota-none", "documents = -1", "documents = 0"),
+    ("quota-zero", "documents = -1", "documents = 0"),
     (
-        "quota-most",
+        "quota-maximum",
         "documents = -1",
         "documents = 9223372036854775807",
     ),
@@ -156,12 +157,12 @@ const EDITS: &[(&str, &str, &str)] = &[
     ),
     ("quotas-empty", "quotas = { documents = -1 }", "quotas = {}"),
     (
-        "check-in-none",
+        "check-in-zero",
         "check_in_every_hours = 24",
         "check_in_every_hours = 0",
     ),
     (
-        "check-in-as-default-grace",
+        "check-in-equal-to-default-grace",
         "check_in_every_hours = 24\noffline_grace_hours = 168",
         "check_in_every_hours = 168",
     ),
@@ -171,7 +172,7 @@ const EDITS: &[(&str, &str, &str)] = &[
         "check_in_every_hours = 169",
     ),
     (
-        "grace-most",
+        "grace-maximum",
         "offline_grace_hours = 168",
         "offline_grace_hours = 4294967296",
     ),
@@ -181,12 +182,12 @@ const EDITS: &[(&str, &str, &str)] = &[
         "offline_grace_hours = 4294967297",
     ),
     (
-        "grace-alone",
+        "grace-without-check-in",
         "check_in_every_hours = 24\noffline_grace_hours = 168",
         "offline_grace_hours = 18446744073709551615",
     ),
     (
-        "grace-none-alone",
+        "grace-zero-without-check-in",
         "check_in_every_hours = 24\noffline_grace_hours = 168",
         "offline_grace_hours = 0",
     ),
@@ -196,7 +197,7 @@ const EDITS: &[(&str, &str, &str)] = &[
         "offline_grace_hours = -1",
     ),
     (
-        "renewal-most",
+        "renewal-maximum",
         "notify_days = 14",
         "notify_days = 4294967296",
     ),
@@ -222,14 +223,15 @@ const EDITS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Returns the full file without one member, for each member.
+/// Returns a copy of [`FULL`] for each of its members. The copy does not contain the member.
 fn without_a_member() -> Vec<(String, String)> {
     let lines = FULL.lines().enumerate();
     let members = lines.filter(|(_, line)| line.contains(" = "));
     let without = |number: usize| {
         let lines = FULL.lines().enumerate();
-        let kept = lines.filter(|(other, _)| *other != number);
-        kept.map(|(_, line)| format!("{line}\n"))
+        let remaining = lines.filter(|(other, _)| *other != number);
+        remaining
+            .map(|(_, line)| format!("{line}\n"))
             .collect::<String>()
     };
     let lines =
@@ -259,7 +261,7 @@ fn files() -> BTreeMap<String, String> {
         ("widget", WIDGET.to_owned()),
         ("template", init.run().expect_code(0).stdout),
         ("full", FULL.to_owned()),
-        ("tiers-most", tiers(64)),
+        ("tiers-maximum", tiers(64)),
         ("tiers-too-many", tiers(65)),
         ("tiers-none", tiers(0) + "tiers = []\n"),
     ]
@@ -304,20 +306,19 @@ fn the_schema_and_the_parser_accept_the_same_files() {
     let errors = validate.expect_code(0).json();
     let mut valid = 0;
     for ((file, text), name) in files.iter().zip(&names) {
-        let (parsed, error_of_schema) = (FeatureMatrix::parse(text), &errors[name]);
+        let (parsed, schema_error) = (FeatureMatrix::parse(text), &errors[name]);
         let is_not_in_schema = NOT_IN_SCHEMA.contains(&file.as_str());
         match parsed {
             Ok(_) => assert!(
-                error_of_schema.is_null() && !is_not_in_schema,
-                "{file} is valid: {error_of_schema}"
+                schema_error.is_null() && !is_not_in_schema,
+                "{file} is valid: {schema_error}"
             ),
-            Err(error) if is_not_in_schema => assert!(
-                error_of_schema.is_null(),
-                "{file}: {error}; {error_of_schema}"
-            ),
-            Err(error) => assert!(error_of_schema.is_string(), "{file} is invalid: {error}"),
+            Err(error) if is_not_in_schema => {
+                assert!(schema_error.is_null(), "{file}: {error}; {schema_error}")
+            }
+            Err(error) => assert!(schema_error.is_string(), "{file} is invalid: {error}"),
         }
-        valid += usize::from(error_of_schema.is_null());
+        valid += usize::from(schema_error.is_null());
     }
     assert!(
         valid > 20 && valid + 20 < files.len(),

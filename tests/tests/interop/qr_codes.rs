@@ -1,4 +1,4 @@
-//! ZXing, which most scanners use, reads our QR codes in images and on terminals.
+//! ZXing, which most scanners use, reads the QR codes of `license` in images and on terminals.
 
 use license_cli_support::QrCode;
 use license_tests::tools;
@@ -23,7 +23,7 @@ fn code(text: &str) -> QrCode {
     QrCode::new(text).unwrap()
 }
 
-/// Renders the text as a terminal with these gray levels, as a portable graymap.
+/// Returns a portable graymap of the text on a terminal with these gray levels.
 fn screen(drawn: &str, foreground: u8, background: u8) -> Vec<u8> {
     let lines: Vec<Vec<char>> = drawn.lines().map(|line| line.chars().collect()).collect();
     let (width, height) = (lines[0].len() * SCALE, lines.len() * 2 * SCALE);
@@ -69,7 +69,8 @@ fn zxing_reads_codes_in_images() {
     assert_eq!(read.expect_code(0).json(), json!(texts));
 }
 
-/// With colors, this works on any terminal. Without them, on one with light text on dark.
+/// A code with colors is readable on any terminal. A code without colors is readable on a terminal
+/// with light text on a dark background.
 #[test]
 fn zxing_reads_codes_on_a_terminal() {
     let scratch = Scratch::new();

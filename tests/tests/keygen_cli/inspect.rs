@@ -9,7 +9,7 @@ fn inspect(workstation: &Scratch, file: &str) -> RunOutput {
 #[test]
 fn every_artifact_is_shown_as_unverified() {
     let vendor = Vendor::shared();
-    let workstation = vendor.site();
+    let workstation = vendor.customer_machine();
     let issued = vendor.issue(&["--tier", "pro", "--perpetual"]);
     workstation.write("acme.lic", &issued.file);
     workstation.write("token", issued.token());

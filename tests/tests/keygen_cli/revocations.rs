@@ -159,7 +159,7 @@ fn a_revoked_license_is_denied_where_the_list_is_installed() {
         &words("--tier team --days 30 --offline --out acme.lic --json"),
     );
     let report = report.expect_code(0).json();
-    let site = Vendor::shared().site();
+    let site = Vendor::shared().customer_machine();
     site.write("acme.lic", workstation.read("acme.lic"));
     let license = |args: &[&str]| Run::license(&site).args(args).run();
     let _ = license(&["install", "--trust", "trust.jwks", "acme.lic"]).expect_code(0);

@@ -71,7 +71,7 @@ fn follow(
             }
             Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => {
                 let stream: Vec<TokenTree> = group.stream().into_iter().collect();
-                // Nothing follows a comma after the last part.
+                // A trailing comma leaves an empty part, which is skipped.
                 for part in stream.split(is_comma).filter(|part| !part.is_empty()) {
                     follow(part, 0, path.clone(), paths);
                 }
@@ -85,8 +85,9 @@ fn follow(
     position
 }
 
-/// Returns the last position of a path that does not start with a keyword. Without this, a later
-/// segment would be mistaken for the start of a path.
+/// Returns the last position of a path that does not start with a keyword.
+///
+/// The caller skips such a path, because a later segment could look like the start of a path.
 fn after_path(tokens: &[TokenTree], mut position: usize) -> usize {
     while is_separator(tokens, position + 1)
         && matches!(tokens.get(position + 3), Some(TokenTree::Ident(_)))

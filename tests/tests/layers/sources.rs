@@ -14,7 +14,7 @@ pub(crate) struct Sources {
 
 /// A module with its items. Code that is compiled for tests only is left out.
 pub(crate) struct Module {
-    /// The names of the modules from the root to this one.
+    /// The names of the modules from the root to this module.
     pub(crate) path: Vec<String>,
     /// The file that contains the module.
     pub(crate) file: String,
@@ -95,7 +95,7 @@ impl Module {
         self.path.last().map_or("", String::as_str)
     }
 
-    /// Returns all modules below this one.
+    /// Returns all modules below this module.
     pub(crate) fn descendants(&self) -> Vec<&Module> {
         let children = self.children.iter();
         children

@@ -14,8 +14,8 @@ static ACTIVATED: LazyLock<IssuedLicense> = LazyLock::new(|| with_activation(&[]
 
 /// Issues a license that requires activation.
 fn with_activation(terms: &[&str]) -> IssuedLicense {
-    let usual = ["--tier", "team", "--perpetual", "--offline", "--activation"];
-    issue_license(&[&usual[..], terms].concat())
+    let common = ["--tier", "team", "--perpetual", "--offline", "--activation"];
+    issue_license(&[&common[..], terms].concat())
 }
 
 /// Returns the renewal of a license.
@@ -29,16 +29,16 @@ fn renewed(license: &IssuedLicense) -> String {
 }
 
 /// Returns a machine on which the license is installed but not activated.
-fn site_before_activation() -> Scratch {
-    let site = Vendor::shared().site();
-    site.write("team.lic", &ACTIVATED.file);
+fn machine_before_activation() -> Scratch {
+    let machine = Vendor::shared().customer_machine();
+    machine.write("team.lic", &ACTIVATED.file);
     let installed = on(
         HERE,
-        &site,
+        &machine,
         &["install", "--trust", "trust.jwks", "team.lic"],
     );
     let _ = installed.expect_code(1);
-    site
+    machine
 }
 
 fn at(text: &str) -> Timestamp {
@@ -46,8 +46,8 @@ fn at(text: &str) -> Timestamp {
 }
 
 #[track_caller]
-fn request(site: &Scratch, options: &[&str]) -> RunOutput {
-    on(HERE, site, &[&["request"], options].concat()).expect_code(0)
+fn request(machine: &Scratch, options: &[&str]) -> RunOutput {
+    on(HERE, machine, &[&["request"], options].concat()).expect_code(0)
 }
 
 fn activation_request(text: &str) -> ActivationRequest {
@@ -111,14 +111,14 @@ fn repair(request: &str, issued_at: &str) -> String {
         .to_armor()
 }
 
-fn activate(site: &Scratch, answer: &str) -> RunOutput {
-    site.write("answer.lic", answer);
-    on(HERE, site, &["activate", "answer.lic"])
+fn activate(machine: &Scratch, answer: &str) -> RunOutput {
+    machine.write("answer.lic", answer);
+    on(HERE, machine, &["activate", "answer.lic"])
 }
 
 #[track_caller]
-fn code(site: &Scratch) -> String {
-    let output = on(HERE, site, &["status", "--json"]).json();
+fn code(machine: &Scratch) -> String {
+    let output = on(HERE, machine, &["status", "--json"]).json();
     output["code"].as_str().unwrap().to_owned()
 }
 
@@ -130,35 +130,35 @@ fn refused(outcome: &RunOutput, exit: i32, code: &str) {
 }
 
 /// Returns a machine on which the license is installed and activated.
-fn activated_site() -> Scratch {
-    let site = site_before_activation();
-    let requested = request(&site, &[]);
-    let _ = activate(&site, &answer(&requested.stdout)).expect_code(0);
-    site
+fn activated_machine() -> Scratch {
+    let machine = machine_before_activation();
+    let requested = request(&machine, &[]);
+    let _ = activate(&machine, &answer(&requested.stdout)).expect_code(0);
+    machine
 }
 
 #[test]
 fn a_license_that_requires_activation_is_valid_only_after_the_answer() {
-    let site = site_before_activation();
-    assert_eq!(code(&site), "NOT_ACTIVATED");
-    let requested = request(&site, &[]);
+    let machine = machine_before_activation();
+    assert_eq!(code(&machine), "NOT_ACTIVATED");
+    let requested = request(&machine, &[]);
     assert!(
         requested.stderr.contains("keygen activate"),
         "{}",
         requested.stderr
     );
-    assert_eq!(code(&site), "NOT_ACTIVATED");
-    let installed = activate(&site, &answer(&requested.stdout)).expect_code(0);
+    assert_eq!(code(&machine), "NOT_ACTIVATED");
+    let installed = activate(&machine, &answer(&requested.stdout)).expect_code(0);
     assert!(
         installed.stderr.contains("is activated for this machine"),
         "{}",
         installed.stderr
     );
-    assert_eq!(code(&site), "VALID");
-    let copied = on(ELSEWHERE, &site, &["status", "--json"]).json();
+    assert_eq!(code(&machine), "VALID");
+    let copied = on(ELSEWHERE, &machine, &["status", "--json"]).json();
     assert_eq!(copied["code"], "NOT_ACTIVATED", "{copied:#}");
     assert_eq!(
-        code(&site),
+        code(&machine),
         "VALID",
         "the state of the first machine is unchanged"
     );
@@ -166,33 +166,33 @@ fn a_license_that_requires_activation_is_valid_only_after_the_answer() {
 
 #[test]
 fn a_request_shows_its_content_and_the_secret_stays_sealed_on_the_machine() {
-    let site = site_before_activation();
-    site.write("old", "content");
+    let machine = machine_before_activation();
+    machine.write("old", "content");
     refused(
-        &on(HERE, &site, &["request", "--out", "old"]),
+        &on(HERE, &machine, &["request", "--out", "old"]),
         2,
         "already exists",
     );
-    let report = request(&site, &["--out", "request.lic", "--json"]).json();
-    let file = activation_request(&site.read("request.lic"));
+    let report = request(&machine, &["--out", "request.lic", "--json"]).json();
+    let file = activation_request(&machine.read("request.lic"));
     assert_eq!(report["kind"], "LICENSE ACTIVATION REQUEST");
     assert_eq!(report["content"]["license"], ACTIVATED.report["license_id"]);
     assert_eq!(report["content"]["nonce"], file.nonce.to_string());
-    let machine = on(HERE, &site, &["machine", "--json"]).json();
+    let identity = on(HERE, &machine, &["machine", "--json"]).json();
     assert_eq!(
-        machine["digest"],
+        identity["digest"],
         file.machine.digest().unwrap().to_string()
     );
-    let stored = std::fs::read(site.state().join("activation")).unwrap();
+    let stored = std::fs::read(machine.state().join("activation")).unwrap();
     assert!(!stored.windows(6).any(|bytes| bytes == b"secret"), "sealed");
     #[cfg(unix)]
-    assert_eq!(site.mode("state/activation"), 0o600);
+    assert_eq!(machine.mode("state/activation"), 0o600);
 }
 
 #[test]
 fn readback_lines_contain_the_same_request() {
-    let site = site_before_activation();
-    let report = request(&site, &["--speak"]).stdout;
+    let machine = machine_before_activation();
+    let report = request(&machine, &["--speak"]).stdout;
     assert!(readback::looks_like_lines(&report), "{report}");
     let typed: String = report
         .lines()
@@ -201,17 +201,17 @@ fn readback_lines_contain_the_same_request() {
         .collect();
     let typed = typed.to_lowercase();
     let requested = MachineRequest::parse(&typed).unwrap();
-    let _ = activate(&site, &answer(&requested.to_armor())).expect_code(0);
-    assert_eq!(code(&site), "VALID");
+    let _ = activate(&machine, &answer(&requested.to_armor())).expect_code(0);
+    assert_eq!(code(&machine), "VALID");
 }
 
 #[test]
 fn a_qr_code_is_drawn_on_the_terminal_or_written_as_a_picture() {
-    let site = site_before_activation();
-    let drawn = request(&site, &["--qr"]).stdout;
+    let machine = machine_before_activation();
+    let drawn = request(&machine, &["--qr"]).stdout;
     assert!(drawn.contains('█') && drawn.lines().count() > 20, "{drawn}");
-    let _ = request(&site, &["--qr", "--out", "code.png"]);
-    let picture = std::fs::read(site.file("code.png")).unwrap();
+    let _ = request(&machine, &["--qr", "--out", "code.png"]);
+    let picture = std::fs::read(machine.file("code.png")).unwrap();
     assert!(picture.starts_with(b"\x89PNG\r\n"));
     for wrong in [
         &["request", "--qr", "--out", "code.lic"][..],
@@ -219,97 +219,109 @@ fn a_qr_code_is_drawn_on_the_terminal_or_written_as_a_picture() {
         &["request", "--qr", "--speak"],
         &["request", "--clock", "--license", "x"],
     ] {
-        let _ = on(HERE, &site, wrong).expect_code(2);
+        let _ = on(HERE, &machine, wrong).expect_code(2);
     }
 }
 
 #[test]
 fn each_kind_of_invalid_answer_has_its_own_code_and_changes_nothing() {
-    let site = site_before_activation();
-    let first = request(&site, &[]).stdout;
+    let machine = machine_before_activation();
+    let first = request(&machine, &[]).stdout;
     assert_eq!(
-        request(&site, &[]).stdout,
+        request(&machine, &[]).stdout,
         first,
         "a pending request is written again"
     );
-    let second = request(&site, &["--new"]);
+    let second = request(&machine, &["--new"]);
     assert!(
         second.stderr.contains("will be rejected"),
         "{}",
         second.stderr
     );
     let second = second.stdout;
-    refused(&activate(&site, &answer(&first)), 3, "STALE_ANSWER");
+    refused(&activate(&machine, &answer(&first)), 3, "STALE_ANSWER");
 
     let good = answer(&second);
     let token: String = good.lines().filter(|line| !line.starts_with('-')).collect();
     let edited = changed_at(&token, token.len() / 2);
-    refused(&activate(&site, &edited), 3, "BAD_SIGNATURE");
+    refused(&activate(&machine, &edited), 3, "BAD_SIGNATURE");
     let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &crate::random).unwrap();
     let stranger = SigningKey::from_pkcs8(&der, None, crate::random).unwrap();
     let foreign = answer_by(&stranger, &activation_request(&second));
-    refused(&activate(&site, &foreign), 3, "UNTRUSTED_KEY");
+    refused(&activate(&machine, &foreign), 3, "UNTRUSTED_KEY");
 
     // Answers to another machine, and to another state directory on this machine.
-    let elsewhere = site_before_activation();
+    let elsewhere = machine_before_activation();
     let theirs = on(ELSEWHERE, &elsewhere, &["request"])
         .expect_code(0)
         .stdout;
-    refused(&activate(&site, &answer(&theirs)), 1, "machine");
-    let swapped = request(&site_before_activation(), &[]).stdout;
-    refused(&activate(&site, &answer(&swapped)), 3, "REQUEST_MISMATCH");
+    refused(&activate(&machine, &answer(&theirs)), 1, "machine");
+    let swapped = request(&machine_before_activation(), &[]).stdout;
+    refused(
+        &activate(&machine, &answer(&swapped)),
+        3,
+        "REQUEST_MISMATCH",
+    );
     let mut other_secret = activation_request(&second);
     other_secret.commitment = activation_request(&first).commitment;
     let other_secret = answer_by(&vendors_key(), &other_secret);
-    refused(&activate(&site, &other_secret), 3, "REQUEST_MISMATCH");
+    refused(&activate(&machine, &other_secret), 3, "REQUEST_MISMATCH");
     let mut other_license = activation_request(&second);
     other_license.license = unique_id();
     let other_license = answer_by(&vendors_key(), &other_license);
-    refused(&activate(&site, &other_license), 3, "REQUEST_MISMATCH");
+    refused(&activate(&machine, &other_license), 3, "REQUEST_MISMATCH");
 
-    assert_eq!(code(&site), "NOT_ACTIVATED");
-    let _ = activate(&site, &good).expect_code(0);
-    refused(&activate(&site, &good), 3, "REPLAYED");
-    let again = on(HERE, &site, &["install", "answer.lic"]).expect_code(0);
+    assert_eq!(code(&machine), "NOT_ACTIVATED");
+    let _ = activate(&machine, &good).expect_code(0);
+    refused(&activate(&machine, &good), 3, "REPLAYED");
+    let again = on(HERE, &machine, &["install", "answer.lic"]).expect_code(0);
     assert!(again.stderr.contains("already"), "{}", again.stderr);
-    assert_eq!(code(&site), "VALID");
+    assert_eq!(code(&machine), "VALID");
 }
 
 #[test]
 fn activate_accepts_only_answers_to_requests() {
-    let site = site_before_activation();
+    let machine = machine_before_activation();
     refused(
-        &on(HERE, &site, &["activate", "team.lic"]),
+        &on(HERE, &machine, &["activate", "team.lic"]),
         3,
         "expected the answer",
     );
-    site.write("request.lic", request(&site, &[]).stdout);
-    refused(&on(HERE, &site, &["activate", "request.lic"]), 3, "request");
-    refused(&on(HERE, &site, &["verify", "request.lic"]), 3, "request");
+    machine.write("request.lic", request(&machine, &[]).stdout);
+    refused(
+        &on(HERE, &machine, &["activate", "request.lic"]),
+        3,
+        "request",
+    );
+    refused(
+        &on(HERE, &machine, &["verify", "request.lic"]),
+        3,
+        "request",
+    );
 }
 
 #[test]
 fn a_file_with_a_license_and_its_activation_is_installed_completely_or_not_at_all() {
-    let site = site_before_activation();
+    let machine = machine_before_activation();
     let renewal = renewed(&ACTIVATED);
-    let requested = request(&site, &[]).stdout;
+    let requested = request(&machine, &[]).stdout;
     let stale = answer(&requested);
-    let requested = request(&site, &["--new"]).stdout;
-    site.write("both.lic", format!("{renewal}{stale}"));
+    let requested = request(&machine, &["--new"]).stdout;
+    machine.write("both.lic", format!("{renewal}{stale}"));
     refused(
-        &on(HERE, &site, &["install", "both.lic"]),
+        &on(HERE, &machine, &["install", "both.lic"]),
         3,
         "STALE_ANSWER",
     );
-    let stored = std::fs::read_to_string(site.state().join("license.lic")).unwrap();
+    let stored = std::fs::read_to_string(machine.state().join("license.lic")).unwrap();
     assert_eq!(stored, ACTIVATED.file);
-    site.write("both.lic", format!("{renewal}{}", answer(&requested)));
-    let installed = on(HERE, &site, &["install", "both.lic"]).expect_code(0);
+    machine.write("both.lic", format!("{renewal}{}", answer(&requested)));
+    let installed = on(HERE, &machine, &["install", "both.lic"]).expect_code(0);
     for block in ["license ", "activation "] {
         assert!(installed.stderr.contains(block), "{}", installed.stderr);
     }
     assert_eq!(
-        code(&site),
+        code(&machine),
         "VALID",
         "the activation also applies to the renewal"
     );
@@ -317,14 +329,14 @@ fn a_file_with_a_license_and_its_activation_is_installed_completely_or_not_at_al
 
 #[test]
 fn an_activation_in_the_administrators_directory_applies_to_all_users() {
-    let site = activated_site();
+    let machine = activated_machine();
     let shared = Scratch::new();
-    let answer = site.read("answer.lic");
+    let answer = machine.read("answer.lic");
     shared.write("license.lic", format!("{}{answer}", ACTIVATED.file));
     shared.write("trust.jwks", &Vendor::shared().trust);
     let other = Scratch::new();
-    let status = |machine: &str| {
-        let run = Run::license(&other).env("CODITECT_MACHINE_ID", machine);
+    let status = |id: &str| {
+        let run = Run::license(&other).env("CODITECT_MACHINE_ID", id);
         let run = run.env("CODITECT_SYSTEM_DIR", shared.path());
         run.args(["status", "--json"]).run().json()["code"].clone()
     };
@@ -334,29 +346,33 @@ fn an_activation_in_the_administrators_directory_applies_to_all_users() {
 
 /// Runs `deactivate` with this administrator's license file. Returns the outcome and the path of
 /// the file.
-fn deactivate_with_shared(site: &Scratch, shared: &str, options: &[&str]) -> (RunOutput, String) {
-    std::fs::create_dir_all(site.file("etc")).unwrap();
-    site.write("etc/license.lic", shared);
-    site.write("etc/trust.jwks", &Vendor::shared().trust);
-    let run = Run::license(site).env("CODITECT_MACHINE_ID", HERE);
-    let run = run.env("CODITECT_SYSTEM_DIR", site.file("etc"));
+fn deactivate_with_shared(
+    machine: &Scratch,
+    shared: &str,
+    options: &[&str],
+) -> (RunOutput, String) {
+    std::fs::create_dir_all(machine.file("etc")).unwrap();
+    machine.write("etc/license.lic", shared);
+    machine.write("etc/trust.jwks", &Vendor::shared().trust);
+    let run = Run::license(machine).env("CODITECT_MACHINE_ID", HERE);
+    let run = run.env("CODITECT_SYSTEM_DIR", machine.file("etc"));
     let outcome = run.args([&["deactivate"], options].concat()).run();
     (outcome, "etc/license.lic".to_owned())
 }
 
 #[test]
 fn deactivation_warns_if_the_administrators_file_also_contains_an_activation() {
-    // The administrator's file contains the same activation or another one.
-    let other_answer = || answer(&request(&site_before_activation(), &[]).stdout);
+    // The administrator's file contains the same activation, or another activation of the machine.
+    let other_answer = || answer(&request(&machine_before_activation(), &[]).stdout);
     for shared_answer in [None, Some(other_answer())] {
-        let site = activated_site();
-        let shared_answer = shared_answer.unwrap_or_else(|| site.read("answer.lic"));
+        let machine = activated_machine();
+        let shared_answer = shared_answer.unwrap_or_else(|| machine.read("answer.lic"));
         let shared = format!("{}{shared_answer}", ACTIVATED.file);
-        let (deactivated, path) = deactivate_with_shared(&site, &shared, &["--json"]);
+        let (deactivated, path) = deactivate_with_shared(&machine, &shared, &["--json"]);
         let warnings = &deactivated.expect_code(0).json()["warnings"];
         assert_eq!(warnings[0]["code"], "STILL_ACTIVE", "{warnings}");
         assert!(warnings[0]["message"].as_str().unwrap().contains(&path));
-        let (again, _) = deactivate_with_shared(&site, &shared, &[]);
+        let (again, _) = deactivate_with_shared(&machine, &shared, &[]);
         let output = again.expect_code(0).stderr;
         assert!(output.contains("warning: STILL_ACTIVE"), "{output}");
         assert!(
@@ -369,7 +385,7 @@ fn deactivation_warns_if_the_administrators_file_also_contains_an_activation() {
         );
         let other = Scratch::new();
         let user = Run::license(&other).env("CODITECT_MACHINE_ID", HERE);
-        let user = user.env("CODITECT_SYSTEM_DIR", site.file("etc"));
+        let user = user.env("CODITECT_SYSTEM_DIR", machine.file("etc"));
         let status = user.args(["status", "--json"]).run();
         assert_eq!(status.expect_code(0).json()["code"], "VALID");
     }
@@ -377,153 +393,153 @@ fn deactivation_warns_if_the_administrators_file_also_contains_an_activation() {
 
 #[test]
 fn an_activation_of_another_machine_in_the_administrators_file_causes_no_warning() {
-    let site = activated_site();
-    let (deactivated, _) = deactivate_with_shared(&site, &ACTIVATED.file, &["--json"]);
+    let machine = activated_machine();
+    let (deactivated, _) = deactivate_with_shared(&machine, &ACTIVATED.file, &["--json"]);
     assert_eq!(deactivated.expect_code(0).json()["warnings"], json!([]));
-    let elsewhere = Vendor::shared().site();
+    let elsewhere = Vendor::shared().customer_machine();
     elsewhere.write("team.lic", &ACTIVATED.file);
     let install = ["install", "--trust", "trust.jwks", "team.lic"];
     let _ = on(ELSEWHERE, &elsewhere, &install).expect_code(1);
     let requested = on(ELSEWHERE, &elsewhere, &["request"]).expect_code(0);
     let shared = format!("{}{}", ACTIVATED.file, answer(&requested.stdout));
-    let (deactivated, _) = deactivate_with_shared(&site, &shared, &["--json"]);
+    let (deactivated, _) = deactivate_with_shared(&machine, &shared, &["--json"]);
     assert_eq!(deactivated.expect_code(0).json()["warnings"], json!([]));
 }
 
 #[test]
 fn an_activation_that_only_the_administrator_has_is_not_deactivated() {
-    let holder = activated_site();
+    let holder = activated_machine();
     let shared = format!("{}{}", ACTIVATED.file, holder.read("answer.lic"));
-    let site = Vendor::shared().site();
-    let (refused, path) = deactivate_with_shared(&site, &shared, &[]);
+    let machine = Vendor::shared().customer_machine();
+    let (refused, path) = deactivate_with_shared(&machine, &shared, &[]);
     let error = refused.expect_failure(1);
     assert!(error.message.contains(&path), "{error:?}");
     assert!(error.hint.contains("administrator"), "{error:?}");
-    let (refused, _) = deactivate_with_shared(&site, &shared, &["--json"]);
+    let (refused, _) = deactivate_with_shared(&machine, &shared, &["--json"]);
     assert_eq!(refused.expect_json_failure(1), "NOT_ACTIVATED");
 }
 
 #[test]
 fn a_receipt_reveals_the_secret_and_the_license_is_denied_afterwards() {
-    let site = site_before_activation();
-    refused(&on(HERE, &site, &["deactivate"]), 1, "found none");
-    let requested = request(&site, &[]).stdout;
+    let machine = machine_before_activation();
+    refused(&on(HERE, &machine, &["deactivate"]), 1, "found none");
+    let requested = request(&machine, &[]).stdout;
     let token = answer(&requested);
-    let _ = activate(&site, &token).expect_code(0);
-    let second = answer(&request(&site, &[]).stdout);
-    let deactivated = on(HERE, &site, &["deactivate", "--out", "receipt.lic"]).expect_code(0);
+    let _ = activate(&machine, &token).expect_code(0);
+    let second = answer(&request(&machine, &[]).stdout);
+    let deactivated = on(HERE, &machine, &["deactivate", "--out", "receipt.lic"]).expect_code(0);
     assert!(
         deactivated.stderr.contains("keygen release"),
         "{}",
         deactivated.stderr
     );
-    let proof = receipt(&site.read("receipt.lic"));
+    let proof = receipt(&machine.read("receipt.lic"));
     let requested = activation_request(&requested);
     assert_eq!(proof.secret.commitment(), requested.commitment);
     assert_eq!(
         (proof.nonce, &proof.license),
         (requested.nonce, &requested.license)
     );
-    assert_eq!(code(&site), "DEACTIVATED");
+    assert_eq!(code(&machine), "DEACTIVATED");
     assert_eq!(
-        on(HERE, &site, &["status", "--json"]).json()["effective_tier"],
+        on(HERE, &machine, &["status", "--json"]).json()["effective_tier"],
         "FREE"
     );
     // A lost receipt can be written again.
-    let again = on(HERE, &site, &["deactivate"]).expect_code(0);
+    let again = on(HERE, &machine, &["deactivate"]).expect_code(0);
     assert_eq!(receipt(&again.stdout), proof);
     assert!(again.stderr.contains("again"), "{}", again.stderr);
-    refused(&activate(&site, &token), 3, "REPLAYED");
-    refused(&activate(&site, &second), 3, "STALE_ANSWER");
+    refused(&activate(&machine, &token), 3, "REPLAYED");
+    refused(&activate(&machine, &second), 3, "STALE_ANSWER");
     // Neither a new installation nor the removal of the activation file restores the activation.
-    let _ = on(HERE, &site, &["install", "team.lic"]).expect_code(1);
-    std::fs::remove_file(site.state().join("activation")).unwrap();
-    assert_eq!(code(&site), "DEACTIVATED");
-    let second_request = request(&site, &[]).stdout;
-    let _ = activate(&site, &answer(&second_request)).expect_code(0);
-    assert_eq!(code(&site), "VALID");
+    let _ = on(HERE, &machine, &["install", "team.lic"]).expect_code(1);
+    std::fs::remove_file(machine.state().join("activation")).unwrap();
+    assert_eq!(code(&machine), "DEACTIVATED");
+    let second_request = request(&machine, &[]).stdout;
+    let _ = activate(&machine, &answer(&second_request)).expect_code(0);
+    assert_eq!(code(&machine), "VALID");
 }
 
 #[test]
 fn a_restored_backup_does_not_undo_a_deactivation() {
-    let site = activated_site();
-    let backup = std::fs::read(site.state().join("activation")).unwrap();
-    let quota = std::fs::read(site.state().join("quota")).unwrap();
-    let _ = on(HERE, &site, &["deactivate"]).expect_code(0);
-    std::fs::write(site.state().join("activation"), backup).unwrap();
-    assert_eq!(code(&site), "DEACTIVATED");
-    // Restoring one of the two files that record the deactivation does not undo it either.
-    std::fs::write(site.state().join("quota"), quota).unwrap();
-    assert_eq!(code(&site), "DEACTIVATED");
+    let machine = activated_machine();
+    let backup = std::fs::read(machine.state().join("activation")).unwrap();
+    let quota = std::fs::read(machine.state().join("quota")).unwrap();
+    let _ = on(HERE, &machine, &["deactivate"]).expect_code(0);
+    std::fs::write(machine.state().join("activation"), backup).unwrap();
+    assert_eq!(code(&machine), "DEACTIVATED");
+    // Two files record the deactivation. Restoring only one of the two files has no effect either.
+    std::fs::write(machine.state().join("quota"), quota).unwrap();
+    assert_eq!(code(&machine), "DEACTIVATED");
 }
 
 #[test]
 fn a_damaged_activation_file_is_reported_and_a_new_activation_is_possible() {
-    let site = activated_site();
-    std::fs::write(site.state().join("activation"), "nonsense").unwrap();
-    let output = on(HERE, &site, &["status"]).expect_code(1);
+    let machine = activated_machine();
+    std::fs::write(machine.state().join("activation"), "nonsense").unwrap();
+    let output = on(HERE, &machine, &["status"]).expect_code(1);
     assert!(
         output.stderr.contains("`license request`"),
         "{}",
         output.stderr
     );
-    let requested = request(&site, &[]).stdout;
-    let _ = activate(&site, &answer(&requested)).expect_code(0);
-    assert_eq!(code(&site), "VALID");
+    let requested = request(&machine, &[]).stdout;
+    let _ = activate(&machine, &answer(&requested)).expect_code(0);
+    assert_eq!(code(&machine), "VALID");
 }
 
 #[test]
 fn a_license_that_requires_no_activation_can_be_deactivated_too() {
-    let site = Vendor::shared().site();
-    site.write("ent.lic", &ENT.file);
+    let machine = Vendor::shared().customer_machine();
+    machine.write("ent.lic", &ENT.file);
     let _ = on(
         HERE,
-        &site,
+        &machine,
         &["install", "--trust", "trust.jwks", "ent.lic"],
     )
     .expect_code(0);
-    let requested = request(&site, &[]).stdout;
-    let _ = activate(&site, &answer(&requested)).expect_code(0);
-    let _ = on(HERE, &site, &["deactivate"]).expect_code(0);
-    assert_eq!(code(&site), "DEACTIVATED");
-    let _ = on(HERE, &site, &["install", "--force", "ent.lic"]).expect_code(1);
+    let requested = request(&machine, &[]).stdout;
+    let _ = activate(&machine, &answer(&requested)).expect_code(0);
+    let _ = on(HERE, &machine, &["deactivate"]).expect_code(0);
+    assert_eq!(code(&machine), "DEACTIVATED");
+    let _ = on(HERE, &machine, &["install", "--force", "ent.lic"]).expect_code(1);
 }
 
 #[test]
 fn a_second_answer_to_the_same_request_replaces_the_first() {
-    let site = site_before_activation();
-    let requested = request(&site, &[]).stdout;
-    let _ = activate(&site, &answer(&requested)).expect_code(0);
-    let _ = activate(&site, &answer(&requested)).expect_code(0);
-    assert_eq!(code(&site), "VALID");
+    let machine = machine_before_activation();
+    let requested = request(&machine, &[]).stdout;
+    let _ = activate(&machine, &answer(&requested)).expect_code(0);
+    let _ = activate(&machine, &answer(&requested)).expect_code(0);
+    assert_eq!(code(&machine), "VALID");
     let mut other_secret = activation_request(&requested);
     other_secret.commitment =
-        activation_request(&request(&site_before_activation(), &[]).stdout).commitment;
+        activation_request(&request(&machine_before_activation(), &[]).stdout).commitment;
     let other_secret = answer_by(&vendors_key(), &other_secret);
-    refused(&activate(&site, &other_secret), 3, "REQUEST_MISMATCH");
+    refused(&activate(&machine, &other_secret), 3, "REQUEST_MISMATCH");
 }
 
 #[test]
 fn a_clock_high_water_mark_in_the_future_is_set_back_once_by_a_clock_repair() {
-    let site = site_with("pro.lic");
+    let machine = machine_with("pro.lic");
     // A wrong date in a signed artifact cannot be undone by correcting the clock.
     let future = list_dated("2098-01-01");
-    site.write("future.lic", future);
-    let _ = on(HERE, &site, &["install", "future.lic"]);
-    std::fs::remove_file(site.state().join("revocations.lic")).unwrap();
-    let status = |site: &Scratch| on(HERE, site, &["status", "--json"]).json();
-    assert!(status(&site)["evaluated_at"].as_str().unwrap() > "2098");
-    let requested = request(&site, &["--clock"]).stdout;
+    machine.write("future.lic", future);
+    let _ = on(HERE, &machine, &["install", "future.lic"]);
+    std::fs::remove_file(machine.state().join("revocations.lic")).unwrap();
+    let status = |machine: &Scratch| on(HERE, machine, &["status", "--json"]).json();
+    assert!(status(&machine)["evaluated_at"].as_str().unwrap() > "2098");
+    let requested = request(&machine, &["--clock"]).stdout;
     let mark = clock_request(&requested).mark;
     assert!(mark >= at("2098-01-01"), "{mark}");
     let repaired = repair(&requested, "2020-01-01T00:50:00Z");
-    site.write("repair.lic", &repaired);
+    machine.write("repair.lic", &repaired);
     let stale = repair(
-        &request(&site_before_activation(), &["--clock"]).stdout,
+        &request(&machine_before_activation(), &["--clock"]).stdout,
         "2020-01-01",
     );
-    refused(&activate(&site, &stale), 3, "REQUEST_MISMATCH");
-    let installed = on(HERE, &site, &["install", "repair.lic"]);
+    refused(&activate(&machine, &stale), 3, "REQUEST_MISMATCH");
+    let installed = on(HERE, &machine, &["install", "repair.lic"]);
     assert!(
         installed
             .stderr
@@ -531,8 +547,12 @@ fn a_clock_high_water_mark_in_the_future_is_set_back_once_by_a_clock_repair() {
         "{}",
         installed.stderr
     );
-    assert!(status(&site)["evaluated_at"].as_str().unwrap() < "2098");
-    refused(&on(HERE, &site, &["install", "repair.lic"]), 3, "REPLAYED");
+    assert!(status(&machine)["evaluated_at"].as_str().unwrap() < "2098");
+    refused(
+        &on(HERE, &machine, &["install", "repair.lic"]),
+        3,
+        "REPLAYED",
+    );
 }
 
 fn list_dated(issued_at: &str) -> String {

@@ -4,8 +4,8 @@ use super::*;
 
 #[test]
 fn without_a_license_the_free_tier_is_in_effect() {
-    let site = site();
-    let status = license(&site, &["status", "--json", "--at", AT])
+    let machine = machine();
+    let status = license(&machine, &["status", "--json", "--at", AT])
         .expect_code(1)
         .json();
     assert_eq!(
@@ -23,21 +23,21 @@ fn without_a_license_the_free_tier_is_in_effect() {
         assert_eq!(status[member], Value::Null, "{member}");
     }
     assert_eq!(status["quotas"]["commands_per_day"], 10);
-    let output = license(&site, &["status"]).expect_code(1).stdout;
+    let output = license(&machine, &["status"]).expect_code(1).stdout;
     assert!(
         output.contains("NO_LICENSE") && output.contains("FREE"),
         "{output}"
     );
     for (feature, exit) in [("local_execution", 0), ("cloud_sync", 1)] {
-        let _ = license(&site, &["check", feature]).expect_code(exit);
+        let _ = license(&machine, &["check", feature]).expect_code(exit);
     }
-    let _ = license(&site, &["features"]).expect_code(1);
-    let _ = license(&site, &["explain"]).expect_code(1);
+    let _ = license(&machine, &["features"]).expect_code(1);
+    let _ = license(&machine, &["explain"]).expect_code(1);
 }
 
 #[test]
 fn without_a_license_the_output_explains_how_to_install_one() {
-    let outcome = license(&site(), &["status"]).expect_code(1);
+    let outcome = license(&machine(), &["status"]).expect_code(1);
     assert!(
         outcome.all_output().contains("license install"),
         "{}",
@@ -47,8 +47,8 @@ fn without_a_license_the_output_explains_how_to_install_one() {
 
 #[test]
 fn a_denied_feature_is_reported_with_the_tier_that_includes_it() {
-    let site = site_with("pro.lic");
-    let check = |feature: &str| license(&site, &["check", "--at", AT, feature]);
+    let machine = machine_with("pro.lic");
+    let check = |feature: &str| license(&machine, &["check", "--at", AT, feature]);
     assert_eq!(
         check("cloud_sync").expect_code(0).stdout,
         "granted: cloud_sync (tier PRO)\n"
@@ -61,8 +61,8 @@ fn a_denied_feature_is_reported_with_the_tier_that_includes_it() {
 
 #[test]
 fn an_unknown_feature_is_denied_with_a_suggestion() {
-    let site = site_with("pro.lic");
-    let check = |feature: &str| license(&site, &["check", "--at", AT, feature]).expect_code(1);
+    let machine = machine_with("pro.lic");
+    let check = |feature: &str| license(&machine, &["check", "--at", AT, feature]).expect_code(1);
     for misspelled in ["cloud-sync", "Cloud_Sync", "CLOUD SYNC", "cloud"] {
         assert!(check(misspelled).stderr.contains("cloud_"), "{misspelled}");
     }
@@ -72,22 +72,22 @@ fn an_unknown_feature_is_denied_with_a_suggestion() {
         "{unknown}"
     );
     for invalid in [String::new(), "x".repeat(65)] {
-        license(&site, &["check", "--at", AT, &invalid]).expect_failure(2);
+        license(&machine, &["check", "--at", AT, &invalid]).expect_failure(2);
     }
 }
 
 #[test]
 fn a_feature_that_a_license_adds_is_granted_and_a_removed_feature_is_denied() {
-    let site = site();
+    let machine = machine();
     let terms = words("--add-feature time_travel --remove-feature hooks --offline");
-    site.write(
+    machine.write(
         "own.lic",
         issue_license(&[&["--tier", "pro", "--perpetual"], &terms[..]].concat()).file,
     );
-    let _ = license(&site, &["install", "--trust", "trust.jwks", "own.lic"]).expect_code(0);
-    let _ = license(&site, &["check", "time_travel"]).expect_code(0);
-    let _ = license(&site, &["check", "hooks"]).expect_code(1);
-    let features = license(&site, &["features", "--json"])
+    let _ = license(&machine, &["install", "--trust", "trust.jwks", "own.lic"]).expect_code(0);
+    let _ = license(&machine, &["check", "time_travel"]).expect_code(0);
+    let _ = license(&machine, &["check", "hooks"]).expect_code(1);
+    let features = license(&machine, &["features", "--json"])
         .expect_code(0)
         .json();
     let row = |name: &str| {
@@ -106,16 +106,16 @@ fn a_feature_that_a_license_adds_is_granted_and_a_removed_feature_is_denied() {
 
 #[test]
 fn a_removed_feature_is_not_reported_as_part_of_the_tier() {
-    let site = site();
-    site.write(
+    let machine = machine();
+    machine.write(
         "own.lic",
         issue_license(&words(
             "--tier pro --perpetual --offline --remove-feature hooks",
         ))
         .file,
     );
-    let _ = license(&site, &["install", "--trust", "trust.jwks", "own.lic"]).expect_code(0);
-    let output = license(&site, &["check", "hooks"]).expect_code(1).stdout;
+    let _ = license(&machine, &["install", "--trust", "trust.jwks", "own.lic"]).expect_code(0);
+    let output = license(&machine, &["check", "hooks"]).expect_code(1).stdout;
     assert!(
         !output.contains("expected tier PRO or higher, found tier PRO"),
         "{output}"
@@ -123,9 +123,9 @@ fn a_removed_feature_is_not_reported_as_part_of_the_tier() {
 }
 
 #[test]
-fn json_of_a_check_is_the_decision_and_the_feature() {
-    let site = site_with("pro.lic");
-    let checked = license(&site, &["check", "--json", "--at", AT, "sso"])
+fn the_json_of_a_check_contains_the_decision_and_the_feature() {
+    let machine = machine_with("pro.lic");
+    let checked = license(&machine, &["check", "--json", "--at", AT, "sso"])
         .expect_code(1)
         .json();
     assert_eq!(checked["decision"], "licensed");
@@ -139,8 +139,8 @@ fn json_of_a_check_is_the_decision_and_the_feature() {
 
 #[test]
 fn the_matrix_has_every_feature_once_with_tiers_grants_and_reasons() {
-    let site = site_with("pro.lic");
-    let features = license(&site, &["features", "--json", "--at", AT])
+    let machine = machine_with("pro.lic");
+    let features = license(&machine, &["features", "--json", "--at", AT])
         .expect_code(0)
         .json();
     let rows = features["matrix"].as_array().unwrap();
@@ -156,8 +156,8 @@ fn the_matrix_has_every_feature_once_with_tiers_grants_and_reasons() {
 
 #[test]
 fn the_expiry_is_the_reason_if_the_tier_has_the_feature() {
-    let site = site_with("pro.lic");
-    let features = license(&site, &["features", "--at", LATER])
+    let machine = machine_with("pro.lic");
+    let features = license(&machine, &["features", "--at", LATER])
         .expect_code(1)
         .stdout;
     let row = features
@@ -174,8 +174,8 @@ fn the_expiry_is_the_reason_if_the_tier_has_the_feature() {
 
 #[test]
 fn every_rule_is_explained_in_its_order() {
-    let site = site_with("pro.lic");
-    let explained = license(&site, &["explain", "--json", "--at", AT])
+    let machine = machine_with("pro.lic");
+    let explained = license(&machine, &["explain", "--json", "--at", AT])
         .expect_code(0)
         .json();
     let rules = explained["rules"].as_array().unwrap();
@@ -197,7 +197,7 @@ fn every_rule_is_explained_in_its_order() {
         "check-in",
     ];
     assert_eq!(names, order);
-    let text = license(&site, &["explain", "--at", LATER])
+    let text = license(&machine, &["explain", "--at", LATER])
         .expect_code(1)
         .stdout;
     for word in [
@@ -212,31 +212,31 @@ fn every_rule_is_explained_in_its_order() {
 }
 
 #[test]
-fn another_license_can_be_asked_about_without_installing_it() {
-    let site = site_with("pro.lic");
-    for (license_of, exit) in [("ent.lic", 0), ("team.lic", 1), ("enterprise.key", 0)] {
-        let check = ["check", "sso", "--at", AT, "--license", license_of];
-        let _ = license(&site, &check).expect_code(exit);
+fn a_license_can_be_evaluated_without_installing_it() {
+    let machine = machine_with("pro.lic");
+    for (file, exit) in [("ent.lic", 0), ("team.lic", 1), ("enterprise.key", 0)] {
+        let check = ["check", "sso", "--at", AT, "--license", file];
+        let _ = license(&machine, &check).expect_code(exit);
     }
     let features = license(
-        &site,
+        &machine,
         &["features", "--json", "--at", AT, "--license", "ent.lic"],
     );
     assert_eq!(features.expect_code(0).json()["tier"], "ENT");
     let explain = license(
-        &site,
+        &machine,
         &["explain", "--json", "--at", AT, "--license", "ent.lic"],
     );
     assert_eq!(explain.expect_code(0).json()["tier"], "ENT");
-    let status = license(&site, &["status", "--json", "--at", AT])
+    let status = license(&machine, &["status", "--json", "--at", AT])
         .expect_code(0)
         .json();
     assert_eq!(status["tier"], "PRO");
 }
 
 #[test]
-fn a_wrong_value_is_refused_with_the_name_of_its_flag() {
-    let site = site_with("pro.lic");
+fn the_error_for_an_invalid_value_names_the_option() {
+    let machine = machine_with("pro.lic");
     for [flag, value] in [
         ["--at", "yesterday"],
         ["--at", "2020-02-30"],
@@ -244,9 +244,9 @@ fn a_wrong_value_is_refused_with_the_name_of_its_flag() {
         ["--build-date", "soon"],
         ["--usage-type", "both"],
     ] {
-        let error = license(&site, &["status", flag, value]).expect_failure(2);
+        let error = license(&machine, &["status", flag, value]).expect_failure(2);
         assert!(error.message.contains(flag), "{error:?}");
-        let json = license(&site, &["status", "--json", flag, value]);
+        let json = license(&machine, &["status", "--json", flag, value]);
         assert_eq!(json.expect_json_failure(2), "USAGE");
     }
 }

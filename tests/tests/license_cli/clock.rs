@@ -5,18 +5,18 @@ use license_tests::tools::{self, Tool};
 
 use super::*;
 
-/// Runs `license` with the clock shifted by an offset such as `-3d`.
-fn shifted(faketime: &Tool, site: &Scratch, by: &str, args: &[&str]) -> RunOutput {
-    let run = tools::license_at_time(faketime, site, by).env("CODITECT_MACHINE_ID", HERE);
+/// Runs `license` with a clock that is shifted by `offset`, for example `-3d`.
+fn shifted(faketime: &Tool, machine: &Scratch, offset: &str, args: &[&str]) -> RunOutput {
+    let run = tools::license_at_time(faketime, machine, offset).env("CODITECT_MACHINE_ID", HERE);
     run.args(args).run()
 }
 
-/// Returns a machine on which ENT was installed now, and the time of the installation.
-fn site_installed_now() -> (Scratch, String) {
-    let site = site();
+/// Installs ENT on a new machine. Returns the machine and the time of the installation.
+fn newly_installed_machine() -> (Scratch, String) {
+    let machine = machine();
     let install = ["install", "--json", "--trust", "trust.jwks", "ent.lic"];
-    let report = expect_valid(on(HERE, &site, &install));
-    (site, evaluated_at(&report))
+    let report = expect_valid(on(HERE, &machine, &install));
+    (machine, evaluated_at(&report))
 }
 
 fn evaluated_at(answer: &Value) -> String {
@@ -37,12 +37,12 @@ fn a_clock_that_is_set_back_does_not_change_the_time_and_is_reported() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
-    let (site, installed_at) = site_installed_now();
-    let status = shifted(faketime, &site, "-3d", &["status", "--json"]);
+    let (machine, installed_at) = newly_installed_machine();
+    let status = shifted(faketime, &machine, "-3d", &["status", "--json"]);
     let status = expect_valid(status);
     expect_not_before(&status, &installed_at);
     assert_eq!(warnings(&status), ["CLOCK_BEHIND"]);
-    let output = shifted(faketime, &site, "-3d", &["status"])
+    let output = shifted(faketime, &machine, "-3d", &["status"])
         .expect_code(0)
         .stderr;
     assert!(output.starts_with("warning: CLOCK_BEHIND: "), "{output}");
@@ -53,15 +53,17 @@ fn a_clock_that_is_set_back_does_not_change_the_time_and_is_reported() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_does_not_change_the_time_without_a_license_either() {
+fn without_a_license_a_clock_that_is_set_back_does_not_change_the_time() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
-    let site = Scratch::new();
-    let used = on(HERE, &site, &["use", "commands_per_day"]);
+    let machine = Scratch::new();
+    let used = on(HERE, &machine, &["use", "commands_per_day"]);
     let _ = used.expect_code(0);
-    let now = on(HERE, &site, &["status", "--json"]).expect_code(1).json();
-    let status = shifted(faketime, &site, "-3d", &["status", "--json"]);
+    let now = on(HERE, &machine, &["status", "--json"])
+        .expect_code(1)
+        .json();
+    let status = shifted(faketime, &machine, "-3d", &["status", "--json"]);
     let status = status.expect_code(1).json();
     assert_eq!(status["code"], "NO_LICENSE");
     expect_not_before(&status, &evaluated_at(&now));
@@ -73,8 +75,8 @@ fn a_clock_that_is_less_than_a_day_behind_causes_no_warning() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
-    let (site, installed_at) = site_installed_now();
-    let status = expect_valid(shifted(faketime, &site, "-23h", &["status", "--json"]));
+    let (machine, installed_at) = newly_installed_machine();
+    let status = expect_valid(shifted(faketime, &machine, "-23h", &["status", "--json"]));
     expect_not_before(&status, &installed_at);
     assert_eq!(warnings(&status), [""; 0]);
 }
@@ -84,8 +86,8 @@ fn a_clock_that_is_set_back_does_not_restore_an_expired_license() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
-    let site = site();
-    let issued = Run::new("date", &site).args(["-u", "-d", "-10 days", "+%Y-%m-%dT%H:%M:%SZ"]);
+    let machine = machine();
+    let issued = Run::new("date", &machine).args(["-u", "-d", "-10 days", "+%Y-%m-%dT%H:%M:%SZ"]);
     let issued = issued.run().expect_code(0).stdout;
     let terms = [
         "--tier",
@@ -96,23 +98,23 @@ fn a_clock_that_is_set_back_does_not_restore_an_expired_license() {
         "1",
         "--offline",
     ];
-    site.write("trial.lic", issue_license(&terms).file);
+    machine.write("trial.lic", issue_license(&terms).file);
     let report = on(
         HERE,
-        &site,
+        &machine,
         &["install", "--json", "--trust", "trust.jwks", "trial.lic"],
     );
     assert_eq!(report.expect_code(1).json()["code"], "EXPIRED");
-    let back = shifted(faketime, &site, "-9d", &["status", "--json"])
+    let back = shifted(faketime, &machine, "-9d", &["status", "--json"])
         .expect_code(1)
         .json();
     assert_eq!(back["code"], "EXPIRED");
-    let fresh = self::site();
-    std::fs::copy(site.file("trial.lic"), fresh.file("trial.lic")).unwrap();
+    let fresh = self::machine();
+    std::fs::copy(machine.file("trial.lic"), fresh.file("trial.lic")).unwrap();
     let install = ["install", "--json", "--trust", "trust.jwks", "trial.lic"];
-    let never_seen = shifted(faketime, &fresh, "-9d", &install);
+    let first_install = shifted(faketime, &fresh, "-9d", &install);
     assert_eq!(
-        never_seen.expect_code(0).json()["code"],
+        first_install.expect_code(0).json()["code"],
         "VALID",
         "without a recorded time, the license must be valid at that date"
     );
@@ -123,37 +125,37 @@ fn setting_the_clock_back_does_not_refill_a_quota() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
-    let site = Scratch::new();
+    let machine = Scratch::new();
     let args = ["use", "commands_per_day", "10", "--json"];
-    let _ = on(HERE, &site, &args).expect_code(0);
+    let _ = on(HERE, &machine, &args).expect_code(0);
     for by in ["-3d", "-1d", "-400d"] {
         let args = ["use", "commands_per_day", "1", "--json"];
-        let denied = shifted(faketime, &site, by, &args).expect_code(1).json();
+        let denied = shifted(faketime, &machine, by, &args).expect_code(1).json();
         assert_eq!(denied["code"], "QUOTA_EXHAUSTED", "{by}");
     }
 }
 
 /// Simulates a virtual machine that was paused, or a suspended WSL host: the uptime does not
-/// include these days.
+/// include the days of the pause.
 #[test]
-fn days_that_the_uptime_does_not_include_refill_the_quota_once_each() {
+fn each_day_that_the_uptime_does_not_include_refills_the_quota_once() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
-    let site = Scratch::new();
+    let machine = Scratch::new();
     let args = ["use", "commands_per_day", "10", "--json"];
-    let _ = on(HERE, &site, &args).expect_code(0);
+    let _ = on(HERE, &machine, &args).expect_code(0);
     for by in ["+3d", "+5d"] {
-        let used = shifted(faketime, &site, by, &args).expect_code(0).json();
-        let now = shifted(faketime, &site, by, &["status", "--json"]).json();
+        let used = shifted(faketime, &machine, by, &args).expect_code(0).json();
+        let now = shifted(faketime, &machine, by, &["status", "--json"]).json();
         let refills = used["refills_at"].as_str().unwrap();
         assert!(refills > &*evaluated_at(&now), "{refills} has passed");
-        let _ = shifted(faketime, &site, by, &args).expect_code(1);
+        let _ = shifted(faketime, &machine, by, &args).expect_code(1);
     }
-    let _ = shifted(faketime, &site, "+3d", &args).expect_code(1);
-    // The mark may be a day ahead now, which refills the quota for that day.
-    let _ = on(HERE, &site, &args);
-    let _ = on(HERE, &site, &args).expect_code(1);
+    let _ = shifted(faketime, &machine, "+3d", &args).expect_code(1);
+    // The clock high-water mark may be one day ahead now. The quota of that day is still unused.
+    let _ = on(HERE, &machine, &args);
+    let _ = on(HERE, &machine, &args).expect_code(1);
 }
 
 #[test]
@@ -161,10 +163,10 @@ fn the_time_of_a_clock_that_was_ahead_is_recorded() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
-    let (site, installed_at) = site_installed_now();
-    let ahead = expect_valid(shifted(faketime, &site, "+20h", &["status", "--json"]));
+    let (machine, installed_at) = newly_installed_machine();
+    let ahead = expect_valid(shifted(faketime, &machine, "+20h", &["status", "--json"]));
     assert!(evaluated_at(&ahead) > installed_at);
-    let back = expect_valid(on(HERE, &site, &["status", "--json"]));
+    let back = expect_valid(on(HERE, &machine, &["status", "--json"]));
     expect_not_before(&back, &evaluated_at(&ahead));
 }
 
@@ -173,36 +175,36 @@ fn a_clock_that_was_far_ahead_is_ignored_or_repaired_by_a_new_signature() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
-    let (site, _) = site_installed_now();
-    let _ = shifted(faketime, &site, "+30d", &["status"]).expect_code(0);
-    let status = expect_valid(on(HERE, &site, &["status", "--json"]));
+    let (machine, _) = newly_installed_machine();
+    let _ = shifted(faketime, &machine, "+30d", &["status"]).expect_code(0);
+    let status = expect_valid(on(HERE, &machine, &["status", "--json"]));
     if warnings(&status).is_empty() {
-        // The clock was rejected because the uptime is reliable here.
+        // The uptime of this machine is reliable, so the time of the clock was rejected.
         return;
     }
     assert_eq!(warnings(&status), ["CLOCK_BEHIND"]);
     let install = |file| {
         let args = ["install", "--trust", "trust.jwks", file];
-        on(HERE, &site, &args).expect_code(0).stderr
+        on(HERE, &machine, &args).expect_code(0).stderr
     };
     // An artifact with an old date does not prove the present time.
     assert!(install("enterprise.key").contains("CLOCK_BEHIND"));
-    let now = Run::new("date", &site).args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]);
+    let now = Run::new("date", &machine).args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]);
     let now = now.run().expect_code(0).stdout;
     let terms = ["--tier", "ent", "--perpetual", "--issued-at", now.trim()];
-    site.write("new.lic", issue_license(&terms).file);
+    machine.write("new.lic", issue_license(&terms).file);
     let output = install("new.lic");
     assert!(output.contains("the clock was ahead before"), "{output}");
     assert!(!output.contains("CLOCK_BEHIND"), "{output}");
-    let status = expect_valid(on(HERE, &site, &["status", "--json"]));
+    let status = expect_valid(on(HERE, &machine, &["status", "--json"]));
     assert_eq!(warnings(&status), [""; 0]);
 }
 
 #[test]
 fn a_date_given_with_at_is_not_recorded() {
-    let (site, _) = site_installed_now();
+    let (machine, _) = newly_installed_machine();
     let files = ["state/license.cache", "state/quota"];
-    let content = || files.map(|file| std::fs::read(site.file(file)).unwrap());
+    let content = || files.map(|file| std::fs::read(machine.file(file)).unwrap());
     let before = content();
     for args in [
         &["status"][..],
@@ -212,11 +214,11 @@ fn a_date_given_with_at_is_not_recorded() {
         &["session"],
         &["verify", "--trust", "trust.jwks", "ent.lic"],
     ] {
-        let _ = on(HERE, &site, &[args, &["--at", "2090-01-01"]].concat()).expect_code(0);
+        let _ = on(HERE, &machine, &[args, &["--at", "2090-01-01"]].concat()).expect_code(0);
     }
     assert!(content() == before, "the files are unchanged");
     let install = words("install --trust trust.jwks --at 2090-01-01 ent.lic");
-    let _ = on(HERE, &site, &install).expect_code(0);
-    let status = expect_valid(on(HERE, &site, &["status", "--json"]));
+    let _ = on(HERE, &machine, &install).expect_code(0);
+    let status = expect_valid(on(HERE, &machine, &["status", "--json"]));
     assert!(evaluated_at(&status).as_str() < "2090-01-01", "{status}");
 }

@@ -10,9 +10,9 @@ fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
 
 #[track_caller]
 fn verifies(name: &str, content: impl AsRef<[u8]>) {
-    let site = site();
-    site.write("damaged", content);
-    let outcome = verify(&site, &["--json", "damaged"]);
+    let machine = machine();
+    machine.write("damaged", content);
+    let outcome = verify(&machine, &["--json", "damaged"]);
     assert_eq!(outcome.code, Some(0), "{name}: {}", outcome.stdout);
 }
 
@@ -67,7 +67,7 @@ fn an_enterprise_key_is_read_in_spite_of_changed_layout() {
 
 #[test]
 fn a_standard_key_argument_is_read_in_spite_of_changed_layout() {
-    let site = site();
+    let machine = machine();
     let key = PRO.key();
     for damaged in [
         key.to_lowercase(),
@@ -77,24 +77,27 @@ fn a_standard_key_argument_is_read_in_spite_of_changed_layout() {
         key.replace('-', "\u{2014}"),
         format!("\u{feff}{key}"),
     ] {
-        expect_valid(verify(&site, &["--json", &damaged, "--license", "pro.lic"]));
+        expect_valid(verify(
+            &machine,
+            &["--json", &damaged, "--license", "pro.lic"],
+        ));
     }
 }
 
 #[test]
 fn other_damage_is_refused_with_its_position() {
-    let site = site();
+    let machine = machine();
     let line = TEAM.file.lines().nth(2).unwrap();
-    site.write(
+    machine.write(
         "damaged",
         TEAM.file
             .replacen(line, &format!("{}*{}", &line[..10], &line[11..]), 1),
     );
-    let error = verify(&site, &["damaged"]).expect_failure(3);
+    let error = verify(&machine, &["damaged"]).expect_failure(3);
     assert!(
         error.message.contains("line 3") && error.message.contains("11"),
         "{error:?}"
     );
-    let error = verify(&site, &[&PRO.key().replacen("PRO", "*RO", 1)]).expect_failure(3);
+    let error = verify(&machine, &[&PRO.key().replacen("PRO", "*RO", 1)]).expect_failure(3);
     assert!(error.message.contains("character 10"), "{error:?}");
 }

@@ -1,4 +1,4 @@
-//! `license doctor`: one line for each check, and no changes.
+//! `license doctor`: each check has one line, and the command changes nothing.
 
 mod installed;
 
@@ -27,13 +27,13 @@ const CHECKS: [&str; 12] = [
 ];
 
 /// Runs `license doctor --json` on [`HERE`] with the administrator's directory `etc`.
-fn examine(site: &Scratch) -> RunOutput {
-    doctor(site, &["--json"])
+fn examine(machine: &Scratch) -> RunOutput {
+    doctor(machine, &["--json"])
 }
 
-fn doctor(site: &Scratch, args: &[&str]) -> RunOutput {
-    let run = Run::license(site).env("CODITECT_MACHINE_ID", HERE);
-    let run = run.env("CODITECT_SYSTEM_DIR", site.file("etc"));
+fn doctor(machine: &Scratch, args: &[&str]) -> RunOutput {
+    let run = Run::license(machine).env("CODITECT_MACHINE_ID", HERE);
+    let run = run.env("CODITECT_SYSTEM_DIR", machine.file("etc"));
     run.arg("doctor").args(args).run()
 }
 
@@ -45,7 +45,7 @@ fn check<'a>(report: &'a Value, name: &str) -> [&'a str; 3] {
     ["status", "message", "hint"].map(|member| found[member].as_str().unwrap_or_default())
 }
 
-/// Checks the status and message of a check. Only a status other than ok must have a hint.
+/// Checks the status and message of a check, and that a hint is present unless the status is `ok`.
 #[track_caller]
 fn expect(report: &Value, name: &str, status: &str, words: &[&str]) {
     let [found, message, hint] = check(report, name);
@@ -65,11 +65,11 @@ fn expect(report: &Value, name: &str, status: &str, words: &[&str]) {
 
 /// Returns a machine with a perpetual ENT license and one counted use.
 fn healthy() -> Scratch {
-    let site = site();
+    let machine = machine();
     let install = ["install", "--trust", "trust.jwks", "ent.lic"];
-    let _ = on(HERE, &site, &install).expect_code(0);
-    let _ = on(HERE, &site, &["use", "commands_per_day"]).expect_code(0);
-    site
+    let _ = on(HERE, &machine, &install).expect_code(0);
+    let _ = on(HERE, &machine, &["use", "commands_per_day"]).expect_code(0);
+    machine
 }
 
 /// Returns the content and modification time of each file in a directory.
@@ -89,8 +89,10 @@ fn files(directory: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
 
 #[test]
 fn on_a_healthy_machine_every_check_is_ok() {
-    let site = healthy();
-    let report = doctor(&site, &["--json", "--strict"]).expect_code(0).json();
+    let machine = healthy();
+    let report = doctor(&machine, &["--json", "--strict"])
+        .expect_code(0)
+        .json();
     let checks = report["checks"].as_array().unwrap();
     let names: Vec<_> = checks
         .iter()
@@ -101,7 +103,7 @@ fn on_a_healthy_machine_every_check_is_ok() {
         (&report["status"], &report["next"]),
         (&json!("ok"), &Value::Null)
     );
-    let state = site.state();
+    let state = machine.state();
     let state = state.to_str().unwrap();
     expect(
         &report,
@@ -148,16 +150,16 @@ fn on_a_healthy_machine_every_check_is_ok() {
 
 #[test]
 fn the_text_has_a_line_for_each_check_and_a_hint_below_a_problem() {
-    let site = healthy();
-    let text = doctor(&site, &[]).expect_code(0);
+    let machine = healthy();
+    let text = doctor(&machine, &[]).expect_code(0);
     assert_eq!(text.stderr, "");
     let lines: Vec<_> = text.stdout.lines().collect();
     assert_eq!(lines.len(), CHECKS.len(), "{}", text.stdout);
     for (line, check) in lines.iter().zip(CHECKS) {
         assert!(line.starts_with(&format!("ok       {check} ")), "{line}");
     }
-    fs::remove_file(site.file("state/trust.jwks")).unwrap();
-    let text = doctor(&site, &[]).expect_code(1).stdout;
+    fs::remove_file(machine.file("state/trust.jwks")).unwrap();
+    let text = doctor(&machine, &[]).expect_code(1).stdout;
     let mut lines = text.lines();
     let problem = lines
         .find(|line| line.starts_with("problem  license "))
@@ -169,29 +171,29 @@ fn the_text_has_a_line_for_each_check_and_a_hint_below_a_problem() {
 
 #[test]
 fn a_missing_license_is_a_warning_and_a_problem_with_strict() {
-    let site = Scratch::new();
-    let report = examine(&site).expect_code(0).json();
+    let machine = Scratch::new();
+    let report = examine(&machine).expect_code(0).json();
     assert_eq!(report["status"], "warning");
     expect(&report, "license", "warning", &["NO_LICENSE", "FREE"]);
     expect(&report, "home", "ok", &["does not exist yet"]);
     expect(&report, "permissions", "ok", &[]);
     expect(&report, "state", "ok", &["no state of this machine"]);
     expect(&report, "trust", "ok", &["no keys are installed"]);
-    let _ = doctor(&site, &["--strict"]).expect_code(1);
-    assert!(!site.state().exists());
+    let _ = doctor(&machine, &["--strict"]).expect_code(1);
+    assert!(!machine.state().exists());
 }
 
 #[test]
 fn doctor_changes_nothing() {
-    let site = healthy();
-    site.write("state/license.lic", tampered(&ENT));
-    site.write("state/quota", "noise");
-    site.write("state/license.lic.damaged-1", "noise");
-    site.write("state/.unfinished-1", "noise");
-    let before = files(site.path());
-    let _ = examine(&site).expect_code(1);
-    let _ = doctor(&site, &[]).expect_code(1);
-    assert!(files(site.path()) == before);
+    let machine = healthy();
+    machine.write("state/license.lic", tampered(&ENT));
+    machine.write("state/quota", "noise");
+    machine.write("state/license.lic.damaged-1", "noise");
+    machine.write("state/.unfinished-1", "noise");
+    let before = files(machine.path());
+    let _ = examine(&machine).expect_code(1);
+    let _ = doctor(&machine, &[]).expect_code(1);
+    assert!(files(machine.path()) == before);
     let fresh = Scratch::new();
     let _ = examine(&fresh).expect_code(0);
     assert_eq!(files(fresh.path()).len(), 0);
@@ -200,10 +202,10 @@ fn doctor_changes_nothing() {
 
 #[test]
 fn the_state_directory_is_reported_with_its_variable() {
-    let site = Scratch::new();
-    site.write("file", "");
+    let machine = Scratch::new();
+    machine.write("file", "");
     let home = |value: &Path| {
-        let run = Run::license(&site).env("CODITECT_HOME", value);
+        let run = Run::license(&machine).env("CODITECT_HOME", value);
         run.args(["doctor", "--json"]).run()
     };
     for (value, words) in [
@@ -213,7 +215,7 @@ fn the_state_directory_is_reported_with_its_variable() {
         ),
         ("file/below", &["from CODITECT_HOME", "is a file"]),
     ] {
-        let report = home(&site.file(value)).expect_code(1).json();
+        let report = home(&machine.file(value)).expect_code(1).json();
         expect(&report, "home", "problem", words);
         assert!(
             check(&report, "home")[2].contains("CODITECT_HOME"),
@@ -227,9 +229,9 @@ fn the_state_directory_is_reported_with_its_variable() {
         "problem",
         &["CODITECT_HOME must be an absolute path"],
     );
-    let run = Run::license(&site).without_env("CODITECT_HOME");
+    let run = Run::license(&machine).without_env("CODITECT_HOME");
     let report = run.args(["doctor", "--json"]).run().expect_code(0).json();
-    let default = site.home().join(".coditect");
+    let default = machine.home().join(".coditect");
     let default = default.to_str().unwrap();
     expect(
         &report,
@@ -242,36 +244,36 @@ fn the_state_directory_is_reported_with_its_variable() {
 #[cfg(unix)]
 #[test]
 fn a_state_directory_that_is_a_dangling_symbolic_link_is_a_problem() {
-    let site = Scratch::new();
-    std::os::unix::fs::symlink("nowhere", site.state()).unwrap();
-    let report = examine(&site).expect_code(1).json();
+    let machine = Scratch::new();
+    std::os::unix::fs::symlink("nowhere", machine.state()).unwrap();
+    let report = examine(&machine).expect_code(1).json();
     expect(
         &report,
         "home",
         "problem",
         &["CODITECT_HOME", "symbolic link", "nowhere"],
     );
-    fs::create_dir(site.file("nowhere")).unwrap();
-    let report = examine(&site).expect_code(0).json();
+    fs::create_dir(machine.file("nowhere")).unwrap();
+    let report = examine(&machine).expect_code(0).json();
     expect(&report, "home", "ok", &["exists and is writable"]);
 }
 
 #[cfg(unix)]
 #[test]
 fn a_lock_file_that_is_a_symbolic_link_is_not_followed_and_is_reported() {
-    let site = healthy();
-    let (lock, elsewhere) = (site.state().join(".lock"), site.file("elsewhere"));
+    let machine = healthy();
+    let (lock, elsewhere) = (machine.state().join(".lock"), machine.file("elsewhere"));
     fs::remove_file(&lock).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &lock).unwrap();
-    let report = examine(&site).expect_code(0).json();
+    let report = examine(&machine).expect_code(0).json();
     let words = ["is not writable", ".lock in it is not a regular file"];
     expect(&report, "home", "warning", &words);
-    let used = on(HERE, &site, &["use", "commands_per_day", "--json"]);
+    let used = on(HERE, &machine, &["use", "commands_per_day", "--json"]);
     let used = used.expect_code(0).json();
     let warning = state_warning(&used);
     assert!(warning.contains("not a regular file"), "{warning}");
     let install = ["install", "--trust", "trust.jwks", "ent.lic"];
-    let error = on(HERE, &site, &install).expect_failure(4);
+    let error = on(HERE, &machine, &install).expect_failure(4);
     assert!(error.message.contains(".lock"), "{error:?}");
     assert!(!elsewhere.exists());
 }
@@ -279,9 +281,9 @@ fn a_lock_file_that_is_a_symbolic_link_is_not_followed_and_is_reported() {
 #[cfg(unix)]
 #[test]
 fn a_read_only_state_directory_is_a_warning() {
-    let site = Scratch::new();
-    fs::create_dir(site.state()).unwrap();
-    let Some(user) = UnprivilegedUser::on(&site) else {
+    let machine = Scratch::new();
+    fs::create_dir(machine.state()).unwrap();
+    let Some(user) = UnprivilegedUser::on(&machine) else {
         return;
     };
     let report = user.license(&["doctor", "--json"]).expect_code(0).json();
@@ -291,8 +293,8 @@ fn a_read_only_state_directory_is_a_warning() {
         "warning",
         &["is not writable", "counts are not stored"],
     );
-    fs::remove_dir(site.state()).unwrap();
-    if fs::metadata(site.path())
+    fs::remove_dir(machine.state()).unwrap();
+    if fs::metadata(machine.path())
         .is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0)
     {
         let report = user.license(&["doctor", "--json"]).expect_code(0).json();
@@ -304,12 +306,12 @@ fn a_read_only_state_directory_is_a_warning() {
 #[test]
 fn files_that_other_users_can_access_or_own_are_a_warning() {
     use std::os::unix::fs::{PermissionsExt, chown};
-    let site = healthy();
-    let open = |path: &str, mode| {
-        fs::set_permissions(site.file(path), fs::Permissions::from_mode(mode)).unwrap();
+    let machine = healthy();
+    let set_mode = |path: &str, mode| {
+        fs::set_permissions(machine.file(path), fs::Permissions::from_mode(mode)).unwrap();
     };
-    open("state", 0o755);
-    let report = examine(&site).expect_code(0).json();
+    set_mode("state", 0o755);
+    let report = examine(&machine).expect_code(0).json();
     expect(
         &report,
         "permissions",
@@ -320,18 +322,18 @@ fn files_that_other_users_can_access_or_own_are_a_warning() {
         check(&report, "permissions")[2].starts_with("chmod 700 "),
         "{report}"
     );
-    open("state", 0o700);
-    open("state/quota", 0o644);
-    let report = examine(&site).expect_code(0).json();
+    set_mode("state", 0o700);
+    set_mode("state/quota", 0o644);
+    let report = examine(&machine).expect_code(0).json();
     expect(
         &report,
         "permissions",
         "warning",
         &["quota is 0644, expected 0600"],
     );
-    open("state/quota", 0o600);
-    if chown(site.file("state/quota"), Some(65_534), None).is_ok() {
-        let report = examine(&site).expect_code(0).json();
+    set_mode("state/quota", 0o600);
+    if chown(machine.file("state/quota"), Some(65_534), None).is_ok() {
+        let report = examine(&machine).expect_code(0).json();
         let words = ["quota belongs to user 65534, expected user 0"];
         expect(&report, "permissions", "warning", &words);
     }
@@ -339,16 +341,16 @@ fn files_that_other_users_can_access_or_own_are_a_warning() {
 
 #[test]
 fn damaged_foreign_missing_and_incomplete_state_files_are_reported() {
-    let site = healthy();
-    let intact = fs::read(site.file("state/quota")).unwrap();
+    let machine = healthy();
+    let intact = fs::read(machine.file("state/quota")).unwrap();
     let mut edited = intact.clone();
     *edited.last_mut().unwrap() ^= 1;
-    site.write("state/quota", edited);
-    let report = examine(&site).expect_code(1).json();
+    machine.write("state/quota", edited);
+    let report = examine(&machine).expect_code(1).json();
     let words = ["quota", "the file was changed outside this program"];
     expect(&report, "state", "problem", &words);
-    site.write("state/quota", intact);
-    let elsewhere = on(ELSEWHERE, &site, &["doctor", "--json"])
+    machine.write("state/quota", intact);
+    let elsewhere = on(ELSEWHERE, &machine, &["doctor", "--json"])
         .expect_code(1)
         .json();
     expect(
@@ -358,9 +360,9 @@ fn damaged_foreign_missing_and_incomplete_state_files_are_reported() {
         &["the file was sealed on another machine"],
     );
     for file in ["quota", "license.cache"] {
-        let site = healthy();
-        fs::remove_file(site.state().join(file)).unwrap();
-        let report = examine(&site).expect_code(0).json();
+        let machine = healthy();
+        fs::remove_file(machine.state().join(file)).unwrap();
+        let report = examine(&machine).expect_code(0).json();
         expect(
             &report,
             "state",
@@ -368,9 +370,9 @@ fn damaged_foreign_missing_and_incomplete_state_files_are_reported() {
             &[&format!("{file} is missing")],
         );
     }
-    site.write("state/.unfinished-x", "");
-    site.write("state/quota.damaged-3", "");
-    let report = examine(&site).expect_code(0).json();
+    machine.write("state/.unfinished-x", "");
+    machine.write("state/quota.damaged-3", "");
+    let report = examine(&machine).expect_code(0).json();
     expect(
         &report,
         "state",
@@ -384,9 +386,9 @@ fn a_clock_that_is_behind_is_reported_with_the_difference() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
-    let site = healthy();
+    let machine = healthy();
     let at = |by: &str| {
-        let run = license_tests::tools::license_at_time(faketime, &site, by)
+        let run = license_tests::tools::license_at_time(faketime, &machine, by)
             .env("CODITECT_MACHINE_ID", HERE);
         run.args(["doctor", "--json"]).run().expect_code(0).json()
     };
@@ -398,8 +400,8 @@ fn a_clock_that_is_behind_is_reported_with_the_difference() {
         &[" days behind the latest time seen"],
     );
     expect(&at("-3h"), "clock", "ok", &[" hours behind", "tolerated"]);
-    fs::remove_file(site.file("state/quota")).unwrap();
-    fs::remove_file(site.file("state/license.cache")).unwrap();
+    fs::remove_file(machine.file("state/quota")).unwrap();
+    fs::remove_file(machine.file("state/license.cache")).unwrap();
     expect(&at("-10d"), "clock", "ok", &[]);
     let words = [" days behind the date of a signed artifact"];
     expect(&at("-40000d"), "clock", "warning", &words[..0]);
@@ -408,16 +410,16 @@ fn a_clock_that_is_behind_is_reported_with_the_difference() {
 
 #[test]
 fn an_ignored_machine_id_is_reported() {
-    let site = healthy();
+    let machine = healthy();
     let zeros = on(
         "00000000000000000000000000000000",
-        &site,
+        &machine,
         &["doctor", "--json"],
     )
     .json();
     let words = ["CODITECT_MACHINE_ID is ignored", "it repeats one digit"];
     expect(&zeros, "machine", "warning", &words);
-    let run = Run::license(&site).env("KUBERNETES_SERVICE_HOST", "10.0.0.1");
+    let run = Run::license(&machine).env("KUBERNETES_SERVICE_HOST", "10.0.0.1");
     let report = run.args(["doctor", "--json"]).run().json();
     let container = check(&report, "container")[1];
     if container == "kubernetes" && check(&report, "machine")[1].contains(", none: ") {

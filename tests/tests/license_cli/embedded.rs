@@ -12,15 +12,16 @@ fn keys() -> PathBuf {
     programs::workspace().join("fixtures/trust/vendor.jwks")
 }
 
-/// `license` with embedded keys of this vendor.
+/// The path of a `license` program that contains the keys of [`VENDOR`].
 static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| programs::license_with_keys(&keys()));
 
+/// The vendor whose keys the program contains.
 static VENDOR: LazyLock<Vendor> = LazyLock::new(|| {
     let key = programs::workspace().join("fixtures/keys/vendor.pem");
     Vendor::from_key(fs::read_to_string(key).unwrap(), &[])
 });
 
-/// A TEAM license of this vendor.
+/// A TEAM license of [`VENDOR`].
 static OWN: LazyLock<IssuedLicense> =
     LazyLock::new(|| VENDOR.issue(&["--tier", "team", "--offline", "--expires", "2020-12-31"]));
 /// An ENT license that its holder has signed.
@@ -96,7 +97,7 @@ fn licenses_are_verified_and_installed_without_given_keys() {
 }
 
 #[test]
-fn keys_on_the_command_line_are_refused_even_if_they_are_the_embedded_ones() {
+fn keys_on_the_command_line_are_refused_even_if_they_are_embedded() {
     let machine = machine();
     for keys in ["holder.jwks", "own.jwks", "missing.jwks"] {
         for args in [
@@ -297,7 +298,7 @@ fn the_help_does_not_show_the_trust_option() {
 
 #[test]
 fn an_invalid_trust_set_fails_the_build_with_a_reason() {
-    // Waits for the other build of the program.
+    // Waits until the build with valid keys has finished.
     let _ = &*PROGRAM;
     let relative = OsStr::new("fixtures/trust/private.pem");
     let missing = Path::new("fixtures/trust/nowhere.jwks").as_os_str();
@@ -322,17 +323,17 @@ fn an_invalid_trust_set_fails_the_build_with_a_reason() {
 }
 
 #[test]
-fn the_program_with_embedded_keys_has_the_same_dependencies() {
+fn the_program_with_embedded_keys_has_the_dependencies_of_the_ordinary_program() {
     let read = |path: &str| fs::read_to_string(programs::workspace().join(path)).unwrap();
     let section = |manifest: &str, name: &str| {
         let (_, rest) = manifest.split_once(&format!("\n[{name}]\n")).unwrap();
         rest.split("\n\n").next().unwrap().trim().to_owned()
     };
-    let (ordinary, other) = (
+    let (ordinary, embedded) = (
         read("crates/license-cli/Cargo.toml"),
         read("tests/embedded/Cargo.toml"),
     );
     for name in ["dependencies", "build-dependencies"] {
-        assert_eq!(section(&ordinary, name), section(&other, name));
+        assert_eq!(section(&ordinary, name), section(&embedded, name));
     }
 }

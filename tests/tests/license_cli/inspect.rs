@@ -4,9 +4,9 @@ use super::*;
 
 #[test]
 fn the_output_is_marked_as_unverified_and_requires_no_keys() {
-    let site = site();
-    std::fs::remove_file(site.file("trust.jwks")).unwrap();
-    site.write("tampered.lic", tampered(&ENT));
+    let machine = machine();
+    std::fs::remove_file(machine.file("trust.jwks")).unwrap();
+    machine.write("tampered.lic", tampered(&ENT));
     for argument in [
         "pro.lic",
         "enterprise.key",
@@ -14,9 +14,11 @@ fn the_output_is_marked_as_unverified_and_requires_no_keys() {
         &ENTERPRISE_KEY,
         &PRO.token(),
     ] {
-        let shown = license(&site, &["inspect", argument]).expect_code(0).stdout;
+        let shown = license(&machine, &["inspect", argument])
+            .expect_code(0)
+            .stdout;
         assert!(shown.starts_with("UNVERIFIED"), "{shown}");
-        let json = license(&site, &["inspect", "--json", argument])
+        let json = license(&machine, &["inspect", "--json", argument])
             .expect_code(0)
             .json();
         assert_eq!(json["verified"], false);
@@ -25,7 +27,7 @@ fn the_output_is_marked_as_unverified_and_requires_no_keys() {
 
 #[test]
 fn every_claim_is_shown_and_dates_are_readable() {
-    let shown = license(&site(), &["inspect", "--json", "team.lic"])
+    let shown = license(&machine(), &["inspect", "--json", "team.lic"])
         .expect_code(0)
         .json();
     assert_eq!(shown["tokens"][0]["claims"], TEAM.claims());
@@ -35,9 +37,9 @@ fn every_claim_is_shown_and_dates_are_readable() {
 
 #[test]
 fn standard_input_is_read_and_every_block_is_shown() {
-    let site = site();
+    let machine = machine();
     let both = format!("{}{}", PRO.file, TEAM.file);
-    let run = Run::license(&site)
+    let run = Run::license(&machine)
         .args(["inspect", "--json", "-"])
         .stdin(both);
     let shown = run.run().expect_code(0).json();
@@ -61,7 +63,7 @@ fn is_harmless(text: &str) -> bool {
 
 #[test]
 fn a_customer_name_cannot_control_a_terminal() {
-    let site = site();
+    let machine = machine();
     let terms = [
         "--tier",
         "pro",
@@ -72,7 +74,7 @@ fn a_customer_name_cannot_control_a_terminal() {
         "--issuer",
         EVIL,
     ];
-    site.write(
+    machine.write(
         "evil.lic",
         issue_license(&[&["--customer", EVIL], &terms[..]].concat()).file,
     );
@@ -94,7 +96,7 @@ fn a_customer_name_cannot_control_a_terminal() {
         &["frobnicate", EVIL],
         &[EVIL],
     ] {
-        let outcome = license(&site, args);
+        let outcome = license(&machine, args);
         assert!(
             is_harmless(&outcome.stdout),
             "{args:?}: {:?}",
@@ -110,34 +112,36 @@ fn a_customer_name_cannot_control_a_terminal() {
 
 #[test]
 fn json_contains_the_exact_customer_name() {
-    let site = site();
-    site.write(
+    let machine = machine();
+    machine.write(
         "evil.lic",
         issue_license(&["--customer", EVIL, "--tier", "free", "--perpetual"]).file,
     );
-    let shown = license(&site, &["inspect", "--json", "evil.lic"])
+    let shown = license(&machine, &["inspect", "--json", "evil.lic"])
         .expect_code(0)
         .json();
     assert_eq!(shown["tokens"][0]["claims"]["sub"], EVIL);
     assert_eq!(
-        verify(&site, &["--json", "evil.lic"]).expect_code(0).json()["customer"],
+        verify(&machine, &["--json", "evil.lic"])
+            .expect_code(0)
+            .json()["customer"],
         EVIL
     );
 }
 
 #[test]
 fn input_that_is_not_an_artifact_is_refused() {
-    let site = site();
-    site.write("prose", "Dear customer,\n");
-    site.write("empty", "");
+    let machine = machine();
+    machine.write("prose", "Dear customer,\n");
+    machine.write("empty", "");
     for file in ["prose", "empty"] {
         assert_eq!(
-            license(&site, &["inspect", "--json", file]).expect_json_failure(3),
+            license(&machine, &["inspect", "--json", file]).expect_json_failure(3),
             "MALFORMED"
         );
     }
     assert_eq!(
-        license(&site, &["inspect", "--json", "missing"]).expect_json_failure(4),
+        license(&machine, &["inspect", "--json", "missing"]).expect_json_failure(4),
         "IO"
     );
 }

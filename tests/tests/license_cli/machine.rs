@@ -3,15 +3,15 @@
 use super::*;
 
 #[track_caller]
-fn machine_report(machine: &str) -> Value {
-    on(machine, &Scratch::new(), &["machine", "--json"])
+fn machine_report(id: &str) -> Value {
+    on(id, &Scratch::new(), &["machine", "--json"])
         .expect_code(0)
         .json()
 }
 
-/// Returns a fingerprint of the given id alone. The other components do not depend on the id.
-fn fingerprint(machine: &str) -> String {
-    let report = machine_report(machine);
+/// Returns a fingerprint with only the component `given`, which is the hash of the configured id.
+fn fingerprint(id: &str) -> String {
+    let report = machine_report(id);
     let given = &report["components"][0];
     assert_eq!(given["name"], "given");
     format!("fp1:given={}", given["hash"].as_str().unwrap())
@@ -20,16 +20,16 @@ fn fingerprint(machine: &str) -> String {
 /// Returns a machine with an installed license that is bound to these machines.
 #[track_caller]
 fn bound_to(machines: &[&str]) -> Scratch {
-    let site = site();
-    let machines = machines.iter().flat_map(|machine| ["--machine", machine]);
+    let machine = machine();
+    let machines = machines.iter().flat_map(|identity| ["--machine", identity]);
     let terms: Vec<_> = ["--tier", "pro", "--perpetual", "--offline"]
         .into_iter()
         .chain(machines)
         .collect();
-    site.write("bound.lic", issue_license(&terms).file);
+    machine.write("bound.lic", issue_license(&terms).file);
     let install = ["install", "--trust", "trust.jwks", "--force", "bound.lic"];
-    let _ = on(HERE, &site, &install);
-    site
+    let _ = on(HERE, &machine, &install);
+    machine
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn the_text_has_digest_components_and_stability() {
 }
 
 #[test]
-fn each_id_is_another_machine_and_letter_case_is_ignored() {
+fn different_ids_mean_different_machines_and_letter_case_is_ignored() {
     assert_eq!(
         machine_report(HERE)["digest"],
         machine_report(HERE)["digest"]
@@ -108,17 +108,17 @@ fn each_id_is_another_machine_and_letter_case_is_ignored() {
 
 #[test]
 fn the_machine_id_can_be_in_a_file() {
-    let site = Scratch::new();
-    let path = site.write("machine-id", format!("{HERE}\nmore\n"));
-    let run = Run::license(&site).env("CODITECT_MACHINE_ID_FILE", &path);
+    let machine = Scratch::new();
+    let path = machine.write("machine-id", format!("{HERE}\nmore\n"));
+    let run = Run::license(&machine).env("CODITECT_MACHINE_ID_FILE", &path);
     let in_file = run.args(["machine", "--json"]).run().expect_code(0).json();
     assert_eq!(in_file["digest"], digest_of(HERE));
     assert_eq!(in_file["components"][0]["source"], path.to_str().unwrap());
-    std::fs::create_dir(site.file("etc")).unwrap();
-    std::fs::rename(&path, site.file("etc/machine-id")).unwrap();
-    let run = Run::license(&site).env("CODITECT_SYSTEM_DIR", site.file("etc"));
-    let by_administrator = run.args(["machine", "--json"]).run().expect_code(0).json();
-    assert_eq!(by_administrator["digest"], digest_of(HERE));
+    std::fs::create_dir(machine.file("etc")).unwrap();
+    std::fs::rename(&path, machine.file("etc/machine-id")).unwrap();
+    let run = Run::license(&machine).env("CODITECT_SYSTEM_DIR", machine.file("etc"));
+    let in_system_directory = run.args(["machine", "--json"]).run().expect_code(0).json();
+    assert_eq!(in_system_directory["digest"], digest_of(HERE));
 }
 
 #[test]
@@ -170,11 +170,11 @@ fn a_bound_license_is_valid_only_on_its_machine() {
         .unwrap()
         .to_owned();
     expect_valid(on(HERE, &bound_to(&[&whole]), &["status", "--json"]));
-    for machine in [fingerprint(HERE), digest_of(HERE)] {
-        let site = bound_to(&[&machine]);
-        expect_valid(on(HERE, &site, &["status", "--json"]));
-        let _ = on(HERE, &site, &["check", "cloud_sync"]).expect_code(0);
-        let elsewhere = on(ELSEWHERE, &site, &["status", "--json"])
+    for identity in [fingerprint(HERE), digest_of(HERE)] {
+        let machine = bound_to(&[&identity]);
+        expect_valid(on(HERE, &machine, &["status", "--json"]));
+        let _ = on(HERE, &machine, &["check", "cloud_sync"]).expect_code(0);
+        let elsewhere = on(ELSEWHERE, &machine, &["status", "--json"])
             .expect_code(1)
             .json();
         assert_eq!(elsewhere["code"], "MACHINE_MISMATCH");
@@ -184,20 +184,23 @@ fn a_bound_license_is_valid_only_on_its_machine() {
 
 #[test]
 fn a_license_for_several_machines_is_valid_on_each() {
-    let site = bound_to(&[&digest_of(HERE), &fingerprint(ELSEWHERE)]);
-    for machine in [HERE, ELSEWHERE] {
-        expect_valid(on(machine, &site, &["status", "--json"]));
+    let machine = bound_to(&[&digest_of(HERE), &fingerprint(ELSEWHERE)]);
+    for id in [HERE, ELSEWHERE] {
+        expect_valid(on(id, &machine, &["status", "--json"]));
     }
-    let _ = on("asset-0003-of-these-tests", &site, &["status"]).expect_code(1);
+    let _ = on("asset-0003-of-these-tests", &machine, &["status"]).expect_code(1);
 }
 
 #[test]
 fn differing_components_are_reported() {
     let here = "fp1:id=60cc22a081bb116368e42320,mac=00112233445566778899aabb";
     let other = "fp1:id=ffcc22a081bb116368e42320,mac=00112233445566778899aabb";
-    let site = bound_to(&[here]);
-    let status = |machine: &str, args: &[&str]| {
-        license(&site, &[&["status", "--machine", machine], args].concat())
+    let machine = bound_to(&[here]);
+    let status = |identity: &str, args: &[&str]| {
+        license(
+            &machine,
+            &[&["status", "--machine", identity], args].concat(),
+        )
     };
     expect_valid(status(here, &["--json"]));
     let denied = status(other, &["--json"]).expect_code(1).json();
@@ -224,7 +227,7 @@ fn a_new_network_card_is_tolerated_and_a_new_machine_is_denied() {
         "mac=ff112233445566778899aabb",
         "disk=ffaabbbbccccddddeeeeffff",
     ];
-    let site = bound_to(&[&format!("fp1:{id},{uuid},{mac},{disk}")]);
+    let machine = bound_to(&[&format!("fp1:{id},{uuid},{mac},{disk}")]);
     for (parts, exit) in [
         ([id, uuid, mac, disk], 0),
         ([id, uuid, new_mac, disk], 0),
@@ -233,15 +236,17 @@ fn a_new_network_card_is_tolerated_and_a_new_machine_is_denied() {
         ([new_id, uuid, new_mac, disk], 0),
         ([new_id, uuid, new_mac, new_disk], 1),
     ] {
-        let machine = format!("fp1:{}", parts.join(","));
-        let _ = license(&site, &["status", "--machine", &machine]).expect_code(exit);
+        let fingerprint = format!("fp1:{}", parts.join(","));
+        let _ = license(&machine, &["status", "--machine", &fingerprint]).expect_code(exit);
     }
 }
 
 #[test]
 fn a_bound_license_is_denied_on_an_unidentified_machine() {
-    let site = bound_to(&["fp1:id=60cc22a081bb116368e42320,mac=00112233445566778899aabb"]);
+    let machine = bound_to(&["fp1:id=60cc22a081bb116368e42320,mac=00112233445566778899aabb"]);
     // No test machine has this fingerprint.
-    let denied = license(&site, &["status", "--json"]).expect_code(1).json();
+    let denied = license(&machine, &["status", "--json"])
+        .expect_code(1)
+        .json();
     assert_eq!(denied["code"], "MACHINE_MISMATCH");
 }

@@ -42,9 +42,9 @@ use serde_json::{Value, json};
 #[cfg(unix)]
 use unprivileged_user::UnprivilegedUser;
 
-/// An hour after everything was issued.
+/// One hour after the default issue date of all artifacts.
 const AT: &str = "2020-01-01T01:00:00Z";
-/// A date at which all licenses except the perpetual ones have expired.
+/// A date at which [`PRO`] and [`TEAM`] have expired.
 const LATER: &str = "2025-01-01T00:00:00Z";
 
 /// A PRO license for 2020 that requires a check-in every day.
@@ -65,25 +65,25 @@ fn issue_license(terms: &[&str]) -> IssuedLicense {
 
 /// Returns a machine with the vendor's public keys and each license as a file. Nothing is
 /// installed.
-fn site() -> Scratch {
-    let site = Vendor::shared().site();
-    site.write("pro.lic", &PRO.file);
-    site.write("team.lic", &TEAM.file);
-    site.write("ent.lic", &ENT.file);
-    site.write("enterprise.key", &*ENTERPRISE_KEY);
-    site
+fn machine() -> Scratch {
+    let machine = Vendor::shared().customer_machine();
+    machine.write("pro.lic", &PRO.file);
+    machine.write("team.lic", &TEAM.file);
+    machine.write("ent.lic", &ENT.file);
+    machine.write("enterprise.key", &*ENTERPRISE_KEY);
+    machine
 }
 
-/// Returns a machine like that of [`site`] on which this license is installed.
+/// Returns the machine of [`machine()`] with this license installed.
 #[track_caller]
-fn site_with(file: &str) -> Scratch {
-    let site = site();
+fn machine_with(file: &str) -> Scratch {
+    let machine = machine();
     let _ = license(
-        &site,
+        &machine,
         &["install", "--trust", "trust.jwks", "--at", AT, file],
     )
     .expect_code(0);
-    site
+    machine
 }
 
 /// The random source for the keys of these tests.
@@ -97,14 +97,14 @@ const HERE: &str = "asset-0001-of-these-tests";
 const ELSEWHERE: &str = "asset-0002-of-these-tests";
 
 /// Runs `license` on the machine with this id.
-fn on(machine: &str, site: &Scratch, args: &[&str]) -> RunOutput {
-    let run = Run::license(site).env("CODITECT_MACHINE_ID", machine);
+fn on(id: &str, machine: &Scratch, args: &[&str]) -> RunOutput {
+    let run = Run::license(machine).env("CODITECT_MACHINE_ID", id);
     run.args(args).run()
 }
 
 /// Returns the digest of the machine with this id.
-fn digest_of(machine: &str) -> String {
-    let report = on(machine, &Scratch::new(), &["machine", "--json"]);
+fn digest_of(id: &str) -> String {
+    let report = on(id, &Scratch::new(), &["machine", "--json"]);
     let report = report.expect_code(0).json();
     report["digest"].as_str().unwrap().to_owned()
 }
@@ -122,16 +122,16 @@ fn warnings(answer: &Value) -> Vec<&str> {
 #[track_caller]
 fn state_warning(answer: &Value) -> &str {
     let warnings = answer["warnings"].as_array().unwrap();
-    let is_of_state = |warning: &&Value| warning["code"] == "STATE";
-    let found = warnings.iter().find(is_of_state);
+    let is_state = |warning: &&Value| warning["code"] == "STATE";
+    let found = warnings.iter().find(is_state);
     let found = found.unwrap_or_else(|| panic!("no STATE warning in {answer}"));
     found["message"].as_str().unwrap()
 }
 
 /// Runs `license verify` at [`AT`] with the vendor's keys.
-fn verify(site: &Scratch, args: &[&str]) -> RunOutput {
+fn verify(machine: &Scratch, args: &[&str]) -> RunOutput {
     license(
-        site,
+        machine,
         &[&["verify", "--trust", "trust.jwks", "--at", AT], args].concat(),
     )
 }

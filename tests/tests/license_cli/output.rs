@@ -16,22 +16,22 @@ fn repeats(text: &str, credential: &str) -> bool {
 
 #[test]
 fn no_error_repeats_a_credential_from_the_arguments() {
-    let site = site();
+    let machine = machine();
     let signature = ENTERPRISE_KEY.rsplit_once("20301231-").unwrap().1;
     let changed = changed_at(&ENTERPRISE_KEY, ENTERPRISE_KEY.len() - 20);
-    let with_sign = format!("{}*{}", &ENTERPRISE_KEY[..100], &ENTERPRISE_KEY[101..]);
+    let with_asterisk = format!("{}*{}", &ENTERPRISE_KEY[..100], &ENTERPRISE_KEY[101..]);
     let token = TEAM.token();
     let token_changed = changed_at(&token, token.len() - 20);
     let token_cut = token[..token.len() - 30].to_owned();
-    let token_of_four = format!("{token}.{signature}");
+    let token_with_four_parts = format!("{token}.{signature}");
     for credential in [
         &*ENTERPRISE_KEY,
         &changed,
-        &with_sign,
+        &with_asterisk,
         &token,
         &token_changed,
         &token_cut,
-        &token_of_four,
+        &token_with_four_parts,
         &TEAM.file,
     ] {
         for args in [
@@ -70,7 +70,7 @@ fn no_error_repeats_a_credential_from_the_arguments() {
             &[credential],
         ] {
             for json in [&[][..], &["--json"]] {
-                let outcome = license(&site, &[args, json].concat());
+                let outcome = license(&machine, &[args, json].concat());
                 assert_ne!(outcome.code, Some(0), "{args:?}");
                 assert!(
                     !repeats(&outcome.all_output(), credential),
@@ -82,12 +82,12 @@ fn no_error_repeats_a_credential_from_the_arguments() {
     }
     for credential in [
         &changed,
-        &with_sign,
+        &with_asterisk,
         &token_changed,
         &token_cut,
-        &token_of_four,
+        &token_with_four_parts,
     ] {
-        let outcome = verify(&site, &[credential]).expect_code(3);
+        let outcome = verify(&machine, &[credential]).expect_code(3);
         assert!(
             !repeats(&outcome.all_output(), credential),
             "{}",
@@ -98,7 +98,7 @@ fn no_error_repeats_a_credential_from_the_arguments() {
 
 #[test]
 fn no_error_repeats_a_credential_given_in_place_of_a_file() {
-    let site = site();
+    let machine = machine();
     for credential in [&*ENTERPRISE_KEY, &TEAM.token()] {
         for args in [
             &["verify", "--trust", credential, "pro.lic"][..],
@@ -113,7 +113,7 @@ fn no_error_repeats_a_credential_given_in_place_of_a_file() {
             &["verify", "--product-file", credential, "pro.lic"],
             &["check", credential],
         ] {
-            let outcome = license(&site, args);
+            let outcome = license(&machine, args);
             assert!(
                 !repeats(&outcome.all_output(), credential),
                 "{args:?}: {}",
@@ -125,7 +125,7 @@ fn no_error_repeats_a_credential_given_in_place_of_a_file() {
 
 #[test]
 fn no_decision_repeats_a_credential() {
-    let site = site_with("enterprise.key");
+    let machine = machine_with("enterprise.key");
     for command in [
         &["status"][..],
         &["features"],
@@ -133,7 +133,7 @@ fn no_decision_repeats_a_credential() {
         &["check", "sso"],
     ] {
         for json in [&[][..], &["--json"]] {
-            let outcome = license(&site, &[command, json].concat());
+            let outcome = license(&machine, &[command, json].concat());
             let signature = ENTERPRISE_KEY.rsplit_once("20301231-").unwrap().1;
             assert!(
                 !repeats(&outcome.all_output(), signature),
@@ -146,9 +146,9 @@ fn no_decision_repeats_a_credential() {
 
 #[test]
 fn data_is_printed_on_stdout_and_messages_on_stderr() {
-    let site = site();
+    let machine = machine();
     let grace = words("verify --trust trust.jwks --at 2020-01-03 pro.lic");
-    let outcome = license(&site, &grace).expect_code(0);
+    let outcome = license(&machine, &grace).expect_code(0);
     assert!(
         outcome.stdout.starts_with("grace: GRACE_OFFLINE\n"),
         "{}",
@@ -160,13 +160,13 @@ fn data_is_printed_on_stdout_and_messages_on_stderr() {
         "{}",
         outcome.stderr
     );
-    let json = license(&site, &[&grace[..], &["--json"]].concat()).expect_code(0);
+    let json = license(&machine, &[&grace[..], &["--json"]].concat()).expect_code(0);
     assert_eq!(json.stderr, "");
 }
 
 #[test]
 fn quiet_suppresses_notes_but_not_warnings() {
-    let site = site();
+    let machine = machine();
     let install = [
         "install",
         "--trust",
@@ -176,19 +176,19 @@ fn quiet_suppresses_notes_but_not_warnings() {
         "pro.lic",
         "--quiet",
     ];
-    assert_eq!(license(&site, &install).expect_code(0).stderr, "");
-    let status = license(&site, &["status", "--quiet", "--at", "2020-01-03"]).expect_code(0);
+    assert_eq!(license(&machine, &install).expect_code(0).stderr, "");
+    let status = license(&machine, &["status", "--quiet", "--at", "2020-01-03"]).expect_code(0);
     assert!(status.stderr.starts_with("warning: "), "{}", status.stderr);
 }
 
 #[test]
 fn a_closed_pipe_is_not_a_failure() {
-    let site = site_with("ent.lic");
+    let machine = machine_with("ent.lic");
     let license = license_tests::programs::license().to_str().unwrap();
     let script = format!("'{license}' features; echo $? >code");
-    let _ = Run::new("sh", &site)
+    let _ = Run::new("sh", &machine)
         .args(["-c", &format!("({script}) | true")])
         .run()
         .expect_code(0);
-    assert_eq!(site.read("code").trim(), "0");
+    assert_eq!(machine.read("code").trim(), "0");
 }

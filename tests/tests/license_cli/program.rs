@@ -4,9 +4,9 @@ use super::*;
 
 #[test]
 fn completions_contain_every_command_and_are_valid_for_bash() {
-    let site = Scratch::new();
+    let machine = Scratch::new();
     for shell in ["bash", "zsh", "fish"] {
-        let script = license(&site, &["completions", shell])
+        let script = license(&machine, &["completions", shell])
             .expect_code(0)
             .stdout;
         for command in [
@@ -15,50 +15,53 @@ fn completions_contain_every_command_and_are_valid_for_bash() {
             assert!(script.contains(command), "{shell}: {command}");
         }
     }
-    site.write(
+    machine.write(
         "completions",
-        license(&site, &["completions", "bash"]).stdout,
+        license(&machine, &["completions", "bash"]).stdout,
     );
-    let bash = Run::new("bash", &site).args(["-n", "completions"]).run();
+    let bash = Run::new("bash", &machine).args(["-n", "completions"]).run();
     assert_eq!((bash.code, bash.stderr.as_str()), (Some(0), ""));
 }
 
 #[test]
 fn the_man_page_is_printed_and_all_pages_can_be_written() {
-    let site = Scratch::new();
+    let machine = Scratch::new();
     assert!(
-        license(&site, &["man"])
+        license(&machine, &["man"])
             .expect_code(0)
             .stdout
             .contains(".TH license 1")
     );
-    let _ = license(&site, &["man", "--out", "man1"]).expect_code(0);
+    let _ = license(&machine, &["man", "--out", "man1"]).expect_code(0);
     for page in [
         "license.1",
         "license-verify.1",
         "license-install.1",
         "license-explain.1",
     ] {
-        assert!(site.read(&format!("man1/{page}")).contains(".TH"), "{page}");
+        assert!(
+            machine.read(&format!("man1/{page}")).contains(".TH"),
+            "{page}"
+        );
     }
-    license(&site, &["man", "--out", "man1"]).expect_failure(2);
+    license(&machine, &["man", "--out", "man1"]).expect_failure(2);
 }
 
 #[test]
 fn the_help_shows_first_steps_and_exit_codes() {
-    let site = Scratch::new();
-    let help = license(&site, &["--help"]).expect_code(0).stdout;
+    let machine = Scratch::new();
+    let help = license(&machine, &["--help"]).expect_code(0).stdout;
     assert!(
         help.contains("First steps") && help.contains("Exit codes:"),
         "{help}"
     );
-    let version = license(&site, &["--version"]).expect_code(0).stdout;
+    let version = license(&machine, &["--version"]).expect_code(0).stdout;
     assert!(version.starts_with("license "), "{version}");
 }
 
 #[test]
 fn usage_errors_are_json_objects_with_json() {
-    let site = Scratch::new();
+    let machine = Scratch::new();
     for args in [
         &["verify"][..],
         &["frobnicate"],
@@ -66,9 +69,9 @@ fn usage_errors_are_json_objects_with_json() {
         &["check"],
         &["verify", "a", "b"],
     ] {
-        let json = license(&site, &[args, &["--json"]].concat());
+        let json = license(&machine, &[args, &["--json"]].concat());
         assert_eq!(json.expect_json_failure(2), "USAGE", "{args:?}");
-        license(&site, args).expect_failure(2);
+        license(&machine, args).expect_failure(2);
     }
 }
 
@@ -80,14 +83,14 @@ fn a_misspelled_command_gets_a_suggestion() {
 
 #[test]
 fn a_license_for_another_product_is_denied() {
-    let site = site();
-    site.write(
+    let machine = machine();
+    machine.write(
         "widget.toml",
         "product = \"WIDGET\"\nissuer = \"W\"\nbase_tier = \"FREE\"\n\n[[tiers]]\nname = \"FREE\"\n\
          offline_grace_hours = 24\nfeatures = [\"turn\"]\nquotas = {}\n",
     );
     let denied = verify(
-        &site,
+        &machine,
         &["--json", "--product-file", "widget.toml", "pro.lic"],
     );
     let decision = denied.expect_code(1).json();
@@ -96,7 +99,7 @@ fn a_license_for_another_product_is_denied() {
         (&json!("PRODUCT_MISMATCH"), &json!("CODITECT"))
     );
     assert_eq!(decision["features"], json!(["turn"]));
-    site.write("broken.toml", "product = ");
-    verify(&site, &["--product-file", "broken.toml", "pro.lic"]).expect_failure(3);
-    verify(&site, &["--product-file", "missing.toml", "pro.lic"]).expect_failure(4);
+    machine.write("broken.toml", "product = ");
+    verify(&machine, &["--product-file", "broken.toml", "pro.lic"]).expect_failure(3);
+    verify(&machine, &["--product-file", "missing.toml", "pro.lic"]).expect_failure(4);
 }

@@ -4,20 +4,23 @@ use super::*;
 
 const QUOTA: &str = "commands_per_day";
 
-fn used(site: &Scratch, count: &str) -> RunOutput {
-    on(HERE, site, &["use", QUOTA, count, "--json"])
+fn used(machine: &Scratch, count: &str) -> RunOutput {
+    on(HERE, machine, &["use", QUOTA, count, "--json"])
 }
 
 #[track_caller]
-fn count(site: &Scratch) -> u64 {
-    let shown = used(site, "0").expect_code(0).json();
+fn count(machine: &Scratch) -> u64 {
+    let shown = used(machine, "0").expect_code(0).json();
     shown["used"].as_u64().unwrap()
 }
 
-/// Starts 50 concurrent processes that each use this count. Returns how many are granted.
-fn granted_of_50(site: &Scratch, count: &str) -> usize {
+/// Starts 50 concurrent processes, each of which uses `count` units. Returns the number of granted
+/// uses.
+fn granted_of_50(machine: &Scratch, count: &str) -> usize {
     let outcomes = std::thread::scope(|scope| {
-        let started: Vec<_> = (0..50).map(|_| scope.spawn(|| used(site, count))).collect();
+        let started: Vec<_> = (0..50)
+            .map(|_| scope.spawn(|| used(machine, count)))
+            .collect();
         let ended = started.into_iter().map(|thread| thread.join().unwrap());
         ended.collect::<Vec<_>>()
     });
@@ -34,22 +37,22 @@ fn granted_of_50(site: &Scratch, count: &str) -> usize {
 #[test]
 fn concurrent_processes_get_exactly_the_quota() {
     for (count_per_use, granted, total) in [("1", 10, 10), ("3", 3, 9)] {
-        let site = Scratch::new();
-        let found = granted_of_50(&site, count_per_use);
+        let machine = Scratch::new();
+        let found = granted_of_50(&machine, count_per_use);
         assert_eq!(found, granted, "uses of {count_per_use}");
-        assert_eq!(count(&site), total, "uses of {count_per_use}");
+        assert_eq!(count(&machine), total, "uses of {count_per_use}");
     }
 }
 
 #[test]
 fn each_use_is_counted_and_reported() {
-    let site = Scratch::new();
-    let output = on(HERE, &site, &["use", QUOTA]).expect_code(0).stdout;
+    let machine = Scratch::new();
+    let output = on(HERE, &machine, &["use", QUOTA]).expect_code(0).stdout;
     assert!(
         output.starts_with("granted: commands_per_day: 1 of 10 used today, 9 left; refills at "),
         "{output}"
     );
-    let answer = used(&site, "4").expect_code(0).json();
+    let answer = used(&machine, "4").expect_code(0).json();
     let members = [
         "granted",
         "code",
@@ -74,16 +77,16 @@ fn each_use_is_counted_and_reported() {
 
 #[test]
 fn an_exhausted_quota_is_denied_until_midnight() {
-    let site = Scratch::new();
-    let _ = used(&site, "10").expect_code(0);
-    let answer = used(&site, "1").expect_code(1).json();
+    let machine = Scratch::new();
+    let _ = used(&machine, "10").expect_code(0);
+    let answer = used(&machine, "1").expect_code(1).json();
     assert_eq!(
         (&answer["granted"], &answer["code"]),
         (&json!(false), &json!("QUOTA_EXHAUSTED"))
     );
     let refills = answer["refills_at"].as_str().unwrap();
     assert!(refills.ends_with("T00:00:00Z"), "{refills}");
-    let output = on(HERE, &site, &["use", QUOTA]).expect_code(1);
+    let output = on(HERE, &machine, &["use", QUOTA]).expect_code(1);
     let denied = "denied: commands_per_day: QUOTA_EXHAUSTED: expected at most 10 a day, found 10 used and 1 requested";
     assert!(output.stdout.starts_with(denied), "{}", output.stdout);
     assert!(output.stdout.contains(refills), "{}", output.stdout);
@@ -91,22 +94,22 @@ fn an_exhausted_quota_is_denied_until_midnight() {
 
 #[test]
 fn a_use_is_granted_completely_or_not_counted() {
-    let site = Scratch::new();
-    let _ = used(&site, "8").expect_code(0);
-    let _ = used(&site, "3").expect_code(1);
-    let _ = used(&site, &u64::MAX.to_string()).expect_code(1);
-    assert_eq!(count(&site), 8);
-    let _ = used(&site, "2").expect_code(0);
+    let machine = Scratch::new();
+    let _ = used(&machine, "8").expect_code(0);
+    let _ = used(&machine, "3").expect_code(1);
+    let _ = used(&machine, &u64::MAX.to_string()).expect_code(1);
+    assert_eq!(count(&machine), 8);
+    let _ = used(&machine, "2").expect_code(0);
 }
 
 #[test]
 fn a_quota_is_low_from_the_eighth_of_ten_uses() {
-    let site = Scratch::new();
-    let seventh = used(&site, "7").expect_code(0).json();
+    let machine = Scratch::new();
+    let seventh = used(&machine, "7").expect_code(0).json();
     assert_eq!(warnings(&seventh), [""; 0]);
-    let eighth = used(&site, "1").expect_code(0).json();
+    let eighth = used(&machine, "1").expect_code(0).json();
     assert_eq!(warnings(&eighth), ["QUOTA_LOW"]);
-    let output = on(HERE, &site, &["use", QUOTA]).expect_code(0).stderr;
+    let output = on(HERE, &machine, &["use", QUOTA]).expect_code(0).stderr;
     assert!(
         output.starts_with("warning: QUOTA_LOW: 9 of 10 "),
         "{output}"
@@ -115,9 +118,9 @@ fn a_quota_is_low_from_the_eighth_of_ten_uses() {
 
 #[test]
 fn a_count_of_zero_changes_nothing() {
-    let site = Scratch::new();
-    let _ = used(&site, "10").expect_code(0);
-    let shown = used(&site, "0").expect_code(0).json();
+    let machine = Scratch::new();
+    let _ = used(&machine, "10").expect_code(0);
+    let shown = used(&machine, "0").expect_code(0).json();
     assert_eq!(
         (&shown["granted"], &shown["used"], &shown["remaining"]),
         (&json!(true), &json!(10), &json!(0))
@@ -128,18 +131,18 @@ fn a_count_of_zero_changes_nothing() {
 
 #[test]
 fn an_unlimited_quota_is_counted_and_never_denied() {
-    let site = site();
+    let machine = machine();
     let install = ["install", "--trust", "trust.jwks"];
-    let _ = on(HERE, &site, &[&install[..], &["ent.lic"]].concat()).expect_code(0);
+    let _ = on(HERE, &machine, &[&install[..], &["ent.lic"]].concat()).expect_code(0);
     for total in [1000, 2000] {
-        let answer = used(&site, "1000").expect_code(0).json();
+        let answer = used(&machine, "1000").expect_code(0).json();
         assert_eq!(
             (&answer["used"], &answer["limit"], &answer["remaining"]),
             (&json!(total), &json!(-1), &json!(-1))
         );
         assert_eq!(warnings(&answer), [""; 0]);
     }
-    let output = on(HERE, &site, &["use", QUOTA]).expect_code(0).stdout;
+    let output = on(HERE, &machine, &["use", QUOTA]).expect_code(0).stdout;
     assert_eq!(
         output,
         "granted: commands_per_day: 2001 used today, unlimited\n"
@@ -148,32 +151,32 @@ fn an_unlimited_quota_is_counted_and_never_denied() {
 
 #[test]
 fn counts_do_not_depend_on_the_installed_license() {
-    let site = site();
-    let _ = used(&site, "9").expect_code(0);
+    let machine = machine();
+    let _ = used(&machine, "9").expect_code(0);
     let install = ["install", "--trust", "trust.jwks", "ent.lic"];
-    let _ = on(HERE, &site, &install).expect_code(0);
-    let _ = used(&site, "5").expect_code(0);
-    let _ = on(HERE, &site, &["remove"]).expect_code(0);
-    let _ = used(&site, "1").expect_code(1);
-    assert_eq!(count(&site), 14);
+    let _ = on(HERE, &machine, &install).expect_code(0);
+    let _ = used(&machine, "5").expect_code(0);
+    let _ = on(HERE, &machine, &["remove"]).expect_code(0);
+    let _ = used(&machine, "1").expect_code(1);
+    assert_eq!(count(&machine), 14);
 }
 
 #[test]
 fn an_unknown_quota_is_refused_with_a_list_of_quotas() {
-    let site = Scratch::new();
-    let error = license(&site, &["use", "commands_per_week"]).expect_failure(2);
+    let machine = Scratch::new();
+    let error = license(&machine, &["use", "commands_per_week"]).expect_failure(2);
     for word in ["commands_per_week", "FREE"] {
         assert!(error.message.contains(word), "{error:?}");
     }
     for quota in ["commands_per_day", "agents", "slash_commands"] {
         assert!(error.hint.contains(quota), "{error:?}");
     }
-    assert!(!site.state().exists(), "nothing is counted");
+    assert!(!machine.state().exists(), "nothing is counted");
 }
 
 #[test]
 fn an_invalid_count_is_refused() {
-    let site = Scratch::new();
+    let machine = Scratch::new();
     for count in [
         "-1",
         "-99999999999999999999",
@@ -182,27 +185,27 @@ fn an_invalid_count_is_refused() {
         "",
         "18446744073709551616",
     ] {
-        let error = license(&site, &["use", QUOTA, count]).expect_failure(2);
+        let error = license(&machine, &["use", QUOTA, count]).expect_failure(2);
         assert!(
             error.message.contains("expected a whole number from 0"),
             "{error:?}"
         );
     }
-    assert!(!site.state().exists(), "nothing is counted");
+    assert!(!machine.state().exists(), "nothing is counted");
 }
 
 #[test]
 fn a_use_at_another_time_is_refused() {
-    let site = Scratch::new();
-    let error = license(&site, &["use", QUOTA, "--at", "2099-01-01"]).expect_failure(2);
+    let machine = Scratch::new();
+    let error = license(&machine, &["use", QUOTA, "--at", "2099-01-01"]).expect_failure(2);
     assert!(error.message.contains("--at"), "{error:?}");
-    assert!(!site.state().exists(), "nothing is counted");
+    assert!(!machine.state().exists(), "nothing is counted");
 }
 
 #[test]
 fn in_grace_the_license_applies_and_with_strict_the_base_tier_applies() {
-    let site = site();
-    site.write(
+    let machine = machine();
+    machine.write(
         "grace.lic",
         issue_license(&words(
             "--tier pro --perpetual --check-in 1 --grace 1000000",
@@ -211,12 +214,12 @@ fn in_grace_the_license_applies_and_with_strict_the_base_tier_applies() {
     );
     let _ = on(
         HERE,
-        &site,
+        &machine,
         &["install", "--trust", "trust.jwks", "grace.lic"],
     )
     .expect_code(0);
     let limit = |args: &[&str]| {
-        let used = on(HERE, &site, &[&["use", QUOTA, "--json"], args].concat());
+        let used = on(HERE, &machine, &[&["use", QUOTA, "--json"], args].concat());
         used.expect_code(0).json()["limit"].clone()
     };
     assert_eq!(limit(&[]), -1);
@@ -225,11 +228,11 @@ fn in_grace_the_license_applies_and_with_strict_the_base_tier_applies() {
 
 #[test]
 fn the_free_tier_works_if_the_state_directory_is_a_file() {
-    let site = Scratch::new();
-    site.write("file", "");
+    let machine = Scratch::new();
+    machine.write("file", "");
     for home in ["file", "file/below"] {
-        let run = Run::license(&site).args(["use", QUOTA, "--json"]);
-        let answer = run.env("CODITECT_HOME", site.file(home)).run();
+        let run = Run::license(&machine).args(["use", QUOTA, "--json"]);
+        let answer = run.env("CODITECT_HOME", machine.file(home)).run();
         let answer = answer.expect_code(0).json();
         assert_eq!(answer["granted"], true);
         assert!(
@@ -237,15 +240,15 @@ fn the_free_tier_works_if_the_state_directory_is_a_file() {
             "{answer}"
         );
     }
-    assert_eq!(site.read("file"), "");
+    assert_eq!(machine.read("file"), "");
 }
 
 #[cfg(unix)]
 #[test]
 fn the_free_tier_works_with_a_read_only_state_directory() {
-    let site = Scratch::new();
-    std::fs::create_dir(site.state()).unwrap();
-    let Some(user) = UnprivilegedUser::on(&site) else {
+    let machine = Scratch::new();
+    std::fs::create_dir(machine.state()).unwrap();
+    let Some(user) = UnprivilegedUser::on(&machine) else {
         return;
     };
     let answer = user
@@ -264,5 +267,5 @@ fn the_free_tier_works_with_a_read_only_state_directory() {
     assert!(warning.contains("read-only"), "{warning}");
     let _ = user.license(&["use", QUOTA, "11"]).expect_code(1);
     let _ = user.license(&["check", "local_execution"]).expect_code(0);
-    assert_eq!(std::fs::read_dir(site.state()).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(machine.state()).unwrap().count(), 0);
 }

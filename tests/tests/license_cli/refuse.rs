@@ -4,27 +4,30 @@ use super::*;
 
 #[test]
 fn a_key_is_compared_only_with_a_license_that_verifies() {
-    let site = site();
-    site.write("tampered.lic", tampered(&PRO));
-    let refused = verify(&site, &["--json", PRO.key(), "--license", "tampered.lic"]);
+    let machine = machine();
+    machine.write("tampered.lic", tampered(&PRO));
+    let refused = verify(
+        &machine,
+        &["--json", PRO.key(), "--license", "tampered.lic"],
+    );
     assert_eq!(refused.expect_json_failure(3), "BAD_SIGNATURE");
 }
 
 #[test]
 fn the_error_names_the_invalid_file() {
-    let site = site();
-    site.write("tampered.lic", tampered(&PRO));
-    let error = verify(&site, &[PRO.key(), "--license", "tampered.lic"]).expect_failure(3);
+    let machine = machine();
+    machine.write("tampered.lic", tampered(&PRO));
+    let error = verify(&machine, &[PRO.key(), "--license", "tampered.lic"]).expect_failure(3);
     assert!(error.message.starts_with("tampered.lic: "), "{error:?}");
 }
 
 #[test]
 fn a_key_with_one_wrong_character_is_a_checksum_mismatch() {
-    let site = site();
+    let machine = machine();
     for at in ["CODITECT-PRO-".len(), PRO.key().len() - 1] {
         let wrong = changed_at(PRO.key(), at);
         assert_eq!(
-            verify(&site, &["--json", &wrong]).expect_json_failure(3),
+            verify(&machine, &["--json", &wrong]).expect_json_failure(3),
             "CHECKSUM_MISMATCH"
         );
     }
@@ -32,7 +35,7 @@ fn a_key_with_one_wrong_character_is_a_checksum_mismatch() {
 
 #[test]
 fn an_enterprise_key_with_changed_terms_has_a_bad_signature() {
-    let site = site();
+    let machine = machine();
     for (term, other) in [
         ("-100-", "-900-"),
         ("ACME", "ACNE"),
@@ -41,7 +44,7 @@ fn an_enterprise_key_with_changed_terms_has_a_bad_signature() {
     ] {
         let wrong = ENTERPRISE_KEY.replacen(term, other, 1);
         assert_eq!(
-            verify(&site, &["--json", &wrong]).expect_json_failure(3),
+            verify(&machine, &["--json", &wrong]).expect_json_failure(3),
             "BAD_SIGNATURE"
         );
     }
@@ -49,71 +52,71 @@ fn an_enterprise_key_with_changed_terms_has_a_bad_signature() {
 
 #[test]
 fn without_the_vendors_keys_no_license_is_trusted() {
-    let site = site();
+    let machine = machine();
     let verify = ["verify", "--at", AT, "pro.lic"];
-    let error = license(&site, &verify).expect_failure(3);
+    let error = license(&machine, &verify).expect_failure(3);
     assert!(error.hint.contains("--trust"), "{error:?}");
-    let json = license(&site, &[&verify[..], &["--json"]].concat());
+    let json = license(&machine, &[&verify[..], &["--json"]].concat());
     assert_eq!(json.expect_json_failure(3), "UNTRUSTED_KEY");
 }
 
 #[test]
 fn a_license_of_another_vendor_is_not_trusted() {
-    let site = site();
+    let machine = machine();
     let stranger = Vendor::with_new_key("2048", "RS256");
-    site.write(
+    machine.write(
         "stranger.lic",
         stranger.issue(&["--tier", "ent", "--perpetual"]).file,
     );
     assert_eq!(
-        verify(&site, &["--json", "stranger.lic"]).expect_json_failure(3),
+        verify(&machine, &["--json", "stranger.lic"]).expect_json_failure(3),
         "UNTRUSTED_KEY"
     );
-    let error = verify(&site, &["stranger.lic"]).expect_failure(3);
+    let error = verify(&machine, &["stranger.lic"]).expect_failure(3);
     assert!(error.message.contains(&stranger.kid), "{error:?}");
     assert!(!error.message.contains("the 1 trusted"), "{error:?}");
     let key = stranger.enterprise_key();
     assert_eq!(
-        verify(&site, &["--json", &key]).expect_json_failure(3),
+        verify(&machine, &["--json", &key]).expect_json_failure(3),
         "BAD_SIGNATURE"
     );
-    site.write("stranger.jwks", &stranger.trust);
+    machine.write("stranger.jwks", &stranger.trust);
     expect_valid(verify(
-        &site,
+        &machine,
         &["--json", "--trust", "stranger.jwks", "stranger.lic"],
     ));
     expect_valid(verify(
-        &site,
+        &machine,
         &["--json", "--trust", "stranger.jwks", "pro.lic"],
     ));
 }
 
 #[test]
 fn a_changed_license_has_a_bad_signature() {
-    let site = site();
-    site.write("tampered.lic", tampered(&PRO));
+    let machine = machine();
+    machine.write("tampered.lic", tampered(&PRO));
     assert_eq!(
-        verify(&site, &["--json", "tampered.lic"]).expect_json_failure(3),
+        verify(&machine, &["--json", "tampered.lic"]).expect_json_failure(3),
         "BAD_SIGNATURE"
     );
 }
 
 #[test]
 fn input_that_is_not_a_license_is_malformed() {
-    let site = site();
+    let machine = machine();
     let vendor = Vendor::shared();
-    site.write_private("vendor.key", &vendor.key);
-    site.write("cut.lic", &PRO.file[..400]);
-    site.write("large.lic", "A".repeat(257 * 1024));
-    site.write("noise.lic", [0x80, 0xff, 0x00, 0x1b].repeat(256));
-    site.write("zeros.lic", [0; 1024]);
-    site.write(
+    machine.write_private("vendor.key", &vendor.key);
+    machine.write("cut.lic", &PRO.file[..400]);
+    machine.write("large.lic", "A".repeat(257 * 1024));
+    machine.write("noise.lic", [0x80, 0xff, 0x00, 0x1b].repeat(256));
+    machine.write("zeros.lic", [0; 1024]);
+    machine.write(
         "prose.lic",
         "Dear customer,\n\nplease find your license attached.\n",
     );
-    site.write("page.html", "<html><body>404 Not Found</body></html>\n");
-    site.write("empty.lic", "");
-    site.write("blank.lic", " \r\n\r\n");
+    machine.write("page.html", "<html><body>404 Not Found</body></html>\n");
+    machine.write("empty.lic", "");
+    machine.write("blank.lic", " \r\n\r\n");
     for file in [
         "cut.lic",
         "large.lic",
@@ -127,22 +130,22 @@ fn input_that_is_not_a_license_is_malformed() {
         "vendor.key",
     ] {
         assert_eq!(
-            verify(&site, &["--json", file]).expect_json_failure(3),
+            verify(&machine, &["--json", file]).expect_json_failure(3),
             "MALFORMED",
             "{file}"
         );
-        let error = verify(&site, &[file]).expect_failure(3);
+        let error = verify(&machine, &[file]).expect_failure(3);
         assert!(error.message.starts_with(&format!("{file}: ")), "{error:?}");
     }
 }
 
 #[test]
 fn an_empty_file_is_reported_as_empty() {
-    let site = site();
-    site.write("empty.lic", "");
-    site.write("blank.lic", " \r\n\r\n");
+    let machine = machine();
+    machine.write("empty.lic", "");
+    machine.write("blank.lic", " \r\n\r\n");
     for file in ["empty.lic", "blank.lic"] {
-        let PrintedError { message, hint } = verify(&site, &[file]).expect_failure(3);
+        let PrintedError { message, hint } = verify(&machine, &[file]).expect_failure(3);
         assert!(!message.contains("product code"), "{message}");
         assert!(!hint.contains("case-sensitive"), "{hint}");
     }
@@ -150,13 +153,13 @@ fn an_empty_file_is_reported_as_empty() {
 
 #[test]
 fn a_private_key_is_reported_as_a_private_key() {
-    let site = site();
-    site.write_private("vendor.key", &Vendor::shared().key);
+    let machine = machine();
+    machine.write_private("vendor.key", &Vendor::shared().key);
     let trusted = ["verify", "--trust", "vendor.key", "pro.lic"];
     for error in [
-        license(&site, &trusted).expect_failure(3),
-        license(&site, &["inspect", "vendor.key"]).expect_failure(3),
-        verify(&site, &["vendor.key"]).expect_failure(3),
+        license(&machine, &trusted).expect_failure(3),
+        license(&machine, &["inspect", "vendor.key"]).expect_failure(3),
+        verify(&machine, &["vendor.key"]).expect_failure(3),
     ] {
         assert!(error.message.contains("private key"), "{error:?}");
     }
@@ -164,37 +167,40 @@ fn a_private_key_is_reported_as_a_private_key() {
 
 #[test]
 fn a_missing_file_and_a_directory_are_system_errors() {
-    let site = site();
+    let machine = machine();
     for path in ["missing.lic", "home", "missing/acme.lic"] {
         assert_eq!(
-            verify(&site, &["--json", path]).expect_json_failure(4),
+            verify(&machine, &["--json", path]).expect_json_failure(4),
             "IO"
         );
-        let error = verify(&site, &[path]).expect_failure(4);
+        let error = verify(&machine, &[path]).expect_failure(4);
         assert!(error.message.contains(path), "{error:?}");
         let trust = ["verify", "--trust", path, "pro.lic"];
-        license(&site, &trust).expect_failure(4);
-        verify(&site, &[PRO.key(), "--license", path]).expect_failure(4);
+        license(&machine, &trust).expect_failure(4);
+        verify(&machine, &[PRO.key(), "--license", path]).expect_failure(4);
     }
 }
 
 #[test]
 fn an_invalid_trust_set_is_malformed() {
-    let site = site();
-    site.write("noise", "noise");
-    site.write("empty", "");
+    let machine = machine();
+    machine.write("noise", "noise");
+    machine.write("empty", "");
     for file in ["pro.lic", "noise", "empty"] {
         let verify = ["verify", "--json", "--trust", file, "pro.lic"];
-        assert_eq!(license(&site, &verify).expect_json_failure(3), "MALFORMED");
+        assert_eq!(
+            license(&machine, &verify).expect_json_failure(3),
+            "MALFORMED"
+        );
     }
 }
 
 #[test]
 fn one_invalid_license_makes_the_whole_file_invalid() {
-    let site = site();
-    site.write("both.lic", format!("{}{}", ENT.file, tampered(&PRO)));
+    let machine = machine();
+    machine.write("both.lic", format!("{}{}", ENT.file, tampered(&PRO)));
     assert_eq!(
-        verify(&site, &["--json", "both.lic"]).expect_json_failure(3),
+        verify(&machine, &["--json", "both.lic"]).expect_json_failure(3),
         "BAD_SIGNATURE"
     );
 }
@@ -202,7 +208,7 @@ fn one_invalid_license_makes_the_whole_file_invalid() {
 #[test]
 fn the_hint_does_not_repeat_an_option_that_was_given() {
     let vendor = Vendor::shared();
-    let machine = vendor.site();
+    let machine = vendor.customer_machine();
     let terms = ["--tier", "pro", "--perpetual", "--offline"];
     let hint = |own: &[&str], context: &[&str]| {
         let license = vendor.issue(&[&terms[..], own].concat()).file;

@@ -100,7 +100,7 @@ fn a_renewal_that_is_installed_twice_is_stored_once_and_a_later_renewal_is_added
     ] {
         assert_eq!(sale.status(at)["expires_at"], end);
     }
-    // Once the last license has started, the others are removed.
+    // Once the last license has started, the previous licenses are removed.
     let _ = sale.install("third.lic", "2027-08-01").expect_code(0);
     assert_eq!(stored().matches("BEGIN LICENSE-").count(), 1);
 }
@@ -189,18 +189,20 @@ fn installing_a_license_again_does_not_remove_its_renewal() {
     );
 }
 
-/// Returns a customer with a license and its renewal, which has not started, and an upgrade of the
-/// first license that does not know the renewal.
+/// Returns a sale with an installed renewal that has not started.
+///
+/// `up.lic` is an upgrade of the first license. It was issued with another ledger, so it does not
+/// supersede the renewal.
 fn with_future_renewal() -> Sale {
     let sale = Sale::new();
     let issued = ["--issued-at", "2026-06-01"];
     let renew = ["renew", "acme.lic", "--days", "365"];
     sale.issue(&[&renew[..], &issued].concat(), "next.lic");
     let upgrade = ["upgrade", "acme.lic", "--tier", "team", "--seats", "50"];
-    let alone = ["--ledger", "other.db", "--trust", "vendor.jwks"];
+    let separate_ledger = ["--ledger", "other.db", "--trust", "vendor.jwks"];
     sale.workstation
         .write("vendor.jwks", &Vendor::shared().trust);
-    let upgrade = [&upgrade[..], &alone, &issued].concat();
+    let upgrade = [&upgrade[..], &separate_ledger, &issued].concat();
     sale.issue(&upgrade, "up.lic");
     let _ = sale.install("next.lic", "2026-06-10").expect_code(0);
     sale
@@ -258,8 +260,11 @@ fn a_future_renewal_is_removed_by_a_license_of_another_customer() {
     assert_eq!(stored.matches("BEGIN LICENSE-").count(), 1);
 }
 
-/// Returns a customer with a license for January with daily check-ins, its renewal, issued at the
-/// start of the month, and a validation token of 2026-01-28.
+/// Returns a sale with three more files, which are not installed.
+///
+/// - `daily.lic` is a license for January that requires daily check-ins.
+/// - `next.lic` is its renewal, which was issued on 2026-01-02.
+/// - `validation.lic` is a validation token of 2026-01-28.
 fn with_check_in() -> Sale {
     let sale = Sale::new();
     let issue = ["issue", "--tier", "pro", "--customer", "Daily"];

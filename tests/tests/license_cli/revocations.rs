@@ -49,30 +49,30 @@ fn another_key() -> SigningKey {
 }
 
 /// Writes a trust set with the keys of the vendor and this key.
-fn trust_both(site: &Scratch, key: &SigningKey) {
+fn trust_both(machine: &Scratch, key: &SigningKey) {
     let mut trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
     let own = TrustSet::parse(&key.public().to_jwk().to_string()).unwrap();
     trust.extend(&own).unwrap();
-    site.write("both.jwks", trust.to_jwks().to_string());
+    machine.write("both.jwks", trust.to_jwks().to_string());
 }
 
-fn install(site: &Scratch, list: &str, options: &[&str]) -> RunOutput {
-    site.write("list.lic", list);
+fn install(machine: &Scratch, list: &str, options: &[&str]) -> RunOutput {
+    machine.write("list.lic", list);
     license(
-        site,
+        machine,
         &[&["install", "list.lic", "--at", AT], options].concat(),
     )
 }
 
 #[track_caller]
-fn code(site: &Scratch) -> String {
-    let output = license(site, &["status", "--json", "--at", AT]).json();
+fn code(machine: &Scratch) -> String {
+    let output = license(machine, &["status", "--json", "--at", AT]).json();
     output["code"].as_str().unwrap().to_owned()
 }
 
 #[track_caller]
-fn warnings(site: &Scratch, at: &str) -> Vec<String> {
-    let output = license(site, &["status", "--json", "--at", at]).json();
+fn warnings(machine: &Scratch, at: &str) -> Vec<String> {
+    let output = license(machine, &["status", "--json", "--at", at]).json();
     let warnings = output["warnings"].as_array().unwrap().iter();
     let codes = warnings.map(|warning| warning["code"].as_str().unwrap().to_owned());
     codes.collect()
@@ -89,9 +89,9 @@ fn refused(outcome: &RunOutput, exit: i32, code: &str, parts: &[&str]) {
 
 #[test]
 fn a_license_on_an_installed_list_is_revoked_with_a_reason() {
-    let site = site_with("team.lic");
-    assert_eq!(code(&site), "VALID");
-    let output = install(&site, &list(1, &[&TEAM]), &[]).expect_code(1);
+    let machine = machine_with("team.lic");
+    assert_eq!(code(&machine), "VALID");
+    let output = install(&machine, &list(1, &[&TEAM]), &[]).expect_code(1);
     assert!(
         output.stdout.starts_with("denied: REVOKED"),
         "{}",
@@ -109,7 +109,7 @@ fn a_license_on_an_installed_list_is_revoked_with_a_reason() {
         "{}",
         output.stderr
     );
-    let explained = license(&site, &["explain", "--json", "--at", AT]).json();
+    let explained = license(&machine, &["explain", "--json", "--at", AT]).json();
     let rule = explained["rules"]
         .as_array()
         .unwrap()
@@ -120,19 +120,19 @@ fn a_license_on_an_installed_list_is_revoked_with_a_reason() {
     assert_eq!(rule["evidence"]["seq"], 1);
     assert_eq!(rule["evidence"]["license_id"], TEAM.report["license_id"]);
     assert_eq!(rule["evidence"]["revoked_at"], "2020-01-01T00:30:00Z");
-    let _ = license(&site, &["check", "cloud_sync", "--at", AT]).expect_code(1);
+    let _ = license(&machine, &["check", "cloud_sync", "--at", AT]).expect_code(1);
 }
 
 #[test]
 fn a_license_that_is_not_on_the_list_stays_valid_and_the_list_is_shown() {
-    let site = site_with("team.lic");
-    let _ = install(&site, &list(1, &[&PRO]), &[]).expect_code(0);
-    let output = license(&site, &["status", "--json", "--at", AT])
+    let machine = machine_with("team.lic");
+    let _ = install(&machine, &list(1, &[&PRO]), &[]).expect_code(0);
+    let output = license(&machine, &["status", "--json", "--at", AT])
         .expect_code(0)
         .json();
     assert_eq!(output["revocation_lists"][0]["seq"], 1);
     assert_eq!(output["revocation_lists"][0]["revoked"], 1);
-    let output = license(&site, &["doctor"]);
+    let output = license(&machine, &["doctor"]);
     assert!(
         output.stdout.contains("revocations  LIST_OUTDATED: list 1"),
         "{}",
@@ -142,77 +142,77 @@ fn a_license_that_is_not_on_the_list_stays_valid_and_the_list_is_shown() {
 
 #[test]
 fn an_older_list_is_refused_and_the_same_list_is_accepted_again() {
-    let site = site_with("team.lic");
+    let machine = machine_with("team.lic");
     let (old, new) = (list(1, &[]), list(2, &[&TEAM]));
-    let _ = install(&site, &old, &[]).expect_code(0);
-    let _ = install(&site, &new, &[]).expect_code(1);
+    let _ = install(&machine, &old, &[]).expect_code(0);
+    let _ = install(&machine, &new, &[]).expect_code(1);
     refused(
-        &install(&site, &old, &[]),
+        &install(&machine, &old, &[]),
         3,
         "STALE_LIST",
         &["list 2 or later", "found 1"],
     );
-    let again = install(&site, &new, &[]).expect_code(1);
+    let again = install(&machine, &new, &[]).expect_code(1);
     assert!(
         again.stderr.contains("list 2 was already installed"),
         "{}",
         again.stderr
     );
     refused(
-        &install(&site, &list(2, &[]), &[]),
+        &install(&machine, &list(2, &[]), &[]),
         3,
         "STALE_LIST",
         &["another list with the same number"],
     );
-    assert_eq!(code(&site), "REVOKED");
+    assert_eq!(code(&machine), "REVOKED");
 }
 
 #[test]
 fn an_older_list_is_refused_after_the_file_is_removed() {
-    let site = site_with("team.lic");
+    let machine = machine_with("team.lic");
     let (old, new) = (list(1, &[]), list(2, &[&TEAM]));
-    let _ = install(&site, &new, &[]).expect_code(1);
-    std::fs::remove_file(site.state().join("revocations.lic")).unwrap();
+    let _ = install(&machine, &new, &[]).expect_code(1);
+    std::fs::remove_file(machine.state().join("revocations.lic")).unwrap();
     assert_eq!(
-        code(&site),
+        code(&machine),
         "VALID",
         "a missing list does not deny the license"
     );
     assert_eq!(
-        warnings(&site, AT),
+        warnings(&machine, AT),
         ["STALE_LIST"],
         "a missing list causes a warning"
     );
     refused(
-        &install(&site, &old, &[]),
+        &install(&machine, &old, &[]),
         3,
         "STALE_LIST",
         &["list 2 or later", "found 1"],
     );
-    // One of the two state files is enough.
-    std::fs::remove_file(site.state().join("license.cache")).unwrap();
-    refused(&install(&site, &old, &[]), 3, "STALE_LIST", &["found 1"]);
-    let _ = install(&site, &new, &[]).expect_code(1);
-    assert_eq!(warnings(&site, AT), [""; 0]);
+    // One of the two state files is enough to remember the number of the list.
+    std::fs::remove_file(machine.state().join("license.cache")).unwrap();
+    refused(&install(&machine, &old, &[]), 3, "STALE_LIST", &["found 1"]);
+    let _ = install(&machine, &new, &[]).expect_code(1);
+    assert_eq!(warnings(&machine, AT), [""; 0]);
 }
 
 #[test]
 fn an_older_list_that_is_restored_by_hand_is_used_with_a_warning() {
-    let site = site_with("team.lic");
-    let file = site.state().join("revocations.lic");
-    let _ = install(&site, &list(1, &[&TEAM]), &[]).expect_code(1);
+    let machine = machine_with("team.lic");
+    let file = machine.state().join("revocations.lic");
+    let _ = install(&machine, &list(1, &[&TEAM]), &[]).expect_code(1);
     let old = std::fs::read(&file).unwrap();
-    let _ = install(&site, &list(2, &[&TEAM]), &[]).expect_code(1);
+    let _ = install(&machine, &list(2, &[&TEAM]), &[]).expect_code(1);
     std::fs::write(&file, old).unwrap();
-    assert_eq!(code(&site), "REVOKED");
-    assert_eq!(warnings(&site, AT), ["STALE_LIST"]);
+    assert_eq!(code(&machine), "REVOKED");
+    assert_eq!(warnings(&machine, AT), ["STALE_LIST"]);
 }
 
 #[test]
 fn a_damaged_list_is_quarantined_and_the_license_stays_valid() {
-    let site = site_with("team.lic");
+    let machine = machine_with("team.lic");
     let whole = list(2, &[&TEAM]);
-    let _ = install(&site, &whole, &[]).expect_code(1);
+    let _ = install(&machine, &whole, &[]).expect_code(1);
     for (number, damaged) in [
         &whole[..whole.len() / 2],
         "",
@@ -222,68 +222,68 @@ fn a_damaged_list_is_quarantined_and_the_license_stays_valid() {
     .iter()
     .enumerate()
     {
-        std::fs::write(site.state().join("revocations.lic"), damaged).unwrap();
-        let output = license(&site, &["status", "--at", AT]).expect_code(0);
+        std::fs::write(machine.state().join("revocations.lic"), damaged).unwrap();
+        let output = license(&machine, &["status", "--at", AT]).expect_code(0);
         let quarantined = format!("revocations.lic.damaged-{}", number + 1);
         assert!(output.stderr.contains(&quarantined), "{}", output.stderr);
     }
-    let _ = install(&site, &whole, &[]).expect_code(1);
-    assert!(!site.state().join("revocations.lic.damaged-1").exists());
+    let _ = install(&machine, &whole, &[]).expect_code(1);
+    assert!(!machine.state().join("revocations.lic.damaged-1").exists());
 }
 
 #[test]
 fn a_changed_list_and_lists_of_other_vendors_and_products_are_refused() {
-    let site = site_with("team.lic");
+    let machine = machine_with("team.lic");
     let whole = list(2, &[&TEAM]);
     refused(
-        &install(&site, &changed_at(&whole, 300), &[]),
+        &install(&machine, &changed_at(&whole, 300), &[]),
         3,
         "BAD_SIGNATURE",
         &[],
     );
     let stranger = list_signed_by(&another_key(), "CODITECT", 9, &[&TEAM], "2020-02-01");
-    refused(&install(&site, &stranger, &[]), 3, "UNTRUSTED_KEY", &[]);
+    refused(&install(&machine, &stranger, &[]), 3, "UNTRUSTED_KEY", &[]);
     let other = list_signed_by(&vendors_key(), "WIDGET", 9, &[&TEAM], "2020-02-01");
-    refused(&install(&site, &other, &[]), 1, "CODITECT", &["WIDGET"]);
+    refused(&install(&machine, &other, &[]), 1, "CODITECT", &["WIDGET"]);
     refused(
-        &install(&site, &whole[..whole.len() - 40], &[]),
+        &install(&machine, &whole[..whole.len() - 40], &[]),
         3,
         "MALFORMED",
         &[],
     );
-    assert!(!site.state().join("revocations.lic").exists());
-    let _ = install(&site, &list(1, &[]), &[]).expect_code(0);
+    assert!(!machine.state().join("revocations.lic").exists());
+    let _ = install(&machine, &list(1, &[]), &[]).expect_code(0);
 }
 
 #[test]
-fn a_list_of_a_stolen_key_does_not_block_lists_of_other_keys() {
-    let site = site_with("team.lic");
+fn a_list_signed_with_a_stolen_key_does_not_block_lists_signed_with_other_keys() {
+    let machine = machine_with("team.lic");
     let stolen = another_key();
-    trust_both(&site, &stolen);
+    trust_both(&machine, &stolen);
     let highest = list_signed_by(&stolen, "CODITECT", (1 << 53) - 1, &[], "2999-01-01");
     let both = ["--trust", "both.jwks"];
-    let _ = install(&site, &highest, &both).expect_code(0);
-    let _ = install(&site, &list(1, &[&TEAM]), &both).expect_code(1);
-    assert_eq!(code(&site), "REVOKED");
-    let file = std::fs::read_to_string(site.state().join("revocations.lic")).unwrap();
+    let _ = install(&machine, &highest, &both).expect_code(0);
+    let _ = install(&machine, &list(1, &[&TEAM]), &both).expect_code(1);
+    assert_eq!(code(&machine), "REVOKED");
+    let file = std::fs::read_to_string(machine.state().join("revocations.lic")).unwrap();
     assert_eq!(file.matches("BEGIN").count(), 2);
 }
 
 #[test]
 fn a_file_with_a_license_and_a_list_is_installed_completely_or_not_at_all() {
-    let site = site_with("team.lic");
-    let _ = install(&site, &list(2, &[]), &[]).expect_code(0);
+    let machine = machine_with("team.lic");
+    let _ = install(&machine, &list(2, &[]), &[]).expect_code(0);
     let both = format!("{}{}", PRO.file, list(1, &[]));
     refused(
-        &install(&site, &both, &[]),
+        &install(&machine, &both, &[]),
         3,
         "STALE_LIST",
         &["nothing was changed"],
     );
-    let output = license(&site, &["status", "--json", "--at", AT]).json();
+    let output = license(&machine, &["status", "--json", "--at", AT]).json();
     assert_eq!(output["tier"], "TEAM");
     let both = format!("{}{}", PRO.file, list(3, &[&TEAM]));
-    let output = install(&site, &both, &[]).expect_code(0);
+    let output = install(&machine, &both, &[]).expect_code(0);
     assert!(
         output.stderr.contains("revocation list 3 installed"),
         "{}",
@@ -297,9 +297,9 @@ fn a_file_with_a_license_and_a_list_is_installed_completely_or_not_at_all() {
         output.stderr
     );
     // The old license is revoked now.
-    site.write("team.lic", &TEAM.file);
+    machine.write("team.lic", &TEAM.file);
     refused(
-        &license(&site, &["install", "team.lic", "--at", AT]),
+        &license(&machine, &["install", "team.lic", "--at", AT]),
         1,
         "REVOKED",
         &["nothing was changed"],
@@ -308,20 +308,23 @@ fn a_file_with_a_license_and_a_list_is_installed_completely_or_not_at_all() {
 
 #[test]
 fn an_outdated_list_is_used_with_a_warning() {
-    let site = site_with("team.lic");
-    let _ = install(&site, &list(1, &[&PRO]), &[]).expect_code(0);
-    assert_eq!(warnings(&site, "2020-02-01T00:00:00Z"), [""; 0]);
-    assert_eq!(warnings(&site, "2020-02-01T00:00:01Z"), ["LIST_OUTDATED"]);
+    let machine = machine_with("team.lic");
+    let _ = install(&machine, &list(1, &[&PRO]), &[]).expect_code(0);
+    assert_eq!(warnings(&machine, "2020-02-01T00:00:00Z"), [""; 0]);
+    assert_eq!(
+        warnings(&machine, "2020-02-01T00:00:01Z"),
+        ["LIST_OUTDATED"]
+    );
 }
 
 #[test]
 fn the_administrators_list_is_used_and_its_number_is_recorded() {
-    let site = site_with("team.lic");
-    std::fs::create_dir(site.file("etc")).unwrap();
-    site.write("etc/revocations.lic", list(2, &[&TEAM]));
-    let system = site.file("etc");
+    let machine = machine_with("team.lic");
+    std::fs::create_dir(machine.file("etc")).unwrap();
+    machine.write("etc/revocations.lic", list(2, &[&TEAM]));
+    let system = machine.file("etc");
     let status = |options: &[&str]| {
-        Run::license(&site)
+        Run::license(&machine)
             .env("CODITECT_SYSTEM_DIR", &system)
             .args(["status", "--json"])
             .args(options)
@@ -332,7 +335,7 @@ fn the_administrators_list_is_used_and_its_number_is_recorded() {
     let _ = status(&[]);
     std::fs::remove_file(system.join("revocations.lic")).unwrap();
     refused(
-        &install(&site, &list(1, &[]), &[]),
+        &install(&machine, &list(1, &[]), &[]),
         3,
         "STALE_LIST",
         &["found 1"],
@@ -341,67 +344,67 @@ fn the_administrators_list_is_used_and_its_number_is_recorded() {
 
 #[test]
 fn a_list_can_be_verified_inspected_and_installed_without_a_license() {
-    let site = Vendor::shared().site();
-    site.write("list.lic", list(4, &[&TEAM, &PRO]));
+    let machine = Vendor::shared().customer_machine();
+    machine.write("list.lic", list(4, &[&TEAM, &PRO]));
     let trust = ["--trust", "trust.jwks", "--at", AT];
     let output = license(
-        &site,
+        &machine,
         &[&["verify", "list.lic", "--json"], &trust[..]].concat(),
     )
     .expect_code(0)
     .json();
     assert_eq!(output["revocation_lists"][0]["seq"], 4);
     assert_eq!(output["revocation_lists"][0]["revoked"], 2);
-    let output = license(&site, &["inspect", "list.lic"]).expect_code(0);
+    let output = license(&machine, &["inspect", "list.lic"]).expect_code(0);
     assert!(
         output.stdout.contains("next_update: 2020-02-01T00:00:00Z"),
         "{}",
         output.stdout
     );
-    let _ = license(&site, &[&["install", "list.lic"], &trust[..]].concat()).expect_code(0);
-    let _ = license(&site, &["check", "cloud_sync", "--license", "list.lic"]).expect_failure(3);
+    let _ = license(&machine, &[&["install", "list.lic"], &trust[..]].concat()).expect_code(0);
+    let _ = license(&machine, &["check", "cloud_sync", "--license", "list.lic"]).expect_failure(3);
 }
 
 #[test]
 fn only_a_revocation_list_can_be_large() {
-    let site = site_with("team.lic");
+    let machine = machine_with("team.lic");
     let space = " ".repeat(300 * 1024);
     refused(
-        &install(&site, &format!("{space}{}", TEAM.file), &[]),
+        &install(&machine, &format!("{space}{}", TEAM.file), &[]),
         3,
         "at most 262144 bytes",
         &[],
     );
     let large = list(1, &[]).repeat(400);
     assert!(large.len() > 262_144);
-    let _ = install(&site, &large, &[]).expect_code(0);
+    let _ = install(&machine, &large, &[]).expect_code(0);
 }
 
 #[test]
 fn an_installed_list_applies_to_verify() {
-    let site = site_with("team.lic");
-    site.write("again.lic", &TEAM.file);
+    let machine = machine_with("team.lic");
+    machine.write("again.lic", &TEAM.file);
     let verify = ["verify", "again.lic", "--trust", "trust.jwks", "--at", AT];
-    let _ = license(&site, &verify).expect_code(0);
-    let _ = install(&site, &list(1, &[&TEAM]), &[]).expect_code(1);
-    let output = license(&site, &verify).expect_code(1);
+    let _ = license(&machine, &verify).expect_code(0);
+    let _ = install(&machine, &list(1, &[&TEAM]), &[]).expect_code(1);
+    let output = license(&machine, &verify).expect_code(1);
     assert!(output.stdout.starts_with("denied: REVOKED"), "{output:?}");
     // A validation token cannot undo a revocation by a list.
     assert!(!output.stderr.contains("validation token"), "{output:?}");
-    let remaining = license(&site, &["verify", "again.lic", "--json", "--at", AT]);
+    let remaining = license(&machine, &["verify", "again.lic", "--json", "--at", AT]);
     assert_eq!(remaining.json()["revocation_lists"][0]["seq"], 1);
 }
 
 #[test]
 fn status_shows_an_announced_revocation() {
-    let site = Vendor::shared().site();
+    let machine = Vendor::shared().customer_machine();
     let terms = ["--tier", "ent", "--perpetual"];
     let issued = Vendor::shared().issue(&[&terms[..], &["--issued-at", "2020-01-01"]].concat());
-    site.write("ent.lic", &issued.file);
-    let install_it = ["install", "ent.lic", "--trust", "trust.jwks", "--at", AT];
-    let _ = license(&site, &install_it).expect_code(0);
+    machine.write("ent.lic", &issued.file);
+    let install_license = ["install", "ent.lic", "--trust", "trust.jwks", "--at", AT];
+    let _ = license(&machine, &install_license).expect_code(0);
     let status = ["status", "--at", AT];
-    let before = license(&site, &status).expect_code(0);
+    let before = license(&machine, &status).expect_code(0);
     assert!(!before.stdout.contains("ends early"), "{before:?}");
     let draft = RevocationListDraft {
         issuer: "CODITECT".to_owned(),
@@ -417,8 +420,8 @@ fn status_shows_an_announced_revocation() {
     };
     let token = draft.sign(&vendors_key()).unwrap();
     let list = Unverified::parse(&token).unwrap().to_armor();
-    let _ = install(&site, &list, &[]).expect_code(0);
-    let output = license(&site, &status).expect_code(0);
+    let _ = install(&machine, &list, &[]).expect_code(0);
+    let output = license(&machine, &status).expect_code(0);
     let end = "ends early  2020-01-20T00:00:00Z";
     assert!(output.stdout.contains(end), "{output:?}");
 }

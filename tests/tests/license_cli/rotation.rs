@@ -6,9 +6,11 @@ use license_core::{Timestamp, Unverified};
 
 use super::*;
 
-/// The vendor's next key, the spare key, and the key of a thief.
+/// The vendor with the next key.
 static NEXT: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_new_key("2048", "RS256"));
+/// The vendor with the spare key.
 static SPARE: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_new_key("2048", "PS256"));
+/// A thief with a key of their own.
 static THIEF: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_new_key("2048", "RS256"));
 /// A TEAM license for 2020, signed with the next key.
 static BY_NEXT: LazyLock<IssuedLicense> =
@@ -48,32 +50,32 @@ fn retirement(of: &Vendor, with: &Vendor) -> String {
 }
 
 /// Returns a machine that trusts the vendor's key and the spare key, with TEAM installed.
-fn site() -> Scratch {
-    let site = super::site();
-    site.write("spare.jwks", &SPARE.trust);
+fn machine() -> Scratch {
+    let machine = super::machine();
+    machine.write("spare.jwks", &SPARE.trust);
     let keys = ["--trust", "trust.jwks", "--trust", "spare.jwks"];
     let install = ["install", "--at", AT, "team.lic"];
-    let _ = license(&site, &[&install[..], &keys].concat()).expect_code(0);
-    site
+    let _ = license(&machine, &[&install[..], &keys].concat()).expect_code(0);
+    machine
 }
 
-fn install(site: &Scratch, file: &str, options: &[&str]) -> RunOutput {
-    site.write("given.lic", file);
+fn install(machine: &Scratch, file: &str, options: &[&str]) -> RunOutput {
+    machine.write("given.lic", file);
     license(
-        site,
+        machine,
         &[&["install", "given.lic", "--at", AT], options].concat(),
     )
 }
 
 #[track_caller]
-fn status(site: &Scratch) -> Value {
-    license(site, &["status", "--json", "--at", AT]).json()
+fn status(machine: &Scratch) -> Value {
+    license(machine, &["status", "--json", "--at", AT]).json()
 }
 
 #[track_caller]
-fn verifies(site: &Scratch, issued: &IssuedLicense) -> bool {
-    site.write("asked.lic", &issued.file);
-    license(site, &["verify", "asked.lic", "--at", AT]).code == Some(0)
+fn verifies(machine: &Scratch, issued: &IssuedLicense) -> bool {
+    machine.write("asked.lic", &issued.file);
+    license(machine, &["verify", "asked.lic", "--at", AT]).code == Some(0)
 }
 
 #[track_caller]
@@ -84,39 +86,43 @@ fn refused(outcome: &RunOutput, exit: i32, code: &str) -> PrintedError {
     error
 }
 
-fn statements(site: &Scratch) -> usize {
-    let file = std::fs::read_to_string(site.state().join("trust.lic")).unwrap_or_default();
+fn statements(machine: &Scratch) -> usize {
+    let file = std::fs::read_to_string(machine.state().join("trust.lic")).unwrap_or_default();
     file.matches("BEGIN LICENSE TRUST").count()
 }
 
 #[test]
 fn a_key_that_a_trusted_key_introduces_is_trusted() {
-    let site = site();
-    assert!(!verifies(&site, &BY_NEXT));
-    let output = install(&site, &introduction(Vendor::shared(), &NEXT), &[]).expect_code(0);
+    let machine = machine();
+    assert!(!verifies(&machine, &BY_NEXT));
+    let output = install(&machine, &introduction(Vendor::shared(), &NEXT), &[]).expect_code(0);
     assert!(
         output.stdout.contains(&format!("introduces {}", NEXT.kid)),
         "{}",
         output.stdout
     );
     assert!(!output.all_output().contains('\u{1b}'));
-    assert!(verifies(&site, &BY_NEXT) && verifies(&site, &TEAM));
-    let roots = std::fs::read_to_string(site.state().join("trust.jwks")).unwrap();
+    assert!(verifies(&machine, &BY_NEXT) && verifies(&machine, &TEAM));
+    let roots = std::fs::read_to_string(machine.state().join("trust.jwks")).unwrap();
     assert!(
         !roots.contains(&NEXT.kid),
         "the introduced key is not stored as a root"
     );
-    let again = install(&site, &introduction(Vendor::shared(), &NEXT), &["--json"]);
+    let again = install(
+        &machine,
+        &introduction(Vendor::shared(), &NEXT),
+        &["--json"],
+    );
     assert_eq!(again.expect_code(0).json()["trust_statements"], json!([]));
-    assert_eq!(statements(&site), 1);
+    assert_eq!(statements(&machine), 1);
 }
 
 #[test]
 fn a_new_key_and_a_license_signed_with_it_can_be_in_one_file() {
-    let site = site();
+    let machine = machine();
     let both = format!("{}{}", BY_NEXT.file, introduction(Vendor::shared(), &NEXT));
-    site.write("both.lic", &both);
-    let report = license(&site, &["verify", "both.lic", "--at", AT, "--json"])
+    machine.write("both.lic", &both);
+    let report = license(&machine, &["verify", "both.lic", "--at", AT, "--json"])
         .expect_code(0)
         .json();
     assert_eq!(
@@ -131,11 +137,11 @@ fn a_new_key_and_a_license_signed_with_it_can_be_in_one_file() {
         "--at",
         AT,
     ];
-    let _ = license(&site, &ask).expect_code(0);
-    assert_eq!(statements(&site), 0, "verify and check change nothing");
-    let _ = install(&site, &both, &[]).expect_code(0);
-    assert_eq!(status(&site)["license_id"], BY_NEXT.report["license_id"]);
-    let stored = std::fs::read_to_string(site.state().join("license.lic")).unwrap();
+    let _ = license(&machine, &ask).expect_code(0);
+    assert_eq!(statements(&machine), 0, "verify and check change nothing");
+    let _ = install(&machine, &both, &[]).expect_code(0);
+    assert_eq!(status(&machine)["license_id"], BY_NEXT.report["license_id"]);
+    let stored = std::fs::read_to_string(machine.state().join("license.lic")).unwrap();
     assert!(
         !stored.contains("TRUST"),
         "statements are stored in another file"
@@ -144,7 +150,7 @@ fn a_new_key_and_a_license_signed_with_it_can_be_in_one_file() {
 
 #[test]
 fn a_file_with_statements_is_installed_completely_or_not_at_all() {
-    let site = site();
+    let machine = machine();
     let good = introduction(Vendor::shared(), &NEXT);
     let edited = changed_at(&retirement(Vendor::shared(), &SPARE), 500);
     for (file, exit, code) in [
@@ -165,28 +171,28 @@ fn a_file_with_statements_is_installed_completely_or_not_at_all() {
             "UNTRUSTED_KEY",
         ),
     ] {
-        let _ = refused(&install(&site, &file, &[]), exit, code);
-        assert_eq!(statements(&site), 0);
-        assert_eq!(status(&site)["license_id"], TEAM.report["license_id"]);
+        let _ = refused(&install(&machine, &file, &[]), exit, code);
+        assert_eq!(statements(&machine), 0);
+        assert_eq!(status(&machine)["license_id"], TEAM.report["license_id"]);
     }
 }
 
 #[test]
 fn invalid_statements_change_nothing() {
-    let site = site();
+    let machine = machine();
     let good = introduction(Vendor::shared(), &NEXT);
     let _ = refused(
-        &install(&site, &changed_at(&good, 400), &[]),
+        &install(&machine, &changed_at(&good, 400), &[]),
         3,
         "BAD_SIGNATURE",
     );
     let _ = refused(
-        &install(&site, &good[..good.len() - 60], &[]),
+        &install(&machine, &good[..good.len() - 60], &[]),
         3,
         "MALFORMED",
     );
     let stranger = refused(
-        &install(&site, &introduction(&THIEF, &NEXT), &[]),
+        &install(&machine, &introduction(&THIEF, &NEXT), &[]),
         3,
         "UNTRUSTED_KEY",
     );
@@ -195,7 +201,7 @@ fn invalid_statements_change_nothing() {
         "{stranger:?}"
     );
     let _ = refused(
-        &install(&site, &retirement(Vendor::shared(), &THIEF), &[]),
+        &install(&machine, &retirement(Vendor::shared(), &THIEF), &[]),
         3,
         "UNTRUSTED_KEY",
     );
@@ -208,39 +214,39 @@ fn invalid_statements_change_nothing() {
         .as_str()
         .unwrap()
         .to_owned();
-    let alone = refused(&install(&site, &inner, &[]), 3, "MALFORMED");
+    let alone = refused(&install(&machine, &inner, &[]), 3, "MALFORMED");
     assert!(alone.message.contains("one signature"), "{alone:?}");
-    assert!(!site.state().join("trust.lic").exists());
+    assert!(!machine.state().join("trust.lic").exists());
 }
 
 #[test]
 fn a_retired_key_and_the_keys_that_it_introduced_are_never_trusted_again() {
-    let site = site();
+    let machine = machine();
     let forged = THIEF.issue(&["--tier", "ent", "--perpetual"]);
-    let thiefs = introduction(Vendor::shared(), &THIEF);
-    let _ = install(&site, &thiefs, &[]).expect_code(0);
-    assert!(verifies(&site, &forged), "until the retirement arrives");
+    let theft = introduction(Vendor::shared(), &THIEF);
+    let _ = install(&machine, &theft, &[]).expect_code(0);
+    assert!(verifies(&machine, &forged), "until the retirement arrives");
     let retire = retirement(Vendor::shared(), &SPARE);
     let reissued = SPARE.issue(&["--tier", "team", "--expires", "2020-12-31", "--offline"]);
-    let _ = install(&site, &format!("{retire}{}", reissued.file), &[]).expect_code(0);
-    assert!(!verifies(&site, &forged) && !verifies(&site, &TEAM));
+    let _ = install(&machine, &format!("{retire}{}", reissued.file), &[]).expect_code(0);
+    assert!(!verifies(&machine, &forged) && !verifies(&machine, &TEAM));
     let _ = refused(
-        &license(&site, &["verify", "team.lic", "--at", AT]),
+        &license(&machine, &["verify", "team.lic", "--at", AT]),
         3,
         "RETIRED_KEY",
     );
-    // A replayed statement, a new one signed with the retired key, and one of the vendor by
-    // mistake.
-    let _ = install(&site, &thiefs, &[]).expect_code(0);
-    assert!(!verifies(&site, &forged));
+    // A replayed statement, a new statement that the retired key signs, and an introduction of the
+    // retired key that the vendor issues by mistake.
+    let _ = install(&machine, &theft, &[]).expect_code(0);
+    assert!(!verifies(&machine, &forged));
     let late = refused(
-        &install(&site, &introduction(Vendor::shared(), &NEXT), &[]),
+        &install(&machine, &introduction(Vendor::shared(), &NEXT), &[]),
         3,
         "RETIRED_KEY",
     );
     assert!(late.hint.contains("stolen"), "{late:?}");
     let back = introduction(&SPARE, Vendor::shared());
-    let _ = refused(&install(&site, &back, &[]), 3, "RETIRED_KEY");
+    let _ = refused(&install(&machine, &back, &[]), 3, "RETIRED_KEY");
     // Neither the old keys with --trust nor a new installation restores the trust.
     let given = [
         "install",
@@ -252,29 +258,33 @@ fn a_retired_key_and_the_keys_that_it_introduced_are_never_trusted_again() {
         AT,
         "team.lic",
     ];
-    let _ = refused(&license(&site, &given), 3, "RETIRED_KEY");
-    let _ = license(&site, &["remove"]).expect_code(0);
-    let _ = refused(&license(&site, &given), 3, "RETIRED_KEY");
+    let _ = refused(&license(&machine, &given), 3, "RETIRED_KEY");
+    let _ = license(&machine, &["remove"]).expect_code(0);
+    let _ = refused(&license(&machine, &given), 3, "RETIRED_KEY");
 }
 
 #[test]
 fn a_retirement_that_ends_the_installed_license_requires_force() {
-    let site = site();
+    let machine = machine();
     let retire = retirement(Vendor::shared(), &SPARE);
-    let report = refused(&install(&site, &retire, &[]), 1, "--force");
+    let report = refused(&install(&machine, &retire, &[]), 1, "--force");
     assert!(report.message.contains(&Vendor::shared().kid), "{report:?}");
-    let json = install(&site, &retire, &["--json"]);
+    let json = install(&machine, &retire, &["--json"]);
     assert_eq!(json.expect_json_failure(1), "RETIRED_KEY");
     assert_eq!(
-        (statements(&site), &status(&site)["code"]),
+        (statements(&machine), &status(&machine)["code"]),
         (0, &json!("VALID"))
     );
-    let _ = install(&site, &retire, &["--force"]);
-    assert_eq!(statements(&site), 1);
-    let _ = refused(&license(&site, &["status", "--at", AT]), 3, "RETIRED_KEY");
-    let _ = license(&site, &["check", "local_execution", "--at", AT]).expect_code(0);
+    let _ = install(&machine, &retire, &["--force"]);
+    assert_eq!(statements(&machine), 1);
+    let _ = refused(
+        &license(&machine, &["status", "--at", AT]),
+        3,
+        "RETIRED_KEY",
+    );
+    let _ = license(&machine, &["check", "local_execution", "--at", AT]).expect_code(0);
     // A retirement that does not affect the license requires no force.
-    let other = site_with("team.lic");
+    let other = machine_with("team.lic");
     let both = format!(
         "{}{}",
         introduction(Vendor::shared(), &NEXT),
@@ -287,54 +297,58 @@ fn a_retirement_that_ends_the_installed_license_requires_force() {
 
 #[test]
 fn statements_can_be_installed_without_a_license() {
-    let site = Vendor::shared().site();
+    let machine = Vendor::shared().customer_machine();
     let given = ["--trust", "trust.jwks"];
     let _ = refused(
-        &install(&site, &introduction(Vendor::shared(), &NEXT), &[]),
+        &install(&machine, &introduction(Vendor::shared(), &NEXT), &[]),
         3,
         "public keys with --trust FILE",
     );
-    let output = install(&site, &introduction(Vendor::shared(), &NEXT), &given).expect_code(0);
+    let output = install(&machine, &introduction(Vendor::shared(), &NEXT), &given).expect_code(0);
     assert!(output.stdout.contains(&NEXT.kid), "{}", output.stdout);
-    assert!(verifies(&site, &BY_NEXT));
+    assert!(verifies(&machine, &BY_NEXT));
 }
 
 #[test]
 fn a_damaged_statement_file_is_quarantined_and_the_free_tier_works() {
-    let site = site();
+    let machine = machine();
     let good = introduction(Vendor::shared(), &NEXT);
     let both = format!("{good}{}", BY_NEXT.file);
-    let _ = install(&site, &both, &[]).expect_code(0);
-    let path = site.state().join("trust.lic");
+    let _ = install(&machine, &both, &[]).expect_code(0);
+    let path = machine.state().join("trust.lic");
     let whole = std::fs::read(&path).unwrap();
     let text = String::from_utf8(whole.clone()).unwrap();
     for damaged in [&text[..200], "", "\0", "{}", &changed_at(&text, 400)] {
         std::fs::write(&path, damaged).unwrap();
-        let doctor = license(&site, &["doctor"]);
+        let doctor = license(&machine, &["doctor"]);
         assert!(
             doctor.stdout.contains("the trust statements are damaged"),
             "{}",
             doctor.stdout
         );
-        let report = refused(&license(&site, &["status", "--at", AT]), 3, "UNTRUSTED_KEY");
+        let report = refused(
+            &license(&machine, &["status", "--at", AT]),
+            3,
+            "UNTRUSTED_KEY",
+        );
         assert!(report.message.contains("trust.lic.damaged-1"), "{report:?}");
-        let _ = license(&site, &["check", "local_execution", "--at", AT]).expect_code(0);
-        let _ = install(&site, &good, &[]).expect_code(0);
+        let _ = license(&machine, &["check", "local_execution", "--at", AT]).expect_code(0);
+        let _ = install(&machine, &good, &[]).expect_code(0);
         assert_eq!(std::fs::read(&path).unwrap(), whole);
-        assert!(!site.state().join("trust.lic.damaged-1").exists());
-        assert_eq!(status(&site)["code"], "VALID");
+        assert!(!machine.state().join("trust.lic.damaged-1").exists());
+        assert_eq!(status(&machine)["code"], "VALID");
     }
 }
 
 #[test]
 fn the_administrators_statements_apply_to_all_users() {
-    let site = site();
-    std::fs::create_dir(site.file("etc")).unwrap();
-    site.write("etc/trust.jwks", &Vendor::shared().trust);
-    site.write("etc/trust.lic", introduction(Vendor::shared(), &NEXT));
-    site.write("etc/license.lic", &BY_NEXT.file);
+    let machine = machine();
+    std::fs::create_dir(machine.file("etc")).unwrap();
+    machine.write("etc/trust.jwks", &Vendor::shared().trust);
+    machine.write("etc/trust.lic", introduction(Vendor::shared(), &NEXT));
+    machine.write("etc/license.lic", &BY_NEXT.file);
     let license = |args: &[&str]| {
-        let run = Run::license(&site).env("CODITECT_SYSTEM_DIR", site.file("etc"));
+        let run = Run::license(&machine).env("CODITECT_SYSTEM_DIR", machine.file("etc"));
         run.args(args).run()
     };
     let _ = license(&["remove"]).expect_code(0);
@@ -353,12 +367,12 @@ fn the_administrators_statements_apply_to_all_users() {
 #[test]
 fn the_statement_file_is_private_and_inspect_shows_both_tokens() {
     use std::os::unix::fs::PermissionsExt;
-    let site = site();
-    let _ = install(&site, &introduction(Vendor::shared(), &NEXT), &[]).expect_code(0);
-    let found = std::fs::metadata(site.state().join("trust.lic")).unwrap();
+    let machine = machine();
+    let _ = install(&machine, &introduction(Vendor::shared(), &NEXT), &[]).expect_code(0);
+    let found = std::fs::metadata(machine.state().join("trust.lic")).unwrap();
     assert_eq!(found.permissions().mode() & 0o777, 0o600);
-    site.write("retire.lic", retirement(Vendor::shared(), &SPARE));
-    let shown = license(&site, &["inspect", "retire.lic", "--json"])
+    machine.write("retire.lic", retirement(Vendor::shared(), &SPARE));
+    let shown = license(&machine, &["inspect", "retire.lic", "--json"])
         .expect_code(0)
         .json();
     let token = &shown["tokens"][0];
@@ -381,19 +395,19 @@ fn a_rotation_that_is_killed_leaves_a_license_that_verifies() {
     .concat();
     let mut finished = 0;
     for kill in 0..60_u64 {
-        let site = site();
-        site.write("rotation.lic", &whole);
+        let machine = machine();
+        machine.write("rotation.lic", &whole);
         let args = ["install", "rotation.lic", "--at", AT];
-        let mut child = Run::license(&site).args(args).start();
+        let mut child = Run::license(&machine).args(args).start();
         std::thread::sleep(std::time::Duration::from_micros(kill * 500));
         let _ = child.kill();
         let _ = child.wait().unwrap();
-        let id = status(&site)["license_id"].clone();
-        assert_eq!(status(&site)["code"], "VALID", "kill {kill}");
-        finished += u64::from(id == BY_NEXT.report["license_id"] && statements(&site) == 2);
-        let _ = license(&site, &args).expect_code(0);
-        assert!(!verifies(&site, &TEAM) && verifies(&site, &BY_NEXT));
-        assert_eq!(statements(&site), 2);
+        let id = status(&machine)["license_id"].clone();
+        assert_eq!(status(&machine)["code"], "VALID", "kill {kill}");
+        finished += u64::from(id == BY_NEXT.report["license_id"] && statements(&machine) == 2);
+        let _ = license(&machine, &args).expect_code(0);
+        assert!(!verifies(&machine, &TEAM) && verifies(&machine, &BY_NEXT));
+        assert_eq!(statements(&machine), 2);
     }
     assert!(finished < 60, "no process was killed in time");
 }

@@ -1,13 +1,13 @@
-//! `license session`: each project has one session id, whatever path leads to it.
+//! `license session`: each project has one session id, which does not depend on the given path.
 
 use std::fs;
 
 use super::*;
 
 /// Returns a machine with the projects `shop` (with `.git`), `mill` (with `.coditect`) and `barn`
-/// (without either).
+/// (without these directories).
 fn projects() -> Scratch {
-    let site = site();
+    let machine = machine();
     for directory in [
         "shop/.git",
         "shop/src/cart",
@@ -15,20 +15,20 @@ fn projects() -> Scratch {
         "mill/src",
         "barn",
     ] {
-        fs::create_dir_all(site.file(directory)).unwrap();
+        fs::create_dir_all(machine.file(directory)).unwrap();
     }
-    site
+    machine
 }
 
 #[track_caller]
-fn session_with(site: &Scratch, options: &[&str], path: &str) -> Value {
+fn session_with(machine: &Scratch, options: &[&str], path: &str) -> Value {
     let args = [&["session", "--json", path], options].concat();
-    on(HERE, site, &args).expect_code(0).json()
+    on(HERE, machine, &args).expect_code(0).json()
 }
 
 #[track_caller]
-fn session(site: &Scratch, path: &str) -> Value {
-    session_with(site, &[], path)
+fn session(machine: &Scratch, path: &str) -> Value {
+    session_with(machine, &[], path)
 }
 
 #[track_caller]
@@ -42,10 +42,10 @@ fn id(session: &Value) -> &str {
 
 #[test]
 fn every_spelling_of_a_path_gives_the_same_session() {
-    let site = projects();
-    let absolute = site.file("shop");
+    let machine = projects();
+    let absolute = machine.file("shop");
     let absolute = absolute.to_str().unwrap();
-    let expected = session(&site, absolute);
+    let expected = session(&machine, absolute);
     for path in [
         "shop",
         "shop/",
@@ -60,22 +60,26 @@ fn every_spelling_of_a_path_gives_the_same_session() {
         &format!("{absolute}/"),
         &format!("{absolute}/../shop/src"),
     ] {
-        assert_eq!(id(&session(&site, path)), id(&expected), "{path}");
+        assert_eq!(id(&session(&machine, path)), id(&expected), "{path}");
     }
-    assert_eq!(session(&site, "shop"), expected, "the session id is stable");
+    assert_eq!(
+        session(&machine, "shop"),
+        expected,
+        "the session id is stable"
+    );
 }
 
 #[cfg(unix)]
 #[test]
 fn symbolic_links_give_the_same_session_and_are_listed() {
     use std::os::unix::fs::symlink;
-    let site = projects();
-    fs::create_dir(site.file("links")).unwrap();
-    symlink(site.file("shop"), site.file("links/absolute")).unwrap();
-    symlink("../shop", site.file("links/relative")).unwrap();
-    symlink("relative", site.file("links/chain")).unwrap();
-    symlink("../shop/src/cart", site.file("links/inside")).unwrap();
-    let expected = session(&site, "shop");
+    let machine = projects();
+    fs::create_dir(machine.file("links")).unwrap();
+    symlink(machine.file("shop"), machine.file("links/absolute")).unwrap();
+    symlink("../shop", machine.file("links/relative")).unwrap();
+    symlink("relative", machine.file("links/chain")).unwrap();
+    symlink("../shop/src/cart", machine.file("links/inside")).unwrap();
+    let expected = session(&machine, "shop");
     assert_eq!(expected["links"], json!([]));
     for path in [
         "links/absolute",
@@ -83,21 +87,21 @@ fn symbolic_links_give_the_same_session_and_are_listed() {
         "links/chain",
         "links/chain/src/..",
         "links/inside",
-        // The parent of the link's target, not of the link.
+        // This path names the parent of the link's target, not the parent of the link.
         "links/inside/..",
     ] {
-        let found = session(&site, path);
+        let found = session(&machine, path);
         assert_eq!(id(&found), id(&expected), "{path}");
         assert_eq!(found["root"], expected["root"], "{path}");
     }
-    let root = fs::canonicalize(site.path()).unwrap();
+    let root = fs::canonicalize(machine.path()).unwrap();
     let at = |name: &str| root.join(name).to_str().unwrap().to_owned();
     let links = json!([
         { "path": at("links/chain"), "target": "relative" },
         { "path": at("links/relative"), "target": "../shop" },
     ]);
-    assert_eq!(session(&site, "links/chain")["links"], links);
-    let text = on(HERE, &site, &["session", "links/relative"])
+    assert_eq!(session(&machine, "links/chain")["links"], links);
+    let text = on(HERE, &machine, &["session", "links/relative"])
         .expect_code(0)
         .stdout;
     let line = format!("\n  link      {} -> ../shop\n", at("links/relative"));
@@ -106,14 +110,14 @@ fn symbolic_links_give_the_same_session_and_are_listed() {
 
 #[test]
 fn the_output_shows_how_the_root_was_found() {
-    let site = projects();
-    let root = fs::canonicalize(site.path()).unwrap();
+    let machine = projects();
+    let root = fs::canonicalize(machine.path()).unwrap();
     for (path, project, found_by) in [
         ("shop/src/cart", "shop", "git"),
         ("mill/src", "mill", "coditect"),
         ("barn", "barn", "directory"),
     ] {
-        let found = session(&site, path);
+        let found = session(&machine, path);
         assert_eq!(found["found_by"], found_by);
         assert_eq!(found["root"], root.join(project).to_str().unwrap());
     }
@@ -121,20 +125,20 @@ fn the_output_shows_how_the_root_was_found() {
 
 #[test]
 fn each_project_user_license_and_machine_has_its_own_session() {
-    let site = projects();
+    let machine = projects();
     let mut ids = vec![
-        id(&session(&site, "shop")).to_owned(),
-        id(&session(&site, "mill")).to_owned(),
-        id(&session(&site, "barn")).to_owned(),
-        id(&session_with(&site, &["--user", "ann"], "shop")).to_owned(),
-        id(&session_with(&site, &["--user", "ben"], "shop")).to_owned(),
+        id(&session(&machine, "shop")).to_owned(),
+        id(&session(&machine, "mill")).to_owned(),
+        id(&session(&machine, "barn")).to_owned(),
+        id(&session_with(&machine, &["--user", "ann"], "shop")).to_owned(),
+        id(&session_with(&machine, &["--user", "ben"], "shop")).to_owned(),
     ];
-    let elsewhere = on(ELSEWHERE, &site, &["session", "--json", "shop"]);
+    let elsewhere = on(ELSEWHERE, &machine, &["session", "--json", "shop"]);
     ids.push(id(&elsewhere.expect_code(0).json()).to_owned());
     for file in ["ent.lic", "enterprise.key"] {
         let install = ["install", "--trust", "trust.jwks", file];
-        let _ = on(HERE, &site, &install).expect_code(0);
-        ids.push(id(&session(&site, "shop")).to_owned());
+        let _ = on(HERE, &machine, &install).expect_code(0);
+        ids.push(id(&session(&machine, "shop")).to_owned());
     }
     let count = ids.len();
     ids.sort();
@@ -143,41 +147,41 @@ fn each_project_user_license_and_machine_has_its_own_session() {
 }
 
 #[test]
-fn the_report_contains_license_and_machine() {
-    let site = projects();
-    let found = session(&site, "shop");
+fn the_report_contains_the_license_id_and_the_machine() {
+    let machine = projects();
+    let found = session(&machine, "shop");
     assert_eq!(
         (&found["license_id"], &found["machine"]),
         (&Value::Null, &json!(digest_of(HERE)))
     );
     let _ = on(
         HERE,
-        &site,
+        &machine,
         &["install", "--trust", "trust.jwks", "ent.lic"],
     )
     .expect_code(0);
-    let found = session(&site, "shop");
+    let found = session(&machine, "shop");
     assert_eq!(found["license_id"], ENT.report["license_id"]);
 }
 
 #[test]
 fn the_command_writes_no_files() {
-    let site = projects();
-    let _ = session(&site, "shop");
-    assert!(!site.state().exists());
+    let machine = projects();
+    let _ = session(&machine, "shop");
+    assert!(!machine.state().exists());
 }
 
 #[test]
 fn an_error_names_the_missing_path() {
-    let site = projects();
+    let machine = projects();
     for path in ["nowhere", "shop/nowhere/deep", "nowhere/../shop"] {
-        let error = license(&site, &["session", path]).expect_failure(2);
+        let error = license(&machine, &["session", path]).expect_failure(2);
         assert!(error.message.contains("nowhere"), "{error:?}");
-        let json = license(&site, &["session", path, "--json"]);
+        let json = license(&machine, &["session", path, "--json"]);
         assert_eq!(json.expect_json_failure(2), "USAGE");
     }
-    site.write("file", "");
-    let error = license(&site, &["session", "file/below"]).expect_failure(2);
+    machine.write("file", "");
+    let error = license(&machine, &["session", "file/below"]).expect_failure(2);
     assert!(
         error.message.contains("file is not a directory"),
         "{error:?}"
@@ -188,13 +192,13 @@ fn an_error_names_the_missing_path() {
 #[test]
 fn an_error_names_dangling_and_circular_links() {
     use std::os::unix::fs::symlink;
-    let site = projects();
-    symlink("b", site.file("a")).unwrap();
-    symlink("a", site.file("b")).unwrap();
-    symlink("nowhere", site.file("dangling")).unwrap();
-    let error = license(&site, &["session", "a"]).expect_failure(2);
+    let machine = projects();
+    symlink("b", machine.file("a")).unwrap();
+    symlink("a", machine.file("b")).unwrap();
+    symlink("nowhere", machine.file("dangling")).unwrap();
+    let error = license(&machine, &["session", "a"]).expect_failure(2);
     assert!(error.message.contains("form a loop at"), "{error:?}");
-    let error = license(&site, &["session", "dangling"]).expect_failure(2);
+    let error = license(&machine, &["session", "dangling"]).expect_failure(2);
     for word in ["nowhere", "dangling"] {
         assert!(error.message.contains(word), "{error:?}");
     }
@@ -205,11 +209,11 @@ fn an_error_names_dangling_and_circular_links() {
 fn an_error_names_an_unreadable_directory() {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
-    let site = projects();
-    let Some(user) = UnprivilegedUser::on(&site) else {
+    let machine = projects();
+    let Some(user) = UnprivilegedUser::on(&machine) else {
         return;
     };
-    let closed = site.file("shop");
+    let closed = machine.file("shop");
     fs::set_permissions(&closed, Permissions::from_mode(0o000)).unwrap();
     let refused = user.license(&["session", "shop/src"]);
     let json = user.license(&["session", "shop/src", "--json"]);
@@ -223,34 +227,34 @@ fn an_error_names_an_unreadable_directory() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_path_that_is_too_long_is_reported_with_its_length() {
-    let site = projects();
-    let mut directory = site.file("shop");
+    let machine = projects();
+    let mut directory = machine.file("shop");
     while directory.as_os_str().len() < 3890 {
         directory.push("d".repeat(190));
     }
-    let left = 4090 - directory.as_os_str().len() - 1;
-    directory.push("d".repeat(left));
+    let remaining = 4090 - directory.as_os_str().len() - 1;
+    directory.push("d".repeat(remaining));
     fs::create_dir_all(&directory).unwrap();
     for command in ["session", "usage"] {
         let path = directory.to_str().unwrap();
-        let error = license(&site, &[command, path]).expect_failure(4);
+        let error = license(&machine, &[command, path]).expect_failure(4);
         for words in ["its 4100 bytes, ", " are more than the system accepts"] {
             assert!(error.message.contains(words), "{error:?}");
         }
         assert!(error.hint.contains("shorter"), "{error:?}");
-        let json = license(&site, &[command, path, "--json"]);
+        let json = license(&machine, &[command, path, "--json"]);
         assert_eq!(json.expect_json_failure(4), "IO");
     }
 }
 
 #[test]
 fn a_damaged_license_does_not_change_the_session() {
-    let site = projects();
-    let before = session(&site, "shop");
-    fs::create_dir(site.state()).unwrap();
-    site.write("state/trust.jwks", &Vendor::shared().trust);
-    site.write("state/license.lic", tampered(&TEAM));
-    let report = on(HERE, &site, &["session", "shop"]).expect_code(0);
+    let machine = projects();
+    let before = session(&machine, "shop");
+    fs::create_dir(machine.state()).unwrap();
+    machine.write("state/trust.jwks", &Vendor::shared().trust);
+    machine.write("state/license.lic", tampered(&TEAM));
+    let report = on(HERE, &machine, &["session", "shop"]).expect_code(0);
     assert!(report.stdout.starts_with(id(&before)), "{report:?}");
     assert!(
         report.stderr.contains("warning: BAD_SIGNATURE"),

@@ -6,31 +6,31 @@ use std::path::PathBuf;
 use super::*;
 
 /// Returns a machine with this license and its keys in the administrator's directory `etc`.
-fn site_with_shared(file: &str) -> Scratch {
-    let site = site();
-    fs::create_dir(site.file("etc")).unwrap();
-    site.write("etc/trust.jwks", &Vendor::shared().trust);
+fn machine_with_shared(file: &str) -> Scratch {
+    let machine = machine();
+    fs::create_dir(machine.file("etc")).unwrap();
+    machine.write("etc/trust.jwks", &Vendor::shared().trust);
     let name = match file {
         "enterprise.key" => "license.key",
         _ => "license.lic",
     };
-    fs::copy(site.file(file), site.file("etc").join(name)).unwrap();
-    site
+    fs::copy(machine.file(file), machine.file("etc").join(name)).unwrap();
+    machine
 }
 
-fn user(site: &Scratch, args: &[&str]) -> RunOutput {
-    let run = Run::license(site).env("CODITECT_SYSTEM_DIR", site.file("etc"));
+fn user(machine: &Scratch, args: &[&str]) -> RunOutput {
+    let run = Run::license(machine).env("CODITECT_SYSTEM_DIR", machine.file("etc"));
     run.args(args).run()
 }
 
 #[track_caller]
-fn tier(site: &Scratch) -> Value {
-    expect_valid(user(site, &["status", "--json", "--at", AT]))["tier"].clone()
+fn tier(machine: &Scratch) -> Value {
+    expect_valid(user(machine, &["status", "--json", "--at", AT]))["tier"].clone()
 }
 
 /// Returns the files in the administrator's directory with their content.
-fn content(site: &Scratch) -> Vec<(PathBuf, Vec<u8>)> {
-    let entries = fs::read_dir(site.file("etc")).unwrap();
+fn content(machine: &Scratch) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = fs::read_dir(machine.file("etc")).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = paths
         .map(|path| (path.clone(), fs::read(path).unwrap()))
@@ -42,54 +42,54 @@ fn content(site: &Scratch) -> Vec<(PathBuf, Vec<u8>)> {
 #[test]
 fn the_administrators_license_applies_to_a_user_without_a_license() {
     for (file, expected) in [("team.lic", "TEAM"), ("enterprise.key", "ENT")] {
-        let site = site_with_shared(file);
-        assert_eq!(tier(&site), expected);
-        let _ = user(&site, &["check", "team_analytics", "--at", AT]).expect_code(0);
-        assert!(!site.state().exists(), "no state directory is created");
+        let machine = machine_with_shared(file);
+        assert_eq!(tier(&machine), expected);
+        let _ = user(&machine, &["check", "team_analytics", "--at", AT]).expect_code(0);
+        assert!(!machine.state().exists(), "no state directory is created");
     }
 }
 
 #[test]
 fn without_the_administrators_directory_there_is_no_license() {
-    let site = site_with_shared("team.lic");
-    let status = license(&site, &["status", "--json", "--at", AT]);
+    let machine = machine_with_shared("team.lic");
+    let status = license(&machine, &["status", "--json", "--at", AT]);
     assert_eq!(status.expect_code(1).json()["code"], "NO_LICENSE");
 }
 
 #[test]
 fn the_better_license_of_user_and_administrator_decides() {
     for (shared, own) in [("team.lic", "ent.lic"), ("ent.lic", "team.lic")] {
-        let site = site_with_shared(shared);
+        let machine = machine_with_shared(shared);
         let install = ["install", "--trust", "trust.jwks", "--at", AT, own];
-        let _ = user(&site, &install).expect_code(0);
-        assert_eq!(tier(&site), "ENT");
-        let later = user(&site, &["status", "--json", "--at", LATER]);
+        let _ = user(&machine, &install).expect_code(0);
+        assert_eq!(tier(&machine), "ENT");
+        let later = user(&machine, &["status", "--json", "--at", LATER]);
         assert_eq!(expect_valid(later)["tier"], "ENT");
     }
 }
 
 #[test]
 fn the_administrators_keys_verify_a_users_license() {
-    let site = site_with_shared("team.lic");
-    let _ = user(&site, &["install", "--at", AT, "ent.lic"]).expect_code(0);
-    assert_eq!(tier(&site), "ENT");
-    fs::remove_file(site.file("state/trust.jwks")).unwrap();
-    assert_eq!(tier(&site), "ENT");
+    let machine = machine_with_shared("team.lic");
+    let _ = user(&machine, &["install", "--at", AT, "ent.lic"]).expect_code(0);
+    assert_eq!(tier(&machine), "ENT");
+    fs::remove_file(machine.file("state/trust.jwks")).unwrap();
+    assert_eq!(tier(&machine), "ENT");
 }
 
 #[test]
 fn a_damaged_license_is_a_warning_if_the_other_license_is_valid() {
     for (damaged, expected) in [("etc/license.lic", "ENT"), ("state/license.lic", "TEAM")] {
-        let site = site_with_shared("team.lic");
+        let machine = machine_with_shared("team.lic");
         let install = ["install", "--trust", "trust.jwks", "--at", AT, "ent.lic"];
-        let _ = user(&site, &install).expect_code(0);
+        let _ = user(&machine, &install).expect_code(0);
         let content = if damaged.starts_with("etc") {
             tampered(&TEAM)
         } else {
             tampered(&ENT)
         };
-        site.write(damaged, content);
-        let status = expect_valid(user(&site, &["status", "--json", "--at", AT]));
+        machine.write(damaged, content);
+        let status = expect_valid(user(&machine, &["status", "--json", "--at", AT]));
         assert_eq!(status["tier"], expected);
         let warning = state_warning(&status);
         assert!(warning.contains(damaged), "{warning}");
@@ -97,33 +97,33 @@ fn a_damaged_license_is_a_warning_if_the_other_license_is_valid() {
 }
 
 #[test]
-fn a_damaged_administrators_license_alone_is_an_error_and_is_not_quarantined() {
-    let site = site_with_shared("team.lic");
-    site.write("etc/license.lic", tampered(&TEAM));
+fn without_a_users_license_a_damaged_administrators_license_is_an_error_and_is_not_quarantined() {
+    let machine = machine_with_shared("team.lic");
+    machine.write("etc/license.lic", tampered(&TEAM));
     for _ in 0..2 {
-        let error = user(&site, &["status"]).expect_failure(3);
+        let error = user(&machine, &["status"]).expect_failure(3);
         assert!(error.message.contains("etc/license.lic"), "{error:?}");
         assert!(!error.message.contains("quarantined"), "{error:?}");
     }
-    let _ = user(&site, &["check", "local_execution"]).expect_code(0);
+    let _ = user(&machine, &["check", "local_execution"]).expect_code(0);
 }
 
 #[test]
 fn damaged_keys_of_the_administrator_do_not_affect_a_users_license() {
-    let site = site_with_shared("team.lic");
+    let machine = machine_with_shared("team.lic");
     let install = ["install", "--trust", "trust.jwks", "--at", AT, "ent.lic"];
-    let _ = user(&site, &install).expect_code(0);
-    site.write("etc/trust.jwks", "noise");
-    assert_eq!(tier(&site), "ENT");
+    let _ = user(&machine, &install).expect_code(0);
+    machine.write("etc/trust.jwks", "noise");
+    assert_eq!(tier(&machine), "ENT");
 }
 
 #[test]
 fn the_administrators_directory_is_never_written() {
-    let site = site_with_shared("team.lic");
-    site.write("etc/trust.jwks", format!("{}\n", Vendor::shared().trust));
-    let before = content(&site);
+    let machine = machine_with_shared("team.lic");
+    machine.write("etc/trust.jwks", format!("{}\n", Vendor::shared().trust));
+    let before = content(&machine);
     let validation = Vendor::shared().check_in(&TEAM, &["--issued-at", AT]);
-    site.write("validation.lic", validation);
+    machine.write("validation.lic", validation);
     for args in [
         &["status"][..],
         &["use", "commands_per_day"],
@@ -133,12 +133,12 @@ fn the_administrators_directory_is_never_written() {
         &["remove"],
         &["session"],
     ] {
-        let outcome = user(&site, args);
+        let outcome = user(&machine, args);
         assert_ne!(outcome.code, Some(4), "{outcome:?}");
     }
-    assert_eq!(content(&site), before);
+    assert_eq!(content(&machine), before);
     assert_eq!(
-        tier(&site),
+        tier(&machine),
         "TEAM",
         "a user cannot remove the administrator's license"
     );
@@ -146,15 +146,15 @@ fn the_administrators_directory_is_never_written() {
 
 #[test]
 fn a_check_in_for_the_administrators_license_is_stored_for_the_user() {
-    let site = site_with_shared("pro.lic");
+    let machine = machine_with_shared("pro.lic");
     let validation = Vendor::shared().check_in(&PRO, &["--issued-at", "2020-02-01"]);
-    site.write("validation.lic", validation);
+    machine.write("validation.lic", validation);
     let at = "2020-02-01T01:00:00Z";
     let status = ["status", "--json", "--at", at];
     assert_eq!(
-        user(&site, &status).expect_code(1).json()["code"],
+        user(&machine, &status).expect_code(1).json()["code"],
         "CHECK_IN_OVERDUE"
     );
-    let _ = user(&site, &["install", "--at", at, "validation.lic"]).expect_code(0);
-    expect_valid(user(&site, &status));
+    let _ = user(&machine, &["install", "--at", at, "validation.lic"]).expect_code(0);
+    expect_valid(user(&machine, &status));
 }

@@ -8,7 +8,7 @@ use license_tests::{Run, RunOutput, Scratch, programs, tools};
 
 /// Runs `license` as a user without write access, because root can write everywhere.
 pub(crate) struct UnprivilegedUser<'s> {
-    site: &'s Scratch,
+    machine: &'s Scratch,
     /// A copy of the program that every user can execute, if this process runs as root.
     program: Option<PathBuf>,
 }
@@ -17,35 +17,35 @@ impl<'s> UnprivilegedUser<'s> {
     /// Returns `None` if this process runs as root and cannot switch to another user.
     ///
     /// If this process does not run as root, an existing state directory becomes read-only.
-    pub(crate) fn on(site: &'s Scratch) -> Option<Self> {
-        let is_root = fs::metadata(site.path()).unwrap().uid() == 0;
+    pub(crate) fn on(machine: &'s Scratch) -> Option<Self> {
+        let is_root = fs::metadata(machine.path()).unwrap().uid() == 0;
         if !is_root {
-            if site.state().exists() {
-                set_mode(&site.state(), 0o555);
+            if machine.state().exists() {
+                set_mode(&machine.state(), 0o555);
             }
             return Some(Self {
-                site,
+                machine,
                 program: None,
             });
         }
         tools::setpriv()?;
-        set_mode(site.path(), 0o755);
-        let program = site.file("license-for-all-users");
+        set_mode(machine.path(), 0o755);
+        let program = machine.file("license-for-all-users");
         fs::copy(programs::license(), &program).unwrap();
         set_mode(&program, 0o755);
         Some(Self {
-            site,
+            machine,
             program: Some(program),
         })
     }
 
     pub(crate) fn license(&self, args: &[&str]) -> RunOutput {
         let run = match &self.program {
-            None => Run::license(self.site),
+            None => Run::license(self.machine),
             Some(program) => {
                 let setpriv = tools::setpriv().expect("`on` has found setpriv");
                 let user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-                setpriv.run(self.site).args(user).arg(program)
+                setpriv.run(self.machine).args(user).arg(program)
             }
         };
         run.args(args).run()

@@ -5,8 +5,8 @@ use std::fs;
 use super::*;
 
 /// Runs `license usage` for a project with this value of `CODITECT_USAGE_TYPE`.
-fn usage(site: &Scratch, variable: &str, path: &str) -> RunOutput {
-    let run = Run::license(site).env("CODITECT_USAGE_TYPE", variable);
+fn usage(machine: &Scratch, variable: &str, path: &str) -> RunOutput {
+    let run = Run::license(machine).env("CODITECT_USAGE_TYPE", variable);
     run.args(["usage", "--json", path]).run()
 }
 
@@ -21,18 +21,18 @@ fn expect(outcome: RunOutput, usage_type: &str, reason: &str) -> Value {
 }
 
 fn project(settings: &str) -> Scratch {
-    let site = site();
-    fs::create_dir_all(site.file("shop/.coditect")).unwrap();
-    fs::create_dir_all(site.file("shop/src")).unwrap();
-    site.write("shop/.coditect/project.toml", settings);
-    site
+    let machine = machine();
+    fs::create_dir_all(machine.file("shop/.coditect")).unwrap();
+    fs::create_dir_all(machine.file("shop/src")).unwrap();
+    machine.write("shop/.coditect/project.toml", settings);
+    machine
 }
 
 #[test]
 fn the_environment_variable_has_priority() {
-    let site = project("usage_type = \"runtime\"\n");
+    let machine = project("usage_type = \"runtime\"\n");
     for usage_type in ["builder", "runtime"] {
-        let report = expect(usage(&site, usage_type, "shop"), usage_type, "variable");
+        let report = expect(usage(&machine, usage_type, "shop"), usage_type, "variable");
         let reason = "set by the environment variable CODITECT_USAGE_TYPE";
         assert_eq!(report["reason"], reason);
     }
@@ -41,12 +41,12 @@ fn the_environment_variable_has_priority() {
 #[test]
 fn the_project_file_decides_without_the_variable() {
     for usage_type in ["builder", "runtime"] {
-        let site = project(&format!("usage_type = \"{usage_type}\"\n"));
+        let machine = project(&format!("usage_type = \"{usage_type}\"\n"));
         for path in ["shop", "shop/src"] {
-            let report = expect(usage(&site, "", path), usage_type, "project_file");
+            let report = expect(usage(&machine, "", path), usage_type, "project_file");
             let reason = report["reason"].as_str().unwrap();
             assert!(reason.contains("project.toml"), "{reason}");
-            let root = fs::canonicalize(site.file("shop")).unwrap();
+            let root = fs::canonicalize(machine.file("shop")).unwrap();
             assert_eq!(report["root"], root.to_str().unwrap());
         }
     }
@@ -54,23 +54,29 @@ fn the_project_file_decides_without_the_variable() {
 
 #[test]
 fn the_usage_type_is_detected_without_variable_and_project_file() {
-    let site = project("# nothing of the kind\n");
-    fs::create_dir(site.file("deployed")).unwrap();
-    let machine = license(&site, &["machine", "--json"]).expect_code(0).json();
-    let (of_sources, of_deployed) = match machine["container"] {
+    let machine = project("# no usage type\n");
+    fs::create_dir(machine.file("deployed")).unwrap();
+    let report = license(&machine, &["machine", "--json"])
+        .expect_code(0)
+        .json();
+    let (of_sources, of_deployed) = match report["container"] {
         Value::Null => (("builder", "default"), ("builder", "default")),
         _ => (("builder", "sources"), ("runtime", "container")),
     };
-    expect(usage(&site, "", "shop"), of_sources.0, of_sources.1);
-    expect(usage(&site, "", "deployed"), of_deployed.0, of_deployed.1);
-    let docker = Run::license(&site).env("KUBERNETES_SERVICE_HOST", "10.0.0.1");
-    let machine = docker
+    expect(usage(&machine, "", "shop"), of_sources.0, of_sources.1);
+    expect(
+        usage(&machine, "", "deployed"),
+        of_deployed.0,
+        of_deployed.1,
+    );
+    let in_cluster = Run::license(&machine).env("KUBERNETES_SERVICE_HOST", "10.0.0.1");
+    let report = in_cluster
         .args(["machine", "--json"])
         .run()
         .expect_code(0)
         .json();
-    if machine["container"] == "kubernetes" {
-        let run = Run::license(&site).env("KUBERNETES_SERVICE_HOST", "10.0.0.1");
+    if report["container"] == "kubernetes" {
+        let run = Run::license(&machine).env("KUBERNETES_SERVICE_HOST", "10.0.0.1");
         let run = run.args(["usage", "--json", "deployed"]).run();
         expect(run, "runtime", "container");
     }
@@ -78,20 +84,20 @@ fn the_usage_type_is_detected_without_variable_and_project_file() {
 
 #[test]
 fn the_text_contains_the_reason() {
-    let site = project("usage_type = \"runtime\"\n");
-    let output = license(&site, &["usage", "shop"]).expect_code(0).stdout;
+    let machine = project("usage_type = \"runtime\"\n");
+    let output = license(&machine, &["usage", "shop"]).expect_code(0).stdout;
     assert!(output.starts_with("runtime: "), "{output}");
     assert!(output.ends_with("project.toml\n"), "{output}");
 }
 
 #[test]
 fn an_invalid_value_is_refused_with_its_source() {
-    let site = project("");
+    let machine = project("");
     for invalid in ["both", "Builder", "runtime "] {
-        let refused = usage(&site, invalid, "shop");
+        let refused = usage(&machine, invalid, "shop");
         assert_eq!(refused.expect_json_failure(2), "USAGE", "{invalid}");
     }
-    let run = Run::license(&site).env("CODITECT_USAGE_TYPE", "both");
+    let run = Run::license(&machine).env("CODITECT_USAGE_TYPE", "both");
     let error = run.args(["usage", "shop"]).run().expect_failure(2);
     assert!(error.message.contains("CODITECT_USAGE_TYPE"), "{error:?}");
     for settings in [
@@ -99,24 +105,24 @@ fn an_invalid_value_is_refused_with_its_source() {
         "usage_type = 1\n",
         "usage_type = ",
     ] {
-        let site = project(settings);
-        let error = license(&site, &["usage", "shop"]).expect_failure(3);
+        let machine = project(settings);
+        let error = license(&machine, &["usage", "shop"]).expect_failure(3);
         assert!(error.message.contains("project.toml"), "{error:?}");
     }
-    let error = license(&site, &["usage", "nowhere"]).expect_failure(2);
+    let error = license(&machine, &["usage", "nowhere"]).expect_failure(2);
     assert!(error.message.contains("nowhere"), "{error:?}");
 }
 
 #[test]
 fn a_license_for_one_usage_type_is_denied_for_the_other() {
-    let site = site();
+    let machine = machine();
     let terms = ["--tier", "pro", "--perpetual", "--offline"];
     let runtime = [&terms[..], &["--usage-type", "runtime"]].concat();
-    site.write("runtime.lic", issue_license(&runtime).file);
+    machine.write("runtime.lic", issue_license(&runtime).file);
     let install = words("install --trust trust.jwks --usage-type runtime");
-    let _ = license(&site, &[&install[..], &["runtime.lic"]].concat()).expect_code(0);
+    let _ = license(&machine, &[&install[..], &["runtime.lic"]].concat()).expect_code(0);
     let status = |variable: &str, args: &[&str]| {
-        let run = Run::license(&site).env("CODITECT_USAGE_TYPE", variable);
+        let run = Run::license(&machine).env("CODITECT_USAGE_TYPE", variable);
         run.args([&["status", "--json"], args].concat()).run()
     };
     expect_valid(status("runtime", &[]));

@@ -4,17 +4,17 @@ use super::*;
 
 #[test]
 fn a_license_verifies_as_a_file_an_argument_or_standard_input() {
-    let site = site();
-    site.write("token", TEAM.token());
+    let machine = machine();
+    machine.write("token", TEAM.token());
     for argument in ["team.lic", "token", &TEAM.token()] {
-        let decision = expect_valid(verify(&site, &["--json", argument]));
+        let decision = expect_valid(verify(&machine, &["--json", argument]));
         assert_eq!(
             (&decision["tier"], &decision["license_id"]),
             (&json!("TEAM"), &TEAM.report["license_id"])
         );
     }
     for argument in ["enterprise.key", &ENTERPRISE_KEY] {
-        let decision = expect_valid(verify(&site, &["--json", argument]));
+        let decision = expect_valid(verify(&machine, &["--json", argument]));
         assert_eq!(
             (&decision["tier"], &decision["quotas"]["users"]),
             (&json!("ENT"), &json!(100))
@@ -22,14 +22,19 @@ fn a_license_verifies_as_a_file_an_argument_or_standard_input() {
     }
     for input in [&TEAM.file, &TEAM.token(), &*ENTERPRISE_KEY] {
         let verify = ["verify", "--json", "--trust", "trust.jwks", "--at", AT, "-"];
-        expect_valid(Run::license(&site).args(verify).stdin(input.as_str()).run());
+        expect_valid(
+            Run::license(&machine)
+                .args(verify)
+                .stdin(input.as_str())
+                .run(),
+        );
     }
 }
 
 #[test]
 fn json_has_the_documented_members() {
-    let site = site();
-    let decision = verify(&site, &["--json", "pro.lic"]).json();
+    let machine = machine();
+    let decision = verify(&machine, &["--json", "pro.lic"]).json();
     let members: Vec<_> = decision.as_object().unwrap().keys().collect();
     let documented = [
         "decision",
@@ -76,15 +81,15 @@ fn json_has_the_documented_members() {
     assert_eq!(decision["quotas"], PRO.claims()["quotas"]);
     assert_eq!(decision["warnings"], json!([]));
     assert!(decision["evidence"].is_object());
-    let perpetual = verify(&site, &["--json", "ent.lic"]).json();
+    let perpetual = verify(&machine, &["--json", "ent.lic"]).json();
     assert_eq!(perpetual["expires_at"], Value::Null);
 }
 
 #[test]
 fn a_warning_has_a_code_and_a_message() {
-    let site = site();
+    let machine = machine();
     let soon = words("verify --json --trust trust.jwks --at 2020-12-25 team.lic");
-    let decision = expect_valid(license(&site, &soon));
+    let decision = expect_valid(license(&machine, &soon));
     assert_eq!(decision["warnings"][0]["code"], "EXPIRES_SOON");
     assert!(
         decision["warnings"][0]["message"]
@@ -96,9 +101,9 @@ fn a_warning_has_a_code_and_a_message() {
 
 #[test]
 fn a_denial_is_a_decision_and_not_an_error() {
-    let site = site();
+    let machine = machine();
     let expired = ["verify", "--trust", "trust.jwks", "--at", LATER, "team.lic"];
-    let output = license(&site, &expired).expect_code(1);
+    let output = license(&machine, &expired).expect_code(1);
     assert!(
         output.stdout.starts_with("denied: EXPIRED\n"),
         "{}",
@@ -119,23 +124,23 @@ fn a_denial_is_a_decision_and_not_an_error() {
         AT,
         "later.lic",
     ];
-    site.write(
+    machine.write(
         "later.lic",
         issue_license(&["--tier", "pro", "--perpetual", "--not-before", "2020-06-01"]).file,
     );
     assert_eq!(
-        license(&site, &early).expect_code(1).json()["code"],
+        license(&machine, &early).expect_code(1).json()["code"],
         "NOT_YET_VALID"
     );
 }
 
 #[test]
 fn user_usage_type_version_and_build_date_are_checked() {
-    let site = site();
+    let machine = machine();
     let terms = words(
         "--user alice --usage-type builder --max-version <3.0.0 --maintenance-until 2020-06-30",
     );
-    site.write(
+    machine.write(
         "bound.lic",
         issue_license(&[&["--tier", "pro", "--perpetual"], &terms[..]].concat()).file,
     );
@@ -147,7 +152,7 @@ fn user_usage_type_version_and_build_date_are_checked() {
             let at = context.iter().position(|word| word == flag).unwrap();
             context[at + 1] = value;
         }
-        let outcome = verify(&site, &[&["--json", "bound.lic"], &context[..]].concat());
+        let outcome = verify(&machine, &[&["--json", "bound.lic"], &context[..]].concat());
         (
             outcome.code.unwrap(),
             outcome.json()["code"].as_str().unwrap().to_owned(),
@@ -167,7 +172,7 @@ fn user_usage_type_version_and_build_date_are_checked() {
         code(&[["--build-date", "2020-07-01"]]),
         (1, "VERSION_NOT_COVERED".to_owned())
     );
-    let without_context = verify(&site, &["--json", "bound.lic"])
+    let without_context = verify(&machine, &["--json", "bound.lic"])
         .expect_code(1)
         .json();
     assert_eq!(
@@ -178,54 +183,54 @@ fn user_usage_type_version_and_build_date_are_checked() {
 
 #[test]
 fn a_standard_key_requires_its_license_file() {
-    let site = site();
+    let machine = machine();
     assert_eq!(
-        verify(&site, &["--json", PRO.key()]).expect_json_failure(3),
+        verify(&machine, &["--json", PRO.key()]).expect_json_failure(3),
         "NEEDS_LICENSE_FILE"
     );
-    let error = verify(&site, &[PRO.key()]).expect_failure(3);
+    let error = verify(&machine, &[PRO.key()]).expect_failure(3);
     assert!(error.message.contains("PRO"), "{error:?}");
     assert!(error.hint.contains("--license"), "{error:?}");
     expect_valid(verify(
-        &site,
+        &machine,
         &["--json", PRO.key(), "--license", "pro.lic"],
     ));
-    let other = verify(&site, &["--json", PRO.key(), "--license", "team.lic"]);
+    let other = verify(&machine, &["--json", PRO.key(), "--license", "team.lic"]);
     assert_eq!(other.expect_json_failure(3), "NEEDS_LICENSE_FILE");
-    let error = verify(&site, &[PRO.key(), "--license", "team.lic"]).expect_failure(3);
+    let error = verify(&machine, &[PRO.key(), "--license", "team.lic"]).expect_failure(3);
     assert!(error.message.contains(TEAM.key()), "{error:?}");
 }
 
 #[test]
 fn a_short_enterprise_key_requires_its_full_key_or_license_file() {
-    let site = site();
-    let inspect = license(&site, &["inspect", "--json", "enterprise.key"]).json();
+    let machine = machine();
+    let inspect = license(&machine, &["inspect", "--json", "enterprise.key"]).json();
     let short = inspect["short_key"].as_str().unwrap();
     assert_eq!(
-        verify(&site, &["--json", short]).expect_json_failure(3),
+        verify(&machine, &["--json", short]).expect_json_failure(3),
         "NEEDS_LICENSE_FILE"
     );
     let decision = expect_valid(verify(
-        &site,
+        &machine,
         &["--json", short, "--license", "enterprise.key"],
     ));
     assert_eq!(decision["license_id"], short);
     let ent_short = ENT.report["short_key"].as_str().unwrap();
     expect_valid(verify(
-        &site,
+        &machine,
         &["--json", ent_short, "--license", "ent.lic"],
     ));
-    verify(&site, &[short, "--license", "ent.lic"]).expect_failure(3);
-    verify(&site, &[ent_short, "--license", "enterprise.key"]).expect_failure(3);
+    verify(&machine, &[short, "--license", "ent.lic"]).expect_failure(3);
+    verify(&machine, &[ent_short, "--license", "enterprise.key"]).expect_failure(3);
 }
 
 #[test]
 fn the_best_of_several_licenses_in_a_file_decides() {
-    let site = site();
-    site.write("both.lic", format!("{}{}", PRO.file, ENT.file));
+    let machine = machine();
+    machine.write("both.lic", format!("{}{}", PRO.file, ENT.file));
     let at = |at| {
         license(
-            &site,
+            &machine,
             &[
                 "verify",
                 "--json",
@@ -239,6 +244,6 @@ fn the_best_of_several_licenses_in_a_file_decides() {
     };
     assert_eq!(expect_valid(at(AT))["tier"], "ENT");
     assert_eq!(expect_valid(at(LATER))["tier"], "ENT");
-    site.write("both.lic", format!("{}{}", PRO.file, PRO.file));
+    machine.write("both.lic", format!("{}{}", PRO.file, PRO.file));
     assert_eq!(expect_valid(at(AT))["tier"], "PRO");
 }

@@ -37,7 +37,7 @@ impl Request {
 /// Status and body. Status 0 sends only the body, which is not HTTP.
 pub(crate) type FakeResponse = (u16, String);
 
-/// The server. It ends when it is dropped.
+/// The server. Dropping this value stops the server.
 pub(crate) struct FakeKms {
     pub(crate) address: String,
     requests: Arc<Mutex<Vec<Request>>>,

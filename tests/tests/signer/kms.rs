@@ -1,5 +1,8 @@
-//! Keys in AWS KMS. moto signs only RS256 like AWS, and digests a message that is already a digest.
-//! Therefore PS256 and long messages are checked in the requests of `keygen`.
+//! Keys in AWS KMS.
+//!
+//! The emulator moto creates the same signatures as AWS only for RS256, and hashes a message that
+//! is already a digest. For PS256 and for long messages, the tests therefore check the requests of
+//! `keygen` instead of the signatures.
 
 use std::sync::Arc;
 

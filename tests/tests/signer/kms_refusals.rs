@@ -10,8 +10,8 @@ use serde_json::json;
 use crate::fake_kms::{FakeKms, FakeResponse, public_key, refusal};
 use crate::moto::{Moto, SECRET, vendor};
 
-/// Returns the failure of `issue` with a server. Checks that no file is written and no secret is
-/// printed.
+/// Runs `issue` with a server that makes the command fail, and returns the output. Checks that no
+/// file is written and no secret is printed.
 fn failed_issue(server: &FakeKms) -> RunOutput {
     let scratch = Scratch::new();
     let vendor = vendor(&scratch, "alias/vendor", &server.address);
@@ -30,7 +30,7 @@ fn signature(bytes: &[u8]) -> FakeResponse {
 }
 
 #[test]
-fn a_signature_by_another_key_is_not_released() {
+fn a_signature_by_another_key_is_refused() {
     let other = Vendor::with_new_key("2048", "RS256").enterprise_key();
     let other = other.splitn(6, '-').last().unwrap();
     let other = BASE64URL.decode(other).unwrap();
@@ -136,7 +136,7 @@ fn a_missing_key_is_reported() {
 }
 
 #[test]
-fn a_key_of_another_kind_or_for_another_use_is_refused() {
+fn a_key_that_is_not_an_rsa_key_for_signatures_is_refused() {
     let Some(moto) = Moto::get() else { return };
     for (spec, usage) in [
         ("ECC_NIST_P256", "SIGN_VERIFY"),
@@ -185,7 +185,7 @@ fn an_unreachable_endpoint_is_reported() {
 }
 
 #[test]
-fn plain_http_is_only_allowed_to_this_machine() {
+fn plain_http_is_allowed_only_for_this_machine() {
     let scratch = Scratch::new();
     let mut vendor = vendor(&scratch, "alias/vendor", "kms.example");
     let failure = vendor.keygen("public").run().expect_failure(2);

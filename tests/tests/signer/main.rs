@@ -1,5 +1,5 @@
-//! Keys outside of files: in a real PKCS#11 token and in a real HTTP service. `keygen` signs with
-//! them, and `license`, PyJWT and OpenSSL verify the results.
+//! Keys that are not in files, but in a real PKCS#11 token or behind a real HTTP service. `keygen`
+//! signs with these keys, and `license`, PyJWT and OpenSSL verify the signatures.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -37,7 +37,7 @@ struct VendorMachine<'s> {
 }
 
 impl<'s> VendorMachine<'s> {
-    /// Returns a run of a `keygen` command with the key.
+    /// Prepares a `keygen` command that uses the key.
     fn keygen(&self, command: &str) -> Run<'s> {
         self.with_env(Run::keygen(self.scratch))
             .args([command, "--key", &self.key])
@@ -58,7 +58,7 @@ impl<'s> VendorMachine<'s> {
 
 /// Issues all kinds of artifacts with a key, and verifies them with `license` and foreign tools.
 fn issue_and_verify(vendor: &VendorMachine<'_>, algorithm: &str) {
-    let kid = public_half(vendor, algorithm);
+    let kid = write_public_key(vendor, algorithm);
     let report = vendor.issue().args(["--out", "acme.lic", "--force"]).run();
     assert_eq!(report.expect_code(0).json()["kid"], kid);
     let check_in = vendor
@@ -90,8 +90,8 @@ fn issue_and_verify(vendor: &VendorMachine<'_>, algorithm: &str) {
     openssl_verifies(vendor, algorithm, signed, signature);
 }
 
-/// Writes the public key as `vendor.pem` and `trust.jwks`, and returns its id.
-fn public_half(vendor: &VendorMachine<'_>, algorithm: &str) -> Value {
+/// Writes the public key to `vendor.pem` and `trust.jwks`. Returns the key id.
+fn write_public_key(vendor: &VendorMachine<'_>, algorithm: &str) -> Value {
     let public = vendor.keygen("public").arg("--json").run().expect_code(0);
     let public = public.json();
     assert_eq!(public["alg"], algorithm);

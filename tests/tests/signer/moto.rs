@@ -33,7 +33,7 @@ pub(crate) struct Moto {
 }
 
 impl Moto {
-    /// Returns the server, or `None` with a message if moto is not installed.
+    /// Returns the server. Prints a message and returns `None` if moto is not installed.
     pub(crate) fn get() -> Option<Arc<Self>> {
         static RUNNING: Mutex<Weak<Moto>> = Mutex::new(Weak::new());
         let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);

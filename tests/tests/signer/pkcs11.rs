@@ -19,7 +19,7 @@ fn a_key_that_the_token_created_signs_all_kinds_of_artifacts() {
 }
 
 #[test]
-fn a_token_that_does_not_digest_signs_a_digest() {
+fn a_token_that_cannot_hash_signs_a_digest() {
     for algorithm in ["RS256", "PS256"] {
         let Some(tokens) = Tokens::new() else { return };
         let _ = tokens.new_key("lic", algorithm).expect_code(0);
@@ -158,9 +158,9 @@ fn the_uri_precedes_the_environment_as_the_source_of_the_module() {
     }
     let mut vendor = tokens.with_pin("lic");
     vendor.env.push(("KEYGEN_PKCS11_MODULE", "".into()));
-    let neither = vendor.keygen("public").run().expect_failure(2);
+    let without_module = vendor.keygen("public").run().expect_failure(2);
     for source in ["module-path", "KEYGEN_PKCS11_MODULE"] {
-        assert!(neither.hint.contains(source), "{neither:?}");
+        assert!(without_module.hint.contains(source), "{without_module:?}");
     }
 }
 
@@ -203,7 +203,7 @@ fn a_token_and_a_key_are_found_by_any_distinguishing_attribute() {
 }
 
 #[test]
-fn a_new_key_is_reported_with_the_same_facts_in_json_and_text() {
+fn a_new_key_is_reported_in_json_and_as_text() {
     let Some(tokens) = Tokens::new() else { return };
     let report = tokens.new_key("one", "RS256").expect_code(0).json();
     let names: Vec<_> = report.as_object().unwrap().keys().collect();
@@ -222,7 +222,7 @@ fn a_new_key_is_reported_with_the_same_facts_in_json_and_text() {
 }
 
 #[test]
-fn one_key_in_a_token_retires_another_in_the_same_token() {
+fn a_key_in_a_token_can_retire_another_key_in_the_same_token() {
     let Some(tokens) = Tokens::new() else { return };
     for (key, algorithm) in [("old", "RS256"), ("new", "PS256")] {
         let _ = tokens.new_key(key, algorithm).expect_code(0);

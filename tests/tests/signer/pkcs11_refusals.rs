@@ -42,7 +42,7 @@ fn a_pin_in_the_uri_is_refused_and_not_shown() {
 }
 
 #[test]
-fn a_missing_token_is_reported_with_the_present_ones() {
+fn the_error_for_a_missing_token_lists_the_present_tokens() {
     let Some(tokens) = Tokens::new() else { return };
     let refused = public(&tokens, "pkcs11:token=vendro;object=lic?pin-source=pin");
     let failure = refused.expect_failure(4);
@@ -63,7 +63,7 @@ fn a_dry_run_finds_the_token_and_does_not_request_the_pin() {
 }
 
 #[test]
-fn a_missing_key_is_reported_with_the_present_ones() {
+fn the_error_for_a_missing_key_lists_the_present_keys() {
     let Some(tokens) = Tokens::new() else { return };
     let _ = tokens.new_key("lic", "RS256").expect_code(0);
     let failure = tokens
@@ -97,7 +97,7 @@ fn two_keys_with_the_same_label_are_distinguished_by_their_ids() {
 }
 
 #[test]
-fn a_new_key_never_replaces_another() {
+fn a_new_key_never_replaces_another_key() {
     let Some(tokens) = Tokens::new() else { return };
     let first = tokens.new_key("lic", "RS256").expect_code(0).json();
     assert_eq!(
@@ -191,7 +191,7 @@ fn an_unreadable_module_is_an_environment_error() {
         "pkcs11:token=vendor;object=lic?module-path={}",
         path.display()
     );
-    // Root can read the file, and fails because it is not a library.
+    // Root can read the file. For root, the error is that the file is not a library.
     let failure = public(&tokens, &uri).expect_failure(4);
     assert!(failure.message.contains("locked.so"), "{failure:?}");
 }

@@ -14,7 +14,7 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// Creates the tokens. Returns `None`, with a message, if SoftHSM is not installed.
+    /// Creates the tokens. Prints a message and returns `None` if SoftHSM is not installed.
     pub(crate) fn new() -> Option<Self> {
         let softhsm = tools::softhsm()?;
         let scratch = Scratch::new();
@@ -64,7 +64,7 @@ impl Tokens {
         util.env("SOFTHSM2_CONF", self.scratch.file("softhsm2.conf"))
     }
 
-    /// Returns dumps of the objects in the tokens. The tool exits with 1 even if it succeeds.
+    /// Returns dumps of the objects in the tokens. The dump program exits with 1 even on success.
     pub(crate) fn dumps(&self) -> Vec<String> {
         let token = std::fs::read_dir(self.scratch.file("tokens")).unwrap();
         let files = token.flat_map(|token| std::fs::read_dir(token.unwrap().path()).unwrap());
@@ -93,7 +93,7 @@ impl Tokens {
         }
     }
 
-    /// Returns a vendor's machine with the key of this label, and the PIN.
+    /// Returns a vendor's machine with the PIN and the key of this label.
     pub(crate) fn with_pin(&self, object: &str) -> VendorMachine<'_> {
         let pin = self.scratch.file("pin");
         self.vendor(&format!(

@@ -1,37 +1,50 @@
-//! Notice, grace and end of each license in the course of a year.
+//! The notice period, grace period and end of each license during a year.
 
 use serde_json::json;
 
-use crate::{ISSUED, expect_status, license, site_with, status};
+use crate::{ISSUED, expect_status, license, machine_with, status};
 
 #[test]
-fn an_offline_license_passes_through_notice_and_grace_to_its_end() {
-    let site = site_with("team.lic");
-    // The last day is 365 days after the first (UTC). Notice is 14 days, grace 72 hours.
-    expect_status(&site, "2026-12-18T23:59:59Z", 0, "VALID", &[]);
-    expect_status(&site, "2026-12-19T00:00:00Z", 0, "VALID", &["EXPIRES_SOON"]);
-    expect_status(&site, "2027-01-01T23:59:59Z", 0, "VALID", &["EXPIRES_SOON"]);
+fn an_offline_license_has_a_notice_period_and_a_grace_period_and_then_ends() {
+    let machine = machine_with("team.lic");
+    // The last day is 365 days after the first (UTC). The notice period is 14 days, and the grace
+    // period is 72 hours.
+    expect_status(&machine, "2026-12-18T23:59:59Z", 0, "VALID", &[]);
     expect_status(
-        &site,
+        &machine,
+        "2026-12-19T00:00:00Z",
+        0,
+        "VALID",
+        &["EXPIRES_SOON"],
+    );
+    expect_status(
+        &machine,
+        "2027-01-01T23:59:59Z",
+        0,
+        "VALID",
+        &["EXPIRES_SOON"],
+    );
+    expect_status(
+        &machine,
         "2027-01-02T00:00:00Z",
         0,
         "GRACE_RENEWAL",
         &["GRACE_RENEWAL"],
     );
     expect_status(
-        &site,
+        &machine,
         "2027-01-04T23:59:59Z",
         0,
         "GRACE_RENEWAL",
         &["GRACE_RENEWAL"],
     );
-    expect_status(&site, "2027-01-05T00:00:00Z", 1, "EXPIRED", &[]);
+    expect_status(&machine, "2027-01-05T00:00:00Z", 1, "EXPIRED", &[]);
 }
 
 #[test]
 fn status_warns_before_the_end_and_in_grace() {
-    let site = site_with("team.lic");
-    let at = |at| license(&site, &["status", "--at", at]);
+    let machine = machine_with("team.lic");
+    let at = |at| license(&machine, &["status", "--at", at]);
     assert_eq!(at("2026-12-18").expect_code(0).stderr, "");
     let soon = at("2026-12-30").expect_code(0);
     assert!(
@@ -54,9 +67,9 @@ fn status_warns_before_the_end_and_in_grace() {
 }
 
 #[test]
-fn strict_denies_in_grace_and_not_in_notice() {
-    let site = site_with("team.lic");
-    let strict = |args: &[&str]| license(&site, &[args, &["--strict"]].concat());
+fn strict_denies_in_the_grace_period_but_not_in_the_notice_period() {
+    let machine = machine_with("team.lic");
+    let strict = |args: &[&str]| license(&machine, &[args, &["--strict"]].concat());
     for command in ["status", "explain", "features"] {
         let _ = strict(&[command, "--at", "2026-12-30"]).expect_code(0);
         let _ = strict(&[command, "--at", "2027-01-03"]).expect_code(1);
@@ -68,8 +81,13 @@ fn strict_denies_in_grace_and_not_in_notice() {
 
 #[test]
 fn an_expired_license_falls_back_to_the_free_tier() {
-    let site = site_with("team.lic");
-    let after = |args: &[&str]| license(&site, &[args, &["--json", "--at", "2027-06-01"]].concat());
+    let machine = machine_with("team.lic");
+    let after = |args: &[&str]| {
+        license(
+            &machine,
+            &[args, &["--json", "--at", "2027-06-01"]].concat(),
+        )
+    };
     let status = after(&["status"]).expect_code(1).json();
     assert_eq!(
         (&status["decision"], &status["code"]),
@@ -87,41 +105,41 @@ fn an_expired_license_falls_back_to_the_free_tier() {
     );
     let denied = after(&["check", "cloud_sync"]).expect_code(1).json();
     assert_eq!(denied["feature_code"], "EXPIRED");
-    let never_had = after(&["check", "sso"]).expect_code(1).json();
-    assert_eq!(never_had["feature_code"], "FEATURE_NOT_INCLUDED");
+    let not_included = after(&["check", "sso"]).expect_code(1).json();
+    assert_eq!(not_included["feature_code"], "FEATURE_NOT_INCLUDED");
 }
 
 #[test]
 fn a_check_in_license_is_valid_for_a_week_without_validation() {
-    let site = site_with("pro.lic");
-    expect_status(&site, "2026-01-01T23:59:59Z", 0, "VALID", &[]);
+    let machine = machine_with("pro.lic");
+    expect_status(&machine, "2026-01-01T23:59:59Z", 0, "VALID", &[]);
     expect_status(
-        &site,
+        &machine,
         "2026-01-02T00:00:00Z",
         0,
         "GRACE_OFFLINE",
         &["GRACE_OFFLINE"],
     );
     expect_status(
-        &site,
+        &machine,
         "2026-01-08T00:00:00Z",
         0,
         "GRACE_OFFLINE",
         &["GRACE_OFFLINE"],
     );
-    expect_status(&site, "2026-01-08T00:00:01Z", 1, "CHECK_IN_OVERDUE", &[]);
+    expect_status(&machine, "2026-01-08T00:00:01Z", 1, "CHECK_IN_OVERDUE", &[]);
     let strict = ["status", "--strict", "--at", "2026-01-02"];
-    let _ = license(&site, &strict).expect_code(1);
-    let overdue = status(&site, "2026-06-01").json();
+    let _ = license(&machine, &strict).expect_code(1);
+    let overdue = status(&machine, "2026-06-01").json();
     assert_eq!(overdue["effective_tier"], "FREE");
     assert_eq!(overdue["evidence"]["counted_from"], ISSUED);
 }
 
 #[test]
 fn the_first_failed_rule_decides_and_explain_shows_the_others() {
-    let site = site_with("pro.lic");
+    let machine = machine_with("pro.lic");
     let explain = ["explain", "--json", "--at", "2028-01-01"];
-    let explained = license(&site, &explain).expect_code(1).json();
+    let explained = license(&machine, &explain).expect_code(1).json();
     assert_eq!(explained["code"], "EXPIRED");
     let code = |name: &str| {
         let rules = explained["rules"].as_array().unwrap();
@@ -133,18 +151,24 @@ fn the_first_failed_rule_decides_and_explain_shows_the_others() {
 
 #[test]
 fn a_perpetual_license_never_ends() {
-    let site = site_with("ent.lic");
-    expect_status(&site, "9999-12-31T23:59:59Z", 0, "VALID", &[]);
+    let machine = machine_with("ent.lic");
+    expect_status(&machine, "9999-12-31T23:59:59Z", 0, "VALID", &[]);
 }
 
 #[test]
 fn an_enterprise_key_is_valid_through_its_last_day() {
-    let site = site_with("enterprise.key");
-    expect_status(&site, "2026-11-30T23:59:59Z", 0, "VALID", &[]);
-    expect_status(&site, "2026-12-31T23:59:59Z", 0, "VALID", &["EXPIRES_SOON"]);
+    let machine = machine_with("enterprise.key");
+    expect_status(&machine, "2026-11-30T23:59:59Z", 0, "VALID", &[]);
+    expect_status(
+        &machine,
+        "2026-12-31T23:59:59Z",
+        0,
+        "VALID",
+        &["EXPIRES_SOON"],
+    );
     assert_ne!(
-        status(&site, "2027-01-01T00:00:00Z").json()["decision"],
+        status(&machine, "2027-01-01T00:00:00Z").json()["decision"],
         "licensed"
     );
-    expect_status(&site, "2027-02-01T00:00:00Z", 1, "EXPIRED", &[]);
+    expect_status(&machine, "2027-02-01T00:00:00Z", 1, "EXPIRED", &[]);
 }

@@ -1,8 +1,8 @@
 //! End-to-end story of a vendor and a customer.
 //!
 //! The vendor creates a key and a spare key, and issues licenses of three tiers and an enterprise
-//! key. The customer's site has no private key. It verifies, installs and uses the licenses. After
-//! a year, the spare key signs the renewal.
+//! key. The customer's machine has no private key. The customer verifies, installs and uses the
+//! licenses. After a year, the spare key signs the renewal.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -86,16 +86,16 @@ impl VendorFiles {
     }
 
     /// Creates a machine of the customer with all files of the vendor.
-    fn customer_site() -> Scratch {
-        let site = Scratch::new();
+    fn customer_machine() -> Scratch {
+        let machine = Scratch::new();
         let files = &*VENDOR_FILES;
-        site.write("trust.jwks", &files.trust);
-        site.write("pro.lic", &files.pro);
-        site.write("team.lic", &files.team);
-        site.write("ent.lic", &files.ent);
-        site.write("enterprise.key", &files.enterprise_key);
-        site.write("renewal.lic", &files.renewal);
-        site
+        machine.write("trust.jwks", &files.trust);
+        machine.write("pro.lic", &files.pro);
+        machine.write("team.lic", &files.team);
+        machine.write("ent.lic", &files.ent);
+        machine.write("enterprise.key", &files.enterprise_key);
+        machine.write("renewal.lic", &files.renewal);
+        machine
     }
 }
 
@@ -127,10 +127,10 @@ fn issue(workstation: &Scratch, key: &str, tier: &str, at: &str, options: &[&str
     keygen(workstation, &[&base, options].concat())
 }
 
-/// Creates a machine of the customer, and installs a license at noon of its issue date.
+/// Creates a machine of the customer, and installs a license at noon of the issue date.
 #[track_caller]
-fn site_with(file: &str) -> Scratch {
-    let site = VendorFiles::customer_site();
+fn machine_with(file: &str) -> Scratch {
+    let machine = VendorFiles::customer_machine();
     let install = [
         "install",
         "--trust",
@@ -139,13 +139,13 @@ fn site_with(file: &str) -> Scratch {
         NEW_YEARS_NOON,
         file,
     ];
-    let _ = license(&site, &install).expect_code(0);
-    site
+    let _ = license(&machine, &install).expect_code(0);
+    machine
 }
 
 #[track_caller]
-fn status(site: &Scratch, at: &str) -> RunOutput {
-    license(site, &["status", "--json", "--at", at])
+fn status(machine: &Scratch, at: &str) -> RunOutput {
+    license(machine, &["status", "--json", "--at", at])
 }
 
 /// Returns the code of the decision, and the codes of its warnings.
@@ -162,19 +162,19 @@ fn codes(outcome: &RunOutput) -> (String, Vec<String>) {
 }
 
 #[track_caller]
-fn expect_status(site: &Scratch, at: &str, exit: i32, code: &str, warnings: &[&str]) {
-    let outcome = status(site, at).expect_code(exit);
-    let (found, warned) = codes(&outcome);
+fn expect_status(machine: &Scratch, at: &str, exit: i32, code: &str, warnings: &[&str]) {
+    let outcome = status(machine, at).expect_code(exit);
+    let (found, found_warnings) = codes(&outcome);
     assert_eq!(
-        (found.as_str(), warned),
+        (found.as_str(), found_warnings),
         (code, warnings.iter().map(ToString::to_string).collect()),
         "{at}"
     );
 }
 
 #[test]
-fn a_site_verifies_installs_and_uses_each_license() {
-    let site = VendorFiles::customer_site();
+fn a_machine_verifies_installs_and_uses_each_license() {
+    let machine = VendorFiles::customer_machine();
     for (file, tier, users, has, lacks) in [
         ("pro.lic", "PRO", 1, "cloud_sync", "team_analytics"),
         ("team.lic", "TEAM", 20, "team_analytics", "sso"),
@@ -187,8 +187,12 @@ fn a_site_verifies_installs_and_uses_each_license() {
             "time_travel",
         ),
     ] {
-        let run =
-            |args: &[&str]| license(&site, &[args, &["--json", "--at", NEW_YEARS_NOON]].concat());
+        let run = |args: &[&str]| {
+            license(
+                &machine,
+                &[args, &["--json", "--at", NEW_YEARS_NOON]].concat(),
+            )
+        };
         let verified = run(&["verify", "--trust", "trust.jwks", file])
             .expect_code(0)
             .json();
@@ -226,7 +230,7 @@ fn a_site_verifies_installs_and_uses_each_license() {
         let failed = |rule: &Value| rule["outcome"] == "denied" || rule["outcome"] == "grace";
         assert!(!rules.as_array().unwrap().iter().any(failed), "{rules:#}");
     }
-    assert_no_private_key_in(site.path());
+    assert_no_private_key_in(machine.path());
 }
 
 fn granted(features: &Value, name: &str) -> Option<bool> {
@@ -249,40 +253,44 @@ fn assert_no_private_key_in(directory: &Path) {
 }
 
 #[test]
-fn a_renewal_by_the_spare_key_needs_no_new_trust_set() {
-    let site = site_with("team.lic");
-    let trusted = site.read("state/trust.jwks");
+fn a_renewal_signed_with_the_spare_key_needs_no_new_trust_set() {
+    let machine = machine_with("team.lic");
+    let trusted = machine.read("state/trust.jwks");
     expect_status(
-        &site,
+        &machine,
         "2027-01-03T00:00:00Z",
         0,
         "GRACE_RENEWAL",
         &["GRACE_RENEWAL"],
     );
     let install = words("install --json renewal.lic --at 2027-01-03T00:00:00Z");
-    let installed = license(&site, &install).expect_code(0).json();
+    let installed = license(&machine, &install).expect_code(0).json();
     assert_eq!(installed["code"], "VALID");
-    expect_status(&site, "2027-06-01T00:00:00Z", 0, "VALID", &[]);
-    assert_eq!(status(&site, "2027-06-01").json()["quotas"]["users"], 20);
-    assert_eq!(site.read("state/trust.jwks"), trusted);
+    expect_status(&machine, "2027-06-01T00:00:00Z", 0, "VALID", &[]);
+    assert_eq!(status(&machine, "2027-06-01").json()["quotas"]["users"], 20);
+    assert_eq!(machine.read("state/trust.jwks"), trusted);
 }
 
 #[test]
-fn a_renewal_by_an_untrusted_key_is_refused_and_changes_nothing() {
-    let site = site_with("team.lic");
+fn a_renewal_signed_with_an_untrusted_key_is_refused_and_changes_nothing() {
+    let machine = machine_with("team.lic");
     let stranger = license_tests::Vendor::shared();
-    site.write(
+    machine.write(
         "forged.lic",
         stranger.issue(&["--tier", "team", "--perpetual"]).file,
     );
     let install = ["install", "--json", "forged.lic", "--at", NEW_YEARS_NOON];
     assert_eq!(
-        license(&site, &install).expect_json_failure(3),
+        license(&machine, &install).expect_json_failure(3),
         "UNTRUSTED_KEY"
     );
     let team = ["inspect", "--json", "team.lic"];
-    let team = Run::license(&site).args(team).run().expect_code(0).json();
-    let installed = status(&site, NEW_YEARS_NOON).expect_code(0).json();
+    let team = Run::license(&machine)
+        .args(team)
+        .run()
+        .expect_code(0)
+        .json();
+    let installed = status(&machine, NEW_YEARS_NOON).expect_code(0).json();
     assert_eq!(installed["license_id"], team["tokens"][0]["claims"]["jti"]);
 }
 
@@ -291,13 +299,13 @@ fn a_renewal_by_an_untrusted_key_is_refused_and_changes_nothing() {
 fn only_the_owner_can_read_keys_and_state() {
     assert_eq!(VENDOR_FILES.key_modes, [0o600, 0o600]);
     for file in ["team.lic", "enterprise.key"] {
-        let site = site_with(file);
-        assert_eq!(site.mode("state"), 0o700);
-        let entries: Vec<_> = fs::read_dir(site.state()).unwrap().collect();
+        let machine = machine_with(file);
+        assert_eq!(machine.mode("state"), 0o700);
+        let entries: Vec<_> = fs::read_dir(machine.state()).unwrap().collect();
         assert!(entries.len() >= 2, "expected a license and its trust set");
         for entry in entries {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            assert_eq!(site.mode(&format!("state/{name}")), 0o600, "{name}");
+            assert_eq!(machine.mode(&format!("state/{name}")), 0o600, "{name}");
         }
     }
 }
@@ -305,7 +313,7 @@ fn only_the_owner_can_read_keys_and_state() {
 #[cfg(unix)]
 #[test]
 fn without_a_variable_the_state_is_in_the_home_directory_and_private() {
-    let site = VendorFiles::customer_site();
+    let machine = VendorFiles::customer_machine();
     let install = [
         "install",
         "--trust",
@@ -314,11 +322,11 @@ fn without_a_variable_the_state_is_in_the_home_directory_and_private() {
         NEW_YEARS_NOON,
         "team.lic",
     ];
-    let install = Run::license(&site)
+    let install = Run::license(&machine)
         .args(install)
         .without_env("CODITECT_HOME");
     let _ = install.run().expect_code(0);
-    assert_eq!(site.mode("home/.coditect"), 0o700);
-    assert_eq!(site.mode("home/.coditect/license.lic"), 0o600);
-    assert!(!site.state().exists());
+    assert_eq!(machine.mode("home/.coditect"), 0o700);
+    assert_eq!(machine.mode("home/.coditect/license.lic"), 0o600);
+    assert!(!machine.state().exists());
 }

@@ -1,4 +1,4 @@
-//! A year of a site without a network, which exchanges files and readback lines with the vendor.
+//! A customer without a network exchanges files and readback lines with the vendor for a year.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use license_tests::{copy_files, tools};
 
 use super::*;
 
-/// The machine ids of the site.
+/// The ids of the customer's machines.
 const FIRST: &str = "asset-0001-of-the-year";
 const SECOND: &str = "asset-0002-of-the-year";
 const THIRD: &str = "asset-0003-of-the-year";
@@ -65,7 +65,7 @@ impl Workstation {
     }
 }
 
-/// A machine of the site.
+/// A machine of the customer.
 struct Machine {
     scratch: Scratch,
     id: &'static str,
@@ -107,7 +107,7 @@ fn expect_error(outcome: &RunOutput, exit: i32, part: &str) {
 }
 
 #[test]
-fn a_site_without_a_network_works_for_a_year() {
+fn machines_without_a_network_work_for_a_year() {
     let workstation = Workstation::new();
     let team = [
         "issue",
@@ -168,7 +168,8 @@ fn a_site_without_a_network_works_for_a_year() {
         .run(&["activate", "second.lic", "--at", "2027-01-05"])
         .expect_code(0);
 
-    // A third machine exceeds the device limit. An activation works on one machine only, and once.
+    // A third machine exceeds the device limit. An activation can be installed only once, and only
+    // on its machine.
     let third = Machine::new(THIRD, &workstation, "team.lic", "2027-02-01");
     let request = words("request --out third-request.lic --at 2027-02-01");
     let _ = third.run(&request).expect_code(0);
@@ -201,7 +202,8 @@ fn a_site_without_a_network_works_for_a_year() {
         .expect_code(0);
     third.expect_code_at("2027-03-02", "VALID");
 
-    // May: another license of the site is revoked. The same list invalidates the restored backup.
+    // May: another license of the customer is revoked. The same list invalidates the restored
+    // backup.
     let pro = [
         "issue",
         "--tier",
@@ -241,7 +243,7 @@ fn a_site_without_a_network_works_for_a_year() {
         .expect_code(1);
     second.expect_code_at("2027-05-02", "NOT_ACTIVATED");
 
-    // December: one file contains a new signing key and the renewal that it signs.
+    // December: one file contains a new signing key and a renewal that is signed with this key.
     let introduce = ["rotate", "--introduce", "next.jwk"];
     let _ = workstation
         .sign(&introduce, "2027-12-01", "keys.lic")
@@ -283,7 +285,7 @@ fn a_site_without_a_network_works_for_a_year() {
     assert_no_private_key_in(first.scratch.path());
 }
 
-/// Retires the old key, and reissues the activation in one file, without another request.
+/// Retires the old key. The same file contains a reissued activation, which needs no new request.
 fn retire_a_key(workstation: &Workstation, machine: &Machine) {
     let with = ["--with", "next.key", "--with-passphrase-file", "passphrase"];
     let retire = [&["rotate", "--retire"], &with[..]].concat();

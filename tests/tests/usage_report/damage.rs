@@ -35,8 +35,9 @@ fn an_edited_truncated_or_reordered_report_is_refused_with_a_code() {
     let (workstation, report) = workstation_with_report();
     let lines: Vec<_> = report.lines().collect();
     let without = |omitted: usize| {
-        let left = lines.iter().enumerate().filter(|(at, _)| *at != omitted);
-        left.map(|(_, line)| format!("{line}\n"))
+        let remaining = lines.iter().enumerate().filter(|(at, _)| *at != omitted);
+        remaining
+            .map(|(_, line)| format!("{line}\n"))
             .collect::<String>()
     };
     let edited = report.replacen("\"used\":1", "\"used\":0", 1);
@@ -140,7 +141,7 @@ fn a_directory_in_place_of_the_journal_does_not_prevent_use() {
 #[test]
 fn a_state_of_an_older_version_is_used() {
     let (workstation, machine, _) = workstation_and_machine();
-    // Before the first count, the state equals that of an older version.
+    // Before the first count, the state equals a state of an older version.
     assert!(!machine.state().join("usage").exists());
     let _ = license(&machine, &["use", QUOTA, "2"]).expect_code(0);
     let report = send(&machine, &workstation, "usage.jsonl", &[]);

@@ -6,7 +6,8 @@ use super::*;
 
 const KILLS: u32 = 60;
 
-/// Runs `license`, kills it after `delay`, and returns whether it has confirmed its work by then.
+/// Runs `license` and kills the process after `delay`. Returns whether the process had confirmed
+/// its work.
 fn kill_after(delay: Duration, machine: &Scratch, args: &[&str]) -> bool {
     let mut child = Run::license(machine).args(args).start();
     std::thread::sleep(delay);
@@ -31,9 +32,9 @@ fn a_killed_process_counts_once_or_not_at_all() {
     let (mut least, mut most) = ([0; 2], [0; 2]);
     for kill in 0..KILLS {
         let delay = duration * (kill.wrapping_mul(2_654_435_761) % 1200) / 1000;
-        let which = usize::try_from(kill % 3).unwrap();
-        let is_acknowledged = kill_after(delay, &machine, commands[which]);
-        if let (Some(least), Some(most)) = (least.get_mut(which), most.get_mut(which)) {
+        let command = usize::try_from(kill % 3).unwrap();
+        let is_acknowledged = kill_after(delay, &machine, commands[command]);
+        if let (Some(least), Some(most)) = (least.get_mut(command), most.get_mut(command)) {
             *least += u64::from(is_acknowledged);
             *most += 1;
         }
@@ -44,8 +45,8 @@ fn a_killed_process_counts_once_or_not_at_all() {
     let refused = sum(&|entry| entry["quotas"][QUOTA]["refused"].as_u64());
     let denied = sum(&|entry| entry["refused_features"]["sso"].as_u64());
     assert_eq!(total(&entries).0, 5);
-    for (counted, which) in [(refused, 0), (denied, 1)] {
-        let bounds = least[which]..=most[which];
+    for (counted, command) in [(refused, 0), (denied, 1)] {
+        let bounds = least[command]..=most[command];
         assert!(
             bounds.contains(&counted),
             "{counted} of {bounds:?}\n{report}"

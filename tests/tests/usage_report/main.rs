@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 const QUOTA: &str = "commands_per_day";
 
 /// Creates the vendor's workstation and a machine of the customer, with a license for 5 commands a
-/// day. Returns them with the license id.
+/// day. Returns both, and the license id.
 fn workstation_and_machine() -> (Scratch, Scratch, String) {
     let workstation = Vendor::shared().workstation();
     let options = words("--tier pro --perpetual --offline --quota commands_per_day=5");
@@ -43,16 +43,16 @@ fn workstation_and_machine() -> (Scratch, Scratch, String) {
 }
 
 fn machine_with(license: &str) -> Scratch {
-    let machine = Vendor::shared().site();
+    let machine = Vendor::shared().customer_machine();
     machine.write("acme.lic", license);
     let install = ["install", "--trust", "trust.jwks", "acme.lic"];
     let _ = license_tests::license(&machine, &install).expect_code(0);
     machine
 }
 
-/// Runs `license` with its clock shifted, such as by `-3d`.
-fn license_shifted(faketime: &Tool, machine: &Scratch, by: &str, args: &[&str]) -> RunOutput {
-    let run = tools::license_at_time(faketime, machine, by);
+/// Runs `license` with a clock that is shifted by `offset`, for example `-3d`.
+fn license_shifted(faketime: &Tool, machine: &Scratch, offset: &str, args: &[&str]) -> RunOutput {
+    let run = tools::license_at_time(faketime, machine, offset);
     run.args(args).run()
 }
 

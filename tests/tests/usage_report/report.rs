@@ -156,7 +156,7 @@ fn a_granted_feature_a_hypothetical_decision_and_a_count_of_zero_write_nothing()
 }
 
 #[test]
-fn queries_of_an_application_write_no_file_until_it_counts_or_ends() {
+fn queries_write_no_file_until_the_application_counts_or_ends() {
     let (workstation, machine, _) = workstation_and_machine();
     let _ = license(&machine, &["use", QUOTA]).expect_code(0);
     let client = client(&machine);

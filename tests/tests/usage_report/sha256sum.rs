@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The script of `docs/format.md`. It compares the hash of each entry with the one in the next
+/// The script of `docs/format.md`. It compares the hash of each entry with the hash in the next
 /// entry or in the header.
 const SCRIPT: &str = r#"
 hash() { printf '%s\n%s' "$1" "$2" | sha256sum | cut -d' ' -f1; }

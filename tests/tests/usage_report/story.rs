@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// Uses four units, is refused once, is denied a feature, and runs two sessions on one project.
+/// Uses four units of the quota, and runs two sessions for one project. One more use of the quota
+/// is refused, and one feature is denied.
 fn use_license(machine: &Scratch) {
     let _ = license(machine, &["use", QUOTA, "4"]).expect_code(0);
     let _ = license(machine, &["use", QUOTA, "2"]).expect_code(1);
@@ -211,7 +212,7 @@ fn without_its_journal_the_chain_continues_and_unreported_entries_are_a_gap() {
 }
 
 #[test]
-fn deleting_the_state_loses_counts_and_deleting_the_journal_too_starts_a_new_chain() {
+fn deleting_the_state_loses_counts_and_also_deleting_the_journal_starts_a_new_chain() {
     let (workstation, machine, id) = workstation_and_machine();
     let _ = license(&machine, &["use", QUOTA, "1"]).expect_code(0);
     let _ = send(&machine, &workstation, "one.jsonl", &[]);

@@ -2,19 +2,19 @@
 
 use super::*;
 
-/// Returns an instant relative to now.
-fn days_from_now(days: &str) -> String {
+/// Returns the instant that `date` computes from an expression such as `-10 days`.
+fn date(expression: &str) -> String {
     let scratch = Scratch::new();
-    let date = Run::new("date", &scratch).args(["-u", "-d", days, "+%Y-%m-%dT%H:%M:%SZ"]);
+    let date = Run::new("date", &scratch).args(["-u", "-d", expression, "+%Y-%m-%dT%H:%M:%SZ"]);
     date.run().expect_code(0).stdout.trim().to_owned()
 }
 
 #[test]
 fn a_license_that_does_not_verify_is_a_problem_and_is_not_quarantined() {
-    let site = healthy();
-    site.write("state/license.lic", tampered(&ENT));
+    let machine = healthy();
+    machine.write("state/license.lic", tampered(&ENT));
     for _ in 0..2 {
-        let report = examine(&site).expect_code(1).json();
+        let report = examine(&machine).expect_code(1).json();
         expect(&report, "license", "problem", &["state/license.lic"]);
         assert!(
             !check(&report, "license")[1].contains("quarantined"),
@@ -22,18 +22,18 @@ fn a_license_that_does_not_verify_is_a_problem_and_is_not_quarantined() {
         );
         assert_eq!(report["next"], Value::Null);
     }
-    let _ = on(HERE, &site, &["status"]).expect_code(3);
-    let report = examine(&site).expect_code(0).json();
+    let _ = on(HERE, &machine, &["status"]).expect_code(3);
+    let report = examine(&machine).expect_code(0).json();
     let words = ["NO_LICENSE", "quarantined as", "license.lic.damaged-1"];
     expect(&report, "license", "warning", &words);
 }
 
 #[test]
 fn keys_are_counted_and_damaged_key_files_are_reported() {
-    let site = healthy();
-    fs::create_dir(site.file("etc")).unwrap();
-    site.write("etc/trust.jwks", &Vendor::shared().trust);
-    let report = examine(&site).expect_code(0).json();
+    let machine = healthy();
+    fs::create_dir(machine.file("etc")).unwrap();
+    machine.write("etc/trust.jwks", &Vendor::shared().trust);
+    let report = examine(&machine).expect_code(0).json();
     expect(
         &report,
         "trust",
@@ -41,21 +41,21 @@ fn keys_are_counted_and_damaged_key_files_are_reported() {
         &["1 key: ", "; the administrator's 1 key: "],
     );
     expect(&report, "system", "ok", &["contains trust.jwks"]);
-    site.write("etc/trust.jwks", "noise");
-    let report = examine(&site).expect_code(0).json();
+    machine.write("etc/trust.jwks", "noise");
+    let report = examine(&machine).expect_code(0).json();
     expect(&report, "trust", "warning", &["etc/trust.jwks"]);
-    site.write("state/trust.jwks", "noise");
-    let report = examine(&site).expect_code(1).json();
+    machine.write("state/trust.jwks", "noise");
+    let report = examine(&machine).expect_code(1).json();
     expect(&report, "trust", "problem", &["state/trust.jwks"]);
 }
 
 #[test]
-fn the_administrators_license_is_used_and_is_only_a_warning_if_damaged() {
-    let site = site();
-    fs::create_dir(site.file("etc")).unwrap();
-    fs::copy(site.file("trust.jwks"), site.file("etc/trust.jwks")).unwrap();
-    fs::copy(site.file("ent.lic"), site.file("etc/license.lic")).unwrap();
-    let report = examine(&site).expect_code(0).json();
+fn the_administrators_license_is_used_and_damage_to_it_is_only_a_warning() {
+    let machine = machine();
+    fs::create_dir(machine.file("etc")).unwrap();
+    fs::copy(machine.file("trust.jwks"), machine.file("etc/trust.jwks")).unwrap();
+    fs::copy(machine.file("ent.lic"), machine.file("etc/license.lic")).unwrap();
+    let report = examine(&machine).expect_code(0).json();
     expect(&report, "license", "ok", &["VALID", "ENT"]);
     expect(
         &report,
@@ -65,14 +65,14 @@ fn the_administrators_license_is_used_and_is_only_a_warning_if_damaged() {
     );
     let _ = on(
         HERE,
-        &site,
+        &machine,
         &["install", "--trust", "trust.jwks", "ent.lic"],
     )
     .expect_code(0);
-    site.write("etc/license.lic", tampered(&ENT));
-    let report = examine(&site).expect_code(0).json();
+    machine.write("etc/license.lic", tampered(&ENT));
+    let report = examine(&machine).expect_code(0).json();
     expect(&report, "license", "warning", &["etc/license.lic"]);
-    let run = Run::license(&site).env("CODITECT_SYSTEM_DIR", "relative");
+    let run = Run::license(&machine).env("CODITECT_SYSTEM_DIR", "relative");
     let report = run.args(["doctor", "--json"]).run().json();
     expect(&report, "system", "warning", &[]);
 }
@@ -84,8 +84,8 @@ fn an_expired_license_is_a_problem_and_a_grace_period_is_a_warning() {
         ("8", "warning", "GRACE_RENEWAL"),
         ("1", "problem", "EXPIRED"),
     ] {
-        let site = site();
-        let issued = days_from_now("-10 days");
+        let machine = machine();
+        let issued = date("-10 days");
         let terms = [
             "--tier",
             "pro",
@@ -95,41 +95,41 @@ fn an_expired_license_is_a_problem_and_a_grace_period_is_a_warning() {
             days,
             "--offline",
         ];
-        site.write("short.lic", issue_license(&terms).file);
+        machine.write("short.lic", issue_license(&terms).file);
         let _ = on(
             HERE,
-            &site,
+            &machine,
             &["install", "--trust", "trust.jwks", "short.lic"],
         );
-        let report = examine(&site).json();
+        let report = examine(&machine).json();
         expect(
             &report,
             "license",
             status,
             &[code, "PRO", "ACME Ltd", "expired 20"],
         );
-        let what = &report["next"]["what"];
+        let next = &report["next"];
         match status {
-            "warning" => assert_eq!(what, "end of the renewal grace period"),
-            _ => assert_eq!(report["next"], Value::Null),
+            "warning" => assert_eq!(next["what"], "end of the renewal grace period"),
+            _ => assert_eq!(*next, Value::Null),
         }
     }
 }
 
 #[test]
-fn the_next_event_is_the_earliest_of_all() {
-    let site = site();
-    let now = days_from_now("-90 minutes");
+fn the_earliest_event_is_reported_as_the_next_event() {
+    let machine = machine();
+    let now = date("-90 minutes");
     let terms = ["--tier", "pro", "--issued-at", &now, "--days", "365"];
-    site.write("year.lic", issue_license(&terms).file);
+    machine.write("year.lic", issue_license(&terms).file);
     let _ = on(
         HERE,
-        &site,
+        &machine,
         &["install", "--trust", "trust.jwks", "year.lic"],
     )
     .expect_code(0);
-    let report = examine(&site).expect_code(0).json();
-    let due = days_from_now(&format!("{now} 24 hours"));
+    let report = examine(&machine).expect_code(0).json();
+    let due = date(&format!("{now} 24 hours"));
     let next = json!({ "what": "check-in due", "at": due });
     assert_eq!(report["next"], next);
     expect(&report, "next", "ok", &["check-in due at ", "in 22 hours"]);
@@ -139,17 +139,17 @@ fn the_next_event_is_the_earliest_of_all() {
         "ok",
         &["no validation token is installed", "every 24 hours"],
     );
-    site.write(
+    machine.write(
         "offline.lic",
         issue_license(&[&terms[..], &["--offline"]].concat()).file,
     );
     let _ = on(
         HERE,
-        &site,
+        &machine,
         &["install", "--trust", "trust.jwks", "offline.lic"],
     )
     .expect_code(0);
-    let report = examine(&site).expect_code(0).json();
+    let report = examine(&machine).expect_code(0).json();
     assert_eq!(report["next"]["what"], "start of the expiry notice");
     let terms = [
         "--tier",
@@ -160,42 +160,42 @@ fn the_next_event_is_the_earliest_of_all() {
         "7",
         "--offline",
     ];
-    site.write("week.lic", issue_license(&terms).file);
+    machine.write("week.lic", issue_license(&terms).file);
     let _ = on(
         HERE,
-        &site,
+        &machine,
         &["install", "--trust", "trust.jwks", "week.lic"],
     )
     .expect_code(0);
-    let report = examine(&site).expect_code(0).json();
+    let report = examine(&machine).expect_code(0).json();
     assert_eq!(report["next"]["what"], "end of the license");
     expect(&report, "license", "warning", &["VALID", "EXPIRES_SOON"]);
 }
 
 #[test]
 fn the_newest_validation_token_is_reported() {
-    let site = site();
-    let issued = days_from_now("-10 days");
+    let machine = machine();
+    let issued = date("-10 days");
     let license = issue_license(&["--tier", "pro", "--issued-at", &issued, "--perpetual"]);
-    site.write("pro.lic", &license.file);
+    machine.write("pro.lic", &license.file);
     let _ = on(
         HERE,
-        &site,
+        &machine,
         &["install", "--trust", "trust.jwks", "pro.lic"],
     )
     .expect_code(1);
-    let report = examine(&site).expect_code(1).json();
+    let report = examine(&machine).expect_code(1).json();
     expect(&report, "license", "problem", &["CHECK_IN_OVERDUE"]);
     let here = digest_of(HERE);
     let ago = |days: &str, options: &[&str]| {
-        let at = days_from_now(days);
+        let at = date(days);
         let options = [&["--issued-at", &at, "--machine", &here], options].concat();
-        site.write(
+        machine.write(
             "validation.lic",
             Vendor::shared().check_in(&license, &options),
         );
-        let _ = on(HERE, &site, &["install", "validation.lic"]);
-        (at, examine(&site).json())
+        let _ = on(HERE, &machine, &["install", "validation.lic"]);
+        (at, examine(&machine).json())
     };
     let (at, report) = ago("-2 days", &[]);
     expect(
@@ -221,13 +221,13 @@ fn the_newest_validation_token_is_reported() {
 
 #[test]
 fn a_validation_token_for_another_machine_is_ignored_and_reported() {
-    let site = site();
+    let machine = machine();
     let elsewhere = digest_of(ELSEWHERE);
     let validation = Vendor::shared().check_in(&PRO, &["--machine", &elsewhere]);
-    site.write("both.lic", format!("{}{validation}", PRO.file));
+    machine.write("both.lic", format!("{}{validation}", PRO.file));
     let install = ["install", "--trust", "trust.jwks", "--force", "both.lic"];
-    let _ = on(HERE, &site, &install);
-    let report = examine(&site).expect_code(1).json();
+    let _ = on(HERE, &machine, &install);
+    let report = examine(&machine).expect_code(1).json();
     expect(
         &report,
         "check-in",
@@ -237,13 +237,13 @@ fn a_validation_token_for_another_machine_is_ignored_and_reported() {
 }
 
 #[test]
-fn context_that_only_an_application_knows_is_a_warning() {
-    let site = site();
+fn missing_context_of_the_application_is_a_warning() {
+    let machine = machine();
     let terms = ["--tier", "pro", "--perpetual", "--offline", "--user", "ann"];
-    site.write("named.lic", issue_license(&terms).file);
+    machine.write("named.lic", issue_license(&terms).file);
     let install = words("install --trust trust.jwks --user ann named.lic");
-    let _ = on(HERE, &site, &install).expect_code(0);
-    let report = examine(&site).expect_code(0).json();
+    let _ = on(HERE, &machine, &install).expect_code(0);
+    let report = examine(&machine).expect_code(0).json();
     expect(
         &report,
         "license",
@@ -255,15 +255,15 @@ fn context_that_only_an_application_knows_is_a_warning() {
 
 #[test]
 fn an_invalid_usage_type_is_reported_as_a_problem() {
-    let site = site();
+    let machine = machine();
     let terms = ["--tier", "pro", "--perpetual", "--usage-type", "runtime"];
-    site.write(
+    machine.write(
         "runtime.lic",
         issue_license(&[&terms[..], &["--offline"]].concat()).file,
     );
     let install = words("install --trust trust.jwks --usage-type runtime");
-    let _ = on(HERE, &site, &[&install[..], &["runtime.lic"]].concat()).expect_code(0);
-    let run = Run::license(&site).env("CODITECT_USAGE_TYPE", "both");
+    let _ = on(HERE, &machine, &[&install[..], &["runtime.lic"]].concat()).expect_code(0);
+    let run = Run::license(&machine).env("CODITECT_USAGE_TYPE", "both");
     let report = run.args(["doctor", "--json"]).run().expect_code(1).json();
     expect(&report, "license", "problem", &["CODITECT_USAGE_TYPE"]);
 }
