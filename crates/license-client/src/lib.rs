@@ -60,6 +60,7 @@ pub use client::{Client, QuotaError};
 pub use clock::now;
 pub use installation::{Candidate, Installation, InstallationError, Replace};
 pub use license_core::session::{FollowedLink, ProjectError, ProjectRoot, RootReason};
+pub use license_core::with_causes;
 pub use machine::{
     FoundComponent, LocalSystem, MachineFacts, MissingComponent, MissingReason, Platform,
     Rejection, Stability, System,

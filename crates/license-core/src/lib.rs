@@ -46,6 +46,7 @@
 //! A program that only verifies licenses needs `default-features = false` and the feature `rsa` or
 //! `aws-lc-rs`.
 
+mod causes;
 mod claims;
 mod code;
 #[cfg(feature = "inspection")]
@@ -76,6 +77,7 @@ pub mod issue;
 #[cfg(feature = "usage-reports")]
 pub mod usage;
 
+pub use causes::with_causes;
 pub use claims::{ClaimEntry, Confirmation, LicenseClaims, Revocation, RevocationEntry, Status};
 pub use code::{Code, CodeKind};
 #[cfg(feature = "inspection")]

@@ -65,14 +65,29 @@ fn types_and_functions_exist() {
 
 #[test]
 fn the_guide_and_the_documentation_of_the_crate_issue_a_test_license_with_the_same_code() {
+    assert_documented(
+        "## Test your program\n",
+        "crates/license-core/src/issue.rs",
+        "//!",
+    );
+}
+
+#[test]
+fn the_guide_and_the_documentation_of_the_crate_print_an_error_with_the_same_code() {
+    assert_documented("## Errors\n", "crates/license-core/src/causes.rs", "///");
+}
+
+/// Checks that the example in a section of the guide is part of the documentation in a file, whose
+/// examples are tested.
+fn assert_documented(section: &str, file: &str, comment: &str) {
     let guide = document("docs/developer.md");
-    let (_, section) = guide.split_once("## Test your program\n").unwrap();
+    let (_, section) = guide.split_once(section).unwrap();
     let (_, block) = section.split_once("```rust\n").unwrap();
     let (block, _) = block.split_once("```").unwrap();
-    let tested = document("crates/license-core/src/issue.rs");
+    let tested = document(file);
     // The imports can be in another order.
     let is_compared = |line: &&str| !line.is_empty() && !line.starts_with("use ");
     for line in block.lines().filter(is_compared) {
-        assert!(tested.contains(&format!("//! {line}\n")), "{line}");
+        assert!(tested.contains(&format!("{comment} {line}\n")), "{line}");
     }
 }

@@ -2,7 +2,7 @@
 
 use license_cli_support::{Exit, Failure, escape};
 use license_core::issue::LicenseDraft;
-use license_core::{FeatureMatrix, License, Timestamp, Unverified};
+use license_core::{FeatureMatrix, License, Timestamp, Unverified, with_causes};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
 use serde_json::json;
@@ -77,7 +77,7 @@ fn find(named: &str, ledger: &dyn LedgerReader, now: Timestamp) -> Result<Licens
     let keys = signing_keys(ledger)?;
     let token = Unverified::parse(&row.entry.artifact).map_err(|_| no_users(subject))?;
     token.verify(&keys).map_err(|error| {
-        let message = format!("license {subject} in the ledger: {error}");
+        let message = format!("license {subject} in the ledger: {}", with_causes(&error));
         Failure::malformed(message).hint("find changed entries with `keygen ledger verify`")
     })
 }

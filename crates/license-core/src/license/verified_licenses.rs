@@ -281,7 +281,7 @@ fn verify_each<T>(
             if has_several {
                 VerifiedLicensesError::Block {
                     line: block.line,
-                    error,
+                    source: error,
                 }
             } else {
                 VerifiedLicensesError::Verify(error)

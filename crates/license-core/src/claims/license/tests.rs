@@ -5,6 +5,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::causes::with_causes;
 use crate::trust::TrustSet;
 
 const ID: &str = "01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c01";
@@ -216,7 +217,7 @@ fn an_error_quotes_no_value_and_at_most_32_characters_of_a_name() {
     let secret = "s3cret".repeat(100);
     for name in KNOWN_CLAIMS {
         let error = match read(&with(name, json!(secret))) {
-            Err(error) => error.to_string(),
+            Err(error) => with_causes(&error),
             // Any text is accepted as the name of a vendor or customer.
             Ok(_) => continue,
         };
