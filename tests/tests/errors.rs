@@ -17,6 +17,10 @@
 
 #[path = "errors/messages.rs"]
 mod messages;
+#[allow(
+    dead_code,
+    reason = "only the test `layers` needs the names of modules"
+)]
 #[path = "layers/sources.rs"]
 mod sources;
 
