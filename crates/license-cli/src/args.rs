@@ -44,15 +44,16 @@ Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage error, 3
 );
 
 /// The help of the argument of `license activate`.
-const ANSWER: &str = "Answer from the vendor, as a file or token; - for standard input";
+const ANSWER: &str = "File or token with the vendor's answer; - for standard input";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Verify a license file, token, key, revocation list or trust statement, and show the decision
     Verify(Box<Verify>),
-    /// Show the content of a license file, token or key without verifying it
+    /// Show the content of a license file, token, key, revocation list or trust statement without
+    /// verifying it
     Inspect {
-        /// License file, token or key; - for standard input
+        /// File, token or key from the vendor; - for standard input
         #[arg(value_name = "FILE|KEY|-")]
         license: OsString,
     },
@@ -111,10 +112,10 @@ impl Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// License file, token or key; - for standard input
+    /// File, token or key from the vendor; - for standard input
     #[arg(value_name = "FILE|KEY|-")]
     pub(crate) license: OsString,
-    /// License file that the key must name
+    /// License file or full enterprise key that the given key must belong to
     #[arg(long = "license", value_name = "FILE")]
     pub(crate) companion: Option<Source>,
     /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed keys]
@@ -136,7 +137,7 @@ pub(crate) struct Install {
     /// license
     #[arg(long)]
     pub(crate) force: bool,
-    /// Nonce that each validation token in the file must contain
+    /// Nonce that each validation token in the input must contain
     #[arg(long, value_name = "NONCE")]
     pub(crate) nonce: Option<String>,
     #[command(flatten)]
@@ -148,7 +149,7 @@ pub(crate) struct Request {
     /// Id of the license to activate [default: the license in effect]
     #[arg(long, value_name = "ID", conflicts_with = "clock")]
     pub(crate) license: Option<String>,
-    /// Request a clock repair, which lowers a clock high-water mark in the future
+    /// Request a clock repair, which lowers a clock high-water mark that is ahead of the clock
     #[arg(long)]
     pub(crate) clock: bool,
     /// Replace the pending request, whose answer will then be rejected

@@ -188,7 +188,7 @@ impl DeliveryArgs {
         let path = self.file.path();
         if terminal.is_json() {
             terminal.json(&to_json(request, &lines, path.as_deref(), &notices))?;
-            return Ok(Exit::Licensed);
+            return Ok(Exit::Success);
         }
         for notice in &notices {
             notice.print(terminal);
@@ -214,7 +214,7 @@ impl DeliveryArgs {
             ));
         }
         terminal.note(hint);
-        Ok(Exit::Licensed)
+        Ok(Exit::Success)
     }
 
     /// Writes the file, or returns the text for standard output.

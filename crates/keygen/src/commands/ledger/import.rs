@@ -68,7 +68,7 @@ fn record_new(
         |ledger| {
             let (count, mut seen, mut new) = (entries.len(), BTreeSet::new(), Vec::new());
             for entry in entries {
-                // An entry without an artifact is identified by its facts.
+                // An entry without an artifact is identified by its members.
                 let content = if entry.artifact.is_empty() {
                     entry.body.to_string()
                 } else {
@@ -184,7 +184,7 @@ impl VerifiedImport<'_> {
 
     /// Reads an export.
     ///
-    /// Verifies the signatures of artifacts, and that the facts of their entries match. Accepts
+    /// Verifies the signatures of artifacts, and that the members of their entries match. Accepts
     /// entries without a signature, such as revocations, and check-ins of unknown licenses.
     fn read_export(&mut self, file: &Source, text: &str) -> Result<(), Failure> {
         let lines = (1..).zip(text.lines());
@@ -214,9 +214,9 @@ impl VerifiedImport<'_> {
         Ok(())
     }
 
-    /// Replaces the facts of an exported entry with those of its verified artifact.
+    /// Replaces the members of an exported entry with those of its verified artifact.
     ///
-    /// Keeps the facts that an artifact does not contain.
+    /// Keeps the members that an artifact does not contain.
     fn verify_entry(
         &mut self,
         file: &Source,
@@ -231,11 +231,11 @@ impl VerifiedImport<'_> {
         let known: Vec<_> = license.filter(|_| is_check_in).into_iter().collect();
         let verified = self.verify_artifacts(file, &exported.artifact, &known)?;
         match verified.as_slice() {
-            [verified] if facts_match(exported, verified) => {
-                exported.body = with_unsigned_facts(verified, exported);
+            [verified] if members_match(exported, verified) => {
+                exported.body = with_unsigned_members(verified, exported);
                 Ok(())
             }
-            _ => Err(facts_mismatch(file, line)),
+            _ => Err(members_mismatch(file, line)),
         }
     }
 }
@@ -302,18 +302,18 @@ fn is_token(record: &NewLedgerEntry, kind: TokenKind) -> bool {
 
 /// Returns whether an entry has the id of the ended activation, the time and the reason.
 fn is_release(record: &NewLedgerEntry) -> bool {
-    let fact = |name: &str| record.body.get(name).and_then(Value::as_str);
-    let is_id = |name: &str| fact(name).is_some_and(|id| LicenseId::parse(id).is_some());
-    let at = fact("at").is_some_and(|at| Timestamp::parse(at).is_ok());
-    let reason = fact("reason").is_some_and(|reason| !reason.is_empty());
+    let member = |name: &str| record.body.get(name).and_then(Value::as_str);
+    let is_id = |name: &str| member(name).is_some_and(|id| LicenseId::parse(id).is_some());
+    let at = member("at").is_some_and(|at| Timestamp::parse(at).is_ok());
+    let reason = member("reason").is_some_and(|reason| !reason.is_empty());
     is_id("activation_id") && at && reason
 }
 
 /// Returns whether an entry has the number and the key of a revocation list.
 fn is_list(record: &NewLedgerEntry) -> bool {
-    let fact = |name: &str| record.body.get(name);
-    let seq = fact("seq").and_then(Value::as_u64);
-    let kid = fact("kid").and_then(Value::as_str);
+    let member = |name: &str| record.body.get(name);
+    let seq = member("seq").and_then(Value::as_u64);
+    let kid = member("kid").and_then(Value::as_str);
     seq.is_some() && kid == Some(&record.subject)
 }
 
@@ -327,55 +327,57 @@ fn is_statement(record: &NewLedgerEntry) -> bool {
     let Ok(claims) = token.unverified_claims() else {
         return false;
     };
-    let fact = |name: &str| record.body.get(name).and_then(Value::as_str);
+    let member = |name: &str| record.body.get(name).and_then(Value::as_str);
     let key = Some(token.unverified_key_id());
     let signer = match claims.get("statement") {
         None => key,
-        Some(_) if fact("successor") != key => None,
-        Some(_) => fact("retires"),
+        Some(_) if member("successor") != key => None,
+        Some(_) => member("retires"),
     };
     token.unverified_kind() == TokenKind::TrustStatement && signer == Some(&record.subject)
 }
 
-/// Returns whether the facts of an exported entry match those of its verified artifact.
-fn facts_match(exported: &NewLedgerEntry, verified: &NewLedgerEntry) -> bool {
-    let (Some(facts), Some(signed)) = (exported.body.as_object(), verified.body.as_object()) else {
+/// Returns whether the members of an exported entry match those of its verified artifact.
+fn members_match(exported: &NewLedgerEntry, verified: &NewLedgerEntry) -> bool {
+    let (Some(members), Some(signed)) = (exported.body.as_object(), verified.body.as_object())
+    else {
         return false;
     };
-    let unsigned = unsigned_facts(exported.kind);
-    let mut exported_facts = facts
+    let unsigned = unsigned_members(exported.kind);
+    let mut exported_members = members
         .iter()
         .filter(|(name, _)| !unsigned.contains(&name.as_str()));
     let mut signed_names = signed.keys();
     exported.kind == verified.kind
         && exported.subject == verified.subject
-        && exported_facts.all(|(name, fact)| signed.get(name) == Some(fact))
-        && signed_names.all(|name| facts.contains_key(name) || may_be_missing(exported.kind, name))
+        && exported_members.all(|(name, member)| signed.get(name) == Some(member))
+        && signed_names
+            .all(|name| members.contains_key(name) || may_be_missing(exported.kind, name))
 }
 
-/// Returns whether a fact may be missing, because earlier versions did not record it.
+/// Returns whether a member may be missing, because earlier versions did not record it.
 fn may_be_missing(kind: LedgerEntryKind, name: &str) -> bool {
     let is_claim =
         kind == LedgerEntryKind::License && !records::LICENSE_MEMBERS.always.contains(&name);
-    is_claim || unsigned_facts(kind).contains(&name) || ["trial_of", "activation"].contains(&name)
+    is_claim || unsigned_members(kind).contains(&name) || ["trial_of", "activation"].contains(&name)
 }
 
-/// Returns the names of facts that an artifact does not contain.
-fn unsigned_facts(kind: LedgerEntryKind) -> &'static [&'static str] {
+/// Returns the names of members that an artifact does not contain.
+fn unsigned_members(kind: LedgerEntryKind) -> &'static [&'static str] {
     match kind {
         LedgerEntryKind::Activation | LedgerEntryKind::ClockRepair => {
-            &records::UNSIGNED_ANSWER_FACTS
+            &records::UNSIGNED_ANSWER_MEMBERS
         }
-        _ => &records::UNSIGNED_LICENSE_FACTS,
+        _ => &records::UNSIGNED_LICENSE_MEMBERS,
     }
 }
 
-fn with_unsigned_facts(verified: &NewLedgerEntry, exported: &NewLedgerEntry) -> Value {
+fn with_unsigned_members(verified: &NewLedgerEntry, exported: &NewLedgerEntry) -> Value {
     let mut body = verified.body.clone();
     if let Some(body) = body.as_object_mut() {
-        for &name in unsigned_facts(exported.kind) {
-            let fact = exported.body.get(name).cloned();
-            body.extend(fact.map(|fact| (name.to_owned(), fact)));
+        for &name in unsigned_members(exported.kind) {
+            let member = exported.body.get(name).cloned();
+            body.extend(member.map(|member| (name.to_owned(), member)));
         }
     }
     body
@@ -386,9 +388,9 @@ fn malformed(file: &Source) -> Failure {
     Failure::malformed(message).hint("use a file that `keygen ledger export` wrote")
 }
 
-fn facts_mismatch(file: &Source, line: u64) -> Failure {
+fn members_mismatch(file: &Source, line: u64) -> Failure {
     let message = format!("{file}: line {line} does not match its signed artifact");
     Failure::malformed(message).hint(
-        "restore the original line, or add the product file of another product with --product-file",
+        "restore the original line; if the entry is for another product, give the product file of that product with --product-file",
     )
 }
