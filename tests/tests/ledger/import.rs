@@ -198,6 +198,37 @@ fn an_export_that_contradicts_its_tokens_is_refused() {
     );
 }
 
+#[test]
+fn an_exported_trust_statement_is_verified_if_its_key_is_trusted() {
+    let vendor = vendor();
+    let next = Vendor::with_new_key("2048", "RS256");
+    vendor.write("next.jwk", next.jwk.to_string());
+    vendor.write("next.jwks", &next.trust);
+    let rotate = words("rotate --key vendor.key --introduce next.jwk --out rotation.lic");
+    let _ = keygen(&vendor, &rotate).expect_code(0);
+    let exported = keygen(&vendor, &["ledger", "export"]).expect_code(0).stdout;
+    let entries = export(&vendor).into_iter();
+    let mut statements = entries.filter(|entry| entry["kind"] == "trust_statement");
+    let statement = statements.next().unwrap();
+    let token = text(&statement["artefact"]);
+    // The token ends with the signature.
+    let forged = license_tests::vendor::changed_at(token, token.len() - 9);
+    let forged = exported.replace(token, &forged);
+    let introduced = format!("\"introduces\":[\"{}\"]", next.kid);
+    assert!(exported.contains(&introduced), "{exported}");
+    let edited = exported.replace(&introduced, "\"introduces\":[]");
+    for (name, content, trust, code) in [
+        ("1.db", &exported, "trust.jwks", 0),
+        ("2.db", &forged, "trust.jwks", 3),
+        ("3.db", &edited, "trust.jwks", 3),
+        ("4.db", &exported, "next.jwks", 0),
+    ] {
+        vendor.write("export.jsonl", content);
+        let import = ["ledger", "import", "export.jsonl", "--trust", trust];
+        let _ = keygen(&vendor, &[&import[..], &["--ledger", name]].concat()).expect_code(code);
+    }
+}
+
 /// Creates a ledger with entries of the commands that issue licenses, enterprise keys and
 /// check-ins, and with a revocation. Returns the vendor's machine and the export of the ledger.
 fn exported() -> (Scratch, String) {
@@ -281,10 +312,11 @@ fn an_export_with_the_entries_of_many_commands_restores_the_ledger() {
 #[test]
 fn an_export_of_an_earlier_version_is_accepted_and_an_edited_export_is_refused() {
     let (vendor, exported) = exported();
+    // Earlier versions did not record the member `trial_of`.
     let earlier = exported
         .replace("\"trial_of\":null,", "")
-        .replace("\"trial_of\":null", "\"x\":1")
         .replace("\"trial_of\":\"CODITECT acme\",", "");
+    assert!(!earlier.contains("trial_of"), "{earlier}");
     vendor.write("earlier.jsonl", &earlier);
     let _ = import(&vendor, &["--ledger", "earlier.db", "earlier.jsonl"]).expect_code(0);
     let second = words("trial --key vendor.key --customer ACME --ledger earlier.db");

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use license_cli_support::{Failure, Source, plural};
 use license_core::{
-    FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, MachineDigest, RevocationList,
-    Timestamp, TokenKind, TrustSet, Unverified, VerifiedLicenses, VerifiedLicensesError, input_cap,
+    Code, FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, MachineDigest,
+    RevocationList, Rotation, Timestamp, TokenKind, TrustSet, Unverified, VerifiedLicenses,
+    VerifiedLicensesError, input_cap,
 };
 use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation};
 use license_issuer::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};
@@ -102,7 +103,7 @@ fn is_recorded(ledger: Option<&dyn LedgerReader>, entry: &NewLedgerEntry) -> Res
 struct VerifiedImport<'a> {
     trust: &'a TrustSet,
     matrix: &'a FeatureMatrix,
-    /// Verified licenses by id. Check-ins that are read later belong to these licenses.
+    /// Verified licenses by id. Validation tokens that are read later belong to these licenses.
     licenses: BTreeMap<String, License>,
     entries: Vec<NewLedgerEntry>,
 }
@@ -128,7 +129,7 @@ impl VerifiedImport<'_> {
 
     /// Verifies the tokens in a license file, or a full enterprise key, and returns their entries.
     ///
-    /// `known` are licenses from other texts. The validations in this text may belong to them.
+    /// `known` are licenses from other texts. The validation tokens in this text may belong to them.
     fn verify_artifacts(
         &mut self,
         file: &Source,
@@ -184,8 +185,13 @@ impl VerifiedImport<'_> {
 
     /// Reads an export.
     ///
-    /// Verifies the signatures of artifacts, and that the members of their entries match. Accepts
-    /// entries without a signature, such as revocations, and check-ins of unknown licenses.
+    /// Verifies the signatures of licenses, enterprise keys, validation tokens, activations, clock
+    /// repairs and trust statements, and that the members of their entries match.
+    ///
+    /// Accepts other entries without verification, because they contain no signature: signing keys,
+    /// revocations, records of revocation lists, releases and usage. Also accepts validation tokens
+    /// of licenses that are not in the import, and trust statements of keys that are not in the
+    /// trust set.
     fn read_export(&mut self, file: &Source, text: &str) -> Result<(), Failure> {
         let lines = (1..).zip(text.lines());
         let lines = lines.filter(|(_, line)| !line.trim().is_empty());
@@ -193,7 +199,7 @@ impl VerifiedImport<'_> {
             .map(|(number, line)| Some((number, parse_entry(line)?)))
             .collect::<Option<Vec<(u64, NewLedgerEntry)>>>()
             .ok_or_else(|| malformed(file))?;
-        // Licenses are verified first, because check-ins belong to them.
+        // Licenses are verified first, because validation tokens belong to them.
         let later = [
             LedgerEntryKind::CheckIn,
             LedgerEntryKind::Activation,
@@ -207,6 +213,11 @@ impl VerifiedImport<'_> {
                 if kinds.contains(&entry.kind) {
                     self.verify_entry(file, *number, entry)?;
                 }
+            }
+        }
+        for (number, entry) in &mut entries {
+            if entry.kind == LedgerEntryKind::TrustStatement {
+                self.verify_statement(file, *number, entry)?;
             }
         }
         self.entries
@@ -233,6 +244,41 @@ impl VerifiedImport<'_> {
         match verified.as_slice() {
             [verified] if members_match(exported, verified) => {
                 exported.body = with_unsigned_members(verified, exported);
+                Ok(())
+            }
+            _ => Err(members_mismatch(file, line)),
+        }
+    }
+
+    /// Replaces the members of an exported trust statement with those of its verified token, unless
+    /// a key that signed the statement is not in the trust set.
+    ///
+    /// Each statement is verified with the whole trust set. An earlier statement may have retired
+    /// its key, which does not invalidate the record.
+    fn verify_statement(
+        &self,
+        file: &Source,
+        line: u64,
+        exported: &mut NewLedgerEntry,
+    ) -> Result<(), Failure> {
+        let refused = |error| failures::not_verifiable(file, &error);
+        let token = Unverified::parse(&exported.artifact).map_err(VerifiedLicensesError::Parse);
+        let token = token.map_err(refused)?;
+        let mut rotation = Rotation::new(self.trust.clone());
+        match rotation.apply(&token) {
+            Err(error) if error.code() == Code::UntrustedKey => return Ok(()),
+            Err(error) => {
+                let error = error.into();
+                return Err(refused(VerifiedLicensesError::Statement {
+                    line: None,
+                    error,
+                }));
+            }
+            Ok(_) => {}
+        }
+        match rotation.statements().last().map(records::trust_statement) {
+            Some(verified) if members_match(exported, &verified) => {
+                exported.body = verified.body;
                 Ok(())
             }
             _ => Err(members_mismatch(file, line)),
@@ -319,7 +365,7 @@ fn is_list(record: &NewLedgerEntry) -> bool {
 
 /// Returns whether the token of an entry is a trust statement by the key that the subject names.
 ///
-/// Does not verify the signature, because that needs a trust set with the key.
+/// Does not verify the signature.
 fn is_statement(record: &NewLedgerEntry) -> bool {
     let Ok(token) = Unverified::parse(&record.artifact) else {
         return false;
