@@ -54,7 +54,7 @@ pub(crate) enum Command {
     /// verifying it
     Inspect {
         /// File, token or key from the vendor; - for standard input
-        #[arg(value_name = "FILE|KEY|-")]
+        #[arg(value_name = "FILE|TOKEN|KEY|-")]
         license: OsString,
     },
     /// Verify a file from the vendor and install it for this user
@@ -62,7 +62,7 @@ pub(crate) enum Command {
     /// Write a request for the activation of this machine or for a clock repair
     Request(Request),
     /// Install the vendor's answer to a request
-    #[command(mut_arg("license", |license| license.help(ANSWER)))]
+    #[command(mut_arg("license", |license| license.help(ANSWER).value_name("FILE|TOKEN|-")))]
     Activate(Box<Install>),
     /// Deactivate the license on this machine and write the receipt that frees the device
     Deactivate(Deactivate),
@@ -113,7 +113,7 @@ impl Command {
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     /// File, token or key from the vendor; - for standard input
-    #[arg(value_name = "FILE|KEY|-")]
+    #[arg(value_name = "FILE|TOKEN|KEY|-")]
     pub(crate) license: OsString,
     /// License file or full enterprise key that the given key must belong to
     #[arg(long = "license", value_name = "FILE")]
@@ -128,7 +128,7 @@ pub(crate) struct Verify {
 #[derive(Debug, Args)]
 pub(crate) struct Install {
     /// File, token or key from the vendor; - for standard input
-    #[arg(value_name = "FILE|KEY|-")]
+    #[arg(value_name = "FILE|TOKEN|KEY|-")]
     pub(crate) license: OsString,
     /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed keys]
     #[arg(long, value_name = "FILE", hide = embedded::PRESENT)]
@@ -230,7 +230,7 @@ pub(crate) struct Status {
 #[derive(Debug, Args)]
 pub(crate) struct Query {
     /// License to evaluate in place of the installed one; the state of this machine is ignored
-    #[arg(long, value_name = "FILE|KEY|-")]
+    #[arg(long, value_name = "FILE|TOKEN|KEY|-")]
     pub(crate) license: Option<OsString>,
     /// Public keys of the vendor for --license; may be repeated [default: installed keys]
     #[arg(long, value_name = "FILE", requires = "license", hide = embedded::PRESENT)]
