@@ -124,7 +124,7 @@ fn state_warning(output: &Value) -> &str {
     let warnings = output["warnings"].as_array().unwrap();
     let is_state = |warning: &&Value| warning["code"] == "STATE";
     let found = warnings.iter().find(is_state);
-    let found = found.unwrap_or_else(|| panic!("no STATE warning in {answer}"));
+    let found = found.unwrap_or_else(|| panic!("no STATE warning in {output}"));
     found["message"].as_str().unwrap()
 }
 
