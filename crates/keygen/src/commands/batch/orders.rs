@@ -157,11 +157,11 @@ impl<'m> Orders<'m> {
         mut callback: impl FnMut(Result<OrderRow, RowError>) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
         let mut reader = self.dialect.reader(&self.path)?;
+        // The first record would otherwise have the position of the header in an error.
+        let unreadable = |error: csv::Error| unreadable(&self.name, self.dialect, &error);
+        let _ = reader.headers().map_err(unreadable)?;
         let mut record = csv::StringRecord::new();
-        while reader
-            .read_record(&mut record)
-            .map_err(|error| unreadable(&self.name, self.dialect, &error))?
-        {
+        while reader.read_record(&mut record).map_err(unreadable)? {
             let row = self.dialect.line(reader.position(), &record);
             // Spreadsheets also write empty rows.
             if record.iter().all(|cell| cell.trim().is_empty()) {
