@@ -6,7 +6,7 @@ mod support;
 use license_core::issue::LicenseDraft;
 use license_core::{
     Code, Context, FeatureMatrix, Status, Timestamp, Unverified, VerifiedLicenses,
-    VerifiedLicensesError,
+    VerifiedLicensesError, with_causes,
 };
 use proptest::prelude::*;
 use support::{

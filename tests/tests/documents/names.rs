@@ -64,7 +64,7 @@ fn types_and_functions_exist() {
 }
 
 #[test]
-fn the_guide_and_the_documentation_of_the_crate_issue_a_test_license_with_the_same_code() {
+fn the_test_code_of_the_guide_is_the_tested_code_of_the_crate_documentation() {
     assert_documented(
         "## Test your program\n",
         "crates/license-core/src/issue.rs",
@@ -73,7 +73,7 @@ fn the_guide_and_the_documentation_of_the_crate_issue_a_test_license_with_the_sa
 }
 
 #[test]
-fn the_guide_and_the_documentation_of_the_crate_print_an_error_with_the_same_code() {
+fn the_error_code_of_the_guide_is_the_tested_code_of_the_crate_documentation() {
     assert_documented("## Errors\n", "crates/license-core/src/causes.rs", "///");
 }
 

@@ -196,6 +196,8 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
         Error::NotActivated => denied().hint(
             "to remove a license that is not activated, use `license remove`; nothing was changed",
         ),
+        Error::SeveralActivations { .. } => Failure::usage(with_causes(error))
+            .hint("add --license ID with the id of an installed license; nothing was changed"),
         Error::NoMachine => Failure::new(Exit::System, "NO_MACHINE", with_causes(error)).hint(
             "in a container, set CODITECT_MACHINE_ID; `license machine` shows the missing parts",
         ),
