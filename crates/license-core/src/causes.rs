@@ -19,7 +19,7 @@ use std::error::Error;
 /// assert_eq!(
 ///     with_causes(&error),
 ///     "cannot read the token payload: expected strict JSON: duplicate member `iss` at line 1 \
-///      column 20"
+///      column 27"
 /// );
 /// # Ok::<(), license_core::ParseError>(())
 /// ```
