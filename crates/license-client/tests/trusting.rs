@@ -14,9 +14,9 @@ use license_client::{
 };
 use license_core::{Code, Context, FeatureMatrix, Timestamp, TrustSet, VerifiedLicenses};
 
-const VENDORS_KEYS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
-const STRANGERS_KEYS: &str = include_str!("../../../fixtures/trust/stranger.jwks");
-const PRO: &str = include_str!("../../../fixtures/files/valid-pro.lic");
+const VENDORS_KEYS: &str = include_str!("../fixtures/trust/vendor.jwks");
+const STRANGERS_KEYS: &str = include_str!("../fixtures/trust/stranger.jwks");
+const PRO: &str = include_str!("../fixtures/files/valid-pro.lic");
 
 /// The fixtures are valid through the year 2027.
 const NOW: &str = "2027-01-15T09:00:00Z";

@@ -15,8 +15,8 @@
 //! ```
 //! use license_core::{LicenseFile, Context, FeatureMatrix, Timestamp, TokenKind, TrustSet};
 //!
-//! # const JWKS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
-//! # const FILE: &str = include_str!("../../../fixtures/files/valid-pro.lic");
+//! # const JWKS: &str = include_str!("../fixtures/trust/vendor.jwks");
+//! # const FILE: &str = include_str!("../fixtures/files/valid-pro.lic");
 //! // The vendor's public keys, compiled into the program, and the customer's license file.
 //! let trust = TrustSet::parse(JWKS)?;
 //! let file = LicenseFile::parse(FILE)?;
@@ -45,6 +45,9 @@
 //!
 //! A program that only verifies licenses needs `default-features = false` and the feature `rsa` or
 //! `aws-lc-rs`.
+
+// docs.rs shows which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod claims;
 mod code;
@@ -120,3 +123,8 @@ pub use time::{Date, Span, TimeError, Timestamp};
 pub use trust::{ClaimError, KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 #[cfg(feature = "usage-reports")]
 pub use usage as usage_report;
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
