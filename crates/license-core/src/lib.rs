@@ -38,13 +38,13 @@
 //!
 //! The crate needs one of the features `rsa` and `aws-lc-rs`.
 
+// docs.rs shows which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(not(any(feature = "rsa", feature = "aws-lc-rs")))]
 compile_error!(
     "license-core needs a signature backend: enable feature `rsa` (pure Rust) or `aws-lc-rs` (needs a C compiler)"
 );
-
-// docs.rs shows which feature an item needs.
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod claims;
 mod code;
