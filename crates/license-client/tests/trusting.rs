@@ -150,18 +150,3 @@ fn installing_replaces_planted_keys_with_the_embedded_keys() {
     let stored = fs::read_to_string(machine.dir().file(StateFile::Trust)).unwrap();
     assert_eq!(keys(&stored).to_jwks(), vendor.to_jwks());
 }
-
-#[test]
-fn the_guide_shows_the_tested_example_of_the_crate() {
-    let guide = include_str!("../../../docs/developer.md");
-    let (_, section) = guide.split_once("## The trust set").unwrap();
-    let (_, block) = section.split_once("```rust,ignore\n").unwrap();
-    let (block, _) = block.split_once("```").unwrap();
-    let tested = include_str!("../src/lib.rs");
-    let lines: Vec<_> = block.lines().filter(|line| !line.is_empty()).collect();
-    assert_eq!(lines.len(), 5);
-    for line in lines {
-        let code = line.split("  //").next().unwrap().trim_end();
-        assert!(tested.contains(code), "{code}");
-    }
-}

@@ -64,7 +64,7 @@ fn types_and_functions_exist() {
 }
 
 #[test]
-fn the_guide_and_the_documentation_of_the_crate_issue_a_test_license_with_the_same_code() {
+fn the_test_code_of_the_guide_is_the_tested_code_of_the_crate_documentation() {
     let guide = document("docs/developer.md");
     let (_, section) = guide.split_once("## Test your program\n").unwrap();
     let (_, block) = section.split_once("```rust\n").unwrap();
@@ -74,5 +74,20 @@ fn the_guide_and_the_documentation_of_the_crate_issue_a_test_license_with_the_sa
     let is_compared = |line: &&str| !line.is_empty() && !line.starts_with("use ");
     for line in block.lines().filter(is_compared) {
         assert!(tested.contains(&format!("//! {line}\n")), "{line}");
+    }
+}
+
+#[test]
+fn the_guide_shows_the_tested_example_of_the_client() {
+    let guide = document("docs/developer.md");
+    let (_, section) = guide.split_once("## The trust set").unwrap();
+    let (_, block) = section.split_once("```rust,ignore\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let tested = document("crates/license-client/src/lib.rs");
+    let lines: Vec<_> = block.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(lines.len(), 5);
+    for line in lines {
+        let code = line.split("  //").next().unwrap().trim_end();
+        assert!(tested.contains(code), "{code}");
     }
 }
