@@ -15,8 +15,8 @@
 //! ```
 //! use license_core::{LicenseFile, Context, FeatureMatrix, Timestamp, TokenKind, TrustSet};
 //!
-//! # const JWKS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
-//! # const FILE: &str = include_str!("../../../fixtures/files/valid-pro.lic");
+//! # const JWKS: &str = include_str!("../fixtures/trust/vendor.jwks");
+//! # const FILE: &str = include_str!("../fixtures/files/valid-pro.lic");
 //! // The vendor's public keys, compiled into the program, and the customer's license file.
 //! let trust = TrustSet::parse(JWKS)?;
 //! let file = LicenseFile::parse(FILE)?;
@@ -37,6 +37,9 @@
 //! - `issue`: issuing and signing of licenses, with either backend.
 //!
 //! The crate needs one of the features `rsa` and `aws-lc-rs`.
+
+// docs.rs shows which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(not(any(feature = "rsa", feature = "aws-lc-rs")))]
 compile_error!(
@@ -107,3 +110,8 @@ pub use state::{Boot, ClockHighWater, ClockReading, QuotaCounters, QuotaUse};
 pub use time::{Date, Span, TimeError, Timestamp};
 pub use trust::{ClaimError, KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 pub use usage as usage_report;
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

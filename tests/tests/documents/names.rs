@@ -91,3 +91,18 @@ fn assert_documented(section: &str, file: &str, comment: &str) {
         assert!(tested.contains(&format!("{comment} {line}\n")), "{line}");
     }
 }
+
+#[test]
+fn the_guide_shows_the_tested_example_of_the_client() {
+    let guide = document("docs/developer.md");
+    let (_, section) = guide.split_once("## The trust set").unwrap();
+    let (_, block) = section.split_once("```rust,ignore\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let tested = document("crates/license-client/src/lib.rs");
+    let lines: Vec<_> = block.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(lines.len(), 5);
+    for line in lines {
+        let code = line.split("  //").next().unwrap().trim_end();
+        assert!(tested.contains(code), "{code}");
+    }
+}

@@ -22,8 +22,8 @@ use crate::trust::{KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 /// ```
 /// use license_core::{Rotation, StatementResult, TrustSet, Unverified};
 ///
-/// # const JWKS: &str = include_str!("../../../../fixtures/trust/vendor.jwks");
-/// # const TOKEN: &str = include_str!("../../../../fixtures/tokens/valid-trust-statement.jwt");
+/// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # const TOKEN: &str = include_str!("../../fixtures/tokens/valid-trust-statement.jwt");
 /// let mut rotation = Rotation::new(TrustSet::parse(JWKS)?);
 /// let before = rotation.keys().len();
 /// assert_eq!(rotation.apply(&Unverified::parse(TOKEN)?)?, StatementResult::Applied);

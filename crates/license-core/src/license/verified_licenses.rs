@@ -22,8 +22,8 @@ use crate::trust::{TrustSet, VerifyError};
 /// ```
 /// use license_core::{VerifiedLicenses, Context, FeatureMatrix, Timestamp, TrustSet};
 ///
-/// # const JWKS: &str = include_str!("../../../../fixtures/trust/vendor.jwks");
-/// # const FILE: &str = include_str!("../../../../fixtures/files/valid-pro.lic");
+/// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # const FILE: &str = include_str!("../../fixtures/files/valid-pro.lic");
 /// let (trust, matrix) = (TrustSet::parse(JWKS)?, FeatureMatrix::built_in());
 /// let licenses = VerifiedLicenses::verify(FILE, &trust, matrix)?;
 /// let now = Timestamp::parse("2027-01-15T09:00:00Z")?;

@@ -29,8 +29,8 @@ const MAX_CACHED_TOKENS: usize = 1 << 24;
 /// ```
 /// use license_core::{TrustSet, Verifier};
 ///
-/// # const JWKS: &str = include_str!("../../../../fixtures/trust/vendor.jwks");
-/// # const TOKEN: &str = include_str!("../../../../fixtures/tokens/valid-pro.jwt");
+/// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # const TOKEN: &str = include_str!("../../fixtures/tokens/valid-pro.jwt");
 /// let verifier = Verifier::new(TrustSet::parse(JWKS)?);
 /// let license = verifier.verify(TOKEN)?;
 /// assert_eq!(verifier.verify(TOKEN)?.id(), license.id());
@@ -119,8 +119,8 @@ impl Verifier {
     ///
     /// use license_core::{TrustSet, Verifier, with_causes};
     ///
-    /// # const JWKS: &str = include_str!("../../../../fixtures/trust/vendor.jwks");
-    /// # const LINES: &str = include_str!("../../../../fixtures/tokens/valid-pro.jwt");
+    /// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # const LINES: &str = include_str!("../../fixtures/tokens/valid-pro.jwt");
     /// let verifier = Verifier::new(TrustSet::parse(JWKS)?);
     /// let good = AtomicUsize::new(0);
     /// let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);

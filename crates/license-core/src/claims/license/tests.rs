@@ -15,7 +15,7 @@ fn at(seconds: u64) -> Option<Timestamp> {
 }
 
 fn confirmation() -> Confirmation {
-    let keys = include_str!("../../../../../fixtures/trust/vendor.jwks");
+    let keys = include_str!("../../../fixtures/trust/vendor.jwks");
     let jwk = TrustSet::parse(keys)
         .unwrap()
         .iter()
