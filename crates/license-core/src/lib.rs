@@ -13,7 +13,7 @@
 //! trusted key.
 //!
 //! ```
-//! use license_core::{LicenseFile, Context, FeatureMatrix, Timestamp, TokenKind, TrustSet};
+//! use license_core::{Context, FeatureMatrix, LicenseFile, TokenKind, TrustSet, time};
 //!
 //! # const JWKS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 //! # const FILE: &str = include_str!("../../../fixtures/files/valid-pro.lic");
@@ -23,7 +23,7 @@
 //! let block = file.blocks_of_kind(TokenKind::License).next().ok_or("no license in the file")?;
 //!
 //! let license = block.token.verify(&trust)?;
-//! let now = Timestamp::parse("2027-01-15T09:00:00Z")?;
+//! let now = time::parse_instant("2027-01-15T09:00:00Z")?;
 //! let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
 //! assert!(decision.allows("cloud_sync"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -68,7 +68,7 @@ mod requests;
 pub mod session;
 #[cfg(feature = "machine-state")]
 mod state;
-mod time;
+pub mod time;
 mod trust;
 
 #[cfg(feature = "issue")]
@@ -76,6 +76,7 @@ pub mod issue;
 #[cfg(feature = "usage-reports")]
 pub mod usage;
 
+pub use chrono;
 pub use claims::{ClaimEntry, Confirmation, LicenseClaims, Revocation, RevocationEntry, Status};
 pub use code::{Code, CodeKind};
 #[cfg(feature = "inspection")]
@@ -116,7 +117,7 @@ pub use semver::{Version, VersionReq};
 pub use session::SessionId;
 #[cfg(feature = "machine-state")]
 pub use state::{Boot, ClockHighWater, ClockReading, QuotaCounters, QuotaUse};
-pub use time::{Date, Span, TimeError, Timestamp};
+pub use time::TimeError;
 pub use trust::{ClaimError, KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 #[cfg(feature = "usage-reports")]
 pub use usage as usage_report;

@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+use chrono::{DateTime, Utc};
+
 use super::text::MAX_REQUEST_BYTES;
 use super::*;
 use crate::code::Code;
@@ -13,7 +15,7 @@ use crate::ids::{Nonce, ProductCode};
 use crate::key::LicenseId;
 use crate::machine::{ComponentKind, Fingerprint};
 use crate::requests::readback;
-use crate::time::Timestamp;
+use crate::time;
 
 fn product() -> ProductCode {
     ProductCode::parse("CODITECT").unwrap()
@@ -28,8 +30,8 @@ fn machine() -> Fingerprint {
     Fingerprint::new(product(), values)
 }
 
-fn at(text: &str) -> Timestamp {
-    Timestamp::parse(text).unwrap()
+fn at(text: &str) -> DateTime<Utc> {
+    time::parse_instant(text).unwrap()
 }
 
 fn secret() -> ActivationSecret {
