@@ -79,7 +79,7 @@ fn file(ids: &[LicenseId], key: &SigningKey) -> String {
         product: ProductCode::parse("CODITECT").expect("a product"),
         issued_at: at,
         seq: 1,
-        next_update: at.plus(30 * 86_400),
+        next_update: (at + 30 * 86_400),
         revoked: ids.iter().map(revoked).collect(),
     };
     let token = draft.sign(key).expect("a list");

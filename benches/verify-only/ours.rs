@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use license_core::{Context, FeatureMatrix, Timestamp, TrustSet, Unverified};
+use license_core::{Context, FeatureMatrix, TrustSet, Unverified, time};
 
 const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwk");
 
@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let trust = TrustSet::parse(TRUST)?;
     let license = Unverified::parse(&text)?.verify(&trust)?;
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let now = Timestamp::from_unix_seconds(seconds).ok_or("expected a clock before the year 10000")?;
+    let now = time::from_unix_seconds(seconds).ok_or("expected a clock before the year 10000")?;
     let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     println!("{}", decision.entitlements().tier());
     Ok(())

@@ -13,7 +13,7 @@ const ROUNDS: usize = 61;
 pub(crate) fn lines() -> Vec<Line> {
     let vendor = SampleVendor::new(KeyBits::B2048);
     let license = vendor.license();
-    let before = Context::at(vendor.issued_at().minus(3600));
+    let before = Context::at((vendor.issued_at() - 3600));
     vec![
         Line::measure("parse a product file", ROUNDS, &SIZES, |size| {
             let text = product(size);

@@ -2,10 +2,11 @@
 
 use std::fmt::Display;
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::usage_report::{UsageEntry, UsageHash};
 use license_core::{
     Activation, ClockRepair, EnterpriseKey, FeatureMatrix, License, LicenseId, LicenseKey, Machine,
-    ProductCode, RevocationList, Timestamp, TrustStatement, TrustedKey, Validation,
+    ProductCode, RevocationList, TrustStatement, TrustedKey, Validation,
 };
 use serde_json::{Map, Value, json};
 
@@ -188,7 +189,7 @@ pub fn clock_repair(repair: &ClockRepair, token: &str) -> Option<NewLedgerEntry>
 }
 
 /// Returns the entry of the revocation of a license.
-pub fn revocation(id: &str, reason: &str, at: Timestamp) -> NewLedgerEntry {
+pub fn revocation(id: &str, reason: &str, at: DateTime<Utc>) -> NewLedgerEntry {
     NewLedgerEntry::new(
         LedgerEntryKind::Revocation,
         id,

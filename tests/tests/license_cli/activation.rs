@@ -1,9 +1,10 @@
 //! Requests of a machine without a network, the vendor's answers, and deactivation.
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{ActivationDraft, ClockRepairDraft, KeyBits, LicenseDraft, SigningKey};
 use license_core::{
     ActivationRequest, Algorithm, ClockRequest, DeactivationReceipt, LicenseId, MachineRequest,
-    Timestamp, TrustSet, Unverified, readback,
+    TrustSet, Unverified, readback, time,
 };
 
 use super::revocations::vendors_key;
@@ -41,8 +42,8 @@ fn machine_before_activation() -> Scratch {
     machine
 }
 
-fn at(text: &str) -> Timestamp {
-    Timestamp::parse(text).unwrap()
+fn at(text: &str) -> DateTime<Utc> {
+    time::parse_instant(text).unwrap()
 }
 
 #[track_caller]

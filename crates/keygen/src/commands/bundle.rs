@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use license_cli_support::{Exit, Failure, Source, Terminal, escape};
+use license_core::chrono::{DateTime, Utc};
 use license_core::{
     Code, FeatureMatrix, License, LicenseFile, LicenseKey, MAX_FILE_BYTES, Machine, ParseError,
-    Rotation, Timestamp, TokenKind, TrustSet, TrustStatement, VerifiedLicenses,
-    VerifiedLicensesError, input_cap,
+    Rotation, TokenKind, TrustSet, TrustStatement, VerifiedLicenses, VerifiedLicensesError,
+    input_cap,
 };
 use serde_json::{Value, json};
 
@@ -104,7 +105,7 @@ struct VerifiedBlock {
     id: String,
     /// Description of the content.
     about: String,
-    issued_at: Option<Timestamp>,
+    issued_at: Option<DateTime<Utc>>,
     /// Key, product and number of a revocation list. The list with the highest number is used.
     list: Option<(String, String, u64)>,
     /// Position of a trust statement. A statement takes precedence over earlier ones.
@@ -225,7 +226,7 @@ fn digest_of(machine: &Machine) -> String {
 
 /// Returns the verified blocks of one kind in the order of the file.
 fn verified_blocks(kind: TokenKind, verified: &VerifiedLicenses) -> Vec<VerifiedBlock> {
-    let block = |id: String, about: String, issued_at: Option<Timestamp>| VerifiedBlock {
+    let block = |id: String, about: String, issued_at: Option<DateTime<Utc>>| VerifiedBlock {
         kind,
         id,
         about,

@@ -1,7 +1,7 @@
 //! `keygen clock-repair`.
 
 use license_cli_support::{Failure, escape};
-use license_core::{MachineDigest, Span, Timestamp};
+use license_core::{MachineDigest, time};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::answer::{
@@ -61,9 +61,9 @@ impl AnswerTexts<ClockRepairPolicy<'_>, ClockRepairApproval> for ClockRepairText
             Some(approval) => Some(approval.issued_at),
             None => facts
                 .text("issued_at")
-                .and_then(|at| Timestamp::parse(&at).ok()),
+                .and_then(|at| time::parse_instant(&at).ok()),
         };
-        let ahead = issued_at.map_or(0, |at| request.mark.seconds_since(at));
+        let ahead = issued_at.map_or(0, |at| time::duration_since(request.mark, at));
         let id = facts.text("repair_id");
         let json = json!({
             "repair_id": id,
@@ -81,7 +81,7 @@ impl AnswerTexts<ClockRepairPolicy<'_>, ClockRepairApproval> for ClockRepairText
         });
         let ahead = match ahead {
             0 => "not ahead".to_owned(),
-            seconds => format!("{} ahead", Span(seconds)),
+            seconds => format!("{} ahead", time::humanize(seconds)),
         };
         let mut lines = Vec::new();
         lines.extend(id.map(|id| format!("repair     {}", escape(&id))));

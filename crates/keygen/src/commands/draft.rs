@@ -3,8 +3,9 @@
 use std::num::NonZeroU32;
 
 use license_cli_support::{Failure, escape};
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
-use license_core::{FeatureMatrix, Machine, Quota, Tier, TierPolicy, Timestamp};
+use license_core::{FeatureMatrix, Machine, Quota, Tier, TierPolicy, time};
 use license_issuer::ledger::{LedgerEntry, LedgerReader};
 use license_issuer::records;
 
@@ -65,10 +66,10 @@ impl TierChanges<'_> {
 }
 
 /// Returns the end of the day that is `days` days after the day of an instant.
-pub(super) fn after_days(start: Timestamp, days: u64) -> Result<Timestamp, Failure> {
+pub(super) fn after_days(start: DateTime<Utc>, days: u64) -> Result<DateTime<Utc>, Failure> {
     let last = start.date().and_then(|first| first.plus_days(days));
-    let end = last.map(license_core::Date::end);
-    end.filter(|end| *end < Timestamp::MAX).ok_or_else(|| {
+    let end = last.map(time::end_of_day);
+    end.filter(|end| *end < time::MAX).ok_or_else(|| {
         Failure::usage(format!(
             "expected an end before the year 10000, found {days} days from {start}"
         ))
@@ -89,9 +90,9 @@ pub(super) fn trials(
 }
 
 /// Returns the end of a trial if it is still valid at an instant.
-pub(super) fn ends_after(entry: &LedgerEntry, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn ends_after(entry: &LedgerEntry, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let end = entry.fact("expires_at")?;
-    let end = Timestamp::parse(&end).ok()?;
+    let end = time::parse_instant(&end).ok()?;
     (end > now).then_some(end)
 }
 

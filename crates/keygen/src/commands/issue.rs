@@ -3,8 +3,9 @@
 use std::num::NonZeroU32;
 
 use license_cli_support::Failure;
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
-use license_core::{CheckIn, FeatureMatrix, TierPolicy, Timestamp};
+use license_core::{CheckIn, FeatureMatrix, TierPolicy, time};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
 
@@ -93,7 +94,7 @@ fn draft_with_trial(
     let customer = customer.unwrap_or_default();
     let mut draft = LicenseDraft::for_tier(matrix, tier, fresh_id()?, customer, issued_at);
     draft.issuer = arguments.issuer.clone().or(draft.issuer);
-    draft.not_before = arguments.not_before.map(license_core::Date::start);
+    draft.not_before = arguments.not_before.map(time::start_of_day);
     let start = draft.not_before.unwrap_or(issued_at);
     let last_day = trial.and_then(|trial| trial.last_day(start));
     draft.expires_at = end(arguments, start, last_day.unwrap_or(start))?;
@@ -103,7 +104,9 @@ fn draft_with_trial(
     draft.machines = machine::locks(&restrictions.machine)?;
     draft.must_activate = restrictions.activation;
     // The claim contains the last covered second.
-    draft.maintenance_until = arguments.maintenance_until.map(|day| day.end().minus(1));
+    draft.maintenance_until = arguments
+        .maintenance_until
+        .map(|day| time::saturating_sub(day.end(), 1));
     draft.max_version = arguments.max_version.clone();
     draft.company = arguments.company;
     let changes = TierChanges {
@@ -120,15 +123,15 @@ fn draft_with_trial(
 /// Returns the end of a license. Counts `--days` from `counted_from`.
 fn end(
     arguments: &Issue,
-    start: Timestamp,
-    counted_from: Timestamp,
-) -> Result<Option<Timestamp>, Failure> {
+    start: DateTime<Utc>,
+    counted_from: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, Failure> {
     if let Some(days) = arguments.days {
         return after_days(counted_from, days.get().into()).map(Some);
     }
     match arguments.expires {
         // The end would be the first instant of the year 10000, which no timestamp represents.
-        Some(day) if day.end() == Timestamp::MAX => Err(Failure::usage(format!(
+        Some(day) if day.end() == time::MAX => Err(Failure::usage(format!(
             "expected an end before the year 10000, found {day}"
         ))
         .hint("use --perpetual")),
@@ -137,7 +140,7 @@ fn end(
             day.end()
         ))
         .hint("choose a later day with --expires")),
-        day => Ok(day.map(license_core::Date::end)),
+        day => Ok(day.map(time::end_of_day)),
     }
 }
 

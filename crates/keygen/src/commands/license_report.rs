@@ -1,7 +1,7 @@
 //! Report of an issued license, or of a dry run.
 
 use license_cli_support::{Destination, Failure, OutputFile, Terminal, escape, plural};
-use license_core::{FeatureMatrix, LicenseClaims, Machine, Span, TierPolicy, UsageType};
+use license_core::{FeatureMatrix, LicenseClaims, Machine, TierPolicy, UsageType, time};
 use license_issuer::members::MemberLayout;
 use license_issuer::services::licenses::SignedLicense;
 use license_issuer::services::warnings;
@@ -201,7 +201,10 @@ fn term(claims: &LicenseClaims) -> String {
         (_, None) => "perpetual".to_owned(),
         (None, Some(end)) => format!("until {end}"),
         (Some(start), Some(end)) => {
-            format!("until {end} ({})", Span(end.seconds_since(start)))
+            format!(
+                "until {end} ({})",
+                time::humanize(time::duration_since(end, start))
+            )
         }
     }
 }

@@ -1,8 +1,9 @@
 //! `keygen reassign`: replaces a named user of a license.
 
 use license_cli_support::{Exit, Failure, escape};
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
-use license_core::{FeatureMatrix, License, Timestamp, Unverified};
+use license_core::{FeatureMatrix, License, Unverified, time};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
 use serde_json::json;
@@ -68,7 +69,7 @@ fn order<'m>(
 }
 
 /// Returns a license from the ledger. Refuses a license that is revoked, replaced or expired.
-fn find(named: &str, ledger: &dyn LedgerReader, now: Timestamp) -> Result<License, Failure> {
+fn find(named: &str, ledger: &dyn LedgerReader, now: DateTime<Utc>) -> Result<License, Failure> {
     let row = find_license(ledger, named, now)?.ok_or_else(|| not_found(named))?;
     let subject = &row.entry.subject;
     if !matches!(row.status, LicenseStatus::Active | LicenseStatus::Future) {
@@ -121,7 +122,7 @@ fn check_cool_down(
     license: &License,
     matrix: &FeatureMatrix,
     ledger: &dyn LedgerReader,
-    now: Timestamp,
+    now: DateTime<Utc>,
 ) -> Result<(), Failure> {
     let days = matrix.user_cool_down_days();
     let user = arguments.from.trim();
@@ -129,7 +130,7 @@ fn check_cool_down(
         .named_since(license.id().as_str(), user)
         .map_err(failures::ledger_not_read(ledger))?;
     let Some(since) = since else { return Ok(()) };
-    let end = since.plus(days.saturating_mul(SECONDS_PER_DAY));
+    let end = time::saturating_add(since, days.saturating_mul(SECONDS_PER_DAY));
     if now >= end {
         return Ok(());
     }

@@ -1,7 +1,8 @@
 //! `keygen renew`.
 
 use license_cli_support::Failure;
-use license_core::{Date, FeatureMatrix, Span, Timestamp};
+use license_core::chrono::{DateTime, Utc};
+use license_core::{FeatureMatrix, time};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::licenses::LicenseOrder;
 
@@ -37,7 +38,9 @@ fn order<'m>(
         refuse_replaced(&previous.license, Replacement::Renewal, ledger, issued_at)?;
     }
     let mut draft = previous.successor()?;
-    let maintenance = arguments.maintenance_until.map(|day| day.end().minus(1));
+    let maintenance = arguments
+        .maintenance_until
+        .map(|day| time::saturating_sub(day.end(), 1));
     check_maintenance(previous.license.maintenance_until(), maintenance)?;
     draft.maintenance_until = maintenance.or(draft.maintenance_until);
     match previous.license.expires_at() {
@@ -54,7 +57,7 @@ fn order<'m>(
     let mut changes = previous.changes(&draft, matrix)?;
     let end = previous.license.expires_at();
     if let Some(end) = end.filter(|end| *end < issued_at) {
-        let gap = Span(issued_at.seconds_since(end));
+        let gap = time::humanize(time::duration_since(issued_at, end));
         changes.notes.push(format!(
             "the license ended at {end}; the renewal does not cover the {gap} since then"
         ));
@@ -65,21 +68,21 @@ fn order<'m>(
 /// Returns the new end, which is `Some(None)` for a perpetual license and `None` if the end stays.
 fn new_end(
     arguments: &Renew,
-    end: Timestamp,
-    now: Timestamp,
-) -> Result<Option<Option<Timestamp>>, Failure> {
+    end: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Option<Option<DateTime<Utc>>>, Failure> {
     if arguments.perpetual {
         return Ok(Some(None));
     }
     if let Some(days) = arguments.days {
-        let last_day = end.minus(1).max(now);
+        let last_day = time::saturating_sub(end, 1).max(now);
         return after_days(last_day, days.get().into()).map(|end| Some(Some(end)));
     }
-    let Some(until) = arguments.until.map(Date::end) else {
+    let Some(until) = arguments.until.map(time::end_of_day) else {
         return Ok(None);
     };
     let latest = end.max(now);
-    if until == Timestamp::MAX {
+    if until == time::MAX {
         return Err(Failure::usage("--until: expected a day before 9999-12-31")
             .hint("use --perpetual for a license that never expires"));
     }
@@ -92,7 +95,10 @@ fn new_end(
     Ok(Some(Some(until)))
 }
 
-fn check_maintenance(before: Option<Timestamp>, after: Option<Timestamp>) -> Result<(), Failure> {
+fn check_maintenance(
+    before: Option<DateTime<Utc>>,
+    after: Option<DateTime<Utc>>,
+) -> Result<(), Failure> {
     match (before, after) {
         (None, Some(after)) => Err(Failure::usage(format!(
             "--maintenance-until: the license covers all versions, not only those built until {after}"

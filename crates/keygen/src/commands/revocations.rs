@@ -1,8 +1,10 @@
 //! `keygen revocations`.
 
 use license_cli_support::{Failure, Terminal};
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::VerifyingSigner;
-use license_core::{Span, Timestamp};
+use license_core::time;
+
 use license_issuer::services::issue::DraftContext;
 use license_issuer::services::revocation_lists::{
     Omission, RevocationListOrder, RevocationListPlan, SignedRevocationList,
@@ -63,8 +65,8 @@ pub(crate) fn run(arguments: &Revocations, app: AppContext<'_>) -> Result<(), Fa
     issuance.print(&report(&issued.draft, issued.signed.as_ref(), &issuance))
 }
 
-fn refuse_future(issued_at: Timestamp) -> Result<(), Failure> {
-    let latest = now().plus(MAX_AHEAD);
+fn refuse_future(issued_at: DateTime<Utc>) -> Result<(), Failure> {
+    let latest = time::saturating_add(now(), MAX_AHEAD);
     if issued_at <= latest {
         return Ok(());
     }
@@ -109,7 +111,7 @@ fn report(
         "token": signed.map(|signed| &signed.token).filter(|_| issuance.shows_token()),
         "dry_run": issuance.dry_run,
     });
-    let valid = Span(draft.next_update.seconds_since(draft.issued_at));
+    let valid = time::humanize(time::duration_since(draft.next_update, draft.issued_at));
     let mut lines = Vec::new();
     lines.extend(list.map(|list| format!("list       {}", list.seq())));
     lines.push(format!("product    {}", draft.product));

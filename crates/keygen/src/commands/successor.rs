@@ -1,8 +1,9 @@
 //! Successors of a license in the ledger, and their effect on a replacement.
 
 use license_cli_support::{Exit, Failure};
+use license_core::License;
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
-use license_core::{License, Timestamp};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 
 use super::lookup::license_of;
@@ -27,7 +28,7 @@ pub(super) fn refuse_replaced(
     license: &License,
     replacement: Replacement,
     ledger: &dyn LedgerReader,
-    now: Timestamp,
+    now: DateTime<Utc>,
 ) -> Result<(), Failure> {
     let id = license.id().as_str();
     let Some(last) = last_successor(id, ledger)? else {

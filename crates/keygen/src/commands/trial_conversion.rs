@@ -1,8 +1,9 @@
 //! `keygen issue --convert`: converts a trial to a paid license that keeps the remaining days.
 
 use license_cli_support::{Exit, Failure, escape};
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
-use license_core::{FeatureMatrix, LicenseId, Timestamp};
+use license_core::{FeatureMatrix, LicenseId, time};
 use license_issuer::ledger::{LedgerEntry, LedgerReader, LicenseStatus};
 
 use super::draft::ends_after;
@@ -20,7 +21,7 @@ impl ConvertibleTrial {
     pub(super) fn find(
         named: &str,
         ledger: Option<&dyn LedgerReader>,
-        now: Timestamp,
+        now: DateTime<Utc>,
     ) -> Result<Self, Failure> {
         let ledger = ledger.ok_or_else(|| not_found(named))?;
         let row = find_license(ledger, named, now)?.ok_or_else(|| not_found(named))?;
@@ -47,8 +48,8 @@ impl ConvertibleTrial {
     /// Returns an instant in the last day of the trial, unless the trial has ended.
     ///
     /// The paid days are counted from that day.
-    pub(super) fn last_day(&self, now: Timestamp) -> Option<Timestamp> {
-        ends_after(&self.entry, now).map(|end| end.minus(1))
+    pub(super) fn last_day(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        ends_after(&self.entry, now).map(|end| time::saturating_sub(end, 1))
     }
 
     /// Lets the draft replace the trial.

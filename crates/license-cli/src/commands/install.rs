@@ -4,8 +4,9 @@ use license_cli_support::{Exit, Failure, Terminal, escape, show_path};
 use license_client::{
     Candidate, InstallReport, Installation, InstallationError, InstalledBlock, Moment, Replace,
 };
+use license_core::chrono::{DateTime, Utc};
 use license_core::{
-    Activation, License, LicenseId, Rotation, Timestamp, TokenKind, TrustSet, VerifiedLicenses,
+    Activation, License, LicenseId, Rotation, TokenKind, TrustSet, VerifiedLicenses,
     VerifiedLicensesError,
 };
 use serde_json::{Value, json};
@@ -274,8 +275,8 @@ fn block_line(block: &InstalledBlock) -> String {
 
 /// Prints notes about the licenses that were installed before.
 fn note_other_licenses(
-    begins: Option<Timestamp>,
-    now: Timestamp,
+    begins: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
     verified: &VerifiedLicenses,
     (before, after): (&[License], &[License]),
     terminal: &Terminal,
@@ -283,7 +284,7 @@ fn note_other_licenses(
     let is_in =
         |licenses: &[License], id: &LicenseId| licenses.iter().any(|license| license.id() == id);
     let start = |license: &License| license.not_before();
-    let is_new_start = |begins: &Timestamp| {
+    let is_new_start = |begins: &DateTime<Utc>| {
         let mut new = verified.licenses().iter().filter_map(start);
         new.any(|start| start == *begins)
     };

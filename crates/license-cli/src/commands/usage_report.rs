@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use license_cli_support::{Audience, Destination, Exit, Failure, Terminal, escape, plural};
 use license_client::{StateProblem, UsageExport, UsageReportMode};
-use license_core::Timestamp;
+use license_core::chrono::{DateTime, Utc};
+use license_core::time;
 use license_core::usage_report::{ClosedEntry, UsageEntry, UsageHash, write};
 use serde_json::{Value, json};
 
@@ -34,7 +35,7 @@ pub(crate) fn run(
         mut entries,
         problems,
     } = export.map_err(|error| failure::report(&error))?;
-    let since = arguments.since.map_or(Timestamp::MIN, |date| date.start());
+    let since = arguments.since.map_or(time::MIN, |date| date.start());
     let is_included = |entry: &UsageEntry| entry.to >= since;
     entries.retain(|closed| {
         closed
@@ -107,7 +108,7 @@ fn print(
 struct ReportSummary {
     entries: usize,
     chains: BTreeMap<String, (u64, u64, String)>,
-    period: Option<(Timestamp, Timestamp)>,
+    period: Option<(DateTime<Utc>, DateTime<Utc>)>,
     licenses: BTreeSet<String>,
     quotas: BTreeMap<String, (u64, u64)>,
     denials: u64,

@@ -2,7 +2,7 @@
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
 use license_client::UsageAccount;
-use license_core::{Code, Decision, Outcome, Quota, QuotaUse, Span};
+use license_core::{Code, Decision, Outcome, Quota, QuotaUse, time};
 use serde_json::{Value, json};
 
 use crate::args::Use;
@@ -127,10 +127,14 @@ fn sentence(name: &str, used: &QuotaUse) -> String {
 }
 
 fn refills(used: &QuotaUse) -> String {
-    let left = used.refills_at.seconds_since(license_client::now());
+    let left = time::duration_since(used.refills_at, license_client::now());
     match left {
         0 => format!("refills at {}", used.refills_at),
-        left => format!("refills at {}, in {}", used.refills_at, Span(left)),
+        left => format!(
+            "refills at {}, in {}",
+            used.refills_at,
+            time::humanize(left)
+        ),
     }
 }
 

@@ -3,7 +3,8 @@
 
 use license_cli_support::{Exit, Failure, Terminal, escape, plural, show_path};
 use license_client::InstalledList;
-use license_core::{Code, Machine, RevocationList, Span, Timestamp, VerifiedLicenses};
+use license_core::chrono::{DateTime, Utc};
+use license_core::{Code, Machine, RevocationList, VerifiedLicenses, time};
 use serde_json::{Value, json};
 
 use super::notice::{self, Notice};
@@ -58,9 +59,9 @@ fn list_to_text(list: &RevocationList) -> String {
 }
 
 /// Returns a notice if the next list was due before `now`.
-fn outdated(list: &RevocationList, now: Timestamp) -> Option<Notice> {
+fn outdated(list: &RevocationList, now: DateTime<Utc>) -> Option<Notice> {
     let (seq, next) = (list.seq(), list.next_update());
-    let late = Span(now.seconds_since(next));
+    let late = time::humanize(time::duration_since(now, next));
     let message = format!(
         "the list after revocation list {seq} was due at {next}, {late} ago; ask the vendor for the latest list"
     );
@@ -76,7 +77,7 @@ fn outdated(list: &RevocationList, now: Timestamp) -> Option<Notice> {
 pub(crate) fn print(
     verified: &VerifiedLicenses,
     statements: &StatementsReport,
-    now: Timestamp,
+    now: DateTime<Utc>,
     more: Vec<Notice>,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {

@@ -1,9 +1,8 @@
 //! A decision as text, as JSON and as an exit code.
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
-use license_core::{
-    Code, Decision, Evidence, License, Outcome, Quota, RevocationList, Span, Tier, Timestamp,
-};
+use license_core::chrono::{DateTime, Utc};
+use license_core::{Code, Decision, Evidence, License, Outcome, Quota, RevocationList, Tier, time};
 use serde_json::{Map, Value, json};
 
 use super::artifacts;
@@ -146,7 +145,7 @@ pub(crate) fn to_json(decision: &Decision, notices: &[Notice]) -> Map<String, Va
     let license = decision.license();
     let entitlements = decision.entitlements();
     let number = |(name, quota): (&str, Quota)| (name.to_owned(), Value::from(quota.to_number()));
-    let instant = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    let instant = |at: Option<DateTime<Utc>>| at.map(|at| at.to_string());
     let members = json!({
         "decision": decision.outcome().as_str(),
         "code": decision.code().as_str(),
@@ -188,7 +187,7 @@ fn to_text(decision: &Decision) -> String {
     };
     let mut lines = vec![format!("{}: {}", decision.outcome(), decision.code())];
     if let Some(left) = decision.grace_left() {
-        lines.push(format!("valid for {}", Span(left).more()));
+        lines.push(format!("valid for {}", time::humanize(left).more()));
     }
     let customer = escape(license.customer());
     lines.push(format!(
@@ -232,24 +231,30 @@ fn to_text(decision: &Decision) -> String {
     lines.join("\n")
 }
 
-fn or_unknown(at: Option<Timestamp>) -> String {
+fn or_unknown(at: Option<DateTime<Utc>>) -> String {
     at.map_or_else(
         || "unknown; an enterprise key has no issue date".to_owned(),
         |at| at.to_string(),
     )
 }
 
-fn end(license: &License, now: Timestamp) -> String {
+fn end(license: &License, now: DateTime<Utc>) -> String {
     match license.expires_at() {
         None => "never (perpetual)".to_owned(),
-        Some(end) if now < end => format!("{end} ({} left)", Span(end.seconds_since(now))),
-        Some(end) => format!("{end} ({} ago)", Span(now.seconds_since(end))),
+        Some(end) if now < end => format!(
+            "{end} ({} left)",
+            time::humanize(time::duration_since(end, now))
+        ),
+        Some(end) => format!(
+            "{end} ({} ago)",
+            time::humanize(time::duration_since(now, end))
+        ),
     }
 }
 
 /// Returns the end of a license that ends before its expiry, such as the date of an announced
 /// revocation. The date of the next check-in is printed separately.
-fn announced_end(decision: &Decision, license: &License) -> Option<Timestamp> {
+fn announced_end(decision: &Decision, license: &License) -> Option<DateTime<Utc>> {
     let check_in_end = match decision.check_in() {
         Some(Evidence::CheckIn { grace_until, .. }) => Some(*grace_until),
         _ => None,

@@ -3,7 +3,8 @@
 use super::*;
 use crate::seal::SealError;
 use crate::state_dir::StateDir;
-use license_core::{ClockReading, ProductCode, Quota, Timestamp};
+use license_core::chrono::{DateTime, Utc};
+use license_core::{ClockReading, ProductCode, Quota, time};
 use std::fs;
 
 fn seal(id: &str) -> Seal {
@@ -29,8 +30,8 @@ fn save(state: &State, store: &Store, machine: &str) {
     saved.unwrap();
 }
 
-fn noon() -> Timestamp {
-    Timestamp::parse("2027-03-01T12:00:00Z").unwrap()
+fn noon() -> DateTime<Utc> {
+    time::parse_instant("2027-03-01T12:00:00Z").unwrap()
 }
 
 /// Returns a state with the high-water mark [`noon`], seven counted uses and one token.

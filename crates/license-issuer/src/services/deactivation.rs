@@ -1,6 +1,7 @@
 //! Deactivation: a machine sends a deactivation receipt, or the vendor ends the activation.
 
-use license_core::{DeactivationReceipt, Nonce, Timestamp};
+use license_core::chrono::{DateTime, Utc};
+use license_core::{DeactivationReceipt, Nonce};
 use serde_json::json;
 
 use crate::errors::LedgerError;
@@ -33,7 +34,7 @@ pub struct DeactivationOrder<'a> {
     /// The proof.
     pub proof: DeactivationProof<'a>,
     /// The time at which the activation ends.
-    pub at: Timestamp,
+    pub at: DateTime<Utc>,
 }
 
 /// The reason why an activation is not ended.
@@ -93,9 +94,9 @@ pub struct Deactivation {
     /// The reason.
     pub reason: String,
     /// The time at which the activation ends.
-    pub at: Timestamp,
+    pub at: DateTime<Utc>,
     /// The time of the receipt, according to the clock of the machine.
-    deactivated_at: Option<Timestamp>,
+    deactivated_at: Option<DateTime<Utc>>,
 }
 
 impl DeactivationOrder<'_> {

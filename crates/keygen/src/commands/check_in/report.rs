@@ -1,8 +1,9 @@
 //! The report of `keygen check-in`.
 
 use license_cli_support::escape;
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::ValidationDraft;
-use license_core::{License, Machine, Status, Tier, Timestamp};
+use license_core::{License, Machine, Status, Tier, time};
 use license_issuer::services::validations::{SignedValidation, ValidationPlan};
 use license_issuer::services::warnings::end_with_grace;
 use serde_json::{Value, json};
@@ -18,8 +19,8 @@ struct ReportedValidation<'a> {
     status: Status,
     machine: Option<String>,
     nonce: Option<String>,
-    issued_at: Timestamp,
-    expires_at: Option<Timestamp>,
+    issued_at: DateTime<Utc>,
+    expires_at: Option<DateTime<Utc>>,
     signed: Option<&'a SignedValidation>,
 }
 
@@ -126,10 +127,11 @@ impl<'a> ReportedValidation<'a> {
     /// Returns when the next check-in is due, and when the license stops being valid without it.
     ///
     /// `None` means that the license does not require check-ins or is not active.
-    fn check_in_times(&self) -> Option<(Timestamp, Timestamp)> {
+    fn check_in_times(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         let policy = self.license.check_in()?;
-        let times = [policy.every_hours(), policy.grace_hours()]
-            .map(|hours| self.issued_at.plus(hours.saturating_mul(SECONDS_PER_HOUR)));
+        let times = [policy.every_hours(), policy.grace_hours()].map(|hours| {
+            time::saturating_add(self.issued_at, hours.saturating_mul(SECONDS_PER_HOUR))
+        });
         (self.status == Status::Active).then_some(times.into())
     }
 

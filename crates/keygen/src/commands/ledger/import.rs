@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use license_cli_support::{Failure, Source, plural};
 use license_core::{
     FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, MachineDigest, RevocationList,
-    Timestamp, TokenKind, TrustSet, Unverified, VerifiedLicenses, VerifiedLicensesError, input_cap,
+    TokenKind, TrustSet, Unverified, VerifiedLicenses, VerifiedLicensesError, input_cap, time,
 };
 use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation};
 use license_issuer::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};
@@ -304,7 +304,7 @@ fn is_token(record: &NewLedgerEntry, kind: TokenKind) -> bool {
 fn is_release(record: &NewLedgerEntry) -> bool {
     let fact = |name: &str| record.body.get(name).and_then(Value::as_str);
     let is_id = |name: &str| fact(name).is_some_and(|id| LicenseId::parse(id).is_some());
-    let at = fact("at").is_some_and(|at| Timestamp::parse(at).is_ok());
+    let at = fact("at").is_some_and(|at| time::parse_instant(at).is_ok());
     let reason = fact("reason").is_some_and(|reason| !reason.is_empty());
     is_id("activation_id") && at && reason
 }

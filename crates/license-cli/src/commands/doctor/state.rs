@@ -2,7 +2,8 @@
 
 use license_cli_support::{plural, show_path};
 use license_client::{SealError, Snapshot, StateFile, StateProblem, now};
-use license_core::{ClockHighWater, ClockReading, Span, Timestamp};
+use license_core::chrono::{DateTime, Utc};
+use license_core::{ClockHighWater, ClockReading, time};
 
 use super::revocations::of_list;
 use super::{CheckResult, Fault, quarantined};
@@ -100,7 +101,7 @@ pub(super) fn clock(snapshot: &Snapshot) -> CheckResult {
     let Some((at, what)) = latest.filter(|(at, _)| *at > clock) else {
         return CheckResult::ok(NAME, format!("{clock}, not behind the latest time seen"));
     };
-    let behind = Span(at.seconds_since(clock));
+    let behind = time::humanize(time::duration_since(at, clock));
     let message = format!("{clock} is {behind} behind {what}, {at}, which is used instead");
     let is_behind = is_behind(clock, at);
     let faults = is_behind.then(|| Fault::warning(&*message, HINT));
@@ -112,7 +113,7 @@ pub(super) fn clock(snapshot: &Snapshot) -> CheckResult {
 }
 
 /// Returns whether the clock is behind by more than the tolerance.
-fn is_behind(clock: Timestamp, latest: Timestamp) -> bool {
+fn is_behind(clock: DateTime<Utc>, latest: DateTime<Utc>) -> bool {
     let mut seen = ClockHighWater::default();
     seen.observe(ClockReading {
         clock: latest,

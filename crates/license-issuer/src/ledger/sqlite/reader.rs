@@ -5,7 +5,8 @@ mod machine_use;
 
 use std::collections::BTreeSet;
 
-use license_core::{LicenseId, LicenseKey, ProductCode, Timestamp};
+use license_core::chrono::{DateTime, Utc};
+use license_core::{LicenseId, LicenseKey, ProductCode};
 use rusqlite::{OptionalExtension, Params, Row, params_from_iter};
 
 use crate::errors::LedgerError;
@@ -40,7 +41,7 @@ impl LedgerReader for SqliteLedger {
     fn license(
         &self,
         subject: &str,
-        now: Timestamp,
+        now: DateTime<Utc>,
     ) -> Result<Option<RecordedLicense>, LedgerError> {
         let sql = format!(
             "SELECT {}, {STATUS} FROM entries e WHERE e.subject = ?2 AND {LICENSES} ORDER BY e.seq LIMIT 1",
@@ -54,7 +55,7 @@ impl LedgerReader for SqliteLedger {
     fn visit_licenses(
         &self,
         filter: &LicenseFilter,
-        now: Timestamp,
+        now: DateTime<Utc>,
         each: &mut dyn FnMut(RecordedLicense),
     ) -> Result<(), LedgerError> {
         let (sql, values) = filter_sql(filter, now);
@@ -123,7 +124,7 @@ impl LedgerReader for SqliteLedger {
         Ok(replaced.collect::<Result<_, _>>()?)
     }
 
-    fn count_licenses_signed_by(&self, key: &str, now: Timestamp) -> Result<u64, LedgerError> {
+    fn count_licenses_signed_by(&self, key: &str, now: DateTime<Utc>) -> Result<u64, LedgerError> {
         let sql = "SELECT count(*) FROM entries e
                    WHERE e.kind IN ('license', 'enterprise_key') AND json_extract(e.body, '$.kid') = ?1
                      AND coalesce(json_extract(e.body, '$.expires_at') > ?2, 1)
@@ -216,7 +217,7 @@ impl LedgerReader for SqliteLedger {
         machine_use::machines_in_use(&self.db, licenses)
     }
 
-    fn stats(&self, now: Timestamp) -> Result<LedgerStats, LedgerError> {
+    fn stats(&self, now: DateTime<Utc>) -> Result<LedgerStats, LedgerError> {
         // All numbers are read in one snapshot, because other processes may be writing.
         let _read = self.db.unchecked_transaction()?;
         let mut by_kind = self

@@ -1,6 +1,6 @@
 //! SQL of queries for licenses.
 
-use license_core::Timestamp;
+use license_core::chrono::{DateTime, Utc};
 use rusqlite::{Row, ToSql};
 
 use super::{COLUMNS, entry_of_row};
@@ -47,7 +47,10 @@ pub(super) fn license_columns() -> String {
 }
 
 /// Returns the SQL of a filter, and the values of its parameters.
-pub(super) fn filter_sql(filter: &LicenseFilter, now: Timestamp) -> (String, Vec<Box<dyn ToSql>>) {
+pub(super) fn filter_sql(
+    filter: &LicenseFilter,
+    now: DateTime<Utc>,
+) -> (String, Vec<Box<dyn ToSql>>) {
     let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(now.to_string())];
     let mut conditions = vec![LICENSES.to_owned()];
     // In a condition, `#` stands for the parameter with its value.
