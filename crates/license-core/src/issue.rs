@@ -14,8 +14,8 @@
 //!
 //! let matrix = FeatureMatrix::built_in();
 //! let tier = matrix.tier(Tier::parse("PRO")?).ok_or("no such tier")?;
-//! let id = LicenseId::from_random(1_798_761_600_000, &[7; 10]);
 //! let issued_at = time::parse_instant("2027-01-01")?;
+//! let id = LicenseId::from_random(issued_at, &[7; 10]);
 //! let draft = LicenseDraft::for_tier(matrix, tier, id, "ACME Ltd".to_owned(), issued_at);
 //! let file = Unverified::parse(&draft.sign(&key)?)?.to_armor();
 //! let verified = VerifiedLicenses::verify(&file, &trust, matrix)?;

@@ -31,7 +31,7 @@ fn later() -> DateTime<Utc> {
 }
 
 fn license() -> LicenseId {
-    LicenseId::from_random(1_795_000_000_000, &[0xab; 10])
+    LicenseId::from_random(time::from_unix_seconds(1_795_000_000).unwrap(), &[0xab; 10])
 }
 
 /// Returns a source of different salts.
@@ -352,7 +352,7 @@ fn a_period_ends_at_midnight_or_before_a_ninth_license() {
     period.add(None, &counts(1), noon());
     assert!(!period.is_over(None, midnight - TimeDelta::seconds(1)));
     assert!(period.is_over(None, midnight));
-    let id = |number: u8| LicenseId::from_random(1, &[number; 10]);
+    let id = |number: u8| LicenseId::from_random(noon(), &[number; 10]);
     for number in 0..7 {
         assert!(!period.is_over(Some(&id(number)), noon()));
         period.add(Some(&id(number)), &counts(1), noon());

@@ -20,9 +20,11 @@ pub trait Clock {
         u64::try_from(self.since_epoch().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Returns the milliseconds since 1970.
-    fn unix_millis(&self) -> u64 {
-        u64::try_from(self.since_epoch().as_millis()).unwrap_or(u64::MAX)
+    /// Returns the current time in whole milliseconds.
+    fn now_in_millis(&self) -> DateTime<Utc> {
+        let millis = i64::try_from(self.since_epoch().as_millis()).ok();
+        let now = millis.and_then(DateTime::from_timestamp_millis);
+        now.unwrap_or(time::MAX)
     }
 }
 

@@ -63,14 +63,15 @@ impl AnswerTexts<ClockRepairPolicy<'_>, ClockRepairApproval> for ClockRepairText
                 .text("issued_at")
                 .and_then(|at| time::parse_instant(&at).ok()),
         };
-        let ahead = issued_at.map_or(0, |at| time::duration_since(request.mark, at));
+        let ahead = issued_at.map(|at| time::duration_since(request.mark, at));
+        let ahead = ahead.unwrap_or_default();
         let id = facts.text("repair_id");
         let json = json!({
             "repair_id": id,
             "machine": machine.to_string(),
             "nonce": request.nonce.to_string(),
             "mark": request.mark.to_string(),
-            "ahead_seconds": ahead,
+            "ahead_seconds": ahead.num_seconds(),
             "requested_at": request.made_at.to_string(),
             "issued_at": issued_at.map(|at| at.to_string()),
             "answered_before": draft.previous().is_some(),
@@ -79,9 +80,10 @@ impl AnswerTexts<ClockRepairPolicy<'_>, ClockRepairApproval> for ClockRepairText
             "token": facts.token().filter(|_| issuance.shows_token()),
             "dry_run": issuance.dry_run,
         });
-        let ahead = match ahead {
-            0 => "not ahead".to_owned(),
-            seconds => format!("{} ahead", time::humanize(seconds)),
+        let ahead = if ahead.is_zero() {
+            "not ahead".to_owned()
+        } else {
+            format!("{} ahead", time::humanize(ahead))
         };
         let mut lines = Vec::new();
         lines.extend(id.map(|id| format!("repair     {}", escape(&id))));

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use license_cli_support::Failure;
-use license_core::chrono::{DateTime, Utc};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::LicenseDraft;
 use license_core::{CheckIn, FeatureMatrix, TierPolicy, time};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
@@ -11,7 +11,8 @@ use license_issuer::services::licenses::LicenseOrder;
 
 use super::context::AppContext;
 use super::draft::{
-    TierChanges, after_days, distinct_users, ends_after, find_tier, machine_notes, trials,
+    TierChanges, after_days, distinct_users, ends_after, find_tier, last_second, machine_notes,
+    trials,
 };
 use super::lookup::{license_of, require_ledger};
 use super::trial_conversion::ConvertibleTrial;
@@ -104,9 +105,7 @@ fn draft_with_trial(
     draft.machines = machine::locks(&restrictions.machine)?;
     draft.must_activate = restrictions.activation;
     // The claim contains the last covered second.
-    draft.maintenance_until = arguments
-        .maintenance_until
-        .map(|day| time::saturating_sub(day.end(), 1));
+    draft.maintenance_until = arguments.maintenance_until.map(last_second);
     draft.max_version = arguments.max_version.clone();
     draft.company = arguments.company;
     let changes = TierChanges {
@@ -127,17 +126,18 @@ fn end(
     counted_from: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, Failure> {
     if let Some(days) = arguments.days {
-        return after_days(counted_from, days.get().into()).map(Some);
+        return after_days(counted_from, TimeDelta::days(days.get().into())).map(Some);
     }
     match arguments.expires {
         // The end would be the first instant of the year 10000, which no timestamp represents.
-        Some(day) if day.end() == time::MAX => Err(Failure::usage(format!(
+        Some(day) if time::end_of_day(day) == time::MAX => Err(Failure::usage(format!(
             "expected an end before the year 10000, found {day}"
         ))
         .hint("use --perpetual")),
-        Some(day) if day.end() <= start => Err(Failure::usage(format!(
-            "expected an end after the start, {start}, found {}",
-            day.end()
+        Some(day) if time::end_of_day(day) <= start => Err(Failure::usage(format!(
+            "expected an end after the start, {}, found {}",
+            time::rfc3339(start),
+            time::rfc3339(time::end_of_day(day))
         ))
         .hint("choose a later day with --expires")),
         day => Ok(day.map(time::end_of_day)),
@@ -148,11 +148,11 @@ fn check_in(arguments: &Issue, tier: &TierPolicy) -> Result<Option<CheckIn>, Fai
     if arguments.offline {
         return Ok(None);
     }
-    let hours = |hours: NonZeroU32| u64::from(hours.get());
+    let hours = |hours: NonZeroU32| TimeDelta::hours(hours.get().into());
     let every = arguments
         .check_in
         .map(hours)
-        .or(tier.check_in().map(CheckIn::every_hours));
+        .or(tier.check_in().map(CheckIn::every));
     let Some(every) = every else {
         return match arguments.grace {
             None => Ok(None),
@@ -163,8 +163,9 @@ fn check_in(arguments: &Issue, tier: &TierPolicy) -> Result<Option<CheckIn>, Fai
             .hint("add --check-in HOURS, or omit --grace")),
         };
     };
-    let grace = arguments.grace.map_or(tier.offline_grace_hours(), hours);
+    let grace = arguments.grace.map_or(tier.offline_grace(), hours);
     CheckIn::new(every, grace).map(Some).ok_or_else(|| {
+        let (every, grace) = (every.num_hours(), grace.num_hours());
         Failure::usage(format!(
             "expected a grace period of at least the {every} hours between check-ins, found {grace}"
         ))

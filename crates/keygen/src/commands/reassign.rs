@@ -17,8 +17,6 @@ use crate::args::Reassign;
 use crate::failures;
 use crate::inputs::{fresh_id, matrix, now};
 
-const SECONDS_PER_DAY: u64 = 86_400;
-
 pub(crate) fn run(arguments: &Reassign, app: AppContext<'_>) -> Result<(), Failure> {
     require_ledger(app.location, "a reassignment")?;
     let matrix = matrix(arguments.signing.product_file.as_ref())?;
@@ -124,16 +122,18 @@ fn check_cool_down(
     ledger: &dyn LedgerReader,
     now: DateTime<Utc>,
 ) -> Result<(), Failure> {
-    let days = matrix.user_cool_down_days();
+    let cool_down = matrix.user_cool_down();
     let user = arguments.from.trim();
     let since = ledger
         .named_since(license.id().as_str(), user)
         .map_err(failures::ledger_not_read(ledger))?;
     let Some(since) = since else { return Ok(()) };
-    let end = time::saturating_add(since, days.saturating_mul(SECONDS_PER_DAY));
+    let end = time::saturating_add(since, cool_down);
     if now >= end {
         return Ok(());
     }
+    let days = cool_down.num_days();
+    let [since, end] = [since, end].map(time::rfc3339);
     let message = format!(
         "{} was added at {since} and cannot be replaced for {days} days, until {end}",
         escape(user)

@@ -1,13 +1,13 @@
 //! `keygen renew`.
 
 use license_cli_support::Failure;
-use license_core::chrono::{DateTime, Utc};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::{FeatureMatrix, time};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::licenses::LicenseOrder;
 
 use super::context::AppContext;
-use super::draft::after_days;
+use super::draft::{after_days, last_second};
 use super::previous_license::{PreviousLicense, replace};
 use super::successor::{Replacement, refuse_replaced};
 use crate::args::Renew;
@@ -38,9 +38,7 @@ fn order<'m>(
         refuse_replaced(&previous.license, Replacement::Renewal, ledger, issued_at)?;
     }
     let mut draft = previous.successor()?;
-    let maintenance = arguments
-        .maintenance_until
-        .map(|day| time::saturating_sub(day.end(), 1));
+    let maintenance = arguments.maintenance_until.map(last_second);
     check_maintenance(previous.license.maintenance_until(), maintenance)?;
     draft.maintenance_until = maintenance.or(draft.maintenance_until);
     match previous.license.expires_at() {
@@ -75,8 +73,8 @@ fn new_end(
         return Ok(Some(None));
     }
     if let Some(days) = arguments.days {
-        let last_day = time::saturating_sub(end, 1).max(now);
-        return after_days(last_day, days.get().into()).map(|end| Some(Some(end)));
+        let last_day = time::saturating_sub(end, TimeDelta::seconds(1)).max(now);
+        return after_days(last_day, TimeDelta::days(days.get().into())).map(|end| Some(Some(end)));
     }
     let Some(until) = arguments.until.map(time::end_of_day) else {
         return Ok(None);

@@ -1,7 +1,7 @@
 //! `keygen revocations`.
 
 use license_cli_support::{Failure, Terminal};
-use license_core::chrono::{DateTime, Utc};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::VerifyingSigner;
 use license_core::time;
 
@@ -19,13 +19,11 @@ use crate::args::Revocations;
 use crate::inputs::{matrix, now};
 use crate::{failures, output};
 
-const SECONDS_PER_DAY: u64 = 24 * 3600;
-
-/// Maximum time in seconds by which a list may be postdated.
+/// Maximum time by which a list may be postdated.
 ///
 /// A list raises the clock high-water mark of each machine that installs it. A later list cannot
 /// lower the mark.
-const MAX_AHEAD: u64 = SECONDS_PER_DAY;
+const MAX_AHEAD: TimeDelta = TimeDelta::days(1);
 
 pub(crate) fn run(arguments: &Revocations, app: AppContext<'_>) -> Result<(), Failure> {
     let AppContext { location, terminal } = app;
@@ -39,7 +37,7 @@ pub(crate) fn run(arguments: &Revocations, app: AppContext<'_>) -> Result<(), Fa
     drop(lookup::open(location)?);
     let list = RevocationListOrder {
         matrix: &matrix,
-        valid_seconds: u64::from(arguments.valid_days.get()).saturating_mul(SECONDS_PER_DAY),
+        valid_for: TimeDelta::days(arguments.valid_days.get().into()),
         issued_at: signing.issued_at,
     };
     let signer = KeyFile::new(&signing.key, terminal);

@@ -1,7 +1,7 @@
 //! `keygen issue --convert`: converts a trial to a paid license that keeps the remaining days.
 
 use license_cli_support::{Exit, Failure, escape};
-use license_core::chrono::{DateTime, Utc};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::LicenseDraft;
 use license_core::{FeatureMatrix, LicenseId, time};
 use license_issuer::ledger::{LedgerEntry, LedgerReader, LicenseStatus};
@@ -49,7 +49,7 @@ impl ConvertibleTrial {
     ///
     /// The paid days are counted from that day.
     pub(super) fn last_day(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        ends_after(&self.entry, now).map(|end| time::saturating_sub(end, 1))
+        ends_after(&self.entry, now).map(|end| time::saturating_sub(end, TimeDelta::seconds(1)))
     }
 
     /// Lets the draft replace the trial.

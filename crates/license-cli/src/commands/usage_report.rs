@@ -35,7 +35,7 @@ pub(crate) fn run(
         mut entries,
         problems,
     } = export.map_err(|error| failure::report(&error))?;
-    let since = arguments.since.map_or(time::MIN, |date| date.start());
+    let since = arguments.since.map_or(time::MIN, time::start_of_day);
     let is_included = |entry: &UsageEntry| entry.to >= since;
     entries.retain(|closed| {
         closed

@@ -128,13 +128,11 @@ fn sentence(name: &str, used: &QuotaUse) -> String {
 
 fn refills(used: &QuotaUse) -> String {
     let left = time::duration_since(used.refills_at, license_client::now());
-    match left {
-        0 => format!("refills at {}", used.refills_at),
-        left => format!(
-            "refills at {}, in {}",
-            used.refills_at,
-            time::humanize(left)
-        ),
+    let at = time::rfc3339(used.refills_at);
+    if left.is_zero() {
+        format!("refills at {at}")
+    } else {
+        format!("refills at {at}, in {}", time::humanize(left))
     }
 }
 

@@ -187,7 +187,7 @@ fn to_text(decision: &Decision) -> String {
     };
     let mut lines = vec![format!("{}: {}", decision.outcome(), decision.code())];
     if let Some(left) = decision.grace_left() {
-        lines.push(format!("valid for {}", time::humanize(left).more()));
+        lines.push(format!("valid for {}", time::humanize_more(left)));
     }
     let customer = escape(license.customer());
     lines.push(format!(

@@ -231,7 +231,7 @@ fn the_largest_possible_state_fits_into_its_files() {
     use license_core::{Code, LicenseId};
     let mut most = state();
     most.set_validations((0..4).map(|number| number.to_string().repeat(63 * 1024)));
-    let id = |number: u8| LicenseId::from_random(1, &[number; 10]);
+    let id = |number: u8| LicenseId::from_random(noon(), &[number; 10]);
     // U+0080 needs the most bytes when it is escaped.
     let name = |number: usize| format!("{number:04}{}", "\u{80}".repeat(30));
     let mut salt = 0;

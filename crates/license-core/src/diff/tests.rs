@@ -19,7 +19,7 @@ fn at(text: &str) -> DateTime<Utc> {
 }
 
 fn id(number: u8) -> LicenseId {
-    LicenseId::from_random(1_798_761_600_000, &[number; 10])
+    LicenseId::from_random(at("2027-01-01"), &[number; 10])
 }
 
 fn draft() -> LicenseDraft {

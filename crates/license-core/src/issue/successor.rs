@@ -28,14 +28,14 @@ impl LicenseClaims {
     /// let key = VerifyingSigner::new(Box::new(SigningKey::from_pkcs8(&der, None, random)?));
     /// let matrix = FeatureMatrix::built_in();
     /// let tier = matrix.tier(Tier::parse("TEAM")?).ok_or("no such tier")?;
-    /// let id = LicenseId::from_random(1_798_761_600_000, &[7; 10]);
     /// let march = time::parse_instant("2027-03-01")?;
+    /// let id = LicenseId::from_random(march, &[7; 10]);
     /// let mut draft = LicenseDraft::for_tier(matrix, tier, id, "ACME Ltd".to_owned(), march);
     /// draft.users = vec!["alice".to_owned()];
     /// let (license, _) = draft.issue(&key)?;
     ///
-    /// let id = LicenseId::from_random(1_801_440_000_000, &[8; 10]);
     /// let april = time::parse_instant("2027-04-01")?;
+    /// let id = LicenseId::from_random(april, &[8; 10]);
     /// let mut draft = LicenseDraft::successor_of(&license, id, april).ok_or("an enterprise key")?;
     /// draft.users = vec!["bob".to_owned()];
     /// let (successor, _) = draft.issue(&key)?;
@@ -91,7 +91,7 @@ mod tests {
     }
 
     fn id(random: u8) -> LicenseId {
-        LicenseId::from_random(1_798_761_600_000, &[random; 10])
+        LicenseId::from_random(at("2027-01-01"), &[random; 10])
     }
 
     fn at(text: &str) -> DateTime<Utc> {

@@ -50,7 +50,7 @@ fn request(license: LicenseId) -> MachineRequest {
 }
 
 fn uuid() -> LicenseId {
-    LicenseId::from_random(1_795_000_000_000, &[0xab; 10])
+    LicenseId::from_random(time::from_unix_seconds(1_795_000_000).unwrap(), &[0xab; 10])
 }
 
 fn requests() -> [MachineRequest; 4] {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -217,7 +218,7 @@ impl LedgerEntry {
     pub fn recorded_at(&self) -> String {
         let at = u64::try_from(self.at).ok();
         let at = at.and_then(time::from_unix_seconds);
-        at.map_or_else(|| "?".to_owned(), |at| at.to_string())
+        at.map_or_else(|| "?".to_owned(), |at| rfc3339(at).to_string())
     }
 
     /// Returns all fields as a JSON object for an export.

@@ -1,6 +1,7 @@
 //! Deactivation: a machine sends a deactivation receipt, or the vendor ends the activation.
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
 use license_core::{DeactivationReceipt, Nonce};
 use serde_json::json;
 
@@ -165,8 +166,8 @@ impl Deactivation {
             "machine": fact("machine"),
             "by": if self.by_receipt { "receipt" } else { "vendor" },
             "reason": self.reason,
-            "at": self.at.to_string(),
-            "given_up_at": self.deactivated_at.map(|at| at.to_string()),
+            "at": rfc3339(self.at).to_string(),
+            "given_up_at": self.deactivated_at.map(|at| rfc3339(at).to_string()),
         });
         NewLedgerEntry::new(LedgerEntryKind::Release, &activation.subject, "", body)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use license_core::chrono::{DateTime, Utc};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::{
     RevocationEntry, RevocationListDraft, Signer, SigningError, VerifyingSigner,
 };
@@ -25,8 +25,8 @@ const MAX_SEQUENCE_NUMBER: u64 = (1 << 53) - 1;
 pub struct RevocationListOrder<'a> {
     /// The feature matrix of the product.
     pub matrix: &'a FeatureMatrix,
-    /// The time in seconds until the next list is due.
-    pub valid_seconds: u64,
+    /// The time until the next list is due.
+    pub valid_for: TimeDelta,
     /// The time of issue, if it is not the current time.
     pub issued_at: Option<DateTime<Utc>>,
 }
@@ -94,7 +94,7 @@ impl RevocationListOrder<'_> {
                 product,
                 issued_at,
                 seq: next_sequence_number(last, context.now)?,
-                next_update: time::saturating_add(issued_at, self.valid_seconds),
+                next_update: time::saturating_add(issued_at, self.valid_for),
                 revoked,
             },
             omission,

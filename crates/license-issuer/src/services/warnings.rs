@@ -1,10 +1,10 @@
 //! Warnings about valid requests that are probably mistakes.
 
-use license_core::chrono::{DateTime, Utc};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::{KeyId, License, LicenseId, MachineDigest, time};
 
-/// The largest difference between two clocks, in seconds, that causes no warning.
-const MAX_CLOCK_SKEW: u64 = 300;
+/// The largest difference between two clocks that causes no warning.
+const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// A warning about a valid request that is probably a mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,8 +87,8 @@ pub enum IssueWarning {
 /// Returns a warning if the time of issue is in the future.
 #[must_use]
 pub fn postdated(issued_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<IssueWarning> {
-    (issued_at > time::saturating_add(now, MAX_CLOCK_SKEW))
-        .then_some(IssueWarning::Postdated(issued_at))
+    let latest = time::saturating_add(now, MAX_CLOCK_SKEW);
+    (issued_at > latest).then_some(IssueWarning::Postdated(issued_at))
 }
 
 /// Returns whether the time of issue is in the past.
@@ -108,9 +108,6 @@ pub(super) fn expired(license: &License, at: DateTime<Utc>) -> Option<IssueWarni
 /// Returns the instant at which a license becomes invalid: its end plus its renewal grace period.
 #[must_use]
 pub fn end_with_grace(license: &License) -> Option<DateTime<Utc>> {
-    let grace = license.renewal().unwrap_or_default().grace_hours();
-    Some(time::saturating_add(
-        license.expires_at()?,
-        grace.saturating_mul(3600),
-    ))
+    let grace = license.renewal().unwrap_or_default().grace();
+    Some(time::saturating_add(license.expires_at()?, grace))
 }

@@ -10,8 +10,6 @@ use serde_json::{Value, json};
 
 use super::super::issuance::{Issuance, IssuanceReport};
 
-const SECONDS_PER_HOUR: u64 = 3600;
-
 /// Validation in a report.
 struct ReportedValidation<'a> {
     license: &'a License,
@@ -129,9 +127,8 @@ impl<'a> ReportedValidation<'a> {
     /// `None` means that the license does not require check-ins or is not active.
     fn check_in_times(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         let policy = self.license.check_in()?;
-        let times = [policy.every_hours(), policy.grace_hours()].map(|hours| {
-            time::saturating_add(self.issued_at, hours.saturating_mul(SECONDS_PER_HOUR))
-        });
+        let times = [policy.every(), policy.grace()]
+            .map(|duration| time::saturating_add(self.issued_at, duration));
         (self.status == Status::Active).then_some(times.into())
     }
 

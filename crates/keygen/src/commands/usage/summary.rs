@@ -138,7 +138,7 @@ struct QuotaUsage {
 impl LicenseUsage {
     fn add(&mut self, entry: &UsageEntry) {
         self.chains.insert(entry.chain);
-        self.days.extend(entry.day());
+        self.days.insert(entry.day());
         self.sessions = self.sessions.saturating_add(entry.sessions);
         for (name, count) in &entry.quotas {
             let quota = self.quotas.entry(name.clone()).or_default();
@@ -169,13 +169,11 @@ impl LicenseUsage {
 }
 
 impl QuotaUsage {
-    fn add(&mut self, count: QuotaCount, day: Option<NaiveDate>) {
+    fn add(&mut self, count: QuotaCount, day: NaiveDate) {
         self.count.used = self.count.used.saturating_add(count.used);
         self.count.refused = self.count.refused.saturating_add(count.refused);
-        if let Some(day) = day {
-            let used = self.days.entry(day).or_default();
-            *used = used.saturating_add(count.used);
-        }
+        let used = self.days.entry(day).or_default();
+        *used = used.saturating_add(count.used);
     }
 
     /// Returns the first day with the highest usage, and that usage.

@@ -108,11 +108,8 @@ fn ends(license: &License, evidence: &Evidence) -> Vec<UpcomingEvent> {
             ..
         } => {
             let notice = license.renewal().map(|renewal| {
-                let seconds = renewal.notify_days().saturating_mul(24 * 3600);
-                event(
-                    "start of the expiry notice",
-                    time::saturating_sub(end, seconds),
-                )
+                let start = time::saturating_sub(end, renewal.notify());
+                event("start of the expiry notice", start)
             });
             let grace = grace_until.filter(|grace| *grace > end);
             let grace = grace.map(|grace| event("end of the renewal grace period", grace));

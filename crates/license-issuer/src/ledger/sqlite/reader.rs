@@ -6,6 +6,7 @@ mod machine_use;
 use std::collections::BTreeSet;
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
 use license_core::{LicenseId, LicenseKey, ProductCode};
 use rusqlite::{OptionalExtension, Params, Row, params_from_iter};
 
@@ -48,7 +49,7 @@ impl LedgerReader for SqliteLedger {
             license_columns()
         );
         let mut statement = self.db.prepare_cached(&sql)?;
-        let mut rows = statement.query([now.to_string(), subject.to_owned()])?;
+        let mut rows = statement.query([rfc3339(now).to_string(), subject.to_owned()])?;
         rows.next()?.map(license_of_row).transpose()
     }
 
@@ -130,7 +131,7 @@ impl LedgerReader for SqliteLedger {
                      AND coalesce(json_extract(e.body, '$.expires_at') > ?2, 1)
                      AND NOT EXISTS (SELECT 1 FROM replaced r WHERE r.old = e.subject)
                      AND NOT EXISTS (SELECT 1 FROM entries r WHERE r.subject = e.subject AND r.kind = 'revocation')";
-        let values = [key, &now.to_string()];
+        let values = [key, &rfc3339(now).to_string()];
         let count: i64 = self.db.query_row(sql, values, |row| row.get(0))?;
         u64::try_from(count).map_err(|_| LedgerError::Inconsistent {
             expected: "a count that is not negative",
@@ -229,7 +230,7 @@ impl LedgerReader for SqliteLedger {
              FROM entries e WHERE {LICENSES} GROUP BY tier, status ORDER BY tier, status"
         );
         let mut by_tier = self.db.prepare(&sql)?;
-        let licenses = by_tier.query_map([now.to_string()], |row| {
+        let licenses = by_tier.query_map([rfc3339(now).to_string()], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
         let sql = format!(
@@ -238,7 +239,7 @@ impl LedgerReader for SqliteLedger {
                  CASE {STATUS} WHEN 'active' THEN json_extract(e.body, '$.seats') END AS seats
                FROM entries e WHERE {LICENSES})"
         );
-        let (customers, seats) = self.db.query_row(&sql, [now.to_string()], |row| {
+        let (customers, seats) = self.db.query_row(&sql, [rfc3339(now).to_string()], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
         Ok(LedgerStats {

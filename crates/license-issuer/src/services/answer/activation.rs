@@ -2,6 +2,7 @@
 
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{ActivationDraft, VerifyingSigner};
+use license_core::time::rfc3339;
 use license_core::{
     ActivationRequest, FeatureMatrix, License, LicenseId, Machine, MachineDigest, Nonce, TrustSet,
     Unverified, VerifiedLicenses,
@@ -152,7 +153,7 @@ impl AnswerPolicy<ActivationApproval> for ActivationPolicy<'_> {
         let activation = ACTIVATION.verified(activation.verify_activation(&trust))?;
         Ok(records::activation(&activation, &token)
             .with_fact("customer", license.customer())
-            .with_fact("requested_at", self.request.made_at.to_string()))
+            .with_fact("requested_at", rfc3339(self.request.made_at).to_string()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{ClockRepairDraft, VerifyingSigner};
+use license_core::time::rfc3339;
 use license_core::{ClockRequest, FeatureMatrix, LicenseId, Nonce, Unverified};
 
 use super::{AnswerContext, AnswerError, AnswerPolicy};
@@ -90,8 +91,8 @@ impl AnswerPolicy<ClockRepairApproval> for ClockRepairPolicy<'_> {
         let entry = records::clock_repair(&repair, &token).ok_or("the token contains no machine");
         let entry = CLOCK_REPAIR.verified(entry)?;
         Ok(entry
-            .with_fact("mark", self.request.mark.to_string())
-            .with_fact("requested_at", self.request.made_at.to_string()))
+            .with_fact("mark", rfc3339(self.request.mark).to_string())
+            .with_fact("requested_at", rfc3339(self.request.made_at).to_string()))
     }
 }
 
