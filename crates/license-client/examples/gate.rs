@@ -47,8 +47,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     if !used.granted {
         let (limit, again) = (used.limit, used.refills_at);
         println!(
-            "{feature}: all {limit} commands of today are used; more are available from {again}",
-            again = rfc3339(again)
+            "{feature}: all {limit} commands of today are used; more are available from {}",
+            rfc3339(again)
         );
         return Ok(ExitCode::FAILURE);
     }

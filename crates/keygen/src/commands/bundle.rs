@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use license_cli_support::{Exit, Failure, Source, Terminal, escape};
 use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
 use license_core::{
     Code, FeatureMatrix, License, LicenseFile, LicenseKey, MAX_FILE_BYTES, Machine, ParseError,
     Rotation, TokenKind, TrustSet, TrustStatement, VerifiedLicenses, VerifiedLicensesError,
@@ -292,7 +293,7 @@ fn verified_blocks(kind: TokenKind, verified: &VerifiedLicenses) -> Vec<Verified
             repairs
                 .map(|repair| {
                     let machine = digest_of(repair.machine());
-                    let about = format!("to {} on {machine}", repair.issued_at());
+                    let about = format!("to {} on {machine}", rfc3339(repair.issued_at()));
                     block(repair.id().to_string(), about, Some(repair.issued_at()))
                 })
                 .collect()
@@ -325,7 +326,7 @@ fn print(
                 "kind": block.kind.label(),
                 "id": block.id,
                 "about": block.about,
-                "issued_at": block.issued_at.map(|at| at.to_string()),
+                "issued_at": block.issued_at.map(|at| rfc3339(at).to_string()),
             })
         };
         let blocks: Vec<Value> = blocks.iter().map(to_json).collect();

@@ -1,6 +1,7 @@
 //! `keygen clock-repair`.
 
 use license_cli_support::{Failure, escape};
+use license_core::time::rfc3339;
 use license_core::{MachineDigest, time};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
@@ -70,10 +71,10 @@ impl AnswerTexts<ClockRepairPolicy<'_>, ClockRepairApproval> for ClockRepairText
             "repair_id": id,
             "machine": machine.to_string(),
             "nonce": request.nonce.to_string(),
-            "mark": request.mark.to_string(),
+            "mark": rfc3339(request.mark).to_string(),
             "ahead_seconds": ahead.num_seconds(),
-            "requested_at": request.made_at.to_string(),
-            "issued_at": issued_at.map(|at| at.to_string()),
+            "requested_at": rfc3339(request.made_at).to_string(),
+            "issued_at": issued_at.map(|at| rfc3339(at).to_string()),
             "answered_before": draft.previous().is_some(),
             "kid": facts.key_id(),
             "path": issuance.path(),
@@ -89,8 +90,8 @@ impl AnswerTexts<ClockRepairPolicy<'_>, ClockRepairApproval> for ClockRepairText
         lines.extend(id.map(|id| format!("repair     {}", escape(&id))));
         lines.push(format!("machine    {machine}"));
         lines.push(format!("nonce      {}", request.nonce));
-        lines.push(format!("clock mark {}, {ahead}", request.mark));
-        lines.extend(issued_at.map(|at| format!("set to     {at}")));
+        lines.push(format!("clock mark {}, {ahead}", rfc3339(request.mark)));
+        lines.extend(issued_at.map(|at| format!("set to     {}", rfc3339(at))));
         IssuanceReport { json, lines }
     }
 }

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use license_cli_support::Failure;
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::LicenseDraft;
+use license_core::time::rfc3339;
 use license_core::{CheckIn, FeatureMatrix, TierPolicy, time};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
@@ -71,7 +72,8 @@ fn active_trial(
         if let Some(end) = ends_after(entry, issued_at).filter(|_| is_active) {
             let id = &entry.subject;
             return Ok(Some(format!(
-                "this customer has a trial until {end}; use --convert {id} to add the remaining days"
+                "this customer has a trial until {}; use --convert {id} to add the remaining days",
+                rfc3339(end)
             )));
         }
     }
@@ -136,8 +138,8 @@ fn end(
         .hint("use --perpetual")),
         Some(day) if time::end_of_day(day) <= start => Err(Failure::usage(format!(
             "expected an end after the start, {}, found {}",
-            time::rfc3339(start),
-            time::rfc3339(time::end_of_day(day))
+            rfc3339(start),
+            rfc3339(time::end_of_day(day))
         ))
         .hint("choose a later day with --expires")),
         day => Ok(day.map(time::end_of_day)),

@@ -2,6 +2,7 @@
 
 use license_cli_support::Failure;
 use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::time::rfc3339;
 use license_core::{FeatureMatrix, time};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::licenses::LicenseOrder;
@@ -57,7 +58,8 @@ fn order<'m>(
     if let Some(end) = end.filter(|end| *end < issued_at) {
         let gap = time::humanize(time::duration_since(issued_at, end));
         changes.notes.push(format!(
-            "the license ended at {end}; the renewal does not cover the {gap} since then"
+            "the license ended at {}; the renewal does not cover the {gap} since then",
+            rfc3339(end)
         ));
     }
     Ok(changes.order(draft, matrix))
@@ -85,10 +87,12 @@ fn new_end(
             .hint("use --perpetual for a license that never expires"));
     }
     if until <= latest {
-        return Err(
-            Failure::usage(format!("expected an end after {latest}, found {until}"))
-                .hint("choose a later day with --until; a renewal cannot shorten a license"),
-        );
+        return Err(Failure::usage(format!(
+            "expected an end after {latest}, found {until}",
+            latest = rfc3339(latest),
+            until = rfc3339(until)
+        ))
+        .hint("choose a later day with --until; a renewal cannot shorten a license"));
     }
     Ok(Some(Some(until)))
 }
@@ -99,11 +103,14 @@ fn check_maintenance(
 ) -> Result<(), Failure> {
     match (before, after) {
         (None, Some(after)) => Err(Failure::usage(format!(
-            "--maintenance-until: the license covers all versions, not only those built until {after}"
+            "--maintenance-until: the license covers all versions, not only those built until {}",
+            rfc3339(after)
         ))
         .hint("omit --maintenance-until; a renewal cannot restrict a license")),
         (Some(before), Some(after)) if after < before => Err(Failure::usage(format!(
-            "--maintenance-until: expected an end after {before}, found {after}"
+            "--maintenance-until: expected an end after {before}, found {after}",
+            before = rfc3339(before),
+            after = rfc3339(after)
         ))
         .hint("choose a later day with --maintenance-until; a renewal cannot shorten a license")),
         _ => Ok(()),

@@ -3,7 +3,7 @@
 use license_cli_support::{Failure, Terminal};
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::VerifyingSigner;
-use license_core::time;
+use license_core::time::{self, rfc3339};
 
 use license_issuer::services::issue::DraftContext;
 use license_issuer::services::revocation_lists::{
@@ -69,7 +69,7 @@ fn refuse_future(issued_at: DateTime<Utc>) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::usage(format!(
-        "--issued-at: expected {latest} at the latest, found {issued_at}"
+        "--issued-at: expected {latest} at the latest, found {issued_at}", latest = rfc3339(latest), issued_at = rfc3339(issued_at)
     ))
     .hint(
         "omit --issued-at: machines that install such a list would treat its date as the present, and licenses would end too early",
@@ -102,8 +102,8 @@ fn report(
         "seq": list.map(|list| list.seq()),
         "product": draft.product.as_str(),
         "revoked": draft.revoked.len(),
-        "issued_at": draft.issued_at.to_string(),
-        "next_update": draft.next_update.to_string(),
+        "issued_at": rfc3339(draft.issued_at).to_string(),
+        "next_update": rfc3339(draft.next_update).to_string(),
         "kid": kid,
         "path": issuance.path(),
         "token": signed.map(|signed| &signed.token).filter(|_| issuance.shows_token()),
@@ -114,10 +114,10 @@ fn report(
     lines.extend(list.map(|list| format!("list       {}", list.seq())));
     lines.push(format!("product    {}", draft.product));
     lines.push(format!("revoked    {}", draft.revoked.len()));
-    lines.push(format!("issued     {}", draft.issued_at));
+    lines.push(format!("issued     {}", rfc3339(draft.issued_at)));
     lines.push(format!(
         "next due   {}, {valid} after the issue date",
-        draft.next_update
+        rfc3339(draft.next_update)
     ));
     lines.extend(kid.map(|kid| format!("key        {kid}")));
     IssuanceReport { json, lines }

@@ -4,6 +4,7 @@ use license_cli_support::{Exit, Failure};
 use license_core::License;
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
+use license_core::time::rfc3339;
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 
 use super::lookup::license_of;
@@ -82,7 +83,8 @@ pub(super) fn start_at_once(
             draft.not_before = None;
             return Ok(Some(format!(
                 "the license starts at once; it also replaces {previous}, whose successor {} would have started at {start}",
-                license.id()
+                license.id(),
+                start = rfc3339(start)
             )));
         }
     }

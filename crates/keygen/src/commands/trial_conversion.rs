@@ -3,6 +3,7 @@
 use license_cli_support::{Exit, Failure, escape};
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::LicenseDraft;
+use license_core::time::rfc3339;
 use license_core::{FeatureMatrix, LicenseId, time};
 use license_issuer::ledger::{LedgerEntry, LedgerReader, LicenseStatus};
 
@@ -88,7 +89,7 @@ impl ConvertibleTrial {
             && end < trial_end
         {
             return Err(Failure::usage(format!(
-                "expected an end after the end of the trial, {trial_end}, found {end}"
+                "expected an end after the end of the trial, {trial_end}, found {end}", trial_end = rfc3339(trial_end), end = rfc3339(end)
             ))
             .hint("choose a later day with --expires, or use --days, which counts from the end of the trial"));
         }
@@ -101,7 +102,8 @@ impl ConvertibleTrial {
         match ends_after(&self.entry, draft.issued_at.unwrap_or_else(now)) {
             Some(end) => format!(
                 "the license replaces trial {}, which would have ended at {end}",
-                self.id
+                self.id,
+                end = rfc3339(end)
             ),
             None => format!("the license replaces trial {}, which has ended", self.id),
         }

@@ -5,6 +5,7 @@ use license_client::{
     Candidate, InstallReport, Installation, InstallationError, InstalledBlock, Moment, Replace,
 };
 use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
 use license_core::{
     Activation, License, LicenseId, Rotation, TokenKind, TrustSet, VerifiedLicenses,
     VerifiedLicensesError,
@@ -244,7 +245,8 @@ fn note_answers(installed: &InstallReport, verified: &VerifiedLicenses, terminal
     for repair in verified.clock_repairs() {
         let at = repair.issued_at();
         terminal.note(&format!(
-            "the clock high-water mark is set to {at}, the issue date of the clock repair"
+            "the clock high-water mark is set to {}, the issue date of the clock repair",
+            rfc3339(at)
         ));
     }
 }
@@ -290,7 +292,8 @@ fn note_other_licenses(
     };
     if let Some(begins) = begins.filter(is_new_start) {
         terminal.note(&format!(
-            "the new license starts at {begins}; the current license stays in effect until then"
+            "the new license starts at {}; the current license stays in effect until then",
+            rfc3339(begins)
         ));
     }
     for license in before {
@@ -303,7 +306,8 @@ fn note_other_licenses(
                 terminal.note(&format!("the {tier} license of {customer} is replaced"));
             }
             Some(start) => terminal.note(&format!(
-                "the {tier} license of {customer} that starts at {start} stays installed"
+                "the {tier} license of {customer} that starts at {} stays installed",
+                rfc3339(start)
             )),
             None => {}
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use license_cli_support::{Audience, Destination, Exit, Failure, Terminal, escape, plural};
 use license_client::{StateProblem, UsageExport, UsageReportMode};
 use license_core::chrono::{DateTime, Utc};
-use license_core::time;
+use license_core::time::{self, rfc3339};
 use license_core::usage_report::{ClosedEntry, UsageEntry, UsageHash, write};
 use serde_json::{Value, json};
 
@@ -164,7 +164,11 @@ impl ReportSummary {
             return vec!["no entries: nothing was counted".to_owned()];
         };
         let entries = plural(self.entries, "entry", "entries");
-        let mut lines = vec![format!("{entries}, {from} to {to}")];
+        let mut lines = vec![format!(
+            "{entries}, {from} to {to}",
+            from = rfc3339(from),
+            to = rfc3339(to)
+        )];
         for (name, (used, refused)) in &self.quotas {
             let name = escape(name);
             lines.push(format!("  {name}: {used} used, {refused} refused"));
@@ -191,8 +195,8 @@ impl ReportSummary {
         json!({
             "entries": self.entries,
             "chains": chains.collect::<Vec<_>>(),
-            "from": self.period.map(|(from, _)| from.to_string()),
-            "to": self.period.map(|(_, to)| to.to_string()),
+            "from": self.period.map(|(from, _)| rfc3339(from).to_string()),
+            "to": self.period.map(|(_, to)| rfc3339(to).to_string()),
             "licenses": self.licenses,
             "quotas": quotas.collect::<serde_json::Map<_, _>>(),
             "denials": self.denials,

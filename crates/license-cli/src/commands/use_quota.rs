@@ -2,6 +2,7 @@
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
 use license_client::UsageAccount;
+use license_core::time::rfc3339;
 use license_core::{Code, Decision, Outcome, Quota, QuotaUse, time};
 use serde_json::{Value, json};
 
@@ -101,7 +102,7 @@ fn to_json(name: &str, used: &QuotaUse, decision: &Decision, notices: &[Notice])
         "used": used.used,
         "limit": used.limit.to_number(),
         "remaining": used.remaining().to_number(),
-        "refills_at": used.refills_at.to_string(),
+        "refills_at": rfc3339(used.refills_at).to_string(),
         "tier": decision.entitlements().tier().as_str(),
         "decision": decision.outcome().as_str(),
         "license_code": decision.code().as_str(),
@@ -140,6 +141,8 @@ fn low(name: &str, used: &QuotaUse) -> String {
     let (name, left) = (escape(name), used.remaining());
     format!(
         "{} of {} {name} used today, {left} left until {}",
-        used.used, used.limit, used.refills_at
+        used.used,
+        used.limit,
+        rfc3339(used.refills_at)
     )
 }

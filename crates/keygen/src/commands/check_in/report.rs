@@ -3,6 +3,7 @@
 use license_cli_support::escape;
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::ValidationDraft;
+use license_core::time::rfc3339;
 use license_core::{License, Machine, Status, Tier, time};
 use license_issuer::services::validations::{SignedValidation, ValidationPlan};
 use license_issuer::services::warnings::end_with_grace;
@@ -94,18 +95,18 @@ impl<'a> ReportedValidation<'a> {
             "status": self.status.as_str(),
             "machine": self.machine,
             "nonce": self.nonce,
-            "issued_at": self.issued_at.to_string(),
-            "expires_at": self.expires_at.map(|at| at.to_string()),
-            "holds_until": self.check_in_times().map(|(_, valid_until)| valid_until.to_string()),
+            "issued_at": rfc3339(self.issued_at).to_string(),
+            "expires_at": self.expires_at.map(|at| rfc3339(at).to_string()),
+            "holds_until": self.check_in_times().map(|(_, valid_until)| rfc3339(valid_until).to_string()),
             "token": token.filter(|_| shows_token),
         })
     }
 
     fn lines(&self) -> Vec<String> {
         let license = self.license;
-        let end = license
-            .expires_at()
-            .map_or("perpetual".to_owned(), |end| format!("until {end}"));
+        let end = license.expires_at().map_or("perpetual".to_owned(), |end| {
+            format!("until {}", rfc3339(end))
+        });
         let mut lines = vec![
             format!(
                 "license    {} for {}, {end}",
@@ -144,12 +145,20 @@ impl<'a> ReportedValidation<'a> {
         };
         match end_with_grace(self.license) {
             Some(end) if end <= due_at => {
-                format!("not required before the license ends at {end}")
+                format!("not required before the license ends at {}", rfc3339(end))
             }
             Some(end) if end <= valid_until => {
-                format!("due by {due_at}; without it, valid until the license ends at {end}")
+                format!(
+                    "due by {due_at}; without it, valid until the license ends at {end}",
+                    due_at = rfc3339(due_at),
+                    end = rfc3339(end)
+                )
             }
-            _ => format!("due by {due_at}; without it, valid until {valid_until}"),
+            _ => format!(
+                "due by {due_at}; without it, valid until {valid_until}",
+                due_at = rfc3339(due_at),
+                valid_until = rfc3339(valid_until)
+            ),
         }
     }
 }

@@ -3,6 +3,7 @@
 use license_cli_support::{Failure, plural};
 use license_client::{Installation, Snapshot, StateFile};
 use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
 use license_core::{
     Code, Decision, Evidence, License, Outcome, RuleResult, Validation, Warning, time,
 };
@@ -139,7 +140,7 @@ pub(super) fn next(verdict: &Verdict<'_>) -> CheckResult {
     let message = match verdict.next().zip(now) {
         Some((next, now)) => {
             let left = time::humanize(time::duration_since(next.at, now));
-            format!("{} at {}, in {left}", next.what, next.at)
+            format!("{} at {}, in {left}", next.what, rfc3339(next.at))
         }
         None => "nothing ends or is due".to_owned(),
     };
@@ -192,12 +193,14 @@ fn summary(decision: &Decision) -> String {
         Some(end) if now < end => {
             format!(
                 "expires {end}, in {}",
-                time::humanize(time::duration_since(end, now))
+                time::humanize(time::duration_since(end, now)),
+                end = rfc3339(end)
             )
         }
         Some(end) => format!(
             "expired {end}, {} ago",
-            time::humanize(time::duration_since(now, end))
+            time::humanize(time::duration_since(now, end)),
+            end = rfc3339(end)
         ),
     };
     format!("{code}: {tier} license for {customer}, {end}")
@@ -300,7 +303,7 @@ pub(super) fn check_in(
             };
             format!(
                 "the newest validation token is from {}, {status}; {due}",
-                validation.issued_at()
+                rfc3339(validation.issued_at())
             )
         }
         (None, Some(terms)) => {
