@@ -2,6 +2,7 @@
 
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{ActivationDraft, ClockRepairDraft, KeyBits, LicenseDraft, SigningKey};
+use license_core::time::rfc3339;
 use license_core::{
     ActivationRequest, Algorithm, ClockRequest, DeactivationReceipt, LicenseId, MachineRequest,
     TrustSet, Unverified, readback, time,
@@ -532,7 +533,7 @@ fn a_clock_high_water_mark_in_the_future_is_set_back_once_by_a_clock_repair() {
     assert!(status(&machine)["evaluated_at"].as_str().unwrap() > "2098");
     let requested = request(&machine, &["--clock"]).stdout;
     let mark = clock_request(&requested).mark;
-    assert!(mark >= at("2098-01-01"), "{mark}");
+    assert!(mark >= at("2098-01-01"), "{mark}", mark = rfc3339(mark));
     let repaired = repair(&requested, "2020-01-01T00:50:00Z");
     machine.write("repair.lic", &repaired);
     let stale = repair(

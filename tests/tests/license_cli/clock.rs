@@ -1,5 +1,6 @@
 //! The clock high-water mark: recorded time does not go back.
 
+use license_core::chrono::TimeDelta;
 use license_core::time;
 use license_tests::tools::{self, Tool};
 
@@ -29,7 +30,10 @@ fn evaluated_at(answer: &Value) -> String {
 fn expect_not_before(answer: &Value, earlier: &str) {
     let at = |text: &str| time::parse_instant(text).unwrap();
     let evaluated_at = at(&evaluated_at(answer));
-    assert!((evaluated_at + 5) >= at(earlier), "{earlier}: {answer}");
+    assert!(
+        evaluated_at + TimeDelta::seconds(5) >= at(earlier),
+        "{earlier}: {answer}"
+    );
 }
 
 #[test]

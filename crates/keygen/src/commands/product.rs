@@ -1,7 +1,7 @@
 //! `keygen product`: product files.
 
 use license_cli_support::{Destination, Failure, OutputFile, Source, Terminal, escape};
-use license_core::{CheckIn, FeatureMatrix, MAX_FILE_BYTES, ProductCode, Quota, TierPolicy};
+use license_core::{FeatureMatrix, MAX_FILE_BYTES, ProductCode, Quota, TierPolicy};
 use serde_json::{Map, Value, json};
 
 use crate::args::ProductCommand;

@@ -1,7 +1,6 @@
 //! Recording of entries without an artifact, such as revocations.
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::time;
 
 use crate::errors::LedgerError;
 use crate::ledger::{Ledger, LedgerReader, NewLedgerEntry};
@@ -77,6 +76,8 @@ where
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use license_core::time;
 
     use super::*;
     use crate::ledger::sqlite::{LedgerFile, SqliteLedger};

@@ -1,6 +1,7 @@
 //! `keygen clock-repair`.
 
 use super::*;
+use license_core::time::rfc3339;
 use license_core::{ClockRequest, time};
 
 fn clock_request(mark: &str) -> ClockRequest {
@@ -33,8 +34,8 @@ fn a_clock_request_gets_a_clock_repair() {
     let mark = time::parse_instant("2099-01-01").unwrap();
     let expected = json!({
         "repair_id": clock_repair.id().as_str(), "machine": digest(1), "nonce": "04".repeat(16),
-        "mark": "2099-01-01T00:00:00Z", "ahead_seconds": time::duration_since(mark, clock_repair.issued_at()),
-        "requested_at": "2026-11-23T08:00:00Z", "issued_at": clock_repair.issued_at().to_string(),
+        "mark": "2099-01-01T00:00:00Z", "ahead_seconds": (mark - clock_repair.issued_at()).num_seconds(),
+        "requested_at": "2026-11-23T08:00:00Z", "issued_at": rfc3339(clock_repair.issued_at()).to_string(),
         "answered_before": false, "kid": Vendor::shared().kid, "path": null,
         "token": report["token"], "dry_run": false,
     });
