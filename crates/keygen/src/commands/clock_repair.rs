@@ -10,7 +10,7 @@ use license_issuer::services::answer::{
 };
 use serde_json::json;
 
-use super::answer::{self, AnswerCommand, AnswerFacts, AnswerTexts};
+use super::answer::{self, AnswerCommand, AnswerRecord, AnswerTexts};
 use super::context::AppContext;
 use super::issuance::{Issuance, IssuanceReport};
 use super::machine_request;
@@ -54,19 +54,19 @@ impl AnswerTexts<ClockRepairPolicy<'_>, ClockRepairApproval> for ClockRepairText
     fn report(
         &self,
         draft: &AnswerDraft<'_, ClockRepairPolicy<'_>, ClockRepairApproval>,
-        facts: &AnswerFacts<'_>,
+        record: &AnswerRecord<'_>,
         issuance: &Issuance<'_>,
     ) -> IssuanceReport {
         let (request, machine) = (draft.policy().request, self.machine);
         let issued_at = match draft.approval() {
             Some(approval) => Some(approval.issued_at),
-            None => facts
+            None => record
                 .text("issued_at")
                 .and_then(|at| time::parse_instant(&at).ok()),
         };
         let ahead = issued_at.map(|at| time::duration_since(request.mark, at));
         let ahead = ahead.unwrap_or_default();
-        let id = facts.text("repair_id");
+        let id = record.text("repair_id");
         let json = json!({
             "repair_id": id,
             "machine": machine.to_string(),
@@ -76,9 +76,9 @@ impl AnswerTexts<ClockRepairPolicy<'_>, ClockRepairApproval> for ClockRepairText
             "requested_at": rfc3339(request.made_at).to_string(),
             "issued_at": issued_at.map(|at| rfc3339(at).to_string()),
             "answered_before": draft.previous().is_some(),
-            "kid": facts.key_id(),
+            "kid": record.key_id(),
             "path": issuance.path(),
-            "token": facts.token().filter(|_| issuance.shows_token()),
+            "token": record.token().filter(|_| issuance.shows_token()),
             "dry_run": issuance.dry_run,
         });
         let ahead = if ahead.is_zero() {
