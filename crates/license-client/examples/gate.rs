@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use license_client::Client;
 use license_core::TrustSet;
+use license_core::time::rfc3339;
 
 /// The vendor's public keys. Because they are compiled in, no file on the machine can add a key.
 ///
@@ -46,7 +47,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     if !used.granted {
         let (limit, again) = (used.limit, used.refills_at);
         println!(
-            "{feature}: all {limit} commands of today are used; more are available from {again}"
+            "{feature}: all {limit} commands of today are used; more are available from {}",
+            rfc3339(again)
         );
         return Ok(ExitCode::FAILURE);
     }

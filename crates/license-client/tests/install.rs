@@ -12,7 +12,7 @@ use std::fs;
 use license_client::{
     Candidate, Client, Installation, InstallationError, Paths, Replace, StateDir, StateFile,
 };
-use license_core::{Code, Context, FeatureMatrix, Tier, Timestamp, TrustSet, VerifiedLicenses};
+use license_core::{Code, Context, FeatureMatrix, Tier, TrustSet, VerifiedLicenses, time};
 
 const VENDORS_KEYS: &str = include_str!("../fixtures/trust/vendor.jwks");
 const VENDORS_FIRST_KEY: &str = include_str!("../fixtures/trust/vendor.pem");
@@ -50,7 +50,7 @@ impl Machine {
             trust,
             matrix: FeatureMatrix::built_in(),
         };
-        let context = Context::at(Timestamp::parse(NOW).unwrap());
+        let context = Context::at(time::parse_instant(NOW).unwrap());
         candidate
             .install(&self.paths(), &context, Replace::Always)
             .unwrap();
@@ -84,13 +84,13 @@ impl Machine {
 }
 
 fn tier(client: &Client) -> Tier {
-    let decision = client.decide_in(&Context::at(Timestamp::parse(NOW).unwrap()));
+    let decision = client.decide_in(&Context::at(time::parse_instant(NOW).unwrap()));
     decision.entitlements().tier()
 }
 
 fn code(client: &Client) -> Code {
     client
-        .decide_in(&Context::at(Timestamp::parse(NOW).unwrap()))
+        .decide_in(&Context::at(time::parse_instant(NOW).unwrap()))
         .code()
 }
 

@@ -12,7 +12,7 @@ use license_client::{
     Candidate, Client, InstallReport, InstallationError, LicenseManager, Moment, Replace, StateDir,
     StateFile,
 };
-use license_core::{Code, Context, FeatureMatrix, Timestamp, TrustSet, VerifiedLicenses};
+use license_core::{Code, Context, FeatureMatrix, TrustSet, VerifiedLicenses, time};
 
 const VENDORS_KEYS: &str = include_str!("../fixtures/trust/vendor.jwks");
 const STRANGERS_KEYS: &str = include_str!("../fixtures/trust/stranger.jwks");
@@ -26,7 +26,7 @@ fn keys(text: &str) -> TrustSet {
 }
 
 fn now() -> Context<'static> {
-    Context::at(Timestamp::parse(NOW).unwrap())
+    Context::at(time::parse_instant(NOW).unwrap())
 }
 
 /// A temporary state directory.

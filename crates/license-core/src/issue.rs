@@ -4,8 +4,7 @@
 //! ```
 //! use license_core::issue::{KeyBits, LicenseDraft, RandomError, Signer, SigningKey};
 //! use license_core::{
-//!     Algorithm, FeatureMatrix, LicenseId, Tier, Timestamp, TrustSet, Unverified,
-//!     VerifiedLicenses,
+//!     Algorithm, FeatureMatrix, LicenseId, Tier, TrustSet, Unverified, VerifiedLicenses, time,
 //! };
 //!
 //! let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
@@ -15,8 +14,8 @@
 //!
 //! let matrix = FeatureMatrix::built_in();
 //! let tier = matrix.tier(Tier::parse("PRO")?).ok_or("no such tier")?;
-//! let id = LicenseId::from_random(1_798_761_600_000, &[7; 10]);
-//! let issued_at = Timestamp::parse("2027-01-01")?;
+//! let issued_at = time::parse_instant("2027-01-01")?;
+//! let id = LicenseId::from_random(issued_at, &[7; 10]);
 //! let draft = LicenseDraft::for_tier(matrix, tier, id, "ACME Ltd".to_owned(), issued_at);
 //! let file = Unverified::parse(&draft.sign(&key)?)?.to_armor();
 //! let verified = VerifiedLicenses::verify(&file, &trust, matrix)?;

@@ -13,7 +13,7 @@
 //! trusted key.
 //!
 //! ```
-//! use license_core::{LicenseFile, Context, FeatureMatrix, Timestamp, TokenKind, TrustSet};
+//! use license_core::{Context, FeatureMatrix, LicenseFile, TokenKind, TrustSet, time};
 //!
 //! # const JWKS: &str = include_str!("../fixtures/trust/vendor.jwks");
 //! # const FILE: &str = include_str!("../fixtures/files/valid-pro.lic");
@@ -23,7 +23,7 @@
 //! let block = file.blocks_of_kind(TokenKind::License).next().ok_or("no license in the file")?;
 //!
 //! let license = block.token.verify(&trust)?;
-//! let now = Timestamp::parse("2027-01-15T09:00:00Z")?;
+//! let now = time::parse_instant("2027-01-15T09:00:00Z")?;
 //! let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
 //! assert!(decision.allows("cloud_sync"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -64,7 +64,7 @@ mod policy;
 mod requests;
 pub mod session;
 mod state;
-mod time;
+pub mod time;
 mod trust;
 
 #[cfg(feature = "issue")]
@@ -72,6 +72,7 @@ pub mod issue;
 pub mod usage;
 
 pub use causes::with_causes;
+pub use chrono;
 pub use claims::{ClaimEntry, Confirmation, LicenseClaims, Revocation, RevocationEntry, Status};
 pub use code::{Code, CodeKind};
 pub use diff::{Change, Difference, Effect, Succession};
@@ -107,7 +108,7 @@ pub use requests::{
 pub use semver::{Version, VersionReq};
 pub use session::SessionId;
 pub use state::{Boot, ClockHighWater, ClockReading, QuotaCounters, QuotaUse};
-pub use time::{Date, Span, TimeError, Timestamp};
+pub use time::TimeError;
 pub use trust::{ClaimError, KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 pub use usage as usage_report;
 

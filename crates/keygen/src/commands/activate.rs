@@ -1,6 +1,7 @@
 //! `keygen activate`.
 
 use license_cli_support::{Exit, Failure, Source, escape};
+use license_core::time::rfc3339;
 use license_core::{Code, FeatureMatrix, MAX_FILE_BYTES, TrustSet, with_causes};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
@@ -108,7 +109,7 @@ impl AnswerTexts<ActivationPolicy<'_>, ActivationApproval> for ActivationTexts<'
             "customer": customer,
             "machine": machine.to_string(),
             "nonce": request.nonce.to_string(),
-            "requested_at": request.made_at.to_string(),
+            "requested_at": rfc3339(request.made_at).to_string(),
             "issued_at": issued_at,
             "needed": is_needed,
             "devices": usage.map(devices::to_json),
@@ -126,7 +127,7 @@ impl AnswerTexts<ActivationPolicy<'_>, ActivationApproval> for ActivationTexts<'
         lines.push(format!("nonce      {}", request.nonce));
         lines.push(format!(
             "requested  {} (clock of the machine)",
-            request.made_at
+            rfc3339(request.made_at)
         ));
         lines.extend(issued_at.map(|at| format!("issued     {}", escape(&at))));
         lines.extend(usage.map(devices::line));

@@ -7,6 +7,7 @@ use license_cli_support::{
     Audience, Destination, Exit, Failure, QrCode, Terminal, escape, show_path,
 };
 use license_client::{InstallationError, PendingRequestPolicy, PreparedRequest, now};
+use license_core::time::rfc3339;
 use license_core::{License, LicenseId, MachineRequest, readback, with_causes};
 use serde_json::{Value, json};
 
@@ -210,7 +211,8 @@ impl DeliveryArgs {
         }
         if let Some(earlier) = request.superseded {
             terminal.note(&format!(
-                "this request replaces the request of {earlier}, whose answer will be rejected"
+                "this request replaces the request of {}, whose answer will be rejected",
+                rfc3339(earlier)
             ));
         }
         terminal.note(hint);
@@ -267,7 +269,7 @@ fn to_json(
         "lines": lines,
         "path": path.map(escape),
         "again": request.is_repeated,
-        "replaced": request.superseded.map(|at| at.to_string()),
+        "replaced": request.superseded.map(|at| rfc3339(at).to_string()),
         "warnings": notice::warnings_to_json(&[], notices),
     })
 }

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::{
     Activation, Code, Context, FeatureMatrix, KeyId, MAX_FILE_BYTES, Outcome, ParseError, Rotation,
-    RotationError, StatementResult, Timestamp, TrustSet, TrustStatement, Unverified,
-    VerifiedLicenses, VerifiedLicensesError, VerifyError,
+    RotationError, StatementResult, TrustSet, TrustStatement, Unverified, VerifiedLicenses,
+    VerifiedLicensesError, VerifyError,
 };
 
 use super::LicenseManager;
@@ -102,7 +103,7 @@ impl TrustChange {
     }
 
     /// Returns the signing time of the latest new statement.
-    pub(super) fn newest(&self) -> Option<Timestamp> {
+    pub(super) fn newest(&self) -> Option<DateTime<Utc>> {
         self.new_statements().map(TrustStatement::issued_at).max()
     }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use license_core::chrono::TimeDelta;
 use license_core::usage_report::{ClosedEntry, OpenPeriod, UsageCounts};
-use license_core::{Decision, License, LicenseId};
+use license_core::{Decision, License, LicenseId, time};
 use thiserror::Error;
 
 use super::{LicenseManager, random};
@@ -269,7 +270,7 @@ impl LicenseManager {
         counted: &Pending,
     ) -> Result<(), ReportError> {
         let now = state.high_water.mark();
-        let mut behind = now.seconds_since(clock::now());
+        let mut behind = time::duration_since(now, clock::now());
         for (license, counts) in counted {
             if state.period.is_none() {
                 state.period = Some(self.begin_period(lock, store, state)?);
@@ -281,7 +282,7 @@ impl LicenseManager {
                 let _ = self.close_period(state);
             }
             let counts = counts.clone().with_clock_behind(behind);
-            behind = 0;
+            behind = TimeDelta::zero();
             if let Some(period) = &mut state.period {
                 period.add(license.as_ref(), &counts, now);
             }

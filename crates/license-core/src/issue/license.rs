@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::{Signer, SigningError, VerifyingSigner, minimum_length, sign_token};
 use crate::claims::LicenseClaims;
 use crate::jose::{MAX_TOKEN_BYTES, TokenKind, Unverified};
@@ -12,7 +14,6 @@ use crate::license::License;
 use crate::machine::Machine;
 use crate::matrix::{FeatureMatrix, TierPolicy, is_feature_name};
 use crate::policy::Quota;
-use crate::time::Timestamp;
 use crate::trust::VerifyError;
 
 impl LicenseClaims {
@@ -25,7 +26,7 @@ impl LicenseClaims {
         tier: &TierPolicy,
         id: LicenseId,
         customer: String,
-        issued_at: Timestamp,
+        issued_at: DateTime<Utc>,
     ) -> Self {
         let mut draft = Self::new(id, matrix.product(), customer, tier.entitlements());
         draft.issuer = Some(matrix.issuer().to_owned());

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use crate::claims::TrustStatementClaims;
 use crate::jose::{TokenKind, Unverified};
-use crate::time::Timestamp;
 use crate::trust::{Jwk, KeyId, TrustSet, TrustedKey, VerifyError};
 
 /// A verified trust statement, which introduces keys or retires a key.
@@ -18,7 +19,7 @@ pub struct TrustStatement {
     token: Arc<str>,
     armor: Arc<str>,
     issuer: Box<str>,
-    issued_at: Timestamp,
+    issued_at: DateTime<Utc>,
     signer: KeyId,
     /// The introduced keys.
     keys: Vec<Arc<TrustedKey>>,
@@ -170,7 +171,7 @@ impl TrustStatement {
     }
 
     /// Returns the time of issue. For a retirement, this is the later time of its two signatures.
-    pub fn issued_at(&self) -> Timestamp {
+    pub fn issued_at(&self) -> DateTime<Utc> {
         self.issued_at
     }
 

@@ -8,10 +8,10 @@
 mod activation;
 mod clock_repair;
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::VerifyingSigner;
 use license_core::{
-    Code, LicenseId, MachineDigest, Nonce, ProductCode, Timestamp, Unverified,
-    VerifiedLicensesError,
+    Code, LicenseId, MachineDigest, Nonce, ProductCode, Unverified, VerifiedLicensesError,
 };
 
 use crate::errors::LedgerError;
@@ -46,7 +46,11 @@ pub trait AnswerPolicy<A> {
     /// # Errors
     ///
     /// Returns [`AnswerError`] if the request is refused.
-    fn check_request(&self, ledger: &dyn LedgerReader, now: Timestamp) -> Result<(), AnswerError>;
+    fn check_request(
+        &self,
+        ledger: &dyn LedgerReader,
+        now: DateTime<Utc>,
+    ) -> Result<(), AnswerError>;
 
     /// Refuses to repeat an answer that is no longer valid.
     ///

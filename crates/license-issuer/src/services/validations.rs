@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{Signer, ValidationDraft, VerifyingSigner};
 use license_core::{
     Code, FeatureMatrix, KeyId, License, LicenseId, LicenseKey, Machine, MachineDigest,
-    ProductCode, Status, Timestamp, TrustError, TrustSet, Unverified, Validation, VerifiedLicenses,
+    ProductCode, Status, TrustError, TrustSet, Unverified, Validation, VerifiedLicenses,
     VerifiedLicensesError,
 };
 
@@ -38,7 +39,7 @@ pub struct ValidationOrder<'a> {
     /// The status of the license.
     pub status: Status,
     /// The time of issue, if it is not the current time.
-    pub issued_at: Option<Timestamp>,
+    pub issued_at: Option<DateTime<Utc>>,
     /// Whether a machine is accepted even if the license allows no more machines.
     pub ignore_device_limit: bool,
     /// The clock, for new ids.
@@ -107,7 +108,7 @@ pub struct PlannedValidation {
 pub struct ValidationPlan<'a> {
     order: ValidationOrder<'a>,
     /// The time of issue.
-    pub issued_at: Timestamp,
+    pub issued_at: DateTime<Utc>,
     /// The keys that the licenses were verified with.
     trust: TrustSet,
     /// The validations.
@@ -316,7 +317,7 @@ impl ValidationPlan<'_> {
         }
     }
 
-    fn warn(&mut self, license: &License, verified: &VerifiedLicenses, now: Timestamp) {
+    fn warn(&mut self, license: &License, verified: &VerifiedLicenses, now: DateTime<Utc>) {
         let id = || license.id().clone();
         if self.order.status == Status::Active && license.check_in().is_none() {
             self.warnings.push(IssueWarning::NoCheckIn(id()));
@@ -398,7 +399,7 @@ impl Draft<VerifyingSigner, Vec<SignedValidation>> for ValidationPlan<'_> {
 }
 
 /// Returns the latest time in the file at which a license was issued or validated.
-fn latest(license: &License, verified: &VerifiedLicenses) -> Option<Timestamp> {
+fn latest(license: &License, verified: &VerifiedLicenses) -> Option<DateTime<Utc>> {
     verified
         .validations()
         .iter()
