@@ -90,9 +90,13 @@ pub enum SigningError {
         /// The error of the verifier.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The claims cannot be written as JSON.
+    /// The claims cannot be written as JSON, for example because an instant is not from 1970 to
+    /// 9999.
     #[error("the claims cannot be written as JSON")]
     Json,
+    /// The last day of an enterprise key is not in the range of dates.
+    #[error("expected a last day from 1970 to 9999")]
+    Expiry,
     /// The name of a feature or quota is not valid.
     #[error("expected a name of a-z, 0-9 and _, up to 64 characters, found `{found}`")]
     Name {
@@ -173,11 +177,15 @@ fn sign_token(
 ///
 /// # Errors
 ///
-/// Returns [`SigningError::Sign`] if the key fails to sign.
+/// Returns [`SigningError::Expiry`] if the last day is not from 1970 to 9999, and
+/// [`SigningError::Sign`] if the key fails to sign.
 pub fn sign_enterprise_key(
     terms: EnterpriseTerms,
     key: &impl Signer,
 ) -> Result<EnterpriseKey, SigningError> {
+    if !terms.expiry.is_in_range() {
+        return Err(SigningError::Expiry);
+    }
     let signature = key.sign(terms.to_string().as_bytes())?;
     Ok(EnterpriseKey::from_signature(terms, signature))
 }

@@ -97,11 +97,16 @@ pub fn parse_date(text: &str) -> Result<NaiveDate, TimeError> {
         _ => return Err(TimeError::NotADate),
     };
     let date = NaiveDate::parse_from_str(text, format).map_err(|_| TimeError::NotADate)?;
-    if (MIN.date_naive()..=MAX.date_naive()).contains(&date) {
+    if is_date_in_range(date) {
         Ok(date)
     } else {
         Err(TimeError::NotADate)
     }
+}
+
+/// Returns whether the date is from 1970-01-01 to 9999-12-31.
+pub(crate) fn is_date_in_range(date: NaiveDate) -> bool {
+    (MIN.date_naive()..=MAX.date_naive()).contains(&date)
 }
 
 /// Returns whether the text has a digit for each `d` of the shape and equals the shape elsewhere.

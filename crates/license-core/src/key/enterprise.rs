@@ -50,6 +50,15 @@ impl KeyExpiry {
         }
     }
 
+    /// Returns whether the last day is a date that [`KeyExpiry::parse`] accepts.
+    #[cfg(feature = "issue")]
+    pub(crate) fn is_in_range(self) -> bool {
+        match self {
+            Self::Perpetual => true,
+            Self::LastDay(date) => time::is_date_in_range(date),
+        }
+    }
+
     /// Parses `YYYYMMDD` or `YYYY-MM-DD`. The last day of the year 9999 means perpetual.
     ///
     /// # Errors

@@ -1,8 +1,10 @@
 //! Validity of a license: start, expiry, grace periods, check-ins and replacement.
 
-use license_core::{CheckIn, Code, Context, Evidence, Outcome, ProductCode, Renewal, Status};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::issue::SigningError;
+use license_core::{CheckIn, Code, Context, Evidence, Outcome, ProductCode, Renewal, Status, time};
 
-use crate::support::{DAY, HOUR, SECOND, id, issued};
+use crate::support::{DAY, HOUR, SECOND, VENDOR, id, issued, perpetual};
 use crate::validation::validation;
 use crate::{code, code_at, evaluate, license};
 
@@ -120,4 +122,40 @@ fn a_license_for_another_product_does_not_supersede() {
         code(&older, |context| context.installed(&installed)),
         Code::Valid
     );
+}
+
+#[test]
+fn instants_of_a_context_are_clamped_to_whole_seconds_in_the_range() {
+    let end = issued() + DAY * 30;
+    let license = license(|draft| draft.expires_at = Some(end));
+    assert_eq!(code_at(&license, DateTime::<Utc>::MIN_UTC), Code::Valid);
+    assert_eq!(code_at(&license, DateTime::<Utc>::MAX_UTC), Code::Expired);
+    assert_eq!(
+        code_at(&license, end - TimeDelta::milliseconds(1)),
+        Code::Valid
+    );
+    let late = Context::at(issued()).high_water(DateTime::<Utc>::MAX_UTC);
+    assert_eq!(evaluate(&license, &late).evaluated_at(), time::MAX);
+    let fraction = Context::at(issued() + TimeDelta::milliseconds(999));
+    assert_eq!(fraction.clock(), issued());
+}
+
+#[test]
+fn a_claim_beyond_the_range_is_not_signed() {
+    for end in [time::MIN - SECOND, time::MAX + SECOND] {
+        let mut draft = perpetual("PRO", id(1));
+        draft.expires_at = Some(end);
+        assert_eq!(draft.sign(&*VENDOR), Err(SigningError::Json));
+    }
+}
+
+#[test]
+fn terms_are_in_whole_hours_and_days() {
+    let half_an_hour = TimeDelta::minutes(30);
+    assert_eq!(CheckIn::new(half_an_hour, DAY), None);
+    assert_eq!(CheckIn::new(HOUR, HOUR + half_an_hour), None);
+    assert_eq!(Renewal::new(HOUR, DAY), None);
+    assert_eq!(Renewal::new(DAY, half_an_hour), None);
+    assert_eq!(Renewal::new(-DAY, DAY), None);
+    assert_eq!(CheckIn::new(TimeDelta::MAX, TimeDelta::MAX), None);
 }
