@@ -183,6 +183,20 @@ impl FeatureMatrix {
         features
     }
 
+    /// Returns the names of the quotas of all tiers, in alphabetical order.
+    ///
+    /// ```
+    /// use license_core::FeatureMatrix;
+    ///
+    /// let names: Vec<&str> = FeatureMatrix::built_in().quotas().collect();
+    /// assert_eq!(names, ["agents", "commands_per_day", "devices", "slash_commands", "users"]);
+    /// ```
+    pub fn quotas(&self) -> impl ExactSizeIterator<Item = &str> {
+        let tiers = self.tiers.iter();
+        let names = tiers.flat_map(|tier| tier.entitlements.quotas().map(|(name, _)| name));
+        names.collect::<BTreeSet<_>>().into_iter()
+    }
+
     /// Returns the name of the quota that the number of seats sets, such as `users`.
     pub fn seats_quota(&self) -> Option<&str> {
         self.seats_quota.as_deref()

@@ -129,9 +129,9 @@ impl UsageCounts {
         counts
     }
 
-    /// Adds the user.
+    /// Counts a use by the user, if there is one.
     #[must_use]
-    pub fn with_user(mut self, user: Option<&str>) -> Self {
+    pub fn user(mut self, user: Option<&str>) -> Self {
         if let Some(user) = user {
             increase(&mut self.users, user, 1, MAX_NAMES);
         }
@@ -141,7 +141,7 @@ impl UsageCounts {
     /// Adds an observation of a clock that is `seconds` behind the latest time seen. Up to five
     /// minutes are ignored.
     #[must_use]
-    pub fn with_clock_behind(mut self, seconds: u64) -> Self {
+    pub fn clock_behind(mut self, seconds: u64) -> Self {
         if seconds > CLOCK_NOISE {
             self.behind = ClockBehind(1, seconds.min(MAX_COUNT));
         }
@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     fn example() -> UsageCounts {
-        let mut counts = UsageCounts::quota_used("commands", 3).with_user(Some("ann"));
+        let mut counts = UsageCounts::quota_used("commands", 3).user(Some("ann"));
         counts.add(&UsageCounts::quota_refused("commands"));
         counts.add(&UsageCounts::feature_refused(
             "sso",
@@ -251,8 +251,8 @@ mod tests {
         ));
         counts.add(
             &UsageCounts::session("sess_1")
-                .with_user(Some("bob"))
-                .with_clock_behind(7200),
+                .user(Some("bob"))
+                .clock_behind(7200),
         );
         counts
     }
@@ -316,9 +316,9 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_up_to_five_minutes_behind_is_ignored() {
-        assert!(UsageCounts::default().with_clock_behind(300).is_empty());
+        assert!(UsageCounts::default().clock_behind(300).is_empty());
         assert_eq!(
-            UsageCounts::default().with_clock_behind(301).behind,
+            UsageCounts::default().clock_behind(301).behind,
             ClockBehind(1, 301)
         );
     }
