@@ -117,9 +117,10 @@ impl Client {
     ///
     /// # Blocking
     ///
-    /// Usually returns in less than a microsecond. Once a second, it checks whether one of ten files
-    /// has changed, which takes a few microseconds. After a change, and every ten minutes, it reads
-    /// the license again as [`ClientBuilder::build`] does. Other threads then wait for the result.
+    /// Usually returns in less than a microsecond. Once a second, it checks whether one of ten
+    /// files has changed, which takes a few microseconds. After a change, and every ten minutes, it
+    /// reads the license again as [`ClientBuilder::build`] does. Other threads then wait for the
+    /// result.
     ///
     /// # Errors
     ///
@@ -132,7 +133,8 @@ impl Client {
 
     /// Evaluates the license in the context that the caller provides.
     ///
-    /// The context is usually [`Client::context`] with another value, such as the user of a request:
+    /// The context is usually [`Client::context`] with another value, such as the user of a
+    /// request:
     ///
     /// ```
     /// use license_client::{Client, ClientError};

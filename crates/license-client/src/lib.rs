@@ -49,8 +49,8 @@
 //!
 //! # Threads and asynchronous programs
 //!
-//! [`Client`] is `Send` and `Sync`. Its documentation states how long each call may block, and shows
-//! `spawn_blocking`.
+//! [`Client`] is `Send` and `Sync`. Its documentation states how long each call may block, and
+//! shows `spawn_blocking`.
 //!
 //! # Dependencies
 //!
@@ -59,8 +59,8 @@
 //!
 //! # Platforms
 //!
-//! Linux, macOS and Windows. On another Unix system, the crate compiles and works with licenses that
-//! are not locked to machines.
+//! Linux, macOS and Windows. On another Unix system, the crate compiles and works with licenses
+//! that are not locked to machines.
 
 // Layers: a module uses only modules on the lines above its own.
 //     clock, files

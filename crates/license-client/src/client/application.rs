@@ -1,8 +1,8 @@
-//! What the application states about itself.
+//! The values that an application states about itself.
 
 use license_core::{Context, Timestamp, UsageType, Version};
 
-/// What the application states about itself and its user.
+/// The values that an application states about itself and its user.
 #[derive(Debug)]
 pub(super) struct Application {
     pub(super) version: Option<Version>,

@@ -51,7 +51,7 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// Returns the reason code of the denial that the error stands for, if there is one.
+    /// Returns the reason code of the license that is denied for this reason, if there is one.
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::MissingContext { value, .. } => Some(value.code()),

@@ -8,8 +8,8 @@ use super::builder::BuildError;
 /// The argument of a setter of [`ClientBuilder`](super::ClientBuilder): a value, or the text of a
 /// value.
 ///
-/// A text that cannot be parsed is an error of [`ClientBuilder::build`](super::ClientBuilder::build),
-/// so that calls of setters can be chained.
+/// A text that cannot be parsed is an error of
+/// [`ClientBuilder::build`](super::ClientBuilder::build), so that calls of setters can be chained.
 ///
 /// | type | accepts |
 /// |---|---|

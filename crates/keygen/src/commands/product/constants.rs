@@ -17,8 +17,8 @@ struct Constant {
 
 /// Returns a Rust module with a constant for each tier, feature and quota.
 ///
-/// The module uses no crate, and `rustfmt` does not change it. It has no inner attributes, so that a
-/// build script can `include!` it.
+/// The module uses no crate, and `rustfmt` does not change it. It has no inner attributes, so that
+/// a build script can `include!` it.
 pub(super) fn module(matrix: &FeatureMatrix) -> String {
     let product = matrix.product();
     let mut text = format!(
