@@ -20,7 +20,8 @@
 //!
 //! // Each call takes microseconds, and detects what was installed in the meantime.
 //! assert!(client.allows("local_execution")?, "the base tier needs no license");
-//! assert!(!client.allows("sso")?);
+//! let may_sign_in = client.allows("sso")?;
+//! assert!(!may_sign_in);
 //!
 //! // A decision explains itself, and answers any number of questions.
 //! let decision = client.decide()?;

@@ -99,7 +99,7 @@ impl FeatureMatrix {
     }
 
     /// Returns the product file of the built-in product, as a template for other products.
-    pub fn built_in_text() -> &'static str {
+    pub const fn built_in_text() -> &'static str {
         BUILT_IN
     }
 
@@ -107,7 +107,7 @@ impl FeatureMatrix {
     ///
     /// Every file that [`FeatureMatrix::parse`] accepts matches the schema. The schema cannot check
     /// relations between members, such as that a tier is defined before another tier extends it.
-    pub fn schema() -> &'static str {
+    pub const fn schema() -> &'static str {
         SCHEMA
     }
 
