@@ -151,7 +151,7 @@ fn identifier(name: &str, taken: &mut BTreeSet<String>) -> String {
         return identifier;
     }
     loop {
-        identifier.insert_str(0, "N_");
+        identifier = format!("N_{identifier}");
         if taken.insert(identifier.clone()) {
             return identifier;
         }
