@@ -46,11 +46,11 @@ pub(crate) fn run(
             "machine": machine,
             "warnings": notice::warnings_to_json(decision.warnings(), &evaluation.notices),
         }))?;
-        return Ok(Exit::Licensed);
+        return Ok(Exit::Success);
     }
     terminal.data(&to_text(&session, machine.as_deref()))?;
     decision::print_warnings(&decision, &evaluation.notices, terminal);
-    Ok(Exit::Licensed)
+    Ok(Exit::Success)
 }
 
 fn to_text(session: &Session, machine: Option<&str>) -> String {
@@ -99,7 +99,7 @@ pub(crate) fn usage(
     } else {
         terminal.data(&format!("{}: {reason}", usage.usage_type))?;
     }
-    Ok(Exit::Licensed)
+    Ok(Exit::Success)
 }
 
 fn find(app: &AppContext, path: &Path) -> Result<ProjectRoot, Failure> {
