@@ -46,6 +46,18 @@ use crate::store::{Damaged, Store, StoreError};
 const HIGH_WATER_STEP: TimeDelta = TimeDelta::minutes(10);
 
 /// The license state of one product, for the current user on this machine.
+///
+/// Applications use a [`Client`](crate::client::Client), which has a manager. Programs that install
+/// licenses use the manager.
+///
+/// # Blocking
+///
+/// No method uses the network. Methods that change the state, such as [`Self::install`],
+/// [`Self::remove`], [`Self::use_quota`] and the machine requests, wait for at most ten seconds
+/// while other processes or threads write, and then write durably. [`Self::flush_counts`] waits for
+/// at most one second. [`Self::snapshot`] and [`Self::inspect`] wait for no lock. The first call
+/// that needs the identity of the machine collects it, see
+/// [`Client::context`](crate::client::Client::context).
 pub struct LicenseManager {
     product: ProductCode,
     paths: Result<Paths, StateDirError>,
@@ -99,7 +111,7 @@ impl LicenseManager {
     ///
     /// Keys in the state directories of the user and the administrator are then ignored.
     #[must_use]
-    pub fn with_trust(self, keys: &TrustSet) -> Self {
+    pub fn trust_only(self, keys: &TrustSet) -> Self {
         Self {
             trust: Some(keys.clone()),
             ..self

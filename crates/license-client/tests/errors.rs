@@ -4,9 +4,9 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use license_client::{
-    AnswerFault, InstallationError, ListFault, ListProblem, QuotaError, ReportError, SealError,
-    StaleList, StateDirError, StateProblem, StatementProblem, StoreError, UsageTypeError,
-    with_causes,
+    AnswerFault, BuildError, ClientError, InstallationError, ListFault, ListProblem, ReportError,
+    SealError, StaleList, StateDirError, StateProblem, StatementProblem, StoreError,
+    UsageTypeError, with_causes,
 };
 use license_core::{Code, VerifyError};
 
@@ -15,10 +15,11 @@ fn assert_error<E: Error + Send + Sync + 'static>() {}
 #[test]
 fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error() {
     assert_error::<AnswerFault>();
+    assert_error::<BuildError>();
+    assert_error::<ClientError>();
     assert_error::<InstallationError>();
     assert_error::<ListFault>();
     assert_error::<ListProblem>();
-    assert_error::<QuotaError>();
     assert_error::<ReportError>();
     assert_error::<SealError>();
     assert_error::<StaleList>();
@@ -34,6 +35,7 @@ fn every_reason_code_is_read_in_the_same_way() {
     let _: fn(&AnswerFault) -> Code = AnswerFault::code;
     let _: fn(&ListFault) -> Code = ListFault::code;
     let _: fn(&StaleList) -> Code = StaleList::code;
+    let _: fn(&ClientError) -> Option<Code> = ClientError::code;
     let _: fn(&InstallationError) -> Option<Code> = InstallationError::code;
     let _: fn(&ListProblem) -> Option<Code> = ListProblem::code;
     let _: fn(&StateProblem) -> Option<Code> = StateProblem::code;

@@ -71,7 +71,11 @@ impl Machine {
     }
 
     fn client(&self, trust: &TrustSet) -> Client {
-        Client::open_at(self.dir(), trust, FeatureMatrix::built_in())
+        Client::builder(trust.clone())
+            .product(FeatureMatrix::built_in())
+            .paths(self.dir())
+            .build()
+            .unwrap()
     }
 
     /// Returns the tier in effect with the installed keys.
@@ -85,12 +89,13 @@ impl Machine {
 
 fn tier(client: &Client) -> Tier {
     let decision = client.decide_in(&Context::at(time::parse_instant(NOW).unwrap()));
-    decision.entitlements().tier()
+    decision.unwrap().entitlements().tier()
 }
 
 fn code(client: &Client) -> Code {
     client
         .decide_in(&Context::at(time::parse_instant(NOW).unwrap()))
+        .unwrap()
         .code()
 }
 
@@ -273,8 +278,8 @@ fn a_damaged_license_is_a_problem_and_the_base_tier_is_in_effect() {
             (tier(&client).as_str(), code(&client)),
             ("FREE", Code::NoLicense)
         );
-        assert!(client.decide().allows("local_execution"));
-        assert!(!client.decide().allows("cloud_sync"));
+        assert!(client.decide().unwrap().allows("local_execution"));
+        assert!(!client.decide().unwrap().allows("cloud_sync"));
     }
 }
 

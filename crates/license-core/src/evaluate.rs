@@ -4,6 +4,7 @@ mod context;
 mod decision;
 mod evidence;
 mod machine;
+mod missing_context;
 mod rules;
 mod validation_history;
 mod verified_licenses;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 pub use context::Context;
 pub use decision::{Decision, FeatureDecision, Outcome, Warning};
 pub use evidence::Evidence;
+pub use missing_context::{ContextValue, MissingContext};
 pub use rules::{Rule, RuleOutcome, RuleResult};
 
 use crate::code::Code;

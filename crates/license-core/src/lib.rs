@@ -81,7 +81,8 @@ pub use encoding::hex;
 pub use encoding::pasted::{FoundText, Position};
 pub use encoding::strict_json::JsonError;
 pub use evaluate::{
-    Context, Decision, Evidence, FeatureDecision, Outcome, Rule, RuleOutcome, RuleResult, Warning,
+    Context, ContextValue, Decision, Evidence, FeatureDecision, MissingContext, Outcome, Rule,
+    RuleOutcome, RuleResult, Warning,
 };
 pub use ids::{Commitment, Company, NameError, Nonce, ProductCode, Tier};
 pub use inspect::{InspectError, UNVERIFIED, inspect};

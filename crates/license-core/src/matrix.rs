@@ -102,7 +102,7 @@ impl FeatureMatrix {
     }
 
     /// Returns the product file of the built-in product, as a template for other products.
-    pub fn built_in_text() -> &'static str {
+    pub const fn built_in_text() -> &'static str {
         BUILT_IN
     }
 
@@ -110,7 +110,7 @@ impl FeatureMatrix {
     ///
     /// Every file that [`FeatureMatrix::parse`] accepts matches the schema. The schema cannot check
     /// relations between members, such as that a tier is defined before another tier extends it.
-    pub fn schema() -> &'static str {
+    pub const fn schema() -> &'static str {
         SCHEMA
     }
 
@@ -184,6 +184,20 @@ impl FeatureMatrix {
             }
         }
         features
+    }
+
+    /// Returns the names of the quotas of all tiers, in alphabetical order.
+    ///
+    /// ```
+    /// use license_core::FeatureMatrix;
+    ///
+    /// let names: Vec<&str> = FeatureMatrix::built_in().quotas().collect();
+    /// assert_eq!(names, ["agents", "commands_per_day", "devices", "slash_commands", "users"]);
+    /// ```
+    pub fn quotas(&self) -> impl ExactSizeIterator<Item = &str> {
+        let tiers = self.tiers.iter();
+        let names = tiers.flat_map(|tier| tier.entitlements.quotas().map(|(name, _)| name));
+        names.collect::<BTreeSet<_>>().into_iter()
     }
 
     /// Returns the name of the quota that the number of seats sets, such as `users`.

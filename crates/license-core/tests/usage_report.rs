@@ -45,7 +45,7 @@ fn salts() -> impl FnMut() -> Option<[u8; 16]> {
 
 fn counts(number: u64) -> UsageCounts {
     let mut counts =
-        UsageCounts::quota_used("commands_per_day", number + 1).with_user(Some("änn \u{202e}"));
+        UsageCounts::quota_used("commands_per_day", number + 1).user(Some("änn \u{202e}"));
     counts.add(&UsageCounts::feature_refused(
         "sso",
         Code::FeatureNotIncluded,
@@ -256,12 +256,12 @@ fn two_continuations_of_a_chain_are_a_fork_but_not_a_fault() {
 fn a_wrong_clock_is_a_finding_but_not_a_fault() {
     let mut period = OpenPeriod::new(None, [1; 16], 0);
     let mut salt = salts();
-    period.add(None, &counts(1).with_clock_behind(DAY), noon());
+    period.add(None, &counts(1).clock_behind(DAY), noon());
     let tolerated = period.close(product(), None, 0, &mut salt).unwrap();
     assert_eq!(codes(&text(&tolerated)).unwrap(), [""; 0]);
     period.add(
         None,
-        &counts(1).with_clock_behind(DAY + TimeDelta::seconds(1)),
+        &counts(1).clock_behind(DAY + TimeDelta::seconds(1)),
         noon() + DAY,
     );
     let behind = period.close(product(), None, 0, &mut salt).unwrap();

@@ -6,8 +6,8 @@ mod support;
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
 use license_core::{
-    Code, Context, FeatureMatrix, Status, Unverified, VerifiedLicenses, VerifiedLicensesError,
-    with_causes,
+    Code, Context, ContextValue, FeatureMatrix, LicenseId, Status, Unverified, VerifiedLicenses,
+    VerifiedLicensesError, Version, VersionReq, with_causes,
 };
 use proptest::prelude::*;
 use support::{
@@ -223,4 +223,69 @@ proptest! {
         let ranks: Vec<_> = ranks.collect();
         prop_assert!(ranks.is_sorted_by(|earlier, later| earlier >= later), "{ranks:?}");
     }
+}
+
+/// Returns the license that restricts a missing value, and the value.
+fn missing(drafts: &[LicenseDraft], context: &Context<'_>) -> Option<(LicenseId, ContextValue)> {
+    let missing = verify(drafts).missing_context(FeatureMatrix::built_in(), context)?;
+    Some((missing.license, missing.value))
+}
+
+#[test]
+fn a_value_that_a_license_restricts_and_the_context_lacks_is_missing() {
+    let license = |change: fn(&mut LicenseDraft)| {
+        let mut draft = perpetual("PRO", id(1));
+        change(&mut draft);
+        [draft]
+    };
+    let bare = Context::at(at("2027-03-01"));
+    assert_eq!(missing(&license(|_| {}), &bare), None);
+    let named = license(|draft| draft.users = vec!["ann".to_owned()]);
+    assert_eq!(missing(&named, &bare), Some((id(1), ContextValue::User)));
+    assert_eq!(missing(&named, &bare.clone().user("ann")), None);
+    let other = bare.clone().user("bob");
+    assert_eq!(missing(&named, &other), None, "the decision is a denial");
+    let limited = license(|draft| draft.max_version = VersionReq::parse("<3").ok());
+    let expected = Some((id(1), ContextValue::AppVersion));
+    assert_eq!(missing(&limited, &bare), expected);
+    for version in [Version::new(2, 4, 0), Version::new(3, 0, 0)] {
+        assert_eq!(missing(&limited, &bare.clone().app_version(version)), None);
+    }
+    let maintained = license(|draft| draft.maintenance_until = Some(at("2027-06-01")));
+    let expected = Some((id(1), ContextValue::BuildDate));
+    assert_eq!(missing(&maintained, &bare), expected);
+    assert_eq!(
+        missing(&maintained, &bare.build_date(at("2028-01-01"))),
+        None
+    );
+}
+
+#[test]
+fn a_value_is_missing_even_if_another_license_is_valid_without_it() {
+    let mut better = perpetual("ENT", id(2));
+    better.users = vec!["ann".to_owned()];
+    let bare = Context::at(at("2027-03-01"));
+    let drafts = [perpetual("PRO", id(1)), better];
+    assert_eq!(missing(&drafts, &bare), Some((id(2), ContextValue::User)));
+}
+
+#[test]
+fn a_value_is_not_missing_for_a_license_that_another_one_replaces() {
+    let mut old = perpetual("PRO", id(1));
+    old.users = vec!["ann".to_owned()];
+    let mut new = perpetual("PRO", id(2));
+    new.supersedes = vec![id(1)];
+    let bare = Context::at(at("2027-03-01"));
+    assert_eq!(missing(&[old, new], &bare), None);
+}
+
+#[test]
+fn a_value_is_missing_for_an_expired_license_only_if_no_other_license_is_valid() {
+    let mut expired = draft_until("PRO", 1, at("2027-02-01"));
+    expired.users = vec!["ann".to_owned()];
+    let bare = Context::at(at("2027-06-01"));
+    let drafts = [expired, perpetual("FREE", id(2))];
+    assert_eq!(missing(&drafts, &bare), None);
+    let expected = Some((id(1), ContextValue::User));
+    assert_eq!(missing(&drafts[..1], &bare), expected);
 }

@@ -1,5 +1,7 @@
 //! `keygen product`: product files.
 
+mod constants;
+
 use license_cli_support::{Destination, Failure, OutputFile, Source, Terminal, escape};
 use license_core::{FeatureMatrix, MAX_FILE_BYTES, ProductCode, Quota, TierPolicy};
 use serde_json::{Map, Value, json};
@@ -16,6 +18,7 @@ pub(crate) fn run(command: &ProductCommand, terminal: &Terminal) -> Result<(), F
         ProductCommand::Init { product, output } => init(*product, output, terminal),
         ProductCommand::Check { file } => check(file, terminal),
         ProductCommand::Schema { output } => schema(output, terminal),
+        ProductCommand::Constants { file, output } => constants(file, output, terminal),
         ProductCommand::Show { file } => show(&matrix(file.as_ref())?, terminal),
     }
 }
@@ -43,6 +46,19 @@ fn schema(output: &OutputFile, terminal: &Terminal) -> Result<(), Failure> {
             return terminal
                 .json(&serde_json::from_str(FeatureMatrix::schema()).unwrap_or_default());
         }
+    }
+    Ok(())
+}
+
+fn constants(file: &Source, output: &OutputFile, terminal: &Terminal) -> Result<(), Failure> {
+    output::check(output)?;
+    let module = constants::module(&matrix(Some(file))?);
+    output::write(output, &module)?;
+    if let Destination::File(_) = output.out {
+        let file = &output.out;
+        terminal.note(&format!(
+            "wrote {file}; use it as a module, such as `client.allows(product::features::NAME)`"
+        ));
     }
     Ok(())
 }

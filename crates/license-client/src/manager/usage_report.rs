@@ -87,7 +87,7 @@ impl LicenseManager {
     /// Counts usage in memory. [`Self::flush_counts`] and every later write of the state save the
     /// counts.
     pub fn count(&self, account: UsageAccount<'_>, counts: UsageCounts) {
-        let counts = counts.with_user(account.user);
+        let counts = counts.user(account.user);
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let license = account.license.cloned();
         pending.entry(license).or_default().add(&counts);
@@ -281,7 +281,7 @@ impl LicenseManager {
                 // Without random bytes, the period stays open.
                 let _ = self.close_period(state);
             }
-            let counts = counts.clone().with_clock_behind(behind);
+            let counts = counts.clone().clock_behind(behind);
             behind = TimeDelta::zero();
             if let Some(period) = &mut state.period {
                 period.add(license.as_ref(), &counts, now);

@@ -245,8 +245,7 @@ fn the_largest_possible_state_fits_into_its_files() {
                     Code::FeatureNotIncluded,
                 ));
                 counts.add(
-                    &UsageCounts::session(&format!("sess_{number:032}"))
-                        .with_user(Some(&name(number))),
+                    &UsageCounts::session(&format!("sess_{number:032}")).user(Some(&name(number))),
                 );
             }
             period.add(Some(&id(license)), &counts, noon());

@@ -135,9 +135,9 @@ impl UsageCounts {
         counts
     }
 
-    /// Adds the user.
+    /// Counts a use by the user, if there is one.
     #[must_use]
-    pub fn with_user(mut self, user: Option<&str>) -> Self {
+    pub fn user(mut self, user: Option<&str>) -> Self {
         if let Some(user) = user {
             increase(&mut self.users, user, 1, MAX_NAMES);
         }
@@ -147,7 +147,7 @@ impl UsageCounts {
     /// Adds an observation of a clock that is behind the latest time seen. Up to five minutes are
     /// ignored.
     #[must_use]
-    pub fn with_clock_behind(mut self, behind: TimeDelta) -> Self {
+    pub fn clock_behind(mut self, behind: TimeDelta) -> Self {
         if behind > CLOCK_NOISE {
             let seconds = time::whole_seconds(behind).min(MAX_COUNT);
             self.behind = ClockBehind(1, time::seconds(seconds));
@@ -250,7 +250,7 @@ mod tests {
     use super::*;
 
     fn example() -> UsageCounts {
-        let mut counts = UsageCounts::quota_used("commands", 3).with_user(Some("ann"));
+        let mut counts = UsageCounts::quota_used("commands", 3).user(Some("ann"));
         counts.add(&UsageCounts::quota_refused("commands"));
         counts.add(&UsageCounts::feature_refused(
             "sso",
@@ -258,8 +258,8 @@ mod tests {
         ));
         counts.add(
             &UsageCounts::session("sess_1")
-                .with_user(Some("bob"))
-                .with_clock_behind(TimeDelta::hours(2)),
+                .user(Some("bob"))
+                .clock_behind(TimeDelta::hours(2)),
         );
         counts
     }
@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_up_to_five_minutes_behind_is_ignored() {
-        let counts = |behind| UsageCounts::default().with_clock_behind(behind);
+        let counts = |behind| UsageCounts::default().clock_behind(behind);
         assert!(counts(TimeDelta::seconds(300)).is_empty());
         let more = TimeDelta::seconds(301);
         assert_eq!(counts(more).behind, ClockBehind(1, more));

@@ -145,7 +145,7 @@ fn a_claim_beyond_the_range_is_not_signed() {
     for end in [time::MIN - SECOND, time::MAX + SECOND] {
         let mut draft = perpetual("PRO", id(1));
         draft.expires_at = Some(end);
-        assert_eq!(draft.sign(&*VENDOR), Err(SigningError::Json));
+        assert!(matches!(draft.sign(&*VENDOR), Err(SigningError::Json)));
     }
 }
 
