@@ -97,6 +97,14 @@ impl From<RequestOutcome> for bool {
 }
 
 /// The reason why an answer is not accepted.
+///
+/// ```
+/// use license_client::AnswerFault;
+///
+/// let fault = AnswerFault::Stale;
+/// assert_eq!(fault.code().as_str(), "STALE_ANSWER");
+/// println!("{fault}");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AnswerFault {
@@ -115,6 +123,12 @@ pub enum AnswerFault {
 
 impl AnswerFault {
     /// Returns the reason code.
+    ///
+    /// ```
+    /// use license_client::AnswerFault;
+    ///
+    /// assert_eq!(AnswerFault::Replayed.code().as_str(), "REPLAYED");
+    /// ```
     pub const fn code(&self) -> Code {
         match self {
             Self::Replayed => Code::Replayed,

@@ -96,6 +96,20 @@ impl Client {
     ///
     /// The keys are those that the vendor compiles into the program. Keys that are installed on the
     /// machine have no effect.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{Client, FeatureMatrix, TrustSet};
+    ///
+    /// // const TRUST: &str = include_str!("trust.jwks");
+    /// let client = Client::builder(TrustSet::parse(TRUST)?)
+    ///     .product(FeatureMatrix::built_in())
+    /// #   .state_dir(scratch.path())
+    ///     .build()?;
+    /// assert_eq!(client.matrix().product().as_str(), "CODITECT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn builder(trust: TrustSet) -> ClientBuilder {
         ClientBuilder::new(trust)
     }
@@ -114,6 +128,26 @@ impl Client {
     ///
     /// A denied decision is counted for usage reports: in memory at first, and on disk with the
     /// next use of a quota or when the client is dropped.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// use license_client::Outcome;
+    ///
+    /// let decision = client.decide()?;
+    /// match decision.outcome() {
+    ///     Outcome::Licensed => println!("licensed"),
+    ///     Outcome::Grace => println!("licensed until the grace period ends"),
+    ///     Outcome::Denied => println!("the base tier, because of {}", decision.code()),
+    /// }
+    /// // A decision answers any number of questions, in nanoseconds.
+    /// assert!(decision.allows("local_execution"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Blocking
     ///
@@ -187,6 +221,24 @@ impl Client {
     /// Returns the context of this application at the current time: the values of the builder, this
     /// machine and the clock high-water mark. A caller can replace each value.
     ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// use license_client::license_core::chrono::TimeDelta;
+    ///
+    /// // What will the license allow in a year?
+    /// let context = client.context();
+    /// let later = context.clock() + TimeDelta::days(365);
+    /// let context = context.at_instant(later);
+    /// let decision = client.decide_in(&context)?;
+    /// assert_eq!(decision.evaluated_at(), later);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Blocking
     ///
     /// Same as [`Client::decide`]. For a license that depends on the machine, the first call also
@@ -212,6 +264,23 @@ impl Client {
 
     /// Returns whether a feature may be used now. A refusal is counted for usage reports.
     ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// use license_client::ClientError;
+    ///
+    /// assert!(client.allows("local_execution")?);
+    /// // The product has this feature, but the base tier does not.
+    /// assert!(!client.allows("sso")?);
+    /// // A typing error is an error, and not a refusal.
+    /// assert!(matches!(client.allows("ssso"), Err(ClientError::UnknownFeature { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Blocking
     ///
     /// Same as [`Client::decide`].
@@ -230,6 +299,18 @@ impl Client {
 
     /// Returns whether a feature may be used in the context that the caller provides, see
     /// [`Client::decide_in`].
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// let context = client.context().user("ann");
+    /// assert!(!client.allows_in(&context, "sso")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Blocking
     ///
@@ -303,6 +384,19 @@ impl Client {
     }
 
     /// Takes from a quota in the context that the caller provides, see [`Client::decide_in`].
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// let context = client.context().user("ann");
+    /// let used = client.use_quota_in(&context, "commands_per_day", 1)?;
+    /// assert!(used.granted);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Blocking
     ///
@@ -379,6 +473,21 @@ impl Client {
 
     /// Opens a session in the context that the caller provides, for the user of the context.
     ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// # let project = scratch.path();
+    /// let (ann, bob) = (client.context().user("ann"), client.context().user("bob"));
+    /// let first = client.session_in(&ann, project)?;
+    /// let second = client.session_in(&bob, project)?;
+    /// assert_ne!(first.id(), second.id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Blocking
     ///
     /// Same as [`Client::session`].
@@ -399,6 +508,19 @@ impl Client {
 
     /// Reads the installed license immediately instead of within a second.
     ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// // A license dialog reloads after it has installed a license, and shows the result at once.
+    /// client.reload();
+    /// println!("{}", client.decide()?.code());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Blocking
     ///
     /// Same as [`ClientBuilder::build`].
@@ -408,16 +530,56 @@ impl Client {
     }
 
     /// Returns the feature matrix.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// let tiers: Vec<_> = client.matrix().tiers().map(|tier| tier.name().to_string()).collect();
+    /// println!("{} has the tiers {}", client.matrix().product(), tiers.join(", "));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn matrix(&self) -> &FeatureMatrix {
         &self.matrix
     }
 
     /// Returns the license manager of this machine.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// if let Some(machine) = client.manager().digest() {
+    ///     println!("this machine is {machine}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn manager(&self) -> &LicenseManager {
         &self.manager
     }
 
     /// Returns the current snapshot, which is read again at regular intervals.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// let snapshot = client.snapshot();
+    /// match snapshot.installed() {
+    ///     Some(installed) => println!("{} licenses", installed.verified().licenses().len()),
+    ///     None => println!("no license"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Blocking
     ///

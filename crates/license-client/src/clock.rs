@@ -11,6 +11,13 @@ use license_core::{Boot, ClockReading, time};
 /// A time before 1970, which a clock may show after its battery was empty, counts as 1970. The
 /// evaluation never uses a time before the signing times of the signed artifacts. A time after the
 /// year 9999 counts as the latest timestamp.
+///
+/// ```
+/// use license_client::license_core::Context;
+///
+/// let context = Context::at(license_client::now());
+/// assert!(context.clock() > license_client::license_core::time::MIN);
+/// ```
 pub fn now() -> DateTime<Utc> {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = since_epoch.map_or(0, |since_epoch| since_epoch.as_secs());

@@ -21,6 +21,21 @@ use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store};
 
 /// The installed licenses, as the last read verified them.
+///
+/// ```
+/// # mod fixture { include!("../fixtures/examples.rs"); }
+/// # let vendor = fixture::Vendor::new()?;
+/// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+/// # let manager = &machine.manager;
+/// use license_client::Installation;
+///
+/// let paths = manager.paths()?;
+/// let installed = Installation::load(paths, &vendor.trust, &vendor.matrix)?;
+/// let installed = installed.ok_or("no license")?;
+/// let license = installed.verified().licenses().first().ok_or("no license")?;
+/// assert_eq!(license.customer(), "ACME Ltd");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct Installation {
@@ -38,6 +53,22 @@ impl Installation {
     /// The licenses of the user and of the administrator apply together. If only one of the two
     /// files verifies, only its licenses apply. A damaged license file of the user is quarantined.
     ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// # let (paths, matrix) = (manager.paths()?, &vendor.matrix);
+    /// use license_client::Installation;
+    ///
+    /// // For programs without embedded keys: the keys were installed with the license.
+    /// match Installation::open(paths, matrix)? {
+    ///     Some(installed) => println!("{} licenses", installed.verified().licenses().len()),
+    ///     None => println!("no license is installed"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`InstallationError`] if a license is installed, but no installed license can be
@@ -47,6 +78,19 @@ impl Installation {
     }
 
     /// Reads the installed licenses and verifies them with these keys. Installed keys are ignored.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// # let (paths, trust, matrix) = (manager.paths()?, &vendor.trust, &vendor.matrix);
+    /// use license_client::Installation;
+    ///
+    /// let installed = Installation::load(paths, trust, matrix)?;
+    /// assert!(installed.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -62,6 +106,21 @@ impl Installation {
     /// Returns the trusted keys: the installed keys of the user and the administrator, as changed
     /// by trust statements. Returns `None` if no keys are installed.
     ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// # let paths = manager.paths()?;
+    /// use license_client::Installation;
+    ///
+    /// let trust = Installation::trust(paths)?.ok_or("no keys are installed")?;
+    /// for key in trust.iter() {
+    ///     println!("{}", key.id());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`InstallationError`] if a file with keys cannot be read or is not a trust set.
@@ -72,6 +131,19 @@ impl Installation {
 
     /// Returns the trusted keys with their origins, and the retired keys.
     ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// # let paths = manager.paths()?;
+    /// use license_client::Installation;
+    ///
+    /// let rotation = Installation::rotation(paths)?.ok_or("no keys are installed")?;
+    /// println!("{} keys, {} retired", rotation.keys().len(), rotation.retirements().count());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Same as [`Installation::trust`].
@@ -81,6 +153,19 @@ impl Installation {
     }
 
     /// Applies the installed trust statements to these keys.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// # let paths = manager.paths()?;
+    /// use license_client::Installation;
+    ///
+    /// let rotation = Installation::rotate(paths, vendor.trust.clone());
+    /// assert_eq!(rotation.keys().len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rotate(paths: &Paths, roots: TrustSet) -> Rotation {
         let mut rotation = Rotation::new(roots);
         statements::apply_stored(&mut rotation, paths);
@@ -188,17 +273,58 @@ impl Installation {
     }
 
     /// Returns the verified licenses with their validation tokens and the revocation lists.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// use license_client::Context;
+    ///
+    /// # let matrix = &vendor.matrix;
+    /// let snapshot = manager.inspect(matrix);
+    /// let installed = snapshot.installed().ok_or("no license")?;
+    /// let context = Context::at(license_client::now());
+    /// let decision = installed.verified().evaluate(matrix, &context);
+    /// assert!(decision.allows("cloud_sync"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn verified(&self) -> &VerifiedLicenses {
         &self.verified
     }
 
     /// Returns the paths of the license files. The file of the user comes first.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// let snapshot = manager.inspect(&vendor.matrix);
+    /// let installed = snapshot.installed().ok_or("no license")?;
+    /// assert!(installed.paths()[0].ends_with("license.lic"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn paths(&self) -> &[PathBuf] {
         &self.paths
     }
 
     /// Returns the problems with the other license file, if only one of the two license files is
     /// usable.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// let snapshot = manager.inspect(&vendor.matrix);
+    /// let installed = snapshot.installed().ok_or("no license")?;
+    /// for problem in installed.problems() {
+    ///     eprintln!("{problem}");
+    /// }
+    /// # assert!(installed.problems().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn problems(&self) -> &[InstallationError] {
         &self.problems
     }

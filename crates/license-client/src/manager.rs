@@ -50,6 +50,22 @@ const HIGH_WATER_STEP: TimeDelta = TimeDelta::minutes(10);
 /// Applications use a [`Client`](crate::client::Client), which has a manager. Programs that install
 /// licenses use the manager.
 ///
+/// ```
+/// # mod fixture { include!("../fixtures/examples.rs"); }
+/// # let vendor = fixture::Vendor::new()?;
+/// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+/// # let manager = &machine.manager;
+/// use license_client::{FeatureMatrix, Moment};
+///
+/// let snapshot = manager.snapshot(None, FeatureMatrix::built_in(), Moment::Now);
+/// let installed = snapshot.installed().ok_or("no license")?;
+/// println!("{} licenses", installed.verified().licenses().len());
+/// for path in installed.paths() {
+///     println!("in {}", path.display());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Blocking
 ///
 /// No method uses the network. Methods that change the state, such as [`Self::install`],
@@ -74,6 +90,19 @@ pub struct LicenseManager {
 }
 
 /// The instant at which a license is evaluated.
+///
+/// ```
+/// # mod fixture { include!("../fixtures/examples.rs"); }
+/// # let vendor = fixture::Vendor::new()?;
+/// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+/// # let manager = &machine.manager;
+/// use license_client::{FeatureMatrix, Moment};
+///
+/// // Shows what would be in effect at another time, without recording that time.
+/// let snapshot = manager.snapshot(None, FeatureMatrix::built_in(), Moment::Hypothetical);
+/// assert!(snapshot.installed().is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// The current time. It is recorded in the clock's high-water mark.
@@ -84,11 +113,31 @@ pub enum Moment {
 
 impl LicenseManager {
     /// Creates a manager for the user who runs this process.
+    ///
+    /// ```
+    /// use license_client::{FeatureMatrix, LicenseManager};
+    ///
+    /// let manager = LicenseManager::for_current_user(FeatureMatrix::built_in().product());
+    /// match manager.state_dir() {
+    ///     Some(dir) => println!("licenses are stored in {}", dir.path().display()),
+    ///     None => println!("no home directory; set CODITECT_HOME"),
+    /// }
+    /// ```
     pub fn for_current_user(product: ProductCode) -> Self {
         Self::new(product, Paths::for_current_user(product.as_str()))
     }
 
     /// Creates a manager that uses these paths.
+    ///
+    /// ```
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{FeatureMatrix, LicenseManager, StateDir};
+    ///
+    /// let dir = StateDir::at(scratch.path().join("state"));
+    /// let manager = LicenseManager::at(FeatureMatrix::built_in().product(), dir);
+    /// assert!(manager.paths().is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn at(product: ProductCode, paths: impl Into<Paths>) -> Self {
         Self::new(product, Ok(paths.into()))
     }
@@ -110,6 +159,18 @@ impl LicenseManager {
     /// Uses only these keys, which are embedded in the program.
     ///
     /// Keys in the state directories of the user and the administrator are then ignored.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{FeatureMatrix, LicenseManager, StateDir, TrustSet};
+    ///
+    /// let dir = StateDir::at(scratch.path().join("state"));
+    /// let manager = LicenseManager::at(FeatureMatrix::built_in().product(), dir)
+    ///     .trust_only(&TrustSet::parse(TRUST)?);
+    /// assert_eq!(manager.trust().map(TrustSet::len), Some(3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn trust_only(self, keys: &TrustSet) -> Self {
         Self {
@@ -119,16 +180,53 @@ impl LicenseManager {
     }
 
     /// Returns the embedded keys, or `None` if the installed keys are used.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// // A client always has embedded keys.
+    /// assert!(client.manager().trust().is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn trust(&self) -> Option<&TrustSet> {
         self.trust.as_ref()
     }
 
     /// Returns the product.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// assert_eq!(client.manager().product().as_str(), "CODITECT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn product(&self) -> ProductCode {
         self.product
     }
 
     /// Returns the paths of the product's files.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// match client.manager().paths() {
+    ///     Ok(paths) => println!("licenses are stored in {}", paths.user().dir().path().display()),
+    ///     Err(error) => eprintln!("{error}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -138,12 +236,41 @@ impl LicenseManager {
     }
 
     /// Collects everything that identifies this machine. Each call collects it again.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// let facts = client.manager().facts();
+    /// for found in facts.found() {
+    ///     println!("{} by {}", found.kind(), found.source());
+    /// }
+    /// println!("{}", facts.explain());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn facts(&self) -> MachineFacts {
         MachineFacts::collect(self.product, self.system_dir())
     }
 
     /// Returns the fingerprint of this machine, which is collected once. Returns `None` if nothing
     /// identifies the machine.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// use license_client::license_core::Machine;
+    ///
+    /// if let Some(Machine::Fingerprint(fingerprint)) = manager.machine() {
+    ///     // Only hashes of the components are in a fingerprint.
+    ///     println!("{fingerprint}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn machine(&self) -> Option<&Machine> {
         let machine = self.machine.get_or_init(|| {
             let fingerprint = self.facts().fingerprint();
@@ -153,6 +280,16 @@ impl LicenseManager {
     }
 
     /// Returns the digest that identifies this machine, or `None` if nothing identifies it.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// let digest = manager.digest().ok_or("nothing identifies this machine")?;
+    /// println!("give this to the vendor: {digest}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn digest(&self) -> Option<MachineDigest> {
         *self.digest.get_or_init(|| {
             let by_id = self.identity().digest();
@@ -161,12 +298,37 @@ impl LicenseManager {
     }
 
     /// Returns the kind of container in which this process runs, or `None` outside a container.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// if let Some(kind) = client.manager().container() {
+    ///     println!("in a {kind} container, the machine needs a configured id");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn container(&self) -> Option<String> {
         self.identity().container().map(|kind| kind.to_string())
     }
 
     /// Returns why the id that an administrator set for this machine is ignored. Returns `None` if
     /// the id is used, or if no id is set.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// if let Some(reason) = manager.rejected_id() {
+    ///     eprintln!("{reason}");
+    /// }
+    /// # assert_eq!(manager.rejected_id(), None, "the configured id is used");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rejected_id(&self) -> Option<String> {
         let mut missing = self.identity().missing();
         let given = missing.find(|missing| missing.kind() == ComponentKind::AssignedId)?;
@@ -177,6 +339,21 @@ impl LicenseManager {
     }
 
     /// Reads the clock and the uptime.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// let reading = client.manager().reading();
+    /// match reading.boot {
+    ///     Some(boot) => println!("{}, {} after the start", reading.clock, boot.uptime),
+    ///     None => println!("{}", reading.clock),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reading(&self) -> ClockReading {
         clock::reading(self.identity().container().is_some())
     }
@@ -201,6 +378,22 @@ impl LicenseManager {
     /// Verifies with `trust`, or else with the embedded keys of this manager, or else with the keys
     /// that are installed with the license. Nothing is written if there is neither a state
     /// directory nor a license.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// use license_client::license_core::Context;
+    /// use license_client::{FeatureMatrix, Moment};
+    ///
+    /// let matrix = FeatureMatrix::built_in();
+    /// let snapshot = manager.snapshot(None, matrix, Moment::Now);
+    /// let installed = snapshot.installed().ok_or("no license")?;
+    /// let context = Context::at(license_client::now()).high_water(snapshot.high_water);
+    /// assert!(installed.verified().evaluate(matrix, &context).allows("cloud_sync"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn snapshot(
         &self,
         trust: Option<&TrustSet>,
@@ -240,6 +433,21 @@ impl LicenseManager {
     /// Returns what [`Self::snapshot`] returns, but changes nothing.
     ///
     /// Damaged files are not quarantined, and the current time is not recorded.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// use license_client::FeatureMatrix;
+    ///
+    /// let snapshot = manager.inspect(FeatureMatrix::built_in());
+    /// for problem in &snapshot.problems {
+    ///     eprintln!("{problem}");
+    /// }
+    /// # assert!(snapshot.installed().is_some() && snapshot.problems.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn inspect(&self, matrix: &FeatureMatrix) -> Snapshot {
         match &self.paths {
             Ok(paths) => self.read_all(paths, self.trust(), matrix, Damaged::Leave).0,
@@ -320,6 +528,21 @@ impl LicenseManager {
     }
 
     /// Returns the user's state directory, if it is known.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// use license_client::StateFile;
+    ///
+    /// if let Some(dir) = client.manager().state_dir() {
+    ///     println!("the license is stored as {}", dir.file(StateFile::License).display());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn state_dir(&self) -> Option<&StateDir> {
         self.paths.as_ref().ok().map(|paths| paths.user().dir())
     }

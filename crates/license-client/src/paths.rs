@@ -7,6 +7,17 @@ use crate::store::Store;
 ///
 /// The state directory of the user is read and written. The directory of the administrator is only
 /// read.
+///
+/// ```
+/// # let scratch = tempfile::tempdir()?;
+/// use license_client::{Paths, StateDir};
+///
+/// let user = StateDir::at(scratch.path().join("user"));
+/// let administrator = StateDir::at(scratch.path().join("system"));
+/// let paths = Paths::at(user).system_dir(administrator);
+/// assert_eq!(paths.user().dir().path(), scratch.path().join("user"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Paths {
     user: Store,
@@ -15,6 +26,15 @@ pub struct Paths {
 
 impl Paths {
     /// Returns the paths of the user who runs this process.
+    ///
+    /// ```
+    /// use license_client::Paths;
+    ///
+    /// match Paths::for_current_user("CODITECT") {
+    ///     Ok(paths) => println!("{}", paths.user().dir().path().display()),
+    ///     Err(error) => eprintln!("{error}"),
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -30,6 +50,13 @@ impl Paths {
     }
 
     /// Returns paths with only the directory of the user.
+    ///
+    /// ```
+    /// use license_client::{Paths, StateDir};
+    ///
+    /// let paths = Paths::at(StateDir::at("/var/lib/shop"));
+    /// assert!(paths.system().is_none());
+    /// ```
     pub fn at(user: StateDir) -> Self {
         Self {
             user: Store::new(user),
@@ -38,6 +65,13 @@ impl Paths {
     }
 
     /// Sets the directory of the administrator.
+    ///
+    /// ```
+    /// use license_client::{Paths, StateDir};
+    ///
+    /// let paths = Paths::at(StateDir::at("/var/lib/shop")).system_dir(StateDir::at("/etc/shop"));
+    /// assert!(paths.system().is_some());
+    /// ```
     #[must_use]
     pub fn system_dir(self, system: StateDir) -> Self {
         Self {
@@ -47,11 +81,26 @@ impl Paths {
     }
 
     /// Returns the store of the user.
+    ///
+    /// ```
+    /// use license_client::{Paths, StateDir};
+    ///
+    /// let paths = Paths::at(StateDir::at("/var/lib/shop"));
+    /// println!("{} incomplete files", paths.user().incomplete_files().len());
+    /// ```
     pub fn user(&self) -> &Store {
         &self.user
     }
 
     /// Returns the store of the administrator.
+    ///
+    /// ```
+    /// use license_client::{Paths, StateDir};
+    ///
+    /// let paths = Paths::at(StateDir::at("/var/lib/shop")).system_dir(StateDir::at("/etc/shop"));
+    /// let system = paths.system().map(|store| store.dir().path().to_owned());
+    /// assert_eq!(system, Some("/etc/shop".into()));
+    /// ```
     pub fn system(&self) -> Option<&Store> {
         self.system.as_ref()
     }

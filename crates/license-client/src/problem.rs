@@ -15,6 +15,24 @@ use crate::seal::SealError;
 use crate::store::StoreError;
 
 /// A problem with the state of this machine.
+///
+/// ```
+/// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+/// # let scratch = tempfile::tempdir()?;
+/// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+/// #     .product(license_client::FeatureMatrix::built_in())
+/// #     .state_dir(scratch.path().join("state"))
+/// #     .build()?;
+/// use license_client::{StateProblem, with_causes};
+///
+/// for problem in &client.snapshot().problems {
+///     match problem {
+///         StateProblem::NotSaved(_) => eprintln!("the state directory is not writable"),
+///         other => eprintln!("{}", with_causes(other)),
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StateProblem {
@@ -47,6 +65,21 @@ pub enum StateProblem {
 
 impl StateProblem {
     /// Returns the reason code, if there is one.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// for problem in &client.snapshot().problems {
+    ///     if let Some(code) = problem.code() {
+    ///         eprintln!("{code}: {problem}");
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Revocations(problem) => problem.code(),

@@ -14,6 +14,15 @@ use license_core::session::{
 use crate::state_dir::{LOCK, StateFile};
 
 /// The file system of this machine.
+///
+/// ```
+/// # let scratch = tempfile::tempdir()?;
+/// use license_client::LocalFileSystem;
+/// use license_client::license_core::session::FileSystem;
+///
+/// assert!(LocalFileSystem.target(scratch.path()).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LocalFileSystem;
 

@@ -165,6 +165,16 @@ pub(crate) fn write(
 }
 
 /// Result of installing a revocation list.
+///
+/// ```
+/// use license_client::InstallReport;
+///
+/// /// Returns the numbers of the lists that were not installed before.
+/// fn new_lists(report: &InstallReport) -> Vec<u64> {
+///     let new = report.lists.iter().filter(|list| list.is_new);
+///     new.map(|list| list.list.seq()).collect()
+/// }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct InstalledList {

@@ -32,6 +32,20 @@ pub(crate) struct Seal {
 }
 
 /// The reason why a sealed file cannot be opened.
+///
+/// ```
+/// use license_client::{SealError, StateProblem};
+///
+/// /// Explains a problem with the state of this machine.
+/// fn explain(problem: &StateProblem) -> Option<&'static str> {
+///     match problem {
+///         StateProblem::Sealed { source: SealError::OtherMachine { .. }, .. } => {
+///             Some("The state was copied from another machine. It is started anew.")
+///         }
+///         _ => None,
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SealError {

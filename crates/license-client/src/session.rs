@@ -30,6 +30,21 @@ const ATTEMPTS: u32 = 16;
 ///
 /// A session ends when it is dropped or when the process ends, because the system then releases the
 /// lock of the session. There is no timeout.
+///
+/// ```
+/// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+/// # let scratch = tempfile::tempdir()?;
+/// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+/// #     .product(license_client::FeatureMatrix::built_in())
+/// #     .state_dir(scratch.path().join("state"))
+/// #     .build()?;
+/// # let project = scratch.path();
+/// let session = client.session(project)?;
+/// println!("{} on {}", session.id(), session.root().path().display());
+/// // The session ends here.
+/// drop(session);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "the session ends as soon as it is dropped"]
 pub struct Session {
@@ -50,6 +65,19 @@ impl Session {
     /// Opens a session on the project that contains `path`, and counts it for usage reports.
     ///
     /// Without `user`, the session belongs to the system user of this process.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// # let project = machine.scratch.path();
+    /// use license_client::Session;
+    ///
+    /// let session = Session::open(manager, None, Some("ann"), project)?;
+    /// assert_eq!(Session::list_open(manager)?, [session.id().to_string()]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -82,6 +110,20 @@ impl Session {
 
     /// Finds the session of a project without opening it. Nothing is written.
     ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// # let project = machine.scratch.path();
+    /// use license_client::Session;
+    ///
+    /// let session = Session::find(manager, None, Some("ann"), project)?;
+    /// println!("the session of this project is {}", session.id());
+    /// assert!(!session.is_counted(), "it is not open");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Same as [`Session::open`].
@@ -106,6 +148,17 @@ impl Session {
     /// Returns the ids of the sessions of this user that are open on this machine, in all
     /// processes.
     ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// use license_client::Session;
+    ///
+    /// println!("{} open sessions", Session::list_open(manager)?.len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns an error if the state directory cannot be read.
@@ -117,16 +170,57 @@ impl Session {
     }
 
     /// Returns the session id.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// # let project = scratch.path();
+    /// let (first, second) = (client.session(project)?, client.session(project)?);
+    /// assert_eq!(first.id(), second.id(), "the id depends on the user and the project");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn id(&self) -> SessionId {
         self.id
     }
 
     /// Returns the root of the project.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// # let project = scratch.path();
+    /// let session = client.session(project)?;
+    /// println!("{} because of {:?}", session.root().path().display(), session.root().reason());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn root(&self) -> &ProjectRoot {
         &self.root
     }
 
     /// Returns whether other processes can see that the session is open.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// # let project = scratch.path();
+    /// let session = client.session(project)?;
+    /// if !session.is_counted() {
+    ///     eprintln!("the state directory is not writable");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_counted(&self) -> bool {
         self.lock.is_some()
     }

@@ -48,6 +48,21 @@ impl StateDir {
     /// This is the value of the variable `{PRODUCT}_HOME`, if it is set and not empty. Otherwise it
     /// is `.{product}` in `home`.
     ///
+    /// ```
+    /// use license_client::StateDir;
+    /// use std::path::Path;
+    ///
+    /// # let (home, value) = if cfg!(windows) {
+    /// #     (Path::new(r"C:\ann"), r"D:\licenses")
+    /// # } else {
+    /// #     (Path::new("/home/ann"), "/srv/licenses")
+    /// # };
+    /// let variable = |name: &str| (name == "CODITECT_HOME").then(|| value.into());
+    /// let dir = StateDir::resolve("CODITECT", variable, Some(home))?;
+    /// assert_eq!(dir.path(), Path::new(value));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`StateDirError`] if the variable contains a relative path, if it is not set and
@@ -69,6 +84,15 @@ impl StateDir {
 
     /// Returns the state directory of the user who runs this process.
     ///
+    /// ```
+    /// use license_client::StateDir;
+    ///
+    /// match StateDir::for_current_user("CODITECT") {
+    ///     Ok(dir) => println!("{}", dir.path().display()),
+    ///     Err(error) => eprintln!("{error}"),
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Same as [`StateDir::resolve`].
@@ -84,6 +108,14 @@ impl StateDir {
     /// Otherwise it is the default of the platform, such as `/etc/coditect`. Returns `None` if the
     /// path is relative, or if the platform has no default. Nothing is ever written to this
     /// directory.
+    ///
+    /// ```
+    /// use license_client::StateDir;
+    ///
+    /// if let Some(dir) = StateDir::for_system("CODITECT", |name| std::env::var_os(name)) {
+    ///     println!("licenses for all users are in {}", dir.path().display());
+    /// }
+    /// ```
     pub fn for_system(
         product: &str,
         environment: impl Fn(&str) -> Option<OsString>,
@@ -108,6 +140,14 @@ impl StateDir {
     }
 
     /// Returns the state directory at `path`.
+    ///
+    /// ```
+    /// use license_client::StateDir;
+    /// use std::path::Path;
+    ///
+    /// let dir = StateDir::at("/var/lib/shop");
+    /// assert_eq!(dir.path(), Path::new("/var/lib/shop"));
+    /// ```
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -116,11 +156,25 @@ impl StateDir {
     }
 
     /// Returns the path of the directory.
+    ///
+    /// ```
+    /// use license_client::StateDir;
+    ///
+    /// let dir = StateDir::at("/var/lib/shop");
+    /// println!("{}", dir.path().display());
+    /// ```
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Returns the path of a file in the directory.
+    ///
+    /// ```
+    /// use license_client::{StateDir, StateFile};
+    ///
+    /// let path = StateDir::at("/var/lib/shop").file(StateFile::License);
+    /// assert!(path.ends_with("license.lic"));
+    /// ```
     pub fn file(&self, file: StateFile) -> PathBuf {
         self.path.join(file.name())
     }
@@ -129,6 +183,15 @@ impl StateDir {
     ///
     /// The file is temporary, and has no name if the system supports files without names. Its owner
     /// is the owner of all files that this process creates.
+    ///
+    /// ```
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::StateDir;
+    ///
+    /// assert!(StateDir::at(scratch.path()).try_writing().is_ok());
+    /// assert!(StateDir::at(scratch.path().join("missing")).try_writing().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -139,6 +202,18 @@ impl StateDir {
 
     /// Returns why this program refuses to write to the directory, even if the system allows it.
     /// The text completes a message that ends with "is not writable:".
+    ///
+    /// ```
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::StateDir;
+    ///
+    /// let dir = StateDir::at(scratch.path());
+    /// if let Some(obstacle) = dir.obstacle() {
+    ///     eprintln!("{} is not writable: {obstacle}", dir.path().display());
+    /// }
+    /// # assert_eq!(dir.obstacle(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn obstacle(&self) -> Option<&'static str> {
         let is_other = |found: fs::Metadata| !found.file_type().is_file();
         if fs::metadata(&self.path).is_ok_and(|target| self.is_foreign_link(&target)) {
@@ -283,6 +358,13 @@ impl StateDir {
 }
 
 /// A file in the state directory.
+///
+/// ```
+/// use license_client::StateFile;
+///
+/// let names: Vec<_> = StateFile::ALL.iter().map(|file| file.name()).collect();
+/// assert!(names.contains(&"license.lic"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StateFile {
@@ -321,6 +403,12 @@ impl StateFile {
     ];
 
     /// Returns the name of the file in the directory.
+    ///
+    /// ```
+    /// use license_client::StateFile;
+    ///
+    /// assert_eq!(StateFile::Quota.name(), "quota");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Self::Key => "license.key",
@@ -337,6 +425,18 @@ impl StateFile {
 }
 
 /// The reason why the state directory is unknown.
+///
+/// ```
+/// use license_client::StateDir;
+///
+/// let error = StateDir::resolve("CODITECT", |_| None, None).err();
+/// let error = error.ok_or("expected an error")?;
+/// assert_eq!(
+///     error.to_string(),
+///     "expected a home directory or CODITECT_HOME in the environment, found neither"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StateDirError {

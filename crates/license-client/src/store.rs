@@ -62,16 +62,41 @@ pub struct Store {
 
 impl Store {
     /// Creates a store for the files in `dir`. Does not access the file system.
+    ///
+    /// ```
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{StateDir, Store};
+    ///
+    /// let store = Store::new(StateDir::at(scratch.path().join("state")));
+    /// assert!(!store.dir().path().exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(dir: StateDir) -> Self {
         Self { dir }
     }
 
     /// Returns the state directory.
+    ///
+    /// ```
+    /// use license_client::{StateDir, Store};
+    ///
+    /// let store = Store::new(StateDir::at("/var/lib/shop"));
+    /// assert!(store.dir().path().ends_with("shop"));
+    /// ```
     pub fn dir(&self) -> &StateDir {
         &self.dir
     }
 
     /// Reads a file of at most `cap` bytes. Returns `None` if the file does not exist.
+    ///
+    /// ```
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{StateDir, StateFile, Store};
+    ///
+    /// let store = Store::new(StateDir::at(scratch.path()));
+    /// assert_eq!(store.read(StateFile::License, 64 * 1024)?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -95,6 +120,19 @@ impl Store {
     }
 
     /// Returns the quarantined copies of these files, sorted by path.
+    ///
+    /// ```
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{StateDir, StateFile, Store};
+    ///
+    /// let store = Store::new(StateDir::at(scratch.path()));
+    /// let lock = store.lock()?;
+    /// lock.write(StateFile::License, b"damaged")?;
+    /// lock.quarantine(StateFile::License)?;
+    /// let quarantined = store.quarantined_files(&[StateFile::License]);
+    /// assert_eq!(quarantined, [scratch.path().join("license.lic.damaged-1")]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn quarantined_files(&self, files: &[StateFile]) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.dir.path())
             .into_iter()
@@ -126,6 +164,15 @@ impl Store {
 
     /// Returns the incomplete files of crashed and active writers, sorted by path. The next writer
     /// removes them.
+    ///
+    /// ```
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{StateDir, Store};
+    ///
+    /// let store = Store::new(StateDir::at(scratch.path()));
+    /// assert!(store.incomplete_files().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn incomplete_files(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.dir.path()).into_iter().flatten();
         let names = entries.flatten().filter(is_unfinished);
@@ -135,6 +182,18 @@ impl Store {
     }
 
     /// Waits up to 10 seconds for the writer lock.
+    ///
+    /// ```
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{StateDir, StateFile, Store};
+    ///
+    /// let store = Store::new(StateDir::at(scratch.path()));
+    /// let lock = store.lock()?;
+    /// // No other process writes between this read and this write.
+    /// let before = store.read(StateFile::License, 64 * 1024)?;
+    /// lock.write(StateFile::License, b"token")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -146,6 +205,18 @@ impl Store {
     }
 
     /// Waits up to `patience` for the writer lock. A `patience` of zero tries only once.
+    ///
+    /// ```
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{StateDir, Store, StoreError};
+    /// use std::time::Duration;
+    ///
+    /// let store = Store::new(StateDir::at(scratch.path()));
+    /// let _lock = store.lock()?;
+    /// let second = store.lock_within(Duration::ZERO);
+    /// assert!(matches!(second, Err(StoreError::Busy { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -169,6 +240,17 @@ impl Store {
 }
 
 /// The writer lock. It is released when the value is dropped or when the process ends.
+///
+/// ```
+/// # let scratch = tempfile::tempdir()?;
+/// use license_client::{StateDir, StateFile, Store};
+///
+/// let store = Store::new(StateDir::at(scratch.path()));
+/// let lock = store.lock()?;
+/// lock.write(StateFile::License, b"token")?;
+/// drop(lock);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "the lock is released as soon as it is dropped"]
 pub struct StoreLock {
@@ -180,6 +262,16 @@ impl StoreLock {
     /// Replaces a file. When the method returns, the new content survives a loss of power. Before
     /// that, a loss of power leaves either the old or the new content.
     ///
+    /// ```
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{StateDir, StateFile, Store};
+    ///
+    /// let store = Store::new(StateDir::at(scratch.path()));
+    /// store.lock()?.write(StateFile::License, b"token")?;
+    /// assert_eq!(store.read(StateFile::License, 1024)?.as_deref(), Some(&b"token"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`StoreError::ReadOnly`] or [`StoreError::Unwritable`].
@@ -190,6 +282,15 @@ impl StoreLock {
     /// Replaces a file without syncing it. The new content survives the end of the process, but not
     /// a loss of power. This is many times faster.
     ///
+    /// ```
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{StateDir, StateFile, Store};
+    ///
+    /// let store = Store::new(StateDir::at(scratch.path()));
+    /// store.lock()?.write_unsynced(StateFile::Cache, b"a copy of other data")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Same as [`StoreLock::write`].
@@ -198,6 +299,17 @@ impl StoreLock {
     }
 
     /// Removes a file. Returns whether it existed.
+    ///
+    /// ```
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{StateDir, StateFile, Store};
+    ///
+    /// let lock = Store::new(StateDir::at(scratch.path())).lock()?;
+    /// lock.write(StateFile::License, b"token")?;
+    /// assert!(lock.remove(StateFile::License)?);
+    /// assert!(!lock.remove(StateFile::License)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -236,6 +348,17 @@ impl StoreLock {
 
     /// Quarantines a damaged file: renames it to the first free `NAME.damaged-N`, counted from 1,
     /// and returns the new path.
+    ///
+    /// ```
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{StateDir, StateFile, Store};
+    ///
+    /// let lock = Store::new(StateDir::at(scratch.path())).lock()?;
+    /// lock.write(StateFile::License, b"damaged")?;
+    /// let path = lock.quarantine(StateFile::License)?;
+    /// assert!(path.ends_with("license.lic.damaged-1"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -338,6 +461,19 @@ fn is_free(path: &Path) -> bool {
 }
 
 /// The reason why state could not be read or written.
+///
+/// ```
+/// # let scratch = tempfile::tempdir()?;
+/// use license_client::{StateDir, StateFile, Store, StoreError};
+///
+/// let store = Store::new(StateDir::at(scratch.path()));
+/// store.lock()?.write(StateFile::License, b"a long license")?;
+/// match store.read(StateFile::License, 4) {
+///     Err(StoreError::TooLarge { cap, .. }) => assert_eq!(cap, 4),
+///     other => return Err(format!("{other:?}").into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -401,6 +537,17 @@ impl StoreError {
     }
 
     /// Returns the path of the file or directory with the problem.
+    ///
+    /// ```
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{StateDir, StateFile, Store};
+    ///
+    /// let store = Store::new(StateDir::at(scratch.path()));
+    /// store.lock()?.write(StateFile::License, b"a long license")?;
+    /// let error = store.read(StateFile::License, 4).err().ok_or("expected an error")?;
+    /// assert!(error.path().ends_with("license.lic"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn path(&self) -> &Path {
         match self {
             Self::ReadOnly { path, .. }

@@ -52,6 +52,19 @@ const MANIFESTS: &[&str] = &[
 const MANIFEST_EXTENSIONS: &[&str] = &["sln", "slnx", "csproj", "fsproj", "vbproj", "cabal"];
 
 /// The environment of a process that determines the usage type.
+///
+/// ```
+/// use license_client::{ProcessEnvironment, ProductCode, usage_variable};
+/// use std::io::{IsTerminal, stdin};
+///
+/// let product = ProductCode::parse("CODITECT")?;
+/// let environment = ProcessEnvironment {
+///     variable: std::env::var_os(usage_variable(product)),
+///     on_terminal: stdin().is_terminal(),
+///     ..ProcessEnvironment::default()
+/// };
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProcessEnvironment {
     /// The value of the environment variable [`usage_variable`]. An empty value counts as unset.
@@ -63,6 +76,16 @@ pub struct ProcessEnvironment {
 }
 
 /// The usage type, and the reason for it.
+///
+/// ```
+/// # let scratch = tempfile::tempdir()?;
+/// use license_client::{ProcessEnvironment, ProductCode, detect_usage, find_project};
+///
+/// let root = find_project(scratch.path(), ProductCode::parse("CODITECT")?, None)?;
+/// let usage = detect_usage(&root, &ProcessEnvironment::default())?;
+/// println!("{}: {}", usage.usage_type, usage.reason);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DetectedUsage {
     /// The usage type.
@@ -72,6 +95,13 @@ pub struct DetectedUsage {
 }
 
 /// The reason for a usage type.
+///
+/// ```
+/// use license_client::UsageReason;
+///
+/// assert_eq!(UsageReason::Default.as_str(), "default");
+/// assert_eq!(UsageReason::Default.to_string(), "the default");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UsageReason {
@@ -105,6 +135,13 @@ pub enum UsageReason {
 
 impl UsageReason {
     /// Returns the name in reports.
+    ///
+    /// ```
+    /// use license_client::UsageReason;
+    ///
+    /// let reason = UsageReason::Variable { name: "CODITECT_USAGE_TYPE".to_owned() };
+    /// assert_eq!(reason.as_str(), "variable");
+    /// ```
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Variable { .. } => "variable",
@@ -137,6 +174,13 @@ impl fmt::Display for UsageReason {
 }
 
 /// Returns the environment variable for the usage type, such as `CODITECT_USAGE_TYPE`.
+///
+/// ```
+/// use license_client::{ProductCode, usage_variable};
+///
+/// assert_eq!(usage_variable(ProductCode::parse("CODITECT")?), "CODITECT_USAGE_TYPE");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn usage_variable(product: ProductCode) -> String {
     format!("{product}_USAGE_TYPE")
 }

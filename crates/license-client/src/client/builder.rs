@@ -57,6 +57,23 @@ pub struct ClientBuilder {
 
 /// The reason why a client cannot be built. Each one is a mistake in the program, and none depends
 /// on the installed license or on the machine.
+///
+/// ```
+/// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// use license_client::{Client, FeatureMatrix, TrustSet, with_causes};
+///
+/// let mistake = Client::builder(TrustSet::parse(TRUST)?)
+///     .product(FeatureMatrix::built_in())
+///     .build_date("March 2027")
+///     .build();
+/// let error = mistake.err().ok_or("expected an error")?;
+/// assert_eq!(
+///     error.to_string(),
+///     r#"expected a build date such as 2027-03-01, found "March 2027""#
+/// );
+/// println!("{}", with_causes(&error));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -106,6 +123,32 @@ impl ClientBuilder {
     /// The product decides which licenses count, where they are installed, and which features and
     /// quotas are available without a license. There is no default:
     /// `product(FeatureMatrix::built_in())` selects the tiers of CODITECT.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{Client, TrustSet};
+    ///
+    /// // const PRODUCT: &str = include_str!("product.toml");
+    /// const PRODUCT: &str = r#"
+    ///     product = "ACME"
+    ///     keys = "ACM"
+    ///     issuer = "ACME"
+    ///
+    ///     [tiers.FREE]
+    ///     features = ["edit"]
+    ///
+    ///     [tiers.PRO]
+    ///     features = ["edit", "export"]
+    /// "#;
+    /// let client = Client::builder(TrustSet::parse(TRUST)?)
+    ///     .product(PRODUCT)
+    /// #   .state_dir(scratch.path())
+    ///     .build()?;
+    /// assert!(client.allows("edit")?);
+    /// assert!(!client.allows("export")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn product(mut self, product: impl Into<Setting<FeatureMatrix>>) -> Self {
         self.product = Some(product.into());
         self
@@ -115,6 +158,18 @@ impl ClientBuilder {
     /// [`Version`].
     ///
     /// Licenses with a maximum version (`keygen issue --max-version`) need it.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # use license_client::{Client, FeatureMatrix, TrustSet};
+    /// let client = Client::builder(TrustSet::parse(TRUST)?)
+    ///     .product(FeatureMatrix::built_in())
+    ///     .app_version(env!("CARGO_PKG_VERSION"))
+    /// #   .state_dir(scratch.path())
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn app_version(mut self, version: impl Into<Setting<Version>>) -> Self {
         self.app_version = Some(version.into());
         self
@@ -125,6 +180,19 @@ impl ClientBuilder {
     ///
     /// Licenses with maintenance (`keygen issue --maintenance-until`) need it. State the date of
     /// the release and not the current date, which would end such a license for old builds too.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # use license_client::{Client, FeatureMatrix, TrustSet};
+    /// // A build script or the release job sets the variable: .build_date(env!("BUILD_DATE"))
+    /// let client = Client::builder(TrustSet::parse(TRUST)?)
+    ///     .product(FeatureMatrix::built_in())
+    ///     .build_date("2027-03-01")
+    /// #   .state_dir(scratch.path())
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn build_date(mut self, date: impl Into<Setting<DateTime<Utc>>>) -> Self {
         self.build_date = Some(date.into());
         self
@@ -133,6 +201,20 @@ impl ClientBuilder {
     /// Sets how the application uses the product. The default is [`UsageType::Builder`].
     ///
     /// [`detect_usage`](crate::usage::detect_usage) detects the usage type of a project.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # use license_client::{Client, FeatureMatrix, TrustSet};
+    /// use license_client::UsageType;
+    ///
+    /// let client = Client::builder(TrustSet::parse(TRUST)?)
+    ///     .product(FeatureMatrix::built_in())
+    ///     .usage_type(UsageType::Runtime)
+    /// #   .state_dir(scratch.path())
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn usage_type(self, usage_type: UsageType) -> Self {
         Self { usage_type, ..self }
     }
@@ -141,6 +223,18 @@ impl ClientBuilder {
     ///
     /// Licenses for named users (`keygen issue --user`) need it. A server with a user for each
     /// request calls [`Client::decide_in`] instead.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # use license_client::{Client, FeatureMatrix, TrustSet};
+    /// let client = Client::builder(TrustSet::parse(TRUST)?)
+    ///     .product(FeatureMatrix::built_in())
+    ///     .user("ann@acme.example")
+    /// #   .state_dir(scratch.path())
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());
         self
@@ -150,12 +244,40 @@ impl ClientBuilder {
     /// administrator. The directory need not exist.
     ///
     /// A directory that the licensee cannot choose is safer. The default suits most applications.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # use license_client::{Client, FeatureMatrix, TrustSet};
+    /// // A test uses a temporary directory, so that it meets no license of the developer.
+    /// let scratch = tempfile::tempdir()?;
+    /// let client = Client::builder(TrustSet::parse(TRUST)?)
+    ///     .product(FeatureMatrix::built_in())
+    ///     .state_dir(scratch.path().join("state"))
+    ///     .build()?;
+    /// assert!(client.snapshot().installed().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn state_dir(self, path: impl Into<PathBuf>) -> Self {
         self.paths(StateDir::at(path))
     }
 
     /// Uses these paths instead of those of the current user. The last call of this method or of
     /// [`state_dir`](Self::state_dir) counts.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # use license_client::{Client, FeatureMatrix, TrustSet};
+    /// use license_client::{Paths, StateDir};
+    ///
+    /// let user = StateDir::at(scratch.path().join("user"));
+    /// let administrator = StateDir::at(scratch.path().join("system"));
+    /// let client = Client::builder(TrustSet::parse(TRUST)?)
+    ///     .product(FeatureMatrix::built_in())
+    ///     .paths(Paths::at(user).system_dir(administrator))
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn paths(mut self, paths: impl Into<Paths>) -> Self {
         self.paths = Some(paths.into());
         self

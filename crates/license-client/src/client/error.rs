@@ -11,6 +11,30 @@ use crate::store::StoreError;
 /// A license that is missing, damaged, expired or denied is never an error: it is a decision with
 /// the base tier. The first three variants are mistakes in the program, which its developer sees at
 /// the first call. A program that must not stop can treat them as a refusal.
+///
+/// ```
+/// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # let scratch = tempfile::tempdir()?;
+/// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+/// #     .product(license_client::FeatureMatrix::built_in())
+/// #     .state_dir(scratch.path().join("state"))
+/// #     .build()?;
+/// use license_client::{Client, ClientError};
+///
+/// /// Returns whether a feature may be used. A mistake stops the tests, but not the program.
+/// fn may_use(client: &Client, feature: &str) -> bool {
+///     match client.allows(feature) {
+///         Ok(is_allowed) => is_allowed,
+///         Err(error @ ClientError::UnknownFeature { .. }) if cfg!(test) => panic!("{error}"),
+///         Err(error) => {
+///             eprintln!("{error}");
+///             false
+///         }
+///     }
+/// }
+/// assert!(!may_use(&client, "ssso"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ClientError {
@@ -52,6 +76,18 @@ pub enum ClientError {
 
 impl ClientError {
     /// Returns the reason code of the license that is denied for this reason, if there is one.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// let unknown = client.allows("ssso").err().ok_or("expected an error")?;
+    /// assert_eq!(unknown.code(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::MissingContext { value, .. } => Some(value.code()),

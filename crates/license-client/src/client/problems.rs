@@ -6,11 +6,39 @@ use super::Client;
 
 impl Client {
     /// Returns the first problem with the license or the state, in one line with its causes.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// if let Some(problem) = client.problem() {
+    ///     eprintln!("{problem}");
+    /// }
+    /// # assert_eq!(client.problem(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn problem(&self) -> Option<String> {
         self.problems().into_iter().next()
     }
 
     /// Returns all problems with the license and the state, each in one line with its causes.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// for problem in client.problems() {
+    ///     eprintln!("{problem}; install the license again");
+    /// }
+    /// # assert!(client.problems().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn problems(&self) -> Vec<String> {
         let current = self.snapshot();
         let mut problems = Vec::new();

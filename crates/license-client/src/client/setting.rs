@@ -16,6 +16,22 @@ use super::builder::BuildError;
 /// | `Setting<FeatureMatrix>` | the text of a product file (TOML), or a [`FeatureMatrix`] |
 /// | `Setting<Version>` | a text such as `2.4.0`, or a [`Version`] |
 /// | `Setting<DateTime<Utc>>` | a text such as `2027-03-01` or `2027-03-01T12:00:00Z`, a [`NaiveDate`] or a [`DateTime`] |
+///
+/// ```
+/// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # let scratch = tempfile::tempdir()?;
+/// use license_client::license_core::chrono::NaiveDate;
+/// use license_client::{Client, FeatureMatrix, TrustSet, Version};
+///
+/// let date = NaiveDate::from_ymd_opt(2027, 3, 1).ok_or("not a date")?;
+/// let client = Client::builder(TrustSet::parse(TRUST)?)
+///     .product(FeatureMatrix::built_in())
+///     .app_version(Version::new(2, 4, 0))
+///     .build_date(date)
+/// #   .state_dir(scratch.path())
+///     .build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Setting<T>(Result<T, BuildError>);
 

@@ -14,6 +14,28 @@ use crate::state_dir::StateFile;
 use crate::store::{Damaged, StoreLock};
 
 /// Whether a license that is not valid may replace a valid one.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let vendor = fixture::Vendor::new()?;
+/// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+/// # let manager = &machine.manager;
+/// # let text = &vendor.issue("TEAM")?;
+/// # let (trust, matrix) = (&vendor.trust, &vendor.matrix);
+/// use license_client::license_core::VerifiedLicenses;
+/// use license_client::{Candidate, Context, InstallationError, Moment, Replace};
+///
+/// let verified = VerifiedLicenses::verify(text, trust, matrix)?;
+/// let candidate = Candidate { verified: &verified, trust, matrix };
+/// let context = Context::at(license_client::now());
+/// match manager.install(&candidate, &context, Replace::UnlessWorse, Moment::Now) {
+///     Ok(report) => println!("installed as {}", report.path.display()),
+///     // Ask the user first, then install with `Replace::Always`.
+///     Err(InstallationError::Worse { new, .. }) => println!("the new license is {new}"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replace {
     /// The valid license stays, because replacing it could stop software in production.
@@ -23,6 +45,20 @@ pub enum Replace {
 }
 
 /// A verified license to install, and the keys that verify it.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let vendor = fixture::Vendor::new()?;
+/// # let text = &vendor.issue("PRO")?;
+/// # let (trust, matrix) = (&vendor.trust, &vendor.matrix);
+/// use license_client::Candidate;
+/// use license_client::license_core::VerifiedLicenses;
+///
+/// let verified = VerifiedLicenses::verify(text, trust, matrix)?;
+/// let candidate = Candidate { verified: &verified, trust, matrix };
+/// assert_eq!(candidate.verified.licenses().len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
     /// The license.
@@ -48,6 +84,24 @@ impl Candidate<'_> {
     /// Does not install revocation lists. Only the manager's `install` does, because the manager
     /// knows the lists that were seen before. If the process crashes, the license on disk still
     /// verifies.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let text = &vendor.issue("PRO")?;
+    /// # let (trust, matrix) = (&vendor.trust, &vendor.matrix);
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::license_core::VerifiedLicenses;
+    /// use license_client::{Candidate, Context, Paths, Replace, StateDir};
+    ///
+    /// let verified = VerifiedLicenses::verify(text, trust, matrix)?;
+    /// let candidate = Candidate { verified: &verified, trust, matrix };
+    /// let paths = Paths::at(StateDir::at(scratch.path().join("state")));
+    /// let context = Context::at(license_client::now());
+    /// let path = candidate.install(&paths, &context, Replace::UnlessWorse)?;
+    /// assert!(path.ends_with("license.lic"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -15,6 +15,23 @@ use crate::state_dir::{StateDirError, StateFile};
 use crate::store::{Store, StoreError};
 
 /// The reason why an installed license cannot be used, or why a license cannot be installed.
+///
+/// ```
+/// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # let scratch = tempfile::tempdir()?;
+/// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+/// #     .product(license_client::FeatureMatrix::built_in())
+/// #     .state_dir(scratch.path().join("state"))
+/// #     .build()?;
+/// use license_client::{InstallationError, with_causes};
+///
+/// match client.manager().deactivate(None, license_client::now()) {
+///     Ok(receipt) => println!("{}", receipt.request.to_armor()),
+///     Err(InstallationError::NotActivated) => println!("there is no activation on this machine"),
+///     Err(error) => eprintln!("{}", with_causes(&error)),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InstallationError {
@@ -159,6 +176,14 @@ pub enum InstallationError {
 impl InstallationError {
     /// Returns the reason code, if there is one. Problems with files, the system, the arguments
     /// and the program itself have none.
+    ///
+    /// ```
+    /// use license_client::{Code, InstallationError};
+    ///
+    /// assert_eq!(InstallationError::NotActivated.code(), Some(Code::NotActivated));
+    /// // The reason is this machine, and not an artifact of the vendor.
+    /// assert_eq!(InstallationError::NoMachine.code(), None);
+    /// ```
     pub fn code(&self) -> Option<Code> {
         Some(match self {
             Self::NoKeys => Code::UntrustedKey,

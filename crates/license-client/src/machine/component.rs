@@ -9,6 +9,18 @@ use license_core::ComponentKind;
 use super::System;
 
 /// A component that was found.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let vendor = fixture::Vendor::new()?;
+/// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+/// # let manager = &machine.manager;
+/// for found in manager.facts().found() {
+///     // Never the value, which identifies the machine.
+///     println!("{} by {}", found.kind(), found.source());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundComponent {
     kind: ComponentKind,
@@ -21,11 +33,34 @@ impl FoundComponent {
     }
 
     /// Returns the kind of the component.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// use license_client::license_core::ComponentKind;
+    ///
+    /// let facts = manager.facts();
+    /// assert!(facts.found().any(|found| found.kind() == ComponentKind::AssignedId));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn kind(&self) -> ComponentKind {
         self.kind
     }
 
     /// Returns where the component was found, such as `/etc/machine-id` or `CODITECT_MACHINE_ID`.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// for found in manager.facts().found() {
+    ///     println!("{}", found.source());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn source(&self) -> &str {
         &self.observation.source
     }
@@ -37,6 +72,18 @@ impl FoundComponent {
 }
 
 /// A component that was not found.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let vendor = fixture::Vendor::new()?;
+/// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+/// # let manager = &machine.manager;
+/// for missing in manager.facts().missing() {
+///     let place = missing.source().unwrap_or("this machine");
+///     println!("no {} in {place}: {}", missing.kind(), missing.reason());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingComponent {
     kind: ComponentKind,
@@ -49,22 +96,66 @@ impl MissingComponent {
     }
 
     /// Returns the kind of the component.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// let missing: Vec<_> = manager.facts().missing().map(|missing| missing.kind()).collect();
+    /// println!("missing: {missing:?}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn kind(&self) -> ComponentKind {
         self.kind
     }
 
     /// Returns where the component was expected, if that is a single place.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// let facts = manager.facts();
+    /// let places: Vec<_> = facts.missing().filter_map(|missing| missing.source()).collect();
+    /// println!("looked in {places:?}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn source(&self) -> Option<&str> {
         self.absence.source.as_deref()
     }
 
     /// Returns why the component is missing.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// use license_client::MissingReason;
+    ///
+    /// for missing in manager.facts().missing() {
+    ///     if missing.reason() == MissingReason::NotPermitted {
+    ///         println!("an administrator could read the {}", missing.kind());
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reason(&self) -> MissingReason {
         self.absence.reason
     }
 }
 
 /// The reason why a component is missing.
+///
+/// ```
+/// use license_client::{MissingReason, Rejection};
+///
+/// assert_eq!(MissingReason::NotFound.to_string(), "not found");
+/// let rejected = MissingReason::Rejected(Rejection::Uniform);
+/// assert_eq!(rejected.to_string(), "it repeats one digit");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MissingReason {
@@ -112,6 +203,12 @@ impl fmt::Display for MissingReason {
 }
 
 /// The reason why a value does not identify one machine.
+///
+/// ```
+/// use license_client::Rejection;
+///
+/// assert_eq!(Rejection::Empty.to_string(), "it is empty");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rejection {

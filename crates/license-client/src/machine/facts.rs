@@ -46,6 +46,14 @@ impl MachineFacts {
     ///
     /// On Linux, this reads a few dozen small files. On macOS and Windows, it also starts system
     /// programs, and waits up to ten seconds for each program.
+    ///
+    /// ```
+    /// use license_client::{MachineFacts, ProductCode};
+    ///
+    /// let facts = MachineFacts::collect(ProductCode::parse("CODITECT")?, None);
+    /// println!("{}", facts.explain());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn collect(product: ProductCode, system_dir: Option<&Path>) -> Self {
         Self::collect_from(&LocalSystem, product, system_dir)
     }
@@ -54,11 +62,31 @@ impl MachineFacts {
     /// the system's machine id.
     ///
     /// This reads a few small files on Linux, and one value on other systems.
+    ///
+    /// ```
+    /// use license_client::{MachineFacts, ProductCode};
+    ///
+    /// let facts = MachineFacts::identify(ProductCode::parse("CODITECT")?, None);
+    /// match facts.digest() {
+    ///     Some(digest) => println!("this machine is {digest}"),
+    ///     None => println!("this machine has no id"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn identify(product: ProductCode, system_dir: Option<&Path>) -> Self {
         Self::identify_from(&LocalSystem, product, system_dir)
     }
 
     /// Collects all components of another system, as [`MachineFacts::collect`] does.
+    ///
+    /// ```
+    /// use license_client::{LocalSystem, MachineFacts, ProductCode};
+    ///
+    /// // A test passes its own implementation of `System`.
+    /// let facts = MachineFacts::collect_from(&LocalSystem, ProductCode::parse("CODITECT")?, None);
+    /// println!("{}", facts.stability());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn collect_from(
         system: &dyn System,
         product: ProductCode,
@@ -68,6 +96,15 @@ impl MachineFacts {
     }
 
     /// Collects the ids of another system, as [`MachineFacts::identify`] does.
+    ///
+    /// ```
+    /// use license_client::{LocalSystem, MachineFacts, ProductCode};
+    ///
+    /// let product = ProductCode::parse("CODITECT")?;
+    /// let facts = MachineFacts::identify_from(&LocalSystem, product, None);
+    /// println!("{:?}", facts.digest());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn identify_from(
         system: &dyn System,
         product: ProductCode,
@@ -78,12 +115,32 @@ impl MachineFacts {
 
     /// Returns the hashes of the found components, which may leave the machine. Returns `None` if
     /// no component was found.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// let fingerprint = manager.facts().fingerprint().ok_or("nothing identifies this machine")?;
+    /// println!("{fingerprint}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         let values = self.found.iter().map(|found| (found.kind(), found.value()));
         (!self.found.is_empty()).then(|| Fingerprint::new(self.product, values))
     }
 
     /// Returns the digest that identifies the machine, or `None` if too few components were found.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// let digest = manager.facts().digest().ok_or("nothing identifies this machine")?;
+    /// assert_eq!(Some(digest), manager.digest());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn digest(&self) -> Option<MachineDigest> {
         self.fingerprint()?.digest()
     }
@@ -99,17 +156,46 @@ impl MachineFacts {
     }
 
     /// Returns the found components, in the order of [`ComponentKind::ALL`].
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// assert!(manager.facts().found().count() > 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn found(&self) -> impl Iterator<Item = &FoundComponent> {
         self.found.iter()
     }
 
     /// Returns the missing components, in the order of [`ComponentKind::ALL`].
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// for missing in manager.facts().missing() {
+    ///     println!("no {}: {}", missing.kind(), missing.reason());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn missing(&self) -> impl Iterator<Item = &MissingComponent> {
         self.missing.iter()
     }
 
     /// Returns the kind of container in which this process runs, such as `docker`, or `container`
     /// if the kind is unknown. Returns `None` outside a container.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// println!("container: {}", manager.facts().container().unwrap_or("none"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn container(&self) -> Option<&'static str> {
         self.environment.container()
     }

@@ -9,6 +9,18 @@ use super::container::Environment;
 use super::{FoundComponent, MachineFacts};
 
 /// How well the identity survives changes to the machine.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let vendor = fixture::Vendor::new()?;
+/// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+/// # let manager = &machine.manager;
+/// use license_client::Stability;
+///
+/// // An id that an administrator has set survives all changes of the hardware.
+/// assert_eq!(manager.facts().stability(), Stability::Stable);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stability {
@@ -25,6 +37,12 @@ pub enum Stability {
 
 impl Stability {
     /// Returns the name in reports.
+    ///
+    /// ```
+    /// use license_client::Stability;
+    ///
+    /// assert_eq!(Stability::Fair.as_str(), "fair");
+    /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stable => "stable",
@@ -45,6 +63,16 @@ impl MachineFacts {
     /// Returns how well the identity survives changes, according to the collected components.
     /// [`MachineFacts::identify`] collects too few components for [`Stability::Stable`], unless an
     /// id is configured.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// let facts = manager.facts();
+    /// println!("{}: {}", facts.stability(), facts.explain());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stability(&self) -> Stability {
         let has = |kind| self.found().any(|found| found.kind() == kind);
         if has(AssignedId) {

@@ -23,6 +23,18 @@ const RUN_TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// The source of the components of a machine. Tests replace it to simulate other machines.
+///
+/// ```
+/// use license_client::{LocalSystem, System};
+/// use std::path::Path;
+///
+/// /// Returns the name of this Linux machine.
+/// fn host_name(system: &dyn System) -> std::io::Result<String> {
+///     Ok(system.read(Path::new("/etc/hostname"))?.trim().to_owned())
+/// }
+/// println!("{}", host_name(&LocalSystem).unwrap_or_default());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait System {
     /// Returns the platform.
     fn platform(&self) -> Platform;
@@ -95,6 +107,13 @@ pub trait System {
 }
 
 /// A platform with its own sources of components.
+///
+/// ```
+/// use license_client::{LocalSystem, Platform, System};
+///
+/// let is_supported = LocalSystem.platform() != Platform::Other;
+/// println!("machines are identified: {is_supported}");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Platform {
@@ -109,6 +128,13 @@ pub enum Platform {
 }
 
 /// The machine that this process runs on.
+///
+/// ```
+/// use license_client::{LocalSystem, System};
+/// use std::path::Path;
+///
+/// assert!(!LocalSystem.exists(Path::new("/no/such/file")));
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LocalSystem;
 

@@ -55,6 +55,28 @@ impl LicenseManager {
     /// Installs the whole file or nothing. Applies the trust statements first. Uses `context` to
     /// compare a new license with the installed license.
     ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// # let text = &vendor.issue("TEAM")?;
+    /// # let (trust, matrix) = (&vendor.trust, &vendor.matrix);
+    /// use license_client::license_core::VerifiedLicenses;
+    /// use license_client::{Candidate, Context, Moment, Replace};
+    ///
+    /// // `text` is what the customer received: a license file, a token or an enterprise key.
+    /// let verified = VerifiedLicenses::verify(text, trust, matrix)?;
+    /// let candidate = Candidate { verified: &verified, trust, matrix };
+    /// let context = Context::at(license_client::now());
+    /// let report = manager.install(&candidate, &context, Replace::UnlessWorse, Moment::Now)?;
+    /// println!("installed as {}", report.path.display());
+    /// for block in &report.blocks {
+    ///     println!("{} {}", block.kind, block.id);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`InstallationError`] if a part of the file may not be installed or cannot be

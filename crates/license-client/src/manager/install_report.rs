@@ -10,6 +10,21 @@ use crate::problem::StateProblem;
 use crate::revocations::InstalledList;
 
 /// Result of an installation.
+///
+/// ```
+/// use license_client::InstallReport;
+///
+/// /// Describes an installation in a window.
+/// fn describe(report: &InstallReport) -> String {
+///     if let Some(begins) = report.begins {
+///         return format!("The new license starts on {}.", begins.date_naive());
+///     }
+///     if report.blocks.iter().all(|block| !block.is_new) {
+///         return "Everything in this file was already installed.".to_owned();
+///     }
+///     "The license is installed.".to_owned()
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct InstallReport {
@@ -36,6 +51,15 @@ pub struct InstallReport {
 }
 
 /// Result for one block of an installed file.
+///
+/// ```
+/// use license_client::InstallReport;
+///
+/// /// Returns the number of blocks that were not installed before.
+/// fn count_new(report: &InstallReport) -> usize {
+///     report.blocks.iter().filter(|block| block.is_new).count()
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstalledBlock {
     /// The kind of the token.
@@ -47,6 +71,19 @@ pub struct InstalledBlock {
 }
 
 /// Result of a removal.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let vendor = fixture::Vendor::new()?;
+/// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+/// # let manager = &machine.manager;
+/// let removed = manager.remove()?;
+/// for path in &removed.paths {
+///     println!("removed {}", path.display());
+/// }
+/// # assert!(!removed.paths.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct RemovalReport {

@@ -12,6 +12,19 @@ use crate::state::State;
 use crate::store::{Damaged, StoreError};
 
 /// Result of using a quota.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let vendor = fixture::Vendor::new()?;
+/// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+/// # let manager = &machine.manager;
+/// use license_client::{Quota, UsageAccount};
+///
+/// let report = manager.use_quota(UsageAccount::default(), "exports", 1, Quota::Limit(5))?;
+/// assert!(report.quota_use.granted);
+/// assert!(report.problems.is_empty(), "the use is recorded on disk");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct QuotaUseReport {
@@ -29,6 +42,21 @@ impl LicenseManager {
     /// starting from the counts that could be read, and the report contains the reason.
     ///
     /// Granted and refused uses are also counted for usage reports, under `account`.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// use license_client::{Quota, UsageAccount};
+    ///
+    /// let account = UsageAccount { license: None, user: Some("ann") };
+    /// let first = manager.use_quota(account, "exports", 3, Quota::Limit(5))?.quota_use;
+    /// assert_eq!((first.granted, first.remaining()), (true, Quota::Limit(2)));
+    /// let second = manager.use_quota(account, "exports", 3, Quota::Limit(5))?.quota_use;
+    /// assert!(!second.granted);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -11,6 +11,18 @@ impl LicenseManager {
     /// Validation tokens, quota counters and the clock's high-water mark stay, so that removing a
     /// license neither undoes a suspension nor refills a quota.
     ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// let removed = manager.remove()?;
+    /// println!("removed {} files", removed.paths.len());
+    /// // There is nothing left to remove.
+    /// assert!(manager.remove()?.paths.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`InstallationError`] if a file cannot be removed.

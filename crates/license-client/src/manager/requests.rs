@@ -17,6 +17,20 @@ use crate::state::State;
 use crate::store::StoreLock;
 
 /// A request to send to the vendor, and how it relates to earlier requests.
+///
+/// ```
+/// use license_client::PreparedRequest;
+///
+/// /// Returns what a dialog shows with a request.
+/// fn note(prepared: &PreparedRequest) -> Option<String> {
+///     if prepared.is_repeated {
+///         return Some("This is the pending request again.".to_owned());
+///     }
+///     let date = prepared.superseded?.date_naive();
+///     Some(format!("The answer to the request of {date} will be rejected."))
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct PreparedRequest {
@@ -31,6 +45,23 @@ pub struct PreparedRequest {
 }
 
 /// How a pending request is treated, which is a request without an answer yet.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let vendor = fixture::Vendor::new()?;
+/// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+/// # let manager = &machine.manager;
+/// # let license = vendor.draft("PRO")?.id;
+/// use license_client::PendingRequestPolicy::{Repeat, Replace};
+///
+/// let now = license_client::now();
+/// let first = manager.request_activation(&license, now, Repeat)?;
+/// let again = manager.request_activation(&license, now, Repeat)?;
+/// assert!(again.is_repeated && again.request == first.request);
+/// let other = manager.request_activation(&license, now, Replace)?;
+/// assert_eq!(other.superseded, Some(now));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PendingRequestPolicy {
     /// The pending request is returned again.
@@ -55,6 +86,31 @@ impl LicenseManager {
     /// is returned again, unless `pending` requires a new request or the machine has changed. A new
     /// request supersedes the earlier one. The answer to the earlier request is then no longer
     /// accepted.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// # let matrix = &vendor.matrix;
+    /// use license_client::PendingRequestPolicy;
+    ///
+    /// let snapshot = manager.inspect(matrix);
+    /// let installed = snapshot.installed().ok_or("no license")?;
+    /// let license = installed.verified().licenses().first().ok_or("no license")?;
+    ///
+    /// let now = license_client::now();
+    /// let prepared = manager.request_activation(license.id(), now, PendingRequestPolicy::Repeat)?;
+    /// println!("{}", prepared.request.to_armor());
+    /// # let answer = vendor.answer(&prepared.request)?;
+    ///
+    /// // `answer` is what the vendor returned. Install it like a license.
+    /// # machine.install(&vendor, &answer)?;
+    /// let snapshot = manager.inspect(matrix);
+    /// let installed = snapshot.installed().ok_or("no license")?;
+    /// assert_eq!(installed.verified().activations().len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -102,6 +158,19 @@ impl LicenseManager {
 
     /// Requests a clock repair, which lowers the clock high-water mark.
     ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// use license_client::PendingRequestPolicy;
+    ///
+    /// let now = license_client::now();
+    /// let prepared = manager.request_clock_repair(now, PendingRequestPolicy::Repeat)?;
+    /// println!("{}", prepared.request.to_armor());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Same as [`Self::request_activation`].
@@ -141,6 +210,20 @@ impl LicenseManager {
     /// stays unusable on this machine even if one of the files is lost. If there is no activation,
     /// the last receipt is returned again.
     ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// # machine.activate(&vendor)?;
+    /// let receipt = manager.deactivate(None, license_client::now())?;
+    /// println!("send this to the vendor:\n{}", receipt.request.to_armor());
+    ///
+    /// // The same receipt again, in case that the first one was lost.
+    /// assert!(manager.deactivate(None, license_client::now())?.is_repeated);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`InstallationError::NotActivated`] if there is neither an activation nor a receipt,
@@ -179,6 +262,18 @@ impl LicenseManager {
     ///
     /// An activation in this file applies to all users of the machine. Only an administrator can
     /// remove it.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// let matrix = &vendor.matrix;
+    /// if let Some(path) = manager.system_activation(matrix, |_| true) {
+    ///     println!("only an administrator can remove the activation in {}", path.display());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn system_activation(
         &self,
         matrix: &FeatureMatrix,

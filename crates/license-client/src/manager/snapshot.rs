@@ -11,6 +11,25 @@ use crate::problem::StateProblem;
 use crate::state_dir::{StateDirError, StateFile};
 
 /// The installed licenses and the state of the machine at one instant.
+///
+/// ```
+/// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # let scratch = tempfile::tempdir()?;
+/// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+/// #     .product(license_client::FeatureMatrix::built_in())
+/// #     .state_dir(scratch.path().join("state"))
+/// #     .build()?;
+/// let snapshot = client.snapshot();
+/// match &snapshot.installation {
+///     Ok(Some(installed)) => println!("installed: {:?}", installed.paths()),
+///     Ok(None) => println!("no license is installed"),
+///     Err(error) => println!("the installed license cannot be used: {error}"),
+/// }
+/// for path in &snapshot.quarantined {
+///     println!("a damaged license was renamed to {}", path.display());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct Snapshot {
@@ -26,6 +45,17 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Returns the installed licenses, if they verify.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// assert!(client.snapshot().installed().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn installed(&self) -> Option<&Installation> {
         self.installation.as_ref().ok()?.as_ref()
     }

@@ -19,6 +19,20 @@ use crate::state_dir::StateFile;
 use crate::store::{Damaged, StoreLock};
 
 /// Result of installing a trust statement.
+///
+/// ```
+/// use license_client::InstallReport;
+///
+/// /// Prints the effect of the trust statements in a file.
+/// fn print_statements(report: &InstallReport) {
+///     for installed in &report.statements {
+///         match &installed.statement {
+///             Some(statement) => println!("signed by key {}", statement.signer()),
+///             None => println!("the keys already have this state"),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct InstalledStatement {

@@ -30,6 +30,13 @@ const MAX_WAITING: usize = 8;
 pub(super) type Pending = BTreeMap<Option<LicenseId>, UsageCounts>;
 
 /// The license and the user for which usage is counted.
+///
+/// ```
+/// use license_client::UsageAccount;
+///
+/// let account = UsageAccount { user: Some("ann"), ..UsageAccount::default() };
+/// assert_eq!(account.license, None);
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct UsageAccount<'a> {
     /// The license in effect. `None` if there is none.
@@ -40,6 +47,21 @@ pub struct UsageAccount<'a> {
 
 impl<'a> UsageAccount<'a> {
     /// Returns the account for usage under a decision.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// use license_client::UsageAccount;
+    ///
+    /// let decision = client.decide()?;
+    /// let account = UsageAccount::new(&decision, Some("ann"));
+    /// assert_eq!(account.license, None, "no license is installed");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(decision: &'a Decision, user: Option<&'a str>) -> Self {
         let license = decision.license().map(License::id);
         Self { license, user }
@@ -47,6 +69,21 @@ impl<'a> UsageAccount<'a> {
 }
 
 /// Whether a usage report closes the open period.
+///
+/// ```
+/// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # let scratch = tempfile::tempdir()?;
+/// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+/// #     .product(license_client::FeatureMatrix::built_in())
+/// #     .state_dir(scratch.path().join("state"))
+/// #     .build()?;
+/// use license_client::UsageReportMode;
+///
+/// // Shows the report that would be written. Counting continues.
+/// let preview = client.manager().usage_report(UsageReportMode::DryRun)?;
+/// println!("{} entries", preview.entries.len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UsageReportMode {
     /// The report closes the open period.
@@ -56,6 +93,23 @@ pub enum UsageReportMode {
 }
 
 /// The usage of a machine.
+///
+/// ```
+/// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # let scratch = tempfile::tempdir()?;
+/// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+/// #     .product(license_client::FeatureMatrix::built_in())
+/// #     .state_dir(scratch.path().join("state"))
+/// #     .build()?;
+/// use license_client::UsageReportMode;
+///
+/// let export = client.manager().usage_report(UsageReportMode::DryRun)?;
+/// for problem in &export.problems {
+///     eprintln!("{problem}");
+/// }
+/// assert!(export.entries.is_empty(), "nothing was used yet");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 #[must_use]
 pub struct UsageExport {
@@ -66,6 +120,22 @@ pub struct UsageExport {
 }
 
 /// The reason why a usage report cannot be created.
+///
+/// ```
+/// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # let scratch = tempfile::tempdir()?;
+/// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+/// #     .product(license_client::FeatureMatrix::built_in())
+/// #     .state_dir(scratch.path().join("state"))
+/// #     .build()?;
+/// use license_client::{UsageReportMode, with_causes};
+///
+/// match client.manager().usage_report(UsageReportMode::Commit) {
+///     Ok(export) => println!("{} entries", export.entries.len()),
+///     Err(error) => eprintln!("{}", with_causes(&error)),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReportError {
@@ -86,6 +156,20 @@ pub enum ReportError {
 impl LicenseManager {
     /// Counts usage in memory. [`Self::flush_counts`] and every later write of the state save the
     /// counts.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// use license_client::UsageAccount;
+    /// use license_client::license_core::usage_report::UsageCounts;
+    ///
+    /// let account = UsageAccount { user: Some("ann"), ..UsageAccount::default() };
+    /// manager.count(account, UsageCounts::quota_used("exports", 2));
+    /// assert!(manager.flush_counts().is_empty(), "there are no problems");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn count(&self, account: UsageAccount<'_>, counts: UsageCounts) {
         let counts = counts.user(account.user);
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,6 +179,20 @@ impl LicenseManager {
 
     /// Writes to disk the counts that are in memory, if there is a state directory. Returns the
     /// problems. Counts that could not be written stay in memory.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// // Before a process ends abnormally. Dropping the client does the same.
+    /// for problem in client.manager().flush_counts() {
+    ///     eprintln!("{problem}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn flush_counts(&self) -> Vec<StateProblem> {
         self.flush_within(FLUSH_TIMEOUT)
     }
@@ -135,6 +233,19 @@ impl LicenseManager {
 
     /// Returns the usage entries of this machine, including the usage since the last entry.
     ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// use license_client::UsageReportMode;
+    /// use license_client::license_core::usage_report;
+    ///
+    /// let export = manager.usage_report(UsageReportMode::Commit)?;
+    /// let report = usage_report::write(manager.product(), &export.entries, None)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`ReportError`] if the entries cannot be read or the open period cannot be closed.
@@ -152,6 +263,20 @@ impl LicenseManager {
 
     /// Returns the number of entries in the journal, or `None` if there is no journal. Changes
     /// nothing.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// match client.manager().inspect_journal()? {
+    ///     Some(entries) => println!("{entries} entries for usage reports"),
+    ///     None => println!("no usage was counted yet"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

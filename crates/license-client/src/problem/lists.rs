@@ -9,6 +9,20 @@ use super::quarantined_as;
 use crate::store::StoreError;
 
 /// A problem with a stored revocation list. It does not prevent other work.
+///
+/// ```
+/// use license_client::{ListProblem, StateProblem};
+///
+/// /// Returns whether the vendor must send a revocation list again.
+/// fn needs_list(problem: &StateProblem) -> bool {
+///     match problem {
+///         StateProblem::Revocations(problem) => {
+///             matches!(**problem, ListProblem::Missing { .. } | ListProblem::Damaged { .. })
+///         }
+///         _ => false,
+///     }
+/// }
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ListProblem {
@@ -43,6 +57,18 @@ pub enum ListProblem {
 
 impl ListProblem {
     /// Returns the reason code, if there is one.
+    ///
+    /// ```
+    /// use license_client::ListProblem;
+    ///
+    /// /// Prints a problem for a log.
+    /// fn log(problem: &ListProblem) {
+    ///     match problem.code() {
+    ///         Some(code) => eprintln!("{code}: {problem}"),
+    ///         None => eprintln!("{problem}"),
+    ///     }
+    /// }
+    /// ```
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Stale(stale) => Some(stale.code()),
@@ -54,6 +80,12 @@ impl ListProblem {
 }
 
 /// The damage to a file of revocation lists.
+///
+/// ```
+/// use license_client::ListFault;
+///
+/// assert_eq!(ListFault::NotText.code().as_str(), "MALFORMED");
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ListFault {
@@ -70,6 +102,12 @@ pub enum ListFault {
 
 impl ListFault {
     /// Returns the reason code.
+    ///
+    /// ```
+    /// use license_client::{Code, ListFault};
+    ///
+    /// assert_eq!(ListFault::NotText.code(), Code::Malformed);
+    /// ```
     pub fn code(&self) -> Code {
         match self {
             Self::NotText => Code::Malformed,
@@ -80,6 +118,21 @@ impl ListFault {
 }
 
 /// A list is older than a list that was seen before, or has the same number but other content.
+///
+/// ```
+/// use license_client::{Code, InstallationError};
+///
+/// /// Explains the refusal of a revocation list.
+/// fn explain(error: &InstallationError) -> Option<String> {
+///     match error {
+///         InstallationError::StaleList(stale) => {
+///             Some(format!("list {} is older than list {}", stale.found, stale.expected))
+///         }
+///         _ => None,
+///     }
+/// }
+/// # assert_eq!(explain(&InstallationError::NoMachine), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("expected revocation list {}, found {}", self.expectation(), self.observation())]
 #[non_exhaustive]
@@ -94,6 +147,15 @@ pub struct StaleList {
 
 impl StaleList {
     /// Returns the reason code.
+    ///
+    /// ```
+    /// use license_client::StaleList;
+    ///
+    /// /// Prints a refusal for a log.
+    /// fn log(stale: &StaleList) {
+    ///     eprintln!("{}: {stale}", stale.code());
+    /// }
+    /// ```
     pub const fn code(&self) -> Code {
         Code::StaleList
     }

@@ -10,6 +10,18 @@ use crate::store::StoreError;
 
 /// A problem with the stored trust statements. The problem affects only artifacts that are signed
 /// with a key that a statement adds.
+///
+/// ```
+/// use license_client::{StateProblem, StatementProblem};
+///
+/// /// Returns whether the vendor must send the trust statements again.
+/// fn needs_statements(problem: &StateProblem) -> bool {
+///     match problem {
+///         StateProblem::Trust(problem) => matches!(**problem, StatementProblem::Damaged { .. }),
+///         _ => false,
+///     }
+/// }
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StatementProblem {
@@ -30,6 +42,15 @@ pub enum StatementProblem {
 
 impl StatementProblem {
     /// Returns the reason code, if there is one.
+    ///
+    /// ```
+    /// use license_client::{Code, StatementProblem};
+    ///
+    /// /// Returns whether the signature of a stored statement is wrong.
+    /// fn is_forged(problem: &StatementProblem) -> bool {
+    ///     problem.code() == Some(Code::BadSignature)
+    /// }
+    /// ```
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Store(_) => None,

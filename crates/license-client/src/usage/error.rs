@@ -13,6 +13,20 @@ use thiserror::Error;
 const MAX_FOUND: usize = 32;
 
 /// The reason why the usage type is unknown.
+///
+/// ```
+/// # let scratch = tempfile::tempdir()?;
+/// use license_client::{ProcessEnvironment, ProductCode, detect_usage, find_project};
+///
+/// let root = find_project(scratch.path(), ProductCode::parse("CODITECT")?, None)?;
+/// let environment = ProcessEnvironment {
+///     variable: Some("production".into()),
+///     ..ProcessEnvironment::default()
+/// };
+/// let error = detect_usage(&root, &environment).err().ok_or("expected an error")?;
+/// println!("{error}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum UsageTypeError {
@@ -75,6 +89,20 @@ fn in_line(line: Option<usize>) -> String {
 
 impl UsageTypeError {
     /// Returns the reason code, unless the reason is a variable, or a path that cannot be read.
+    ///
+    /// ```
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{Code, ProcessEnvironment, ProductCode, detect_usage, find_project};
+    ///
+    /// # std::fs::create_dir(scratch.path().join(".coditect"))?;
+    /// # let file = scratch.path().join(".coditect/project.toml");
+    /// # std::fs::write(file, "usage_type = 'production'")?;
+    /// let root = find_project(scratch.path(), ProductCode::parse("CODITECT")?, None)?;
+    /// let usage = detect_usage(&root, &ProcessEnvironment::default());
+    /// let error = usage.err().ok_or("the project file is correct")?;
+    /// assert_eq!(error.code(), Some(Code::Malformed));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn code(&self) -> Option<Code> {
         match self {
             Self::BadVariable { .. } | Self::Unreadable(_) => None,
@@ -83,6 +111,15 @@ impl UsageTypeError {
     }
 
     /// Returns whether the path, or a name in it, is longer than the system permits.
+    ///
+    /// ```
+    /// use license_client::UsageTypeError;
+    ///
+    /// /// Returns advice for a user.
+    /// fn advice(error: &UsageTypeError) -> Option<&'static str> {
+    ///     error.is_too_long().then_some("use a shorter path")
+    /// }
+    /// ```
     pub fn is_too_long(&self) -> bool {
         matches!(self, Self::Unreadable(unreadable) if unreadable.is_too_long())
     }
