@@ -228,14 +228,10 @@ impl Client {
     /// #     .product(license_client::FeatureMatrix::built_in())
     /// #     .state_dir(scratch.path().join("state"))
     /// #     .build()?;
-    /// use license_client::license_core::chrono::TimeDelta;
-    ///
-    /// // What will the license allow in a year?
-    /// let context = client.context();
-    /// let later = context.clock() + TimeDelta::days(365);
-    /// let context = context.at_instant(later);
+    /// // The version of a plug-in decides instead of the version of the application.
+    /// let context = client.context().app_version(license_client::Version::new(2, 4, 0));
     /// let decision = client.decide_in(&context)?;
-    /// assert_eq!(decision.evaluated_at(), later);
+    /// assert_eq!(decision.evaluated_at(), context.clock());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -538,7 +534,7 @@ impl Client {
     /// #     .product(license_client::FeatureMatrix::built_in())
     /// #     .state_dir(scratch.path().join("state"))
     /// #     .build()?;
-    /// let tiers: Vec<_> = client.matrix().tiers().map(|tier| tier.name().to_string()).collect();
+    /// let tiers: Vec<_> = client.matrix().tiers().iter().map(|tier| tier.name().to_string()).collect();
     /// println!("{} has the tiers {}", client.matrix().product(), tiers.join(", "));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -29,7 +29,7 @@ use crate::store::{Damaged, Store};
 /// # let manager = &machine.manager;
 /// use license_client::Installation;
 ///
-/// let paths = manager.paths()?;
+/// let paths = machine.paths()?;
 /// let installed = Installation::load(paths, &vendor.trust, &vendor.matrix)?;
 /// let installed = installed.ok_or("no license")?;
 /// let license = installed.verified().licenses().first().ok_or("no license")?;
@@ -58,7 +58,7 @@ impl Installation {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
-    /// # let (paths, matrix) = (manager.paths()?, &vendor.matrix);
+    /// # let (paths, matrix) = (machine.paths()?, &vendor.matrix);
     /// use license_client::Installation;
     ///
     /// // For programs without embedded keys: the keys were installed with the license.
@@ -84,7 +84,7 @@ impl Installation {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
-    /// # let (paths, trust, matrix) = (manager.paths()?, &vendor.trust, &vendor.matrix);
+    /// # let (paths, trust, matrix) = (machine.paths()?, &vendor.trust, &vendor.matrix);
     /// use license_client::Installation;
     ///
     /// let installed = Installation::load(paths, trust, matrix)?;
@@ -111,7 +111,7 @@ impl Installation {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
-    /// # let paths = manager.paths()?;
+    /// # let paths = machine.paths()?;
     /// use license_client::Installation;
     ///
     /// let trust = Installation::trust(paths)?.ok_or("no keys are installed")?;
@@ -136,7 +136,7 @@ impl Installation {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
-    /// # let paths = manager.paths()?;
+    /// # let paths = machine.paths()?;
     /// use license_client::Installation;
     ///
     /// let rotation = Installation::rotation(paths)?.ok_or("no keys are installed")?;
@@ -159,7 +159,7 @@ impl Installation {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
-    /// # let paths = manager.paths()?;
+    /// # let paths = machine.paths()?;
     /// use license_client::Installation;
     ///
     /// let rotation = Installation::rotate(paths, vendor.trust.clone());

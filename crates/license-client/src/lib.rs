@@ -36,6 +36,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Where to start
+//!
+//! | task | item |
+//! |---|---|
+//! | gate a feature, count uses | [`Client::allows`], [`Client::use_quota`] |
+//! | answer many questions, show warnings | [`Client::decide`], [`Decision::warnings`] |
+//! | decide for the user of a request | [`Client::context`], [`Client::allows_in`] |
+//! | hold a session of a project | [`Client::session`] |
+//! | install, activate, deactivate or remove a license | [`Client::manager`], [`LicenseManager`] |
+//! | identify the machine | [`MachineFacts`] |
+//! | read the state directory without a client | [`Paths`], [`Installation`], [`Store`] |
+//!
+//! The guides [`own_product`](guide::own_product), [`license_dialog`](guide::license_dialog) and
+//! [`warnings`](guide::warnings) lead through whole tasks.
+//!
 //! # What is an error
 //!
 //! A license that is missing, damaged, expired or denied is not an error: the base tier of the
@@ -82,6 +97,8 @@ mod activation;
 mod client;
 mod clock;
 mod files;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod installation;
 mod journal;
 mod machine;

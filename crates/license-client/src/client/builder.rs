@@ -131,15 +131,18 @@ impl ClientBuilder {
     ///
     /// // const PRODUCT: &str = include_str!("product.toml");
     /// const PRODUCT: &str = r#"
-    ///     product = "ACME"
-    ///     keys = "ACM"
-    ///     issuer = "ACME"
+    ///     product = "SHOP"
+    ///     issuer = "Shop Ltd"
+    ///     base_tier = "FREE"
     ///
-    ///     [tiers.FREE]
+    ///     [[tiers]]
+    ///     name = "FREE"
     ///     features = ["edit"]
     ///
-    ///     [tiers.PRO]
-    ///     features = ["edit", "export"]
+    ///     [[tiers]]
+    ///     name = "PRO"
+    ///     extends = "FREE"
+    ///     features = ["export"]
     /// "#;
     /// let client = Client::builder(TrustSet::parse(TRUST)?)
     ///     .product(PRODUCT)

@@ -242,7 +242,7 @@ impl LicenseManager {
     /// use license_client::license_core::usage_report;
     ///
     /// let export = manager.usage_report(UsageReportMode::Commit)?;
-    /// let report = usage_report::write(manager.product(), &export.entries, None)?;
+    /// let report = usage_report::write(manager.product(), &export.entries, false);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
