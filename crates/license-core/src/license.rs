@@ -61,6 +61,17 @@ struct Inner {
 impl Unverified<'_> {
     /// Verifies the signature over the bytes received, then reads the claims.
     ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # const TOKEN: &str = fixture::LICENSE;
+    /// use license_core::Unverified;
+    ///
+    /// let license = Unverified::parse(TOKEN)?.verify(&trust)?;
+    /// assert_eq!(license.customer(), "ACME Ltd");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim
@@ -79,6 +90,17 @@ impl Unverified<'_> {
     ///
     /// The claims are checked as strictly as after verification.
     ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # const TOKEN: &str = fixture::LICENSE;
+    /// use license_core::Unverified;
+    ///
+    /// // To show what a file claims, before anything is trusted.
+    /// let claims = Unverified::parse(TOKEN)?.unverified_license_claims()?;
+    /// assert_eq!(claims.customer, "ACME Ltd");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`VerifyError`] if the token is not a license, or a claim has a value that is not
@@ -92,6 +114,17 @@ impl EnterpriseKey {
     /// Verifies the signature with each trusted key and the algorithm of that key.
     ///
     /// The features, quotas and renewal terms come from the enterprise tier of the feature matrix.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # const TEXT: &str = include_str!("../fixtures/tokens/enterprise-key.txt");
+    /// use license_core::{EnterpriseKey, FeatureMatrix};
+    ///
+    /// let license = EnterpriseKey::parse(TEXT)?.verify(&trust, FeatureMatrix::built_in())?;
+    /// assert_eq!((license.customer(), license.seats()), ("ACME", Some(100)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -109,6 +142,15 @@ impl EnterpriseKey {
     /// Returns the claims that the key represents, which are not authenticated.
     ///
     /// The features, quotas and renewal terms come from the enterprise tier of the feature matrix.
+    ///
+    /// ```
+    /// # const TEXT: &str = include_str!("../fixtures/tokens/enterprise-key.txt");
+    /// use license_core::{EnterpriseKey, FeatureMatrix};
+    ///
+    /// let claims = EnterpriseKey::parse(TEXT)?.unverified_claims(FeatureMatrix::built_in())?;
+    /// assert_eq!(claims.tier.as_str(), "ENT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -152,6 +194,13 @@ impl License {
     }
 
     /// Returns all claims. For an enterprise key, these are the claims that the key represents.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert_eq!(license.claims().serial, Some(1001));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn claims(&self) -> &LicenseClaims {
         &self.inner.claims
     }
@@ -167,144 +216,354 @@ impl License {
     }
 
     /// Returns the license id: a UUIDv7, or the short form of an enterprise key.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert_eq!(license.id().as_str(), "01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c01");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn id(&self) -> &LicenseId {
         &self.claims().id
     }
 
     /// Returns the vendor, or `None` for an enterprise key.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert_eq!(license.issuer(), Some("CODITECT"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn issuer(&self) -> Option<&str> {
         self.claims().issuer.as_deref()
     }
 
     /// Returns the product code.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert_eq!(license.product().as_str(), "CODITECT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn product(&self) -> ProductCode {
         self.claims().product
     }
 
     /// Returns the customer, or the company of an enterprise key.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert_eq!(license.customer(), "ACME Ltd");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn customer(&self) -> &str {
         &self.claims().customer
     }
 
     /// Returns the tier.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert_eq!(license.tier().as_str(), "PRO");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tier(&self) -> Tier {
         self.claims().tier
     }
 
     /// Returns the tier with its features and quotas.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// // What the license contains. A decision states what it allows now.
+    /// assert!(license.entitlements().allows("cloud_sync"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn entitlements(&self) -> &Entitlements {
         &self.inner.entitlements
     }
 
     /// Returns the serial, which increases with every token that the vendor issues.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert_eq!(license.serial(), Some(1001));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn serial(&self) -> Option<u64> {
         self.claims().serial
     }
 
     /// Returns the licenses that this license replaces.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let (license, renewal) = (fixture::license()?, fixture::renewal()?);
+    /// assert_eq!(renewal.supersedes(), [license.id().clone()]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn supersedes(&self) -> &[LicenseId] {
         &self.claims().supersedes
     }
 
     /// Returns the time of issue, or `None` for an enterprise key.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// let issued_at = license.issued_at().ok_or("an enterprise key")?;
+    /// assert_eq!(issued_at.date_naive().to_string(), "2027-01-01");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn issued_at(&self) -> Option<DateTime<Utc>> {
         self.claims().issued_at
     }
 
     /// Returns the first instant at which the license is valid, or `None` for an enterprise key.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert_eq!(license.not_before(), license.issued_at());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn not_before(&self) -> Option<DateTime<Utc>> {
         self.claims().valid_from()
     }
 
     /// Returns the first instant at which the license is no longer valid, or `None` for a perpetual
     /// license.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// match license.expires_at() {
+    ///     Some(end) => println!("the license ends at {end}"),
+    ///     None => println!("the license is perpetual"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn expires_at(&self) -> Option<DateTime<Utc>> {
         self.claims().expires_at
     }
 
     /// Returns the number of named or concurrent users.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::enterprise()?;
+    /// assert_eq!(license.seats(), Some(100));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn seats(&self) -> Option<u64> {
         self.claims().seats
     }
 
     /// Returns the number of machines that may be activated.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert_eq!(license.devices(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn devices(&self) -> Option<u64> {
         self.claims().devices
     }
 
     /// Returns whether the license must be activated on each machine.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert!(!license.must_activate());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn must_activate(&self) -> bool {
         self.claims().must_activate
     }
 
     /// Returns the permitted kind of use, or `None` if every kind is permitted.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert_eq!(license.usage_type(), None, "every kind of use is permitted");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn usage_type(&self) -> Option<UsageType> {
         self.claims().usage_type
     }
 
     /// Returns whether the license is a trial.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert!(!license.is_trial());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_trial(&self) -> bool {
         self.claims().trial
     }
 
     /// Returns the check-in terms, or `None` if validation is never required.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// if let Some(check_in) = license.check_in() {
+    ///     println!("a check-in is due every {} hours", check_in.every().num_hours());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn check_in(&self) -> Option<CheckIn> {
         self.claims().check_in
     }
 
     /// Returns the notice period before expiry and the grace period after it.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// let renewal = license.renewal().ok_or("no renewal terms")?;
+    /// assert_eq!((renewal.notify().num_days(), renewal.grace().num_hours()), (14, 72));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn renewal(&self) -> Option<Renewal> {
         self.claims().renewal
     }
 
     /// Returns the latest build date that is covered, or `None` if every build is covered.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert_eq!(license.maintenance_until(), None, "every build is covered");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn maintenance_until(&self) -> Option<DateTime<Utc>> {
         self.claims().maintenance_until
     }
 
     /// Returns the requirement that the version of the application must meet.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// let version = license_core::Version::new(2, 4, 0);
+    /// assert!(license.max_version().is_none_or(|required| required.matches(&version)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn max_version(&self) -> Option<&semver::VersionReq> {
         self.claims().max_version.as_ref()
     }
 
     /// Returns the machines to which the license is locked, or `None` if it permits every machine.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert_eq!(license.machines(), None, "every machine is permitted");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn machines(&self) -> Option<&[Machine]> {
         let machines = self.claims().machines.as_slice();
         (!machines.is_empty()).then_some(machines)
     }
 
     /// Returns the named users, or `None` if the license permits every user.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// match license.users() {
+    ///     Some(users) => println!("{} named users", users.len()),
+    ///     None => println!("every user"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn users(&self) -> Option<impl ExactSizeIterator<Item = &str>> {
         let users = self.shared_users()?;
         Some(users.iter().map(AsRef::as_ref))
     }
 
     /// Returns the short code of the customer's company.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::enterprise()?;
+    /// assert_eq!(license.company().map(|company| company.to_string()).as_deref(), Some("ACME"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn company(&self) -> Option<Company> {
         self.claims().company
     }
 
     /// Returns the public key of the customer's own license server (RFC 7800).
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert!(license.confirmation_key().is_none(), "the customer has no license server");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn confirmation_key(&self) -> Option<&TrustedKey> {
         self.claims().confirmation.as_ref().map(Confirmation::key)
     }
 
     /// Returns the names of the claims that a verifier must understand to accept the license.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert_eq!(license.critical().len(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn critical(&self) -> impl ExactSizeIterator<Item = &str> {
         self.claims().critical.iter().map(String::as_str)
     }
 
     /// Returns the vendor's own data.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// let order = license.extension().and_then(|extension| extension.get("order"));
+    /// assert_eq!(order, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn extension(&self) -> Option<&serde_json::Map<String, serde_json::Value>> {
         self.claims().extension.as_ref()
     }
 
     /// Returns the id of the key that signed the license.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let (trust, license) = (fixture::trust()?, fixture::license()?);
+    /// assert!(trust.get(license.key_id().as_str()).is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn key_id(&self) -> &KeyId {
         &self.inner.key_id
     }
 
     /// Returns the standard key of the license, or `None` if the license is an enterprise key.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// let key = license.standard_key().ok_or("an enterprise key")?;
+    /// assert_eq!(key.to_string(), "CODITECT-PRO-D4424EFC5184-3730");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn standard_key(&self) -> Option<StandardKey> {
         let is_token = self.issued_at().is_some();
         is_token.then(|| self.claims().standard_key())
@@ -314,6 +573,17 @@ impl License {
     ///
     /// Returns `None` unless the license has the enterprise tier, a company, seats, and an end that
     /// is absent or at midnight UTC.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::enterprise()?;
+    /// use license_core::FeatureMatrix;
+    ///
+    /// let matrix = FeatureMatrix::built_in();
+    /// let key = license.short_enterprise_key(matrix).ok_or("not an ENT license")?;
+    /// assert!(key.to_string().starts_with("CODITECT-ENT-ACME-100-20271231-"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn short_enterprise_key(&self, matrix: &FeatureMatrix) -> Option<ShortEnterpriseKey> {
         let is_enterprise = matrix
             .enterprise_tier()
@@ -338,6 +608,17 @@ impl License {
     }
 
     /// Returns whether a key identifies this license.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// use license_core::{FeatureMatrix, LicenseKey};
+    ///
+    /// // The key that a customer reads on the phone.
+    /// let key = LicenseKey::parse("CODITECT-PRO-D4424EFC5184-3730")?;
+    /// assert!(license.is_identified_by(&key, FeatureMatrix::built_in()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_identified_by(&self, key: &LicenseKey, matrix: &FeatureMatrix) -> bool {
         match key {
             LicenseKey::Standard(key) => self.standard_key() == Some(*key),

@@ -48,6 +48,21 @@ pub struct TrustSet {
 impl TrustSet {
     /// Creates a set of keys. Duplicates are ignored.
     ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let key = |trust: &license_core::TrustSet| {
+    /// #     let key = trust.iter().next()?;
+    /// #     license_core::TrustedKey::new(key.algorithm(), key.modulus(), key.exponent()).ok()
+    /// # };
+    /// # let key = key(&trust).ok_or("no key")?;
+    /// use license_core::TrustSet;
+    ///
+    /// let trust = TrustSet::new([key])?;
+    /// assert_eq!(trust.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`TrustError::TwoAlgorithms`] if a key occurs with two algorithms, or
@@ -63,6 +78,16 @@ impl TrustSet {
     /// Parses one or more PEM public keys, a JWK, or a JWK Set (RFC 7517).
     ///
     /// PEM requires the feature `pem`.
+    ///
+    /// ```
+    /// # const PEM: &str = include_str!("../fixtures/trust/vendor.pem");
+    /// # const JWKS: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// use license_core::TrustSet;
+    ///
+    /// assert_eq!(TrustSet::parse(JWKS)?.len(), 3);
+    /// assert_eq!(TrustSet::parse(PEM)?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -83,6 +108,18 @@ impl TrustSet {
 
     /// Adds the keys of another set.
     ///
+    /// ```
+    /// # const VENDOR: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const STRANGER: &str = include_str!("../fixtures/trust/stranger.jwks");
+    /// # let other = license_core::TrustSet::parse(STRANGER)?;
+    /// use license_core::TrustSet;
+    ///
+    /// let mut trust = TrustSet::parse(VENDOR)?;
+    /// trust.extend(&other)?;
+    /// assert_eq!(trust.len(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns the errors of [`TrustSet::new`].
@@ -98,6 +135,16 @@ impl TrustSet {
     /// If the sets contain the same key with different algorithms, the algorithm of this set is
     /// used.
     /// Keys that a trust statement has retired from this set are not added.
+    ///
+    /// ```
+    /// # const VENDOR: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const STRANGER: &str = include_str!("../fixtures/trust/stranger.jwks");
+    /// # use license_core::TrustSet;
+    /// # let (own, other) = (TrustSet::parse(VENDOR)?, TrustSet::parse(STRANGER)?);
+    /// assert_eq!(own.joined(&other).len(), own.len() + other.len());
+    /// assert_eq!(own.joined(&own).len(), own.len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn joined(&self, other: &Self) -> Self {
         let mut all = self.clone();
         let is_retired = |key: &&Arc<TrustedKey>| self.retired(key.id().as_str()).is_some();
@@ -128,6 +175,14 @@ impl TrustSet {
     }
 
     /// Returns the key with this id.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let (trust, license) = (fixture::trust()?, fixture::license()?);
+    /// let key = trust.get(license.key_id().as_str()).ok_or("not trusted")?;
+    /// println!("{} bits", key.bits());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn get(&self, id: &str) -> Option<&TrustedKey> {
         let at = self
             .keys
@@ -152,27 +207,70 @@ impl TrustSet {
     }
 
     /// Returns an iterator over the keys, in the order of their ids.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// for key in trust.iter() {
+    ///     println!("{} {} {} bits", key.id(), key.algorithm(), key.bits());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = &TrustedKey> {
         self.keys.iter().map(Arc::as_ref)
     }
 
     /// Returns the number of keys.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// assert_eq!(trust.len(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
     /// Returns whether the set has no key, in which case nothing verifies.
+    ///
+    /// ```
+    /// use license_core::TrustSet;
+    ///
+    /// assert!(TrustSet::default().is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
     /// Returns the set as a JWK Set.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// use license_core::TrustSet;
+    ///
+    /// let text = trust.to_jwks().to_string();
+    /// assert_eq!(TrustSet::parse(&text)?.len(), trust.len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_jwks(&self) -> serde_json::Value {
         let keys: Vec<_> = self.iter().map(TrustedKey::to_jwk).collect();
         serde_json::json!({ "keys": keys })
     }
 
     /// Returns the same keys, loaded into a specific library instead of the fastest library.
+    ///
+    /// ```
+    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// use license_core::Backend;
+    ///
+    /// for &backend in Backend::AVAILABLE {
+    ///     assert_eq!(trust.with_backend(backend)?.len(), trust.len());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

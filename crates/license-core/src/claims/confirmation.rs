@@ -14,6 +14,16 @@ pub struct Confirmation(Arc<TrustedKey>);
 
 impl Confirmation {
     /// Returns the key.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # const TOKEN: &str = include_str!("../../fixtures/tokens/valid-server-bound.jwt");
+    /// # let license = license_core::Unverified::parse(TOKEN)?.verify(&trust)?;
+    /// let confirmation = license.claims().confirmation.as_ref().ok_or("no key of a server")?;
+    /// println!("the customer's server signs with {}", confirmation.key().id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn key(&self) -> &TrustedKey {
         &self.0
     }

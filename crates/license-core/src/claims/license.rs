@@ -69,6 +69,17 @@ pub(crate) const KNOWN_CLAIMS: [&str; 29] = [
 /// can be evaluated.
 ///
 /// `CONTRIBUTING.md` describes how to add a claim.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let license = fixture::license()?;
+/// let claims = license.claims();
+/// println!("{} for {}", claims.tier, claims.customer);
+/// for entry in claims.entries()? {
+///     println!("{entry}");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LicenseClaims {
@@ -233,6 +244,15 @@ impl LicenseClaims {
 
     /// Lists the claims that are present, in the order of the fields, then the unknown claims.
     ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// let entries = license.claims().entries()?;
+    /// assert_eq!(entries[0].name, "ver");
+    /// assert!(entries.iter().all(|entry| entry.is_known()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns an error if the claims cannot be written as JSON. Claims that were read from a
@@ -253,11 +273,25 @@ impl LicenseClaims {
     }
 
     /// Returns the tier.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert_eq!(license.claims().tier().as_str(), "PRO");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tier(&self) -> Tier {
         self.tier
     }
 
     /// Returns the tier with its features and quotas.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert!(license.claims().entitlements().allows("cloud_sync"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn entitlements(&self) -> Entitlements {
         Entitlements::shared(
             self.tier,
@@ -267,17 +301,38 @@ impl LicenseClaims {
     }
 
     /// Returns the first instant at which the license is valid.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert_eq!(license.claims().valid_from(), license.issued_at());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn valid_from(&self) -> Option<DateTime<Utc>> {
         self.not_before.or(self.issued_at)
     }
 
     /// Returns the first instant at which the license is valid, if it is not the instant of issue.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert_eq!(license.claims().starts_at(), None, "it starts when it is issued");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn starts_at(&self) -> Option<DateTime<Utc>> {
         self.not_before
             .filter(|start| Some(*start) != self.issued_at)
     }
 
     /// Returns the standard key of the license.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// assert_eq!(license.claims().standard_key().to_string(), "CODITECT-PRO-D4424EFC5184-3730");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn standard_key(&self) -> StandardKey {
         StandardKey::new(
             self.product,
@@ -325,6 +380,15 @@ fn unsupported_format(payload: &[u8]) -> Option<VerifyError> {
 }
 
 /// A claim by name, with its JSON value.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let license = fixture::license()?;
+/// for entry in license.claims().entries()? {
+///     println!("{} = {}", entry.name, entry.value);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClaimEntry {
     /// The name of the claim.
@@ -335,6 +399,15 @@ pub struct ClaimEntry {
 
 impl ClaimEntry {
     /// Returns whether this version understands the claim.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let license = fixture::license()?;
+    /// let entries = license.claims().entries()?;
+    /// let unknown = entries.iter().filter(|entry| !entry.is_known());
+    /// assert_eq!(unknown.count(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_known(&self) -> bool {
         KNOWN_CLAIMS.contains(&self.name.as_str())
     }

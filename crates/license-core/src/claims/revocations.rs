@@ -68,6 +68,14 @@ pub struct RevocationEntry {
 }
 
 /// The effective time and the reason of a revocation.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let (list, license) = (fixture::list()?, fixture::license()?);
+/// let revocation = list.revoked(license.id()).ok_or("not revoked")?;
+/// assert_eq!(&*revocation.reason, "refunded");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
     /// The first instant at which the license or activation is no longer valid.

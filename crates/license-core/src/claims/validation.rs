@@ -65,6 +65,13 @@ impl ValidationClaims {
 }
 
 /// The status of a license in a validation token.
+///
+/// ```
+/// use license_core::Status;
+///
+/// assert_eq!(Status::parse("suspended"), Some(Status::Suspended));
+/// assert!(Status::Suspended.is_denial());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
     /// The license may be used.
@@ -79,6 +86,10 @@ pub enum Status {
 
 impl Status {
     /// Returns the name in claims.
+    ///
+    /// ```
+    /// assert_eq!(license_core::Status::Active.as_str(), "active");
+    /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -89,12 +100,25 @@ impl Status {
     }
 
     /// Returns the status with this name.
+    ///
+    /// ```
+    /// use license_core::Status;
+    ///
+    /// assert_eq!(Status::parse("active"), Some(Status::Active));
+    /// ```
     pub fn parse(name: &str) -> Option<Self> {
         let all = [Self::Active, Self::Suspended, Self::Revoked, Self::Canceled];
         all.into_iter().find(|status| status.as_str() == name)
     }
 
     /// Returns whether the license must not be used.
+    ///
+    /// ```
+    /// use license_core::Status;
+    ///
+    /// assert!(Status::Revoked.is_denial());
+    /// assert!(!Status::Active.is_denial());
+    /// ```
     pub const fn is_denial(self) -> bool {
         self.denial().is_some()
     }

@@ -34,6 +34,16 @@ pub struct Unverified<'a> {
 impl<'a> Unverified<'a> {
     /// Parses a token and its header, and reverts the changes that mail programs and editors make.
     ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # const TOKEN: &str = fixture::LICENSE;
+    /// use license_core::{TokenKind, Unverified};
+    ///
+    /// let token = Unverified::parse(TOKEN)?;
+    /// assert_eq!(token.unverified_kind(), TokenKind::License);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`ParseError`] if the text is not a token in compact serialization, or if its header
@@ -67,16 +77,42 @@ impl<'a> Unverified<'a> {
     }
 
     /// Returns the kind of the token, as its unverified header states it.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
+    /// use license_core::TokenKind;
+    ///
+    /// assert_eq!(token.unverified_kind(), TokenKind::License);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn unverified_kind(&self) -> TokenKind {
         self.header.kind
     }
 
     /// Returns the key id in the unverified header.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
+    /// # let trust = fixture::trust()?;
+    /// assert!(trust.get(token.unverified_key_id()).is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn unverified_key_id(&self) -> &str {
         &self.header.key_id
     }
 
     /// Returns the algorithm in the unverified header.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
+    /// use license_core::Algorithm;
+    ///
+    /// assert_eq!(token.unverified_algorithm(), Algorithm::Rs256);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn unverified_algorithm(&self) -> Algorithm {
         self.header.algorithm
     }
@@ -97,11 +133,30 @@ impl<'a> Unverified<'a> {
     }
 
     /// Returns the token in canonical form, without white space.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
+    /// assert_eq!(token.as_str(), fixture::LICENSE.trim());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
     /// Converts the token into a token that owns its text.
+    ///
+    /// ```
+    /// use license_core::{ParseError, Unverified};
+    ///
+    /// /// Parses the first line of a text that does not live longer.
+    /// fn first_token(text: String) -> Result<Unverified<'static>, ParseError> {
+    ///     let line = text.lines().next().unwrap_or_default();
+    ///     Ok(Unverified::parse(line)?.into_owned())
+    /// }
+    /// # assert!(first_token(String::new()).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn into_owned(self) -> Unverified<'static> {
         Unverified {
             text: Cow::Owned(self.text.into_owned()),

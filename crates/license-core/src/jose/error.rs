@@ -7,6 +7,15 @@ use crate::encoding::strict_json::JsonError;
 use crate::jose::TokenKind;
 
 /// The reason why a text is neither a token nor a license file, found before verification.
+///
+/// ```
+/// use license_core::Unverified;
+///
+/// let error = Unverified::parse("not a token").err().ok_or("expected an error")?;
+/// assert_eq!(error.code().as_str(), "MALFORMED");
+/// println!("{error}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseError {
@@ -115,6 +124,12 @@ impl ParseError {
     }
 
     /// Returns the reason code.
+    ///
+    /// ```
+    /// use license_core::{Code, ParseError};
+    ///
+    /// assert_eq!(ParseError::Empty.code(), Code::Malformed);
+    /// ```
     pub const fn code(&self) -> Code {
         match self {
             Self::Block { source, .. } => source.code(),

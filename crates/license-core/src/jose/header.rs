@@ -10,6 +10,13 @@ use crate::encoding::strict_json::{self, MAX_QUOTED_CHARS, ReadError, TextVisito
 use crate::jose::Algorithm;
 
 /// The kind of a token, which its header parameter `typ` states.
+///
+/// ```
+/// use license_core::TokenKind;
+///
+/// assert_eq!(TokenKind::Validation.typ(), "license-validation+jwt");
+/// assert_eq!(TokenKind::Validation.label(), "LICENSE VALIDATION");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TokenKind {
@@ -38,6 +45,10 @@ impl TokenKind {
     ];
 
     /// Returns the header parameter `typ`.
+    ///
+    /// ```
+    /// assert_eq!(license_core::TokenKind::License.typ(), "license+jwt");
+    /// ```
     pub const fn typ(self) -> &'static str {
         match self {
             Self::License => "license+jwt",
@@ -50,6 +61,10 @@ impl TokenKind {
     }
 
     /// Returns the label of the armor block, as in `-----BEGIN LICENSE-----`.
+    ///
+    /// ```
+    /// assert_eq!(license_core::TokenKind::License.label(), "LICENSE");
+    /// ```
     pub const fn label(self) -> &'static str {
         match self {
             Self::License => "LICENSE",

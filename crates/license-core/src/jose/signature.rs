@@ -30,6 +30,13 @@ pub use random::{RandomError, RandomSource};
 ///
 /// Each trusted key has one algorithm, and a token whose header names another algorithm is rejected
 /// (RFC 8725 section 3.1).
+///
+/// ```
+/// use license_core::Algorithm;
+///
+/// assert_eq!(Algorithm::parse("PS256"), Some(Algorithm::Ps256));
+/// assert_eq!(Algorithm::parse("none"), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section 3.3). It is deterministic, and every HSM
@@ -41,6 +48,10 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Returns the name in a JWS header.
+    ///
+    /// ```
+    /// assert_eq!(license_core::Algorithm::Rs256.as_str(), "RS256");
+    /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
@@ -49,6 +60,12 @@ impl Algorithm {
     }
 
     /// Returns the algorithm with this name.
+    ///
+    /// ```
+    /// use license_core::Algorithm;
+    ///
+    /// assert_eq!(Algorithm::parse("RS256"), Some(Algorithm::Rs256));
+    /// ```
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Rs256, Self::Ps256]
             .into_iter()
@@ -63,6 +80,12 @@ impl fmt::Display for Algorithm {
 }
 
 /// A compiled-in library that verifies and creates signatures. All libraries give the same results.
+///
+/// ```
+/// use license_core::Backend;
+///
+/// assert!(Backend::AVAILABLE.contains(&Backend::FASTEST));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {

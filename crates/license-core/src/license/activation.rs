@@ -13,6 +13,13 @@ use crate::machine::Machine;
 use crate::trust::{TrustSet, VerifyError};
 
 /// A verified activation of a license on a machine.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let activation = fixture::activation()?;
+/// println!("license {} on {}", activation.license_id(), activation.machine());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct Activation {
@@ -22,6 +29,16 @@ pub struct Activation {
 
 impl Unverified<'_> {
     /// Verifies an activation. Only the keys of the trust set are accepted.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let (trust, text) = (fixture::trust()?, fixture::activation_token());
+    /// use license_core::Unverified;
+    ///
+    /// let activation = Unverified::parse(text)?.verify_activation(&trust)?;
+    /// println!("activates license {}", activation.license_id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -39,46 +56,116 @@ impl Unverified<'_> {
 impl Activation {
     /// Returns the id of the activation. A revocation list that contains this id ends the
     /// activation.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let activation = fixture::activation()?;
+    /// assert_eq!(activation.id().as_str(), "01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c01");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn id(&self) -> &LicenseId {
         &self.claims.id
     }
 
     /// Returns the id of the license.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let activation = fixture::activation()?;
+    /// assert_eq!(activation.license_id().as_str(), "01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c02");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn license_id(&self) -> &LicenseId {
         &self.claims.license
     }
 
     /// Returns the product code.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let activation = fixture::activation()?;
+    /// assert_eq!(activation.product().as_str(), "CODITECT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn product(&self) -> ProductCode {
         self.claims.product
     }
 
     /// Returns whether the activation belongs to this license.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let (activation, license, renewal) =
+    /// #     (fixture::activation()?, fixture::license()?, fixture::renewal()?);
+    /// assert!(activation.is_for(&renewal));
+    /// assert!(!activation.is_for(&license));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_for(&self, license: &License) -> bool {
         self.license_id() == license.id() && self.product() == license.product()
     }
 
     /// Returns the time of issue.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let activation = fixture::activation()?;
+    /// assert!(activation.issued_at() > license_core::time::parse_instant("2027-01-01")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn issued_at(&self) -> DateTime<Utc> {
         self.claims.issued_at
     }
 
     /// Returns the machine.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let activation = fixture::activation()?;
+    /// use license_core::Machine;
+    ///
+    /// let other = Machine::parse("serial 4711");
+    /// assert!(!activation.machine().matches(&other));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn machine(&self) -> &Machine {
         &self.claims.machine
     }
 
     /// Returns the nonce of the answered request.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let activation = fixture::activation()?;
+    /// // Compare it with the nonce of the request.
+    /// println!("{}", activation.nonce());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn nonce(&self) -> Nonce {
         self.claims.nonce
     }
 
     /// Returns the commitment in the answered request.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let activation = fixture::activation()?;
+    /// // Compare it with the commitment of the request.
+    /// println!("{}", activation.commitment());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn commitment(&self) -> Commitment {
         self.claims.commitment
     }
 
     /// Returns the token as an armor block.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let activation = fixture::activation()?;
+    /// assert!(activation.to_armor().starts_with("-----BEGIN LICENSE ACTIVATION-----"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_armor(&self) -> String {
         self.token.to_armor()
     }

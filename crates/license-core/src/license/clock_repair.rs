@@ -13,6 +13,13 @@ use crate::trust::{TrustSet, VerifyError};
 
 /// A verified clock repair, which permits a machine to lower its clock high-water mark once, to the
 /// time of issue.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let repair = fixture::clock_repair()?;
+/// println!("lowers the clock high-water mark of {} to {}", repair.machine(), repair.issued_at());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct ClockRepair {
@@ -21,6 +28,16 @@ pub struct ClockRepair {
 
 impl Unverified<'_> {
     /// Verifies a clock repair. Only the keys of the trust set are accepted.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let (trust, text) = (fixture::trust()?, fixture::clock_repair_token());
+    /// use license_core::Unverified;
+    ///
+    /// let repair = Unverified::parse(text)?.verify_clock_repair(&trust)?;
+    /// println!("for machine {}", repair.machine());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -35,26 +52,63 @@ impl Unverified<'_> {
 
 impl ClockRepair {
     /// Returns the id of the clock repair.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let repair = fixture::clock_repair()?;
+    /// println!("{}", repair.id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn id(&self) -> &LicenseId {
         &self.claims.id
     }
 
     /// Returns the product code.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let repair = fixture::clock_repair()?;
+    /// assert_eq!(repair.product().as_str(), "CODITECT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn product(&self) -> ProductCode {
         self.claims.product
     }
 
     /// Returns the time of issue, which becomes the clock high-water mark.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let repair = fixture::clock_repair()?;
+    /// // The new clock high-water mark of the machine.
+    /// println!("{}", repair.issued_at());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn issued_at(&self) -> DateTime<Utc> {
         self.claims.issued_at
     }
 
     /// Returns the machine.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let repair = fixture::clock_repair()?;
+    /// assert!(repair.machine().digest().is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn machine(&self) -> &Machine {
         &self.claims.machine
     }
 
     /// Returns the nonce of the answered request.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let repair = fixture::clock_repair()?;
+    /// // Compare it with the nonce of the request.
+    /// println!("{}", repair.nonce());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn nonce(&self) -> Nonce {
         self.claims.nonce
     }

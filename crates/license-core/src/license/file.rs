@@ -10,6 +10,17 @@ use crate::jose::{MAX_FILE_BYTES, ParseError, TokenKind, Unverified, check_lengt
 const COLUMNS: usize = 64;
 
 /// An armor block of a license file, with its token.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # const FILE: &str = fixture::FILE;
+/// use license_core::LicenseFile;
+///
+/// for block in LicenseFile::parse(FILE)?.blocks() {
+///     println!("line {}: {}", block.line, block.token.unverified_kind());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ArmorBlock<'a> {
     /// The number of the first line of the block, counted from 1.
@@ -36,6 +47,17 @@ pub struct LicenseFile<'a> {
 impl<'a> LicenseFile<'a> {
     /// Parses a license file with one or more blocks, or a bare token.
     ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # const FILE: &str = fixture::FILE;
+    /// use license_core::LicenseFile;
+    ///
+    /// assert_eq!(LicenseFile::parse(FILE)?.blocks().len(), 2);
+    /// // A bare token is a file of one block.
+    /// assert_eq!(LicenseFile::parse(fixture::LICENSE)?.blocks().len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`ParseError`] if the text contains anything else, if a block is damaged, or if the
@@ -60,11 +82,31 @@ impl<'a> LicenseFile<'a> {
     }
 
     /// Returns the blocks in the order of the file. There is at least one.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # const FILE: &str = fixture::FILE;
+    /// use license_core::{LicenseFile, TokenKind};
+    ///
+    /// let file = LicenseFile::parse(FILE)?;
+    /// assert_eq!(file.blocks()[0].token.unverified_kind(), TokenKind::License);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn blocks(&self) -> &[ArmorBlock<'a>] {
         &self.blocks
     }
 
     /// Returns the blocks whose token has this kind.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # const FILE: &str = fixture::FILE;
+    /// use license_core::{LicenseFile, TokenKind};
+    ///
+    /// let file = LicenseFile::parse(FILE)?;
+    /// assert_eq!(file.blocks_of_kind(TokenKind::Validation).count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn blocks_of_kind(&self, kind: TokenKind) -> impl Iterator<Item = &ArmorBlock<'a>> {
         let has_kind = move |block: &&ArmorBlock<'a>| block.token.unverified_kind() == kind;
         self.blocks.iter().filter(has_kind)
@@ -135,6 +177,16 @@ fn parse_bare_token(text: &str) -> Result<Unverified<'_>, ParseError> {
 
 impl Unverified<'_> {
     /// Returns the token as an armor block of a license file, wrapped at 64 columns.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # const TOKEN: &str = fixture::LICENSE;
+    /// use license_core::Unverified;
+    ///
+    /// let armor = Unverified::parse(TOKEN)?.to_armor();
+    /// assert!(armor.starts_with("-----BEGIN LICENSE-----"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_armor(&self) -> String {
         let label = self.unverified_kind().label();
         let mut armor = begin(label);

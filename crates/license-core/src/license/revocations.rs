@@ -45,6 +45,17 @@ impl Unverified<'_> {
     /// Only the keys of the trust set are accepted. The key of a customer's own license server
     /// (claim `cnf`) cannot revoke licenses.
     ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # const TEXT: &str = include_str!("../../fixtures/tokens/valid-revocations.jwt");
+    /// use license_core::Unverified;
+    ///
+    /// let list = Unverified::parse(TEXT)?.verify_revocations(&trust)?;
+    /// println!("list {} revokes {} licenses", list.seq(), list.len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim
@@ -69,11 +80,28 @@ impl RevocationList {
     }
 
     /// Returns the revocation of a license, if the list contains it.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let (list, license) = (fixture::list()?, fixture::license()?);
+    /// let revocation = list.revoked(license.id()).ok_or("not revoked")?;
+    /// println!("revoked at {}: {}", revocation.at, revocation.reason);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn revoked(&self, license: &LicenseId) -> Option<&Revocation> {
         self.claims().revoked.get(license)
     }
 
     /// Returns the revoked licenses in the order of their ids.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let list = fixture::list()?;
+    /// for (license, revocation) in list.licenses() {
+    ///     println!("{license} at {}", revocation.at);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn licenses(&self) -> Vec<(LicenseId, &Revocation)> {
         let mut all: Vec<_> = self.claims().revoked.iter().collect();
         all.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -81,58 +109,138 @@ impl RevocationList {
     }
 
     /// Returns the number of revoked licenses.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let list = fixture::list()?;
+    /// assert_eq!(list.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn len(&self) -> usize {
         self.claims().revoked.len()
     }
 
     /// Returns whether no license is revoked.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let list = fixture::list()?;
+    /// assert!(!list.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Returns the sequence number, which increases with every list of a signing key.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let list = fixture::list()?;
+    /// let highest_seen = 6;
+    /// assert!(list.seq() > highest_seen, "refuse a list that is older than one that was seen");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn seq(&self) -> u64 {
         self.claims().seq
     }
 
     /// Returns the vendor.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let list = fixture::list()?;
+    /// assert_eq!(list.issuer(), "CODITECT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn issuer(&self) -> &str {
         &self.claims().issuer
     }
 
     /// Returns the product code.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let list = fixture::list()?;
+    /// assert_eq!(list.product().as_str(), "CODITECT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn product(&self) -> ProductCode {
         self.claims().product
     }
 
     /// Returns the time of issue.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let list = fixture::list()?;
+    /// assert!(list.issued_at() < list.next_update());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn issued_at(&self) -> DateTime<Utc> {
         self.claims().issued_at
     }
 
     /// Returns the instant by which the vendor issues the next list. This list stays in effect
     /// after that instant.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let list = fixture::list()?;
+    /// println!("ask for the next list at {}", list.next_update());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn next_update(&self) -> DateTime<Utc> {
         self.claims().next_update
     }
 
     /// Returns whether the next list is overdue.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let list = fixture::list()?;
+    /// assert!(!list.is_outdated_at(list.issued_at()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_outdated_at(&self, now: DateTime<Utc>) -> bool {
         now > self.next_update()
     }
 
     /// Returns the id of the key that signed the list.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let list = fixture::list()?;
+    /// // The highest number that was seen is stored for each key.
+    /// println!("{}: {}", list.key_id(), list.seq());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn key_id(&self) -> &KeyId {
         &self.inner.key_id
     }
 
     /// Returns the token as an armor block.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let list = fixture::list()?;
+    /// assert!(list.to_armor().starts_with("-----BEGIN LICENSE REVOCATIONS-----"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_armor(&self) -> String {
         self.inner.token.to_armor()
     }
 
     /// Returns the SHA-256 hash of the token, which distinguishes lists with the same sequence
     /// number.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let list = fixture::list()?;
+    /// // Two lists with the same number must be the same list.
+    /// assert_eq!(list.digest(), list.clone().digest());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(self.inner.token.as_str()).into()
     }

@@ -40,6 +40,17 @@ pub struct Rotation {
 }
 
 /// The result of applying a trust statement.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+/// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
+/// use license_core::StatementResult;
+///
+/// assert_eq!(rotation.apply(&statement)?, StatementResult::Applied);
+/// assert_eq!(rotation.apply(&statement)?, StatementResult::Unchanged);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatementResult {
     /// The statement was applied.
@@ -50,6 +61,16 @@ pub enum StatementResult {
 
 impl Rotation {
     /// Creates a key rotation that starts with these keys.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// use license_core::Rotation;
+    ///
+    /// let rotation = Rotation::new(trust);
+    /// assert_eq!(rotation.keys().len(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(roots: TrustSet) -> Self {
         Self {
             keys: roots.clone(),
@@ -59,6 +80,16 @@ impl Rotation {
     }
 
     /// Verifies a statement with the currently trusted keys and applies it.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
+    /// let before = rotation.keys().len();
+    /// let _ = rotation.apply(&statement)?;
+    /// assert_eq!(rotation.keys().len(), before + 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -85,6 +116,16 @@ impl Rotation {
     ///
     /// Other tokens in the file are ignored.
     ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
+    /// # const TEXT: &str = fixture::STATEMENT;
+    /// let results = rotation.apply_file(TEXT)?;
+    /// println!("{} statements", results.len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`VerifiedLicensesError`] if the file is malformed or a statement cannot be applied.
@@ -109,21 +150,65 @@ impl Rotation {
     }
 
     /// Returns the currently trusted keys.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
+    /// let _ = rotation.apply(&statement)?;
+    /// // Verify everything else with these keys.
+    /// let trust = rotation.keys();
+    /// assert_eq!(trust.len(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn keys(&self) -> &TrustSet {
         &self.keys
     }
 
     /// Returns the initial keys, which are trusted until a statement retires them.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
+    /// let _ = rotation.apply(&statement)?;
+    /// assert_eq!(rotation.roots().len(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn roots(&self) -> &TrustSet {
         &self.roots
     }
 
     /// Returns the applied statements, in their order.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
+    /// let _ = rotation.apply(&statement)?;
+    /// // Store them in this order, and apply them again at each start.
+    /// let stored: String = rotation.statements().iter().map(|found| found.to_armor()).collect();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn statements(&self) -> &[TrustStatement] {
         &self.statements
     }
 
     /// Returns the first statement that introduced a key, or `None` for an initial key.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
+    /// let _ = rotation.apply(&statement)?;
+    /// for key in rotation.keys().iter() {
+    ///     match rotation.introduction_of(key.id()) {
+    ///         Some(statement) => println!("{}: introduced by {}", key.id(), statement.signer()),
+    ///         None => println!("{}: trusted from the start", key.id()),
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn introduction_of(&self, key: &KeyId) -> Option<&TrustStatement> {
         let mut statements = self.statements.iter();
         let is_root = self.roots.get(key.as_str()).is_some();
@@ -135,12 +220,32 @@ impl Rotation {
     }
 
     /// Returns the statements that retired a key, in their order.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
+    /// assert_eq!(rotation.retirements().count(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn retirements(&self) -> impl Iterator<Item = &TrustStatement> {
         let is_retirement = |statement: &&TrustStatement| statement.retires().is_some();
         self.statements.iter().filter(is_retirement)
     }
 
     /// Returns the statement that retired a key.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
+    /// for key in rotation.roots().iter() {
+    ///     if let Some(statement) = rotation.retirement_of(key.id()) {
+    ///         println!("{} was retired at {}", key.id(), statement.issued_at());
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn retirement_of(&self, key: &KeyId) -> Option<&TrustStatement> {
         self.retirements()
             .find(|statement| statement.retires() == Some(key))
@@ -242,6 +347,18 @@ impl Rotation {
 }
 
 /// The reason why a trust statement cannot be applied.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
+/// use license_core::{Rotation, TrustSet};
+///
+/// // Nobody is trusted, so nobody can introduce a key.
+/// let error = Rotation::new(TrustSet::default()).apply(&statement).err();
+/// let error = error.ok_or("expected an error")?;
+/// assert_eq!(error.code().as_str(), "UNTRUSTED_KEY");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RotationError {
@@ -263,6 +380,12 @@ pub enum RotationError {
 
 impl RotationError {
     /// Returns the reason code.
+    ///
+    /// ```
+    /// use license_core::{Code, RotationError, TrustError};
+    ///
+    /// assert_eq!(RotationError::Keys(TrustError::Empty).code(), Code::Malformed);
+    /// ```
     pub const fn code(&self) -> Code {
         match self {
             Self::Verify(error) => error.code(),

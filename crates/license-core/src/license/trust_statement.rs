@@ -13,6 +13,15 @@ use crate::trust::{Jwk, KeyId, TrustSet, TrustedKey, VerifyError};
 ///
 /// Its signers were trusted when it was verified.
 /// [`Rotation::apply`](crate::license::Rotation::apply) verifies and applies trust statements.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+/// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
+/// # let statement = &rotation.statements()[0];
+/// println!("{} introduces {} keys", statement.signer(), statement.introduces().count());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct TrustStatement {
@@ -166,42 +175,117 @@ fn wrong_statement(found: &str) -> VerifyError {
 
 impl TrustStatement {
     /// Returns the vendor.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
+    /// # let statement = &rotation.statements()[0];
+    /// assert_eq!(statement.issuer(), "CODITECT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
     /// Returns the time of issue. For a retirement, this is the later time of its two signatures.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
+    /// # let statement = &rotation.statements()[0];
+    /// assert_eq!(statement.issued_at().date_naive().to_string(), "2027-01-01");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn issued_at(&self) -> DateTime<Utc> {
         self.issued_at
     }
 
     /// Returns the id of the signing key. For a retirement, this is the id of the retired key.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
+    /// # let statement = &rotation.statements()[0];
+    /// assert!(rotation.roots().get(statement.signer().as_str()).is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn signer(&self) -> &KeyId {
         &self.signer
     }
 
     /// Returns the introduced keys. A retirement has none.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
+    /// # let statement = &rotation.statements()[0];
+    /// for key in statement.introduces() {
+    ///     println!("{} with {} bits", key.id(), key.bits());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn introduces(&self) -> impl Iterator<Item = &TrustedKey> {
         self.keys.iter().map(Arc::as_ref)
     }
 
     /// Returns the id of the retired key, or `None` for an introduction.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
+    /// # let statement = &rotation.statements()[0];
+    /// assert_eq!(statement.retires(), None, "the statement introduces a key");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn retires(&self) -> Option<&KeyId> {
         self.countersigner().map(|_| &self.signer)
     }
 
     /// Returns the id of the second signing key of a retirement. That key is the successor of the
     /// retired key.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
+    /// # let statement = &rotation.statements()[0];
+    /// assert_eq!(statement.countersigner(), None, "an introduction has one signature");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn countersigner(&self) -> Option<&KeyId> {
         self.countersigner.as_ref()
     }
 
     /// Returns the token.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
+    /// # let statement = &rotation.statements()[0];
+    /// let token = license_core::Unverified::parse(statement.as_str())?;
+    /// assert_eq!(token.as_str(), statement.as_str());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn as_str(&self) -> &str {
         &self.token
     }
 
     /// Returns the token as an armor block.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
+    /// # let statement = &rotation.statements()[0];
+    /// assert!(statement.to_armor().starts_with("-----BEGIN LICENSE TRUST-----"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_armor(&self) -> String {
         self.armor.to_string()
     }

@@ -15,6 +15,18 @@ use crate::policy::Entitlements;
 use crate::trust::{TrustSet, TrustedKey, VerifyError};
 
 /// The kind of signer of a validation token.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let validation = fixture::validation()?;
+/// use license_core::ValidationSigner;
+///
+/// match validation.signer() {
+///     ValidationSigner::Vendor => println!("by the vendor"),
+///     ValidationSigner::Server => println!("by the customer's own license server"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ValidationSigner {
     /// A key of the trust set. The entitlements of the token replace those of the license.
@@ -29,6 +41,17 @@ impl Unverified<'_> {
     ///
     /// The keys of the trust set are accepted for every license. The key in claim `cnf` of a
     /// license (RFC 7800) is accepted for this license only.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let (trust, license) = (fixture::trust()?, fixture::license()?);
+    /// # const TEXT: &str = include_str!("../../fixtures/tokens/validation.jwt");
+    /// use license_core::{Status, Unverified};
+    ///
+    /// let validation = Unverified::parse(TEXT)?.verify_validation(&trust, &license)?;
+    /// assert_eq!(validation.status(), Status::Active);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -82,6 +105,18 @@ impl Unverified<'_> {
 }
 
 /// A verified validation token.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let (license, validation) = (fixture::license()?, fixture::validation()?);
+/// use license_core::{Context, FeatureMatrix};
+///
+/// let validations = [validation];
+/// let context = Context::at(validations[0].issued_at()).validations(&validations);
+/// let decision = license.evaluate(FeatureMatrix::built_in(), &context);
+/// assert!(decision.allows("cloud_sync"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct Validation {
@@ -107,16 +142,39 @@ impl fmt::Debug for Validation {
 
 impl Validation {
     /// Returns the token as an armor block.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let validation = fixture::validation()?;
+    /// assert!(validation.to_armor().starts_with("-----BEGIN LICENSE VALIDATION-----"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_armor(&self) -> String {
         self.token.to_armor()
     }
 
     /// Returns whether the token belongs to this license.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let (validation, license, renewal) =
+    /// #     (fixture::validation()?, fixture::license()?, fixture::renewal()?);
+    /// assert!(validation.is_for(&license));
+    /// assert!(!validation.is_for(&renewal));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_for(&self, license: &License) -> bool {
         self.claims.license == *license.id() && self.claims.product == license.product()
     }
 
     /// Returns the product code.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let validation = fixture::validation()?;
+    /// assert_eq!(validation.product().as_str(), "CODITECT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn product(&self) -> ProductCode {
         self.claims.product
     }
@@ -126,22 +184,50 @@ impl Validation {
     }
 
     /// Returns whether the token belongs to this license or to a previous license.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let (validation, renewal) = (fixture::validation()?, fixture::renewal()?);
+    /// println!("also to the renewal: {}", validation.applies_to(&renewal));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn applies_to(&self, license: &License) -> bool {
         let is_for_previous = || license.supersedes().contains(&self.claims.license);
         self.is_for(license) || self.claims.product == license.product() && is_for_previous()
     }
 
     /// Returns the id of the token.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let validation = fixture::validation()?;
+    /// assert_eq!(validation.id(), "01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c03");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn id(&self) -> &str {
         &self.claims.id
     }
 
     /// Returns the id of the license.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let validation = fixture::validation()?;
+    /// assert_eq!(validation.license_id().as_str(), "01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c01");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn license_id(&self) -> &LicenseId {
         &self.claims.license
     }
 
     /// Returns the time of the validation.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let validation = fixture::validation()?;
+    /// assert_eq!(validation.issued_at().date_naive().to_string(), "2027-01-15");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn issued_at(&self) -> DateTime<Utc> {
         self.claims.issued_at
     }
@@ -150,31 +236,76 @@ impl Validation {
     ///
     /// Evaluation ignores this instant and uses only [`Validation::issued_at`]. Otherwise a
     /// suspension would end when its token expires.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let validation = fixture::validation()?;
+    /// assert_eq!(validation.expires_at(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn expires_at(&self) -> Option<DateTime<Utc>> {
         self.claims.expires_at
     }
 
     /// Returns the machine for which the token is valid, or `None` if it is valid on every machine.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let validation = fixture::validation()?;
+    /// assert!(validation.machine().is_none(), "the token is for every machine");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn machine(&self) -> Option<&Machine> {
         self.claims.machine.as_ref()
     }
 
     /// Returns the nonce that the requesting machine has sent.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let validation = fixture::validation()?;
+    /// // A program that sent a nonce compares it.
+    /// assert_eq!(validation.nonce(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn nonce(&self) -> Option<&str> {
         self.claims.nonce.as_deref()
     }
 
     /// Returns the status of the license.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let validation = fixture::validation()?;
+    /// assert!(!validation.status().is_denial());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn status(&self) -> Status {
         self.claims.status
     }
 
     /// Returns the features and quotas that the signer grants.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let validation = fixture::validation()?;
+    /// assert!(validation.entitlements().allows("cloud_sync"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn entitlements(&self) -> &Arc<Entitlements> {
         &self.entitlements
     }
 
     /// Returns the kind of signer.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let validation = fixture::validation()?;
+    /// use license_core::ValidationSigner;
+    ///
+    /// assert_eq!(validation.signer(), ValidationSigner::Vendor);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn signer(&self) -> ValidationSigner {
         self.signer
     }

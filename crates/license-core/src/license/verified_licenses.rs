@@ -46,6 +46,21 @@ pub struct VerifiedLicenses {
 }
 
 /// The canonical text of verified licenses, for storage.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let trust = fixture::trust()?;
+/// # let matrix = license_core::FeatureMatrix::built_in();
+/// # let mut verified =
+/// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+/// use license_core::CanonicalText;
+///
+/// match verified.canonical() {
+///     CanonicalText::File(text) => println!("a file of {} bytes", text.len()),
+///     CanonicalText::EnterpriseKey(_) => println!("an enterprise key"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub enum CanonicalText {
     /// Tokens in armor blocks.
@@ -66,6 +81,17 @@ impl fmt::Debug for CanonicalText {
 
 impl VerifiedLicenses {
     /// Verifies a license file, a bare token or a full enterprise key.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # const FILE: &str = fixture::FILE;
+    /// use license_core::{FeatureMatrix, VerifiedLicenses};
+    ///
+    /// let verified = VerifiedLicenses::verify(FILE, &trust, FeatureMatrix::built_in())?;
+    /// assert_eq!((verified.licenses().len(), verified.validations().len()), (1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -88,6 +114,20 @@ impl VerifiedLicenses {
     ///
     /// The text can contain validation tokens, revocation lists, activations and clock repairs in
     /// any combination. A validation token must belong to a license in the text or in `known`.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let (trust, license) = (fixture::trust()?, fixture::license()?);
+    /// # const TOKEN: &str = include_str!("../../fixtures/tokens/validation.jwt");
+    /// use license_core::{FeatureMatrix, VerifiedLicenses};
+    ///
+    /// // A validation token arrives without its license, which is installed.
+    /// let (matrix, known) = (FeatureMatrix::built_in(), [license]);
+    /// let verified = VerifiedLicenses::verify_with_licenses(TOKEN, &trust, matrix, &known)?;
+    /// assert!(verified.licenses().is_empty());
+    /// assert_eq!(verified.validations().len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -124,6 +164,19 @@ impl VerifiedLicenses {
     }
 
     /// Checks that a key identifies one of the licenses.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let mut verified =
+    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// use license_core::{FeatureMatrix, LicenseKey};
+    ///
+    /// let key = LicenseKey::parse("CODITECT-PRO-D4424EFC5184-3730")?;
+    /// verified.check_key(&key, FeatureMatrix::built_in())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -188,26 +241,76 @@ impl VerifiedLicenses {
 
     /// Returns the licenses. The list can be empty only after
     /// [`VerifiedLicenses::verify_with_licenses`].
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let mut verified =
+    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// assert_eq!(verified.licenses()[0].customer(), "ACME Ltd");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn licenses(&self) -> &[License] {
         &self.licenses
     }
 
     /// Returns the validation tokens.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let mut verified =
+    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// assert_eq!(verified.validations().len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn validations(&self) -> &[Validation] {
         &self.validations
     }
 
     /// Returns the revocation lists, which may belong to any product.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let mut verified =
+    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// assert!(verified.revocations().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn revocations(&self) -> &[RevocationList] {
         &self.revocations
     }
 
     /// Returns the activations, which may belong to any license and machine.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let mut verified =
+    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// assert!(verified.activations().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn activations(&self) -> &[Activation] {
         &self.activations
     }
 
     /// Returns the clock repairs, which may belong to any machine.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let mut verified =
+    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// assert!(verified.clock_repairs().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn clock_repairs(&self) -> &[ClockRepair] {
         &self.clock_repairs
     }
@@ -216,6 +319,22 @@ impl VerifiedLicenses {
     /// effect.
     ///
     /// [`Rotation`](crate::license::Rotation) verifies and applies them.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # const TEXT: &str = fixture::STATEMENT;
+    /// use license_core::{FeatureMatrix, Rotation, VerifiedLicenses};
+    ///
+    /// let matrix = FeatureMatrix::built_in();
+    /// let verified = VerifiedLicenses::verify_with_licenses(TEXT, &trust, matrix, &[])?;
+    /// let mut rotation = Rotation::new(trust);
+    /// for token in verified.unverified_trust_statements() {
+    ///     let _ = rotation.apply(token)?;
+    /// }
+    /// assert_eq!(rotation.statements().len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn unverified_trust_statements(&self) -> &[Unverified<'static>] {
         &self.statements
     }
@@ -227,22 +346,70 @@ impl VerifiedLicenses {
     }
 
     /// Adds activations from another source.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let mut verified =
+    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// # let activation = fixture::activation()?;
+    /// verified.add_activations([activation]);
+    /// assert_eq!(verified.activations().len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add_activations(&mut self, activations: impl IntoIterator<Item = Activation>) {
         self.activations.extend(activations);
     }
 
     /// Adds licenses that this machine has deactivated, each with the nonce of its activation.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let mut verified =
+    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// # let activation = fixture::activation()?;
+    /// // The license no longer counts as activated by this activation.
+    /// verified.add_deactivated([(activation.license_id().clone(), activation.nonce())]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add_deactivated(&mut self, deactivated: impl IntoIterator<Item = (LicenseId, Nonce)>) {
         self.deactivated.extend(deactivated);
     }
 
     /// Adds revocation lists from another source.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let mut verified =
+    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// # let list = fixture::list()?;
+    /// verified.add_revocations([list]);
+    /// assert_eq!(verified.revocations().len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add_revocations(&mut self, lists: impl IntoIterator<Item = RevocationList>) {
         self.revocations.extend(lists);
     }
 
     /// Adds the content of another set, except clock repairs and trust statements. The canonical
     /// text does not change.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let mut verified =
+    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// let others = verified.clone();
+    /// verified.extend(&others);
+    /// assert_eq!(verified.licenses().len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn extend(&mut self, other: &Self) {
         self.licenses.extend_from_slice(&other.licenses);
         self.validations.extend_from_slice(&other.validations);
@@ -253,6 +420,18 @@ impl VerifiedLicenses {
 
     /// Returns the latest time of issue of the licenses, validation tokens, revocation lists and
     /// activations.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let mut verified =
+    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// // The clock of a machine cannot be behind this instant.
+    /// let newest = verified.newest_signature().ok_or("no signature")?;
+    /// assert_eq!(newest.date_naive().to_string(), "2027-01-15");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn newest_signature(&self) -> Option<DateTime<Utc>> {
         let licenses = self.licenses.iter().filter_map(License::issued_at);
         let validations = self.validations.iter().map(Validation::issued_at);
@@ -264,6 +443,18 @@ impl VerifiedLicenses {
 
     /// Returns the text to store: the licenses and validation tokens. Other tokens are stored
     /// separately.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let mut verified =
+    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// use license_core::CanonicalText;
+    ///
+    /// assert!(matches!(verified.canonical(), CanonicalText::File(_)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn canonical(&self) -> &CanonicalText {
         &self.canonical
     }

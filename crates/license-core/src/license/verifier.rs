@@ -53,6 +53,16 @@ impl Verifier {
     pub const DEFAULT_CACHE_SIZE: usize = 64;
 
     /// Creates a verifier that caches up to [`Verifier::DEFAULT_CACHE_SIZE`] tokens.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// use license_core::Verifier;
+    ///
+    /// let verifier = Verifier::new(trust);
+    /// assert_eq!(verifier.trust().len(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(trust: TrustSet) -> Self {
         Self::with_cache_size(trust, Self::DEFAULT_CACHE_SIZE)
     }
@@ -60,6 +70,15 @@ impl Verifier {
     /// Creates a verifier that caches up to `tokens` tokens.
     ///
     /// The number is rounded up to a power of two and is at most 2^24. 0 disables the cache.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// use license_core::Verifier;
+    ///
+    /// let verifier = Verifier::with_cache_size(trust, 10_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_cache_size(trust: TrustSet, tokens: usize) -> Self {
         let slots = match tokens {
             0 => 0,
@@ -70,11 +89,32 @@ impl Verifier {
     }
 
     /// Returns the trusted keys.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// let verifier = license_core::Verifier::new(trust);
+    /// assert!(!verifier.trust().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn trust(&self) -> &TrustSet {
         &self.trust
     }
 
     /// Returns the license of a cached token, or verifies the token.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let (trust, token) = (fixture::trust()?, fixture::LICENSE);
+    /// use license_core::{Context, FeatureMatrix, Verifier, time};
+    ///
+    /// let verifier = Verifier::new(trust);
+    /// // Once per request: only the signature is cached, and the decision is new each time.
+    /// let license = verifier.verify(token)?;
+    /// let context = Context::at(time::parse_instant("2027-01-15")?);
+    /// assert!(license.evaluate(FeatureMatrix::built_in(), &context).allows("cloud_sync"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -5,6 +5,15 @@ use crate::encoding::strict_json::JsonError;
 use crate::trust::KeyId;
 
 /// The reason why a text is not a trust set, or why a key cannot be trusted.
+///
+/// ```
+/// use license_core::TrustSet;
+///
+/// let error = TrustSet::parse("{}").err().ok_or("expected an error")?;
+/// assert_eq!(error.code().as_str(), "MALFORMED");
+/// println!("{error}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrustError {

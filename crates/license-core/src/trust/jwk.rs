@@ -137,6 +137,14 @@ fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, TrustError> {
 
 impl TrustedKey {
     /// Returns the key as a JWK with `kid`, `alg` and `use`.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let key = trust.iter().next().ok_or("no key")?;
+    /// assert_eq!(key.to_jwk()["kid"], key.id().as_str());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_jwk(&self) -> Value {
         json!(Jwk::from(self))
     }

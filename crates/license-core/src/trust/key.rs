@@ -26,6 +26,15 @@ impl KeyId {
     }
 
     /// Returns the id as text.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let key = trust.iter().next().ok_or("no key")?;
+    /// // A SHA-256 in base64url (RFC 7638).
+    /// assert_eq!(key.id().as_str().len(), 43);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -54,6 +63,18 @@ pub struct TrustedKey {
 
 impl TrustedKey {
     /// Checks and loads a key. Both numbers are big-endian.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let key = trust.iter().next().ok_or("no key")?;
+    /// use license_core::TrustedKey;
+    ///
+    /// // For example with the numbers that an HSM returns.
+    /// let same = TrustedKey::new(key.algorithm(), key.modulus(), key.exponent())?;
+    /// assert_eq!(same.id(), key.id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -92,26 +113,66 @@ impl TrustedKey {
     }
 
     /// Returns the id of the key.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let key = trust.iter().next().ok_or("no key")?;
+    /// println!("{}", key.id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn id(&self) -> &KeyId {
         &self.id
     }
 
     /// Returns the algorithm of the key.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let key = trust.iter().next().ok_or("no key")?;
+    /// println!("{}", key.algorithm());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
     /// Returns the number of bits of the modulus.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let key = trust.iter().next().ok_or("no key")?;
+    /// assert_eq!(key.bits(), 2048);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn bits(&self) -> usize {
         bits(&self.modulus)
     }
 
     /// Returns the modulus, big-endian without leading zeros.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let key = trust.iter().next().ok_or("no key")?;
+    /// assert_eq!(key.modulus().len(), 256);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn modulus(&self) -> &[u8] {
         &self.modulus
     }
 
     /// Returns the public exponent, big-endian without leading zeros.
+    ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let key = trust.iter().next().ok_or("no key")?;
+    /// assert_eq!(key.exponent(), [1, 0, 1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn exponent(&self) -> &[u8] {
         &self.exponent
     }

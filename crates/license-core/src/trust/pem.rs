@@ -121,6 +121,14 @@ pub(crate) fn identifier(
 impl TrustedKey {
     /// Returns the key as a PEM block `PUBLIC KEY`, whose algorithm identifier names the algorithm.
     ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let trust = fixture::trust()?;
+    /// # let key = trust.iter().next().ok_or("no key")?;
+    /// assert!(key.to_pem()?.starts_with("-----BEGIN PUBLIC KEY-----"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`TrustError::Der`] if the key cannot be encoded. Every accepted key can be encoded.

@@ -17,6 +17,14 @@ pub(crate) struct VerifiedToken {
 impl Unverified<'_> {
     /// Returns the claims as JSON. They are not authenticated.
     ///
+    /// ```
+    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
+    /// // To show a token that does not verify.
+    /// assert_eq!(token.unverified_claims()?["sub"], "ACME Ltd");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`VerifyError`] if the payload is not a strict JSON object.
@@ -90,6 +98,19 @@ impl Unverified<'_> {
 }
 
 /// The reason why verification of a token failed.
+///
+/// ```
+/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
+/// use license_core::{TrustSet, VerifyError, with_causes};
+///
+/// match token.verify(&TrustSet::default()) {
+///     Ok(license) => println!("{}", license.customer()),
+///     Err(VerifyError::UntrustedKey { key, .. }) => println!("key {key} is not trusted"),
+///     Err(error) => println!("{}: {}", error.code(), with_causes(&error)),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
@@ -171,6 +192,19 @@ pub enum VerifyError {
 }
 
 /// A claim that is missing or has a value that is not accepted.
+///
+/// ```
+/// use license_core::{VerifyError, with_causes};
+///
+/// /// Returns the name of the claim that is not accepted.
+/// fn claim(error: &VerifyError) -> Option<&str> {
+///     match error {
+///         VerifyError::Claim(error) => Some(&error.claim),
+///         _ => None,
+///     }
+/// }
+/// # assert_eq!(claim(&VerifyError::Signature), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("claim `{claim}`: {}expected {expected}, found {found}", at_path(.claim, .path))]
 #[non_exhaustive]
@@ -188,6 +222,15 @@ pub struct ClaimError {
 
 impl ClaimError {
     /// Returns the reason code.
+    ///
+    /// ```
+    /// use license_core::{ClaimError, Code};
+    ///
+    /// /// Returns whether a claim of another type is damage, as any other fault of the text.
+    /// fn is_damage(error: &ClaimError) -> bool {
+    ///     error.code() == Code::Malformed
+    /// }
+    /// ```
     pub const fn code(&self) -> Code {
         Code::Malformed
     }
@@ -214,6 +257,12 @@ impl VerifyError {
     }
 
     /// Returns the reason code.
+    ///
+    /// ```
+    /// use license_core::{Code, VerifyError};
+    ///
+    /// assert_eq!(VerifyError::Signature.code(), Code::BadSignature);
+    /// ```
     pub const fn code(&self) -> Code {
         match self {
             Self::UntrustedKey { .. } => Code::UntrustedKey,

@@ -8,6 +8,19 @@ use crate::license::RotationError;
 use crate::trust::VerifyError;
 
 /// The reason why a license file or a license key could not be verified.
+///
+/// ```
+/// # mod fixture { include!("../../../fixtures/examples.rs"); }
+/// # let trust = fixture::trust()?;
+/// use license_core::{FeatureMatrix, VerifiedLicenses, with_causes};
+///
+/// let matrix = FeatureMatrix::built_in();
+/// let error = VerifiedLicenses::verify("CODITECT-PRO-D4424EFC5184-3730", &trust, matrix).err();
+/// let error = error.ok_or("expected an error")?;
+/// assert_eq!(error.code().as_str(), "NEEDS_LICENSE_FILE");
+/// println!("{}", with_causes(&error));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifiedLicensesError {
@@ -67,6 +80,12 @@ fn describe_key(tier: &Option<Tier>) -> String {
 
 impl VerifiedLicensesError {
     /// Returns the reason code.
+    ///
+    /// ```
+    /// use license_core::{Code, VerifiedLicensesError};
+    ///
+    /// assert_eq!(VerifiedLicensesError::NoLicense.code(), Code::NeedsLicenseFile);
+    /// ```
     pub const fn code(&self) -> Code {
         match self {
             Self::Key(error) => error.code(),
