@@ -35,7 +35,9 @@ use crate::session::Session;
 /// ```
 /// use license_client::{Client, FeatureMatrix, TrustSet};
 ///
-/// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+/// # const TRUST: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
 /// # let scratch = tempfile::tempdir()?;
 /// let client = Client::builder(TrustSet::parse(TRUST)?)
 ///     .product(FeatureMatrix::built_in())
@@ -73,7 +75,9 @@ use crate::session::Session;
 ///     let used = tokio::task::spawn_blocking(task).await??;
 ///     Ok(used.granted)
 /// }
-/// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+/// # const TRUST: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
 /// # let scratch = tempfile::tempdir()?;
 /// # let client = Client::builder(license_client::TrustSet::parse(TRUST)?)
 /// #     .product(license_client::FeatureMatrix::built_in())
@@ -98,7 +102,9 @@ impl Client {
     /// machine have no effect.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// use license_client::{Client, FeatureMatrix, TrustSet};
     ///
@@ -130,7 +136,9 @@ impl Client {
     /// next use of a quota or when the client is dropped.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -178,7 +186,9 @@ impl Client {
     ///     let context = client.context().user(user);
     ///     Ok(client.decide_in(&context)?.allows("sso"))
     /// }
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -222,7 +232,9 @@ impl Client {
     /// machine and the clock high-water mark. A caller can replace each value.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -261,7 +273,9 @@ impl Client {
     /// Returns whether a feature may be used now. A refusal is counted for usage reports.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -297,7 +311,9 @@ impl Client {
     /// [`Client::decide_in`].
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -350,7 +366,9 @@ impl Client {
     /// zero.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -382,7 +400,9 @@ impl Client {
     /// Takes from a quota in the context that the caller provides, see [`Client::decide_in`].
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -440,7 +460,9 @@ impl Client {
     /// or the process ends.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let project = scratch.path();
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
@@ -470,7 +492,9 @@ impl Client {
     /// Opens a session in the context that the caller provides, for the user of the context.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -505,7 +529,9 @@ impl Client {
     /// Reads the installed license immediately instead of within a second.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -528,7 +554,9 @@ impl Client {
     /// Returns the feature matrix.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -545,7 +573,9 @@ impl Client {
     /// Returns the license manager of this machine.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -563,7 +593,9 @@ impl Client {
     /// Returns the current snapshot, which is read again at regular intervals.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())

@@ -23,7 +23,7 @@ use crate::store::{Damaged, Store};
 /// The installed licenses, as the last read verified them.
 ///
 /// ```
-/// # mod fixture { include!("../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
 /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;
@@ -54,7 +54,7 @@ impl Installation {
     /// files verifies, only its licenses apply. A damaged license file of the user is quarantined.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -80,7 +80,7 @@ impl Installation {
     /// Reads the installed licenses and verifies them with these keys. Installed keys are ignored.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -107,7 +107,7 @@ impl Installation {
     /// by trust statements. Returns `None` if no keys are installed.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -132,7 +132,7 @@ impl Installation {
     /// Returns the trusted keys with their origins, and the retired keys.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -155,7 +155,7 @@ impl Installation {
     /// Applies the installed trust statements to these keys.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -275,7 +275,7 @@ impl Installation {
     /// Returns the verified licenses with their validation tokens and the revocation lists.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -296,7 +296,7 @@ impl Installation {
     /// Returns the paths of the license files. The file of the user comes first.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -313,7 +313,7 @@ impl Installation {
     /// usable.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;

@@ -7,7 +7,9 @@
 //! ```
 //! use license_client::{Client, TrustSet};
 //!
-//! # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+//! # const TRUST: &str = include_str!(concat!(
+//! #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+//! # ));
 //! # const PRODUCT: &str = license_client::FeatureMatrix::built_in_text();
 //! # let scratch = tempfile::tempdir()?;
 //! // const TRUST: &str = include_str!("trust.jwks");

@@ -51,7 +51,7 @@ const HIGH_WATER_STEP: TimeDelta = TimeDelta::minutes(10);
 /// licenses use the manager.
 ///
 /// ```
-/// # mod fixture { include!("../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
 /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;
@@ -92,7 +92,7 @@ pub struct LicenseManager {
 /// The instant at which a license is evaluated.
 ///
 /// ```
-/// # mod fixture { include!("../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
 /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;
@@ -161,7 +161,9 @@ impl LicenseManager {
     /// Keys in the state directories of the user and the administrator are then ignored.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// use license_client::{FeatureMatrix, LicenseManager, StateDir, TrustSet};
     ///
@@ -182,7 +184,9 @@ impl LicenseManager {
     /// Returns the embedded keys, or `None` if the installed keys are used.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -199,7 +203,9 @@ impl LicenseManager {
     /// Returns the product.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -215,7 +221,9 @@ impl LicenseManager {
     /// Returns the paths of the product's files.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -238,7 +246,9 @@ impl LicenseManager {
     /// Collects everything that identifies this machine. Each call collects it again.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -259,7 +269,7 @@ impl LicenseManager {
     /// identifies the machine.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -282,7 +292,7 @@ impl LicenseManager {
     /// Returns the digest that identifies this machine, or `None` if nothing identifies it.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -300,7 +310,9 @@ impl LicenseManager {
     /// Returns the kind of container in which this process runs, or `None` outside a container.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -319,7 +331,7 @@ impl LicenseManager {
     /// the id is used, or if no id is set.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -341,7 +353,9 @@ impl LicenseManager {
     /// Reads the clock and the uptime.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -380,7 +394,7 @@ impl LicenseManager {
     /// directory nor a license.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -435,7 +449,7 @@ impl LicenseManager {
     /// Damaged files are not quarantined, and the current time is not recorded.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -530,7 +544,9 @@ impl LicenseManager {
     /// Returns the user's state directory, if it is known.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())

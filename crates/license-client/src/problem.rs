@@ -17,7 +17,9 @@ use crate::store::StoreError;
 /// A problem with the state of this machine.
 ///
 /// ```
-/// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+/// # const TRUST: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
 /// # let scratch = tempfile::tempdir()?;
 /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
 /// #     .product(license_client::FeatureMatrix::built_in())
@@ -67,7 +69,9 @@ impl StateProblem {
     /// Returns the reason code, if there is one.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())

@@ -32,7 +32,9 @@ const ATTEMPTS: u32 = 16;
 /// lock of the session. There is no timeout.
 ///
 /// ```
-/// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+/// # const TRUST: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
 /// # let scratch = tempfile::tempdir()?;
 /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
 /// #     .product(license_client::FeatureMatrix::built_in())
@@ -67,7 +69,7 @@ impl Session {
     /// Without `user`, the session belongs to the system user of this process.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -111,7 +113,7 @@ impl Session {
     /// Finds the session of a project without opening it. Nothing is written.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -149,7 +151,7 @@ impl Session {
     /// processes.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -172,7 +174,9 @@ impl Session {
     /// Returns the session id.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -190,7 +194,9 @@ impl Session {
     /// Returns the root of the project.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -208,7 +214,9 @@ impl Session {
     /// Returns whether other processes can see that the session is open.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())

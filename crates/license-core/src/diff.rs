@@ -17,9 +17,15 @@ use crate::matrix::FeatureMatrix;
 /// ```
 /// use license_core::{Difference, FeatureMatrix, Succession, TrustSet, Unverified};
 ///
-/// # const JWKS: &str = include_str!("../fixtures/trust/vendor.jwks");
-/// # const BEFORE: &str = include_str!("../fixtures/tokens/valid-pro.jwt");
-/// # const AFTER: &str = include_str!("../fixtures/tokens/renewal.jwt");
+/// # const JWKS: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
+/// # const BEFORE: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
+/// # ));
+/// # const AFTER: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/renewal.jwt"
+/// # ));
 /// let trust = TrustSet::parse(JWKS)?;
 /// let before = Unverified::parse(BEFORE)?.verify(&trust)?;
 /// let after = Unverified::parse(AFTER)?.verify(&trust)?;
@@ -38,6 +44,17 @@ pub struct Difference {
 }
 
 /// The relation of the second license to the first.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let (before, after) = (fixture::license()?, fixture::renewal()?);
+/// # let matrix = license_core::FeatureMatrix::built_in();
+/// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+/// use license_core::Succession;
+///
+/// assert_eq!(difference.succession(), Succession::Replaces);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Succession {
     /// Both are the same license.
@@ -55,6 +72,10 @@ pub enum Succession {
 
 impl Succession {
     /// Returns the name in JSON.
+    ///
+    /// ```
+    /// assert_eq!(license_core::Succession::SideBySide.as_str(), "side_by_side");
+    /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Same => "same",
@@ -84,12 +105,36 @@ impl Succession {
 
 impl Difference {
     /// Compares two verified licenses and the keys that signed them.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
+    /// use license_core::{Difference, FeatureMatrix};
+    ///
+    /// let difference = Difference::from_licenses(&before, &after, FeatureMatrix::built_in());
+    /// assert!(!difference.is_worse());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_licenses(before: &License, after: &License, matrix: &FeatureMatrix) -> Self {
         let keys = [before, after].map(|license| Some(license.key_id().as_str()));
         Self::from_claims(before.claims(), after.claims(), matrix).signing_keys(keys)
     }
 
     /// Compares the claims of two licenses. The feature matrix defines the order of the tiers.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (before, after) = (fixture::license()?, fixture::enterprise()?);
+    /// use license_core::{Difference, FeatureMatrix};
+    ///
+    /// // The effect of a draft that is not signed yet.
+    /// let (before, draft) = (before.claims(), after.claims());
+    /// let difference = Difference::from_claims(before, draft, FeatureMatrix::built_in());
+    /// for change in difference.changes() {
+    ///     println!("{change}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_claims(
         before: &LicenseClaims,
         after: &LicenseClaims,
@@ -102,6 +147,16 @@ impl Difference {
     }
 
     /// Compares the ids of the signing keys as well, unless one of them is unknown (`None`).
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// let with_key = difference.clone().signing_keys([Some("old"), Some("new")]);
+    /// assert_eq!(with_key.changes().len(), difference.changes().len() + 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn signing_keys(mut self, [before, after]: [Option<&str>; 2]) -> Self {
         if let (Some(before), Some(after)) = (before, after) {
@@ -112,11 +167,33 @@ impl Difference {
     }
 
     /// Returns all changes.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// for change in difference.changes() {
+    ///     println!("{change}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn changes(&self) -> &[Change] {
         &self.changes
     }
 
     /// Returns the changes with this effect.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// use license_core::Effect;
+    ///
+    /// assert_eq!(difference.with_effect(Effect::Loss).count(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_effect(&self, effect: Effect) -> impl Iterator<Item = &Change> {
         self.changes
             .iter()
@@ -124,16 +201,44 @@ impl Difference {
     }
 
     /// Returns whether nothing changes for the customer.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let license = fixture::license()?;
+    /// use license_core::{Difference, FeatureMatrix};
+    ///
+    /// let matrix = FeatureMatrix::built_in();
+    /// assert!(Difference::from_licenses(&license, &license, matrix).is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
 
     /// Returns whether the second license is worse in any respect.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// assert!(!difference.is_worse());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_worse(&self) -> bool {
         self.with_effect(Effect::Loss).next().is_some()
     }
 
     /// Returns the relation of the second license to the first.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// println!("{}", difference.succession().as_str());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn succession(&self) -> Succession {
         self.succession
     }

@@ -160,6 +160,14 @@ fn is_innermost(token: &Unverified<'_>) -> bool {
 }
 
 /// The reason why a text cannot be inspected.
+///
+/// ```
+/// use license_core::{inspect, with_causes};
+///
+/// let error = inspect("hello").err().ok_or("expected an error")?;
+/// println!("{}: {}", error.code(), with_causes(&error));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InspectError {
@@ -173,6 +181,14 @@ pub enum InspectError {
 
 impl InspectError {
     /// Returns the reason code.
+    ///
+    /// ```
+    /// use license_core::{Code, inspect};
+    ///
+    /// let error = inspect("hello").err().ok_or("expected an error")?;
+    /// assert_eq!(error.code(), Code::Malformed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn code(&self) -> Code {
         match self {
             Self::Artifact(error) => error.code(),

@@ -51,6 +51,35 @@ use crate::trust::TrustedKey;
 /// A private key in memory, in an HSM or in a key management service.
 ///
 /// [`VerifyingSigner`] wraps a signer and verifies its signatures.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+/// # let key = fixture::key()?;
+/// use license_core::TrustedKey;
+/// use license_core::issue::{Signer, SigningError};
+///
+/// /// A signer that counts its signatures.
+/// struct Counting<S> {
+///     signer: S,
+///     count: std::cell::Cell<u32>,
+/// }
+///
+/// impl<S: Signer> Signer for Counting<S> {
+///     fn public(&self) -> &TrustedKey {
+///         self.signer.public()
+///     }
+///
+///     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
+///         self.count.set(self.count.get() + 1);
+///         self.signer.sign(message)
+///     }
+/// }
+///
+/// let counting = Counting { signer: key, count: 0.into() };
+/// fixture::draft()?.sign(&counting)?;
+/// assert_eq!(counting.count.get(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Signer {
     /// Returns the public key with its id and algorithm.
     fn public(&self) -> &TrustedKey;
@@ -65,6 +94,17 @@ pub trait Signer {
 }
 
 /// The reason why a token or an enterprise key was not issued.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+/// use license_core::issue::SigningError;
+///
+/// let mut draft = fixture::draft()?;
+/// draft.customer = String::new();
+/// let error = draft.check().err().ok_or("expected an error")?;
+/// assert!(matches!(error, SigningError::Empty { claim: "sub" }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SigningError {
@@ -174,6 +214,25 @@ fn sign_token(
 }
 
 /// Issues an enterprise key.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+/// # let key = fixture::key()?;
+/// # let trust = fixture::trust(&[&key])?;
+/// use license_core::issue::sign_enterprise_key;
+/// use license_core::{Company, EnterpriseTerms, FeatureMatrix, KeyExpiry, ProductCode};
+///
+/// let terms = EnterpriseTerms {
+///     product: ProductCode::parse("CODITECT")?,
+///     company: Company::parse("ACME")?,
+///     seats: 100.try_into()?,
+///     expiry: KeyExpiry::Perpetual,
+/// };
+/// let enterprise_key = sign_enterprise_key(terms, &key)?;
+/// let license = enterprise_key.verify(&trust, FeatureMatrix::built_in())?;
+/// assert_eq!(license.seats(), Some(100));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///

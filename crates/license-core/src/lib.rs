@@ -15,8 +15,12 @@
 //! ```
 //! use license_core::{Context, FeatureMatrix, LicenseFile, TokenKind, TrustSet, time};
 //!
-//! # const JWKS: &str = include_str!("../fixtures/trust/vendor.jwks");
-//! # const FILE: &str = include_str!("../fixtures/files/valid-pro.lic");
+//! # const JWKS: &str = include_str!(concat!(
+//! #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+//! # ));
+//! # const FILE: &str = include_str!(concat!(
+//! #     env!("CARGO_MANIFEST_DIR"), "/fixtures/files/valid-pro.lic"
+//! # ));
 //! // The vendor's public keys, compiled into the program, and the customer's license file.
 //! let trust = TrustSet::parse(JWKS)?;
 //! let file = LicenseFile::parse(FILE)?;

@@ -62,7 +62,7 @@ impl Unverified<'_> {
     /// Verifies the signature over the bytes received, then reads the claims.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # const TOKEN: &str = fixture::LICENSE;
     /// use license_core::Unverified;
@@ -91,7 +91,7 @@ impl Unverified<'_> {
     /// The claims are checked as strictly as after verification.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # const TOKEN: &str = fixture::LICENSE;
     /// use license_core::Unverified;
     ///
@@ -116,9 +116,11 @@ impl EnterpriseKey {
     /// The features, quotas and renewal terms come from the enterprise tier of the feature matrix.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
-    /// # const TEXT: &str = include_str!("../fixtures/tokens/enterprise-key.txt");
+    /// # const TEXT: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
+    /// # ));
     /// use license_core::{EnterpriseKey, FeatureMatrix};
     ///
     /// let license = EnterpriseKey::parse(TEXT)?.verify(&trust, FeatureMatrix::built_in())?;
@@ -144,7 +146,9 @@ impl EnterpriseKey {
     /// The features, quotas and renewal terms come from the enterprise tier of the feature matrix.
     ///
     /// ```
-    /// # const TEXT: &str = include_str!("../fixtures/tokens/enterprise-key.txt");
+    /// # const TEXT: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
+    /// # ));
     /// use license_core::{EnterpriseKey, FeatureMatrix};
     ///
     /// let claims = EnterpriseKey::parse(TEXT)?.unverified_claims(FeatureMatrix::built_in())?;
@@ -196,7 +200,7 @@ impl License {
     /// Returns all claims. For an enterprise key, these are the claims that the key represents.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert_eq!(license.claims().serial, Some(1001));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -218,7 +222,7 @@ impl License {
     /// Returns the license id: a UUIDv7, or the short form of an enterprise key.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert_eq!(license.id().as_str(), "01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c01");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -230,7 +234,7 @@ impl License {
     /// Returns the vendor, or `None` for an enterprise key.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert_eq!(license.issuer(), Some("CODITECT"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -242,7 +246,7 @@ impl License {
     /// Returns the product code.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert_eq!(license.product().as_str(), "CODITECT");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -254,7 +258,7 @@ impl License {
     /// Returns the customer, or the company of an enterprise key.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert_eq!(license.customer(), "ACME Ltd");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -266,7 +270,7 @@ impl License {
     /// Returns the tier.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert_eq!(license.tier().as_str(), "PRO");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -278,7 +282,7 @@ impl License {
     /// Returns the tier with its features and quotas.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// // What the license contains. A decision states what it allows now.
     /// assert!(license.entitlements().allows("cloud_sync"));
@@ -291,7 +295,7 @@ impl License {
     /// Returns the serial, which increases with every token that the vendor issues.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert_eq!(license.serial(), Some(1001));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -303,7 +307,7 @@ impl License {
     /// Returns the licenses that this license replaces.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (license, renewal) = (fixture::license()?, fixture::renewal()?);
     /// assert_eq!(renewal.supersedes(), [license.id().clone()]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -315,7 +319,7 @@ impl License {
     /// Returns the time of issue, or `None` for an enterprise key.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// let issued_at = license.issued_at().ok_or("an enterprise key")?;
     /// assert_eq!(issued_at.date_naive().to_string(), "2027-01-01");
@@ -328,7 +332,7 @@ impl License {
     /// Returns the first instant at which the license is valid, or `None` for an enterprise key.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert_eq!(license.not_before(), license.issued_at());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -341,7 +345,7 @@ impl License {
     /// license.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// match license.expires_at() {
     ///     Some(end) => println!("the license ends at {end}"),
@@ -356,7 +360,7 @@ impl License {
     /// Returns the number of named or concurrent users.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::enterprise()?;
     /// assert_eq!(license.seats(), Some(100));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -368,7 +372,7 @@ impl License {
     /// Returns the number of machines that may be activated.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert_eq!(license.devices(), None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -380,7 +384,7 @@ impl License {
     /// Returns whether the license must be activated on each machine.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert!(!license.must_activate());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -392,7 +396,7 @@ impl License {
     /// Returns the permitted kind of use, or `None` if every kind is permitted.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert_eq!(license.usage_type(), None, "every kind of use is permitted");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -404,7 +408,7 @@ impl License {
     /// Returns whether the license is a trial.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert!(!license.is_trial());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -416,7 +420,7 @@ impl License {
     /// Returns the check-in terms, or `None` if validation is never required.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// if let Some(check_in) = license.check_in() {
     ///     println!("a check-in is due every {} hours", check_in.every().num_hours());
@@ -430,7 +434,7 @@ impl License {
     /// Returns the notice period before expiry and the grace period after it.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// let renewal = license.renewal().ok_or("no renewal terms")?;
     /// assert_eq!((renewal.notify().num_days(), renewal.grace().num_hours()), (14, 72));
@@ -443,7 +447,7 @@ impl License {
     /// Returns the latest build date that is covered, or `None` if every build is covered.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert_eq!(license.maintenance_until(), None, "every build is covered");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -455,7 +459,7 @@ impl License {
     /// Returns the requirement that the version of the application must meet.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// let version = license_core::Version::new(2, 4, 0);
     /// assert!(license.max_version().is_none_or(|required| required.matches(&version)));
@@ -468,7 +472,7 @@ impl License {
     /// Returns the machines to which the license is locked, or `None` if it permits every machine.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert_eq!(license.machines(), None, "every machine is permitted");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -481,7 +485,7 @@ impl License {
     /// Returns the named users, or `None` if the license permits every user.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// match license.users() {
     ///     Some(users) => println!("{} named users", users.len()),
@@ -497,7 +501,7 @@ impl License {
     /// Returns the short code of the customer's company.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::enterprise()?;
     /// assert_eq!(license.company().map(|company| company.to_string()).as_deref(), Some("ACME"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -509,7 +513,7 @@ impl License {
     /// Returns the public key of the customer's own license server (RFC 7800).
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert!(license.confirmation_key().is_none(), "the customer has no license server");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -521,7 +525,7 @@ impl License {
     /// Returns the names of the claims that a verifier must understand to accept the license.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert_eq!(license.critical().len(), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -533,7 +537,7 @@ impl License {
     /// Returns the vendor's own data.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// let order = license.extension().and_then(|extension| extension.get("order"));
     /// assert_eq!(order, None);
@@ -546,7 +550,7 @@ impl License {
     /// Returns the id of the key that signed the license.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (trust, license) = (fixture::trust()?, fixture::license()?);
     /// assert!(trust.get(license.key_id().as_str()).is_some());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -558,7 +562,7 @@ impl License {
     /// Returns the standard key of the license, or `None` if the license is an enterprise key.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// let key = license.standard_key().ok_or("an enterprise key")?;
     /// assert_eq!(key.to_string(), "CODITECT-PRO-D4424EFC5184-3730");
@@ -575,7 +579,7 @@ impl License {
     /// is absent or at midnight UTC.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::enterprise()?;
     /// use license_core::FeatureMatrix;
     ///
@@ -610,7 +614,7 @@ impl License {
     /// Returns whether a key identifies this license.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// use license_core::{FeatureMatrix, LicenseKey};
     ///

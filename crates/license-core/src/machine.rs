@@ -40,6 +40,16 @@ pub enum Machine {
 impl Machine {
     /// Parses the identification of a machine. A text that is neither a fingerprint nor a digest is
     /// a name that the application defines.
+    ///
+    /// ```
+    /// use license_core::Machine;
+    ///
+    /// let digest = Machine::parse("mach_00112233445566778899aabbccddeeff");
+    /// assert!(matches!(digest, Machine::Digest(_)));
+    /// // Any other text is a name that the application defines.
+    /// let dongle = Machine::parse("dongle 4711");
+    /// assert!(matches!(dongle, Machine::Other(_)));
+    /// ```
     pub fn parse(text: &str) -> Self {
         let fingerprint = || Fingerprint::parse(text).map(Self::Fingerprint);
         let digest = || MachineDigest::parse(text).map(Self::Digest);
@@ -50,6 +60,14 @@ impl Machine {
 
     /// Returns the digest of the machine. Returns `None` for a name that the application defines,
     /// and for a fingerprint with too few components.
+    ///
+    /// ```
+    /// use license_core::Machine;
+    ///
+    /// let machine = Machine::parse("fp1:id=0123456789abcdef01234567");
+    /// assert!(machine.digest().is_some());
+    /// assert!(Machine::parse("dongle 4711").digest().is_none());
+    /// ```
     pub fn digest(&self) -> Option<MachineDigest> {
         match self {
             Self::Fingerprint(fingerprint) => fingerprint.digest(),
@@ -60,6 +78,15 @@ impl Machine {
 
     /// Returns whether `actual` is this machine. Two fingerprints are compared by quorum, as
     /// [`Fingerprint::compare`] describes. Digests and names must be equal.
+    ///
+    /// ```
+    /// use license_core::Machine;
+    ///
+    /// let id = "fp1:id=0123456789abcdef01234567";
+    /// let licensed = Machine::parse(&format!("{id},mac=89abcdef0123456789abcdef"));
+    /// let new_card = Machine::parse(&format!("{id},mac=0123456789abcdef89abcdef"));
+    /// assert!(licensed.matches(&new_card));
+    /// ```
     pub fn matches(&self, actual: &Self) -> bool {
         match (self, actual) {
             (Self::Fingerprint(expected), Self::Fingerprint(actual)) => {

@@ -174,6 +174,14 @@ impl fmt::Display for WordedDuration {
 }
 
 /// Returns the instant `seconds` after the Unix epoch, or `None` after [`MAX`].
+///
+/// ```
+/// use license_core::time;
+///
+/// let at = time::from_unix_seconds(1_798_761_600).ok_or("later than 9999")?;
+/// assert_eq!(time::rfc3339(at).to_string(), "2027-01-01T00:00:00Z");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn from_unix_seconds(seconds: u64) -> Option<DateTime<Utc>> {
     from_unix_timestamp(seconds.try_into().ok()?)
 }

@@ -31,7 +31,9 @@ const MAX_KEYS: usize = 1000;
 /// ```
 /// use license_core::TrustSet;
 ///
-/// # const JWKS: &str = include_str!("../fixtures/trust/vendor.jwks");
+/// # const JWKS: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
 /// // const JWKS: &str = include_str!("trust.jwks");
 /// let trust = TrustSet::parse(JWKS)?;
 /// assert!(!trust.is_empty());
@@ -49,7 +51,7 @@ impl TrustSet {
     /// Creates a set of keys. Duplicates are ignored.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let key = |trust: &license_core::TrustSet| {
     /// #     let key = trust.iter().next()?;
@@ -80,8 +82,12 @@ impl TrustSet {
     /// PEM requires the feature `pem`.
     ///
     /// ```
-    /// # const PEM: &str = include_str!("../fixtures/trust/vendor.pem");
-    /// # const JWKS: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const PEM: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.pem"
+    /// # ));
+    /// # const JWKS: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// use license_core::TrustSet;
     ///
     /// assert_eq!(TrustSet::parse(JWKS)?.len(), 3);
@@ -109,8 +115,12 @@ impl TrustSet {
     /// Adds the keys of another set.
     ///
     /// ```
-    /// # const VENDOR: &str = include_str!("../fixtures/trust/vendor.jwks");
-    /// # const STRANGER: &str = include_str!("../fixtures/trust/stranger.jwks");
+    /// # const VENDOR: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
+    /// # const STRANGER: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/stranger.jwks"
+    /// # ));
     /// # let other = license_core::TrustSet::parse(STRANGER)?;
     /// use license_core::TrustSet;
     ///
@@ -137,8 +147,12 @@ impl TrustSet {
     /// Keys that a trust statement has retired from this set are not added.
     ///
     /// ```
-    /// # const VENDOR: &str = include_str!("../fixtures/trust/vendor.jwks");
-    /// # const STRANGER: &str = include_str!("../fixtures/trust/stranger.jwks");
+    /// # const VENDOR: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
+    /// # const STRANGER: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/stranger.jwks"
+    /// # ));
     /// # use license_core::TrustSet;
     /// # let (own, other) = (TrustSet::parse(VENDOR)?, TrustSet::parse(STRANGER)?);
     /// assert_eq!(own.joined(&other).len(), own.len() + other.len());
@@ -177,7 +191,7 @@ impl TrustSet {
     /// Returns the key with this id.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (trust, license) = (fixture::trust()?, fixture::license()?);
     /// let key = trust.get(license.key_id().as_str()).ok_or("not trusted")?;
     /// println!("{} bits", key.bits());
@@ -209,7 +223,7 @@ impl TrustSet {
     /// Returns an iterator over the keys, in the order of their ids.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// for key in trust.iter() {
     ///     println!("{} {} {} bits", key.id(), key.algorithm(), key.bits());
@@ -223,7 +237,7 @@ impl TrustSet {
     /// Returns the number of keys.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// assert_eq!(trust.len(), 3);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -246,7 +260,7 @@ impl TrustSet {
     /// Returns the set as a JWK Set.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// use license_core::TrustSet;
     ///
@@ -262,7 +276,7 @@ impl TrustSet {
     /// Returns the same keys, loaded into a specific library instead of the fastest library.
     ///
     /// ```
-    /// # mod fixture { include!("../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// use license_core::Backend;
     ///

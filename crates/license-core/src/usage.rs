@@ -67,10 +67,26 @@ const ENTRY_TAG: &[u8] = b"license-usage-entry-v1\n";
 const PRIVATE_TAG: &[u8] = b"license-usage-private-v1\n";
 
 /// A SHA-256 hash, written in lower-case hexadecimal.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # use fixture::usage;
+/// use license_core::usage_report::UsageHash;
+///
+/// let hash = UsageHash::from_entry(&usage::closed()?.entry);
+/// assert_ne!(hash, UsageHash::NONE);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UsageHash(pub [u8; 32]);
 
 /// Id of a chain: 128 random bits, written in lower-case hexadecimal.
+///
+/// ```
+/// use license_core::usage_report::ChainId;
+///
+/// assert_eq!(ChainId([7; 16]).to_string(), "07".repeat(16));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChainId(pub [u8; 16]);
 
@@ -79,12 +95,32 @@ impl UsageHash {
     pub const NONE: Self = Self([0; 32]);
 
     /// Returns the hash of an entry. `line` is the line as it was written, without its line break.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// use license_core::usage_report::UsageHash;
+    ///
+    /// println!("{}", UsageHash::from_entry(&usage::closed()?.entry));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_entry(line: &str) -> Self {
         Self::tagged(ENTRY_TAG, line)
     }
 
     /// Returns the commitment to the private part of an entry. `line` is the line as it was
     /// written, without its line break.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// use license_core::usage_report::UsageHash;
+    ///
+    /// let closed = usage::closed()?;
+    /// let entry = closed.parse_entry().ok_or("not an entry")?;
+    /// assert_eq!(entry.private, UsageHash::from_private_part(&closed.private));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_private_part(line: &str) -> Self {
         Self::tagged(PRIVATE_TAG, line)
     }

@@ -27,7 +27,9 @@ use crate::state_dir::StateDir;
 /// ```
 /// use license_client::{Client, TrustSet, UsageType};
 ///
-/// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # const TRUST: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
 /// # const PRODUCT: &str = license_client::FeatureMatrix::built_in_text();
 /// # let scratch = tempfile::tempdir()?;
 /// // const TRUST: &str = include_str!("trust.jwks");
@@ -59,7 +61,9 @@ pub struct ClientBuilder {
 /// on the installed license or on the machine.
 ///
 /// ```
-/// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # const TRUST: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
 /// use license_client::{Client, FeatureMatrix, TrustSet, with_causes};
 ///
 /// let mistake = Client::builder(TrustSet::parse(TRUST)?)
@@ -125,7 +129,9 @@ impl ClientBuilder {
     /// `product(FeatureMatrix::built_in())` selects the tiers of CODITECT.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// use license_client::{Client, TrustSet};
     ///
@@ -163,7 +169,9 @@ impl ClientBuilder {
     /// Licenses with a maximum version (`keygen issue --max-version`) need it.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # use license_client::{Client, FeatureMatrix, TrustSet};
     /// let client = Client::builder(TrustSet::parse(TRUST)?)
@@ -185,7 +193,9 @@ impl ClientBuilder {
     /// the release and not the current date, which would end such a license for old builds too.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # use license_client::{Client, FeatureMatrix, TrustSet};
     /// // A build script or the release job sets the variable: .build_date(env!("BUILD_DATE"))
@@ -206,7 +216,9 @@ impl ClientBuilder {
     /// [`detect_usage`](crate::usage::detect_usage) detects the usage type of a project.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # use license_client::{Client, FeatureMatrix, TrustSet};
     /// use license_client::UsageType;
@@ -228,7 +240,9 @@ impl ClientBuilder {
     /// request calls [`Client::decide_in`] instead.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # use license_client::{Client, FeatureMatrix, TrustSet};
     /// let client = Client::builder(TrustSet::parse(TRUST)?)
@@ -249,7 +263,9 @@ impl ClientBuilder {
     /// A directory that the licensee cannot choose is safer. The default suits most applications.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # use license_client::{Client, FeatureMatrix, TrustSet};
     /// // A test uses a temporary directory, so that it meets no license of the developer.
     /// let scratch = tempfile::tempdir()?;
@@ -268,7 +284,9 @@ impl ClientBuilder {
     /// [`state_dir`](Self::state_dir) counts.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # use license_client::{Client, FeatureMatrix, TrustSet};
     /// use license_client::{Paths, StateDir};
@@ -305,7 +323,9 @@ impl ClientBuilder {
     /// ```
     /// use license_client::{BuildError, Client, TrustSet};
     ///
-    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// let forgotten = Client::builder(TrustSet::parse(TRUST)?).build();
     /// assert!(matches!(forgotten, Err(BuildError::NoProduct)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -8,7 +8,9 @@ impl Client {
     /// Returns the first problem with the license or the state, in one line with its causes.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -27,7 +29,9 @@ impl Client {
     /// Returns all problems with the license and the state, each in one line with its causes.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())

@@ -18,7 +18,9 @@ use super::builder::BuildError;
 /// | `Setting<DateTime<Utc>>` | a text such as `2027-03-01` or `2027-03-01T12:00:00Z`, a [`NaiveDate`] or a [`DateTime`] |
 ///
 /// ```
-/// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # const TRUST: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
 /// # let scratch = tempfile::tempdir()?;
 /// use license_client::license_core::chrono::NaiveDate;
 /// use license_client::{Client, FeatureMatrix, TrustSet, Version};

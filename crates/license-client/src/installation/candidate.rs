@@ -16,7 +16,7 @@ use crate::store::{Damaged, StoreLock};
 /// Whether a license that is not valid may replace a valid one.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
 /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;
@@ -47,7 +47,7 @@ pub enum Replace {
 /// A verified license to install, and the keys that verify it.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
 /// # let text = &vendor.issue("PRO")?;
 /// # let (trust, matrix) = (&vendor.trust, &vendor.matrix);
@@ -86,7 +86,7 @@ impl Candidate<'_> {
     /// verifies.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let text = &vendor.issue("PRO")?;
     /// # let (trust, matrix) = (&vendor.trust, &vendor.matrix);

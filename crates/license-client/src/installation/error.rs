@@ -17,7 +17,9 @@ use crate::store::{Store, StoreError};
 /// The reason why an installed license cannot be used, or why a license cannot be installed.
 ///
 /// ```
-/// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # const TRUST: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
 /// # let scratch = tempfile::tempdir()?;
 /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
 /// #     .product(license_client::FeatureMatrix::built_in())

@@ -11,7 +11,7 @@ use super::System;
 /// A component that was found.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
 /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;
@@ -35,7 +35,7 @@ impl FoundComponent {
     /// Returns the kind of the component.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -52,7 +52,7 @@ impl FoundComponent {
     /// Returns where the component was found, such as `/etc/machine-id` or `CODITECT_MACHINE_ID`.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -74,7 +74,7 @@ impl FoundComponent {
 /// A component that was not found.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
 /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;
@@ -98,7 +98,7 @@ impl MissingComponent {
     /// Returns the kind of the component.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -113,7 +113,7 @@ impl MissingComponent {
     /// Returns where the component was expected, if that is a single place.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -129,7 +129,7 @@ impl MissingComponent {
     /// Returns why the component is missing.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;

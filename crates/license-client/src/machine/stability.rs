@@ -11,7 +11,7 @@ use super::{FoundComponent, MachineFacts};
 /// How well the identity survives changes to the machine.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
 /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;
@@ -65,7 +65,7 @@ impl MachineFacts {
     /// id is configured.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;

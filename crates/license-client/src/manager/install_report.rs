@@ -73,7 +73,7 @@ pub struct InstalledBlock {
 /// Result of a removal.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
 /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;

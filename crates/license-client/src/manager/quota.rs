@@ -14,7 +14,7 @@ use crate::store::{Damaged, StoreError};
 /// Result of using a quota.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
 /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;
@@ -44,7 +44,7 @@ impl LicenseManager {
     /// Granted and refused uses are also counted for usage reports, under `account`.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;

@@ -13,7 +13,9 @@ use crate::state_dir::{StateDirError, StateFile};
 /// The installed licenses and the state of the machine at one instant.
 ///
 /// ```
-/// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # const TRUST: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
 /// # let scratch = tempfile::tempdir()?;
 /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
 /// #     .product(license_client::FeatureMatrix::built_in())
@@ -47,7 +49,9 @@ impl Snapshot {
     /// Returns the installed licenses, if they verify.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())

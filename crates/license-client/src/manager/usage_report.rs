@@ -49,7 +49,9 @@ impl<'a> UsageAccount<'a> {
     /// Returns the account for usage under a decision.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -71,7 +73,9 @@ impl<'a> UsageAccount<'a> {
 /// Whether a usage report closes the open period.
 ///
 /// ```
-/// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # const TRUST: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
 /// # let scratch = tempfile::tempdir()?;
 /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
 /// #     .product(license_client::FeatureMatrix::built_in())
@@ -95,7 +99,9 @@ pub enum UsageReportMode {
 /// The usage of a machine.
 ///
 /// ```
-/// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # const TRUST: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
 /// # let scratch = tempfile::tempdir()?;
 /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
 /// #     .product(license_client::FeatureMatrix::built_in())
@@ -122,7 +128,9 @@ pub struct UsageExport {
 /// The reason why a usage report cannot be created.
 ///
 /// ```
-/// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # const TRUST: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
 /// # let scratch = tempfile::tempdir()?;
 /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
 /// #     .product(license_client::FeatureMatrix::built_in())
@@ -158,7 +166,7 @@ impl LicenseManager {
     /// counts.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -181,7 +189,9 @@ impl LicenseManager {
     /// problems. Counts that could not be written stay in memory.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())
@@ -234,7 +244,7 @@ impl LicenseManager {
     /// Returns the usage entries of this machine, including the usage since the last entry.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Machine::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
@@ -265,7 +275,9 @@ impl LicenseManager {
     /// nothing.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// # let scratch = tempfile::tempdir()?;
     /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
     /// #     .product(license_client::FeatureMatrix::built_in())

@@ -16,9 +16,11 @@ impl Confirmation {
     /// Returns the key.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
-    /// # const TOKEN: &str = include_str!("../../fixtures/tokens/valid-server-bound.jwt");
+    /// # const TOKEN: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-server-bound.jwt"
+    /// # ));
     /// # let license = license_core::Unverified::parse(TOKEN)?.verify(&trust)?;
     /// let confirmation = license.claims().confirmation.as_ref().ok_or("no key of a server")?;
     /// println!("the customer's server signs with {}", confirmation.key().id());

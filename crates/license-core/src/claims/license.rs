@@ -71,7 +71,7 @@ pub(crate) const KNOWN_CLAIMS: [&str; 29] = [
 /// `CONTRIBUTING.md` describes how to add a claim.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let license = fixture::license()?;
 /// let claims = license.claims();
 /// println!("{} for {}", claims.tier, claims.customer);
@@ -245,7 +245,7 @@ impl LicenseClaims {
     /// Lists the claims that are present, in the order of the fields, then the unknown claims.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// let entries = license.claims().entries()?;
     /// assert_eq!(entries[0].name, "ver");
@@ -275,7 +275,7 @@ impl LicenseClaims {
     /// Returns the tier.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert_eq!(license.claims().tier().as_str(), "PRO");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -287,7 +287,7 @@ impl LicenseClaims {
     /// Returns the tier with its features and quotas.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert!(license.claims().entitlements().allows("cloud_sync"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -303,7 +303,7 @@ impl LicenseClaims {
     /// Returns the first instant at which the license is valid.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert_eq!(license.claims().valid_from(), license.issued_at());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -315,7 +315,7 @@ impl LicenseClaims {
     /// Returns the first instant at which the license is valid, if it is not the instant of issue.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert_eq!(license.claims().starts_at(), None, "it starts when it is issued");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -328,7 +328,7 @@ impl LicenseClaims {
     /// Returns the standard key of the license.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// assert_eq!(license.claims().standard_key().to_string(), "CODITECT-PRO-D4424EFC5184-3730");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -382,7 +382,7 @@ fn unsupported_format(payload: &[u8]) -> Option<VerifyError> {
 /// A claim by name, with its JSON value.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let license = fixture::license()?;
 /// for entry in license.claims().entries()? {
 ///     println!("{} = {}", entry.name, entry.value);
@@ -401,7 +401,7 @@ impl ClaimEntry {
     /// Returns whether this version understands the claim.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// let entries = license.claims().entries()?;
     /// let unknown = entries.iter().filter(|entry| !entry.is_known());

@@ -70,7 +70,7 @@ pub struct RevocationEntry {
 /// The effective time and the reason of a revocation.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let (list, license) = (fixture::list()?, fixture::license()?);
 /// let revocation = list.revoked(license.id()).ok_or("not revoked")?;
 /// assert_eq!(&*revocation.reason, "refunded");

@@ -9,6 +9,12 @@ use serde_json::{Value, json};
 use crate::time::serde_rfc3339;
 
 /// The meaning of a change for the customer.
+///
+/// ```
+/// use license_core::Effect;
+///
+/// assert_eq!(Effect::Loss.reversed(), Effect::Gain);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
     /// The license permits less, or requires more.
@@ -21,6 +27,12 @@ pub enum Effect {
 
 impl Effect {
     /// Returns the effect of the opposite change.
+    ///
+    /// ```
+    /// use license_core::Effect;
+    ///
+    /// assert_eq!(Effect::Gain.reversed(), Effect::Loss);
+    /// ```
     #[must_use]
     pub fn reversed(self) -> Self {
         match self {
@@ -49,6 +61,17 @@ impl Effect {
 ///
 /// The text form of a change is a sentence for the customer. The JSON form is
 /// `{what, name, before, after, text}`, where `text` is the sentence.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let (before, after) = (fixture::license()?, fixture::renewal()?);
+/// # let matrix = license_core::FeatureMatrix::built_in();
+/// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+/// for change in difference.changes() {
+///     println!("{:?}: {change}", change.effect());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
     what: &'static str,
@@ -107,21 +130,65 @@ impl Change {
     }
 
     /// Returns the effect on the customer.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// use license_core::Effect;
+    ///
+    /// assert!(difference.changes().iter().all(|change| change.effect() != Effect::Loss));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn effect(&self) -> Effect {
         self.effect
     }
 
     /// Returns the name of what changed: a claim, a part of a claim, or the signing key.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// let what: Vec<_> = difference.changes().iter().map(|change| change.what()).collect();
+    /// println!("changed: {what:?}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn what(&self) -> &'static str {
         self.what
     }
 
     /// Returns the name of the changed feature, quota, kind of use, user, machine or unknown claim.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// for change in difference.changes() {
+    ///     println!("{} {}", change.what(), change.name().unwrap_or_default());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
     /// Returns the values before and after.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// for change in difference.changes() {
+    ///     let [before, after] = change.values();
+    ///     println!("{}: {before} is now {after}", change.what());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn values(&self) -> [&Value; 2] {
         [&self.before, &self.after]
     }

@@ -97,8 +97,12 @@ impl VerifiedLicenses {
     /// ```
     /// use license_core::{Context, FeatureMatrix, TrustSet, VerifiedLicenses, time};
     ///
-    /// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
-    /// # const FILE: &str = include_str!("../../fixtures/files/valid-pro.lic");
+    /// # const JWKS: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
+    /// # const FILE: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/files/valid-pro.lic"
+    /// # ));
     /// let (trust, matrix) = (TrustSet::parse(JWKS)?, FeatureMatrix::built_in());
     /// let licenses = VerifiedLicenses::verify(FILE, &trust, matrix)?;
     /// let now = time::parse_instant("2027-01-15T09:00:00Z")?;

@@ -10,6 +10,29 @@ use crate::machine::Machine;
 use crate::requests::{ActivationRequest, ClockRequest};
 
 /// Draft of an activation.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+/// # let key = fixture::key()?;
+/// # let trust = fixture::trust(&[&key])?;
+/// # let (text, id) = (&fixture::request()?, fixture::id(1)?);
+/// use license_core::issue::ActivationDraft;
+/// use license_core::{MachineRequest, Unverified, time};
+///
+/// let MachineRequest::Activation(request) = MachineRequest::parse(text)? else {
+///     return Err("expected a request for an activation".into());
+/// };
+/// let answer = ActivationDraft {
+///     issuer: "CODITECT".to_owned(),
+///     id,
+///     issued_at: time::parse_instant("2027-03-01")?,
+///     request: &request,
+/// };
+/// let token = answer.sign(&key)?;
+/// let activation = Unverified::parse(&token)?.verify_activation(&trust)?;
+/// assert_eq!(activation.nonce(), request.nonce);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ActivationDraft<'a> {
     /// The vendor.
@@ -24,6 +47,26 @@ pub struct ActivationDraft<'a> {
 
 impl ActivationDraft<'_> {
     /// Signs the activation.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// # let key = fixture::key()?;
+    /// # let (text, id) = (&fixture::request()?, fixture::id(1)?);
+    /// use license_core::issue::{ActivationDraft, SigningError};
+    /// use license_core::{MachineRequest, time};
+    ///
+    /// # let MachineRequest::Activation(request) = MachineRequest::parse(text)? else {
+    /// #     return Err("expected a request for an activation".into());
+    /// # };
+    /// let answer = ActivationDraft {
+    ///     issuer: String::new(),
+    ///     id,
+    ///     issued_at: time::parse_instant("2027-03-01")?,
+    ///     request: &request,
+    /// };
+    /// assert!(matches!(answer.sign(&key), Err(SigningError::Empty { claim: "iss" })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -46,6 +89,21 @@ impl ActivationDraft<'_> {
 }
 
 /// Draft of a clock repair.
+///
+/// ```
+/// use license_core::ClockRequest;
+/// use license_core::issue::{ClockRepairDraft, Signer, SigningError};
+///
+/// /// Answers a request with the date on which it was made, which the vendor has checked.
+/// fn answer(
+///     request: &ClockRequest,
+///     id: license_core::LicenseId,
+///     key: &impl Signer,
+/// ) -> Result<String, SigningError> {
+///     let (issuer, issued_at) = ("CODITECT".to_owned(), request.made_at);
+///     ClockRepairDraft { issuer, id, issued_at, request }.sign(key)
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ClockRepairDraft<'a> {
     /// The vendor.
@@ -60,6 +118,15 @@ pub struct ClockRepairDraft<'a> {
 
 impl ClockRepairDraft<'_> {
     /// Signs the clock repair.
+    ///
+    /// ```
+    /// use license_core::issue::{ClockRepairDraft, Signer};
+    ///
+    /// /// Signs an answer to several machines, and skips those that cannot be signed.
+    /// fn sign_all(drafts: &[ClockRepairDraft<'_>], key: &impl Signer) -> Vec<String> {
+    ///     drafts.iter().filter_map(|draft| draft.sign(key).ok()).collect()
+    /// }
+    /// ```
     ///
     /// # Errors
     ///

@@ -21,6 +21,20 @@ impl LicenseClaims {
     ///
     /// The license contains all features and quotas, so that applications do not have to know the
     /// tier.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// # let (id, now) = (fixture::id(7)?, license_core::time::parse_instant("2027-01-01")?);
+    /// use license_core::issue::LicenseDraft;
+    /// use license_core::{FeatureMatrix, Tier};
+    ///
+    /// let matrix = FeatureMatrix::built_in();
+    /// let tier = matrix.tier(Tier::parse("PRO")?).ok_or("no such tier")?;
+    /// let mut draft = LicenseDraft::for_tier(matrix, tier, id, "ACME Ltd".to_owned(), now);
+    /// draft.expires_at = Some(license_core::time::parse_instant("2028-01-01")?);
+    /// assert!(draft.entitlements().allows("cloud_sync"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn for_tier(
         matrix: &FeatureMatrix,
         tier: &TierPolicy,
@@ -37,6 +51,16 @@ impl LicenseClaims {
     }
 
     /// Sets the number of seats, and the quota of seats.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// use license_core::{FeatureMatrix, Quota};
+    ///
+    /// let mut draft = fixture::draft()?;
+    /// draft.set_seats(20.try_into()?, FeatureMatrix::built_in())?;
+    /// assert_eq!(draft.entitlements().quota("users"), Some(Quota::Limit(20)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -62,6 +86,16 @@ impl LicenseClaims {
     }
 
     /// Sets the number of machines that may be activated, and the quota of devices.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// use license_core::{FeatureMatrix, Quota};
+    ///
+    /// let mut draft = fixture::draft()?;
+    /// draft.set_devices(2.try_into()?, FeatureMatrix::built_in());
+    /// assert_eq!(draft.entitlements().quota("devices"), Some(Quota::Limit(2)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_devices(&mut self, devices: NonZeroU32, matrix: &FeatureMatrix) {
         let devices = u64::from(devices.get());
         if let Some(name) = matrix.devices_quota() {
@@ -73,6 +107,15 @@ impl LicenseClaims {
 
     /// Adds a feature. No tier has to include the feature.
     ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// let mut draft = fixture::draft()?;
+    /// draft.add_feature("early_access")?;
+    /// assert!(draft.entitlements().allows("early_access"));
+    /// assert!(draft.add_feature("Early access").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`SigningError::Name`] if the name is not valid.
@@ -82,6 +125,14 @@ impl LicenseClaims {
     }
 
     /// Removes a feature of the tier.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// let mut draft = fixture::draft()?;
+    /// draft.remove_feature("cloud_sync")?;
+    /// assert!(!draft.entitlements().allows("cloud_sync"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -97,6 +148,16 @@ impl LicenseClaims {
 
     /// Sets a quota. No tier has to include the quota.
     ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// use license_core::Quota;
+    ///
+    /// let mut draft = fixture::draft()?;
+    /// draft.set_quota("agents", Quota::Unlimited)?;
+    /// assert_eq!(draft.entitlements().quota("agents"), Some(Quota::Unlimited));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`SigningError::Name`] if the name is not valid.
@@ -110,6 +171,13 @@ impl LicenseClaims {
     }
 
     /// Checks the draft without a key.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// // Before the key is opened, for which a person must type a passphrase.
+    /// fixture::draft()?.check()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -149,6 +217,13 @@ impl LicenseClaims {
 
     /// Reads the draft as a verifier will read the license.
     ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// let draft = fixture::draft()?;
+    /// assert_eq!(draft.read_back()?.customer, draft.customer);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`VerifyError`] if a verifier would refuse a claim.
@@ -159,6 +234,18 @@ impl LicenseClaims {
     }
 
     /// Signs the license.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// # let key = fixture::key()?;
+    /// # let trust = fixture::trust(&[&key])?;
+    /// use license_core::Unverified;
+    ///
+    /// let token = fixture::draft()?.sign(&key)?;
+    /// let license = Unverified::parse(&token)?.verify(&trust)?;
+    /// assert_eq!(license.customer(), "ACME Ltd");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -171,6 +258,17 @@ impl LicenseClaims {
 
     /// Signs the license and verifies it as an application does. The verification includes the
     /// signature, so the signer does not verify the signature a second time.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// # let key = fixture::key()?;
+    /// use license_core::issue::VerifyingSigner;
+    ///
+    /// let key = VerifyingSigner::new(Box::new(key));
+    /// let (license, token) = fixture::draft()?.issue(&key)?;
+    /// assert_eq!(license.customer(), "ACME Ltd");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

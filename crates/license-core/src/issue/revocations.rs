@@ -8,6 +8,31 @@ use crate::ids::ProductCode;
 use crate::jose::TokenKind;
 
 /// Draft of a revocation list.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+/// # let key = fixture::key()?;
+/// # let trust = fixture::trust(&[&key])?;
+/// use license_core::issue::{RevocationEntry, RevocationListDraft};
+/// use license_core::{ProductCode, Unverified, time};
+///
+/// let revoked = RevocationEntry {
+///     license: fixture::id(7)?,
+///     at: time::parse_instant("2027-03-01")?,
+///     reason: "refunded".to_owned(),
+/// };
+/// let draft = RevocationListDraft {
+///     issuer: "CODITECT".to_owned(),
+///     product: ProductCode::parse("CODITECT")?,
+///     issued_at: time::parse_instant("2027-03-02")?,
+///     seq: 8,
+///     next_update: time::parse_instant("2027-04-01")?,
+///     revoked: vec![revoked],
+/// };
+/// let list = Unverified::parse(&draft.sign(&key)?)?.verify_revocations(&trust)?;
+/// assert!(list.revoked(&fixture::id(7)?).is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct RevocationListDraft {
     /// The vendor.
@@ -27,6 +52,24 @@ pub struct RevocationListDraft {
 
 impl RevocationListDraft {
     /// Signs the list.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// # let key = fixture::key()?;
+    /// use license_core::issue::RevocationListDraft;
+    /// use license_core::{ProductCode, Unverified, time};
+    ///
+    /// let draft = RevocationListDraft {
+    ///     issuer: "CODITECT".to_owned(),
+    ///     product: ProductCode::parse("CODITECT")?,
+    ///     issued_at: time::parse_instant("2027-03-02")?,
+    ///     seq: 9,
+    ///     next_update: time::parse_instant("2027-04-01")?,
+    ///     revoked: Vec::new(),
+    /// };
+    /// println!("{}", Unverified::parse(&draft.sign(&key)?)?.to_armor());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -15,6 +15,15 @@ use crate::trust::{TrustError, TrustedKey, pem};
 ///
 /// The PKCS#8 structure determines the algorithm. `rsaEncryption` means RS256 unless PS256 is
 /// requested, and `id-RSASSA-PSS` (RFC 4055) means PS256.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+/// use license_core::issue::Signer;
+///
+/// let key = fixture::key()?;
+/// assert_eq!(key.public().bits(), 2048);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct SigningKey {
     private: PrivateKey,
     public: TrustedKey,
@@ -25,6 +34,16 @@ impl SigningKey {
     ///
     /// Backend `rsa` draws from `random`. AWS-LC draws from its own generator, which the operating
     /// system seeds and which cannot be replaced.
+    ///
+    /// ```
+    /// use license_core::Algorithm;
+    /// use license_core::issue::{KeyBits, RandomError, SigningKey};
+    ///
+    /// let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
+    /// // Store the key encrypted. The bytes are erased when they are dropped.
+    /// let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -55,6 +74,18 @@ impl SigningKey {
     ///
     /// Backend `rsa` uses bytes from `random` to blind each signature and to salt PS256. AWS-LC
     /// uses its own generator.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// # use license_core::issue::{KeyBits, SigningKey};
+    /// # use license_core::Algorithm;
+    /// # let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &fixture::random)?;
+    /// use license_core::issue::Signer;
+    ///
+    /// let key = SigningKey::from_pkcs8(&der, None, fixture::random)?;
+    /// assert_eq!(key.public().algorithm(), Algorithm::Rs256);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -113,6 +144,17 @@ impl fmt::Debug for SigningKey {
 }
 
 /// The reason why a private key cannot be used.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+/// use license_core::issue::SigningKey;
+/// use license_core::with_causes;
+///
+/// match SigningKey::from_pkcs8(b"not a key", None, fixture::random) {
+///     Ok(key) => println!("{key:?}"),
+///     Err(error) => println!("{}", with_causes(&error)),
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SigningKeyError {

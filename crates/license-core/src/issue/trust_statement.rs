@@ -8,6 +8,24 @@ use crate::jose::TokenKind;
 use crate::trust::{Jwk, TrustedKey};
 
 /// Draft of a statement that introduces trusted keys.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+/// # let (key, new) = (fixture::key()?, fixture::key()?);
+/// # let trust = fixture::trust(&[&key])?;
+/// use license_core::issue::{IntroductionDraft, Signer};
+/// use license_core::{Rotation, Unverified, time};
+///
+/// let draft = IntroductionDraft {
+///     issuer: "CODITECT".to_owned(),
+///     issued_at: time::parse_instant("2027-03-01")?,
+///     keys: &[new.public()],
+/// };
+/// let mut rotation = Rotation::new(trust);
+/// let _ = rotation.apply(&Unverified::parse(&draft.sign(&key)?)?)?;
+/// assert_eq!(rotation.keys().len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct IntroductionDraft<'a> {
     /// The vendor.
@@ -20,6 +38,21 @@ pub struct IntroductionDraft<'a> {
 
 impl IntroductionDraft<'_> {
     /// Signs the statement with a trusted key.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// # let key = fixture::key()?;
+    /// use license_core::issue::{IntroductionDraft, Signer};
+    /// use license_core::time;
+    ///
+    /// let draft = IntroductionDraft {
+    ///     issuer: "CODITECT".to_owned(),
+    ///     issued_at: time::parse_instant("2027-03-01")?,
+    ///     keys: &[key.public()],
+    /// };
+    /// assert!(draft.sign(&key).is_err(), "a key cannot introduce itself");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -42,6 +75,23 @@ impl IntroductionDraft<'_> {
 }
 
 /// Draft of a statement that retires a trusted key.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+/// # let (old, new) = (fixture::key()?, fixture::key()?);
+/// # let trust = fixture::trust(&[&old, &new])?;
+/// use license_core::issue::RetirementDraft;
+/// use license_core::{Rotation, Unverified, time};
+///
+/// let draft = RetirementDraft {
+///     issuer: "CODITECT".to_owned(),
+///     issued_at: time::parse_instant("2027-03-01")?,
+/// };
+/// let mut rotation = Rotation::new(trust);
+/// let _ = rotation.apply(&Unverified::parse(&draft.sign(&old, &new)?)?)?;
+/// assert_eq!(rotation.keys().len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct RetirementDraft {
     /// The vendor.
@@ -52,6 +102,20 @@ pub struct RetirementDraft {
 
 impl RetirementDraft {
     /// Signs the statement with the retired key, and the result with another trusted key.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// # let key = fixture::key()?;
+    /// use license_core::issue::RetirementDraft;
+    /// use license_core::time;
+    ///
+    /// let draft = RetirementDraft {
+    ///     issuer: "CODITECT".to_owned(),
+    ///     issued_at: time::parse_instant("2027-03-01")?,
+    /// };
+    /// assert!(draft.sign(&key, &key).is_err(), "another key must sign too");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -16,6 +16,24 @@ use crate::time;
 const DEFAULT_VALIDITY: TimeDelta = TimeDelta::hours(24);
 
 /// Draft of a validation token by the vendor or by a customer's own server.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+/// # let key = fixture::key()?;
+/// # let trust = fixture::trust(&[&key])?;
+/// # let token = fixture::draft()?.sign(&key)?;
+/// # let license = license_core::Unverified::parse(&token)?.verify(&trust)?;
+/// use license_core::issue::ValidationDraft;
+/// use license_core::{Status, Unverified, time};
+///
+/// let (id, now) = (fixture::id(1)?, time::parse_instant("2027-03-01")?);
+/// let mut draft = ValidationDraft::for_license(&license, "CODITECT".to_owned(), id, now);
+/// draft.status = Status::Suspended;
+/// let token = draft.sign(&key)?;
+/// let validation = Unverified::parse(&token)?.verify_validation(&trust, &license)?;
+/// assert!(validation.status().is_denial());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ValidationDraft<'a> {
     /// The license.
@@ -42,6 +60,21 @@ impl<'a> ValidationDraft<'a> {
     /// Creates the draft of a token for an active license on all machines, with the entitlements of
     /// the license. The token ends when the next check-in is due, or after 24 hours if the license
     /// has no check-in terms.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// # let key = fixture::key()?;
+    /// # let trust = fixture::trust(&[&key])?;
+    /// # let token = fixture::draft()?.sign(&key)?;
+    /// # let license = license_core::Unverified::parse(&token)?.verify(&trust)?;
+    /// use license_core::issue::ValidationDraft;
+    /// use license_core::time;
+    ///
+    /// let (id, now) = (fixture::id(1)?, time::parse_instant("2027-03-01")?);
+    /// let draft = ValidationDraft::for_license(&license, "CODITECT".to_owned(), id, now);
+    /// assert!(draft.expires_at.is_some_and(|end| end > now));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn for_license(
         license: &'a License,
         issuer: String,
@@ -64,6 +97,21 @@ impl<'a> ValidationDraft<'a> {
     }
 
     /// Signs the token.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// # let key = fixture::key()?;
+    /// # let trust = fixture::trust(&[&key])?;
+    /// # let token = fixture::draft()?.sign(&key)?;
+    /// # let license = license_core::Unverified::parse(&token)?.verify(&trust)?;
+    /// # let (id, now) = (fixture::id(1)?, license_core::time::parse_instant("2027-03-01")?);
+    /// use license_core::Unverified;
+    /// use license_core::issue::ValidationDraft;
+    ///
+    /// let draft = ValidationDraft::for_license(&license, "CODITECT".to_owned(), id, now);
+    /// println!("{}", Unverified::parse(&draft.sign(&key)?)?.to_armor());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

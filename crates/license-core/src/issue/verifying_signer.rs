@@ -10,12 +10,32 @@ use crate::trust::TrustedKey;
 /// A device may be faulty, a service may use another key, and a connection may corrupt data. A
 /// single faulty RSA-CRT signature reveals the private key (Boneh, DeMillo, Lipton 1997). Callers
 /// of this type do not have to verify the signature themselves.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+/// use license_core::issue::{Signer, VerifyingSigner};
+///
+/// let key = VerifyingSigner::new(Box::new(fixture::key()?));
+/// assert_eq!(key.sign(b"message")?.len(), 256);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct VerifyingSigner {
     signer: Box<dyn Signer + Send + Sync>,
 }
 
 impl VerifyingSigner {
     /// Wraps a signer.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// use license_core::issue::{Signer, VerifyingSigner};
+    ///
+    /// let key = fixture::key()?;
+    /// let id = key.public().id().clone();
+    /// let key = VerifyingSigner::new(Box::new(key));
+    /// assert_eq!(*key.public().id(), id);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(signer: Box<dyn Signer + Send + Sync>) -> Self {
         Self { signer }
     }

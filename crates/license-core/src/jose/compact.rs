@@ -15,8 +15,12 @@ use crate::jose::Algorithm;
 /// ```
 /// use license_core::{TrustSet, Unverified};
 ///
-/// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
-/// # const TOKEN: &str = include_str!("../../fixtures/tokens/valid-pro.jwt");
+/// # const JWKS: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
+/// # const TOKEN: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
+/// # ));
 /// let trust = TrustSet::parse(JWKS)?;
 /// let license = Unverified::parse(TOKEN)?.verify(&trust)?;
 /// assert_eq!(license.tier().as_str(), "PRO");
@@ -35,7 +39,7 @@ impl<'a> Unverified<'a> {
     /// Parses a token and its header, and reverts the changes that mail programs and editors make.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # const TOKEN: &str = fixture::LICENSE;
     /// use license_core::{TokenKind, Unverified};
     ///
@@ -79,7 +83,7 @@ impl<'a> Unverified<'a> {
     /// Returns the kind of the token, as its unverified header states it.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
     /// use license_core::TokenKind;
     ///
@@ -93,7 +97,7 @@ impl<'a> Unverified<'a> {
     /// Returns the key id in the unverified header.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
     /// # let trust = fixture::trust()?;
     /// assert!(trust.get(token.unverified_key_id()).is_some());
@@ -106,7 +110,7 @@ impl<'a> Unverified<'a> {
     /// Returns the algorithm in the unverified header.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
     /// use license_core::Algorithm;
     ///
@@ -135,7 +139,7 @@ impl<'a> Unverified<'a> {
     /// Returns the token in canonical form, without white space.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
     /// assert_eq!(token.as_str(), fixture::LICENSE.trim());
     /// # Ok::<(), Box<dyn std::error::Error>>(())

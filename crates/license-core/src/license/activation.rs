@@ -15,7 +15,7 @@ use crate::trust::{TrustSet, VerifyError};
 /// A verified activation of a license on a machine.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let activation = fixture::activation()?;
 /// println!("license {} on {}", activation.license_id(), activation.machine());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -31,7 +31,7 @@ impl Unverified<'_> {
     /// Verifies an activation. Only the keys of the trust set are accepted.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (trust, text) = (fixture::trust()?, fixture::activation_token());
     /// use license_core::Unverified;
     ///
@@ -58,7 +58,7 @@ impl Activation {
     /// activation.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let activation = fixture::activation()?;
     /// assert_eq!(activation.id().as_str(), "01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c01");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -70,7 +70,7 @@ impl Activation {
     /// Returns the id of the license.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let activation = fixture::activation()?;
     /// assert_eq!(activation.license_id().as_str(), "01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c02");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -82,7 +82,7 @@ impl Activation {
     /// Returns the product code.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let activation = fixture::activation()?;
     /// assert_eq!(activation.product().as_str(), "CODITECT");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -94,7 +94,7 @@ impl Activation {
     /// Returns whether the activation belongs to this license.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (activation, license, renewal) =
     /// #     (fixture::activation()?, fixture::license()?, fixture::renewal()?);
     /// assert!(activation.is_for(&renewal));
@@ -108,7 +108,7 @@ impl Activation {
     /// Returns the time of issue.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let activation = fixture::activation()?;
     /// assert!(activation.issued_at() > license_core::time::parse_instant("2027-01-01")?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -120,7 +120,7 @@ impl Activation {
     /// Returns the machine.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let activation = fixture::activation()?;
     /// use license_core::Machine;
     ///
@@ -135,7 +135,7 @@ impl Activation {
     /// Returns the nonce of the answered request.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let activation = fixture::activation()?;
     /// // Compare it with the nonce of the request.
     /// println!("{}", activation.nonce());
@@ -148,7 +148,7 @@ impl Activation {
     /// Returns the commitment in the answered request.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let activation = fixture::activation()?;
     /// // Compare it with the commitment of the request.
     /// println!("{}", activation.commitment());
@@ -161,7 +161,7 @@ impl Activation {
     /// Returns the token as an armor block.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let activation = fixture::activation()?;
     /// assert!(activation.to_armor().starts_with("-----BEGIN LICENSE ACTIVATION-----"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -15,7 +15,7 @@ use crate::trust::{TrustSet, VerifyError};
 /// time of issue.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let repair = fixture::clock_repair()?;
 /// println!("lowers the clock high-water mark of {} to {}", repair.machine(), repair.issued_at());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -30,7 +30,7 @@ impl Unverified<'_> {
     /// Verifies a clock repair. Only the keys of the trust set are accepted.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (trust, text) = (fixture::trust()?, fixture::clock_repair_token());
     /// use license_core::Unverified;
     ///
@@ -54,7 +54,7 @@ impl ClockRepair {
     /// Returns the id of the clock repair.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let repair = fixture::clock_repair()?;
     /// println!("{}", repair.id());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -66,7 +66,7 @@ impl ClockRepair {
     /// Returns the product code.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let repair = fixture::clock_repair()?;
     /// assert_eq!(repair.product().as_str(), "CODITECT");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -78,7 +78,7 @@ impl ClockRepair {
     /// Returns the time of issue, which becomes the clock high-water mark.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let repair = fixture::clock_repair()?;
     /// // The new clock high-water mark of the machine.
     /// println!("{}", repair.issued_at());
@@ -91,7 +91,7 @@ impl ClockRepair {
     /// Returns the machine.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let repair = fixture::clock_repair()?;
     /// assert!(repair.machine().digest().is_some());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -103,7 +103,7 @@ impl ClockRepair {
     /// Returns the nonce of the answered request.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let repair = fixture::clock_repair()?;
     /// // Compare it with the nonce of the request.
     /// println!("{}", repair.nonce());

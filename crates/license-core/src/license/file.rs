@@ -12,7 +12,7 @@ const COLUMNS: usize = 64;
 /// An armor block of a license file, with its token.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # const FILE: &str = fixture::FILE;
 /// use license_core::LicenseFile;
 ///
@@ -34,7 +34,9 @@ pub struct ArmorBlock<'a> {
 /// ```
 /// use license_core::LicenseFile;
 ///
-/// # const FILE: &str = include_str!("../../fixtures/files/valid-pro.lic");
+/// # const FILE: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/files/valid-pro.lic"
+/// # ));
 /// let file = LicenseFile::parse(FILE)?;
 /// assert_eq!(file.blocks().len(), 1);
 /// # Ok::<(), license_core::ParseError>(())
@@ -48,7 +50,7 @@ impl<'a> LicenseFile<'a> {
     /// Parses a license file with one or more blocks, or a bare token.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # const FILE: &str = fixture::FILE;
     /// use license_core::LicenseFile;
     ///
@@ -84,7 +86,7 @@ impl<'a> LicenseFile<'a> {
     /// Returns the blocks in the order of the file. There is at least one.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # const FILE: &str = fixture::FILE;
     /// use license_core::{LicenseFile, TokenKind};
     ///
@@ -99,7 +101,7 @@ impl<'a> LicenseFile<'a> {
     /// Returns the blocks whose token has this kind.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # const FILE: &str = fixture::FILE;
     /// use license_core::{LicenseFile, TokenKind};
     ///
@@ -179,7 +181,7 @@ impl Unverified<'_> {
     /// Returns the token as an armor block of a license file, wrapped at 64 columns.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # const TOKEN: &str = fixture::LICENSE;
     /// use license_core::Unverified;
     ///

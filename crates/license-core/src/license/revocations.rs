@@ -19,8 +19,12 @@ use sha2::{Digest, Sha256};
 /// ```
 /// use license_core::{LicenseId, TrustSet, Unverified};
 ///
-/// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
-/// # const TOKEN: &str = include_str!("../../fixtures/tokens/valid-revocations.jwt");
+/// # const JWKS: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
+/// # const TOKEN: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-revocations.jwt"
+/// # ));
 /// let trust = TrustSet::parse(JWKS)?;
 /// let list = Unverified::parse(TOKEN)?.verify_revocations(&trust)?;
 /// let id = LicenseId::parse("01940000-0000-7000-8000-000000000001").ok_or("no id")?;
@@ -46,9 +50,11 @@ impl Unverified<'_> {
     /// (claim `cnf`) cannot revoke licenses.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
-    /// # const TEXT: &str = include_str!("../../fixtures/tokens/valid-revocations.jwt");
+    /// # const TEXT: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-revocations.jwt"
+    /// # ));
     /// use license_core::Unverified;
     ///
     /// let list = Unverified::parse(TEXT)?.verify_revocations(&trust)?;
@@ -82,7 +88,7 @@ impl RevocationList {
     /// Returns the revocation of a license, if the list contains it.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (list, license) = (fixture::list()?, fixture::license()?);
     /// let revocation = list.revoked(license.id()).ok_or("not revoked")?;
     /// println!("revoked at {}: {}", revocation.at, revocation.reason);
@@ -95,7 +101,7 @@ impl RevocationList {
     /// Returns the revoked licenses in the order of their ids.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let list = fixture::list()?;
     /// for (license, revocation) in list.licenses() {
     ///     println!("{license} at {}", revocation.at);
@@ -111,7 +117,7 @@ impl RevocationList {
     /// Returns the number of revoked licenses.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let list = fixture::list()?;
     /// assert_eq!(list.len(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -123,7 +129,7 @@ impl RevocationList {
     /// Returns whether no license is revoked.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let list = fixture::list()?;
     /// assert!(!list.is_empty());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -135,7 +141,7 @@ impl RevocationList {
     /// Returns the sequence number, which increases with every list of a signing key.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let list = fixture::list()?;
     /// let highest_seen = 6;
     /// assert!(list.seq() > highest_seen, "refuse a list that is older than one that was seen");
@@ -148,7 +154,7 @@ impl RevocationList {
     /// Returns the vendor.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let list = fixture::list()?;
     /// assert_eq!(list.issuer(), "CODITECT");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -160,7 +166,7 @@ impl RevocationList {
     /// Returns the product code.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let list = fixture::list()?;
     /// assert_eq!(list.product().as_str(), "CODITECT");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -172,7 +178,7 @@ impl RevocationList {
     /// Returns the time of issue.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let list = fixture::list()?;
     /// assert!(list.issued_at() < list.next_update());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -185,7 +191,7 @@ impl RevocationList {
     /// after that instant.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let list = fixture::list()?;
     /// println!("ask for the next list at {}", list.next_update());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -197,7 +203,7 @@ impl RevocationList {
     /// Returns whether the next list is overdue.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let list = fixture::list()?;
     /// assert!(!list.is_outdated_at(list.issued_at()));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -209,7 +215,7 @@ impl RevocationList {
     /// Returns the id of the key that signed the list.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let list = fixture::list()?;
     /// // The highest number that was seen is stored for each key.
     /// println!("{}: {}", list.key_id(), list.seq());
@@ -222,7 +228,7 @@ impl RevocationList {
     /// Returns the token as an armor block.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let list = fixture::list()?;
     /// assert!(list.to_armor().starts_with("-----BEGIN LICENSE REVOCATIONS-----"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -235,7 +241,7 @@ impl RevocationList {
     /// number.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let list = fixture::list()?;
     /// // Two lists with the same number must be the same list.
     /// assert_eq!(list.digest(), list.clone().digest());

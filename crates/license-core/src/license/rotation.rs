@@ -22,8 +22,12 @@ use crate::trust::{KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 /// ```
 /// use license_core::{Rotation, StatementResult, TrustSet, Unverified};
 ///
-/// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
-/// # const TOKEN: &str = include_str!("../../fixtures/tokens/valid-trust-statement.jwt");
+/// # const JWKS: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
+/// # const TOKEN: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-trust-statement.jwt"
+/// # ));
 /// let mut rotation = Rotation::new(TrustSet::parse(JWKS)?);
 /// let before = rotation.keys().len();
 /// assert_eq!(rotation.apply(&Unverified::parse(TOKEN)?)?, StatementResult::Applied);
@@ -42,7 +46,7 @@ pub struct Rotation {
 /// The result of applying a trust statement.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
 /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
 /// use license_core::StatementResult;
@@ -63,7 +67,7 @@ impl Rotation {
     /// Creates a key rotation that starts with these keys.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// use license_core::Rotation;
     ///
@@ -82,7 +86,7 @@ impl Rotation {
     /// Verifies a statement with the currently trusted keys and applies it.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
     /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
     /// let before = rotation.keys().len();
@@ -117,7 +121,7 @@ impl Rotation {
     /// Other tokens in the file are ignored.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
     /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
     /// # const TEXT: &str = fixture::STATEMENT;
@@ -152,7 +156,7 @@ impl Rotation {
     /// Returns the currently trusted keys.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
     /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
     /// let _ = rotation.apply(&statement)?;
@@ -168,7 +172,7 @@ impl Rotation {
     /// Returns the initial keys, which are trusted until a statement retires them.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
     /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
     /// let _ = rotation.apply(&statement)?;
@@ -182,7 +186,7 @@ impl Rotation {
     /// Returns the applied statements, in their order.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
     /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
     /// let _ = rotation.apply(&statement)?;
@@ -197,7 +201,7 @@ impl Rotation {
     /// Returns the first statement that introduced a key, or `None` for an initial key.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
     /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
     /// let _ = rotation.apply(&statement)?;
@@ -222,7 +226,7 @@ impl Rotation {
     /// Returns the statements that retired a key, in their order.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
     /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
     /// assert_eq!(rotation.retirements().count(), 0);
@@ -236,7 +240,7 @@ impl Rotation {
     /// Returns the statement that retired a key.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
     /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
     /// for key in rotation.roots().iter() {
@@ -349,7 +353,7 @@ impl Rotation {
 /// The reason why a trust statement cannot be applied.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
 /// use license_core::{Rotation, TrustSet};
 ///

@@ -15,7 +15,7 @@ use crate::trust::{Jwk, KeyId, TrustSet, TrustedKey, VerifyError};
 /// [`Rotation::apply`](crate::license::Rotation::apply) verifies and applies trust statements.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
 /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
 /// # let statement = &rotation.statements()[0];
@@ -177,7 +177,7 @@ impl TrustStatement {
     /// Returns the vendor.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
     /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
     /// # let statement = &rotation.statements()[0];
@@ -191,7 +191,7 @@ impl TrustStatement {
     /// Returns the time of issue. For a retirement, this is the later time of its two signatures.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
     /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
     /// # let statement = &rotation.statements()[0];
@@ -205,7 +205,7 @@ impl TrustStatement {
     /// Returns the id of the signing key. For a retirement, this is the id of the retired key.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
     /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
     /// # let statement = &rotation.statements()[0];
@@ -219,7 +219,7 @@ impl TrustStatement {
     /// Returns the introduced keys. A retirement has none.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
     /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
     /// # let statement = &rotation.statements()[0];
@@ -235,7 +235,7 @@ impl TrustStatement {
     /// Returns the id of the retired key, or `None` for an introduction.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
     /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
     /// # let statement = &rotation.statements()[0];
@@ -250,7 +250,7 @@ impl TrustStatement {
     /// retired key.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
     /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
     /// # let statement = &rotation.statements()[0];
@@ -264,7 +264,7 @@ impl TrustStatement {
     /// Returns the token.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
     /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
     /// # let statement = &rotation.statements()[0];
@@ -279,7 +279,7 @@ impl TrustStatement {
     /// Returns the token as an armor block.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
     /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
     /// # let statement = &rotation.statements()[0];

@@ -17,7 +17,7 @@ use crate::trust::{TrustSet, TrustedKey, VerifyError};
 /// The kind of signer of a validation token.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let validation = fixture::validation()?;
 /// use license_core::ValidationSigner;
 ///
@@ -43,9 +43,11 @@ impl Unverified<'_> {
     /// license (RFC 7800) is accepted for this license only.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (trust, license) = (fixture::trust()?, fixture::license()?);
-    /// # const TEXT: &str = include_str!("../../fixtures/tokens/validation.jwt");
+    /// # const TEXT: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/validation.jwt"
+    /// # ));
     /// use license_core::{Status, Unverified};
     ///
     /// let validation = Unverified::parse(TEXT)?.verify_validation(&trust, &license)?;
@@ -107,7 +109,7 @@ impl Unverified<'_> {
 /// A verified validation token.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let (license, validation) = (fixture::license()?, fixture::validation()?);
 /// use license_core::{Context, FeatureMatrix};
 ///
@@ -144,7 +146,7 @@ impl Validation {
     /// Returns the token as an armor block.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let validation = fixture::validation()?;
     /// assert!(validation.to_armor().starts_with("-----BEGIN LICENSE VALIDATION-----"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -156,7 +158,7 @@ impl Validation {
     /// Returns whether the token belongs to this license.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (validation, license, renewal) =
     /// #     (fixture::validation()?, fixture::license()?, fixture::renewal()?);
     /// assert!(validation.is_for(&license));
@@ -170,7 +172,7 @@ impl Validation {
     /// Returns the product code.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let validation = fixture::validation()?;
     /// assert_eq!(validation.product().as_str(), "CODITECT");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -186,7 +188,7 @@ impl Validation {
     /// Returns whether the token belongs to this license or to a previous license.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (validation, renewal) = (fixture::validation()?, fixture::renewal()?);
     /// println!("also to the renewal: {}", validation.applies_to(&renewal));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -199,7 +201,7 @@ impl Validation {
     /// Returns the id of the token.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let validation = fixture::validation()?;
     /// assert_eq!(validation.id(), "01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c03");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -211,7 +213,7 @@ impl Validation {
     /// Returns the id of the license.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let validation = fixture::validation()?;
     /// assert_eq!(validation.license_id().as_str(), "01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c01");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -223,7 +225,7 @@ impl Validation {
     /// Returns the time of the validation.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let validation = fixture::validation()?;
     /// assert_eq!(validation.issued_at().date_naive().to_string(), "2027-01-15");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -238,7 +240,7 @@ impl Validation {
     /// suspension would end when its token expires.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let validation = fixture::validation()?;
     /// assert_eq!(validation.expires_at(), None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -250,7 +252,7 @@ impl Validation {
     /// Returns the machine for which the token is valid, or `None` if it is valid on every machine.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let validation = fixture::validation()?;
     /// assert!(validation.machine().is_none(), "the token is for every machine");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -262,7 +264,7 @@ impl Validation {
     /// Returns the nonce that the requesting machine has sent.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let validation = fixture::validation()?;
     /// // A program that sent a nonce compares it.
     /// assert_eq!(validation.nonce(), None);
@@ -275,7 +277,7 @@ impl Validation {
     /// Returns the status of the license.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let validation = fixture::validation()?;
     /// assert!(!validation.status().is_denial());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -287,7 +289,7 @@ impl Validation {
     /// Returns the features and quotas that the signer grants.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let validation = fixture::validation()?;
     /// assert!(validation.entitlements().allows("cloud_sync"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -299,7 +301,7 @@ impl Validation {
     /// Returns the kind of signer.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let validation = fixture::validation()?;
     /// use license_core::ValidationSigner;
     ///

@@ -23,8 +23,12 @@ use crate::trust::{TrustSet, VerifyError};
 /// ```
 /// use license_core::{Context, FeatureMatrix, TrustSet, VerifiedLicenses, time};
 ///
-/// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
-/// # const FILE: &str = include_str!("../../fixtures/files/valid-pro.lic");
+/// # const JWKS: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
+/// # const FILE: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/files/valid-pro.lic"
+/// # ));
 /// let (trust, matrix) = (TrustSet::parse(JWKS)?, FeatureMatrix::built_in());
 /// let licenses = VerifiedLicenses::verify(FILE, &trust, matrix)?;
 /// let now = time::parse_instant("2027-01-15T09:00:00Z")?;
@@ -48,7 +52,7 @@ pub struct VerifiedLicenses {
 /// The canonical text of verified licenses, for storage.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let trust = fixture::trust()?;
 /// # let matrix = license_core::FeatureMatrix::built_in();
 /// # let mut verified =
@@ -83,7 +87,7 @@ impl VerifiedLicenses {
     /// Verifies a license file, a bare token or a full enterprise key.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # const FILE: &str = fixture::FILE;
     /// use license_core::{FeatureMatrix, VerifiedLicenses};
@@ -116,9 +120,11 @@ impl VerifiedLicenses {
     /// any combination. A validation token must belong to a license in the text or in `known`.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (trust, license) = (fixture::trust()?, fixture::license()?);
-    /// # const TOKEN: &str = include_str!("../../fixtures/tokens/validation.jwt");
+    /// # const TOKEN: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/validation.jwt"
+    /// # ));
     /// use license_core::{FeatureMatrix, VerifiedLicenses};
     ///
     /// // A validation token arrives without its license, which is installed.
@@ -166,7 +172,7 @@ impl VerifiedLicenses {
     /// Checks that a key identifies one of the licenses.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
     /// # let mut verified =
@@ -243,7 +249,7 @@ impl VerifiedLicenses {
     /// [`VerifiedLicenses::verify_with_licenses`].
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
     /// # let mut verified =
@@ -258,7 +264,7 @@ impl VerifiedLicenses {
     /// Returns the validation tokens.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
     /// # let mut verified =
@@ -273,7 +279,7 @@ impl VerifiedLicenses {
     /// Returns the revocation lists, which may belong to any product.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
     /// # let mut verified =
@@ -288,7 +294,7 @@ impl VerifiedLicenses {
     /// Returns the activations, which may belong to any license and machine.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
     /// # let mut verified =
@@ -303,7 +309,7 @@ impl VerifiedLicenses {
     /// Returns the clock repairs, which may belong to any machine.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
     /// # let mut verified =
@@ -321,7 +327,7 @@ impl VerifiedLicenses {
     /// [`Rotation`](crate::license::Rotation) verifies and applies them.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # const TEXT: &str = fixture::STATEMENT;
     /// use license_core::{FeatureMatrix, Rotation, VerifiedLicenses};
@@ -348,7 +354,7 @@ impl VerifiedLicenses {
     /// Adds activations from another source.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
     /// # let mut verified =
@@ -365,7 +371,7 @@ impl VerifiedLicenses {
     /// Adds licenses that this machine has deactivated, each with the nonce of its activation.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
     /// # let mut verified =
@@ -382,7 +388,7 @@ impl VerifiedLicenses {
     /// Adds revocation lists from another source.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
     /// # let mut verified =
@@ -400,7 +406,7 @@ impl VerifiedLicenses {
     /// text does not change.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
     /// # let mut verified =
@@ -422,7 +428,7 @@ impl VerifiedLicenses {
     /// activations.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
     /// # let mut verified =
@@ -445,7 +451,7 @@ impl VerifiedLicenses {
     /// separately.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
     /// # let mut verified =

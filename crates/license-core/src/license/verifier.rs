@@ -29,8 +29,12 @@ const MAX_CACHED_TOKENS: usize = 1 << 24;
 /// ```
 /// use license_core::{TrustSet, Verifier};
 ///
-/// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
-/// # const TOKEN: &str = include_str!("../../fixtures/tokens/valid-pro.jwt");
+/// # const JWKS: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
+/// # const TOKEN: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
+/// # ));
 /// let verifier = Verifier::new(TrustSet::parse(JWKS)?);
 /// let license = verifier.verify(TOKEN)?;
 /// assert_eq!(verifier.verify(TOKEN)?.id(), license.id());
@@ -55,7 +59,7 @@ impl Verifier {
     /// Creates a verifier that caches up to [`Verifier::DEFAULT_CACHE_SIZE`] tokens.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// use license_core::Verifier;
     ///
@@ -72,7 +76,7 @@ impl Verifier {
     /// The number is rounded up to a power of two and is at most 2^24. 0 disables the cache.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// use license_core::Verifier;
     ///
@@ -91,7 +95,7 @@ impl Verifier {
     /// Returns the trusted keys.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// let verifier = license_core::Verifier::new(trust);
     /// assert!(!verifier.trust().is_empty());
@@ -104,7 +108,7 @@ impl Verifier {
     /// Returns the license of a cached token, or verifies the token.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (trust, token) = (fixture::trust()?, fixture::LICENSE);
     /// use license_core::{Context, FeatureMatrix, Verifier, time};
     ///
@@ -159,8 +163,12 @@ impl Verifier {
     ///
     /// use license_core::{TrustSet, Verifier, with_causes};
     ///
-    /// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
-    /// # const LINES: &str = include_str!("../../fixtures/tokens/valid-pro.jwt");
+    /// # const JWKS: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
+    /// # const LINES: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
+    /// # ));
     /// let verifier = Verifier::new(TrustSet::parse(JWKS)?);
     /// let good = AtomicUsize::new(0);
     /// let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);

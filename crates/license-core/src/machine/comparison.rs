@@ -21,6 +21,17 @@ use super::ComponentKind;
 /// | machine id, disk and network card | no |
 /// | all components except the processor model, which many machines share | no |
 /// | the id that an administrator assigned | no, even if nothing else changed |
+///
+/// ```
+/// # use license_core::Fingerprint;
+/// # let licensed = "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef";
+/// # let actual = "fp1:id=0123456789abcdef01234567,mac=0123456789abcdef89abcdef";
+/// # let licensed = Fingerprint::parse(licensed).ok_or("not a fingerprint")?;
+/// # let actual = Fingerprint::parse(actual).ok_or("not a fingerprint")?;
+/// let comparison = actual.compare(&licensed);
+/// assert_eq!(comparison.to_string(), "same: id; different: mac");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FingerprintComparison {
     /// The components that are equal.
@@ -37,6 +48,16 @@ impl FingerprintComparison {
     /// The machine is the same if an id matches. Without a matching id, more than half of the other
     /// components in the license must match, and at least two matching components must not be the
     /// processor model. A machine with a different assigned id is always another machine.
+    ///
+    /// ```
+    /// # use license_core::Fingerprint;
+    /// # let licensed = "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef";
+    /// # let actual = "fp1:id=0123456789abcdef01234567,mac=0123456789abcdef89abcdef";
+    /// # let licensed = Fingerprint::parse(licensed).ok_or("not a fingerprint")?;
+    /// # let actual = Fingerprint::parse(actual).ok_or("not a fingerprint")?;
+    /// assert!(actual.compare(&licensed).is_same());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_same(&self) -> bool {
         let id_matches = self.matching.iter().any(|kind| kind.is_identity());
         let count_others = |kinds: &[ComponentKind]| {

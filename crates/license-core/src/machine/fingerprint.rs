@@ -27,6 +27,15 @@ pub struct Fingerprint {
 impl Fingerprint {
     /// Hashes the components of a machine for a product. The first component of each kind is used.
     /// Surrounding white space and letter case of values are ignored.
+    ///
+    /// ```
+    /// use license_core::{ComponentKind, Fingerprint, ProductCode};
+    ///
+    /// let product = ProductCode::parse("CODITECT")?;
+    /// let fingerprint = Fingerprint::new(product, [(ComponentKind::MachineId, "5a7c3e9b1d2f")]);
+    /// assert!(fingerprint.to_string().starts_with("fp1:id="));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new<'a>(
         product: ProductCode,
         values: impl IntoIterator<Item = (ComponentKind, &'a str)>,
@@ -43,6 +52,13 @@ impl Fingerprint {
     }
 
     /// Parses a fingerprint. Returns `None` if the text is not a fingerprint.
+    ///
+    /// ```
+    /// use license_core::Fingerprint;
+    ///
+    /// assert!(Fingerprint::parse("fp1:id=0123456789abcdef01234567").is_some());
+    /// assert!(Fingerprint::parse("id=0123456789abcdef01234567").is_none());
+    /// ```
     pub fn parse(text: &str) -> Option<Self> {
         let components = text.trim().strip_prefix(PREFIX)?.split(',');
         let components: Vec<Component> = components.map(Component::parse).collect::<Option<_>>()?;
@@ -54,11 +70,34 @@ impl Fingerprint {
     }
 
     /// Returns the kinds of the components.
+    ///
+    /// ```
+    /// # use license_core::Fingerprint;
+    /// # let licensed = "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef";
+    /// # let actual = "fp1:id=0123456789abcdef01234567,mac=0123456789abcdef89abcdef";
+    /// # let licensed = Fingerprint::parse(licensed).ok_or("not a fingerprint")?;
+    /// # let actual = Fingerprint::parse(actual).ok_or("not a fingerprint")?;
+    /// let names: Vec<_> = actual.kinds().map(|kind| kind.to_string()).collect();
+    /// assert_eq!(names, ["id", "mac"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn kinds(&self) -> impl Iterator<Item = ComponentKind> {
         self.components.iter().map(|component| component.kind)
     }
 
     /// Returns the hashes of the components in hexadecimal.
+    ///
+    /// ```
+    /// # use license_core::Fingerprint;
+    /// # let licensed = "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef";
+    /// # let actual = "fp1:id=0123456789abcdef01234567,mac=0123456789abcdef89abcdef";
+    /// # let licensed = Fingerprint::parse(licensed).ok_or("not a fingerprint")?;
+    /// # let actual = Fingerprint::parse(actual).ok_or("not a fingerprint")?;
+    /// for (kind, hash) in actual.components() {
+    ///     println!("{kind}: {hash}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn components(&self) -> impl Iterator<Item = (ComponentKind, String)> {
         self.components
             .iter()
@@ -77,6 +116,16 @@ impl Fingerprint {
     /// or else the UUID of the board. The digest of a fingerprint without any of these covers all
     /// components. Returns `None` if such a fingerprint has fewer than two components, because a
     /// processor model alone does not identify a machine.
+    ///
+    /// ```
+    /// # use license_core::Fingerprint;
+    /// # let licensed = "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef";
+    /// # let actual = "fp1:id=0123456789abcdef01234567,mac=0123456789abcdef89abcdef";
+    /// # let licensed = Fingerprint::parse(licensed).ok_or("not a fingerprint")?;
+    /// # let actual = Fingerprint::parse(actual).ok_or("not a fingerprint")?;
+    /// assert_eq!(actual.digest(), licensed.digest(), "the machine id is equal");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn digest(&self) -> Option<MachineDigest> {
         use ComponentKind::{AssignedId, MachineId, ProductUuid};
         let best = [AssignedId, MachineId, ProductUuid]
@@ -90,6 +139,17 @@ impl Fingerprint {
     }
 
     /// Compares this machine with the fingerprint in a license.
+    ///
+    /// ```
+    /// # use license_core::Fingerprint;
+    /// # let licensed = "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef";
+    /// # let actual = "fp1:id=0123456789abcdef01234567,mac=0123456789abcdef89abcdef";
+    /// # let licensed = Fingerprint::parse(licensed).ok_or("not a fingerprint")?;
+    /// # let actual = Fingerprint::parse(actual).ok_or("not a fingerprint")?;
+    /// let comparison = actual.compare(&licensed);
+    /// assert_eq!((comparison.matching.len(), comparison.differing.len()), (1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn compare(&self, licensed: &Self) -> FingerprintComparison {
         let mut comparison = FingerprintComparison::default();
         for expected in &licensed.components {
@@ -130,6 +190,15 @@ impl fmt::Debug for Fingerprint {
 }
 
 /// Digest of a machine: `mach_` and 32 hexadecimal digits, the first 128 bits of a SHA-256.
+///
+/// ```
+/// use license_core::MachineDigest;
+///
+/// let digest = MachineDigest::parse("mach_00112233445566778899aabbccddeeff");
+/// let digest = digest.ok_or("not a digest")?;
+/// assert_eq!(digest.to_string(), "mach_00112233445566778899aabbccddeeff");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MachineDigest([u8; 16]);
 
@@ -148,12 +217,26 @@ impl MachineDigest {
     }
 
     /// Parses a digest. Returns `None` if the text is not a digest.
+    ///
+    /// ```
+    /// use license_core::MachineDigest;
+    ///
+    /// assert!(MachineDigest::parse("mach_0011").is_none());
+    /// ```
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.trim().strip_prefix(DIGEST_PREFIX)?;
         hex::decode(digits).map(Self)
     }
 
     /// Returns the 16 bytes of the digest.
+    ///
+    /// ```
+    /// use license_core::MachineDigest;
+    ///
+    /// let digest = MachineDigest::parse("mach_00112233445566778899aabbccddeeff");
+    /// assert_eq!(digest.ok_or("not a digest")?.as_bytes()[1], 0x11);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }

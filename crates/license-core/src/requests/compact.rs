@@ -26,6 +26,18 @@ const INSTANT_BYTES: usize = 7;
 
 impl MachineRequest {
     /// Returns the compact form, about 150 bytes.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let text = &fixture::request()?;
+    /// use license_core::{MachineRequest, readback};
+    ///
+    /// let request = MachineRequest::parse(text)?;
+    /// // Lines to read out on the phone.
+    /// let lines = readback::to_lines(&request.to_bytes())?;
+    /// assert_eq!(MachineRequest::parse(&lines.join("\n"))?, request);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = CompactWriter(vec![VERSION, self.kind().number()]);
         bytes.text(self.product().as_str());
@@ -55,6 +67,16 @@ impl MachineRequest {
     }
 
     /// Parses the compact form.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let text = &fixture::request()?;
+    /// use license_core::MachineRequest;
+    ///
+    /// let request = MachineRequest::parse(text)?;
+    /// assert_eq!(MachineRequest::from_bytes(&request.to_bytes())?, request);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -5,6 +5,14 @@ use crate::encoding::strict_json::JsonError;
 use crate::requests::readback::ReadbackError;
 
 /// The reason why a text is not a machine request or deactivation receipt.
+///
+/// ```
+/// use license_core::{MachineRequest, with_causes};
+///
+/// let error = MachineRequest::parse("hello").err().ok_or("expected an error")?;
+/// println!("{}: {}", error.code(), with_causes(&error));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MachineRequestError {
@@ -72,6 +80,14 @@ pub enum MachineRequestError {
 
 impl MachineRequestError {
     /// Returns the reason code.
+    ///
+    /// ```
+    /// use license_core::{Code, MachineRequest};
+    ///
+    /// let error = MachineRequest::parse("hello").err().ok_or("expected an error")?;
+    /// assert_eq!(error.code(), Code::Malformed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn code(&self) -> Code {
         match self {
             Self::Version { .. } => Code::UnsupportedVersion,

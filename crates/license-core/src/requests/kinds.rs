@@ -11,6 +11,20 @@ use crate::machine::{Fingerprint, MachineDigest};
 use crate::time::serde_rfc3339;
 
 /// A request to activate a license on a machine.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let text = &fixture::request()?;
+/// use license_core::MachineRequest;
+///
+/// match MachineRequest::parse(text)? {
+///     MachineRequest::Activation(request) => {
+///         println!("license {} on {}", request.license, request.machine);
+///     }
+///     other => println!("a {}", other.kind()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivationRequest {
     /// The product.
@@ -29,6 +43,21 @@ pub struct ActivationRequest {
 }
 
 /// A request to lower the clock high-water mark of a machine.
+///
+/// ```
+/// use license_core::{ClockRequest, Fingerprint, MachineRequest, Nonce, ProductCode, time};
+///
+/// let machine = Fingerprint::parse("fp1:id=0123456789abcdef01234567").ok_or("not a fingerprint")?;
+/// let request = MachineRequest::Clock(ClockRequest {
+///     product: ProductCode::parse("CODITECT")?,
+///     machine,
+///     nonce: Nonce::from_random([7; 16]),
+///     mark: time::parse_instant("2031-01-01")?,
+///     made_at: time::parse_instant("2027-03-01")?,
+/// });
+/// assert!(request.to_armor().starts_with("-----BEGIN LICENSE CLOCK REQUEST-----"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockRequest {
     /// The product.
@@ -46,6 +75,15 @@ pub struct ClockRequest {
 }
 
 /// Proof that a license was deactivated on a machine.
+///
+/// ```
+/// use license_core::{DeactivationReceipt, Nonce};
+///
+/// /// Returns whether a receipt ends the activation of a request.
+/// fn is_for(receipt: &DeactivationReceipt, request: &license_core::ActivationRequest) -> bool {
+///     receipt.nonce == request.nonce && receipt.secret.commitment() == request.commitment
+/// }
+/// ```
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeactivationReceipt {
     /// The product.
@@ -65,6 +103,16 @@ pub struct DeactivationReceipt {
 }
 
 /// A request or deactivation receipt of a machine.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let text = &fixture::request()?;
+/// use license_core::MachineRequest;
+///
+/// let request = MachineRequest::parse(text)?;
+/// println!("{} for {}", request.kind(), request.product());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
@@ -79,6 +127,15 @@ pub enum MachineRequest {
 
 impl MachineRequest {
     /// Returns the kind.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let text = &fixture::request()?;
+    /// use license_core::{MachineRequest, MachineRequestKind};
+    ///
+    /// assert_eq!(MachineRequest::parse(text)?.kind(), MachineRequestKind::Activation);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn kind(&self) -> MachineRequestKind {
         match self {
             Self::Activation(_) => MachineRequestKind::Activation,
@@ -88,6 +145,13 @@ impl MachineRequest {
     }
 
     /// Returns the product.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let text = &fixture::request()?;
+    /// assert_eq!(license_core::MachineRequest::parse(text)?.product().as_str(), "CODITECT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn product(&self) -> ProductCode {
         match self {
             Self::Activation(request) => request.product,

@@ -59,6 +59,15 @@ const DIGEST_CHARACTERS: usize = CONTENT_CHARACTERS - 3;
 ///
 /// The content must not be secret, because the lines can be overheard.
 ///
+/// ```
+/// use license_core::readback;
+///
+/// for line in readback::to_lines(b"short content")? {
+///     println!("{line}");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// Returns [`ReadbackError::ContentTooLong`] for more than [`MAX_BYTES`] bytes.
@@ -77,6 +86,14 @@ pub fn to_lines(content: &[u8]) -> Result<Vec<String>, ReadbackError> {
 /// The lines can be in any order. Lower case, missing or other separators, `I` and `L` for 1, `O`
 /// for 0, empty lines, headings and repeated lines are accepted. If a line is repeated and one of
 /// its copies is wrong, the correct one is used.
+///
+/// ```
+/// use license_core::readback;
+///
+/// let lines = readback::to_lines(b"short content")?;
+/// assert_eq!(readback::from_lines(&lines.join("\n"))?, b"short content");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///
@@ -106,6 +123,15 @@ pub fn from_lines(text: &str) -> Result<Vec<u8>, ReadbackError> {
 }
 
 /// Returns whether a text looks like readback lines rather than armor, JSON or a token.
+///
+/// ```
+/// use license_core::readback;
+///
+/// let lines = readback::to_lines(b"short content")?;
+/// assert!(readback::looks_like_lines(&lines.join("\n")));
+/// assert!(!readback::looks_like_lines("-----BEGIN LICENSE ACTIVATION REQUEST-----"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn looks_like_lines(text: &str) -> bool {
     let start: String = text.chars().take(MAX_TEXT_BYTES).collect();
     !start.contains("BEGIN ")

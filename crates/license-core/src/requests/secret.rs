@@ -11,26 +11,62 @@ use crate::ids::{Commitment, SECRET_BYTES};
 use sha2::{Digest, Sha256};
 
 /// 256 random bits that a machine keeps secret until deactivation.
+///
+/// ```
+/// use license_core::ActivationSecret;
+///
+/// let secret = ActivationSecret::from_random([7; 32]);
+/// // The request contains the commitment. The receipt reveals the secret.
+/// let revealed = ActivationSecret::parse(&secret.reveal()).ok_or("not a secret")?;
+/// assert_eq!(revealed.commitment(), secret.commitment());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(PartialEq, Eq)]
 pub struct ActivationSecret([u8; SECRET_BYTES]);
 
 impl ActivationSecret {
     /// Creates a secret from random bytes that the caller provides.
+    ///
+    /// ```
+    /// use license_core::ActivationSecret;
+    ///
+    /// // Pass bytes of the system's random source.
+    /// let secret = ActivationSecret::from_random([7; 32]);
+    /// ```
     pub const fn from_random(bytes: [u8; SECRET_BYTES]) -> Self {
         Self(bytes)
     }
 
     /// Parses a secret of 64 hexadecimal digits, as [`ActivationSecret::reveal`] returns it.
+    ///
+    /// ```
+    /// use license_core::ActivationSecret;
+    ///
+    /// assert!(ActivationSecret::parse(&"07".repeat(32)).is_some());
+    /// assert!(ActivationSecret::parse("07").is_none());
+    /// ```
     pub fn parse(text: &str) -> Option<Self> {
         hex::decode_lower(text).map(Self)
     }
 
     /// Returns the commitment to the secret: its SHA-256, which can be published.
+    ///
+    /// ```
+    /// use license_core::ActivationSecret;
+    ///
+    /// println!("{}", ActivationSecret::from_random([7; 32]).commitment());
+    /// ```
     pub fn commitment(&self) -> Commitment {
         Commitment::from_bytes(Sha256::digest(self.0).into())
     }
 
     /// Returns the secret in hexadecimal, for a deactivation receipt or sealed storage.
+    ///
+    /// ```
+    /// use license_core::ActivationSecret;
+    ///
+    /// assert_eq!(ActivationSecret::from_random([7; 32]).reveal(), "07".repeat(32));
+    /// ```
     pub fn reveal(&self) -> String {
         hex::encode(&self.0)
     }

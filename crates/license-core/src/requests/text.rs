@@ -20,6 +20,14 @@ pub(crate) const MAX_REQUEST_BYTES: usize = 8 * 1024;
 
 impl MachineRequest {
     /// Returns the request as an armor block.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let text = &fixture::request()?;
+    /// let request = license_core::MachineRequest::parse(text)?;
+    /// assert!(request.to_armor().starts_with("-----BEGIN LICENSE ACTIVATION REQUEST-----"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_armor(&self) -> String {
         let label = self.kind().label();
         let body = self.to_json();
@@ -27,6 +35,14 @@ impl MachineRequest {
     }
 
     /// Returns the armor block on one line, which needs less space in a QR code.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let text = &fixture::request()?;
+    /// let request = license_core::MachineRequest::parse(text)?;
+    /// assert_eq!(request.to_line().lines().count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_line(&self) -> String {
         let label = self.kind().label();
         let body = self.to_json();
@@ -34,6 +50,14 @@ impl MachineRequest {
     }
 
     /// Returns the request as a JSON object.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let text = &fixture::request()?;
+    /// let request = license_core::MachineRequest::parse(text)?;
+    /// assert_eq!(request.to_json()["product"], "CODITECT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_json(&self) -> Value {
         json!(RequestJson {
             ver: VERSION,
@@ -46,6 +70,18 @@ impl MachineRequest {
     /// form.
     ///
     /// Line breaks, quotes and hyphens that mail programs and editors have replaced are accepted.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let text = &fixture::request()?;
+    /// use license_core::MachineRequest;
+    ///
+    /// let request = MachineRequest::parse(text)?;
+    /// // Quotes that a mail program has replaced do no harm.
+    /// let mailed = text.replace('"', "\u{201d}");
+    /// assert_eq!(MachineRequest::parse(&mailed)?, request);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -8,6 +8,15 @@ use thiserror::Error;
 use super::resolve::MAX_LINKS;
 
 /// The reason why no project could be found for a path.
+///
+/// ```
+/// use license_core::session::ProjectError;
+/// use std::path::Path;
+///
+/// let error = ProjectError::NotADirectory { path: "/etc/hosts".into() };
+/// assert_eq!(error.path(), Path::new("/etc/hosts"));
+/// assert_eq!(error.to_string(), "/etc/hosts is not a directory");
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ProjectError {
@@ -52,6 +61,14 @@ pub enum ProjectError {
 
 impl ProjectError {
     /// Returns the path that could not be resolved. It is empty for [`ProjectError::Empty`].
+    ///
+    /// ```
+    /// use license_core::session::ProjectError;
+    /// use std::path::Path;
+    ///
+    /// let error = ProjectError::Loop { path: "/home/ann/loop".into() };
+    /// assert_eq!(error.path(), Path::new("/home/ann/loop"));
+    /// ```
     pub fn path(&self) -> &Path {
         match self {
             Self::Empty => Path::new(""),
@@ -64,6 +81,12 @@ impl ProjectError {
     }
 
     /// Returns whether the path, or a name in it, is longer than the system accepts.
+    ///
+    /// ```
+    /// use license_core::session::ProjectError;
+    ///
+    /// assert!(!ProjectError::Empty.is_too_long());
+    /// ```
     pub fn is_too_long(&self) -> bool {
         matches!(self, Self::Unreadable(unreadable) if unreadable.is_too_long())
     }
@@ -82,6 +105,14 @@ fn describe_path(path: &Path, link: Option<&Path>) -> String {
 }
 
 /// A path that could not be examined. If the path is too long, the message contains its length.
+///
+/// ```
+/// use license_core::session::UnreadablePath;
+/// use std::io;
+///
+/// let error = UnreadablePath::new("/root/a".into(), io::ErrorKind::PermissionDenied.into());
+/// assert_eq!(error.to_string(), "/root/a cannot be read");
+/// ```
 #[derive(Debug, Error)]
 #[error("{} cannot be read{}", path.display(), length_of(path, source))]
 #[non_exhaustive]
@@ -94,6 +125,14 @@ pub struct UnreadablePath {
 
 impl UnreadablePath {
     /// Creates the error of a path that the system does not examine.
+    ///
+    /// ```
+    /// use license_core::session::{ProjectError, UnreadablePath};
+    /// use std::io;
+    ///
+    /// let denied = io::ErrorKind::PermissionDenied.into();
+    /// let error = ProjectError::from(UnreadablePath::new("/root/a".into(), denied));
+    /// ```
     pub fn new(path: PathBuf, source: io::Error) -> Self {
         Self { path, source }
     }
@@ -101,6 +140,14 @@ impl UnreadablePath {
     /// Returns whether the path, or a name in it, is longer than the system accepts.
     ///
     /// Always returns `false` on Windows, which reports the same error for every invalid name.
+    ///
+    /// ```
+    /// use license_core::session::UnreadablePath;
+    /// use std::io;
+    ///
+    /// let error = UnreadablePath::new("/root/a".into(), io::ErrorKind::PermissionDenied.into());
+    /// assert!(!error.is_too_long());
+    /// ```
     pub fn is_too_long(&self) -> bool {
         is_too_long(&self.source)
     }

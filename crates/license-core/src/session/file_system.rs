@@ -7,6 +7,18 @@ use std::path::{Path, PathBuf};
 ///
 /// The library performs no I/O of its own. `license-client` implements this trait with `std::fs`,
 /// and tests implement it in memory.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # use fixture::files::Files;
+/// # use license_core::session::{FileKind, FileSystem};
+/// # use std::path::Path;
+/// # let files = Files;
+/// // Each program has one implementation. That of `license-client` reads the disk.
+/// let entry = files.entry(Path::new("/p"))?;
+/// assert_eq!(entry.kind, FileKind::Directory);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait FileSystem {
     /// Returns the rules by which two spellings are the same name.
     fn name_rules(&self) -> NameRules;
@@ -67,6 +79,12 @@ pub trait FileSystem {
 }
 
 /// Rules by which two spellings are the same name.
+///
+/// ```
+/// use license_core::session::NameRules;
+///
+/// println!("on this platform: {:?}", NameRules::NATIVE);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameRules {
     /// Names are the same if their bytes are equal.
@@ -89,6 +107,12 @@ impl NameRules {
 }
 
 /// A directory entry.
+///
+/// ```
+/// use license_core::session::{FileKind, FileSystemEntry};
+///
+/// let entry = FileSystemEntry { kind: FileKind::File, id: None };
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileSystemEntry {
     /// The kind of the entry.
@@ -98,6 +122,12 @@ pub struct FileSystemEntry {
 }
 
 /// Kind of a directory entry.
+///
+/// ```
+/// use license_core::session::FileKind;
+///
+/// assert_ne!(FileKind::Link, FileKind::Directory);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
     /// A directory.
@@ -109,6 +139,14 @@ pub enum FileKind {
 }
 
 /// Numbers that identify a file. Two paths with different numbers lead to different files.
+///
+/// ```
+/// use license_core::session::FileId;
+///
+/// let one = FileId { device: 1, inode: 7 };
+/// let other = FileId { device: 1, inode: 8 };
+/// assert_ne!(one, other, "the paths lead to different files");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileId {
     /// The device that the file is on.

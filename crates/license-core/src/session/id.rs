@@ -28,6 +28,13 @@ pub struct SessionId([u8; 16]);
 impl SessionId {
     /// Returns the id of a session in a project. `root` is
     /// [`ProjectRoot::name_bytes`](super::ProjectRoot::name_bytes).
+    ///
+    /// ```
+    /// use license_core::SessionId;
+    ///
+    /// let id = SessionId::new(None, None, "ann", b"/home/ann/project");
+    /// assert_eq!(id.to_string().len(), "sess_".len() + 32);
+    /// ```
     pub fn new(
         license: Option<&LicenseId>,
         machine: Option<MachineDigest>,

@@ -17,6 +17,15 @@ pub const MAX_LINKS: usize = 40;
 const USUAL_LENGTH: usize = 256;
 
 /// A symbolic link that was followed.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let root = fixture::files::root()?;
+/// for link in root.links() {
+///     println!("{} leads to {}", link.path.display(), link.target.display());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FollowedLink {
     /// The path of the link. Its directory is resolved.

@@ -10,6 +10,13 @@ use super::resolve::{FollowedLink, Resolution, unreadable};
 use crate::ids::ProductCode;
 
 /// Root of the project that a path belongs to.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let root = fixture::files::root()?;
+/// println!("{} because of {:?}", root.path().display(), root.reason());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectRoot {
     path: PathBuf,
@@ -20,6 +27,15 @@ pub struct ProjectRoot {
 }
 
 /// The reason why a directory is the root of a project.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let root = fixture::files::root()?;
+/// use license_core::session::RootReason;
+///
+/// assert_eq!(root.reason(), RootReason::Git);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RootReason {
     /// The directory has an entry named after the product, such as `.coditect`.
@@ -34,6 +50,17 @@ pub enum RootReason {
 /// State of a product, which must not be mistaken for the entry of a project.
 ///
 /// For example, the state directory `~/.coditect` does not make the home directory a project.
+///
+/// ```
+/// use license_core::session::ProductState;
+/// use std::path::Path;
+///
+/// let state = ProductState {
+///     directory: Some(Path::new("/home/ann/.coditect")),
+///     lock_file: ".lock",
+///     files: &["license.lic"],
+/// };
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ProductState<'a> {
     /// The state directory of the user, which need not exist.
@@ -58,6 +85,22 @@ impl ProjectRoot {
     ///    entry that is the `state` of the product, or leads to it, is ignored.
     /// 2. The nearest ancestor with an entry `.git`.
     /// 3. The directory itself.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::files::Files;
+    /// # use license_core::session::{FileKind, FileSystem};
+    /// # use std::path::Path;
+    /// # let files = Files;
+    /// use license_core::ProductCode;
+    /// use license_core::session::{ProductState, ProjectRoot};
+    ///
+    /// let product = ProductCode::parse("CODITECT")?;
+    /// let state = ProductState { directory: None, lock_file: ".lock", files: &[] };
+    /// let root = ProjectRoot::find(&files, Path::new("/p/src"), product, &state)?;
+    /// assert_eq!(root.path(), Path::new("/p"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -96,22 +139,52 @@ impl ProjectRoot {
 
     /// Returns the root as an absolute path without symbolic links, `.` and `..`. On Windows it is
     /// a verbatim path, `\\?\C:\…`.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let root = fixture::files::root()?;
+    /// assert_eq!(root.path(), std::path::Path::new("/p"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Returns the product.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let root = fixture::files::root()?;
+    /// assert_eq!(root.product().as_str(), "CODITECT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn product(&self) -> ProductCode {
         self.product
     }
 
     /// Returns the reason why this directory is the root.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let root = fixture::files::root()?;
+    /// use license_core::session::RootReason;
+    ///
+    /// assert_eq!(root.reason(), RootReason::Git);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reason(&self) -> RootReason {
         self.found_by
     }
 
     /// Returns [`ProjectRoot::reason`] as one word: the product in lower case (such as
     /// `coditect`), `git` or `directory`.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let root = fixture::files::root()?;
+    /// assert_eq!(root.reason_name(), "git");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reason_name(&self) -> String {
         match self.found_by {
             RootReason::Product => self.product.as_str().to_ascii_lowercase(),
@@ -122,6 +195,13 @@ impl ProjectRoot {
 
     /// Returns the symbolic links that were followed, in order. A link that was followed twice is
     /// listed twice.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let root = fixture::files::root()?;
+    /// assert!(root.links().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn links(&self) -> &[FollowedLink] {
         &self.links
     }
@@ -138,6 +218,15 @@ impl ProjectRoot {
     /// On macOS neither case nor Unicode form is folded. A volume that accepts several spellings of
     /// a name stores one spelling, which the bytes contain. On a volume that distinguishes
     /// spellings, two spellings are two projects.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let root = fixture::files::root()?;
+    /// use license_core::SessionId;
+    ///
+    /// let id = SessionId::new(None, None, "ann", &root.name_bytes());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn name_bytes(&self) -> Cow<'_, [u8]> {
         self.name_rules
             .name(self.path.as_os_str().as_encoded_bytes())
@@ -145,6 +234,13 @@ impl ProjectRoot {
 
     /// Returns the path of the product's entry in the root. The entry exists if it is the
     /// [reason](RootReason::Product) for this root.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let root = fixture::files::root()?;
+    /// assert!(root.product_entry().ends_with(".coditect"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn product_entry(&self) -> PathBuf {
         self.path.join(entry_of(self.product))
     }

@@ -17,6 +17,13 @@ const UPTIME_TOLERANCE: TimeDelta = TimeDelta::seconds(24 * 3600 - 60);
 const SIGNER_SKEW: TimeDelta = TimeDelta::hours(1);
 
 /// Reading of the clock and the uptime at one moment.
+///
+/// ```
+/// use license_core::{ClockReading, time};
+///
+/// let reading = ClockReading { clock: time::parse_instant("2027-03-01")?, boot: None };
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockReading {
     /// The time of the clock.
@@ -26,6 +33,13 @@ pub struct ClockReading {
 }
 
 /// A boot of the operating system with its uptime.
+///
+/// ```
+/// use license_core::Boot;
+/// use license_core::chrono::TimeDelta;
+///
+/// let boot = Boot { id: 0x281c_01bb, uptime: TimeDelta::hours(3) };
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Boot {
     /// The unique id of the boot.
@@ -127,11 +141,37 @@ impl Default for ClockHighWater {
 
 impl ClockHighWater {
     /// Returns the latest instant seen.
+    ///
+    /// ```
+    /// # use license_core::{ClockReading, TimeError, time};
+    /// # let at = |text| -> Result<ClockReading, TimeError> {
+    /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
+    /// # };
+    /// # let mut seen = license_core::ClockHighWater::default();
+    /// seen.observe(at("2027-03-01")?);
+    /// assert_eq!(seen.mark(), at("2027-03-01")?.clock);
+    /// // A clock that is set back does not lower the mark.
+    /// seen.observe(at("2027-02-01")?);
+    /// assert_eq!(seen.mark(), at("2027-03-01")?.clock);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn mark(&self) -> DateTime<Utc> {
         self.mark
     }
 
     /// Returns whether the clock is behind the mark by more than the tolerance.
+    ///
+    /// ```
+    /// # use license_core::{ClockReading, TimeError, time};
+    /// # let at = |text| -> Result<ClockReading, TimeError> {
+    /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
+    /// # };
+    /// # let mut seen = license_core::ClockHighWater::default();
+    /// seen.observe(at("2027-03-01")?);
+    /// assert!(seen.is_behind(at("2027-02-01")?.clock));
+    /// assert!(!seen.is_behind(at("2027-03-02")?.clock));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_behind(&self, clock: DateTime<Utc>) -> bool {
         time::duration_since(self.mark, time::clamp(clock)) > CLOCK_TOLERANCE
     }
@@ -172,6 +212,17 @@ impl ClockHighWater {
     }
 
     /// Records a reading of the clock.
+    ///
+    /// ```
+    /// # use license_core::{ClockReading, TimeError, time};
+    /// # let at = |text| -> Result<ClockReading, TimeError> {
+    /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
+    /// # };
+    /// # let mut seen = license_core::ClockHighWater::default();
+    /// seen.observe(at("2027-03-01")?);
+    /// println!("evaluate at {} or later", seen.mark());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn observe(&mut self, reading: ClockReading) {
         let reading = reading.clamped();
         let elapsed = self.elapsed(reading);
@@ -206,6 +257,19 @@ impl ClockHighWater {
     /// that the uptime had proven when the clock last reached the mark. An artifact that was signed
     /// just now is always recent. An artifact that was held back to undo the passing of time is not
     /// recent. Time in which the machine was off is not proven, so it can be undone.
+    ///
+    /// ```
+    /// # use license_core::{ClockReading, TimeError, time};
+    /// # let at = |text| -> Result<ClockReading, TimeError> {
+    /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
+    /// # };
+    /// # let mut seen = license_core::ClockHighWater::default();
+    /// let signed = at("2027-03-01")?.clock;
+    /// let was_lowered = seen.record_signature(signed, at("2027-03-01")?);
+    /// assert!(!was_lowered);
+    /// assert!(seen.mark() >= signed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn record_signature(&mut self, signed: DateTime<Utc>, reading: ClockReading) -> bool {
         let (signed, reading) = (time::clamp(signed), reading.clamped());
         self.observe(reading);
@@ -236,6 +300,20 @@ impl ClockHighWater {
     ///
     /// Unlike [`ClockHighWater::record_signature`], this method ignores everything that was seen
     /// before. A clock repair is issued for one machine and is used once.
+    ///
+    /// ```
+    /// # use license_core::{ClockReading, TimeError, time};
+    /// # let at = |text| -> Result<ClockReading, TimeError> {
+    /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
+    /// # };
+    /// # let mut seen = license_core::ClockHighWater::default();
+    /// // The clock was once ahead by years.
+    /// seen.observe(at("2099-01-01")?);
+    /// // The vendor signed a clock repair.
+    /// seen.repair(at("2027-03-01")?.clock, at("2027-03-01")?);
+    /// assert_eq!(seen.mark(), at("2027-03-01")?.clock);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn repair(&mut self, at: DateTime<Utc>, reading: ClockReading) {
         let (at, reading) = (time::clamp(at), reading.clamped());
         *self = Self {
@@ -252,6 +330,18 @@ impl ClockHighWater {
     }
 
     /// Returns whether there was a boot, a new signature or a repair between `self` and `later`.
+    ///
+    /// ```
+    /// # use license_core::{ClockReading, TimeError, time};
+    /// # let at = |text| -> Result<ClockReading, TimeError> {
+    /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
+    /// # };
+    /// # let mut seen = license_core::ClockHighWater::default();
+    /// let before = seen.clone();
+    /// seen.observe(at("2027-03-01")?);
+    /// assert!(!before.has_discontinuity(&seen), "time has passed, and nothing else");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn has_discontinuity(&self, later: &Self) -> bool {
         let boot = |seen: &Self| seen.run.map(|run| run.last.id);
         (boot(self), self.signed, self.resets) != (boot(later), later.signed, later.resets)
@@ -259,6 +349,18 @@ impl ClockHighWater {
 
     /// Merges two copies. The copy whose mark was lowered more often takes precedence. If both were
     /// lowered equally often, the copy with the later mark takes precedence.
+    ///
+    /// ```
+    /// # use license_core::{ClockReading, TimeError, time};
+    /// # let at = |text| -> Result<ClockReading, TimeError> {
+    /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
+    /// # };
+    /// # let mut seen = license_core::ClockHighWater::default();
+    /// let mut other = seen.clone();
+    /// other.observe(at("2027-03-01")?);
+    /// assert_eq!(seen.merged(other.clone()).mark(), other.mark());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn merged(self, other: Self) -> Self {
         let rank = |seen: &Self| (seen.resets, seen.mark, seen.proven);
         let (mut best, rest) = if rank(&self) >= rank(&other) {
@@ -290,6 +392,17 @@ impl ClockHighWater {
     }
 
     /// Returns the number of times that the mark was lowered.
+    ///
+    /// ```
+    /// # use license_core::{ClockReading, TimeError, time};
+    /// # let at = |text| -> Result<ClockReading, TimeError> {
+    /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
+    /// # };
+    /// # let mut seen = license_core::ClockHighWater::default();
+    /// seen.repair(at("2027-03-01")?.clock, at("2027-03-01")?);
+    /// assert_eq!(seen.resets(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn resets(&self) -> u64 {
         self.resets
     }
@@ -301,12 +414,33 @@ impl ClockHighWater {
     }
 
     /// Returns the JSON form that [`ClockHighWater::from_json`] reads.
+    ///
+    /// ```
+    /// # use license_core::{ClockReading, TimeError, time};
+    /// # let at = |text| -> Result<ClockReading, TimeError> {
+    /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
+    /// # };
+    /// # let mut seen = license_core::ClockHighWater::default();
+    /// use license_core::ClockHighWater;
+    ///
+    /// seen.observe(at("2027-03-01")?);
+    /// let stored = ClockHighWater::from_json(&seen.to_json()).ok_or("damaged")?;
+    /// assert_eq!(stored.mark(), seen.mark());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_json(&self) -> Value {
         json!(self)
     }
 
     /// Reads the JSON form. Returns `None` if `value` is not the result of
     /// [`ClockHighWater::to_json`].
+    ///
+    /// ```
+    /// use license_core::ClockHighWater;
+    ///
+    /// let json = ClockHighWater::default().to_json();
+    /// assert!(ClockHighWater::from_json(&json).is_some());
+    /// ```
     pub fn from_json(value: &Value) -> Option<Self> {
         Self::deserialize(value).ok()
     }

@@ -47,6 +47,14 @@ pub struct QuotaCounters {
 type CountersOfDay = BTreeMap<Box<str>, u64>;
 
 /// Result of a request for a part of a quota.
+///
+/// ```
+/// # use license_core::{Quota, QuotaCounters, time};
+/// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
+/// let used = counters.take("exports", 1, Quota::Limit(3), now);
+/// println!("{} of {} used; more from {}", used.used, used.limit, used.refills_at);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct QuotaUse {
@@ -64,6 +72,14 @@ pub struct QuotaUse {
 
 impl QuotaUse {
     /// Returns the remaining amount.
+    ///
+    /// ```
+    /// # use license_core::{Quota, QuotaCounters, time};
+    /// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
+    /// let used = counters.take("exports", 1, Quota::Limit(3), now);
+    /// assert_eq!(used.remaining(), Quota::Limit(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn remaining(&self) -> Quota {
         match self.limit {
             Quota::Unlimited => Quota::Unlimited,
@@ -72,6 +88,14 @@ impl QuotaUse {
     }
 
     /// Returns whether four fifths of the quota are used.
+    ///
+    /// ```
+    /// # use license_core::{Quota, QuotaCounters, time};
+    /// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
+    /// assert!(!counters.take("exports", 1, Quota::Limit(10), now).is_low());
+    /// assert!(counters.take("exports", 7, Quota::Limit(10), now).is_low());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_low(&self) -> bool {
         let (part, whole) = LOW_THRESHOLD;
         match self.limit {
@@ -86,6 +110,16 @@ impl QuotaUse {
 impl QuotaCounters {
     /// Takes `count` from the quota on the day of `now`, either the whole amount or nothing. A
     /// refused request is not counted. A request for 0 returns the remaining amount.
+    ///
+    /// ```
+    /// # use license_core::{Quota, QuotaCounters, time};
+    /// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
+    /// assert!(counters.take("exports", 2, Quota::Limit(3), now).granted);
+    /// // Either the whole amount or nothing.
+    /// assert!(!counters.take("exports", 2, Quota::Limit(3), now).granted);
+    /// assert!(counters.take("exports", 1, Quota::Limit(3), now).granted);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn take(&mut self, quota: &str, count: u64, limit: Quota, now: DateTime<Utc>) -> QuotaUse {
         let today = day(now);
         let used = self.days.get(&today).and_then(|counts| counts.get(quota));
@@ -126,6 +160,15 @@ impl QuotaCounters {
     }
 
     /// Merges two copies. Keeps the higher counter of each quota on each day.
+    ///
+    /// ```
+    /// # use license_core::{Quota, QuotaCounters, time};
+    /// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
+    /// let _ = counters.take("exports", 2, Quota::Limit(3), now);
+    /// let mut both = QuotaCounters::default().merged(counters);
+    /// assert!(!both.take("exports", 2, Quota::Limit(3), now).granted);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn merged(mut self, other: Self) -> Self {
         for (day, counts) in other.days {
             let own = self.days.entry(day).or_default();
@@ -138,12 +181,28 @@ impl QuotaCounters {
     }
 
     /// Returns the JSON form that [`QuotaCounters::from_json`] reads.
+    ///
+    /// ```
+    /// # use license_core::{Quota, QuotaCounters, time};
+    /// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
+    /// let _ = counters.take("exports", 2, Quota::Limit(3), now);
+    /// let stored = QuotaCounters::from_json(&counters.to_json()).ok_or("damaged")?;
+    /// assert_eq!(stored.to_json(), counters.to_json());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_json(&self) -> Value {
         json!(self)
     }
 
     /// Reads the JSON form. Returns `None` if `value` is not the result of
     /// [`QuotaCounters::to_json`].
+    ///
+    /// ```
+    /// use license_core::QuotaCounters;
+    ///
+    /// let json = QuotaCounters::default().to_json();
+    /// assert!(QuotaCounters::from_json(&json).is_some());
+    /// ```
     pub fn from_json(value: &Value) -> Option<Self> {
         Self::deserialize(value).ok()
     }

@@ -139,7 +139,7 @@ impl TrustedKey {
     /// Returns the key as a JWK with `kid`, `alg` and `use`.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let key = trust.iter().next().ok_or("no key")?;
     /// assert_eq!(key.to_jwk()["kid"], key.id().as_str());

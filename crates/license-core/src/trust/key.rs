@@ -28,7 +28,7 @@ impl KeyId {
     /// Returns the id as text.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let key = trust.iter().next().ok_or("no key")?;
     /// // A SHA-256 in base64url (RFC 7638).
@@ -65,7 +65,7 @@ impl TrustedKey {
     /// Checks and loads a key. Both numbers are big-endian.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let key = trust.iter().next().ok_or("no key")?;
     /// use license_core::TrustedKey;
@@ -115,7 +115,7 @@ impl TrustedKey {
     /// Returns the id of the key.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let key = trust.iter().next().ok_or("no key")?;
     /// println!("{}", key.id());
@@ -128,7 +128,7 @@ impl TrustedKey {
     /// Returns the algorithm of the key.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let key = trust.iter().next().ok_or("no key")?;
     /// println!("{}", key.algorithm());
@@ -141,7 +141,7 @@ impl TrustedKey {
     /// Returns the number of bits of the modulus.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let key = trust.iter().next().ok_or("no key")?;
     /// assert_eq!(key.bits(), 2048);
@@ -154,7 +154,7 @@ impl TrustedKey {
     /// Returns the modulus, big-endian without leading zeros.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let key = trust.iter().next().ok_or("no key")?;
     /// assert_eq!(key.modulus().len(), 256);
@@ -167,7 +167,7 @@ impl TrustedKey {
     /// Returns the public exponent, big-endian without leading zeros.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let key = trust.iter().next().ok_or("no key")?;
     /// assert_eq!(key.exponent(), [1, 0, 1]);

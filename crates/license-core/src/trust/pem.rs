@@ -122,7 +122,7 @@ impl TrustedKey {
     /// Returns the key as a PEM block `PUBLIC KEY`, whose algorithm identifier names the algorithm.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let key = trust.iter().next().ok_or("no key")?;
     /// assert!(key.to_pem()?.starts_with("-----BEGIN PUBLIC KEY-----"));

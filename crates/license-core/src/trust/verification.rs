@@ -18,7 +18,7 @@ impl Unverified<'_> {
     /// Returns the claims as JSON. They are not authenticated.
     ///
     /// ```
-    /// # mod fixture { include!("../../fixtures/examples.rs"); }
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
     /// // To show a token that does not verify.
     /// assert_eq!(token.unverified_claims()?["sub"], "ACME Ltd");
@@ -100,7 +100,7 @@ impl Unverified<'_> {
 /// The reason why verification of a token failed.
 ///
 /// ```
-/// # mod fixture { include!("../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
 /// use license_core::{TrustSet, VerifyError, with_causes};
 ///

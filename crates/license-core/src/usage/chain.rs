@@ -11,6 +11,18 @@ use crate::key::LicenseId;
 use crate::time::{self, CLOCK_TOLERANCE};
 
 /// Summary of a chain of entries.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # use fixture::usage;
+/// use license_core::usage_report::{UsageReport, examine};
+///
+/// let report = UsageReport::parse(&usage::report()?)?;
+/// for chain in examine(&[report], usage::noon()?) {
+///     println!("{}: {} entries, complete: {}", chain.chain, chain.entries, chain.is_complete());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 #[non_exhaustive]
@@ -38,6 +50,16 @@ pub struct ChainSummary {
 impl ChainSummary {
     /// Returns whether no entry is changed, and no entry is missing between the first and the last
     /// entry.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// use license_core::usage_report::{UsageReport, examine};
+    ///
+    /// let report = UsageReport::parse(&usage::report()?)?;
+    /// assert!(examine(&[report], usage::noon()?)[0].is_complete());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_complete(&self) -> bool {
         !self.findings.iter().any(ChainFinding::is_fault)
     }
@@ -47,6 +69,18 @@ impl ChainSummary {
 ///
 /// `now` is the current time of the vendor. An entry that ends more than a day after `now` was
 /// written with a clock that was ahead. A fault of a whole report applies to all its chains.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # use fixture::usage;
+/// use license_core::usage_report::{UsageReport, examine};
+///
+/// let report = UsageReport::parse(&usage::report()?)?;
+/// for finding in &examine(&[report], usage::noon()?)[0].findings {
+///     println!("{finding}");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn examine(reports: &[UsageReport], now: DateTime<Utc>) -> Vec<ChainSummary> {
     let mut chains: BTreeMap<ChainId, Chain<'_>> = BTreeMap::new();
     for report in reports {
@@ -71,6 +105,17 @@ pub fn examine(reports: &[UsageReport], now: DateTime<Utc>) -> Vec<ChainSummary>
 ///
 /// The findings are missing entries, forks, lost or repeated counts, and wrong clocks. Lines that
 /// are not entries are ignored.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # use fixture::usage;
+/// use license_core::usage_report::examine_entries;
+///
+/// let closed = usage::closed()?;
+/// let chains = examine_entries([closed.entry.as_str()], usage::noon()?);
+/// assert_eq!(chains[0].entries, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn examine_entries<'a>(
     lines: impl IntoIterator<Item = &'a str>,
     now: DateTime<Utc>,

@@ -28,6 +28,15 @@ const CLOCK_NOISE: TimeDelta = TimeDelta::minutes(5);
 type Names = BTreeMap<String, u64>;
 
 /// Amount of a quota that was used, and number of refused requests.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # use fixture::usage;
+/// let entry = usage::closed()?.parse_entry().ok_or("not an entry")?;
+/// let count = entry.quotas["commands_per_day"];
+/// assert_eq!((count.used, count.refused), (3, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotaCount {
     /// The amount that was granted.
@@ -42,6 +51,14 @@ pub struct QuotaCount {
 ///
 /// Two copies of the same counts are [merged](UsageCounts::merged). Two different counts are
 /// [added](UsageCounts::add).
+///
+/// ```
+/// use license_core::usage_report::UsageCounts;
+///
+/// let mut counts = UsageCounts::quota_used("exports", 2);
+/// counts.add(&UsageCounts::quota_refused("exports"));
+/// assert!(!counts.is_empty());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageCounts {
     #[serde(serialize_with = "pairs")]
@@ -82,6 +99,12 @@ fn pairs<S: Serializer>(
 
 impl UsageCounts {
     /// Counts the use of a quota.
+    ///
+    /// ```
+    /// use license_core::usage_report::UsageCounts;
+    ///
+    /// let counts = UsageCounts::quota_used("exports", 2);
+    /// ```
     pub fn quota_used(quota: &str, count: u64) -> Self {
         let mut counts = Self::default();
         counts.quota(quota).used = count.min(MAX_COUNT);
@@ -89,6 +112,12 @@ impl UsageCounts {
     }
 
     /// Counts a refused request for a quota.
+    ///
+    /// ```
+    /// use license_core::usage_report::UsageCounts;
+    ///
+    /// let counts = UsageCounts::quota_refused("exports");
+    /// ```
     pub fn quota_refused(quota: &str) -> Self {
         let mut counts = Self::denied(Code::QuotaExhausted);
         counts.quota(quota).refused = 1;
@@ -96,6 +125,13 @@ impl UsageCounts {
     }
 
     /// Counts a refused request for a feature, with the reason code.
+    ///
+    /// ```
+    /// use license_core::Code;
+    /// use license_core::usage_report::UsageCounts;
+    ///
+    /// let counts = UsageCounts::feature_refused("sso", Code::FeatureNotIncluded);
+    /// ```
     pub fn feature_refused(feature: &str, code: Code) -> Self {
         let mut counts = Self::denied(code);
         increase(&mut counts.features, feature, 1, MAX_NAMES);
@@ -106,6 +142,18 @@ impl UsageCounts {
     ///
     /// A name that neither the product nor the license contains is counted as `(others)`, because
     /// it could be personal data.
+    ///
+    /// ```
+    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::{Code, Context, Decision, FeatureMatrix, time};
+    ///
+    /// let (matrix, context) = (FeatureMatrix::built_in(), Context::at(time::MIN));
+    /// let decision = Decision::without_license(matrix, &context);
+    /// let code = Code::FeatureNotIncluded;
+    /// // A name that the product does not have is not recorded.
+    /// let counts = UsageCounts::feature_refused_by(&decision, matrix, "ann@acme.example", code);
+    /// assert_eq!(counts, UsageCounts::feature_refused("(others)", code));
+    /// ```
     pub fn feature_refused_by(
         decision: &Decision,
         matrix: &FeatureMatrix,
@@ -122,6 +170,13 @@ impl UsageCounts {
     }
 
     /// Counts a denial with this reason code.
+    ///
+    /// ```
+    /// use license_core::Code;
+    /// use license_core::usage_report::UsageCounts;
+    ///
+    /// let counts = UsageCounts::denied(Code::Expired);
+    /// ```
     pub fn denied(code: Code) -> Self {
         let mut counts = Self::default();
         increase(&mut counts.denials, code.as_str(), 1, MAX_NAMES);
@@ -129,6 +184,12 @@ impl UsageCounts {
     }
 
     /// Counts an opened session.
+    ///
+    /// ```
+    /// use license_core::usage_report::UsageCounts;
+    ///
+    /// let counts = UsageCounts::session("sess_00112233445566778899aabbccddeeff");
+    /// ```
     pub fn session(id: &str) -> Self {
         let mut counts = Self::default();
         increase(&mut counts.sessions, id, 1, MAX_SESSIONS);
@@ -136,6 +197,12 @@ impl UsageCounts {
     }
 
     /// Counts a use by the user, if there is one.
+    ///
+    /// ```
+    /// use license_core::usage_report::UsageCounts;
+    ///
+    /// let counts = UsageCounts::quota_used("exports", 2).user(Some("ann"));
+    /// ```
     #[must_use]
     pub fn user(mut self, user: Option<&str>) -> Self {
         if let Some(user) = user {
@@ -146,6 +213,14 @@ impl UsageCounts {
 
     /// Adds an observation of a clock that is behind the latest time seen. Up to five minutes are
     /// ignored.
+    ///
+    /// ```
+    /// use license_core::chrono::TimeDelta;
+    /// use license_core::usage_report::UsageCounts;
+    ///
+    /// let counts = UsageCounts::default().clock_behind(TimeDelta::hours(3));
+    /// assert!(!counts.is_empty());
+    /// ```
     #[must_use]
     pub fn clock_behind(mut self, behind: TimeDelta) -> Self {
         if behind > CLOCK_NOISE {
@@ -156,11 +231,25 @@ impl UsageCounts {
     }
 
     /// Returns whether all counts are zero.
+    ///
+    /// ```
+    /// use license_core::usage_report::UsageCounts;
+    ///
+    /// assert!(UsageCounts::default().is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
     /// Adds other counts.
+    ///
+    /// ```
+    /// use license_core::usage_report::UsageCounts;
+    ///
+    /// let mut counts = UsageCounts::quota_used("exports", 2);
+    /// counts.add(&UsageCounts::quota_used("exports", 3));
+    /// assert_eq!(counts, UsageCounts::quota_used("exports", 5));
+    /// ```
     pub fn add(&mut self, other: &Self) {
         for (name, count) in &other.quotas {
             let own = self.quota(name);
@@ -183,6 +272,15 @@ impl UsageCounts {
     }
 
     /// Merges two copies. Keeps the higher value of each count.
+    ///
+    /// ```
+    /// use license_core::usage_report::UsageCounts;
+    ///
+    /// // Two copies of the same counts, one of them older.
+    /// let old = UsageCounts::quota_used("exports", 2);
+    /// let new = UsageCounts::quota_used("exports", 3);
+    /// assert_eq!(old.merged(new.clone()), new);
+    /// ```
     #[must_use]
     pub fn merged(mut self, other: Self) -> Self {
         for (name, count) in other.quotas {

@@ -15,6 +15,14 @@ use crate::key::LicenseId;
 use crate::time::{self, serde_rfc3339, serde_seconds};
 
 /// Position of an entry in a chain.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # use fixture::usage;
+/// let first = usage::period()?.position();
+/// assert_eq!(first.seq, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChainPosition {
     /// The chain.
@@ -26,6 +34,14 @@ pub struct ChainPosition {
 }
 
 /// Observations of the clock in a period.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # use fixture::usage;
+/// let entry = usage::closed()?.parse_entry().ok_or("not an entry")?;
+/// assert_eq!(entry.clock.behind, 0, "the clock was never behind");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockObservations {
     /// The number of times that the clock was more than five minutes behind the latest time seen.
@@ -41,6 +57,14 @@ pub struct ClockObservations {
 }
 
 /// Entry of a chain. Its fields are in the order of the line. The counts are not proven.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # use fixture::usage;
+/// let entry = usage::closed()?.parse_entry().ok_or("not an entry")?;
+/// println!("{} to {}: {} sessions", entry.from, entry.to, entry.sessions);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct UsageEntry {
@@ -108,6 +132,16 @@ fn clock<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClockObservations
 impl UsageEntry {
     /// Parses a line as it was written, without its line break.
     ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// use license_core::usage_report::UsageEntry;
+    ///
+    /// let entry = UsageEntry::parse(&usage::closed()?.entry)?;
+    /// assert_eq!(entry.product.as_str(), "CODITECT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`LineError`] if a member is missing, duplicate or not valid.
@@ -124,16 +158,40 @@ impl UsageEntry {
     }
 
     /// Returns the line of the entry, without a line break.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// let closed = usage::closed()?;
+    /// assert_eq!(closed.parse_entry().ok_or("not an entry")?.to_line(), closed.entry);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_line(&self) -> String {
         ascii(self)
     }
 
     /// Returns the entry as a JSON object.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// let entry = usage::closed()?.parse_entry().ok_or("not an entry")?;
+    /// println!("{:#}", entry.to_json());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_json(&self) -> Value {
         json!(self)
     }
 
     /// Returns the position of the entry in its chain.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// let entry = usage::closed()?.parse_entry().ok_or("not an entry")?;
+    /// assert_eq!(entry.position().seq, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn position(&self) -> ChainPosition {
         ChainPosition {
             chain: self.chain,
@@ -143,6 +201,14 @@ impl UsageEntry {
     }
 
     /// Returns the UTC day on which the entry starts.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// let entry = usage::closed()?.parse_entry().ok_or("not an entry")?;
+    /// assert_eq!(entry.day().to_string(), "2027-03-01");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn day(&self) -> NaiveDate {
         time::clamp(self.from).date_naive()
     }

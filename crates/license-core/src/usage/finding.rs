@@ -7,6 +7,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::time;
 
 /// An irregularity in a chain, which is reported to the vendor.
+///
+/// ```
+/// use license_core::usage_report::ChainFinding;
+///
+/// let finding = ChainFinding::Edited { seq: 7 };
+/// assert!(finding.is_fault() && finding.is_change());
+/// println!("{}: {finding}", finding.code());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChainFinding {
@@ -79,6 +87,12 @@ pub enum ChainFinding {
 
 impl ChainFinding {
     /// Returns the code, which never changes.
+    ///
+    /// ```
+    /// use license_core::usage_report::ChainFinding;
+    ///
+    /// assert_eq!(ChainFinding::Edited { seq: 7 }.code(), "EDITED");
+    /// ```
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Edited { .. } | Self::PrivateEdited { .. } => "EDITED",
@@ -93,6 +107,12 @@ impl ChainFinding {
     }
 
     /// Returns whether entries were changed after they were written, so that they are not reliable.
+    ///
+    /// ```
+    /// use license_core::usage_report::ChainFinding;
+    ///
+    /// assert!(ChainFinding::Edited { seq: 7 }.is_change());
+    /// ```
     pub const fn is_change(&self) -> bool {
         matches!(
             self,
@@ -107,6 +127,12 @@ impl ChainFinding {
     ///
     /// Forks, wrong clocks, and lost or repeated counts are not faults. They also occur without
     /// manipulation, and the entries themselves remain correct.
+    ///
+    /// ```
+    /// use license_core::usage_report::ChainFinding;
+    ///
+    /// assert!(ChainFinding::Edited { seq: 7 }.is_fault());
+    /// ```
     pub const fn is_fault(&self) -> bool {
         self.is_change() || matches!(self, Self::Gap { .. })
     }

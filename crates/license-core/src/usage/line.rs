@@ -14,6 +14,14 @@ use crate::encoding::strict_json::{self, IntegerVisitor, JsonError, MemberError,
 use crate::time;
 
 /// The reason why a line cannot be read.
+///
+/// ```
+/// use license_core::usage_report::UsageEntry;
+///
+/// let error = UsageEntry::parse("{}").err().ok_or("expected an error")?;
+/// println!("{}: {error}", error.code());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LineError {
@@ -41,6 +49,13 @@ pub enum LineError {
 
 impl LineError {
     /// Returns the reason code.
+    ///
+    /// ```
+    /// use license_core::Code;
+    /// use license_core::usage_report::LineError;
+    ///
+    /// assert_eq!(LineError::Unknown.code(), Code::Malformed);
+    /// ```
     pub const fn code(&self) -> Code {
         match self {
             Self::Newer { .. } => Code::UnsupportedVersion,

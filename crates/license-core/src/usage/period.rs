@@ -20,6 +20,18 @@ use crate::time::{self, serde_unix_seconds};
 const MAX_LICENSES: usize = 8;
 
 /// Counts since the last entry of a chain, by license.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # use fixture::usage;
+/// use license_core::usage_report::{OpenPeriod, UsageCounts};
+///
+/// let mut period = OpenPeriod::new(None, [7; 16], 0);
+/// period.add(None, &UsageCounts::quota_used("exports", 2), usage::noon()?);
+/// let closed = period.close(usage::product()?, None, 0, || Some([9; 16]));
+/// assert_eq!(closed.ok_or("no random bytes")?.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenPeriod {
     #[serde(flatten)]
@@ -39,6 +51,14 @@ impl OpenPeriod {
     /// `next` is the position after the last stored entry. If there is such an entry, the counts
     /// since then are lost, because the previous period is missing. If there is no entry, a chain
     /// with the id `fresh` starts.
+    ///
+    /// ```
+    /// use license_core::usage_report::OpenPeriod;
+    ///
+    /// // The first period of a machine. The bytes are random.
+    /// let period = OpenPeriod::new(None, [7; 16], 0);
+    /// assert!(period.is_empty());
+    /// ```
     pub fn new(next: Option<ChainPosition>, fresh: [u8; 16], resets: u64) -> Self {
         let first = ChainPosition {
             chain: ChainId(fresh),
@@ -55,6 +75,12 @@ impl OpenPeriod {
     }
 
     /// Returns the position of the first entry of this period.
+    ///
+    /// ```
+    /// use license_core::usage_report::OpenPeriod;
+    ///
+    /// assert_eq!(OpenPeriod::new(None, [7; 16], 0).position().seq, 1);
+    /// ```
     pub fn position(&self) -> ChainPosition {
         self.position
     }
@@ -63,6 +89,16 @@ impl OpenPeriod {
     /// the state.
     ///
     /// Does nothing if `next` is in another chain or is not later.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// let mut period = usage::period()?;
+    /// let next = usage::closed()?.next_position().ok_or("not an entry")?;
+    /// period.advance_to(next);
+    /// assert_eq!(period.position().seq, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn advance_to(&mut self, next: ChainPosition) {
         if next.chain == self.position.chain && next.seq > self.position.seq {
             self.position = next;
@@ -70,6 +106,17 @@ impl OpenPeriod {
     }
 
     /// Returns whether the period must be closed before more is counted for this license at `now`.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// use license_core::chrono::TimeDelta;
+    ///
+    /// let period = usage::period()?;
+    /// assert!(!period.is_over(None, usage::noon()?));
+    /// assert!(period.is_over(None, usage::noon()? + TimeDelta::days(1)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_over(&self, license: Option<&LicenseId>, now: DateTime<Utc>) -> bool {
         let day = |at: DateTime<Utc>| time::clamp(at).date_naive();
         let is_full = self.counts.len() >= MAX_LICENSES
@@ -81,11 +128,28 @@ impl OpenPeriod {
     }
 
     /// Returns whether nothing is counted.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// assert!(!usage::period()?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.span.is_none()
     }
 
     /// Adds counts of a license and extends the period to `now`.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// use license_core::usage_report::UsageCounts;
+    ///
+    /// let mut period = usage::period()?;
+    /// period.add(None, &UsageCounts::quota_used("commands_per_day", 1), usage::noon()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add(&mut self, license: Option<&LicenseId>, counts: &UsageCounts, now: DateTime<Utc>) {
         if counts.is_empty() {
             return;
@@ -103,6 +167,17 @@ impl OpenPeriod {
     /// Closes the period and returns an entry for each license. The period is empty afterwards.
     ///
     /// Returns `None` and leaves the period unchanged if `salt` returns `None`.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// let mut period = usage::period()?;
+    /// // The last argument returns random bytes, which hide the private part.
+    /// let closed = period.close(usage::product()?, Some("mach_00"), 0, || Some([9; 16]));
+    /// assert_eq!(closed.ok_or("no random bytes")?.len(), 1);
+    /// assert!(period.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn close(
         &mut self,
         product: ProductCode,
@@ -141,6 +216,14 @@ impl OpenPeriod {
 
     /// Merges two copies. Keeps the later copy, or the higher counts if both copies are at the same
     /// position.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// let (one, copy) = (usage::period()?, usage::period()?);
+    /// assert_eq!(one.clone().merged(copy), one);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn merged(self, other: Self) -> Self {
         let rank = |period: &Self| {
@@ -179,11 +262,30 @@ impl OpenPeriod {
     }
 
     /// Returns the JSON form that [`OpenPeriod::from_json`] reads.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// use license_core::usage_report::OpenPeriod;
+    ///
+    /// let period = usage::period()?;
+    /// assert_eq!(OpenPeriod::from_json(&period.to_json()), Some(period));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_json(&self) -> Value {
         json!(self)
     }
 
     /// Reads the JSON form. Returns `None` if `value` is not the result of [`OpenPeriod::to_json`].
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// use license_core::usage_report::OpenPeriod;
+    ///
+    /// assert!(OpenPeriod::from_json(&usage::period()?.to_json()).is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_json(value: &Value) -> Option<Self> {
         let period = Self::deserialize(value).ok();
         period.filter(|period| period.position.seq > 0)

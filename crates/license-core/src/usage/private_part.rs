@@ -11,6 +11,16 @@ use super::{ChainPosition, UsageEntry, UsageHash};
 use crate::encoding::hex;
 
 /// A closed entry: its line and the line of its private part, without line breaks.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # use fixture::usage;
+/// use license_core::usage_report::write;
+///
+/// let closed = usage::closed()?;
+/// print!("{}", write(usage::product()?, &[closed], false));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosedEntry {
     /// The line of the entry, which is part of the chain.
@@ -21,11 +31,27 @@ pub struct ClosedEntry {
 
 impl ClosedEntry {
     /// Parses the line of the entry. Returns `None` if the line is not an entry.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// let entry = usage::closed()?.parse_entry().ok_or("not an entry")?;
+    /// assert_eq!(entry.seq, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn parse_entry(&self) -> Option<UsageEntry> {
         UsageEntry::parse(&self.entry).ok()
     }
 
     /// Returns the position of the next entry.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// let next = usage::closed()?.next_position().ok_or("not an entry")?;
+    /// assert_eq!(next.seq, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn next_position(&self) -> Option<ChainPosition> {
         let position = self.parse_entry()?.position();
         Some(ChainPosition {
@@ -37,6 +63,16 @@ impl ClosedEntry {
 
     /// Returns the entry with another position, for a chain in which its position is occupied. The
     /// result is marked as recounted, because earlier entries may contain the same counts.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// let closed = usage::closed()?;
+    /// let next = closed.next_position().ok_or("not an entry")?;
+    /// let moved = closed.with_position(next).ok_or("not an entry")?;
+    /// assert!(moved.parse_entry().ok_or("not an entry")?.recounted);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_position(&self, position: ChainPosition) -> Option<Self> {
         let mut entry = self.parse_entry()?;
         (entry.chain, entry.seq, entry.prev) = (position.chain, position.seq, position.prev);
@@ -48,12 +84,31 @@ impl ClosedEntry {
     }
 
     /// Returns the JSON form that [`ClosedEntry::from_json`] reads.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// use license_core::usage_report::ClosedEntry;
+    ///
+    /// let closed = usage::closed()?;
+    /// assert_eq!(ClosedEntry::from_json(&closed.to_json()), Some(closed));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_json(&self) -> Value {
         json!([self.entry, self.private])
     }
 
     /// Reads the JSON form. Returns `None` if `value` is not the result of
     /// [`ClosedEntry::to_json`].
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// use license_core::usage_report::ClosedEntry;
+    ///
+    /// assert!(ClosedEntry::from_json(&usage::closed()?.to_json()).is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_json(value: &Value) -> Option<Self> {
         let closed = Self {
             entry: value.get(0)?.as_str()?.to_owned(),

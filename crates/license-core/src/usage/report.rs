@@ -22,6 +22,18 @@ entry; do not change these lines. A line that begins with {\"private\" names the
 and sessions; you may delete some or all of these lines, and the rest can still be checked.";
 
 /// A report: the header and the entries. [`examine`](super::examine) checks the entries.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # use fixture::usage;
+/// use license_core::usage_report::UsageReport;
+///
+/// let report = UsageReport::parse(&usage::report()?)?;
+/// for (_, entry, hash) in report.entries() {
+///     println!("{hash}: {} to {}", entry.from, entry.to);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct UsageReport {
@@ -57,6 +69,15 @@ pub(super) struct EntryLine {
 }
 
 /// The reason why a text is not a usage report.
+///
+/// ```
+/// use license_core::usage_report::UsageReport;
+/// use license_core::with_causes;
+///
+/// let error = UsageReport::parse("").err().ok_or("expected an error")?;
+/// println!("{}: {}", error.code(), with_causes(&error));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UsageReportError {
@@ -93,6 +114,13 @@ pub enum UsageReportError {
 impl UsageReportError {
     /// Returns the reason code. It is [`Code::UnsupportedVersion`] if the report has a later format
     /// version.
+    ///
+    /// ```
+    /// use license_core::Code;
+    /// use license_core::usage_report::UsageReportError;
+    ///
+    /// assert_eq!(UsageReportError::Empty.code(), Code::Malformed);
+    /// ```
     pub const fn code(&self) -> Code {
         match self {
             Self::Line { source, .. } => source.code(),
@@ -102,6 +130,16 @@ impl UsageReportError {
 }
 
 /// Writes a report of the entries in their order. An anonymized report omits the private parts.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # use fixture::usage;
+/// use license_core::usage_report::{UsageReport, write};
+///
+/// let anonymized = write(usage::product()?, &[usage::closed()?], true);
+/// assert_eq!(UsageReport::parse(&anonymized)?.private_parts(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn write(product: ProductCode, entries: &[ClosedEntry], anonymized: bool) -> String {
     let heads = entries.iter().filter_map(|closed| {
         let chain = closed.parse_entry()?.chain;
@@ -128,6 +166,15 @@ pub fn write(product: ProductCode, entries: &[ClosedEntry], anonymized: bool) ->
 impl UsageReport {
     /// Parses a text with one report.
     ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// use license_core::usage_report::UsageReport;
+    ///
+    /// assert_eq!(UsageReport::parse(&usage::report()?)?.product.as_str(), "CODITECT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns the errors of [`UsageReport::parse_all`], and [`UsageReportError::NoHeader`] if
@@ -142,6 +189,17 @@ impl UsageReport {
 
     /// Parses a text with one or more reports. Byte order marks, blank lines, white space around
     /// lines, and the kind of line breaks are ignored.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// use license_core::usage_report::UsageReport;
+    ///
+    /// // The reports of two machines in one mail.
+    /// let text = usage::report()? + &usage::report()?;
+    /// assert_eq!(UsageReport::parse_all(&text)?.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -187,12 +245,30 @@ impl UsageReport {
     }
 
     /// Returns each entry with its line, exactly as the line was written, and its hash.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// use license_core::usage_report::UsageReport;
+    ///
+    /// assert_eq!(UsageReport::parse(&usage::report()?)?.entries().count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn entries(&self) -> impl Iterator<Item = (&str, &UsageEntry, UsageHash)> {
         let lines = self.lines.iter();
         lines.map(|line| (line.text.as_str(), &line.entry, line.hash))
     }
 
     /// Returns the number of entries whose private part is present.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use fixture::usage;
+    /// use license_core::usage_report::UsageReport;
+    ///
+    /// assert_eq!(UsageReport::parse(&usage::report()?)?.private_parts(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn private_parts(&self) -> usize {
         self.lines.iter().filter(|line| line.has_private).count()
     }

@@ -9,6 +9,12 @@ use super::rust_crypto::RustCryptoPrivateKey;
 use super::{Algorithm, Backend, RandomSource};
 
 /// The size of a new key.
+///
+/// ```
+/// use license_core::issue::KeyBits;
+///
+/// println!("{:?}", KeyBits::B2048);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyBits {
     /// 2048 bits: about 112 bits of strength (NIST SP 800-57).

@@ -35,6 +35,14 @@ where
 }
 
 /// Error of a random source.
+///
+/// ```
+/// use license_core::issue::RandomError;
+///
+/// let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
+/// random(&mut [0; 16])?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("the random source failed")]
 pub struct RandomError {
@@ -43,6 +51,13 @@ pub struct RandomError {
 
 impl RandomError {
     /// Wraps the error of the source.
+    ///
+    /// ```
+    /// use license_core::issue::RandomError;
+    ///
+    /// let error = RandomError::new("the device is not connected");
+    /// println!("{}", license_core::with_causes(&error));
+    /// ```
     pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self {
             source: source.into(),

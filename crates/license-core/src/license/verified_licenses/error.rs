@@ -10,7 +10,7 @@ use crate::trust::VerifyError;
 /// The reason why a license file or a license key could not be verified.
 ///
 /// ```
-/// # mod fixture { include!("../../../fixtures/examples.rs"); }
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let trust = fixture::trust()?;
 /// use license_core::{FeatureMatrix, VerifiedLicenses, with_causes};
 ///

@@ -5,6 +5,16 @@ use std::fmt;
 use crate::code::Code;
 
 /// The reason why bytes cannot be converted to readback lines, or lines to bytes.
+///
+/// ```
+/// use license_core::readback::{self, ReadbackError};
+///
+/// let lines = readback::to_lines(b"short content")?;
+/// let error = readback::from_lines(&lines[..2].join("\n")).err().ok_or("expected an error")?;
+/// assert!(matches!(error, ReadbackError::Lines { .. }));
+/// println!("{error}\nhint: {}", error.hint());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadbackError {
@@ -55,6 +65,19 @@ pub enum ReadbackError {
 }
 
 /// A line that is wrong or missing.
+///
+/// ```
+/// use license_core::readback::{self, LineFaultKind, ReadbackError};
+///
+/// let lines = readback::to_lines(b"short content")?;
+/// let error = readback::from_lines(&lines[..2].join("\n")).err().ok_or("expected an error")?;
+/// let ReadbackError::Lines { faults, .. } = error else {
+///     return Err(error.into());
+/// };
+/// // Mark this line in the window.
+/// assert_eq!((faults[0].line, faults[0].kind), (3, LineFaultKind::Missing));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineFault {
     /// The number of the line, from 1 to 99.
@@ -64,6 +87,19 @@ pub struct LineFault {
 }
 
 /// Kind of a fault in a line.
+///
+/// ```
+/// use license_core::readback::LineFaultKind;
+///
+/// /// Returns what the person who typed the lines must do.
+/// fn advice(kind: LineFaultKind) -> &'static str {
+///     match kind {
+///         LineFaultKind::Missing => "type this line",
+///         _ => "compare this line with the other side",
+///     }
+/// }
+/// assert_eq!(advice(LineFaultKind::Missing), "type this line");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LineFaultKind {
@@ -95,6 +131,13 @@ pub enum LineFaultKind {
 
 impl ReadbackError {
     /// Returns the reason code.
+    ///
+    /// ```
+    /// use license_core::Code;
+    /// use license_core::readback::ReadbackError;
+    ///
+    /// assert_eq!(ReadbackError::Empty.code(), Code::Malformed);
+    /// ```
     pub fn code(&self) -> Code {
         let is_wrong = |fault: &LineFault| fault.kind == LineFaultKind::Check;
         match self {
@@ -106,6 +149,12 @@ impl ReadbackError {
     }
 
     /// Returns a hint for the user.
+    ///
+    /// ```
+    /// use license_core::readback::ReadbackError;
+    ///
+    /// println!("hint: {}", ReadbackError::Inconsistent.hint());
+    /// ```
     pub fn hint(&self) -> &'static str {
         let is_different = |fault: &LineFault| fault.kind == LineFaultKind::Conflicting;
         let is_beyond = |fault: &LineFault| matches!(fault.kind, LineFaultKind::BeyondEnd { .. });
