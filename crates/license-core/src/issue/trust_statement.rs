@@ -19,7 +19,7 @@ use crate::trust::{Jwk, TrustedKey};
 /// let draft = IntroductionDraft {
 ///     issuer: "CODITECT".to_owned(),
 ///     issued_at: time::parse_instant("2027-03-01")?,
-///     keys: &[new.public()],
+///     keys: vec![new.public()],
 /// };
 /// let mut rotation = Rotation::new(trust);
 /// let _ = rotation.apply(&Unverified::parse(&draft.sign(&key)?)?)?;
@@ -48,7 +48,7 @@ impl IntroductionDraft<'_> {
     /// let draft = IntroductionDraft {
     ///     issuer: "CODITECT".to_owned(),
     ///     issued_at: time::parse_instant("2027-03-01")?,
-    ///     keys: &[key.public()],
+    ///     keys: vec![key.public()],
     /// };
     /// assert!(draft.sign(&key).is_err(), "a key cannot introduce itself");
     /// # Ok::<(), Box<dyn std::error::Error>>(())

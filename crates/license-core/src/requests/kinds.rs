@@ -21,7 +21,7 @@ use crate::time::serde_rfc3339;
 ///     MachineRequest::Activation(request) => {
 ///         println!("license {} on {}", request.license, request.machine);
 ///     }
-///     other => println!("a {}", other.kind()),
+///     other => println!("a {}", other.kind().label()),
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -110,7 +110,7 @@ pub struct DeactivationReceipt {
 /// use license_core::MachineRequest;
 ///
 /// let request = MachineRequest::parse(text)?;
-/// println!("{} for {}", request.kind(), request.product());
+/// println!("{} for {}", request.kind().label(), request.product());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, PartialEq, Eq, Serialize)]

@@ -106,7 +106,7 @@ impl Unverified<'_> {
 ///
 /// match token.verify(&TrustSet::default()) {
 ///     Ok(license) => println!("{}", license.customer()),
-///     Err(VerifyError::UntrustedKey { key, .. }) => println!("key {key} is not trusted"),
+///     Err(VerifyError::UntrustedKey { found, .. }) => println!("key {found} is not trusted"),
 ///     Err(error) => println!("{}: {}", error.code(), with_causes(&error)),
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
