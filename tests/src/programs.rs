@@ -73,7 +73,7 @@ struct Programs {
 /// rebuild the dependencies with other features.
 const ALL: &[&str] = &["--workspace", "--bins", "--examples"];
 /// Selects the programs with the features of a release, which the benchmarks measure.
-const SHIPPED: &[&str] = &["-p", "keygen", "-p", "license-cli"];
+const SHIPPED: &[&str] = &["-p", "license-keygen", "-p", "license-cli"];
 
 /// Returns the paths of both programs.
 ///

@@ -41,3 +41,8 @@ pub use qr::{MAX_QR_BYTES, QrCode};
 pub use suggest::{closest, is_similar};
 pub use table::{Column, Table};
 pub use text::{plural, times};
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

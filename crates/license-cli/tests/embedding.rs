@@ -16,7 +16,7 @@ use embedding::{Embedding, EmbeddingError, EmbeddingRequest};
 use license_core::TrustSet;
 
 fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/trust")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/trust")
 }
 
 /// Reads the embedding for this value of the variable.

@@ -21,7 +21,7 @@ use license_core::time::rfc3339;
 /// The vendor's public keys. Because they are compiled in, no file on the machine can add a key.
 ///
 /// Your program includes the `trust.jwks` that `keygen trust` wrote.
-const TRUST: &str = include_str!("../../../fixtures/trust/vendor.jwks");
+const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let feature = std::env::args().nth(1);

@@ -20,7 +20,7 @@ use license_client::Client;
 use license_core::TrustSet;
 
 /// The vendor's public keys, compiled in.
-const TRUST: &str = include_str!("../../../fixtures/trust/vendor.jwks");
+const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
 
 fn main() -> Result<(), Box<dyn Error>> {
     let project = std::env::args_os().nth(1).unwrap_or_else(|| ".".into());

@@ -115,7 +115,7 @@ pub enum AnswerFault {
 
 impl AnswerFault {
     /// Returns the reason code.
-    pub const fn code(self) -> Code {
+    pub const fn code(&self) -> Code {
         match self {
             Self::Replayed => Code::Replayed,
             Self::Stale => Code::StaleAnswer,

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use license_core::session::ProjectError;
 use license_core::usage_report::UsageCounts;
-use license_core::{Code, Context, Decision, FeatureMatrix, Outcome, QuotaUse, TrustSet};
+use license_core::{
+    Code, Context, Decision, FeatureMatrix, Outcome, QuotaUse, TrustSet, with_causes,
+};
 use thiserror::Error;
 
 use crate::clock::now;
@@ -360,17 +362,6 @@ fn position(metadata: &fs::Metadata) -> FilePosition {
 
 #[cfg(not(unix))]
 fn position(_: &fs::Metadata) -> FilePosition {}
-
-/// Returns an error and its causes in one line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    line
-}
 
 /// The reason why a quota cannot be used.
 #[derive(Debug, Error)]

@@ -7,7 +7,7 @@
 //! use license_client::Client;
 //! use license_core::TrustSet;
 //!
-//! # const TRUST: &str = include_str!("../../../fixtures/trust/vendor.jwks");
+//! # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
 //! # let home = tempfile::tempdir()?;
 //! # let dir = license_client::StateDir::at(home.path());
 //! // const TRUST: &str = include_str!("trust.jwks");
@@ -22,6 +22,9 @@
 //! # assert!(!may_sign_in);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+
+// docs.rs shows which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // Layers: a module uses only modules on the lines above its own.
 //     clock, files
@@ -60,6 +63,7 @@ pub use client::{Client, QuotaError};
 pub use clock::now;
 pub use installation::{Candidate, Installation, InstallationError, Replace};
 pub use license_core::session::{FollowedLink, ProjectError, ProjectRoot, RootReason};
+pub use license_core::with_causes;
 pub use machine::{
     FoundComponent, LocalSystem, MachineFacts, MissingComponent, MissingReason, Platform,
     Rejection, Stability, System,
@@ -80,3 +84,8 @@ pub use store::{Store, StoreError, StoreLock};
 pub use usage::{
     DetectedUsage, ProcessEnvironment, UsageReason, UsageTypeError, detect_usage, usage_variable,
 };
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -14,12 +14,12 @@ use license_client::{
 };
 use license_core::{Code, Context, FeatureMatrix, Tier, TrustSet, VerifiedLicenses, time};
 
-const VENDORS_KEYS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
-const VENDORS_FIRST_KEY: &str = include_str!("../../../fixtures/trust/vendor.pem");
-const PRO: &str = include_str!("../../../fixtures/files/valid-pro.lic");
-const ENTERPRISE_KEY: &str = include_str!("../../../fixtures/vectors/enterprise-keys/ok");
+const VENDORS_KEYS: &str = include_str!("../fixtures/trust/vendor.jwks");
+const VENDORS_FIRST_KEY: &str = include_str!("../fixtures/trust/vendor.pem");
+const PRO: &str = include_str!("../fixtures/files/valid-pro.lic");
+const ENTERPRISE_KEY: &str = include_str!("../fixtures/vectors/enterprise-keys/ok");
 const SIGNED_BY_SPARE_KEY: &str =
-    include_str!("../../../fixtures/vectors/enterprise-keys/ok-by-a-spare-key");
+    include_str!("../fixtures/vectors/enterprise-keys/ok-by-a-spare-key");
 
 /// The fixtures are valid through the year 2027.
 const NOW: &str = "2027-01-15T09:00:00Z";

@@ -17,9 +17,9 @@ use crate::matrix::FeatureMatrix;
 /// ```
 /// use license_core::{Difference, FeatureMatrix, Succession, TrustSet, Unverified};
 ///
-/// # const JWKS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
-/// # const BEFORE: &str = include_str!("../../../fixtures/tokens/valid-pro.jwt");
-/// # const AFTER: &str = include_str!("../../../fixtures/tokens/renewal.jwt");
+/// # const JWKS: &str = include_str!("../fixtures/trust/vendor.jwks");
+/// # const BEFORE: &str = include_str!("../fixtures/tokens/valid-pro.jwt");
+/// # const AFTER: &str = include_str!("../fixtures/tokens/renewal.jwt");
 /// let trust = TrustSet::parse(JWKS)?;
 /// let before = Unverified::parse(BEFORE)?.verify(&trust)?;
 /// let after = Unverified::parse(AFTER)?.verify(&trust)?;

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::claims::INSTANT_CLAIMS;
+use crate::code::Code;
 use crate::encoding::pasted::without_wrapping;
 use crate::jose::{TokenKind, Unverified};
 use crate::key::{LicenseKey, ShortEnterpriseKey};
@@ -168,4 +169,14 @@ pub enum InspectError {
     /// The set of public keys is damaged, or the text is a private key.
     #[error(transparent)]
     Trust(TrustError),
+}
+
+impl InspectError {
+    /// Returns the reason code.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Artifact(error) => error.code(),
+            Self::Trust(error) => error.code(),
+        }
+    }
 }

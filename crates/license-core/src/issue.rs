@@ -32,6 +32,8 @@ mod trust_statement;
 mod validation;
 mod verifying_signer;
 
+use std::error::Error;
+
 pub use crate::claims::{Confirmation, LicenseClaims as LicenseDraft, RevocationEntry};
 pub use activation::{ActivationDraft, ClockRepairDraft};
 pub use revocations::RevocationListDraft;
@@ -63,30 +65,30 @@ pub trait Signer {
 }
 
 /// The reason why a token or an enterprise key was not issued.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SigningError {
     /// The key or its device failed to sign.
     #[error("the signing key failed to sign")]
     Sign,
     /// The device or service that holds the key failed to sign and reported a reason.
-    #[error("{reason}")]
+    #[error("the device or service of the signing key failed to sign")]
     Device {
         /// A code for scripts.
         code: String,
-        /// The reason in one line, without any secret.
-        reason: String,
         /// A hint for the user.
         hint: String,
+        /// The error of the device or service. Its text is one line without any secret.
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The signature does not verify with the public key of the signer.
     #[error("the signature does not verify with the public key of the signer")]
     DoesNotVerify,
     /// A verifier would refuse the token.
-    #[error("a verifier would refuse the signed token: {reason}")]
+    #[error("a verifier would refuse the signed token")]
     Refused {
         /// The error of the verifier.
-        reason: String,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The claims cannot be written as JSON, for example because an instant is not from 1970 to
     /// 9999.

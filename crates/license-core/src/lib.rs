@@ -15,8 +15,8 @@
 //! ```
 //! use license_core::{Context, FeatureMatrix, LicenseFile, TokenKind, TrustSet, time};
 //!
-//! # const JWKS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
-//! # const FILE: &str = include_str!("../../../fixtures/files/valid-pro.lic");
+//! # const JWKS: &str = include_str!("../fixtures/trust/vendor.jwks");
+//! # const FILE: &str = include_str!("../fixtures/files/valid-pro.lic");
 //! // The vendor's public keys, compiled into the program, and the customer's license file.
 //! let trust = TrustSet::parse(JWKS)?;
 //! let file = LicenseFile::parse(FILE)?;
@@ -38,11 +38,15 @@
 //!
 //! The crate needs one of the features `rsa` and `aws-lc-rs`.
 
+// docs.rs shows which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(not(any(feature = "rsa", feature = "aws-lc-rs")))]
 compile_error!(
     "license-core needs a signature backend: enable feature `rsa` (pure Rust) or `aws-lc-rs` (needs a C compiler)"
 );
 
+mod causes;
 mod claims;
 mod code;
 mod diff;
@@ -67,6 +71,7 @@ mod trust;
 pub mod issue;
 pub mod usage;
 
+pub use causes::with_causes;
 pub use chrono;
 pub use claims::{ClaimEntry, Confirmation, LicenseClaims, Revocation, RevocationEntry, Status};
 pub use code::{Code, CodeKind};
@@ -106,3 +111,8 @@ pub use state::{Boot, ClockHighWater, ClockReading, QuotaCounters, QuotaUse};
 pub use time::TimeError;
 pub use trust::{ClaimError, KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 pub use usage as usage_report;
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -31,7 +31,7 @@ const MAX_KEYS: usize = 1000;
 /// ```
 /// use license_core::TrustSet;
 ///
-/// # const JWKS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
+/// # const JWKS: &str = include_str!("../fixtures/trust/vendor.jwks");
 /// // const JWKS: &str = include_str!("trust.jwks");
 /// let trust = TrustSet::parse(JWKS)?;
 /// assert!(!trust.is_empty());

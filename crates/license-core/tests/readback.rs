@@ -308,8 +308,8 @@ fn other_texts_are_not_recognized_as_lines() {
         "{\"keys\": [12, \"7K3M 9QXA 04VB C8D2\"]}",
         "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsifQ.e30.AA",
         "Dear customer, 2 lines are missing",
-        include_str!("../../../fixtures/files/valid-pro.lic"),
-        include_str!("../../../fixtures/trust/vendor.jwks"),
+        include_str!("../fixtures/files/valid-pro.lic"),
+        include_str!("../fixtures/trust/vendor.jwks"),
     ];
     for other in others {
         assert!(!readback::looks_like_lines(other), "{other}");

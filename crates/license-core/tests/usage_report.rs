@@ -303,7 +303,8 @@ fn an_invalid_report_is_refused_with_the_line_number() {
     ));
     let large = " ".repeat(MAX_REPORT_BYTES + 1);
     assert!(matches!(refused(&large), UsageReportError::TooLarge { .. }));
-    assert!(refused(&whole.replace("\"usage_report\":1", "\"usage_report\":2")).is_newer_version());
+    let newer = refused(&whole.replace("\"usage_report\":1", "\"usage_report\":2"));
+    assert_eq!(newer.code(), Code::UnsupportedVersion);
     for (from, to) in [
         ("\"sessions\":1,", "\"sessions\":1,\"sessions\":1,"),
         ("\"sessions\":1,", "\"sessions\":\"1\","),

@@ -10,6 +10,9 @@
 //! Each layer uses only the layers above it in this table. The library does not print, does not
 //! parse command lines, and reads the clock through [`clock::Clock`] only.
 
+// docs.rs shows which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod clock;
 pub mod delivery;
 pub mod errors;
@@ -21,3 +24,8 @@ pub mod random;
 pub mod records;
 pub mod services;
 pub mod signer;
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

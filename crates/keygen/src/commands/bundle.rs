@@ -8,7 +8,7 @@ use license_core::time::rfc3339;
 use license_core::{
     Code, FeatureMatrix, License, LicenseFile, LicenseKey, MAX_FILE_BYTES, Machine, ParseError,
     Rotation, TokenKind, TrustSet, TrustStatement, VerifiedLicenses, VerifiedLicensesError,
-    input_cap,
+    input_cap, with_causes,
 };
 use serde_json::{Value, json};
 
@@ -164,8 +164,8 @@ impl VerifiedBlocks {
             count += 1;
             let applied = self.rotation.apply(&found.token);
             applied.map_err(|error| {
-                let (line, error) = (Some(found.line), error.into());
-                refused(VerifiedLicensesError::Statement { line, error })
+                let (line, source) = (Some(found.line), error.into());
+                refused(VerifiedLicensesError::Statement { line, source })
             })?;
             let statements = self.rotation.statements();
             let is_found = |other: &&TrustStatement| other.as_str() == found.token.as_str();
@@ -357,12 +357,8 @@ fn not_bundled(source: &Source, error: &VerifiedLicensesError) -> Failure {
         }
         _ => "use files as they were issued; `keygen ledger resend` writes them again",
     };
-    Failure::new(
-        Exit::Indeterminate,
-        code.as_str(),
-        format!("{source}: {error}"),
-    )
-    .hint(hint)
+    let message = format!("{source}: {}", with_causes(error));
+    Failure::new(Exit::Indeterminate, code.as_str(), message).hint(hint)
 }
 
 fn license_key(source: &Source) -> Failure {
@@ -382,6 +378,7 @@ fn unknown_kind(source: &Source) -> Failure {
 }
 
 fn too_large(error: &VerifiedLicensesError) -> Failure {
-    Failure::usage(format!("the bundle would be invalid: {error}"))
+    let reason = with_causes(error);
+    Failure::usage(format!("the bundle would be invalid: {reason}"))
         .hint("create several bundles; each can have 256 KiB in addition to revocation lists")
 }

@@ -1,5 +1,7 @@
 //! The license that a renewal or upgrade replaces.
 
+use std::error::Error;
+
 use license_cli_support::{Exit, Failure, Source, escape};
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
@@ -86,7 +88,8 @@ impl PreviousLicense {
         let ComparedLicense::Verified(license) =
             ComparedLicense::read(&text, Some(&trust), matrix)?
         else {
-            return Err(failures::not_verified("license", &"there is no public key"));
+            let error: Box<dyn Error> = "there is no public key".into();
+            return Err(failures::not_verified("license", &*error));
         };
         if license.product() != matrix.product() {
             return Err(failures::other_product(license.product(), matrix));

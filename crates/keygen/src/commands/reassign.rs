@@ -3,7 +3,7 @@
 use license_cli_support::{Exit, Failure, escape};
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
-use license_core::{FeatureMatrix, License, Unverified, time};
+use license_core::{FeatureMatrix, License, Unverified, time, with_causes};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
 use serde_json::json;
@@ -76,7 +76,7 @@ fn find(named: &str, ledger: &dyn LedgerReader, now: DateTime<Utc>) -> Result<Li
     let keys = signing_keys(ledger)?;
     let token = Unverified::parse(&row.entry.artifact).map_err(|_| no_users(subject))?;
     token.verify(&keys).map_err(|error| {
-        let message = format!("license {subject} in the ledger: {error}");
+        let message = format!("license {subject} in the ledger: {}", with_causes(&error));
         Failure::malformed(message).hint("find changed entries with `keygen ledger verify`")
     })
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Source, Terminal, escape};
 use license_core::time::rfc3339;
-use license_core::{Code, DeactivationReceipt};
+use license_core::{Code, DeactivationReceipt, with_causes};
 use license_issuer::errors::LedgerError;
 use license_issuer::ledger::{LedgerReader, RecordedAnswer};
 use license_issuer::services::deactivation::{
@@ -138,7 +138,7 @@ fn refused(
     receipt: Option<&Source>,
     ledger: &dyn LedgerReader,
 ) -> Failure {
-    let message = escape(&error.to_string()).into_owned();
+    let message = escape(&with_causes(error)).into_owned();
     let with_receipt = |failure: Failure| match receipt {
         Some(source) => failure.with_subject(&source.to_string()),
         None => failure,

@@ -187,9 +187,9 @@ impl InstallTransaction<'_> {
             let checked = self
                 .activation_state
                 .check_clock_repair(repair, &self.state.repaired);
-            checked.map_err(|fault| InstallationError::Answer {
+            checked.map_err(|source| InstallationError::Answer {
                 what: CLOCK_REPAIR,
-                fault,
+                source,
             })?;
         }
         let activations = verified.activations().iter();
@@ -204,9 +204,9 @@ impl InstallTransaction<'_> {
         let is_new = self
             .activation_state
             .check_activation(answer, &self.state.deactivated);
-        let is_new = is_new.map_err(|fault| InstallationError::Answer {
+        let is_new = is_new.map_err(|source| InstallationError::Answer {
             what: ACTIVATION,
-            fault,
+            source,
         })?;
         // The installed license may no longer verify.
         let installed = self.installed().ok().flatten();

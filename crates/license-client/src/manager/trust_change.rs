@@ -60,7 +60,7 @@ impl LicenseManager {
         for token in candidate.verified.unverified_trust_statements() {
             let refused = |error: RotationError| VerifiedLicensesError::Statement {
                 line: None,
-                error: error.into(),
+                source: error.into(),
             };
             let outcome = change.after.apply(token).map_err(refused);
             let outcome = outcome.map_err(InstallationError::Statement)?;
@@ -176,8 +176,8 @@ impl TrustChange {
             return None;
         };
         let found = match &**source {
-            VerifiedLicensesError::Verify(error) | VerifiedLicensesError::Block { error, .. } => {
-                error
+            VerifiedLicensesError::Verify(source) | VerifiedLicensesError::Block { source, .. } => {
+                source
             }
             _ => return None,
         };

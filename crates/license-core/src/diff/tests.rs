@@ -39,7 +39,7 @@ fn changed(change: impl Fn(&mut LicenseDraft)) -> Difference {
 
 /// Returns a public key in the form of the claim `cnf`.
 fn confirmation() -> Confirmation {
-    let keys = include_str!("../../../../fixtures/trust/vendor.jwks");
+    let keys = include_str!("../../fixtures/trust/vendor.jwks");
     let trust = crate::trust::TrustSet::parse(keys).unwrap();
     let jwk = trust.iter().next().unwrap().to_jwk();
     serde_json::from_value(serde_json::json!({ "jwk": jwk })).unwrap()

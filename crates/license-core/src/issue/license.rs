@@ -182,19 +182,17 @@ impl LicenseClaims {
         self.check_claims()?;
         let claims = self.completed();
         let token = sign_token(TokenKind::License, &claims, key.inner())?;
-        let refused = |error: &dyn std::fmt::Display| SigningError::Refused {
-            reason: error.to_string(),
-        };
-        let unverified = Unverified::parse(&token).map_err(|error| refused(&error))?;
+        let refused = |source| SigningError::Refused { source };
+        let unverified = Unverified::parse(&token).map_err(|error| refused(error.into()))?;
         let license = unverified.verify_by(key.public());
         let license = license.map_err(|error| match error {
             VerifyError::Signature => SigningError::DoesNotVerify,
-            error => refused(&error),
+            error => refused(error.into()),
         })?;
         if *license.claims() == claims {
             Ok((license, token))
         } else {
-            Err(refused(&"its claims differ from the draft"))
+            Err(refused("its claims differ from the draft".into()))
         }
     }
 

@@ -84,6 +84,6 @@ fn issuer(name: &str) -> Result<&str, SigningError> {
 
 fn refused(reason: &str) -> Result<String, SigningError> {
     Err(SigningError::Refused {
-        reason: reason.to_owned(),
+        source: reason.into(),
     })
 }

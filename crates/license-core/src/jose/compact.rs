@@ -15,8 +15,8 @@ use crate::jose::Algorithm;
 /// ```
 /// use license_core::{TrustSet, Unverified};
 ///
-/// # const JWKS: &str = include_str!("../../../../fixtures/trust/vendor.jwks");
-/// # const TOKEN: &str = include_str!("../../../../fixtures/tokens/valid-pro.jwt");
+/// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # const TOKEN: &str = include_str!("../../fixtures/tokens/valid-pro.jwt");
 /// let trust = TrustSet::parse(JWKS)?;
 /// let license = Unverified::parse(TOKEN)?.verify(&trust)?;
 /// assert_eq!(license.tier().as_str(), "PRO");

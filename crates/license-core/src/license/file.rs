@@ -23,7 +23,7 @@ pub struct ArmorBlock<'a> {
 /// ```
 /// use license_core::LicenseFile;
 ///
-/// # const FILE: &str = include_str!("../../../../fixtures/files/valid-pro.lic");
+/// # const FILE: &str = include_str!("../../fixtures/files/valid-pro.lic");
 /// let file = LicenseFile::parse(FILE)?;
 /// assert_eq!(file.blocks().len(), 1);
 /// # Ok::<(), license_core::ParseError>(())
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_file_on_one_line_is_accepted() {
-        const FILE: &str = include_str!("../../../../fixtures/files/valid-pro.lic");
+        const FILE: &str = include_str!("../../fixtures/files/valid-pro.lic");
         let token = |text: &str| {
             let file = LicenseFile::parse(text).unwrap();
             file.blocks()[0].token.as_str().to_owned()

@@ -19,8 +19,8 @@ use sha2::{Digest, Sha256};
 /// ```
 /// use license_core::{LicenseId, TrustSet, Unverified};
 ///
-/// # const JWKS: &str = include_str!("../../../../fixtures/trust/vendor.jwks");
-/// # const TOKEN: &str = include_str!("../../../../fixtures/tokens/valid-revocations.jwt");
+/// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # const TOKEN: &str = include_str!("../../fixtures/tokens/valid-revocations.jwt");
 /// let trust = TrustSet::parse(JWKS)?;
 /// let list = Unverified::parse(TOKEN)?.verify_revocations(&trust)?;
 /// let id = LicenseId::parse("01940000-0000-7000-8000-000000000001").ok_or("no id")?;

@@ -106,7 +106,7 @@ fn parse_introduced(jwks: &[Jwk]) -> Result<Vec<Arc<TrustedKey>>, VerifyError> {
     for jwk in jwks {
         let key = jwk.to_key().map_err(|error| VerifyError::Key {
             claim: INTRODUCES,
-            error: error.into(),
+            source: error.into(),
         })?;
         if !jwk.has_kid_and_use() {
             let expected = "an array of JWKs, each with `kid`, `alg` and `use`";

@@ -23,8 +23,8 @@ use crate::trust::{TrustSet, VerifyError};
 /// ```
 /// use license_core::{Context, FeatureMatrix, TrustSet, VerifiedLicenses, time};
 ///
-/// # const JWKS: &str = include_str!("../../../../fixtures/trust/vendor.jwks");
-/// # const FILE: &str = include_str!("../../../../fixtures/files/valid-pro.lic");
+/// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # const FILE: &str = include_str!("../../fixtures/files/valid-pro.lic");
 /// let (trust, matrix) = (TrustSet::parse(JWKS)?, FeatureMatrix::built_in());
 /// let licenses = VerifiedLicenses::verify(FILE, &trust, matrix)?;
 /// let now = time::parse_instant("2027-01-15T09:00:00Z")?;
@@ -282,7 +282,7 @@ fn verify_each<T>(
             if has_several {
                 VerifiedLicensesError::Block {
                     line: block.line,
-                    error,
+                    source: error,
                 }
             } else {
                 VerifiedLicensesError::Verify(error)

@@ -29,8 +29,8 @@ const MAX_CACHED_TOKENS: usize = 1 << 24;
 /// ```
 /// use license_core::{TrustSet, Verifier};
 ///
-/// # const JWKS: &str = include_str!("../../../../fixtures/trust/vendor.jwks");
-/// # const TOKEN: &str = include_str!("../../../../fixtures/tokens/valid-pro.jwt");
+/// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # const TOKEN: &str = include_str!("../../fixtures/tokens/valid-pro.jwt");
 /// let verifier = Verifier::new(TrustSet::parse(JWKS)?);
 /// let license = verifier.verify(TOKEN)?;
 /// assert_eq!(verifier.verify(TOKEN)?.id(), license.id());
@@ -117,10 +117,10 @@ impl Verifier {
     /// use std::num::NonZeroUsize;
     /// use std::sync::atomic::{AtomicUsize, Ordering};
     ///
-    /// use license_core::{TrustSet, Verifier};
+    /// use license_core::{TrustSet, Verifier, with_causes};
     ///
-    /// # const JWKS: &str = include_str!("../../../../fixtures/trust/vendor.jwks");
-    /// # const LINES: &str = include_str!("../../../../fixtures/tokens/valid-pro.jwt");
+    /// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # const LINES: &str = include_str!("../../fixtures/tokens/valid-pro.jwt");
     /// let verifier = Verifier::new(TrustSet::parse(JWKS)?);
     /// let good = AtomicUsize::new(0);
     /// let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
@@ -128,7 +128,7 @@ impl Verifier {
     ///     Ok(_) => {
     ///         good.fetch_add(1, Ordering::Relaxed);
     ///     }
-    ///     Err(error) => eprintln!("line {}: {error}", number + 1),
+    ///     Err(error) => eprintln!("line {}: {}", number + 1, with_causes(&error)),
     /// });
     /// assert_eq!(good.into_inner(), count);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

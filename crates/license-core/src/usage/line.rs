@@ -9,6 +9,7 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde::ser::Serialize;
 
 use super::MAX_COUNT;
+use crate::code::Code;
 use crate::encoding::strict_json::{self, IntegerVisitor, JsonError, MemberError, ReadError};
 use crate::time;
 
@@ -36,6 +37,16 @@ pub enum LineError {
         /// The version of the format.
         found: u64,
     },
+}
+
+impl LineError {
+    /// Returns the reason code.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Newer { .. } => Code::UnsupportedVersion,
+            _ => Code::Malformed,
+        }
+    }
 }
 
 impl From<ReadError> for LineError {

@@ -202,7 +202,7 @@ fn require(condition: bool, difference: impl FnOnce() -> String) -> Result<(), S
 }
 
 pub(crate) fn fixtures() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
 pub(crate) fn read(path: &str) -> String {

@@ -2,7 +2,7 @@
 
 use license_core::chrono::{DateTime, Utc};
 use license_core::time::rfc3339;
-use license_core::{DeactivationReceipt, Nonce};
+use license_core::{Code, DeactivationReceipt, Nonce};
 use serde_json::json;
 
 use crate::errors::LedgerError;
@@ -75,6 +75,16 @@ pub enum DeactivationError {
         /// Whether the vendor ended the activation without a receipt.
         by_vendor: bool,
     },
+}
+
+impl DeactivationError {
+    /// Returns the reason code, if there is one.
+    pub const fn code(&self) -> Option<Code> {
+        match self {
+            Self::Ended { .. } => Some(Code::Replayed),
+            _ => None,
+        }
+    }
 }
 
 /// An activation that ends.

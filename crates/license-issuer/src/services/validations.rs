@@ -63,8 +63,7 @@ pub enum ValidationError {
     #[error("the license does not verify")]
     License {
         /// The reason.
-        #[source]
-        error: VerifiedLicensesError,
+        source: VerifiedLicensesError,
         /// Whether the signing key, which is not opened, may have signed the license.
         is_key_unopened: bool,
     },
@@ -82,6 +81,19 @@ pub enum ValidationError {
     /// A license allows no more machines.
     #[error(transparent)]
     DeviceLimit(#[from] DeviceLimitError),
+}
+
+impl ValidationError {
+    /// Returns the reason code, if there is one.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::License { source, .. } => Some(source.code()),
+            Self::Trust(error) => Some(error.code()),
+            Self::OtherProduct { .. } => Some(Code::ProductMismatch),
+            Self::Revoked(_) => Some(Code::Revoked),
+            Self::Ledger(_) | Self::Random(_) | Self::DeviceLimit(_) => None,
+        }
+    }
 }
 
 /// A validation that is not signed yet, with its license.
@@ -229,7 +241,7 @@ impl ValidationPlan<'_> {
         let verified = VerifiedLicenses::verify(self.order.text, &self.trust, self.order.matrix);
         let verified = verified.map_err(|error| ValidationError::License {
             is_key_unopened: self.order.may_be_signed_by_unknown_key(&error),
-            error,
+            source: error,
         })?;
         let licenses = verified.licenses().iter();
         self.warnings
@@ -397,9 +409,9 @@ fn latest(license: &License, verified: &VerifiedLicenses) -> Option<DateTime<Utc
         .max()
 }
 
-fn unverified(error: VerifiedLicensesError) -> ValidationError {
+fn unverified(source: VerifiedLicensesError) -> ValidationError {
     ValidationError::License {
-        error,
+        source,
         is_key_unopened: false,
     }
 }

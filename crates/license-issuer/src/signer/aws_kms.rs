@@ -19,7 +19,7 @@ use pkcs8::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-pub use error::AwsKmsError;
+pub use error::{AwsKmsError, KmsNetworkError};
 pub use refusal::KmsRefusal;
 
 use super::error::SignerError;

@@ -268,11 +268,8 @@ impl VerifiedImport<'_> {
         match rotation.apply(&token) {
             Err(error) if error.code() == Code::UntrustedKey => return Ok(()),
             Err(error) => {
-                let error = error.into();
-                return Err(refused(VerifiedLicensesError::Statement {
-                    line: None,
-                    error,
-                }));
+                let (line, source) = (None, error.into());
+                return Err(refused(VerifiedLicensesError::Statement { line, source }));
             }
             Ok(_) => {}
         }

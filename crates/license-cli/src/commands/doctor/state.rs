@@ -4,12 +4,12 @@ use license_cli_support::{plural, show_path};
 use license_client::{SealError, Snapshot, StateFile, StateProblem, now};
 use license_core::chrono::{DateTime, Utc};
 use license_core::time::rfc3339;
-use license_core::{ClockHighWater, ClockReading, time};
+use license_core::{ClockHighWater, ClockReading, time, with_causes};
 
 use super::revocations::of_list;
 use super::{CheckResult, Fault, quarantined};
 use crate::context::AppContext;
-use crate::output::{failure, notice};
+use crate::output::notice;
 
 /// Checks the state files.
 pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
@@ -60,7 +60,7 @@ pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
             ok.push_str(&format!("; usage contains {entries} for usage reports"));
         }
         Err(problem) => faults.push(Fault::warning(
-            failure::line(&problem),
+            with_causes(&problem),
             "run `license usage-report` to quarantine the file; only usage reports need it",
         )),
     }
@@ -81,7 +81,7 @@ fn unusable(problem: &StateProblem) -> Fault {
         }
         _ => "check the permissions of the file",
     };
-    Fault::problem(failure::line(problem), hint)
+    Fault::problem(with_causes(problem), hint)
 }
 
 /// Checks the clock against the latest time seen and the newest signed date.

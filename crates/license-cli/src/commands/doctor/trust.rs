@@ -3,7 +3,7 @@
 use license_cli_support::plural;
 use license_client::{Installation, Paths, Snapshot, StateFile, StateProblem, Store};
 use license_core::time::rfc3339;
-use license_core::{KeyId, Rotation, TrustSet, TrustedKey};
+use license_core::{KeyId, Rotation, TrustSet, TrustedKey, with_causes};
 
 use super::{CheckResult, Fault, Severity, quarantined};
 use crate::context::AppContext;
@@ -123,7 +123,7 @@ fn has_license(paths: &Paths) -> bool {
 fn fault(problem: &StateProblem) -> Option<Fault> {
     match problem {
         StateProblem::Trust(problem) => Some(Fault::warning(
-            failure::line(&**problem),
+            with_causes(&**problem),
             failure::INSTALL_STATEMENTS,
         )),
         _ => None,

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::*;
+use crate::causes::with_causes;
 use crate::time;
 use crate::trust::TrustSet;
 
@@ -16,7 +17,7 @@ fn at(seconds: u64) -> Option<DateTime<Utc>> {
 }
 
 fn confirmation() -> Confirmation {
-    let keys = include_str!("../../../../../fixtures/trust/vendor.jwks");
+    let keys = include_str!("../../../fixtures/trust/vendor.jwks");
     let jwk = TrustSet::parse(keys)
         .unwrap()
         .iter()
@@ -218,7 +219,7 @@ fn an_error_quotes_no_value_and_at_most_32_characters_of_a_name() {
     let secret = "s3cret".repeat(100);
     for name in KNOWN_CLAIMS {
         let error = match read(&with(name, json!(secret))) {
-            Err(error) => error.to_string(),
+            Err(error) => with_causes(&error),
             // Any text is accepted as the name of a vendor or customer.
             Ok(_) => continue,
         };

@@ -200,8 +200,12 @@ impl ActivationPolicy<'_> {
         if let Some(own) = context.signer.and_then(|key| own_trust_set(key).ok()) {
             trust = trust.joined(&own);
         }
-        let verified = VerifiedLicenses::verify(&text, &trust, self.matrix)
-            .map_err(|error| AnswerError::License { is_recorded, error })?;
+        let verified = VerifiedLicenses::verify(&text, &trust, self.matrix).map_err(|source| {
+            AnswerError::License {
+                is_recorded,
+                source,
+            }
+        })?;
         let expected = &self.request.license;
         let license = verified
             .licenses()
