@@ -24,7 +24,7 @@
 //! ```
 
 // Layers: a module uses only modules on the lines above its own.
-//     clock, files
+//     clock, files, value
 //     machine, state_dir
 //     store, project
 //     paths, seal, usage
@@ -54,6 +54,7 @@ mod state;
 mod state_dir;
 mod store;
 mod usage;
+mod value;
 
 pub use activation::AnswerFault;
 pub use client::{Client, QuotaError};

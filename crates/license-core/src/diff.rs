@@ -7,6 +7,7 @@ mod describe;
 pub use change::{Change, Effect};
 
 use crate::claims::LicenseClaims;
+use crate::encoding::value::named_value;
 use crate::license::License;
 use crate::matrix::FeatureMatrix;
 
@@ -26,7 +27,7 @@ use crate::matrix::FeatureMatrix;
 /// let difference = Difference::from_licenses(&before, &after, FeatureMatrix::built_in());
 /// assert_eq!(difference.succession(), Succession::Replaces);
 /// assert!(!difference.is_worse());
-/// for change in difference.changes() {
+/// for change in &difference {
 ///     println!("{change}");
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -37,7 +38,25 @@ pub struct Difference {
     succession: Succession,
 }
 
+/// Iterates over all changes.
+impl<'a> IntoIterator for &'a Difference {
+    type Item = &'a Change;
+    type IntoIter = std::slice::Iter<'a, Change>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.changes.iter()
+    }
+}
+
 /// The relation of the second license to the first.
+///
+/// ```
+/// use license_core::Succession;
+///
+/// let succession: Succession = "replaced_by".parse()?;
+/// assert_eq!(succession, Succession::ReplacedBy);
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Succession {
     /// Both are the same license.
@@ -81,6 +100,13 @@ impl Succession {
         }
     }
 }
+
+named_value!(
+    Succession,
+    "relation",
+    "`same`, `replaces`, `replaced_by`, `side_by_side` or `unrelated`",
+    [Same, Replaces, ReplacedBy, SideBySide, Unrelated]
+);
 
 impl Difference {
     /// Compares two verified licenses and the keys that signed them.

@@ -84,6 +84,7 @@ pub use encoding::armor::MachineRequestKind;
 pub use encoding::hex;
 pub use encoding::pasted::{FoundText, Position};
 pub use encoding::strict_json::JsonError;
+pub use encoding::value::ValueError;
 pub use evaluate::{
     Context, Decision, Evidence, FeatureDecision, Outcome, Rule, RuleOutcome, RuleResult, Warning,
 };

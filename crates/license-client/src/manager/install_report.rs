@@ -10,6 +10,7 @@ use crate::revocations::InstalledList;
 
 /// Result of an installation.
 #[derive(Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct InstallReport {
     /// The path of the installed artifact.
@@ -46,7 +47,8 @@ pub struct InstalledBlock {
 }
 
 /// Result of a removal.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 #[must_use]
 pub struct RemovalReport {
     /// The removed files.

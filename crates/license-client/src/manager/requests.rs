@@ -17,6 +17,7 @@ use crate::store::StoreLock;
 
 /// A request to send to the vendor, and how it relates to earlier requests.
 #[derive(Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct PreparedRequest {
     /// The request to send to the vendor.
@@ -30,7 +31,7 @@ pub struct PreparedRequest {
 }
 
 /// How a request that still waits for its answer is treated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PendingRequest {
     /// The pending request is returned again.
     Repeat,

@@ -53,6 +53,16 @@ impl RevocationClaims<RevokedLicenses> {
 }
 
 /// An entry of a revocation list: a license or an activation that is no longer valid.
+///
+/// ```
+/// use license_core::RevocationEntry;
+///
+/// let json = r#"{"jti":"01940000-0000-7000-8000-000000000001","at":1798761600,"reason":"refund"}"#;
+/// let entry: RevocationEntry = serde_json::from_str(json)?;
+/// assert_eq!(entry.at.to_string(), "2027-01-01T00:00:00Z");
+/// assert_eq!(serde_json::to_string(&entry)?, json);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevocationEntry {
     /// The id of the license or activation.
@@ -67,7 +77,8 @@ pub struct RevocationEntry {
 }
 
 /// The effective time and the reason of a revocation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Revocation {
     /// The first instant at which the license or activation is no longer valid.
     pub at: Timestamp,

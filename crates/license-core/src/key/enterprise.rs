@@ -5,8 +5,10 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use super::scan::{FieldFormat, KeyScanner, is_hex, name};
-use super::{KeyError, LicenseKey};
+use super::{KeyError, LicenseKey, check_length};
 use crate::encoding::base64url;
+use crate::encoding::pasted::Pasted;
+use crate::encoding::value::text_value;
 use crate::ids::{Company, ProductCode};
 use crate::time::{Date, TimeError, Timestamp};
 use sha2::{Digest, Sha256};
@@ -30,6 +32,16 @@ const DATE: FieldFormat = FieldFormat {
 };
 
 /// The expiry of an enterprise key.
+///
+/// ```
+/// use license_core::KeyExpiry;
+///
+/// let expiry = KeyExpiry::parse("2027-12-31")?;
+/// assert_eq!(expiry.to_string(), "20271231");
+/// assert_eq!("20271231".parse(), Ok(expiry));
+/// assert_eq!(KeyExpiry::Perpetual.ends_at(), None);
+/// # Ok::<(), license_core::TimeError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyExpiry {
     /// The key never expires. Its date is `99991231`.
@@ -74,7 +86,18 @@ impl fmt::Display for KeyExpiry {
     }
 }
 
+text_value!(KeyExpiry, DATE_EXPECTED, TimeError);
+
 /// The content of an enterprise key, without the signature.
+///
+/// ```
+/// use license_core::EnterpriseTerms;
+///
+/// let terms: EnterpriseTerms = "CODITECT-ENT-ACME-100-20271231".parse()?;
+/// assert_eq!((terms.company.as_str(), terms.seats.get()), ("ACME", 100));
+/// assert_eq!(terms.to_string(), "CODITECT-ENT-ACME-100-20271231");
+/// # Ok::<(), license_core::KeyError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EnterpriseTerms {
     /// The product.
@@ -86,6 +109,24 @@ pub struct EnterpriseTerms {
     /// The expiry.
     pub expiry: KeyExpiry,
 }
+
+impl EnterpriseTerms {
+    /// Parses the text before the signature of an enterprise key, in upper case.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`KeyError`] if a character is wrong or missing.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        check_length(text)?;
+        let pasted = Pasted::new(text);
+        let mut scan = KeyScanner::new(&pasted);
+        let terms = parse_terms(&mut scan)?;
+        scan.end("the end of the terms")?;
+        Ok(terms)
+    }
+}
+
+text_value!(EnterpriseTerms, "the terms of an enterprise key", KeyError);
 
 /// Prints the text that the signature covers.
 impl fmt::Display for EnterpriseTerms {
@@ -102,8 +143,19 @@ impl fmt::Display for EnterpriseTerms {
 
 /// A well-formed enterprise key whose signature is not verified.
 ///
-/// [`EnterpriseKey::verify`] returns its license.
-#[derive(Clone, PartialEq, Eq)]
+/// [`EnterpriseKey::verify`] returns its license. `Display` and the JSON form contain the signature,
+/// so they are bearer credentials. `Debug` prints the short form.
+///
+/// ```
+/// use license_core::{EnterpriseKey, ShortEnterpriseKey};
+///
+/// let signature = "A".repeat(342);
+/// let key: EnterpriseKey = format!("CODITECT-ENT-ACME-100-20271231-{signature}").parse()?;
+/// assert_eq!(key.signature().len(), 256);
+/// assert_eq!(key.short(), ShortEnterpriseKey::new(key.unverified_terms(), key.signature()));
+/// # Ok::<(), license_core::KeyError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EnterpriseKey {
     terms: EnterpriseTerms,
     /// The text that the signature covers, as received.
@@ -118,6 +170,18 @@ impl EnterpriseKey {
             terms,
             signed: terms.to_string().into(),
             signature: signature.into(),
+        }
+    }
+
+    /// Parses a full enterprise key, and reverts the changes that mail, chat and editors make.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`KeyError`] if the text is not a license key, or is a key of another form.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        match LicenseKey::parse(text)? {
+            LicenseKey::Enterprise(key) => Ok(key),
+            other => Err(other.other_form("a full enterprise key")),
         }
     }
 
@@ -149,6 +213,8 @@ impl fmt::Display for EnterpriseKey {
     }
 }
 
+text_value!(EnterpriseKey, "a full enterprise key", KeyError);
+
 /// Omits the signature, because a full key is a bearer credential.
 impl fmt::Debug for EnterpriseKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -159,6 +225,15 @@ impl fmt::Debug for EnterpriseKey {
 /// The short form of an enterprise key, which has a digest in place of the signature.
 ///
 /// The short form identifies an enterprise key or a license file, but is no proof by itself.
+///
+/// ```
+/// use license_core::ShortEnterpriseKey;
+///
+/// let text = "CODITECT-ENT-ACME-100-20271231-0123456789ABCDEF";
+/// let key: ShortEnterpriseKey = text.parse()?;
+/// assert_eq!(key.to_string(), text);
+/// # Ok::<(), license_core::KeyError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ShortEnterpriseKey {
     terms: EnterpriseTerms,
@@ -176,6 +251,18 @@ impl ShortEnterpriseKey {
         Self { terms, digest }
     }
 
+    /// Parses a short enterprise key, and reverts the changes that mail, chat and editors make.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`KeyError`] if the text is not a license key, or is a key of another form.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        match LicenseKey::parse(text)? {
+            LicenseKey::EnterpriseShort(key) => Ok(key),
+            other => Err(other.other_form("a short enterprise key")),
+        }
+    }
+
     /// Returns the content of the key, which is not authenticated.
     pub fn unverified_terms(&self) -> EnterpriseTerms {
         self.terms
@@ -187,6 +274,8 @@ impl fmt::Display for ShortEnterpriseKey {
         write!(f, "{}-{:016X}", self.terms, self.digest)
     }
 }
+
+text_value!(ShortEnterpriseKey, "a short enterprise key", KeyError);
 
 /// Parses an enterprise key in its full or short form.
 pub(super) fn parse(mut scan: KeyScanner<'_>) -> Result<LicenseKey, KeyError> {

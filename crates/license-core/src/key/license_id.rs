@@ -4,10 +4,19 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use crate::encoding::strict_json::serde_as_text;
+use crate::encoding::value::text_value;
 use crate::key::{LicenseKey, ShortEnterpriseKey};
 
 /// The id of a license: a UUIDv7 (RFC 9562), or the short form of an enterprise key.
+///
+/// ```
+/// use license_core::LicenseId;
+///
+/// let id: LicenseId = "01940000-0000-7000-8000-000000000001".parse()?;
+/// assert_eq!(id.as_str(), "01940000-0000-7000-8000-000000000001");
+/// assert!(LicenseId::parse("01940000000070008000000000000001").is_none());
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LicenseId(Box<str>);
 
@@ -56,6 +65,13 @@ impl LicenseId {
     }
 
     /// Creates a UUIDv7 from the Unix time in milliseconds and 10 random bytes.
+    ///
+    /// ```
+    /// use license_core::LicenseId;
+    ///
+    /// let id = LicenseId::from_random(1_798_761_600_000, &[7; 10]);
+    /// assert!(id.as_str().starts_with("01a2ce8b-d400-7"));
+    /// ```
     pub fn from_random(unix_milliseconds: u64, random: &[u8; 10]) -> Self {
         let uuid = uuid::Builder::from_unix_timestamp_millis(unix_milliseconds, random).into_uuid();
         Self(uuid.hyphenated().to_string().into())
@@ -96,7 +112,7 @@ impl fmt::Display for LicenseId {
     }
 }
 
-serde_as_text!(LicenseId, LicenseId::EXPECTED_ANY, LicenseId::parse);
+text_value!(LicenseId, LicenseId::EXPECTED_ANY);
 
 impl fmt::Debug for LicenseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

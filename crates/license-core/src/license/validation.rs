@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::License;
 use crate::claims::{Status, ValidationClaims};
+use crate::encoding::value::named_value;
 use crate::ids::ProductCode;
 use crate::jose::{TokenKind, Unverified};
 use crate::key::LicenseId;
@@ -14,6 +15,14 @@ use crate::time::Timestamp;
 use crate::trust::{TrustSet, TrustedKey, VerifyError};
 
 /// The kind of signer of a validation token.
+///
+/// ```
+/// use license_core::ValidationSigner;
+///
+/// let signer: ValidationSigner = "server".parse()?;
+/// assert_eq!(signer, ValidationSigner::Server);
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ValidationSigner {
     /// A key of the trust set. The entitlements of the token replace those of the license.
@@ -22,6 +31,23 @@ pub enum ValidationSigner {
     /// of the license.
     Server,
 }
+
+impl ValidationSigner {
+    /// Returns the name of the signer.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Vendor => "vendor",
+            Self::Server => "server",
+        }
+    }
+}
+
+named_value!(
+    ValidationSigner,
+    "signer",
+    "`vendor` or `server`",
+    [Vendor, Server]
+);
 
 impl Unverified<'_> {
     /// Verifies a validation token for a license.
@@ -81,7 +107,7 @@ impl Unverified<'_> {
 }
 
 /// A verified validation token.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Validation {
     token: Unverified<'static>,

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::encoding::strict_json::{count, serde_as_text};
+use crate::encoding::strict_json::count;
+use crate::encoding::value::named_value;
 
 const SECONDS_PER_HOUR: u64 = 3600;
 const SECONDS_PER_DAY: u64 = 86_400;
@@ -14,7 +15,19 @@ pub(crate) const MAX_SPAN: u64 = 1 << 32;
 
 /// Interval between validations, and grace period for a license without a new validation. Both
 /// start at the last validation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// ```
+/// use license_core::CheckIn;
+///
+/// let daily = CheckIn::new(24, 168).ok_or("out of range")?;
+/// assert_eq!(daily.to_string(), "every 24 hours; valid for 168 hours without check-in");
+/// let json = serde_json::to_string(&daily)?;
+/// assert_eq!(json, r#"{"every_hours":24,"grace_hours":168}"#);
+/// assert_eq!(serde_json::from_str::<CheckIn>(&json)?, daily);
+/// assert!(CheckIn::new(24, 12).is_none(), "the grace period would end before the check-in");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedCheckIn")]
 pub struct CheckIn {
     every_hours: u64,
@@ -51,6 +64,7 @@ impl CheckIn {
     }
 }
 
+/// Writes a phrase for users.
 impl fmt::Display for CheckIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -65,7 +79,18 @@ impl fmt::Display for CheckIn {
 }
 
 /// Notice period before the end of a license, and grace period after it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// ```
+/// use license_core::Renewal;
+///
+/// let renewal = Renewal::new(14, 72).ok_or("out of range")?;
+/// assert_eq!((renewal.notify_days(), renewal.grace_hours()), (14, 72));
+/// let json = serde_json::to_string(&renewal)?;
+/// assert_eq!(json, r#"{"notify_days":14,"grace_hours":72}"#);
+/// assert_eq!(serde_json::from_str::<Renewal>(&json)?, renewal);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedRenewal")]
 pub struct Renewal {
     notify_days: u64,
@@ -139,7 +164,17 @@ impl TryFrom<UncheckedRenewal> for Renewal {
 }
 
 /// Purpose for which the product is used.
+///
+/// ```
+/// use license_core::UsageType;
+///
+/// let usage: UsageType = "runtime".parse()?;
+/// assert_eq!(usage, UsageType::Runtime);
+/// assert_eq!(UsageType::default().to_string(), "builder");
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum UsageType {
     /// A development tool.
     #[default]
@@ -156,19 +191,11 @@ impl UsageType {
             Self::Runtime => "runtime",
         }
     }
-
-    /// Returns the usage type with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Builder, Self::Runtime]
-            .into_iter()
-            .find(|usage| usage.as_str() == name)
-    }
 }
 
-impl fmt::Display for UsageType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-serde_as_text!(UsageType, "`builder` or `runtime`", UsageType::parse);
+named_value!(
+    UsageType,
+    "usage type",
+    "`builder` or `runtime`",
+    [Builder, Runtime]
+);

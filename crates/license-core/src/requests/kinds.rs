@@ -1,8 +1,10 @@
 //! Kinds of machine requests.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
-use super::ActivationSecret;
+use super::{ActivationSecret, MachineRequestError};
 use crate::encoding::armor::MachineRequestKind;
 use crate::ids::{Commitment, Nonce, ProductCode};
 use crate::key::LicenseId;
@@ -10,7 +12,7 @@ use crate::machine::{Fingerprint, MachineDigest};
 use crate::time::Timestamp;
 
 /// A request to activate a license on a machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 pub struct ActivationRequest {
     /// The product.
     pub product: ProductCode,
@@ -27,7 +29,7 @@ pub struct ActivationRequest {
 }
 
 /// A request to lower the clock high-water mark of a machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 pub struct ClockRequest {
     /// The product.
     pub product: ProductCode,
@@ -59,7 +61,8 @@ pub struct DeactivationReceipt {
     pub made_at: Timestamp,
 }
 
-/// A request or deactivation receipt of a machine.
+/// A request or deactivation receipt of a machine. `FromStr` parses an armor block or readback
+/// lines, and the JSON form is the object inside the armor block, without `ver` and `check`.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
@@ -70,6 +73,14 @@ pub enum MachineRequest {
     Clock(ClockRequest),
     /// A block `LICENSE DEACTIVATION`.
     Deactivation(DeactivationReceipt),
+}
+
+impl FromStr for MachineRequest {
+    type Err = MachineRequestError;
+
+    fn from_str(text: &str) -> Result<Self, MachineRequestError> {
+        Self::parse(text)
+    }
 }
 
 impl MachineRequest {

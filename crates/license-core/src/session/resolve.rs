@@ -17,7 +17,8 @@ pub const MAX_LINKS: usize = 40;
 const USUAL_LENGTH: usize = 256;
 
 /// A symbolic link that was followed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct FollowedLink {
     /// The path of the link. Its directory is resolved.
     pub path: PathBuf,

@@ -16,7 +16,7 @@ const UPTIME_TOLERANCE: u64 = CLOCK_TOLERANCE - 60;
 const SIGNER_SKEW: u64 = 3600;
 
 /// Reading of the clock and the uptime at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClockReading {
     /// The time of the clock.
     pub clock: Timestamp,
@@ -25,7 +25,7 @@ pub struct ClockReading {
 }
 
 /// A boot of the operating system with its uptime.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Boot {
     /// The unique id of the boot.
     #[serde(rename = "boot", with = "boot_id")]

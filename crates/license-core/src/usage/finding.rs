@@ -5,7 +5,7 @@ use std::fmt;
 use crate::time::Timestamp;
 
 /// An irregularity in a chain, which is reported to the vendor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChainFinding {
     /// The hash of an entry differs from the hash in the next entry or in the header.
