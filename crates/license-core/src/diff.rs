@@ -6,13 +6,17 @@ mod describe;
 
 pub use change::{Change, Effect};
 
+use serde::{Serialize, Serializer};
+
 use crate::claims::LicenseClaims;
 use crate::license::License;
 use crate::matrix::FeatureMatrix;
 
 /// The changes for the customer between two licenses.
 ///
-/// The license id, the serial and the time of issue are not compared.
+/// The license id, the serial and the time of issue are not compared. The JSON form is
+/// `{succession, worse, losses, gains, others}`, where the last three members are arrays of
+/// [`Change`].
 ///
 /// ```
 /// use license_core::{Difference, FeatureMatrix, Succession, TrustSet, Unverified};
@@ -136,6 +140,34 @@ impl Difference {
     /// Returns the relation of the second license to the first.
     pub fn succession(&self) -> Succession {
         self.succession
+    }
+}
+
+impl Serialize for Succession {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[derive(Serialize)]
+struct DifferenceMembers<'a> {
+    succession: Succession,
+    worse: bool,
+    losses: Vec<&'a Change>,
+    gains: Vec<&'a Change>,
+    others: Vec<&'a Change>,
+}
+
+impl Serialize for Difference {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let members = DifferenceMembers {
+            succession: self.succession,
+            worse: self.is_worse(),
+            losses: self.with_effect(Effect::Loss).collect(),
+            gains: self.with_effect(Effect::Gain).collect(),
+            others: self.with_effect(Effect::Other).collect(),
+        };
+        members.serialize(serializer)
     }
 }
 

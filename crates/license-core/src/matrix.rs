@@ -2,12 +2,15 @@
 
 mod error;
 mod file;
+mod json;
 mod table;
 
 pub use error::ProductFileError;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
+
+use serde::Serialize;
 
 use crate::ids::{ProductCode, Tier};
 use crate::policy::{CheckIn, Entitlements, Quota, Renewal};
@@ -77,7 +80,7 @@ impl TierPolicy {
 }
 
 /// Tier and length of a trial license.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Trial {
     /// The tier.
     pub tier: Tier,
