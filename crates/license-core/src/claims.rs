@@ -11,7 +11,7 @@ mod validation;
 pub(crate) use activation::ActivationClaims;
 pub(crate) use clock_repair::ClockRepairClaims;
 pub use confirmation::Confirmation;
-#[cfg(all(test, feature = "inspection", feature = "issue"))]
+#[cfg(all(test, feature = "issue"))]
 pub(crate) use license::KNOWN_CLAIMS;
 pub use license::{ClaimEntry, LicenseClaims};
 pub use revocations::{Revocation, RevocationEntry};
@@ -24,7 +24,6 @@ use crate::encoding::strict_json::MAX_QUOTED_CHARS;
 use crate::trust::VerifyError;
 
 /// Names of the claims, in any kind of token, whose values are Unix timestamps in seconds.
-#[cfg(feature = "inspection")]
 pub(crate) const INSTANT_CLAIMS: [&str; 5] =
     ["iat", "nbf", "exp", "maintenance_until", "next_update"];
 

@@ -4,6 +4,5 @@ mod name;
 mod nonce;
 
 pub use name::{Company, NameError, ProductCode, Tier};
-#[cfg(feature = "requests")]
 pub(crate) use nonce::SECRET_BYTES;
 pub use nonce::{Commitment, Nonce};

@@ -34,27 +34,22 @@
 //! - `rsa` (default): signatures with RustCrypto's `rsa`, in pure Rust without a C compiler.
 //! - `aws-lc-rs`: signatures with AWS-LC, about five times as fast as `rsa`. If both features are
 //!   enabled, the crate uses AWS-LC.
-//! - `pem` (default): trust sets from PEM public keys as well as JWKs, and [`TrustedKey::to_pem`].
-//! - `inspection` (default): [`inspect`] and [`Difference`].
-//! - `machine-state` (default): the state of a machine ([`ClockHighWater`] and [`QuotaCounters`])
-//!   and module [`session`].
-//! - `requests` (default): machine requests ([`MachineRequest`]) and their form for the phone
-//!   ([`readback`]).
-//! - `usage-reports` (default): module `usage_report`.
 //! - `issue`: issuing and signing of licenses, with either backend.
 //!
-//! A program that only verifies licenses needs `default-features = false` and the feature `rsa` or
-//! `aws-lc-rs`.
+//! The crate needs one of the features `rsa` and `aws-lc-rs`.
+
+#[cfg(not(any(feature = "rsa", feature = "aws-lc-rs")))]
+compile_error!(
+    "license-core needs a signature backend: enable feature `rsa` (pure Rust) or `aws-lc-rs` (needs a C compiler)"
+);
 
 mod claims;
 mod code;
-#[cfg(feature = "inspection")]
 mod diff;
 mod digest;
 mod encoding;
 mod evaluate;
 mod ids;
-#[cfg(feature = "inspection")]
 mod inspect;
 mod jose;
 mod key;
@@ -62,23 +57,18 @@ mod license;
 mod machine;
 mod matrix;
 mod policy;
-#[cfg(feature = "requests")]
 mod requests;
-#[cfg(feature = "machine-state")]
 pub mod session;
-#[cfg(feature = "machine-state")]
 mod state;
 mod time;
 mod trust;
 
 #[cfg(feature = "issue")]
 pub mod issue;
-#[cfg(feature = "usage-reports")]
 pub mod usage;
 
 pub use claims::{ClaimEntry, Confirmation, LicenseClaims, Revocation, RevocationEntry, Status};
 pub use code::{Code, CodeKind};
-#[cfg(feature = "inspection")]
 pub use diff::{Change, Difference, Effect, Succession};
 pub use encoding::armor::MachineRequestKind;
 pub use encoding::hex;
@@ -88,7 +78,6 @@ pub use evaluate::{
     Context, Decision, Evidence, FeatureDecision, Outcome, Rule, RuleOutcome, RuleResult, Warning,
 };
 pub use ids::{Commitment, Company, NameError, Nonce, ProductCode, Tier};
-#[cfg(feature = "inspection")]
 pub use inspect::{InspectError, UNVERIFIED, inspect};
 pub use jose::{
     Algorithm, Backend, MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TOKEN_BYTES, ParseError, TokenKind,
@@ -106,17 +95,13 @@ pub use license::{
 pub use machine::{ComponentKind, Fingerprint, FingerprintComparison, Machine, MachineDigest};
 pub use matrix::{FeatureMatrix, ProductFileError, TierPolicy, Trial};
 pub use policy::{CheckIn, Entitlements, Quota, Renewal, UsageType};
-#[cfg(feature = "requests")]
 pub use requests::{
     ActivationRequest, ActivationSecret, ClockRequest, DeactivationReceipt, MachineRequest,
     MachineRequestError, readback,
 };
 pub use semver::{Version, VersionReq};
-#[cfg(feature = "machine-state")]
 pub use session::SessionId;
-#[cfg(feature = "machine-state")]
 pub use state::{Boot, ClockHighWater, ClockReading, QuotaCounters, QuotaUse};
 pub use time::{Date, Span, TimeError, Timestamp};
 pub use trust::{ClaimError, KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
-#[cfg(feature = "usage-reports")]
 pub use usage as usage_report;

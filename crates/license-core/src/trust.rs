@@ -3,7 +3,6 @@
 mod error;
 mod jwk;
 mod key;
-#[cfg(feature = "pem")]
 pub(crate) mod pem;
 mod roca;
 mod verification;
@@ -74,7 +73,7 @@ impl TrustSet {
         let keys = if text.starts_with('{') {
             jwk::parse(text)?
         } else {
-            pem(text)?
+            pem::parse(text)?
         };
         if keys.is_empty() {
             return Err(TrustError::Empty);
@@ -187,13 +186,3 @@ impl TrustSet {
     }
 }
 
-#[cfg(feature = "pem")]
-use pem::parse as pem;
-
-#[cfg(not(feature = "pem"))]
-fn pem(text: &str) -> Result<Vec<TrustedKey>, TrustError> {
-    match text {
-        "" => Ok(Vec::new()),
-        _ => Err(TrustError::NoPem),
-    }
-}

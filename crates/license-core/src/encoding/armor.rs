@@ -38,7 +38,6 @@ impl MachineRequestKind {
     }
 
     /// Returns the number of the kind in the compact form.
-    #[cfg(feature = "requests")]
     pub(crate) const fn number(self) -> u8 {
         match self {
             Self::Activation => 1,

@@ -119,7 +119,6 @@ fn is_dash(character: char) -> bool {
 }
 
 /// Replaces a typographic double quotation mark with `"`.
-#[cfg(feature = "requests")]
 pub(crate) fn plain_quote(character: char) -> char {
     match character {
         '\u{201c}'..='\u{201f}' | '«' | '»' | '＂' => '"',

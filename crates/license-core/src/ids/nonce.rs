@@ -15,7 +15,6 @@ impl Nonce {
         Self(bytes)
     }
 
-    #[cfg(feature = "requests")]
     pub(crate) const fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -27,12 +26,10 @@ impl Nonce {
 pub struct Commitment([u8; SECRET_BYTES]);
 
 impl Commitment {
-    #[cfg(feature = "requests")]
     pub(crate) const fn from_bytes(bytes: [u8; SECRET_BYTES]) -> Self {
         Self(bytes)
     }
 
-    #[cfg(feature = "requests")]
     pub(crate) const fn bytes(&self) -> &[u8] {
         &self.0
     }

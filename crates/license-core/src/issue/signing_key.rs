@@ -34,7 +34,7 @@ impl SigningKey {
         algorithm: Algorithm,
         random: &dyn RandomSource,
     ) -> Result<Zeroizing<Vec<u8>>, SigningKeyError> {
-        Self::generate_with(backend()?, bits, algorithm, random)
+        Self::generate_with(Backend::FASTEST, bits, algorithm, random)
     }
 
     fn generate_with(
@@ -65,7 +65,7 @@ impl SigningKey {
         requested: Option<Algorithm>,
         random: impl RandomSource + 'static,
     ) -> Result<Self, SigningKeyError> {
-        Self::from_pkcs8_with(backend()?, der, requested, Box::new(random))
+        Self::from_pkcs8_with(Backend::FASTEST, der, requested, Box::new(random))
     }
 
     fn from_pkcs8_with(
@@ -93,10 +93,6 @@ impl SigningKey {
         let private = PrivateKey::from_pkcs1(backend, pkcs1, random).ok_or(SigningKeyError::Key)?;
         Ok(Self { private, public })
     }
-}
-
-fn backend() -> Result<Backend, SigningKeyError> {
-    Backend::fastest().ok_or(SigningKeyError::Refused(TrustError::NoBackend))
 }
 
 impl Signer for SigningKey {

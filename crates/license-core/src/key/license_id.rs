@@ -44,13 +44,11 @@ impl LicenseId {
     }
 
     /// Returns the 16 bytes of an id that is a UUIDv7.
-    #[cfg(feature = "requests")]
     pub(crate) fn uuid_bytes(&self) -> Option<[u8; 16]> {
         Self::uuid_number(&self.0).map(u128::to_be_bytes)
     }
 
     /// Returns the id with these 16 bytes, if they are a UUIDv7.
-    #[cfg(feature = "requests")]
     pub(crate) fn from_uuid_bytes(bytes: [u8; 16]) -> Option<Self> {
         Self::parse_uuid(&Uuid::from_bytes(bytes).hyphenated().to_string())
     }

@@ -66,7 +66,6 @@ impl Fingerprint {
     }
 
     /// Returns the hashes of the components as bytes.
-    #[cfg(feature = "requests")]
     pub(crate) fn raw_components(&self) -> impl Iterator<Item = (ComponentKind, &[u8])> {
         let components = self.components.iter();
         components.map(|component| (component.kind, component.hash.as_slice()))

@@ -17,6 +17,8 @@ struct MatrixMembers<'a> {
     enterprise_tier: Option<Tier>,
     trial: Option<Trial>,
     user_cool_down_days: u64,
+    seats_quota: Option<&'a str>,
+    devices_quota: Option<&'a str>,
     tiers: &'a [TierPolicy],
 }
 
@@ -30,6 +32,8 @@ impl Serialize for FeatureMatrix {
             enterprise_tier: self.enterprise_tier().map(TierPolicy::name),
             trial: self.trial(),
             user_cool_down_days: self.user_cool_down_days(),
+            seats_quota: self.seats_quota(),
+            devices_quota: self.devices_quota(),
             tiers: self.tiers(),
         };
         members.serialize(serializer)

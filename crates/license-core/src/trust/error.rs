@@ -14,7 +14,6 @@ pub enum TrustError {
     ///
     /// The decoder's error is not the source of this error, because the decoder claims that every
     /// text without PEM contains a NUL byte.
-    #[cfg(feature = "pem")]
     #[error("expected a PEM public key, a JWK or a JWK Set, found damaged PEM or other text")]
     Pem(pkcs1::der::pem::Error),
     /// The PEM contains something other than a public key.
@@ -26,11 +25,7 @@ pub enum TrustError {
     /// The text is a private key, which must not leave the vendor.
     #[error("expected a public key, found a private key")]
     PrivateKey,
-    /// The text is neither a JWK nor a JWK Set, and feature `pem` is not compiled in.
-    #[error("expected a JWK or a JWK Set; PEM requires feature `pem`, which is not compiled in")]
-    NoPem,
     /// The DER is damaged, or does not encode an RSA public key.
-    #[cfg(feature = "pem")]
     #[error("expected the DER of an RSA public key")]
     Der(#[source] spki::Error),
     /// The key is not an RSA key.
@@ -77,9 +72,6 @@ pub enum TrustError {
     /// The signature library does not accept the key.
     #[error("the signature library does not accept the key")]
     Unusable,
-    /// No signature library is compiled in.
-    #[error("no signature library is compiled in: enable feature `rsa` or `aws-lc-rs`")]
-    NoBackend,
     /// A key occurs with two algorithms.
     #[error("expected one algorithm for key {key}, found two algorithms")]
     TwoAlgorithms {

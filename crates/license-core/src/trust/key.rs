@@ -66,7 +66,7 @@ impl TrustedKey {
             without_leading_zeros(exponent),
         );
         check(modulus, exponent)?;
-        let backend = Backend::fastest().ok_or(TrustError::NoBackend)?;
+        let backend = Backend::FASTEST;
         Self::load(backend, algorithm, modulus, exponent)
     }
 

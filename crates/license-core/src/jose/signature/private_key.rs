@@ -80,7 +80,6 @@ impl PrivateKey {
     }
 
     /// Signs a message. Returns `None` if the library or the random source fails.
-    #[allow(unused_variables, reason = "without a backend there is no key")]
     pub(crate) fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Option<Vec<u8>> {
         match self.0 {
             #[cfg(feature = "aws-lc-rs")]
