@@ -34,13 +34,14 @@
 //     installation
 //     manager
 //     session
-//     client
+//     client, json
 mod activation;
 mod client;
 mod clock;
 mod files;
 mod installation;
 mod journal;
+mod json;
 mod machine;
 mod manager;
 mod paths;

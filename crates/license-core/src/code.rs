@@ -73,6 +73,7 @@ codes! {
     UsageMismatch "USAGE_MISMATCH" Denied "The license is for another kind of use.",
     VersionNotCovered "VERSION_NOT_COVERED" Denied "The license does not cover this version of the application.",
     FeatureNotIncluded "FEATURE_NOT_INCLUDED" Denied "The license does not include the feature.",
+    UnknownFeature "UNKNOWN_FEATURE" Denied "Neither the product nor the license has a feature with this name.",
     QuotaExhausted "QUOTA_EXHAUSTED" Denied "The quota is used up.",
     NeedsLicenseFile "NEEDS_LICENSE_FILE" Indeterminate "A key without a signature proves nothing. Its license file is required.",
     Malformed "MALFORMED" Indeterminate "The input is malformed.",

@@ -6,6 +6,8 @@ mod describe;
 
 pub use change::{Change, Effect};
 
+use serde::{Serialize, Serializer};
+
 use crate::claims::LicenseClaims;
 use crate::encoding::value::named_value;
 use crate::license::License;
@@ -13,7 +15,9 @@ use crate::matrix::FeatureMatrix;
 
 /// The changes for the customer between two licenses.
 ///
-/// The license id, the serial and the time of issue are not compared.
+/// The license id, the serial and the time of issue are not compared. The JSON form is
+/// `{succession, worse, losses, gains, others}`, where the last three members are arrays of
+/// [`Change`].
 ///
 /// ```
 /// use license_core::{Difference, FeatureMatrix, Succession, TrustSet, Unverified};
@@ -162,6 +166,28 @@ impl Difference {
     /// Returns the relation of the second license to the first.
     pub fn succession(&self) -> Succession {
         self.succession
+    }
+}
+
+#[derive(Serialize)]
+struct DifferenceMembers<'a> {
+    succession: Succession,
+    worse: bool,
+    losses: Vec<&'a Change>,
+    gains: Vec<&'a Change>,
+    others: Vec<&'a Change>,
+}
+
+impl Serialize for Difference {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let members = DifferenceMembers {
+            succession: self.succession,
+            worse: self.is_worse(),
+            losses: self.with_effect(Effect::Loss).collect(),
+            gains: self.with_effect(Effect::Gain).collect(),
+            others: self.with_effect(Effect::Other).collect(),
+        };
+        members.serialize(serializer)
     }
 }
 

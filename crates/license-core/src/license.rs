@@ -3,6 +3,7 @@
 mod activation;
 mod clock_repair;
 mod file;
+mod json;
 mod revocations;
 mod rotation;
 mod trust_statement;

@@ -2,6 +2,7 @@
 
 mod error;
 mod file;
+mod json;
 mod table;
 
 pub use error::ProductFileError;

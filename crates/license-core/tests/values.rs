@@ -14,9 +14,9 @@ use license_core::usage_report::{ChainId, UsageHash};
 use license_core::{
     Algorithm, CheckIn, Code, CodeKind, Commitment, Company, ComponentKind, Effect, EnterpriseKey,
     EnterpriseTerms, FeatureMatrix, Fingerprint, KeyExpiry, KeyId, LicenseId, LicenseKey, Machine,
-    MachineDigest, MachineRequest, MachineRequestKind, NameError, Nonce, ProductCode, Quota,
-    Renewal, SessionId, ShortEnterpriseKey, StandardKey, Status, Succession, Tier, Timestamp,
-    TokenKind, Trial, TrustSet, TrustedKey, UsageType, ValidationSigner, ValueError,
+    MachineDigest, MachineRequest, MachineRequestKind, NameError, Nonce, Outcome, ProductCode,
+    Quota, Renewal, Rule, SessionId, ShortEnterpriseKey, StandardKey, Status, Succession, Tier,
+    Timestamp, TokenKind, Trial, TrustSet, TrustedKey, UsageType, ValidationSigner, ValueError,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -88,6 +88,11 @@ fn every_name_of_an_enum_round_trips() {
     check_names(
         MachineRequestKind::ALL,
         &[&foreign[..], &["LICENSE"]].concat(),
+    );
+    check_names(Outcome::ALL, &[&foreign[..], &["GRACE"]].concat());
+    check_names(
+        &Rule::ALL,
+        &[&foreign[..], &["Expiry", "not_before"]].concat(),
     );
     check_names(RootReason::ALL, &[&foreign[..], &[".git"]].concat());
     check_names(
@@ -323,6 +328,9 @@ fn a_product_file_in_json_is_checked_like_one_in_toml() {
     let toml = "product = 'EDITOR'\nissuer = 'Example Ltd'\nbase_tier = 'FREE'\n[[tiers]]\n\
                 name = 'FREE'\nfeatures = ['open']\nquotas = { exports = 3 }\n";
     assert_eq!(toml.parse::<FeatureMatrix>().unwrap(), matrix);
+    for matrix in [&matrix, FeatureMatrix::built_in()] {
+        assert_eq!(from_value::<FeatureMatrix>(json!(matrix)).unwrap(), *matrix);
+    }
     for (member, wrong) in [
         ("product", json!("editor")),
         ("base_tier", json!("PRO")),

@@ -6,8 +6,7 @@ mod verify;
 
 use license_cli_support::{Exit, Failure, Source};
 use license_core::Code;
-use license_core::usage_report::{ChainFinding, MAX_REPORT_BYTES, UsageReport, UsageReportError};
-use serde_json::{Value, json};
+use license_core::usage_report::{MAX_REPORT_BYTES, UsageReport, UsageReportError};
 
 use super::context::AppContext;
 use crate::args::UsageCommand;
@@ -47,12 +46,4 @@ fn report_failure(file: &Source, error: &UsageReportError) -> Failure {
 /// Returns the first eight characters of a chain id.
 fn abbreviate(chain: impl ToString) -> String {
     chain.to_string().chars().take(8).collect()
-}
-
-fn finding_json(finding: &ChainFinding) -> Value {
-    json!({
-        "code": finding.code(),
-        "message": finding.to_string(),
-        "fault": finding.is_fault(),
-    })
 }

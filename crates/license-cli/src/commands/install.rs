@@ -8,7 +8,7 @@ use license_core::{
     Activation, License, LicenseId, Rotation, Timestamp, TokenKind, TrustSet, VerifiedLicenses,
     VerifiedLicensesError,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::args::Install;
 use crate::context::{AppContext, Evaluation, LicenseInput};
@@ -122,7 +122,7 @@ fn install(
         return artifacts::print(&verified, &statements, now, notices, terminal);
     }
     evaluation.statements = statements;
-    evaluation.blocks = Some(installed.blocks.iter().map(block_to_json).collect());
+    evaluation.blocks = Some(json!(installed.blocks));
     evaluation.print(terminal)
 }
 
@@ -246,11 +246,6 @@ fn note_answers(installed: &InstallReport, verified: &VerifiedLicenses, terminal
             "the clock high-water mark is set to {at}, the issue date of the clock repair"
         ));
     }
-}
-
-fn block_to_json(block: &InstalledBlock) -> Value {
-    let InstalledBlock { kind, id, is_new } = block;
-    json!({ "kind": kind.label(), "id": id, "taken": is_new })
 }
 
 /// Describes a block and the result of installing it.

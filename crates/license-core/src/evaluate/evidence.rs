@@ -4,8 +4,6 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use semver::{Version, VersionReq};
-use serde::{Serialize, Serializer};
-use serde_json::json;
 
 use crate::claims::Status;
 use crate::ids::{ProductCode, Tier};
@@ -16,10 +14,29 @@ use crate::time::Timestamp;
 
 /// Expected and actual values of a rule.
 ///
-/// [`Evidence::expected`] and [`Evidence::actual`] return the values as text. [`Evidence::to_json`]
-/// returns the texts and the named values.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
+/// [`Evidence::expected`] and [`Evidence::actual`] return the values as text. The JSON form is an
+/// object with these two texts, followed by the values under their names.
+///
+/// ```
+/// use license_core::{Context, Evidence, FeatureMatrix, Timestamp, TrustSet, Unverified};
+///
+/// # const JWKS: &str = include_str!("../../../../fixtures/trust/vendor.jwks");
+/// # const TOKEN: &str = include_str!("../../../../fixtures/tokens/valid-pro.jwt");
+/// let license = Unverified::parse(TOKEN)?.verify(&TrustSet::parse(JWKS)?)?;
+/// let matrix = FeatureMatrix::built_in();
+/// let context = Context::at(Timestamp::parse("2027-01-15T00:00:00Z")?);
+/// let answer = license.evaluate(matrix, &context).feature("sso", matrix);
+///
+/// assert_eq!(answer.evidence.expected(), "tier ENT or higher");
+/// assert_eq!(answer.evidence.actual(), "tier PRO");
+/// let Evidence::Feature { included_from, .. } = &answer.evidence else {
+///     return Err("expected evidence about a feature".into());
+/// };
+/// assert_eq!(included_from.map(|tier| tier.to_string()).as_deref(), Some("ENT"));
+/// assert_eq!(serde_json::to_value(&answer.evidence)?["included_from"], "ENT");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Evidence {
     /// The rule does not apply.
@@ -29,16 +46,13 @@ pub enum Evidence {
     /// The product.
     Product {
         /// The product of the application.
-        #[serde(skip)]
         expected: ProductCode,
         /// The product of the license.
-        #[serde(skip)]
         actual: ProductCode,
     },
     /// The status in the newest validation token.
     Status {
         /// The status.
-        #[serde(rename = "status")]
         actual: Status,
         /// The issue date of the token.
         at: Timestamp,
@@ -46,10 +60,8 @@ pub enum Evidence {
     /// A license on a revocation list.
     Revocation {
         /// The license.
-        #[serde(rename = "license_id")]
         license: LicenseId,
         /// The first instant at which the license is revoked.
-        #[serde(rename = "revoked_at")]
         at: Timestamp,
         /// The reason that the vendor gives.
         reason: Box<str>,
@@ -70,7 +82,6 @@ pub enum Evidence {
     /// A license that replaces this one.
     SupersededBy {
         /// The newer license.
-        #[serde(rename = "superseded_by")]
         license: LicenseId,
     },
     /// The start of the license.
@@ -83,25 +94,20 @@ pub enum Evidence {
     /// The machine.
     Machine {
         /// The number of machines in the license.
-        #[serde(skip)]
         named: usize,
         /// This machine.
-        #[serde(rename = "machine")]
         actual: Option<Machine>,
         /// The comparison with the most similar fingerprint in the license.
-        #[serde(flatten)]
         nearest: Option<FingerprintComparison>,
     },
     /// A license that is deactivated on this machine.
     Deactivated {
         /// The license.
-        #[serde(rename = "license_id")]
         license: LicenseId,
     },
     /// The activation of the license on this machine.
     Activation {
         /// The date of the activation, if there is one.
-        #[serde(rename = "activated_at")]
         at: Option<Timestamp>,
         /// The instant at which the vendor ended a previous activation.
         ended_at: Option<Timestamp>,
@@ -111,28 +117,22 @@ pub enum Evidence {
     /// The user.
     User {
         /// The users in the license.
-        #[serde(rename = "users", serialize_with = "slice")]
         expected: Arc<[Box<str>]>,
         /// The current user.
-        #[serde(rename = "user")]
         actual: Option<Box<str>>,
     },
     /// The usage type.
     Usage {
         /// The usage type of the license.
-        #[serde(skip)]
         expected: UsageType,
         /// The usage type of the application.
-        #[serde(skip)]
         actual: UsageType,
     },
     /// The version of the application.
     Version {
         /// The versions that the license covers.
-        #[serde(rename = "max_version")]
         expected: VersionReq,
         /// The version of the application.
-        #[serde(rename = "version")]
         actual: Option<Version>,
     },
     /// The build date of the application.
@@ -140,7 +140,6 @@ pub enum Evidence {
         /// The last build date that the license covers.
         maintenance_until: Timestamp,
         /// The build date of the application.
-        #[serde(rename = "build_date")]
         actual: Option<Timestamp>,
     },
     /// The end of the license.
@@ -156,7 +155,6 @@ pub enum Evidence {
     CheckIn {
         /// The later of two instants: the start of the license, and the last validation of the
         /// license or of a license that it replaces.
-        #[serde(rename = "counted_from")]
         last: Timestamp,
         /// The last validation, unless it was before the start of the license.
         last_validated_at: Option<Timestamp>,
@@ -176,6 +174,15 @@ pub enum Evidence {
         /// The current tier.
         tier: Tier,
     },
+    /// A feature that neither the product nor the license has.
+    UnknownFeature {
+        /// The feature.
+        feature: Box<str>,
+        /// The product.
+        product: ProductCode,
+        /// The current tier.
+        tier: Tier,
+    },
 }
 
 impl Evidence {
@@ -190,6 +197,12 @@ impl Evidence {
     }
 
     /// Returns a description of the expected values.
+    ///
+    /// ```
+    /// use license_core::Evidence;
+    ///
+    /// assert_eq!(Evidence::NoLicense.expected(), "a license");
+    /// ```
     pub fn expected(&self) -> String {
         match self {
             Self::Nothing => "no requirement".to_owned(),
@@ -238,10 +251,17 @@ impl Evidence {
                 ..
             } => format!("tier {tier} or higher"),
             Self::Feature { .. } => "a license that includes the feature".to_owned(),
+            Self::UnknownFeature { product, .. } => format!("a feature of product {product}"),
         }
     }
 
     /// Returns a description of the actual values.
+    ///
+    /// ```
+    /// use license_core::Evidence;
+    ///
+    /// assert_eq!(Evidence::NoLicense.actual(), "none");
+    /// ```
     pub fn actual(&self) -> String {
         match self {
             Self::Nothing => "not checked".to_owned(),
@@ -295,24 +315,9 @@ impl Evidence {
                 format!("no check-in since the license started at {last}, now {now}")
             }
             Self::Feature { tier, .. } => format!("tier {tier}"),
+            Self::UnknownFeature { .. } => "an unknown feature".to_owned(),
         }
     }
-
-    /// Returns a JSON object with the descriptions `expected` and `actual`, followed by the named
-    /// values.
-    pub fn to_json(&self) -> serde_json::Value {
-        let mut object = json!({ "expected": self.expected(), "actual": self.actual() });
-        if let (Some(object), serde_json::Value::Object(values)) =
-            (object.as_object_mut(), json!(self))
-        {
-            object.extend(values);
-        }
-        object
-    }
-}
-
-fn slice<T: Serialize, S: Serializer>(items: &Arc<[T]>, serializer: S) -> Result<S::Ok, S::Error> {
-    items.as_ref().serialize(serializer)
 }
 
 fn before_end(end: Timestamp, grace_until: Option<Timestamp>) -> String {

@@ -146,6 +146,10 @@ impl Validation {
         self.claims.product
     }
 
+    pub(super) fn claims(&self) -> &ValidationClaims {
+        &self.claims
+    }
+
     pub(crate) fn is_signed_by(&self, key: &TrustedKey) -> bool {
         self.token.unverified_key_id() == key.id().as_str()
     }

@@ -104,7 +104,7 @@ impl<'de> Deserialize<'de> for Quota {
 }
 
 /// A tier with its features and quotas. Clones share the features and quotas, and lookups do not
-/// allocate.
+/// allocate. The JSON form is `{tier, features, quotas}`.
 ///
 /// ```
 /// use license_core::{Entitlements, Quota, Tier};
@@ -119,7 +119,7 @@ impl<'de> Deserialize<'de> for Quota {
 /// assert_eq!(entitlements.quota("users"), None);
 /// # Ok::<(), license_core::NameError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entitlements {
     tier: Tier,
     features: Arc<BTreeSet<String>>,

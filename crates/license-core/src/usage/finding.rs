@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 use crate::time::Timestamp;
 
 /// An irregularity in a chain, which is reported to the vendor.
@@ -186,5 +188,24 @@ impl fmt::Display for ChainFinding {
                 )
             }
         }
+    }
+}
+
+#[derive(Serialize)]
+struct FindingMembers<'a> {
+    code: &'a str,
+    message: String,
+    fault: bool,
+}
+
+/// Writes `{code, message, fault}`.
+impl Serialize for ChainFinding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let members = FindingMembers {
+            code: self.code(),
+            message: self.to_string(),
+            fault: self.is_fault(),
+        };
+        members.serialize(serializer)
     }
 }

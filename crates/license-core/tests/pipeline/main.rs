@@ -7,6 +7,7 @@
 )]
 
 mod activation;
+mod answers;
 mod license_key;
 mod scope;
 #[path = "../support/mod.rs"]
