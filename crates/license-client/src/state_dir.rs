@@ -337,6 +337,13 @@ impl StateFile {
     ];
 
     /// Returns the file with this name.
+    ///
+    /// ```
+    /// use license_client::StateFile;
+    ///
+    /// assert_eq!(StateFile::parse("quota"), Some(StateFile::Quota));
+    /// assert_eq!(StateFile::parse("notes.txt"), None);
+    /// ```
     pub fn parse(name: &str) -> Option<Self> {
         let mut all = Self::ALL.iter().copied();
         all.find(|file| file.name() == name)

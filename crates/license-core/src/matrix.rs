@@ -43,7 +43,7 @@ const SCHEMA: &str = include_str!("matrix/schema.json");
 ///         "base_tier": "FREE",
 ///         "tiers": [
 ///             { "name": "FREE", "features": ["open"], "quotas": { "exports": 3 } },
-///             { "name": "PRO", "extends": "FREE", "features": ["save"], "quotas": { "exports": -1 } }
+///             { "name": "PRO", "extends": "FREE", "features": ["save"] }
 ///         ]
 ///     }"#,
 /// )?;

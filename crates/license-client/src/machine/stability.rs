@@ -35,6 +35,13 @@ impl Stability {
     pub const ALL: &'static [Self] = &[Self::Stable, Self::Fair, Self::Weak, Self::None];
 
     /// Returns the value with this name.
+    ///
+    /// ```
+    /// use license_client::Stability;
+    ///
+    /// assert_eq!(Stability::parse("weak"), Some(Stability::Weak));
+    /// assert_eq!(Stability::parse("strong"), None);
+    /// ```
     pub fn parse(name: &str) -> Option<Self> {
         let mut all = Self::ALL.iter().copied();
         all.find(|stability| stability.as_str() == name)

@@ -133,6 +133,13 @@ impl Platform {
     }
 
     /// Returns the platform with this name.
+    ///
+    /// ```
+    /// use license_client::Platform;
+    ///
+    /// assert_eq!(Platform::parse("windows"), Some(Platform::Windows));
+    /// assert_eq!(Platform::parse("Windows"), None);
+    /// ```
     pub fn parse(name: &str) -> Option<Self> {
         let mut all = Self::ALL.iter().copied();
         all.find(|platform| platform.as_str() == name)

@@ -56,11 +56,16 @@ impl RevocationClaims<RevokedLicenses> {
 ///
 /// ```
 /// use license_core::RevocationEntry;
+/// use serde::Deserialize;
 ///
-/// let json = r#"{"jti":"01940000-0000-7000-8000-000000000001","at":1798761600,"reason":"refund"}"#;
-/// let entry: RevocationEntry = serde_json::from_str(json)?;
-/// assert_eq!(entry.at.to_string(), "2027-01-01T00:00:00Z");
-/// assert_eq!(serde_json::to_string(&entry)?, json);
+/// let json = serde_json::json!({
+///     "jti": "01940000-0000-7000-8000-000000000001",
+///     "at": 1_798_761_600,
+///     "reason": "refund",
+/// });
+/// let entry = RevocationEntry::deserialize(&json)?;
+/// assert_eq!(entry.reason, "refund");
+/// assert_eq!(serde_json::to_value(&entry)?, json);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,11 +14,19 @@ use crate::time::Timestamp;
 ///
 /// ```
 /// use license_core::issue::RevocationListDraft;
+/// use serde::Deserialize;
 ///
-/// let json = r#"{"iss":"AZ1.AI","aud":"CODITECT","iat":1798761600,"seq":1,"next_update":1801353600,"revoked":[]}"#;
-/// let draft: RevocationListDraft = serde_json::from_str(json)?;
+/// let json = serde_json::json!({
+///     "iss": "AZ1.AI",
+///     "aud": "CODITECT",
+///     "iat": 1_798_761_600,
+///     "seq": 1,
+///     "next_update": 1_801_353_600,
+///     "revoked": [],
+/// });
+/// let draft = RevocationListDraft::deserialize(&json)?;
 /// assert_eq!((draft.seq, draft.revoked.len()), (1, 0));
-/// assert_eq!(serde_json::to_string(&draft)?, json);
+/// assert_eq!(serde_json::to_value(&draft)?, json);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

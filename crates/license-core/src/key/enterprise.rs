@@ -113,6 +113,14 @@ pub struct EnterpriseTerms {
 impl EnterpriseTerms {
     /// Parses the text before the signature of an enterprise key, in upper case.
     ///
+    /// ```
+    /// use license_core::{EnterpriseTerms, KeyExpiry};
+    ///
+    /// let terms = EnterpriseTerms::parse("CODITECT-ENT-ACME-100-99991231")?;
+    /// assert_eq!(terms.expiry, KeyExpiry::Perpetual);
+    /// # Ok::<(), license_core::KeyError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`KeyError`] if a character is wrong or missing.
@@ -143,8 +151,8 @@ impl fmt::Display for EnterpriseTerms {
 
 /// A well-formed enterprise key whose signature is not verified.
 ///
-/// [`EnterpriseKey::verify`] returns its license. `Display` and the JSON form contain the signature,
-/// so they are bearer credentials. `Debug` prints the short form.
+/// [`EnterpriseKey::verify`] returns its license. `Display` and the JSON form contain the
+/// signature, so they are bearer credentials. `Debug` prints the short form.
 ///
 /// ```
 /// use license_core::{EnterpriseKey, ShortEnterpriseKey};
@@ -174,6 +182,14 @@ impl EnterpriseKey {
     }
 
     /// Parses a full enterprise key, and reverts the changes that mail, chat and editors make.
+    ///
+    /// ```
+    /// use license_core::{Code, EnterpriseKey};
+    ///
+    /// let short = "CODITECT-ENT-ACME-100-20271231-0123456789ABCDEF";
+    /// let error = EnterpriseKey::parse(short).unwrap_err();
+    /// assert_eq!(error.code(), Code::Malformed);
+    /// ```
     ///
     /// # Errors
     ///
@@ -252,6 +268,14 @@ impl ShortEnterpriseKey {
     }
 
     /// Parses a short enterprise key, and reverts the changes that mail, chat and editors make.
+    ///
+    /// ```
+    /// use license_core::ShortEnterpriseKey;
+    ///
+    /// let key = ShortEnterpriseKey::parse("“CODITECT–ENT–ACME–100–20271231–0123456789ABCDEF”")?;
+    /// assert_eq!(key.to_string(), "CODITECT-ENT-ACME-100-20271231-0123456789ABCDEF");
+    /// # Ok::<(), license_core::KeyError>(())
+    /// ```
     ///
     /// # Errors
     ///

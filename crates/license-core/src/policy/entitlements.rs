@@ -11,7 +11,8 @@ use crate::encoding::strict_json::IntegerVisitor;
 use crate::encoding::value::ValueError;
 use crate::ids::Tier;
 
-/// The limit of a quota. The text form is the number or `unlimited`, and the JSON form is an integer.
+/// The limit of a quota. The text form is the number or `unlimited`, and the JSON form is an
+/// integer.
 ///
 /// ```
 /// use license_core::Quota;

@@ -62,6 +62,13 @@ impl SessionId {
     }
 
     /// Parses the id of a session: `sess_` and 32 hexadecimal digits in lower case.
+    ///
+    /// ```
+    /// use license_core::SessionId;
+    ///
+    /// assert!(SessionId::parse("sess_b6113f0c2edde9012630626d0e79ea28").is_some());
+    /// assert!(SessionId::parse("b6113f0c2edde9012630626d0e79ea28").is_none());
+    /// ```
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix(PREFIX)?;
         hex::decode_lower(digits).map(Self)

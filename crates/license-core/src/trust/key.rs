@@ -37,6 +37,13 @@ impl KeyId {
     }
 
     /// Parses a thumbprint: 32 bytes in base64url. A key with this id need not exist.
+    ///
+    /// ```
+    /// use license_core::KeyId;
+    ///
+    /// let id = KeyId::parse("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+    /// assert!(id.is_some());
+    /// ```
     pub fn parse(text: &str) -> Option<Self> {
         let thumbprint = base64url::decode(text)?;
         (thumbprint.len() == THUMBPRINT_BYTES).then(|| Self(text.into()))
