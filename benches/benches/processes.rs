@@ -68,7 +68,7 @@ fn compare_with_smallest(machine: &Scratch) {
     compare("whole processes", 300, 1, subjects);
 }
 
-/// Compares `license` with foreign verifiers. Skips a verifier that is not installed.
+/// Compares `license` with third-party verifiers. Skips a verifier that is not installed.
 fn compare_with_others(machine: &Scratch) {
     let mut subjects = vec![Subject::new("license verify FILE", || {
         end_to_end(programs::license(), VERIFY, machine);

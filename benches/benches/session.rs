@@ -43,7 +43,7 @@ fn main() {
             Subject::new("session id for a given user", || {
                 let _ = black_box(find(&path, Some("ann")).id());
             }),
-            Subject::new("session id for the user of the system", || {
+            Subject::new("session id for the current user", || {
                 let _ = black_box(find(&path, None).id());
             }),
         ];

@@ -128,7 +128,7 @@ fn draft(number: u64) -> LicenseDraft {
     draft
 }
 
-/// Returns the current time. Foreign verifiers read the system clock too.
+/// Returns the current time. Third-party verifiers read the system clock too.
 ///
 /// # Panics
 ///

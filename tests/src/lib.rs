@@ -1,7 +1,7 @@
 //! Shared code of the end-to-end tests.
 //!
-//! Builds both programs, runs them isolated from the user's own files, and finds foreign verifiers
-//! such as OpenSSL and PyJWT.
+//! Builds both programs, runs them isolated from the user's own files, and finds third-party
+//! verifiers such as OpenSSL and PyJWT.
 //!
 //! ```no_run
 //! use license_tests::{Run, Scratch};

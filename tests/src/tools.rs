@@ -1,4 +1,4 @@
-//! Foreign programs and libraries that the tests use.
+//! Third-party programs and libraries that the tests use.
 //!
 //! Each function returns `None` if its tool is not installed, and prints a line that names the
 //! skipped test. If `LICENSE_TESTS_REQUIRE_TOOLS` is set, the test fails instead.
@@ -17,14 +17,14 @@ const PYTHON: &str = "LICENSE_TESTS_PYTHON";
 const SOFTHSM_MODULE: &str = "LICENSE_TESTS_SOFTHSM_MODULE";
 const NODE_MODULES: &str = "LICENSE_TESTS_NODE_MODULES";
 
-/// A foreign program.
+/// A third-party program.
 #[derive(Debug, Clone)]
 pub struct Tool {
     program: PathBuf,
     env: Option<(&'static str, PathBuf)>,
 }
 
-/// A foreign JOSE library, called through the scripts in `tests/interop`.
+/// A third-party JOSE library, called through the scripts in `tests/interop`.
 #[derive(Debug, Clone)]
 pub struct Library {
     interpreter: Tool,

@@ -10,7 +10,7 @@ use crate::{Run, Scratch, words};
 
 /// The default issue date.
 ///
-/// This date is before any day on which a test runs, because foreign verifiers read the system
+/// This date is before any day on which a test runs, because third-party verifiers read the system
 /// clock.
 pub const ISSUED: &str = "2020-01-01T00:00:00Z";
 

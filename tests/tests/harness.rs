@@ -1,5 +1,5 @@
 //! Tests of the shared test code: programs are built, runs are isolated from the user, and the
-//! foreign verifiers agree with each other.
+//! third-party verifiers agree with each other.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -188,7 +188,8 @@ fn part(token: &str, index: usize) -> Value {
     serde_json::from_slice(&BASE64URL.decode(segment).unwrap()).unwrap()
 }
 
-/// A key that OpenSSL generates, and the foreign programs that must agree on tokens of this key.
+/// A key that OpenSSL generates, and the third-party programs that must agree on tokens of this
+/// key.
 struct Verifiers {
     scratch: Scratch,
     openssl: &'static Tool,

@@ -1,4 +1,4 @@
-//! The accepted cost of the paths.
+//! The accepted cost of the code paths.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Counts under Valgrind.
+//! Measurement of a code path under Valgrind.
 
 use std::env;
 use std::fs;
@@ -15,14 +15,15 @@ pub(crate) struct Count {
 }
 
 impl Count {
-    /// Counts a path, without the part that belongs to another library.
+    /// Measures a code path, without the part that belongs to another library.
     pub(crate) fn measure(path: Path) -> Self {
         let all = Self::whole(path);
         path.without()
             .map_or(all, |other| all.minus(Self::whole(other)))
     }
 
-    /// Counts the additional cost of more calls, which excludes setup and cleanup.
+    /// Returns the cost of one call, from the additional cost of [`CALLS`] more calls. The
+    /// difference excludes setup and cleanup.
     fn whole(path: Path) -> Self {
         let (few, many) = (total(path, FEW), total(path, FEW + CALLS));
         many.minus(few).map(|count| count / CALLS)
@@ -50,9 +51,10 @@ const FEW: u64 = 5;
 /// The number of counted calls.
 const CALLS: u64 = 20;
 
-/// Counts a process that runs a path `times` times.
+/// Measures a process that runs a code path `times` times.
 ///
-/// DHAT allocates and copies memory in the same way on every machine, and also counts instructions.
+/// Under DHAT, a program allocates and copies memory in the same way on every machine. DHAT counts
+/// the instructions too.
 fn total(path: Path, times: u64) -> Count {
     let report = env::temp_dir().join(format!("license-counts-{}", std::process::id()));
     let output = Command::new("valgrind")

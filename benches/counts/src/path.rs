@@ -1,4 +1,4 @@
-//! The hot paths of an application.
+//! The hot code paths of an application.
 
 use std::hint::black_box;
 
@@ -32,7 +32,7 @@ pub(crate) enum Path {
 }
 
 impl Path {
-    /// The paths with a baseline.
+    /// The code paths with a baseline.
     pub(crate) const WATCHED: [Self; 5] = [
         Self::Verify,
         Self::Among,
@@ -65,12 +65,12 @@ impl Path {
         Self::ALL.into_iter().find(|path| path.name() == name)
     }
 
-    /// Returns the part of this path that belongs to another library.
+    /// Returns the part of this code path that belongs to another library.
     pub(crate) fn without(self) -> Option<Self> {
         matches!(self, Self::Verify | Self::Among).then_some(Self::Signature)
     }
 
-    /// Runs the path `times` times. The setup does not depend on `times`.
+    /// Runs the code path `times` times. The setup does not depend on `times`.
     pub(crate) fn run(self, times: u64) {
         let trust = TrustSet::parse(KEYS).expect("a trust set");
         let token = TOKEN.trim_end();

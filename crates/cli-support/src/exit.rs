@@ -8,13 +8,13 @@ use std::process::ExitCode;
 /// use license_cli_support::Exit;
 ///
 /// assert_eq!(Exit::Denied.code(), 1);
-/// let code = std::process::ExitCode::from(Exit::Licensed);
+/// let code = std::process::ExitCode::from(Exit::Success);
 /// # let _ = code;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Exit {
-    /// 0: licensed, or success.
-    Licensed,
+    /// 0: success, such as a valid license.
+    Success,
     /// 1: denied.
     Denied,
     /// 2: usage error; the command line or a file that it names is not acceptable.
@@ -30,7 +30,7 @@ impl Exit {
     #[must_use]
     pub fn code(self) -> u8 {
         match self {
-            Self::Licensed => 0,
+            Self::Success => 0,
             Self::Denied => 1,
             Self::Usage => 2,
             Self::Indeterminate => 3,
@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn the_exit_codes_match_the_specification() {
         let all = [
-            Exit::Licensed,
+            Exit::Success,
             Exit::Denied,
             Exit::Usage,
             Exit::Indeterminate,

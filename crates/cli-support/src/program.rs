@@ -177,7 +177,7 @@ fn print_response(
     let text = || error.render().ansi().to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match terminal.data(&text()) {
-            Ok(()) => Exit::Licensed,
+            Ok(()) => Exit::Success,
             Err(failure) => report(terminal, &failure),
         },
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
@@ -382,8 +382,8 @@ mod tests {
 
     #[test]
     fn help_and_version_succeed_and_errors_do_not() {
-        assert_eq!(exit_of(&["keygen", "--help"]), Exit::Licensed);
-        assert_eq!(exit_of(&["keygen", "--version"]), Exit::Licensed);
+        assert_eq!(exit_of(&["keygen", "--help"]), Exit::Success);
+        assert_eq!(exit_of(&["keygen", "--version"]), Exit::Success);
         assert_eq!(exit_of(&["keygen"]), Exit::Usage);
         assert_eq!(exit_of(&["keygen", "--json", "nonsense"]), Exit::Usage);
     }

@@ -61,6 +61,10 @@ First steps:
 
 Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input, 4 system error.";
 
+/// The help of `--force` of `keygen upgrade`.
+const UPGRADE_FORCE: &str =
+    "Replace an existing file, and allow --devices or --quota to lower a limit";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Create a signing key (PKCS#8 PEM, encrypted with a passphrase)
@@ -76,6 +80,7 @@ pub(crate) enum Command {
     /// Issue a renewal that starts when the license ends
     Renew(Box<Renew>),
     /// Issue a license that allows more and replaces the current one
+    #[command(mut_arg("force", |force| force.help(UPGRADE_FORCE)))]
     Upgrade(Box<Upgrade>),
     /// Replace a named user of a license with another user
     Reassign(Box<Reassign>),
@@ -89,7 +94,7 @@ pub(crate) enum Command {
     Activate(Box<Activate>),
     /// Record that an activation has ended, which frees its device
     Release(Release),
-    /// Answer a clock request: the machine then accepts the issue date as the present
+    /// Answer a clock request, which lowers the clock high-water mark to the issue date
     ClockRepair(AnswerArgs),
     /// Record the revocation of a license
     Revoke(Revoke),

@@ -74,9 +74,10 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Product(command) => product::run(&command, terminal),
         Command::Diff(arguments) => diff::run(&arguments, app),
         Command::Inspect(arguments) => inspect::run(&arguments, terminal),
+        // Completions and man pages.
         Command::Description(description) => description.write(Cli::command()),
     };
-    done.map(|()| Exit::Licensed)
+    done.map(|()| Exit::Success)
 }
 
 /// Returns the location of the ledger, from the command line, the environment or the platform.

@@ -44,16 +44,17 @@ Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage error, 3
 );
 
 /// The help of the argument of `license activate`.
-const ANSWER: &str = "Answer from the vendor, as a file or token; - for standard input";
+const ANSWER: &str = "File or token with the vendor's answer; - for standard input";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Verify a license file, token, key, revocation list or trust statement, and show the decision
     Verify(Box<Verify>),
-    /// Show the content of a license file, token or key without verifying it
+    /// Show the content of a license file, token, key, revocation list or trust statement without
+    /// verifying it
     Inspect {
-        /// License file, token or key; - for standard input
-        #[arg(value_name = "FILE|KEY|-")]
+        /// File, token or key from the vendor; - for standard input
+        #[arg(value_name = "FILE|TOKEN|KEY|-")]
         license: OsString,
     },
     /// Verify a file from the vendor and install it for this user
@@ -61,7 +62,7 @@ pub(crate) enum Command {
     /// Write a request for the activation of this machine or for a clock repair
     Request(Request),
     /// Install the vendor's answer to a request
-    #[command(mut_arg("license", |license| license.help(ANSWER)))]
+    #[command(mut_arg("license", |license| license.help(ANSWER).value_name("FILE|TOKEN|-")))]
     Activate(Box<Install>),
     /// Deactivate the license on this machine and write the receipt that frees the device
     Deactivate(Deactivate),
@@ -111,10 +112,10 @@ impl Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// License file, token or key; - for standard input
-    #[arg(value_name = "FILE|KEY|-")]
+    /// File, token or key from the vendor; - for standard input
+    #[arg(value_name = "FILE|TOKEN|KEY|-")]
     pub(crate) license: OsString,
-    /// License file that the key must name
+    /// License file or full enterprise key that the given key must belong to
     #[arg(long = "license", value_name = "FILE")]
     pub(crate) companion: Option<Source>,
     /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed keys]
@@ -127,7 +128,7 @@ pub(crate) struct Verify {
 #[derive(Debug, Args)]
 pub(crate) struct Install {
     /// File, token or key from the vendor; - for standard input
-    #[arg(value_name = "FILE|KEY|-")]
+    #[arg(value_name = "FILE|TOKEN|KEY|-")]
     pub(crate) license: OsString,
     /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed keys]
     #[arg(long, value_name = "FILE", hide = embedded::PRESENT)]
@@ -136,7 +137,7 @@ pub(crate) struct Install {
     /// license
     #[arg(long)]
     pub(crate) force: bool,
-    /// Nonce that each validation token in the file must contain
+    /// Nonce that each validation token in the input must contain
     #[arg(long, value_name = "NONCE")]
     pub(crate) nonce: Option<String>,
     #[command(flatten)]
@@ -148,7 +149,7 @@ pub(crate) struct Request {
     /// Id of the license to activate [default: the license in effect]
     #[arg(long, value_name = "ID", conflicts_with = "clock")]
     pub(crate) license: Option<String>,
-    /// Request a clock repair, which lowers a clock high-water mark in the future
+    /// Request a clock repair, which lowers a clock high-water mark that is ahead of the clock
     #[arg(long)]
     pub(crate) clock: bool,
     /// Replace the pending request, whose answer will then be rejected
@@ -229,7 +230,7 @@ pub(crate) struct Status {
 #[derive(Debug, Args)]
 pub(crate) struct Query {
     /// License to evaluate in place of the installed one; the state of this machine is ignored
-    #[arg(long, value_name = "FILE|KEY|-")]
+    #[arg(long, value_name = "FILE|TOKEN|KEY|-")]
     pub(crate) license: Option<OsString>,
     /// Public keys of the vendor for --license; may be repeated [default: installed keys]
     #[arg(long, value_name = "FILE", requires = "license", hide = embedded::PRESENT)]

@@ -50,7 +50,7 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Doctor { strict } => doctor::run(&app()?, *strict, terminal),
         Command::Explain(query) => explain::run(&app()?, query, terminal),
         Command::Description(description) => {
-            description.write(Cli::command()).map(|()| Exit::Licensed)
+            description.write(Cli::command()).map(|()| Exit::Success)
         }
     }
 }

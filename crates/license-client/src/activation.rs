@@ -14,7 +14,7 @@ use crate::sealed_file::{self, Document, Durability};
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
-/// Maximum number of entries in each of the three lists: open requests, activations and receipts.
+/// Maximum number of entries in each of the three lists: pending requests, activations and receipts.
 /// The oldest entries are dropped.
 const MAX_ENTRIES: usize = 32;
 /// Maximum number of closed requests, whether answered or superseded.
@@ -31,7 +31,7 @@ pub(crate) struct ActivationState {
     clock: Option<Nonce>,
 }
 
-/// A request that waits for its answer.
+/// A pending request, which has no answer yet.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct OpenRequest {
     pub(crate) license: LicenseId,
@@ -176,13 +176,13 @@ impl ActivationState {
         earlier.map(|earlier| earlier.made_at)
     }
 
-    /// Returns the request for this license that waits for its answer, if there is one.
+    /// Returns the pending request for this license, if there is one.
     pub(crate) fn open_request(&self, license: &LicenseId) -> Option<&OpenRequest> {
         self.open.iter().find(|open| open.license == *license)
     }
 
-    /// Returns the nonce of the clock repair request that waits for its answer. `repaired` contains
-    /// the nonces of the clock repairs that were installed.
+    /// Returns the nonce of the pending clock repair request. `repaired` contains the nonces of the
+    /// clock repairs that were installed.
     pub(crate) fn open_clock_request(&self, repaired: &[Nonce]) -> Option<Nonce> {
         self.clock.filter(|nonce| !repaired.contains(nonce))
     }
@@ -311,7 +311,7 @@ impl ActivationState {
             machine,
             ..
         } = self.activations.remove(at);
-        // The answer to an open request would activate the license again.
+        // The answer to a pending request would activate the license again.
         while let Some(open) = self.open.iter().position(|open| open.license == license) {
             let open = self.open.remove(open);
             self.close(open.nonce, RequestOutcome::Superseded);

@@ -67,7 +67,7 @@ pub(crate) fn no_follow(options: &mut OpenOptions) -> &mut OpenOptions {
 /// Makes the owner of the directory the owner of the file. Without this change, a user could not
 /// read a file that root created in the user's directory.
 #[cfg(unix)]
-pub(crate) fn keep_owner(directory: &Path, file: &File) {
+pub(crate) fn inherit_owner(directory: &Path, file: &File) {
     use std::os::unix::fs::{MetadataExt, fchown};
     if let (Ok(directory), Ok(own)) = (fs::metadata(directory), file.metadata())
         && directory.uid() != own.uid()
@@ -79,7 +79,7 @@ pub(crate) fn keep_owner(directory: &Path, file: &File) {
 
 /// Does nothing, because Windows has no root user.
 #[cfg(not(unix))]
-pub(crate) fn keep_owner(_: &Path, _: &File) {}
+pub(crate) fn inherit_owner(_: &Path, _: &File) {}
 
 /// Returns whether both values describe the same file.
 #[cfg(unix)]

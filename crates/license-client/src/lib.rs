@@ -67,9 +67,9 @@ pub use machine::{
     Rejection, Stability, System,
 };
 pub use manager::{
-    InstallReport, InstalledBlock, InstalledStatement, LicenseManager, Moment, PendingRequest,
-    PreparedRequest, QuotaUseReport, RemovalReport, ReportError, Snapshot, UsageAccount,
-    UsageExport, UsageReportMode,
+    InstallReport, InstalledBlock, InstalledStatement, LicenseManager, Moment,
+    PendingRequestPolicy, PreparedRequest, QuotaUseReport, RemovalReport, ReportError, Snapshot,
+    UsageAccount, UsageExport, UsageReportMode,
 };
 pub use paths::Paths;
 pub use problem::{ListFault, ListProblem, StaleList, StateProblem, StatementProblem};

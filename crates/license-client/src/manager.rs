@@ -21,7 +21,7 @@ use license_core::{
 pub(crate) use install::depends_on_machine;
 pub use install_report::{InstallReport, InstalledBlock, RemovalReport};
 pub use quota::QuotaUseReport;
-pub use requests::{PendingRequest, PreparedRequest};
+pub use requests::{PendingRequestPolicy, PreparedRequest};
 pub use snapshot::Snapshot;
 pub use trust_change::InstalledStatement;
 pub use usage_report::{ReportError, UsageAccount, UsageExport, UsageReportMode};

@@ -11,7 +11,7 @@ use license_core::LicenseId;
 use license_core::session::{ProjectError, ProjectRoot, SessionId};
 use license_core::usage_report::UsageCounts;
 
-use crate::files::{create_private, create_private_file, is_same_file, keep_owner, no_follow};
+use crate::files::{create_private, create_private_file, inherit_owner, is_same_file, no_follow};
 use crate::manager::{LicenseManager, UsageAccount};
 use crate::project::find_project;
 
@@ -190,7 +190,7 @@ impl SessionLock {
                 if let (Some(state), Ok(created)) = (directory.parent(), open_no_follow(directory))
                     && created.metadata().is_ok_and(|created| created.is_dir())
                 {
-                    keep_owner(state, &created);
+                    inherit_owner(state, &created);
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -206,7 +206,7 @@ impl SessionLock {
             };
             // A process that lists sessions may have removed the file before it was locked.
             if file.try_lock().is_ok() && is_still_at(&file, &path) {
-                keep_owner(directory, &file);
+                inherit_owner(directory, &file);
                 return Ok(Self { file, path });
             }
         }

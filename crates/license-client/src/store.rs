@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::files::{keep_owner, read_capped, sync_directory};
+use crate::files::{inherit_owner, read_capped, sync_directory};
 use crate::state_dir::{StateDir, StateFile};
 
 /// How long a writer waits for the lock. This is long enough for another write on a slow disk, but
@@ -266,7 +266,7 @@ impl StoreLock {
             .prefix(UNFINISHED)
             .tempfile_in(self.dir.path())?;
         unfinished.write_all(bytes)?;
-        keep_owner(self.dir.path(), unfinished.as_file());
+        inherit_owner(self.dir.path(), unfinished.as_file());
         if is_synced {
             unfinished.as_file().sync_all()?;
         }

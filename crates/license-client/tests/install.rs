@@ -190,7 +190,7 @@ fn a_pasted_key_is_stored_in_one_line() {
 }
 
 #[test]
-fn while_both_a_license_file_and_a_key_exist_one_of_them_is_valid() {
+fn while_both_a_license_file_and_a_key_exist_the_license_file_is_in_effect() {
     // The process crashed after the new file was written and before the old one was removed.
     let machine = Machine::new();
     machine.install(PRO, &all_keys());
@@ -253,7 +253,7 @@ fn the_file_of_a_killed_writer_is_removed_and_never_read() {
 }
 
 #[test]
-fn a_damaged_license_is_a_problem_and_leaves_the_base_tier() {
+fn a_damaged_license_is_a_problem_and_the_base_tier_is_in_effect() {
     let mut tampered = PRO.as_bytes().to_vec();
     let in_the_payload = PRO.find('.').unwrap() + 80;
     tampered[in_the_payload] ^= 1;

@@ -19,7 +19,7 @@ mod recovery;
 pub mod sqlite;
 mod writer;
 
-pub use activations::RecordedActivation;
+pub use activations::RecordedAnswer;
 pub use chain::{ChainFault, ChainReport};
 pub use entry::{LedgerEntry, LedgerEntryKind, NewLedgerEntry};
 pub use pending::{DeliveryState, PendingArtifact, StoredPending};

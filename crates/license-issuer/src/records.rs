@@ -13,11 +13,11 @@ use crate::ledger::{LedgerEntryKind, NewLedgerEntry};
 use crate::members::MemberLayout;
 use license_core::hex;
 
-/// Facts of a license's entry that no license contains. They describe how the license was issued.
-pub const UNSIGNED_LICENSE_FACTS: [&str; 3] = ["order", "again", "reassigned"];
+/// Members of a license's entry that no license contains. They describe how the license was issued.
+pub const UNSIGNED_LICENSE_MEMBERS: [&str; 3] = ["order", "again", "reassigned"];
 
-/// Facts of an answer's entry that no token contains. They come from the license or the request.
-pub const UNSIGNED_ANSWER_FACTS: [&str; 3] = ["customer", "mark", "requested_at"];
+/// Members of an answer's entry that no token contains. They come from the license or the request.
+pub const UNSIGNED_ANSWER_MEMBERS: [&str; 3] = ["customer", "mark", "requested_at"];
 
 /// Returns the key under which the ledger finds the trials of a customer and product. Letter case
 /// and spacing of the customer's name do not matter.
@@ -151,7 +151,7 @@ pub fn check_in(license: &License, validation: &Validation, token: &str) -> NewL
     )
 }
 
-/// Returns the entry of an activation, with the facts that its token contains.
+/// Returns the entry of an activation, with the members that its token contains.
 pub fn activation(activation: &Activation, token: &str) -> NewLedgerEntry {
     let license = activation.license_id().as_str();
     let body = json!({
@@ -167,7 +167,7 @@ pub fn activation(activation: &Activation, token: &str) -> NewLedgerEntry {
     NewLedgerEntry::new(LedgerEntryKind::Activation, license, token, body)
 }
 
-/// Returns the entry of a clock repair, with the facts that its token contains. `None` means that
+/// Returns the entry of a clock repair, with the members that its token contains. `None` means that
 /// the token names no machine.
 pub fn clock_repair(repair: &ClockRepair, token: &str) -> Option<NewLedgerEntry> {
     let machine = repair.machine().digest()?.to_string();
@@ -249,7 +249,7 @@ pub fn usage(
     fork: bool,
 ) -> NewLedgerEntry {
     let gap = gap.map(|(first, last)| json!({ "first": first, "last": last }));
-    let mut body = usage_facts(line, entry);
+    let mut body = usage_members(line, entry);
     body.insert("gap".to_owned(), gap.into());
     body.insert("fork".to_owned(), fork.into());
     NewLedgerEntry::new(
@@ -266,8 +266,8 @@ pub fn usage_subject(entry: &UsageEntry) -> String {
     id.unwrap_or(UNLICENSED).to_owned()
 }
 
-/// Returns the facts of a usage entry, with the member names that other entries use.
-fn usage_facts(line: &str, entry: &UsageEntry) -> Map<String, Value> {
+/// Returns the members of a usage entry, with the member names that other entries use.
+fn usage_members(line: &str, entry: &UsageEntry) -> Map<String, Value> {
     let members = match entry.to_json() {
         Value::Object(members) => members,
         _ => Map::new(),
@@ -292,6 +292,6 @@ pub fn usage_matches_line(exported: &NewLedgerEntry) -> bool {
         members.shift_remove("gap");
         members.shift_remove("fork");
     }
-    let facts = Value::Object(usage_facts(&exported.artifact, &entry));
-    exported.subject == usage_subject(&entry) && body == facts
+    let members = Value::Object(usage_members(&exported.artifact, &entry));
+    exported.subject == usage_subject(&entry) && body == members
 }

@@ -64,7 +64,7 @@ fn types_and_functions_exist() {
 }
 
 #[test]
-fn the_guide_and_the_documentation_of_the_crate_issue_a_test_license_with_the_same_code() {
+fn the_test_code_of_the_guide_is_the_tested_code_of_the_crate_documentation() {
     let guide = document("docs/developer.md");
     let (_, section) = guide.split_once("## Test your program\n").unwrap();
     let (_, block) = section.split_once("```rust\n").unwrap();

@@ -33,7 +33,7 @@ fn table(tiers: &[Value]) -> String {
         row("hours between check-ins", &|tier| {
             number(&tier["check_in_every_hours"], "")
         }),
-        row("grace period without a check-in", &|tier| {
+        row("validity after a check-in", &|tier| {
             number(&tier["offline_grace_hours"], " h")
         }),
         row("warning before the end", &|tier| {

@@ -84,7 +84,7 @@ fn an_invalid_table_is_refused() {
     for table in [
         "",
         "tier,customer,days\n",
-        "tier,colour\npro,red\n",
+        "tier,color\npro,red\n",
         "tier,tier\npro,pro\n",
         "tier,key\npro,x\n",
         "tier,customer\npro\n",
@@ -129,7 +129,7 @@ fn the_same_orders_are_issued_once_and_a_deleted_file_is_restored() {
 }
 
 #[test]
-fn without_a_ledger_existing_files_are_not_issued_again() {
+fn without_a_ledger_orders_with_a_file_are_not_issued_again() {
     let workstation = workstation();
     let _ = batch(&workstation, &["--no-ledger"]).expect_code(0);
     let file = workstation.read("out/c3.lic");
@@ -158,6 +158,8 @@ fn a_foreign_file_is_not_replaced() {
 #[test]
 fn an_early_error_ends_a_long_batch() {
     let workstation = workstation();
+    // More rows than the queues between the threads hold, so that all threads are still running
+    // when the error is found.
     let rows = (0..5000).map(|row| format!("pro,Customer {row},2030-12-31,yes,c{row}.lic\n"));
     let header = "tier,customer,expires,offline,file\n".to_owned();
     workstation.write("orders.csv", header + &rows.collect::<String>());
@@ -262,9 +264,9 @@ fn a_dry_run_finds_the_errors_of_a_real_run() {
         dry(&[&out[..], &["missing.key"]].concat()).expect_json_failure(4),
         "IO"
     );
-    let no_ledger = ["vendor.key", "--ledger", "orders.csv/l.db"];
+    let unusable_ledger = ["vendor.key", "--ledger", "orders.csv/l.db"];
     assert_eq!(
-        dry(&[&out[..], &no_ledger].concat()).expect_json_failure(4),
+        dry(&[&out[..], &unusable_ledger].concat()).expect_json_failure(4),
         "LEDGER"
     );
     let in_file = ["--key", "vendor.key", "--out", "orders.csv/out"];
@@ -317,54 +319,54 @@ fn csv_dialects_of_spreadsheets_are_read() {
 }
 
 #[test]
-fn an_error_names_the_row_and_the_column_and_nothing_is_issued() {
+fn an_error_names_the_line_and_the_column_and_nothing_is_issued() {
     let cases: [(&str, &[&str]); 14] = [
         (
             "tier,customer,days\npro,A,1\ngold,B,1\n",
-            &["row 3", "GOLD"],
+            &["line 3", "GOLD"],
         ),
-        ("tier,customer,days\npro,A,x\n", &["row 2", "days"]),
-        ("tier,customer,days\npro,,1\n", &["row 2", "customer"]),
+        ("tier,customer,days\npro,A,x\n", &["line 2", "days"]),
+        ("tier,customer,days\npro,,1\n", &["line 2", "customer"]),
         (
             "tier,customer,days,perpetual\npro,A,1,yes\n",
-            &["row 2", "perpetual"],
+            &["line 2", "perpetual"],
         ),
         (
             "tier,customer,perpetual\npro,A,maybe\n",
-            &["row 2", "perpetual"],
+            &["line 2", "perpetual"],
         ),
         (
             "tier,customer,days,file\npro,A,1,../a.lic\n",
-            &["row 2", "file"],
+            &["line 2", "file"],
         ),
         (
             "tier,customer,days,file\npro,A,1,a.lic\npro,B,1,A.lic\n",
-            &["row 3", "file"],
+            &["line 3", "file"],
         ),
         (
             "tier,customer,days,machine\npro,A,1,nonsense\n",
-            &["row 2", "machine"],
+            &["line 2", "machine"],
         ),
         (
             "tier,customer,days\n\n\npro,A,9\ngold,B,9\n",
-            &["row 5, tier: expected a tier of CODITECT, found GOLD"],
+            &["line 5, tier: expected a tier of CODITECT, found GOLD"],
         ),
         (
             "tier,customer,days\npro,A\npro,,9\n",
-            &["row 2, cells: expected 3, found 2; row 3, customer:"],
+            &["line 2, cells: expected 3, found 2; line 3, customer:"],
         ),
         (
             "tier,customer,days,offline\npro,A,9,ja\n",
-            &["row 2, offline: expected yes or no, found `ja`"],
+            &["line 2, offline: expected yes or no, found `ja`"],
         ),
         (
             "tier,customer\npro,A\n",
-            &["row 2, expires or days or perpetual: expected a value"],
+            &["line 2, expires or days or perpetual: expected a value"],
         ),
-        ("sep=;\ntier;customer;days\npro;A;x\n", &["row 3, days:"]),
+        ("sep=;\ntier;customer;days\npro;A;x\n", &["line 3, days:"]),
         (
             "tier,customer,days\r\n\r\npro,A,9\r\n\r\n\r\npro,\"A\r\nB\",9\r\npro,A,x",
-            &["row 8, days:"],
+            &["line 8, days:"],
         ),
     ];
     for (table, parts) in cases {
@@ -392,7 +394,13 @@ fn a_table_that_is_not_utf8_or_not_a_regular_file_is_refused() {
     let workstation = Vendor::shared().workstation();
     workstation.write("orders.csv", b"tier,customer,days\npro,Gr\xf6\xdfe,9\n");
     let error = batch(&workstation, &[]).expect_failure(3);
-    assert!(error.message.contains("UTF-8"), "{error:?}");
+    let expected = "expected text in UTF-8, found invalid bytes in line 2 or later";
+    assert!(error.message.contains(expected), "{error:?}");
+    // The line is counted from the beginning of the file.
+    let table = b"sep=;\ntier;customer;days\npro;A;9\npro;Gr\xf6\xdfe;9\n";
+    workstation.write("orders.csv", table);
+    let error = batch(&workstation, &[]).expect_failure(3);
+    assert!(error.message.contains("in line 4 or later"), "{error:?}");
     let stdin = ["batch", "-", "--key", "vendor.key", "--out", "out"];
     let error = Run::keygen(&workstation)
         .args(stdin)

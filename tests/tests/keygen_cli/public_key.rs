@@ -44,12 +44,12 @@ fn an_invalid_private_key_is_refused_with_its_file_name() {
     let pem = &vendor.key;
     let lines: Vec<_> = pem.lines().collect();
     let without_middle = [&lines[..4], &lines[8..]].concat().join("\n");
-    let weak = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    let noise = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
     for (name, content, exit) in [
         ("public.key", vendor.public.as_str(), 3),
         ("cut.key", &pem[..900], 3),
         ("holed.key", &without_middle, 3),
-        ("noise.key", weak, 3),
+        ("noise.key", noise, 3),
         (
             "license.key",
             &vendor.issue(&["--tier", "pro", "--perpetual"]).file,
@@ -62,6 +62,7 @@ fn an_invalid_private_key_is_refused_with_its_file_name() {
         assert!(error.message.contains(name), "{name}: {error:?}");
     }
     public(&workstation, &["--key", "missing.key"]).expect_failure(4);
+    // `home` is a directory.
     public(&workstation, &["--key", "home"]).expect_failure(4);
 }
 
@@ -85,6 +86,7 @@ fn a_weak_or_non_rsa_key_is_refused_with_the_reason() {
         workstation.write_private("vendor.key", pem);
         let error = public(&workstation, &["--key", "vendor.key"]).expect_failure(3);
         assert!(error.message.contains(expected), "{error:?}");
+        // The message is about the private key that was given, not about a public key.
         assert!(!error.message.contains("public"), "{error:?}");
     }
 }

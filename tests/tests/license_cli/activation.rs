@@ -506,6 +506,32 @@ fn a_license_that_requires_no_activation_can_be_deactivated_too() {
 }
 
 #[test]
+fn with_several_activations_the_license_to_deactivate_must_be_named() {
+    let machine = Vendor::shared().customer_machine();
+    // The enterprise license is in effect and needs no activation.
+    let other = with_activation(&["--seats", "9"]);
+    let files = [&ENT.file, &ACTIVATED.file, &other.file];
+    machine.write("all.lic", files.map(String::as_str).concat());
+    let install = ["install", "--trust", "trust.jwks", "all.lic"];
+    let _ = on(HERE, &machine, &install).expect_code(0);
+    let ids = [&*ACTIVATED, &other].map(|license| license.report["license_id"].as_str().unwrap());
+    for id in ids {
+        let requested = request(&machine, &["--license", id]).stdout;
+        let _ = activate(&machine, &answer(&requested)).expect_code(0);
+    }
+    let error = on(HERE, &machine, &["deactivate"]).expect_failure(2);
+    for id in ids {
+        assert!(error.message.contains(id), "{error:?}");
+    }
+    assert!(error.hint.contains("--license ID"), "{error:?}");
+    let deactivate = ["deactivate", "--license", ids[0]];
+    let _ = on(HERE, &machine, &deactivate).expect_code(0);
+    // The receipt of the first license is not written again while another license is activated.
+    let last = on(HERE, &machine, &["deactivate"]).expect_code(0);
+    assert_eq!(receipt(&last.stdout).license.as_str(), ids[1]);
+}
+
+#[test]
 fn a_second_answer_to_the_same_request_replaces_the_first() {
     let machine = machine_before_activation();
     let requested = request(&machine, &[]).stdout;

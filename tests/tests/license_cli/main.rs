@@ -8,10 +8,10 @@
 )]
 
 mod activation;
-mod ask;
 mod check_in;
 mod clock;
 mod damage;
+mod decisions;
 mod doctor;
 mod embedded;
 mod inspect;
@@ -21,7 +21,7 @@ mod machine;
 mod output;
 mod program;
 mod quota;
-mod refuse;
+mod refusal;
 mod remove;
 mod renewal;
 mod revocations;
@@ -110,22 +110,22 @@ fn digest_of(id: &str) -> String {
     report["digest"].as_str().unwrap().to_owned()
 }
 
-/// Returns the codes of the warnings in a JSON answer.
-fn warnings(answer: &Value) -> Vec<&str> {
-    let warnings = answer["warnings"].as_array().unwrap();
+/// Returns the codes of the warnings in JSON output.
+fn warnings(output: &Value) -> Vec<&str> {
+    let warnings = output["warnings"].as_array().unwrap();
     let codes = warnings
         .iter()
         .map(|warning| warning["code"].as_str().unwrap());
     codes.collect()
 }
 
-/// Returns the message of the STATE warning.
+/// Returns the message of the STATE warning in JSON output.
 #[track_caller]
-fn state_warning(answer: &Value) -> &str {
-    let warnings = answer["warnings"].as_array().unwrap();
+fn state_warning(output: &Value) -> &str {
+    let warnings = output["warnings"].as_array().unwrap();
     let is_state = |warning: &&Value| warning["code"] == "STATE";
     let found = warnings.iter().find(is_state);
-    let found = found.unwrap_or_else(|| panic!("no STATE warning in {answer}"));
+    let found = found.unwrap_or_else(|| panic!("no STATE warning in {output}"));
     found["message"].as_str().unwrap()
 }
 

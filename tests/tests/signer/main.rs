@@ -56,7 +56,8 @@ impl<'s> VendorMachine<'s> {
     }
 }
 
-/// Issues all kinds of artifacts with a key, and verifies them with `license` and foreign tools.
+/// Issues all kinds of artifacts with a key, and verifies them with `license` and third-party
+/// tools.
 fn issue_and_verify(vendor: &VendorMachine<'_>, algorithm: &str) {
     let kid = write_public_key(vendor, algorithm);
     let report = vendor.issue().args(["--out", "acme.lic", "--force"]).run();

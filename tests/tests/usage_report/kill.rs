@@ -49,7 +49,7 @@ fn a_killed_process_counts_once_or_not_at_all() {
         let bounds = least[command]..=most[command];
         assert!(
             bounds.contains(&counted),
-            "{counted} of {bounds:?}\n{report}"
+            "expected {bounds:?}, found {counted}\n{report}"
         );
     }
     let _ = verify(&workstation, &["usage.jsonl"]);

@@ -28,7 +28,7 @@ pub(crate) struct Issue {
     /// Last day of the license (UTC)
     #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
     pub(crate) expires: Option<Date>,
-    /// Days from the first day to the last day (UTC)
+    /// Number of whole days, at least; the license ends at the end of a day (UTC)
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) days: Option<NonZeroU32>,
     /// Issue a license that never expires
@@ -77,7 +77,7 @@ pub(crate) struct Issue {
 
 #[derive(Debug, Args)]
 pub(crate) struct Trial {
-    /// Name of the customer, compared without case and spacing
+    /// Name of the customer, compared with earlier trials ignoring case and spacing
     #[arg(long, value_name = "NAME")]
     pub(crate) customer: String,
     /// Allow another trial for this customer
@@ -86,7 +86,8 @@ pub(crate) struct Trial {
     /// Tier of the trial [default: the product's]
     #[arg(long, value_parser = tier)]
     pub(crate) tier: Option<Tier>,
-    /// Days from the first day to the last day (UTC) [default: the product's]
+    /// Number of whole days, at least; the trial ends at the end of a day (UTC) [default: the
+    /// product's]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) days: Option<NonZeroU32>,
     /// Never require a check-in

@@ -10,7 +10,7 @@ use license_issuer::services::answer::{
 };
 use serde_json::json;
 
-use super::answer::{self, AnswerCommand, AnswerFacts, AnswerTexts};
+use super::answer::{self, AnswerCommand, AnswerRecord, AnswerTexts};
 use super::context::AppContext;
 use super::issuance::{Issuance, IssuanceReport};
 use super::{devices, machine_request};
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Activate, app: AppContext<'_>) -> Result<(), Failu
     command.run(&answer, &texts)
 }
 
-/// Texts of activations.
+/// The failures and reports of `keygen activate`.
 struct ActivationTexts<'a> {
     matrix: &'a FeatureMatrix,
     /// License file of the option `--license`.
@@ -89,18 +89,18 @@ impl AnswerTexts<ActivationPolicy<'_>, ActivationApproval> for ActivationTexts<'
     fn report(
         &self,
         draft: &AnswerDraft<'_, ActivationPolicy<'_>, ActivationApproval>,
-        facts: &AnswerFacts<'_>,
+        record: &AnswerRecord<'_>,
         issuance: &Issuance<'_>,
     ) -> IssuanceReport {
         let (request, machine) = (draft.policy().request, draft.policy().machine);
         let approval = draft.approval();
         let customer = match approval {
             Some(approval) => Some(approval.license.customer().to_owned()),
-            None => facts.text("customer"),
+            None => record.text("customer"),
         };
         let is_needed = approval.map(|approval| approval.license.must_activate());
         let usage = approval.and_then(|approval| approval.devices.as_ref());
-        let (id, issued_at) = (facts.text("activation_id"), facts.text("issued_at"));
+        let (id, issued_at) = (record.text("activation_id"), record.text("issued_at"));
         let json = json!({
             "activation_id": id,
             "license_id": request.license.as_str(),
@@ -112,9 +112,9 @@ impl AnswerTexts<ActivationPolicy<'_>, ActivationApproval> for ActivationTexts<'
             "needed": is_needed,
             "devices": usage.map(devices::to_json),
             "answered_before": draft.previous().is_some(),
-            "kid": facts.key_id(),
+            "kid": record.key_id(),
             "path": issuance.path(),
-            "token": facts.token().filter(|_| issuance.shows_token()),
+            "token": record.token().filter(|_| issuance.shows_token()),
             "dry_run": issuance.dry_run,
         });
         let customer = customer.as_deref().map(escape);

@@ -22,7 +22,7 @@ pub(super) struct AnswerCommand<'a> {
     qr: bool,
 }
 
-/// Texts of a kind of answer.
+/// The failures and reports of a command that answers machine requests.
 pub(super) trait AnswerTexts<P: AnswerPolicy<A>, A> {
     /// Returns the failure of a refused request.
     fn refused(&self, error: AnswerError, ledger: Option<&dyn LedgerReader>) -> Failure;
@@ -31,15 +31,15 @@ pub(super) trait AnswerTexts<P: AnswerPolicy<A>, A> {
     fn report(
         &self,
         draft: &AnswerDraft<'_, P, A>,
-        facts: &AnswerFacts<'_>,
+        record: &AnswerRecord<'_>,
         issuance: &Issuance<'_>,
     ) -> IssuanceReport;
 }
 
-/// Facts of an answer, from the signed answer or from an earlier one in the ledger.
-pub(super) struct AnswerFacts<'a>(Option<&'a NewLedgerEntry>);
+/// Ledger entry of an answer: of the signed answer, or of an earlier one.
+pub(super) struct AnswerRecord<'a>(Option<&'a NewLedgerEntry>);
 
-impl<'a> AnswerFacts<'a> {
+impl<'a> AnswerRecord<'a> {
     fn new<P: AnswerPolicy<A>, A>(
         draft: &'a AnswerDraft<'_, P, A>,
         signed: Option<&'a SignedAnswer>,
@@ -47,10 +47,10 @@ impl<'a> AnswerFacts<'a> {
         Self(signed.map(|signed| &signed.entry).or(draft.repeated()))
     }
 
-    /// Returns a fact as text.
+    /// Returns a member as text.
     pub(super) fn text(&self, name: &str) -> Option<String> {
-        let fact = self.0?.body.get(name)?.as_str();
-        fact.map(str::to_owned)
+        let member = self.0?.body.get(name)?.as_str();
+        member.map(str::to_owned)
     }
 
     /// Returns the token.
@@ -100,8 +100,8 @@ impl<'a> AnswerCommand<'a> {
             &|draft, signed| self.render(draft, signed, texts),
         )?;
         let draft = &report.draft;
-        let facts = AnswerFacts::new(draft, report.signed.as_ref());
-        let report = texts.report(draft, &facts, &self.issuance);
+        let record = AnswerRecord::new(draft, report.signed.as_ref());
+        let report = texts.report(draft, &record, &self.issuance);
         self.issuance.print(&report)
     }
 
@@ -109,7 +109,7 @@ impl<'a> AnswerCommand<'a> {
         self.issuance.warn(draft.warnings());
         note_previous_answer(draft, self.issuance.app.terminal);
         if draft.is_repeated() {
-            self.warn_about_other_key(&AnswerFacts::new(draft, None));
+            self.warn_about_other_key(&AnswerRecord::new(draft, None));
         }
     }
 
@@ -123,8 +123,8 @@ impl<'a> AnswerCommand<'a> {
             return self.render_qr_code(signed);
         }
         if self.issuance.is_in_report() {
-            let facts = AnswerFacts::new(draft, Some(signed));
-            let report = texts.report(draft, &facts, &self.issuance);
+            let record = AnswerRecord::new(draft, Some(signed));
+            let report = texts.report(draft, &record, &self.issuance);
             return Ok(Terminal::json_text(&report.json).into_bytes());
         }
         Ok(signed.armor.clone().into_bytes())
@@ -148,8 +148,8 @@ impl<'a> AnswerCommand<'a> {
     /// Warns if the key of `--key` did not sign a repeated activation.
     ///
     /// Does not open an encrypted key.
-    fn warn_about_other_key(&self, facts: &AnswerFacts<'_>) {
-        let (Some(kid), Some(_)) = (facts.key_id(), facts.text("activation_id")) else {
+    fn warn_about_other_key(&self, record: &AnswerRecord<'_>) {
+        let (Some(kid), Some(_)) = (record.key_id(), record.text("activation_id")) else {
             return;
         };
         let terminal = self.issuance.app.terminal;
@@ -171,7 +171,7 @@ impl<'a> AnswerCommand<'a> {
 
 /// Prints a note if the request already has an answer.
 fn note_previous_answer<P: AnswerPolicy<A>, A>(draft: &AnswerDraft<'_, P, A>, terminal: &Terminal) {
-    let Some(at) = draft.previous().and_then(|entry| entry.fact("issued_at")) else {
+    let Some(at) = draft.previous().and_then(|entry| entry.member("issued_at")) else {
         return;
     };
     let outcome = if draft.is_repeated() {

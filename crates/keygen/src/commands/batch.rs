@@ -191,7 +191,7 @@ fn check(orders: &Orders<'_>) -> Result<u64, Failure> {
     let mut count = 0;
     let mut errors = Vec::new();
     let mut progress = Progress::new("rows checked", None);
-    let names = orders.names_files().then(NameSet::new).transpose();
+    let names = orders.has_file_column().then(NameSet::new).transpose();
     let names = names.map_err(|error| no_names(&error))?;
     orders.each(|order| {
         progress.set(count);

@@ -9,7 +9,7 @@ use license_issuer::services::answer::{
 };
 use serde_json::json;
 
-use super::answer::{self, AnswerCommand, AnswerFacts, AnswerTexts};
+use super::answer::{self, AnswerCommand, AnswerRecord, AnswerTexts};
 use super::context::AppContext;
 use super::issuance::{Issuance, IssuanceReport};
 use super::machine_request;
@@ -53,18 +53,18 @@ impl AnswerTexts<ClockRepairPolicy<'_>, ClockRepairApproval> for ClockRepairText
     fn report(
         &self,
         draft: &AnswerDraft<'_, ClockRepairPolicy<'_>, ClockRepairApproval>,
-        facts: &AnswerFacts<'_>,
+        record: &AnswerRecord<'_>,
         issuance: &Issuance<'_>,
     ) -> IssuanceReport {
         let (request, machine) = (draft.policy().request, self.machine);
         let issued_at = match draft.approval() {
             Some(approval) => Some(approval.issued_at),
-            None => facts
+            None => record
                 .text("issued_at")
                 .and_then(|at| Timestamp::parse(&at).ok()),
         };
         let ahead = issued_at.map_or(0, |at| request.mark.seconds_since(at));
-        let id = facts.text("repair_id");
+        let id = record.text("repair_id");
         let json = json!({
             "repair_id": id,
             "machine": machine.to_string(),
@@ -74,9 +74,9 @@ impl AnswerTexts<ClockRepairPolicy<'_>, ClockRepairApproval> for ClockRepairText
             "requested_at": request.made_at.to_string(),
             "issued_at": issued_at.map(|at| at.to_string()),
             "answered_before": draft.previous().is_some(),
-            "kid": facts.key_id(),
+            "kid": record.key_id(),
             "path": issuance.path(),
-            "token": facts.token().filter(|_| issuance.shows_token()),
+            "token": record.token().filter(|_| issuance.shows_token()),
             "dry_run": issuance.dry_run,
         });
         let ahead = match ahead {

@@ -90,7 +90,7 @@ pub(super) fn trials(
 
 /// Returns the end of a trial if it is still valid at an instant.
 pub(super) fn ends_after(entry: &LedgerEntry, now: Timestamp) -> Option<Timestamp> {
-    let end = entry.fact("expires_at")?;
+    let end = entry.member("expires_at")?;
     let end = Timestamp::parse(&end).ok()?;
     (end > now).then_some(end)
 }

@@ -290,7 +290,7 @@ fn broken_chain(ledger: &dyn LedgerReader, fault: &ChainFault) -> Failure {
             "the tables or triggers differ from those that this program creates".to_owned()
         }
         ChainFault::Derived => "the derived tables do not match the entries".to_owned(),
-        ChainFault::Missing(seq) => {
+        ChainFault::OutOfSequence(seq) => {
             format!("expected entry {seq}, found another: an entry was removed, added or moved")
         }
         ChainFault::Changed(seq) => {

@@ -59,7 +59,7 @@ fn order<'m>(
     });
     let mut order = LicenseOrder::new(draft, matrix);
     order.notes.extend(start_note);
-    order.facts.insert("reassigned".to_owned(), change);
+    order.members.insert("reassigned".to_owned(), change);
     order.notes.push(format!(
         "license {} is replaced where the new license is installed; elsewhere it stays valid until its end",
         license.id()

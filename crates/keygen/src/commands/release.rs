@@ -5,7 +5,7 @@ use std::path::Path;
 use license_cli_support::{Exit, Failure, Source, Terminal, escape};
 use license_core::{Code, DeactivationReceipt};
 use license_issuer::errors::LedgerError;
-use license_issuer::ledger::{LedgerReader, RecordedActivation};
+use license_issuer::ledger::{LedgerReader, RecordedAnswer};
 use license_issuer::services::deactivation::{
     Deactivation, DeactivationError, DeactivationOrder, DeactivationProof,
 };
@@ -92,7 +92,7 @@ fn lines(ended: &Deactivation, dry_run: bool) -> Vec<String> {
         format!("activation {}", escape(&ended.id)),
         format!("license    {}", escape(&ended.activation.subject)),
     ];
-    let machine = ended.activation.fact("machine");
+    let machine = ended.activation.member("machine");
     lines.extend(machine.map(|machine| format!("machine    {}", escape(&machine))));
     let reason = if ended.by_receipt {
         "by a receipt".to_owned()
@@ -110,14 +110,14 @@ fn lines(ended: &Deactivation, dry_run: bool) -> Vec<String> {
 }
 
 fn to_json(ended: &Deactivation, dry_run: bool) -> Value {
-    let ids = |activations: &[RecordedActivation]| {
-        let ids = activations.iter().map(RecordedActivation::id);
+    let ids = |activations: &[RecordedAnswer]| {
+        let ids = activations.iter().map(RecordedAnswer::id);
         ids.collect::<Vec<_>>()
     };
     json!({
         "activation_id": ended.id,
         "license_id": ended.activation.subject,
-        "machine": ended.activation.fact("machine"),
+        "machine": ended.activation.member("machine"),
         "by": if ended.by_receipt { "receipt" } else { "vendor" },
         "reason": ended.reason,
         "released_at": ended.at.to_string(),
@@ -128,7 +128,7 @@ fn to_json(ended: &Deactivation, dry_run: bool) -> Value {
 }
 
 /// Returns the id of an activation, or `?` if its entry is damaged.
-fn shown_id(activation: &RecordedActivation) -> String {
+fn shown_id(activation: &RecordedAnswer) -> String {
     activation.id().unwrap_or_else(|| "?".to_owned())
 }
 

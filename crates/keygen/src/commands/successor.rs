@@ -33,7 +33,7 @@ pub(super) fn refuse_replaced(
     let Some(last) = last_successor(id, ledger)? else {
         return Ok(());
     };
-    let start = license_of(ledger, &last, now)?.and_then(|row| row.entry.fact("not_before"));
+    let start = license_of(ledger, &last, now)?.and_then(|row| row.entry.member("not_before"));
     let start = start.map_or_else(String::new, |at| format!(", which starts at {at}"));
     let message = format!("license {id} already has a successor: {last}{start}");
     let hint = match replacement {

@@ -51,7 +51,7 @@ fn order<'m>(arguments: &Trial, matrix: &'m FeatureMatrix) -> Result<LicenseOrde
     let mut order = LicenseOrder::new(draft, matrix);
     order.notes = notes;
     if arguments.again {
-        order.facts.insert("again".to_owned(), true.into());
+        order.members.insert("again".to_owned(), true.into());
     }
     Ok(order)
 }
@@ -65,13 +65,13 @@ fn refuse_second_trial(
     let Some(entry) = trials(customer, matrix, ledger)?.pop() else {
         return Ok(());
     };
-    let fact = |name| entry.fact(name).unwrap_or_default();
-    let (customer, product, id) = (fact("customer"), matrix.product(), &entry.subject);
+    let member = |name| entry.member(name).unwrap_or_default();
+    let (customer, product, id) = (member("customer"), matrix.product(), &entry.subject);
     let message = format!(
         "customer {} already had a trial of {product}, {id}, from {} until {}",
         escape(&customer),
-        fact("issued_at"),
-        fact("expires_at"),
+        member("issued_at"),
+        member("expires_at"),
     );
     Err(
         Failure::new(Exit::Usage, "TRIAL_USED", message).hint(format!(

@@ -25,7 +25,7 @@ impl ConvertibleTrial {
         let ledger = ledger.ok_or_else(|| not_found(named))?;
         let row = find_license(ledger, named, now)?.ok_or_else(|| not_found(named))?;
         let subject = row.entry.subject.clone();
-        if row.entry.fact("trial").as_deref() != Some("true") {
+        if row.entry.member("trial").as_deref() != Some("true") {
             return Err(not_a_trial(&subject));
         }
         match row.status {
@@ -41,7 +41,7 @@ impl ConvertibleTrial {
     }
 
     pub(super) fn customer(&self) -> String {
-        self.entry.fact("customer").unwrap_or_default()
+        self.entry.member("customer").unwrap_or_default()
     }
 
     /// Returns an instant in the last day of the trial, unless the trial has ended.
@@ -63,7 +63,7 @@ impl ConvertibleTrial {
     ) -> Result<(), Failure> {
         let trial_customer = self.customer();
         let key = |customer: &str| license_issuer::records::trial_key(matrix.product(), customer);
-        let product = self.entry.fact("product").unwrap_or_default();
+        let product = self.entry.member("product").unwrap_or_default();
         if product != matrix.product().as_str() {
             return Err(Failure::usage(format!(
                 "expected a trial of {}, found a trial of {product}",

@@ -17,7 +17,7 @@ pub(crate) fn run(command: &UsageCommand, app: AppContext<'_>) -> Result<Exit, F
         UsageCommand::Import(files) => import::run(&files.files, app),
         UsageCommand::Summary(arguments) => summary::run(arguments, app),
     };
-    done.map(|()| Exit::Licensed)
+    done.map(|()| Exit::Success)
 }
 
 /// Reads the reports in a file.

@@ -61,7 +61,7 @@ pub(crate) fn run(
         }
     }
     Ok(if answer.granted {
-        Exit::Licensed
+        Exit::Success
     } else {
         Exit::Denied
     })

@@ -20,7 +20,7 @@ pub(crate) fn run(app: &AppContext, terminal: &Terminal) -> Result<Exit, Failure
     } else {
         terminal.data(&to_text(&facts, fingerprint.as_ref()))?;
     }
-    Ok(Exit::Licensed)
+    Ok(Exit::Success)
 }
 
 /// Returns each component with its hash. Without a fingerprint, there are no components. The values

@@ -18,7 +18,7 @@ pub(crate) fn run(app: &AppContext, terminal: &Terminal) -> Result<Exit, Failure
     if terminal.is_json() {
         let paths: Vec<_> = removed.iter().map(|path| show_path(path)).collect();
         terminal.json(&json!({ "removed": paths }))?;
-        return Ok(Exit::Licensed);
+        return Ok(Exit::Success);
     }
     if removed.is_empty() {
         terminal.data("nothing to remove: no license is installed for this user")?;
@@ -32,5 +32,5 @@ pub(crate) fn run(app: &AppContext, terminal: &Terminal) -> Result<Exit, Failure
             "tier {base} is in effect, unless the administrator installed a license for all users"
         ));
     }
-    Ok(Exit::Licensed)
+    Ok(Exit::Success)
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use license_cli_support::{
     Audience, Destination, Exit, Failure, QrCode, Terminal, escape, show_path,
 };
-use license_client::{InstallationError, PendingRequest, PreparedRequest, now};
+use license_client::{InstallationError, PendingRequestPolicy, PreparedRequest, now};
 use license_core::{License, LicenseId, MachineRequest, readback};
 use serde_json::{Value, json};
 
@@ -29,9 +29,9 @@ pub(crate) fn run(
     delivery.check(terminal)?;
     let made_at = arguments.at.unwrap_or_else(now);
     let pending = if arguments.new {
-        PendingRequest::Replace
+        PendingRequestPolicy::Replace
     } else {
-        PendingRequest::Repeat
+        PendingRequestPolicy::Repeat
     };
     let (request, answer) = if arguments.clock {
         let request = app.manager.request_clock_repair(made_at, pending);
@@ -188,7 +188,7 @@ impl DeliveryArgs {
         let path = self.file.path();
         if terminal.is_json() {
             terminal.json(&to_json(request, &lines, path.as_deref(), &notices))?;
-            return Ok(Exit::Licensed);
+            return Ok(Exit::Success);
         }
         for notice in &notices {
             notice.print(terminal);
@@ -214,7 +214,7 @@ impl DeliveryArgs {
             ));
         }
         terminal.note(hint);
-        Ok(Exit::Licensed)
+        Ok(Exit::Success)
     }
 
     /// Writes the file, or returns the text for standard output.

@@ -42,11 +42,11 @@ pub(crate) fn run(
             "warnings": notice::warnings_to_json(decision.warnings(), &evaluation.notices),
         })));
         terminal.json(&Value::Object(members))?;
-        return Ok(Exit::Licensed);
+        return Ok(Exit::Success);
     }
     terminal.data(&to_text(&session, machine.as_deref()))?;
     decision::print_warnings(&decision, &evaluation.notices, terminal);
-    Ok(Exit::Licensed)
+    Ok(Exit::Success)
 }
 
 fn to_text(session: &Session, machine: Option<&str>) -> String {
@@ -87,7 +87,7 @@ pub(crate) fn usage(
     } else {
         terminal.data(&format!("{}: {}", usage.usage_type, usage.reason))?;
     }
-    Ok(Exit::Licensed)
+    Ok(Exit::Success)
 }
 
 fn find(app: &AppContext, path: &Path) -> Result<ProjectRoot, Failure> {

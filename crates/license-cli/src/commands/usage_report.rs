@@ -57,7 +57,7 @@ pub(crate) fn run(
         }
     };
     print(arguments, &summary, shown.as_deref(), &problems, terminal)?;
-    Ok(Exit::Licensed)
+    Ok(Exit::Success)
 }
 
 fn print(

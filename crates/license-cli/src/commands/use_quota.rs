@@ -53,7 +53,7 @@ pub(crate) fn run(app: &AppContext, arguments: &Use, terminal: &Terminal) -> Res
         decision::print_warnings(&decision, &notices, terminal);
     }
     Ok(if used.granted {
-        Exit::Licensed
+        Exit::Success
     } else {
         Exit::Denied
     })

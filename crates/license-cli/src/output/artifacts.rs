@@ -89,7 +89,7 @@ pub(crate) fn print(
             notice.print(terminal);
         }
     }
-    Ok(Exit::Licensed)
+    Ok(Exit::Success)
 }
 
 fn machine(named: &Machine) -> String {

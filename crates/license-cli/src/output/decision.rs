@@ -126,8 +126,8 @@ fn is_renewal(decision: &Decision) -> bool {
 /// Returns the exit code of a decision.
 pub(crate) fn exit(decision: &Decision, strict: bool) -> Exit {
     match decision.outcome() {
-        Outcome::Licensed => Exit::Licensed,
-        Outcome::Grace if !strict => Exit::Licensed,
+        Outcome::Licensed => Exit::Success,
+        Outcome::Grace if !strict => Exit::Success,
         _ => Exit::Denied,
     }
 }

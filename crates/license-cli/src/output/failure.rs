@@ -192,6 +192,8 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
         Error::NotActivated => denied(Code::NotActivated).hint(
             "to remove a license that is not activated, use `license remove`; nothing was changed",
         ),
+        Error::SeveralActivations { .. } => Failure::usage(error.to_string())
+            .hint("add --license ID with the id of an installed license; nothing was changed"),
         Error::NoMachine => Failure::new(Exit::System, "NO_MACHINE", error.to_string()).hint(
             "in a container, set CODITECT_MACHINE_ID; `license machine` shows the missing parts",
         ),

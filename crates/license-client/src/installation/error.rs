@@ -99,6 +99,15 @@ pub enum InstallationError {
     /// There is no activation to deactivate.
     #[error("expected an activation to deactivate, found none on this machine")]
     NotActivated,
+    /// There are several activations, and the license to deactivate is not named.
+    #[error(
+        "expected the id of the license to deactivate, because this machine has several activations: {}",
+        list(licenses)
+    )]
+    SeveralActivations {
+        /// The ids of the activated licenses.
+        licenses: Vec<LicenseId>,
+    },
     /// Nothing distinguishes this machine from other machines.
     #[error("cannot identify this machine")]
     NoMachine,
@@ -241,6 +250,11 @@ fn worse(new: Code, installed: Code) -> String {
 
 fn this_machine(actual: Option<&Machine>) -> String {
     actual.map_or_else(|| "unknown".to_owned(), display_name)
+}
+
+fn list(licenses: &[LicenseId]) -> String {
+    let ids: Vec<_> = licenses.iter().map(LicenseId::as_str).collect();
+    ids.join(", ")
 }
 
 fn article(what: &str) -> &'static str {

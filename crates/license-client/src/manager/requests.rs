@@ -30,9 +30,9 @@ pub struct PreparedRequest {
     pub problems: Vec<StateProblem>,
 }
 
-/// How a request that still waits for its answer is treated.
+/// How a pending request is treated, which is a request without an answer yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PendingRequest {
+pub enum PendingRequestPolicy {
     /// The pending request is returned again.
     Repeat,
     /// A new request supersedes the pending one.
@@ -51,10 +51,10 @@ struct RequestTransaction<'h> {
 impl LicenseManager {
     /// Requests an activation of a license for this machine.
     ///
-    /// The request contains a commitment to a secret, which stays on this machine. A request that
-    /// waits for its answer is returned again, unless `pending` requires a new request or the
-    /// machine has changed. A new request supersedes the earlier one. The answer to the earlier
-    /// request is then no longer accepted.
+    /// The request contains a commitment to a secret, which stays on this machine. A pending request
+    /// is returned again, unless `pending` requires a new request or the machine has changed. A new
+    /// request supersedes the earlier one. The answer to the earlier request is then no longer
+    /// accepted.
     ///
     /// # Errors
     ///
@@ -64,14 +64,14 @@ impl LicenseManager {
         &self,
         license: &LicenseId,
         made_at: Timestamp,
-        pending: PendingRequest,
+        pending: PendingRequestPolicy,
     ) -> Result<PreparedRequest, InstallationError> {
         let machine = self.fingerprint()?;
         let mut transaction = self.begin_request()?;
         let described = machine.to_string();
         let waiting = transaction.activations.open_request(license);
-        if let Some(open) =
-            waiting.filter(|open| pending == PendingRequest::Repeat && open.machine == described)
+        if let Some(open) = waiting
+            .filter(|open| pending == PendingRequestPolicy::Repeat && open.machine == described)
         {
             let request = self.activation_request(open, machine);
             return Ok(transaction.finish(request, None, true));
@@ -100,7 +100,7 @@ impl LicenseManager {
         })
     }
 
-    /// Requests a clock repair, which lowers the clock's high-water mark.
+    /// Requests a clock repair, which lowers the clock high-water mark.
     ///
     /// # Errors
     ///
@@ -108,14 +108,14 @@ impl LicenseManager {
     pub fn request_clock_repair(
         &self,
         made_at: Timestamp,
-        pending: PendingRequest,
+        pending: PendingRequestPolicy,
     ) -> Result<PreparedRequest, InstallationError> {
         let machine = self.fingerprint()?;
         let mut transaction = self.begin_request()?;
         let waiting = transaction
             .activations
             .open_clock_request(&transaction.state.repaired);
-        let waiting = waiting.filter(|_| pending == PendingRequest::Repeat);
+        let waiting = waiting.filter(|_| pending == PendingRequestPolicy::Repeat);
         let nonce = match waiting {
             Some(nonce) => nonce,
             None => Nonce::from_random(random()?),
@@ -144,6 +144,8 @@ impl LicenseManager {
     /// # Errors
     ///
     /// Returns [`InstallationError::NotActivated`] if there is neither an activation nor a receipt,
+    /// [`InstallationError::SeveralActivations`] if `license` is `None` and this machine has more
+    /// than one activation, [`InstallationError::NoMachine`] if nothing identifies this machine,
     /// and other errors if the deactivation cannot be saved.
     pub fn deactivate(
         &self,
@@ -152,7 +154,7 @@ impl LicenseManager {
     ) -> Result<PreparedRequest, InstallationError> {
         let machine = self.digest().ok_or(InstallationError::NoMachine)?;
         let mut transaction = self.begin_request()?;
-        let Some((id, nonce)) = transaction.activation_to_deactivate(license) else {
+        let Some((id, nonce)) = transaction.activation_to_deactivate(license)? else {
             let receipt = transaction.receipt(license)?;
             return Ok(transaction.finish(receipt, None, true));
         };
@@ -224,17 +226,22 @@ impl LicenseManager {
 }
 
 impl RequestTransaction<'_> {
-    /// Returns the license id and the nonce of the activation to deactivate.
-    fn activation_to_deactivate(&self, license: Option<&License>) -> Option<(LicenseId, Nonce)> {
-        match license {
-            Some(license) => self
-                .activations
-                .active_under(license.id(), license.supersedes()),
-            None => {
-                let mut licenses = self.activations.licenses();
-                let only = licenses.next().filter(|_| licenses.next().is_none())?;
-                self.activations.active_under(only, &[])
-            }
+    /// Returns the license id and the nonce of the activation to deactivate, if there is one.
+    fn activation_to_deactivate(
+        &self,
+        license: Option<&License>,
+    ) -> Result<Option<(LicenseId, Nonce)>, InstallationError> {
+        let activations = &self.activations;
+        if let Some(license) = license {
+            return Ok(activations.active_under(license.id(), license.supersedes()));
+        }
+        let licenses: Vec<_> = activations.licenses().collect();
+        match licenses.as_slice() {
+            [] => Ok(None),
+            [only] => Ok(activations.active_under(only, &[])),
+            several => Err(InstallationError::SeveralActivations {
+                licenses: several.iter().map(|&id| id.clone()).collect(),
+            }),
         }
     }
 

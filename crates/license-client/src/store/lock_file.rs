@@ -1,16 +1,16 @@
 //! The file that writers lock. The file is created if it does not exist, and is never a symbolic
 //! link.
 //!
-//! The owner of the directory could replace the file with a link. A process of root must not create
-//! the target of such a link, or change its owner.
+//! The owner of the directory could replace the file with a link. A process that runs as root must
+//! not create the target of such a link, or change its owner.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use crate::files::{create_private_file, is_same_file, keep_owner, no_follow};
+use crate::files::{create_private_file, inherit_owner, is_same_file, no_follow};
 
-/// How often the file is opened again after another process has removed it.
+/// Maximum number of attempts to open the file. Another process may remove the file meanwhile.
 const ATTEMPTS: u32 = 16;
 
 /// Opens the lock file in the directory, or creates it. A new file gets the owner of the directory.
@@ -32,7 +32,7 @@ pub(super) fn open(directory: &Path, path: &Path) -> io::Result<File> {
 /// Creates the file. Never follows a link, not even a dangling one.
 fn create(directory: &Path, path: &Path) -> io::Result<File> {
     let file = create_private_file(path)?;
-    keep_owner(directory, &file);
+    inherit_owner(directory, &file);
     Ok(file)
 }
 

@@ -15,8 +15,9 @@ use crate::state_dir::{StateDir, StateFile};
 
 /// Name of the undo directory when it is complete.
 const UNDO: &str = ".undo";
-/// Name of the undo directory before it is complete, and again when it is no longer needed. A
-/// directory with this name is removed like other incomplete files.
+/// Part after [`UNFINISHED`] of the name that the undo directory has before it is complete, and
+/// again when it is no longer needed. A directory with this name is removed like other unfinished
+/// files.
 const INCOMPLETE_UNDO: &str = "undo";
 
 /// A transaction, which restores the previous files unless [`StoreTransaction::commit`] is called.
@@ -176,9 +177,9 @@ mod tests {
     fn a_committed_transaction_keeps_the_new_files_and_leaves_no_other_file() {
         let (_directory, store) = store();
         let lock = store.lock().unwrap();
-        let undo = lock.begin().unwrap();
+        let transaction = lock.begin().unwrap();
         change(&lock);
-        undo.commit().unwrap();
+        transaction.commit().unwrap();
         drop(lock);
         assert_eq!(content(&store), after());
         assert!(!is_active(store.dir()) && store.incomplete_files().is_empty());
@@ -188,9 +189,9 @@ mod tests {
     fn a_dropped_transaction_restores_the_previous_files() {
         let (_directory, store) = store();
         let lock = store.lock().unwrap();
-        let undo = lock.begin().unwrap();
+        let transaction = lock.begin().unwrap();
         change(&lock);
-        drop(undo);
+        drop(transaction);
         drop(lock);
         assert_eq!(content(&store), before());
         assert!(!is_active(store.dir()) && store.incomplete_files().is_empty());
@@ -200,11 +201,11 @@ mod tests {
     fn a_read_after_a_crash_returns_the_previous_files() {
         let (_directory, store) = store();
         let lock = store.lock().unwrap();
-        let undo = lock.begin().unwrap();
+        let transaction = lock.begin().unwrap();
         change(&lock);
         // While the writer has the lock, no other process restores anything.
         assert_eq!(content(&store), after());
-        std::mem::forget(undo);
+        std::mem::forget(transaction);
         drop(lock);
         assert_eq!(content(&store), before());
         assert!(!is_active(store.dir()));

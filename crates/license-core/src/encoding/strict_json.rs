@@ -23,7 +23,7 @@ use tree::Tree;
 /// The maximum nesting of arrays and objects, including the outermost object.
 pub(crate) const MAX_DEPTH: usize = 16;
 
-/// The maximum number of characters of foreign text in a message.
+/// The maximum number of characters that a message quotes from the input.
 pub(crate) const MAX_QUOTED_CHARS: usize = 32;
 
 /// The reason why bytes are not one strict JSON object.

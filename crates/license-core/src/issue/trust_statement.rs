@@ -25,8 +25,8 @@ impl IntroductionDraft<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError`] if the list of keys is empty, too long or contains the signing key,
-    /// or if the signing key fails to sign.
+    /// Returns [`SigningError`] if the issuer or the list of keys is empty, if the list is too long
+    /// or contains the signing key, or if the signing key fails to sign.
     pub fn sign(&self, key: &(impl Signer + ?Sized)) -> Result<String, SigningError> {
         if self.keys.is_empty() {
             return Err(SigningError::Empty {
@@ -82,7 +82,8 @@ impl RetirementDraft {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError`] if both keys are the same, or if a key fails to sign.
+    /// Returns [`SigningError`] if the issuer is empty, if both keys are the same, or if a key fails
+    /// to sign.
     pub fn sign(
         &self,
         retired: &(impl Signer + ?Sized),

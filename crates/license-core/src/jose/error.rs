@@ -99,7 +99,8 @@ pub enum ParseError {
 
 impl ParseError {
     /// Adds the position of a block to an error. `lines` is the number of lines that precede the
-    /// token of the block in the file.
+    /// token of the block in the file. The last of them is the BEGIN line, so `lines` is also the
+    /// number of that line.
     pub(crate) fn after_lines(mut self, lines: usize) -> Self {
         match &mut self {
             Self::Unexpected { position, .. } => {

@@ -72,6 +72,7 @@ mod tests {
         for text in [&list, &wrapped, "—BEGIN LICENSE REVOCATIONS—"] {
             assert_eq!(input_cap(text.as_bytes()), MAX_LIST_BYTES, "{text}");
             let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            // In UTF-16, only ASCII text is recognized.
             let is_recognized = input_cap(&utf16) == MAX_LIST_BYTES;
             assert!(is_recognized || !text.is_ascii(), "{text}");
         }

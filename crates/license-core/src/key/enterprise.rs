@@ -240,7 +240,9 @@ impl fmt::Debug for EnterpriseKey {
 
 /// The short form of an enterprise key, which has a digest in place of the signature.
 ///
-/// The short form identifies an enterprise key or a license file, but is no proof by itself.
+/// The short form identifies an enterprise key, or a license file of the enterprise tier for a
+/// company. The digest is computed from the signature of the key or of the license token. The short
+/// form is no proof by itself.
 ///
 /// ```
 /// use license_core::ShortEnterpriseKey;

@@ -43,7 +43,8 @@ impl<'a> LicenseFile<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`ParseError`] if the text contains anything else, or if a block is damaged.
+    /// Returns [`ParseError`] if the text contains anything else, if a block is damaged, or if the
+    /// text is longer than [`input_cap`] permits.
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
         check_length(input_cap(text.as_bytes()), text)?;
         let (start, body) = offset_and_body(text);
@@ -197,7 +198,7 @@ fn delimiter(line: &str) -> Option<Delimiter> {
     let inner = line.strip_prefix('-')?.trim_start_matches('-');
     let inner = inner.strip_suffix('-')?.trim_end_matches('-');
     let (word, label) = inner.split_once(' ')?;
-    // Labels contain no hyphens. After a hyphen, other text follows on the same line.
+    // No label contains a hyphen. A hyphen means that the line contains more than the delimiter.
     if label.contains('-') {
         return None;
     }

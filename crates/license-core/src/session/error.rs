@@ -111,5 +111,7 @@ fn length_of(path: &Path, source: &io::Error) -> String {
     let bytes = path.as_os_str().len();
     let names = path.components().map(|name| name.as_os_str().len());
     let longest = names.fold(0, usize::max);
-    format!(": its {bytes} bytes, {longest} of them in one name, are more than the system accepts")
+    format!(
+        ": the path has {bytes} bytes and its longest name has {longest}; one of them is more than the system accepts"
+    )
 }

@@ -50,6 +50,7 @@ fn all_keys_of_the_trust_set_are_accepted() {
 
 #[test]
 fn a_key_is_rejected_with_another_algorithm() {
+    // The spare key uses PS256.
     let both = trust(&[&VENDOR, &SPARE]);
     let token = perpetual("PRO", id(1)).sign(&*SPARE).unwrap();
     let claims = token.split('.').nth(1).unwrap();

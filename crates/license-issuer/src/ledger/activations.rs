@@ -6,23 +6,23 @@ use crate::ledger::entry::LedgerEntry;
 
 /// A recorded activation, with its release if the activation has ended.
 #[derive(Clone, Debug)]
-pub struct RecordedActivation {
+pub struct RecordedAnswer {
     /// The entry of the activation.
     pub entry: LedgerEntry,
     /// The entry of the release.
     pub release: Option<LedgerEntry>,
 }
 
-impl RecordedActivation {
+impl RecordedAnswer {
     /// Returns the id of the activation, if the entry contains one.
     pub fn id(&self) -> Option<String> {
-        self.entry.fact("activation_id")
+        self.entry.member("activation_id")
     }
 
     /// Returns the machine for which the activation was requested.
     pub fn machine(&self) -> Option<Machine> {
-        let fact = |name| self.entry.fact(name);
-        let requested = fact("fingerprint").or_else(|| fact("machine"))?;
+        let member = |name| self.entry.member(name);
+        let requested = member("fingerprint").or_else(|| member("machine"))?;
         Some(Machine::parse(&requested))
     }
 
@@ -30,7 +30,7 @@ impl RecordedActivation {
     ///
     /// Two equal digests are enough. Otherwise the fingerprints must match.
     pub fn is_same_machine(&self, later: &Self) -> bool {
-        let digest = |activation: &Self| activation.entry.fact("machine");
+        let digest = |activation: &Self| activation.entry.member("machine");
         let has_same_digest = digest(self).is_some() && digest(self) == digest(later);
         let machines = self.machine().zip(later.machine());
         has_same_digest || machines.is_some_and(|(own, later)| own.matches(&later))
@@ -38,7 +38,7 @@ impl RecordedActivation {
 
     /// Returns whether both activations answer the same request.
     pub fn answers_same_request(&self, other: &Self) -> bool {
-        let nonce = |activation: &Self| activation.entry.fact("nonce");
+        let nonce = |activation: &Self| activation.entry.member("nonce");
         nonce(self).is_some() && nonce(self) == nonce(other)
     }
 }

@@ -18,14 +18,14 @@ pub enum ChainFault {
     /// Tables, indexes or triggers differ from those that this program creates.
     Schema,
     /// An entry was removed, added or moved. The value is the sequence number that was expected.
-    Missing(i64),
+    OutOfSequence(i64),
     /// The entry with this sequence number, or the entry before it, was changed.
     Changed(i64),
     /// Entries were removed from the end or added by hand.
     Head {
-        /// The number of entries that the ledger counted.
+        /// The number of entries according to the stored head.
         expected: i64,
-        /// The number of entries in the ledger.
+        /// The number of entries that are in the ledger.
         found: i64,
     },
     /// Derived data contradicts the entries.

@@ -88,7 +88,7 @@ pub struct NewLedgerEntry {
     pub kind: LedgerEntryKind,
     /// The id of the license, key or machine that the entry is about.
     pub subject: String,
-    /// A JSON object of searchable facts.
+    /// A JSON object of searchable members.
     pub body: Value,
     /// The issued artifact, so that it can be delivered again. Empty if there is no artifact.
     pub artifact: String,
@@ -105,11 +105,11 @@ impl NewLedgerEntry {
         }
     }
 
-    /// Returns the entry with one more fact.
+    /// Returns the entry with one more member.
     #[must_use]
-    pub fn with_fact(mut self, name: &str, fact: impl Into<Value>) -> Self {
+    pub fn with_member(mut self, name: &str, member: impl Into<Value>) -> Self {
         if let Some(body) = self.body.as_object_mut() {
-            body.insert(name.to_owned(), fact.into());
+            body.insert(name.to_owned(), member.into());
         }
         self
     }
@@ -117,7 +117,7 @@ impl NewLedgerEntry {
     /// Returns whether a recorded entry is equal to this one.
     ///
     /// Two entries with an artifact are equal if their kinds and artifacts are equal. Two entries
-    /// without an artifact are equal if their kinds and facts are equal.
+    /// without an artifact are equal if their kinds and members are equal.
     pub fn is_recorded_as(&self, entry: &LedgerEntry) -> bool {
         let body = || serde_json::from_str::<Value>(&entry.body).ok();
         entry.kind == self.kind.as_str()
@@ -139,7 +139,7 @@ pub struct LedgerEntry {
     pub subject: String,
     /// Whether the delivery of the artifact is confirmed.
     pub delivered: bool,
-    /// A JSON object of searchable facts, as it was hashed.
+    /// A JSON object of searchable members, as it was hashed.
     pub body: String,
     /// The issued artifact, or an empty string.
     pub artifact: String,
@@ -176,20 +176,20 @@ impl LedgerEntry {
         hash.finalize().to_vec()
     }
 
-    /// Returns the facts as a JSON object.
+    /// Returns the members as a JSON object.
     ///
     /// # Errors
     ///
     /// Returns [`LedgerError::Inconsistent`] if the body is not a JSON object.
-    pub fn facts(&self) -> Result<serde_json::Map<String, Value>, LedgerError> {
+    pub fn members(&self) -> Result<serde_json::Map<String, Value>, LedgerError> {
         serde_json::from_str(&self.body).map_err(|_| LedgerError::Inconsistent {
             expected: "a JSON object as the body of each entry",
             found: format!("another value in entry {}", self.seq),
         })
     }
 
-    /// Returns a fact of the body as text. A missing fact and `null` are `None`.
-    pub fn fact(&self, name: &str) -> Option<String> {
+    /// Returns a member of the body as text. A missing member and `null` are `None`.
+    pub fn member(&self, name: &str) -> Option<String> {
         let body: Value = serde_json::from_str(&self.body).ok()?;
         match body.get(name)? {
             Value::String(text) => Some(text.clone()),
@@ -198,7 +198,7 @@ impl LedgerEntry {
         }
     }
 
-    /// Returns the strings in an array of the body. A missing fact has no strings.
+    /// Returns the strings in an array of the body. A missing member has no strings.
     pub fn strings(&self, name: &str) -> Vec<String> {
         let body: Option<Value> = serde_json::from_str(&self.body).ok();
         let array = body.as_ref().and_then(|body| body.get(name)?.as_array());
@@ -206,10 +206,10 @@ impl LedgerEntry {
         texts.map(str::to_owned).collect()
     }
 
-    /// Returns a fact of the body as an instant. Returns `None` if the fact is missing or is not an
-    /// instant.
+    /// Returns a member of the body as an instant. Returns `None` if the member is missing or is not
+    /// an instant.
     pub fn time(&self, name: &str) -> Option<Timestamp> {
-        let time = self.fact(name)?;
+        let time = self.member(name)?;
         Timestamp::parse(&time).ok()
     }
 

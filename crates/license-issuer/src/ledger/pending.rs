@@ -19,7 +19,7 @@ pub struct PendingArtifact {
     pub kind: LedgerEntryKind,
     /// The id of the license, key or machine that the entry is about.
     pub subject: String,
-    /// The facts of the entry, as JSON text.
+    /// The members of the entry, as JSON text.
     pub body: String,
     /// The artifact.
     pub artifact: String,

@@ -102,12 +102,12 @@ pub struct RecordedLicense {
 }
 
 impl RecordedLicense {
-    /// Returns the facts of the license, its status and the state of its entry, as one item of a
+    /// Returns the members of the license, its status and the state of its entry, as one item of a
     /// list.
     pub fn to_json(&self) -> Value {
-        // A license with a damaged body is shown without facts. Verification of the chain reports
+        // A license with a damaged body is shown without members. Verification of the chain reports
         // the damage.
-        let mut object = self.entry.facts().unwrap_or_default();
+        let mut object = self.entry.members().unwrap_or_default();
         object.insert("status".to_owned(), self.status.as_str().into());
         object.insert("recorded_at".to_owned(), self.entry.recorded_at().into());
         object.insert("seq".to_owned(), json!(self.entry.seq));

@@ -7,7 +7,7 @@ use license_core::{LicenseId, LicenseKey, ProductCode, Timestamp, TrustSet, Unve
 use serde_json::Value;
 
 use crate::errors::LedgerError;
-use crate::ledger::activations::RecordedActivation;
+use crate::ledger::activations::RecordedAnswer;
 use crate::ledger::entry::{LedgerEntry, LedgerEntryKind, NewLedgerEntry};
 use crate::ledger::query::{LedgerStats, LicenseFilter, LicenseStatus, RecordedLicense};
 
@@ -51,7 +51,7 @@ pub trait LedgerReader {
     /// Returns the license that was issued for a row of a batch, by its order id.
     fn license_of_order(&self, order: &str) -> Result<Option<LedgerEntry>, LedgerError>;
 
-    /// Returns the trials of a customer and product. `trial_key` is the value of the fact
+    /// Returns the trials of a customer and product. `trial_key` is the value of the member
     /// `trial_of` in the entries of these trials.
     fn trials(&self, trial_key: &str) -> Result<Vec<LedgerEntry>, LedgerError>;
 
@@ -227,7 +227,7 @@ pub trait LedgerReader {
     fn count_activations_signed_by(&self, key: &str, now: Timestamp) -> Result<u64, LedgerError> {
         let mut last: BTreeMap<Option<String>, LedgerEntry> = BTreeMap::new();
         self.visit_entries_of_kind(LedgerEntryKind::Activation, &mut |entry| {
-            last.insert(entry.fact("nonce"), entry);
+            last.insert(entry.member("nonce"), entry);
         })?;
         let is_signed = |entry: &LedgerEntry| {
             let token = Unverified::parse(&entry.artifact);
@@ -279,10 +279,10 @@ pub trait LedgerReader {
     fn ended_activations(&self, product: ProductCode) -> Result<Vec<RevocationEntry>, LedgerError> {
         let mut ended: BTreeMap<LicenseId, RevocationEntry> = BTreeMap::new();
         self.visit_entries_of_kind(LedgerEntryKind::Release, &mut |entry| {
-            if entry.fact("product").as_deref() != Some(product.as_str()) {
+            if entry.member("product").as_deref() != Some(product.as_str()) {
                 return;
             }
-            let id = entry.fact("activation_id");
+            let id = entry.member("activation_id");
             let id = id.and_then(|id| LicenseId::parse(&id));
             if let Some(found) = id.and_then(|id| revocation(id, &entry)) {
                 ended.entry(found.license.clone()).or_insert(found);
@@ -297,7 +297,7 @@ pub trait LedgerReader {
             return Ok(Some(key.unverified_terms().product));
         }
         let entry = self.first_license_entry(license.as_str())?;
-        let code = entry.and_then(|entry| entry.fact("product"));
+        let code = entry.and_then(|entry| entry.member("product"));
         Ok(code.and_then(|code| ProductCode::parse(&code).ok()))
     }
 
@@ -311,9 +311,9 @@ pub trait LedgerReader {
         let lists = self.entries_of_kind_about(key, LedgerEntryKind::RevocationList)?;
         let of_product = lists
             .iter()
-            .filter(|list| list.fact("product").as_deref() == Some(product.as_str()));
+            .filter(|list| list.member("product").as_deref() == Some(product.as_str()));
         Ok(of_product
-            .filter_map(|list| list.fact("revoked")?.parse().ok())
+            .filter_map(|list| list.member("revoked")?.parse().ok())
             .max())
     }
 
@@ -322,7 +322,7 @@ pub trait LedgerReader {
         let lists = self.entries_of_kind_about(key, LedgerEntryKind::RevocationList)?;
         Ok(lists
             .iter()
-            .filter_map(|list| list.fact("seq")?.parse().ok())
+            .filter_map(|list| list.member("seq")?.parse().ok())
             .max())
     }
 
@@ -338,18 +338,18 @@ pub trait LedgerReader {
     }
 
     /// Returns an activation by its id.
-    fn activation(&self, id: &str) -> Result<Option<RecordedActivation>, LedgerError> {
+    fn activation(&self, id: &str) -> Result<Option<RecordedAnswer>, LedgerError> {
         let entry = self.entry_of_activation(id, LedgerEntryKind::Activation)?;
         entry.map(|entry| self.with_release(entry)).transpose()
     }
 
     /// Returns the activations of a license without duplicates.
-    fn activations(&self, license: &str) -> Result<Vec<RecordedActivation>, LedgerError> {
+    fn activations(&self, license: &str) -> Result<Vec<RecordedAnswer>, LedgerError> {
         self.distinct_activations(self.entries_of_kind_about(license, LedgerEntryKind::Activation)?)
     }
 
     /// Returns the activations of these licenses that are not released.
-    fn open_activations(&self, licenses: &[&str]) -> Result<Vec<RecordedActivation>, LedgerError> {
+    fn open_activations(&self, licenses: &[&str]) -> Result<Vec<RecordedAnswer>, LedgerError> {
         let mut open = Vec::new();
         for license in licenses {
             let activations = self.activations(license)?.into_iter();
@@ -363,7 +363,7 @@ pub trait LedgerReader {
     fn distinct_activations(
         &self,
         entries: Vec<LedgerEntry>,
-    ) -> Result<Vec<RecordedActivation>, LedgerError> {
+    ) -> Result<Vec<RecordedAnswer>, LedgerError> {
         let mut seen = BTreeSet::new();
         let mut activations = Vec::new();
         let is_activation =
@@ -378,12 +378,12 @@ pub trait LedgerReader {
     }
 
     /// Returns an activation with its release.
-    fn with_release(&self, entry: LedgerEntry) -> Result<RecordedActivation, LedgerError> {
-        let release = match entry.fact("activation_id") {
+    fn with_release(&self, entry: LedgerEntry) -> Result<RecordedAnswer, LedgerError> {
+        let release = match entry.member("activation_id") {
             Some(id) => self.entry_of_activation(&id, LedgerEntryKind::Release)?,
             None => None,
         };
-        Ok(RecordedActivation { entry, release })
+        Ok(RecordedAnswer { entry, release })
     }
 }
 
@@ -394,6 +394,6 @@ fn revocation(id: LicenseId, entry: &LedgerEntry) -> Option<RevocationEntry> {
     Some(RevocationEntry {
         license: id,
         at: entry.time("at").or(recorded)?,
-        reason: entry.fact("reason").filter(|reason| !reason.is_empty())?,
+        reason: entry.member("reason").filter(|reason| !reason.is_empty())?,
     })
 }

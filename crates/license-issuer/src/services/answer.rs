@@ -36,8 +36,8 @@ pub trait AnswerPolicy<A> {
     /// Returns the nonce of the request.
     fn nonce(&self) -> Nonce;
 
-    /// Returns the facts that must be equal in two requests with the same nonce. If a fact differs,
-    /// the requests are different.
+    /// Returns the members that must be equal in two requests with the same nonce. If a member
+    /// differs, the requests are different.
     fn identity(&self) -> Vec<(&'static str, String)>;
 
     /// Refuses a request that must not be answered, even if it was answered before.
@@ -112,7 +112,7 @@ pub enum AnswerError {
     Replayed {
         /// The time of the answer.
         answered_at: String,
-        /// The fact that differs.
+        /// The member that differs.
         differing: &'static str,
     },
     /// The activation that answered the request has ended.
@@ -238,7 +238,7 @@ impl<P> AnswerOrder<P> {
         let outcome = match previous {
             Some(entry) if !self.reissue => {
                 let (subject, token) = (&entry.subject, &entry.artifact);
-                let answer = NewLedgerEntry::new(P::KIND, subject, token, entry.facts()?.into());
+                let answer = NewLedgerEntry::new(P::KIND, subject, token, entry.members()?.into());
                 RequestOutcome::Repeated { entry, answer }
             }
             _ if context.stage == Stage::Preliminary || is_key_missing => {
@@ -272,7 +272,7 @@ impl<P> AnswerOrder<P> {
         let identity = self.policy.identity();
         let differing = identity
             .iter()
-            .find(|(name, fact)| entry.fact(name).as_ref() != Some(fact));
+            .find(|(name, member)| entry.member(name).as_ref() != Some(member));
         if let Some((differing, _)) = differing {
             return Err(AnswerError::Replayed {
                 answered_at: required_fact(&entry, "issued_at")?,
@@ -355,7 +355,7 @@ impl<P: AnswerPolicy<A>, A> Draft<VerifyingSigner, SignedAnswer> for AnswerDraft
             }
         };
         let armor = ANSWER
-            .verified(Unverified::parse(&entry.artifact))?
+            .map_verify_error(Unverified::parse(&entry.artifact))?
             .to_armor();
         Ok(SignedAnswer { entry, armor })
     }
@@ -365,12 +365,12 @@ impl<P: AnswerPolicy<A>, A> Draft<VerifyingSigner, SignedAnswer> for AnswerDraft
     }
 }
 
-/// Returns a fact that every entry of its kind has.
+/// Returns a member that every entry of its kind has.
 pub(super) fn required_fact(
     entry: &LedgerEntry,
     name: &'static str,
 ) -> Result<String, LedgerError> {
-    entry.fact(name).ok_or_else(|| LedgerError::Inconsistent {
+    entry.member(name).ok_or_else(|| LedgerError::Inconsistent {
         expected: name,
         found: format!("none in entry {}", entry.seq),
     })

@@ -423,7 +423,7 @@ fn sign<S: BatchSource>(
     let order = row.order_id();
     let path = context.path(&row);
     let destination = ArtifactDestination::file(&path, order, Collision::Refuse);
-    let entry = signed.entry.with_fact("order", order);
+    let entry = signed.entry.with_member("order", order);
     Ok(SignedRow {
         license_id: signed.license.id().as_str().to_owned(),
         key: signed.license.standard_key().map(|key| key.to_string()),

@@ -4,9 +4,7 @@ use license_core::{DeactivationReceipt, Nonce, Timestamp};
 use serde_json::json;
 
 use crate::errors::LedgerError;
-use crate::ledger::{
-    LedgerEntry, LedgerEntryKind, LedgerReader, NewLedgerEntry, RecordedActivation,
-};
+use crate::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader, NewLedgerEntry, RecordedAnswer};
 use crate::services::answer::required_fact;
 use crate::services::record::RecordPlan;
 
@@ -85,9 +83,9 @@ pub struct Deactivation {
     /// The entry of the activation.
     pub activation: LedgerEntry,
     /// The earlier activations of the same machine, which end as well.
-    pub earlier: Vec<RecordedActivation>,
+    pub earlier: Vec<RecordedAnswer>,
     /// The later activations of the same machine, which remain.
-    pub later: Vec<RecordedActivation>,
+    pub later: Vec<RecordedAnswer>,
     /// Whether a receipt proves the end.
     pub by_receipt: bool,
     /// The reason.
@@ -118,7 +116,7 @@ impl DeactivationOrder<'_> {
             return Err(DeactivationError::Ended {
                 activation: id,
                 ended_at: required_fact(release, "at")?,
-                by_vendor: release.fact("by").as_deref() == Some("vendor"),
+                by_vendor: release.member("by").as_deref() == Some("vendor"),
             });
         }
         let (earlier, later) = same_machine_activations(&activation, ledger)?;
@@ -156,12 +154,12 @@ impl Deactivation {
     }
 
     fn entry(&self, activation: &LedgerEntry) -> NewLedgerEntry {
-        let fact = |name| activation.fact(name);
+        let member = |name| activation.member(name);
         let body = json!({
             "license_id": activation.subject,
-            "product": fact("product"),
-            "activation_id": fact("activation_id"),
-            "machine": fact("machine"),
+            "product": member("product"),
+            "activation_id": member("activation_id"),
+            "machine": member("machine"),
             "by": if self.by_receipt { "receipt" } else { "vendor" },
             "reason": self.reason,
             "at": self.at.to_string(),
@@ -175,17 +173,17 @@ impl Deactivation {
 fn find_by_receipt(
     receipt: &DeactivationReceipt,
     ledger: &dyn LedgerReader,
-) -> Result<RecordedActivation, DeactivationError> {
+) -> Result<RecordedAnswer, DeactivationError> {
     let entry = ledger
         .answer(LedgerEntryKind::Activation, &receipt.nonce.to_string())?
         .ok_or(DeactivationError::UnknownNonce(receipt.nonce))?;
     let activation = required_fact(&entry, "activation_id")?;
-    let facts = [
+    let members = [
         ("license_id", receipt.license.to_string()),
         ("product", receipt.product.to_string()),
         ("machine", receipt.machine.to_string()),
     ];
-    for (name, found) in facts {
+    for (name, found) in members {
         let expected = required_fact(&entry, name)?;
         if expected != found {
             return Err(DeactivationError::Mismatch {
@@ -195,17 +193,14 @@ fn find_by_receipt(
             });
         }
     }
-    if entry.fact("commitment") != Some(receipt.secret.commitment().to_string()) {
+    if entry.member("commitment") != Some(receipt.secret.commitment().to_string()) {
         return Err(DeactivationError::Commitment(activation));
     }
     Ok(ledger.with_release(entry)?)
 }
 
 /// Returns the activation with an id.
-fn find_by_id(
-    id: &str,
-    ledger: &dyn LedgerReader,
-) -> Result<RecordedActivation, DeactivationError> {
+fn find_by_id(id: &str, ledger: &dyn LedgerReader) -> Result<RecordedAnswer, DeactivationError> {
     let id = id.trim().to_ascii_lowercase();
     let activation = ledger.activation(&id)?;
     activation.ok_or_else(|| DeactivationError::UnknownId(id.chars().take(MAX_SHOWN_ID).collect()))
@@ -217,12 +212,12 @@ fn find_by_id(
 /// The search covers the license of the ended activation, its predecessors and its successors. All
 /// answers to the same request end together.
 fn same_machine_activations(
-    ended: &RecordedActivation,
+    ended: &RecordedAnswer,
     ledger: &dyn LedgerReader,
-) -> Result<(Vec<RecordedActivation>, Vec<RecordedActivation>), LedgerError> {
+) -> Result<(Vec<RecordedAnswer>, Vec<RecordedAnswer>), LedgerError> {
     let family = ledger.license_family(&ended.entry.subject)?;
     let family: Vec<&str> = family.iter().map(String::as_str).collect();
-    let is_earlier = |other: &RecordedActivation| other.entry.seq < ended.entry.seq;
+    let is_earlier = |other: &RecordedAnswer| other.entry.seq < ended.entry.seq;
     let of_machine = ledger
         .open_activations(&family)?
         .into_iter()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use license_core::{FeatureMatrix, License, LicenseId, Machine, Quota};
 
 use crate::errors::LedgerError;
-use crate::ledger::{LedgerReader, RecordedActivation};
+use crate::ledger::{LedgerReader, RecordedAnswer};
 
 /// The machines that use a license, and the maximum number of machines.
 #[derive(Clone, Debug)]
@@ -143,9 +143,9 @@ impl DeviceUsage {
 }
 
 impl ActivatedMachine {
-    fn new(activation: &RecordedActivation) -> Option<Self> {
+    fn new(activation: &RecordedAnswer) -> Option<Self> {
         Some(Self {
-            digest: activation.entry.fact("machine")?,
+            digest: activation.entry.member("machine")?,
             machine: activation.machine()?,
         })
     }

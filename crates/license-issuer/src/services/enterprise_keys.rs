@@ -40,7 +40,8 @@ impl Draft<VerifyingSigner, SignedEnterpriseKey> for EnterpriseKeyOrder<'_> {
         _: &mut dyn SerialSource,
     ) -> Result<SignedEnterpriseKey, SignError> {
         let signer = ENTERPRISE_KEY.signer(signer)?;
-        let key = ENTERPRISE_KEY.signed(issue::sign_enterprise_key(self.terms, signer))?;
+        let key =
+            ENTERPRISE_KEY.map_signing_error(issue::sign_enterprise_key(self.terms, signer))?;
         let kid = signer.public().id().clone();
         let tier = self.matrix.enterprise_tier();
         let tier = tier.map(|tier| tier.name().to_string());

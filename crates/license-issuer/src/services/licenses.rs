@@ -1,4 +1,4 @@
-//! Drafts of licenses.
+//! Orders of licenses: the draft of a license, and what the ledger and the vendor need with it.
 
 use license_core::issue::{LicenseDraft, VerifyingSigner};
 use license_core::{FeatureMatrix, License, LicenseClaims, Unverified};
@@ -10,15 +10,18 @@ use crate::services::issue::{ArtifactName, Draft, SerialSource, SignError};
 
 const LICENSE: ArtifactName = ArtifactName("license");
 
-/// A license to issue.
+/// A license to issue, with its product and the notes for the vendor.
+///
+/// The issuing service issues any [`Draft`]. An order is one, and contains the content of the
+/// license as a [`LicenseDraft`].
 #[derive(Clone, Debug)]
 pub struct LicenseOrder<'m> {
     /// The content of the license.
     pub draft: LicenseDraft,
     /// The feature matrix of the product.
     pub matrix: &'m FeatureMatrix,
-    /// Facts for the ledger that the license does not contain.
-    pub facts: Map<String, Value>,
+    /// Members of the ledger entry that the license does not contain.
+    pub members: Map<String, Value>,
     /// Notes for the vendor.
     pub notes: Vec<String>,
     /// The entitlements that the customer loses, if the license replaces another license.
@@ -31,7 +34,7 @@ impl<'m> LicenseOrder<'m> {
         Self {
             draft,
             matrix,
-            facts: Map::new(),
+            members: Map::new(),
             notes: Vec::new(),
             losses: None,
         }
@@ -43,7 +46,7 @@ impl<'m> LicenseOrder<'m> {
     ///
     /// Returns an error if no verifier would accept the draft.
     pub fn claims(&self) -> Result<LicenseClaims, SignError> {
-        LICENSE.verified(self.draft.read_back())
+        LICENSE.map_verify_error(self.draft.read_back())
     }
 }
 
@@ -73,11 +76,13 @@ impl SignedLicense {
         key: &VerifyingSigner,
         matrix: &FeatureMatrix,
     ) -> Result<Self, SignError> {
-        let (license, token) = LICENSE.signed(draft.issue(key))?;
+        let (license, token) = LICENSE.map_signing_error(draft.issue(key))?;
         let short_key = license.short_enterprise_key(matrix);
         Ok(Self {
-            entry: LICENSE.verified(records::license(&license, &token, matrix))?,
-            file: LICENSE.verified(Unverified::parse(&token))?.to_armor(),
+            entry: LICENSE.map_verify_error(records::license(&license, &token, matrix))?,
+            file: LICENSE
+                .map_verify_error(Unverified::parse(&token))?
+                .to_armor(),
             short_key: short_key.map(|key| key.to_string()),
             license,
             token,
@@ -87,7 +92,7 @@ impl SignedLicense {
 
 impl Draft<VerifyingSigner, SignedLicense> for LicenseOrder<'_> {
     fn check(&self) -> Result<(), SignError> {
-        LICENSE.signed(self.draft.check())?;
+        LICENSE.map_signing_error(self.draft.check())?;
         self.claims().map(drop)
     }
 
@@ -101,7 +106,7 @@ impl Draft<VerifyingSigner, SignedLicense> for LicenseOrder<'_> {
         draft.serial = Some(serials.next_serial()?);
         let mut signed = SignedLicense::sign(&draft, signer, self.matrix)?;
         if let Some(body) = signed.entry.body.as_object_mut() {
-            body.extend(self.facts.clone());
+            body.extend(self.members.clone());
         }
         Ok(signed)
     }

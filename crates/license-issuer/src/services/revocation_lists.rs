@@ -156,11 +156,11 @@ impl Draft<VerifyingSigner, SignedRevocationList> for RevocationListPlan {
                 count: self.draft.revoked.len(),
                 source,
             }),
-            signed => REVOCATION_LIST.signed(signed),
+            signed => REVOCATION_LIST.map_signing_error(signed),
         }?;
-        let trust = REVOCATION_LIST.verified(own_trust_set(key))?;
-        let list = REVOCATION_LIST.verified(Unverified::parse(&token))?;
-        let list = REVOCATION_LIST.verified(list.verify_revocations(&trust))?;
+        let trust = REVOCATION_LIST.map_verify_error(own_trust_set(key))?;
+        let list = REVOCATION_LIST.map_verify_error(Unverified::parse(&token))?;
+        let list = REVOCATION_LIST.map_verify_error(list.verify_revocations(&trust))?;
         Ok(SignedRevocationList { list, token })
     }
 

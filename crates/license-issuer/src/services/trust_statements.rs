@@ -164,14 +164,14 @@ impl TrustStatementPlan<'_> {
                 issued_at,
                 keys: self.introduced().collect(),
             };
-            tokens.push(TRUST_STATEMENT.signed(draft.sign(signer))?);
+            tokens.push(TRUST_STATEMENT.map_signing_error(draft.sign(signer))?);
         }
         if let Some(successor) = successor {
             let draft = RetirementDraft {
                 issuer: issuer(),
                 issued_at,
             };
-            tokens.push(TRUST_STATEMENT.signed(draft.sign(signer, successor))?);
+            tokens.push(TRUST_STATEMENT.map_signing_error(draft.sign(signer, successor))?);
         }
         Ok(tokens)
     }
@@ -183,16 +183,16 @@ impl TrustStatementPlan<'_> {
         signer: &VerifyingSigner,
         successor: Option<&VerifyingSigner>,
     ) -> Result<Vec<TrustStatement>, SignError> {
-        let mut trust = TRUST_STATEMENT.verified(own_trust_set(signer))?;
+        let mut trust = TRUST_STATEMENT.map_verify_error(own_trust_set(signer))?;
         // A successor that these statements introduce need not be in the trust set.
         let is_introduced = |id: &KeyId| self.order.introduced.get(id.as_str()).is_some();
         if let Some(successor) = successor.filter(|key| !is_introduced(key.public().id())) {
-            trust = trust.joined(&TRUST_STATEMENT.verified(own_trust_set(successor))?);
+            trust = trust.joined(&TRUST_STATEMENT.map_verify_error(own_trust_set(successor))?);
         }
         let mut rotation = Rotation::new(trust);
         for token in tokens {
-            let token = TRUST_STATEMENT.verified(Unverified::parse(token))?;
-            let _ = TRUST_STATEMENT.verified(rotation.apply(&token))?;
+            let token = TRUST_STATEMENT.map_verify_error(Unverified::parse(token))?;
+            let _ = TRUST_STATEMENT.map_verify_error(rotation.apply(&token))?;
         }
         Ok(rotation.statements().to_vec())
     }

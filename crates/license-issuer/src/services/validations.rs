@@ -350,10 +350,10 @@ impl ValidationPlan<'_> {
         key: &VerifyingSigner,
     ) -> Result<SignedValidation, SignError> {
         let draft = self.draft(planned);
-        let token = VALIDATION.signed(draft.sign(key))?;
-        let unverified = VALIDATION.verified(Unverified::parse(&token))?;
+        let token = VALIDATION.map_signing_error(draft.sign(key))?;
+        let unverified = VALIDATION.map_verify_error(Unverified::parse(&token))?;
         let validation = unverified.verify_validation(&self.trust, &planned.license);
-        let validation = VALIDATION.verified(validation)?;
+        let validation = VALIDATION.map_verify_error(validation)?;
         Ok(SignedValidation {
             license: planned.license.clone(),
             validation,

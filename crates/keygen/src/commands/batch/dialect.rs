@@ -52,7 +52,7 @@ impl CsvDialect {
 
     /// Returns the line on which a record begins, computed from the position after the record.
     ///
-    /// The position of the record itself does not count the empty lines before it.
+    /// The position of the record itself is that of the empty lines before it, if there are any.
     pub(super) fn line(self, after: &csv::Position, record: &csv::StringRecord) -> u64 {
         let breaks = record.iter().flat_map(str::bytes);
         let breaks = breaks.filter(|byte| *byte == b'\n').count();
@@ -60,6 +60,11 @@ impl CsvDialect {
         let lines = u64::try_from(breaks).unwrap_or(u64::MAX).saturating_add(1);
         let line = after.line().saturating_sub(lines);
         line.saturating_add(self.lines_before)
+    }
+
+    /// Returns the line of a position before a record. Empty lines may precede the record.
+    pub(super) fn first_line(self, before: &csv::Position) -> u64 {
+        before.line().saturating_add(self.lines_before)
     }
 
     pub(super) fn reader(self, path: &Path) -> Result<csv::Reader<impl Read + use<>>, Failure> {

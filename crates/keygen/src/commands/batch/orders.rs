@@ -22,7 +22,8 @@ use crate::args::RowArgs;
 /// Column with the name of the license file, which is not an option of `issue`.
 const FILE: &str = "file";
 
-/// Options that are not columns, because they apply to the whole batch or only to a single license.
+/// Options of `issue` that are not columns, because they apply to the whole batch or only to a
+/// single license.
 const OPTIONS_WITHOUT_COLUMN: [&str; 9] = [
     "convert",
     "key",
@@ -96,14 +97,15 @@ pub(super) struct OrderRow {
 /// Error in a row.
 #[derive(Debug)]
 pub(super) struct RowError {
-    row: u64,
+    /// Line of the file on which the row begins.
+    line: u64,
     column: String,
     message: String,
 }
 
 impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "row {}, {}: {}", self.row, self.column, self.message)
+        write!(f, "line {}, {}: {}", self.line, self.column, self.message)
     }
 }
 
@@ -119,7 +121,7 @@ impl<'m> Orders<'m> {
         let mut reader = dialect.reader(path)?;
         let header = reader
             .headers()
-            .map_err(|error| unreadable(&name, &error))?;
+            .map_err(|error| unreadable(&name, dialect, &error))?;
         let mut command = RowArgs::command();
         command.build();
         let mut columns: Vec<OrderColumn> = Vec::new();
@@ -155,11 +157,11 @@ impl<'m> Orders<'m> {
         mut callback: impl FnMut(Result<OrderRow, RowError>) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
         let mut reader = self.dialect.reader(&self.path)?;
+        // The first record would otherwise have the position of the header in an error.
+        let unreadable = |error: csv::Error| unreadable(&self.name, self.dialect, &error);
+        let _ = reader.headers().map_err(unreadable)?;
         let mut record = csv::StringRecord::new();
-        while reader
-            .read_record(&mut record)
-            .map_err(|error| unreadable(&self.name, &error))?
-        {
+        while reader.read_record(&mut record).map_err(unreadable)? {
             let row = self.dialect.line(reader.position(), &record);
             // Spreadsheets also write empty rows.
             if record.iter().all(|cell| cell.trim().is_empty()) {
@@ -176,7 +178,7 @@ impl<'m> Orders<'m> {
         let (expected, found) = (self.columns.len(), record.len());
         if found != expected {
             return Err(RowError {
-                row,
+                line: row,
                 column: "cells".to_owned(),
                 message: format!("expected {expected}, found {found}"),
             });
@@ -187,7 +189,7 @@ impl<'m> Orders<'m> {
         for (column, cell) in self.columns.iter().zip(record) {
             let cell = cell.trim();
             let error = |message: &str| RowError {
-                row,
+                line: row,
                 column: column.name.clone(),
                 message: message.to_owned(),
             };
@@ -215,7 +217,7 @@ impl<'m> Orders<'m> {
                 Kind::File if is_name(cell) => file = Some(cell.to_owned()),
                 Kind::File => {
                     return Err(error(
-                        "expected a file name that ends in .lic, without a directory",
+                        "expected a file name of at most 200 bytes that ends in .lic, contains only letters, digits, spaces and `-`, `_` or `.`, and does not start with `.` or a space",
                     ));
                 }
                 Kind::Value => arguments.push(format!("{option}={cell}")),
@@ -270,8 +272,8 @@ impl<'m> Orders<'m> {
         checked.map_err(|error| order.error("order", &error.to_string()))
     }
 
-    /// Returns whether the table has file names, which may be duplicates.
-    pub(super) fn names_files(&self) -> bool {
+    /// Returns whether the table has the column `file`, whose names may be duplicates.
+    pub(super) fn has_file_column(&self) -> bool {
         self.columns.iter().any(|column| column.kind == Kind::File)
     }
 }
@@ -331,7 +333,7 @@ impl OrderRow {
     /// Returns an error in a column of the row.
     pub(super) fn error(&self, column: &str, message: &str) -> RowError {
         RowError {
-            row: self.row,
+            line: self.row,
             column: column.to_owned(),
             message: escape(message).into_owned(),
         }
@@ -407,7 +409,7 @@ fn unknown_column(file: &str, title: &str, command: &clap::Command) -> Failure {
         .hint(format!("use the columns {FILE}, {}", known.join(", ")))
 }
 
-/// Returns whether a file name stays in its directory on every platform.
+/// Returns whether a file name is valid on every platform and stays in its directory.
 fn is_name(name: &str) -> bool {
     let is_plain =
         |character: char| character.is_alphanumeric() || matches!(character, '-' | '_' | '.' | ' ');
@@ -417,9 +419,9 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(is_plain)
 }
 
-fn unreadable(name: &str, error: &csv::Error) -> Failure {
-    let line = error.position().map(csv::Position::line);
-    let at = line.map_or_else(String::new, |line| format!(" after line {line}"));
+fn unreadable(name: &str, dialect: CsvDialect, error: &csv::Error) -> Failure {
+    let line = error.position().map(|start| dialect.first_line(start));
+    let at = line.map_or_else(String::new, |line| format!(" in line {line} or later"));
     match error.kind() {
         csv::ErrorKind::Utf8 { .. } => Failure::malformed(format!(
             "{name}: expected text in UTF-8, found invalid bytes{at}"

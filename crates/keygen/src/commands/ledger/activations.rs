@@ -2,7 +2,7 @@
 
 use license_cli_support::{Failure, OutputFile, Terminal};
 use license_core::Nonce;
-use license_issuer::ledger::{LedgerEntryKind, LedgerReader, RecordedActivation};
+use license_issuer::ledger::{LedgerEntryKind, LedgerReader, RecordedAnswer};
 use serde_json::json;
 
 use super::super::answer;
@@ -18,7 +18,7 @@ pub(super) fn subject(ledger: &dyn LedgerReader, name: &str) -> Result<Option<St
 /// Returns the answer whose activation id or nonce is `name`.
 ///
 /// An answer has the nonce of its request.
-fn find(ledger: &dyn LedgerReader, name: &str) -> Result<Option<RecordedActivation>, Failure> {
+fn find(ledger: &dyn LedgerReader, name: &str) -> Result<Option<RecordedAnswer>, Failure> {
     let failed = failures::ledger_not_read(ledger);
     let name = name.trim().to_ascii_lowercase();
     if let Some(found) = ledger.activation(&name).map_err(failed)? {
@@ -61,7 +61,7 @@ pub(super) fn resend(
 ) -> Result<(), Failure> {
     let found = find(ledger, name)?.ok_or_else(|| not_found(name))?;
     if let Some(release) = &found.release {
-        let at = release.fact("at").unwrap_or_default();
+        let at = release.member("at").unwrap_or_default();
         let message = format!(
             "activation {} ended at {at}",
             found.id().unwrap_or_default()
@@ -78,16 +78,16 @@ pub(super) fn resend(
     }
     terminal.json(&json!({
         "kind": found.entry.kind,
-        "activation_id": found.entry.fact("activation_id"),
-        "license_id": found.entry.fact("license_id"),
-        "machine": found.entry.fact("machine"),
+        "activation_id": found.entry.member("activation_id"),
+        "license_id": found.entry.member("license_id"),
+        "machine": found.entry.member("machine"),
         "status": status(&found),
         "path": path,
         "answer": path.is_none().then_some(text),
     }))
 }
 
-fn status(found: &RecordedActivation) -> &'static str {
+fn status(found: &RecordedAnswer) -> &'static str {
     match (&found.release, LedgerEntryKind::parse(&found.entry.kind)) {
         (Some(_), _) => "released",
         (None, Some(LedgerEntryKind::Activation)) => "active",

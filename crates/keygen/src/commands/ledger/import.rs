@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use license_cli_support::{Failure, Source, plural};
 use license_core::{
-    FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, MachineDigest, RevocationList,
-    Timestamp, TokenKind, TrustSet, Unverified, VerifiedLicenses, VerifiedLicensesError, input_cap,
+    Code, FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, MachineDigest,
+    RevocationList, Rotation, Timestamp, TokenKind, TrustSet, Unverified, VerifiedLicenses,
+    VerifiedLicensesError, input_cap,
 };
 use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation};
 use license_issuer::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};
@@ -68,7 +69,7 @@ fn record_new(
         |ledger| {
             let (count, mut seen, mut new) = (entries.len(), BTreeSet::new(), Vec::new());
             for entry in entries {
-                // An entry without an artifact is identified by its facts.
+                // An entry without an artifact is identified by its members.
                 let content = if entry.artifact.is_empty() {
                     entry.body.to_string()
                 } else {
@@ -102,7 +103,7 @@ fn is_recorded(ledger: Option<&dyn LedgerReader>, entry: &NewLedgerEntry) -> Res
 struct VerifiedImport<'a> {
     trust: &'a TrustSet,
     matrix: &'a FeatureMatrix,
-    /// Verified licenses by id. Check-ins that are read later belong to these licenses.
+    /// Verified licenses by id. Validation tokens that are read later belong to these licenses.
     licenses: BTreeMap<String, License>,
     entries: Vec<NewLedgerEntry>,
 }
@@ -128,7 +129,7 @@ impl VerifiedImport<'_> {
 
     /// Verifies the tokens in a license file, or a full enterprise key, and returns their entries.
     ///
-    /// `known` are licenses from other texts. The validations in this text may belong to them.
+    /// `known` are licenses from other texts. The validation tokens in this text may belong to them.
     fn verify_artifacts(
         &mut self,
         file: &Source,
@@ -184,8 +185,13 @@ impl VerifiedImport<'_> {
 
     /// Reads an export.
     ///
-    /// Verifies the signatures of artifacts, and that the facts of their entries match. Accepts
-    /// entries without a signature, such as revocations, and check-ins of unknown licenses.
+    /// Verifies the signatures of licenses, enterprise keys, validation tokens, activations, clock
+    /// repairs and trust statements, and that the members of their entries match.
+    ///
+    /// Accepts other entries without verification, because they contain no signature: signing keys,
+    /// revocations, records of revocation lists, releases and usage. Also accepts validation tokens
+    /// of licenses that are not in the import, and trust statements of keys that are not in the
+    /// trust set.
     fn read_export(&mut self, file: &Source, text: &str) -> Result<(), Failure> {
         let lines = (1..).zip(text.lines());
         let lines = lines.filter(|(_, line)| !line.trim().is_empty());
@@ -193,7 +199,7 @@ impl VerifiedImport<'_> {
             .map(|(number, line)| Some((number, parse_entry(line)?)))
             .collect::<Option<Vec<(u64, NewLedgerEntry)>>>()
             .ok_or_else(|| malformed(file))?;
-        // Licenses are verified first, because check-ins belong to them.
+        // Licenses are verified first, because validation tokens belong to them.
         let later = [
             LedgerEntryKind::CheckIn,
             LedgerEntryKind::Activation,
@@ -209,14 +215,19 @@ impl VerifiedImport<'_> {
                 }
             }
         }
+        for (number, entry) in &mut entries {
+            if entry.kind == LedgerEntryKind::TrustStatement {
+                self.verify_statement(file, *number, entry)?;
+            }
+        }
         self.entries
             .extend(entries.into_iter().map(|(_, entry)| entry));
         Ok(())
     }
 
-    /// Replaces the facts of an exported entry with those of its verified artifact.
+    /// Replaces the members of an exported entry with those of its verified artifact.
     ///
-    /// Keeps the facts that an artifact does not contain.
+    /// Keeps the members that an artifact does not contain.
     fn verify_entry(
         &mut self,
         file: &Source,
@@ -231,11 +242,46 @@ impl VerifiedImport<'_> {
         let known: Vec<_> = license.filter(|_| is_check_in).into_iter().collect();
         let verified = self.verify_artifacts(file, &exported.artifact, &known)?;
         match verified.as_slice() {
-            [verified] if facts_match(exported, verified) => {
-                exported.body = with_unsigned_facts(verified, exported);
+            [verified] if members_match(exported, verified) => {
+                exported.body = with_unsigned_members(verified, exported);
                 Ok(())
             }
-            _ => Err(facts_mismatch(file, line)),
+            _ => Err(members_mismatch(file, line)),
+        }
+    }
+
+    /// Replaces the members of an exported trust statement with those of its verified token, unless
+    /// a key that signed the statement is not in the trust set.
+    ///
+    /// Each statement is verified with the whole trust set. An earlier statement may have retired
+    /// its key, which does not invalidate the record.
+    fn verify_statement(
+        &self,
+        file: &Source,
+        line: u64,
+        exported: &mut NewLedgerEntry,
+    ) -> Result<(), Failure> {
+        let refused = |error| failures::not_verifiable(file, &error);
+        let token = Unverified::parse(&exported.artifact).map_err(VerifiedLicensesError::Parse);
+        let token = token.map_err(refused)?;
+        let mut rotation = Rotation::new(self.trust.clone());
+        match rotation.apply(&token) {
+            Err(error) if error.code() == Code::UntrustedKey => return Ok(()),
+            Err(error) => {
+                let error = error.into();
+                return Err(refused(VerifiedLicensesError::Statement {
+                    line: None,
+                    error,
+                }));
+            }
+            Ok(_) => {}
+        }
+        match rotation.statements().last().map(records::trust_statement) {
+            Some(verified) if members_match(exported, &verified) => {
+                exported.body = verified.body;
+                Ok(())
+            }
+            _ => Err(members_mismatch(file, line)),
         }
     }
 }
@@ -302,24 +348,24 @@ fn is_token(record: &NewLedgerEntry, kind: TokenKind) -> bool {
 
 /// Returns whether an entry has the id of the ended activation, the time and the reason.
 fn is_release(record: &NewLedgerEntry) -> bool {
-    let fact = |name: &str| record.body.get(name).and_then(Value::as_str);
-    let is_id = |name: &str| fact(name).is_some_and(|id| LicenseId::parse(id).is_some());
-    let at = fact("at").is_some_and(|at| Timestamp::parse(at).is_ok());
-    let reason = fact("reason").is_some_and(|reason| !reason.is_empty());
+    let member = |name: &str| record.body.get(name).and_then(Value::as_str);
+    let is_id = |name: &str| member(name).is_some_and(|id| LicenseId::parse(id).is_some());
+    let at = member("at").is_some_and(|at| Timestamp::parse(at).is_ok());
+    let reason = member("reason").is_some_and(|reason| !reason.is_empty());
     is_id("activation_id") && at && reason
 }
 
 /// Returns whether an entry has the number and the key of a revocation list.
 fn is_list(record: &NewLedgerEntry) -> bool {
-    let fact = |name: &str| record.body.get(name);
-    let seq = fact("seq").and_then(Value::as_u64);
-    let kid = fact("kid").and_then(Value::as_str);
+    let member = |name: &str| record.body.get(name);
+    let seq = member("seq").and_then(Value::as_u64);
+    let kid = member("kid").and_then(Value::as_str);
     seq.is_some() && kid == Some(&record.subject)
 }
 
 /// Returns whether the token of an entry is a trust statement by the key that the subject names.
 ///
-/// Does not verify the signature, because that needs a trust set with the key.
+/// Does not verify the signature.
 fn is_statement(record: &NewLedgerEntry) -> bool {
     let Ok(token) = Unverified::parse(&record.artifact) else {
         return false;
@@ -327,55 +373,57 @@ fn is_statement(record: &NewLedgerEntry) -> bool {
     let Ok(claims) = token.unverified_claims() else {
         return false;
     };
-    let fact = |name: &str| record.body.get(name).and_then(Value::as_str);
+    let member = |name: &str| record.body.get(name).and_then(Value::as_str);
     let key = Some(token.unverified_key_id());
     let signer = match claims.get("statement") {
         None => key,
-        Some(_) if fact("successor") != key => None,
-        Some(_) => fact("retires"),
+        Some(_) if member("successor") != key => None,
+        Some(_) => member("retires"),
     };
     token.unverified_kind() == TokenKind::TrustStatement && signer == Some(&record.subject)
 }
 
-/// Returns whether the facts of an exported entry match those of its verified artifact.
-fn facts_match(exported: &NewLedgerEntry, verified: &NewLedgerEntry) -> bool {
-    let (Some(facts), Some(signed)) = (exported.body.as_object(), verified.body.as_object()) else {
+/// Returns whether the members of an exported entry match those of its verified artifact.
+fn members_match(exported: &NewLedgerEntry, verified: &NewLedgerEntry) -> bool {
+    let (Some(members), Some(signed)) = (exported.body.as_object(), verified.body.as_object())
+    else {
         return false;
     };
-    let unsigned = unsigned_facts(exported.kind);
-    let mut exported_facts = facts
+    let unsigned = unsigned_members(exported.kind);
+    let mut exported_members = members
         .iter()
         .filter(|(name, _)| !unsigned.contains(&name.as_str()));
     let mut signed_names = signed.keys();
     exported.kind == verified.kind
         && exported.subject == verified.subject
-        && exported_facts.all(|(name, fact)| signed.get(name) == Some(fact))
-        && signed_names.all(|name| facts.contains_key(name) || may_be_missing(exported.kind, name))
+        && exported_members.all(|(name, member)| signed.get(name) == Some(member))
+        && signed_names
+            .all(|name| members.contains_key(name) || may_be_missing(exported.kind, name))
 }
 
-/// Returns whether a fact may be missing, because earlier versions did not record it.
+/// Returns whether a member may be missing, because earlier versions did not record it.
 fn may_be_missing(kind: LedgerEntryKind, name: &str) -> bool {
     let is_claim =
         kind == LedgerEntryKind::License && !records::LICENSE_MEMBERS.always.contains(&name);
-    is_claim || unsigned_facts(kind).contains(&name) || ["trial_of", "activation"].contains(&name)
+    is_claim || unsigned_members(kind).contains(&name) || ["trial_of", "activation"].contains(&name)
 }
 
-/// Returns the names of facts that an artifact does not contain.
-fn unsigned_facts(kind: LedgerEntryKind) -> &'static [&'static str] {
+/// Returns the names of members that an artifact does not contain.
+fn unsigned_members(kind: LedgerEntryKind) -> &'static [&'static str] {
     match kind {
         LedgerEntryKind::Activation | LedgerEntryKind::ClockRepair => {
-            &records::UNSIGNED_ANSWER_FACTS
+            &records::UNSIGNED_ANSWER_MEMBERS
         }
-        _ => &records::UNSIGNED_LICENSE_FACTS,
+        _ => &records::UNSIGNED_LICENSE_MEMBERS,
     }
 }
 
-fn with_unsigned_facts(verified: &NewLedgerEntry, exported: &NewLedgerEntry) -> Value {
+fn with_unsigned_members(verified: &NewLedgerEntry, exported: &NewLedgerEntry) -> Value {
     let mut body = verified.body.clone();
     if let Some(body) = body.as_object_mut() {
-        for &name in unsigned_facts(exported.kind) {
-            let fact = exported.body.get(name).cloned();
-            body.extend(fact.map(|fact| (name.to_owned(), fact)));
+        for &name in unsigned_members(exported.kind) {
+            let member = exported.body.get(name).cloned();
+            body.extend(member.map(|member| (name.to_owned(), member)));
         }
     }
     body
@@ -386,9 +434,9 @@ fn malformed(file: &Source) -> Failure {
     Failure::malformed(message).hint("use a file that `keygen ledger export` wrote")
 }
 
-fn facts_mismatch(file: &Source, line: u64) -> Failure {
+fn members_mismatch(file: &Source, line: u64) -> Failure {
     let message = format!("{file}: line {line} does not match its signed artifact");
     Failure::malformed(message).hint(
-        "restore the original line, or add the product file of another product with --product-file",
+        "restore the original line; if the entry is for another product, give the product file of that product with --product-file",
     )
 }

@@ -2,7 +2,7 @@
 
 use license_cli_support::{Column, Failure, Table, Terminal, escape};
 use license_core::{Span, Timestamp};
-use license_issuer::ledger::{LedgerEntry, RecordedActivation, RecordedLicense};
+use license_issuer::ledger::{LedgerEntry, RecordedAnswer, RecordedLicense};
 use serde_json::{Value, json};
 
 use crate::args::TableFormat;
@@ -50,7 +50,7 @@ pub(super) fn licenses(
 
 fn table(rows: &[RecordedLicense]) -> Table {
     let now = now();
-    let fact = |row: &RecordedLicense, name: &str| row.entry.fact(name).unwrap_or_default();
+    let member = |row: &RecordedLicense, name: &str| row.entry.member(name).unwrap_or_default();
     let mut table = Table::new([
         Column::new("LICENSE").min_width(36).without_wrapping(),
         Column::new("STATUS").min_width(10).without_wrapping(),
@@ -60,16 +60,16 @@ fn table(rows: &[RecordedLicense]) -> Table {
         Column::new("CUSTOMER"),
     ]);
     for row in rows {
-        let end = remaining(row.entry.fact("expires_at").as_deref(), now);
-        let key = row.entry.fact("key").or(row.entry.fact("short_key"));
-        let mut customer = fact(row, "customer");
+        let end = remaining(row.entry.member("expires_at").as_deref(), now);
+        let key = row.entry.member("key").or(row.entry.member("short_key"));
+        let mut customer = member(row, "customer");
         if !row.entry.delivered {
             customer.push_str(" (delivery uncertain)");
         }
         table.row([
             &row.entry.subject,
             &row.status.to_string(),
-            &fact(row, "tier"),
+            &member(row, "tier"),
             &end,
             &key.unwrap_or_default(),
             &customer,
@@ -95,7 +95,7 @@ fn csv(rows: &[RecordedLicense]) -> String {
 pub(super) fn entries(
     subject: &str,
     entries: &[LedgerEntry],
-    activations: &[RecordedActivation],
+    activations: &[RecordedAnswer],
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     if terminal.is_json() {
@@ -152,29 +152,29 @@ fn remaining(end: Option<&str>, now: Timestamp) -> String {
 }
 
 /// Returns an activation as a JSON object.
-fn activation_json(activation: &RecordedActivation) -> Value {
-    let fact = |name| activation.entry.fact(name);
+fn activation_json(activation: &RecordedAnswer) -> Value {
+    let member = |name| activation.entry.member(name);
     let release = activation.release.as_ref();
-    let release_fact = |name| release.and_then(|release: &LedgerEntry| release.fact(name));
+    let release_member = |name| release.and_then(|release: &LedgerEntry| release.member(name));
     json!({
         "activation_id": activation.id(),
         "license_id": activation.entry.subject,
-        "machine": fact("machine"),
-        "nonce": fact("nonce"),
-        "issued_at": fact("issued_at"),
-        "released_at": release_fact("at"),
-        "released_by": release_fact("by"),
-        "reason": release_fact("reason"),
+        "machine": member("machine"),
+        "nonce": member("nonce"),
+        "issued_at": member("issued_at"),
+        "released_at": release_member("at"),
+        "released_by": release_member("by"),
+        "reason": release_member("reason"),
     })
 }
 
 /// Returns an activation as a line of text.
-fn activation_line(activation: &RecordedActivation) -> String {
-    let fact = |name| activation.entry.fact(name).unwrap_or_default();
-    let (machine, issued_at) = (fact("machine"), fact("issued_at"));
+fn activation_line(activation: &RecordedAnswer) -> String {
+    let member = |name| activation.entry.member(name).unwrap_or_default();
+    let (machine, issued_at) = (member("machine"), member("issued_at"));
     let ended = activation.release.as_ref().map(|release| {
-        let at = release.fact("at").unwrap_or_default();
-        let reason = release.fact("reason").unwrap_or_default();
+        let at = release.member("at").unwrap_or_default();
+        let reason = release.member("reason").unwrap_or_default();
         if reason == "released" {
             format!(", released {at}")
         } else {

@@ -79,7 +79,7 @@ fn customer(ledger: &dyn LedgerReader, id: &str) -> Result<Option<String>, Failu
     let row = ledger
         .license(id, now())
         .map_err(failures::ledger_not_read(ledger))?;
-    Ok(row.and_then(|row| row.entry.fact("customer")))
+    Ok(row.and_then(|row| row.entry.member("customer")))
 }
 
 fn is_within(entry: &UsageEntry, arguments: &UsageSummary) -> bool {

@@ -26,7 +26,7 @@ pub(super) fn run(files: &[Source], terminal: &Terminal) -> Result<Exit, Failure
             "chains": chains,
         }))?;
         return Ok(if is_complete {
-            Exit::Licensed
+            Exit::Success
         } else {
             Exit::Indeterminate
         });
@@ -39,7 +39,7 @@ pub(super) fn run(files: &[Source], terminal: &Terminal) -> Result<Exit, Failure
     }
     match failure(&chains) {
         Some(failure) => Err(failure),
-        None => Ok(Exit::Licensed),
+        None => Ok(Exit::Success),
     }
 }
 

@@ -32,14 +32,11 @@ fn a_path_without_room_for_the_entry_is_reported_with_its_length() {
     assert!(error.is_too_long(), "{error:?}");
     let text = error.to_string();
     let text = text
-        .split_once("/.coditect cannot be read: its ")
+        .split_once("/.coditect cannot be read: the path has ")
         .unwrap()
         .1;
-    assert!(text.starts_with("4096 bytes, "), "{text}");
-    assert!(
-        text.ends_with(" are more than the system accepts"),
-        "{text}"
-    );
+    assert!(text.starts_with("4096 bytes and "), "{text}");
+    assert!(text.ends_with(" is more than the system accepts"), "{text}");
 }
 
 #[test]

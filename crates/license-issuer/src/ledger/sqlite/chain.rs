@@ -57,7 +57,7 @@ impl SqliteLedger {
                 return Ok(report);
             };
             if entry.seq != seq {
-                report.fault = Some(ChainFault::Missing(seq));
+                report.fault = Some(ChainFault::OutOfSequence(seq));
                 return Ok(report);
             }
             if entry.expected_hash(&report.head) != entry.hash {

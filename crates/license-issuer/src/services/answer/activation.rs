@@ -141,13 +141,13 @@ impl AnswerPolicy<ActivationApproval> for ActivationPolicy<'_> {
             issued_at: approval.issued_at,
             request: self.request,
         };
-        let token = ACTIVATION.signed(draft.sign(key))?;
-        let trust = ACTIVATION.verified(own_trust_set(key))?;
-        let activation = ACTIVATION.verified(Unverified::parse(&token))?;
-        let activation = ACTIVATION.verified(activation.verify_activation(&trust))?;
+        let token = ACTIVATION.map_signing_error(draft.sign(key))?;
+        let trust = ACTIVATION.map_verify_error(own_trust_set(key))?;
+        let activation = ACTIVATION.map_verify_error(Unverified::parse(&token))?;
+        let activation = ACTIVATION.map_verify_error(activation.verify_activation(&trust))?;
         Ok(records::activation(&activation, &token)
-            .with_fact("customer", license.customer())
-            .with_fact("requested_at", self.request.made_at.to_string()))
+            .with_member("customer", license.customer())
+            .with_member("requested_at", self.request.made_at.to_string()))
     }
 }
 

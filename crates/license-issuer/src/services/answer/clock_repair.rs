@@ -82,15 +82,15 @@ impl AnswerPolicy<ClockRepairApproval> for ClockRepairPolicy<'_> {
             issued_at: approval.issued_at,
             request: self.request,
         };
-        let token = CLOCK_REPAIR.signed(draft.sign(key))?;
-        let trust = CLOCK_REPAIR.verified(own_trust_set(key))?;
-        let repair = CLOCK_REPAIR.verified(Unverified::parse(&token))?;
-        let repair = CLOCK_REPAIR.verified(repair.verify_clock_repair(&trust))?;
+        let token = CLOCK_REPAIR.map_signing_error(draft.sign(key))?;
+        let trust = CLOCK_REPAIR.map_verify_error(own_trust_set(key))?;
+        let repair = CLOCK_REPAIR.map_verify_error(Unverified::parse(&token))?;
+        let repair = CLOCK_REPAIR.map_verify_error(repair.verify_clock_repair(&trust))?;
         let entry = records::clock_repair(&repair, &token).ok_or("the token contains no machine");
-        let entry = CLOCK_REPAIR.verified(entry)?;
+        let entry = CLOCK_REPAIR.map_verify_error(entry)?;
         Ok(entry
-            .with_fact("mark", self.request.mark.to_string())
-            .with_fact("requested_at", self.request.made_at.to_string()))
+            .with_member("mark", self.request.mark.to_string())
+            .with_member("requested_at", self.request.made_at.to_string()))
     }
 }
 

@@ -51,7 +51,7 @@ impl IssuedLicense {
         let recorded = ledger.license(&entry.subject, now)?;
         Ok(Some(IssuedLicenseLookup {
             license: Self {
-                key: entry.fact("key"),
+                key: entry.member("key"),
                 license_id: Some(entry.subject),
                 status: recorded.as_ref().map(|recorded| recorded.status),
                 is_restored: false,

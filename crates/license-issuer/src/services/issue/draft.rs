@@ -18,7 +18,8 @@ pub enum Stage {
 
 /// The context in which a draft is created.
 pub struct DraftContext<'a, S> {
-    /// The ledger. `None` means that nothing is recorded, or that the ledger does not exist yet.
+    /// The ledger. `None` means that the service records nothing, or that the ledger does not
+    /// exist yet.
     pub ledger: Option<&'a dyn LedgerReader>,
     /// The signer. A dry run has a signer only if the key can be opened without a secret.
     pub signer: Option<&'a S>,

@@ -77,7 +77,7 @@ impl ArtifactName {
     }
 
     /// Adds the name of the artifact to an error of signing.
-    pub(in crate::services) fn signed<T>(
+    pub(in crate::services) fn map_signing_error<T>(
         self,
         result: Result<T, license_core::issue::SigningError>,
     ) -> Result<T, SignError> {
@@ -88,7 +88,7 @@ impl ArtifactName {
     }
 
     /// Adds the name of the artifact to an error of the verification.
-    pub(in crate::services) fn verified<T>(
+    pub(in crate::services) fn map_verify_error<T>(
         self,
         result: Result<T, impl fmt::Display>,
     ) -> Result<T, SignError> {

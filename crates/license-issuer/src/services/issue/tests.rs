@@ -69,7 +69,7 @@ impl Draft<Opened, SignedNote> for NoteDraft {
         if self.is_valid {
             Ok(())
         } else {
-            ArtifactName("note").verified(Err("the draft is invalid"))
+            ArtifactName("note").map_verify_error(Err("the draft is invalid"))
         }
     }
 
@@ -86,7 +86,7 @@ impl Draft<Opened, SignedNote> for NoteDraft {
             return Err(SignError::NoSigner("note"));
         }
         if !self.verifies {
-            return ArtifactName("note").verified(Err("bad signature"));
+            return ArtifactName("note").map_verify_error(Err("bad signature"));
         }
         Ok(SignedNote {
             id: self.id,
