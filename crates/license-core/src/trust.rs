@@ -5,6 +5,7 @@ mod jwk;
 mod key;
 pub(crate) mod pem;
 mod roca;
+mod summary;
 mod verification;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 pub use error::TrustError;
 pub(crate) use jwk::Jwk;
 pub use key::{KeyId, TrustedKey};
+pub(crate) use summary::KeySummary;
 pub(crate) use verification::VerifiedToken;
 pub use verification::{ClaimError, VerifyError};
 
@@ -185,4 +187,3 @@ impl TrustSet {
         })
     }
 }
-

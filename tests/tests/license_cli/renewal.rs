@@ -165,7 +165,10 @@ fn a_replaced_license_does_not_replace_its_successor() {
     sale.issue(&upgrade, "team.lic");
     let _ = sale.install("team.lic", "2026-03-01").expect_code(0);
     let error = sale.install("acme.lic", "2026-03-02").expect_failure(1);
-    assert!(error.message.contains("supersedes the new license"), "{error:?}");
+    assert!(
+        error.message.contains("supersedes the new license"),
+        "{error:?}"
+    );
     assert!(error.hint.contains("--force"), "{error:?}");
     assert_eq!(sale.status("2026-03-02")["tier"], "TEAM");
 }
