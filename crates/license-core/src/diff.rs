@@ -171,7 +171,7 @@ impl Difference {
 
 #[derive(Serialize)]
 struct DifferenceMembers<'a> {
-    succession: Succession,
+    succession: &'a str,
     worse: bool,
     losses: Vec<&'a Change>,
     gains: Vec<&'a Change>,
@@ -181,7 +181,7 @@ struct DifferenceMembers<'a> {
 impl Serialize for Difference {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let members = DifferenceMembers {
-            succession: self.succession,
+            succession: self.succession.as_str(),
             worse: self.is_worse(),
             losses: self.with_effect(Effect::Loss).collect(),
             gains: self.with_effect(Effect::Gain).collect(),

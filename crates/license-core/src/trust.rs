@@ -5,6 +5,7 @@ mod jwk;
 mod key;
 pub(crate) mod pem;
 mod roca;
+mod summary;
 mod verification;
 
 use std::iter::Map;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 pub use error::TrustError;
 pub(crate) use jwk::Jwk;
 pub use key::{KeyId, TrustedKey};
+pub(crate) use summary::KeySummary;
 pub(crate) use verification::VerifiedToken;
 pub use verification::{ClaimError, VerifyError};
 

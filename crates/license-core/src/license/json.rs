@@ -10,7 +10,7 @@ use crate::ids::{Nonce, ProductCode};
 use crate::key::LicenseId;
 use crate::machine::Machine;
 use crate::time::Timestamp;
-use crate::trust::TrustedKey;
+use crate::trust::KeySummary;
 
 /// Writes the claims, as in the token.
 impl Serialize for License {
@@ -54,26 +54,9 @@ impl Serialize for RevocationList {
 }
 
 #[derive(Serialize)]
-struct KeyMembers<'a> {
-    kid: &'a str,
-    alg: &'a str,
-    bits: usize,
-}
-
-impl<'a> KeyMembers<'a> {
-    fn new(key: &'a TrustedKey) -> Self {
-        Self {
-            kid: key.id().as_str(),
-            alg: key.algorithm().as_str(),
-            bits: key.bits(),
-        }
-    }
-}
-
-#[derive(Serialize)]
 struct StatementMembers<'a> {
     kid: &'a str,
-    introduces: Vec<KeyMembers<'a>>,
+    introduces: Vec<KeySummary<'a>>,
     retires: Option<&'a str>,
     successor: Option<&'a str>,
     issuer: &'a str,
@@ -85,7 +68,7 @@ impl Serialize for TrustStatement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let members = StatementMembers {
             kid: self.signer().as_str(),
-            introduces: self.introduces().map(KeyMembers::new).collect(),
+            introduces: self.introduces().map(KeySummary::from).collect(),
             retires: self.retires().map(|key| key.as_str()),
             successor: self.countersigner().map(|key| key.as_str()),
             issuer: self.issuer(),
