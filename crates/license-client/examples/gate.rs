@@ -32,7 +32,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
     let decision = client.decide();
     for warning in decision.warnings() {
-        eprintln!("{}", warning.message);
+        eprintln!("{warning}");
     }
     if !decision.allows(feature) {
         let answer = decision.feature(feature, client.matrix());

@@ -27,7 +27,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // Layers: a module uses only modules on the lines above its own.
-//     clock, files
+//     clock, files, value
 //     machine, state_dir
 //     store, project
 //     paths, seal, usage
@@ -37,13 +37,14 @@
 //     installation
 //     manager
 //     session
-//     client
+//     client, json
 mod activation;
 mod client;
 mod clock;
 mod files;
 mod installation;
 mod journal;
+mod json;
 mod machine;
 mod manager;
 mod paths;
@@ -57,6 +58,7 @@ mod state;
 mod state_dir;
 mod store;
 mod usage;
+mod value;
 
 pub use activation::AnswerFault;
 pub use client::{Client, QuotaError};
