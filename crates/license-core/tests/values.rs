@@ -1,5 +1,9 @@
 //! Values have a text form and a JSON form, and verified types have no way in except verification.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::HashSet;
 use std::fmt::{Debug, Display};
