@@ -67,7 +67,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // Layers: a module uses only modules on the lines above its own.
-//     clock, files
+//     clock, files, value
 //     machine, state_dir
 //     store, project
 //     paths, seal, usage
@@ -77,13 +77,14 @@
 //     installation
 //     manager
 //     session
-//     client
+//     client, json
 mod activation;
 mod client;
 mod clock;
 mod files;
 mod installation;
 mod journal;
+mod json;
 mod machine;
 mod manager;
 mod paths;
@@ -97,6 +98,7 @@ mod state;
 mod state_dir;
 mod store;
 mod usage;
+mod value;
 
 pub use activation::AnswerFault;
 pub use client::{BuildError, Client, ClientBuilder, ClientError, Setting};

@@ -74,7 +74,7 @@ pub struct LicenseManager {
 }
 
 /// The instant at which a license is evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Moment {
     /// The current time. It is recorded in the clock's high-water mark.
     Now,

@@ -11,6 +11,7 @@ use crate::revocations::InstalledList;
 
 /// Result of an installation.
 #[derive(Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct InstallReport {
     /// The path of the installed artifact.
@@ -47,7 +48,8 @@ pub struct InstalledBlock {
 }
 
 /// Result of a removal.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 #[must_use]
 pub struct RemovalReport {
     /// The removed files.

@@ -13,6 +13,7 @@ use crate::store::{Damaged, StoreError};
 
 /// Result of using a quota.
 #[derive(Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct QuotaUseReport {
     /// Whether the use was granted, and the remaining quota.

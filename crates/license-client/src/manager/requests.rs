@@ -18,6 +18,7 @@ use crate::store::StoreLock;
 
 /// A request to send to the vendor, and how it relates to earlier requests.
 #[derive(Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct PreparedRequest {
     /// The request to send to the vendor.
@@ -31,7 +32,7 @@ pub struct PreparedRequest {
 }
 
 /// How a pending request is treated, which is a request without an answer yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PendingRequestPolicy {
     /// The pending request is returned again.
     Repeat,

@@ -19,7 +19,8 @@ use crate::state_dir::StateFile;
 use crate::store::{Damaged, StoreLock};
 
 /// Result of installing a trust statement.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 #[must_use]
 pub struct InstalledStatement {
     /// The statement. `None` if it changes nothing, because the keys already have this state.

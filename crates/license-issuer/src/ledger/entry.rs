@@ -4,11 +4,11 @@ use std::fmt;
 
 use license_core::chrono::{DateTime, Utc};
 use license_core::time::rfc3339;
+use license_core::{hex, time};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::errors::LedgerError;
-use license_core::{hex, time};
 
 /// The kind of a ledger entry. Its name is part of the hash chain and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
