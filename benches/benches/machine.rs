@@ -1,4 +1,4 @@
-//! Times of library calls, compared with `Client::open`.
+//! Times of library calls, compared with `ClientBuilder::build`.
 //!
 //!     cargo bench -p license-benches --bench machine
 #![allow(missing_docs, reason = "a benchmark is not a library")]
@@ -7,8 +7,7 @@
 use std::hint::black_box;
 
 use license_benches::{Subject, compare};
-use license_client::{Client, StateDir};
-use license_core::{FeatureMatrix, TrustSet};
+use license_client::{Client, FeatureMatrix, TrustSet};
 use license_tests::{Run, Scratch, Vendor};
 
 fn main() {
@@ -30,25 +29,25 @@ fn machine() -> Scratch {
 fn library(machine: &Scratch) {
     let trust = TrustSet::parse(&machine.read("trust.jwks")).unwrap();
     let open = || {
-        Client::open_at(
-            StateDir::at(machine.state()),
-            &trust,
-            FeatureMatrix::built_in(),
-        )
+        Client::builder(trust.clone())
+            .product(FeatureMatrix::built_in())
+            .state_dir(machine.state())
+            .build()
+            .unwrap()
     };
     let client = open();
-    let decision = client.decide();
+    let decision = client.decide().unwrap();
     assert!(decision.allows("cloud_sync"));
     let project = machine.path();
     let subjects = vec![
-        Subject::new("Client::open", || {
+        Subject::new("ClientBuilder::build", || {
             let _ = black_box(open());
         }),
         Subject::new("Client::decide", || {
-            let _ = black_box(client.decide());
+            let _ = black_box(client.decide().unwrap());
         }),
         Subject::new("Client::allows", || {
-            let _ = black_box(client.allows(black_box("cloud_sync")));
+            let _ = black_box(client.allows(black_box("cloud_sync")).unwrap());
         }),
         Subject::new("Decision::allows", || {
             let _ = black_box(decision.allows(black_box("cloud_sync")));

@@ -1,7 +1,10 @@
 //! Revocation lists with many licenses.
 
+use license_core::chrono::TimeDelta;
 use license_core::issue::{RevocationEntry, RevocationListDraft, SigningKey};
-use license_core::{LicenseFile, LicenseId, ProductCode, RevocationList, TrustSet, Unverified};
+use license_core::{
+    LicenseFile, LicenseId, ProductCode, RevocationList, TrustSet, Unverified, time,
+};
 
 use crate::vendor::now;
 
@@ -64,7 +67,8 @@ const FIRST: u64 = 1_735_689_600;
 /// Returns the id of a license. Ids are one second apart, with ten pseudorandom bytes.
 fn id(number: u64) -> LicenseId {
     let [.., a, b, c, d, e, f] = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
-    LicenseId::from_random((FIRST + number) * 1000, &[a, b, c, d, e, f, a, c, e, b])
+    let at = time::from_unix_seconds(FIRST + number).expect("an instant before the year 10000");
+    LicenseId::from_random(at, &[a, b, c, d, e, f, a, c, e, b])
 }
 
 fn file(ids: &[LicenseId], key: &SigningKey) -> String {
@@ -79,7 +83,7 @@ fn file(ids: &[LicenseId], key: &SigningKey) -> String {
         product: ProductCode::parse("CODITECT").expect("a product"),
         issued_at: at,
         seq: 1,
-        next_update: at.plus(30 * 86_400),
+        next_update: at + TimeDelta::days(30),
         revoked: ids.iter().map(revoked).collect(),
     };
     let token = draft.sign(key).expect("a list");

@@ -3,9 +3,10 @@
 use std::time::SystemTime;
 
 use aws_lc_rs::signature::{KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::{KeyBits, LicenseDraft, RandomError, Signer, SigningKey};
 use license_core::{
-    Algorithm, Context, FeatureMatrix, License, LicenseId, Tier, Timestamp, TrustSet, Unverified,
+    Algorithm, Context, FeatureMatrix, License, LicenseId, Tier, TrustSet, Unverified, time,
 };
 use zeroize::Zeroizing;
 
@@ -120,11 +121,11 @@ fn draft(number: u64) -> LicenseDraft {
     let tier = matrix.tier(pro).expect("a tier of the matrix");
     let [.., a, b, c, d, e, f] = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
     let at = now();
-    let id = LicenseId::from_random(at.unix_seconds() * 1000, &[a, b, c, d, e, f, a, c, e, b]);
+    let id = LicenseId::from_random(at, &[a, b, c, d, e, f, a, c, e, b]);
     let mut draft = LicenseDraft::for_tier(matrix, tier, id, "ACME Ltd".to_owned(), at);
     draft.serial = Some(number);
-    let last = at.date().and_then(|day| day.plus_days(365));
-    draft.expires_at = last.map(license_core::Date::end);
+    let last = at.date_naive() + TimeDelta::days(365);
+    draft.expires_at = Some(time::end_of_day(last));
     draft
 }
 
@@ -132,12 +133,9 @@ fn draft(number: u64) -> LicenseDraft {
 ///
 /// # Panics
 ///
-/// Panics if the clock is before 1970.
-pub fn now() -> Timestamp {
-    let since = SystemTime::UNIX_EPOCH
-        .elapsed()
-        .expect("a clock after 1970");
-    Timestamp::from_unix_seconds(since.as_secs()).expect("a clock before the year 10000")
+/// Panics if the clock is before 1970 or after 9999.
+pub fn now() -> DateTime<Utc> {
+    time::from_system_time(SystemTime::now()).expect("a clock between 1970 and 9999")
 }
 
 impl SampleVendor {
@@ -146,13 +144,13 @@ impl SampleVendor {
     /// # Panics
     ///
     /// Panics if the draft has no issue date.
-    pub fn issued_at(&self) -> Timestamp {
+    pub fn issued_at(&self) -> DateTime<Utc> {
         self.draft.issued_at.expect("an issue date")
     }
 
     /// Returns a context one hour after the issue date, at which the license is valid without
     /// warnings.
     pub fn context(&self) -> Context<'static> {
-        Context::at(self.issued_at().plus(3600))
+        Context::at(self.issued_at() + TimeDelta::hours(1))
     }
 }

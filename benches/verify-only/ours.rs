@@ -1,9 +1,9 @@
 //! Verifies and evaluates the license token in a file, and prints its effective tier.
 
 use std::error::Error;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use license_core::{Context, FeatureMatrix, Timestamp, TrustSet, Unverified};
+use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
 
 const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwk");
 
@@ -12,9 +12,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let text = std::fs::read_to_string(file)?;
     let trust = TrustSet::parse(TRUST)?;
     let license = Unverified::parse(&text)?.verify(&trust)?;
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let now = Timestamp::from_unix_seconds(seconds).ok_or("expected a clock before the year 10000")?;
-    let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    let context = Context::try_from(SystemTime::now())?;
+    let decision = license.evaluate(FeatureMatrix::built_in(), &context);
     println!("{}", decision.entitlements().tier());
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use license_core::{
     ActivationRequest, ActivationSecret, ClockRequest, DeactivationReceipt, Fingerprint, LicenseId,
-    MachineRequest, Nonce, ProductCode, Timestamp,
+    MachineRequest, Nonce, ProductCode, time,
 };
 use license_tests::vendor::changed_at;
 use license_tests::{Run, Scratch, programs, words};
@@ -103,7 +103,7 @@ fn write_requests(machine: &Scratch) {
     let product = ProductCode::parse("CODITECT").unwrap();
     let here = Fingerprint::parse("fp1:id=60cc22a081bb116368e42320,mac=00112233445566778899aabb");
     let (here, nonce) = (here.unwrap(), Nonce::from_random([0x4c; 16]));
-    let at = |text| Timestamp::parse(text).unwrap();
+    let at = |text| time::parse_instant(text).unwrap();
     let request = MachineRequest::Activation(ActivationRequest {
         product,
         license: license.clone(),

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::hint::black_box;
 
 use license_benches::{Line, SampleVendor};
+use license_core::chrono::TimeDelta;
 use license_core::issue::KeyBits;
 use license_core::{Context, Decision, FeatureMatrix};
 
@@ -13,7 +14,7 @@ const ROUNDS: usize = 61;
 pub(crate) fn lines() -> Vec<Line> {
     let vendor = SampleVendor::new(KeyBits::B2048);
     let license = vendor.license();
-    let before = Context::at(vendor.issued_at().minus(3600));
+    let before = Context::at(vendor.issued_at() - TimeDelta::hours(1));
     vec![
         Line::measure("parse a product file", ROUNDS, &SIZES, |size| {
             let text = product(size);

@@ -6,7 +6,7 @@ use std::fs;
 use std::hint::black_box;
 
 use license_benches::{Line, Revocations, SampleVendor};
-use license_client::{Client, StateDir};
+use license_client::Client;
 use license_core::issue::{KeyBits, Signer};
 use license_core::{FeatureMatrix, Unverified};
 use license_tests::{Run, Scratch};
@@ -26,13 +26,15 @@ pub(crate) fn lines() -> Vec<Line> {
         open(machine, &vendor)
     };
     vec![
-        Line::measure("`Client::open` with a list", 15, &SIZES, |size| {
+        Line::measure("`ClientBuilder::build` with a list", 15, &SIZES, |size| {
             let client = &client;
-            (size, move || drop(black_box(client(size).decide())))
+            (size, move || {
+                drop(black_box(client(size).decide().unwrap()))
+            })
         }),
         Line::measure("`Client::decide` with a list", 61, &SIZES, |size| {
             let client = client(size);
-            (size, move || drop(black_box(client.decide())))
+            (size, move || drop(black_box(client.decide().unwrap())))
         }),
         Line::measure("`Client::use_quota` with a list", 61, &SIZES, |size| {
             let client = client(size);
@@ -52,8 +54,11 @@ pub(crate) fn lines() -> Vec<Line> {
 }
 
 fn open(machine: &Scratch, vendor: &SampleVendor) -> Client {
-    let state = StateDir::at(machine.state());
-    Client::open_at(state, &vendor.trust, FeatureMatrix::built_in())
+    Client::builder(vendor.trust.clone())
+        .product(FeatureMatrix::built_in())
+        .state_dir(machine.state())
+        .build()
+        .unwrap()
 }
 
 /// Creates a machine with a license.

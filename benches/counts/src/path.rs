@@ -4,9 +4,8 @@ use std::hint::black_box;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use license_core::{
-    Context, FeatureMatrix, License, Timestamp, TrustSet, TrustedKey, Unverified, Verifier,
-};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::{Context, FeatureMatrix, License, TrustSet, TrustedKey, Unverified, Verifier};
 use rsa::{BoxedUint, Pkcs1v15Sign, PublicKey};
 use sha2::{Digest, Sha256};
 
@@ -75,7 +74,7 @@ impl Path {
         let trust = TrustSet::parse(KEYS).expect("a trust set");
         let token = TOKEN.trim_end();
         let license = verify(token, &trust);
-        let at = license.issued_at().expect("a date").plus(3600);
+        let at = license.issued_at().expect("a date") + TimeDelta::hours(1);
         match self {
             Self::Again => repeat(times, verified(token, Verifier::new(trust))),
             Self::Among => repeat(times, verified(token, Verifier::with_cache_size(trust, 0))),
@@ -111,7 +110,7 @@ fn verified(token: &str, verifier: Verifier) -> impl Fn() {
     }
 }
 
-fn evaluate(license: &License, at: Timestamp) {
+fn evaluate(license: &License, at: DateTime<Utc>) {
     let context = Context::at(black_box(at));
     drop(black_box(
         license.evaluate(FeatureMatrix::built_in(), &context),

@@ -143,6 +143,14 @@ pub(crate) enum ProductCommand {
         #[arg(value_name = "FILE")]
         file: Option<Source>,
     },
+    /// Write the names of tiers, features and quotas as a Rust module with constants
+    Constants {
+        /// Product file (TOML); - for standard input
+        #[arg(value_name = "FILE")]
+        file: Source,
+        #[command(flatten)]
+        output: OutputFile,
+    },
     /// Write the JSON Schema of product files, which editors use for checks and completion
     Schema {
         #[command(flatten)]

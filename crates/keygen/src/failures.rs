@@ -7,7 +7,7 @@ use license_cli_support::{Exit, Failure, Source, show_path};
 use license_core::issue::SigningError as CoreIssueError;
 use license_core::{
     Code, FeatureMatrix, ParseError, ProductCode, ProductFileError, TrustError,
-    VerifiedLicensesError,
+    VerifiedLicensesError, with_causes,
 };
 use license_issuer::errors::{DeliveryError, LedgerError};
 use license_issuer::ledger::LedgerReader;
@@ -26,7 +26,7 @@ pub(crate) fn not_issued(error: IssueError<Failure>, location: &LedgerLocation) 
         IssueError::Sign(error) => not_signed(&error),
         IssueError::OpenLedger(error) => ledger_not_opened(&path_of(location), &error),
         IssueError::Delivery(error) => not_delivered(&error),
-        other => Failure::new(Exit::System, "SIGN", other.to_string()),
+        other => Failure::new(Exit::System, "SIGN", with_causes(&other)),
     }
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn not_issued(error: IssueError<Failure>, location: &LedgerLocation) 
 pub(crate) fn not_committed(error: &TransactionError) -> Failure {
     match error {
         TransactionError::Delivery(error) => not_delivered(error),
-        other => Failure::new(Exit::System, "IO", other.to_string()),
+        other => Failure::new(Exit::System, "IO", with_causes(other)),
     }
 }
 
@@ -43,29 +43,31 @@ pub(crate) fn not_signed(error: &SignError) -> Failure {
     match error {
         SignError::Sign { source, .. } => draft_refused(source),
         SignError::TooMany { count, source } => {
-            let message = format!("{count} revoked licenses and activations: {source}");
+            let reason = with_causes(source);
+            let message = format!("{count} revoked licenses and activations: {reason}");
             Failure::usage(message).hint(
                 "sign with a new key, and remove the old key from the trust set: the licenses of a removed key need no revocation",
             )
         }
-        SignError::Verify { artifact, reason } => not_verified(artifact, reason),
-        other => Failure::new(Exit::System, "SIGN", other.to_string()),
+        SignError::Verify { artifact, source } => not_verified(artifact, &**source),
+        other => Failure::new(Exit::System, "SIGN", with_causes(other)),
     }
 }
 
 /// Maps the reason why a draft cannot be signed.
 pub(crate) fn draft_refused(error: &CoreIssueError) -> Failure {
-    let message = error.to_string();
+    let message = with_causes(error);
     match error {
         CoreIssueError::Sign | CoreIssueError::Json => {
             Failure::new(Exit::System, "SIGN", message).hint("run the command again, or use another key")
         }
-        CoreIssueError::Device { code, hint, .. } => {
+        CoreIssueError::Device { code, hint, source } => {
+            let message = with_causes(&**source);
             Failure::new(Exit::System, code.clone(), message).hint(hint.clone())
         }
         CoreIssueError::DoesNotVerify => Failure::new(Exit::System, "SIGN", message)
             .hint("check the device of the key: it is faulty or signs with another key; nothing was written"),
-        CoreIssueError::Refused { reason } => not_verified("license", reason),
+        CoreIssueError::Refused { source } => not_verified("license", &**source),
         CoreIssueError::Empty { claim } => {
             let flag = match *claim {
                 "iss" => "--issuer",
@@ -90,7 +92,8 @@ pub(crate) fn draft_refused(error: &CoreIssueError) -> Failure {
 }
 
 /// Returns the failure of an artifact that does not verify and is not delivered.
-pub(crate) fn not_verified(artifact: &str, reason: &dyn std::fmt::Display) -> Failure {
+pub(crate) fn not_verified(artifact: &str, error: &dyn Error) -> Failure {
+    let reason = with_causes(error);
     let message = format!("the signed {artifact} does not verify: {reason}");
     Failure::new(Exit::System, "SIGN", message)
         .hint("report this, and try again without unusual options; nothing was written")
@@ -123,7 +126,7 @@ pub(crate) fn not_delivered(error: &DeliveryError) -> Failure {
             "rename {}, which contains the recorded artifact",
             show_path(staging)
         )),
-        other => Failure::new(Exit::System, "IO", other.to_string()),
+        other => Failure::new(Exit::System, "IO", with_causes(other)),
     }
 }
 
@@ -196,26 +199,21 @@ fn path_of(location: &LedgerLocation) -> std::path::PathBuf {
     }
 }
 
-/// Returns the message of the system or the database, or that of the error if it has no source.
+/// Returns the message of the system or the database, or that of the error if it has no source. The
+/// causes of an error of the database repeat its message with a number.
 fn reason(error: &LedgerError) -> String {
-    match error.source() {
-        Some(source) => source.to_string(),
-        None => error.to_string(),
-    }
+    let source = error.source();
+    source.map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// Maps an error of a product file.
 pub(crate) fn wrong_product(file: &Source, error: &ProductFileError) -> Failure {
-    Failure::malformed(format!("{file}: {error}")).hint("correct the product file")
+    Failure::malformed(format!("{file}: {}", with_causes(error))).hint("correct the product file")
 }
 
 /// Maps an error of a file of public keys.
 pub(crate) fn not_trusted(source: &Source, error: &TrustError) -> Failure {
-    let mut message = format!("{source}: {error}");
-    if let Some(cause) = std::error::Error::source(error) {
-        message = format!("{message}: {cause}");
-    }
-    Failure::malformed(message).hint(match error {
+    Failure::malformed(format!("{source}: {}", with_causes(error))).hint(match error {
         TrustError::PrivateKey => "print the public key with `keygen public --key FILE`",
         TrustError::Jwk { member: "alg", .. } => "add \"alg\" to the JWK: RS256 or PS256",
         TrustError::TwoAlgorithms { .. } => {
@@ -241,17 +239,13 @@ pub(crate) fn not_verifiable(source: &Source, error: &VerifiedLicensesError) -> 
         }
         _ => "use a license file, token or full enterprise key as it was issued",
     };
-    Failure::new(
-        Exit::Indeterminate,
-        code.as_str(),
-        format!("{source}: {error}"),
-    )
-    .hint(hint)
+    let message = format!("{source}: {}", with_causes(error));
+    Failure::new(Exit::Indeterminate, code.as_str(), message).hint(hint)
 }
 
 /// Maps an error of a trust set with the signing key.
 pub(crate) fn two_algorithms(error: &TrustError) -> Failure {
-    Failure::malformed(format!("--trust and --key: {error}")).hint(
+    Failure::malformed(format!("--trust and --key: {}", with_causes(error))).hint(
         "use each key with the algorithm that it signs with; --alg sets the algorithm of --key",
     )
 }

@@ -1,14 +1,15 @@
 //! Inputs of the commands: product files, public keys, the clock and new ids.
 
 use license_cli_support::{Failure, Source};
-use license_core::{FeatureMatrix, LicenseId, MAX_FILE_BYTES, Timestamp, TrustSet};
+use license_core::chrono::{DateTime, Utc};
+use license_core::{FeatureMatrix, LicenseId, MAX_FILE_BYTES, TrustSet};
 use license_issuer::clock::{Clock, SystemClock};
 use license_issuer::random;
 
 use crate::failures;
 
 /// Returns the current time.
-pub(crate) fn now() -> Timestamp {
+pub(crate) fn now() -> DateTime<Utc> {
     SystemClock.now()
 }
 

@@ -1,14 +1,12 @@
 //! The signing key that the command line names.
 
-use std::error::Error;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use license_cli_support::{Exit, Failure, Terminal, escape, show_path};
 use license_core::issue::{KeyBits, SigningKeyError, VerifyingSigner};
-#[cfg(feature = "aws-kms")]
-use license_issuer::signer::aws_kms::AwsKmsError;
+use license_core::with_causes;
 #[cfg(feature = "pkcs11")]
 use license_issuer::signer::pkcs11::{Pkcs11Error, Pkcs11UriError};
 use license_issuer::signer::private_key::{PrivateKeyError, StoredKey, is_descriptor};
@@ -141,18 +139,18 @@ fn failure(error: SignerError, location: &KeyLocation) -> Failure {
         SignerError::Passphrase(error) => {
             let failure = *error
                 .downcast::<Failure>()
-                .unwrap_or_else(|error| Box::new(Failure::usage(error.to_string())));
+                .unwrap_or_else(|error| Box::new(Failure::usage(with_causes(&*error))));
             match shown {
                 Some(shown) => failure.with_subject(&shown),
                 None => failure,
             }
         }
-        SignerError::KeyFile { error, .. } | SignerError::PrivateKey(error) => {
-            private_key_failure(&error, location, shown.as_deref())
+        SignerError::KeyFile { source, .. } | SignerError::PrivateKey(source) => {
+            private_key_failure(&source, location, shown.as_deref())
         }
         #[cfg(feature = "pkcs11")]
-        SignerError::Pkcs11(Pkcs11Error::ModuleFile { path, error }) => {
-            Failure::io("load", &path, &error)
+        SignerError::Pkcs11(Pkcs11Error::ModuleFile { path, source }) => {
+            Failure::io("load", &path, &source)
         }
         error => {
             let advice = error.advice();
@@ -169,16 +167,7 @@ fn message(error: &SignerError) -> String {
         SignerError::CreateInFile => {
             "--key: expected the URI of a key in an HSM, found the name of a file".to_owned()
         }
-        // The message of these errors contains the reason in one line. Their sources are longer.
-        #[cfg(feature = "pkcs11")]
-        SignerError::Pkcs11(
-            Pkcs11Error::NotAModule { .. }
-            | Pkcs11Error::ModuleStart { .. }
-            | Pkcs11Error::Call { .. },
-        ) => error.to_string(),
-        #[cfg(feature = "aws-kms")]
-        SignerError::AwsKms(AwsKmsError::Network { .. }) => error.to_string(),
-        error => with_sources(error),
+        error => with_causes(error),
     }
 }
 
@@ -191,7 +180,7 @@ fn private_key_failure(
     if let (PrivateKeyError::Read(error), Some(path)) = (error, location.file()) {
         return Failure::io("read", path, error);
     }
-    let message = with_sources(error);
+    let message = with_causes(error);
     let message = match (error, shown) {
         (PrivateKeyError::Exposed, Some(shown)) => format!("private key {shown}: {message}"),
         (_, Some(shown)) => format!("{shown}: {}", escape(&message)),
@@ -259,19 +248,4 @@ fn pkcs11_hint(error: &Pkcs11Error) -> Option<&'static str> {
         Pkcs11Error::UntrustedKey { .. } => "create another key with `keygen new-key --key`",
         _ => return None,
     })
-}
-
-/// Returns the message of an error, followed by the messages of its sources.
-fn with_sources(error: &(dyn Error + 'static)) -> String {
-    let mut message = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let text = source.to_string();
-        // Some errors repeat their source in their own message.
-        if !message.ends_with(&text) {
-            message = format!("{message}: {text}");
-        }
-        next = source.source();
-    }
-    message
 }

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use license_cli_support::{Failure, Terminal, escape};
+use license_core::with_causes;
 use license_issuer::signer::private_key::{is_descriptor, is_exposed};
 use license_issuer::signer::{
     Passphrase, PassphraseError, PassphraseRequest, PassphraseSource, SignerNotice,
@@ -163,7 +164,7 @@ fn prompt_twice(prompt: PromptFn<'_>) -> Result<Passphrase, Failure> {
 
 fn checked(text: Zeroizing<String>) -> Result<Passphrase, Failure> {
     Passphrase::new(text).map_err(|error| {
-        Failure::usage(error.to_string()).hint(match error {
+        Failure::usage(with_causes(&error)).hint(match error {
             PassphraseError::TooLong => "check that this is the passphrase file",
             _ => "choose a passphrase: without one, everyone who can read the file can use the key",
         })

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use license_cli_support::program::Description;
 use license_cli_support::{OutputFile, OutputOptions, Source};
-use license_core::{Date, Machine, Timestamp, UsageType, Version};
+use license_core::chrono::{DateTime, NaiveDate, Utc};
+use license_core::{Machine, UsageType, Version, time};
 
 use crate::embedded;
 
@@ -159,7 +160,7 @@ pub(crate) struct Request {
     pub(crate) delivery: DeliveryArgs,
     /// Instant or date of the request [default: now]
     #[arg(long, value_parser = instant, value_name = "TIME")]
-    pub(crate) at: Option<Timestamp>,
+    pub(crate) at: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Args)]
@@ -171,7 +172,7 @@ pub(crate) struct Deactivate {
     pub(crate) delivery: DeliveryArgs,
     /// Instant or date of the deactivation [default: now]
     #[arg(long, value_parser = instant, value_name = "TIME")]
-    pub(crate) at: Option<Timestamp>,
+    pub(crate) at: Option<DateTime<Utc>>,
 }
 
 /// The form in which a request or receipt is delivered to the vendor.
@@ -204,7 +205,7 @@ pub(crate) struct UsageReport {
     pub(crate) file: OutputFile,
     /// First day of the report (UTC) [default: the first counted day]
     #[arg(long, value_name = "DATE", value_parser = date)]
-    pub(crate) since: Option<Date>,
+    pub(crate) since: Option<NaiveDate>,
     /// Omit the lines that identify the machine, users and sessions
     #[arg(long, visible_alias = "anonymise")]
     pub(crate) anonymize: bool,
@@ -261,7 +262,7 @@ pub(crate) struct Session {
 pub(crate) struct ContextArgs {
     /// Instant or date of the decision [default: now]
     #[arg(long, value_parser = instant, value_name = "TIME")]
-    pub(crate) at: Option<Timestamp>,
+    pub(crate) at: Option<DateTime<Utc>>,
     /// Name of the user
     #[arg(long, value_name = "USER")]
     pub(crate) user: Option<String>,
@@ -273,7 +274,7 @@ pub(crate) struct ContextArgs {
     pub(crate) app_version: Option<Version>,
     /// Build date of the application
     #[arg(long, value_parser = instant, value_name = "DATE")]
-    pub(crate) build_date: Option<Timestamp>,
+    pub(crate) build_date: Option<DateTime<Utc>>,
     /// Usage type: builder or runtime [default: as detected by `license usage`]
     #[arg(long, value_parser = usage_type, value_name = "TYPE")]
     pub(crate) usage_type: Option<UsageType>,
@@ -282,12 +283,12 @@ pub(crate) struct ContextArgs {
     pub(crate) strict: bool,
 }
 
-fn instant(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text).map_err(|error| error.to_string())
+fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    time::parse_instant(text).map_err(|error| error.to_string())
 }
 
-fn date(text: &str) -> Result<Date, String> {
-    Date::parse(text).map_err(|error| error.to_string())
+fn date(text: &str) -> Result<NaiveDate, String> {
+    time::parse_date(text).map_err(|error| error.to_string())
 }
 
 fn machine(text: &str) -> Result<Machine, &'static str> {

@@ -46,7 +46,7 @@ impl AppContext {
         };
         let manager = LicenseManager::for_current_user(matrix.product());
         let manager = match embedded::trust()? {
-            Some(keys) => manager.with_trust(&keys),
+            Some(keys) => manager.trust_only(&keys),
             None => manager,
         };
         Ok(Self { matrix, manager })

@@ -2,7 +2,7 @@
 //! others.
 
 use license_cli_support::{Exit, Failure};
-use license_core::TrustSet;
+use license_core::{TrustSet, with_causes};
 
 /// The embedded keys as a JWK Set. Empty if the program was built without keys.
 const JWKS: &str = include_str!(concat!(env!("OUT_DIR"), "/trust.jwks"));
@@ -28,7 +28,8 @@ pub(crate) fn trust() -> Result<Option<TrustSet>, Failure> {
         return Ok(None);
     }
     TrustSet::parse(JWKS).map(Some).map_err(|error| {
-        let message = format!("cannot use the keys embedded in this program: {error}");
+        let reason = with_causes(&error);
+        let message = format!("cannot use the keys embedded in this program: {reason}");
         Failure::new(Exit::System, "EMBEDDED_KEYS", message)
             .hint("ask the vendor for another build of this program")
     })

@@ -14,8 +14,8 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use license_client::Client;
-use license_core::TrustSet;
+use license_client::{Client, FeatureMatrix, TrustSet};
+use license_core::time::rfc3339;
 
 /// The vendor's public keys. Because they are compiled in, no file on the machine can add a key.
 ///
@@ -25,15 +25,19 @@ const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let feature = std::env::args().nth(1);
     let feature = feature.as_deref().unwrap_or("local_execution");
-    let client = Client::open(&TrustSet::parse(TRUST)?);
+    // Your program passes its own product file: `.product(include_str!("product.toml"))`.
+    let client = Client::builder(TrustSet::parse(TRUST)?)
+        .product(FeatureMatrix::built_in())
+        .app_version(env!("CARGO_PKG_VERSION"))
+        .build()?;
     for problem in client.problems() {
         eprintln!("{problem}\nhint: install the license again with `license install`");
     }
-    let decision = client.decide();
+    let decision = client.decide()?;
     for warning in decision.warnings() {
         eprintln!("{}", warning.message);
     }
-    if !decision.allows(feature) {
+    if !client.allows(feature)? {
         let answer = decision.feature(feature, client.matrix());
         let (expected, actual) = (answer.evidence.expected(), answer.evidence.actual());
         println!(
@@ -46,7 +50,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     if !used.granted {
         let (limit, again) = (used.limit, used.refills_at);
         println!(
-            "{feature}: all {limit} commands of today are used; more are available from {again}"
+            "{feature}: all {limit} commands of today are used; more are available from {}",
+            rfc3339(again)
         );
         return Ok(ExitCode::FAILURE);
     }

@@ -16,23 +16,25 @@ use std::error::Error;
 use std::io::{self, BufRead, Write};
 use std::path::Path;
 
-use license_client::Client;
-use license_core::TrustSet;
+use license_client::{Client, FeatureMatrix, TrustSet};
 
 /// The vendor's public keys, compiled in.
 const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
 
 fn main() -> Result<(), Box<dyn Error>> {
     let project = std::env::args_os().nth(1).unwrap_or_else(|| ".".into());
-    let client = Client::open(&TrustSet::parse(TRUST)?);
+    let client = Client::builder(TrustSet::parse(TRUST)?)
+        .product(FeatureMatrix::built_in())
+        .app_version(env!("CARGO_PKG_VERSION"))
+        .build()?;
     // The session ends with the process, even if the process is killed.
     let session = client.session(Path::new(&project))?;
     eprintln!("session {}", session.id());
 
-    let mut tier = client.decide().entitlements().tier();
+    let mut tier = client.decide()?.entitlements().tier();
     for request in io::stdin().lock().lines() {
         // The client detects what was installed since the last request.
-        let decision = client.decide();
+        let decision = client.decide()?;
         let now = decision.entitlements().tier();
         if now != tier {
             eprintln!("tier {tier} is now {now}: {}", decision.code());

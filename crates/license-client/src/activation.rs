@@ -1,8 +1,10 @@
 //! The machine requests, activations and deactivation receipts of this machine, in one sealed file.
 
+use license_core::chrono::{DateTime, Utc};
+use license_core::time::serde_unix_seconds;
 use license_core::{
     Activation, ActivationSecret, ClockRepair, Code, License, LicenseId, MAX_FILE_BYTES,
-    MAX_TOKEN_BYTES, MachineDigest, Nonce, Timestamp,
+    MAX_TOKEN_BYTES, MachineDigest, Nonce,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
@@ -40,8 +42,8 @@ pub(crate) struct OpenRequest {
     pub(crate) secret: ActivationSecret,
     /// The machine as described in the request.
     pub(crate) machine: String,
-    #[serde(with = "unix_seconds")]
-    pub(crate) made_at: Timestamp,
+    #[serde(with = "serde_unix_seconds")]
+    pub(crate) made_at: DateTime<Utc>,
 }
 
 /// An activation of this machine.
@@ -66,8 +68,8 @@ pub(crate) struct DeactivationRecord {
     #[serde(with = "secret")]
     pub(crate) secret: ActivationSecret,
     pub(crate) machine: MachineDigest,
-    #[serde(with = "unix_seconds")]
-    pub(crate) made_at: Timestamp,
+    #[serde(with = "serde_unix_seconds")]
+    pub(crate) made_at: DateTime<Utc>,
 }
 
 /// Why a request is closed. The file stores `true` for an answered request.
@@ -113,7 +115,7 @@ pub enum AnswerFault {
 
 impl AnswerFault {
     /// Returns the reason code.
-    pub const fn code(self) -> Code {
+    pub const fn code(&self) -> Code {
         match self {
             Self::Replayed => Code::Replayed,
             Self::Stale => Code::StaleAnswer,
@@ -164,7 +166,7 @@ impl ActivationState {
 
     /// Records a request, which supersedes an earlier request for the same license. Returns the
     /// time of the earlier request.
-    pub(crate) fn add_request(&mut self, request: OpenRequest) -> Option<Timestamp> {
+    pub(crate) fn add_request(&mut self, request: OpenRequest) -> Option<DateTime<Utc>> {
         let is_for_license = |open: &OpenRequest| open.license == request.license;
         let earlier = self.open.iter().position(is_for_license);
         let earlier = earlier.map(|at| self.open.remove(at));
@@ -296,7 +298,7 @@ impl ActivationState {
         &mut self,
         nonce: Nonce,
         this_machine: MachineDigest,
-        made_at: Timestamp,
+        made_at: DateTime<Utc>,
     ) {
         let Some(at) = self
             .activations
@@ -376,21 +378,6 @@ mod secret {
         let digits = String::deserialize(from)?;
         ActivationSecret::parse(&digits)
             .ok_or_else(|| D::Error::custom("expected the digits of a secret"))
-    }
-}
-
-/// Serde for an instant as seconds since 1970.
-mod unix_seconds {
-    use super::{Deserialize, Deserializer, Serializer, Timestamp};
-    use serde::de::Error;
-
-    pub(super) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_u64(at.unix_seconds())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
-        let seconds = u64::deserialize(from)?;
-        Timestamp::from_unix_seconds(seconds).ok_or_else(|| D::Error::custom("after the year 9999"))
     }
 }
 

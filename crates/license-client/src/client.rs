@@ -1,29 +1,27 @@
 //! The client that an application links.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod application;
+mod builder;
+mod current;
+mod error;
+mod problems;
+mod setting;
+
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant, SystemTime};
 
-use license_core::session::ProjectError;
 use license_core::usage_report::UsageCounts;
-use license_core::{Code, Context, Decision, FeatureMatrix, Outcome, QuotaUse, TrustSet};
-use thiserror::Error;
+use license_core::{Code, Context, Decision, FeatureMatrix, Outcome, Quota, QuotaUse, TrustSet};
 
+use self::application::Application;
+pub use self::builder::{BuildError, ClientBuilder};
+use self::current::Current;
+pub use self::error::ClientError;
+pub use self::setting::Setting;
 use crate::clock::now;
-use crate::installation::{Installation, InstallationError};
-use crate::manager::{LicenseManager, Moment, Snapshot, UsageAccount, depends_on_machine};
-use crate::paths::Paths;
-use crate::problem::{ListProblem, StateProblem};
+use crate::installation::Installation;
+use crate::manager::{LicenseManager, Snapshot, UsageAccount, depends_on_machine};
 use crate::session::Session;
-use crate::state_dir::StateFile;
-use crate::store::StoreError;
-
-/// How often the installed files are checked for changes. A check takes a few microseconds.
-const CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// How often the installed files are read even if they have not changed, so that the time is
-/// recorded.
-const READ_INTERVAL: Duration = Duration::from_secs(600);
 
 /// Evaluates the installed license on this machine.
 ///
@@ -31,101 +29,174 @@ const READ_INTERVAL: Duration = Duration::from_secs(600);
 /// effect, and [`Client::problem`] returns the reason. A license that is installed, renewed or
 /// removed while the program runs takes effect within a second.
 ///
-/// A client can be shared between threads, and it starts no threads.
+/// An application creates one client with [`Client::builder`] and keeps it. Threads can share it,
+/// for example in an [`Arc`], and it starts no threads.
+///
+/// ```
+/// use license_client::{Client, FeatureMatrix, TrustSet};
+///
+/// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+/// # let scratch = tempfile::tempdir()?;
+/// let client = Client::builder(TrustSet::parse(TRUST)?)
+///     .product(FeatureMatrix::built_in())
+///     .app_version(env!("CARGO_PKG_VERSION"))
+/// #   .state_dir(scratch.path())
+///     .build()?;
+/// assert!(client.allows("local_execution")?, "the base tier needs no license");
+/// assert!(!client.allows("sso")?);
+/// assert!(client.allows("ssso").is_err(), "the product has no such feature");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Blocking
+///
+/// All methods may block. None uses the network. Each states how long it may block on a local disk;
+/// a file system on a network adds its own waits.
+///
+/// | method | blocks for |
+/// |---|---|
+/// | [`decide`](Self::decide), [`allows`](Self::allows), [`context`](Self::context) | microseconds; once a second, a check of ten files; after a change, a read of these files |
+/// | [`use_quota`](Self::use_quota) | a durable write; at most ten seconds while other processes write |
+/// | [`session`](Self::session) | a read of the directories of the project, and the creation of a file |
+/// | dropping the client | a write of the usage counts, if there are any |
+///
+/// In an asynchronous program, `decide` and `allows` can be called directly, as other calls that
+/// take microseconds. Move `use_quota`, `session` and [`ClientBuilder::build`] to a thread that may
+/// block:
+///
+/// ```
+/// use license_client::Client;
+/// use std::sync::Arc;
+///
+/// async fn take_command(client: Arc<Client>) -> Result<bool, Box<dyn std::error::Error>> {
+///     let task = move || client.use_quota("commands_per_day", 1);
+///     let used = tokio::task::spawn_blocking(task).await??;
+///     Ok(used.granted)
+/// }
+/// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+/// # let scratch = tempfile::tempdir()?;
+/// # let client = Client::builder(license_client::TrustSet::parse(TRUST)?)
+/// #     .product(license_client::FeatureMatrix::built_in())
+/// #     .state_dir(scratch.path())
+/// #     .build()?;
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # assert!(runtime.block_on(take_command(Arc::new(client)))?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Client {
     manager: LicenseManager,
-    trust: TrustSet,
     matrix: FeatureMatrix,
+    application: Application,
     current: RwLock<Current>,
 }
 
-/// The result of the last read.
-#[derive(Debug)]
-struct Current {
-    snapshot: Arc<Snapshot>,
-    file_versions: Vec<Option<FileVersion>>,
-    read_at: Instant,
-    checked_at: Instant,
-    /// Whether a file could not be read. Such a failure may be temporary.
-    is_uncertain: bool,
-}
-
-/// Identifies one version of a file: modification time, length, and position on disk.
-///
-/// The position is needed because some systems give all files the same time, and reuse the position
-/// of a removed file.
-type FileVersion = (Option<SystemTime>, u64, FilePosition);
-
-/// The inode number, and the time of the last change to the inode in seconds and nanoseconds. No
-/// program can set this time.
-#[cfg(unix)]
-type FilePosition = (u64, i64, i64);
-#[cfg(not(unix))]
-type FilePosition = ();
-
 impl Client {
-    /// Opens the installed license of the current user, for the default product.
-    pub fn open(trust: &TrustSet) -> Self {
-        let matrix = FeatureMatrix::built_in();
-        Self::from_manager(
-            LicenseManager::for_current_user(matrix.product()),
-            trust,
-            matrix,
-        )
-    }
-
-    /// Opens the license that is installed in these paths, for the product of `matrix`.
-    pub fn open_at(paths: impl Into<Paths>, trust: &TrustSet, matrix: &FeatureMatrix) -> Self {
-        Self::from_manager(LicenseManager::at(matrix.product(), paths), trust, matrix)
-    }
-
-    /// Opens the installed license of a manager.
+    /// Starts to build a client that verifies only with these keys.
     ///
-    /// The client and its manager verify only with the keys in `trust`.
-    pub fn from_manager(manager: LicenseManager, trust: &TrustSet, matrix: &FeatureMatrix) -> Self {
-        let manager = manager.with_trust(trust);
-        let current = Current::read(&manager, trust, matrix);
+    /// The keys are those that the vendor compiles into the program. Keys that are installed on the
+    /// machine have no effect.
+    pub fn builder(trust: TrustSet) -> ClientBuilder {
+        ClientBuilder::new(trust)
+    }
+
+    fn new(manager: LicenseManager, matrix: FeatureMatrix, application: Application) -> Self {
+        let current = Current::read(&manager, &matrix);
         Self {
             manager,
-            trust: trust.clone(),
-            matrix: matrix.clone(),
+            matrix,
+            application,
             current: RwLock::new(current),
         }
     }
 
-    /// Evaluates the license at the current time, without a named user.
-    pub fn decide(&self) -> Decision {
+    /// Evaluates the license at the current time, with the values of the builder.
+    ///
+    /// A denied decision is counted for usage reports: in memory at first, and on disk with the
+    /// next use of a quota or when the client is dropped.
+    ///
+    /// # Blocking
+    ///
+    /// Usually returns in less than a microsecond. Once a second, it checks whether one of ten
+    /// files has changed, which takes a few microseconds. After a change, and every ten minutes, it
+    /// reads the license again as [`ClientBuilder::build`] does. Other threads then wait for the
+    /// result.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ClientError::MissingContext`] if an installed license restricts users, versions or
+    /// build dates, and the builder has no such value. There is no other error: a license that is
+    /// missing or denied is a decision.
+    pub fn decide(&self) -> Result<Decision, ClientError> {
         self.decide_in(&self.context())
     }
 
     /// Evaluates the license in the context that the caller provides.
     ///
-    /// The context is usually [`Client::context`] with a user, a version or a usage type. A denied
-    /// decision is counted for usage reports: in memory at first, and on disk with the next use of
-    /// a quota or when the client is dropped.
-    pub fn decide_in(&self, context: &Context<'_>) -> Decision {
-        let decision = self.evaluate(context);
+    /// The context is usually [`Client::context`] with another value, such as the user of a
+    /// request:
+    ///
+    /// ```
+    /// use license_client::{Client, ClientError};
+    ///
+    /// /// Returns whether the user of a request may sign in.
+    /// fn may_sign_in(client: &Client, user: &str) -> Result<bool, ClientError> {
+    ///     let context = client.context().user(user);
+    ///     Ok(client.decide_in(&context)?.allows("sso"))
+    /// }
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path())
+    /// #     .build()?;
+    /// # assert!(!may_sign_in(&client, "ann")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Blocking
+    ///
+    /// Same as [`Client::decide`].
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ClientError::MissingContext`] if an installed license restricts a value that the
+    /// context lacks. For a request without a user, this is a refusal.
+    pub fn decide_in(&self, context: &Context<'_>) -> Result<Decision, ClientError> {
+        let decision = self.evaluate(context)?;
         let is_reported =
             decision.outcome() == Outcome::Denied && decision.code() != Code::NoLicense;
         if is_reported {
             self.count(&decision, context, UsageCounts::denied(decision.code()));
         }
-        decision
+        Ok(decision)
     }
 
-    fn evaluate(&self, context: &Context<'_>) -> Decision {
-        match self.snapshot().installed() {
-            Some(installation) => installation.verified().evaluate(&self.matrix, context),
-            None => Decision::without_license(&self.matrix, context),
+    fn evaluate(&self, context: &Context<'_>) -> Result<Decision, ClientError> {
+        let snapshot = self.snapshot();
+        let Some(installation) = snapshot.installed() else {
+            return Ok(Decision::without_license(&self.matrix, context));
+        };
+        let verified = installation.verified();
+        match verified.missing_context(&self.matrix, context) {
+            Some(missing) => Err(missing.into()),
+            None => Ok(verified.evaluate(&self.matrix, context)),
         }
     }
 
-    /// Returns the context of this machine at the current time. A program can add a user, a version
-    /// or a usage type.
+    /// Returns the context of this application at the current time: the values of the builder, this
+    /// machine and the clock high-water mark. A caller can replace each value.
+    ///
+    /// # Blocking
+    ///
+    /// Same as [`Client::decide`]. For a license that depends on the machine, the first call also
+    /// collects the components of the machine, which takes milliseconds on Linux. On macOS and
+    /// Windows it starts programs of the system, which usually takes less than a second. Each
+    /// program is stopped after ten seconds.
     pub fn context(&self) -> Context<'_> {
         let current = self.snapshot();
-        let context = Context::at(now()).high_water(current.high_water);
+        let context = self.application.context(now());
+        let context = context.high_water(current.high_water);
         let depends_on_machine = |found: &Installation| depends_on_machine(found.verified());
         // Collecting all components of a machine takes a millisecond, so it is done only for a
         // license that depends on the machine.
@@ -140,16 +211,50 @@ impl Client {
     }
 
     /// Returns whether a feature may be used now. A refusal is counted for usage reports.
-    pub fn allows(&self, feature: &str) -> bool {
-        let context = self.context();
-        let decision = self.evaluate(&context);
-        let is_allowed = decision.allows(feature);
-        if !is_allowed {
-            let code = decision.feature(feature, &self.matrix).code;
-            let refused = UsageCounts::feature_refused_by(&decision, &self.matrix, feature, code);
-            self.count(&decision, &context, refused);
+    ///
+    /// # Blocking
+    ///
+    /// Same as [`Client::decide`].
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ClientError::UnknownFeature`] if neither a tier of the product nor the installed
+    /// license has the feature, for example because of a typing error. Returns
+    /// [`ClientError::MissingContext`] as [`Client::decide`] does.
+    ///
+    /// A feature that no tier has, and that single licenses add (`keygen issue --add-feature`), is
+    /// unknown without such a license. Ask [`Decision::allows`] for it.
+    pub fn allows(&self, feature: &str) -> Result<bool, ClientError> {
+        self.allows_in(&self.context(), feature)
+    }
+
+    /// Returns whether a feature may be used in the context that the caller provides, see
+    /// [`Client::decide_in`].
+    ///
+    /// # Blocking
+    ///
+    /// Same as [`Client::decide`].
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Client::allows`].
+    pub fn allows_in(&self, context: &Context<'_>, feature: &str) -> Result<bool, ClientError> {
+        let decision = self.evaluate(context)?;
+        if decision.allows(feature) {
+            return Ok(true);
         }
-        is_allowed
+        let code = decision.feature(feature, &self.matrix).code;
+        let refused = UsageCounts::feature_refused_by(&decision, &self.matrix, feature, code);
+        self.count(&decision, context, refused);
+        let license = decision.license();
+        let is_licensed = license.is_some_and(|license| license.entitlements().allows(feature));
+        if is_licensed || self.matrix.first_tier_with(feature).is_some() {
+            return Ok(false);
+        }
+        Err(ClientError::UnknownFeature {
+            feature: feature.to_owned(),
+            product: self.matrix.product(),
+        })
     }
 
     fn count(&self, decision: &Decision, context: &Context<'_>, counts: UsageCounts) {
@@ -164,16 +269,44 @@ impl Client {
     /// the same part of the quota. If the state cannot be saved, for example in a read-only home
     /// directory, this process counts in memory.
     ///
+    /// A quota that the product has, but neither the license nor the tier in effect, has the limit
+    /// zero.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path())
+    /// #     .build()?;
+    /// use license_client::Quota;
+    ///
+    /// let used = client.use_quota("commands_per_day", 4)?;
+    /// assert!(used.granted);
+    /// assert_eq!(used.remaining(), Quota::Limit(6));
+    /// assert!(!client.use_quota("commands_per_day", 7)?.granted);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Blocking
+    ///
+    /// Writes one or two files durably, which takes milliseconds on most disks. Before that, waits
+    /// for at most ten seconds while other processes or threads write.
+    ///
     /// # Errors
     ///
-    /// Returns [`QuotaError`] if there is no such quota, or if other processes held the lock for
-    /// ten seconds.
-    pub fn use_quota(&self, quota: &str, count: u64) -> Result<QuotaUse, QuotaError> {
+    /// Returns [`ClientError::UnknownQuota`] if the product has no such quota,
+    /// [`ClientError::Counters`] if other processes held the lock for ten seconds, and
+    /// [`ClientError::MissingContext`] as [`Client::decide`] does.
+    pub fn use_quota(&self, quota: &str, count: u64) -> Result<QuotaUse, ClientError> {
         self.use_quota_in(&self.context(), quota, count)
     }
 
-    /// Takes from a quota in the context that the caller provides. A license that is restricted to
-    /// users, versions or a usage type needs a context with these values.
+    /// Takes from a quota in the context that the caller provides, see [`Client::decide_in`].
+    ///
+    /// # Blocking
+    ///
+    /// Same as [`Client::use_quota`].
     ///
     /// # Errors
     ///
@@ -183,50 +316,94 @@ impl Client {
         context: &Context<'_>,
         quota: &str,
         count: u64,
-    ) -> Result<QuotaUse, QuotaError> {
-        let decision = self.evaluate(context);
-        let limit = decision.quota(quota).ok_or(QuotaError::Unknown)?;
+    ) -> Result<QuotaUse, ClientError> {
+        let decision = self.evaluate(context)?;
+        let limit = self.limit(&decision, quota)?;
         let account = UsageAccount::new(&decision, context.named_user());
         let report = self.manager.use_quota(account, quota, count, limit);
         report
             .map(|report| report.quota_use)
-            .map_err(QuotaError::Store)
+            .map_err(ClientError::Counters)
     }
 
-    /// Opens a session on the project that contains `path`.
+    /// Returns the limit of a quota. It is zero if the product or a denied license has the quota,
+    /// but not the tier in effect.
+    fn limit(&self, decision: &Decision, quota: &str) -> Result<Quota, ClientError> {
+        if let Some(limit) = decision.quota(quota) {
+            return Ok(limit);
+        }
+        let license = decision.license();
+        let in_license = license.and_then(|license| license.entitlements().quota(quota));
+        if in_license.is_some() || self.matrix.quotas().any(|name| name == quota) {
+            return Ok(Quota::Limit(0));
+        }
+        Err(ClientError::UnknownQuota {
+            quota: quota.to_owned(),
+            product: self.matrix.product(),
+        })
+    }
+
+    /// Opens a session on the project that contains `path`, for the user of the builder, or else
+    /// for the system user of this process.
     ///
     /// Every path to the project gives the same session id. The session lasts until it is dropped
     /// or the process ends.
     ///
+    /// ```
+    /// # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let project = scratch.path();
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .user("ann")
+    /// #     .state_dir(project.join("state"))
+    /// #     .build()?;
+    /// let session = client.session(project)?;
+    /// assert!(session.id().to_string().starts_with("sess_"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Blocking
+    ///
+    /// Reads the directories from `path` to the root of the project and creates a locked file.
+    /// Waits for no lock. The first session of a process also examines the session files of
+    /// crashed processes.
+    ///
     /// # Errors
     ///
-    /// Returns [`ProjectError`] if no readable project is found.
-    pub fn session(&self, path: &Path) -> Result<Session, ProjectError> {
-        self.session_for_user(None, path)
+    /// Returns [`ClientError::Project`] if no readable project is found, and
+    /// [`ClientError::MissingContext`] as [`Client::decide`] does.
+    pub fn session(&self, path: impl AsRef<Path>) -> Result<Session, ClientError> {
+        self.session_in(&self.context(), path)
     }
 
-    /// Opens a session for a named user instead of the system user of this process.
+    /// Opens a session in the context that the caller provides, for the user of the context.
+    ///
+    /// # Blocking
+    ///
+    /// Same as [`Client::session`].
     ///
     /// # Errors
     ///
     /// Same as [`Client::session`].
-    pub fn session_for_user(
+    pub fn session_in(
         &self,
-        user: Option<&str>,
-        path: &Path,
-    ) -> Result<Session, ProjectError> {
-        let context = match user {
-            Some(user) => self.context().user(user),
-            None => self.context(),
-        };
-        let decision = self.evaluate(&context);
+        context: &Context<'_>,
+        path: impl AsRef<Path>,
+    ) -> Result<Session, ClientError> {
+        let decision = self.evaluate(context)?;
         let license = decision.license().map(|license| license.id());
-        Session::open(&self.manager, license, user, path)
+        let user = context.named_user();
+        Session::open(&self.manager, license, user, path.as_ref()).map_err(ClientError::Project)
     }
 
     /// Reads the installed license immediately instead of within a second.
+    ///
+    /// # Blocking
+    ///
+    /// Same as [`ClientBuilder::build`].
     pub fn reload(&self) {
-        let read = Current::read(&self.manager, &self.trust, &self.matrix);
+        let read = Current::read(&self.manager, &self.matrix);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = read;
     }
 
@@ -240,57 +417,24 @@ impl Client {
         &self.manager
     }
 
-    /// Returns the first problem with the license or the state, in one line with its causes.
-    pub fn problem(&self) -> Option<String> {
-        self.problems().into_iter().next()
-    }
-
-    /// Returns all problems with the license and the state, each in one line with its causes.
-    pub fn problems(&self) -> Vec<String> {
-        let current = self.snapshot();
-        let mut problems = Vec::new();
-        match &current.installation {
-            Err(error) => problems.push(with_causes(error)),
-            Ok(found) => {
-                let others = found.iter().flat_map(|found| found.problems());
-                problems.extend(others.map(|error| with_causes(error)));
-            }
-        }
-        let describe =
-            |path: &PathBuf| format!("a damaged license was quarantined as {}", path.display());
-        problems.extend(current.quarantined.iter().map(describe));
-        problems.extend(self.manager.rejected_id());
-        problems.extend(current.problems.iter().map(|error| with_causes(error)));
-        problems
-    }
-
     /// Returns the current snapshot, which is read again at regular intervals.
+    ///
+    /// # Blocking
+    ///
+    /// Same as [`Client::decide`].
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        let (snapshot, is_due) = {
-            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-            let is_due = current.checked_at.elapsed() >= CHECK_INTERVAL;
-            (Arc::clone(&current.snapshot), is_due)
-        };
-        if is_due { self.refresh() } else { snapshot }
-    }
-
-    fn refresh(&self) -> Arc<Snapshot> {
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        let has_changed = current.file_versions != file_versions(&self.manager);
-        if has_changed || current.is_uncertain || current.read_at.elapsed() >= READ_INTERVAL {
-            let read = Current::read(&self.manager, &self.trust, &self.matrix);
-            if read.is_uncertain && !current.is_uncertain {
-                // A license that cannot be read for a moment is still installed, so the previous
-                // snapshot stays in effect.
-                current.is_uncertain = true;
-                current.checked_at = read.checked_at;
-            } else {
-                *current = read;
-            }
-        } else {
-            current.checked_at = Instant::now();
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(snapshot) = current.snapshot_if_fresh() {
+            return snapshot;
         }
-        Arc::clone(&current.snapshot)
+        drop(current);
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have refreshed the snapshot while this one waited.
+        if let Some(snapshot) = current.snapshot_if_fresh() {
+            return snapshot;
+        }
+        current.refresh(&self.manager, &self.matrix);
+        current.snapshot()
     }
 }
 
@@ -299,138 +443,5 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         self.manager.flush_if_free();
-    }
-}
-
-impl Current {
-    fn read(manager: &LicenseManager, trust: &TrustSet, matrix: &FeatureMatrix) -> Self {
-        // The versions are recorded before the files are read, so that a later change is detected.
-        let file_versions = file_versions(manager);
-        let now = Instant::now();
-        let snapshot = manager.snapshot(Some(trust), matrix, Moment::Now);
-        let is_uncertain = |problem: &StateProblem| match problem {
-            StateProblem::Store(_) => true,
-            StateProblem::Revocations(problem) => matches!(**problem, ListProblem::Store(_)),
-            _ => false,
-        };
-        Self {
-            is_uncertain: snapshot
-                .installation
-                .as_ref()
-                .is_err_and(InstallationError::is_temporary)
-                || snapshot.problems.iter().any(is_uncertain),
-            snapshot: Arc::new(snapshot),
-            file_versions,
-            read_at: now,
-            checked_at: now,
-        }
-    }
-}
-
-fn file_versions(manager: &LicenseManager) -> Vec<Option<FileVersion>> {
-    let version = |path: PathBuf| {
-        let metadata = fs::metadata(path).ok()?;
-        Some((
-            metadata.modified().ok(),
-            metadata.len(),
-            position(&metadata),
-        ))
-    };
-    let Ok(paths) = manager.paths() else {
-        return Vec::new();
-    };
-    let files = [
-        StateFile::License,
-        StateFile::Key,
-        StateFile::Cache,
-        StateFile::Revocations,
-        StateFile::Activation,
-    ];
-    let stores = [Some(paths.user()), paths.system()].into_iter().flatten();
-    stores
-        .flat_map(|store| files.map(|file| version(store.dir().file(file))))
-        .collect()
-}
-
-#[cfg(unix)]
-fn position(metadata: &fs::Metadata) -> FilePosition {
-    use std::os::unix::fs::MetadataExt;
-    (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
-}
-
-#[cfg(not(unix))]
-fn position(_: &fs::Metadata) -> FilePosition {}
-
-/// Returns an error and its causes in one line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    line
-}
-
-/// The reason why a quota cannot be used.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum QuotaError {
-    /// Neither the license nor the tier has this quota.
-    #[error("neither the license nor the tier has this quota")]
-    Unknown,
-    /// The counters cannot be written.
-    #[error("cannot save the quota counters")]
-    Store(#[source] StoreError),
-}
-
-#[cfg(test)]
-#[cfg(unix)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use super::*;
-    use crate::state_dir::StateDir;
-
-    /// Returns a manager and the path of its license.
-    fn scratch() -> (tempfile::TempDir, LicenseManager, PathBuf) {
-        let directory = tempfile::tempdir().unwrap();
-        let product = FeatureMatrix::built_in().product();
-        let manager = LicenseManager::at(product, StateDir::at(directory.path().to_owned()));
-        let path = directory.path().join("license.lic");
-        (directory, manager, path)
-    }
-
-    /// Writes a file and sets its modification time to 1970, so that all files have the same time.
-    fn write(path: &Path, content: &str) {
-        fs::write(path, content).unwrap();
-        let file = fs::File::options().write(true).open(path).unwrap();
-        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
-    }
-
-    #[test]
-    fn a_rewritten_file_is_detected_even_with_the_same_length_and_time() {
-        let (_directory, manager, path) = scratch();
-        write(&path, "one");
-        let before = file_versions(&manager);
-        // The system's clock for files advances in steps of a few milliseconds.
-        let is_noticed = (0..200).any(|_| {
-            std::thread::sleep(Duration::from_millis(1));
-            write(&path, "two");
-            file_versions(&manager) != before
-        });
-        assert!(is_noticed);
-    }
-
-    #[test]
-    fn a_replaced_file_is_detected_even_with_the_same_length_and_time() {
-        let (directory, manager, path) = scratch();
-        let next = directory.path().join("next");
-        write(&path, "one");
-        let before = file_versions(&manager);
-        assert_eq!(file_versions(&manager), before);
-        write(&next, "two");
-        fs::rename(&next, &path).unwrap();
-        assert_ne!(file_versions(&manager), before);
     }
 }

@@ -3,17 +3,18 @@
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use license_core::{Boot, ClockReading, Timestamp};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::{Boot, ClockReading, time};
 
 /// Returns the current time.
 ///
 /// A time before 1970, which a clock may show after its battery was empty, counts as 1970. The
 /// evaluation never uses a time before the signing times of the signed artifacts. A time after the
 /// year 9999 counts as the latest timestamp.
-pub fn now() -> Timestamp {
+pub fn now() -> DateTime<Utc> {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = since_epoch.map_or(0, |since_epoch| since_epoch.as_secs());
-    Timestamp::from_unix_seconds(seconds).unwrap_or(Timestamp::MAX)
+    time::from_unix_seconds(seconds).unwrap_or(time::MAX)
 }
 
 /// Returns the current time and the uptime of the system.
@@ -30,13 +31,13 @@ pub(crate) fn reading(is_in_container: bool) -> ClockReading {
     }
 }
 
-/// Returns the boot id in this file, together with the uptime in seconds. Returns `None` if the id
+/// Returns the boot id in this file, together with an uptime in seconds. Returns `None` if the id
 /// cannot be read, or if the uptime is zero, which means that it is unknown.
 fn boot(id: &str, uptime: impl FnOnce() -> u64) -> Option<Boot> {
     let id = fs::read_to_string(id).ok()?.trim().replace('-', "");
     let id = u128::from_str_radix(&id, 16).ok()?;
-    let uptime = uptime();
-    (uptime > 0).then_some(Boot { id, uptime })
+    let uptime = TimeDelta::try_seconds(uptime().try_into().ok()?)?;
+    (uptime > TimeDelta::zero()).then_some(Boot { id, uptime })
 }
 
 #[cfg(test)]
@@ -64,7 +65,7 @@ mod tests {
         let id = file("id", "281c01bb-20f7-4f59-bed2-ca0979a50285\n");
         let other = file("uptime", "11072.08 8837.31\n");
         let read = boot(&id, || 11_072).unwrap();
-        assert_eq!(read.uptime, 11_072);
+        assert_eq!(read.uptime, TimeDelta::seconds(11_072));
         assert_eq!(read.id, 0x281c_01bb_20f7_4f59_bed2_ca09_79a5_0285);
         assert_eq!(boot(&other, || 11_072), None);
         assert_eq!(boot(&id, || 0), None);

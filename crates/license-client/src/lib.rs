@@ -1,27 +1,67 @@
 //! The client side of the license system: stores a license on a machine, installs it, and decides
-//! what the license allows.
+//! what the license allows. No call uses the network.
 //!
-//! An application opens a [`Client`] with the public keys that the vendor compiled into it:
+//! An application has one entrance, [`Client::builder`]. It takes the vendor's public keys and the
+//! product file, both compiled into the program, and what the application knows about itself:
 //!
 //! ```
-//! use license_client::Client;
-//! use license_core::TrustSet;
+//! use license_client::{Client, TrustSet};
 //!
 //! # const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
-//! # let home = tempfile::tempdir()?;
-//! # let dir = license_client::StateDir::at(home.path());
+//! # const PRODUCT: &str = license_client::FeatureMatrix::built_in_text();
+//! # let scratch = tempfile::tempdir()?;
 //! // const TRUST: &str = include_str!("trust.jwks");
-//! let trust = TrustSet::parse(TRUST)?;
-//! # let client = Client::open_at(dir, &trust, license_core::FeatureMatrix::built_in());
-//! # /*
-//! let client = Client::open(&trust);
-//! # */
-//! let decision = client.decide();
-//! assert!(decision.allows("local_execution"), "the base tier needs no license");
-//! let may_sign_in = decision.allows("sso");
-//! # assert!(!may_sign_in);
+//! // const PRODUCT: &str = include_str!("product.toml");
+//! let client = Client::builder(TrustSet::parse(TRUST)?)
+//!     .product(PRODUCT)
+//!     .app_version(env!("CARGO_PKG_VERSION"))
+//! #   .state_dir(scratch.path())
+//!     .build()?;
+//!
+//! // Each call takes microseconds, and detects what was installed in the meantime.
+//! assert!(client.allows("local_execution")?, "the base tier needs no license");
+//! let may_sign_in = client.allows("sso")?;
+//! assert!(!may_sign_in);
+//!
+//! // A decision explains itself, and answers any number of questions.
+//! let decision = client.decide()?;
+//! assert_eq!(decision.code().as_str(), "NO_LICENSE");
+//! for warning in decision.warnings() {
+//!     eprintln!("{}", warning.message);
+//! }
+//!
+//! // A quota is exact, even if several processes use it.
+//! let used = client.use_quota("commands_per_day", 1)?;
+//! assert!(used.granted);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # What is an error
+//!
+//! A license that is missing, damaged, expired or denied is not an error: the base tier of the
+//! product is in effect, and the decision has the reason. Mistakes in the program are errors, so
+//! that its developer cannot overlook them:
+//!
+//! | mistake | error |
+//! |---|---|
+//! | no product, or a text that is no product file, version or date | [`BuildError`] from [`ClientBuilder::build`] |
+//! | a license restricts users, versions or build dates, and the program states none | [`ClientError::MissingContext`] from the first call |
+//! | a feature or quota that the product does not have | [`ClientError::UnknownFeature`], [`ClientError::UnknownQuota`] |
+//!
+//! # Threads and asynchronous programs
+//!
+//! [`Client`] is `Send` and `Sync`. Its documentation states how long each call may block, and
+//! shows `spawn_blocking`.
+//!
+//! # Dependencies
+//!
+//! The crate re-exports [`license_core`], and the types of the main path at its root, so that an
+//! application depends on this crate only.
+//!
+//! # Platforms
+//!
+//! Linux, macOS and Windows. On another Unix system, the crate compiles and works with licenses
+//! that are not locked to machines.
 
 // docs.rs shows which feature an item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -59,10 +99,16 @@ mod store;
 mod usage;
 
 pub use activation::AnswerFault;
-pub use client::{Client, QuotaError};
+pub use client::{BuildError, Client, ClientBuilder, ClientError, Setting};
 pub use clock::now;
 pub use installation::{Candidate, Installation, InstallationError, Replace};
+pub use license_core;
 pub use license_core::session::{FollowedLink, ProjectError, ProjectRoot, RootReason};
+pub use license_core::{
+    Code, Context, ContextValue, Decision, Entitlements, Evidence, FeatureDecision, FeatureMatrix,
+    License, LicenseId, Outcome, ProductCode, ProductFileError, Quota, QuotaUse, Tier, TrustError,
+    TrustSet, UsageType, Version, Warning, with_causes,
+};
 pub use machine::{
     FoundComponent, LocalSystem, MachineFacts, MissingComponent, MissingReason, Platform,
     Rejection, Stability, System,

@@ -13,9 +13,10 @@ mod usage_report;
 use std::fmt;
 use std::sync::{Mutex, OnceLock};
 
+use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::{
     Activation, ClockHighWater, ClockReading, ComponentKind, FeatureMatrix, LicenseFile, Machine,
-    MachineDigest, ProductCode, RevocationList, Timestamp, TokenKind, TrustSet,
+    MachineDigest, ProductCode, RevocationList, TokenKind, TrustSet, time,
 };
 
 pub(crate) use install::depends_on_machine;
@@ -39,12 +40,24 @@ use crate::state::{Loaded, State};
 use crate::state_dir::{StateDir, StateDirError};
 use crate::store::{Damaged, Store, StoreError};
 
-/// Seconds by which the clock's high-water mark may rise before it is written again.
+/// The duration by which the clock's high-water mark may rise before it is written again.
 ///
 /// A clock that is set back gains at most this much time.
-const HIGH_WATER_STEP: u64 = 600;
+const HIGH_WATER_STEP: TimeDelta = TimeDelta::minutes(10);
 
 /// The license state of one product, for the current user on this machine.
+///
+/// Applications use a [`Client`](crate::client::Client), which has a manager. Programs that install
+/// licenses use the manager.
+///
+/// # Blocking
+///
+/// No method uses the network. Methods that change the state, such as [`Self::install`],
+/// [`Self::remove`], [`Self::use_quota`] and the machine requests, wait for at most ten seconds
+/// while other processes or threads write, and then write durably. [`Self::flush_counts`] waits for
+/// at most one second. [`Self::snapshot`] and [`Self::inspect`] wait for no lock. The first call
+/// that needs the identity of the machine collects it, see
+/// [`Client::context`](crate::client::Client::context).
 pub struct LicenseManager {
     product: ProductCode,
     paths: Result<Paths, StateDirError>,
@@ -98,7 +111,7 @@ impl LicenseManager {
     ///
     /// Keys in the state directories of the user and the administrator are then ignored.
     #[must_use]
-    pub fn with_trust(self, keys: &TrustSet) -> Self {
+    pub fn trust_only(self, keys: &TrustSet) -> Self {
         Self {
             trust: Some(keys.clone()),
             ..self
@@ -270,7 +283,7 @@ impl LicenseManager {
     fn update_high_water(
         &self,
         high_water: &mut ClockHighWater,
-        newest: Option<Timestamp>,
+        newest: Option<DateTime<Utc>>,
     ) -> bool {
         match newest {
             Some(newest) => high_water.record_signature(newest, self.reading()),
@@ -286,7 +299,7 @@ impl LicenseManager {
     fn write_high_water<'l>(
         &self,
         store: &Store,
-        newest: Option<Timestamp>,
+        newest: Option<DateTime<Utc>>,
         lists: impl Iterator<Item = &'l RevocationList>,
     ) -> Result<(), StoreError> {
         let lock = match store.lock_within(std::time::Duration::ZERO) {
@@ -389,7 +402,8 @@ fn for_product<'l>(
 }
 
 fn is_worth_writing(before: &ClockHighWater, after: &ClockHighWater) -> bool {
-    before.has_discontinuity(after) || after.mark().seconds_since(before.mark()) >= HIGH_WATER_STEP
+    before.has_discontinuity(after)
+        || time::duration_since(after.mark(), before.mark()) >= HIGH_WATER_STEP
 }
 
 /// Returns random bytes, or `None` if the system provides none.

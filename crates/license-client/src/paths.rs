@@ -23,7 +23,7 @@ impl Paths {
         let paths = Self::at(StateDir::for_current_user(product)?);
         Ok(
             match StateDir::for_system(product, |name| std::env::var_os(name)) {
-                Some(system) => paths.with_system(system),
+                Some(system) => paths.system_dir(system),
                 None => paths,
             },
         )
@@ -37,9 +37,9 @@ impl Paths {
         }
     }
 
-    /// Adds the directory of the administrator.
+    /// Sets the directory of the administrator.
     #[must_use]
-    pub fn with_system(self, system: StateDir) -> Self {
+    pub fn system_dir(self, system: StateDir) -> Self {
         Self {
             system: Some(Store::new(system)),
             ..self

@@ -6,6 +6,7 @@ mod statements;
 
 use std::path::{Path, PathBuf};
 
+use license_core::Code;
 use thiserror::Error;
 
 pub use self::lists::{ListFault, ListProblem, StaleList};
@@ -34,14 +35,26 @@ pub enum StateProblem {
     #[error("cannot save the state of this machine")]
     NotSaved(#[source] StoreError),
     /// The journal of usage reports cannot be used. This does not prevent other work.
-    #[error("usage report: {0}")]
-    Journal(Box<StateProblem>),
+    #[error("cannot use the journal of usage reports")]
+    Journal(#[source] Box<StateProblem>),
     /// A problem with a revocation list. It does not prevent other work.
     #[error(transparent)]
     Revocations(Box<ListProblem>),
     /// A problem with the trust statements.
     #[error(transparent)]
     Trust(Box<StatementProblem>),
+}
+
+impl StateProblem {
+    /// Returns the reason code, if there is one.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Revocations(problem) => problem.code(),
+            Self::Trust(problem) => problem.code(),
+            Self::Journal(problem) => problem.code(),
+            Self::Sealed { .. } | Self::Store(_) | Self::NotSaved(_) => None,
+        }
+    }
 }
 
 fn sealed(path: &Path, source: &SealError, quarantined: Option<&Path>) -> String {

@@ -341,7 +341,7 @@ impl StateFile {
 #[non_exhaustive]
 pub enum StateDirError {
     /// The variable contains a relative path. Its meaning would depend on the working directory.
-    #[error("{variable} must be an absolute path, not {value:?}")]
+    #[error("{variable}: expected an absolute path, found {value:?}")]
     NotAbsolute {
         /// The environment variable, such as `CODITECT_HOME`.
         variable: String,
@@ -350,14 +350,14 @@ pub enum StateDirError {
     },
     /// The user has no home directory, and the variable with the path of the state directory is not
     /// set.
-    #[error("no home directory is known and {variable} is not set")]
+    #[error("expected a home directory or {variable} in the environment, found neither")]
     NoHome {
         /// The environment variable to set, such as `CODITECT_HOME`.
         variable: String,
     },
     /// The product code contains characters other than ASCII letters and digits, so it cannot be
     /// part of a directory name.
-    #[error("a product code must consist of ASCII letters and digits")]
+    #[error("expected a product code of ASCII letters and digits, found other characters")]
     NotAProductCode,
 }
 

@@ -373,7 +373,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The file is larger than the limit, which no file of this program exceeds.
-    #[error("{} is larger than {cap} bytes", path.display())]
+    #[error("{}: expected at most {cap} bytes, found more", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,

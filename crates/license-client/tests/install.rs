@@ -12,7 +12,7 @@ use std::fs;
 use license_client::{
     Candidate, Client, Installation, InstallationError, Paths, Replace, StateDir, StateFile,
 };
-use license_core::{Code, Context, FeatureMatrix, Tier, Timestamp, TrustSet, VerifiedLicenses};
+use license_core::{Code, Context, FeatureMatrix, Tier, TrustSet, VerifiedLicenses, time};
 
 const VENDORS_KEYS: &str = include_str!("../fixtures/trust/vendor.jwks");
 const VENDORS_FIRST_KEY: &str = include_str!("../fixtures/trust/vendor.pem");
@@ -50,7 +50,7 @@ impl Machine {
             trust,
             matrix: FeatureMatrix::built_in(),
         };
-        let context = Context::at(Timestamp::parse(NOW).unwrap());
+        let context = Context::at(time::parse_instant(NOW).unwrap());
         candidate
             .install(&self.paths(), &context, Replace::Always)
             .unwrap();
@@ -71,7 +71,11 @@ impl Machine {
     }
 
     fn client(&self, trust: &TrustSet) -> Client {
-        Client::open_at(self.dir(), trust, FeatureMatrix::built_in())
+        Client::builder(trust.clone())
+            .product(FeatureMatrix::built_in())
+            .paths(self.dir())
+            .build()
+            .unwrap()
     }
 
     /// Returns the tier in effect with the installed keys.
@@ -84,13 +88,14 @@ impl Machine {
 }
 
 fn tier(client: &Client) -> Tier {
-    let decision = client.decide_in(&Context::at(Timestamp::parse(NOW).unwrap()));
-    decision.entitlements().tier()
+    let decision = client.decide_in(&Context::at(time::parse_instant(NOW).unwrap()));
+    decision.unwrap().entitlements().tier()
 }
 
 fn code(client: &Client) -> Code {
     client
-        .decide_in(&Context::at(Timestamp::parse(NOW).unwrap()))
+        .decide_in(&Context::at(time::parse_instant(NOW).unwrap()))
+        .unwrap()
         .code()
 }
 
@@ -273,8 +278,8 @@ fn a_damaged_license_is_a_problem_and_the_base_tier_is_in_effect() {
             (tier(&client).as_str(), code(&client)),
             ("FREE", Code::NoLicense)
         );
-        assert!(client.decide().allows("local_execution"));
-        assert!(!client.decide().allows("cloud_sync"));
+        assert!(client.decide().unwrap().allows("local_execution"));
+        assert!(!client.decide().unwrap().allows("cloud_sync"));
     }
 }
 

@@ -12,7 +12,7 @@ use license_client::{
     Candidate, Client, InstallReport, InstallationError, LicenseManager, Moment, Replace, StateDir,
     StateFile,
 };
-use license_core::{Code, Context, FeatureMatrix, Timestamp, TrustSet, VerifiedLicenses};
+use license_core::{Code, Context, FeatureMatrix, TrustSet, VerifiedLicenses, time};
 
 const VENDORS_KEYS: &str = include_str!("../fixtures/trust/vendor.jwks");
 const STRANGERS_KEYS: &str = include_str!("../fixtures/trust/stranger.jwks");
@@ -26,7 +26,7 @@ fn keys(text: &str) -> TrustSet {
 }
 
 fn now() -> Context<'static> {
-    Context::at(Timestamp::parse(NOW).unwrap())
+    Context::at(time::parse_instant(NOW).unwrap())
 }
 
 /// A temporary state directory.
@@ -55,7 +55,7 @@ impl Machine {
 
     /// Returns the manager of a program with these embedded keys.
     fn trusting(&self, text: &str) -> LicenseManager {
-        self.manager().with_trust(&keys(text))
+        self.manager().trust_only(&keys(text))
     }
 }
 
@@ -122,11 +122,11 @@ fn embedded_keys_need_no_installed_keys() {
 #[test]
 fn a_client_passes_its_keys_to_its_manager() {
     let machine = Machine::with_license();
-    let client = Client::open_at(
-        machine.dir(),
-        &keys(STRANGERS_KEYS),
-        FeatureMatrix::built_in(),
-    );
+    let client = Client::builder(keys(STRANGERS_KEYS))
+        .product(FeatureMatrix::built_in())
+        .paths(machine.dir())
+        .build()
+        .unwrap();
     let manager = client.manager();
     assert_eq!(
         manager.trust().unwrap().to_jwks(),
@@ -138,7 +138,7 @@ fn a_client_passes_its_keys_to_its_manager() {
             .installation
             .is_err()
     );
-    assert_eq!(client.decide_in(&now()).code(), Code::NoLicense);
+    assert_eq!(client.decide_in(&now()).unwrap().code(), Code::NoLicense);
 }
 
 #[test]

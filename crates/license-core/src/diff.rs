@@ -86,7 +86,7 @@ impl Difference {
     /// Compares two verified licenses and the keys that signed them.
     pub fn from_licenses(before: &License, after: &License, matrix: &FeatureMatrix) -> Self {
         let keys = [before, after].map(|license| Some(license.key_id().as_str()));
-        Self::from_claims(before.claims(), after.claims(), matrix).with_signing_keys(keys)
+        Self::from_claims(before.claims(), after.claims(), matrix).signing_keys(keys)
     }
 
     /// Compares the claims of two licenses. The feature matrix defines the order of the tiers.
@@ -103,7 +103,7 @@ impl Difference {
 
     /// Compares the ids of the signing keys as well, unless one of them is unknown (`None`).
     #[must_use]
-    pub fn with_signing_keys(mut self, [before, after]: [Option<&str>; 2]) -> Self {
+    pub fn signing_keys(mut self, [before, after]: [Option<&str>; 2]) -> Self {
         if let (Some(before), Some(after)) = (before, after) {
             let change = compare::signing_key(before, after);
             self.changes.extend(change);

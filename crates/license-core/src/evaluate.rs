@@ -4,6 +4,7 @@ mod context;
 mod decision;
 mod evidence;
 mod machine;
+mod missing_context;
 mod rules;
 mod validation_history;
 mod verified_licenses;
@@ -13,13 +14,15 @@ use std::sync::Arc;
 pub use context::Context;
 pub use decision::{Decision, FeatureDecision, Outcome, Warning};
 pub use evidence::Evidence;
+pub use missing_context::{ContextValue, MissingContext};
 pub use rules::{Rule, RuleOutcome, RuleResult};
 
 use crate::code::Code;
 use crate::license::{License, ValidationSigner};
 use crate::matrix::FeatureMatrix;
 use crate::policy::Entitlements;
-use crate::time::{CLOCK_TOLERANCE, Span, Timestamp};
+use crate::time::{self, CLOCK_TOLERANCE, rfc3339};
+use chrono::{DateTime, Utc};
 use rules::Evaluation;
 
 impl License {
@@ -62,7 +65,7 @@ struct CombinedResults {
     decisive: Option<RuleResult>,
     /// The earliest end. While one rule grants a grace period, another rule can end the license
     /// sooner.
-    ends: Option<Timestamp>,
+    ends: Option<DateTime<Utc>>,
     check_in: Option<Evidence>,
 }
 
@@ -141,7 +144,7 @@ fn decide(evaluation: &Evaluation<'_>, results: CombinedResults) -> Decision {
 /// A successor that starts before `end` ends this license at its own start. If the successor is
 /// valid at that instant, the result is the end of the successor. `None` means that nothing ends
 /// the license.
-fn valid_until(evaluation: &Evaluation<'_>, end: Option<Timestamp>) -> Option<Timestamp> {
+fn valid_until(evaluation: &Evaluation<'_>, end: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
     let future_start = |newer: &License| newer.not_before().filter(|at| *at > evaluation.now);
     let installed = evaluation.context.all_installed();
     let successors = installed.filter(|newer| rules::replaces(newer, evaluation.license));
@@ -179,7 +182,7 @@ fn warnings(
     outcome: Outcome,
     code: Code,
     evidence: &Evidence,
-    valid_until: Option<Timestamp>,
+    valid_until: Option<DateTime<Utc>>,
 ) -> Vec<Warning> {
     let mut warnings = Vec::new();
     if outcome == Outcome::Grace {
@@ -200,10 +203,11 @@ fn warnings(
     warnings
 }
 
-fn clock_behind(clock: Timestamp, now: Timestamp) -> Option<Warning> {
-    let behind = now.seconds_since(clock);
+fn clock_behind(clock: DateTime<Utc>, now: DateTime<Utc>) -> Option<Warning> {
+    let behind = time::duration_since(now, clock);
     let message = || {
-        let behind = Span(behind);
+        let behind = time::humanize(behind);
+        let [clock, now] = [clock, now].map(rfc3339);
         format!(
             "{clock} is {behind} behind {now}, the latest time seen, which is used instead; \
              correct the clock, or ask the vendor for a clock repair if the clock is right"
@@ -221,7 +225,8 @@ fn list_outdated(evaluation: &Evaluation<'_>) -> Option<Warning> {
     let latest = evaluation.lists().max_by_key(|list| list.next_update())?;
     let (seq, next, now) = (latest.seq(), latest.next_update(), evaluation.now);
     let message = || {
-        let late = Span(now.seconds_since(next));
+        let late = time::humanize(time::duration_since(now, next));
+        let next = rfc3339(next);
         format!(
             "the update of revocation list {seq} was due at {next}, {late} ago; the list still \
              applies; ask the vendor for the latest list"
@@ -236,7 +241,7 @@ fn list_outdated(evaluation: &Evaluation<'_>) -> Option<Warning> {
 fn grace_message(
     evaluation: &Evaluation<'_>,
     evidence: &Evidence,
-    valid_until: Option<Timestamp>,
+    valid_until: Option<DateTime<Utc>>,
 ) -> String {
     let reason = match evidence {
         Evidence::CheckIn { .. } => "a check-in is due",
@@ -244,17 +249,20 @@ fn grace_message(
         _ => "the license is in a grace period",
     };
     let until = valid_until.unwrap_or(evaluation.now);
-    let left = Span(until.seconds_since(evaluation.now)).more();
+    let left = time::humanize_more(time::duration_since(until, evaluation.now));
+    let until = rfc3339(until);
     format!("{reason}; valid for {left}, until {until}")
 }
 
 fn expires_soon(evaluation: &Evaluation<'_>) -> Option<Warning> {
     let (license, now) = (evaluation.license, evaluation.now);
     let (end, renewal) = (license.expires_at()?, license.renewal()?);
-    if now < end.minus(renewal.notify_seconds()) || now >= end || is_renewed(evaluation, end) {
+    let notice = time::saturating_sub(end, renewal.notify());
+    if now < notice || now >= end || is_renewed(evaluation, end) {
         return None;
     }
-    let left = Span(end.seconds_since(now));
+    let left = time::humanize(time::duration_since(end, now));
+    let end = rfc3339(end);
     let message = format!("the license expires in {left}, at {end}; ask the vendor to renew it");
     Some(Warning {
         code: Code::ExpiresSoon,
@@ -263,7 +271,7 @@ fn expires_soon(evaluation: &Evaluation<'_>) -> Option<Warning> {
 }
 
 /// Returns whether an installed successor continues after the end of this license.
-fn is_renewed(evaluation: &Evaluation<'_>, end: Timestamp) -> bool {
+fn is_renewed(evaluation: &Evaluation<'_>, end: DateTime<Utc>) -> bool {
     evaluation.context.all_installed().any(|newer| {
         rules::replaces(newer, evaluation.license)
             && newer.not_before().is_none_or(|start| start <= end)
@@ -275,7 +283,7 @@ fn trial_message(evaluation: &Evaluation<'_>) -> String {
     match evaluation.license.expires_at() {
         None => "this is a trial license".to_owned(),
         Some(end) => {
-            let left = Span(end.seconds_since(evaluation.now));
+            let left = time::humanize(time::duration_since(end, evaluation.now));
             format!("this is a trial license; {left} left")
         }
     }

@@ -4,11 +4,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::claims::INSTANT_CLAIMS;
+use crate::code::Code;
 use crate::encoding::pasted::without_wrapping;
 use crate::jose::{TokenKind, Unverified};
 use crate::key::{LicenseKey, ShortEnterpriseKey};
 use crate::license::{ArmorBlock, LicenseFile, VerifiedLicensesError};
-use crate::time::Timestamp;
+use crate::time;
 use crate::trust::{TrustError, TrustSet};
 
 /// The warning to print above the result of [`inspect`].
@@ -101,7 +102,7 @@ fn enterprise(kind: &str, key: &ShortEnterpriseKey, proof: &str) -> Value {
         "tier": "ENT",
         "company": terms.company,
         "seats": terms.seats,
-        "expires_at": terms.expiry.ends_at(),
+        "expires_at": terms.expiry.ends_at().map(|at| time::rfc3339(at).to_string()),
         "proof": proof,
     })
 }
@@ -131,8 +132,8 @@ impl InspectedToken {
             .unverified_claims()
             .map_err(VerifiedLicensesError::Verify)?;
         let instant = |name: &str| {
-            let instant = Timestamp::from_unix_seconds(claims.get(name)?.as_u64()?)?;
-            Some((name.to_owned(), json!(instant)))
+            let instant = time::from_unix_seconds(claims.get(name)?.as_u64()?)?;
+            Some((name.to_owned(), json!(time::rfc3339(instant).to_string())))
         };
         let statement = claims.get("statement").and_then(Value::as_str);
         let is_statement = token.unverified_kind() == TokenKind::TrustStatement;
@@ -168,4 +169,14 @@ pub enum InspectError {
     /// The set of public keys is damaged, or the text is a private key.
     #[error(transparent)]
     Trust(TrustError),
+}
+
+impl InspectError {
+    /// Returns the reason code.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Artifact(error) => error.code(),
+            Self::Trust(error) => error.code(),
+        }
+    }
 }

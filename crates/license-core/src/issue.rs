@@ -4,8 +4,7 @@
 //! ```
 //! use license_core::issue::{KeyBits, LicenseDraft, RandomError, Signer, SigningKey};
 //! use license_core::{
-//!     Algorithm, FeatureMatrix, LicenseId, Tier, Timestamp, TrustSet, Unverified,
-//!     VerifiedLicenses,
+//!     Algorithm, FeatureMatrix, LicenseId, Tier, TrustSet, Unverified, VerifiedLicenses, time,
 //! };
 //!
 //! let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
@@ -15,8 +14,8 @@
 //!
 //! let matrix = FeatureMatrix::built_in();
 //! let tier = matrix.tier(Tier::parse("PRO")?).ok_or("no such tier")?;
-//! let id = LicenseId::from_random(1_798_761_600_000, &[7; 10]);
-//! let issued_at = Timestamp::parse("2027-01-01")?;
+//! let issued_at = time::parse_instant("2027-01-01")?;
+//! let id = LicenseId::from_random(issued_at, &[7; 10]);
 //! let draft = LicenseDraft::for_tier(matrix, tier, id, "ACME Ltd".to_owned(), issued_at);
 //! let file = Unverified::parse(&draft.sign(&key)?)?.to_armor();
 //! let verified = VerifiedLicenses::verify(&file, &trust, matrix)?;
@@ -32,6 +31,8 @@ mod successor;
 mod trust_statement;
 mod validation;
 mod verifying_signer;
+
+use std::error::Error;
 
 pub use crate::claims::{Confirmation, LicenseClaims as LicenseDraft, RevocationEntry};
 pub use activation::{ActivationDraft, ClockRepairDraft};
@@ -64,34 +65,38 @@ pub trait Signer {
 }
 
 /// The reason why a token or an enterprise key was not issued.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SigningError {
     /// The key or its device failed to sign.
     #[error("the signing key failed to sign")]
     Sign,
     /// The device or service that holds the key failed to sign and reported a reason.
-    #[error("{reason}")]
+    #[error("the device or service of the signing key failed to sign")]
     Device {
         /// A code for scripts.
         code: String,
-        /// The reason in one line, without any secret.
-        reason: String,
         /// A hint for the user.
         hint: String,
+        /// The error of the device or service. Its text is one line without any secret.
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The signature does not verify with the public key of the signer.
     #[error("the signature does not verify with the public key of the signer")]
     DoesNotVerify,
     /// A verifier would refuse the token.
-    #[error("a verifier would refuse the signed token: {reason}")]
+    #[error("a verifier would refuse the signed token")]
     Refused {
         /// The error of the verifier.
-        reason: String,
+        source: Box<dyn Error + Send + Sync>,
     },
-    /// The claims cannot be written as JSON.
+    /// The claims cannot be written as JSON, for example because an instant is not from 1970 to
+    /// 9999.
     #[error("the claims cannot be written as JSON")]
     Json,
+    /// The last day of an enterprise key is not in the range of dates.
+    #[error("expected a last day from 1970 to 9999")]
+    Expiry,
     /// The name of a feature or quota is not valid.
     #[error("expected a name of a-z, 0-9 and _, up to 64 characters, found `{found}`")]
     Name {
@@ -172,11 +177,15 @@ fn sign_token(
 ///
 /// # Errors
 ///
-/// Returns [`SigningError::Sign`] if the key fails to sign.
+/// Returns [`SigningError::Expiry`] if the last day is not from 1970 to 9999, and
+/// [`SigningError::Sign`] if the key fails to sign.
 pub fn sign_enterprise_key(
     terms: EnterpriseTerms,
     key: &impl Signer,
 ) -> Result<EnterpriseKey, SigningError> {
+    if !terms.expiry.is_in_range() {
+        return Err(SigningError::Expiry);
+    }
     let signature = key.sign(terms.to_string().as_bytes())?;
     Ok(EnterpriseKey::from_signature(terms, signature))
 }

@@ -13,7 +13,7 @@
 //! trusted key.
 //!
 //! ```
-//! use license_core::{LicenseFile, Context, FeatureMatrix, Timestamp, TokenKind, TrustSet};
+//! use license_core::{Context, FeatureMatrix, LicenseFile, TokenKind, TrustSet, time};
 //!
 //! # const JWKS: &str = include_str!("../fixtures/trust/vendor.jwks");
 //! # const FILE: &str = include_str!("../fixtures/files/valid-pro.lic");
@@ -23,7 +23,7 @@
 //! let block = file.blocks_of_kind(TokenKind::License).next().ok_or("no license in the file")?;
 //!
 //! let license = block.token.verify(&trust)?;
-//! let now = Timestamp::parse("2027-01-15T09:00:00Z")?;
+//! let now = time::parse_instant("2027-01-15T09:00:00Z")?;
 //! let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
 //! assert!(decision.allows("cloud_sync"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -46,6 +46,7 @@ compile_error!(
     "license-core needs a signature backend: enable feature `rsa` (pure Rust) or `aws-lc-rs` (needs a C compiler)"
 );
 
+mod causes;
 mod claims;
 mod code;
 mod diff;
@@ -63,13 +64,15 @@ mod policy;
 mod requests;
 pub mod session;
 mod state;
-mod time;
+pub mod time;
 mod trust;
 
 #[cfg(feature = "issue")]
 pub mod issue;
 pub mod usage;
 
+pub use causes::with_causes;
+pub use chrono;
 pub use claims::{ClaimEntry, Confirmation, LicenseClaims, Revocation, RevocationEntry, Status};
 pub use code::{Code, CodeKind};
 pub use diff::{Change, Difference, Effect, Succession};
@@ -78,7 +81,8 @@ pub use encoding::hex;
 pub use encoding::pasted::{FoundText, Position};
 pub use encoding::strict_json::JsonError;
 pub use evaluate::{
-    Context, Decision, Evidence, FeatureDecision, Outcome, Rule, RuleOutcome, RuleResult, Warning,
+    Context, ContextValue, Decision, Evidence, FeatureDecision, MissingContext, Outcome, Rule,
+    RuleOutcome, RuleResult, Warning,
 };
 pub use ids::{Commitment, Company, NameError, Nonce, ProductCode, Tier};
 pub use inspect::{InspectError, UNVERIFIED, inspect};
@@ -105,7 +109,7 @@ pub use requests::{
 pub use semver::{Version, VersionReq};
 pub use session::SessionId;
 pub use state::{Boot, ClockHighWater, ClockReading, QuotaCounters, QuotaUse};
-pub use time::{Date, Span, TimeError, Timestamp};
+pub use time::TimeError;
 pub use trust::{ClaimError, KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 pub use usage as usage_report;
 

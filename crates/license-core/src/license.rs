@@ -12,6 +12,8 @@ mod verifier;
 
 use std::sync::Arc;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 pub use activation::Activation;
 pub use clock_repair::ClockRepair;
 pub use file::{ArmorBlock, LicenseFile};
@@ -32,7 +34,7 @@ use crate::key::{
 use crate::machine::Machine;
 use crate::matrix::FeatureMatrix;
 use crate::policy::{CheckIn, Entitlements, Renewal, UsageType};
-use crate::time::Timestamp;
+use crate::time;
 use crate::trust::{KeyId, TrustSet, TrustedKey, VerifiedToken, VerifyError};
 
 /// A license whose signature was verified with a trusted key.
@@ -205,18 +207,18 @@ impl License {
     }
 
     /// Returns the time of issue, or `None` for an enterprise key.
-    pub fn issued_at(&self) -> Option<Timestamp> {
+    pub fn issued_at(&self) -> Option<DateTime<Utc>> {
         self.claims().issued_at
     }
 
     /// Returns the first instant at which the license is valid, or `None` for an enterprise key.
-    pub fn not_before(&self) -> Option<Timestamp> {
+    pub fn not_before(&self) -> Option<DateTime<Utc>> {
         self.claims().valid_from()
     }
 
     /// Returns the first instant at which the license is no longer valid, or `None` for a perpetual
     /// license.
-    pub fn expires_at(&self) -> Option<Timestamp> {
+    pub fn expires_at(&self) -> Option<DateTime<Utc>> {
         self.claims().expires_at
     }
 
@@ -256,7 +258,7 @@ impl License {
     }
 
     /// Returns the latest build date that is covered, or `None` if every build is covered.
-    pub fn maintenance_until(&self) -> Option<Timestamp> {
+    pub fn maintenance_until(&self) -> Option<DateTime<Utc>> {
         self.claims().maintenance_until
     }
 
@@ -320,8 +322,11 @@ impl License {
         let expiry = match self.expires_at() {
             None => KeyExpiry::Perpetual,
             // The latest timestamp is not midnight, and its date encodes "perpetual" in a key.
-            Some(end) if end == Timestamp::MAX => return None,
-            Some(end) => KeyExpiry::LastDay(end.minus(1).date().filter(|day| day.end() == end)?),
+            Some(end) if end == time::MAX => return None,
+            Some(end) => {
+                let day = time::saturating_sub(end, TimeDelta::seconds(1)).date_naive();
+                (time::end_of_day(day) == end).then_some(KeyExpiry::LastDay(day))?
+            }
         };
         let terms = EnterpriseTerms {
             product: self.product(),

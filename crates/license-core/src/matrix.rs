@@ -9,6 +9,8 @@ pub use error::ProductFileError;
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
+use chrono::TimeDelta;
+
 use crate::ids::{ProductCode, Tier};
 use crate::policy::{CheckIn, Entitlements, Quota, Renewal};
 
@@ -34,7 +36,7 @@ pub struct FeatureMatrix {
     base: TierPolicy,
     enterprise: Option<TierPolicy>,
     trial: Option<Trial>,
-    user_cool_down_days: u64,
+    user_cool_down: TimeDelta,
     seats_quota: Option<Box<str>>,
     devices_quota: Option<Box<str>>,
 }
@@ -44,7 +46,7 @@ pub struct FeatureMatrix {
 pub struct TierPolicy {
     entitlements: Arc<Entitlements>,
     check_in: Option<CheckIn>,
-    offline_grace_hours: u64,
+    offline_grace: TimeDelta,
     renewal: Option<Renewal>,
 }
 
@@ -65,9 +67,10 @@ impl TierPolicy {
         self.check_in
     }
 
-    /// Returns the hours for which a check-in license stays valid without validation.
-    pub fn offline_grace_hours(&self) -> u64 {
-        self.offline_grace_hours
+    /// Returns the duration for which a check-in license stays valid without validation, in whole
+    /// hours.
+    pub fn offline_grace(&self) -> TimeDelta {
+        self.offline_grace
     }
 
     /// Returns the notice period and the grace period of licenses of this tier.
@@ -81,8 +84,8 @@ impl TierPolicy {
 pub struct Trial {
     /// The tier.
     pub tier: Tier,
-    /// The length in days, 1 to 3660.
-    pub days: u64,
+    /// The length in whole days, 1 to 3660 days.
+    pub length: TimeDelta,
 }
 
 impl FeatureMatrix {
@@ -99,7 +102,7 @@ impl FeatureMatrix {
     }
 
     /// Returns the product file of the built-in product, as a template for other products.
-    pub fn built_in_text() -> &'static str {
+    pub const fn built_in_text() -> &'static str {
         BUILT_IN
     }
 
@@ -107,7 +110,7 @@ impl FeatureMatrix {
     ///
     /// Every file that [`FeatureMatrix::parse`] accepts matches the schema. The schema cannot check
     /// relations between members, such as that a tier is defined before another tier extends it.
-    pub fn schema() -> &'static str {
+    pub const fn schema() -> &'static str {
         SCHEMA
     }
 
@@ -151,10 +154,10 @@ impl FeatureMatrix {
         self.enterprise.as_ref()
     }
 
-    /// Returns the number of days, 0 to 3660, for which a named user of a license cannot be
-    /// replaced.
-    pub fn user_cool_down_days(&self) -> u64 {
-        self.user_cool_down_days
+    /// Returns the duration for which a named user of a license cannot be replaced, in whole days,
+    /// 0 to 3660 days.
+    pub fn user_cool_down(&self) -> TimeDelta {
+        self.user_cool_down
     }
 
     /// Returns the tier and length of trials, if the product has trials.
@@ -181,6 +184,20 @@ impl FeatureMatrix {
             }
         }
         features
+    }
+
+    /// Returns the names of the quotas of all tiers, in alphabetical order.
+    ///
+    /// ```
+    /// use license_core::FeatureMatrix;
+    ///
+    /// let names: Vec<&str> = FeatureMatrix::built_in().quotas().collect();
+    /// assert_eq!(names, ["agents", "commands_per_day", "devices", "slash_commands", "users"]);
+    /// ```
+    pub fn quotas(&self) -> impl ExactSizeIterator<Item = &str> {
+        let tiers = self.tiers.iter();
+        let names = tiers.flat_map(|tier| tier.entitlements.quotas().map(|(name, _)| name));
+        names.collect::<BTreeSet<_>>().into_iter()
     }
 
     /// Returns the name of the quota that the number of seats sets, such as `users`.
@@ -254,13 +271,18 @@ mod tests {
             ["FREE", "PRO", "TEAM", "ENT"].map(|name| tier(name).entitlements().features().len());
         assert_eq!(counts, [3, 12, 18, 26]);
         let check_ins = ["FREE", "PRO", "TEAM", "ENT"].map(|name| tier(name).check_in());
-        let daily = CheckIn::new(24, 168);
+        let daily = CheckIn::from_hours(24, 168);
         assert_eq!(check_ins, [None, daily, daily, None]);
         let renewals = ["FREE", "PRO", "TEAM", "ENT"].map(|name| tier(name).renewal());
-        let two_weeks = Renewal::new(14, 72);
+        let two_weeks = Renewal::from_days_and_hours(14, 72);
         assert_eq!(
             renewals,
-            [None, two_weeks, two_weeks, Renewal::new(30, 168)]
+            [
+                None,
+                two_weeks,
+                two_weeks,
+                Renewal::from_days_and_hours(30, 168)
+            ]
         );
     }
 }

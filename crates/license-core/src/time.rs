@@ -1,196 +1,112 @@
-//! Instants, dates and durations over `chrono`. This module does not read a clock.
+//! What `chrono` lacks for licenses: strict parsing, printing, and arithmetic in a fixed range.
+//!
+//! Every signature uses the types of `chrono`, which this crate re-exports as
+//! [`chrono`](crate::chrono): [`DateTime<Utc>`] for an instant, [`NaiveDate`] for a calendar date
+//! in UTC, and [`TimeDelta`] for a duration. This module does not read a clock.
+//!
+//! Instants are whole seconds from [`MIN`] to [`MAX`], because RFC 3339 can represent the years up
+//! to 9999. If a caller passes an instant beyond the range or with a fraction of a second, the
+//! crate uses the result of [`clamp`]. There is one exception: claims with an instant beyond the
+//! range cannot be signed.
+//!
+//! `DateTime` itself prints `2026-12-31 23:59:59 UTC`. Use [`rfc3339`] for `2026-12-31T23:59:59Z`.
+//!
+//! ```
+//! use license_core::chrono::TimeDelta;
+//! use license_core::time;
+//!
+//! let end = time::parse_instant("2026-12-31T23:59:59Z")?;
+//! let start = time::start_of_day(time::parse_date("2026-12-30")?);
+//! assert_eq!(time::rfc3339(end).to_string(), "2026-12-31T23:59:59Z");
+//! assert_eq!(time::humanize(end - start).to_string(), "47 hours");
+//! assert_eq!(time::saturating_add(end, TimeDelta::MAX), time::MAX);
+//! # Ok::<(), time::TimeError>(())
+//! ```
 
-pub(crate) mod unix_seconds;
+pub mod serde_rfc3339;
+pub(crate) mod serde_seconds;
+pub mod serde_unix_seconds;
 
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 
-use crate::encoding::strict_json::serde_as_text;
+/// 1970-01-01T00:00:00Z, the earliest instant.
+pub const MIN: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
-pub(crate) const SECONDS_PER_DAY: u64 = 86_400;
+/// 9999-12-31T23:59:59Z, the latest instant.
+pub const MAX: DateTime<Utc> = match DateTime::from_timestamp_secs(253_402_300_799) {
+    Some(instant) => instant,
+    // The constant is evaluated at compile time, so a value out of range would not compile.
+    None => unreachable!(),
+};
 
-/// Seconds by which a clock may be behind without a warning: 24 hours. Smaller differences are
-/// common, for example on machines with two operating systems.
-pub(crate) const CLOCK_TOLERANCE: u64 = SECONDS_PER_DAY;
+pub(crate) const DAY: TimeDelta = TimeDelta::days(1);
 
-/// An instant in whole seconds, from 1970-01-01T00:00:00Z to 9999-12-31T23:59:59Z.
+/// The difference by which a clock may be behind without a warning. Smaller differences are common,
+/// for example on machines with two operating systems.
+pub(crate) const CLOCK_TOLERANCE: TimeDelta = DAY;
+
+/// Parses an RFC 3339 instant or a date. A date means its first second in UTC.
 ///
-/// RFC 3339 can represent the years up to 9999.
+/// A space may replace the `T`. A fraction of a second is ignored, and a leap second counts as the
+/// second before it.
 ///
 /// ```
-/// use license_core::Timestamp;
+/// use license_core::time::{parse_instant, unix_seconds};
 ///
-/// let instant = Timestamp::parse("2026-12-31T23:59:59Z")?;
-/// assert_eq!(instant.unix_seconds(), 1_798_761_599);
-/// assert_eq!(Timestamp::parse("2027-01-01T00:59:59+01:00")?, instant);
-/// assert_eq!(instant.to_string(), "2026-12-31T23:59:59Z");
+/// let instant = parse_instant("2026-12-31T23:59:59Z")?;
+/// assert_eq!(unix_seconds(instant), 1_798_761_599);
+/// assert_eq!(parse_instant("2027-01-01T00:59:59+01:00")?, instant);
+/// assert_eq!(parse_instant("2027-01-01")?, parse_instant("2027-01-01T00:00:00Z")?);
 /// # Ok::<(), license_core::TimeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(
-    /// The instant, in whole seconds and in range.
-    DateTime<Utc>,
-);
+///
+/// # Errors
+///
+/// Returns [`TimeError`] if the text has another form, or is not between [`MIN`] and [`MAX`].
+pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, TimeError> {
+    if let Ok(date) = parse_date(text) {
+        return Ok(start_of_day(date));
+    }
+    let instant = DateTime::parse_from_rfc3339(text).map_err(|_| TimeError::NotAnInstant)?;
+    from_unix_timestamp(instant.timestamp()).ok_or(TimeError::OutOfRange)
+}
 
-impl Timestamp {
-    /// 1970-01-01T00:00:00Z.
-    pub const MIN: Self = Self(DateTime::UNIX_EPOCH);
-    /// 9999-12-31T23:59:59Z.
-    pub const MAX: Self = match DateTime::from_timestamp_secs(253_402_300_799) {
-        Some(instant) => Self(instant),
-        // The constant is evaluated at compile time, so a value out of range would not compile.
-        None => unreachable!(),
+/// Parses a date in the form `YYYY-MM-DD` or `YYYYMMDD`, from 1970-01-01 to 9999-12-31.
+///
+/// ```
+/// use license_core::time::{end_of_day, parse_date, rfc3339};
+///
+/// let date = parse_date("2028-02-29")?;
+/// assert_eq!(parse_date("20280229")?, date);
+/// assert_eq!(rfc3339(end_of_day(date)).to_string(), "2028-03-01T00:00:00Z");
+/// assert!(parse_date("2027-02-29").is_err());
+/// # Ok::<(), license_core::TimeError>(())
+/// ```
+///
+/// # Errors
+///
+/// Returns [`TimeError::NotADate`] if the text has another form or is not a real date.
+pub fn parse_date(text: &str) -> Result<NaiveDate, TimeError> {
+    // `chrono` also accepts signs, spaces and single digits.
+    let format = match text.len() {
+        8 if has_shape(text, "dddddddd") => "%Y%m%d",
+        10 if has_shape(text, "dddd-dd-dd") => "%Y-%m-%d",
+        _ => return Err(TimeError::NotADate),
     };
-
-    /// Returns the instant `seconds` after the Unix epoch, or `None` after [`Timestamp::MAX`].
-    pub const fn from_unix_seconds(seconds: u64) -> Option<Self> {
-        if seconds > Self::MAX.unix_seconds() {
-            return None;
-        }
-        match DateTime::from_timestamp_secs(seconds.cast_signed()) {
-            Some(instant) => Some(Self(instant)),
-            None => None,
-        }
-    }
-
-    /// Returns the seconds since the Unix epoch.
-    pub const fn unix_seconds(self) -> u64 {
-        // The value is not negative, because no instant is before the epoch.
-        self.0.timestamp().cast_unsigned()
-    }
-
-    /// Parses an RFC 3339 instant or a date. A date means its first second in UTC.
-    ///
-    /// A space may replace the `T`. A fraction of a second is ignored, and a leap second counts as
-    /// the second before it.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`TimeError`] if the text has another form, or is not between [`Timestamp::MIN`] and
-    /// [`Timestamp::MAX`].
-    pub fn parse(text: &str) -> Result<Self, TimeError> {
-        if let Ok(date) = Date::parse(text) {
-            return Ok(date.start());
-        }
-        let instant = DateTime::parse_from_rfc3339(text).map_err(|_| TimeError::NotAnInstant)?;
-        instant.to_utc().try_into()
-    }
-
-    /// Returns the instant `seconds` later, at most [`Timestamp::MAX`].
-    pub const fn plus(self, seconds: u64) -> Self {
-        match Self::from_unix_seconds(self.unix_seconds().saturating_add(seconds)) {
-            Some(later) => later,
-            None => Self::MAX,
-        }
-    }
-
-    /// Returns the instant `seconds` earlier, at least [`Timestamp::MIN`].
-    pub const fn minus(self, seconds: u64) -> Self {
-        match Self::from_unix_seconds(self.unix_seconds().saturating_sub(seconds)) {
-            Some(earlier) => earlier,
-            // Unreachable, because an earlier instant is in range.
-            None => Self::MIN,
-        }
-    }
-
-    /// Returns the seconds from `earlier` to this instant, or 0 if `earlier` is later.
-    pub const fn seconds_since(self, earlier: Self) -> u64 {
-        self.unix_seconds().saturating_sub(earlier.unix_seconds())
-    }
-
-    /// Returns the date in UTC. It is never `None`, because every instant is in range.
-    pub fn date(self) -> Option<Date> {
-        Date::try_from(self.0.date_naive()).ok()
+    let date = NaiveDate::parse_from_str(text, format).map_err(|_| TimeError::NotADate)?;
+    if is_date_in_range(date) {
+        Ok(date)
+    } else {
+        Err(TimeError::NotADate)
     }
 }
 
-/// Truncates to whole seconds.
-impl TryFrom<DateTime<Utc>> for Timestamp {
-    type Error = TimeError;
-
-    fn try_from(instant: DateTime<Utc>) -> Result<Self, TimeError> {
-        u64::try_from(instant.timestamp())
-            .ok()
-            .and_then(Self::from_unix_seconds)
-            .ok_or(TimeError::OutOfRange)
-    }
-}
-
-impl From<Timestamp> for DateTime<Utc> {
-    fn from(instant: Timestamp) -> Self {
-        instant.0
-    }
-}
-
-/// Prints RFC 3339 in UTC.
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.format("%Y-%m-%dT%H:%M:%SZ").fmt(f)
-    }
-}
-
-serde_as_text!(
-    Timestamp,
-    "an instant such as 2027-03-01T12:00:00Z",
-    |text| Timestamp::parse(text).ok()
-);
-
-/// A calendar date in UTC, 1970-01-01 to 9999-12-31.
-///
-/// ```
-/// use license_core::Date;
-///
-/// let date = Date::parse("2028-02-29")?;
-/// assert_eq!(Date::parse("20280229")?, date);
-/// assert_eq!(date.end().to_string(), "2028-03-01T00:00:00Z");
-/// assert!(Date::parse("2027-02-29").is_err());
-/// # Ok::<(), license_core::TimeError>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Date(
-    /// The date, in range.
-    NaiveDate,
-);
-
-impl Date {
-    /// Parses a date in the form `YYYY-MM-DD` or `YYYYMMDD`.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`TimeError::NotADate`] if the text has another form or is not a real date.
-    pub fn parse(text: &str) -> Result<Self, TimeError> {
-        // `chrono` also accepts signs, spaces and single digits.
-        let format = match text.len() {
-            8 if has_shape(text, "dddddddd") => "%Y%m%d",
-            10 if has_shape(text, "dddd-dd-dd") => "%Y-%m-%d",
-            _ => return Err(TimeError::NotADate),
-        };
-        let date = NaiveDate::parse_from_str(text, format).map_err(|_| TimeError::NotADate)?;
-        Self::try_from(date).map_err(|_| TimeError::NotADate)
-    }
-
-    /// Returns the first second of the day.
-    pub fn start(self) -> Timestamp {
-        Timestamp(self.0.and_time(NaiveTime::MIN).and_utc())
-    }
-
-    /// Returns the first instant after the day. For the last day of the year 9999, returns
-    /// [`Timestamp::MAX`], the last second of the day.
-    pub fn end(self) -> Timestamp {
-        self.start().plus(SECONDS_PER_DAY)
-    }
-
-    /// Returns the date in the form of enterprise keys, `YYYYMMDD`.
-    pub fn compact(self) -> impl fmt::Display {
-        self.0.format("%Y%m%d")
-    }
-
-    /// Returns the date `days` later, or `None` after the year 9999.
-    pub fn plus_days(self, days: u64) -> Option<Self> {
-        let date = self.0.checked_add_days(Days::new(days))?;
-        Self::try_from(date).ok()
-    }
+/// Returns whether the date is from 1970-01-01 to 9999-12-31.
+pub(crate) fn is_date_in_range(date: NaiveDate) -> bool {
+    (MIN.date_naive()..=MAX.date_naive()).contains(&date)
 }
 
 /// Returns whether the text has a digit for each `d` of the shape and equals the shape elsewhere.
@@ -201,86 +117,173 @@ fn has_shape(text: &str, shape: &str) -> bool {
     })
 }
 
-impl TryFrom<NaiveDate> for Date {
-    type Error = TimeError;
+/// Returns the RFC 3339 form of an instant in UTC with whole seconds, such as
+/// `2026-12-31T23:59:59Z`.
+///
+/// [`parse_instant`] accepts every such text, because an instant beyond the range prints as the
+/// nearest instant in the range.
+pub fn rfc3339(at: DateTime<Utc>) -> impl fmt::Display {
+    clamp(at).format("%Y-%m-%dT%H:%M:%SZ")
+}
 
-    fn try_from(date: NaiveDate) -> Result<Self, TimeError> {
-        let days = Timestamp::MIN.0.date_naive()..=Timestamp::MAX.0.date_naive();
-        if days.contains(&date) {
-            Ok(Self(date))
-        } else {
-            Err(TimeError::OutOfRange)
-        }
+/// Returns the form of a date in enterprise keys, `YYYYMMDD`.
+pub(crate) fn compact_date(date: NaiveDate) -> impl fmt::Display {
+    date.format("%Y%m%d")
+}
+
+/// Returns a duration in one unit, rounded down: `3 days`, `36 hours`, `5 minutes`.
+///
+/// A negative duration prints as `0 seconds`.
+///
+/// ```
+/// use license_core::chrono::TimeDelta;
+/// use license_core::time::humanize;
+///
+/// assert_eq!(humanize(TimeDelta::hours(36)).to_string(), "36 hours");
+/// assert_eq!(humanize(TimeDelta::hours(80)).to_string(), "3 days");
+/// ```
+pub fn humanize(duration: TimeDelta) -> impl fmt::Display {
+    WordedDuration { duration, more: "" }
+}
+
+/// Returns the text for a remaining duration in the form of [`humanize`], such as `3 more days`.
+pub fn humanize_more(duration: TimeDelta) -> impl fmt::Display {
+    WordedDuration {
+        duration,
+        more: "more ",
     }
 }
 
-impl From<Date> for NaiveDate {
-    fn from(date: Date) -> Self {
-        date.0
-    }
+struct WordedDuration {
+    duration: TimeDelta,
+    /// The word between the number and the unit, followed by a space.
+    more: &'static str,
 }
 
-impl fmt::Display for Date {
+impl fmt::Display for WordedDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.format("%Y-%m-%d").fmt(f)
-    }
-}
-
-impl fmt::Debug for Date {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Date({self})")
-    }
-}
-
-/// A duration in seconds, printed in one unit and rounded down: `3 days`, `36 hours`, `5 minutes`.
-#[derive(Clone, Copy, Debug)]
-pub struct Span(pub u64);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (count, unit) = match self.0 {
-            seconds if seconds >= 2 * SECONDS_PER_DAY => (seconds / SECONDS_PER_DAY, "day"),
-            seconds if seconds >= 3600 => (seconds / 3600, "hour"),
-            seconds if seconds >= 60 => (seconds / 60, "minute"),
-            seconds => (seconds, "second"),
+        let (count, unit) = match self.duration {
+            duration if duration >= TimeDelta::days(2) => (duration.num_days(), "day"),
+            duration if duration >= TimeDelta::hours(1) => (duration.num_hours(), "hour"),
+            duration if duration >= TimeDelta::minutes(1) => (duration.num_minutes(), "minute"),
+            duration => (duration.num_seconds().max(0), "second"),
         };
-        write!(f, "{count} {unit}{}", if count == 1 { "" } else { "s" })
+        let plural = if count == 1 { "" } else { "s" };
+        write!(f, "{count} {}{unit}{plural}", self.more)
     }
 }
 
-impl Span {
-    /// Returns the text for a remaining duration, such as `3 more days`.
-    pub fn more(self) -> String {
-        self.to_string().replacen(' ', " more ", 1)
+/// Returns the instant `seconds` after the Unix epoch, or `None` after [`MAX`].
+pub fn from_unix_seconds(seconds: u64) -> Option<DateTime<Utc>> {
+    from_unix_timestamp(seconds.try_into().ok()?)
+}
+
+/// Returns the instant in the range with this Unix time in seconds.
+fn from_unix_timestamp(seconds: i64) -> Option<DateTime<Utc>> {
+    let instant = DateTime::from_timestamp_secs(seconds)?;
+    is_in_range(instant).then_some(instant)
+}
+
+/// Returns the seconds from the Unix epoch to [`clamp(at)`](clamp), from 0 to 253402300799.
+pub fn unix_seconds(at: DateTime<Utc>) -> u64 {
+    // The value is not negative, because no instant in the range is before the epoch.
+    at.clamp(MIN, MAX).timestamp().cast_unsigned()
+}
+
+/// Returns the instant of the system clock, without its fraction of a second.
+///
+/// ```
+/// use std::time::SystemTime;
+///
+/// use license_core::time;
+///
+/// let now = time::from_system_time(SystemTime::now())?;
+/// assert!(now > time::parse_instant("2026-01-01")?);
+/// # Ok::<(), time::TimeError>(())
+/// ```
+///
+/// # Errors
+///
+/// Returns [`TimeError::OutOfRange`] before 1970 and after 9999.
+pub fn from_system_time(now: SystemTime) -> Result<DateTime<Utc>, TimeError> {
+    let since = now.duration_since(UNIX_EPOCH);
+    let seconds = since.map_err(|_| TimeError::OutOfRange)?.as_secs();
+    from_unix_seconds(seconds).ok_or(TimeError::OutOfRange)
+}
+
+fn is_in_range(at: DateTime<Utc>) -> bool {
+    (MIN..=MAX).contains(&at)
+}
+
+/// Returns the instant in whole seconds, rounded down, at least [`MIN`] and at most [`MAX`].
+pub fn clamp(at: DateTime<Utc>) -> DateTime<Utc> {
+    let at = at.clamp(MIN, MAX);
+    if at.nanosecond() == 0 {
+        return at;
+    }
+    // 0 is a valid fraction, so there is always a result.
+    let whole = at.naive_utc().with_nanosecond(0);
+    whole.map_or(at, |whole| whole.and_utc())
+}
+
+/// Returns the instant `duration` later, at least [`MIN`] and at most [`MAX`].
+///
+/// The operator `+` of `DateTime` panics instead if `chrono` cannot represent the sum.
+pub fn saturating_add(at: DateTime<Utc>, duration: TimeDelta) -> DateTime<Utc> {
+    match at.checked_add_signed(duration) {
+        Some(sum) => clamp(sum),
+        None if duration < TimeDelta::zero() => MIN,
+        None => MAX,
     }
 }
 
-/// Truncates to whole seconds. A negative duration is out of range.
-impl TryFrom<TimeDelta> for Span {
-    type Error = TimeError;
-
-    fn try_from(span: TimeDelta) -> Result<Self, TimeError> {
-        let is_negative = span < TimeDelta::zero();
-        let seconds = u64::try_from(span.num_seconds()).ok();
-        seconds
-            .filter(|_| !is_negative)
-            .map(Self)
-            .ok_or(TimeError::OutOfRange)
-    }
+/// Returns the instant `duration` earlier, at least [`MIN`] and at most [`MAX`].
+pub fn saturating_sub(at: DateTime<Utc>, duration: TimeDelta) -> DateTime<Utc> {
+    saturating_add(at, -duration)
 }
 
-impl TryFrom<Span> for TimeDelta {
-    type Error = TimeError;
-
-    fn try_from(Span(seconds): Span) -> Result<Self, TimeError> {
-        i64::try_from(seconds)
-            .ok()
-            .and_then(Self::try_seconds)
-            .ok_or(TimeError::OutOfRange)
-    }
+/// Returns the duration from `earlier` to `at`, or zero if `earlier` is later.
+pub fn duration_since(at: DateTime<Utc>, earlier: DateTime<Utc>) -> TimeDelta {
+    at.signed_duration_since(earlier).max(TimeDelta::zero())
 }
 
-/// The reason why a text or a value is not an instant, a date or a duration.
+/// Returns the first second of the day in UTC, at least [`MIN`] and at most [`MAX`].
+pub fn start_of_day(date: NaiveDate) -> DateTime<Utc> {
+    clamp(date.and_time(NaiveTime::MIN).and_utc())
+}
+
+/// Returns the first instant after the day in UTC. For the last day of the year 9999, returns
+/// [`MAX`], the last second of the day.
+pub fn end_of_day(date: NaiveDate) -> DateTime<Utc> {
+    saturating_add(date.and_time(NaiveTime::MIN).and_utc(), DAY)
+}
+
+/// Returns a number of seconds as a duration, at most [`TimeDelta::MAX`].
+pub(crate) fn seconds(count: u64) -> TimeDelta {
+    saturating_units(count, TimeDelta::try_seconds)
+}
+
+/// Returns a number of hours as a duration, at most [`TimeDelta::MAX`].
+pub(crate) fn hours(count: u64) -> TimeDelta {
+    saturating_units(count, TimeDelta::try_hours)
+}
+
+/// Returns a number of days as a duration, at most [`TimeDelta::MAX`].
+pub(crate) fn days(count: u64) -> TimeDelta {
+    saturating_units(count, TimeDelta::try_days)
+}
+
+fn saturating_units(count: u64, unit: fn(i64) -> Option<TimeDelta>) -> TimeDelta {
+    let duration = i64::try_from(count).ok().and_then(unit);
+    duration.unwrap_or(TimeDelta::MAX)
+}
+
+/// Returns the whole seconds of a duration, or 0 for a negative duration.
+pub(crate) fn whole_seconds(duration: TimeDelta) -> u64 {
+    u64::try_from(duration.num_seconds()).unwrap_or(0)
+}
+
+/// The reason why a text or a value is not an instant or a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TimeError {

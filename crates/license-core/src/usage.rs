@@ -18,10 +18,10 @@
 //! use license_core::usage_report::{
 //!     ChainPosition, ClosedEntry, OpenPeriod, UsageCounts, UsageReport, examine, write,
 //! };
-//! use license_core::{ProductCode, Timestamp};
+//! use license_core::{ProductCode, time};
 //!
 //! let product = ProductCode::parse("CODITECT").unwrap();
-//! let noon = Timestamp::parse("2027-03-01T12:00:00Z")?;
+//! let noon = time::parse_instant("2027-03-01T12:00:00Z")?;
 //! let mut period = OpenPeriod::new(None, [7; 16], 0);
 //! period.add(None, &UsageCounts::quota_used("commands_per_day", 3), noon);
 //! let closed = period.close(product, Some("mach_00"), 0, || Some([9; 16])).unwrap();

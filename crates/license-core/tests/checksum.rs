@@ -7,7 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
-use license_core::{KeyError, LicenseId, LicenseKey, ProductCode, StandardKey, Tier, Timestamp};
+use license_core::chrono::TimeDelta;
+use license_core::{KeyError, LicenseId, LicenseKey, ProductCode, StandardKey, Tier, time};
 
 /// Computes the CRC-16 by its definition, as a long division: inverts the first 16 bits of the
 /// text, appends 16 zeros and takes the remainder. Shares no code with the implementation.
@@ -44,13 +45,14 @@ fn keys() -> Vec<String> {
         ("AB", "XY", "shortest"),
         ("A2345678901234Z6", "LONGESTTIERNAME1", "longest"),
     ];
+    let start = time::parse_instant("2027-01-01").unwrap();
     let computed = names
         .iter()
         .zip(0..)
         .map(|((product, tier, customer), number)| {
             let product = ProductCode::parse(product).unwrap();
-            let id = LicenseId::from_random(1_798_761_600_000 + number, &[7; 10]);
-            let end = Timestamp::from_unix_seconds(1_830_297_600);
+            let id = LicenseId::from_random(start + TimeDelta::milliseconds(number), &[7; 10]);
+            let end = time::from_unix_seconds(1_830_297_600);
             StandardKey::new(product, Tier::parse(tier).unwrap(), &id, customer, end).to_string()
         });
     computed

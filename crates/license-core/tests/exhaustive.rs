@@ -25,8 +25,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use license_core::issue::{SigningKey, sign_enterprise_key};
 use license_core::{
-    Backend, Code, Company, Date, EnterpriseKey, EnterpriseTerms, FeatureMatrix, KeyExpiry,
-    License, LicenseKey, TrustSet, Unverified,
+    Backend, Code, Company, EnterpriseKey, EnterpriseTerms, FeatureMatrix, KeyExpiry, License,
+    LicenseKey, TrustSet, Unverified, time,
 };
 use support::{SPARE, VENDOR, id, issued, perpetual, trust};
 
@@ -212,7 +212,7 @@ static ENTERPRISE: LazyLock<EnterpriseKey> = LazyLock::new(|| {
             product: FeatureMatrix::built_in().product(),
             company: Company::parse("ACME").unwrap(),
             seats: NonZeroU32::new(seats).unwrap(),
-            expiry: KeyExpiry::LastDay(Date::parse("20271231").unwrap()),
+            expiry: KeyExpiry::LastDay(time::parse_date("20271231").unwrap()),
         };
         sign_enterprise_key(terms, &*VENDOR).unwrap()
     };
@@ -278,7 +278,7 @@ fn a_short_enterprise_key_with_an_error_does_not_identify_its_license() {
 fn a_short_key_with_an_error_does_not_identify_its_license_file() {
     let mut draft = perpetual("ENT", id(1));
     draft.company = Some(Company::parse("ACME").unwrap());
-    draft.expires_at = Some(issued().plus(365 * support::DAY));
+    draft.expires_at = Some(issued() + support::DAY * 365);
     draft
         .set_seats(NonZeroU32::new(100).unwrap(), FeatureMatrix::built_in())
         .unwrap();

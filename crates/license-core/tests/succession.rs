@@ -3,10 +3,11 @@
 
 mod support;
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
 use license_core::{
-    Code, Context, Decision, FeatureMatrix, License, Outcome, Status, Timestamp, Unverified,
-    Validation, VerifiedLicenses,
+    Code, Context, Decision, FeatureMatrix, License, Outcome, Status, Unverified, Validation,
+    VerifiedLicenses, time,
 };
 use support::{
     SERVER, TRUST, VENDOR, at, draft, id, issue, public, sign_validation, validation_draft,
@@ -34,7 +35,7 @@ fn renewal() -> LicenseDraft {
 /// Returns a validation token of the vendor with this status and time of issue.
 fn validation(license: &License, status: Status, on: &str) -> Validation {
     let mut draft = validation_draft(license, status, at(on));
-    draft.id = id(at(on).unix_seconds());
+    draft.id = id(time::unix_seconds(at(on)));
     sign_validation(&draft, &VENDOR, license).unwrap()
 }
 
@@ -51,7 +52,7 @@ fn file(drafts: &[LicenseDraft]) -> VerifiedLicenses {
     .unwrap()
 }
 
-fn decide(license: &License, validations: &[Validation], now: Timestamp) -> Decision {
+fn decide(license: &License, validations: &[Validation], now: DateTime<Utc>) -> Decision {
     let context = Context::at(now).validations(validations);
     license.evaluate(FeatureMatrix::built_in(), &context)
 }

@@ -3,10 +3,11 @@
 
 mod support;
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
 use license_core::{
-    Code, Context, FeatureMatrix, Status, Timestamp, Unverified, VerifiedLicenses,
-    VerifiedLicensesError,
+    Code, Context, ContextValue, FeatureMatrix, LicenseId, Status, Unverified, VerifiedLicenses,
+    VerifiedLicensesError, Version, VersionReq, with_causes,
 };
 use proptest::prelude::*;
 use support::{
@@ -25,14 +26,14 @@ fn verify(drafts: &[LicenseDraft]) -> VerifiedLicenses {
     VerifiedLicenses::verify(&armor(drafts), &TRUST, FeatureMatrix::built_in()).unwrap()
 }
 
-fn draft_until(tier: &str, number: u64, end: Timestamp) -> LicenseDraft {
+fn draft_until(tier: &str, number: u64, end: DateTime<Utc>) -> LicenseDraft {
     let mut draft = draft(tier, id(number));
     draft.check_in = None;
     draft.expires_at = Some(end);
     draft
 }
 
-fn tier_at(licenses: &VerifiedLicenses, now: Timestamp) -> String {
+fn tier_at(licenses: &VerifiedLicenses, now: DateTime<Utc>) -> String {
     let decision = licenses.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     decision.entitlements().tier().to_string()
 }
@@ -153,7 +154,7 @@ fn a_validation_token_without_its_license_is_rejected() {
     let with_another_license = format!("{}{validation}", armor(&[other]));
     let error = VerifiedLicenses::verify(&with_another_license, &TRUST, FeatureMatrix::built_in())
         .unwrap_err();
-    assert!(error.to_string().contains("another license"), "{error}");
+    assert!(with_causes(&error).contains("another license"), "{error}");
 }
 
 #[test]
@@ -199,13 +200,13 @@ proptest! {
 
     #[test]
     fn the_tier_of_a_file_never_rises_with_time(
-        terms in prop::collection::vec((0_usize..4, prop::option::of(1_u64..40), any::<bool>()), 1..4),
-        mut days in prop::collection::vec(0_u64..60, 2..8),
+        terms in prop::collection::vec((0_usize..4, prop::option::of(1..40), any::<bool>()), 1..4),
+        mut days in prop::collection::vec(0..60, 2..8),
     ) {
         let names = ["FREE", "PRO", "TEAM", "ENT"];
         let drafts: Vec<_> = (1..).zip(&terms).map(|(number, (tier, end, checked))| {
             let mut draft = draft(names[*tier], id(number));
-            draft.expires_at = end.map(|days| issued().plus(days * DAY));
+            draft.expires_at = end.map(|days| issued() + DAY * days);
             if !checked {
                 draft.check_in = None;
             }
@@ -215,11 +216,76 @@ proptest! {
         days.sort_unstable();
         let matrix = FeatureMatrix::built_in();
         let ranks = days.iter().map(|days| {
-            let decision = licenses.evaluate(matrix, &Context::at(issued().plus(days * DAY)));
+            let decision = licenses.evaluate(matrix, &Context::at(issued() + DAY * *days));
             let tier = decision.entitlements().tier();
             matrix.tiers().iter().position(|terms| terms.name() == tier)
         });
         let ranks: Vec<_> = ranks.collect();
         prop_assert!(ranks.is_sorted_by(|earlier, later| earlier >= later), "{ranks:?}");
     }
+}
+
+/// Returns the license that restricts a missing value, and the value.
+fn missing(drafts: &[LicenseDraft], context: &Context<'_>) -> Option<(LicenseId, ContextValue)> {
+    let missing = verify(drafts).missing_context(FeatureMatrix::built_in(), context)?;
+    Some((missing.license, missing.value))
+}
+
+#[test]
+fn a_value_that_a_license_restricts_and_the_context_lacks_is_missing() {
+    let license = |change: fn(&mut LicenseDraft)| {
+        let mut draft = perpetual("PRO", id(1));
+        change(&mut draft);
+        [draft]
+    };
+    let bare = Context::at(at("2027-03-01"));
+    assert_eq!(missing(&license(|_| {}), &bare), None);
+    let named = license(|draft| draft.users = vec!["ann".to_owned()]);
+    assert_eq!(missing(&named, &bare), Some((id(1), ContextValue::User)));
+    assert_eq!(missing(&named, &bare.clone().user("ann")), None);
+    let other = bare.clone().user("bob");
+    assert_eq!(missing(&named, &other), None, "the decision is a denial");
+    let limited = license(|draft| draft.max_version = VersionReq::parse("<3").ok());
+    let expected = Some((id(1), ContextValue::AppVersion));
+    assert_eq!(missing(&limited, &bare), expected);
+    for version in [Version::new(2, 4, 0), Version::new(3, 0, 0)] {
+        assert_eq!(missing(&limited, &bare.clone().app_version(version)), None);
+    }
+    let maintained = license(|draft| draft.maintenance_until = Some(at("2027-06-01")));
+    let expected = Some((id(1), ContextValue::BuildDate));
+    assert_eq!(missing(&maintained, &bare), expected);
+    assert_eq!(
+        missing(&maintained, &bare.build_date(at("2028-01-01"))),
+        None
+    );
+}
+
+#[test]
+fn a_value_is_missing_even_if_another_license_is_valid_without_it() {
+    let mut better = perpetual("ENT", id(2));
+    better.users = vec!["ann".to_owned()];
+    let bare = Context::at(at("2027-03-01"));
+    let drafts = [perpetual("PRO", id(1)), better];
+    assert_eq!(missing(&drafts, &bare), Some((id(2), ContextValue::User)));
+}
+
+#[test]
+fn a_value_is_not_missing_for_a_license_that_another_one_replaces() {
+    let mut old = perpetual("PRO", id(1));
+    old.users = vec!["ann".to_owned()];
+    let mut new = perpetual("PRO", id(2));
+    new.supersedes = vec![id(1)];
+    let bare = Context::at(at("2027-03-01"));
+    assert_eq!(missing(&[old, new], &bare), None);
+}
+
+#[test]
+fn a_value_is_missing_for_an_expired_license_only_if_no_other_license_is_valid() {
+    let mut expired = draft_until("PRO", 1, at("2027-02-01"));
+    expired.users = vec!["ann".to_owned()];
+    let bare = Context::at(at("2027-06-01"));
+    let drafts = [expired, perpetual("FREE", id(2))];
+    assert_eq!(missing(&drafts, &bare), None);
+    let expected = Some((id(1), ContextValue::User));
+    assert_eq!(missing(&drafts[..1], &bare), expected);
 }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use license_core::Timestamp;
+use license_core::chrono::{DateTime, Utc};
+use license_core::time;
 
 /// A source of the current time.
 pub trait Clock {
@@ -10,8 +11,8 @@ pub trait Clock {
     fn since_epoch(&self) -> Duration;
 
     /// Returns the current time in whole seconds.
-    fn now(&self) -> Timestamp {
-        Timestamp::from_unix_seconds(self.since_epoch().as_secs()).unwrap_or(Timestamp::MAX)
+    fn now(&self) -> DateTime<Utc> {
+        time::from_unix_seconds(self.since_epoch().as_secs()).unwrap_or(time::MAX)
     }
 
     /// Returns the microseconds since 1970, which fit into 53 bits until the year 2255.
@@ -19,9 +20,11 @@ pub trait Clock {
         u64::try_from(self.since_epoch().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Returns the milliseconds since 1970.
-    fn unix_millis(&self) -> u64 {
-        u64::try_from(self.since_epoch().as_millis()).unwrap_or(u64::MAX)
+    /// Returns the current time in whole milliseconds.
+    fn now_in_millis(&self) -> DateTime<Utc> {
+        let millis = i64::try_from(self.since_epoch().as_millis()).ok();
+        let now = millis.and_then(DateTime::from_timestamp_millis);
+        now.unwrap_or(time::MAX)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The members of the JSON objects that describe a license, in the ledger and in reports.
 
-use license_core::{LicenseClaims, Timestamp};
+use license_core::time::rfc3339;
+use license_core::{LicenseClaims, time};
 use serde_json::{Map, Value};
 
 /// The claims whose member has a different name. Members are a public format, so the names stay.
@@ -83,8 +84,8 @@ impl MemberLayout {
 
 /// Converts seconds since 1970 to a time. Any other value is returned unchanged.
 fn time(seconds: &Value) -> Value {
-    let time = seconds.as_u64().and_then(Timestamp::from_unix_seconds);
-    time.map_or_else(|| seconds.clone(), |time| time.to_string().into())
+    let time = seconds.as_u64().and_then(time::from_unix_seconds);
+    time.map_or_else(|| seconds.clone(), |time| rfc3339(time).to_string().into())
 }
 
 #[cfg(test)]

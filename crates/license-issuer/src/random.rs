@@ -35,5 +35,5 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], SystemRandomError> {
 ///
 /// Returns [`SystemRandomError`] if the operating system provides no random bytes.
 pub fn license_id(clock: &(impl Clock + ?Sized)) -> Result<LicenseId, SystemRandomError> {
-    Ok(LicenseId::from_random(clock.unix_millis(), &bytes()?))
+    Ok(LicenseId::from_random(clock.now_in_millis(), &bytes()?))
 }

@@ -2,10 +2,12 @@
 
 use std::fmt::Display;
 
+use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
 use license_core::usage_report::{UsageEntry, UsageHash};
 use license_core::{
     Activation, ClockRepair, EnterpriseKey, FeatureMatrix, License, LicenseId, LicenseKey, Machine,
-    ProductCode, RevocationList, Timestamp, TrustStatement, TrustedKey, Validation,
+    ProductCode, RevocationList, TrustStatement, TrustedKey, Validation,
 };
 use serde_json::{Map, Value, json};
 
@@ -121,7 +123,7 @@ pub fn enterprise_key(key: &EnterpriseKey, kid: &str, tier: Option<&str>) -> New
         "company": terms.company.as_str(),
         "seats": terms.seats,
         "supersedes": [],
-        "expires_at": terms.expiry.ends_at().map(|end| end.to_string()),
+        "expires_at": terms.expiry.ends_at().map(|end| rfc3339(end).to_string()),
         "kid": kid,
     });
     NewLedgerEntry::new(
@@ -141,7 +143,7 @@ pub fn check_in(license: &License, validation: &Validation, token: &str) -> NewL
         "status": validation.status().as_str(),
         "machine": validation.machine().map(Machine::to_string),
         "nonce": validation.nonce(),
-        "issued_at": validation.issued_at().to_string(),
+        "issued_at": rfc3339(validation.issued_at()).to_string(),
     });
     NewLedgerEntry::new(
         LedgerEntryKind::CheckIn,
@@ -162,7 +164,7 @@ pub fn activation(activation: &Activation, token: &str) -> NewLedgerEntry {
         "fingerprint": activation.machine().to_string(),
         "nonce": activation.nonce().to_string(),
         "commitment": activation.commitment().to_string(),
-        "issued_at": activation.issued_at().to_string(),
+        "issued_at": rfc3339(activation.issued_at()).to_string(),
     });
     NewLedgerEntry::new(LedgerEntryKind::Activation, license, token, body)
 }
@@ -177,7 +179,7 @@ pub fn clock_repair(repair: &ClockRepair, token: &str) -> Option<NewLedgerEntry>
         "machine": machine,
         "fingerprint": repair.machine().to_string(),
         "nonce": repair.nonce().to_string(),
-        "issued_at": repair.issued_at().to_string(),
+        "issued_at": rfc3339(repair.issued_at()).to_string(),
     });
     Some(NewLedgerEntry::new(
         LedgerEntryKind::ClockRepair,
@@ -188,12 +190,12 @@ pub fn clock_repair(repair: &ClockRepair, token: &str) -> Option<NewLedgerEntry>
 }
 
 /// Returns the entry of the revocation of a license.
-pub fn revocation(id: &str, reason: &str, at: Timestamp) -> NewLedgerEntry {
+pub fn revocation(id: &str, reason: &str, at: DateTime<Utc>) -> NewLedgerEntry {
     NewLedgerEntry::new(
         LedgerEntryKind::Revocation,
         id,
         "",
-        json!({ "license_id": id, "reason": reason, "at": at.to_string() }),
+        json!({ "license_id": id, "reason": reason, "at": rfc3339(at).to_string() }),
     )
 }
 
@@ -204,8 +206,8 @@ pub fn revocation_list(list: &RevocationList) -> NewLedgerEntry {
         "seq": list.seq(),
         "product": list.product().as_str(),
         "revoked": list.len(),
-        "issued_at": list.issued_at().to_string(),
-        "next_update": list.next_update().to_string(),
+        "issued_at": rfc3339(list.issued_at()).to_string(),
+        "next_update": rfc3339(list.next_update()).to_string(),
         "sha256": hex::encode(&list.digest()),
     });
     NewLedgerEntry::new(
@@ -224,7 +226,7 @@ pub fn trust_statement(statement: &TrustStatement) -> NewLedgerEntry {
         "introduces": introduces.collect::<Vec<_>>(),
         "retires": statement.retires().map(|key| key.as_str()),
         "successor": statement.countersigner().map(|key| key.as_str()),
-        "issued_at": statement.issued_at().to_string(),
+        "issued_at": rfc3339(statement.issued_at()).to_string(),
     });
     NewLedgerEntry::new(
         LedgerEntryKind::TrustStatement,

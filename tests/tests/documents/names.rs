@@ -65,15 +65,30 @@ fn types_and_functions_exist() {
 
 #[test]
 fn the_test_code_of_the_guide_is_the_tested_code_of_the_crate_documentation() {
+    assert_documented(
+        "## Test your program\n",
+        "crates/license-core/src/issue.rs",
+        "//!",
+    );
+}
+
+#[test]
+fn the_error_code_of_the_guide_is_the_tested_code_of_the_crate_documentation() {
+    assert_documented("## Errors\n", "crates/license-core/src/causes.rs", "///");
+}
+
+/// Checks that the example in a section of the guide is part of the documentation in a file, whose
+/// examples are tested.
+fn assert_documented(section: &str, file: &str, comment: &str) {
     let guide = document("docs/developer.md");
-    let (_, section) = guide.split_once("## Test your program\n").unwrap();
+    let (_, section) = guide.split_once(section).unwrap();
     let (_, block) = section.split_once("```rust\n").unwrap();
     let (block, _) = block.split_once("```").unwrap();
-    let tested = document("crates/license-core/src/issue.rs");
+    let tested = document(file);
     // The imports can be in another order.
     let is_compared = |line: &&str| !line.is_empty() && !line.starts_with("use ");
     for line in block.lines().filter(is_compared) {
-        assert!(tested.contains(&format!("//! {line}\n")), "{line}");
+        assert!(tested.contains(&format!("{comment} {line}\n")), "{line}");
     }
 }
 

@@ -9,9 +9,11 @@ mod release;
 mod same_machine;
 
 use super::*;
+use license_core::chrono::TimeDelta;
+use license_core::time::rfc3339;
 use license_core::{
     Activation, ActivationRequest, ActivationSecret, ComponentKind, DeactivationReceipt,
-    Fingerprint, LicenseId, MachineRequest, Nonce, ProductCode, Timestamp, TrustSet, Unverified,
+    Fingerprint, LicenseId, MachineRequest, Nonce, ProductCode, TrustSet, Unverified, time,
 };
 
 /// Returns a vendor's directory and the id of the license in it. The directory contains the public
@@ -63,7 +65,7 @@ fn request(license: &str, number: u8, request_number: u8) -> ActivationRequest {
         machine: machine(number),
         nonce: Nonce::from_random([request_number; 16]),
         commitment: secret(request_number).commitment(),
-        made_at: Timestamp::parse("2026-11-23T08:00:00Z").unwrap(),
+        made_at: time::parse_instant("2026-11-23T08:00:00Z").unwrap(),
     }
 }
 
@@ -74,7 +76,7 @@ fn receipt(license: &str, number: u8, request_number: u8) -> DeactivationReceipt
         machine: machine(number).digest().unwrap(),
         nonce: Nonce::from_random([request_number; 16]),
         secret: secret(request_number),
-        made_at: Timestamp::parse("2026-11-24T08:00:00Z").unwrap(),
+        made_at: time::parse_instant("2026-11-24T08:00:00Z").unwrap(),
     }
 }
 
@@ -208,7 +210,7 @@ fn the_answer_contains_the_values_of_the_request() {
     let expected = json!({
         "activation_id": activation.id().as_str(), "license_id": id, "customer": "ACME Ltd",
         "machine": digest(1), "nonce": "01".repeat(16), "requested_at": "2026-11-23T08:00:00Z",
-        "issued_at": activation.issued_at().to_string(), "needed": true,
+        "issued_at": rfc3339(activation.issued_at()).to_string(), "needed": true,
         "devices": {"used": 1, "limit": 2}, "answered_before": false,
         "kid": Vendor::shared().kid, "path": "activation.lic", "token": null, "dry_run": false,
     });
@@ -271,7 +273,7 @@ fn a_repeated_request_gets_the_same_answer_and_counts_once() {
     assert_eq!(entries(&workstation, "activation").len(), 1);
     // A request that differs only in its time gets the same answer.
     let mut later = request(&id, 1, 1);
-    later.made_at = later.made_at.plus(60);
+    later.made_at = later.made_at + TimeDelta::minutes(1);
     let report = activate_with(&workstation, &later, &["--json"]).expect_code(0);
     assert_eq!(report.json()["answered_before"], true);
 }

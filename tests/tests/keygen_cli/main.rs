@@ -23,12 +23,14 @@ mod kinds;
 mod node_lock;
 mod output_file;
 mod product;
+mod product_constants;
 mod program;
 mod public_key;
 mod renewal;
 mod revocations;
 mod rotation;
 mod trust;
+mod widget;
 
 use license_tests::vendor::payload;
 use license_tests::{

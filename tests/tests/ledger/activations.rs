@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use license_core::{
     ActivationRequest, ActivationSecret, ClockRequest, ComponentKind, DeactivationReceipt,
-    Fingerprint, LicenseId, MachineRequest, Nonce, ProductCode, Timestamp,
+    Fingerprint, LicenseId, MachineRequest, Nonce, ProductCode, time,
 };
 
 use super::*;
@@ -31,7 +31,7 @@ fn request(license: &str, number: u8) -> MachineRequest {
         machine: machine(),
         nonce: Nonce::from_random([number; 16]),
         commitment: secret(number).commitment(),
-        made_at: Timestamp::parse("2026-11-23T08:00:00Z").unwrap(),
+        made_at: time::parse_instant("2026-11-23T08:00:00Z").unwrap(),
     })
 }
 
@@ -42,7 +42,7 @@ fn receipt(license: &str, number: u8) -> MachineRequest {
         machine: machine().digest().unwrap(),
         nonce: Nonce::from_random([number; 16]),
         secret: secret(number),
-        made_at: Timestamp::parse("2026-11-24T08:00:00Z").unwrap(),
+        made_at: time::parse_instant("2026-11-24T08:00:00Z").unwrap(),
     })
 }
 
@@ -51,8 +51,8 @@ fn clock() -> MachineRequest {
         product: ProductCode::parse("CODITECT").unwrap(),
         machine: machine(),
         nonce: Nonce::from_random([9; 16]),
-        mark: Timestamp::parse("2099-01-01").unwrap(),
-        made_at: Timestamp::parse("2026-11-23T08:00:00Z").unwrap(),
+        mark: time::parse_instant("2099-01-01").unwrap(),
+        made_at: time::parse_instant("2026-11-23T08:00:00Z").unwrap(),
     })
 }
 

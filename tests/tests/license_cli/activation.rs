@@ -1,9 +1,11 @@
 //! Requests of a machine without a network, the vendor's answers, and deactivation.
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{ActivationDraft, ClockRepairDraft, KeyBits, LicenseDraft, SigningKey};
+use license_core::time::rfc3339;
 use license_core::{
     ActivationRequest, Algorithm, ClockRequest, DeactivationReceipt, LicenseId, MachineRequest,
-    Timestamp, TrustSet, Unverified, readback,
+    TrustSet, Unverified, readback, time,
 };
 
 use super::revocations::vendors_key;
@@ -41,8 +43,8 @@ fn machine_before_activation() -> Scratch {
     machine
 }
 
-fn at(text: &str) -> Timestamp {
-    Timestamp::parse(text).unwrap()
+fn at(text: &str) -> DateTime<Utc> {
+    time::parse_instant(text).unwrap()
 }
 
 #[track_caller]
@@ -80,7 +82,7 @@ fn unique_id() -> LicenseId {
         .as_nanos()
         .to_be_bytes();
     random.copy_from_slice(&bytes[6..]);
-    LicenseId::from_random(1_577_836_800_000, &random)
+    LicenseId::from_random(at("2020-01-01"), &random)
 }
 
 fn answer_by(key: &SigningKey, request: &ActivationRequest) -> String {
@@ -557,7 +559,7 @@ fn a_clock_high_water_mark_in_the_future_is_set_back_once_by_a_clock_repair() {
     assert!(status(&machine)["evaluated_at"].as_str().unwrap() > "2098");
     let requested = request(&machine, &["--clock"]).stdout;
     let mark = clock_request(&requested).mark;
-    assert!(mark >= at("2098-01-01"), "{mark}");
+    assert!(mark >= at("2098-01-01"), "{mark}", mark = rfc3339(mark));
     let repaired = repair(&requested, "2020-01-01T00:50:00Z");
     machine.write("repair.lic", &repaired);
     let stale = repair(

@@ -1,6 +1,7 @@
 //! The clock high-water mark: recorded time does not go back.
 
-use license_core::Timestamp;
+use license_core::chrono::TimeDelta;
+use license_core::time;
 use license_tests::tools::{self, Tool};
 
 use super::*;
@@ -27,9 +28,12 @@ fn evaluated_at(answer: &Value) -> String {
 /// other and the uptime has a resolution of one second.
 #[track_caller]
 fn expect_not_before(answer: &Value, earlier: &str) {
-    let at = |text: &str| Timestamp::parse(text).unwrap();
+    let at = |text: &str| time::parse_instant(text).unwrap();
     let evaluated_at = at(&evaluated_at(answer));
-    assert!(evaluated_at.plus(5) >= at(earlier), "{earlier}: {answer}");
+    assert!(
+        evaluated_at + TimeDelta::seconds(5) >= at(earlier),
+        "{earlier}: {answer}"
+    );
 }
 
 #[test]

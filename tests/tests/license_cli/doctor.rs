@@ -227,7 +227,7 @@ fn the_state_directory_is_reported_with_its_variable() {
         &report,
         "home",
         "problem",
-        &["CODITECT_HOME must be an absolute path"],
+        &["CODITECT_HOME: expected an absolute path"],
     );
     let run = Run::license(&machine).without_env("CODITECT_HOME");
     let report = run.args(["doctor", "--json"]).run().expect_code(0).json();

@@ -1,7 +1,7 @@
 //! Revocation lists: installation, replay, changes, removal, and lists signed with a stolen key.
 
 use license_core::issue::{KeyBits, RevocationEntry, RevocationListDraft, Signer, SigningKey};
-use license_core::{Algorithm, LicenseId, ProductCode, Timestamp, TrustSet, Unverified};
+use license_core::{Algorithm, LicenseId, ProductCode, TrustSet, Unverified, time};
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn list_signed_by(
     licenses: &[&IssuedLicense],
     next: &str,
 ) -> String {
-    let at = |text| Timestamp::parse(text).unwrap();
+    let at = |text| time::parse_instant(text).unwrap();
     let revoked = |license: &&IssuedLicense| RevocationEntry {
         license: LicenseId::parse(license.report["license_id"].as_str().unwrap()).unwrap(),
         at: at("2020-01-01T00:30:00Z"),
@@ -409,12 +409,12 @@ fn status_shows_an_announced_revocation() {
     let draft = RevocationListDraft {
         issuer: "CODITECT".to_owned(),
         product: ProductCode::parse("CODITECT").unwrap(),
-        issued_at: Timestamp::parse("2020-01-01T00:40:00Z").unwrap(),
+        issued_at: time::parse_instant("2020-01-01T00:40:00Z").unwrap(),
         seq: 1,
-        next_update: Timestamp::parse("2020-02-01").unwrap(),
+        next_update: time::parse_instant("2020-02-01").unwrap(),
         revoked: vec![RevocationEntry {
             license: LicenseId::parse(issued.report["license_id"].as_str().unwrap()).unwrap(),
-            at: Timestamp::parse("2020-01-20").unwrap(),
+            at: time::parse_instant("2020-01-20").unwrap(),
             reason: "the contract ends".to_owned(),
         }],
     };

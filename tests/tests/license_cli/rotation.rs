@@ -1,8 +1,9 @@
 //! Trust statements on a customer's machine: installation, replay, changes, and statements signed
 //! with a stolen key.
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{IntroductionDraft, RetirementDraft, Signer, SigningKey};
-use license_core::{Timestamp, Unverified};
+use license_core::{Unverified, time};
 
 use super::*;
 
@@ -23,8 +24,8 @@ fn key(vendor: &Vendor) -> SigningKey {
     SigningKey::from_pkcs8(&der, None, crate::random).unwrap()
 }
 
-fn at(text: &str) -> Timestamp {
-    Timestamp::parse(text).unwrap()
+fn at(text: &str) -> DateTime<Utc> {
+    time::parse_instant(text).unwrap()
 }
 
 fn armor(token: &str) -> String {

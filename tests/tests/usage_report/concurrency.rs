@@ -34,7 +34,8 @@ fn every_session_of_concurrent_threads_is_counted_once() {
             let (client, machine) = (&client, &machine);
             scope.spawn(move || {
                 let user = format!("user-{}", number % 4);
-                let session = client.session_for_user(Some(&user), machine.path());
+                let context = client.context().user(&user);
+                let session = client.session_in(&context, machine.path());
                 drop(session.unwrap());
             });
         }

@@ -170,12 +170,13 @@ fn a_state_directory_that_cannot_be_created_prevents_only_reports() {
     let _ = run(&["use", QUOTA, "11"]).expect_code(1);
     let _ = run(&["check", "local_execution"]).expect_code(0);
     let _ = run(&["usage-report"]).expect_code(0);
-    let client = Client::open_at(
-        StateDir::at(machine.file("file/below")),
-        &TrustSet::default(),
-        FeatureMatrix::built_in(),
-    );
-    assert!(!client.allows("sso"));
+    let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
+    let client = Client::builder(trust)
+        .product(FeatureMatrix::built_in())
+        .state_dir(machine.file("file/below"))
+        .build()
+        .unwrap();
+    assert!(!client.allows("sso").unwrap());
     let session = client.session(machine.path()).unwrap();
     assert!(!session.is_counted());
     drop((session, client));

@@ -20,8 +20,7 @@ mod story;
 
 use std::fs;
 
-use license_client::{Client, StateDir};
-use license_core::{FeatureMatrix, TrustSet};
+use license_client::{Client, FeatureMatrix, TrustSet};
 use license_tests::tools::{self, Tool};
 use license_tests::{Run, RunOutput, Scratch, Vendor, copy_files, keygen, license, words};
 use serde_json::{Value, json};
@@ -59,11 +58,11 @@ fn license_shifted(faketime: &Tool, machine: &Scratch, offset: &str, args: &[&st
 /// Opens the client of an application on this machine.
 fn client(machine: &Scratch) -> Client {
     let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
-    Client::open_at(
-        StateDir::at(machine.state()),
-        &trust,
-        FeatureMatrix::built_in(),
-    )
+    Client::builder(trust)
+        .product(FeatureMatrix::built_in())
+        .state_dir(machine.state())
+        .build()
+        .unwrap()
 }
 
 /// Writes the report of a machine, and copies it to the vendor's workstation. Returns its text.

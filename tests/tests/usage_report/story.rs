@@ -11,7 +11,7 @@ fn use_license(machine: &Scratch) {
     let client = client(machine);
     for _ in 0..2 {
         let session = client
-            .session_for_user(Some("ann"), machine.path())
+            .session_in(&client.context().user("ann"), machine.path())
             .unwrap();
         drop(session);
     }

@@ -12,7 +12,8 @@ use crate::failure::Failure;
 const MAX_ECHO: usize = 40;
 
 /// An error in the arguments of a command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct ArgumentError {
     message: String,
     arguments: Vec<String>,
@@ -133,7 +134,7 @@ fn describe(error: &clap::Error) -> Option<String> {
                 "expected {expected} values for '{argument}', found {found}"
             ))
         }
-        _ => error.source().map(ToString::to_string),
+        _ => reason(error),
     }
 }
 
@@ -179,11 +180,15 @@ fn invalid_value(error: &clap::Error) -> Option<String> {
 fn failed_validation(error: &clap::Error) -> Option<String> {
     let argument = string(error, ContextKind::InvalidArg)?;
     let value = user_text(error, ContextKind::InvalidValue)?;
-    let reason = error.source().map(|source| format!(": {source}"));
-    Some(format!(
-        "invalid value '{value}' for '{argument}'{}",
-        reason.unwrap_or_default()
-    ))
+    let reason = reason(error).map_or_else(String::new, |reason| format!(": {reason}"));
+    Some(format!("invalid value '{value}' for '{argument}'{reason}"))
+}
+
+/// Returns the causes of an error in one line.
+fn reason(error: &clap::Error) -> Option<String> {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let texts: Vec<_> = causes.map(ToString::to_string).collect();
+    (!texts.is_empty()).then(|| texts.join(": "))
 }
 
 fn choices(title: &str, values: Option<&[String]>) -> String {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser};
 use license_cli_support::{OutputFile, Source};
-use license_core::{Company, Date, KeyExpiry, ProductCode, Status, Tier, VersionReq};
+use license_core::chrono::NaiveDate;
+use license_core::{Company, KeyExpiry, ProductCode, Status, Tier, VersionReq, time};
 
 use super::signing::{EntitlementArgs, KeyArgs, RestrictionArgs, SigningArgs};
 use super::value::{count, requirement, status, tier};
@@ -26,8 +27,8 @@ pub(crate) struct Issue {
     #[arg(long, value_name = "LICENSE_ID")]
     pub(crate) convert: Option<String>,
     /// Last day of the license (UTC)
-    #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
-    pub(crate) expires: Option<Date>,
+    #[arg(long, value_parser = time::parse_date, value_name = "YYYY-MM-DD")]
+    pub(crate) expires: Option<NaiveDate>,
     /// Number of whole days, at least; the license ends at the end of a day (UTC)
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) days: Option<NonZeroU32>,
@@ -35,8 +36,8 @@ pub(crate) struct Issue {
     #[arg(long)]
     pub(crate) perpetual: bool,
     /// First day of the license (UTC) [default: the issue date]
-    #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
-    pub(crate) not_before: Option<Date>,
+    #[arg(long, value_parser = time::parse_date, value_name = "YYYY-MM-DD")]
+    pub(crate) not_before: Option<NaiveDate>,
     #[command(flatten)]
     pub(crate) entitlements: EntitlementArgs,
     /// Feature of the tier to remove; may be repeated
@@ -60,8 +61,8 @@ pub(crate) struct Issue {
     #[command(flatten)]
     pub(crate) restrictions: RestrictionArgs,
     /// Last build day of covered versions [default: no limit]
-    #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
-    pub(crate) maintenance_until: Option<Date>,
+    #[arg(long, value_parser = time::parse_date, value_name = "YYYY-MM-DD")]
+    pub(crate) maintenance_until: Option<NaiveDate>,
     /// Version requirement, such as "<3.0.0" [default: none]
     #[arg(long, value_parser = requirement, value_name = "REQ")]
     pub(crate) max_version: Option<VersionReq>,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use license_cli_support::{OutputFile, Source};
+use license_core::chrono::TimeDelta;
 use license_issuer::ledger::LicenseStatus;
 
 use super::value::{duration, hash, license_status, reason};
@@ -48,7 +49,7 @@ pub(crate) enum LedgerCommand {
     Expiring {
         /// Days or hours from now, such as 30d or 12h
         #[arg(long, value_name = "SPAN", value_parser = duration, default_value = "30d")]
-        within: u64,
+        within: TimeDelta,
         #[command(flatten)]
         format: TableFormat,
     },

@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 
 use clap::{ArgGroup, Args};
 use license_cli_support::Source;
-use license_core::{Date, Tier};
+use license_core::chrono::NaiveDate;
+use license_core::{Tier, time};
 
 use super::signing::{EntitlementArgs, SigningArgs};
 use super::value::{count, tier};
@@ -28,8 +29,8 @@ pub(crate) struct Renew {
     #[command(flatten)]
     pub(crate) previous: PreviousLicenseArgs,
     /// New last day of the license (UTC)
-    #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
-    pub(crate) until: Option<Date>,
+    #[arg(long, value_parser = time::parse_date, value_name = "YYYY-MM-DD")]
+    pub(crate) until: Option<NaiveDate>,
     /// Days to add to the term
     #[arg(
         long,
@@ -43,8 +44,8 @@ pub(crate) struct Renew {
     #[arg(long, conflicts_with = "until")]
     pub(crate) perpetual: bool,
     /// Last build day of the covered versions
-    #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
-    pub(crate) maintenance_until: Option<Date>,
+    #[arg(long, value_parser = time::parse_date, value_name = "YYYY-MM-DD")]
+    pub(crate) maintenance_until: Option<NaiveDate>,
     #[command(flatten)]
     pub(crate) signing: SigningArgs,
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use license_cli_support::{OutputFile, Source};
-use license_core::{Algorithm, Quota, Timestamp, UsageType};
+use license_core::chrono::{DateTime, Utc};
+use license_core::{Algorithm, Quota, UsageType, time};
 use license_issuer::signer::KeyLocation;
 
 use super::value::{algorithm, count, key_location, quota, usage_type};
@@ -43,8 +44,8 @@ pub(crate) struct SigningArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) product_file: Option<Source>,
     /// Issue date, such as 2027-01-31T12:00:00Z [default: now]
-    #[arg(long, value_parser = Timestamp::parse, value_name = "TIME")]
-    pub(crate) issued_at: Option<Timestamp>,
+    #[arg(long, value_parser = time::parse_instant, value_name = "TIME")]
+    pub(crate) issued_at: Option<DateTime<Utc>>,
     #[command(flatten)]
     pub(crate) output: OutputFile,
     /// Check and show everything, but sign and write nothing

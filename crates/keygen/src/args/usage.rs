@@ -2,7 +2,8 @@
 
 use clap::{Args, Subcommand};
 use license_cli_support::Source;
-use license_core::Date;
+use license_core::chrono::NaiveDate;
+use license_core::time;
 
 use super::TableFormat;
 
@@ -32,11 +33,11 @@ pub(crate) struct UsageSummary {
     #[arg(long, value_name = "TEXT")]
     pub(crate) customer: Option<String>,
     /// First day of use (UTC)
-    #[arg(long, value_name = "DATE", value_parser = Date::parse)]
-    pub(crate) from: Option<Date>,
+    #[arg(long, value_name = "DATE", value_parser = time::parse_date)]
+    pub(crate) from: Option<NaiveDate>,
     /// Last day of use (UTC)
-    #[arg(long, value_name = "DATE", value_parser = Date::parse)]
-    pub(crate) to: Option<Date>,
+    #[arg(long, value_name = "DATE", value_parser = time::parse_date)]
+    pub(crate) to: Option<NaiveDate>,
     #[command(flatten)]
     pub(crate) format: TableFormat,
 }

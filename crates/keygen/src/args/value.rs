@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use license_core::chrono::TimeDelta;
 use license_core::{Algorithm, Quota, Status, Tier, UsageType, VersionReq, hex};
 use license_issuer::ledger::LicenseStatus;
 use license_issuer::signer::KeyLocation;
@@ -58,18 +59,18 @@ pub(super) fn license_status(text: &str) -> Result<LicenseStatus, &'static str> 
         .ok_or("expected active, future, expired, superseded or revoked")
 }
 
-pub(super) fn duration(text: &str) -> Result<u64, &'static str> {
+pub(super) fn duration(text: &str) -> Result<TimeDelta, &'static str> {
     const EXPECTED: &str = "expected days or hours, such as 30d or 12h";
     let unit = match text.chars().last() {
-        Some('d') => 86_400,
-        Some('h') => 3600,
+        Some('d') => TimeDelta::days,
+        Some('h') => TimeDelta::hours,
         _ => return Err(EXPECTED),
     };
     let count: u32 = text
         .get(..text.len().saturating_sub(1))
         .and_then(|count| count.parse().ok())
         .ok_or(EXPECTED)?;
-    Ok(u64::from(count) * unit)
+    Ok(unit(count.into()))
 }
 
 pub(super) fn hash(text: &str) -> Result<[u8; 32], &'static str> {

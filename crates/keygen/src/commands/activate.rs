@@ -1,7 +1,8 @@
 //! `keygen activate`.
 
 use license_cli_support::{Exit, Failure, Source, escape};
-use license_core::{Code, FeatureMatrix, MAX_FILE_BYTES, TrustSet};
+use license_core::time::rfc3339;
+use license_core::{Code, FeatureMatrix, MAX_FILE_BYTES, TrustSet, with_causes};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
@@ -61,26 +62,27 @@ struct ActivationTexts<'a> {
 
 impl AnswerTexts<ActivationPolicy<'_>, ActivationApproval> for ActivationTexts<'_> {
     fn refused(&self, error: AnswerError, ledger: Option<&dyn LedgerReader>) -> Failure {
-        let message = error.to_string();
-        let refused = |code: &'static str| Failure::new(Exit::Usage, code, message.clone());
+        let code = error.code().map_or("USAGE", Code::as_str);
+        let message = with_causes(&error);
+        let refused = || Failure::new(Exit::Usage, code, message.clone());
         match error {
             AnswerError::Revoked { .. } => {
-                refused("REVOKED").hint("issue a new license with `keygen issue`")
+                refused().hint("issue a new license with `keygen issue`")
             }
-            AnswerError::UnknownLicense { .. } => refused(Code::NoLicense.as_str())
+            AnswerError::UnknownLicense { .. } => refused()
                 .hint("add the license with --license FILE, or choose its ledger with --ledger"),
-            AnswerError::NoLicense { .. } => {
-                refused(Code::NoLicense.as_str()).hint("add the license with --license FILE")
-            }
-            AnswerError::License { is_recorded, error } => {
-                failures::not_verifiable(&self.source(is_recorded), &error)
-            }
-            AnswerError::OtherLicense { is_recorded, .. } => refused(Code::NoLicense.as_str())
+            AnswerError::NoLicense { .. } => refused().hint("add the license with --license FILE"),
+            AnswerError::License {
+                is_recorded,
+                source,
+            } => failures::not_verifiable(&self.source(is_recorded), &source),
+            AnswerError::OtherLicense { is_recorded, .. } => refused()
                 .with_subject(&self.source(is_recorded).to_string())
                 .hint("use --license with the license that the request names"),
             AnswerError::OtherProduct { found, .. } => failures::other_product(found, self.matrix),
-            AnswerError::LockedToOthers { .. } => refused(Code::MachineMismatch.as_str())
-                .hint("issue a license for this machine with `keygen issue --machine`"),
+            AnswerError::LockedToOthers { .. } => {
+                refused().hint("issue a license for this machine with `keygen issue --machine`")
+            }
             AnswerError::DeviceLimit(error) => devices::too_many(&error),
             error => answer::refused(&error, ledger),
         }
@@ -107,7 +109,7 @@ impl AnswerTexts<ActivationPolicy<'_>, ActivationApproval> for ActivationTexts<'
             "customer": customer,
             "machine": machine.to_string(),
             "nonce": request.nonce.to_string(),
-            "requested_at": request.made_at.to_string(),
+            "requested_at": rfc3339(request.made_at).to_string(),
             "issued_at": issued_at,
             "needed": is_needed,
             "devices": usage.map(devices::to_json),
@@ -125,7 +127,7 @@ impl AnswerTexts<ActivationPolicy<'_>, ActivationApproval> for ActivationTexts<'
         lines.push(format!("nonce      {}", request.nonce));
         lines.push(format!(
             "requested  {} (clock of the machine)",
-            request.made_at
+            rfc3339(request.made_at)
         ));
         lines.extend(issued_at.map(|at| format!("issued     {}", escape(&at))));
         lines.extend(usage.map(devices::line));

@@ -1,8 +1,8 @@
 //! Answers to machine requests, which `keygen activate` and `keygen clock-repair` issue.
 
 use license_cli_support::{Destination, Exit, Failure, QrCode, Terminal};
-use license_core::Unverified;
 use license_core::issue::Signer;
+use license_core::{Code, Unverified, with_causes};
 use license_issuer::ledger::{LedgerReader, NewLedgerEntry};
 use license_issuer::services::answer::{
     AnswerContext, AnswerDraft, AnswerError, AnswerOrder, AnswerPolicy, SignedAnswer,
@@ -140,7 +140,7 @@ impl<'a> AnswerCommand<'a> {
             }
             Destination::File(_) => {
                 let png = code.to_png();
-                png.map_err(|error| Failure::malformed(error.to_string()))
+                png.map_err(|error| Failure::malformed(with_causes(&error)))
             }
         }
     }
@@ -188,12 +188,12 @@ fn note_previous_answer<P: AnswerPolicy<A>, A>(draft: &AnswerDraft<'_, P, A>, te
 pub(super) fn refused(error: &AnswerError, ledger: Option<&dyn LedgerReader>) -> Failure {
     const NEW_REQUEST: &str =
         "ask the customer for a new request; the machine creates one for each activation";
-    let message = error.to_string();
+    let message = with_causes(error);
     match error {
         AnswerError::Ledger(error) => failures::ledger_refused(ledger, error),
         AnswerError::Random(error) => failures::no_random(error),
-        AnswerError::Replayed { .. } | AnswerError::Ended { .. } => {
-            Failure::new(Exit::Usage, "REPLAYED", message).hint(NEW_REQUEST)
+        _ if error.code() == Some(Code::Replayed) => {
+            Failure::new(Exit::Usage, Code::Replayed.as_str(), message).hint(NEW_REQUEST)
         }
         _ => Failure::new(Exit::Usage, "USAGE", message),
     }

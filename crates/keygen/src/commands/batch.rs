@@ -7,6 +7,7 @@ mod orders;
 use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Progress, Terminal, plural, show_path};
+use license_core::with_causes;
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::names::{NameSet, NameSetError};
 use license_issuer::services::batch::{
@@ -115,7 +116,7 @@ fn batch_failure(error: BatchError<Failure>, location: &LedgerLocation) -> Failu
             path,
             source,
         } => Failure::io(action, &path, &source),
-        other => Failure::new(Exit::System, "IO", other.to_string()),
+        other => Failure::new(Exit::System, "IO", with_causes(&other)),
     }
 }
 
@@ -232,9 +233,9 @@ fn check(orders: &Orders<'_>) -> Result<u64, Failure> {
 }
 
 fn no_names(error: &NameSetError) -> Failure {
-    let reason = std::error::Error::source(error).map(ToString::to_string);
-    let reason = reason.unwrap_or_else(|| error.to_string());
-    let message = format!("cannot write a temporary file of names: {reason}");
+    // The causes of an error of the database repeat its message with a number.
+    let reason = std::error::Error::source(error).map(|reason| format!(": {reason}"));
+    let message = format!("{error}{}", reason.unwrap_or_default());
     Failure::new(Exit::System, "IO", message).hint("free space in the directory TMPDIR")
 }
 

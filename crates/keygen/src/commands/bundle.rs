@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use license_cli_support::{Exit, Failure, Source, Terminal, escape};
+use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
 use license_core::{
     Code, FeatureMatrix, License, LicenseFile, LicenseKey, MAX_FILE_BYTES, Machine, ParseError,
-    Rotation, Timestamp, TokenKind, TrustSet, TrustStatement, VerifiedLicenses,
-    VerifiedLicensesError, input_cap,
+    Rotation, TokenKind, TrustSet, TrustStatement, VerifiedLicenses, VerifiedLicensesError,
+    input_cap, with_causes,
 };
 use serde_json::{Value, json};
 
@@ -104,7 +106,7 @@ struct VerifiedBlock {
     id: String,
     /// Description of the content.
     about: String,
-    issued_at: Option<Timestamp>,
+    issued_at: Option<DateTime<Utc>>,
     /// Key, product and number of a revocation list. The list with the highest number is used.
     list: Option<(String, String, u64)>,
     /// Position of a trust statement. A statement takes precedence over earlier ones.
@@ -162,8 +164,8 @@ impl VerifiedBlocks {
             count += 1;
             let applied = self.rotation.apply(&found.token);
             applied.map_err(|error| {
-                let (line, error) = (Some(found.line), error.into());
-                refused(VerifiedLicensesError::Statement { line, error })
+                let (line, source) = (Some(found.line), error.into());
+                refused(VerifiedLicensesError::Statement { line, source })
             })?;
             let statements = self.rotation.statements();
             let is_found = |other: &&TrustStatement| other.as_str() == found.token.as_str();
@@ -225,7 +227,7 @@ fn digest_of(machine: &Machine) -> String {
 
 /// Returns the verified blocks of one kind in the order of the file.
 fn verified_blocks(kind: TokenKind, verified: &VerifiedLicenses) -> Vec<VerifiedBlock> {
-    let block = |id: String, about: String, issued_at: Option<Timestamp>| VerifiedBlock {
+    let block = |id: String, about: String, issued_at: Option<DateTime<Utc>>| VerifiedBlock {
         kind,
         id,
         about,
@@ -291,7 +293,7 @@ fn verified_blocks(kind: TokenKind, verified: &VerifiedLicenses) -> Vec<Verified
             repairs
                 .map(|repair| {
                     let machine = digest_of(repair.machine());
-                    let about = format!("to {} on {machine}", repair.issued_at());
+                    let about = format!("to {} on {machine}", rfc3339(repair.issued_at()));
                     block(repair.id().to_string(), about, Some(repair.issued_at()))
                 })
                 .collect()
@@ -324,7 +326,7 @@ fn print(
                 "kind": block.kind.label(),
                 "id": block.id,
                 "about": block.about,
-                "issued_at": block.issued_at.map(|at| at.to_string()),
+                "issued_at": block.issued_at.map(|at| rfc3339(at).to_string()),
             })
         };
         let blocks: Vec<Value> = blocks.iter().map(to_json).collect();
@@ -355,12 +357,8 @@ fn not_bundled(source: &Source, error: &VerifiedLicensesError) -> Failure {
         }
         _ => "use files as they were issued; `keygen ledger resend` writes them again",
     };
-    Failure::new(
-        Exit::Indeterminate,
-        code.as_str(),
-        format!("{source}: {error}"),
-    )
-    .hint(hint)
+    let message = format!("{source}: {}", with_causes(error));
+    Failure::new(Exit::Indeterminate, code.as_str(), message).hint(hint)
 }
 
 fn license_key(source: &Source) -> Failure {
@@ -380,6 +378,7 @@ fn unknown_kind(source: &Source) -> Failure {
 }
 
 fn too_large(error: &VerifiedLicensesError) -> Failure {
-    Failure::usage(format!("the bundle would be invalid: {error}"))
+    let reason = with_causes(error);
+    Failure::usage(format!("the bundle would be invalid: {reason}"))
         .hint("create several bundles; each can have 256 KiB in addition to revocation lists")
 }

@@ -4,7 +4,7 @@ mod report;
 
 use license_cli_support::{Destination, Exit, Failure, Source, Terminal};
 use license_core::issue::VerifyingSigner;
-use license_core::{FeatureMatrix, MAX_FILE_BYTES, TrustSet};
+use license_core::{Code, FeatureMatrix, MAX_FILE_BYTES, TrustSet, with_causes};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::issue::DraftContext;
@@ -117,16 +117,17 @@ fn refused(
     matrix: &FeatureMatrix,
     ledger: Option<&dyn LedgerReader>,
 ) -> Failure {
-    let message = error.to_string();
+    let code = error.code().map_or("USAGE", Code::as_str);
+    let message = with_causes(&error);
     match error {
         ValidationError::Ledger(error) => failures::ledger_refused(ledger, &error),
         ValidationError::Random(error) => failures::no_random(&error),
         ValidationError::Trust(error) => failures::two_algorithms(&error),
         ValidationError::License {
-            error,
+            source,
             is_key_unopened,
         } => {
-            let failure = failures::not_verifiable(license, &error);
+            let failure = failures::not_verifiable(license, &source);
             if is_key_unopened {
                 failure.hint("add the public key of the signer with --trust FILE; a dry run does not open an encrypted key")
             } else {
@@ -134,9 +135,9 @@ fn refused(
             }
         }
         ValidationError::OtherProduct { found, .. } => failures::other_product(found, matrix),
-        ValidationError::Revoked { .. } => Failure::new(Exit::Usage, "REVOKED", message)
+        ValidationError::Revoked { .. } => Failure::new(Exit::Usage, code, message)
             .hint("use `--status revoked` to report the revocation to the customer, or issue a new license"),
         ValidationError::DeviceLimit(error) => devices::too_many(&error),
-        _ => Failure::usage(message),
+        _ => Failure::new(Exit::Usage, code, message),
     }
 }

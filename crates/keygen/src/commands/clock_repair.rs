@@ -1,7 +1,8 @@
 //! `keygen clock-repair`.
 
 use license_cli_support::{Failure, escape};
-use license_core::{MachineDigest, Span, Timestamp};
+use license_core::time::rfc3339;
+use license_core::{MachineDigest, time};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::answer::{
@@ -61,34 +62,36 @@ impl AnswerTexts<ClockRepairPolicy<'_>, ClockRepairApproval> for ClockRepairText
             Some(approval) => Some(approval.issued_at),
             None => record
                 .text("issued_at")
-                .and_then(|at| Timestamp::parse(&at).ok()),
+                .and_then(|at| time::parse_instant(&at).ok()),
         };
-        let ahead = issued_at.map_or(0, |at| request.mark.seconds_since(at));
+        let ahead = issued_at.map(|at| time::duration_since(request.mark, at));
+        let ahead = ahead.unwrap_or_default();
         let id = record.text("repair_id");
         let json = json!({
             "repair_id": id,
             "machine": machine.to_string(),
             "nonce": request.nonce.to_string(),
-            "mark": request.mark.to_string(),
-            "ahead_seconds": ahead,
-            "requested_at": request.made_at.to_string(),
-            "issued_at": issued_at.map(|at| at.to_string()),
+            "mark": rfc3339(request.mark).to_string(),
+            "ahead_seconds": ahead.num_seconds(),
+            "requested_at": rfc3339(request.made_at).to_string(),
+            "issued_at": issued_at.map(|at| rfc3339(at).to_string()),
             "answered_before": draft.previous().is_some(),
             "kid": record.key_id(),
             "path": issuance.path(),
             "token": record.token().filter(|_| issuance.shows_token()),
             "dry_run": issuance.dry_run,
         });
-        let ahead = match ahead {
-            0 => "not ahead".to_owned(),
-            seconds => format!("{} ahead", Span(seconds)),
+        let ahead = if ahead.is_zero() {
+            "not ahead".to_owned()
+        } else {
+            format!("{} ahead", time::humanize(ahead))
         };
         let mut lines = Vec::new();
         lines.extend(id.map(|id| format!("repair     {}", escape(&id))));
         lines.push(format!("machine    {machine}"));
         lines.push(format!("nonce      {}", request.nonce));
-        lines.push(format!("clock mark {}, {ahead}", request.mark));
-        lines.extend(issued_at.map(|at| format!("set to     {at}")));
+        lines.push(format!("clock mark {}, {ahead}", rfc3339(request.mark)));
+        lines.extend(issued_at.map(|at| format!("set to     {}", rfc3339(at))));
         IssuanceReport { json, lines }
     }
 }

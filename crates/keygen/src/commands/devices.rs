@@ -1,13 +1,14 @@
 //! Devices of a license in reports.
 
 use license_cli_support::{Exit, Failure};
+use license_core::with_causes;
 use license_issuer::services::devices::{DeviceLimitError, DeviceUsage};
 use serde_json::{Value, json};
 
 /// Returns the failure of a license without a free device.
 pub(super) fn too_many(error: &DeviceLimitError) -> Failure {
     let id = &error.license;
-    Failure::new(Exit::Usage, "DEVICE_LIMIT", error.to_string()).hint(format!(
+    Failure::new(Exit::Usage, "DEVICE_LIMIT", with_causes(error)).hint(format!(
         "free a device with `keygen release`, or add --over-device-limit; `keygen ledger show {id}` lists the devices"
     ))
 }

@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Diff, app: AppContext<'_>) -> Result<(), Failure> 
     }
     let keys = [before.key_id(), after.key_id()];
     let difference = Difference::from_claims(before.claims(), after.claims(), &matrix);
-    let difference = difference.with_signing_keys(keys);
+    let difference = difference.signing_keys(keys);
     warn(difference.succession(), terminal);
     let report = report::DiffReport {
         before: &before,

@@ -3,8 +3,9 @@
 use std::num::NonZeroU32;
 
 use license_cli_support::{Failure, escape};
+use license_core::chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use license_core::issue::LicenseDraft;
-use license_core::{FeatureMatrix, Machine, Quota, Tier, TierPolicy, Timestamp};
+use license_core::{FeatureMatrix, Machine, Quota, Tier, TierPolicy, time};
 use license_issuer::ledger::{LedgerEntry, LedgerReader};
 use license_issuer::records;
 
@@ -64,16 +65,25 @@ impl TierChanges<'_> {
     }
 }
 
-/// Returns the end of the day that is `days` days after the day of an instant.
-pub(super) fn after_days(start: Timestamp, days: u64) -> Result<Timestamp, Failure> {
-    let last = start.date().and_then(|first| first.plus_days(days));
-    let end = last.map(license_core::Date::end);
-    end.filter(|end| *end < Timestamp::MAX).ok_or_else(|| {
+/// Returns the end of the day that is `duration`, in whole days, after the day of an instant.
+pub(super) fn after_days(
+    start: DateTime<Utc>,
+    duration: TimeDelta,
+) -> Result<DateTime<Utc>, Failure> {
+    let last = start.date_naive().checked_add_signed(duration);
+    let end = last.map(time::end_of_day);
+    end.filter(|end| *end < time::MAX).ok_or_else(|| {
+        let (days, start) = (duration.num_days(), time::rfc3339(start));
         Failure::usage(format!(
             "expected an end before the year 10000, found {days} days from {start}"
         ))
         .hint("use fewer days, or --perpetual if the command has this option")
     })
+}
+
+/// Returns the last second of a day.
+pub(super) fn last_second(day: NaiveDate) -> DateTime<Utc> {
+    time::saturating_sub(time::end_of_day(day), TimeDelta::seconds(1))
 }
 
 /// Returns the trials of a customer, in the order of recording.
@@ -89,9 +99,9 @@ pub(super) fn trials(
 }
 
 /// Returns the end of a trial if it is still valid at an instant.
-pub(super) fn ends_after(entry: &LedgerEntry, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn ends_after(entry: &LedgerEntry, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let end = entry.member("expires_at")?;
-    let end = Timestamp::parse(&end).ok()?;
+    let end = time::parse_instant(&end).ok()?;
     (end > now).then_some(end)
 }
 

@@ -4,6 +4,7 @@ mod report;
 
 use license_cli_support::{Failure, Terminal};
 use license_core::issue::{Signer, VerifyingSigner};
+use license_core::time::rfc3339;
 use license_core::{Algorithm, EnterpriseTerms, KeyExpiry};
 use license_issuer::services::enterprise_keys::{EnterpriseKeyOrder, SignedEnterpriseKey};
 use license_issuer::services::issue::DraftContext;
@@ -68,6 +69,6 @@ fn check_algorithm(arguments: &EnterpriseKey, algorithm: Option<Algorithm>) -> R
 
 fn warn(terms: EnterpriseTerms, terminal: &Terminal) {
     if let Some(end) = terms.expiry.ends_at().filter(|end| *end <= now()) {
-        terminal.warning("EXPIRED", &format!("the key ended at {end}"));
+        terminal.warning("EXPIRED", &format!("the key ended at {}", rfc3339(end)));
     }
 }

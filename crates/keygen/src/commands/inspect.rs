@@ -1,7 +1,7 @@
 //! `keygen inspect`.
 
 use license_cli_support::{Exit, Failure, Terminal, outline};
-use license_core::{InspectError, MAX_FILE_BYTES, UNVERIFIED, input_cap, inspect};
+use license_core::{InspectError, MAX_FILE_BYTES, UNVERIFIED, input_cap, inspect, with_causes};
 
 use crate::args::Inspect;
 use crate::failures;
@@ -12,11 +12,11 @@ pub(crate) fn run(arguments: &Inspect, terminal: &Terminal) -> Result<(), Failur
         |error| match &error {
             InspectError::Trust(error) => failures::not_trusted(source, error),
             InspectError::Artifact(error) => {
-                let message = format!("{source}: {error}");
+                let message = format!("{source}: {}", with_causes(error));
                 Failure::new(Exit::Indeterminate, error.code().as_str(), message)
                     .hint("use a license file, token, license key or trust set")
             }
-            other => Failure::malformed(format!("{source}: {other}")),
+            other => Failure::malformed(format!("{source}: {}", with_causes(other))),
         },
     )?;
     if terminal.is_json() {

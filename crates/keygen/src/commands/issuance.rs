@@ -1,6 +1,7 @@
 //! Calls of the issue service, and their reports.
 
 use license_cli_support::{Destination, Failure, OutputFile, Terminal, plural};
+use license_core::time::rfc3339;
 use license_issuer::services::issue::{
     Draft, DraftFn, IssueReport, IssueRequest, IssueService, Mode, RenderFn, SignerSource,
 };
@@ -125,20 +126,25 @@ fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
         IssueWarning::Postdated(issued_at) => (
             "POSTDATED",
             format!(
-                "the issue date, {issued_at}, is in the future: machines that install this artifact treat this date as the present"
+                "the issue date, {}, is in the future: machines that install this artifact treat this date as the present",
+                rfc3339(*issued_at)
             ),
         ),
         IssueWarning::IssuedLater { license, later } => (
             "BACKDATED",
-            format!("license {license} was issued later, at {later}"),
+            format!("license {license} was issued later, at {}", rfc3339(*later)),
         ),
         IssueWarning::ValidatedLater { license, later } => (
             "BACKDATED",
-            format!("license {license} was issued or last validated later, at {later}"),
+            format!(
+                "license {license} was issued or last validated later, at {}",
+                rfc3339(*later)
+            ),
         ),
-        IssueWarning::Expired { license, end } => {
-            ("EXPIRED", format!("license {license} ended at {end}"))
-        }
+        IssueWarning::Expired { license, end } => (
+            "EXPIRED",
+            format!("license {license} ended at {}", rfc3339(*end)),
+        ),
         IssueWarning::Superseded {
             license,
             by,
@@ -188,7 +194,8 @@ fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
         IssueWarning::RepairBackdated(issued_at) => (
             "BACKDATED",
             format!(
-                "the issue date, {issued_at}, is in the past: the machine will treat this date as the present"
+                "the issue date, {}, is in the past: the machine will treat this date as the present",
+                rfc3339(*issued_at)
             ),
         ),
         IssueWarning::NotAhead {
@@ -197,7 +204,9 @@ fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
         } => (
             "NOT_AHEAD",
             format!(
-                "the clock high-water mark of the machine, {mark}, is not ahead of {issued_at}: no repair is needed"
+                "the clock high-water mark of the machine, {mark}, is not ahead of {issued_at}: no repair is needed",
+                mark = rfc3339(*mark),
+                issued_at = rfc3339(*issued_at)
             ),
         ),
         // Later versions of the library may have more warnings.

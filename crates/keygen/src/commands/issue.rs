@@ -3,14 +3,17 @@
 use std::num::NonZeroU32;
 
 use license_cli_support::Failure;
+use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::LicenseDraft;
-use license_core::{CheckIn, FeatureMatrix, TierPolicy, Timestamp};
+use license_core::time::rfc3339;
+use license_core::{CheckIn, FeatureMatrix, TierPolicy, time};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
 
 use super::context::AppContext;
 use super::draft::{
-    TierChanges, after_days, distinct_users, ends_after, find_tier, machine_notes, trials,
+    TierChanges, after_days, distinct_users, ends_after, find_tier, last_second, machine_notes,
+    trials,
 };
 use super::lookup::{license_of, require_ledger};
 use super::trial_conversion::ConvertibleTrial;
@@ -69,7 +72,8 @@ fn active_trial(
         if let Some(end) = ends_after(entry, issued_at).filter(|_| is_active) {
             let id = &entry.subject;
             return Ok(Some(format!(
-                "this customer has a trial until {end}; use --convert {id} to add the remaining days"
+                "this customer has a trial until {}; use --convert {id} to add the remaining days",
+                rfc3339(end)
             )));
         }
     }
@@ -93,7 +97,7 @@ fn draft_with_trial(
     let customer = customer.unwrap_or_default();
     let mut draft = LicenseDraft::for_tier(matrix, tier, fresh_id()?, customer, issued_at);
     draft.issuer = arguments.issuer.clone().or(draft.issuer);
-    draft.not_before = arguments.not_before.map(license_core::Date::start);
+    draft.not_before = arguments.not_before.map(time::start_of_day);
     let start = draft.not_before.unwrap_or(issued_at);
     let last_day = trial.and_then(|trial| trial.last_day(start));
     draft.expires_at = end(arguments, start, last_day.unwrap_or(start))?;
@@ -103,7 +107,7 @@ fn draft_with_trial(
     draft.machines = machine::locks(&restrictions.machine)?;
     draft.must_activate = restrictions.activation;
     // The claim contains the last covered second.
-    draft.maintenance_until = arguments.maintenance_until.map(|day| day.end().minus(1));
+    draft.maintenance_until = arguments.maintenance_until.map(last_second);
     draft.max_version = arguments.max_version.clone();
     draft.company = arguments.company;
     let changes = TierChanges {
@@ -120,24 +124,25 @@ fn draft_with_trial(
 /// Returns the end of a license. Counts `--days` from `counted_from`.
 fn end(
     arguments: &Issue,
-    start: Timestamp,
-    counted_from: Timestamp,
-) -> Result<Option<Timestamp>, Failure> {
+    start: DateTime<Utc>,
+    counted_from: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, Failure> {
     if let Some(days) = arguments.days {
-        return after_days(counted_from, days.get().into()).map(Some);
+        return after_days(counted_from, TimeDelta::days(days.get().into())).map(Some);
     }
     match arguments.expires {
         // The end would be the first instant of the year 10000, which no timestamp represents.
-        Some(day) if day.end() == Timestamp::MAX => Err(Failure::usage(format!(
+        Some(day) if time::end_of_day(day) == time::MAX => Err(Failure::usage(format!(
             "expected an end before the year 10000, found {day}"
         ))
         .hint("use --perpetual")),
-        Some(day) if day.end() <= start => Err(Failure::usage(format!(
-            "expected an end after the start, {start}, found {}",
-            day.end()
+        Some(day) if time::end_of_day(day) <= start => Err(Failure::usage(format!(
+            "expected an end after the start, {}, found {}",
+            rfc3339(start),
+            rfc3339(time::end_of_day(day))
         ))
         .hint("choose a later day with --expires")),
-        day => Ok(day.map(license_core::Date::end)),
+        day => Ok(day.map(time::end_of_day)),
     }
 }
 
@@ -145,11 +150,11 @@ fn check_in(arguments: &Issue, tier: &TierPolicy) -> Result<Option<CheckIn>, Fai
     if arguments.offline {
         return Ok(None);
     }
-    let hours = |hours: NonZeroU32| u64::from(hours.get());
+    let hours = |hours: NonZeroU32| TimeDelta::hours(hours.get().into());
     let every = arguments
         .check_in
         .map(hours)
-        .or(tier.check_in().map(CheckIn::every_hours));
+        .or(tier.check_in().map(CheckIn::every));
     let Some(every) = every else {
         return match arguments.grace {
             None => Ok(None),
@@ -160,8 +165,9 @@ fn check_in(arguments: &Issue, tier: &TierPolicy) -> Result<Option<CheckIn>, Fai
             .hint("add --check-in HOURS, or omit --grace")),
         };
     };
-    let grace = arguments.grace.map_or(tier.offline_grace_hours(), hours);
+    let grace = arguments.grace.map_or(tier.offline_grace(), hours);
     CheckIn::new(every, grace).map(Some).ok_or_else(|| {
+        let (every, grace) = (every.num_hours(), grace.num_hours());
         Failure::usage(format!(
             "expected a grace period of at least the {every} hours between check-ins, found {grace}"
         ))

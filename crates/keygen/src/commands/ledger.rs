@@ -9,7 +9,7 @@ use std::path::Path;
 use license_cli_support::{
     Audience, Destination, Exit, Failure, OutputFile, Terminal, is_similar, show_path,
 };
-use license_core::{LicenseKey, MachineDigest, Unverified, hex};
+use license_core::{LicenseKey, MachineDigest, Unverified, hex, time};
 use license_issuer::ledger::sqlite::SqliteLedger;
 use license_issuer::ledger::{ChainFault, LedgerReader, LicenseFilter, LicenseSort, LicenseStatus};
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ pub(crate) fn run(command: &LedgerCommand, app: AppContext<'_>) -> Result<(), Fa
         LedgerCommand::Find { text } => find(&ledger, text, terminal),
         LedgerCommand::Expiring { within, format } => {
             let filter = LicenseFilter {
-                ends_by: Some(now().plus(*within)),
+                ends_by: Some(time::saturating_add(now(), *within)),
                 sort: LicenseSort::Expires,
                 ..LicenseFilter::default()
             };

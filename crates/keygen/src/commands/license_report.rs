@@ -1,7 +1,8 @@
 //! Report of an issued license, or of a dry run.
 
 use license_cli_support::{Destination, Failure, OutputFile, Terminal, escape, plural};
-use license_core::{FeatureMatrix, LicenseClaims, Machine, Span, TierPolicy, UsageType};
+use license_core::time::rfc3339;
+use license_core::{FeatureMatrix, LicenseClaims, Machine, TierPolicy, UsageType, time};
 use license_issuer::members::MemberLayout;
 use license_issuer::services::licenses::SignedLicense;
 use license_issuer::services::warnings;
@@ -92,7 +93,7 @@ impl LicenseReport<'_> {
         }
         lines.push(format!("license    {}", summary(claims)));
         let start = claims.starts_at();
-        lines.extend(start.map(|start| format!("starts     {start}")));
+        lines.extend(start.map(|start| format!("starts     {}", rfc3339(start))));
         if let Some(signed) = self.signed {
             lines.push(format!("license id {}", signed.license.id()));
             let key = signed.license.standard_key();
@@ -163,10 +164,13 @@ pub(super) fn warn(claims: &LicenseClaims, matrix: &FeatureMatrix, terminal: &Te
             .for_each(|warning| print_warning(warning, terminal));
     }
     if let Some(end) = claims.expires_at.filter(|end| *end <= now()) {
-        terminal.warning("EXPIRED", &format!("the license ended at {end}"));
+        terminal.warning("EXPIRED", &format!("the license ended at {}", rfc3339(end)));
     }
     if let Some(end) = claims.maintenance_until.filter(|end| *end <= now()) {
-        let message = format!("maintenance ended at {end}: versions built later are not covered");
+        let message = format!(
+            "maintenance ended at {}: versions built later are not covered",
+            rfc3339(end)
+        );
         terminal.warning("EXPIRED", &message);
     }
     let entitlements = claims.entitlements();
@@ -199,9 +203,13 @@ pub(super) fn summary(claims: &LicenseClaims) -> String {
 fn term(claims: &LicenseClaims) -> String {
     match (claims.valid_from(), claims.expires_at) {
         (_, None) => "perpetual".to_owned(),
-        (None, Some(end)) => format!("until {end}"),
+        (None, Some(end)) => format!("until {}", rfc3339(end)),
         (Some(start), Some(end)) => {
-            format!("until {end} ({})", Span(end.seconds_since(start)))
+            format!(
+                "until {end} ({})",
+                time::humanize(time::duration_since(end, start)),
+                end = rfc3339(end)
+            )
         }
     }
 }
@@ -222,7 +230,7 @@ fn restriction_lines(claims: &LicenseClaims) -> Vec<String> {
     let usage = claims.usage_type.map(UsageType::as_str);
     lines.extend(usage.map(|usage| format!("usage      only {usage}")));
     let built = claims.maintenance_until;
-    lines.extend(built.map(|until| format!("versions   built up to {until}")));
+    lines.extend(built.map(|until| format!("versions   built up to {}", rfc3339(until))));
     let version = claims.max_version.as_ref();
     lines.extend(version.map(|version| format!("versions   {version}")));
     lines

@@ -1,7 +1,8 @@
 //! Lookup of ledgers, and of licenses and keys in them.
 
 use license_cli_support::{Exit, Failure, escape};
-use license_core::{LicenseKey, Timestamp, TrustSet};
+use license_core::chrono::{DateTime, Utc};
+use license_core::{LicenseKey, TrustSet};
 use license_issuer::errors::LedgerError;
 use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation, SqliteLedger};
 use license_issuer::ledger::{LedgerReader, LicenseFilter, RecordedLicense};
@@ -42,7 +43,7 @@ pub(crate) fn require_ledger(location: &LedgerLocation, what: &str) -> Result<Le
 pub(crate) fn license_of(
     ledger: &dyn LedgerReader,
     subject: &str,
-    now: Timestamp,
+    now: DateTime<Utc>,
 ) -> Result<Option<RecordedLicense>, Failure> {
     ledger
         .license(subject, now)
@@ -76,7 +77,7 @@ pub(crate) fn resolve(ledger: &dyn LedgerReader, id: &str) -> Result<Option<Stri
 pub(crate) fn find_license(
     ledger: &dyn LedgerReader,
     named: &str,
-    now: Timestamp,
+    now: DateTime<Utc>,
 ) -> Result<Option<RecordedLicense>, Failure> {
     match resolve(ledger, named)? {
         Some(subject) => license_of(ledger, &subject, now),

@@ -4,7 +4,7 @@ use license_cli_support::{Exit, Failure, Source, escape};
 use license_core::{
     ActivationRequest, ClockRequest, Code, DeactivationReceipt, FeatureMatrix, Fingerprint,
     MAX_FILE_BYTES, MachineDigest, MachineRequest, MachineRequestError, MachineRequestKind,
-    ProductCode,
+    ProductCode, with_causes,
 };
 
 use super::machine::{AMBIGUOUS_HINT, component_names};
@@ -100,6 +100,6 @@ fn damaged(source: &Source, error: &MachineRequestError) -> Failure {
         }
         _ => "ask the customer to send the text again as a file, exactly as the machine wrote it",
     };
-    let message = format!("{source}: {}", escape(&error.to_string()));
+    let message = format!("{source}: {}", escape(&with_causes(error)));
     Failure::new(Exit::Indeterminate, error.code().as_str(), message).hint(hint)
 }

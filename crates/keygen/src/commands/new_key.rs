@@ -1,8 +1,8 @@
 //! `keygen new-key`.
 
 use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, Terminal};
-use license_core::TrustedKey;
 use license_core::issue::{KeyBits, Signer, SigningKey, SigningKeyError};
+use license_core::{TrustedKey, with_causes};
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::ledger::{Ledger, LedgerReader};
 use license_issuer::services::issue::Mode;
@@ -198,9 +198,9 @@ fn not_replaced(failure: Failure) -> Failure {
 
 fn not_stored(error: &PrivateKeyError) -> Failure {
     let advice = error.advice();
-    Failure::new(Exit::System, advice.code, error.to_string()).hint(advice.hint)
+    Failure::new(Exit::System, advice.code, with_causes(error)).hint(advice.hint)
 }
 
 fn not_generated(error: &SigningKeyError) -> Failure {
-    Failure::new(Exit::System, "KEY_GENERATION", error.to_string()).hint("run the command again")
+    Failure::new(Exit::System, "KEY_GENERATION", with_causes(error)).hint("run the command again")
 }

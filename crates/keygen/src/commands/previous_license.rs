@@ -1,10 +1,11 @@
 //! The license that a renewal or upgrade replaces.
 
+use std::error::Error;
+
 use license_cli_support::{Exit, Failure, Source, escape};
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
-use license_core::{
-    Difference, Effect, FeatureMatrix, License, MAX_FILE_BYTES, Timestamp, TrustSet,
-};
+use license_core::{Difference, Effect, FeatureMatrix, License, MAX_FILE_BYTES, TrustSet};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
 
@@ -20,7 +21,7 @@ use crate::inputs::{add_keys, fresh_id, matrix, now};
 pub(super) struct PreviousLicense {
     pub(super) license: License,
     /// Time of issue of the replacement.
-    pub(super) issued_at: Timestamp,
+    pub(super) issued_at: DateTime<Utc>,
 }
 
 /// Inputs that name and verify the license to replace.
@@ -31,13 +32,13 @@ struct PreviousLicenseInput<'a> {
     license: &'a Source,
     stdin: Option<String>,
     trust: TrustSet,
-    issued_at: Option<Timestamp>,
+    issued_at: Option<DateTime<Utc>>,
 }
 
 impl<'a> PreviousLicenseInput<'a> {
     fn read(
         arguments: &'a PreviousLicenseArgs,
-        issued_at: Option<Timestamp>,
+        issued_at: Option<DateTime<Utc>>,
     ) -> Result<Self, Failure> {
         let license = &arguments.license;
         let stdin = matches!(license, Source::Stdin).then(|| license.read_text(MAX_FILE_BYTES));
@@ -87,7 +88,8 @@ impl PreviousLicense {
         let ComparedLicense::Verified(license) =
             ComparedLicense::read(&text, Some(&trust), matrix)?
         else {
-            return Err(failures::not_verified("license", &"there is no public key"));
+            let error: Box<dyn Error> = "there is no public key".into();
+            return Err(failures::not_verified("license", &*error));
         };
         if license.product() != matrix.product() {
             return Err(failures::other_product(license.product(), matrix));
@@ -165,7 +167,7 @@ impl LicenseChanges {
 fn check_status(
     license: &License,
     ledger: &dyn LedgerReader,
-    now: Timestamp,
+    now: DateTime<Utc>,
 ) -> Result<(), Failure> {
     let id = license.id().as_str();
     match license_of(ledger, id, now)?.map(|row| row.status) {

@@ -1,7 +1,9 @@
 //! `keygen product`: product files.
 
+mod constants;
+
 use license_cli_support::{Destination, Failure, OutputFile, Source, Terminal, escape};
-use license_core::{CheckIn, FeatureMatrix, MAX_FILE_BYTES, ProductCode, Quota, TierPolicy};
+use license_core::{FeatureMatrix, MAX_FILE_BYTES, ProductCode, Quota, TierPolicy};
 use serde_json::{Map, Value, json};
 
 use crate::args::ProductCommand;
@@ -16,6 +18,7 @@ pub(crate) fn run(command: &ProductCommand, terminal: &Terminal) -> Result<(), F
         ProductCommand::Init { product, output } => init(*product, output, terminal),
         ProductCommand::Check { file } => check(file, terminal),
         ProductCommand::Schema { output } => schema(output, terminal),
+        ProductCommand::Constants { file, output } => constants(file, output, terminal),
         ProductCommand::Show { file } => show(&matrix(file.as_ref())?, terminal),
     }
 }
@@ -43,6 +46,19 @@ fn schema(output: &OutputFile, terminal: &Terminal) -> Result<(), Failure> {
             return terminal
                 .json(&serde_json::from_str(FeatureMatrix::schema()).unwrap_or_default());
         }
+    }
+    Ok(())
+}
+
+fn constants(file: &Source, output: &OutputFile, terminal: &Terminal) -> Result<(), Failure> {
+    output::check(output)?;
+    let module = constants::module(&matrix(Some(file))?);
+    output::write(output, &module)?;
+    if let Destination::File(_) = output.out {
+        let file = &output.out;
+        terminal.note(&format!(
+            "wrote {file}; use it as a module, such as `client.allows(product::features::NAME)`"
+        ));
     }
     Ok(())
 }
@@ -125,8 +141,8 @@ fn show(matrix: &FeatureMatrix, terminal: &Terminal) -> Result<(), Failure> {
             "issuer": matrix.issuer(),
             "base_tier": matrix.base_tier().name().as_str(),
             "enterprise_tier": matrix.enterprise_tier().map(|tier| tier.name().to_string()),
-            "trial": matrix.trial().map(|trial| json!({ "tier": trial.tier.as_str(), "days": trial.days })),
-            "user_cool_down_days": matrix.user_cool_down_days(),
+            "trial": matrix.trial().map(|trial| json!({ "tier": trial.tier.as_str(), "days": trial.length.num_days() })),
+            "user_cool_down_days": matrix.user_cool_down().num_days(),
             "tiers": tiers,
         }));
     }
@@ -140,11 +156,11 @@ fn tier_json(tier: &TierPolicy) -> Value {
         "name": tier.name().as_str(),
         "features": entitlements.features().collect::<Vec<_>>(),
         "quotas": entitlements.quotas().map(number).collect::<Map<_, _>>(),
-        "check_in_every_hours": tier.check_in().map(CheckIn::every_hours),
-        "offline_grace_hours": tier.offline_grace_hours(),
+        "check_in_every_hours": tier.check_in().map(|policy| policy.every().num_hours()),
+        "offline_grace_hours": tier.offline_grace().num_hours(),
         "renewal": tier.renewal().map(|renewal| json!({
-            "notify_days": renewal.notify_days(),
-            "grace_hours": renewal.grace_hours(),
+            "notify_days": renewal.notify().num_days(),
+            "grace_hours": renewal.grace().num_hours(),
         })),
     })
 }
@@ -159,19 +175,20 @@ fn table(matrix: &FeatureMatrix) -> String {
     lines.extend(
         matrix
             .trial()
-            .map(|trial| format!("trials: tier {} for {} days", trial.tier, trial.days)),
+            .map(|trial| (trial.tier, trial.length.num_days()))
+            .map(|(tier, days)| format!("trials: tier {tier} for {days} days")),
     );
-    if matrix.user_cool_down_days() > 0 {
-        let days = matrix.user_cool_down_days();
+    let days = matrix.user_cool_down().num_days();
+    if days > 0 {
         lines.push(format!("a named user can be replaced after {days} days"));
     }
     for tier in matrix.tiers() {
         let check_in = tier.check_in().map_or_else(
             || "no check-ins".to_owned(),
-            |policy| format!("check-in every {} h", policy.every_hours()),
+            |policy| format!("check-in every {} h", policy.every().num_hours()),
         );
         let renewal = tier.renewal().map_or_else(String::new, |renewal| {
-            let (days, hours) = (renewal.notify_days(), renewal.grace_hours());
+            let (days, hours) = (renewal.notify().num_days(), renewal.grace().num_hours());
             format!(", warning {days} days before the end, grace {hours} h after it")
         });
         lines.push(format!("\n{}: {check_in}{renewal}", tier.name()));

@@ -2,6 +2,7 @@
 
 use license_cli_support::{Failure, Terminal};
 use license_core::issue::Signer;
+use license_core::with_causes;
 use serde_json::json;
 
 use crate::args::{Public, PublicFormat};
@@ -15,7 +16,7 @@ pub(crate) fn run(arguments: &Public, terminal: &Terminal) -> Result<(), Failure
     let pem = || {
         public
             .to_pem()
-            .map_err(|error| Failure::malformed(error.to_string()))
+            .map_err(|error| Failure::malformed(with_causes(&error)))
     };
     let text = match arguments.format {
         PublicFormat::Pem => pem()?,

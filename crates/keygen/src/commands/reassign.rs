@@ -1,8 +1,9 @@
 //! `keygen reassign`: replaces a named user of a license.
 
 use license_cli_support::{Exit, Failure, escape};
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
-use license_core::{FeatureMatrix, License, Timestamp, Unverified};
+use license_core::{FeatureMatrix, License, Unverified, time, with_causes};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
 use serde_json::json;
@@ -15,8 +16,6 @@ use super::successor::{Replacement, refuse_replaced, start_at_once};
 use crate::args::Reassign;
 use crate::failures;
 use crate::inputs::{fresh_id, matrix, now};
-
-const SECONDS_PER_DAY: u64 = 86_400;
 
 pub(crate) fn run(arguments: &Reassign, app: AppContext<'_>) -> Result<(), Failure> {
     require_ledger(app.location, "a reassignment")?;
@@ -68,7 +67,7 @@ fn order<'m>(
 }
 
 /// Returns a license from the ledger. Refuses a license that is revoked, replaced or expired.
-fn find(named: &str, ledger: &dyn LedgerReader, now: Timestamp) -> Result<License, Failure> {
+fn find(named: &str, ledger: &dyn LedgerReader, now: DateTime<Utc>) -> Result<License, Failure> {
     let row = find_license(ledger, named, now)?.ok_or_else(|| not_found(named))?;
     let subject = &row.entry.subject;
     if !matches!(row.status, LicenseStatus::Active | LicenseStatus::Future) {
@@ -77,7 +76,7 @@ fn find(named: &str, ledger: &dyn LedgerReader, now: Timestamp) -> Result<Licens
     let keys = signing_keys(ledger)?;
     let token = Unverified::parse(&row.entry.artifact).map_err(|_| no_users(subject))?;
     token.verify(&keys).map_err(|error| {
-        let message = format!("license {subject} in the ledger: {error}");
+        let message = format!("license {subject} in the ledger: {}", with_causes(&error));
         Failure::malformed(message).hint("find changed entries with `keygen ledger verify`")
     })
 }
@@ -121,18 +120,20 @@ fn check_cool_down(
     license: &License,
     matrix: &FeatureMatrix,
     ledger: &dyn LedgerReader,
-    now: Timestamp,
+    now: DateTime<Utc>,
 ) -> Result<(), Failure> {
-    let days = matrix.user_cool_down_days();
+    let cool_down = matrix.user_cool_down();
     let user = arguments.from.trim();
     let since = ledger
         .named_since(license.id().as_str(), user)
         .map_err(failures::ledger_not_read(ledger))?;
     let Some(since) = since else { return Ok(()) };
-    let end = since.plus(days.saturating_mul(SECONDS_PER_DAY));
+    let end = time::saturating_add(since, cool_down);
     if now >= end {
         return Ok(());
     }
+    let days = cool_down.num_days();
+    let [since, end] = [since, end].map(time::rfc3339);
     let message = format!(
         "{} was added at {since} and cannot be replaced for {days} days, until {end}",
         escape(user)

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Source, Terminal, escape};
-use license_core::{Code, DeactivationReceipt};
+use license_core::time::rfc3339;
+use license_core::{Code, DeactivationReceipt, with_causes};
 use license_issuer::errors::LedgerError;
 use license_issuer::ledger::{LedgerReader, RecordedAnswer};
 use license_issuer::services::deactivation::{
@@ -99,7 +100,7 @@ fn lines(ended: &Deactivation, dry_run: bool) -> Vec<String> {
     } else {
         format!("without a receipt: {}", escape(&ended.reason))
     };
-    lines.push(format!("ended      {}, {reason}", ended.at));
+    lines.push(format!("ended      {}, {reason}", rfc3339(ended.at)));
     for earlier in &ended.earlier {
         lines.push(format!(
             "also ended {}, an earlier activation of this machine",
@@ -120,7 +121,7 @@ fn to_json(ended: &Deactivation, dry_run: bool) -> Value {
         "machine": ended.activation.member("machine"),
         "by": if ended.by_receipt { "receipt" } else { "vendor" },
         "reason": ended.reason,
-        "released_at": ended.at.to_string(),
+        "released_at": rfc3339(ended.at).to_string(),
         "also_released": ids(&ended.earlier),
         "still_active": ids(&ended.later),
         "dry_run": dry_run,
@@ -137,7 +138,7 @@ fn refused(
     receipt: Option<&Source>,
     ledger: &dyn LedgerReader,
 ) -> Failure {
-    let message = escape(&error.to_string()).into_owned();
+    let message = escape(&with_causes(error)).into_owned();
     let with_receipt = |failure: Failure| match receipt {
         Some(source) => failure.with_subject(&source.to_string()),
         None => failure,

@@ -1,12 +1,14 @@
 //! `keygen renew`.
 
 use license_cli_support::Failure;
-use license_core::{Date, FeatureMatrix, Span, Timestamp};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::time::rfc3339;
+use license_core::{FeatureMatrix, time};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::licenses::LicenseOrder;
 
 use super::context::AppContext;
-use super::draft::after_days;
+use super::draft::{after_days, last_second};
 use super::previous_license::{PreviousLicense, replace};
 use super::successor::{Replacement, refuse_replaced};
 use crate::args::Renew;
@@ -37,7 +39,7 @@ fn order<'m>(
         refuse_replaced(&previous.license, Replacement::Renewal, ledger, issued_at)?;
     }
     let mut draft = previous.successor()?;
-    let maintenance = arguments.maintenance_until.map(|day| day.end().minus(1));
+    let maintenance = arguments.maintenance_until.map(last_second);
     check_maintenance(previous.license.maintenance_until(), maintenance)?;
     draft.maintenance_until = maintenance.or(draft.maintenance_until);
     match previous.license.expires_at() {
@@ -54,9 +56,10 @@ fn order<'m>(
     let mut changes = previous.changes(&draft, matrix)?;
     let end = previous.license.expires_at();
     if let Some(end) = end.filter(|end| *end < issued_at) {
-        let gap = Span(issued_at.seconds_since(end));
+        let gap = time::humanize(time::duration_since(issued_at, end));
         changes.notes.push(format!(
-            "the license ended at {end}; the renewal does not cover the {gap} since then"
+            "the license ended at {}; the renewal does not cover the {gap} since then",
+            rfc3339(end)
         ));
     }
     Ok(changes.order(draft, matrix))
@@ -65,41 +68,49 @@ fn order<'m>(
 /// Returns the new end, which is `Some(None)` for a perpetual license and `None` if the end stays.
 fn new_end(
     arguments: &Renew,
-    end: Timestamp,
-    now: Timestamp,
-) -> Result<Option<Option<Timestamp>>, Failure> {
+    end: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Option<Option<DateTime<Utc>>>, Failure> {
     if arguments.perpetual {
         return Ok(Some(None));
     }
     if let Some(days) = arguments.days {
-        let last_day = end.minus(1).max(now);
-        return after_days(last_day, days.get().into()).map(|end| Some(Some(end)));
+        let last_day = time::saturating_sub(end, TimeDelta::seconds(1)).max(now);
+        return after_days(last_day, TimeDelta::days(days.get().into())).map(|end| Some(Some(end)));
     }
-    let Some(until) = arguments.until.map(Date::end) else {
+    let Some(until) = arguments.until.map(time::end_of_day) else {
         return Ok(None);
     };
     let latest = end.max(now);
-    if until == Timestamp::MAX {
+    if until == time::MAX {
         return Err(Failure::usage("--until: expected a day before 9999-12-31")
             .hint("use --perpetual for a license that never expires"));
     }
     if until <= latest {
-        return Err(
-            Failure::usage(format!("expected an end after {latest}, found {until}"))
-                .hint("choose a later day with --until; a renewal cannot shorten a license"),
-        );
+        return Err(Failure::usage(format!(
+            "expected an end after {latest}, found {until}",
+            latest = rfc3339(latest),
+            until = rfc3339(until)
+        ))
+        .hint("choose a later day with --until; a renewal cannot shorten a license"));
     }
     Ok(Some(Some(until)))
 }
 
-fn check_maintenance(before: Option<Timestamp>, after: Option<Timestamp>) -> Result<(), Failure> {
+fn check_maintenance(
+    before: Option<DateTime<Utc>>,
+    after: Option<DateTime<Utc>>,
+) -> Result<(), Failure> {
     match (before, after) {
         (None, Some(after)) => Err(Failure::usage(format!(
-            "--maintenance-until: the license covers all versions, not only those built until {after}"
+            "--maintenance-until: the license covers all versions, not only those built until {}",
+            rfc3339(after)
         ))
         .hint("omit --maintenance-until; a renewal cannot restrict a license")),
         (Some(before), Some(after)) if after < before => Err(Failure::usage(format!(
-            "--maintenance-until: expected an end after {before}, found {after}"
+            "--maintenance-until: expected an end after {before}, found {after}",
+            before = rfc3339(before),
+            after = rfc3339(after)
         ))
         .hint("choose a later day with --maintenance-until; a renewal cannot shorten a license")),
         _ => Ok(()),

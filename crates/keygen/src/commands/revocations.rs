@@ -1,8 +1,10 @@
 //! `keygen revocations`.
 
 use license_cli_support::{Failure, Terminal};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::VerifyingSigner;
-use license_core::{Span, Timestamp};
+use license_core::time::{self, rfc3339};
+
 use license_issuer::services::issue::DraftContext;
 use license_issuer::services::revocation_lists::{
     Omission, RevocationListOrder, RevocationListPlan, SignedRevocationList,
@@ -17,13 +19,11 @@ use crate::args::Revocations;
 use crate::inputs::{matrix, now};
 use crate::{failures, output};
 
-const SECONDS_PER_DAY: u64 = 24 * 3600;
-
-/// Maximum time in seconds by which a list may be postdated.
+/// Maximum time by which a list may be postdated.
 ///
 /// A list raises the clock high-water mark of each machine that installs it. A later list cannot
 /// lower the mark.
-const MAX_AHEAD: u64 = SECONDS_PER_DAY;
+const MAX_AHEAD: TimeDelta = TimeDelta::days(1);
 
 pub(crate) fn run(arguments: &Revocations, app: AppContext<'_>) -> Result<(), Failure> {
     let AppContext { location, terminal } = app;
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Revocations, app: AppContext<'_>) -> Result<(), Fa
     drop(lookup::open(location)?);
     let list = RevocationListOrder {
         matrix: &matrix,
-        valid_seconds: u64::from(arguments.valid_days.get()).saturating_mul(SECONDS_PER_DAY),
+        valid_for: TimeDelta::days(arguments.valid_days.get().into()),
         issued_at: signing.issued_at,
     };
     let signer = KeyFile::new(&signing.key, terminal);
@@ -63,13 +63,13 @@ pub(crate) fn run(arguments: &Revocations, app: AppContext<'_>) -> Result<(), Fa
     issuance.print(&report(&issued.draft, issued.signed.as_ref(), &issuance))
 }
 
-fn refuse_future(issued_at: Timestamp) -> Result<(), Failure> {
-    let latest = now().plus(MAX_AHEAD);
+fn refuse_future(issued_at: DateTime<Utc>) -> Result<(), Failure> {
+    let latest = time::saturating_add(now(), MAX_AHEAD);
     if issued_at <= latest {
         return Ok(());
     }
     Err(Failure::usage(format!(
-        "--issued-at: expected {latest} at the latest, found {issued_at}"
+        "--issued-at: expected {latest} at the latest, found {issued_at}", latest = rfc3339(latest), issued_at = rfc3339(issued_at)
     ))
     .hint(
         "omit --issued-at: machines that install such a list would treat its date as the present, and licenses would end too early",
@@ -102,22 +102,22 @@ fn report(
         "seq": list.map(|list| list.seq()),
         "product": draft.product.as_str(),
         "revoked": draft.revoked.len(),
-        "issued_at": draft.issued_at.to_string(),
-        "next_update": draft.next_update.to_string(),
+        "issued_at": rfc3339(draft.issued_at).to_string(),
+        "next_update": rfc3339(draft.next_update).to_string(),
         "kid": kid,
         "path": issuance.path(),
         "token": signed.map(|signed| &signed.token).filter(|_| issuance.shows_token()),
         "dry_run": issuance.dry_run,
     });
-    let valid = Span(draft.next_update.seconds_since(draft.issued_at));
+    let valid = time::humanize(time::duration_since(draft.next_update, draft.issued_at));
     let mut lines = Vec::new();
     lines.extend(list.map(|list| format!("list       {}", list.seq())));
     lines.push(format!("product    {}", draft.product));
     lines.push(format!("revoked    {}", draft.revoked.len()));
-    lines.push(format!("issued     {}", draft.issued_at));
+    lines.push(format!("issued     {}", rfc3339(draft.issued_at)));
     lines.push(format!(
         "next due   {}, {valid} after the issue date",
-        draft.next_update
+        rfc3339(draft.next_update)
     ));
     lines.extend(kid.map(|kid| format!("key        {kid}")));
     IssuanceReport { json, lines }

@@ -4,7 +4,7 @@ mod report;
 
 use license_cli_support::{Failure, Terminal, plural};
 use license_core::issue::{Signer, VerifyingSigner};
-use license_core::{TrustSet, TrustStatement, TrustedKey};
+use license_core::{TrustSet, TrustStatement, TrustedKey, with_causes};
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::{DraftContext, SignerSource};
 use license_issuer::services::trust_statements::{
@@ -126,7 +126,7 @@ impl SignerSource<RotationKeys> for RotationKeyFiles<'_> {
 }
 
 fn refused(error: TrustStatementError, location: &LedgerLocation) -> Failure {
-    let message = error.to_string();
+    let message = with_causes(&error);
     match error {
         TrustStatementError::Ledger(error) => failures::ledger_not_written(location, &error),
         TrustStatementError::SuccessorIsSigner => {

@@ -1,8 +1,10 @@
 //! Successors of a license in the ledger, and their effect on a replacement.
 
 use license_cli_support::{Exit, Failure};
+use license_core::License;
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
-use license_core::{License, Timestamp};
+use license_core::time::rfc3339;
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 
 use super::lookup::license_of;
@@ -27,7 +29,7 @@ pub(super) fn refuse_replaced(
     license: &License,
     replacement: Replacement,
     ledger: &dyn LedgerReader,
-    now: Timestamp,
+    now: DateTime<Utc>,
 ) -> Result<(), Failure> {
     let id = license.id().as_str();
     let Some(last) = last_successor(id, ledger)? else {
@@ -81,7 +83,8 @@ pub(super) fn start_at_once(
             draft.not_before = None;
             return Ok(Some(format!(
                 "the license starts at once; it also replaces {previous}, whose successor {} would have started at {start}",
-                license.id()
+                license.id(),
+                start = rfc3339(start)
             )));
         }
     }

@@ -2,6 +2,7 @@
 
 use license_cli_support::{Exit, Failure, escape};
 use license_core::FeatureMatrix;
+use license_core::chrono::TimeDelta;
 use license_core::issue::LicenseDraft;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::licenses::LicenseOrder;
@@ -28,9 +29,11 @@ fn order<'m>(arguments: &Trial, matrix: &'m FeatureMatrix) -> Result<LicenseOrde
     let default = matrix.trial();
     let tier = arguments.tier.or(default.map(|trial| trial.tier));
     let tier = tier.ok_or_else(|| no_default(matrix, "--tier"))?;
-    let days = arguments.days.map(|days| days.get().into());
-    let days = days.or(default.map(|trial| trial.days));
-    let days = days.ok_or_else(|| no_default(matrix, "--days"))?;
+    let length = arguments
+        .days
+        .map(|days| TimeDelta::days(days.get().into()));
+    let length = length.or(default.map(|trial| trial.length));
+    let length = length.ok_or_else(|| no_default(matrix, "--days"))?;
     let tier = find_tier(tier, matrix)?;
     let restrictions = &arguments.restrictions;
     let issued_at = arguments.signing.issued_at.unwrap_or_else(now);
@@ -39,7 +42,7 @@ fn order<'m>(arguments: &Trial, matrix: &'m FeatureMatrix) -> Result<LicenseOrde
     draft.issuer = arguments.issuer.clone().or(draft.issuer);
     draft.trial = true;
     draft.renewal = None;
-    draft.expires_at = Some(after_days(issued_at, days)?);
+    draft.expires_at = Some(after_days(issued_at, length)?);
     draft.check_in = draft.check_in.filter(|_| !arguments.offline);
     draft.usage_type = restrictions.usage_type;
     draft.machines = machine::locks(&restrictions.machine)?;

@@ -1,8 +1,10 @@
 //! `keygen issue --convert`: converts a trial to a paid license that keeps the remaining days.
 
 use license_cli_support::{Exit, Failure, escape};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::LicenseDraft;
-use license_core::{FeatureMatrix, LicenseId, Timestamp};
+use license_core::time::rfc3339;
+use license_core::{FeatureMatrix, LicenseId, time};
 use license_issuer::ledger::{LedgerEntry, LedgerReader, LicenseStatus};
 
 use super::draft::ends_after;
@@ -20,7 +22,7 @@ impl ConvertibleTrial {
     pub(super) fn find(
         named: &str,
         ledger: Option<&dyn LedgerReader>,
-        now: Timestamp,
+        now: DateTime<Utc>,
     ) -> Result<Self, Failure> {
         let ledger = ledger.ok_or_else(|| not_found(named))?;
         let row = find_license(ledger, named, now)?.ok_or_else(|| not_found(named))?;
@@ -47,8 +49,8 @@ impl ConvertibleTrial {
     /// Returns an instant in the last day of the trial, unless the trial has ended.
     ///
     /// The paid days are counted from that day.
-    pub(super) fn last_day(&self, now: Timestamp) -> Option<Timestamp> {
-        ends_after(&self.entry, now).map(|end| end.minus(1))
+    pub(super) fn last_day(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        ends_after(&self.entry, now).map(|end| time::saturating_sub(end, TimeDelta::seconds(1)))
     }
 
     /// Lets the draft replace the trial.
@@ -87,7 +89,7 @@ impl ConvertibleTrial {
             && end < trial_end
         {
             return Err(Failure::usage(format!(
-                "expected an end after the end of the trial, {trial_end}, found {end}"
+                "expected an end after the end of the trial, {trial_end}, found {end}", trial_end = rfc3339(trial_end), end = rfc3339(end)
             ))
             .hint("choose a later day with --expires, or use --days, which counts from the end of the trial"));
         }
@@ -100,7 +102,8 @@ impl ConvertibleTrial {
         match ends_after(&self.entry, draft.issued_at.unwrap_or_else(now)) {
             Some(end) => format!(
                 "the license replaces trial {}, which would have ended at {end}",
-                self.id
+                self.id,
+                end = rfc3339(end)
             ),
             None => format!("the license replaces trial {}, which has ended", self.id),
         }

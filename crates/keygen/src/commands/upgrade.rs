@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use license_cli_support::Failure;
 use license_core::issue::LicenseDraft;
+use license_core::time::rfc3339;
 use license_core::{FeatureMatrix, License, Quota, TierPolicy};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::licenses::LicenseOrder;
@@ -34,8 +35,10 @@ fn order<'m>(
         refuse_replaced(license, Replacement::Amendment, ledger, issued_at)?;
     }
     if let Some(end) = license.expires_at().filter(|end| *end <= issued_at) {
-        return Err(Failure::usage(format!("the license ended at {end}"))
-            .hint("renew the license with `keygen renew`, then upgrade the renewal"));
+        return Err(
+            Failure::usage(format!("the license ended at {}", rfc3339(end)))
+                .hint("renew the license with `keygen renew`, then upgrade the renewal"),
+        );
     }
     if license.is_trial() {
         return Err(Failure::usage("a trial cannot be upgraded")

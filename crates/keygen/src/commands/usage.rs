@@ -5,8 +5,8 @@ mod summary;
 mod verify;
 
 use license_cli_support::{Exit, Failure, Source};
-use license_core::Code;
 use license_core::usage_report::{ChainFinding, MAX_REPORT_BYTES, UsageReport, UsageReportError};
+use license_core::{Code, with_causes};
 use serde_json::{Value, json};
 
 use super::context::AppContext;
@@ -28,20 +28,12 @@ fn read(file: &Source) -> Result<Vec<UsageReport>, Failure> {
 }
 
 fn report_failure(file: &Source, error: &UsageReportError) -> Failure {
-    let cause = std::error::Error::source(error);
-    let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-    let message = format!("{file}: {error}{cause}");
-    if error.is_newer_version() {
-        Failure::new(
-            Exit::Indeterminate,
-            Code::UnsupportedVersion.as_str(),
-            message,
-        )
-        .hint("use a newer version of this program")
-    } else {
-        Failure::malformed(message)
-            .hint("request the unchanged file that `license usage-report` wrote")
-    }
+    let code = error.code();
+    let message = format!("{file}: {}", with_causes(error));
+    Failure::new(Exit::Indeterminate, code.as_str(), message).hint(match code {
+        Code::UnsupportedVersion => "use a newer version of this program",
+        _ => "request the unchanged file that `license usage-report` wrote",
+    })
 }
 
 /// Returns the first eight characters of a chain id.

@@ -12,7 +12,8 @@ use std::path::PathBuf;
 
 use license_cli_support::{Exit, Failure, Terminal, escape, show_path};
 use license_client::{Snapshot, StateFile};
-use license_core::Timestamp;
+use license_core::chrono::{DateTime, Utc};
+use license_core::time::serde_rfc3339;
 use serde::Serialize;
 use serde_json::json;
 
@@ -182,5 +183,6 @@ fn quarantined(app: &AppContext, files: &[StateFile], what: &str, hint: &str) ->
 #[derive(Serialize)]
 struct UpcomingEvent {
     what: &'static str,
-    at: Timestamp,
+    #[serde(with = "serde_rfc3339")]
+    at: DateTime<Utc>,
 }

@@ -4,8 +4,10 @@ use license_cli_support::{Exit, Failure, Terminal, escape, show_path};
 use license_client::{
     Candidate, InstallReport, Installation, InstallationError, InstalledBlock, Moment, Replace,
 };
+use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
 use license_core::{
-    Activation, License, LicenseId, Rotation, Timestamp, TokenKind, TrustSet, VerifiedLicenses,
+    Activation, License, LicenseId, Rotation, TokenKind, TrustSet, VerifiedLicenses,
     VerifiedLicensesError,
 };
 use serde_json::{Value, json};
@@ -243,7 +245,8 @@ fn note_answers(installed: &InstallReport, verified: &VerifiedLicenses, terminal
     for repair in verified.clock_repairs() {
         let at = repair.issued_at();
         terminal.note(&format!(
-            "the clock high-water mark is set to {at}, the issue date of the clock repair"
+            "the clock high-water mark is set to {}, the issue date of the clock repair",
+            rfc3339(at)
         ));
     }
 }
@@ -274,8 +277,8 @@ fn block_line(block: &InstalledBlock) -> String {
 
 /// Prints notes about the licenses that were installed before.
 fn note_other_licenses(
-    begins: Option<Timestamp>,
-    now: Timestamp,
+    begins: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
     verified: &VerifiedLicenses,
     (before, after): (&[License], &[License]),
     terminal: &Terminal,
@@ -283,13 +286,14 @@ fn note_other_licenses(
     let is_in =
         |licenses: &[License], id: &LicenseId| licenses.iter().any(|license| license.id() == id);
     let start = |license: &License| license.not_before();
-    let is_new_start = |begins: &Timestamp| {
+    let is_new_start = |begins: &DateTime<Utc>| {
         let mut new = verified.licenses().iter().filter_map(start);
         new.any(|start| start == *begins)
     };
     if let Some(begins) = begins.filter(is_new_start) {
         terminal.note(&format!(
-            "the new license starts at {begins}; the current license stays in effect until then"
+            "the new license starts at {}; the current license stays in effect until then",
+            rfc3339(begins)
         ));
     }
     for license in before {
@@ -302,7 +306,8 @@ fn note_other_licenses(
                 terminal.note(&format!("the {tier} license of {customer} is replaced"));
             }
             Some(start) => terminal.note(&format!(
-                "the {tier} license of {customer} that starts at {start} stays installed"
+                "the {tier} license of {customer} that starts at {} stays installed",
+                rfc3339(start)
             )),
             None => {}
         }

@@ -7,7 +7,8 @@ use license_cli_support::{
     Audience, Destination, Exit, Failure, QrCode, Terminal, escape, show_path,
 };
 use license_client::{InstallationError, PendingRequestPolicy, PreparedRequest, now};
-use license_core::{License, LicenseId, MachineRequest, readback};
+use license_core::time::rfc3339;
+use license_core::{License, LicenseId, MachineRequest, readback, with_causes};
 use serde_json::{Value, json};
 
 use crate::args::{Deactivate, DeliveryArgs, Request};
@@ -183,7 +184,7 @@ impl DeliveryArgs {
         let mut notices: Vec<_> = notice.into_iter().collect();
         notice::add_missing(&mut notices, request.problems.iter().map(Notice::state));
         let lines = readback::to_lines(&request.request.to_bytes());
-        let lines = lines.map_err(|error| Failure::malformed(error.to_string()))?;
+        let lines = lines.map_err(|error| Failure::malformed(with_causes(&error)))?;
         let text = self.write(&request.request, &lines, terminal)?;
         let path = self.file.path();
         if terminal.is_json() {
@@ -210,7 +211,8 @@ impl DeliveryArgs {
         }
         if let Some(earlier) = request.superseded {
             terminal.note(&format!(
-                "this request replaces the request of {earlier}, whose answer will be rejected"
+                "this request replaces the request of {}, whose answer will be rejected",
+                rfc3339(earlier)
             ));
         }
         terminal.note(hint);
@@ -228,7 +230,7 @@ impl DeliveryArgs {
         match (&self.file.out, self.qr) {
             (Destination::File(_), true) => {
                 let picture = QrCode::new(&machine_request.to_line())?.to_png();
-                let picture = picture.map_err(|error| Failure::malformed(error.to_string()))?;
+                let picture = picture.map_err(|error| Failure::malformed(with_causes(&error)))?;
                 self.file.write(&picture, Audience::Everyone)?;
                 Ok(text)
             }
@@ -267,7 +269,7 @@ fn to_json(
         "lines": lines,
         "path": path.map(escape),
         "again": request.is_repeated,
-        "replaced": request.superseded.map(|at| at.to_string()),
+        "replaced": request.superseded.map(|at| rfc3339(at).to_string()),
         "warnings": notice::warnings_to_json(&[], notices),
     })
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use license_cli_support::{Audience, Destination, Exit, Failure, Terminal, escape, plural};
 use license_client::{StateProblem, UsageExport, UsageReportMode};
-use license_core::Timestamp;
+use license_core::chrono::{DateTime, Utc};
+use license_core::time::{self, rfc3339};
 use license_core::usage_report::{ClosedEntry, UsageEntry, UsageHash, write};
 use serde_json::{Value, json};
 
@@ -34,7 +35,7 @@ pub(crate) fn run(
         mut entries,
         problems,
     } = export.map_err(|error| failure::report(&error))?;
-    let since = arguments.since.map_or(Timestamp::MIN, |date| date.start());
+    let since = arguments.since.map_or(time::MIN, time::start_of_day);
     let is_included = |entry: &UsageEntry| entry.to >= since;
     entries.retain(|closed| {
         closed
@@ -107,7 +108,7 @@ fn print(
 struct ReportSummary {
     entries: usize,
     chains: BTreeMap<String, (u64, u64, String)>,
-    period: Option<(Timestamp, Timestamp)>,
+    period: Option<(DateTime<Utc>, DateTime<Utc>)>,
     licenses: BTreeSet<String>,
     quotas: BTreeMap<String, (u64, u64)>,
     denials: u64,
@@ -163,7 +164,11 @@ impl ReportSummary {
             return vec!["no entries: nothing was counted".to_owned()];
         };
         let entries = plural(self.entries, "entry", "entries");
-        let mut lines = vec![format!("{entries}, {from} to {to}")];
+        let mut lines = vec![format!(
+            "{entries}, {from} to {to}",
+            from = rfc3339(from),
+            to = rfc3339(to)
+        )];
         for (name, (used, refused)) in &self.quotas {
             let name = escape(name);
             lines.push(format!("  {name}: {used} used, {refused} refused"));
@@ -190,8 +195,8 @@ impl ReportSummary {
         json!({
             "entries": self.entries,
             "chains": chains.collect::<Vec<_>>(),
-            "from": self.period.map(|(from, _)| from.to_string()),
-            "to": self.period.map(|(_, to)| to.to_string()),
+            "from": self.period.map(|(from, _)| rfc3339(from).to_string()),
+            "to": self.period.map(|(_, to)| rfc3339(to).to_string()),
             "licenses": self.licenses,
             "quotas": quotas.collect::<serde_json::Map<_, _>>(),
             "denials": self.denials,

@@ -2,7 +2,8 @@
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
 use license_client::UsageAccount;
-use license_core::{Code, Decision, Outcome, Quota, QuotaUse, Span};
+use license_core::time::rfc3339;
+use license_core::{Code, Decision, Outcome, Quota, QuotaUse, time};
 use serde_json::{Value, json};
 
 use crate::args::Use;
@@ -101,7 +102,7 @@ fn to_json(name: &str, used: &QuotaUse, decision: &Decision, notices: &[Notice])
         "used": used.used,
         "limit": used.limit.to_number(),
         "remaining": used.remaining().to_number(),
-        "refills_at": used.refills_at.to_string(),
+        "refills_at": rfc3339(used.refills_at).to_string(),
         "tier": decision.entitlements().tier().as_str(),
         "decision": decision.outcome().as_str(),
         "license_code": decision.code().as_str(),
@@ -127,10 +128,12 @@ fn sentence(name: &str, used: &QuotaUse) -> String {
 }
 
 fn refills(used: &QuotaUse) -> String {
-    let left = used.refills_at.seconds_since(license_client::now());
-    match left {
-        0 => format!("refills at {}", used.refills_at),
-        left => format!("refills at {}, in {}", used.refills_at, Span(left)),
+    let left = time::duration_since(used.refills_at, license_client::now());
+    let at = time::rfc3339(used.refills_at);
+    if left.is_zero() {
+        format!("refills at {at}")
+    } else {
+        format!("refills at {at}, in {}", time::humanize(left))
     }
 }
 
@@ -138,6 +141,8 @@ fn low(name: &str, used: &QuotaUse) -> String {
     let (name, left) = (escape(name), used.remaining());
     format!(
         "{} of {} {name} used today, {left} left until {}",
-        used.used, used.limit, used.refills_at
+        used.used,
+        used.limit,
+        rfc3339(used.refills_at)
     )
 }

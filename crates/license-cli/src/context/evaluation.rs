@@ -2,9 +2,9 @@
 
 use license_cli_support::{Exit, Failure, Terminal};
 use license_client::now;
+use license_core::chrono::{DateTime, Utc};
 use license_core::{
-    Context, Decision, License, Machine, RevocationList, RuleResult, Timestamp, UsageType,
-    VerifiedLicenses,
+    Context, Decision, License, Machine, RevocationList, RuleResult, UsageType, VerifiedLicenses,
 };
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub(crate) struct Evaluation<'a> {
     machine: Option<Machine>,
     usage_type: UsageType,
     /// The clock high-water mark of this machine.
-    pub(crate) high_water: Option<Timestamp>,
+    pub(crate) high_water: Option<DateTime<Utc>>,
     pub(crate) notices: Vec<Notice>,
     /// The trust statements that came with the license.
     pub(crate) statements: StatementsReport,

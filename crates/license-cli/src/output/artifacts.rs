@@ -3,7 +3,9 @@
 
 use license_cli_support::{Exit, Failure, Terminal, escape, plural, show_path};
 use license_client::InstalledList;
-use license_core::{Code, Machine, RevocationList, Span, Timestamp, VerifiedLicenses};
+use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
+use license_core::{Code, Machine, RevocationList, VerifiedLicenses, time};
 use serde_json::{Value, json};
 
 use super::notice::{self, Notice};
@@ -16,8 +18,8 @@ pub(crate) fn list_to_json(list: &RevocationList) -> Value {
         "product": list.product().as_str(),
         "issuer": list.issuer(),
         "revoked": list.len(),
-        "issued_at": list.issued_at().to_string(),
-        "next_update": list.next_update().to_string(),
+        "issued_at": rfc3339(list.issued_at()).to_string(),
+        "next_update": rfc3339(list.next_update()).to_string(),
         "kid": list.key_id().as_str(),
     })
 }
@@ -27,9 +29,9 @@ pub(crate) fn list_line(list: &RevocationList) -> String {
     format!(
         "list {} of {}, {}; next list due {}; key {}",
         list.seq(),
-        list.issued_at(),
+        rfc3339(list.issued_at()),
         revoked(list),
-        list.next_update(),
+        rfc3339(list.next_update()),
         list.key_id().as_str()
     )
 }
@@ -51,18 +53,19 @@ fn list_to_text(list: &RevocationList) -> String {
         list.seq(),
         list.product(),
         count(list),
-        list.issued_at(),
-        list.next_update(),
+        rfc3339(list.issued_at()),
+        rfc3339(list.next_update()),
         list.key_id().as_str()
     )
 }
 
 /// Returns a notice if the next list was due before `now`.
-fn outdated(list: &RevocationList, now: Timestamp) -> Option<Notice> {
+fn outdated(list: &RevocationList, now: DateTime<Utc>) -> Option<Notice> {
     let (seq, next) = (list.seq(), list.next_update());
-    let late = Span(now.seconds_since(next));
+    let late = time::humanize(time::duration_since(now, next));
     let message = format!(
-        "the list after revocation list {seq} was due at {next}, {late} ago; ask the vendor for the latest list"
+        "the list after revocation list {seq} was due at {}, {late} ago; ask the vendor for the latest list",
+        rfc3339(next)
     );
     let is_outdated = list.is_outdated_at(now);
     is_outdated.then(|| Notice::with_code(Code::ListOutdated, message))
@@ -76,7 +79,7 @@ fn outdated(list: &RevocationList, now: Timestamp) -> Option<Notice> {
 pub(crate) fn print(
     verified: &VerifiedLicenses,
     statements: &StatementsReport,
-    now: Timestamp,
+    now: DateTime<Utc>,
     more: Vec<Notice>,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
@@ -117,13 +120,17 @@ fn answers(verified: &VerifiedLicenses) -> Vec<String> {
         format!(
             "activation of license {license} for machine {}, signed {}",
             escape(&machine),
-            answer.issued_at()
+            rfc3339(answer.issued_at())
         )
     });
     let repairs = verified.clock_repairs().iter().map(|repair| {
         let machine = machine(repair.machine());
         let at = repair.issued_at();
-        format!("clock repair of machine {} to {at}", escape(&machine))
+        format!(
+            "clock repair of machine {} to {at}",
+            escape(&machine),
+            at = rfc3339(at)
+        )
     });
     activations.chain(repairs).collect()
 }
@@ -136,7 +143,7 @@ fn answers_to_json(verified: &VerifiedLicenses) -> Value {
             "license_id": answer.license_id().as_str(),
             "machine": machine(answer.machine()),
             "nonce": answer.nonce().to_string(),
-            "issued_at": answer.issued_at().to_string(),
+            "issued_at": rfc3339(answer.issued_at()).to_string(),
         })
     });
     let repairs = verified.clock_repairs().iter().map(|repair| {
@@ -145,7 +152,7 @@ fn answers_to_json(verified: &VerifiedLicenses) -> Value {
             "id": repair.id().as_str(),
             "machine": machine(repair.machine()),
             "nonce": repair.nonce().to_string(),
-            "issued_at": repair.issued_at().to_string(),
+            "issued_at": rfc3339(repair.issued_at()).to_string(),
         })
     });
     activations.chain(repairs).collect()

@@ -1,9 +1,9 @@
 //! A decision as text, as JSON and as an exit code.
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
-use license_core::{
-    Code, Decision, Evidence, License, Outcome, Quota, RevocationList, Span, Tier, Timestamp,
-};
+use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
+use license_core::{Code, Decision, Evidence, License, Outcome, Quota, RevocationList, Tier, time};
 use serde_json::{Map, Value, json};
 
 use super::artifacts;
@@ -146,7 +146,7 @@ pub(crate) fn to_json(decision: &Decision, notices: &[Notice]) -> Map<String, Va
     let license = decision.license();
     let entitlements = decision.entitlements();
     let number = |(name, quota): (&str, Quota)| (name.to_owned(), Value::from(quota.to_number()));
-    let instant = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    let instant = |at: Option<DateTime<Utc>>| at.map(|at| rfc3339(at).to_string());
     let members = json!({
         "decision": decision.outcome().as_str(),
         "code": decision.code().as_str(),
@@ -161,7 +161,7 @@ pub(crate) fn to_json(decision: &Decision, notices: &[Notice]) -> Map<String, Va
         "expires_at": instant(license.and_then(License::expires_at)),
         "holds_until": instant(decision.holds_until()),
         "check_in": decision.check_in().map(Evidence::to_json),
-        "evaluated_at": decision.evaluated_at().to_string(),
+        "evaluated_at": rfc3339(decision.evaluated_at()).to_string(),
         "warnings": notice::warnings_to_json(decision.warnings(), notices),
         "evidence": evidence(decision),
     });
@@ -188,7 +188,7 @@ fn to_text(decision: &Decision) -> String {
     };
     let mut lines = vec![format!("{}: {}", decision.outcome(), decision.code())];
     if let Some(left) = decision.grace_left() {
-        lines.push(format!("valid for {}", Span(left).more()));
+        lines.push(format!("valid for {}", time::humanize_more(left)));
     }
     let customer = escape(license.customer());
     lines.push(format!(
@@ -205,10 +205,12 @@ fn to_text(decision: &Decision) -> String {
         "  expires     {}",
         end(license, decision.evaluated_at())
     ));
-    lines.extend(
-        announced_end(decision, license)
-            .map(|end| format!("  ends early  {end}; `license explain` shows why")),
-    );
+    lines.extend(announced_end(decision, license).map(|end| {
+        format!(
+            "  ends early  {}; `license explain` shows why",
+            rfc3339(end)
+        )
+    }));
     lines.push(format!(
         "  tier now    {}",
         effective(license.tier(), decision)
@@ -232,24 +234,32 @@ fn to_text(decision: &Decision) -> String {
     lines.join("\n")
 }
 
-fn or_unknown(at: Option<Timestamp>) -> String {
+fn or_unknown(at: Option<DateTime<Utc>>) -> String {
     at.map_or_else(
         || "unknown; an enterprise key has no issue date".to_owned(),
-        |at| at.to_string(),
+        |at| rfc3339(at).to_string(),
     )
 }
 
-fn end(license: &License, now: Timestamp) -> String {
+fn end(license: &License, now: DateTime<Utc>) -> String {
     match license.expires_at() {
         None => "never (perpetual)".to_owned(),
-        Some(end) if now < end => format!("{end} ({} left)", Span(end.seconds_since(now))),
-        Some(end) => format!("{end} ({} ago)", Span(now.seconds_since(end))),
+        Some(end) if now < end => format!(
+            "{end} ({} left)",
+            time::humanize(time::duration_since(end, now)),
+            end = rfc3339(end)
+        ),
+        Some(end) => format!(
+            "{end} ({} ago)",
+            time::humanize(time::duration_since(now, end)),
+            end = rfc3339(end)
+        ),
     }
 }
 
 /// Returns the end of a license that ends before its expiry, such as the date of an announced
 /// revocation. The date of the next check-in is printed separately.
-fn announced_end(decision: &Decision, license: &License) -> Option<Timestamp> {
+fn announced_end(decision: &Decision, license: &License) -> Option<DateTime<Utc>> {
     let check_in_end = match decision.check_in() {
         Some(Evidence::CheckIn { grace_until, .. }) => Some(*grace_until),
         _ => None,
@@ -286,11 +296,15 @@ fn check_in_dates(dates: &Evidence) -> String {
         return String::new();
     };
     let last = if last_validated_at.is_some() {
-        format!("last {last}")
+        format!("last {}", rfc3339(*last))
     } else {
         "no check-in yet".to_owned()
     };
-    format!("{last}; next due {due_at}; grace until {grace_until}")
+    format!(
+        "{last}; next due {due_at}; grace until {grace_until}",
+        due_at = rfc3339(*due_at),
+        grace_until = rfc3339(*grace_until)
+    )
 }
 
 fn check_in(license: &License) -> String {

@@ -10,7 +10,7 @@ use license_client::{
 };
 use license_core::{
     Code, InspectError, KeyError, ParseError, ProductFileError, RotationError, TrustError,
-    VerifiedLicensesError, VerifyError,
+    VerifiedLicensesError, VerifyError, with_causes,
 };
 
 use crate::embedded;
@@ -44,15 +44,15 @@ fn hint(error: &VerifiedLicensesError) -> &'static str {
         }
         VerifiedLicensesError::Verify(VerifyError::OtherLicense)
         | VerifiedLicensesError::Block {
-            error: VerifyError::OtherLicense,
+            source: VerifyError::OtherLicense,
             ..
         } => {
             "install the license of this token first, or ask the vendor for a token of the installed license"
         }
-        VerifiedLicensesError::Verify(error) | VerifiedLicensesError::Block { error, .. } => {
-            verify_hint(error)
+        VerifiedLicensesError::Verify(source) | VerifiedLicensesError::Block { source, .. } => {
+            verify_hint(source)
         }
-        VerifiedLicensesError::Statement { error, .. } => statement_hint(error),
+        VerifiedLicensesError::Statement { source, .. } => statement_hint(source),
         VerifiedLicensesError::Parse(ParseError::PrivateKey) => {
             "use the license file and inform the vendor; a private key must never leave the vendor"
         }
@@ -105,13 +105,13 @@ pub(crate) fn inspection(what: &str, error: &InspectError) -> Failure {
     match error {
         InspectError::Trust(error) => invalid_trust(what, error),
         InspectError::Artifact(error) => verification(what, error),
-        other => Failure::malformed(format!("{what}: {other}")),
+        other => failed(Exit::Indeterminate, other.code(), other).with_subject(what),
     }
 }
 
 /// Returns the failure of keys that cannot be used.
 pub(crate) fn invalid_trust(what: &str, error: &TrustError) -> Failure {
-    let failure = Failure::malformed(line(error)).with_subject(what);
+    let failure = failed(Exit::Indeterminate, error.code(), error).with_subject(what);
     failure.hint(match error {
         TrustError::PrivateKey => "inform the vendor; a private key must never leave the vendor",
         _ => "use the public keys that the vendor sent (PEM, JWK or JWK Set)",
@@ -127,25 +127,29 @@ pub(crate) fn missing_trust() -> Failure {
 
 /// Returns the failure of an invalid product file.
 pub(crate) fn invalid_product(source: &Source, error: &ProductFileError) -> Failure {
-    Failure::malformed(format!("{source}: {error}")).hint("correct the product file")
+    failed(Exit::Indeterminate, error.code(), error)
+        .with_subject(&source.to_string())
+        .hint("correct the product file")
 }
 
 /// Returns the failure of a missing state directory.
 pub(crate) fn home(error: &StateDirError) -> Failure {
-    Failure::new(Exit::System, "IO", error.to_string())
+    Failure::new(Exit::System, "IO", with_causes(error))
         .hint("set the variable to the absolute path of a writable directory")
 }
 
 /// Returns the failure of an installation that cannot be read or changed.
 pub(crate) fn installation(error: &InstallationError) -> Failure {
     use InstallationError as Error;
-    let denied = |code| failed(Exit::Denied, code, error);
+    let code = error.code().unwrap_or(Code::Malformed);
+    let failed = |exit| failed(exit, code, error);
+    let denied = || failed(Exit::Denied);
     match error {
         Error::Store(error) => store(error),
         Error::StateDir(error) => home(error),
-        Error::NoKeys => failed(Exit::Indeterminate, Code::UntrustedKey, error)
+        Error::NoKeys => failed(Exit::Indeterminate)
             .hint("install the license again with --trust FILE"),
-        Error::Worse { new, installed } => denied(*new).hint(match (new, installed) {
+        Error::Worse { new, installed } => denied().hint(match (new, installed) {
             (Code::Superseded, Code::Revoked) => {
                 "ask the vendor which of the two licenses is valid; --force replaces the installed license"
             }
@@ -180,49 +184,49 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
             ))
         }
         Error::NoLicense => {
-            denied(Code::NoLicense).hint("install the license first, then the validation token")
+            denied().hint("install the license first, then the validation token")
         }
-        Error::OtherMachine { .. } => denied(Code::MachineMismatch)
+        Error::OtherMachine { .. } => denied()
             .hint("ask the vendor for a token for this machine; `license machine` prints the digest"),
-        Error::OtherProduct { .. } => denied(Code::ProductMismatch)
+        Error::OtherProduct { .. } => denied()
             .hint("use a file for this product, or give the other product file with --product-file"),
-        Error::Answer { fault, .. } => rejected_answer(error, *fault),
-        Error::LicenseNotInstalled { .. } => denied(Code::NoLicense)
+        Error::Answer { source, .. } => rejected_answer(error, source),
+        Error::LicenseNotInstalled { .. } => denied()
             .hint("install that license first, or together with its activation in one file"),
-        Error::NotActivated => denied(Code::NotActivated).hint(
+        Error::NotActivated => denied().hint(
             "to remove a license that is not activated, use `license remove`; nothing was changed",
         ),
-        Error::SeveralActivations { .. } => Failure::usage(error.to_string())
+        Error::SeveralActivations { .. } => Failure::usage(with_causes(error))
             .hint("add --license ID with the id of an installed license; nothing was changed"),
-        Error::NoMachine => Failure::new(Exit::System, "NO_MACHINE", error.to_string()).hint(
+        Error::NoMachine => Failure::new(Exit::System, "NO_MACHINE", with_causes(error)).hint(
             "in a container, set CODITECT_MACHINE_ID; `license machine` shows the missing parts",
         ),
         Error::Random => no_random_numbers(error),
-        Error::State(problem) => Failure::new(Exit::System, "IO", line(problem))
+        Error::State(problem) => Failure::new(Exit::System, "IO", with_causes(problem))
             .hint("check the permissions of the file; nothing was changed"),
         Error::StaleList(stale) => stale_list(stale),
         Error::Statement(error) => verification("trust statement", error),
-        Error::EmbeddedKeys => Failure::usage(error.to_string())
+        Error::EmbeddedKeys => Failure::usage(with_causes(error))
             .hint("ask the vendor for a program with the new keys; `license --version` lists the embedded keys"),
-        Error::Orphaned { .. } => denied(Code::RetiredKey)
-            .with_subject(Code::RetiredKey.as_str())
+        Error::Orphaned { .. } => denied()
+            .with_subject(code.as_str())
             .hint("ask the vendor for a file with this statement and a new license; --force installs the statement alone"),
-        Error::OtherNonce => Failure::malformed(error.to_string())
+        Error::OtherNonce => failed(Exit::Indeterminate)
             .hint("install the vendor's answer to this nonce, or omit --nonce"),
         Error::Trust { path, source } => invalid_trust(&show_path(path), source)
             .hint("install the license again with --trust FILE"),
-        other => Failure::malformed(other.to_string())
+        _ => failed(Exit::Indeterminate)
             .hint("install the license again: `license install FILE`"),
     }
 }
 
-/// Creates a failure with the message of an error.
+/// Creates a failure with the message of an error and its causes.
 fn failed(exit: Exit, code: Code, error: &impl Error) -> Failure {
-    Failure::new(exit, code.as_str(), error.to_string())
+    Failure::new(exit, code.as_str(), with_causes(error))
 }
 
 fn no_random_numbers(error: &impl Error) -> Failure {
-    Failure::new(Exit::System, "RANDOM", error.to_string()).hint("run the command again")
+    Failure::new(Exit::System, "RANDOM", with_causes(error)).hint("run the command again")
 }
 
 /// Returns the failure of a deactivation whose activation belongs to the administrator.
@@ -238,12 +242,12 @@ pub(crate) fn activated_by_administrator(path: &Path) -> Failure {
 
 /// Returns the failure of an artifact that is refused. The state is unchanged.
 fn unchanged(code: Code, error: &impl Error) -> Failure {
-    let message = format!("{code}: {error}; nothing was changed");
+    let message = format!("{code}: {}; nothing was changed", with_causes(error));
     Failure::new(Exit::Indeterminate, code.as_str(), message)
 }
 
 /// Returns the failure of an answer that belongs to another request.
-fn rejected_answer(error: &InstallationError, fault: AnswerFault) -> Failure {
+fn rejected_answer(error: &InstallationError, fault: &AnswerFault) -> Failure {
     unchanged(fault.code(), error).hint(match fault {
         AnswerFault::Replayed => "send a new request to the vendor: `license request`, or `license request --clock`",
         AnswerFault::Stale => {
@@ -264,7 +268,7 @@ pub(crate) fn installation_with_trust(
     match problems.iter().find(is_trust_problem) {
         None => failure,
         Some(problem) => {
-            let message = format!("{}; {}", failure.message(), line(problem));
+            let message = format!("{}; {}", failure.message(), with_causes(problem));
             let code = failure.code().to_owned();
             Failure::new(failure.exit(), code, message).hint(INSTALL_STATEMENTS)
         }
@@ -273,7 +277,7 @@ pub(crate) fn installation_with_trust(
 
 /// Returns the failure of a revocation list that is not newer than the installed one.
 fn stale_list(stale: &StaleList) -> Failure {
-    unchanged(Code::StaleList, stale).hint(if stale.expected == stale.found {
+    unchanged(stale.code(), stale).hint(if stale.expected == stale.found {
         "ask the vendor for the correct list, and install it with `license install FILE`"
     } else {
         "ask the vendor for the latest list, and install it with `license install FILE`"
@@ -317,7 +321,7 @@ fn journal(problem: &StateProblem) -> Failure {
         StateProblem::Sealed { .. } => (Exit::Indeterminate, "STATE"),
         _ => (Exit::System, "IO"),
     };
-    Failure::new(exit, code, line(problem)).hint(hint)
+    Failure::new(exit, code, with_causes(problem)).hint(hint)
 }
 
 /// The hint for a path that is too long. A symbolic link does not help, because it resolves to the
@@ -345,13 +349,14 @@ pub(crate) fn project(error: &ProjectError) -> Failure {
         Exit::System => "IO",
         _ => "USAGE",
     };
-    Failure::new(exit, code, line(error)).hint(hint)
+    Failure::new(exit, code, with_causes(error)).hint(hint)
 }
 
 /// Returns the failure of the state directory.
 pub(crate) fn store(error: &StoreError) -> Failure {
     let path = error.path().to_string_lossy();
-    let failure = Failure::new(Exit::System, "IO", line(error)).with_subject("state directory");
+    let failure =
+        Failure::new(Exit::System, "IO", with_causes(error)).with_subject("state directory");
     failure.hint(match error {
         StoreError::Busy { .. } => {
             "wait until the other process ends, then run the command again".to_owned()
@@ -371,10 +376,10 @@ pub(crate) fn usage_type(error: &UsageTypeError) -> Failure {
         UsageTypeError::Unreadable { .. } => Exit::System,
         _ => Exit::Indeterminate,
     };
-    let code = match exit {
-        Exit::System => "IO",
-        Exit::Usage => "USAGE",
-        _ => Code::Malformed.as_str(),
+    let code = match (error.code(), exit) {
+        (Some(code), _) => code.as_str(),
+        (None, Exit::System) => "IO",
+        (None, _) => "USAGE",
     };
     let hint = match error {
         UsageTypeError::BadVariable { name, .. } => {
@@ -384,16 +389,5 @@ pub(crate) fn usage_type(error: &UsageTypeError) -> Failure {
         UsageTypeError::Unreadable { .. } => "check the permissions of the project file".to_owned(),
         _ => "set usage_type = \"builder\" or \"runtime\" in the project file".to_owned(),
     };
-    Failure::new(exit, code, line(error)).hint(hint)
-}
-
-/// Returns an error and its causes in one line.
-pub(crate) fn line(error: &dyn Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message = format!("{message}: {error}");
-        cause = error.source();
-    }
-    message
+    Failure::new(exit, code, with_causes(error)).hint(hint)
 }

@@ -6,7 +6,7 @@ use license_cli_support::{Failure, Terminal, show_path};
 use license_client::{
     InstallationError, LicenseManager, SealError, Snapshot, StateFile, StateProblem,
 };
-use license_core::{Code, Warning};
+use license_core::{Code, Warning, with_causes};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -95,7 +95,7 @@ impl Notice {
             StateProblem::Revocations(_) => "install the latest list with `license install FILE`",
             _ => "",
         };
-        let message = failure::line(problem);
+        let message = with_causes(problem);
         let message = match advice {
             "" => message,
             advice => format!("{message}; {advice}"),

@@ -2,6 +2,7 @@
 
 use license_cli_support::{Terminal, plural, show_path};
 use license_client::InstalledStatement;
+use license_core::time::rfc3339;
 use license_core::{TrustStatement, TrustedKey};
 use serde_json::{Value, json};
 
@@ -42,7 +43,7 @@ fn to_json(statement: &TrustStatement) -> Value {
         "retires": statement.retires().map(|key| key.as_str()),
         "successor": statement.countersigner().map(|key| key.as_str()),
         "issuer": statement.issuer(),
-        "issued_at": statement.issued_at().to_string(),
+        "issued_at": rfc3339(statement.issued_at()).to_string(),
     })
 }
 
@@ -50,13 +51,16 @@ fn to_json(statement: &TrustStatement) -> Value {
 fn line(statement: &TrustStatement) -> String {
     let (signer, at) = (statement.signer(), statement.issued_at());
     if let Some(successor) = statement.countersigner() {
-        return format!("key {signer} is retired and replaced by key {successor}; signed {at}");
+        return format!(
+            "key {signer} is retired and replaced by key {successor}; signed {}",
+            rfc3339(at)
+        );
     }
     let keys = statement
         .introduces()
         .map(|key| format!("{} ({}, {} bits)", key.id(), key.algorithm(), key.bits()));
     let keys = keys.collect::<Vec<_>>().join(", ");
-    format!("key {signer} introduces {keys}; signed {at}")
+    format!("key {signer} introduces {keys}; signed {}", rfc3339(at))
 }
 
 /// Prints a note with the path where new statements were stored.

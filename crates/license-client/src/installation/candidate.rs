@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::{
-    CanonicalText, Code, Context, FeatureMatrix, Outcome, Timestamp, TrustSet, VerifiedLicenses,
+    CanonicalText, Code, Context, FeatureMatrix, Outcome, TrustSet, VerifiedLicenses,
 };
 
 use super::combined_file::CombinedFile;
@@ -37,7 +38,7 @@ pub struct Candidate<'a> {
 pub(crate) struct Stored {
     pub(crate) path: PathBuf,
     /// The instant at which one of the two licenses supersedes the other, if both are stored.
-    pub(crate) begins: Option<Timestamp>,
+    pub(crate) begins: Option<DateTime<Utc>>,
 }
 
 impl Candidate<'_> {

@@ -1,9 +1,9 @@
 //! Licenses that start later. Such a license is stored together with the license that is in effect
 //! until then, and stays when another license is installed.
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::{
-    CanonicalText, License, LicenseFile, LicenseId, Timestamp, TokenKind, Validation,
-    VerifiedLicenses,
+    CanonicalText, License, LicenseFile, LicenseId, TokenKind, Validation, VerifiedLicenses,
 };
 
 /// A license file with a new license and the installed licenses that stay.
@@ -12,7 +12,7 @@ pub(crate) struct CombinedFile {
     pub(super) text: String,
     /// The earliest instant in the future at which a license of one file supersedes a license of
     /// the other file.
-    pub(super) begins: Option<Timestamp>,
+    pub(super) begins: Option<DateTime<Utc>>,
 }
 
 impl CombinedFile {
@@ -26,7 +26,7 @@ impl CombinedFile {
     pub(super) fn new(
         new: &VerifiedLicenses,
         installed: &VerifiedLicenses,
-        now: Timestamp,
+        now: DateTime<Utc>,
     ) -> Option<Self> {
         let starts_later =
             |license: &&License| license.not_before().is_some_and(|start| start > now);

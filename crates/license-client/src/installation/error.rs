@@ -83,12 +83,12 @@ pub enum InstallationError {
     #[error("the validation token does not contain the requested nonce")]
     OtherNonce,
     /// An answer that the vendor signed is not accepted.
-    #[error("{what}: {fault}")]
+    #[error("cannot accept the {what}")]
     Answer {
         /// The kind of the answer: `activation` or `clock repair`.
         what: &'static str,
         /// The reason.
-        fault: AnswerFault,
+        source: AnswerFault,
     },
     /// An activation is for a license that is neither installed nor in the same file.
     #[error("the activation is for license {license}, which is neither installed nor in the file")]
@@ -157,6 +157,34 @@ pub enum InstallationError {
 }
 
 impl InstallationError {
+    /// Returns the reason code, if there is one. Problems with files, the system, the arguments
+    /// and the program itself have none.
+    pub fn code(&self) -> Option<Code> {
+        Some(match self {
+            Self::NoKeys => Code::UntrustedKey,
+            Self::Worse { new, .. } => *new,
+            Self::NotText { .. } | Self::OtherNonce => Code::Malformed,
+            Self::Trust { source, .. } => source.code(),
+            Self::License { source, .. } => source.code(),
+            Self::NoLicense | Self::LicenseNotInstalled { .. } => Code::NoLicense,
+            Self::OtherMachine { .. } => Code::MachineMismatch,
+            Self::Answer { source, .. } => source.code(),
+            Self::NotActivated => Code::NotActivated,
+            Self::OtherProduct { .. } => Code::ProductMismatch,
+            Self::StaleList(stale) => stale.code(),
+            Self::Statement(error) => error.code(),
+            Self::Orphaned { .. } => Code::RetiredKey,
+            Self::System { source, .. } => return source.code(),
+            Self::State(problem) => return problem.code(),
+            Self::Store(_)
+            | Self::StateDir(_)
+            | Self::SeveralActivations { .. }
+            | Self::NoMachine
+            | Self::Random
+            | Self::EmbeddedKeys => return None,
+        })
+    }
+
     pub(super) fn shared(system: &Store, source: Self) -> Self {
         Self::System {
             path: system.dir().path().to_owned(),

@@ -93,7 +93,7 @@ fn find_problem(paths: &Paths, store: &Store) -> Option<StatementProblem> {
         path: store.dir().file(StateFile::TrustStatements),
         source: Some(Box::new(VerifiedLicensesError::Statement {
             line: None,
-            error: error.into(),
+            source: error.into(),
         })),
         quarantined: None,
     })

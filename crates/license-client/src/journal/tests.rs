@@ -6,8 +6,9 @@ use crate::paths::Paths;
 use crate::sealed_file::Durability;
 use crate::state::State;
 use crate::state_dir::StateDir;
+use license_core::chrono::{DateTime, Utc};
 use license_core::usage_report::{OpenPeriod, UsageCounts, UsageReport, examine, write};
-use license_core::{ProductCode, Quota, Timestamp};
+use license_core::{ProductCode, Quota, time};
 
 const QUOTA: &str = "commands";
 
@@ -15,8 +16,8 @@ fn product() -> ProductCode {
     ProductCode::parse("CODITECT").unwrap()
 }
 
-fn noon() -> Timestamp {
-    Timestamp::parse("2027-03-01T12:00:00Z").unwrap()
+fn noon() -> DateTime<Utc> {
+    time::parse_instant("2027-03-01T12:00:00Z").unwrap()
 }
 
 /// Returns `count` entries of a chain.
@@ -43,7 +44,7 @@ fn journal(entries: &[ClosedEntry]) -> Journal {
 /// Returns the codes of the findings in a report with these entries.
 fn findings(entries: &[ClosedEntry]) -> Vec<&'static str> {
     let report = UsageReport::parse(&write(product(), entries, false)).unwrap();
-    let chains = examine(&[report], Timestamp::MAX);
+    let chains = examine(&[report], time::MAX);
     let findings = chains.iter().flat_map(|chain| &chain.findings);
     findings.map(|finding| finding.code()).collect()
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::{
-    Activation, Context, License, Machine, ProductCode, RevocationList, Timestamp, TokenKind,
-    TrustSet, Validation, VerifiedLicenses,
+    Activation, Context, License, Machine, ProductCode, RevocationList, TokenKind, TrustSet,
+    Validation, VerifiedLicenses,
 };
 
 use super::install_report::{InstallReport, InstalledBlock};
@@ -42,7 +43,7 @@ struct InstallTransaction<'t> {
 struct Placement {
     path: PathBuf,
     /// The instant at which one of the two licenses supersedes the other, if both are stored.
-    begins: Option<Timestamp>,
+    begins: Option<DateTime<Utc>>,
     /// Whether the validation tokens were already stored or are older than the stored ones.
     is_old: bool,
 }
@@ -186,9 +187,9 @@ impl InstallTransaction<'_> {
             let checked = self
                 .activation_state
                 .check_clock_repair(repair, &self.state.repaired);
-            checked.map_err(|fault| InstallationError::Answer {
+            checked.map_err(|source| InstallationError::Answer {
                 what: CLOCK_REPAIR,
-                fault,
+                source,
             })?;
         }
         let activations = verified.activations().iter();
@@ -203,9 +204,9 @@ impl InstallTransaction<'_> {
         let is_new = self
             .activation_state
             .check_activation(answer, &self.state.deactivated);
-        let is_new = is_new.map_err(|fault| InstallationError::Answer {
+        let is_new = is_new.map_err(|source| InstallationError::Answer {
             what: ACTIVATION,
-            fault,
+            source,
         })?;
         // The installed license may no longer verify.
         let installed = self.installed().ok().flatten();
@@ -428,7 +429,7 @@ fn armor<'a>(
     validations.into_iter().map(Validation::to_armor)
 }
 
-fn rank(token: &Validation) -> (Timestamp, bool) {
+fn rank(token: &Validation) -> (DateTime<Utc>, bool) {
     (token.issued_at(), token.status().is_denial())
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use license_core::{Timestamp, TokenKind};
+use license_core::TokenKind;
+use license_core::chrono::{DateTime, Utc};
 
 use super::trust_change::InstalledStatement;
 use crate::problem::StateProblem;
@@ -16,7 +17,7 @@ pub struct InstallReport {
     pub path: PathBuf,
     /// The instant at which one of the two licenses supersedes the other, if the new license is
     /// stored together with the installed one.
-    pub begins: Option<Timestamp>,
+    pub begins: Option<DateTime<Utc>>,
     /// Whether the clock's high-water mark was lowered, because a wrong clock had raised it into
     /// the future.
     pub clock_repaired: bool,

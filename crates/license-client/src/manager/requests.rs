@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::{
     Activation, ActivationRequest, ActivationSecret, ClockRequest, DeactivationReceipt,
-    FeatureMatrix, Fingerprint, License, LicenseId, Machine, MachineRequest, Nonce, Timestamp,
+    FeatureMatrix, Fingerprint, License, LicenseId, Machine, MachineRequest, Nonce, time,
 };
 
 use super::LicenseManager;
@@ -22,7 +23,7 @@ pub struct PreparedRequest {
     /// The request to send to the vendor.
     pub request: MachineRequest,
     /// The time of the earlier request that this request supersedes.
-    pub superseded: Option<Timestamp>,
+    pub superseded: Option<DateTime<Utc>>,
     /// Whether this request was already made before.
     pub is_repeated: bool,
     /// Files that could not be read or written.
@@ -62,7 +63,7 @@ impl LicenseManager {
     pub fn request_activation(
         &self,
         license: &LicenseId,
-        made_at: Timestamp,
+        made_at: DateTime<Utc>,
         pending: PendingRequestPolicy,
     ) -> Result<PreparedRequest, InstallationError> {
         let machine = self.fingerprint()?;
@@ -80,7 +81,7 @@ impl LicenseManager {
             nonce: Nonce::from_random(random()?),
             secret: ActivationSecret::from_random(random()?),
             machine: described,
-            made_at,
+            made_at: time::clamp(made_at),
         };
         let request = self.activation_request(&open, machine);
         let replaced = transaction.activations.add_request(open);
@@ -106,7 +107,7 @@ impl LicenseManager {
     /// Same as [`Self::request_activation`].
     pub fn request_clock_repair(
         &self,
-        made_at: Timestamp,
+        made_at: DateTime<Utc>,
         pending: PendingRequestPolicy,
     ) -> Result<PreparedRequest, InstallationError> {
         let machine = self.fingerprint()?;
@@ -128,7 +129,7 @@ impl LicenseManager {
             machine,
             nonce,
             mark: transaction.state.high_water.mark(),
-            made_at,
+            made_at: time::clamp(made_at),
         };
         Ok(transaction.finish(MachineRequest::Clock(request), None, waiting.is_some()))
     }
@@ -149,7 +150,7 @@ impl LicenseManager {
     pub fn deactivate(
         &self,
         license: Option<&License>,
-        made_at: Timestamp,
+        made_at: DateTime<Utc>,
     ) -> Result<PreparedRequest, InstallationError> {
         let machine = self.digest().ok_or(InstallationError::NoMachine)?;
         let mut transaction = self.begin_request()?;
@@ -166,6 +167,7 @@ impl LicenseManager {
             transaction.state.deactivated.push((id, nonce));
         }
         transaction.save_state()?;
+        let made_at = time::clamp(made_at);
         transaction.activations.deactivate(nonce, machine, made_at);
         transaction.save_activations()?;
         let receipt = transaction.receipt(license)?;
@@ -280,7 +282,7 @@ impl RequestTransaction<'_> {
     fn finish(
         self,
         request: MachineRequest,
-        replaced: Option<Timestamp>,
+        replaced: Option<DateTime<Utc>>,
         is_repeated: bool,
     ) -> PreparedRequest {
         PreparedRequest {

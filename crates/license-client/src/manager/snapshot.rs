@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use license_core::Timestamp;
+use license_core::chrono::{DateTime, Utc};
+use license_core::time;
 
 use crate::installation::{Installation, InstallationError};
 use crate::paths::Paths;
@@ -16,7 +17,7 @@ pub struct Snapshot {
     /// The verified licenses, with the validation tokens that are stored separately.
     pub installation: Result<Option<Installation>, InstallationError>,
     /// The clock's high-water mark.
-    pub high_water: Timestamp,
+    pub high_water: DateTime<Utc>,
     /// Files that could not be read or written.
     pub problems: Vec<StateProblem>,
     /// Paths of quarantined licenses. Empty if the user has installed another license since then.
@@ -33,7 +34,7 @@ impl Snapshot {
     pub(super) fn without_paths(error: &StateDirError) -> Self {
         Self {
             installation: Err(InstallationError::StateDir(error.clone())),
-            high_water: Timestamp::MIN,
+            high_water: time::MIN,
             problems: Vec::new(),
             quarantined: Vec::new(),
         }
@@ -44,7 +45,7 @@ impl Snapshot {
     pub(super) fn new(
         paths: &Paths,
         installation: Result<Option<Installation>, InstallationError>,
-        high_water: Timestamp,
+        high_water: DateTime<Utc>,
         problems: Vec<StateProblem>,
     ) -> Self {
         let own = paths.user().dir().path();

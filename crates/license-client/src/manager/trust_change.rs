@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::{
     Activation, Code, Context, FeatureMatrix, KeyId, MAX_FILE_BYTES, Outcome, ParseError, Rotation,
-    RotationError, StatementResult, Timestamp, TrustSet, TrustStatement, Unverified,
-    VerifiedLicenses, VerifiedLicensesError, VerifyError,
+    RotationError, StatementResult, TrustSet, TrustStatement, Unverified, VerifiedLicenses,
+    VerifiedLicensesError, VerifyError,
 };
 
 use super::LicenseManager;
@@ -59,7 +60,7 @@ impl LicenseManager {
         for token in candidate.verified.unverified_trust_statements() {
             let refused = |error: RotationError| VerifiedLicensesError::Statement {
                 line: None,
-                error: error.into(),
+                source: error.into(),
             };
             let outcome = change.after.apply(token).map_err(refused);
             let outcome = outcome.map_err(InstallationError::Statement)?;
@@ -102,7 +103,7 @@ impl TrustChange {
     }
 
     /// Returns the signing time of the latest new statement.
-    pub(super) fn newest(&self) -> Option<Timestamp> {
+    pub(super) fn newest(&self) -> Option<DateTime<Utc>> {
         self.new_statements().map(TrustStatement::issued_at).max()
     }
 
@@ -175,8 +176,8 @@ impl TrustChange {
             return None;
         };
         let found = match &**source {
-            VerifiedLicensesError::Verify(error) | VerifiedLicensesError::Block { error, .. } => {
-                error
+            VerifiedLicensesError::Verify(source) | VerifiedLicensesError::Block { source, .. } => {
+                source
             }
             _ => return None,
         };

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use license_core::chrono::TimeDelta;
 use license_core::usage_report::{ClosedEntry, OpenPeriod, UsageCounts};
-use license_core::{Decision, License, LicenseId};
+use license_core::{Decision, License, LicenseId, time};
 use thiserror::Error;
 
 use super::{LicenseManager, random};
@@ -86,7 +87,7 @@ impl LicenseManager {
     /// Counts usage in memory. [`Self::flush_counts`] and every later write of the state save the
     /// counts.
     pub fn count(&self, account: UsageAccount<'_>, counts: UsageCounts) {
-        let counts = counts.with_user(account.user);
+        let counts = counts.user(account.user);
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let license = account.license.cloned();
         pending.entry(license).or_default().add(&counts);
@@ -269,7 +270,7 @@ impl LicenseManager {
         counted: &Pending,
     ) -> Result<(), ReportError> {
         let now = state.high_water.mark();
-        let mut behind = now.seconds_since(clock::now());
+        let mut behind = time::duration_since(now, clock::now());
         for (license, counts) in counted {
             if state.period.is_none() {
                 state.period = Some(self.begin_period(lock, store, state)?);
@@ -280,8 +281,8 @@ impl LicenseManager {
                 // Without random bytes, the period stays open.
                 let _ = self.close_period(state);
             }
-            let counts = counts.clone().with_clock_behind(behind);
-            behind = 0;
+            let counts = counts.clone().clock_behind(behind);
+            behind = TimeDelta::zero();
             if let Some(period) = &mut state.period {
                 period.add(license.as_ref(), &counts, now);
             }

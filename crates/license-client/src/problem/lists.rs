@@ -45,7 +45,8 @@ impl ListProblem {
     /// Returns the reason code, if there is one.
     pub fn code(&self) -> Option<Code> {
         match self {
-            Self::Stale(_) | Self::Missing { .. } => Some(Code::StaleList),
+            Self::Stale(stale) => Some(stale.code()),
+            Self::Missing { .. } => Some(Code::StaleList),
             Self::Damaged { source, .. } => Some(source.code()),
             Self::Store(_) => None,
         }
@@ -68,7 +69,8 @@ pub enum ListFault {
 }
 
 impl ListFault {
-    fn code(&self) -> Code {
+    /// Returns the reason code.
+    pub fn code(&self) -> Code {
         match self {
             Self::NotText => Code::Malformed,
             Self::Parse(error) => error.code(),
@@ -91,6 +93,11 @@ pub struct StaleList {
 }
 
 impl StaleList {
+    /// Returns the reason code.
+    pub const fn code(&self) -> Code {
+        Code::StaleList
+    }
+
     pub(crate) fn new(key: KeyId, expected: u64, found: u64) -> Self {
         Self {
             key,

@@ -3,7 +3,8 @@
 use super::*;
 use crate::seal::SealError;
 use crate::state_dir::StateDir;
-use license_core::{ClockReading, ProductCode, Quota, Timestamp};
+use license_core::chrono::{DateTime, Utc};
+use license_core::{ClockReading, ProductCode, Quota, time};
 use std::fs;
 
 fn seal(id: &str) -> Seal {
@@ -29,8 +30,8 @@ fn save(state: &State, store: &Store, machine: &str) {
     saved.unwrap();
 }
 
-fn noon() -> Timestamp {
-    Timestamp::parse("2027-03-01T12:00:00Z").unwrap()
+fn noon() -> DateTime<Utc> {
+    time::parse_instant("2027-03-01T12:00:00Z").unwrap()
 }
 
 /// Returns a state with the high-water mark [`noon`], seven counted uses and one token.
@@ -230,7 +231,7 @@ fn the_largest_possible_state_fits_into_its_files() {
     use license_core::{Code, LicenseId};
     let mut most = state();
     most.set_validations((0..4).map(|number| number.to_string().repeat(63 * 1024)));
-    let id = |number: u8| LicenseId::from_random(1, &[number; 10]);
+    let id = |number: u8| LicenseId::from_random(noon(), &[number; 10]);
     // U+0080 needs the most bytes when it is escaped.
     let name = |number: usize| format!("{number:04}{}", "\u{80}".repeat(30));
     let mut salt = 0;
@@ -244,8 +245,7 @@ fn the_largest_possible_state_fits_into_its_files() {
                     Code::FeatureNotIncluded,
                 ));
                 counts.add(
-                    &UsageCounts::session(&format!("sess_{number:032}"))
-                        .with_user(Some(&name(number))),
+                    &UsageCounts::session(&format!("sess_{number:032}")).user(Some(&name(number))),
                 );
             }
             period.add(Some(&id(license)), &counts, noon());

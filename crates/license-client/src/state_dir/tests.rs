@@ -34,7 +34,7 @@ fn a_relative_variable_is_rejected_with_its_name() {
     let error = StateDir::resolve("ACME9", |_| Some("state".into()), None).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "ACME9_HOME must be an absolute path, not \"state\""
+        "ACME9_HOME: expected an absolute path, found \"state\""
     );
 }
 

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use license_core::Code;
 use license_core::session::UnreadablePath;
 use thiserror::Error;
 
@@ -16,7 +17,7 @@ const MAX_FOUND: usize = 32;
 #[non_exhaustive]
 pub enum UsageTypeError {
     /// The environment variable is neither `builder` nor `runtime`.
-    #[error("{name} must be `builder` or `runtime`, not {found:?}")]
+    #[error("{name}: expected `builder` or `runtime`, found {found:?}")]
     BadVariable {
         /// The variable, such as `CODITECT_USAGE_TYPE`.
         name: String,
@@ -24,7 +25,7 @@ pub enum UsageTypeError {
         found: String,
     },
     /// `usage_type` in the project file is neither `builder` nor `runtime`.
-    #[error("`usage_type` in {} must be `builder` or `runtime`, not {found:?}", path.display())]
+    #[error("`usage_type` in {}: expected `builder` or `runtime`, found {found:?}", path.display())]
     BadProjectFile {
         /// The file.
         path: PathBuf,
@@ -32,7 +33,7 @@ pub enum UsageTypeError {
         found: String,
     },
     /// `usage_type` in the project file is not text.
-    #[error("`usage_type` in {} must be `builder` or `runtime`, not of type {found}", path.display())]
+    #[error("`usage_type` in {}: expected text, found a value of type {found}", path.display())]
     NotText {
         /// The file.
         path: PathBuf,
@@ -56,7 +57,7 @@ pub enum UsageTypeError {
         path: PathBuf,
     },
     /// The project file is larger than the limit.
-    #[error("{} is larger than {cap} bytes", path.display())]
+    #[error("{}: expected at most {cap} bytes, found more", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -73,6 +74,14 @@ fn in_line(line: Option<usize>) -> String {
 }
 
 impl UsageTypeError {
+    /// Returns the reason code, unless the reason is a variable, or a path that cannot be read.
+    pub const fn code(&self) -> Option<Code> {
+        match self {
+            Self::BadVariable { .. } | Self::Unreadable(_) => None,
+            _ => Some(Code::Malformed),
+        }
+    }
+
     /// Returns whether the path, or a name in it, is longer than the system permits.
     pub fn is_too_long(&self) -> bool {
         matches!(self, Self::Unreadable(unreadable) if unreadable.is_too_long())
@@ -114,8 +123,7 @@ impl UsageTypeError {
     }
 
     pub(super) fn unreadable(path: &Path, source: io::Error) -> Self {
-        let path = path.to_owned();
-        UnreadablePath { path, source }.into()
+        UnreadablePath::new(path.to_owned(), source).into()
     }
 }
 

@@ -149,7 +149,7 @@ fn an_unknown_value_of_the_variable_is_rejected_with_the_expected_values() {
     let error = Project::new().usage(&with_variable("server")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "CODITECT_USAGE_TYPE must be `builder` or `runtime`, not \"server\""
+        "CODITECT_USAGE_TYPE: expected `builder` or `runtime`, found \"server\""
     );
     for near in ["Runtime", " runtime", "runtime\n", "1"] {
         assert!(

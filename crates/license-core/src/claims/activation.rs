@@ -1,5 +1,6 @@
 //! The claims of an activation token.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::check_critical;
@@ -8,7 +9,7 @@ use crate::encoding::strict_json::{self, absent, text, texts};
 use crate::ids::{Commitment, Nonce, ProductCode};
 use crate::key::LicenseId;
 use crate::machine::Machine;
-use crate::time::{Timestamp, unix_seconds};
+use crate::time::serde_unix_seconds;
 use crate::trust::VerifyError;
 
 /// The claims of the answers to machine requests. The claim `crit` may name only these claims.
@@ -33,8 +34,8 @@ pub(crate) struct ActivationClaims {
     pub(crate) product: ProductCode,
     #[serde(rename = "jti", deserialize_with = "uuid")]
     pub(crate) id: LicenseId,
-    #[serde(rename = "iat", with = "unix_seconds")]
-    pub(crate) issued_at: Timestamp,
+    #[serde(rename = "iat", with = "serde_unix_seconds")]
+    pub(crate) issued_at: DateTime<Utc>,
     /// The activated license.
     #[serde(rename = "lic")]
     pub(crate) license: LicenseId,

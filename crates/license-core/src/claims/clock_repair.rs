@@ -1,5 +1,6 @@
 //! The claims of a clock repair.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::activation::KNOWN_CLAIMS;
@@ -9,7 +10,7 @@ use crate::encoding::strict_json::{self, absent, text, texts};
 use crate::ids::{Nonce, ProductCode};
 use crate::key::LicenseId;
 use crate::machine::Machine;
-use crate::time::{Timestamp, unix_seconds};
+use crate::time::serde_unix_seconds;
 use crate::trust::VerifyError;
 
 /// The claims of a clock repair (`typ` `license-clock+jwt`).
@@ -22,8 +23,8 @@ pub(crate) struct ClockRepairClaims {
     #[serde(rename = "jti", deserialize_with = "uuid")]
     pub(crate) id: LicenseId,
     /// The time of issue, to which the machine sets its clock high-water mark.
-    #[serde(rename = "iat", with = "unix_seconds")]
-    pub(crate) issued_at: Timestamp,
+    #[serde(rename = "iat", with = "serde_unix_seconds")]
+    pub(crate) issued_at: DateTime<Utc>,
     pub(crate) machine: Machine,
     /// The nonce of the request.
     pub(crate) nonce: Nonce,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use semver::VersionReq;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -17,7 +18,7 @@ use crate::ids::{Company, ProductCode, Tier};
 use crate::key::{LicenseId, StandardKey};
 use crate::machine::Machine;
 use crate::policy::{CheckIn, Entitlements, Quota, Renewal, UsageType};
-use crate::time::{Timestamp, unix_seconds};
+use crate::time::serde_unix_seconds;
 use crate::trust::VerifyError;
 
 /// The format version that this library reads and writes (claim `ver`).
@@ -95,17 +96,17 @@ pub struct LicenseClaims {
     pub supersedes: Vec<LicenseId>,
     /// The time of issue, claim `iat`. Only an enterprise key has `None`, because the key does not
     /// contain the time of issue.
-    #[serde(rename = "iat", with = "unix_seconds")]
-    pub issued_at: Option<Timestamp>,
+    #[serde(rename = "iat", with = "serde_unix_seconds")]
+    pub issued_at: Option<DateTime<Utc>>,
     /// The first instant at which the license is valid, claim `nbf`. The default is `issued_at`.
     #[serde(rename = "nbf")]
-    #[serde(default, with = "unix_seconds", skip_serializing_if = "absent")]
-    pub not_before: Option<Timestamp>,
+    #[serde(default, with = "serde_unix_seconds", skip_serializing_if = "absent")]
+    pub not_before: Option<DateTime<Utc>>,
     /// The first instant at which the license is no longer valid, claim `exp`. Without it, the
     /// license is perpetual.
     #[serde(rename = "exp")]
-    #[serde(default, with = "unix_seconds", skip_serializing_if = "absent")]
-    pub expires_at: Option<Timestamp>,
+    #[serde(default, with = "serde_unix_seconds", skip_serializing_if = "absent")]
+    pub expires_at: Option<DateTime<Utc>>,
     /// The tier.
     pub tier: Tier,
     /// The features, resolved at the time of issue.
@@ -138,8 +139,8 @@ pub struct LicenseClaims {
     #[serde(default, deserialize_with = "object", skip_serializing_if = "absent")]
     pub renewal: Option<Renewal>,
     /// The latest build date that is covered. Without it, every build is covered.
-    #[serde(default, with = "unix_seconds", skip_serializing_if = "absent")]
-    pub maintenance_until: Option<Timestamp>,
+    #[serde(default, with = "serde_unix_seconds", skip_serializing_if = "absent")]
+    pub maintenance_until: Option<DateTime<Utc>>,
     /// The requirement that the version of the application must meet, such as `<3.0.0`.
     #[serde(default, deserialize_with = "version", skip_serializing_if = "absent")]
     pub max_version: Option<VersionReq>,
@@ -266,12 +267,12 @@ impl LicenseClaims {
     }
 
     /// Returns the first instant at which the license is valid.
-    pub fn valid_from(&self) -> Option<Timestamp> {
+    pub fn valid_from(&self) -> Option<DateTime<Utc>> {
         self.not_before.or(self.issued_at)
     }
 
     /// Returns the first instant at which the license is valid, if it is not the instant of issue.
-    pub fn starts_at(&self) -> Option<Timestamp> {
+    pub fn starts_at(&self) -> Option<DateTime<Utc>> {
         self.not_before
             .filter(|start| Some(*start) != self.issued_at)
     }

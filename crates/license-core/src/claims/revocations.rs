@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::de::{Deserializer, Error, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ use super::check_critical;
 use crate::encoding::strict_json::{self, IntegerVisitor, Object, absent, text, texts};
 use crate::ids::ProductCode;
 use crate::key::LicenseId;
-use crate::time::{Timestamp, unix_seconds};
+use crate::time::serde_unix_seconds;
 use crate::trust::VerifyError;
 
 /// The claims that this version understands. The claim `crit` may name only these claims.
@@ -29,14 +30,14 @@ pub(crate) struct RevocationClaims<L> {
     pub(crate) issuer: String,
     #[serde(rename = "aud")]
     pub(crate) product: ProductCode,
-    #[serde(rename = "iat", with = "unix_seconds")]
-    pub(crate) issued_at: Timestamp,
+    #[serde(rename = "iat", with = "serde_unix_seconds")]
+    pub(crate) issued_at: DateTime<Utc>,
     /// The sequence number, which increases with every list that a key signs.
     #[serde(deserialize_with = "seq")]
     pub(crate) seq: u64,
     /// The instant at which the next list is due.
-    #[serde(with = "unix_seconds")]
-    pub(crate) next_update: Timestamp,
+    #[serde(with = "serde_unix_seconds")]
+    pub(crate) next_update: DateTime<Utc>,
     pub(crate) revoked: L,
     #[serde(rename = "crit")]
     #[serde(default, deserialize_with = "texts", skip_serializing_if = "absent")]
@@ -59,8 +60,8 @@ pub struct RevocationEntry {
     #[serde(rename = "jti")]
     pub license: LicenseId,
     /// The first instant at which the license or activation is no longer valid.
-    #[serde(with = "unix_seconds")]
-    pub at: Timestamp,
+    #[serde(with = "serde_unix_seconds")]
+    pub at: DateTime<Utc>,
     /// The reason, which is not empty.
     #[serde(deserialize_with = "text")]
     pub reason: String,
@@ -70,7 +71,7 @@ pub struct RevocationEntry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
     /// The first instant at which the license or activation is no longer valid.
-    pub at: Timestamp,
+    pub at: DateTime<Utc>,
     /// The reason that the vendor gives.
     pub reason: Box<str>,
 }

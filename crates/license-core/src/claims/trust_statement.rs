@@ -2,13 +2,14 @@
 
 use std::marker::PhantomData;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::check_critical;
 use crate::encoding::strict_json::{
     self, ListVisitor, Object, absent, non_empty, non_empty_texts, text, texts,
 };
-use crate::time::{Timestamp, unix_seconds};
+use crate::time::serde_unix_seconds;
 use crate::trust::{Jwk, VerifyError};
 
 /// The claims that this version understands. The claim `crit` may name only these claims.
@@ -20,8 +21,8 @@ const KNOWN_CLAIMS: [&str; 6] = ["iss", "iat", "introduces", "retires", "stateme
 pub(crate) struct TrustStatementClaims {
     #[serde(rename = "iss", deserialize_with = "text")]
     pub(crate) issuer: String,
-    #[serde(rename = "iat", with = "unix_seconds")]
-    pub(crate) issued_at: Timestamp,
+    #[serde(rename = "iat", with = "serde_unix_seconds")]
+    pub(crate) issued_at: DateTime<Utc>,
     /// The keys to add to the trust set.
     #[serde(default, deserialize_with = "keys", skip_serializing_if = "absent")]
     pub(crate) introduces: Option<Vec<Jwk>>,
@@ -39,7 +40,7 @@ pub(crate) struct TrustStatementClaims {
 impl TrustStatementClaims {
     /// Creates claims without `introduces`, `retires` and `statement`.
     #[cfg(feature = "issue")]
-    pub(crate) fn new(issuer: &str, issued_at: Timestamp) -> Self {
+    pub(crate) fn new(issuer: &str, issued_at: DateTime<Utc>) -> Self {
         Self {
             issuer: issuer.to_owned(),
             issued_at,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::license::{features, quotas};
@@ -13,7 +14,7 @@ use crate::ids::{ProductCode, Tier};
 use crate::key::LicenseId;
 use crate::machine::Machine;
 use crate::policy::{Entitlements, Quota};
-use crate::time::{Timestamp, unix_seconds};
+use crate::time::serde_unix_seconds;
 use crate::trust::VerifyError;
 
 /// The claims of a validation token (`typ` `license-validation+jwt`).
@@ -25,8 +26,8 @@ pub(crate) struct ValidationClaims {
     pub(crate) product: ProductCode,
     #[serde(rename = "jti", deserialize_with = "text")]
     pub(crate) id: String,
-    #[serde(rename = "iat", with = "unix_seconds")]
-    pub(crate) issued_at: Timestamp,
+    #[serde(rename = "iat", with = "serde_unix_seconds")]
+    pub(crate) issued_at: DateTime<Utc>,
     /// The id of the validated license.
     #[serde(rename = "lic")]
     pub(crate) license: LicenseId,
@@ -37,8 +38,8 @@ pub(crate) struct ValidationClaims {
     #[serde(deserialize_with = "quotas")]
     pub(crate) quotas: Arc<BTreeMap<String, Quota>>,
     #[serde(rename = "exp")]
-    #[serde(default, with = "unix_seconds", skip_serializing_if = "absent")]
-    pub(crate) expires_at: Option<Timestamp>,
+    #[serde(default, with = "serde_unix_seconds", skip_serializing_if = "absent")]
+    pub(crate) expires_at: Option<DateTime<Utc>>,
     /// The machine for which the token is valid. Without it, the token is valid on every machine.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "absent")]
     pub(crate) machine: Option<Machine>,

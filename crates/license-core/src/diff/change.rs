@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
+
+use crate::time::serde_rfc3339;
 
 /// The meaning of a change for the customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +60,10 @@ pub struct Change {
     effect: Effect,
 }
 
+/// An instant that is written as RFC 3339 text or `null`.
+#[derive(PartialEq, Serialize)]
+struct OptionalInstant(#[serde(with = "serde_rfc3339")] Option<DateTime<Utc>>);
+
 impl Change {
     /// Returns the change if the values differ. `describe` returns the effect and the sentence of
     /// the change.
@@ -76,6 +83,19 @@ impl Change {
                 text,
                 effect,
             }
+        })
+    }
+
+    /// Returns the change of an optional instant.
+    pub(super) fn between_instants(
+        what: &'static str,
+        before: Option<DateTime<Utc>>,
+        after: Option<DateTime<Utc>>,
+        describe: impl FnOnce(Option<DateTime<Utc>>, Option<DateTime<Utc>>) -> (Effect, String),
+    ) -> Option<Self> {
+        let [before, after] = [before, after].map(OptionalInstant);
+        Self::between(what, &before, &after, |before, after| {
+            describe(before.0, after.0)
         })
     }
 

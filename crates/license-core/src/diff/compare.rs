@@ -94,17 +94,17 @@ pub(super) fn compare(
     // them, so their starts are not compared.
     if before.starts_at().is_some() || after.starts_at().is_some() {
         let (before, after) = (before.valid_from(), after.valid_from());
-        add(Change::between(
+        add(Change::between_instants(
             "not_before",
-            &before,
-            &after,
+            before,
+            after,
             describe::start,
         ));
     }
-    add(Change::between(
+    add(Change::between_instants(
         "expires_at",
-        expires_at,
-        &after.expires_at,
+        *expires_at,
+        after.expires_at,
         describe::end,
     ));
     add(count("seats", seats, &after.seats));
@@ -118,11 +118,10 @@ pub(super) fn compare(
         must,
         need_not,
     ));
-    let (old, new) = (maintenance_until, &after.maintenance_until);
-    add(Change::between(
+    add(Change::between_instants(
         "maintenance_until",
-        old,
-        new,
+        *maintenance_until,
+        after.maintenance_until,
         describe::maintenance,
     ));
     add(Change::between(
@@ -310,9 +309,9 @@ fn quotas(before: &LicenseClaims, after: &LicenseClaims) -> Vec<Change> {
 /// Compares a number for which larger is better.
 fn larger(
     what: &'static str,
-    before: u64,
-    after: u64,
-    describe: impl FnOnce(u64, u64) -> String,
+    before: i64,
+    after: i64,
+    describe: impl FnOnce(i64, i64) -> String,
 ) -> Option<Change> {
     Change::between(what, &before, &after, |before, after| {
         (Effect::gain_if(after > before), describe(*before, *after))
@@ -324,16 +323,16 @@ fn check_in(before: &LicenseClaims, after: &LicenseClaims) -> Vec<Change> {
         (Some(before), Some(after)) => [
             larger(
                 "check_in_every_hours",
-                before.every_hours(),
-                after.every_hours(),
+                before.every().num_hours(),
+                after.every().num_hours(),
                 |before, after| {
                     format!("it must check in every {after} hours instead of every {before}")
                 },
             ),
             larger(
                 "check_in_grace_hours",
-                before.grace_hours(),
-                after.grace_hours(),
+                before.grace().num_hours(),
+                after.grace().num_hours(),
                 |before, after| {
                     format!(
                         "without a check-in it stays valid for {after} hours instead of {before}"
@@ -360,14 +359,14 @@ fn renewal(before: &LicenseClaims, after: &LicenseClaims) -> Vec<Change> {
     let [before, after] = [before, after].map(|claims| claims.renewal.unwrap_or_default());
     let notice = larger(
         "renewal_notify_days",
-        before.notify_days(),
-        after.notify_days(),
+        before.notify().num_days(),
+        after.notify().num_days(),
         |before, after| format!("it warns {after} days before its end instead of {before}"),
     );
     let grace = larger(
         "renewal_grace_hours",
-        before.grace_hours(),
-        after.grace_hours(),
+        before.grace().num_hours(),
+        after.grace().num_hours(),
         |before, after| {
             format!("after its end it stays valid for {after} hours instead of {before}")
         },

@@ -2,10 +2,11 @@
 
 use std::fmt::Display;
 
+use chrono::{DateTime, Utc};
 use semver::VersionReq;
 
 use super::Effect;
-use crate::time::{Span, Timestamp};
+use crate::time::{self, rfc3339};
 
 /// Returns the text of an optional value, or `none`.
 pub(super) fn text(value: &Option<impl Display>) -> String {
@@ -14,35 +15,46 @@ pub(super) fn text(value: &Option<impl Display>) -> String {
         .map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
-pub(super) fn start(before: &Option<Timestamp>, after: &Option<Timestamp>) -> (Effect, String) {
-    let text = match (*before, *after) {
+pub(super) fn start(
+    before: Option<DateTime<Utc>>,
+    after: Option<DateTime<Utc>>,
+) -> (Effect, String) {
+    let text = match (before, after) {
         (Some(before), Some(after)) => {
             let how = distance(before, after, ["later", "earlier"]);
+            let [before, after] = [before, after].map(rfc3339);
             format!("it starts {how}: at {after} instead of {before}")
         }
-        (None, Some(after)) => format!("it starts at {after} instead of immediately"),
-        (before, None) => format!("it starts immediately instead of at {}", text(&before)),
+        (None, Some(after)) => format!("it starts at {} instead of immediately", rfc3339(after)),
+        (before, None) => {
+            let before = text(&before.map(rfc3339));
+            format!("it starts immediately instead of at {before}")
+        }
     };
     (Effect::gain_if(after < before), text)
 }
 
-pub(super) fn end(before: &Option<Timestamp>, after: &Option<Timestamp>) -> (Effect, String) {
-    let text = match (*before, *after) {
+pub(super) fn end(before: Option<DateTime<Utc>>, after: Option<DateTime<Utc>>) -> (Effect, String) {
+    let text = match (before, after) {
         (Some(before), Some(after)) => {
             let how = distance(before, after, ["longer", "shorter"]);
+            let [before, after] = [before, after].map(rfc3339);
             format!("it is valid {how}: until {after} instead of {before}")
         }
-        (None, Some(after)) => format!("it ends at {after}; it was perpetual"),
-        (before, None) => format!("it is perpetual; it ended at {}", text(&before)),
+        (None, Some(after)) => format!("it ends at {}; it was perpetual", rfc3339(after)),
+        (before, None) => {
+            let before = text(&before.map(rfc3339));
+            format!("it is perpetual; it ended at {before}")
+        }
     };
     (Effect::gain_if(ends_later(before, after)), text)
 }
 
 pub(super) fn maintenance(
-    before: &Option<Timestamp>,
-    after: &Option<Timestamp>,
+    before: Option<DateTime<Utc>>,
+    after: Option<DateTime<Utc>>,
 ) -> (Effect, String) {
-    let text = match (before, after) {
+    let text = match (before.map(rfc3339), after.map(rfc3339)) {
         (Some(before), Some(after)) => {
             format!("versions built up to {after} are covered instead of up to {before}")
         }
@@ -55,16 +67,22 @@ pub(super) fn maintenance(
 }
 
 /// Returns the span between two instants with a word for its direction.
-fn distance(before: Timestamp, after: Timestamp, [later, earlier]: [&str; 2]) -> String {
+fn distance(before: DateTime<Utc>, after: DateTime<Utc>, [later, earlier]: [&str; 2]) -> String {
     if after > before {
-        format!("{} {later}", Span(after.seconds_since(before)))
+        format!(
+            "{} {later}",
+            time::humanize(time::duration_since(after, before))
+        )
     } else {
-        format!("{} {earlier}", Span(before.seconds_since(after)))
+        format!(
+            "{} {earlier}",
+            time::humanize(time::duration_since(before, after))
+        )
     }
 }
 
 /// Returns whether the new end is later. `None` means that there is no end.
-fn ends_later(before: &Option<Timestamp>, after: &Option<Timestamp>) -> bool {
+fn ends_later(before: Option<DateTime<Utc>>, after: Option<DateTime<Utc>>) -> bool {
     after.is_none_or(|after| before.is_some_and(|before| after > before))
 }
 

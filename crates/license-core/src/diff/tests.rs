@@ -4,20 +4,22 @@
 
 use std::num::NonZeroU32;
 
+use chrono::{DateTime, Utc};
+
 use super::*;
 use crate::claims::{Confirmation, KNOWN_CLAIMS};
 use crate::ids::{Company, ProductCode, Tier};
 use crate::issue::LicenseDraft;
 use crate::key::LicenseId;
 use crate::policy::{CheckIn, Quota, Renewal, UsageType};
-use crate::time::Timestamp;
+use crate::time;
 
-fn at(text: &str) -> Timestamp {
-    Timestamp::parse(text).unwrap()
+fn at(text: &str) -> DateTime<Utc> {
+    time::parse_instant(text).unwrap()
 }
 
 fn id(number: u8) -> LicenseId {
-    LicenseId::from_random(1_798_761_600_000, &[number; 10])
+    LicenseId::from_random(at("2027-01-01"), &[number; 10])
 }
 
 fn draft() -> LicenseDraft {
@@ -96,7 +98,7 @@ fn claim(name: &str) -> Option<(Edit, &'static [&'static str])> {
         "trial" => (|draft| draft.trial = true, &["trial"]),
         "check_in" => (|draft| draft.check_in = None, &["check_in"]),
         "renewal" => (
-            |draft| draft.renewal = Renewal::new(7, 24),
+            |draft| draft.renewal = Renewal::from_days_and_hours(7, 24),
             &["renewal_notify_days", "renewal_grace_hours"],
         ),
         "maintenance_until" => (
@@ -191,12 +193,12 @@ fn a_change_has_a_sentence_and_an_effect() {
         "feature hooks is removed",
     );
     assert_change(
-        |draft| draft.check_in = CheckIn::new(48, 168),
+        |draft| draft.check_in = CheckIn::from_hours(48, 168),
         Gain,
         "it must check in every 48 hours instead of every 24",
     );
     assert_change(
-        |draft| draft.check_in = CheckIn::new(24, 96),
+        |draft| draft.check_in = CheckIn::from_hours(24, 96),
         Loss,
         "without a check-in it stays valid for 96 hours instead of 168",
     );

@@ -11,6 +11,8 @@ mod visitors;
 
 use serde::de::DeserializeOwned;
 
+use crate::code::Code;
+
 pub(crate) use fault::MemberError;
 pub(crate) use visitors::{
     IntegerVisitor, ListVisitor, Object, TextVisitor, absent, count, non_empty, non_empty_texts,
@@ -31,13 +33,20 @@ pub(crate) const MAX_QUOTED_CHARS: usize = 32;
 #[error(transparent)]
 pub struct JsonError(#[from] Reason);
 
+impl JsonError {
+    /// Returns the reason code.
+    pub const fn code(&self) -> Code {
+        Code::Malformed
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 enum Reason {
-    #[error("expected UTF-8, found an invalid byte at offset {}", .0.valid_up_to())]
-    Utf8(std::str::Utf8Error),
-    /// The text of the inner error names the fault and its position, and never contains a value.
-    #[error("expected strict JSON: {0}")]
-    Syntax(serde_json::Error),
+    #[error("expected UTF-8, found an invalid byte at offset {offset}")]
+    Utf8 { offset: usize },
+    /// The text of the source names the fault and its position, and never contains a value.
+    #[error("expected strict JSON")]
+    Syntax(#[source] serde_json::Error),
 }
 
 /// The reason why bytes are not the expected object.
@@ -77,7 +86,9 @@ pub(crate) fn members(
 
 /// Parses exactly one strict JSON object.
 fn parse(bytes: &[u8]) -> Result<Tree<'_>, JsonError> {
-    let text = std::str::from_utf8(bytes).map_err(Reason::Utf8)?;
+    let text = std::str::from_utf8(bytes).map_err(|error| Reason::Utf8 {
+        offset: error.valid_up_to(),
+    })?;
     Tree::parse(text).map_err(|error| Reason::Syntax(error).into())
 }
 
@@ -86,9 +97,10 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::causes::with_causes;
 
     fn refusal(text: &str) -> String {
-        members(text.as_bytes()).unwrap_err().to_string()
+        with_causes(&members(text.as_bytes()).unwrap_err())
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Input of an evaluation in addition to the license.
 
+use std::time::SystemTime;
+
+use chrono::{DateTime, Utc};
 use semver::Version;
 
 use crate::ids::Nonce;
@@ -7,7 +10,7 @@ use crate::key::LicenseId;
 use crate::license::{Activation, License, RevocationList, Validation};
 use crate::machine::Machine;
 use crate::policy::UsageType;
-use crate::time::Timestamp;
+use crate::time::{self, TimeError};
 
 /// Input of an evaluation in addition to the license.
 ///
@@ -15,9 +18,9 @@ use crate::time::Timestamp;
 /// date and any machine.
 ///
 /// ```
-/// use license_core::{Context, Timestamp, UsageType, Version};
+/// use license_core::{Context, UsageType, Version, time};
 ///
-/// let context = Context::at(Timestamp::parse("2027-03-01T12:00:00Z")?)
+/// let context = Context::at(time::parse_instant("2027-03-01T12:00:00Z")?)
 ///     .user("alice")
 ///     .app_version(Version::new(2, 4, 0))
 ///     .usage_type(UsageType::Runtime);
@@ -27,12 +30,12 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Context<'a> {
-    clock: Timestamp,
-    pub(super) high_water: Option<Timestamp>,
+    clock: DateTime<Utc>,
+    pub(super) high_water: Option<DateTime<Utc>>,
     pub(super) machine: Option<&'a Machine>,
     pub(super) user: Option<&'a str>,
     pub(super) app_version: Option<Version>,
-    pub(super) build_date: Option<Timestamp>,
+    pub(super) build_date: Option<DateTime<Utc>>,
     pub(super) usage_type: UsageType,
     /// Artifacts that the caller provides.
     provided: Artifacts<'a>,
@@ -53,9 +56,20 @@ pub(super) struct Artifacts<'a> {
 
 impl<'a> Context<'a> {
     /// Creates a context in which the clock shows the time `clock`.
-    pub const fn at(clock: Timestamp) -> Self {
+    ///
+    /// Like all instants of a context, `clock` is [clamped](time::clamp) to whole seconds from 1970
+    /// to 9999. A program that starts from the system clock can use `TryFrom<SystemTime>`:
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    ///
+    /// let context = license_core::Context::try_from(SystemTime::now())?;
+    /// # let _ = context;
+    /// # Ok::<(), license_core::TimeError>(())
+    /// ```
+    pub fn at(clock: DateTime<Utc>) -> Self {
         Self {
-            clock,
+            clock: time::clamp(clock),
             high_water: None,
             machine: None,
             user: None,
@@ -68,13 +82,13 @@ impl<'a> Context<'a> {
     }
 
     /// Replaces the time of the clock.
-    pub(super) fn at_instant(self, clock: Timestamp) -> Self {
+    pub(super) fn at_instant(self, clock: DateTime<Utc>) -> Self {
         Self { clock, ..self }
     }
 
     /// Returns the time of the clock. Evaluation uses the latest of this time, the clock high-water
     /// mark, and the issue dates of the verified artifacts.
-    pub fn clock(&self) -> Timestamp {
+    pub fn clock(&self) -> DateTime<Utc> {
         self.clock
     }
 
@@ -84,8 +98,8 @@ impl<'a> Context<'a> {
     }
 
     /// Sets the clock high-water mark: the latest instant that this machine has seen.
-    pub fn high_water(mut self, mark: Timestamp) -> Self {
-        self.high_water = Some(mark);
+    pub fn high_water(mut self, mark: DateTime<Utc>) -> Self {
+        self.high_water = Some(time::clamp(mark));
         self
     }
 
@@ -108,8 +122,8 @@ impl<'a> Context<'a> {
     }
 
     /// Sets the build date of the application.
-    pub fn build_date(mut self, date: Timestamp) -> Self {
-        self.build_date = Some(date);
+    pub fn build_date(mut self, date: DateTime<Utc>) -> Self {
+        self.build_date = Some(time::clamp(date));
         self
     }
 
@@ -186,6 +200,16 @@ impl<'a> Context<'a> {
         select: fn(&Artifacts<'a>) -> &'a [T],
     ) -> impl Iterator<Item = &'a T> + Clone {
         select(&self.provided).iter().chain(select(&self.from_file))
+    }
+}
+
+/// Creates a context in which the clock shows the time `now`. An instant before 1970 or after 9999
+/// is an error.
+impl TryFrom<SystemTime> for Context<'_> {
+    type Error = TimeError;
+
+    fn try_from(now: SystemTime) -> Result<Self, TimeError> {
+        time::from_system_time(now).map(Self::at)
     }
 }
 

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::{Context, Evidence, Rule, clock_behind};
 use crate::code::Code;
 use crate::ids::Tier;
 use crate::license::License;
 use crate::matrix::FeatureMatrix;
 use crate::policy::{Entitlements, Quota};
-use crate::time::Timestamp;
+use crate::time;
 
 /// Validity of a license, ordered from worst to best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,8 +63,8 @@ pub struct Decision {
     pub(super) rule: Option<Rule>,
     pub(super) evidence: Evidence,
     pub(super) warnings: Vec<Warning>,
-    pub(super) evaluated_at: Timestamp,
-    pub(super) valid_until: Option<Timestamp>,
+    pub(super) evaluated_at: DateTime<Utc>,
+    pub(super) valid_until: Option<DateTime<Utc>>,
     pub(super) check_in: Option<Evidence>,
 }
 
@@ -140,18 +142,18 @@ impl Decision {
         &self.evidence
     }
 
-    /// Returns the remaining seconds of the grace period, or `None` outside a grace period.
-    pub fn grace_left(&self) -> Option<u64> {
+    /// Returns the rest of the grace period, or `None` outside a grace period.
+    pub fn grace_left(&self) -> Option<TimeDelta> {
         let until = self
             .valid_until
             .filter(|_| self.outcome == Outcome::Grace)?;
-        Some(until.seconds_since(self.evaluated_at))
+        Some(time::duration_since(until, self.evaluated_at))
     }
 
     /// Returns the instant at which the license ends if no other artifact is installed until then.
     /// Grace periods and installed successors are included. Returns `None` if the license is
     /// denied, or if nothing ends the license.
-    pub fn holds_until(&self) -> Option<Timestamp> {
+    pub fn holds_until(&self) -> Option<DateTime<Utc>> {
         self.valid_until
     }
 
@@ -168,7 +170,7 @@ impl Decision {
 
     /// Returns the instant of the evaluation: the latest of the clock and all instants seen before,
     /// such as the clock high-water mark.
-    pub fn evaluated_at(&self) -> Timestamp {
+    pub fn evaluated_at(&self) -> DateTime<Utc> {
         self.evaluated_at
     }
 

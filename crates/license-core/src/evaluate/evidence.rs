@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use semver::{Version, VersionReq};
 use serde::{Serialize, Serializer};
 use serde_json::json;
@@ -12,7 +13,7 @@ use crate::ids::{ProductCode, Tier};
 use crate::key::LicenseId;
 use crate::machine::{FingerprintComparison, Machine};
 use crate::policy::UsageType;
-use crate::time::Timestamp;
+use crate::time::{rfc3339, serde_rfc3339};
 
 /// Expected and actual values of a rule.
 ///
@@ -41,7 +42,8 @@ pub enum Evidence {
         #[serde(rename = "status")]
         actual: Status,
         /// The issue date of the token.
-        at: Timestamp,
+        #[serde(with = "serde_rfc3339")]
+        at: DateTime<Utc>,
     },
     /// A license on a revocation list.
     Revocation {
@@ -49,23 +51,26 @@ pub enum Evidence {
         #[serde(rename = "license_id")]
         license: LicenseId,
         /// The first instant at which the license is revoked.
-        #[serde(rename = "revoked_at")]
-        at: Timestamp,
+        #[serde(rename = "revoked_at", with = "serde_rfc3339")]
+        at: DateTime<Utc>,
         /// The reason that the vendor gives.
         reason: Box<str>,
         /// The number of the list.
         seq: u64,
         /// The instant of the evaluation.
-        now: Timestamp,
+        #[serde(with = "serde_rfc3339")]
+        now: DateTime<Utc>,
     },
     /// A license that is not on a revocation list.
     NotListed {
         /// The number of the newest list.
         seq: u64,
         /// The issue date of the list.
-        issued_at: Timestamp,
+        #[serde(with = "serde_rfc3339")]
+        issued_at: DateTime<Utc>,
         /// The instant at which the next list is due.
-        next_update: Timestamp,
+        #[serde(with = "serde_rfc3339")]
+        next_update: DateTime<Utc>,
     },
     /// A license that replaces this one.
     SupersededBy {
@@ -76,9 +81,11 @@ pub enum Evidence {
     /// The start of the license.
     NotBefore {
         /// The first instant at which the license is valid.
-        not_before: Timestamp,
+        #[serde(with = "serde_rfc3339")]
+        not_before: DateTime<Utc>,
         /// The instant of the evaluation.
-        now: Timestamp,
+        #[serde(with = "serde_rfc3339")]
+        now: DateTime<Utc>,
     },
     /// The machine.
     Machine {
@@ -101,10 +108,11 @@ pub enum Evidence {
     /// The activation of the license on this machine.
     Activation {
         /// The date of the activation, if there is one.
-        #[serde(rename = "activated_at")]
-        at: Option<Timestamp>,
+        #[serde(rename = "activated_at", with = "serde_rfc3339")]
+        at: Option<DateTime<Utc>>,
         /// The instant at which the vendor ended a previous activation.
-        ended_at: Option<Timestamp>,
+        #[serde(with = "serde_rfc3339")]
+        ended_at: Option<DateTime<Utc>>,
         /// This machine.
         machine: Option<Machine>,
     },
@@ -138,34 +146,42 @@ pub enum Evidence {
     /// The build date of the application.
     BuildDate {
         /// The last build date that the license covers.
-        maintenance_until: Timestamp,
+        #[serde(with = "serde_rfc3339")]
+        maintenance_until: DateTime<Utc>,
         /// The build date of the application.
-        #[serde(rename = "build_date")]
-        actual: Option<Timestamp>,
+        #[serde(rename = "build_date", with = "serde_rfc3339")]
+        actual: Option<DateTime<Utc>>,
     },
     /// The end of the license.
     Expiry {
         /// The first instant after the end of the license, or `None` if the license is perpetual.
-        expires_at: Option<Timestamp>,
+        #[serde(with = "serde_rfc3339")]
+        expires_at: Option<DateTime<Utc>>,
         /// The first instant after the renewal grace period.
-        grace_until: Option<Timestamp>,
+        #[serde(with = "serde_rfc3339")]
+        grace_until: Option<DateTime<Utc>>,
         /// The instant of the evaluation.
-        now: Timestamp,
+        #[serde(with = "serde_rfc3339")]
+        now: DateTime<Utc>,
     },
     /// The last validation.
     CheckIn {
         /// The later of two instants: the start of the license, and the last validation of the
         /// license or of a license that it replaces.
-        #[serde(rename = "counted_from")]
-        last: Timestamp,
+        #[serde(rename = "counted_from", with = "serde_rfc3339")]
+        last: DateTime<Utc>,
         /// The last validation, unless it was before the start of the license.
-        last_validated_at: Option<Timestamp>,
+        #[serde(with = "serde_rfc3339")]
+        last_validated_at: Option<DateTime<Utc>>,
         /// The first instant at which a validation is due.
-        due_at: Timestamp,
+        #[serde(with = "serde_rfc3339")]
+        due_at: DateTime<Utc>,
         /// The last instant at which the license is valid without a validation.
-        grace_until: Timestamp,
+        #[serde(with = "serde_rfc3339")]
+        grace_until: DateTime<Utc>,
         /// The instant of the evaluation.
-        now: Timestamp,
+        #[serde(with = "serde_rfc3339")]
+        now: DateTime<Utc>,
     },
     /// A feature.
     Feature {
@@ -180,7 +196,7 @@ pub enum Evidence {
 
 impl Evidence {
     /// Returns the instant up to which the rule keeps the license valid, including grace.
-    pub(super) fn grace_until(&self) -> Option<Timestamp> {
+    pub(super) fn grace_until(&self) -> Option<DateTime<Utc>> {
         match self {
             Self::CheckIn { grace_until, .. } => Some(*grace_until),
             Self::Expiry { grace_until, .. } => *grace_until,
@@ -197,13 +213,13 @@ impl Evidence {
             Self::Product { expected, .. } => expected.to_string(),
             Self::Status { .. } => "status active".to_owned(),
             Self::Revocation { at, now, .. } if now < at => {
-                format!("before {at}, when the license is revoked")
+                format!("before {}, when the license is revoked", rfc3339(*at))
             }
             Self::Revocation { .. } | Self::NotListed { .. } => {
                 "a license that is not on a revocation list".to_owned()
             }
             Self::SupersededBy { .. } => "no newer license that replaces this one".to_owned(),
-            Self::NotBefore { not_before, .. } => format!("{not_before} or later"),
+            Self::NotBefore { not_before, .. } => format!("{} or later", rfc3339(*not_before)),
             Self::Machine { named: 1, .. } => "the machine in the license".to_owned(),
             Self::Machine { named, .. } => format!("one of the {named} machines in the license"),
             Self::Deactivated { .. } => {
@@ -216,7 +232,7 @@ impl Evidence {
             Self::BuildDate {
                 maintenance_until, ..
             } => {
-                format!("a build date up to {maintenance_until}")
+                format!("a build date up to {}", rfc3339(*maintenance_until))
             }
             Self::Expiry {
                 expires_at: None, ..
@@ -231,6 +247,7 @@ impl Evidence {
                 grace_until,
                 ..
             } => {
+                let [due_at, grace_until] = [*due_at, *grace_until].map(rfc3339);
                 format!("a check-in before {due_at}, or up to {grace_until} in the grace period")
             }
             Self::Feature {
@@ -247,34 +264,43 @@ impl Evidence {
             Self::Nothing => "not checked".to_owned(),
             Self::NoLicense => "none".to_owned(),
             Self::Product { actual, .. } => actual.to_string(),
-            Self::Status { actual, at } => format!("status {actual} as of {at}"),
-            Self::Revocation { at, now, .. } if now < at => now.to_string(),
+            Self::Status { actual, at } => format!("status {actual} as of {}", rfc3339(*at)),
+            Self::Revocation { at, now, .. } if now < at => rfc3339(*now).to_string(),
             Self::Revocation {
                 license,
                 at,
                 reason,
                 seq,
                 ..
-            } => format!("license {license} on revocation list {seq}, revoked at {at}: {reason}"),
+            } => {
+                let at = rfc3339(*at);
+                format!("license {license} on revocation list {seq}, revoked at {at}: {reason}")
+            }
             Self::NotListed {
                 seq,
                 issued_at,
                 next_update,
-            } => format!(
-                "no entry in revocation list {seq} of {issued_at} (next list due by {next_update})"
-            ),
+            } => {
+                let [issued_at, next_update] = [*issued_at, *next_update].map(rfc3339);
+                format!(
+                    "no entry in revocation list {seq} of {issued_at} (next list due by \
+                     {next_update})"
+                )
+            }
             Self::SupersededBy { license } => format!("license {license}"),
-            Self::NotBefore { now, .. } | Self::Expiry { now, .. } => now.to_string(),
+            Self::NotBefore { now, .. } | Self::Expiry { now, .. } => rfc3339(*now).to_string(),
             Self::Machine {
                 actual, nearest, ..
             } => machine(actual.as_ref(), nearest.as_ref()),
             Self::Deactivated { license } => {
                 format!("license {license}, deactivated on this machine")
             }
-            Self::Activation { at: Some(at), .. } => format!("an activation at {at}"),
+            Self::Activation { at: Some(at), .. } => {
+                format!("an activation at {}", rfc3339(*at))
+            }
             Self::Activation {
                 ended_at: Some(at), ..
-            } => format!("an activation that the vendor ended at {at}"),
+            } => format!("an activation that the vendor ended at {}", rfc3339(*at)),
             Self::Activation { machine, .. } => match machine {
                 Some(_) => format!(
                     "no activation for {}",
@@ -285,13 +311,17 @@ impl Evidence {
             Self::User { actual, .. } => or_none(actual.as_deref()),
             Self::Usage { actual, .. } => actual.to_string(),
             Self::Version { actual, .. } => or_none(actual.as_ref()),
-            Self::BuildDate { actual, .. } => or_none(actual.as_ref()),
+            Self::BuildDate { actual, .. } => or_none(actual.map(rfc3339)),
             Self::CheckIn {
                 last_validated_at: Some(last),
                 now,
                 ..
-            } => format!("the last check-in at {last}, now {now}"),
+            } => {
+                let [last, now] = [*last, *now].map(rfc3339);
+                format!("the last check-in at {last}, now {now}")
+            }
             Self::CheckIn { last, now, .. } => {
+                let [last, now] = [*last, *now].map(rfc3339);
                 format!("no check-in since the license started at {last}, now {now}")
             }
             Self::Feature { tier, .. } => format!("tier {tier}"),
@@ -315,8 +345,9 @@ fn slice<T: Serialize, S: Serializer>(items: &Arc<[T]>, serializer: S) -> Result
     items.as_ref().serialize(serializer)
 }
 
-fn before_end(end: Timestamp, grace_until: Option<Timestamp>) -> String {
-    match grace_until {
+fn before_end(end: DateTime<Utc>, grace_until: Option<DateTime<Utc>>) -> String {
+    let end = rfc3339(end);
+    match grace_until.map(rfc3339) {
         None => format!("before {end}"),
         Some(grace) => format!("before {end}, or before {grace} in the grace period"),
     }

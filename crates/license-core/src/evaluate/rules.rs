@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::validation_history::ValidationHistory;
 use super::{Context, Evidence, machine};
 use crate::claims::Status;
@@ -9,7 +11,7 @@ use crate::code::Code;
 use crate::license::{Activation, License, RevocationList, Validation, ValidationSigner};
 use crate::machine::Machine;
 use crate::matrix::FeatureMatrix;
-use crate::time::Timestamp;
+use crate::time;
 
 /// A rule of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,7 +73,7 @@ pub(super) struct Evaluation<'a> {
     pub(super) context: &'a Context<'a>,
     /// The latest of the clock, the clock high-water mark, and the issue dates of all verified
     /// artifacts.
-    pub(super) now: Timestamp,
+    pub(super) now: DateTime<Utc>,
     pub(super) newest_validation: Option<&'a Validation>,
     pub(super) newest_vendor_validation: Option<&'a Validation>,
     history: ValidationHistory<'a>,
@@ -103,7 +105,7 @@ impl<'a> Evaluation<'a> {
             license,
             matrix,
             context,
-            now: seen.fold(context.clock(), Timestamp::max),
+            now: seen.fold(context.clock(), DateTime::max),
             newest_validation: newest(matching.clone()),
             newest_vendor_validation: newest(matching.filter(is_by_vendor)),
             history: ValidationHistory::new(license, validations, context),
@@ -118,7 +120,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Returns the current status of the license and its date.
-    fn status(&self) -> Option<(Status, Timestamp)> {
+    fn status(&self) -> Option<(Status, DateTime<Utc>)> {
         let decisive = self.history.denial().or(self.newest_validation)?;
         Some((decisive.status(), decisive.issued_at()))
     }
@@ -368,12 +370,8 @@ fn expiry(evaluation: &Evaluation<'_>) -> OptionalResult {
         };
         return Some((RuleOutcome::Passed, evidence));
     };
-    let grace = evaluation
-        .license
-        .renewal()
-        .unwrap_or_default()
-        .grace_seconds();
-    let grace_until = end.plus(grace);
+    let grace = evaluation.license.renewal().unwrap_or_default().grace();
+    let grace_until = time::saturating_add(end, grace);
     let outcome = match now {
         now if now < end => RuleOutcome::Passed,
         now if now < grace_until => RuleOutcome::Grace(Code::GraceRenewal),
@@ -399,13 +397,13 @@ fn check_in(evaluation: &Evaluation<'_>) -> OptionalResult {
     let last = validated.or(start);
     let (check_in, last) = evaluation.license.check_in().zip(last)?;
     let now = evaluation.now;
-    let outcome = match now.seconds_since(last) {
-        age if age < check_in.every_seconds() => RuleOutcome::Passed,
-        age if age <= check_in.grace_seconds() => RuleOutcome::Grace(Code::GraceOffline),
+    let outcome = match time::duration_since(now, last) {
+        age if age < check_in.every() => RuleOutcome::Passed,
+        age if age <= check_in.grace() => RuleOutcome::Grace(Code::GraceOffline),
         _ => RuleOutcome::Denied(Code::CheckInOverdue),
     };
-    let due_at = last.plus(check_in.every_seconds());
-    let grace_until = last.plus(check_in.grace_seconds());
+    let due_at = time::saturating_add(last, check_in.every());
+    let grace_until = time::saturating_add(last, check_in.grace());
     let evidence = Evidence::CheckIn {
         last,
         last_validated_at: validated,

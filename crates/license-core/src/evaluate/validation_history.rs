@@ -1,9 +1,10 @@
 //! Validations of a license and of the licenses that it replaces.
 
+use chrono::{DateTime, Utc};
+
 use super::Context;
 use super::rules::applies_to_machine;
 use crate::license::{License, Validation, ValidationSigner};
-use crate::time::Timestamp;
 
 /// Validations that apply to a license.
 ///
@@ -33,7 +34,7 @@ impl<'a> ValidationHistory<'a> {
     }
 
     /// Returns the date of the last validation of the license or a license that it replaces.
-    pub(super) fn checked_in_at(&self) -> Option<Timestamp> {
+    pub(super) fn checked_in_at(&self) -> Option<DateTime<Utc>> {
         self.validations
             .iter()
             .map(|(_, validation)| validation.issued_at())

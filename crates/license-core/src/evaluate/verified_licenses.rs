@@ -47,7 +47,11 @@ impl VerifiedLicenses {
     }
 }
 
-fn with_artifacts<'a>(verified: &'a VerifiedLicenses, context: &Context<'a>) -> Context<'a> {
+/// Adds the artifacts of the license file to the context.
+pub(super) fn with_artifacts<'a>(
+    verified: &'a VerifiedLicenses,
+    context: &Context<'a>,
+) -> Context<'a> {
     context.clone().with_file(Artifacts {
         licenses: verified.licenses(),
         validations: verified.validations(),

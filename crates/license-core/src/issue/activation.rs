@@ -1,12 +1,13 @@
 //! Drafts of answers to machine requests.
 
+use chrono::{DateTime, Utc};
+
 use super::{Signer, SigningError, sign_token};
 use crate::claims::{ActivationClaims, ClockRepairClaims};
 use crate::jose::TokenKind;
 use crate::key::LicenseId;
 use crate::machine::Machine;
 use crate::requests::{ActivationRequest, ClockRequest};
-use crate::time::Timestamp;
 
 /// Draft of an activation.
 #[derive(Clone, Debug)]
@@ -16,7 +17,7 @@ pub struct ActivationDraft<'a> {
     /// The id of the activation.
     pub id: LicenseId,
     /// The issue date.
-    pub issued_at: Timestamp,
+    pub issued_at: DateTime<Utc>,
     /// The request of the machine.
     pub request: &'a ActivationRequest,
 }
@@ -52,7 +53,7 @@ pub struct ClockRepairDraft<'a> {
     /// The id of the clock repair.
     pub id: LicenseId,
     /// The issue date, to which the clock high-water mark of the machine is lowered.
-    pub issued_at: Timestamp,
+    pub issued_at: DateTime<Utc>,
     /// The request of the machine.
     pub request: &'a ClockRequest,
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::{Signer, SigningError, VerifyingSigner, minimum_length, sign_token};
 use crate::claims::LicenseClaims;
 use crate::jose::{MAX_TOKEN_BYTES, TokenKind, Unverified};
@@ -12,7 +14,6 @@ use crate::license::License;
 use crate::machine::Machine;
 use crate::matrix::{FeatureMatrix, TierPolicy, is_feature_name};
 use crate::policy::Quota;
-use crate::time::Timestamp;
 use crate::trust::VerifyError;
 
 impl LicenseClaims {
@@ -25,7 +26,7 @@ impl LicenseClaims {
         tier: &TierPolicy,
         id: LicenseId,
         customer: String,
-        issued_at: Timestamp,
+        issued_at: DateTime<Utc>,
     ) -> Self {
         let mut draft = Self::new(id, matrix.product(), customer, tier.entitlements());
         draft.issuer = Some(matrix.issuer().to_owned());
@@ -181,19 +182,17 @@ impl LicenseClaims {
         self.check_claims()?;
         let claims = self.completed();
         let token = sign_token(TokenKind::License, &claims, key.inner())?;
-        let refused = |error: &dyn std::fmt::Display| SigningError::Refused {
-            reason: error.to_string(),
-        };
-        let unverified = Unverified::parse(&token).map_err(|error| refused(&error))?;
+        let refused = |source| SigningError::Refused { source };
+        let unverified = Unverified::parse(&token).map_err(|error| refused(error.into()))?;
         let license = unverified.verify_by(key.public());
         let license = license.map_err(|error| match error {
             VerifyError::Signature => SigningError::DoesNotVerify,
-            error => refused(&error),
+            error => refused(error.into()),
         })?;
         if *license.claims() == claims {
             Ok((license, token))
         } else {
-            Err(refused(&"its claims differ from the draft"))
+            Err(refused("its claims differ from the draft".into()))
         }
     }
 

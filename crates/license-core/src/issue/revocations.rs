@@ -1,10 +1,11 @@
 //! Drafts of revocation lists.
 
+use chrono::{DateTime, Utc};
+
 use super::{Signer, SigningError, sign_token};
 use crate::claims::{RevocationClaims, RevocationEntry};
 use crate::ids::ProductCode;
 use crate::jose::TokenKind;
-use crate::time::Timestamp;
 
 /// Draft of a revocation list.
 #[derive(Clone, Debug)]
@@ -14,12 +15,12 @@ pub struct RevocationListDraft {
     /// The product.
     pub product: ProductCode,
     /// The issue date.
-    pub issued_at: Timestamp,
+    pub issued_at: DateTime<Utc>,
     /// The number of the list, which is higher than the numbers of all earlier lists of the same
     /// key.
     pub seq: u64,
     /// The date by which the next list is issued.
-    pub next_update: Timestamp,
+    pub next_update: DateTime<Utc>,
     /// The revoked licenses and activations, each listed once.
     pub revoked: Vec<RevocationEntry>,
 }

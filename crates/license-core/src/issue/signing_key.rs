@@ -123,8 +123,8 @@ pub enum SigningKeyError {
     #[error("expected an RSA private key with consistent numbers")]
     Key,
     /// The public key cannot be trusted, so no signature would verify.
-    #[error("the key cannot be used: {0}")]
-    Refused(TrustError),
+    #[error("the key cannot be used")]
+    Refused(#[source] TrustError),
     /// The key supports PS256 only.
     #[error("expected a key for RS256, found a key for PS256 only")]
     PssOnly,

@@ -1,9 +1,10 @@
 //! Drafts of successors, which replace licenses.
 
+use chrono::{DateTime, Utc};
+
 use crate::claims::LicenseClaims;
 use crate::key::LicenseId;
 use crate::license::License;
-use crate::time::Timestamp;
 
 /// Maximum number of replaced licenses in a successor. A successor names only the latest replaced
 /// licenses, so that tokens do not grow with every change.
@@ -20,21 +21,21 @@ impl LicenseClaims {
     ///
     /// ```
     /// use license_core::issue::{VerifyingSigner, KeyBits, LicenseDraft, RandomError, SigningKey};
-    /// use license_core::{Algorithm, LicenseId, FeatureMatrix, Tier, Timestamp};
+    /// use license_core::{Algorithm, FeatureMatrix, LicenseId, Tier, time};
     ///
     /// let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
     /// let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random)?;
     /// let key = VerifyingSigner::new(Box::new(SigningKey::from_pkcs8(&der, None, random)?));
     /// let matrix = FeatureMatrix::built_in();
     /// let tier = matrix.tier(Tier::parse("TEAM")?).ok_or("no such tier")?;
-    /// let id = LicenseId::from_random(1_798_761_600_000, &[7; 10]);
-    /// let march = Timestamp::parse("2027-03-01")?;
+    /// let march = time::parse_instant("2027-03-01")?;
+    /// let id = LicenseId::from_random(march, &[7; 10]);
     /// let mut draft = LicenseDraft::for_tier(matrix, tier, id, "ACME Ltd".to_owned(), march);
     /// draft.users = vec!["alice".to_owned()];
     /// let (license, _) = draft.issue(&key)?;
     ///
-    /// let id = LicenseId::from_random(1_801_440_000_000, &[8; 10]);
-    /// let april = Timestamp::parse("2027-04-01")?;
+    /// let april = time::parse_instant("2027-04-01")?;
+    /// let id = LicenseId::from_random(april, &[8; 10]);
     /// let mut draft = LicenseDraft::successor_of(&license, id, april).ok_or("an enterprise key")?;
     /// draft.users = vec!["bob".to_owned()];
     /// let (successor, _) = draft.issue(&key)?;
@@ -42,7 +43,11 @@ impl LicenseClaims {
     /// assert_eq!(successor.entitlements(), license.entitlements());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn successor_of(license: &License, id: LicenseId, issued_at: Timestamp) -> Option<Self> {
+    pub fn successor_of(
+        license: &License,
+        id: LicenseId,
+        issued_at: DateTime<Utc>,
+    ) -> Option<Self> {
         let previous = license.claims();
         previous.issued_at?;
         Some(Self {
@@ -77,6 +82,7 @@ mod tests {
     use crate::jose::Algorithm;
     use crate::matrix::FeatureMatrix;
     use crate::policy::{CheckIn, Quota, Renewal, UsageType};
+    use crate::time;
 
     fn key() -> VerifyingSigner {
         let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &system_random).unwrap();
@@ -85,11 +91,11 @@ mod tests {
     }
 
     fn id(random: u8) -> LicenseId {
-        LicenseId::from_random(1_798_761_600_000, &[random; 10])
+        LicenseId::from_random(at("2027-01-01"), &[random; 10])
     }
 
-    fn at(text: &str) -> Timestamp {
-        Timestamp::parse(text).unwrap()
+    fn at(text: &str) -> DateTime<Utc> {
+        time::parse_instant(text).unwrap()
     }
 
     fn matrix() -> &'static FeatureMatrix {
@@ -114,8 +120,8 @@ mod tests {
         draft.set_devices(3.try_into().unwrap(), matrix);
         draft.usage_type = Some(UsageType::Runtime);
         draft.trial = true;
-        draft.check_in = CheckIn::new(48, 96);
-        draft.renewal = Renewal::new(3, 5);
+        draft.check_in = CheckIn::from_hours(48, 96);
+        draft.renewal = Renewal::from_days_and_hours(3, 5);
         draft.maintenance_until = Some(at("2027-12-31T23:59:59Z"));
         draft.max_version = Some("<3.0.0".parse().unwrap());
         draft.machines = vec!["mach_00112233445566778899aabbccddeeff".into()];

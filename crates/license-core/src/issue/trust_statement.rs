@@ -1,9 +1,10 @@
 //! Drafts of trust statements.
 
+use chrono::{DateTime, Utc};
+
 use super::{Signer, SigningError, sign_token};
 use crate::claims::TrustStatementClaims;
 use crate::jose::TokenKind;
-use crate::time::Timestamp;
 use crate::trust::{Jwk, TrustedKey};
 
 /// Draft of a statement that introduces trusted keys.
@@ -12,7 +13,7 @@ pub struct IntroductionDraft<'a> {
     /// The vendor.
     pub issuer: String,
     /// The issue date.
-    pub issued_at: Timestamp,
+    pub issued_at: DateTime<Utc>,
     /// The introduced keys, each listed once, without the signing key.
     pub keys: Vec<&'a TrustedKey>,
 }
@@ -46,7 +47,7 @@ pub struct RetirementDraft {
     /// The vendor.
     pub issuer: String,
     /// The issue date.
-    pub issued_at: Timestamp,
+    pub issued_at: DateTime<Utc>,
 }
 
 impl RetirementDraft {
@@ -83,6 +84,6 @@ fn issuer(name: &str) -> Result<&str, SigningError> {
 
 fn refused(reason: &str) -> Result<String, SigningError> {
     Err(SigningError::Refused {
-        reason: reason.to_owned(),
+        source: reason.into(),
     })
 }

@@ -1,5 +1,7 @@
 //! Drafts of validation tokens.
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::{Signer, SigningError, sign_token};
 use crate::claims::{Status, ValidationClaims};
 use crate::jose::TokenKind;
@@ -7,11 +9,11 @@ use crate::key::LicenseId;
 use crate::license::License;
 use crate::machine::Machine;
 use crate::policy::Entitlements;
-use crate::time::Timestamp;
+use crate::time;
 
 /// Validity of a validation token for a license without check-in terms. The value is the check-in
 /// interval of the built-in product.
-const DEFAULT_VALIDITY_SECONDS: u64 = 24 * 3600;
+const DEFAULT_VALIDITY: TimeDelta = TimeDelta::hours(24);
 
 /// Draft of a validation token by the vendor or by a customer's own server.
 #[derive(Clone, Debug)]
@@ -23,9 +25,9 @@ pub struct ValidationDraft<'a> {
     /// The id of the token.
     pub id: LicenseId,
     /// The issue date.
-    pub issued_at: Timestamp,
+    pub issued_at: DateTime<Utc>,
     /// The end of the token.
-    pub expires_at: Option<Timestamp>,
+    pub expires_at: Option<DateTime<Utc>>,
     /// The digest of the machine for which the token is issued, or `None` for all machines.
     pub machine: Option<String>,
     /// The nonce of the request, if there is one.
@@ -44,19 +46,16 @@ impl<'a> ValidationDraft<'a> {
         license: &'a License,
         issuer: String,
         id: LicenseId,
-        issued_at: Timestamp,
+        issued_at: DateTime<Utc>,
     ) -> Self {
-        let seconds = license
-            .check_in()
-            .map_or(DEFAULT_VALIDITY_SECONDS, |check_in| {
-                check_in.every_seconds()
-            });
+        let check_in = license.check_in();
+        let validity = check_in.map_or(DEFAULT_VALIDITY, |check_in| check_in.every());
         Self {
             license,
             issuer,
             id,
             issued_at,
-            expires_at: Some(issued_at.plus(seconds)),
+            expires_at: Some(time::saturating_add(issued_at, validity)),
             machine: None,
             nonce: None,
             status: Status::Active,

@@ -47,8 +47,8 @@ pub enum ParseError {
         segment: &'static str,
     },
     /// The header is not a strict JSON object.
-    #[error("token header: {0}")]
-    HeaderJson(JsonError),
+    #[error("cannot read the token header")]
+    HeaderJson(#[source] JsonError),
     /// A member of the header is missing or has a value that is not accepted.
     #[error("token header: expected `{member}` to be {expected}")]
     Header {
@@ -74,12 +74,12 @@ pub enum ParseError {
         found: &'static str,
     },
     /// A block of the file is not a token.
-    #[error("block at line {line}: {error}")]
+    #[error("cannot read the block at line {line}")]
     Block {
         /// The first line of the block, from 1.
         line: usize,
         /// The reason.
-        error: Box<ParseError>,
+        source: Box<ParseError>,
     },
     /// The armor and the header name different kinds of token.
     #[error("the armor names {}, but the token header names {}", .expected.label(), .found.label())]
@@ -109,7 +109,7 @@ impl ParseError {
             }
             _ => Self::Block {
                 line: lines,
-                error: Box::new(self),
+                source: Box::new(self),
             },
         }
     }
@@ -117,7 +117,7 @@ impl ParseError {
     /// Returns the reason code.
     pub const fn code(&self) -> Code {
         match self {
-            Self::Block { error, .. } => error.code(),
+            Self::Block { source, .. } => source.code(),
             _ => Code::Malformed,
         }
     }

@@ -8,7 +8,8 @@ use super::scan::{FieldFormat, KeyScanner, is_hex, name};
 use super::{KeyError, LicenseKey};
 use crate::encoding::base64url;
 use crate::ids::{Company, ProductCode};
-use crate::time::{Date, TimeError, Timestamp};
+use crate::time::{self, TimeError, compact_date};
+use chrono::{DateTime, NaiveDate, Utc};
 use sha2::{Digest, Sha256};
 
 /// The length in bytes of an RSA signature of 2048 to 8192 bits.
@@ -34,18 +35,27 @@ const DATE: FieldFormat = FieldFormat {
 pub enum KeyExpiry {
     /// The key never expires. Its date is `99991231`.
     Perpetual,
-    /// The last day on which the key is valid, in UTC.
-    LastDay(Date),
+    /// The last day on which the key is valid, in UTC, from 1970 to 9999.
+    LastDay(NaiveDate),
 }
 
 impl KeyExpiry {
     const PERPETUAL: &'static str = "99991231";
 
     /// Returns the first instant at which the key is no longer valid, or `None` if it is perpetual.
-    pub fn ends_at(self) -> Option<Timestamp> {
+    pub fn ends_at(self) -> Option<DateTime<Utc>> {
         match self {
             Self::Perpetual => None,
-            Self::LastDay(date) => Some(date.end()),
+            Self::LastDay(date) => Some(time::end_of_day(date)),
+        }
+    }
+
+    /// Returns whether the last day is a date that [`KeyExpiry::parse`] accepts.
+    #[cfg(feature = "issue")]
+    pub(crate) fn is_in_range(self) -> bool {
+        match self {
+            Self::Perpetual => true,
+            Self::LastDay(date) => time::is_date_in_range(date),
         }
     }
 
@@ -55,8 +65,8 @@ impl KeyExpiry {
     ///
     /// Returns [`TimeError::NotADate`] if the text has another form or is not a real date.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
-        let date = Date::parse(text)?;
-        let is_perpetual = date.compact().to_string() == Self::PERPETUAL;
+        let date = time::parse_date(text)?;
+        let is_perpetual = compact_date(date).to_string() == Self::PERPETUAL;
         Ok(if is_perpetual {
             Self::Perpetual
         } else {
@@ -69,7 +79,7 @@ impl fmt::Display for KeyExpiry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Perpetual => f.write_str(Self::PERPETUAL),
-            Self::LastDay(date) => write!(f, "{}", date.compact()),
+            Self::LastDay(date) => compact_date(*date).fmt(f),
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::encoding::strict_json::serde_as_text;
 use crate::key::{LicenseKey, ShortEnterpriseKey};
+use crate::time;
 
 /// The id of a license: a UUIDv7 (RFC 9562), or the short form of an enterprise key.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,9 +55,23 @@ impl LicenseId {
         Self::parse_uuid(&Uuid::from_bytes(bytes).hyphenated().to_string())
     }
 
-    /// Creates a UUIDv7 from the Unix time in milliseconds and 10 random bytes.
-    pub fn from_random(unix_milliseconds: u64, random: &[u8; 10]) -> Self {
-        let uuid = uuid::Builder::from_unix_timestamp_millis(unix_milliseconds, random).into_uuid();
+    /// Creates a UUIDv7 from the current time, of which it contains the milliseconds, and 10 random
+    /// bytes. An instant before 1970 or after 9999 is clamped.
+    ///
+    /// ```
+    /// use license_core::{LicenseId, time};
+    ///
+    /// let now = time::parse_instant("2027-01-01T12:00:00Z")?;
+    /// let random = [7; 10]; // from the random source of the program
+    /// let id = LicenseId::from_random(now, &random);
+    /// assert_eq!(id.as_str(), "01a2d11f-0200-7707-8707-070707070707");
+    /// # Ok::<(), license_core::TimeError>(())
+    /// ```
+    pub fn from_random(now: DateTime<Utc>, random: &[u8; 10]) -> Self {
+        let millis = now.clamp(time::MIN, time::MAX).timestamp_millis();
+        // The value is not negative, because no instant in the range is before the epoch.
+        let millis = millis.cast_unsigned();
+        let uuid = uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid();
         Self(uuid.hyphenated().to_string().into())
     }
 
@@ -106,9 +122,13 @@ impl fmt::Debug for LicenseId {
 mod tests {
     use super::*;
 
+    fn now() -> DateTime<Utc> {
+        time::from_unix_seconds(1_795_000_000).unwrap()
+    }
+
     #[test]
     fn only_version_7_uuids_in_canonical_form_are_ids() {
-        let id = LicenseId::from_random(1_795_000_000_000, &[0xab; 10]);
+        let id = LicenseId::from_random(now(), &[0xab; 10]);
         assert_eq!(LicenseId::parse(id.as_str()), Some(id.clone()));
         for wrong in [
             id.as_str().to_uppercase(),
@@ -125,7 +145,7 @@ mod tests {
     /// accepts other versions and forms, which the test excludes.
     #[test]
     fn the_uuid_check_agrees_with_the_uuid_crate() {
-        let id = LicenseId::from_random(1_795_000_000_000, &[0xab; 10]);
+        let id = LicenseId::from_random(now(), &[0xab; 10]);
         let mut ids = 0;
         for (at, byte) in (0..36).flat_map(|at| (0..=127).map(move |byte| (at, byte))) {
             let mut text = id.as_str().as_bytes().to_vec();

@@ -7,7 +7,8 @@ use super::checksum::checksum;
 use super::scan::{FieldFormat, KeyScanner, is_hex, name};
 use crate::ids::{ProductCode, Tier};
 use crate::key::LicenseId;
-use crate::time::Timestamp;
+use crate::time;
+use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 const HASH: FieldFormat = FieldFormat {
@@ -46,11 +47,11 @@ impl StandardKey {
         tier: Tier,
         id: &LicenseId,
         customer: &str,
-        expires_at: Option<Timestamp>,
+        expires_at: Option<DateTime<Utc>>,
     ) -> Self {
         let end = match expires_at {
             None => "perpetual".to_owned(),
-            Some(at) => at.unix_seconds().to_string(),
+            Some(at) => time::unix_seconds(at).to_string(),
         };
         let lines = [TAG, id.as_str(), customer, tier.as_str(), &end];
         let hash = Sha256::digest(lines.join("\n"))

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
 use super::License;
 use crate::claims::ActivationClaims;
 use crate::ids::{Commitment, Nonce, ProductCode};
 use crate::jose::{TokenKind, Unverified};
 use crate::key::LicenseId;
 use crate::machine::Machine;
-use crate::time::Timestamp;
 use crate::trust::{TrustSet, VerifyError};
 
 /// A verified activation of a license on a machine.
@@ -58,7 +59,7 @@ impl Activation {
     }
 
     /// Returns the time of issue.
-    pub fn issued_at(&self) -> Timestamp {
+    pub fn issued_at(&self) -> DateTime<Utc> {
         self.claims.issued_at
     }
 

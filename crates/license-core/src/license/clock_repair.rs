@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
 use crate::claims::ClockRepairClaims;
 use crate::ids::{Nonce, ProductCode};
 use crate::jose::{TokenKind, Unverified};
 use crate::key::LicenseId;
 use crate::machine::Machine;
-use crate::time::Timestamp;
 use crate::trust::{TrustSet, VerifyError};
 
 /// A verified clock repair, which permits a machine to lower its clock high-water mark once, to the
@@ -44,7 +45,7 @@ impl ClockRepair {
     }
 
     /// Returns the time of issue, which becomes the clock high-water mark.
-    pub fn issued_at(&self) -> Timestamp {
+    pub fn issued_at(&self) -> DateTime<Utc> {
         self.claims.issued_at
     }
 

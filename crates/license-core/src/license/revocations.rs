@@ -7,8 +7,8 @@ use crate::claims::{Revocation, RevocationClaims, RevokedLicenses};
 use crate::ids::ProductCode;
 use crate::jose::{TokenKind, Unverified};
 use crate::key::LicenseId;
-use crate::time::Timestamp;
 use crate::trust::{KeyId, TrustSet, VerifyError};
+use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 /// A verified list of revoked licenses and activations.
@@ -106,18 +106,18 @@ impl RevocationList {
     }
 
     /// Returns the time of issue.
-    pub fn issued_at(&self) -> Timestamp {
+    pub fn issued_at(&self) -> DateTime<Utc> {
         self.claims().issued_at
     }
 
     /// Returns the instant by which the vendor issues the next list. This list stays in effect
     /// after that instant.
-    pub fn next_update(&self) -> Timestamp {
+    pub fn next_update(&self) -> DateTime<Utc> {
         self.claims().next_update
     }
 
     /// Returns whether the next list is overdue.
-    pub fn is_outdated_at(&self, now: Timestamp) -> bool {
+    pub fn is_outdated_at(&self, now: DateTime<Utc>) -> bool {
         now > self.next_update()
     }
 

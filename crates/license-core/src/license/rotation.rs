@@ -100,7 +100,7 @@ impl Rotation {
             let line = (file.blocks().len() > 1).then_some(block.line);
             let with_line = |error: RotationError| VerifiedLicensesError::Statement {
                 line,
-                error: error.into(),
+                source: error.into(),
             };
             results.push(rotation.apply(&block.token).map_err(with_line)?);
         }
@@ -267,7 +267,7 @@ impl RotationError {
         match self {
             Self::Verify(error) => error.code(),
             Self::Retired { .. } => Code::RetiredKey,
-            Self::Keys(_) => Code::Malformed,
+            Self::Keys(error) => error.code(),
         }
     }
 }

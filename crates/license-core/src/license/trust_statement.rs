@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use crate::claims::TrustStatementClaims;
 use crate::jose::{TokenKind, Unverified};
-use crate::time::Timestamp;
 use crate::trust::{Jwk, KeyId, TrustSet, TrustedKey, VerifyError};
 
 /// A verified trust statement, which introduces keys or retires a key.
@@ -18,7 +19,7 @@ pub struct TrustStatement {
     token: Arc<str>,
     armor: Arc<str>,
     issuer: Box<str>,
-    issued_at: Timestamp,
+    issued_at: DateTime<Utc>,
     signer: KeyId,
     /// The introduced keys.
     keys: Vec<Arc<TrustedKey>>,
@@ -105,7 +106,7 @@ fn parse_introduced(jwks: &[Jwk]) -> Result<Vec<Arc<TrustedKey>>, VerifyError> {
     for jwk in jwks {
         let key = jwk.to_key().map_err(|error| VerifyError::Key {
             claim: INTRODUCES,
-            error: error.into(),
+            source: error.into(),
         })?;
         if !jwk.has_kid_and_use() {
             let expected = "an array of JWKs, each with `kid`, `alg` and `use`";
@@ -170,7 +171,7 @@ impl TrustStatement {
     }
 
     /// Returns the time of issue. For a retirement, this is the later time of its two signatures.
-    pub fn issued_at(&self) -> Timestamp {
+    pub fn issued_at(&self) -> DateTime<Utc> {
         self.issued_at
     }
 

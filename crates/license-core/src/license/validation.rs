@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::License;
 use crate::claims::{Status, ValidationClaims};
 use crate::ids::ProductCode;
@@ -10,7 +12,6 @@ use crate::jose::{TokenKind, Unverified};
 use crate::key::LicenseId;
 use crate::machine::Machine;
 use crate::policy::Entitlements;
-use crate::time::Timestamp;
 use crate::trust::{TrustSet, TrustedKey, VerifyError};
 
 /// The kind of signer of a validation token.
@@ -141,7 +142,7 @@ impl Validation {
     }
 
     /// Returns the time of the validation.
-    pub fn issued_at(&self) -> Timestamp {
+    pub fn issued_at(&self) -> DateTime<Utc> {
         self.claims.issued_at
     }
 
@@ -149,7 +150,7 @@ impl Validation {
     ///
     /// Evaluation ignores this instant and uses only [`Validation::issued_at`]. Otherwise a
     /// suspension would end when its token expires.
-    pub fn expires_at(&self) -> Option<Timestamp> {
+    pub fn expires_at(&self) -> Option<DateTime<Utc>> {
         self.claims.expires_at
     }
 

@@ -4,6 +4,8 @@ mod error;
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
 pub use error::VerifiedLicensesError;
 
 use super::{
@@ -14,19 +16,18 @@ use crate::ids::Nonce;
 use crate::jose::{ParseError, TokenKind, Unverified};
 use crate::key::{LicenseId, LicenseKey};
 use crate::matrix::FeatureMatrix;
-use crate::time::Timestamp;
 use crate::trust::{TrustSet, VerifyError};
 
 /// The verified content of a license file or of an enterprise key.
 ///
 /// ```
-/// use license_core::{VerifiedLicenses, Context, FeatureMatrix, Timestamp, TrustSet};
+/// use license_core::{Context, FeatureMatrix, TrustSet, VerifiedLicenses, time};
 ///
 /// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
 /// # const FILE: &str = include_str!("../../fixtures/files/valid-pro.lic");
 /// let (trust, matrix) = (TrustSet::parse(JWKS)?, FeatureMatrix::built_in());
 /// let licenses = VerifiedLicenses::verify(FILE, &trust, matrix)?;
-/// let now = Timestamp::parse("2027-01-15T09:00:00Z")?;
+/// let now = time::parse_instant("2027-01-15T09:00:00Z")?;
 /// assert!(licenses.evaluate(matrix, &Context::at(now)).allows("cloud_sync"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -252,7 +253,7 @@ impl VerifiedLicenses {
 
     /// Returns the latest time of issue of the licenses, validation tokens, revocation lists and
     /// activations.
-    pub fn newest_signature(&self) -> Option<Timestamp> {
+    pub fn newest_signature(&self) -> Option<DateTime<Utc>> {
         let licenses = self.licenses.iter().filter_map(License::issued_at);
         let validations = self.validations.iter().map(Validation::issued_at);
         let lists = self.revocations.iter().map(RevocationList::issued_at);
@@ -281,7 +282,7 @@ fn verify_each<T>(
             if has_several {
                 VerifiedLicensesError::Block {
                     line: block.line,
-                    error,
+                    source: error,
                 }
             } else {
                 VerifiedLicensesError::Verify(error)

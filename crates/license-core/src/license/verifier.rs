@@ -117,7 +117,7 @@ impl Verifier {
     /// use std::num::NonZeroUsize;
     /// use std::sync::atomic::{AtomicUsize, Ordering};
     ///
-    /// use license_core::{TrustSet, Verifier};
+    /// use license_core::{TrustSet, Verifier, with_causes};
     ///
     /// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
     /// # const LINES: &str = include_str!("../../fixtures/tokens/valid-pro.jwt");
@@ -128,7 +128,7 @@ impl Verifier {
     ///     Ok(_) => {
     ///         good.fetch_add(1, Ordering::Relaxed);
     ///     }
-    ///     Err(error) => eprintln!("line {}: {error}", number + 1),
+    ///     Err(error) => eprintln!("line {}: {}", number + 1, with_causes(&error)),
     /// });
     /// assert_eq!(good.into_inner(), count);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -1,5 +1,6 @@
 //! Errors of product files.
 
+use crate::code::Code;
 use crate::encoding::pasted::Position;
 
 /// The reason why a text is not a product file.
@@ -28,6 +29,13 @@ pub enum ProductFileError {
         /// A description of the valid values.
         expected: &'static str,
     },
+}
+
+impl ProductFileError {
+    /// Returns the reason code.
+    pub const fn code(&self) -> Code {
+        Code::Malformed
+    }
 }
 
 fn at(position: Option<Position>) -> String {

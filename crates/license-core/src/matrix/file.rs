@@ -10,6 +10,7 @@ use super::{FeatureMatrix, ProductFileError, TierPolicy, Trial, is_feature_name}
 use crate::encoding::pasted::Position;
 use crate::ids::{ProductCode, Tier};
 use crate::policy::{CheckIn, Entitlements, Quota, Renewal};
+use crate::time;
 
 /// Maximum number of tiers. The maximum bounds the memory, because each tier has a copy of the
 /// features of the tier that it extends.
@@ -94,7 +95,8 @@ pub(super) fn parse(text: &str) -> Result<FeatureMatrix, ProductFileError> {
         if !(1..=MAX_DAYS).contains(&days) {
             return Err(invalid("trial.days", "1 to 3660 days"));
         }
-        Ok(Trial { tier, days })
+        let length = time::days(days);
+        Ok(Trial { tier, length })
     });
     Ok(FeatureMatrix {
         product: product.map_err(|error| invalid("product", error.expected))?,
@@ -102,8 +104,8 @@ pub(super) fn parse(text: &str) -> Result<FeatureMatrix, ProductFileError> {
         base,
         enterprise,
         trial: trial.transpose()?,
-        user_cool_down_days: match file.user_cool_down_days.unwrap_or(0) {
-            days @ 0..=MAX_DAYS => days,
+        user_cool_down: match file.user_cool_down_days.unwrap_or(0) {
+            days @ 0..=MAX_DAYS => time::days(days),
             _ => return Err(invalid("user_cool_down_days", "0 to 3660 days")),
         },
         seats_quota: file
@@ -135,18 +137,19 @@ fn tier_policy(tier: &FileTier, earlier: &[TierPolicy]) -> Result<TierPolicy, Pr
     };
     let base = base.map(|policy| policy.entitlements().as_ref());
     let renewal = tier.renewal.as_ref().map(|Table(renewal)| {
-        let renewal = Renewal::new(renewal.notify_days, renewal.grace_hours);
-        renewal.ok_or_else(|| invalid(&place(".renewal"), "days and hours up to 4294967296"))
+        let policy = Renewal::from_days_and_hours(renewal.notify_days, renewal.grace_hours);
+        policy.ok_or_else(|| invalid(&place(".renewal"), "days and hours up to 4294967296"))
     });
     let grace = tier.offline_grace_hours.unwrap_or(DEFAULT_GRACE_HOURS);
     let check_in = tier.check_in_every_hours.map(|every| {
         let expected = "at least `check_in_every_hours`, which must be at least 1";
-        CheckIn::new(every, grace).ok_or_else(|| invalid(&place(".offline_grace_hours"), expected))
+        CheckIn::from_hours(every, grace)
+            .ok_or_else(|| invalid(&place(".offline_grace_hours"), expected))
     });
     Ok(TierPolicy {
         entitlements: Arc::new(entitlements(name, tier, base)?),
         check_in: check_in.transpose()?,
-        offline_grace_hours: grace,
+        offline_grace: time::hours(grace),
         renewal: renewal.transpose()?,
     })
 }

@@ -2,12 +2,11 @@
 
 use std::fmt;
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::encoding::strict_json::{count, serde_as_text};
-
-const SECONDS_PER_HOUR: u64 = 3600;
-const SECONDS_PER_DAY: u64 = 86_400;
+use crate::time;
 
 /// Upper limit for hours and days. 2^32 hours are over 400,000 years, and no sum overflows.
 pub(crate) const MAX_SPAN: u64 = 1 << 32;
@@ -22,9 +21,24 @@ pub struct CheckIn {
 }
 
 impl CheckIn {
-    /// Creates a check-in policy from two numbers of hours, from 1 to 2^32 each. Returns `None` if
-    /// a number is out of range, or if the grace period would end before the next check-in is due.
-    pub fn new(every_hours: u64, grace_hours: u64) -> Option<Self> {
+    /// Creates a check-in policy from two durations in whole hours, from 1 to 2^32 hours each.
+    /// Returns `None` if a duration is out of range or not in whole hours, or if the grace period
+    /// would end before the next check-in is due.
+    ///
+    /// ```
+    /// use license_core::CheckIn;
+    /// use license_core::chrono::TimeDelta;
+    ///
+    /// let policy = CheckIn::new(TimeDelta::days(1), TimeDelta::days(7)).unwrap();
+    /// assert_eq!(policy.every(), TimeDelta::hours(24));
+    /// assert_eq!(CheckIn::new(TimeDelta::days(7), TimeDelta::days(1)), None);
+    /// ```
+    pub fn new(every: TimeDelta, grace: TimeDelta) -> Option<Self> {
+        Self::from_hours(whole_hours(every)?, whole_hours(grace)?)
+    }
+
+    /// Creates a check-in policy from two numbers of hours.
+    pub(crate) fn from_hours(every_hours: u64, grace_hours: u64) -> Option<Self> {
         let in_bounds = every_hours >= 1 && every_hours <= grace_hours && grace_hours <= MAX_SPAN;
         in_bounds.then_some(Self {
             every_hours,
@@ -32,22 +46,14 @@ impl CheckIn {
         })
     }
 
-    /// Returns the hours until the next validation is due.
-    pub fn every_hours(self) -> u64 {
-        self.every_hours
+    /// Returns the duration until the next validation is due, in whole hours.
+    pub fn every(self) -> TimeDelta {
+        time::hours(self.every_hours)
     }
 
-    /// Returns the hours for which the license stays valid without validation.
-    pub fn grace_hours(self) -> u64 {
-        self.grace_hours
-    }
-
-    pub(crate) fn every_seconds(self) -> u64 {
-        self.every_hours * SECONDS_PER_HOUR
-    }
-
-    pub(crate) fn grace_seconds(self) -> u64 {
-        self.grace_hours * SECONDS_PER_HOUR
+    /// Returns the duration for which the license stays valid without validation, in whole hours.
+    pub fn grace(self) -> TimeDelta {
+        time::hours(self.grace_hours)
     }
 }
 
@@ -73,9 +79,25 @@ pub struct Renewal {
 }
 
 impl Renewal {
-    /// Creates a renewal policy from the days before and the hours after the end. 0 means no notice
-    /// or no grace period. Returns `None` if a number is greater than 2^32.
-    pub fn new(notify_days: u64, grace_hours: u64) -> Option<Self> {
+    /// Creates a renewal policy from a notice period in whole days and a grace period in whole
+    /// hours. Zero means no notice or no grace period. Returns `None` if a duration is negative, is
+    /// not in whole units, or is longer than 2^32 units.
+    ///
+    /// ```
+    /// use license_core::Renewal;
+    /// use license_core::chrono::TimeDelta;
+    ///
+    /// let policy = Renewal::new(TimeDelta::days(14), TimeDelta::days(3)).unwrap();
+    /// assert_eq!(policy.grace(), TimeDelta::hours(72));
+    /// assert_eq!(Renewal::new(TimeDelta::hours(1), TimeDelta::days(3)), None);
+    /// ```
+    pub fn new(notify: TimeDelta, grace: TimeDelta) -> Option<Self> {
+        let days = whole_units(notify.num_days(), notify, TimeDelta::try_days)?;
+        Self::from_days_and_hours(days, whole_hours(grace)?)
+    }
+
+    /// Creates a renewal policy from the days before the end and the hours after the end.
+    pub(crate) fn from_days_and_hours(notify_days: u64, grace_hours: u64) -> Option<Self> {
         let in_bounds = notify_days <= MAX_SPAN && grace_hours <= MAX_SPAN;
         in_bounds.then_some(Self {
             notify_days,
@@ -83,23 +105,26 @@ impl Renewal {
         })
     }
 
-    /// Returns the number of days before the end at which warnings start.
-    pub fn notify_days(self) -> u64 {
-        self.notify_days
+    /// Returns the duration before the end in which the license warns, in whole days.
+    pub fn notify(self) -> TimeDelta {
+        time::days(self.notify_days)
     }
 
-    /// Returns the hours for which the license stays valid after its end.
-    pub fn grace_hours(self) -> u64 {
-        self.grace_hours
+    /// Returns the duration for which the license stays valid after its end, in whole hours.
+    pub fn grace(self) -> TimeDelta {
+        time::hours(self.grace_hours)
     }
+}
 
-    pub(crate) fn notify_seconds(self) -> u64 {
-        self.notify_days * SECONDS_PER_DAY
-    }
+/// Returns the number of hours, or `None` unless the duration is a number of whole hours.
+fn whole_hours(duration: TimeDelta) -> Option<u64> {
+    whole_units(duration.num_hours(), duration, TimeDelta::try_hours)
+}
 
-    pub(crate) fn grace_seconds(self) -> u64 {
-        self.grace_hours * SECONDS_PER_HOUR
-    }
+/// Returns `count`, or `None` unless `duration` consists of `count` units and is not negative.
+fn whole_units(count: i64, duration: TimeDelta, unit: fn(i64) -> Option<TimeDelta>) -> Option<u64> {
+    let is_whole = unit(count) == Some(duration);
+    u64::try_from(count).ok().filter(|_| is_whole)
 }
 
 /// The JSON form of [`CheckIn`].
@@ -115,7 +140,7 @@ impl TryFrom<UncheckedCheckIn> for CheckIn {
     type Error = &'static str;
 
     fn try_from(unchecked: UncheckedCheckIn) -> Result<Self, Self::Error> {
-        Self::new(unchecked.every_hours, unchecked.grace_hours)
+        Self::from_hours(unchecked.every_hours, unchecked.grace_hours)
             .ok_or("`every_hours` of at least 1 and `grace_hours` of at least `every_hours`, each at most 2^32")
     }
 }
@@ -133,7 +158,7 @@ impl TryFrom<UncheckedRenewal> for Renewal {
     type Error = &'static str;
 
     fn try_from(unchecked: UncheckedRenewal) -> Result<Self, Self::Error> {
-        Self::new(unchecked.notify_days, unchecked.grace_hours)
+        Self::from_days_and_hours(unchecked.notify_days, unchecked.grace_hours)
             .ok_or("`notify_days` and `grace_hours` of at most 2^32")
     }
 }

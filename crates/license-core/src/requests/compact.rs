@@ -4,6 +4,8 @@
 //! `docs/format.md`. A text is preceded by its length in one byte. An instant has seven bytes in
 //! big-endian order.
 
+use chrono::{DateTime, Utc};
+
 use super::{
     ActivationRequest, ActivationSecret, ClockRequest, DeactivationReceipt, MachineRequest,
     MachineRequestError,
@@ -13,7 +15,7 @@ use crate::encoding::hex;
 use crate::ids::{Commitment, Nonce, ProductCode};
 use crate::key::LicenseId;
 use crate::machine::{ComponentKind, Fingerprint, MachineDigest};
-use crate::time::Timestamp;
+use crate::time;
 
 /// Format version.
 const VERSION: u8 = 1;
@@ -133,8 +135,8 @@ impl CompactWriter {
         }
     }
 
-    fn instant(&mut self, at: Timestamp) {
-        let bytes = at.unix_seconds().to_be_bytes();
+    fn instant(&mut self, at: DateTime<Utc>) {
+        let bytes = time::unix_seconds(at).to_be_bytes();
         self.0
             .extend(bytes.iter().skip(bytes.len() - INSTANT_BYTES));
     }
@@ -196,11 +198,11 @@ impl<'a> CompactReader<'a> {
         MachineDigest::parse(self.text()?).ok_or(MachineRequestError::Compact)
     }
 
-    fn instant(&mut self) -> Result<Timestamp, MachineRequestError> {
+    fn instant(&mut self) -> Result<DateTime<Utc>, MachineRequestError> {
         let seconds: [u8; INSTANT_BYTES] = self.array()?;
         let seconds = seconds
             .iter()
             .fold(0, |sum: u64, byte| (sum << 8) | u64::from(*byte));
-        Timestamp::from_unix_seconds(seconds).ok_or(MachineRequestError::Compact)
+        time::from_unix_seconds(seconds).ok_or(MachineRequestError::Compact)
     }
 }

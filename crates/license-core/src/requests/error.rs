@@ -35,8 +35,8 @@ pub enum MachineRequestError {
     #[error(transparent)]
     Readback(ReadbackError),
     /// The content of the block is not a strict JSON object.
-    #[error("content of the block: {0}")]
-    Json(JsonError),
+    #[error("cannot read the content of the block")]
+    Json(#[source] JsonError),
     /// The format version is later than the supported one.
     #[error(
         "expected format version {supported}, found {found}, which needs a newer version of \

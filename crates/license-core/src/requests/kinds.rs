@@ -1,5 +1,6 @@
 //! Kinds of machine requests.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::ActivationSecret;
@@ -7,7 +8,7 @@ use crate::encoding::armor::MachineRequestKind;
 use crate::ids::{Commitment, Nonce, ProductCode};
 use crate::key::LicenseId;
 use crate::machine::{Fingerprint, MachineDigest};
-use crate::time::Timestamp;
+use crate::time::serde_rfc3339;
 
 /// A request to activate a license on a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +24,8 @@ pub struct ActivationRequest {
     /// The SHA-256 of a secret that stays on the machine until deactivation.
     pub commitment: Commitment,
     /// The time of creation, by the clock of the machine.
-    pub made_at: Timestamp,
+    #[serde(with = "serde_rfc3339")]
+    pub made_at: DateTime<Utc>,
 }
 
 /// A request to lower the clock high-water mark of a machine.
@@ -36,9 +38,11 @@ pub struct ClockRequest {
     /// The nonce that identifies the answer to this request.
     pub nonce: Nonce,
     /// The clock high-water mark: the latest instant that the machine has seen.
-    pub mark: Timestamp,
+    #[serde(with = "serde_rfc3339")]
+    pub mark: DateTime<Utc>,
     /// The time of creation, by the clock of the machine.
-    pub made_at: Timestamp,
+    #[serde(with = "serde_rfc3339")]
+    pub made_at: DateTime<Utc>,
 }
 
 /// Proof that a license was deactivated on a machine.
@@ -56,7 +60,8 @@ pub struct DeactivationReceipt {
     #[serde(with = "super::secret")]
     pub secret: ActivationSecret,
     /// The time of the deactivation, by the clock of the machine.
-    pub made_at: Timestamp,
+    #[serde(with = "serde_rfc3339")]
+    pub made_at: DateTime<Utc>,
 }
 
 /// A request or deactivation receipt of a machine.

@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+use chrono::{DateTime, Utc};
+
 use super::text::MAX_REQUEST_BYTES;
 use super::*;
 use crate::code::Code;
@@ -13,7 +15,7 @@ use crate::ids::{Nonce, ProductCode};
 use crate::key::LicenseId;
 use crate::machine::{ComponentKind, Fingerprint};
 use crate::requests::readback;
-use crate::time::Timestamp;
+use crate::time;
 
 fn product() -> ProductCode {
     ProductCode::parse("CODITECT").unwrap()
@@ -28,8 +30,8 @@ fn machine() -> Fingerprint {
     Fingerprint::new(product(), values)
 }
 
-fn at(text: &str) -> Timestamp {
-    Timestamp::parse(text).unwrap()
+fn at(text: &str) -> DateTime<Utc> {
+    time::parse_instant(text).unwrap()
 }
 
 fn secret() -> ActivationSecret {
@@ -48,7 +50,7 @@ fn request(license: LicenseId) -> MachineRequest {
 }
 
 fn uuid() -> LicenseId {
-    LicenseId::from_random(1_795_000_000_000, &[0xab; 10])
+    LicenseId::from_random(time::from_unix_seconds(1_795_000_000).unwrap(), &[0xab; 10])
 }
 
 fn requests() -> [MachineRequest; 4] {

@@ -12,7 +12,7 @@ use super::resolve::MAX_LINKS;
 #[non_exhaustive]
 pub enum ProjectError {
     /// The path is empty. The path of the current directory is `.`.
-    #[error("the path is empty")]
+    #[error("expected a path, found nothing")]
     Empty,
     /// A part of the path does not exist.
     #[error("{} does not exist", describe_path(path, link.as_deref()))]
@@ -84,6 +84,7 @@ fn describe_path(path: &Path, link: Option<&Path>) -> String {
 /// A path that could not be examined. If the path is too long, the message contains its length.
 #[derive(Debug, Error)]
 #[error("{} cannot be read{}", path.display(), length_of(path, source))]
+#[non_exhaustive]
 pub struct UnreadablePath {
     /// The path.
     pub path: PathBuf,
@@ -92,6 +93,11 @@ pub struct UnreadablePath {
 }
 
 impl UnreadablePath {
+    /// Creates the error of a path that the system does not examine.
+    pub fn new(path: PathBuf, source: io::Error) -> Self {
+        Self { path, source }
+    }
+
     /// Returns whether the path, or a name in it, is longer than the system accepts.
     ///
     /// Always returns `false` on Windows, which reports the same error for every invalid name.

@@ -250,6 +250,5 @@ fn names_a_directory(path: &Path) -> bool {
 }
 
 pub(super) fn unreadable(path: &Path, source: io::Error) -> ProjectError {
-    let path = path.to_owned();
-    UnreadablePath { path, source }.into()
+    UnreadablePath::new(path.to_owned(), source).into()
 }

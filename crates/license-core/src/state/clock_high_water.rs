@@ -1,25 +1,26 @@
 //! Clock high-water mark: the latest instant that a machine has seen.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::quota_counters::REMEMBERED_DAYS;
-use crate::time::{CLOCK_TOLERANCE, SECONDS_PER_DAY, Timestamp, unix_seconds};
+use crate::time::{self, CLOCK_TOLERANCE, serde_seconds, serde_unix_seconds};
 
-/// Seconds by which the clock may advance more than the uptime within one boot.
+/// The duration by which the clock may advance more than the uptime within one boot.
 ///
 /// The value is one minute less than the tolerance for warnings. A clock that was ahead and is
 /// corrected therefore causes no warning, despite rounding and small corrections by NTP.
-const UPTIME_TOLERANCE: u64 = CLOCK_TOLERANCE - 60;
+const UPTIME_TOLERANCE: TimeDelta = TimeDelta::seconds(24 * 3600 - 60);
 
-/// Seconds by which the clock of the signer may be behind the time that the uptime proves.
-const SIGNER_SKEW: u64 = 3600;
+/// The duration by which the clock of the signer may be behind the time that the uptime proves.
+const SIGNER_SKEW: TimeDelta = TimeDelta::hours(1);
 
 /// Reading of the clock and the uptime at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockReading {
     /// The time of the clock.
-    pub clock: Timestamp,
+    pub clock: DateTime<Utc>,
     /// The boot and its uptime, if the system reports them.
     pub boot: Option<Boot>,
 }
@@ -30,8 +31,35 @@ pub struct Boot {
     /// The unique id of the boot.
     #[serde(rename = "boot", with = "boot_id")]
     pub id: u128,
-    /// Seconds since the boot, including suspend. Setting the clock does not change them.
-    pub uptime: u64,
+    /// The time since the boot in whole seconds, including suspend. Setting the clock does not
+    /// change it.
+    #[serde(with = "serde_seconds")]
+    pub uptime: TimeDelta,
+}
+
+impl Boot {
+    /// Returns the uptime since an observation of the same boot.
+    ///
+    /// The uptime decreases if a machine is restored from a snapshot. The result is zero then.
+    fn since(self, earlier: Self) -> TimeDelta {
+        let elapsed = self.uptime.checked_sub(&earlier.uptime);
+        elapsed.unwrap_or_default().max(TimeDelta::zero())
+    }
+}
+
+impl ClockReading {
+    /// Returns the reading in whole seconds, with a clock from 1970 to 9999 and an uptime that is
+    /// not negative, as the state stores it.
+    fn clamped(self) -> Self {
+        let clamp = |boot: Boot| Boot {
+            uptime: time::seconds(time::whole_seconds(boot.uptime)),
+            ..boot
+        };
+        Self {
+            clock: time::clamp(self.clock),
+            boot: self.boot.map(clamp),
+        }
+    }
 }
 
 /// The latest instant that a machine has seen, with the evidence for it.
@@ -44,9 +72,9 @@ pub struct Boot {
 ///   stop time.
 ///
 /// ```
-/// use license_core::{ClockHighWater, ClockReading, Timestamp};
+/// use license_core::{ClockHighWater, ClockReading, time};
 ///
-/// let at = |text| Timestamp::parse(text);
+/// let at = |text| time::parse_instant(text);
 /// let reading = |clock| ClockReading { clock, boot: None };
 /// let mut seen = ClockHighWater::default();
 /// seen.observe(reading(at("2027-03-01T12:00:00Z")?));
@@ -56,17 +84,17 @@ pub struct Boot {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockHighWater {
-    #[serde(with = "unix_seconds")]
-    mark: Timestamp,
+    #[serde(with = "serde_unix_seconds")]
+    mark: DateTime<Utc>,
     /// A lower bound of the true time: the date of the newest signature plus the uptime since then.
-    #[serde(with = "unix_seconds")]
-    proven: Timestamp,
+    #[serde(with = "serde_unix_seconds")]
+    proven: DateTime<Utc>,
     /// The value of `proven` when the clock last reached the mark.
-    #[serde(with = "unix_seconds")]
-    proven_at_mark: Timestamp,
+    #[serde(with = "serde_unix_seconds")]
+    proven_at_mark: DateTime<Utc>,
     /// The date of the newest signature.
-    #[serde(with = "unix_seconds")]
-    signed: Timestamp,
+    #[serde(with = "serde_unix_seconds")]
+    signed: DateTime<Utc>,
     /// The number of times that the mark was lowered.
     resets: u64,
     #[serde(deserialize_with = "Option::deserialize")]
@@ -80,17 +108,17 @@ struct Run {
     #[serde(flatten)]
     last: Boot,
     /// The upper limit of the mark at the last observation.
-    #[serde(with = "unix_seconds")]
-    ceiling: Timestamp,
+    #[serde(with = "serde_unix_seconds")]
+    ceiling: DateTime<Utc>,
 }
 
 impl Default for ClockHighWater {
     fn default() -> Self {
         Self {
-            mark: Timestamp::MIN,
-            proven: Timestamp::MIN,
-            proven_at_mark: Timestamp::MIN,
-            signed: Timestamp::MIN,
+            mark: time::MIN,
+            proven: time::MIN,
+            proven_at_mark: time::MIN,
+            signed: time::MIN,
             resets: 0,
             run: None,
         }
@@ -99,13 +127,13 @@ impl Default for ClockHighWater {
 
 impl ClockHighWater {
     /// Returns the latest instant seen.
-    pub fn mark(&self) -> Timestamp {
+    pub fn mark(&self) -> DateTime<Utc> {
         self.mark
     }
 
     /// Returns whether the clock is behind the mark by more than the tolerance.
-    pub fn is_behind(&self, clock: Timestamp) -> bool {
-        self.mark.seconds_since(clock) > CLOCK_TOLERANCE
+    pub fn is_behind(&self, clock: DateTime<Utc>) -> bool {
+        time::duration_since(self.mark, time::clamp(clock)) > CLOCK_TOLERANCE
     }
 
     /// Returns the time that determines the day of daily quotas.
@@ -118,10 +146,11 @@ impl ClockHighWater {
     /// the following days in advance, because the counters remember the use on each of these days.
     ///
     /// ```
-    /// use license_core::{Boot, ClockHighWater, ClockReading, Timestamp};
+    /// use license_core::chrono::TimeDelta;
+    /// use license_core::{Boot, ClockHighWater, ClockReading, time};
     ///
-    /// let at = |text| Timestamp::parse(text);
-    /// let boot = Some(Boot { id: 1, uptime: 60 });
+    /// let at = |text| time::parse_instant(text);
+    /// let boot = Some(Boot { id: 1, uptime: TimeDelta::minutes(1) });
     /// let mut seen = ClockHighWater::default();
     /// seen.observe(ClockReading { clock: at("2027-03-01")?, boot });
     /// // The machine was paused for a week.
@@ -133,8 +162,9 @@ impl ClockHighWater {
     /// assert_eq!(seen.quota_time(at("2027-02-01")?), seen.mark());
     /// # Ok::<(), license_core::TimeError>(())
     /// ```
-    pub fn quota_time(&self, clock: Timestamp) -> Timestamp {
-        if clock.seconds_since(self.mark) <= REMEMBERED_DAYS * SECONDS_PER_DAY {
+    pub fn quota_time(&self, clock: DateTime<Utc>) -> DateTime<Utc> {
+        let clock = time::clamp(clock);
+        if time::duration_since(clock, self.mark) <= time::days(REMEMBERED_DAYS) {
             self.mark.max(clock)
         } else {
             self.mark
@@ -143,14 +173,17 @@ impl ClockHighWater {
 
     /// Records a reading of the clock.
     pub fn observe(&mut self, reading: ClockReading) {
+        let reading = reading.clamped();
         let elapsed = self.elapsed(reading);
-        self.proven = self.proven.plus(elapsed.unwrap_or(0));
-        self.mark = self.mark.plus(elapsed.unwrap_or(0));
+        self.proven = time::saturating_add(self.proven, elapsed.unwrap_or_default());
+        self.mark = time::saturating_add(self.mark, elapsed.unwrap_or_default());
         let ceiling = match (elapsed, self.run) {
-            (Some(elapsed), Some(run)) => run.ceiling.plus(elapsed),
+            (Some(elapsed), Some(run)) => time::saturating_add(run.ceiling, elapsed),
             // The limit is relative to the clock. If it were relative to the mark, each boot could
             // advance the mark by a day.
-            _ => self.mark.max(reading.clock.plus(UPTIME_TOLERANCE)),
+            _ => self
+                .mark
+                .max(time::saturating_add(reading.clock, UPTIME_TOLERANCE)),
         };
         self.run = reading.boot.map(|last| Run { last, ceiling });
         let clock = match self.run {
@@ -173,10 +206,12 @@ impl ClockHighWater {
     /// that the uptime had proven when the clock last reached the mark. An artifact that was signed
     /// just now is always recent. An artifact that was held back to undo the passing of time is not
     /// recent. Time in which the machine was off is not proven, so it can be undone.
-    pub fn record_signature(&mut self, signed: Timestamp, reading: ClockReading) -> bool {
+    pub fn record_signature(&mut self, signed: DateTime<Utc>, reading: ClockReading) -> bool {
+        let (signed, reading) = (time::clamp(signed), reading.clamped());
         self.observe(reading);
         let is_newest = signed > self.signed;
-        let is_recent = is_newest && signed.plus(SIGNER_SKEW) >= self.proven_at_mark;
+        let is_recent =
+            is_newest && time::saturating_add(signed, SIGNER_SKEW) >= self.proven_at_mark;
         let was_behind = self.is_behind(reading.clock);
         let is_reset = is_recent && self.mark > reading.clock.max(signed);
         if is_newest {
@@ -189,7 +224,7 @@ impl ClockHighWater {
             self.proven_at_mark = self.proven;
             self.run = reading.boot.map(|last| Run {
                 last,
-                ceiling: self.mark.plus(UPTIME_TOLERANCE),
+                ceiling: time::saturating_add(self.mark, UPTIME_TOLERANCE),
             });
         }
         // If the clock was never correct, a signature is the only evidence of the time.
@@ -201,7 +236,8 @@ impl ClockHighWater {
     ///
     /// Unlike [`ClockHighWater::record_signature`], this method ignores everything that was seen
     /// before. A clock repair is issued for one machine and is used once.
-    pub fn repair(&mut self, at: Timestamp, reading: ClockReading) {
+    pub fn repair(&mut self, at: DateTime<Utc>, reading: ClockReading) {
+        let (at, reading) = (time::clamp(at), reading.clamped());
         *self = Self {
             mark: at,
             proven: at,
@@ -210,7 +246,7 @@ impl ClockHighWater {
             resets: self.resets + 1,
             run: reading.boot.map(|last| Run {
                 last,
-                ceiling: at.plus(UPTIME_TOLERANCE),
+                ceiling: time::saturating_add(at, UPTIME_TOLERANCE),
             }),
         };
     }
@@ -242,13 +278,13 @@ impl ClockHighWater {
         let Some((run, later)) = self.run.zip(later) else {
             return;
         };
-        let elapsed = later.last.uptime.saturating_sub(run.last.uptime);
-        if run.last.id == later.last.id && elapsed > 0 {
-            self.mark = self.mark.plus(elapsed);
-            self.proven = self.proven.plus(elapsed);
+        let elapsed = later.last.since(run.last);
+        if run.last.id == later.last.id && elapsed > TimeDelta::zero() {
+            self.mark = time::saturating_add(self.mark, elapsed);
+            self.proven = time::saturating_add(self.proven, elapsed);
             self.run = Some(Run {
                 last: later.last,
-                ceiling: run.ceiling.plus(elapsed),
+                ceiling: time::saturating_add(run.ceiling, elapsed),
             });
         }
     }
@@ -258,11 +294,10 @@ impl ClockHighWater {
         self.resets
     }
 
-    /// Returns the seconds since the last observation, if there was no boot since.
-    fn elapsed(&self, reading: ClockReading) -> Option<u64> {
+    /// Returns the time since the last observation, if there was no boot since.
+    fn elapsed(&self, reading: ClockReading) -> Option<TimeDelta> {
         let (run, boot) = self.run.zip(reading.boot)?;
-        // The uptime decreases if a machine is restored from a snapshot. The result is 0 then.
-        (run.last.id == boot.id).then(|| boot.uptime.saturating_sub(run.last.uptime))
+        (run.last.id == boot.id).then(|| boot.since(run.last))
     }
 
     /// Returns the JSON form that [`ClockHighWater::from_json`] reads.

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::policy::Quota;
-use crate::time::{SECONDS_PER_DAY, Timestamp};
+use crate::time;
 
 /// Maximum number of days before today, and of days after today, that are remembered. Amounts are
 /// counted on days after today if the clock was wrong.
 pub(crate) const REMEMBERED_DAYS: u64 = 64;
+
+const SECONDS_PER_DAY: u64 = 86_400;
 
 /// The used share from which a quota is low: four fifths.
 const LOW_THRESHOLD: (u64, u64) = (4, 5);
@@ -23,16 +26,16 @@ const LOW_THRESHOLD: (u64, u64) = (4, 5);
 /// their day.
 ///
 /// ```
-/// use license_core::{Quota, QuotaCounters, Timestamp};
+/// use license_core::{Quota, QuotaCounters, time};
 ///
-/// let noon = Timestamp::parse("2027-03-01T12:00:00Z")?;
+/// let noon = time::parse_instant("2027-03-01T12:00:00Z")?;
 /// let mut counters = QuotaCounters::default();
 /// assert!(counters.take("commands_per_day", 9, Quota::Limit(10), noon).granted);
 ///
 /// let refused = counters.take("commands_per_day", 2, Quota::Limit(10), noon);
 /// assert!(!refused.granted);
 /// assert_eq!((refused.used, refused.remaining()), (9, Quota::Limit(1)));
-/// assert_eq!(refused.refills_at.to_string(), "2027-03-02T00:00:00Z");
+/// assert_eq!(refused.refills_at, time::parse_instant("2027-03-02")?);
 /// # Ok::<(), license_core::TimeError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +59,7 @@ pub struct QuotaUse {
     /// The quota.
     pub limit: Quota,
     /// The start of the next day.
-    pub refills_at: Timestamp,
+    pub refills_at: DateTime<Utc>,
 }
 
 impl QuotaUse {
@@ -83,7 +86,7 @@ impl QuotaUse {
 impl QuotaCounters {
     /// Takes `count` from the quota on the day of `now`, either the whole amount or nothing. A
     /// refused request is not counted. A request for 0 returns the remaining amount.
-    pub fn take(&mut self, quota: &str, count: u64, limit: Quota, now: Timestamp) -> QuotaUse {
+    pub fn take(&mut self, quota: &str, count: u64, limit: Quota, now: DateTime<Utc>) -> QuotaUse {
         let today = day(now);
         let used = self.days.get(&today).and_then(|counts| counts.get(quota));
         let used = used.copied().unwrap_or(0);
@@ -146,22 +149,24 @@ impl QuotaCounters {
     }
 }
 
-fn day(now: Timestamp) -> u64 {
-    now.unix_seconds() / SECONDS_PER_DAY
+fn day(now: DateTime<Utc>) -> u64 {
+    time::unix_seconds(now) / SECONDS_PER_DAY
 }
 
-fn start(day: u64) -> Timestamp {
-    Timestamp::from_unix_seconds(day.saturating_mul(SECONDS_PER_DAY)).unwrap_or(Timestamp::MAX)
+fn start(day: u64) -> DateTime<Utc> {
+    time::from_unix_seconds(day.saturating_mul(SECONDS_PER_DAY)).unwrap_or(time::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
 
     const LIMIT: Quota = Quota::Limit(10);
 
-    fn at(text: &str) -> Timestamp {
-        Timestamp::parse(text).unwrap()
+    fn at(text: &str) -> DateTime<Utc> {
+        time::parse_instant(text).unwrap()
     }
 
     fn take(counters: &mut QuotaCounters, count: u64, now: &str) -> QuotaUse {
@@ -195,7 +200,7 @@ mod tests {
                 "commands",
                 1,
                 LIMIT,
-                at("2099-01-01").plus(day * SECONDS_PER_DAY),
+                at("2099-01-01") + TimeDelta::days(day),
             );
         }
         assert_eq!(counters.days.len(), 65);

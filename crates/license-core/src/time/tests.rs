@@ -1,12 +1,15 @@
 //! Tests of instants, dates and durations.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
 
-use super::{Date, Span, TimeError, Timestamp};
+use super::*;
 
 /// The last second of the year 9999.
 const LAST: u64 = 253_402_300_799;
+
+fn text_of(at: DateTime<Utc>) -> String {
+    rfc3339(at).to_string()
+}
 
 #[test]
 fn instants_up_to_the_year_9999_round_trip() {
@@ -15,10 +18,10 @@ fn instants_up_to_the_year_9999_round_trip() {
         "2024-02-29T23:59:59Z",
         "9999-12-31T23:59:59Z",
     ] {
-        assert_eq!(Timestamp::parse(text).unwrap().to_string(), text);
+        assert_eq!(text_of(parse_instant(text).unwrap()), text);
     }
-    assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59Z");
-    assert_eq!(Timestamp::MAX.unix_seconds(), LAST);
+    assert_eq!(text_of(MAX), "9999-12-31T23:59:59Z");
+    assert_eq!(unix_seconds(MAX), LAST);
 }
 
 #[test]
@@ -32,11 +35,7 @@ fn texts_in_other_forms_are_not_instants() {
         "2027-01-01T00:00:00",
         "１９９９-01-01",
     ] {
-        assert_eq!(
-            Timestamp::parse(text),
-            Err(TimeError::NotAnInstant),
-            "{text}"
-        );
+        assert_eq!(parse_instant(text), Err(TimeError::NotAnInstant), "{text}");
     }
 }
 
@@ -48,64 +47,143 @@ fn instants_before_1970_and_after_9999_are_refused() {
         "0000-01-01T00:00:00Z",
         "9999-12-31T23:59:59-00:01",
     ] {
-        assert_eq!(Timestamp::parse(text), Err(TimeError::OutOfRange), "{text}");
+        assert_eq!(parse_instant(text), Err(TimeError::OutOfRange), "{text}");
     }
-    assert_eq!(Timestamp::from_unix_seconds(LAST), Some(Timestamp::MAX));
+    assert_eq!(from_unix_seconds(LAST), Some(MAX));
     for seconds in [LAST + 1, 1 << 53, u64::MAX] {
-        assert_eq!(Timestamp::from_unix_seconds(seconds), None);
+        assert_eq!(from_unix_seconds(seconds), None);
     }
 }
 
 #[test]
 fn arithmetic_stays_in_bounds() {
-    assert_eq!(Timestamp::MAX.plus(1), Timestamp::MAX);
-    assert_eq!(Timestamp::MIN.plus(u64::MAX), Timestamp::MAX);
-    assert_eq!(Timestamp::MIN.minus(1), Timestamp::MIN);
-    assert_eq!(Timestamp::MIN.seconds_since(Timestamp::MAX), 0);
-    assert_eq!(Timestamp::MAX.seconds_since(Timestamp::MIN), LAST);
+    let second = TimeDelta::seconds(1);
+    assert_eq!(saturating_add(MAX, second), MAX);
+    assert_eq!(saturating_sub(MIN, second), MIN);
+    assert_eq!(saturating_add(MIN, -second), MIN);
+    assert_eq!(saturating_sub(MAX, -second), MAX);
+    for at in [MIN, MAX, DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+        assert_eq!(saturating_add(at, TimeDelta::MAX), MAX);
+        assert_eq!(saturating_sub(at, TimeDelta::MAX), MIN);
+        assert_eq!(saturating_add(at, TimeDelta::MIN), MIN);
+        assert_eq!(saturating_sub(at, TimeDelta::MIN), MAX);
+    }
+    assert_eq!(duration_since(MIN, MAX), TimeDelta::zero());
+    assert_eq!(whole_seconds(duration_since(MAX, MIN)), LAST);
+    for units in [seconds, hours, days] {
+        assert_eq!(units(0), TimeDelta::zero());
+        assert_eq!(units(u64::MAX), TimeDelta::MAX);
+    }
+    assert_eq!(whole_seconds(TimeDelta::MIN), 0);
 }
 
 #[test]
 fn durations_are_rounded_down_and_have_singular_and_plural_units() {
-    let spans = [
-        (0, "0 seconds"),
-        (61, "1 minute"),
-        (172_799, "47 hours"),
-        (172_800, "2 days"),
+    let texts = [
+        (0, "0 seconds", "0 more seconds"),
+        (-90_000, "0 seconds", "0 more seconds"),
+        (1, "1 second", "1 more second"),
+        (61, "1 minute", "1 more minute"),
+        (172_799, "47 hours", "47 more hours"),
+        (172_800, "2 days", "2 more days"),
     ];
-    for (seconds, text) in spans {
-        assert_eq!(Span(seconds).to_string(), text);
+    for (seconds, text, more) in texts {
+        let duration = TimeDelta::seconds(seconds);
+        assert_eq!(humanize(duration).to_string(), text);
+        assert_eq!(humanize_more(duration).to_string(), more);
     }
 }
 
 #[test]
-fn conversions_to_chrono_and_back_keep_the_value_and_reject_values_out_of_range() {
-    for instant in [
-        Timestamp::MIN,
-        Timestamp::parse("2027-03-01T12:30:15Z").unwrap(),
-        Timestamp::MAX,
-    ] {
-        let other = DateTime::<Utc>::from(instant);
-        assert_eq!(Timestamp::try_from(other), Ok(instant));
-        let fraction = other + TimeDelta::milliseconds(999);
-        assert_eq!(Timestamp::try_from(fraction), Ok(instant));
-        let date = instant.date().unwrap();
-        assert_eq!(Date::try_from(NaiveDate::from(date)), Ok(date));
+fn an_instant_is_clamped_to_whole_seconds_in_the_range() {
+    for instant in [MIN, parse_instant("2027-03-01T12:30:15Z").unwrap(), MAX] {
+        assert_eq!(clamp(instant), instant);
+        let fraction = instant + TimeDelta::milliseconds(999);
+        assert_eq!(clamp(fraction), instant);
+        assert_eq!(text_of(fraction), text_of(instant));
+        assert_eq!(unix_seconds(fraction), unix_seconds(instant));
     }
+    let leap_second = NaiveDate::from_ymd_opt(2016, 12, 31).unwrap();
+    let leap_second = leap_second.and_hms_milli_opt(23, 59, 59, 1500).unwrap();
+    assert_eq!(text_of(leap_second.and_utc()), "2016-12-31T23:59:59Z");
     let second = TimeDelta::seconds(1);
-    for outside in [
-        DateTime::<Utc>::from(Timestamp::MIN) - second,
-        DateTime::<Utc>::from(Timestamp::MAX) + second,
+    for (outside, bound) in [
+        (MIN - TimeDelta::nanoseconds(1), MIN),
+        (MIN - second, MIN),
+        (DateTime::<Utc>::MIN_UTC, MIN),
+        (MAX + second, MAX),
+        (DateTime::<Utc>::MAX_UTC, MAX),
     ] {
-        assert_eq!(Timestamp::try_from(outside), Err(TimeError::OutOfRange));
-        let date = outside.date_naive();
-        assert_eq!(Date::try_from(date), Err(TimeError::OutOfRange));
+        assert_eq!(clamp(outside), bound);
+        assert_eq!(text_of(outside), text_of(bound));
+        assert_eq!(unix_seconds(outside), unix_seconds(bound));
     }
-    let span = TimeDelta::try_from(Span(90)).unwrap();
-    assert_eq!(span, TimeDelta::seconds(90));
-    assert_eq!(Span::try_from(span).unwrap().0, 90);
-    assert!(Span::try_from(TimeDelta::milliseconds(-1)).is_err());
-    assert!(TimeDelta::try_from(Span(u64::MAX)).is_err());
+}
+
+#[test]
+fn dates_out_of_range_are_clamped() {
+    for (date, bound) in [(NaiveDate::MIN, MIN), (NaiveDate::MAX, MAX)] {
+        assert_eq!(start_of_day(date), bound);
+        assert_eq!(end_of_day(date), bound);
+    }
+}
+
+#[test]
+fn the_system_clock_is_read_only_in_the_range() {
+    let after = |seconds| UNIX_EPOCH.checked_add(std::time::Duration::from_millis(seconds * 1000));
+    assert_eq!(from_system_time(UNIX_EPOCH), Ok(MIN));
+    assert_eq!(from_system_time(after(LAST).unwrap()), Ok(MAX));
+    let before = UNIX_EPOCH.checked_sub(std::time::Duration::from_nanos(1));
+    for outside in [before, after(LAST + 1)].into_iter().flatten() {
+        assert_eq!(from_system_time(outside), Err(TimeError::OutOfRange));
+    }
+}
+
+/// A value with each form of an instant.
+#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Forms {
+    #[serde(with = "serde_unix_seconds")]
+    seconds: DateTime<Utc>,
+    #[serde(with = "serde_rfc3339")]
+    text: DateTime<Utc>,
+    #[serde(default, with = "serde_unix_seconds")]
+    maybe_seconds: Option<DateTime<Utc>>,
+    #[serde(default, with = "serde_rfc3339")]
+    maybe_text: Option<DateTime<Utc>>,
+}
+
+#[test]
+fn instants_are_written_as_numbers_and_texts() {
+    let forms = |at| Forms {
+        seconds: at,
+        text: at,
+        maybe_seconds: Some(at),
+        maybe_text: Some(at),
+    };
+    let instant = parse_instant("2027-01-01").unwrap();
+    let json = serde_json::json!({
+        "seconds": 1_798_761_600, "text": "2027-01-01T00:00:00Z",
+        "maybe_seconds": 1_798_761_600, "maybe_text": "2027-01-01T00:00:00Z",
+    });
+    let fraction = instant + TimeDelta::milliseconds(999);
+    assert_eq!(serde_json::to_value(forms(fraction)).unwrap(), json);
+    let read: Forms = serde_json::from_value(json).unwrap();
+    assert_eq!(read, forms(instant));
+    for outside in [MIN - TimeDelta::nanoseconds(1), MAX + TimeDelta::days(400)] {
+        let error = serde_json::to_value(forms(outside)).unwrap_err();
+        assert_eq!(error.to_string(), TimeError::OutOfRange.to_string());
+    }
+    let absent: Forms = serde_json::from_str(r#"{"seconds":0,"text":"1970-01-01"}"#).unwrap();
+    assert_eq!((absent.maybe_seconds, absent.maybe_text), (None, None));
+    for wrong in [
+        r#"{"seconds":-1,"text":"1970-01-01"}"#,
+        r#"{"seconds":253402300800,"text":"1970-01-01"}"#,
+        r#"{"seconds":0,"text":"1969-12-31"}"#,
+        r#"{"seconds":0,"text":"1970-01-01","maybe_seconds":null}"#,
+        r#"{"seconds":0,"text":"1970-01-01","maybe_text":null}"#,
+    ] {
+        assert!(serde_json::from_str::<Forms>(wrong).is_err(), "{wrong}");
+    }
 }
 
 /// Returns the number of days of a month in the Gregorian calendar.
@@ -132,8 +210,8 @@ fn every_day_is_parsed_and_printed() {
     let mut count = 0;
     for (number, (year, month, day)) in (0..).zip(every_day()) {
         let name = format!("{year:04}-{month:02}-{day:02}");
-        let date = Date::parse(&name).unwrap();
-        assert_eq!(date.start().unix_seconds(), number * 86_400, "{name}");
+        let date = parse_date(&name).unwrap();
+        assert_eq!(unix_seconds(start_of_day(date)), number * 86_400, "{name}");
         assert_eq!(date.to_string(), name);
         count += 1;
     }
@@ -142,17 +220,20 @@ fn every_day_is_parsed_and_printed() {
 
 #[test]
 fn the_first_and_the_last_second_of_a_day_have_its_date() {
-    let first = Date::parse("1970-01-01").unwrap();
+    let first = parse_date("1970-01-01").unwrap();
     let days = every_day().filter(|(year, ..)| *year < 2110 || *year >= 9990);
     for (year, month, day) in days {
         let compact = format!("{year:04}{month:02}{day:02}");
-        let date = Date::parse(&compact).unwrap();
-        assert_eq!(date.compact().to_string(), compact);
-        assert_eq!(Date::parse(&date.to_string()), Ok(date));
-        assert_eq!(date.start().date(), Some(date));
-        assert_eq!(date.end().minus(1).date(), Some(date));
-        let days = date.start().seconds_since(first.start()) / 86_400;
-        assert_eq!(first.plus_days(days), Some(date));
+        let date = parse_date(&compact).unwrap();
+        assert_eq!(compact_date(date).to_string(), compact);
+        assert_eq!(parse_date(&date.to_string()), Ok(date));
+        assert_eq!(start_of_day(date).date_naive(), date);
+        assert_eq!(
+            (end_of_day(date) - TimeDelta::seconds(1)).date_naive(),
+            date
+        );
+        let passed = duration_since(start_of_day(date), start_of_day(first));
+        assert_eq!(first.checked_add_signed(passed), Some(date));
     }
 }
 
@@ -164,10 +245,10 @@ fn only_real_dates_are_accepted() {
                 (1..=12).contains(&month) && (1..=days_in_month(year, month)).contains(&day);
             let text = format!("{year:04}-{month:02}-{day:02}");
             let is_date = is_real && year >= 1970;
-            assert_eq!(Date::parse(&text).is_ok(), is_date, "{text}");
-            let instant = Timestamp::parse(&format!("{text}T00:00:00Z"));
+            assert_eq!(parse_date(&text).is_ok(), is_date, "{text}");
+            let instant = parse_instant(&format!("{text}T00:00:00Z"));
             match (is_real, is_date) {
-                (true, true) => assert_eq!(instant, Ok(Date::parse(&text).unwrap().start())),
+                (true, true) => assert_eq!(instant, parse_date(&text).map(start_of_day)),
                 (true, false) => assert_eq!(instant, Err(TimeError::OutOfRange), "{text}"),
                 (false, _) => assert_eq!(instant, Err(TimeError::NotAnInstant), "{text}"),
             }
@@ -191,39 +272,36 @@ fn dates_in_other_forms_are_rejected() {
         "2027-01-01Z",
         "２027-1-01",
     ] {
-        assert_eq!(Date::parse(text), Err(TimeError::NotADate), "{text}");
+        assert_eq!(parse_date(text), Err(TimeError::NotADate), "{text}");
     }
 }
 
 #[test]
 fn no_date_is_after_the_year_9999() {
-    let last = Date::parse("9999-12-31").unwrap();
-    assert_eq!(last.plus_days(1), None);
-    assert_eq!(last.plus_days(u64::MAX), None);
-    assert_eq!(last.end(), Timestamp::MAX);
-    let date = Date::parse("2027-01-31").unwrap();
-    assert_eq!(date.plus_days(400).unwrap().to_string(), "2028-03-06");
-    assert_eq!(format!("{date:?}"), "Date(2027-01-31)");
+    let last = parse_date("9999-12-31").unwrap();
+    assert_eq!(end_of_day(last), MAX);
+    let next = last.succ_opt().unwrap();
+    assert_eq!(parse_date(&next.to_string()), Err(TimeError::NotADate));
+    assert_eq!((start_of_day(next), end_of_day(next)), (MAX, MAX));
 }
 
 #[test]
 fn only_valid_times_and_offsets_are_accepted() {
-    let midnight = Timestamp::parse("2027-03-01").unwrap();
+    let midnight = parse_instant("2027-03-01").unwrap();
     let noon = 12 * 3600 + 30 * 60 + 15;
     for number in 0..100_u64 {
         let read = |text: String| {
-            let instant = Timestamp::parse(&text);
+            let instant = parse_instant(&text);
             match instant {
-                Ok(instant) => Some(instant.unix_seconds().cast_signed()),
+                Ok(instant) => Some(instant.timestamp()),
                 Err(error) => {
                     assert_eq!(error, TimeError::NotAnInstant, "{text}");
                     None
                 }
             }
         };
-        let expected = |is_real: bool, seconds: i64| {
-            is_real.then_some(midnight.unix_seconds().cast_signed() + seconds)
-        };
+        let expected =
+            |is_real: bool, seconds: i64| is_real.then_some(midnight.timestamp() + seconds);
         let signed = number.cast_signed();
         assert_eq!(
             read(format!("2027-03-01T{number:02}:30:15Z")),
@@ -248,7 +326,7 @@ fn only_valid_times_and_offsets_are_accepted() {
     }
 }
 
-/// A part of an instant, and whether [`Timestamp::parse`] accepts it.
+/// A part of an instant, and whether [`parse_instant`] accepts it.
 type Part = (&'static str, bool);
 
 #[test]
@@ -323,7 +401,7 @@ fn an_instant_is_accepted_only_if_each_part_is_valid() {
                     for (zone, is_zone) in ZONES {
                         let text = format!("{date}{separator}{time}{fraction}{zone}");
                         let expected = is_date && is_separator && is_time && is_fraction && is_zone;
-                        assert_eq!(Timestamp::parse(&text).is_ok(), expected, "{text:?}");
+                        assert_eq!(parse_instant(&text).is_ok(), expected, "{text:?}");
                         accepted += usize::from(expected);
                     }
                 }
@@ -342,19 +420,19 @@ proptest! {
             None => drop(characters.remove(at.index(text.chars().count()))),
         }
         for text in [text, characters.into_iter().collect()] {
-            if let Ok(instant) = Timestamp::parse(&text) {
-                prop_assert_eq!(Timestamp::parse(&instant.to_string()), Ok(instant));
+            if let Ok(instant) = parse_instant(&text) {
+                prop_assert_eq!(parse_instant(&text_of(instant)), Ok(instant));
             }
         }
     }
 
     #[test]
     fn an_instant_prints_its_date_and_time(seconds in 0..=LAST) {
-        let instant = Timestamp::from_unix_seconds(seconds).unwrap();
+        let instant = from_unix_seconds(seconds).unwrap();
         let rest = seconds % 86_400;
-        let date = instant.date().unwrap();
-        prop_assert_eq!(date.start().unix_seconds(), seconds - rest);
+        let date = instant.date_naive();
+        prop_assert_eq!(unix_seconds(start_of_day(date)), seconds - rest);
         let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-        prop_assert_eq!(instant.to_string(), format!("{date}T{hour:02}:{minute:02}:{second:02}Z"));
+        prop_assert_eq!(text_of(instant), format!("{date}T{hour:02}:{minute:02}:{second:02}Z"));
     }
 }

@@ -1,5 +1,6 @@
 //! Errors of trust sets and keys.
 
+use crate::code::Code;
 use crate::encoding::strict_json::JsonError;
 use crate::trust::KeyId;
 
@@ -12,10 +13,10 @@ pub enum TrustError {
     Empty,
     /// The text is not PEM, or the PEM is damaged.
     ///
-    /// The decoder's error is not the source of this error, because the decoder claims that every
-    /// text without PEM contains a NUL byte.
+    /// The error of the decoder is omitted, because the decoder claims that every text without PEM
+    /// contains a NUL byte.
     #[error("expected a PEM public key, a JWK or a JWK Set, found damaged PEM or other text")]
-    Pem(pkcs1::der::pem::Error),
+    Pem,
     /// The PEM contains something other than a public key.
     #[error("expected a PEM block `PUBLIC KEY`, found `{found:.40}`")]
     PemLabel {
@@ -84,4 +85,11 @@ pub enum TrustError {
         /// The maximum number of keys.
         limit: usize,
     },
+}
+
+impl TrustError {
+    /// Returns the reason code.
+    pub const fn code(&self) -> Code {
+        Code::Malformed
+    }
 }

@@ -57,7 +57,7 @@ fn key(block: &str) -> Result<TrustedKey, TrustError> {
             });
         }
     }
-    match decode_vec(block.trim_end().as_bytes()).map_err(TrustError::Pem)? {
+    match decode_vec(block.trim_end().as_bytes()).map_err(|_| TrustError::Pem)? {
         ("RSA PUBLIC KEY", der) => from_pkcs1(DEFAULT_ALGORITHM, &der),
         (_, der) => from_spki(&der),
     }

@@ -132,18 +132,18 @@ pub enum VerifyError {
     #[error(transparent)]
     Parse(#[from] ParseError),
     /// The payload is not a strict JSON object.
-    #[error("token payload: {0}")]
-    Json(JsonError),
+    #[error("cannot read the token payload")]
+    Json(#[source] JsonError),
     /// A claim is missing or has a value that is not accepted.
     #[error(transparent)]
     Claim(Box<ClaimError>),
     /// A public key in a claim cannot be trusted.
-    #[error("claim `{claim}`: {error}")]
+    #[error("cannot use the key in claim `{claim}`")]
     Key {
         /// The claim.
         claim: &'static str,
         /// The reason.
-        error: Box<TrustError>,
+        source: Box<TrustError>,
     },
     /// The token has a later format version.
     #[error(
@@ -184,6 +184,13 @@ pub struct ClaimError {
     pub expected: String,
     /// A description of the found value: its type or `nothing`.
     pub found: String,
+}
+
+impl ClaimError {
+    /// Returns the reason code.
+    pub const fn code(&self) -> Code {
+        Code::Malformed
+    }
 }
 
 /// Returns the path of a value for a message, unless the value is the whole claim.

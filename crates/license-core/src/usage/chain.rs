@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
+
 use super::report::EntryLine;
 use super::{ChainFinding, ChainId, UsageEntry, UsageHash, UsageReport};
 use crate::ids::ProductCode;
 use crate::key::LicenseId;
-use crate::time::{CLOCK_TOLERANCE, Timestamp};
+use crate::time::{self, CLOCK_TOLERANCE};
 
 /// Summary of a chain of entries.
 #[derive(Clone, Debug)]
@@ -28,7 +30,7 @@ pub struct ChainSummary {
     /// The hash of the last entry.
     pub head: UsageHash,
     /// The earliest start and the latest end of the entries.
-    pub period: (Timestamp, Timestamp),
+    pub period: (DateTime<Utc>, DateTime<Utc>),
     /// The findings, with faults first.
     pub findings: Vec<ChainFinding>,
 }
@@ -45,7 +47,7 @@ impl ChainSummary {
 ///
 /// `now` is the current time of the vendor. An entry that ends more than a day after `now` was
 /// written with a clock that was ahead. A fault of a whole report applies to all its chains.
-pub fn examine(reports: &[UsageReport], now: Timestamp) -> Vec<ChainSummary> {
+pub fn examine(reports: &[UsageReport], now: DateTime<Utc>) -> Vec<ChainSummary> {
     let mut chains: BTreeMap<ChainId, Chain<'_>> = BTreeMap::new();
     for report in reports {
         let faults = faults_of_report(report);
@@ -71,7 +73,7 @@ pub fn examine(reports: &[UsageReport], now: Timestamp) -> Vec<ChainSummary> {
 /// are not entries are ignored.
 pub fn examine_entries<'a>(
     lines: impl IntoIterator<Item = &'a str>,
-    now: Timestamp,
+    now: DateTime<Utc>,
 ) -> Vec<ChainSummary> {
     let parsed = lines.into_iter().filter_map(|line| {
         let entry = UsageEntry::parse(line).ok()?;
@@ -149,7 +151,7 @@ impl<'a> Chain<'a> {
         }
     }
 
-    fn summary(self, chain: ChainId, now: Timestamp) -> Option<ChainSummary> {
+    fn summary(self, chain: ChainId, now: DateTime<Utc>) -> Option<ChainSummary> {
         let all = || self.entries.values().flat_map(BTreeMap::values);
         let (first, _) = self.entries.first_key_value()?;
         let (last, heads) = self.entries.last_key_value()?;
@@ -179,7 +181,7 @@ impl<'a> Chain<'a> {
     }
 
     /// Returns the findings of single entries: wrong clocks, and lost or repeated counts.
-    fn entry_findings(&self, now: Timestamp) -> Vec<ChainFinding> {
+    fn entry_findings(&self, now: DateTime<Utc>) -> Vec<ChainFinding> {
         let mut findings = Vec::new();
         let mut ended = None;
         for entry in self.entries.values().flat_map(BTreeMap::values) {
@@ -220,22 +222,24 @@ fn fork(entries: &BTreeMap<u64, BTreeMap<UsageHash, &UsageEntry>>) -> Option<Cha
 
 fn clock_findings(
     entry: &UsageEntry,
-    before: Option<(u64, Timestamp)>,
-    now: Timestamp,
+    before: Option<(u64, DateTime<Utc>)>,
+    now: DateTime<Utc>,
 ) -> impl Iterator<Item = ChainFinding> {
     let (seq, to, clock) = (entry.seq, entry.to, entry.clock);
-    let is_behind = clock.most_seconds > CLOCK_TOLERANCE || clock.lowered > 0;
+    let is_behind = clock.most > CLOCK_TOLERANCE || clock.lowered > 0;
     let behind = is_behind.then_some(ChainFinding::ClockBehind {
         seq,
-        seconds: clock.most_seconds,
+        by: clock.most,
         lowered: clock.lowered,
     });
     // The entries of one period, one for each license, end at the same time. Entries with the same
     // number are a fork, which is a separate finding.
     let goes_back = before.is_some_and(|(number, ended)| {
-        number < seq && entry.to < ended && ended.seconds_since(entry.from) > CLOCK_TOLERANCE
+        number < seq
+            && entry.to < ended
+            && time::duration_since(ended, entry.from) > CLOCK_TOLERANCE
     });
-    let is_ahead = to > now.plus(CLOCK_TOLERANCE);
+    let is_ahead = to > time::saturating_add(now, CLOCK_TOLERANCE);
     let ahead = (goes_back || is_ahead).then_some(ChainFinding::ClockAhead { seq, to });
     behind.into_iter().chain(ahead)
 }

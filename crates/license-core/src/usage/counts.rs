@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::MAX_COUNT;
-use super::line::{count, counts};
+use super::line::{count, counts, seconds};
 use crate::code::Code;
 use crate::evaluate::Decision;
 use crate::matrix::FeatureMatrix;
+use crate::time::{self, serde_seconds};
 
 /// Maximum number of different names of each kind. Further names are counted as [`OTHERS`], so that
 /// a script with a thousand feature names cannot make the state large.
@@ -19,9 +21,9 @@ const MAX_SESSIONS: usize = 256;
 const MAX_NAME_BYTES: usize = 64;
 /// Name for everything beyond the limits, and for unknown features.
 const OTHERS: &str = "(others)";
-/// Seconds by which a clock may be behind without being counted, because clock and uptime are
-/// rounded.
-const CLOCK_NOISE: u64 = 300;
+/// The difference by which a clock may be behind without being counted, because clock and uptime
+/// are rounded.
+const CLOCK_NOISE: TimeDelta = TimeDelta::minutes(5);
 
 type Names = BTreeMap<String, u64>;
 
@@ -55,12 +57,16 @@ pub struct UsageCounts {
     pub(super) behind: ClockBehind,
 }
 
-/// Number of times that the clock was behind the high-water mark, and largest difference in
-/// seconds.
+/// Number of times that the clock was behind the high-water mark, and largest difference, written
+/// in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ClockBehind(
     #[serde(deserialize_with = "count")] pub(super) u64,
-    #[serde(deserialize_with = "count")] pub(super) u64,
+    #[serde(
+        serialize_with = "serde_seconds::serialize",
+        deserialize_with = "seconds"
+    )]
+    pub(super) TimeDelta,
 );
 
 /// Writes each quota as `[used, refused]`, the form in the state of a machine.
@@ -129,21 +135,22 @@ impl UsageCounts {
         counts
     }
 
-    /// Adds the user.
+    /// Counts a use by the user, if there is one.
     #[must_use]
-    pub fn with_user(mut self, user: Option<&str>) -> Self {
+    pub fn user(mut self, user: Option<&str>) -> Self {
         if let Some(user) = user {
             increase(&mut self.users, user, 1, MAX_NAMES);
         }
         self
     }
 
-    /// Adds an observation of a clock that is `seconds` behind the latest time seen. Up to five
-    /// minutes are ignored.
+    /// Adds an observation of a clock that is behind the latest time seen. Up to five minutes are
+    /// ignored.
     #[must_use]
-    pub fn with_clock_behind(mut self, seconds: u64) -> Self {
-        if seconds > CLOCK_NOISE {
-            self.behind = ClockBehind(1, seconds.min(MAX_COUNT));
+    pub fn clock_behind(mut self, behind: TimeDelta) -> Self {
+        if behind > CLOCK_NOISE {
+            let seconds = time::whole_seconds(behind).min(MAX_COUNT);
+            self.behind = ClockBehind(1, time::seconds(seconds));
         }
         self
     }
@@ -170,9 +177,9 @@ impl UsageCounts {
                 increase(own, name, *count, max_names);
             }
         }
-        let ClockBehind(times, seconds) = self.behind;
-        let ClockBehind(other_times, other_seconds) = other.behind;
-        self.behind = ClockBehind(sum(times, other_times), seconds.max(other_seconds));
+        let ClockBehind(times, most) = self.behind;
+        let ClockBehind(other_times, other_most) = other.behind;
+        self.behind = ClockBehind(sum(times, other_times), most.max(other_most));
     }
 
     /// Merges two copies. Keeps the higher value of each count.
@@ -194,9 +201,9 @@ impl UsageCounts {
                 *own = count.max(*own);
             }
         }
-        let ClockBehind(times, seconds) = self.behind;
-        let ClockBehind(other_times, other_seconds) = other.behind;
-        self.behind = ClockBehind(times.max(other_times), seconds.max(other_seconds));
+        let ClockBehind(times, most) = self.behind;
+        let ClockBehind(other_times, other_most) = other.behind;
+        self.behind = ClockBehind(times.max(other_times), most.max(other_most));
         self
     }
 
@@ -243,7 +250,7 @@ mod tests {
     use super::*;
 
     fn example() -> UsageCounts {
-        let mut counts = UsageCounts::quota_used("commands", 3).with_user(Some("ann"));
+        let mut counts = UsageCounts::quota_used("commands", 3).user(Some("ann"));
         counts.add(&UsageCounts::quota_refused("commands"));
         counts.add(&UsageCounts::feature_refused(
             "sso",
@@ -251,8 +258,8 @@ mod tests {
         ));
         counts.add(
             &UsageCounts::session("sess_1")
-                .with_user(Some("bob"))
-                .with_clock_behind(7200),
+                .user(Some("bob"))
+                .clock_behind(TimeDelta::hours(2)),
         );
         counts
     }
@@ -275,7 +282,7 @@ mod tests {
         assert_eq!(twice.quotas["commands"].refused, 2);
         assert_eq!(twice.denials["QUOTA_EXHAUSTED"], 2);
         assert_eq!(twice.opened_sessions(), 2);
-        assert_eq!(twice.behind, ClockBehind(2, 7200));
+        assert_eq!(twice.behind, ClockBehind(2, TimeDelta::hours(2)));
         assert_eq!(example().merged(example()), example());
         assert_eq!(example().merged(twice.clone()), twice);
     }
@@ -316,10 +323,9 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_up_to_five_minutes_behind_is_ignored() {
-        assert!(UsageCounts::default().with_clock_behind(300).is_empty());
-        assert_eq!(
-            UsageCounts::default().with_clock_behind(301).behind,
-            ClockBehind(1, 301)
-        );
+        let counts = |behind| UsageCounts::default().clock_behind(behind);
+        assert!(counts(TimeDelta::seconds(300)).is_empty());
+        let more = TimeDelta::seconds(301);
+        assert_eq!(counts(more).behind, ClockBehind(1, more));
     }
 }

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use super::counts::QuotaCount;
-use super::line::{self, LineError, ascii, count, counts, invalid};
+use super::line::{self, LineError, ascii, count, counts, invalid, seconds};
 use super::{ChainId, UsageHash};
 use crate::encoding::strict_json::Object;
 use crate::ids::ProductCode;
 use crate::key::LicenseId;
-use crate::time::{Date, Timestamp};
+use crate::time::{self, serde_rfc3339, serde_seconds};
 
 /// Position of an entry in a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,9 +31,10 @@ pub struct ClockObservations {
     /// The number of times that the clock was more than five minutes behind the latest time seen.
     #[serde(deserialize_with = "count")]
     pub behind: u64,
-    /// The largest difference in seconds.
-    #[serde(deserialize_with = "count")]
-    pub most_seconds: u64,
+    /// The largest difference, JSON member `most_seconds`.
+    #[serde(rename = "most_seconds", serialize_with = "serde_seconds::serialize")]
+    #[serde(deserialize_with = "seconds")]
+    pub most: TimeDelta,
     /// The number of times that a signature of the vendor lowered the latest time seen.
     #[serde(deserialize_with = "count")]
     pub lowered: u64,
@@ -55,9 +57,11 @@ pub struct UsageEntry {
     #[serde(deserialize_with = "Option::deserialize")]
     pub license: Option<LicenseId>,
     /// The time of the first count, according to the latest time that the machine had seen.
-    pub from: Timestamp,
+    #[serde(with = "serde_rfc3339")]
+    pub from: DateTime<Utc>,
     /// The time of the last count.
-    pub to: Timestamp,
+    #[serde(with = "serde_rfc3339")]
+    pub to: DateTime<Utc>,
     /// The used amount and the refused requests of each quota.
     #[serde(deserialize_with = "quotas")]
     pub quotas: BTreeMap<String, QuotaCount>,
@@ -139,7 +143,7 @@ impl UsageEntry {
     }
 
     /// Returns the UTC day on which the entry starts.
-    pub fn day(&self) -> Option<Date> {
-        self.from.date()
+    pub fn day(&self) -> NaiveDate {
+        time::clamp(self.from).date_naive()
     }
 }

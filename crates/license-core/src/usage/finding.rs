@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::time::Timestamp;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::time;
 
 /// An irregularity in a chain, which is reported to the vendor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,8 +52,8 @@ pub enum ChainFinding {
     ClockBehind {
         /// The entry with the observation.
         seq: u64,
-        /// The largest difference in seconds.
-        seconds: u64,
+        /// The largest difference.
+        by: TimeDelta,
         /// The number of times that the latest time seen was lowered.
         lowered: u64,
     },
@@ -60,7 +62,7 @@ pub enum ChainFinding {
         /// The entry.
         seq: u64,
         /// The end of the entry.
-        to: Timestamp,
+        to: DateTime<Utc>,
     },
     /// Earlier entries may contain the counts of an entry, for example after the state was restored
     /// from a backup.
@@ -152,13 +154,9 @@ impl fmt::Display for ChainFinding {
                 "the chain has two histories from entry {seq} on: the machine was copied, or \
                  restored from a snapshot"
             ),
-            Self::ClockBehind {
-                seq,
-                seconds,
-                lowered,
-            } => {
-                let span = crate::time::Span(*seconds);
-                write!(f, "entry {seq}: the clock was up to {span} behind")?;
+            Self::ClockBehind { seq, by, lowered } => {
+                let by = time::humanize(*by);
+                write!(f, "entry {seq}: the clock was up to {by} behind")?;
                 match lowered {
                     0 => Ok(()),
                     1 => write!(f, ", and the latest time seen was lowered once"),
@@ -166,6 +164,7 @@ impl fmt::Display for ChainFinding {
                 }
             }
             Self::ClockAhead { seq, to } => {
+                let to = time::rfc3339(*to);
                 write!(
                     f,
                     "entry {seq} ends at {to}, which is in the future or contradicts the previous \

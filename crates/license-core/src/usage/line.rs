@@ -4,11 +4,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use chrono::TimeDelta;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde::ser::Serialize;
 
 use super::MAX_COUNT;
+use crate::code::Code;
 use crate::encoding::strict_json::{self, IntegerVisitor, JsonError, MemberError, ReadError};
+use crate::time;
 
 /// The reason why a line cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +37,16 @@ pub enum LineError {
         /// The version of the format.
         found: u64,
     },
+}
+
+impl LineError {
+    /// Returns the reason code.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Newer { .. } => Code::UnsupportedVersion,
+            _ => Code::Malformed,
+        }
+    }
 }
 
 impl From<ReadError> for LineError {
@@ -89,6 +102,11 @@ struct Count(u64);
 /// Deserializes a count.
 pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     Count::deserialize(deserializer).map(|Count(count)| count)
+}
+
+/// Deserializes a count of seconds.
+pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TimeDelta, D::Error> {
+    count(deserializer).map(time::seconds)
 }
 
 /// Deserializes counts by name.

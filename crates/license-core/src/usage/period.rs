@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -13,7 +14,7 @@ use super::{ChainId, UsageHash};
 use crate::encoding::strict_json::serde_as_text;
 use crate::ids::ProductCode;
 use crate::key::LicenseId;
-use crate::time::{SECONDS_PER_DAY, Timestamp, unix_seconds};
+use crate::time::{self, serde_unix_seconds};
 
 /// Maximum number of licenses in one period. Further licenses start a new period.
 const MAX_LICENSES: usize = 8;
@@ -69,8 +70,8 @@ impl OpenPeriod {
     }
 
     /// Returns whether the period must be closed before more is counted for this license at `now`.
-    pub fn is_over(&self, license: Option<&LicenseId>, now: Timestamp) -> bool {
-        let day = |at: Timestamp| at.unix_seconds() / SECONDS_PER_DAY;
+    pub fn is_over(&self, license: Option<&LicenseId>, now: DateTime<Utc>) -> bool {
+        let day = |at: DateTime<Utc>| time::clamp(at).date_naive();
         let is_full = self.counts.len() >= MAX_LICENSES
             && !self.counts.contains_key(&OptionalLicense(license.cloned()));
         is_full
@@ -85,10 +86,11 @@ impl OpenPeriod {
     }
 
     /// Adds counts of a license and extends the period to `now`.
-    pub fn add(&mut self, license: Option<&LicenseId>, counts: &UsageCounts, now: Timestamp) {
+    pub fn add(&mut self, license: Option<&LicenseId>, counts: &UsageCounts, now: DateTime<Utc>) {
         if counts.is_empty() {
             return;
         }
+        let now = time::clamp(now);
         self.span = match self.span {
             None => Some(TimeRange(now, now)),
             // If the high-water mark was lowered, `now` may be before the start of the period.
@@ -210,8 +212,8 @@ serde_as_text!(
 /// First and last instant of a period, written as two numbers in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct TimeRange(
-    #[serde(with = "unix_seconds")] Timestamp,
-    #[serde(with = "unix_seconds")] Timestamp,
+    #[serde(with = "serde_unix_seconds")] DateTime<Utc>,
+    #[serde(with = "serde_unix_seconds")] DateTime<Utc>,
 );
 
 /// Returns an entry with these counts. [`OpenPeriod::close`] sets the fields that depend on the
@@ -240,7 +242,7 @@ fn new_entry(
         users: number(counts.users.len()),
         clock: ClockObservations {
             behind: counts.behind.0,
-            most_seconds: counts.behind.1,
+            most: counts.behind.1,
             lowered: 0,
         },
         lost: false,

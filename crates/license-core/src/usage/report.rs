@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::line::{self, LineError, ascii, count};
 use super::{ChainId, ClosedEntry, MAX_REPORT_BYTES, UsageEntry, UsageHash};
+use crate::code::Code;
 use crate::encoding::strict_json::present;
 use crate::ids::ProductCode;
 
@@ -90,10 +91,13 @@ pub enum UsageReportError {
 }
 
 impl UsageReportError {
-    /// Returns whether the report has a later format version.
-    pub fn is_newer_version(&self) -> bool {
-        let is_newer = |source: &LineError| matches!(source, LineError::Newer { .. });
-        matches!(self, Self::Line { source, .. } if is_newer(source))
+    /// Returns the reason code. It is [`Code::UnsupportedVersion`] if the report has a later format
+    /// version.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Line { source, .. } => source.code(),
+            _ => Code::Malformed,
+        }
     }
 }
 

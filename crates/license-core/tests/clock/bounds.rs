@@ -1,13 +1,14 @@
 //! Bounds of the clock high-water mark, to the second, and its known limits.
 
-use license_core::{Boot, ClockHighWater, ClockReading, Outcome, Timestamp};
+use license_core::chrono::{DateTime, Utc};
+use license_core::{Boot, ClockHighWater, ClockReading, Outcome, time};
 
-use crate::device::{Device, Rng, is_behind, signed};
+use crate::device::{DAY, Device, HOUR, InSeconds, Rng, duration, is_behind, signed};
 use crate::manipulation::Proof;
-use crate::support::{DAY, HOUR, at, issued};
+use crate::support::{at, issued};
 use crate::vendor::{PRODUCTS, enterprise};
 
-fn start() -> Timestamp {
+fn start() -> DateTime<Utc> {
     at("2027-03-01T12:00:00Z")
 }
 
@@ -71,19 +72,19 @@ fn time_passes_even_if_the_clock_was_never_right() {
     let product = enterprise();
     let end = product.end().unwrap();
     let mut device = Device::new(issued());
-    device.set_clock(Timestamp::MIN);
+    device.set_clock(time::MIN);
     device.drift = -signed(DAY);
     let reading = device.reading();
     device.seen.record_signature(issued(), reading);
     while device.truth < end.plus(DAY) {
         device.run(12 * HOUR);
-        device.set_clock(Timestamp::MIN);
+        device.set_clock(time::MIN);
         let decision = device.evaluate(product);
         let is_over = device.truth >= end;
         assert_eq!(
             decision.outcome() == Outcome::Denied,
             is_over,
-            "{}",
+            "{:?}",
             device.truth
         );
     }
@@ -124,7 +125,7 @@ fn delayed_check_ins_undo_no_uptime_while_the_clock_is_behind() {
             let mark = device.seen.mark();
             assert!(
                 mark.plus(HOUR) >= proof.proven,
-                "after {} s of uptime, the mark is {mark}, but the proven time is {}",
+                "after {} s of uptime, the mark is {mark:?}, but the proven time is {:?}",
                 proof.uptime_seen,
                 proof.proven
             );
@@ -135,9 +136,12 @@ fn delayed_check_ins_undo_no_uptime_while_the_clock_is_behind() {
 /// The simplest case: a manipulation that would double the length of the license.
 #[test]
 fn one_delayed_check_in_does_not_double_a_license() {
-    let reading = |clock: Timestamp, uptime| ClockReading {
+    let reading = |clock: DateTime<Utc>, uptime| ClockReading {
         clock,
-        boot: Some(Boot { id: 1, uptime }),
+        boot: Some(Boot {
+            id: 1,
+            uptime: duration(uptime),
+        }),
     };
     let mut seen = ClockHighWater::default();
     seen.record_signature(start(), reading(start(), 0));

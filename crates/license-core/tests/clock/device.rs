@@ -1,11 +1,11 @@
 //! A simulated machine with a clock that may be wrong, and a client on it.
 
+use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::{
-    Boot, ClockHighWater, ClockReading, Code, Context, Decision, FeatureMatrix, Outcome, Timestamp,
-    Validation,
+    Boot, ClockHighWater, ClockReading, Code, Context, Decision, FeatureMatrix, Outcome,
+    Validation, time,
 };
 
-use crate::support::{DAY, HOUR};
 use crate::vendor::Product;
 
 /// A deterministic generator of pseudorandom numbers (splitmix64).
@@ -35,20 +35,53 @@ impl Rng {
     }
 }
 
+pub(crate) const HOUR: u64 = 3600;
+pub(crate) const DAY: u64 = 24 * HOUR;
+
+/// Arithmetic in seconds, the unit of the simulation.
+pub(crate) trait InSeconds: Sized {
+    fn plus(self, seconds: u64) -> Self;
+    fn minus(self, seconds: u64) -> Self;
+    fn seconds_since(self, earlier: Self) -> u64;
+    fn unix_seconds(self) -> u64;
+}
+
+impl InSeconds for DateTime<Utc> {
+    fn plus(self, seconds: u64) -> Self {
+        time::saturating_add(self, duration(seconds))
+    }
+
+    fn minus(self, seconds: u64) -> Self {
+        time::saturating_sub(self, duration(seconds))
+    }
+
+    fn seconds_since(self, earlier: Self) -> u64 {
+        self.unix_seconds().saturating_sub(earlier.unix_seconds())
+    }
+
+    fn unix_seconds(self) -> u64 {
+        time::unix_seconds(self)
+    }
+}
+
+pub(crate) fn duration(seconds: u64) -> TimeDelta {
+    TimeDelta::seconds(signed(seconds))
+}
+
 pub(crate) fn signed(seconds: u64) -> i64 {
     i64::try_from(seconds).unwrap()
 }
 
 /// Returns the seconds by which `time` is ahead of `reference`. The result is negative if `time` is
 /// behind.
-pub(crate) fn ahead(reference: Timestamp, time: Timestamp) -> i64 {
+pub(crate) fn ahead(reference: DateTime<Utc>, time: DateTime<Utc>) -> i64 {
     signed(time.unix_seconds()) - signed(reference.unix_seconds())
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Device {
     /// The true time.
-    pub(crate) truth: Timestamp,
+    pub(crate) truth: DateTime<Utc>,
     /// The time of the clock minus the true time.
     pub(crate) error: i64,
     /// Seconds that the clock gains in a day.
@@ -60,24 +93,27 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    pub(crate) fn new(truth: Timestamp) -> Self {
+    pub(crate) fn new(truth: DateTime<Utc>) -> Self {
         Self {
             truth,
             error: 0,
             drift: 0,
-            boot: Boot { id: 1, uptime: 60 },
+            boot: Boot {
+                id: 1,
+                uptime: duration(60),
+            },
             boots: 1,
             seen: ClockHighWater::default(),
             check_ins: Vec::new(),
         }
     }
 
-    pub(crate) fn clock(&self) -> Timestamp {
+    pub(crate) fn clock(&self) -> DateTime<Utc> {
         let shown = self.truth.unix_seconds().saturating_add_signed(self.error);
-        Timestamp::from_unix_seconds(shown).unwrap()
+        time::from_unix_seconds(shown).unwrap()
     }
 
-    pub(crate) fn set_clock(&mut self, shown: Timestamp) {
+    pub(crate) fn set_clock(&mut self, shown: DateTime<Utc>) {
         self.error = ahead(self.truth, shown);
     }
 
@@ -96,7 +132,7 @@ impl Device {
     /// Lets the machine run or sleep. The uptime includes both.
     pub(crate) fn run(&mut self, seconds: u64) {
         self.advance(seconds);
-        self.boot.uptime += seconds;
+        self.boot.uptime += duration(seconds);
     }
 
     /// Pauses the machine as a host pauses a virtual machine. The clock is correct afterwards, but
@@ -106,7 +142,7 @@ impl Device {
     }
 
     /// Returns the time for daily quotas.
-    pub(crate) fn quota_time(&self) -> Timestamp {
+    pub(crate) fn quota_time(&self) -> DateTime<Utc> {
         self.seen.quota_time(self.clock())
     }
 
@@ -116,7 +152,7 @@ impl Device {
         self.boots += 1;
         self.boot = Boot {
             id: self.boots,
-            uptime: 60,
+            uptime: duration(60),
         };
         self.seen = ClockHighWater::from_json(&self.seen.to_json()).unwrap();
     }
@@ -150,7 +186,7 @@ impl Device {
     }
 
     /// Returns the outcome at this time without a high-water mark.
-    pub(crate) fn outcome_at(&self, product: &Product, now: Timestamp) -> Outcome {
+    pub(crate) fn outcome_at(&self, product: &Product, now: DateTime<Utc>) -> Outcome {
         self.decide(product, Context::at(now)).outcome()
     }
 
@@ -162,11 +198,11 @@ impl Device {
     }
 
     /// Returns the time at which the next check-in is overdue.
-    pub(crate) fn overdue_at(&self, product: &Product) -> Option<Timestamp> {
+    pub(crate) fn overdue_at(&self, product: &Product) -> Option<DateTime<Utc>> {
         let check_in = product.license.check_in()?;
         let newest = self.check_ins.iter().map(Validation::issued_at).max();
         let last = newest.or(product.license.issued_at())?;
-        Some(last.plus(check_in.grace_hours() * HOUR))
+        Some(last.plus(check_in.grace().num_seconds().cast_unsigned()))
     }
 
     /// Returns the mark minus the true time in seconds.

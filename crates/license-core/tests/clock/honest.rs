@@ -1,9 +1,10 @@
 //! Machines of honest users with wrong clocks.
 
-use license_core::{Outcome, Timestamp};
+use license_core::Outcome;
+use license_core::chrono::{DateTime, Utc};
 
-use crate::device::{Device, Rng, ahead, is_behind, signed};
-use crate::support::{DAY, HOUR, at, issued};
+use crate::device::{DAY, Device, HOUR, InSeconds, Rng, ahead, is_behind, signed};
+use crate::support::{at, issued};
 use crate::vendor::{PRODUCTS, Product, horizon, last_start};
 
 const MINUTE: u64 = 60;
@@ -206,7 +207,7 @@ struct Simulation<'a> {
     /// Age of a check-in at which the customer installs a new one.
     renews_after: u64,
     /// The last true time at which a clock that was far ahead raised the mark.
-    raised_at: Option<Timestamp>,
+    raised_at: Option<DateTime<Utc>>,
     counts: &'a mut Counts,
 }
 
@@ -402,7 +403,7 @@ impl<'a> Simulation<'a> {
             let signed_at = check_in.issued_at();
             assert!(
                 self.install(check_in),
-                "signed at {signed_at}, after {raised_at}, but the mark is unchanged at {}: {:?}",
+                "signed at {signed_at:?}, after {raised_at:?}, but the mark is unchanged at {:?}: {:?}",
                 self.device.truth,
                 self.device
             );
@@ -443,7 +444,7 @@ impl<'a> Simulation<'a> {
 
     /// Evaluates the license before and after a check-in. Returns the true time if the clock is far
     /// ahead.
-    fn use_license(&mut self) -> Option<Timestamp> {
+    fn use_license(&mut self) -> Option<DateTime<Utc>> {
         self.evaluate();
         let truth = self.device.truth;
         self.check_in();
@@ -459,7 +460,7 @@ impl<'a> Simulation<'a> {
         let (device, class) = (&self.device, self.class);
         let describe = || {
             format!(
-                "{}: at {} the clock shows {}, the mark was {before} and is {}: {decision:?}",
+                "{}: at {:?} the clock shows {:?}, the mark was {before:?} and is {:?}: {decision:?}",
                 class.name,
                 device.truth,
                 device.clock(),
@@ -494,7 +495,7 @@ impl<'a> Simulation<'a> {
         } else if self.raised_at.is_some() {
             self.counts.unrepaired += 1;
         } else {
-            let until = |end: Timestamp| u64::try_from(ahead(device.truth, end)).ok();
+            let until = |end: DateTime<Utc>| u64::try_from(ahead(device.truth, end)).ok();
             let end = self.product.end().and_then(until);
             let overdue = device.overdue_at(self.product).and_then(until);
             if let Some(early) = end.filter(|&early| early <= class.lead) {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use license_core::{Outcome, Quota, QuotaCounters, Timestamp};
+use license_core::chrono::{DateTime, Utc};
+use license_core::{Outcome, Quota, QuotaCounters};
 
-use crate::device::{Device, Rng, is_behind, signed};
-use crate::support::{DAY, HOUR, issued};
+use crate::device::{DAY, Device, HOUR, InSeconds, Rng, is_behind, signed};
+use crate::support::issued;
 use crate::vendor::{PRODUCTS, Product, enterprise};
 
 const LIMIT: u64 = 10;
@@ -92,20 +93,20 @@ impl<'a> Manipulator<'a> {
         let behind = before.seconds_since(clock);
         let decision = self.device.evaluate(self.product);
         let mark = self.device.seen.mark();
-        assert!(mark >= before, "the mark fell from {before} to {mark}");
+        assert!(mark >= before, "the mark fell from {before:?} to {mark:?}");
         self.counts.evaluations += 1;
         if behind > DAY {
             self.counts.set_back += 1;
             assert!(
                 is_behind(&decision),
-                "no warning for {clock} after {before}: {decision:?}"
+                "no warning for {clock:?} after {before:?}: {decision:?}"
             );
             let outcome_at_mark = self.device.outcome_at(self.product, before);
             assert!(decision.outcome() <= outcome_at_mark, "{decision:?}");
         }
         self.counts.denied += u64::from(decision.outcome() == Outcome::Denied);
         let now = self.device.quota_time();
-        assert!(behind == 0 || now == mark, "{now} instead of {mark}");
+        assert!(behind == 0 || now == mark, "{now:?} instead of {mark:?}");
         for _ in 0..4 {
             let quota_use = self
                 .counters
@@ -115,12 +116,12 @@ impl<'a> Manipulator<'a> {
             self.counts.granted += u64::from(quota_use.granted);
             assert!(
                 *granted <= LIMIT,
-                "the quota was granted again on the day of {now}"
+                "the quota was granted again on the day of {now:?}"
             );
         }
     }
 
-    fn manipulate(&mut self, manipulation: Manipulation, instant: Timestamp) {
+    fn manipulate(&mut self, manipulation: Manipulation, instant: DateTime<Utc>) {
         let back = self.rng.within(DAY + 1, 300 * DAY);
         match manipulation {
             Manipulation::Once => self.device.run(self.rng.within(1, 12 * HOUR)),
@@ -191,7 +192,7 @@ fn a_clock_that_is_set_back_causes_a_warning_and_gains_nothing() {
             }
             if manipulator.device.boot.id == 1 {
                 let ran = manipulator.device.boot.uptime - uptime;
-                assert_eq!(manipulator.device.seen.mark(), mark.plus(ran), "{name}");
+                assert_eq!(manipulator.device.seen.mark(), mark + ran, "{name}");
             }
         }
         println!(
@@ -247,8 +248,8 @@ fn a_license_ends_on_time_if_the_clock_is_repeatedly_set_back_by_a_few_hours() {
 
 /// Time that is proven by signatures and by the observed uptime.
 pub(crate) struct Proof {
-    pub(crate) signed: Timestamp,
-    pub(crate) proven: Timestamp,
+    pub(crate) signed: DateTime<Utc>,
+    pub(crate) proven: DateTime<Utc>,
     pub(crate) uptime_seen: u64,
 }
 
@@ -310,7 +311,7 @@ fn delayed_check_ins_undo_at_most_the_time_for_which_the_machine_was_off() {
             let mark = device.seen.mark();
             assert!(
                 mark.plus(SIGNER_SKEW) >= proof.proven,
-                "{mark} {}",
+                "{mark:?} {:?}",
                 proof.proven
             );
             let gain = device.truth.seconds_since(mark);

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use license_core::{ClockHighWater, ClockReading, Quota, QuotaCounters, Timestamp};
+use license_core::chrono::{DateTime, Utc};
+use license_core::{ClockHighWater, ClockReading, Quota, QuotaCounters};
 
-use crate::device::{Device, Rng, signed};
-use crate::support::{DAY, HOUR, at};
+use crate::device::{DAY, Device, HOUR, InSeconds, Rng, signed};
+use crate::support::at;
 
 const LIMIT: u64 = 10;
 const MINUTE: u64 = 60;
@@ -27,7 +28,7 @@ struct User {
 }
 
 impl User {
-    fn new(start: Timestamp) -> Self {
+    fn new(start: DateTime<Utc>) -> Self {
         Self {
             device: Device::new(start),
             counters: QuotaCounters::default(),

@@ -2,16 +2,16 @@
 
 use std::sync::{LazyLock, OnceLock};
 
-use license_core::{License, Status, Timestamp, Validation};
+use license_core::chrono::{DateTime, Utc};
+use license_core::{License, Status, Validation};
 
-use crate::support::{
-    DAY, HOUR, VENDOR, at, draft, id, issue, issued, sign_validation, validation_draft,
-};
+use crate::device::{DAY, HOUR, InSeconds};
+use crate::support::{VENDOR, at, draft, id, issue, issued, sign_validation, validation_draft};
 
 const STEP: u64 = 12 * HOUR;
 
 /// Returns the latest end of the simulated histories.
-pub(crate) fn horizon() -> Timestamp {
+pub(crate) fn horizon() -> DateTime<Utc> {
     at("2029-01-05")
 }
 
@@ -37,7 +37,7 @@ impl Product {
     }
 
     /// Returns the newest check-in that was signed up to this time.
-    pub(crate) fn check_in(&self, by: Timestamp) -> Validation {
+    pub(crate) fn check_in(&self, by: DateTime<Utc>) -> Validation {
         let step = by.seconds_since(issued()) / STEP;
         let cell = &self.check_ins[usize::try_from(step).unwrap()];
         let sign = || {
@@ -53,12 +53,9 @@ impl Product {
     }
 
     /// Returns the end of the license, including the renewal grace period.
-    pub(crate) fn end(&self) -> Option<Timestamp> {
-        let grace = self
-            .license
-            .renewal()
-            .map_or(0, |renewal| renewal.grace_hours());
-        Some(self.license.expires_at()?.plus(grace * HOUR))
+    pub(crate) fn end(&self) -> Option<DateTime<Utc>> {
+        let renewal = self.license.renewal().unwrap_or_default();
+        Some(self.license.expires_at()? + renewal.grace())
     }
 }
 
@@ -80,7 +77,7 @@ pub(crate) fn enterprise() -> &'static Product {
 }
 
 /// Returns the latest start of a history with this license.
-pub(crate) fn last_start(product: &Product) -> Timestamp {
+pub(crate) fn last_start(product: &Product) -> DateTime<Utc> {
     product
         .end()
         .map_or(issued().plus(365 * DAY), |end| end.minus(DAY))

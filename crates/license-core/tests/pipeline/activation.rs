@@ -9,7 +9,7 @@ use license_core::{
     VerifyError,
 };
 
-use super::support::{DAY, HOUR, TRUST, UNTRUSTED, VENDOR, id, issued};
+use super::support::{DAY, HOUR, SECOND, TRUST, UNTRUSTED, VENDOR, id, issued};
 use super::{evaluate, license};
 
 fn product() -> ProductCode {
@@ -51,7 +51,7 @@ fn signed(request: &ActivationRequest, key: &SigningKey) -> String {
     let draft = ActivationDraft {
         issuer: "vendor".to_owned(),
         id: id(900),
-        issued_at: issued().plus(HOUR),
+        issued_at: (issued() + HOUR),
         request,
     };
     draft.sign(key).unwrap()
@@ -70,7 +70,7 @@ fn activation_license() -> License {
 
 fn code(license: &License, with: &[Activation], deactivated: &[(LicenseId, Nonce)]) -> Code {
     let this_machine = this_machine();
-    let context = Context::at(issued().plus(DAY)).machine(&this_machine);
+    let context = Context::at(issued() + DAY).machine(&this_machine);
     let context = context.activations(with).deactivated(deactivated);
     evaluate(license, &context).code()
 }
@@ -82,10 +82,10 @@ fn revocation_of(activation: &Activation) -> RevocationList {
         product: product(),
         issued_at: issued(),
         seq: 1,
-        next_update: issued().plus(30 * DAY),
+        next_update: (issued() + DAY * 30),
         revoked: vec![RevocationEntry {
             license: activation.id().clone(),
-            at: issued().plus(2 * HOUR),
+            at: (issued() + HOUR * 2),
             reason: "released".to_owned(),
         }],
     };
@@ -104,7 +104,7 @@ fn a_license_that_must_be_activated_is_valid_only_where_it_is_activated() {
     let other_license = activation(&id(77), THIS_MACHINE, 1);
     let others = [other_machine, other_license];
     assert_eq!(code(&license, &others, &[]), Code::NotActivated);
-    let unnamed = Context::at(issued().plus(DAY));
+    let unnamed = Context::at(issued() + DAY);
     let own = [activation(license.id(), THIS_MACHINE, 1)];
     let decision = evaluate(&license, &unnamed.activations(&own));
     assert_eq!(decision.code(), Code::NotActivated);
@@ -155,8 +155,8 @@ fn a_revoked_activation_is_not_used() {
         let context = context.activations(&own).revocations(&lists);
         evaluate(&license, &context).code()
     };
-    assert_eq!(at(issued().plus(2 * HOUR).minus(1)), Code::Valid);
-    assert_eq!(at(issued().plus(2 * HOUR)), Code::NotActivated);
+    assert_eq!(at(issued() + HOUR * 2 - SECOND), Code::Valid);
+    assert_eq!(at(issued() + HOUR * 2), Code::NotActivated);
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn a_clock_repair_names_its_machine_and_request() {
         product: product(),
         machine: fingerprint(THIS_MACHINE),
         nonce: nonce(3),
-        mark: issued().plus(1000 * DAY),
+        mark: (issued() + DAY * 1000),
         made_at: issued(),
     };
     let draft = ClockRepairDraft {

@@ -2,8 +2,8 @@
 
 use license_core::issue::{LicenseDraft, SigningKey, sign_enterprise_key};
 use license_core::{
-    Code, Company, Context, Date, EnterpriseKey, EnterpriseTerms, KeyExpiry, License, LicenseKey,
-    Quota, ShortEnterpriseKey, Timestamp,
+    Code, Company, Context, EnterpriseKey, EnterpriseTerms, KeyExpiry, License, LicenseKey, Quota,
+    ShortEnterpriseKey, time,
 };
 
 use crate::support::{HOUR, TRUST, VENDOR, at, id, issue, perpetual};
@@ -88,7 +88,7 @@ pub(crate) fn enterprise(company: &str, key: &SigningKey) -> EnterpriseKey {
         product: matrix().product(),
         company: Company::parse(company).unwrap(),
         seats: seats(100),
-        expiry: KeyExpiry::LastDay(Date::parse("20271231").unwrap()),
+        expiry: KeyExpiry::LastDay(time::parse_date("20271231").unwrap()),
     };
     sign_enterprise_key(terms, key).unwrap()
 }
@@ -126,11 +126,11 @@ fn an_enterprise_key_grants_its_tier_and_seats_without_a_check_in() {
     assert_eq!(license.check_in(), None);
     assert_eq!(code_at(&license, at("2028-01-01")), Code::GraceRenewal);
     assert_eq!(
-        code_at(&license, at("2028-01-01").plus(168 * HOUR)),
+        code_at(&license, at("2028-01-01") + HOUR * 168),
         Code::Expired
     );
     assert_eq!(
-        code_at(&license, Timestamp::MIN),
+        code_at(&license, time::MIN),
         Code::Valid,
         "an enterprise key has no start"
     );

@@ -18,12 +18,12 @@ mod verifier;
 
 use std::num::NonZeroU32;
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
 use license_core::{
-    Code, Context, Decision, FeatureMatrix, License, Outcome, Quota, Rule, RuleOutcome, Timestamp,
-    UsageType,
+    Code, Context, Decision, FeatureMatrix, License, Outcome, Quota, Rule, RuleOutcome, UsageType,
 };
-use support::{DAY, id, issue, issued, perpetual};
+use support::{DAY, SECOND, id, issue, issued, perpetual};
 
 fn matrix() -> &'static FeatureMatrix {
     FeatureMatrix::built_in()
@@ -35,10 +35,10 @@ fn evaluate(license: &License, context: &Context<'_>) -> Decision {
 
 /// Returns the code of a decision one day after the license was issued, with an extended context.
 fn code<'a>(license: &License, with: impl FnOnce(Context<'a>) -> Context<'a>) -> Code {
-    evaluate(license, &with(Context::at(issued().plus(DAY)))).code()
+    evaluate(license, &with(Context::at(issued() + DAY))).code()
 }
 
-fn code_at(license: &License, now: Timestamp) -> Code {
+fn code_at(license: &License, now: DateTime<Utc>) -> Code {
     evaluate(license, &Context::at(now)).code()
 }
 
@@ -71,7 +71,7 @@ fn reading_a_decision_does_not_allocate() {
 
 #[test]
 fn evaluating_a_valid_license_does_not_allocate() {
-    let license = license(|draft| draft.expires_at = Some(issued().plus(365 * DAY)));
+    let license = license(|draft| draft.expires_at = Some(issued() + DAY * 365));
     let context = Context::at(issued());
     let evaluating = allocation_counter::measure(|| {
         assert_eq!(evaluate(&license, &context).code(), Code::Valid);
@@ -81,8 +81,8 @@ fn evaluating_a_valid_license_does_not_allocate() {
 
 #[test]
 fn a_feature_that_is_not_granted_reports_whether_the_license_includes_it() {
-    let ends = license(|draft| draft.expires_at = Some(issued().plus(DAY)));
-    let expired = evaluate(&ends, &Context::at(issued().plus(DAY)));
+    let ends = license(|draft| draft.expires_at = Some(issued() + DAY));
+    let expired = evaluate(&ends, &Context::at(issued() + DAY));
     assert_eq!(expired.feature("cloud_sync", matrix()).code, Code::Expired);
     assert_eq!(
         expired.feature("sso", matrix()).code,
@@ -116,9 +116,9 @@ fn the_first_failed_rule_decides_and_explain_returns_all_rules() {
     let license = license(|draft| {
         draft.users = vec!["alice".to_owned()];
         draft.usage_type = Some(UsageType::Runtime);
-        draft.expires_at = Some(issued().plus(1));
+        draft.expires_at = Some(issued() + SECOND);
     });
-    let context = Context::at(issued().plus(DAY));
+    let context = Context::at(issued() + DAY);
     assert_eq!(evaluate(&license, &context).rule(), Some(Rule::User));
     let findings = license.explain(matrix(), &context);
     let denied = findings

@@ -2,7 +2,7 @@
 
 use license_core::{Code, Context, Evidence, ProductCode, UsageType, Version, VersionReq};
 
-use crate::support::{DAY, at, issued, machine};
+use crate::support::{DAY, SECOND, at, issued, machine};
 use crate::{code, evaluate, license, matrix};
 
 #[test]
@@ -101,7 +101,7 @@ fn a_prerelease_is_covered_if_its_release_is_covered() {
 
 #[test]
 fn builds_up_to_the_end_of_maintenance_are_covered_forever() {
-    let end = issued().plus(30 * DAY);
+    let end = issued() + DAY * 30;
     let license = license(|draft| draft.maintenance_until = Some(end));
     let long_after = Context::at(at("2099-01-01"));
     let code = |context: Context<'_>| evaluate(&license, &context).code();
@@ -112,7 +112,7 @@ fn builds_up_to_the_end_of_maintenance_are_covered_forever() {
     );
     assert_eq!(code(long_after.clone().build_date(end)), Code::Valid);
     assert_eq!(
-        code(long_after.build_date(end.plus(1))),
+        code(long_after.build_date(end + SECOND)),
         Code::VersionNotCovered
     );
 }

@@ -94,7 +94,7 @@ fn a_token_of_another_kind_is_rejected() {
 fn a_file_can_contain_a_license_and_its_validation_token() {
     let token = draft("PRO", id(1)).sign(&*VENDOR).unwrap();
     let license = Unverified::parse(&token).unwrap().verify(&TRUST).unwrap();
-    let last = issued().plus(6 * DAY);
+    let last = issued() + DAY * 6;
     let validation = validation_draft(&license, Status::Active, last)
         .sign(&*VENDOR)
         .unwrap();
@@ -113,7 +113,7 @@ fn a_file_can_contain_a_license_and_its_validation_token() {
         .token
         .verify_validation(&TRUST, &license)
         .unwrap()];
-    let now = last.plus(23 * HOUR);
+    let now = last + HOUR * 23;
     assert_eq!(code_at(&license, now), Code::GraceOffline);
     assert_eq!(
         evaluate(&license, &Context::at(now).validations(&validations)).code(),

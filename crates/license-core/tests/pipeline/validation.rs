@@ -2,21 +2,22 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{Signer, SigningKey, ValidationDraft};
 use license_core::{
-    Code, Context, License, ProductCode, Quota, Status, Timestamp, Unverified, Validation,
-    ValidationSigner, VerifyError,
+    Code, Context, License, ProductCode, Quota, Status, Unverified, Validation, ValidationSigner,
+    VerifyError,
 };
 
 use crate::license_key::enterprise;
 use crate::support::{
-    DAY, SERVER, TRUST, UNTRUSTED, VENDOR, entitlements, id, issued, machine, perpetual, public,
-    sign_validation, validation_draft,
+    DAY, SECOND, SERVER, TRUST, UNTRUSTED, VENDOR, entitlements, id, issued, machine, perpetual,
+    public, sign_validation, validation_draft,
 };
 use crate::{code, evaluate, license, matrix};
 
 /// Returns a validation token of the vendor.
-pub(crate) fn validation(license: &License, status: Status, at: Timestamp) -> Validation {
+pub(crate) fn validation(license: &License, status: Status, at: DateTime<Utc>) -> Validation {
     sign_validation(&validation_draft(license, status, at), &VENDOR, license).unwrap()
 }
 
@@ -29,7 +30,7 @@ fn the_latest_validation_decides() {
         (Status::Revoked, Code::Revoked),
         (Status::Canceled, Code::Canceled),
     ] {
-        let later = validation(&license, status, issued().plus(1));
+        let later = validation(&license, status, issued() + SECOND);
         let validations = [later.clone(), active.clone()];
         assert_eq!(
             code(&license, |context| context.validations(&validations)),
@@ -37,7 +38,7 @@ fn the_latest_validation_decides() {
         );
         let lifted = [
             later,
-            validation(&license, Status::Active, issued().plus(2)),
+            validation(&license, Status::Active, issued() + SECOND * 2),
         ];
         assert_eq!(
             code(&license, |context| context.validations(&lifted)),
@@ -196,13 +197,13 @@ fn a_server_can_validate_only_its_own_license() {
 fn a_server_can_suspend_but_cannot_lift_a_suspension_by_the_vendor() {
     let license = with_server(1);
     let validate = |status, second, key| {
-        let draft = validation_draft(&license, status, issued().plus(second));
+        let draft = validation_draft(&license, status, issued() + SECOND * second);
         sign_validation(&draft, key, &license).unwrap()
     };
     let decide = |validations: &[Validation]| {
         evaluate(
             &license,
-            &Context::at(issued().plus(DAY)).validations(validations),
+            &Context::at(issued() + DAY).validations(validations),
         )
         .code()
     };

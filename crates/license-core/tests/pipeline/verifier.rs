@@ -12,7 +12,7 @@ use super::support::{DAY, TRUST, UNTRUSTED, VENDOR, id, issue, issued, perpetual
 
 fn token_by(key: &SigningKey, number: u64) -> String {
     let mut draft = perpetual("PRO", id(number));
-    draft.expires_at = Some(issued().plus(DAY));
+    draft.expires_at = Some(issued() + DAY);
     draft.sign(key).unwrap()
 }
 
@@ -39,7 +39,7 @@ fn a_cached_license_still_expires() {
     assert_eq!(*license.id(), id(1));
     let code = |at| license.evaluate(matrix(), &Context::at(at)).code();
     assert_eq!(code(issued()), Code::Valid);
-    assert_eq!(code(issued().plus(DAY)), Code::Expired);
+    assert_eq!(code(issued() + DAY), Code::Expired);
     assert!(!is_cached(&self::verifier(0), &token));
 }
 

@@ -3,15 +3,15 @@
 use std::num::NonZeroU32;
 
 use license_core::issue::LicenseDraft;
-use license_core::{CheckIn, Difference, Effect, FeatureMatrix, Quota, Renewal, UsageType};
+use license_core::{Difference, Effect, FeatureMatrix, Quota, UsageType};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use crate::cases;
 use crate::scenario::{Step, at, step};
 use crate::support::{SERVER, draft, id, public};
+use crate::{cases, check_in, renewal};
 
 /// The parameters of a license. Each parameter has few values, so that two licenses often have some
 /// values in common.
@@ -93,10 +93,8 @@ fn to_draft(plan: &LicensePlan, number: u64) -> LicenseDraft {
     }
     draft.check_in = plan
         .check_in
-        .and_then(|(every, more)| CheckIn::new(every, every + more));
-    draft.renewal = plan
-        .renewal
-        .and_then(|(days, hours)| Renewal::new(days, hours));
+        .and_then(|(every, more)| check_in(every, every + more));
+    draft.renewal = plan.renewal.and_then(|(days, hours)| renewal(days, hours));
     draft.maintenance_until = plan.maintenance.map(at);
     draft.users = plan.users.iter().map(|&user| user.to_owned()).collect();
     draft.machines = plan

@@ -21,9 +21,10 @@ use std::num::NonZeroU32;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use license_core::chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use license_core::{
-    Algorithm, Company, Date, EnterpriseTerms, KeyExpiry, LicenseId, ProductCode,
-    ShortEnterpriseKey, StandardKey, Tier, Timestamp, TrustedKey,
+    Algorithm, CheckIn, Company, EnterpriseTerms, KeyExpiry, LicenseId, ProductCode, Renewal,
+    ShortEnterpriseKey, StandardKey, Tier, TrustedKey, time,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -42,22 +43,43 @@ fn standard_key() -> impl Strategy<Value = StandardKey> {
     (
         names,
         any::<[u8; 10]>(),
-        proptest::option::of(0..=Timestamp::MAX.unix_seconds()),
+        proptest::option::of(0..=time::unix_seconds(time::MAX)),
     )
         .prop_map(|((product, tier, customer), random, end)| {
             StandardKey::new(
                 ProductCode::parse(&product).unwrap(),
                 Tier::parse(&tier).unwrap(),
-                &LicenseId::from_random(1_798_761_600_000, &random),
+                &LicenseId::from_random(support::at("2027-01-01"), &random),
                 &customer,
-                end.and_then(Timestamp::from_unix_seconds),
+                end.and_then(time::from_unix_seconds),
             )
         })
 }
 
-fn date() -> impl Strategy<Value = Date> {
-    let first = Date::parse("1970-01-01").unwrap();
-    (0_u64..2_932_897).prop_map(move |days| first.plus_days(days).unwrap())
+fn date() -> impl Strategy<Value = NaiveDate> {
+    let first = time::parse_date("1970-01-01").unwrap();
+    (0..2_932_897_i64).prop_map(move |days| first + TimeDelta::days(days))
+}
+
+/// Returns a check-in policy from two numbers of hours.
+fn check_in(every: u64, grace: u64) -> Option<CheckIn> {
+    CheckIn::new(
+        units(every, TimeDelta::try_hours),
+        units(grace, TimeDelta::try_hours),
+    )
+}
+
+/// Returns a renewal policy from a number of days and a number of hours.
+fn renewal(days: u64, hours: u64) -> Option<Renewal> {
+    Renewal::new(
+        units(days, TimeDelta::try_days),
+        units(hours, TimeDelta::try_hours),
+    )
+}
+
+fn units(count: u64, unit: fn(i64) -> Option<TimeDelta>) -> TimeDelta {
+    let duration = i64::try_from(count).ok().and_then(unit);
+    duration.unwrap_or(TimeDelta::MAX)
 }
 
 fn terms() -> impl Strategy<Value = EnterpriseTerms> {
@@ -127,9 +149,9 @@ fn token() -> impl Strategy<Value = String> {
         })
 }
 
-fn instant() -> impl Strategy<Value = Timestamp> {
-    let last = Date::parse("9999-12-31").unwrap().end().unix_seconds();
-    (0..last).prop_map(|seconds| Timestamp::from_unix_seconds(seconds).unwrap())
+fn instant() -> impl Strategy<Value = DateTime<Utc>> {
+    (0..=time::unix_seconds(time::MAX))
+        .prop_map(|seconds| time::from_unix_seconds(seconds).unwrap())
 }
 
 /// Random public keys, for which no private key is known.

@@ -2,15 +2,14 @@
 
 use license_core::issue::Signer;
 use license_core::{
-    CheckIn, Context, Date, FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, Renewal,
-    Timestamp, TrustSet, Unverified,
+    Context, FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, TrustSet, Unverified, time,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::support::{DAY, SERVER, TRUST, VENDOR, draft, id, issue, issued, machine, public};
-use crate::{any_key, cases, encoded, instant, public_key, token};
+use crate::{any_key, cases, check_in, encoded, instant, public_key, renewal, token};
 
 /// Parses the text in each way and asserts that the canonical form of an accepted value is accepted
 /// too.
@@ -36,11 +35,14 @@ fn parse_in_each_way(text: &str) {
         assert_eq!(TrustSet::parse(&jwks.to_string()).unwrap().to_jwks(), jwks);
     }
     let _ = FeatureMatrix::parse(text).map_err(|error| error.to_string());
-    if let Ok(instant) = Timestamp::parse(text) {
-        assert_eq!(Timestamp::parse(&instant.to_string()), Ok(instant));
+    if let Ok(instant) = time::parse_instant(text) {
+        assert_eq!(
+            time::parse_instant(&time::rfc3339(instant).to_string()),
+            Ok(instant)
+        );
     }
     let _ = (
-        Date::parse(text),
+        time::parse_date(text),
         LicenseId::parse(text),
         LicenseKey::is_likely(text),
     );
@@ -106,7 +108,7 @@ fn well_formed_text() -> impl Strategy<Value = String> {
         jwks,
         pem,
         matrix,
-        instant().prop_map(|at| at.to_string())
+        instant().prop_map(|at| time::rfc3339(at).to_string())
     ]
 }
 
@@ -140,8 +142,8 @@ fn signed(typ: &str, payload: &str) -> String {
 }
 
 fn evaluate_at_extremes(license: &License) {
-    for now in [Timestamp::MIN, issued(), Timestamp::MAX] {
-        for mark in [Timestamp::MIN, Timestamp::MAX] {
+    for now in [time::MIN, issued(), time::MAX] {
+        for mark in [time::MIN, time::MAX] {
             let context = Context::at(now)
                 .high_water(mark)
                 .user("alice")
@@ -227,13 +229,13 @@ proptest! {
     #[test]
     fn accepted_terms_do_not_overflow(first in number(), second in number(), end in any::<bool>()) {
         let (first, second) = (first.unsigned_abs(), second.unsigned_abs());
-        let (check_in, renewal) = (CheckIn::new(first, second), Renewal::new(first, second));
+        let (check_in, renewal) = (check_in(first, second), renewal(first, second));
         prop_assert_eq!(check_in.is_some(), first >= 1 && first <= second && second <= 1 << 32);
         prop_assert_eq!(renewal.is_some(), first <= 1 << 32 && second <= 1 << 32);
         let mut draft = draft("PRO", id(1));
         draft.check_in = check_in;
         draft.renewal = renewal;
-        draft.expires_at = Some(if end { Timestamp::MAX } else { issued().plus(DAY) });
+        draft.expires_at = Some(if end { time::MAX } else { issued() + DAY });
         evaluate_at_extremes(&issue(&draft));
     }
 }

@@ -1,9 +1,9 @@
 //! Revocation lists never improve a decision.
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{RevocationEntry, RevocationListDraft, SigningKey};
 use license_core::{
-    Code, Context, Decision, FeatureMatrix, Outcome, ProductCode, RevocationList, Timestamp,
-    Unverified,
+    Code, Context, Decision, FeatureMatrix, Outcome, ProductCode, RevocationList, Unverified,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -56,7 +56,7 @@ fn sign(plan: &ListPlan) -> RevocationList {
     token.verify_revocations(&trust).unwrap()
 }
 
-fn decide(scenario: &Scenario, lists: &[RevocationList], now: Timestamp) -> Decision {
+fn decide(scenario: &Scenario, lists: &[RevocationList], now: DateTime<Utc>) -> Decision {
     let context: Context<'_> = scenario.context(now).revocations(lists);
     scenario
         .license

@@ -1,18 +1,20 @@
 //! Random licenses with validation tokens and other installed licenses.
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{LicenseDraft, ValidationDraft};
 use license_core::{
-    CheckIn, Context, Decision, FeatureMatrix, License, Renewal, Status, Timestamp, Unverified,
-    UsageType, Validation, VerifiedLicenses,
+    Context, Decision, FeatureMatrix, License, Status, Unverified, UsageType, Validation,
+    VerifiedLicenses,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::support::{
-    DAY, HOUR, SERVER, VENDOR, draft, entitlements, id, issue, issued, machine, public,
+    DAY, HOUR, SECOND, SERVER, VENDOR, draft, entitlements, id, issue, issued, machine, public,
     sign_validation, validation_draft,
 };
+use crate::{check_in, renewal};
 
 /// The parameters of a scenario.
 ///
@@ -36,7 +38,7 @@ pub(crate) struct Plan {
     pub(crate) is_named: bool,
 }
 
-pub(crate) type Step = (u64, i8);
+pub(crate) type Step = (i32, i8);
 
 /// The parameters of a validation token.
 #[derive(Clone, Debug)]
@@ -52,14 +54,14 @@ pub(crate) struct ValidationPlan {
 }
 
 pub(crate) fn step() -> impl Strategy<Value = Step> {
-    (4..160_u64, -1..=1_i8)
+    (4..160_i32, -1..=1_i8)
 }
 
-pub(crate) fn at((steps, seconds): Step) -> Timestamp {
-    let at = issued().plus((steps - 4) * 6 * HOUR);
+pub(crate) fn at((steps, seconds): Step) -> DateTime<Utc> {
+    let at = issued() + HOUR * 6 * (steps - 4);
     match seconds {
-        -1 => at.minus(1),
-        1 => at.plus(1),
+        -1 => at - SECOND,
+        1 => at + SECOND,
         _ => at,
     }
 }
@@ -175,7 +177,7 @@ impl Scenario {
     }
 
     /// Adds a validation token that suspends the previous license.
-    pub(crate) fn suspend_previous(&mut self, at: Timestamp) {
+    pub(crate) fn suspend_previous(&mut self, at: DateTime<Utc>) {
         let previous = issue(&previous_draft(&self.plan));
         let draft = validation_draft(&previous, Status::Suspended, at);
         let suspended = sign_validation(&draft, &VENDOR, &previous).unwrap();
@@ -194,9 +196,9 @@ impl Scenario {
         VerifiedLicenses::verify(&file, &crate::support::TRUST, FeatureMatrix::built_in()).unwrap()
     }
 
-    pub(crate) fn context(&self, clock: Timestamp) -> Context<'_> {
+    pub(crate) fn context(&self, clock: DateTime<Utc>) -> Context<'_> {
         let context = Context::at(clock)
-            .build_date(issued().plus(10 * DAY))
+            .build_date(issued() + DAY * 10)
             .validations(&self.validations)
             .installed(&self.installed);
         if self.plan.is_named {
@@ -210,7 +212,7 @@ impl Scenario {
         self.license.evaluate(FeatureMatrix::built_in(), context)
     }
 
-    pub(crate) fn at(&self, clock: Timestamp) -> Decision {
+    pub(crate) fn at(&self, clock: DateTime<Utc>) -> Decision {
         self.evaluate(&self.context(clock))
     }
 }
@@ -225,7 +227,7 @@ fn successor_draft(start: Step) -> LicenseDraft {
 /// Returns the previous license, issued one day earlier.
 fn previous_draft(plan: &Plan) -> LicenseDraft {
     let mut draft = draft("PRO", id(3));
-    draft.issued_at = Some(issued().minus(DAY));
+    draft.issued_at = Some(issued() - DAY);
     if plan.has_server {
         draft.confirmation = Some(public(&SERVER).to_jwk().try_into().unwrap());
     }
@@ -237,12 +239,10 @@ fn license_draft(plan: &Plan) -> LicenseDraft {
     draft.supersedes = vec![id(3)];
     draft.not_before = plan.starts.map(at);
     draft.expires_at = plan.ends.map(at);
-    draft.renewal = plan
-        .renewal
-        .and_then(|(days, hours)| Renewal::new(days, hours));
+    draft.renewal = plan.renewal.and_then(|(days, hours)| renewal(days, hours));
     draft.check_in = plan
         .check_in
-        .and_then(|(every, more)| CheckIn::new(every, every + more));
+        .and_then(|(every, more)| check_in(every, every + more));
     draft.trial = plan.trial;
     draft.usage_type = plan.usage_type;
     draft.maintenance_until = plan.maintenance_until.map(at);

@@ -4,12 +4,13 @@
 
 use std::sync::LazyLock;
 
+use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::{
     KeyBits, LicenseDraft, RandomError, Signer, SigningKey, ValidationDraft,
 };
 use license_core::{
     Algorithm, Entitlements, FeatureMatrix, License, LicenseId, Machine, Quota, Status, Tier,
-    Timestamp, TrustSet, TrustedKey, Unverified, Validation, VerifyError,
+    TrustSet, TrustedKey, Unverified, Validation, VerifyError, time,
 };
 
 fn random(bytes: &mut [u8]) -> Result<(), RandomError> {
@@ -44,16 +45,17 @@ pub(crate) fn public(key: &SigningKey) -> TrustedKey {
 }
 
 /// The default time of issue.
-pub(crate) fn issued() -> Timestamp {
+pub(crate) fn issued() -> DateTime<Utc> {
     at("2027-01-01")
 }
 
-pub(crate) fn at(text: &str) -> Timestamp {
-    Timestamp::parse(text).unwrap()
+pub(crate) fn at(text: &str) -> DateTime<Utc> {
+    time::parse_instant(text).unwrap()
 }
 
-pub(crate) const HOUR: u64 = 3600;
-pub(crate) const DAY: u64 = 24 * HOUR;
+pub(crate) const SECOND: TimeDelta = TimeDelta::seconds(1);
+pub(crate) const HOUR: TimeDelta = TimeDelta::hours(1);
+pub(crate) const DAY: TimeDelta = TimeDelta::days(1);
 
 /// Returns a machine with this name and a static lifetime.
 pub(crate) fn machine(name: &str) -> &'static Machine {
@@ -63,7 +65,7 @@ pub(crate) fn machine(name: &str) -> &'static Machine {
 /// Returns the license id with this number.
 pub(crate) fn id(number: u64) -> LicenseId {
     let [.., a, b, c, d] = number.to_be_bytes();
-    LicenseId::from_random(1_798_761_600_000, &[0, 0, 0, 0, 0, 0, a, b, c, d])
+    LicenseId::from_random(at("2027-01-01"), &[0, 0, 0, 0, 0, 0, a, b, c, d])
 }
 
 /// Returns the draft of a perpetual license with the terms of its tier.
@@ -92,7 +94,7 @@ pub(crate) fn issue(draft: &LicenseDraft) -> License {
 pub(crate) fn validation_draft(
     license: &License,
     status: Status,
-    at: Timestamp,
+    at: DateTime<Utc>,
 ) -> ValidationDraft<'_> {
     ValidationDraft {
         license,

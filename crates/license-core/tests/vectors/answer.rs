@@ -1,13 +1,12 @@
 //! Runs the library on each kind of vector.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use license_core::{
     Backend, Context, Decision, FeatureMatrix, KeyError, License, LicenseFile, LicenseKey,
-    ParseError, Rotation, TokenKind, TrustSet, Unverified, Validation, ValidationSigner,
-    VerifiedLicensesError, Verifier, VerifyError,
+    ParseError, ProductFileError, Rotation, TokenKind, TrustError, TrustSet, Unverified,
+    Validation, ValidationSigner, VerifiedLicensesError, Verifier, VerifyError, with_causes,
 };
 
 use crate::vector::{Vector, read};
@@ -53,26 +52,23 @@ pub(crate) struct Rejected {
     pub(crate) message: String,
 }
 
-impl Rejected {
-    /// Errors of trust sets and feature matrices have no reason code.
-    fn malformed(error: impl Display) -> Self {
-        Self {
-            code: "MALFORMED",
-            message: error.to_string(),
-        }
-    }
-}
-
 macro_rules! rejected_from {
     ($($error:ty),+) => {
         $(impl From<$error> for Rejected {
             fn from(error: $error) -> Self {
-                Self { code: error.code().as_str(), message: error.to_string() }
+                Self { code: error.code().as_str(), message: with_causes(&error) }
             }
         })+
     };
 }
-rejected_from!(VerifiedLicensesError, KeyError, ParseError, VerifyError);
+rejected_from!(
+    VerifiedLicensesError,
+    KeyError,
+    ParseError,
+    ProductFileError,
+    TrustError,
+    VerifyError
+);
 
 pub(crate) fn token(vector: &Vector, backend: Backend) -> Result<Accepted, Rejected> {
     let trust = vector.trust(backend);
@@ -151,13 +147,13 @@ pub(crate) fn file(vector: &Vector, backend: Backend) -> Result<Accepted, Reject
 }
 
 pub(crate) fn trust(vector: &Vector, backend: Backend) -> Result<Accepted, Rejected> {
-    let set = TrustSet::parse(&vector.body).map_err(Rejected::malformed)?;
-    let set = set.with_backend(backend).map_err(Rejected::malformed)?;
+    let set = TrustSet::parse(&vector.body)?;
+    let set = set.with_backend(backend)?;
     Ok(Accepted::valid(vec![("keys", set.len().to_string())]))
 }
 
 pub(crate) fn matrix(vector: &Vector, _: Backend) -> Result<Accepted, Rejected> {
-    FeatureMatrix::parse(&vector.body).map_err(Rejected::malformed)?;
+    FeatureMatrix::parse(&vector.body)?;
     Ok(Accepted::valid(Vec::new()))
 }
 

@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::{
-    Backend, Context, Decision, FeatureMatrix, License, Machine, Outcome, Quota, Timestamp,
-    TrustSet, Unverified, UsageType, Validation, Version,
+    Backend, Context, Decision, FeatureMatrix, License, Machine, Outcome, Quota, TrustSet,
+    Unverified, UsageType, Validation, Version, time,
 };
 
 use crate::answer::{Accepted, Rejected, installed};
@@ -48,8 +49,9 @@ impl Vector {
             .map(|(_, value)| value.as_str())
     }
 
-    pub(crate) fn instant(&self, name: &str) -> Option<Timestamp> {
-        self.get(name).map(|text| Timestamp::parse(text).unwrap())
+    pub(crate) fn instant(&self, name: &str) -> Option<DateTime<Utc>> {
+        self.get(name)
+            .map(|text| time::parse_instant(text).unwrap())
     }
 
     pub(crate) fn trust(&self, backend: Backend) -> TrustSet {

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use license_core::Timestamp;
+use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::errors::LedgerError;
-use license_core::hex;
+use license_core::{hex, time};
 
 /// The kind of a ledger entry. Its name is part of the hash chain and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -208,16 +209,16 @@ impl LedgerEntry {
 
     /// Returns a member of the body as an instant. Returns `None` if the member is missing or is not
     /// an instant.
-    pub fn time(&self, name: &str) -> Option<Timestamp> {
+    pub fn time(&self, name: &str) -> Option<DateTime<Utc>> {
         let time = self.member(name)?;
-        Timestamp::parse(&time).ok()
+        time::parse_instant(&time).ok()
     }
 
     /// Returns the time of recording, or `?` if it is out of range.
     pub fn recorded_at(&self) -> String {
         let at = u64::try_from(self.at).ok();
-        let at = at.and_then(Timestamp::from_unix_seconds);
-        at.map_or_else(|| "?".to_owned(), |at| at.to_string())
+        let at = at.and_then(time::from_unix_seconds);
+        at.map_or_else(|| "?".to_owned(), |at| rfc3339(at).to_string())
     }
 
     /// Returns all fields as a JSON object for an export.

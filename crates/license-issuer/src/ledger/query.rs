@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use license_core::Timestamp;
+use license_core::chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::ledger::entry::LedgerEntry;
@@ -81,7 +81,7 @@ pub struct LicenseFilter {
     /// The status.
     pub status: Option<LicenseStatus>,
     /// Selects active and future licenses that end at or before this instant.
-    pub ends_by: Option<Timestamp>,
+    pub ends_by: Option<DateTime<Utc>>,
     /// A part of any id, key or name.
     pub text: Option<String>,
     /// The order.

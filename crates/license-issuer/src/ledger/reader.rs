@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::RevocationEntry;
-use license_core::{LicenseId, LicenseKey, ProductCode, Timestamp, TrustSet, Unverified};
+use license_core::{LicenseId, LicenseKey, ProductCode, TrustSet, Unverified, time};
 use serde_json::Value;
 
 use crate::errors::LedgerError;
@@ -33,14 +34,14 @@ pub trait LedgerReader {
     fn license(
         &self,
         subject: &str,
-        now: Timestamp,
+        now: DateTime<Utc>,
     ) -> Result<Option<RecordedLicense>, LedgerError>;
 
     /// Visits the licenses and enterprise keys of a selection.
     fn visit_licenses(
         &self,
         filter: &LicenseFilter,
-        now: Timestamp,
+        now: DateTime<Utc>,
         each: &mut dyn FnMut(RecordedLicense),
     ) -> Result<(), LedgerError>;
 
@@ -66,7 +67,7 @@ pub trait LedgerReader {
 
     /// Counts the licenses and enterprise keys that a key signed and that are neither expired, nor
     /// revoked, nor replaced.
-    fn count_licenses_signed_by(&self, key: &str, now: Timestamp) -> Result<u64, LedgerError>;
+    fn count_licenses_signed_by(&self, key: &str, now: DateTime<Utc>) -> Result<u64, LedgerError>;
 
     /// Returns whether any entry is about a subject.
     fn contains(&self, subject: &str) -> Result<bool, LedgerError>;
@@ -131,7 +132,7 @@ pub trait LedgerReader {
     fn machines_in_use(&self, licenses: &[&str]) -> Result<BTreeSet<String>, LedgerError>;
 
     /// Returns the numbers of entries, licenses, customers and seats.
-    fn stats(&self, now: Timestamp) -> Result<LedgerStats, LedgerError>;
+    fn stats(&self, now: DateTime<Utc>) -> Result<LedgerStats, LedgerError>;
 
     /// Returns the entries of a kind about a subject.
     fn entries_of_kind_about(
@@ -177,7 +178,7 @@ pub trait LedgerReader {
 
     /// Returns the start of the period in which a license and its predecessors name a user without
     /// interruption. `None` means that the license does not name the user.
-    fn named_since(&self, license: &str, user: &str) -> Result<Option<Timestamp>, LedgerError> {
+    fn named_since(&self, license: &str, user: &str) -> Result<Option<DateTime<Utc>>, LedgerError> {
         let mut since = None;
         let mut next = self.first_license_entry(license)?;
         while let Some(entry) = next {
@@ -224,7 +225,11 @@ pub trait LedgerReader {
     /// An activation that was signed again counts for the key of its latest token. Activations of
     /// revoked and expired licenses do not count. Activations of replaced licenses count, because
     /// they are valid for the successor.
-    fn count_activations_signed_by(&self, key: &str, now: Timestamp) -> Result<u64, LedgerError> {
+    fn count_activations_signed_by(
+        &self,
+        key: &str,
+        now: DateTime<Utc>,
+    ) -> Result<u64, LedgerError> {
         let mut last: BTreeMap<Option<String>, LedgerEntry> = BTreeMap::new();
         self.visit_entries_of_kind(LedgerEntryKind::Activation, &mut |entry| {
             last.insert(entry.member("nonce"), entry);
@@ -390,7 +395,7 @@ pub trait LedgerReader {
 /// Returns the revocation that an entry records. An entry without a reason is not a revocation.
 fn revocation(id: LicenseId, entry: &LedgerEntry) -> Option<RevocationEntry> {
     let recorded = u64::try_from(entry.at).ok();
-    let recorded = recorded.and_then(Timestamp::from_unix_seconds);
+    let recorded = recorded.and_then(time::from_unix_seconds);
     Some(RevocationEntry {
         license: id,
         at: entry.time("at").or(recorded)?,

@@ -13,7 +13,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use license_core::Timestamp;
+use license_core::chrono::{DateTime, Utc};
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use crate::errors::LedgerError;
@@ -94,7 +94,7 @@ impl Ledger for LedgerFile {
         Ok(Box::new(reader))
     }
 
-    fn acquire(&mut self, now: Timestamp) -> Result<Box<dyn LedgerWriter + '_>, LedgerError> {
+    fn acquire(&mut self, now: DateTime<Utc>) -> Result<Box<dyn LedgerWriter + '_>, LedgerError> {
         Ok(Box::new(self.opened()?.acquire(now)?))
     }
 }
@@ -142,7 +142,7 @@ impl SqliteLedger {
     /// # Errors
     ///
     /// Returns an error if the ledger cannot be written.
-    pub fn acquire(&mut self, now: Timestamp) -> Result<SqliteWriter<'_>, LedgerError> {
+    pub fn acquire(&mut self, now: DateTime<Utc>) -> Result<SqliteWriter<'_>, LedgerError> {
         let lock = self.lock_file()?;
         lock.lock().map_err(LedgerError::Io)?;
         SqliteWriter::with_recovery(self, now, lock)
@@ -154,7 +154,7 @@ impl SqliteLedger {
     /// # Errors
     ///
     /// Returns an error if the ledger cannot be read or written.
-    pub fn recover_if_idle(&mut self, now: Timestamp) -> Result<(), LedgerError> {
+    pub fn recover_if_idle(&mut self, now: DateTime<Utc>) -> Result<(), LedgerError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM intents)";
         let has_pending: bool = self.db.query_row(sql, [], |row| row.get(0))?;
         if !has_pending || self.db.is_readonly(MAIN_DB)? {

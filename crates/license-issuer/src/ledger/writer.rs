@@ -1,6 +1,6 @@
 //! Write access to a ledger.
 
-use license_core::Timestamp;
+use license_core::chrono::{DateTime, Utc};
 
 use crate::errors::LedgerError;
 use crate::ledger::entry::NewLedgerEntry;
@@ -38,7 +38,7 @@ pub trait Ledger {
     /// # Errors
     ///
     /// Returns an error if the ledger cannot be written.
-    fn acquire(&mut self, now: Timestamp) -> Result<Box<dyn LedgerWriter + '_>, LedgerError>;
+    fn acquire(&mut self, now: DateTime<Utc>) -> Result<Box<dyn LedgerWriter + '_>, LedgerError>;
 }
 
 /// Exclusive write access to a ledger. Each change is durable when its method returns.

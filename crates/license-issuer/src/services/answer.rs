@@ -8,9 +8,10 @@
 mod activation;
 mod clock_repair;
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::VerifyingSigner;
 use license_core::{
-    LicenseId, MachineDigest, Nonce, ProductCode, Timestamp, Unverified, VerifiedLicensesError,
+    Code, LicenseId, MachineDigest, Nonce, ProductCode, Unverified, VerifiedLicensesError,
 };
 
 use crate::errors::LedgerError;
@@ -45,7 +46,11 @@ pub trait AnswerPolicy<A> {
     /// # Errors
     ///
     /// Returns [`AnswerError`] if the request is refused.
-    fn check_request(&self, ledger: &dyn LedgerReader, now: Timestamp) -> Result<(), AnswerError>;
+    fn check_request(
+        &self,
+        ledger: &dyn LedgerReader,
+        now: DateTime<Utc>,
+    ) -> Result<(), AnswerError>;
 
     /// Refuses to repeat an answer that is no longer valid.
     ///
@@ -137,8 +142,7 @@ pub enum AnswerError {
         /// Whether the license comes from the ledger.
         is_recorded: bool,
         /// The reason.
-        #[source]
-        error: VerifiedLicensesError,
+        source: VerifiedLicensesError,
     },
     /// The license file contains other licenses.
     #[error("expected license {expected}, found {found}")]
@@ -169,6 +173,23 @@ pub enum AnswerError {
     /// The license allows no more machines.
     #[error(transparent)]
     DeviceLimit(#[from] DeviceLimitError),
+}
+
+impl AnswerError {
+    /// Returns the reason code, if there is one.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Revoked(_) => Some(Code::Revoked),
+            Self::Replayed { .. } | Self::Ended { .. } => Some(Code::Replayed),
+            Self::UnknownLicense(_) | Self::NoLicense(_) | Self::OtherLicense { .. } => {
+                Some(Code::NoLicense)
+            }
+            Self::License { source, .. } => Some(source.code()),
+            Self::OtherProduct { .. } => Some(Code::ProductMismatch),
+            Self::LockedToOthers { .. } => Some(Code::MachineMismatch),
+            Self::Ledger(_) | Self::Random(_) | Self::DeviceLimit(_) => None,
+        }
+    }
 }
 
 /// The outcome of a machine request.

@@ -1,6 +1,8 @@
 //! Deactivation: a machine sends a deactivation receipt, or the vendor ends the activation.
 
-use license_core::{DeactivationReceipt, Nonce, Timestamp};
+use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
+use license_core::{Code, DeactivationReceipt, Nonce};
 use serde_json::json;
 
 use crate::errors::LedgerError;
@@ -31,7 +33,7 @@ pub struct DeactivationOrder<'a> {
     /// The proof.
     pub proof: DeactivationProof<'a>,
     /// The time at which the activation ends.
-    pub at: Timestamp,
+    pub at: DateTime<Utc>,
 }
 
 /// The reason why an activation is not ended.
@@ -75,6 +77,16 @@ pub enum DeactivationError {
     },
 }
 
+impl DeactivationError {
+    /// Returns the reason code, if there is one.
+    pub const fn code(&self) -> Option<Code> {
+        match self {
+            Self::Ended { .. } => Some(Code::Replayed),
+            _ => None,
+        }
+    }
+}
+
 /// An activation that ends.
 #[derive(Clone, Debug)]
 pub struct Deactivation {
@@ -91,9 +103,9 @@ pub struct Deactivation {
     /// The reason.
     pub reason: String,
     /// The time at which the activation ends.
-    pub at: Timestamp,
+    pub at: DateTime<Utc>,
     /// The time of the receipt, according to the clock of the machine.
-    deactivated_at: Option<Timestamp>,
+    deactivated_at: Option<DateTime<Utc>>,
 }
 
 impl DeactivationOrder<'_> {
@@ -162,8 +174,8 @@ impl Deactivation {
             "machine": member("machine"),
             "by": if self.by_receipt { "receipt" } else { "vendor" },
             "reason": self.reason,
-            "at": self.at.to_string(),
-            "given_up_at": self.deactivated_at.map(|at| at.to_string()),
+            "at": rfc3339(self.at).to_string(),
+            "given_up_at": self.deactivated_at.map(|at| rfc3339(at).to_string()),
         });
         NewLedgerEntry::new(LedgerEntryKind::Release, &activation.subject, "", body)
     }

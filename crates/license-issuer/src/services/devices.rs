@@ -33,6 +33,7 @@ struct ActivatedMachine {
     others(*used),
     machine.as_deref().unwrap_or("this machine")
 )]
+#[non_exhaustive]
 pub struct DeviceLimitError {
     /// The license.
     pub license: LicenseId,

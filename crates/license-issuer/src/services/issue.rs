@@ -7,8 +7,9 @@
 mod draft;
 mod signing;
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{Signer, VerifyingSigner};
-use license_core::{Timestamp, TrustError, TrustSet, TrustedKey};
+use license_core::{TrustError, TrustSet, TrustedKey};
 
 use crate::clock::{Clock, SystemClock};
 use crate::delivery::{ArtifactDestination, Delivery};
@@ -191,7 +192,7 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
         &mut self,
         request: IssueRequest<'_, D, K, A, E>,
         needs_signer: bool,
-        now: Timestamp,
+        now: DateTime<Utc>,
     ) -> Result<IssueReport<D, A>, IssueError<E>>
     where
         D: Draft<K, A>,
@@ -246,7 +247,7 @@ fn final_draft<D, K, A, E>(
     request: &IssueRequest<'_, D, K, A, E>,
     writer: Option<&dyn LedgerWriter>,
     signer: Option<&K>,
-    now: Timestamp,
+    now: DateTime<Utc>,
 ) -> Result<D, IssueError<E>>
 where
     D: Draft<K, A>,

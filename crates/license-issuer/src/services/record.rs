@@ -1,6 +1,6 @@
 //! Recording of entries without an artifact, such as revocations.
 
-use license_core::Timestamp;
+use license_core::chrono::{DateTime, Utc};
 
 use crate::errors::LedgerError;
 use crate::ledger::{Ledger, LedgerReader, NewLedgerEntry};
@@ -47,7 +47,7 @@ pub fn record<L, T, E>(
     ledger: &mut L,
     missing: MissingLedger,
     mode: Mode,
-    now: Timestamp,
+    now: DateTime<Utc>,
     plan: impl FnOnce(Option<&dyn LedgerReader>) -> Result<RecordPlan<T>, E>,
 ) -> Result<T, IssueError<E>>
 where
@@ -77,6 +77,8 @@ where
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use license_core::time;
+
     use super::*;
     use crate::ledger::sqlite::{LedgerFile, SqliteLedger};
     use crate::records;
@@ -86,7 +88,7 @@ mod tests {
     struct PlanRefused;
 
     fn plan(_: Option<&dyn LedgerReader>) -> Result<RecordPlan<u8>, PlanRefused> {
-        let entry = |id: &str| records::revocation(id, "fraud", Timestamp::MIN);
+        let entry = |id: &str| records::revocation(id, "fraud", time::MIN);
         Ok(RecordPlan {
             content: 2,
             entries: vec![entry("one"), entry("two")],
@@ -100,7 +102,7 @@ mod tests {
         let mut file = LedgerFile::new(&path);
         for (mode, is_recorded) in [(Mode::DryRun, false), (Mode::Commit, true)] {
             let missing = MissingLedger::Create;
-            let content = record(&mut file, missing, mode, Timestamp::MIN, plan);
+            let content = record(&mut file, missing, mode, time::MIN, plan);
             assert_eq!(content.unwrap(), 2);
             assert_eq!(path.exists(), is_recorded);
         }
@@ -114,7 +116,7 @@ mod tests {
         let path = directory.path().join("ledger.db");
         let mut file = LedgerFile::new(&path);
         for mode in [Mode::DryRun, Mode::Commit] {
-            let refused = record(&mut file, MissingLedger::Refuse, mode, Timestamp::MIN, plan);
+            let refused = record(&mut file, MissingLedger::Refuse, mode, time::MIN, plan);
             assert!(matches!(
                 refused,
                 Err(IssueError::OpenLedger(LedgerError::Missing))
@@ -123,7 +125,7 @@ mod tests {
         }
         let refuse = |_: Option<&dyn LedgerReader>| Err::<RecordPlan<()>, _>(PlanRefused);
         let missing = MissingLedger::Create;
-        let refused = record(&mut file, missing, Mode::Commit, Timestamp::MIN, refuse);
+        let refused = record(&mut file, missing, Mode::Commit, time::MIN, refuse);
         assert!(matches!(refused, Err(IssueError::Request(PlanRefused))));
         let ledger = SqliteLedger::open_existing(&path).unwrap();
         assert_eq!(ledger.verify_chain(None).unwrap().entries, 0);

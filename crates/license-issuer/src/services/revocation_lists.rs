@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::{
     RevocationEntry, RevocationListDraft, Signer, SigningError, VerifyingSigner,
 };
-use license_core::{FeatureMatrix, ProductCode, RevocationList, Timestamp, Unverified};
+use license_core::{FeatureMatrix, ProductCode, RevocationList, Unverified, time};
 
 use crate::errors::LedgerError;
 use crate::ledger::{LedgerReader, NewLedgerEntry};
@@ -24,10 +25,10 @@ const MAX_SEQUENCE_NUMBER: u64 = (1 << 53) - 1;
 pub struct RevocationListOrder<'a> {
     /// The feature matrix of the product.
     pub matrix: &'a FeatureMatrix,
-    /// The time in seconds until the next list is due.
-    pub valid_seconds: u64,
+    /// The time until the next list is due.
+    pub valid_for: TimeDelta,
     /// The time of issue, if it is not the current time.
-    pub issued_at: Option<Timestamp>,
+    pub issued_at: Option<DateTime<Utc>>,
 }
 
 /// A revocation list that is not signed yet.
@@ -93,7 +94,7 @@ impl RevocationListOrder<'_> {
                 product,
                 issued_at,
                 seq: next_sequence_number(last, context.now)?,
-                next_update: issued_at.plus(self.valid_seconds),
+                next_update: time::saturating_add(issued_at, self.valid_for),
                 revoked,
             },
             omission,
@@ -135,9 +136,9 @@ fn revoked_and_ended(
 /// Returns the number after `last`, or the clock's seconds since 1970 if they are greater.
 ///
 /// The numbers therefore increase even if a vendor loses the ledger or restores an old backup.
-fn next_sequence_number(last: Option<u64>, now: Timestamp) -> Result<u64, LedgerError> {
+fn next_sequence_number(last: Option<u64>, now: DateTime<Utc>) -> Result<u64, LedgerError> {
     let next = last.map_or(0, |last| last.saturating_add(1));
-    let next = next.max(now.unix_seconds());
+    let next = next.max(time::unix_seconds(now));
     if next > MAX_SEQUENCE_NUMBER {
         return Err(LedgerError::Full);
     }

@@ -1,6 +1,7 @@
 //! Revocations of licenses.
 
-use license_core::{LicenseId, Timestamp};
+use license_core::LicenseId;
+use license_core::chrono::{DateTime, Utc};
 
 use crate::errors::LedgerError;
 use crate::ledger::{LedgerEntryKind, LedgerReader, LicenseStatus, RecordedLicense};
@@ -15,7 +16,7 @@ pub struct RevocationOrder<'a> {
     /// The reason.
     pub reason: &'a str,
     /// The time of the revocation.
-    pub at: Timestamp,
+    pub at: DateTime<Utc>,
 }
 
 /// The result of a revocation.

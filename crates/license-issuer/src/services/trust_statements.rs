@@ -1,7 +1,8 @@
 //! Trust statements, which introduce new keys and retire old keys.
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{IntroductionDraft, RetirementDraft, Signer, VerifyingSigner};
-use license_core::{KeyId, Rotation, Timestamp, TrustSet, TrustStatement, TrustedKey, Unverified};
+use license_core::{KeyId, Rotation, TrustSet, TrustStatement, TrustedKey, Unverified};
 
 use crate::errors::LedgerError;
 use crate::ledger::NewLedgerEntry;
@@ -28,7 +29,7 @@ pub struct TrustStatementOrder<'a> {
     /// The name of the vendor.
     pub issuer: &'a str,
     /// The time of issue, if it is not the current time.
-    pub issued_at: Option<Timestamp>,
+    pub issued_at: Option<DateTime<Utc>>,
     /// The keys to introduce.
     pub introduced: &'a TrustSet,
     /// Whether the signer is retired.
@@ -58,7 +59,7 @@ pub enum TrustStatementError {
 pub struct TrustStatementPlan<'a> {
     order: TrustStatementOrder<'a>,
     /// The time of issue.
-    pub issued_at: Timestamp,
+    pub issued_at: DateTime<Utc>,
     /// The id of the signer, if it is open.
     pub signer: Option<KeyId>,
     /// The id of the successor, if it is open.

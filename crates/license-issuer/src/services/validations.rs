@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{Signer, ValidationDraft, VerifyingSigner};
 use license_core::{
     Code, FeatureMatrix, KeyId, License, LicenseId, LicenseKey, Machine, MachineDigest,
-    ProductCode, Status, Timestamp, TrustError, TrustSet, Unverified, Validation, VerifiedLicenses,
+    ProductCode, Status, TrustError, TrustSet, Unverified, Validation, VerifiedLicenses,
     VerifiedLicensesError,
 };
 
@@ -38,7 +39,7 @@ pub struct ValidationOrder<'a> {
     /// The status of the license.
     pub status: Status,
     /// The time of issue, if it is not the current time.
-    pub issued_at: Option<Timestamp>,
+    pub issued_at: Option<DateTime<Utc>>,
     /// Whether a machine is accepted even if the license allows no more machines.
     pub ignore_device_limit: bool,
     /// The clock, for new ids.
@@ -62,8 +63,7 @@ pub enum ValidationError {
     #[error("the license does not verify")]
     License {
         /// The reason.
-        #[source]
-        error: VerifiedLicensesError,
+        source: VerifiedLicensesError,
         /// Whether the signing key, which is not opened, may have signed the license.
         is_key_unopened: bool,
     },
@@ -83,6 +83,19 @@ pub enum ValidationError {
     DeviceLimit(#[from] DeviceLimitError),
 }
 
+impl ValidationError {
+    /// Returns the reason code, if there is one.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::License { source, .. } => Some(source.code()),
+            Self::Trust(error) => Some(error.code()),
+            Self::OtherProduct { .. } => Some(Code::ProductMismatch),
+            Self::Revoked(_) => Some(Code::Revoked),
+            Self::Ledger(_) | Self::Random(_) | Self::DeviceLimit(_) => None,
+        }
+    }
+}
+
 /// A validation that is not signed yet, with its license.
 #[derive(Clone, Debug)]
 pub struct PlannedValidation {
@@ -95,7 +108,7 @@ pub struct PlannedValidation {
 pub struct ValidationPlan<'a> {
     order: ValidationOrder<'a>,
     /// The time of issue.
-    pub issued_at: Timestamp,
+    pub issued_at: DateTime<Utc>,
     /// The keys that the licenses were verified with.
     trust: TrustSet,
     /// The validations.
@@ -228,7 +241,7 @@ impl ValidationPlan<'_> {
         let verified = VerifiedLicenses::verify(self.order.text, &self.trust, self.order.matrix);
         let verified = verified.map_err(|error| ValidationError::License {
             is_key_unopened: self.order.may_be_signed_by_unknown_key(&error),
-            error,
+            source: error,
         })?;
         let licenses = verified.licenses().iter();
         self.warnings
@@ -304,7 +317,7 @@ impl ValidationPlan<'_> {
         }
     }
 
-    fn warn(&mut self, license: &License, verified: &VerifiedLicenses, now: Timestamp) {
+    fn warn(&mut self, license: &License, verified: &VerifiedLicenses, now: DateTime<Utc>) {
         let id = || license.id().clone();
         if self.order.status == Status::Active && license.check_in().is_none() {
             self.warnings.push(IssueWarning::NoCheckIn(id()));
@@ -386,7 +399,7 @@ impl Draft<VerifyingSigner, Vec<SignedValidation>> for ValidationPlan<'_> {
 }
 
 /// Returns the latest time in the file at which a license was issued or validated.
-fn latest(license: &License, verified: &VerifiedLicenses) -> Option<Timestamp> {
+fn latest(license: &License, verified: &VerifiedLicenses) -> Option<DateTime<Utc>> {
     verified
         .validations()
         .iter()
@@ -396,9 +409,9 @@ fn latest(license: &License, verified: &VerifiedLicenses) -> Option<Timestamp> {
         .max()
 }
 
-fn unverified(error: VerifiedLicensesError) -> ValidationError {
+fn unverified(source: VerifiedLicensesError) -> ValidationError {
     ValidationError::License {
-        error,
+        source,
         is_key_unopened: false,
     }
 }

@@ -1,9 +1,10 @@
 //! Warnings about valid requests that are probably mistakes.
 
-use license_core::{KeyId, License, LicenseId, MachineDigest, Timestamp};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::{KeyId, License, LicenseId, MachineDigest, time};
 
-/// The largest difference between two clocks, in seconds, that causes no warning.
-const MAX_CLOCK_SKEW: u64 = 300;
+/// The largest difference between two clocks that causes no warning.
+const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// A warning about a valid request that is probably a mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,27 +12,27 @@ const MAX_CLOCK_SKEW: u64 = 300;
 pub enum IssueWarning {
     /// The time of issue is in the future. A machine that installs the artifact raises its clock
     /// high-water mark to this time.
-    Postdated(Timestamp),
+    Postdated(DateTime<Utc>),
     /// The license was issued after the artifact.
     IssuedLater {
         /// The license.
         license: LicenseId,
         /// The later time.
-        later: Timestamp,
+        later: DateTime<Utc>,
     },
     /// The license was issued, or last validated, after the time of this validation.
     ValidatedLater {
         /// The license.
         license: LicenseId,
         /// The later time.
-        later: Timestamp,
+        later: DateTime<Utc>,
     },
     /// The license is expired.
     Expired {
         /// The license.
         license: LicenseId,
         /// The end, including the renewal grace period.
-        end: Timestamp,
+        end: DateTime<Utc>,
     },
     /// Another license replaces the license.
     Superseded {
@@ -73,29 +74,30 @@ pub enum IssueWarning {
         key: KeyId,
     },
     /// The clock repair sets the clock high-water mark of the machine to a time in the past.
-    RepairBackdated(Timestamp),
+    RepairBackdated(DateTime<Utc>),
     /// The clock high-water mark of the machine is not later than its new value.
     NotAhead {
         /// The clock high-water mark of the machine.
-        high_water_mark: Timestamp,
+        high_water_mark: DateTime<Utc>,
         /// The new clock high-water mark.
-        issued_at: Timestamp,
+        issued_at: DateTime<Utc>,
     },
 }
 
 /// Returns a warning if the time of issue is in the future.
 #[must_use]
-pub fn postdated(issued_at: Timestamp, now: Timestamp) -> Option<IssueWarning> {
-    (issued_at > now.plus(MAX_CLOCK_SKEW)).then_some(IssueWarning::Postdated(issued_at))
+pub fn postdated(issued_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<IssueWarning> {
+    let latest = time::saturating_add(now, MAX_CLOCK_SKEW);
+    (issued_at > latest).then_some(IssueWarning::Postdated(issued_at))
 }
 
 /// Returns whether the time of issue is in the past.
-pub(super) fn is_past(issued_at: Timestamp, now: Timestamp) -> bool {
-    issued_at.plus(MAX_CLOCK_SKEW) < now
+pub(super) fn is_past(issued_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    time::saturating_add(issued_at, MAX_CLOCK_SKEW) < now
 }
 
 /// Returns a warning if a license is expired at an instant.
-pub(super) fn expired(license: &License, at: Timestamp) -> Option<IssueWarning> {
+pub(super) fn expired(license: &License, at: DateTime<Utc>) -> Option<IssueWarning> {
     let end = end_with_grace(license).filter(|end| *end <= at)?;
     Some(IssueWarning::Expired {
         license: license.id().clone(),
@@ -105,7 +107,7 @@ pub(super) fn expired(license: &License, at: Timestamp) -> Option<IssueWarning> 
 
 /// Returns the instant at which a license becomes invalid: its end plus its renewal grace period.
 #[must_use]
-pub fn end_with_grace(license: &License) -> Option<Timestamp> {
-    let grace = license.renewal().unwrap_or_default().grace_hours();
-    Some(license.expires_at()?.plus(grace.saturating_mul(3600)))
+pub fn end_with_grace(license: &License) -> Option<DateTime<Utc>> {
+    let grace = license.renewal().unwrap_or_default().grace();
+    Some(time::saturating_add(license.expires_at()?, grace))
 }

@@ -12,13 +12,14 @@ mod signature_v4;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use license_core::issue::{Signer, SigningError, VerifyingSigner};
+use license_core::time::rfc3339;
 use license_core::{Algorithm, TrustedKey};
 use pkcs8::der::Decode;
 use pkcs8::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-pub use error::AwsKmsError;
+pub use error::{AwsKmsError, KmsNetworkError};
 pub use refusal::KmsRefusal;
 
 use super::error::SignerError;
@@ -150,7 +151,9 @@ impl KmsClient {
     }
 
     fn headers(&self, action: &str, body: &str) -> Vec<(&'static str, String)> {
-        let date = SystemClock.now().to_string().replace(['-', ':'], "");
+        let date = rfc3339(SystemClock.now())
+            .to_string()
+            .replace(['-', ':'], "");
         let mut headers = vec![
             ("content-type", CONTENT_TYPE.to_owned()),
             ("host", self.http.endpoint().authority().to_owned()),

@@ -79,8 +79,7 @@ pub enum SignerError {
         /// The path of the file.
         path: PathBuf,
         /// The reason.
-        #[source]
-        error: PrivateKeyError,
+        source: PrivateKeyError,
     },
     /// A private key cannot be used.
     #[error("cannot use the private key")]
@@ -117,9 +116,9 @@ impl SignerError {
     /// Adds the path of the private key to the error.
     pub(super) fn in_file(self, path: &Path) -> Self {
         match self {
-            Self::PrivateKey(error) => Self::KeyFile {
+            Self::PrivateKey(source) => Self::KeyFile {
                 path: path.to_owned(),
-                error,
+                source,
             },
             other => other,
         }
@@ -129,7 +128,7 @@ impl SignerError {
     #[must_use]
     pub fn advice(&self) -> ErrorAdvice {
         match self {
-            Self::KeyFile { error, .. } | Self::PrivateKey(error) => error.advice(),
+            Self::KeyFile { source, .. } | Self::PrivateKey(source) => source.advice(),
             #[cfg(feature = "pkcs11")]
             Self::Pkcs11(error) => error.advice(),
             #[cfg(feature = "aws-kms")]
@@ -158,8 +157,8 @@ impl From<SignerError> for license_core::issue::SigningError {
         let advice = error.advice();
         Self::Device {
             code: advice.code.to_owned(),
-            reason: error.to_string(),
             hint: advice.hint.into_owned(),
+            source: Box::new(error),
         }
     }
 }

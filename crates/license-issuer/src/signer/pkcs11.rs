@@ -19,7 +19,7 @@ use cryptoki::session::Session;
 use license_core::issue::{KeyBits, Signer, SigningError, VerifyingSigner};
 use license_core::{Algorithm, TrustedKey};
 
-pub use error::Pkcs11Error;
+pub use error::{Pkcs11Error, Pkcs11ModuleError};
 pub use uri::Pkcs11UriError;
 
 use super::error::SignerError;
@@ -101,10 +101,10 @@ impl TokenKeyInfo {
         let algorithm = mechanism::algorithm(allowed.as_deref(), requested)?;
         let mechanism = SigningMechanism::choose(algorithm, token, allowed.as_deref())?;
         let (modulus, exponent) = object::public_key(session, handle, token)?;
-        let public = TrustedKey::new(algorithm, &modulus, &exponent).map_err(|error| {
+        let public = TrustedKey::new(algorithm, &modulus, &exponent).map_err(|source| {
             Pkcs11Error::UntrustedKey {
                 token: token.label().to_owned(),
-                error,
+                source,
             }
         })?;
         Ok(Self {

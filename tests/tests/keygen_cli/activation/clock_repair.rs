@@ -1,15 +1,16 @@
 //! `keygen clock-repair`.
 
 use super::*;
-use license_core::ClockRequest;
+use license_core::time::rfc3339;
+use license_core::{ClockRequest, time};
 
 fn clock_request(mark: &str) -> ClockRequest {
     ClockRequest {
         product: product(),
         machine: machine(1),
         nonce: Nonce::from_random([4; 16]),
-        mark: Timestamp::parse(mark).unwrap(),
-        made_at: Timestamp::parse("2026-11-23T08:00:00Z").unwrap(),
+        mark: time::parse_instant(mark).unwrap(),
+        made_at: time::parse_instant("2026-11-23T08:00:00Z").unwrap(),
     }
 }
 
@@ -30,11 +31,11 @@ fn a_clock_request_gets_a_clock_repair() {
     let clock_repair = token.verify_clock_repair(&trust).unwrap();
     assert_eq!(clock_repair.machine().to_string(), machine(1).to_string());
     assert_eq!(clock_repair.nonce(), Nonce::from_random([4; 16]));
-    let mark = Timestamp::parse("2099-01-01").unwrap();
+    let mark = time::parse_instant("2099-01-01").unwrap();
     let expected = json!({
         "repair_id": clock_repair.id().as_str(), "machine": digest(1), "nonce": "04".repeat(16),
-        "mark": "2099-01-01T00:00:00Z", "ahead_seconds": mark.seconds_since(clock_repair.issued_at()),
-        "requested_at": "2026-11-23T08:00:00Z", "issued_at": clock_repair.issued_at().to_string(),
+        "mark": "2099-01-01T00:00:00Z", "ahead_seconds": (mark - clock_repair.issued_at()).num_seconds(),
+        "requested_at": "2026-11-23T08:00:00Z", "issued_at": rfc3339(clock_repair.issued_at()).to_string(),
         "answered_before": false, "kid": Vendor::shared().kid, "path": null,
         "token": report["token"], "dry_run": false,
     });

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use license_core::time;
+
 use super::super::guide::{commands, words};
 use super::*;
 
@@ -52,8 +54,8 @@ fn the_commands_of_the_activation_guide_work() {
                     product: product(),
                     machine: machine(1),
                     nonce: Nonce::from_random([9; 16]),
-                    mark: Timestamp::parse("2099-01-01").unwrap(),
-                    made_at: Timestamp::parse("2026-11-23").unwrap(),
+                    mark: time::parse_instant("2099-01-01").unwrap(),
+                    made_at: time::parse_instant("2026-11-23").unwrap(),
                 };
                 write(&workstation, "clock.lic", MachineRequest::Clock(clock));
             }

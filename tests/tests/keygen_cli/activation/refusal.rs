@@ -1,5 +1,7 @@
 //! Requests that `keygen activate` refuses.
 
+use license_core::time;
+
 use super::*;
 
 #[track_caller]
@@ -180,8 +182,8 @@ fn a_machine_request_for_another_command_gets_a_hint_about_that_command() {
         product: product(),
         machine: machine(1),
         nonce: Nonce::from_random([1; 16]),
-        mark: Timestamp::parse("2030-01-01").unwrap(),
-        made_at: Timestamp::parse("2026-01-01").unwrap(),
+        mark: time::parse_instant("2030-01-01").unwrap(),
+        made_at: time::parse_instant("2026-01-01").unwrap(),
     };
     write(&workstation, "clock.lic", MachineRequest::Clock(clock));
     let error = refused(&workstation, &["clock.lic"], 2, "USAGE");

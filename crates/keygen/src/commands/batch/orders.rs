@@ -10,7 +10,7 @@ use clap::{CommandFactory, FromArgMatches};
 use license_cli_support::{Failure, escape, show_path};
 use license_core::hex;
 use license_core::issue::LicenseDraft;
-use license_core::{FeatureMatrix, MAX_FILE_BYTES};
+use license_core::{FeatureMatrix, MAX_FILE_BYTES, with_causes};
 use license_issuer::services::batch::{BatchRow, BatchSource};
 use sha2::{Digest, Sha256};
 
@@ -269,7 +269,7 @@ impl<'m> Orders<'m> {
     /// Checks that the license of a row can be issued.
     pub(super) fn check(&self, order: &OrderRow) -> Result<(), RowError> {
         let checked = self.license(order)?.check();
-        checked.map_err(|error| order.error("order", &error.to_string()))
+        checked.map_err(|error| order.error("order", &with_causes(&error)))
     }
 
     /// Returns whether the table has the column `file`, whose names may be duplicates.
@@ -362,7 +362,7 @@ impl OrderRow {
             ErrorKind::MissingRequiredArgument => "expected a value, found none".to_owned(),
             ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
                 let value = context(ContextKind::InvalidValue).join(", ");
-                let reason = std::error::Error::source(error).map(ToString::to_string);
+                let reason = std::error::Error::source(error).map(with_causes);
                 let reason = reason.unwrap_or_else(|| "expected a different value".to_owned());
                 format!("invalid value '{value}' for '{argument}': {reason}")
             }
@@ -427,7 +427,7 @@ fn unreadable(name: &str, dialect: CsvDialect, error: &csv::Error) -> Failure {
             "{name}: expected text in UTF-8, found invalid bytes{at}"
         ))
         .hint("save the table as \"CSV UTF-8\""),
-        _ => Failure::malformed(format!("{name}: {error}"))
+        _ => Failure::malformed(format!("{name}: {}", with_causes(error)))
             .hint("save the table as comma-separated values in UTF-8, with a header"),
     }
 }

@@ -1,15 +1,15 @@
 //! The report of `keygen check-in`.
 
 use license_cli_support::escape;
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::ValidationDraft;
-use license_core::{License, Machine, Status, Tier, Timestamp};
+use license_core::time::rfc3339;
+use license_core::{License, Machine, Status, Tier, time};
 use license_issuer::services::validations::{SignedValidation, ValidationPlan};
 use license_issuer::services::warnings::end_with_grace;
 use serde_json::{Value, json};
 
 use super::super::issuance::{Issuance, IssuanceReport};
-
-const SECONDS_PER_HOUR: u64 = 3600;
 
 /// Validation in a report.
 struct ReportedValidation<'a> {
@@ -18,8 +18,8 @@ struct ReportedValidation<'a> {
     status: Status,
     machine: Option<String>,
     nonce: Option<String>,
-    issued_at: Timestamp,
-    expires_at: Option<Timestamp>,
+    issued_at: DateTime<Utc>,
+    expires_at: Option<DateTime<Utc>>,
     signed: Option<&'a SignedValidation>,
 }
 
@@ -95,18 +95,18 @@ impl<'a> ReportedValidation<'a> {
             "status": self.status.as_str(),
             "machine": self.machine,
             "nonce": self.nonce,
-            "issued_at": self.issued_at.to_string(),
-            "expires_at": self.expires_at.map(|at| at.to_string()),
-            "holds_until": self.check_in_times().map(|(_, valid_until)| valid_until.to_string()),
+            "issued_at": rfc3339(self.issued_at).to_string(),
+            "expires_at": self.expires_at.map(|at| rfc3339(at).to_string()),
+            "holds_until": self.check_in_times().map(|(_, valid_until)| rfc3339(valid_until).to_string()),
             "token": token.filter(|_| shows_token),
         })
     }
 
     fn lines(&self) -> Vec<String> {
         let license = self.license;
-        let end = license
-            .expires_at()
-            .map_or("perpetual".to_owned(), |end| format!("until {end}"));
+        let end = license.expires_at().map_or("perpetual".to_owned(), |end| {
+            format!("until {}", rfc3339(end))
+        });
         let mut lines = vec![
             format!(
                 "license    {} for {}, {end}",
@@ -126,10 +126,10 @@ impl<'a> ReportedValidation<'a> {
     /// Returns when the next check-in is due, and when the license stops being valid without it.
     ///
     /// `None` means that the license does not require check-ins or is not active.
-    fn check_in_times(&self) -> Option<(Timestamp, Timestamp)> {
+    fn check_in_times(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         let policy = self.license.check_in()?;
-        let times = [policy.every_hours(), policy.grace_hours()]
-            .map(|hours| self.issued_at.plus(hours.saturating_mul(SECONDS_PER_HOUR)));
+        let times = [policy.every(), policy.grace()]
+            .map(|duration| time::saturating_add(self.issued_at, duration));
         (self.status == Status::Active).then_some(times.into())
     }
 
@@ -145,12 +145,20 @@ impl<'a> ReportedValidation<'a> {
         };
         match end_with_grace(self.license) {
             Some(end) if end <= due_at => {
-                format!("not required before the license ends at {end}")
+                format!("not required before the license ends at {}", rfc3339(end))
             }
             Some(end) if end <= valid_until => {
-                format!("due by {due_at}; without it, valid until the license ends at {end}")
+                format!(
+                    "due by {due_at}; without it, valid until the license ends at {end}",
+                    due_at = rfc3339(due_at),
+                    end = rfc3339(end)
+                )
             }
-            _ => format!("due by {due_at}; without it, valid until {valid_until}"),
+            _ => format!(
+                "due by {due_at}; without it, valid until {valid_until}",
+                due_at = rfc3339(due_at),
+                valid_until = rfc3339(valid_until)
+            ),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Report of a difference: losses first, then gains, then other changes.
 
 use license_cli_support::{Failure, Terminal, escape};
+use license_core::time::rfc3339;
 use license_core::{Change, Difference, Effect, Succession};
 use serde_json::{Value, json};
 
@@ -84,9 +85,9 @@ fn side(license: &ComparedLicense) -> Value {
         "product": claims.product.as_str(),
         "tier": claims.tier().as_str(),
         "customer": claims.customer,
-        "issued_at": claims.issued_at.map(|at| at.to_string()),
-        "not_before": claims.valid_from().map(|at| at.to_string()),
-        "expires_at": claims.expires_at.map(|at| at.to_string()),
+        "issued_at": claims.issued_at.map(|at| rfc3339(at).to_string()),
+        "not_before": claims.valid_from().map(|at| rfc3339(at).to_string()),
+        "expires_at": claims.expires_at.map(|at| rfc3339(at).to_string()),
         "kid": license.key_id(),
     })
 }

@@ -2,6 +2,7 @@
 
 use license_cli_support::{Destination, Failure, Terminal};
 use license_core::EnterpriseTerms;
+use license_core::time::rfc3339;
 use license_issuer::services::enterprise_keys::SignedEnterpriseKey;
 use serde_json::{Value, json};
 
@@ -42,7 +43,9 @@ fn dry_run_text(terms: EnterpriseTerms, arguments: &EnterpriseKey) -> String {
         "its signature"
     };
     let end = terms.expiry.ends_at();
-    let end = end.map_or("perpetual".to_owned(), |end| format!("until {end}"));
+    let end = end.map_or("perpetual".to_owned(), |end| {
+        format!("until {}", rfc3339(end))
+    });
     let first = output::dry_run_line(&arguments.output.out);
     format!(
         "{first}\nkey        {terms}-…, ending in {signature}\nvalid      for {} users, {end}",
@@ -63,7 +66,7 @@ pub(super) fn to_json(
         "product": terms.product.as_str(),
         "company": terms.company.as_str(),
         "seats": terms.seats,
-        "expires_at": terms.expiry.ends_at().map(|end| end.to_string()),
+        "expires_at": terms.expiry.ends_at().map(|end| rfc3339(end).to_string()),
         "path": signed.and_then(|_| arguments.output.path()),
         "kid": signed.map(|signed| signed.kid.as_str()),
         "alg": signed.map(|signed| signed.algorithm.as_str()),

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use license_cli_support::{Failure, Source, plural};
 use license_core::{
     Code, FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, MachineDigest,
-    RevocationList, Rotation, Timestamp, TokenKind, TrustSet, Unverified, VerifiedLicenses,
-    VerifiedLicensesError, input_cap,
+    RevocationList, Rotation, TokenKind, TrustSet, Unverified, VerifiedLicenses,
+    VerifiedLicensesError, input_cap, time,
 };
 use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation};
 use license_issuer::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};
@@ -268,11 +268,8 @@ impl VerifiedImport<'_> {
         match rotation.apply(&token) {
             Err(error) if error.code() == Code::UntrustedKey => return Ok(()),
             Err(error) => {
-                let error = error.into();
-                return Err(refused(VerifiedLicensesError::Statement {
-                    line: None,
-                    error,
-                }));
+                let (line, source) = (None, error.into());
+                return Err(refused(VerifiedLicensesError::Statement { line, source }));
             }
             Ok(_) => {}
         }
@@ -350,7 +347,7 @@ fn is_token(record: &NewLedgerEntry, kind: TokenKind) -> bool {
 fn is_release(record: &NewLedgerEntry) -> bool {
     let member = |name: &str| record.body.get(name).and_then(Value::as_str);
     let is_id = |name: &str| member(name).is_some_and(|id| LicenseId::parse(id).is_some());
-    let at = member("at").is_some_and(|at| Timestamp::parse(at).is_ok());
+    let at = member("at").is_some_and(|at| time::parse_instant(at).is_ok());
     let reason = member("reason").is_some_and(|reason| !reason.is_empty());
     is_id("activation_id") && at && reason
 }

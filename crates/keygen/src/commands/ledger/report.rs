@@ -1,7 +1,9 @@
 //! Licenses and entries as text, JSON and comma-separated values.
 
 use license_cli_support::{Column, Failure, Table, Terminal, escape};
-use license_core::{Span, Timestamp};
+use license_core::chrono::{DateTime, Utc};
+use license_core::time;
+
 use license_issuer::ledger::{LedgerEntry, RecordedAnswer, RecordedLicense};
 use serde_json::{Value, json};
 
@@ -142,12 +144,12 @@ pub(super) fn entries(
 }
 
 /// Returns the time until or since the end of a license as text.
-fn remaining(end: Option<&str>, now: Timestamp) -> String {
-    let end = end.and_then(|end| Timestamp::parse(end).ok());
+fn remaining(end: Option<&str>, now: DateTime<Utc>) -> String {
+    let end = end.and_then(|end| time::parse_instant(end).ok());
     match end {
         None => "never".to_owned(),
-        Some(end) if end > now => format!("in {}", Span(end.seconds_since(now))),
-        Some(end) => format!("{} ago", Span(now.seconds_since(end))),
+        Some(end) if end > now => format!("in {}", time::humanize(time::duration_since(end, now))),
+        Some(end) => format!("{} ago", time::humanize(time::duration_since(now, end))),
     }
 }
 

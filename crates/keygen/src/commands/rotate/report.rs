@@ -1,5 +1,6 @@
 //! The report of `keygen rotate`.
 
+use license_core::time::rfc3339;
 use license_core::{KeyId, TrustStatement, TrustedKey};
 use license_issuer::services::trust_statements::TrustStatementPlan;
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ pub(super) fn from_signed(
             "introduces": introduces.collect::<Vec<_>>(),
             "retires": statement.retires().map(|key| key.as_str()),
             "successor": statement.countersigner().map(|key| key.as_str()),
-            "issued_at": statement.issued_at().to_string(),
+            "issued_at": rfc3339(statement.issued_at()).to_string(),
             "token": issuance.shows_token().then(|| statement.as_str()),
         })
     };
@@ -31,7 +32,7 @@ pub(super) fn from_signed(
     }
     if let Some(statement) = statements.first() {
         lines.push(format!("signed by  {}", statement.signer()));
-        lines.push(format!("issued     {}", statement.issued_at()));
+        lines.push(format!("issued     {}", rfc3339(statement.issued_at())));
     }
     report(statements.iter().map(to_json).collect(), lines, issuance)
 }
@@ -47,7 +48,7 @@ pub(super) fn from_plan(plan: &TrustStatementPlan<'_>, issuance: &Issuance<'_>) 
             "introduces": introduces,
             "retires": retires,
             "successor": successor,
-            "issued_at": plan.issued_at.to_string(),
+            "issued_at": rfc3339(plan.issued_at).to_string(),
             "token": null,
         })
     };
@@ -67,7 +68,7 @@ pub(super) fn from_plan(plan: &TrustStatementPlan<'_>, issuance: &Issuance<'_>) 
         lines.push(format!("retires    {}", name(&signer)));
         lines.push(format!("successor  {}", name(&successor)));
     }
-    lines.push(format!("issued     {}", plan.issued_at));
+    lines.push(format!("issued     {}", rfc3339(plan.issued_at)));
     report(statements, lines, issuance)
 }
 

@@ -5,10 +5,12 @@ mod table;
 use std::collections::{BTreeMap, BTreeSet};
 
 use license_cli_support::Failure;
+use license_core::chrono::NaiveDate;
+use license_core::time;
 use license_core::usage_report::{
     ChainFinding, ChainId, ChainSummary, QuotaCount, UsageEntry, UsageHash, examine_entries,
 };
-use license_core::{Date, Timestamp};
+
 use license_issuer::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader};
 use license_issuer::records::usage_subject;
 
@@ -83,8 +85,8 @@ fn customer(ledger: &dyn LedgerReader, id: &str) -> Result<Option<String>, Failu
 }
 
 fn is_within(entry: &UsageEntry, arguments: &UsageSummary) -> bool {
-    let from = arguments.from.map_or(Timestamp::MIN, Date::start);
-    let end = arguments.to.map_or(Timestamp::MAX, Date::end);
+    let from = arguments.from.map_or(time::MIN, time::start_of_day);
+    let end = arguments.to.map_or(time::MAX, time::end_of_day);
     from <= entry.from && entry.from < end
 }
 
@@ -113,7 +115,7 @@ fn chains(
 struct LicenseUsage {
     customer: Option<String>,
     chains: BTreeSet<ChainId>,
-    days: BTreeSet<Date>,
+    days: BTreeSet<NaiveDate>,
     quotas: BTreeMap<String, QuotaUsage>,
     denials: BTreeMap<String, u64>,
     refused_features: BTreeMap<String, u64>,
@@ -130,13 +132,13 @@ struct LicenseUsage {
 struct QuotaUsage {
     count: QuotaCount,
     /// Usage of all machines on each day.
-    days: BTreeMap<Date, u64>,
+    days: BTreeMap<NaiveDate, u64>,
 }
 
 impl LicenseUsage {
     fn add(&mut self, entry: &UsageEntry) {
         self.chains.insert(entry.chain);
-        self.days.extend(entry.day());
+        self.days.insert(entry.day());
         self.sessions = self.sessions.saturating_add(entry.sessions);
         for (name, count) in &entry.quotas {
             let quota = self.quotas.entry(name.clone()).or_default();
@@ -167,17 +169,15 @@ impl LicenseUsage {
 }
 
 impl QuotaUsage {
-    fn add(&mut self, count: QuotaCount, day: Option<Date>) {
+    fn add(&mut self, count: QuotaCount, day: NaiveDate) {
         self.count.used = self.count.used.saturating_add(count.used);
         self.count.refused = self.count.refused.saturating_add(count.refused);
-        if let Some(day) = day {
-            let used = self.days.entry(day).or_default();
-            *used = used.saturating_add(count.used);
-        }
+        let used = self.days.entry(day).or_default();
+        *used = used.saturating_add(count.used);
     }
 
     /// Returns the first day with the highest usage, and that usage.
-    fn peak(&self) -> Option<(Date, u64)> {
+    fn peak(&self) -> Option<(NaiveDate, u64)> {
         let days = self.days.iter().map(|(day, used)| (*day, *used));
         days.reduce(|best, other| if other.1 > best.1 { other } else { best })
     }

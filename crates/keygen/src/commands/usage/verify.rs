@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use license_cli_support::{Exit, Failure, Source, Terminal};
 use license_core::LicenseId;
+use license_core::time::rfc3339;
 use license_core::usage_report::{ChainFinding, ChainSummary, examine};
 use serde_json::{Value, json};
 
@@ -97,7 +98,11 @@ fn chain_text(chain: &ChainSummary) -> String {
     let mut lines = vec![
         format!("chain {}: {}", chain.chain, verdict(chain)),
         format!("  entries   {first} to {last}{start}"),
-        format!("  period    {from} to {to}"),
+        format!(
+            "  period    {from} to {to}",
+            from = rfc3339(from),
+            to = rfc3339(to)
+        ),
         format!("  product   {}", chain.product),
         format!("  license   {}", licenses.join(", ")),
         format!("  names     {}", names(chain)),
@@ -129,8 +134,8 @@ fn chain_json(chain: &ChainSummary) -> Value {
         "first": first,
         "last": last,
         "head": chain.head.to_string(),
-        "from": from.to_string(),
-        "to": to.to_string(),
+        "from": rfc3339(from).to_string(),
+        "to": rfc3339(to).to_string(),
         "private_parts": chain.private_parts,
         "anonymised": chain.private_parts == 0,
         "findings": chain.findings.iter().map(finding_json).collect::<Vec<_>>(),

@@ -2,8 +2,10 @@
 
 use license_cli_support::{Failure, plural};
 use license_client::{Installation, Snapshot, StateFile};
+use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
 use license_core::{
-    Code, Decision, Evidence, License, Outcome, RuleResult, Span, Timestamp, Validation, Warning,
+    Code, Decision, Evidence, License, Outcome, RuleResult, Validation, Warning, time,
 };
 
 use super::{CheckResult, Fault, Severity, UpcomingEvent, quarantined};
@@ -80,7 +82,7 @@ impl<'a> Verdict<'a> {
     }
 
     /// Returns the earliest start of a license in the future.
-    fn start(&self, now: Timestamp) -> Option<UpcomingEvent> {
+    fn start(&self, now: DateTime<Utc>) -> Option<UpcomingEvent> {
         let verified = self.evaluation()?.verified.iter();
         let licenses = verified.flat_map(|verified| verified.licenses());
         let starts = licenses.filter_map(License::not_before);
@@ -107,8 +109,8 @@ fn ends(license: &License, evidence: &Evidence) -> Vec<UpcomingEvent> {
             ..
         } => {
             let notice = license.renewal().map(|renewal| {
-                let seconds = renewal.notify_days().saturating_mul(24 * 3600);
-                event("start of the expiry notice", end.minus(seconds))
+                let start = time::saturating_sub(end, renewal.notify());
+                event("start of the expiry notice", start)
             });
             let grace = grace_until.filter(|grace| *grace > end);
             let grace = grace.map(|grace| event("end of the renewal grace period", grace));
@@ -119,7 +121,7 @@ fn ends(license: &License, evidence: &Evidence) -> Vec<UpcomingEvent> {
     }
 }
 
-fn event(what: &'static str, at: Timestamp) -> UpcomingEvent {
+fn event(what: &'static str, at: DateTime<Utc>) -> UpcomingEvent {
     UpcomingEvent { what, at }
 }
 
@@ -137,8 +139,8 @@ pub(super) fn next(verdict: &Verdict<'_>) -> CheckResult {
     let now = verdict.decision.as_ref().map(Decision::evaluated_at);
     let message = match verdict.next().zip(now) {
         Some((next, now)) => {
-            let left = Span(next.at.seconds_since(now));
-            format!("{} at {}, in {left}", next.what, next.at)
+            let left = time::humanize(time::duration_since(next.at, now));
+            format!("{} at {}, in {left}", next.what, rfc3339(next.at))
         }
         None => "nothing ends or is due".to_owned(),
     };
@@ -189,9 +191,17 @@ fn summary(decision: &Decision) -> String {
     let end = match license.expires_at() {
         None => "perpetual".to_owned(),
         Some(end) if now < end => {
-            format!("expires {end}, in {}", Span(end.seconds_since(now)))
+            format!(
+                "expires {end}, in {}",
+                time::humanize(time::duration_since(end, now)),
+                end = rfc3339(end)
+            )
         }
-        Some(end) => format!("expired {end}, {} ago", Span(now.seconds_since(end))),
+        Some(end) => format!(
+            "expired {end}, {} ago",
+            time::humanize(time::duration_since(now, end)),
+            end = rfc3339(end)
+        ),
     };
     format!("{code}: {tier} license for {customer}, {end}")
 }
@@ -293,7 +303,7 @@ pub(super) fn check_in(
             };
             format!(
                 "the newest validation token is from {}, {status}; {due}",
-                validation.issued_at()
+                rfc3339(validation.issued_at())
             )
         }
         (None, Some(terms)) => {

@@ -1,12 +1,11 @@
 //! The installed revocation lists.
 
 use license_client::{ListProblem, Snapshot, StateFile, StateProblem, now};
-use license_core::RevocationList;
+use license_core::{RevocationList, with_causes};
 
 use super::{CheckResult, Fault, quarantined};
 use crate::context::AppContext;
 use crate::output::artifacts;
-use crate::output::failure;
 
 /// Checks the installed revocation lists.
 pub(super) fn revocations(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
@@ -42,7 +41,7 @@ pub(super) fn of_list(problem: &StateProblem) -> Option<&ListProblem> {
 }
 
 fn fault(problem: &ListProblem) -> Fault {
-    let line = failure::line(problem);
+    let line = with_causes(problem);
     let message = match problem.code() {
         Some(code) => format!("{code}: {line}"),
         None => line,

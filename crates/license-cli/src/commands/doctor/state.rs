@@ -2,12 +2,14 @@
 
 use license_cli_support::{plural, show_path};
 use license_client::{SealError, Snapshot, StateFile, StateProblem, now};
-use license_core::{ClockHighWater, ClockReading, Span, Timestamp};
+use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
+use license_core::{ClockHighWater, ClockReading, time, with_causes};
 
 use super::revocations::of_list;
 use super::{CheckResult, Fault, quarantined};
 use crate::context::AppContext;
-use crate::output::{failure, notice};
+use crate::output::notice;
 
 /// Checks the state files.
 pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
@@ -58,7 +60,7 @@ pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
             ok.push_str(&format!("; usage contains {entries} for usage reports"));
         }
         Err(problem) => faults.push(Fault::warning(
-            failure::line(&problem),
+            with_causes(&problem),
             "run `license usage-report` to quarantine the file; only usage reports need it",
         )),
     }
@@ -79,7 +81,7 @@ fn unusable(problem: &StateProblem) -> Fault {
         }
         _ => "check the permissions of the file",
     };
-    Fault::problem(failure::line(problem), hint)
+    Fault::problem(with_causes(problem), hint)
 }
 
 /// Checks the clock against the latest time seen and the newest signed date.
@@ -98,10 +100,17 @@ pub(super) fn clock(snapshot: &Snapshot) -> CheckResult {
     // If both times are equal, the first one is reported.
     let latest = seen.reduce(|best, other| if other.0 > best.0 { other } else { best });
     let Some((at, what)) = latest.filter(|(at, _)| *at > clock) else {
-        return CheckResult::ok(NAME, format!("{clock}, not behind the latest time seen"));
+        return CheckResult::ok(
+            NAME,
+            format!("{}, not behind the latest time seen", rfc3339(clock)),
+        );
     };
-    let behind = Span(at.seconds_since(clock));
-    let message = format!("{clock} is {behind} behind {what}, {at}, which is used instead");
+    let behind = time::humanize(time::duration_since(at, clock));
+    let message = format!(
+        "{clock} is {behind} behind {what}, {at}, which is used instead",
+        clock = rfc3339(clock),
+        at = rfc3339(at)
+    );
     let is_behind = is_behind(clock, at);
     let faults = is_behind.then(|| Fault::warning(&*message, HINT));
     CheckResult::new(
@@ -112,7 +121,7 @@ pub(super) fn clock(snapshot: &Snapshot) -> CheckResult {
 }
 
 /// Returns whether the clock is behind by more than the tolerance.
-fn is_behind(clock: Timestamp, latest: Timestamp) -> bool {
+fn is_behind(clock: DateTime<Utc>, latest: DateTime<Utc>) -> bool {
     let mut seen = ClockHighWater::default();
     seen.observe(ClockReading {
         clock: latest,

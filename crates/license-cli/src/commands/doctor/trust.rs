@@ -2,7 +2,8 @@
 
 use license_cli_support::plural;
 use license_client::{Installation, Paths, Snapshot, StateFile, StateProblem, Store};
-use license_core::{KeyId, Rotation, TrustSet, TrustedKey};
+use license_core::time::rfc3339;
+use license_core::{KeyId, Rotation, TrustSet, TrustedKey, with_causes};
 
 use super::{CheckResult, Fault, Severity, quarantined};
 use crate::context::AppContext;
@@ -79,7 +80,7 @@ fn origin(rotation: &Rotation, key: &KeyId) -> String {
         Some(statement) => format!(
             "introduced by {} at {}",
             statement.signer(),
-            statement.issued_at()
+            rfc3339(statement.issued_at())
         ),
     }
 }
@@ -87,7 +88,7 @@ fn origin(rotation: &Rotation, key: &KeyId) -> String {
 fn retired(rotation: &Rotation) -> Option<String> {
     let retired = rotation.retirements().filter_map(|statement| {
         let key = statement.retires()?;
-        Some(format!("{key} at {}", statement.issued_at()))
+        Some(format!("{key} at {}", rfc3339(statement.issued_at())))
     });
     let retired: Vec<_> = retired.collect();
     (!retired.is_empty()).then(|| format!("retired: {}", retired.join(", ")))
@@ -122,7 +123,7 @@ fn has_license(paths: &Paths) -> bool {
 fn fault(problem: &StateProblem) -> Option<Fault> {
     match problem {
         StateProblem::Trust(problem) => Some(Fault::warning(
-            failure::line(&**problem),
+            with_causes(&**problem),
             failure::INSTALL_STATEMENTS,
         )),
         _ => None,

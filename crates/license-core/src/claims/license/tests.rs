@@ -2,15 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::*;
+use crate::causes::with_causes;
+use crate::time;
 use crate::trust::TrustSet;
 
 const ID: &str = "01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c01";
 
-fn at(seconds: u64) -> Option<Timestamp> {
-    Timestamp::from_unix_seconds(seconds)
+fn at(seconds: u64) -> Option<DateTime<Utc>> {
+    time::from_unix_seconds(seconds)
 }
 
 fn confirmation() -> Confirmation {
@@ -49,8 +52,8 @@ fn every_claim() -> LicenseClaims {
         must_activate: true,
         usage_type: Some(UsageType::Builder),
         trial: true,
-        check_in: CheckIn::new(24, 168),
-        renewal: Renewal::new(14, 72),
+        check_in: CheckIn::from_hours(24, 168),
+        renewal: Renewal::from_days_and_hours(14, 72),
         maintenance_until: at(1_830_297_599),
         max_version: Some("<3.0.0".parse().unwrap()),
         machines: vec!["mach_00112233445566778899aabbccddeeff".into()],
@@ -206,7 +209,7 @@ fn values_out_of_range_are_errors() {
         assert_eq!((claim.as_str(), found.as_str()), (path, expected), "{name}");
     }
     let mut latest = every_claim();
-    latest.expires_at = Some(Timestamp::MAX);
+    latest.expires_at = Some(time::MAX);
     latest.key = Some(latest.standard_key());
     assert!(read(&json!(latest)).is_ok());
 }
@@ -216,7 +219,7 @@ fn an_error_quotes_no_value_and_at_most_32_characters_of_a_name() {
     let secret = "s3cret".repeat(100);
     for name in KNOWN_CLAIMS {
         let error = match read(&with(name, json!(secret))) {
-            Err(error) => error.to_string(),
+            Err(error) => with_causes(&error),
             // Any text is accepted as the name of a vendor or customer.
             Ok(_) => continue,
         };

@@ -90,7 +90,7 @@ fn a_failing_random_source_stops_the_backend_that_uses_it() {
     for algorithm in [Algorithm::Rs256, Algorithm::Ps256] {
         let der = generated(Backend::AwsLcRs, algorithm);
         let key = SigningKey::from_pkcs8_with(Backend::Rsa, &der, None, Box::new(failing)).unwrap();
-        assert_eq!(key.sign(b"message"), Err(SigningError::Sign));
+        assert!(matches!(key.sign(b"message"), Err(SigningError::Sign)));
     }
 }
 

@@ -22,20 +22,20 @@ pub enum VerifiedLicensesError {
     Verify(VerifyError),
     /// One of several blocks is not accepted: its signature does not verify, or a claim has a value
     /// that is not accepted.
-    #[error("block at line {line}: {error}")]
+    #[error("cannot use the block at line {line}")]
     Block {
         /// The number of the first line of the block, counted from 1.
         line: usize,
         /// The reason.
-        error: VerifyError,
+        source: VerifyError,
     },
     /// A trust statement cannot be applied.
-    #[error("trust statement{}: {error}", at_line(.line))]
+    #[error("cannot apply the trust statement{}", at_line(.line))]
     Statement {
         /// The number of the first line of the block, counted from 1, if there are several blocks.
         line: Option<usize>,
         /// The reason.
-        error: Box<RotationError>,
+        source: Box<RotationError>,
     },
     /// The key is well-formed but has no signature.
     #[error("{}, but has no signature", describe_key(.tier))]
@@ -71,8 +71,8 @@ impl VerifiedLicensesError {
         match self {
             Self::Key(error) => error.code(),
             Self::Parse(error) => error.code(),
-            Self::Verify(error) | Self::Block { error, .. } => error.code(),
-            Self::Statement { error, .. } => error.code(),
+            Self::Verify(source) | Self::Block { source, .. } => source.code(),
+            Self::Statement { source, .. } => source.code(),
             Self::NeedsLicenseFile { .. } | Self::OtherLicense { .. } | Self::NoLicense => {
                 Code::NeedsLicenseFile
             }

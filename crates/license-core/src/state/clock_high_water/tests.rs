@@ -2,19 +2,23 @@
 
 use super::*;
 
-const HOUR: u64 = 3600;
-const DAY: u64 = 24 * HOUR;
+const HOUR: TimeDelta = TimeDelta::hours(1);
+const DAY: TimeDelta = TimeDelta::days(1);
 
-fn at(text: &str) -> Timestamp {
-    Timestamp::parse(text).unwrap()
+fn seconds(count: i64) -> TimeDelta {
+    TimeDelta::seconds(count)
 }
 
-fn start() -> Timestamp {
+fn at(text: &str) -> DateTime<Utc> {
+    time::parse_instant(text).unwrap()
+}
+
+fn start() -> DateTime<Utc> {
     at("2027-03-01T12:00:00Z")
 }
 
-/// Returns a reading `uptime` seconds after the start of the boot `id`.
-fn reading(clock: Timestamp, id: u128, uptime: u64) -> ClockReading {
+/// Returns a reading `uptime` after the start of the boot `id`.
+fn reading(clock: DateTime<Utc>, id: u128, uptime: TimeDelta) -> ClockReading {
     ClockReading {
         clock,
         boot: Some(Boot { id, uptime }),
@@ -23,39 +27,39 @@ fn reading(clock: Timestamp, id: u128, uptime: u64) -> ClockReading {
 
 fn seen_at_start() -> ClockHighWater {
     let mut seen = ClockHighWater::default();
-    seen.observe(reading(start(), 1, 100));
+    seen.observe(reading(start(), 1, seconds(100)));
     seen
 }
 
 #[test]
 fn observing_never_lowers_the_mark_and_a_new_boot_may_raise_it() {
     let mut seen = seen_at_start();
-    seen.observe(reading(start().minus(40 * DAY), 2, 10));
+    seen.observe(reading(start() - DAY * 40, 2, seconds(10)));
     assert_eq!(seen.mark(), start());
-    seen.observe(reading(start().plus(300 * DAY), 3, 10));
-    assert_eq!(seen.mark(), start().plus(300 * DAY));
+    seen.observe(reading(start() + DAY * 300, 3, seconds(10)));
+    assert_eq!(seen.mark(), start() + DAY * 300);
 }
 
 #[test]
 fn within_one_boot_the_mark_gains_at_most_a_day_on_the_uptime() {
     let mut seen = seen_at_start();
-    seen.observe(reading(at("2099-01-01"), 1, 100 + HOUR));
-    assert_eq!(seen.mark(), start().plus(HOUR + UPTIME_TOLERANCE));
+    seen.observe(reading(at("2099-01-01"), 1, seconds(100) + HOUR));
+    assert_eq!(seen.mark(), start() + HOUR + UPTIME_TOLERANCE);
     // Repeated observations raise the mark only by the uptime.
     for second in 0..100 {
-        seen.observe(reading(at("2099-01-01"), 1, 100 + HOUR + second));
+        seen.observe(reading(at("2099-01-01"), 1, seconds(100 + second) + HOUR));
     }
-    assert_eq!(seen.mark(), start().plus(HOUR + UPTIME_TOLERANCE + 99));
+    assert_eq!(seen.mark(), start() + HOUR + UPTIME_TOLERANCE + seconds(99));
 }
 
 /// Clock and uptime are rounded to seconds, and read at different moments.
 #[test]
 fn a_corrected_clock_causes_no_warning_because_of_rounding() {
     let mut seen = seen_at_start();
-    seen.observe(reading(at("2099-01-01"), 1, 101));
+    seen.observe(reading(at("2099-01-01"), 1, seconds(101)));
     for late in [0, 1, 2, 30] {
-        let back = start().plus(HOUR - late);
-        seen.observe(reading(back, 1, 100 + HOUR));
+        let back = start() + HOUR - seconds(late);
+        seen.observe(reading(back, 1, seconds(100) + HOUR));
         assert!(!seen.is_behind(back), "{late}");
     }
 }
@@ -63,27 +67,27 @@ fn a_corrected_clock_causes_no_warning_because_of_rounding() {
 #[test]
 fn the_mark_advances_with_the_uptime_while_the_clock_is_behind() {
     let mut seen = seen_at_start();
-    seen.observe(reading(start().minus(3 * DAY), 1, 100 + 2 * DAY));
-    assert_eq!(seen.mark(), start().plus(2 * DAY));
+    seen.observe(reading(start() - DAY * 3, 1, seconds(100) + DAY * 2));
+    assert_eq!(seen.mark(), start() + DAY * 2);
 }
 
 #[test]
 fn a_clock_is_behind_if_it_is_more_than_a_day_before_the_mark() {
     let seen = seen_at_start();
-    assert!(!seen.is_behind(start().minus(DAY)));
-    assert!(seen.is_behind(start().minus(DAY + 1)));
+    assert!(!seen.is_behind(start() - DAY));
+    assert!(seen.is_behind(start() - DAY - seconds(1)));
 }
 
 #[test]
 fn a_recent_signature_lowers_a_mark_in_the_year_2099() {
     let mut seen = seen_at_start();
-    seen.record_signature(start(), reading(start(), 1, 200));
-    seen.observe(reading(at("2099-01-01"), 2, 10));
-    let back = reading(start().plus(5 * DAY), 3, 10);
+    seen.record_signature(start(), reading(start(), 1, seconds(200)));
+    seen.observe(reading(at("2099-01-01"), 2, seconds(10)));
+    let back = reading(start() + DAY * 5, 3, seconds(10));
     seen.observe(back);
     assert_eq!(seen.mark(), at("2099-01-01"));
     assert!(seen.is_behind(back.clock));
-    assert!(seen.record_signature(start().plus(4 * DAY), back));
+    assert!(seen.record_signature(start() + DAY * 4, back));
     assert_eq!(seen.mark(), back.clock);
     assert!(!seen.is_behind(back.clock));
 }
@@ -91,10 +95,10 @@ fn a_recent_signature_lowers_a_mark_in_the_year_2099() {
 #[test]
 fn a_signature_lowers_the_mark_only_once() {
     let mut seen = seen_at_start();
-    let signed = start().plus(DAY);
+    let signed = start() + DAY;
     for (boot, is_lowered) in [(2, true), (4, false)] {
-        seen.observe(reading(at("2099-01-01"), boot, 10));
-        let back = reading(start().plus(2 * DAY), boot + 1, 10);
+        seen.observe(reading(at("2099-01-01"), boot, seconds(10)));
+        let back = reading(start() + DAY * 2, boot + 1, seconds(10));
         assert_eq!(seen.record_signature(signed, back), is_lowered);
     }
 }
@@ -102,28 +106,28 @@ fn a_signature_lowers_the_mark_only_once() {
 #[test]
 fn a_signature_does_not_undo_time_that_the_uptime_proves() {
     let mut seen = ClockHighWater::default();
-    seen.record_signature(start(), reading(start(), 1, 0));
+    seen.record_signature(start(), reading(start(), 1, seconds(0)));
     for day in 1..=30 {
-        seen.observe(reading(start().plus(day * DAY), 1, day * DAY));
+        seen.observe(reading(start() + DAY * day, 1, DAY * day));
     }
-    let signed = start().plus(10 * DAY);
-    assert!(!seen.record_signature(signed, reading(signed, 2, 10)));
-    assert_eq!(seen.mark(), start().plus(30 * DAY));
+    let signed = start() + DAY * 10;
+    assert!(!seen.record_signature(signed, reading(signed, 2, seconds(10))));
+    assert_eq!(seen.mark(), start() + DAY * 30);
 }
 
 #[test]
 fn a_signature_does_not_lower_the_mark_if_the_clock_is_right() {
     let mut seen = seen_at_start();
-    assert!(!seen.record_signature(start().minus(3 * HOUR), reading(start(), 1, 100)));
+    assert!(!seen.record_signature(start() - HOUR * 3, reading(start(), 1, seconds(100))));
     assert_eq!(seen.mark(), start());
 }
 
 #[test]
 fn a_copy_with_a_lowered_mark_takes_precedence() {
     let mut seen = seen_at_start();
-    seen.observe(reading(at("2099-01-01"), 2, 10));
+    seen.observe(reading(at("2099-01-01"), 2, seconds(10)));
     let old = seen.clone();
-    assert!(seen.record_signature(start().plus(DAY), reading(start().plus(DAY), 3, 10)));
+    assert!(seen.record_signature(start() + DAY, reading(start() + DAY, 3, seconds(10))));
     assert_eq!(seen.clone().merged(old.clone()).mark(), seen.mark());
     assert_eq!(old.merged(seen.clone()).mark(), seen.mark());
 }
@@ -143,22 +147,22 @@ fn the_json_form_round_trips() {
 fn a_repair_replaces_the_mark_and_takes_precedence_over_an_older_copy() {
     let mut seen = seen_at_start();
     // The clock of the vendor was wrong when the artifact was signed.
-    let _ = seen.record_signature(at("2099-01-01"), reading(at("2099-01-02"), 2, 10));
+    let _ = seen.record_signature(at("2099-01-01"), reading(at("2099-01-02"), 2, seconds(10)));
     let copy = seen.clone();
-    let now = start().plus(DAY);
-    seen.repair(now, reading(now, 2, 20));
+    let now = start() + DAY;
+    seen.repair(now, reading(now, 2, seconds(20)));
     assert_eq!(seen.mark(), now);
     assert_eq!(seen.clone().merged(copy.clone()).mark(), now);
     assert_eq!(copy.merged(seen.clone()).mark(), now);
     // Later signatures are recorded again.
-    assert!(!seen.record_signature(now.plus(HOUR), reading(now.plus(HOUR), 2, 20 + HOUR)));
-    assert_eq!(seen.mark(), now.plus(HOUR));
+    assert!(!seen.record_signature(now + HOUR, reading(now + HOUR, 2, seconds(20) + HOUR)));
+    assert_eq!(seen.mark(), now + HOUR);
 }
 
 #[test]
 fn after_a_repair_a_wrong_clock_raises_the_mark_by_a_day_at_most() {
     let mut seen = seen_at_start();
-    seen.repair(start(), reading(at("2099-01-01"), 1, 200));
-    seen.observe(reading(at("2099-01-01"), 1, 300));
-    assert_eq!(seen.mark(), start().plus(UPTIME_TOLERANCE + 100));
+    seen.repair(start(), reading(at("2099-01-01"), 1, seconds(200)));
+    seen.observe(reading(at("2099-01-01"), 1, seconds(300)));
+    assert_eq!(seen.mark(), start() + UPTIME_TOLERANCE + seconds(100));
 }

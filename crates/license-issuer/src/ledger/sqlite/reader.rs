@@ -5,7 +5,9 @@ mod machine_use;
 
 use std::collections::BTreeSet;
 
-use license_core::{LicenseId, LicenseKey, ProductCode, Timestamp};
+use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
+use license_core::{LicenseId, LicenseKey, ProductCode};
 use rusqlite::{OptionalExtension, Params, Row, params_from_iter};
 
 use crate::errors::LedgerError;
@@ -40,21 +42,21 @@ impl LedgerReader for SqliteLedger {
     fn license(
         &self,
         subject: &str,
-        now: Timestamp,
+        now: DateTime<Utc>,
     ) -> Result<Option<RecordedLicense>, LedgerError> {
         let sql = format!(
             "SELECT {}, {STATUS} FROM entries e WHERE e.subject = ?2 AND {LICENSES} ORDER BY e.seq LIMIT 1",
             license_columns()
         );
         let mut statement = self.db.prepare_cached(&sql)?;
-        let mut rows = statement.query([now.to_string(), subject.to_owned()])?;
+        let mut rows = statement.query([rfc3339(now).to_string(), subject.to_owned()])?;
         rows.next()?.map(license_of_row).transpose()
     }
 
     fn visit_licenses(
         &self,
         filter: &LicenseFilter,
-        now: Timestamp,
+        now: DateTime<Utc>,
         each: &mut dyn FnMut(RecordedLicense),
     ) -> Result<(), LedgerError> {
         let (sql, values) = filter_sql(filter, now);
@@ -123,13 +125,13 @@ impl LedgerReader for SqliteLedger {
         Ok(replaced.collect::<Result<_, _>>()?)
     }
 
-    fn count_licenses_signed_by(&self, key: &str, now: Timestamp) -> Result<u64, LedgerError> {
+    fn count_licenses_signed_by(&self, key: &str, now: DateTime<Utc>) -> Result<u64, LedgerError> {
         let sql = "SELECT count(*) FROM entries e
                    WHERE e.kind IN ('license', 'enterprise_key') AND json_extract(e.body, '$.kid') = ?1
                      AND coalesce(json_extract(e.body, '$.expires_at') > ?2, 1)
                      AND NOT EXISTS (SELECT 1 FROM replaced r WHERE r.old = e.subject)
                      AND NOT EXISTS (SELECT 1 FROM entries r WHERE r.subject = e.subject AND r.kind = 'revocation')";
-        let values = [key, &now.to_string()];
+        let values = [key, &rfc3339(now).to_string()];
         let count: i64 = self.db.query_row(sql, values, |row| row.get(0))?;
         u64::try_from(count).map_err(|_| LedgerError::Inconsistent {
             expected: "a count that is not negative",
@@ -216,7 +218,7 @@ impl LedgerReader for SqliteLedger {
         machine_use::machines_in_use(&self.db, licenses)
     }
 
-    fn stats(&self, now: Timestamp) -> Result<LedgerStats, LedgerError> {
+    fn stats(&self, now: DateTime<Utc>) -> Result<LedgerStats, LedgerError> {
         // All numbers are read in one snapshot, because other processes may be writing.
         let _read = self.db.unchecked_transaction()?;
         let mut by_kind = self
@@ -228,7 +230,7 @@ impl LedgerReader for SqliteLedger {
              FROM entries e WHERE {LICENSES} GROUP BY tier, status ORDER BY tier, status"
         );
         let mut by_tier = self.db.prepare(&sql)?;
-        let licenses = by_tier.query_map([now.to_string()], |row| {
+        let licenses = by_tier.query_map([rfc3339(now).to_string()], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
         let sql = format!(
@@ -237,7 +239,7 @@ impl LedgerReader for SqliteLedger {
                  CASE {STATUS} WHEN 'active' THEN json_extract(e.body, '$.seats') END AS seats
                FROM entries e WHERE {LICENSES})"
         );
-        let (customers, seats) = self.db.query_row(&sql, [now.to_string()], |row| {
+        let (customers, seats) = self.db.query_row(&sql, [rfc3339(now).to_string()], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
         Ok(LedgerStats {

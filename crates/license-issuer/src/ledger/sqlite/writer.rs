@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use license_core::Timestamp;
+use license_core::chrono::{DateTime, Utc};
+use license_core::time;
 use rusqlite::{Row, Transaction, TransactionBehavior, params};
 
 use crate::delivery::ArtifactDestination;
@@ -20,7 +21,7 @@ use crate::ledger::writer::LedgerWriter;
 #[derive(Debug)]
 pub struct SqliteWriter<'l> {
     ledger: &'l mut SqliteLedger,
-    now: Timestamp,
+    now: DateTime<Utc>,
     _lock: File,
 }
 
@@ -29,7 +30,7 @@ impl<'l> SqliteWriter<'l> {
     /// processes.
     pub(super) fn with_recovery(
         ledger: &'l mut SqliteLedger,
-        now: Timestamp,
+        now: DateTime<Utc>,
         lock: File,
     ) -> Result<Self, LedgerError> {
         let mut writer = Self {
@@ -47,7 +48,7 @@ impl<'l> SqliteWriter<'l> {
     }
 
     fn now_seconds(&self) -> Result<i64, LedgerError> {
-        let seconds = self.now.unix_seconds();
+        let seconds = time::unix_seconds(self.now);
         i64::try_from(seconds).map_err(|_| LedgerError::Inconsistent {
             expected: "a time before 2^63 seconds",
             found: seconds.to_string(),

@@ -1,9 +1,11 @@
 //! Activations of licenses on machines.
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{ActivationDraft, VerifyingSigner};
+use license_core::time::rfc3339;
 use license_core::{
-    ActivationRequest, FeatureMatrix, License, LicenseId, Machine, MachineDigest, Nonce, Timestamp,
-    TrustSet, Unverified, VerifiedLicenses,
+    ActivationRequest, FeatureMatrix, License, LicenseId, Machine, MachineDigest, Nonce, TrustSet,
+    Unverified, VerifiedLicenses,
 };
 
 use super::{AnswerContext, AnswerError, AnswerPolicy, required_fact};
@@ -31,7 +33,7 @@ pub struct ActivationPolicy<'a> {
     /// The keys that are trusted in addition to the keys of the ledger and the signing key.
     pub trust: &'a TrustSet,
     /// The time of issue, if it is not the current time.
-    pub issued_at: Option<Timestamp>,
+    pub issued_at: Option<DateTime<Utc>>,
     /// Whether the machine is accepted even if the license allows no more machines.
     pub ignore_device_limit: bool,
     /// Whether the vendor has decided to record nothing.
@@ -49,7 +51,7 @@ pub struct ActivationApproval {
     /// ledger.
     pub devices: Option<DeviceUsage>,
     id: LicenseId,
-    issued_at: Timestamp,
+    issued_at: DateTime<Utc>,
     warnings: Vec<IssueWarning>,
 }
 
@@ -69,7 +71,11 @@ impl AnswerPolicy<ActivationApproval> for ActivationPolicy<'_> {
         ]
     }
 
-    fn check_request(&self, ledger: &dyn LedgerReader, now: Timestamp) -> Result<(), AnswerError> {
+    fn check_request(
+        &self,
+        ledger: &dyn LedgerReader,
+        now: DateTime<Utc>,
+    ) -> Result<(), AnswerError> {
         match self.status(ledger, now)? {
             Some(LicenseStatus::Revoked) => Err(AnswerError::Revoked(self.request.license.clone())),
             _ => Ok(()),
@@ -147,19 +153,19 @@ impl AnswerPolicy<ActivationApproval> for ActivationPolicy<'_> {
         let activation = ACTIVATION.map_verify_error(activation.verify_activation(&trust))?;
         Ok(records::activation(&activation, &token)
             .with_member("customer", license.customer())
-            .with_member("requested_at", self.request.made_at.to_string()))
+            .with_member("requested_at", rfc3339(self.request.made_at).to_string()))
     }
 }
 
 impl ActivationPolicy<'_> {
-    fn issued_at(&self, now: Timestamp) -> Timestamp {
+    fn issued_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         self.issued_at.unwrap_or(now)
     }
 
     fn status(
         &self,
         ledger: &dyn LedgerReader,
-        now: Timestamp,
+        now: DateTime<Utc>,
     ) -> Result<Option<LicenseStatus>, AnswerError> {
         let license = ledger.license(self.request.license.as_str(), self.issued_at(now))?;
         Ok(license.map(|license| license.status))
@@ -194,8 +200,12 @@ impl ActivationPolicy<'_> {
         if let Some(own) = context.signer.and_then(|key| own_trust_set(key).ok()) {
             trust = trust.joined(&own);
         }
-        let verified = VerifiedLicenses::verify(&text, &trust, self.matrix)
-            .map_err(|error| AnswerError::License { is_recorded, error })?;
+        let verified = VerifiedLicenses::verify(&text, &trust, self.matrix).map_err(|source| {
+            AnswerError::License {
+                is_recorded,
+                source,
+            }
+        })?;
         let expected = &self.request.license;
         let license = verified
             .licenses()
@@ -231,7 +241,7 @@ impl ActivationPolicy<'_> {
     fn warnings_about(
         &self,
         license: &License,
-        issued_at: Timestamp,
+        issued_at: DateTime<Utc>,
         context: &AnswerContext<'_>,
     ) -> Result<Vec<IssueWarning>, AnswerError> {
         let id = license.id();

@@ -1,7 +1,9 @@
 //! Clock repairs, which let a machine set its clock high-water mark back.
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{ClockRepairDraft, VerifyingSigner};
-use license_core::{ClockRequest, FeatureMatrix, LicenseId, Nonce, Timestamp, Unverified};
+use license_core::time::rfc3339;
+use license_core::{ClockRequest, FeatureMatrix, LicenseId, Nonce, Unverified};
 
 use super::{AnswerContext, AnswerError, AnswerPolicy};
 use crate::clock::Clock;
@@ -21,7 +23,7 @@ pub struct ClockRepairPolicy<'a> {
     /// The feature matrix of the product.
     pub matrix: &'a FeatureMatrix,
     /// The new clock high-water mark, if it is not the current time.
-    pub issued_at: Option<Timestamp>,
+    pub issued_at: Option<DateTime<Utc>>,
     /// The clock, for new ids.
     pub clock: &'a dyn Clock,
 }
@@ -30,7 +32,7 @@ pub struct ClockRepairPolicy<'a> {
 #[derive(Clone, Debug)]
 pub struct ClockRepairApproval {
     /// The new clock high-water mark.
-    pub issued_at: Timestamp,
+    pub issued_at: DateTime<Utc>,
     id: LicenseId,
     warnings: Vec<IssueWarning>,
 }
@@ -46,7 +48,7 @@ impl AnswerPolicy<ClockRepairApproval> for ClockRepairPolicy<'_> {
         vec![("fingerprint", self.request.machine.to_string())]
     }
 
-    fn check_request(&self, _: &dyn LedgerReader, _: Timestamp) -> Result<(), AnswerError> {
+    fn check_request(&self, _: &dyn LedgerReader, _: DateTime<Utc>) -> Result<(), AnswerError> {
         Ok(())
     }
 
@@ -89,13 +91,13 @@ impl AnswerPolicy<ClockRepairApproval> for ClockRepairPolicy<'_> {
         let entry = records::clock_repair(&repair, &token).ok_or("the token contains no machine");
         let entry = CLOCK_REPAIR.map_verify_error(entry)?;
         Ok(entry
-            .with_member("mark", self.request.mark.to_string())
-            .with_member("requested_at", self.request.made_at.to_string()))
+            .with_member("mark", rfc3339(self.request.mark).to_string())
+            .with_member("requested_at", rfc3339(self.request.made_at).to_string()))
     }
 }
 
 impl ClockRepairPolicy<'_> {
-    fn warnings_at(&self, issued_at: Timestamp, now: Timestamp) -> Vec<IssueWarning> {
+    fn warnings_at(&self, issued_at: DateTime<Utc>, now: DateTime<Utc>) -> Vec<IssueWarning> {
         let mut warnings: Vec<_> = postdated(issued_at, now).into_iter().collect();
         if is_past(issued_at, now) {
             warnings.push(IssueWarning::RepairBackdated(issued_at));

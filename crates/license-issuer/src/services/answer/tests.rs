@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use license_core::issue::{KeyBits, Signer, SigningKey};
 use license_core::{
-    Algorithm, ClockRequest, ComponentKind, FeatureMatrix, Fingerprint, Nonce, TrustedKey,
+    Algorithm, ClockRequest, ComponentKind, FeatureMatrix, Fingerprint, Nonce, TrustedKey, time,
 };
 
 use super::*;
@@ -101,8 +101,8 @@ fn request(machine: &str) -> ClockRequest {
         product,
         machine: Fingerprint::new(product, [(ComponentKind::MachineId, machine)]),
         nonce: Nonce::from_random([7; 16]),
-        mark: Timestamp::parse("2100-01-01T00:00:00Z").unwrap(),
-        made_at: Timestamp::parse("2100-01-01T00:00:00Z").unwrap(),
+        mark: time::parse_instant("2100-01-01T00:00:00Z").unwrap(),
+        made_at: time::parse_instant("2100-01-01T00:00:00Z").unwrap(),
     }
 }
 

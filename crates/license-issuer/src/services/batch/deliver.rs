@@ -2,6 +2,8 @@
 
 use std::sync::mpsc::Receiver;
 
+use license_core::chrono::{DateTime, Utc};
+
 use super::issued::IssuedLicense;
 use super::{
     BatchContext, BatchError, BatchObserver, BatchReport, BatchRow, BatchSource, RowResult,
@@ -133,7 +135,7 @@ fn take_issued<S: BatchSource>(
     chunk: &mut Vec<SignedRow<S::Row>>,
     context: BatchContext<'_, S>,
     ledger: &dyn LedgerReader,
-    now: license_core::Timestamp,
+    now: DateTime<Utc>,
 ) -> Result<Vec<IssuedRow<S>>, BatchError<S::Error>> {
     let (mut new, mut issued) = (Vec::with_capacity(chunk.len()), Vec::new());
     for signed in chunk.drain(..) {

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use license_core::{Timestamp, Unverified};
+use license_core::Unverified;
+use license_core::chrono::{DateTime, Utc};
 
 use super::BatchError;
 use crate::delivery::{ArtifactDestination, Delivery, FileDelivery};
@@ -36,7 +37,7 @@ impl IssuedLicense {
         ledger: Option<&dyn LedgerReader>,
         order: &str,
         path: &Path,
-        now: Timestamp,
+        now: DateTime<Utc>,
     ) -> Result<Option<IssuedLicenseLookup>, LedgerError> {
         let Some(ledger) = ledger else {
             let exists = path.symlink_metadata().is_ok();

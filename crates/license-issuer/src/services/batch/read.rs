@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::mpsc::SyncSender;
 
-use license_core::Timestamp;
+use license_core::chrono::{DateTime, Utc};
 
 use super::issued::{IssuedLicense, IssuedLicenseLookup};
 use super::{BatchContext, BatchError, BatchRow, BatchSource, RowResult, SigningJob};
@@ -18,7 +18,7 @@ const GROUP: usize = 128;
 pub(super) struct RowReader<'b, S: BatchSource> {
     pub(super) context: BatchContext<'b, S>,
     pub(super) reader: Option<Box<dyn LedgerReader + Send>>,
-    pub(super) now: Timestamp,
+    pub(super) now: DateTime<Utc>,
     /// The serial of the next license.
     pub(super) serial: u64,
     pub(super) jobs: SyncSender<SigningJob<S::Row>>,

@@ -1,6 +1,6 @@
 //! Drafts of artifacts.
 
-use license_core::Timestamp;
+use license_core::chrono::{DateTime, Utc};
 
 use super::Mode;
 use super::signing::SignError;
@@ -28,7 +28,7 @@ pub struct DraftContext<'a, S> {
     /// Whether the service changes anything.
     pub mode: Mode,
     /// The time, which is the same for all drafts of one call.
-    pub now: Timestamp,
+    pub now: DateTime<Utc>,
 }
 
 /// A source of serials.

@@ -1,6 +1,6 @@
 //! Sources of signing keys, and the errors of signing and verifying.
 
-use std::fmt;
+use std::error::Error;
 
 use license_core::TrustedKey;
 
@@ -51,12 +51,12 @@ pub enum SignError {
         source: license_core::issue::SigningError,
     },
     /// The signed artifact does not verify.
-    #[error("the {artifact} just signed does not verify: {reason}")]
+    #[error("the {artifact} just signed does not verify")]
     Verify {
         /// The name of the artifact.
         artifact: &'static str,
-        /// The reason, as the verifier states it.
-        reason: String,
+        /// The error of the verifier.
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The service has no signer for a draft that needs a signer.
     #[error("expected an opened key for the {0}, found none")]
@@ -90,11 +90,11 @@ impl ArtifactName {
     /// Adds the name of the artifact to an error of the verification.
     pub(in crate::services) fn map_verify_error<T>(
         self,
-        result: Result<T, impl fmt::Display>,
+        result: Result<T, impl Into<Box<dyn Error + Send + Sync>>>,
     ) -> Result<T, SignError> {
         result.map_err(|error| SignError::Verify {
             artifact: self.0,
-            reason: error.to_string(),
+            source: error.into(),
         })
     }
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use license_core::issue::{KeyBits, SigningKey};
-use license_core::{Algorithm, Timestamp};
+use license_core::{Algorithm, time};
 use serde_json::json;
 
 use super::*;
@@ -360,7 +360,7 @@ fn a_partly_printed_artifact_is_recorded_as_uncertain() {
     });
     let error = fixture.issue("-", Mode::Commit, &draft("one")).unwrap_err();
     assert!(matches!(error, IssueError::Delivery(_)));
-    let now = Timestamp::parse("2027-01-01T00:00:00Z").unwrap();
+    let now = time::parse_instant("2027-01-01T00:00:00Z").unwrap();
     drop(fixture.ledger().acquire(now).unwrap());
     assert_eq!(fixture.entries("one"), [false]);
 }
@@ -409,7 +409,7 @@ fn a_signing_key_is_recorded_once() {
     let key = SigningKey::from_pkcs8(&der, None, random::fill).unwrap();
     let key = Signer::public(&key);
     let mut ledger = SqliteLedger::open(&fixture.path("ledger.db")).unwrap();
-    let mut writer = ledger.acquire(Timestamp::MIN).unwrap();
+    let mut writer = ledger.acquire(time::MIN).unwrap();
     record_signing_key(&mut writer, key).unwrap();
     record_signing_key(&mut writer, key).unwrap();
     drop(writer);

@@ -44,15 +44,12 @@ pub enum AwsKmsError {
     )]
     Credentials,
     /// The service cannot be reached.
-    #[error("cannot reach {host}: {reason}")]
+    #[error("cannot reach {host}")]
     Network {
         /// The host and port.
         host: String,
-        /// The reason in one line.
-        reason: String,
         /// The error of the HTTP client.
-        #[source]
-        error: Box<ureq::Error>,
+        source: KmsNetworkError,
     },
     /// The service refused a request.
     #[error(transparent)]
@@ -69,6 +66,20 @@ pub enum AwsKmsError {
     /// The public key must not be trusted.
     #[error("cannot use the key in AWS KMS")]
     UntrustedKey(#[source] TrustError),
+}
+
+/// An error of the network, in one line and without any secret. The error of the HTTP client is not
+/// kept.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct KmsNetworkError {
+    reason: String,
+}
+
+impl KmsNetworkError {
+    pub(super) fn new(reason: String) -> Self {
+        Self { reason }
+    }
 }
 
 impl AwsKmsError {

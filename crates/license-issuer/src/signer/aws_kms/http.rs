@@ -9,7 +9,7 @@ use ureq::http::Uri;
 use ureq::tls::{TlsConfig, TlsProvider};
 use ureq::{Agent, Error};
 
-use super::error::AwsKmsError;
+use super::error::{AwsKmsError, KmsNetworkError};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time limit of a request and its response.
@@ -149,8 +149,7 @@ impl HttpClient {
         });
         response.map_err(|error| AwsKmsError::Network {
             host: self.endpoint.authority.clone(),
-            reason: reason(&error),
-            error: Box::new(error),
+            source: KmsNetworkError::new(reason(&error)),
         })
     }
 }

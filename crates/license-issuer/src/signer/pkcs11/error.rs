@@ -27,36 +27,32 @@ pub enum Pkcs11Error {
     ModuleFile {
         /// The path of the module.
         path: PathBuf,
-        /// The reason.
-        #[source]
-        error: io::Error,
+        /// The error of the file system.
+        source: io::Error,
     },
     /// The file is not a PKCS#11 module.
-    #[error("{} is not a PKCS#11 module: {}", path.display(), reason(error))]
+    #[error("{} is not a PKCS#11 module", path.display())]
     NotAModule {
         /// The path of the file.
         path: PathBuf,
         /// The error of the loader.
-        #[source]
-        error: Box<Error>,
+        source: Pkcs11ModuleError,
     },
     /// The module cannot be initialized.
-    #[error("the PKCS#11 module refused to start: {}", reason(error))]
+    #[error("the PKCS#11 module refused to start")]
     ModuleStart {
         /// The path of the module.
         path: PathBuf,
         /// The error of the module.
-        #[source]
-        error: Box<Error>,
+        source: Pkcs11ModuleError,
     },
     /// A function of the module failed.
-    #[error("the PKCS#11 module refused to {action}: {}", reason(error))]
+    #[error("the PKCS#11 module refused to {action}")]
     Call {
         /// The action that failed.
         action: &'static str,
         /// The error of the module.
-        #[source]
-        error: Box<Error>,
+        source: Pkcs11ModuleError,
     },
     /// No token matches the URI.
     #[error(
@@ -131,8 +127,7 @@ pub enum Pkcs11Error {
         /// The label of the token.
         token: String,
         /// The reason.
-        #[source]
-        error: TrustError,
+        source: TrustError,
     },
     /// The URI contains no label for the new key.
     #[error("expected the name of the new key in the pkcs11 URI, found no name")]
@@ -151,12 +146,11 @@ pub enum Pkcs11Error {
 }
 
 impl Pkcs11Error {
-    /// Wraps the error of a module. The message contains only the function and its return value,
-    /// because the text of the error is a whole paragraph of the standard.
+    /// Creates the error of a function of a module.
     pub(super) fn call(action: &'static str, error: Error) -> Self {
         Self::Call {
             action,
-            error: Box::new(error),
+            source: error.into(),
         }
     }
 
@@ -179,7 +173,7 @@ impl Pkcs11Error {
                 PKCS11,
                 format!("check the configuration of {}", path.display()),
             ),
-            Self::Call { error, .. } => environment(PKCS11, call_hint(error)),
+            Self::Call { source, .. } => environment(PKCS11, source.hint),
             Self::NoToken { .. } => environment(
                 "NO_TOKEN",
                 "connect the token or correct the URI; `pkcs11-tool --list-slots` lists the tokens",
@@ -229,6 +223,26 @@ impl Pkcs11Error {
             Self::NoGenerator { .. } => unsupported(
                 "use another token, or create the key with the tool of its manufacturer",
             ),
+        }
+    }
+}
+
+/// An error of a PKCS#11 module: the function that failed and its return value, in one line.
+///
+/// The text of [`cryptoki::error::Error`] is a whole paragraph of the standard, so that error is not
+/// kept.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Pkcs11ModuleError {
+    reason: String,
+    hint: &'static str,
+}
+
+impl From<Error> for Pkcs11ModuleError {
+    fn from(error: Error) -> Self {
+        Self {
+            reason: reason(&error),
+            hint: call_hint(&error),
         }
     }
 }

@@ -20,21 +20,21 @@ impl Module {
         // The file is opened here, because the loader's messages about files that cannot be read
         // differ between systems.
         if path.components().count() > 1 {
-            File::open(&path).map_err(|error| Pkcs11Error::ModuleFile {
+            File::open(&path).map_err(|source| Pkcs11Error::ModuleFile {
                 path: path.clone(),
-                error,
+                source,
             })?;
         }
         let pkcs11 = Pkcs11::new(&path).map_err(|error| Pkcs11Error::NotAModule {
             path: path.clone(),
-            error: Box::new(error),
+            source: error.into(),
         })?;
         let arguments = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
         match pkcs11.initialize(arguments) {
             Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(Self(pkcs11)),
             Err(error) => Err(Pkcs11Error::ModuleStart {
                 path,
-                error: Box::new(error),
+                source: error.into(),
             }),
         }
     }

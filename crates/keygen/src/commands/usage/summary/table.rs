@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use license_cli_support::{Failure, Terminal, escape, plural, times};
+use license_core::chrono::NaiveDate;
 use serde_json::{Map, Value, json};
 
 use super::{LicenseUsage, QuotaUsage};
@@ -135,7 +136,7 @@ fn to_json(id: &str, license: &LicenseUsage) -> Value {
 
 /// Returns a row for each quota, or one row without a quota.
 fn rows(id: &str, license: &LicenseUsage) -> Vec<Vec<String>> {
-    let day = |day: Option<&license_core::Date>| day.map(ToString::to_string).unwrap_or_default();
+    let day = |day: Option<&NaiveDate>| day.map(ToString::to_string).unwrap_or_default();
     let denials = license.denials.values();
     let denials = denials.fold(0_u64, |total, count| total.saturating_add(*count));
     let row = |quota: [String; 5]| {

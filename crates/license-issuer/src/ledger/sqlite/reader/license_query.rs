@@ -1,6 +1,7 @@
 //! SQL of queries for licenses.
 
-use license_core::Timestamp;
+use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
 use rusqlite::{Row, ToSql};
 
 use super::{COLUMNS, entry_of_row};
@@ -47,8 +48,11 @@ pub(super) fn license_columns() -> String {
 }
 
 /// Returns the SQL of a filter, and the values of its parameters.
-pub(super) fn filter_sql(filter: &LicenseFilter, now: Timestamp) -> (String, Vec<Box<dyn ToSql>>) {
-    let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(now.to_string())];
+pub(super) fn filter_sql(
+    filter: &LicenseFilter,
+    now: DateTime<Utc>,
+) -> (String, Vec<Box<dyn ToSql>>) {
+    let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(rfc3339(now).to_string())];
     let mut conditions = vec![LICENSES.to_owned()];
     // In a condition, `#` stands for the parameter with its value.
     let mut add = |condition: &str, value: Box<dyn ToSql>| {
@@ -79,7 +83,7 @@ pub(super) fn filter_sql(filter: &LicenseFilter, now: Timestamp) -> (String, Vec
             &format!(
                 "json_extract(e.body, '$.expires_at') <= # AND {STATUS} IN ('active', 'future')"
             ),
-            Box::new(end.to_string()),
+            Box::new(rfc3339(end).to_string()),
         );
     }
     if let Some(text) = &filter.text {

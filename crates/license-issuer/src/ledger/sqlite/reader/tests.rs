@@ -4,13 +4,15 @@
 mod activations;
 mod history;
 
+use license_core::chrono::{DateTime, Utc};
+use license_core::time;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::ledger::{LedgerWriter, LicenseStatus, NewLedgerEntry};
 
-fn at(text: &str) -> Timestamp {
-    Timestamp::parse(text).unwrap()
+fn at(text: &str) -> DateTime<Utc> {
+    time::parse_instant(text).unwrap()
 }
 
 fn license(id: &str, body: Value) -> NewLedgerEntry {

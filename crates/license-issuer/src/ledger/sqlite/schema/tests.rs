@@ -1,7 +1,7 @@
 //! Tests of migrations and indexes.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use license_core::Timestamp;
+use license_core::time;
 use serde_json::json;
 
 use super::*;
@@ -34,7 +34,7 @@ fn license() -> NewLedgerEntry {
 
 #[test]
 fn a_ledger_of_any_version_is_migrated_with_all_its_entries() {
-    let now = Timestamp::parse("2027-01-01").unwrap();
+    let now = time::parse_instant("2027-01-01").unwrap();
     for version in 1..=MIGRATIONS.len() {
         let (_directory, path) = ledger_of_version(version);
         // All versions have the same table of entries.

@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use license_core::chrono::{DateTime, Utc};
+use license_core::time;
 use serde_json::json;
 
 use super::*;
@@ -14,8 +16,8 @@ struct LedgerFixture {
     ledger: SqliteLedger,
 }
 
-fn now() -> Timestamp {
-    Timestamp::parse("2027-01-01T00:00:00Z").unwrap()
+fn now() -> DateTime<Utc> {
+    time::parse_instant("2027-01-01T00:00:00Z").unwrap()
 }
 
 fn license(id: &str) -> NewLedgerEntry {

@@ -1,0 +1,185 @@
+//! The last read of the installed license, and the check whether it must be read again.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use license_core::FeatureMatrix;
+
+use crate::installation::InstallationError;
+use crate::manager::{LicenseManager, Moment, Snapshot};
+use crate::problem::{ListProblem, StateProblem};
+use crate::state_dir::StateFile;
+
+/// How often the installed files are checked for changes. A check takes a few microseconds.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the installed files are read even if they have not changed, so that the time is
+/// recorded.
+const READ_INTERVAL: Duration = Duration::from_secs(600);
+
+/// The result of the last read.
+#[derive(Debug)]
+pub(super) struct Current {
+    snapshot: Arc<Snapshot>,
+    file_versions: Vec<Option<FileVersion>>,
+    read_at: Instant,
+    checked_at: Instant,
+    /// Whether a file could not be read. Such a failure may be temporary.
+    is_uncertain: bool,
+}
+
+/// Identifies one version of a file: modification time, length, and position on disk.
+///
+/// The position is needed because some systems give all files the same time, and reuse the position
+/// of a removed file.
+type FileVersion = (Option<SystemTime>, u64, FilePosition);
+
+/// The inode number, and the time of the last change to the inode in seconds and nanoseconds. No
+/// program can set this time.
+#[cfg(unix)]
+type FilePosition = (u64, i64, i64);
+#[cfg(not(unix))]
+type FilePosition = ();
+
+impl Current {
+    /// Reads the installed license.
+    pub(super) fn read(manager: &LicenseManager, matrix: &FeatureMatrix) -> Self {
+        // The versions are recorded before the files are read, so that a later change is detected.
+        let file_versions = file_versions(manager);
+        let now = Instant::now();
+        let snapshot = manager.snapshot(None, matrix, Moment::Now);
+        let is_uncertain = |problem: &StateProblem| match problem {
+            StateProblem::Store(_) => true,
+            StateProblem::Revocations(problem) => matches!(**problem, ListProblem::Store(_)),
+            _ => false,
+        };
+        Self {
+            is_uncertain: snapshot
+                .installation
+                .as_ref()
+                .is_err_and(InstallationError::is_temporary)
+                || snapshot.problems.iter().any(is_uncertain),
+            snapshot: Arc::new(snapshot),
+            file_versions,
+            read_at: now,
+            checked_at: now,
+        }
+    }
+
+    /// Returns the snapshot, unless it is time to check for changes.
+    pub(super) fn snapshot_if_fresh(&self) -> Option<Arc<Snapshot>> {
+        let is_fresh = self.checked_at.elapsed() < CHECK_INTERVAL;
+        is_fresh.then(|| self.snapshot())
+    }
+
+    /// Returns the snapshot.
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot)
+    }
+
+    /// Reads the installed license again, if a file has changed or the last read is old.
+    pub(super) fn refresh(&mut self, manager: &LicenseManager, matrix: &FeatureMatrix) {
+        let has_changed = self.file_versions != file_versions(manager);
+        if !(has_changed || self.is_uncertain || self.read_at.elapsed() >= READ_INTERVAL) {
+            self.checked_at = Instant::now();
+            return;
+        }
+        let read = Self::read(manager, matrix);
+        if read.is_uncertain && !self.is_uncertain {
+            // A license that cannot be read for a moment is still installed, so the previous
+            // snapshot stays in effect.
+            self.is_uncertain = true;
+            self.checked_at = read.checked_at;
+        } else {
+            *self = read;
+        }
+    }
+}
+
+fn file_versions(manager: &LicenseManager) -> Vec<Option<FileVersion>> {
+    let version = |path: PathBuf| {
+        let metadata = fs::metadata(path).ok()?;
+        Some((
+            metadata.modified().ok(),
+            metadata.len(),
+            position(&metadata),
+        ))
+    };
+    let Ok(paths) = manager.paths() else {
+        return Vec::new();
+    };
+    let files = [
+        StateFile::License,
+        StateFile::Key,
+        StateFile::Cache,
+        StateFile::Revocations,
+        StateFile::Activation,
+    ];
+    let stores = [Some(paths.user()), paths.system()].into_iter().flatten();
+    stores
+        .flat_map(|store| files.map(|file| version(store.dir().file(file))))
+        .collect()
+}
+
+#[cfg(unix)]
+fn position(metadata: &fs::Metadata) -> FilePosition {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
+}
+
+#[cfg(not(unix))]
+fn position(_: &fs::Metadata) -> FilePosition {}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::path::Path;
+
+    use super::*;
+    use crate::state_dir::StateDir;
+
+    /// Returns a manager and the path of its license.
+    fn scratch() -> (tempfile::TempDir, LicenseManager, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let product = FeatureMatrix::built_in().product();
+        let manager = LicenseManager::at(product, StateDir::at(directory.path().to_owned()));
+        let path = directory.path().join("license.lic");
+        (directory, manager, path)
+    }
+
+    /// Writes a file and sets its modification time to 1970, so that all files have the same time.
+    fn write(path: &Path, content: &str) {
+        fs::write(path, content).unwrap();
+        let file = fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    }
+
+    #[test]
+    fn a_rewritten_file_is_detected_even_with_the_same_length_and_time() {
+        let (_directory, manager, path) = scratch();
+        write(&path, "one");
+        let before = file_versions(&manager);
+        // The system's clock for files advances in steps of a few milliseconds.
+        let is_noticed = (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            write(&path, "two");
+            file_versions(&manager) != before
+        });
+        assert!(is_noticed);
+    }
+
+    #[test]
+    fn a_replaced_file_is_detected_even_with_the_same_length_and_time() {
+        let (directory, manager, path) = scratch();
+        let next = directory.path().join("next");
+        write(&path, "one");
+        let before = file_versions(&manager);
+        assert_eq!(file_versions(&manager), before);
+        write(&next, "two");
+        fs::rename(&next, &path).unwrap();
+        assert_ne!(file_versions(&manager), before);
+    }
+}

@@ -1,0 +1,78 @@
+//! The public errors of the crate. The workspace test `errors` checks that the list is complete.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use license_client::{
+    AnswerFault, BuildError, ClientError, InstallationError, ListFault, ListProblem, ReportError,
+    SealError, StaleList, StateDirError, StateProblem, StatementProblem, StoreError,
+    UsageTypeError, with_causes,
+};
+use license_core::{Code, VerifyError};
+
+fn assert_error<E: Error + Send + Sync + 'static>() {}
+
+#[test]
+fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error() {
+    assert_error::<AnswerFault>();
+    assert_error::<BuildError>();
+    assert_error::<ClientError>();
+    assert_error::<InstallationError>();
+    assert_error::<ListFault>();
+    assert_error::<ListProblem>();
+    assert_error::<ReportError>();
+    assert_error::<SealError>();
+    assert_error::<StaleList>();
+    assert_error::<StateDirError>();
+    assert_error::<StateProblem>();
+    assert_error::<StatementProblem>();
+    assert_error::<StoreError>();
+    assert_error::<UsageTypeError>();
+}
+
+#[test]
+fn every_reason_code_is_read_in_the_same_way() {
+    let _: fn(&AnswerFault) -> Code = AnswerFault::code;
+    let _: fn(&ListFault) -> Code = ListFault::code;
+    let _: fn(&StaleList) -> Code = StaleList::code;
+    let _: fn(&ClientError) -> Option<Code> = ClientError::code;
+    let _: fn(&InstallationError) -> Option<Code> = InstallationError::code;
+    let _: fn(&ListProblem) -> Option<Code> = ListProblem::code;
+    let _: fn(&StateProblem) -> Option<Code> = StateProblem::code;
+    let _: fn(&StatementProblem) -> Option<Code> = StatementProblem::code;
+    let _: fn(&UsageTypeError) -> Option<Code> = UsageTypeError::code;
+}
+
+#[test]
+fn each_level_describes_itself_and_the_chain_describes_the_reason() {
+    let answer = InstallationError::Answer {
+        what: "activation",
+        source: AnswerFault::Replayed,
+    };
+    assert_eq!(answer.to_string(), "cannot accept the activation");
+    assert_eq!(
+        with_causes(&answer),
+        "cannot accept the activation: expected an unused answer, found one that was already used"
+    );
+    assert_eq!(answer.code(), Some(Code::Replayed));
+    let sealed = StateProblem::Sealed {
+        path: PathBuf::from("usage"),
+        source: SealError::Tampered,
+        quarantined: None,
+    };
+    assert_eq!(
+        with_causes(&StateProblem::Journal(Box::new(sealed))),
+        "cannot use the journal of usage reports: cannot use usage: the file was changed outside \
+         this program"
+    );
+    let list = ListProblem::Damaged {
+        path: PathBuf::from("revocations.lic"),
+        source: Box::new(ListFault::Verify(VerifyError::Signature)),
+        quarantined: None,
+    };
+    assert_eq!(
+        with_causes(&list),
+        "revocations.lic: the revocation list is damaged: the signature does not verify"
+    );
+    assert_eq!(list.code(), Some(Code::BadSignature));
+}

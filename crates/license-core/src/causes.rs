@@ -1,0 +1,94 @@
+//! Errors with their causes in one line.
+
+use std::error::Error;
+
+/// Returns an error and its causes in one line, separated by colons.
+///
+/// The `Display` of an error in these crates describes only its own level. The reason for it is the
+/// `source()` of the error. A cause whose text the line already ends with is omitted, because some
+/// errors of other crates repeat the text of their source.
+///
+/// ```
+/// use license_core::{LicenseFile, Unverified, VerifyError, with_causes};
+///
+/// // The payload is `{"iss":"Acme","iss":"Acme"}`.
+/// let token = "eyJhbGciOiJSUzI1NiIsInR5cCI6ImxpY2Vuc2Urand0Iiwia2lkIjoieCJ9\
+///              .eyJpc3MiOiJBY21lIiwiaXNzIjoiQWNtZSJ9.AAAA";
+/// let error = Unverified::parse(token)?.unverified_claims().unwrap_err();
+/// assert_eq!(error.to_string(), "cannot read the token payload");
+/// assert_eq!(
+///     with_causes(&error),
+///     "cannot read the token payload: expected strict JSON: duplicate member `iss` at line 1 \
+///      column 27"
+/// );
+/// # Ok::<(), license_core::ParseError>(())
+/// ```
+///
+/// A program reports the line, and decides by the reason code:
+///
+/// ```
+/// use license_core::{Code, FeatureMatrix, TrustSet, VerifiedLicenses, with_causes};
+///
+/// # let (text, trust) = ("", TrustSet::default());
+/// match VerifiedLicenses::verify(text, &trust, FeatureMatrix::built_in()) {
+///     Ok(verified) => println!("licenses: {}", verified.licenses().len()),
+///     Err(error) => {
+///         eprintln!("{}: {}", error.code(), with_causes(&error));
+///         match error.code() {
+///             Code::UnsupportedVersion | Code::UnsupportedClaim => eprintln!("update this program"),
+///             Code::UntrustedKey => eprintln!("ask the vendor whether the keys have changed"),
+///             _ => eprintln!("ask the vendor to send the file again"),
+///         }
+///     }
+/// }
+/// ```
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.ends_with(&text) {
+            line = format!("{line}: {text}");
+        }
+        cause = error.source();
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Step {
+        text: &'static str,
+        source: Option<Box<Step>>,
+    }
+
+    fn chain(texts: &[&'static str]) -> Option<Box<Step>> {
+        let (text, rest) = texts.split_first()?;
+        let source = chain(rest);
+        Some(Box::new(Step { text, source }))
+    }
+
+    #[test]
+    fn causes_follow_the_error_in_their_order() {
+        let error = chain(&["cannot read x", "expected a file", "not found"]).unwrap();
+        assert_eq!(
+            with_causes(&error),
+            "cannot read x: expected a file: not found"
+        );
+    }
+
+    #[test]
+    fn an_error_without_causes_is_its_own_text() {
+        assert_eq!(with_causes(&chain(&["not found"]).unwrap()), "not found");
+    }
+
+    #[test]
+    fn a_cause_that_the_line_already_contains_is_not_repeated() {
+        let error = chain(&["cannot decode", "DER: wrong tag", "wrong tag"]).unwrap();
+        assert_eq!(with_causes(&error), "cannot decode: DER: wrong tag");
+    }
+}
