@@ -17,7 +17,7 @@ use license_client::{
 use license_core::issue::{KeyBits, LicenseDraft, RandomError, Signer, SigningKey};
 use license_core::{Algorithm, Unverified, VersionReq, time};
 
-const WIDGET: &str = include_str!("../../../tests/src/widget.toml");
+const WIDGET: &str = include_str!("../fixtures/widget.toml");
 
 static KEY: LazyLock<SigningKey> = LazyLock::new(|| {
     let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
