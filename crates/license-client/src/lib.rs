@@ -42,11 +42,12 @@
 //! product is in effect, and the decision has the reason. Mistakes in the program are errors, so
 //! that its developer cannot overlook them:
 //!
-//! | mistake | error |
-//! |---|---|
-//! | no product, or a text that is no product file, version or date | [`BuildError`] from [`ClientBuilder::build`] |
-//! | a license restricts users, versions or build dates, and the program states none | [`ClientError::MissingContext`] from the first call |
-//! | a feature or quota that the product does not have | [`ClientError::UnknownFeature`], [`ClientError::UnknownQuota`] |
+//! - No product, or a text that is not a product file, version or date: [`BuildError`] from
+//!   [`ClientBuilder::build`].
+//! - A license restricts users, versions or build dates, and the program states none:
+//!   [`ClientError::MissingContext`] from the first call.
+//! - A feature or quota that the product does not have: [`ClientError::UnknownFeature`] or
+//!   [`ClientError::UnknownQuota`].
 //!
 //! # Threads and asynchronous programs
 //!

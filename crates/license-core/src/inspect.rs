@@ -29,7 +29,7 @@ pub const UNVERIFIED: &str =
 ///
 /// # Errors
 ///
-/// Returns [`InspectError`] if the text has none of these formats, or is damaged.
+/// Returns [`InspectError`] if the text has another format, or is damaged.
 pub fn inspect(text: &str) -> Result<Value, InspectError> {
     let body = without_wrapping(text);
     if body.starts_with('{') || body.contains(" PUBLIC KEY-") || body.contains(" PRIVATE KEY-") {

@@ -139,8 +139,8 @@ impl QuotaRequest<'_> {
         }
     }
 
-    /// Returns the durability for the two state files. A refusal may be lost, because nobody gains
-    /// an advantage from the loss.
+    /// Returns the durability for the two state files. A refusal may be lost, because the loss
+    /// gives no advantage.
     fn durability(&self, taken: &QuotaUse) -> [Durability; 2] {
         if taken.granted {
             [Durability::Process, Durability::PowerLoss]

@@ -52,10 +52,10 @@ struct RequestTransaction<'h> {
 impl LicenseManager {
     /// Requests an activation of a license for this machine.
     ///
-    /// The request contains a commitment to a secret, which stays on this machine. A pending request
-    /// is returned again, unless `pending` requires a new request or the machine has changed. A new
-    /// request supersedes the earlier one. The answer to the earlier request is then no longer
-    /// accepted.
+    /// The request contains a commitment to a secret, which stays on this machine. A pending
+    /// request is returned again, unless `pending` requires a new request or the machine has
+    /// changed. A new request supersedes the earlier one. The answer to the earlier request is then
+    /// no longer accepted.
     ///
     /// # Errors
     ///

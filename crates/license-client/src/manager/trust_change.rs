@@ -35,8 +35,7 @@ pub(super) struct TrustChange {
     after: Rotation,
     /// The text of the stored statements.
     stored: String,
-    /// The statements of the artifact, in their order. `None` stands for a statement that changes
-    /// nothing.
+    /// The statements of the artifact, in their order. `None` if a statement changes nothing.
     statements: Vec<Option<TrustStatement>>,
 }
 

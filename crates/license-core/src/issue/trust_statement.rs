@@ -83,8 +83,8 @@ impl RetirementDraft {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError`] if the issuer is empty, if both keys are the same, or if a key fails
-    /// to sign.
+    /// Returns [`SigningError`] if the issuer is empty, if both keys are the same, or if a key
+    /// fails to sign.
     pub fn sign(
         &self,
         retired: &(impl Signer + ?Sized),

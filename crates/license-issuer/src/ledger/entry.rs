@@ -207,8 +207,8 @@ impl LedgerEntry {
         texts.map(str::to_owned).collect()
     }
 
-    /// Returns a member of the body as an instant. Returns `None` if the member is missing or is not
-    /// an instant.
+    /// Returns a member of the body as an instant. Returns `None` if the member is missing or is
+    /// not an instant.
     pub fn time(&self, name: &str) -> Option<DateTime<Utc>> {
         let time = self.member(name)?;
         time::parse_instant(&time).ok()
