@@ -27,7 +27,7 @@
 //! let decision = client.decide()?;
 //! assert_eq!(decision.code().as_str(), "NO_LICENSE");
 //! for warning in decision.warnings() {
-//!     eprintln!("{}", warning.message);
+//!     eprintln!("{warning}");
 //! }
 //!
 //! // A quota is exact, even if several processes use it.
