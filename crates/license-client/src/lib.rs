@@ -29,7 +29,7 @@
 //! let decision = client.decide()?;
 //! assert_eq!(decision.code().as_str(), "NO_LICENSE");
 //! for warning in decision.warnings() {
-//!     eprintln!("{}", warning.message);
+//!     eprintln!("{warning}");
 //! }
 //!
 //! // A quota is exact, even if several processes use it.
@@ -59,11 +59,12 @@
 //! product is in effect, and the decision has the reason. Mistakes in the program are errors, so
 //! that its developer cannot overlook them:
 //!
-//! | mistake | error |
-//! |---|---|
-//! | no product, or a text that is no product file, version or date | [`BuildError`] from [`ClientBuilder::build`] |
-//! | a license restricts users, versions or build dates, and the program states none | [`ClientError::MissingContext`] from the first call |
-//! | a feature or quota that the product does not have | [`ClientError::UnknownFeature`], [`ClientError::UnknownQuota`] |
+//! - No product, or a text that is not a product file, version or date: [`BuildError`] from
+//!   [`ClientBuilder::build`].
+//! - A license restricts users, versions or build dates, and the program states none:
+//!   [`ClientError::MissingContext`] from the first call.
+//! - A feature or quota that the product does not have: [`ClientError::UnknownFeature`] or
+//!   [`ClientError::UnknownQuota`].
 //!
 //! # Threads and asynchronous programs
 //!
@@ -84,7 +85,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // Layers: a module uses only modules on the lines above its own.
-//     clock, files
+//     clock, files, value
 //     machine, state_dir
 //     store, project
 //     paths, seal, usage
@@ -94,7 +95,7 @@
 //     installation
 //     manager
 //     session
-//     client
+//     client, json
 mod activation;
 mod client;
 mod clock;
@@ -103,6 +104,7 @@ mod files;
 pub mod guide;
 mod installation;
 mod journal;
+mod json;
 mod machine;
 mod manager;
 mod paths;
@@ -116,6 +118,7 @@ mod state;
 mod state_dir;
 mod store;
 mod usage;
+mod value;
 
 pub use activation::AnswerFault;
 pub use client::{BuildError, Client, ClientBuilder, ClientError, Setting};

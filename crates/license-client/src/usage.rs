@@ -65,7 +65,7 @@ const MANIFEST_EXTENSIONS: &[&str] = &["sln", "slnx", "csproj", "fsproj", "vbpro
 /// };
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ProcessEnvironment {
     /// The value of the environment variable [`usage_variable`]. An empty value counts as unset.
     pub variable: Option<OsString>,
@@ -86,7 +86,8 @@ pub struct ProcessEnvironment {
 /// println!("{}: {}", usage.usage_type, usage.reason);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct DetectedUsage {
     /// The usage type.
     pub usage_type: UsageType,
@@ -102,7 +103,7 @@ pub struct DetectedUsage {
 /// assert_eq!(UsageReason::Default.as_str(), "default");
 /// assert_eq!(UsageReason::Default.to_string(), "the default");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UsageReason {
     /// The environment variable is set.

@@ -17,7 +17,7 @@ use license_client::{
 use license_core::issue::{KeyBits, LicenseDraft, RandomError, Signer, SigningKey};
 use license_core::{Algorithm, Unverified, VersionReq, time};
 
-const WIDGET: &str = include_str!("../../../tests/src/widget.toml");
+const WIDGET: &str = include_str!("../fixtures/widget.toml");
 
 static KEY: LazyLock<SigningKey> = LazyLock::new(|| {
     let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
@@ -120,7 +120,7 @@ fn setters_accept_texts_and_values() {
         .product(matrix)
         .app_version(Version::new(2, 4, 0))
         .app_version(env!("CARGO_PKG_VERSION"))
-        .build_date(chrono::DateTime::from(date))
+        .build_date(date)
         .build_date(chrono::NaiveDate::from_ymd_opt(2027, 3, 1).unwrap())
         .build_date("2027-03-01T12:00:00Z")
         .usage_type(UsageType::Runtime)

@@ -36,7 +36,7 @@ use crate::store::{Damaged, StoreLock};
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Replace {
     /// The valid license stays, because replacing it could stop software in production.
     UnlessWorse,

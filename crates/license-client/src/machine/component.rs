@@ -156,7 +156,7 @@ impl MissingComponent {
 /// let rejected = MissingReason::Rejected(Rejection::Uniform);
 /// assert_eq!(rejected.to_string(), "it repeats one digit");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MissingReason {
     /// The component does not exist.
@@ -209,7 +209,7 @@ impl fmt::Display for MissingReason {
 ///
 /// assert_eq!(Rejection::Empty.to_string(), "it is empty");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rejection {
     /// The value is empty.

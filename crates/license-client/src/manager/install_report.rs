@@ -26,6 +26,7 @@ use crate::revocations::InstalledList;
 /// }
 /// ```
 #[derive(Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct InstallReport {
     /// The path of the installed artifact.
@@ -84,7 +85,8 @@ pub struct InstalledBlock {
 /// # assert!(!removed.paths.is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 #[must_use]
 pub struct RemovalReport {
     /// The removed files.

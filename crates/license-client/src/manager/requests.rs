@@ -32,6 +32,7 @@ use crate::store::StoreLock;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct PreparedRequest {
     /// The request to send to the vendor.
@@ -62,7 +63,7 @@ pub struct PreparedRequest {
 /// assert_eq!(other.superseded, Some(now));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PendingRequestPolicy {
     /// The pending request is returned again.
     Repeat,
@@ -82,10 +83,10 @@ struct RequestTransaction<'h> {
 impl LicenseManager {
     /// Requests an activation of a license for this machine.
     ///
-    /// The request contains a commitment to a secret, which stays on this machine. A pending request
-    /// is returned again, unless `pending` requires a new request or the machine has changed. A new
-    /// request supersedes the earlier one. The answer to the earlier request is then no longer
-    /// accepted.
+    /// The request contains a commitment to a secret, which stays on this machine. A pending
+    /// request is returned again, unless `pending` requires a new request or the machine has
+    /// changed. A new request supersedes the earlier one. The answer to the earlier request is then
+    /// no longer accepted.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

@@ -33,6 +33,7 @@ use crate::state_dir::{StateDirError, StateFile};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct Snapshot {
     /// The verified licenses, with the validation tokens that are stored separately.

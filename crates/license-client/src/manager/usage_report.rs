@@ -88,7 +88,7 @@ impl<'a> UsageAccount<'a> {
 /// println!("{} entries", preview.entries.len());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UsageReportMode {
     /// The report closes the open period.
     Commit,

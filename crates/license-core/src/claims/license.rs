@@ -80,7 +80,7 @@ pub(crate) const KNOWN_CLAIMS: [&str; 29] = [
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LicenseClaims {
     /// The format version, claim `ver`.
@@ -382,14 +382,22 @@ fn unsupported_format(payload: &[u8]) -> Option<VerifyError> {
 /// A claim by name, with its JSON value.
 ///
 /// ```
-/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # let license = fixture::license()?;
-/// for entry in license.claims().entries()? {
-///     println!("{} = {}", entry.name, entry.value);
-/// }
+/// use license_core::{TrustSet, Unverified};
+///
+/// # const JWKS: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+/// # ));
+/// # const TOKEN: &str = include_str!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
+/// # ));
+/// let license = Unverified::parse(TOKEN)?.verify(&TrustSet::parse(JWKS)?)?;
+/// let claims = license.claims().entries()?;
+/// assert_eq!(claims[0].to_string(), "ver: 1");
+/// assert!(claims.iter().all(|claim| claim.is_known()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ClaimEntry {
     /// The name of the claim.
     pub name: String,

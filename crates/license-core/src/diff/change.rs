@@ -6,14 +6,16 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::encoding::value::named_value;
 use crate::time::serde_rfc3339;
-
 /// The meaning of a change for the customer.
 ///
 /// ```
 /// use license_core::Effect;
 ///
-/// assert_eq!(Effect::Loss.reversed(), Effect::Gain);
+/// let effect: Effect = "loss".parse()?;
+/// assert_eq!(effect.reversed(), Effect::Gain);
+/// # Ok::<(), license_core::ValueError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
@@ -26,6 +28,15 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Returns the name of the effect.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Loss => "loss",
+            Self::Gain => "gain",
+            Self::Other => "other",
+        }
+    }
+
     /// Returns the effect of the opposite change.
     ///
     /// ```
@@ -56,6 +67,13 @@ impl Effect {
         }
     }
 }
+
+named_value!(
+    Effect,
+    "effect",
+    "`loss`, `gain` or `other`",
+    [Loss, Gain, Other]
+);
 
 /// A change between two licenses.
 ///

@@ -1,39 +1,35 @@
 //! Drafts of revocation lists.
 
 use chrono::{DateTime, Utc};
+use serde::de::{Deserialize, Deserializer, Error};
+use serde::ser::{Serialize, Serializer};
 
 use super::{Signer, SigningError, sign_token};
 use crate::claims::{RevocationClaims, RevocationEntry};
+use crate::encoding::strict_json::Object;
 use crate::ids::ProductCode;
 use crate::jose::TokenKind;
 
-/// Draft of a revocation list.
+/// Draft of a revocation list. The JSON form is the object of the claims.
 ///
 /// ```
-/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
-/// # let key = fixture::key()?;
-/// # let trust = fixture::trust(&[&key])?;
-/// use license_core::issue::{RevocationEntry, RevocationListDraft};
-/// use license_core::{ProductCode, Unverified, time};
+/// use license_core::issue::RevocationListDraft;
+/// use serde::Deserialize;
 ///
-/// let revoked = RevocationEntry {
-///     license: fixture::id(7)?,
-///     at: time::parse_instant("2027-03-01")?,
-///     reason: "refunded".to_owned(),
-/// };
-/// let draft = RevocationListDraft {
-///     issuer: "CODITECT".to_owned(),
-///     product: ProductCode::parse("CODITECT")?,
-///     issued_at: time::parse_instant("2027-03-02")?,
-///     seq: 8,
-///     next_update: time::parse_instant("2027-04-01")?,
-///     revoked: vec![revoked],
-/// };
-/// let list = Unverified::parse(&draft.sign(&key)?)?.verify_revocations(&trust)?;
-/// assert!(list.revoked(&fixture::id(7)?).is_some());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// let json = serde_json::json!({
+///     "iss": "AZ1.AI",
+///     "aud": "CODITECT",
+///     "iat": 1_798_761_600,
+///     "seq": 1,
+///     "next_update": 1_801_353_600,
+///     "revoked": [],
+/// });
+/// let draft = RevocationListDraft::deserialize(&json)?;
+/// assert_eq!((draft.seq, draft.revoked.len()), (1, 0));
+/// assert_eq!(serde_json::to_value(&draft)?, json);
+/// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevocationListDraft {
     /// The vendor.
     pub issuer: String,
@@ -82,7 +78,11 @@ impl RevocationListDraft {
         if self.revoked.iter().any(|revoked| revoked.reason.is_empty()) {
             return Err(SigningError::Empty { claim: "reason" });
         }
-        let claims = RevocationClaims {
+        sign_token(TokenKind::Revocations, &self.claims(), key)
+    }
+
+    fn claims(&self) -> RevocationClaims<&[RevocationEntry]> {
+        RevocationClaims {
             issuer: self.issuer.clone(),
             product: self.product,
             issued_at: self.issued_at,
@@ -90,7 +90,35 @@ impl RevocationListDraft {
             next_update: self.next_update,
             revoked: self.revoked.as_slice(),
             critical: Vec::new(),
-        };
-        sign_token(TokenKind::Revocations, &claims, key)
+        }
     }
 }
+
+/// Writes the claims.
+impl Serialize for RevocationListDraft {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.claims().serialize(serializer)
+    }
+}
+
+/// Reads the claims. A draft has no claim `crit`.
+impl<'de> Deserialize<'de> for RevocationListDraft {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Object(claims) = Object::<RevocationClaims<Entries>>::deserialize(deserializer)?;
+        if !claims.critical.is_empty() {
+            return Err(D::Error::custom("expected a draft without claim `crit`"));
+        }
+        let entries = claims.revoked.into_iter();
+        Ok(Self {
+            issuer: claims.issuer,
+            product: claims.product,
+            issued_at: claims.issued_at,
+            seq: claims.seq,
+            next_update: claims.next_update,
+            revoked: entries.map(|Object(entry)| entry).collect(),
+        })
+    }
+}
+
+/// The entries of a draft, in their order.
+type Entries = Vec<Object<RevocationEntry>>;

@@ -1,6 +1,7 @@
 //! Drafts of validation tokens.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::ser::{Serialize, Serializer};
 
 use super::{Signer, SigningError, sign_token};
 use crate::claims::{Status, ValidationClaims};
@@ -15,7 +16,8 @@ use crate::time;
 /// interval of the built-in product.
 const DEFAULT_VALIDITY: TimeDelta = TimeDelta::hours(24);
 
-/// Draft of a validation token by the vendor or by a customer's own server.
+/// Draft of a validation token by the vendor or by a customer's own server. The JSON form is the
+/// object of the claims.
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
@@ -34,7 +36,7 @@ const DEFAULT_VALIDITY: TimeDelta = TimeDelta::hours(24);
 /// assert!(validation.status().is_denial());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValidationDraft<'a> {
     /// The license.
     pub license: &'a License,
@@ -118,7 +120,11 @@ impl<'a> ValidationDraft<'a> {
     /// Returns [`SigningError`] if the key fails to sign, or the token is larger than verifiers
     /// accept.
     pub fn sign(&self, key: &impl Signer) -> Result<String, SigningError> {
-        let claims = ValidationClaims {
+        sign_token(TokenKind::Validation, &self.claims(), key)
+    }
+
+    fn claims(&self) -> ValidationClaims {
+        ValidationClaims {
             issuer: self.issuer.clone(),
             product: self.license.product(),
             id: self.id.as_str().to_owned(),
@@ -131,7 +137,13 @@ impl<'a> ValidationDraft<'a> {
             expires_at: self.expires_at,
             machine: self.machine.as_deref().map(Machine::parse),
             nonce: self.nonce.clone(),
-        };
-        sign_token(TokenKind::Validation, &claims, key)
+        }
+    }
+}
+
+/// Writes the claims.
+impl Serialize for ValidationDraft<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.claims().serialize(serializer)
     }
 }

@@ -14,6 +14,7 @@ mod wycheproof_tests;
 
 use std::fmt;
 
+use crate::encoding::value::named_value;
 #[cfg(feature = "aws-lc-rs")]
 use aws_lc::AwsLcPublicKey;
 #[cfg(feature = "issue")]
@@ -34,8 +35,10 @@ pub use random::{RandomError, RandomSource};
 /// ```
 /// use license_core::Algorithm;
 ///
-/// assert_eq!(Algorithm::parse("PS256"), Some(Algorithm::Ps256));
-/// assert_eq!(Algorithm::parse("none"), None);
+/// let algorithm: Algorithm = "PS256".parse()?;
+/// assert_eq!(algorithm, Algorithm::Ps256);
+/// assert_eq!(serde_json::to_string(&algorithm)?, r#""PS256""#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
@@ -58,33 +61,16 @@ impl Algorithm {
             Self::Ps256 => "PS256",
         }
     }
-
-    /// Returns the algorithm with this name.
-    ///
-    /// ```
-    /// use license_core::Algorithm;
-    ///
-    /// assert_eq!(Algorithm::parse("RS256"), Some(Algorithm::Rs256));
-    /// ```
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Rs256, Self::Ps256]
-            .into_iter()
-            .find(|algorithm| algorithm.as_str() == name)
-    }
 }
 
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+named_value!(Algorithm, "algorithm", "`RS256` or `PS256`", [Rs256, Ps256]);
 
 /// A compiled-in library that verifies and creates signatures. All libraries give the same results.
 ///
 /// ```
 /// use license_core::Backend;
 ///
-/// assert!(Backend::AVAILABLE.contains(&Backend::FASTEST));
+/// assert!(["aws-lc-rs", "rsa"].contains(&Backend::FASTEST.as_str()));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -112,6 +98,22 @@ impl Backend {
     /// The fastest compiled-in library.
     #[cfg(not(feature = "aws-lc-rs"))]
     pub const FASTEST: Self = Self::Rsa;
+
+    /// Returns the name of the cargo feature.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            #[cfg(feature = "aws-lc-rs")]
+            Self::AwsLcRs => "aws-lc-rs",
+            #[cfg(feature = "rsa")]
+            Self::Rsa => "rsa",
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// A public key that is loaded once and verifies many signatures.

@@ -20,7 +20,7 @@ use crate::trust::{TrustSet, VerifyError};
 /// println!("license {} on {}", activation.license_id(), activation.machine());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Activation {
     token: Unverified<'static>,

@@ -20,7 +20,7 @@ use crate::trust::{TrustSet, VerifyError};
 /// println!("lowers the clock high-water mark of {} to {}", repair.machine(), repair.issued_at());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 #[must_use]
 pub struct ClockRepair {
     claims: ClockRepairClaims,

@@ -55,7 +55,7 @@ pub struct Rotation {
 /// assert_eq!(rotation.apply(&statement)?, StatementResult::Unchanged);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StatementResult {
     /// The statement was applied.
     Applied,

@@ -22,7 +22,7 @@ use crate::trust::{Jwk, KeyId, TrustSet, TrustedKey, VerifyError};
 /// println!("{} introduces {} keys", statement.signer(), statement.introduces().count());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 #[must_use]
 pub struct TrustStatement {
     token: Arc<str>,

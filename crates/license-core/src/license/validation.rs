@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::License;
 use crate::claims::{Status, ValidationClaims};
+use crate::encoding::value::named_value;
 use crate::ids::ProductCode;
 use crate::jose::{TokenKind, Unverified};
 use crate::key::LicenseId;
@@ -17,15 +18,11 @@ use crate::trust::{TrustSet, TrustedKey, VerifyError};
 /// The kind of signer of a validation token.
 ///
 /// ```
-/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # let validation = fixture::validation()?;
 /// use license_core::ValidationSigner;
 ///
-/// match validation.signer() {
-///     ValidationSigner::Vendor => println!("by the vendor"),
-///     ValidationSigner::Server => println!("by the customer's own license server"),
-/// }
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// let signer: ValidationSigner = "server".parse()?;
+/// assert_eq!(signer, ValidationSigner::Server);
+/// # Ok::<(), license_core::ValueError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ValidationSigner {
@@ -35,6 +32,23 @@ pub enum ValidationSigner {
     /// of the license.
     Server,
 }
+
+impl ValidationSigner {
+    /// Returns the name of the signer.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Vendor => "vendor",
+            Self::Server => "server",
+        }
+    }
+}
+
+named_value!(
+    ValidationSigner,
+    "signer",
+    "`vendor` or `server`",
+    [Vendor, Server]
+);
 
 impl Unverified<'_> {
     /// Verifies a validation token for a license.
@@ -119,7 +133,7 @@ impl Unverified<'_> {
 /// assert!(decision.allows("cloud_sync"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Validation {
     token: Unverified<'static>,
@@ -179,6 +193,10 @@ impl Validation {
     /// ```
     pub fn product(&self) -> ProductCode {
         self.claims.product
+    }
+
+    pub(super) fn claims(&self) -> &ValidationClaims {
+        &self.claims
     }
 
     pub(crate) fn is_signed_by(&self, key: &TrustedKey) -> bool {

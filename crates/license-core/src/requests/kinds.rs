@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::str::FromStr;
 
-use super::ActivationSecret;
+use super::{ActivationSecret, MachineRequestError};
 use crate::encoding::armor::MachineRequestKind;
 use crate::ids::{Commitment, Nonce, ProductCode};
 use crate::key::LicenseId;
@@ -25,7 +26,7 @@ use crate::time::serde_rfc3339;
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 pub struct ActivationRequest {
     /// The product.
     pub product: ProductCode,
@@ -58,7 +59,7 @@ pub struct ActivationRequest {
 /// assert!(request.to_armor().starts_with("-----BEGIN LICENSE CLOCK REQUEST-----"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 pub struct ClockRequest {
     /// The product.
     pub product: ProductCode,
@@ -102,7 +103,8 @@ pub struct DeactivationReceipt {
     pub made_at: DateTime<Utc>,
 }
 
-/// A request or deactivation receipt of a machine.
+/// A request or deactivation receipt of a machine. `FromStr` parses an armor block or readback
+/// lines, and the JSON form is the object inside the armor block, without `ver` and `check`.
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -123,6 +125,14 @@ pub enum MachineRequest {
     Clock(ClockRequest),
     /// A block `LICENSE DEACTIVATION`.
     Deactivation(DeactivationReceipt),
+}
+
+impl FromStr for MachineRequest {
+    type Err = MachineRequestError;
+
+    fn from_str(text: &str) -> Result<Self, MachineRequestError> {
+        Self::parse(text)
+    }
 }
 
 impl MachineRequest {

@@ -85,7 +85,7 @@ pub trait FileSystem {
 ///
 /// println!("on this platform: {:?}", NameRules::NATIVE);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NameRules {
     /// Names are the same if their bytes are equal.
     Unix,
@@ -113,7 +113,7 @@ impl NameRules {
 ///
 /// let entry = FileSystemEntry { kind: FileKind::File, id: None };
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileSystemEntry {
     /// The kind of the entry.
     pub kind: FileKind,
@@ -128,7 +128,7 @@ pub struct FileSystemEntry {
 ///
 /// assert_ne!(FileKind::Link, FileKind::Directory);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileKind {
     /// A directory.
     Directory,
@@ -147,7 +147,7 @@ pub enum FileKind {
 /// let other = FileId { device: 1, inode: 8 };
 /// assert_ne!(one, other, "the paths lead to different files");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileId {
     /// The device that the file is on.
     pub device: u64,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::error::ProjectError;
 use super::file_system::{FileKind, FileSystem, FileSystemEntry, NameRules};
 use super::resolve::{FollowedLink, Resolution, unreadable};
+use crate::encoding::value::named_value;
 use crate::ids::ProductCode;
 
 /// Root of the project that a path belongs to.
@@ -17,7 +18,7 @@ use crate::ids::ProductCode;
 /// println!("{} because of {:?}", root.path().display(), root.reason());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProjectRoot {
     path: PathBuf,
     product: ProductCode,
@@ -29,14 +30,14 @@ pub struct ProjectRoot {
 /// The reason why a directory is the root of a project.
 ///
 /// ```
-/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # let root = fixture::files::root()?;
 /// use license_core::session::RootReason;
 ///
-/// assert_eq!(root.reason(), RootReason::Git);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// let reason: RootReason = "git".parse()?;
+/// assert_eq!(reason, RootReason::Git);
+/// # Ok::<(), license_core::ValueError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum RootReason {
     /// The directory has an entry named after the product, such as `.coditect`.
     Product,
@@ -46,6 +47,25 @@ pub enum RootReason {
     /// its own.
     Directory,
 }
+
+impl RootReason {
+    /// Returns the name of the reason. [`ProjectRoot::reason_name`] returns the name of the product
+    /// in place of `product`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Product => "product",
+            Self::Git => "git",
+            Self::Directory => "directory",
+        }
+    }
+}
+
+named_value!(
+    RootReason,
+    "reason",
+    "`product`, `git` or `directory`",
+    [Product, Git, Directory]
+);
 
 /// State of a product, which must not be mistaken for the entry of a project.
 ///

@@ -24,7 +24,7 @@ const SIGNER_SKEW: TimeDelta = TimeDelta::hours(1);
 /// let reading = ClockReading { clock: time::parse_instant("2027-03-01")?, boot: None };
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClockReading {
     /// The time of the clock.
     pub clock: DateTime<Utc>,
@@ -40,7 +40,7 @@ pub struct ClockReading {
 ///
 /// let boot = Boot { id: 0x281c_01bb, uptime: TimeDelta::hours(3) };
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Boot {
     /// The unique id of the boot.
     #[serde(rename = "boot", with = "boot_id")]

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Serialize, Serializer};
 
 use crate::time;
 
@@ -15,7 +16,7 @@ use crate::time;
 /// assert!(finding.is_fault() && finding.is_change());
 /// println!("{}: {finding}", finding.code());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChainFinding {
     /// The hash of an entry differs from the hash in the next entry or in the header.
@@ -211,5 +212,24 @@ impl fmt::Display for ChainFinding {
                 )
             }
         }
+    }
+}
+
+#[derive(Serialize)]
+struct FindingMembers<'a> {
+    code: &'a str,
+    message: String,
+    fault: bool,
+}
+
+/// Writes `{code, message, fault}`.
+impl Serialize for ChainFinding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let members = FindingMembers {
+            code: self.code(),
+            message: self.to_string(),
+            fault: self.is_fault(),
+        };
+        members.serialize(serializer)
     }
 }
