@@ -12,6 +12,18 @@
 //! | parse arguments | [`program`]: usage errors, completions, man pages |
 //! | suggest names | [`closest`] |
 //!
+//! ```
+//! use license_cli_support::{Column, Table, closest, escape, plural};
+//!
+//! let mut table = Table::new([Column::new("NAME"), Column::new("LIMIT")]);
+//! table.row(["agents", "52"]);
+//! table.row(["users", "none"]);
+//! assert_eq!(table.to_text(None), "NAME    LIMIT\nagents  52\nusers   none");
+//!
+//! assert_eq!(closest("agnets", ["agents", "users"]), Some("agents"));
+//! assert_eq!(escape("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
+//! ```
+//!
 //! The crate does not depend on the license crates.
 
 mod destination;

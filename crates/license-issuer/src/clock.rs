@@ -6,6 +6,22 @@ use license_core::chrono::{DateTime, Utc};
 use license_core::time;
 
 /// A source of the current time.
+///
+/// ```
+/// use license_core::chrono::{DateTime, Utc};
+/// use license_core::time;
+/// use license_issuer::clock::Clock;
+///
+/// /// A clock for tests.
+/// struct NewYear;
+///
+/// impl Clock for NewYear {
+///     fn now(&self) -> DateTime<Utc> {
+///         time::parse_instant("2027-01-01").unwrap_or(time::MIN)
+///     }
+/// }
+/// assert_eq!(NewYear.now().date_naive().to_string(), "2027-01-01");
+/// ```
 pub trait Clock {
     /// Returns the time since 1970-01-01T00:00:00Z.
     fn since_epoch(&self) -> Duration;
@@ -29,6 +45,12 @@ pub trait Clock {
 }
 
 /// The clock of the operating system. A time before 1970 counts as 1970.
+///
+/// ```
+/// use license_issuer::clock::{Clock, SystemClock};
+///
+/// println!("{}", SystemClock.now());
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 

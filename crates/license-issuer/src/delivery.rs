@@ -10,6 +10,16 @@ use crate::errors::DeliveryError;
 use crate::files::{self, Collision, Durability};
 
 /// The destination of an artifact.
+///
+/// ```
+/// use license_issuer::delivery::ArtifactDestination;
+/// use license_issuer::files::Collision;
+/// use std::path::Path;
+///
+/// let path = Path::new("/orders/acme.lic");
+/// let destination = ArtifactDestination::file(path, "4711", Collision::Refuse);
+/// assert_eq!(destination.path(), Some(path));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ArtifactDestination {
     /// Standard output, a device, or the body of a response.
@@ -27,6 +37,15 @@ pub enum ArtifactDestination {
 
 impl ArtifactDestination {
     /// Returns the destination of a file whose staging file has this id.
+    ///
+    /// ```
+    /// use license_issuer::delivery::ArtifactDestination;
+    /// use license_issuer::files::Collision;
+    /// use std::path::Path;
+    ///
+    /// let path = Path::new("/orders/acme.lic");
+    /// let destination = ArtifactDestination::file(path, "4711", Collision::Replace);
+    /// ```
     pub fn file(path: &Path, staging_id: &str, collision: Collision) -> Self {
         Self::File {
             path: path.to_owned(),
@@ -36,6 +55,12 @@ impl ArtifactDestination {
     }
 
     /// Returns the final path.
+    ///
+    /// ```
+    /// use license_issuer::delivery::ArtifactDestination;
+    ///
+    /// assert_eq!(ArtifactDestination::Stream.path(), None);
+    /// ```
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Stream => None,

@@ -5,6 +5,12 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// The treatment of a file that already has the destination's name.
+///
+/// ```
+/// use license_issuer::files::Collision;
+///
+/// assert_ne!(Collision::Refuse, Collision::Replace);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Collision {
     /// The existing file stays.
@@ -25,6 +31,14 @@ pub enum Durability {
 }
 
 /// Returns the path of the staging file with this id, in the directory of `path`.
+///
+/// ```
+/// use license_issuer::files::staging_path;
+/// use std::path::Path;
+///
+/// let path = Path::new("/orders/acme.lic");
+/// assert_eq!(staging_path(path, "4711").parent(), path.parent());
+/// ```
 pub fn staging_path(path: &Path, id: &str) -> PathBuf {
     directory_of(path).join(format!(".keygen-{id}"))
 }
@@ -49,6 +63,18 @@ pub fn stage(staging: &Path, content: &[u8], durability: Durability) -> io::Resu
 }
 
 /// Renames a staging file to its final path.
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("acme.lic");
+/// use license_issuer::files::{Collision, Durability, publish, stage, staging_path};
+///
+/// let staging = staging_path(&path, "4711");
+/// stage(&staging, b"content", Durability::PowerLoss)?;
+/// publish(&staging, &path, Collision::Refuse)?;
+/// assert_eq!(std::fs::read(&path)?, b"content");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///

@@ -9,6 +9,63 @@
 //!
 //! Each layer uses only the layers above it in this table. The library does not print, does not
 //! parse command lines, and reads the clock through [`clock::Clock`] only.
+//!
+//! # Issue a license
+//!
+//! The service signs the draft, verifies the result, records it in the ledger and delivers the
+//! file, even if the process is interrupted in between:
+//!
+//! ```
+//! # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("acme.lic");
+//! # let key = fixture::MemoryKey::new()?;
+//! use license_core::issue::LicenseDraft;
+//! use license_core::{FeatureMatrix, Tier};
+//! use license_issuer::clock::SystemClock;
+//! use license_issuer::delivery::{ArtifactDestination, FileDelivery};
+//! use license_issuer::files::Collision;
+//! use license_issuer::ledger::sqlite::LedgerFile;
+//! use license_issuer::random;
+//! use license_issuer::services::issue::{IssueRequest, IssueService, Mode};
+//! use license_issuer::services::licenses::{LicenseOrder, SignedLicense};
+//!
+//! let matrix = FeatureMatrix::built_in();
+//! let tier = matrix.tier(Tier::parse("PRO")?).ok_or("the product has no tier PRO")?;
+//! let id = random::license_id(&SystemClock)?;
+//! let ledger = LedgerFile::new(&directory.path().join("ledger.db"));
+//! let report = IssueService::new(Some(ledger)).issue(
+//!     IssueRequest {
+//!         draft: &|context| {
+//!             let customer = "ACME Ltd".to_owned();
+//!             let draft = LicenseDraft::for_tier(matrix, tier, id.clone(), customer, context.now);
+//!             Ok(LicenseOrder::new(draft, matrix))
+//!         },
+//!         signer: &key, // implements `SignerSource`; `signer::open` opens files and tokens
+//!         destination: ArtifactDestination::file(&path, "staging", Collision::Refuse),
+//!         delivery: &mut FileDelivery::default(),
+//!         render: &|_, signed: &SignedLicense| Ok(signed.file.clone().into_bytes()),
+//!     },
+//!     Mode::Commit, // `Mode::DryRun` stops before the first change
+//! )?;
+//! let signed = report.signed.ok_or("a commit signs the license")?;
+//! assert_eq!(std::fs::read_to_string(&path)?, signed.file);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The README has the whole program, with the source of the key.
+//!
+//! # Where to start
+//!
+//! | task | item |
+//! |---|---|
+//! | issue any artifact | [`services::issue::IssueService`] with a draft of its service |
+//! | answer requests of machines | [`services::answer`] |
+//! | revoke a license, and issue a revocation list | [`services::revoke`], [`services::revocation_lists`] |
+//! | issue many licenses | [`services::batch`] |
+//! | open a key in a file, an HSM or AWS KMS | [`signer::open`] |
+//! | read the ledger | [`ledger::LedgerReader`], [`ledger::sqlite::SqliteLedger`] |
+//! | use another database | implement [`ledger::Ledger`] |
 
 // docs.rs shows which feature an item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]

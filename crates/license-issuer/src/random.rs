@@ -11,6 +11,15 @@ pub struct SystemRandomError(#[source] getrandom::Error);
 
 /// Fills a buffer with random bytes. This is the random source for keys in memory.
 ///
+/// ```
+/// use license_issuer::random;
+///
+/// let mut nonce = [0; 16];
+/// random::fill(&mut nonce)?;
+/// assert_ne!(nonce, [0; 16]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// Returns an error if the operating system provides no random bytes.
@@ -19,6 +28,14 @@ pub fn fill(bytes: &mut [u8]) -> Result<(), license_core::issue::RandomError> {
 }
 
 /// Returns `N` random bytes.
+///
+/// ```
+/// use license_issuer::random;
+///
+/// let nonce: [u8; 16] = random::bytes()?;
+/// assert_ne!(nonce, [0; 16]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///
@@ -30,6 +47,15 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], SystemRandomError> {
 }
 
 /// Returns a new license id (a UUID of version 7, RFC 9562).
+///
+/// ```
+/// use license_issuer::clock::SystemClock;
+/// use license_issuer::random;
+///
+/// let id = random::license_id(&SystemClock)?;
+/// assert_eq!(id.as_str().len(), 36);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///

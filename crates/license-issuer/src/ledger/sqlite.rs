@@ -33,6 +33,17 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 const LOG_PAGES: i64 = 8 * 1024;
 
 /// An open ledger.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let directory = tempfile::tempdir()?;
+/// # fixture::issue(directory.path())?;
+/// use license_issuer::ledger::sqlite::SqliteLedger;
+///
+/// let ledger = SqliteLedger::open_existing(&directory.path().join("ledger.db"))?;
+/// println!("{}", ledger.path().display());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct SqliteLedger {
     db: Connection,
@@ -40,6 +51,17 @@ pub struct SqliteLedger {
 }
 
 /// The file of a ledger, which [`Ledger::prepare`] opens or creates.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let directory = tempfile::tempdir()?;
+/// use license_issuer::ledger::sqlite::LedgerFile;
+///
+/// // Nothing is opened or created before the first use.
+/// let ledger = LedgerFile::new(&directory.path().join("ledger.db"));
+/// assert!(!ledger.path().exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct LedgerFile {
     path: PathBuf,

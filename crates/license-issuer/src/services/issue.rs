@@ -24,6 +24,12 @@ pub use draft::{Draft, DraftContext, SerialSource, Stage};
 pub use signing::{SignError, SignerSource};
 
 /// Whether a service changes anything.
+///
+/// ```
+/// use license_issuer::services::issue::Mode;
+///
+/// assert!(Mode::DryRun.is_dry_run());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Check everything, and change nothing. Nothing is signed, because a signature alone would
@@ -35,6 +41,12 @@ pub enum Mode {
 
 impl Mode {
     /// Returns [`Mode::DryRun`] or [`Mode::Commit`].
+    ///
+    /// ```
+    /// use license_issuer::services::issue::Mode;
+    ///
+    /// assert_eq!(Mode::new(false), Mode::Commit);
+    /// ```
     pub fn new(is_dry_run: bool) -> Self {
         if is_dry_run {
             Self::DryRun
@@ -44,6 +56,12 @@ impl Mode {
     }
 
     /// Returns whether the service changes nothing.
+    ///
+    /// ```
+    /// use license_issuer::services::issue::Mode;
+    ///
+    /// assert!(!Mode::Commit.is_dry_run());
+    /// ```
     pub fn is_dry_run(self) -> bool {
         self == Self::DryRun
     }
@@ -110,6 +128,35 @@ pub struct IssueReport<D, A> {
 }
 
 /// Issues artifacts with one ledger.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let directory = tempfile::tempdir()?;
+/// use license_core::FeatureMatrix;
+/// use license_issuer::delivery::{ArtifactDestination, FileDelivery};
+/// use license_issuer::files::Collision;
+/// use license_issuer::ledger::sqlite::LedgerFile;
+/// use license_issuer::services::issue::{IssueRequest, IssueService, Mode};
+/// use license_issuer::services::licenses::{LicenseOrder, SignedLicense};
+///
+/// # let (key, draft) = (fixture::MemoryKey::new()?, fixture::draft()?);
+/// # let path = directory.path().join("acme.lic");
+/// let ledger = LedgerFile::new(&directory.path().join("ledger.db"));
+/// let report = IssueService::new(Some(ledger)).issue(
+///     IssueRequest {
+///         draft: &|_| Ok(LicenseOrder::new(draft.clone(), FeatureMatrix::built_in())),
+///         signer: &key,
+///         destination: ArtifactDestination::file(&path, "4711", Collision::Refuse),
+///         delivery: &mut FileDelivery::default(),
+///         render: &|_, signed: &SignedLicense| Ok(signed.file.clone().into_bytes()),
+///     },
+///     Mode::DryRun,
+/// )?;
+/// // A dry run signs nothing and writes nothing.
+/// assert!(report.signed.is_none());
+/// assert!(!path.exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct IssueService<L, C = SystemClock> {
     pub(super) ledger: Option<L>,

@@ -14,6 +14,18 @@ const LICENSE: ArtifactName = ArtifactName("license");
 ///
 /// The issuing service issues any [`Draft`]. An order is one, and contains the content of the
 /// license as a [`LicenseDraft`].
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let directory = tempfile::tempdir()?;
+/// use license_core::FeatureMatrix;
+/// use license_issuer::services::licenses::LicenseOrder;
+///
+/// # let draft = fixture::draft()?;
+/// let order = LicenseOrder::new(draft, FeatureMatrix::built_in());
+/// assert_eq!(order.claims()?.customer, "ACME Ltd");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LicenseOrder<'m> {
     /// The content of the license.
@@ -51,6 +63,15 @@ impl<'m> LicenseOrder<'m> {
 }
 
 /// A signed and verified license.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let directory = tempfile::tempdir()?;
+/// # let signed = fixture::issue(directory.path())?;
+/// // The text of the file that the customer receives.
+/// assert!(signed.file.starts_with("-----BEGIN LICENSE-----"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct SignedLicense {
     /// The license.

@@ -9,6 +9,23 @@ use crate::records;
 use crate::services::record::RecordPlan;
 
 /// A revocation to record.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let directory = tempfile::tempdir()?;
+/// # let signed = fixture::issue(directory.path())?;
+/// # let id = signed.license.id().as_str();
+/// use license_issuer::clock::{Clock, SystemClock};
+/// use license_issuer::ledger::sqlite::SqliteLedger;
+/// use license_issuer::services::revoke::RevocationOrder;
+///
+/// let ledger = SqliteLedger::open_existing(&directory.path().join("ledger.db"))?;
+/// let order = RevocationOrder { license: id, reason: "refunded", at: SystemClock.now() };
+/// let plan = order.plan(Some(&ledger))?;
+/// assert_eq!(plan.entries.len(), 1);
+/// assert!(!plan.content.was_revoked);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RevocationOrder<'a> {
     /// The id of the license.

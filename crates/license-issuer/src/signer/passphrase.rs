@@ -7,6 +7,15 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// A passphrase or PIN of 1 to 1024 bytes. It is wiped when it is dropped, and never printed.
+///
+/// ```
+/// use license_issuer::signer::Passphrase;
+///
+/// let passphrase = Passphrase::new("correct horse".to_owned().into())?;
+/// // Passphrases never print.
+/// assert_eq!(format!("{passphrase:?}"), "Passphrase(..)");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Passphrase(Zeroizing<String>);
 
 impl Passphrase {
@@ -14,6 +23,13 @@ impl Passphrase {
     pub const MAX_LENGTH: usize = 1024;
 
     /// Checks the length of a passphrase.
+    ///
+    /// ```
+    /// use license_issuer::signer::{Passphrase, PassphraseError};
+    ///
+    /// let empty = Passphrase::new(String::new().into());
+    /// assert!(matches!(empty, Err(PassphraseError::Empty)));
+    /// ```
     ///
     /// # Errors
     ///

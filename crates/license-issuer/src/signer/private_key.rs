@@ -40,6 +40,18 @@ const MAX_PBKDF2_ITERATIONS: u32 = 10_000_000;
 const AES_BLOCK: usize = 16;
 
 /// A private key in the form in which it was stored.
+///
+/// ```
+/// use license_core::Algorithm;
+/// use license_core::issue::{KeyBits, SigningKey};
+/// use license_issuer::random;
+/// use license_issuer::signer::private_key::{StoredKey, to_plain_pem};
+///
+/// let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random::fill)?;
+/// let stored = StoredKey::parse(&to_plain_pem(&der)?)?;
+/// assert!(matches!(stored, StoredKey::Plain(_)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub enum StoredKey {
     /// The DER of an unencrypted PKCS#8 private key.
     Plain(Zeroizing<Vec<u8>>),
