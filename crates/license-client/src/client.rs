@@ -18,7 +18,6 @@ pub use self::builder::{BuildError, ClientBuilder};
 use self::current::Current;
 pub use self::error::ClientError;
 pub use self::setting::Setting;
-use crate::clock::now;
 use crate::installation::Installation;
 use crate::manager::{LicenseManager, Snapshot, UsageAccount, depends_on_machine};
 use crate::session::Session;
@@ -195,7 +194,7 @@ impl Client {
     /// program is stopped after ten seconds.
     pub fn context(&self) -> Context<'_> {
         let current = self.snapshot();
-        let context = self.application.context(now());
+        let context = self.application.context(self.manager.clock().now());
         let context = context.high_water(current.high_water);
         let depends_on_machine = |found: &Installation| depends_on_machine(found.verified());
         // Collecting all components of a machine takes a millisecond, so it is done only for a
@@ -423,14 +422,15 @@ impl Client {
     ///
     /// Same as [`Client::decide`].
     pub fn snapshot(&self) -> Arc<Snapshot> {
+        let now = self.manager.clock().instant();
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(snapshot) = current.snapshot_if_fresh() {
+        if let Some(snapshot) = current.snapshot_if_fresh(now) {
             return snapshot;
         }
         drop(current);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have refreshed the snapshot while this one waited.
-        if let Some(snapshot) = current.snapshot_if_fresh() {
+        if let Some(snapshot) = current.snapshot_if_fresh(now) {
             return snapshot;
         }
         current.refresh(&self.manager, &self.matrix);

@@ -66,10 +66,19 @@
 // docs.rs shows which feature an item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(all(
+    feature = "testing",
+    not(feature = "testing-in-release"),
+    not(debug_assertions)
+))]
+compile_error!(
+    "feature `testing` of license-client trusts a public key, so it does not compile in release builds: enable it only below [dev-dependencies], or enable feature `testing-in-release` for test programs that are never shipped"
+);
+
 // Layers: a module uses only modules on the lines above its own.
 //     clock, files
 //     machine, state_dir
-//     store, project
+//     sources, store, project
 //     paths, seal, usage
 //     problem
 //     sealed_file, state
@@ -78,6 +87,7 @@
 //     manager
 //     session
 //     client
+//     testing
 mod activation;
 mod client;
 mod clock;
@@ -93,9 +103,12 @@ mod revocations;
 mod seal;
 mod sealed_file;
 mod session;
+mod sources;
 mod state;
 mod state_dir;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod usage;
 
 pub use activation::AnswerFault;

@@ -28,7 +28,7 @@ pub use trust_change::InstalledStatement;
 pub use usage_report::{ReportError, UsageAccount, UsageExport, UsageReportMode};
 
 use crate::activation::ActivationState;
-use crate::clock;
+use crate::clock::Clock;
 use crate::installation::{self, Installation, Keys};
 use crate::machine::{MachineFacts, MissingReason};
 use crate::paths::Paths;
@@ -36,6 +36,7 @@ use crate::problem::{ListProblem, StateProblem};
 use crate::revocations;
 use crate::seal::Seal;
 use crate::sealed_file::Durability;
+use crate::sources::Sources;
 use crate::state::{Loaded, State};
 use crate::state_dir::{StateDir, StateDirError};
 use crate::store::{Damaged, Store, StoreError};
@@ -63,6 +64,7 @@ pub struct LicenseManager {
     paths: Result<Paths, StateDirError>,
     /// The embedded keys of the program. `None` if the installed keys are used.
     trust: Option<TrustSet>,
+    sources: Sources,
     identity: OnceLock<MachineFacts>,
     machine: OnceLock<Option<Machine>>,
     digest: OnceLock<Option<MachineDigest>>,
@@ -98,6 +100,7 @@ impl LicenseManager {
             product,
             paths,
             trust: None,
+            sources: Sources::default(),
             identity: OnceLock::new(),
             machine: OnceLock::new(),
             digest: OnceLock::new(),
@@ -116,6 +119,12 @@ impl LicenseManager {
             trust: Some(keys.clone()),
             ..self
         }
+    }
+
+    /// Reads the time and the machine from these sources.
+    #[must_use]
+    pub(crate) fn sources(self, sources: Sources) -> Self {
+        Self { sources, ..self }
     }
 
     /// Returns the embedded keys, or `None` if the installed keys are used.
@@ -139,7 +148,7 @@ impl LicenseManager {
 
     /// Collects everything that identifies this machine. Each call collects it again.
     pub fn facts(&self) -> MachineFacts {
-        MachineFacts::collect(self.product, self.system_dir())
+        MachineFacts::collect_from(&*self.sources.system, self.product, self.system_dir())
     }
 
     /// Returns the fingerprint of this machine, which is collected once. Returns `None` if nothing
@@ -178,12 +187,19 @@ impl LicenseManager {
 
     /// Reads the clock and the uptime.
     pub fn reading(&self) -> ClockReading {
-        clock::reading(self.identity().container().is_some())
+        let is_in_container = self.identity().container().is_some();
+        self.sources.clock.reading(is_in_container)
+    }
+
+    /// Returns the source of the time.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.sources.clock
     }
 
     fn identity(&self) -> &MachineFacts {
-        self.identity
-            .get_or_init(|| MachineFacts::identify(self.product, self.system_dir()))
+        let identify =
+            || MachineFacts::identify_from(&*self.sources.system, self.product, self.system_dir());
+        self.identity.get_or_init(identify)
     }
 
     fn system_dir(&self) -> Option<&std::path::Path> {

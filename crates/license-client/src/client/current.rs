@@ -47,7 +47,7 @@ impl Current {
     pub(super) fn read(manager: &LicenseManager, matrix: &FeatureMatrix) -> Self {
         // The versions are recorded before the files are read, so that a later change is detected.
         let file_versions = file_versions(manager);
-        let now = Instant::now();
+        let now = manager.clock().instant();
         let snapshot = manager.snapshot(None, matrix, Moment::Now);
         let is_uncertain = |problem: &StateProblem| match problem {
             StateProblem::Store(_) => true,
@@ -68,8 +68,8 @@ impl Current {
     }
 
     /// Returns the snapshot, unless it is time to check for changes.
-    pub(super) fn snapshot_if_fresh(&self) -> Option<Arc<Snapshot>> {
-        let is_fresh = self.checked_at.elapsed() < CHECK_INTERVAL;
+    pub(super) fn snapshot_if_fresh(&self, now: Instant) -> Option<Arc<Snapshot>> {
+        let is_fresh = now.saturating_duration_since(self.checked_at) < CHECK_INTERVAL;
         is_fresh.then(|| self.snapshot())
     }
 
@@ -80,9 +80,11 @@ impl Current {
 
     /// Reads the installed license again, if a file has changed or the last read is old.
     pub(super) fn refresh(&mut self, manager: &LicenseManager, matrix: &FeatureMatrix) {
+        let now = manager.clock().instant();
+        let is_old = now.saturating_duration_since(self.read_at) >= READ_INTERVAL;
         let has_changed = self.file_versions != file_versions(manager);
-        if !(has_changed || self.is_uncertain || self.read_at.elapsed() >= READ_INTERVAL) {
-            self.checked_at = Instant::now();
+        if !(has_changed || self.is_uncertain || is_old) {
+            self.checked_at = now;
             return;
         }
         let read = Self::read(manager, matrix);
