@@ -19,11 +19,11 @@ use license_core::{
     MachineDigest, ProductCode, RevocationList, TokenKind, TrustSet, time,
 };
 
-pub(crate) use install::depends_on_machine;
 pub use install_report::{InstallReport, InstalledBlock, RemovalReport};
 pub use quota::QuotaUseReport;
 pub use requests::{PendingRequestPolicy, PreparedRequest};
 pub use snapshot::Snapshot;
+pub(crate) use snapshot::depends_on_machine;
 pub use trust_change::InstalledStatement;
 pub use usage_report::{ReportError, UsageAccount, UsageExport, UsageReportMode};
 

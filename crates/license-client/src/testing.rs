@@ -5,23 +5,43 @@
 //! and the clock differ. No test touches the home directory, and no C compiler is needed.
 //!
 //! ```
-//! use license_client::testing::{self, TestMachine};
+//! use license_client::license_core::Status;
+//! use license_client::testing::{self, TestMachine, TimeDelta};
 //!
-//! # const PRODUCT: &str = license_client::FeatureMatrix::built_in_text();
-//! // const PRODUCT: &str = include_str!("product.toml");
+//! const PRODUCT: &str = r#"
+//!     product = "WIDGET"
+//!     issuer = "Widget Works"
+//!     base_tier = "BASE"
+//!
+//!     [[tiers]]
+//!     name = "BASE"
+//!     features = ["view"]
+//!     quotas = { prints_per_day = 3 }
+//!
+//!     [[tiers]]
+//!     name = "SHOP"
+//!     extends = "BASE"
+//!     features = ["edit"]
+//!     quotas = { prints_per_day = 50 }
+//!     renewal = { notify_days = 14, grace_hours = 72 }
+//! "#;
+//!
 //! let machine = TestMachine::new(PRODUCT);
 //! let client = machine.builder().user("ann").build()?;
-//! assert!(!client.allows("cloud_sync")?, "the base tier does not have it");
+//! assert!(!client.allows("edit")?);
 //!
-//! machine.install(testing::license("PRO").user("ann").expires("2026-03-01").without_check_in());
-//! assert!(client.allows("cloud_sync")?);
+//! let license = machine.install(testing::license("SHOP").user("ann").expires("2026-03-01"));
+//! assert!(client.allows("edit")?);
+//! assert!(client.use_quota("prints_per_day", 50)?.granted);
+//! machine.advance(TimeDelta::days(1));
+//! assert!(client.use_quota("prints_per_day", 50)?.granted);
 //!
-//! // The license is valid through its last day, and three more days in the grace period.
 //! machine.set_clock("2026-03-02");
 //! assert_eq!(client.decide()?.code().as_str(), "GRACE_RENEWAL");
-//! machine.advance(testing::TimeDelta::days(3));
-//! assert_eq!(client.decide()?.code().as_str(), "EXPIRED");
-//! assert!(!client.allows("cloud_sync")?);
+//! machine.install(testing::validation(&license).status(Status::Suspended));
+//! assert_eq!(client.decide()?.code().as_str(), "SUSPENDED");
+//! machine.install(testing::revocation_list().revoke(license.id()));
+//! assert_eq!(client.decide()?.code().as_str(), "REVOKED");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

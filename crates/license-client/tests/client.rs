@@ -120,7 +120,7 @@ fn setters_accept_texts_and_values() {
         .product(matrix)
         .app_version(Version::new(2, 4, 0))
         .app_version(env!("CARGO_PKG_VERSION"))
-        .build_date(chrono::DateTime::from(date))
+        .build_date(date)
         .build_date(chrono::NaiveDate::from_ymd_opt(2027, 3, 1).unwrap())
         .build_date("2027-03-01T12:00:00Z")
         .usage_type(UsageType::Runtime)

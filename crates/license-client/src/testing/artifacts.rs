@@ -28,8 +28,8 @@ pub trait Artifact: private::Sealed {
     fn sign_at(self, product: &FeatureMatrix, now: DateTime<Utc>) -> (String, Self::Verified);
 }
 
-/// The result of an installation on a [`TestMachine`](super::TestMachine), such as a license. A test
-/// can ignore it.
+/// The result of an installation on a [`TestMachine`](super::TestMachine), such as a license. A
+/// test can ignore it.
 #[derive(Debug, Clone)]
 pub struct Installed<T>(T);
 

@@ -266,7 +266,7 @@ impl TestMachine {
 
     /// Returns the state directory, which exists only if something was written. A change that a
     /// test makes by other means takes effect within a second, or after
-    /// [`Client::reload`](crate::Client::reload).
+    /// [`Client::reload`].
     pub fn state_dir(&self) -> PathBuf {
         self.directory.path().join("state")
     }
