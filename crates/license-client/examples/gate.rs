@@ -35,7 +35,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
     let decision = client.decide()?;
     for warning in decision.warnings() {
-        eprintln!("{}", warning.message);
+        eprintln!("{warning}");
     }
     if !client.allows(feature)? {
         let answer = decision.feature(feature, client.matrix());

@@ -16,8 +16,8 @@ use crate::sealed_file::{self, Document, Durability};
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
-/// Maximum number of entries in each of the three lists: pending requests, activations and receipts.
-/// The oldest entries are dropped.
+/// Maximum number of entries in each of the three lists: pending requests, activations and
+/// receipts. The oldest entries are dropped.
 const MAX_ENTRIES: usize = 32;
 /// Maximum number of closed requests, whether answered or superseded.
 const MAX_CLOSED: usize = 256;

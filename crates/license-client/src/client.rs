@@ -54,12 +54,13 @@ use crate::session::Session;
 /// All methods may block. None uses the network. Each states how long it may block on a local disk;
 /// a file system on a network adds its own waits.
 ///
-/// | method | blocks for |
-/// |---|---|
-/// | [`decide`](Self::decide), [`allows`](Self::allows), [`context`](Self::context) | microseconds; once a second, a check of ten files; after a change, a read of these files |
-/// | [`use_quota`](Self::use_quota) | a durable write; at most ten seconds while other processes write |
-/// | [`session`](Self::session) | a read of the directories of the project, and the creation of a file |
-/// | dropping the client | a write of the usage counts, if there are any |
+/// - [`decide`](Self::decide), [`allows`](Self::allows) and [`context`](Self::context):
+///   microseconds. Once a second, they check ten files. After a change, they read these files.
+/// - [`use_quota`](Self::use_quota): a durable write, and at most ten seconds while other processes
+///   write.
+/// - [`session`](Self::session): a read of the directories of the project, and the creation of a
+///   file.
+/// - Dropping the client: a write of the usage counts, if there are any.
 ///
 /// In an asynchronous program, `decide` and `allows` can be called directly, as other calls that
 /// take microseconds. Move `use_quota`, `session` and [`ClientBuilder::build`] to a thread that may

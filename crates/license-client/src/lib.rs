@@ -27,7 +27,7 @@
 //! let decision = client.decide()?;
 //! assert_eq!(decision.code().as_str(), "NO_LICENSE");
 //! for warning in decision.warnings() {
-//!     eprintln!("{}", warning.message);
+//!     eprintln!("{warning}");
 //! }
 //!
 //! // A quota is exact, even if several processes use it.
@@ -42,11 +42,12 @@
 //! product is in effect, and the decision has the reason. Mistakes in the program are errors, so
 //! that its developer cannot overlook them:
 //!
-//! | mistake | error |
-//! |---|---|
-//! | no product, or a text that is no product file, version or date | [`BuildError`] from [`ClientBuilder::build`] |
-//! | a license restricts users, versions or build dates, and the program states none | [`ClientError::MissingContext`] from the first call |
-//! | a feature or quota that the product does not have | [`ClientError::UnknownFeature`], [`ClientError::UnknownQuota`] |
+//! - No product, or a text that is not a product file, version or date: [`BuildError`] from
+//!   [`ClientBuilder::build`].
+//! - A license restricts users, versions or build dates, and the program states none:
+//!   [`ClientError::MissingContext`] from the first call.
+//! - A feature or quota that the product does not have: [`ClientError::UnknownFeature`] or
+//!   [`ClientError::UnknownQuota`].
 //!
 //! # Threads and asynchronous programs
 //!
@@ -112,7 +113,7 @@ compile_error!(
 );
 
 // Layers: a module uses only modules on the lines above its own.
-//     clock, events, files
+//     clock, events, files, value
 //     machine, state_dir
 //     sources, store, project
 //     paths, seal, usage
@@ -122,7 +123,7 @@ compile_error!(
 //     installation
 //     manager
 //     session
-//     client
+//     client, json
 //     testing
 mod activation;
 mod client;
@@ -131,6 +132,7 @@ mod events;
 mod files;
 mod installation;
 mod journal;
+mod json;
 mod machine;
 mod manager;
 mod paths;
@@ -147,6 +149,7 @@ mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod usage;
+mod value;
 
 pub use activation::AnswerFault;
 pub use client::{BuildError, Client, ClientBuilder, ClientError, Setting};

@@ -48,7 +48,7 @@ const HIGH_WATER_STEP: TimeDelta = TimeDelta::minutes(10);
 
 /// The license state of one product, for the current user on this machine.
 ///
-/// Applications use a [`Client`](crate::client::Client), which has a manager. Programs that install
+/// Applications use a `Client`, which has a manager. Programs that install
 /// licenses use the manager.
 ///
 /// # Blocking
@@ -57,8 +57,7 @@ const HIGH_WATER_STEP: TimeDelta = TimeDelta::minutes(10);
 /// [`Self::remove`], [`Self::use_quota`] and the machine requests, wait for at most ten seconds
 /// while other processes or threads write, and then write durably. [`Self::flush_counts`] waits for
 /// at most one second. [`Self::snapshot`] and [`Self::inspect`] wait for no lock. The first call
-/// that needs the identity of the machine collects it, see
-/// [`Client::context`](crate::client::Client::context).
+/// that needs the identity of the machine collects it, see `Client::context`.
 pub struct LicenseManager {
     product: ProductCode,
     paths: Result<Paths, StateDirError>,
@@ -76,7 +75,7 @@ pub struct LicenseManager {
 }
 
 /// The instant at which a license is evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Moment {
     /// The current time. It is recorded in the clock's high-water mark.
     Now,

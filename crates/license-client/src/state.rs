@@ -1,9 +1,9 @@
 //! The state of a machine: the clock's high-water mark, the quota counters of today, and the latest
 //! validation tokens.
 //!
-//! The state is stored twice, in `license.cache` and in `quota`, so that nobody gains an advantage
-//! by removing one of the two files. Both files also contain the usage counts since the last entry
-//! in the file `usage`.
+//! The state is stored twice, in `license.cache` and in `quota`, so that removing one of the two
+//! files gives no advantage. Both files also contain the usage counts since the last entry in the
+//! file `usage`.
 
 pub(crate) mod seen_lists;
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::files::create_private;
+use crate::value::named_value;
 
 /// Name of the file that writers lock.
 pub(crate) const LOCK: &str = ".lock";
@@ -26,7 +27,7 @@ pub(crate) const LOCK: &str = ".lock";
 /// assert_eq!(dir.file(StateFile::License), home.join(".coditect").join("license.lic"));
 /// # Ok::<(), license_client::StateDirError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StateDir {
     path: PathBuf,
     origin: Origin,
@@ -34,7 +35,7 @@ pub struct StateDir {
 
 /// How the directory was chosen. The origin decides whether the permissions of the directory may be
 /// changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Origin {
     /// The default: `.coditect` in the home directory.
     Default,
@@ -282,7 +283,22 @@ impl StateDir {
     }
 }
 
-/// A file in the state directory.
+impl AsRef<Path> for StateDir {
+    fn as_ref(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A file in the state directory. The text form is the name of the file.
+///
+/// ```
+/// use license_client::StateFile;
+///
+/// let file: StateFile = "license.lic".parse()?;
+/// assert_eq!(file, StateFile::License);
+/// assert_eq!(StateFile::Quota.to_string(), "quota");
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StateFile {
@@ -320,8 +336,26 @@ impl StateFile {
         Self::TrustStatements,
     ];
 
+    /// Returns the file with this name.
+    ///
+    /// ```
+    /// use license_client::StateFile;
+    ///
+    /// assert_eq!(StateFile::parse("quota"), Some(StateFile::Quota));
+    /// assert_eq!(StateFile::parse("notes.txt"), None);
+    /// ```
+    pub fn parse(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|file| file.name() == name)
+    }
+
     /// Returns the name of the file in the directory.
-    pub fn name(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
+        self.name()
+    }
+
+    /// Returns the name of the file in the directory.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Key => "license.key",
             Self::License => "license.lic",
@@ -335,6 +369,8 @@ impl StateFile {
         }
     }
 }
+
+named_value!(StateFile, "the name of a state file, such as `license.lic`");
 
 /// The reason why the state directory is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -52,7 +52,7 @@ const MANIFESTS: &[&str] = &[
 const MANIFEST_EXTENSIONS: &[&str] = &["sln", "slnx", "csproj", "fsproj", "vbproj", "cabal"];
 
 /// The environment of a process that determines the usage type.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ProcessEnvironment {
     /// The value of the environment variable [`usage_variable`]. An empty value counts as unset.
     pub variable: Option<OsString>,
@@ -63,7 +63,8 @@ pub struct ProcessEnvironment {
 }
 
 /// The usage type, and the reason for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct DetectedUsage {
     /// The usage type.
     pub usage_type: UsageType,
@@ -72,7 +73,7 @@ pub struct DetectedUsage {
 }
 
 /// The reason for a usage type.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UsageReason {
     /// The environment variable is set.

@@ -35,7 +35,7 @@ use std::error::Error;
 ///     Err(error) => {
 ///         eprintln!("{}: {}", error.code(), with_causes(&error));
 ///         match error.code() {
-///             Code::UnsupportedVersion | Code::UnsupportedClaim => eprintln!("update this program"),
+///             Code::UnsupportedVersion | Code::UnsupportedClaim => eprintln!("update"),
 ///             Code::UntrustedKey => eprintln!("ask the vendor whether the keys have changed"),
 ///             _ => eprintln!("ask the vendor to send the file again"),
 ///         }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::encoding::value::{named_value, text_value};
+
 macro_rules! codes {
     ($($variant:ident $text:literal $kind:ident $doc:literal),+ $(,)?) => {
         /// A reason code of a decision, an error or a warning.
@@ -13,8 +15,9 @@ macro_rules! codes {
         ///
         /// assert_eq!(Code::GraceRenewal.as_str(), "GRACE_RENEWAL");
         /// assert_eq!(Code::BadSignature.kind(), CodeKind::Indeterminate);
+        /// assert_eq!("EXPIRED".parse(), Ok(Code::Expired));
         /// ```
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Code {
             $(#[doc = $doc] $variant),+
@@ -27,6 +30,19 @@ macro_rules! codes {
             /// Returns the code as it is printed and written to JSON.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
+            }
+
+            /// Returns the code with this text.
+            ///
+            /// ```
+            /// use license_core::Code;
+            ///
+            /// assert_eq!(Code::parse("REVOKED"), Some(Code::Revoked));
+            /// assert_eq!(Code::parse("revoked"), None);
+            /// ```
+            pub fn parse(text: &str) -> Option<Self> {
+                let mut all = Self::ALL.iter().copied();
+                all.find(|code| code.as_str() == text)
             }
 
             /// Returns the kind of result that the code belongs to.
@@ -57,6 +73,7 @@ codes! {
     UsageMismatch "USAGE_MISMATCH" Denied "The license is for another kind of use.",
     VersionNotCovered "VERSION_NOT_COVERED" Denied "The license does not cover this version of the application.",
     FeatureNotIncluded "FEATURE_NOT_INCLUDED" Denied "The license does not include the feature.",
+    UnknownFeature "UNKNOWN_FEATURE" Denied "Neither the product nor the license has a feature with this name.",
     QuotaExhausted "QUOTA_EXHAUSTED" Denied "The quota is used up.",
     NeedsLicenseFile "NEEDS_LICENSE_FILE" Indeterminate "A key without a signature proves nothing. Its license file is required.",
     Malformed "MALFORMED" Indeterminate "The input is malformed.",
@@ -78,6 +95,13 @@ codes! {
 }
 
 /// The kind of result that a [`Code`] belongs to.
+///
+/// ```
+/// use license_core::{Code, CodeKind};
+///
+/// assert_eq!(Code::Expired.kind(), CodeKind::Denied);
+/// assert_eq!(CodeKind::Denied.to_string(), "denied");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CodeKind {
@@ -93,8 +117,29 @@ pub enum CodeKind {
     Warning,
 }
 
+impl CodeKind {
+    /// Returns the name of the kind.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Licensed => "licensed",
+            Self::Grace => "grace",
+            Self::Denied => "denied",
+            Self::Indeterminate => "indeterminate",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
 }
+
+text_value!(Code, "a reason code such as `EXPIRED`");
+named_value!(
+    CodeKind,
+    "kind",
+    "`licensed`, `grace`, `denied`, `indeterminate` or `warning`",
+    [Licensed, Grace, Denied, Indeterminate, Warning]
+);

@@ -6,13 +6,18 @@ mod describe;
 
 pub use change::{Change, Effect};
 
+use serde::{Serialize, Serializer};
+
 use crate::claims::LicenseClaims;
+use crate::encoding::value::named_value;
 use crate::license::License;
 use crate::matrix::FeatureMatrix;
 
 /// The changes for the customer between two licenses.
 ///
-/// The license id, the serial and the time of issue are not compared.
+/// The license id, the serial and the time of issue are not compared. The JSON form is
+/// `{succession, worse, losses, gains, others}`, where the last three members are arrays of
+/// [`Change`].
 ///
 /// ```
 /// use license_core::{Difference, FeatureMatrix, Succession, TrustSet, Unverified};
@@ -26,7 +31,7 @@ use crate::matrix::FeatureMatrix;
 /// let difference = Difference::from_licenses(&before, &after, FeatureMatrix::built_in());
 /// assert_eq!(difference.succession(), Succession::Replaces);
 /// assert!(!difference.is_worse());
-/// for change in difference.changes() {
+/// for change in &difference {
 ///     println!("{change}");
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -37,7 +42,25 @@ pub struct Difference {
     succession: Succession,
 }
 
+/// Iterates over all changes.
+impl<'a> IntoIterator for &'a Difference {
+    type Item = &'a Change;
+    type IntoIter = std::slice::Iter<'a, Change>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.changes.iter()
+    }
+}
+
 /// The relation of the second license to the first.
+///
+/// ```
+/// use license_core::Succession;
+///
+/// let succession: Succession = "replaced_by".parse()?;
+/// assert_eq!(succession, Succession::ReplacedBy);
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Succession {
     /// Both are the same license.
@@ -81,6 +104,13 @@ impl Succession {
         }
     }
 }
+
+named_value!(
+    Succession,
+    "relation",
+    "`same`, `replaces`, `replaced_by`, `side_by_side` or `unrelated`",
+    [Same, Replaces, ReplacedBy, SideBySide, Unrelated]
+);
 
 impl Difference {
     /// Compares two verified licenses and the keys that signed them.
@@ -136,6 +166,28 @@ impl Difference {
     /// Returns the relation of the second license to the first.
     pub fn succession(&self) -> Succession {
         self.succession
+    }
+}
+
+#[derive(Serialize)]
+struct DifferenceMembers<'a> {
+    succession: &'a str,
+    worse: bool,
+    losses: Vec<&'a Change>,
+    gains: Vec<&'a Change>,
+    others: Vec<&'a Change>,
+}
+
+impl Serialize for Difference {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let members = DifferenceMembers {
+            succession: self.succession.as_str(),
+            worse: self.is_worse(),
+            losses: self.with_effect(Effect::Loss).collect(),
+            gains: self.with_effect(Effect::Gain).collect(),
+            others: self.with_effect(Effect::Other).collect(),
+        };
+        members.serialize(serializer)
     }
 }
 

@@ -3,26 +3,30 @@
 mod context;
 mod decision;
 mod evidence;
+mod json;
 mod machine;
 mod missing_context;
+mod rule;
 mod rules;
 mod validation_history;
 mod verified_licenses;
+mod warning;
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 pub use context::Context;
-pub use decision::{Decision, FeatureDecision, Outcome, Warning};
+pub use decision::{Decision, FeatureDecision, Outcome};
 pub use evidence::Evidence;
 pub use missing_context::{ContextValue, MissingContext};
-pub use rules::{Rule, RuleOutcome, RuleResult};
+pub use rule::{Rule, RuleOutcome, RuleResult};
+pub use warning::Warning;
 
 use crate::code::Code;
 use crate::license::{License, ValidationSigner};
 use crate::matrix::FeatureMatrix;
 use crate::policy::Entitlements;
-use crate::time::{self, CLOCK_TOLERANCE, rfc3339};
-use chrono::{DateTime, Utc};
 use rules::Evaluation;
 
 impl License {
@@ -31,6 +35,22 @@ impl License {
     ///
     /// Rules are checked in the order of [`Rule::ALL`]. The first rule that fails denies the
     /// license. The entitlements of a denied license are those of the base tier.
+    ///
+    /// ```
+    /// use license_core::{Context, FeatureMatrix, Outcome, TrustSet, Unverified};
+    ///
+    /// # const JWKS: &str = include_str!("../fixtures/trust/vendor.jwks");
+    /// # const TOKEN: &str = include_str!("../fixtures/tokens/valid-pro.jwt");
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let license = Unverified::parse(TOKEN)?.verify(&TrustSet::parse(JWKS)?)?;
+    /// let context = Context::at(now).user("ann");
+    /// let decision = license.evaluate(FeatureMatrix::built_in(), &context);
+    /// assert_eq!(decision.outcome(), Outcome::Licensed);
+    /// assert!(decision.allows("cloud_sync"));
+    /// // The JSON object is the one that `license verify --json` prints.
+    /// assert_eq!(serde_json::to_value(&decision)?["effective_tier"], "PRO");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn evaluate(&self, matrix: &FeatureMatrix, context: &Context<'_>) -> Decision {
         let evaluation = Evaluation::new(self, matrix, context);
         let mut results = CombinedResults::default();
@@ -43,6 +63,22 @@ impl License {
     }
 
     /// Returns the result of every rule, including the rules after the first that fails.
+    ///
+    /// ```
+    /// # use license_core::{Code, Context, FeatureMatrix, Rule, RuleResult, TrustSet, Unverified};
+    /// # let trust = TrustSet::parse(include_str!("../fixtures/trust/vendor.jwks"))?;
+    /// # let token = include_str!("../fixtures/tokens/valid-team.jwt");
+    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # let now = license_core::time::parse_instant("2028-06-01T00:00:00Z")?;
+    /// let results = license.explain(FeatureMatrix::built_in(), &Context::at(now));
+    /// let is_denied = |result: &&RuleResult| result.outcome.code().is_some();
+    /// let denied: Vec<_> = results.iter().filter(is_denied).collect();
+    /// // Besides the end of the license, its check-in is overdue.
+    /// assert_eq!(denied.len(), 2);
+    /// assert_eq!(denied[0].rule, Rule::Expiry);
+    /// assert_eq!(denied[0].outcome.code(), Some(Code::Expired));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn explain(&self, matrix: &FeatureMatrix, context: &Context<'_>) -> Vec<RuleResult> {
         let evaluation = Evaluation::new(self, matrix, context);
         let result = |rule: Rule| {
@@ -131,7 +167,7 @@ fn decide(evaluation: &Evaluation<'_>, results: CombinedResults) -> Decision {
         license: Some(evaluation.license.clone()),
         effective,
         rule,
-        warnings: warnings(evaluation, outcome, code, &evidence, valid_until),
+        warnings: warning::warnings(evaluation, code, valid_until),
         valid_until,
         check_in: results.check_in,
         evidence,
@@ -174,117 +210,5 @@ fn entitlements(evaluation: &Evaluation<'_>) -> Arc<Entitlements> {
             Arc::new(granted.narrowed_by(newest.entitlements()))
         }
         _ => Arc::clone(granted),
-    }
-}
-
-fn warnings(
-    evaluation: &Evaluation<'_>,
-    outcome: Outcome,
-    code: Code,
-    evidence: &Evidence,
-    valid_until: Option<DateTime<Utc>>,
-) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    if outcome == Outcome::Grace {
-        let message = grace_message(evaluation, evidence, valid_until);
-        warnings.push(Warning { code, message });
-    }
-    warnings.extend(clock_behind(evaluation.context.clock(), evaluation.now));
-    warnings.extend(list_outdated(evaluation));
-    if outcome != Outcome::Denied {
-        warnings.extend(expires_soon(evaluation));
-    }
-    if evaluation.license.is_trial() && outcome != Outcome::Denied {
-        warnings.push(Warning {
-            code: Code::Trial,
-            message: trial_message(evaluation),
-        });
-    }
-    warnings
-}
-
-fn clock_behind(clock: DateTime<Utc>, now: DateTime<Utc>) -> Option<Warning> {
-    let behind = time::duration_since(now, clock);
-    let message = || {
-        let behind = time::humanize(behind);
-        let [clock, now] = [clock, now].map(rfc3339);
-        format!(
-            "{clock} is {behind} behind {now}, the latest time seen, which is used instead; \
-             correct the clock, or ask the vendor for a clock repair if the clock is right"
-        )
-    };
-    (behind > CLOCK_TOLERANCE).then(|| Warning {
-        code: Code::ClockBehind,
-        message: message(),
-    })
-}
-
-/// Returns a warning if all revocation lists are outdated. Among the lists of several keys, only
-/// the list with the latest next update matters, because a retired key leaves its last list behind.
-fn list_outdated(evaluation: &Evaluation<'_>) -> Option<Warning> {
-    let latest = evaluation.lists().max_by_key(|list| list.next_update())?;
-    let (seq, next, now) = (latest.seq(), latest.next_update(), evaluation.now);
-    let message = || {
-        let late = time::humanize(time::duration_since(now, next));
-        let next = rfc3339(next);
-        format!(
-            "the update of revocation list {seq} was due at {next}, {late} ago; the list still \
-             applies; ask the vendor for the latest list"
-        )
-    };
-    latest.is_outdated_at(now).then(|| Warning {
-        code: Code::ListOutdated,
-        message: message(),
-    })
-}
-
-fn grace_message(
-    evaluation: &Evaluation<'_>,
-    evidence: &Evidence,
-    valid_until: Option<DateTime<Utc>>,
-) -> String {
-    let reason = match evidence {
-        Evidence::CheckIn { .. } => "a check-in is due",
-        Evidence::Expiry { .. } => "the license has expired",
-        _ => "the license is in a grace period",
-    };
-    let until = valid_until.unwrap_or(evaluation.now);
-    let left = time::humanize_more(time::duration_since(until, evaluation.now));
-    let until = rfc3339(until);
-    format!("{reason}; valid for {left}, until {until}")
-}
-
-fn expires_soon(evaluation: &Evaluation<'_>) -> Option<Warning> {
-    let (license, now) = (evaluation.license, evaluation.now);
-    let (end, renewal) = (license.expires_at()?, license.renewal()?);
-    let notice = time::saturating_sub(end, renewal.notify());
-    if now < notice || now >= end || is_renewed(evaluation, end) {
-        return None;
-    }
-    let left = time::humanize(time::duration_since(end, now));
-    let end = rfc3339(end);
-    let message = format!("the license expires in {left}, at {end}; ask the vendor to renew it");
-    Some(Warning {
-        code: Code::ExpiresSoon,
-        message,
-    })
-}
-
-/// Returns whether an installed successor continues after the end of this license.
-fn is_renewed(evaluation: &Evaluation<'_>, end: DateTime<Utc>) -> bool {
-    evaluation.context.all_installed().any(|newer| {
-        rules::replaces(newer, evaluation.license)
-            && newer.not_before().is_none_or(|start| start <= end)
-            && newer.expires_at().is_none_or(|newer_end| newer_end > end)
-    })
-}
-
-fn trial_message(evaluation: &Evaluation<'_>) -> String {
-    match evaluation.license.expires_at() {
-        None => "this is a trial license".to_owned(),
-        Some(end) => {
-            let left = time::humanize(time::duration_since(end, evaluation.now));
-            format!("this is a trial license; {left} left")
-        }
     }
 }

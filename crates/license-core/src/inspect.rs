@@ -10,7 +10,7 @@ use crate::jose::{TokenKind, Unverified};
 use crate::key::{LicenseKey, ShortEnterpriseKey};
 use crate::license::{ArmorBlock, LicenseFile, VerifiedLicensesError};
 use crate::time;
-use crate::trust::{TrustError, TrustSet};
+use crate::trust::{KeySummary, TrustError, TrustSet};
 
 /// The warning to print above the result of [`inspect`].
 pub const UNVERIFIED: &str =
@@ -29,7 +29,7 @@ pub const UNVERIFIED: &str =
 ///
 /// # Errors
 ///
-/// Returns [`InspectError`] if the text has none of these formats, or is damaged.
+/// Returns [`InspectError`] if the text has another format, or is damaged.
 pub fn inspect(text: &str) -> Result<Value, InspectError> {
     let body = without_wrapping(text);
     if body.starts_with('{') || body.contains(" PUBLIC KEY-") || body.contains(" PRIVATE KEY-") {
@@ -59,10 +59,8 @@ pub fn inspect(text: &str) -> Result<Value, InspectError> {
 }
 
 fn trust_set(trust: &TrustSet) -> Value {
-    let keys = trust.iter().map(|key| {
-        json!({ "kid": key.id().as_str(), "alg": key.algorithm().as_str(), "bits": key.bits() })
-    });
-    json!({ "verified": false, "kind": "public keys", "keys": keys.collect::<Vec<_>>() })
+    let keys: Vec<_> = trust.iter().map(KeySummary::from).collect();
+    json!({ "verified": false, "kind": "public keys", "keys": keys })
 }
 
 fn license_key(key: &LicenseKey) -> Value {

@@ -14,6 +14,7 @@ pub use standard::StandardKey;
 
 use crate::code::Code;
 use crate::encoding::pasted::{FoundText, Pasted, Position};
+use crate::encoding::value::text_value;
 use scan::KeyScanner;
 
 /// The maximum length of a key: its fields and an RSA signature of 8192 bits, with line breaks.
@@ -34,9 +35,14 @@ const MAX_BYTES: usize = 4096;
 ///
 /// let error = LicenseKey::parse("CODITECT-PRO-A7F3E9D2C4B1-8F2B").unwrap_err();
 /// assert_eq!(error.code().as_str(), "CHECKSUM_MISMATCH");
+/// assert_eq!(key.to_string().parse(), Ok(key));
 /// # Ok::<(), license_core::KeyError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Display` and the JSON form of an enterprise key contain its signature, so they are bearer
+/// credentials. `Debug` omits the signature.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum LicenseKey {
     /// `PRODUCT-TIER-HASH-CHECKSUM`: identifies a license, whose file is required.
     Standard(StandardKey),
@@ -53,13 +59,7 @@ impl LicenseKey {
     ///
     /// Returns [`KeyError`] if a character is wrong or missing, or if the checksum does not match.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        let length = text.len();
-        if length > MAX_BYTES {
-            return Err(KeyError::TooLong {
-                limit: MAX_BYTES,
-                found: length,
-            });
-        }
+        check_length(text)?;
         let pasted = Pasted::new(text);
         let mut fields = pasted.text.split('-');
         let is_enterprise = fields
@@ -75,9 +75,31 @@ impl LicenseKey {
     }
 
     /// Returns whether the text looks like a key rather than a token or a license file.
+    ///
+    /// ```
+    /// use license_core::LicenseKey;
+    ///
+    /// assert!(LicenseKey::is_likely("CODITECT-PRO-A7F3"));
+    /// assert!(!LicenseKey::is_likely("-----BEGIN LICENSE-----"));
+    /// ```
     pub fn is_likely(text: &str) -> bool {
         let text = crate::encoding::pasted::without_wrapping(text);
         !text.contains("BEGIN ") && !text.contains('{') && !text.contains('.')
+    }
+
+    /// Returns a noun phrase for the form of the key.
+    const fn form(&self) -> &'static str {
+        match self {
+            Self::Standard(_) => "a standard key",
+            Self::Enterprise(_) => "a full enterprise key",
+            Self::EnterpriseShort(_) => "a short enterprise key",
+        }
+    }
+
+    /// Returns the error for a key whose form is not the expected one.
+    fn other_form(&self, expected: &'static str) -> KeyError {
+        let found = self.form();
+        KeyError::OtherForm { expected, found }
     }
 
     /// Returns the license id of an enterprise key, or `None` for a standard key.
@@ -90,6 +112,16 @@ impl LicenseKey {
     }
 }
 
+fn check_length(text: &str) -> Result<(), KeyError> {
+    match text.len() {
+        found if found > MAX_BYTES => Err(KeyError::TooLong {
+            limit: MAX_BYTES,
+            found,
+        }),
+        _ => Ok(()),
+    }
+}
+
 impl fmt::Display for LicenseKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -99,6 +131,8 @@ impl fmt::Display for LicenseKey {
         }
     }
 }
+
+text_value!(LicenseKey, "a license key", KeyError);
 
 /// The reason why a text is not a license key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -130,6 +164,14 @@ pub enum KeyError {
     SignatureLength {
         /// The number of characters in the input.
         found: usize,
+    },
+    /// The text is a license key of another form.
+    #[error("license key: expected {expected}, found {found}")]
+    OtherForm {
+        /// The expected form, such as `a standard key`.
+        expected: &'static str,
+        /// The form of the key.
+        found: &'static str,
     },
     /// The text is longer than any key.
     #[error("license key: expected at most {limit} bytes, found {found}")]

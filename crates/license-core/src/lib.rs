@@ -29,6 +29,28 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Values
+//!
+//! A value with a text form, such as [`Tier`], [`LicenseId`], [`Status`] or [`Fingerprint`],
+//! implements `FromStr`, `Display`, `Serialize` and `Deserialize`, so it can be an option or a
+//! member of a settings file. Each of them has the same checks as the function `parse` of the type.
+//! Verified types implement only `Serialize`, because reading them would skip the verification.
+//!
+//! ```
+//! use license_core::{Tier, UsageType};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Settings {
+//!     tier: Tier,
+//!     usage: UsageType,
+//! }
+//!
+//! let settings: Settings = serde_json::from_str(r#"{ "tier": "PRO", "usage": "runtime" }"#)?;
+//! assert_eq!(settings.tier, "PRO".parse()?);
+//! assert_eq!(settings.usage, UsageType::Runtime);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Features
 //!
 //! - `rsa` (default): signatures with RustCrypto's `rsa`, in pure Rust without a C compiler.
@@ -80,6 +102,7 @@ pub use encoding::armor::MachineRequestKind;
 pub use encoding::hex;
 pub use encoding::pasted::{FoundText, Position};
 pub use encoding::strict_json::JsonError;
+pub use encoding::value::ValueError;
 pub use evaluate::{
     Context, ContextValue, Decision, Evidence, FeatureDecision, MissingContext, Outcome, Rule,
     RuleOutcome, RuleResult, Warning,

@@ -3,6 +3,7 @@
 mod activation;
 mod clock_repair;
 mod file;
+mod json;
 mod revocations;
 mod rotation;
 mod trust_statement;
@@ -39,15 +40,30 @@ use crate::trust::{KeyId, TrustSet, TrustedKey, VerifiedToken, VerifyError};
 
 /// A license whose signature was verified with a trusted key.
 ///
-/// A `License` can only be created by verification. [`License::evaluate`] decides whether it is
-/// valid at an instant. Cloning is cheap.
-#[derive(Clone, Debug)]
+/// A `License` can only be created by verification, and not by deserialization.
+/// [`License::evaluate`] decides whether the license is valid at an instant. Cloning is cheap.
+///
+/// ```
+/// use license_core::{TrustSet, Unverified};
+///
+/// # const JWKS: &str = include_str!("../fixtures/trust/vendor.jwks");
+/// # const TOKEN: &str = include_str!("../fixtures/tokens/valid-pro.jwt");
+/// let license = Unverified::parse(TOKEN)?.verify(&TrustSet::parse(JWKS)?)?;
+/// assert_eq!(license.tier().as_str(), "PRO");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// ```compile_fail
+/// let license: license_core::License = serde_json::from_str("{}")?;
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct License {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Inner {
     claims: LicenseClaims,
     /// The features and quotas of the claims, shared with decisions.

@@ -4,7 +4,9 @@ mod comparison;
 mod component;
 mod fingerprint;
 
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 
 use crate::encoding::strict_json::serde_as_text;
 
@@ -26,7 +28,7 @@ pub use fingerprint::{Fingerprint, MachineDigest};
 /// assert!(licensed.matches(&Machine::Fingerprint(with_new_card)));
 /// # Ok::<(), license_core::NameError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Machine {
     /// A fingerprint. Some of its components may change.
     Fingerprint(Fingerprint),
@@ -87,6 +89,15 @@ impl fmt::Display for Machine {
 serde_as_text!(Machine, "a non-empty string", |text| {
     (!text.is_empty()).then(|| Machine::parse(text))
 });
+
+impl FromStr for Machine {
+    /// Every text identifies a machine.
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self::parse(text))
+    }
+}
 
 impl From<&str> for Machine {
     fn from(text: &str) -> Self {

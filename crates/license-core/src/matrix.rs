@@ -2,14 +2,17 @@
 
 mod error;
 mod file;
+mod json;
 mod table;
 
 pub use error::ProductFileError;
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::{ProductCode, Tier};
 use crate::policy::{CheckIn, Entitlements, Quota, Renewal};
@@ -28,7 +31,29 @@ const SCHEMA: &str = include_str!("matrix/schema.json");
 /// assert_eq!(matrix.first_tier_with("sso").unwrap().name(), Tier::parse("ENT")?);
 /// # Ok::<(), license_core::NameError>(())
 /// ```
-#[derive(Clone, Debug)]
+///
+/// The JSON form has the members of a product file.
+///
+/// ```
+/// use license_core::FeatureMatrix;
+///
+/// let matrix: FeatureMatrix = serde_json::from_str(
+///     r#"{
+///         "product": "EDITOR",
+///         "issuer": "Example Ltd",
+///         "base_tier": "FREE",
+///         "tiers": [
+///             { "name": "FREE", "features": ["open"], "quotas": { "exports": 3 } },
+///             { "name": "PRO", "extends": "FREE", "features": ["save"] }
+///         ]
+///     }"#,
+/// )?;
+/// for tier in &matrix {
+///     assert!(tier.entitlements().allows("open"));
+/// }
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeatureMatrix {
     product: ProductCode,
     issuer: Box<str>,
@@ -42,7 +67,18 @@ pub struct FeatureMatrix {
 }
 
 /// Entitlements, check-in and renewal of a tier, before a license adds or removes anything.
-#[derive(Clone, Debug)]
+///
+/// ```
+/// use license_core::chrono::TimeDelta;
+/// use license_core::{FeatureMatrix, Tier};
+///
+/// let matrix = FeatureMatrix::built_in();
+/// let tier = matrix.tier(Tier::parse("PRO")?).ok_or("no such tier")?;
+/// assert!(tier.entitlements().allows("cloud_sync"));
+/// assert_eq!(tier.check_in().map(|check_in| check_in.every()), Some(TimeDelta::hours(24)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TierPolicy {
     entitlements: Arc<Entitlements>,
     check_in: Option<CheckIn>,
@@ -80,11 +116,27 @@ impl TierPolicy {
 }
 
 /// Tier and length of a trial license.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// ```
+/// use license_core::Trial;
+/// use license_core::chrono::TimeDelta;
+///
+/// let trial: Trial = serde_json::from_str(r#"{ "tier": "PRO", "days": 14 }"#)?;
+/// assert_eq!((trial.tier.as_str(), trial.length), ("PRO", TimeDelta::days(14)));
+/// assert!(serde_json::from_str::<Trial>(r#"{ "tier": "PRO", "days": 0 }"#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Trial {
     /// The tier.
     pub tier: Tier,
     /// The length in whole days, 1 to 3660 days.
+    #[serde(
+        rename = "days",
+        serialize_with = "file::days",
+        deserialize_with = "file::trial_days"
+    )]
     pub length: TimeDelta,
 }
 
@@ -229,6 +281,24 @@ impl FeatureMatrix {
         });
         let features = entitlements.features().map(str::to_owned);
         Entitlements::new(tier.name(), features, quotas.chain(seats))
+    }
+}
+
+impl FromStr for FeatureMatrix {
+    type Err = ProductFileError;
+
+    fn from_str(text: &str) -> Result<Self, ProductFileError> {
+        Self::parse(text)
+    }
+}
+
+/// Iterates over the tiers, lowest first.
+impl<'a> IntoIterator for &'a FeatureMatrix {
+    type Item = &'a TierPolicy;
+    type IntoIter = std::slice::Iter<'a, TierPolicy>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.tiers.iter()
     }
 }
 

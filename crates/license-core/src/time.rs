@@ -1,4 +1,4 @@
-//! What `chrono` lacks for licenses: strict parsing, printing, and arithmetic in a fixed range.
+//! Instants, dates and durations beyond `chrono`: strict parsing, printing, and a fixed range.
 //!
 //! Every signature uses the types of `chrono`, which this crate re-exports as
 //! [`chrono`](crate::chrono): [`DateTime<Utc>`] for an instant, [`NaiveDate`] for a calendar date

@@ -5,13 +5,18 @@ mod jwk;
 mod key;
 pub(crate) mod pem;
 mod roca;
+mod summary;
 mod verification;
 
+use std::iter::Map;
+use std::slice;
+use std::str::FromStr;
 use std::sync::Arc;
 
 pub use error::TrustError;
 pub(crate) use jwk::Jwk;
 pub use key::{KeyId, TrustedKey};
+pub(crate) use summary::KeySummary;
 pub(crate) use verification::VerifiedToken;
 pub use verification::{ClaimError, VerifyError};
 
@@ -35,9 +40,14 @@ const MAX_KEYS: usize = 1000;
 /// // const JWKS: &str = include_str!("trust.jwks");
 /// let trust = TrustSet::parse(JWKS)?;
 /// assert!(!trust.is_empty());
+/// for key in &trust {
+///     println!("{} {}", key.id(), key.algorithm());
+/// }
 /// # Ok::<(), license_core::TrustError>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+///
+/// The JSON form is a JWK Set (RFC 7517).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustSet {
     /// The keys in the order of their ids, without duplicates.
     keys: Vec<Arc<TrustedKey>>,
@@ -183,5 +193,24 @@ impl TrustSet {
             retired: self.retired.clone(),
             ..Self::new(keys?)?
         })
+    }
+}
+
+impl FromStr for TrustSet {
+    type Err = TrustError;
+
+    fn from_str(text: &str) -> Result<Self, TrustError> {
+        Self::parse(text)
+    }
+}
+
+/// Iterates over the keys, in the order of their ids.
+impl<'a> IntoIterator for &'a TrustSet {
+    type Item = &'a TrustedKey;
+    type IntoIter =
+        Map<slice::Iter<'a, Arc<TrustedKey>>, fn(&'a Arc<TrustedKey>) -> &'a TrustedKey>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.keys.iter().map(Arc::as_ref)
     }
 }

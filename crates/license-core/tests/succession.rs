@@ -9,6 +9,7 @@ use license_core::{
     Code, Context, Decision, FeatureMatrix, License, Outcome, Status, Unverified, Validation,
     VerifiedLicenses, time,
 };
+
 use support::{
     SERVER, TRUST, VENDOR, at, draft, id, issue, public, sign_validation, validation_draft,
 };

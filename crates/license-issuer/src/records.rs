@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::hex;
 use license_core::time::rfc3339;
 use license_core::usage_report::{UsageEntry, UsageHash};
 use license_core::{
@@ -13,7 +14,6 @@ use serde_json::{Map, Value, json};
 
 use crate::ledger::{LedgerEntryKind, NewLedgerEntry};
 use crate::members::MemberLayout;
-use license_core::hex;
 
 /// Members of a license's entry that no license contains. They describe how the license was issued.
 pub const UNSIGNED_LICENSE_MEMBERS: [&str; 3] = ["order", "again", "reassigned"];
@@ -242,7 +242,7 @@ pub const UNLICENSED: &str = "unlicensed";
 /// Returns the entry of one line of a usage report.
 ///
 /// The entry omits the private part of the line, because an entry cannot be deleted. `gap` is a
-/// range of missing numbers before the line. `fork` tells whether the line contradicts another
+/// range of missing numbers before the line. `fork` is true if the line contradicts another
 /// line.
 pub fn usage(
     line: &str,

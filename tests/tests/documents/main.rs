@@ -7,6 +7,7 @@
 )]
 
 mod codes;
+mod json;
 mod links;
 mod names;
 #[allow(

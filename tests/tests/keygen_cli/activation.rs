@@ -8,13 +8,14 @@ mod reissue;
 mod release;
 mod same_machine;
 
-use super::*;
 use license_core::chrono::TimeDelta;
 use license_core::time::rfc3339;
 use license_core::{
     Activation, ActivationRequest, ActivationSecret, ComponentKind, DeactivationReceipt,
     Fingerprint, LicenseId, MachineRequest, Nonce, ProductCode, TrustSet, Unverified, time,
 };
+
+use super::*;
 
 /// Returns a vendor's directory and the id of the license in it. The directory contains the public
 /// keys and `acme.lic`, a license for two machines that requires activation.
@@ -273,7 +274,7 @@ fn a_repeated_request_gets_the_same_answer_and_counts_once() {
     assert_eq!(entries(&workstation, "activation").len(), 1);
     // A request that differs only in its time gets the same answer.
     let mut later = request(&id, 1, 1);
-    later.made_at = later.made_at + TimeDelta::minutes(1);
+    later.made_at += TimeDelta::minutes(1);
     let report = activate_with(&workstation, &later, &["--json"]).expect_code(0);
     assert_eq!(report.json()["answered_before"], true);
 }

@@ -16,6 +16,7 @@ mod doctor;
 mod embedded;
 mod inspect;
 mod install;
+mod library;
 mod machine;
 mod output;
 mod program;

@@ -3,8 +3,8 @@
 mod constants;
 
 use license_cli_support::{Destination, Failure, OutputFile, Source, Terminal, escape};
-use license_core::{FeatureMatrix, MAX_FILE_BYTES, ProductCode, Quota, TierPolicy};
-use serde_json::{Map, Value, json};
+use license_core::{FeatureMatrix, MAX_FILE_BYTES, ProductCode, TierPolicy};
+use serde_json::json;
 
 use crate::args::ProductCommand;
 use crate::inputs::matrix;
@@ -135,34 +135,9 @@ fn warnings(matrix: &FeatureMatrix) -> Vec<String> {
 
 fn show(matrix: &FeatureMatrix, terminal: &Terminal) -> Result<(), Failure> {
     if terminal.is_json() {
-        let tiers: Vec<_> = matrix.tiers().iter().map(tier_json).collect();
-        return terminal.json(&json!({
-            "product": matrix.product().as_str(),
-            "issuer": matrix.issuer(),
-            "base_tier": matrix.base_tier().name().as_str(),
-            "enterprise_tier": matrix.enterprise_tier().map(|tier| tier.name().to_string()),
-            "trial": matrix.trial().map(|trial| json!({ "tier": trial.tier.as_str(), "days": trial.length.num_days() })),
-            "user_cool_down_days": matrix.user_cool_down().num_days(),
-            "tiers": tiers,
-        }));
+        return terminal.json(&json!(matrix));
     }
     terminal.data(&table(matrix))
-}
-
-fn tier_json(tier: &TierPolicy) -> Value {
-    let entitlements = tier.entitlements();
-    let number = |(name, quota): (&str, Quota)| (name.to_owned(), Value::from(quota.to_number()));
-    json!({
-        "name": tier.name().as_str(),
-        "features": entitlements.features().collect::<Vec<_>>(),
-        "quotas": entitlements.quotas().map(number).collect::<Map<_, _>>(),
-        "check_in_every_hours": tier.check_in().map(|policy| policy.every().num_hours()),
-        "offline_grace_hours": tier.offline_grace().num_hours(),
-        "renewal": tier.renewal().map(|renewal| json!({
-            "notify_days": renewal.notify().num_days(),
-            "grace_hours": renewal.grace().num_hours(),
-        })),
-    })
 }
 
 fn table(matrix: &FeatureMatrix) -> String {

@@ -4,7 +4,6 @@ use license_cli_support::{Failure, Terminal};
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::VerifyingSigner;
 use license_core::time::{self, rfc3339};
-
 use license_issuer::services::issue::DraftContext;
 use license_issuer::services::revocation_lists::{
     Omission, RevocationListOrder, RevocationListPlan, SignedRevocationList,

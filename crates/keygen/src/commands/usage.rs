@@ -5,9 +5,8 @@ mod summary;
 mod verify;
 
 use license_cli_support::{Exit, Failure, Source};
-use license_core::usage_report::{ChainFinding, MAX_REPORT_BYTES, UsageReport, UsageReportError};
+use license_core::usage_report::{MAX_REPORT_BYTES, UsageReport, UsageReportError};
 use license_core::{Code, with_causes};
-use serde_json::{Value, json};
 
 use super::context::AppContext;
 use crate::args::UsageCommand;
@@ -39,12 +38,4 @@ fn report_failure(file: &Source, error: &UsageReportError) -> Failure {
 /// Returns the first eight characters of a chain id.
 fn abbreviate(chain: impl ToString) -> String {
     chain.to_string().chars().take(8).collect()
-}
-
-fn finding_json(finding: &ChainFinding) -> Value {
-    json!({
-        "code": finding.code(),
-        "message": finding.to_string(),
-        "fault": finding.is_fault(),
-    })
 }

@@ -3,8 +3,8 @@
 use license_cli_support::{Exit, Failure, Terminal, closest, escape};
 use license_client::{StateProblem, UsageAccount};
 use license_core::usage_report::UsageCounts;
-use license_core::{Decision, FeatureDecision, FeatureMatrix, Outcome};
-use serde_json::Value;
+use license_core::{Code, Decision, FeatureDecision, FeatureMatrix, Outcome};
+use serde_json::{Value, json};
 
 use crate::args::{Check, Query};
 use crate::context::{AppContext, Evaluation};
@@ -36,13 +36,12 @@ pub(crate) fn run(
     };
     let decision = evaluation.decide();
     let mut answer = decision.feature(feature, &app.matrix);
-    if query.context.strict && decision.outcome() == Outcome::Grace && !base.allows(feature) {
-        let (code, evidence) = (decision.code(), decision.evidence().clone());
-        answer = FeatureDecision {
-            granted: false,
-            code,
-            evidence,
-        };
+    let is_known = answer.code != Code::UnknownFeature;
+    let is_strict = query.context.strict && decision.outcome() == Outcome::Grace;
+    if is_strict && is_known && !base.allows(feature) {
+        answer.granted = false;
+        answer.code = decision.code();
+        answer.evidence = decision.evidence().clone();
     }
     if !answer.granted {
         count_refusal(app, query, feature, &answer, &decision, &mut evaluation);
@@ -52,13 +51,13 @@ pub(crate) fn run(
         object.insert("feature".to_owned(), feature.into());
         object.insert("granted".to_owned(), answer.granted.into());
         object.insert("feature_code".to_owned(), answer.code.as_str().into());
-        object.insert("feature_evidence".to_owned(), answer.evidence.to_json());
+        object.insert("feature_evidence".to_owned(), json!(answer.evidence));
         terminal.json(&Value::Object(object))?;
     } else {
         decision::print_warnings(&decision, &evaluation.notices, terminal);
         terminal.data(&sentence(feature, &answer, &decision))?;
-        if let Some(hint) = suggestion(feature, &app.matrix).filter(|_| !answer.granted) {
-            terminal.note(&hint);
+        if answer.code == Code::UnknownFeature {
+            terminal.note(&suggestion(feature, &app.matrix));
         }
     }
     Ok(if answer.granted {
@@ -115,14 +114,11 @@ fn sentence(feature: &str, answer: &FeatureDecision, decision: &Decision) -> Str
     )
 }
 
-/// Suggests a feature of the product if no tier has the requested one.
-fn suggestion(feature: &str, matrix: &FeatureMatrix) -> Option<String> {
-    if matrix.first_tier_with(feature).is_some() {
-        return None;
-    }
+/// Suggests a feature of the product in place of an unknown feature.
+fn suggestion(feature: &str, matrix: &FeatureMatrix) -> String {
     let features = matrix.features().into_iter().map(|(name, _)| name);
-    Some(match closest(feature, features) {
+    match closest(feature, features) {
         Some(name) => format!("hint: no tier has this feature; did you mean {name}?"),
         None => "hint: no tier has this feature; `license features` lists them".to_owned(),
-    })
+    }
 }

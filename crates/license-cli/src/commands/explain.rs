@@ -18,7 +18,7 @@ pub(crate) fn run(app: &AppContext, query: &Query, terminal: &Terminal) -> Resul
     let (decision, results) = (evaluation.decide(), evaluation.explain());
     if terminal.is_json() {
         let mut object = decision::to_json(&decision, &evaluation.notices);
-        object.insert("rules".to_owned(), results.iter().map(to_json).collect());
+        object.insert("rules".to_owned(), json!(results));
         terminal.json(&Value::Object(object))?;
     } else {
         terminal.data(&to_text(&results, &decision))?;
@@ -33,25 +33,6 @@ fn outcome(result: &RuleResult) -> &'static str {
         RuleOutcome::Passed => "passed",
         RuleOutcome::Grace(code) | RuleOutcome::Denied(code) => code.as_str(),
     }
-}
-
-fn to_json(result: &RuleResult) -> Value {
-    let code = match result.outcome {
-        RuleOutcome::Grace(code) | RuleOutcome::Denied(code) => Some(code.as_str()),
-        _ => None,
-    };
-    let outcome = match result.outcome {
-        RuleOutcome::NotApplicable => "not_applicable",
-        RuleOutcome::Passed => "passed",
-        RuleOutcome::Grace(_) => "grace",
-        RuleOutcome::Denied(_) => "denied",
-    };
-    json!({
-        "rule": result.rule.as_str(),
-        "outcome": outcome,
-        "code": code,
-        "evidence": result.evidence.to_json(),
-    })
 }
 
 fn to_text(results: &[RuleResult], decision: &Decision) -> String {

@@ -152,13 +152,9 @@ fn matrix_json(rows: &[FeatureRow], matrix: &FeatureMatrix) -> Value {
             .zip(&row.tiers)
             .filter(|(_, has)| **has);
         let tiers: Vec<_> = tiers.map(|(tier, _)| tier.name().to_string()).collect();
-        json!({
-            "feature": row.feature,
-            "tiers": tiers,
-            "granted": row.answer.granted,
-            "code": row.answer.code.as_str(),
-            "evidence": row.answer.evidence.to_json(),
-        })
+        let mut members = decision::members(&json!({ "feature": row.feature, "tiers": tiers }));
+        members.extend(decision::members(&row.answer));
+        Value::Object(members)
     });
     features.collect()
 }

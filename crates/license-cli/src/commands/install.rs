@@ -10,7 +10,7 @@ use license_core::{
     Activation, License, LicenseId, Rotation, TokenKind, TrustSet, VerifiedLicenses,
     VerifiedLicensesError,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::args::Install;
 use crate::context::{AppContext, Evaluation, LicenseInput};
@@ -124,7 +124,7 @@ fn install(
         return artifacts::print(&verified, &statements, now, notices, terminal);
     }
     evaluation.statements = statements;
-    evaluation.blocks = Some(installed.blocks.iter().map(block_to_json).collect());
+    evaluation.blocks = Some(json!(installed.blocks));
     evaluation.print(terminal)
 }
 
@@ -249,11 +249,6 @@ fn note_answers(installed: &InstallReport, verified: &VerifiedLicenses, terminal
             rfc3339(at)
         ));
     }
-}
-
-fn block_to_json(block: &InstalledBlock) -> Value {
-    let InstalledBlock { kind, id, is_new } = block;
-    json!({ "kind": kind.label(), "id": id, "taken": is_new })
 }
 
 /// Describes a block and the result of installing it.

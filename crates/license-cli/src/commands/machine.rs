@@ -1,9 +1,9 @@
 //! `license machine`.
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
-use license_client::{FoundComponent, MachineFacts, MissingComponent};
+use license_client::{FoundComponent, MachineFacts};
 use license_core::Fingerprint;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::context::AppContext;
 
@@ -16,7 +16,7 @@ pub(crate) fn run(app: &AppContext, terminal: &Terminal) -> Result<Exit, Failure
     let facts = app.manager.facts();
     let fingerprint = facts.fingerprint();
     if terminal.is_json() {
-        terminal.json(&to_json(&facts, fingerprint.as_ref()))?;
+        terminal.json(&json!(facts))?;
     } else {
         terminal.data(&to_text(&facts, fingerprint.as_ref()))?;
     }
@@ -39,27 +39,6 @@ fn components<'a>(
         Some((found, hash))
     };
     facts.found().filter_map(with_hash).collect()
-}
-
-fn to_json(facts: &MachineFacts, fingerprint: Option<&Fingerprint>) -> Value {
-    let components = components(facts, fingerprint);
-    let component = |(found, hash): &(&FoundComponent, String)| json!({ "name": found.kind().as_str(), "hash": hash, "source": found.source() });
-    let missing = |missing: &MissingComponent| {
-        json!({
-            "name": missing.kind().as_str(),
-            "reason": missing.reason().to_string(),
-            "source": missing.source(),
-        })
-    };
-    json!({
-        "digest": facts.digest().map(|digest| digest.to_string()),
-        "fingerprint": fingerprint.map(Fingerprint::to_string),
-        "components": components.iter().map(component).collect::<Vec<_>>(),
-        "missing": facts.missing().map(missing).collect::<Vec<_>>(),
-        "stability": facts.stability().as_str(),
-        "explanation": facts.explain(),
-        "container": facts.container(),
-    })
 }
 
 fn to_text(facts: &MachineFacts, fingerprint: Option<&Fingerprint>) -> String {

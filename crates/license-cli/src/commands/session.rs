@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Terminal, show_path};
-use license_client::{FollowedLink, ProjectRoot, Session, find_project};
+use license_client::{ProjectRoot, Session, find_project};
 use serde_json::{Value, json};
 
 use crate::args::{self, Project};
@@ -31,21 +31,17 @@ pub(crate) fn run(
     let session = Session::find(&app.manager, license, user, &project.path);
     let session = session.map_err(|error| failure::project(&error))?;
     let machine = app.manager.digest().map(|digest| digest.to_string());
-    let root = session.root();
     if machine.is_none() {
         evaluation.notices.push(Notice::no_machine());
     }
     if terminal.is_json() {
-        let links: Vec<_> = root.links().iter().map(link_json).collect();
-        terminal.json(&json!({
-            "session_id": session.id().to_string(),
-            "root": root.path().to_string_lossy(),
-            "found_by": root.reason_name(),
-            "links": links,
+        let mut members = decision::members(&session);
+        members.extend(decision::members(&json!({
             "license_id": license.map(|id| id.as_str()),
             "machine": machine,
             "warnings": notice::warnings_to_json(decision.warnings(), &evaluation.notices),
-        }))?;
+        })));
+        terminal.json(&Value::Object(members))?;
         return Ok(Exit::Success);
     }
     terminal.data(&to_text(&session, machine.as_deref()))?;
@@ -72,10 +68,6 @@ fn to_text(session: &Session, machine: Option<&str>) -> String {
     lines.join("\n")
 }
 
-fn link_json(link: &FollowedLink) -> Value {
-    json!({ "path": link.path.to_string_lossy(), "target": link.target.to_string_lossy() })
-}
-
 /// Prints the usage type of a project.
 ///
 /// # Errors
@@ -88,16 +80,12 @@ pub(crate) fn usage(
 ) -> Result<Exit, Failure> {
     let root = find(app, &arguments.path)?;
     let usage = app.detect_usage(&root)?;
-    let reason = usage.reason.to_string();
     if terminal.is_json() {
-        terminal.json(&json!({
-            "usage_type": usage.usage_type.as_str(),
-            "reason": reason,
-            "reason_code": usage.reason.as_str(),
-            "root": root.path().to_string_lossy(),
-        }))?;
+        let mut members = decision::members(&usage);
+        members.insert("root".to_owned(), root.path().to_string_lossy().into());
+        terminal.json(&Value::Object(members))?;
     } else {
-        terminal.data(&format!("{}: {reason}", usage.usage_type))?;
+        terminal.data(&format!("{}: {}", usage.usage_type, usage.reason))?;
     }
     Ok(Exit::Success)
 }

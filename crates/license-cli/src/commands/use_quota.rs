@@ -85,29 +85,17 @@ fn denial(decision: &Decision) -> Option<Notice> {
     (decision.outcome() == Outcome::Denied).then(|| Notice::with_code(decision.code(), message))
 }
 
-fn code(used: &QuotaUse) -> Code {
-    if used.granted {
-        Code::Valid
-    } else {
-        Code::QuotaExhausted
-    }
-}
-
 fn to_json(name: &str, used: &QuotaUse, decision: &Decision, notices: &[Notice]) -> Value {
-    json!({
-        "quota": name,
-        "granted": used.granted,
-        "code": code(used).as_str(),
-        "asked": used.requested,
-        "used": used.used,
-        "limit": used.limit.to_number(),
-        "remaining": used.remaining().to_number(),
-        "refills_at": rfc3339(used.refills_at).to_string(),
+    let about_license = json!({
         "tier": decision.entitlements().tier().as_str(),
-        "decision": decision.outcome().as_str(),
+        "decision": decision.outcome(),
         "license_code": decision.code().as_str(),
         "warnings": notice::warnings_to_json(decision.warnings(), notices),
-    })
+    });
+    let mut members = decision::members(&json!({ "quota": name }));
+    members.extend(decision::members(used));
+    members.extend(decision::members(&about_license));
+    Value::Object(members)
 }
 
 fn sentence(name: &str, used: &QuotaUse) -> String {

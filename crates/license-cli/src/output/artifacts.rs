@@ -11,19 +11,6 @@ use serde_json::{Value, json};
 use super::notice::{self, Notice};
 use super::trust_statements::StatementsReport;
 
-/// Returns the documented members of a revocation list.
-pub(crate) fn list_to_json(list: &RevocationList) -> Value {
-    json!({
-        "seq": list.seq(),
-        "product": list.product().as_str(),
-        "issuer": list.issuer(),
-        "revoked": list.len(),
-        "issued_at": rfc3339(list.issued_at()).to_string(),
-        "next_update": rfc3339(list.next_update()).to_string(),
-        "kid": list.key_id().as_str(),
-    })
-}
-
 /// Describes a revocation list in one line.
 pub(crate) fn list_line(list: &RevocationList) -> String {
     format!(
@@ -91,8 +78,8 @@ pub(crate) fn print(
     notice::add_missing(&mut notices, more);
     if terminal.is_json() {
         terminal.json(&json!({
-            "revocation_lists": lists.iter().map(list_to_json).collect::<Vec<_>>(),
-            "trust_statements": statements.to_json(),
+            "revocation_lists": lists,
+            "trust_statements": statements.new,
             "answers": answers_to_json(verified),
             "warnings": notice::warnings_to_json(&[], &notices),
         }))?;
@@ -136,25 +123,8 @@ fn answers(verified: &VerifiedLicenses) -> Vec<String> {
 }
 
 fn answers_to_json(verified: &VerifiedLicenses) -> Value {
-    let activations = verified.activations().iter().map(|answer| {
-        json!({
-            "kind": "activation",
-            "id": answer.id().as_str(),
-            "license_id": answer.license_id().as_str(),
-            "machine": machine(answer.machine()),
-            "nonce": answer.nonce().to_string(),
-            "issued_at": rfc3339(answer.issued_at()).to_string(),
-        })
-    });
-    let repairs = verified.clock_repairs().iter().map(|repair| {
-        json!({
-            "kind": "clock repair",
-            "id": repair.id().as_str(),
-            "machine": machine(repair.machine()),
-            "nonce": repair.nonce().to_string(),
-            "issued_at": rfc3339(repair.issued_at()).to_string(),
-        })
-    });
+    let activations = verified.activations().iter().map(|answer| json!(answer));
+    let repairs = verified.clock_repairs().iter().map(|repair| json!(repair));
     activations.chain(repairs).collect()
 }
 

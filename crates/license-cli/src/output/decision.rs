@@ -3,11 +3,12 @@
 use license_cli_support::{Exit, Failure, Terminal, escape};
 use license_core::chrono::{DateTime, Utc};
 use license_core::time::rfc3339;
-use license_core::{Code, Decision, Evidence, License, Outcome, Quota, RevocationList, Tier, time};
+use license_core::{Code, Decision, Evidence, License, Outcome, RevocationList, Tier, time};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::artifacts;
-use super::notice::{self, Notice};
+use super::notice::Notice;
 use super::trust_statements::StatementsReport;
 
 /// A decision with everything that is printed with it.
@@ -48,9 +49,9 @@ pub(crate) fn print(report: &DecisionReport<'_>, terminal: &Terminal) -> Result<
 
 fn report_to_json(report: &DecisionReport<'_>) -> Map<String, Value> {
     let mut object = to_json(report.decision, report.notices);
-    let lists = report.lists.iter().map(artifacts::list_to_json).collect();
-    object.insert("revocation_lists".to_owned(), lists);
-    object.insert("trust_statements".to_owned(), report.statements.to_json());
+    object.insert("revocation_lists".to_owned(), json!(report.lists));
+    let statements = json!(report.statements.new);
+    object.insert("trust_statements".to_owned(), statements);
     if let Some(blocks) = report.blocks {
         object.insert("blocks".to_owned(), blocks.clone());
     }
@@ -134,49 +135,28 @@ pub(crate) fn exit(decision: &Decision, strict: bool) -> Exit {
 /// Prints the warnings of a decision and the notices on standard error.
 pub(crate) fn print_warnings(decision: &Decision, notices: &[Notice], terminal: &Terminal) {
     for warning in decision.warnings() {
-        terminal.warning(warning.code.as_str(), &warning.message);
+        terminal.warning(warning.code().as_str(), &warning.to_string());
     }
     for notice in notices {
         notice.print(terminal);
     }
 }
 
-/// Returns the documented members of a decision.
+/// Returns the JSON object of a decision, with the notices after its warnings.
 pub(crate) fn to_json(decision: &Decision, notices: &[Notice]) -> Map<String, Value> {
-    let license = decision.license();
-    let entitlements = decision.entitlements();
-    let number = |(name, quota): (&str, Quota)| (name.to_owned(), Value::from(quota.to_number()));
-    let instant = |at: Option<DateTime<Utc>>| at.map(|at| rfc3339(at).to_string());
-    let members = json!({
-        "decision": decision.outcome().as_str(),
-        "code": decision.code().as_str(),
-        "tier": license.map(|license| license.tier().to_string()),
-        "effective_tier": entitlements.tier().as_str(),
-        "features": entitlements.features().collect::<Vec<_>>(),
-        "quotas": entitlements.quotas().map(number).collect::<Map<_, _>>(),
-        "license_id": license.map(|license| license.id().as_str()),
-        "customer": license.map(License::customer),
-        "product": license.map(|license| license.product().to_string()),
-        "issued_at": instant(license.and_then(License::issued_at)),
-        "expires_at": instant(license.and_then(License::expires_at)),
-        "holds_until": instant(decision.holds_until()),
-        "check_in": decision.check_in().map(Evidence::to_json),
-        "evaluated_at": rfc3339(decision.evaluated_at()).to_string(),
-        "warnings": notice::warnings_to_json(decision.warnings(), notices),
-        "evidence": evidence(decision),
-    });
-    match members {
+    let mut members = members(decision);
+    if let Some(Value::Array(warnings)) = members.get_mut("warnings") {
+        warnings.extend(notices.iter().map(|notice| json!(notice)));
+    }
+    members
+}
+
+/// Returns the members of an answer of the library, which is a JSON object.
+pub(crate) fn members(answer: &impl Serialize) -> Map<String, Value> {
+    match json!(answer) {
         Value::Object(members) => members,
         _ => Map::new(),
     }
-}
-
-fn evidence(decision: &Decision) -> Value {
-    let mut evidence = decision.evidence().to_json();
-    if let (Some(members), Some(rule)) = (evidence.as_object_mut(), decision.rule()) {
-        members.insert("rule".to_owned(), rule.as_str().into());
-    }
-    evidence
 }
 
 fn to_text(decision: &Decision) -> String {

@@ -257,8 +257,8 @@ fn rejected_answer(error: &InstallationError, fault: &AnswerFault) -> Failure {
     })
 }
 
-/// Returns the failure of an installation. The message includes a problem with the trust statements,
-/// because that problem may have caused the failure.
+/// Returns the failure of an installation. The message includes a problem with the trust
+/// statements, because that problem may have caused the failure.
 pub(crate) fn installation_with_trust(
     error: &InstallationError,
     problems: &[StateProblem],

@@ -116,9 +116,7 @@ impl Notice {
 
 /// Returns the member `warnings` of a JSON answer: the warnings of a decision, then the notices.
 pub(crate) fn warnings_to_json(warnings: &[Warning], notices: &[Notice]) -> Value {
-    let of_decision = warnings
-        .iter()
-        .map(|warning| json!({ "code": warning.code.as_str(), "message": warning.message }));
+    let of_decision = warnings.iter().map(|warning| json!(warning));
     let notices = notices.iter().map(|notice| json!(notice));
     of_decision.chain(notices).collect()
 }

@@ -2,9 +2,8 @@
 
 use license_cli_support::{Terminal, plural, show_path};
 use license_client::InstalledStatement;
+use license_core::TrustStatement;
 use license_core::time::rfc3339;
-use license_core::{TrustStatement, TrustedKey};
-use serde_json::{Value, json};
 
 /// The result of applying the trust statements in a file.
 #[derive(Default)]
@@ -16,11 +15,6 @@ pub(crate) struct StatementsReport {
 }
 
 impl StatementsReport {
-    /// Returns the new statements as a JSON array.
-    pub(crate) fn to_json(&self) -> Value {
-        self.new.iter().map(to_json).collect()
-    }
-
     /// Returns a line for each new statement, and one line for all known statements.
     pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines: Vec<_> = self.new.iter().map(line).collect();
@@ -33,18 +27,6 @@ impl StatementsReport {
         }
         lines
     }
-}
-
-fn to_json(statement: &TrustStatement) -> Value {
-    let key = |key: &TrustedKey| json!({ "kid": key.id().as_str(), "alg": key.algorithm().as_str(), "bits": key.bits() });
-    json!({
-        "kid": statement.signer().as_str(),
-        "introduces": statement.introduces().map(key).collect::<Vec<_>>(),
-        "retires": statement.retires().map(|key| key.as_str()),
-        "successor": statement.countersigner().map(|key| key.as_str()),
-        "issuer": statement.issuer(),
-        "issued_at": rfc3339(statement.issued_at()).to_string(),
-    })
 }
 
 /// Describes a statement in one line.

@@ -11,11 +11,10 @@ use super::builder::BuildError;
 /// A text that cannot be parsed is an error of
 /// [`ClientBuilder::build`](super::ClientBuilder::build), so that calls of setters can be chained.
 ///
-/// | type | accepts |
-/// |---|---|
-/// | `Setting<FeatureMatrix>` | the text of a product file (TOML), or a [`FeatureMatrix`] |
-/// | `Setting<Version>` | a text such as `2.4.0`, or a [`Version`] |
-/// | `Setting<DateTime<Utc>>` | a text such as `2027-03-01` or `2027-03-01T12:00:00Z`, a [`NaiveDate`] or a [`DateTime`] |
+/// - `Setting<FeatureMatrix>` accepts the text of a product file (TOML), or a [`FeatureMatrix`].
+/// - `Setting<Version>` accepts a text such as `2.4.0`, or a [`Version`].
+/// - `Setting<DateTime<Utc>>` accepts a text such as `2027-03-01` or `2027-03-01T12:00:00Z`, a
+///   [`NaiveDate`] or a [`DateTime`].
 #[derive(Debug)]
 pub struct Setting<T>(Result<T, BuildError>);
 

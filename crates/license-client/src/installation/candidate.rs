@@ -14,7 +14,7 @@ use crate::state_dir::StateFile;
 use crate::store::{Damaged, StoreLock};
 
 /// Whether a license that is not valid may replace a valid one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Replace {
     /// The valid license stays, because replacing it could stop software in production.
     UnlessWorse,

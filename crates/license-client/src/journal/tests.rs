@@ -1,14 +1,15 @@
 //! Tests of the journal and of usage counts across crashes, damage and restored state.
 
+use license_core::chrono::{DateTime, Utc};
+use license_core::usage_report::{OpenPeriod, UsageCounts, UsageReport, examine, write};
+use license_core::{ProductCode, Quota, time};
+
 use super::*;
 use crate::manager::{LicenseManager, UsageAccount, UsageReportMode};
 use crate::paths::Paths;
 use crate::sealed_file::Durability;
 use crate::state::State;
 use crate::state_dir::StateDir;
-use license_core::chrono::{DateTime, Utc};
-use license_core::usage_report::{OpenPeriod, UsageCounts, UsageReport, examine, write};
-use license_core::{ProductCode, Quota, time};
 
 const QUOTA: &str = "commands";
 

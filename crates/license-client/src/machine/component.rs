@@ -65,7 +65,7 @@ impl MissingComponent {
 }
 
 /// The reason why a component is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MissingReason {
     /// The component does not exist.
@@ -112,7 +112,7 @@ impl fmt::Display for MissingReason {
 }
 
 /// The reason why a value does not identify one machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rejection {
     /// The value is empty.

@@ -1,14 +1,21 @@
 //! Expected lifetime of the machine's identity.
 
-use std::fmt;
-
 use license_core::ComponentKind::{self, AssignedId, MachineId, ProductUuid};
 
 use super::configured_id::id_variable;
 use super::container::Environment;
 use super::{FoundComponent, MachineFacts};
+use crate::value::named_value;
 
 /// How well the identity survives changes to the machine.
+///
+/// ```
+/// use license_client::Stability;
+///
+/// let stability: Stability = "fair".parse()?;
+/// assert_eq!(stability, Stability::Fair);
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stability {
@@ -24,6 +31,22 @@ pub enum Stability {
 }
 
 impl Stability {
+    /// All values, from the best to the worst.
+    pub const ALL: &'static [Self] = &[Self::Stable, Self::Fair, Self::Weak, Self::None];
+
+    /// Returns the value with this name.
+    ///
+    /// ```
+    /// use license_client::Stability;
+    ///
+    /// assert_eq!(Stability::parse("weak"), Some(Stability::Weak));
+    /// assert_eq!(Stability::parse("strong"), None);
+    /// ```
+    pub fn parse(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|stability| stability.as_str() == name)
+    }
+
     /// Returns the name in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -35,11 +58,7 @@ impl Stability {
     }
 }
 
-impl fmt::Display for Stability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+named_value!(Stability, "`stable`, `fair`, `weak` or `none`");
 
 impl MachineFacts {
     /// Returns how well the identity survives changes, according to the collected components.

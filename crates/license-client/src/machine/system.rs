@@ -9,6 +9,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::value::named_value;
+
 /// Maximum number of bytes that are read from a file or a program. This is enough for long lists of
 /// mounts and processors.
 const MAX_BYTES: u64 = 256 * 1024;
@@ -95,6 +97,14 @@ pub trait System {
 }
 
 /// A platform with its own sources of components.
+///
+/// ```
+/// use license_client::Platform;
+///
+/// let platform: Platform = "macos".parse()?;
+/// assert_eq!(platform, Platform::MacOs);
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Platform {
@@ -107,6 +117,36 @@ pub enum Platform {
     /// Any other platform. It supports only a configured id.
     Other,
 }
+
+impl Platform {
+    /// All platforms.
+    pub const ALL: &'static [Self] = &[Self::Linux, Self::MacOs, Self::Windows, Self::Other];
+
+    /// Returns the name of the platform.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Linux => "linux",
+            Self::MacOs => "macos",
+            Self::Windows => "windows",
+            Self::Other => "other",
+        }
+    }
+
+    /// Returns the platform with this name.
+    ///
+    /// ```
+    /// use license_client::Platform;
+    ///
+    /// assert_eq!(Platform::parse("windows"), Some(Platform::Windows));
+    /// assert_eq!(Platform::parse("Windows"), None);
+    /// ```
+    pub fn parse(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|platform| platform.as_str() == name)
+    }
+}
+
+named_value!(Platform, "`linux`, `macos`, `windows` or `other`");
 
 /// The machine that this process runs on.
 #[derive(Debug, Clone, Copy, Default)]

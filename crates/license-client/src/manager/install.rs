@@ -384,12 +384,8 @@ impl InstallTransaction<'_> {
     /// again.
     fn merged_validations(&self) -> Result<Vec<String>, InstallationError> {
         let (candidate, state) = (self.candidate, &self.state);
-        for machine in candidate
-            .verified
-            .validations()
-            .iter()
-            .filter_map(Validation::machine)
-        {
+        let validations = candidate.verified.validations();
+        for machine in validations.iter().filter_map(Validation::machine) {
             self.manager.check_machine("validation token", machine)?;
         }
         let installed = self.installed()?;
@@ -398,7 +394,7 @@ impl InstallTransaction<'_> {
         let others =
             installed.add_validations(&state.validations, candidate.trust, candidate.matrix);
         let mut all: Vec<&Validation> = installed.verified().validations().iter().collect();
-        all.extend(candidate.verified.validations());
+        all.extend(validations);
         all.sort_by_key(|token| std::cmp::Reverse(rank(token)));
         let mut newest: Vec<&Validation> = Vec::new();
         for token in all {

@@ -12,6 +12,7 @@ use crate::revocations::InstalledList;
 
 /// Result of an installation.
 #[derive(Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct InstallReport {
     /// The path of the installed artifact.
@@ -55,7 +56,8 @@ impl InstalledBlock {
 }
 
 /// Result of a removal.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 #[must_use]
 pub struct RemovalReport {
     /// The removed files.

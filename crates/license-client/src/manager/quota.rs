@@ -14,6 +14,7 @@ use crate::store::{Damaged, StoreError};
 
 /// Result of using a quota.
 #[derive(Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct QuotaUseReport {
     /// Whether the use was granted, and the remaining quota.
@@ -151,8 +152,8 @@ impl QuotaRequest<'_> {
         }
     }
 
-    /// Returns the durability for the two state files. A refusal may be lost, because nobody gains
-    /// an advantage from the loss.
+    /// Returns the durability for the two state files. A refusal may be lost, because the loss
+    /// gives no advantage.
     fn durability(&self, taken: &QuotaUse) -> [Durability; 2] {
         if taken.granted {
             [Durability::Process, Durability::PowerLoss]

@@ -18,6 +18,7 @@ use crate::store::StoreLock;
 
 /// A request to send to the vendor, and how it relates to earlier requests.
 #[derive(Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct PreparedRequest {
     /// The request to send to the vendor.
@@ -31,7 +32,7 @@ pub struct PreparedRequest {
 }
 
 /// How a pending request is treated, which is a request without an answer yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PendingRequestPolicy {
     /// The pending request is returned again.
     Repeat,
@@ -51,10 +52,10 @@ struct RequestTransaction<'h> {
 impl LicenseManager {
     /// Requests an activation of a license for this machine.
     ///
-    /// The request contains a commitment to a secret, which stays on this machine. A pending request
-    /// is returned again, unless `pending` requires a new request or the machine has changed. A new
-    /// request supersedes the earlier one. The answer to the earlier request is then no longer
-    /// accepted.
+    /// The request contains a commitment to a secret, which stays on this machine. A pending
+    /// request is returned again, unless `pending` requires a new request or the machine has
+    /// changed. A new request supersedes the earlier one. The answer to the earlier request is then
+    /// no longer accepted.
     ///
     /// # Errors
     ///

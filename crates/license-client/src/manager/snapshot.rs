@@ -12,6 +12,7 @@ use crate::state_dir::{StateDirError, StateFile};
 
 /// The installed licenses and the state of the machine at one instant.
 #[derive(Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct Snapshot {
     /// The verified licenses, with the validation tokens that are stored separately.

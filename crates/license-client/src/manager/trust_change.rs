@@ -19,7 +19,8 @@ use crate::state_dir::StateFile;
 use crate::store::{Damaged, StoreLock};
 
 /// Result of installing a trust statement.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 #[must_use]
 pub struct InstalledStatement {
     /// The statement. `None` if it changes nothing, because the keys already have this state.
@@ -34,8 +35,7 @@ pub(super) struct TrustChange {
     after: Rotation,
     /// The text of the stored statements.
     stored: String,
-    /// The statements of the artifact, in their order. `None` stands for a statement that changes
-    /// nothing.
+    /// The statements of the artifact, in their order. `None` if a statement changes nothing.
     statements: Vec<Option<TrustStatement>>,
 }
 

@@ -46,7 +46,7 @@ impl<'a> UsageAccount<'a> {
 }
 
 /// Whether a usage report closes the open period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UsageReportMode {
     /// The report closes the open period.
     Commit,

@@ -3,9 +3,10 @@
 use super::*;
 use crate::seal::SealError;
 use crate::state_dir::StateDir;
+use std::fs;
+
 use license_core::chrono::{DateTime, Utc};
 use license_core::{ClockReading, ProductCode, Quota, time};
-use std::fs;
 
 fn seal(id: &str) -> Seal {
     Seal::new(ProductCode::parse("CODITECT").unwrap(), Some(id))

@@ -1,5 +1,5 @@
-//! Transactions over several files: either all files are written or none of them, even if the
-//! writer crashes.
+//! Transactions over several files: either all files are written or no file is, even if the writer
+//! crashes.
 //!
 //! An undo directory contains the previous files as hard links. A hard link is enough, because a
 //! file is only ever replaced and never changed in place. If the undo directory still exists when a

@@ -26,7 +26,7 @@ pub(super) const KNOWN_CLAIMS: [&str; 9] = [
 ];
 
 /// The claims of an activation token (`typ` `license-activation+jwt`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ActivationClaims {
     #[serde(rename = "iss", deserialize_with = "text")]
     pub(crate) issuer: String,

@@ -14,7 +14,7 @@ use crate::time::serde_unix_seconds;
 use crate::trust::VerifyError;
 
 /// The claims of a clock repair (`typ` `license-clock+jwt`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ClockRepairClaims {
     #[serde(rename = "iss", deserialize_with = "text")]
     pub(crate) issuer: String,

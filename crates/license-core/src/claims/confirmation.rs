@@ -9,7 +9,20 @@ use crate::encoding::strict_json::{self, object};
 use crate::trust::{Jwk, TrustError, TrustedKey};
 
 /// A proof-of-possession key (RFC 7800): the public key of a customer's own license server.
-#[derive(Clone, Debug)]
+///
+/// ```
+/// use license_core::{Confirmation, TrustSet};
+///
+/// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// let trust = TrustSet::parse(JWKS)?;
+/// let jwk = trust.iter().next().ok_or("no key")?.to_jwk();
+/// let confirmation = Confirmation::try_from(jwk)?;
+/// let json = serde_json::to_string(&confirmation)?;
+/// assert!(json.starts_with(r#"{"jwk":{"#));
+/// assert_eq!(serde_json::from_str::<Confirmation>(&json)?, confirmation);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confirmation(Arc<TrustedKey>);
 
 impl Confirmation {
@@ -33,12 +46,6 @@ impl TryFrom<Value> for Confirmation {
         let jwk: strict_json::Object<Jwk> =
             serde_json::from_value(jwk).map_err(|_| TrustError::NotAJwk)?;
         jwk.0.to_key().map(Self::from)
-    }
-}
-
-impl PartialEq for Confirmation {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.id() == other.0.id() && self.0.algorithm() == other.0.algorithm()
     }
 }
 

@@ -69,7 +69,7 @@ pub(crate) const KNOWN_CLAIMS: [&str; 29] = [
 /// can be evaluated.
 ///
 /// `CONTRIBUTING.md` describes how to add a claim.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LicenseClaims {
     /// The format version, claim `ver`.
@@ -325,7 +325,20 @@ fn unsupported_format(payload: &[u8]) -> Option<VerifyError> {
 }
 
 /// A claim by name, with its JSON value.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// ```
+/// use license_core::{TrustSet, Unverified};
+///
+/// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # const TOKEN: &str = include_str!("../../fixtures/tokens/valid-pro.jwt");
+/// let license = Unverified::parse(TOKEN)?.verify(&TrustSet::parse(JWKS)?)?;
+/// let claims = license.claims().entries()?;
+/// assert_eq!(claims[0].to_string(), "ver: 1");
+/// assert!(claims.iter().all(|claim| claim.is_known()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ClaimEntry {
     /// The name of the claim.
     pub name: String,

@@ -12,7 +12,7 @@ use super::check_critical;
 use crate::encoding::strict_json::{self, IntegerVisitor, Object, absent, text, texts};
 use crate::ids::ProductCode;
 use crate::key::LicenseId;
-use crate::time::serde_unix_seconds;
+use crate::time::{serde_rfc3339, serde_unix_seconds};
 use crate::trust::VerifyError;
 
 /// The claims that this version understands. The claim `crit` may name only these claims.
@@ -54,6 +54,21 @@ impl RevocationClaims<RevokedLicenses> {
 }
 
 /// An entry of a revocation list: a license or an activation that is no longer valid.
+///
+/// ```
+/// use license_core::RevocationEntry;
+/// use serde::Deserialize;
+///
+/// let json = serde_json::json!({
+///     "jti": "01940000-0000-7000-8000-000000000001",
+///     "at": 1_798_761_600,
+///     "reason": "refund",
+/// });
+/// let entry = RevocationEntry::deserialize(&json)?;
+/// assert_eq!(entry.reason, "refund");
+/// assert_eq!(serde_json::to_value(&entry)?, json);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevocationEntry {
     /// The id of the license or activation.
@@ -68,9 +83,11 @@ pub struct RevocationEntry {
 }
 
 /// The effective time and the reason of a revocation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Revocation {
     /// The first instant at which the license or activation is no longer valid.
+    #[serde(serialize_with = "serde_rfc3339::serialize")]
     pub at: DateTime<Utc>,
     /// The reason that the vendor gives.
     pub reason: Box<str>,

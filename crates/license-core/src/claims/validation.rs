@@ -1,7 +1,6 @@
 //! The claims of a validation token.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -9,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::license::{features, quotas};
 use crate::code::Code;
-use crate::encoding::strict_json::{self, absent, present, serde_as_text, text};
+use crate::encoding::strict_json::{self, absent, present, text};
+use crate::encoding::value::named_value;
 use crate::ids::{ProductCode, Tier};
 use crate::key::LicenseId;
 use crate::machine::Machine;
@@ -18,7 +18,7 @@ use crate::time::serde_unix_seconds;
 use crate::trust::VerifyError;
 
 /// The claims of a validation token (`typ` `license-validation+jwt`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ValidationClaims {
     #[serde(rename = "iss", deserialize_with = "text")]
     pub(crate) issuer: String,
@@ -65,6 +65,15 @@ impl ValidationClaims {
 }
 
 /// The status of a license in a validation token.
+///
+/// ```
+/// use license_core::Status;
+///
+/// let status: Status = "suspended".parse()?;
+/// assert_eq!(status, Status::Suspended);
+/// assert!(status.is_denial());
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
     /// The license may be used.
@@ -88,12 +97,6 @@ impl Status {
         }
     }
 
-    /// Returns the status with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        let all = [Self::Active, Self::Suspended, Self::Revoked, Self::Canceled];
-        all.into_iter().find(|status| status.as_str() == name)
-    }
-
     /// Returns whether the license must not be used.
     pub const fn is_denial(self) -> bool {
         self.denial().is_some()
@@ -110,14 +113,9 @@ impl Status {
     }
 }
 
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-serde_as_text!(
+named_value!(
     Status,
+    "status",
     "`active`, `suspended`, `revoked` or `canceled`",
-    Status::parse
+    [Active, Suspended, Revoked, Canceled]
 );

@@ -6,9 +6,17 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::encoding::value::named_value;
 use crate::time::serde_rfc3339;
-
 /// The meaning of a change for the customer.
+///
+/// ```
+/// use license_core::Effect;
+///
+/// let effect: Effect = "loss".parse()?;
+/// assert_eq!(effect.reversed(), Effect::Gain);
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
     /// The license permits less, or requires more.
@@ -20,6 +28,15 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Returns the name of the effect.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Loss => "loss",
+            Self::Gain => "gain",
+            Self::Other => "other",
+        }
+    }
+
     /// Returns the effect of the opposite change.
     #[must_use]
     pub fn reversed(self) -> Self {
@@ -44,6 +61,13 @@ impl Effect {
         }
     }
 }
+
+named_value!(
+    Effect,
+    "effect",
+    "`loss`, `gain` or `other`",
+    [Loss, Gain, Other]
+);
 
 /// A change between two licenses.
 ///

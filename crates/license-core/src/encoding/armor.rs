@@ -1,7 +1,18 @@
 //! Kinds of machine requests and their armor labels.
 
+use super::value::named_value;
+
 /// The kind of a request or receipt that a machine sends to the vendor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// ```
+/// use license_core::MachineRequestKind;
+///
+/// let kind: MachineRequestKind = "LICENSE CLOCK REQUEST".parse()?;
+/// assert_eq!(kind, MachineRequestKind::Clock);
+/// assert_eq!(kind.name(), "a clock request");
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MachineRequestKind {
     /// A request to activate a license.
@@ -13,8 +24,6 @@ pub enum MachineRequestKind {
 }
 
 impl MachineRequestKind {
-    pub(crate) const ALL: [Self; 3] = [Self::Activation, Self::Clock, Self::Deactivation];
-
     /// Returns the label of the armor block, as in `-----BEGIN LICENSE ACTIVATION REQUEST-----`.
     pub const fn label(self) -> &'static str {
         match self {
@@ -22,6 +31,11 @@ impl MachineRequestKind {
             Self::Clock => "LICENSE CLOCK REQUEST",
             Self::Deactivation => "LICENSE DEACTIVATION",
         }
+    }
+
+    /// Returns the label of the armor block, which is also the text form of the kind.
+    pub const fn as_str(self) -> &'static str {
+        self.label()
     }
 
     /// Returns a noun phrase for messages, such as `an activation request`.
@@ -33,10 +47,6 @@ impl MachineRequestKind {
         }
     }
 
-    pub(crate) fn from_label(label: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.label() == label)
-    }
-
     /// Returns the number of the kind in the compact form.
     pub(crate) const fn number(self) -> u8 {
         match self {
@@ -46,3 +56,10 @@ impl MachineRequestKind {
         }
     }
 }
+
+named_value!(
+    MachineRequestKind,
+    "kind",
+    "`LICENSE ACTIVATION REQUEST`, `LICENSE CLOCK REQUEST` or `LICENSE DEACTIVATION`",
+    [Activation, Clock, Deactivation]
+);

@@ -8,6 +8,12 @@ pub(crate) fn write(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 /// Encodes bytes as hexadecimal digits in lower case.
+///
+/// ```
+/// use license_core::hex;
+///
+/// assert_eq!(hex::encode(&[0x00, 0xaf]), "00af");
+/// ```
 pub fn encode(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(2 * bytes.len());
     for byte in bytes {
@@ -18,6 +24,13 @@ pub fn encode(bytes: &[u8]) -> String {
 }
 
 /// Decodes exactly `N` bytes from digits in upper or lower case.
+///
+/// ```
+/// use license_core::hex;
+///
+/// assert_eq!(hex::decode("00AF"), Some([0x00, 0xaf]));
+/// assert_eq!(hex::decode::<3>("00AF"), None);
+/// ```
 pub fn decode<const N: usize>(digits: &str) -> Option<[u8; N]> {
     let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
     if pairs.len() != N || !rest.is_empty() {
@@ -31,6 +44,13 @@ pub fn decode<const N: usize>(digits: &str) -> Option<[u8; N]> {
 }
 
 /// Decodes exactly `N` bytes from digits in lower case, the canonical form.
+///
+/// ```
+/// use license_core::hex;
+///
+/// assert_eq!(hex::decode_lower("00af"), Some([0x00, 0xaf]));
+/// assert_eq!(hex::decode_lower::<2>("00AF"), None);
+/// ```
 pub fn decode_lower<const N: usize>(digits: &str) -> Option<[u8; N]> {
     let has_upper = digits.bytes().any(|digit| digit.is_ascii_uppercase());
     decode(digits).filter(|_| !has_upper)
@@ -67,7 +87,7 @@ macro_rules! hex_text {
             }
         }
 
-        $crate::encoding::strict_json::serde_as_text!($name, $expected, $name::parse);
+        $crate::encoding::value::text_value!($name, $expected);
     };
 }
 pub(crate) use hex_text;

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// A position in the input. Lines and columns count from 1, and columns count characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Position {
     /// The line, from 1.
     pub line: usize,
@@ -38,7 +38,7 @@ impl fmt::Display for Position {
 }
 
 /// The input at a position where something else was expected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FoundText {
     /// A character.
     Character(char),

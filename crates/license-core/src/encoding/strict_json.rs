@@ -11,8 +11,6 @@ mod visitors;
 
 use serde::de::DeserializeOwned;
 
-use crate::code::Code;
-
 pub(crate) use fault::MemberError;
 pub(crate) use visitors::{
     IntegerVisitor, ListVisitor, Object, TextVisitor, absent, count, non_empty, non_empty_texts,
@@ -32,13 +30,6 @@ pub(crate) const MAX_QUOTED_CHARS: usize = 32;
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct JsonError(#[from] Reason);
-
-impl JsonError {
-    /// Returns the reason code.
-    pub const fn code(&self) -> Code {
-        Code::Malformed
-    }
-}
 
 #[derive(Debug, thiserror::Error)]
 enum Reason {

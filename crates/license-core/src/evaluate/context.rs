@@ -63,9 +63,15 @@ impl<'a> Context<'a> {
     /// ```
     /// use std::time::SystemTime;
     ///
-    /// let context = license_core::Context::try_from(SystemTime::now())?;
+    /// use license_core::Context;
+    ///
+    /// let context = Context::try_from(SystemTime::now())?;
     /// # let _ = context;
-    /// # Ok::<(), license_core::TimeError>(())
+    ///
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let context = Context::at(now);
+    /// assert_eq!(context.clock(), now);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn at(clock: DateTime<Utc>) -> Self {
         Self {
@@ -88,52 +94,145 @@ impl<'a> Context<'a> {
 
     /// Returns the time of the clock. Evaluation uses the latest of this time, the clock high-water
     /// mark, and the issue dates of the verified artifacts.
+    ///
+    /// ```
+    /// use license_core::Context;
+    ///
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// assert_eq!(Context::at(now).clock(), now);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn clock(&self) -> DateTime<Utc> {
         self.clock
     }
 
     /// Returns the user, if one is set.
+    ///
+    /// ```
+    /// use license_core::Context;
+    ///
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// assert_eq!(Context::at(now).user("ann").named_user(), Some("ann"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn named_user(&self) -> Option<&'a str> {
         self.user
     }
 
     /// Sets the clock high-water mark: the latest instant that this machine has seen.
+    ///
+    /// ```
+    /// use license_core::{Context, Decision, FeatureMatrix};
+    ///
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// # let later = license_core::time::parse_instant("2027-06-01T00:00:00Z")?;
+    /// // The clock was set back after the machine had seen a later time.
+    /// let context = Context::at(now).high_water(later);
+    /// let decision = Decision::without_license(FeatureMatrix::built_in(), &context);
+    /// assert_eq!(decision.evaluated_at(), later);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn high_water(mut self, mark: DateTime<Utc>) -> Self {
         self.high_water = Some(time::clamp(mark));
         self
     }
 
     /// Sets the machine. Its fingerprint tolerates a few changed components.
+    ///
+    /// ```
+    /// use license_core::{Context, Machine};
+    ///
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// // `license_client` finds the fingerprint of this machine.
+    /// let machine = Machine::parse("fp1:id=0123456789abcdef01234567");
+    /// let context = Context::at(now).machine(&machine);
+    /// # let _ = context;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn machine(mut self, machine: &'a Machine) -> Self {
         self.machine = Some(machine);
         self
     }
 
     /// Sets the user.
+    ///
+    /// ```
+    /// use license_core::Context;
+    ///
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let context = Context::at(now).user("ann");
+    /// assert_eq!(context.named_user(), Some("ann"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn user(mut self, user: &'a str) -> Self {
         self.user = Some(user);
         self
     }
 
     /// Sets the version of the application.
+    ///
+    /// ```
+    /// use license_core::{Context, Version};
+    ///
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let version = Version::parse(env!("CARGO_PKG_VERSION"))?;
+    /// let context = Context::at(now).app_version(version);
+    /// # let _ = context;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn app_version(mut self, version: Version) -> Self {
         self.app_version = Some(version);
         self
     }
 
     /// Sets the build date of the application.
+    ///
+    /// ```
+    /// use license_core::Context;
+    ///
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// # let built_at = license_core::time::parse_instant("2026-12-01T00:00:00Z")?;
+    /// // Compile the date into the program, so that the customer cannot change it.
+    /// let context = Context::at(now).build_date(built_at);
+    /// # let _ = context;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn build_date(mut self, date: DateTime<Utc>) -> Self {
         self.build_date = Some(time::clamp(date));
         self
     }
 
     /// Sets the usage type. The default is [`UsageType::Builder`].
+    ///
+    /// ```
+    /// use license_core::{Context, UsageType};
+    ///
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let context = Context::at(now).usage_type(UsageType::Runtime);
+    /// # let _ = context;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn usage_type(self, usage_type: UsageType) -> Self {
         Self { usage_type, ..self }
     }
 
     /// Adds validation tokens to those in the evaluated license file. Tokens for other licenses and
     /// machines are ignored.
+    ///
+    /// ```
+    /// # use license_core::{Context, FeatureMatrix, Rule, TrustSet, Unverified};
+    /// # let trust = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks"))?;
+    /// # let token = include_str!("../../fixtures/tokens/valid-pro.jwt");
+    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # let now = license_core::time::parse_instant("2027-01-16T00:00:00Z")?;
+    /// # let answer = include_str!("../../fixtures/tokens/validation.jwt");
+    /// let validation = Unverified::parse(answer)?.verify_validation(&trust, &license)?;
+    /// let validations = [validation];
+    /// let context = Context::at(now).validations(&validations);
+    /// let decision = license.evaluate(FeatureMatrix::built_in(), &context);
+    /// assert_eq!(decision.rule(), Some(Rule::Expiry), "the vendor confirms the license");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn validations(mut self, validations: &'a [Validation]) -> Self {
         self.provided.validations = validations;
         self
@@ -141,6 +240,21 @@ impl<'a> Context<'a> {
 
     /// Adds licenses to those in the evaluated license file. An added license that supersedes the
     /// evaluated license replaces it as soon as the added license has started.
+    ///
+    /// ```
+    /// # use license_core::{Code, Context, FeatureMatrix, TrustSet, Unverified};
+    /// # let trust = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks"))?;
+    /// # let token = include_str!("../../fixtures/tokens/valid-pro.jwt");
+    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// # let renewal = include_str!("../../fixtures/tokens/renewal.jwt");
+    /// let renewal = Unverified::parse(renewal)?.verify(&trust)?;
+    /// let installed = [renewal];
+    /// let context = Context::at(now).installed(&installed);
+    /// let decision = license.evaluate(FeatureMatrix::built_in(), &context);
+    /// assert_eq!(decision.code(), Code::Superseded);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn installed(mut self, installed: &'a [License]) -> Self {
         self.provided.licenses = installed;
         self
@@ -148,6 +262,21 @@ impl<'a> Context<'a> {
 
     /// Adds revocation lists to those in the evaluated license file. Only the newest list of each
     /// signing key applies. Lists for other products are ignored.
+    ///
+    /// ```
+    /// # use license_core::{Code, Context, FeatureMatrix, TrustSet, Unverified};
+    /// # let trust = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks"))?;
+    /// # let token = include_str!("../../fixtures/tokens/valid-pro.jwt");
+    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// # let list = include_str!("../../fixtures/tokens/valid-revocations.jwt");
+    /// let list = Unverified::parse(list)?.verify_revocations(&trust)?;
+    /// let lists = [list];
+    /// let context = Context::at(now).revocations(&lists);
+    /// let decision = license.evaluate(FeatureMatrix::built_in(), &context);
+    /// assert_eq!(decision.code(), Code::Revoked);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn revocations(mut self, revocations: &'a [RevocationList]) -> Self {
         self.provided.revocations = revocations;
         self
@@ -155,6 +284,19 @@ impl<'a> Context<'a> {
 
     /// Adds activations to those in the evaluated license file. Activations of other licenses and
     /// machines are ignored.
+    ///
+    /// ```no_run
+    /// use license_core::{Activation, Context, TrustSet, Unverified};
+    ///
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// # let (trust, answer) = (TrustSet::parse("")?, "");
+    /// // The answer of the vendor to an activation request of this machine.
+    /// let activation: Activation = Unverified::parse(answer)?.verify_activation(&trust)?;
+    /// let activations = [activation];
+    /// let context = Context::at(now).activations(&activations);
+    /// # let _ = context;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn activations(mut self, activations: &'a [Activation]) -> Self {
         self.provided.activations = activations;
         self
@@ -164,6 +306,19 @@ impl<'a> Context<'a> {
     ///
     /// These licenses and their successors are not valid on this machine until they are activated
     /// again.
+    ///
+    /// ```
+    /// use license_core::{Context, LicenseId, Nonce};
+    ///
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// // Both values come from the receipt of the deactivation.
+    /// let id = LicenseId::parse("01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c01").ok_or("no license id")?;
+    /// let nonce = Nonce::parse("000102030405060708090a0b0c0d0e0f").ok_or("no nonce")?;
+    /// let deactivated = [(id, nonce)];
+    /// let context = Context::at(now).deactivated(&deactivated);
+    /// # let _ = context;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn deactivated(mut self, deactivated: &'a [(LicenseId, Nonce)]) -> Self {
         self.provided.deactivated = deactivated;
         self

@@ -1,12 +1,13 @@
 //! Result of an evaluation.
 
-use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Context, Evidence, Rule, clock_behind};
+use super::warning::clock_behind;
+use super::{Context, Evidence, Rule, Warning};
 use crate::code::Code;
+use crate::encoding::value::named_value;
 use crate::ids::Tier;
 use crate::license::License;
 use crate::matrix::FeatureMatrix;
@@ -14,6 +15,15 @@ use crate::policy::{Entitlements, Quota};
 use crate::time;
 
 /// Validity of a license, ordered from worst to best.
+///
+/// ```
+/// use license_core::Outcome;
+///
+/// let outcome: Outcome = "grace".parse()?;
+/// assert_eq!(outcome, Outcome::Grace);
+/// assert!(Outcome::Denied < outcome && outcome < Outcome::Licensed);
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
     /// The license is not valid. The base tier applies.
@@ -26,6 +36,12 @@ pub enum Outcome {
 
 impl Outcome {
     /// Returns the name in JSON.
+    ///
+    /// ```
+    /// use license_core::Outcome;
+    ///
+    /// assert_eq!(Outcome::Grace.as_str(), "grace");
+    /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Licensed => "licensed",
@@ -35,24 +51,17 @@ impl Outcome {
     }
 }
 
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Condition that deserves attention although it does not change the decision.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Warning {
-    /// The reason code.
-    pub code: Code,
-    /// A description for users.
-    pub message: String,
-}
+named_value!(
+    Outcome,
+    "outcome",
+    "`licensed`, `grace` or `denied`",
+    [Denied, Grace, Licensed]
+);
 
 /// Decision about a license: the entitlements that apply now, and the reason.
 ///
-/// A lookup of a feature or quota takes nanoseconds and does not allocate.
+/// A lookup of a feature or quota takes nanoseconds and does not allocate. The JSON form is the
+/// object that `license verify --json` prints and `docs/codes.md` documents.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Decision {
@@ -68,14 +77,16 @@ pub struct Decision {
     pub(super) check_in: Option<Evidence>,
 }
 
-/// Decision about a feature.
+/// Decision about a feature. The JSON form is `{granted, code, evidence}`.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 #[must_use]
 pub struct FeatureDecision {
     /// Whether the feature may be used.
     pub granted: bool,
     /// The code of the decision if the feature is granted, or if a denied license includes the
-    /// feature. Otherwise `FEATURE_NOT_INCLUDED`.
+    /// feature. `UNKNOWN_FEATURE` if neither the product nor the license has the feature. Otherwise
+    /// `FEATURE_NOT_INCLUDED`.
     pub code: Code,
     /// The expected and actual values.
     pub evidence: Evidence,
@@ -83,6 +94,17 @@ pub struct FeatureDecision {
 
 impl Decision {
     /// Returns the decision without a license: denied, with the entitlements of the base tier.
+    ///
+    /// ```
+    /// use license_core::{Code, Context, Decision, FeatureMatrix};
+    ///
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let matrix = FeatureMatrix::built_in();
+    /// let decision = Decision::without_license(matrix, &Context::at(now));
+    /// assert_eq!(decision.code(), Code::NoLicense);
+    /// assert!(decision.allows("local_execution"), "the base tier has this feature");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn without_license(matrix: &FeatureMatrix, context: &Context<'_>) -> Self {
         let clock = context.clock();
         let now = context.high_water.map_or(clock, |mark| mark.max(clock));
@@ -101,48 +123,159 @@ impl Decision {
     }
 
     /// Returns the validity of the license.
+    ///
+    /// ```
+    /// # use license_core::{Context, FeatureMatrix, Outcome, TrustSet, Unverified};
+    /// # let trust = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks"))?;
+    /// # let token = include_str!("../../fixtures/tokens/valid-pro.jwt");
+    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// assert_eq!(decision.outcome(), Outcome::Licensed);
+    /// assert_eq!(decision.outcome().as_str(), "licensed");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn outcome(&self) -> Outcome {
         self.outcome
     }
 
     /// Returns the reason code.
+    ///
+    /// ```
+    /// # use license_core::{Code, Context, FeatureMatrix, TrustSet, Unverified};
+    /// # let trust = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks"))?;
+    /// # let token = include_str!("../../fixtures/tokens/valid-pro.jwt");
+    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// assert_eq!(decision.code(), Code::Valid);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn code(&self) -> Code {
         self.code
     }
 
     /// Returns the evaluated license.
+    ///
+    /// ```
+    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
+    /// # let trust = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks"))?;
+    /// # let token = include_str!("../../fixtures/tokens/valid-pro.jwt");
+    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// assert_eq!(decision.license().map(|license| license.customer()), Some("ACME Ltd"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn license(&self) -> Option<&License> {
         self.license.as_ref()
     }
 
     /// Returns the entitlements that apply now: those of the license, or those of the base tier if
     /// the license is denied.
+    ///
+    /// ```
+    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
+    /// # let trust = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks"))?;
+    /// # let token = include_str!("../../fixtures/tokens/valid-pro.jwt");
+    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// let entitlements = decision.entitlements();
+    /// assert_eq!(entitlements.tier().as_str(), "PRO");
+    /// assert!(entitlements.features().any(|feature| feature == "cloud_sync"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn entitlements(&self) -> &Entitlements {
         &self.effective
     }
 
     /// Returns whether the feature may be used now.
+    ///
+    /// ```
+    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
+    /// # let trust = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks"))?;
+    /// # let token = include_str!("../../fixtures/tokens/valid-pro.jwt");
+    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// assert!(decision.allows("cloud_sync"));
+    /// assert!(!decision.allows("sso"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn allows(&self, feature: &str) -> bool {
         self.effective.allows(feature)
     }
 
     /// Returns the quota that applies now.
+    ///
+    /// ```
+    /// # use license_core::{Context, FeatureMatrix, Quota, TrustSet, Unverified};
+    /// # let trust = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks"))?;
+    /// # let token = include_str!("../../fixtures/tokens/valid-pro.jwt");
+    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// assert_eq!(decision.quota("agents"), Some(Quota::Limit(52)));
+    /// assert_eq!(decision.quota("commands_per_day"), Some(Quota::Unlimited));
+    /// assert_eq!(decision.quota("no_such_quota"), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn quota(&self, name: &str) -> Option<Quota> {
         self.effective.quota(name)
     }
 
     /// Returns the decisive rule.
+    ///
+    /// ```
+    /// # use license_core::{Context, FeatureMatrix, Rule, TrustSet, Unverified};
+    /// # let trust = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks"))?;
+    /// # let token = include_str!("../../fixtures/tokens/valid-pro.jwt");
+    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// assert_eq!(decision.rule(), Some(Rule::Expiry));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rule(&self) -> Option<Rule> {
         self.rule
     }
 
     /// Returns the expected and actual values of the decisive rule.
+    ///
+    /// ```
+    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
+    /// # let trust = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks"))?;
+    /// # let token = include_str!("../../fixtures/tokens/valid-pro.jwt");
+    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # let now = license_core::time::parse_instant("2028-06-01T00:00:00Z")?;
+    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// let evidence = decision.evidence();
+    /// assert_eq!(evidence.actual(), "2028-06-01T00:00:00Z");
+    /// assert!(evidence.expected().starts_with("before 2028-01-01T00:00:00Z"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn evidence(&self) -> &Evidence {
         &self.evidence
     }
 
     /// Returns the rest of the grace period, or `None` outside a grace period.
+    ///
+    /// ```
+    /// # use license_core::{Context, FeatureMatrix, Outcome, TrustSet, Unverified};
+    /// use license_core::chrono::TimeDelta;
+    ///
+    /// # let trust = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks"))?;
+    /// # let token = include_str!("../../fixtures/tokens/valid-pro.jwt");
+    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # let now = license_core::time::parse_instant("2028-01-02T00:00:00Z")?;
+    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// // The license ended on the first day of 2028. Its grace period has 72 hours.
+    /// assert_eq!(decision.outcome(), Outcome::Grace);
+    /// assert_eq!(decision.grace_left(), Some(TimeDelta::hours(48)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn grace_left(&self) -> Option<TimeDelta> {
         let until = self
             .valid_until
@@ -153,23 +286,75 @@ impl Decision {
     /// Returns the instant at which the license ends if no other artifact is installed until then.
     /// Grace periods and installed successors are included. Returns `None` if the license is
     /// denied, or if nothing ends the license.
+    ///
+    /// ```
+    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
+    /// # let trust = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks"))?;
+    /// # let token = include_str!("../../fixtures/tokens/valid-pro.jwt");
+    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// // The license ends on the first day of 2028. Its grace period has 72 hours.
+    /// assert_eq!(decision.holds_until(), Some(license_core::time::parse_instant("2028-01-04")?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn holds_until(&self) -> Option<DateTime<Utc>> {
         self.valid_until
     }
 
     /// Returns the [`Evidence::CheckIn`] of a license that must be validated, even if another rule
     /// is decisive.
+    ///
+    /// ```
+    /// # use license_core::{Context, Evidence, FeatureMatrix, TrustSet, Unverified};
+    /// # let trust = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks"))?;
+    /// # let token = include_str!("../../fixtures/tokens/valid-team.jwt");
+    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # let now = license_core::time::parse_instant("2027-01-01T09:00:00Z")?;
+    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// let Some(Evidence::CheckIn { due_at, .. }) = decision.check_in() else {
+    ///     return Err("expected a license with check-ins".into());
+    /// };
+    /// assert_eq!(*due_at, license_core::time::parse_instant("2027-01-02")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn check_in(&self) -> Option<&Evidence> {
         self.check_in.as_ref()
     }
 
     /// Returns the warnings.
+    ///
+    /// ```
+    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
+    /// # let trust = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks"))?;
+    /// # let token = include_str!("../../fixtures/tokens/valid-pro.jwt");
+    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # let now = license_core::time::parse_instant("2027-12-29T00:00:00Z")?;
+    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// for warning in decision.warnings() {
+    ///     eprintln!("{}: {warning}", warning.code());
+    /// }
+    /// assert_eq!(decision.warnings().len(), 1, "the license expires soon");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
 
     /// Returns the instant of the evaluation: the latest of the clock and all instants seen before,
     /// such as the clock high-water mark.
+    ///
+    /// ```
+    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
+    /// # let trust = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks"))?;
+    /// # let token = include_str!("../../fixtures/tokens/valid-pro.jwt");
+    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # let now = license_core::time::parse_instant("2026-06-01T00:00:00Z")?;
+    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// // The license was issued after the time of the clock.
+    /// assert!(decision.evaluated_at() > now);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn evaluated_at(&self) -> DateTime<Utc> {
         self.evaluated_at
     }
@@ -186,22 +371,48 @@ impl Decision {
     }
 
     /// Decides whether the feature may be used. The code distinguishes a license without the
-    /// feature from a license that is denied.
+    /// feature, a license that is denied, and a feature that does not exist.
+    ///
+    /// ```
+    /// use license_core::{Code, Context, FeatureMatrix, TrustSet, Unverified, time};
+    ///
+    /// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # const TOKEN: &str = include_str!("../../fixtures/tokens/valid-pro.jwt");
+    /// let license = Unverified::parse(TOKEN)?.verify(&TrustSet::parse(JWKS)?)?;
+    /// let matrix = FeatureMatrix::built_in();
+    /// let context = Context::at(time::parse_instant("2027-01-15T00:00:00Z")?);
+    /// let decision = license.evaluate(matrix, &context);
+    ///
+    /// assert_eq!(decision.feature("cloud_sync", matrix).code, Code::Valid);
+    /// assert_eq!(decision.feature("sso", matrix).code, Code::FeatureNotIncluded);
+    /// // A misspelled name is never granted, and its code shows the mistake.
+    /// assert!(!decision.allows("cloud-sync"));
+    /// assert_eq!(decision.feature("cloud-sync", matrix).code, Code::UnknownFeature);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn feature(&self, name: &str, matrix: &FeatureMatrix) -> FeatureDecision {
-        let feature = Evidence::Feature {
+        let tier = self.effective.tier();
+        let feature = || Evidence::Feature {
             feature: name.into(),
             included_from: self.first_tier_with(name, matrix),
-            tier: self.effective.tier(),
+            tier,
         };
         let is_in_license = self
             .license()
             .is_some_and(|license| license.entitlements().allows(name));
         let (granted, code, evidence) = if self.allows(name) {
-            (true, self.code, feature)
+            (true, self.code, feature())
         } else if is_in_license && self.outcome == Outcome::Denied {
             (false, self.code, self.evidence.clone())
+        } else if is_in_license || matrix.first_tier_with(name).is_some() {
+            (false, Code::FeatureNotIncluded, feature())
         } else {
-            (false, Code::FeatureNotIncluded, feature)
+            let unknown = Evidence::UnknownFeature {
+                feature: name.into(),
+                product: matrix.product(),
+                tier,
+            };
+            (false, Code::UnknownFeature, unknown)
         };
         FeatureDecision {
             granted,

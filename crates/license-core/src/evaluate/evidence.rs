@@ -5,22 +5,39 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use semver::{Version, VersionReq};
-use serde::{Serialize, Serializer};
-use serde_json::json;
 
 use crate::claims::Status;
 use crate::ids::{ProductCode, Tier};
 use crate::key::LicenseId;
 use crate::machine::{FingerprintComparison, Machine};
 use crate::policy::UsageType;
-use crate::time::{rfc3339, serde_rfc3339};
+use crate::time::rfc3339;
 
 /// Expected and actual values of a rule.
 ///
-/// [`Evidence::expected`] and [`Evidence::actual`] return the values as text. [`Evidence::to_json`]
-/// returns the texts and the named values.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
+/// [`Evidence::expected`] and [`Evidence::actual`] return the values as text. The JSON form is an
+/// object with these two texts, followed by the values under their names.
+///
+/// ```
+/// use license_core::{Context, Evidence, FeatureMatrix, TrustSet, Unverified, time};
+///
+/// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// # const TOKEN: &str = include_str!("../../fixtures/tokens/valid-pro.jwt");
+/// let license = Unverified::parse(TOKEN)?.verify(&TrustSet::parse(JWKS)?)?;
+/// let matrix = FeatureMatrix::built_in();
+/// let context = Context::at(time::parse_instant("2027-01-15T00:00:00Z")?);
+/// let answer = license.evaluate(matrix, &context).feature("sso", matrix);
+///
+/// assert_eq!(answer.evidence.expected(), "tier ENT or higher");
+/// assert_eq!(answer.evidence.actual(), "tier PRO");
+/// let Evidence::Feature { included_from, .. } = &answer.evidence else {
+///     return Err("expected evidence about a feature".into());
+/// };
+/// assert_eq!(included_from.map(|tier| tier.to_string()).as_deref(), Some("ENT"));
+/// assert_eq!(serde_json::to_value(&answer.evidence)?["included_from"], "ENT");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Evidence {
     /// The rule does not apply.
@@ -30,35 +47,28 @@ pub enum Evidence {
     /// The product.
     Product {
         /// The product of the application.
-        #[serde(skip)]
         expected: ProductCode,
         /// The product of the license.
-        #[serde(skip)]
         actual: ProductCode,
     },
     /// The status in the newest validation token.
     Status {
         /// The status.
-        #[serde(rename = "status")]
         actual: Status,
         /// The issue date of the token.
-        #[serde(with = "serde_rfc3339")]
         at: DateTime<Utc>,
     },
     /// A license on a revocation list.
     Revocation {
         /// The license.
-        #[serde(rename = "license_id")]
         license: LicenseId,
         /// The first instant at which the license is revoked.
-        #[serde(rename = "revoked_at", with = "serde_rfc3339")]
         at: DateTime<Utc>,
         /// The reason that the vendor gives.
         reason: Box<str>,
         /// The number of the list.
         seq: u64,
         /// The instant of the evaluation.
-        #[serde(with = "serde_rfc3339")]
         now: DateTime<Utc>,
     },
     /// A license that is not on a revocation list.
@@ -66,52 +76,41 @@ pub enum Evidence {
         /// The number of the newest list.
         seq: u64,
         /// The issue date of the list.
-        #[serde(with = "serde_rfc3339")]
         issued_at: DateTime<Utc>,
         /// The instant at which the next list is due.
-        #[serde(with = "serde_rfc3339")]
         next_update: DateTime<Utc>,
     },
     /// A license that replaces this one.
     SupersededBy {
         /// The newer license.
-        #[serde(rename = "superseded_by")]
         license: LicenseId,
     },
     /// The start of the license.
     NotBefore {
         /// The first instant at which the license is valid.
-        #[serde(with = "serde_rfc3339")]
         not_before: DateTime<Utc>,
         /// The instant of the evaluation.
-        #[serde(with = "serde_rfc3339")]
         now: DateTime<Utc>,
     },
     /// The machine.
     Machine {
         /// The number of machines in the license.
-        #[serde(skip)]
         named: usize,
         /// This machine.
-        #[serde(rename = "machine")]
         actual: Option<Machine>,
         /// The comparison with the most similar fingerprint in the license.
-        #[serde(flatten)]
         nearest: Option<FingerprintComparison>,
     },
     /// A license that is deactivated on this machine.
     Deactivated {
         /// The license.
-        #[serde(rename = "license_id")]
         license: LicenseId,
     },
     /// The activation of the license on this machine.
     Activation {
         /// The date of the activation, if there is one.
-        #[serde(rename = "activated_at", with = "serde_rfc3339")]
         at: Option<DateTime<Utc>>,
         /// The instant at which the vendor ended a previous activation.
-        #[serde(with = "serde_rfc3339")]
         ended_at: Option<DateTime<Utc>>,
         /// This machine.
         machine: Option<Machine>,
@@ -119,68 +118,52 @@ pub enum Evidence {
     /// The user.
     User {
         /// The users in the license.
-        #[serde(rename = "users", serialize_with = "slice")]
         expected: Arc<[Box<str>]>,
         /// The current user.
-        #[serde(rename = "user")]
         actual: Option<Box<str>>,
     },
     /// The usage type.
     Usage {
         /// The usage type of the license.
-        #[serde(skip)]
         expected: UsageType,
         /// The usage type of the application.
-        #[serde(skip)]
         actual: UsageType,
     },
     /// The version of the application.
     Version {
         /// The versions that the license covers.
-        #[serde(rename = "max_version")]
         expected: VersionReq,
         /// The version of the application.
-        #[serde(rename = "version")]
         actual: Option<Version>,
     },
     /// The build date of the application.
     BuildDate {
         /// The last build date that the license covers.
-        #[serde(with = "serde_rfc3339")]
         maintenance_until: DateTime<Utc>,
         /// The build date of the application.
-        #[serde(rename = "build_date", with = "serde_rfc3339")]
         actual: Option<DateTime<Utc>>,
     },
     /// The end of the license.
     Expiry {
         /// The first instant after the end of the license, or `None` if the license is perpetual.
-        #[serde(with = "serde_rfc3339")]
         expires_at: Option<DateTime<Utc>>,
         /// The first instant after the renewal grace period.
-        #[serde(with = "serde_rfc3339")]
         grace_until: Option<DateTime<Utc>>,
         /// The instant of the evaluation.
-        #[serde(with = "serde_rfc3339")]
         now: DateTime<Utc>,
     },
     /// The last validation.
     CheckIn {
         /// The later of two instants: the start of the license, and the last validation of the
         /// license or of a license that it replaces.
-        #[serde(rename = "counted_from", with = "serde_rfc3339")]
         last: DateTime<Utc>,
         /// The last validation, unless it was before the start of the license.
-        #[serde(with = "serde_rfc3339")]
         last_validated_at: Option<DateTime<Utc>>,
         /// The first instant at which a validation is due.
-        #[serde(with = "serde_rfc3339")]
         due_at: DateTime<Utc>,
         /// The last instant at which the license is valid without a validation.
-        #[serde(with = "serde_rfc3339")]
         grace_until: DateTime<Utc>,
         /// The instant of the evaluation.
-        #[serde(with = "serde_rfc3339")]
         now: DateTime<Utc>,
     },
     /// A feature.
@@ -189,6 +172,15 @@ pub enum Evidence {
         feature: Box<str>,
         /// The lowest tier with the feature.
         included_from: Option<Tier>,
+        /// The current tier.
+        tier: Tier,
+    },
+    /// A feature that neither the product nor the license has.
+    UnknownFeature {
+        /// The feature.
+        feature: Box<str>,
+        /// The product.
+        product: ProductCode,
         /// The current tier.
         tier: Tier,
     },
@@ -206,6 +198,12 @@ impl Evidence {
     }
 
     /// Returns a description of the expected values.
+    ///
+    /// ```
+    /// use license_core::Evidence;
+    ///
+    /// assert_eq!(Evidence::NoLicense.expected(), "a license");
+    /// ```
     pub fn expected(&self) -> String {
         match self {
             Self::Nothing => "no requirement".to_owned(),
@@ -255,10 +253,17 @@ impl Evidence {
                 ..
             } => format!("tier {tier} or higher"),
             Self::Feature { .. } => "a license that includes the feature".to_owned(),
+            Self::UnknownFeature { product, .. } => format!("a feature of product {product}"),
         }
     }
 
     /// Returns a description of the actual values.
+    ///
+    /// ```
+    /// use license_core::Evidence;
+    ///
+    /// assert_eq!(Evidence::NoLicense.actual(), "none");
+    /// ```
     pub fn actual(&self) -> String {
         match self {
             Self::Nothing => "not checked".to_owned(),
@@ -325,24 +330,9 @@ impl Evidence {
                 format!("no check-in since the license started at {last}, now {now}")
             }
             Self::Feature { tier, .. } => format!("tier {tier}"),
+            Self::UnknownFeature { .. } => "an unknown feature".to_owned(),
         }
     }
-
-    /// Returns a JSON object with the descriptions `expected` and `actual`, followed by the named
-    /// values.
-    pub fn to_json(&self) -> serde_json::Value {
-        let mut object = json!({ "expected": self.expected(), "actual": self.actual() });
-        if let (Some(object), serde_json::Value::Object(values)) =
-            (object.as_object_mut(), json!(self))
-        {
-            object.extend(values);
-        }
-        object
-    }
-}
-
-fn slice<T: Serialize, S: Serializer>(items: &Arc<[T]>, serializer: S) -> Result<S::Ok, S::Error> {
-    items.as_ref().serialize(serializer)
 }
 
 fn before_end(end: DateTime<Utc>, grace_until: Option<DateTime<Utc>>) -> String {

@@ -1,7 +1,7 @@
 //! The machine rule: machine lock, activation and deactivation.
 
-use super::Evidence;
-use super::rules::{Evaluation, OptionalResult, RuleOutcome, require};
+use super::rules::{Evaluation, OptionalResult, require};
+use super::{Evidence, RuleOutcome};
 use crate::code::Code;
 use crate::key::LicenseId;
 use crate::license::{Activation, License};

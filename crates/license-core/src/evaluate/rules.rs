@@ -5,66 +5,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::validation_history::ValidationHistory;
-use super::{Context, Evidence, machine};
+use super::{Context, Evidence, Rule, RuleOutcome, machine};
 use crate::claims::Status;
 use crate::code::Code;
 use crate::license::{Activation, License, RevocationList, Validation, ValidationSigner};
 use crate::machine::Machine;
 use crate::matrix::FeatureMatrix;
 use crate::time;
-
-/// A rule of an evaluation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Rule {
-    /// The license is for this product.
-    Product,
-    /// The license is not revoked.
-    Revoked,
-    /// No newer license replaces the license.
-    Superseded,
-    /// The license is neither suspended nor canceled.
-    Status,
-    /// The license has started.
-    NotBefore,
-    /// The license is not locked to other machines, is not deactivated on this machine, and is
-    /// activated if necessary.
-    Machine,
-    /// The license is not restricted to other users.
-    User,
-    /// The license is for this usage type.
-    Usage,
-    /// The license covers this version of the application.
-    Version,
-    /// The license has not expired.
-    Expiry,
-    /// The license was validated recently enough.
-    CheckIn,
-}
-
-/// Outcome of a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RuleOutcome {
-    /// The rule does not apply to the license.
-    NotApplicable,
-    /// The rule passes.
-    Passed,
-    /// The rule fails, but the license is valid for the rest of a grace period.
-    Grace(Code),
-    /// The rule fails.
-    Denied(Code),
-}
-
-/// Result of a rule.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RuleResult {
-    /// The rule.
-    pub rule: Rule,
-    /// The outcome.
-    pub outcome: RuleOutcome,
-    /// The expected and actual values.
-    pub evidence: Evidence,
-}
 
 /// A license, its context, and values derived from both, as input of the rules.
 pub(super) struct Evaluation<'a> {
@@ -162,39 +109,6 @@ pub(super) fn require(condition: bool, code: Code, evidence: Evidence) -> Option
 }
 
 impl Rule {
-    /// All rules, in the order in which they are checked. The first rule that fails denies the
-    /// license.
-    pub const ALL: [Self; 11] = [
-        Self::Product,
-        Self::Revoked,
-        Self::Superseded,
-        Self::Status,
-        Self::NotBefore,
-        Self::Machine,
-        Self::User,
-        Self::Usage,
-        Self::Version,
-        Self::Expiry,
-        Self::CheckIn,
-    ];
-
-    /// Returns the name of the rule, as `explain` prints it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Product => "product",
-            Self::Revoked => "revoked",
-            Self::Superseded => "superseded",
-            Self::Status => "status",
-            Self::NotBefore => "not before",
-            Self::Machine => "machine",
-            Self::User => "user",
-            Self::Usage => "usage type",
-            Self::Version => "version",
-            Self::Expiry => "expiry",
-            Self::CheckIn => "check-in",
-        }
-    }
-
     /// Checks the rule.
     pub(super) fn check(self, evaluation: &Evaluation<'_>) -> OptionalResult {
         match self {

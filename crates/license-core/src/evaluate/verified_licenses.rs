@@ -12,6 +12,19 @@ impl VerifiedLicenses {
     /// Valid licenses are compared by tier, outcome, end and issue date, in this order. With this
     /// order, entitlements never grow merely because time passes. If no license is valid, a license
     /// that has started takes precedence over a license that starts later.
+    ///
+    /// ```
+    /// use license_core::{Context, FeatureMatrix, TrustSet, VerifiedLicenses};
+    ///
+    /// # let trust = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks"))?;
+    /// # let text = include_str!("../../fixtures/files/valid-pro.lic");
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let matrix = FeatureMatrix::built_in();
+    /// let verified = VerifiedLicenses::verify(text, &trust, matrix)?;
+    /// let decision = verified.evaluate(matrix, &Context::at(now));
+    /// assert!(decision.allows("cloud_sync"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn evaluate(&self, matrix: &FeatureMatrix, context: &Context<'_>) -> Decision {
         let context = with_artifacts(self, context);
         let decisions = self
@@ -37,6 +50,20 @@ impl VerifiedLicenses {
 
     /// Returns the result of every rule for the license that [`VerifiedLicenses::evaluate`]
     /// selects.
+    ///
+    /// ```
+    /// use license_core::{Context, FeatureMatrix, TrustSet, VerifiedLicenses};
+    ///
+    /// # let trust = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks"))?;
+    /// # let text = include_str!("../../fixtures/files/valid-pro.lic");
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let matrix = FeatureMatrix::built_in();
+    /// let verified = VerifiedLicenses::verify(text, &trust, matrix)?;
+    /// for result in verified.explain(matrix, &Context::at(now)) {
+    ///     println!("{}: {}", result.rule, result.outcome.as_str());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn explain(&self, matrix: &FeatureMatrix, context: &Context<'_>) -> Vec<RuleResult> {
         let decision = self.evaluate(matrix, context);
         let context = with_artifacts(self, context);

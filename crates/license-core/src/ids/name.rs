@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::encoding::strict_json::serde_as_text;
+use crate::encoding::value::text_value;
 
 const MAX: usize = 16;
 
@@ -30,7 +30,7 @@ impl InlineString {
 }
 
 /// The reason why a text is not a product code, tier or company code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("expected {expected}")]
 #[non_exhaustive]
 pub struct NameError {
@@ -77,7 +77,7 @@ macro_rules! name {
             }
         }
 
-        serde_as_text!($name, $expected, |text| $name::parse(text).ok());
+        text_value!($name, $expected, NameError);
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,15 +89,42 @@ macro_rules! name {
 
 name! {
     /// A product code such as `CODITECT`: 2 to 16 characters of `A-Z0-9`, starting with a letter.
+    ///
+    /// ```
+    /// use license_core::ProductCode;
+    ///
+    /// let product: ProductCode = "CODITECT".parse()?;
+    /// assert_eq!(product.as_str(), "CODITECT");
+    /// assert_eq!(serde_json::to_string(&product)?, r#""CODITECT""#);
+    /// assert!(ProductCode::parse("coditect").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ProductCode, "a product code of 2 to 16 characters, A-Z and 0-9, starting with a letter", |b| b.is_ascii_uppercase()
 }
 name! {
     /// A tier such as `PRO`: 2 to 16 characters of `A-Z0-9`, starting with a letter. The feature
     /// matrix of a product defines its tiers.
+    ///
+    /// ```
+    /// use license_core::Tier;
+    ///
+    /// let tier: Tier = "PRO".parse()?;
+    /// assert_eq!(tier, Tier::parse("PRO")?);
+    /// assert_eq!(tier.to_string(), "PRO");
+    /// # Ok::<(), license_core::NameError>(())
+    /// ```
     Tier, "a tier of 2 to 16 characters, A-Z and 0-9, starting with a letter", |b| b.is_ascii_uppercase()
 }
 name! {
     /// The short code of a company in an enterprise key: 2 to 16 characters of `A-Z0-9`.
+    ///
+    /// ```
+    /// use license_core::Company;
+    ///
+    /// let company: Company = "3M".parse()?;
+    /// assert_eq!(company.as_str(), "3M");
+    /// # Ok::<(), license_core::NameError>(())
+    /// ```
     Company, "a company code of 2 to 16 characters, A-Z and 0-9", |_| true
 }
 

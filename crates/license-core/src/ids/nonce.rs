@@ -5,7 +5,16 @@ use crate::encoding::hex::hex_text;
 const NONCE_BYTES: usize = 16;
 pub(crate) const SECRET_BYTES: usize = 32;
 
-/// A random number of 128 bits that is used once.
+/// A random number of 128 bits that is used once. Its text form is 32 hexadecimal digits in lower
+/// case.
+///
+/// ```
+/// use license_core::Nonce;
+///
+/// let nonce = Nonce::from_random([0xab; 16]);
+/// assert_eq!(nonce.to_string(), "ab".repeat(16));
+/// assert_eq!(nonce.to_string().parse(), Ok(nonce));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nonce([u8; NONCE_BYTES]);
 
@@ -21,8 +30,16 @@ impl Nonce {
 }
 
 /// The SHA-256 hash of a secret that a machine keeps. The hash binds an activation to the secret
-/// without revealing the secret.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// without revealing the secret. Its text form is 64 hexadecimal digits in lower case.
+///
+/// ```
+/// use license_core::Commitment;
+///
+/// let commitment: Commitment = "0c".repeat(32).parse()?;
+/// assert_eq!(commitment.to_string(), "0c".repeat(32));
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Commitment([u8; SECRET_BYTES]);
 
 impl Commitment {

@@ -1,6 +1,7 @@
 //! Drafts of answers to machine requests.
 
 use chrono::{DateTime, Utc};
+use serde::ser::{Serialize, Serializer};
 
 use super::{Signer, SigningError, sign_token};
 use crate::claims::{ActivationClaims, ClockRepairClaims};
@@ -9,8 +10,8 @@ use crate::key::LicenseId;
 use crate::machine::Machine;
 use crate::requests::{ActivationRequest, ClockRequest};
 
-/// Draft of an activation.
-#[derive(Clone, Debug)]
+/// Draft of an activation. The JSON form is the object of the claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActivationDraft<'a> {
     /// The vendor.
     pub issuer: String,
@@ -30,7 +31,11 @@ impl ActivationDraft<'_> {
     /// Returns [`SigningError`] if the issuer is empty, or the key fails to sign.
     pub fn sign(&self, key: &(impl Signer + ?Sized)) -> Result<String, SigningError> {
         check_issuer(&self.issuer)?;
-        let claims = ActivationClaims {
+        sign_token(TokenKind::Activation, &self.claims(), key)
+    }
+
+    fn claims(&self) -> ActivationClaims {
+        ActivationClaims {
             issuer: self.issuer.clone(),
             product: self.request.product,
             id: self.id.clone(),
@@ -40,13 +45,19 @@ impl ActivationDraft<'_> {
             nonce: self.request.nonce,
             commitment: self.request.commitment,
             critical: Vec::new(),
-        };
-        sign_token(TokenKind::Activation, &claims, key)
+        }
     }
 }
 
-/// Draft of a clock repair.
-#[derive(Clone, Debug)]
+/// Writes the claims.
+impl Serialize for ActivationDraft<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.claims().serialize(serializer)
+    }
+}
+
+/// Draft of a clock repair. The JSON form is the object of the claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClockRepairDraft<'a> {
     /// The vendor.
     pub issuer: String,
@@ -66,7 +77,11 @@ impl ClockRepairDraft<'_> {
     /// Returns [`SigningError`] if the issuer is empty, or the key fails to sign.
     pub fn sign(&self, key: &(impl Signer + ?Sized)) -> Result<String, SigningError> {
         check_issuer(&self.issuer)?;
-        let claims = ClockRepairClaims {
+        sign_token(TokenKind::ClockRepair, &self.claims(), key)
+    }
+
+    fn claims(&self) -> ClockRepairClaims {
+        ClockRepairClaims {
             issuer: self.issuer.clone(),
             product: self.request.product,
             id: self.id.clone(),
@@ -74,8 +89,14 @@ impl ClockRepairDraft<'_> {
             machine: Machine::Fingerprint(self.request.machine.clone()),
             nonce: self.request.nonce,
             critical: Vec::new(),
-        };
-        sign_token(TokenKind::ClockRepair, &claims, key)
+        }
+    }
+}
+
+/// Writes the claims.
+impl Serialize for ClockRepairDraft<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.claims().serialize(serializer)
     }
 }
 

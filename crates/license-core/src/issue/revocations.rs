@@ -1,14 +1,35 @@
 //! Drafts of revocation lists.
 
 use chrono::{DateTime, Utc};
+use serde::de::{Deserialize, Deserializer, Error};
+use serde::ser::{Serialize, Serializer};
 
 use super::{Signer, SigningError, sign_token};
 use crate::claims::{RevocationClaims, RevocationEntry};
+use crate::encoding::strict_json::Object;
 use crate::ids::ProductCode;
 use crate::jose::TokenKind;
 
-/// Draft of a revocation list.
-#[derive(Clone, Debug)]
+/// Draft of a revocation list. The JSON form is the object of the claims.
+///
+/// ```
+/// use license_core::issue::RevocationListDraft;
+/// use serde::Deserialize;
+///
+/// let json = serde_json::json!({
+///     "iss": "AZ1.AI",
+///     "aud": "CODITECT",
+///     "iat": 1_798_761_600,
+///     "seq": 1,
+///     "next_update": 1_801_353_600,
+///     "revoked": [],
+/// });
+/// let draft = RevocationListDraft::deserialize(&json)?;
+/// assert_eq!((draft.seq, draft.revoked.len()), (1, 0));
+/// assert_eq!(serde_json::to_value(&draft)?, json);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevocationListDraft {
     /// The vendor.
     pub issuer: String,
@@ -39,7 +60,11 @@ impl RevocationListDraft {
         if self.revoked.iter().any(|revoked| revoked.reason.is_empty()) {
             return Err(SigningError::Empty { claim: "reason" });
         }
-        let claims = RevocationClaims {
+        sign_token(TokenKind::Revocations, &self.claims(), key)
+    }
+
+    fn claims(&self) -> RevocationClaims<&[RevocationEntry]> {
+        RevocationClaims {
             issuer: self.issuer.clone(),
             product: self.product,
             issued_at: self.issued_at,
@@ -47,7 +72,35 @@ impl RevocationListDraft {
             next_update: self.next_update,
             revoked: self.revoked.as_slice(),
             critical: Vec::new(),
-        };
-        sign_token(TokenKind::Revocations, &claims, key)
+        }
     }
 }
+
+/// Writes the claims.
+impl Serialize for RevocationListDraft {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.claims().serialize(serializer)
+    }
+}
+
+/// Reads the claims. A draft has no claim `crit`.
+impl<'de> Deserialize<'de> for RevocationListDraft {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Object(claims) = Object::<RevocationClaims<Entries>>::deserialize(deserializer)?;
+        if !claims.critical.is_empty() {
+            return Err(D::Error::custom("expected a draft without claim `crit`"));
+        }
+        let entries = claims.revoked.into_iter();
+        Ok(Self {
+            issuer: claims.issuer,
+            product: claims.product,
+            issued_at: claims.issued_at,
+            seq: claims.seq,
+            next_update: claims.next_update,
+            revoked: entries.map(|Object(entry)| entry).collect(),
+        })
+    }
+}
+
+/// The entries of a draft, in their order.
+type Entries = Vec<Object<RevocationEntry>>;

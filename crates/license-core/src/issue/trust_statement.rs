@@ -1,14 +1,17 @@
 //! Drafts of trust statements.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Signer, SigningError, sign_token};
 use crate::claims::TrustStatementClaims;
+use crate::encoding::strict_json::text;
 use crate::jose::TokenKind;
+use crate::time::serde_unix_seconds;
 use crate::trust::{Jwk, TrustedKey};
 
-/// Draft of a statement that introduces trusted keys.
-#[derive(Clone, Debug)]
+/// Draft of a statement that introduces trusted keys. The JSON form is the object of the claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IntroductionDraft<'a> {
     /// The vendor.
     pub issuer: String,
@@ -35,18 +38,43 @@ impl IntroductionDraft<'_> {
         if self.keys.iter().any(|introduced| introduced.id() == own) {
             return refused("a key cannot introduce itself");
         }
-        let mut claims = TrustStatementClaims::new(issuer(&self.issuer)?, self.issued_at);
+        issuer(&self.issuer)?;
+        sign_token(TokenKind::TrustStatement, &self.claims(), key)
+    }
+
+    fn claims(&self) -> TrustStatementClaims {
+        let mut claims = TrustStatementClaims::new(&self.issuer, self.issued_at);
         claims.introduces = Some(self.keys.iter().map(|key| Jwk::from(*key)).collect());
-        sign_token(TokenKind::TrustStatement, &claims, key)
+        claims
     }
 }
 
-/// Draft of a statement that retires a trusted key.
-#[derive(Clone, Debug)]
+/// Writes the claims.
+impl Serialize for IntroductionDraft<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.claims().serialize(serializer)
+    }
+}
+
+/// Draft of a statement that retires a trusted key. The JSON form has the claims `iss` and `iat`.
+///
+/// ```
+/// use license_core::issue::RetirementDraft;
+///
+/// let json = r#"{"iss":"AZ1.AI","iat":1798761600}"#;
+/// let draft: RetirementDraft = serde_json::from_str(json)?;
+/// assert_eq!(draft.issuer, "AZ1.AI");
+/// assert_eq!(serde_json::to_string(&draft)?, json);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RetirementDraft {
     /// The vendor.
+    #[serde(rename = "iss", deserialize_with = "text")]
     pub issuer: String,
     /// The issue date.
+    #[serde(rename = "iat", with = "serde_unix_seconds")]
     pub issued_at: DateTime<Utc>,
 }
 
@@ -55,8 +83,8 @@ impl RetirementDraft {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError`] if the issuer is empty, if both keys are the same, or if a key fails
-    /// to sign.
+    /// Returns [`SigningError`] if the issuer is empty, if both keys are the same, or if a key
+    /// fails to sign.
     pub fn sign(
         &self,
         retired: &(impl Signer + ?Sized),

@@ -1,6 +1,7 @@
 //! Drafts of validation tokens.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::ser::{Serialize, Serializer};
 
 use super::{Signer, SigningError, sign_token};
 use crate::claims::{Status, ValidationClaims};
@@ -15,8 +16,9 @@ use crate::time;
 /// interval of the built-in product.
 const DEFAULT_VALIDITY: TimeDelta = TimeDelta::hours(24);
 
-/// Draft of a validation token by the vendor or by a customer's own server.
-#[derive(Clone, Debug)]
+/// Draft of a validation token by the vendor or by a customer's own server. The JSON form is the
+/// object of the claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValidationDraft<'a> {
     /// The license.
     pub license: &'a License,
@@ -70,7 +72,11 @@ impl<'a> ValidationDraft<'a> {
     /// Returns [`SigningError`] if the key fails to sign, or the token is larger than verifiers
     /// accept.
     pub fn sign(&self, key: &impl Signer) -> Result<String, SigningError> {
-        let claims = ValidationClaims {
+        sign_token(TokenKind::Validation, &self.claims(), key)
+    }
+
+    fn claims(&self) -> ValidationClaims {
+        ValidationClaims {
             issuer: self.issuer.clone(),
             product: self.license.product(),
             id: self.id.as_str().to_owned(),
@@ -83,7 +89,13 @@ impl<'a> ValidationDraft<'a> {
             expires_at: self.expires_at,
             machine: self.machine.as_deref().map(Machine::parse),
             nonce: self.nonce.clone(),
-        };
-        sign_token(TokenKind::Validation, &claims, key)
+        }
+    }
+}
+
+/// Writes the claims.
+impl Serialize for ValidationDraft<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.claims().serialize(serializer)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use super::header::{self, ProtectedHeader};
 use super::size::{self, MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TOKEN_BYTES};
@@ -114,6 +115,21 @@ impl<'a> Unverified<'a> {
     fn decode(&self, segment: &'static str, from: usize, to: usize) -> Result<Vec<u8>, ParseError> {
         let text = self.text.get(from..to).unwrap_or_default();
         base64url::decode(text).ok_or(ParseError::Base64 { segment })
+    }
+}
+
+/// Two tokens are equal if their canonical texts are equal.
+impl PartialEq for Unverified<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Unverified<'_> {}
+
+impl Hash for Unverified<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
     }
 }
 

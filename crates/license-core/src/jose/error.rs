@@ -97,6 +97,13 @@ pub enum ParseError {
     },
 }
 
+impl JsonError {
+    /// Returns the reason code.
+    pub const fn code(&self) -> Code {
+        Code::Malformed
+    }
+}
+
 impl ParseError {
     /// Adds the position of a block to an error. `lines` is the number of lines that precede the
     /// token of the block in the file. The last of them is the BEGIN line, so `lines` is also the

@@ -1,15 +1,23 @@
 //! The protected header of a token (RFC 7515 section 4, RFC 8725 sections 3.1 and 3.11).
 
-use std::fmt;
-
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ParseError;
 use crate::encoding::base64url;
-use crate::encoding::strict_json::{self, MAX_QUOTED_CHARS, ReadError, TextVisitor, serde_as_text};
+use crate::encoding::strict_json::{self, MAX_QUOTED_CHARS, ReadError, TextVisitor};
+use crate::encoding::value::named_value;
 use crate::jose::Algorithm;
 
 /// The kind of a token, which its header parameter `typ` states.
+///
+/// ```
+/// use license_core::TokenKind;
+///
+/// let kind: TokenKind = "license+jwt".parse()?;
+/// assert_eq!(kind, TokenKind::License);
+/// assert_eq!(kind.label(), "LICENSE");
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TokenKind {
@@ -28,15 +36,6 @@ pub enum TokenKind {
 }
 
 impl TokenKind {
-    const ALL: [Self; 6] = [
-        Self::License,
-        Self::Validation,
-        Self::Revocations,
-        Self::Activation,
-        Self::ClockRepair,
-        Self::TrustStatement,
-    ];
-
     /// Returns the header parameter `typ`.
     pub const fn typ(self) -> &'static str {
         match self {
@@ -47,6 +46,11 @@ impl TokenKind {
             Self::ClockRepair => "license-clock+jwt",
             Self::TrustStatement => "license-trust+jwt",
         }
+    }
+
+    /// Returns the header parameter `typ`, which is also the text form of the kind.
+    pub const fn as_str(self) -> &'static str {
+        self.typ()
     }
 
     /// Returns the label of the armor block, as in `-----BEGIN LICENSE-----`.
@@ -62,20 +66,24 @@ impl TokenKind {
     }
 
     pub(crate) fn from_label(label: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.label() == label)
+        let mut all = Self::ALL.iter().copied();
+        all.find(|kind| kind.label() == label)
     }
 }
 
-impl fmt::Display for TokenKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.typ())
-    }
-}
-
-serde_as_text!(TokenKind, TYPE, |typ| TokenKind::ALL
-    .into_iter()
-    .find(|kind| kind.typ() == typ));
-serde_as_text!(Algorithm, ALGORITHM, Algorithm::parse);
+named_value!(
+    TokenKind,
+    "kind",
+    "the type of a license token",
+    [
+        License,
+        Validation,
+        Revocations,
+        Activation,
+        ClockRepair,
+        TrustStatement,
+    ]
+);
 
 const ALGORITHM: &str = "`RS256` or `PS256`";
 const KEY_ID: &str = "a key id";

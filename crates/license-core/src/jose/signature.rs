@@ -14,6 +14,7 @@ mod wycheproof_tests;
 
 use std::fmt;
 
+use crate::encoding::value::named_value;
 #[cfg(feature = "aws-lc-rs")]
 use aws_lc::AwsLcPublicKey;
 #[cfg(feature = "issue")]
@@ -30,6 +31,15 @@ pub use random::{RandomError, RandomSource};
 ///
 /// Each trusted key has one algorithm, and a token whose header names another algorithm is rejected
 /// (RFC 8725 section 3.1).
+///
+/// ```
+/// use license_core::Algorithm;
+///
+/// let algorithm: Algorithm = "PS256".parse()?;
+/// assert_eq!(algorithm, Algorithm::Ps256);
+/// assert_eq!(serde_json::to_string(&algorithm)?, r#""PS256""#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section 3.3). It is deterministic, and every HSM
@@ -47,22 +57,17 @@ impl Algorithm {
             Self::Ps256 => "PS256",
         }
     }
-
-    /// Returns the algorithm with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Rs256, Self::Ps256]
-            .into_iter()
-            .find(|algorithm| algorithm.as_str() == name)
-    }
 }
 
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+named_value!(Algorithm, "algorithm", "`RS256` or `PS256`", [Rs256, Ps256]);
 
 /// A compiled-in library that verifies and creates signatures. All libraries give the same results.
+///
+/// ```
+/// use license_core::Backend;
+///
+/// assert!(["aws-lc-rs", "rsa"].contains(&Backend::FASTEST.as_str()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {
@@ -89,6 +94,22 @@ impl Backend {
     /// The fastest compiled-in library.
     #[cfg(not(feature = "aws-lc-rs"))]
     pub const FASTEST: Self = Self::Rsa;
+
+    /// Returns the name of the cargo feature.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            #[cfg(feature = "aws-lc-rs")]
+            Self::AwsLcRs => "aws-lc-rs",
+            #[cfg(feature = "rsa")]
+            Self::Rsa => "rsa",
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// A public key that is loaded once and verifies many signatures.

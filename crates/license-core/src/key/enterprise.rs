@@ -5,8 +5,10 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use super::scan::{FieldFormat, KeyScanner, is_hex, name};
-use super::{KeyError, LicenseKey};
+use super::{KeyError, LicenseKey, check_length};
 use crate::encoding::base64url;
+use crate::encoding::pasted::Pasted;
+use crate::encoding::value::text_value;
 use crate::ids::{Company, ProductCode};
 use crate::time::{self, TimeError, compact_date};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -31,6 +33,16 @@ const DATE: FieldFormat = FieldFormat {
 };
 
 /// The expiry of an enterprise key.
+///
+/// ```
+/// use license_core::KeyExpiry;
+///
+/// let expiry = KeyExpiry::parse("2027-12-31")?;
+/// assert_eq!(expiry.to_string(), "20271231");
+/// assert_eq!("20271231".parse(), Ok(expiry));
+/// assert_eq!(KeyExpiry::Perpetual.ends_at(), None);
+/// # Ok::<(), license_core::TimeError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyExpiry {
     /// The key never expires. Its date is `99991231`.
@@ -84,7 +96,18 @@ impl fmt::Display for KeyExpiry {
     }
 }
 
+text_value!(KeyExpiry, DATE_EXPECTED, TimeError);
+
 /// The content of an enterprise key, without the signature.
+///
+/// ```
+/// use license_core::EnterpriseTerms;
+///
+/// let terms: EnterpriseTerms = "CODITECT-ENT-ACME-100-20271231".parse()?;
+/// assert_eq!((terms.company.as_str(), terms.seats.get()), ("ACME", 100));
+/// assert_eq!(terms.to_string(), "CODITECT-ENT-ACME-100-20271231");
+/// # Ok::<(), license_core::KeyError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EnterpriseTerms {
     /// The product.
@@ -96,6 +119,32 @@ pub struct EnterpriseTerms {
     /// The expiry.
     pub expiry: KeyExpiry,
 }
+
+impl EnterpriseTerms {
+    /// Parses the text before the signature of an enterprise key, in upper case.
+    ///
+    /// ```
+    /// use license_core::{EnterpriseTerms, KeyExpiry};
+    ///
+    /// let terms = EnterpriseTerms::parse("CODITECT-ENT-ACME-100-99991231")?;
+    /// assert_eq!(terms.expiry, KeyExpiry::Perpetual);
+    /// # Ok::<(), license_core::KeyError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns [`KeyError`] if a character is wrong or missing.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        check_length(text)?;
+        let pasted = Pasted::new(text);
+        let mut scan = KeyScanner::new(&pasted);
+        let terms = parse_terms(&mut scan)?;
+        scan.end("the end of the terms")?;
+        Ok(terms)
+    }
+}
+
+text_value!(EnterpriseTerms, "the terms of an enterprise key", KeyError);
 
 /// Prints the text that the signature covers.
 impl fmt::Display for EnterpriseTerms {
@@ -112,8 +161,19 @@ impl fmt::Display for EnterpriseTerms {
 
 /// A well-formed enterprise key whose signature is not verified.
 ///
-/// [`EnterpriseKey::verify`] returns its license.
-#[derive(Clone, PartialEq, Eq)]
+/// [`EnterpriseKey::verify`] returns its license. `Display` and the JSON form contain the
+/// signature, so they are bearer credentials. `Debug` prints the short form.
+///
+/// ```
+/// use license_core::{EnterpriseKey, ShortEnterpriseKey};
+///
+/// let signature = "A".repeat(342);
+/// let key: EnterpriseKey = format!("CODITECT-ENT-ACME-100-20271231-{signature}").parse()?;
+/// assert_eq!(key.signature().len(), 256);
+/// assert_eq!(key.short(), ShortEnterpriseKey::new(key.unverified_terms(), key.signature()));
+/// # Ok::<(), license_core::KeyError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EnterpriseKey {
     terms: EnterpriseTerms,
     /// The text that the signature covers, as received.
@@ -128,6 +188,26 @@ impl EnterpriseKey {
             terms,
             signed: terms.to_string().into(),
             signature: signature.into(),
+        }
+    }
+
+    /// Parses a full enterprise key, and reverts the changes that mail, chat and editors make.
+    ///
+    /// ```
+    /// use license_core::{Code, EnterpriseKey};
+    ///
+    /// let short = "CODITECT-ENT-ACME-100-20271231-0123456789ABCDEF";
+    /// let error = EnterpriseKey::parse(short).unwrap_err();
+    /// assert_eq!(error.code(), Code::Malformed);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns [`KeyError`] if the text is not a license key, or is a key of another form.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        match LicenseKey::parse(text)? {
+            LicenseKey::Enterprise(key) => Ok(key),
+            other => Err(other.other_form("a full enterprise key")),
         }
     }
 
@@ -159,6 +239,8 @@ impl fmt::Display for EnterpriseKey {
     }
 }
 
+text_value!(EnterpriseKey, "a full enterprise key", KeyError);
+
 /// Omits the signature, because a full key is a bearer credential.
 impl fmt::Debug for EnterpriseKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -171,6 +253,15 @@ impl fmt::Debug for EnterpriseKey {
 /// The short form identifies an enterprise key, or a license file of the enterprise tier for a
 /// company. The digest is computed from the signature of the key or of the license token. The short
 /// form is no proof by itself.
+///
+/// ```
+/// use license_core::ShortEnterpriseKey;
+///
+/// let text = "CODITECT-ENT-ACME-100-20271231-0123456789ABCDEF";
+/// let key: ShortEnterpriseKey = text.parse()?;
+/// assert_eq!(key.to_string(), text);
+/// # Ok::<(), license_core::KeyError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ShortEnterpriseKey {
     terms: EnterpriseTerms,
@@ -188,6 +279,26 @@ impl ShortEnterpriseKey {
         Self { terms, digest }
     }
 
+    /// Parses a short enterprise key, and reverts the changes that mail, chat and editors make.
+    ///
+    /// ```
+    /// use license_core::ShortEnterpriseKey;
+    ///
+    /// let key = ShortEnterpriseKey::parse("“CODITECT–ENT–ACME–100–20271231–0123456789ABCDEF”")?;
+    /// assert_eq!(key.to_string(), "CODITECT-ENT-ACME-100-20271231-0123456789ABCDEF");
+    /// # Ok::<(), license_core::KeyError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns [`KeyError`] if the text is not a license key, or is a key of another form.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        match LicenseKey::parse(text)? {
+            LicenseKey::EnterpriseShort(key) => Ok(key),
+            other => Err(other.other_form("a short enterprise key")),
+        }
+    }
+
     /// Returns the content of the key, which is not authenticated.
     pub fn unverified_terms(&self) -> EnterpriseTerms {
         self.terms
@@ -199,6 +310,8 @@ impl fmt::Display for ShortEnterpriseKey {
         write!(f, "{}-{:016X}", self.terms, self.digest)
     }
 }
+
+text_value!(ShortEnterpriseKey, "a short enterprise key", KeyError);
 
 /// Parses an enterprise key in its full or short form.
 pub(super) fn parse(mut scan: KeyScanner<'_>) -> Result<LicenseKey, KeyError> {

@@ -5,11 +5,20 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::encoding::strict_json::serde_as_text;
+use crate::encoding::value::text_value;
 use crate::key::{LicenseKey, ShortEnterpriseKey};
 use crate::time;
 
 /// The id of a license: a UUIDv7 (RFC 9562), or the short form of an enterprise key.
+///
+/// ```
+/// use license_core::LicenseId;
+///
+/// let id: LicenseId = "01940000-0000-7000-8000-000000000001".parse()?;
+/// assert_eq!(id.as_str(), "01940000-0000-7000-8000-000000000001");
+/// assert!(LicenseId::parse("01940000000070008000000000000001").is_none());
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LicenseId(Box<str>);
 
@@ -110,7 +119,7 @@ impl fmt::Display for LicenseId {
     }
 }
 
-serde_as_text!(LicenseId, LicenseId::EXPECTED_ANY, LicenseId::parse);
+text_value!(LicenseId, LicenseId::EXPECTED_ANY);
 
 impl fmt::Debug for LicenseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

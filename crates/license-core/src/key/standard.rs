@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use super::KeyError;
 use super::checksum::checksum;
 use super::scan::{FieldFormat, KeyScanner, is_hex, name};
+use super::{KeyError, LicenseKey};
+use crate::encoding::value::text_value;
 use crate::ids::{ProductCode, Tier};
 use crate::key::LicenseId;
 use crate::time;
@@ -29,6 +30,14 @@ const TAG: &str = "coditect-license-key-v1";
 ///
 /// The key is computed from the license, so a verifier can check that the key belongs to the
 /// license. The key proves nothing without the license.
+///
+/// ```
+/// use license_core::StandardKey;
+///
+/// let key: StandardKey = "CODITECT-PRO-A7F3E9D2C4B1-8F2A".parse()?;
+/// assert_eq!((key.product().as_str(), key.tier().as_str()), ("CODITECT", "PRO"));
+/// # Ok::<(), license_core::KeyError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StandardKey {
     product: ProductCode,
@@ -62,6 +71,26 @@ impl StandardKey {
             product,
             tier,
             hash,
+        }
+    }
+
+    /// Parses a standard key, and reverts the changes that mail, chat and editors make.
+    ///
+    /// ```
+    /// use license_core::StandardKey;
+    ///
+    /// let key = StandardKey::parse("  coditect-pro-a7f3e9d2c4b1-8f2a")?;
+    /// assert_eq!(key.to_string(), "CODITECT-PRO-A7F3E9D2C4B1-8F2A");
+    /// # Ok::<(), license_core::KeyError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns [`KeyError`] if the text is not a license key, or is an enterprise key.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        match LicenseKey::parse(text)? {
+            LicenseKey::Standard(key) => Ok(key),
+            other => Err(other.other_form("a standard key")),
         }
     }
 
@@ -127,11 +156,7 @@ impl fmt::Display for StandardKey {
     }
 }
 
-impl serde::Serialize for StandardKey {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
+text_value!(StandardKey, "a standard key", KeyError);
 
 impl fmt::Debug for StandardKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,7 +13,7 @@ use crate::machine::Machine;
 use crate::trust::{TrustSet, VerifyError};
 
 /// A verified activation of a license on a machine.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Activation {
     token: Unverified<'static>,

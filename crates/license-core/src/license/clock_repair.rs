@@ -13,7 +13,7 @@ use crate::trust::{TrustSet, VerifyError};
 
 /// A verified clock repair, which permits a machine to lower its clock high-water mark once, to the
 /// time of issue.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 #[must_use]
 pub struct ClockRepair {
     claims: ClockRepairClaims,

@@ -1,6 +1,7 @@
 //! License files: tokens in armor blocks such as `-----BEGIN LICENSE-----`.
 
 use std::fmt::Write;
+use std::{slice, vec};
 
 use crate::encoding::armor::MachineRequestKind;
 use crate::encoding::pasted::{offset_and_body, plain_dash, without_wrapping};
@@ -10,7 +11,8 @@ use crate::jose::{MAX_FILE_BYTES, ParseError, TokenKind, Unverified, check_lengt
 const COLUMNS: usize = 64;
 
 /// An armor block of a license file, with its token.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ArmorBlock<'a> {
     /// The number of the first line of the block, counted from 1.
     pub line: usize,
@@ -26,9 +28,12 @@ pub struct ArmorBlock<'a> {
 /// # const FILE: &str = include_str!("../../fixtures/files/valid-pro.lic");
 /// let file = LicenseFile::parse(FILE)?;
 /// assert_eq!(file.blocks().len(), 1);
+/// for block in &file {
+///     println!("line {}: {}", block.line, block.token.unverified_kind());
+/// }
 /// # Ok::<(), license_core::ParseError>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LicenseFile<'a> {
     blocks: Vec<ArmorBlock<'a>>,
 }
@@ -68,6 +73,26 @@ impl<'a> LicenseFile<'a> {
     pub fn blocks_of_kind(&self, kind: TokenKind) -> impl Iterator<Item = &ArmorBlock<'a>> {
         let has_kind = move |block: &&ArmorBlock<'a>| block.token.unverified_kind() == kind;
         self.blocks.iter().filter(has_kind)
+    }
+}
+
+/// Iterates over the blocks in the order of the file.
+impl<'f, 'a> IntoIterator for &'f LicenseFile<'a> {
+    type Item = &'f ArmorBlock<'a>;
+    type IntoIter = slice::Iter<'f, ArmorBlock<'a>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.blocks.iter()
+    }
+}
+
+/// Iterates over the blocks in the order of the file.
+impl<'a> IntoIterator for LicenseFile<'a> {
+    type Item = ArmorBlock<'a>;
+    type IntoIter = vec::IntoIter<ArmorBlock<'a>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.blocks.into_iter()
     }
 }
 
@@ -234,7 +259,7 @@ fn blocks(body: &str, first_line: usize) -> Result<Vec<ArmorBlock<'_>>, ParseErr
 
 /// Returns the kind of token for the label of a block.
 fn kind(line: usize, label: &str) -> Result<TokenKind, ParseError> {
-    if let Some(found) = MachineRequestKind::from_label(label) {
+    if let Some(found) = MachineRequestKind::parse(label) {
         return Err(ParseError::MachineRequest { found });
     }
     if label.ends_with("PRIVATE KEY") {

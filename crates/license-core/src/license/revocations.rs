@@ -151,6 +151,15 @@ impl RevocationList {
     }
 }
 
+/// Two lists are equal if their tokens are equal.
+impl PartialEq for RevocationList {
+    fn eq(&self, other: &Self) -> bool {
+        self.inner.token == other.inner.token
+    }
+}
+
+impl Eq for RevocationList {}
+
 /// Omits the token and the licenses.
 impl fmt::Debug for RevocationList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

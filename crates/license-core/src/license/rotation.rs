@@ -40,7 +40,7 @@ pub struct Rotation {
 }
 
 /// The result of applying a trust statement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StatementResult {
     /// The statement was applied.
     Applied,

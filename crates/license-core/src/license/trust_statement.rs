@@ -13,7 +13,7 @@ use crate::trust::{Jwk, KeyId, TrustSet, TrustedKey, VerifyError};
 ///
 /// Its signers were trusted when it was verified.
 /// [`Rotation::apply`](crate::license::Rotation::apply) verifies and applies trust statements.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 #[must_use]
 pub struct TrustStatement {
     token: Arc<str>,

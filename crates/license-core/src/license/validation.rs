@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::License;
 use crate::claims::{Status, ValidationClaims};
+use crate::encoding::value::named_value;
 use crate::ids::ProductCode;
 use crate::jose::{TokenKind, Unverified};
 use crate::key::LicenseId;
@@ -15,6 +16,14 @@ use crate::policy::Entitlements;
 use crate::trust::{TrustSet, TrustedKey, VerifyError};
 
 /// The kind of signer of a validation token.
+///
+/// ```
+/// use license_core::ValidationSigner;
+///
+/// let signer: ValidationSigner = "server".parse()?;
+/// assert_eq!(signer, ValidationSigner::Server);
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ValidationSigner {
     /// A key of the trust set. The entitlements of the token replace those of the license.
@@ -23,6 +32,23 @@ pub enum ValidationSigner {
     /// of the license.
     Server,
 }
+
+impl ValidationSigner {
+    /// Returns the name of the signer.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Vendor => "vendor",
+            Self::Server => "server",
+        }
+    }
+}
+
+named_value!(
+    ValidationSigner,
+    "signer",
+    "`vendor` or `server`",
+    [Vendor, Server]
+);
 
 impl Unverified<'_> {
     /// Verifies a validation token for a license.
@@ -82,7 +108,7 @@ impl Unverified<'_> {
 }
 
 /// A verified validation token.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Validation {
     token: Unverified<'static>,
@@ -119,6 +145,10 @@ impl Validation {
     /// Returns the product code.
     pub fn product(&self) -> ProductCode {
         self.claims.product
+    }
+
+    pub(super) fn claims(&self) -> &ValidationClaims {
+        &self.claims
     }
 
     pub(crate) fn is_signed_by(&self, key: &TrustedKey) -> bool {

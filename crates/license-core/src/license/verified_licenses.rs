@@ -29,9 +29,12 @@ use crate::trust::{TrustSet, VerifyError};
 /// let licenses = VerifiedLicenses::verify(FILE, &trust, matrix)?;
 /// let now = time::parse_instant("2027-01-15T09:00:00Z")?;
 /// assert!(licenses.evaluate(matrix, &Context::at(now)).allows("cloud_sync"));
+/// for license in &licenses {
+///     println!("{} {}", license.id(), license.tier());
+/// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct VerifiedLicenses {
     licenses: Vec<License>,
@@ -266,6 +269,16 @@ impl VerifiedLicenses {
     /// separately.
     pub fn canonical(&self) -> &CanonicalText {
         &self.canonical
+    }
+}
+
+/// Iterates over the licenses.
+impl<'a> IntoIterator for &'a VerifiedLicenses {
+    type Item = &'a License;
+    type IntoIter = std::slice::Iter<'a, License>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.licenses.iter()
     }
 }
 

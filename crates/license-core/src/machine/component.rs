@@ -4,9 +4,19 @@ use std::fmt;
 
 use crate::digest::hmac_sha256;
 use crate::encoding::hex;
+use crate::encoding::value::text_value;
 use crate::ids::ProductCode;
 
 /// Kind of a component. The kinds are ordered from the most to the least specific.
+///
+/// ```
+/// use license_core::ComponentKind;
+///
+/// let kind: ComponentKind = "mac".parse()?;
+/// assert_eq!(kind, ComponentKind::Mac);
+/// assert!(ComponentKind::MachineId < kind, "a machine id is more specific");
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ComponentKind {
@@ -50,6 +60,13 @@ impl ComponentKind {
     }
 
     /// Returns the kind with this name.
+    ///
+    /// ```
+    /// use license_core::ComponentKind;
+    ///
+    /// assert_eq!(ComponentKind::parse("uuid"), Some(ComponentKind::ProductUuid));
+    /// assert_eq!(ComponentKind::parse("UUID"), None);
+    /// ```
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
@@ -66,18 +83,17 @@ impl fmt::Display for ComponentKind {
     }
 }
 
-impl serde::Serialize for ComponentKind {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
+text_value!(
+    ComponentKind,
+    "`given`, `id`, `uuid`, `mac`, `cpu` or `disk`"
+);
 
 /// Length of a hash: 96 bits. Collisions among the machines of a customer are improbable, and a
 /// fingerprint is short enough to be read over the phone.
 pub(super) const HASH_BYTES: usize = 12;
 
 /// Hashed component of a machine.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Component {
     pub(super) kind: ComponentKind,
     pub(super) hash: [u8; HASH_BYTES],

@@ -5,7 +5,7 @@ use std::fmt;
 use super::comparison::FingerprintComparison;
 use super::component::{Component, ComponentKind};
 use crate::encoding::hex;
-use crate::encoding::strict_json::serde_as_text;
+use crate::encoding::value::text_value;
 use crate::ids::ProductCode;
 use sha2::{Digest, Sha256};
 
@@ -19,7 +19,17 @@ const DIGEST_PREFIX: &str = "mach_";
 /// Each hash is the first 96 bits of an HMAC-SHA256 in hexadecimal. The key of the HMAC is the
 /// value of the component, and the message contains the product code. Components are in the order
 /// of [`ComponentKind::ALL`], each at most once.
-#[derive(Clone, PartialEq, Eq)]
+///
+/// ```
+/// use license_core::{ComponentKind, Fingerprint, ProductCode};
+///
+/// let product = ProductCode::parse("CODITECT")?;
+/// let id = (ComponentKind::MachineId, "5a7c3e9b1d2f48069ab4c8e0d6f1735b");
+/// let fingerprint = Fingerprint::new(product, [id]);
+/// assert_eq!(fingerprint.to_string().parse(), Ok(fingerprint));
+/// # Ok::<(), license_core::NameError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Fingerprint {
     components: Box<[Component]>,
 }
@@ -121,7 +131,7 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-serde_as_text!(Fingerprint, "a fingerprint, fp1:…", Fingerprint::parse);
+text_value!(Fingerprint, "a fingerprint, fp1:…");
 
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,7 +140,16 @@ impl fmt::Debug for Fingerprint {
 }
 
 /// Digest of a machine: `mach_` and 32 hexadecimal digits, the first 128 bits of a SHA-256.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+///
+/// ```
+/// use license_core::MachineDigest;
+///
+/// let text = "mach_00112233445566778899aabbccddeeff";
+/// let digest: MachineDigest = text.parse()?;
+/// assert_eq!(digest.to_string(), text);
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MachineDigest([u8; 16]);
 
 impl MachineDigest {
@@ -166,11 +185,7 @@ impl fmt::Display for MachineDigest {
     }
 }
 
-serde_as_text!(
-    MachineDigest,
-    "the digest of a machine",
-    MachineDigest::parse
-);
+text_value!(MachineDigest, "the digest of a machine");
 
 impl fmt::Debug for MachineDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

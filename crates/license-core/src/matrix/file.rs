@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use chrono::TimeDelta;
+use serde::de::{Deserializer, Error};
+use serde::{Deserialize, Serializer};
 
 use super::table::Table;
 use super::{FeatureMatrix, ProductFileError, TierPolicy, Trial, is_feature_name};
 use crate::encoding::pasted::Position;
+use crate::encoding::strict_json::IntegerVisitor;
 use crate::ids::{ProductCode, Tier};
 use crate::policy::{CheckIn, Entitlements, Quota, Renewal};
 use crate::time;
@@ -18,8 +21,10 @@ const MAX_TIERS: usize = 64;
 const DEFAULT_GRACE_HOURS: u64 = 168;
 /// Ten years. A longer trial or cool-down is a typing error.
 const MAX_DAYS: u64 = 3660;
+const TRIAL_DAYS: &str = "1 to 3660 days";
 const NAME: &str = "a name of a-z, 0-9 and _, up to 64 characters";
 
+/// A product file. In JSON, an optional member can be `null`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -61,6 +66,33 @@ struct FileRenewal {
     grace_hours: u64,
 }
 
+impl<'de> Deserialize<'de> for FeatureMatrix {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Table(file) = Table::deserialize(deserializer)?;
+        from_file(file).map_err(D::Error::custom)
+    }
+}
+
+/// Serializes the length of a trial in days.
+pub(super) fn days<S: Serializer>(length: &TimeDelta, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_i64(length.num_days())
+}
+
+/// Deserializes the length of a trial in days.
+pub(super) fn trial_days<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<TimeDelta, D::Error> {
+    let days = deserializer.deserialize_u64(IntegerVisitor {
+        expected: TRIAL_DAYS,
+        convert: |days| u64::try_from(days).ok().filter(is_trial_length),
+    });
+    days.map(time::days)
+}
+
+fn is_trial_length(days: &u64) -> bool {
+    (1..=MAX_DAYS).contains(days)
+}
+
 pub(super) fn parse(text: &str) -> Result<FeatureMatrix, ProductFileError> {
     let file: File = toml::from_str(text).map_err(|error| ProductFileError::Toml {
         position: error
@@ -68,6 +100,10 @@ pub(super) fn parse(text: &str) -> Result<FeatureMatrix, ProductFileError> {
             .map(|span| Position::from_offset(text, span.start)),
         reason: error.message().to_owned(),
     })?;
+    from_file(file)
+}
+
+fn from_file(file: File) -> Result<FeatureMatrix, ProductFileError> {
     if file.tiers.len() > MAX_TIERS {
         return Err(ProductFileError::TooManyTiers { limit: MAX_TIERS });
     }
@@ -92,8 +128,8 @@ pub(super) fn parse(text: &str) -> Result<FeatureMatrix, ProductFileError> {
     let trial = file.trial.map(|Table(trial)| {
         let tier = find("trial.tier", &trial.tier)?.name();
         let days = trial.days;
-        if !(1..=MAX_DAYS).contains(&days) {
-            return Err(invalid("trial.days", "1 to 3660 days"));
+        if !is_trial_length(&days) {
+            return Err(invalid("trial.days", TRIAL_DAYS));
         }
         let length = time::days(days);
         Ok(Trial { tier, length })
@@ -203,8 +239,8 @@ fn invalid(place: &str, expected: &'static str) -> ProductFileError {
 
 #[cfg(test)]
 mod tests {
-    use serde::de::value::Error;
-    use serde::de::{Deserializer, Error as _, Visitor};
+    use serde::de::Visitor;
+    use serde::de::value::Error as ValueError;
     use serde_json::Value;
 
     use super::*;
@@ -213,10 +249,10 @@ mod tests {
     struct MemberRecorder<'a>(&'a mut Vec<&'static str>);
 
     impl<'de> Deserializer<'de> for MemberRecorder<'_> {
-        type Error = Error;
+        type Error = ValueError;
 
-        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
-            Err(Error::custom("not a struct"))
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ValueError> {
+            Err(ValueError::custom("not a struct"))
         }
 
         fn deserialize_struct<V: Visitor<'de>>(
@@ -224,9 +260,9 @@ mod tests {
             _: &'static str,
             members: &'static [&'static str],
             _: V,
-        ) -> Result<V::Value, Error> {
+        ) -> Result<V::Value, ValueError> {
             self.0.extend(members);
-            Err(Error::custom("recorded"))
+            Err(ValueError::custom("recorded"))
         }
 
         serde::forward_to_deserialize_any! {

@@ -5,7 +5,8 @@ use std::fmt;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use crate::encoding::strict_json::{count, serde_as_text};
+use crate::encoding::strict_json::count;
+use crate::encoding::value::named_value;
 use crate::time;
 
 /// Upper limit for hours and days. 2^32 hours are over 400,000 years, and no sum overflows.
@@ -13,7 +14,21 @@ pub(crate) const MAX_SPAN: u64 = 1 << 32;
 
 /// Interval between validations, and grace period for a license without a new validation. Both
 /// start at the last validation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// ```
+/// use license_core::CheckIn;
+/// use license_core::chrono::TimeDelta;
+///
+/// let daily = CheckIn::new(TimeDelta::days(1), TimeDelta::days(7)).ok_or("out of range")?;
+/// assert_eq!(daily.to_string(), "every 24 hours; valid for 168 hours without check-in");
+/// let json = serde_json::to_string(&daily)?;
+/// assert_eq!(json, r#"{"every_hours":24,"grace_hours":168}"#);
+/// assert_eq!(serde_json::from_str::<CheckIn>(&json)?, daily);
+/// let shorter = CheckIn::new(TimeDelta::days(7), TimeDelta::days(1));
+/// assert!(shorter.is_none(), "the grace period would end before the check-in");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedCheckIn")]
 pub struct CheckIn {
     every_hours: u64,
@@ -24,15 +39,6 @@ impl CheckIn {
     /// Creates a check-in policy from two durations in whole hours, from 1 to 2^32 hours each.
     /// Returns `None` if a duration is out of range or not in whole hours, or if the grace period
     /// would end before the next check-in is due.
-    ///
-    /// ```
-    /// use license_core::CheckIn;
-    /// use license_core::chrono::TimeDelta;
-    ///
-    /// let policy = CheckIn::new(TimeDelta::days(1), TimeDelta::days(7)).unwrap();
-    /// assert_eq!(policy.every(), TimeDelta::hours(24));
-    /// assert_eq!(CheckIn::new(TimeDelta::days(7), TimeDelta::days(1)), None);
-    /// ```
     pub fn new(every: TimeDelta, grace: TimeDelta) -> Option<Self> {
         Self::from_hours(whole_hours(every)?, whole_hours(grace)?)
     }
@@ -57,6 +63,7 @@ impl CheckIn {
     }
 }
 
+/// Writes a phrase for users.
 impl fmt::Display for CheckIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -71,7 +78,19 @@ impl fmt::Display for CheckIn {
 }
 
 /// Notice period before the end of a license, and grace period after it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// ```
+/// use license_core::Renewal;
+/// use license_core::chrono::TimeDelta;
+///
+/// let renewal = Renewal::new(TimeDelta::days(14), TimeDelta::days(3)).ok_or("out of range")?;
+/// assert_eq!(renewal.grace(), TimeDelta::hours(72));
+/// let json = serde_json::to_string(&renewal)?;
+/// assert_eq!(json, r#"{"notify_days":14,"grace_hours":72}"#);
+/// assert_eq!(serde_json::from_str::<Renewal>(&json)?, renewal);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedRenewal")]
 pub struct Renewal {
     notify_days: u64,
@@ -82,15 +101,6 @@ impl Renewal {
     /// Creates a renewal policy from a notice period in whole days and a grace period in whole
     /// hours. Zero means no notice or no grace period. Returns `None` if a duration is negative, is
     /// not in whole units, or is longer than 2^32 units.
-    ///
-    /// ```
-    /// use license_core::Renewal;
-    /// use license_core::chrono::TimeDelta;
-    ///
-    /// let policy = Renewal::new(TimeDelta::days(14), TimeDelta::days(3)).unwrap();
-    /// assert_eq!(policy.grace(), TimeDelta::hours(72));
-    /// assert_eq!(Renewal::new(TimeDelta::hours(1), TimeDelta::days(3)), None);
-    /// ```
     pub fn new(notify: TimeDelta, grace: TimeDelta) -> Option<Self> {
         let days = whole_units(notify.num_days(), notify, TimeDelta::try_days)?;
         Self::from_days_and_hours(days, whole_hours(grace)?)
@@ -164,7 +174,17 @@ impl TryFrom<UncheckedRenewal> for Renewal {
 }
 
 /// Purpose for which the product is used.
+///
+/// ```
+/// use license_core::UsageType;
+///
+/// let usage: UsageType = "runtime".parse()?;
+/// assert_eq!(usage, UsageType::Runtime);
+/// assert_eq!(UsageType::default().to_string(), "builder");
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum UsageType {
     /// A development tool.
     #[default]
@@ -181,19 +201,11 @@ impl UsageType {
             Self::Runtime => "runtime",
         }
     }
-
-    /// Returns the usage type with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Builder, Self::Runtime]
-            .into_iter()
-            .find(|usage| usage.as_str() == name)
-    }
 }
 
-impl fmt::Display for UsageType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-serde_as_text!(UsageType, "`builder` or `runtime`", UsageType::parse);
+named_value!(
+    UsageType,
+    "usage type",
+    "`builder` or `runtime`",
+    [Builder, Runtime]
+);

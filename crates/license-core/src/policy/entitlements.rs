@@ -2,14 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::encoding::strict_json::IntegerVisitor;
+use crate::encoding::value::ValueError;
 use crate::ids::Tier;
 
-/// The limit of a quota.
+/// The limit of a quota. The text form is the number or `unlimited`, and the JSON form is an
+/// integer.
+///
+/// ```
+/// use license_core::Quota;
+///
+/// let quota: Quota = "52".parse()?;
+/// assert_eq!(quota, Quota::Limit(52));
+/// assert!(quota < Quota::Unlimited);
+/// assert_eq!(Quota::Unlimited.to_string(), "unlimited");
+/// assert_eq!(serde_json::to_string(&Quota::Unlimited)?, "-1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Quota {
     /// The maximum, from 0 to 2^63 - 1.
@@ -19,6 +33,27 @@ pub enum Quota {
 }
 
 impl Quota {
+    const UNLIMITED: &'static str = "unlimited";
+    const EXPECTED: &'static str = "a number from 0 to 2^63 - 1, or `unlimited` or -1";
+
+    /// Parses a number without leading zeros, or `unlimited`. -1 is unlimited as well.
+    ///
+    /// ```
+    /// use license_core::Quota;
+    ///
+    /// assert_eq!(Quota::parse("10"), Some(Quota::Limit(10)));
+    /// assert_eq!(Quota::parse("-1"), Some(Quota::Unlimited));
+    /// assert_eq!(Quota::parse("010"), None);
+    /// ```
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == Self::UNLIMITED {
+            return Some(Self::Unlimited);
+        }
+        let number: i64 = text.parse().ok()?;
+        let is_canonical = number.to_string() == text;
+        Self::from_number(number).filter(|_| is_canonical)
+    }
+
     /// Converts the integer of a claim or a product file. -1 is unlimited. Other negative numbers
     /// are not quotas.
     pub fn from_number(number: i64) -> Option<Self> {
@@ -40,9 +75,17 @@ impl Quota {
 impl fmt::Display for Quota {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unlimited => f.pad("unlimited"),
+            Self::Unlimited => f.pad(Self::UNLIMITED),
             Self::Limit(limit) => f.pad(&limit.to_string()),
         }
+    }
+}
+
+impl FromStr for Quota {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        Self::parse(text).ok_or(ValueError::new(Self::EXPECTED))
     }
 }
 
@@ -62,7 +105,7 @@ impl<'de> Deserialize<'de> for Quota {
 }
 
 /// A tier with its features and quotas. Clones share the features and quotas, and lookups do not
-/// allocate.
+/// allocate. The JSON form is `{tier, features, quotas}`.
 ///
 /// ```
 /// use license_core::{Entitlements, Quota, Tier};
@@ -77,7 +120,7 @@ impl<'de> Deserialize<'de> for Quota {
 /// assert_eq!(entitlements.quota("users"), None);
 /// # Ok::<(), license_core::NameError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entitlements {
     tier: Tier,
     features: Arc<BTreeSet<String>>,

@@ -70,7 +70,7 @@ impl MachineRequest {
             });
         }
         let [number] = bytes.array()?;
-        let mut kinds = MachineRequestKind::ALL.into_iter();
+        let mut kinds = MachineRequestKind::ALL.iter().copied();
         let kind = kinds.find(|kind| kind.number() == number);
         let product = bytes.product()?;
         let request = match kind.ok_or(MachineRequestError::Compact)? {

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::str::FromStr;
 
-use super::ActivationSecret;
+use super::{ActivationSecret, MachineRequestError};
 use crate::encoding::armor::MachineRequestKind;
 use crate::ids::{Commitment, Nonce, ProductCode};
 use crate::key::LicenseId;
@@ -11,7 +12,7 @@ use crate::machine::{Fingerprint, MachineDigest};
 use crate::time::serde_rfc3339;
 
 /// A request to activate a license on a machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 pub struct ActivationRequest {
     /// The product.
     pub product: ProductCode,
@@ -29,7 +30,7 @@ pub struct ActivationRequest {
 }
 
 /// A request to lower the clock high-water mark of a machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 pub struct ClockRequest {
     /// The product.
     pub product: ProductCode,
@@ -64,7 +65,8 @@ pub struct DeactivationReceipt {
     pub made_at: DateTime<Utc>,
 }
 
-/// A request or deactivation receipt of a machine.
+/// A request or deactivation receipt of a machine. `FromStr` parses an armor block or readback
+/// lines, and the JSON form is the object inside the armor block, without `ver` and `check`.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
@@ -75,6 +77,14 @@ pub enum MachineRequest {
     Clock(ClockRequest),
     /// A block `LICENSE DEACTIVATION`.
     Deactivation(DeactivationReceipt),
+}
+
+impl FromStr for MachineRequest {
+    type Err = MachineRequestError;
+
+    fn from_str(text: &str) -> Result<Self, MachineRequestError> {
+        Self::parse(text)
+    }
 }
 
 impl MachineRequest {

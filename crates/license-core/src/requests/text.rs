@@ -81,7 +81,7 @@ fn unarmor(text: &str) -> Result<(MachineRequestKind, &str), MachineRequestError
         .split_once("-BEGIN ")
         .ok_or(MachineRequestError::Armor)?;
     let (label, rest) = rest.split_once('-').ok_or(MachineRequestError::Armor)?;
-    let Some(kind) = MachineRequestKind::from_label(label.trim()) else {
+    let Some(kind) = MachineRequestKind::parse(label.trim()) else {
         return Err(MachineRequestError::OtherBlock {
             found: label.trim().chars().take(40).collect(),
         });

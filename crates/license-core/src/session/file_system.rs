@@ -67,7 +67,7 @@ pub trait FileSystem {
 }
 
 /// Rules by which two spellings are the same name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NameRules {
     /// Names are the same if their bytes are equal.
     Unix,
@@ -89,7 +89,7 @@ impl NameRules {
 }
 
 /// A directory entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileSystemEntry {
     /// The kind of the entry.
     pub kind: FileKind,
@@ -98,7 +98,7 @@ pub struct FileSystemEntry {
 }
 
 /// Kind of a directory entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileKind {
     /// A directory.
     Directory,
@@ -109,7 +109,7 @@ pub enum FileKind {
 }
 
 /// Numbers that identify a file. Two paths with different numbers lead to different files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileId {
     /// The device that the file is on.
     pub device: u64,

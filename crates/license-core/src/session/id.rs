@@ -5,8 +5,11 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use crate::encoding::hex;
+use crate::encoding::value::text_value;
 use crate::key::LicenseId;
 use crate::machine::MachineDigest;
+
+const PREFIX: &str = "sess_";
 
 /// The id of a session: `sess_` and 32 hexadecimal digits.
 ///
@@ -21,8 +24,9 @@ use crate::machine::MachineDigest;
 /// assert_eq!(here, SessionId::new(None, None, "ann", b"/home/ann/project"));
 /// assert_ne!(here, SessionId::new(None, None, "annh", b"ome/ann/project"));
 /// assert!(here.to_string().starts_with("sess_"));
+/// assert_eq!(here.to_string().parse(), Ok(here));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId([u8; 16]);
 
 impl SessionId {
@@ -56,11 +60,26 @@ impl SessionId {
             .for_each(|(byte, full)| *byte = full);
         Self(id)
     }
+
+    /// Parses the id of a session: `sess_` and 32 hexadecimal digits in lower case.
+    ///
+    /// ```
+    /// use license_core::SessionId;
+    ///
+    /// assert!(SessionId::parse("sess_b6113f0c2edde9012630626d0e79ea28").is_some());
+    /// assert!(SessionId::parse("b6113f0c2edde9012630626d0e79ea28").is_none());
+    /// ```
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix(PREFIX)?;
+        hex::decode_lower(digits).map(Self)
+    }
 }
+
+text_value!(SessionId, "`sess_` and 32 hexadecimal digits in lower case");
 
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sess_")?;
+        f.write_str(PREFIX)?;
         hex::write(&self.0, f)
     }
 }

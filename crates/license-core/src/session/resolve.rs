@@ -5,6 +5,8 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{self, Component, Path, PathBuf};
 
+use serde::{Serialize, Serializer};
+
 use super::error::{ProjectError, UnreadablePath};
 use super::file_system::{FileKind, FileSystem, FileSystemEntry, NameRules};
 
@@ -17,12 +19,30 @@ pub const MAX_LINKS: usize = 40;
 const USUAL_LENGTH: usize = 256;
 
 /// A symbolic link that was followed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct FollowedLink {
     /// The path of the link. Its directory is resolved.
     pub path: PathBuf,
     /// The text of the link, which may be relative to its directory.
     pub target: PathBuf,
+}
+
+#[derive(Serialize)]
+struct LinkMembers<'a> {
+    path: Cow<'a, str>,
+    target: Cow<'a, str>,
+}
+
+/// Writes `{path, target}`. Characters that are not Unicode are replaced.
+impl Serialize for FollowedLink {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let members = LinkMembers {
+            path: self.path.to_string_lossy(),
+            target: self.target.to_string_lossy(),
+        };
+        members.serialize(serializer)
+    }
 }
 
 /// A path that is resolved step by step.

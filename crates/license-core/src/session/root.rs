@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use super::error::ProjectError;
 use super::file_system::{FileKind, FileSystem, FileSystemEntry, NameRules};
 use super::resolve::{FollowedLink, Resolution, unreadable};
+use crate::encoding::value::named_value;
 use crate::ids::ProductCode;
 
 /// Root of the project that a path belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProjectRoot {
     path: PathBuf,
     product: ProductCode,
@@ -20,7 +21,16 @@ pub struct ProjectRoot {
 }
 
 /// The reason why a directory is the root of a project.
+///
+/// ```
+/// use license_core::session::RootReason;
+///
+/// let reason: RootReason = "git".parse()?;
+/// assert_eq!(reason, RootReason::Git);
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum RootReason {
     /// The directory has an entry named after the product, such as `.coditect`.
     Product,
@@ -30,6 +40,25 @@ pub enum RootReason {
     /// its own.
     Directory,
 }
+
+impl RootReason {
+    /// Returns the name of the reason. [`ProjectRoot::reason_name`] returns the name of the product
+    /// in place of `product`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Product => "product",
+            Self::Git => "git",
+            Self::Directory => "directory",
+        }
+    }
+}
+
+named_value!(
+    RootReason,
+    "reason",
+    "`product`, `git` or `directory`",
+    [Product, Git, Directory]
+);
 
 /// State of a product, which must not be mistaken for the entry of a project.
 ///

@@ -17,7 +17,7 @@ const UPTIME_TOLERANCE: TimeDelta = TimeDelta::seconds(24 * 3600 - 60);
 const SIGNER_SKEW: TimeDelta = TimeDelta::hours(1);
 
 /// Reading of the clock and the uptime at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClockReading {
     /// The time of the clock.
     pub clock: DateTime<Utc>,
@@ -26,7 +26,7 @@ pub struct ClockReading {
 }
 
 /// A boot of the operating system with its uptime.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Boot {
     /// The unique id of the boot.
     #[serde(rename = "boot", with = "boot_id")]

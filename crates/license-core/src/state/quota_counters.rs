@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
+use crate::code::Code;
 use crate::policy::Quota;
-use crate::time;
+use crate::time::{self, serde_rfc3339};
 
 /// Maximum number of days before today, and of days after today, that are remembered. Amounts are
 /// counted on days after today if the clock was wrong.
@@ -47,7 +48,10 @@ pub struct QuotaCounters {
 type CountersOfDay = BTreeMap<Box<str>, u64>;
 
 /// Result of a request for a part of a quota.
+///
+/// The JSON form is `{granted, code, asked, used, limit, remaining, refills_at}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 #[must_use]
 pub struct QuotaUse {
     /// Whether the whole amount was granted.
@@ -63,6 +67,15 @@ pub struct QuotaUse {
 }
 
 impl QuotaUse {
+    /// Returns the reason code: `VALID` if the amount was granted, otherwise `QUOTA_EXHAUSTED`.
+    pub const fn code(&self) -> Code {
+        if self.granted {
+            Code::Valid
+        } else {
+            Code::QuotaExhausted
+        }
+    }
+
     /// Returns the remaining amount.
     pub fn remaining(&self) -> Quota {
         match self.limit {
@@ -80,6 +93,33 @@ impl QuotaUse {
                 u128::from(self.used) * u128::from(whole) >= u128::from(limit) * u128::from(part)
             }
         }
+    }
+}
+
+#[derive(Serialize)]
+struct QuotaUseMembers<'a> {
+    granted: bool,
+    code: &'a str,
+    asked: u64,
+    used: u64,
+    limit: Quota,
+    remaining: Quota,
+    #[serde(serialize_with = "serde_rfc3339::serialize")]
+    refills_at: DateTime<Utc>,
+}
+
+impl Serialize for QuotaUse {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let members = QuotaUseMembers {
+            granted: self.granted,
+            code: self.code().as_str(),
+            asked: self.requested,
+            used: self.used,
+            limit: self.limit,
+            remaining: self.remaining(),
+            refills_at: self.refills_at,
+        };
+        members.serialize(serializer)
     }
 }
 

@@ -49,6 +49,15 @@ impl<T: fmt::Display> Serialize for Text<T> {
     }
 }
 
+/// An instant or an optional instant that is written by [`serialize`].
+pub(crate) struct Rfc3339<'a, T>(pub(crate) &'a T);
+
+impl<T: Copy + Into<Option<DateTime<Utc>>>> Serialize for Rfc3339<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize(self.0, serializer)
+    }
+}
+
 /// Reads a text that [`parse_instant`] accepts.
 ///
 /// # Errors

@@ -1,11 +1,12 @@
 //! JSON Web Keys (RFC 7517, RFC 7518 section 6.3).
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::{TrustError, TrustedKey};
+use super::{TrustError, TrustSet, TrustedKey};
 use crate::encoding::base64url;
-use crate::encoding::strict_json::{self, Object, ReadError, present};
+use crate::encoding::strict_json::{self, Object, ReadError, non_empty, present};
 use crate::jose::Algorithm;
 
 /// The members that only a private RSA key (RFC 7518 section 6.3.2) or a symmetric key has.
@@ -133,6 +134,38 @@ fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, TrustError> {
             expected: "an array of objects",
         },
     })
+}
+
+impl Serialize for TrustedKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Jwk::from(self).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TrustedKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Object(jwk) = Object::<Jwk>::deserialize(deserializer)?;
+        jwk.to_key().map_err(D::Error::custom)
+    }
+}
+
+/// Writes a JWK Set (RFC 7517 section 5).
+impl Serialize for TrustSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let keys: Vec<&TrustedKey> = self.iter().collect();
+        serializer.collect_map([("keys", keys)])
+    }
+}
+
+/// Reads a JWK Set with at least one key.
+impl<'de> Deserialize<'de> for TrustSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Object(set) = Object::<JwkSet>::deserialize(deserializer)?;
+        let keys = set.keys.unwrap_or_default().into_iter();
+        let keys: Result<Vec<_>, _> = keys.map(|Object(jwk)| jwk.to_key()).collect();
+        let keys = non_empty(keys.map_err(D::Error::custom)?)?;
+        Self::new(keys).map_err(D::Error::custom)
+    }
 }
 
 impl TrustedKey {

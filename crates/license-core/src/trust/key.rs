@@ -5,14 +5,25 @@ use std::sync::Arc;
 
 use super::{TrustError, roca};
 use crate::encoding::base64url;
+use crate::encoding::value::text_value;
 use crate::jose::{Algorithm, Backend, SignatureVerifier};
 use sha2::{Digest, Sha256};
 
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+const THUMBPRINT_BYTES: usize = 32;
 const SMALLEST_EXPONENT: u64 = 65_537;
 
 /// The id of a key: the SHA-256 thumbprint of its public key (RFC 7638), 43 characters of
 /// base64url.
+///
+/// ```
+/// use license_core::KeyId;
+///
+/// let id: KeyId = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs".parse()?;
+/// assert_eq!(id.as_str().len(), 43);
+/// assert!(KeyId::parse("my key").is_none());
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(Arc<str>);
 
@@ -23,6 +34,19 @@ impl KeyId {
         let (n, e) = (base64url::encode(modulus), base64url::encode(exponent));
         let members = format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#);
         Self(base64url::encode(&Sha256::digest(members)).into())
+    }
+
+    /// Parses a thumbprint: 32 bytes in base64url. A key with this id need not exist.
+    ///
+    /// ```
+    /// use license_core::KeyId;
+    ///
+    /// let id = KeyId::parse("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+    /// assert!(id.is_some());
+    /// ```
+    pub fn parse(text: &str) -> Option<Self> {
+        let thumbprint = base64url::decode(text)?;
+        (thumbprint.len() == THUMBPRINT_BYTES).then(|| Self(text.into()))
     }
 
     /// Returns the id as text.
@@ -43,7 +67,20 @@ impl fmt::Debug for KeyId {
     }
 }
 
-/// A checked RSA public key with its algorithm.
+text_value!(KeyId, "the thumbprint of a key: 43 characters of base64url");
+
+/// A checked RSA public key with its algorithm. The JSON form is a JWK (RFC 7517).
+///
+/// ```
+/// use license_core::{TrustSet, TrustedKey};
+///
+/// # const JWKS: &str = include_str!("../../fixtures/trust/vendor.jwks");
+/// let trust = TrustSet::parse(JWKS)?;
+/// let key = trust.iter().next().ok_or("no key")?;
+/// let json = serde_json::to_string(key)?;
+/// assert_eq!(serde_json::from_str::<TrustedKey>(&json)?, *key);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct TrustedKey {
     id: KeyId,
     algorithm: Algorithm,
@@ -121,6 +158,15 @@ impl TrustedKey {
         self.verifier.verify(message, signature)
     }
 }
+
+/// Two keys are equal if they have the same numbers and the same algorithm.
+impl PartialEq for TrustedKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && self.algorithm == other.algorithm
+    }
+}
+
+impl Eq for TrustedKey {}
 
 impl fmt::Debug for TrustedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

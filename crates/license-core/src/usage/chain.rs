@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use serde::{Serialize, Serializer};
 
 use super::report::EntryLine;
 use super::{ChainFinding, ChainId, UsageEntry, UsageHash, UsageReport};
 use crate::ids::ProductCode;
 use crate::key::LicenseId;
-use crate::time::{self, CLOCK_TOLERANCE};
+use crate::time::{self, CLOCK_TOLERANCE, serde_rfc3339};
 
 /// Summary of a chain of entries.
 #[derive(Clone, Debug)]
@@ -40,6 +41,49 @@ impl ChainSummary {
     /// entry.
     pub fn is_complete(&self) -> bool {
         !self.findings.iter().any(ChainFinding::is_fault)
+    }
+}
+
+#[derive(Serialize)]
+struct SummaryMembers<'a> {
+    chain: ChainId,
+    whole: bool,
+    product: ProductCode,
+    licenses: &'a BTreeSet<LicenseId>,
+    entries: usize,
+    first: u64,
+    last: u64,
+    head: UsageHash,
+    #[serde(serialize_with = "serde_rfc3339::serialize")]
+    from: DateTime<Utc>,
+    #[serde(serialize_with = "serde_rfc3339::serialize")]
+    to: DateTime<Utc>,
+    private_parts: usize,
+    anonymised: bool,
+    findings: &'a [ChainFinding],
+}
+
+/// Writes the object that `keygen usage verify --json` prints about a chain.
+impl Serialize for ChainSummary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (first, last) = self.numbers;
+        let (from, to) = self.period;
+        let members = SummaryMembers {
+            chain: self.chain,
+            whole: self.is_complete(),
+            product: self.product,
+            licenses: &self.licenses,
+            entries: self.entries,
+            first,
+            last,
+            head: self.head,
+            from,
+            to,
+            private_parts: self.private_parts,
+            anonymised: self.private_parts == 0,
+            findings: &self.findings,
+        };
+        members.serialize(serializer)
     }
 }
 

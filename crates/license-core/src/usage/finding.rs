@@ -3,11 +3,12 @@
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Serialize, Serializer};
 
 use crate::time;
 
 /// An irregularity in a chain, which is reported to the vendor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChainFinding {
     /// The hash of an entry differs from the hash in the next entry or in the header.
@@ -185,5 +186,24 @@ impl fmt::Display for ChainFinding {
                 )
             }
         }
+    }
+}
+
+#[derive(Serialize)]
+struct FindingMembers<'a> {
+    code: &'a str,
+    message: String,
+    fault: bool,
+}
+
+/// Writes `{code, message, fault}`.
+impl Serialize for ChainFinding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let members = FindingMembers {
+            code: self.code(),
+            message: self.to_string(),
+            fault: self.is_fault(),
+        };
+        members.serialize(serializer)
     }
 }

@@ -215,5 +215,5 @@ pub(crate) fn is_behind(decision: &Decision) -> bool {
     let warnings = decision.warnings().iter();
     warnings
         .into_iter()
-        .any(|warning| warning.code == Code::ClockBehind)
+        .any(|warning| warning.code() == Code::ClockBehind)
 }

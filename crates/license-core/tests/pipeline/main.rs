@@ -7,6 +7,7 @@
 )]
 
 mod activation;
+mod answers;
 mod license_key;
 mod scope;
 #[path = "../support/mod.rs"]
@@ -23,6 +24,7 @@ use license_core::issue::LicenseDraft;
 use license_core::{
     Code, Context, Decision, FeatureMatrix, License, Outcome, Quota, Rule, RuleOutcome, UsageType,
 };
+
 use support::{DAY, SECOND, id, issue, issued, perpetual};
 
 fn matrix() -> &'static FeatureMatrix {

@@ -47,7 +47,7 @@ fn the_expiry_warning_starts_notify_days_before_the_end() {
         decision
             .warnings()
             .iter()
-            .any(|warning| warning.code == Code::ExpiresSoon)
+            .any(|warning| warning.code() == Code::ExpiresSoon)
     };
     assert!(!warns(end - DAY * 14 - SECOND));
     assert!(warns(end - DAY * 14));
@@ -76,7 +76,7 @@ fn a_clock_more_than_a_day_behind_gives_a_warning() {
     let decide = |clock| evaluate(&license, &Context::at(clock).high_water(mark));
     assert!(decide(mark - DAY).warnings().is_empty());
     let behind = decide(mark - DAY - SECOND);
-    assert_eq!(behind.warnings()[0].code, Code::ClockBehind);
+    assert_eq!(behind.warnings()[0].code(), Code::ClockBehind);
     assert_eq!(
         (behind.outcome(), behind.evaluated_at()),
         (Outcome::Licensed, mark)

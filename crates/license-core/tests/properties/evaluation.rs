@@ -16,7 +16,7 @@ fn content(decision: &Decision) -> impl PartialEq + std::fmt::Debug + use<> {
     let warnings = decision
         .warnings()
         .iter()
-        .filter(|warning| warning.code != Code::ClockBehind);
+        .filter(|warning| warning.code() != Code::ClockBehind);
     (
         (
             decision.outcome(),
@@ -34,7 +34,7 @@ fn is_behind(decision: &Decision) -> bool {
     decision
         .warnings()
         .iter()
-        .any(|warning| warning.code == Code::ClockBehind)
+        .any(|warning| warning.code() == Code::ClockBehind)
 }
 
 /// Returns whether the second entitlements include the first.

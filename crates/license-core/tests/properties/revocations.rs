@@ -124,7 +124,7 @@ proptest! {
         prop_assert_eq!(decision.code() == Code::Revoked, is_revoked);
         prop_assert_eq!(decision.outcome() == Outcome::Denied, is_revoked);
         let latest = lists.iter().filter(is_newest).map(|plan| at(plan.next_update)).max();
-        let warns = decision.warnings().iter().any(|warning| warning.code == Code::ListOutdated);
+        let warns = decision.warnings().iter().any(|warning| warning.code() == Code::ListOutdated);
         prop_assert_eq!(warns, latest.is_some_and(|next| now > next));
     }
 }

@@ -154,7 +154,7 @@ impl Vector {
     fn compare_decision(&self, decision: &Decision) -> Result<(), String> {
         // In a grace period, the first warning has the code of the decision.
         let is_grace = decision.outcome() == Outcome::Grace;
-        let first = decision.warnings().first().map(|warning| warning.code);
+        let first = decision.warnings().first().map(|warning| warning.code());
         if is_grace != (first == Some(decision.code())) {
             return Err(format!(
                 "expected the code of the decision as the first warning only in grace, found {first:?}"
@@ -164,7 +164,7 @@ impl Vector {
             .warnings()
             .iter()
             .skip(usize::from(is_grace))
-            .map(|warning| warning.code.as_str())
+            .map(|warning| warning.code().as_str())
             .collect();
         expect(
             "warnings",

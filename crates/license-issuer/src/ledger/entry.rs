@@ -4,11 +4,11 @@ use std::fmt;
 
 use license_core::chrono::{DateTime, Utc};
 use license_core::time::rfc3339;
+use license_core::{hex, time};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::errors::LedgerError;
-use license_core::{hex, time};
 
 /// The kind of a ledger entry. Its name is part of the hash chain and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -207,8 +207,8 @@ impl LedgerEntry {
         texts.map(str::to_owned).collect()
     }
 
-    /// Returns a member of the body as an instant. Returns `None` if the member is missing or is not
-    /// an instant.
+    /// Returns a member of the body as an instant. Returns `None` if the member is missing or is
+    /// not an instant.
     pub fn time(&self, name: &str) -> Option<DateTime<Utc>> {
         let time = self.member(name)?;
         time::parse_instant(&time).ok()

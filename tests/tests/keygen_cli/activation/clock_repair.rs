@@ -1,8 +1,9 @@
 //! `keygen clock-repair`.
 
-use super::*;
 use license_core::time::rfc3339;
 use license_core::{ClockRequest, time};
+
+use super::*;
 
 fn clock_request(mark: &str) -> ClockRequest {
     ClockRequest {

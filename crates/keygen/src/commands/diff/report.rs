@@ -64,17 +64,17 @@ impl DiffReport<'_> {
     }
 
     fn to_json(&self) -> Value {
-        let changes = |effect| self.difference.with_effect(effect).collect::<Vec<_>>();
-        json!({
+        let mut object = json!({
             "before": side(self.before),
             "now": side(self.after),
             "verified": self.verified,
-            "succession": self.difference.succession().as_str(),
-            "worse": self.difference.is_worse(),
-            "losses": changes(Effect::Loss),
-            "gains": changes(Effect::Gain),
-            "others": changes(Effect::Other),
-        })
+        });
+        if let (Some(members), Value::Object(difference)) =
+            (object.as_object_mut(), json!(self.difference))
+        {
+            members.extend(difference);
+        }
+        object
     }
 }
 

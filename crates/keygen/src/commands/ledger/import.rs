@@ -129,7 +129,8 @@ impl VerifiedImport<'_> {
 
     /// Verifies the tokens in a license file, or a full enterprise key, and returns their entries.
     ///
-    /// `known` are licenses from other texts. The validation tokens in this text may belong to them.
+    /// `known` are licenses from other texts. The validation tokens in this text may belong to
+    /// them.
     fn verify_artifacts(
         &mut self,
         file: &Source,

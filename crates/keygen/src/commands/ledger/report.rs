@@ -3,7 +3,6 @@
 use license_cli_support::{Column, Failure, Table, Terminal, escape};
 use license_core::chrono::{DateTime, Utc};
 use license_core::time;
-
 use license_issuer::ledger::{LedgerEntry, RecordedAnswer, RecordedLicense};
 use serde_json::{Value, json};
 

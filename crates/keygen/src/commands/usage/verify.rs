@@ -6,9 +6,9 @@ use license_cli_support::{Exit, Failure, Source, Terminal};
 use license_core::LicenseId;
 use license_core::time::rfc3339;
 use license_core::usage_report::{ChainFinding, ChainSummary, examine};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{abbreviate, finding_json, read};
+use super::{abbreviate, read};
 use crate::inputs::now;
 
 pub(super) fn run(files: &[Source], terminal: &Terminal) -> Result<Exit, Failure> {
@@ -24,7 +24,7 @@ pub(super) fn run(files: &[Source], terminal: &Terminal) -> Result<Exit, Failure
             "whole": is_complete,
             "reports": reports.len(),
             "faults": codes,
-            "chains": chains.iter().map(chain_json).collect::<Vec<_>>(),
+            "chains": chains,
         }))?;
         return Ok(if is_complete {
             Exit::Success
@@ -119,25 +119,4 @@ fn names(chain: &ChainSummary) -> String {
         (named, all) if named == all => "machine, users and sessions".to_owned(),
         (named, all) => format!("machine, users and sessions in {named} of {all} entries"),
     }
-}
-
-fn chain_json(chain: &ChainSummary) -> Value {
-    let (first, last) = chain.numbers;
-    let (from, to) = chain.period;
-    let licenses = chain.licenses.iter().map(LicenseId::as_str);
-    json!({
-        "chain": chain.chain.to_string(),
-        "whole": chain.is_complete(),
-        "product": chain.product.as_str(),
-        "licenses": licenses.collect::<Vec<_>>(),
-        "entries": chain.entries,
-        "first": first,
-        "last": last,
-        "head": chain.head.to_string(),
-        "from": rfc3339(from).to_string(),
-        "to": rfc3339(to).to_string(),
-        "private_parts": chain.private_parts,
-        "anonymised": chain.private_parts == 0,
-        "findings": chain.findings.iter().map(finding_json).collect::<Vec<_>>(),
-    })
 }

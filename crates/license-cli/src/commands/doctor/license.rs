@@ -223,15 +223,15 @@ fn decision_faults(decision: &Decision, summary: &str) -> Vec<Fault> {
         Outcome::Grace | Outcome::Licensed => {
             let warnings = decision.warnings().iter();
             // The clock has its own check, and a trial is not a defect.
-            let warnings =
-                warnings.filter(|warning| !matches!(warning.code, Code::ClockBehind | Code::Trial));
+            let warnings = warnings
+                .filter(|warning| !matches!(warning.code(), Code::ClockBehind | Code::Trial));
             let fault = |warning: &Warning| {
-                let message = if warning.code == decision.code() {
-                    format!("{summary}; {}", warning.message)
+                let message = if warning.code() == decision.code() {
+                    format!("{summary}; {warning}")
                 } else {
-                    format!("{}: {summary}", warning.code)
+                    format!("{}: {summary}", warning.code())
                 };
-                Fault::warning(message, advice(warning.code))
+                Fault::warning(message, advice(warning.code()))
             };
             // The first warning is about the decision.
             warnings.map(fault).take(1).collect()

@@ -7,9 +7,19 @@ use super::aws_lc::AwsLcPrivateKey;
 #[cfg(feature = "rsa")]
 use super::rust_crypto::RustCryptoPrivateKey;
 use super::{Algorithm, Backend, RandomSource};
+use crate::encoding::value::named_value;
 
-/// The size of a new key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The size of a new key. The text form is the number of bits.
+///
+/// ```
+/// use license_core::issue::KeyBits;
+///
+/// let bits: KeyBits = "3072".parse()?;
+/// assert_eq!(bits, KeyBits::B3072);
+/// assert!(bits < KeyBits::B4096);
+/// # Ok::<(), license_core::ValueError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyBits {
     /// 2048 bits: about 112 bits of strength (NIST SP 800-57).
     B2048,
@@ -18,6 +28,24 @@ pub enum KeyBits {
     /// 4096 bits.
     B4096,
 }
+
+impl KeyBits {
+    /// Returns the number of bits as text.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::B2048 => "2048",
+            Self::B3072 => "3072",
+            Self::B4096 => "4096",
+        }
+    }
+}
+
+named_value!(
+    KeyBits,
+    "size",
+    "`2048`, `3072` or `4096`",
+    [B2048, B3072, B4096]
+);
 
 /// A loaded private key. The libraries erase it from memory when it is dropped.
 pub(crate) struct PrivateKey(Inner);

@@ -54,7 +54,7 @@ pub(super) fn filter_sql(
 ) -> (String, Vec<Box<dyn ToSql>>) {
     let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(rfc3339(now).to_string())];
     let mut conditions = vec![LICENSES.to_owned()];
-    // In a condition, `#` stands for the parameter with its value.
+    // In a condition, `#` is replaced by the number of the parameter.
     let mut add = |condition: &str, value: Box<dyn ToSql>| {
         values.push(value);
         conditions.push(condition.replace('#', &format!("?{}", values.len())));
