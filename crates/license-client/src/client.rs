@@ -4,6 +4,7 @@ mod application;
 mod builder;
 mod current;
 mod error;
+mod evaluation;
 mod problems;
 mod setting;
 
@@ -11,14 +12,14 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use license_core::usage_report::UsageCounts;
-use license_core::{Code, Context, Decision, FeatureMatrix, Outcome, Quota, QuotaUse, TrustSet};
+use license_core::{Code, Context, Decision, FeatureMatrix, Outcome, QuotaUse, TrustSet};
 
 use self::application::Application;
 pub use self::builder::{BuildError, ClientBuilder};
 use self::current::Current;
 pub use self::error::ClientError;
 pub use self::setting::Setting;
-use crate::clock::now;
+use crate::events::{self, DecisionEvents, ReadReason};
 use crate::installation::Installation;
 use crate::manager::{LicenseManager, Snapshot, UsageAccount, depends_on_machine};
 use crate::session::Session;
@@ -94,6 +95,7 @@ pub struct Client {
     matrix: FeatureMatrix,
     application: Application,
     current: RwLock<Current>,
+    decisions: DecisionEvents,
 }
 
 impl Client {
@@ -122,12 +124,13 @@ impl Client {
     }
 
     fn new(manager: LicenseManager, matrix: FeatureMatrix, application: Application) -> Self {
-        let current = Current::read(&manager, &matrix);
+        let current = Current::read(&manager, &matrix, ReadReason::Start);
         Self {
             manager,
             matrix,
             application,
             current: RwLock::new(current),
+            decisions: DecisionEvents::default(),
         }
     }
 
@@ -217,18 +220,6 @@ impl Client {
         Ok(decision)
     }
 
-    fn evaluate(&self, context: &Context<'_>) -> Result<Decision, ClientError> {
-        let snapshot = self.snapshot();
-        let Some(installation) = snapshot.installed() else {
-            return Ok(Decision::without_license(&self.matrix, context));
-        };
-        let verified = installation.verified();
-        match verified.missing_context(&self.matrix, context) {
-            Some(missing) => Err(missing.into()),
-            None => Ok(verified.evaluate(&self.matrix, context)),
-        }
-    }
-
     /// Returns the context of this application at the current time: the values of the builder, this
     /// machine and the clock high-water mark. A caller can replace each value.
     ///
@@ -256,7 +247,7 @@ impl Client {
     /// program is stopped after ten seconds.
     pub fn context(&self) -> Context<'_> {
         let current = self.snapshot();
-        let context = self.application.context(now());
+        let context = self.application.context(self.manager.clock().now());
         let context = context.high_water(current.high_water);
         let depends_on_machine = |found: &Installation| depends_on_machine(found.verified());
         // Collecting all components of a machine takes a millisecond, so it is done only for a
@@ -338,6 +329,7 @@ impl Client {
             return Ok(true);
         }
         let code = decision.feature(feature, &self.matrix).code;
+        events::feature_refused(feature, code, &decision);
         let refused = UsageCounts::feature_refused_by(&decision, &self.matrix, feature, code);
         self.count(&decision, context, refused);
         let license = decision.license();
@@ -349,11 +341,6 @@ impl Client {
             feature: feature.to_owned(),
             product: self.matrix.product(),
         })
-    }
-
-    fn count(&self, decision: &Decision, context: &Context<'_>, counts: UsageCounts) {
-        let account = UsageAccount::new(decision, context.named_user());
-        self.manager.count(account, counts);
     }
 
     /// Takes `count` from a quota that is counted per UTC day: either the whole amount or nothing.
@@ -435,23 +422,6 @@ impl Client {
         report
             .map(|report| report.quota_use)
             .map_err(ClientError::Counters)
-    }
-
-    /// Returns the limit of a quota. It is zero if the product or a denied license has the quota,
-    /// but not the tier in effect.
-    fn limit(&self, decision: &Decision, quota: &str) -> Result<Quota, ClientError> {
-        if let Some(limit) = decision.quota(quota) {
-            return Ok(limit);
-        }
-        let license = decision.license();
-        let in_license = license.and_then(|license| license.entitlements().quota(quota));
-        if in_license.is_some() || self.matrix.quotas().any(|name| name == quota) {
-            return Ok(Quota::Limit(0));
-        }
-        Err(ClientError::UnknownQuota {
-            quota: quota.to_owned(),
-            product: self.matrix.product(),
-        })
     }
 
     /// Opens a session on the project that contains `path`, for the user of the builder, or else
@@ -548,7 +518,7 @@ impl Client {
     ///
     /// Same as [`ClientBuilder::build`].
     pub fn reload(&self) {
-        let read = Current::read(&self.manager, &self.matrix);
+        let read = Current::read(&self.manager, &self.matrix, ReadReason::Request);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = read;
     }
 
@@ -615,14 +585,15 @@ impl Client {
     ///
     /// Same as [`Client::decide`].
     pub fn snapshot(&self) -> Arc<Snapshot> {
+        let now = self.manager.clock().instant();
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(snapshot) = current.snapshot_if_fresh() {
+        if let Some(snapshot) = current.snapshot_if_fresh(now) {
             return snapshot;
         }
         drop(current);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have refreshed the snapshot while this one waited.
-        if let Some(snapshot) = current.snapshot_if_fresh() {
+        if let Some(snapshot) = current.snapshot_if_fresh(now) {
             return snapshot;
         }
         current.refresh(&self.manager, &self.matrix);

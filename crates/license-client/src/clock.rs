@@ -1,7 +1,7 @@
 //! The clock and the uptime. No other module of this crate reads either of them.
 
 use std::fs;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::{Boot, ClockReading, time};
@@ -24,17 +24,45 @@ pub fn now() -> DateTime<Utc> {
     time::from_unix_seconds(seconds).unwrap_or(time::MAX)
 }
 
-/// Returns the current time and the uptime of the system.
-///
-/// The uptime is known only on Linux, which has an id for each boot. `/proc/uptime` includes the
-/// time in suspend, and setting the clock does not change it. Inside a container the uptime is
-/// unknown, because some containers have their own uptime but share the boot id with other
-/// containers.
-pub(crate) fn reading(is_in_container: bool) -> ClockReading {
-    let boot = || boot("/proc/sys/kernel/random/boot_id", sysinfo::System::uptime);
-    ClockReading {
-        clock: now(),
-        boot: (!is_in_container).then(boot).flatten(),
+/// A source of the time.
+pub(crate) trait Clock: Send + Sync {
+    /// Returns the current time.
+    fn now(&self) -> DateTime<Utc>;
+
+    /// Returns an instant that setting the clock does not change, to measure durations.
+    fn instant(&self) -> Instant;
+
+    /// Returns the boot and its uptime, if the system reports them.
+    fn boot(&self) -> Option<Boot>;
+
+    /// Returns the current time and the uptime.
+    ///
+    /// Inside a container the uptime is unknown, because some containers have their own uptime but
+    /// share the boot id with other containers.
+    fn reading(&self, is_in_container: bool) -> ClockReading {
+        ClockReading {
+            clock: self.now(),
+            boot: (!is_in_container).then(|| self.boot()).flatten(),
+        }
+    }
+}
+
+/// The clock of the system.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> DateTime<Utc> {
+        now()
+    }
+
+    fn instant(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// The uptime is known only on Linux, which has an id for each boot. `/proc/uptime` includes
+    /// the time in suspend, and setting the clock does not change it.
+    fn boot(&self) -> Option<Boot> {
+        boot("/proc/sys/kernel/random/boot_id", sysinfo::System::uptime)
     }
 }
 
@@ -54,11 +82,11 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn the_uptime_of_this_boot_increases() {
-        let first = reading(false).boot.unwrap();
-        let second = reading(false).boot.unwrap();
+        let first = SystemClock.reading(false).boot.unwrap();
+        let second = SystemClock.reading(false).boot.unwrap();
         assert_eq!(first.id, second.id);
         assert!(first.uptime <= second.uptime);
-        assert_eq!(reading(true).boot, None);
+        assert_eq!(SystemClock.reading(true).boot, None);
     }
 
     #[test]

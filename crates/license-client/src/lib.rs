@@ -71,6 +71,42 @@
 //! [`Client`] is `Send` and `Sync`. Its documentation states how long each call may block, and
 //! shows `spawn_blocking`.
 //!
+//! # Features
+//!
+//! | feature | provides |
+//! |---|---|
+//! | `rsa` (default) | signatures in pure Rust, without a C compiler |
+//! | `aws-lc-rs` | signatures with AWS-LC, about five times as fast; needs a C compiler |
+//! | `testing` | the module `testing`: a vendor, a machine and a clock for the tests of an application |
+//! | `testing-in-release` | permits `testing` in release builds |
+//! | `tracing` | the events below |
+//!
+//! # Events
+//!
+//! With the feature `tracing`, the crate emits events of the crate [`tracing`], all with the target
+//! `license_client`:
+//!
+//! | message | level | when | fields |
+//! |---|---|---|---|
+//! | `decision` | `INFO`; `WARN` for a license that is in a grace period, denied or unusable | the first decision of a client, and each one with another code, tier or license | `code`, `tier`, `license` |
+//! | `read` | `DEBUG` | a client has read the installed files | `reason` (`start`, `change`, `interval`, `request`), `has_license` |
+//! | `unusable file` | `WARN` | a read has found a file that is damaged, or cannot be read or written | `file`, `code` |
+//! | `quarantined` | `WARN` | a damaged file, or the file of another machine, was renamed | `file`, `renamed_to` |
+//! | `installed` | `INFO` | a token was installed, once for each token of a file | `kind` (the `typ` of the token), `id`, `is_new` |
+//! | `removed` | `INFO` | a file of the installed license was removed | `file` |
+//! | `feature refused` | `DEBUG` | each refusal of [`Client::allows`] | `feature`, `code`, `tier` |
+//! | `quota refused` | `DEBUG` | each refusal of [`Client::use_quota`] | `quota`, `requested`, `used`, `limit` (none if unlimited) |
+//!
+//! Decisions in a context with a user other than that of the builder are no `decision` events, so
+//! that a server with many users does not emit one for each request.
+//!
+//! The fields contain neither tokens and keys, nor users and customers, nor machines. `file` and
+//! `renamed_to` are names without directories, because the path of a home directory contains the
+//! name of its user. `license` and `id` are ids of tokens. The id of a license is a UUID, or the
+//! short form of an enterprise key, which names the company and grants nothing.
+//!
+//! [`tracing`]: https://docs.rs/tracing
+//!
 //! # Dependencies
 //!
 //! The crate re-exports [`license_core`], and the types of the main path at its root, so that an
@@ -84,10 +120,19 @@
 // docs.rs shows which feature an item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(all(
+    feature = "testing",
+    not(feature = "testing-in-release"),
+    not(debug_assertions)
+))]
+compile_error!(
+    "feature `testing` of license-client trusts a public key, so it does not compile in release builds: enable it only below [dev-dependencies], or enable feature `testing-in-release` for test programs that are never shipped"
+);
+
 // Layers: a module uses only modules on the lines above its own.
-//     clock, files, value
+//     clock, events, files, value
 //     machine, state_dir
-//     store, project
+//     sources, store, project
 //     paths, seal, usage
 //     problem
 //     sealed_file, state
@@ -96,9 +141,11 @@
 //     manager
 //     session
 //     client, json
+//     testing
 mod activation;
 mod client;
 mod clock;
+mod events;
 mod files;
 #[cfg(any(doc, doctest))]
 pub mod guide;
@@ -114,9 +161,12 @@ mod revocations;
 mod seal;
 mod sealed_file;
 mod session;
+mod sources;
 mod state;
 mod state_dir;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod usage;
 mod value;
 

@@ -19,16 +19,16 @@ use license_core::{
     MachineDigest, ProductCode, RevocationList, TokenKind, TrustSet, time,
 };
 
-pub(crate) use install::depends_on_machine;
 pub use install_report::{InstallReport, InstalledBlock, RemovalReport};
 pub use quota::QuotaUseReport;
 pub use requests::{PendingRequestPolicy, PreparedRequest};
 pub use snapshot::Snapshot;
+pub(crate) use snapshot::depends_on_machine;
 pub use trust_change::InstalledStatement;
 pub use usage_report::{ReportError, UsageAccount, UsageExport, UsageReportMode};
 
 use crate::activation::ActivationState;
-use crate::clock;
+use crate::clock::Clock;
 use crate::installation::{self, Installation, Keys};
 use crate::machine::{MachineFacts, MissingReason};
 use crate::paths::Paths;
@@ -36,6 +36,7 @@ use crate::problem::{ListProblem, StateProblem};
 use crate::revocations;
 use crate::seal::Seal;
 use crate::sealed_file::Durability;
+use crate::sources::Sources;
 use crate::state::{Loaded, State};
 use crate::state_dir::{StateDir, StateDirError};
 use crate::store::{Damaged, Store, StoreError};
@@ -78,6 +79,7 @@ pub struct LicenseManager {
     paths: Result<Paths, StateDirError>,
     /// The embedded keys of the program. `None` if the installed keys are used.
     trust: Option<TrustSet>,
+    sources: Sources,
     identity: OnceLock<MachineFacts>,
     machine: OnceLock<Option<Machine>>,
     digest: OnceLock<Option<MachineDigest>>,
@@ -146,6 +148,7 @@ impl LicenseManager {
             product,
             paths,
             trust: None,
+            sources: Sources::default(),
             identity: OnceLock::new(),
             machine: OnceLock::new(),
             digest: OnceLock::new(),
@@ -178,6 +181,12 @@ impl LicenseManager {
             trust: Some(keys.clone()),
             ..self
         }
+    }
+
+    /// Reads the time and the machine from these sources.
+    #[must_use]
+    pub(crate) fn sources(self, sources: Sources) -> Self {
+        Self { sources, ..self }
     }
 
     /// Returns the embedded keys, or `None` if the installed keys are used.
@@ -261,7 +270,7 @@ impl LicenseManager {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn facts(&self) -> MachineFacts {
-        MachineFacts::collect(self.product, self.system_dir())
+        MachineFacts::collect_from(&*self.sources.system, self.product, self.system_dir())
     }
 
     /// Returns the fingerprint of this machine, which is collected once. Returns `None` if nothing
@@ -368,12 +377,19 @@ impl LicenseManager {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reading(&self) -> ClockReading {
-        clock::reading(self.identity().container().is_some())
+        let is_in_container = self.identity().container().is_some();
+        self.sources.clock.reading(is_in_container)
+    }
+
+    /// Returns the source of the time.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.sources.clock
     }
 
     fn identity(&self) -> &MachineFacts {
-        self.identity
-            .get_or_init(|| MachineFacts::identify(self.product, self.system_dir()))
+        let identify =
+            || MachineFacts::identify_from(&*self.sources.system, self.product, self.system_dir());
+        self.identity.get_or_init(identify)
     }
 
     fn system_dir(&self) -> Option<&std::path::Path> {

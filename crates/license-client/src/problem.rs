@@ -94,6 +94,19 @@ impl StateProblem {
     }
 }
 
+impl StateProblem {
+    /// Returns the path of the file with the problem, if the problem has one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Sealed { path, .. } => Some(path),
+            Self::Store(error) | Self::NotSaved(error) => Some(error.path()),
+            Self::Journal(problem) => problem.file(),
+            Self::Revocations(problem) => problem.file(),
+            Self::Trust(problem) => problem.file(),
+        }
+    }
+}
+
 fn sealed(path: &Path, source: &SealError, quarantined: Option<&Path>) -> String {
     let path = path.display();
     match (source, quarantined) {

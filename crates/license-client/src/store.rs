@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::events;
 use crate::files::{inherit_owner, read_capped, sync_directory};
 use crate::state_dir::{StateDir, StateFile};
 
@@ -333,7 +334,10 @@ impl StoreLock {
     pub(crate) fn rename(&self, file: StateFile, name: &str) -> Result<PathBuf, StoreError> {
         let (path, to) = (self.dir.file(file), self.dir.path().join(name));
         match fs::rename(&path, &to) {
-            Ok(()) => Ok(to),
+            Ok(()) => {
+                events::quarantined(file.name(), &to);
+                Ok(to)
+            }
             Err(source) => Err(StoreError::on_write(path, source)),
         }
     }
@@ -366,8 +370,10 @@ impl StoreLock {
     /// not exist.
     pub fn quarantine(&self, file: StateFile) -> Result<PathBuf, StoreError> {
         let path = self.dir.file(file);
-        self.rename_to_quarantine(&path, file.name())
-            .map_err(|source| StoreError::on_write(path, source))
+        let moved = self.rename_to_quarantine(&path, file.name());
+        let moved = moved.map_err(|source| StoreError::on_write(path, source))?;
+        events::quarantined(file.name(), &moved);
+        Ok(moved)
     }
 
     /// Returns the error for a file whose new content could not be created.

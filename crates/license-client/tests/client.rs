@@ -8,61 +8,29 @@
 )]
 
 use std::fs;
-use std::sync::LazyLock;
 
+use license_client::testing::{self, TestMachine};
 use license_client::{
-    BuildError, Client, ClientBuilder, ClientError, Code, ContextValue, FeatureMatrix, LicenseId,
-    Outcome, Quota, StateDir, StateFile, Tier, TrustSet, UsageType, Version,
+    BuildError, Client, ClientBuilder, ClientError, Code, ContextValue, FeatureMatrix, Outcome,
+    Quota, StateFile, TrustSet, UsageType, Version,
 };
-use license_core::issue::{KeyBits, LicenseDraft, RandomError, Signer, SigningKey};
-use license_core::{Algorithm, Unverified, VersionReq, time};
+use license_core::issue::LicenseDraft;
+use license_core::{VersionReq, time};
 
 const WIDGET: &str = include_str!("../fixtures/widget.toml");
 
-static KEY: LazyLock<SigningKey> = LazyLock::new(|| {
-    let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
-    let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random).unwrap();
-    SigningKey::from_pkcs8(&der, None, random).unwrap()
-});
+/// A directory for sessions.
+const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
 
-fn trust() -> TrustSet {
-    TrustSet::parse(&KEY.public().to_jwk().to_string()).unwrap()
+fn unlicensed() -> TestMachine {
+    TestMachine::new(WIDGET)
 }
 
-/// A machine without a license, or with one.
-struct Machine(tempfile::TempDir);
-
-impl Machine {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    /// Returns a machine with a license of tier SHOP.
-    fn with_license(change: impl FnOnce(&mut LicenseDraft)) -> Self {
-        let machine = Self::new();
-        let matrix = FeatureMatrix::parse(WIDGET).unwrap();
-        let tier = matrix.tier(Tier::parse("SHOP").unwrap()).unwrap();
-        let id = LicenseId::from_random(time::parse_instant("2020-01-01").unwrap(), &[7; 10]);
-        let issued_at = time::parse_instant("2020-01-01").unwrap();
-        let mut draft = LicenseDraft::for_tier(&matrix, tier, id, "ACME".to_owned(), issued_at);
-        draft.check_in = None;
-        change(&mut draft);
-        let token = draft.sign(&*KEY).unwrap();
-        let file = Unverified::parse(&token).unwrap().to_armor();
-        let dir = StateDir::at(machine.0.path());
-        fs::write(dir.file(StateFile::License), file).unwrap();
-        machine
-    }
-
-    fn builder(&self) -> ClientBuilder {
-        Client::builder(trust())
-            .product(WIDGET)
-            .state_dir(self.0.path())
-    }
-
-    fn client(&self) -> Client {
-        self.builder().build().unwrap()
-    }
+/// Returns a machine with a license of tier SHOP.
+fn licensed(change: impl FnOnce(&mut LicenseDraft) + 'static) -> TestMachine {
+    let machine = unlicensed();
+    machine.install(testing::license("SHOP").without_check_in().draft(change));
+    machine
 }
 
 /// Returns the missing value of an error.
@@ -84,8 +52,8 @@ fn threads_can_share_a_client() {
 
 #[test]
 fn a_client_without_a_product_or_without_keys_cannot_be_built() {
-    let machine = Machine::new();
-    let builder = Client::builder(trust()).state_dir(machine.0.path());
+    let machine = unlicensed();
+    let builder = Client::builder(testing::trust()).on_test_machine(&machine);
     let error = builder.build().unwrap_err();
     assert!(matches!(error, BuildError::NoProduct));
     assert!(error.to_string().contains("`product`"), "{error}");
@@ -95,7 +63,7 @@ fn a_client_without_a_product_or_without_keys_cannot_be_built() {
 
 #[test]
 fn a_text_that_is_no_product_file_version_or_date_is_an_error_of_build() {
-    let machine = Machine::new();
+    let machine = unlicensed();
     let product = machine.builder().product("product = 7").build();
     assert!(matches!(product, Err(BuildError::Product(_))));
     for wrong in ["", "2.4", "v2.4.0"] {
@@ -111,7 +79,7 @@ fn a_text_that_is_no_product_file_version_or_date_is_an_error_of_build() {
 
 #[test]
 fn setters_accept_texts_and_values() {
-    let machine = Machine::new();
+    let machine = unlicensed();
     let date = time::parse_instant("2027-03-01T12:00:00Z").unwrap();
     let matrix = FeatureMatrix::parse(WIDGET).unwrap();
     let client = machine
@@ -133,7 +101,7 @@ fn setters_accept_texts_and_values() {
 
 #[test]
 fn the_values_of_the_builder_count_for_every_call() {
-    let machine = Machine::with_license(|draft| {
+    let machine = licensed(|draft| {
         draft.users = vec!["ann".to_owned()];
         draft.max_version = VersionReq::parse("<3").ok();
         draft.maintenance_until = time::parse_instant("2027-06-01").ok();
@@ -149,9 +117,9 @@ fn the_values_of_the_builder_count_for_every_call() {
         client.use_quota("prints_per_day", 1).unwrap().limit,
         Quota::Limit(50)
     );
-    let session = client.session(machine.0.path()).unwrap();
+    let session = client.session(PROJECT).unwrap();
     let context = client.context().user("ann");
-    let same = client.session_in(&context, machine.0.path()).unwrap();
+    let same = client.session_in(&context, PROJECT).unwrap();
     assert_eq!(session.id(), same.id());
 }
 
@@ -170,12 +138,12 @@ fn a_value_that_the_license_needs_and_the_program_does_not_set_is_an_error_of_ev
         }),
     ];
     for (expected, change) in cases {
-        let machine = Machine::with_license(change);
+        let machine = licensed(change);
         let client = machine.client();
         assert_eq!(missing(client.decide()), expected);
         assert_eq!(missing(client.allows("view")), expected);
         assert_eq!(missing(client.use_quota("prints_per_day", 1)), expected);
-        assert_eq!(missing(client.session(machine.0.path())), expected);
+        assert_eq!(missing(client.session(PROJECT)), expected);
         let error = client.decide().unwrap_err();
         let setter = format!("call `{expected}`");
         assert!(error.to_string().contains(&setter), "{error}");
@@ -186,7 +154,7 @@ fn a_value_that_the_license_needs_and_the_program_does_not_set_is_an_error_of_ev
 
 #[test]
 fn a_value_that_does_not_match_the_license_is_a_denial_and_not_an_error() {
-    let machine = Machine::with_license(|draft| draft.users = vec!["ann".to_owned()]);
+    let machine = licensed(|draft| draft.users = vec!["ann".to_owned()]);
     let client = machine.builder().user("bob").build().unwrap();
     let decision = client.decide().unwrap();
     assert_eq!(
@@ -201,10 +169,10 @@ fn a_value_that_does_not_match_the_license_is_a_denial_and_not_an_error() {
 
 #[test]
 fn a_missing_or_damaged_license_is_no_error() {
-    let machine = Machine::new();
+    let machine = unlicensed();
     assert_eq!(machine.client().decide().unwrap().code(), Code::NoLicense);
-    let dir = StateDir::at(machine.0.path());
-    fs::write(dir.file(StateFile::License), "noise").unwrap();
+    fs::create_dir(machine.state_dir()).unwrap();
+    fs::write(machine.state_dir().join(StateFile::License.name()), "noise").unwrap();
     let client = machine.client();
     assert!(client.problem().is_some());
     assert_eq!(client.decide().unwrap().code(), Code::NoLicense);
@@ -213,7 +181,7 @@ fn a_missing_or_damaged_license_is_no_error() {
 
 #[test]
 fn an_unknown_feature_is_an_error_and_a_feature_of_another_tier_is_a_refusal() {
-    let machine = Machine::with_license(|draft| draft.add_feature("engrave").unwrap());
+    let machine = licensed(|draft| draft.add_feature("engrave").unwrap());
     let client = machine.client();
     assert!(!client.allows("export").unwrap());
     assert!(client.allows("engrave").unwrap(), "only the license has it");
@@ -223,7 +191,7 @@ fn an_unknown_feature_is_an_error_and_a_feature_of_another_tier_is_a_refusal() {
         error.to_string(),
         r#"product WIDGET has no feature "exprot""#
     );
-    let unlicensed = Machine::new();
+    let unlicensed = unlicensed();
     assert!(unlicensed.client().allows("engrave").is_err());
 }
 
@@ -233,7 +201,7 @@ fn an_unknown_quota_is_an_error_and_a_quota_of_another_tier_has_the_limit_zero()
         "[\"export\"]\nquotas = { ",
         "[\"export\"]\nquotas = { films = 5, ",
     );
-    let machine = Machine::new();
+    let machine = unlicensed();
     let client = machine.builder().product(product.as_str()).build().unwrap();
     let films = client.use_quota("films", 1).unwrap();
     assert_eq!((films.granted, films.limit), (false, Quota::Limit(0)));
@@ -243,7 +211,7 @@ fn an_unknown_quota_is_an_error_and_a_quota_of_another_tier_has_the_limit_zero()
 
 #[test]
 fn without_a_project_a_session_is_an_error() {
-    let machine = Machine::new();
+    let machine = unlicensed();
     let error = machine.client().session("/nowhere/at/all").unwrap_err();
     assert!(matches!(error, ClientError::Project(_)));
 }

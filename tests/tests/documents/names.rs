@@ -67,7 +67,7 @@ fn types_and_functions_exist() {
 fn the_test_code_of_the_guide_is_the_tested_code_of_the_crate_documentation() {
     assert_documented(
         "## Test your program\n",
-        "crates/license-core/src/issue.rs",
+        "crates/license-client/src/testing.rs",
         "//!",
     );
 }

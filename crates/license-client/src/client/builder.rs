@@ -14,6 +14,7 @@ use super::application::Application;
 use super::setting::Setting;
 use crate::manager::LicenseManager;
 use crate::paths::Paths;
+use crate::sources::Sources;
 use crate::state_dir::StateDir;
 
 /// Sets up a [`Client`]: the vendor's keys, the product, and what the application knows about
@@ -55,6 +56,7 @@ pub struct ClientBuilder {
     usage_type: UsageType,
     user: Option<String>,
     paths: Option<Paths>,
+    sources: Sources,
 }
 
 /// The reason why a client cannot be built. Each one is a mistake in the program, and none depends
@@ -118,6 +120,7 @@ impl ClientBuilder {
             usage_type: UsageType::default(),
             user: None,
             paths: None,
+            sources: Sources::default(),
         }
     }
 
@@ -304,6 +307,17 @@ impl ClientBuilder {
         self
     }
 
+    /// Replaces everything that depends on the vendor and on the machine.
+    #[cfg(feature = "testing")]
+    pub(crate) fn replace(self, trust: TrustSet, paths: Paths, sources: Sources) -> Self {
+        Self {
+            trust,
+            paths: Some(paths),
+            sources,
+            ..self
+        }
+    }
+
     /// Builds the client, and reads the installed license.
     ///
     /// A missing or damaged license, or an unknown home directory, is not an error:
@@ -346,7 +360,7 @@ impl ClientBuilder {
             Some(paths) => LicenseManager::at(matrix.product(), paths),
             None => LicenseManager::for_current_user(matrix.product()),
         };
-        let manager = manager.trust_only(&self.trust);
+        let manager = manager.trust_only(&self.trust).sources(self.sources);
         Ok(Client::new(manager, matrix, application))
     }
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use license_core::FeatureMatrix;
 
-use crate::installation::InstallationError;
+use crate::events::{self, ReadReason};
+use crate::installation::{Installation, InstallationError};
 use crate::manager::{LicenseManager, Moment, Snapshot};
 use crate::problem::{ListProblem, StateProblem};
 use crate::state_dir::StateFile;
@@ -44,11 +45,16 @@ type FilePosition = ();
 
 impl Current {
     /// Reads the installed license.
-    pub(super) fn read(manager: &LicenseManager, matrix: &FeatureMatrix) -> Self {
+    pub(super) fn read(
+        manager: &LicenseManager,
+        matrix: &FeatureMatrix,
+        reason: ReadReason,
+    ) -> Self {
         // The versions are recorded before the files are read, so that a later change is detected.
         let file_versions = file_versions(manager);
-        let now = Instant::now();
+        let now = manager.clock().instant();
         let snapshot = manager.snapshot(None, matrix, Moment::Now);
+        report(&snapshot, reason);
         let is_uncertain = |problem: &StateProblem| match problem {
             StateProblem::Store(_) => true,
             StateProblem::Revocations(problem) => matches!(**problem, ListProblem::Store(_)),
@@ -68,8 +74,8 @@ impl Current {
     }
 
     /// Returns the snapshot, unless it is time to check for changes.
-    pub(super) fn snapshot_if_fresh(&self) -> Option<Arc<Snapshot>> {
-        let is_fresh = self.checked_at.elapsed() < CHECK_INTERVAL;
+    pub(super) fn snapshot_if_fresh(&self, now: Instant) -> Option<Arc<Snapshot>> {
+        let is_fresh = now.saturating_duration_since(self.checked_at) < CHECK_INTERVAL;
         is_fresh.then(|| self.snapshot())
     }
 
@@ -80,12 +86,19 @@ impl Current {
 
     /// Reads the installed license again, if a file has changed or the last read is old.
     pub(super) fn refresh(&mut self, manager: &LicenseManager, matrix: &FeatureMatrix) {
+        let now = manager.clock().instant();
+        let is_old = now.saturating_duration_since(self.read_at) >= READ_INTERVAL;
         let has_changed = self.file_versions != file_versions(manager);
-        if !(has_changed || self.is_uncertain || self.read_at.elapsed() >= READ_INTERVAL) {
-            self.checked_at = Instant::now();
+        if !(has_changed || self.is_uncertain || is_old) {
+            self.checked_at = now;
             return;
         }
-        let read = Self::read(manager, matrix);
+        let reason = if has_changed {
+            ReadReason::Change
+        } else {
+            ReadReason::Interval
+        };
+        let read = Self::read(manager, matrix, reason);
         if read.is_uncertain && !self.is_uncertain {
             // A license that cannot be read for a moment is still installed, so the previous
             // snapshot stays in effect.
@@ -94,6 +107,21 @@ impl Current {
         } else {
             *self = read;
         }
+    }
+}
+
+/// Emits the events of a read.
+fn report(snapshot: &Snapshot, reason: ReadReason) {
+    events::read(reason, snapshot.installed().is_some());
+    if let Err(error) = &snapshot.installation {
+        events::unusable(error.file(), error.code());
+    }
+    let others = snapshot.installed().map(Installation::problems);
+    for error in others.unwrap_or_default() {
+        events::unusable(error.file(), error.code());
+    }
+    for problem in &snapshot.problems {
+        events::unusable(problem.file(), problem.code());
     }
 }
 

@@ -38,7 +38,7 @@ pub struct Setting<T>(Result<T, BuildError>);
 
 impl<T> Setting<T> {
     /// Returns the value, or the reason why the text is not one.
-    pub(super) fn value(self) -> Result<T, BuildError> {
+    pub(crate) fn value(self) -> Result<T, BuildError> {
         self.0
     }
 }

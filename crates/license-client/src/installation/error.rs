@@ -266,7 +266,17 @@ impl InstallationError {
         name.is_some_and(|name| name == StateFile::Key.name())
     }
 
-    /// Returns the path of the file with the problem.
+    /// Returns the path of the file or directory with the problem, if the problem has one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Store(error) => Some(error.path()),
+            Self::System { source, .. } => source.file(),
+            Self::State(problem) => problem.file(),
+            error => error.path(),
+        }
+    }
+
+    /// Returns the path of the license or the keys.
     fn path(&self) -> Option<&Path> {
         match self {
             Self::NotText { path, .. } | Self::License { path, .. } | Self::Trust { path, .. } => {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use license_core::chrono::{DateTime, Utc};
 use license_core::{
-    Activation, Context, License, Machine, ProductCode, RevocationList, TokenKind, TrustSet,
-    Validation, VerifiedLicenses,
+    Activation, Context, Machine, ProductCode, RevocationList, TokenKind, TrustSet, Validation,
+    VerifiedLicenses,
 };
 
 use super::install_report::{InstallReport, InstalledBlock};
@@ -155,6 +155,7 @@ impl LicenseManager {
         }
         change.write_all(&lock)?;
         undo.commit()?;
+        blocks.iter().for_each(InstalledBlock::emit);
         Ok(InstallReport {
             path: placement.path,
             begins: placement.begins,
@@ -457,16 +458,4 @@ fn has_same_subject(one: &Validation, other: &Validation) -> bool {
     one.license_id() == other.license_id()
         && one.signer() == other.signer()
         && one.machine() == other.machine()
-}
-
-/// Returns whether anything in the license file depends on the machine.
-pub(crate) fn depends_on_machine(verified: &VerifiedLicenses) -> bool {
-    let needs_machine = |license: &License| license.machines().is_some() || license.must_activate();
-    let has_machine_token = verified
-        .validations()
-        .iter()
-        .any(|token| token.machine().is_some());
-    has_machine_token
-        || !verified.activations().is_empty()
-        || verified.licenses().iter().any(needs_machine)
 }

@@ -6,6 +6,7 @@ use license_core::TokenKind;
 use license_core::chrono::{DateTime, Utc};
 
 use super::trust_change::InstalledStatement;
+use crate::events;
 use crate::problem::StateProblem;
 use crate::revocations::InstalledList;
 
@@ -69,6 +70,13 @@ pub struct InstalledBlock {
     pub id: String,
     /// Whether the token was not installed before.
     pub is_new: bool,
+}
+
+impl InstalledBlock {
+    /// Emits the event of the installation.
+    pub(super) fn emit(&self) {
+        events::installed(self.kind.typ(), &self.id, self.is_new);
+    }
 }
 
 /// Result of a removal.

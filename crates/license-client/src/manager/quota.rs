@@ -6,6 +6,7 @@ use license_core::usage_report::UsageCounts;
 use license_core::{Quota, QuotaUse};
 
 use super::{LicenseManager, UsageAccount};
+use crate::events;
 use crate::problem::StateProblem;
 use crate::sealed_file::Durability;
 use crate::state::State;
@@ -74,6 +75,18 @@ impl LicenseManager {
             count,
             limit,
         };
+        let report = self.use_requested(account, request)?;
+        if !report.quota_use.granted {
+            events::quota_refused(quota, &report.quota_use);
+        }
+        Ok(report)
+    }
+
+    fn use_requested(
+        &self,
+        account: UsageAccount<'_>,
+        request: QuotaRequest<'_>,
+    ) -> Result<QuotaUseReport, StoreError> {
         let store = match &self.paths {
             Ok(paths) => paths.user(),
             Err(_) => return Ok(self.take_unsaved(account, request, State::default())),
@@ -96,7 +109,7 @@ impl LicenseManager {
             return Ok(QuotaUseReport { problems, ..taken });
         }
         let mut taken = self.take_from(&mut state, request);
-        if count > 0 {
+        if request.count > 0 {
             self.count(account, request.usage_counts(&taken));
             let durability = request.durability(&taken);
             let (written, problem) = self.write_counts(&lock, store, &mut state, durability);

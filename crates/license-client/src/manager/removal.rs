@@ -2,6 +2,7 @@
 
 use super::LicenseManager;
 use super::install_report::RemovalReport;
+use crate::events;
 use crate::installation::InstallationError;
 use crate::state_dir::StateFile;
 
@@ -38,6 +39,7 @@ impl LicenseManager {
             // a license are not.
             for file in [License, Key, Trust] {
                 if lock.remove(file)? {
+                    events::removed(file.name());
                     removed.push(store.dir().file(file));
                 }
             }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::time;
+use license_core::{License, VerifiedLicenses, time};
 
 use crate::installation::{Installation, InstallationError};
 use crate::paths::Paths;
@@ -98,4 +98,16 @@ impl Snapshot {
             quarantined,
         }
     }
+}
+
+/// Returns whether anything in the license file depends on the machine.
+pub(crate) fn depends_on_machine(verified: &VerifiedLicenses) -> bool {
+    let needs_machine = |license: &License| license.machines().is_some() || license.must_activate();
+    let has_machine_token = verified
+        .validations()
+        .iter()
+        .any(|token| token.machine().is_some());
+    has_machine_token
+        || !verified.activations().is_empty()
+        || verified.licenses().iter().any(needs_machine)
 }

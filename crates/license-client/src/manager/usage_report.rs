@@ -11,7 +11,6 @@ use license_core::{Decision, License, LicenseId, time};
 use thiserror::Error;
 
 use super::{LicenseManager, random};
-use crate::clock;
 use crate::journal::Journal;
 use crate::problem::StateProblem;
 use crate::sealed_file::Durability;
@@ -407,7 +406,7 @@ impl LicenseManager {
         counted: &Pending,
     ) -> Result<(), ReportError> {
         let now = state.high_water.mark();
-        let mut behind = time::duration_since(now, clock::now());
+        let mut behind = time::duration_since(now, self.clock().now());
         for (license, counts) in counted {
             if state.period.is_none() {
                 state.period = Some(self.begin_period(lock, store, state)?);

@@ -1,6 +1,6 @@
 //! Problems with revocation lists.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use license_core::{Code, KeyId, MAX_LIST_BYTES, ParseError, VerifyError};
 use thiserror::Error;
@@ -75,6 +75,17 @@ impl ListProblem {
             Self::Missing { .. } => Some(Code::StaleList),
             Self::Damaged { source, .. } => Some(source.code()),
             Self::Store(_) => None,
+        }
+    }
+}
+
+impl ListProblem {
+    /// Returns the path of the file with the problem, if the problem has one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Store(error) => Some(error.path()),
+            Self::Damaged { path, .. } => Some(path),
+            Self::Stale(_) | Self::Missing { .. } => None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Problems with trust statements.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use license_core::{Code, VerifiedLicensesError};
 use thiserror::Error;
@@ -59,6 +59,14 @@ impl StatementProblem {
                     .as_ref()
                     .map_or(Code::Malformed, |source| source.code()),
             ),
+        }
+    }
+
+    /// Returns the path of the file with the problem.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Store(error) => Some(error.path()),
+            Self::Damaged { path, .. } => Some(path),
         }
     }
 }

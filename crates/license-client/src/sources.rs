@@ -1,0 +1,28 @@
+//! Where a manager reads the time and the components of the machine.
+
+use std::fmt;
+
+use crate::clock::{Clock, SystemClock};
+use crate::machine::{LocalSystem, System};
+
+/// The clock and the machine. The default is the system of this process. Only the module `testing`
+/// replaces it.
+pub(crate) struct Sources {
+    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) system: Box<dyn System + Send + Sync>,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self {
+            clock: Box::new(SystemClock),
+            system: Box::new(LocalSystem),
+        }
+    }
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sources")
+    }
+}
