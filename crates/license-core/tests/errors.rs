@@ -9,7 +9,7 @@ use license_core::session::{ProjectError, UnreadablePath};
 use license_core::usage_report::{LineError, UsageReportError};
 use license_core::{
     ClaimError, Code, InspectError, JsonError, KeyError, MachineRequestError, NameError,
-    ParseError, ProductFileError, RotationError, TimeError, TokenKind, TrustError,
+    ParseError, ProductFileError, RotationError, TimeError, TokenKind, TrustError, ValueError,
     VerifiedLicensesError, VerifyError, with_causes,
 };
 
@@ -36,6 +36,7 @@ fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error(
     assert_error::<TrustError>();
     assert_error::<UnreadablePath>();
     assert_error::<UsageReportError>();
+    assert_error::<ValueError>();
     assert_error::<VerifiedLicensesError>();
     assert_error::<VerifyError>();
 }
