@@ -73,29 +73,34 @@
 //!
 //! # Features
 //!
-//! | feature | provides |
-//! |---|---|
-//! | `rsa` (default) | signatures in pure Rust, without a C compiler |
-//! | `aws-lc-rs` | signatures with AWS-LC, about five times as fast; needs a C compiler |
-//! | `testing` | the module `testing`: a vendor, a machine and a clock for the tests of an application |
-//! | `testing-in-release` | permits `testing` in release builds |
-//! | `tracing` | the events below |
+//! - `rsa` (default): signatures in pure Rust, without a C compiler.
+//! - `aws-lc-rs`: signatures with AWS-LC, about five times as fast; needs a C compiler.
+//! - `testing`: the module `testing`: a vendor, a machine and a clock for the tests of an
+//!   application.
+//! - `testing-in-release`: permits `testing` in release builds.
+//! - `tracing`: the events below.
 //!
 //! # Events
 //!
 //! With the feature `tracing`, the crate emits events of the crate [`tracing`], all with the target
 //! `license_client`:
 //!
-//! | message | level | when | fields |
-//! |---|---|---|---|
-//! | `decision` | `INFO`; `WARN` for a license that is in a grace period, denied or unusable | the first decision of a client, and each one with another code, tier or license | `code`, `tier`, `license` |
-//! | `read` | `DEBUG` | a client has read the installed files | `reason` (`start`, `change`, `interval`, `request`), `has_license` |
-//! | `unusable file` | `WARN` | a read has found a file that is damaged, or cannot be read or written | `file`, `code` |
-//! | `quarantined` | `WARN` | a damaged file, or the file of another machine, was renamed | `file`, `renamed_to` |
-//! | `installed` | `INFO` | a token was installed, once for each token of a file | `kind` (the `typ` of the token), `id`, `is_new` |
-//! | `removed` | `INFO` | a file of the installed license was removed | `file` |
-//! | `feature refused` | `DEBUG` | each refusal of [`Client::allows`] | `feature`, `code`, `tier` |
-//! | `quota refused` | `DEBUG` | each refusal of [`Client::use_quota`] | `quota`, `requested`, `used`, `limit` (none if unlimited) |
+//! - `decision`, `INFO`; `WARN` for a license that is in a grace period, denied or unusable: the
+//!   first decision of a client, and each one with another code, tier or license. Fields: `code`,
+//!   `tier`, `license`.
+//! - `read`, `DEBUG`: a client has read the installed files. Fields: `reason` (`start`, `change`,
+//!   `interval`, `request`), `has_license`.
+//! - `unusable file`, `WARN`: a read has found a file that is damaged, or cannot be read or
+//!   written. Fields: `file`, `code`.
+//! - `quarantined`, `WARN`: a damaged file, or the file of another machine, was renamed. Fields:
+//!   `file`, `renamed_to`.
+//! - `installed`, `INFO`: a token was installed, once for each token of a file. Fields: `kind` (the
+//!   `typ` of the token), `id`, `is_new`.
+//! - `removed`, `INFO`: a file of the installed license was removed. Fields: `file`.
+//! - `feature refused`, `DEBUG`: each refusal of [`Client::allows`]. Fields: `feature`, `code`,
+//!   `tier`.
+//! - `quota refused`, `DEBUG`: each refusal of [`Client::use_quota`]. Fields: `quota`, `requested`,
+//!   `used`, `limit` (none if unlimited).
 //!
 //! Decisions in a context with a user other than that of the builder are no `decision` events, so
 //! that a server with many users does not emit one for each request.

@@ -45,17 +45,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! | to test | write |
-//! |---|---|
-//! | a license | `machine.install(testing::license("PRO"))` |
-//! | a license for a server or for a file | `testing::license("PRO").product(PRODUCT).token()`, `.file()` |
-//! | the end of a license, or of a grace period | `.expires("2027-03-01")`, then `machine.set_clock(…)` |
-//! | a quota on the next day | `machine.advance(TimeDelta::days(1))` |
-//! | a node lock | `.machine(other.id())`, where `other` is another [`TestMachine`] |
-//! | a revoked license | `machine.install(testing::revocation_list().revoke(license.id()))` |
-//! | a check-in | `machine.install(testing::validation(&license))` |
-//! | an activation | `.must_activate()`, then `machine.activate(&license)` |
-//! | anything else | `.draft(\|draft\| draft.seats = Some(5))` |
+//! - To test a license: `machine.install(testing::license("PRO"))`.
+//! - To test a license for a server or for a file:
+//!   `testing::license("PRO").product(PRODUCT).token()`, `.file()`.
+//! - To test the end of a license, or of a grace period: `.expires("2027-03-01")`, then
+//!   `machine.set_clock(…)`.
+//! - To test a quota on the next day: `machine.advance(TimeDelta::days(1))`.
+//! - To test a node lock: `.machine(other.id())`, where `other` is another [`TestMachine`].
+//! - To test a revoked license: `machine.install(testing::revocation_list().revoke(license.id()))`.
+//! - To test a check-in: `machine.install(testing::validation(&license))`.
+//! - To test an activation: `.must_activate()`, then `machine.activate(&license)`.
+//! - To test anything else: `.draft(\|draft\| draft.seats = Some(5))`.
 //!
 //! # The key is public
 //!
