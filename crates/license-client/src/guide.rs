@@ -3,7 +3,7 @@
 //! | guide | task |
 //! |---|---|
 //! | [`own_product`] | sell a program of your own: product file, keys, gate, test, release |
-//! | [`license_dialog`] | a dialog in which the user sees, installs, activates and deactivates a license |
+//! | [`license_dialog`] | show, install, activate and deactivate a license in a dialog |
 //! | [`warnings`] | show warnings in a window: which, when, how often, and in which words |
 
 #[doc = include_str!("guide/own_product.md")]

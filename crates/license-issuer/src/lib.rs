@@ -61,7 +61,7 @@
 //! |---|---|
 //! | issue any artifact | [`services::issue::IssueService`] with a draft of its service |
 //! | answer requests of machines | [`services::answer`] |
-//! | revoke a license, and issue a revocation list | [`services::revoke`], [`services::revocation_lists`] |
+//! | revoke a license | [`services::revoke`], then [`services::revocation_lists`] |
 //! | issue many licenses | [`services::batch`] |
 //! | open a key in a file, an HSM or AWS KMS | [`signer::open`] |
 //! | read the ledger | [`ledger::LedgerReader`], [`ledger::sqlite::SqliteLedger`] |

@@ -357,7 +357,7 @@ impl Rotation {
 /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
 /// use license_core::{Rotation, TrustSet};
 ///
-/// // Nobody is trusted, so nobody can introduce a key.
+/// // Without a trusted key, no key can be introduced.
 /// let error = Rotation::new(TrustSet::default()).apply(&statement).err();
 /// let error = error.ok_or("expected an error")?;
 /// assert_eq!(error.code().as_str(), "UNTRUSTED_KEY");
