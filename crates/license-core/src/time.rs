@@ -1,8 +1,8 @@
 //! Instants, dates and durations beyond `chrono`: strict parsing, printing, and a fixed range.
 //!
-//! Every signature uses the types of `chrono`, which this crate re-exports as
-//! [`chrono`](crate::chrono): [`DateTime<Utc>`] for an instant, [`NaiveDate`] for a calendar date
-//! in UTC, and [`TimeDelta`] for a duration. This module does not read a clock.
+//! Every signature uses the types of [`chrono`], which this crate re-exports: [`DateTime<Utc>`] for
+//! an instant, [`NaiveDate`] for a calendar date in UTC, and [`TimeDelta`] for a duration. This
+//! module does not read a clock.
 //!
 //! Instants are whole seconds from [`MIN`] to [`MAX`], because RFC 3339 can represent the years up
 //! to 9999. If a caller passes an instant beyond the range or with a fraction of a second, the
