@@ -449,7 +449,7 @@ impl Client {
     /// # Blocking
     ///
     /// Reads the directories from `path` to the root of the project and creates a locked file.
-    /// Waits for no lock. The first session of a process also examines the session files of
+    /// Writes the usage counts, unless another process is writing. Waits for no lock. The first session of a process also examines the session files of
     /// crashed processes.
     ///
     /// # Errors

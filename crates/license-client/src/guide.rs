@@ -1,9 +1,10 @@
 //! Guides: longer than an example, and tested like one.
 //!
-//! - [`own_product`]: sell a program of your own: product file, keys, gate, test, release.
-//! - [`license_dialog`]: a dialog in which the user sees, installs, activates and deactivates a
-//!   license.
-//! - [`warnings`]: show warnings in a window: which, when, how often, and in which words.
+//! | guide | task |
+//! |---|---|
+//! | [`own_product`] | sell a program of your own: product file, keys, gate, test, release |
+//! | [`license_dialog`] | show, install, activate and deactivate a license in a dialog |
+//! | [`warnings`] | show warnings in a window: which, when, how often, and in which words |
 
 #[doc = include_str!("guide/own_product.md")]
 pub mod own_product {}

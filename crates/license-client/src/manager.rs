@@ -54,7 +54,7 @@ const HIGH_WATER_STEP: TimeDelta = TimeDelta::minutes(10);
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
-/// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+/// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;
 /// use license_client::{FeatureMatrix, Moment};
 ///
@@ -95,7 +95,7 @@ pub struct LicenseManager {
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
-/// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+/// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;
 /// use license_client::{FeatureMatrix, Moment};
 ///
@@ -279,7 +279,7 @@ impl LicenseManager {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// use license_client::license_core::Machine;
     ///
@@ -302,7 +302,7 @@ impl LicenseManager {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// let digest = manager.digest().ok_or("nothing identifies this machine")?;
     /// println!("give this to the vendor: {digest}");
@@ -341,7 +341,7 @@ impl LicenseManager {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// if let Some(reason) = manager.rejected_id() {
     ///     eprintln!("{reason}");
@@ -411,7 +411,7 @@ impl LicenseManager {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// use license_client::license_core::Context;
     /// use license_client::{FeatureMatrix, Moment};
@@ -466,7 +466,7 @@ impl LicenseManager {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// use license_client::FeatureMatrix;
     ///

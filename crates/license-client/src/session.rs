@@ -71,7 +71,7 @@ impl Session {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// # let project = machine.scratch.path();
     /// use license_client::Session;
@@ -115,7 +115,7 @@ impl Session {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// # let project = machine.scratch.path();
     /// use license_client::Session;
@@ -153,7 +153,7 @@ impl Session {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// use license_client::Session;
     ///

@@ -55,6 +55,14 @@ pub enum LicenseKey {
 impl LicenseKey {
     /// Parses a key of any form, and reverts the changes that mail, chat and editors make.
     ///
+    /// ```
+    /// use license_core::LicenseKey;
+    ///
+    /// let key = LicenseKey::parse("CODITECT-PRO-D4424EFC5184-3730")?;
+    /// assert!(matches!(key, LicenseKey::Standard(_)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`KeyError`] if a character is wrong or missing, or if the checksum does not match.
@@ -103,6 +111,15 @@ impl LicenseKey {
     }
 
     /// Returns the license id of an enterprise key, or `None` for a standard key.
+    ///
+    /// ```
+    /// use license_core::LicenseKey;
+    ///
+    /// // A standard key identifies its license only together with the license file.
+    /// let key = LicenseKey::parse("CODITECT-PRO-D4424EFC5184-3730")?;
+    /// assert_eq!(key.license_id(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn license_id(&self) -> Option<LicenseId> {
         match self {
             Self::Standard(_) => None,
@@ -135,6 +152,16 @@ impl fmt::Display for LicenseKey {
 text_value!(LicenseKey, "a license key", KeyError);
 
 /// The reason why a text is not a license key.
+///
+/// ```
+/// use license_core::LicenseKey;
+///
+/// // One digit is wrong, which the checksum detects.
+/// let error = LicenseKey::parse("CODITECT-PRO-D4424EFC5184-3731").err();
+/// let error = error.ok_or("expected an error")?;
+/// assert_eq!(error.code().as_str(), "CHECKSUM_MISMATCH");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -185,6 +212,14 @@ pub enum KeyError {
 
 impl KeyError {
     /// Returns the reason code.
+    ///
+    /// ```
+    /// use license_core::{Code, LicenseKey};
+    ///
+    /// let error = LicenseKey::parse("hello").err().ok_or("expected an error")?;
+    /// assert_eq!(error.code(), Code::Malformed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn code(&self) -> Code {
         match self {
             Self::Checksum { .. } => Code::ChecksumMismatch,

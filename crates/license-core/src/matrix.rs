@@ -88,28 +88,65 @@ pub struct TierPolicy {
 
 impl TierPolicy {
     /// Returns the name of the tier.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let tier = matrix.tier(license_core::Tier::parse("PRO")?).ok_or("no such tier")?;
+    /// assert_eq!(tier.name().as_str(), "PRO");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn name(&self) -> Tier {
         self.entitlements.tier()
     }
 
     /// Returns the features and quotas of the tier.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let tier = matrix.tier(license_core::Tier::parse("PRO")?).ok_or("no such tier")?;
+    /// assert!(tier.entitlements().allows("cloud_sync"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn entitlements(&self) -> &Arc<Entitlements> {
         &self.entitlements
     }
 
     /// Returns the check-in policy of licenses of this tier, or `None` if these licenses never have
     /// to be validated.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let tier = matrix.tier(license_core::Tier::parse("PRO")?).ok_or("no such tier")?;
+    /// let check_in = tier.check_in().ok_or("no check-in")?;
+    /// assert_eq!(check_in.every().num_hours(), 24);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn check_in(&self) -> Option<CheckIn> {
         self.check_in
     }
 
     /// Returns the duration for which a check-in license stays valid without validation, in whole
     /// hours.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let tier = matrix.tier(license_core::Tier::parse("PRO")?).ok_or("no such tier")?;
+    /// assert_eq!(tier.offline_grace().num_hours(), 168);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn offline_grace(&self) -> TimeDelta {
         self.offline_grace
     }
 
     /// Returns the notice period and the grace period of licenses of this tier.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let tier = matrix.tier(license_core::Tier::parse("PRO")?).ok_or("no such tier")?;
+    /// let renewal = tier.renewal().ok_or("no renewal terms")?;
+    /// assert_eq!(renewal.notify().num_days(), 14);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn renewal(&self) -> Option<Renewal> {
         self.renewal
     }
@@ -142,6 +179,12 @@ pub struct Trial {
 
 impl FeatureMatrix {
     /// Returns the feature matrix of the built-in product. The first call parses it.
+    ///
+    /// ```
+    /// use license_core::FeatureMatrix;
+    ///
+    /// assert_eq!(FeatureMatrix::built_in().product().as_str(), "CODITECT");
+    /// ```
     pub fn built_in() -> &'static Self {
         #[allow(
             clippy::expect_used,
@@ -154,6 +197,15 @@ impl FeatureMatrix {
     }
 
     /// Returns the product file of the built-in product, as a template for other products.
+    ///
+    /// ```
+    /// use license_core::FeatureMatrix;
+    ///
+    /// // An example of a product file.
+    /// let matrix = FeatureMatrix::parse(FeatureMatrix::built_in_text())?;
+    /// assert_eq!(matrix.tiers().len(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn built_in_text() -> &'static str {
         BUILT_IN
     }
@@ -162,11 +214,35 @@ impl FeatureMatrix {
     ///
     /// Every file that [`FeatureMatrix::parse`] accepts matches the schema. The schema cannot check
     /// relations between members, such as that a tier is defined before another tier extends it.
+    ///
+    /// ```
+    /// assert!(license_core::FeatureMatrix::schema().starts_with('{'));
+    /// ```
     pub const fn schema() -> &'static str {
         SCHEMA
     }
 
     /// Parses a product file (TOML).
+    ///
+    /// ```
+    /// use license_core::FeatureMatrix;
+    ///
+    /// // include_str!("product.toml")
+    /// let matrix = FeatureMatrix::parse(
+    ///     r#"
+    ///         product = "SHOP"
+    ///         issuer = "Shop Ltd"
+    ///         base_tier = "FREE"
+    ///
+    ///         [[tiers]]
+    ///         name = "FREE"
+    ///         features = ["edit"]
+    ///         quotas = { exports_per_day = 3 }
+    ///     "#,
+    /// )?;
+    /// assert!(matrix.base_tier().entitlements().allows("edit"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -177,47 +253,105 @@ impl FeatureMatrix {
     }
 
     /// Returns the product code.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// assert_eq!(matrix.product().as_str(), "CODITECT");
+    /// ```
     pub fn product(&self) -> ProductCode {
         self.product
     }
 
     /// Returns the vendor's name for claim `iss`.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// println!("{}", matrix.issuer());
+    /// ```
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
     /// Returns the tiers, lowest first.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// let names: Vec<_> = matrix.tiers().iter().map(|tier| tier.name().to_string()).collect();
+    /// assert_eq!(names, ["FREE", "PRO", "TEAM", "ENT"]);
+    /// ```
     pub fn tiers(&self) -> &[TierPolicy] {
         &self.tiers
     }
 
     /// Returns the policy of a tier.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// use license_core::Tier;
+    ///
+    /// assert!(matrix.tier(Tier::parse("PRO")?).is_some());
+    /// assert!(matrix.tier(Tier::parse("GOLD")?).is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tier(&self, name: Tier) -> Option<&TierPolicy> {
         self.tiers.iter().find(|tier| tier.name() == name)
     }
 
     /// Returns the tier that applies when no license is valid.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// // In effect without a valid license.
+    /// assert_eq!(matrix.base_tier().name().as_str(), "FREE");
+    /// ```
     pub fn base_tier(&self) -> &TierPolicy {
         &self.base
     }
 
     /// Returns the tier that an enterprise key grants.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// let tier = matrix.enterprise_tier().ok_or("the product has no enterprise keys")?;
+    /// assert_eq!(tier.name().as_str(), "ENT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn enterprise_tier(&self) -> Option<&TierPolicy> {
         self.enterprise.as_ref()
     }
 
     /// Returns the duration for which a named user of a license cannot be replaced, in whole days,
     /// 0 to 3660 days.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// println!("a named user can be replaced after {} days", matrix.user_cool_down().num_days());
+    /// ```
     pub fn user_cool_down(&self) -> TimeDelta {
         self.user_cool_down
     }
 
     /// Returns the tier and length of trials, if the product has trials.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// if let Some(trial) = matrix.trial() {
+    ///     println!("{} for {} days", trial.tier, trial.length.num_days());
+    /// }
+    /// ```
     pub fn trial(&self) -> Option<Trial> {
         self.trial
     }
 
     /// Returns the lowest tier that has the feature.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// let tier = matrix.first_tier_with("sso").ok_or("no tier has it")?;
+    /// assert_eq!(tier.name().as_str(), "ENT");
+    /// assert!(matrix.first_tier_with("ssso").is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn first_tier_with(&self, feature: &str) -> Option<&TierPolicy> {
         self.tiers
             .iter()
@@ -225,6 +359,13 @@ impl FeatureMatrix {
     }
 
     /// Returns every feature with the lowest tier that has it, sorted by tier, then alphabetically.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// for (feature, tier) in matrix.features() {
+    ///     println!("{feature} from {tier}");
+    /// }
+    /// ```
     pub fn features(&self) -> Vec<(&str, Tier)> {
         let mut features: Vec<(&str, Tier)> = Vec::new();
         let mut seen = BTreeSet::new();
@@ -253,11 +394,21 @@ impl FeatureMatrix {
     }
 
     /// Returns the name of the quota that the number of seats sets, such as `users`.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// assert_eq!(matrix.seats_quota(), Some("users"));
+    /// ```
     pub fn seats_quota(&self) -> Option<&str> {
         self.seats_quota.as_deref()
     }
 
     /// Returns the name of the quota that the number of devices sets, such as `devices`.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// assert_eq!(matrix.devices_quota(), Some("devices"));
+    /// ```
     pub fn devices_quota(&self) -> Option<&str> {
         self.devices_quota.as_deref()
     }

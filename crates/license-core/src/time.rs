@@ -1,8 +1,8 @@
 //! Instants, dates and durations beyond `chrono`: strict parsing, printing, and a fixed range.
 //!
-//! Every signature uses the types of `chrono`, which this crate re-exports as
-//! [`chrono`](crate::chrono): [`DateTime<Utc>`] for an instant, [`NaiveDate`] for a calendar date
-//! in UTC, and [`TimeDelta`] for a duration. This module does not read a clock.
+//! Every signature uses the types of [`chrono`], which this crate re-exports: [`DateTime<Utc>`] for
+//! an instant, [`NaiveDate`] for a calendar date in UTC, and [`TimeDelta`] for a duration. This
+//! module does not read a clock.
 //!
 //! Instants are whole seconds from [`MIN`] to [`MAX`], because RFC 3339 can represent the years up
 //! to 9999. If a caller passes an instant beyond the range or with a fraction of a second, the
@@ -122,6 +122,14 @@ fn has_shape(text: &str, shape: &str) -> bool {
 ///
 /// [`parse_instant`] accepts every such text, because an instant beyond the range prints as the
 /// nearest instant in the range.
+///
+/// ```
+/// use license_core::time;
+///
+/// let at = time::parse_instant("2027-03-01T12:00:00Z")?;
+/// assert_eq!(time::rfc3339(at).to_string(), "2027-03-01T12:00:00Z");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn rfc3339(at: DateTime<Utc>) -> impl fmt::Display {
     clamp(at).format("%Y-%m-%dT%H:%M:%SZ")
 }
@@ -147,6 +155,13 @@ pub fn humanize(duration: TimeDelta) -> impl fmt::Display {
 }
 
 /// Returns the text for a remaining duration in the form of [`humanize`], such as `3 more days`.
+///
+/// ```
+/// use license_core::chrono::TimeDelta;
+/// use license_core::time;
+///
+/// assert_eq!(time::humanize_more(TimeDelta::days(3)).to_string(), "3 more days");
+/// ```
 pub fn humanize_more(duration: TimeDelta) -> impl fmt::Display {
     WordedDuration {
         duration,
@@ -193,6 +208,13 @@ fn from_unix_timestamp(seconds: i64) -> Option<DateTime<Utc>> {
 }
 
 /// Returns the seconds from the Unix epoch to [`clamp(at)`](clamp), from 0 to 253402300799.
+///
+/// ```
+/// use license_core::time;
+///
+/// assert_eq!(time::unix_seconds(time::parse_instant("2027-01-01")?), 1_798_761_600);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn unix_seconds(at: DateTime<Utc>) -> u64 {
     // The value is not negative, because no instant in the range is before the epoch.
     at.clamp(MIN, MAX).timestamp().cast_unsigned()
@@ -224,6 +246,13 @@ fn is_in_range(at: DateTime<Utc>) -> bool {
 }
 
 /// Returns the instant in whole seconds, rounded down, at least [`MIN`] and at most [`MAX`].
+///
+/// ```
+/// use license_core::chrono::{DateTime, Utc};
+/// use license_core::time;
+///
+/// assert_eq!(time::clamp(DateTime::<Utc>::MIN_UTC), time::MIN);
+/// ```
 pub fn clamp(at: DateTime<Utc>) -> DateTime<Utc> {
     let at = at.clamp(MIN, MAX);
     if at.nanosecond() == 0 {
@@ -237,6 +266,13 @@ pub fn clamp(at: DateTime<Utc>) -> DateTime<Utc> {
 /// Returns the instant `duration` later, at least [`MIN`] and at most [`MAX`].
 ///
 /// The operator `+` of `DateTime` panics instead if `chrono` cannot represent the sum.
+///
+/// ```
+/// use license_core::chrono::TimeDelta;
+/// use license_core::time;
+///
+/// assert_eq!(time::saturating_add(time::MAX, TimeDelta::days(1)), time::MAX);
+/// ```
 pub fn saturating_add(at: DateTime<Utc>, duration: TimeDelta) -> DateTime<Utc> {
     match at.checked_add_signed(duration) {
         Some(sum) => clamp(sum),
@@ -246,22 +282,54 @@ pub fn saturating_add(at: DateTime<Utc>, duration: TimeDelta) -> DateTime<Utc> {
 }
 
 /// Returns the instant `duration` earlier, at least [`MIN`] and at most [`MAX`].
+///
+/// ```
+/// use license_core::chrono::TimeDelta;
+/// use license_core::time;
+///
+/// assert_eq!(time::saturating_sub(time::MIN, TimeDelta::days(1)), time::MIN);
+/// ```
 pub fn saturating_sub(at: DateTime<Utc>, duration: TimeDelta) -> DateTime<Utc> {
     saturating_add(at, -duration)
 }
 
 /// Returns the duration from `earlier` to `at`, or zero if `earlier` is later.
+///
+/// ```
+/// use license_core::time;
+///
+/// let (start, end) = (time::parse_instant("2027-03-01")?, time::parse_instant("2027-03-04")?);
+/// assert_eq!(time::duration_since(end, start).num_days(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn duration_since(at: DateTime<Utc>, earlier: DateTime<Utc>) -> TimeDelta {
     at.signed_duration_since(earlier).max(TimeDelta::zero())
 }
 
 /// Returns the first second of the day in UTC, at least [`MIN`] and at most [`MAX`].
+///
+/// ```
+/// use license_core::time;
+///
+/// let day = time::parse_date("2027-03-01")?;
+/// assert_eq!(time::start_of_day(day), time::parse_instant("2027-03-01")?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn start_of_day(date: NaiveDate) -> DateTime<Utc> {
     clamp(date.and_time(NaiveTime::MIN).and_utc())
 }
 
 /// Returns the first instant after the day in UTC. For the last day of the year 9999, returns
 /// [`MAX`], the last second of the day.
+///
+/// ```
+/// use license_core::time;
+///
+/// let day = time::parse_date("2027-03-01")?;
+/// // The first instant after the day.
+/// assert_eq!(time::end_of_day(day), time::parse_instant("2027-03-02")?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn end_of_day(date: NaiveDate) -> DateTime<Utc> {
     saturating_add(date.and_time(NaiveTime::MIN).and_utc(), DAY)
 }
@@ -292,6 +360,14 @@ pub(crate) fn whole_seconds(duration: TimeDelta) -> u64 {
 }
 
 /// The reason why a text or a value is not an instant or a date.
+///
+/// ```
+/// use license_core::time;
+///
+/// let error = time::parse_date("March 2027").err().ok_or("expected an error")?;
+/// println!("{error}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TimeError {

@@ -89,8 +89,6 @@ impl TrustSet {
 
     /// Parses one or more PEM public keys, a JWK, or a JWK Set (RFC 7517).
     ///
-    /// PEM requires the feature `pem`.
-    ///
     /// ```
     /// # const PEM: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.pem"

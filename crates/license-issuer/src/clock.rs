@@ -8,16 +8,15 @@ use license_core::time;
 /// A source of the current time.
 ///
 /// ```
-/// use license_core::chrono::{DateTime, Utc};
-/// use license_core::time;
 /// use license_issuer::clock::Clock;
+/// use std::time::Duration;
 ///
 /// /// A clock for tests.
 /// struct NewYear;
 ///
 /// impl Clock for NewYear {
-///     fn now(&self) -> DateTime<Utc> {
-///         time::parse_instant("2027-01-01").unwrap_or(time::MIN)
+///     fn since_epoch(&self) -> Duration {
+///         Duration::from_secs(1_798_761_600)
 ///     }
 /// }
 /// assert_eq!(NewYear.now().date_naive().to_string(), "2027-01-01");

@@ -70,7 +70,7 @@ pub fn stage(staging: &Path, content: &[u8], durability: Durability) -> io::Resu
 /// use license_issuer::files::{Collision, Durability, publish, stage, staging_path};
 ///
 /// let staging = staging_path(&path, "4711");
-/// stage(&staging, b"content", Durability::PowerLoss)?;
+/// stage(&staging, b"content", Durability::Synced)?;
 /// publish(&staging, &path, Collision::Refuse)?;
 /// assert_eq!(std::fs::read(&path)?, b"content");
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -57,14 +57,15 @@
 //!
 //! # Where to start
 //!
-//! - To issue any artifact: [`services::issue::IssueService`] with a draft of its service.
-//! - To answer requests of machines: [`services::answer`].
-//! - To revoke a license, and issue a revocation list: [`services::revoke`],
-//!   [`services::revocation_lists`].
-//! - To issue many licenses: [`services::batch`].
-//! - To open a key in a file, an HSM or AWS KMS: [`signer::open`].
-//! - To read the ledger: [`ledger::LedgerReader`], [`ledger::sqlite::SqliteLedger`].
-//! - To use another database: implement [`ledger::Ledger`].
+//! | task | item |
+//! |---|---|
+//! | issue any artifact | [`services::issue::IssueService`] with a draft of its service |
+//! | answer requests of machines | [`services::answer`] |
+//! | revoke a license | [`services::revoke`], then [`services::revocation_lists`] |
+//! | issue many licenses | [`services::batch`] |
+//! | open a key in a file, an HSM or AWS KMS | [`signer::open`] |
+//! | read the ledger | [`ledger::LedgerReader`], [`ledger::sqlite::SqliteLedger`] |
+//! | use another database | implement [`ledger::Ledger`] |
 
 // docs.rs shows which feature an item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -18,7 +18,7 @@ use crate::store::{Damaged, StoreLock};
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
-/// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+/// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;
 /// # let text = &vendor.issue("TEAM")?;
 /// # let (trust, matrix) = (&vendor.trust, &vendor.matrix);

@@ -13,7 +13,7 @@ use super::System;
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
-/// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+/// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;
 /// for found in manager.facts().found() {
 ///     // Never the value, which identifies the machine.
@@ -37,7 +37,7 @@ impl FoundComponent {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// use license_client::license_core::ComponentKind;
     ///
@@ -54,7 +54,7 @@ impl FoundComponent {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// for found in manager.facts().found() {
     ///     println!("{}", found.source());
@@ -76,7 +76,7 @@ impl FoundComponent {
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
-/// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+/// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;
 /// for missing in manager.facts().missing() {
 ///     let place = missing.source().unwrap_or("this machine");
@@ -100,7 +100,7 @@ impl MissingComponent {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// let missing: Vec<_> = manager.facts().missing().map(|missing| missing.kind()).collect();
     /// println!("missing: {missing:?}");
@@ -115,7 +115,7 @@ impl MissingComponent {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// let facts = manager.facts();
     /// let places: Vec<_> = facts.missing().filter_map(|missing| missing.source()).collect();
@@ -131,7 +131,7 @@ impl MissingComponent {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// use license_client::MissingReason;
     ///

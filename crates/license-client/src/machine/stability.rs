@@ -74,7 +74,7 @@ impl MachineFacts {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// let facts = manager.facts();
     /// println!("{}: {}", facts.stability(), facts.explain());

@@ -17,7 +17,7 @@ use crate::store::{Damaged, StoreError};
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
-/// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+/// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;
 /// use license_client::{Quota, UsageAccount};
 ///
@@ -48,7 +48,7 @@ impl LicenseManager {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// use license_client::{Quota, UsageAccount};
     ///

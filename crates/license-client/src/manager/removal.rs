@@ -15,7 +15,7 @@ impl LicenseManager {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// let removed = manager.remove()?;
     /// println!("removed {} files", removed.paths.len());

@@ -50,7 +50,7 @@ pub struct PreparedRequest {
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
-/// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+/// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;
 /// # let license = vendor.draft("PRO")?.id;
 /// use license_client::PendingRequestPolicy::{Repeat, Replace};
@@ -91,7 +91,7 @@ impl LicenseManager {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// # let matrix = &vendor.matrix;
     /// use license_client::PendingRequestPolicy;
@@ -162,7 +162,7 @@ impl LicenseManager {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// use license_client::PendingRequestPolicy;
     ///
@@ -214,7 +214,7 @@ impl LicenseManager {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// # machine.activate(&vendor)?;
     /// let receipt = manager.deactivate(None, license_client::now())?;
@@ -267,7 +267,7 @@ impl LicenseManager {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// let matrix = &vendor.matrix;
     /// if let Some(path) = manager.system_activation(matrix, |_| true) {

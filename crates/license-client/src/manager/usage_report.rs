@@ -167,7 +167,7 @@ impl LicenseManager {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// use license_client::UsageAccount;
     /// use license_client::license_core::usage_report::UsageCounts;
@@ -245,7 +245,7 @@ impl LicenseManager {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::ExampleMachine::with_license(&vendor, "PRO")?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// use license_client::UsageReportMode;
     /// use license_client::license_core::usage_report;

@@ -25,6 +25,12 @@ pub enum MachineRequestKind {
 
 impl MachineRequestKind {
     /// Returns the label of the armor block, as in `-----BEGIN LICENSE ACTIVATION REQUEST-----`.
+    ///
+    /// ```
+    /// use license_core::MachineRequestKind;
+    ///
+    /// assert_eq!(MachineRequestKind::Clock.label(), "LICENSE CLOCK REQUEST");
+    /// ```
     pub const fn label(self) -> &'static str {
         match self {
             Self::Activation => "LICENSE ACTIVATION REQUEST",

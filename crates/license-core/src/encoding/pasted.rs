@@ -8,6 +8,12 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// A position in the input. Lines and columns count from 1, and columns count characters.
+///
+/// ```
+/// use license_core::Position;
+///
+/// assert_eq!(Position { line: 2, column: 7 }.to_string(), "line 2, character 7");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Position {
     /// The line, from 1.
@@ -38,6 +44,12 @@ impl fmt::Display for Position {
 }
 
 /// The input at a position where something else was expected.
+///
+/// ```
+/// use license_core::FoundText;
+///
+/// assert_eq!(FoundText::End.to_string(), "the end");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FoundText {
     /// A character.

@@ -62,6 +62,18 @@ named_value!(
 ///
 /// A lookup of a feature or quota takes nanoseconds and does not allocate. The JSON form is the
 /// object that `license verify --json` prints and `docs/codes.md` documents.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let license = fixture::license()?;
+/// use license_core::{Context, FeatureMatrix, time};
+///
+/// let context = Context::at(time::parse_instant("2027-01-15")?);
+/// let decision = license.evaluate(FeatureMatrix::built_in(), &context);
+/// assert_eq!(decision.code().as_str(), "VALID");
+/// assert!(decision.allows("cloud_sync"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Decision {
@@ -78,6 +90,19 @@ pub struct Decision {
 }
 
 /// Decision about a feature. The JSON form is `{granted, code, evidence}`.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let license = fixture::license()?;
+/// use license_core::{Context, FeatureMatrix, time};
+///
+/// let matrix = FeatureMatrix::built_in();
+/// let context = Context::at(time::parse_instant("2027-01-15")?);
+/// let answer = license.evaluate(matrix, &context).feature("sso", matrix);
+/// assert!(!answer.granted);
+/// println!("{}: expected {}", answer.code, answer.evidence.expected());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[must_use]

@@ -12,6 +12,12 @@ use crate::matrix::FeatureMatrix;
 /// A value that an application provides in a [`Context`], and that a license can restrict.
 ///
 /// The usage type is not among them, because it has a default.
+///
+/// ```
+/// use license_core::ContextValue;
+///
+/// println!("call `{}` on the context", ContextValue::User.as_str());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ContextValue {
@@ -55,6 +61,12 @@ impl ContextValue {
     }
 
     /// Returns the code of a license that is denied because the value is missing.
+    ///
+    /// ```
+    /// use license_core::{Code, ContextValue};
+    ///
+    /// assert_eq!(ContextValue::User.code(), Code::UserMismatch);
+    /// ```
     pub const fn code(self) -> Code {
         match self {
             Self::User => Code::UserMismatch,

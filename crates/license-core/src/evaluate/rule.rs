@@ -7,6 +7,14 @@ use crate::code::Code;
 use crate::encoding::value::text_value;
 
 /// A rule of an evaluation.
+///
+/// ```
+/// use license_core::Rule;
+///
+/// for rule in Rule::ALL {
+///     println!("{rule}");
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rule {
@@ -145,6 +153,18 @@ impl RuleOutcome {
 }
 
 /// Result of a rule. The JSON form is `{rule, outcome, code, evidence}`.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let license = fixture::license()?;
+/// use license_core::{Context, FeatureMatrix, time};
+///
+/// let context = Context::at(time::parse_instant("2027-01-15")?);
+/// for result in license.explain(FeatureMatrix::built_in(), &context) {
+///     println!("{}: {}", result.rule, result.evidence.actual());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RuleResult {

@@ -30,6 +30,14 @@ impl InlineString {
 }
 
 /// The reason why a text is not a product code, tier or company code.
+///
+/// ```
+/// use license_core::Tier;
+///
+/// let error = Tier::parse("pro plus").err().ok_or("expected an error")?;
+/// println!("{error}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("expected {expected}")]
 #[non_exhaustive]

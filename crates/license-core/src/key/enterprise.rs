@@ -55,6 +55,15 @@ impl KeyExpiry {
     const PERPETUAL: &'static str = "99991231";
 
     /// Returns the first instant at which the key is no longer valid, or `None` if it is perpetual.
+    ///
+    /// ```
+    /// use license_core::{KeyExpiry, time};
+    ///
+    /// let expiry = KeyExpiry::LastDay(time::parse_date("2027-12-31")?);
+    /// assert_eq!(expiry.ends_at(), Some(time::parse_instant("2028-01-01")?));
+    /// assert_eq!(KeyExpiry::Perpetual.ends_at(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn ends_at(self) -> Option<DateTime<Utc>> {
         match self {
             Self::Perpetual => None,
@@ -212,21 +221,69 @@ impl EnterpriseKey {
     }
 
     /// Returns the content of the key, which is not authenticated.
+    ///
+    /// ```
+    /// # const TEXT: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
+    /// # ));
+    /// # use license_core::LicenseKey;
+    /// # let LicenseKey::Enterprise(key) = LicenseKey::parse(TEXT)? else {
+    /// #     return Err("expected a full enterprise key".into());
+    /// # };
+    /// assert_eq!(key.unverified_terms().seats.get(), 100);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn unverified_terms(&self) -> EnterpriseTerms {
         self.terms
     }
 
     /// Returns the text before the fifth hyphen, which the signature covers.
+    ///
+    /// ```
+    /// # const TEXT: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
+    /// # ));
+    /// # use license_core::LicenseKey;
+    /// # let LicenseKey::Enterprise(key) = LicenseKey::parse(TEXT)? else {
+    /// #     return Err("expected a full enterprise key".into());
+    /// # };
+    /// assert_eq!(key.signed_text(), "CODITECT-ENT-ACME-100-20271231");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn signed_text(&self) -> &str {
         &self.signed
     }
 
     /// Returns the RSA signature.
+    ///
+    /// ```
+    /// # const TEXT: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
+    /// # ));
+    /// # use license_core::LicenseKey;
+    /// # let LicenseKey::Enterprise(key) = LicenseKey::parse(TEXT)? else {
+    /// #     return Err("expected a full enterprise key".into());
+    /// # };
+    /// assert_eq!(key.signature().len(), 256);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn signature(&self) -> &[u8] {
         &self.signature
     }
 
     /// Returns the short form, for invoices and phone calls.
+    ///
+    /// ```
+    /// # const TEXT: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
+    /// # ));
+    /// # use license_core::LicenseKey;
+    /// # let LicenseKey::Enterprise(key) = LicenseKey::parse(TEXT)? else {
+    /// #     return Err("expected a full enterprise key".into());
+    /// # };
+    /// assert_eq!(key.short().to_string(), "CODITECT-ENT-ACME-100-20271231-6A8B8A18501C8B91");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn short(&self) -> ShortEnterpriseKey {
         ShortEnterpriseKey::new(self.terms, &self.signature)
     }
@@ -300,6 +357,18 @@ impl ShortEnterpriseKey {
     }
 
     /// Returns the content of the key, which is not authenticated.
+    ///
+    /// ```
+    /// # const TEXT: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
+    /// # ));
+    /// # use license_core::LicenseKey;
+    /// # let LicenseKey::Enterprise(key) = LicenseKey::parse(TEXT)? else {
+    /// #     return Err("expected a full enterprise key".into());
+    /// # };
+    /// assert_eq!(key.short().unverified_terms().company.as_str(), "ACME");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn unverified_terms(&self) -> EnterpriseTerms {
         self.terms
     }

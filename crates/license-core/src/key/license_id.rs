@@ -28,6 +28,13 @@ impl LicenseId {
         "a license id: a UUIDv7 in lower case or a short enterprise key";
 
     /// Parses a license id in canonical form: a UUIDv7, or the short form of an enterprise key.
+    ///
+    /// ```
+    /// use license_core::LicenseId;
+    ///
+    /// assert!(LicenseId::parse("01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c01").is_some());
+    /// assert!(LicenseId::parse("hello").is_none());
+    /// ```
     pub fn parse(text: &str) -> Option<Self> {
         let from_key = || match LicenseKey::parse(text) {
             Ok(LicenseKey::EnterpriseShort(key)) => Some(Self::from_key(&key)),
@@ -90,6 +97,13 @@ impl LicenseId {
     }
 
     /// Returns the id as text.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let license = fixture::license()?;
+    /// assert_eq!(license.id().as_str(), "01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c01");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn as_str(&self) -> &str {
         &self.0
     }

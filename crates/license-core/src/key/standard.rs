@@ -113,11 +113,23 @@ impl StandardKey {
     }
 
     /// Returns the product code.
+    ///
+    /// ```
+    /// # let key: license_core::StandardKey = "CODITECT-PRO-D4424EFC5184-3730".parse()?;
+    /// assert_eq!(key.product().as_str(), "CODITECT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn product(&self) -> ProductCode {
         self.product
     }
 
     /// Returns the tier.
+    ///
+    /// ```
+    /// # let key: license_core::StandardKey = "CODITECT-PRO-D4424EFC5184-3730".parse()?;
+    /// assert_eq!(key.tier().as_str(), "PRO");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tier(&self) -> Tier {
         self.tier
     }

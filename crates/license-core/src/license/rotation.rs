@@ -357,7 +357,7 @@ impl Rotation {
 /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
 /// use license_core::{Rotation, TrustSet};
 ///
-/// // No key is trusted, so no key can introduce another.
+/// // Without a trusted key, no key can be introduced.
 /// let error = Rotation::new(TrustSet::default()).apply(&statement).err();
 /// let error = error.ok_or("expected an error")?;
 /// assert_eq!(error.code().as_str(), "UNTRUSTED_KEY");

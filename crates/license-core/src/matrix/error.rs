@@ -4,6 +4,14 @@ use crate::code::Code;
 use crate::encoding::pasted::Position;
 
 /// The reason why a text is not a product file.
+///
+/// ```
+/// use license_core::{FeatureMatrix, with_causes};
+///
+/// let error = FeatureMatrix::parse("product = 7").err().ok_or("expected an error")?;
+/// println!("{}: {}", error.code(), with_causes(&error));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProductFileError {
@@ -33,6 +41,14 @@ pub enum ProductFileError {
 
 impl ProductFileError {
     /// Returns the reason code.
+    ///
+    /// ```
+    /// use license_core::{Code, FeatureMatrix};
+    ///
+    /// let error = FeatureMatrix::parse("product = 7").err().ok_or("expected an error")?;
+    /// assert_eq!(error.code(), Code::Malformed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn code(&self) -> Code {
         Code::Malformed
     }

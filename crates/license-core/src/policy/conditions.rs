@@ -39,6 +39,13 @@ impl CheckIn {
     /// Creates a check-in policy from two durations in whole hours, from 1 to 2^32 hours each.
     /// Returns `None` if a duration is out of range or not in whole hours, or if the grace period
     /// would end before the next check-in is due.
+    ///
+    /// ```
+    /// # use license_core::{CheckIn, Renewal};
+    /// # use license_core::chrono::TimeDelta;
+    /// let check_in = CheckIn::new(TimeDelta::hours(24), TimeDelta::hours(168));
+    /// assert!(check_in.is_some());
+    /// ```
     pub fn new(every: TimeDelta, grace: TimeDelta) -> Option<Self> {
         Self::from_hours(whole_hours(every)?, whole_hours(grace)?)
     }
@@ -53,11 +60,27 @@ impl CheckIn {
     }
 
     /// Returns the duration until the next validation is due, in whole hours.
+    ///
+    /// ```
+    /// # use license_core::{CheckIn, Renewal};
+    /// # use license_core::chrono::TimeDelta;
+    /// let check_in = CheckIn::new(TimeDelta::hours(24), TimeDelta::hours(168)).ok_or("invalid")?;
+    /// assert_eq!(check_in.every(), TimeDelta::hours(24));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn every(self) -> TimeDelta {
         time::hours(self.every_hours)
     }
 
     /// Returns the duration for which the license stays valid without validation, in whole hours.
+    ///
+    /// ```
+    /// # use license_core::{CheckIn, Renewal};
+    /// # use license_core::chrono::TimeDelta;
+    /// let check_in = CheckIn::new(TimeDelta::hours(24), TimeDelta::hours(168)).ok_or("invalid")?;
+    /// assert_eq!(check_in.grace(), TimeDelta::hours(168));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn grace(self) -> TimeDelta {
         time::hours(self.grace_hours)
     }
@@ -101,6 +124,12 @@ impl Renewal {
     /// Creates a renewal policy from a notice period in whole days and a grace period in whole
     /// hours. Zero means no notice or no grace period. Returns `None` if a duration is negative, is
     /// not in whole units, or is longer than 2^32 units.
+    ///
+    /// ```
+    /// # use license_core::{CheckIn, Renewal};
+    /// # use license_core::chrono::TimeDelta;
+    /// assert!(Renewal::new(TimeDelta::days(14), TimeDelta::hours(72)).is_some());
+    /// ```
     pub fn new(notify: TimeDelta, grace: TimeDelta) -> Option<Self> {
         let days = whole_units(notify.num_days(), notify, TimeDelta::try_days)?;
         Self::from_days_and_hours(days, whole_hours(grace)?)
@@ -116,11 +145,27 @@ impl Renewal {
     }
 
     /// Returns the duration before the end in which the license warns, in whole days.
+    ///
+    /// ```
+    /// # use license_core::{CheckIn, Renewal};
+    /// # use license_core::chrono::TimeDelta;
+    /// let renewal = Renewal::new(TimeDelta::days(14), TimeDelta::hours(72)).ok_or("invalid")?;
+    /// assert_eq!(renewal.notify(), TimeDelta::days(14));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn notify(self) -> TimeDelta {
         time::days(self.notify_days)
     }
 
     /// Returns the duration for which the license stays valid after its end, in whole hours.
+    ///
+    /// ```
+    /// # use license_core::{CheckIn, Renewal};
+    /// # use license_core::chrono::TimeDelta;
+    /// let renewal = Renewal::new(TimeDelta::days(14), TimeDelta::hours(72)).ok_or("invalid")?;
+    /// assert_eq!(renewal.grace(), TimeDelta::hours(72));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn grace(self) -> TimeDelta {
         time::hours(self.grace_hours)
     }
@@ -195,6 +240,10 @@ pub enum UsageType {
 
 impl UsageType {
     /// Returns the name in claims.
+    ///
+    /// ```
+    /// assert_eq!(license_core::UsageType::Runtime.as_str(), "runtime");
+    /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Builder => "builder",

@@ -56,6 +56,13 @@ impl Quota {
 
     /// Converts the integer of a claim or a product file. -1 is unlimited. Other negative numbers
     /// are not quotas.
+    ///
+    /// ```
+    /// use license_core::Quota;
+    ///
+    /// assert_eq!(Quota::from_number(5), Some(Quota::Limit(5)));
+    /// assert_eq!(Quota::from_number(-1), Some(Quota::Unlimited));
+    /// ```
     pub fn from_number(number: i64) -> Option<Self> {
         match number {
             -1 => Some(Self::Unlimited),
@@ -64,6 +71,12 @@ impl Quota {
     }
 
     /// Returns the integer of a claim. A limit beyond 2^63 - 1 is written as 2^63 - 1.
+    ///
+    /// ```
+    /// use license_core::Quota;
+    ///
+    /// assert_eq!(Quota::Unlimited.to_number(), -1);
+    /// ```
     pub fn to_number(self) -> i64 {
         match self {
             Self::Unlimited => -1,
@@ -130,6 +143,16 @@ pub struct Entitlements {
 impl Entitlements {
     /// Creates entitlements. A repeated feature counts once. The last value of a repeated quota
     /// applies.
+    ///
+    /// ```
+    /// use license_core::{Entitlements, Quota, Tier};
+    ///
+    /// let features = ["edit".to_owned()];
+    /// let quotas = [("exports_per_day".to_owned(), Quota::Limit(3))];
+    /// let entitlements = Entitlements::new(Tier::parse("FREE")?, features, quotas);
+    /// assert!(entitlements.allows("edit"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(
         tier: Tier,
         features: impl IntoIterator<Item = String>,
@@ -167,27 +190,69 @@ impl Entitlements {
     }
 
     /// Returns the tier.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let tier = matrix.tier(license_core::Tier::parse("PRO")?).ok_or("no such tier")?;
+    /// assert_eq!(tier.entitlements().tier().as_str(), "PRO");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tier(&self) -> Tier {
         self.tier
     }
 
     /// Returns whether the feature is included.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let tier = matrix.tier(license_core::Tier::parse("PRO")?).ok_or("no such tier")?;
+    /// assert!(tier.entitlements().allows("cloud_sync"));
+    /// assert!(!tier.entitlements().allows("sso"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn allows(&self, feature: &str) -> bool {
         self.features.contains(feature)
     }
 
     /// Returns the quota of this name.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let tier = matrix.tier(license_core::Tier::parse("PRO")?).ok_or("no such tier")?;
+    /// use license_core::Quota;
+    ///
+    /// assert_eq!(tier.entitlements().quota("agents"), Some(Quota::Limit(52)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn quota(&self, name: &str) -> Option<Quota> {
         self.quotas.get(name).copied()
     }
 
     /// Returns the features in alphabetical order.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let tier = matrix.tier(license_core::Tier::parse("PRO")?).ok_or("no such tier")?;
+    /// for feature in tier.entitlements().features() {
+    ///     println!("{feature}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn features(&self) -> impl ExactSizeIterator<Item = &str> {
         self.features.iter().map(String::as_str)
     }
 
     /// Returns the quotas in the alphabetical order of their names.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let tier = matrix.tier(license_core::Tier::parse("PRO")?).ok_or("no such tier")?;
+    /// for (name, quota) in tier.entitlements().quotas() {
+    ///     println!("{name}: {quota}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn quotas(&self) -> impl ExactSizeIterator<Item = (&str, Quota)> {
         self.quotas
             .iter()

@@ -98,6 +98,12 @@ pub enum TrustError {
 
 impl TrustError {
     /// Returns the reason code.
+    ///
+    /// ```
+    /// use license_core::{Code, TrustError};
+    ///
+    /// assert_eq!(TrustError::Empty.code(), Code::Malformed);
+    /// ```
     pub const fn code(&self) -> Code {
         Code::Malformed
     }
