@@ -449,8 +449,8 @@ impl Client {
     /// # Blocking
     ///
     /// Reads the directories from `path` to the root of the project and creates a locked file.
-    /// Writes the usage counts, unless another process is writing. Waits for no lock. The first session of a process also examines the session files of
-    /// crashed processes.
+    /// Writes the usage counts, unless another process is writing. Waits for no lock. The first
+    /// session of a process also examines the session files of crashed processes.
     ///
     /// # Errors
     ///
