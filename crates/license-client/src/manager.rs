@@ -90,7 +90,7 @@ pub struct LicenseManager {
     pending: Mutex<usage_report::Pending>,
 }
 
-/// Whether a license is evaluated at the current time. This determines whether the time is recorded.
+/// The kind of time at which a license is evaluated. Only the current time is recorded.
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -109,7 +109,7 @@ pub enum Moment {
     /// The license is evaluated at the current time, which is recorded in the clock's high-water
     /// mark.
     Now,
-    /// The license is evaluated at a time that the caller chose. No time is recorded.
+    /// The license is evaluated at a time that the caller chose. Nothing is recorded.
     Hypothetical,
 }
 

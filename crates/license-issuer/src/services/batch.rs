@@ -2,9 +2,9 @@
 //!
 //! One thread reads the rows and looks up which rows are already issued. Several threads sign. The
 //! calling thread records and delivers chunks, each as one [`IssueTransaction`]. An interrupted
-//! batch loses only the signatures of one chunk and of the licenses that wait to be delivered (up to
-//! `BACKLOG`). The next run skips the rows that are already issued, because the ledger records the
-//! order id of each license.
+//! batch loses only the signatures of one chunk and of the licenses that wait to be delivered (up
+//! to `BACKLOG`). The next run skips the rows that are already issued, because the ledger records
+//! the order id of each license.
 
 mod deliver;
 mod issued;
@@ -232,8 +232,8 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
     ///
     /// # Errors
     ///
-    /// Returns [`BatchError`] if a step fails. The chunks that were recorded before the failure stay
-    /// issued. If the caller repeats the request, the batch skips the rows of these chunks.
+    /// Returns [`BatchError`] if a step fails. The chunks that were recorded before the failure
+    /// stay issued. If the caller repeats the request, the batch skips the rows of these chunks.
     pub fn issue_batch<S: BatchSource>(
         &mut self,
         request: BatchRequest<'_, S>,
