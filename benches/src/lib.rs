@@ -1,6 +1,6 @@
 //! Side-by-side measurements.
 //!
-//! Machines differ from run to run, so only ratios within one run are meaningful.
+//! The speed of a machine differs from run to run, so compare only the times of one run, as ratios.
 #![allow(
     clippy::print_stdout,
     clippy::expect_used,

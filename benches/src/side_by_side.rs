@@ -1,4 +1,5 @@
-//! Measurements of subjects in turn, round by round, so that other load affects all of them.
+//! Measurements of subjects in turn, round by round, so that other load on the machine affects all
+//! subjects alike.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 pub struct Subject<'a> {
     /// The name in the table.
     pub name: &'a str,
-    /// Calls the work this many times.
+    /// Calls the work as many times as the argument states.
     call: Box<dyn FnMut(u32) + 'a>,
     /// The number of calls in a run.
     calls: u32,
@@ -27,7 +28,8 @@ impl<'a> Subject<'a> {
 
     /// Creates a subject with as many calls per run as fit into two milliseconds.
     ///
-    /// The compiler sees the loop over the calls, so nothing else is measured.
+    /// The compiler can inline the work into the loop over the calls, so a run contains only one
+    /// dynamic call.
     pub fn calibrated(name: &'a str, call: impl FnMut() + 'a) -> Self {
         let mut subject = Self::with_calls(name, 1, call);
         while subject.calls < 1 << 24 {
@@ -109,7 +111,8 @@ impl fmt::Display for Spread {
     }
 }
 
-/// Measures subjects in turn, in `rounds` rounds after a warm-up round.
+/// Measures subjects in turn, in `rounds` rounds after a warm-up round. In each round, each subject
+/// runs `batch` times.
 ///
 /// The order differs from round to round, so that a subject does not always run after the same
 /// other subject, whose data is then in the caches.

@@ -174,11 +174,11 @@ impl IssuedLicense {
         lines.filter(|line| !line.starts_with("-----")).collect()
     }
 
-    /// Returns the claims of the token.
+    /// Returns the claims of the token, without verifying the token.
     ///
     /// # Panics
     ///
-    /// Panics if the token is not valid.
+    /// Panics if the file does not contain a token.
     #[track_caller]
     pub fn claims(&self) -> Value {
         payload(&self.token())

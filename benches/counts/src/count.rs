@@ -4,7 +4,7 @@ use std::env;
 use std::fs;
 use std::process::Command;
 
-use crate::path::Path;
+use crate::path::CodePath;
 
 /// The cost of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(crate) struct Count {
 
 impl Count {
     /// Measures a code path, without the part that belongs to another library.
-    pub(crate) fn measure(path: Path) -> Self {
+    pub(crate) fn measure(path: CodePath) -> Self {
         let all = Self::whole(path);
         path.without()
             .map_or(all, |other| all.minus(Self::whole(other)))
@@ -24,7 +24,7 @@ impl Count {
 
     /// Returns the cost of one call, from the additional cost of [`CALLS`] more calls. The
     /// difference excludes setup and cleanup.
-    fn whole(path: Path) -> Self {
+    fn whole(path: CodePath) -> Self {
         let (few, many) = (total(path, FEW), total(path, FEW + CALLS));
         many.minus(few).map(|count| count / CALLS)
     }
@@ -53,9 +53,9 @@ const CALLS: u64 = 20;
 
 /// Measures a process that runs a code path `times` times.
 ///
-/// Under DHAT, a program allocates and copies memory in the same way on every machine. DHAT counts
-/// the instructions too.
-fn total(path: Path, times: u64) -> Count {
+/// DHAT, a tool of Valgrind, counts allocations, bytes and instructions. Under DHAT, a program
+/// allocates and copies memory in the same way on every machine.
+fn total(path: CodePath, times: u64) -> Count {
     let report = env::temp_dir().join(format!("license-counts-{}", std::process::id()));
     let output = Command::new("valgrind")
         .arg("--tool=dhat")

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use baseline::{Baseline, Verdict};
 use count::Count;
-use path::Path;
+use path::CodePath;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         ["update"] => counted().write(),
         // The process that runs under Valgrind.
         [path, times] => {
-            let path = Path::from_name(path).expect("a path");
+            let path = CodePath::from_name(path).expect("a path");
             path.run(times.parse().expect("a number"));
         }
         _ => {
@@ -46,8 +46,8 @@ fn main() -> ExitCode {
 }
 
 fn counted() -> Baseline {
-    let count = |path: Path| (path.name().to_owned(), Count::measure(path));
-    Baseline(Path::WATCHED.map(count).into())
+    let count = |path: CodePath| (path.name().to_owned(), Count::measure(path));
+    Baseline(CodePath::WATCHED.map(count).into())
 }
 
 fn check() -> ExitCode {

@@ -15,7 +15,7 @@ const KEYS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 
 /// A function that applications call often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Path {
+pub(crate) enum CodePath {
     /// Verification by a verifier whose cache contains the license.
     Again,
     /// Verification by a verifier whose cache does not contain the license.
@@ -30,7 +30,7 @@ pub(crate) enum Path {
     Allows,
 }
 
-impl Path {
+impl CodePath {
     /// The code paths with a baseline.
     pub(crate) const WATCHED: [Self; 5] = [
         Self::Verify,

@@ -90,7 +90,7 @@ pub struct LicenseManager {
     pending: Mutex<usage_report::Pending>,
 }
 
-/// The instant at which a license is evaluated.
+/// The kind of time at which a license is evaluated. Only the current time is recorded.
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -106,9 +106,10 @@ pub struct LicenseManager {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Moment {
-    /// The current time. It is recorded in the clock's high-water mark.
+    /// The license is evaluated at the current time, which is recorded in the clock's high-water
+    /// mark.
     Now,
-    /// A time that the caller chose. Nothing is recorded.
+    /// The license is evaluated at a time that the caller chose. Nothing is recorded.
     Hypothetical,
 }
 
@@ -402,7 +403,8 @@ impl LicenseManager {
             .get_or_init(|| Seal::new(self.product, self.identity().machine_id()))
     }
 
-    /// Reads and verifies the installed licenses, and records the current time.
+    /// Reads and verifies the installed licenses. Records the current time if `moment` is
+    /// [`Moment::Now`].
     ///
     /// Verifies with `trust`, or else with the embedded keys of this manager, or else with the keys
     /// that are installed with the license. Nothing is written if there is neither a state
@@ -492,7 +494,9 @@ impl LicenseManager {
         damaged: Damaged,
     ) -> (Snapshot, Loaded) {
         let user = paths.user();
-        // Without a directory there is no state, and the identity of the machine is not needed.
+        // Without a directory there is no state, and the identity of the machine is not needed. An
+        // inspection (`Damaged::Leave`) reads the files in any case, because it must report a path
+        // that cannot be accessed or is not a directory.
         let mut loaded = if damaged == Damaged::Leave || user.dir().path().is_dir() {
             State::load(user, self.seal(), damaged)
         } else {
@@ -531,8 +535,8 @@ impl LicenseManager {
         }
     }
 
-    /// Writes the high-water mark, unless another process holds the lock. That process then writes
-    /// the mark.
+    /// Writes the high-water mark, unless another process or thread holds the lock. Then a later
+    /// snapshot writes the mark.
     fn write_high_water<'l>(
         &self,
         store: &Store,
@@ -550,7 +554,8 @@ impl LicenseManager {
         let mut state = loaded.state;
         self.update_high_water(&mut state.high_water, newest);
         let _ = state.lists.record(lists);
-        // At least one of the two files must survive a loss of power.
+        // The state is in two files with the same content, the cache and the quota file. It is
+        // enough if one of them survives a loss of power.
         let durability = [Durability::PowerLoss, Durability::Process];
         let (written, _) = self.write_counts(&lock, store, &mut state, durability);
         written

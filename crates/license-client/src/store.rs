@@ -324,8 +324,8 @@ impl StoreLock {
         }
     }
 
-    /// Renames a file within the directory and returns its new path. Replaces an existing file with
-    /// the new name.
+    /// Quarantines a file under a chosen name: renames it within the directory and returns the new
+    /// path. Replaces an existing file of that name.
     ///
     /// # Errors
     ///
@@ -432,7 +432,7 @@ impl StoreLock {
 
 impl Drop for StoreLock {
     fn drop(&mut self) {
-        // Closing the file may not release the lock: a child process that another thread is
+        // Closing the file might not release the lock: a child process that another thread is
         // starting may have a copy of the descriptor.
         let _ = self.file.unlock();
     }
@@ -443,8 +443,8 @@ fn is_unfinished(entry: &fs::DirEntry) -> bool {
     name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
 }
 
-/// Polls the lock, because a blocking lock cannot time out. Counts the pauses instead of reading
-/// the clock, because the clock may be set in the meantime.
+/// Polls the lock, because a blocking lock cannot time out. Adds up the pauses instead of reading a
+/// clock, so the wait does not depend on a clock that is set or does not advance in the meantime.
 fn wait_for(file: &File, path: PathBuf, patience: Duration) -> Result<(), StoreError> {
     let (mut left, mut pause) = (patience, FIRST_PAUSE);
     loop {
@@ -514,7 +514,7 @@ pub enum StoreError {
         /// The path.
         path: PathBuf,
     },
-    /// The file is larger than the limit, which no file of this program exceeds.
+    /// The file is larger than the limit that the caller passed.
     #[error("{}: expected at most {cap} bytes, found more", path.display())]
     TooLarge {
         /// The file.
@@ -523,7 +523,7 @@ pub enum StoreError {
         cap: usize,
     },
     /// Another process, or another thread of this process, has the lock.
-    #[error("another process has locked {} for {patience:?}", path.display())]
+    #[error("{} is locked by another process or thread (waited {patience:?})", path.display())]
     Busy {
         /// The lock file.
         path: PathBuf,

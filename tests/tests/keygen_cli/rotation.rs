@@ -233,6 +233,7 @@ fn a_retirement_warns_about_its_consequences() {
     let output = rotate(&workstation, &["--retire", "--with", "next.key"])
         .expect_code(0)
         .stderr;
+    // The retired key introduced only `next`, which is now its successor and stays trusted.
     assert!(!output.contains("GOES_TOO"), "{output}");
     // A reissued license does not depend on the old key.
     let reissue = [
@@ -344,6 +345,8 @@ fn the_commands_of_the_rotation_guide_work() {
     for step in &steps {
         run_step(&machine, step);
     }
+    // The guide creates these statements without installing them. A statement that the machine does
+    // not trust is refused with exit code 3.
     for file in ["introduce-later.lic", "retire-next.lic"] {
         let install = Run::license(&machine)
             .args(["install", "--force", file])

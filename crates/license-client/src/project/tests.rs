@@ -144,7 +144,7 @@ fn a_worktree_with_a_git_file_is_a_project() {
 }
 
 #[test]
-fn the_products_entry_precedes_a_nearer_git_entry() {
+fn the_products_entry_takes_precedence_over_a_nearer_git_entry() {
     let tree = Tree::with(&["shop/.coditect", "shop/cart/.git"]);
     let found = tree.found("shop/cart").unwrap();
     assert_eq!(found.path(), tree.path("shop"));

@@ -2,8 +2,9 @@
 //!
 //! One thread reads the rows and looks up which rows are already issued. Several threads sign. The
 //! calling thread records and delivers chunks, each as one [`IssueTransaction`]. An interrupted
-//! batch loses only the signatures of one chunk. The next run skips the rows that are already
-//! issued, because the ledger records the order id of each license.
+//! batch loses only the signatures of one chunk and of the licenses that wait to be delivered (up
+//! to `BACKLOG`). The next run skips the rows that are already issued, because the ledger records
+//! the order id of each license.
 
 mod deliver;
 mod issued;
@@ -187,7 +188,8 @@ struct SigningJob<R> {
     draft: LicenseDraft,
 }
 
-/// A row that is signed, or was issued before.
+/// The result for a row: a signed license, a license that was issued before, or an error that ends
+/// the batch.
 enum RowResult<S: BatchSource> {
     Signed(Box<SignedRow<S::Row>>),
     AlreadyIssued(S::Row, IssuedLicense),
@@ -226,12 +228,12 @@ impl<S> Clone for BatchContext<'_, S> {
 impl<S> Copy for BatchContext<'_, S> {}
 
 impl<L: Ledger, C: Clock> IssueService<L, C> {
-    /// Issues a license for each row, or counts in a dry run the rows that are already issued.
+    /// Issues a license for each row. In a dry run, only counts the rows that are already issued.
     ///
     /// # Errors
     ///
-    /// Returns [`BatchError`] if a step fails. Chunks that are already recorded are issued. If the
-    /// caller repeats the request, the batch continues after these chunks.
+    /// Returns [`BatchError`] if a step fails. The chunks that were recorded before the failure
+    /// stay issued. If the caller repeats the request, the batch skips the rows of these chunks.
     pub fn issue_batch<S: BatchSource>(
         &mut self,
         request: BatchRequest<'_, S>,
@@ -344,8 +346,10 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
                 let key = &key;
                 scope.spawn(move || run_signing_thread(context, key, &waiting, &results));
             }
-            // If the deliverer fails, the signing threads have no receiver and end. Then the
-            // reading thread has no receiver and ends too.
+            // Only the threads may have these ends of the channels. When the last thread ends, no
+            // sender of results is left, and the deliverer ends. If the deliverer fails first, the
+            // signing threads cannot send results and end. Then no receiver of jobs is left, and
+            // the reading thread ends.
             drop(waiting);
             drop(results);
             let deliverer = Deliverer {

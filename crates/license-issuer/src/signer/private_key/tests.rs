@@ -67,6 +67,7 @@ fn a_wrong_passphrase_is_detected_even_if_the_padding_is_valid() {
             (error.advice().category, error.advice().code),
             (ErrorCategory::Request, "WRONG_PASSPHRASE")
         );
+        // The message does not contain the passphrase.
         assert!(!error.to_string().contains("wrong"));
     }
     assert_eq!(*open(&pem, correct).unwrap(), key());
