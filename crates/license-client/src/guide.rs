@@ -2,7 +2,7 @@
 //!
 //! | guide | task |
 //! |---|---|
-//! | [`own_product`] | sell your own program with licenses: product file, keys, gate, test, release |
+//! | [`own_product`] | sell your own program: product file, keys, gate, test, release |
 //! | [`license_dialog`] | show, install, activate and deactivate a license in a dialog |
 //! | [`warnings`] | show warnings in a window: which, when, how often, and in which words |
 
