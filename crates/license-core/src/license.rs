@@ -310,7 +310,7 @@ impl License {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
-    /// // What the license contains. A decision states what it allows now.
+    /// // The license contains the feature. A decision states whether the feature may be used now.
     /// assert!(license.entitlements().allows("cloud_sync"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
