@@ -7,6 +7,7 @@
 //! | lay out output | [`Table`], [`Column`], [`outline()`], [`plural`], [`times`] |
 //! | show progress | [`Progress`], on a terminal only |
 //! | read input | [`Source`], with a size limit |
+//! | handle secrets | [`protect_memory`] |
 //! | draw QR codes | [`QrCode`], for a terminal or as a picture |
 //! | write output | [`Destination`], which does not overwrite by default |
 //! | parse arguments | [`program`]: usage errors, completions, man pages |
@@ -31,6 +32,7 @@ mod escape;
 mod exit;
 mod failure;
 mod input;
+mod memory;
 mod outline;
 mod output;
 pub mod program;
@@ -46,6 +48,7 @@ pub use escape::{escape, show_path};
 pub use exit::Exit;
 pub use failure::Failure;
 pub use input::Source;
+pub use memory::protect_memory;
 pub use outline::outline;
 pub use output::{Color, OutputOptions, Terminal};
 pub use progress::Progress;

@@ -10,9 +10,11 @@ mod passphrase;
 
 use std::process::ExitCode;
 
-use license_cli_support::{Terminal, program};
+use license_cli_support::{Terminal, program, protect_memory};
 
 fn main() -> ExitCode {
+    // Signing keys and passphrases must not reach a core dump.
+    protect_memory();
     let cli: args::Cli = match program::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(exit_code) => return exit_code,
