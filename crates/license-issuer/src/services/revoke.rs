@@ -19,7 +19,7 @@ use crate::services::record::RecordPlan;
 /// use license_issuer::ledger::sqlite::SqliteLedger;
 /// use license_issuer::services::revoke::RevocationOrder;
 ///
-/// let ledger = SqliteLedger::open_existing(&directory.path().join("ledger.db"))?;
+/// let ledger = SqliteLedger::open_read_only(&directory.path().join("ledger.db"))?;
 /// let order = RevocationOrder { license: id, reason: "refunded", at: SystemClock.now() };
 /// let plan = order.plan(Some(&ledger))?;
 /// assert_eq!(plan.entries.len(), 1);
