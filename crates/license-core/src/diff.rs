@@ -69,14 +69,14 @@ impl<'a> IntoIterator for &'a Difference {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Succession {
-    /// Both are the same license.
+    /// Both licenses have the same license id.
     Same,
     /// The second license supersedes the first.
     Replaces,
     /// The first license supersedes the second.
     ReplacedBy,
-    /// Both licenses are for the same customer and product, and neither license supersedes the
-    /// other. If both are installed, the license that permits more applies.
+    /// Both licenses are for the same product and for the same customer or company, and neither
+    /// license supersedes the other. If both are installed, the license that permits more applies.
     SideBySide,
     /// The licenses are for different products or customers.
     Unrelated,
@@ -143,12 +143,13 @@ impl Difference {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let (before, after) = (fixture::license()?, fixture::enterprise()?);
+    /// # let (license, enterprise) = (fixture::license()?, fixture::enterprise()?);
+    /// # let draft = enterprise.claims();
     /// use license_core::{Difference, FeatureMatrix};
     ///
-    /// // The effect of a draft that is not signed yet.
-    /// let (before, draft) = (before.claims(), after.claims());
-    /// let difference = Difference::from_claims(before, draft, FeatureMatrix::built_in());
+    /// // `draft` contains the claims of a license that is not signed yet.
+    /// let matrix = FeatureMatrix::built_in();
+    /// let difference = Difference::from_claims(license.claims(), draft, matrix);
     /// for change in difference.changes() {
     ///     println!("{change}");
     /// }
@@ -165,15 +166,20 @@ impl Difference {
         }
     }
 
-    /// Compares the ids of the signing keys as well, unless one of them is unknown (`None`).
+    /// Adds a comparison of the ids of the signing keys, unless one of the ids is unknown (`None`).
+    ///
+    /// The result of [`from_licenses`](Self::from_licenses) already contains this comparison.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
-    /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
-    /// let with_key = difference.clone().signing_keys([Some("old"), Some("new")]);
-    /// assert_eq!(with_key.changes().len(), difference.changes().len() + 1);
+    /// use license_core::{Difference, FeatureMatrix};
+    ///
+    /// let matrix = FeatureMatrix::built_in();
+    /// let difference = Difference::from_claims(before.claims(), after.claims(), matrix)
+    ///     .signing_keys([Some("old-key"), Some("new-key")]);
+    /// let change = difference.changes().last().ok_or("expected a change")?;
+    /// assert_eq!(change.what(), "signing_key");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -234,7 +240,8 @@ impl Difference {
         self.changes.is_empty()
     }
 
-    /// Returns whether the second license is worse in any respect.
+    /// Returns whether the second license is worse in any respect, which means that a change has
+    /// [`Effect::Loss`].
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

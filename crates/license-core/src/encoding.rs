@@ -1,5 +1,4 @@
-//! Text encodings: base64url, hexadecimal, strict JSON, armor labels, pasted text and
-//! values.
+//! Text encodings: base64url, hexadecimal, strict JSON, armor labels, pasted text and values.
 
 pub(crate) mod armor;
 pub(crate) mod base64url;

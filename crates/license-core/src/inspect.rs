@@ -18,7 +18,8 @@ pub const UNVERIFIED: &str =
 
 /// Decodes a license file, token, license key or set of public keys into a JSON object.
 ///
-/// The content is not authenticated, so the member `verified` is always `false`.
+/// The content is not authenticated, so the member `verified` is always `false`. The member `kind`
+/// is `tokens`, `public keys`, `standard key`, `enterprise key` or `short enterprise key`.
 ///
 /// ```
 /// let object = license_core::inspect("CODITECT-PRO-A7F3E9D2C4B1-8F2A")?;
@@ -162,9 +163,8 @@ fn is_innermost(token: &Unverified<'_>) -> bool {
 /// ```
 /// use license_core::{inspect, with_causes};
 ///
-/// let error = inspect("hello").err().ok_or("expected an error")?;
+/// let error = inspect("hello").unwrap_err();
 /// println!("{}: {}", error.code(), with_causes(&error));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -183,9 +183,8 @@ impl InspectError {
     /// ```
     /// use license_core::{Code, inspect};
     ///
-    /// let error = inspect("hello").err().ok_or("expected an error")?;
+    /// let error = inspect("hello").unwrap_err();
     /// assert_eq!(error.code(), Code::Malformed);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn code(&self) -> Code {
         match self {

@@ -1,4 +1,4 @@
-//! Issuing, verification and evaluation of software licenses, without a network connection.
+//! Issues, verifies and evaluates software licenses without a network connection.
 //!
 //! The crate is pure: it does not read a clock, files, the environment, a random source or the
 //! network, and it prints nothing. The time and random bytes are arguments.
@@ -36,9 +36,10 @@
 //! # Values
 //!
 //! A value with a text form, such as [`Tier`], [`LicenseId`], [`Status`] or [`Fingerprint`],
-//! implements `FromStr`, `Display`, `Serialize` and `Deserialize`, so it can be an option or a
-//! member of a settings file. Each of them has the same checks as the function `parse` of the type.
-//! Verified types implement only `Serialize`, because reading them would skip the verification.
+//! implements `FromStr`, `Display`, `Serialize` and `Deserialize`, so it can be a command-line
+//! option or a member of a settings file. `FromStr` and `Deserialize` accept exactly the texts that
+//! the function `parse` of the type accepts. Verified types implement only `Serialize`, because
+//! deserializing them would skip the verification.
 //!
 //! ```
 //! use license_core::{Tier, UsageType};

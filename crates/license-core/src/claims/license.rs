@@ -300,7 +300,8 @@ impl LicenseClaims {
         )
     }
 
-    /// Returns the first instant at which the license is valid.
+    /// Returns the first instant at which the license is valid, or `None` if the claims contain
+    /// neither `nbf` nor `iat`.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -312,12 +313,13 @@ impl LicenseClaims {
         self.not_before.or(self.issued_at)
     }
 
-    /// Returns the first instant at which the license is valid, if it is not the instant of issue.
+    /// Returns the first instant at which the license is valid, or `None` if the license is valid
+    /// from the time of issue.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
-    /// assert_eq!(license.claims().starts_at(), None, "it starts when it is issued");
+    /// assert_eq!(license.claims().starts_at(), None, "valid from the time of issue");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn starts_at(&self) -> Option<DateTime<Utc>> {
@@ -325,7 +327,7 @@ impl LicenseClaims {
             .filter(|start| Some(*start) != self.issued_at)
     }
 
-    /// Returns the standard key of the license.
+    /// Computes the standard key of the license from the other claims.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

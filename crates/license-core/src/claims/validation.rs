@@ -87,7 +87,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Returns the name in claims.
+    /// Returns the value of the claim `status`.
     ///
     /// ```
     /// assert_eq!(license_core::Status::Active.as_str(), "active");

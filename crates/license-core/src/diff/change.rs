@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::encoding::value::named_value;
 use crate::time::serde_rfc3339;
+
 /// The meaning of a change for the customer.
 ///
 /// ```
@@ -178,7 +179,8 @@ impl Change {
         self.what
     }
 
-    /// Returns the name of the changed feature, quota, kind of use, user, machine or unknown claim.
+    /// Returns the name of the changed feature, quota, kind of use, user, machine or unknown claim,
+    /// or `None` for any other change.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -194,7 +196,7 @@ impl Change {
         self.name.as_deref()
     }
 
-    /// Returns the values before and after.
+    /// Returns the JSON values before and after the change.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

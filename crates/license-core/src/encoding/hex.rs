@@ -25,6 +25,9 @@ pub fn encode(bytes: &[u8]) -> String {
 
 /// Decodes exactly `N` bytes from digits in upper or lower case.
 ///
+/// Returns `None` if the text does not have `2 * N` characters, or if a character is not a
+/// hexadecimal digit.
+///
 /// ```
 /// use license_core::hex;
 ///
@@ -44,6 +47,8 @@ pub fn decode<const N: usize>(digits: &str) -> Option<[u8; N]> {
 }
 
 /// Decodes exactly `N` bytes from digits in lower case, the canonical form.
+///
+/// Returns `None` for the texts that [`decode`] rejects, and for digits in upper case.
 ///
 /// ```
 /// use license_core::hex;

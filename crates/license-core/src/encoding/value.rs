@@ -32,8 +32,8 @@ impl ValueError {
 
 /// Implements `FromStr` and serde with the function `parse` of the type.
 ///
-/// Without a type of error, `parse` returns an `Option`, and the error of `FromStr` is
-/// [`ValueError`]. With a type of error, `parse` returns a `Result`. The JSON form is the text that
+/// Without an error type, `parse` returns an `Option`, and the error of `FromStr` is
+/// [`ValueError`]. With an error type, `parse` returns a `Result`. The JSON form is the text that
 /// `Display` prints.
 macro_rules! text_value {
     ($type:ty, $expected:expr) => {

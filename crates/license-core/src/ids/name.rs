@@ -34,9 +34,11 @@ impl InlineString {
 /// ```
 /// use license_core::Tier;
 ///
-/// let error = Tier::parse("pro plus").err().ok_or("expected an error")?;
-/// println!("{error}");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// let error = Tier::parse("pro plus").unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "expected a tier of 2 to 16 characters, A-Z and 0-9, starting with a letter"
+/// );
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("expected {expected}")]

@@ -19,12 +19,12 @@ pub(crate) const SECRET_BYTES: usize = 32;
 pub struct Nonce([u8; NONCE_BYTES]);
 
 impl Nonce {
-    /// Creates a nonce from random bytes of the caller.
+    /// Creates a nonce from random bytes that the caller provides.
     ///
     /// ```
     /// use license_core::Nonce;
     ///
-    /// // Pass bytes of the system's random source.
+    /// // A real program passes bytes of the system's random source.
     /// assert_eq!(Nonce::from_random([7; 16]).to_string(), "07".repeat(16));
     /// ```
     pub const fn from_random(bytes: [u8; NONCE_BYTES]) -> Self {

@@ -51,8 +51,9 @@ impl<'a> Unverified<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`ParseError`] if the text is not a token in compact serialization, or if its header
-    /// has members other than `alg`, `kid` and `typ`.
+    /// Returns [`ParseError`] if the text is not a token in compact serialization, if its header
+    /// has members other than `alg`, `kid` and `typ`, or if the token is longer than
+    /// [`MAX_TOKEN_BYTES`]. The limit of a revocation list is [`MAX_LIST_BYTES`].
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
         // Only a text above the smaller limit needs the check for a revocation list.
         let is_list = text.len() > MAX_TOKEN_BYTES && size::is_list(text);
@@ -154,7 +155,7 @@ impl<'a> Unverified<'a> {
     /// ```
     /// use license_core::{ParseError, Unverified};
     ///
-    /// /// Parses the first line of a text that does not live longer.
+    /// /// Parses the first line of a text, which is dropped when the function returns.
     /// fn first_token(text: String) -> Result<Unverified<'static>, ParseError> {
     ///     let line = text.lines().next().unwrap_or_default();
     ///     Ok(Unverified::parse(line)?.into_owned())

@@ -11,10 +11,9 @@ use crate::jose::TokenKind;
 /// ```
 /// use license_core::Unverified;
 ///
-/// let error = Unverified::parse("not a token").err().ok_or("expected an error")?;
+/// let error = Unverified::parse("not a token").unwrap_err();
 /// assert_eq!(error.code().as_str(), "MALFORMED");
 /// println!("{error}");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -82,7 +82,7 @@ impl TokenKind {
 named_value!(
     TokenKind,
     "kind",
-    "the type of a license token",
+    "a token type such as `license+jwt`",
     [
         License,
         Validation,

@@ -142,7 +142,8 @@ impl EnterpriseTerms {
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError`] if a character is wrong or missing.
+    /// Returns [`KeyError`] if a character is wrong or missing, or if the text is longer than 4096
+    /// bytes.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         check_length(text)?;
         let pasted = Pasted::new(text);
@@ -176,6 +177,7 @@ impl fmt::Display for EnterpriseTerms {
 /// ```
 /// use license_core::{EnterpriseKey, ShortEnterpriseKey};
 ///
+/// // A placeholder for a signature of 2048 bits, which does not verify.
 /// let signature = "A".repeat(342);
 /// let key: EnterpriseKey = format!("CODITECT-ENT-ACME-100-20271231-{signature}").parse()?;
 /// assert_eq!(key.signature().len(), 256);
@@ -203,11 +205,19 @@ impl EnterpriseKey {
     /// Parses a full enterprise key, and reverts the changes that mail, chat and editors make.
     ///
     /// ```
+    /// # const TEXT: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
+    /// # ));
     /// use license_core::{Code, EnterpriseKey};
     ///
+    /// let key = EnterpriseKey::parse(TEXT)?;
+    /// assert_eq!(key.unverified_terms().company.as_str(), "ACME");
+    ///
+    /// // The short form has no signature.
     /// let short = "CODITECT-ENT-ACME-100-20271231-0123456789ABCDEF";
     /// let error = EnterpriseKey::parse(short).unwrap_err();
     /// assert_eq!(error.code(), Code::Malformed);
+    /// # Ok::<(), license_core::KeyError>(())
     /// ```
     ///
     /// # Errors
@@ -226,10 +236,7 @@ impl EnterpriseKey {
     /// # const TEXT: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
     /// # ));
-    /// # use license_core::LicenseKey;
-    /// # let LicenseKey::Enterprise(key) = LicenseKey::parse(TEXT)? else {
-    /// #     return Err("expected a full enterprise key".into());
-    /// # };
+    /// # let key = license_core::EnterpriseKey::parse(TEXT)?;
     /// assert_eq!(key.unverified_terms().seats.get(), 100);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -237,16 +244,13 @@ impl EnterpriseKey {
         self.terms
     }
 
-    /// Returns the text before the fifth hyphen, which the signature covers.
+    /// Returns the text that the signature covers, which is the text before the fifth hyphen.
     ///
     /// ```
     /// # const TEXT: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
     /// # ));
-    /// # use license_core::LicenseKey;
-    /// # let LicenseKey::Enterprise(key) = LicenseKey::parse(TEXT)? else {
-    /// #     return Err("expected a full enterprise key".into());
-    /// # };
+    /// # let key = license_core::EnterpriseKey::parse(TEXT)?;
     /// assert_eq!(key.signed_text(), "CODITECT-ENT-ACME-100-20271231");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -260,10 +264,7 @@ impl EnterpriseKey {
     /// # const TEXT: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
     /// # ));
-    /// # use license_core::LicenseKey;
-    /// # let LicenseKey::Enterprise(key) = LicenseKey::parse(TEXT)? else {
-    /// #     return Err("expected a full enterprise key".into());
-    /// # };
+    /// # let key = license_core::EnterpriseKey::parse(TEXT)?;
     /// assert_eq!(key.signature().len(), 256);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -277,10 +278,7 @@ impl EnterpriseKey {
     /// # const TEXT: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
     /// # ));
-    /// # use license_core::LicenseKey;
-    /// # let LicenseKey::Enterprise(key) = LicenseKey::parse(TEXT)? else {
-    /// #     return Err("expected a full enterprise key".into());
-    /// # };
+    /// # let key = license_core::EnterpriseKey::parse(TEXT)?;
     /// assert_eq!(key.short().to_string(), "CODITECT-ENT-ACME-100-20271231-6A8B8A18501C8B91");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -309,7 +307,7 @@ impl fmt::Debug for EnterpriseKey {
 ///
 /// The short form identifies an enterprise key, or a license file of the enterprise tier for a
 /// company. The digest is computed from the signature of the key or of the license token. The short
-/// form is no proof by itself.
+/// form alone proves nothing.
 ///
 /// ```
 /// use license_core::ShortEnterpriseKey;
@@ -327,6 +325,8 @@ pub struct ShortEnterpriseKey {
 
 impl ShortEnterpriseKey {
     /// Computes the short form of a key with these terms and this signature.
+    ///
+    /// The digest is the first 64 bits of the SHA-256 hash of the signature.
     pub fn new(terms: EnterpriseTerms, signature: &[u8]) -> Self {
         let digest = Sha256::digest(signature);
         let digest = digest
@@ -362,10 +362,7 @@ impl ShortEnterpriseKey {
     /// # const TEXT: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
     /// # ));
-    /// # use license_core::LicenseKey;
-    /// # let LicenseKey::Enterprise(key) = LicenseKey::parse(TEXT)? else {
-    /// #     return Err("expected a full enterprise key".into());
-    /// # };
+    /// # let key = license_core::EnterpriseKey::parse(TEXT)?;
     /// assert_eq!(key.short().unverified_terms().company.as_str(), "ACME");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

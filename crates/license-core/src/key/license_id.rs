@@ -71,14 +71,15 @@ impl LicenseId {
         Self::parse_uuid(&Uuid::from_bytes(bytes).hyphenated().to_string())
     }
 
-    /// Creates a UUIDv7 from the current time, of which it contains the milliseconds, and 10 random
-    /// bytes. An instant before 1970 or after 9999 is clamped.
+    /// Creates a UUIDv7 from the current time in milliseconds and 10 random bytes.
+    ///
+    /// A time before the year 1970 or after the year 9999 is clamped to this range.
     ///
     /// ```
     /// use license_core::{LicenseId, time};
     ///
     /// let now = time::parse_instant("2027-01-01T12:00:00Z")?;
-    /// let random = [7; 10]; // from the random source of the program
+    /// let random = [7; 10]; // A real program uses bytes of its random source.
     /// let id = LicenseId::from_random(now, &random);
     /// assert_eq!(id.as_str(), "01a2d11f-0200-7707-8707-070707070707");
     /// # Ok::<(), license_core::TimeError>(())

@@ -50,7 +50,8 @@ impl StandardKey {
     /// Computes the key of a license.
     ///
     /// The hash is the first 48 bits of SHA-256 over five lines: a version line, the license id,
-    /// the customer, the tier, and the expiry in Unix seconds or `perpetual`.
+    /// the customer, the tier, and the expiry in Unix seconds or `perpetual`. A line feed separates
+    /// the lines, and none follows the last line.
     pub fn new(
         product: ProductCode,
         tier: Tier,
