@@ -137,7 +137,7 @@ impl EnterpriseKey {
     /// Verifies an enterprise key.
     ///
     /// The text does not name the key that signed it. The signature is therefore checked with each
-    /// trusted key and its algorithm, until one of them verifies it.
+    /// trusted key and its algorithm, until one key verifies it.
     ///
     /// The features, quotas and renewal terms come from the enterprise tier of the feature matrix.
     ///

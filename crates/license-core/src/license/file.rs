@@ -350,7 +350,7 @@ fn describe(line: &str) -> &'static str {
 fn token_text<'a>(lines: &mut Lines<'a>, label: &str) -> Result<&'a str, ParseError> {
     let start = lines.rest;
     loop {
-        let between = start.len() - lines.rest.len();
+        let length = start.len() - lines.rest.len();
         let expected = || format!("-----END {label}-----");
         let last = lines.next;
         let Some((line, text)) = lines.next() else {
@@ -364,7 +364,7 @@ fn token_text<'a>(lines: &mut Lines<'a>, label: &str) -> Result<&'a str, ParseEr
         match delimiter(text) {
             None => {}
             Some(Delimiter::End(end)) if end == label => {
-                return Ok(start.get(..between).unwrap_or_default());
+                return Ok(start.get(..length).unwrap_or_default());
             }
             Some(_) => {
                 let found = describe(text);

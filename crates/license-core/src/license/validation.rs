@@ -203,7 +203,7 @@ impl Validation {
         self.token.unverified_key_id() == key.id().as_str()
     }
 
-    /// Returns whether the token belongs to this license or to a license that it replaces.
+    /// Returns whether the token belongs to this license or to one that this license replaces.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

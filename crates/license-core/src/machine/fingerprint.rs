@@ -63,6 +63,8 @@ impl Fingerprint {
 
     /// Parses a fingerprint. Returns `None` if the text is not a fingerprint.
     ///
+    /// Surrounding white space and the case of hexadecimal digits are ignored.
+    ///
     /// ```
     /// use license_core::Fingerprint;
     ///
@@ -229,6 +231,8 @@ impl MachineDigest {
 
     /// Parses a digest. Returns `None` if the text is not a digest.
     ///
+    /// Surrounding white space and the case of hexadecimal digits are ignored.
+    ///
     /// ```
     /// use license_core::MachineDigest;
     ///
@@ -261,7 +265,7 @@ impl fmt::Display for MachineDigest {
     }
 }
 
-text_value!(MachineDigest, "the digest of a machine");
+text_value!(MachineDigest, "`mach_` and 32 hexadecimal digits");
 
 impl fmt::Debug for MachineDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

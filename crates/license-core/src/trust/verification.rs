@@ -20,7 +20,7 @@ impl Unverified<'_> {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
-    /// // The claims of a token that does not verify can be shown, too.
+    /// // The claims can be shown even if the token does not verify.
     /// assert_eq!(token.unverified_claims()?["sub"], "ACME Ltd");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
