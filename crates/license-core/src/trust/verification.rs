@@ -194,7 +194,7 @@ pub enum VerifyError {
 /// A claim that is missing or has a value that is not accepted.
 ///
 /// ```
-/// use license_core::{VerifyError, with_causes};
+/// use license_core::VerifyError;
 ///
 /// /// Returns the name of the claim that is not accepted.
 /// fn claim(error: &VerifyError) -> Option<&str> {
@@ -203,7 +203,8 @@ pub enum VerifyError {
 ///         _ => None,
 ///     }
 /// }
-/// # assert_eq!(claim(&VerifyError::Signature), None);
+///
+/// assert_eq!(claim(&VerifyError::Signature), None);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("claim `{claim}`: {}expected {expected}, found {found}", at_path(.claim, .path))]
