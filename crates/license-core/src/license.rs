@@ -40,7 +40,6 @@ use crate::trust::{KeyId, TrustSet, TrustedKey, VerifiedToken, VerifyError};
 
 /// A license whose signature was verified with a trusted key.
 ///
-/// A `License` can only be created by verification, and not by deserialization.
 /// [`License::evaluate`] decides whether the license is valid at an instant. Cloning is cheap.
 ///
 /// ```
@@ -52,10 +51,14 @@ use crate::trust::{KeyId, TrustSet, TrustedKey, VerifiedToken, VerifyError};
 /// # const TOKEN: &str = include_str!(concat!(
 /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
 /// # ));
+/// // The vendor's public keys, and the token that the customer received.
 /// let license = Unverified::parse(TOKEN)?.verify(&TrustSet::parse(JWKS)?)?;
 /// assert_eq!(license.tier().as_str(), "PRO");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// A `License` can only be created by verification, and not by deserialization. This program does
+/// not compile:
 ///
 /// ```compile_fail
 /// let license: license_core::License = serde_json::from_str("{}")?;
@@ -79,7 +82,7 @@ struct Inner {
 }
 
 impl Unverified<'_> {
-    /// Verifies the signature over the bytes received, then reads the claims.
+    /// Verifies a license token: first the signature over the received bytes, then the claims.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -94,8 +97,8 @@ impl Unverified<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim
-    /// has a value that is not accepted.
+    /// Returns [`VerifyError`] if the token is of another kind, the key is not trusted, the
+    /// signature does not verify, or a claim has a value that is not accepted.
     pub fn verify(&self, trust: &TrustSet) -> Result<License, VerifyError> {
         License::from_token(self.verify_token(TokenKind::License, trust)?)
     }
@@ -115,7 +118,7 @@ impl Unverified<'_> {
     /// # const TOKEN: &str = fixture::LICENSE;
     /// use license_core::Unverified;
     ///
-    /// // To show what a file claims, before anything is trusted.
+    /// // No trusted key is needed to show the claims.
     /// let claims = Unverified::parse(TOKEN)?.unverified_license_claims()?;
     /// assert_eq!(claims.customer, "ACME Ltd");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -131,7 +134,10 @@ impl Unverified<'_> {
 }
 
 impl EnterpriseKey {
-    /// Verifies the signature with each trusted key and the algorithm of that key.
+    /// Verifies an enterprise key.
+    ///
+    /// The text does not name the key that signed it. The signature is therefore checked with each
+    /// trusted key and its algorithm, until one key verifies it.
     ///
     /// The features, quotas and renewal terms come from the enterprise tier of the feature matrix.
     ///
@@ -153,7 +159,8 @@ impl EnterpriseKey {
     ///
     /// # Errors
     ///
-    /// Returns [`VerifyError::Signature`] if no trusted key has signed the enterprise key.
+    /// Returns [`VerifyError::Signature`] if no trusted key has signed the enterprise key, and
+    /// [`VerifyError::NoEnterpriseTier`] if the product has no enterprise keys.
     pub fn verify(&self, trust: &TrustSet, matrix: &FeatureMatrix) -> Result<License, VerifyError> {
         let signed = self.signed_text().as_bytes();
         let key = trust
@@ -164,7 +171,7 @@ impl EnterpriseKey {
         Ok(License::new(claims, key_id, self.signature().to_vec()))
     }
 
-    /// Returns the claims that the key represents, which are not authenticated.
+    /// Returns the claims that the enterprise key represents, which are not authenticated.
     ///
     /// The features, quotas and renewal terms come from the enterprise tier of the feature matrix.
     ///
@@ -318,7 +325,8 @@ impl License {
         &self.inner.entitlements
     }
 
-    /// Returns the serial, which increases with every token that the vendor issues.
+    /// Returns the serial, if the license has one. The serial increases with every token that the
+    /// vendor issues.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -330,7 +338,7 @@ impl License {
         self.claims().serial
     }
 
-    /// Returns the licenses that this license replaces.
+    /// Returns the ids of the licenses that this license replaces, the latest last.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -383,7 +391,7 @@ impl License {
         self.claims().expires_at
     }
 
-    /// Returns the number of named or concurrent users.
+    /// Returns the number of named or concurrent users, if the license states it.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -395,12 +403,12 @@ impl License {
         self.claims().seats
     }
 
-    /// Returns the number of machines that may be activated.
+    /// Returns the number of machines that may be activated, if the license states it.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
-    /// assert_eq!(license.devices(), None);
+    /// assert_eq!(license.devices(), None, "the license states no number of machines");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn devices(&self) -> Option<u64> {
@@ -482,7 +490,8 @@ impl License {
         self.claims().maintenance_until
     }
 
-    /// Returns the requirement that the version of the application must meet.
+    /// Returns the requirement that the version of the application must meet, such as `<3.0.0`, or
+    /// `None` if every version is covered.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -524,7 +533,7 @@ impl License {
         Some(users.iter().map(AsRef::as_ref))
     }
 
-    /// Returns the short code of the customer's company.
+    /// Returns the short code of the customer's company, if the license has one.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -536,7 +545,8 @@ impl License {
         self.claims().company
     }
 
-    /// Returns the public key of the customer's own license server (RFC 7800).
+    /// Returns the public key of the customer's own license server (RFC 7800), or `None` if the
+    /// license names no server.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -553,14 +563,14 @@ impl License {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
-    /// assert_eq!(license.critical().len(), 0);
+    /// assert_eq!(license.critical().len(), 0, "every version can accept the license");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn critical(&self) -> impl ExactSizeIterator<Item = &str> {
         self.claims().critical.iter().map(String::as_str)
     }
 
-    /// Returns the vendor's own data.
+    /// Returns the vendor's own data, claim `ext`.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -601,8 +611,8 @@ impl License {
 
     /// Returns the short enterprise key of the license.
     ///
-    /// Returns `None` unless the license has the enterprise tier, a company, seats, and an end that
-    /// is absent or at midnight UTC.
+    /// Returns `None` unless the license has the enterprise tier, a company and seats, and is
+    /// perpetual or ends at midnight UTC.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -644,7 +654,7 @@ impl License {
     /// # let license = fixture::license()?;
     /// use license_core::{FeatureMatrix, LicenseKey};
     ///
-    /// // The key that a customer reads on the phone.
+    /// // The key that a customer reads out over the phone.
     /// let key = LicenseKey::parse("CODITECT-PRO-D4424EFC5184-3730")?;
     /// assert!(license.is_identified_by(&key, FeatureMatrix::built_in()));
     /// # Ok::<(), Box<dyn std::error::Error>>(())

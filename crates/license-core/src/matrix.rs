@@ -138,7 +138,8 @@ impl TierPolicy {
         self.offline_grace
     }
 
-    /// Returns the notice period and the grace period of licenses of this tier.
+    /// Returns the notice period and the grace period of licenses of this tier, or `None` if these
+    /// licenses have neither.
     ///
     /// ```
     /// # let matrix = license_core::FeatureMatrix::built_in();
@@ -201,7 +202,7 @@ impl FeatureMatrix {
     /// ```
     /// use license_core::FeatureMatrix;
     ///
-    /// // An example of a product file.
+    /// // The template is a complete product file.
     /// let matrix = FeatureMatrix::parse(FeatureMatrix::built_in_text())?;
     /// assert_eq!(matrix.tiers().len(), 4);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -216,7 +217,11 @@ impl FeatureMatrix {
     /// relations between members, such as that a tier is defined before another tier extends it.
     ///
     /// ```
-    /// assert!(license_core::FeatureMatrix::schema().starts_with('{'));
+    /// use license_core::FeatureMatrix;
+    ///
+    /// let schema: serde_json::Value = serde_json::from_str(FeatureMatrix::schema())?;
+    /// assert_eq!(schema["title"], "Product file");
+    /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub const fn schema() -> &'static str {
         SCHEMA
@@ -227,7 +232,7 @@ impl FeatureMatrix {
     /// ```
     /// use license_core::FeatureMatrix;
     ///
-    /// // include_str!("product.toml")
+    /// // A program usually embeds its product file: `include_str!("product.toml")`.
     /// let matrix = FeatureMatrix::parse(
     ///     r#"
     ///         product = "SHOP"
@@ -283,7 +288,7 @@ impl FeatureMatrix {
         &self.tiers
     }
 
-    /// Returns the policy of a tier.
+    /// Returns the policy of a tier, or `None` if the product has no such tier.
     ///
     /// ```
     /// # let matrix = license_core::FeatureMatrix::built_in();
@@ -301,14 +306,14 @@ impl FeatureMatrix {
     ///
     /// ```
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// // In effect without a valid license.
     /// assert_eq!(matrix.base_tier().name().as_str(), "FREE");
     /// ```
     pub fn base_tier(&self) -> &TierPolicy {
         &self.base
     }
 
-    /// Returns the tier that an enterprise key grants.
+    /// Returns the tier that an enterprise key grants, or `None` if the product has no enterprise
+    /// keys.
     ///
     /// ```
     /// # let matrix = license_core::FeatureMatrix::built_in();
@@ -343,11 +348,11 @@ impl FeatureMatrix {
         self.trial
     }
 
-    /// Returns the lowest tier that has the feature.
+    /// Returns the lowest tier that has the feature, or `None` if no tier has the feature.
     ///
     /// ```
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// let tier = matrix.first_tier_with("sso").ok_or("no tier has it")?;
+    /// let tier = matrix.first_tier_with("sso").ok_or("no tier has the feature")?;
     /// assert_eq!(tier.name().as_str(), "ENT");
     /// assert!(matrix.first_tier_with("ssso").is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -393,7 +398,8 @@ impl FeatureMatrix {
         names.collect::<BTreeSet<_>>().into_iter()
     }
 
-    /// Returns the name of the quota that the number of seats sets, such as `users`.
+    /// Returns the name of the quota that the number of seats sets, such as `users`, or `None` if
+    /// seats set no quota.
     ///
     /// ```
     /// # let matrix = license_core::FeatureMatrix::built_in();
@@ -403,7 +409,8 @@ impl FeatureMatrix {
         self.seats_quota.as_deref()
     }
 
-    /// Returns the name of the quota that the number of devices sets, such as `devices`.
+    /// Returns the name of the quota that the number of devices sets, such as `devices`, or `None`
+    /// if devices set no quota.
     ///
     /// ```
     /// # let matrix = license_core::FeatureMatrix::built_in();

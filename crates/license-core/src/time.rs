@@ -326,7 +326,6 @@ pub fn start_of_day(date: NaiveDate) -> DateTime<Utc> {
 /// use license_core::time;
 ///
 /// let day = time::parse_date("2027-03-01")?;
-/// // The first instant after the day.
 /// assert_eq!(time::end_of_day(day), time::parse_instant("2027-03-02")?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -140,7 +140,8 @@ impl TrustSet {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`TrustSet::new`].
+    /// Returns the errors of [`TrustSet::new`]. Keys that were added before the error stay in the
+    /// set.
     pub fn extend(&mut self, other: &Self) -> Result<(), TrustError> {
         other
             .keys
@@ -151,8 +152,8 @@ impl TrustSet {
     /// Returns the union of two sets.
     ///
     /// If the sets contain the same key with different algorithms, the algorithm of this set is
-    /// used.
-    /// Keys that a trust statement has retired from this set are not added.
+    /// used. Keys that a trust statement has retired from this set are not added, and neither are
+    /// keys beyond the limit of 1000 keys.
     ///
     /// ```
     /// # const VENDOR: &str = include_str!(concat!(
@@ -196,7 +197,7 @@ impl TrustSet {
         }
     }
 
-    /// Returns the key with this id.
+    /// Returns the key with this id, if the set contains it.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

@@ -29,6 +29,7 @@ use crate::trust::{TrustSet, VerifyError};
 /// # const FILE: &str = include_str!(concat!(
 /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/files/valid-pro.lic"
 /// # ));
+/// // The vendor's public keys, and the customer's license file.
 /// let (trust, matrix) = (TrustSet::parse(JWKS)?, FeatureMatrix::built_in());
 /// let licenses = VerifiedLicenses::verify(FILE, &trust, matrix)?;
 /// let now = time::parse_instant("2027-01-15T09:00:00Z")?;
@@ -58,8 +59,7 @@ pub struct VerifiedLicenses {
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let trust = fixture::trust()?;
 /// # let matrix = license_core::FeatureMatrix::built_in();
-/// # let mut verified =
-/// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+/// # let verified = license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
 /// use license_core::CanonicalText;
 ///
 /// match verified.canonical() {
@@ -119,8 +119,9 @@ impl VerifiedLicenses {
 
     /// Verifies a text that does not have to contain a license.
     ///
-    /// The text can contain validation tokens, revocation lists, activations and clock repairs in
-    /// any combination. A validation token must belong to a license in the text or in `known`.
+    /// The text can contain licenses, validation tokens, revocation lists, activations, clock
+    /// repairs and trust statements in any combination. A validation token must belong to a license
+    /// in the text or in `known`. Trust statements are not verified.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -130,7 +131,7 @@ impl VerifiedLicenses {
     /// # ));
     /// use license_core::{FeatureMatrix, VerifiedLicenses};
     ///
-    /// // A validation token arrives without its license, which is installed.
+    /// // A validation token arrives alone, because its license is already installed.
     /// let (matrix, known) = (FeatureMatrix::built_in(), [license]);
     /// let verified = VerifiedLicenses::verify_with_licenses(TOKEN, &trust, matrix, &known)?;
     /// assert!(verified.licenses().is_empty());
@@ -178,8 +179,7 @@ impl VerifiedLicenses {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let mut verified =
-    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// # let verified = license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
     /// use license_core::{FeatureMatrix, LicenseKey};
     ///
     /// let key = LicenseKey::parse("CODITECT-PRO-D4424EFC5184-3730")?;
@@ -255,8 +255,7 @@ impl VerifiedLicenses {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let mut verified =
-    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// # let verified = license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
     /// assert_eq!(verified.licenses()[0].customer(), "ACME Ltd");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -270,8 +269,7 @@ impl VerifiedLicenses {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let mut verified =
-    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// # let verified = license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
     /// assert_eq!(verified.validations().len(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -285,8 +283,7 @@ impl VerifiedLicenses {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let mut verified =
-    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// # let verified = license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
     /// assert!(verified.revocations().is_empty());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -300,8 +297,7 @@ impl VerifiedLicenses {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let mut verified =
-    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// # let verified = license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
     /// assert!(verified.activations().is_empty());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -315,8 +311,7 @@ impl VerifiedLicenses {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let mut verified =
-    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// # let verified = license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
     /// assert!(verified.clock_repairs().is_empty());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -339,7 +334,7 @@ impl VerifiedLicenses {
     /// let verified = VerifiedLicenses::verify_with_licenses(TEXT, &trust, matrix, &[])?;
     /// let mut rotation = Rotation::new(trust);
     /// for token in verified.unverified_trust_statements() {
-    ///     let _ = rotation.apply(token)?;
+    ///     rotation.apply(token)?;
     /// }
     /// assert_eq!(rotation.statements().len(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -405,8 +400,8 @@ impl VerifiedLicenses {
         self.revocations.extend(lists);
     }
 
-    /// Adds the content of another set, except clock repairs and trust statements. The canonical
-    /// text does not change.
+    /// Adds the content of `other`, except clock repairs and trust statements. The canonical text
+    /// does not change.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -414,8 +409,8 @@ impl VerifiedLicenses {
     /// # let matrix = license_core::FeatureMatrix::built_in();
     /// # let mut verified =
     /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
-    /// let others = verified.clone();
-    /// verified.extend(&others);
+    /// let other = verified.clone();
+    /// verified.extend(&other);
     /// assert_eq!(verified.licenses().len(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -434,9 +429,8 @@ impl VerifiedLicenses {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let mut verified =
-    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
-    /// // The clock of a machine cannot be behind this instant.
+    /// # let verified = license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// // A clock that is behind this instant is wrong.
     /// let newest = verified.newest_signature().ok_or("no signature")?;
     /// assert_eq!(newest.date_naive().to_string(), "2027-01-15");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -457,8 +451,7 @@ impl VerifiedLicenses {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let mut verified =
-    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// # let verified = license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
     /// use license_core::CanonicalText;
     ///
     /// assert!(matches!(verified.canonical(), CanonicalText::File(_)));

@@ -41,8 +41,9 @@ impl CheckIn {
     /// would end before the next check-in is due.
     ///
     /// ```
-    /// # use license_core::{CheckIn, Renewal};
-    /// # use license_core::chrono::TimeDelta;
+    /// use license_core::CheckIn;
+    /// use license_core::chrono::TimeDelta;
+    ///
     /// let check_in = CheckIn::new(TimeDelta::hours(24), TimeDelta::hours(168));
     /// assert!(check_in.is_some());
     /// ```
@@ -62,8 +63,9 @@ impl CheckIn {
     /// Returns the duration until the next validation is due, in whole hours.
     ///
     /// ```
-    /// # use license_core::{CheckIn, Renewal};
-    /// # use license_core::chrono::TimeDelta;
+    /// use license_core::CheckIn;
+    /// use license_core::chrono::TimeDelta;
+    ///
     /// let check_in = CheckIn::new(TimeDelta::hours(24), TimeDelta::hours(168)).ok_or("invalid")?;
     /// assert_eq!(check_in.every(), TimeDelta::hours(24));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -75,8 +77,9 @@ impl CheckIn {
     /// Returns the duration for which the license stays valid without validation, in whole hours.
     ///
     /// ```
-    /// # use license_core::{CheckIn, Renewal};
-    /// # use license_core::chrono::TimeDelta;
+    /// use license_core::CheckIn;
+    /// use license_core::chrono::TimeDelta;
+    ///
     /// let check_in = CheckIn::new(TimeDelta::hours(24), TimeDelta::hours(168)).ok_or("invalid")?;
     /// assert_eq!(check_in.grace(), TimeDelta::hours(168));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -126,8 +129,9 @@ impl Renewal {
     /// not in whole units, or is longer than 2^32 units.
     ///
     /// ```
-    /// # use license_core::{CheckIn, Renewal};
-    /// # use license_core::chrono::TimeDelta;
+    /// use license_core::Renewal;
+    /// use license_core::chrono::TimeDelta;
+    ///
     /// assert!(Renewal::new(TimeDelta::days(14), TimeDelta::hours(72)).is_some());
     /// ```
     pub fn new(notify: TimeDelta, grace: TimeDelta) -> Option<Self> {
@@ -144,11 +148,12 @@ impl Renewal {
         })
     }
 
-    /// Returns the duration before the end in which the license warns, in whole days.
+    /// Returns the duration before the end of a license in which evaluation warns, in whole days.
     ///
     /// ```
-    /// # use license_core::{CheckIn, Renewal};
-    /// # use license_core::chrono::TimeDelta;
+    /// use license_core::Renewal;
+    /// use license_core::chrono::TimeDelta;
+    ///
     /// let renewal = Renewal::new(TimeDelta::days(14), TimeDelta::hours(72)).ok_or("invalid")?;
     /// assert_eq!(renewal.notify(), TimeDelta::days(14));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -160,8 +165,9 @@ impl Renewal {
     /// Returns the duration for which the license stays valid after its end, in whole hours.
     ///
     /// ```
-    /// # use license_core::{CheckIn, Renewal};
-    /// # use license_core::chrono::TimeDelta;
+    /// use license_core::Renewal;
+    /// use license_core::chrono::TimeDelta;
+    ///
     /// let renewal = Renewal::new(TimeDelta::days(14), TimeDelta::hours(72)).ok_or("invalid")?;
     /// assert_eq!(renewal.grace(), TimeDelta::hours(72));
     /// # Ok::<(), Box<dyn std::error::Error>>(())

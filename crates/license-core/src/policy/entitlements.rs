@@ -62,6 +62,7 @@ impl Quota {
     ///
     /// assert_eq!(Quota::from_number(5), Some(Quota::Limit(5)));
     /// assert_eq!(Quota::from_number(-1), Some(Quota::Unlimited));
+    /// assert_eq!(Quota::from_number(-2), None);
     /// ```
     pub fn from_number(number: i64) -> Option<Self> {
         match number {
@@ -215,7 +216,7 @@ impl Entitlements {
         self.features.contains(feature)
     }
 
-    /// Returns the quota of this name.
+    /// Returns the quota with this name, if there is one.
     ///
     /// ```
     /// # let matrix = license_core::FeatureMatrix::built_in();

@@ -55,7 +55,7 @@ impl KeyId {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let key = trust.iter().next().ok_or("no key")?;
-    /// // A SHA-256 in base64url (RFC 7638).
+    /// // A SHA-256 hash has 43 characters in base64url.
     /// assert_eq!(key.id().as_str().len(), 43);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -101,7 +101,8 @@ pub struct TrustedKey {
 }
 
 impl TrustedKey {
-    /// Checks and loads a key. Both numbers are big-endian.
+    /// Checks and loads a key. The modulus and the public exponent are big-endian numbers, whose
+    /// leading zeros are ignored.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -109,7 +110,7 @@ impl TrustedKey {
     /// # let key = trust.iter().next().ok_or("no key")?;
     /// use license_core::TrustedKey;
     ///
-    /// // For example with the numbers that an HSM returns.
+    /// // The numbers may come from an HSM, for example.
     /// let same = TrustedKey::new(key.algorithm(), key.modulus(), key.exponent())?;
     /// assert_eq!(same.id(), key.id());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -117,8 +118,9 @@ impl TrustedKey {
     ///
     /// # Errors
     ///
-    /// Returns [`TrustError`] if the key does not have 2048 to 8192 bits, its exponent is not an
-    /// odd number from 65537 to 2^32 - 1, or it has the ROCA weakness.
+    /// Returns [`TrustError`] if the modulus is even or does not have 2048 to 8192 bits, if the
+    /// exponent is not an odd number from 65537 to 2^32 - 1, if the key has the ROCA weakness, or
+    /// if the signature library does not accept the key.
     pub fn new(algorithm: Algorithm, modulus: &[u8], exponent: &[u8]) -> Result<Self, TrustError> {
         // The id depends on the encoding, so leading zeros must not change it.
         let (modulus, exponent) = (
@@ -255,7 +257,8 @@ fn bits(number: &[u8]) -> usize {
     })
 }
 
-/// Checks a key: 2048 to 8192 bits, an odd exponent from 65537 to 2^32 - 1, and no ROCA weakness.
+/// Checks a key: an odd modulus of 2048 to 8192 bits, an odd exponent from 65537 to 2^32 - 1, and
+/// no ROCA weakness.
 fn check(modulus: &[u8], exponent: &[u8]) -> Result<(), TrustError> {
     let found = bits(modulus);
     if !MODULUS_BITS.contains(&found) {
