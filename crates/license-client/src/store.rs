@@ -1,8 +1,8 @@
 //! Reads and writes the state directory so that neither a crash nor a second process loses data.
 //!
 //! Readers need no lock. A writer replaces a file with a rename, so a reader sees either the old or
-//! the new file. A writer holds the lock from the read on which its decision is based until its
-//! write.
+//! the new file. A writer takes the lock before it reads the files that its decision depends on, and
+//! releases the lock after its write.
 
 mod lock_file;
 mod transaction;
@@ -191,8 +191,9 @@ impl Store {
     /// let store = Store::new(StateDir::at(scratch.path()));
     /// let lock = store.lock()?;
     /// // No other process writes between this read and this write.
-    /// let before = store.read(StateFile::License, 64 * 1024)?;
-    /// lock.write(StateFile::License, b"token")?;
+    /// if store.read(StateFile::License, 64 * 1024)?.is_none() {
+    ///     lock.write(StateFile::License, b"token")?;
+    /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -444,7 +445,7 @@ fn is_unfinished(entry: &fs::DirEntry) -> bool {
 }
 
 /// Polls the lock, because a blocking lock cannot time out. Adds up the pauses instead of reading a
-/// clock, so the wait does not depend on a clock that is set or does not advance in the meantime.
+/// clock, so that setting or stopping the clock does not change the duration of the wait.
 fn wait_for(file: &File, path: PathBuf, patience: Duration) -> Result<(), StoreError> {
     let (mut left, mut pause) = (patience, FIRST_PAUSE);
     loop {
