@@ -136,7 +136,12 @@ fn on_a_healthy_machine_every_check_is_ok() {
         "ok",
         &["VALID", "ENT", "ACME Ltd", "perpetual"],
     );
-    expect(&report, "check-in", "ok", &["the license requires none"]);
+    expect(
+        &report,
+        "check-in",
+        "ok",
+        &["the license requires no check-in"],
+    );
     expect(
         &report,
         "system",

@@ -245,6 +245,8 @@ impl LicenseManager {
 
     /// Returns the usage entries of this machine, including the usage since the last entry.
     ///
+    /// With [`UsageReportMode::Commit`], waits up to ten seconds while other processes write.
+    ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;

@@ -90,7 +90,7 @@ impl ListProblem {
     }
 }
 
-/// The damage to a file of revocation lists.
+/// The reason why a file with revocation lists counts as damaged.
 ///
 /// ```
 /// use license_client::ListFault;
