@@ -94,13 +94,14 @@
 //!   written. Fields: `file`, `code`.
 //! - `quarantined`, `WARN`: a damaged file, or the file of another machine, was renamed. Fields:
 //!   `file`, `renamed_to`.
-//! - `installed`, `INFO`: a token was installed, once for each token of a file. Fields: `kind` (the
-//!   `typ` of the token), `id`, `is_new`.
+//! - `installed`, `INFO`: a file was installed. There is one event for each token of the file,
+//!   except trust statements. Fields: `kind` (the `typ` of the token), `id`, `is_new`.
 //! - `removed`, `INFO`: a file of the installed license was removed. Fields: `file`.
-//! - `feature refused`, `DEBUG`: each refusal of [`Client::allows`]. Fields: `feature`, `code`,
-//!   `tier`.
-//! - `quota refused`, `DEBUG`: each refusal of [`Client::use_quota`]. Fields: `quota`, `requested`,
-//!   `used`, `limit` (absent if unlimited).
+//! - `feature refused`, `DEBUG`: each refusal of [`Client::allows`] and [`Client::allows_in`].
+//!   Fields: `feature`, `code`, `tier`.
+//! - `quota refused`, `DEBUG`: each refusal of [`Client::use_quota`] and
+//!   [`LicenseManager::use_quota`]. Fields: `quota`, `requested`, `used`, `limit` (absent if
+//!   unlimited).
 //!
 //! A decision for a user other than the user of the builder emits no `decision` event, so that a
 //! server with many users does not emit one for each request.
