@@ -102,7 +102,7 @@ pub struct LicenseManager {
 /// use license_client::license_core::chrono::TimeDelta;
 /// use license_client::{Context, FeatureMatrix, Moment};
 ///
-/// // Shows the decision of 30 days later, without recording that time.
+/// // Shows the decision in 30 days, without recording that time.
 /// let matrix = FeatureMatrix::built_in();
 /// let snapshot = manager.snapshot(None, matrix, Moment::Hypothetical);
 /// let installed = snapshot.installed().ok_or("no license")?;
