@@ -99,11 +99,17 @@ impl From<RequestOutcome> for bool {
 /// The reason why an answer is not accepted.
 ///
 /// ```
-/// use license_client::AnswerFault;
+/// use license_client::{AnswerFault, InstallationError};
 ///
-/// let fault = AnswerFault::Stale;
-/// assert_eq!(fault.code().as_str(), "STALE_ANSWER");
-/// println!("{fault}");
+/// /// Explains why an answer from the vendor was refused.
+/// fn explain(error: &InstallationError) -> Option<&'static str> {
+///     match error {
+///         InstallationError::Answer { source: AnswerFault::Stale, .. } => {
+///             Some("This answer belongs to an earlier request.")
+///         }
+///         _ => None,
+///     }
+/// }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -26,12 +26,11 @@ use crate::store::{Damaged, Store};
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
 /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
-/// # let manager = &machine.manager;
+/// # let (paths, trust, matrix) = (machine.paths()?, &vendor.trust, &vendor.matrix);
 /// use license_client::Installation;
 ///
-/// let paths = machine.paths()?;
-/// let installed = Installation::load(paths, &vendor.trust, &vendor.matrix)?;
-/// let installed = installed.ok_or("no license")?;
+/// // `trust` contains the public keys of the vendor, and `matrix` is the product.
+/// let installed = Installation::load(paths, trust, matrix)?.ok_or("no license")?;
 /// let license = installed.verified().licenses().first().ok_or("no license")?;
 /// assert_eq!(license.customer(), "ACME Ltd");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -159,11 +158,11 @@ impl Installation {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
-    /// # let paths = machine.paths()?;
+    /// # let (paths, trust) = (machine.paths()?, vendor.trust.clone());
     /// use license_client::Installation;
     ///
-    /// let rotation = Installation::rotate(paths, vendor.trust.clone());
-    /// assert_eq!(rotation.keys().len(), 1);
+    /// let rotation = Installation::rotate(paths, trust);
+    /// assert_eq!(rotation.keys().len(), 1, "no trust statement is installed");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn rotate(paths: &Paths, roots: TrustSet) -> Rotation {
@@ -279,9 +278,9 @@ impl Installation {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
+    /// # let matrix = &vendor.matrix;
     /// use license_client::Context;
     ///
-    /// # let matrix = &vendor.matrix;
     /// let snapshot = manager.inspect(matrix);
     /// let installed = snapshot.installed().ok_or("no license")?;
     /// let context = Context::at(license_client::now());
@@ -300,7 +299,8 @@ impl Installation {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
-    /// let snapshot = manager.inspect(&vendor.matrix);
+    /// # let matrix = &vendor.matrix;
+    /// let snapshot = manager.inspect(matrix);
     /// let installed = snapshot.installed().ok_or("no license")?;
     /// assert!(installed.paths()[0].ends_with("license.lic"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -317,7 +317,8 @@ impl Installation {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
-    /// let snapshot = manager.inspect(&vendor.matrix);
+    /// # let matrix = &vendor.matrix;
+    /// let snapshot = manager.inspect(matrix);
     /// let installed = snapshot.installed().ok_or("no license")?;
     /// for problem in installed.problems() {
     ///     eprintln!("{problem}");

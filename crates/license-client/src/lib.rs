@@ -1,7 +1,7 @@
 //! The client side of the license system: stores a license on a machine, installs it, and decides
 //! what the license allows. No call uses the network.
 //!
-//! An application has one entrance, [`Client::builder`]. It takes the vendor's public keys and the
+//! An application starts with [`Client::builder`], which takes the vendor's public keys and the
 //! product file, both compiled into the program, and what the application knows about itself:
 //!
 //! ```
@@ -25,7 +25,7 @@
 //! let may_sign_in = client.allows("sso")?;
 //! assert!(!may_sign_in);
 //!
-//! // A decision explains itself, and answers any number of questions.
+//! // A decision has a reason code and warnings, and answers any number of questions.
 //! let decision = client.decide()?;
 //! assert_eq!(decision.code().as_str(), "NO_LICENSE");
 //! for warning in decision.warnings() {
@@ -51,7 +51,7 @@
 //! | read the state directory without a client | [`Paths`], [`Installation`], [`Store`] |
 //!
 //! The guides [`own_product`](guide::own_product), [`license_dialog`](guide::license_dialog) and
-//! [`warnings`](guide::warnings) lead through whole tasks.
+//! [`warnings`](guide::warnings) describe whole tasks step by step.
 //!
 //! # What is an error
 //!
@@ -61,7 +61,7 @@
 //!
 //! - No product, or a text that is not a product file, version or date: [`BuildError`] from
 //!   [`ClientBuilder::build`].
-//! - A license restricts users, versions or build dates, and the program states none:
+//! - A license restricts users, versions or build dates, and the program does not state its own:
 //!   [`ClientError::MissingContext`] from the first call.
 //! - A feature or quota that the product does not have: [`ClientError::UnknownFeature`] or
 //!   [`ClientError::UnknownQuota`].
@@ -86,29 +86,30 @@
 //! `license_client`:
 //!
 //! - `decision`, `INFO`; `WARN` for a license that is in a grace period, denied or unusable: the
-//!   first decision of a client, and each one with another code, tier or license. Fields: `code`,
-//!   `tier`, `license`.
+//!   first decision of a client, and each decision whose code, tier or license differs from the
+//!   previous one. Fields: `code`, `tier`, `license`.
 //! - `read`, `DEBUG`: a client has read the installed files. Fields: `reason` (`start`, `change`,
 //!   `interval`, `request`), `has_license`.
 //! - `unusable file`, `WARN`: a read has found a file that is damaged, or cannot be read or
 //!   written. Fields: `file`, `code`.
 //! - `quarantined`, `WARN`: a damaged file, or the file of another machine, was renamed. Fields:
 //!   `file`, `renamed_to`.
-//! - `installed`, `INFO`: a token was installed, once for each token of a file. Fields: `kind` (the
-//!   `typ` of the token), `id`, `is_new`.
+//! - `installed`, `INFO`: a file was installed. There is one event for each token of the file,
+//!   except trust statements. Fields: `kind` (the `typ` of the token), `id`, `is_new`.
 //! - `removed`, `INFO`: a file of the installed license was removed. Fields: `file`.
-//! - `feature refused`, `DEBUG`: each refusal of [`Client::allows`]. Fields: `feature`, `code`,
-//!   `tier`.
-//! - `quota refused`, `DEBUG`: each refusal of [`Client::use_quota`]. Fields: `quota`, `requested`,
-//!   `used`, `limit` (none if unlimited).
+//! - `feature refused`, `DEBUG`: each refusal of [`Client::allows`] and [`Client::allows_in`].
+//!   Fields: `feature`, `code`, `tier`.
+//! - `quota refused`, `DEBUG`: each refusal of [`Client::use_quota`] and
+//!   [`LicenseManager::use_quota`]. Fields: `quota`, `requested`, `used`, `limit` (absent if
+//!   unlimited).
 //!
-//! Decisions in a context with a user other than that of the builder are no `decision` events, so
-//! that a server with many users does not emit one for each request.
+//! A decision for a user other than the user of the builder emits no `decision` event, so that a
+//! server with many users does not emit one for each request.
 //!
-//! The fields contain neither tokens and keys, nor users and customers, nor machines. `file` and
-//! `renamed_to` are names without directories, because the path of a home directory contains the
-//! name of its user. `license` and `id` are ids of tokens. The id of a license is a UUID, or the
-//! short form of an enterprise key, which names the company and grants nothing.
+//! The fields contain no tokens, keys, users, customers or machines. `file` and `renamed_to` are
+//! names without directories, because the path of a home directory contains the name of its user.
+//! `license` and `id` are ids of tokens. The id of a license is a UUID, or the short form of an
+//! enterprise key, which names the company and grants nothing.
 //!
 //! [`tracing`]: https://docs.rs/tracing
 //!
@@ -131,7 +132,7 @@
     not(debug_assertions)
 ))]
 compile_error!(
-    "feature `testing` of license-client trusts a public key, so it does not compile in release builds: enable it only below [dev-dependencies], or enable feature `testing-in-release` for test programs that are never shipped"
+    "feature `testing` of license-client trusts a key whose private part is public, so it does not compile in release builds: enable it only below [dev-dependencies], or enable feature `testing-in-release` for test programs that are never shipped"
 );
 
 // Layers: a module uses only modules on the lines above its own.

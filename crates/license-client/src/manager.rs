@@ -48,8 +48,8 @@ const HIGH_WATER_STEP: TimeDelta = TimeDelta::minutes(10);
 
 /// The license state of one product, for the current user on this machine.
 ///
-/// Applications use a `Client`, which has a manager. Programs that install
-/// licenses use the manager.
+/// Applications use a `Client`, which has a manager. Programs that install licenses use the
+/// manager.
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -58,6 +58,7 @@ const HIGH_WATER_STEP: TimeDelta = TimeDelta::minutes(10);
 /// # let manager = &machine.manager;
 /// use license_client::{FeatureMatrix, Moment};
 ///
+/// // `manager` comes from `Client::manager` or `LicenseManager::for_current_user`.
 /// let snapshot = manager.snapshot(None, FeatureMatrix::built_in(), Moment::Now);
 /// let installed = snapshot.installed().ok_or("no license")?;
 /// println!("{} licenses", installed.verified().licenses().len());
@@ -73,7 +74,8 @@ const HIGH_WATER_STEP: TimeDelta = TimeDelta::minutes(10);
 /// [`Self::remove`], [`Self::use_quota`] and the machine requests, wait for at most ten seconds
 /// while other processes or threads write, and then write durably. [`Self::flush_counts`] waits for
 /// at most one second. [`Self::snapshot`] and [`Self::inspect`] wait for no lock. The first call
-/// that needs the identity of the machine collects it, see `Client::context`.
+/// that needs the identity of the machine also collects the identity. `Client::context` documents
+/// how long this takes.
 pub struct LicenseManager {
     product: ProductCode,
     paths: Result<Paths, StateDirError>,
@@ -97,11 +99,15 @@ pub struct LicenseManager {
 /// # let vendor = fixture::Vendor::new()?;
 /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;
-/// use license_client::{FeatureMatrix, Moment};
+/// use license_client::license_core::chrono::TimeDelta;
+/// use license_client::{Context, FeatureMatrix, Moment};
 ///
-/// // Shows what would be in effect at another time, without recording that time.
-/// let snapshot = manager.snapshot(None, FeatureMatrix::built_in(), Moment::Hypothetical);
-/// assert!(snapshot.installed().is_some());
+/// // Shows the decision in 30 days, without recording that time.
+/// let matrix = FeatureMatrix::built_in();
+/// let snapshot = manager.snapshot(None, matrix, Moment::Hypothetical);
+/// let installed = snapshot.installed().ok_or("no license")?;
+/// let later = Context::at(license_client::now() + TimeDelta::days(30));
+/// println!("in 30 days: {}", installed.verified().evaluate(matrix, &later).code());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -252,7 +258,8 @@ impl LicenseManager {
         self.paths.as_ref()
     }
 
-    /// Collects everything that identifies this machine. Each call collects it again.
+    /// Collects everything that identifies this machine. Each call collects it again, which may
+    /// take seconds on macOS and Windows. See [`MachineFacts::collect`].
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(
@@ -265,7 +272,7 @@ impl LicenseManager {
     /// #     .build()?;
     /// let facts = client.manager().facts();
     /// for found in facts.found() {
-    ///     println!("{} by {}", found.kind(), found.source());
+    ///     println!("{} from {}", found.kind(), found.source());
     /// }
     /// println!("{}", facts.explain());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -372,7 +379,7 @@ impl LicenseManager {
     /// #     .build()?;
     /// let reading = client.manager().reading();
     /// match reading.boot {
-    ///     Some(boot) => println!("{}, {} after the start", reading.clock, boot.uptime),
+    ///     Some(boot) => println!("{}, {} since the boot", reading.clock, boot.uptime),
     ///     None => println!("{}", reading.clock),
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -415,8 +422,7 @@ impl LicenseManager {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
-    /// use license_client::license_core::Context;
-    /// use license_client::{FeatureMatrix, Moment};
+    /// use license_client::{Context, FeatureMatrix, Moment};
     ///
     /// let matrix = FeatureMatrix::built_in();
     /// let snapshot = manager.snapshot(None, matrix, Moment::Now);

@@ -66,7 +66,8 @@ pub enum StateProblem {
 }
 
 impl StateProblem {
-    /// Returns the reason code, if there is one.
+    /// Returns the reason code, if there is one. A file that cannot be opened, read or written has
+    /// no code.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(

@@ -40,7 +40,7 @@ pub(crate) struct Seal {
 /// fn explain(problem: &StateProblem) -> Option<&'static str> {
 ///     match problem {
 ///         StateProblem::Sealed { source: SealError::OtherMachine { .. }, .. } => {
-///             Some("The state was copied from another machine. It starts from zero.")
+///             Some("The state was copied from another machine. The counts start from zero.")
 ///         }
 ///         _ => None,
 ///     }

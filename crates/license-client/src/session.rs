@@ -66,7 +66,12 @@ struct SessionLock {
 impl Session {
     /// Opens a session on the project that contains `path`, and counts it for usage reports.
     ///
-    /// Without `user`, the session belongs to the system user of this process.
+    /// Without `user`, the session belongs to the system user of this process. `license` is the
+    /// license in effect, if there is one. The session id depends on the license, the machine, the
+    /// user and the project.
+    ///
+    /// A session also opens if the state directory cannot be written, but then
+    /// [`Session::is_counted`] returns `false`.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -148,7 +153,7 @@ impl Session {
     }
 
     /// Returns the ids of the sessions of this user that are open on this machine, in all
-    /// processes.
+    /// processes. Also removes the files of sessions whose process has crashed.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -184,7 +189,7 @@ impl Session {
     /// #     .build()?;
     /// # let project = scratch.path();
     /// let (first, second) = (client.session(project)?, client.session(project)?);
-    /// assert_eq!(first.id(), second.id(), "the id depends on the user and the project");
+    /// assert_eq!(first.id(), second.id(), "same user, same project");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn id(&self) -> SessionId {

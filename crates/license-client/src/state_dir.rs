@@ -58,6 +58,7 @@ impl StateDir {
     /// # } else {
     /// #     (Path::new("/home/ann"), "/srv/licenses")
     /// # };
+    /// // `home` and `value` are absolute paths, such as `/home/ann` and `/srv/licenses`.
     /// let variable = |name: &str| (name == "CODITECT_HOME").then(|| value.into());
     /// let dir = StateDir::resolve("CODITECT", variable, Some(home))?;
     /// assert_eq!(dir.path(), Path::new(value));
@@ -222,7 +223,7 @@ impl StateDir {
         }
         let lock = fs::symlink_metadata(self.lock_file());
         lock.is_ok_and(is_other)
-            .then_some(".lock in it is not a regular file")
+            .then_some("the file .lock in the directory is not a regular file")
     }
 
     /// Returns the path of the file that writers lock.
@@ -424,7 +425,7 @@ impl StateFile {
         all.find(|file| file.name() == name)
     }
 
-    /// Returns the name of the file in the directory.
+    /// Returns the same text as [`StateFile::name`].
     pub const fn as_str(self) -> &'static str {
         self.name()
     }

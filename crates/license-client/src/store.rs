@@ -1,8 +1,8 @@
 //! Reads and writes the state directory so that neither a crash nor a second process loses data.
 //!
 //! Readers need no lock. A writer replaces a file with a rename, so a reader sees either the old or
-//! the new file. A writer holds the lock from the read on which its decision is based until its
-//! write.
+//! the new file. A writer takes the lock before it reads the files on which its decision depends,
+//! and releases the lock after its write.
 
 mod lock_file;
 mod transaction;
@@ -101,7 +101,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError::TooLarge`], [`StoreError::NotAFile`] or [`StoreError::Unreadable`].
+    /// Returns [`StoreError::TooLarge`] for a file of more than `cap` bytes,
+    /// [`StoreError::NotAFile`] for a directory, a pipe or a device, and
+    /// [`StoreError::Unreadable`] if the file cannot be read.
     pub fn read(&self, file: StateFile, cap: usize) -> Result<Option<Vec<u8>>, StoreError> {
         if transaction::is_active(&self.dir) {
             // If a writer crashed, taking the lock restores the previous files. If a writer is
@@ -182,7 +184,7 @@ impl Store {
         paths
     }
 
-    /// Waits up to 10 seconds for the writer lock.
+    /// Waits up to ten seconds for the writer lock. Creates the state directory if it is missing.
     ///
     /// ```
     /// # let scratch = tempfile::tempdir()?;
@@ -191,8 +193,9 @@ impl Store {
     /// let store = Store::new(StateDir::at(scratch.path()));
     /// let lock = store.lock()?;
     /// // No other process writes between this read and this write.
-    /// let before = store.read(StateFile::License, 64 * 1024)?;
-    /// lock.write(StateFile::License, b"token")?;
+    /// if store.read(StateFile::License, 64 * 1024)?.is_none() {
+    ///     lock.write(StateFile::License, b"token")?;
+    /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -205,7 +208,8 @@ impl Store {
         self.lock_within(LOCK_TIMEOUT)
     }
 
-    /// Waits up to `patience` for the writer lock. A `patience` of zero tries only once.
+    /// Waits up to `patience` for the writer lock. With a `patience` of zero, tries only once.
+    /// Creates the state directory if it is missing.
     ///
     /// ```
     /// # let scratch = tempfile::tempdir()?;
@@ -275,7 +279,8 @@ impl StoreLock {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError::ReadOnly`] or [`StoreError::Unwritable`].
+    /// Returns [`StoreError::ReadOnly`] if this user may not write to the directory, and
+    /// [`StoreError::Unwritable`] if the write fails for another reason, such as a full disk.
     pub fn write(&self, file: StateFile, bytes: &[u8]) -> Result<(), StoreError> {
         self.replace(file, bytes, true)
     }
@@ -314,7 +319,8 @@ impl StoreLock {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError::ReadOnly`] or [`StoreError::Unwritable`].
+    /// Returns [`StoreError::ReadOnly`] if this user may not write to the directory, and
+    /// [`StoreError::Unwritable`] if the file cannot be removed for another reason.
     pub fn remove(&self, file: StateFile) -> Result<bool, StoreError> {
         let path = self.dir.file(file);
         match fs::remove_file(&path).and_then(|()| sync_directory(self.dir.path())) {
@@ -345,7 +351,7 @@ impl StoreLock {
     /// Removes the quarantined copies of these files.
     pub(crate) fn clear_quarantine(&self, files: &[StateFile]) {
         for path in Store::new(self.dir.clone()).quarantined_files(files) {
-            // If a file cannot be removed, it is only reported once more.
+            // A file that cannot be removed is reported again, which does no harm.
             let _ = fs::remove_file(path);
         }
     }
@@ -444,7 +450,7 @@ fn is_unfinished(entry: &fs::DirEntry) -> bool {
 }
 
 /// Polls the lock, because a blocking lock cannot time out. Adds up the pauses instead of reading a
-/// clock, so the wait does not depend on a clock that is set or does not advance in the meantime.
+/// clock, so that setting or stopping the clock does not change the duration of the wait.
 fn wait_for(file: &File, path: PathBuf, patience: Duration) -> Result<(), StoreError> {
     let (mut left, mut pause) = (patience, FIRST_PAUSE);
     loop {

@@ -54,7 +54,11 @@ const MANIFEST_EXTENSIONS: &[&str] = &["sln", "slnx", "csproj", "fsproj", "vbpro
 /// The environment of a process that determines the usage type.
 ///
 /// ```
-/// use license_client::{ProcessEnvironment, ProductCode, usage_variable};
+/// # let scratch = tempfile::tempdir()?;
+/// # let project = scratch.path();
+/// use license_client::{
+///     ProcessEnvironment, ProductCode, detect_usage, find_project, usage_variable,
+/// };
 /// use std::io::{IsTerminal, stdin};
 ///
 /// let product = ProductCode::parse("CODITECT")?;
@@ -63,6 +67,8 @@ const MANIFEST_EXTENSIONS: &[&str] = &["sln", "slnx", "csproj", "fsproj", "vbpro
 ///     on_terminal: stdin().is_terminal(),
 ///     ..ProcessEnvironment::default()
 /// };
+/// let root = find_project(project, product, None)?;
+/// println!("{}", detect_usage(&root, &environment)?.usage_type);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -79,9 +85,10 @@ pub struct ProcessEnvironment {
 ///
 /// ```
 /// # let scratch = tempfile::tempdir()?;
+/// # let project = scratch.path();
 /// use license_client::{ProcessEnvironment, ProductCode, detect_usage, find_project};
 ///
-/// let root = find_project(scratch.path(), ProductCode::parse("CODITECT")?, None)?;
+/// let root = find_project(project, ProductCode::parse("CODITECT")?, None)?;
 /// let usage = detect_usage(&root, &ProcessEnvironment::default())?;
 /// println!("{}: {}", usage.usage_type, usage.reason);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

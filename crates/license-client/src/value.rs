@@ -1,7 +1,7 @@
 //! Text form of enums whose values have fixed names.
 
-/// Implements `FromStr` and serde with the function `parse` of the type, which returns an `Option`.
-/// The JSON form is the text that `Display` prints.
+/// Implements `FromStr`, `Display` and serde with the functions `parse` and `as_str` of the type.
+/// `parse` returns an `Option`. The JSON form is the text that `Display` prints.
 macro_rules! named_value {
     ($type:ty, $expected:literal) => {
         impl std::str::FromStr for $type {

@@ -116,8 +116,8 @@ fn system_file(
 
 /// Returns the installed license with this id, or the license in effect.
 ///
-/// The inner failure means that there is no such license. The outer one means that the installation
-/// cannot be read.
+/// The inner failure means that there is no such license. The outer failure means that the
+/// installation cannot be read.
 fn installed_license(
     app: &AppContext,
     id: Option<&str>,

@@ -1,4 +1,4 @@
-//! Trust statements as text and JSON.
+//! Trust statements as text.
 
 use license_cli_support::{Terminal, plural, show_path};
 use license_client::InstalledStatement;

@@ -177,13 +177,13 @@ pub enum InstallationError {
 
 impl InstallationError {
     /// Returns the reason code, if there is one. Problems with files, the system, the arguments
-    /// and the program itself have none.
+    /// and the program itself have no code.
     ///
     /// ```
     /// use license_client::{Code, InstallationError};
     ///
     /// assert_eq!(InstallationError::NotActivated.code(), Some(Code::NotActivated));
-    /// // The reason is this machine, and not an artifact of the vendor.
+    /// // The cause is this machine, and not an artifact of the vendor.
     /// assert_eq!(InstallationError::NoMachine.code(), None);
     /// ```
     pub fn code(&self) -> Option<Code> {

@@ -16,8 +16,8 @@ use super::System;
 /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;
 /// for found in manager.facts().found() {
-///     // Never the value, which identifies the machine.
-///     println!("{} by {}", found.kind(), found.source());
+///     // The value itself is not accessible, because it identifies the machine.
+///     println!("{} from {}", found.kind(), found.source());
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

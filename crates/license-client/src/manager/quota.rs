@@ -37,7 +37,8 @@ pub struct QuotaUseReport {
 }
 
 impl LicenseManager {
-    /// Takes `count` from a quota: either the whole amount or nothing.
+    /// Takes `count` from a quota: either the whole amount or nothing. A `count` of 0 records
+    /// nothing and returns the current usage.
     ///
     /// When the method returns, a granted use is recorded durably. Concurrent processes never take
     /// the same part of the quota. If the state cannot be saved, this process counts in memory,

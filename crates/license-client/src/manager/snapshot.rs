@@ -58,7 +58,11 @@ impl Snapshot {
     /// #     .product(license_client::FeatureMatrix::built_in())
     /// #     .state_dir(scratch.path().join("state"))
     /// #     .build()?;
-    /// assert!(client.snapshot().installed().is_none());
+    /// let snapshot = client.snapshot();
+    /// match snapshot.installed() {
+    ///     Some(installed) => println!("{} licenses", installed.verified().licenses().len()),
+    ///     None => println!("no usable license is installed"),
+    /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn installed(&self) -> Option<&Installation> {

@@ -187,6 +187,8 @@ impl LicenseManager {
     /// Writes to disk the counts that are in memory, if there is a state directory. Returns the
     /// problems. Counts that could not be written stay in memory.
     ///
+    /// Waits for at most one second while another process or thread writes.
+    ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
@@ -196,7 +198,8 @@ impl LicenseManager {
     /// #     .product(license_client::FeatureMatrix::built_in())
     /// #     .state_dir(scratch.path().join("state"))
     /// #     .build()?;
-    /// // Before a process ends abnormally. Dropping the client does the same.
+    /// // Call this before `std::process::exit`, which drops no values. Dropping the client also
+    /// // writes the counts, unless another process is writing.
     /// for problem in client.manager().flush_counts() {
     ///     eprintln!("{problem}");
     /// }
@@ -242,6 +245,8 @@ impl LicenseManager {
 
     /// Returns the usage entries of this machine, including the usage since the last entry.
     ///
+    /// With [`UsageReportMode::Commit`], waits up to ten seconds while other processes write.
+    ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
@@ -251,7 +256,9 @@ impl LicenseManager {
     /// use license_client::license_core::usage_report;
     ///
     /// let export = manager.usage_report(UsageReportMode::Commit)?;
-    /// let report = usage_report::write(manager.product(), &export.entries, false);
+    /// let is_anonymized = false;
+    /// let report = usage_report::write(manager.product(), &export.entries, is_anonymized);
+    /// print!("{report}");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -270,8 +277,8 @@ impl LicenseManager {
         }
     }
 
-    /// Returns the number of entries in the journal, or `None` if there is no journal. Changes
-    /// nothing.
+    /// Returns the number of entries in the journal, or `None` if the journal is missing or empty.
+    /// Changes nothing.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(

@@ -90,7 +90,7 @@ impl ListProblem {
     }
 }
 
-/// The damage to a file of revocation lists.
+/// The reason why a file with revocation lists counts as damaged.
 ///
 /// ```
 /// use license_client::ListFault;
@@ -131,13 +131,13 @@ impl ListFault {
 /// A list is older than a list that was seen before, or has the same number but other content.
 ///
 /// ```
-/// use license_client::{Code, InstallationError};
+/// use license_client::InstallationError;
 ///
 /// /// Explains the refusal of a revocation list.
 /// fn explain(error: &InstallationError) -> Option<String> {
 ///     match error {
 ///         InstallationError::StaleList(stale) => {
-///             Some(format!("list {} is older than list {}", stale.found, stale.expected))
+///             Some(format!("list {} was installed, found list {}", stale.expected, stale.found))
 ///         }
 ///         _ => None,
 ///     }

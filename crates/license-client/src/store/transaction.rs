@@ -1,5 +1,5 @@
-//! Transactions over several files: either all files are written or no file is, even if the writer
-//! crashes.
+//! Transactions over several files: either all files are written or no file is written, even if the
+//! writer crashes.
 //!
 //! An undo directory contains the previous files as hard links. A hard link is enough, because a
 //! file is only ever replaced and never changed in place. If the undo directory still exists when a
@@ -15,9 +15,8 @@ use crate::state_dir::{StateDir, StateFile};
 
 /// Name of the undo directory when it is complete.
 const UNDO: &str = ".undo";
-/// Part after [`UNFINISHED`] of the name that the undo directory has before it is complete, and
-/// again when it is no longer needed. A directory with this name is removed like other unfinished
-/// files.
+/// Suffix of the name of an undo directory that is incomplete or no longer needed. The prefix is
+/// [`UNFINISHED`], so that the directory is removed like other unfinished files.
 const INCOMPLETE_UNDO: &str = "undo";
 
 /// A transaction, which restores the previous files unless [`StoreTransaction::commit`] is called.
