@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 /// use license_issuer::signer::Passphrase;
 ///
 /// let passphrase = Passphrase::new("correct horse".to_owned().into())?;
-/// // Passphrases never print.
+/// // The debug output does not contain the passphrase.
 /// assert_eq!(format!("{passphrase:?}"), "Passphrase(..)");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
