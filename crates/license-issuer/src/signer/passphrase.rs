@@ -110,7 +110,7 @@ pub enum SignerNotice<'a> {
 pub trait PassphraseSource {
     /// Returns the secret that is requested.
     ///
-    /// `None` lets the user enter the PIN on the keypad of the token.
+    /// If the result is `None`, the user enters the PIN on the keypad of the token.
     ///
     /// # Errors
     ///
