@@ -141,6 +141,7 @@ pub struct IssueReport<D, A> {
 ///
 /// # let (key, draft) = (fixture::MemoryKey::new()?, fixture::draft()?);
 /// # let path = directory.path().join("acme.lic");
+/// // `key` implements `SignerSource`, and `draft` is a `LicenseDraft`.
 /// let ledger = LedgerFile::new(&directory.path().join("ledger.db"));
 /// let report = IssueService::new(Some(ledger)).issue(
 ///     IssueRequest {
