@@ -199,8 +199,10 @@ fn path_of(location: &LedgerLocation) -> std::path::PathBuf {
     }
 }
 
-/// Returns the message of the system or the database, or that of the error if it has no source. The
-/// causes of an error of the database repeat its message with a number.
+/// Returns the message of the system or the database, or the message of the error if it has no
+/// source.
+///
+/// Further causes are omitted, because they repeat the message of a database error with a number.
 fn reason(error: &LedgerError) -> String {
     let source = error.source();
     source.map_or_else(|| error.to_string(), ToString::to_string)

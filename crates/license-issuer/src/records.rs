@@ -242,8 +242,7 @@ pub const UNLICENSED: &str = "unlicensed";
 /// Returns the entry of one line of a usage report.
 ///
 /// The entry omits the private part of the line, because an entry cannot be deleted. `gap` is a
-/// range of missing numbers before the line. `fork` is true if the line contradicts another
-/// line.
+/// range of missing numbers before the line. `fork` is true if the line contradicts another line.
 pub fn usage(
     line: &str,
     entry: &UsageEntry,

@@ -64,7 +64,7 @@ fn types_and_functions_exist() {
 }
 
 #[test]
-fn the_test_code_of_the_guide_is_the_tested_code_of_the_crate_documentation() {
+fn the_guide_shows_the_tested_example_of_a_test_license() {
     assert_documented(
         "## Test your program\n",
         "crates/license-client/src/testing.rs",
@@ -73,12 +73,12 @@ fn the_test_code_of_the_guide_is_the_tested_code_of_the_crate_documentation() {
 }
 
 #[test]
-fn the_error_code_of_the_guide_is_the_tested_code_of_the_crate_documentation() {
+fn the_guide_shows_the_tested_example_of_an_error_message() {
     assert_documented("## Errors\n", "crates/license-core/src/causes.rs", "///");
 }
 
-/// Checks that the example in a section of the guide is part of the documentation in a file, whose
-/// examples are tested.
+/// Checks that a file contains the example in a section of the guide as documentation with the
+/// prefix `comment`. The examples in the documentation of the file are tested.
 fn assert_documented(section: &str, file: &str, comment: &str) {
     let guide = document("docs/developer.md");
     let (_, section) = guide.split_once(section).unwrap();

@@ -65,7 +65,8 @@ impl TierChanges<'_> {
     }
 }
 
-/// Returns the end of the day that is `duration`, in whole days, after the day of an instant.
+/// Returns the end of the day that is `duration` after the day of `start`. Only whole days of
+/// `duration` count.
 pub(super) fn after_days(
     start: DateTime<Utc>,
     duration: TimeDelta,

@@ -57,7 +57,7 @@ fn constants(file: &Source, output: &OutputFile, terminal: &Terminal) -> Result<
     if let Destination::File(_) = output.out {
         let file = &output.out;
         terminal.note(&format!(
-            "wrote {file}; use it as a module, such as `client.allows(product::features::NAME)`"
+            "wrote {file}; include the file as a module, and use its constants as in `client.allows(product::features::NAME)`"
         ));
     }
     Ok(())

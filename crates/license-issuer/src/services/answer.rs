@@ -296,7 +296,7 @@ impl<P> AnswerOrder<P> {
             .find(|(name, member)| entry.member(name).as_ref() != Some(member));
         if let Some((differing, _)) = differing {
             return Err(AnswerError::Replayed {
-                answered_at: required_fact(&entry, "issued_at")?,
+                answered_at: required_member(&entry, "issued_at")?,
                 differing: match *differing {
                     "license_id" => "license",
                     "fingerprint" => "machine",
@@ -387,7 +387,7 @@ impl<P: AnswerPolicy<A>, A> Draft<VerifyingSigner, SignedAnswer> for AnswerDraft
 }
 
 /// Returns a member that every entry of its kind has.
-pub(super) fn required_fact(
+pub(super) fn required_member(
     entry: &LedgerEntry,
     name: &'static str,
 ) -> Result<String, LedgerError> {

@@ -40,7 +40,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Returns [`Mode::DryRun`] or [`Mode::Commit`].
+    /// Returns [`Mode::DryRun`] if `is_dry_run` is true, and [`Mode::Commit`] otherwise.
     ///
     /// ```
     /// use license_issuer::services::issue::Mode;
@@ -141,6 +141,7 @@ pub struct IssueReport<D, A> {
 ///
 /// # let (key, draft) = (fixture::MemoryKey::new()?, fixture::draft()?);
 /// # let path = directory.path().join("acme.lic");
+/// // `key` implements `SignerSource`, and `draft` is a `LicenseDraft`.
 /// let ledger = LedgerFile::new(&directory.path().join("ledger.db"));
 /// let report = IssueService::new(Some(ledger)).issue(
 ///     IssueRequest {
@@ -152,7 +153,7 @@ pub struct IssueReport<D, A> {
 ///     },
 ///     Mode::DryRun,
 /// )?;
-/// // A dry run signs nothing and writes nothing.
+/// // A dry run checks the draft. It signs nothing and writes nothing.
 /// assert!(report.signed.is_none());
 /// assert!(!path.exists());
 /// # Ok::<(), Box<dyn std::error::Error>>(())

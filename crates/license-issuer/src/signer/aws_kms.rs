@@ -68,7 +68,7 @@ pub(super) fn open(
     })))
 }
 
-/// Checks the name of a key. A request to the service would need credentials.
+/// Checks the name of a key without a request to the service, which would need credentials.
 pub(super) fn probe(name: &str) -> Result<(), AwsKmsError> {
     parse(name).map(drop)
 }

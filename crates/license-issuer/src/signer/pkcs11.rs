@@ -57,7 +57,7 @@ pub(super) fn open(uri: &str, options: &SignerOptions<'_>) -> Result<VerifyingSi
     Ok(key.into_signer(session, token))
 }
 
-/// Finds the token that a URI names. Finding a key in the token would need the PIN.
+/// Finds the token that a URI names. Does not look for the key, because this would need the PIN.
 pub(super) fn probe(uri: &str, module: Option<&Path>) -> Result<(), Pkcs11Error> {
     Token::find(&Pkcs11Uri::parse(uri)?, module).map(drop)
 }

@@ -12,7 +12,7 @@ use crate::{failures, output};
 
 /// Returns the subject of the answer whose activation id or nonce is `name`.
 pub(super) fn subject(ledger: &dyn LedgerReader, name: &str) -> Result<Option<String>, Failure> {
-    Ok(find(ledger, name)?.map(|activation| activation.entry.subject))
+    Ok(find(ledger, name)?.map(|answer| answer.entry.subject))
 }
 
 /// Returns the answer whose activation id or nonce is `name`.

@@ -254,8 +254,8 @@ impl VerifiedImport<'_> {
     /// Replaces the members of an exported trust statement with those of its verified token, unless
     /// a key that signed the statement is not in the trust set.
     ///
-    /// Each statement is verified with the whole trust set. An earlier statement may have retired
-    /// its key, which does not invalidate the record.
+    /// Each statement is verified with the whole trust set. The other statements of the export do
+    /// not matter: the record of a statement is valid even if an earlier statement retired the key.
     fn verify_statement(
         &self,
         file: &Source,

@@ -10,7 +10,6 @@ use license_core::time;
 use license_core::usage_report::{
     ChainFinding, ChainId, ChainSummary, QuotaCount, UsageEntry, UsageHash, examine_entries,
 };
-
 use license_issuer::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader};
 use license_issuer::records::usage_subject;
 

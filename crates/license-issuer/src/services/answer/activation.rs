@@ -8,7 +8,7 @@ use license_core::{
     Unverified, VerifiedLicenses,
 };
 
-use super::{AnswerContext, AnswerError, AnswerPolicy, required_fact};
+use super::{AnswerContext, AnswerError, AnswerPolicy, required_member};
 use crate::clock::Clock;
 use crate::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader, LicenseStatus, NewLedgerEntry};
 use crate::random;
@@ -91,8 +91,8 @@ impl AnswerPolicy<ActivationApproval> for ActivationPolicy<'_> {
         match &activation.release {
             None => Ok(()),
             Some(release) => Err(AnswerError::Ended {
-                activation: required_fact(&activation.entry, "activation_id")?,
-                ended_at: required_fact(release, "at")?,
+                activation: required_member(&activation.entry, "activation_id")?,
+                ended_at: required_member(release, "at")?,
             }),
         }
     }

@@ -229,8 +229,8 @@ impl Pkcs11Error {
 
 /// An error of a PKCS#11 module: the function that failed and its return value, in one line.
 ///
-/// The text of [`cryptoki::error::Error`] is a whole paragraph of the standard, so that error is
-/// not a source.
+/// The original [`cryptoki::error::Error`] is not a source, because its text is a whole paragraph
+/// of the standard.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Pkcs11ModuleError {
