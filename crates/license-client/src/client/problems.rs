@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::Client;
 
 impl Client {
-    /// Returns the first problem with the license or the state, in one line with its causes.
+    /// Returns the first problem with the license or the state, in one line with its causes. A
+    /// missing license is not a problem.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(
@@ -26,7 +27,8 @@ impl Client {
         self.problems().into_iter().next()
     }
 
-    /// Returns all problems with the license and the state, each in one line with its causes.
+    /// Returns all problems with the license and the state, each in one line with its causes. A
+    /// missing license is not a problem.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(
