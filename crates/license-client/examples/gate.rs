@@ -14,8 +14,8 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use license_client::license_core::time::rfc3339;
 use license_client::{Client, FeatureMatrix, TrustSet};
-use license_core::time::rfc3339;
 
 /// The vendor's public keys. Because they are compiled in, no file on the machine can add a key.
 ///
