@@ -53,8 +53,8 @@ use crate::session::Session;
 ///
 /// # Blocking
 ///
-/// All methods may block. None uses the network. Each states how long it may block on a local disk;
-/// a file system on a network adds its own waits.
+/// No method uses the network. Each method that may block states for how long, on a local disk. A
+/// file system on a network adds its own waits.
 ///
 /// - [`decide`](Self::decide), [`allows`](Self::allows) and [`context`](Self::context):
 ///   microseconds. Once a second, they check ten files. After a change, they read these files. If

@@ -33,7 +33,7 @@
 //!     eprintln!("{warning}");
 //! }
 //!
-//! // A quota is exact, even if several processes use it.
+//! // A quota is exact, even if several processes use it. This call writes to disk.
 //! let used = client.use_quota("commands_per_day", 1)?;
 //! assert!(used.granted);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -305,7 +305,7 @@ impl ClientBuilder {
     /// use license_client::{Client, ClientBuilder, FeatureMatrix, TrustError, TrustSet};
     ///
     /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
-    /// /// The function of the application. `main` calls `build` on the result.
+    /// /// A function of the application. Its `main` calls `build` on the result.
     /// fn client_builder() -> Result<ClientBuilder, TrustError> {
     ///     Ok(Client::builder(TrustSet::parse(TRUST)?)
     ///         .product(FeatureMatrix::built_in())
