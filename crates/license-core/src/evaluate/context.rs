@@ -63,12 +63,12 @@ impl<'a> Context<'a> {
     /// ```
     /// use std::time::SystemTime;
     ///
-    /// use license_core::Context;
+    /// use license_core::{Context, time};
     ///
     /// let context = Context::try_from(SystemTime::now())?;
     /// # let _ = context;
     ///
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let now = time::parse_instant("2027-01-15T09:00:00Z")?;
     /// let context = Context::at(now);
     /// assert_eq!(context.clock(), now);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -122,11 +122,11 @@ impl<'a> Context<'a> {
     /// Sets the clock high-water mark: the latest instant that this machine has seen.
     ///
     /// ```
-    /// use license_core::{Context, Decision, FeatureMatrix};
+    /// use license_core::{Context, Decision, FeatureMatrix, time};
     ///
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
-    /// # let later = license_core::time::parse_instant("2027-06-01T00:00:00Z")?;
     /// // The clock was set back after the machine had seen a later time.
+    /// let now = time::parse_instant("2027-01-15")?;
+    /// let later = time::parse_instant("2027-06-01")?;
     /// let context = Context::at(now).high_water(later);
     /// let decision = Decision::without_license(FeatureMatrix::built_in(), &context);
     /// assert_eq!(decision.evaluated_at(), later);
@@ -235,8 +235,11 @@ impl<'a> Context<'a> {
     /// let validation = Unverified::parse(answer)?.verify_validation(&trust, &license)?;
     /// let validations = [validation];
     /// let context = Context::at(now).validations(&validations);
-    /// let decision = license.evaluate(FeatureMatrix::built_in(), &context);
-    /// assert_eq!(decision.rule(), Some(Rule::Expiry), "the vendor confirms the license");
+    /// let results = license.explain(FeatureMatrix::built_in(), &context);
+    /// // Without a validation token, the status is not checked.
+    /// let status = results.iter().find(|result| result.rule == Rule::Status);
+    /// let status = status.ok_or("every rule has a result")?;
+    /// assert_eq!(status.evidence.actual(), "status active as of 2027-01-15T09:00:00Z");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn validations(mut self, validations: &'a [Validation]) -> Self {
@@ -303,13 +306,14 @@ impl<'a> Context<'a> {
     /// Adds activations to those in the evaluated license file. Activations of other licenses and
     /// machines are ignored.
     ///
-    /// ```no_run
-    /// use license_core::{Activation, Context, TrustSet, Unverified};
-    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
-    /// # let (trust, answer) = (TrustSet::parse("")?, "");
+    /// # let (trust, answer) = (fixture::trust()?, fixture::activation_token());
+    /// use license_core::{Context, Unverified};
+    ///
     /// // The answer of the vendor to an activation request of this machine.
-    /// let activation: Activation = Unverified::parse(answer)?.verify_activation(&trust)?;
+    /// let activation = Unverified::parse(answer)?.verify_activation(&trust)?;
     /// let activations = [activation];
     /// let context = Context::at(now).activations(&activations);
     /// # let _ = context;

@@ -121,9 +121,9 @@ impl Decision {
     /// Returns the decision without a license: denied, with the entitlements of the base tier.
     ///
     /// ```
-    /// use license_core::{Code, Context, Decision, FeatureMatrix};
+    /// use license_core::{Code, Context, Decision, FeatureMatrix, time};
     ///
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let now = time::parse_instant("2027-01-15")?;
     /// let matrix = FeatureMatrix::built_in();
     /// let decision = Decision::without_license(matrix, &Context::at(now));
     /// assert_eq!(decision.code(), Code::NoLicense);
@@ -188,7 +188,7 @@ impl Decision {
         self.code
     }
 
-    /// Returns the evaluated license.
+    /// Returns the evaluated license, or `None` if there is no license.
     ///
     /// ```
     /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
@@ -253,7 +253,7 @@ impl Decision {
         self.effective.allows(feature)
     }
 
-    /// Returns the quota that applies now.
+    /// Returns the quota that applies now, or `None` if there is no quota with this name.
     ///
     /// ```
     /// # use license_core::{Context, FeatureMatrix, Quota, TrustSet, Unverified};
@@ -275,7 +275,7 @@ impl Decision {
         self.effective.quota(name)
     }
 
-    /// Returns the decisive rule.
+    /// Returns the decisive rule, or `None` if there is no license.
     ///
     /// ```
     /// # use license_core::{Context, FeatureMatrix, Rule, TrustSet, Unverified};
@@ -298,16 +298,12 @@ impl Decision {
     /// Returns the expected and actual values of the decisive rule.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// # let now = license_core::time::parse_instant("2028-06-01T00:00:00Z")?;
-    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let license = fixture::license()?;
+    /// use license_core::{Context, FeatureMatrix, time};
+    ///
+    /// let now = time::parse_instant("2028-06-01")?;
+    /// let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     /// let evidence = decision.evidence();
     /// assert_eq!(evidence.actual(), "2028-06-01T00:00:00Z");
     /// assert!(evidence.expected().starts_with("before 2028-01-01T00:00:00Z"));
@@ -320,18 +316,13 @@ impl Decision {
     /// Returns the rest of the grace period, or `None` outside a grace period.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, Outcome, TrustSet, Unverified};
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let license = fixture::license()?;
     /// use license_core::chrono::TimeDelta;
+    /// use license_core::{Context, FeatureMatrix, Outcome, time};
     ///
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// # let now = license_core::time::parse_instant("2028-01-02T00:00:00Z")?;
-    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// let now = time::parse_instant("2028-01-02")?;
+    /// let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     /// // The license ended on the first day of 2028. Its grace period has 72 hours.
     /// assert_eq!(decision.outcome(), Outcome::Grace);
     /// assert_eq!(decision.grace_left(), Some(TimeDelta::hours(48)));
@@ -349,18 +340,14 @@ impl Decision {
     /// denied, or if nothing ends the license.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
-    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let license = fixture::license()?;
+    /// use license_core::{Context, FeatureMatrix, time};
+    ///
+    /// let now = time::parse_instant("2027-01-15")?;
+    /// let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     /// // The license ends on the first day of 2028. Its grace period has 72 hours.
-    /// assert_eq!(decision.holds_until(), Some(license_core::time::parse_instant("2028-01-04")?));
+    /// assert_eq!(decision.holds_until(), Some(time::parse_instant("2028-01-04")?));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn holds_until(&self) -> Option<DateTime<Utc>> {
@@ -371,7 +358,7 @@ impl Decision {
     /// is decisive.
     ///
     /// ```
-    /// # use license_core::{Context, Evidence, FeatureMatrix, TrustSet, Unverified};
+    /// # use license_core::{TrustSet, Unverified};
     /// # let trust = TrustSet::parse(include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
     /// # )))?;
@@ -379,12 +366,15 @@ impl Decision {
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-team.jwt"
     /// # ));
     /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// # let now = license_core::time::parse_instant("2027-01-01T09:00:00Z")?;
-    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// use license_core::{Context, Evidence, FeatureMatrix, time};
+    ///
+    /// let now = time::parse_instant("2027-01-01T09:00:00Z")?;
+    /// let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     /// let Some(Evidence::CheckIn { due_at, .. }) = decision.check_in() else {
     ///     return Err("expected a license with check-ins".into());
     /// };
-    /// assert_eq!(*due_at, license_core::time::parse_instant("2027-01-02")?);
+    /// // The license was issued on the first day of 2027, and requires a check-in every 24 hours.
+    /// assert_eq!(*due_at, time::parse_instant("2027-01-02")?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn check_in(&self) -> Option<&Evidence> {
@@ -394,16 +384,12 @@ impl Decision {
     /// Returns the warnings.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// # let now = license_core::time::parse_instant("2027-12-29T00:00:00Z")?;
-    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let license = fixture::license()?;
+    /// use license_core::{Context, FeatureMatrix, time};
+    ///
+    /// let now = time::parse_instant("2027-12-29")?;
+    /// let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     /// for warning in decision.warnings() {
     ///     eprintln!("{}: {warning}", warning.code());
     /// }
@@ -418,16 +404,12 @@ impl Decision {
     /// such as the clock high-water mark.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// # let now = license_core::time::parse_instant("2026-06-01T00:00:00Z")?;
-    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let license = fixture::license()?;
+    /// use license_core::{Context, FeatureMatrix, time};
+    ///
+    /// let now = time::parse_instant("2026-06-01")?;
+    /// let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     /// // The license was issued after the time of the clock.
     /// assert!(decision.evaluated_at() > now);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
