@@ -54,8 +54,8 @@ type CountersOfDay = BTreeMap<Box<str>, u64>;
 /// ```
 /// # use license_core::{Quota, QuotaCounters, time};
 /// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
-/// let used = counters.take("exports", 1, Quota::Limit(3), now);
-/// println!("{} of {} used; more from {}", used.used, used.limit, used.refills_at);
+/// let result = counters.take("exports", 1, Quota::Limit(3), now);
+/// println!("{} of {} used; more from {}", result.used, result.limit, result.refills_at);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,16 @@ pub struct QuotaUse {
 
 impl QuotaUse {
     /// Returns the reason code: `VALID` if the amount was granted, otherwise `QUOTA_EXHAUSTED`.
+    ///
+    /// ```
+    /// # use license_core::{Quota, QuotaCounters, time};
+    /// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
+    /// use license_core::Code;
+    ///
+    /// assert_eq!(counters.take("exports", 3, Quota::Limit(3), now).code(), Code::Valid);
+    /// assert_eq!(counters.take("exports", 1, Quota::Limit(3), now).code(), Code::QuotaExhausted);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn code(&self) -> Code {
         if self.granted {
             Code::Valid
@@ -89,8 +99,8 @@ impl QuotaUse {
     /// ```
     /// # use license_core::{Quota, QuotaCounters, time};
     /// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
-    /// let used = counters.take("exports", 1, Quota::Limit(3), now);
-    /// assert_eq!(used.remaining(), Quota::Limit(2));
+    /// let result = counters.take("exports", 1, Quota::Limit(3), now);
+    /// assert_eq!(result.remaining(), Quota::Limit(2));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn remaining(&self) -> Quota {
@@ -100,7 +110,7 @@ impl QuotaUse {
         }
     }
 
-    /// Returns whether four fifths of the quota are used.
+    /// Returns whether at least four fifths of the quota are used.
     ///
     /// ```
     /// # use license_core::{Quota, QuotaCounters, time};
