@@ -85,7 +85,7 @@ fn revocation_of(activation: &Activation) -> RevocationList {
         next_update: issued() + DAY * 30,
         revoked: vec![RevocationEntry {
             license: activation.id().clone(),
-            at: (issued() + HOUR * 2),
+            at: issued() + HOUR * 2,
             reason: "released".to_owned(),
         }],
     };
