@@ -220,18 +220,14 @@ impl<'a> Context<'a> {
     /// machines are ignored.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, Rule, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (trust, license) = (fixture::trust()?, fixture::license()?);
     /// # let now = license_core::time::parse_instant("2027-01-16T00:00:00Z")?;
     /// # let answer = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/validation.jwt"
     /// # ));
+    /// use license_core::{Context, FeatureMatrix, Rule, Unverified};
+    ///
     /// let validation = Unverified::parse(answer)?.verify_validation(&trust, &license)?;
     /// let validations = [validation];
     /// let context = Context::at(now).validations(&validations);
@@ -251,18 +247,14 @@ impl<'a> Context<'a> {
     /// evaluated license replaces it as soon as the added license has started.
     ///
     /// ```
-    /// # use license_core::{Code, Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (trust, license) = (fixture::trust()?, fixture::license()?);
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let renewal = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/renewal.jwt"
     /// # ));
+    /// use license_core::{Code, Context, FeatureMatrix, Unverified};
+    ///
     /// let renewal = Unverified::parse(renewal)?.verify(&trust)?;
     /// let installed = [renewal];
     /// let context = Context::at(now).installed(&installed);
@@ -279,18 +271,14 @@ impl<'a> Context<'a> {
     /// signing key applies. Lists for other products are ignored.
     ///
     /// ```
-    /// # use license_core::{Code, Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (trust, license) = (fixture::trust()?, fixture::license()?);
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let list = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-revocations.jwt"
     /// # ));
+    /// use license_core::{Code, Context, FeatureMatrix, Unverified};
+    ///
     /// let list = Unverified::parse(list)?.verify_revocations(&trust)?;
     /// let lists = [list];
     /// let context = Context::at(now).revocations(&lists);

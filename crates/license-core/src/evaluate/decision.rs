@@ -150,16 +150,13 @@ impl Decision {
     /// Returns the validity of the license.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, Outcome, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use license_core::{Context, FeatureMatrix};
+    /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// use license_core::Outcome;
+    ///
     /// assert_eq!(decision.outcome(), Outcome::Licensed);
     /// assert_eq!(decision.outcome().as_str(), "licensed");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -171,16 +168,13 @@ impl Decision {
     /// Returns the reason code.
     ///
     /// ```
-    /// # use license_core::{Code, Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use license_core::{Context, FeatureMatrix};
+    /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// use license_core::Code;
+    ///
     /// assert_eq!(decision.code(), Code::Valid);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -191,14 +185,9 @@ impl Decision {
     /// Returns the evaluated license, or `None` if there is no license.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use license_core::{Context, FeatureMatrix};
+    /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     /// assert_eq!(decision.license().map(|license| license.customer()), Some("ACME Ltd"));
@@ -212,14 +201,9 @@ impl Decision {
     /// the license is denied.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use license_core::{Context, FeatureMatrix};
+    /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     /// let entitlements = decision.entitlements();
@@ -234,14 +218,9 @@ impl Decision {
     /// Returns whether the feature may be used now.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use license_core::{Context, FeatureMatrix};
+    /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     /// assert!(decision.allows("cloud_sync"));
@@ -256,16 +235,13 @@ impl Decision {
     /// Returns the quota that applies now, or `None` if there is no quota with this name.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, Quota, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use license_core::{Context, FeatureMatrix};
+    /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// use license_core::Quota;
+    ///
     /// assert_eq!(decision.quota("agents"), Some(Quota::Limit(52)));
     /// assert_eq!(decision.quota("commands_per_day"), Some(Quota::Unlimited));
     /// assert_eq!(decision.quota("no_such_quota"), None);
@@ -278,16 +254,13 @@ impl Decision {
     /// Returns the decisive rule, or `None` if there is no license.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, Rule, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use license_core::{Context, FeatureMatrix};
+    /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// use license_core::Rule;
+    ///
     /// assert_eq!(decision.rule(), Some(Rule::Expiry));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
