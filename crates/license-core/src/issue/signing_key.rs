@@ -82,11 +82,10 @@ impl SigningKey {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
-    /// # use license_core::issue::{KeyBits, SigningKey};
-    /// # use license_core::Algorithm;
-    /// # let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &fixture::random)?;
-    /// use license_core::issue::Signer;
+    /// use license_core::Algorithm;
+    /// use license_core::issue::{KeyBits, Signer, SigningKey};
     ///
+    /// let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &fixture::random)?;
     /// let key = SigningKey::from_pkcs8(&der, None, fixture::random)?;
     /// assert_eq!(key.public().algorithm(), Algorithm::Rs256);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
