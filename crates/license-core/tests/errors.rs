@@ -42,7 +42,7 @@ fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error(
 }
 
 #[test]
-fn every_reason_code_is_read_in_the_same_way() {
+fn each_error_has_the_method_code() {
     let _: fn(&ClaimError) -> Code = ClaimError::code;
     let _: fn(&InspectError) -> Code = InspectError::code;
     let _: fn(&JsonError) -> Code = JsonError::code;
@@ -60,7 +60,7 @@ fn every_reason_code_is_read_in_the_same_way() {
 }
 
 #[test]
-fn each_level_describes_itself_and_the_chain_describes_the_reason() {
+fn the_text_of_an_error_omits_its_cause_and_with_causes_adds_it() {
     let kind = VerifyError::Kind {
         expected: TokenKind::License,
         found: TokenKind::Activation,

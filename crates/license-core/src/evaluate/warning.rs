@@ -122,11 +122,11 @@ impl fmt::Display for Warning {
             Self::CheckInDue {
                 holds_until,
                 remaining,
-            } => write_grace(f, "a check-in is due", holds_until, remaining),
+            } => write_grace(f, "a check-in is due; the license", holds_until, remaining),
             Self::RenewalDue {
                 holds_until,
                 remaining,
-            } => write_grace(f, "the license has expired", holds_until, remaining),
+            } => write_grace(f, "the license has expired; it", holds_until, remaining),
             Self::ClockBehind {
                 clock,
                 latest,
@@ -172,12 +172,12 @@ impl fmt::Display for Warning {
 
 fn write_grace(
     f: &mut fmt::Formatter<'_>,
-    reason: &str,
+    start: &str,
     until: DateTime<Utc>,
     remaining: TimeDelta,
 ) -> fmt::Result {
     let (left, until) = (humanize_more(remaining), rfc3339(until));
-    write!(f, "{reason}; valid for {left}, until {until}")
+    write!(f, "{start} remains valid for {left}, until {until}")
 }
 
 /// Writes `code`, `message` and the values of the warning.
