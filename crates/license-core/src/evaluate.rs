@@ -3,6 +3,7 @@
 mod context;
 mod decision;
 mod evidence;
+mod feature;
 mod json;
 mod machine;
 mod missing_context;
@@ -17,8 +18,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 pub use context::Context;
-pub use decision::{Decision, FeatureDecision, Outcome};
+pub use decision::{Decision, Outcome};
 pub use evidence::Evidence;
+pub use feature::FeatureDecision;
 pub use missing_context::{ContextValue, MissingContext};
 pub use rule::{Rule, RuleOutcome, RuleResult};
 pub use warning::Warning;
@@ -176,6 +178,10 @@ fn decide(evaluation: &Evaluation<'_>, results: CombinedResults) -> Decision {
         code,
         license: Some(evaluation.license.clone()),
         effective,
+        validated: evaluation
+            .newest_vendor_validation
+            .map(|validation| Arc::clone(validation.entitlements())),
+        in_file: Vec::new(),
         rule,
         warnings: warning::warnings(evaluation, code, valid_until),
         valid_until,
