@@ -48,7 +48,7 @@ fn a_damaged_license_is_reported_and_is_not_an_error() {
         outcome.stdout
     );
     assert!(
-        outcome.stderr.contains("license install"),
+        outcome.stderr.contains("does not verify"),
         "{}",
         outcome.stderr
     );
