@@ -2,6 +2,7 @@
 //!
 //! The test `documents` compares the programs with the documents.
 #![allow(
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
     clippy::unwrap_used,
