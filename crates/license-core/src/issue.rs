@@ -84,7 +84,8 @@ pub trait Signer {
     /// Returns the public key with its id and algorithm.
     fn public(&self) -> &TrustedKey;
 
-    /// Signs a message with the algorithm of the key.
+    /// Signs a message with the algorithm of the key. Blocks until the key, device or service has
+    /// answered.
     ///
     /// # Errors
     ///
@@ -236,8 +237,8 @@ fn sign_token(
 ///
 /// # Errors
 ///
-/// Returns [`SigningError::Expiry`] if the last day is not from 1970 to 9999, and
-/// [`SigningError::Sign`] if the key fails to sign.
+/// Returns [`SigningError::Expiry`] if the last day is not from 1970 to 9999, and the error of the
+/// signer if the key fails to sign.
 pub fn sign_enterprise_key(
     terms: EnterpriseTerms,
     key: &impl Signer,

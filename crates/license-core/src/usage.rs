@@ -70,10 +70,10 @@ const PRIVATE_TAG: &[u8] = b"license-usage-private-v1\n";
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # use fixture::usage;
+/// # use fixture::usage as example;
 /// use license_core::usage_report::UsageHash;
 ///
-/// let hash = UsageHash::from_entry(&usage::closed()?.entry);
+/// let hash = UsageHash::from_entry(&example::closed()?.entry);
 /// assert_ne!(hash, UsageHash::NONE);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -98,10 +98,10 @@ impl UsageHash {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
+    /// # use fixture::usage as example;
     /// use license_core::usage_report::UsageHash;
     ///
-    /// println!("{}", UsageHash::from_entry(&usage::closed()?.entry));
+    /// println!("{}", UsageHash::from_entry(&example::closed()?.entry));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_entry(line: &str) -> Self {
@@ -113,10 +113,10 @@ impl UsageHash {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
+    /// # use fixture::usage as example;
     /// use license_core::usage_report::UsageHash;
     ///
-    /// let closed = usage::closed()?;
+    /// let closed = example::closed()?;
     /// let entry = closed.parse_entry().ok_or("not an entry")?;
     /// assert_eq!(entry.private, UsageHash::from_private_part(&closed.private));
     /// # Ok::<(), Box<dyn std::error::Error>>(())

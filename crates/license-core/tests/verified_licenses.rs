@@ -270,7 +270,7 @@ fn a_value_is_missing_even_if_another_license_is_valid_without_it() {
 }
 
 #[test]
-fn a_value_is_not_missing_for_a_license_that_another_one_replaces() {
+fn a_value_is_not_missing_for_a_license_that_another_license_replaces() {
     let mut old = perpetual("PRO", id(1));
     old.users = vec!["ann".to_owned()];
     let mut new = perpetual("PRO", id(2));

@@ -121,9 +121,9 @@ impl Decision {
     /// Returns the decision without a license: denied, with the entitlements of the base tier.
     ///
     /// ```
-    /// use license_core::{Code, Context, Decision, FeatureMatrix};
+    /// use license_core::{Code, Context, Decision, FeatureMatrix, time};
     ///
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let now = time::parse_instant("2027-01-15")?;
     /// let matrix = FeatureMatrix::built_in();
     /// let decision = Decision::without_license(matrix, &Context::at(now));
     /// assert_eq!(decision.code(), Code::NoLicense);
@@ -150,16 +150,13 @@ impl Decision {
     /// Returns the validity of the license.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, Outcome, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use license_core::{Context, FeatureMatrix};
+    /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// use license_core::Outcome;
+    ///
     /// assert_eq!(decision.outcome(), Outcome::Licensed);
     /// assert_eq!(decision.outcome().as_str(), "licensed");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -171,16 +168,13 @@ impl Decision {
     /// Returns the reason code.
     ///
     /// ```
-    /// # use license_core::{Code, Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use license_core::{Context, FeatureMatrix};
+    /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// use license_core::Code;
+    ///
     /// assert_eq!(decision.code(), Code::Valid);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -188,17 +182,12 @@ impl Decision {
         self.code
     }
 
-    /// Returns the evaluated license.
+    /// Returns the evaluated license, or `None` if there is no license.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use license_core::{Context, FeatureMatrix};
+    /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     /// assert_eq!(decision.license().map(|license| license.customer()), Some("ACME Ltd"));
@@ -212,14 +201,9 @@ impl Decision {
     /// the license is denied.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use license_core::{Context, FeatureMatrix};
+    /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     /// let entitlements = decision.entitlements();
@@ -234,14 +218,9 @@ impl Decision {
     /// Returns whether the feature may be used now.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use license_core::{Context, FeatureMatrix};
+    /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     /// assert!(decision.allows("cloud_sync"));
@@ -253,19 +232,16 @@ impl Decision {
         self.effective.allows(feature)
     }
 
-    /// Returns the quota that applies now.
+    /// Returns the quota that applies now, or `None` if there is no quota with this name.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, Quota, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use license_core::{Context, FeatureMatrix};
+    /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// use license_core::Quota;
+    ///
     /// assert_eq!(decision.quota("agents"), Some(Quota::Limit(52)));
     /// assert_eq!(decision.quota("commands_per_day"), Some(Quota::Unlimited));
     /// assert_eq!(decision.quota("no_such_quota"), None);
@@ -275,19 +251,16 @@ impl Decision {
         self.effective.quota(name)
     }
 
-    /// Returns the decisive rule.
+    /// Returns the decisive rule, or `None` if there is no license.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, Rule, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use license_core::{Context, FeatureMatrix};
+    /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// use license_core::Rule;
+    ///
     /// assert_eq!(decision.rule(), Some(Rule::Expiry));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -298,16 +271,12 @@ impl Decision {
     /// Returns the expected and actual values of the decisive rule.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// # let now = license_core::time::parse_instant("2028-06-01T00:00:00Z")?;
-    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let license = fixture::license()?;
+    /// use license_core::{Context, FeatureMatrix, time};
+    ///
+    /// let now = time::parse_instant("2028-06-01")?;
+    /// let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     /// let evidence = decision.evidence();
     /// assert_eq!(evidence.actual(), "2028-06-01T00:00:00Z");
     /// assert!(evidence.expected().starts_with("before 2028-01-01T00:00:00Z"));
@@ -320,18 +289,13 @@ impl Decision {
     /// Returns the rest of the grace period, or `None` outside a grace period.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, Outcome, TrustSet, Unverified};
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let license = fixture::license()?;
     /// use license_core::chrono::TimeDelta;
+    /// use license_core::{Context, FeatureMatrix, Outcome, time};
     ///
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// # let now = license_core::time::parse_instant("2028-01-02T00:00:00Z")?;
-    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// let now = time::parse_instant("2028-01-02")?;
+    /// let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     /// // The license ended on the first day of 2028. Its grace period has 72 hours.
     /// assert_eq!(decision.outcome(), Outcome::Grace);
     /// assert_eq!(decision.grace_left(), Some(TimeDelta::hours(48)));
@@ -349,18 +313,14 @@ impl Decision {
     /// denied, or if nothing ends the license.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
-    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let license = fixture::license()?;
+    /// use license_core::{Context, FeatureMatrix, time};
+    ///
+    /// let now = time::parse_instant("2027-01-15")?;
+    /// let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     /// // The license ends on the first day of 2028. Its grace period has 72 hours.
-    /// assert_eq!(decision.holds_until(), Some(license_core::time::parse_instant("2028-01-04")?));
+    /// assert_eq!(decision.holds_until(), Some(time::parse_instant("2028-01-04")?));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn holds_until(&self) -> Option<DateTime<Utc>> {
@@ -371,7 +331,7 @@ impl Decision {
     /// is decisive.
     ///
     /// ```
-    /// # use license_core::{Context, Evidence, FeatureMatrix, TrustSet, Unverified};
+    /// # use license_core::{TrustSet, Unverified};
     /// # let trust = TrustSet::parse(include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
     /// # )))?;
@@ -379,12 +339,15 @@ impl Decision {
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-team.jwt"
     /// # ));
     /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// # let now = license_core::time::parse_instant("2027-01-01T09:00:00Z")?;
-    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// use license_core::{Context, Evidence, FeatureMatrix, time};
+    ///
+    /// let now = time::parse_instant("2027-01-01T09:00:00Z")?;
+    /// let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     /// let Some(Evidence::CheckIn { due_at, .. }) = decision.check_in() else {
     ///     return Err("expected a license with check-ins".into());
     /// };
-    /// assert_eq!(*due_at, license_core::time::parse_instant("2027-01-02")?);
+    /// // The license was issued on the first day of 2027, and requires a check-in every 24 hours.
+    /// assert_eq!(*due_at, time::parse_instant("2027-01-02")?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn check_in(&self) -> Option<&Evidence> {
@@ -394,16 +357,12 @@ impl Decision {
     /// Returns the warnings.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// # let now = license_core::time::parse_instant("2027-12-29T00:00:00Z")?;
-    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let license = fixture::license()?;
+    /// use license_core::{Context, FeatureMatrix, time};
+    ///
+    /// let now = time::parse_instant("2027-12-29")?;
+    /// let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     /// for warning in decision.warnings() {
     ///     eprintln!("{}: {warning}", warning.code());
     /// }
@@ -418,16 +377,12 @@ impl Decision {
     /// such as the clock high-water mark.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// # let now = license_core::time::parse_instant("2026-06-01T00:00:00Z")?;
-    /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let license = fixture::license()?;
+    /// use license_core::{Context, FeatureMatrix, time};
+    ///
+    /// let now = time::parse_instant("2026-06-01")?;
+    /// let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
     /// // The license was issued after the time of the clock.
     /// assert!(decision.evaluated_at() > now);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -11,7 +11,7 @@ use crate::matrix::FeatureMatrix;
 
 /// A value that an application provides in a [`Context`], and that a license can restrict.
 ///
-/// The usage type is not among them, because it has a default.
+/// The usage type is not one of these values, because it has a default.
 ///
 /// ```
 /// use license_core::ContextValue;
@@ -29,11 +29,10 @@ pub enum ContextValue {
     BuildDate,
 }
 
-/// A license that would be valid if the context had one more value, as far as can be known without
-/// the value.
+/// A license that is denied because the context lacks a value.
 ///
-/// The license is denied, because missing context fails closed. The application is incomplete, and
-/// not the license: a correct application provides the value.
+/// Missing context fails closed. The defect is in the application, which must provide the value.
+/// The license can still be denied with the value, for example if the value is another user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MissingContext {
@@ -100,11 +99,12 @@ impl Decision {
 }
 
 impl VerifiedLicenses {
-    /// Returns a license that is denied only because the context lacks a value. Also returns the
-    /// license in effect, if the decision about it names a missing value.
+    /// Returns a license that is denied only because the context lacks values, and the first of
+    /// these values.
     ///
-    /// A license that would be denied even with the value is ignored, such as a superseded license
-    /// next to the license that replaces it.
+    /// If there is no such license, returns the license in effect, provided that its decision names
+    /// a missing value. Other licenses that would be denied even with the value are ignored, such
+    /// as a superseded license next to the license that replaces it.
     ///
     /// ```
     /// use license_core::{Context, FeatureMatrix, TrustSet, VerifiedLicenses, time};
@@ -129,7 +129,7 @@ impl VerifiedLicenses {
     ) -> Option<MissingContext> {
         let lacks_value = |license: &&License| restricts_missing_value(license, context);
         let mut restricted = self.licenses().iter().filter(lacks_value).peekable();
-        // Almost always, the context has all values.
+        // Usually, the context has all values.
         restricted.peek()?;
         let with_files = with_artifacts(self, context);
         let needed = restricted.find_map(|license| {

@@ -14,7 +14,7 @@ impl VerifiedLicenses {
     /// that has started takes precedence over a license that starts later.
     ///
     /// ```
-    /// use license_core::{Context, FeatureMatrix, TrustSet, VerifiedLicenses};
+    /// use license_core::{Context, FeatureMatrix, TrustSet, VerifiedLicenses, time};
     ///
     /// # let trust = TrustSet::parse(include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
@@ -22,8 +22,8 @@ impl VerifiedLicenses {
     /// # let text = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/files/valid-pro.lic"
     /// # ));
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// let matrix = FeatureMatrix::built_in();
+    /// let now = time::parse_instant("2027-01-15")?;
     /// let verified = VerifiedLicenses::verify(text, &trust, matrix)?;
     /// let decision = verified.evaluate(matrix, &Context::at(now));
     /// assert!(decision.allows("cloud_sync"));
@@ -56,7 +56,7 @@ impl VerifiedLicenses {
     /// selects.
     ///
     /// ```
-    /// use license_core::{Context, FeatureMatrix, TrustSet, VerifiedLicenses};
+    /// use license_core::{Context, FeatureMatrix, TrustSet, VerifiedLicenses, time};
     ///
     /// # let trust = TrustSet::parse(include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
@@ -64,8 +64,8 @@ impl VerifiedLicenses {
     /// # let text = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/files/valid-pro.lic"
     /// # ));
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// let matrix = FeatureMatrix::built_in();
+    /// let now = time::parse_instant("2027-01-15")?;
     /// let verified = VerifiedLicenses::verify(text, &trust, matrix)?;
     /// for result in verified.explain(matrix, &Context::at(now)) {
     ///     println!("{}: {}", result.rule, result.outcome.as_str());

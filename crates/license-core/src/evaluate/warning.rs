@@ -12,9 +12,9 @@ use crate::time::{self, CLOCK_TOLERANCE, humanize, humanize_more, rfc3339};
 
 /// A condition that deserves attention although it does not change the decision.
 ///
-/// Each case contains the facts, so that an application can show them in its own words. The text
-/// form is a sentence for users. The JSON form is an object with `code`, `message` and the facts,
-/// which `docs/codes.md` documents.
+/// Each variant contains its values, so that an application can show them in its own words. The
+/// text form is a sentence for users. The JSON form is an object with `code`, `message` and the
+/// values, which `docs/codes.md` documents.
 ///
 /// ```
 /// use license_core::{Code, Context, FeatureMatrix, TrustSet, Unverified, Warning, time};
@@ -133,8 +133,8 @@ impl fmt::Display for Warning {
                 behind,
             } => write!(
                 f,
-                "{} is {} behind {}, the latest time seen, which is used instead; correct the \
-                 clock, or ask the vendor for a clock repair if the clock is right",
+                "the clock shows {}, {} behind {}, the latest time seen, which is used instead; \
+                 correct the clock, or ask the vendor for a clock repair if the clock is right",
                 rfc3339(clock),
                 humanize(behind),
                 rfc3339(latest)
@@ -180,7 +180,7 @@ fn write_grace(
     write!(f, "{reason}; valid for {left}, until {until}")
 }
 
-/// Writes `code`, `message` and the facts of the warning.
+/// Writes `code`, `message` and the values of the warning.
 impl Serialize for Warning {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut members = serializer.serialize_map(None)?;

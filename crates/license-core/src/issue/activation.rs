@@ -47,7 +47,7 @@ pub struct ActivationDraft<'a> {
 }
 
 impl ActivationDraft<'_> {
-    /// Signs the activation.
+    /// Signs the activation and returns its token.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
@@ -71,7 +71,8 @@ impl ActivationDraft<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError`] if the issuer is empty, or the key fails to sign.
+    /// Returns [`SigningError`] if the issuer is empty, the issue date is not from 1970 to 9999, or
+    /// the key fails to sign.
     pub fn sign(&self, key: &(impl Signer + ?Sized)) -> Result<String, SigningError> {
         check_issuer(&self.issuer)?;
         sign_token(TokenKind::Activation, &self.claims(), key)
@@ -128,20 +129,24 @@ pub struct ClockRepairDraft<'a> {
 }
 
 impl ClockRepairDraft<'_> {
-    /// Signs the clock repair.
+    /// Signs the clock repair and returns its token.
     ///
     /// ```
-    /// use license_core::issue::{ClockRepairDraft, Signer};
+    /// use license_core::issue::{ClockRepairDraft, Signer, SigningError};
     ///
-    /// /// Signs an answer to several machines, and skips those that cannot be signed.
-    /// fn sign_all(drafts: &[ClockRepairDraft<'_>], key: &impl Signer) -> Vec<String> {
-    ///     drafts.iter().filter_map(|draft| draft.sign(key).ok()).collect()
+    /// /// Signs the answers to several machines.
+    /// fn sign_all(
+    ///     drafts: &[ClockRepairDraft<'_>],
+    ///     key: &impl Signer,
+    /// ) -> Result<Vec<String>, SigningError> {
+    ///     drafts.iter().map(|draft| draft.sign(key)).collect()
     /// }
     /// ```
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError`] if the issuer is empty, or the key fails to sign.
+    /// Returns [`SigningError`] if the issuer is empty, the issue date is not from 1970 to 9999, or
+    /// the key fails to sign.
     pub fn sign(&self, key: &(impl Signer + ?Sized)) -> Result<String, SigningError> {
         check_issuer(&self.issuer)?;
         sign_token(TokenKind::ClockRepair, &self.claims(), key)

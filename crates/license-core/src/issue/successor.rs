@@ -20,7 +20,7 @@ impl LicenseClaims {
     /// Returns `None` for an enterprise key, which does not contain all claims.
     ///
     /// ```
-    /// use license_core::issue::{VerifyingSigner, KeyBits, LicenseDraft, RandomError, SigningKey};
+    /// use license_core::issue::{KeyBits, LicenseDraft, RandomError, SigningKey, VerifyingSigner};
     /// use license_core::{Algorithm, FeatureMatrix, LicenseId, Tier, time};
     ///
     /// let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);

@@ -98,7 +98,7 @@ impl<'a> ValidationDraft<'a> {
         }
     }
 
-    /// Signs the token.
+    /// Signs the draft and returns the token.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
@@ -117,8 +117,8 @@ impl<'a> ValidationDraft<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError`] if the key fails to sign, or the token is larger than verifiers
-    /// accept.
+    /// Returns [`SigningError`] if a date is not from 1970 to 9999, the key fails to sign, or the
+    /// token is larger than verifiers accept.
     pub fn sign(&self, key: &impl Signer) -> Result<String, SigningError> {
         sign_token(TokenKind::Validation, &self.claims(), key)
     }

@@ -1,8 +1,8 @@
 //! Compact form of a machine request, for readback lines and for the check value.
 //!
-//! It consists of the version, the kind, the product, and the members of the kind in the order of
-//! `docs/format.md`. A text is preceded by its length in one byte. An instant has seven bytes in
-//! big-endian order.
+//! The compact form consists of the version, the kind, the product, and the members of the kind in
+//! the order of `docs/format.md`. A text is preceded by its length in one byte. An instant has
+//! seven bytes in big-endian order.
 
 use chrono::{DateTime, Utc};
 

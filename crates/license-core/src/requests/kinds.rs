@@ -80,7 +80,7 @@ pub struct ClockRequest {
 /// ```
 /// use license_core::{DeactivationReceipt, Nonce};
 ///
-/// /// Returns whether a receipt ends the activation of a request.
+/// /// Returns whether the receipt is for the activation that the request led to.
 /// fn is_for(receipt: &DeactivationReceipt, request: &license_core::ActivationRequest) -> bool {
 ///     receipt.nonce == request.nonce && receipt.secret.commitment() == request.commitment
 /// }

@@ -97,8 +97,9 @@ pub fn to_lines(content: &[u8]) -> Result<Vec<String>, ReadbackError> {
 ///
 /// # Errors
 ///
-/// Returns [`ReadbackError::Lines`] with every line that is wrong or missing. The error does not
-/// contain the text.
+/// Returns [`ReadbackError::Lines`] with every line that is wrong or missing. Returns another
+/// [`ReadbackError`] if the text is larger than [`MAX_TEXT_BYTES`], contains no lines, has lines of
+/// several contents, or has a newer format. The error does not contain the text.
 pub fn from_lines(text: &str) -> Result<Vec<u8>, ReadbackError> {
     if text.len() > MAX_TEXT_BYTES {
         return Err(ReadbackError::TextTooLong {

@@ -32,12 +32,14 @@ impl ActivationSecret {
     ///
     /// // Pass bytes of the system's random source.
     /// let secret = ActivationSecret::from_random([7; 32]);
+    /// assert_eq!(secret.reveal().len(), 64);
     /// ```
     pub const fn from_random(bytes: [u8; SECRET_BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// Parses a secret of 64 hexadecimal digits, as [`ActivationSecret::reveal`] returns it.
+    /// Parses a secret of 64 lower-case hexadecimal digits, as [`ActivationSecret::reveal`] returns
+    /// it. Returns `None` for any other text.
     ///
     /// ```
     /// use license_core::ActivationSecret;

@@ -85,7 +85,8 @@ impl MachineRequest {
     ///
     /// # Errors
     ///
-    /// Returns [`MachineRequestError`] if the text is not a request or receipt, or was changed.
+    /// Returns [`MachineRequestError`] if the text is longer than 8 KiB, is not a request or
+    /// receipt, or was changed.
     pub fn parse(text: &str) -> Result<Self, MachineRequestError> {
         if text.len() > MAX_REQUEST_BYTES {
             return Err(MachineRequestError::TooLong {

@@ -22,6 +22,7 @@ const PREFIX: &str = "sess_";
 ///
 /// let here = SessionId::new(None, None, "ann", b"/home/ann/project");
 /// assert_eq!(here, SessionId::new(None, None, "ann", b"/home/ann/project"));
+/// // The length of each field is hashed, so these two fields give another id.
 /// assert_ne!(here, SessionId::new(None, None, "annh", b"ome/ann/project"));
 /// assert!(here.to_string().starts_with("sess_"));
 /// assert_eq!(here.to_string().parse(), Ok(here));

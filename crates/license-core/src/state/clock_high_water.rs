@@ -19,9 +19,12 @@ const SIGNER_SKEW: TimeDelta = TimeDelta::hours(1);
 /// Reading of the clock and the uptime at one moment.
 ///
 /// ```
-/// use license_core::{ClockReading, time};
+/// use license_core::{ClockHighWater, ClockReading, time};
 ///
 /// let reading = ClockReading { clock: time::parse_instant("2027-03-01")?, boot: None };
+/// let mut seen = ClockHighWater::default();
+/// seen.observe(reading);
+/// assert_eq!(seen.mark(), reading.clock);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,14 +42,16 @@ pub struct ClockReading {
 /// use license_core::chrono::TimeDelta;
 ///
 /// let boot = Boot { id: 0x281c_01bb, uptime: TimeDelta::hours(3) };
+/// let later = Boot { uptime: TimeDelta::hours(4), ..boot };
+/// assert_eq!(later.id, boot.id, "the system was not restarted");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Boot {
     /// The unique id of the boot.
     #[serde(rename = "boot", with = "boot_id")]
     pub id: u128,
-    /// The time since the boot in whole seconds, including suspend. Setting the clock does not
-    /// change it.
+    /// The time since the boot in whole seconds, including the time in suspend. Setting the clock
+    /// does not change the uptime.
     #[serde(with = "serde_seconds")]
     pub uptime: TimeDelta,
 }
@@ -144,32 +149,36 @@ impl ClockHighWater {
     ///
     /// ```
     /// # use license_core::{ClockReading, TimeError, time};
-    /// # let at = |text| -> Result<ClockReading, TimeError> {
+    /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// # let mut seen = license_core::ClockHighWater::default();
-    /// seen.observe(at("2027-03-01")?);
-    /// assert_eq!(seen.mark(), at("2027-03-01")?.clock);
+    /// use license_core::ClockHighWater;
+    ///
+    /// let mut seen = ClockHighWater::default();
+    /// seen.observe(reading_at("2027-03-01")?);
+    /// assert_eq!(seen.mark(), reading_at("2027-03-01")?.clock);
     /// // A clock that is set back does not lower the mark.
-    /// seen.observe(at("2027-02-01")?);
-    /// assert_eq!(seen.mark(), at("2027-03-01")?.clock);
+    /// seen.observe(reading_at("2027-02-01")?);
+    /// assert_eq!(seen.mark(), reading_at("2027-03-01")?.clock);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn mark(&self) -> DateTime<Utc> {
         self.mark
     }
 
-    /// Returns whether the clock is behind the mark by more than the tolerance.
+    /// Returns whether the clock is behind the mark by more than the tolerance of 24 hours.
     ///
     /// ```
     /// # use license_core::{ClockReading, TimeError, time};
-    /// # let at = |text| -> Result<ClockReading, TimeError> {
+    /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// # let mut seen = license_core::ClockHighWater::default();
-    /// seen.observe(at("2027-03-01")?);
-    /// assert!(seen.is_behind(at("2027-02-01")?.clock));
-    /// assert!(!seen.is_behind(at("2027-03-02")?.clock));
+    /// use license_core::ClockHighWater;
+    ///
+    /// let mut seen = ClockHighWater::default();
+    /// seen.observe(reading_at("2027-03-01")?);
+    /// assert!(seen.is_behind(reading_at("2027-02-01")?.clock));
+    /// assert!(!seen.is_behind(reading_at("2027-03-02")?.clock));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_behind(&self, clock: DateTime<Utc>) -> bool {
@@ -215,11 +224,13 @@ impl ClockHighWater {
     ///
     /// ```
     /// # use license_core::{ClockReading, TimeError, time};
-    /// # let at = |text| -> Result<ClockReading, TimeError> {
+    /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// # let mut seen = license_core::ClockHighWater::default();
-    /// seen.observe(at("2027-03-01")?);
+    /// use license_core::ClockHighWater;
+    ///
+    /// let mut seen = ClockHighWater::default();
+    /// seen.observe(reading_at("2027-03-01")?);
     /// println!("evaluate at {} or later", seen.mark());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -250,8 +261,8 @@ impl ClockHighWater {
     /// Records the installation of an artifact that was signed at `signed`.
     ///
     /// If the mark is ahead of the clock and the signature is recent, the mark is lowered to the
-    /// clock, but not below the proven time. Returns `true` if the mark was lowered and the clock
-    /// had been behind by more than the tolerance.
+    /// clock, but not below the time that signatures and the uptime prove. Returns `true` if the
+    /// mark was lowered and the clock had been behind by more than the tolerance of 24 hours.
     ///
     /// A signature is recent if it is newer than all earlier signatures, and newer than the time
     /// that the uptime had proven when the clock last reached the mark. An artifact that was signed
@@ -260,12 +271,14 @@ impl ClockHighWater {
     ///
     /// ```
     /// # use license_core::{ClockReading, TimeError, time};
-    /// # let at = |text| -> Result<ClockReading, TimeError> {
+    /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// # let mut seen = license_core::ClockHighWater::default();
-    /// let signed = at("2027-03-01")?.clock;
-    /// let was_lowered = seen.record_signature(signed, at("2027-03-01")?);
+    /// use license_core::ClockHighWater;
+    ///
+    /// let mut seen = ClockHighWater::default();
+    /// let signed = reading_at("2027-03-01")?.clock;
+    /// let was_lowered = seen.record_signature(signed, reading_at("2027-03-01")?);
     /// assert!(!was_lowered);
     /// assert!(seen.mark() >= signed);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -303,15 +316,17 @@ impl ClockHighWater {
     ///
     /// ```
     /// # use license_core::{ClockReading, TimeError, time};
-    /// # let at = |text| -> Result<ClockReading, TimeError> {
+    /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// # let mut seen = license_core::ClockHighWater::default();
+    /// use license_core::ClockHighWater;
+    ///
+    /// let mut seen = ClockHighWater::default();
     /// // The clock was once ahead by years.
-    /// seen.observe(at("2099-01-01")?);
+    /// seen.observe(reading_at("2099-01-01")?);
     /// // The vendor signed a clock repair.
-    /// seen.repair(at("2027-03-01")?.clock, at("2027-03-01")?);
-    /// assert_eq!(seen.mark(), at("2027-03-01")?.clock);
+    /// seen.repair(reading_at("2027-03-01")?.clock, reading_at("2027-03-01")?);
+    /// assert_eq!(seen.mark(), reading_at("2027-03-01")?.clock);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn repair(&mut self, at: DateTime<Utc>, reading: ClockReading) {
@@ -333,12 +348,14 @@ impl ClockHighWater {
     ///
     /// ```
     /// # use license_core::{ClockReading, TimeError, time};
-    /// # let at = |text| -> Result<ClockReading, TimeError> {
+    /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// # let mut seen = license_core::ClockHighWater::default();
+    /// use license_core::ClockHighWater;
+    ///
+    /// let mut seen = ClockHighWater::default();
     /// let before = seen.clone();
-    /// seen.observe(at("2027-03-01")?);
+    /// seen.observe(reading_at("2027-03-01")?);
     /// assert!(!before.has_discontinuity(&seen), "time has passed, and nothing else");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -352,12 +369,14 @@ impl ClockHighWater {
     ///
     /// ```
     /// # use license_core::{ClockReading, TimeError, time};
-    /// # let at = |text| -> Result<ClockReading, TimeError> {
+    /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// # let mut seen = license_core::ClockHighWater::default();
+    /// use license_core::ClockHighWater;
+    ///
+    /// let seen = ClockHighWater::default();
     /// let mut other = seen.clone();
-    /// other.observe(at("2027-03-01")?);
+    /// other.observe(reading_at("2027-03-01")?);
     /// assert_eq!(seen.merged(other.clone()).mark(), other.mark());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -395,11 +414,13 @@ impl ClockHighWater {
     ///
     /// ```
     /// # use license_core::{ClockReading, TimeError, time};
-    /// # let at = |text| -> Result<ClockReading, TimeError> {
+    /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// # let mut seen = license_core::ClockHighWater::default();
-    /// seen.repair(at("2027-03-01")?.clock, at("2027-03-01")?);
+    /// use license_core::ClockHighWater;
+    ///
+    /// let mut seen = ClockHighWater::default();
+    /// seen.repair(reading_at("2027-03-01")?.clock, reading_at("2027-03-01")?);
     /// assert_eq!(seen.resets(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -417,13 +438,13 @@ impl ClockHighWater {
     ///
     /// ```
     /// # use license_core::{ClockReading, TimeError, time};
-    /// # let at = |text| -> Result<ClockReading, TimeError> {
+    /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// # let mut seen = license_core::ClockHighWater::default();
     /// use license_core::ClockHighWater;
     ///
-    /// seen.observe(at("2027-03-01")?);
+    /// let mut seen = ClockHighWater::default();
+    /// seen.observe(reading_at("2027-03-01")?);
     /// let stored = ClockHighWater::from_json(&seen.to_json()).ok_or("damaged")?;
     /// assert_eq!(stored.mark(), seen.mark());
     /// # Ok::<(), Box<dyn std::error::Error>>(())

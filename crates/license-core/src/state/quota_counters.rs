@@ -52,10 +52,12 @@ type CountersOfDay = BTreeMap<Box<str>, u64>;
 /// The JSON form is `{granted, code, asked, used, limit, remaining, refills_at}`.
 ///
 /// ```
-/// # use license_core::{Quota, QuotaCounters, time};
-/// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
-/// let used = counters.take("exports", 1, Quota::Limit(3), now);
-/// println!("{} of {} used; more from {}", used.used, used.limit, used.refills_at);
+/// use license_core::{Quota, QuotaCounters, time};
+///
+/// let mut counters = QuotaCounters::default();
+/// let now = time::parse_instant("2027-03-01")?;
+/// let result = counters.take("exports", 1, Quota::Limit(3), now);
+/// println!("{} of {} used; more from {}", result.used, result.limit, result.refills_at);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +78,16 @@ pub struct QuotaUse {
 
 impl QuotaUse {
     /// Returns the reason code: `VALID` if the amount was granted, otherwise `QUOTA_EXHAUSTED`.
+    ///
+    /// ```
+    /// use license_core::{Code, Quota, QuotaCounters, time};
+    ///
+    /// let mut counters = QuotaCounters::default();
+    /// let now = time::parse_instant("2027-03-01")?;
+    /// assert_eq!(counters.take("exports", 3, Quota::Limit(3), now).code(), Code::Valid);
+    /// assert_eq!(counters.take("exports", 1, Quota::Limit(3), now).code(), Code::QuotaExhausted);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn code(&self) -> Code {
         if self.granted {
             Code::Valid
@@ -87,10 +99,12 @@ impl QuotaUse {
     /// Returns the remaining amount.
     ///
     /// ```
-    /// # use license_core::{Quota, QuotaCounters, time};
-    /// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
-    /// let used = counters.take("exports", 1, Quota::Limit(3), now);
-    /// assert_eq!(used.remaining(), Quota::Limit(2));
+    /// use license_core::{Quota, QuotaCounters, time};
+    ///
+    /// let mut counters = QuotaCounters::default();
+    /// let now = time::parse_instant("2027-03-01")?;
+    /// let result = counters.take("exports", 1, Quota::Limit(3), now);
+    /// assert_eq!(result.remaining(), Quota::Limit(2));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn remaining(&self) -> Quota {
@@ -100,11 +114,13 @@ impl QuotaUse {
         }
     }
 
-    /// Returns whether four fifths of the quota are used.
+    /// Returns whether at least four fifths of the quota are used.
     ///
     /// ```
-    /// # use license_core::{Quota, QuotaCounters, time};
-    /// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
+    /// use license_core::{Quota, QuotaCounters, time};
+    ///
+    /// let mut counters = QuotaCounters::default();
+    /// let now = time::parse_instant("2027-03-01")?;
     /// assert!(!counters.take("exports", 1, Quota::Limit(10), now).is_low());
     /// assert!(counters.take("exports", 7, Quota::Limit(10), now).is_low());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -152,8 +168,10 @@ impl QuotaCounters {
     /// refused request is not counted. A request for 0 returns the remaining amount.
     ///
     /// ```
-    /// # use license_core::{Quota, QuotaCounters, time};
-    /// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
+    /// use license_core::{Quota, QuotaCounters, time};
+    ///
+    /// let mut counters = QuotaCounters::default();
+    /// let now = time::parse_instant("2027-03-01")?;
     /// assert!(counters.take("exports", 2, Quota::Limit(3), now).granted);
     /// // Either the whole amount or nothing.
     /// assert!(!counters.take("exports", 2, Quota::Limit(3), now).granted);
@@ -202,8 +220,10 @@ impl QuotaCounters {
     /// Merges two copies. Keeps the higher counter of each quota on each day.
     ///
     /// ```
-    /// # use license_core::{Quota, QuotaCounters, time};
-    /// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
+    /// use license_core::{Quota, QuotaCounters, time};
+    ///
+    /// let mut counters = QuotaCounters::default();
+    /// let now = time::parse_instant("2027-03-01")?;
     /// let _ = counters.take("exports", 2, Quota::Limit(3), now);
     /// let mut both = QuotaCounters::default().merged(counters);
     /// assert!(!both.take("exports", 2, Quota::Limit(3), now).granted);
@@ -223,8 +243,10 @@ impl QuotaCounters {
     /// Returns the JSON form that [`QuotaCounters::from_json`] reads.
     ///
     /// ```
-    /// # use license_core::{Quota, QuotaCounters, time};
-    /// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
+    /// use license_core::{Quota, QuotaCounters, time};
+    ///
+    /// let mut counters = QuotaCounters::default();
+    /// let now = time::parse_instant("2027-03-01")?;
     /// let _ = counters.take("exports", 2, Quota::Limit(3), now);
     /// let stored = QuotaCounters::from_json(&counters.to_json()).ok_or("damaged")?;
     /// assert_eq!(stored.to_json(), counters.to_json());

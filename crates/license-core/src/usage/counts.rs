@@ -31,8 +31,8 @@ type Names = BTreeMap<String, u64>;
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # use fixture::usage;
-/// let entry = usage::closed()?.parse_entry().ok_or("not an entry")?;
+/// # use fixture::usage as example;
+/// let entry = example::closed()?.parse_entry().ok_or("not an entry")?;
 /// let count = entry.quotas["commands_per_day"];
 /// assert_eq!((count.used, count.refused), (3, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -98,12 +98,13 @@ fn pairs<S: Serializer>(
 }
 
 impl UsageCounts {
-    /// Counts the use of a quota.
+    /// Counts the use of a quota. The amount is limited to [`MAX_COUNT`].
     ///
     /// ```
     /// use license_core::usage_report::UsageCounts;
     ///
     /// let counts = UsageCounts::quota_used("exports", 2);
+    /// assert!(!counts.is_empty());
     /// ```
     pub fn quota_used(quota: &str, count: u64) -> Self {
         let mut counts = Self::default();
@@ -117,6 +118,7 @@ impl UsageCounts {
     /// use license_core::usage_report::UsageCounts;
     ///
     /// let counts = UsageCounts::quota_refused("exports");
+    /// assert!(!counts.is_empty());
     /// ```
     pub fn quota_refused(quota: &str) -> Self {
         let mut counts = Self::denied(Code::QuotaExhausted);
@@ -131,6 +133,7 @@ impl UsageCounts {
     /// use license_core::usage_report::UsageCounts;
     ///
     /// let counts = UsageCounts::feature_refused("sso", Code::FeatureNotIncluded);
+    /// assert!(!counts.is_empty());
     /// ```
     pub fn feature_refused(feature: &str, code: Code) -> Self {
         let mut counts = Self::denied(code);
@@ -176,6 +179,7 @@ impl UsageCounts {
     /// use license_core::usage_report::UsageCounts;
     ///
     /// let counts = UsageCounts::denied(Code::Expired);
+    /// assert!(!counts.is_empty());
     /// ```
     pub fn denied(code: Code) -> Self {
         let mut counts = Self::default();
@@ -189,6 +193,7 @@ impl UsageCounts {
     /// use license_core::usage_report::UsageCounts;
     ///
     /// let counts = UsageCounts::session("sess_00112233445566778899aabbccddeeff");
+    /// assert!(!counts.is_empty());
     /// ```
     pub fn session(id: &str) -> Self {
         let mut counts = Self::default();
@@ -202,6 +207,7 @@ impl UsageCounts {
     /// use license_core::usage_report::UsageCounts;
     ///
     /// let counts = UsageCounts::quota_used("exports", 2).user(Some("ann"));
+    /// assert_ne!(counts, UsageCounts::quota_used("exports", 2));
     /// ```
     #[must_use]
     pub fn user(mut self, user: Option<&str>) -> Self {

@@ -122,17 +122,14 @@ fn the_first_failed_rule_decides_and_explain_returns_all_rules() {
     });
     let context = Context::at(issued() + DAY);
     assert_eq!(evaluate(&license, &context).rule(), Some(Rule::User));
-    let findings = license.explain(matrix(), &context);
-    let denied = findings
+    let results = license.explain(matrix(), &context);
+    let denied = results
         .iter()
-        .filter(|finding| matches!(finding.outcome, RuleOutcome::Denied(_)));
-    let rules: Vec<_> = denied.map(|finding| finding.rule).collect();
+        .filter(|result| matches!(result.outcome, RuleOutcome::Denied(_)));
+    let rules: Vec<_> = denied.map(|result| result.rule).collect();
     assert_eq!(rules, [Rule::User, Rule::Usage, Rule::Expiry]);
     assert_eq!(
-        findings
-            .iter()
-            .map(|finding| finding.rule)
-            .collect::<Vec<_>>(),
+        results.iter().map(|result| result.rule).collect::<Vec<_>>(),
         Rule::ALL
     );
 }

@@ -234,7 +234,7 @@ fn a_server_cannot_issue_licenses() {
     ));
 }
 
-/// Returns a token with the same claims whose header names one key and that another key has signed.
+/// Returns a token with the same claims. Its header names the key `named`, and `signer` signs it.
 fn with_key_id(named: &SigningKey, signer: &SigningKey, token: &str) -> String {
     let claims = token.split('.').nth(1).unwrap();
     let (alg, kid) = (named.public().algorithm(), named.public().id());

@@ -77,6 +77,7 @@ fn renewal(days: u64, hours: u64) -> Option<Renewal> {
     )
 }
 
+/// Returns `count` units, or the longest duration if it would overflow.
 fn units(count: u64, unit: fn(i64) -> Option<TimeDelta>) -> TimeDelta {
     let duration = i64::try_from(count).ok().and_then(unit);
     duration.unwrap_or(TimeDelta::MAX)
