@@ -178,7 +178,7 @@ impl StateDir {
     /// assert!(path.ends_with("license.lic"));
     /// ```
     pub fn file(&self, file: StateFile) -> PathBuf {
-        self.path.join(file.name())
+        self.path.join(file.as_str())
     }
 
     /// Checks that files can be created in the directory, and returns the metadata of a new file.
@@ -422,12 +422,7 @@ impl StateFile {
     /// ```
     pub fn parse(name: &str) -> Option<Self> {
         let mut all = Self::ALL.iter().copied();
-        all.find(|file| file.name() == name)
-    }
-
-    /// Returns the same text as [`StateFile::name`].
-    pub const fn as_str(self) -> &'static str {
-        self.name()
+        all.find(|file| file.as_str() == name)
     }
 
     /// Returns the name of the file in the directory.
@@ -435,9 +430,9 @@ impl StateFile {
     /// ```
     /// use license_client::StateFile;
     ///
-    /// assert_eq!(StateFile::Quota.name(), "quota");
+    /// assert_eq!(StateFile::Quota.as_str(), "quota");
     /// ```
-    pub const fn name(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Key => "license.key",
             Self::License => "license.lic",

@@ -142,7 +142,7 @@ impl Store {
             .flatten()
             .flatten();
         let is_quarantined = |name: &str| {
-            let mut names = files.iter().map(|file| file.name());
+            let mut names = files.iter().map(|file| file.as_str());
             names.any(|own| {
                 name.strip_prefix(own)
                     .is_some_and(|rest| rest.starts_with(QUARANTINED))
@@ -341,7 +341,7 @@ impl StoreLock {
         let (path, to) = (self.dir.file(file), self.dir.path().join(name));
         match fs::rename(&path, &to) {
             Ok(()) => {
-                events::quarantined(file.name(), &to);
+                events::quarantined(file.as_str(), &to);
                 Ok(to)
             }
             Err(source) => Err(StoreError::on_write(path, source)),
@@ -376,9 +376,9 @@ impl StoreLock {
     /// not exist.
     pub fn quarantine(&self, file: StateFile) -> Result<PathBuf, StoreError> {
         let path = self.dir.file(file);
-        let moved = self.rename_to_quarantine(&path, file.name());
+        let moved = self.rename_to_quarantine(&path, file.as_str());
         let moved = moved.map_err(|source| StoreError::on_write(path, source))?;
-        events::quarantined(file.name(), &moved);
+        events::quarantined(file.as_str(), &moved);
         Ok(moved)
     }
 
