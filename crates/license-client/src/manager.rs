@@ -9,6 +9,7 @@ mod requests;
 mod revocation_lists;
 mod snapshot;
 mod trust_change;
+mod usage_counts;
 mod usage_report;
 
 use std::fmt;
@@ -26,7 +27,8 @@ pub use requests::{PendingRequestPolicy, PreparedRequest};
 pub use snapshot::Snapshot;
 pub(crate) use snapshot::depends_on_machine;
 pub use trust_change::InstalledStatement;
-pub use usage_report::{ReportError, UsageAccount, UsageExport, UsageReportMode};
+pub use usage_counts::UsageAccount;
+pub use usage_report::{ReportError, UsageExport, UsageReportMode};
 
 use crate::activation::ActivationState;
 use crate::clock::Clock;
@@ -80,7 +82,7 @@ pub struct LicenseManager {
     /// The state that this process keeps in memory while no state can be saved.
     memory: Mutex<State>,
     /// Usage counts that are not written yet.
-    pending: Mutex<usage_report::Pending>,
+    pending: Mutex<usage_counts::Pending>,
 }
 
 /// The kind of time at which a license is evaluated. Only the current time is recorded.
