@@ -26,12 +26,12 @@ use crate::session::Session;
 
 /// Evaluates the installed license on this machine.
 ///
-/// A missing or damaged license never keeps a program from starting. The base tier is then in
-/// effect, and [`Client::problem`] returns the reason. A license that is installed, renewed or
+/// A missing or damaged license never keeps a program from starting: the base tier is then in
+/// effect. [`Client::problem`] describes a damaged license. A license that is installed, renewed or
 /// removed while the program runs takes effect within a second.
 ///
-/// An application creates one client with [`Client::builder`] and keeps it. Threads can share it,
-/// for example in an [`Arc`], and it starts no threads.
+/// An application creates one client with [`Client::builder`] and keeps it. Threads can share the
+/// client, for example in an [`Arc`]. The client starts no threads.
 ///
 /// ```
 /// use license_client::{Client, FeatureMatrix, TrustSet};
@@ -53,19 +53,21 @@ use crate::session::Session;
 ///
 /// # Blocking
 ///
-/// All methods may block. None uses the network. Each states how long it may block on a local disk;
-/// a file system on a network adds its own waits.
+/// No method uses the network. Each method that may block states for how long, on a local disk. A
+/// file system on a network adds its own waits.
 ///
 /// - [`decide`](Self::decide), [`allows`](Self::allows) and [`context`](Self::context):
-///   microseconds. Once a second, they check ten files. After a change, they read these files.
+///   microseconds. Once a second, they check ten files. After a change, they read these files. If
+///   the license depends on the machine, the first call takes longer: see
+///   [`context`](Self::context).
 /// - [`use_quota`](Self::use_quota): a durable write, and at most ten seconds while other processes
 ///   write.
 /// - [`session`](Self::session): a read of the directories of the project, and the creation of a
 ///   file.
 /// - Dropping the client: a write of the usage counts, if there are any.
 ///
-/// In an asynchronous program, `decide` and `allows` can be called directly, as other calls that
-/// take microseconds. Move `use_quota`, `session` and [`ClientBuilder::build`] to a thread that may
+/// In an asynchronous program, call `decide` and `allows` directly, like other functions that take
+/// microseconds. Move `use_quota`, `session` and [`ClientBuilder::build`] to a thread that may
 /// block:
 ///
 /// ```
@@ -136,8 +138,8 @@ impl Client {
 
     /// Evaluates the license at the current time, with the values of the builder.
     ///
-    /// A denied decision is counted for usage reports: in memory at first, and on disk with the
-    /// next use of a quota or when the client is dropped.
+    /// The denial of an installed license is counted for usage reports: in memory at first, and on
+    /// disk with the next use of a quota or when the client is dropped.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(
@@ -163,16 +165,17 @@ impl Client {
     ///
     /// # Blocking
     ///
-    /// Usually returns in less than a microsecond. Once a second, it checks whether one of ten
-    /// files has changed, which takes a few microseconds. After a change, and every ten minutes, it
-    /// reads the license again as [`ClientBuilder::build`] does. Other threads then wait for the
-    /// result.
+    /// Usually returns in less than a microsecond. Once a second, the call checks whether one of
+    /// ten files has changed, which takes a few microseconds. After a change, and every ten
+    /// minutes, the call reads the license again as [`ClientBuilder::build`] does. Other threads
+    /// then wait for the result. If the license depends on the machine, the first call also
+    /// identifies the machine, see [`Client::context`].
     ///
     /// # Errors
     ///
     /// Returns [`ClientError::MissingContext`] if an installed license restricts users, versions or
-    /// build dates, and the builder has no such value. There is no other error: a license that is
-    /// missing or denied is a decision.
+    /// build dates, and the builder has no such value. There is no other error: a missing or denied
+    /// license results in a decision.
     pub fn decide(&self) -> Result<Decision, ClientError> {
         self.decide_in(&self.context())
     }
@@ -209,7 +212,7 @@ impl Client {
     /// # Errors
     ///
     /// Returns [`ClientError::MissingContext`] if an installed license restricts a value that the
-    /// context lacks. For a request without a user, this is a refusal.
+    /// context lacks. A server treats this error as a refusal if a request has no user.
     pub fn decide_in(&self, context: &Context<'_>) -> Result<Decision, ClientError> {
         let decision = self.evaluate(context)?;
         let is_reported =
@@ -243,8 +246,8 @@ impl Client {
     ///
     /// Same as [`Client::decide`]. For a license that depends on the machine, the first call also
     /// collects the components of the machine, which takes milliseconds on Linux. On macOS and
-    /// Windows it starts programs of the system, which usually takes less than a second. Each
-    /// program is stopped after ten seconds.
+    /// Windows, the call starts programs of the system, which usually takes less than a second. A
+    /// program that runs for more than ten seconds is stopped.
     pub fn context(&self) -> Context<'_> {
         let current = self.snapshot();
         let context = self.application.context(self.manager.clock().now());
@@ -293,8 +296,8 @@ impl Client {
     /// license has the feature, for example because of a typing error. Returns
     /// [`ClientError::MissingContext`] as [`Client::decide`] does.
     ///
-    /// A feature that no tier has, and that single licenses add (`keygen issue --add-feature`), is
-    /// unknown without such a license. Ask [`Decision::allows`] for it.
+    /// A feature that no tier has, and that only some licenses add (`keygen issue --add-feature`),
+    /// is unknown without such a license. Use [`Decision::allows`] for such a feature.
     pub fn allows(&self, feature: &str) -> Result<bool, ClientError> {
         self.allows_in(&self.context(), feature)
     }
@@ -350,8 +353,8 @@ impl Client {
     /// the same part of the quota. If the state cannot be saved, for example in a read-only home
     /// directory, this process counts in memory.
     ///
-    /// A quota that the product has, but neither the license nor the tier in effect, has the limit
-    /// zero.
+    /// If the product has the quota, but neither the license nor the tier in effect has it, the
+    /// limit is zero.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(
@@ -364,6 +367,7 @@ impl Client {
     /// #     .build()?;
     /// use license_client::Quota;
     ///
+    /// // The base tier has ten commands per day.
     /// let used = client.use_quota("commands_per_day", 4)?;
     /// assert!(used.granted);
     /// assert_eq!(used.remaining(), Quota::Limit(6));
@@ -442,7 +446,8 @@ impl Client {
     /// #     .state_dir(project.join("state"))
     /// #     .build()?;
     /// let session = client.session(project)?;
-    /// assert!(session.id().to_string().starts_with("sess_"));
+    /// println!("session {} on {}", session.id(), session.root().path().display());
+    /// # assert!(session.id().to_string().starts_with("sess_"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -460,7 +465,8 @@ impl Client {
         self.session_in(&self.context(), path)
     }
 
-    /// Opens a session in the context that the caller provides, for the user of the context.
+    /// Opens a session in the context that the caller provides, for the user of the context, or
+    /// else for the system user of this process.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(
@@ -522,7 +528,7 @@ impl Client {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = read;
     }
 
-    /// Returns the feature matrix.
+    /// Returns the feature matrix: the tiers, features and quotas of the product.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(
@@ -562,7 +568,8 @@ impl Client {
         &self.manager
     }
 
-    /// Returns the current snapshot, which is read again at regular intervals.
+    /// Returns the result of the last read: the installed license, the state and their problems.
+    /// Reads again when [`Client::decide`] would.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(
@@ -601,8 +608,8 @@ impl Client {
     }
 }
 
-/// Writes to disk the usage counts that are in memory. They are lost if the write fails, or if
-/// another process is writing.
+/// Writes to disk the usage counts that are in memory. The counts are lost if the write fails, or
+/// if another process is writing.
 impl Drop for Client {
     fn drop(&mut self) {
         self.manager.flush_if_free();

@@ -84,7 +84,7 @@ fn a_decision_is_an_event_only_if_it_changes() {
         for _ in 0..3 {
             assert!(client.decide().unwrap().allows("cloud_sync"));
         }
-        // Another user of a server is not a change.
+        // A decision for another user is not a change.
         let other = client.context().user("bob");
         assert!(!client.decide_in(&other).unwrap().allows("cloud_sync"));
         machine.set_clock("2026-02-01");

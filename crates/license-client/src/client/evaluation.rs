@@ -1,4 +1,4 @@
-//! Steps that the questions to a client share.
+//! Steps that several methods of a client share.
 
 use license_core::usage_report::UsageCounts;
 use license_core::{Context, Decision, Quota};
@@ -7,8 +7,8 @@ use super::{Client, ClientError};
 use crate::manager::UsageAccount;
 
 impl Client {
-    /// Evaluates the installed license. A change of the decision for the client's own user is an
-    /// event.
+    /// Evaluates the installed license. Emits an event if the decision for the client's own user
+    /// has changed.
     pub(super) fn evaluate(&self, context: &Context<'_>) -> Result<Decision, ClientError> {
         let snapshot = self.snapshot();
         let decision = match snapshot.installed() {
