@@ -12,7 +12,7 @@
 //! clock differ. No test touches the home directory, and no C compiler is needed.
 //!
 //! ```
-//! use license_client::license_core::Status;
+//! use license_client::license_core::claims::Status;
 //! use license_client::testing::{self, TestMachine, TimeDelta};
 //!
 //! const PRODUCT: &str = r#"

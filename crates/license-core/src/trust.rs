@@ -45,7 +45,7 @@ const MAX_KEYS: usize = 1000;
 /// for key in &trust {
 ///     println!("{} {}", key.id(), key.algorithm());
 /// }
-/// # Ok::<(), license_core::TrustError>(())
+/// # Ok::<(), license_core::trust::TrustError>(())
 /// ```
 ///
 /// The JSON form is a JWK Set (RFC 7517).
@@ -65,7 +65,7 @@ impl TrustSet {
     /// # let trust = fixture::trust()?;
     /// # let key = |trust: &license_core::TrustSet| {
     /// #     let key = trust.iter().next()?;
-    /// #     license_core::TrustedKey::new(key.algorithm(), key.modulus(), key.exponent()).ok()
+    /// #     license_core::trust::TrustedKey::new(key.algorithm(), key.modulus(), key.exponent()).ok()
     /// # };
     /// # let key = key(&trust).ok_or("no key")?;
     /// use license_core::TrustSet;
@@ -287,7 +287,7 @@ impl TrustSet {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
-    /// use license_core::Backend;
+    /// use license_core::jose::Backend;
     ///
     /// for &backend in Backend::AVAILABLE {
     ///     assert_eq!(trust.with_backend(backend)?.len(), trust.len());

@@ -4,10 +4,10 @@ use std::fmt;
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::LicenseDraft;
-use license_core::{
-    CheckIn, FeatureMatrix, License, Machine, Quota, Renewal, Tier, TierPolicy, Unverified,
-    UsageType, VersionReq,
-};
+use license_core::machine::Machine;
+use license_core::matrix::TierPolicy;
+use license_core::policy::{CheckIn, Quota, Renewal, UsageType};
+use license_core::{FeatureMatrix, License, Tier, Unverified, VersionReq};
 
 use super::{KEY, START, TRUST, TimeArgument, next_id, require, unwrap};
 use crate::client::Setting;

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::ActivationDraft;
-use license_core::{
-    Activation, Context, FeatureMatrix, License, Machine, MachineRequest, VerifiedLicenses,
-};
+use license_core::license::Activation;
+use license_core::machine::Machine;
+use license_core::requests::MachineRequest;
+use license_core::{Context, FeatureMatrix, License, VerifiedLicenses};
 
 use super::clock::TestClock;
 use super::license::unverified;
