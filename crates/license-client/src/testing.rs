@@ -75,7 +75,7 @@
 //! # Panics
 //!
 //! A mistake in a test, such as an unknown tier or a malformed date, panics at the line of the
-//! test. The methods of [`Client`](crate::Client) return errors, as in the application.
+//! test. The methods of [`Client`](crate::client::Client) return errors, as in the application.
 
 #![allow(
     clippy::expect_used,

@@ -63,12 +63,12 @@ impl TrustSet {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
-    /// # let key = |trust: &license_core::TrustSet| {
-    /// #     let key = trust.iter().next()?;
-    /// #     license_core::trust::TrustedKey::new(key.algorithm(), key.modulus(), key.exponent()).ok()
-    /// # };
-    /// # let key = key(&trust).ok_or("no key")?;
+    /// # let key = trust.iter().next().ok_or("no key")?;
+    /// # let (algorithm, modulus, exponent) = (key.algorithm(), key.modulus(), key.exponent());
     /// use license_core::TrustSet;
+    /// use license_core::trust::TrustedKey;
+    ///
+    /// let key = TrustedKey::new(algorithm, modulus, exponent)?;
     ///
     /// let trust = TrustSet::new([key])?;
     /// assert_eq!(trust.len(), 1);

@@ -117,7 +117,7 @@ impl LicenseManager {
     ///
     /// let export = manager.usage_report(UsageReportMode::Commit)?;
     /// let is_anonymized = false;
-    /// let report = usage_report::write(manager.product(), &export.entries, is_anonymized);
+    /// let report = usage::write(manager.product(), &export.entries, is_anonymized);
     /// print!("{report}");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

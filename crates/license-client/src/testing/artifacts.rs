@@ -111,7 +111,7 @@ impl TestRevocationList {
         self
     }
 
-    /// Adds a license or an activation, which is revoked from this time on. A date stands for its
+    /// Adds a license or an activation, which is revoked from this time on. A date means its
     /// first instant in UTC.
     #[track_caller]
     pub fn revoke_from(mut self, id: &LicenseId, at: impl Into<TimeArgument>) -> Self {

@@ -235,7 +235,7 @@ impl TestMachine {
         self.clock.now()
     }
 
-    /// Sets the clock to any time, even an earlier one. A date stands for its first instant in UTC.
+    /// Sets the clock to any time, even an earlier one. A date means its first instant in UTC.
     ///
     /// A client remembers the latest time that it has seen, as on a customer's machine. Therefore,
     /// setting the clock back does not extend a license.

@@ -82,10 +82,10 @@ pub struct ClockRequest {
 ///
 /// ```
 /// use license_core::ids::Nonce;
-/// use license_core::requests::DeactivationReceipt;
+/// use license_core::requests::{ActivationRequest, DeactivationReceipt};
 ///
 /// /// Returns whether the receipt is for the activation that the request led to.
-/// fn is_for(receipt: &DeactivationReceipt, request: &license_core::requests::ActivationRequest) -> bool {
+/// fn is_for(receipt: &DeactivationReceipt, request: &ActivationRequest) -> bool {
 ///     receipt.nonce == request.nonce && receipt.secret.commitment() == request.commitment
 /// }
 /// ```
@@ -163,7 +163,9 @@ impl MachineRequest {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let text = &fixture::request()?;
-    /// assert_eq!(license_core::requests::MachineRequest::parse(text)?.product().as_str(), "CODITECT");
+    /// use license_core::requests::MachineRequest;
+    ///
+    /// assert_eq!(MachineRequest::parse(text)?.product().as_str(), "CODITECT");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn product(&self) -> ProductCode {
