@@ -5,8 +5,9 @@
     reason = "a program prints"
 )]
 
+use license_core::evaluate::Outcome;
 use license_core::{
-    Context, FeatureMatrix, Outcome, TrustSet, VerifiedLicenses, Version, time, with_causes,
+    Context, FeatureMatrix, TrustSet, VerifiedLicenses, Version, time, with_causes,
 };
 
 const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");

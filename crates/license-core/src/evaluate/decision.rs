@@ -5,57 +5,12 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::warning::clock_behind;
-use super::{Context, Evidence, Rule, Warning};
+use super::{Context, Evidence, Outcome, Rule, Warning};
 use crate::code::Code;
-use crate::encoding::value::named_value;
 use crate::license::License;
 use crate::matrix::FeatureMatrix;
 use crate::policy::{Entitlements, Quota};
 use crate::time;
-
-/// Validity of a license, ordered from worst to best.
-///
-/// ```
-/// use license_core::Outcome;
-///
-/// let outcome: Outcome = "grace".parse()?;
-/// assert_eq!(outcome, Outcome::Grace);
-/// assert!(Outcome::Denied < outcome && outcome < Outcome::Licensed);
-/// # Ok::<(), license_core::ValueError>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Outcome {
-    /// The license is not valid. The base tier applies.
-    Denied,
-    /// The license is valid for the rest of a grace period.
-    Grace,
-    /// The license is valid.
-    Licensed,
-}
-
-impl Outcome {
-    /// Returns the name in JSON.
-    ///
-    /// ```
-    /// use license_core::Outcome;
-    ///
-    /// assert_eq!(Outcome::Grace.as_str(), "grace");
-    /// ```
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Licensed => "licensed",
-            Self::Grace => "grace",
-            Self::Denied => "denied",
-        }
-    }
-}
-
-named_value!(
-    Outcome,
-    "outcome",
-    "`licensed`, `grace` or `denied`",
-    [Denied, Grace, Licensed]
-);
 
 /// Decision about a license: the entitlements that apply now, and the reason.
 ///
@@ -132,7 +87,7 @@ impl Decision {
     /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
-    /// use license_core::Outcome;
+    /// use license_core::evaluate::Outcome;
     ///
     /// assert_eq!(decision.outcome(), Outcome::Licensed);
     /// assert_eq!(decision.outcome().as_str(), "licensed");
@@ -217,7 +172,7 @@ impl Decision {
     /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
-    /// use license_core::Quota;
+    /// use license_core::policy::Quota;
     ///
     /// assert_eq!(decision.quota("agents"), Some(Quota::Limit(52)));
     /// assert_eq!(decision.quota("commands_per_day"), Some(Quota::Unlimited));
@@ -236,7 +191,7 @@ impl Decision {
     /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
-    /// use license_core::Rule;
+    /// use license_core::evaluate::Rule;
     ///
     /// assert_eq!(decision.rule(), Some(Rule::Expiry));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -269,7 +224,8 @@ impl Decision {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// use license_core::chrono::TimeDelta;
-    /// use license_core::{Context, FeatureMatrix, Outcome, time};
+    /// use license_core::{Context, FeatureMatrix, time};
+    /// use license_core::evaluate::Outcome;
     ///
     /// let now = time::parse_instant("2028-01-02")?;
     /// let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
@@ -316,7 +272,8 @@ impl Decision {
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-team.jwt"
     /// # ));
     /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// use license_core::{Context, Evidence, FeatureMatrix, time};
+    /// use license_core::{Context, FeatureMatrix, time};
+    /// use license_core::evaluate::Evidence;
     ///
     /// let now = time::parse_instant("2027-01-01T09:00:00Z")?;
     /// let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));

@@ -14,7 +14,7 @@ use crate::matrix::FeatureMatrix;
 /// The usage type is not one of these values, because it has a default.
 ///
 /// ```
-/// use license_core::ContextValue;
+/// use license_core::evaluate::ContextValue;
 ///
 /// println!("call `{}` on the context", ContextValue::User.as_str());
 /// ```
@@ -62,7 +62,7 @@ impl ContextValue {
     /// it.
     ///
     /// ```
-    /// use license_core::ContextValue;
+    /// use license_core::evaluate::ContextValue;
     ///
     /// assert_eq!(ContextValue::AppVersion.as_str(), "app_version");
     /// ```
@@ -77,7 +77,8 @@ impl ContextValue {
     /// Returns the code of a license that is denied because the value is missing.
     ///
     /// ```
-    /// use license_core::{Code, ContextValue};
+    /// use license_core::Code;
+    /// use license_core::evaluate::ContextValue;
     ///
     /// assert_eq!(ContextValue::User.code(), Code::UserMismatch);
     /// ```
@@ -124,7 +125,8 @@ impl VerifiedLicenses {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (trust, text) = (fixture::trust()?, fixture::token_for_named_users());
-    /// use license_core::{Context, ContextValue, FeatureMatrix, VerifiedLicenses, time};
+    /// use license_core::{Context, FeatureMatrix, VerifiedLicenses, time};
+    /// use license_core::evaluate::ContextValue;
     ///
     /// // The license is for the users `alice` and `bob`.
     /// let matrix = FeatureMatrix::built_in();
