@@ -4,7 +4,7 @@
 //! `thiserror::Error`, and fails if a type breaks a rule:
 //!
 //! - A message does not contain the text of the source, because printers append the sources.
-//! - Every inner error is a source.
+//! - Every field with an error is a source.
 //! - A message does not end with a period.
 //! - The type is `#[non_exhaustive]`, or has no public field.
 //! - The test `errors` of the crate names the type, so that the type is `Send` and `Sync`.
@@ -37,7 +37,8 @@ use syn::{Attribute, Fields, Item, Visibility};
 struct ErrorType<'a> {
     file: &'a str,
     name: String,
-    is_open: bool,
+    /// Whether the type can get more fields or variants without a breaking change.
+    is_extensible: bool,
     /// The type itself if it is a struct, or its variants.
     levels: Vec<Level<'a>>,
 }
@@ -67,7 +68,7 @@ impl<'a> ErrorType<'a> {
         Some(Self {
             file,
             name,
-            is_open: is_struct_without_public_fields || has(attributes, "non_exhaustive"),
+            is_extensible: is_struct_without_public_fields || has(attributes, "non_exhaustive"),
             levels,
         })
     }
@@ -86,7 +87,7 @@ impl<'a> ErrorType<'a> {
     fn defects(&self, errors: &TypeNames, listed: &BTreeSet<String>) -> Vec<String> {
         let name = &self.name;
         let mut defects: Vec<String> = self.levels.iter().flat_map(|l| l.defects(errors)).collect();
-        if !self.is_open {
+        if !self.is_extensible {
             defects.push(format!("{name}: expected #[non_exhaustive]"));
         }
         if !listed.contains(name) {
@@ -119,7 +120,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|character: char| !character.is_alphanumeric() && character != '_')
 }
 
-/// Returns the broken rules of the crates, by the names of the crates.
+/// Returns the number of public errors in the crates, and the broken rules.
 fn defects(crates: &[(String, Module, BTreeSet<String>)]) -> (usize, Vec<String>) {
     let types: Vec<_> = crates
         .iter()
@@ -138,7 +139,7 @@ fn defects(crates: &[(String, Module, BTreeSet<String>)]) -> (usize, Vec<String>
 }
 
 #[test]
-fn every_public_error_of_the_workspace_has_the_style() {
+fn every_public_error_of_the_workspace_follows_the_rules() {
     let mut crates = Vec::new();
     for directory in fs::read_dir(programs::workspace().join("crates")).unwrap() {
         let directory = directory.unwrap().path();
@@ -149,12 +150,12 @@ fn every_public_error_of_the_workspace_has_the_style() {
         crates.push((name, root, listed));
     }
     let (count, defects) = defects(&crates);
-    assert!(count >= 50, "{count} errors are found");
+    assert!(count >= 50, "expected at least 50 errors, found {count}");
     let list = defects.join("\n");
     assert!(defects.is_empty(), "{} defects:\n{list}", defects.len());
 }
 
-/// Returns the broken rules of one file. All types are listed.
+/// Returns the broken rules of one file. Every type counts as named by the test of its crate.
 fn of_sample(text: &str) -> Vec<String> {
     let files = BTreeMap::from([("lib.rs".to_owned(), text.to_owned())]);
     let listed = words(text).map(str::to_owned).collect();
@@ -162,7 +163,7 @@ fn of_sample(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_type_with_the_style_has_no_defects() {
+fn a_type_that_follows_the_rules_has_no_defects() {
     let text = r#"
         #[derive(Debug, thiserror::Error)]
         #[non_exhaustive]

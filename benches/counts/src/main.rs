@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         ["update"] => counted().write(),
         // The process that runs under Valgrind.
         [path, times] => {
-            let path = CodePath::from_name(path).expect("a path");
+            let path = CodePath::from_name(path).expect("the name of a code path");
             path.run(times.parse().expect("a number"));
         }
         _ => {

@@ -6,10 +6,12 @@ use std::process::ExitCode;
 ///
 /// ```
 /// use license_cli_support::Exit;
+/// use std::process::ExitCode;
 ///
 /// assert_eq!(Exit::Denied.code(), 1);
-/// let code = std::process::ExitCode::from(Exit::Success);
-/// # let _ = code;
+/// // `main` returns this value to the shell.
+/// let status = ExitCode::from(Exit::Success);
+/// # let _ = status;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Exit {

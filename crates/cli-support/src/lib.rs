@@ -21,7 +21,10 @@
 //! table.row(["users", "none"]);
 //! assert_eq!(table.to_text(None), "NAME    LIMIT\nagents  52\nusers   none");
 //!
+//! assert_eq!(plural(2_u64, "agent", "agents"), "2 agents");
+//! // A suggestion for a misspelled name.
 //! assert_eq!(closest("agnets", ["agents", "users"]), Some("agents"));
+//! // Text of other people cannot control the terminal.
 //! assert_eq!(escape("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
 //! ```
 //!

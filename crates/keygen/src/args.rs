@@ -61,7 +61,7 @@ First steps:
 
 Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input, 4 system error.";
 
-/// The help of `--force` of `keygen upgrade`.
+/// The help of the option `--force` of `keygen upgrade`.
 const UPGRADE_FORCE: &str =
     "Replace an existing file, and allow --devices or --quota to lower a limit";
 
@@ -94,7 +94,7 @@ pub(crate) enum Command {
     Activate(Box<Activate>),
     /// Record that an activation has ended, which frees its device
     Release(Release),
-    /// Answer a clock request, which lowers the clock high-water mark to the issue date
+    /// Answer a clock request, to lower the clock high-water mark to the issue date
     ClockRepair(AnswerArgs),
     /// Record the revocation of a license
     Revoke(Revoke),

@@ -6,10 +6,11 @@ use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Source, show_path};
 use license_core::issue::SigningError as CoreIssueError;
-use license_core::{
-    Code, FeatureMatrix, ParseError, ProductCode, ProductFileError, TrustError,
-    VerifiedLicensesError, with_causes,
-};
+use license_core::jose::ParseError;
+use license_core::license::VerifiedLicensesError;
+use license_core::matrix::ProductFileError;
+use license_core::trust::TrustError;
+use license_core::{Code, FeatureMatrix, ProductCode, with_causes};
 use license_issuer::errors::{DeliveryError, LedgerError};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
@@ -227,8 +228,10 @@ fn path_of(location: &LedgerLocation) -> std::path::PathBuf {
     }
 }
 
-/// Returns the message of the system or the database, or that of the error if it has no source. The
-/// causes of an error of the database repeat its message with a number.
+/// Returns the message of the system or the database, or the message of the error if it has no
+/// source.
+///
+/// Further causes are omitted, because they repeat the message of a database error with a number.
 fn reason(error: &LedgerError) -> String {
     let source = error.source();
     source.map_or_else(|| error.to_string(), ToString::to_string)

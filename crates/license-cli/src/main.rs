@@ -15,7 +15,7 @@ use license_cli_support::{Terminal, program};
 fn main() -> ExitCode {
     let cli: args::Cli = match program::parse(std::env::args_os()) {
         Ok(cli) => cli,
-        Err(answered) => return answered,
+        Err(exit) => return exit,
     };
     let terminal = Terminal::new(&cli.output);
     match commands::run(&cli, &terminal) {

@@ -14,8 +14,8 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use license_client::license_core::time::rfc3339;
 use license_client::{Client, FeatureMatrix, TrustSet};
-use license_core::time::rfc3339;
 
 /// The vendor's public keys. Because they are compiled in, no file on the machine can add a key.
 ///
@@ -31,7 +31,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         .app_version(env!("CARGO_PKG_VERSION"))
         .build()?;
     for problem in client.problems() {
-        eprintln!("{problem}\nhint: install the license again with `license install`");
+        eprintln!("{problem}");
     }
     let decision = client.decide()?;
     for warning in decision.warnings() {

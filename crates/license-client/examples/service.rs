@@ -35,10 +35,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     for request in io::stdin().lock().lines() {
         // The client detects what was installed since the last request.
         let decision = client.decide()?;
-        let now = decision.entitlements().tier();
-        if now != tier {
-            eprintln!("tier {tier} is now {now}: {}", decision.code());
-            tier = now;
+        let current = decision.entitlements().tier();
+        if current != tier {
+            eprintln!("tier {tier} is now {current}: {}", decision.code());
+            tier = current;
         }
         let answer = decision.feature(request?.trim(), client.matrix());
         println!(

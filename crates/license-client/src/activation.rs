@@ -1,11 +1,13 @@
 //! The machine requests, activations and deactivation receipts of this machine, in one sealed file.
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::ids::Nonce;
+use license_core::jose::{MAX_FILE_BYTES, MAX_TOKEN_BYTES};
+use license_core::license::{Activation, ClockRepair};
+use license_core::machine::MachineDigest;
+use license_core::requests::ActivationSecret;
 use license_core::time::serde_unix_seconds;
-use license_core::{
-    Activation, ActivationSecret, ClockRepair, Code, License, LicenseId, MAX_FILE_BYTES,
-    MAX_TOKEN_BYTES, MachineDigest, Nonce,
-};
+use license_core::{Code, License, LicenseId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -99,11 +101,17 @@ impl From<RequestOutcome> for bool {
 /// The reason why an answer is not accepted.
 ///
 /// ```
-/// use license_client::AnswerFault;
+/// use license_client::{AnswerFault, InstallationError};
 ///
-/// let fault = AnswerFault::Stale;
-/// assert_eq!(fault.code().as_str(), "STALE_ANSWER");
-/// println!("{fault}");
+/// /// Explains why an answer from the vendor was refused.
+/// fn explain(error: &InstallationError) -> Option<&'static str> {
+///     match error {
+///         InstallationError::Answer { source: AnswerFault::Stale, .. } => {
+///             Some("This answer belongs to an earlier request.")
+///         }
+///         _ => None,
+///     }
+/// }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -4,7 +4,8 @@ use std::fs;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
-use license_core::{Boot, ClockReading, time};
+use license_core::state::{Boot, ClockReading};
+use license_core::time;
 
 /// Returns the current time.
 ///
@@ -13,10 +14,10 @@ use license_core::{Boot, ClockReading, time};
 /// year 9999 counts as the latest timestamp.
 ///
 /// ```
-/// use license_client::license_core::Context;
+/// use license_client::Context;
 ///
 /// let context = Context::at(license_client::now());
-/// assert!(context.clock() > license_client::license_core::time::MIN);
+/// println!("the decision is made as of {}", context.clock());
 /// ```
 pub fn now() -> DateTime<Utc> {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -29,7 +30,7 @@ pub(crate) trait Clock: Send + Sync {
     /// Returns the current time.
     fn now(&self) -> DateTime<Utc>;
 
-    /// Returns an instant that setting the clock does not change, to measure durations.
+    /// Returns the time of a monotonic clock, for measuring durations.
     fn instant(&self) -> Instant;
 
     /// Returns the boot and its uptime, if the system reports them.
@@ -66,8 +67,10 @@ impl Clock for SystemClock {
     }
 }
 
-/// Returns the boot id in this file, together with an uptime in seconds. Returns `None` if the id
-/// cannot be read, or if the uptime is zero, which means that it is unknown.
+/// Returns the boot whose id is in the file `id`. `uptime` returns the uptime in seconds.
+///
+/// Returns `None` if the id cannot be read, or if the uptime is zero, which means that the uptime
+/// is unknown.
 fn boot(id: &str, uptime: impl FnOnce() -> u64) -> Option<Boot> {
     let id = fs::read_to_string(id).ok()?.trim().replace('-', "");
     let id = u128::from_str_radix(&id, 16).ok()?;

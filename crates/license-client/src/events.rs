@@ -1,15 +1,17 @@
 //! Events for subscribers of the crate `tracing`.
 //!
 //! Without the feature `tracing`, the functions of this module do nothing. The documentation of the
-//! crate lists the events. They contain neither tokens, nor users, nor customers, nor machines. Of
-//! a path, they contain only the last component, because a home directory contains the name of its
+//! crate lists the events. They contain no tokens, users, customers or machines. They contain only
+//! the last component of a path, because the path of a home directory contains the name of its
 //! user.
 
 use std::path::Path;
 
-use license_core::{Code, Decision, Quota, QuotaUse};
+use license_core::policy::Quota;
+use license_core::state::QuotaUse;
+use license_core::{Code, Decision};
 
-/// Emits an event if the feature is enabled. Each value is a text, a number or a truth value.
+/// Emits an event if the feature is enabled. Each value is a text, a number or a Boolean.
 macro_rules! emit {
     ($level:ident, $message:literal, $($name:ident = $value:expr),+ $(,)?) => {{
         #[cfg(feature = "tracing")]
@@ -98,37 +100,38 @@ fn decided(code: Code, tier: &str, license: Option<&str>) {
     }
 }
 
-/// A client has read the installed files.
+/// Emits `read`: a client has read the installed files.
 pub(crate) fn read(reason: ReadReason, has_license: bool) {
     let reason = reason.as_str();
     emit!(DEBUG, "read", reason = reason, has_license = has_license);
 }
 
-/// An installed file cannot be used, or cannot be written.
+/// Emits `unusable file`: an installed file cannot be used, or cannot be written.
 pub(crate) fn unusable(file: Option<&Path>, code: Option<Code>) {
     let file = file.map(last_component);
     let code = code.map(Code::as_str);
     emit!(WARN, "unusable file", file = file.as_deref(), code = code);
 }
 
-/// A damaged file, or the file of another machine, was renamed.
+/// Emits `quarantined`: a damaged file, or the file of another machine, was renamed.
 pub(crate) fn quarantined(file: &str, moved: &Path) {
     let renamed_to = last_component(moved);
     let renamed_to = renamed_to.as_str();
     emit!(WARN, "quarantined", file = file, renamed_to = renamed_to);
 }
 
-/// A token was installed. `id` is the id of the token, or the number of a revocation list.
+/// Emits `installed`: a token was installed. `id` is the id of the token, or the number of a
+/// revocation list.
 pub(crate) fn installed(kind: &str, id: &str, is_new: bool) {
     emit!(INFO, "installed", kind = kind, id = id, is_new = is_new);
 }
 
-/// A file of the installed license was removed.
+/// Emits `removed`: a file of the installed license was removed.
 pub(crate) fn removed(file: &str) {
     emit!(INFO, "removed", file = file);
 }
 
-/// A feature was refused.
+/// Emits `feature refused`.
 pub(crate) fn feature_refused(feature: &str, code: Code, decision: &Decision) {
     let tier = decision.entitlements().tier();
     let (code, tier) = (code.as_str(), tier.as_str());
@@ -141,7 +144,7 @@ pub(crate) fn feature_refused(feature: &str, code: Code, decision: &Decision) {
     );
 }
 
-/// A use of a quota was refused.
+/// Emits `quota refused`.
 pub(crate) fn quota_refused(quota: &str, result: &QuotaUse) {
     let (requested, used) = (result.requested, result.used);
     let limit = match result.limit {

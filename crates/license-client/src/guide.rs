@@ -1,4 +1,4 @@
-//! Guides: longer than an example, and tested like one.
+//! Guides through whole tasks. Their examples are tested.
 //!
 //! | guide | task |
 //! |---|---|

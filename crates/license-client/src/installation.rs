@@ -3,17 +3,19 @@
 mod candidate;
 mod combined_file;
 mod error;
+mod keys;
 mod statements;
 
 use std::path::PathBuf;
 
-use license_core::{
-    Activation, FeatureMatrix, LicenseId, MAX_FILE_BYTES, Nonce, RevocationList, Rotation,
-    TrustSet, VerifiedLicenses,
-};
+use license_core::ids::Nonce;
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::license::{Activation, RevocationList, Rotation};
+use license_core::{FeatureMatrix, LicenseId, TrustSet, VerifiedLicenses};
 
 pub use candidate::{Candidate, Replace};
 pub use error::InstallationError;
+pub(crate) use keys::{Keys, installed_roots};
 pub(crate) use statements::{problems as statement_problems, stored_text};
 
 use crate::paths::Paths;
@@ -26,12 +28,11 @@ use crate::store::{Damaged, Store};
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let vendor = fixture::Vendor::new()?;
 /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
-/// # let manager = &machine.manager;
+/// # let (paths, trust, matrix) = (machine.paths()?, &vendor.trust, &vendor.matrix);
 /// use license_client::Installation;
 ///
-/// let paths = machine.paths()?;
-/// let installed = Installation::load(paths, &vendor.trust, &vendor.matrix)?;
-/// let installed = installed.ok_or("no license")?;
+/// // `trust` contains the public keys of the vendor, and `matrix` is the product.
+/// let installed = Installation::load(paths, trust, matrix)?.ok_or("no license")?;
 /// let license = installed.verified().licenses().first().ok_or("no license")?;
 /// assert_eq!(license.customer(), "ACME Ltd");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -159,11 +160,11 @@ impl Installation {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
-    /// # let paths = machine.paths()?;
+    /// # let (paths, trust) = (machine.paths()?, vendor.trust.clone());
     /// use license_client::Installation;
     ///
-    /// let rotation = Installation::rotate(paths, vendor.trust.clone());
-    /// assert_eq!(rotation.keys().len(), 1);
+    /// let rotation = Installation::rotate(paths, trust);
+    /// assert_eq!(rotation.keys().len(), 1, "no trust statement is installed");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn rotate(paths: &Paths, roots: TrustSet) -> Rotation {
@@ -279,9 +280,9 @@ impl Installation {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
+    /// # let matrix = &vendor.matrix;
     /// use license_client::Context;
     ///
-    /// # let matrix = &vendor.matrix;
     /// let snapshot = manager.inspect(matrix);
     /// let installed = snapshot.installed().ok_or("no license")?;
     /// let context = Context::at(license_client::now());
@@ -300,7 +301,8 @@ impl Installation {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
-    /// let snapshot = manager.inspect(&vendor.matrix);
+    /// # let matrix = &vendor.matrix;
+    /// let snapshot = manager.inspect(matrix);
     /// let installed = snapshot.installed().ok_or("no license")?;
     /// assert!(installed.paths()[0].ends_with("license.lic"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -317,7 +319,8 @@ impl Installation {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
-    /// let snapshot = manager.inspect(&vendor.matrix);
+    /// # let matrix = &vendor.matrix;
+    /// let snapshot = manager.inspect(matrix);
     /// let installed = snapshot.installed().ok_or("no license")?;
     /// for problem in installed.problems() {
     ///     eprintln!("{problem}");
@@ -375,91 +378,6 @@ fn read_licenses(
         }
     }
     Ok(None)
-}
-
-/// The keys that verify licenses.
-#[derive(Clone, Copy)]
-pub(crate) enum Keys<'a> {
-    /// The keys that are installed with the license.
-    Installed,
-    /// Only these keys, such as the embedded keys of a program.
-    Given(&'a TrustSet),
-}
-
-impl<'a> Keys<'a> {
-    /// Uses the given keys if there are any, and otherwise the installed keys.
-    pub(crate) fn new(given: Option<&'a TrustSet>) -> Self {
-        given.map_or(Self::Installed, Self::Given)
-    }
-
-    /// Returns the keys that verify the installed license, which is to be replaced. A damaged file
-    /// with keys counts as empty.
-    fn for_replaced_license(self, paths: &Paths) -> TrustSet {
-        self.rotated(paths, self.roots_before(paths)).keys().clone()
-    }
-
-    /// Returns the user's keys before any trust statement is applied. A damaged file with keys
-    /// counts as empty.
-    fn roots_before(self, paths: &Paths) -> TrustSet {
-        match self {
-            Self::Given(keys) => keys.clone(),
-            Self::Installed => read_roots(paths.user()).ok().flatten().unwrap_or_default(),
-        }
-    }
-
-    /// Applies the stored trust statements to `roots`. Trust statements do not change given keys.
-    pub(crate) fn rotated(self, paths: &Paths, roots: TrustSet) -> Rotation {
-        match self {
-            Self::Given(_) => Rotation::new(roots),
-            Self::Installed => Installation::rotate(paths, roots),
-        }
-    }
-
-    pub(crate) fn for_user(self, paths: &Paths) -> Result<TrustSet, InstallationError> {
-        match self {
-            Self::Given(keys) => Ok(keys.clone()),
-            Self::Installed => Installation::trust(paths).map(Option::unwrap_or_default),
-        }
-    }
-
-    /// Returns the keys for the administrator's license: first the keys of the administrator, then
-    /// those of the user. Trust statements of the user do not apply to the administrator's keys,
-    /// because nothing in the user's directory may remove these keys.
-    fn for_system(self, paths: &Paths, system: &Store) -> Result<TrustSet, InstallationError> {
-        match self {
-            Self::Given(keys) => Ok(keys.clone()),
-            Self::Installed => {
-                let only = |store: &Store| Paths::at(store.dir().clone());
-                let shared = Installation::trust(&only(system))?.unwrap_or_default();
-                let own = Installation::trust(&only(paths.user())).ok().flatten();
-                Ok(shared.joined(&own.unwrap_or_default()))
-            }
-        }
-    }
-}
-
-/// Returns the keys of both directories before any trust statement is applied.
-pub(crate) fn installed_roots(paths: &Paths) -> Result<Option<TrustSet>, InstallationError> {
-    let own = read_roots(paths.user())?;
-    // A damaged file of the administrator must not disable the license of the user.
-    let shared = paths
-        .system()
-        .and_then(|system| read_roots(system).ok().flatten());
-    Ok(match (own, shared) {
-        (Some(own), Some(shared)) => Some(own.joined(&shared)),
-        (own, shared) => own.or(shared),
-    })
-}
-
-fn read_roots(store: &Store) -> Result<Option<TrustSet>, InstallationError> {
-    let Some(text) = read_text(store, StateFile::Trust)? else {
-        return Ok(None);
-    };
-    let path = store.dir().file(StateFile::Trust);
-    match TrustSet::parse(&text) {
-        Ok(trust) => Ok(Some(trust)),
-        Err(source) => Err(InstallationError::Trust { path, source }),
-    }
 }
 
 fn read_text(store: &Store, file: StateFile) -> Result<Option<String>, InstallationError> {

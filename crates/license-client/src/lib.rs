@@ -1,8 +1,9 @@
 //! The client side of the license system: stores a license on a machine, installs it, and decides
 //! what the license allows. No call uses the network.
 //!
-//! An application has one entrance, [`Client::builder`]. It takes the vendor's public keys and the
-//! product file, both compiled into the program, and what the application knows about itself:
+//! The entry point of an application is [`Client::builder`]. The builder takes the vendor's public
+//! keys and the product file, both compiled into the program, and what the application knows about
+//! itself:
 //!
 //! ```
 //! use license_client::{Client, TrustSet};
@@ -25,14 +26,14 @@
 //! let may_sign_in = client.allows("sso")?;
 //! assert!(!may_sign_in);
 //!
-//! // A decision explains itself, and answers any number of questions.
+//! // A decision has a reason code and warnings, and answers any number of questions.
 //! let decision = client.decide()?;
 //! assert_eq!(decision.code().as_str(), "NO_LICENSE");
 //! for warning in decision.warnings() {
 //!     eprintln!("{warning}");
 //! }
 //!
-//! // A quota is exact, even if several processes use it.
+//! // A quota is exact, even if several processes use it. This call writes to disk.
 //! let used = client.use_quota("commands_per_day", 1)?;
 //! assert!(used.granted);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -51,20 +52,24 @@
 //! | read the state directory without a client | [`Paths`], [`Installation`], [`Store`] |
 //!
 //! The guides [`own_product`](guide::own_product), [`license_dialog`](guide::license_dialog) and
-//! [`warnings`](guide::warnings) lead through whole tasks.
+//! [`warnings`](guide::warnings) describe whole tasks step by step.
 //!
-//! # What is an error
+//! # Errors
 //!
 //! A license that is missing, damaged, expired or denied is not an error: the base tier of the
-//! product is in effect, and the decision has the reason. Mistakes in the program are errors, so
-//! that its developer cannot overlook them:
+//! product is in effect. The decision has the reason code, and [`Client::problems`] describes a
+//! damaged license. Mistakes in the program are errors, so that its developer cannot overlook them:
 //!
-//! - No product, or a text that is not a product file, version or date: [`BuildError`] from
-//!   [`ClientBuilder::build`].
-//! - A license restricts users, versions or build dates, and the program states none:
-//!   [`ClientError::MissingContext`] from the first call.
+//! - No keys, no product, or a text that is not a product file, a version or a date: [`BuildError`]
+//!   from [`ClientBuilder::build`].
+//! - A license restricts users, versions or build dates, and the program does not set the value:
+//!   [`ClientError::MissingContext`] from each call that decides.
 //! - A feature or quota that the product does not have: [`ClientError::UnknownFeature`] or
 //!   [`ClientError::UnknownQuota`].
+//!
+//! Two errors are not mistakes in the program: [`ClientError::Counters`] if other processes held
+//! the lock of the quota counters for ten seconds, and [`ClientError::Project`] if no project is
+//! found for a session.
 //!
 //! # Threads and asynchronous programs
 //!
@@ -73,8 +78,8 @@
 //!
 //! # Features
 //!
-//! - `rsa` (default): signatures in pure Rust, without a C compiler.
-//! - `aws-lc-rs`: signatures with AWS-LC, about five times as fast; needs a C compiler.
+//! - `rsa` (default): verifies signatures in pure Rust, without a C compiler.
+//! - `aws-lc-rs`: verifies signatures with AWS-LC, about five times as fast; needs a C compiler.
 //! - `testing`: the module `testing`: a vendor, a machine and a clock for the tests of an
 //!   application.
 //! - `testing-in-release`: permits `testing` in release builds.
@@ -85,37 +90,39 @@
 //! With the feature `tracing`, the crate emits events of the crate [`tracing`], all with the target
 //! `license_client`:
 //!
-//! - `decision`, `INFO`; `WARN` for a license that is in a grace period, denied or unusable: the
-//!   first decision of a client, and each one with another code, tier or license. Fields: `code`,
-//!   `tier`, `license`.
+//! - `decision`, `INFO`; `WARN` for a license that is denied or in a grace period: the first
+//!   decision of a client, and each decision whose code, tier or license differs from the previous
+//!   one. Fields: `code`, `tier`, `license`.
 //! - `read`, `DEBUG`: a client has read the installed files. Fields: `reason` (`start`, `change`,
 //!   `interval`, `request`), `has_license`.
 //! - `unusable file`, `WARN`: a read has found a file that is damaged, or cannot be read or
 //!   written. Fields: `file`, `code`.
 //! - `quarantined`, `WARN`: a damaged file, or the file of another machine, was renamed. Fields:
 //!   `file`, `renamed_to`.
-//! - `installed`, `INFO`: a token was installed, once for each token of a file. Fields: `kind` (the
-//!   `typ` of the token), `id`, `is_new`.
+//! - `installed`, `INFO`: a file was installed. There is one event for each token of the file,
+//!   except trust statements. Fields: `kind` (the `typ` of the token), `id`, `is_new`.
 //! - `removed`, `INFO`: a file of the installed license was removed. Fields: `file`.
-//! - `feature refused`, `DEBUG`: each refusal of [`Client::allows`]. Fields: `feature`, `code`,
-//!   `tier`.
-//! - `quota refused`, `DEBUG`: each refusal of [`Client::use_quota`]. Fields: `quota`, `requested`,
-//!   `used`, `limit` (none if unlimited).
+//! - `feature refused`, `DEBUG`: each refusal of [`Client::allows`] and [`Client::allows_in`].
+//!   Fields: `feature`, `code`, `tier`.
+//! - `quota refused`, `DEBUG`: each refusal of [`Client::use_quota`] and
+//!   [`LicenseManager::use_quota`]. Fields: `quota`, `requested`, `used`, `limit` (absent if
+//!   unlimited).
 //!
-//! Decisions in a context with a user other than that of the builder are no `decision` events, so
+//! A decision in a context with a user other than that of the builder emits no `decision` event, so
 //! that a server with many users does not emit one for each request.
 //!
-//! The fields contain neither tokens and keys, nor users and customers, nor machines. `file` and
-//! `renamed_to` are names without directories, because the path of a home directory contains the
-//! name of its user. `license` and `id` are ids of tokens. The id of a license is a UUID, or the
-//! short form of an enterprise key, which names the company and grants nothing.
+//! The fields contain no tokens, keys, users, customers or machines. `file` and `renamed_to` are
+//! names without directories, because the path of a home directory contains the name of its user.
+//! `license` and `id` are ids of tokens; the `id` of a revocation list is its number. The id of a
+//! license is a UUID, or the short form of an enterprise key, which names the company and grants
+//! nothing.
 //!
 //! [`tracing`]: https://docs.rs/tracing
 //!
 //! # Dependencies
 //!
-//! The crate re-exports [`license_core`], and the types of the main path at its root, so that an
-//! application depends on this crate only.
+//! The crate re-exports [`license_core`], and the types that most applications need at its own
+//! root, so that an application depends on this crate only.
 //!
 //! # Platforms
 //!
@@ -131,7 +138,7 @@
     not(debug_assertions)
 ))]
 compile_error!(
-    "feature `testing` of license-client trusts a public key, so it does not compile in release builds: enable it only below [dev-dependencies], or enable feature `testing-in-release` for test programs that are never shipped"
+    "feature `testing` of license-client contains a signing key that is public, so it does not compile in release builds: enable it only under [dev-dependencies], or enable feature `testing-in-release` for test programs that are never shipped"
 );
 
 // Layers: a module uses only modules on the lines above its own.
@@ -180,11 +187,15 @@ pub use client::{BuildError, Client, ClientBuilder, ClientError, Setting};
 pub use clock::now;
 pub use installation::{Candidate, Installation, InstallationError, Replace};
 pub use license_core;
+pub use license_core::evaluate::{ContextValue, Evidence, FeatureDecision, Outcome, Warning};
+pub use license_core::matrix::ProductFileError;
+pub use license_core::policy::{Entitlements, Quota, UsageType};
 pub use license_core::session::{FollowedLink, ProjectError, ProjectRoot, RootReason};
+pub use license_core::state::QuotaUse;
+pub use license_core::trust::TrustError;
 pub use license_core::{
-    Code, Context, ContextValue, Decision, Entitlements, Evidence, FeatureDecision, FeatureMatrix,
-    License, LicenseId, Outcome, ProductCode, ProductFileError, Quota, QuotaUse, Tier, TrustError,
-    TrustSet, UsageType, Version, Warning, with_causes,
+    Code, Context, Decision, FeatureMatrix, License, LicenseId, ProductCode, Tier, TrustSet,
+    Version, with_causes,
 };
 pub use machine::{
     FoundComponent, LocalSystem, MachineFacts, MissingComponent, MissingReason, Platform,

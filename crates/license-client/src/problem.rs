@@ -66,7 +66,8 @@ pub enum StateProblem {
 }
 
 impl StateProblem {
-    /// Returns the reason code, if there is one.
+    /// Returns the reason code, if there is one. A file that cannot be opened, read or written has
+    /// no code.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(
@@ -92,9 +93,7 @@ impl StateProblem {
             Self::Sealed { .. } | Self::Store(_) | Self::NotSaved(_) => None,
         }
     }
-}
 
-impl StateProblem {
     /// Returns the path of the file with the problem, if the problem has one.
     pub(crate) fn file(&self) -> Option<&Path> {
         match self {

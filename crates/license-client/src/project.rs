@@ -17,10 +17,15 @@ use crate::state_dir::{LOCK, StateFile};
 ///
 /// ```
 /// # let scratch = tempfile::tempdir()?;
-/// use license_client::LocalFileSystem;
-/// use license_client::license_core::session::FileSystem;
+/// # let path = scratch.path();
+/// use license_client::license_core::session::ProductState;
+/// use license_client::{LocalFileSystem, ProductCode, ProjectRoot};
 ///
-/// assert!(LocalFileSystem.target(scratch.path()).is_ok());
+/// // `find_project` is shorter, and knows the files of the state directory.
+/// let product = ProductCode::parse("CODITECT")?;
+/// let state = ProductState { directory: None, lock_file: ".lock", files: &[] };
+/// let root = ProjectRoot::find(&LocalFileSystem, path, product, &state)?;
+/// println!("{}", root.path().display());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
@@ -77,7 +82,7 @@ fn find_project_in(
     product: ProductCode,
     state: Option<&Path>,
 ) -> Result<ProjectRoot, ProjectError> {
-    let names: Vec<&str> = StateFile::ALL.iter().map(|file| file.name()).collect();
+    let names: Vec<&str> = StateFile::ALL.iter().map(|file| file.as_str()).collect();
     let state = ProductState {
         directory: state,
         lock_file: LOCK,

@@ -1,12 +1,12 @@
-//! Where a manager reads the time and the components of the machine.
+//! The sources from which a manager reads the time and the components of the machine.
 
 use std::fmt;
 
 use crate::clock::{Clock, SystemClock};
 use crate::machine::{LocalSystem, System};
 
-/// The clock and the machine. The default is the system of this process. Only the module `testing`
-/// replaces it.
+/// The clock and the machine. By default, both are those of the system on which this process runs.
+/// Only the module `testing` replaces them.
 pub(crate) struct Sources {
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) system: Box<dyn System + Send + Sync>,

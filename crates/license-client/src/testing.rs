@@ -1,11 +1,18 @@
 //! A vendor, a machine and a clock for the tests of an application.
 //!
-//! Feature `testing`. The tests use the real code: licenses are signed, installed, verified and
-//! evaluated as at a customer. Only the vendor's key, the state directory, the id of the machine
-//! and the clock differ. No test touches the home directory, and no C compiler is needed.
+//! This module requires the feature `testing`. Enable the feature for the tests only:
+//!
+//! ```toml
+//! [dev-dependencies]
+//! license-client = { version = "0.1", features = ["testing"] }
+//! ```
+//!
+//! The tests use the real code: licenses are signed, installed, verified and evaluated as on a
+//! customer's machine. Only the vendor's key, the state directory, the id of the machine and the
+//! clock differ. No test touches the home directory, and no C compiler is needed.
 //!
 //! ```
-//! use license_client::license_core::Status;
+//! use license_client::license_core::claims::Status;
 //! use license_client::testing::{self, TestMachine, TimeDelta};
 //!
 //! const PRODUCT: &str = r#"
@@ -26,28 +33,34 @@
 //!     renewal = { notify_days = 14, grace_hours = 72 }
 //! "#;
 //!
-//! let machine = TestMachine::new(PRODUCT);
-//! let client = machine.builder().user("ann").build()?;
-//! assert!(!client.allows("edit")?);
+//! # /*
+//! #[test]
+//! # */
+//! fn the_license_decides() -> Result<(), Box<dyn std::error::Error>> {
+//!     let machine = TestMachine::new(PRODUCT);
+//!     let client = machine.builder().user("ann").build()?;
+//!     assert!(!client.allows("edit")?);
 //!
-//! let license = machine.install(testing::license("SHOP").user("ann").expires("2026-03-01"));
-//! assert!(client.allows("edit")?);
-//! assert!(client.use_quota("prints_per_day", 50)?.granted);
-//! machine.advance(TimeDelta::days(1));
-//! assert!(client.use_quota("prints_per_day", 50)?.granted);
+//!     let license = machine.install(testing::license("SHOP").user("ann").expires("2026-03-01"));
+//!     assert!(client.allows("edit")?);
+//!     assert!(client.use_quota("prints_per_day", 50)?.granted);
+//!     machine.advance(TimeDelta::days(1));
+//!     assert!(client.use_quota("prints_per_day", 50)?.granted);
 //!
-//! machine.set_clock("2026-03-02");
-//! assert_eq!(client.decide()?.code().as_str(), "GRACE_RENEWAL");
-//! machine.install(testing::validation(&license).status(Status::Suspended));
-//! assert_eq!(client.decide()?.code().as_str(), "SUSPENDED");
-//! machine.install(testing::revocation_list().revoke(license.id()));
-//! assert_eq!(client.decide()?.code().as_str(), "REVOKED");
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//!     machine.set_clock("2026-03-02");
+//!     assert_eq!(client.decide()?.code().as_str(), "GRACE_RENEWAL");
+//!     machine.install(testing::validation(&license).status(Status::Suspended));
+//!     assert_eq!(client.decide()?.code().as_str(), "SUSPENDED");
+//!     machine.install(testing::revocation_list().revoke(license.id()));
+//!     assert_eq!(client.decide()?.code().as_str(), "REVOKED");
+//!     Ok(())
+//! }
+//! # the_license_decides().unwrap();
 //! ```
 //!
 //! - To test a license: `machine.install(testing::license("PRO"))`.
-//! - To test a license for a server or for a file:
-//!   `testing::license("PRO").product(PRODUCT).token()`, `.file()`.
+//! - To test code that takes a token or a license file: `testing::license("PRO").product(PRODUCT)`,
+//!   then `.token()` or `.file()`.
 //! - To test the end of a license, or of a grace period: `.expires("2027-03-01")`, then
 //!   `machine.set_clock(…)`.
 //! - To test a quota on the next day: `machine.advance(TimeDelta::days(1))`.
@@ -55,7 +68,7 @@
 //! - To test a revoked license: `machine.install(testing::revocation_list().revoke(license.id()))`.
 //! - To test a check-in: `machine.install(testing::validation(&license))`.
 //! - To test an activation: `.must_activate()`, then `machine.activate(&license)`.
-//! - To test anything else: `.draft(\|draft\| draft.seats = Some(5))`.
+//! - To test anything else: `.draft(|draft| draft.trial = true)`.
 //!
 //! # The key is public
 //!
@@ -68,7 +81,7 @@
 //! # Panics
 //!
 //! A mistake in a test, such as an unknown tier or a malformed date, panics at the line of the
-//! test. Only functions of the application itself return errors.
+//! test. The methods of [`Client`](crate::client::Client) return errors, as in the application.
 
 #![allow(
     clippy::expect_used,
@@ -107,7 +120,8 @@ pub const START: DateTime<Utc> = match DateTime::from_timestamp_secs(1_767_268_8
     None => time::MIN,
 };
 
-/// The private key of the test vendor: RSA 2048, PKCS#8. It is published and proves nothing.
+/// The private key of the test vendor: RSA 2048, PKCS#8. The key is published, so its signatures
+/// prove nothing.
 static KEY: LazyLock<SigningKey> = LazyLock::new(|| {
     let der = include_bytes!("testing/worthless-test-key.der");
     let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
@@ -164,16 +178,16 @@ fn next_id(issued_at: DateTime<Utc>) -> LicenseId {
     LicenseId::from_random(issued_at, &random)
 }
 
-/// Returns the value, or panics with the error and its causes.
+/// Returns the value, or panics with the message, the error and its causes.
 #[track_caller]
-fn unwrap<T, E: std::error::Error>(what: &str, result: Result<T, E>) -> T {
+fn unwrap<T, E: std::error::Error>(message: &str, result: Result<T, E>) -> T {
     match result {
         Ok(value) => value,
-        Err(error) => panic!("{what}: {}", with_causes(&error)),
+        Err(error) => panic!("{message}: {}", with_causes(&error)),
     }
 }
 
-/// Returns the product of an artifact that is not installed on a machine.
+/// Returns the product of an artifact that is not installed on a machine, or panics.
 #[track_caller]
 fn require(product: Option<FeatureMatrix>, artifact: &impl Debug) -> FeatureMatrix {
     match product {

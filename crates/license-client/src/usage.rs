@@ -7,7 +7,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use license_core::{ProductCode, UsageType};
+use license_core::ProductCode;
+use license_core::policy::UsageType;
 
 use license_core::session::{ProjectRoot, RootReason};
 
@@ -54,7 +55,11 @@ const MANIFEST_EXTENSIONS: &[&str] = &["sln", "slnx", "csproj", "fsproj", "vbpro
 /// The environment of a process that determines the usage type.
 ///
 /// ```
-/// use license_client::{ProcessEnvironment, ProductCode, usage_variable};
+/// # let scratch = tempfile::tempdir()?;
+/// # let project = scratch.path();
+/// use license_client::{
+///     ProcessEnvironment, ProductCode, detect_usage, find_project, usage_variable,
+/// };
 /// use std::io::{IsTerminal, stdin};
 ///
 /// let product = ProductCode::parse("CODITECT")?;
@@ -63,6 +68,8 @@ const MANIFEST_EXTENSIONS: &[&str] = &["sln", "slnx", "csproj", "fsproj", "vbpro
 ///     on_terminal: stdin().is_terminal(),
 ///     ..ProcessEnvironment::default()
 /// };
+/// let root = find_project(project, product, None)?;
+/// println!("{}", detect_usage(&root, &environment)?.usage_type);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -79,9 +86,10 @@ pub struct ProcessEnvironment {
 ///
 /// ```
 /// # let scratch = tempfile::tempdir()?;
+/// # let project = scratch.path();
 /// use license_client::{ProcessEnvironment, ProductCode, detect_usage, find_project};
 ///
-/// let root = find_project(scratch.path(), ProductCode::parse("CODITECT")?, None)?;
+/// let root = find_project(project, ProductCode::parse("CODITECT")?, None)?;
 /// let usage = detect_usage(&root, &ProcessEnvironment::default())?;
 /// println!("{}: {}", usage.usage_type, usage.reason);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -198,7 +206,8 @@ pub fn usage_variable(product: ProductCode) -> String {
 ///
 /// ```
 /// use license_client::{ProcessEnvironment, detect_usage, find_project};
-/// use license_core::{ProductCode, UsageType};
+/// use license_core::ProductCode;
+/// use license_core::policy::UsageType;
 /// use std::fs;
 ///
 /// # let app = tempfile::tempdir()?;

@@ -1,5 +1,5 @@
-//! The entrance of an application: what the builder accepts, and which mistakes of a program are
-//! errors.
+//! The entry point of an application: which values the builder accepts, and which mistakes in a
+//! program are errors.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -62,7 +62,7 @@ fn a_client_without_a_product_or_without_keys_cannot_be_built() {
 }
 
 #[test]
-fn a_text_that_is_no_product_file_version_or_date_is_an_error_of_build() {
+fn build_refuses_a_text_that_is_not_a_product_file_a_version_or_a_date() {
     let machine = unlicensed();
     let product = machine.builder().product("product = 7").build();
     assert!(matches!(product, Err(BuildError::Product(_))));
@@ -100,7 +100,7 @@ fn setters_accept_texts_and_values() {
 }
 
 #[test]
-fn the_values_of_the_builder_count_for_every_call() {
+fn every_call_uses_the_values_of_the_builder() {
     let machine = licensed(|draft| {
         draft.users = vec!["ann".to_owned()];
         draft.max_version = VersionReq::parse("<3").ok();
@@ -124,7 +124,7 @@ fn the_values_of_the_builder_count_for_every_call() {
 }
 
 #[test]
-fn a_value_that_the_license_needs_and_the_program_does_not_set_is_an_error_of_every_call() {
+fn every_call_fails_if_the_program_does_not_set_a_value_that_the_license_needs() {
     type Change = fn(&mut LicenseDraft);
     let cases: [(ContextValue, Change); 3] = [
         (ContextValue::User, |draft| {
@@ -168,11 +168,15 @@ fn a_value_that_does_not_match_the_license_is_a_denial_and_not_an_error() {
 }
 
 #[test]
-fn a_missing_or_damaged_license_is_no_error() {
+fn a_missing_or_damaged_license_is_not_an_error() {
     let machine = unlicensed();
     assert_eq!(machine.client().decide().unwrap().code(), Code::NoLicense);
     fs::create_dir(machine.state_dir()).unwrap();
-    fs::write(machine.state_dir().join(StateFile::License.name()), "noise").unwrap();
+    fs::write(
+        machine.state_dir().join(StateFile::License.as_str()),
+        "noise",
+    )
+    .unwrap();
     let client = machine.client();
     assert!(client.problem().is_some());
     assert_eq!(client.decide().unwrap().code(), Code::NoLicense);
@@ -210,7 +214,34 @@ fn an_unknown_quota_is_an_error_and_a_quota_of_another_tier_has_the_limit_zero()
 }
 
 #[test]
-fn without_a_project_a_session_is_an_error() {
+fn a_feature_or_quota_of_any_installed_license_is_known() {
+    let machine = unlicensed();
+    let shop = || testing::license("SHOP").product(WIDGET).without_check_in();
+    let ended = shop().add_feature("engrave").expires("2026-01-31");
+    let ended = ended.quota("films", Quota::Limit(5));
+    machine.install_text(&(ended.file() + &shop().file()));
+    machine.set_clock("2026-07-01");
+    let client = machine.client();
+    assert_eq!(client.decide().unwrap().code(), Code::Valid);
+    assert!(!client.allows("engrave").unwrap());
+    let films = client.use_quota("films", 1).unwrap();
+    assert_eq!((films.granted, films.limit), (false, Quota::Limit(0)));
+}
+
+#[test]
+fn a_feature_that_only_a_denied_license_has_is_known() {
+    let machine = licensed(|draft| {
+        draft.add_feature("engrave").unwrap();
+        draft.expires_at = Some(time::parse_instant("2026-02-01").unwrap());
+    });
+    machine.set_clock("2026-07-01");
+    let client = machine.client();
+    assert_eq!(client.decide().unwrap().code(), Code::Expired);
+    assert!(!client.allows("engrave").unwrap());
+}
+
+#[test]
+fn a_session_without_a_project_is_an_error() {
     let machine = unlicensed();
     let error = machine.client().session("/nowhere/at/all").unwrap_err();
     assert!(matches!(error, ClientError::Project(_)));

@@ -8,7 +8,8 @@ use license_client::{
     SealError, StaleList, StateDirError, StateProblem, StatementProblem, StoreError,
     UsageTypeError, with_causes,
 };
-use license_core::{Code, VerifyError};
+use license_core::Code;
+use license_core::trust::VerifyError;
 
 fn assert_error<E: Error + Send + Sync + 'static>() {}
 
@@ -31,7 +32,7 @@ fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error(
 }
 
 #[test]
-fn every_reason_code_is_read_in_the_same_way() {
+fn each_error_has_the_method_code() {
     let _: fn(&AnswerFault) -> Code = AnswerFault::code;
     let _: fn(&ListFault) -> Code = ListFault::code;
     let _: fn(&StaleList) -> Code = StaleList::code;
@@ -44,7 +45,7 @@ fn every_reason_code_is_read_in_the_same_way() {
 }
 
 #[test]
-fn each_level_describes_itself_and_the_chain_describes_the_reason() {
+fn the_text_of_an_error_omits_its_cause_and_with_causes_adds_it() {
     let answer = InstallationError::Answer {
         what: "activation",
         source: AnswerFault::Replayed,

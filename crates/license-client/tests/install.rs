@@ -113,10 +113,10 @@ fn spare_key() -> TrustSet {
     let mut sets = keys
         .iter()
         .map(|key| TrustSet::parse(&key.to_jwk().to_string()).unwrap());
-    let signed = |set: &TrustSet| {
+    let has_signed = |set: &TrustSet| {
         VerifiedLicenses::verify(input(SIGNED_BY_SPARE_KEY), set, FeatureMatrix::built_in()).is_ok()
     };
-    sets.find(signed).unwrap()
+    sets.find(has_signed).unwrap()
 }
 
 /// Returns the input of a vector, without its header.
@@ -262,21 +262,23 @@ fn a_damaged_license_is_a_problem_and_the_base_tier_is_in_effect() {
     let mut tampered = PRO.as_bytes().to_vec();
     let in_the_payload = PRO.find('.').unwrap() + 80;
     tampered[in_the_payload] ^= 1;
-    for damage in [
-        &tampered[..],
-        b"",
-        b"noise",
-        b"\xff\xfe\x80",
-        &PRO.as_bytes()[..300],
-    ] {
+    let cases: [(&str, &[u8]); 5] = [
+        ("a changed payload", &tampered),
+        ("an empty file", b""),
+        ("noise", b"noise"),
+        ("bytes that are not UTF-8", b"\xff\xfe\x80"),
+        ("a truncated file", &PRO.as_bytes()[..300]),
+    ];
+    for (case, content) in cases {
         let machine = Machine::new();
         machine.install(PRO, &all_keys());
-        machine.write(StateFile::License, damage);
+        machine.write(StateFile::License, content);
         let client = machine.client(&all_keys());
-        assert!(client.problem().is_some());
+        assert!(client.problem().is_some(), "{case}");
         assert_eq!(
             (tier(&client).as_str(), code(&client)),
-            ("FREE", Code::NoLicense)
+            ("FREE", Code::NoLicense),
+            "{case}"
         );
         assert!(client.decide().unwrap().allows("local_execution"));
         assert!(!client.decide().unwrap().allows("cloud_sync"));

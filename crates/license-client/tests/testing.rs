@@ -10,7 +10,8 @@
 use std::fs;
 use std::thread;
 
-use license_client::license_core::{Status, Unverified, VerifiedLicenses, time};
+use license_client::license_core::claims::Status;
+use license_client::license_core::{Unverified, VerifiedLicenses, time};
 use license_client::testing::{self, TestMachine, TimeDelta};
 use license_client::{
     Client, ClientError, Code, FeatureMatrix, LicenseManager, Outcome, Quota, StateFile, Tier,
@@ -51,7 +52,7 @@ fn without_a_license_the_base_tier_is_in_effect() {
 }
 
 #[test]
-fn an_own_product_has_two_tiers_and_a_quota() {
+fn a_license_of_another_product_grants_the_features_and_quotas_of_its_tier() {
     let machine = TestMachine::new(PRINTER);
     let client = machine.client();
     let license = machine.install(testing::license("SHOP"));
@@ -130,7 +131,7 @@ fn a_copied_state_directory_does_not_work_on_another_machine() {
             .granted
     );
     fs::create_dir(other.state_dir()).unwrap();
-    let quota = StateFile::Quota.name();
+    let quota = StateFile::Quota.as_str();
     fs::copy(
         machine.state_dir().join(quota),
         other.state_dir().join(quota),
@@ -146,7 +147,7 @@ fn a_copied_state_directory_does_not_work_on_another_machine() {
 }
 
 #[test]
-fn a_quota_is_full_again_at_midnight() {
+fn a_quota_refills_at_midnight() {
     let machine = TestMachine::new(PRINTER);
     machine.set_clock("2026-01-01T23:59:59Z");
     let client = machine.client();
@@ -168,7 +169,7 @@ fn threads_never_use_more_than_a_quota() {
         let use_once = || machine.client().use_quota("pages_per_day", 1).unwrap();
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(use_once)).collect();
         let uses = threads.into_iter().map(|thread| thread.join().unwrap());
-        uses.filter(|taken| taken.granted).count()
+        uses.filter(|used| used.granted).count()
     });
     assert_eq!(granted, 5);
 }
@@ -277,7 +278,7 @@ fn a_damaged_license_is_reported() {
     let machine = TestMachine::new(PRINTER);
     machine.install(testing::license("SHOP"));
     let client = machine.client();
-    let file = machine.state_dir().join(StateFile::License.name());
+    let file = machine.state_dir().join(StateFile::License.as_str());
     fs::write(file, "noise").unwrap();
     client.reload();
     assert_eq!(code(&client), Code::NoLicense);
@@ -345,7 +346,7 @@ fn a_token_without_a_product_panics_with_the_remedy() {
 }
 
 #[test]
-#[should_panic(expected = "not a time of a test")]
+#[should_panic(expected = "cannot use the time")]
 fn a_malformed_date_panics() {
     let _ = testing::license("PRO").expires("1 March 2027");
 }

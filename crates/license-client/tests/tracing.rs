@@ -84,7 +84,7 @@ fn a_decision_is_an_event_only_if_it_changes() {
         for _ in 0..3 {
             assert!(client.decide().unwrap().allows("cloud_sync"));
         }
-        // Another user of a server is not a change.
+        // A decision for another user is not a change.
         let other = client.context().user("bob");
         assert!(!client.decide_in(&other).unwrap().allows("cloud_sync"));
         machine.set_clock("2026-02-01");
@@ -132,7 +132,7 @@ fn damaged_files_and_removed_files_are_events() {
     let machine = machine();
     machine.install(testing::license("PRO"));
     let client = machine.client();
-    let write = |file: StateFile| fs::write(machine.state_dir().join(file.name()), "noise");
+    let write = |file: StateFile| fs::write(machine.state_dir().join(file.as_str()), "noise");
     let events = events(|| {
         write(StateFile::License).unwrap();
         write(StateFile::Cache).unwrap();
@@ -173,7 +173,7 @@ fn events_contain_neither_users_nor_customers_nor_machines_nor_tokens_nor_direct
         assert!(client.allows("cloud_sync").unwrap());
         machine.install(testing::revocation_list().revoke(license.id()));
         assert!(!client.allows("cloud_sync").unwrap());
-        let file = machine.state_dir().join(StateFile::License.name());
+        let file = machine.state_dir().join(StateFile::License.as_str());
         token = fs::read_to_string(&file).unwrap();
         fs::write(&file, "noise").unwrap();
         client.reload();

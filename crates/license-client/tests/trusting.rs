@@ -94,7 +94,10 @@ fn with_embedded_keys_the_installed_keys_are_ignored_by_every_read() {
     ];
     for snapshot in snapshots {
         let Err(InstallationError::License { source, .. }) = snapshot.installation else {
-            panic!("{:?}", snapshot.installation);
+            panic!(
+                "expected an untrusted license, found {:?}",
+                snapshot.installation
+            );
         };
         assert_eq!(source.code(), Code::UntrustedKey);
     }

@@ -4,12 +4,13 @@ use std::error::Error;
 
 /// Returns an error and its causes in one line, separated by colons.
 ///
-/// The `Display` of an error in these crates describes only its own level. The reason for it is the
-/// `source()` of the error. A cause whose text the line already ends with is omitted, because some
-/// errors of other crates repeat the text of their source.
+/// In these crates, the `Display` text of an error does not contain the cause, which is the
+/// `source()` of the error. If the line already ends with the text of a cause, that cause is
+/// omitted, because some errors of other crates repeat the text of their source.
 ///
 /// ```
-/// use license_core::{LicenseFile, Unverified, VerifyError, with_causes};
+/// use license_core::{LicenseFile, Unverified, with_causes};
+/// use license_core::trust::VerifyError;
 ///
 /// // The payload is `{"iss":"Acme","iss":"Acme"}`.
 /// let token = "eyJhbGciOiJSUzI1NiIsInR5cCI6ImxpY2Vuc2Urand0Iiwia2lkIjoieCJ9\
@@ -21,26 +22,29 @@ use std::error::Error;
 ///     "cannot read the token payload: expected strict JSON: duplicate member `iss` at line 1 \
 ///      column 27"
 /// );
-/// # Ok::<(), license_core::ParseError>(())
+/// # Ok::<(), license_core::jose::ParseError>(())
 /// ```
 ///
-/// A program reports the line, and decides by the reason code:
+/// A program reports the line, and chooses its advice by the reason code:
 ///
 /// ```
 /// use license_core::{Code, FeatureMatrix, TrustSet, VerifiedLicenses, with_causes};
 ///
-/// # let (text, trust) = ("", TrustSet::default());
-/// match VerifiedLicenses::verify(text, &trust, FeatureMatrix::built_in()) {
-///     Ok(verified) => println!("licenses: {}", verified.licenses().len()),
-///     Err(error) => {
-///         eprintln!("{}: {}", error.code(), with_causes(&error));
-///         match error.code() {
-///             Code::UnsupportedVersion | Code::UnsupportedClaim => eprintln!("update"),
-///             Code::UntrustedKey => eprintln!("ask the vendor whether the keys have changed"),
-///             _ => eprintln!("ask the vendor to send the file again"),
+/// fn report(text: &str, trust: &TrustSet) {
+///     match VerifiedLicenses::verify(text, trust, FeatureMatrix::built_in()) {
+///         Ok(verified) => println!("licenses: {}", verified.licenses().len()),
+///         Err(error) => {
+///             eprintln!("{}: {}", error.code(), with_causes(&error));
+///             let advice = match error.code() {
+///                 Code::UnsupportedVersion | Code::UnsupportedClaim => "update the program",
+///                 Code::UntrustedKey => "ask the vendor whether the keys have changed",
+///                 _ => "ask the vendor to send the file again",
+///             };
+///             eprintln!("{advice}");
 ///         }
 ///     }
 /// }
+/// # report("", &TrustSet::default());
 /// ```
 pub fn with_causes(error: &dyn Error) -> String {
     let mut line = error.to_string();
@@ -82,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_without_causes_is_its_own_text() {
+    fn an_error_without_causes_gives_only_its_own_text() {
         assert_eq!(with_causes(&chain(&["not found"]).unwrap()), "not found");
     }
 

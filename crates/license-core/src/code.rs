@@ -32,7 +32,7 @@ macro_rules! codes {
                 match self { $(Self::$variant => $text),+ }
             }
 
-            /// Returns the code with this text.
+            /// Returns the code with this text, or `None` if there is no such code.
             ///
             /// ```
             /// use license_core::Code;

@@ -20,7 +20,8 @@ use crate::matrix::FeatureMatrix;
 /// [`Change`].
 ///
 /// ```
-/// use license_core::{Difference, FeatureMatrix, Succession, TrustSet, Unverified};
+/// use license_core::{FeatureMatrix, TrustSet, Unverified};
+/// use license_core::diff::{Difference, Succession};
 ///
 /// # const JWKS: &str = include_str!(concat!(
 /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
@@ -61,22 +62,22 @@ impl<'a> IntoIterator for &'a Difference {
 /// The relation of the second license to the first.
 ///
 /// ```
-/// use license_core::Succession;
+/// use license_core::diff::Succession;
 ///
 /// let succession: Succession = "replaced_by".parse()?;
 /// assert_eq!(succession, Succession::ReplacedBy);
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Succession {
-    /// Both are the same license.
+    /// Both licenses have the same license id.
     Same,
     /// The second license supersedes the first.
     Replaces,
     /// The first license supersedes the second.
     ReplacedBy,
-    /// Both licenses are for the same customer and product, and neither license supersedes the
-    /// other. If both are installed, the license that permits more applies.
+    /// Both licenses are for the same product and for the same customer or company, and neither
+    /// license supersedes the other. If both are installed, the license that permits more applies.
     SideBySide,
     /// The licenses are for different products or customers.
     Unrelated,
@@ -86,7 +87,7 @@ impl Succession {
     /// Returns the name in JSON.
     ///
     /// ```
-    /// assert_eq!(license_core::Succession::SideBySide.as_str(), "side_by_side");
+    /// assert_eq!(license_core::diff::Succession::SideBySide.as_str(), "side_by_side");
     /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -128,7 +129,8 @@ impl Difference {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
-    /// use license_core::{Difference, FeatureMatrix};
+    /// use license_core::FeatureMatrix;
+    /// use license_core::diff::Difference;
     ///
     /// let difference = Difference::from_licenses(&before, &after, FeatureMatrix::built_in());
     /// assert!(!difference.is_worse());
@@ -143,12 +145,14 @@ impl Difference {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let (before, after) = (fixture::license()?, fixture::enterprise()?);
-    /// use license_core::{Difference, FeatureMatrix};
+    /// # let (license, enterprise) = (fixture::license()?, fixture::enterprise()?);
+    /// # let draft = enterprise.claims();
+    /// use license_core::FeatureMatrix;
+    /// use license_core::diff::Difference;
     ///
-    /// // The effect of a draft that is not signed yet.
-    /// let (before, draft) = (before.claims(), after.claims());
-    /// let difference = Difference::from_claims(before, draft, FeatureMatrix::built_in());
+    /// // `draft` contains the claims of a license that is not signed yet.
+    /// let matrix = FeatureMatrix::built_in();
+    /// let difference = Difference::from_claims(license.claims(), draft, matrix);
     /// for change in difference.changes() {
     ///     println!("{change}");
     /// }
@@ -165,15 +169,21 @@ impl Difference {
         }
     }
 
-    /// Compares the ids of the signing keys as well, unless one of them is unknown (`None`).
+    /// Adds a comparison of the ids of the signing keys, unless one of the ids is unknown (`None`).
+    ///
+    /// The result of [`from_licenses`](Self::from_licenses) already contains this comparison.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
-    /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
-    /// let with_key = difference.clone().signing_keys([Some("old"), Some("new")]);
-    /// assert_eq!(with_key.changes().len(), difference.changes().len() + 1);
+    /// use license_core::FeatureMatrix;
+    /// use license_core::diff::Difference;
+    ///
+    /// let matrix = FeatureMatrix::built_in();
+    /// let difference = Difference::from_claims(before.claims(), after.claims(), matrix)
+    ///     .signing_keys([Some("old-key"), Some("new-key")]);
+    /// let change = difference.changes().last().ok_or("expected a change")?;
+    /// assert_eq!(change.what(), "signing_key");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -191,7 +201,7 @@ impl Difference {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
     /// for change in difference.changes() {
     ///     println!("{change}");
     /// }
@@ -207,8 +217,8 @@ impl Difference {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
-    /// use license_core::Effect;
+    /// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
+    /// use license_core::diff::Effect;
     ///
     /// assert_eq!(difference.with_effect(Effect::Loss).count(), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -224,7 +234,8 @@ impl Difference {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
-    /// use license_core::{Difference, FeatureMatrix};
+    /// use license_core::FeatureMatrix;
+    /// use license_core::diff::Difference;
     ///
     /// let matrix = FeatureMatrix::built_in();
     /// assert!(Difference::from_licenses(&license, &license, matrix).is_empty());
@@ -234,13 +245,14 @@ impl Difference {
         self.changes.is_empty()
     }
 
-    /// Returns whether the second license is worse in any respect.
+    /// Returns whether the second license is worse in any respect, which means that a change has
+    /// [`Effect::Loss`].
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
     /// assert!(!difference.is_worse());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -254,7 +266,7 @@ impl Difference {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
     /// println!("{}", difference.succession().as_str());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

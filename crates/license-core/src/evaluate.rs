@@ -3,9 +3,11 @@
 mod context;
 mod decision;
 mod evidence;
+mod feature_decision;
 mod json;
 mod machine;
 mod missing_context;
+mod outcome;
 mod rule;
 mod rules;
 mod validation_history;
@@ -17,9 +19,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 pub use context::Context;
-pub use decision::{Decision, FeatureDecision, Outcome};
+pub use decision::Decision;
 pub use evidence::Evidence;
+pub use feature_decision::FeatureDecision;
 pub use missing_context::{ContextValue, MissingContext};
+pub use outcome::Outcome;
 pub use rule::{Rule, RuleOutcome, RuleResult};
 pub use warning::Warning;
 
@@ -37,7 +41,8 @@ impl License {
     /// license. The entitlements of a denied license are those of the base tier.
     ///
     /// ```
-    /// use license_core::{Context, FeatureMatrix, Outcome, TrustSet, Unverified};
+    /// use license_core::{Context, FeatureMatrix, TrustSet, Unverified, time};
+    /// use license_core::evaluate::Outcome;
     ///
     /// # const JWKS: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
@@ -45,8 +50,8 @@ impl License {
     /// # const TOKEN: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
     /// # ));
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// let license = Unverified::parse(TOKEN)?.verify(&TrustSet::parse(JWKS)?)?;
+    /// let now = time::parse_instant("2027-01-15")?;
     /// let context = Context::at(now).user("ann");
     /// let decision = license.evaluate(FeatureMatrix::built_in(), &context);
     /// assert_eq!(decision.outcome(), Outcome::Licensed);
@@ -69,7 +74,7 @@ impl License {
     /// Returns the result of every rule, including the rules after the first that fails.
     ///
     /// ```
-    /// # use license_core::{Code, Context, FeatureMatrix, Rule, RuleResult, TrustSet, Unverified};
+    /// # use license_core::{TrustSet, Unverified};
     /// # let trust = TrustSet::parse(include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
     /// # )))?;
@@ -77,11 +82,14 @@ impl License {
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-team.jwt"
     /// # ));
     /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// # let now = license_core::time::parse_instant("2028-06-01T00:00:00Z")?;
+    /// use license_core::{Code, Context, FeatureMatrix, time};
+    /// use license_core::evaluate::{Rule, RuleOutcome, RuleResult};
+    ///
+    /// let now = time::parse_instant("2028-06-01")?;
     /// let results = license.explain(FeatureMatrix::built_in(), &Context::at(now));
-    /// let is_denied = |result: &&RuleResult| result.outcome.code().is_some();
+    /// let is_denied = |result: &&RuleResult| matches!(result.outcome, RuleOutcome::Denied(_));
     /// let denied: Vec<_> = results.iter().filter(is_denied).collect();
-    /// // Besides the end of the license, its check-in is overdue.
+    /// // The license has expired, and its check-in is overdue.
     /// assert_eq!(denied.len(), 2);
     /// assert_eq!(denied[0].rule, Rule::Expiry);
     /// assert_eq!(denied[0].outcome.code(), Some(Code::Expired));
@@ -174,6 +182,10 @@ fn decide(evaluation: &Evaluation<'_>, results: CombinedResults) -> Decision {
         code,
         license: Some(evaluation.license.clone()),
         effective,
+        validated: evaluation
+            .newest_vendor_validation
+            .map(|validation| Arc::clone(validation.entitlements())),
+        in_file: Vec::new(),
         rule,
         warnings: warning::warnings(evaluation, code, valid_until),
         valid_until,

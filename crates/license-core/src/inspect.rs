@@ -18,13 +18,14 @@ pub const UNVERIFIED: &str =
 
 /// Decodes a license file, token, license key or set of public keys into a JSON object.
 ///
-/// The content is not authenticated, so the member `verified` is always `false`.
+/// The content is not authenticated, so the member `verified` is always `false`. The member `kind`
+/// is `tokens`, `public keys`, `standard key`, `enterprise key` or `short enterprise key`.
 ///
 /// ```
-/// let object = license_core::inspect("CODITECT-PRO-A7F3E9D2C4B1-8F2A")?;
+/// let object = license_core::inspect::inspect("CODITECT-PRO-A7F3E9D2C4B1-8F2A")?;
 /// assert_eq!(object["verified"], false);
 /// assert_eq!(object["tier"], "PRO");
-/// # Ok::<(), license_core::InspectError>(())
+/// # Ok::<(), license_core::inspect::InspectError>(())
 /// ```
 ///
 /// # Errors
@@ -160,11 +161,11 @@ fn is_innermost(token: &Unverified<'_>) -> bool {
 /// The reason why a text cannot be inspected.
 ///
 /// ```
-/// use license_core::{inspect, with_causes};
+/// use license_core::with_causes;
+/// use license_core::inspect::inspect;
 ///
-/// let error = inspect("hello").err().ok_or("expected an error")?;
+/// let error = inspect("hello").unwrap_err();
 /// println!("{}: {}", error.code(), with_causes(&error));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -181,11 +182,11 @@ impl InspectError {
     /// Returns the reason code.
     ///
     /// ```
-    /// use license_core::{Code, inspect};
+    /// use license_core::Code;
+    /// use license_core::inspect::inspect;
     ///
-    /// let error = inspect("hello").err().ok_or("expected an error")?;
+    /// let error = inspect("hello").unwrap_err();
     /// assert_eq!(error.code(), Code::Malformed);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn code(&self) -> Code {
         match self {

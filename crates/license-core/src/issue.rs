@@ -4,8 +4,9 @@
 //! ```
 //! use license_core::issue::{KeyBits, LicenseDraft, RandomError, Signer, SigningKey};
 //! use license_core::{
-//!     Algorithm, FeatureMatrix, LicenseId, Tier, TrustSet, Unverified, VerifiedLicenses, time,
+//!     FeatureMatrix, LicenseId, Tier, TrustSet, Unverified, VerifiedLicenses, time,
 //! };
+//! use license_core::jose::Algorithm;
 //!
 //! let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
 //! let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random)?;
@@ -55,7 +56,7 @@ use crate::trust::TrustedKey;
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
 /// # let key = fixture::key()?;
-/// use license_core::TrustedKey;
+/// use license_core::trust::TrustedKey;
 /// use license_core::issue::{Signer, SigningError};
 ///
 /// /// A signer that counts its signatures.
@@ -84,7 +85,8 @@ pub trait Signer {
     /// Returns the public key with its id and algorithm.
     fn public(&self) -> &TrustedKey;
 
-    /// Signs a message with the algorithm of the key.
+    /// Signs a message with the algorithm of the key. Blocks until the key, device or service has
+    /// answered.
     ///
     /// # Errors
     ///
@@ -220,7 +222,9 @@ fn sign_token(
 /// # let key = fixture::key()?;
 /// # let trust = fixture::trust(&[&key])?;
 /// use license_core::issue::sign_enterprise_key;
-/// use license_core::{Company, EnterpriseTerms, FeatureMatrix, KeyExpiry, ProductCode};
+/// use license_core::{FeatureMatrix, ProductCode};
+/// use license_core::ids::Company;
+/// use license_core::key::{EnterpriseTerms, KeyExpiry};
 ///
 /// let terms = EnterpriseTerms {
 ///     product: ProductCode::parse("CODITECT")?,
@@ -236,8 +240,8 @@ fn sign_token(
 ///
 /// # Errors
 ///
-/// Returns [`SigningError::Expiry`] if the last day is not from 1970 to 9999, and
-/// [`SigningError::Sign`] if the key fails to sign.
+/// Returns [`SigningError::Expiry`] if the last day is not from 1970 to 9999, and the error of the
+/// signer if the key fails to sign.
 pub fn sign_enterprise_key(
     terms: EnterpriseTerms,
     key: &impl Signer,

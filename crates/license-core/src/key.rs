@@ -17,7 +17,8 @@ use crate::encoding::pasted::{FoundText, Pasted, Position};
 use crate::encoding::value::text_value;
 use scan::KeyScanner;
 
-/// The maximum length of a key: its fields and an RSA signature of 8192 bits, with line breaks.
+/// The maximum length of a key in bytes: its fields and an RSA signature of 8192 bits, with line
+/// breaks.
 const MAX_BYTES: usize = 4096;
 
 /// A well-formed license key.
@@ -36,7 +37,7 @@ const MAX_BYTES: usize = 4096;
 /// let error = LicenseKey::parse("CODITECT-PRO-A7F3E9D2C4B1-8F2B").unwrap_err();
 /// assert_eq!(error.code().as_str(), "CHECKSUM_MISMATCH");
 /// assert_eq!(key.to_string().parse(), Ok(key));
-/// # Ok::<(), license_core::KeyError>(())
+/// # Ok::<(), license_core::key::KeyError>(())
 /// ```
 ///
 /// `Display` and the JSON form of an enterprise key contain its signature, so they are bearer
@@ -65,7 +66,8 @@ impl LicenseKey {
     ///
     /// # Errors
     ///
-    /// Returns [`KeyError`] if a character is wrong or missing, or if the checksum does not match.
+    /// Returns [`KeyError`] if a character is wrong or missing, if the checksum does not match, if
+    /// the length of a signature is wrong, or if the text is longer than 4096 bytes.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         check_length(text)?;
         let pasted = Pasted::new(text);
@@ -115,7 +117,12 @@ impl LicenseKey {
     /// ```
     /// use license_core::LicenseKey;
     ///
-    /// // A standard key identifies its license only together with the license file.
+    /// // The short form of an enterprise key is the license id.
+    /// let key = LicenseKey::parse("CODITECT-ENT-ACME-100-20271231-0123456789ABCDEF")?;
+    /// let id = key.license_id().ok_or("expected an enterprise key")?;
+    /// assert_eq!(id.as_str(), "CODITECT-ENT-ACME-100-20271231-0123456789ABCDEF");
+    ///
+    /// // A standard key contains only a hash of the license id.
     /// let key = LicenseKey::parse("CODITECT-PRO-D4424EFC5184-3730")?;
     /// assert_eq!(key.license_id(), None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -157,10 +164,8 @@ text_value!(LicenseKey, "a license key", KeyError);
 /// use license_core::LicenseKey;
 ///
 /// // One digit is wrong, which the checksum detects.
-/// let error = LicenseKey::parse("CODITECT-PRO-D4424EFC5184-3731").err();
-/// let error = error.ok_or("expected an error")?;
+/// let error = LicenseKey::parse("CODITECT-PRO-D4424EFC5184-3731").unwrap_err();
 /// assert_eq!(error.code().as_str(), "CHECKSUM_MISMATCH");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -216,9 +221,8 @@ impl KeyError {
     /// ```
     /// use license_core::{Code, LicenseKey};
     ///
-    /// let error = LicenseKey::parse("hello").err().ok_or("expected an error")?;
+    /// let error = LicenseKey::parse("hello").unwrap_err();
     /// assert_eq!(error.code(), Code::Malformed);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn code(&self) -> Code {
         match self {

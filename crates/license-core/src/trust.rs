@@ -45,7 +45,7 @@ const MAX_KEYS: usize = 1000;
 /// for key in &trust {
 ///     println!("{} {}", key.id(), key.algorithm());
 /// }
-/// # Ok::<(), license_core::TrustError>(())
+/// # Ok::<(), license_core::trust::TrustError>(())
 /// ```
 ///
 /// The JSON form is a JWK Set (RFC 7517).
@@ -63,12 +63,12 @@ impl TrustSet {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
-    /// # let key = |trust: &license_core::TrustSet| {
-    /// #     let key = trust.iter().next()?;
-    /// #     license_core::TrustedKey::new(key.algorithm(), key.modulus(), key.exponent()).ok()
-    /// # };
-    /// # let key = key(&trust).ok_or("no key")?;
+    /// # let key = trust.iter().next().ok_or("no key")?;
+    /// # let (algorithm, modulus, exponent) = (key.algorithm(), key.modulus(), key.exponent());
     /// use license_core::TrustSet;
+    /// use license_core::trust::TrustedKey;
+    ///
+    /// let key = TrustedKey::new(algorithm, modulus, exponent)?;
     ///
     /// let trust = TrustSet::new([key])?;
     /// assert_eq!(trust.len(), 1);
@@ -140,7 +140,8 @@ impl TrustSet {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`TrustSet::new`].
+    /// Returns the errors of [`TrustSet::new`]. Keys that were added before the error stay in the
+    /// set.
     pub fn extend(&mut self, other: &Self) -> Result<(), TrustError> {
         other
             .keys
@@ -151,8 +152,8 @@ impl TrustSet {
     /// Returns the union of two sets.
     ///
     /// If the sets contain the same key with different algorithms, the algorithm of this set is
-    /// used.
-    /// Keys that a trust statement has retired from this set are not added.
+    /// used. Keys that a trust statement has retired from this set are not added, and neither are
+    /// keys beyond the limit of 1000 keys.
     ///
     /// ```
     /// # const VENDOR: &str = include_str!(concat!(
@@ -196,7 +197,7 @@ impl TrustSet {
         }
     }
 
-    /// Returns the key with this id.
+    /// Returns the key with this id, if the set contains it.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -286,7 +287,7 @@ impl TrustSet {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
-    /// use license_core::Backend;
+    /// use license_core::jose::Backend;
     ///
     /// for &backend in Backend::AVAILABLE {
     ///     assert_eq!(trust.with_backend(backend)?.len(), trust.len());

@@ -3,15 +3,21 @@
 
 use std::error::Error;
 
+use license_core::encoding::{JsonError, ValueError};
+use license_core::ids::NameError;
+use license_core::inspect::InspectError;
 use license_core::issue::{RandomError, SigningError, SigningKeyError};
-use license_core::readback::ReadbackError;
+use license_core::jose::ParseError;
+use license_core::key::KeyError;
+use license_core::license::{RotationError, VerifiedLicensesError};
+use license_core::matrix::ProductFileError;
+use license_core::requests::MachineRequestError;
+use license_core::requests::readback::ReadbackError;
 use license_core::session::{ProjectError, UnreadablePath};
-use license_core::usage_report::{LineError, UsageReportError};
-use license_core::{
-    ClaimError, Code, InspectError, JsonError, KeyError, MachineRequestError, NameError,
-    ParseError, ProductFileError, RotationError, TimeError, TokenKind, TrustError, ValueError,
-    VerifiedLicensesError, VerifyError, with_causes,
-};
+use license_core::time::TimeError;
+use license_core::trust::{ClaimError, TrustError, VerifyError};
+use license_core::usage::{LineError, UsageReportError};
+use license_core::{Code, TokenKind, with_causes};
 
 fn assert_error<E: Error + Send + Sync + 'static>() {}
 
@@ -42,7 +48,7 @@ fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error(
 }
 
 #[test]
-fn every_reason_code_is_read_in_the_same_way() {
+fn each_error_has_the_method_code() {
     let _: fn(&ClaimError) -> Code = ClaimError::code;
     let _: fn(&InspectError) -> Code = InspectError::code;
     let _: fn(&JsonError) -> Code = JsonError::code;
@@ -60,7 +66,7 @@ fn every_reason_code_is_read_in_the_same_way() {
 }
 
 #[test]
-fn each_level_describes_itself_and_the_chain_describes_the_reason() {
+fn the_text_of_an_error_omits_its_cause_and_with_causes_adds_it() {
     let kind = VerifyError::Kind {
         expected: TokenKind::License,
         found: TokenKind::Activation,

@@ -23,11 +23,11 @@ use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use license_core::ids::Company;
 use license_core::issue::{SigningKey, sign_enterprise_key};
-use license_core::{
-    Backend, Code, Company, EnterpriseKey, EnterpriseTerms, FeatureMatrix, KeyExpiry, License,
-    LicenseKey, TrustSet, Unverified, time,
-};
+use license_core::jose::Backend;
+use license_core::key::{EnterpriseKey, EnterpriseTerms, KeyExpiry};
+use license_core::{Code, FeatureMatrix, License, LicenseKey, TrustSet, Unverified, time};
 use support::{SPARE, VENDOR, id, issued, perpetual, trust};
 
 const EN_DASH: char = '\u{2013}';
@@ -117,13 +117,13 @@ fn gives_a_license(token: &str, trust: &TrustSet) -> bool {
     Unverified::parse(token).is_ok_and(|token| token.verify(trust).is_ok())
 }
 
-fn trusted_by(backend: Backend) -> TrustSet {
+fn trust_with_backend(backend: Backend) -> TrustSet {
     trust(&[&VENDOR, &SPARE]).with_backend(backend).unwrap()
 }
 
 #[test]
 fn a_token_with_a_replaced_character_gives_no_license() {
-    let trust = trusted_by(Backend::FASTEST);
+    let trust = trust_with_backend(Backend::FASTEST);
     assert_replacements_are_rejected(&TOKEN, |text| gives_a_license(text, &trust));
 }
 
@@ -132,7 +132,7 @@ fn a_token_with_a_replaced_character_gives_no_license() {
 fn a_changed_token_gives_no_license_with_any_library() {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_A";
     for &backend in Backend::AVAILABLE {
-        let trust = trusted_by(backend);
+        let trust = trust_with_backend(backend);
         at_every_position(&TOKEN, |at| {
             let next = ALPHABET
                 .find(&TOKEN[at..=at])
@@ -145,7 +145,7 @@ fn a_changed_token_gives_no_license_with_any_library() {
 
 #[test]
 fn a_token_with_a_typing_error_gives_no_license() {
-    let trust = trusted_by(Backend::FASTEST);
+    let trust = trust_with_backend(Backend::FASTEST);
     assert_typing_errors_are_rejected(&TOKEN, |text| gives_a_license(text, &trust));
 }
 
@@ -176,7 +176,7 @@ fn assert_no_flipped_bit_verifies(token: &str, segment: usize, trust: &TrustSet)
 #[test]
 fn no_flipped_bit_of_the_signature_verifies() {
     for &backend in Backend::AVAILABLE {
-        let trust = trusted_by(backend);
+        let trust = trust_with_backend(backend);
         for token in [&TOKEN, &token(&SPARE)] {
             assert!(gives_a_license(token, &trust));
             assert_no_flipped_bit_verifies(token, 2, &trust);
@@ -187,7 +187,7 @@ fn no_flipped_bit_of_the_signature_verifies() {
 #[test]
 fn no_flipped_bit_of_header_or_claims_verifies() {
     for &backend in Backend::AVAILABLE {
-        let trust = trusted_by(backend);
+        let trust = trust_with_backend(backend);
         assert_no_flipped_bit_verifies(&TOKEN, 0, &trust);
         assert_no_flipped_bit_verifies(&TOKEN, 1, &trust);
     }
@@ -196,7 +196,7 @@ fn no_flipped_bit_of_header_or_claims_verifies() {
 /// Flips the bits of the encoded text. A result that is not UTF-8 is skipped.
 #[test]
 fn no_flipped_bit_of_the_signed_text_verifies() {
-    let trust = trusted_by(Backend::FASTEST);
+    let trust = trust_with_backend(Backend::FASTEST);
     let signed = TOKEN.rfind('.').unwrap();
     let verified = (0..signed * 8).filter(|&bit| {
         String::from_utf8(with_bit_flipped(TOKEN.as_bytes(), bit))
@@ -231,14 +231,14 @@ fn enterprise_license(text: &str, trust: &TrustSet) -> Option<License> {
 
 #[test]
 fn a_full_enterprise_key_with_a_replaced_character_gives_no_license() {
-    let trust = trusted_by(Backend::FASTEST);
+    let trust = trust_with_backend(Backend::FASTEST);
     let key = ENTERPRISE.to_string();
     assert_replacements_are_rejected(&key, |text| enterprise_license(text, &trust).is_some());
 }
 
 #[test]
 fn a_full_enterprise_key_with_a_typing_error_gives_no_license() {
-    let trust = trusted_by(Backend::FASTEST);
+    let trust = trust_with_backend(Backend::FASTEST);
     let key = ENTERPRISE.to_string();
     assert_typing_errors_are_rejected(&key, |text| enterprise_license(text, &trust).is_some());
 }
@@ -246,7 +246,7 @@ fn a_full_enterprise_key_with_a_typing_error_gives_no_license() {
 #[test]
 fn a_full_enterprise_key_with_a_flipped_bit_gives_no_license() {
     for &backend in Backend::AVAILABLE {
-        let trust = trusted_by(backend);
+        let trust = trust_with_backend(backend);
         let signature = ENTERPRISE.signature();
         for bit in 0..signature.len() * 8 {
             let changed = URL_SAFE_NO_PAD.encode(with_bit_flipped(signature, bit));
@@ -267,7 +267,7 @@ fn identifies(text: &str, license: &License) -> bool {
 
 #[test]
 fn a_short_enterprise_key_with_an_error_does_not_identify_its_license() {
-    let trust = trusted_by(Backend::FASTEST);
+    let trust = trust_with_backend(Backend::FASTEST);
     let license = enterprise_license(&ENTERPRISE.to_string(), &trust).unwrap();
     let key = ENTERPRISE.short().to_string();
     assert_replacements_are_rejected(&key, |text| identifies(text, &license));

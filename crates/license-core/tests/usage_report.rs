@@ -8,7 +8,7 @@
 )]
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
-use license_core::usage_report::{
+use license_core::usage::{
     ChainFinding, ChainSummary, ClosedEntry, MAX_REPORT_BYTES, OpenPeriod, UsageCounts,
     UsageReport, UsageReportError, examine, examine_entries, write,
 };
@@ -282,7 +282,7 @@ fn a_wrong_clock_is_a_finding_but_not_a_fault() {
 }
 
 #[test]
-fn an_entry_at_the_latest_timestamp_can_be_read() {
+fn an_entry_at_the_latest_instant_can_be_read() {
     let mut period = OpenPeriod::new(None, [1; 16], 0);
     period.add(None, &counts(1), time::MAX);
     let closed = period.close(product(), None, 0, salts()).unwrap();

@@ -1,4 +1,4 @@
-//! Values have a text form and a JSON form, and verified types have no way in except verification.
+//! Values have a text form and a JSON form. A verified type can only be created by verification.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -10,17 +10,30 @@ use std::fmt::{Debug, Display};
 use std::hash::Hash;
 use std::str::FromStr;
 
+use license_core::claims::Status;
+use license_core::diff::{Effect, Succession};
+use license_core::encoding::ValueError;
+use license_core::evaluate::{Outcome, Rule};
+use license_core::ids::{Commitment, Company, NameError, Nonce};
 use license_core::issue::{
     Confirmation, KeyBits, LicenseDraft, RetirementDraft, RevocationEntry, RevocationListDraft,
 };
+use license_core::jose::Algorithm;
+use license_core::key::{
+    EnterpriseKey, EnterpriseTerms, KeyExpiry, ShortEnterpriseKey, StandardKey,
+};
+use license_core::license::ValidationSigner;
+use license_core::machine::{ComponentKind, Fingerprint, Machine, MachineDigest};
+use license_core::matrix::Trial;
+use license_core::policy::{CheckIn, Quota, Renewal, UsageType};
+use license_core::requests::{MachineRequest, MachineRequestKind};
 use license_core::session::RootReason;
-use license_core::usage_report::{ChainId, UsageHash};
+use license_core::session::SessionId;
+use license_core::trust::{KeyId, TrustedKey};
+use license_core::usage::{ChainId, UsageHash};
 use license_core::{
-    Algorithm, CheckIn, Code, CodeKind, Commitment, Company, ComponentKind, Effect, EnterpriseKey,
-    EnterpriseTerms, FeatureMatrix, Fingerprint, KeyExpiry, KeyId, LicenseId, LicenseKey, Machine,
-    MachineDigest, MachineRequest, MachineRequestKind, NameError, Nonce, Outcome, ProductCode,
-    Quota, Renewal, Rule, SessionId, ShortEnterpriseKey, StandardKey, Status, Succession, Tier,
-    TokenKind, Trial, TrustSet, TrustedKey, UsageType, ValidationSigner, ValueError, time,
+    Code, CodeKind, FeatureMatrix, LicenseId, LicenseKey, ProductCode, Tier, TokenKind, TrustSet,
+    time,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -58,7 +71,7 @@ where
     }
 }
 
-/// Checks an enum without fields. Its names are distinct.
+/// Checks an enum without fields, and checks that its names are distinct.
 fn check_names<T>(all: &[T], foreign: &[&str])
 where
     T: FromStr<Err = ValueError> + Display + Debug + Copy + Eq + Hash + Serialize,
@@ -159,7 +172,7 @@ fn every_identification_of_a_machine_round_trips() {
 }
 
 #[test]
-fn every_license_key_round_trips_and_is_no_key_of_another_form() {
+fn every_license_key_round_trips_and_is_refused_as_a_key_of_another_form() {
     let standard = "CODITECT-PRO-A7F3E9D2C4B1-8F2A";
     let full = format!("CODITECT-ENT-ACME-100-20271231-{}", "A".repeat(342));
     let terms = "CODITECT-ENT-ACME-100-20271231";
@@ -179,7 +192,7 @@ fn every_license_key_round_trips_and_is_no_key_of_another_form() {
 }
 
 #[test]
-fn a_quota_is_a_number_as_text_and_as_json() {
+fn a_quota_round_trips_as_text_and_as_json() {
     for (text, number) in [
         ("0", 0),
         ("9223372036854775807", i64::MAX),
@@ -259,7 +272,7 @@ fn conditions_round_trip_within_their_bounds() {
 }
 
 #[test]
-fn drafts_round_trip_as_the_claims_that_they_will_have() {
+fn drafts_round_trip_as_their_claims() {
     let matrix = FeatureMatrix::built_in();
     let id = LicenseId::parse(ID).unwrap();
     let issued_at = time::parse_instant("2027-01-01").unwrap();
@@ -340,7 +353,7 @@ fn a_product_file_in_json_is_checked_like_one_in_toml() {
         ("base_tier", json!("PRO")),
         ("tiers", json!([["FREE", null, []]])),
         ("tiers", json!([tier("FREE"), tier("FREE")])),
-        ("colour", json!("red")),
+        ("color", json!("red")),
     ] {
         let mut changed = file.clone();
         changed[member] = wrong.clone();
@@ -359,7 +372,7 @@ fn a_machine_request_parses_from_its_armor() {
 }
 
 #[test]
-fn errors_of_values_name_what_is_expected() {
+fn errors_of_values_state_the_expected_value() {
     let error: NameError = "pro".parse::<Tier>().unwrap_err();
     assert_eq!(error.to_string(), format!("expected {}", error.expected));
     let error: ValueError = "x".parse::<Status>().unwrap_err();
@@ -369,7 +382,7 @@ fn errors_of_values_name_what_is_expected() {
     );
 }
 
-/// Fails to compile if a type implements `Deserialize`: the type of `marker` is then ambiguous.
+/// Fails to compile if a type implements `Deserialize`, because `Marker<_>` is then ambiguous.
 macro_rules! assert_not_deserialize {
     ($($type:ty),+ $(,)?) => {
         $({
@@ -387,17 +400,17 @@ macro_rules! assert_not_deserialize {
 #[test]
 fn no_verified_type_can_be_deserialized() {
     assert_not_deserialize!(
-        license_core::Activation,
-        license_core::ClockRepair,
+        license_core::license::Activation,
+        license_core::license::ClockRepair,
         license_core::Decision,
-        license_core::Entitlements,
-        license_core::FeatureDecision,
+        license_core::policy::Entitlements,
+        license_core::evaluate::FeatureDecision,
         license_core::License,
-        license_core::RevocationList,
-        license_core::RuleResult,
-        license_core::TrustStatement,
+        license_core::license::RevocationList,
+        license_core::evaluate::RuleResult,
+        license_core::license::TrustStatement,
         license_core::Unverified<'static>,
-        license_core::Validation,
+        license_core::license::Validation,
         license_core::VerifiedLicenses,
     );
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use license_core::MAX_FILE_BYTES;
+use license_core::jose::MAX_FILE_BYTES;
 
 use crate::errors::DeliveryError;
 use crate::files::{self, Collision, Durability};
@@ -36,15 +36,21 @@ pub enum ArtifactDestination {
 }
 
 impl ArtifactDestination {
-    /// Returns the destination of a file whose staging file has this id.
+    /// Returns the destination for a file at `path`. The name of the staging file contains
+    /// `staging_id`.
     ///
     /// ```
     /// use license_issuer::delivery::ArtifactDestination;
-    /// use license_issuer::files::Collision;
+    /// use license_issuer::files::{Collision, staging_path};
     /// use std::path::Path;
     ///
     /// let path = Path::new("/orders/acme.lic");
-    /// let destination = ArtifactDestination::file(path, "4711", Collision::Replace);
+    /// let expected = ArtifactDestination::File {
+    ///     path: path.to_owned(),
+    ///     staging: staging_path(path, "4711"),
+    ///     collision: Collision::Replace,
+    /// };
+    /// assert_eq!(ArtifactDestination::file(path, "4711", Collision::Replace), expected);
     /// ```
     pub fn file(path: &Path, staging_id: &str, collision: Collision) -> Self {
         Self::File {
@@ -54,7 +60,7 @@ impl ArtifactDestination {
         }
     }
 
-    /// Returns the final path.
+    /// Returns the final path of a file, or `None` for a stream.
     ///
     /// ```
     /// use license_issuer::delivery::ArtifactDestination;

@@ -19,9 +19,17 @@ const STAGING_PREFIX: &str = ".keygen-";
 /// The treatment of a file that already has the destination's name.
 ///
 /// ```
-/// use license_issuer::files::Collision;
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("acme.lic");
+/// use license_issuer::files::{Collision, Durability, publish, stage, staging_path};
 ///
-/// assert_ne!(Collision::Refuse, Collision::Replace);
+/// std::fs::write(&path, "old")?;
+/// let staging = staging_path(&path, "4711");
+/// stage(&staging, b"new", Durability::Synced)?;
+/// assert!(publish(&staging, &path, Collision::Refuse).is_err());
+/// publish(&staging, &path, Collision::Replace)?;
+/// assert_eq!(std::fs::read(&path)?, b"new");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Collision {
@@ -42,7 +50,7 @@ pub enum Durability {
     Restorable,
 }
 
-/// Returns the path of the staging file with this id, in the directory of `path`.
+/// Returns the path of the staging file with the given id, in the directory of `path`.
 ///
 /// ```
 /// use license_issuer::files::staging_path;

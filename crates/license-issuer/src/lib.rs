@@ -12,8 +12,9 @@
 //!
 //! # Issue a license
 //!
-//! The service signs the draft, verifies the result, records it in the ledger and delivers the
-//! file, even if the process is interrupted in between:
+//! The service signs the draft, verifies the signed license, records the license in the ledger and
+//! delivers the file. If the process is interrupted, the next call delivers the files of the
+//! licenses that are already recorded.
 //!
 //! ```
 //! # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -41,7 +42,7 @@
 //!             let draft = LicenseDraft::for_tier(matrix, tier, id.clone(), customer, context.now);
 //!             Ok(LicenseOrder::new(draft, matrix))
 //!         },
-//!         signer: &key, // implements `SignerSource`; `signer::open` opens files and tokens
+//!         signer: &key, // implements `SignerSource`, for example with `signer::open`
 //!         destination: ArtifactDestination::file(&path, "staging", Collision::Refuse),
 //!         delivery: &mut FileDelivery::default(),
 //!         render: &|_, signed: &SignedLicense| Ok(signed.file.clone().into_bytes()),
@@ -53,13 +54,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The README has the whole program, with the source of the key.
+//! The README contains the whole program, including an implementation of `SignerSource`.
 //!
 //! # Where to start
 //!
 //! | task | item |
 //! |---|---|
-//! | issue any artifact | [`services::issue::IssueService`] with a draft of its service |
+//! | issue any artifact | [`services::issue::IssueService`] with a draft, such as [`services::licenses::LicenseOrder`] |
 //! | answer requests of machines | [`services::answer`] |
 //! | revoke a license | [`services::revoke`], then [`services::revocation_lists`] |
 //! | issue many licenses | [`services::batch`] |
@@ -67,7 +68,7 @@
 //! | read the ledger | [`ledger::LedgerReader`], [`ledger::sqlite::SqliteLedger`] |
 //! | use another database | implement [`ledger::Ledger`] |
 
-// docs.rs shows which feature an item needs.
+// With this attribute, docs.rs shows the feature that an item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod clock;

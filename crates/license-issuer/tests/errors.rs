@@ -4,7 +4,8 @@ use std::error::Error;
 use std::io;
 
 use license_core::issue::SigningError;
-use license_core::{Code, VerifiedLicensesError, with_causes};
+use license_core::license::VerifiedLicensesError;
+use license_core::{Code, with_causes};
 use license_issuer::errors::{DeliveryError, LedgerError};
 use license_issuer::names::NameSetError;
 use license_issuer::random::SystemRandomError;
@@ -62,14 +63,14 @@ fn every_error_of_aws_kms_can_be_sent_to_another_thread() {
 }
 
 #[test]
-fn every_reason_code_is_read_in_the_same_way() {
+fn each_error_has_the_method_code() {
     let _: fn(&AnswerError) -> Option<Code> = AnswerError::code;
     let _: fn(&DeactivationError) -> Option<Code> = DeactivationError::code;
     let _: fn(&ValidationError) -> Option<Code> = ValidationError::code;
 }
 
 #[test]
-fn each_level_describes_itself_and_the_chain_describes_the_reason() {
+fn the_text_of_an_error_omits_its_cause_and_with_causes_adds_it() {
     let sign = SignError::Sign {
         artifact: "license",
         source: SigningError::Empty { claim: "sub" },

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use license_core::license::{RevocationList, Rotation};
 use license_core::{
-    Context, Decision, FeatureMatrix, RevocationList, Rotation, TrustSet, Unverified,
-    VerifiedLicenses, time,
+    Context, Decision, FeatureMatrix, TrustSet, Unverified, VerifiedLicenses, time,
 };
 use license_tests::programs;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use super::document;
 const HEADER: &str = "| member | type | meaning |";
 const FACTS_HEADER: &str = "| code | member | type | meaning |";
 
-/// Returns the cells of the rows of a table with this header in the section.
+/// Returns the rows of the table with the given header in a section. A row is a list of cells.
 fn rows(section: &str, header: &str) -> Vec<Vec<String>> {
     let text = document("docs/codes.md");
     let heading = format!("\n### {section}\n");
@@ -40,7 +40,7 @@ fn names(cell: &str) -> impl Iterator<Item = String> {
         .map(|name| name.trim_matches('`').to_owned())
 }
 
-/// Returns the documented members of an object, in their order.
+/// Returns the members that a section documents, in the order of the document.
 fn documented(section: &str) -> Vec<String> {
     let rows = rows(section, HEADER);
     rows.iter().flat_map(|cells| names(&cells[0])).collect()
@@ -65,7 +65,7 @@ fn revocations() -> RevocationList {
     token.verify_revocations(&trust()).unwrap()
 }
 
-/// Evaluates a fixture at a date, with revocation lists.
+/// Evaluates the licenses of a fixture at a date, with revocation lists.
 fn decide(path: &str, at: &str, lists: &[RevocationList]) -> Decision {
     let matrix = FeatureMatrix::built_in();
     let verified = VerifiedLicenses::verify(&fixture(path), &trust(), matrix).unwrap();
@@ -74,7 +74,7 @@ fn decide(path: &str, at: &str, lists: &[RevocationList]) -> Decision {
 }
 
 #[test]
-fn decisions_have_the_documented_members_in_their_order() {
+fn decisions_have_the_documented_members_in_the_documented_order() {
     let expected = documented("Decision");
     for (path, at) in [
         ("tokens/valid-pro.jwt", "2027-01-15"),

@@ -129,7 +129,7 @@ fn the_same_orders_are_issued_once_and_a_deleted_file_is_restored() {
 }
 
 #[test]
-fn without_a_ledger_orders_with_a_file_are_not_issued_again() {
+fn without_a_ledger_an_order_whose_license_file_exists_is_not_issued_again() {
     let workstation = workstation();
     let _ = batch(&workstation, &["--no-ledger"]).expect_code(0);
     let file = workstation.read("out/c3.lic");
@@ -158,8 +158,8 @@ fn a_foreign_file_is_not_replaced() {
 #[test]
 fn an_early_error_ends_a_long_batch() {
     let workstation = workstation();
-    // More rows than the queues between the threads hold, so that all threads are still running
-    // when the error is found.
+    // The queues between the threads hold fewer rows than the table has, so all threads are still
+    // running when the error is found.
     let rows = (0..5000).map(|row| format!("pro,Customer {row},2030-12-31,yes,c{row}.lic\n"));
     let header = "tier,customer,expires,offline,file\n".to_owned();
     workstation.write("orders.csv", header + &rows.collect::<String>());

@@ -1,16 +1,18 @@
-//! `keygen product constants`: the module that it writes compiles and has the names of the product.
+//! `keygen product constants`: the written module compiles and has the names of the product.
 
+use std::fs;
 use std::process::Command;
 
 use license_core::{FeatureMatrix, Tier};
-use license_tests::{Scratch, WIDGET, keygen};
+use license_tests::{Scratch, WIDGET, keygen, programs};
 
 use crate::widget;
 
 /// The module for the sample product, which this test compiles.
 const MODULE: &str = include_str!("widget.rs");
 
-/// A product with names that are no identifiers, or need a line of their own.
+/// A product with names that are not Rust identifiers. The test replaces `LONG` with a name so long
+/// that the value needs its own line.
 const ODD: &str = r#"
 product = "ODD"
 issuer = "Odd Works"
@@ -38,7 +40,17 @@ fn the_module_has_a_constant_for_each_tier_feature_and_quota() {
 }
 
 #[test]
-fn the_module_is_written_to_a_file_that_exists_only_with_force() {
+fn the_module_in_the_guide_is_the_one_that_keygen_prints() {
+    let guide = programs::workspace().join("crates/license-client/fixtures/guide");
+    let product = guide.join("product.toml");
+    let constants = ["product", "constants", product.to_str().unwrap()];
+    let printed = keygen(&Scratch::new(), &constants).expect_code(0);
+    let module = fs::read_to_string(guide.join("product.rs")).unwrap();
+    assert_eq!(printed.stdout, module);
+}
+
+#[test]
+fn the_module_is_written_to_a_new_file_and_replaces_a_file_only_with_force() {
     let machine = Scratch::new();
     machine.write("widget.toml", WIDGET);
     let constants = ["product", "constants", "widget.toml", "--out", "product.rs"];

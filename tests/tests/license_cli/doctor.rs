@@ -136,7 +136,12 @@ fn on_a_healthy_machine_every_check_is_ok() {
         "ok",
         &["VALID", "ENT", "ACME Ltd", "perpetual"],
     );
-    expect(&report, "check-in", "ok", &["the license requires none"]);
+    expect(
+        &report,
+        "check-in",
+        "ok",
+        &["the license requires no check-in"],
+    );
     expect(
         &report,
         "system",
@@ -266,7 +271,10 @@ fn a_lock_file_that_is_a_symbolic_link_is_not_followed_and_is_reported() {
     fs::remove_file(&lock).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &lock).unwrap();
     let report = examine(&machine).expect_code(0).json();
-    let words = ["is not writable", ".lock in it is not a regular file"];
+    let words = [
+        "is not writable",
+        "the file .lock in the directory is not a regular file",
+    ];
     expect(&report, "home", "warning", &words);
     let used = on(HERE, &machine, &["use", "commands_per_day", "--json"]);
     let used = used.expect_code(0).json();

@@ -65,7 +65,7 @@ fn printed(machine: &Scratch, command: &[&str], at: &str) -> Value {
     serde_json::from_str(&output.stdout).unwrap()
 }
 
-/// Checks each case on a machine with the input as `input.lic`.
+/// Calls `check` for each date of each case. The machine contains the input as `input.lic`.
 fn for_each_case(mut check: impl FnMut(&Scratch, &VerifiedLicenses, &str)) {
     let jwks = fixture("trust/vendor.jwks");
     let trust = TrustSet::parse(&jwks).unwrap();
@@ -100,7 +100,10 @@ fn verify_prints_the_decision_of_the_library() {
     });
     codes.sort_by_key(|code| code.as_str());
     codes.dedup();
-    assert!(codes.len() >= 6, "the cases differ: {codes:?}");
+    assert!(
+        codes.len() >= 6,
+        "expected at least 6 different codes, found {codes:?}"
+    );
 }
 
 #[test]

@@ -350,7 +350,10 @@ fn verifying_a_future_renewal_alone_gives_a_hint_about_the_current_license() {
     let args = words("verify next.lic --trust trust.jwks --at 2026-01-20");
     let report = Run::license(&sale.machine).args(args).run().expect_code(1);
     assert!(report.stdout.contains("NOT_YET_VALID"), "{report:?}");
-    assert!(report.stderr.contains("both in one file"), "{report:?}");
+    assert!(
+        report.stderr.contains("both licenses in one file"),
+        "{report:?}"
+    );
     let both = sale.machine.read("daily.lic") + &sale.machine.read("next.lic");
     sale.machine.write("both.lic", both);
     let args = words("verify both.lic --trust trust.jwks --at 2026-01-02");

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser};
 use license_cli_support::{OutputFile, Source};
 use license_core::chrono::NaiveDate;
-use license_core::{Company, KeyExpiry, ProductCode, Status, Tier, VersionReq, time};
+use license_core::claims::Status;
+use license_core::ids::Company;
+use license_core::key::KeyExpiry;
+use license_core::{ProductCode, Tier, VersionReq, time};
 
 use super::signing::{EntitlementArgs, KeyArgs, RestrictionArgs, SigningArgs};
 use super::value::{count, requirement, status, tier};
@@ -29,7 +32,7 @@ pub(crate) struct Issue {
     /// Last day of the license (UTC)
     #[arg(long, value_parser = time::parse_date, value_name = "YYYY-MM-DD")]
     pub(crate) expires: Option<NaiveDate>,
-    /// Number of whole days, at least; the license ends at the end of a day (UTC)
+    /// Validity in days; the license ends at the end of the last day (UTC)
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) days: Option<NonZeroU32>,
     /// Issue a license that never expires
@@ -78,7 +81,7 @@ pub(crate) struct Issue {
 
 #[derive(Debug, Args)]
 pub(crate) struct Trial {
-    /// Name of the customer, compared with earlier trials ignoring case and spacing
+    /// Name of the customer; the search for earlier trials ignores case and spacing
     #[arg(long, value_name = "NAME")]
     pub(crate) customer: String,
     /// Allow another trial for this customer
@@ -87,8 +90,7 @@ pub(crate) struct Trial {
     /// Tier of the trial [default: the product's]
     #[arg(long, value_parser = tier)]
     pub(crate) tier: Option<Tier>,
-    /// Number of whole days, at least; the trial ends at the end of a day (UTC) [default: the
-    /// product's]
+    /// Validity in days; the trial ends at the end of the last day (UTC) [default: the product's]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) days: Option<NonZeroU32>,
     /// Never require a check-in

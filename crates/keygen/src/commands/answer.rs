@@ -36,7 +36,7 @@ pub(super) trait AnswerTexts<P: AnswerPolicy<A>, A> {
     ) -> IssuanceReport;
 }
 
-/// Ledger entry of an answer: of the signed answer, or of an earlier one.
+/// Ledger entry of the signed answer, or of an earlier answer that is repeated.
 pub(super) struct AnswerRecord<'a>(Option<&'a NewLedgerEntry>);
 
 impl<'a> AnswerRecord<'a> {
@@ -47,7 +47,7 @@ impl<'a> AnswerRecord<'a> {
         Self(signed.map(|signed| &signed.entry).or(draft.repeated()))
     }
 
-    /// Returns a member as text.
+    /// Returns a member of the entry as text.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         let member = self.0?.body.get(name)?.as_str();
         member.map(str::to_owned)

@@ -281,7 +281,8 @@ fn check(orders: &Orders<'_>) -> Result<u64, Failure> {
 }
 
 fn no_names(error: &NameSetError) -> Failure {
-    // The causes of an error of the database repeat its message with a number.
+    // Only the first cause is shown. Further causes of a database error repeat the first cause and
+    // add an error number.
     let reason = std::error::Error::source(error).map(|reason| format!(": {reason}"));
     let message = format!("{error}{}", reason.unwrap_or_default());
     Failure::new(Exit::System, "IO", message).hint("free space in the directory TMPDIR")

@@ -10,7 +10,9 @@ use std::path::Path;
 use license_cli_support::{
     Audience, Destination, Failure, OutputFile, Terminal, is_similar, show_path,
 };
-use license_core::{LicenseKey, MachineDigest, Unverified, hex, time};
+use license_core::encoding::hex;
+use license_core::machine::MachineDigest;
+use license_core::{LicenseKey, Unverified, time};
 use license_issuer::ledger::sqlite::SqliteLedger;
 use license_issuer::ledger::{LedgerReader, LicenseFilter, LicenseSort, LicenseStatus};
 use serde_json::{Value, json};

@@ -3,7 +3,9 @@
 mod constants;
 
 use license_cli_support::{Destination, Failure, OutputFile, Source, Terminal, escape};
-use license_core::{FeatureMatrix, MAX_FILE_BYTES, ProductCode, TierPolicy};
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::matrix::TierPolicy;
+use license_core::{FeatureMatrix, ProductCode};
 use serde_json::json;
 
 use crate::args::ProductCommand;
@@ -57,7 +59,7 @@ fn constants(file: &Source, output: &OutputFile, terminal: &Terminal) -> Result<
     if let Destination::File(_) = output.out {
         let file = &output.out;
         terminal.note(&format!(
-            "wrote {file}; use it as a module, such as `client.allows(product::features::NAME)`"
+            "wrote {file}; include the file as a module, and use its constants as in `client.allows(product::features::NAME)`"
         ));
     }
     Ok(())

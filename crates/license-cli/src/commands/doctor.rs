@@ -142,8 +142,8 @@ impl CheckResult {
         }
     }
 
-    /// Creates the result of a check. It lists all faults, the worst first, with the hint for the
-    /// worst. Without faults, the message is `ok`.
+    /// Creates the result of a check. The message lists all faults, the worst first. The hint is
+    /// the hint of the worst fault. Without faults, the message is `ok`.
     fn new(name: &'static str, mut faults: Vec<Fault>, ok: impl Into<String>) -> Self {
         faults.sort_by_key(|fault| std::cmp::Reverse(fault.status));
         let Some(worst) = faults.first() else {

@@ -2,8 +2,10 @@
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
 use license_core::chrono::{DateTime, Utc};
+use license_core::evaluate::{Evidence, Outcome};
+use license_core::license::RevocationList;
 use license_core::time::rfc3339;
-use license_core::{Code, Decision, Evidence, License, Outcome, RevocationList, Tier, time};
+use license_core::{Code, Decision, License, Tier, time};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -69,7 +71,7 @@ fn report_to_text(report: &DecisionReport<'_>) -> String {
     text
 }
 
-/// Returns what to do about a license that is not valid or in a grace period.
+/// Returns advice about a license that is not valid or is in a grace period.
 fn advice(decision: &Decision) -> Option<&'static str> {
     Some(match decision.code() {
         Code::GraceOffline | Code::CheckInOverdue => {
@@ -110,7 +112,7 @@ fn advice(decision: &Decision) -> Option<&'static str> {
         },
         Code::ProductMismatch => "give the product file of the license with --product-file",
         Code::NotYetValid if is_renewal(decision) => {
-            "install the renewal now, or verify it with the current license, both in one file; it replaces that license on its first day"
+            "install the renewal now, or verify both licenses in one file; the renewal replaces the current license when the renewal starts"
         }
         Code::NotYetValid => "wait for the first day of the license; no action is needed",
         Code::Superseded => "`license explain` shows every rule",
@@ -151,7 +153,7 @@ pub(crate) fn to_json(decision: &Decision, notices: &[Notice]) -> Map<String, Va
     members
 }
 
-/// Returns the members of an answer of the library, which is a JSON object.
+/// Returns the members of a library type whose JSON form is an object.
 pub(crate) fn members(answer: &impl Serialize) -> Map<String, Value> {
     match json!(answer) {
         Value::Object(members) => members,

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use license_core::{
-    FeatureMatrix, ProductFileError, TimeError, TrustSet, UsageType, Version, time,
-};
+use license_core::matrix::ProductFileError;
+use license_core::policy::UsageType;
+use license_core::time::TimeError;
+use license_core::{FeatureMatrix, TrustSet, Version, time};
 use thiserror::Error;
 
 use super::Client;
@@ -59,8 +60,8 @@ pub struct ClientBuilder {
     sources: Sources,
 }
 
-/// The reason why a client cannot be built. Each one is a mistake in the program, and none depends
-/// on the installed license or on the machine.
+/// The reason why a client cannot be built. Each reason is a mistake in the program, and none
+/// depends on the installed license or on the machine.
 ///
 /// ```
 /// # const TRUST: &str = include_str!(concat!(
@@ -110,8 +111,34 @@ pub enum BuildError {
     },
 }
 
+impl Client {
+    /// Starts to build a client that verifies only with these keys.
+    ///
+    /// The keys are those that the vendor compiles into the program. Keys that are installed on the
+    /// machine have no effect.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{Client, FeatureMatrix, TrustSet};
+    ///
+    /// // const TRUST: &str = include_str!("trust.jwks");
+    /// let client = Client::builder(TrustSet::parse(TRUST)?)
+    ///     .product(FeatureMatrix::built_in())
+    /// #   .state_dir(scratch.path())
+    ///     .build()?;
+    /// assert_eq!(client.matrix().product().as_str(), "CODITECT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(trust: TrustSet) -> ClientBuilder {
+        ClientBuilder::new(trust)
+    }
+}
+
 impl ClientBuilder {
-    pub(super) fn new(trust: TrustSet) -> Self {
+    fn new(trust: TrustSet) -> Self {
         Self {
             trust,
             product: None,
@@ -169,7 +196,7 @@ impl ClientBuilder {
     /// Sets the version of the application: a text such as `env!("CARGO_PKG_VERSION")`, or a
     /// [`Version`].
     ///
-    /// Licenses with a maximum version (`keygen issue --max-version`) need it.
+    /// Licenses with a maximum version (`keygen issue --max-version`) need the version.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(
@@ -192,8 +219,8 @@ impl ClientBuilder {
     /// Sets the date on which the application was built: a text such as `2027-03-01`, a
     /// [`NaiveDate`](chrono::NaiveDate) or a [`DateTime`].
     ///
-    /// Licenses with maintenance (`keygen issue --maintenance-until`) need it. State the date of
-    /// the release and not the current date, which would end such a license for old builds too.
+    /// Licenses with maintenance (`keygen issue --maintenance-until`) need the date. Set the date
+    /// of the release and not the current date, which would end such a license for old builds too.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(
@@ -239,8 +266,8 @@ impl ClientBuilder {
 
     /// Sets the user of the application.
     ///
-    /// Licenses for named users (`keygen issue --user`) need it. A server with a user for each
-    /// request calls [`Client::decide_in`] instead.
+    /// Licenses for named users (`keygen issue --user`) need the user. A server whose requests have
+    /// different users calls [`Client::decide_in`] instead.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(
@@ -263,14 +290,15 @@ impl ClientBuilder {
     /// Uses this state directory instead of that of the current user, and no directory of an
     /// administrator. The directory need not exist.
     ///
-    /// A directory that the licensee cannot choose is safer. The default suits most applications.
+    /// Do not let the licensee choose the directory: each new directory starts with unused quotas.
+    /// The default suits most applications.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
     /// # ));
     /// # use license_client::{Client, FeatureMatrix, TrustSet};
-    /// // A test uses a temporary directory, so that it meets no license of the developer.
+    /// // A test uses a temporary directory, so that it finds no license of the developer.
     /// let scratch = tempfile::tempdir()?;
     /// let client = Client::builder(TrustSet::parse(TRUST)?)
     ///     .product(FeatureMatrix::built_in())
@@ -320,8 +348,9 @@ impl ClientBuilder {
 
     /// Builds the client, and reads the installed license.
     ///
-    /// A missing or damaged license, or an unknown home directory, is not an error:
-    /// [`Client::problems`] returns it, and the base tier is in effect.
+    /// A missing or damaged license, or an unknown home directory, is not an error: the base tier
+    /// is then in effect. [`Client::problems`] describes a damaged license and an unknown home
+    /// directory.
     ///
     /// # Blocking
     ///

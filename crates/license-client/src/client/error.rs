@@ -1,7 +1,8 @@
 //! The reasons why a client cannot answer.
 
+use license_core::evaluate::{ContextValue, MissingContext};
 use license_core::session::ProjectError;
-use license_core::{Code, ContextValue, LicenseId, MissingContext, ProductCode};
+use license_core::{Code, LicenseId, ProductCode};
 use thiserror::Error;
 
 use crate::store::StoreError;
@@ -52,7 +53,7 @@ pub enum ClientError {
         /// The license.
         license: LicenseId,
     },
-    /// No tier of the product has the feature, and the installed license does not have it.
+    /// No tier of the product has the feature, and no installed license has it.
     #[error("product {product} has no feature {feature:?}")]
     UnknownFeature {
         /// The feature.
@@ -60,7 +61,7 @@ pub enum ClientError {
         /// The product.
         product: ProductCode,
     },
-    /// No tier of the product has the quota, and the installed license does not have it.
+    /// No tier of the product has the quota, and no installed license has it.
     #[error("product {product} has no quota {quota:?}")]
     UnknownQuota {
         /// The quota.
@@ -71,25 +72,25 @@ pub enum ClientError {
     /// The quota counters cannot be used, because other processes held the lock for ten seconds.
     #[error("cannot use the quota counters")]
     Counters(#[source] StoreError),
-    /// The session has no project.
+    /// No readable project contains the path of the session.
     #[error("cannot open a session")]
     Project(#[source] ProjectError),
 }
 
 impl ClientError {
-    /// Returns the reason code of the license that is denied for this reason, if there is one.
+    /// Returns the reason code of a license that is denied because a value is missing, or `None`
+    /// for the other errors.
     ///
     /// ```
-    /// # const TRUST: &str = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # ));
-    /// # let scratch = tempfile::tempdir()?;
-    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
-    /// #     .product(license_client::FeatureMatrix::built_in())
-    /// #     .state_dir(scratch.path().join("state"))
-    /// #     .build()?;
-    /// let unknown = client.allows("ssso").err().ok_or("expected an error")?;
-    /// assert_eq!(unknown.code(), None);
+    /// # use license_client::{FeatureMatrix, testing};
+    /// # let machine = testing::TestMachine::new(FeatureMatrix::built_in());
+    /// # machine.install(testing::license("PRO").without_check_in().user("ann"));
+    /// # let client = machine.client();
+    /// use license_client::Code;
+    ///
+    /// // The installed license is for named users, and the program has not set a user.
+    /// let missing = client.decide().err().ok_or("expected an error")?;
+    /// assert_eq!(missing.code(), Some(Code::UserMismatch));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn code(&self) -> Option<Code> {

@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
+use license_core::with_causes;
+
 use super::Client;
 
 impl Client {
-    /// Returns the first problem with the license or the state, in one line with its causes.
+    /// Returns the first problem with the license or the state, in one line with its causes. A
+    /// missing license is not a problem.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(
@@ -26,7 +29,8 @@ impl Client {
         self.problems().into_iter().next()
     }
 
-    /// Returns all problems with the license and the state, each in one line with its causes.
+    /// Returns all problems with the license and the state, each in one line with its causes. A
+    /// missing license is not a problem.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(
@@ -38,7 +42,7 @@ impl Client {
     /// #     .state_dir(scratch.path().join("state"))
     /// #     .build()?;
     /// for problem in client.problems() {
-    ///     eprintln!("{problem}; install the license again");
+    ///     eprintln!("{problem}");
     /// }
     /// # assert!(client.problems().is_empty());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -60,15 +64,4 @@ impl Client {
         problems.extend(current.problems.iter().map(|error| with_causes(error)));
         problems
     }
-}
-
-/// Returns an error and its causes in one line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    line
 }

@@ -37,7 +37,7 @@ use super::builder::BuildError;
 pub struct Setting<T>(Result<T, BuildError>);
 
 impl<T> Setting<T> {
-    /// Returns the value, or the reason why the text is not one.
+    /// Returns the value, or the reason why the text cannot be parsed.
     pub(crate) fn value(self) -> Result<T, BuildError> {
         self.0
     }
@@ -82,7 +82,7 @@ impl From<&str> for Setting<DateTime<Utc>> {
     }
 }
 
-/// The first second of the day in UTC.
+/// Uses the first instant of the day in UTC.
 impl From<NaiveDate> for Setting<DateTime<Utc>> {
     fn from(date: NaiveDate) -> Self {
         Self(Ok(date.and_time(NaiveTime::MIN).and_utc()))

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::{
-    CanonicalText, Code, Context, FeatureMatrix, Outcome, TrustSet, VerifiedLicenses,
-};
+use license_core::evaluate::Outcome;
+use license_core::license::CanonicalText;
+use license_core::{Code, Context, FeatureMatrix, TrustSet, VerifiedLicenses};
 
 use super::combined_file::CombinedFile;
 use super::{Installation, InstallationError, Keys, add_validations};
@@ -25,6 +25,7 @@ use crate::store::{Damaged, StoreLock};
 /// use license_client::license_core::VerifiedLicenses;
 /// use license_client::{Candidate, Context, InstallationError, Moment, Replace};
 ///
+/// // `text` is what the customer received.
 /// let verified = VerifiedLicenses::verify(text, trust, matrix)?;
 /// let candidate = Candidate { verified: &verified, trust, matrix };
 /// let context = Context::at(license_client::now());
@@ -54,6 +55,8 @@ pub enum Replace {
 /// use license_client::Candidate;
 /// use license_client::license_core::VerifiedLicenses;
 ///
+/// // `text` is what the customer received. `trust` contains the public keys of the vendor, and
+/// // `matrix` is the product.
 /// let verified = VerifiedLicenses::verify(text, trust, matrix)?;
 /// let candidate = Candidate { verified: &verified, trust, matrix };
 /// assert_eq!(candidate.verified.licenses().len(), 1);
@@ -94,6 +97,7 @@ impl Candidate<'_> {
     /// use license_client::license_core::VerifiedLicenses;
     /// use license_client::{Candidate, Context, Paths, Replace, StateDir};
     ///
+    /// // `text` is what the customer received.
     /// let verified = VerifiedLicenses::verify(text, trust, matrix)?;
     /// let candidate = Candidate { verified: &verified, trust, matrix };
     /// let paths = Paths::at(StateDir::at(scratch.path().join("state")));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use license_core::ComponentKind;
+use license_core::machine::ComponentKind;
 
 use super::System;
 
@@ -16,8 +16,8 @@ use super::System;
 /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
 /// # let manager = &machine.manager;
 /// for found in manager.facts().found() {
-///     // Never the value, which identifies the machine.
-///     println!("{} by {}", found.kind(), found.source());
+///     // The value itself is not accessible, because it identifies the machine.
+///     println!("{} from {}", found.kind(), found.source());
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -39,7 +39,7 @@ impl FoundComponent {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
-    /// use license_client::license_core::ComponentKind;
+    /// use license_client::license_core::machine::ComponentKind;
     ///
     /// let facts = manager.facts();
     /// assert!(facts.found().any(|found| found.kind() == ComponentKind::AssignedId));

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
-use license_core::ComponentKind::{self, AssignedId, Cpu, Mac, MachineId, ProductUuid, RootDisk};
-use license_core::{Fingerprint, MachineDigest, ProductCode};
+use license_core::ProductCode;
+use license_core::machine::ComponentKind::{
+    self, AssignedId, Cpu, Mac, MachineId, ProductUuid, RootDisk,
+};
+use license_core::machine::{Fingerprint, MachineDigest};
 
 use super::component::{FoundComponent, MissingComponent, MissingReason};
 use super::configured_id::configured_id;
@@ -20,13 +23,13 @@ use super::{LocalSystem, Platform, Scope, Survey, System, linux, macos, windows}
 /// let product = ProductCode::parse("CODITECT")?;
 /// let facts = MachineFacts::collect(product, Some(Path::new("/etc/coditect")));
 /// for found in facts.found() {
-///     println!("{} by {}", found.kind(), found.source());
+///     println!("{} from {}", found.kind(), found.source());
 /// }
 /// for missing in facts.missing() {
 ///     println!("no {}: {}", missing.kind(), missing.reason());
 /// }
 /// println!("{}: {}", facts.stability(), facts.explain());
-/// # Ok::<(), license_core::NameError>(())
+/// # Ok::<(), license_core::ids::NameError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineFacts {
@@ -162,7 +165,10 @@ impl MachineFacts {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
-    /// assert!(manager.facts().found().count() > 0);
+    /// let facts = manager.facts();
+    /// let kinds: Vec<_> = facts.found().map(|found| found.kind().to_string()).collect();
+    /// println!("found: {}", kinds.join(", "));
+    /// # assert!(!kinds.is_empty());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn found(&self) -> impl Iterator<Item = &FoundComponent> {

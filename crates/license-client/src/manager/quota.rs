@@ -2,8 +2,9 @@
 
 use std::sync::PoisonError;
 
-use license_core::usage_report::UsageCounts;
-use license_core::{Quota, QuotaUse};
+use license_core::policy::Quota;
+use license_core::state::QuotaUse;
+use license_core::usage::UsageCounts;
 
 use super::{LicenseManager, UsageAccount};
 use crate::events;
@@ -37,7 +38,8 @@ pub struct QuotaUseReport {
 }
 
 impl LicenseManager {
-    /// Takes `count` from a quota: either the whole amount or nothing.
+    /// Takes `count` from a quota: either the whole amount or nothing. A `count` of 0 records
+    /// nothing and returns the current usage.
     ///
     /// When the method returns, a granted use is recorded durably. Concurrent processes never take
     /// the same part of the quota. If the state cannot be saved, this process counts in memory,

@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::{
-    Activation, ActivationRequest, ActivationSecret, ClockRequest, DeactivationReceipt,
-    FeatureMatrix, Fingerprint, License, LicenseId, Machine, MachineRequest, Nonce, time,
+use license_core::ids::Nonce;
+use license_core::license::Activation;
+use license_core::machine::{Fingerprint, Machine};
+use license_core::requests::{
+    ActivationRequest, ActivationSecret, ClockRequest, DeactivationReceipt, MachineRequest,
 };
+use license_core::{FeatureMatrix, License, LicenseId, time};
 
 use super::LicenseManager;
 use crate::activation::{ActivationState, DeactivationRecord, OpenRequest};
@@ -29,7 +32,6 @@ use crate::store::StoreLock;
 ///     let date = prepared.superseded?.date_naive();
 ///     Some(format!("The answer to the request of {date} will be rejected."))
 /// }
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
@@ -45,7 +47,7 @@ pub struct PreparedRequest {
     pub problems: Vec<StateProblem>,
 }
 
-/// How a pending request is treated, which is a request without an answer yet.
+/// How to treat a pending request. A request is pending until its answer is installed.
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -55,6 +57,7 @@ pub struct PreparedRequest {
 /// # let license = vendor.draft("PRO")?.id;
 /// use license_client::PendingRequestPolicy::{Repeat, Replace};
 ///
+/// // `license` is the id of the license to activate.
 /// let now = license_client::now();
 /// let first = manager.request_activation(&license, now, Repeat)?;
 /// let again = manager.request_activation(&license, now, Repeat)?;
@@ -86,7 +89,7 @@ impl LicenseManager {
     /// The request contains a commitment to a secret, which stays on this machine. A pending
     /// request is returned again, unless `pending` requires a new request or the machine has
     /// changed. A new request supersedes the earlier one. The answer to the earlier request is then
-    /// no longer accepted.
+    /// no longer accepted. `made_at` is the time that a new request states.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -220,7 +223,7 @@ impl LicenseManager {
     /// let receipt = manager.deactivate(None, license_client::now())?;
     /// println!("send this to the vendor:\n{}", receipt.request.to_armor());
     ///
-    /// // The same receipt again, in case that the first one was lost.
+    /// // A second call returns the same receipt, in case the first one was lost.
     /// assert!(manager.deactivate(None, license_client::now())?.is_repeated);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -269,7 +272,8 @@ impl LicenseManager {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
-    /// let matrix = &vendor.matrix;
+    /// # let matrix = &vendor.matrix;
+    /// // This closure accepts the activation of any license.
     /// if let Some(path) = manager.system_activation(matrix, |_| true) {
     ///     println!("only an administrator can remove the activation in {}", path.display());
     /// }

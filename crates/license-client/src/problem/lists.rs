@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use license_core::{Code, KeyId, MAX_LIST_BYTES, ParseError, VerifyError};
+use license_core::Code;
+use license_core::jose::{MAX_LIST_BYTES, ParseError};
+use license_core::trust::{KeyId, VerifyError};
 use thiserror::Error;
 
 use super::quarantined_as;
@@ -77,9 +79,7 @@ impl ListProblem {
             Self::Store(_) => None,
         }
     }
-}
 
-impl ListProblem {
     /// Returns the path of the file with the problem, if the problem has one.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
@@ -90,7 +90,7 @@ impl ListProblem {
     }
 }
 
-/// The damage to a file of revocation lists.
+/// The reason why a file with revocation lists counts as damaged.
 ///
 /// ```
 /// use license_client::ListFault;
@@ -131,13 +131,13 @@ impl ListFault {
 /// A list is older than a list that was seen before, or has the same number but other content.
 ///
 /// ```
-/// use license_client::{Code, InstallationError};
+/// use license_client::InstallationError;
 ///
 /// /// Explains the refusal of a revocation list.
 /// fn explain(error: &InstallationError) -> Option<String> {
 ///     match error {
 ///         InstallationError::StaleList(stale) => {
-///             Some(format!("list {} is older than list {}", stale.found, stale.expected))
+///             Some(format!("list {} was installed, found list {}", stale.expected, stale.found))
 ///         }
 ///         _ => None,
 ///     }

@@ -1,5 +1,5 @@
-//! Transactions over several files: either all files are written or no file is, even if the writer
-//! crashes.
+//! Transactions over several files: either all files are written or no file is written, even if the
+//! writer crashes.
 //!
 //! An undo directory contains the previous files as hard links. A hard link is enough, because a
 //! file is only ever replaced and never changed in place. If the undo directory still exists when a
@@ -15,9 +15,8 @@ use crate::state_dir::{StateDir, StateFile};
 
 /// Name of the undo directory when it is complete.
 const UNDO: &str = ".undo";
-/// Part after [`UNFINISHED`] of the name that the undo directory has before it is complete, and
-/// again when it is no longer needed. A directory with this name is removed like other unfinished
-/// files.
+/// Suffix of the name of an undo directory that is incomplete or no longer needed. The prefix is
+/// [`UNFINISHED`], so that the directory is removed like other unfinished files.
 const INCOMPLETE_UNDO: &str = "undo";
 
 /// A transaction, which restores the previous files unless [`StoreTransaction::commit`] is called.
@@ -44,7 +43,7 @@ impl StoreLock {
         let _ = fs::remove_dir_all(&incomplete);
         create_private(&incomplete)?;
         for file in StateFile::ALL {
-            match copy(&self.dir.file(*file), &incomplete.join(file.name())) {
+            match copy(&self.dir.file(*file), &incomplete.join(file.as_str())) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
@@ -65,9 +64,12 @@ impl StoreLock {
     fn restore(&self) -> io::Result<()> {
         let undo = undo_directory(&self.dir);
         for file in StateFile::ALL {
-            let (previous, path) = (undo.join(file.name()), self.dir.file(*file));
+            let (previous, path) = (undo.join(file.as_str()), self.dir.file(*file));
             if previous.symlink_metadata().is_ok() {
-                let unfinished = self.dir.path().join(format!("{UNFINISHED}{}", file.name()));
+                let unfinished = self
+                    .dir
+                    .path()
+                    .join(format!("{UNFINISHED}{}", file.as_str()));
                 let _ = fs::remove_file(&unfinished);
                 copy(&previous, &unfinished)?;
                 fs::rename(&unfinished, &path)?;
@@ -218,7 +220,7 @@ mod tests {
         std::mem::forget(lock.begin().unwrap());
         change(&lock);
         // The first file is already restored.
-        let previous = undo_directory(store.dir()).join(StateFile::License.name());
+        let previous = undo_directory(store.dir()).join(StateFile::License.as_str());
         fs::remove_file(store.dir().file(StateFile::License)).unwrap();
         fs::hard_link(previous, store.dir().file(StateFile::License)).unwrap();
         drop(lock);

@@ -1,13 +1,14 @@
-//! Revocation lists and validation tokens of the test vendor, and what can be installed.
+//! Revocation lists and validation tokens of the test vendor, and the trait for their installation.
 
 use std::fmt;
 use std::ops::Deref;
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::claims::Status;
 use license_core::issue::{RevocationEntry, RevocationListDraft, ValidationDraft};
-use license_core::{
-    FeatureMatrix, License, LicenseId, Machine, RevocationList, Status, Validation, time,
-};
+use license_core::license::{RevocationList, Validation};
+use license_core::machine::Machine;
+use license_core::{FeatureMatrix, License, LicenseId, time};
 
 use super::license::{TestLicense, unverified, verified};
 use super::{KEY, START, TRUST, TimeArgument, next_id, next_number, require, unwrap};
@@ -16,9 +17,10 @@ use crate::client::Setting;
 /// How long a revocation list is current, unless a test sets the next update.
 const LIST_VALIDITY: TimeDelta = TimeDelta::days(365);
 
-/// Something that [`TestMachine::install`](super::TestMachine::install) signs and installs.
+/// A license, a revocation list or a validation token that
+/// [`TestMachine::install`](super::TestMachine::install) signs and installs.
 pub trait Artifact: private::Sealed {
-    /// The result of the installation.
+    /// The verified content of the artifact.
     type Verified;
 
     /// Signs the artifact for a machine with this product, at the time of the machine. Returns the
@@ -28,8 +30,8 @@ pub trait Artifact: private::Sealed {
     fn sign_at(self, product: &FeatureMatrix, now: DateTime<Utc>) -> (String, Self::Verified);
 }
 
-/// The result of an installation on a [`TestMachine`](super::TestMachine), such as a license. A
-/// test can ignore it.
+/// The result of a step on a [`TestMachine`](super::TestMachine), such as an installed license. A
+/// test can ignore the result.
 #[derive(Debug, Clone)]
 pub struct Installed<T>(T);
 
@@ -103,14 +105,14 @@ pub fn revocation_list() -> TestRevocationList {
 }
 
 impl TestRevocationList {
-    /// Adds a license or an activation, which is revoked when the list is issued.
+    /// Adds a license or an activation, which is revoked from the time of issue of the list.
     pub fn revoke(mut self, id: &LicenseId) -> Self {
         self.revoked.push((id.clone(), None));
         self
     }
 
-    /// Adds a license or an activation, which is revoked from an instant on. A date is its first
-    /// instant.
+    /// Adds a license or an activation, which is revoked from this time on. A date means its
+    /// first instant in UTC.
     #[track_caller]
     pub fn revoke_from(mut self, id: &LicenseId, at: impl Into<TimeArgument>) -> Self {
         self.revoked.push((id.clone(), Some(at.into().start())));
@@ -143,7 +145,8 @@ impl TestRevocationList {
         self
     }
 
-    /// Sets the number of the list.
+    /// Sets the number of the list. A machine refuses a list with a lower number than that of a
+    /// list that it has seen.
     pub fn seq(self, seq: u64) -> Self {
         Self { seq, ..self }
     }
@@ -220,11 +223,11 @@ pub struct TestValidation<'l> {
     status: Status,
 }
 
-/// Starts a validation token for a license: the answer to a check-in. The license is active, on all
-/// machines, until the next check-in is due.
+/// Starts a validation token for a license: the answer to a check-in. By default, the token states
+/// that the license is active, on all machines, until the next check-in is due.
 ///
 /// ```
-/// use license_client::license_core::Status;
+/// use license_client::license_core::claims::Status;
 /// use license_client::{FeatureMatrix, testing};
 ///
 /// let machine = testing::TestMachine::new(FeatureMatrix::built_in());
@@ -262,7 +265,7 @@ impl TestValidation<'_> {
         self
     }
 
-    /// Sets the end of the token. A date is its last day.
+    /// Sets the end of the token. A date is the last day on which the token is valid (UTC).
     #[track_caller]
     pub fn expires(mut self, at: impl Into<TimeArgument>) -> Self {
         self.expires_at = Some(at.into().end());

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
-use license_core::{Boot, time};
+use license_core::state::Boot;
+use license_core::time;
 
 use super::START;
 use crate::clock::Clock;
@@ -17,8 +18,8 @@ struct Times {
     now: DateTime<Utc>,
     /// The instant for measuring durations. It advances with every call that changes the machine.
     instant: Instant,
-    /// The real instant at which `instant` was set. Real time is added, so that a file that a test
-    /// changes by other means is detected within a second, as at a customer.
+    /// The real instant at which the clock was created. The real time since then is added, so that
+    /// a file that a test changes directly is detected within a second, as on a customer's machine.
     set_at: Instant,
 }
 
@@ -32,8 +33,8 @@ impl TestClock {
         })))
     }
 
-    /// Sets the clock. Durations that are measured in the meantime are those of a machine that was
-    /// in use for `elapsed`.
+    /// Sets the clock. The instant for measuring durations advances by `elapsed`, whatever the new
+    /// time is.
     pub(super) fn set(&self, now: DateTime<Utc>, elapsed: Duration) {
         let mut times = self.times();
         times.now = time::clamp(now);

@@ -4,10 +4,10 @@ use std::fmt;
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::LicenseDraft;
-use license_core::{
-    CheckIn, FeatureMatrix, License, Machine, Quota, Renewal, Tier, TierPolicy, Unverified,
-    UsageType, VersionReq,
-};
+use license_core::machine::Machine;
+use license_core::matrix::TierPolicy;
+use license_core::policy::{CheckIn, Quota, Renewal, UsageType};
+use license_core::{FeatureMatrix, License, Tier, Unverified, VersionReq};
 
 use super::{KEY, START, TRUST, TimeArgument, next_id, require, unwrap};
 use crate::client::Setting;
@@ -29,7 +29,8 @@ pub struct TestLicense {
 type Change = Box<dyn FnOnce(&mut LicenseDraft)>;
 
 /// Starts a license of a tier, with the features, quotas and conditions of this tier in the product
-/// file. It is perpetual, for every user and every machine, and is issued when it is installed.
+/// file. By default, the license is perpetual, and valid for every user and every machine. Its time
+/// of issue is the time of its installation.
 ///
 /// The product is that of the machine on which the license is installed, or
 /// [`product`](TestLicense::product).
@@ -63,15 +64,15 @@ impl TestLicense {
     }
 
     /// Sets the time of issue. The default is the time of the machine, or else
-    /// [`START`](super::START). A date is its first instant.
+    /// [`START`](super::START). A date means its first instant in UTC.
     #[track_caller]
     pub fn issued(mut self, at: impl Into<TimeArgument>) -> Self {
         self.issued_at = Some(at.into().start());
         self
     }
 
-    /// Sets the start of the license, which by default is the time of issue. A date is its first
-    /// instant.
+    /// Sets the start of the license. The default is the time of issue. A date means its first
+    /// instant in UTC.
     #[track_caller]
     pub fn starts(self, at: impl Into<TimeArgument>) -> Self {
         let at = at.into().start();
@@ -146,16 +147,17 @@ impl TestLicense {
         self.draft(move |draft| draft.max_version = Some(requirement))
     }
 
-    /// Sets the end of maintenance: builds after it are not covered. A date is the last day that is
-    /// covered.
+    /// Sets the end of maintenance: later builds are not covered. A date is the last day that is
+    /// covered (UTC).
     #[track_caller]
     pub fn maintenance_until(self, at: impl Into<TimeArgument>) -> Self {
         let last = at.into().last_second();
         self.draft(move |draft| draft.maintenance_until = Some(last))
     }
 
-    /// Replaces the check-in terms of the tier: the interval between validation tokens, and the
-    /// duration without one for which the license stays valid.
+    /// Replaces the check-in terms of the tier: `every` is the time until the next validation token
+    /// is due, and `grace` is the time for which the license stays valid without a new token. Both
+    /// start at the last validation.
     ///
     /// # Panics
     ///
@@ -163,7 +165,7 @@ impl TestLicense {
     #[track_caller]
     pub fn check_in(self, every: TimeDelta, grace: TimeDelta) -> Self {
         let Some(terms) = CheckIn::new(every, grace) else {
-            panic!("expected whole hours, and a grace period that is not shorter");
+            panic!("expected whole hours with every <= grace, found {every} and {grace}");
         };
         self.draft(move |draft| draft.check_in = Some(terms))
     }
@@ -182,7 +184,9 @@ impl TestLicense {
     #[track_caller]
     pub fn renewal(self, notify: TimeDelta, grace: TimeDelta) -> Self {
         let Some(terms) = Renewal::new(notify, grace) else {
-            panic!("expected whole days of notice, and whole hours of grace");
+            panic!(
+                "expected whole days of notice and whole hours of grace; found {notify} and {grace}"
+            );
         };
         self.draft(move |draft| draft.renewal = Some(terms))
     }

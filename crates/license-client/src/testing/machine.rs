@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::ActivationDraft;
-use license_core::{
-    Activation, Context, FeatureMatrix, License, Machine, MachineRequest, VerifiedLicenses,
-};
+use license_core::license::Activation;
+use license_core::machine::Machine;
+use license_core::requests::MachineRequest;
+use license_core::{Context, FeatureMatrix, License, VerifiedLicenses};
 
 use super::clock::TestClock;
 use super::license::unverified;
@@ -32,11 +33,11 @@ const READ: Duration = Duration::from_secs(600);
 /// A machine for tests, with its own state directory, machine id and clock.
 ///
 /// The state directory is temporary, and is removed when the machine is dropped. Clients of the
-/// machine read neither the home directory, nor the environment, nor the directory of an
-/// administrator. The clock starts at [`START`](super::START), and stands still until the test
-/// changes it. Each machine has another id, so that a test of a node lock uses two machines.
+/// machine do not read the home directory, the environment or the directory of an administrator.
+/// The clock starts at [`START`](super::START), and stands still until the test changes it. Each
+/// machine has its own id, so that a test of a node lock can use two machines.
 ///
-/// Clients of the machine detect a change that the machine makes with their next call.
+/// The next call of a client detects each change that was made through a method of its machine.
 ///
 /// ```
 /// use license_client::testing::{self, TestMachine, TimeDelta};
@@ -105,7 +106,7 @@ impl TestMachine {
     /// # const PRODUCT: &str = license_client::FeatureMatrix::built_in_text();
     /// // const PRODUCT: &str = include_str!("product.toml");
     ///
-    /// /// The function of the application. Its `main` passes `Client::builder(TRUST)`.
+    /// /// A function of the application. Its `main` passes `Client::builder` with its own keys.
     /// fn client(builder: ClientBuilder) -> Result<Client, BuildError> {
     ///     builder
     ///         .product(PRODUCT)
@@ -123,7 +124,7 @@ impl TestMachine {
         builder.on_test_machine(self)
     }
 
-    /// Builds a client that states neither a version, a build date nor a user.
+    /// Builds a client without a version, a build date or a user.
     pub fn client(&self) -> Client {
         let client = self.builder().build();
         unwrap("cannot build the client", client)
@@ -151,8 +152,9 @@ impl TestMachine {
         Installed::new(verified)
     }
 
-    /// Installs the content of a license file, such as the result of
-    /// [`TestLicense::file`](super::TestLicense::file).
+    /// Installs a text from a vendor, such as the result of
+    /// [`TestLicense::file`](super::TestLicense::file). A license replaces the installed license,
+    /// even if the new one is worse.
     ///
     /// # Panics
     ///
@@ -233,10 +235,10 @@ impl TestMachine {
         self.clock.now()
     }
 
-    /// Sets the clock, also to an earlier time. A date is its first instant.
+    /// Sets the clock to any time, even an earlier one. A date means its first instant in UTC.
     ///
-    /// A client remembers the latest time that it has seen, as at a customer, so setting the clock
-    /// back does not extend a license.
+    /// A client remembers the latest time that it has seen, as on a customer's machine. Therefore,
+    /// setting the clock back does not extend a license.
     ///
     /// # Panics
     ///
@@ -253,10 +255,8 @@ impl TestMachine {
 
     /// Returns the id of this machine, for [`TestLicense::machine`](super::TestLicense::machine).
     pub fn id(&self) -> Machine {
-        match self.manager().machine() {
-            Some(machine) => machine.clone(),
-            None => unreachable!("the machine has a configured id"),
-        }
+        let machine = self.manager().machine().cloned();
+        machine.expect("the configured id identifies the machine")
     }
 
     /// Returns the product.
@@ -264,9 +264,8 @@ impl TestMachine {
         &self.product
     }
 
-    /// Returns the state directory, which exists only if something was written. A change that a
-    /// test makes by other means takes effect within a second, or after
-    /// [`Client::reload`].
+    /// Returns the state directory, which exists only if a file was written. A change that a test
+    /// makes to a file takes effect within a second, or after [`Client::reload`].
     pub fn state_dir(&self) -> PathBuf {
         self.directory.path().join("state")
     }
@@ -294,18 +293,18 @@ impl fmt::Debug for TestMachine {
 }
 
 impl ClientBuilder {
-    /// Builds a client of a test machine: replaces the trust set, the state directory, the machine
-    /// id and the clock. Feature `testing`.
+    /// Replaces the trust set, the state directory, the machine id and the clock with those of a
+    /// test machine. Requires the feature `testing`.
     ///
-    /// This is for a function of the application that returns its complete builder.
-    /// [`TestMachine::builder`] is shorter otherwise.
+    /// Use this method to test a function of the application that returns a complete builder.
+    /// Otherwise, [`TestMachine::builder`] is shorter.
     ///
     /// ```
     /// use license_client::testing::{self, TestMachine};
     /// use license_client::{Client, ClientBuilder, FeatureMatrix, TrustError, TrustSet};
     ///
     /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
-    /// /// The function of the application. `main` calls `build` on the result.
+    /// /// A function of the application. Its `main` calls `build` on the result.
     /// fn client_builder() -> Result<ClientBuilder, TrustError> {
     ///     Ok(Client::builder(TrustSet::parse(TRUST)?)
     ///         .product(FeatureMatrix::built_in())

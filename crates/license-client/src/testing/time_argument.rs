@@ -1,19 +1,20 @@
 //! Times in tests, given as values or as text.
 
 use license_core::chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use license_core::{TimeError, time};
+use license_core::time;
+use license_core::time::TimeError;
 
 use super::unwrap;
 
 /// A time in a test: a text such as `2027-03-01` or `2027-03-01T12:00:00Z`, a [`NaiveDate`] or a
 /// [`DateTime`].
 ///
-/// A date is a day in UTC. Each function states whether it uses the first instant of the day or the
-/// end. A text that is neither a date nor an instant panics.
+/// A date is a day in UTC. Each function states whether it uses the start or the end of the day. A
+/// text that is neither a date nor an instant causes a panic.
 #[derive(Debug, Clone)]
 pub struct TimeArgument(Result<Bounds, TimeError>);
 
-/// The first instant, and the first instant afterwards.
+/// The first instant of a day and the first instant after the day, or an instant twice.
 #[derive(Debug, Clone, Copy)]
 struct Bounds {
     start: DateTime<Utc>,
@@ -47,7 +48,7 @@ impl TimeArgument {
 
     #[track_caller]
     fn bounds(self) -> Bounds {
-        unwrap("not a time of a test", self.0)
+        unwrap("cannot use the time", self.0)
     }
 }
 

@@ -16,9 +16,10 @@ const MAX_FOUND: usize = 32;
 ///
 /// ```
 /// # let scratch = tempfile::tempdir()?;
+/// # let project = scratch.path();
 /// use license_client::{ProcessEnvironment, ProductCode, detect_usage, find_project};
 ///
-/// let root = find_project(scratch.path(), ProductCode::parse("CODITECT")?, None)?;
+/// let root = find_project(project, ProductCode::parse("CODITECT")?, None)?;
 /// let environment = ProcessEnvironment {
 ///     variable: Some("production".into()),
 ///     ..ProcessEnvironment::default()
@@ -88,16 +89,19 @@ fn in_line(line: Option<usize>) -> String {
 }
 
 impl UsageTypeError {
-    /// Returns the reason code, unless the reason is a variable, or a path that cannot be read.
+    /// Returns the reason code. Returns `None` if the value of the variable is wrong, or if a path
+    /// cannot be read.
     ///
     /// ```
     /// # let scratch = tempfile::tempdir()?;
+    /// # let project = scratch.path();
     /// use license_client::{Code, ProcessEnvironment, ProductCode, detect_usage, find_project};
     ///
     /// # std::fs::create_dir(scratch.path().join(".coditect"))?;
     /// # let file = scratch.path().join(".coditect/project.toml");
     /// # std::fs::write(file, "usage_type = 'production'")?;
-    /// let root = find_project(scratch.path(), ProductCode::parse("CODITECT")?, None)?;
+    /// // The file `.coditect/project.toml` contains `usage_type = 'production'`.
+    /// let root = find_project(project, ProductCode::parse("CODITECT")?, None)?;
     /// let usage = detect_usage(&root, &ProcessEnvironment::default());
     /// let error = usage.err().ok_or("the project file is correct")?;
     /// assert_eq!(error.code(), Some(Code::Malformed));

@@ -11,11 +11,13 @@ use crate::trust::{Jwk, TrustError, TrustedKey};
 /// A proof-of-possession key (RFC 7800): the public key of a customer's own license server.
 ///
 /// ```
-/// use license_core::{Confirmation, TrustSet};
+/// use license_core::TrustSet;
+/// use license_core::claims::Confirmation;
 ///
 /// # const JWKS: &str = include_str!(concat!(
 /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
 /// # ));
+/// // This example uses a key of the vendor in place of the key of a license server.
 /// let trust = TrustSet::parse(JWKS)?;
 /// let jwk = trust.iter().next().ok_or("no key")?.to_jwk();
 /// let confirmation = Confirmation::try_from(jwk)?;
@@ -28,7 +30,7 @@ use crate::trust::{Jwk, TrustError, TrustedKey};
 pub struct Confirmation(Arc<TrustedKey>);
 
 impl Confirmation {
-    /// Returns the key.
+    /// Returns the public key of the license server.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -37,7 +39,7 @@ impl Confirmation {
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-server-bound.jwt"
     /// # ));
     /// # let license = license_core::Unverified::parse(TOKEN)?.verify(&trust)?;
-    /// let confirmation = license.claims().confirmation.as_ref().ok_or("no key of a server")?;
+    /// let confirmation = license.claims().confirmation.as_ref().ok_or("no server key")?;
     /// println!("the customer's server signs with {}", confirmation.key().id());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -55,7 +57,12 @@ impl From<TrustedKey> for Confirmation {
 impl TryFrom<Value> for Confirmation {
     type Error = TrustError;
 
-    /// Checks a public key as a JWK.
+    /// Converts a public key from a JWK, and checks that the key may be trusted.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`TrustError`] if the value is not a JWK, or is a key that cannot be trusted, such
+    /// as a private key.
     fn try_from(jwk: Value) -> Result<Self, TrustError> {
         let jwk: strict_json::Object<Jwk> =
             serde_json::from_value(jwk).map_err(|_| TrustError::NotAJwk)?;

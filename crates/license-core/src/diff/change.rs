@@ -8,14 +8,15 @@ use serde_json::{Value, json};
 
 use crate::encoding::value::named_value;
 use crate::time::serde_rfc3339;
+
 /// The meaning of a change for the customer.
 ///
 /// ```
-/// use license_core::Effect;
+/// use license_core::diff::Effect;
 ///
 /// let effect: Effect = "loss".parse()?;
 /// assert_eq!(effect.reversed(), Effect::Gain);
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
@@ -40,7 +41,7 @@ impl Effect {
     /// Returns the effect of the opposite change.
     ///
     /// ```
-    /// use license_core::Effect;
+    /// use license_core::diff::Effect;
     ///
     /// assert_eq!(Effect::Gain.reversed(), Effect::Loss);
     /// ```
@@ -84,7 +85,7 @@ named_value!(
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
 /// # let matrix = license_core::FeatureMatrix::built_in();
-/// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+/// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
 /// for change in difference.changes() {
 ///     println!("{:?}: {change}", change.effect());
 /// }
@@ -153,8 +154,8 @@ impl Change {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
-    /// use license_core::Effect;
+    /// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
+    /// use license_core::diff::Effect;
     ///
     /// assert!(difference.changes().iter().all(|change| change.effect() != Effect::Loss));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -169,7 +170,7 @@ impl Change {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
     /// let what: Vec<_> = difference.changes().iter().map(|change| change.what()).collect();
     /// println!("changed: {what:?}");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -178,13 +179,14 @@ impl Change {
         self.what
     }
 
-    /// Returns the name of the changed feature, quota, kind of use, user, machine or unknown claim.
+    /// Returns the name of the changed feature, quota, kind of use, user, machine or unknown claim,
+    /// or `None` for any other change.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
     /// for change in difference.changes() {
     ///     println!("{} {}", change.what(), change.name().unwrap_or_default());
     /// }
@@ -194,13 +196,13 @@ impl Change {
         self.name.as_deref()
     }
 
-    /// Returns the values before and after.
+    /// Returns the JSON values before and after the change.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
     /// for change in difference.changes() {
     ///     let [before, after] = change.values();
     ///     println!("{}: {before} is now {after}", change.what());

@@ -10,7 +10,7 @@ pub(crate) fn write(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 /// Encodes bytes as hexadecimal digits in lower case.
 ///
 /// ```
-/// use license_core::hex;
+/// use license_core::encoding::hex;
 ///
 /// assert_eq!(hex::encode(&[0x00, 0xaf]), "00af");
 /// ```
@@ -25,8 +25,11 @@ pub fn encode(bytes: &[u8]) -> String {
 
 /// Decodes exactly `N` bytes from digits in upper or lower case.
 ///
+/// Returns `None` if the text does not have `2 * N` characters, or if a character is not a
+/// hexadecimal digit.
+///
 /// ```
-/// use license_core::hex;
+/// use license_core::encoding::hex;
 ///
 /// assert_eq!(hex::decode("00AF"), Some([0x00, 0xaf]));
 /// assert_eq!(hex::decode::<3>("00AF"), None);
@@ -45,8 +48,10 @@ pub fn decode<const N: usize>(digits: &str) -> Option<[u8; N]> {
 
 /// Decodes exactly `N` bytes from digits in lower case, the canonical form.
 ///
+/// Returns `None` for the texts that [`decode`] rejects, and for digits in upper case.
+///
 /// ```
-/// use license_core::hex;
+/// use license_core::encoding::hex;
 ///
 /// assert_eq!(hex::decode_lower("00af"), Some([0x00, 0xaf]));
 /// assert_eq!(hex::decode_lower::<2>("00AF"), None);

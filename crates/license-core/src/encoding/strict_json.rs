@@ -63,7 +63,7 @@ impl From<JsonError> for ReadError {
 /// duplicate members, if values nest deeper than [`MAX_DEPTH`], or if `T` refuses a value.
 pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ReadError> {
     let tree = parse(bytes)?;
-    // The path of a refused member is recorded only where it is needed.
+    // Only a refused object is deserialized a second time, to find the path of the member.
     T::deserialize(tree.root()).or_else(|_: Fault| fault::explain(&tree).map_err(ReadError::Member))
 }
 

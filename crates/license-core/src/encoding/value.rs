@@ -3,7 +3,7 @@
 /// The reason why a text is not a value of a type, such as a usage type or a license id.
 ///
 /// ```
-/// use license_core::UsageType;
+/// use license_core::policy::UsageType;
 ///
 /// let error = "server".parse::<UsageType>().unwrap_err();
 /// assert_eq!(error.to_string(), "expected `builder` or `runtime`");
@@ -20,7 +20,7 @@ impl ValueError {
     /// Creates an error from a description of the accepted texts.
     ///
     /// ```
-    /// use license_core::ValueError;
+    /// use license_core::encoding::ValueError;
     ///
     /// let error = ValueError::new("`on` or `off`");
     /// assert_eq!(error.to_string(), "expected `on` or `off`");
@@ -32,8 +32,8 @@ impl ValueError {
 
 /// Implements `FromStr` and serde with the function `parse` of the type.
 ///
-/// Without a type of error, `parse` returns an `Option`, and the error of `FromStr` is
-/// [`ValueError`]. With a type of error, `parse` returns a `Result`. The JSON form is the text that
+/// Without an error type, `parse` returns an `Option`, and the error of `FromStr` is
+/// [`ValueError`]. With an error type, `parse` returns a `Result`. The JSON form is the text that
 /// `Display` prints.
 macro_rules! text_value {
     ($type:ty, $expected:expr) => {

@@ -18,14 +18,15 @@ use crate::time::{self, TimeError};
 /// date and any machine.
 ///
 /// ```
-/// use license_core::{Context, UsageType, Version, time};
+/// use license_core::{Context, Version, time};
+/// use license_core::policy::UsageType;
 ///
 /// let context = Context::at(time::parse_instant("2027-03-01T12:00:00Z")?)
 ///     .user("alice")
 ///     .app_version(Version::new(2, 4, 0))
 ///     .usage_type(UsageType::Runtime);
 /// # let _ = context;
-/// # Ok::<(), license_core::TimeError>(())
+/// # Ok::<(), license_core::time::TimeError>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
@@ -63,12 +64,12 @@ impl<'a> Context<'a> {
     /// ```
     /// use std::time::SystemTime;
     ///
-    /// use license_core::Context;
+    /// use license_core::{Context, time};
     ///
     /// let context = Context::try_from(SystemTime::now())?;
     /// # let _ = context;
     ///
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let now = time::parse_instant("2027-01-15T09:00:00Z")?;
     /// let context = Context::at(now);
     /// assert_eq!(context.clock(), now);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -96,9 +97,9 @@ impl<'a> Context<'a> {
     /// mark, and the issue dates of the verified artifacts.
     ///
     /// ```
-    /// use license_core::Context;
+    /// use license_core::{Context, time};
     ///
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let now = time::parse_instant("2027-01-15")?;
     /// assert_eq!(Context::at(now).clock(), now);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -109,9 +110,9 @@ impl<'a> Context<'a> {
     /// Returns the user, if one is set.
     ///
     /// ```
-    /// use license_core::Context;
+    /// use license_core::{Context, time};
     ///
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let now = time::parse_instant("2027-01-15")?;
     /// assert_eq!(Context::at(now).user("ann").named_user(), Some("ann"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -122,11 +123,11 @@ impl<'a> Context<'a> {
     /// Sets the clock high-water mark: the latest instant that this machine has seen.
     ///
     /// ```
-    /// use license_core::{Context, Decision, FeatureMatrix};
+    /// use license_core::{Context, Decision, FeatureMatrix, time};
     ///
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
-    /// # let later = license_core::time::parse_instant("2027-06-01T00:00:00Z")?;
     /// // The clock was set back after the machine had seen a later time.
+    /// let now = time::parse_instant("2027-01-15")?;
+    /// let later = time::parse_instant("2027-06-01")?;
     /// let context = Context::at(now).high_water(later);
     /// let decision = Decision::without_license(FeatureMatrix::built_in(), &context);
     /// assert_eq!(decision.evaluated_at(), later);
@@ -140,9 +141,10 @@ impl<'a> Context<'a> {
     /// Sets the machine. Its fingerprint tolerates a few changed components.
     ///
     /// ```
-    /// use license_core::{Context, Machine};
+    /// use license_core::{Context, time};
+    /// use license_core::machine::Machine;
     ///
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let now = time::parse_instant("2027-01-15")?;
     /// // `license_client` finds the fingerprint of this machine.
     /// let machine = Machine::parse("fp1:id=0123456789abcdef01234567");
     /// let context = Context::at(now).machine(&machine);
@@ -157,9 +159,9 @@ impl<'a> Context<'a> {
     /// Sets the user.
     ///
     /// ```
-    /// use license_core::Context;
+    /// use license_core::{Context, time};
     ///
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let now = time::parse_instant("2027-01-15")?;
     /// let context = Context::at(now).user("ann");
     /// assert_eq!(context.named_user(), Some("ann"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -172,9 +174,9 @@ impl<'a> Context<'a> {
     /// Sets the version of the application.
     ///
     /// ```
-    /// use license_core::{Context, Version};
+    /// use license_core::{Context, Version, time};
     ///
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let now = time::parse_instant("2027-01-15")?;
     /// let version = Version::parse(env!("CARGO_PKG_VERSION"))?;
     /// let context = Context::at(now).app_version(version);
     /// # let _ = context;
@@ -188,11 +190,11 @@ impl<'a> Context<'a> {
     /// Sets the build date of the application.
     ///
     /// ```
-    /// use license_core::Context;
+    /// use license_core::{Context, time};
     ///
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
-    /// # let built_at = license_core::time::parse_instant("2026-12-01T00:00:00Z")?;
+    /// let now = time::parse_instant("2027-01-15")?;
     /// // Compile the date into the program, so that the customer cannot change it.
+    /// let built_at = time::parse_instant("2026-12-01")?;
     /// let context = Context::at(now).build_date(built_at);
     /// # let _ = context;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -205,9 +207,10 @@ impl<'a> Context<'a> {
     /// Sets the usage type. The default is [`UsageType::Builder`].
     ///
     /// ```
-    /// use license_core::{Context, UsageType};
+    /// use license_core::{Context, time};
+    /// use license_core::policy::UsageType;
     ///
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let now = time::parse_instant("2027-01-15")?;
     /// let context = Context::at(now).usage_type(UsageType::Runtime);
     /// # let _ = context;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -220,23 +223,23 @@ impl<'a> Context<'a> {
     /// machines are ignored.
     ///
     /// ```
-    /// # use license_core::{Context, FeatureMatrix, Rule, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// # let now = license_core::time::parse_instant("2027-01-16T00:00:00Z")?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (trust, license) = (fixture::trust()?, fixture::license()?);
     /// # let answer = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/validation.jwt"
     /// # ));
+    /// use license_core::{Context, FeatureMatrix, Unverified, time};
+    /// use license_core::evaluate::Rule;
+    ///
+    /// let now = time::parse_instant("2027-01-16")?;
     /// let validation = Unverified::parse(answer)?.verify_validation(&trust, &license)?;
     /// let validations = [validation];
     /// let context = Context::at(now).validations(&validations);
-    /// let decision = license.evaluate(FeatureMatrix::built_in(), &context);
-    /// assert_eq!(decision.rule(), Some(Rule::Expiry), "the vendor confirms the license");
+    /// let results = license.explain(FeatureMatrix::built_in(), &context);
+    /// // Without a validation token, the status is not checked.
+    /// let status = results.iter().find(|result| result.rule == Rule::Status);
+    /// let status = status.ok_or("every rule has a result")?;
+    /// assert_eq!(status.evidence.actual(), "status active as of 2027-01-15T09:00:00Z");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn validations(mut self, validations: &'a [Validation]) -> Self {
@@ -248,18 +251,14 @@ impl<'a> Context<'a> {
     /// evaluated license replaces it as soon as the added license has started.
     ///
     /// ```
-    /// # use license_core::{Code, Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (trust, license) = (fixture::trust()?, fixture::license()?);
     /// # let renewal = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/renewal.jwt"
     /// # ));
+    /// use license_core::{Code, Context, FeatureMatrix, Unverified, time};
+    ///
+    /// let now = time::parse_instant("2027-01-15")?;
     /// let renewal = Unverified::parse(renewal)?.verify(&trust)?;
     /// let installed = [renewal];
     /// let context = Context::at(now).installed(&installed);
@@ -276,18 +275,14 @@ impl<'a> Context<'a> {
     /// signing key applies. Lists for other products are ignored.
     ///
     /// ```
-    /// # use license_core::{Code, Context, FeatureMatrix, TrustSet, Unverified};
-    /// # let trust = TrustSet::parse(include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # )))?;
-    /// # let token = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-    /// # ));
-    /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (trust, license) = (fixture::trust()?, fixture::license()?);
     /// # let list = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-revocations.jwt"
     /// # ));
+    /// use license_core::{Code, Context, FeatureMatrix, Unverified, time};
+    ///
+    /// let now = time::parse_instant("2027-01-15")?;
     /// let list = Unverified::parse(list)?.verify_revocations(&trust)?;
     /// let lists = [list];
     /// let context = Context::at(now).revocations(&lists);
@@ -303,13 +298,14 @@ impl<'a> Context<'a> {
     /// Adds activations to those in the evaluated license file. Activations of other licenses and
     /// machines are ignored.
     ///
-    /// ```no_run
-    /// use license_core::{Activation, Context, TrustSet, Unverified};
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (trust, answer) = (fixture::trust()?, fixture::activation_token());
+    /// use license_core::{Context, Unverified, time};
     ///
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
-    /// # let (trust, answer) = (TrustSet::parse("")?, "");
+    /// let now = time::parse_instant("2027-01-15")?;
     /// // The answer of the vendor to an activation request of this machine.
-    /// let activation: Activation = Unverified::parse(answer)?.verify_activation(&trust)?;
+    /// let activation = Unverified::parse(answer)?.verify_activation(&trust)?;
     /// let activations = [activation];
     /// let context = Context::at(now).activations(&activations);
     /// # let _ = context;
@@ -326,9 +322,10 @@ impl<'a> Context<'a> {
     /// again.
     ///
     /// ```
-    /// use license_core::{Context, LicenseId, Nonce};
+    /// use license_core::{Context, LicenseId, time};
+    /// use license_core::ids::Nonce;
     ///
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// let now = time::parse_instant("2027-01-15")?;
     /// // Both values come from the receipt of the deactivation.
     /// let id = LicenseId::parse("01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c01").ok_or("no license id")?;
     /// let nonce = Nonce::parse("000102030405060708090a0b0c0d0e0f").ok_or("no nonce")?;

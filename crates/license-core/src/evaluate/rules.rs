@@ -151,8 +151,8 @@ fn revoked(evaluation: &Evaluation<'_>) -> OptionalResult {
     }
 }
 
-/// Denies a license on a revocation list from the instant of its revocation. If it is on several
-/// lists, the earliest instant applies.
+/// Denies a license on a revocation list from the instant of its revocation. If several lists
+/// contain the license, the earliest instant applies.
 fn revoked_by_list(evaluation: &Evaluation<'_>) -> OptionalResult {
     let (license, now) = (evaluation.license, evaluation.now);
     let revocations = evaluation.lists().filter_map(|list| {

@@ -1,10 +1,13 @@
 //! Evaluation of a license file as a whole.
 
+use std::sync::Arc;
+
 use super::context::Artifacts;
 use super::{Context, Decision, Outcome, RuleResult};
 use crate::ids::Tier;
-use crate::license::{License, VerifiedLicenses};
+use crate::license::{License, Validation, ValidationSigner, VerifiedLicenses};
 use crate::matrix::FeatureMatrix;
+use crate::policy::Entitlements;
 
 impl VerifiedLicenses {
     /// Evaluates every license and returns the best decision.
@@ -14,7 +17,7 @@ impl VerifiedLicenses {
     /// that has started takes precedence over a license that starts later.
     ///
     /// ```
-    /// use license_core::{Context, FeatureMatrix, TrustSet, VerifiedLicenses};
+    /// use license_core::{Context, FeatureMatrix, TrustSet, VerifiedLicenses, time};
     ///
     /// # let trust = TrustSet::parse(include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
@@ -22,8 +25,8 @@ impl VerifiedLicenses {
     /// # let text = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/files/valid-pro.lic"
     /// # ));
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// let matrix = FeatureMatrix::built_in();
+    /// let now = time::parse_instant("2027-01-15")?;
     /// let verified = VerifiedLicenses::verify(text, &trust, matrix)?;
     /// let decision = verified.evaluate(matrix, &Context::at(now));
     /// assert!(decision.allows("cloud_sync"));
@@ -49,14 +52,18 @@ impl VerifiedLicenses {
             let end = (end.is_none(), end);
             (is_valid, tier, decision.outcome(), has_started, end, issued)
         });
-        best.unwrap_or_else(|| Decision::without_license(matrix, &context))
+        let best = best.unwrap_or_else(|| Decision::without_license(matrix, &context));
+        Decision {
+            in_file: granted_in_file(self, &context),
+            ..best
+        }
     }
 
     /// Returns the result of every rule for the license that [`VerifiedLicenses::evaluate`]
     /// selects.
     ///
     /// ```
-    /// use license_core::{Context, FeatureMatrix, TrustSet, VerifiedLicenses};
+    /// use license_core::{Context, FeatureMatrix, TrustSet, VerifiedLicenses, time};
     ///
     /// # let trust = TrustSet::parse(include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
@@ -64,8 +71,8 @@ impl VerifiedLicenses {
     /// # let text = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/files/valid-pro.lic"
     /// # ));
-    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// let matrix = FeatureMatrix::built_in();
+    /// let now = time::parse_instant("2027-01-15")?;
     /// let verified = VerifiedLicenses::verify(text, &trust, matrix)?;
     /// for result in verified.explain(matrix, &Context::at(now)) {
     ///     println!("{}: {}", result.rule, result.outcome.as_str());
@@ -94,6 +101,20 @@ pub(super) fn with_artifacts<'a>(
         activations: verified.activations(),
         deactivated: verified.deactivated(),
     })
+}
+
+/// Returns the entitlements that the vendor has granted with any license of the file.
+///
+/// Returns nothing for a file with one license, whose decision has these entitlements already.
+fn granted_in_file(verified: &VerifiedLicenses, context: &Context<'_>) -> Vec<Arc<Entitlements>> {
+    let [_, _, ..] = verified.licenses() else {
+        return Vec::new();
+    };
+    let licenses = verified.licenses().iter().map(License::shared_entitlements);
+    let by_vendor = |validation: &&Validation| validation.signer() == ValidationSigner::Vendor;
+    let validations = context.all_validations().filter(by_vendor);
+    let validated = validations.map(Validation::entitlements);
+    licenses.chain(validated).cloned().collect()
 }
 
 fn rank(tier: Tier, matrix: &FeatureMatrix) -> Option<usize> {

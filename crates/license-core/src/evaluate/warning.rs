@@ -12,12 +12,13 @@ use crate::time::{self, CLOCK_TOLERANCE, humanize, humanize_more, rfc3339};
 
 /// A condition that deserves attention although it does not change the decision.
 ///
-/// Each case contains the facts, so that an application can show them in its own words. The text
-/// form is a sentence for users. The JSON form is an object with `code`, `message` and the facts,
-/// which `docs/codes.md` documents.
+/// Each variant contains its values, so that an application can show them in its own words. The
+/// text form is a sentence for users. The JSON form is an object with `code`, `message` and the
+/// values, which `docs/codes.md` documents.
 ///
 /// ```
-/// use license_core::{Code, Context, FeatureMatrix, TrustSet, Unverified, Warning, time};
+/// use license_core::{Code, Context, FeatureMatrix, TrustSet, Unverified, time};
+/// use license_core::evaluate::Warning;
 ///
 /// # const JWKS: &str = include_str!(concat!(
 /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
@@ -97,7 +98,8 @@ impl Warning {
     /// During a grace period, the first warning of a decision has the code of the decision.
     ///
     /// ```
-    /// use license_core::{Code, Warning};
+    /// use license_core::Code;
+    /// use license_core::evaluate::Warning;
     ///
     /// let warning = Warning::Trial { expires_at: None, remaining: None };
     /// assert_eq!(warning.code(), Code::Trial);
@@ -122,19 +124,19 @@ impl fmt::Display for Warning {
             Self::CheckInDue {
                 holds_until,
                 remaining,
-            } => write_grace(f, "a check-in is due", holds_until, remaining),
+            } => write_grace(f, "a check-in is due; the license", holds_until, remaining),
             Self::RenewalDue {
                 holds_until,
                 remaining,
-            } => write_grace(f, "the license has expired", holds_until, remaining),
+            } => write_grace(f, "the license has expired; it", holds_until, remaining),
             Self::ClockBehind {
                 clock,
                 latest,
                 behind,
             } => write!(
                 f,
-                "{} is {} behind {}, the latest time seen, which is used instead; correct the \
-                 clock, or ask the vendor for a clock repair if the clock is right",
+                "the clock shows {}, {} behind {}, the latest time seen, which is used instead; \
+                 correct the clock, or ask the vendor for a clock repair if the clock is right",
                 rfc3339(clock),
                 humanize(behind),
                 rfc3339(latest)
@@ -172,15 +174,15 @@ impl fmt::Display for Warning {
 
 fn write_grace(
     f: &mut fmt::Formatter<'_>,
-    reason: &str,
+    start: &str,
     until: DateTime<Utc>,
     remaining: TimeDelta,
 ) -> fmt::Result {
     let (left, until) = (humanize_more(remaining), rfc3339(until));
-    write!(f, "{reason}; valid for {left}, until {until}")
+    write!(f, "{start} remains valid for {left}, until {until}")
 }
 
-/// Writes `code`, `message` and the facts of the warning.
+/// Writes `code`, `message` and the values of the warning.
 impl Serialize for Warning {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut members = serializer.serialize_map(None)?;

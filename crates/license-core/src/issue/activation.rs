@@ -18,7 +18,8 @@ use crate::requests::{ActivationRequest, ClockRequest};
 /// # let trust = fixture::trust(&[&key])?;
 /// # let (text, id) = (&fixture::request()?, fixture::id(1)?);
 /// use license_core::issue::ActivationDraft;
-/// use license_core::{MachineRequest, Unverified, time};
+/// use license_core::{Unverified, time};
+/// use license_core::requests::MachineRequest;
 ///
 /// let MachineRequest::Activation(request) = MachineRequest::parse(text)? else {
 ///     return Err("expected a request for an activation".into());
@@ -47,14 +48,15 @@ pub struct ActivationDraft<'a> {
 }
 
 impl ActivationDraft<'_> {
-    /// Signs the activation.
+    /// Signs the activation and returns its token.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
     /// # let key = fixture::key()?;
     /// # let (text, id) = (&fixture::request()?, fixture::id(1)?);
     /// use license_core::issue::{ActivationDraft, SigningError};
-    /// use license_core::{MachineRequest, time};
+    /// use license_core::time;
+    /// use license_core::requests::MachineRequest;
     ///
     /// # let MachineRequest::Activation(request) = MachineRequest::parse(text)? else {
     /// #     return Err("expected a request for an activation".into());
@@ -71,7 +73,8 @@ impl ActivationDraft<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError`] if the issuer is empty, or the key fails to sign.
+    /// Returns [`SigningError`] if the issuer is empty, the issue date is not from 1970 to 9999, or
+    /// the key fails to sign.
     pub fn sign(&self, key: &(impl Signer + ?Sized)) -> Result<String, SigningError> {
         check_issuer(&self.issuer)?;
         sign_token(TokenKind::Activation, &self.claims(), key)
@@ -102,7 +105,7 @@ impl Serialize for ActivationDraft<'_> {
 /// Draft of a clock repair. The JSON form is the object of the claims.
 ///
 /// ```
-/// use license_core::ClockRequest;
+/// use license_core::requests::ClockRequest;
 /// use license_core::issue::{ClockRepairDraft, Signer, SigningError};
 ///
 /// /// Answers a request with the date on which it was made, which the vendor has checked.
@@ -128,20 +131,24 @@ pub struct ClockRepairDraft<'a> {
 }
 
 impl ClockRepairDraft<'_> {
-    /// Signs the clock repair.
+    /// Signs the clock repair and returns its token.
     ///
     /// ```
-    /// use license_core::issue::{ClockRepairDraft, Signer};
+    /// use license_core::issue::{ClockRepairDraft, Signer, SigningError};
     ///
-    /// /// Signs an answer to several machines, and skips those that cannot be signed.
-    /// fn sign_all(drafts: &[ClockRepairDraft<'_>], key: &impl Signer) -> Vec<String> {
-    ///     drafts.iter().filter_map(|draft| draft.sign(key).ok()).collect()
+    /// /// Signs the answers to several machines.
+    /// fn sign_all(
+    ///     drafts: &[ClockRepairDraft<'_>],
+    ///     key: &impl Signer,
+    /// ) -> Result<Vec<String>, SigningError> {
+    ///     drafts.iter().map(|draft| draft.sign(key)).collect()
     /// }
     /// ```
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError`] if the issuer is empty, or the key fails to sign.
+    /// Returns [`SigningError`] if the issuer is empty, the issue date is not from 1970 to 9999, or
+    /// the key fails to sign.
     pub fn sign(&self, key: &(impl Signer + ?Sized)) -> Result<String, SigningError> {
         check_issuer(&self.issuer)?;
         sign_token(TokenKind::ClockRepair, &self.claims(), key)

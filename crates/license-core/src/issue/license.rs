@@ -23,15 +23,16 @@ impl LicenseClaims {
     /// tier.
     ///
     /// ```
-    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
-    /// # let (id, now) = (fixture::id(7)?, license_core::time::parse_instant("2027-01-01")?);
     /// use license_core::issue::LicenseDraft;
-    /// use license_core::{FeatureMatrix, Tier};
+    /// use license_core::{FeatureMatrix, LicenseId, Tier, time};
     ///
     /// let matrix = FeatureMatrix::built_in();
     /// let tier = matrix.tier(Tier::parse("PRO")?).ok_or("no such tier")?;
+    /// let now = time::parse_instant("2027-01-01")?;
+    /// // Pass bytes of the system's random source.
+    /// let id = LicenseId::from_random(now, &[7; 10]);
     /// let mut draft = LicenseDraft::for_tier(matrix, tier, id, "ACME Ltd".to_owned(), now);
-    /// draft.expires_at = Some(license_core::time::parse_instant("2028-01-01")?);
+    /// draft.expires_at = Some(time::parse_instant("2028-01-01")?);
     /// assert!(draft.entitlements().allows("cloud_sync"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -54,7 +55,8 @@ impl LicenseClaims {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
-    /// use license_core::{FeatureMatrix, Quota};
+    /// use license_core::FeatureMatrix;
+    /// use license_core::policy::Quota;
     ///
     /// let mut draft = fixture::draft()?;
     /// draft.set_seats(20.try_into()?, FeatureMatrix::built_in())?;
@@ -89,7 +91,8 @@ impl LicenseClaims {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
-    /// use license_core::{FeatureMatrix, Quota};
+    /// use license_core::FeatureMatrix;
+    /// use license_core::policy::Quota;
     ///
     /// let mut draft = fixture::draft()?;
     /// draft.set_devices(2.try_into()?, FeatureMatrix::built_in());
@@ -105,7 +108,7 @@ impl LicenseClaims {
         self.devices = Some(devices);
     }
 
-    /// Adds a feature. No tier has to include the feature.
+    /// Adds a feature, which does not have to be in any tier.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
@@ -118,7 +121,8 @@ impl LicenseClaims {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError::Name`] if the name is not valid.
+    /// Returns [`SigningError::Name`] if the name is not 1 to 64 characters of `a-z`, `0-9` and
+    /// `_`.
     pub fn add_feature(&mut self, feature: &str) -> Result<(), SigningError> {
         Arc::make_mut(&mut self.features).insert(valid_name(feature)?);
         Ok(())
@@ -146,11 +150,11 @@ impl LicenseClaims {
         })
     }
 
-    /// Sets a quota. No tier has to include the quota.
+    /// Sets a quota, which does not have to be in any tier.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
-    /// use license_core::Quota;
+    /// use license_core::policy::Quota;
     ///
     /// let mut draft = fixture::draft()?;
     /// draft.set_quota("agents", Quota::Unlimited)?;
@@ -160,7 +164,8 @@ impl LicenseClaims {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError::Name`] if the name is not valid.
+    /// Returns [`SigningError::Name`] if the name is not 1 to 64 characters of `a-z`, `0-9` and
+    /// `_`.
     pub fn set_quota(&mut self, name: &str, quota: Quota) -> Result<(), SigningError> {
         self.quotas_mut().insert(valid_name(name)?, quota);
         Ok(())
@@ -174,15 +179,16 @@ impl LicenseClaims {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
-    /// // Before the key is opened, for which a person must type a passphrase.
+    /// // Check the draft before the user types the passphrase of the key.
     /// fixture::draft()?.check()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError::Empty`] if a required claim is empty, and [`SigningError::TooLong`]
-    /// if the token would be larger than verifiers accept.
+    /// Returns [`SigningError::Empty`] if a required claim is empty, [`SigningError::Json`] if a
+    /// date is not from 1970 to 9999, and [`SigningError::TooLong`] if the token would be larger
+    /// than verifiers accept.
     pub fn check(&self) -> Result<(), SigningError> {
         self.check_claims()?;
         self.check_length()
@@ -233,7 +239,7 @@ impl LicenseClaims {
         Self::from_payload(&payload)
     }
 
-    /// Signs the license.
+    /// Signs the license and returns its token.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
@@ -249,8 +255,8 @@ impl LicenseClaims {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError`] if a required claim is empty, the key fails to sign, or the token
-    /// is larger than verifiers accept.
+    /// Returns [`SigningError`] if a required claim is empty, a date is not from 1970 to 9999, the
+    /// key fails to sign, or the token is larger than verifiers accept.
     pub fn sign(&self, key: &impl Signer) -> Result<String, SigningError> {
         self.check_claims()?;
         sign_token(TokenKind::License, &self.completed(), key)

@@ -47,7 +47,7 @@ pub struct RevocationListDraft {
 }
 
 impl RevocationListDraft {
-    /// Signs the list.
+    /// Signs the list and returns its token.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
@@ -69,8 +69,8 @@ impl RevocationListDraft {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError`] if the issuer or a reason is empty, the key fails to sign, or the
-    /// list is larger than verifiers accept.
+    /// Returns [`SigningError`] if the issuer or a reason is empty, a date is not from 1970 to
+    /// 9999, the key fails to sign, or the list is larger than verifiers accept.
     pub fn sign(&self, key: &(impl Signer + ?Sized)) -> Result<String, SigningError> {
         if self.issuer.is_empty() {
             return Err(SigningError::Empty { claim: "iss" });

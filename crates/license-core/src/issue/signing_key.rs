@@ -36,12 +36,14 @@ impl SigningKey {
     /// system seeds and which cannot be replaced.
     ///
     /// ```
-    /// use license_core::Algorithm;
-    /// use license_core::issue::{KeyBits, RandomError, SigningKey};
+    /// use license_core::jose::Algorithm;
+    /// use license_core::issue::{KeyBits, RandomError, Signer, SigningKey};
     ///
     /// let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
     /// // Store the key encrypted. The bytes are erased when they are dropped.
     /// let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random)?;
+    /// let key = SigningKey::from_pkcs8(&der, None, random)?;
+    /// println!("id of the public key: {}", key.public().id());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -72,16 +74,18 @@ impl SigningKey {
 
     /// Loads a key from the DER of a PKCS#8 `PrivateKeyInfo`.
     ///
+    /// `requested` is the algorithm of the signatures. If it is `None`, the PKCS#8 structure
+    /// determines the algorithm.
+    ///
     /// Backend `rsa` uses bytes from `random` to blind each signature and to salt PS256. AWS-LC
     /// uses its own generator.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
-    /// # use license_core::issue::{KeyBits, SigningKey};
-    /// # use license_core::Algorithm;
-    /// # let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &fixture::random)?;
-    /// use license_core::issue::Signer;
+    /// use license_core::jose::Algorithm;
+    /// use license_core::issue::{KeyBits, Signer, SigningKey};
     ///
+    /// let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &fixture::random)?;
     /// let key = SigningKey::from_pkcs8(&der, None, fixture::random)?;
     /// assert_eq!(key.public().algorithm(), Algorithm::Rs256);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

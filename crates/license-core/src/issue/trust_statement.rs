@@ -17,7 +17,8 @@ use crate::trust::{Jwk, TrustedKey};
 /// # let (key, new) = (fixture::key()?, fixture::key()?);
 /// # let trust = fixture::trust(&[&key])?;
 /// use license_core::issue::{IntroductionDraft, Signer};
-/// use license_core::{Rotation, Unverified, time};
+/// use license_core::{Unverified, time};
+/// use license_core::license::Rotation;
 ///
 /// let draft = IntroductionDraft {
 ///     issuer: "CODITECT".to_owned(),
@@ -40,7 +41,7 @@ pub struct IntroductionDraft<'a> {
 }
 
 impl IntroductionDraft<'_> {
-    /// Signs the statement with a trusted key.
+    /// Signs the statement with a trusted key and returns its token.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
@@ -59,8 +60,9 @@ impl IntroductionDraft<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError`] if the issuer or the list of keys is empty, if the list is too long
-    /// or contains the signing key, or if the signing key fails to sign.
+    /// Returns [`SigningError`] if the issuer or the list of keys is empty, the list contains the
+    /// signing key, the issue date is not from 1970 to 9999, the signing key fails to sign, or the
+    /// token is larger than verifiers accept.
     pub fn sign(&self, key: &(impl Signer + ?Sized)) -> Result<String, SigningError> {
         if self.keys.is_empty() {
             return Err(SigningError::Empty {
@@ -112,26 +114,33 @@ pub struct RetirementDraft {
 }
 
 impl RetirementDraft {
-    /// Signs the statement with the retired key, and the result with another trusted key.
+    /// Signs the statement with the retired key, then signs the result with another trusted key.
+    /// Returns the token of the second signature, which contains the first token.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
-    /// # let key = fixture::key()?;
+    /// # let (old, new) = (fixture::key()?, fixture::key()?);
+    /// # let trust = fixture::trust(&[&old, &new])?;
     /// use license_core::issue::RetirementDraft;
-    /// use license_core::time;
+    /// use license_core::{Unverified, time};
+    /// use license_core::license::Rotation;
     ///
     /// let draft = RetirementDraft {
     ///     issuer: "CODITECT".to_owned(),
     ///     issued_at: time::parse_instant("2027-03-01")?,
     /// };
-    /// assert!(draft.sign(&key, &key).is_err(), "another key must sign too");
+    /// let token = draft.sign(&old, &new)?;
+    /// let mut rotation = Rotation::new(trust);
+    /// let _ = rotation.apply(&Unverified::parse(&token)?)?;
+    /// assert_eq!(rotation.keys().len(), 1);
+    /// assert!(draft.sign(&old, &old).is_err(), "another key must sign too");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError`] if the issuer is empty, if both keys are the same, or if a key
-    /// fails to sign.
+    /// Returns [`SigningError`] if the issuer is empty, both keys are the same, the issue date is
+    /// not from 1970 to 9999, or a key fails to sign.
     pub fn sign(
         &self,
         retired: &(impl Signer + ?Sized),

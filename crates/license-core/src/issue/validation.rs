@@ -26,7 +26,8 @@ const DEFAULT_VALIDITY: TimeDelta = TimeDelta::hours(24);
 /// # let token = fixture::draft()?.sign(&key)?;
 /// # let license = license_core::Unverified::parse(&token)?.verify(&trust)?;
 /// use license_core::issue::ValidationDraft;
-/// use license_core::{Status, Unverified, time};
+/// use license_core::{Unverified, time};
+/// use license_core::claims::Status;
 ///
 /// let (id, now) = (fixture::id(1)?, time::parse_instant("2027-03-01")?);
 /// let mut draft = ValidationDraft::for_license(&license, "CODITECT".to_owned(), id, now);
@@ -98,7 +99,7 @@ impl<'a> ValidationDraft<'a> {
         }
     }
 
-    /// Signs the token.
+    /// Signs the draft and returns the token.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
@@ -117,8 +118,8 @@ impl<'a> ValidationDraft<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError`] if the key fails to sign, or the token is larger than verifiers
-    /// accept.
+    /// Returns [`SigningError`] if a date is not from 1970 to 9999, the key fails to sign, or the
+    /// token is larger than verifiers accept.
     pub fn sign(&self, key: &impl Signer) -> Result<String, SigningError> {
         sign_token(TokenKind::Validation, &self.claims(), key)
     }

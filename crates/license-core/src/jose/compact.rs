@@ -51,8 +51,9 @@ impl<'a> Unverified<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`ParseError`] if the text is not a token in compact serialization, or if its header
-    /// has members other than `alg`, `kid` and `typ`.
+    /// Returns [`ParseError`] if the text is not a token in compact serialization, if its header
+    /// has members other than `alg`, `kid` and `typ`, or if the token is longer than
+    /// [`MAX_TOKEN_BYTES`]. The limit of a revocation list is [`MAX_LIST_BYTES`].
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
         // Only a text above the smaller limit needs the check for a revocation list.
         let is_list = text.len() > MAX_TOKEN_BYTES && size::is_list(text);
@@ -113,7 +114,7 @@ impl<'a> Unverified<'a> {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
-    /// use license_core::Algorithm;
+    /// use license_core::jose::Algorithm;
     ///
     /// assert_eq!(token.unverified_algorithm(), Algorithm::Rs256);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -152,9 +153,10 @@ impl<'a> Unverified<'a> {
     /// Converts the token into a token that owns its text.
     ///
     /// ```
-    /// use license_core::{ParseError, Unverified};
+    /// use license_core::Unverified;
+    /// use license_core::jose::ParseError;
     ///
-    /// /// Parses the first line of a text that does not live longer.
+    /// /// Parses the first line of a text, which is dropped when the function returns.
     /// fn first_token(text: String) -> Result<Unverified<'static>, ParseError> {
     ///     let line = text.lines().next().unwrap_or_default();
     ///     Ok(Unverified::parse(line)?.into_owned())

@@ -11,10 +11,9 @@ use crate::jose::TokenKind;
 /// ```
 /// use license_core::Unverified;
 ///
-/// let error = Unverified::parse("not a token").err().ok_or("expected an error")?;
+/// let error = Unverified::parse("not a token").unwrap_err();
 /// assert_eq!(error.code().as_str(), "MALFORMED");
 /// println!("{error}");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -133,7 +132,8 @@ impl ParseError {
     /// Returns the reason code.
     ///
     /// ```
-    /// use license_core::{Code, ParseError};
+    /// use license_core::Code;
+    /// use license_core::jose::ParseError;
     ///
     /// assert_eq!(ParseError::Empty.code(), Code::Malformed);
     /// ```

@@ -10,7 +10,8 @@ pub const MAX_TOKEN_BYTES: usize = 64 * 1024;
 /// The maximum length in bytes of a file without a revocation list.
 pub const MAX_FILE_BYTES: usize = 256 * 1024;
 
-/// The maximum length in bytes of a revocation list, or of a file with one: about 280,000 licenses.
+/// The maximum length in bytes of a revocation list, or of a file with a revocation list. A list of
+/// this length contains about 280,000 licenses.
 pub const MAX_LIST_BYTES: usize = 32 * 1024 * 1024;
 
 /// The maximum length in bytes of the encoded header of a revocation list.
@@ -18,14 +19,14 @@ const MAX_HEADER_BYTES: usize = 4096;
 
 /// Returns the maximum length in bytes of an input with this start.
 ///
-/// Returns [`MAX_LIST_BYTES`] if the first [`MAX_FILE_BYTES`] show that the input is a revocation
-/// list or a file with one. Otherwise returns [`MAX_FILE_BYTES`].
+/// Returns [`MAX_LIST_BYTES`] if the first [`MAX_FILE_BYTES`] bytes show that the input is a
+/// revocation list or contains one. Otherwise returns [`MAX_FILE_BYTES`].
 ///
-/// A program that reads an input first reads [`MAX_FILE_BYTES`], calls this function, and then
-/// reads more or rejects the input.
+/// A program that reads an input first reads up to [`MAX_FILE_BYTES`] bytes, calls this function,
+/// and then reads more or rejects the input.
 ///
 /// ```
-/// use license_core::{MAX_FILE_BYTES, MAX_LIST_BYTES, input_cap};
+/// use license_core::jose::{MAX_FILE_BYTES, MAX_LIST_BYTES, input_cap};
 ///
 /// assert_eq!(input_cap(b"-----BEGIN LICENSE-----\neyJ"), MAX_FILE_BYTES);
 /// assert_eq!(input_cap(b"-----BEGIN LICENSE REVOCATIONS-----\neyJ"), MAX_LIST_BYTES);

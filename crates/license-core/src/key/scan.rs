@@ -32,7 +32,7 @@ impl<'p> KeyScanner<'p> {
         self
     }
 
-    /// Reads the next field, up to a hyphen or the end.
+    /// Reads the next field: all permitted characters, up to the maximum length of the field.
     pub(super) fn field(&mut self, field: &FieldFormat) -> Result<&str, KeyError> {
         let start = self.at;
         let characters = self.rest().chars().take(*field.length.end());

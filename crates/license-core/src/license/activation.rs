@@ -42,8 +42,8 @@ impl Unverified<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim
-    /// has a value that is not accepted.
+    /// Returns [`VerifyError`] if the token is of another kind, the key is not trusted, the
+    /// signature does not verify, or a claim has a value that is not accepted.
     pub fn verify_activation(&self, trust: &TrustSet) -> Result<Activation, VerifyError> {
         let verified = self.verify_token(TokenKind::Activation, trust)?;
         Ok(Activation {
@@ -117,14 +117,14 @@ impl Activation {
         self.claims.issued_at
     }
 
-    /// Returns the machine.
+    /// Returns the machine on which the license is activated.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let activation = fixture::activation()?;
-    /// use license_core::Machine;
+    /// use license_core::machine::Machine;
     ///
-    /// let other = Machine::parse("serial 4711");
+    /// let other = Machine::parse("dongle 4711");
     /// assert!(!activation.machine().matches(&other));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -132,12 +132,12 @@ impl Activation {
         &self.claims.machine
     }
 
-    /// Returns the nonce of the answered request.
+    /// Returns the nonce of the request that the activation answers.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let activation = fixture::activation()?;
-    /// // Compare it with the nonce of the request.
+    /// // A program compares this nonce with the nonce of its request.
     /// println!("{}", activation.nonce());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -145,12 +145,12 @@ impl Activation {
         self.claims.nonce
     }
 
-    /// Returns the commitment in the answered request.
+    /// Returns the commitment of the request that the activation answers.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let activation = fixture::activation()?;
-    /// // Compare it with the commitment of the request.
+    /// // A program compares this commitment with the commitment of its request.
     /// println!("{}", activation.commitment());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

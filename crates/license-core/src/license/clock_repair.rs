@@ -41,8 +41,8 @@ impl Unverified<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim
-    /// has a value that is not accepted.
+    /// Returns [`VerifyError`] if the token is of another kind, the key is not trusted, the
+    /// signature does not verify, or a claim has a value that is not accepted.
     pub fn verify_clock_repair(&self, trust: &TrustSet) -> Result<ClockRepair, VerifyError> {
         let verified = self.verify_token(TokenKind::ClockRepair, trust)?;
         let claims = ClockRepairClaims::from_payload(&verified.payload)?;
@@ -88,7 +88,7 @@ impl ClockRepair {
         self.claims.issued_at
     }
 
-    /// Returns the machine.
+    /// Returns the machine that may lower its clock high-water mark.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -100,12 +100,12 @@ impl ClockRepair {
         &self.claims.machine
     }
 
-    /// Returns the nonce of the answered request.
+    /// Returns the nonce of the request that the clock repair answers.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let repair = fixture::clock_repair()?;
-    /// // Compare it with the nonce of the request.
+    /// // A program compares this nonce with the nonce of its request.
     /// println!("{}", repair.nonce());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

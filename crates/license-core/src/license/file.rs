@@ -44,7 +44,7 @@ pub struct ArmorBlock<'a> {
 /// for block in &file {
 ///     println!("line {}: {}", block.line, block.token.unverified_kind());
 /// }
-/// # Ok::<(), license_core::ParseError>(())
+/// # Ok::<(), license_core::jose::ParseError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LicenseFile<'a> {
@@ -57,18 +57,20 @@ impl<'a> LicenseFile<'a> {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # const FILE: &str = fixture::FILE;
+    /// # const TOKEN: &str = fixture::LICENSE;
     /// use license_core::LicenseFile;
     ///
+    /// // A file with a license and a validation token.
     /// assert_eq!(LicenseFile::parse(FILE)?.blocks().len(), 2);
     /// // A bare token is a file of one block.
-    /// assert_eq!(LicenseFile::parse(fixture::LICENSE)?.blocks().len(), 1);
+    /// assert_eq!(LicenseFile::parse(TOKEN)?.blocks().len(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// Returns [`ParseError`] if the text contains anything else, if a block is damaged, or if the
-    /// text is longer than [`input_cap`] permits.
+    /// Returns [`ParseError`] if the text contains anything except blocks or a bare token, if a
+    /// block is damaged, or if the text is longer than [`input_cap`] permits.
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
         check_length(input_cap(text.as_bytes()), text)?;
         let (start, body) = offset_and_body(text);
@@ -348,7 +350,7 @@ fn describe(line: &str) -> &'static str {
 fn token_text<'a>(lines: &mut Lines<'a>, label: &str) -> Result<&'a str, ParseError> {
     let start = lines.rest;
     loop {
-        let between = start.len() - lines.rest.len();
+        let length = start.len() - lines.rest.len();
         let expected = || format!("-----END {label}-----");
         let last = lines.next;
         let Some((line, text)) = lines.next() else {
@@ -362,7 +364,7 @@ fn token_text<'a>(lines: &mut Lines<'a>, label: &str) -> Result<&'a str, ParseEr
         match delimiter(text) {
             None => {}
             Some(Delimiter::End(end)) if end == label => {
-                return Ok(start.get(..between).unwrap_or_default());
+                return Ok(start.get(..length).unwrap_or_default());
             }
             Some(_) => {
                 let found = describe(text);

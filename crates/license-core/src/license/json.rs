@@ -125,7 +125,7 @@ impl Serialize for ClockRepair {
     }
 }
 
-/// Returns the digest of a machine, or the machine itself if it has none.
+/// Returns the digest of a machine, or the text of the machine if the machine has no digest.
 fn digest(machine: &Machine) -> String {
     let digest = machine.digest().map(|digest| digest.to_string());
     digest.unwrap_or_else(|| machine.to_string())

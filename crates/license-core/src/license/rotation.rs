@@ -20,7 +20,8 @@ use crate::trust::{KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 /// Each statement is verified with the keys that are trusted when it is applied.
 ///
 /// ```
-/// use license_core::{Rotation, StatementResult, TrustSet, Unverified};
+/// use license_core::{TrustSet, Unverified};
+/// use license_core::license::{Rotation, StatementResult};
 ///
 /// # const JWKS: &str = include_str!(concat!(
 /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
@@ -28,6 +29,7 @@ use crate::trust::{KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 /// # const TOKEN: &str = include_str!(concat!(
 /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-trust-statement.jwt"
 /// # ));
+/// // The keys that were compiled into the program, and a statement from the vendor.
 /// let mut rotation = Rotation::new(TrustSet::parse(JWKS)?);
 /// let before = rotation.keys().len();
 /// assert_eq!(rotation.apply(&Unverified::parse(TOKEN)?)?, StatementResult::Applied);
@@ -47,9 +49,9 @@ pub struct Rotation {
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+/// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
 /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
-/// use license_core::StatementResult;
+/// use license_core::license::StatementResult;
 ///
 /// assert_eq!(rotation.apply(&statement)?, StatementResult::Applied);
 /// assert_eq!(rotation.apply(&statement)?, StatementResult::Unchanged);
@@ -69,7 +71,7 @@ impl Rotation {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
-    /// use license_core::Rotation;
+    /// use license_core::license::Rotation;
     ///
     /// let rotation = Rotation::new(trust);
     /// assert_eq!(rotation.keys().len(), 3);
@@ -87,11 +89,16 @@ impl Rotation {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
-    /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
-    /// let before = rotation.keys().len();
-    /// let _ = rotation.apply(&statement)?;
-    /// assert_eq!(rotation.keys().len(), before + 1);
+    /// # let trust = fixture::trust()?;
+    /// # const TOKEN: &str = fixture::STATEMENT;
+    /// use license_core::Unverified;
+    /// use license_core::license::{Rotation, StatementResult};
+    ///
+    /// let mut rotation = Rotation::new(trust);
+    /// match rotation.apply(&Unverified::parse(TOKEN)?)? {
+    ///     StatementResult::Applied => println!("{} trusted keys", rotation.keys().len()),
+    ///     StatementResult::Unchanged => println!("the statement changes nothing"),
+    /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -122,11 +129,12 @@ impl Rotation {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
-    /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
+    /// # let trust = fixture::trust()?;
     /// # const TEXT: &str = fixture::STATEMENT;
-    /// let results = rotation.apply_file(TEXT)?;
-    /// println!("{} statements", results.len());
+    /// use license_core::license::{Rotation, StatementResult};
+    ///
+    /// let mut rotation = Rotation::new(trust);
+    /// assert_eq!(rotation.apply_file(TEXT)?, [StatementResult::Applied]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -157,10 +165,10 @@ impl Rotation {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
-    /// let _ = rotation.apply(&statement)?;
-    /// // Verify everything else with these keys.
+    /// rotation.apply(&statement)?;
+    /// // All other tokens are verified with these keys.
     /// let trust = rotation.keys();
     /// assert_eq!(trust.len(), 4);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -173,10 +181,10 @@ impl Rotation {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
-    /// let _ = rotation.apply(&statement)?;
-    /// assert_eq!(rotation.roots().len(), 3);
+    /// rotation.apply(&statement)?;
+    /// assert_eq!((rotation.roots().len(), rotation.keys().len()), (3, 4));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn roots(&self) -> &TrustSet {
@@ -187,24 +195,26 @@ impl Rotation {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
-    /// let _ = rotation.apply(&statement)?;
-    /// // Store them in this order, and apply them again at each start.
-    /// let stored: String = rotation.statements().iter().map(|found| found.to_armor()).collect();
+    /// rotation.apply(&statement)?;
+    /// // A program stores the statements in this order, and applies them again at each start.
+    /// let statements = rotation.statements().iter();
+    /// let stored: String = statements.map(|statement| statement.to_armor()).collect();
+    /// assert!(stored.starts_with("-----BEGIN LICENSE TRUST-----"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn statements(&self) -> &[TrustStatement] {
         &self.statements
     }
 
-    /// Returns the first statement that introduced a key, or `None` for an initial key.
+    /// Returns the first statement that introduced a key, or `None` for an initial or unknown key.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
-    /// let _ = rotation.apply(&statement)?;
+    /// rotation.apply(&statement)?;
     /// for key in rotation.keys().iter() {
     ///     match rotation.introduction_of(key.id()) {
     ///         Some(statement) => println!("{}: introduced by {}", key.id(), statement.signer()),
@@ -227,9 +237,12 @@ impl Rotation {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
-    /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
-    /// assert_eq!(rotation.retirements().count(), 0);
+    /// # let rotation = license_core::license::Rotation::new(fixture::trust()?);
+    /// for statement in rotation.retirements() {
+    ///     if let (Some(key), Some(successor)) = (statement.retires(), statement.countersigner()) {
+    ///         println!("key {successor} succeeds key {key}");
+    ///     }
+    /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn retirements(&self) -> impl Iterator<Item = &TrustStatement> {
@@ -237,12 +250,11 @@ impl Rotation {
         self.statements.iter().filter(is_retirement)
     }
 
-    /// Returns the statement that retired a key.
+    /// Returns the statement that retired a key, or `None` if the key is not retired.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
-    /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
+    /// # let rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// for key in rotation.roots().iter() {
     ///     if let Some(statement) = rotation.retirement_of(key.id()) {
     ///         println!("{} was retired at {}", key.id(), statement.issued_at());
@@ -355,7 +367,8 @@ impl Rotation {
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
-/// use license_core::{Rotation, TrustSet};
+/// use license_core::TrustSet;
+/// use license_core::license::Rotation;
 ///
 /// // Without a trusted key, no key can be introduced.
 /// let error = Rotation::new(TrustSet::default()).apply(&statement).err();
@@ -386,7 +399,9 @@ impl RotationError {
     /// Returns the reason code.
     ///
     /// ```
-    /// use license_core::{Code, RotationError, TrustError};
+    /// use license_core::Code;
+    /// use license_core::license::RotationError;
+    /// use license_core::trust::TrustError;
     ///
     /// assert_eq!(RotationError::Keys(TrustError::Empty).code(), Code::Malformed);
     /// ```

@@ -18,11 +18,11 @@ use crate::trust::{TrustSet, TrustedKey, VerifyError};
 /// The kind of signer of a validation token.
 ///
 /// ```
-/// use license_core::ValidationSigner;
+/// use license_core::license::ValidationSigner;
 ///
 /// let signer: ValidationSigner = "server".parse()?;
 /// assert_eq!(signer, ValidationSigner::Server);
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ValidationSigner {
@@ -54,7 +54,7 @@ impl Unverified<'_> {
     /// Verifies a validation token for a license.
     ///
     /// The keys of the trust set are accepted for every license. The key in claim `cnf` of a
-    /// license (RFC 7800) is accepted for this license only.
+    /// license (RFC 7800) is accepted for that license only.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -62,7 +62,8 @@ impl Unverified<'_> {
     /// # const TEXT: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/validation.jwt"
     /// # ));
-    /// use license_core::{Status, Unverified};
+    /// use license_core::Unverified;
+    /// use license_core::claims::Status;
     ///
     /// let validation = Unverified::parse(TEXT)?.verify_validation(&trust, &license)?;
     /// assert_eq!(validation.status(), Status::Active);
@@ -203,12 +204,13 @@ impl Validation {
         self.token.unverified_key_id() == key.id().as_str()
     }
 
-    /// Returns whether the token belongs to this license or to a previous license.
+    /// Returns whether the token belongs to this license or to one that this license replaces.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (validation, renewal) = (fixture::validation()?, fixture::renewal()?);
-    /// println!("also to the renewal: {}", validation.applies_to(&renewal));
+    /// // The token belongs to the license that the renewal replaces.
+    /// assert!(validation.applies_to(&renewal));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn applies_to(&self, license: &License) -> bool {
@@ -260,7 +262,7 @@ impl Validation {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let validation = fixture::validation()?;
-    /// assert_eq!(validation.expires_at(), None);
+    /// assert_eq!(validation.expires_at(), None, "the token has no claim `exp`");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn expires_at(&self) -> Option<DateTime<Utc>> {
@@ -284,8 +286,8 @@ impl Validation {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let validation = fixture::validation()?;
-    /// // A program that sent a nonce compares it.
-    /// assert_eq!(validation.nonce(), None);
+    /// // A program that sent a nonce compares its nonce with this one.
+    /// assert_eq!(validation.nonce(), None, "no machine requested the token");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn nonce(&self) -> Option<&str> {
@@ -321,7 +323,7 @@ impl Validation {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let validation = fixture::validation()?;
-    /// use license_core::ValidationSigner;
+    /// use license_core::license::ValidationSigner;
     ///
     /// assert_eq!(validation.signer(), ValidationSigner::Vendor);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -35,6 +35,7 @@ const MAX_CACHED_TOKENS: usize = 1 << 24;
 /// # const TOKEN: &str = include_str!(concat!(
 /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
 /// # ));
+/// // The vendor's public keys, and the token of a request.
 /// let verifier = Verifier::new(TrustSet::parse(JWKS)?);
 /// let license = verifier.verify(TOKEN)?;
 /// assert_eq!(verifier.verify(TOKEN)?.id(), license.id());
@@ -77,10 +78,12 @@ impl Verifier {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let trust = fixture::trust()?;
+    /// # let (trust, token) = (fixture::trust()?, fixture::LICENSE);
     /// use license_core::Verifier;
     ///
+    /// // Room for the tokens of many customers.
     /// let verifier = Verifier::with_cache_size(trust, 10_000);
+    /// println!("{}", verifier.verify(token)?.customer());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn with_cache_size(trust: TrustSet, tokens: usize) -> Self {
@@ -113,7 +116,7 @@ impl Verifier {
     /// use license_core::{Context, FeatureMatrix, Verifier, time};
     ///
     /// let verifier = Verifier::new(trust);
-    /// // Once per request: only the signature is cached, and the decision is new each time.
+    /// // For each request: the license may come from the cache, and the decision is always new.
     /// let license = verifier.verify(token)?;
     /// let context = Context::at(time::parse_instant("2027-01-15")?);
     /// assert!(license.evaluate(FeatureMatrix::built_in(), &context).allows("cloud_sync"));
@@ -149,9 +152,9 @@ impl Verifier {
 
     /// Verifies license tokens in parallel and returns their number.
     ///
-    /// Uses up to `threads` threads, including the current one. If a thread cannot be started, the
-    /// others do its work. The threads call `each` in any order with the index of a token, counted
-    /// from 0, and its result.
+    /// Returns when all tokens are verified. Uses up to `threads` threads, including the current
+    /// one. If a thread cannot be started, the others do its work. The threads call `each` in any
+    /// order with the index of a token, counted from 0, and its result.
     ///
     /// A thread takes eight tokens at a time, so an iterator that blocks can delay up to seven
     /// results. Tokens are neither collected nor cached. The memory does not depend on their
@@ -229,7 +232,8 @@ impl Verifier {
         Unverified::parse(token)?.verify(&self.trust)
     }
 
-    /// Locks the cache slot of a token. `None` if the cache is disabled or the text is too short.
+    /// Locks the cache slot of a token. Returns `None` if the cache is disabled or the text is too
+    /// short.
     fn slot(&self, token: &str) -> Option<MutexGuard<'_, Option<CachedToken>>> {
         let end = u64::from_le_bytes(*token.as_bytes().last_chunk()?);
         // Fibonacci hashing: multiples of the golden ratio spread evenly.

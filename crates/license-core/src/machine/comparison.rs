@@ -23,12 +23,14 @@ use super::ComponentKind;
 /// | the id that an administrator assigned | no, even if nothing else changed |
 ///
 /// ```
-/// # use license_core::Fingerprint;
-/// # let licensed = "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef";
-/// # let actual = "fp1:id=0123456789abcdef01234567,mac=0123456789abcdef89abcdef";
-/// # let licensed = Fingerprint::parse(licensed).ok_or("not a fingerprint")?;
-/// # let actual = Fingerprint::parse(actual).ok_or("not a fingerprint")?;
-/// let comparison = actual.compare(&licensed);
+/// use license_core::machine::Fingerprint;
+///
+/// let licensed: Fingerprint =
+///     "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef".parse()?;
+/// let with_new_card: Fingerprint =
+///     "fp1:id=0123456789abcdef01234567,mac=0123456789abcdef89abcdef".parse()?;
+/// let comparison = with_new_card.compare(&licensed);
+/// assert!(comparison.is_same());
 /// assert_eq!(comparison.to_string(), "same: id; different: mac");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -38,7 +40,7 @@ pub struct FingerprintComparison {
     pub matching: Vec<ComponentKind>,
     /// The components that differ.
     pub differing: Vec<ComponentKind>,
-    /// The components that the license names and that were not found on the machine.
+    /// The components in the license that were not found on the machine.
     pub missing: Vec<ComponentKind>,
 }
 
@@ -50,12 +52,12 @@ impl FingerprintComparison {
     /// processor model. A machine with a different assigned id is always another machine.
     ///
     /// ```
-    /// # use license_core::Fingerprint;
-    /// # let licensed = "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef";
-    /// # let actual = "fp1:id=0123456789abcdef01234567,mac=0123456789abcdef89abcdef";
-    /// # let licensed = Fingerprint::parse(licensed).ok_or("not a fingerprint")?;
-    /// # let actual = Fingerprint::parse(actual).ok_or("not a fingerprint")?;
-    /// assert!(actual.compare(&licensed).is_same());
+    /// use license_core::machine::Fingerprint;
+    ///
+    /// let licensed: Fingerprint = "fp1:id=0123456789abcdef01234567".parse()?;
+    /// let other: Fingerprint = "fp1:id=89abcdef0123456789abcdef".parse()?;
+    /// assert!(licensed.compare(&licensed).is_same());
+    /// assert!(!other.compare(&licensed).is_same());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_same(&self) -> bool {

@@ -21,13 +21,14 @@ const DIGEST_PREFIX: &str = "mach_";
 /// of [`ComponentKind::ALL`], each at most once.
 ///
 /// ```
-/// use license_core::{ComponentKind, Fingerprint, ProductCode};
+/// use license_core::ProductCode;
+/// use license_core::machine::{ComponentKind, Fingerprint};
 ///
 /// let product = ProductCode::parse("CODITECT")?;
 /// let id = (ComponentKind::MachineId, "5a7c3e9b1d2f48069ab4c8e0d6f1735b");
 /// let fingerprint = Fingerprint::new(product, [id]);
 /// assert_eq!(fingerprint.to_string().parse(), Ok(fingerprint));
-/// # Ok::<(), license_core::NameError>(())
+/// # Ok::<(), license_core::ids::NameError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Fingerprint {
@@ -39,7 +40,8 @@ impl Fingerprint {
     /// Surrounding white space and letter case of values are ignored.
     ///
     /// ```
-    /// use license_core::{ComponentKind, Fingerprint, ProductCode};
+    /// use license_core::ProductCode;
+    /// use license_core::machine::{ComponentKind, Fingerprint};
     ///
     /// let product = ProductCode::parse("CODITECT")?;
     /// let fingerprint = Fingerprint::new(product, [(ComponentKind::MachineId, "5a7c3e9b1d2f")]);
@@ -63,8 +65,10 @@ impl Fingerprint {
 
     /// Parses a fingerprint. Returns `None` if the text is not a fingerprint.
     ///
+    /// Surrounding white space and the case of hexadecimal digits are ignored.
+    ///
     /// ```
-    /// use license_core::Fingerprint;
+    /// use license_core::machine::Fingerprint;
     ///
     /// assert!(Fingerprint::parse("fp1:id=0123456789abcdef01234567").is_some());
     /// assert!(Fingerprint::parse("id=0123456789abcdef01234567").is_none());
@@ -82,12 +86,11 @@ impl Fingerprint {
     /// Returns the kinds of the components.
     ///
     /// ```
-    /// # use license_core::Fingerprint;
-    /// # let licensed = "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef";
-    /// # let actual = "fp1:id=0123456789abcdef01234567,mac=0123456789abcdef89abcdef";
-    /// # let licensed = Fingerprint::parse(licensed).ok_or("not a fingerprint")?;
-    /// # let actual = Fingerprint::parse(actual).ok_or("not a fingerprint")?;
-    /// let names: Vec<_> = actual.kinds().map(|kind| kind.to_string()).collect();
+    /// use license_core::machine::Fingerprint;
+    ///
+    /// let fingerprint: Fingerprint =
+    ///     "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef".parse()?;
+    /// let names: Vec<_> = fingerprint.kinds().map(|kind| kind.to_string()).collect();
     /// assert_eq!(names, ["id", "mac"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -98,12 +101,11 @@ impl Fingerprint {
     /// Returns the hashes of the components in hexadecimal.
     ///
     /// ```
-    /// # use license_core::Fingerprint;
-    /// # let licensed = "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef";
-    /// # let actual = "fp1:id=0123456789abcdef01234567,mac=0123456789abcdef89abcdef";
-    /// # let licensed = Fingerprint::parse(licensed).ok_or("not a fingerprint")?;
-    /// # let actual = Fingerprint::parse(actual).ok_or("not a fingerprint")?;
-    /// for (kind, hash) in actual.components() {
+    /// use license_core::machine::Fingerprint;
+    ///
+    /// let fingerprint: Fingerprint =
+    ///     "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef".parse()?;
+    /// for (kind, hash) in fingerprint.components() {
     ///     println!("{kind}: {hash}");
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -128,12 +130,14 @@ impl Fingerprint {
     /// processor model alone does not identify a machine.
     ///
     /// ```
-    /// # use license_core::Fingerprint;
-    /// # let licensed = "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef";
-    /// # let actual = "fp1:id=0123456789abcdef01234567,mac=0123456789abcdef89abcdef";
-    /// # let licensed = Fingerprint::parse(licensed).ok_or("not a fingerprint")?;
-    /// # let actual = Fingerprint::parse(actual).ok_or("not a fingerprint")?;
-    /// assert_eq!(actual.digest(), licensed.digest(), "the machine id is equal");
+    /// use license_core::machine::Fingerprint;
+    ///
+    /// let licensed: Fingerprint =
+    ///     "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef".parse()?;
+    /// let with_new_card: Fingerprint =
+    ///     "fp1:id=0123456789abcdef01234567,mac=0123456789abcdef89abcdef".parse()?;
+    /// // The digest covers the machine id only.
+    /// assert_eq!(with_new_card.digest(), licensed.digest());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn digest(&self) -> Option<MachineDigest> {
@@ -151,12 +155,13 @@ impl Fingerprint {
     /// Compares this machine with the fingerprint in a license.
     ///
     /// ```
-    /// # use license_core::Fingerprint;
-    /// # let licensed = "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef";
-    /// # let actual = "fp1:id=0123456789abcdef01234567,mac=0123456789abcdef89abcdef";
-    /// # let licensed = Fingerprint::parse(licensed).ok_or("not a fingerprint")?;
-    /// # let actual = Fingerprint::parse(actual).ok_or("not a fingerprint")?;
-    /// let comparison = actual.compare(&licensed);
+    /// use license_core::machine::Fingerprint;
+    ///
+    /// let licensed: Fingerprint =
+    ///     "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef".parse()?;
+    /// let with_new_card: Fingerprint =
+    ///     "fp1:id=0123456789abcdef01234567,mac=0123456789abcdef89abcdef".parse()?;
+    /// let comparison = with_new_card.compare(&licensed);
     /// assert_eq!((comparison.matching.len(), comparison.differing.len()), (1, 1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -199,15 +204,15 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// Digest of a machine: `mach_` and 32 hexadecimal digits, the first 128 bits of a SHA-256.
+/// Digest of a machine: `mach_` and 32 hexadecimal digits, the first 128 bits of a SHA-256 hash.
 ///
 /// ```
-/// use license_core::MachineDigest;
+/// use license_core::machine::MachineDigest;
 ///
 /// let text = "mach_00112233445566778899aabbccddeeff";
 /// let digest: MachineDigest = text.parse()?;
 /// assert_eq!(digest.to_string(), text);
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MachineDigest([u8; 16]);
@@ -228,9 +233,12 @@ impl MachineDigest {
 
     /// Parses a digest. Returns `None` if the text is not a digest.
     ///
-    /// ```
-    /// use license_core::MachineDigest;
+    /// Surrounding white space and the case of hexadecimal digits are ignored.
     ///
+    /// ```
+    /// use license_core::machine::MachineDigest;
+    ///
+    /// assert!(MachineDigest::parse("mach_00112233445566778899aabbccddeeff").is_some());
     /// assert!(MachineDigest::parse("mach_0011").is_none());
     /// ```
     pub fn parse(text: &str) -> Option<Self> {
@@ -241,7 +249,7 @@ impl MachineDigest {
     /// Returns the 16 bytes of the digest.
     ///
     /// ```
-    /// use license_core::MachineDigest;
+    /// use license_core::machine::MachineDigest;
     ///
     /// let digest = MachineDigest::parse("mach_00112233445566778899aabbccddeeff");
     /// assert_eq!(digest.ok_or("not a digest")?.as_bytes()[1], 0x11);
@@ -259,7 +267,7 @@ impl fmt::Display for MachineDigest {
     }
 }
 
-text_value!(MachineDigest, "the digest of a machine");
+text_value!(MachineDigest, "`mach_` and 32 hexadecimal digits");
 
 impl fmt::Debug for MachineDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -192,7 +192,7 @@ fn tier_policy(tier: &FileTier, earlier: &[TierPolicy]) -> Result<TierPolicy, Pr
 
 /// Returns the entitlements of the extended tier with the features and quotas of `tier` added.
 ///
-/// A quota of `tier` replaces the quota with the same name of the extended tier.
+/// A quota of `tier` replaces the quota with the same name in the extended tier.
 fn entitlements(
     name: Tier,
     tier: &FileTier,

@@ -1,8 +1,8 @@
 //! Compact form of a machine request, for readback lines and for the check value.
 //!
-//! It consists of the version, the kind, the product, and the members of the kind in the order of
-//! `docs/format.md`. A text is preceded by its length in one byte. An instant has seven bytes in
-//! big-endian order.
+//! The compact form consists of the version, the kind, the product, and the members of the kind in
+//! the order of `docs/format.md`. A text is preceded by its length in one byte. An instant has
+//! seven bytes in big-endian order.
 
 use chrono::{DateTime, Utc};
 
@@ -30,7 +30,7 @@ impl MachineRequest {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let text = &fixture::request()?;
-    /// use license_core::{MachineRequest, readback};
+    /// use license_core::requests::{MachineRequest, readback};
     ///
     /// let request = MachineRequest::parse(text)?;
     /// // Lines to read out on the phone.
@@ -71,7 +71,7 @@ impl MachineRequest {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let text = &fixture::request()?;
-    /// use license_core::MachineRequest;
+    /// use license_core::requests::MachineRequest;
     ///
     /// let request = MachineRequest::parse(text)?;
     /// assert_eq!(MachineRequest::from_bytes(&request.to_bytes())?, request);

@@ -60,7 +60,7 @@ pub enum ProjectError {
 }
 
 impl ProjectError {
-    /// Returns the path that could not be resolved. It is empty for [`ProjectError::Empty`].
+    /// Returns the path that could not be resolved, which is empty for [`ProjectError::Empty`].
     ///
     /// ```
     /// use license_core::session::ProjectError;
@@ -124,14 +124,16 @@ pub struct UnreadablePath {
 }
 
 impl UnreadablePath {
-    /// Creates the error of a path that the system does not examine.
+    /// Creates the error for a path that the system could not examine.
     ///
     /// ```
     /// use license_core::session::{ProjectError, UnreadablePath};
     /// use std::io;
+    /// use std::path::Path;
     ///
     /// let denied = io::ErrorKind::PermissionDenied.into();
     /// let error = ProjectError::from(UnreadablePath::new("/root/a".into(), denied));
+    /// assert_eq!(error.path(), Path::new("/root/a"));
     /// ```
     pub fn new(path: PathBuf, source: io::Error) -> Self {
         Self { path, source }

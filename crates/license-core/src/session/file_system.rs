@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # use fixture::files::Files;
-/// # use license_core::session::{FileKind, FileSystem};
-/// # use std::path::Path;
 /// # let files = Files;
-/// // Each program has one implementation. That of `license-client` reads the disk.
+/// use license_core::session::{FileKind, FileSystem};
+/// use std::path::Path;
+///
+/// // `license-client` reads the disk. These `files` are in memory.
 /// let entry = files.entry(Path::new("/p"))?;
 /// assert_eq!(entry.kind, FileKind::Directory);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -112,6 +113,7 @@ impl NameRules {
 /// use license_core::session::{FileKind, FileSystemEntry};
 ///
 /// let entry = FileSystemEntry { kind: FileKind::File, id: None };
+/// assert_eq!(entry.kind, FileKind::File);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileSystemEntry {
@@ -126,7 +128,15 @@ pub struct FileSystemEntry {
 /// ```
 /// use license_core::session::FileKind;
 ///
-/// assert_ne!(FileKind::Link, FileKind::Directory);
+/// fn kind(file_type: std::fs::FileType) -> FileKind {
+///     if file_type.is_dir() {
+///         FileKind::Directory
+///     } else if file_type.is_symlink() {
+///         FileKind::Link
+///     } else {
+///         FileKind::File
+///     }
+/// }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileKind {

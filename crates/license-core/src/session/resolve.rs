@@ -12,7 +12,7 @@ use super::file_system::{FileKind, FileSystem, FileSystemEntry, NameRules};
 
 /// Maximum number of symbolic links that are followed in one path.
 ///
-/// It is the limit of Linux (`MAXSYMLINKS`). macOS follows 32 links and Windows 63.
+/// This is the limit of Linux (`MAXSYMLINKS`). macOS follows 32 links and Windows 63.
 pub const MAX_LINKS: usize = 40;
 
 /// Capacity of a resolved path. Few paths are longer, so most are built without reallocation.
@@ -43,7 +43,7 @@ struct LinkMembers<'a> {
     target: Cow<'a, str>,
 }
 
-/// Writes `{path, target}`. Characters that are not Unicode are replaced.
+/// Writes `{path, target}`. Bytes that are not Unicode are replaced with U+FFFD.
 impl Serialize for FollowedLink {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let members = LinkMembers {

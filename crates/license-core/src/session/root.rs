@@ -34,7 +34,7 @@ pub struct ProjectRoot {
 ///
 /// let reason: RootReason = "git".parse()?;
 /// assert_eq!(reason, RootReason::Git);
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -51,6 +51,12 @@ pub enum RootReason {
 impl RootReason {
     /// Returns the name of the reason. [`ProjectRoot::reason_name`] returns the name of the product
     /// in place of `product`.
+    ///
+    /// ```
+    /// use license_core::session::RootReason;
+    ///
+    /// assert_eq!(RootReason::Git.as_str(), "git");
+    /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Product => "product",
@@ -80,6 +86,7 @@ named_value!(
 ///     lock_file: ".lock",
 ///     files: &["license.lic"],
 /// };
+/// # let _ = state;
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ProductState<'a> {
@@ -94,6 +101,7 @@ pub struct ProductState<'a> {
 
 impl ProjectRoot {
     /// Finds the project that `path` belongs to. A relative path starts at the current directory.
+    /// Blocks while `files` reads the file system.
     ///
     /// Symbolic links are resolved first, as `realpath(3)` does: `..` after a link is the parent of
     /// the link's target, and up to 40 links are followed. A file belongs to the project of its
@@ -108,13 +116,12 @@ impl ProjectRoot {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::files::Files;
-    /// # use license_core::session::{FileKind, FileSystem};
-    /// # use std::path::Path;
-    /// # let files = Files;
+    /// # let files = fixture::files::Files;
     /// use license_core::ProductCode;
     /// use license_core::session::{ProductState, ProjectRoot};
+    /// use std::path::Path;
     ///
+    /// // The directories in `files` are `/p`, `/p/.git` and `/p/src`.
     /// let product = ProductCode::parse("CODITECT")?;
     /// let state = ProductState { directory: None, lock_file: ".lock", files: &[] };
     /// let root = ProjectRoot::find(&files, Path::new("/p/src"), product, &state)?;
@@ -157,8 +164,8 @@ impl ProjectRoot {
         })
     }
 
-    /// Returns the root as an absolute path without symbolic links, `.` and `..`. On Windows it is
-    /// a verbatim path, `\\?\C:\…`.
+    /// Returns the root as an absolute path without symbolic links, `.` and `..`. On Windows, the
+    /// result is a verbatim path, `\\?\C:\…`.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -226,8 +233,8 @@ impl ProjectRoot {
         &self.links
     }
 
-    /// Returns the bytes that represent the root in a session id. They are the same for every path
-    /// to the root on this machine.
+    /// Returns the bytes that represent the root in a session id. The bytes are the same for every
+    /// path to the root on this machine.
     ///
     /// | platform | bytes |
     /// |---|---|
@@ -242,9 +249,9 @@ impl ProjectRoot {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let root = fixture::files::root()?;
-    /// use license_core::SessionId;
+    /// use license_core::session::SessionId;
     ///
-    /// let id = SessionId::new(None, None, "ann", &root.name_bytes());
+    /// println!("{}", SessionId::new(None, None, "ann", &root.name_bytes()));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn name_bytes(&self) -> Cow<'_, [u8]> {

@@ -27,7 +27,9 @@ const LOW_THRESHOLD: (u64, u64) = (4, 5);
 /// their day.
 ///
 /// ```
-/// use license_core::{Quota, QuotaCounters, time};
+/// use license_core::time;
+/// use license_core::policy::Quota;
+/// use license_core::state::QuotaCounters;
 ///
 /// let noon = time::parse_instant("2027-03-01T12:00:00Z")?;
 /// let mut counters = QuotaCounters::default();
@@ -37,7 +39,7 @@ const LOW_THRESHOLD: (u64, u64) = (4, 5);
 /// assert!(!refused.granted);
 /// assert_eq!((refused.used, refused.remaining()), (9, Quota::Limit(1)));
 /// assert_eq!(refused.refills_at, time::parse_instant("2027-03-02")?);
-/// # Ok::<(), license_core::TimeError>(())
+/// # Ok::<(), license_core::time::TimeError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotaCounters {
@@ -52,10 +54,14 @@ type CountersOfDay = BTreeMap<Box<str>, u64>;
 /// The JSON form is `{granted, code, asked, used, limit, remaining, refills_at}`.
 ///
 /// ```
-/// # use license_core::{Quota, QuotaCounters, time};
-/// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
-/// let used = counters.take("exports", 1, Quota::Limit(3), now);
-/// println!("{} of {} used; more from {}", used.used, used.limit, used.refills_at);
+/// use license_core::time;
+/// use license_core::policy::Quota;
+/// use license_core::state::QuotaCounters;
+///
+/// let mut counters = QuotaCounters::default();
+/// let now = time::parse_instant("2027-03-01")?;
+/// let result = counters.take("exports", 1, Quota::Limit(3), now);
+/// println!("{} of {} used; more from {}", result.used, result.limit, result.refills_at);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +82,18 @@ pub struct QuotaUse {
 
 impl QuotaUse {
     /// Returns the reason code: `VALID` if the amount was granted, otherwise `QUOTA_EXHAUSTED`.
+    ///
+    /// ```
+    /// use license_core::{Code, time};
+    /// use license_core::policy::Quota;
+    /// use license_core::state::QuotaCounters;
+    ///
+    /// let mut counters = QuotaCounters::default();
+    /// let now = time::parse_instant("2027-03-01")?;
+    /// assert_eq!(counters.take("exports", 3, Quota::Limit(3), now).code(), Code::Valid);
+    /// assert_eq!(counters.take("exports", 1, Quota::Limit(3), now).code(), Code::QuotaExhausted);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn code(&self) -> Code {
         if self.granted {
             Code::Valid
@@ -87,10 +105,14 @@ impl QuotaUse {
     /// Returns the remaining amount.
     ///
     /// ```
-    /// # use license_core::{Quota, QuotaCounters, time};
-    /// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
-    /// let used = counters.take("exports", 1, Quota::Limit(3), now);
-    /// assert_eq!(used.remaining(), Quota::Limit(2));
+    /// use license_core::time;
+    /// use license_core::policy::Quota;
+    /// use license_core::state::QuotaCounters;
+    ///
+    /// let mut counters = QuotaCounters::default();
+    /// let now = time::parse_instant("2027-03-01")?;
+    /// let result = counters.take("exports", 1, Quota::Limit(3), now);
+    /// assert_eq!(result.remaining(), Quota::Limit(2));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn remaining(&self) -> Quota {
@@ -100,11 +122,15 @@ impl QuotaUse {
         }
     }
 
-    /// Returns whether four fifths of the quota are used.
+    /// Returns whether at least four fifths of the quota are used.
     ///
     /// ```
-    /// # use license_core::{Quota, QuotaCounters, time};
-    /// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
+    /// use license_core::time;
+    /// use license_core::policy::Quota;
+    /// use license_core::state::QuotaCounters;
+    ///
+    /// let mut counters = QuotaCounters::default();
+    /// let now = time::parse_instant("2027-03-01")?;
     /// assert!(!counters.take("exports", 1, Quota::Limit(10), now).is_low());
     /// assert!(counters.take("exports", 7, Quota::Limit(10), now).is_low());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -152,8 +178,12 @@ impl QuotaCounters {
     /// refused request is not counted. A request for 0 returns the remaining amount.
     ///
     /// ```
-    /// # use license_core::{Quota, QuotaCounters, time};
-    /// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
+    /// use license_core::time;
+    /// use license_core::policy::Quota;
+    /// use license_core::state::QuotaCounters;
+    ///
+    /// let mut counters = QuotaCounters::default();
+    /// let now = time::parse_instant("2027-03-01")?;
     /// assert!(counters.take("exports", 2, Quota::Limit(3), now).granted);
     /// // Either the whole amount or nothing.
     /// assert!(!counters.take("exports", 2, Quota::Limit(3), now).granted);
@@ -202,8 +232,12 @@ impl QuotaCounters {
     /// Merges two copies. Keeps the higher counter of each quota on each day.
     ///
     /// ```
-    /// # use license_core::{Quota, QuotaCounters, time};
-    /// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
+    /// use license_core::time;
+    /// use license_core::policy::Quota;
+    /// use license_core::state::QuotaCounters;
+    ///
+    /// let mut counters = QuotaCounters::default();
+    /// let now = time::parse_instant("2027-03-01")?;
     /// let _ = counters.take("exports", 2, Quota::Limit(3), now);
     /// let mut both = QuotaCounters::default().merged(counters);
     /// assert!(!both.take("exports", 2, Quota::Limit(3), now).granted);
@@ -223,8 +257,12 @@ impl QuotaCounters {
     /// Returns the JSON form that [`QuotaCounters::from_json`] reads.
     ///
     /// ```
-    /// # use license_core::{Quota, QuotaCounters, time};
-    /// # let (mut counters, now) = (QuotaCounters::default(), time::parse_instant("2027-03-01")?);
+    /// use license_core::time;
+    /// use license_core::policy::Quota;
+    /// use license_core::state::QuotaCounters;
+    ///
+    /// let mut counters = QuotaCounters::default();
+    /// let now = time::parse_instant("2027-03-01")?;
     /// let _ = counters.take("exports", 2, Quota::Limit(3), now);
     /// let stored = QuotaCounters::from_json(&counters.to_json()).ok_or("damaged")?;
     /// assert_eq!(stored.to_json(), counters.to_json());
@@ -238,7 +276,7 @@ impl QuotaCounters {
     /// [`QuotaCounters::to_json`].
     ///
     /// ```
-    /// use license_core::QuotaCounters;
+    /// use license_core::state::QuotaCounters;
     ///
     /// let json = QuotaCounters::default().to_json();
     /// assert!(QuotaCounters::from_json(&json).is_some());

@@ -1,7 +1,8 @@
 //! serde functions for instants as RFC 3339 text, such as `2027-03-01T12:00:00Z`.
 //!
 //! The functions work for `DateTime<Utc>` and for `Option<DateTime<Utc>>`. `None` is written as
-//! `null`, but `null` is refused. An optional member may be absent with `#[serde(default)]`.
+//! `null`, but reading `null` is an error. An optional member with `#[serde(default)]` may be
+//! absent.
 //!
 //! ```
 //! use license_core::chrono::{DateTime, Utc};

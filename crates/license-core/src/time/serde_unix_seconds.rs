@@ -1,7 +1,8 @@
 //! serde functions for instants as Unix seconds (`NumericDate` of RFC 7519 in whole seconds).
 //!
-//! The functions work for `DateTime<Utc>` and for `Option<DateTime<Utc>>`. An optional member may
-//! be absent with `#[serde(default)]`, but must not be `null`.
+//! The functions work for `DateTime<Utc>` and for `Option<DateTime<Utc>>`. `None` is written as
+//! `null`, but reading `null` is an error. An optional member with `#[serde(default)]` may be
+//! absent.
 //!
 //! ```
 //! use license_core::chrono::{DateTime, Utc};

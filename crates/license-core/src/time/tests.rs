@@ -129,7 +129,7 @@ fn dates_out_of_range_are_clamped() {
 }
 
 #[test]
-fn the_system_clock_is_read_only_in_the_range() {
+fn a_system_time_outside_the_range_is_refused() {
     let after = |seconds| UNIX_EPOCH.checked_add(std::time::Duration::from_millis(seconds * 1000));
     assert_eq!(from_system_time(UNIX_EPOCH), Ok(MIN));
     assert_eq!(from_system_time(after(LAST).unwrap()), Ok(MAX));

@@ -17,12 +17,12 @@ const SMALLEST_EXPONENT: u64 = 65_537;
 /// base64url.
 ///
 /// ```
-/// use license_core::KeyId;
+/// use license_core::trust::KeyId;
 ///
 /// let id: KeyId = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs".parse()?;
 /// assert_eq!(id.as_str().len(), 43);
 /// assert!(KeyId::parse("my key").is_none());
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(Arc<str>);
@@ -39,7 +39,7 @@ impl KeyId {
     /// Parses a thumbprint: 32 bytes in base64url. A key with this id need not exist.
     ///
     /// ```
-    /// use license_core::KeyId;
+    /// use license_core::trust::KeyId;
     ///
     /// let id = KeyId::parse("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
     /// assert!(id.is_some());
@@ -55,7 +55,7 @@ impl KeyId {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let key = trust.iter().next().ok_or("no key")?;
-    /// // A SHA-256 in base64url (RFC 7638).
+    /// // A SHA-256 hash has 43 characters in base64url.
     /// assert_eq!(key.id().as_str().len(), 43);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -81,7 +81,8 @@ text_value!(KeyId, "the thumbprint of a key: 43 characters of base64url");
 /// A checked RSA public key with its algorithm. The JSON form is a JWK (RFC 7517).
 ///
 /// ```
-/// use license_core::{TrustSet, TrustedKey};
+/// use license_core::TrustSet;
+/// use license_core::trust::TrustedKey;
 ///
 /// # const JWKS: &str = include_str!(concat!(
 /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
@@ -101,15 +102,16 @@ pub struct TrustedKey {
 }
 
 impl TrustedKey {
-    /// Checks and loads a key. Both numbers are big-endian.
+    /// Checks and loads a key. The modulus and the public exponent are big-endian numbers, whose
+    /// leading zeros are ignored.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let key = trust.iter().next().ok_or("no key")?;
-    /// use license_core::TrustedKey;
+    /// use license_core::trust::TrustedKey;
     ///
-    /// // For example with the numbers that an HSM returns.
+    /// // The numbers may come from an HSM, for example.
     /// let same = TrustedKey::new(key.algorithm(), key.modulus(), key.exponent())?;
     /// assert_eq!(same.id(), key.id());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -117,8 +119,9 @@ impl TrustedKey {
     ///
     /// # Errors
     ///
-    /// Returns [`TrustError`] if the key does not have 2048 to 8192 bits, its exponent is not an
-    /// odd number from 65537 to 2^32 - 1, or it has the ROCA weakness.
+    /// Returns [`TrustError`] if the modulus is even or does not have 2048 to 8192 bits, if the
+    /// exponent is not an odd number from 65537 to 2^32 - 1, if the key has the ROCA weakness, or
+    /// if the signature library does not accept the key.
     pub fn new(algorithm: Algorithm, modulus: &[u8], exponent: &[u8]) -> Result<Self, TrustError> {
         // The id depends on the encoding, so leading zeros must not change it.
         let (modulus, exponent) = (
@@ -255,7 +258,8 @@ fn bits(number: &[u8]) -> usize {
     })
 }
 
-/// Checks a key: 2048 to 8192 bits, an odd exponent from 65537 to 2^32 - 1, and no ROCA weakness.
+/// Checks a key: an odd modulus of 2048 to 8192 bits, an odd exponent from 65537 to 2^32 - 1, and
+/// no ROCA weakness.
 fn check(modulus: &[u8], exponent: &[u8]) -> Result<(), TrustError> {
     let found = bits(modulus);
     if !MODULUS_BITS.contains(&found) {

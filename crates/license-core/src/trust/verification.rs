@@ -15,25 +15,25 @@ pub(crate) struct VerifiedToken {
 }
 
 impl Unverified<'_> {
-    /// Returns the claims as JSON. They are not authenticated.
+    /// Returns the claims as JSON, which are not authenticated.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
-    /// // To show a token that does not verify.
+    /// // The claims can be shown even if the token does not verify.
     /// assert_eq!(token.unverified_claims()?["sub"], "ACME Ltd");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// Returns [`VerifyError`] if the payload is not a strict JSON object.
+    /// Returns [`VerifyError`] if the payload is not base64url, or not a strict JSON object.
     pub fn unverified_claims(&self) -> Result<Value, VerifyError> {
         let members = strict_json::members(&self.payload()?).map_err(VerifyError::Json)?;
         Ok(Value::Object(members))
     }
 
-    /// Returns the payload of a token of this kind. It is not authenticated.
+    /// Returns the payload of a token of this kind, which is not authenticated.
     pub(crate) fn unverified_payload(&self, kind: TokenKind) -> Result<Vec<u8>, VerifyError> {
         self.check_kind(kind)?;
         Ok(self.payload()?)
@@ -102,7 +102,8 @@ impl Unverified<'_> {
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
-/// use license_core::{TrustSet, VerifyError, with_causes};
+/// use license_core::{TrustSet, with_causes};
+/// use license_core::trust::VerifyError;
 ///
 /// match token.verify(&TrustSet::default()) {
 ///     Ok(license) => println!("{}", license.customer()),
@@ -194,7 +195,7 @@ pub enum VerifyError {
 /// A claim that is missing or has a value that is not accepted.
 ///
 /// ```
-/// use license_core::{VerifyError, with_causes};
+/// use license_core::trust::VerifyError;
 ///
 /// /// Returns the name of the claim that is not accepted.
 /// fn claim(error: &VerifyError) -> Option<&str> {
@@ -203,7 +204,8 @@ pub enum VerifyError {
 ///         _ => None,
 ///     }
 /// }
-/// # assert_eq!(claim(&VerifyError::Signature), None);
+///
+/// assert_eq!(claim(&VerifyError::Signature), None);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("claim `{claim}`: {}expected {expected}, found {found}", at_path(.claim, .path))]
@@ -224,12 +226,14 @@ impl ClaimError {
     /// Returns the reason code.
     ///
     /// ```
-    /// use license_core::{ClaimError, Code};
+    /// use license_core::Code;
+    /// use license_core::trust::VerifyError;
     ///
-    /// /// Returns whether a claim of another type is damage, as any other fault of the text.
-    /// fn is_damage(error: &ClaimError) -> bool {
-    ///     error.code() == Code::Malformed
+    /// fn has_malformed_claim(error: &VerifyError) -> bool {
+    ///     matches!(error, VerifyError::Claim(error) if error.code() == Code::Malformed)
     /// }
+    ///
+    /// assert!(!has_malformed_claim(&VerifyError::Signature));
     /// ```
     pub const fn code(&self) -> Code {
         Code::Malformed
@@ -259,7 +263,8 @@ impl VerifyError {
     /// Returns the reason code.
     ///
     /// ```
-    /// use license_core::{Code, VerifyError};
+    /// use license_core::Code;
+    /// use license_core::trust::VerifyError;
     ///
     /// assert_eq!(VerifyError::Signature.code(), Code::BadSignature);
     /// ```

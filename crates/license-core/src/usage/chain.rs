@@ -15,11 +15,11 @@ use crate::time::{self, CLOCK_TOLERANCE, serde_rfc3339};
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # use fixture::usage;
-/// use license_core::usage_report::{UsageReport, examine};
+/// # use fixture::usage as example;
+/// use license_core::usage::{UsageReport, examine};
 ///
-/// let report = UsageReport::parse(&usage::report()?)?;
-/// for chain in examine(&[report], usage::noon()?) {
+/// let report = UsageReport::parse(&example::report()?)?;
+/// for chain in examine(&[report], example::noon()?) {
 ///     println!("{}: {} entries, complete: {}", chain.chain, chain.entries, chain.is_complete());
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -54,11 +54,11 @@ impl ChainSummary {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// use license_core::usage_report::{UsageReport, examine};
+    /// # use fixture::usage as example;
+    /// use license_core::usage::{UsageReport, examine};
     ///
-    /// let report = UsageReport::parse(&usage::report()?)?;
-    /// assert!(examine(&[report], usage::noon()?)[0].is_complete());
+    /// let report = UsageReport::parse(&example::report()?)?;
+    /// assert!(examine(&[report], example::noon()?)[0].is_complete());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_complete(&self) -> bool {
@@ -109,18 +109,18 @@ impl Serialize for ChainSummary {
     }
 }
 
-/// Recomputes every chain in the reports, in the order of their ids.
+/// Examines every chain in the reports and returns the summaries in the order of the chain ids.
 ///
 /// `now` is the current time of the vendor. An entry that ends more than a day after `now` was
 /// written with a clock that was ahead. A fault of a whole report applies to all its chains.
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # use fixture::usage;
-/// use license_core::usage_report::{UsageReport, examine};
+/// # use fixture::usage as example;
+/// use license_core::usage::{UsageReport, examine};
 ///
-/// let report = UsageReport::parse(&usage::report()?)?;
-/// for finding in &examine(&[report], usage::noon()?)[0].findings {
+/// let report = UsageReport::parse(&example::report()?)?;
+/// for finding in &examine(&[report], example::noon()?)[0].findings {
 ///     println!("{finding}");
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -152,11 +152,11 @@ pub fn examine(reports: &[UsageReport], now: DateTime<Utc>) -> Vec<ChainSummary>
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # use fixture::usage;
-/// use license_core::usage_report::examine_entries;
+/// # use fixture::usage as example;
+/// use license_core::usage::examine_entries;
 ///
-/// let closed = usage::closed()?;
-/// let chains = examine_entries([closed.entry.as_str()], usage::noon()?);
+/// let closed = example::closed()?;
+/// let chains = examine_entries([closed.entry.as_str()], example::noon()?);
 /// assert_eq!(chains[0].entries, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -31,8 +31,8 @@ type Names = BTreeMap<String, u64>;
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # use fixture::usage;
-/// let entry = usage::closed()?.parse_entry().ok_or("not an entry")?;
+/// # use fixture::usage as example;
+/// let entry = example::closed()?.parse_entry().ok_or("not an entry")?;
 /// let count = entry.quotas["commands_per_day"];
 /// assert_eq!((count.used, count.refused), (3, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -53,7 +53,7 @@ pub struct QuotaCount {
 /// [added](UsageCounts::add).
 ///
 /// ```
-/// use license_core::usage_report::UsageCounts;
+/// use license_core::usage::UsageCounts;
 ///
 /// let mut counts = UsageCounts::quota_used("exports", 2);
 /// counts.add(&UsageCounts::quota_refused("exports"));
@@ -98,12 +98,13 @@ fn pairs<S: Serializer>(
 }
 
 impl UsageCounts {
-    /// Counts the use of a quota.
+    /// Counts the use of a quota. The amount is limited to [`MAX_COUNT`].
     ///
     /// ```
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// let counts = UsageCounts::quota_used("exports", 2);
+    /// assert!(!counts.is_empty());
     /// ```
     pub fn quota_used(quota: &str, count: u64) -> Self {
         let mut counts = Self::default();
@@ -114,9 +115,10 @@ impl UsageCounts {
     /// Counts a refused request for a quota.
     ///
     /// ```
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// let counts = UsageCounts::quota_refused("exports");
+    /// assert!(!counts.is_empty());
     /// ```
     pub fn quota_refused(quota: &str) -> Self {
         let mut counts = Self::denied(Code::QuotaExhausted);
@@ -128,9 +130,10 @@ impl UsageCounts {
     ///
     /// ```
     /// use license_core::Code;
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// let counts = UsageCounts::feature_refused("sso", Code::FeatureNotIncluded);
+    /// assert!(!counts.is_empty());
     /// ```
     pub fn feature_refused(feature: &str, code: Code) -> Self {
         let mut counts = Self::denied(code);
@@ -144,7 +147,7 @@ impl UsageCounts {
     /// it could be personal data.
     ///
     /// ```
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     /// use license_core::{Code, Context, Decision, FeatureMatrix, time};
     ///
     /// let (matrix, context) = (FeatureMatrix::built_in(), Context::at(time::MIN));
@@ -160,9 +163,7 @@ impl UsageCounts {
         feature: &str,
         code: Code,
     ) -> Self {
-        let in_license = decision.license();
-        let in_license = in_license.is_some_and(|license| license.entitlements().allows(feature));
-        if in_license || matrix.first_tier_with(feature).is_some() {
+        if decision.knows_feature(feature, matrix) {
             Self::feature_refused(feature, code)
         } else {
             Self::feature_refused(OTHERS, code)
@@ -173,9 +174,10 @@ impl UsageCounts {
     ///
     /// ```
     /// use license_core::Code;
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// let counts = UsageCounts::denied(Code::Expired);
+    /// assert!(!counts.is_empty());
     /// ```
     pub fn denied(code: Code) -> Self {
         let mut counts = Self::default();
@@ -186,9 +188,10 @@ impl UsageCounts {
     /// Counts an opened session.
     ///
     /// ```
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// let counts = UsageCounts::session("sess_00112233445566778899aabbccddeeff");
+    /// assert!(!counts.is_empty());
     /// ```
     pub fn session(id: &str) -> Self {
         let mut counts = Self::default();
@@ -199,9 +202,10 @@ impl UsageCounts {
     /// Counts a use by the user, if there is one.
     ///
     /// ```
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// let counts = UsageCounts::quota_used("exports", 2).user(Some("ann"));
+    /// assert_ne!(counts, UsageCounts::quota_used("exports", 2));
     /// ```
     #[must_use]
     pub fn user(mut self, user: Option<&str>) -> Self {
@@ -216,7 +220,7 @@ impl UsageCounts {
     ///
     /// ```
     /// use license_core::chrono::TimeDelta;
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// let counts = UsageCounts::default().clock_behind(TimeDelta::hours(3));
     /// assert!(!counts.is_empty());
@@ -233,7 +237,7 @@ impl UsageCounts {
     /// Returns whether all counts are zero.
     ///
     /// ```
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// assert!(UsageCounts::default().is_empty());
     /// ```
@@ -244,7 +248,7 @@ impl UsageCounts {
     /// Adds other counts.
     ///
     /// ```
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// let mut counts = UsageCounts::quota_used("exports", 2);
     /// counts.add(&UsageCounts::quota_used("exports", 3));
@@ -274,7 +278,7 @@ impl UsageCounts {
     /// Merges two copies. Keeps the higher value of each count.
     ///
     /// ```
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// // Two copies of the same counts, one of them older.
     /// let old = UsageCounts::quota_used("exports", 2);

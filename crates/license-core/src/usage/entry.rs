@@ -18,8 +18,8 @@ use crate::time::{self, serde_rfc3339, serde_seconds};
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # use fixture::usage;
-/// let first = usage::period()?.position();
+/// # use fixture::usage as example;
+/// let first = example::period()?.position();
 /// assert_eq!(first.seq, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -37,8 +37,8 @@ pub struct ChainPosition {
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # use fixture::usage;
-/// let entry = usage::closed()?.parse_entry().ok_or("not an entry")?;
+/// # use fixture::usage as example;
+/// let entry = example::closed()?.parse_entry().ok_or("not an entry")?;
 /// assert_eq!(entry.clock.behind, 0, "the clock was never behind");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -47,7 +47,7 @@ pub struct ClockObservations {
     /// The number of times that the clock was more than five minutes behind the latest time seen.
     #[serde(deserialize_with = "count")]
     pub behind: u64,
-    /// The largest difference, JSON member `most_seconds`.
+    /// The largest difference. The JSON member is `most_seconds`, in whole seconds.
     #[serde(rename = "most_seconds", serialize_with = "serde_seconds::serialize")]
     #[serde(deserialize_with = "seconds")]
     pub most: TimeDelta,
@@ -60,8 +60,8 @@ pub struct ClockObservations {
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # use fixture::usage;
-/// let entry = usage::closed()?.parse_entry().ok_or("not an entry")?;
+/// # use fixture::usage as example;
+/// let entry = example::closed()?.parse_entry().ok_or("not an entry")?;
 /// println!("{} to {}: {} sessions", entry.from, entry.to, entry.sessions);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -134,10 +134,10 @@ impl UsageEntry {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// use license_core::usage_report::UsageEntry;
+    /// # use fixture::usage as example;
+    /// use license_core::usage::UsageEntry;
     ///
-    /// let entry = UsageEntry::parse(&usage::closed()?.entry)?;
+    /// let entry = UsageEntry::parse(&example::closed()?.entry)?;
     /// assert_eq!(entry.product.as_str(), "CODITECT");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -161,8 +161,8 @@ impl UsageEntry {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// let closed = usage::closed()?;
+    /// # use fixture::usage as example;
+    /// let closed = example::closed()?;
     /// assert_eq!(closed.parse_entry().ok_or("not an entry")?.to_line(), closed.entry);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -174,8 +174,8 @@ impl UsageEntry {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// let entry = usage::closed()?.parse_entry().ok_or("not an entry")?;
+    /// # use fixture::usage as example;
+    /// let entry = example::closed()?.parse_entry().ok_or("not an entry")?;
     /// println!("{:#}", entry.to_json());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -187,8 +187,8 @@ impl UsageEntry {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// let entry = usage::closed()?.parse_entry().ok_or("not an entry")?;
+    /// # use fixture::usage as example;
+    /// let entry = example::closed()?.parse_entry().ok_or("not an entry")?;
     /// assert_eq!(entry.position().seq, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -204,8 +204,8 @@ impl UsageEntry {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// let entry = usage::closed()?.parse_entry().ok_or("not an entry")?;
+    /// # use fixture::usage as example;
+    /// let entry = example::closed()?.parse_entry().ok_or("not an entry")?;
     /// assert_eq!(entry.day().to_string(), "2027-03-01");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -23,12 +23,12 @@ const MAX_LICENSES: usize = 8;
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # use fixture::usage;
-/// use license_core::usage_report::{OpenPeriod, UsageCounts};
+/// # use fixture::usage as example;
+/// use license_core::usage::{OpenPeriod, UsageCounts};
 ///
 /// let mut period = OpenPeriod::new(None, [7; 16], 0);
-/// period.add(None, &UsageCounts::quota_used("exports", 2), usage::noon()?);
-/// let closed = period.close(usage::product()?, None, 0, || Some([9; 16]));
+/// period.add(None, &UsageCounts::quota_used("exports", 2), example::noon()?);
+/// let closed = period.close(example::product()?, None, 0, || Some([9; 16]));
 /// assert_eq!(closed.ok_or("no random bytes")?.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -50,10 +50,11 @@ impl OpenPeriod {
     ///
     /// `next` is the position after the last stored entry. If there is such an entry, the counts
     /// since then are lost, because the previous period is missing. If there is no entry, a chain
-    /// with the id `fresh` starts.
+    /// with the id `fresh` starts. `resets` is the current value of
+    /// [`ClockHighWater::resets`](crate::state::ClockHighWater::resets).
     ///
     /// ```
-    /// use license_core::usage_report::OpenPeriod;
+    /// use license_core::usage::OpenPeriod;
     ///
     /// // The first period of a machine. The bytes are random.
     /// let period = OpenPeriod::new(None, [7; 16], 0);
@@ -77,7 +78,7 @@ impl OpenPeriod {
     /// Returns the position of the first entry of this period.
     ///
     /// ```
-    /// use license_core::usage_report::OpenPeriod;
+    /// use license_core::usage::OpenPeriod;
     ///
     /// assert_eq!(OpenPeriod::new(None, [7; 16], 0).position().seq, 1);
     /// ```
@@ -92,9 +93,9 @@ impl OpenPeriod {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// let mut period = usage::period()?;
-    /// let next = usage::closed()?.next_position().ok_or("not an entry")?;
+    /// # use fixture::usage as example;
+    /// let mut period = example::period()?;
+    /// let next = example::closed()?.next_position().ok_or("not an entry")?;
     /// period.advance_to(next);
     /// assert_eq!(period.position().seq, 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -107,14 +108,16 @@ impl OpenPeriod {
 
     /// Returns whether the period must be closed before more is counted for this license at `now`.
     ///
+    /// A period covers one UTC day and at most eight licenses.
+    ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
+    /// # use fixture::usage as example;
     /// use license_core::chrono::TimeDelta;
     ///
-    /// let period = usage::period()?;
-    /// assert!(!period.is_over(None, usage::noon()?));
-    /// assert!(period.is_over(None, usage::noon()? + TimeDelta::days(1)));
+    /// let period = example::period()?;
+    /// assert!(!period.is_over(None, example::noon()?));
+    /// assert!(period.is_over(None, example::noon()? + TimeDelta::days(1)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_over(&self, license: Option<&LicenseId>, now: DateTime<Utc>) -> bool {
@@ -131,8 +134,8 @@ impl OpenPeriod {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// assert!(!usage::period()?.is_empty());
+    /// # use fixture::usage as example;
+    /// assert!(!example::period()?.is_empty());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_empty(&self) -> bool {
@@ -143,11 +146,11 @@ impl OpenPeriod {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// use license_core::usage_report::UsageCounts;
+    /// # use fixture::usage as example;
+    /// use license_core::usage::UsageCounts;
     ///
-    /// let mut period = usage::period()?;
-    /// period.add(None, &UsageCounts::quota_used("commands_per_day", 1), usage::noon()?);
+    /// let mut period = example::period()?;
+    /// period.add(None, &UsageCounts::quota_used("commands_per_day", 1), example::noon()?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn add(&mut self, license: Option<&LicenseId>, counts: &UsageCounts, now: DateTime<Utc>) {
@@ -166,14 +169,18 @@ impl OpenPeriod {
 
     /// Closes the period and returns an entry for each license. The period is empty afterwards.
     ///
+    /// `resets` is the current value of
+    /// [`ClockHighWater::resets`](crate::state::ClockHighWater::resets). `salt` returns random
+    /// bytes, so that nobody can guess the names in a private part from its commitment.
+    ///
     /// Returns `None` and leaves the period unchanged if `salt` returns `None`.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// let mut period = usage::period()?;
-    /// // The last argument returns random bytes, which hide the private part.
-    /// let closed = period.close(usage::product()?, Some("mach_00"), 0, || Some([9; 16]));
+    /// # use fixture::usage as example;
+    /// let mut period = example::period()?;
+    /// // The last argument returns random bytes.
+    /// let closed = period.close(example::product()?, Some("mach_00"), 0, || Some([9; 16]));
     /// assert_eq!(closed.ok_or("no random bytes")?.len(), 1);
     /// assert!(period.is_empty());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -219,8 +226,8 @@ impl OpenPeriod {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// let (one, copy) = (usage::period()?, usage::period()?);
+    /// # use fixture::usage as example;
+    /// let (one, copy) = (example::period()?, example::period()?);
     /// assert_eq!(one.clone().merged(copy), one);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -265,10 +272,10 @@ impl OpenPeriod {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// use license_core::usage_report::OpenPeriod;
+    /// # use fixture::usage as example;
+    /// use license_core::usage::OpenPeriod;
     ///
-    /// let period = usage::period()?;
+    /// let period = example::period()?;
     /// assert_eq!(OpenPeriod::from_json(&period.to_json()), Some(period));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -280,10 +287,10 @@ impl OpenPeriod {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// use license_core::usage_report::OpenPeriod;
+    /// # use fixture::usage as example;
+    /// use license_core::usage::OpenPeriod;
     ///
-    /// assert!(OpenPeriod::from_json(&usage::period()?.to_json()).is_some());
+    /// assert!(OpenPeriod::from_json(&example::period()?.to_json()).is_some());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_json(value: &Value) -> Option<Self> {

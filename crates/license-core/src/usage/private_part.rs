@@ -14,11 +14,11 @@ use crate::encoding::hex;
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # use fixture::usage;
-/// use license_core::usage_report::write;
+/// # use fixture::usage as example;
+/// use license_core::usage::write;
 ///
-/// let closed = usage::closed()?;
-/// print!("{}", write(usage::product()?, &[closed], false));
+/// let closed = example::closed()?;
+/// print!("{}", write(example::product()?, &[closed], false));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +34,8 @@ impl ClosedEntry {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// let entry = usage::closed()?.parse_entry().ok_or("not an entry")?;
+    /// # use fixture::usage as example;
+    /// let entry = example::closed()?.parse_entry().ok_or("not an entry")?;
     /// assert_eq!(entry.seq, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -43,12 +43,12 @@ impl ClosedEntry {
         UsageEntry::parse(&self.entry).ok()
     }
 
-    /// Returns the position of the next entry.
+    /// Returns the position of the next entry, or `None` if the line is not an entry.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// let next = usage::closed()?.next_position().ok_or("not an entry")?;
+    /// # use fixture::usage as example;
+    /// let next = example::closed()?.next_position().ok_or("not an entry")?;
     /// assert_eq!(next.seq, 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -61,13 +61,15 @@ impl ClosedEntry {
         })
     }
 
-    /// Returns the entry with another position, for a chain in which its position is occupied. The
-    /// result is marked as recounted, because earlier entries may contain the same counts.
+    /// Returns the entry with another position, for a chain in which another entry has the position
+    /// of this one. Returns `None` if the line is not an entry.
+    ///
+    /// The result is marked as recounted, because earlier entries may contain the same counts.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// let closed = usage::closed()?;
+    /// # use fixture::usage as example;
+    /// let closed = example::closed()?;
     /// let next = closed.next_position().ok_or("not an entry")?;
     /// let moved = closed.with_position(next).ok_or("not an entry")?;
     /// assert!(moved.parse_entry().ok_or("not an entry")?.recounted);
@@ -87,10 +89,10 @@ impl ClosedEntry {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// use license_core::usage_report::ClosedEntry;
+    /// # use fixture::usage as example;
+    /// use license_core::usage::ClosedEntry;
     ///
-    /// let closed = usage::closed()?;
+    /// let closed = example::closed()?;
     /// assert_eq!(ClosedEntry::from_json(&closed.to_json()), Some(closed));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -103,10 +105,10 @@ impl ClosedEntry {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// use license_core::usage_report::ClosedEntry;
+    /// # use fixture::usage as example;
+    /// use license_core::usage::ClosedEntry;
     ///
-    /// assert!(ClosedEntry::from_json(&usage::closed()?.to_json()).is_some());
+    /// assert!(ClosedEntry::from_json(&example::closed()?.to_json()).is_some());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_json(value: &Value) -> Option<Self> {

@@ -25,10 +25,10 @@ and sessions; you may delete some or all of these lines, and the rest can still 
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # use fixture::usage;
-/// use license_core::usage_report::UsageReport;
+/// # use fixture::usage as example;
+/// use license_core::usage::UsageReport;
 ///
-/// let report = UsageReport::parse(&usage::report()?)?;
+/// let report = UsageReport::parse(&example::report()?)?;
 /// for (_, entry, hash) in report.entries() {
 ///     println!("{hash}: {} to {}", entry.from, entry.to);
 /// }
@@ -71,7 +71,7 @@ pub(super) struct EntryLine {
 /// The reason why a text is not a usage report.
 ///
 /// ```
-/// use license_core::usage_report::UsageReport;
+/// use license_core::usage::UsageReport;
 /// use license_core::with_causes;
 ///
 /// let error = UsageReport::parse("").err().ok_or("expected an error")?;
@@ -117,7 +117,7 @@ impl UsageReportError {
     ///
     /// ```
     /// use license_core::Code;
-    /// use license_core::usage_report::UsageReportError;
+    /// use license_core::usage::UsageReportError;
     ///
     /// assert_eq!(UsageReportError::Empty.code(), Code::Malformed);
     /// ```
@@ -133,10 +133,10 @@ impl UsageReportError {
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # use fixture::usage;
-/// use license_core::usage_report::{UsageReport, write};
+/// # use fixture::usage as example;
+/// use license_core::usage::{UsageReport, write};
 ///
-/// let anonymized = write(usage::product()?, &[usage::closed()?], true);
+/// let anonymized = write(example::product()?, &[example::closed()?], true);
 /// assert_eq!(UsageReport::parse(&anonymized)?.private_parts(), 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -168,10 +168,10 @@ impl UsageReport {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// use license_core::usage_report::UsageReport;
+    /// # use fixture::usage as example;
+    /// use license_core::usage::UsageReport;
     ///
-    /// assert_eq!(UsageReport::parse(&usage::report()?)?.product.as_str(), "CODITECT");
+    /// assert_eq!(UsageReport::parse(&example::report()?)?.product.as_str(), "CODITECT");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -192,18 +192,19 @@ impl UsageReport {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// use license_core::usage_report::UsageReport;
+    /// # use fixture::usage as example;
+    /// use license_core::usage::UsageReport;
     ///
     /// // The reports of two machines in one mail.
-    /// let text = usage::report()? + &usage::report()?;
+    /// let text = example::report()? + &example::report()?;
     /// assert_eq!(UsageReport::parse_all(&text)?.len(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// Returns [`UsageReportError`] if the text is too long, or a line does not belong to a report.
+    /// Returns [`UsageReportError`] if the text is empty or larger than [`MAX_REPORT_BYTES`], a
+    /// line does not belong to a report, or a report announces entries and contains none.
     pub fn parse_all(text: &str) -> Result<Vec<Self>, UsageReportError> {
         if text.len() > MAX_REPORT_BYTES {
             let found = text.len();
@@ -248,10 +249,10 @@ impl UsageReport {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// use license_core::usage_report::UsageReport;
+    /// # use fixture::usage as example;
+    /// use license_core::usage::UsageReport;
     ///
-    /// assert_eq!(UsageReport::parse(&usage::report()?)?.entries().count(), 1);
+    /// assert_eq!(UsageReport::parse(&example::report()?)?.entries().count(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn entries(&self) -> impl Iterator<Item = (&str, &UsageEntry, UsageHash)> {
@@ -263,10 +264,10 @@ impl UsageReport {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # use fixture::usage;
-    /// use license_core::usage_report::UsageReport;
+    /// # use fixture::usage as example;
+    /// use license_core::usage::UsageReport;
     ///
-    /// assert_eq!(UsageReport::parse(&usage::report()?)?.private_parts(), 1);
+    /// assert_eq!(UsageReport::parse(&example::report()?)?.private_parts(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn private_parts(&self) -> usize {

@@ -1,13 +1,14 @@
 //! Activation and deactivation of licenses.
 
+use license_core::ids::Nonce;
 use license_core::issue::{
     ActivationDraft, ClockRepairDraft, RevocationEntry, RevocationListDraft, SigningKey,
 };
-use license_core::{
-    Activation, ActivationRequest, ActivationSecret, ClockRequest, Code, ComponentKind, Context,
-    Fingerprint, License, LicenseId, Machine, Nonce, ProductCode, RevocationList, Unverified,
-    VerifyError,
-};
+use license_core::license::{Activation, RevocationList};
+use license_core::machine::{ComponentKind, Fingerprint, Machine};
+use license_core::requests::{ActivationRequest, ActivationSecret, ClockRequest};
+use license_core::trust::VerifyError;
+use license_core::{Code, Context, License, LicenseId, ProductCode, Unverified};
 
 use super::support::{DAY, HOUR, SECOND, TRUST, UNTRUSTED, VENDOR, id, issued};
 use super::{evaluate, license};
@@ -51,7 +52,7 @@ fn signed(request: &ActivationRequest, key: &SigningKey) -> String {
     let draft = ActivationDraft {
         issuer: "vendor".to_owned(),
         id: id(900),
-        issued_at: (issued() + HOUR),
+        issued_at: issued() + HOUR,
         request,
     };
     draft.sign(key).unwrap()
@@ -82,10 +83,10 @@ fn revocation_of(activation: &Activation) -> RevocationList {
         product: product(),
         issued_at: issued(),
         seq: 1,
-        next_update: (issued() + DAY * 30),
+        next_update: issued() + DAY * 30,
         revoked: vec![RevocationEntry {
             license: activation.id().clone(),
-            at: (issued() + HOUR * 2),
+            at: issued() + HOUR * 2,
             reason: "released".to_owned(),
         }],
     };
@@ -191,7 +192,7 @@ fn a_clock_repair_names_its_machine_and_request() {
         product: product(),
         machine: fingerprint(THIS_MACHINE),
         nonce: nonce(3),
-        mark: (issued() + DAY * 1000),
+        mark: issued() + DAY * 1000,
         made_at: issued(),
     };
     let draft = ClockRepairDraft {

@@ -1,13 +1,15 @@
 //! Answers that applications show: decisions on features, warnings and their JSON objects.
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
-use license_core::{CheckIn, Code, Context, Decision, Evidence, Renewal, Tier, Warning};
+use license_core::evaluate::{Evidence, Warning};
+use license_core::policy::{CheckIn, Renewal};
+use license_core::{Code, Context, Decision, Tier};
 use serde_json::json;
 
 use crate::support::{DAY, HOUR, issued};
 use crate::{evaluate, license, matrix};
 
-/// The only warning of a decision.
+/// Returns the only warning of a decision.
 fn warning(decision: &Decision) -> Warning {
     let [warning] = decision.warnings() else {
         panic!("{:?}", decision.warnings())
@@ -16,7 +18,7 @@ fn warning(decision: &Decision) -> Warning {
 }
 
 #[test]
-fn an_unknown_feature_differs_from_one_that_the_license_does_not_include() {
+fn an_unknown_feature_has_another_code_than_a_feature_that_is_not_included() {
     let valid = evaluate(&license(|_| {}), &Context::at(issued()));
     let base = Decision::without_license(matrix(), &Context::at(issued()));
     for decision in [valid, base] {
@@ -49,7 +51,7 @@ fn a_feature_that_only_the_license_has_is_known() {
 }
 
 #[test]
-fn a_feature_decision_is_an_object_with_its_evidence() {
+fn the_json_form_of_a_feature_decision_contains_its_evidence() {
     let decision = evaluate(&license(|_| {}), &Context::at(issued()));
     let expected = json!({
         "granted": false,
@@ -67,7 +69,7 @@ fn a_feature_decision_is_an_object_with_its_evidence() {
 }
 
 #[test]
-fn a_warning_has_the_facts_of_its_sentence() {
+fn a_warning_contains_the_values_of_its_message() {
     let end = issued() + DAY * 30;
     let renewing = license(|draft| {
         draft.expires_at = Some(end);
@@ -122,7 +124,7 @@ fn the_remaining_time_of_a_trial_is_never_negative() {
 }
 
 #[test]
-fn a_warning_is_an_object_with_its_code_its_message_and_its_facts() {
+fn the_json_form_of_a_warning_contains_its_code_message_and_values() {
     let end = issued() + DAY * 30;
     let license = license(|draft| {
         draft.expires_at = Some(end);
@@ -139,7 +141,7 @@ fn a_warning_is_an_object_with_its_code_its_message_and_its_facts() {
 }
 
 #[test]
-fn entitlements_and_verified_licenses_are_objects() {
+fn entitlements_and_licenses_have_a_json_form() {
     let license = license(|_| {});
     let decision = evaluate(&license, &Context::at(issued()));
     let entitlements = json!(decision.entitlements());

@@ -20,10 +20,10 @@ mod verifier;
 use std::num::NonZeroU32;
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::evaluate::{Outcome, Rule, RuleOutcome};
 use license_core::issue::LicenseDraft;
-use license_core::{
-    Code, Context, Decision, FeatureMatrix, License, Outcome, Quota, Rule, RuleOutcome, UsageType,
-};
+use license_core::policy::{Quota, UsageType};
+use license_core::{Code, Context, Decision, FeatureMatrix, License};
 
 use support::{DAY, SECOND, id, issue, issued, perpetual};
 
@@ -122,17 +122,14 @@ fn the_first_failed_rule_decides_and_explain_returns_all_rules() {
     });
     let context = Context::at(issued() + DAY);
     assert_eq!(evaluate(&license, &context).rule(), Some(Rule::User));
-    let findings = license.explain(matrix(), &context);
-    let denied = findings
+    let results = license.explain(matrix(), &context);
+    let denied = results
         .iter()
-        .filter(|finding| matches!(finding.outcome, RuleOutcome::Denied(_)));
-    let rules: Vec<_> = denied.map(|finding| finding.rule).collect();
+        .filter(|result| matches!(result.outcome, RuleOutcome::Denied(_)));
+    let rules: Vec<_> = denied.map(|result| result.rule).collect();
     assert_eq!(rules, [Rule::User, Rule::Usage, Rule::Expiry]);
     assert_eq!(
-        findings
-            .iter()
-            .map(|finding| finding.rule)
-            .collect::<Vec<_>>(),
+        results.iter().map(|result| result.rule).collect::<Vec<_>>(),
         Rule::ALL
     );
 }

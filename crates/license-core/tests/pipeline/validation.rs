@@ -3,11 +3,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use license_core::chrono::{DateTime, Utc};
+use license_core::claims::Status;
 use license_core::issue::{Signer, SigningKey, ValidationDraft};
-use license_core::{
-    Code, Context, License, ProductCode, Quota, Status, Unverified, Validation, ValidationSigner,
-    VerifyError,
-};
+use license_core::license::{Validation, ValidationSigner};
+use license_core::policy::Quota;
+use license_core::trust::VerifyError;
+use license_core::{Code, Context, License, ProductCode, Unverified};
 
 use crate::license_key::enterprise;
 use crate::support::{
@@ -234,7 +235,7 @@ fn a_server_cannot_issue_licenses() {
     ));
 }
 
-/// Returns a token with the same claims whose header names one key and that another key has signed.
+/// Returns a token with the same claims. Its header names the key `named`, and `signer` signs it.
 fn with_key_id(named: &SigningKey, signer: &SigningKey, token: &str) -> String {
     let claims = token.split('.').nth(1).unwrap();
     let (alg, kid) = (named.public().algorithm(), named.public().id());

@@ -1,15 +1,16 @@
-//! Activations and their releases.
+//! Activations, with their releases, and other recorded answers to machine requests.
 
-use license_core::Machine;
+use license_core::machine::Machine;
 
 use crate::ledger::entry::LedgerEntry;
 
-/// A recorded activation, with its release if the activation has ended.
+/// A recorded answer to a machine request: an activation, with its release if the activation has
+/// ended, or a clock repair.
 #[derive(Clone, Debug)]
 pub struct RecordedAnswer {
-    /// The entry of the activation.
+    /// The entry of the answer.
     pub entry: LedgerEntry,
-    /// The entry of the release.
+    /// The entry of the release. A clock repair has none.
     pub release: Option<LedgerEntry>,
 }
 
@@ -19,7 +20,7 @@ impl RecordedAnswer {
         self.entry.member("activation_id")
     }
 
-    /// Returns the machine for which the activation was requested.
+    /// Returns the machine for which the answer was requested.
     pub fn machine(&self) -> Option<Machine> {
         let member = |name| self.entry.member(name);
         let requested = member("fingerprint").or_else(|| member("machine"))?;
@@ -36,9 +37,9 @@ impl RecordedAnswer {
         has_same_digest || machines.is_some_and(|(own, later)| own.matches(&later))
     }
 
-    /// Returns whether both activations answer the same request.
+    /// Returns whether both answers are for the same request.
     pub fn answers_same_request(&self, other: &Self) -> bool {
-        let nonce = |activation: &Self| activation.entry.member("nonce");
+        let nonce = |answer: &Self| answer.entry.member("nonce");
         nonce(self).is_some() && nonce(self) == nonce(other)
     }
 }

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::encoding::hex;
+use license_core::time;
 use license_core::time::rfc3339;
-use license_core::{hex, time};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -108,9 +109,9 @@ impl NewLedgerEntry {
 
     /// Returns the entry with one more member.
     #[must_use]
-    pub fn with_member(mut self, name: &str, member: impl Into<Value>) -> Self {
+    pub fn with_member(mut self, name: &str, value: impl Into<Value>) -> Self {
         if let Some(body) = self.body.as_object_mut() {
-            body.insert(name.to_owned(), member.into());
+            body.insert(name.to_owned(), value.into());
         }
         self
     }
@@ -177,7 +178,7 @@ impl LedgerEntry {
         hash.finalize().to_vec()
     }
 
-    /// Returns the members as a JSON object.
+    /// Returns the members of the body as a JSON object.
     ///
     /// # Errors
     ///
@@ -189,7 +190,7 @@ impl LedgerEntry {
         })
     }
 
-    /// Returns a member of the body as text. A missing member and `null` are `None`.
+    /// Returns a member of the body as text. Returns `None` if the member is missing or `null`.
     pub fn member(&self, name: &str) -> Option<String> {
         let body: Value = serde_json::from_str(&self.body).ok()?;
         match body.get(name)? {
@@ -199,7 +200,7 @@ impl LedgerEntry {
         }
     }
 
-    /// Returns the strings in an array of the body. A missing member has no strings.
+    /// Returns the strings in an array of the body. Returns no strings if the member is missing.
     pub fn strings(&self, name: &str) -> Vec<String> {
         let body: Option<Value> = serde_json::from_str(&self.body).ok();
         let array = body.as_ref().and_then(|body| body.get(name)?.as_array());

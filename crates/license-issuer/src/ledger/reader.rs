@@ -382,7 +382,7 @@ pub trait LedgerReader {
         Ok(activations)
     }
 
-    /// Returns an activation with its release.
+    /// Returns an answer to a machine request. An activation gets its release, if there is one.
     fn with_release(&self, entry: LedgerEntry) -> Result<RecordedAnswer, LedgerError> {
         let release = match entry.member("activation_id") {
             Some(id) => self.entry_of_activation(&id, LedgerEntryKind::Release)?,

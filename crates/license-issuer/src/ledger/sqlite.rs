@@ -44,8 +44,10 @@ const LOG_PAGES: i64 = 8 * 1024;
 /// # fixture::issue(directory.path())?;
 /// use license_issuer::ledger::sqlite::SqliteLedger;
 ///
+/// // Another program has issued licenses with this ledger.
 /// let ledger = SqliteLedger::open_read_only(&directory.path().join("ledger.db"))?;
-/// println!("{}", ledger.path().display());
+/// let report = ledger.verify_chain(None)?;
+/// assert!(report.fault.is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -57,11 +59,10 @@ pub struct SqliteLedger {
 /// The file of a ledger, which [`Ledger::prepare`] opens or creates.
 ///
 /// ```
-/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let directory = tempfile::tempdir()?;
 /// use license_issuer::ledger::sqlite::LedgerFile;
 ///
-/// // Nothing is opened or created before the first use.
+/// // The file is not opened or created before the first use of the ledger.
 /// let ledger = LedgerFile::new(&directory.path().join("ledger.db"));
 /// assert!(!ledger.path().exists());
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -9,10 +9,11 @@ mod activation;
 mod clock_repair;
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::ids::Nonce;
 use license_core::issue::VerifyingSigner;
-use license_core::{
-    Code, LicenseId, MachineDigest, Nonce, ProductCode, Unverified, VerifiedLicensesError,
-};
+use license_core::license::VerifiedLicensesError;
+use license_core::machine::MachineDigest;
+use license_core::{Code, LicenseId, ProductCode, Unverified};
 
 use crate::errors::LedgerError;
 use crate::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader, NewLedgerEntry};
@@ -296,7 +297,7 @@ impl<P> AnswerOrder<P> {
             .find(|(name, member)| entry.member(name).as_ref() != Some(member));
         if let Some((differing, _)) = differing {
             return Err(AnswerError::Replayed {
-                answered_at: required_fact(&entry, "issued_at")?,
+                answered_at: required_member(&entry, "issued_at")?,
                 differing: match *differing {
                     "license_id" => "license",
                     "fingerprint" => "machine",
@@ -387,7 +388,7 @@ impl<P: AnswerPolicy<A>, A> Draft<VerifyingSigner, SignedAnswer> for AnswerDraft
 }
 
 /// Returns a member that every entry of its kind has.
-pub(super) fn required_fact(
+pub(super) fn required_member(
     entry: &LedgerEntry,
     name: &'static str,
 ) -> Result<String, LedgerError> {

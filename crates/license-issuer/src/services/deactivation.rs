@@ -1,13 +1,15 @@
 //! Deactivation: a machine sends a deactivation receipt, or the vendor ends the activation.
 
+use license_core::Code;
 use license_core::chrono::{DateTime, Utc};
+use license_core::ids::Nonce;
+use license_core::requests::DeactivationReceipt;
 use license_core::time::rfc3339;
-use license_core::{Code, DeactivationReceipt, Nonce};
 use serde_json::json;
 
 use crate::errors::LedgerError;
 use crate::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader, NewLedgerEntry, RecordedAnswer};
-use crate::services::answer::required_fact;
+use crate::services::answer::required_member;
 use crate::services::record::RecordPlan;
 
 /// The maximum number of characters of an unknown id in a message.
@@ -123,11 +125,11 @@ impl DeactivationOrder<'_> {
             DeactivationProof::Receipt(receipt) => find_by_receipt(receipt, ledger)?,
             DeactivationProof::Vendor { activation, .. } => find_by_id(activation, ledger)?,
         };
-        let id = required_fact(&activation.entry, "activation_id")?;
+        let id = required_member(&activation.entry, "activation_id")?;
         if let Some(release) = &activation.release {
             return Err(DeactivationError::Ended {
                 activation: id,
-                ended_at: required_fact(release, "at")?,
+                ended_at: required_member(release, "at")?,
                 by_vendor: release.member("by").as_deref() == Some("vendor"),
             });
         }
@@ -189,14 +191,14 @@ fn find_by_receipt(
     let entry = ledger
         .answer(LedgerEntryKind::Activation, &receipt.nonce.to_string())?
         .ok_or(DeactivationError::UnknownNonce(receipt.nonce))?;
-    let activation = required_fact(&entry, "activation_id")?;
+    let activation = required_member(&entry, "activation_id")?;
     let members = [
         ("license_id", receipt.license.to_string()),
         ("product", receipt.product.to_string()),
         ("machine", receipt.machine.to_string()),
     ];
     for (name, found) in members {
-        let expected = required_fact(&entry, name)?;
+        let expected = required_member(&entry, name)?;
         if expected != found {
             return Err(DeactivationError::Mismatch {
                 activation,

@@ -7,9 +7,10 @@
 mod draft;
 mod signing;
 
+use license_core::TrustSet;
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{Signer, VerifyingSigner};
-use license_core::{TrustError, TrustSet, TrustedKey};
+use license_core::trust::{TrustError, TrustedKey};
 
 use crate::clock::{Clock, SystemClock};
 use crate::delivery::{ArtifactDestination, Delivery};
@@ -40,7 +41,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Returns [`Mode::DryRun`] or [`Mode::Commit`].
+    /// Returns [`Mode::DryRun`] if `is_dry_run` is true, and [`Mode::Commit`] otherwise.
     ///
     /// ```
     /// use license_issuer::services::issue::Mode;
@@ -141,6 +142,7 @@ pub struct IssueReport<D, A> {
 ///
 /// # let (key, draft) = (fixture::MemoryKey::new()?, fixture::draft()?);
 /// # let path = directory.path().join("acme.lic");
+/// // `key` implements `SignerSource`, and `draft` is a `LicenseDraft`.
 /// let ledger = LedgerFile::new(&directory.path().join("ledger.db"));
 /// let report = IssueService::new(Some(ledger)).issue(
 ///     IssueRequest {
@@ -152,7 +154,7 @@ pub struct IssueReport<D, A> {
 ///     },
 ///     Mode::DryRun,
 /// )?;
-/// // A dry run signs nothing and writes nothing.
+/// // A dry run checks the draft. It signs nothing and writes nothing.
 /// assert!(report.signed.is_none());
 /// assert!(!path.exists());
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -1,7 +1,8 @@
-//! Orders of licenses: the draft of a license, and what the ledger and the vendor need with it.
+//! License orders: the draft of a license, with members for the ledger and notes for the vendor.
 
+use license_core::claims::LicenseClaims;
 use license_core::issue::{LicenseDraft, VerifyingSigner};
-use license_core::{FeatureMatrix, License, LicenseClaims, Unverified};
+use license_core::{FeatureMatrix, License, Unverified};
 use serde_json::{Map, Value};
 
 use crate::ledger::NewLedgerEntry;
@@ -12,17 +13,23 @@ const LICENSE: ArtifactName = ArtifactName("license");
 
 /// A license to issue, with its product and the notes for the vendor.
 ///
-/// The issuing service issues any [`Draft`]. An order is one, and contains the content of the
-/// license as a [`LicenseDraft`].
+/// The [issue service](crate::services::issue::IssueService) issues any type that implements
+/// [`Draft`]. An order implements `Draft`, and contains the content of the license as a
+/// [`LicenseDraft`].
 ///
 /// ```
-/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # let directory = tempfile::tempdir()?;
-/// use license_core::FeatureMatrix;
+/// use license_core::issue::LicenseDraft;
+/// use license_core::{FeatureMatrix, Tier};
+/// use license_issuer::clock::{Clock, SystemClock};
+/// use license_issuer::random;
 /// use license_issuer::services::licenses::LicenseOrder;
 ///
-/// # let draft = fixture::draft()?;
-/// let order = LicenseOrder::new(draft, FeatureMatrix::built_in());
+/// let matrix = FeatureMatrix::built_in();
+/// let tier = matrix.tier(Tier::parse("PRO")?).ok_or("the product has no tier PRO")?;
+/// let id = random::license_id(&SystemClock)?;
+/// let customer = "ACME Ltd".to_owned();
+/// let draft = LicenseDraft::for_tier(matrix, tier, id, customer, SystemClock.now());
+/// let order = LicenseOrder::new(draft, matrix);
 /// assert_eq!(order.claims()?.customer, "ACME Ltd");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -68,7 +75,7 @@ impl<'m> LicenseOrder<'m> {
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let directory = tempfile::tempdir()?;
 /// # let signed = fixture::issue(directory.path())?;
-/// // The text of the file that the customer receives.
+/// // `signed` comes from the report of the issue service. The customer receives `file`.
 /// assert!(signed.file.starts_with("-----BEGIN LICENSE-----"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -16,14 +16,18 @@ use crate::services::record::RecordPlan;
 /// # let signed = fixture::issue(directory.path())?;
 /// # let id = signed.license.id().as_str();
 /// use license_issuer::clock::{Clock, SystemClock};
-/// use license_issuer::ledger::sqlite::SqliteLedger;
+/// use license_issuer::ledger::sqlite::LedgerFile;
+/// use license_issuer::services::issue::Mode;
+/// use license_issuer::services::record::{MissingLedger, record};
 /// use license_issuer::services::revoke::RevocationOrder;
 ///
-/// let ledger = SqliteLedger::open_read_only(&directory.path().join("ledger.db"))?;
+/// // `id` is the id of a license in the ledger.
+/// let mut ledger = LedgerFile::new(&directory.path().join("ledger.db"));
 /// let order = RevocationOrder { license: id, reason: "refunded", at: SystemClock.now() };
-/// let plan = order.plan(Some(&ledger))?;
-/// assert_eq!(plan.entries.len(), 1);
-/// assert!(!plan.content.was_revoked);
+/// let report = record(&mut ledger, MissingLedger::Refuse, Mode::Commit, order.at, |ledger| {
+///     order.plan(ledger)
+/// })?;
+/// assert!(!report.was_revoked);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug)]

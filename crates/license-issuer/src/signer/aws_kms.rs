@@ -12,8 +12,9 @@ mod signature_v4;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use license_core::issue::{Signer, SigningError, VerifyingSigner};
+use license_core::jose::Algorithm;
 use license_core::time::rfc3339;
-use license_core::{Algorithm, TrustedKey};
+use license_core::trust::TrustedKey;
 use pkcs8::der::Decode;
 use pkcs8::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 use serde_json::{Value, json};
@@ -68,7 +69,7 @@ pub(super) fn open(
     })))
 }
 
-/// Checks the name of a key. A request to the service would need credentials.
+/// Checks the name of a key without a request to the service, which would need credentials.
 pub(super) fn probe(name: &str) -> Result<(), AwsKmsError> {
     parse(name).map(drop)
 }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 /// use license_issuer::signer::Passphrase;
 ///
 /// let passphrase = Passphrase::new("correct horse".to_owned().into())?;
-/// // Passphrases never print.
+/// // The debug output does not contain the passphrase.
 /// assert_eq!(format!("{passphrase:?}"), "Passphrase(..)");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -110,7 +110,7 @@ pub enum SignerNotice<'a> {
 pub trait PassphraseSource {
     /// Returns the secret that is requested.
     ///
-    /// `None` lets the user enter the PIN on the keypad of the token.
+    /// If the result is `None`, the user enters the PIN on the keypad of the token.
     ///
     /// # Errors
     ///

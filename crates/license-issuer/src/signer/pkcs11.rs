@@ -17,7 +17,8 @@ use std::sync::{Mutex, PoisonError};
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 use license_core::issue::{KeyBits, Signer, SigningError, VerifyingSigner};
-use license_core::{Algorithm, TrustedKey};
+use license_core::jose::Algorithm;
+use license_core::trust::TrustedKey;
 
 pub use error::{Pkcs11Error, Pkcs11ModuleError};
 pub use uri::Pkcs11UriError;
@@ -57,7 +58,7 @@ pub(super) fn open(uri: &str, options: &SignerOptions<'_>) -> Result<VerifyingSi
     Ok(key.into_signer(session, token))
 }
 
-/// Finds the token that a URI names. Finding a key in the token would need the PIN.
+/// Finds the token that a URI names. Does not look for the key, because this would need the PIN.
 pub(super) fn probe(uri: &str, module: Option<&Path>) -> Result<(), Pkcs11Error> {
     Token::find(&Pkcs11Uri::parse(uri)?, module).map(drop)
 }

@@ -52,7 +52,7 @@ impl CsvDialect {
 
     /// Returns the line on which a record begins, computed from the position after the record.
     ///
-    /// The position of the record itself is that of the empty lines before it, if there are any.
+    /// If empty lines precede the record, the position of the record is the first of these lines.
     pub(super) fn line(self, after: &csv::Position, record: &csv::StringRecord) -> u64 {
         let breaks = record.iter().flat_map(str::bytes);
         let breaks = breaks.filter(|byte| *byte == b'\n').count();
@@ -62,7 +62,8 @@ impl CsvDialect {
         line.saturating_add(self.lines_before)
     }
 
-    /// Returns the line of a position before a record. Empty lines may precede the record.
+    /// Returns the line of the position at which reading of a record began. Empty lines may lie
+    /// between this line and the record.
     pub(super) fn first_line(self, before: &csv::Position) -> u64 {
         before.line().saturating_add(self.lines_before)
     }

@@ -78,7 +78,7 @@ impl Manifest {
         license_id: &str,
         key: &str,
     ) -> Result<(), Failure> {
-        let row = order.row.to_string();
+        let row = order.line.to_string();
         self.write(&[&row, &order.file, license_id, key, &order.customer])
     }
 

@@ -8,9 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 use license_cli_support::{Failure, escape, show_path};
-use license_core::hex;
+use license_core::encoding::hex;
 use license_core::issue::LicenseDraft;
-use license_core::{FeatureMatrix, MAX_FILE_BYTES, with_causes};
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::{FeatureMatrix, with_causes};
 use license_issuer::services::batch::{BatchRow, BatchSource};
 use sha2::{Digest, Sha256};
 
@@ -86,7 +87,7 @@ enum Kind {
 pub(super) struct OrderRow {
     /// Line of the file on which the row begins. Spreadsheets show the same number, unless a cell
     /// contains a line break.
-    pub(super) row: u64,
+    pub(super) line: u64,
     pub(super) file: String,
     pub(super) customer: String,
     /// Id of the row, which is the same each time the same orders are read.
@@ -157,28 +158,29 @@ impl<'m> Orders<'m> {
         mut callback: impl FnMut(Result<OrderRow, RowError>) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
         let mut reader = self.dialect.reader(&self.path)?;
-        // The first record would otherwise have the position of the header in an error.
+        // The header is read first. Otherwise an error in the first record would have the position
+        // of the header.
         let unreadable = |error: csv::Error| unreadable(&self.name, self.dialect, &error);
         let _ = reader.headers().map_err(unreadable)?;
         let mut record = csv::StringRecord::new();
         while reader.read_record(&mut record).map_err(unreadable)? {
-            let row = self.dialect.line(reader.position(), &record);
+            let line = self.dialect.line(reader.position(), &record);
             // Spreadsheets also write empty rows.
             if record.iter().all(|cell| cell.trim().is_empty()) {
                 continue;
             }
-            if !callback(self.order(row, &record))? {
+            if !callback(self.order(line, &record))? {
                 break;
             }
         }
         Ok(())
     }
 
-    fn order(&self, row: u64, record: &csv::StringRecord) -> Result<OrderRow, RowError> {
+    fn order(&self, line: u64, record: &csv::StringRecord) -> Result<OrderRow, RowError> {
         let (expected, found) = (self.columns.len(), record.len());
         if found != expected {
             return Err(RowError {
-                line: row,
+                line,
                 column: "cells".to_owned(),
                 message: format!("expected {expected}, found {found}"),
             });
@@ -189,7 +191,7 @@ impl<'m> Orders<'m> {
         for (column, cell) in self.columns.iter().zip(record) {
             let cell = cell.trim();
             let error = |message: &str| RowError {
-                line: row,
+                line,
                 column: column.name.clone(),
                 message: message.to_owned(),
             };
@@ -237,14 +239,14 @@ impl<'m> Orders<'m> {
                 },
             }
         }
-        id.update(format!("row {row}"));
+        id.update(format!("row {line}"));
         if let Some(batch) = &self.batch {
             id.update(format!(" of {batch}"));
         }
         let id = hex::encode(&id.finalize());
         Ok(OrderRow {
-            row,
-            file: file.unwrap_or_else(|| format!("{row:07}.lic")),
+            line,
+            file: file.unwrap_or_else(|| format!("{line:07}.lic")),
             customer,
             id,
             arguments,
@@ -280,7 +282,7 @@ impl<'m> Orders<'m> {
 
 impl BatchRow for OrderRow {
     fn number(&self) -> u64 {
-        self.row
+        self.line
     }
 
     fn file_name(&self) -> &str {
@@ -333,7 +335,7 @@ impl OrderRow {
     /// Returns an error in a column of the row.
     pub(super) fn error(&self, column: &str, message: &str) -> RowError {
         RowError {
-            line: self.row,
+            line: self.line,
             column: column.to_owned(),
             message: escape(message).into_owned(),
         }

@@ -1,7 +1,7 @@
 //! Activations and clock repairs in the ledger, found by their ids and nonces.
 
 use license_cli_support::{Failure, OutputFile, Terminal};
-use license_core::Nonce;
+use license_core::ids::Nonce;
 use license_issuer::ledger::{LedgerEntryKind, LedgerReader, RecordedAnswer};
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::{failures, output};
 
 /// Returns the subject of the answer whose activation id or nonce is `name`.
 pub(super) fn subject(ledger: &dyn LedgerReader, name: &str) -> Result<Option<String>, Failure> {
-    Ok(find(ledger, name)?.map(|activation| activation.entry.subject))
+    Ok(find(ledger, name)?.map(|answer| answer.entry.subject))
 }
 
 /// Returns the answer whose activation id or nonce is `name`.

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use license_cli_support::{Failure, Source, plural};
+use license_core::jose::input_cap;
+use license_core::license::{RevocationList, Rotation, VerifiedLicensesError};
+use license_core::machine::MachineDigest;
 use license_core::{
-    Code, FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, MachineDigest,
-    RevocationList, Rotation, TokenKind, TrustSet, Unverified, VerifiedLicenses,
-    VerifiedLicensesError, input_cap, time,
+    Code, FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, TokenKind, TrustSet,
+    Unverified, VerifiedLicenses, time,
 };
 use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation};
 use license_issuer::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};
@@ -254,8 +256,8 @@ impl VerifiedImport<'_> {
     /// Replaces the members of an exported trust statement with those of its verified token, unless
     /// a key that signed the statement is not in the trust set.
     ///
-    /// Each statement is verified with the whole trust set. An earlier statement may have retired
-    /// its key, which does not invalidate the record.
+    /// Each statement is verified with the whole trust set. The other statements of the export do
+    /// not matter: the record of a statement is valid even if an earlier statement retired the key.
     fn verify_statement(
         &self,
         file: &Source,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Terminal, plural, show_path};
-use license_core::hex;
+use license_core::encoding::hex;
 use license_issuer::delivery::ArtifactDestination;
 use license_issuer::ledger::sqlite::SqliteLedger;
 use license_issuer::ledger::{

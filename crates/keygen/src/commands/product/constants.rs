@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use license_core::{FeatureMatrix, Tier, TierPolicy};
+use license_core::matrix::TierPolicy;
+use license_core::{FeatureMatrix, Tier};
 
 /// The width of a line that `rustfmt` leaves unchanged.
 const MAX_WIDTH: usize = 100;
@@ -21,8 +22,8 @@ struct Constant {
 
 /// Returns a Rust module with a constant for each tier, feature and quota.
 ///
-/// The module uses no crate, and `rustfmt` does not change it. It has no inner attributes, so that
-/// a build script can `include!` it.
+/// The module depends on no crate, and `rustfmt` does not change the module. There are no inner
+/// attributes, so that a program can `include!` the output of its build script.
 pub(super) fn module(matrix: &FeatureMatrix) -> String {
     let product = matrix.product();
     let mut text = format!(
@@ -75,7 +76,7 @@ impl Constant {
 
 fn tiers(matrix: &FeatureMatrix) -> Vec<Constant> {
     let constant = |tier: &TierPolicy| Constant {
-        // A tier has only capitals and digits, and starts with a letter.
+        // The name of a tier has only capital letters and digits, and starts with a letter.
         identifier: tier.name().to_string(),
         value: tier.name().to_string(),
         meaning: tier_meaning(matrix, tier.name()),
@@ -93,7 +94,7 @@ fn tier_meaning(matrix: &FeatureMatrix, name: Tier) -> String {
         meaning += " An enterprise key grants it.";
     }
     if let Some(trial) = matrix.trial().filter(|trial| trial.tier == name) {
-        meaning += &format!(" A trial has it for {} days.", trial.length.num_days());
+        meaning += &format!(" A trial grants it for {} days.", trial.length.num_days());
     }
     meaning
 }
@@ -131,35 +132,39 @@ fn quotas(matrix: &FeatureMatrix) -> Vec<Constant> {
     })
 }
 
-/// Returns a constant for each name. The names are distinct.
+/// Returns a constant for each name. The identifiers are distinct, because the names are distinct.
 fn constants(names: &[&str], meaning: impl Fn(&str) -> String) -> Vec<Constant> {
     let plain = |name: &&str| is_identifier(name).then(|| name.to_ascii_uppercase());
-    let mut taken: BTreeSet<String> = names.iter().filter_map(plain).collect();
+    let mut used: BTreeSet<String> = names.iter().filter_map(plain).collect();
     let constant = |name: &&str| Constant {
-        identifier: identifier(name, &mut taken),
+        identifier: identifier(name, &mut used),
         value: (*name).to_owned(),
         meaning: meaning(name),
     };
     names.iter().map(constant).collect()
 }
 
-/// Returns the identifier of a name: its capitals, with the prefix `N_` if this alone would not be
-/// an identifier. The prefix is repeated until the identifier is unique.
-fn identifier(name: &str, taken: &mut BTreeSet<String>) -> String {
+/// Returns the identifier of the constant for a name: the name in capitals.
+///
+/// If the name in capitals is not an identifier, adds the prefix `N_` until the result is not in
+/// `used`, and adds the result to `used`.
+fn identifier(name: &str, used: &mut BTreeSet<String>) -> String {
     let mut identifier = name.to_ascii_uppercase();
     if is_identifier(name) {
         return identifier;
     }
     loop {
         identifier = format!("N_{identifier}");
-        if taken.insert(identifier.clone()) {
+        if used.insert(identifier.clone()) {
             return identifier;
         }
     }
 }
 
-/// Returns whether the capitals of a name are an identifier. A name has only letters, digits and
-/// underscores, and no keyword of Rust is written in capitals.
+/// Returns whether a name in capitals is an identifier.
+///
+/// A name has only lowercase letters, digits and underscores. No keyword of Rust is written in
+/// capitals.
 fn is_identifier(name: &str) -> bool {
     !name.starts_with(|first: char| first.is_ascii_digit()) && name.chars().any(|c| c != '_')
 }

@@ -3,10 +3,10 @@
 use license_cli_support::{Failure, plural};
 use license_client::{Installation, Snapshot, StateFile};
 use license_core::chrono::{DateTime, Utc};
+use license_core::evaluate::{Evidence, Outcome, RuleResult, Warning};
+use license_core::license::Validation;
 use license_core::time::rfc3339;
-use license_core::{
-    Code, Decision, Evidence, License, Outcome, RuleResult, Validation, Warning, time,
-};
+use license_core::{Code, Decision, License, time};
 
 use super::{CheckResult, Fault, Severity, UpcomingEvent, quarantined};
 use crate::args::ContextArgs;
@@ -299,7 +299,7 @@ pub(super) fn check_in(
             let status = validation.status();
             let due = match terms {
                 Some(terms) => format!("next: {terms}"),
-                None => "the license requires none".to_owned(),
+                None => "the license requires no check-in".to_owned(),
             };
             format!(
                 "the newest validation token is from {}, {status}; {due}",
@@ -311,7 +311,7 @@ pub(super) fn check_in(
                 "no validation token is installed, so check-ins count from the start of the license; {terms}"
             )
         }
-        (None, None) => "the license requires none".to_owned(),
+        (None, None) => "the license requires no check-in".to_owned(),
     };
     CheckResult::new(NAME, faults, ok)
 }

@@ -88,7 +88,8 @@ impl Node<'_> {
     }
 }
 
-/// Parses one value, which may open this many levels of arrays and objects, and appends its nodes.
+/// Parses one value and appends its nodes. The value may open at most `levels` nested arrays and
+/// objects.
 struct NodeSeed<'n, 'a> {
     nodes: &'n mut Vec<Node<'a>>,
     levels: usize,
@@ -203,7 +204,7 @@ fn duplicate<'t>(members: ObjectMembers<'t>, count: usize) -> Option<&'t str> {
         let mut seen = HashSet::with_capacity(count);
         return names.find(|name| !seen.insert(*name));
     }
-    // Most names have a tag of their own, so few names are compared with those before them.
+    // Most names have a unique tag, so few names are compared with the earlier names.
     let mut tags = 0;
     names.enumerate().find_map(|(index, name)| {
         let is_new = tags & tag(name) == 0;

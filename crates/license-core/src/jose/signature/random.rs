@@ -3,7 +3,7 @@
 /// A cryptographically secure source of random bytes.
 ///
 /// This crate does not call the operating system. The program passes a random source as an
-/// argument. A function with this signature implements the trait:
+/// argument. A function with the signature of `system` implements the trait:
 ///
 /// ```
 /// use license_core::issue::{RandomError, RandomSource};
@@ -34,7 +34,7 @@ where
     }
 }
 
-/// Error of a random source.
+/// The error of a random source.
 ///
 /// ```
 /// use license_core::issue::RandomError;
@@ -54,9 +54,10 @@ impl RandomError {
     ///
     /// ```
     /// use license_core::issue::RandomError;
+    /// use license_core::with_causes;
     ///
     /// let error = RandomError::new("the device is not connected");
-    /// println!("{}", license_core::with_causes(&error));
+    /// assert_eq!(with_causes(&error), "the random source failed: the device is not connected");
     /// ```
     pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self {

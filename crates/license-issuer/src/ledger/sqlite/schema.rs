@@ -10,7 +10,7 @@ const MIGRATIONS: [&str; 3] = [V1, V2, V3];
 
 /// `entries` is the ledger: a hash chain that only grows. `intents` are the pending artifacts. A
 /// pending artifact exists from before its staging file is written until the file has its final
-/// name, so that recovery can complete it or roll it back.
+/// name, so that recovery can complete the delivery or roll it back.
 const V1: &str = "
 CREATE TABLE entries (
   seq       INTEGER PRIMARY KEY,

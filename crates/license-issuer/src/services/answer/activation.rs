@@ -1,14 +1,14 @@
 //! Activations of licenses on machines.
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::ids::Nonce;
 use license_core::issue::{ActivationDraft, VerifyingSigner};
+use license_core::machine::{Machine, MachineDigest};
+use license_core::requests::ActivationRequest;
 use license_core::time::rfc3339;
-use license_core::{
-    ActivationRequest, FeatureMatrix, License, LicenseId, Machine, MachineDigest, Nonce, TrustSet,
-    Unverified, VerifiedLicenses,
-};
+use license_core::{FeatureMatrix, License, LicenseId, TrustSet, Unverified, VerifiedLicenses};
 
-use super::{AnswerContext, AnswerError, AnswerPolicy, required_fact};
+use super::{AnswerContext, AnswerError, AnswerPolicy, required_member};
 use crate::clock::Clock;
 use crate::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader, LicenseStatus, NewLedgerEntry};
 use crate::random;
@@ -91,8 +91,8 @@ impl AnswerPolicy<ActivationApproval> for ActivationPolicy<'_> {
         match &activation.release {
             None => Ok(()),
             Some(release) => Err(AnswerError::Ended {
-                activation: required_fact(&activation.entry, "activation_id")?,
-                ended_at: required_fact(release, "at")?,
+                activation: required_member(&activation.entry, "activation_id")?,
+                ended_at: required_member(release, "at")?,
             }),
         }
     }

@@ -1,6 +1,6 @@
 //! Errors of AWS KMS.
 
-use license_core::TrustError;
+use license_core::trust::TrustError;
 
 use super::super::error::{ErrorAdvice, environment, malformed, request, unsupported, usage};
 use super::refusal::KmsRefusal;
@@ -48,7 +48,7 @@ pub enum AwsKmsError {
     Network {
         /// The host and port.
         host: String,
-        /// The error of the HTTP client.
+        /// The reason.
         source: KmsNetworkError,
     },
     /// The service refused a request.
@@ -68,8 +68,8 @@ pub enum AwsKmsError {
     UntrustedKey(#[source] TrustError),
 }
 
-/// An error of the network, in one line and without any secret. The error of the HTTP client is not
-/// kept.
+/// The reason of a network error, in one line and without secrets. The original error of the HTTP
+/// client is not a source.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct KmsNetworkError {

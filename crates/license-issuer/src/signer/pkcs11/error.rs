@@ -4,7 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use cryptoki::error::{Error, RvError};
-use license_core::{Algorithm, TrustError};
+use license_core::jose::Algorithm;
+use license_core::trust::TrustError;
 
 use super::super::error::{ErrorAdvice, environment, malformed, request, unsupported, usage};
 use super::uri::Pkcs11UriError;
@@ -229,8 +230,8 @@ impl Pkcs11Error {
 
 /// An error of a PKCS#11 module: the function that failed and its return value, in one line.
 ///
-/// The text of [`cryptoki::error::Error`] is a whole paragraph of the standard, so that error is
-/// not a source.
+/// The original [`cryptoki::error::Error`] is not a source, because its text is a whole paragraph
+/// of the standard.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Pkcs11ModuleError {
