@@ -199,7 +199,7 @@ impl Library {
     /// Creates a run of the `verify` script. The arguments of the script are
     /// `TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry] [--validation]`.
     ///
-    /// The script prints the payload and exits with 0, or prints the reason of the refusal and
+    /// The script prints the payload and exits with 0, or prints the reason for the refusal and
     /// exits with 1. Any other exit code is an error of the script.
     pub fn verify<'s>(&self, scratch: &'s Scratch) -> Run<'s> {
         self.script("verify", scratch)
@@ -301,7 +301,7 @@ fn or_skip<T>(name: &str, tool: &'static Option<T>) -> Option<&'static T> {
 ///
 /// Writes to standard error directly, because the test runner hides what a passing test prints.
 fn skip(tool: &str) {
-    let reason = format!("{tool} not found; run .ci/run to install it");
+    let reason = format!("{tool} is missing or not usable here; `.ci/run` installs the tools");
     assert!(variable(REQUIRE).is_none(), "{reason}");
     let thread = thread::current();
     let test = thread.name().unwrap_or("a test");

@@ -27,7 +27,7 @@ use crate::trust::VerifyError;
 pub(crate) const INSTANT_CLAIMS: [&str; 5] =
     ["iat", "nbf", "exp", "maintenance_until", "next_update"];
 
-/// Checks that this version understands every claim that claim `crit` names.
+/// Checks that this version understands every claim named in `crit`.
 fn check_critical(critical: &[String], known: &[&str]) -> Result<(), VerifyError> {
     match critical.iter().find(|name| !known.contains(&name.as_str())) {
         None => Ok(()),

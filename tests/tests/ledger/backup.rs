@@ -26,7 +26,7 @@ fn a_backup_has_the_same_entries_and_can_replace_the_ledger() {
 }
 
 #[test]
-fn a_backup_replaces_no_file_and_leaves_no_other_file() {
+fn a_backup_overwrites_no_file_and_removes_a_partial_copy() {
     let vendor = vendor();
     issue(&vendor, "1.lic", &[]);
     vendor.write("precious", "precious");
@@ -34,7 +34,7 @@ fn a_backup_replaces_no_file_and_leaves_no_other_file() {
     assert_eq!(backup("precious").expect_json_failure(2), "EXISTS");
     assert_eq!(backup("missing/copy.db").expect_json_failure(4), "LEDGER");
     assert_eq!(vendor.read("precious"), "precious");
-    // A killed backup of an earlier version leaves this file behind.
+    // A backup of an earlier version that was killed left this file.
     vendor.write("copy.db.partial", "half");
     let _ = backup("copy.db").expect_code(0);
     std::fs::remove_file(vendor.file("copy.db")).unwrap();

@@ -65,7 +65,7 @@ fn filter(list: &List) -> LicenseFilter {
         product: list.product.clone(),
         status: list.status,
         sort: match list.sort {
-            SortBy::Entered => LicenseSort::Recorded,
+            SortBy::Recorded => LicenseSort::Recorded,
             SortBy::Customer => LicenseSort::Customer,
             SortBy::Expires => LicenseSort::Expires,
             SortBy::Tier => LicenseSort::Tier,

@@ -82,7 +82,7 @@ pub struct RevocationEntry {
     pub reason: String,
 }
 
-/// The effective time and the reason of a revocation.
+/// The effective time of a revocation, and the reason for it.
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

@@ -12,10 +12,12 @@ use crate::ledger::writer::LedgerWriter;
 ///
 /// The caller holds the writer lock, so no other process can be working on these artifacts.
 ///
-/// - A recorded artifact gets its final file name. If its disk is disconnected, it stays pending.
-/// - An artifact that is not recorded is deleted with its staging file.
-/// - An artifact that may have been received, because it was printed or because its disk is not
-///   connected, is recorded with [`DeliveryState::Uncertain`].
+/// - A recorded file gets its final name. If that fails, for example because its disk is
+///   disconnected, the artifact stays pending.
+/// - A recorded artifact that was printed needs nothing more.
+/// - An artifact that is not recorded is discarded with its staging file. If it was printed, or if
+///   the staging file cannot be deleted, someone may have received it. It is then recorded with
+///   [`DeliveryState::Uncertain`].
 ///
 /// The ledger may contain pending artifacts that this program did not store. Recovery therefore
 /// touches only staging files: regular files in the directory of their destination, with a name
