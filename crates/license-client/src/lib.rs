@@ -155,6 +155,7 @@ compile_error!(
 //     client, json
 //     testing
 mod activation;
+mod administrator;
 mod client;
 mod clock;
 mod events;
@@ -183,6 +184,7 @@ mod usage;
 mod value;
 
 pub use activation::AnswerFault;
+pub use administrator::{SystemDirError, SystemDirFault};
 pub use client::{BuildError, Client, ClientBuilder, ClientError, Setting};
 pub use clock::now;
 pub use installation::{Candidate, Installation, InstallationError, Replace};

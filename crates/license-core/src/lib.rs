@@ -123,9 +123,9 @@ pub use key::{
     StandardKey,
 };
 pub use license::{
-    Activation, ArmorBlock, CanonicalText, ClockRepair, License, LicenseFile, RevocationList,
-    Rotation, RotationError, StatementResult, TrustStatement, Validation, ValidationSigner,
-    VerifiedLicenses, VerifiedLicensesError, Verifier,
+    Activation, ArmorBlock, CanonicalText, ClockRepair, License, LicenseFile, RecordedRevocation,
+    RevocationList, Rotation, RotationError, StatementResult, TrustStatement, Validation,
+    ValidationSigner, VerifiedLicenses, VerifiedLicensesError, Verifier,
 };
 pub use machine::{ComponentKind, Fingerprint, FingerprintComparison, Machine, MachineDigest};
 pub use matrix::{FeatureMatrix, ProductFileError, TierPolicy, Trial};

@@ -1,5 +1,6 @@
 //! Verification of a license file or enterprise key as a whole.
 
+mod additions;
 mod error;
 
 use std::fmt;
@@ -9,7 +10,8 @@ use chrono::{DateTime, Utc};
 pub use error::VerifiedLicensesError;
 
 use super::{
-    Activation, ArmorBlock, ClockRepair, License, LicenseFile, RevocationList, Validation,
+    Activation, ArmorBlock, ClockRepair, License, LicenseFile, RecordedRevocation, RevocationList,
+    Validation, ValidationSigner,
 };
 use crate::encoding::pasted::without_wrapping;
 use crate::ids::Nonce;
@@ -50,6 +52,8 @@ pub struct VerifiedLicenses {
     statements: Vec<Unverified<'static>>,
     /// The licenses that this machine has deactivated, with the nonces of their activations.
     deactivated: Vec<(LicenseId, Nonce)>,
+    /// The revocations that this machine has recorded.
+    recorded: Vec<RecordedRevocation>,
     canonical: CanonicalText,
 }
 
@@ -167,6 +171,7 @@ impl VerifiedLicenses {
                 clock_repairs: Vec::new(),
                 statements: Vec::new(),
                 deactivated: Vec::new(),
+                recorded: Vec::new(),
                 canonical: CanonicalText::EnterpriseKey(key.to_string()),
             }),
             key => Err(needs_file(&key)),
@@ -244,6 +249,7 @@ impl VerifiedLicenses {
             clock_repairs,
             statements: statements.collect(),
             deactivated: Vec::new(),
+            recorded: Vec::new(),
             canonical,
         })
     }
@@ -349,81 +355,16 @@ impl VerifiedLicenses {
         &self.deactivated
     }
 
-    /// Adds activations from another source.
-    ///
-    /// ```
-    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let trust = fixture::trust()?;
-    /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let mut verified =
-    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
-    /// # let activation = fixture::activation()?;
-    /// verified.add_activations([activation]);
-    /// assert_eq!(verified.activations().len(), 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn add_activations(&mut self, activations: impl IntoIterator<Item = Activation>) {
-        self.activations.extend(activations);
-    }
-
-    /// Adds licenses that this machine has deactivated, each with the nonce of its activation.
-    ///
-    /// ```
-    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let trust = fixture::trust()?;
-    /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let mut verified =
-    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
-    /// # let activation = fixture::activation()?;
-    /// // The license no longer counts as activated by this activation.
-    /// verified.add_deactivated([(activation.license_id().clone(), activation.nonce())]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn add_deactivated(&mut self, deactivated: impl IntoIterator<Item = (LicenseId, Nonce)>) {
-        self.deactivated.extend(deactivated);
-    }
-
-    /// Adds revocation lists from another source.
-    ///
-    /// ```
-    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let trust = fixture::trust()?;
-    /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let mut verified =
-    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
-    /// # let list = fixture::list()?;
-    /// verified.add_revocations([list]);
-    /// assert_eq!(verified.revocations().len(), 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn add_revocations(&mut self, lists: impl IntoIterator<Item = RevocationList>) {
-        self.revocations.extend(lists);
-    }
-
-    /// Adds the content of `other`, except clock repairs and trust statements. The canonical text
-    /// does not change.
-    ///
-    /// ```
-    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let trust = fixture::trust()?;
-    /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let mut verified =
-    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
-    /// let other = verified.clone();
-    /// verified.extend(&other);
-    /// assert_eq!(verified.licenses().len(), 2);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn extend(&mut self, other: &Self) {
-        self.licenses.extend_from_slice(&other.licenses);
-        self.validations.extend_from_slice(&other.validations);
-        self.revocations.extend_from_slice(&other.revocations);
-        self.activations.extend_from_slice(&other.activations);
-        self.deactivated.extend_from_slice(&other.deactivated);
+    /// Returns the revocations that this machine has recorded.
+    pub(crate) fn recorded(&self) -> &[RecordedRevocation] {
+        &self.recorded
     }
 
     /// Returns the latest time of issue of the licenses, validation tokens, revocation lists and
-    /// activations.
+    /// activations that the vendor signed.
+    ///
+    /// Validation tokens of a customer's own license server do not count. A server whose clock is
+    /// wrong must not move the clock of a machine.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -437,7 +378,10 @@ impl VerifiedLicenses {
     /// ```
     pub fn newest_signature(&self) -> Option<DateTime<Utc>> {
         let licenses = self.licenses.iter().filter_map(License::issued_at);
-        let validations = self.validations.iter().map(Validation::issued_at);
+        let validations = self.validations.iter();
+        let by_vendor =
+            validations.filter(|validation| validation.signer() == ValidationSigner::Vendor);
+        let validations = by_vendor.map(Validation::issued_at);
         let lists = self.revocations.iter().map(RevocationList::issued_at);
         let activations = self.activations.iter().map(Activation::issued_at);
         let later = lists.chain(activations);
