@@ -181,6 +181,7 @@ mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod usage;
+mod validations;
 mod value;
 
 pub use activation::AnswerFault;
@@ -215,6 +216,7 @@ pub use store::{Store, StoreError, StoreLock};
 pub use usage::{
     DetectedUsage, ProcessEnvironment, UsageReason, UsageTypeError, detect_usage, usage_variable,
 };
+pub use validations::ServerTokenFault;
 
 /// Runs the example of the README as a test.
 #[cfg(doctest)]

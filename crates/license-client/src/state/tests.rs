@@ -139,7 +139,7 @@ fn truncated_oversized_and_malformed_files_are_problems() {
         sealed("[]"),
         sealed(r#"{"version":2}"#),
         sealed(r#"{"version":1,"high_water":{},"tally":{}}"#),
-        vec![0; 2 * MAX_FILE_BYTES + MAX_USAGE + 1],
+        vec![0; State::CAP + 1],
     ];
     for content in contents {
         let (_scratch, store) = store();
@@ -214,6 +214,7 @@ fn a_malformed_deactivation_or_list_is_not_treated_as_missing() {
         ),
         ("repaired", serde_json::json!(["nonce"])),
         ("lists", serde_json::json!({ "key": [1] })),
+        ("revoked", serde_json::json!([{ "seq": 1 }])),
     ] {
         let (_scratch, store) = saved();
         let mut members = sealed_file::to_json(&state());

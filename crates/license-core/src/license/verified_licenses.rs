@@ -179,6 +179,24 @@ impl VerifiedLicenses {
         self.activations.extend(activations);
     }
 
+    /// Removes the activations and returns them. A program that stores activations elsewhere does not
+    /// accept those of a license file that its user can edit.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let trust = fixture::trust()?;
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let mut verified =
+    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// # verified.add_activations([fixture::activation()?]);
+    /// assert_eq!(verified.take_activations().len(), 1);
+    /// assert!(verified.activations().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn take_activations(&mut self) -> Vec<Activation> {
+        std::mem::take(&mut self.activations)
+    }
+
     /// Adds licenses that this machine has deactivated, each with the nonce of its activation.
     ///
     /// ```
