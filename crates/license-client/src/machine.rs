@@ -37,7 +37,7 @@ pub use system::{LocalSystem, Platform, System};
 
 use component::Lookup;
 use container::Environment;
-use license_core::ComponentKind;
+use license_core::machine::ComponentKind;
 use mounts::Mounts;
 
 /// Returns whether the root directory of this process has a file system for images of containers.

@@ -8,10 +8,11 @@ mod fault;
 use std::cmp::Reverse;
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
-use license_core::{
-    LicenseFile, MAX_FILE_BYTES, Machine, Status, TokenKind, TrustSet, Validation,
-    ValidationSigner, time,
-};
+use license_core::claims::Status;
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::license::{Validation, ValidationSigner};
+use license_core::machine::Machine;
+use license_core::{LicenseFile, TokenKind, TrustSet, time};
 
 pub use fault::ServerTokenFault;
 

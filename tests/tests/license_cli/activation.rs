@@ -2,11 +2,12 @@
 
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{ActivationDraft, ClockRepairDraft, KeyBits, LicenseDraft, SigningKey};
-use license_core::time::rfc3339;
-use license_core::{
-    ActivationRequest, Algorithm, ClockRequest, DeactivationReceipt, LicenseId, MachineRequest,
-    TrustSet, Unverified, readback, time,
+use license_core::jose::Algorithm;
+use license_core::requests::{
+    ActivationRequest, ClockRequest, DeactivationReceipt, MachineRequest, readback,
 };
+use license_core::time::rfc3339;
+use license_core::{LicenseFile, LicenseId, TrustSet, Unverified, time};
 
 use super::revocations::vendors_key;
 use super::*;
@@ -541,8 +542,9 @@ fn a_revocation_of_an_activation_stays_after_the_list_is_removed() {
     let machine = activated_machine();
     let token = machine.read("answer.lic");
     let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
-    let activation = Unverified::parse(&token).unwrap();
-    let activation = activation.verify_activation(&trust).unwrap();
+    let file = LicenseFile::parse(&token).unwrap();
+    let block = file.blocks().first().unwrap();
+    let activation = block.token.verify_activation(&trust).unwrap();
     machine.write("list.lic", list_of(activation.id()));
     let _ = on(HERE, &machine, &["install", "list.lic"]);
     assert_eq!(code(&machine), "NOT_ACTIVATED");

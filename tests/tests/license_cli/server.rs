@@ -2,11 +2,12 @@
 //! stated, and they never move the clock.
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::claims::{Confirmation, Status};
 use license_core::issue::{KeyBits, LicenseDraft, Signer, SigningKey, ValidationDraft};
-use license_core::{
-    Algorithm, ComponentKind, Confirmation, FeatureMatrix, Fingerprint, License, LicenseId,
-    MachineRequest, Status, TrustSet, Unverified, time,
-};
+use license_core::jose::Algorithm;
+use license_core::machine::{ComponentKind, Fingerprint};
+use license_core::requests::MachineRequest;
+use license_core::{FeatureMatrix, License, LicenseId, TrustSet, Unverified, time};
 
 use super::revocations::vendors_key;
 use super::*;

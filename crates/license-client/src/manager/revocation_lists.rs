@@ -1,6 +1,7 @@
 //! Stored revocation lists, for the evaluation of a license that is not installed.
 
-use license_core::{RecordedRevocation, RevocationList, TrustSet};
+use license_core::TrustSet;
+use license_core::license::{RecordedRevocation, RevocationList};
 
 use super::LicenseManager;
 use crate::revocations;

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
-use license_core::{
-    Activation, ClockHighWater, FeatureMatrix, License, LicenseId, RevocationList, TrustSet,
-    VerifiedLicenses, time,
-};
+use license_core::license::{Activation, RevocationList};
+use license_core::state::ClockHighWater;
+use license_core::{FeatureMatrix, License, LicenseId, TrustSet, VerifiedLicenses, time};
 
 use super::{LicenseManager, Moment};
 use crate::activation::ActivationState;

@@ -3,7 +3,8 @@
 //! Each is a copy of an entry of a verified revocation list. Removing or damaging the file with the
 //! lists therefore does not undo a revocation. Only a later list of the same key does.
 
-use license_core::{LicenseId, RecordedRevocation, RevocationList, TrustSet};
+use license_core::license::{RecordedRevocation, RevocationList};
+use license_core::{LicenseId, TrustSet};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

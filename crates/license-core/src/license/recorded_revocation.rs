@@ -19,7 +19,7 @@ const MAX_REASON: usize = 200;
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let (list, license) = (fixture::list()?, fixture::license()?);
-/// use license_core::RecordedRevocation;
+/// use license_core::license::RecordedRevocation;
 /// use license_core::{Code, Context, FeatureMatrix};
 ///
 /// let recorded = RecordedRevocation::new(&list, license.id()).ok_or("not revoked")?;
@@ -52,7 +52,7 @@ impl RecordedRevocation {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (list, license) = (fixture::list()?, fixture::license()?);
-    /// use license_core::RecordedRevocation;
+    /// use license_core::license::RecordedRevocation;
     ///
     /// let recorded = RecordedRevocation::new(&list, license.id()).ok_or("not revoked")?;
     /// assert_eq!(recorded.seq, list.seq());
@@ -76,7 +76,7 @@ impl RecordedRevocation {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (list, license) = (fixture::list()?, fixture::license()?);
-    /// use license_core::RecordedRevocation;
+    /// use license_core::license::RecordedRevocation;
     ///
     /// let recorded = RecordedRevocation::new(&list, license.id()).ok_or("not revoked")?;
     /// assert!(recorded.is_replaced_by(&list));

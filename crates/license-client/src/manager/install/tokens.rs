@@ -1,7 +1,10 @@
 //! The validation tokens that an installation stores, and the ids of what is installed.
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::{Activation, LicenseId, MAX_FILE_BYTES, Machine, Validation, VerifiedLicenses};
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::license::{Activation, Validation};
+use license_core::machine::Machine;
+use license_core::{LicenseId, VerifiedLicenses};
 
 use super::InstallTransaction;
 use crate::installation::{self, InstallationError};
