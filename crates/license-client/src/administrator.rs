@@ -151,8 +151,8 @@ mod unix {
     /// The properties of this process that determine who is an administrator.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
     pub(super) struct Here {
-        /// In a user namespace, the id that stands for all users outside of it. The administrator of
-        /// the machine is one of them.
+        /// In a user namespace, the id of all users outside of it. The administrator of the machine is
+        /// one of them.
         pub(super) outside_user: Option<u32>,
         /// Whether the root directory of this process is the image of a container.
         pub(super) is_container: bool,
@@ -206,8 +206,8 @@ mod unix {
         /// Checks that only an administrator can change the directory. `is_protected` is whether the
         /// sticky bit is enough, because only one existing entry of the directory counts.
         ///
-        /// Who starts a container is its administrator, and nobody inside can change a mount that
-        /// is read-only.
+        /// The user who starts a container is its administrator. No process inside can change a mount
+        /// that is read-only.
         pub(super) fn check(self, here: &Here, is_protected: bool) -> Result<(), SystemDirFault> {
             let is_isolated = here.is_container || here.outside_user.is_some();
             if self.is_in_user_space && !is_isolated {
