@@ -155,6 +155,7 @@ compile_error!(
 //     client, json
 //     testing
 mod activation;
+mod administrator;
 mod client;
 mod clock;
 mod events;
@@ -180,9 +181,11 @@ mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod usage;
+mod validations;
 mod value;
 
 pub use activation::AnswerFault;
+pub use administrator::{SystemDirError, SystemDirFault};
 pub use client::{BuildError, Client, ClientBuilder, ClientError, Setting};
 pub use clock::now;
 pub use installation::{Candidate, Installation, InstallationError, Replace};
@@ -217,6 +220,7 @@ pub use store::{Store, StoreError, StoreLock};
 pub use usage::{
     DetectedUsage, ProcessEnvironment, UsageReason, UsageTypeError, detect_usage, usage_variable,
 };
+pub use validations::ServerTokenFault;
 
 /// Runs the example of the README as a test.
 #[cfg(doctest)]
