@@ -4,7 +4,7 @@
 //! |---|---|
 //! | end a program | [`Exit`], [`Failure`] |
 //! | print | [`Terminal`], which owns standard output; [`escape()`] for untrusted text |
-//! | lay out output | [`Table`], [`Column`], [`outline()`], [`plural`], [`times`] |
+//! | lay out output | [`Table`], [`Column`], [`write_outline`], [`plural`], [`times`] |
 //! | show progress | [`Progress`], on a terminal only |
 //! | read input | [`Source`], with a size limit |
 //! | draw QR codes | [`QrCode`], for a terminal or as a picture |
@@ -49,7 +49,7 @@ pub use escape::{escape, show_path};
 pub use exit::Exit;
 pub use failure::Failure;
 pub use input::Source;
-pub use outline::outline;
+pub use outline::write_outline;
 pub use output::{Color, OutputOptions, Terminal};
 pub use progress::Progress;
 pub use qr::{MAX_QR_BYTES, QrCode};

@@ -7,6 +7,9 @@
 
 pub(crate) mod seen_lists;
 
+use std::collections::HashSet;
+use std::hash::Hash;
+
 use license_core::usage_report::{ClosedEntry, OpenPeriod};
 use license_core::{ClockHighWater, LicenseId, MAX_FILE_BYTES, Nonce, QuotaCounters};
 use serde_json::{Value, json};
@@ -167,13 +170,12 @@ impl Document for State {
     }
 }
 
-/// Returns the entries of both lists without duplicates.
-fn union<T: PartialEq>(mut one: Vec<T>, other: Vec<T>) -> Vec<T> {
-    for entry in other {
-        if !one.contains(&entry) {
-            one.push(entry);
-        }
-    }
+/// Returns the entries of `one`, and those of `other` that `one` does not have.
+fn union<T: Eq + Hash>(mut one: Vec<T>, other: Vec<T>) -> Vec<T> {
+    let known: HashSet<&T> = one.iter().collect();
+    let is_new = |entry: &T| !known.contains(entry);
+    let new: Vec<T> = other.into_iter().filter(is_new).collect();
+    one.extend(new);
     one
 }
 

@@ -113,7 +113,7 @@ pub use evaluate::{
     RuleOutcome, RuleResult, Warning,
 };
 pub use ids::{Commitment, Company, NameError, Nonce, ProductCode, Tier};
-pub use inspect::{InspectError, UNVERIFIED, inspect};
+pub use inspect::{InspectError, Inspection, UNVERIFIED, inspect};
 pub use jose::{
     Algorithm, Backend, MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TOKEN_BYTES, ParseError, TokenKind,
     Unverified, input_cap,

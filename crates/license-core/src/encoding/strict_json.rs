@@ -68,6 +68,8 @@ pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ReadErr
 }
 
 /// Reads the members of a strict JSON object as they are.
+///
+/// A `Value` takes up to 70 times the size of its text, so this function is for small objects only.
 pub(crate) fn members(
     bytes: &[u8],
 ) -> Result<serde_json::Map<String, serde_json::Value>, JsonError> {
@@ -76,7 +78,11 @@ pub(crate) fn members(
 }
 
 /// Parses exactly one strict JSON object.
-fn parse(bytes: &[u8]) -> Result<Tree<'_>, JsonError> {
+///
+/// # Errors
+///
+/// Returns [`JsonError`] as [`from_slice`] does.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Tree<'_>, JsonError> {
     let text = std::str::from_utf8(bytes).map_err(|error| Reason::Utf8 {
         offset: error.valid_up_to(),
     })?;
