@@ -116,6 +116,20 @@ mod tests {
         assert!(error.contains(&format!("`{}`", "ä".repeat(32))), "{error}");
     }
 
+    /// With a quadratic search for duplicates, this test takes minutes.
+    #[test]
+    fn an_object_with_many_unknown_members_is_read() {
+        #[derive(Deserialize)]
+        struct Number {
+            n: u64,
+        }
+        let unknown: Vec<_> = (0..200_000).map(|i| format!("\"m{i}\":[{i}]")).collect();
+        let text = format!("{{{},\"n\":7}}", unknown.join(","));
+        assert_eq!(from_slice::<Number>(text.as_bytes()).unwrap().n, 7);
+        let twice = format!("{{{},\"m199999\":7}}", unknown.join(","));
+        assert!(refusal(&twice).contains("duplicate member `m199999`"));
+    }
+
     #[test]
     fn nesting_is_bounded() {
         let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
