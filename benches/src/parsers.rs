@@ -6,7 +6,7 @@ mod texts;
 mod tokens;
 
 use license_core::issue::KeyBits;
-use license_core::{MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TOKEN_BYTES};
+use license_core::jose::{MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TOKEN_BYTES};
 
 use crate::vendor::SampleVendor;
 
@@ -111,7 +111,7 @@ pub fn parsers(vendor: &SampleVendor) -> Vec<Parser<'_>> {
         },
         Parser {
             name: "usage report",
-            max_bytes: license_core::usage_report::MAX_REPORT_BYTES,
+            max_bytes: license_core::usage::MAX_REPORT_BYTES,
             factor: 32,
             inputs: texts::usage_reports(),
         },

@@ -1,7 +1,9 @@
 //! License keys and sets of public keys.
 
 use license_core::issue::Signer;
-use license_core::{Algorithm, LicenseKey, TrustSet, TrustedKey};
+use license_core::jose::Algorithm;
+use license_core::trust::TrustedKey;
+use license_core::{LicenseKey, TrustSet};
 
 use super::json::expensive_members;
 use super::{InputKind, repeated};

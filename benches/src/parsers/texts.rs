@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use license_core::usage_report::{OpenPeriod, UsageCounts, UsageReport, write};
-use license_core::{FeatureMatrix, LicenseFile, MachineRequest, ProductCode};
+use license_core::requests::MachineRequest;
+use license_core::usage::{OpenPeriod, UsageCounts, UsageReport, write};
+use license_core::{FeatureMatrix, LicenseFile, ProductCode};
 
 use super::json::expensive_members;
 use super::tokens::{armored, unsigned};

@@ -5,8 +5,9 @@ use std::io;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use license_cli_support::write_outline;
+use license_core::inspect::inspect;
 use license_core::issue::Signer;
-use license_core::{LicenseFile, TokenKind, Unverified, inspect};
+use license_core::{LicenseFile, TokenKind, Unverified};
 
 use super::InputKind;
 use super::json::expensive_members;

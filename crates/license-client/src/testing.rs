@@ -12,7 +12,7 @@
 //! clock differ. No test touches the home directory, and no C compiler is needed.
 //!
 //! ```
-//! use license_client::license_core::Status;
+//! use license_client::license_core::claims::Status;
 //! use license_client::testing::{self, TestMachine, TimeDelta};
 //!
 //! const PRODUCT: &str = r#"
@@ -33,23 +33,29 @@
 //!     renewal = { notify_days = 14, grace_hours = 72 }
 //! "#;
 //!
-//! let machine = TestMachine::new(PRODUCT);
-//! let client = machine.builder().user("ann").build()?;
-//! assert!(!client.allows("edit")?);
+//! # /*
+//! #[test]
+//! # */
+//! fn the_license_decides() -> Result<(), Box<dyn std::error::Error>> {
+//!     let machine = TestMachine::new(PRODUCT);
+//!     let client = machine.builder().user("ann").build()?;
+//!     assert!(!client.allows("edit")?);
 //!
-//! let license = machine.install(testing::license("SHOP").user("ann").expires("2026-03-01"));
-//! assert!(client.allows("edit")?);
-//! assert!(client.use_quota("prints_per_day", 50)?.granted);
-//! machine.advance(TimeDelta::days(1));
-//! assert!(client.use_quota("prints_per_day", 50)?.granted);
+//!     let license = machine.install(testing::license("SHOP").user("ann").expires("2026-03-01"));
+//!     assert!(client.allows("edit")?);
+//!     assert!(client.use_quota("prints_per_day", 50)?.granted);
+//!     machine.advance(TimeDelta::days(1));
+//!     assert!(client.use_quota("prints_per_day", 50)?.granted);
 //!
-//! machine.set_clock("2026-03-02");
-//! assert_eq!(client.decide()?.code().as_str(), "GRACE_RENEWAL");
-//! machine.install(testing::validation(&license).status(Status::Suspended));
-//! assert_eq!(client.decide()?.code().as_str(), "SUSPENDED");
-//! machine.install(testing::revocation_list().revoke(license.id()));
-//! assert_eq!(client.decide()?.code().as_str(), "REVOKED");
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//!     machine.set_clock("2026-03-02");
+//!     assert_eq!(client.decide()?.code().as_str(), "GRACE_RENEWAL");
+//!     machine.install(testing::validation(&license).status(Status::Suspended));
+//!     assert_eq!(client.decide()?.code().as_str(), "SUSPENDED");
+//!     machine.install(testing::revocation_list().revoke(license.id()));
+//!     assert_eq!(client.decide()?.code().as_str(), "REVOKED");
+//!     Ok(())
+//! }
+//! # the_license_decides().unwrap();
 //! ```
 //!
 //! - To test a license: `machine.install(testing::license("PRO"))`.
@@ -75,7 +81,7 @@
 //! # Panics
 //!
 //! A mistake in a test, such as an unknown tier or a malformed date, panics at the line of the
-//! test. The methods of [`Client`](crate::Client) return errors, as in the application.
+//! test. The methods of [`Client`](crate::client::Client) return errors, as in the application.
 
 #![allow(
     clippy::expect_used,

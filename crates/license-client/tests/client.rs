@@ -172,7 +172,11 @@ fn a_missing_or_damaged_license_is_not_an_error() {
     let machine = unlicensed();
     assert_eq!(machine.client().decide().unwrap().code(), Code::NoLicense);
     fs::create_dir(machine.state_dir()).unwrap();
-    fs::write(machine.state_dir().join(StateFile::License.name()), "noise").unwrap();
+    fs::write(
+        machine.state_dir().join(StateFile::License.as_str()),
+        "noise",
+    )
+    .unwrap();
     let client = machine.client();
     assert!(client.problem().is_some());
     assert_eq!(client.decide().unwrap().code(), Code::NoLicense);
@@ -207,6 +211,33 @@ fn an_unknown_quota_is_an_error_and_a_quota_of_another_tier_has_the_limit_zero()
     assert_eq!((films.granted, films.limit), (false, Quota::Limit(0)));
     let error = client.use_quota("flims", 1).unwrap_err();
     assert!(matches!(error, ClientError::UnknownQuota { .. }));
+}
+
+#[test]
+fn a_feature_or_quota_of_any_installed_license_is_known() {
+    let machine = unlicensed();
+    let shop = || testing::license("SHOP").product(WIDGET).without_check_in();
+    let ended = shop().add_feature("engrave").expires("2026-01-31");
+    let ended = ended.quota("films", Quota::Limit(5));
+    machine.install_text(&(ended.file() + &shop().file()));
+    machine.set_clock("2026-07-01");
+    let client = machine.client();
+    assert_eq!(client.decide().unwrap().code(), Code::Valid);
+    assert!(!client.allows("engrave").unwrap());
+    let films = client.use_quota("films", 1).unwrap();
+    assert_eq!((films.granted, films.limit), (false, Quota::Limit(0)));
+}
+
+#[test]
+fn a_feature_that_only_a_denied_license_has_is_known() {
+    let machine = licensed(|draft| {
+        draft.add_feature("engrave").unwrap();
+        draft.expires_at = Some(time::parse_instant("2026-02-01").unwrap());
+    });
+    machine.set_clock("2026-07-01");
+    let client = machine.client();
+    assert_eq!(client.decide().unwrap().code(), Code::Expired);
+    assert!(!client.allows("engrave").unwrap());
 }
 
 #[test]

@@ -7,6 +7,10 @@ pub(crate) mod pasted;
 pub(crate) mod strict_json;
 pub(crate) mod value;
 
+pub use pasted::{FoundText, Position};
+pub use strict_json::JsonError;
+pub use value::ValueError;
+
 /// Returns the number of bytes for which a condition holds.
 pub(crate) fn count_bytes(bytes: &[u8], holds: impl Fn(u8) -> bool) -> usize {
     // A count of at most 128 fits into a byte, which lets the compiler vectorize the loop.

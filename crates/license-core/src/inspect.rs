@@ -28,7 +28,7 @@ pub const UNVERIFIED: &str =
 /// the size of the list. To write the claims of one token takes up to 16 times its size.
 ///
 /// ```
-/// let inspection = license_core::inspect("CODITECT-PRO-A7F3E9D2C4B1-8F2A")?;
+/// let inspection = license_core::inspect::inspect("CODITECT-PRO-A7F3E9D2C4B1-8F2A")?;
 /// let json = serde_json::to_string(&inspection)?;
 /// assert!(json.starts_with(r#"{"verified":false,"kind":"standard key""#));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -56,7 +56,7 @@ impl Serialize for Inspection {
 /// Takes time in proportion to the text, and memory of up to 16 times the text.
 ///
 /// ```
-/// let inspection = license_core::inspect("CODITECT-PRO-A7F3E9D2C4B1-8F2A")?;
+/// let inspection = license_core::inspect::inspect("CODITECT-PRO-A7F3E9D2C4B1-8F2A")?;
 /// let object = serde_json::to_value(&inspection)?;
 /// assert_eq!(object["verified"], false);
 /// assert_eq!(object["tier"], "PRO");
@@ -246,7 +246,8 @@ impl InspectedToken {
 /// The reason why a text cannot be inspected.
 ///
 /// ```
-/// use license_core::{inspect, with_causes};
+/// use license_core::with_causes;
+/// use license_core::inspect::inspect;
 ///
 /// let error = inspect("hello").unwrap_err();
 /// println!("{}: {}", error.code(), with_causes(&error));
@@ -266,7 +267,8 @@ impl InspectError {
     /// Returns the reason code.
     ///
     /// ```
-    /// use license_core::{Code, inspect};
+    /// use license_core::Code;
+    /// use license_core::inspect::inspect;
     ///
     /// let error = inspect("hello").unwrap_err();
     /// assert_eq!(error.code(), Code::Malformed);

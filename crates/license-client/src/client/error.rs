@@ -1,7 +1,8 @@
 //! The reasons why a client cannot answer.
 
+use license_core::evaluate::{ContextValue, MissingContext};
 use license_core::session::ProjectError;
-use license_core::{Code, ContextValue, LicenseId, MissingContext, ProductCode};
+use license_core::{Code, LicenseId, ProductCode};
 use thiserror::Error;
 
 use crate::store::StoreError;
@@ -52,7 +53,7 @@ pub enum ClientError {
         /// The license.
         license: LicenseId,
     },
-    /// No tier of the product has the feature, and the installed license does not have it.
+    /// No tier of the product has the feature, and no installed license has it.
     #[error("product {product} has no feature {feature:?}")]
     UnknownFeature {
         /// The feature.
@@ -60,7 +61,7 @@ pub enum ClientError {
         /// The product.
         product: ProductCode,
     },
-    /// No tier of the product has the quota, and the installed license does not have it.
+    /// No tier of the product has the quota, and no installed license has it.
     #[error("product {product} has no quota {quota:?}")]
     UnknownQuota {
         /// The quota.

@@ -54,7 +54,7 @@ impl TokenClaims for RevocationClaims<RevokedLicenses> {
 /// An entry of a revocation list: a license or an activation that is no longer valid.
 ///
 /// ```
-/// use license_core::RevocationEntry;
+/// use license_core::claims::RevocationEntry;
 /// use serde::Deserialize;
 ///
 /// let json = serde_json::json!({
