@@ -70,7 +70,7 @@ pub fn parsers(vendor: &SampleVendor) -> Vec<Parser<'_>> {
         Parser {
             name: "license token",
             max_bytes: MAX_TOKEN_BYTES,
-            factor: 96,
+            factor: 128,
             inputs: tokens::licenses(vendor),
         },
         Parser {
@@ -88,7 +88,7 @@ pub fn parsers(vendor: &SampleVendor) -> Vec<Parser<'_>> {
         Parser {
             name: "JWK Set",
             max_bytes: MAX_FILE_BYTES,
-            factor: 96,
+            factor: 160,
             inputs: keys::jwk_sets(vendor),
         },
         Parser {
@@ -106,7 +106,7 @@ pub fn parsers(vendor: &SampleVendor) -> Vec<Parser<'_>> {
         Parser {
             name: "machine request",
             max_bytes: 8 * 1024,
-            factor: 96,
+            factor: 128,
             inputs: texts::requests(),
         },
         Parser {

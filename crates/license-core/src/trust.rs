@@ -89,7 +89,7 @@ impl TrustSet {
 
     /// Parses one or more PEM public keys, a JWK, or a JWK Set (RFC 7517).
     ///
-    /// Takes memory of up to 96 times the size of a JWK Set, and up to 8 times the size of PEM.
+    /// Takes memory of up to 160 times the size of a JWK Set, and up to 8 times the size of PEM.
     ///
     /// ```
     /// # const PEM: &str = include_str!(concat!(
