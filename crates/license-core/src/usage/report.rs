@@ -188,8 +188,9 @@ impl UsageReport {
     }
 
     /// Parses a text with one or more reports. Byte order marks, blank lines, white space around
-    /// lines, and the kind of line breaks are ignored. Takes memory of up to 32 times the size of the
-    /// text.
+    /// lines, and the kind of line breaks are ignored.
+    ///
+    /// Takes memory of up to 32 times the size of the text.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
