@@ -168,7 +168,8 @@ mod tests {
     #[test]
     fn escaped_json_parses_to_the_same_value() {
         let value = serde_json::json!({"name": "a\u{202e}b\u{9b}c\u{e0041}\n\u{7f}d"});
-        let shown = escape_json(&serde_json::to_string_pretty(&value).unwrap());
+        let json = serde_json::to_string_pretty(&value).unwrap();
+        let shown = escape_json(&json);
         assert!(!shown.contains(|c: char| is_deceptive(c) && c != '\n'));
         assert!(shown.contains('\n'), "line feeds stay");
         let back: serde_json::Value = serde_json::from_str(&shown).unwrap();
