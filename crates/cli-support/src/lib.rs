@@ -4,7 +4,7 @@
 //! |---|---|
 //! | end a program | [`Exit`], [`Failure`] |
 //! | print | [`Terminal`], which owns standard output; [`escape()`] for untrusted text |
-//! | lay out output | [`Table`], [`Column`], [`outline()`], [`plural`], [`times`] |
+//! | lay out output | [`Table`], [`Column`], [`write_outline`], [`plural`], [`times`] |
 //! | show progress | [`Progress`], on a terminal only |
 //! | read input | [`Source`], with a size limit |
 //! | handle secrets | [`protect_memory`] |
@@ -52,7 +52,7 @@ pub use exit::Exit;
 pub use failure::Failure;
 pub use input::Source;
 pub use memory::protect_memory;
-pub use outline::outline;
+pub use outline::write_outline;
 pub use output::{Color, OutputOptions, Terminal};
 pub use progress::Progress;
 pub use qr::{MAX_QR_BYTES, QrCode};

@@ -1,5 +1,7 @@
 //! `keygen batch`: issues a license for each row of a table, or no license at all.
 
+mod limits;
+
 use std::fs;
 use std::thread;
 use std::time::Duration;

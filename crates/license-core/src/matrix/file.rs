@@ -18,6 +18,9 @@ use crate::time;
 /// Maximum number of tiers. The maximum bounds the memory, because each tier has a copy of the
 /// features of the tier that it extends.
 const MAX_TIERS: usize = 64;
+/// The maximum number of features and quotas of all tiers. Each tier has a copy of those that it
+/// inherits, so that a file of `n` bytes could otherwise take memory for `64 * n`.
+const MAX_ENTITLEMENTS: usize = 64 * 1024;
 const DEFAULT_GRACE_HOURS: u64 = 168;
 /// Ten years. A longer trial or cool-down is a typing error.
 const MAX_DAYS: u64 = 3660;
@@ -109,8 +112,16 @@ fn from_file(file: File) -> Result<FeatureMatrix, ProductFileError> {
     }
     let product = ProductCode::parse(&file.product);
     let mut tiers: Vec<TierPolicy> = Vec::new();
+    let mut entitlements: usize = 0;
     for Table(tier) in &file.tiers {
         let policy = tier_policy(tier, &tiers)?;
+        let own = policy.entitlements();
+        entitlements += own.features().len() + own.quotas().len();
+        if entitlements > MAX_ENTITLEMENTS {
+            return Err(ProductFileError::TooManyEntitlements {
+                limit: MAX_ENTITLEMENTS,
+            });
+        }
         tiers.push(policy);
     }
     let find = |place: &str, name: &str| {

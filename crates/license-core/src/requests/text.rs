@@ -70,6 +70,7 @@ impl MachineRequest {
     /// form.
     ///
     /// Line breaks, quotes and hyphens that mail programs and editors have replaced are accepted.
+    /// Takes memory of up to 128 times the size of the text.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

@@ -21,7 +21,7 @@ use crate::encoding::hex;
 /// print!("{}", write(example::product()?, &[closed], false));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClosedEntry {
     /// The line of the entry, which is part of the chain.
     pub entry: String,

@@ -61,7 +61,7 @@ fn push_member(path: &mut String, name: &str) {
 /// The reason why a type refuses a value. The content is boxed to keep every `Result` small,
 /// because errors are rare.
 #[derive(Debug)]
-pub(super) struct Fault(Box<FaultContent>);
+pub(crate) struct Fault(Box<FaultContent>);
 
 #[derive(Debug)]
 struct FaultContent {
