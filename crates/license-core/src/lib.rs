@@ -80,6 +80,8 @@ mod diff;
 mod digest;
 mod encoding;
 mod evaluate;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod ids;
 mod inspect;
 mod jose;
