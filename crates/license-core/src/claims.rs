@@ -20,7 +20,7 @@ pub(crate) use trust_statement::TrustStatementClaims;
 pub use validation::Status;
 pub(crate) use validation::ValidationClaims;
 
-use crate::encoding::strict_json::MAX_QUOTED_CHARS;
+use crate::encoding::quoted::quoted;
 use crate::trust::VerifyError;
 
 /// Names of the claims, in any kind of token, whose values are Unix timestamps in seconds.
@@ -32,7 +32,7 @@ fn check_critical(critical: &[String], known: &[&str]) -> Result<(), VerifyError
     match critical.iter().find(|name| !known.contains(&name.as_str())) {
         None => Ok(()),
         Some(name) => Err(VerifyError::CriticalClaim {
-            found: name.chars().take(MAX_QUOTED_CHARS).collect(),
+            found: quoted(name),
         }),
     }
 }

@@ -4,5 +4,6 @@ pub(crate) mod armor;
 pub(crate) mod base64url;
 pub mod hex;
 pub(crate) mod pasted;
+pub(crate) mod quoted;
 pub(crate) mod strict_json;
 pub(crate) mod value;

@@ -8,8 +8,9 @@ use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeSeed, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::MAX_DEPTH;
 use super::fault::Fault;
-use super::{MAX_DEPTH, MAX_QUOTED_CHARS};
+use crate::encoding::quoted::quoted;
 
 /// The usual length of the text of a node in bytes. The nodes of a license are a little longer.
 const USUAL_NODE_BYTES: usize = 8;
@@ -185,7 +186,8 @@ impl<'de> Visitor<'de> for NodeSeed<'_, 'de> {
         let nodes = self.nodes.get(index + 1..).unwrap_or_default();
         if let Some(name) = duplicate(ObjectMembers(Values(nodes)), count) {
             return Err(A::Error::custom(format_args!(
-                "duplicate member `{name:.MAX_QUOTED_CHARS$}`"
+                "duplicate member `{}`",
+                quoted(name)
             )));
         }
         self.close(index, |nodes| Node::Object { nodes });
