@@ -11,7 +11,7 @@ use crate::problem::StateProblem;
 use crate::seal::{Seal, SealError};
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
-use license_core::hex;
+use license_core::encoding::hex;
 
 /// The content of a sealed file.
 pub(crate) trait Document: Default {
@@ -157,7 +157,7 @@ fn read_own_copy<T: Document>(store: &Store, seal: &Seal, file: StateFile) -> Op
 }
 
 fn name_for(file: StateFile, machine: &[u8]) -> String {
-    format!("{}.machine-{}", file.name(), hex::encode(machine))
+    format!("{}.machine-{}", file.as_str(), hex::encode(machine))
 }
 
 fn read<T: Document>(

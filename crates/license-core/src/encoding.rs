@@ -7,3 +7,7 @@ pub(crate) mod pasted;
 pub(crate) mod quoted;
 pub(crate) mod strict_json;
 pub(crate) mod value;
+
+pub use pasted::{FoundText, Position};
+pub use strict_json::JsonError;
+pub use value::ValueError;

@@ -6,7 +6,8 @@ use license_cli_support::{Failure, Terminal, show_path};
 use license_client::{
     InstallationError, LicenseManager, SealError, Snapshot, StateFile, StateProblem,
 };
-use license_core::{Code, Warning, with_causes};
+use license_core::evaluate::Warning;
+use license_core::{Code, with_causes};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -149,5 +150,5 @@ pub(crate) fn from_snapshot(snapshot: &Snapshot, manager: &LicenseManager) -> Ve
 /// Returns whether a file is the one that stores requests and activations.
 pub(crate) fn contains_activations(path: &Path) -> bool {
     path.file_name()
-        .is_some_and(|name| name == StateFile::Activation.name())
+        .is_some_and(|name| name == StateFile::Activation.as_str())
 }

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use license_core::{Code, KeyId, MAX_LIST_BYTES, ParseError, VerifyError};
+use license_core::Code;
+use license_core::jose::{MAX_LIST_BYTES, ParseError};
+use license_core::trust::{KeyId, VerifyError};
 use thiserror::Error;
 
 use super::quarantined_as;
@@ -77,9 +79,7 @@ impl ListProblem {
             Self::Store(_) => None,
         }
     }
-}
 
-impl ListProblem {
     /// Returns the path of the file with the problem, if the problem has one.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {

@@ -4,8 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::clock_reading::{Boot, ClockReading};
 use super::quota_counters::REMEMBERED_DAYS;
-use crate::time::{self, CLOCK_TOLERANCE, serde_seconds, serde_unix_seconds};
+use crate::time::{self, CLOCK_TOLERANCE, serde_unix_seconds};
 
 /// The duration by which the clock may advance more than the uptime within one boot.
 ///
@@ -15,71 +16,6 @@ const UPTIME_TOLERANCE: TimeDelta = TimeDelta::seconds(24 * 3600 - 60);
 
 /// The duration by which the clock of the signer may be behind the time that the uptime proves.
 const SIGNER_SKEW: TimeDelta = TimeDelta::hours(1);
-
-/// Reading of the clock and the uptime at one moment.
-///
-/// ```
-/// use license_core::{ClockHighWater, ClockReading, time};
-///
-/// let reading = ClockReading { clock: time::parse_instant("2027-03-01")?, boot: None };
-/// let mut seen = ClockHighWater::default();
-/// seen.observe(reading);
-/// assert_eq!(seen.mark(), reading.clock);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ClockReading {
-    /// The time of the clock.
-    pub clock: DateTime<Utc>,
-    /// The boot and its uptime, if the system reports them.
-    pub boot: Option<Boot>,
-}
-
-/// A boot of the operating system with its uptime.
-///
-/// ```
-/// use license_core::Boot;
-/// use license_core::chrono::TimeDelta;
-///
-/// let boot = Boot { id: 0x281c_01bb, uptime: TimeDelta::hours(3) };
-/// let later = Boot { uptime: TimeDelta::hours(4), ..boot };
-/// assert_eq!(later.id, boot.id, "the system was not restarted");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Boot {
-    /// The unique id of the boot.
-    #[serde(rename = "boot", with = "boot_id")]
-    pub id: u128,
-    /// The time since the boot in whole seconds, including the time in suspend. Setting the clock
-    /// does not change the uptime.
-    #[serde(with = "serde_seconds")]
-    pub uptime: TimeDelta,
-}
-
-impl Boot {
-    /// Returns the uptime since an observation of the same boot.
-    ///
-    /// The uptime decreases if a machine is restored from a snapshot. The result is zero then.
-    fn since(self, earlier: Self) -> TimeDelta {
-        let elapsed = self.uptime.checked_sub(&earlier.uptime);
-        elapsed.unwrap_or_default().max(TimeDelta::zero())
-    }
-}
-
-impl ClockReading {
-    /// Returns the reading in whole seconds, with a clock from 1970 to 9999 and an uptime that is
-    /// not negative, as the state stores it.
-    fn clamped(self) -> Self {
-        let clamp = |boot: Boot| Boot {
-            uptime: time::seconds(time::whole_seconds(boot.uptime)),
-            ..boot
-        };
-        Self {
-            clock: time::clamp(self.clock),
-            boot: self.boot.map(clamp),
-        }
-    }
-}
 
 /// The latest instant that a machine has seen, with the evidence for it.
 ///
@@ -91,7 +27,8 @@ impl ClockReading {
 ///   stop time.
 ///
 /// ```
-/// use license_core::{ClockHighWater, ClockReading, time};
+/// use license_core::time;
+/// use license_core::state::{ClockHighWater, ClockReading};
 ///
 /// let at = |text| time::parse_instant(text);
 /// let reading = |clock| ClockReading { clock, boot: None };
@@ -99,7 +36,7 @@ impl ClockReading {
 /// seen.observe(reading(at("2027-03-01T12:00:00Z")?));
 /// seen.observe(reading(at("2027-02-01T12:00:00Z")?));
 /// assert_eq!(seen.mark(), at("2027-03-01T12:00:00Z")?);
-/// # Ok::<(), license_core::TimeError>(())
+/// # Ok::<(), license_core::time::TimeError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockHighWater {
@@ -148,11 +85,13 @@ impl ClockHighWater {
     /// Returns the latest instant seen.
     ///
     /// ```
-    /// # use license_core::{ClockReading, TimeError, time};
+    /// # use license_core::time;
+    /// # use license_core::state::ClockReading;
+    /// # use license_core::time::TimeError;
     /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let mut seen = ClockHighWater::default();
     /// seen.observe(reading_at("2027-03-01")?);
@@ -169,11 +108,13 @@ impl ClockHighWater {
     /// Returns whether the clock is behind the mark by more than the tolerance of 24 hours.
     ///
     /// ```
-    /// # use license_core::{ClockReading, TimeError, time};
+    /// # use license_core::time;
+    /// # use license_core::state::ClockReading;
+    /// # use license_core::time::TimeError;
     /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let mut seen = ClockHighWater::default();
     /// seen.observe(reading_at("2027-03-01")?);
@@ -196,7 +137,8 @@ impl ClockHighWater {
     ///
     /// ```
     /// use license_core::chrono::TimeDelta;
-    /// use license_core::{Boot, ClockHighWater, ClockReading, time};
+    /// use license_core::time;
+    /// use license_core::state::{Boot, ClockHighWater, ClockReading};
     ///
     /// let at = |text| time::parse_instant(text);
     /// let boot = Some(Boot { id: 1, uptime: TimeDelta::minutes(1) });
@@ -209,7 +151,7 @@ impl ClockHighWater {
     /// // A clock that is too far ahead is ignored.
     /// assert_eq!(seen.quota_time(at("2099-01-01")?), seen.mark());
     /// assert_eq!(seen.quota_time(at("2027-02-01")?), seen.mark());
-    /// # Ok::<(), license_core::TimeError>(())
+    /// # Ok::<(), license_core::time::TimeError>(())
     /// ```
     pub fn quota_time(&self, clock: DateTime<Utc>) -> DateTime<Utc> {
         let clock = time::clamp(clock);
@@ -223,11 +165,13 @@ impl ClockHighWater {
     /// Records a reading of the clock.
     ///
     /// ```
-    /// # use license_core::{ClockReading, TimeError, time};
+    /// # use license_core::time;
+    /// # use license_core::state::ClockReading;
+    /// # use license_core::time::TimeError;
     /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let mut seen = ClockHighWater::default();
     /// seen.observe(reading_at("2027-03-01")?);
@@ -270,11 +214,13 @@ impl ClockHighWater {
     /// recent. Time in which the machine was off is not proven, so it can be undone.
     ///
     /// ```
-    /// # use license_core::{ClockReading, TimeError, time};
+    /// # use license_core::time;
+    /// # use license_core::state::ClockReading;
+    /// # use license_core::time::TimeError;
     /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let mut seen = ClockHighWater::default();
     /// let signed = reading_at("2027-03-01")?.clock;
@@ -315,11 +261,13 @@ impl ClockHighWater {
     /// before. A clock repair is issued for one machine and is used once.
     ///
     /// ```
-    /// # use license_core::{ClockReading, TimeError, time};
+    /// # use license_core::time;
+    /// # use license_core::state::ClockReading;
+    /// # use license_core::time::TimeError;
     /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let mut seen = ClockHighWater::default();
     /// // The clock was once ahead by years.
@@ -347,11 +295,13 @@ impl ClockHighWater {
     /// Returns whether there was a boot, a new signature or a repair between `self` and `later`.
     ///
     /// ```
-    /// # use license_core::{ClockReading, TimeError, time};
+    /// # use license_core::time;
+    /// # use license_core::state::ClockReading;
+    /// # use license_core::time::TimeError;
     /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let mut seen = ClockHighWater::default();
     /// let before = seen.clone();
@@ -368,11 +318,13 @@ impl ClockHighWater {
     /// lowered equally often, the copy with the later mark takes precedence.
     ///
     /// ```
-    /// # use license_core::{ClockReading, TimeError, time};
+    /// # use license_core::time;
+    /// # use license_core::state::ClockReading;
+    /// # use license_core::time::TimeError;
     /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let seen = ClockHighWater::default();
     /// let mut other = seen.clone();
@@ -413,11 +365,13 @@ impl ClockHighWater {
     /// Returns the number of times that the mark was lowered.
     ///
     /// ```
-    /// # use license_core::{ClockReading, TimeError, time};
+    /// # use license_core::time;
+    /// # use license_core::state::ClockReading;
+    /// # use license_core::time::TimeError;
     /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let mut seen = ClockHighWater::default();
     /// seen.repair(reading_at("2027-03-01")?.clock, reading_at("2027-03-01")?);
@@ -437,11 +391,13 @@ impl ClockHighWater {
     /// Returns the JSON form that [`ClockHighWater::from_json`] reads.
     ///
     /// ```
-    /// # use license_core::{ClockReading, TimeError, time};
+    /// # use license_core::time;
+    /// # use license_core::state::ClockReading;
+    /// # use license_core::time::TimeError;
     /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let mut seen = ClockHighWater::default();
     /// seen.observe(reading_at("2027-03-01")?);
@@ -457,29 +413,13 @@ impl ClockHighWater {
     /// [`ClockHighWater::to_json`].
     ///
     /// ```
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let json = ClockHighWater::default().to_json();
     /// assert!(ClockHighWater::from_json(&json).is_some());
     /// ```
     pub fn from_json(value: &Value) -> Option<Self> {
         Self::deserialize(value).ok()
-    }
-}
-
-/// JSON form of a boot id: 32 hexadecimal digits.
-mod boot_id {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(id: &u128, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{id:032x}"))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<u128, D::Error> {
-        let digits = String::deserialize(deserializer)?;
-        u128::from_str_radix(&digits, 16).map_err(D::Error::custom)
     }
 }
 
