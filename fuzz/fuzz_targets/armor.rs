@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use license_core::{LicenseFile, TokenKind, input_cap, with_causes};
+use license_core::jose::input_cap;
+use license_core::{LicenseFile, TokenKind, with_causes};
 use license_fuzz::{assert_printable, bounded};
 
 const MEMORY: u64 = 48;

@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use license_core::{LicenseClaims, TokenKind, Unverified, fuzzing, with_causes};
+use license_core::claims::LicenseClaims;
+use license_core::{TokenKind, Unverified, fuzzing, with_causes};
 use license_fuzz::{assert_printable, bounded, json, token};
 
 const MEMORY: u64 = 128;

@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use license_core::{LicenseFile, LicenseKey, TrustSet, inspect, with_causes};
+use license_core::inspect::inspect;
+use license_core::{LicenseFile, LicenseKey, TrustSet, with_causes};
 use license_fuzz::{assert_printable, bounded};
 
 const MEMORY: u64 = 256;

@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use license_core::{TrustSet, TrustedKey, with_causes};
+use license_core::trust::TrustedKey;
+use license_core::{TrustSet, with_causes};
 use license_fuzz::{assert_printable, bounded, json};
 
 const MEMORY: u64 = 128;

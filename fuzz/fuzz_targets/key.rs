@@ -2,9 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use license_core::{
-    EnterpriseKey, EnterpriseTerms, LicenseId, LicenseKey, ShortEnterpriseKey, StandardKey,
-};
+use license_core::key::{EnterpriseKey, EnterpriseTerms, ShortEnterpriseKey, StandardKey};
+use license_core::{LicenseId, LicenseKey};
 use license_fuzz::{assert_printable, bounded};
 use serde_json::json;
 

@@ -4,9 +4,9 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
+use license_core::license::{CanonicalText, Rotation};
 use license_core::{
-    CanonicalText, Context, FeatureMatrix, LicenseFile, LicenseKey, Rotation, VerifiedLicenses,
-    time, with_causes,
+    Context, FeatureMatrix, LicenseFile, LicenseKey, VerifiedLicenses, time, with_causes,
 };
 use license_fuzz::fixtures::{SIGNED, TRUST};
 use license_fuzz::{assert_printable, bounded};

@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use license_core::{readback, with_causes};
+use license_core::requests::readback;
+use license_core::with_causes;
 use license_fuzz::{assert_printable, bounded};
 
 const MEMORY: u64 = 128;

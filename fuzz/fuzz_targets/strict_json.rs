@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use license_core::{TokenKind, Unverified, inspect, with_causes};
+use license_core::inspect::inspect;
+use license_core::{TokenKind, Unverified, with_causes};
 use license_fuzz::{assert_printable, bounded, json, token};
 use serde_json::Value;
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use license_core::chrono::{DateTime, Utc};
-use license_core::usage_report::{UsageEntry, UsageHash, UsageReport, examine};
+use license_core::usage::{UsageEntry, UsageHash, UsageReport, examine};
 use license_core::{time, with_causes};
 use license_fuzz::{assert_printable, bounded, json};
 

@@ -5,10 +5,14 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use libfuzzer_sys::fuzz_target;
-use license_core::{
-    ActivationSecret, Commitment, Company, Fingerprint, KeyExpiry, KeyId, Machine, MachineDigest,
-    Nonce, ProductCode, Quota, SessionId, Tier, time,
-};
+use license_core::ids::{Commitment, Company, Nonce};
+use license_core::key::KeyExpiry;
+use license_core::machine::{Fingerprint, Machine, MachineDigest};
+use license_core::policy::Quota;
+use license_core::requests::ActivationSecret;
+use license_core::session::SessionId;
+use license_core::trust::KeyId;
+use license_core::{ProductCode, Tier, time};
 use license_fuzz::{assert_printable, bounded};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
