@@ -10,7 +10,6 @@ const MEMORY: u64 = 128;
 
 fuzz_target!(|input: &[u8]| {
     if let Ok(request) = bounded(MEMORY, input, || MachineRequest::from_bytes(input)) {
-        assert_eq!(request.to_bytes(), input);
         check(&request);
     }
     let Ok(text) = std::str::from_utf8(input) else {
