@@ -153,13 +153,15 @@ compile_error!(
 //     manager
 //     session
 //     client, json
-//     testing
+//     testing, fuzzing
 mod activation;
 mod administrator;
 mod client;
 mod clock;
 mod events;
 mod files;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod installation;

@@ -23,7 +23,8 @@ pub(crate) use validation::ValidationClaims;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::encoding::strict_json::{self, MAX_QUOTED_CHARS, texts};
+use crate::encoding::quoted::quoted;
+use crate::encoding::strict_json::{self, texts};
 use crate::trust::VerifyError;
 
 /// Names of the claims, in any kind of token, whose values are Unix timestamps in seconds.
@@ -81,7 +82,7 @@ fn check_critical(critical: &[String], known: &[&str]) -> Result<(), VerifyError
     match critical.iter().find(|name| !known.contains(&name.as_str())) {
         None => Ok(()),
         Some(name) => Err(VerifyError::CriticalClaim {
-            found: name.chars().take(MAX_QUOTED_CHARS).collect(),
+            found: quoted(name),
         }),
     }
 }

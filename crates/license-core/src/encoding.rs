@@ -4,6 +4,7 @@ pub(crate) mod armor;
 pub(crate) mod base64url;
 pub mod hex;
 pub(crate) mod pasted;
+pub(crate) mod quoted;
 pub(crate) mod strict_json;
 pub(crate) mod value;
 

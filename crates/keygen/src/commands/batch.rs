@@ -1,6 +1,8 @@
 //! `keygen batch`: issues a license for each row of a table.
 
 mod dialect;
+#[cfg(fuzzing)]
+mod fuzzing;
 mod manifest;
 mod orders;
 
@@ -23,6 +25,9 @@ use crate::inputs::matrix;
 use crate::{failures, output};
 use manifest::Manifest;
 use orders::{OrderRow, Orders};
+
+#[cfg(fuzzing)]
+pub use fuzzing::{ReadOrder, read_orders};
 
 /// Number of row errors after which the remaining rows are not read.
 const MAX_ROW_ERRORS: usize = 20;

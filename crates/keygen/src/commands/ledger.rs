@@ -23,6 +23,9 @@ use crate::args::{LedgerCommand, List, SortBy, TableFormat};
 use crate::inputs::now;
 use crate::{failures, output};
 
+#[cfg(fuzzing)]
+pub use import::read_line;
+
 pub(crate) fn run(command: &LedgerCommand, app: AppContext<'_>) -> Result<(), Failure> {
     let AppContext { location, terminal } = app;
     if let LedgerCommand::Import {

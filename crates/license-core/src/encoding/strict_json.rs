@@ -23,9 +23,6 @@ use tree::Tree;
 /// The maximum nesting of arrays and objects, including the outermost object.
 pub(crate) const MAX_DEPTH: usize = 16;
 
-/// The maximum number of characters that a message quotes from the input.
-pub(crate) const MAX_QUOTED_CHARS: usize = 32;
-
 /// The reason why bytes are not one strict JSON object.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]

@@ -8,9 +8,10 @@ use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeSeed, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::MAX_DEPTH;
 use super::fault::Fault;
-use super::{MAX_DEPTH, MAX_QUOTED_CHARS};
 use crate::encoding::count_bytes;
+use crate::encoding::quoted::quoted;
 
 /// The number of members up to which duplicate names are found without allocating memory.
 const FEW_MEMBERS: usize = 32;
@@ -197,7 +198,8 @@ impl<'de> Visitor<'de> for NodeSeed<'_, 'de> {
         let nodes = self.nodes.get(index + 1..).unwrap_or_default();
         if let Some(name) = duplicate(ObjectMembers(Values(nodes)), count) {
             return Err(A::Error::custom(format_args!(
-                "duplicate member `{name:.MAX_QUOTED_CHARS$}`"
+                "duplicate member `{}`",
+                quoted(name)
             )));
         }
         self.close(index, |nodes| Node::Object { nodes });
