@@ -5,24 +5,25 @@ mod builder;
 mod current;
 mod error;
 mod evaluation;
+mod feature;
 mod problems;
+mod quota;
+mod session;
 mod setting;
 
-use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use license_core::usage_report::UsageCounts;
-use license_core::{Code, Context, Decision, FeatureMatrix, Outcome, QuotaUse, TrustSet};
+use license_core::{Code, Context, Decision, FeatureMatrix, Outcome};
 
 use self::application::Application;
 pub use self::builder::{BuildError, ClientBuilder};
 use self::current::Current;
 pub use self::error::ClientError;
 pub use self::setting::Setting;
-use crate::events::{self, DecisionEvents, ReadReason};
+use crate::events::{DecisionEvents, ReadReason};
 use crate::installation::Installation;
-use crate::manager::{LicenseManager, Snapshot, UsageAccount, depends_on_machine};
-use crate::session::Session;
+use crate::manager::{LicenseManager, Snapshot, depends_on_machine};
 
 /// Evaluates the installed license on this machine.
 ///
@@ -101,30 +102,6 @@ pub struct Client {
 }
 
 impl Client {
-    /// Starts to build a client that verifies only with these keys.
-    ///
-    /// The keys are those that the vendor compiles into the program. Keys that are installed on the
-    /// machine have no effect.
-    ///
-    /// ```
-    /// # const TRUST: &str = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # ));
-    /// # let scratch = tempfile::tempdir()?;
-    /// use license_client::{Client, FeatureMatrix, TrustSet};
-    ///
-    /// // const TRUST: &str = include_str!("trust.jwks");
-    /// let client = Client::builder(TrustSet::parse(TRUST)?)
-    ///     .product(FeatureMatrix::built_in())
-    /// #   .state_dir(scratch.path())
-    ///     .build()?;
-    /// assert_eq!(client.matrix().product().as_str(), "CODITECT");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn builder(trust: TrustSet) -> ClientBuilder {
-        ClientBuilder::new(trust)
-    }
-
     fn new(manager: LicenseManager, matrix: FeatureMatrix, application: Application) -> Self {
         let current = Current::read(&manager, &matrix, ReadReason::Start);
         Self {
@@ -263,244 +240,6 @@ impl Client {
             Some(machine) => context.machine(machine),
             None => context,
         }
-    }
-
-    /// Returns whether a feature may be used now. A refusal is counted for usage reports.
-    ///
-    /// ```
-    /// # const TRUST: &str = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # ));
-    /// # let scratch = tempfile::tempdir()?;
-    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
-    /// #     .product(license_client::FeatureMatrix::built_in())
-    /// #     .state_dir(scratch.path().join("state"))
-    /// #     .build()?;
-    /// use license_client::ClientError;
-    ///
-    /// assert!(client.allows("local_execution")?);
-    /// // The product has this feature, but the base tier does not.
-    /// assert!(!client.allows("sso")?);
-    /// // A typing error is an error, and not a refusal.
-    /// assert!(matches!(client.allows("ssso"), Err(ClientError::UnknownFeature { .. })));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Blocking
-    ///
-    /// Same as [`Client::decide`].
-    ///
-    /// # Errors
-    ///
-    /// Returns [`ClientError::UnknownFeature`] if neither a tier of the product nor the installed
-    /// license has the feature, for example because of a typing error. Returns
-    /// [`ClientError::MissingContext`] as [`Client::decide`] does.
-    ///
-    /// A feature that no tier has, and that only some licenses add (`keygen issue --add-feature`),
-    /// is unknown without such a license. Use [`Decision::allows`] for such a feature.
-    pub fn allows(&self, feature: &str) -> Result<bool, ClientError> {
-        self.allows_in(&self.context(), feature)
-    }
-
-    /// Returns whether a feature may be used in the context that the caller provides, see
-    /// [`Client::decide_in`].
-    ///
-    /// ```
-    /// # const TRUST: &str = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # ));
-    /// # let scratch = tempfile::tempdir()?;
-    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
-    /// #     .product(license_client::FeatureMatrix::built_in())
-    /// #     .state_dir(scratch.path().join("state"))
-    /// #     .build()?;
-    /// let context = client.context().user("ann");
-    /// assert!(!client.allows_in(&context, "sso")?);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Blocking
-    ///
-    /// Same as [`Client::decide`].
-    ///
-    /// # Errors
-    ///
-    /// Same as [`Client::allows`].
-    pub fn allows_in(&self, context: &Context<'_>, feature: &str) -> Result<bool, ClientError> {
-        let decision = self.evaluate(context)?;
-        if decision.allows(feature) {
-            return Ok(true);
-        }
-        let code = decision.feature(feature, &self.matrix).code;
-        events::feature_refused(feature, code, &decision);
-        let refused = UsageCounts::feature_refused_by(&decision, &self.matrix, feature, code);
-        self.count(&decision, context, refused);
-        let license = decision.license();
-        let is_licensed = license.is_some_and(|license| license.entitlements().allows(feature));
-        if is_licensed || self.matrix.first_tier_with(feature).is_some() {
-            return Ok(false);
-        }
-        Err(ClientError::UnknownFeature {
-            feature: feature.to_owned(),
-            product: self.matrix.product(),
-        })
-    }
-
-    /// Takes `count` from a quota that is counted per UTC day: either the whole amount or nothing.
-    /// A request for zero returns the remaining amount.
-    ///
-    /// When the method returns, a granted use is recorded durably. Concurrent processes never take
-    /// the same part of the quota. If the state cannot be saved, for example in a read-only home
-    /// directory, this process counts in memory.
-    ///
-    /// If the product has the quota, but neither the license nor the tier in effect has it, the
-    /// limit is zero.
-    ///
-    /// ```
-    /// # const TRUST: &str = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # ));
-    /// # let scratch = tempfile::tempdir()?;
-    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
-    /// #     .product(license_client::FeatureMatrix::built_in())
-    /// #     .state_dir(scratch.path())
-    /// #     .build()?;
-    /// use license_client::Quota;
-    ///
-    /// // The base tier has ten commands per day.
-    /// let used = client.use_quota("commands_per_day", 4)?;
-    /// assert!(used.granted);
-    /// assert_eq!(used.remaining(), Quota::Limit(6));
-    /// assert!(!client.use_quota("commands_per_day", 7)?.granted);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Blocking
-    ///
-    /// Writes one or two files durably, which takes milliseconds on most disks. Before that, waits
-    /// for at most ten seconds while other processes or threads write.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`ClientError::UnknownQuota`] if the product has no such quota,
-    /// [`ClientError::Counters`] if other processes held the lock for ten seconds, and
-    /// [`ClientError::MissingContext`] as [`Client::decide`] does.
-    pub fn use_quota(&self, quota: &str, count: u64) -> Result<QuotaUse, ClientError> {
-        self.use_quota_in(&self.context(), quota, count)
-    }
-
-    /// Takes from a quota in the context that the caller provides, see [`Client::decide_in`].
-    ///
-    /// ```
-    /// # const TRUST: &str = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # ));
-    /// # let scratch = tempfile::tempdir()?;
-    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
-    /// #     .product(license_client::FeatureMatrix::built_in())
-    /// #     .state_dir(scratch.path().join("state"))
-    /// #     .build()?;
-    /// let context = client.context().user("ann");
-    /// let used = client.use_quota_in(&context, "commands_per_day", 1)?;
-    /// assert!(used.granted);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Blocking
-    ///
-    /// Same as [`Client::use_quota`].
-    ///
-    /// # Errors
-    ///
-    /// Same as [`Client::use_quota`].
-    pub fn use_quota_in(
-        &self,
-        context: &Context<'_>,
-        quota: &str,
-        count: u64,
-    ) -> Result<QuotaUse, ClientError> {
-        let decision = self.evaluate(context)?;
-        let limit = self.limit(&decision, quota)?;
-        let account = UsageAccount::new(&decision, context.named_user());
-        let report = self.manager.use_quota(account, quota, count, limit);
-        report
-            .map(|report| report.quota_use)
-            .map_err(ClientError::Counters)
-    }
-
-    /// Opens a session on the project that contains `path`, for the user of the builder, or else
-    /// for the system user of this process.
-    ///
-    /// Every path to the project gives the same session id. The session lasts until it is dropped
-    /// or the process ends.
-    ///
-    /// ```
-    /// # const TRUST: &str = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # ));
-    /// # let scratch = tempfile::tempdir()?;
-    /// # let project = scratch.path();
-    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
-    /// #     .product(license_client::FeatureMatrix::built_in())
-    /// #     .user("ann")
-    /// #     .state_dir(project.join("state"))
-    /// #     .build()?;
-    /// let session = client.session(project)?;
-    /// println!("session {} on {}", session.id(), session.root().path().display());
-    /// # assert!(session.id().to_string().starts_with("sess_"));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Blocking
-    ///
-    /// Reads the directories from `path` to the root of the project and creates a locked file.
-    /// Writes the usage counts, unless another process is writing. Waits for no lock. The first
-    /// session of a process also examines the session files of crashed processes.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`ClientError::Project`] if no readable project is found, and
-    /// [`ClientError::MissingContext`] as [`Client::decide`] does.
-    pub fn session(&self, path: impl AsRef<Path>) -> Result<Session, ClientError> {
-        self.session_in(&self.context(), path)
-    }
-
-    /// Opens a session in the context that the caller provides, for the user of the context, or
-    /// else for the system user of this process.
-    ///
-    /// ```
-    /// # const TRUST: &str = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # ));
-    /// # let scratch = tempfile::tempdir()?;
-    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
-    /// #     .product(license_client::FeatureMatrix::built_in())
-    /// #     .state_dir(scratch.path().join("state"))
-    /// #     .build()?;
-    /// # let project = scratch.path();
-    /// let (ann, bob) = (client.context().user("ann"), client.context().user("bob"));
-    /// let first = client.session_in(&ann, project)?;
-    /// let second = client.session_in(&bob, project)?;
-    /// assert_ne!(first.id(), second.id());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Blocking
-    ///
-    /// Same as [`Client::session`].
-    ///
-    /// # Errors
-    ///
-    /// Same as [`Client::session`].
-    pub fn session_in(
-        &self,
-        context: &Context<'_>,
-        path: impl AsRef<Path>,
-    ) -> Result<Session, ClientError> {
-        let decision = self.evaluate(context)?;
-        let license = decision.license().map(|license| license.id());
-        let user = context.named_user();
-        Session::open(&self.manager, license, user, path.as_ref()).map_err(ClientError::Project)
     }
 
     /// Reads the installed license immediately instead of within a second.

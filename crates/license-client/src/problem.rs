@@ -93,9 +93,7 @@ impl StateProblem {
             Self::Sealed { .. } | Self::Store(_) | Self::NotSaved(_) => None,
         }
     }
-}
 
-impl StateProblem {
     /// Returns the path of the file with the problem, if the problem has one.
     pub(crate) fn file(&self) -> Option<&Path> {
         match self {

@@ -82,7 +82,7 @@ fn find_project_in(
     product: ProductCode,
     state: Option<&Path>,
 ) -> Result<ProjectRoot, ProjectError> {
-    let names: Vec<&str> = StateFile::ALL.iter().map(|file| file.name()).collect();
+    let names: Vec<&str> = StateFile::ALL.iter().map(|file| file.as_str()).collect();
     let state = ProductState {
         directory: state,
         lock_file: LOCK,

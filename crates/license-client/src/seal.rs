@@ -93,7 +93,7 @@ impl Seal {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(io::Error::other)?;
         let mut sealed = [FIRST_LINE, &self.machine].concat();
-        let aad = [&sealed, file.name().as_bytes()].concat();
+        let aad = [&sealed, file.as_str().as_bytes()].concat();
         let payload = Payload {
             msg: content,
             aad: &aad,
@@ -118,7 +118,7 @@ impl Seal {
         if *machine != self.machine {
             return Err(SealError::OtherMachine { machine: *machine });
         }
-        let aad = [FIRST_LINE, machine, file.name().as_bytes()].concat();
+        let aad = [FIRST_LINE, machine, file.as_str().as_bytes()].concat();
         let payload = Payload { msg, aad: &aad };
         let opened = self.cipher.decrypt(&XNonce::from(*nonce), payload);
         opened.map_err(|_| SealError::Tampered)

@@ -157,7 +157,7 @@ fn read_own_copy<T: Document>(store: &Store, seal: &Seal, file: StateFile) -> Op
 }
 
 fn name_for(file: StateFile, machine: &[u8]) -> String {
-    format!("{}.machine-{}", file.name(), hex::encode(machine))
+    format!("{}.machine-{}", file.as_str(), hex::encode(machine))
 }
 
 fn read<T: Document>(

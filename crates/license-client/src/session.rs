@@ -1,17 +1,18 @@
 //! Sessions: one user works on one project on this machine.
 
+mod lock;
+
 use std::ffi::OsStr;
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Once;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use license_core::LicenseId;
 use license_core::session::{ProjectError, ProjectRoot, SessionId};
 use license_core::usage_report::UsageCounts;
 
-use crate::files::{create_private, create_private_file, inherit_owner, is_same_file, no_follow};
+use self::lock::{SessionLock, is_locked};
 use crate::manager::{LicenseManager, UsageAccount};
 use crate::project::find_project;
 
@@ -21,10 +22,6 @@ const DIRECTORY: &str = "sessions";
 
 /// Ensures that each process removes the files of crashed sessions only once.
 static SWEPT: Once = Once::new();
-
-/// How often the file of a session is created again, if another process removes the file before it
-/// is locked.
-const ATTEMPTS: u32 = 16;
 
 /// An open session.
 ///
@@ -53,14 +50,6 @@ pub struct Session {
     id: SessionId,
     root: ProjectRoot,
     lock: Option<SessionLock>,
-}
-
-/// The locked file of a session. Each session has its own file, even if several sessions are open
-/// on one project.
-#[derive(Debug)]
-struct SessionLock {
-    file: File,
-    path: PathBuf,
 }
 
 impl Session {
@@ -282,81 +271,6 @@ fn id_in_name(name: &OsStr) -> Option<&str> {
     (is_id && is_number(process) && is_number(number)).then_some(id)
 }
 
-/// Number of sessions that this process has opened. The number makes the names of the session files
-/// unique.
-static OPENED: AtomicU64 = AtomicU64::new(0);
-
-impl SessionLock {
-    /// Creates a file for one session and locks it exclusively. A process that lists sessions uses
-    /// a shared lock.
-    fn acquire(directory: &Path, id: SessionId) -> io::Result<Self> {
-        match create_private(directory) {
-            Ok(()) => {
-                // If root created the directory, the user becomes its owner. A symbolic link that
-                // has replaced the directory in the meantime is not followed.
-                if let (Some(state), Ok(created)) = (directory.parent(), open_no_follow(directory))
-                    && created.metadata().is_ok_and(|created| created.is_dir())
-                {
-                    inherit_owner(state, &created);
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-        for _ in 0..ATTEMPTS {
-            let number = OPENED.fetch_add(1, Ordering::Relaxed);
-            let path = directory.join(format!("{id}.{}-{number}", std::process::id()));
-            let file = match create_private_file(&path) {
-                // An earlier process with the same process id left this file.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-                file => file?,
-            };
-            // A process that lists sessions may have removed the file before it was locked.
-            if file.try_lock().is_ok() && is_still_at(&file, &path) {
-                inherit_owner(directory, &file);
-                return Ok(Self { file, path });
-            }
-        }
-        Err(io::ErrorKind::WouldBlock.into())
-    }
-}
-
-fn open_no_follow(path: &Path) -> io::Result<File> {
-    no_follow(File::options().read(true)).open(path)
-}
-
-/// Returns whether the path still leads to the opened file.
-fn is_still_at(file: &File, path: &Path) -> bool {
-    let (opened, at_path) = (file.metadata(), fs::symlink_metadata(path));
-    matches!((opened, at_path), (Ok(opened), Ok(at_path)) if is_same_file(&opened, &at_path))
-}
-
-/// Returns whether a process has locked the file. Removes a file that is not locked, and ignores a
-/// symbolic link.
-fn is_locked(path: &Path) -> bool {
-    let Ok(file) = open_no_follow(path) else {
-        return false;
-    };
-    // The lock is shared, so that two processes that list sessions do not mistake each other for a
-    // session.
-    match file.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => true,
-        Ok(()) => {
-            let _ = fs::remove_file(path);
-            false
-        }
-        // If the file system does not support locks, no session is known to be open.
-        Err(TryLockError::Error(_)) => false,
-    }
-}
-
-impl Drop for SessionLock {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
-        let _ = self.file.unlock();
-    }
-}
-
 /// Returns the user id of this process. A user name from the environment is not reliable.
 #[cfg(unix)]
 fn user_of_this_process() -> String {
@@ -369,105 +283,4 @@ fn user_of_this_process() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_session_files_are_removed() {
-        let directory = tempfile::tempdir().unwrap();
-        let id = "sess_00112233445566778899aabbccddeeff";
-        let unlocked = format!("{id}.4711-0");
-        let others = [
-            "passwd",
-            "sess_0011.4711-0",
-            &format!("{id}.4711"),
-            &format!("{id}.conf-d"),
-            id,
-        ];
-        for name in others.iter().chain([&unlocked.as_str()]) {
-            fs::write(directory.path().join(name), "").unwrap();
-        }
-        assert_eq!(list_open(directory.path()).unwrap(), [""; 0]);
-        assert!(
-            !directory.path().join(&unlocked).exists(),
-            "{unlocked} must be removed"
-        );
-        for name in others {
-            assert!(directory.path().join(name).exists(), "{name}");
-        }
-        let lock = SessionLock::acquire(directory.path(), open_id()).unwrap();
-        assert_eq!(
-            list_open(directory.path()).unwrap(),
-            [open_id().to_string()]
-        );
-        drop(lock);
-        assert_eq!(list_open(directory.path()).unwrap(), [""; 0]);
-    }
-
-    /// Returns the manager of an empty state directory, and the path of an unlocked session file in
-    /// another directory.
-    #[cfg(unix)]
-    fn with_other_directory() -> (tempfile::TempDir, LicenseManager, std::path::PathBuf) {
-        let scratch = tempfile::tempdir().unwrap();
-        let (state, other) = (scratch.path().join("state"), scratch.path().join("other"));
-        for directory in [&state, &other] {
-            create_private(directory).unwrap();
-        }
-        let session_file = other.join("sess_00112233445566778899aabbccddeeff.4711-0");
-        fs::write(&session_file, "content").unwrap();
-        let product = license_core::FeatureMatrix::built_in().product();
-        let manager = LicenseManager::at(product, crate::state_dir::StateDir::at(state));
-        (scratch, manager, session_file)
-    }
-
-    #[test]
-    #[cfg(unix)]
-    fn sessions_behind_a_symbolic_link_are_neither_listed_nor_removed() {
-        let (scratch, manager, session_file) = with_other_directory();
-        let sessions = scratch.path().join("state").join(DIRECTORY);
-        std::os::unix::fs::symlink(scratch.path().join("other"), sessions).unwrap();
-        assert_eq!(Session::list_open(&manager).unwrap(), [""; 0]);
-        assert!(session_file.exists());
-        let session = Session::open(&manager, None, None, scratch.path()).unwrap();
-        assert!(!session.is_counted());
-        assert_eq!(
-            fs::read_dir(scratch.path().join("other")).unwrap().count(),
-            1
-        );
-    }
-
-    #[test]
-    #[cfg(unix)]
-    fn a_symbolic_link_is_not_a_session_even_if_its_target_is_locked() {
-        let (scratch, manager, session_file) = with_other_directory();
-        let sessions = scratch.path().join("state").join(DIRECTORY);
-        create_private(&sessions).unwrap();
-        let link = sessions.join(session_file.file_name().unwrap());
-        std::os::unix::fs::symlink(&session_file, &link).unwrap();
-        let locked = File::open(&session_file).unwrap();
-        locked.lock().unwrap();
-        assert!(
-            !is_locked(&link),
-            "a link is ignored even if it replaced the file after a check"
-        );
-        assert_eq!(Session::list_open(&manager).unwrap(), [""; 0]);
-        drop(locked);
-        assert!(!is_locked(&link));
-        assert!(session_file.exists() && link.is_symlink());
-        assert_eq!(fs::read(&session_file).unwrap(), b"content");
-    }
-
-    #[test]
-    #[cfg(unix)]
-    fn opening_for_a_change_of_owner_does_not_follow_a_symbolic_link() {
-        let (scratch, _, session_file) = with_other_directory();
-        let link = scratch.path().join("link");
-        std::os::unix::fs::symlink(session_file.parent().unwrap(), &link).unwrap();
-        assert!(open_no_follow(&link).is_err());
-        assert!(open_no_follow(session_file.parent().unwrap()).is_ok());
-    }
-
-    fn open_id() -> SessionId {
-        SessionId::new(None, None, "ann", b"/p")
-    }
-}
+mod tests;

@@ -1,14 +1,17 @@
 //! The directories that contain a product's state on this machine, and their files.
 
+mod error;
+mod file;
+
 use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
+pub use error::StateDirError;
+pub use file::StateFile;
 
 use crate::files::create_private;
-use crate::value::named_value;
 
 /// Name of the file that writers lock.
 pub(crate) const LOCK: &str = ".lock";
@@ -178,7 +181,7 @@ impl StateDir {
     /// assert!(path.ends_with("license.lic"));
     /// ```
     pub fn file(&self, file: StateFile) -> PathBuf {
-        self.path.join(file.name())
+        self.path.join(file.as_str())
     }
 
     /// Checks that files can be created in the directory, and returns the metadata of a new file.
@@ -363,132 +366,6 @@ impl AsRef<Path> for StateDir {
     fn as_ref(&self) -> &Path {
         &self.path
     }
-}
-
-/// A file in the state directory. The text form is the name of the file.
-///
-/// ```
-/// use license_client::StateFile;
-///
-/// let file: StateFile = "license.lic".parse()?;
-/// assert_eq!(file, StateFile::License);
-/// assert_eq!(StateFile::Quota.to_string(), "quota");
-/// # Ok::<(), license_core::ValueError>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum StateFile {
-    /// `license.key`: the enterprise key in canonical form.
-    Key,
-    /// `license.lic`: the installed license file.
-    License,
-    /// `license.cache`: the latest validation tokens and the clock's high-water mark, sealed.
-    Cache,
-    /// `quota`: the quota counters of today, sealed.
-    Quota,
-    /// `trust.jwks`: the vendor's public keys, for programs without embedded keys.
-    Trust,
-    /// `usage`: the closed entries of usage reports, sealed.
-    Usage,
-    /// `revocations.lic`: the newest revocation list of each signing key.
-    Revocations,
-    /// `activation`: requests, activations and deactivation receipts, sealed.
-    Activation,
-    /// `trust.lic`: trust statements about keys, in the order of their installation.
-    TrustStatements,
-}
-
-impl StateFile {
-    /// All files.
-    pub const ALL: &'static [Self] = &[
-        Self::Key,
-        Self::License,
-        Self::Cache,
-        Self::Quota,
-        Self::Trust,
-        Self::Usage,
-        Self::Revocations,
-        Self::Activation,
-        Self::TrustStatements,
-    ];
-
-    /// Returns the file with this name.
-    ///
-    /// ```
-    /// use license_client::StateFile;
-    ///
-    /// assert_eq!(StateFile::parse("quota"), Some(StateFile::Quota));
-    /// assert_eq!(StateFile::parse("notes.txt"), None);
-    /// ```
-    pub fn parse(name: &str) -> Option<Self> {
-        let mut all = Self::ALL.iter().copied();
-        all.find(|file| file.name() == name)
-    }
-
-    /// Returns the same text as [`StateFile::name`].
-    pub const fn as_str(self) -> &'static str {
-        self.name()
-    }
-
-    /// Returns the name of the file in the directory.
-    ///
-    /// ```
-    /// use license_client::StateFile;
-    ///
-    /// assert_eq!(StateFile::Quota.name(), "quota");
-    /// ```
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Key => "license.key",
-            Self::License => "license.lic",
-            Self::Cache => "license.cache",
-            Self::Quota => "quota",
-            Self::Trust => "trust.jwks",
-            Self::Usage => "usage",
-            Self::Revocations => "revocations.lic",
-            Self::Activation => "activation",
-            Self::TrustStatements => "trust.lic",
-        }
-    }
-}
-
-named_value!(StateFile, "the name of a state file, such as `license.lic`");
-
-/// The reason why the state directory is unknown.
-///
-/// ```
-/// use license_client::StateDir;
-///
-/// let error = StateDir::resolve("CODITECT", |_| None, None).err();
-/// let error = error.ok_or("expected an error")?;
-/// assert_eq!(
-///     error.to_string(),
-///     "expected a home directory or CODITECT_HOME in the environment, found neither"
-/// );
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum StateDirError {
-    /// The variable contains a relative path. Its meaning would depend on the working directory.
-    #[error("{variable}: expected an absolute path, found {value:?}")]
-    NotAbsolute {
-        /// The environment variable, such as `CODITECT_HOME`.
-        variable: String,
-        /// Its value.
-        value: PathBuf,
-    },
-    /// The user has no home directory, and the variable with the path of the state directory is not
-    /// set.
-    #[error("expected a home directory or {variable} in the environment, found neither")]
-    NoHome {
-        /// The environment variable to set, such as `CODITECT_HOME`.
-        variable: String,
-    },
-    /// The product code contains characters other than ASCII letters and digits, so it cannot be
-    /// part of a directory name.
-    #[error("expected a product code of ASCII letters and digits, found other characters")]
-    NotAProductCode,
 }
 
 #[cfg(test)]

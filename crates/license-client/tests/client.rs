@@ -172,7 +172,11 @@ fn a_missing_or_damaged_license_is_not_an_error() {
     let machine = unlicensed();
     assert_eq!(machine.client().decide().unwrap().code(), Code::NoLicense);
     fs::create_dir(machine.state_dir()).unwrap();
-    fs::write(machine.state_dir().join(StateFile::License.name()), "noise").unwrap();
+    fs::write(
+        machine.state_dir().join(StateFile::License.as_str()),
+        "noise",
+    )
+    .unwrap();
     let client = machine.client();
     assert!(client.problem().is_some());
     assert_eq!(client.decide().unwrap().code(), Code::NoLicense);

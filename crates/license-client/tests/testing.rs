@@ -130,7 +130,7 @@ fn a_copied_state_directory_does_not_work_on_another_machine() {
             .granted
     );
     fs::create_dir(other.state_dir()).unwrap();
-    let quota = StateFile::Quota.name();
+    let quota = StateFile::Quota.as_str();
     fs::copy(
         machine.state_dir().join(quota),
         other.state_dir().join(quota),
@@ -277,7 +277,7 @@ fn a_damaged_license_is_reported() {
     let machine = TestMachine::new(PRINTER);
     machine.install(testing::license("SHOP"));
     let client = machine.client();
-    let file = machine.state_dir().join(StateFile::License.name());
+    let file = machine.state_dir().join(StateFile::License.as_str());
     fs::write(file, "noise").unwrap();
     client.reload();
     assert_eq!(code(&client), Code::NoLicense);

@@ -132,7 +132,7 @@ fn damaged_files_and_removed_files_are_events() {
     let machine = machine();
     machine.install(testing::license("PRO"));
     let client = machine.client();
-    let write = |file: StateFile| fs::write(machine.state_dir().join(file.name()), "noise");
+    let write = |file: StateFile| fs::write(machine.state_dir().join(file.as_str()), "noise");
     let events = events(|| {
         write(StateFile::License).unwrap();
         write(StateFile::Cache).unwrap();
@@ -173,7 +173,7 @@ fn events_contain_neither_users_nor_customers_nor_machines_nor_tokens_nor_direct
         assert!(client.allows("cloud_sync").unwrap());
         machine.install(testing::revocation_list().revoke(license.id()));
         assert!(!client.allows("cloud_sync").unwrap());
-        let file = machine.state_dir().join(StateFile::License.name());
+        let file = machine.state_dir().join(StateFile::License.as_str());
         token = fs::read_to_string(&file).unwrap();
         fs::write(&file, "noise").unwrap();
         client.reload();

@@ -149,5 +149,5 @@ pub(crate) fn from_snapshot(snapshot: &Snapshot, manager: &LicenseManager) -> Ve
 /// Returns whether a file is the one that stores requests and activations.
 pub(crate) fn contains_activations(path: &Path) -> bool {
     path.file_name()
-        .is_some_and(|name| name == StateFile::Activation.name())
+        .is_some_and(|name| name == StateFile::Activation.as_str())
 }

@@ -110,8 +110,34 @@ pub enum BuildError {
     },
 }
 
+impl Client {
+    /// Starts to build a client that verifies only with these keys.
+    ///
+    /// The keys are those that the vendor compiles into the program. Keys that are installed on the
+    /// machine have no effect.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{Client, FeatureMatrix, TrustSet};
+    ///
+    /// // const TRUST: &str = include_str!("trust.jwks");
+    /// let client = Client::builder(TrustSet::parse(TRUST)?)
+    ///     .product(FeatureMatrix::built_in())
+    /// #   .state_dir(scratch.path())
+    ///     .build()?;
+    /// assert_eq!(client.matrix().product().as_str(), "CODITECT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(trust: TrustSet) -> ClientBuilder {
+        ClientBuilder::new(trust)
+    }
+}
+
 impl ClientBuilder {
-    pub(super) fn new(trust: TrustSet) -> Self {
+    fn new(trust: TrustSet) -> Self {
         Self {
             trust,
             product: None,

@@ -1,7 +1,7 @@
 //! Steps that several methods of a client share.
 
 use license_core::usage_report::UsageCounts;
-use license_core::{Context, Decision, Quota};
+use license_core::{Context, Decision};
 
 use super::{Client, ClientError};
 use crate::manager::UsageAccount;
@@ -31,22 +31,5 @@ impl Client {
     pub(super) fn count(&self, decision: &Decision, context: &Context<'_>, counts: UsageCounts) {
         let account = UsageAccount::new(decision, context.named_user());
         self.manager.count(account, counts);
-    }
-
-    /// Returns the limit of a quota. It is zero if the product or a denied license has the quota,
-    /// but not the tier in effect.
-    pub(super) fn limit(&self, decision: &Decision, quota: &str) -> Result<Quota, ClientError> {
-        if let Some(limit) = decision.quota(quota) {
-            return Ok(limit);
-        }
-        let license = decision.license();
-        let in_license = license.and_then(|license| license.entitlements().quota(quota));
-        if in_license.is_some() || self.matrix.quotas().any(|name| name == quota) {
-            return Ok(Quota::Limit(0));
-        }
-        Err(ClientError::UnknownQuota {
-            quota: quota.to_owned(),
-            product: self.matrix.product(),
-        })
     }
 }

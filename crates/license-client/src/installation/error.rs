@@ -244,7 +244,7 @@ impl InstallationError {
     fn is_damaged(&self) -> bool {
         match self {
             Self::NotText { path, .. } => path.file_name().is_some_and(|name| {
-                name == StateFile::License.name() || name == StateFile::Key.name()
+                name == StateFile::License.as_str() || name == StateFile::Key.as_str()
             }),
             Self::License { source, .. } => match &**source {
                 VerifiedLicensesError::Parse(_) | VerifiedLicensesError::Key(_) => {
@@ -263,7 +263,7 @@ impl InstallationError {
 
     fn is_in_key_file(&self) -> bool {
         let name = self.path().and_then(Path::file_name);
-        name.is_some_and(|name| name == StateFile::Key.name())
+        name.is_some_and(|name| name == StateFile::Key.as_str())
     }
 
     /// Returns the path of the file or directory with the problem, if the problem has one.

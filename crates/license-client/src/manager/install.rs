@@ -1,18 +1,17 @@
 //! Installs licenses, tokens, revocation lists and trust statements from the vendor.
 
+mod checks;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::{
-    Activation, Context, Machine, ProductCode, RevocationList, TokenKind, TrustSet, Validation,
-    VerifiedLicenses,
-};
+use license_core::{Context, RevocationList, TokenKind, TrustSet, Validation, VerifiedLicenses};
 
 use super::install_report::{InstallReport, InstalledBlock};
 use super::trust_change::TrustChange;
 use super::{LicenseManager, Moment};
-use crate::activation::{ActivationState, applies_to};
+use crate::activation::ActivationState;
 use crate::installation::{Candidate, Installation, InstallationError, Keys, Replace};
 use crate::paths::Paths;
 use crate::problem::StateProblem;
@@ -21,9 +20,6 @@ use crate::sealed_file::Durability;
 use crate::state::State;
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, StoreLock};
-
-const ACTIVATION: &str = "activation";
-const CLOCK_REPAIR: &str = "clock repair";
 
 /// An installation that holds the lock of the store. Checks everything before it writes anything.
 struct InstallTransaction<'t> {
@@ -168,22 +164,6 @@ impl LicenseManager {
         })
     }
 
-    fn check_machine(
-        &self,
-        what: &'static str,
-        expected: &Machine,
-    ) -> Result<(), InstallationError> {
-        let actual = self.machine();
-        if actual.is_some_and(|actual| expected.matches(actual)) {
-            return Ok(());
-        }
-        Err(InstallationError::OtherMachine {
-            what,
-            expected: expected.clone(),
-            actual: actual.cloned(),
-        })
-    }
-
     fn save(&self, state: &State, lock: &StoreLock) -> Result<(), crate::store::StoreError> {
         let (cache, quota) = (Durability::PowerLoss, Durability::Process);
         Ok(state.save(lock, self.seal(), cache, quota)?)
@@ -191,78 +171,6 @@ impl LicenseManager {
 }
 
 impl InstallTransaction<'_> {
-    fn check_lists(&self) -> Result<Vec<InstalledList>, InstallationError> {
-        let (candidate, user) = (self.candidate, self.paths.user());
-        let product = candidate.matrix.product();
-        let seen = revocations::with_stored(self.state.lists.clone(), user, candidate.trust);
-        let file = user.dir().file(StateFile::Revocations);
-        let lists = revocations::check(candidate.verified.revocations(), product, seen, &file);
-        lists.map_err(|refused| InstallationError::from_list_refusal(refused, product))
-    }
-
-    /// Checks the answers to requests of this machine. Returns, for each activation, whether it is
-    /// new.
-    fn check_answers(&self) -> Result<Vec<bool>, InstallationError> {
-        let verified = self.candidate.verified;
-        for repair in verified.clock_repairs() {
-            self.check_product(CLOCK_REPAIR, repair.product())?;
-            self.manager.check_machine(CLOCK_REPAIR, repair.machine())?;
-            let checked = self
-                .activation_state
-                .check_clock_repair(repair, &self.state.repaired);
-            checked.map_err(|source| InstallationError::Answer {
-                what: CLOCK_REPAIR,
-                source,
-            })?;
-        }
-        let activations = verified.activations().iter();
-        activations
-            .map(|answer| self.check_activation(answer))
-            .collect()
-    }
-
-    fn check_activation(&self, answer: &Activation) -> Result<bool, InstallationError> {
-        self.check_product(ACTIVATION, answer.product())?;
-        self.manager.check_machine(ACTIVATION, answer.machine())?;
-        let is_new = self
-            .activation_state
-            .check_activation(answer, &self.state.deactivated);
-        let is_new = is_new.map_err(|source| InstallationError::Answer {
-            what: ACTIVATION,
-            source,
-        })?;
-        // The installed license may no longer verify.
-        let installed = self.installed().ok().flatten();
-        let installed = installed
-            .iter()
-            .flat_map(|found| found.verified().licenses());
-        let mut licenses = self.candidate.verified.licenses().iter().chain(installed);
-        if licenses.any(|license| applies_to(license, answer.license_id())) {
-            Ok(is_new)
-        } else {
-            Err(InstallationError::LicenseNotInstalled {
-                license: answer.license_id().clone(),
-            })
-        }
-    }
-
-    fn check_product(
-        &self,
-        what: &'static str,
-        found: ProductCode,
-    ) -> Result<(), InstallationError> {
-        let expected = self.candidate.matrix.product();
-        if found == expected {
-            Ok(())
-        } else {
-            Err(InstallationError::OtherProduct {
-                what,
-                expected,
-                found,
-            })
-        }
-    }
-
     fn installed(&self) -> Result<Option<Installation>, InstallationError> {
         let (trust, matrix) = (self.candidate.trust, self.candidate.matrix);
         Installation::load(self.paths, trust, matrix)

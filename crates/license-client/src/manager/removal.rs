@@ -39,7 +39,7 @@ impl LicenseManager {
             // a license are not.
             for file in [License, Key, Trust] {
                 if lock.remove(file)? {
-                    events::removed(file.name());
+                    events::removed(file.as_str());
                     removed.push(store.dir().file(file));
                 }
             }

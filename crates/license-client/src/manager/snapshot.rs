@@ -1,14 +1,28 @@
 //! The installed licenses and the state of the machine.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use license_core::chrono::{DateTime, Utc};
-use license_core::{License, VerifiedLicenses, time};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::{
+    ClockHighWater, FeatureMatrix, License, RevocationList, TrustSet, VerifiedLicenses, time,
+};
 
-use crate::installation::{Installation, InstallationError};
+use super::{LicenseManager, Moment};
+use crate::activation::ActivationState;
+use crate::installation::{self, Installation, InstallationError, Keys};
 use crate::paths::Paths;
-use crate::problem::StateProblem;
+use crate::problem::{ListProblem, StateProblem};
+use crate::revocations;
+use crate::sealed_file::Durability;
+use crate::state::{Loaded, State};
 use crate::state_dir::{StateDirError, StateFile};
+use crate::store::{Damaged, Store, StoreError};
+
+/// The duration by which the clock's high-water mark may rise before it is written again.
+///
+/// A clock that is set back gains at most this much time.
+const HIGH_WATER_STEP: TimeDelta = TimeDelta::minutes(10);
 
 /// The installed licenses and the state of the machine at one instant.
 ///
@@ -70,7 +84,7 @@ impl Snapshot {
     }
 
     /// Returns the snapshot of a machine whose state directory is unknown.
-    pub(super) fn without_paths(error: &StateDirError) -> Self {
+    fn without_paths(error: &StateDirError) -> Self {
         Self {
             installation: Err(InstallationError::StateDir(error.clone())),
             high_water: time::MIN,
@@ -81,7 +95,7 @@ impl Snapshot {
 
     /// Creates a snapshot and adds the quarantined licenses. They are reported until the user
     /// installs another license.
-    pub(super) fn new(
+    fn new(
         paths: &Paths,
         installation: Result<Option<Installation>, InstallationError>,
         high_water: DateTime<Utc>,
@@ -102,6 +116,216 @@ impl Snapshot {
             quarantined,
         }
     }
+}
+
+impl LicenseManager {
+    /// Reads and verifies the installed licenses. Records the current time if `moment` is
+    /// [`Moment::Now`].
+    ///
+    /// Verifies with `trust`, or else with the embedded keys of this manager, or else with the keys
+    /// that are installed with the license. Nothing is written if there is neither a state
+    /// directory nor a license.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// use license_client::{Context, FeatureMatrix, Moment};
+    ///
+    /// let matrix = FeatureMatrix::built_in();
+    /// let snapshot = manager.snapshot(None, matrix, Moment::Now);
+    /// let installed = snapshot.installed().ok_or("no license")?;
+    /// let context = Context::at(license_client::now()).high_water(snapshot.high_water);
+    /// assert!(installed.verified().evaluate(matrix, &context).allows("cloud_sync"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn snapshot(
+        &self,
+        trust: Option<&TrustSet>,
+        matrix: &FeatureMatrix,
+        moment: Moment,
+    ) -> Snapshot {
+        let paths = match &self.paths {
+            Ok(paths) => paths,
+            Err(error) => return Snapshot::without_paths(error),
+        };
+        let (mut snapshot, loaded) =
+            self.read_all(paths, trust.or(self.trust()), matrix, Damaged::Quarantine);
+        let found = snapshot.installed();
+        if moment == Moment::Now && (found.is_some() || paths.user().dir().path().is_dir()) {
+            let lists = found.map(|found| found.verified().revocations());
+            let lists = lists.unwrap_or_default();
+            let newest = found.and_then(|found| found.verified().newest_signature());
+            let Loaded {
+                mut state,
+                is_partial,
+                ..
+            } = loaded;
+            let before = state.high_water.clone();
+            self.update_high_water(&mut state.high_water, newest);
+            let is_new = state.lists.record(for_product(lists, matrix));
+            if !is_partial && (is_new || is_worth_writing(&before, &state.high_water)) {
+                let lists = for_product(lists, matrix);
+                let written = self.write_high_water(paths.user(), newest, lists);
+                let problem = written.err().map(StateProblem::NotSaved);
+                snapshot.problems.extend(problem);
+            }
+            snapshot.high_water = state.high_water.mark();
+        }
+        snapshot
+    }
+
+    /// Returns what [`Self::snapshot`] returns, but changes nothing.
+    ///
+    /// Damaged files are not quarantined, and the current time is not recorded.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// use license_client::FeatureMatrix;
+    ///
+    /// let snapshot = manager.inspect(FeatureMatrix::built_in());
+    /// for problem in &snapshot.problems {
+    ///     eprintln!("{problem}");
+    /// }
+    /// # assert!(snapshot.installed().is_some() && snapshot.problems.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn inspect(&self, matrix: &FeatureMatrix) -> Snapshot {
+        match &self.paths {
+            Ok(paths) => self.read_all(paths, self.trust(), matrix, Damaged::Leave).0,
+            Err(error) => Snapshot::without_paths(error),
+        }
+    }
+
+    fn read_all(
+        &self,
+        paths: &Paths,
+        trust: Option<&TrustSet>,
+        matrix: &FeatureMatrix,
+        damaged: Damaged,
+    ) -> (Snapshot, Loaded) {
+        let user = paths.user();
+        // Without a directory there is no state, and the identity of the machine is not needed. An
+        // inspection (`Damaged::Leave`) reads the files in any case, because it must report a path
+        // that cannot be accessed or is not a directory.
+        let mut loaded = if damaged == Damaged::Leave || user.dir().path().is_dir() {
+            State::load(user, self.seal(), damaged)
+        } else {
+            Loaded::default()
+        };
+        let mut problems = std::mem::take(&mut loaded.problems);
+        if trust.is_none() {
+            problems.extend(statement_problems(paths, damaged));
+        }
+        let mut installation = Installation::read(paths, Keys::new(trust), matrix, damaged);
+        if let Ok(Some(found)) = installation.as_mut() {
+            let state = &loaded.state;
+            add_validations(found, paths, trust, matrix, state);
+            problems.extend(add_revocations(found, paths, trust, matrix, state, damaged));
+            let (bindings, problem) = ActivationState::load(user, self.seal(), damaged);
+            problems.extend(problem);
+            add_activations(found, paths, trust, &bindings, state);
+        }
+        let mark = loaded.state.high_water.mark();
+        (Snapshot::new(paths, installation, mark, problems), loaded)
+    }
+
+    /// Writes the high-water mark, unless another process or thread holds the lock. Then a later
+    /// snapshot writes the mark.
+    fn write_high_water<'l>(
+        &self,
+        store: &Store,
+        newest: Option<DateTime<Utc>>,
+        lists: impl Iterator<Item = &'l RevocationList>,
+    ) -> Result<(), StoreError> {
+        let lock = match store.lock_within(Duration::ZERO) {
+            Err(StoreError::Busy { .. }) => return Ok(()),
+            lock => lock?,
+        };
+        let loaded = State::load_locked(&lock, store, self.seal());
+        if loaded.is_partial {
+            return Ok(());
+        }
+        let mut state = loaded.state;
+        self.update_high_water(&mut state.high_water, newest);
+        let _ = state.lists.record(lists);
+        // The state is in two files with the same content, the cache and the quota file. It is
+        // enough if one of them survives a loss of power.
+        let durability = [Durability::PowerLoss, Durability::Process];
+        let (written, _) = self.write_counts(&lock, store, &mut state, durability);
+        written
+    }
+}
+
+/// Adds the validation tokens that are stored separately from the license.
+fn add_validations(
+    found: &mut Installation,
+    paths: &Paths,
+    trust: Option<&TrustSet>,
+    matrix: &FeatureMatrix,
+    state: &State,
+) {
+    if state.validations.is_empty() {
+        return;
+    }
+    let trust = trust.cloned().unwrap_or_else(|| found.keys(paths));
+    found.add_validations(&state.validations, &trust, matrix);
+}
+
+/// Adds the stored revocation lists that can be used, and returns the problems with the others.
+fn add_revocations(
+    found: &mut Installation,
+    paths: &Paths,
+    trust: Option<&TrustSet>,
+    matrix: &FeatureMatrix,
+    state: &State,
+    damaged: Damaged,
+) -> Vec<StateProblem> {
+    let trust = trust.cloned().unwrap_or_else(|| found.keys(paths));
+    let product = matrix.product();
+    let (lists, problems) = revocations::read_all(paths, &trust, product, &state.lists, damaged);
+    found.add_revocations(lists);
+    let problem = |problem: ListProblem| StateProblem::Revocations(Box::new(problem));
+    problems.into_iter().map(problem).collect()
+}
+
+/// Adds the activations of this machine that still verify, and its deactivations.
+fn add_activations(
+    found: &mut Installation,
+    paths: &Paths,
+    trust: Option<&TrustSet>,
+    bindings: &ActivationState,
+    state: &State,
+) {
+    let trust = || trust.cloned().unwrap_or_else(|| found.keys(paths));
+    let activations = super::verified(bindings, trust);
+    found.add_activations(activations, &state.deactivated);
+}
+
+/// Returns the problems with the trust statements that are stored with the installed keys.
+fn statement_problems(paths: &Paths, damaged: Damaged) -> impl Iterator<Item = StateProblem> {
+    let problems = installation::statement_problems(paths, damaged);
+    let problem = |problem| StateProblem::Trust(Box::new(problem));
+    problems.into_iter().map(problem)
+}
+
+/// Returns the revocation lists of this product. A license file may contain lists of other
+/// products.
+fn for_product<'l>(
+    lists: &'l [RevocationList],
+    matrix: &FeatureMatrix,
+) -> impl Iterator<Item = &'l RevocationList> {
+    let product = matrix.product();
+    lists.iter().filter(move |list| list.product() == product)
+}
+
+fn is_worth_writing(before: &ClockHighWater, after: &ClockHighWater) -> bool {
+    before.has_discontinuity(after)
+        || time::duration_since(after.mark(), before.mark()) >= HIGH_WATER_STEP
 }
 
 /// Returns whether anything in the license file depends on the machine.

@@ -77,9 +77,7 @@ impl ListProblem {
             Self::Store(_) => None,
         }
     }
-}
 
-impl ListProblem {
     /// Returns the path of the file with the problem, if the problem has one.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {

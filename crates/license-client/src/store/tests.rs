@@ -3,6 +3,7 @@
 use super::*;
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 const CAP: usize = 64 * 1024;
 
@@ -254,6 +255,7 @@ fn missing_permission_is_distinguished_from_other_failures() {
 mod on_unix {
     use super::*;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    use std::path::Path;
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().mode() & 0o7777

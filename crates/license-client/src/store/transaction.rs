@@ -43,7 +43,7 @@ impl StoreLock {
         let _ = fs::remove_dir_all(&incomplete);
         create_private(&incomplete)?;
         for file in StateFile::ALL {
-            match copy(&self.dir.file(*file), &incomplete.join(file.name())) {
+            match copy(&self.dir.file(*file), &incomplete.join(file.as_str())) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
@@ -64,9 +64,12 @@ impl StoreLock {
     fn restore(&self) -> io::Result<()> {
         let undo = undo_directory(&self.dir);
         for file in StateFile::ALL {
-            let (previous, path) = (undo.join(file.name()), self.dir.file(*file));
+            let (previous, path) = (undo.join(file.as_str()), self.dir.file(*file));
             if previous.symlink_metadata().is_ok() {
-                let unfinished = self.dir.path().join(format!("{UNFINISHED}{}", file.name()));
+                let unfinished = self
+                    .dir
+                    .path()
+                    .join(format!("{UNFINISHED}{}", file.as_str()));
                 let _ = fs::remove_file(&unfinished);
                 copy(&previous, &unfinished)?;
                 fs::rename(&unfinished, &path)?;
@@ -217,7 +220,7 @@ mod tests {
         std::mem::forget(lock.begin().unwrap());
         change(&lock);
         // The first file is already restored.
-        let previous = undo_directory(store.dir()).join(StateFile::License.name());
+        let previous = undo_directory(store.dir()).join(StateFile::License.as_str());
         fs::remove_file(store.dir().file(StateFile::License)).unwrap();
         fs::hard_link(previous, store.dir().file(StateFile::License)).unwrap();
         drop(lock);

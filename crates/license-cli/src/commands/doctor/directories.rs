@@ -246,7 +246,7 @@ pub(super) fn system(app: &AppContext) -> CheckResult {
                 StateFile::Trust,
                 StateFile::TrustStatements,
             ];
-            let names: Vec<_> = files.iter().filter(has).map(|file| file.name()).collect();
+            let names: Vec<_> = files.iter().filter(has).map(|file| file.as_str()).collect();
             let contents = if names.is_empty() {
                 "contains no license files".to_owned()
             } else {

@@ -76,7 +76,7 @@ fn described(own: &Rotation, all: Option<&Rotation>) -> String {
 
 fn origin(rotation: &Rotation, key: &KeyId) -> String {
     match rotation.introduction_of(key) {
-        None => format!("from {}", StateFile::Trust.name()),
+        None => format!("from {}", StateFile::Trust.as_str()),
         Some(statement) => format!(
             "introduced by {} at {}",
             statement.signer(),

@@ -1,0 +1,92 @@
+//! Checks whether a feature may be used.
+
+use license_core::Context;
+use license_core::usage_report::UsageCounts;
+
+use super::{Client, ClientError};
+use crate::events;
+
+impl Client {
+    /// Returns whether a feature may be used now. A refusal is counted for usage reports.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// use license_client::ClientError;
+    ///
+    /// assert!(client.allows("local_execution")?);
+    /// // The product has this feature, but the base tier does not.
+    /// assert!(!client.allows("sso")?);
+    /// // A typing error is an error, and not a refusal.
+    /// assert!(matches!(client.allows("ssso"), Err(ClientError::UnknownFeature { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Blocking
+    ///
+    /// Same as [`Client::decide`].
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ClientError::UnknownFeature`] if neither a tier of the product nor the installed
+    /// license has the feature, for example because of a typing error. Returns
+    /// [`ClientError::MissingContext`] as [`Client::decide`] does.
+    ///
+    /// A feature that no tier has, and that only some licenses add (`keygen issue --add-feature`),
+    /// is unknown without such a license. Use [`Decision::allows`] for such a feature.
+    ///
+    /// [`Decision::allows`]: license_core::Decision::allows
+    pub fn allows(&self, feature: &str) -> Result<bool, ClientError> {
+        self.allows_in(&self.context(), feature)
+    }
+
+    /// Returns whether a feature may be used in the context that the caller provides, see
+    /// [`Client::decide_in`].
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// let context = client.context().user("ann");
+    /// assert!(!client.allows_in(&context, "sso")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Blocking
+    ///
+    /// Same as [`Client::decide`].
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Client::allows`].
+    pub fn allows_in(&self, context: &Context<'_>, feature: &str) -> Result<bool, ClientError> {
+        let decision = self.evaluate(context)?;
+        if decision.allows(feature) {
+            return Ok(true);
+        }
+        let code = decision.feature(feature, &self.matrix).code;
+        events::feature_refused(feature, code, &decision);
+        let refused = UsageCounts::feature_refused_by(&decision, &self.matrix, feature, code);
+        self.count(&decision, context, refused);
+        let license = decision.license();
+        let is_licensed = license.is_some_and(|license| license.entitlements().allows(feature));
+        if is_licensed || self.matrix.first_tier_with(feature).is_some() {
+            return Ok(false);
+        }
+        Err(ClientError::UnknownFeature {
+            feature: feature.to_owned(),
+            product: self.matrix.product(),
+        })
+    }
+}

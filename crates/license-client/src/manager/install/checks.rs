@@ -1,0 +1,105 @@
+//! The checks of an installation, which come before anything is written.
+
+use license_core::{Activation, Machine, ProductCode};
+
+use super::InstallTransaction;
+use crate::activation::applies_to;
+use crate::installation::InstallationError;
+use crate::manager::LicenseManager;
+use crate::revocations::{self, InstalledList};
+use crate::state_dir::StateFile;
+
+const ACTIVATION: &str = "activation";
+const CLOCK_REPAIR: &str = "clock repair";
+
+impl LicenseManager {
+    pub(super) fn check_machine(
+        &self,
+        what: &'static str,
+        expected: &Machine,
+    ) -> Result<(), InstallationError> {
+        let actual = self.machine();
+        if actual.is_some_and(|actual| expected.matches(actual)) {
+            return Ok(());
+        }
+        Err(InstallationError::OtherMachine {
+            what,
+            expected: expected.clone(),
+            actual: actual.cloned(),
+        })
+    }
+}
+
+impl InstallTransaction<'_> {
+    pub(super) fn check_lists(&self) -> Result<Vec<InstalledList>, InstallationError> {
+        let (candidate, user) = (self.candidate, self.paths.user());
+        let product = candidate.matrix.product();
+        let seen = revocations::with_stored(self.state.lists.clone(), user, candidate.trust);
+        let file = user.dir().file(StateFile::Revocations);
+        let lists = revocations::check(candidate.verified.revocations(), product, seen, &file);
+        lists.map_err(|refused| InstallationError::from_list_refusal(refused, product))
+    }
+
+    /// Checks the answers to requests of this machine. Returns, for each activation, whether it is
+    /// new.
+    pub(super) fn check_answers(&self) -> Result<Vec<bool>, InstallationError> {
+        let verified = self.candidate.verified;
+        for repair in verified.clock_repairs() {
+            self.check_product(CLOCK_REPAIR, repair.product())?;
+            self.manager.check_machine(CLOCK_REPAIR, repair.machine())?;
+            let checked = self
+                .activation_state
+                .check_clock_repair(repair, &self.state.repaired);
+            checked.map_err(|source| InstallationError::Answer {
+                what: CLOCK_REPAIR,
+                source,
+            })?;
+        }
+        let activations = verified.activations().iter();
+        activations
+            .map(|answer| self.check_activation(answer))
+            .collect()
+    }
+
+    fn check_activation(&self, answer: &Activation) -> Result<bool, InstallationError> {
+        self.check_product(ACTIVATION, answer.product())?;
+        self.manager.check_machine(ACTIVATION, answer.machine())?;
+        let is_new = self
+            .activation_state
+            .check_activation(answer, &self.state.deactivated);
+        let is_new = is_new.map_err(|source| InstallationError::Answer {
+            what: ACTIVATION,
+            source,
+        })?;
+        // The installed license may no longer verify.
+        let installed = self.installed().ok().flatten();
+        let installed = installed
+            .iter()
+            .flat_map(|found| found.verified().licenses());
+        let mut licenses = self.candidate.verified.licenses().iter().chain(installed);
+        if licenses.any(|license| applies_to(license, answer.license_id())) {
+            Ok(is_new)
+        } else {
+            Err(InstallationError::LicenseNotInstalled {
+                license: answer.license_id().clone(),
+            })
+        }
+    }
+
+    fn check_product(
+        &self,
+        what: &'static str,
+        found: ProductCode,
+    ) -> Result<(), InstallationError> {
+        let expected = self.candidate.matrix.product();
+        if found == expected {
+            Ok(())
+        } else {
+            Err(InstallationError::OtherProduct {
+                what,
+                expected,
+                found,
+            })
+        }
+    }
+}
