@@ -3,9 +3,11 @@
 mod context;
 mod decision;
 mod evidence;
+mod feature_decision;
 mod json;
 mod machine;
 mod missing_context;
+mod outcome;
 mod rule;
 mod rules;
 mod validation_history;
@@ -17,9 +19,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 pub use context::Context;
-pub use decision::{Decision, FeatureDecision, Outcome};
+pub use decision::Decision;
 pub use evidence::Evidence;
+pub use feature_decision::FeatureDecision;
 pub use missing_context::{ContextValue, MissingContext};
+pub use outcome::Outcome;
 pub use rule::{Rule, RuleOutcome, RuleResult};
 pub use warning::Warning;
 

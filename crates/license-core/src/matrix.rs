@@ -4,18 +4,21 @@ mod error;
 mod file;
 mod json;
 mod table;
+mod tier_policy;
+mod trial;
 
 pub use error::ProductFileError;
+pub use tier_policy::TierPolicy;
+pub use trial::Trial;
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use chrono::TimeDelta;
-use serde::{Deserialize, Serialize};
 
 use crate::ids::{ProductCode, Tier};
-use crate::policy::{CheckIn, Entitlements, Quota, Renewal};
+use crate::policy::{Entitlements, Quota};
 
 const BUILT_IN: &str = include_str!("matrix/coditect.toml");
 const SCHEMA: &str = include_str!("matrix/schema.json");
@@ -64,118 +67,6 @@ pub struct FeatureMatrix {
     user_cool_down: TimeDelta,
     seats_quota: Option<Box<str>>,
     devices_quota: Option<Box<str>>,
-}
-
-/// Entitlements, check-in and renewal of a tier, before a license adds or removes anything.
-///
-/// ```
-/// use license_core::chrono::TimeDelta;
-/// use license_core::{FeatureMatrix, Tier};
-///
-/// let matrix = FeatureMatrix::built_in();
-/// let tier = matrix.tier(Tier::parse("PRO")?).ok_or("no such tier")?;
-/// assert!(tier.entitlements().allows("cloud_sync"));
-/// assert_eq!(tier.check_in().map(|check_in| check_in.every()), Some(TimeDelta::hours(24)));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TierPolicy {
-    entitlements: Arc<Entitlements>,
-    check_in: Option<CheckIn>,
-    offline_grace: TimeDelta,
-    renewal: Option<Renewal>,
-}
-
-impl TierPolicy {
-    /// Returns the name of the tier.
-    ///
-    /// ```
-    /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let tier = matrix.tier(license_core::Tier::parse("PRO")?).ok_or("no such tier")?;
-    /// assert_eq!(tier.name().as_str(), "PRO");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn name(&self) -> Tier {
-        self.entitlements.tier()
-    }
-
-    /// Returns the features and quotas of the tier.
-    ///
-    /// ```
-    /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let tier = matrix.tier(license_core::Tier::parse("PRO")?).ok_or("no such tier")?;
-    /// assert!(tier.entitlements().allows("cloud_sync"));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn entitlements(&self) -> &Arc<Entitlements> {
-        &self.entitlements
-    }
-
-    /// Returns the check-in policy of licenses of this tier, or `None` if these licenses never have
-    /// to be validated.
-    ///
-    /// ```
-    /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let tier = matrix.tier(license_core::Tier::parse("PRO")?).ok_or("no such tier")?;
-    /// let check_in = tier.check_in().ok_or("no check-in")?;
-    /// assert_eq!(check_in.every().num_hours(), 24);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn check_in(&self) -> Option<CheckIn> {
-        self.check_in
-    }
-
-    /// Returns the duration for which a check-in license stays valid without validation, in whole
-    /// hours.
-    ///
-    /// ```
-    /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let tier = matrix.tier(license_core::Tier::parse("PRO")?).ok_or("no such tier")?;
-    /// assert_eq!(tier.offline_grace().num_hours(), 168);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn offline_grace(&self) -> TimeDelta {
-        self.offline_grace
-    }
-
-    /// Returns the notice period and the grace period of licenses of this tier, or `None` if these
-    /// licenses have neither.
-    ///
-    /// ```
-    /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let tier = matrix.tier(license_core::Tier::parse("PRO")?).ok_or("no such tier")?;
-    /// let renewal = tier.renewal().ok_or("no renewal terms")?;
-    /// assert_eq!(renewal.notify().num_days(), 14);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn renewal(&self) -> Option<Renewal> {
-        self.renewal
-    }
-}
-
-/// Tier and length of a trial license.
-///
-/// ```
-/// use license_core::Trial;
-/// use license_core::chrono::TimeDelta;
-///
-/// let trial: Trial = serde_json::from_str(r#"{ "tier": "PRO", "days": 14 }"#)?;
-/// assert_eq!((trial.tier.as_str(), trial.length), ("PRO", TimeDelta::days(14)));
-/// assert!(serde_json::from_str::<Trial>(r#"{ "tier": "PRO", "days": 0 }"#).is_err());
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Trial {
-    /// The tier.
-    pub tier: Tier,
-    /// The length in whole days, 1 to 3660 days.
-    #[serde(
-        rename = "days",
-        serialize_with = "file::days",
-        deserialize_with = "file::trial_days"
-    )]
-    pub length: TimeDelta,
 }
 
 impl FeatureMatrix {
@@ -469,48 +360,4 @@ pub(crate) fn is_feature_name(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tier(name: &str) -> &'static TierPolicy {
-        FeatureMatrix::built_in()
-            .tier(Tier::parse(name).unwrap())
-            .unwrap()
-    }
-
-    fn quotas(name: &str) -> [i64; 5] {
-        [
-            "commands_per_day",
-            "agents",
-            "slash_commands",
-            "users",
-            "devices",
-        ]
-        .map(|quota| tier(name).entitlements().quota(quota).unwrap().to_number())
-    }
-
-    #[test]
-    fn the_built_in_matrix_matches_the_specification() {
-        assert_eq!(quotas("FREE"), [10, 10, 81, 1, 1]);
-        assert_eq!(quotas("PRO"), [-1, 52, 81, 1, -1]);
-        assert_eq!(quotas("TEAM"), [-1, 52, 81, 5, 5]);
-        assert_eq!(quotas("ENT"), [-1, 52, 81, -1, -1]);
-        let counts =
-            ["FREE", "PRO", "TEAM", "ENT"].map(|name| tier(name).entitlements().features().len());
-        assert_eq!(counts, [3, 12, 18, 26]);
-        let check_ins = ["FREE", "PRO", "TEAM", "ENT"].map(|name| tier(name).check_in());
-        let daily = CheckIn::from_hours(24, 168);
-        assert_eq!(check_ins, [None, daily, daily, None]);
-        let renewals = ["FREE", "PRO", "TEAM", "ENT"].map(|name| tier(name).renewal());
-        let two_weeks = Renewal::from_days_and_hours(14, 72);
-        assert_eq!(
-            renewals,
-            [
-                None,
-                two_weeks,
-                two_weeks,
-                Renewal::from_days_and_hours(30, 168)
-            ]
-        );
-    }
-}
+mod tests;

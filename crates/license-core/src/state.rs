@@ -1,7 +1,9 @@
 //! State of a machine: clock high-water mark and quota counters.
 
 mod clock_high_water;
+mod clock_reading;
 mod quota_counters;
 
-pub use clock_high_water::{Boot, ClockHighWater, ClockReading};
+pub use clock_high_water::ClockHighWater;
+pub use clock_reading::{Boot, ClockReading};
 pub use quota_counters::{QuotaCounters, QuotaUse};

@@ -1,13 +1,16 @@
 //! The claims of a license token.
 
+mod entry;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use semver::VersionReq;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+
+pub use entry::ClaimEntry;
 
 use super::{Confirmation, check_critical};
 use crate::encoding::strict_json::{
@@ -379,59 +382,6 @@ fn unsupported_format(payload: &[u8]) -> Option<VerifyError> {
     check_critical(&crit, &KNOWN_CLAIMS)
         .err()
         .filter(|_| found == i64::from(supported))
-}
-
-/// A claim by name, with its JSON value.
-///
-/// ```
-/// use license_core::{TrustSet, Unverified};
-///
-/// # const JWKS: &str = include_str!(concat!(
-/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-/// # ));
-/// # const TOKEN: &str = include_str!(concat!(
-/// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
-/// # ));
-/// let license = Unverified::parse(TOKEN)?.verify(&TrustSet::parse(JWKS)?)?;
-/// let claims = license.claims().entries()?;
-/// assert_eq!(claims[0].to_string(), "ver: 1");
-/// assert!(claims.iter().all(|claim| claim.is_known()));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct ClaimEntry {
-    /// The name of the claim.
-    pub name: String,
-    /// The value as it is signed.
-    pub value: Value,
-}
-
-impl ClaimEntry {
-    /// Returns whether this version understands the claim.
-    ///
-    /// ```
-    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let license = fixture::license()?;
-    /// let entries = license.claims().entries()?;
-    /// let unknown = entries.iter().filter(|entry| !entry.is_known());
-    /// assert_eq!(unknown.count(), 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn is_known(&self) -> bool {
-        KNOWN_CLAIMS.contains(&self.name.as_str())
-    }
-}
-
-impl fmt::Display for ClaimEntry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = if self.is_known() {
-            ""
-        } else {
-            " (unknown claim)"
-        };
-        write!(f, "{}: {}{mark}", self.name, self.value)
-    }
 }
 
 fn supported_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {

@@ -1,173 +1,26 @@
 //! Enterprise keys: `CODITECT-ENT-ACME-100-20261231-<signature>`, which verify without a license
 //! file.
 
-use std::fmt;
-use std::num::NonZeroU32;
+mod expiry;
+mod terms;
 
-use super::scan::{FieldFormat, KeyScanner, is_hex, name};
-use super::{KeyError, LicenseKey, check_length};
-use crate::encoding::base64url;
-use crate::encoding::pasted::Pasted;
-use crate::encoding::value::text_value;
-use crate::ids::{Company, ProductCode};
-use crate::time::{self, TimeError, compact_date};
-use chrono::{DateTime, NaiveDate, Utc};
+use std::fmt;
+
 use sha2::{Digest, Sha256};
+
+pub use expiry::KeyExpiry;
+pub use terms::EnterpriseTerms;
+
+use super::scan::{KeyScanner, is_hex};
+use super::{KeyError, LicenseKey};
+use crate::encoding::base64url;
+use crate::encoding::value::text_value;
+use terms::parse_terms;
 
 /// The length in bytes of an RSA signature of 2048 to 8192 bits.
 const SIGNATURE_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 /// The number of hexadecimal digits of the digest in a short key.
 const SHORT_LENGTH: usize = 16;
-const SEATS_EXPECTED: &str = "seats from 1 to 4294967295 without leading zeros";
-const DATE_EXPECTED: &str = "a real date in the form YYYYMMDD";
-
-const SEATS: FieldFormat = FieldFormat {
-    expected: SEATS_EXPECTED,
-    allowed: |c| c.is_ascii_digit(),
-    length: 1..=10,
-};
-const DATE: FieldFormat = FieldFormat {
-    expected: DATE_EXPECTED,
-    allowed: |c| c.is_ascii_digit(),
-    length: 8..=8,
-};
-
-/// The expiry of an enterprise key.
-///
-/// ```
-/// use license_core::KeyExpiry;
-///
-/// let expiry = KeyExpiry::parse("2027-12-31")?;
-/// assert_eq!(expiry.to_string(), "20271231");
-/// assert_eq!("20271231".parse(), Ok(expiry));
-/// assert_eq!(KeyExpiry::Perpetual.ends_at(), None);
-/// # Ok::<(), license_core::TimeError>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum KeyExpiry {
-    /// The key never expires. Its date is `99991231`.
-    Perpetual,
-    /// The last day on which the key is valid, in UTC, from 1970 to 9999.
-    LastDay(NaiveDate),
-}
-
-impl KeyExpiry {
-    const PERPETUAL: &'static str = "99991231";
-
-    /// Returns the first instant at which the key is no longer valid, or `None` if it is perpetual.
-    ///
-    /// ```
-    /// use license_core::{KeyExpiry, time};
-    ///
-    /// let expiry = KeyExpiry::LastDay(time::parse_date("2027-12-31")?);
-    /// assert_eq!(expiry.ends_at(), Some(time::parse_instant("2028-01-01")?));
-    /// assert_eq!(KeyExpiry::Perpetual.ends_at(), None);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn ends_at(self) -> Option<DateTime<Utc>> {
-        match self {
-            Self::Perpetual => None,
-            Self::LastDay(date) => Some(time::end_of_day(date)),
-        }
-    }
-
-    /// Returns whether the last day is a date that [`KeyExpiry::parse`] accepts.
-    #[cfg(feature = "issue")]
-    pub(crate) fn is_in_range(self) -> bool {
-        match self {
-            Self::Perpetual => true,
-            Self::LastDay(date) => time::is_date_in_range(date),
-        }
-    }
-
-    /// Parses `YYYYMMDD` or `YYYY-MM-DD`. The last day of the year 9999 means perpetual.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`TimeError::NotADate`] if the text has another form or is not a real date.
-    pub fn parse(text: &str) -> Result<Self, TimeError> {
-        let date = time::parse_date(text)?;
-        let is_perpetual = compact_date(date).to_string() == Self::PERPETUAL;
-        Ok(if is_perpetual {
-            Self::Perpetual
-        } else {
-            Self::LastDay(date)
-        })
-    }
-}
-
-impl fmt::Display for KeyExpiry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Perpetual => f.write_str(Self::PERPETUAL),
-            Self::LastDay(date) => compact_date(*date).fmt(f),
-        }
-    }
-}
-
-text_value!(KeyExpiry, DATE_EXPECTED, TimeError);
-
-/// The content of an enterprise key, without the signature.
-///
-/// ```
-/// use license_core::EnterpriseTerms;
-///
-/// let terms: EnterpriseTerms = "CODITECT-ENT-ACME-100-20271231".parse()?;
-/// assert_eq!((terms.company.as_str(), terms.seats.get()), ("ACME", 100));
-/// assert_eq!(terms.to_string(), "CODITECT-ENT-ACME-100-20271231");
-/// # Ok::<(), license_core::KeyError>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct EnterpriseTerms {
-    /// The product.
-    pub product: ProductCode,
-    /// The company's short code.
-    pub company: Company,
-    /// The number of named or concurrent users.
-    pub seats: NonZeroU32,
-    /// The expiry.
-    pub expiry: KeyExpiry,
-}
-
-impl EnterpriseTerms {
-    /// Parses the text before the signature of an enterprise key, in upper case.
-    ///
-    /// ```
-    /// use license_core::{EnterpriseTerms, KeyExpiry};
-    ///
-    /// let terms = EnterpriseTerms::parse("CODITECT-ENT-ACME-100-99991231")?;
-    /// assert_eq!(terms.expiry, KeyExpiry::Perpetual);
-    /// # Ok::<(), license_core::KeyError>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Returns [`KeyError`] if a character is wrong or missing, or if the text is longer than 4096
-    /// bytes.
-    pub fn parse(text: &str) -> Result<Self, KeyError> {
-        check_length(text)?;
-        let pasted = Pasted::new(text);
-        let mut scan = KeyScanner::new(&pasted);
-        let terms = parse_terms(&mut scan)?;
-        scan.end("the end of the terms")?;
-        Ok(terms)
-    }
-}
-
-text_value!(EnterpriseTerms, "the terms of an enterprise key", KeyError);
-
-/// Prints the text that the signature covers.
-impl fmt::Display for EnterpriseTerms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            product,
-            company,
-            seats,
-            expiry,
-        } = self;
-        write!(f, "{product}-ENT-{company}-{seats}-{expiry}")
-    }
-}
 
 /// A well-formed enterprise key whose signature is not verified.
 ///
@@ -398,46 +251,6 @@ pub(super) fn parse(mut scan: KeyScanner<'_>) -> Result<LicenseKey, KeyError> {
         signed,
         signature,
     }))
-}
-
-fn parse_terms(scan: &mut KeyScanner<'_>) -> Result<EnterpriseTerms, KeyError> {
-    let product = scan.field(&name(ProductCode::EXPECTED))?;
-    let product =
-        ProductCode::parse(product).map_err(|error| scan.unexpected_at(0, error.expected))?;
-    scan.hyphen("`-` after a product code in upper case")?;
-    let start = scan.at();
-    if scan.field(&name("ENT"))? != "ENT" {
-        return Err(scan.unexpected_at(start, "`ENT` in upper case"));
-    }
-    scan.hyphen("`-` after `ENT`")?;
-    let start = scan.at();
-    let company = scan.field(&name(Company::EXPECTED))?;
-    let company =
-        Company::parse(company).map_err(|error| scan.unexpected_at(start, error.expected))?;
-    scan.hyphen("`-` after a company code of A-Z and 0-9")?;
-    let seats = parse_seats(scan)?;
-    scan.hyphen("`-` after the seats")?;
-    let start = scan.at();
-    let expiry = KeyExpiry::parse(scan.field(&DATE)?);
-    let expiry = expiry.map_err(|_| scan.unexpected_at(start, DATE_EXPECTED))?;
-    Ok(EnterpriseTerms {
-        product,
-        company,
-        seats,
-        expiry,
-    })
-}
-
-fn parse_seats(scan: &mut KeyScanner<'_>) -> Result<NonZeroU32, KeyError> {
-    let start = scan.at();
-    let digits = scan.field(&SEATS)?;
-    // `str::parse` would accept leading zeros.
-    let seats = if digits.starts_with('0') {
-        None
-    } else {
-        digits.parse().ok()
-    };
-    seats.ok_or_else(|| scan.unexpected_at(start, SEATS_EXPECTED))
 }
 
 fn parse_signature(scan: &KeyScanner<'_>) -> Result<Box<[u8]>, KeyError> {

@@ -1,22 +1,19 @@
-//! Verification of a license file or enterprise key as a whole.
+//! The verified content of a license file or of an enterprise key.
 
+mod canonical_text;
 mod error;
-
-use std::fmt;
+mod keys;
+mod verify;
 
 use chrono::{DateTime, Utc};
 
+pub use canonical_text::CanonicalText;
 pub use error::VerifiedLicensesError;
 
-use super::{
-    Activation, ArmorBlock, ClockRepair, License, LicenseFile, RevocationList, Validation,
-};
-use crate::encoding::pasted::without_wrapping;
+use super::{Activation, ClockRepair, License, RevocationList, Validation};
 use crate::ids::Nonce;
-use crate::jose::{ParseError, TokenKind, Unverified};
-use crate::key::{LicenseId, LicenseKey};
-use crate::matrix::FeatureMatrix;
-use crate::trust::{TrustSet, VerifyError};
+use crate::jose::Unverified;
+use crate::key::LicenseId;
 
 /// The verified content of a license file or of an enterprise key.
 ///
@@ -53,201 +50,7 @@ pub struct VerifiedLicenses {
     canonical: CanonicalText,
 }
 
-/// The canonical text of verified licenses, for storage.
-///
-/// ```
-/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # let trust = fixture::trust()?;
-/// # let matrix = license_core::FeatureMatrix::built_in();
-/// # let verified = license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
-/// use license_core::CanonicalText;
-///
-/// match verified.canonical() {
-///     CanonicalText::File(text) => println!("a file of {} bytes", text.len()),
-///     CanonicalText::EnterpriseKey(_) => println!("an enterprise key"),
-/// }
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, PartialEq, Eq)]
-pub enum CanonicalText {
-    /// Tokens in armor blocks.
-    File(String),
-    /// A full enterprise key.
-    EnterpriseKey(String),
-}
-
-/// Omits the text, which is a bearer credential.
-impl fmt::Debug for CanonicalText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::File(_) => "File",
-            Self::EnterpriseKey(_) => "EnterpriseKey",
-        })
-    }
-}
-
 impl VerifiedLicenses {
-    /// Verifies a license file, a bare token or a full enterprise key.
-    ///
-    /// ```
-    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let trust = fixture::trust()?;
-    /// # const FILE: &str = fixture::FILE;
-    /// use license_core::{FeatureMatrix, VerifiedLicenses};
-    ///
-    /// let verified = VerifiedLicenses::verify(FILE, &trust, FeatureMatrix::built_in())?;
-    /// assert_eq!((verified.licenses().len(), verified.validations().len()), (1, 1));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Returns [`VerifiedLicensesError`] if any part is damaged or not signed by a trusted key, or
-    /// if the text contains no license. Returns [`VerifiedLicensesError::NeedsLicenseFile`] for a
-    /// key without a signature.
-    pub fn verify(
-        text: &str,
-        trust: &TrustSet,
-        matrix: &FeatureMatrix,
-    ) -> Result<Self, VerifiedLicensesError> {
-        let verified = Self::verify_with_licenses(text, trust, matrix, &[])?;
-        if verified.licenses.is_empty() {
-            return Err(VerifiedLicensesError::NoLicense);
-        }
-        Ok(verified)
-    }
-
-    /// Verifies a text that does not have to contain a license.
-    ///
-    /// The text can contain licenses, validation tokens, revocation lists, activations, clock
-    /// repairs and trust statements in any combination. A validation token must belong to a license
-    /// in the text or in `known`. Trust statements are not verified.
-    ///
-    /// ```
-    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let (trust, license) = (fixture::trust()?, fixture::license()?);
-    /// # const TOKEN: &str = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/validation.jwt"
-    /// # ));
-    /// use license_core::{FeatureMatrix, VerifiedLicenses};
-    ///
-    /// // A validation token arrives alone, because its license is already installed.
-    /// let (matrix, known) = (FeatureMatrix::built_in(), [license]);
-    /// let verified = VerifiedLicenses::verify_with_licenses(TOKEN, &trust, matrix, &known)?;
-    /// assert!(verified.licenses().is_empty());
-    /// assert_eq!(verified.validations().len(), 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Returns the errors of [`VerifiedLicenses::verify`]. A text without a license is an error
-    /// only if it has validation tokens and `known` is empty.
-    pub fn verify_with_licenses(
-        text: &str,
-        trust: &TrustSet,
-        matrix: &FeatureMatrix,
-        known: &[License],
-    ) -> Result<Self, VerifiedLicensesError> {
-        if without_wrapping(text).is_empty() {
-            return Err(VerifiedLicensesError::Parse(ParseError::Empty));
-        }
-        if !LicenseKey::is_likely(text) {
-            return Self::verify_file(text, trust, known);
-        }
-        match LicenseKey::parse(text).map_err(VerifiedLicensesError::Key)? {
-            LicenseKey::Enterprise(key) => Ok(Self {
-                licenses: vec![
-                    key.verify(trust, matrix)
-                        .map_err(VerifiedLicensesError::Verify)?,
-                ],
-                validations: Vec::new(),
-                revocations: Vec::new(),
-                activations: Vec::new(),
-                clock_repairs: Vec::new(),
-                statements: Vec::new(),
-                deactivated: Vec::new(),
-                canonical: CanonicalText::EnterpriseKey(key.to_string()),
-            }),
-            key => Err(needs_file(&key)),
-        }
-    }
-
-    /// Checks that a key identifies one of the licenses.
-    ///
-    /// ```
-    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let trust = fixture::trust()?;
-    /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let verified = license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
-    /// use license_core::{FeatureMatrix, LicenseKey};
-    ///
-    /// let key = LicenseKey::parse("CODITECT-PRO-D4424EFC5184-3730")?;
-    /// verified.check_key(&key, FeatureMatrix::built_in())?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Returns [`VerifiedLicensesError::OtherLicense`] if the key identifies another license.
-    pub fn check_key(
-        &self,
-        key: &LicenseKey,
-        matrix: &FeatureMatrix,
-    ) -> Result<(), VerifiedLicensesError> {
-        if self
-            .licenses
-            .iter()
-            .any(|license| is_identified_by(license, key, matrix))
-        {
-            return Ok(());
-        }
-        let key_of = |license: &License| key_of(license, key, matrix);
-        let found = self.licenses.iter().filter_map(key_of).collect();
-        Err(VerifiedLicensesError::OtherLicense { found })
-    }
-
-    fn verify_file(
-        text: &str,
-        trust: &TrustSet,
-        known: &[License],
-    ) -> Result<Self, VerifiedLicensesError> {
-        let file = LicenseFile::parse(text).map_err(VerifiedLicensesError::Parse)?;
-        let licenses = verify_each(&file, TokenKind::License, |token| token.verify(trust))?;
-        let all = [&licenses, known].concat();
-        let stored_kinds = [TokenKind::License, TokenKind::Validation];
-        if all.is_empty() && file.blocks_of_kind(TokenKind::Validation).next().is_some() {
-            return Err(VerifiedLicensesError::NoLicense);
-        }
-        let validations = verify_each(&file, TokenKind::Validation, |token| {
-            token.verify_validation_of(trust, &all)
-        })?;
-        let revocations = verify_each(&file, TokenKind::Revocations, |token| {
-            token.verify_revocations(trust)
-        })?;
-        let activations = verify_each(&file, TokenKind::Activation, |token| {
-            token.verify_activation(trust)
-        })?;
-        let clock_repairs = verify_each(&file, TokenKind::ClockRepair, |token| {
-            token.verify_clock_repair(trust)
-        })?;
-        let tokens = file.blocks().iter().map(|block| &block.token);
-        let stored = tokens.filter(|token| stored_kinds.contains(&token.unverified_kind()));
-        let statements = file.blocks_of_kind(TokenKind::TrustStatement);
-        let statements = statements.map(|block| block.token.clone().into_owned());
-        let canonical = CanonicalText::File(stored.map(Unverified::to_armor).collect());
-        Ok(Self {
-            licenses,
-            validations,
-            revocations,
-            activations,
-            clock_repairs,
-            statements: statements.collect(),
-            deactivated: Vec::new(),
-            canonical,
-        })
-    }
-
     /// Returns the licenses. The list can be empty only after
     /// [`VerifiedLicenses::verify_with_licenses`].
     ///
@@ -470,54 +273,4 @@ impl<'a> IntoIterator for &'a VerifiedLicenses {
     fn into_iter(self) -> Self::IntoIter {
         self.licenses.iter()
     }
-}
-
-/// Verifies all blocks of one kind. If the file has several blocks, an error contains the line
-/// number of the block.
-fn verify_each<T>(
-    file: &LicenseFile<'_>,
-    kind: TokenKind,
-    verify: impl Fn(&Unverified<'_>) -> Result<T, VerifyError>,
-) -> Result<Vec<T>, VerifiedLicensesError> {
-    let has_several = file.blocks().len() > 1;
-    let verified = |block: &ArmorBlock<'_>| {
-        verify(&block.token).map_err(|error| {
-            if has_several {
-                VerifiedLicensesError::Block {
-                    line: block.line,
-                    source: error,
-                }
-            } else {
-                VerifiedLicensesError::Verify(error)
-            }
-        })
-    };
-    file.blocks_of_kind(kind).map(verified).collect()
-}
-
-/// Returns whether a key identifies a license.
-fn is_identified_by(license: &License, key: &LicenseKey, matrix: &FeatureMatrix) -> bool {
-    // The license of an enterprise key has the short key as its id.
-    license.is_identified_by(key, matrix) || key.license_id().as_ref() == Some(license.id())
-}
-
-/// Returns the key of a license, preferably in the form of `key`.
-fn key_of(license: &License, key: &LicenseKey, matrix: &FeatureMatrix) -> Option<String> {
-    let standard = license.standard_key().map(|key| key.to_string());
-    let enterprise = license
-        .short_enterprise_key(matrix)
-        .map(|key| key.to_string());
-    match key {
-        LicenseKey::Standard(_) => standard.or(enterprise),
-        _ => enterprise.or(standard),
-    }
-}
-
-/// Returns the error for a key without a signature.
-fn needs_file(key: &LicenseKey) -> VerifiedLicensesError {
-    let tier = match key {
-        LicenseKey::Standard(key) => Some(key.tier()),
-        _ => None,
-    };
-    VerifiedLicensesError::NeedsLicenseFile { tier }
 }

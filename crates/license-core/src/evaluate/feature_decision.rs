@@ -1,0 +1,102 @@
+//! Decision about one feature.
+
+use super::{Decision, Evidence, Outcome};
+use crate::code::Code;
+use crate::ids::Tier;
+use crate::matrix::FeatureMatrix;
+
+/// Decision about a feature. The JSON form is `{granted, code, evidence}`.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let license = fixture::license()?;
+/// use license_core::{Context, FeatureMatrix, time};
+///
+/// let matrix = FeatureMatrix::built_in();
+/// let context = Context::at(time::parse_instant("2027-01-15")?);
+/// let answer = license.evaluate(matrix, &context).feature("sso", matrix);
+/// assert!(!answer.granted);
+/// println!("{}: expected {}", answer.code, answer.evidence.expected());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[must_use]
+pub struct FeatureDecision {
+    /// Whether the feature may be used.
+    pub granted: bool,
+    /// The code of the decision if the feature is granted, or if a denied license includes the
+    /// feature. `UNKNOWN_FEATURE` if neither the product nor the license has the feature. Otherwise
+    /// `FEATURE_NOT_INCLUDED`.
+    pub code: Code,
+    /// The expected and actual values.
+    pub evidence: Evidence,
+}
+
+impl Decision {
+    /// Decides whether the feature may be used. The code distinguishes a license without the
+    /// feature, a license that is denied, and a feature that does not exist.
+    ///
+    /// ```
+    /// use license_core::{Code, Context, FeatureMatrix, TrustSet, Unverified, time};
+    ///
+    /// # const JWKS: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
+    /// # const TOKEN: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-pro.jwt"
+    /// # ));
+    /// let license = Unverified::parse(TOKEN)?.verify(&TrustSet::parse(JWKS)?)?;
+    /// let matrix = FeatureMatrix::built_in();
+    /// let context = Context::at(time::parse_instant("2027-01-15T00:00:00Z")?);
+    /// let decision = license.evaluate(matrix, &context);
+    ///
+    /// assert_eq!(decision.feature("cloud_sync", matrix).code, Code::Valid);
+    /// assert_eq!(decision.feature("sso", matrix).code, Code::FeatureNotIncluded);
+    /// // A misspelled name is never granted, and its code shows the mistake.
+    /// assert!(!decision.allows("cloud-sync"));
+    /// assert_eq!(decision.feature("cloud-sync", matrix).code, Code::UnknownFeature);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn feature(&self, name: &str, matrix: &FeatureMatrix) -> FeatureDecision {
+        let tier = self.effective.tier();
+        let feature = || Evidence::Feature {
+            feature: name.into(),
+            included_from: self.first_tier_with(name, matrix),
+            tier,
+        };
+        let is_in_license = self
+            .license()
+            .is_some_and(|license| license.entitlements().allows(name));
+        let (granted, code, evidence) = if self.allows(name) {
+            (true, self.code, feature())
+        } else if is_in_license && self.outcome == Outcome::Denied {
+            (false, self.code, self.evidence.clone())
+        } else if is_in_license || matrix.first_tier_with(name).is_some() {
+            (false, Code::FeatureNotIncluded, feature())
+        } else {
+            let unknown = Evidence::UnknownFeature {
+                feature: name.into(),
+                product: matrix.product(),
+                tier,
+            };
+            (false, Code::UnknownFeature, unknown)
+        };
+        FeatureDecision {
+            granted,
+            code,
+            evidence,
+        }
+    }
+
+    /// Returns the lowest tier with the feature. Returns `None` if the current tier has the
+    /// feature, but this license does not.
+    fn first_tier_with(&self, feature: &str, matrix: &FeatureMatrix) -> Option<Tier> {
+        let current = matrix.tier(self.effective.tier());
+        let lacks = current.is_none_or(|tier| !tier.entitlements().allows(feature));
+        let first = matrix
+            .first_tier_with(feature)
+            .filter(|_| lacks || self.allows(feature));
+        first.map(|tier| tier.name())
+    }
+}
