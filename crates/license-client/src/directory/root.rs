@@ -196,3 +196,23 @@ fn is_mapped(maps: &str, user: u32) -> bool {
 fn read_number(path: &str) -> Option<u32> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_mapped;
+
+    #[test]
+    fn a_user_id_is_mapped_if_a_line_contains_it() {
+        let all = "         0          0 4294967295\n";
+        assert!(is_mapped(all, 0) && is_mapped(all, 65534));
+        let one = "0 1000 1\n";
+        assert!(is_mapped(one, 0) && !is_mapped(one, 65534));
+        let container = "0 1000 1\n1 100000 65536\n";
+        assert!(is_mapped(container, 65534) && is_mapped(container, 65536));
+        assert!(!is_mapped(container, 65537));
+        assert!(
+            is_mapped("not a map", 65534),
+            "an unknown format proves nothing"
+        );
+    }
+}
