@@ -14,11 +14,14 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::Missing;
-use super::unix::DIRECTORY;
+use super::unix::{DIRECTORY, LOOKUP};
 use super::unsafe_directory::UnsafeDirectory;
 
 /// Maximum number of symbolic links in a path, as in Linux.
 const MAX_LINKS: u32 = 40;
+
+/// Flags for a directory on the path. A symbolic link is not followed.
+const STEP: OFlags = LOOKUP.union(OFlags::NOFOLLOW);
 
 /// The permissions of a new parent. The usual permissions, but never write access for others.
 const PARENT: Mode = Mode::RWXU
@@ -55,7 +58,8 @@ pub(super) fn open(path: &Path, missing: Missing) -> io::Result<OwnedFd> {
     while let Some(name) = walk.rest.pop() {
         walk.enter(name, missing)?;
     }
-    Ok(walk.directory)
+    let directory = rustix::fs::openat(&walk.directory, ".", DIRECTORY, Mode::empty())?;
+    Ok(directory)
 }
 
 /// Checks that only root can change an open directory.
@@ -103,7 +107,7 @@ impl Walk {
     /// Opens the directory with this name, follows the symbolic link, or creates the directory.
     fn enter(&mut self, name: OsString, missing: Missing) -> io::Result<()> {
         check(&self.directory, &self.path, Sticky::Accept)?;
-        match rustix::fs::openat(&self.directory, &name, DIRECTORY, Mode::empty()) {
+        match rustix::fs::openat(&self.directory, &name, STEP, Mode::empty()) {
             Ok(directory) => {
                 self.directory = directory;
                 if name == ".." {
@@ -155,13 +159,7 @@ impl Walk {
 }
 
 fn open_top() -> io::Result<OwnedFd> {
-    let top = rustix::fs::openat(
-        CWD,
-        "/",
-        DIRECTORY.difference(OFlags::NOFOLLOW),
-        Mode::empty(),
-    );
-    Ok(top?)
+    Ok(rustix::fs::openat(CWD, "/", LOOKUP, Mode::empty())?)
 }
 
 /// Returns whether a user is root, or an administrator outside of this user namespace.

@@ -26,9 +26,9 @@ pub(super) const DIRECTORY: OFlags = OFlags::RDONLY
 
 /// Flags that open a directory to look up names in it. This needs no permission to list names.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const LOOKUP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+pub(super) const LOOKUP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-const LOOKUP: OFlags = OFlags::RDONLY
+pub(super) const LOOKUP: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::CLOEXEC);
 

@@ -30,6 +30,7 @@ pub struct UnsafeDirectory {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(unix), allow(dead_code, reason = "only Unix has a user like root"))]
 enum Defect {
     Owner {
         user: u32,
