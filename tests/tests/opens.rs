@@ -89,8 +89,8 @@ fn trace(machine: &Scratch, args: &[&str]) -> Option<Accesses> {
     Some(accesses)
 }
 
-/// Returns the path in a system call, and whether the call opens a file. A directory, or a file that
-/// does not exist, is only examined. `None` if the call uses an open file.
+/// Returns the path in a system call, and whether the call opens a file. A directory, or a file
+/// that does not exist, is only examined. `None` if the call uses an open file.
 fn call(line: &str) -> Option<(String, bool)> {
     let (before, rest) = line.split_once('"')?;
     let (path, after) = rest.split_once('"')?;

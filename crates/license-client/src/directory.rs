@@ -25,9 +25,9 @@ use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 #[cfg(not(unix))]
-use self::other::Handle;
+use self::other::DirectoryPath as Handle;
 #[cfg(unix)]
-use self::unix::Handle;
+use self::unix::DirectoryDescriptor as Handle;
 pub use self::unsafe_directory::UnsafeDirectory;
 use crate::files::read_file;
 
@@ -79,8 +79,8 @@ impl Directory {
         &self.path
     }
 
-    /// Reads a regular file of at most `cap` bytes. If the file is larger, returns its first `cap` +
-    /// 1 bytes, so that the caller can detect this.
+    /// Reads a regular file of at most `cap` bytes. If the file is larger, returns its first `cap`
+    /// + 1 bytes, so that the caller can detect this.
     ///
     /// Follows a symbolic link, except if this is a process of root and another user can change the
     /// directory.
@@ -123,7 +123,8 @@ impl Directory {
     /// Returns whether the entry is a directory that this user, or the owner of this directory, has
     /// created. A symbolic link is not a directory.
     pub(crate) fn has_own_directory(&self, name: &str) -> bool {
-        self.handle.has_own_directory(name)
+        let directory = self.open_directory(name);
+        directory.is_ok_and(|directory| directory.handle.is_own_in(&self.handle))
     }
 
     /// Opens a directory in this directory. Does not follow a symbolic link.
@@ -160,8 +161,8 @@ impl WritableDirectory {
         }))
     }
 
-    /// Removes the access of other users, if the directory belongs to this user and `has_only_state`
-    /// returns `true`.
+    /// Removes the access of other users, if the directory belongs to this user and
+    /// `has_only_state` returns `true`.
     pub(crate) fn restrict_access(&self, has_only_state: impl FnOnce(&Metadata) -> bool) {
         self.handle.restrict_access(has_only_state);
     }
@@ -261,6 +262,16 @@ impl WritableDirectory {
         let handle = self.handle.open_writable_directory(name)?;
         handle.check(&path)?;
         Ok(Self(Directory { handle, path }))
+    }
+
+    /// Opens a directory for changes that this user, or the owner of this directory, has created.
+    pub(crate) fn open_own_directory(&self, name: &str) -> io::Result<Self> {
+        let directory = self.open_writable_directory(name)?;
+        if directory.handle.is_own_in(&self.handle) {
+            Ok(directory)
+        } else {
+            Err(ErrorKind::PermissionDenied.into())
+        }
     }
 
     /// Opens a directory in this directory for changes. Creates the directory if it is missing.

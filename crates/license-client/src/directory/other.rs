@@ -11,9 +11,9 @@ use super::Missing;
 
 /// A directory that existed when it was opened.
 #[derive(Debug)]
-pub(super) struct Handle(PathBuf);
+pub(super) struct DirectoryPath(PathBuf);
 
-impl Handle {
+impl DirectoryPath {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         if fs::metadata(path)?.is_dir() {
             Ok(Self(path.to_owned()))
@@ -91,8 +91,9 @@ impl Handle {
         Ok(fs::symlink_metadata(self.0.join(name))?.is_dir())
     }
 
-    pub(super) fn has_own_directory(&self, name: &str) -> bool {
-        self.is_directory(name).unwrap_or(false)
+    /// Returns `true`, because a directory inherits the access rules of its parent.
+    pub(super) fn is_own_in(&self, _: &Self) -> bool {
+        true
     }
 
     /// Returns `true`, because on Windows an open file can be neither replaced nor removed.

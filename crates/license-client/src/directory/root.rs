@@ -167,11 +167,11 @@ fn is_administrator(user: u32) -> bool {
     user == 0 || is_unmapped(user)
 }
 
-/// Returns whether a user id stands for all users outside of this user namespace, as
+/// Returns whether a user id is the id of all users outside of this user namespace, as
 /// user_namespaces(7) describes.
 ///
-/// In a container without privileges, the directories of the host belong to this id. The process is
-/// an ordinary user of the host there, and has none of root's files to lose.
+/// In a container without privileges, the directories of the host belong to this id. On the host,
+/// the process is an ordinary user, who cannot change the files of root.
 fn is_unmapped(user: u32) -> bool {
     let overflow = read_number("/proc/sys/kernel/overflowuid").unwrap_or(65534);
     let maps = || fs::read_to_string("/proc/self/uid_map").ok();

@@ -18,8 +18,8 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Returns a directory of root with the directory `home` of another user. Returns `None` if the test
-/// does not run as root, after a line that says so.
+/// Returns a directory of root with the directory `home` of another user. Returns `None` and prints
+/// a line if the test does not run as root.
 fn home_of_another_user() -> Option<(tempfile::TempDir, PathBuf)> {
     let scratch = tempfile::tempdir().unwrap();
     let home = scratch.path().join("home");

@@ -37,9 +37,9 @@ const FILE: OFlags = OFlags::NONBLOCK.union(OFlags::CLOEXEC);
 
 /// An open directory.
 #[derive(Debug)]
-pub(super) struct Handle(File);
+pub(super) struct DirectoryDescriptor(File);
 
-impl Handle {
+impl DirectoryDescriptor {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let directory = rustix::fs::openat(CWD, path, LOOKUP, Mode::empty())?;
         Ok(Self(directory.into()))
@@ -119,16 +119,11 @@ impl Handle {
         Ok(FileType::from_raw_mode(found.st_mode).is_dir())
     }
 
-    pub(super) fn has_own_directory(&self, name: &str) -> bool {
-        let found = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW);
-        found.is_ok_and(|found| {
-            let is_directory = FileType::from_raw_mode(found.st_mode).is_dir();
-            let is_own = || {
-                found.st_uid == geteuid().as_raw()
-                    || self.0.metadata().is_ok_and(|own| own.uid() == found.st_uid)
-            };
-            is_directory && is_own()
-        })
+    /// Returns whether this user or the owner of `parent` owns the directory.
+    pub(super) fn is_own_in(&self, parent: &Self) -> bool {
+        let owner = |directory: &Self| directory.0.metadata().ok().map(|found| found.uid());
+        let found = owner(self);
+        found.is_some() && (found == Some(geteuid().as_raw()) || found == owner(parent))
     }
 
     pub(super) fn is_at(&self, file: &File, name: &str) -> bool {

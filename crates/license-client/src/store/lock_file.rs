@@ -52,6 +52,8 @@ fn open(directory: &WritableDirectory) -> io::Result<File> {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) if error.kind() == ErrorKind::IsADirectory => {
                 directory.quarantine_other(LOCK)?;
+                // Another process may be renaming the entry.
+                thread::sleep(FIRST_PAUSE);
             }
             opened => return opened,
         }

@@ -58,7 +58,7 @@ impl StoreLock {
     }
 
     fn restore(&self) -> io::Result<()> {
-        let undo = self.directory.open_writable_directory(UNDO)?;
+        let undo = self.directory.open_own_directory(UNDO)?;
         for file in StateFile::ALL {
             let name = file.as_str();
             if undo.contains(name) {
