@@ -14,8 +14,8 @@ use std::thread;
 use std::time::Instant;
 
 use license_benches::random;
-use license_core::Algorithm;
 use license_core::issue::{KeyBits, Signer, SigningKey};
+use license_core::jose::Algorithm;
 use license_tests::{Run, Scratch, Vendor};
 
 /// The number of rounds. Both subjects run in each round, so that other load affects both.

@@ -2,9 +2,8 @@
 
 use license_core::chrono::TimeDelta;
 use license_core::issue::{RevocationEntry, RevocationListDraft, SigningKey};
-use license_core::{
-    LicenseFile, LicenseId, ProductCode, RevocationList, TrustSet, Unverified, time,
-};
+use license_core::license::RevocationList;
+use license_core::{LicenseFile, LicenseId, ProductCode, TrustSet, Unverified, time};
 
 use crate::vendor::now;
 

@@ -5,9 +5,8 @@ use std::time::SystemTime;
 use aws_lc_rs::signature::{KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair};
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::{KeyBits, LicenseDraft, RandomError, Signer, SigningKey};
-use license_core::{
-    Algorithm, Context, FeatureMatrix, License, LicenseId, Tier, TrustSet, Unverified, time,
-};
+use license_core::jose::Algorithm;
+use license_core::{Context, FeatureMatrix, License, LicenseId, Tier, TrustSet, Unverified, time};
 use zeroize::Zeroizing;
 
 /// A signing key in all measured forms, and a license.

@@ -9,10 +9,12 @@
 use std::fs;
 use std::path::Path;
 
-use license_core::{
-    ActivationRequest, ActivationSecret, ClockRequest, DeactivationReceipt, Fingerprint, LicenseId,
-    MachineRequest, Nonce, ProductCode, time,
+use license_core::ids::Nonce;
+use license_core::machine::Fingerprint;
+use license_core::requests::{
+    ActivationRequest, ActivationSecret, ClockRequest, DeactivationReceipt, MachineRequest,
 };
+use license_core::{LicenseId, ProductCode, time};
 use license_tests::vendor::changed_at;
 use license_tests::{Run, Scratch, programs, words};
 

@@ -4,7 +4,9 @@ use std::hint::black_box;
 
 use license_benches::{Line, SampleVendor};
 use license_core::issue::{KeyBits, Signer};
-use license_core::{Algorithm, TrustSet, TrustedKey, Unverified};
+use license_core::jose::Algorithm;
+use license_core::trust::TrustedKey;
+use license_core::{TrustSet, Unverified};
 
 const SIZES: [u32; 7] = [1, 2, 5, 10, 20, 50, 100];
 const ROUNDS: usize = 61;

@@ -3,7 +3,8 @@
 use std::hint::black_box;
 
 use license_benches::{Row, SampleVendor, signed};
-use license_core::{Backend, FeatureMatrix, TrustSet, Unverified, Verifier};
+use license_core::jose::Backend;
+use license_core::{FeatureMatrix, TrustSet, Unverified, Verifier};
 use rsa::{BoxedUint, Pkcs1v15Sign, PublicKey};
 use sha2::{Digest, Sha256};
 

@@ -5,7 +5,8 @@ use std::hint::black_box;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use license_core::chrono::{DateTime, TimeDelta, Utc};
-use license_core::{Context, FeatureMatrix, License, TrustSet, TrustedKey, Unverified, Verifier};
+use license_core::trust::TrustedKey;
+use license_core::{Context, FeatureMatrix, License, TrustSet, Unverified, Verifier};
 use rsa::{BoxedUint, Pkcs1v15Sign, PublicKey};
 use sha2::{Digest, Sha256};
 

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Source, show_path};
 use license_core::issue::SigningError as CoreIssueError;
-use license_core::{
-    Code, FeatureMatrix, ParseError, ProductCode, ProductFileError, TrustError,
-    VerifiedLicensesError, with_causes,
-};
+use license_core::jose::ParseError;
+use license_core::license::VerifiedLicensesError;
+use license_core::matrix::ProductFileError;
+use license_core::trust::TrustError;
+use license_core::{Code, FeatureMatrix, ProductCode, with_causes};
 use license_issuer::errors::{DeliveryError, LedgerError};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;

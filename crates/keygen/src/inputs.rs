@@ -2,7 +2,8 @@
 
 use license_cli_support::{Failure, Source};
 use license_core::chrono::{DateTime, Utc};
-use license_core::{FeatureMatrix, LicenseId, MAX_FILE_BYTES, TrustSet};
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::{FeatureMatrix, LicenseId, TrustSet};
 use license_issuer::clock::{Clock, SystemClock};
 use license_issuer::random;
 

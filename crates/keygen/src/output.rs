@@ -5,7 +5,7 @@ pub(crate) mod csv;
 use std::path::PathBuf;
 
 use license_cli_support::{Destination, Failure, OutputFile};
-use license_core::hex;
+use license_core::encoding::hex;
 use license_issuer::delivery::{ArtifactDestination, Delivery, FileDelivery, StreamDelivery};
 use license_issuer::files::Collision;
 use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation};

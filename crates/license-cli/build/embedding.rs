@@ -6,7 +6,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use license_core::{MAX_FILE_BYTES, TrustError, TrustSet};
+use license_core::TrustSet;
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::trust::TrustError;
 
 /// The environment variable that names the trust set at build time.
 pub(crate) const VARIABLE: &str = "CODITECT_TRUST_SET";

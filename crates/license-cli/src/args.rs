@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use license_cli_support::program::Description;
 use license_cli_support::{OutputFile, OutputOptions, Source};
 use license_core::chrono::{DateTime, NaiveDate, Utc};
-use license_core::{Machine, UsageType, Version, time};
+use license_core::machine::Machine;
+use license_core::policy::UsageType;
+use license_core::{Version, time};
 
 use crate::embedded;
 

@@ -12,10 +12,10 @@ use license_client::{
     DetectedUsage, Installation, LicenseManager, Moment, ProcessEnvironment, ProjectRoot,
     detect_usage, find_project, usage_variable,
 };
-use license_core::{
-    FeatureMatrix, LicenseFile, MAX_FILE_BYTES, Rotation, StatementResult, TokenKind, TrustSet,
-    UsageType, VerifiedLicenses,
-};
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::license::{Rotation, StatementResult};
+use license_core::policy::UsageType;
+use license_core::{FeatureMatrix, LicenseFile, TokenKind, TrustSet, VerifiedLicenses};
 
 pub(crate) use evaluation::Evaluation;
 pub(crate) use input::LicenseInput;

@@ -1,11 +1,13 @@
 //! The machine requests, activations and deactivation receipts of this machine, in one sealed file.
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::ids::Nonce;
+use license_core::jose::{MAX_FILE_BYTES, MAX_TOKEN_BYTES};
+use license_core::license::{Activation, ClockRepair};
+use license_core::machine::MachineDigest;
+use license_core::requests::ActivationSecret;
 use license_core::time::serde_unix_seconds;
-use license_core::{
-    Activation, ActivationSecret, ClockRepair, Code, License, LicenseId, MAX_FILE_BYTES,
-    MAX_TOKEN_BYTES, MachineDigest, Nonce,
-};
+use license_core::{Code, License, LicenseId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 use thiserror::Error;

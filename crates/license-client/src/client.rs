@@ -13,8 +13,9 @@ mod setting;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use license_core::usage_report::UsageCounts;
-use license_core::{Code, Context, Decision, FeatureMatrix, Outcome};
+use license_core::evaluate::Outcome;
+use license_core::usage::UsageCounts;
+use license_core::{Code, Context, Decision, FeatureMatrix};
 
 use self::application::Application;
 pub use self::builder::{BuildError, ClientBuilder};

@@ -4,7 +4,8 @@ use std::fs;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
-use license_core::{Boot, ClockReading, time};
+use license_core::state::{Boot, ClockReading};
+use license_core::time;
 
 /// Returns the current time.
 ///

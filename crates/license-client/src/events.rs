@@ -7,7 +7,9 @@
 
 use std::path::Path;
 
-use license_core::{Code, Decision, Quota, QuotaUse};
+use license_core::policy::Quota;
+use license_core::state::QuotaUse;
+use license_core::{Code, Decision};
 
 /// Emits an event if the feature is enabled. Each value is a text, a number or a Boolean.
 macro_rules! emit {

@@ -8,10 +8,10 @@ mod statements;
 
 use std::path::PathBuf;
 
-use license_core::{
-    Activation, FeatureMatrix, LicenseId, MAX_FILE_BYTES, Nonce, RevocationList, Rotation,
-    TrustSet, VerifiedLicenses,
-};
+use license_core::ids::Nonce;
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::license::{Activation, RevocationList, Rotation};
+use license_core::{FeatureMatrix, LicenseId, TrustSet, VerifiedLicenses};
 
 pub use candidate::{Candidate, Replace};
 pub use error::InstallationError;

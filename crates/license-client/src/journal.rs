@@ -1,7 +1,7 @@
 //! The journal of usage reports: the closed entries, in a sealed file that is written at most once
 //! a day.
 
-use license_core::usage_report::{ChainPosition, ClosedEntry};
+use license_core::usage::{ChainPosition, ClosedEntry};
 use serde_json::{Value, json};
 
 use crate::problem::StateProblem;

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use license_core::machine::{ComponentKind, Fingerprint};
+use license_core::policy::UsageType;
 use license_core::session::FollowedLink;
-use license_core::{ComponentKind, Fingerprint, UsageType};
 use serde::{Serialize, Serializer};
 
 use crate::machine::{FoundComponent, MachineFacts, MissingComponent};

@@ -190,11 +190,15 @@ pub use clock::now;
 pub use directory::UnsafeDirectory;
 pub use installation::{Candidate, Installation, InstallationError, Replace};
 pub use license_core;
+pub use license_core::evaluate::{ContextValue, Evidence, FeatureDecision, Outcome, Warning};
+pub use license_core::matrix::ProductFileError;
+pub use license_core::policy::{Entitlements, Quota, UsageType};
 pub use license_core::session::{FollowedLink, ProjectError, ProjectRoot, RootReason};
+pub use license_core::state::QuotaUse;
+pub use license_core::trust::TrustError;
 pub use license_core::{
-    Code, Context, ContextValue, Decision, Entitlements, Evidence, FeatureDecision, FeatureMatrix,
-    License, LicenseId, Outcome, ProductCode, ProductFileError, Quota, QuotaUse, Tier, TrustError,
-    TrustSet, UsageType, Version, Warning, with_causes,
+    Code, Context, Decision, FeatureMatrix, License, LicenseId, ProductCode, Tier, TrustSet,
+    Version, with_causes,
 };
 pub use machine::{
     FoundComponent, LocalSystem, MachineFacts, MissingComponent, MissingReason, Platform,

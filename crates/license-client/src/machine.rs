@@ -37,7 +37,7 @@ pub use system::{LocalSystem, Platform, System};
 
 use component::Lookup;
 use container::Environment;
-use license_core::ComponentKind;
+use license_core::machine::ComponentKind;
 
 /// The components to collect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

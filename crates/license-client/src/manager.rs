@@ -16,10 +16,10 @@ use std::fmt;
 use std::sync::{Mutex, OnceLock};
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::{
-    Activation, ClockHighWater, ClockReading, LicenseFile, Machine, MachineDigest, ProductCode,
-    TokenKind, TrustSet,
-};
+use license_core::license::Activation;
+use license_core::machine::{Machine, MachineDigest};
+use license_core::state::{ClockHighWater, ClockReading};
+use license_core::{LicenseFile, ProductCode, TokenKind, TrustSet};
 
 pub use install_report::{InstallReport, InstalledBlock, RemovalReport};
 pub use quota::QuotaUseReport;

@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use license_core::{
-    KeyId, LicenseFile, MAX_LIST_BYTES, ProductCode, RevocationList, TokenKind, TrustSet,
-    VerifyError,
-};
+use license_core::jose::MAX_LIST_BYTES;
+use license_core::license::RevocationList;
+use license_core::trust::{KeyId, VerifyError};
+use license_core::{LicenseFile, ProductCode, TokenKind, TrustSet};
 
 use crate::paths::Paths;
 use crate::problem::{ListFault, ListProblem, StaleList};

@@ -10,7 +10,7 @@ use crate::problem::StateProblem;
 use crate::seal::{Seal, SealError};
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
-use license_core::hex;
+use license_core::encoding::hex;
 
 /// The content of a sealed file.
 pub(crate) trait Document: Default {

@@ -8,7 +8,7 @@ use std::sync::Once;
 
 use license_core::LicenseId;
 use license_core::session::{ProjectError, ProjectRoot, SessionId};
-use license_core::usage_report::UsageCounts;
+use license_core::usage::UsageCounts;
 
 use self::lock::{SessionLock, is_locked};
 use crate::directory::{Directory, Missing, WritableDirectory};

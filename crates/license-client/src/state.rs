@@ -7,8 +7,11 @@
 
 pub(crate) mod seen_lists;
 
-use license_core::usage_report::{ClosedEntry, OpenPeriod};
-use license_core::{ClockHighWater, LicenseId, MAX_FILE_BYTES, Nonce, QuotaCounters};
+use license_core::LicenseId;
+use license_core::ids::Nonce;
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::state::{ClockHighWater, QuotaCounters};
+use license_core::usage::{ClosedEntry, OpenPeriod};
 use serde_json::{Value, json};
 
 use self::seen_lists::SeenLists;

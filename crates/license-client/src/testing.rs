@@ -12,7 +12,7 @@
 //! clock differ. No test touches the home directory, and no C compiler is needed.
 //!
 //! ```
-//! use license_client::license_core::Status;
+//! use license_client::license_core::claims::Status;
 //! use license_client::testing::{self, TestMachine, TimeDelta};
 //!
 //! const PRODUCT: &str = r#"
@@ -75,7 +75,7 @@
 //! # Panics
 //!
 //! A mistake in a test, such as an unknown tier or a malformed date, panics at the line of the
-//! test. The methods of [`Client`](crate::Client) return errors, as in the application.
+//! test. The methods of [`Client`](crate::client::Client) return errors, as in the application.
 
 #![allow(
     clippy::expect_used,

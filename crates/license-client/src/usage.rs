@@ -7,7 +7,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use license_core::{ProductCode, UsageType};
+use license_core::ProductCode;
+use license_core::policy::UsageType;
 
 use license_core::session::{ProjectRoot, RootReason};
 
@@ -205,7 +206,8 @@ pub fn usage_variable(product: ProductCode) -> String {
 ///
 /// ```
 /// use license_client::{ProcessEnvironment, detect_usage, find_project};
-/// use license_core::{ProductCode, UsageType};
+/// use license_core::ProductCode;
+/// use license_core::policy::UsageType;
 /// use std::fs;
 ///
 /// # let app = tempfile::tempdir()?;

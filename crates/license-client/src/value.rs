@@ -5,10 +5,10 @@
 macro_rules! named_value {
     ($type:ty, $expected:literal) => {
         impl std::str::FromStr for $type {
-            type Err = license_core::ValueError;
+            type Err = license_core::encoding::ValueError;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Self::parse(text).ok_or(license_core::ValueError::new($expected))
+                Self::parse(text).ok_or(license_core::encoding::ValueError::new($expected))
             }
         }
 
@@ -39,7 +39,7 @@ mod tests {
     use std::fmt::{Debug, Display};
     use std::str::FromStr;
 
-    use license_core::ValueError;
+    use license_core::encoding::ValueError;
     use serde::Serialize;
     use serde::de::DeserializeOwned;
     use serde_json::{from_value, json};

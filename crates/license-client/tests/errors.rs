@@ -8,7 +8,8 @@ use license_client::{
     SealError, StaleList, StateDirError, StateProblem, StatementProblem, StoreError,
     UsageTypeError, with_causes,
 };
-use license_core::{Code, VerifyError};
+use license_core::Code;
+use license_core::trust::VerifyError;
 
 fn assert_error<E: Error + Send + Sync + 'static>() {}
 

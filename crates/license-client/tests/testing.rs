@@ -10,7 +10,8 @@
 use std::fs;
 use std::thread;
 
-use license_client::license_core::{Status, Unverified, VerifiedLicenses, time};
+use license_client::license_core::claims::Status;
+use license_client::license_core::{Unverified, VerifiedLicenses, time};
 use license_client::testing::{self, TestMachine, TimeDelta};
 use license_client::{
     Client, ClientError, Code, FeatureMatrix, LicenseManager, Outcome, Quota, StateFile, Tier,

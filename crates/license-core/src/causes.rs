@@ -9,7 +9,8 @@ use std::error::Error;
 /// omitted, because some errors of other crates repeat the text of their source.
 ///
 /// ```
-/// use license_core::{LicenseFile, Unverified, VerifyError, with_causes};
+/// use license_core::{LicenseFile, Unverified, with_causes};
+/// use license_core::trust::VerifyError;
 ///
 /// // The payload is `{"iss":"Acme","iss":"Acme"}`.
 /// let token = "eyJhbGciOiJSUzI1NiIsInR5cCI6ImxpY2Vuc2Urand0Iiwia2lkIjoieCJ9\
@@ -21,7 +22,7 @@ use std::error::Error;
 ///     "cannot read the token payload: expected strict JSON: duplicate member `iss` at line 1 \
 ///      column 27"
 /// );
-/// # Ok::<(), license_core::ParseError>(())
+/// # Ok::<(), license_core::jose::ParseError>(())
 /// ```
 ///
 /// A program reports the line, and chooses its advice by the reason code:

@@ -20,7 +20,8 @@ use crate::matrix::FeatureMatrix;
 /// [`Change`].
 ///
 /// ```
-/// use license_core::{Difference, FeatureMatrix, Succession, TrustSet, Unverified};
+/// use license_core::{FeatureMatrix, TrustSet, Unverified};
+/// use license_core::diff::{Difference, Succession};
 ///
 /// # const JWKS: &str = include_str!(concat!(
 /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
@@ -61,11 +62,11 @@ impl<'a> IntoIterator for &'a Difference {
 /// The relation of the second license to the first.
 ///
 /// ```
-/// use license_core::Succession;
+/// use license_core::diff::Succession;
 ///
 /// let succession: Succession = "replaced_by".parse()?;
 /// assert_eq!(succession, Succession::ReplacedBy);
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Succession {
@@ -86,7 +87,7 @@ impl Succession {
     /// Returns the name in JSON.
     ///
     /// ```
-    /// assert_eq!(license_core::Succession::SideBySide.as_str(), "side_by_side");
+    /// assert_eq!(license_core::diff::Succession::SideBySide.as_str(), "side_by_side");
     /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -128,7 +129,8 @@ impl Difference {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
-    /// use license_core::{Difference, FeatureMatrix};
+    /// use license_core::FeatureMatrix;
+    /// use license_core::diff::Difference;
     ///
     /// let difference = Difference::from_licenses(&before, &after, FeatureMatrix::built_in());
     /// assert!(!difference.is_worse());
@@ -145,7 +147,8 @@ impl Difference {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (license, enterprise) = (fixture::license()?, fixture::enterprise()?);
     /// # let draft = enterprise.claims();
-    /// use license_core::{Difference, FeatureMatrix};
+    /// use license_core::FeatureMatrix;
+    /// use license_core::diff::Difference;
     ///
     /// // `draft` contains the claims of a license that is not signed yet.
     /// let matrix = FeatureMatrix::built_in();
@@ -173,7 +176,8 @@ impl Difference {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
-    /// use license_core::{Difference, FeatureMatrix};
+    /// use license_core::FeatureMatrix;
+    /// use license_core::diff::Difference;
     ///
     /// let matrix = FeatureMatrix::built_in();
     /// let difference = Difference::from_claims(before.claims(), after.claims(), matrix)
@@ -197,7 +201,7 @@ impl Difference {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
     /// for change in difference.changes() {
     ///     println!("{change}");
     /// }
@@ -213,8 +217,8 @@ impl Difference {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
-    /// use license_core::Effect;
+    /// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
+    /// use license_core::diff::Effect;
     ///
     /// assert_eq!(difference.with_effect(Effect::Loss).count(), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -230,7 +234,8 @@ impl Difference {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
-    /// use license_core::{Difference, FeatureMatrix};
+    /// use license_core::FeatureMatrix;
+    /// use license_core::diff::Difference;
     ///
     /// let matrix = FeatureMatrix::built_in();
     /// assert!(Difference::from_licenses(&license, &license, matrix).is_empty());
@@ -247,7 +252,7 @@ impl Difference {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
     /// assert!(!difference.is_worse());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -261,7 +266,7 @@ impl Difference {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
     /// println!("{}", difference.succession().as_str());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

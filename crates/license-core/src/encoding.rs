@@ -6,3 +6,7 @@ pub mod hex;
 pub(crate) mod pasted;
 pub(crate) mod strict_json;
 pub(crate) mod value;
+
+pub use pasted::{FoundText, Position};
+pub use strict_json::JsonError;
+pub use value::ValueError;

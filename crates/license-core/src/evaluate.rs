@@ -41,7 +41,8 @@ impl License {
     /// license. The entitlements of a denied license are those of the base tier.
     ///
     /// ```
-    /// use license_core::{Context, FeatureMatrix, Outcome, TrustSet, Unverified, time};
+    /// use license_core::{Context, FeatureMatrix, TrustSet, Unverified, time};
+    /// use license_core::evaluate::Outcome;
     ///
     /// # const JWKS: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
@@ -81,7 +82,8 @@ impl License {
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-team.jwt"
     /// # ));
     /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// use license_core::{Code, Context, FeatureMatrix, Rule, RuleOutcome, RuleResult, time};
+    /// use license_core::{Code, Context, FeatureMatrix, time};
+    /// use license_core::evaluate::{Rule, RuleOutcome, RuleResult};
     ///
     /// let now = time::parse_instant("2028-06-01")?;
     /// let results = license.explain(FeatureMatrix::built_in(), &Context::at(now));

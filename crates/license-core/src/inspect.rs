@@ -22,10 +22,10 @@ pub const UNVERIFIED: &str =
 /// is `tokens`, `public keys`, `standard key`, `enterprise key` or `short enterprise key`.
 ///
 /// ```
-/// let object = license_core::inspect("CODITECT-PRO-A7F3E9D2C4B1-8F2A")?;
+/// let object = license_core::inspect::inspect("CODITECT-PRO-A7F3E9D2C4B1-8F2A")?;
 /// assert_eq!(object["verified"], false);
 /// assert_eq!(object["tier"], "PRO");
-/// # Ok::<(), license_core::InspectError>(())
+/// # Ok::<(), license_core::inspect::InspectError>(())
 /// ```
 ///
 /// # Errors
@@ -161,7 +161,8 @@ fn is_innermost(token: &Unverified<'_>) -> bool {
 /// The reason why a text cannot be inspected.
 ///
 /// ```
-/// use license_core::{inspect, with_causes};
+/// use license_core::with_causes;
+/// use license_core::inspect::inspect;
 ///
 /// let error = inspect("hello").unwrap_err();
 /// println!("{}: {}", error.code(), with_causes(&error));
@@ -181,7 +182,8 @@ impl InspectError {
     /// Returns the reason code.
     ///
     /// ```
-    /// use license_core::{Code, inspect};
+    /// use license_core::Code;
+    /// use license_core::inspect::inspect;
     ///
     /// let error = inspect("hello").unwrap_err();
     /// assert_eq!(error.code(), Code::Malformed);

@@ -4,8 +4,9 @@
 //! ```
 //! use license_core::issue::{KeyBits, LicenseDraft, RandomError, Signer, SigningKey};
 //! use license_core::{
-//!     Algorithm, FeatureMatrix, LicenseId, Tier, TrustSet, Unverified, VerifiedLicenses, time,
+//!     FeatureMatrix, LicenseId, Tier, TrustSet, Unverified, VerifiedLicenses, time,
 //! };
+//! use license_core::jose::Algorithm;
 //!
 //! let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
 //! let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random)?;
@@ -55,7 +56,7 @@ use crate::trust::TrustedKey;
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
 /// # let key = fixture::key()?;
-/// use license_core::TrustedKey;
+/// use license_core::trust::TrustedKey;
 /// use license_core::issue::{Signer, SigningError};
 ///
 /// /// A signer that counts its signatures.
@@ -221,7 +222,9 @@ fn sign_token(
 /// # let key = fixture::key()?;
 /// # let trust = fixture::trust(&[&key])?;
 /// use license_core::issue::sign_enterprise_key;
-/// use license_core::{Company, EnterpriseTerms, FeatureMatrix, KeyExpiry, ProductCode};
+/// use license_core::{FeatureMatrix, ProductCode};
+/// use license_core::ids::Company;
+/// use license_core::key::{EnterpriseTerms, KeyExpiry};
 ///
 /// let terms = EnterpriseTerms {
 ///     product: ProductCode::parse("CODITECT")?,

@@ -37,7 +37,7 @@ const MAX_BYTES: usize = 4096;
 /// let error = LicenseKey::parse("CODITECT-PRO-A7F3E9D2C4B1-8F2B").unwrap_err();
 /// assert_eq!(error.code().as_str(), "CHECKSUM_MISMATCH");
 /// assert_eq!(key.to_string().parse(), Ok(key));
-/// # Ok::<(), license_core::KeyError>(())
+/// # Ok::<(), license_core::key::KeyError>(())
 /// ```
 ///
 /// `Display` and the JSON form of an enterprise key contain its signature, so they are bearer

@@ -35,14 +35,15 @@
 //!
 //! # Values
 //!
-//! A value with a text form, such as [`Tier`], [`LicenseId`], [`Status`] or [`Fingerprint`],
-//! implements `FromStr`, `Display`, `Serialize` and `Deserialize`, so it can be a command-line
-//! option or a member of a settings file. `FromStr` and `Deserialize` accept exactly the texts that
+//! A value with a text form, such as [`Tier`], [`LicenseId`], [`Status`](claims::Status) or
+//! [`Fingerprint`](machine::Fingerprint), implements `FromStr`, `Display`, `Serialize` and
+//! `Deserialize`, so it can be a command-line option or a member of a settings file. `FromStr` and `Deserialize` accept exactly the texts that
 //! the function `parse` of the type accepts. Verified types implement only `Serialize`, because
 //! deserializing them would skip the verification.
 //!
 //! ```
-//! use license_core::{Tier, UsageType};
+//! use license_core::Tier;
+//! use license_core::policy::UsageType;
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Settings {
@@ -55,6 +56,31 @@
 //! assert_eq!(settings.usage, UsageType::Runtime);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Modules
+//!
+//! The root of the crate contains the types that most applications need. The modules contain
+//! everything else:
+//!
+//! | module | content |
+//! |---|---|
+//! | [`trust`] | trusted public keys |
+//! | [`jose`] | tokens before their signature is verified |
+//! | [`license`] | verified licenses and other verified tokens; license files |
+//! | [`claims`] | the claims of a license, including those that this version does not know |
+//! | [`key`] | license keys that can be typed |
+//! | [`matrix`] | tiers, features and quotas of a product; product files |
+//! | [`policy`] | conditions of tiers and licenses: check-in, renewal, quotas |
+//! | [`machine`] | fingerprints of machines |
+//! | [`evaluate`] | the rules, and the decision with its evidence |
+//! | [`session`] | the project root through symbolic links, and session ids |
+//! | [`state`] | what a machine remembers: latest known time and quota counters |
+//! | [`requests`] | requests of machines without a network, and deactivation receipts |
+//! | [`usage`] | usage reports |
+//! | [`diff`] | the changes between two licenses for their holder |
+//! | [`inspect`] | display of unverified content |
+//! | [`issue`](#features) | drafts and signers, with the feature `issue` |
+//! | [`ids`], [`time`], [`encoding`] | product codes and tiers, instants and dates, text forms |
 //!
 //! # Features
 //!
@@ -74,72 +100,41 @@ compile_error!(
 );
 
 mod causes;
-mod claims;
+pub mod claims;
 mod code;
-mod diff;
+pub mod diff;
 mod digest;
-mod encoding;
-mod evaluate;
-mod ids;
-mod inspect;
-mod jose;
-mod key;
-mod license;
-mod machine;
-mod matrix;
-mod policy;
-mod requests;
-pub mod session;
-mod state;
-pub mod time;
-mod trust;
-
+pub mod encoding;
+pub mod evaluate;
+pub mod ids;
+pub mod inspect;
 #[cfg(feature = "issue")]
 pub mod issue;
+pub mod jose;
+pub mod key;
+pub mod license;
+pub mod machine;
+pub mod matrix;
+pub mod policy;
+pub mod requests;
+pub mod session;
+pub mod state;
+pub mod time;
+pub mod trust;
 pub mod usage;
 
+// The main path. Everything else is in the modules.
 pub use causes::with_causes;
 pub use chrono;
-pub use claims::{ClaimEntry, Confirmation, LicenseClaims, Revocation, RevocationEntry, Status};
 pub use code::{Code, CodeKind};
-pub use diff::{Change, Difference, Effect, Succession};
-pub use encoding::armor::MachineRequestKind;
-pub use encoding::hex;
-pub use encoding::pasted::{FoundText, Position};
-pub use encoding::strict_json::JsonError;
-pub use encoding::value::ValueError;
-pub use evaluate::{
-    Context, ContextValue, Decision, Evidence, FeatureDecision, MissingContext, Outcome, Rule,
-    RuleOutcome, RuleResult, Warning,
-};
-pub use ids::{Commitment, Company, NameError, Nonce, ProductCode, Tier};
-pub use inspect::{InspectError, UNVERIFIED, inspect};
-pub use jose::{
-    Algorithm, Backend, MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TOKEN_BYTES, ParseError, TokenKind,
-    Unverified, input_cap,
-};
-pub use key::{
-    EnterpriseKey, EnterpriseTerms, KeyError, KeyExpiry, LicenseId, LicenseKey, ShortEnterpriseKey,
-    StandardKey,
-};
-pub use license::{
-    Activation, ArmorBlock, CanonicalText, ClockRepair, License, LicenseFile, RevocationList,
-    Rotation, RotationError, StatementResult, TrustStatement, Validation, ValidationSigner,
-    VerifiedLicenses, VerifiedLicensesError, Verifier,
-};
-pub use machine::{ComponentKind, Fingerprint, FingerprintComparison, Machine, MachineDigest};
-pub use matrix::{FeatureMatrix, ProductFileError, TierPolicy, Trial};
-pub use policy::{CheckIn, Entitlements, Quota, Renewal, UsageType};
-pub use requests::{
-    ActivationRequest, ActivationSecret, ClockRequest, DeactivationReceipt, MachineRequest,
-    MachineRequestError, readback,
-};
+pub use evaluate::{Context, Decision};
+pub use ids::{ProductCode, Tier};
+pub use jose::{TokenKind, Unverified};
+pub use key::{LicenseId, LicenseKey};
+pub use license::{License, LicenseFile, VerifiedLicenses, Verifier};
+pub use matrix::FeatureMatrix;
 pub use semver::{Version, VersionReq};
-pub use session::SessionId;
-pub use state::{Boot, ClockHighWater, ClockReading, QuotaCounters, QuotaUse};
-pub use time::TimeError;
-pub use trust::{ClaimError, KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
-pub use usage as usage_report;
+pub use trust::TrustSet;
 
 /// Runs the example of the README as a test.
 #[cfg(doctest)]

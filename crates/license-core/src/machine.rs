@@ -17,7 +17,8 @@ pub use fingerprint::{Fingerprint, MachineDigest};
 /// Identification of a machine in a license or a program.
 ///
 /// ```
-/// use license_core::{ComponentKind, Fingerprint, Machine, ProductCode};
+/// use license_core::ProductCode;
+/// use license_core::machine::{ComponentKind, Fingerprint, Machine};
 ///
 /// let product = ProductCode::parse("CODITECT")?;
 /// let id = (ComponentKind::MachineId, "5a7c3e9b1d2f48069ab4c8e0d6f1735b");
@@ -26,7 +27,7 @@ pub use fingerprint::{Fingerprint, MachineDigest};
 ///
 /// let licensed = Machine::parse(&licensed.to_string());
 /// assert!(licensed.matches(&Machine::Fingerprint(with_new_card)));
-/// # Ok::<(), license_core::NameError>(())
+/// # Ok::<(), license_core::ids::NameError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Machine {
@@ -44,7 +45,7 @@ impl Machine {
     /// a name that the application defines.
     ///
     /// ```
-    /// use license_core::Machine;
+    /// use license_core::machine::Machine;
     ///
     /// let digest = Machine::parse("mach_00112233445566778899aabbccddeeff");
     /// assert!(matches!(digest, Machine::Digest(_)));
@@ -64,7 +65,7 @@ impl Machine {
     /// and for a fingerprint with too few components.
     ///
     /// ```
-    /// use license_core::Machine;
+    /// use license_core::machine::Machine;
     ///
     /// let machine = Machine::parse("fp1:id=0123456789abcdef01234567");
     /// assert!(machine.digest().is_some());
@@ -82,7 +83,7 @@ impl Machine {
     /// [`Fingerprint::compare`] describes. Digests and names must be equal.
     ///
     /// ```
-    /// use license_core::Machine;
+    /// use license_core::machine::Machine;
     ///
     /// let id = "fp1:id=0123456789abcdef01234567";
     /// let licensed = Machine::parse(&format!("{id},mac=89abcdef0123456789abcdef"));

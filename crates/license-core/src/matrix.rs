@@ -26,13 +26,14 @@ const SCHEMA: &str = include_str!("matrix/schema.json");
 /// Tiers of a product with their features and quotas, as the product file defines them.
 ///
 /// ```
-/// use license_core::{FeatureMatrix, Quota, Tier};
+/// use license_core::{FeatureMatrix, Tier};
+/// use license_core::policy::Quota;
 ///
 /// let matrix = FeatureMatrix::built_in();
 /// assert_eq!(matrix.product().as_str(), "CODITECT");
 /// assert_eq!(matrix.base_tier().entitlements().quota("commands_per_day"), Some(Quota::Limit(10)));
 /// assert_eq!(matrix.first_tier_with("sso").unwrap().name(), Tier::parse("ENT")?);
-/// # Ok::<(), license_core::NameError>(())
+/// # Ok::<(), license_core::ids::NameError>(())
 /// ```
 ///
 /// The JSON form has the members of a product file.

@@ -14,6 +14,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub use crate::encoding::armor::MachineRequestKind;
 pub use error::MachineRequestError;
 pub use kinds::{ActivationRequest, ClockRequest, DeactivationReceipt, MachineRequest};
 pub use secret::ActivationSecret;

@@ -60,7 +60,7 @@ pub(crate) const CLOCK_TOLERANCE: TimeDelta = DAY;
 /// assert_eq!(unix_seconds(instant), 1_798_761_599);
 /// assert_eq!(parse_instant("2027-01-01T00:59:59+01:00")?, instant);
 /// assert_eq!(parse_instant("2027-01-01")?, parse_instant("2027-01-01T00:00:00Z")?);
-/// # Ok::<(), license_core::TimeError>(())
+/// # Ok::<(), license_core::time::TimeError>(())
 /// ```
 ///
 /// # Errors
@@ -83,7 +83,7 @@ pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, TimeError> {
 /// assert_eq!(parse_date("20280229")?, date);
 /// assert_eq!(rfc3339(end_of_day(date)).to_string(), "2028-03-01T00:00:00Z");
 /// assert!(parse_date("2027-02-29").is_err());
-/// # Ok::<(), license_core::TimeError>(())
+/// # Ok::<(), license_core::time::TimeError>(())
 /// ```
 ///
 /// # Errors

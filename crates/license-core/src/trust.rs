@@ -45,7 +45,7 @@ const MAX_KEYS: usize = 1000;
 /// for key in &trust {
 ///     println!("{} {}", key.id(), key.algorithm());
 /// }
-/// # Ok::<(), license_core::TrustError>(())
+/// # Ok::<(), license_core::trust::TrustError>(())
 /// ```
 ///
 /// The JSON form is a JWK Set (RFC 7517).
@@ -63,12 +63,12 @@ impl TrustSet {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
-    /// # let key = |trust: &license_core::TrustSet| {
-    /// #     let key = trust.iter().next()?;
-    /// #     license_core::TrustedKey::new(key.algorithm(), key.modulus(), key.exponent()).ok()
-    /// # };
-    /// # let key = key(&trust).ok_or("no key")?;
+    /// # let key = trust.iter().next().ok_or("no key")?;
+    /// # let (algorithm, modulus, exponent) = (key.algorithm(), key.modulus(), key.exponent());
     /// use license_core::TrustSet;
+    /// use license_core::trust::TrustedKey;
+    ///
+    /// let key = TrustedKey::new(algorithm, modulus, exponent)?;
     ///
     /// let trust = TrustSet::new([key])?;
     /// assert_eq!(trust.len(), 1);
@@ -287,7 +287,7 @@ impl TrustSet {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
-    /// use license_core::Backend;
+    /// use license_core::jose::Backend;
     ///
     /// for &backend in Backend::AVAILABLE {
     ///     assert_eq!(trust.with_backend(backend)?.len(), trust.len());

@@ -15,7 +15,7 @@
 //! removed, changed or written twice, and reports that contradict earlier reports.
 //!
 //! ```
-//! use license_core::usage_report::{
+//! use license_core::usage::{
 //!     ChainPosition, ClosedEntry, OpenPeriod, UsageCounts, UsageReport, examine, write,
 //! };
 //! use license_core::{ProductCode, time};
@@ -30,7 +30,7 @@
 //! let report = UsageReport::parse(&text).unwrap();
 //! let chains = examine(&[report], noon);
 //! assert!(chains[0].is_complete());
-//! # Ok::<(), license_core::TimeError>(())
+//! # Ok::<(), license_core::time::TimeError>(())
 //! ```
 
 mod chain;
@@ -71,7 +71,7 @@ const PRIVATE_TAG: &[u8] = b"license-usage-private-v1\n";
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # use fixture::usage as example;
-/// use license_core::usage_report::UsageHash;
+/// use license_core::usage::UsageHash;
 ///
 /// let hash = UsageHash::from_entry(&example::closed()?.entry);
 /// assert_ne!(hash, UsageHash::NONE);
@@ -83,7 +83,7 @@ pub struct UsageHash(pub [u8; 32]);
 /// Id of a chain: 128 random bits, written in lower-case hexadecimal.
 ///
 /// ```
-/// use license_core::usage_report::ChainId;
+/// use license_core::usage::ChainId;
 ///
 /// assert_eq!(ChainId([7; 16]).to_string(), "07".repeat(16));
 /// ```
@@ -99,7 +99,7 @@ impl UsageHash {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # use fixture::usage as example;
-    /// use license_core::usage_report::UsageHash;
+    /// use license_core::usage::UsageHash;
     ///
     /// println!("{}", UsageHash::from_entry(&example::closed()?.entry));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -114,7 +114,7 @@ impl UsageHash {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # use fixture::usage as example;
-    /// use license_core::usage_report::UsageHash;
+    /// use license_core::usage::UsageHash;
     ///
     /// let closed = example::closed()?;
     /// let entry = closed.parse_entry().ok_or("not an entry")?;

@@ -8,7 +8,8 @@
 )]
 
 use license_core::chrono::TimeDelta;
-use license_core::{KeyError, LicenseId, LicenseKey, ProductCode, StandardKey, Tier, time};
+use license_core::key::{KeyError, StandardKey};
+use license_core::{LicenseId, LicenseKey, ProductCode, Tier, time};
 
 /// Computes the CRC-16 by its definition, as a long division: inverts the first 16 bits of the
 /// text, appends 16 zeros and takes the remainder. Shares no code with the implementation.

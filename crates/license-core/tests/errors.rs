@@ -3,15 +3,21 @@
 
 use std::error::Error;
 
+use license_core::encoding::{JsonError, ValueError};
+use license_core::ids::NameError;
+use license_core::inspect::InspectError;
 use license_core::issue::{RandomError, SigningError, SigningKeyError};
-use license_core::readback::ReadbackError;
+use license_core::jose::ParseError;
+use license_core::key::KeyError;
+use license_core::license::{RotationError, VerifiedLicensesError};
+use license_core::matrix::ProductFileError;
+use license_core::requests::MachineRequestError;
+use license_core::requests::readback::ReadbackError;
 use license_core::session::{ProjectError, UnreadablePath};
-use license_core::usage_report::{LineError, UsageReportError};
-use license_core::{
-    ClaimError, Code, InspectError, JsonError, KeyError, MachineRequestError, NameError,
-    ParseError, ProductFileError, RotationError, TimeError, TokenKind, TrustError, ValueError,
-    VerifiedLicensesError, VerifyError, with_causes,
-};
+use license_core::time::TimeError;
+use license_core::trust::{ClaimError, TrustError, VerifyError};
+use license_core::usage::{LineError, UsageReportError};
+use license_core::{Code, TokenKind, with_causes};
 
 fn assert_error<E: Error + Send + Sync + 'static>() {}
 

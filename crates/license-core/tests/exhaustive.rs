@@ -23,11 +23,11 @@ use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use license_core::ids::Company;
 use license_core::issue::{SigningKey, sign_enterprise_key};
-use license_core::{
-    Backend, Code, Company, EnterpriseKey, EnterpriseTerms, FeatureMatrix, KeyExpiry, License,
-    LicenseKey, TrustSet, Unverified, time,
-};
+use license_core::jose::Backend;
+use license_core::key::{EnterpriseKey, EnterpriseTerms, KeyExpiry};
+use license_core::{Code, FeatureMatrix, License, LicenseKey, TrustSet, Unverified, time};
 use support::{SPARE, VENDOR, id, issued, perpetual, trust};
 
 const EN_DASH: char = '\u{2013}';

@@ -6,7 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
-use license_core::readback::{
+use license_core::requests::readback::{
     self, LineFault, LineFaultKind, MAX_BYTES, MAX_TEXT_BYTES, ReadbackError,
 };
 use std::collections::BTreeSet;

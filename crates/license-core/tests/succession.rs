@@ -4,10 +4,12 @@
 mod support;
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::claims::Status;
+use license_core::evaluate::Outcome;
 use license_core::issue::LicenseDraft;
+use license_core::license::Validation;
 use license_core::{
-    Code, Context, Decision, FeatureMatrix, License, Outcome, Status, Unverified, Validation,
-    VerifiedLicenses, time,
+    Code, Context, Decision, FeatureMatrix, License, Unverified, VerifiedLicenses, time,
 };
 
 use support::{

@@ -8,7 +8,7 @@
 )]
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
-use license_core::usage_report::{
+use license_core::usage::{
     ChainFinding, ChainSummary, ClosedEntry, MAX_REPORT_BYTES, OpenPeriod, UsageCounts,
     UsageReport, UsageReportError, examine, examine_entries, write,
 };

@@ -10,17 +10,30 @@ use std::fmt::{Debug, Display};
 use std::hash::Hash;
 use std::str::FromStr;
 
+use license_core::claims::Status;
+use license_core::diff::{Effect, Succession};
+use license_core::encoding::ValueError;
+use license_core::evaluate::{Outcome, Rule};
+use license_core::ids::{Commitment, Company, NameError, Nonce};
 use license_core::issue::{
     Confirmation, KeyBits, LicenseDraft, RetirementDraft, RevocationEntry, RevocationListDraft,
 };
+use license_core::jose::Algorithm;
+use license_core::key::{
+    EnterpriseKey, EnterpriseTerms, KeyExpiry, ShortEnterpriseKey, StandardKey,
+};
+use license_core::license::ValidationSigner;
+use license_core::machine::{ComponentKind, Fingerprint, Machine, MachineDigest};
+use license_core::matrix::Trial;
+use license_core::policy::{CheckIn, Quota, Renewal, UsageType};
+use license_core::requests::{MachineRequest, MachineRequestKind};
 use license_core::session::RootReason;
-use license_core::usage_report::{ChainId, UsageHash};
+use license_core::session::SessionId;
+use license_core::trust::{KeyId, TrustedKey};
+use license_core::usage::{ChainId, UsageHash};
 use license_core::{
-    Algorithm, CheckIn, Code, CodeKind, Commitment, Company, ComponentKind, Effect, EnterpriseKey,
-    EnterpriseTerms, FeatureMatrix, Fingerprint, KeyExpiry, KeyId, LicenseId, LicenseKey, Machine,
-    MachineDigest, MachineRequest, MachineRequestKind, NameError, Nonce, Outcome, ProductCode,
-    Quota, Renewal, Rule, SessionId, ShortEnterpriseKey, StandardKey, Status, Succession, Tier,
-    TokenKind, Trial, TrustSet, TrustedKey, UsageType, ValidationSigner, ValueError, time,
+    Code, CodeKind, FeatureMatrix, LicenseId, LicenseKey, ProductCode, Tier, TokenKind, TrustSet,
+    time,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -387,17 +400,17 @@ macro_rules! assert_not_deserialize {
 #[test]
 fn no_verified_type_can_be_deserialized() {
     assert_not_deserialize!(
-        license_core::Activation,
-        license_core::ClockRepair,
+        license_core::license::Activation,
+        license_core::license::ClockRepair,
         license_core::Decision,
-        license_core::Entitlements,
-        license_core::FeatureDecision,
+        license_core::policy::Entitlements,
+        license_core::evaluate::FeatureDecision,
         license_core::License,
-        license_core::RevocationList,
-        license_core::RuleResult,
-        license_core::TrustStatement,
+        license_core::license::RevocationList,
+        license_core::evaluate::RuleResult,
+        license_core::license::TrustStatement,
         license_core::Unverified<'static>,
-        license_core::Validation,
+        license_core::license::Validation,
         license_core::VerifiedLicenses,
     );
 }

@@ -4,10 +4,13 @@
 mod support;
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::claims::Status;
+use license_core::evaluate::ContextValue;
 use license_core::issue::LicenseDraft;
+use license_core::license::VerifiedLicensesError;
 use license_core::{
-    Code, Context, ContextValue, FeatureMatrix, LicenseId, Status, Unverified, VerifiedLicenses,
-    VerifiedLicensesError, Version, VersionReq, with_causes,
+    Code, Context, FeatureMatrix, LicenseId, Unverified, VerifiedLicenses, Version, VersionReq,
+    with_causes,
 };
 use proptest::prelude::*;
 use support::{

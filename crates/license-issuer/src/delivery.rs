@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use license_core::MAX_FILE_BYTES;
+use license_core::jose::MAX_FILE_BYTES;
 
 use crate::errors::DeliveryError;
 use crate::files::{self, Collision, Durability};

@@ -1,7 +1,8 @@
 //! The members of the JSON objects that describe a license, in the ledger and in reports.
 
+use license_core::claims::LicenseClaims;
+use license_core::time;
 use license_core::time::rfc3339;
-use license_core::{LicenseClaims, time};
 use serde_json::{Map, Value};
 
 /// The claims whose member has a different name. Members are a public format, so the names stay.

@@ -3,13 +3,14 @@
 use std::fmt::Display;
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::hex;
+use license_core::encoding::hex;
+use license_core::key::EnterpriseKey;
+use license_core::license::{Activation, ClockRepair, RevocationList, TrustStatement, Validation};
+use license_core::machine::Machine;
 use license_core::time::rfc3339;
-use license_core::usage_report::{UsageEntry, UsageHash};
-use license_core::{
-    Activation, ClockRepair, EnterpriseKey, FeatureMatrix, License, LicenseId, LicenseKey, Machine,
-    ProductCode, RevocationList, TrustStatement, TrustedKey, Validation,
-};
+use license_core::trust::TrustedKey;
+use license_core::usage::{UsageEntry, UsageHash};
+use license_core::{FeatureMatrix, License, LicenseId, LicenseKey, ProductCode};
 use serde_json::{Map, Value, json};
 
 use crate::ledger::{LedgerEntryKind, NewLedgerEntry};

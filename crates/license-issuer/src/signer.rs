@@ -17,8 +17,8 @@ pub mod pkcs11;
 
 use std::path::Path;
 
-use license_core::Algorithm;
 use license_core::issue::{KeyBits, SigningKey, VerifyingSigner};
+use license_core::jose::Algorithm;
 
 pub use error::{ErrorAdvice, ErrorCategory, SignerError};
 pub use location::{KeyLocation, SignerBackend};

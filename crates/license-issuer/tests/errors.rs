@@ -4,7 +4,8 @@ use std::error::Error;
 use std::io;
 
 use license_core::issue::SigningError;
-use license_core::{Code, VerifiedLicensesError, with_causes};
+use license_core::license::VerifiedLicensesError;
+use license_core::{Code, with_causes};
 use license_issuer::errors::{DeliveryError, LedgerError};
 use license_issuer::names::NameSetError;
 use license_issuer::random::SystemRandomError;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use license_core::license::{RevocationList, Rotation};
 use license_core::{
-    Context, Decision, FeatureMatrix, RevocationList, Rotation, TrustSet, Unverified,
-    VerifiedLicenses, time,
+    Context, Decision, FeatureMatrix, TrustSet, Unverified, VerifiedLicenses, time,
 };
 use license_tests::programs;
 use serde_json::{Value, json};

@@ -9,11 +9,14 @@ mod release;
 mod same_machine;
 
 use license_core::chrono::TimeDelta;
-use license_core::time::rfc3339;
-use license_core::{
-    Activation, ActivationRequest, ActivationSecret, ComponentKind, DeactivationReceipt,
-    Fingerprint, LicenseId, MachineRequest, Nonce, ProductCode, TrustSet, Unverified, time,
+use license_core::ids::Nonce;
+use license_core::license::Activation;
+use license_core::machine::{ComponentKind, Fingerprint};
+use license_core::requests::{
+    ActivationRequest, ActivationSecret, DeactivationReceipt, MachineRequest,
 };
+use license_core::time::rfc3339;
+use license_core::{LicenseId, ProductCode, TrustSet, Unverified, time};
 
 use super::*;
 
@@ -239,7 +242,7 @@ fn an_activation_is_valid_only_on_its_machine() {
     let matrix = license_core::FeatureMatrix::built_in();
     let code = |text: &str, number| {
         let bundle = license_core::VerifiedLicenses::verify(text, &trust, matrix).unwrap();
-        let here = license_core::Machine::Fingerprint(machine(number));
+        let here = license_core::machine::Machine::Fingerprint(machine(number));
         let now = bundle.newest_signature().unwrap();
         let context = license_core::Context::at(now).machine(&here);
         bundle.evaluate(matrix, &context).code().as_str()
@@ -461,7 +464,7 @@ fn an_answer_as_a_qr_code_is_recorded_once() {
 fn a_readback_request_is_answered_and_a_missing_line_is_named() {
     let (workstation, license) = workstation();
     let machine_request = MachineRequest::Activation(request(&license, 1, 1));
-    let lines = license_core::readback::to_lines(&machine_request.to_bytes()).unwrap();
+    let lines = license_core::requests::readback::to_lines(&machine_request.to_bytes()).unwrap();
     workstation.write("request.txt", lines[1..].join("\n"));
     let args = ["activate", "--key", "vendor.key", "request.txt"];
     let error = keygen(&workstation, &args).expect_failure(3);

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use license_core::{
-    ActivationRequest, ActivationSecret, ClockRequest, ComponentKind, DeactivationReceipt,
-    Fingerprint, LicenseId, MachineRequest, Nonce, ProductCode, time,
+use license_core::ids::Nonce;
+use license_core::machine::{ComponentKind, Fingerprint};
+use license_core::requests::{
+    ActivationRequest, ActivationSecret, ClockRequest, DeactivationReceipt, MachineRequest,
 };
+use license_core::{LicenseId, ProductCode, time};
 
 use super::*;
 

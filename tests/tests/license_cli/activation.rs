@@ -2,11 +2,12 @@
 
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{ActivationDraft, ClockRepairDraft, KeyBits, LicenseDraft, SigningKey};
-use license_core::time::rfc3339;
-use license_core::{
-    ActivationRequest, Algorithm, ClockRequest, DeactivationReceipt, LicenseId, MachineRequest,
-    TrustSet, Unverified, readback, time,
+use license_core::jose::Algorithm;
+use license_core::requests::{
+    ActivationRequest, ClockRequest, DeactivationReceipt, MachineRequest, readback,
 };
+use license_core::time::rfc3339;
+use license_core::{LicenseId, TrustSet, Unverified, time};
 
 use super::revocations::vendors_key;
 use super::*;

@@ -1,7 +1,8 @@
 //! Revocation lists: installation, replay, changes, removal, and lists signed with a stolen key.
 
 use license_core::issue::{KeyBits, RevocationEntry, RevocationListDraft, Signer, SigningKey};
-use license_core::{Algorithm, LicenseId, ProductCode, TrustSet, Unverified, time};
+use license_core::jose::Algorithm;
+use license_core::{LicenseId, ProductCode, TrustSet, Unverified, time};
 
 use super::*;
 

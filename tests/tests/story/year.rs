@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use license_core::readback;
+use license_core::requests::readback;
 use license_tests::{copy_files, tools};
 
 use super::*;

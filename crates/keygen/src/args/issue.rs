@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser};
 use license_cli_support::{OutputFile, Source};
 use license_core::chrono::NaiveDate;
-use license_core::{Company, KeyExpiry, ProductCode, Status, Tier, VersionReq, time};
+use license_core::claims::Status;
+use license_core::ids::Company;
+use license_core::key::KeyExpiry;
+use license_core::{ProductCode, Tier, VersionReq, time};
 
 use super::signing::{EntitlementArgs, KeyArgs, RestrictionArgs, SigningArgs};
 use super::value::{count, requirement, status, tier};

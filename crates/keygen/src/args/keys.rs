@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ValueEnum};
 use license_cli_support::{Destination, OutputFile, Source};
-use license_core::Algorithm;
+use license_core::jose::Algorithm;
 use license_issuer::signer::KeyLocation;
 
 use super::signing::KeyArgs;

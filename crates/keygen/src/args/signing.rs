@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 use license_cli_support::{OutputFile, Source};
 use license_core::chrono::{DateTime, Utc};
-use license_core::{Algorithm, Quota, UsageType, time};
+use license_core::jose::Algorithm;
+use license_core::policy::{Quota, UsageType};
+use license_core::time;
 use license_issuer::signer::KeyLocation;
 
 use super::value::{algorithm, count, key_location, quota, usage_type};

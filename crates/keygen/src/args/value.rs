@@ -4,7 +4,11 @@ use std::num::NonZeroU32;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use license_core::chrono::TimeDelta;
-use license_core::{Algorithm, Quota, Status, Tier, UsageType, VersionReq, hex};
+use license_core::claims::Status;
+use license_core::encoding::hex;
+use license_core::jose::Algorithm;
+use license_core::policy::{Quota, UsageType};
+use license_core::{Tier, VersionReq};
 use license_issuer::ledger::LicenseStatus;
 use license_issuer::signer::KeyLocation;
 

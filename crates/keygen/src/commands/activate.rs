@@ -1,8 +1,9 @@
 //! `keygen activate`.
 
 use license_cli_support::{Exit, Failure, Source, escape};
+use license_core::jose::MAX_FILE_BYTES;
 use license_core::time::rfc3339;
-use license_core::{Code, FeatureMatrix, MAX_FILE_BYTES, TrustSet, with_causes};
+use license_core::{Code, FeatureMatrix, TrustSet, with_causes};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use license_cli_support::{Exit, Failure, Source, Terminal, escape};
 use license_core::chrono::{DateTime, Utc};
+use license_core::jose::{MAX_FILE_BYTES, ParseError, input_cap};
+use license_core::license::{Rotation, TrustStatement, VerifiedLicensesError};
+use license_core::machine::Machine;
 use license_core::time::rfc3339;
 use license_core::{
-    Code, FeatureMatrix, License, LicenseFile, LicenseKey, MAX_FILE_BYTES, Machine, ParseError,
-    Rotation, TokenKind, TrustSet, TrustStatement, VerifiedLicenses, VerifiedLicensesError,
-    input_cap, with_causes,
+    Code, FeatureMatrix, License, LicenseFile, LicenseKey, TokenKind, TrustSet, VerifiedLicenses,
+    with_causes,
 };
 use serde_json::{Value, json};
 

@@ -4,7 +4,8 @@ mod report;
 
 use license_cli_support::{Destination, Exit, Failure, Source, Terminal};
 use license_core::issue::VerifyingSigner;
-use license_core::{Code, FeatureMatrix, MAX_FILE_BYTES, TrustSet, with_causes};
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::{Code, FeatureMatrix, TrustSet, with_causes};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::issue::DraftContext;

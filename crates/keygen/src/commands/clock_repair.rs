@@ -1,8 +1,9 @@
 //! `keygen clock-repair`.
 
 use license_cli_support::{Failure, escape};
+use license_core::machine::MachineDigest;
+use license_core::time;
 use license_core::time::rfc3339;
-use license_core::{MachineDigest, time};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::answer::{

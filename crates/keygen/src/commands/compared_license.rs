@@ -1,9 +1,12 @@
 //! Licenses to compare, from a file, the command line or the ledger.
 
 use license_cli_support::{Exit, Failure, Source, escape};
+use license_core::claims::LicenseClaims;
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::license::VerifiedLicensesError;
 use license_core::{
-    FeatureMatrix, License, LicenseClaims, LicenseFile, LicenseKey, MAX_FILE_BYTES, TokenKind,
-    TrustSet, Unverified, VerifiedLicenses, VerifiedLicensesError,
+    FeatureMatrix, License, LicenseFile, LicenseKey, TokenKind, TrustSet, Unverified,
+    VerifiedLicenses,
 };
 use license_issuer::ledger::LedgerReader;
 

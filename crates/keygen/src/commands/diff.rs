@@ -3,7 +3,8 @@
 mod report;
 
 use license_cli_support::{Failure, Source, Terminal};
-use license_core::{Difference, Succession, TrustSet};
+use license_core::TrustSet;
+use license_core::diff::{Difference, Succession};
 use license_issuer::errors::LedgerError;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::{LedgerLocation, SqliteLedger};

@@ -5,7 +5,10 @@ use std::num::NonZeroU32;
 use license_cli_support::{Failure, escape};
 use license_core::chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use license_core::issue::LicenseDraft;
-use license_core::{FeatureMatrix, Machine, Quota, Tier, TierPolicy, time};
+use license_core::machine::Machine;
+use license_core::matrix::TierPolicy;
+use license_core::policy::Quota;
+use license_core::{FeatureMatrix, Tier, time};
 use license_issuer::ledger::{LedgerEntry, LedgerReader};
 use license_issuer::records;
 

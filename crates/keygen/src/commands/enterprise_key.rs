@@ -4,8 +4,9 @@ mod report;
 
 use license_cli_support::{Failure, Terminal};
 use license_core::issue::{Signer, VerifyingSigner};
+use license_core::jose::Algorithm;
+use license_core::key::{EnterpriseTerms, KeyExpiry};
 use license_core::time::rfc3339;
-use license_core::{Algorithm, EnterpriseTerms, KeyExpiry};
 use license_issuer::services::enterprise_keys::{EnterpriseKeyOrder, SignedEnterpriseKey};
 use license_issuer::services::issue::DraftContext;
 

@@ -1,7 +1,9 @@
 //! `keygen inspect`.
 
 use license_cli_support::{Exit, Failure, Terminal, outline};
-use license_core::{InspectError, MAX_FILE_BYTES, UNVERIFIED, input_cap, inspect, with_causes};
+use license_core::inspect::{InspectError, UNVERIFIED, inspect};
+use license_core::jose::{MAX_FILE_BYTES, input_cap};
+use license_core::with_causes;
 
 use crate::args::Inspect;
 use crate::failures;

@@ -5,8 +5,10 @@ use std::num::NonZeroU32;
 use license_cli_support::Failure;
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::LicenseDraft;
+use license_core::matrix::TierPolicy;
+use license_core::policy::CheckIn;
 use license_core::time::rfc3339;
-use license_core::{CheckIn, FeatureMatrix, TierPolicy, time};
+use license_core::{FeatureMatrix, time};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
 

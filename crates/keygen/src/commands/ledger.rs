@@ -9,7 +9,9 @@ use std::path::Path;
 use license_cli_support::{
     Audience, Destination, Exit, Failure, OutputFile, Terminal, is_similar, show_path,
 };
-use license_core::{LicenseKey, MachineDigest, Unverified, hex, time};
+use license_core::encoding::hex;
+use license_core::machine::MachineDigest;
+use license_core::{LicenseKey, Unverified, time};
 use license_issuer::ledger::sqlite::SqliteLedger;
 use license_issuer::ledger::{ChainFault, LedgerReader, LicenseFilter, LicenseSort, LicenseStatus};
 use serde_json::{Value, json};

@@ -1,8 +1,12 @@
 //! Report of an issued license, or of a dry run.
 
 use license_cli_support::{Destination, Failure, OutputFile, Terminal, escape, plural};
+use license_core::claims::LicenseClaims;
+use license_core::machine::Machine;
+use license_core::matrix::TierPolicy;
+use license_core::policy::UsageType;
 use license_core::time::rfc3339;
-use license_core::{FeatureMatrix, LicenseClaims, Machine, TierPolicy, UsageType, time};
+use license_core::{FeatureMatrix, time};
 use license_issuer::members::MemberLayout;
 use license_issuer::services::licenses::SignedLicense;
 use license_issuer::services::warnings;

@@ -1,7 +1,7 @@
 //! The option `--machine`: fingerprints and digests that `license machine` prints.
 
 use license_cli_support::Failure;
-use license_core::{Fingerprint, Machine, MachineDigest};
+use license_core::machine::{Fingerprint, Machine, MachineDigest};
 
 const MACHINE_HINT: &str = "run `license machine` on that machine to print both";
 

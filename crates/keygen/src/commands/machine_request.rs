@@ -1,11 +1,13 @@
 //! Machine requests and deactivation receipts.
 
 use license_cli_support::{Exit, Failure, Source, escape};
-use license_core::{
-    ActivationRequest, ClockRequest, Code, DeactivationReceipt, FeatureMatrix, Fingerprint,
-    MAX_FILE_BYTES, MachineDigest, MachineRequest, MachineRequestError, MachineRequestKind,
-    ProductCode, with_causes,
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::machine::{Fingerprint, MachineDigest};
+use license_core::requests::{
+    ActivationRequest, ClockRequest, DeactivationReceipt, MachineRequest, MachineRequestError,
+    MachineRequestKind,
 };
+use license_core::{Code, FeatureMatrix, ProductCode, with_causes};
 
 use super::machine::{AMBIGUOUS_HINT, component_names};
 

@@ -2,7 +2,8 @@
 
 use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, Terminal};
 use license_core::issue::{KeyBits, Signer, SigningKey, SigningKeyError};
-use license_core::{TrustedKey, with_causes};
+use license_core::trust::TrustedKey;
+use license_core::with_causes;
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::ledger::{Ledger, LedgerReader};
 use license_issuer::services::issue::Mode;

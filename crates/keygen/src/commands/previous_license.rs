@@ -4,8 +4,10 @@ use std::error::Error;
 
 use license_cli_support::{Exit, Failure, Source, escape};
 use license_core::chrono::{DateTime, Utc};
+use license_core::diff::{Difference, Effect};
 use license_core::issue::LicenseDraft;
-use license_core::{Difference, Effect, FeatureMatrix, License, MAX_FILE_BYTES, TrustSet};
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::{FeatureMatrix, License, TrustSet};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
 

@@ -3,7 +3,9 @@
 mod constants;
 
 use license_cli_support::{Destination, Failure, OutputFile, Source, Terminal, escape};
-use license_core::{FeatureMatrix, MAX_FILE_BYTES, ProductCode, TierPolicy};
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::matrix::TierPolicy;
+use license_core::{FeatureMatrix, ProductCode};
 use serde_json::json;
 
 use crate::args::ProductCommand;

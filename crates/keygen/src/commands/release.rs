@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Source, Terminal, escape};
+use license_core::requests::DeactivationReceipt;
 use license_core::time::rfc3339;
-use license_core::{Code, DeactivationReceipt, with_causes};
+use license_core::{Code, with_causes};
 use license_issuer::errors::LedgerError;
 use license_issuer::ledger::{LedgerReader, RecordedAnswer};
 use license_issuer::services::deactivation::{

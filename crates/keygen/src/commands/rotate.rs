@@ -4,7 +4,9 @@ mod report;
 
 use license_cli_support::{Failure, Terminal, plural};
 use license_core::issue::{Signer, VerifyingSigner};
-use license_core::{TrustSet, TrustStatement, TrustedKey, with_causes};
+use license_core::license::TrustStatement;
+use license_core::trust::TrustedKey;
+use license_core::{TrustSet, with_causes};
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::{DraftContext, SignerSource};
 use license_issuer::services::trust_statements::{

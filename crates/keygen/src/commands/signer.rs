@@ -1,8 +1,8 @@
 //! Signing key of the command line, as a source of signers for the services.
 
 use license_cli_support::{Failure, Terminal};
-use license_core::TrustedKey;
 use license_core::issue::{Signer, VerifyingSigner};
+use license_core::trust::TrustedKey;
 use license_issuer::services::issue::SignerSource;
 
 use crate::args::KeyArgs;

@@ -4,8 +4,10 @@ use std::num::NonZeroU32;
 
 use license_cli_support::Failure;
 use license_core::issue::LicenseDraft;
+use license_core::matrix::TierPolicy;
+use license_core::policy::Quota;
 use license_core::time::rfc3339;
-use license_core::{FeatureMatrix, License, Quota, TierPolicy};
+use license_core::{FeatureMatrix, License};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::licenses::LicenseOrder;
 

@@ -5,7 +5,7 @@ mod summary;
 mod verify;
 
 use license_cli_support::{Exit, Failure, Source};
-use license_core::usage_report::{MAX_REPORT_BYTES, UsageReport, UsageReportError};
+use license_core::usage::{MAX_REPORT_BYTES, UsageReport, UsageReportError};
 use license_core::{Code, with_causes};
 
 use super::context::AppContext;

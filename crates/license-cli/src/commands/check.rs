@@ -2,8 +2,9 @@
 
 use license_cli_support::{Exit, Failure, Terminal, closest, escape};
 use license_client::{StateProblem, UsageAccount};
-use license_core::usage_report::UsageCounts;
-use license_core::{Code, Decision, FeatureDecision, FeatureMatrix, Outcome};
+use license_core::evaluate::{FeatureDecision, Outcome};
+use license_core::usage::UsageCounts;
+use license_core::{Code, Decision, FeatureMatrix};
 use serde_json::{Value, json};
 
 use crate::args::{Check, Query};

@@ -1,7 +1,8 @@
 //! `license explain`.
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
-use license_core::{Decision, RuleOutcome, RuleResult};
+use license_core::Decision;
+use license_core::evaluate::{RuleOutcome, RuleResult};
 use serde_json::{Value, json};
 
 use crate::args::Query;

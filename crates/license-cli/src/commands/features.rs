@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use license_cli_support::{Column, Exit, Failure, Table, Terminal};
-use license_core::{Decision, FeatureDecision, FeatureMatrix, Outcome};
+use license_core::evaluate::{FeatureDecision, Outcome};
+use license_core::{Decision, FeatureMatrix};
 use serde_json::{Value, json};
 
 use crate::args::Query;
@@ -118,7 +119,7 @@ fn here(row: &FeatureRow, decision: &Decision) -> String {
     }
     let reason = match (&row.answer.evidence, decision.outcome()) {
         (
-            license_core::Evidence::Feature {
+            license_core::evaluate::Evidence::Feature {
                 included_from: Some(tier),
                 ..
             },

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 use license_cli_support::{Exit, Failure, Terminal, outline};
-use license_core::{UNVERIFIED, inspect};
+use license_core::inspect::{UNVERIFIED, inspect};
 
 use crate::context::LicenseInput;
 use crate::output::failure;

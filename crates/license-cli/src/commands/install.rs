@@ -5,11 +5,9 @@ use license_client::{
     Candidate, InstallReport, Installation, InstallationError, InstalledBlock, Moment, Replace,
 };
 use license_core::chrono::{DateTime, Utc};
+use license_core::license::{Activation, Rotation, VerifiedLicensesError};
 use license_core::time::rfc3339;
-use license_core::{
-    Activation, License, LicenseId, Rotation, TokenKind, TrustSet, VerifiedLicenses,
-    VerifiedLicensesError,
-};
+use license_core::{License, LicenseId, TokenKind, TrustSet, VerifiedLicenses};
 use serde_json::json;
 
 use crate::args::Install;

@@ -2,7 +2,7 @@
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
 use license_client::{FoundComponent, MachineFacts};
-use license_core::Fingerprint;
+use license_core::machine::Fingerprint;
 use serde_json::json;
 
 use crate::context::AppContext;

@@ -7,8 +7,9 @@ use license_cli_support::{
     Audience, Destination, Exit, Failure, QrCode, Terminal, escape, show_path,
 };
 use license_client::{InstallationError, PendingRequestPolicy, PreparedRequest, now};
+use license_core::requests::{MachineRequest, readback};
 use license_core::time::rfc3339;
-use license_core::{License, LicenseId, MachineRequest, readback, with_causes};
+use license_core::{License, LicenseId, with_causes};
 use serde_json::{Value, json};
 
 use crate::args::{Deactivate, DeliveryArgs, Request};

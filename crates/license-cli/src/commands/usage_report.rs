@@ -6,7 +6,7 @@ use license_cli_support::{Audience, Destination, Exit, Failure, Terminal, escape
 use license_client::{StateProblem, UsageExport, UsageReportMode};
 use license_core::chrono::{DateTime, Utc};
 use license_core::time::{self, rfc3339};
-use license_core::usage_report::{ClosedEntry, UsageEntry, UsageHash, write};
+use license_core::usage::{ClosedEntry, UsageEntry, UsageHash, write};
 use serde_json::{Value, json};
 
 use crate::args::UsageReport;

@@ -2,8 +2,11 @@
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
 use license_client::UsageAccount;
+use license_core::evaluate::Outcome;
+use license_core::policy::Quota;
+use license_core::state::QuotaUse;
 use license_core::time::rfc3339;
-use license_core::{Code, Decision, Outcome, Quota, QuotaUse, time};
+use license_core::{Code, Decision, time};
 use serde_json::{Value, json};
 
 use crate::args::Use;

@@ -2,7 +2,9 @@
 
 use license_cli_support::{Exit, Failure, Source, Terminal};
 use license_client::{InstallationError, now};
-use license_core::{LicenseKey, MAX_FILE_BYTES, TrustSet, VerifiedLicenses, VerifiedLicensesError};
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::license::VerifiedLicensesError;
+use license_core::{LicenseKey, TrustSet, VerifiedLicenses};
 
 use crate::args::Verify;
 use crate::context::{AppContext, Evaluation, LicenseInput};

@@ -3,9 +3,11 @@
 use license_cli_support::{Exit, Failure, Terminal};
 use license_client::now;
 use license_core::chrono::{DateTime, Utc};
-use license_core::{
-    Context, Decision, License, Machine, RevocationList, RuleResult, UsageType, VerifiedLicenses,
-};
+use license_core::evaluate::RuleResult;
+use license_core::license::RevocationList;
+use license_core::machine::Machine;
+use license_core::policy::UsageType;
+use license_core::{Context, Decision, License, VerifiedLicenses};
 use serde_json::Value;
 
 use super::AppContext;

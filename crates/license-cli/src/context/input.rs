@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use license_cli_support::{Failure, Source};
-use license_core::{FeatureMatrix, LicenseKey, MAX_FILE_BYTES, input_cap};
+use license_core::jose::{MAX_FILE_BYTES, input_cap};
+use license_core::{FeatureMatrix, LicenseKey};
 
 /// The text of a license, and a name for messages that never contains the text.
 pub(crate) struct LicenseInput {

@@ -4,8 +4,10 @@
 use license_cli_support::{Exit, Failure, Terminal, escape, plural, show_path};
 use license_client::InstalledList;
 use license_core::chrono::{DateTime, Utc};
+use license_core::license::RevocationList;
+use license_core::machine::Machine;
 use license_core::time::rfc3339;
-use license_core::{Code, Machine, RevocationList, VerifiedLicenses, time};
+use license_core::{Code, VerifiedLicenses, time};
 use serde_json::{Value, json};
 
 use super::notice::{self, Notice};

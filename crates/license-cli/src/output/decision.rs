@@ -2,8 +2,10 @@
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
 use license_core::chrono::{DateTime, Utc};
+use license_core::evaluate::{Evidence, Outcome};
+use license_core::license::RevocationList;
 use license_core::time::rfc3339;
-use license_core::{Code, Decision, Evidence, License, Outcome, RevocationList, Tier, time};
+use license_core::{Code, Decision, License, Tier, time};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 

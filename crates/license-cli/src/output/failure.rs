@@ -8,10 +8,13 @@ use license_client::{
     AnswerFault, InstallationError, ProjectError, ReportError, SealError, StaleList, StateDirError,
     StateProblem, StoreError, UnsafeDirectory, UsageTypeError,
 };
-use license_core::{
-    Code, InspectError, KeyError, ParseError, ProductFileError, RotationError, TrustError,
-    VerifiedLicensesError, VerifyError, with_causes,
-};
+use license_core::inspect::InspectError;
+use license_core::jose::ParseError;
+use license_core::key::KeyError;
+use license_core::license::{RotationError, VerifiedLicensesError};
+use license_core::matrix::ProductFileError;
+use license_core::trust::{TrustError, VerifyError};
+use license_core::{Code, with_causes};
 
 use crate::embedded;
 

@@ -6,7 +6,8 @@ use license_cli_support::{Failure, Terminal, show_path};
 use license_client::{
     InstallationError, LicenseManager, SealError, Snapshot, StateFile, StateProblem, StoreError,
 };
-use license_core::{Code, Warning, with_causes};
+use license_core::evaluate::Warning;
+use license_core::{Code, with_causes};
 use serde::Serialize;
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use license_cli_support::{Terminal, plural, show_path};
 use license_client::InstalledStatement;
-use license_core::TrustStatement;
+use license_core::license::TrustStatement;
 use license_core::time::rfc3339;
 
 /// The result of applying the trust statements in a file.

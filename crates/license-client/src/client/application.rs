@@ -1,7 +1,8 @@
 //! The values that an application states about itself.
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::{Context, UsageType, Version};
+use license_core::policy::UsageType;
+use license_core::{Context, Version};
 
 /// The values that an application states about itself and its user.
 #[derive(Debug)]

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use license_core::{
-    FeatureMatrix, ProductFileError, TimeError, TrustSet, UsageType, Version, time,
-};
+use license_core::matrix::ProductFileError;
+use license_core::policy::UsageType;
+use license_core::time::TimeError;
+use license_core::{FeatureMatrix, TrustSet, Version, time};
 use thiserror::Error;
 
 use super::Client;

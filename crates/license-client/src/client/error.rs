@@ -1,7 +1,8 @@
 //! The reasons why a client cannot answer.
 
+use license_core::evaluate::{ContextValue, MissingContext};
 use license_core::session::ProjectError;
-use license_core::{Code, ContextValue, LicenseId, MissingContext, ProductCode};
+use license_core::{Code, LicenseId, ProductCode};
 use thiserror::Error;
 
 use crate::store::StoreError;

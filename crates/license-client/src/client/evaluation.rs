@@ -1,6 +1,6 @@
 //! Steps that several methods of a client share.
 
-use license_core::usage_report::UsageCounts;
+use license_core::usage::UsageCounts;
 use license_core::{Context, Decision};
 
 use super::{Client, ClientError};

@@ -1,7 +1,7 @@
 //! Checks whether a feature may be used.
 
 use license_core::Context;
-use license_core::usage_report::UsageCounts;
+use license_core::usage::UsageCounts;
 
 use super::{Client, ClientError};
 use crate::events;

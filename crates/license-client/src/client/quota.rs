@@ -1,6 +1,8 @@
 //! Uses of quotas.
 
-use license_core::{Context, Decision, Quota, QuotaUse};
+use license_core::policy::Quota;
+use license_core::state::QuotaUse;
+use license_core::{Context, Decision};
 
 use super::{Client, ClientError};
 use crate::manager::UsageAccount;

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::{
-    CanonicalText, Code, Context, FeatureMatrix, Outcome, TrustSet, VerifiedLicenses,
-};
+use license_core::evaluate::Outcome;
+use license_core::license::CanonicalText;
+use license_core::{Code, Context, FeatureMatrix, TrustSet, VerifiedLicenses};
 
 use super::combined_file::CombinedFile;
 use super::{Installation, InstallationError, Keys, add_validations};

@@ -2,9 +2,8 @@
 //! until then, and stays when another license is installed.
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::{
-    CanonicalText, License, LicenseFile, LicenseId, TokenKind, Validation, VerifiedLicenses,
-};
+use license_core::license::{CanonicalText, Validation};
+use license_core::{License, LicenseFile, LicenseId, TokenKind, VerifiedLicenses};
 
 /// A license file with a new license and the installed licenses that stay.
 pub(crate) struct CombinedFile {

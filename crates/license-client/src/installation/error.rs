@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use license_core::{
-    Code, KeyId, LicenseId, Machine, ProductCode, TrustError, VerifiedLicensesError,
-};
+use license_core::license::VerifiedLicensesError;
+use license_core::machine::Machine;
+use license_core::trust::{KeyId, TrustError};
+use license_core::{Code, LicenseId, ProductCode};
 use thiserror::Error;
 
 use super::ReadResult;

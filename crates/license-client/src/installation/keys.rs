@@ -1,6 +1,7 @@
 //! The keys that verify the installed licenses.
 
-use license_core::{Rotation, TrustSet};
+use license_core::TrustSet;
+use license_core::license::Rotation;
 
 use super::{Installation, InstallationError, read_text};
 use crate::paths::Paths;

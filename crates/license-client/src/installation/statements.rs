@@ -1,9 +1,8 @@
 //! The stored trust statements, in the order in which they were installed.
 
-use license_core::{
-    Code, LicenseFile, MAX_FILE_BYTES, Rotation, RotationError, TokenKind, Unverified,
-    VerifiedLicensesError,
-};
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::license::{Rotation, RotationError, VerifiedLicensesError};
+use license_core::{Code, LicenseFile, TokenKind, Unverified};
 
 use crate::paths::Paths;
 use crate::problem::StatementProblem;

@@ -1,8 +1,9 @@
 //! Tests of the journal and of usage counts across crashes, damage and restored state.
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::usage_report::{OpenPeriod, UsageCounts, UsageReport, examine, write};
-use license_core::{ProductCode, Quota, time};
+use license_core::policy::Quota;
+use license_core::usage::{OpenPeriod, UsageCounts, UsageReport, examine, write};
+use license_core::{ProductCode, time};
 
 use super::*;
 use crate::manager::{LicenseManager, UsageAccount, UsageReportMode};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use license_core::ComponentKind;
+use license_core::machine::ComponentKind;
 
 use super::System;
 
@@ -39,7 +39,7 @@ impl FoundComponent {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
-    /// use license_client::license_core::ComponentKind;
+    /// use license_client::license_core::machine::ComponentKind;
     ///
     /// let facts = manager.facts();
     /// assert!(facts.found().any(|found| found.kind() == ComponentKind::AssignedId));

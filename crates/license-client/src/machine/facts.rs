@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
-use license_core::ComponentKind::{self, AssignedId, Cpu, Mac, MachineId, ProductUuid, RootDisk};
-use license_core::{Fingerprint, MachineDigest, ProductCode};
+use license_core::ProductCode;
+use license_core::machine::ComponentKind::{
+    self, AssignedId, Cpu, Mac, MachineId, ProductUuid, RootDisk,
+};
+use license_core::machine::{Fingerprint, MachineDigest};
 
 use super::component::{FoundComponent, MissingComponent, MissingReason};
 use super::configured_id::configured_id;
@@ -26,7 +29,7 @@ use super::{LocalSystem, Platform, Scope, Survey, System, linux, macos, windows}
 ///     println!("no {}: {}", missing.kind(), missing.reason());
 /// }
 /// println!("{}: {}", facts.stability(), facts.explain());
-/// # Ok::<(), license_core::NameError>(())
+/// # Ok::<(), license_core::ids::NameError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineFacts {

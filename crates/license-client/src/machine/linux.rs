@@ -5,7 +5,7 @@ mod network;
 
 use std::path::Path;
 
-use license_core::ComponentKind::{Cpu, Mac, MachineId, ProductUuid, RootDisk};
+use license_core::machine::ComponentKind::{Cpu, Mac, MachineId, ProductUuid, RootDisk};
 
 use super::component::{Absence, Lookup, check, check_file, first};
 use super::container::Environment;

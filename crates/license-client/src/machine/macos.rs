@@ -2,7 +2,7 @@
 
 use std::io;
 
-use license_core::ComponentKind::{Cpu, Mac, MachineId, ProductUuid, RootDisk};
+use license_core::machine::ComponentKind::{Cpu, Mac, MachineId, ProductUuid, RootDisk};
 
 use super::component::{Lookup, check, first};
 use super::container::Environment;

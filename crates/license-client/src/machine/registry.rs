@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 
 use windows_registry::{LOCAL_MACHINE, Type};
 
-use license_core::hex;
+use license_core::encoding::hex;
 
 /// `KEY_WOW64_64KEY`: selects the keys of 64-bit programs, even in a 32-bit program.
 const VIEW_OF_64_BIT: u32 = 0x0100;

@@ -1,6 +1,6 @@
 //! Expected lifetime of the machine's identity.
 
-use license_core::ComponentKind::{self, AssignedId, MachineId, ProductUuid};
+use license_core::machine::ComponentKind::{self, AssignedId, MachineId, ProductUuid};
 
 use super::configured_id::id_variable;
 use super::container::Environment;
@@ -14,7 +14,7 @@ use crate::value::named_value;
 ///
 /// let stability: Stability = "fair".parse()?;
 /// assert_eq!(stability, Stability::Fair);
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -104,7 +104,7 @@ impl MachineFacts {
     /// let facts = MachineFacts::collect(ProductCode::parse("CODITECT")?, None);
     /// let advises = facts.explain().contains("CODITECT_MACHINE_ID");
     /// assert_eq!(advises, facts.stability() != Stability::Stable);
-    /// # Ok::<(), license_core::NameError>(())
+    /// # Ok::<(), license_core::ids::NameError>(())
     /// ```
     pub fn explain(&self) -> String {
         match self.stability() {

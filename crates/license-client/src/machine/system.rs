@@ -115,7 +115,7 @@ pub trait System {
 ///
 /// let platform: Platform = "macos".parse()?;
 /// assert_eq!(platform, Platform::MacOs);
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -10,8 +10,10 @@ mod stability;
 mod this_system;
 mod windows;
 
-use license_core::ComponentKind::{self, AssignedId, Cpu, Mac, MachineId, ProductUuid, RootDisk};
 use license_core::ProductCode;
+use license_core::machine::ComponentKind::{
+    self, AssignedId, Cpu, Mac, MachineId, ProductUuid, RootDisk,
+};
 
 use super::*;
 use simulated::Simulated;

@@ -1,6 +1,6 @@
 //! Machine components on Windows, from firmware tables, the registry and PowerShell.
 
-use license_core::ComponentKind::{self, Cpu, Mac, MachineId, ProductUuid, RootDisk};
+use license_core::machine::ComponentKind::{self, Cpu, Mac, MachineId, ProductUuid, RootDisk};
 
 use super::component::{Lookup, Normalize, check, first};
 use super::container::Environment;

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::{Context, RevocationList, TokenKind, TrustSet, Validation, VerifiedLicenses};
+use license_core::license::{RevocationList, Validation};
+use license_core::{Context, TokenKind, TrustSet, VerifiedLicenses};
 
 use super::install_report::{InstallReport, InstalledBlock};
 use super::trust_change::TrustChange;

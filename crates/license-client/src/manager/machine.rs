@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use license_core::{ComponentKind, Machine, MachineDigest};
+use license_core::machine::{ComponentKind, Machine, MachineDigest};
 
 use super::LicenseManager;
 use crate::machine::{MachineFacts, MissingReason};
@@ -39,7 +39,7 @@ impl LicenseManager {
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
-    /// use license_client::license_core::Machine;
+    /// use license_client::license_core::machine::Machine;
     ///
     /// if let Some(Machine::Fingerprint(fingerprint)) = manager.machine() {
     ///     // Only hashes of the components are in a fingerprint.

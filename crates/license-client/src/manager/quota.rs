@@ -2,8 +2,9 @@
 
 use std::sync::PoisonError;
 
-use license_core::usage_report::UsageCounts;
-use license_core::{Quota, QuotaUse};
+use license_core::policy::Quota;
+use license_core::state::QuotaUse;
+use license_core::usage::UsageCounts;
 
 use super::{LicenseManager, UsageAccount};
 use crate::events;

@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::{
-    Activation, ActivationRequest, ActivationSecret, ClockRequest, DeactivationReceipt,
-    FeatureMatrix, Fingerprint, License, LicenseId, Machine, MachineRequest, Nonce, time,
+use license_core::ids::Nonce;
+use license_core::license::Activation;
+use license_core::machine::{Fingerprint, Machine};
+use license_core::requests::{
+    ActivationRequest, ActivationSecret, ClockRequest, DeactivationReceipt, MachineRequest,
 };
+use license_core::{FeatureMatrix, License, LicenseId, time};
 
 use super::LicenseManager;
 use crate::activation::{ActivationState, DeactivationRecord, OpenRequest};

@@ -1,6 +1,7 @@
 //! Stored revocation lists, for the evaluation of a license that is not installed.
 
-use license_core::{RevocationList, TrustSet};
+use license_core::TrustSet;
+use license_core::license::RevocationList;
 
 use super::LicenseManager;
 use crate::revocations;

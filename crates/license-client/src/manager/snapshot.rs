@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
-use license_core::{
-    ClockHighWater, FeatureMatrix, License, RevocationList, TrustSet, VerifiedLicenses, time,
-};
+use license_core::license::RevocationList;
+use license_core::state::ClockHighWater;
+use license_core::{FeatureMatrix, License, TrustSet, VerifiedLicenses, time};
 
 use super::{LicenseManager, Moment};
 use crate::activation::ActivationState;

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::{
-    Activation, Code, Context, FeatureMatrix, KeyId, MAX_FILE_BYTES, Outcome, ParseError, Rotation,
-    RotationError, StatementResult, TrustSet, TrustStatement, Unverified, VerifiedLicenses,
-    VerifiedLicensesError, VerifyError,
+use license_core::evaluate::Outcome;
+use license_core::jose::{MAX_FILE_BYTES, ParseError};
+use license_core::license::{
+    Activation, Rotation, RotationError, StatementResult, TrustStatement, VerifiedLicensesError,
 };
+use license_core::trust::{KeyId, VerifyError};
+use license_core::{Code, Context, FeatureMatrix, TrustSet, Unverified, VerifiedLicenses};
 
 use super::LicenseManager;
 use crate::installation::{

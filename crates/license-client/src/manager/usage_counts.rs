@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use license_core::chrono::TimeDelta;
-use license_core::usage_report::{OpenPeriod, UsageCounts};
+use license_core::usage::{OpenPeriod, UsageCounts};
 use license_core::{Decision, License, LicenseId, time};
 
 use super::usage_report::ReportError;
@@ -77,7 +77,7 @@ impl LicenseManager {
     /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// use license_client::UsageAccount;
-    /// use license_client::license_core::usage_report::UsageCounts;
+    /// use license_client::license_core::usage::UsageCounts;
     ///
     /// let account = UsageAccount { user: Some("ann"), ..UsageAccount::default() };
     /// manager.count(account, UsageCounts::quota_used("exports", 2));

@@ -1,6 +1,6 @@
 //! Usage reports. Nothing is sent anywhere.
 
-use license_core::usage_report::ClosedEntry;
+use license_core::usage::ClosedEntry;
 use thiserror::Error;
 
 use super::LicenseManager;
@@ -113,11 +113,11 @@ impl LicenseManager {
     /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
     /// use license_client::UsageReportMode;
-    /// use license_client::license_core::usage_report;
+    /// use license_client::license_core::usage;
     ///
     /// let export = manager.usage_report(UsageReportMode::Commit)?;
     /// let is_anonymized = false;
-    /// let report = usage_report::write(manager.product(), &export.entries, is_anonymized);
+    /// let report = usage::write(manager.product(), &export.entries, is_anonymized);
     /// print!("{report}");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use license_core::{Code, KeyId, MAX_LIST_BYTES, ParseError, VerifyError};
+use license_core::Code;
+use license_core::jose::{MAX_LIST_BYTES, ParseError};
+use license_core::trust::{KeyId, VerifyError};
 use thiserror::Error;
 
 use super::quarantined_as;

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use license_core::{Code, VerifiedLicensesError};
+use license_core::Code;
+use license_core::license::VerifiedLicensesError;
 use thiserror::Error;
 
 use super::quarantined_as;

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use license_core::{KeyId, RevocationList};
+use license_core::license::RevocationList;
+use license_core::trust::KeyId;
 use serde_json::{Value, json};
 
 use crate::problem::StaleList;
-use license_core::hex;
+use license_core::encoding::hex;
 
 /// The newest list of each key that was seen here, by key id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

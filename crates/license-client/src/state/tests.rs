@@ -6,7 +6,9 @@ use crate::state_dir::StateDir;
 use std::fs;
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::{ClockReading, ProductCode, Quota, time};
+use license_core::policy::Quota;
+use license_core::state::ClockReading;
+use license_core::{ProductCode, time};
 
 fn seal(id: &str) -> Seal {
     Seal::new(ProductCode::parse("CODITECT").unwrap(), Some(id))
@@ -228,7 +230,7 @@ fn a_malformed_deactivation_or_list_is_not_treated_as_missing() {
 
 #[test]
 fn the_largest_possible_state_fits_into_its_files() {
-    use license_core::usage_report::UsageCounts;
+    use license_core::usage::UsageCounts;
     use license_core::{Code, LicenseId};
     let mut most = state();
     most.set_validations((0..4).map(|number| number.to_string().repeat(63 * 1024)));

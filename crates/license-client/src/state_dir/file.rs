@@ -10,7 +10,7 @@ use crate::value::named_value;
 /// let file: StateFile = "license.lic".parse()?;
 /// assert_eq!(file, StateFile::License);
 /// assert_eq!(StateFile::Quota.to_string(), "quota");
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

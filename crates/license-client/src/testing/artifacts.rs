@@ -4,10 +4,11 @@ use std::fmt;
 use std::ops::Deref;
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::claims::Status;
 use license_core::issue::{RevocationEntry, RevocationListDraft, ValidationDraft};
-use license_core::{
-    FeatureMatrix, License, LicenseId, Machine, RevocationList, Status, Validation, time,
-};
+use license_core::license::{RevocationList, Validation};
+use license_core::machine::Machine;
+use license_core::{FeatureMatrix, License, LicenseId, time};
 
 use super::license::{TestLicense, unverified, verified};
 use super::{KEY, START, TRUST, TimeArgument, next_id, next_number, require, unwrap};
@@ -110,7 +111,7 @@ impl TestRevocationList {
         self
     }
 
-    /// Adds a license or an activation, which is revoked from this time on. A date stands for its
+    /// Adds a license or an activation, which is revoked from this time on. A date means its
     /// first instant in UTC.
     #[track_caller]
     pub fn revoke_from(mut self, id: &LicenseId, at: impl Into<TimeArgument>) -> Self {
@@ -226,7 +227,7 @@ pub struct TestValidation<'l> {
 /// that the license is active, on all machines, until the next check-in is due.
 ///
 /// ```
-/// use license_client::license_core::Status;
+/// use license_client::license_core::claims::Status;
 /// use license_client::{FeatureMatrix, testing};
 ///
 /// let machine = testing::TestMachine::new(FeatureMatrix::built_in());

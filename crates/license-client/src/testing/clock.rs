@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
-use license_core::{Boot, time};
+use license_core::state::Boot;
+use license_core::time;
 
 use super::START;
 use crate::clock::Clock;

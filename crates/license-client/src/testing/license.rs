@@ -4,10 +4,10 @@ use std::fmt;
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::LicenseDraft;
-use license_core::{
-    CheckIn, FeatureMatrix, License, Machine, Quota, Renewal, Tier, TierPolicy, Unverified,
-    UsageType, VersionReq,
-};
+use license_core::machine::Machine;
+use license_core::matrix::TierPolicy;
+use license_core::policy::{CheckIn, Quota, Renewal, UsageType};
+use license_core::{FeatureMatrix, License, Tier, Unverified, VersionReq};
 
 use super::{KEY, START, TRUST, TimeArgument, next_id, require, unwrap};
 use crate::client::Setting;
@@ -64,14 +64,14 @@ impl TestLicense {
     }
 
     /// Sets the time of issue. The default is the time of the machine, or else
-    /// [`START`](super::START). A date stands for its first instant in UTC.
+    /// [`START`](super::START). A date means its first instant in UTC.
     #[track_caller]
     pub fn issued(mut self, at: impl Into<TimeArgument>) -> Self {
         self.issued_at = Some(at.into().start());
         self
     }
 
-    /// Sets the start of the license. The default is the time of issue. A date stands for its first
+    /// Sets the start of the license. The default is the time of issue. A date means its first
     /// instant in UTC.
     #[track_caller]
     pub fn starts(self, at: impl Into<TimeArgument>) -> Self {

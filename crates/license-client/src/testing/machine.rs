@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::ActivationDraft;
-use license_core::{
-    Activation, Context, FeatureMatrix, License, Machine, MachineRequest, VerifiedLicenses,
-};
+use license_core::license::Activation;
+use license_core::machine::Machine;
+use license_core::requests::MachineRequest;
+use license_core::{Context, FeatureMatrix, License, VerifiedLicenses};
 
 use super::clock::TestClock;
 use super::license::unverified;
@@ -234,7 +235,7 @@ impl TestMachine {
         self.clock.now()
     }
 
-    /// Sets the clock to any time, even an earlier one. A date stands for its first instant in UTC.
+    /// Sets the clock to any time, even an earlier one. A date means its first instant in UTC.
     ///
     /// A client remembers the latest time that it has seen, as on a customer's machine. Therefore,
     /// setting the clock back does not extend a license.

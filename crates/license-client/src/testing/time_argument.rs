@@ -1,7 +1,8 @@
 //! Times in tests, given as values or as text.
 
 use license_core::chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use license_core::{TimeError, time};
+use license_core::time;
+use license_core::time::TimeError;
 
 use super::unwrap;
 

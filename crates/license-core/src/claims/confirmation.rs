@@ -11,7 +11,8 @@ use crate::trust::{Jwk, TrustError, TrustedKey};
 /// A proof-of-possession key (RFC 7800): the public key of a customer's own license server.
 ///
 /// ```
-/// use license_core::{Confirmation, TrustSet};
+/// use license_core::TrustSet;
+/// use license_core::claims::Confirmation;
 ///
 /// # const JWKS: &str = include_str!(concat!(
 /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"

@@ -56,7 +56,7 @@ impl RevocationClaims<RevokedLicenses> {
 /// An entry of a revocation list: a license or an activation that is no longer valid.
 ///
 /// ```
-/// use license_core::RevocationEntry;
+/// use license_core::claims::RevocationEntry;
 /// use serde::Deserialize;
 ///
 /// let json = serde_json::json!({

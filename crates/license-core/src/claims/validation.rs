@@ -67,12 +67,12 @@ impl ValidationClaims {
 /// The status of a license in a validation token.
 ///
 /// ```
-/// use license_core::Status;
+/// use license_core::claims::Status;
 ///
 /// let status: Status = "suspended".parse()?;
 /// assert_eq!(status, Status::Suspended);
 /// assert!(status.is_denial());
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
@@ -90,7 +90,7 @@ impl Status {
     /// Returns the value of the claim `status`.
     ///
     /// ```
-    /// assert_eq!(license_core::Status::Active.as_str(), "active");
+    /// assert_eq!(license_core::claims::Status::Active.as_str(), "active");
     /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -104,7 +104,7 @@ impl Status {
     /// Returns whether the license must not be used.
     ///
     /// ```
-    /// use license_core::Status;
+    /// use license_core::claims::Status;
     ///
     /// assert!(Status::Revoked.is_denial());
     /// assert!(!Status::Active.is_denial());

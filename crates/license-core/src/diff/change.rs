@@ -12,11 +12,11 @@ use crate::time::serde_rfc3339;
 /// The meaning of a change for the customer.
 ///
 /// ```
-/// use license_core::Effect;
+/// use license_core::diff::Effect;
 ///
 /// let effect: Effect = "loss".parse()?;
 /// assert_eq!(effect.reversed(), Effect::Gain);
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
@@ -41,7 +41,7 @@ impl Effect {
     /// Returns the effect of the opposite change.
     ///
     /// ```
-    /// use license_core::Effect;
+    /// use license_core::diff::Effect;
     ///
     /// assert_eq!(Effect::Gain.reversed(), Effect::Loss);
     /// ```
@@ -85,7 +85,7 @@ named_value!(
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
 /// # let matrix = license_core::FeatureMatrix::built_in();
-/// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+/// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
 /// for change in difference.changes() {
 ///     println!("{:?}: {change}", change.effect());
 /// }
@@ -154,8 +154,8 @@ impl Change {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
-    /// use license_core::Effect;
+    /// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
+    /// use license_core::diff::Effect;
     ///
     /// assert!(difference.changes().iter().all(|change| change.effect() != Effect::Loss));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -170,7 +170,7 @@ impl Change {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
     /// let what: Vec<_> = difference.changes().iter().map(|change| change.what()).collect();
     /// println!("changed: {what:?}");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -186,7 +186,7 @@ impl Change {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
     /// for change in difference.changes() {
     ///     println!("{} {}", change.what(), change.name().unwrap_or_default());
     /// }
@@ -202,7 +202,7 @@ impl Change {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
     /// # let matrix = license_core::FeatureMatrix::built_in();
-    /// # let difference = license_core::Difference::from_licenses(&before, &after, matrix);
+    /// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
     /// for change in difference.changes() {
     ///     let [before, after] = change.values();
     ///     println!("{}: {before} is now {after}", change.what());

@@ -5,12 +5,12 @@ use super::value::named_value;
 /// The kind of a request or receipt that a machine sends to the vendor.
 ///
 /// ```
-/// use license_core::MachineRequestKind;
+/// use license_core::requests::MachineRequestKind;
 ///
 /// let kind: MachineRequestKind = "LICENSE CLOCK REQUEST".parse()?;
 /// assert_eq!(kind, MachineRequestKind::Clock);
 /// assert_eq!(kind.name(), "a clock request");
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -27,7 +27,7 @@ impl MachineRequestKind {
     /// Returns the label of the armor block, as in `-----BEGIN LICENSE ACTIVATION REQUEST-----`.
     ///
     /// ```
-    /// use license_core::MachineRequestKind;
+    /// use license_core::requests::MachineRequestKind;
     ///
     /// assert_eq!(MachineRequestKind::Clock.label(), "LICENSE CLOCK REQUEST");
     /// ```

@@ -10,7 +10,7 @@ pub(crate) fn write(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 /// Encodes bytes as hexadecimal digits in lower case.
 ///
 /// ```
-/// use license_core::hex;
+/// use license_core::encoding::hex;
 ///
 /// assert_eq!(hex::encode(&[0x00, 0xaf]), "00af");
 /// ```
@@ -29,7 +29,7 @@ pub fn encode(bytes: &[u8]) -> String {
 /// hexadecimal digit.
 ///
 /// ```
-/// use license_core::hex;
+/// use license_core::encoding::hex;
 ///
 /// assert_eq!(hex::decode("00AF"), Some([0x00, 0xaf]));
 /// assert_eq!(hex::decode::<3>("00AF"), None);
@@ -51,7 +51,7 @@ pub fn decode<const N: usize>(digits: &str) -> Option<[u8; N]> {
 /// Returns `None` for the texts that [`decode`] rejects, and for digits in upper case.
 ///
 /// ```
-/// use license_core::hex;
+/// use license_core::encoding::hex;
 ///
 /// assert_eq!(hex::decode_lower("00af"), Some([0x00, 0xaf]));
 /// assert_eq!(hex::decode_lower::<2>("00AF"), None);

@@ -10,7 +10,7 @@ use std::fmt;
 /// A position in the input. Lines and columns count from 1, and columns count characters.
 ///
 /// ```
-/// use license_core::Position;
+/// use license_core::encoding::Position;
 ///
 /// assert_eq!(Position { line: 2, column: 7 }.to_string(), "line 2, character 7");
 /// ```
@@ -46,7 +46,7 @@ impl fmt::Display for Position {
 /// The input at a position where something else was expected.
 ///
 /// ```
-/// use license_core::FoundText;
+/// use license_core::encoding::FoundText;
 ///
 /// assert_eq!(FoundText::End.to_string(), "the end");
 /// ```

@@ -3,7 +3,7 @@
 /// The reason why a text is not a value of a type, such as a usage type or a license id.
 ///
 /// ```
-/// use license_core::UsageType;
+/// use license_core::policy::UsageType;
 ///
 /// let error = "server".parse::<UsageType>().unwrap_err();
 /// assert_eq!(error.to_string(), "expected `builder` or `runtime`");
@@ -20,7 +20,7 @@ impl ValueError {
     /// Creates an error from a description of the accepted texts.
     ///
     /// ```
-    /// use license_core::ValueError;
+    /// use license_core::encoding::ValueError;
     ///
     /// let error = ValueError::new("`on` or `off`");
     /// assert_eq!(error.to_string(), "expected `on` or `off`");

@@ -18,14 +18,15 @@ use crate::time::{self, TimeError};
 /// date and any machine.
 ///
 /// ```
-/// use license_core::{Context, UsageType, Version, time};
+/// use license_core::{Context, Version, time};
+/// use license_core::policy::UsageType;
 ///
 /// let context = Context::at(time::parse_instant("2027-03-01T12:00:00Z")?)
 ///     .user("alice")
 ///     .app_version(Version::new(2, 4, 0))
 ///     .usage_type(UsageType::Runtime);
 /// # let _ = context;
-/// # Ok::<(), license_core::TimeError>(())
+/// # Ok::<(), license_core::time::TimeError>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
@@ -140,7 +141,8 @@ impl<'a> Context<'a> {
     /// Sets the machine. Its fingerprint tolerates a few changed components.
     ///
     /// ```
-    /// use license_core::{Context, Machine, time};
+    /// use license_core::{Context, time};
+    /// use license_core::machine::Machine;
     ///
     /// let now = time::parse_instant("2027-01-15")?;
     /// // `license_client` finds the fingerprint of this machine.
@@ -205,7 +207,8 @@ impl<'a> Context<'a> {
     /// Sets the usage type. The default is [`UsageType::Builder`].
     ///
     /// ```
-    /// use license_core::{Context, UsageType, time};
+    /// use license_core::{Context, time};
+    /// use license_core::policy::UsageType;
     ///
     /// let now = time::parse_instant("2027-01-15")?;
     /// let context = Context::at(now).usage_type(UsageType::Runtime);
@@ -225,7 +228,8 @@ impl<'a> Context<'a> {
     /// # let answer = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/validation.jwt"
     /// # ));
-    /// use license_core::{Context, FeatureMatrix, Rule, Unverified, time};
+    /// use license_core::{Context, FeatureMatrix, Unverified, time};
+    /// use license_core::evaluate::Rule;
     ///
     /// let now = time::parse_instant("2027-01-16")?;
     /// let validation = Unverified::parse(answer)?.verify_validation(&trust, &license)?;
@@ -318,7 +322,8 @@ impl<'a> Context<'a> {
     /// again.
     ///
     /// ```
-    /// use license_core::{Context, LicenseId, Nonce, time};
+    /// use license_core::{Context, LicenseId, time};
+    /// use license_core::ids::Nonce;
     ///
     /// let now = time::parse_instant("2027-01-15")?;
     /// // Both values come from the receipt of the deactivation.

@@ -81,7 +81,7 @@ impl Decision {
     /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
-    /// use license_core::Outcome;
+    /// use license_core::evaluate::Outcome;
     ///
     /// assert_eq!(decision.outcome(), Outcome::Licensed);
     /// assert_eq!(decision.outcome().as_str(), "licensed");
@@ -166,7 +166,7 @@ impl Decision {
     /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
-    /// use license_core::Quota;
+    /// use license_core::policy::Quota;
     ///
     /// assert_eq!(decision.quota("agents"), Some(Quota::Limit(52)));
     /// assert_eq!(decision.quota("commands_per_day"), Some(Quota::Unlimited));
@@ -185,7 +185,7 @@ impl Decision {
     /// # let license = fixture::license()?;
     /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
     /// # let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
-    /// use license_core::Rule;
+    /// use license_core::evaluate::Rule;
     ///
     /// assert_eq!(decision.rule(), Some(Rule::Expiry));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -218,7 +218,8 @@ impl Decision {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let license = fixture::license()?;
     /// use license_core::chrono::TimeDelta;
-    /// use license_core::{Context, FeatureMatrix, Outcome, time};
+    /// use license_core::{Context, FeatureMatrix, time};
+    /// use license_core::evaluate::Outcome;
     ///
     /// let now = time::parse_instant("2028-01-02")?;
     /// let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));
@@ -265,7 +266,8 @@ impl Decision {
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/valid-team.jwt"
     /// # ));
     /// # let license = Unverified::parse(token)?.verify(&trust)?;
-    /// use license_core::{Context, Evidence, FeatureMatrix, time};
+    /// use license_core::{Context, FeatureMatrix, time};
+    /// use license_core::evaluate::Evidence;
     ///
     /// let now = time::parse_instant("2027-01-01T09:00:00Z")?;
     /// let decision = license.evaluate(FeatureMatrix::built_in(), &Context::at(now));

@@ -19,7 +19,8 @@ use crate::time::rfc3339;
 /// object with these two texts, followed by the values under their names.
 ///
 /// ```
-/// use license_core::{Context, Evidence, FeatureMatrix, TrustSet, Unverified, time};
+/// use license_core::{Context, FeatureMatrix, TrustSet, Unverified, time};
+/// use license_core::evaluate::Evidence;
 ///
 /// # const JWKS: &str = include_str!(concat!(
 /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
@@ -204,7 +205,7 @@ impl Evidence {
     /// Returns a description of the expected values.
     ///
     /// ```
-    /// use license_core::Evidence;
+    /// use license_core::evaluate::Evidence;
     ///
     /// assert_eq!(Evidence::NoLicense.expected(), "a license");
     /// ```
@@ -264,7 +265,7 @@ impl Evidence {
     /// Returns a description of the actual values.
     ///
     /// ```
-    /// use license_core::Evidence;
+    /// use license_core::evaluate::Evidence;
     ///
     /// assert_eq!(Evidence::NoLicense.actual(), "none");
     /// ```

@@ -14,7 +14,7 @@ use crate::matrix::FeatureMatrix;
 /// The usage type is not one of these values, because it has a default.
 ///
 /// ```
-/// use license_core::ContextValue;
+/// use license_core::evaluate::ContextValue;
 ///
 /// println!("call `{}` on the context", ContextValue::User.as_str());
 /// ```
@@ -47,7 +47,7 @@ impl ContextValue {
     /// it.
     ///
     /// ```
-    /// use license_core::ContextValue;
+    /// use license_core::evaluate::ContextValue;
     ///
     /// assert_eq!(ContextValue::AppVersion.as_str(), "app_version");
     /// ```
@@ -62,7 +62,8 @@ impl ContextValue {
     /// Returns the code of a license that is denied because the value is missing.
     ///
     /// ```
-    /// use license_core::{Code, ContextValue};
+    /// use license_core::Code;
+    /// use license_core::evaluate::ContextValue;
     ///
     /// assert_eq!(ContextValue::User.code(), Code::UserMismatch);
     /// ```

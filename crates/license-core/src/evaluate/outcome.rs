@@ -5,12 +5,12 @@ use crate::encoding::value::named_value;
 /// Validity of a license, ordered from worst to best.
 ///
 /// ```
-/// use license_core::Outcome;
+/// use license_core::evaluate::Outcome;
 ///
 /// let outcome: Outcome = "grace".parse()?;
 /// assert_eq!(outcome, Outcome::Grace);
 /// assert!(Outcome::Denied < outcome && outcome < Outcome::Licensed);
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
@@ -26,7 +26,7 @@ impl Outcome {
     /// Returns the name in JSON.
     ///
     /// ```
-    /// use license_core::Outcome;
+    /// use license_core::evaluate::Outcome;
     ///
     /// assert_eq!(Outcome::Grace.as_str(), "grace");
     /// ```

@@ -9,7 +9,7 @@ use crate::encoding::value::text_value;
 /// A rule of an evaluation.
 ///
 /// ```
-/// use license_core::Rule;
+/// use license_core::evaluate::Rule;
 ///
 /// for rule in Rule::ALL {
 ///     println!("{rule}");
@@ -63,7 +63,7 @@ impl Rule {
     /// Returns the rule with this name.
     ///
     /// ```
-    /// use license_core::Rule;
+    /// use license_core::evaluate::Rule;
     ///
     /// assert_eq!(Rule::parse("not before"), Some(Rule::NotBefore));
     /// assert_eq!(Rule::parse("not_before"), None);
@@ -75,7 +75,7 @@ impl Rule {
     /// Returns the name of the rule, as `explain` prints it.
     ///
     /// ```
-    /// use license_core::Rule;
+    /// use license_core::evaluate::Rule;
     ///
     /// assert_eq!(Rule::CheckIn.as_str(), "check-in");
     /// assert_eq!(Rule::CheckIn.to_string(), "check-in");
@@ -122,7 +122,8 @@ impl RuleOutcome {
     /// Returns the name in JSON: `not_applicable`, `passed`, `grace` or `denied`.
     ///
     /// ```
-    /// use license_core::{Code, RuleOutcome};
+    /// use license_core::Code;
+    /// use license_core::evaluate::RuleOutcome;
     ///
     /// assert_eq!(RuleOutcome::NotApplicable.as_str(), "not_applicable");
     /// assert_eq!(RuleOutcome::Denied(Code::Expired).as_str(), "denied");
@@ -139,7 +140,8 @@ impl RuleOutcome {
     /// Returns the reason code, or `None` if the rule passes or does not apply.
     ///
     /// ```
-    /// use license_core::{Code, RuleOutcome};
+    /// use license_core::Code;
+    /// use license_core::evaluate::RuleOutcome;
     ///
     /// assert_eq!(RuleOutcome::Passed.code(), None);
     /// assert_eq!(RuleOutcome::Denied(Code::Expired).code(), Some(Code::Expired));

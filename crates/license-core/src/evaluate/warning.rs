@@ -17,7 +17,8 @@ use crate::time::{self, CLOCK_TOLERANCE, humanize, humanize_more, rfc3339};
 /// values, which `docs/codes.md` documents.
 ///
 /// ```
-/// use license_core::{Code, Context, FeatureMatrix, TrustSet, Unverified, Warning, time};
+/// use license_core::{Code, Context, FeatureMatrix, TrustSet, Unverified, time};
+/// use license_core::evaluate::Warning;
 ///
 /// # const JWKS: &str = include_str!(concat!(
 /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
@@ -97,7 +98,8 @@ impl Warning {
     /// During a grace period, the first warning of a decision has the code of the decision.
     ///
     /// ```
-    /// use license_core::{Code, Warning};
+    /// use license_core::Code;
+    /// use license_core::evaluate::Warning;
     ///
     /// let warning = Warning::Trial { expires_at: None, remaining: None };
     /// assert_eq!(warning.code(), Code::Trial);

@@ -121,7 +121,7 @@ name! {
     /// let tier: Tier = "PRO".parse()?;
     /// assert_eq!(tier, Tier::parse("PRO")?);
     /// assert_eq!(tier.to_string(), "PRO");
-    /// # Ok::<(), license_core::NameError>(())
+    /// # Ok::<(), license_core::ids::NameError>(())
     /// ```
     Tier, "a tier of 2 to 16 characters, A-Z and 0-9, starting with a letter", |b| b.is_ascii_uppercase()
 }
@@ -129,11 +129,11 @@ name! {
     /// The short code of a company in an enterprise key: 2 to 16 characters of `A-Z0-9`.
     ///
     /// ```
-    /// use license_core::Company;
+    /// use license_core::ids::Company;
     ///
     /// let company: Company = "3M".parse()?;
     /// assert_eq!(company.as_str(), "3M");
-    /// # Ok::<(), license_core::NameError>(())
+    /// # Ok::<(), license_core::ids::NameError>(())
     /// ```
     Company, "a company code of 2 to 16 characters, A-Z and 0-9", |_| true
 }

@@ -9,7 +9,7 @@ pub(crate) const SECRET_BYTES: usize = 32;
 /// case.
 ///
 /// ```
-/// use license_core::Nonce;
+/// use license_core::ids::Nonce;
 ///
 /// let nonce = Nonce::from_random([0xab; 16]);
 /// assert_eq!(nonce.to_string(), "ab".repeat(16));
@@ -22,7 +22,7 @@ impl Nonce {
     /// Creates a nonce from random bytes that the caller provides.
     ///
     /// ```
-    /// use license_core::Nonce;
+    /// use license_core::ids::Nonce;
     ///
     /// // A real program passes bytes of the system's random source.
     /// assert_eq!(Nonce::from_random([7; 16]).to_string(), "07".repeat(16));
@@ -40,11 +40,11 @@ impl Nonce {
 /// without revealing the secret. Its text form is 64 hexadecimal digits in lower case.
 ///
 /// ```
-/// use license_core::Commitment;
+/// use license_core::ids::Commitment;
 ///
 /// let commitment: Commitment = "0c".repeat(32).parse()?;
 /// assert_eq!(commitment.to_string(), "0c".repeat(32));
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Commitment([u8; SECRET_BYTES]);

@@ -18,7 +18,8 @@ use crate::requests::{ActivationRequest, ClockRequest};
 /// # let trust = fixture::trust(&[&key])?;
 /// # let (text, id) = (&fixture::request()?, fixture::id(1)?);
 /// use license_core::issue::ActivationDraft;
-/// use license_core::{MachineRequest, Unverified, time};
+/// use license_core::{Unverified, time};
+/// use license_core::requests::MachineRequest;
 ///
 /// let MachineRequest::Activation(request) = MachineRequest::parse(text)? else {
 ///     return Err("expected a request for an activation".into());
@@ -54,7 +55,8 @@ impl ActivationDraft<'_> {
     /// # let key = fixture::key()?;
     /// # let (text, id) = (&fixture::request()?, fixture::id(1)?);
     /// use license_core::issue::{ActivationDraft, SigningError};
-    /// use license_core::{MachineRequest, time};
+    /// use license_core::time;
+    /// use license_core::requests::MachineRequest;
     ///
     /// # let MachineRequest::Activation(request) = MachineRequest::parse(text)? else {
     /// #     return Err("expected a request for an activation".into());
@@ -103,7 +105,7 @@ impl Serialize for ActivationDraft<'_> {
 /// Draft of a clock repair. The JSON form is the object of the claims.
 ///
 /// ```
-/// use license_core::ClockRequest;
+/// use license_core::requests::ClockRequest;
 /// use license_core::issue::{ClockRepairDraft, Signer, SigningError};
 ///
 /// /// Answers a request with the date on which it was made, which the vendor has checked.

@@ -55,7 +55,8 @@ impl LicenseClaims {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
-    /// use license_core::{FeatureMatrix, Quota};
+    /// use license_core::FeatureMatrix;
+    /// use license_core::policy::Quota;
     ///
     /// let mut draft = fixture::draft()?;
     /// draft.set_seats(20.try_into()?, FeatureMatrix::built_in())?;
@@ -90,7 +91,8 @@ impl LicenseClaims {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
-    /// use license_core::{FeatureMatrix, Quota};
+    /// use license_core::FeatureMatrix;
+    /// use license_core::policy::Quota;
     ///
     /// let mut draft = fixture::draft()?;
     /// draft.set_devices(2.try_into()?, FeatureMatrix::built_in());
@@ -152,7 +154,7 @@ impl LicenseClaims {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
-    /// use license_core::Quota;
+    /// use license_core::policy::Quota;
     ///
     /// let mut draft = fixture::draft()?;
     /// draft.set_quota("agents", Quota::Unlimited)?;

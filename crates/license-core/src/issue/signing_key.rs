@@ -36,7 +36,7 @@ impl SigningKey {
     /// system seeds and which cannot be replaced.
     ///
     /// ```
-    /// use license_core::Algorithm;
+    /// use license_core::jose::Algorithm;
     /// use license_core::issue::{KeyBits, RandomError, Signer, SigningKey};
     ///
     /// let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
@@ -82,7 +82,7 @@ impl SigningKey {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
-    /// use license_core::Algorithm;
+    /// use license_core::jose::Algorithm;
     /// use license_core::issue::{KeyBits, Signer, SigningKey};
     ///
     /// let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &fixture::random)?;

@@ -21,7 +21,8 @@ impl LicenseClaims {
     ///
     /// ```
     /// use license_core::issue::{KeyBits, LicenseDraft, RandomError, SigningKey, VerifyingSigner};
-    /// use license_core::{Algorithm, FeatureMatrix, LicenseId, Tier, time};
+    /// use license_core::{FeatureMatrix, LicenseId, Tier, time};
+    /// use license_core::jose::Algorithm;
     ///
     /// let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
     /// let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random)?;

@@ -17,7 +17,8 @@ use crate::trust::{Jwk, TrustedKey};
 /// # let (key, new) = (fixture::key()?, fixture::key()?);
 /// # let trust = fixture::trust(&[&key])?;
 /// use license_core::issue::{IntroductionDraft, Signer};
-/// use license_core::{Rotation, Unverified, time};
+/// use license_core::{Unverified, time};
+/// use license_core::license::Rotation;
 ///
 /// let draft = IntroductionDraft {
 ///     issuer: "CODITECT".to_owned(),
@@ -121,7 +122,8 @@ impl RetirementDraft {
     /// # let (old, new) = (fixture::key()?, fixture::key()?);
     /// # let trust = fixture::trust(&[&old, &new])?;
     /// use license_core::issue::RetirementDraft;
-    /// use license_core::{Rotation, Unverified, time};
+    /// use license_core::{Unverified, time};
+    /// use license_core::license::Rotation;
     ///
     /// let draft = RetirementDraft {
     ///     issuer: "CODITECT".to_owned(),

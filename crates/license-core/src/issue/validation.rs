@@ -26,7 +26,8 @@ const DEFAULT_VALIDITY: TimeDelta = TimeDelta::hours(24);
 /// # let token = fixture::draft()?.sign(&key)?;
 /// # let license = license_core::Unverified::parse(&token)?.verify(&trust)?;
 /// use license_core::issue::ValidationDraft;
-/// use license_core::{Status, Unverified, time};
+/// use license_core::{Unverified, time};
+/// use license_core::claims::Status;
 ///
 /// let (id, now) = (fixture::id(1)?, time::parse_instant("2027-03-01")?);
 /// let mut draft = ValidationDraft::for_license(&license, "CODITECT".to_owned(), id, now);

@@ -114,7 +114,7 @@ impl<'a> Unverified<'a> {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
-    /// use license_core::Algorithm;
+    /// use license_core::jose::Algorithm;
     ///
     /// assert_eq!(token.unverified_algorithm(), Algorithm::Rs256);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -153,7 +153,8 @@ impl<'a> Unverified<'a> {
     /// Converts the token into a token that owns its text.
     ///
     /// ```
-    /// use license_core::{ParseError, Unverified};
+    /// use license_core::Unverified;
+    /// use license_core::jose::ParseError;
     ///
     /// /// Parses the first line of a text, which is dropped when the function returns.
     /// fn first_token(text: String) -> Result<Unverified<'static>, ParseError> {

@@ -132,7 +132,8 @@ impl ParseError {
     /// Returns the reason code.
     ///
     /// ```
-    /// use license_core::{Code, ParseError};
+    /// use license_core::Code;
+    /// use license_core::jose::ParseError;
     ///
     /// assert_eq!(ParseError::Empty.code(), Code::Malformed);
     /// ```

@@ -16,7 +16,7 @@ use crate::jose::Algorithm;
 /// let kind: TokenKind = "license+jwt".parse()?;
 /// assert_eq!(kind, TokenKind::License);
 /// assert_eq!(kind.label(), "LICENSE");
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -33,7 +33,7 @@ pub use random::{RandomError, RandomSource};
 /// (RFC 8725 section 3.1).
 ///
 /// ```
-/// use license_core::Algorithm;
+/// use license_core::jose::Algorithm;
 ///
 /// let algorithm: Algorithm = "PS256".parse()?;
 /// assert_eq!(algorithm, Algorithm::Ps256);
@@ -53,7 +53,7 @@ impl Algorithm {
     /// Returns the name in a JWS header.
     ///
     /// ```
-    /// assert_eq!(license_core::Algorithm::Rs256.as_str(), "RS256");
+    /// assert_eq!(license_core::jose::Algorithm::Rs256.as_str(), "RS256");
     /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -68,7 +68,7 @@ named_value!(Algorithm, "algorithm", "`RS256` or `PS256`", [Rs256, Ps256]);
 /// A compiled-in library that verifies and creates signatures. All libraries give the same results.
 ///
 /// ```
-/// use license_core::Backend;
+/// use license_core::jose::Backend;
 ///
 /// for backend in Backend::AVAILABLE {
 ///     println!("compiled in: {backend}");

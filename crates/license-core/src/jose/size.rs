@@ -26,7 +26,7 @@ const MAX_HEADER_BYTES: usize = 4096;
 /// and then reads more or rejects the input.
 ///
 /// ```
-/// use license_core::{MAX_FILE_BYTES, MAX_LIST_BYTES, input_cap};
+/// use license_core::jose::{MAX_FILE_BYTES, MAX_LIST_BYTES, input_cap};
 ///
 /// assert_eq!(input_cap(b"-----BEGIN LICENSE-----\neyJ"), MAX_FILE_BYTES);
 /// assert_eq!(input_cap(b"-----BEGIN LICENSE REVOCATIONS-----\neyJ"), MAX_LIST_BYTES);

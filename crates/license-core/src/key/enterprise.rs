@@ -28,14 +28,14 @@ const SHORT_LENGTH: usize = 16;
 /// signature, so they are bearer credentials. `Debug` prints the short form.
 ///
 /// ```
-/// use license_core::{EnterpriseKey, ShortEnterpriseKey};
+/// use license_core::key::{EnterpriseKey, ShortEnterpriseKey};
 ///
 /// // A placeholder for a signature of 2048 bits, which does not verify.
 /// let signature = "A".repeat(342);
 /// let key: EnterpriseKey = format!("CODITECT-ENT-ACME-100-20271231-{signature}").parse()?;
 /// assert_eq!(key.signature().len(), 256);
 /// assert_eq!(key.short(), ShortEnterpriseKey::new(key.unverified_terms(), key.signature()));
-/// # Ok::<(), license_core::KeyError>(())
+/// # Ok::<(), license_core::key::KeyError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EnterpriseKey {
@@ -61,7 +61,8 @@ impl EnterpriseKey {
     /// # const TEXT: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
     /// # ));
-    /// use license_core::{Code, EnterpriseKey};
+    /// use license_core::Code;
+    /// use license_core::key::EnterpriseKey;
     ///
     /// let key = EnterpriseKey::parse(TEXT)?;
     /// assert_eq!(key.unverified_terms().company.as_str(), "ACME");
@@ -70,7 +71,7 @@ impl EnterpriseKey {
     /// let short = "CODITECT-ENT-ACME-100-20271231-0123456789ABCDEF";
     /// let error = EnterpriseKey::parse(short).unwrap_err();
     /// assert_eq!(error.code(), Code::Malformed);
-    /// # Ok::<(), license_core::KeyError>(())
+    /// # Ok::<(), license_core::key::KeyError>(())
     /// ```
     ///
     /// # Errors
@@ -89,7 +90,7 @@ impl EnterpriseKey {
     /// # const TEXT: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
     /// # ));
-    /// # let key = license_core::EnterpriseKey::parse(TEXT)?;
+    /// # let key = license_core::key::EnterpriseKey::parse(TEXT)?;
     /// assert_eq!(key.unverified_terms().seats.get(), 100);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -103,7 +104,7 @@ impl EnterpriseKey {
     /// # const TEXT: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
     /// # ));
-    /// # let key = license_core::EnterpriseKey::parse(TEXT)?;
+    /// # let key = license_core::key::EnterpriseKey::parse(TEXT)?;
     /// assert_eq!(key.signed_text(), "CODITECT-ENT-ACME-100-20271231");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -117,7 +118,7 @@ impl EnterpriseKey {
     /// # const TEXT: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
     /// # ));
-    /// # let key = license_core::EnterpriseKey::parse(TEXT)?;
+    /// # let key = license_core::key::EnterpriseKey::parse(TEXT)?;
     /// assert_eq!(key.signature().len(), 256);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -131,7 +132,7 @@ impl EnterpriseKey {
     /// # const TEXT: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
     /// # ));
-    /// # let key = license_core::EnterpriseKey::parse(TEXT)?;
+    /// # let key = license_core::key::EnterpriseKey::parse(TEXT)?;
     /// assert_eq!(key.short().to_string(), "CODITECT-ENT-ACME-100-20271231-6A8B8A18501C8B91");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -163,12 +164,12 @@ impl fmt::Debug for EnterpriseKey {
 /// form alone proves nothing.
 ///
 /// ```
-/// use license_core::ShortEnterpriseKey;
+/// use license_core::key::ShortEnterpriseKey;
 ///
 /// let text = "CODITECT-ENT-ACME-100-20271231-0123456789ABCDEF";
 /// let key: ShortEnterpriseKey = text.parse()?;
 /// assert_eq!(key.to_string(), text);
-/// # Ok::<(), license_core::KeyError>(())
+/// # Ok::<(), license_core::key::KeyError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ShortEnterpriseKey {
@@ -192,11 +193,11 @@ impl ShortEnterpriseKey {
     /// Parses a short enterprise key, and reverts the changes that mail, chat and editors make.
     ///
     /// ```
-    /// use license_core::ShortEnterpriseKey;
+    /// use license_core::key::ShortEnterpriseKey;
     ///
     /// let key = ShortEnterpriseKey::parse("“CODITECT–ENT–ACME–100–20271231–0123456789ABCDEF”")?;
     /// assert_eq!(key.to_string(), "CODITECT-ENT-ACME-100-20271231-0123456789ABCDEF");
-    /// # Ok::<(), license_core::KeyError>(())
+    /// # Ok::<(), license_core::key::KeyError>(())
     /// ```
     ///
     /// # Errors
@@ -215,7 +216,7 @@ impl ShortEnterpriseKey {
     /// # const TEXT: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/enterprise-key.txt"
     /// # ));
-    /// # let key = license_core::EnterpriseKey::parse(TEXT)?;
+    /// # let key = license_core::key::EnterpriseKey::parse(TEXT)?;
     /// assert_eq!(key.short().unverified_terms().company.as_str(), "ACME");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -17,7 +17,7 @@ use crate::time;
 /// let id: LicenseId = "01940000-0000-7000-8000-000000000001".parse()?;
 /// assert_eq!(id.as_str(), "01940000-0000-7000-8000-000000000001");
 /// assert!(LicenseId::parse("01940000000070008000000000000001").is_none());
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LicenseId(Box<str>);
@@ -82,7 +82,7 @@ impl LicenseId {
     /// let random = [7; 10]; // A real program uses bytes of its random source.
     /// let id = LicenseId::from_random(now, &random);
     /// assert_eq!(id.as_str(), "01a2d11f-0200-7707-8707-070707070707");
-    /// # Ok::<(), license_core::TimeError>(())
+    /// # Ok::<(), license_core::time::TimeError>(())
     /// ```
     pub fn from_random(now: DateTime<Utc>, random: &[u8; 10]) -> Self {
         let millis = now.clamp(time::MIN, time::MAX).timestamp_millis();

@@ -32,11 +32,11 @@ const TAG: &str = "coditect-license-key-v1";
 /// license. The key proves nothing without the license.
 ///
 /// ```
-/// use license_core::StandardKey;
+/// use license_core::key::StandardKey;
 ///
 /// let key: StandardKey = "CODITECT-PRO-A7F3E9D2C4B1-8F2A".parse()?;
 /// assert_eq!((key.product().as_str(), key.tier().as_str()), ("CODITECT", "PRO"));
-/// # Ok::<(), license_core::KeyError>(())
+/// # Ok::<(), license_core::key::KeyError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StandardKey {
@@ -78,11 +78,11 @@ impl StandardKey {
     /// Parses a standard key, and reverts the changes that mail, chat and editors make.
     ///
     /// ```
-    /// use license_core::StandardKey;
+    /// use license_core::key::StandardKey;
     ///
     /// let key = StandardKey::parse("  coditect-pro-a7f3e9d2c4b1-8f2a")?;
     /// assert_eq!(key.to_string(), "CODITECT-PRO-A7F3E9D2C4B1-8F2A");
-    /// # Ok::<(), license_core::KeyError>(())
+    /// # Ok::<(), license_core::key::KeyError>(())
     /// ```
     ///
     /// # Errors
@@ -116,7 +116,7 @@ impl StandardKey {
     /// Returns the product code.
     ///
     /// ```
-    /// # let key: license_core::StandardKey = "CODITECT-PRO-D4424EFC5184-3730".parse()?;
+    /// # let key: license_core::key::StandardKey = "CODITECT-PRO-D4424EFC5184-3730".parse()?;
     /// assert_eq!(key.product().as_str(), "CODITECT");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -127,7 +127,7 @@ impl StandardKey {
     /// Returns the tier.
     ///
     /// ```
-    /// # let key: license_core::StandardKey = "CODITECT-PRO-D4424EFC5184-3730".parse()?;
+    /// # let key: license_core::key::StandardKey = "CODITECT-PRO-D4424EFC5184-3730".parse()?;
     /// assert_eq!(key.tier().as_str(), "PRO");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

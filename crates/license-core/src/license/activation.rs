@@ -122,7 +122,7 @@ impl Activation {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let activation = fixture::activation()?;
-    /// use license_core::Machine;
+    /// use license_core::machine::Machine;
     ///
     /// let other = Machine::parse("dongle 4711");
     /// assert!(!activation.machine().matches(&other));

@@ -44,7 +44,7 @@ pub struct ArmorBlock<'a> {
 /// for block in &file {
 ///     println!("line {}: {}", block.line, block.token.unverified_kind());
 /// }
-/// # Ok::<(), license_core::ParseError>(())
+/// # Ok::<(), license_core::jose::ParseError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LicenseFile<'a> {

@@ -20,7 +20,8 @@ use crate::trust::{KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 /// Each statement is verified with the keys that are trusted when it is applied.
 ///
 /// ```
-/// use license_core::{Rotation, StatementResult, TrustSet, Unverified};
+/// use license_core::{TrustSet, Unverified};
+/// use license_core::license::{Rotation, StatementResult};
 ///
 /// # const JWKS: &str = include_str!(concat!(
 /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
@@ -48,9 +49,9 @@ pub struct Rotation {
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+/// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
 /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
-/// use license_core::StatementResult;
+/// use license_core::license::StatementResult;
 ///
 /// assert_eq!(rotation.apply(&statement)?, StatementResult::Applied);
 /// assert_eq!(rotation.apply(&statement)?, StatementResult::Unchanged);
@@ -70,7 +71,7 @@ impl Rotation {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
-    /// use license_core::Rotation;
+    /// use license_core::license::Rotation;
     ///
     /// let rotation = Rotation::new(trust);
     /// assert_eq!(rotation.keys().len(), 3);
@@ -90,7 +91,8 @@ impl Rotation {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # const TOKEN: &str = fixture::STATEMENT;
-    /// use license_core::{Rotation, StatementResult, Unverified};
+    /// use license_core::Unverified;
+    /// use license_core::license::{Rotation, StatementResult};
     ///
     /// let mut rotation = Rotation::new(trust);
     /// match rotation.apply(&Unverified::parse(TOKEN)?)? {
@@ -129,7 +131,7 @@ impl Rotation {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # const TEXT: &str = fixture::STATEMENT;
-    /// use license_core::{Rotation, StatementResult};
+    /// use license_core::license::{Rotation, StatementResult};
     ///
     /// let mut rotation = Rotation::new(trust);
     /// assert_eq!(rotation.apply_file(TEXT)?, [StatementResult::Applied]);
@@ -163,7 +165,7 @@ impl Rotation {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
     /// rotation.apply(&statement)?;
     /// // All other tokens are verified with these keys.
@@ -179,7 +181,7 @@ impl Rotation {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
     /// rotation.apply(&statement)?;
     /// assert_eq!((rotation.roots().len(), rotation.keys().len()), (3, 4));
@@ -193,7 +195,7 @@ impl Rotation {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
     /// rotation.apply(&statement)?;
     /// // A program stores the statements in this order, and applies them again at each start.
@@ -210,7 +212,7 @@ impl Rotation {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
     /// rotation.apply(&statement)?;
     /// for key in rotation.keys().iter() {
@@ -235,7 +237,7 @@ impl Rotation {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// for statement in rotation.retirements() {
     ///     if let (Some(key), Some(successor)) = (statement.retires(), statement.countersigner()) {
     ///         println!("key {successor} succeeds key {key}");
@@ -252,7 +254,7 @@ impl Rotation {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// for key in rotation.roots().iter() {
     ///     if let Some(statement) = rotation.retirement_of(key.id()) {
     ///         println!("{} was retired at {}", key.id(), statement.issued_at());
@@ -365,7 +367,8 @@ impl Rotation {
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let statement = license_core::Unverified::parse(fixture::STATEMENT)?;
-/// use license_core::{Rotation, TrustSet};
+/// use license_core::TrustSet;
+/// use license_core::license::Rotation;
 ///
 /// // Without a trusted key, no key can be introduced.
 /// let error = Rotation::new(TrustSet::default()).apply(&statement).err();
@@ -396,7 +399,9 @@ impl RotationError {
     /// Returns the reason code.
     ///
     /// ```
-    /// use license_core::{Code, RotationError, TrustError};
+    /// use license_core::Code;
+    /// use license_core::license::RotationError;
+    /// use license_core::trust::TrustError;
     ///
     /// assert_eq!(RotationError::Keys(TrustError::Empty).code(), Code::Malformed);
     /// ```

@@ -16,7 +16,7 @@ use crate::trust::{Jwk, KeyId, TrustSet, TrustedKey, VerifyError};
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-/// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+/// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
 /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
 /// # let statement = &rotation.statements()[0];
 /// println!("{} introduces {} keys", statement.signer(), statement.introduces().count());
@@ -178,7 +178,7 @@ impl TrustStatement {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
     /// # let statement = &rotation.statements()[0];
     /// assert_eq!(statement.issuer(), "CODITECT");
@@ -192,7 +192,7 @@ impl TrustStatement {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
     /// # let statement = &rotation.statements()[0];
     /// assert_eq!(statement.issued_at().date_naive().to_string(), "2027-01-01");
@@ -206,7 +206,7 @@ impl TrustStatement {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
     /// # let statement = &rotation.statements()[0];
     /// assert!(rotation.roots().get(statement.signer().as_str()).is_some());
@@ -220,7 +220,7 @@ impl TrustStatement {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
     /// # let statement = &rotation.statements()[0];
     /// for key in statement.introduces() {
@@ -236,7 +236,7 @@ impl TrustStatement {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
     /// # let statement = &rotation.statements()[0];
     /// assert_eq!(statement.retires(), None, "the statement introduces a key");
@@ -251,7 +251,7 @@ impl TrustStatement {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
     /// # let statement = &rotation.statements()[0];
     /// assert_eq!(statement.countersigner(), None, "an introduction has one signature");
@@ -265,7 +265,7 @@ impl TrustStatement {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
     /// # let statement = &rotation.statements()[0];
     /// use license_core::{TokenKind, Unverified};
@@ -282,7 +282,7 @@ impl TrustStatement {
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let mut rotation = license_core::Rotation::new(fixture::trust()?);
+    /// # let mut rotation = license_core::license::Rotation::new(fixture::trust()?);
     /// # let _ = rotation.apply(&license_core::Unverified::parse(fixture::STATEMENT)?)?;
     /// # let statement = &rotation.statements()[0];
     /// assert!(statement.to_armor().starts_with("-----BEGIN LICENSE TRUST-----"));

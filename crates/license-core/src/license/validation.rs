@@ -18,11 +18,11 @@ use crate::trust::{TrustSet, TrustedKey, VerifyError};
 /// The kind of signer of a validation token.
 ///
 /// ```
-/// use license_core::ValidationSigner;
+/// use license_core::license::ValidationSigner;
 ///
 /// let signer: ValidationSigner = "server".parse()?;
 /// assert_eq!(signer, ValidationSigner::Server);
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ValidationSigner {
@@ -62,7 +62,8 @@ impl Unverified<'_> {
     /// # const TEXT: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/tokens/validation.jwt"
     /// # ));
-    /// use license_core::{Status, Unverified};
+    /// use license_core::Unverified;
+    /// use license_core::claims::Status;
     ///
     /// let validation = Unverified::parse(TEXT)?.verify_validation(&trust, &license)?;
     /// assert_eq!(validation.status(), Status::Active);
@@ -322,7 +323,7 @@ impl Validation {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let validation = fixture::validation()?;
-    /// use license_core::ValidationSigner;
+    /// use license_core::license::ValidationSigner;
     ///
     /// assert_eq!(validation.signer(), ValidationSigner::Vendor);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

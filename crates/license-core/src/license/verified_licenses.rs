@@ -131,7 +131,8 @@ impl VerifiedLicenses {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # const TEXT: &str = fixture::STATEMENT;
-    /// use license_core::{FeatureMatrix, Rotation, VerifiedLicenses};
+    /// use license_core::{FeatureMatrix, VerifiedLicenses};
+    /// use license_core::license::Rotation;
     ///
     /// let matrix = FeatureMatrix::built_in();
     /// let verified = VerifiedLicenses::verify_with_licenses(TEXT, &trust, matrix, &[])?;
@@ -255,7 +256,7 @@ impl VerifiedLicenses {
     /// # let trust = fixture::trust()?;
     /// # let matrix = license_core::FeatureMatrix::built_in();
     /// # let verified = license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
-    /// use license_core::CanonicalText;
+    /// use license_core::license::CanonicalText;
     ///
     /// assert!(matches!(verified.canonical(), CanonicalText::File(_)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())

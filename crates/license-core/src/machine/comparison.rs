@@ -23,7 +23,7 @@ use super::ComponentKind;
 /// | the id that an administrator assigned | no, even if nothing else changed |
 ///
 /// ```
-/// use license_core::Fingerprint;
+/// use license_core::machine::Fingerprint;
 ///
 /// let licensed: Fingerprint =
 ///     "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef".parse()?;
@@ -52,7 +52,7 @@ impl FingerprintComparison {
     /// processor model. A machine with a different assigned id is always another machine.
     ///
     /// ```
-    /// use license_core::Fingerprint;
+    /// use license_core::machine::Fingerprint;
     ///
     /// let licensed: Fingerprint = "fp1:id=0123456789abcdef01234567".parse()?;
     /// let other: Fingerprint = "fp1:id=89abcdef0123456789abcdef".parse()?;

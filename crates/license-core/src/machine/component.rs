@@ -10,12 +10,12 @@ use crate::ids::ProductCode;
 /// Kind of a component. The kinds are ordered from the most to the least specific.
 ///
 /// ```
-/// use license_core::ComponentKind;
+/// use license_core::machine::ComponentKind;
 ///
 /// let kind: ComponentKind = "mac".parse()?;
 /// assert_eq!(kind, ComponentKind::Mac);
 /// assert!(ComponentKind::MachineId < kind, "a machine id is more specific");
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -62,7 +62,7 @@ impl ComponentKind {
     /// Returns the kind with this name.
     ///
     /// ```
-    /// use license_core::ComponentKind;
+    /// use license_core::machine::ComponentKind;
     ///
     /// assert_eq!(ComponentKind::parse("uuid"), Some(ComponentKind::ProductUuid));
     /// assert_eq!(ComponentKind::parse("UUID"), None);

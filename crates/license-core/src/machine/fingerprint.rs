@@ -21,13 +21,14 @@ const DIGEST_PREFIX: &str = "mach_";
 /// of [`ComponentKind::ALL`], each at most once.
 ///
 /// ```
-/// use license_core::{ComponentKind, Fingerprint, ProductCode};
+/// use license_core::ProductCode;
+/// use license_core::machine::{ComponentKind, Fingerprint};
 ///
 /// let product = ProductCode::parse("CODITECT")?;
 /// let id = (ComponentKind::MachineId, "5a7c3e9b1d2f48069ab4c8e0d6f1735b");
 /// let fingerprint = Fingerprint::new(product, [id]);
 /// assert_eq!(fingerprint.to_string().parse(), Ok(fingerprint));
-/// # Ok::<(), license_core::NameError>(())
+/// # Ok::<(), license_core::ids::NameError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Fingerprint {
@@ -39,7 +40,8 @@ impl Fingerprint {
     /// Surrounding white space and letter case of values are ignored.
     ///
     /// ```
-    /// use license_core::{ComponentKind, Fingerprint, ProductCode};
+    /// use license_core::ProductCode;
+    /// use license_core::machine::{ComponentKind, Fingerprint};
     ///
     /// let product = ProductCode::parse("CODITECT")?;
     /// let fingerprint = Fingerprint::new(product, [(ComponentKind::MachineId, "5a7c3e9b1d2f")]);
@@ -66,7 +68,7 @@ impl Fingerprint {
     /// Surrounding white space and the case of hexadecimal digits are ignored.
     ///
     /// ```
-    /// use license_core::Fingerprint;
+    /// use license_core::machine::Fingerprint;
     ///
     /// assert!(Fingerprint::parse("fp1:id=0123456789abcdef01234567").is_some());
     /// assert!(Fingerprint::parse("id=0123456789abcdef01234567").is_none());
@@ -84,7 +86,7 @@ impl Fingerprint {
     /// Returns the kinds of the components.
     ///
     /// ```
-    /// use license_core::Fingerprint;
+    /// use license_core::machine::Fingerprint;
     ///
     /// let fingerprint: Fingerprint =
     ///     "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef".parse()?;
@@ -99,7 +101,7 @@ impl Fingerprint {
     /// Returns the hashes of the components in hexadecimal.
     ///
     /// ```
-    /// use license_core::Fingerprint;
+    /// use license_core::machine::Fingerprint;
     ///
     /// let fingerprint: Fingerprint =
     ///     "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef".parse()?;
@@ -128,7 +130,7 @@ impl Fingerprint {
     /// processor model alone does not identify a machine.
     ///
     /// ```
-    /// use license_core::Fingerprint;
+    /// use license_core::machine::Fingerprint;
     ///
     /// let licensed: Fingerprint =
     ///     "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef".parse()?;
@@ -153,7 +155,7 @@ impl Fingerprint {
     /// Compares this machine with the fingerprint in a license.
     ///
     /// ```
-    /// use license_core::Fingerprint;
+    /// use license_core::machine::Fingerprint;
     ///
     /// let licensed: Fingerprint =
     ///     "fp1:id=0123456789abcdef01234567,mac=89abcdef0123456789abcdef".parse()?;
@@ -205,12 +207,12 @@ impl fmt::Debug for Fingerprint {
 /// Digest of a machine: `mach_` and 32 hexadecimal digits, the first 128 bits of a SHA-256 hash.
 ///
 /// ```
-/// use license_core::MachineDigest;
+/// use license_core::machine::MachineDigest;
 ///
 /// let text = "mach_00112233445566778899aabbccddeeff";
 /// let digest: MachineDigest = text.parse()?;
 /// assert_eq!(digest.to_string(), text);
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MachineDigest([u8; 16]);
@@ -234,7 +236,7 @@ impl MachineDigest {
     /// Surrounding white space and the case of hexadecimal digits are ignored.
     ///
     /// ```
-    /// use license_core::MachineDigest;
+    /// use license_core::machine::MachineDigest;
     ///
     /// assert!(MachineDigest::parse("mach_00112233445566778899aabbccddeeff").is_some());
     /// assert!(MachineDigest::parse("mach_0011").is_none());
@@ -247,7 +249,7 @@ impl MachineDigest {
     /// Returns the 16 bytes of the digest.
     ///
     /// ```
-    /// use license_core::MachineDigest;
+    /// use license_core::machine::MachineDigest;
     ///
     /// let digest = MachineDigest::parse("mach_00112233445566778899aabbccddeeff");
     /// assert_eq!(digest.ok_or("not a digest")?.as_bytes()[1], 0x11);

@@ -9,7 +9,7 @@ use crate::ids::Tier;
 /// Tier and length of a trial license.
 ///
 /// ```
-/// use license_core::Trial;
+/// use license_core::matrix::Trial;
 /// use license_core::chrono::TimeDelta;
 ///
 /// let trial: Trial = serde_json::from_str(r#"{ "tier": "PRO", "days": 14 }"#)?;

@@ -16,7 +16,7 @@ pub(crate) const MAX_SPAN: u64 = 1 << 32;
 /// start at the last validation.
 ///
 /// ```
-/// use license_core::CheckIn;
+/// use license_core::policy::CheckIn;
 /// use license_core::chrono::TimeDelta;
 ///
 /// let daily = CheckIn::new(TimeDelta::days(1), TimeDelta::days(7)).ok_or("out of range")?;
@@ -41,7 +41,7 @@ impl CheckIn {
     /// would end before the next check-in is due.
     ///
     /// ```
-    /// use license_core::CheckIn;
+    /// use license_core::policy::CheckIn;
     /// use license_core::chrono::TimeDelta;
     ///
     /// let check_in = CheckIn::new(TimeDelta::hours(24), TimeDelta::hours(168));
@@ -63,7 +63,7 @@ impl CheckIn {
     /// Returns the duration until the next validation is due, in whole hours.
     ///
     /// ```
-    /// use license_core::CheckIn;
+    /// use license_core::policy::CheckIn;
     /// use license_core::chrono::TimeDelta;
     ///
     /// let check_in = CheckIn::new(TimeDelta::hours(24), TimeDelta::hours(168)).ok_or("invalid")?;
@@ -77,7 +77,7 @@ impl CheckIn {
     /// Returns the duration for which the license stays valid without validation, in whole hours.
     ///
     /// ```
-    /// use license_core::CheckIn;
+    /// use license_core::policy::CheckIn;
     /// use license_core::chrono::TimeDelta;
     ///
     /// let check_in = CheckIn::new(TimeDelta::hours(24), TimeDelta::hours(168)).ok_or("invalid")?;
@@ -106,7 +106,7 @@ impl fmt::Display for CheckIn {
 /// Notice period before the end of a license, and grace period after it.
 ///
 /// ```
-/// use license_core::Renewal;
+/// use license_core::policy::Renewal;
 /// use license_core::chrono::TimeDelta;
 ///
 /// let renewal = Renewal::new(TimeDelta::days(14), TimeDelta::days(3)).ok_or("out of range")?;
@@ -129,7 +129,7 @@ impl Renewal {
     /// not in whole units, or is longer than 2^32 units.
     ///
     /// ```
-    /// use license_core::Renewal;
+    /// use license_core::policy::Renewal;
     /// use license_core::chrono::TimeDelta;
     ///
     /// assert!(Renewal::new(TimeDelta::days(14), TimeDelta::hours(72)).is_some());
@@ -151,7 +151,7 @@ impl Renewal {
     /// Returns the duration before the end of a license in which evaluation warns, in whole days.
     ///
     /// ```
-    /// use license_core::Renewal;
+    /// use license_core::policy::Renewal;
     /// use license_core::chrono::TimeDelta;
     ///
     /// let renewal = Renewal::new(TimeDelta::days(14), TimeDelta::hours(72)).ok_or("invalid")?;
@@ -165,7 +165,7 @@ impl Renewal {
     /// Returns the duration for which the license stays valid after its end, in whole hours.
     ///
     /// ```
-    /// use license_core::Renewal;
+    /// use license_core::policy::Renewal;
     /// use license_core::chrono::TimeDelta;
     ///
     /// let renewal = Renewal::new(TimeDelta::days(14), TimeDelta::hours(72)).ok_or("invalid")?;
@@ -227,12 +227,12 @@ impl TryFrom<UncheckedRenewal> for Renewal {
 /// Purpose for which the product is used.
 ///
 /// ```
-/// use license_core::UsageType;
+/// use license_core::policy::UsageType;
 ///
 /// let usage: UsageType = "runtime".parse()?;
 /// assert_eq!(usage, UsageType::Runtime);
 /// assert_eq!(UsageType::default().to_string(), "builder");
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -248,7 +248,7 @@ impl UsageType {
     /// Returns the name in claims.
     ///
     /// ```
-    /// assert_eq!(license_core::UsageType::Runtime.as_str(), "runtime");
+    /// assert_eq!(license_core::policy::UsageType::Runtime.as_str(), "runtime");
     /// ```
     pub const fn as_str(self) -> &'static str {
         match self {

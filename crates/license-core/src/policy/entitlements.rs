@@ -15,7 +15,7 @@ use crate::ids::Tier;
 /// integer.
 ///
 /// ```
-/// use license_core::Quota;
+/// use license_core::policy::Quota;
 ///
 /// let quota: Quota = "52".parse()?;
 /// assert_eq!(quota, Quota::Limit(52));
@@ -39,7 +39,7 @@ impl Quota {
     /// Parses a number without leading zeros, or `unlimited`. -1 is unlimited as well.
     ///
     /// ```
-    /// use license_core::Quota;
+    /// use license_core::policy::Quota;
     ///
     /// assert_eq!(Quota::parse("10"), Some(Quota::Limit(10)));
     /// assert_eq!(Quota::parse("-1"), Some(Quota::Unlimited));
@@ -58,7 +58,7 @@ impl Quota {
     /// are not quotas.
     ///
     /// ```
-    /// use license_core::Quota;
+    /// use license_core::policy::Quota;
     ///
     /// assert_eq!(Quota::from_number(5), Some(Quota::Limit(5)));
     /// assert_eq!(Quota::from_number(-1), Some(Quota::Unlimited));
@@ -74,7 +74,7 @@ impl Quota {
     /// Returns the integer of a claim. A limit beyond 2^63 - 1 is written as 2^63 - 1.
     ///
     /// ```
-    /// use license_core::Quota;
+    /// use license_core::policy::Quota;
     ///
     /// assert_eq!(Quota::Unlimited.to_number(), -1);
     /// ```
@@ -122,7 +122,8 @@ impl<'de> Deserialize<'de> for Quota {
 /// allocate. The JSON form is `{tier, features, quotas}`.
 ///
 /// ```
-/// use license_core::{Entitlements, Quota, Tier};
+/// use license_core::Tier;
+/// use license_core::policy::{Entitlements, Quota};
 ///
 /// let entitlements = Entitlements::new(
 ///     Tier::parse("PRO")?,
@@ -132,7 +133,7 @@ impl<'de> Deserialize<'de> for Quota {
 /// assert!(entitlements.allows("cloud_sync"));
 /// assert_eq!(entitlements.quota("agents"), Some(Quota::Limit(52)));
 /// assert_eq!(entitlements.quota("users"), None);
-/// # Ok::<(), license_core::NameError>(())
+/// # Ok::<(), license_core::ids::NameError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entitlements {
@@ -146,7 +147,8 @@ impl Entitlements {
     /// applies.
     ///
     /// ```
-    /// use license_core::{Entitlements, Quota, Tier};
+    /// use license_core::Tier;
+    /// use license_core::policy::{Entitlements, Quota};
     ///
     /// let features = ["edit".to_owned()];
     /// let quotas = [("exports_per_day".to_owned(), Quota::Limit(3))];
@@ -221,7 +223,7 @@ impl Entitlements {
     /// ```
     /// # let matrix = license_core::FeatureMatrix::built_in();
     /// # let tier = matrix.tier(license_core::Tier::parse("PRO")?).ok_or("no such tier")?;
-    /// use license_core::Quota;
+    /// use license_core::policy::Quota;
     ///
     /// assert_eq!(tier.entitlements().quota("agents"), Some(Quota::Limit(52)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -30,7 +30,7 @@ impl MachineRequest {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let text = &fixture::request()?;
-    /// use license_core::{MachineRequest, readback};
+    /// use license_core::requests::{MachineRequest, readback};
     ///
     /// let request = MachineRequest::parse(text)?;
     /// // Lines to read out on the phone.
@@ -71,7 +71,7 @@ impl MachineRequest {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let text = &fixture::request()?;
-    /// use license_core::MachineRequest;
+    /// use license_core::requests::MachineRequest;
     ///
     /// let request = MachineRequest::parse(text)?;
     /// assert_eq!(MachineRequest::from_bytes(&request.to_bytes())?, request);

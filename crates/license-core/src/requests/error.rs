@@ -7,7 +7,8 @@ use crate::requests::readback::ReadbackError;
 /// The reason why a text is not a machine request or deactivation receipt.
 ///
 /// ```
-/// use license_core::{MachineRequest, with_causes};
+/// use license_core::with_causes;
+/// use license_core::requests::MachineRequest;
 ///
 /// let error = MachineRequest::parse("hello").err().ok_or("expected an error")?;
 /// println!("{}: {}", error.code(), with_causes(&error));
@@ -82,7 +83,8 @@ impl MachineRequestError {
     /// Returns the reason code.
     ///
     /// ```
-    /// use license_core::{Code, MachineRequest};
+    /// use license_core::Code;
+    /// use license_core::requests::MachineRequest;
     ///
     /// let error = MachineRequest::parse("hello").err().ok_or("expected an error")?;
     /// assert_eq!(error.code(), Code::Malformed);

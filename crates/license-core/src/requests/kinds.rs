@@ -16,7 +16,7 @@ use crate::time::serde_rfc3339;
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let text = &fixture::request()?;
-/// use license_core::MachineRequest;
+/// use license_core::requests::MachineRequest;
 ///
 /// match MachineRequest::parse(text)? {
 ///     MachineRequest::Activation(request) => {
@@ -46,7 +46,10 @@ pub struct ActivationRequest {
 /// A request to lower the clock high-water mark of a machine.
 ///
 /// ```
-/// use license_core::{ClockRequest, Fingerprint, MachineRequest, Nonce, ProductCode, time};
+/// use license_core::{ProductCode, time};
+/// use license_core::ids::Nonce;
+/// use license_core::machine::Fingerprint;
+/// use license_core::requests::{ClockRequest, MachineRequest};
 ///
 /// let machine = Fingerprint::parse("fp1:id=0123456789abcdef01234567").ok_or("not a fingerprint")?;
 /// let request = MachineRequest::Clock(ClockRequest {
@@ -78,10 +81,11 @@ pub struct ClockRequest {
 /// Proof that a license was deactivated on a machine.
 ///
 /// ```
-/// use license_core::{DeactivationReceipt, Nonce};
+/// use license_core::ids::Nonce;
+/// use license_core::requests::{ActivationRequest, DeactivationReceipt};
 ///
 /// /// Returns whether the receipt is for the activation that the request led to.
-/// fn is_for(receipt: &DeactivationReceipt, request: &license_core::ActivationRequest) -> bool {
+/// fn is_for(receipt: &DeactivationReceipt, request: &ActivationRequest) -> bool {
 ///     receipt.nonce == request.nonce && receipt.secret.commitment() == request.commitment
 /// }
 /// ```
@@ -109,7 +113,7 @@ pub struct DeactivationReceipt {
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let text = &fixture::request()?;
-/// use license_core::MachineRequest;
+/// use license_core::requests::MachineRequest;
 ///
 /// let request = MachineRequest::parse(text)?;
 /// println!("{} for {}", request.kind().label(), request.product());
@@ -141,7 +145,7 @@ impl MachineRequest {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let text = &fixture::request()?;
-    /// use license_core::{MachineRequest, MachineRequestKind};
+    /// use license_core::requests::{MachineRequest, MachineRequestKind};
     ///
     /// assert_eq!(MachineRequest::parse(text)?.kind(), MachineRequestKind::Activation);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -159,7 +163,9 @@ impl MachineRequest {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let text = &fixture::request()?;
-    /// assert_eq!(license_core::MachineRequest::parse(text)?.product().as_str(), "CODITECT");
+    /// use license_core::requests::MachineRequest;
+    ///
+    /// assert_eq!(MachineRequest::parse(text)?.product().as_str(), "CODITECT");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn product(&self) -> ProductCode {

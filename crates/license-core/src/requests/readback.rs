@@ -13,7 +13,7 @@
 //! not authenticate.
 //!
 //! ```
-//! use license_core::readback;
+//! use license_core::requests::readback;
 //!
 //! let lines = readback::to_lines(b"short content")?;
 //! assert_eq!(lines.len(), 3);
@@ -60,7 +60,7 @@ const DIGEST_CHARACTERS: usize = CONTENT_CHARACTERS - 3;
 /// The content must not be secret, because the lines can be overheard.
 ///
 /// ```
-/// use license_core::readback;
+/// use license_core::requests::readback;
 ///
 /// for line in readback::to_lines(b"short content")? {
 ///     println!("{line}");
@@ -88,7 +88,7 @@ pub fn to_lines(content: &[u8]) -> Result<Vec<String>, ReadbackError> {
 /// its copies is wrong, the correct one is used.
 ///
 /// ```
-/// use license_core::readback;
+/// use license_core::requests::readback;
 ///
 /// let lines = readback::to_lines(b"short content")?;
 /// assert_eq!(readback::from_lines(&lines.join("\n"))?, b"short content");
@@ -126,7 +126,7 @@ pub fn from_lines(text: &str) -> Result<Vec<u8>, ReadbackError> {
 /// Returns whether a text looks like readback lines rather than armor, JSON or a token.
 ///
 /// ```
-/// use license_core::readback;
+/// use license_core::requests::readback;
 ///
 /// let lines = readback::to_lines(b"short content")?;
 /// assert!(readback::looks_like_lines(&lines.join("\n")));

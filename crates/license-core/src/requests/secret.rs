@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 /// 256 random bits that a machine keeps secret until deactivation.
 ///
 /// ```
-/// use license_core::ActivationSecret;
+/// use license_core::requests::ActivationSecret;
 ///
 /// let secret = ActivationSecret::from_random([7; 32]);
 /// // The request contains the commitment. The receipt reveals the secret.
@@ -28,7 +28,7 @@ impl ActivationSecret {
     /// Creates a secret from random bytes that the caller provides.
     ///
     /// ```
-    /// use license_core::ActivationSecret;
+    /// use license_core::requests::ActivationSecret;
     ///
     /// // Pass bytes of the system's random source.
     /// let secret = ActivationSecret::from_random([7; 32]);
@@ -42,7 +42,7 @@ impl ActivationSecret {
     /// it. Returns `None` for any other text.
     ///
     /// ```
-    /// use license_core::ActivationSecret;
+    /// use license_core::requests::ActivationSecret;
     ///
     /// assert!(ActivationSecret::parse(&"07".repeat(32)).is_some());
     /// assert!(ActivationSecret::parse("07").is_none());
@@ -54,7 +54,7 @@ impl ActivationSecret {
     /// Returns the commitment to the secret: its SHA-256, which can be published.
     ///
     /// ```
-    /// use license_core::ActivationSecret;
+    /// use license_core::requests::ActivationSecret;
     ///
     /// println!("{}", ActivationSecret::from_random([7; 32]).commitment());
     /// ```
@@ -65,7 +65,7 @@ impl ActivationSecret {
     /// Returns the secret in hexadecimal, for a deactivation receipt or sealed storage.
     ///
     /// ```
-    /// use license_core::ActivationSecret;
+    /// use license_core::requests::ActivationSecret;
     ///
     /// assert_eq!(ActivationSecret::from_random([7; 32]).reveal(), "07".repeat(32));
     /// ```

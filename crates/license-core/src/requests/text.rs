@@ -24,7 +24,7 @@ impl MachineRequest {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let text = &fixture::request()?;
-    /// let request = license_core::MachineRequest::parse(text)?;
+    /// let request = license_core::requests::MachineRequest::parse(text)?;
     /// assert!(request.to_armor().starts_with("-----BEGIN LICENSE ACTIVATION REQUEST-----"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -39,7 +39,7 @@ impl MachineRequest {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let text = &fixture::request()?;
-    /// let request = license_core::MachineRequest::parse(text)?;
+    /// let request = license_core::requests::MachineRequest::parse(text)?;
     /// assert_eq!(request.to_line().lines().count(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -54,7 +54,7 @@ impl MachineRequest {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let text = &fixture::request()?;
-    /// let request = license_core::MachineRequest::parse(text)?;
+    /// let request = license_core::requests::MachineRequest::parse(text)?;
     /// assert_eq!(request.to_json()["product"], "CODITECT");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -74,7 +74,7 @@ impl MachineRequest {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let text = &fixture::request()?;
-    /// use license_core::MachineRequest;
+    /// use license_core::requests::MachineRequest;
     ///
     /// let request = MachineRequest::parse(text)?;
     /// // Quotes that a mail program has replaced do no harm.

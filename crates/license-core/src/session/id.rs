@@ -18,7 +18,7 @@ const PREFIX: &str = "sess_";
 /// bytes, as eight bytes in big-endian order. An unknown field is empty.
 ///
 /// ```
-/// use license_core::SessionId;
+/// use license_core::session::SessionId;
 ///
 /// let here = SessionId::new(None, None, "ann", b"/home/ann/project");
 /// assert_eq!(here, SessionId::new(None, None, "ann", b"/home/ann/project"));
@@ -35,7 +35,7 @@ impl SessionId {
     /// [`ProjectRoot::name_bytes`](super::ProjectRoot::name_bytes).
     ///
     /// ```
-    /// use license_core::SessionId;
+    /// use license_core::session::SessionId;
     ///
     /// let id = SessionId::new(None, None, "ann", b"/home/ann/project");
     /// assert_eq!(id.to_string().len(), "sess_".len() + 32);
@@ -72,7 +72,7 @@ impl SessionId {
     /// Parses the id of a session: `sess_` and 32 hexadecimal digits in lower case.
     ///
     /// ```
-    /// use license_core::SessionId;
+    /// use license_core::session::SessionId;
     ///
     /// assert!(SessionId::parse("sess_b6113f0c2edde9012630626d0e79ea28").is_some());
     /// assert!(SessionId::parse("b6113f0c2edde9012630626d0e79ea28").is_none());

@@ -34,7 +34,7 @@ pub struct ProjectRoot {
 ///
 /// let reason: RootReason = "git".parse()?;
 /// assert_eq!(reason, RootReason::Git);
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -249,7 +249,7 @@ impl ProjectRoot {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let root = fixture::files::root()?;
-    /// use license_core::SessionId;
+    /// use license_core::session::SessionId;
     ///
     /// println!("{}", SessionId::new(None, None, "ann", &root.name_bytes()));
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -27,7 +27,8 @@ const SIGNER_SKEW: TimeDelta = TimeDelta::hours(1);
 ///   stop time.
 ///
 /// ```
-/// use license_core::{ClockHighWater, ClockReading, time};
+/// use license_core::time;
+/// use license_core::state::{ClockHighWater, ClockReading};
 ///
 /// let at = |text| time::parse_instant(text);
 /// let reading = |clock| ClockReading { clock, boot: None };
@@ -35,7 +36,7 @@ const SIGNER_SKEW: TimeDelta = TimeDelta::hours(1);
 /// seen.observe(reading(at("2027-03-01T12:00:00Z")?));
 /// seen.observe(reading(at("2027-02-01T12:00:00Z")?));
 /// assert_eq!(seen.mark(), at("2027-03-01T12:00:00Z")?);
-/// # Ok::<(), license_core::TimeError>(())
+/// # Ok::<(), license_core::time::TimeError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockHighWater {
@@ -84,11 +85,13 @@ impl ClockHighWater {
     /// Returns the latest instant seen.
     ///
     /// ```
-    /// # use license_core::{ClockReading, TimeError, time};
+    /// # use license_core::time;
+    /// # use license_core::state::ClockReading;
+    /// # use license_core::time::TimeError;
     /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let mut seen = ClockHighWater::default();
     /// seen.observe(reading_at("2027-03-01")?);
@@ -105,11 +108,13 @@ impl ClockHighWater {
     /// Returns whether the clock is behind the mark by more than the tolerance of 24 hours.
     ///
     /// ```
-    /// # use license_core::{ClockReading, TimeError, time};
+    /// # use license_core::time;
+    /// # use license_core::state::ClockReading;
+    /// # use license_core::time::TimeError;
     /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let mut seen = ClockHighWater::default();
     /// seen.observe(reading_at("2027-03-01")?);
@@ -132,7 +137,8 @@ impl ClockHighWater {
     ///
     /// ```
     /// use license_core::chrono::TimeDelta;
-    /// use license_core::{Boot, ClockHighWater, ClockReading, time};
+    /// use license_core::time;
+    /// use license_core::state::{Boot, ClockHighWater, ClockReading};
     ///
     /// let at = |text| time::parse_instant(text);
     /// let boot = Some(Boot { id: 1, uptime: TimeDelta::minutes(1) });
@@ -145,7 +151,7 @@ impl ClockHighWater {
     /// // A clock that is too far ahead is ignored.
     /// assert_eq!(seen.quota_time(at("2099-01-01")?), seen.mark());
     /// assert_eq!(seen.quota_time(at("2027-02-01")?), seen.mark());
-    /// # Ok::<(), license_core::TimeError>(())
+    /// # Ok::<(), license_core::time::TimeError>(())
     /// ```
     pub fn quota_time(&self, clock: DateTime<Utc>) -> DateTime<Utc> {
         let clock = time::clamp(clock);
@@ -159,11 +165,13 @@ impl ClockHighWater {
     /// Records a reading of the clock.
     ///
     /// ```
-    /// # use license_core::{ClockReading, TimeError, time};
+    /// # use license_core::time;
+    /// # use license_core::state::ClockReading;
+    /// # use license_core::time::TimeError;
     /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let mut seen = ClockHighWater::default();
     /// seen.observe(reading_at("2027-03-01")?);
@@ -206,11 +214,13 @@ impl ClockHighWater {
     /// recent. Time in which the machine was off is not proven, so it can be undone.
     ///
     /// ```
-    /// # use license_core::{ClockReading, TimeError, time};
+    /// # use license_core::time;
+    /// # use license_core::state::ClockReading;
+    /// # use license_core::time::TimeError;
     /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let mut seen = ClockHighWater::default();
     /// let signed = reading_at("2027-03-01")?.clock;
@@ -251,11 +261,13 @@ impl ClockHighWater {
     /// before. A clock repair is issued for one machine and is used once.
     ///
     /// ```
-    /// # use license_core::{ClockReading, TimeError, time};
+    /// # use license_core::time;
+    /// # use license_core::state::ClockReading;
+    /// # use license_core::time::TimeError;
     /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let mut seen = ClockHighWater::default();
     /// // The clock was once ahead by years.
@@ -283,11 +295,13 @@ impl ClockHighWater {
     /// Returns whether there was a boot, a new signature or a repair between `self` and `later`.
     ///
     /// ```
-    /// # use license_core::{ClockReading, TimeError, time};
+    /// # use license_core::time;
+    /// # use license_core::state::ClockReading;
+    /// # use license_core::time::TimeError;
     /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let mut seen = ClockHighWater::default();
     /// let before = seen.clone();
@@ -304,11 +318,13 @@ impl ClockHighWater {
     /// lowered equally often, the copy with the later mark takes precedence.
     ///
     /// ```
-    /// # use license_core::{ClockReading, TimeError, time};
+    /// # use license_core::time;
+    /// # use license_core::state::ClockReading;
+    /// # use license_core::time::TimeError;
     /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let seen = ClockHighWater::default();
     /// let mut other = seen.clone();
@@ -349,11 +365,13 @@ impl ClockHighWater {
     /// Returns the number of times that the mark was lowered.
     ///
     /// ```
-    /// # use license_core::{ClockReading, TimeError, time};
+    /// # use license_core::time;
+    /// # use license_core::state::ClockReading;
+    /// # use license_core::time::TimeError;
     /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let mut seen = ClockHighWater::default();
     /// seen.repair(reading_at("2027-03-01")?.clock, reading_at("2027-03-01")?);
@@ -373,11 +391,13 @@ impl ClockHighWater {
     /// Returns the JSON form that [`ClockHighWater::from_json`] reads.
     ///
     /// ```
-    /// # use license_core::{ClockReading, TimeError, time};
+    /// # use license_core::time;
+    /// # use license_core::state::ClockReading;
+    /// # use license_core::time::TimeError;
     /// # let reading_at = |text| -> Result<ClockReading, TimeError> {
     /// #     Ok(ClockReading { clock: time::parse_instant(text)?, boot: None })
     /// # };
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let mut seen = ClockHighWater::default();
     /// seen.observe(reading_at("2027-03-01")?);
@@ -393,7 +413,7 @@ impl ClockHighWater {
     /// [`ClockHighWater::to_json`].
     ///
     /// ```
-    /// use license_core::ClockHighWater;
+    /// use license_core::state::ClockHighWater;
     ///
     /// let json = ClockHighWater::default().to_json();
     /// assert!(ClockHighWater::from_json(&json).is_some());

@@ -8,7 +8,8 @@ use crate::time::{self, serde_seconds};
 /// Reading of the clock and the uptime at one moment.
 ///
 /// ```
-/// use license_core::{ClockHighWater, ClockReading, time};
+/// use license_core::time;
+/// use license_core::state::{ClockHighWater, ClockReading};
 ///
 /// let reading = ClockReading { clock: time::parse_instant("2027-03-01")?, boot: None };
 /// let mut seen = ClockHighWater::default();
@@ -42,7 +43,7 @@ impl ClockReading {
 /// A boot of the operating system with its uptime.
 ///
 /// ```
-/// use license_core::Boot;
+/// use license_core::state::Boot;
 /// use license_core::chrono::TimeDelta;
 ///
 /// let boot = Boot { id: 0x281c_01bb, uptime: TimeDelta::hours(3) };

@@ -27,7 +27,9 @@ const LOW_THRESHOLD: (u64, u64) = (4, 5);
 /// their day.
 ///
 /// ```
-/// use license_core::{Quota, QuotaCounters, time};
+/// use license_core::time;
+/// use license_core::policy::Quota;
+/// use license_core::state::QuotaCounters;
 ///
 /// let noon = time::parse_instant("2027-03-01T12:00:00Z")?;
 /// let mut counters = QuotaCounters::default();
@@ -37,7 +39,7 @@ const LOW_THRESHOLD: (u64, u64) = (4, 5);
 /// assert!(!refused.granted);
 /// assert_eq!((refused.used, refused.remaining()), (9, Quota::Limit(1)));
 /// assert_eq!(refused.refills_at, time::parse_instant("2027-03-02")?);
-/// # Ok::<(), license_core::TimeError>(())
+/// # Ok::<(), license_core::time::TimeError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotaCounters {
@@ -52,7 +54,9 @@ type CountersOfDay = BTreeMap<Box<str>, u64>;
 /// The JSON form is `{granted, code, asked, used, limit, remaining, refills_at}`.
 ///
 /// ```
-/// use license_core::{Quota, QuotaCounters, time};
+/// use license_core::time;
+/// use license_core::policy::Quota;
+/// use license_core::state::QuotaCounters;
 ///
 /// let mut counters = QuotaCounters::default();
 /// let now = time::parse_instant("2027-03-01")?;
@@ -80,7 +84,9 @@ impl QuotaUse {
     /// Returns the reason code: `VALID` if the amount was granted, otherwise `QUOTA_EXHAUSTED`.
     ///
     /// ```
-    /// use license_core::{Code, Quota, QuotaCounters, time};
+    /// use license_core::{Code, time};
+    /// use license_core::policy::Quota;
+    /// use license_core::state::QuotaCounters;
     ///
     /// let mut counters = QuotaCounters::default();
     /// let now = time::parse_instant("2027-03-01")?;
@@ -99,7 +105,9 @@ impl QuotaUse {
     /// Returns the remaining amount.
     ///
     /// ```
-    /// use license_core::{Quota, QuotaCounters, time};
+    /// use license_core::time;
+    /// use license_core::policy::Quota;
+    /// use license_core::state::QuotaCounters;
     ///
     /// let mut counters = QuotaCounters::default();
     /// let now = time::parse_instant("2027-03-01")?;
@@ -117,7 +125,9 @@ impl QuotaUse {
     /// Returns whether at least four fifths of the quota are used.
     ///
     /// ```
-    /// use license_core::{Quota, QuotaCounters, time};
+    /// use license_core::time;
+    /// use license_core::policy::Quota;
+    /// use license_core::state::QuotaCounters;
     ///
     /// let mut counters = QuotaCounters::default();
     /// let now = time::parse_instant("2027-03-01")?;
@@ -168,7 +178,9 @@ impl QuotaCounters {
     /// refused request is not counted. A request for 0 returns the remaining amount.
     ///
     /// ```
-    /// use license_core::{Quota, QuotaCounters, time};
+    /// use license_core::time;
+    /// use license_core::policy::Quota;
+    /// use license_core::state::QuotaCounters;
     ///
     /// let mut counters = QuotaCounters::default();
     /// let now = time::parse_instant("2027-03-01")?;
@@ -220,7 +232,9 @@ impl QuotaCounters {
     /// Merges two copies. Keeps the higher counter of each quota on each day.
     ///
     /// ```
-    /// use license_core::{Quota, QuotaCounters, time};
+    /// use license_core::time;
+    /// use license_core::policy::Quota;
+    /// use license_core::state::QuotaCounters;
     ///
     /// let mut counters = QuotaCounters::default();
     /// let now = time::parse_instant("2027-03-01")?;
@@ -243,7 +257,9 @@ impl QuotaCounters {
     /// Returns the JSON form that [`QuotaCounters::from_json`] reads.
     ///
     /// ```
-    /// use license_core::{Quota, QuotaCounters, time};
+    /// use license_core::time;
+    /// use license_core::policy::Quota;
+    /// use license_core::state::QuotaCounters;
     ///
     /// let mut counters = QuotaCounters::default();
     /// let now = time::parse_instant("2027-03-01")?;
@@ -260,7 +276,7 @@ impl QuotaCounters {
     /// [`QuotaCounters::to_json`].
     ///
     /// ```
-    /// use license_core::QuotaCounters;
+    /// use license_core::state::QuotaCounters;
     ///
     /// let json = QuotaCounters::default().to_json();
     /// assert!(QuotaCounters::from_json(&json).is_some());

@@ -100,7 +100,8 @@ impl TrustError {
     /// Returns the reason code.
     ///
     /// ```
-    /// use license_core::{Code, TrustError};
+    /// use license_core::Code;
+    /// use license_core::trust::TrustError;
     ///
     /// assert_eq!(TrustError::Empty.code(), Code::Malformed);
     /// ```

@@ -17,12 +17,12 @@ const SMALLEST_EXPONENT: u64 = 65_537;
 /// base64url.
 ///
 /// ```
-/// use license_core::KeyId;
+/// use license_core::trust::KeyId;
 ///
 /// let id: KeyId = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs".parse()?;
 /// assert_eq!(id.as_str().len(), 43);
 /// assert!(KeyId::parse("my key").is_none());
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(Arc<str>);
@@ -39,7 +39,7 @@ impl KeyId {
     /// Parses a thumbprint: 32 bytes in base64url. A key with this id need not exist.
     ///
     /// ```
-    /// use license_core::KeyId;
+    /// use license_core::trust::KeyId;
     ///
     /// let id = KeyId::parse("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
     /// assert!(id.is_some());
@@ -81,7 +81,8 @@ text_value!(KeyId, "the thumbprint of a key: 43 characters of base64url");
 /// A checked RSA public key with its algorithm. The JSON form is a JWK (RFC 7517).
 ///
 /// ```
-/// use license_core::{TrustSet, TrustedKey};
+/// use license_core::TrustSet;
+/// use license_core::trust::TrustedKey;
 ///
 /// # const JWKS: &str = include_str!(concat!(
 /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
@@ -108,7 +109,7 @@ impl TrustedKey {
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let trust = fixture::trust()?;
     /// # let key = trust.iter().next().ok_or("no key")?;
-    /// use license_core::TrustedKey;
+    /// use license_core::trust::TrustedKey;
     ///
     /// // The numbers may come from an HSM, for example.
     /// let same = TrustedKey::new(key.algorithm(), key.modulus(), key.exponent())?;

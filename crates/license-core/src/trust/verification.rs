@@ -102,7 +102,8 @@ impl Unverified<'_> {
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
-/// use license_core::{TrustSet, VerifyError, with_causes};
+/// use license_core::{TrustSet, with_causes};
+/// use license_core::trust::VerifyError;
 ///
 /// match token.verify(&TrustSet::default()) {
 ///     Ok(license) => println!("{}", license.customer()),
@@ -194,7 +195,7 @@ pub enum VerifyError {
 /// A claim that is missing or has a value that is not accepted.
 ///
 /// ```
-/// use license_core::VerifyError;
+/// use license_core::trust::VerifyError;
 ///
 /// /// Returns the name of the claim that is not accepted.
 /// fn claim(error: &VerifyError) -> Option<&str> {
@@ -225,7 +226,8 @@ impl ClaimError {
     /// Returns the reason code.
     ///
     /// ```
-    /// use license_core::{Code, VerifyError};
+    /// use license_core::Code;
+    /// use license_core::trust::VerifyError;
     ///
     /// fn has_malformed_claim(error: &VerifyError) -> bool {
     ///     matches!(error, VerifyError::Claim(error) if error.code() == Code::Malformed)
@@ -261,7 +263,8 @@ impl VerifyError {
     /// Returns the reason code.
     ///
     /// ```
-    /// use license_core::{Code, VerifyError};
+    /// use license_core::Code;
+    /// use license_core::trust::VerifyError;
     ///
     /// assert_eq!(VerifyError::Signature.code(), Code::BadSignature);
     /// ```

@@ -16,7 +16,7 @@ use crate::time::{self, CLOCK_TOLERANCE, serde_rfc3339};
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # use fixture::usage as example;
-/// use license_core::usage_report::{UsageReport, examine};
+/// use license_core::usage::{UsageReport, examine};
 ///
 /// let report = UsageReport::parse(&example::report()?)?;
 /// for chain in examine(&[report], example::noon()?) {
@@ -55,7 +55,7 @@ impl ChainSummary {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # use fixture::usage as example;
-    /// use license_core::usage_report::{UsageReport, examine};
+    /// use license_core::usage::{UsageReport, examine};
     ///
     /// let report = UsageReport::parse(&example::report()?)?;
     /// assert!(examine(&[report], example::noon()?)[0].is_complete());
@@ -117,7 +117,7 @@ impl Serialize for ChainSummary {
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # use fixture::usage as example;
-/// use license_core::usage_report::{UsageReport, examine};
+/// use license_core::usage::{UsageReport, examine};
 ///
 /// let report = UsageReport::parse(&example::report()?)?;
 /// for finding in &examine(&[report], example::noon()?)[0].findings {
@@ -153,7 +153,7 @@ pub fn examine(reports: &[UsageReport], now: DateTime<Utc>) -> Vec<ChainSummary>
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # use fixture::usage as example;
-/// use license_core::usage_report::examine_entries;
+/// use license_core::usage::examine_entries;
 ///
 /// let closed = example::closed()?;
 /// let chains = examine_entries([closed.entry.as_str()], example::noon()?);

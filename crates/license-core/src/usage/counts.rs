@@ -53,7 +53,7 @@ pub struct QuotaCount {
 /// [added](UsageCounts::add).
 ///
 /// ```
-/// use license_core::usage_report::UsageCounts;
+/// use license_core::usage::UsageCounts;
 ///
 /// let mut counts = UsageCounts::quota_used("exports", 2);
 /// counts.add(&UsageCounts::quota_refused("exports"));
@@ -101,7 +101,7 @@ impl UsageCounts {
     /// Counts the use of a quota. The amount is limited to [`MAX_COUNT`].
     ///
     /// ```
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// let counts = UsageCounts::quota_used("exports", 2);
     /// assert!(!counts.is_empty());
@@ -115,7 +115,7 @@ impl UsageCounts {
     /// Counts a refused request for a quota.
     ///
     /// ```
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// let counts = UsageCounts::quota_refused("exports");
     /// assert!(!counts.is_empty());
@@ -130,7 +130,7 @@ impl UsageCounts {
     ///
     /// ```
     /// use license_core::Code;
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// let counts = UsageCounts::feature_refused("sso", Code::FeatureNotIncluded);
     /// assert!(!counts.is_empty());
@@ -147,7 +147,7 @@ impl UsageCounts {
     /// it could be personal data.
     ///
     /// ```
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     /// use license_core::{Code, Context, Decision, FeatureMatrix, time};
     ///
     /// let (matrix, context) = (FeatureMatrix::built_in(), Context::at(time::MIN));
@@ -176,7 +176,7 @@ impl UsageCounts {
     ///
     /// ```
     /// use license_core::Code;
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// let counts = UsageCounts::denied(Code::Expired);
     /// assert!(!counts.is_empty());
@@ -190,7 +190,7 @@ impl UsageCounts {
     /// Counts an opened session.
     ///
     /// ```
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// let counts = UsageCounts::session("sess_00112233445566778899aabbccddeeff");
     /// assert!(!counts.is_empty());
@@ -204,7 +204,7 @@ impl UsageCounts {
     /// Counts a use by the user, if there is one.
     ///
     /// ```
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// let counts = UsageCounts::quota_used("exports", 2).user(Some("ann"));
     /// assert_ne!(counts, UsageCounts::quota_used("exports", 2));
@@ -222,7 +222,7 @@ impl UsageCounts {
     ///
     /// ```
     /// use license_core::chrono::TimeDelta;
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// let counts = UsageCounts::default().clock_behind(TimeDelta::hours(3));
     /// assert!(!counts.is_empty());
@@ -239,7 +239,7 @@ impl UsageCounts {
     /// Returns whether all counts are zero.
     ///
     /// ```
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// assert!(UsageCounts::default().is_empty());
     /// ```
@@ -250,7 +250,7 @@ impl UsageCounts {
     /// Adds other counts.
     ///
     /// ```
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// let mut counts = UsageCounts::quota_used("exports", 2);
     /// counts.add(&UsageCounts::quota_used("exports", 3));
@@ -280,7 +280,7 @@ impl UsageCounts {
     /// Merges two copies. Keeps the higher value of each count.
     ///
     /// ```
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// // Two copies of the same counts, one of them older.
     /// let old = UsageCounts::quota_used("exports", 2);

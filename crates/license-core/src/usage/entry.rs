@@ -135,7 +135,7 @@ impl UsageEntry {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # use fixture::usage as example;
-    /// use license_core::usage_report::UsageEntry;
+    /// use license_core::usage::UsageEntry;
     ///
     /// let entry = UsageEntry::parse(&example::closed()?.entry)?;
     /// assert_eq!(entry.product.as_str(), "CODITECT");

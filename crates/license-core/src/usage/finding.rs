@@ -10,7 +10,7 @@ use crate::time;
 /// An irregularity in a chain, which is reported to the vendor.
 ///
 /// ```
-/// use license_core::usage_report::ChainFinding;
+/// use license_core::usage::ChainFinding;
 ///
 /// let finding = ChainFinding::Edited { seq: 7 };
 /// assert!(finding.is_fault() && finding.is_change());
@@ -90,7 +90,7 @@ impl ChainFinding {
     /// Returns the code, which never changes.
     ///
     /// ```
-    /// use license_core::usage_report::ChainFinding;
+    /// use license_core::usage::ChainFinding;
     ///
     /// assert_eq!(ChainFinding::Edited { seq: 7 }.code(), "EDITED");
     /// ```
@@ -110,7 +110,7 @@ impl ChainFinding {
     /// Returns whether entries were changed after they were written, so that they are not reliable.
     ///
     /// ```
-    /// use license_core::usage_report::ChainFinding;
+    /// use license_core::usage::ChainFinding;
     ///
     /// assert!(ChainFinding::Edited { seq: 7 }.is_change());
     /// ```
@@ -130,7 +130,7 @@ impl ChainFinding {
     /// manipulation, and the entries themselves remain correct.
     ///
     /// ```
-    /// use license_core::usage_report::ChainFinding;
+    /// use license_core::usage::ChainFinding;
     ///
     /// assert!(ChainFinding::Edited { seq: 7 }.is_fault());
     /// ```

@@ -16,7 +16,7 @@ use crate::time;
 /// The reason why a line cannot be read.
 ///
 /// ```
-/// use license_core::usage_report::UsageEntry;
+/// use license_core::usage::UsageEntry;
 ///
 /// let error = UsageEntry::parse("{}").err().ok_or("expected an error")?;
 /// println!("{}: {error}", error.code());
@@ -52,7 +52,7 @@ impl LineError {
     ///
     /// ```
     /// use license_core::Code;
-    /// use license_core::usage_report::LineError;
+    /// use license_core::usage::LineError;
     ///
     /// assert_eq!(LineError::Unknown.code(), Code::Malformed);
     /// ```

@@ -24,7 +24,7 @@ const MAX_LICENSES: usize = 8;
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # use fixture::usage as example;
-/// use license_core::usage_report::{OpenPeriod, UsageCounts};
+/// use license_core::usage::{OpenPeriod, UsageCounts};
 ///
 /// let mut period = OpenPeriod::new(None, [7; 16], 0);
 /// period.add(None, &UsageCounts::quota_used("exports", 2), example::noon()?);
@@ -54,7 +54,7 @@ impl OpenPeriod {
     /// [`ClockHighWater::resets`](crate::state::ClockHighWater::resets).
     ///
     /// ```
-    /// use license_core::usage_report::OpenPeriod;
+    /// use license_core::usage::OpenPeriod;
     ///
     /// // The first period of a machine. The bytes are random.
     /// let period = OpenPeriod::new(None, [7; 16], 0);
@@ -78,7 +78,7 @@ impl OpenPeriod {
     /// Returns the position of the first entry of this period.
     ///
     /// ```
-    /// use license_core::usage_report::OpenPeriod;
+    /// use license_core::usage::OpenPeriod;
     ///
     /// assert_eq!(OpenPeriod::new(None, [7; 16], 0).position().seq, 1);
     /// ```
@@ -147,7 +147,7 @@ impl OpenPeriod {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # use fixture::usage as example;
-    /// use license_core::usage_report::UsageCounts;
+    /// use license_core::usage::UsageCounts;
     ///
     /// let mut period = example::period()?;
     /// period.add(None, &UsageCounts::quota_used("commands_per_day", 1), example::noon()?);
@@ -273,7 +273,7 @@ impl OpenPeriod {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # use fixture::usage as example;
-    /// use license_core::usage_report::OpenPeriod;
+    /// use license_core::usage::OpenPeriod;
     ///
     /// let period = example::period()?;
     /// assert_eq!(OpenPeriod::from_json(&period.to_json()), Some(period));
@@ -288,7 +288,7 @@ impl OpenPeriod {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # use fixture::usage as example;
-    /// use license_core::usage_report::OpenPeriod;
+    /// use license_core::usage::OpenPeriod;
     ///
     /// assert!(OpenPeriod::from_json(&example::period()?.to_json()).is_some());
     /// # Ok::<(), Box<dyn std::error::Error>>(())

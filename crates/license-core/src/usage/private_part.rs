@@ -15,7 +15,7 @@ use crate::encoding::hex;
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # use fixture::usage as example;
-/// use license_core::usage_report::write;
+/// use license_core::usage::write;
 ///
 /// let closed = example::closed()?;
 /// print!("{}", write(example::product()?, &[closed], false));
@@ -90,7 +90,7 @@ impl ClosedEntry {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # use fixture::usage as example;
-    /// use license_core::usage_report::ClosedEntry;
+    /// use license_core::usage::ClosedEntry;
     ///
     /// let closed = example::closed()?;
     /// assert_eq!(ClosedEntry::from_json(&closed.to_json()), Some(closed));
@@ -106,7 +106,7 @@ impl ClosedEntry {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # use fixture::usage as example;
-    /// use license_core::usage_report::ClosedEntry;
+    /// use license_core::usage::ClosedEntry;
     ///
     /// assert!(ClosedEntry::from_json(&example::closed()?.to_json()).is_some());
     /// # Ok::<(), Box<dyn std::error::Error>>(())

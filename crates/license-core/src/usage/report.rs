@@ -26,7 +26,7 @@ and sessions; you may delete some or all of these lines, and the rest can still 
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # use fixture::usage as example;
-/// use license_core::usage_report::UsageReport;
+/// use license_core::usage::UsageReport;
 ///
 /// let report = UsageReport::parse(&example::report()?)?;
 /// for (_, entry, hash) in report.entries() {
@@ -71,7 +71,7 @@ pub(super) struct EntryLine {
 /// The reason why a text is not a usage report.
 ///
 /// ```
-/// use license_core::usage_report::UsageReport;
+/// use license_core::usage::UsageReport;
 /// use license_core::with_causes;
 ///
 /// let error = UsageReport::parse("").err().ok_or("expected an error")?;
@@ -117,7 +117,7 @@ impl UsageReportError {
     ///
     /// ```
     /// use license_core::Code;
-    /// use license_core::usage_report::UsageReportError;
+    /// use license_core::usage::UsageReportError;
     ///
     /// assert_eq!(UsageReportError::Empty.code(), Code::Malformed);
     /// ```
@@ -134,7 +134,7 @@ impl UsageReportError {
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # use fixture::usage as example;
-/// use license_core::usage_report::{UsageReport, write};
+/// use license_core::usage::{UsageReport, write};
 ///
 /// let anonymized = write(example::product()?, &[example::closed()?], true);
 /// assert_eq!(UsageReport::parse(&anonymized)?.private_parts(), 0);
@@ -169,7 +169,7 @@ impl UsageReport {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # use fixture::usage as example;
-    /// use license_core::usage_report::UsageReport;
+    /// use license_core::usage::UsageReport;
     ///
     /// assert_eq!(UsageReport::parse(&example::report()?)?.product.as_str(), "CODITECT");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -193,7 +193,7 @@ impl UsageReport {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # use fixture::usage as example;
-    /// use license_core::usage_report::UsageReport;
+    /// use license_core::usage::UsageReport;
     ///
     /// // The reports of two machines in one mail.
     /// let text = example::report()? + &example::report()?;
@@ -250,7 +250,7 @@ impl UsageReport {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # use fixture::usage as example;
-    /// use license_core::usage_report::UsageReport;
+    /// use license_core::usage::UsageReport;
     ///
     /// assert_eq!(UsageReport::parse(&example::report()?)?.entries().count(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -265,7 +265,7 @@ impl UsageReport {
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # use fixture::usage as example;
-    /// use license_core::usage_report::UsageReport;
+    /// use license_core::usage::UsageReport;
     ///
     /// assert_eq!(UsageReport::parse(&example::report()?)?.private_parts(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

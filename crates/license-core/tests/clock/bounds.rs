@@ -1,7 +1,9 @@
 //! Bounds of the clock high-water mark, to the second, and its known limits.
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::{Boot, ClockHighWater, ClockReading, Outcome, time};
+use license_core::evaluate::Outcome;
+use license_core::state::{Boot, ClockHighWater, ClockReading};
+use license_core::time;
 
 use crate::device::{DAY, Device, HOUR, InSeconds, Rng, duration, is_behind, signed};
 use crate::manipulation::Proof;

@@ -1,10 +1,10 @@
 //! A simulated machine with a clock that may be wrong, and a client on it.
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
-use license_core::{
-    Boot, ClockHighWater, ClockReading, Code, Context, Decision, FeatureMatrix, Outcome,
-    Validation, time,
-};
+use license_core::evaluate::Outcome;
+use license_core::license::Validation;
+use license_core::state::{Boot, ClockHighWater, ClockReading};
+use license_core::{Code, Context, Decision, FeatureMatrix, time};
 
 use crate::vendor::Product;
 

@@ -1,7 +1,7 @@
 //! Machines of honest users with wrong clocks.
 
-use license_core::Outcome;
 use license_core::chrono::{DateTime, Utc};
+use license_core::evaluate::Outcome;
 
 use crate::device::{DAY, Device, HOUR, InSeconds, Rng, ahead, is_behind, signed};
 use crate::support::{at, issued};
@@ -412,7 +412,7 @@ impl<'a> Simulation<'a> {
         assert!(lead <= signed(SLACK), "repaired, but {lead} s ahead");
     }
 
-    fn install(&mut self, check_in: license_core::Validation) -> bool {
+    fn install(&mut self, check_in: license_core::license::Validation) -> bool {
         let is_lowered = self.device.install(check_in);
         if is_lowered && self.raised_at.is_some() {
             self.raised_at = None;

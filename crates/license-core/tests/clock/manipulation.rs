@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::{Outcome, Quota, QuotaCounters};
+use license_core::evaluate::Outcome;
+use license_core::policy::Quota;
+use license_core::state::QuotaCounters;
 
 use crate::device::{DAY, Device, HOUR, InSeconds, Rng, is_behind, signed};
 use crate::support::issued;

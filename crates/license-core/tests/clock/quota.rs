@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::{ClockHighWater, ClockReading, Quota, QuotaCounters};
+use license_core::policy::Quota;
+use license_core::state::{ClockHighWater, ClockReading, QuotaCounters};
 
 use crate::device::{DAY, Device, HOUR, InSeconds, Rng, signed};
 use crate::support::at;

@@ -2,8 +2,10 @@
 
 use std::sync::{LazyLock, OnceLock};
 
+use license_core::License;
 use license_core::chrono::{DateTime, Utc};
-use license_core::{License, Status, Validation};
+use license_core::claims::Status;
+use license_core::license::Validation;
 
 use crate::device::{DAY, HOUR, InSeconds};
 use crate::support::{VENDOR, at, draft, id, issue, issued, sign_validation, validation_draft};

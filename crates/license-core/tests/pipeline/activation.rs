@@ -1,13 +1,14 @@
 //! Activation and deactivation of licenses.
 
+use license_core::ids::Nonce;
 use license_core::issue::{
     ActivationDraft, ClockRepairDraft, RevocationEntry, RevocationListDraft, SigningKey,
 };
-use license_core::{
-    Activation, ActivationRequest, ActivationSecret, ClockRequest, Code, ComponentKind, Context,
-    Fingerprint, License, LicenseId, Machine, Nonce, ProductCode, RevocationList, Unverified,
-    VerifyError,
-};
+use license_core::license::{Activation, RevocationList};
+use license_core::machine::{ComponentKind, Fingerprint, Machine};
+use license_core::requests::{ActivationRequest, ActivationSecret, ClockRequest};
+use license_core::trust::VerifyError;
+use license_core::{Code, Context, License, LicenseId, ProductCode, Unverified};
 
 use super::support::{DAY, HOUR, SECOND, TRUST, UNTRUSTED, VENDOR, id, issued};
 use super::{evaluate, license};

@@ -1,7 +1,9 @@
 //! Answers that applications show: decisions on features, warnings and their JSON objects.
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
-use license_core::{CheckIn, Code, Context, Decision, Evidence, Renewal, Tier, Warning};
+use license_core::evaluate::{Evidence, Warning};
+use license_core::policy::{CheckIn, Renewal};
+use license_core::{Code, Context, Decision, Tier};
 use serde_json::json;
 
 use crate::support::{DAY, HOUR, issued};

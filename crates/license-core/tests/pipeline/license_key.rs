@@ -1,10 +1,10 @@
 //! License keys that identify licenses, and enterprise keys.
 
+use license_core::ids::Company;
 use license_core::issue::{LicenseDraft, SigningKey, sign_enterprise_key};
-use license_core::{
-    Code, Company, Context, EnterpriseKey, EnterpriseTerms, KeyExpiry, License, LicenseKey, Quota,
-    ShortEnterpriseKey, time,
-};
+use license_core::key::{EnterpriseKey, EnterpriseTerms, KeyExpiry, ShortEnterpriseKey};
+use license_core::policy::Quota;
+use license_core::{Code, Context, License, LicenseKey, time};
 
 use crate::support::{HOUR, TRUST, VENDOR, at, id, issue, perpetual};
 use crate::{code_at, evaluate, license, matrix, seats};

@@ -20,10 +20,10 @@ mod verifier;
 use std::num::NonZeroU32;
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::evaluate::{Outcome, Rule, RuleOutcome};
 use license_core::issue::LicenseDraft;
-use license_core::{
-    Code, Context, Decision, FeatureMatrix, License, Outcome, Quota, Rule, RuleOutcome, UsageType,
-};
+use license_core::policy::{Quota, UsageType};
+use license_core::{Code, Context, Decision, FeatureMatrix, License};
 
 use support::{DAY, SECOND, id, issue, issued, perpetual};
 

@@ -1,6 +1,8 @@
 //! Scope of a license: machines, users, kinds of use, versions and product.
 
-use license_core::{Code, Context, Evidence, ProductCode, UsageType, Version, VersionReq};
+use license_core::evaluate::Evidence;
+use license_core::policy::UsageType;
+use license_core::{Code, Context, ProductCode, Version, VersionReq};
 
 use crate::support::{DAY, SECOND, at, issued, machine};
 use crate::{code, evaluate, license, matrix};

@@ -2,11 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use license_core::claims::Status;
 use license_core::issue::{Signer, SigningKey};
-use license_core::{
-    Code, Context, LicenseFile, Status, TokenKind, TrustSet, Unverified, ValidationSigner,
-    VerifyError,
-};
+use license_core::license::ValidationSigner;
+use license_core::trust::VerifyError;
+use license_core::{Code, Context, LicenseFile, TokenKind, TrustSet, Unverified};
 
 use crate::license_key::enterprise;
 use crate::support::{

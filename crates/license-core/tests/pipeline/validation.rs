@@ -3,11 +3,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use license_core::chrono::{DateTime, Utc};
+use license_core::claims::Status;
 use license_core::issue::{Signer, SigningKey, ValidationDraft};
-use license_core::{
-    Code, Context, License, ProductCode, Quota, Status, Unverified, Validation, ValidationSigner,
-    VerifyError,
-};
+use license_core::license::{Validation, ValidationSigner};
+use license_core::policy::Quota;
+use license_core::trust::VerifyError;
+use license_core::{Code, Context, License, ProductCode, Unverified};
 
 use crate::license_key::enterprise;
 use crate::support::{

@@ -1,8 +1,11 @@
 //! Validity of a license: start, expiry, grace periods, check-ins and replacement.
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::claims::Status;
+use license_core::evaluate::{Evidence, Outcome};
 use license_core::issue::SigningError;
-use license_core::{CheckIn, Code, Context, Evidence, Outcome, ProductCode, Renewal, Status, time};
+use license_core::policy::{CheckIn, Renewal};
+use license_core::{Code, Context, ProductCode, time};
 
 use crate::support::{DAY, HOUR, SECOND, VENDOR, id, issued, perpetual};
 use crate::validation::validation;

@@ -5,7 +5,9 @@ use std::sync::Mutex;
 use std::thread;
 
 use license_core::issue::{LicenseDraft, SigningKey};
-use license_core::{Code, Context, License, Quota, Tier, Unverified, Verifier, VerifyError};
+use license_core::policy::Quota;
+use license_core::trust::VerifyError;
+use license_core::{Code, Context, License, Tier, Unverified, Verifier};
 
 use super::matrix;
 use super::support::{DAY, TRUST, UNTRUSTED, VENDOR, id, issue, issued, perpetual};

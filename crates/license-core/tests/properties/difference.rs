@@ -2,8 +2,10 @@
 
 use std::num::NonZeroU32;
 
+use license_core::FeatureMatrix;
+use license_core::diff::{Difference, Effect};
 use license_core::issue::LicenseDraft;
-use license_core::{Difference, Effect, FeatureMatrix, Quota, UsageType};
+use license_core::policy::{Quota, UsageType};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;

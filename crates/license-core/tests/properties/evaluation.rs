@@ -1,9 +1,10 @@
 //! Evaluation: neither time nor a customer's own license server improves a decision.
 
-use license_core::{
-    Code, Decision, Entitlements, FeatureMatrix, Outcome, Quota, Status, Validation,
-    ValidationSigner, time,
-};
+use license_core::claims::Status;
+use license_core::evaluate::Outcome;
+use license_core::license::{Validation, ValidationSigner};
+use license_core::policy::{Entitlements, Quota};
+use license_core::{Code, Decision, FeatureMatrix, time};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

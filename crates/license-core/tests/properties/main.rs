@@ -22,10 +22,12 @@ use std::num::NonZeroU32;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use license_core::chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use license_core::{
-    Algorithm, CheckIn, Company, EnterpriseTerms, KeyExpiry, LicenseId, ProductCode, Renewal,
-    ShortEnterpriseKey, StandardKey, Tier, TrustedKey, time,
-};
+use license_core::ids::Company;
+use license_core::jose::Algorithm;
+use license_core::key::{EnterpriseTerms, KeyExpiry, ShortEnterpriseKey, StandardKey};
+use license_core::policy::{CheckIn, Renewal};
+use license_core::trust::TrustedKey;
+use license_core::{LicenseId, ProductCode, Tier, time};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

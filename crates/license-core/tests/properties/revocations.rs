@@ -1,10 +1,10 @@
 //! Revocation lists never improve a decision.
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::evaluate::Outcome;
 use license_core::issue::{RevocationEntry, RevocationListDraft, SigningKey};
-use license_core::{
-    Code, Context, Decision, FeatureMatrix, Outcome, ProductCode, RevocationList, Unverified,
-};
+use license_core::license::RevocationList;
+use license_core::{Code, Context, Decision, FeatureMatrix, ProductCode, Unverified};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

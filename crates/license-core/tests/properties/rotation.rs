@@ -1,8 +1,9 @@
 //! Trust statements in any order: no single key retires another key, and a retired key stays
 //! retired.
 
+use license_core::Unverified;
 use license_core::issue::{IntroductionDraft, RetirementDraft, Signer, SigningKey};
-use license_core::{Rotation, StatementResult, Unverified};
+use license_core::license::{Rotation, StatementResult};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -1,7 +1,8 @@
 //! Printing and parsing round-trip, even after changes by mail, chat and spreadsheets.
 
 use license_core::chrono::TimeDelta;
-use license_core::{Backend, LicenseFile, LicenseKey, TrustSet, Unverified, time};
+use license_core::jose::Backend;
+use license_core::{LicenseFile, LicenseKey, TrustSet, Unverified, time};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

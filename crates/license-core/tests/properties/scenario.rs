@@ -1,11 +1,11 @@
 //! Random licenses with validation tokens and other installed licenses.
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::claims::Status;
 use license_core::issue::{LicenseDraft, ValidationDraft};
-use license_core::{
-    Context, Decision, FeatureMatrix, License, Status, Unverified, UsageType, Validation,
-    VerifiedLicenses,
-};
+use license_core::license::Validation;
+use license_core::policy::UsageType;
+use license_core::{Context, Decision, FeatureMatrix, License, Unverified, VerifiedLicenses};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -5,13 +5,16 @@
 use std::sync::LazyLock;
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::claims::Status;
 use license_core::issue::{
     KeyBits, LicenseDraft, RandomError, Signer, SigningKey, ValidationDraft,
 };
-use license_core::{
-    Algorithm, Entitlements, FeatureMatrix, License, LicenseId, Machine, Quota, Status, Tier,
-    TrustSet, TrustedKey, Unverified, Validation, VerifyError, time,
-};
+use license_core::jose::Algorithm;
+use license_core::license::Validation;
+use license_core::machine::Machine;
+use license_core::policy::{Entitlements, Quota};
+use license_core::trust::{TrustedKey, VerifyError};
+use license_core::{FeatureMatrix, License, LicenseId, Tier, TrustSet, Unverified, time};
 
 fn random(bytes: &mut [u8]) -> Result<(), RandomError> {
     getrandom::fill(bytes).map_err(RandomError::new)

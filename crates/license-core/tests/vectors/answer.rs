@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
+use license_core::jose::{Backend, ParseError};
+use license_core::key::KeyError;
+use license_core::license::{Rotation, Validation, ValidationSigner, VerifiedLicensesError};
+use license_core::matrix::ProductFileError;
+use license_core::trust::{TrustError, VerifyError};
 use license_core::{
-    Backend, Context, Decision, FeatureMatrix, KeyError, License, LicenseFile, LicenseKey,
-    ParseError, ProductFileError, Rotation, TokenKind, TrustError, TrustSet, Unverified,
-    Validation, ValidationSigner, VerifiedLicensesError, Verifier, VerifyError, with_causes,
+    Context, Decision, FeatureMatrix, License, LicenseFile, LicenseKey, TokenKind, TrustSet,
+    Unverified, Verifier, with_causes,
 };
 
 use crate::vector::{Vector, read};

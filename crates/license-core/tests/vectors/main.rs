@@ -16,7 +16,7 @@ mod vector;
 
 use std::fs;
 
-use license_core::Backend;
+use license_core::jose::Backend;
 
 use answer::{Accepted, Rejected};
 use vector::{Vector, fixtures, read};

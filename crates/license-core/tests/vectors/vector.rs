@@ -4,9 +4,13 @@ use std::fs;
 use std::path::PathBuf;
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::evaluate::Outcome;
+use license_core::jose::Backend;
+use license_core::license::Validation;
+use license_core::machine::Machine;
+use license_core::policy::{Quota, UsageType};
 use license_core::{
-    Backend, Context, Decision, FeatureMatrix, License, Machine, Outcome, Quota, TrustSet,
-    Unverified, UsageType, Validation, Version, time,
+    Context, Decision, FeatureMatrix, License, TrustSet, Unverified, Version, time,
 };
 
 use crate::answer::{Accepted, Rejected, installed};

@@ -1,6 +1,6 @@
 //! Activations, with their releases, and other recorded answers to machine requests.
 
-use license_core::Machine;
+use license_core::machine::Machine;
 
 use crate::ledger::entry::LedgerEntry;
 

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::encoding::hex;
+use license_core::time;
 use license_core::time::rfc3339;
-use license_core::{hex, time};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

@@ -9,10 +9,11 @@ mod activation;
 mod clock_repair;
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::ids::Nonce;
 use license_core::issue::VerifyingSigner;
-use license_core::{
-    Code, LicenseId, MachineDigest, Nonce, ProductCode, Unverified, VerifiedLicensesError,
-};
+use license_core::license::VerifiedLicensesError;
+use license_core::machine::MachineDigest;
+use license_core::{Code, LicenseId, ProductCode, Unverified};
 
 use crate::errors::LedgerError;
 use crate::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader, NewLedgerEntry};

@@ -1,8 +1,10 @@
 //! Deactivation: a machine sends a deactivation receipt, or the vendor ends the activation.
 
+use license_core::Code;
 use license_core::chrono::{DateTime, Utc};
+use license_core::ids::Nonce;
+use license_core::requests::DeactivationReceipt;
 use license_core::time::rfc3339;
-use license_core::{Code, DeactivationReceipt, Nonce};
 use serde_json::json;
 
 use crate::errors::LedgerError;

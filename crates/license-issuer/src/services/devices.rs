@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use license_core::{FeatureMatrix, License, LicenseId, Machine, Quota};
+use license_core::machine::Machine;
+use license_core::policy::Quota;
+use license_core::{FeatureMatrix, License, LicenseId};
 
 use crate::errors::LedgerError;
 use crate::ledger::{LedgerReader, RecordedAnswer};

@@ -1,7 +1,9 @@
 //! Drafts of enterprise keys.
 
+use license_core::FeatureMatrix;
 use license_core::issue::{self, Signer, VerifyingSigner};
-use license_core::{EnterpriseKey, EnterpriseTerms, FeatureMatrix, KeyId};
+use license_core::key::{EnterpriseKey, EnterpriseTerms};
+use license_core::trust::KeyId;
 
 use crate::ledger::NewLedgerEntry;
 use crate::records;
@@ -29,7 +31,7 @@ pub struct SignedEnterpriseKey {
     /// The id of the signing key.
     pub kid: KeyId,
     /// The algorithm of the signing key.
-    pub algorithm: license_core::Algorithm,
+    pub algorithm: license_core::jose::Algorithm,
     entry: Option<NewLedgerEntry>,
 }
 

@@ -7,9 +7,10 @@
 mod draft;
 mod signing;
 
+use license_core::TrustSet;
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{Signer, VerifyingSigner};
-use license_core::{TrustError, TrustSet, TrustedKey};
+use license_core::trust::{TrustError, TrustedKey};
 
 use crate::clock::{Clock, SystemClock};
 use crate::delivery::{ArtifactDestination, Delivery};

@@ -1,7 +1,8 @@
 //! License orders: the draft of a license, with members for the ledger and notes for the vendor.
 
+use license_core::claims::LicenseClaims;
 use license_core::issue::{LicenseDraft, VerifyingSigner};
-use license_core::{FeatureMatrix, License, LicenseClaims, Unverified};
+use license_core::{FeatureMatrix, License, Unverified};
 use serde_json::{Map, Value};
 
 use crate::ledger::NewLedgerEntry;

@@ -6,7 +6,8 @@ use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::{
     RevocationEntry, RevocationListDraft, Signer, SigningError, VerifyingSigner,
 };
-use license_core::{FeatureMatrix, ProductCode, RevocationList, Unverified, time};
+use license_core::license::RevocationList;
+use license_core::{FeatureMatrix, ProductCode, Unverified, time};
 
 use crate::errors::LedgerError;
 use crate::ledger::{LedgerReader, NewLedgerEntry};

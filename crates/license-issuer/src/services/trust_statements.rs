@@ -2,7 +2,9 @@
 
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{IntroductionDraft, RetirementDraft, Signer, VerifyingSigner};
-use license_core::{KeyId, Rotation, TrustSet, TrustStatement, TrustedKey, Unverified};
+use license_core::license::{Rotation, TrustStatement};
+use license_core::trust::{KeyId, TrustedKey};
+use license_core::{TrustSet, Unverified};
 
 use crate::errors::LedgerError;
 use crate::ledger::NewLedgerEntry;

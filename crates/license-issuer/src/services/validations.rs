@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::claims::Status;
 use license_core::issue::{Signer, ValidationDraft, VerifyingSigner};
+use license_core::license::{Validation, VerifiedLicensesError};
+use license_core::machine::{Machine, MachineDigest};
+use license_core::trust::{KeyId, TrustError};
 use license_core::{
-    Code, FeatureMatrix, KeyId, License, LicenseId, LicenseKey, Machine, MachineDigest,
-    ProductCode, Status, TrustError, TrustSet, Unverified, Validation, VerifiedLicenses,
-    VerifiedLicensesError,
+    Code, FeatureMatrix, License, LicenseId, LicenseKey, ProductCode, TrustSet, Unverified,
+    VerifiedLicenses,
 };
 
 use crate::clock::Clock;

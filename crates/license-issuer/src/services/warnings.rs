@@ -1,7 +1,9 @@
 //! Warnings about valid requests that are probably mistakes.
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
-use license_core::{KeyId, License, LicenseId, MachineDigest, time};
+use license_core::machine::MachineDigest;
+use license_core::trust::KeyId;
+use license_core::{License, LicenseId, time};
 
 /// The largest difference between two clocks that causes no warning.
 const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);

@@ -17,7 +17,8 @@ use std::sync::{Mutex, PoisonError};
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 use license_core::issue::{KeyBits, Signer, SigningError, VerifyingSigner};
-use license_core::{Algorithm, TrustedKey};
+use license_core::jose::Algorithm;
+use license_core::trust::TrustedKey;
 
 pub use error::{Pkcs11Error, Pkcs11ModuleError};
 pub use uri::Pkcs11UriError;

@@ -42,7 +42,7 @@ const AES_BLOCK: usize = 16;
 /// A private key in the form in which it was stored.
 ///
 /// ```
-/// use license_core::Algorithm;
+/// use license_core::jose::Algorithm;
 /// use license_core::issue::{KeyBits, SigningKey};
 /// use license_issuer::random;
 /// use license_issuer::signer::private_key::{StoredKey, to_plain_pem};

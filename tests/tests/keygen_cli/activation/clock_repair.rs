@@ -1,7 +1,8 @@
 //! `keygen clock-repair`.
 
+use license_core::requests::ClockRequest;
+use license_core::time;
 use license_core::time::rfc3339;
-use license_core::{ClockRequest, time};
 
 use super::*;
 

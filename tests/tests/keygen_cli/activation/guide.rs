@@ -50,7 +50,7 @@ fn the_commands_of_the_activation_guide_work() {
                 words[3] = report["activation_id"].as_str().unwrap().to_owned();
             }
             "clock-repair" => {
-                let clock = license_core::ClockRequest {
+                let clock = license_core::requests::ClockRequest {
                     product: product(),
                     machine: machine(1),
                     nonce: Nonce::from_random([9; 16]),

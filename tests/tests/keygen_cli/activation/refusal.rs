@@ -178,7 +178,7 @@ fn a_machine_request_for_another_command_gets_a_hint_about_that_command() {
     );
     let error = refused(&workstation, &["receipt.lic"], 2, "USAGE");
     assert!(error.hint.contains("keygen release"), "{error:?}");
-    let clock = license_core::ClockRequest {
+    let clock = license_core::requests::ClockRequest {
         product: product(),
         machine: machine(1),
         nonce: Nonce::from_random([1; 16]),

@@ -8,9 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 use license_cli_support::{Failure, escape, show_path};
-use license_core::hex;
+use license_core::encoding::hex;
 use license_core::issue::LicenseDraft;
-use license_core::{FeatureMatrix, MAX_FILE_BYTES, with_causes};
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::{FeatureMatrix, with_causes};
 use license_issuer::services::batch::{BatchRow, BatchSource};
 use sha2::{Digest, Sha256};
 

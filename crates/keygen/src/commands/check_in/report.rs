@@ -2,9 +2,11 @@
 
 use license_cli_support::escape;
 use license_core::chrono::{DateTime, Utc};
+use license_core::claims::Status;
 use license_core::issue::ValidationDraft;
+use license_core::machine::Machine;
 use license_core::time::rfc3339;
-use license_core::{License, Machine, Status, Tier, time};
+use license_core::{License, Tier, time};
 use license_issuer::services::validations::{SignedValidation, ValidationPlan};
 use license_issuer::services::warnings::end_with_grace;
 use serde_json::{Value, json};

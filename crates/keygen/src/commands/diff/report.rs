@@ -1,8 +1,8 @@
 //! Report of a difference: losses first, then gains, then other changes.
 
 use license_cli_support::{Failure, Terminal, escape};
+use license_core::diff::{Change, Difference, Effect, Succession};
 use license_core::time::rfc3339;
-use license_core::{Change, Difference, Effect, Succession};
 use serde_json::{Value, json};
 
 use super::super::license_report;

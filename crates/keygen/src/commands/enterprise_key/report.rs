@@ -1,7 +1,7 @@
 //! The report of `keygen enterprise-key`.
 
 use license_cli_support::{Destination, Failure, Terminal};
-use license_core::EnterpriseTerms;
+use license_core::key::EnterpriseTerms;
 use license_core::time::rfc3339;
 use license_issuer::services::enterprise_keys::SignedEnterpriseKey;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Activations and clock repairs in the ledger, found by their ids and nonces.
 
 use license_cli_support::{Failure, OutputFile, Terminal};
-use license_core::Nonce;
+use license_core::ids::Nonce;
 use license_issuer::ledger::{LedgerEntryKind, LedgerReader, RecordedAnswer};
 use serde_json::json;
 

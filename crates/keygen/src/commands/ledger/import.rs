@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use license_cli_support::{Failure, Source, plural};
+use license_core::jose::input_cap;
+use license_core::license::{RevocationList, Rotation, VerifiedLicensesError};
+use license_core::machine::MachineDigest;
 use license_core::{
-    Code, FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, MachineDigest,
-    RevocationList, Rotation, TokenKind, TrustSet, Unverified, VerifiedLicenses,
-    VerifiedLicensesError, input_cap, time,
+    Code, FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, TokenKind, TrustSet,
+    Unverified, VerifiedLicenses, time,
 };
 use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation};
 use license_issuer::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};

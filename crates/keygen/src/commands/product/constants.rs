@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use license_core::{FeatureMatrix, Tier, TierPolicy};
+use license_core::matrix::TierPolicy;
+use license_core::{FeatureMatrix, Tier};
 
 /// The width of a line that `rustfmt` leaves unchanged.
 const MAX_WIDTH: usize = 100;

@@ -1,7 +1,8 @@
 //! The report of `keygen rotate`.
 
+use license_core::license::TrustStatement;
 use license_core::time::rfc3339;
-use license_core::{KeyId, TrustStatement, TrustedKey};
+use license_core::trust::{KeyId, TrustedKey};
 use license_issuer::services::trust_statements::TrustStatementPlan;
 use serde_json::{Value, json};
 

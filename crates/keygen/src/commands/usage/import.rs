@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use license_cli_support::{Failure, Source, Terminal, plural};
-use license_core::usage_report::{
+use license_core::usage::{
     ChainFinding, ChainId, ChainSummary, UsageEntry, UsageHash, UsageReport, examine,
 };
 use license_issuer::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use license_cli_support::Failure;
 use license_core::chrono::NaiveDate;
 use license_core::time;
-use license_core::usage_report::{
+use license_core::usage::{
     ChainFinding, ChainId, ChainSummary, QuotaCount, UsageEntry, UsageHash, examine_entries,
 };
 use license_issuer::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader};

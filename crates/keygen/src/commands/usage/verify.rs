@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use license_cli_support::{Exit, Failure, Source, Terminal};
 use license_core::LicenseId;
 use license_core::time::rfc3339;
-use license_core::usage_report::{ChainFinding, ChainSummary, examine};
+use license_core::usage::{ChainFinding, ChainSummary, examine};
 use serde_json::json;
 
 use super::{abbreviate, read};

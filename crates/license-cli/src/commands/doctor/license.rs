@@ -3,10 +3,10 @@
 use license_cli_support::{Failure, plural};
 use license_client::{Installation, Snapshot, StateFile};
 use license_core::chrono::{DateTime, Utc};
+use license_core::evaluate::{Evidence, Outcome, RuleResult, Warning};
+use license_core::license::Validation;
 use license_core::time::rfc3339;
-use license_core::{
-    Code, Decision, Evidence, License, Outcome, RuleResult, Validation, Warning, time,
-};
+use license_core::{Code, Decision, License, time};
 
 use super::{CheckResult, Fault, Severity, UpcomingEvent, quarantined};
 use crate::args::ContextArgs;

@@ -1,7 +1,7 @@
 //! The identity of this machine.
 
 use license_client::{MachineFacts, MissingComponent, MissingReason, Stability};
-use license_core::ComponentKind;
+use license_core::machine::ComponentKind;
 
 use super::{CheckResult, Fault};
 use crate::context::AppContext;

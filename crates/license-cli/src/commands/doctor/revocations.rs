@@ -1,7 +1,8 @@
 //! The installed revocation lists.
 
 use license_client::{ListProblem, Snapshot, StateFile, StateProblem, now};
-use license_core::{RevocationList, with_causes};
+use license_core::license::RevocationList;
+use license_core::with_causes;
 
 use super::{CheckResult, Fault, quarantined};
 use crate::context::AppContext;

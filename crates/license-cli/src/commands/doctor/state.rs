@@ -3,8 +3,9 @@
 use license_cli_support::{plural, show_path};
 use license_client::{SealError, Snapshot, StateFile, StateProblem, now};
 use license_core::chrono::{DateTime, Utc};
+use license_core::state::{ClockHighWater, ClockReading};
 use license_core::time::rfc3339;
-use license_core::{ClockHighWater, ClockReading, time, with_causes};
+use license_core::{time, with_causes};
 
 use super::revocations::of_list;
 use super::{CheckResult, Fault, quarantined};

@@ -2,8 +2,10 @@
 
 use license_cli_support::plural;
 use license_client::{Installation, Paths, Snapshot, StateFile, StateProblem, Store};
+use license_core::license::Rotation;
 use license_core::time::rfc3339;
-use license_core::{KeyId, Rotation, TrustSet, TrustedKey, with_causes};
+use license_core::trust::{KeyId, TrustedKey};
+use license_core::{TrustSet, with_causes};
 
 use super::{CheckResult, Fault, Severity, quarantined};
 use crate::context::AppContext;

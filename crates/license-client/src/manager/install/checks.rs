@@ -1,6 +1,8 @@
 //! The checks of an installation, which come before anything is written.
 
-use license_core::{Activation, Machine, ProductCode};
+use license_core::ProductCode;
+use license_core::license::Activation;
+use license_core::machine::Machine;
 
 use super::InstallTransaction;
 use crate::activation::applies_to;

@@ -17,7 +17,7 @@ use crate::encoding::value::named_value;
 /// let bits: KeyBits = "3072".parse()?;
 /// assert_eq!(bits, KeyBits::B3072);
 /// assert!(bits < KeyBits::B4096);
-/// # Ok::<(), license_core::ValueError>(())
+/// # Ok::<(), license_core::encoding::ValueError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyBits {

@@ -12,13 +12,13 @@ pub(super) const DATE_EXPECTED: &str = "a real date in the form YYYYMMDD";
 /// The expiry of an enterprise key.
 ///
 /// ```
-/// use license_core::KeyExpiry;
+/// use license_core::key::KeyExpiry;
 ///
 /// let expiry = KeyExpiry::parse("2027-12-31")?;
 /// assert_eq!(expiry.to_string(), "20271231");
 /// assert_eq!("20271231".parse(), Ok(expiry));
 /// assert_eq!(KeyExpiry::Perpetual.ends_at(), None);
-/// # Ok::<(), license_core::TimeError>(())
+/// # Ok::<(), license_core::time::TimeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyExpiry {
@@ -34,7 +34,8 @@ impl KeyExpiry {
     /// Returns the first instant at which the key is no longer valid, or `None` if it is perpetual.
     ///
     /// ```
-    /// use license_core::{KeyExpiry, time};
+    /// use license_core::time;
+    /// use license_core::key::KeyExpiry;
     ///
     /// let expiry = KeyExpiry::LastDay(time::parse_date("2027-12-31")?);
     /// assert_eq!(expiry.ends_at(), Some(time::parse_instant("2028-01-01")?));

@@ -26,12 +26,12 @@ const DATE: FieldFormat = FieldFormat {
 /// The content of an enterprise key, without the signature.
 ///
 /// ```
-/// use license_core::EnterpriseTerms;
+/// use license_core::key::EnterpriseTerms;
 ///
 /// let terms: EnterpriseTerms = "CODITECT-ENT-ACME-100-20271231".parse()?;
 /// assert_eq!((terms.company.as_str(), terms.seats.get()), ("ACME", 100));
 /// assert_eq!(terms.to_string(), "CODITECT-ENT-ACME-100-20271231");
-/// # Ok::<(), license_core::KeyError>(())
+/// # Ok::<(), license_core::key::KeyError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EnterpriseTerms {
@@ -49,11 +49,11 @@ impl EnterpriseTerms {
     /// Parses the text before the signature of an enterprise key, in upper case.
     ///
     /// ```
-    /// use license_core::{EnterpriseTerms, KeyExpiry};
+    /// use license_core::key::{EnterpriseTerms, KeyExpiry};
     ///
     /// let terms = EnterpriseTerms::parse("CODITECT-ENT-ACME-100-99991231")?;
     /// assert_eq!(terms.expiry, KeyExpiry::Perpetual);
-    /// # Ok::<(), license_core::KeyError>(())
+    /// # Ok::<(), license_core::key::KeyError>(())
     /// ```
     ///
     /// # Errors

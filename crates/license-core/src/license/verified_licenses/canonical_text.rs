@@ -9,7 +9,7 @@ use std::fmt;
 /// # let trust = fixture::trust()?;
 /// # let matrix = license_core::FeatureMatrix::built_in();
 /// # let verified = license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
-/// use license_core::CanonicalText;
+/// use license_core::license::CanonicalText;
 ///
 /// match verified.canonical() {
 ///     CanonicalText::File(text) => println!("a file of {} bytes", text.len()),

@@ -82,7 +82,8 @@ impl VerifiedLicensesError {
     /// Returns the reason code.
     ///
     /// ```
-    /// use license_core::{Code, VerifiedLicensesError};
+    /// use license_core::Code;
+    /// use license_core::license::VerifiedLicensesError;
     ///
     /// assert_eq!(VerifiedLicensesError::NoLicense.code(), Code::NeedsLicenseFile);
     /// ```

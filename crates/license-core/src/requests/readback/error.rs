@@ -7,7 +7,7 @@ use crate::code::Code;
 /// The reason why bytes cannot be converted to readback lines, or lines to bytes.
 ///
 /// ```
-/// use license_core::readback::{self, ReadbackError};
+/// use license_core::requests::readback::{self, ReadbackError};
 ///
 /// let lines = readback::to_lines(b"short content")?;
 /// let error = readback::from_lines(&lines[..2].join("\n")).err().ok_or("expected an error")?;
@@ -67,7 +67,7 @@ pub enum ReadbackError {
 /// A line that is wrong or missing.
 ///
 /// ```
-/// use license_core::readback::{self, LineFaultKind, ReadbackError};
+/// use license_core::requests::readback::{self, LineFaultKind, ReadbackError};
 ///
 /// let lines = readback::to_lines(b"short content")?;
 /// let error = readback::from_lines(&lines[..2].join("\n")).err().ok_or("expected an error")?;
@@ -89,7 +89,7 @@ pub struct LineFault {
 /// Kind of a fault in a line.
 ///
 /// ```
-/// use license_core::readback::LineFaultKind;
+/// use license_core::requests::readback::LineFaultKind;
 ///
 /// /// Returns what the person who typed the lines must do.
 /// fn advice(kind: LineFaultKind) -> &'static str {
@@ -134,7 +134,7 @@ impl ReadbackError {
     ///
     /// ```
     /// use license_core::Code;
-    /// use license_core::readback::ReadbackError;
+    /// use license_core::requests::readback::ReadbackError;
     ///
     /// assert_eq!(ReadbackError::Empty.code(), Code::Malformed);
     /// ```
@@ -151,7 +151,7 @@ impl ReadbackError {
     /// Returns a hint for the user.
     ///
     /// ```
-    /// use license_core::readback::ReadbackError;
+    /// use license_core::requests::readback::ReadbackError;
     ///
     /// println!("hint: {}", ReadbackError::Inconsistent.hint());
     /// ```

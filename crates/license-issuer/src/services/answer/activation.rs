@@ -1,12 +1,12 @@
 //! Activations of licenses on machines.
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::ids::Nonce;
 use license_core::issue::{ActivationDraft, VerifyingSigner};
+use license_core::machine::{Machine, MachineDigest};
+use license_core::requests::ActivationRequest;
 use license_core::time::rfc3339;
-use license_core::{
-    ActivationRequest, FeatureMatrix, License, LicenseId, Machine, MachineDigest, Nonce, TrustSet,
-    Unverified, VerifiedLicenses,
-};
+use license_core::{FeatureMatrix, License, LicenseId, TrustSet, Unverified, VerifiedLicenses};
 
 use super::{AnswerContext, AnswerError, AnswerPolicy, required_member};
 use crate::clock::Clock;

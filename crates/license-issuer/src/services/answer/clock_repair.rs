@@ -1,9 +1,11 @@
 //! Clock repairs, which let a machine set its clock high-water mark back.
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::ids::Nonce;
 use license_core::issue::{ClockRepairDraft, VerifyingSigner};
+use license_core::requests::ClockRequest;
 use license_core::time::rfc3339;
-use license_core::{ClockRequest, FeatureMatrix, LicenseId, Nonce, Unverified};
+use license_core::{FeatureMatrix, LicenseId, Unverified};
 
 use super::{AnswerContext, AnswerError, AnswerPolicy};
 use crate::clock::Clock;

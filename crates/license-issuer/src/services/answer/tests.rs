@@ -5,10 +5,13 @@ use std::cell::Cell;
 use std::fs;
 use std::path::PathBuf;
 
+use license_core::ids::Nonce;
 use license_core::issue::{KeyBits, Signer, SigningKey};
-use license_core::{
-    Algorithm, ClockRequest, ComponentKind, FeatureMatrix, Fingerprint, Nonce, TrustedKey, time,
-};
+use license_core::jose::Algorithm;
+use license_core::machine::{ComponentKind, Fingerprint};
+use license_core::requests::ClockRequest;
+use license_core::trust::TrustedKey;
+use license_core::{FeatureMatrix, time};
 
 use super::*;
 use crate::clock::SystemClock;

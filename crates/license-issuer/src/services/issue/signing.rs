@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use license_core::TrustedKey;
+use license_core::trust::TrustedKey;
 
 use crate::errors::LedgerError;
 

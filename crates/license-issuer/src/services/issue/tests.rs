@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use license_core::issue::{KeyBits, SigningKey};
-use license_core::{Algorithm, time};
+use license_core::jose::Algorithm;
+use license_core::time;
 use serde_json::json;
 
 use super::*;

@@ -1,6 +1,6 @@
 //! Errors of AWS KMS.
 
-use license_core::TrustError;
+use license_core::trust::TrustError;
 
 use super::super::error::{ErrorAdvice, environment, malformed, request, unsupported, usage};
 use super::refusal::KmsRefusal;

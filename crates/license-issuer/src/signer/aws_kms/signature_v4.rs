@@ -1,7 +1,7 @@
 //! AWS Signature Version 4, which authenticates requests.
 
 use hmac::{Hmac, KeyInit, Mac};
-use license_core::hex;
+use license_core::encoding::hex;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 

@@ -5,8 +5,8 @@ use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, ObjectHandle};
 use cryptoki::session::Session;
 use cryptoki::types::Ulong;
-use license_core::Algorithm;
 use license_core::issue::KeyBits;
+use license_core::jose::Algorithm;
 
 use super::error::Pkcs11Error;
 use super::mechanism::SigningMechanism;

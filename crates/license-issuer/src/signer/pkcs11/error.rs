@@ -4,7 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use cryptoki::error::{Error, RvError};
-use license_core::{Algorithm, TrustError};
+use license_core::jose::Algorithm;
+use license_core::trust::TrustError;
 
 use super::super::error::{ErrorAdvice, environment, malformed, request, unsupported, usage};
 use super::uri::Pkcs11UriError;

@@ -6,7 +6,7 @@ use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 use cryptoki::types::Ulong;
-use license_core::Algorithm;
+use license_core::jose::Algorithm;
 use sha2::{Digest, Sha256};
 
 use super::error::Pkcs11Error;
