@@ -13,8 +13,8 @@ use super::*;
 /// The other user, `nobody` on most systems.
 const USER: u32 = 65534;
 
-/// How often root runs the program during an attack. Each attack succeeded within 40 runs before
-/// root refused to write.
+/// How often root runs the program during an attack. Before root refused to write, a file was
+/// overwritten within 40 runs.
 const RUNS: usize = 60;
 
 /// The variable with the home directory, for the process that attacks.
