@@ -83,6 +83,13 @@ pub fn license_at_time<'s>(faketime: &Tool, scratch: &'s Scratch, time: &str) ->
     run.env("NO_FAKE_STAT", "1").arg(programs::license())
 }
 
+/// Finds `git`.
+pub fn git() -> Option<&'static Tool> {
+    static GIT: OnceLock<Option<Tool>> = OnceLock::new();
+    let find = || Tool::new("git").if_usable(&["--version".as_ref()]);
+    or_skip("git", GIT.get_or_init(find))
+}
+
 /// Finds `sha256sum` of coreutils.
 pub fn sha256sum() -> Option<&'static Tool> {
     static SHA256SUM: OnceLock<Option<Tool>> = OnceLock::new();

@@ -1,12 +1,13 @@
 //! A vendor with a signing key, and the licenses that it issues.
 
+use std::fs;
 use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::Value;
 
-use crate::{Run, Scratch, words};
+use crate::{Run, Scratch, programs, words};
 
 /// The default issue date.
 ///
@@ -40,6 +41,21 @@ impl Vendor {
     pub fn shared() -> &'static Self {
         static VENDOR: OnceLock<Vendor> = OnceLock::new();
         VENDOR.get_or_init(|| Self::with_new_key("2048", "RS256"))
+    }
+
+    /// Returns the vendor of the fixtures. Its public key is compiled into the example programs.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the key cannot be read.
+    #[track_caller]
+    pub fn of_fixtures() -> &'static Self {
+        static VENDOR: OnceLock<Vendor> = OnceLock::new();
+        VENDOR.get_or_init(|| {
+            let key = programs::workspace().join("fixtures/keys/vendor.pem");
+            let key = fs::read_to_string(key).expect("the fixtures contain the key");
+            Self::from_key(key, &[])
+        })
     }
 
     /// Creates a vendor with a new key.

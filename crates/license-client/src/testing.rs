@@ -33,23 +33,29 @@
 //!     renewal = { notify_days = 14, grace_hours = 72 }
 //! "#;
 //!
-//! let machine = TestMachine::new(PRODUCT);
-//! let client = machine.builder().user("ann").build()?;
-//! assert!(!client.allows("edit")?);
+//! # /*
+//! #[test]
+//! # */
+//! fn the_license_decides() -> Result<(), Box<dyn std::error::Error>> {
+//!     let machine = TestMachine::new(PRODUCT);
+//!     let client = machine.builder().user("ann").build()?;
+//!     assert!(!client.allows("edit")?);
 //!
-//! let license = machine.install(testing::license("SHOP").user("ann").expires("2026-03-01"));
-//! assert!(client.allows("edit")?);
-//! assert!(client.use_quota("prints_per_day", 50)?.granted);
-//! machine.advance(TimeDelta::days(1));
-//! assert!(client.use_quota("prints_per_day", 50)?.granted);
+//!     let license = machine.install(testing::license("SHOP").user("ann").expires("2026-03-01"));
+//!     assert!(client.allows("edit")?);
+//!     assert!(client.use_quota("prints_per_day", 50)?.granted);
+//!     machine.advance(TimeDelta::days(1));
+//!     assert!(client.use_quota("prints_per_day", 50)?.granted);
 //!
-//! machine.set_clock("2026-03-02");
-//! assert_eq!(client.decide()?.code().as_str(), "GRACE_RENEWAL");
-//! machine.install(testing::validation(&license).status(Status::Suspended));
-//! assert_eq!(client.decide()?.code().as_str(), "SUSPENDED");
-//! machine.install(testing::revocation_list().revoke(license.id()));
-//! assert_eq!(client.decide()?.code().as_str(), "REVOKED");
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//!     machine.set_clock("2026-03-02");
+//!     assert_eq!(client.decide()?.code().as_str(), "GRACE_RENEWAL");
+//!     machine.install(testing::validation(&license).status(Status::Suspended));
+//!     assert_eq!(client.decide()?.code().as_str(), "SUSPENDED");
+//!     machine.install(testing::revocation_list().revoke(license.id()));
+//!     assert_eq!(client.decide()?.code().as_str(), "REVOKED");
+//!     Ok(())
+//! }
+//! # the_license_decides().unwrap();
 //! ```
 //!
 //! - To test a license: `machine.install(testing::license("PRO"))`.

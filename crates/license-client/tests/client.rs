@@ -214,6 +214,33 @@ fn an_unknown_quota_is_an_error_and_a_quota_of_another_tier_has_the_limit_zero()
 }
 
 #[test]
+fn a_feature_or_quota_of_any_installed_license_is_known() {
+    let machine = unlicensed();
+    let shop = || testing::license("SHOP").product(WIDGET).without_check_in();
+    let ended = shop().add_feature("engrave").expires("2026-01-31");
+    let ended = ended.quota("films", Quota::Limit(5));
+    machine.install_text(&(ended.file() + &shop().file()));
+    machine.set_clock("2026-07-01");
+    let client = machine.client();
+    assert_eq!(client.decide().unwrap().code(), Code::Valid);
+    assert!(!client.allows("engrave").unwrap());
+    let films = client.use_quota("films", 1).unwrap();
+    assert_eq!((films.granted, films.limit), (false, Quota::Limit(0)));
+}
+
+#[test]
+fn a_feature_that_only_a_denied_license_has_is_known() {
+    let machine = licensed(|draft| {
+        draft.add_feature("engrave").unwrap();
+        draft.expires_at = Some(time::parse_instant("2026-02-01").unwrap());
+    });
+    machine.set_clock("2026-07-01");
+    let client = machine.client();
+    assert_eq!(client.decide().unwrap().code(), Code::Expired);
+    assert!(!client.allows("engrave").unwrap());
+}
+
+#[test]
 fn a_session_without_a_project_is_an_error() {
     let machine = unlicensed();
     let error = machine.client().session("/nowhere/at/all").unwrap_err();

@@ -182,6 +182,10 @@ fn decide(evaluation: &Evaluation<'_>, results: CombinedResults) -> Decision {
         code,
         license: Some(evaluation.license.clone()),
         effective,
+        validated: evaluation
+            .newest_vendor_validation
+            .map(|validation| Arc::clone(validation.entitlements())),
+        in_file: Vec::new(),
         rule,
         warnings: warning::warnings(evaluation, code, valid_until),
         valid_until,

@@ -8,6 +8,7 @@ use license_core::claims::Status;
 use license_core::evaluate::ContextValue;
 use license_core::issue::LicenseDraft;
 use license_core::license::VerifiedLicensesError;
+use license_core::policy::Quota;
 use license_core::{
     Code, Context, FeatureMatrix, LicenseId, Unverified, VerifiedLicenses, Version, VersionReq,
     with_causes,
@@ -76,6 +77,43 @@ fn the_license_that_is_valid_longer_decides_between_two_licenses_of_a_tier() {
         verify(&drafts).evaluate(FeatureMatrix::built_in(), &Context::at(at("2027-05-30")));
     assert_eq!(decision.license().unwrap().id(), &id(2));
     assert_eq!(decision.warnings(), []);
+}
+
+#[test]
+fn a_feature_or_quota_of_another_license_in_the_file_is_known() {
+    let mut ended = draft_until("PRO", 1, at("2027-06-01"));
+    ended.add_feature("time_travel").unwrap();
+    ended.set_quota("projects", Quota::Limit(5)).unwrap();
+    let matrix = FeatureMatrix::built_in();
+    let decision =
+        verify(&[ended, perpetual("TEAM", id(2))]).evaluate(matrix, &Context::at(at("2027-07-01")));
+    assert_eq!(decision.license().unwrap().id(), &id(2));
+    let added = decision.feature("time_travel", matrix);
+    assert_eq!(
+        (added.granted, added.code),
+        (false, Code::FeatureNotIncluded)
+    );
+    assert!(decision.knows_quota("projects", matrix));
+    let misspelled = decision.feature("time-travel", matrix);
+    assert_eq!(misspelled.code, Code::UnknownFeature);
+    assert!(!decision.knows_quota("project", matrix));
+}
+
+#[test]
+fn a_feature_that_only_a_validation_token_grants_is_known() {
+    let license = issue(&draft_until("PRO", 1, at("2027-06-01")));
+    let more = support::entitlements("PRO", &["time_travel"], &[]);
+    let mut validation = validation_draft(&license, Status::Active, at("2027-02-01"));
+    validation.entitlements = &more;
+    let validations = [support::sign_validation(&validation, &VENDOR, &license).unwrap()];
+    let matrix = FeatureMatrix::built_in();
+    let code_at = |now: &str| {
+        let context = Context::at(at(now)).validations(&validations);
+        let decision = license.evaluate(matrix, &context);
+        decision.feature("time_travel", matrix).code
+    };
+    assert_eq!(code_at("2027-03-01"), Code::Valid);
+    assert_eq!(code_at("2027-07-01"), Code::Expired);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The documents agree with the code: reason codes, names of items, the tier table and links.
+//! The documents agree with the code: Rust code, reason codes, names of items, the tier table and
+//! links.
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
@@ -6,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod blocks;
 mod codes;
 mod json;
 mod links;

@@ -1,4 +1,4 @@
-//! The documents name types and functions that exist, and show code that is tested.
+//! The documents name types and functions that exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,8 +15,9 @@ const DOCUMENTS: [&str; 4] = [
     "docs/vendor.md",
 ];
 
-/// Types of other crates, which the guide uses in an example of a web server.
-const FOREIGN: [&str; 2] = ["Router", "StatusCode"];
+/// Directories with the sources of the crates, and of the programs that the documents show. Some of
+/// these programs use types of other crates.
+const SOURCES: [&str; 3] = ["crates", "tests/guide", "tests/tests/guide"];
 
 /// Returns each `Type::name` of a text.
 fn paths(text: &str) -> BTreeSet<(&str, &str)> {
@@ -53,60 +54,17 @@ fn add_words(directory: &Path, words: &mut BTreeSet<String>) {
 #[test]
 fn types_and_functions_exist() {
     let mut words = BTreeSet::new();
-    add_words(&programs::workspace().join("crates"), &mut words);
+    for directory in SOURCES {
+        add_words(&programs::workspace().join(directory), &mut words);
+    }
     let mut missing = Vec::new();
     for path in DOCUMENTS {
         let text = document(path);
         for (parent, name) in paths(&text) {
-            let is_known = words.contains(parent) && words.contains(name);
-            if !is_known && !FOREIGN.contains(&parent) {
+            if !(words.contains(parent) && words.contains(name)) {
                 missing.push(format!("{path}: {parent}::{name}"));
             }
         }
     }
     assert!(missing.is_empty(), "{}", missing.join("\n"));
-}
-
-#[test]
-fn the_guide_shows_the_tested_example_of_a_test_license() {
-    assert_documented(
-        "## Test your program\n",
-        "crates/license-client/src/testing.rs",
-        "//!",
-    );
-}
-
-#[test]
-fn the_guide_shows_the_tested_example_of_an_error_message() {
-    assert_documented("## Errors\n", "crates/license-core/src/causes.rs", "///");
-}
-
-/// Checks that a file contains the example in a section of the guide as documentation with the
-/// prefix `comment`. The examples in the documentation of the file are tested.
-fn assert_documented(section: &str, file: &str, comment: &str) {
-    let guide = document("docs/developer.md");
-    let (_, section) = guide.split_once(section).unwrap();
-    let (_, block) = section.split_once("```rust\n").unwrap();
-    let (block, _) = block.split_once("```").unwrap();
-    let tested = document(file);
-    // The imports can be in another order.
-    let is_compared = |line: &&str| !line.is_empty() && !line.starts_with("use ");
-    for line in block.lines().filter(is_compared) {
-        assert!(tested.contains(&format!("{comment} {line}\n")), "{line}");
-    }
-}
-
-#[test]
-fn the_guide_shows_the_tested_example_of_the_client() {
-    let guide = document("docs/developer.md");
-    let (_, section) = guide.split_once("## The trust set").unwrap();
-    let (_, block) = section.split_once("```rust,ignore\n").unwrap();
-    let (block, _) = block.split_once("```").unwrap();
-    let tested = document("crates/license-client/src/lib.rs");
-    let lines: Vec<_> = block.lines().filter(|line| !line.is_empty()).collect();
-    assert_eq!(lines.len(), 5);
-    for line in lines {
-        let code = line.split("  //").next().unwrap().trim_end();
-        assert!(tested.contains(code), "{code}");
-    }
 }

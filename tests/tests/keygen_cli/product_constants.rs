@@ -1,9 +1,10 @@
 //! `keygen product constants`: the written module compiles and has the names of the product.
 
+use std::fs;
 use std::process::Command;
 
 use license_core::{FeatureMatrix, Tier};
-use license_tests::{Scratch, WIDGET, keygen};
+use license_tests::{Scratch, WIDGET, keygen, programs};
 
 use crate::widget;
 
@@ -36,6 +37,16 @@ fn the_module_has_a_constant_for_each_tier_feature_and_quota() {
     assert!(matrix.first_tier_with(widget::features::EXPORT).is_some());
     let mut quotas = matrix.quotas();
     assert!(quotas.any(|quota| quota == widget::quotas::PRINTS_PER_DAY));
+}
+
+#[test]
+fn the_module_in_the_guide_is_the_one_that_keygen_prints() {
+    let guide = programs::workspace().join("crates/license-client/fixtures/guide");
+    let product = guide.join("product.toml");
+    let constants = ["product", "constants", product.to_str().unwrap()];
+    let printed = keygen(&Scratch::new(), &constants).expect_code(0);
+    let module = fs::read_to_string(guide.join("product.rs")).unwrap();
+    assert_eq!(printed.stdout, module);
 }
 
 #[test]

@@ -12,18 +12,13 @@ fn keys() -> PathBuf {
     programs::workspace().join("fixtures/trust/vendor.jwks")
 }
 
-/// The path of a `license` program that contains the keys of [`VENDOR`].
+/// The path of a `license` program that contains the keys of [`Vendor::of_fixtures`].
 static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| programs::license_with_keys(&keys()));
 
-/// The vendor whose keys the program contains.
-static VENDOR: LazyLock<Vendor> = LazyLock::new(|| {
-    let key = programs::workspace().join("fixtures/keys/vendor.pem");
-    Vendor::from_key(fs::read_to_string(key).unwrap(), &[])
+/// A TEAM license of the vendor whose keys the program contains.
+static OWN: LazyLock<IssuedLicense> = LazyLock::new(|| {
+    Vendor::of_fixtures().issue(&["--tier", "team", "--offline", "--expires", "2020-12-31"])
 });
-
-/// A TEAM license of [`VENDOR`].
-static OWN: LazyLock<IssuedLicense> =
-    LazyLock::new(|| VENDOR.issue(&["--tier", "team", "--offline", "--expires", "2020-12-31"]));
 /// An ENT license that its holder has signed.
 static FORGED: LazyLock<IssuedLicense> =
     LazyLock::new(|| Vendor::shared().issue(&["--tier", "ent", "--perpetual"]));
@@ -34,7 +29,7 @@ fn machine() -> Scratch {
     machine.write("own.lic", &OWN.file);
     machine.write("forged.lic", &FORGED.file);
     machine.write("holder.jwks", &Vendor::shared().trust);
-    machine.write("own.jwks", &VENDOR.trust);
+    machine.write("own.jwks", &Vendor::of_fixtures().trust);
     machine
 }
 
@@ -59,7 +54,10 @@ fn the_version_lists_the_embedded_keys_or_states_that_there_are_none() {
     let version = env!("CARGO_PKG_VERSION");
     let head = format!("license {version}\n3 embedded keys; no other key is accepted:\n");
     assert!(output.starts_with(&head), "{output}");
-    assert!(output.contains(&format!("\n  {} RS256 2048 bits\n", VENDOR.kid)));
+    assert!(output.contains(&format!(
+        "\n  {} RS256 2048 bits\n",
+        Vendor::of_fixtures().kid
+    )));
     assert_eq!(output.lines().count(), 5);
     let output = license(&machine, &["--version"]).expect_code(0).stdout;
     assert_eq!(
@@ -92,7 +90,7 @@ fn licenses_are_verified_and_installed_without_given_keys() {
         AT,
     ];
     let _ = embedded(&machine, &ask).expect_code(0);
-    let key = VENDOR.enterprise_key();
+    let key = Vendor::of_fixtures().enterprise_key();
     expect_valid(embedded(&machine, &["verify", "--json", "--at", AT, &key]));
 }
 
@@ -192,7 +190,10 @@ fn planted_keys_do_not_undo_a_suspension() {
     let machine = machine();
     let _ = embedded(&machine, &["install", "--at", AT, "own.lic"]).expect_code(0);
     let suspend = ["--status", "suspended", "--issued-at", AT];
-    machine.write("suspended.lic", VENDOR.check_in(&OWN, &suspend));
+    machine.write(
+        "suspended.lic",
+        Vendor::of_fixtures().check_in(&OWN, &suspend),
+    );
     let _ = embedded(&machine, &["install", "--at", AT, "suspended.lic"]).expect_code(1);
     assert_eq!(installed(&machine)["code"], "SUSPENDED");
     machine.write_private("state/trust.jwks", &Vendor::shared().trust);
@@ -217,7 +218,12 @@ fn missing_or_damaged_installed_keys_have_no_effect() {
         .find(|check| check["check"] == "trust")
         .unwrap();
     assert_eq!(trust["status"], "ok");
-    assert!(trust["message"].as_str().unwrap().contains(&VENDOR.kid));
+    assert!(
+        trust["message"]
+            .as_str()
+            .unwrap()
+            .contains(&Vendor::of_fixtures().kid)
+    );
 }
 
 #[test]
@@ -232,7 +238,7 @@ fn a_program_without_embedded_keys_can_use_the_installation() {
 fn the_embedded_keys_apply_to_every_product() {
     let machine = machine();
     machine.write("widget.toml", license_tests::WIDGET);
-    let workstation = VENDOR.workstation();
+    let workstation = Vendor::of_fixtures().workstation();
     workstation.write("widget.toml", license_tests::WIDGET);
     let report = Run::keygen(&workstation).args(["product", "show", "--json", "widget.toml"]);
     let report = report.run().expect_code(0).json();
@@ -256,7 +262,7 @@ fn the_embedded_keys_apply_to_every_product() {
 #[test]
 fn trust_statements_do_not_change_the_embedded_keys() {
     let machine = machine();
-    let workstation = VENDOR.workstation();
+    let workstation = Vendor::of_fixtures().workstation();
     workstation.write("holder.jwk", Vendor::shared().jwk.to_string());
     let rotate = ["rotate", "--key", "vendor.key", "--introduce", "holder.jwk"];
     let rotate = Run::keygen(&workstation).args(rotate).run().expect_code(0);

@@ -53,7 +53,7 @@ pub enum ClientError {
         /// The license.
         license: LicenseId,
     },
-    /// No tier of the product has the feature, and the installed license does not have it.
+    /// No tier of the product has the feature, and no installed license has it.
     #[error("product {product} has no feature {feature:?}")]
     UnknownFeature {
         /// The feature.
@@ -61,7 +61,7 @@ pub enum ClientError {
         /// The product.
         product: ProductCode,
     },
-    /// No tier of the product has the quota, and the installed license does not have it.
+    /// No tier of the product has the quota, and no installed license has it.
     #[error("product {product} has no quota {quota:?}")]
     UnknownQuota {
         /// The quota.

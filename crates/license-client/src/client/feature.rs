@@ -1,7 +1,7 @@
 //! Checks whether a feature may be used.
 
-use license_core::Context;
 use license_core::usage::UsageCounts;
+use license_core::{Code, Context};
 
 use super::{Client, ClientError};
 use crate::events;
@@ -34,12 +34,25 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Returns [`ClientError::UnknownFeature`] if neither a tier of the product nor the installed
+    /// Returns [`ClientError::UnknownFeature`] if neither a tier of the product nor an installed
     /// license has the feature, for example because of a typing error. Returns
     /// [`ClientError::MissingContext`] as [`Client::decide`] does.
     ///
-    /// A feature that no tier has, and that only some licenses add (`keygen issue --add-feature`),
-    /// is unknown without such a license. Use [`Decision::allows`] for such a feature.
+    /// A feature that only some licenses add (`keygen issue --add-feature`) is known while a
+    /// license with the feature is installed, even if this license is denied. On other machines,
+    /// such a feature is unknown if no tier has it. [`Decision::allows`] is then false, without an
+    /// error:
+    ///
+    /// ```
+    /// # use license_client::{FeatureMatrix, testing};
+    /// # let machine = testing::TestMachine::new(FeatureMatrix::built_in());
+    /// # let client = machine.client();
+    /// assert!(!client.decide()?.allows("early_access"));
+    /// assert!(client.allows("early_access").is_err());
+    /// machine.install(testing::license("PRO").add_feature("early_access"));
+    /// assert!(client.allows("early_access")?);
+    /// # Ok::<(), license_client::ClientError>(())
+    /// ```
     ///
     /// [`Decision::allows`]: license_core::Decision::allows
     pub fn allows(&self, feature: &str) -> Result<bool, ClientError> {
@@ -79,9 +92,7 @@ impl Client {
         events::feature_refused(feature, code, &decision);
         let refused = UsageCounts::feature_refused_by(&decision, &self.matrix, feature, code);
         self.count(&decision, context, refused);
-        let license = decision.license();
-        let is_licensed = license.is_some_and(|license| license.entitlements().allows(feature));
-        if is_licensed || self.matrix.first_tier_with(feature).is_some() {
+        if code != Code::UnknownFeature {
             return Ok(false);
         }
         Err(ClientError::UnknownFeature {

@@ -90,15 +90,13 @@ impl Client {
             .map_err(ClientError::Counters)
     }
 
-    /// Returns the limit of a quota. It is zero if the product or a denied license has the quota,
-    /// but not the tier in effect.
+    /// Returns the limit of a quota. It is zero if the product or an installed license has the
+    /// quota, but the entitlements in effect do not.
     fn limit(&self, decision: &Decision, quota: &str) -> Result<Quota, ClientError> {
         if let Some(limit) = decision.quota(quota) {
             return Ok(limit);
         }
-        let license = decision.license();
-        let in_license = license.and_then(|license| license.entitlements().quota(quota));
-        if in_license.is_some() || self.matrix.quotas().any(|name| name == quota) {
+        if decision.knows_quota(quota, &self.matrix) {
             return Ok(Quota::Limit(0));
         }
         Err(ClientError::UnknownQuota {

@@ -255,10 +255,8 @@ impl TestMachine {
 
     /// Returns the id of this machine, for [`TestLicense::machine`](super::TestLicense::machine).
     pub fn id(&self) -> Machine {
-        match self.manager().machine() {
-            Some(machine) => machine.clone(),
-            None => unreachable!("the machine has a configured id"),
-        }
+        let machine = self.manager().machine().cloned();
+        machine.expect("the configured id identifies the machine")
     }
 
     /// Returns the product.

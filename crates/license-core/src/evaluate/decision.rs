@@ -35,6 +35,10 @@ pub struct Decision {
     pub(super) code: Code,
     pub(super) license: Option<License>,
     pub(super) effective: Arc<Entitlements>,
+    /// Entitlements of the license in the newest validation by the vendor.
+    pub(super) validated: Option<Arc<Entitlements>>,
+    /// Entitlements of all artifacts in a file of several licenses.
+    pub(super) in_file: Vec<Arc<Entitlements>>,
     pub(super) rule: Option<Rule>,
     pub(super) evidence: Evidence,
     pub(super) warnings: Vec<Warning>,
@@ -64,6 +68,8 @@ impl Decision {
             code: Code::NoLicense,
             license: None,
             effective: Arc::clone(matrix.base_tier().entitlements()),
+            validated: None,
+            in_file: Vec::new(),
             rule: None,
             evidence: Evidence::NoLicense,
             warnings: clock_behind(clock, now).into_iter().collect(),

@@ -1,9 +1,11 @@
-//! Decision about one feature.
+//! Features and quotas that a product or a license has, and the decision about a feature.
 
 use super::{Decision, Evidence, Outcome};
 use crate::code::Code;
 use crate::ids::Tier;
+use crate::license::License;
 use crate::matrix::FeatureMatrix;
+use crate::policy::Entitlements;
 
 /// Decision about a feature. The JSON form is `{granted, code, evidence}`.
 ///
@@ -26,8 +28,8 @@ pub struct FeatureDecision {
     /// Whether the feature may be used.
     pub granted: bool,
     /// The code of the decision if the feature is granted, or if a denied license includes the
-    /// feature. `UNKNOWN_FEATURE` if neither the product nor the license has the feature. Otherwise
-    /// `FEATURE_NOT_INCLUDED`.
+    /// feature. `UNKNOWN_FEATURE` if neither the product nor a license in the evaluated file has
+    /// the feature. Otherwise `FEATURE_NOT_INCLUDED`.
     pub code: Code,
     /// The expected and actual values.
     pub evidence: Evidence,
@@ -66,13 +68,13 @@ impl Decision {
             tier,
         };
         let is_in_license = self
-            .license()
-            .is_some_and(|license| license.entitlements().allows(name));
+            .granted_by_license()
+            .any(|granted| granted.allows(name));
         let (granted, code, evidence) = if self.allows(name) {
             (true, self.code, feature())
         } else if is_in_license && self.outcome == Outcome::Denied {
             (false, self.code, self.evidence.clone())
-        } else if is_in_license || matrix.first_tier_with(name).is_some() {
+        } else if self.knows_feature(name, matrix) {
             (false, Code::FeatureNotIncluded, feature())
         } else {
             let unknown = Evidence::UnknownFeature {
@@ -98,5 +100,42 @@ impl Decision {
             .first_tier_with(feature)
             .filter(|_| lacks || self.allows(feature));
         first.map(|tier| tier.name())
+    }
+
+    /// Returns whether a tier of the product or a license in the evaluated file has the quota, even
+    /// if the license is denied. A program that asks for another quota has a misspelled name.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # use license_core::{Context, FeatureMatrix};
+    /// # let license = fixture::license()?;
+    /// # let matrix = FeatureMatrix::built_in();
+    /// # let now = license_core::time::parse_instant("2027-01-15T00:00:00Z")?;
+    /// # let decision = license.evaluate(matrix, &Context::at(now));
+    /// assert!(decision.knows_quota("commands_per_day", matrix));
+    /// assert!(!decision.knows_quota("comands_per_day", matrix));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn knows_quota(&self, name: &str, matrix: &FeatureMatrix) -> bool {
+        let in_product = matrix.quotas().any(|quota| quota == name);
+        in_product || self.granted().any(|granted| granted.quota(name).is_some())
+    }
+
+    /// Returns whether a tier of the product or a license in the evaluated file has the feature.
+    pub(crate) fn knows_feature(&self, name: &str, matrix: &FeatureMatrix) -> bool {
+        let in_product = matrix.first_tier_with(name).is_some();
+        in_product || self.granted().any(|granted| granted.allows(name))
+    }
+
+    /// Returns all entitlements that the vendor has granted, even those of denied licenses.
+    fn granted(&self) -> impl Iterator<Item = &Entitlements> {
+        let in_file = self.in_file.iter().map(|granted| &**granted);
+        self.granted_by_license().chain(in_file)
+    }
+
+    /// Returns the entitlements that the vendor has granted with the license or its validation.
+    fn granted_by_license(&self) -> impl Iterator<Item = &Entitlements> {
+        let license = self.license.as_ref().map(License::entitlements);
+        license.into_iter().chain(self.validated.as_deref())
     }
 }

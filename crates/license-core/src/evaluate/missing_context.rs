@@ -33,6 +33,21 @@ pub enum ContextValue {
 ///
 /// Missing context fails closed. The defect is in the application, which must provide the value.
 /// The license can still be denied with the value, for example if the value is another user.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let (trust, text) = (fixture::trust()?, fixture::token_for_named_users());
+/// # let matrix = license_core::FeatureMatrix::built_in();
+/// # let licenses = license_core::VerifiedLicenses::verify(text, &trust, matrix)?;
+/// use license_core::{Context, time};
+///
+/// // A license for named users is evaluated without a user.
+/// let context = Context::at(time::parse_instant("2027-01-15")?);
+/// let missing = licenses.missing_context(matrix, &context).ok_or("nothing is missing")?;
+/// let message = format!("license {} needs the {}", missing.license, missing.value);
+/// assert!(message.ends_with("needs the user"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MissingContext {
@@ -108,19 +123,22 @@ impl VerifiedLicenses {
     /// as a superseded license next to the license that replaces it.
     ///
     /// ```
-    /// use license_core::{Context, FeatureMatrix, TrustSet, VerifiedLicenses, time};
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (trust, text) = (fixture::trust()?, fixture::token_for_named_users());
+    /// use license_core::{Context, FeatureMatrix, VerifiedLicenses, time};
+    /// use license_core::evaluate::ContextValue;
     ///
-    /// # const JWKS: &str = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
-    /// # ));
-    /// # const FILE: &str = include_str!(concat!(
-    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/files/valid-pro.lic"
-    /// # ));
-    /// let (trust, matrix) = (TrustSet::parse(JWKS)?, FeatureMatrix::built_in());
-    /// let licenses = VerifiedLicenses::verify(FILE, &trust, matrix)?;
-    /// let now = time::parse_instant("2027-01-15T09:00:00Z")?;
-    /// // This license restricts neither users nor versions.
-    /// assert_eq!(licenses.missing_context(matrix, &Context::at(now)), None);
+    /// // The license is for the users `alice` and `bob`.
+    /// let matrix = FeatureMatrix::built_in();
+    /// let licenses = VerifiedLicenses::verify(text, &trust, matrix)?;
+    /// let context = Context::at(time::parse_instant("2027-01-15")?);
+    /// let missing = licenses.missing_context(matrix, &context).ok_or("nothing is missing")?;
+    /// assert_eq!(missing.value, ContextValue::User);
+    ///
+    /// // With a user, nothing is missing. The license is denied to other users as usual.
+    /// let carol = context.user("carol");
+    /// assert_eq!(licenses.missing_context(matrix, &carol), None);
+    /// assert_eq!(licenses.evaluate(matrix, &carol).code(), ContextValue::User.code());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn missing_context(

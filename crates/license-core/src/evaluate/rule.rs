@@ -106,6 +106,25 @@ impl fmt::Display for Rule {
 text_value!(Rule, "the name of a rule, such as `expiry`");
 
 /// Outcome of a rule.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let license = fixture::license()?;
+/// use license_core::{Code, Context, FeatureMatrix, time};
+/// use license_core::evaluate::RuleOutcome;
+///
+/// // The license ended the day before, and has a grace period of three days.
+/// let context = Context::at(time::parse_instant("2028-01-02")?);
+/// let mut reasons = Vec::new();
+/// for result in license.explain(FeatureMatrix::built_in(), &context) {
+///     match result.outcome {
+///         RuleOutcome::Grace(code) | RuleOutcome::Denied(code) => reasons.push(code),
+///         RuleOutcome::Passed | RuleOutcome::NotApplicable => {}
+///     }
+/// }
+/// assert_eq!(reasons, [Code::GraceRenewal]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RuleOutcome {
     /// The rule does not apply to the license.

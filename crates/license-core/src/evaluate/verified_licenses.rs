@@ -1,10 +1,13 @@
 //! Evaluation of a license file as a whole.
 
+use std::sync::Arc;
+
 use super::context::Artifacts;
 use super::{Context, Decision, Outcome, RuleResult};
 use crate::ids::Tier;
-use crate::license::{License, VerifiedLicenses};
+use crate::license::{License, Validation, ValidationSigner, VerifiedLicenses};
 use crate::matrix::FeatureMatrix;
+use crate::policy::Entitlements;
 
 impl VerifiedLicenses {
     /// Evaluates every license and returns the best decision.
@@ -49,7 +52,11 @@ impl VerifiedLicenses {
             let end = (end.is_none(), end);
             (is_valid, tier, decision.outcome(), has_started, end, issued)
         });
-        best.unwrap_or_else(|| Decision::without_license(matrix, &context))
+        let best = best.unwrap_or_else(|| Decision::without_license(matrix, &context));
+        Decision {
+            in_file: granted_in_file(self, &context),
+            ..best
+        }
     }
 
     /// Returns the result of every rule for the license that [`VerifiedLicenses::evaluate`]
@@ -94,6 +101,20 @@ pub(super) fn with_artifacts<'a>(
         activations: verified.activations(),
         deactivated: verified.deactivated(),
     })
+}
+
+/// Returns the entitlements that the vendor has granted with any license of the file.
+///
+/// Returns nothing for a file with one license, whose decision has these entitlements already.
+fn granted_in_file(verified: &VerifiedLicenses, context: &Context<'_>) -> Vec<Arc<Entitlements>> {
+    let [_, _, ..] = verified.licenses() else {
+        return Vec::new();
+    };
+    let licenses = verified.licenses().iter().map(License::shared_entitlements);
+    let by_vendor = |validation: &&Validation| validation.signer() == ValidationSigner::Vendor;
+    let validations = context.all_validations().filter(by_vendor);
+    let validated = validations.map(Validation::entitlements);
+    licenses.chain(validated).cloned().collect()
 }
 
 fn rank(tier: Tier, matrix: &FeatureMatrix) -> Option<usize> {

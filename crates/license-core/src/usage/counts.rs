@@ -163,9 +163,7 @@ impl UsageCounts {
         feature: &str,
         code: Code,
     ) -> Self {
-        let in_license = decision.license();
-        let in_license = in_license.is_some_and(|license| license.entitlements().allows(feature));
-        if in_license || matrix.first_tier_with(feature).is_some() {
+        if decision.knows_feature(feature, matrix) {
             Self::feature_refused(feature, code)
         } else {
             Self::feature_refused(OTHERS, code)
