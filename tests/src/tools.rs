@@ -319,6 +319,11 @@ fn or_skip<T>(name: &str, tool: &'static Option<T>) -> Option<&'static T> {
     tool.as_ref()
 }
 
+/// Prints that the running test is skipped, because only root can switch to another user.
+pub fn skip_without_root() {
+    print_skipped("only root can switch to another user");
+}
+
 /// Prints that the running test is skipped, or fails the test if tools are required.
 fn skip(tool: &str) {
     let reason = format!("{tool} is missing or not usable here; `.ci/run` installs the tools");

@@ -143,7 +143,8 @@ compile_error!(
 
 // Layers: a module uses only modules on the lines above its own.
 //     clock, events, files, value
-//     machine, state_dir
+//     directory, machine
+//     state_dir
 //     sources, store, project
 //     paths, seal, usage
 //     problem
@@ -158,6 +159,7 @@ mod activation;
 mod administrator;
 mod client;
 mod clock;
+mod directory;
 mod events;
 mod files;
 #[cfg(fuzzing)]
@@ -190,6 +192,7 @@ pub use activation::AnswerFault;
 pub use administrator::{SystemDirError, SystemDirFault};
 pub use client::{BuildError, Client, ClientBuilder, ClientError, Setting};
 pub use clock::now;
+pub use directory::UnsafeDirectory;
 pub use installation::{Candidate, Installation, InstallationError, Replace};
 pub use license_core;
 pub use license_core::evaluate::{ContextValue, Evidence, FeatureDecision, Outcome, Warning};
