@@ -114,6 +114,27 @@ pub fn setpriv() -> Option<&'static Tool> {
     or_skip("setpriv", SETPRIV.get_or_init(find))
 }
 
+/// Creates a run of a shell script with its own mounts, which disappear with the script. Returns
+/// `None` if this process may not mount file systems.
+pub fn with_own_mounts<'s>(scratch: &'s Scratch, script: &str) -> Option<Run<'s>> {
+    static OPTIONS: OnceLock<Option<&[&str]>> = OnceLock::new();
+    let find = || {
+        let options: [&[&str]; 2] = [&["--mount"], &["--user", "--map-root-user", "--mount"]];
+        let mount = ["mount", "-t", "tmpfs", "none", "/mnt"];
+        let is_permitted = |options: &&[&str]| {
+            let args: Vec<_> = options.iter().chain(&mount).map(Path::new).collect();
+            Tool::new("unshare").if_usable(&args).is_some()
+        };
+        options.into_iter().find(is_permitted)
+    };
+    let Some(options) = OPTIONS.get_or_init(find) else {
+        print_skipped("this process may not mount file systems");
+        return None;
+    };
+    let run = Tool::new("unshare").run(scratch).args(*options);
+    Some(run.args(["sh", "-ec", script]))
+}
+
 /// Returns whether this process runs as root. Only then does a directory that a test creates count
 /// as the administrator's directory. Otherwise prints that the running test is skipped.
 pub fn is_root() -> bool {

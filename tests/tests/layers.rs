@@ -175,6 +175,7 @@ fn a_change_of_the_file_system_is_found_in_every_spelling() {
         ("use rustix::fs::unlinkat;", "fs::unlinkat"),
         ("fn f() { println!(\"{}\", fs::copy(a, b)); }", "fs::copy"),
         ("fn f() { file.set_permissions(a); }", "set_permissions"),
+        ("fn f() { file.try_lock(); }", "try_lock"),
     ] {
         let items = syn::parse_file(source).unwrap().items;
         let names = writing_names(&items);

@@ -75,7 +75,8 @@ pub(crate) enum Command {
     Features(Box<Query>),
     /// Check whether a feature is granted (exit code 0) or denied (exit code 1)
     Check(Box<Check>),
-    /// Count a use of a quota (exit code 0) unless the quota is exhausted (exit code 1)
+    /// Count a use of a quota (exit code 0) unless the quota is exhausted or the use cannot be
+    /// counted (exit code 1)
     Use(Box<Use>),
     /// Show the session id of a project (the same for all paths to the project)
     Session(Box<Session>),

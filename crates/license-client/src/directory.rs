@@ -9,6 +9,7 @@
 //! not exist. A process of root opens a directory for writing only if no other user can change the
 //! directory or any directory on its path.
 
+mod file_lock;
 #[cfg(not(unix))]
 mod other;
 #[cfg(unix)]
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub(crate) use self::file_lock::FileLock;
 #[cfg(not(unix))]
 use self::other::DirectoryPath as Handle;
 #[cfg(unix)]
@@ -134,17 +136,6 @@ impl Directory {
             path: self.path.join(name),
         })
     }
-
-    /// Opens a regular file for reading. Does not follow a symbolic link.
-    pub(crate) fn open_file(&self, name: &str) -> io::Result<File> {
-        let file = self.handle.open_own_file(name)?;
-        regular(file)
-    }
-
-    /// Returns whether the name still belongs to the opened file.
-    pub(crate) fn is_at(&self, file: &File, name: &str) -> bool {
-        self.handle.is_at(file, name)
-    }
 }
 
 impl WritableDirectory {
@@ -176,12 +167,6 @@ impl WritableDirectory {
     /// link.
     pub(crate) fn create_file(&self, name: &str) -> io::Result<File> {
         self.handle.create_file(name)
-    }
-
-    /// Opens a regular file for reading and writing. Does not follow a symbolic link.
-    pub(crate) fn open_writable_file(&self, name: &str) -> io::Result<File> {
-        let file = self.handle.open_writable_file(name)?;
-        regular(file)
     }
 
     /// Creates a file and removes it again. Returns the metadata of the file.
@@ -226,20 +211,6 @@ impl WritableDirectory {
         };
         let (unfinished, ()) = self.create_unfinished(rename)?;
         Ok(unfinished)
-    }
-
-    /// Renames an entry that is not a regular file, as damaged. Does nothing if the entry is a
-    /// regular file, or if another process is renaming it.
-    pub(crate) fn quarantine_other(&self, name: &str) -> io::Result<()> {
-        // Without this lock, a process could rename the regular file that another process has
-        // created in the meantime.
-        let lock = self.handle.try_lock()?;
-        match self.open_writable_file(name) {
-            Err(error) if lock.is_some() && error.kind() == ErrorKind::IsADirectory => {
-                self.rename(name, &self.quarantine_name(name))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Removes a file or a symbolic link.

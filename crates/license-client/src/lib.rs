@@ -96,7 +96,8 @@
 //! - `read`, `DEBUG`: a client has read the installed files. Fields: `reason` (`start`, `change`,
 //!   `interval`, `request`), `has_license`.
 //! - `unusable file`, `WARN`: a read has found a file that is damaged, or cannot be read or
-//!   written. Fields: `file`, `code`.
+//!   written; or a use of a quota is refused because it cannot be counted (`QUOTA_NOT_COUNTED`).
+//!   Fields: `file`, `code`.
 //! - `quarantined`, `WARN`: a damaged file, or the file of another machine, was renamed. Fields:
 //!   `file`, `renamed_to`.
 //! - `installed`, `INFO`: a file was installed. There is one event for each token of the file,
@@ -211,8 +212,8 @@ pub use machine::{
 };
 pub use manager::{
     InstallReport, InstalledBlock, InstalledStatement, LicenseManager, Moment,
-    PendingRequestPolicy, PreparedRequest, QuotaUseReport, RemovalReport, ReportError, Snapshot,
-    UsageAccount, UsageExport, UsageReportMode,
+    PendingRequestPolicy, PreparedRequest, QuotaError, QuotaUseReport, RemovalReport, ReportError,
+    Snapshot, UsageAccount, UsageExport, UsageReportMode,
 };
 pub use paths::Paths;
 pub use problem::{ListFault, ListProblem, StaleList, StateProblem, StatementProblem};

@@ -22,7 +22,7 @@ use license_core::state::{ClockHighWater, ClockReading};
 use license_core::{LicenseFile, ProductCode, TokenKind, TrustSet};
 
 pub use install_report::{InstallReport, InstalledBlock, RemovalReport};
-pub use quota::QuotaUseReport;
+pub use quota::{QuotaError, QuotaUseReport};
 pub use requests::{PendingRequestPolicy, PreparedRequest};
 pub use snapshot::Snapshot;
 pub(crate) use snapshot::depends_on_machine;

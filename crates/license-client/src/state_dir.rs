@@ -16,6 +16,9 @@ use crate::directory::{Missing, UnsafeDirectory, WritableDirectory};
 /// Name of the file that writers lock.
 pub(crate) const LOCK: &str = ".lock";
 
+/// The variable with the home directory of the user.
+const HOME: &str = "HOME";
+
 /// The directory with the state of one product. The directory need not exist.
 ///
 /// The first write creates the directory without access for other users.
@@ -71,7 +74,8 @@ impl StateDir {
     /// # Errors
     ///
     /// Returns [`StateDirError`] if the variable contains a relative path, if it is not set and
-    /// `home` is missing or relative, or if `product` is not a product code.
+    /// `home` is missing or relative, or if `product` is not a product code. With a relative path,
+    /// each working directory would have its own state.
     pub fn resolve(
         product: &str,
         environment: impl Fn(&str) -> Option<OsString>,
@@ -234,7 +238,7 @@ impl StateDir {
     /// Returns the path of the file that writers lock.
     ///
     /// The file is empty, and this program never replaces or removes it, because a lock belongs to
-    /// the file and not to its name.
+    /// the file and not to its name. If another program removes it, writers lock a new file.
     pub(crate) fn lock_file(&self) -> PathBuf {
         self.path.join(LOCK)
     }
@@ -281,13 +285,17 @@ impl StateDir {
         variable: String,
         home: Option<&Path>,
     ) -> Result<Self, StateDirError> {
-        let Some(home) = home.filter(|home| home.is_absolute()) else {
-            return Err(StateDirError::NoHome { variable });
-        };
-        Ok(Self {
-            path: home.join(format!(".{}", product.to_ascii_lowercase())),
-            origin: Origin::Default,
-        })
+        match home.filter(|home| !home.as_os_str().is_empty()) {
+            None => Err(StateDirError::NoHome { variable }),
+            Some(home) if home.is_absolute() => Ok(Self {
+                path: home.join(format!(".{}", product.to_ascii_lowercase())),
+                origin: Origin::Default,
+            }),
+            Some(home) => Err(StateDirError::NotAbsolute {
+                variable: HOME.to_owned(),
+                value: home.to_owned(),
+            }),
+        }
     }
 }
 

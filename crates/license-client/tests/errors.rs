@@ -4,9 +4,9 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use license_client::{
-    AnswerFault, BuildError, ClientError, InstallationError, ListFault, ListProblem, ReportError,
-    SealError, ServerTokenFault, StaleList, StateDirError, StateProblem, StatementProblem,
-    StoreError, SystemDirError, UsageTypeError, with_causes,
+    AnswerFault, BuildError, ClientError, InstallationError, ListFault, ListProblem, QuotaError,
+    ReportError, SealError, ServerTokenFault, StaleList, StateDirError, StateProblem,
+    StatementProblem, StoreError, SystemDirError, UsageTypeError, with_causes,
 };
 use license_core::Code;
 use license_core::trust::VerifyError;
@@ -21,6 +21,7 @@ fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error(
     assert_error::<InstallationError>();
     assert_error::<ListFault>();
     assert_error::<ListProblem>();
+    assert_error::<QuotaError>();
     assert_error::<ReportError>();
     assert_error::<SealError>();
     assert_error::<ServerTokenFault>();

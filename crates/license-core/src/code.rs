@@ -75,6 +75,7 @@ codes! {
     FeatureNotIncluded "FEATURE_NOT_INCLUDED" Denied "The license does not include the feature.",
     UnknownFeature "UNKNOWN_FEATURE" Denied "Neither the product nor the license has a feature with this name.",
     QuotaExhausted "QUOTA_EXHAUSTED" Denied "The quota is used up.",
+    QuotaNotCounted "QUOTA_NOT_COUNTED" Denied "The use of a quota cannot be counted.",
     NeedsLicenseFile "NEEDS_LICENSE_FILE" Indeterminate "A key without a signature proves nothing. Its license file is required.",
     Malformed "MALFORMED" Indeterminate "The input is malformed.",
     ChecksumMismatch "CHECKSUM_MISMATCH" Indeterminate "A license key or a readback line has a wrong character.",

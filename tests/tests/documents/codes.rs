@@ -24,7 +24,7 @@ const HEADER: &str = "| code | meaning | program | exit code | remedy |";
 const LEDGER_STATUS: [&str; 4] = ["EXPIRED", "FUTURE", "REVOKED", "SUPERSEDED"];
 
 /// Literals in capitals that are not reason codes.
-const NOT_CODES: [&str; 28] = [
+const NOT_CODES: [&str; 29] = [
     "BEGIN",
     "CARGO_PKG_VERSION",
     "CUSTOMER",
@@ -35,6 +35,7 @@ const NOT_CODES: [&str; 28] = [
     "FEATURE",
     "FULL",
     "HERE",
+    "HOME",
     "JSON",
     "KEY",
     "LC_ALL",

@@ -25,16 +25,20 @@ const READING: [&str; 17] = [
     "symlink_metadata",
 ];
 
-/// Types, crates and methods that change the file system.
-const WRITING: [&str; 8] = [
+/// Types, crates and methods that change the file system, or lock a file.
+const WRITING: [&str; 12] = [
     "DirBuilder",
     "NamedTempFile",
     "OpenOptions",
+    "lock_shared",
     "set_len",
     "set_modified",
     "set_permissions",
     "set_times",
     "tempfile",
+    "try_lock",
+    "try_lock_shared",
+    "unlock",
 ];
 
 /// Returns the names in these items with which they could change the file system.

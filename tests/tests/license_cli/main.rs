@@ -23,6 +23,8 @@ mod other_user;
 mod output;
 mod program;
 mod quota;
+#[cfg(unix)]
+mod quota_bypass;
 mod refusal;
 mod remove;
 mod renewal;

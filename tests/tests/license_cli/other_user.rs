@@ -220,6 +220,20 @@ fn root_refuses_to_install_in_the_home_of_a_user_and_names_the_user() {
 }
 
 #[test]
+fn root_is_denied_a_quota_that_it_cannot_count() {
+    let Some(user) = OtherUser::new() else {
+        return;
+    };
+    let error = user.as_root(&["use", "commands_per_day"]).expect_failure(1);
+    assert!(error.message.contains("QUOTA_NOT_COUNTED"), "{error:?}");
+    assert!(error.hint.contains("sudo -u '#65534'"), "{error:?}");
+    let _ = user
+        .as_root(&["use", "commands_per_day", "0"])
+        .expect_code(0);
+    assert_eq!(fs::read_dir(user.machine.home()).unwrap().count(), 0);
+}
+
+#[test]
 fn root_reads_the_license_of_a_user_with_a_warning() {
     let Some(user) = OtherUser::new() else {
         return;

@@ -2,21 +2,21 @@
 
 use super::*;
 
-const QUOTA: &str = "commands_per_day";
+pub(crate) const QUOTA: &str = "commands_per_day";
 
-fn used(machine: &Scratch, count: &str) -> RunOutput {
+pub(crate) fn used(machine: &Scratch, count: &str) -> RunOutput {
     on(HERE, machine, &["use", QUOTA, count, "--json"])
 }
 
 #[track_caller]
-fn count(machine: &Scratch) -> u64 {
+pub(crate) fn count(machine: &Scratch) -> u64 {
     let shown = used(machine, "0").expect_code(0).json();
     shown["used"].as_u64().unwrap()
 }
 
 /// Starts 50 concurrent processes, each of which uses `count` units. Returns the number of granted
 /// uses.
-fn granted_of_50(machine: &Scratch, count: &str) -> usize {
+pub(crate) fn granted_of_50(machine: &Scratch, count: &str) -> usize {
     let outcomes = std::thread::scope(|scope| {
         let started: Vec<_> = (0..50)
             .map(|_| scope.spawn(|| used(machine, count)))
@@ -224,48 +224,4 @@ fn in_grace_the_license_applies_and_with_strict_the_base_tier_applies() {
     };
     assert_eq!(limit(&[]), -1);
     assert_eq!(limit(&["--strict"]), 10);
-}
-
-#[test]
-fn the_free_tier_works_if_the_state_directory_is_a_file() {
-    let machine = Scratch::new();
-    machine.write("file", "");
-    for home in ["file", "file/below"] {
-        let run = Run::license(&machine).args(["use", QUOTA, "--json"]);
-        let answer = run.env("CODITECT_HOME", machine.file(home)).run();
-        let answer = answer.expect_code(0).json();
-        assert_eq!(answer["granted"], true);
-        assert!(
-            state_warning(&answer).contains("cannot save the state of this machine"),
-            "{answer}"
-        );
-    }
-    assert_eq!(machine.read("file"), "");
-}
-
-#[cfg(unix)]
-#[test]
-fn the_free_tier_works_with_a_read_only_state_directory() {
-    let machine = Scratch::new();
-    std::fs::create_dir(machine.state()).unwrap();
-    let Some(user) = UnprivilegedUser::on(&machine) else {
-        return;
-    };
-    let answer = user
-        .license(&["use", QUOTA, "3", "--json"])
-        .expect_code(0)
-        .json();
-    assert_eq!(
-        (&answer["granted"], &answer["used"]),
-        (&json!(true), &json!(3))
-    );
-    let warning = state_warning(&answer);
-    assert!(
-        warning.contains("cannot save the state of this machine"),
-        "{warning}"
-    );
-    assert!(warning.contains("read-only"), "{warning}");
-    let _ = user.license(&["use", QUOTA, "11"]).expect_code(1);
-    let _ = user.license(&["check", "local_execution"]).expect_code(0);
-    assert_eq!(std::fs::read_dir(machine.state()).unwrap().count(), 0);
 }

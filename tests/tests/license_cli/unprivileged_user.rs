@@ -1,16 +1,23 @@
 //! A user who can read the directory of a test but cannot write in it.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::PathBuf;
 
 use license_tests::{Run, RunOutput, Scratch, programs, tools};
+
+/// The user id of `nobody` on most systems.
+const NOBODY: u32 = 65534;
+
+/// A user id without an account.
+const WITHOUT_ACCOUNT: u32 = 1_954_321;
 
 /// Runs `license` as a user without write access, because root can write everywhere.
 pub(crate) struct UnprivilegedUser<'s> {
     machine: &'s Scratch,
     /// A copy of the program that every user can execute, if this process runs as root.
     program: Option<PathBuf>,
+    id: u32,
 }
 
 impl<'s> UnprivilegedUser<'s> {
@@ -26,6 +33,7 @@ impl<'s> UnprivilegedUser<'s> {
             return Some(Self {
                 machine,
                 program: None,
+                id: NOBODY,
             });
         }
         tools::setpriv()?;
@@ -36,19 +44,49 @@ impl<'s> UnprivilegedUser<'s> {
         Some(Self {
             machine,
             program: Some(program),
+            id: NOBODY,
         })
     }
 
+    /// Returns a user without an account, and so without a home directory. Returns `None` if this
+    /// process does not run as root.
+    pub(crate) fn without_account(machine: &'s Scratch) -> Option<Self> {
+        let user = Self::on(machine)?;
+        if user.program.is_none() {
+            tools::skip_without_root();
+            return None;
+        }
+        let id = WITHOUT_ACCOUNT;
+        Some(Self { id, ..user })
+    }
+
+    /// Returns the user of [`on`](Self::on), as the owner of the directories of the machine.
+    pub(crate) fn owning(machine: &'s Scratch) -> Option<Self> {
+        let user = Self::on(machine)?;
+        if user.program.is_some() {
+            for directory in [machine.path(), &machine.home()] {
+                chown(directory, Some(NOBODY), Some(NOBODY)).unwrap();
+            }
+        }
+        Some(user)
+    }
+
     pub(crate) fn license(&self, args: &[&str]) -> RunOutput {
-        let run = match &self.program {
+        self.run().args(args).run()
+    }
+
+    /// Returns a run of `license` without arguments.
+    pub(crate) fn run(&self) -> Run<'s> {
+        match &self.program {
             None => Run::license(self.machine),
             Some(program) => {
                 let setpriv = tools::setpriv().expect("`on` has found setpriv");
-                let user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-                setpriv.run(self.machine).args(user).arg(program)
+                let id = self.id;
+                let user = [format!("--reuid={id}"), format!("--regid={id}")];
+                let run = setpriv.run(self.machine).args(user).arg("--clear-groups");
+                run.arg(program)
             }
-        };
-        run.args(args).run()
+        }
     }
 }
 

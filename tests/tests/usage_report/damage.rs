@@ -159,15 +159,15 @@ fn a_state_of_an_older_version_is_used() {
 }
 
 #[test]
-fn a_state_directory_that_cannot_be_created_prevents_only_reports() {
+fn a_state_directory_that_cannot_be_created_prevents_only_reports_and_finite_quotas() {
     let machine = Scratch::new();
     machine.write("file", "");
     let run = |args: &[&str]| {
         let run = Run::license(&machine).args(args);
         run.env("CODITECT_HOME", machine.file("file/below")).run()
     };
-    let _ = run(&["use", QUOTA]).expect_code(0);
-    let _ = run(&["use", QUOTA, "11"]).expect_code(1);
+    let _ = run(&["use", QUOTA]).expect_code(1);
+    let _ = run(&["use", QUOTA, "0"]).expect_code(0);
     let _ = run(&["check", "local_execution"]).expect_code(0);
     let _ = run(&["usage-report"]).expect_code(0);
     let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();

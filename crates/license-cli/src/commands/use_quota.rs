@@ -1,12 +1,12 @@
 //! `license use`.
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
-use license_client::UsageAccount;
+use license_client::{QuotaError, StoreError, UsageAccount};
 use license_core::evaluate::Outcome;
 use license_core::policy::Quota;
 use license_core::state::QuotaUse;
 use license_core::time::rfc3339;
-use license_core::{Code, Decision, time};
+use license_core::{Code, Decision, time, with_causes};
 use serde_json::{Value, json};
 
 use crate::args::Use;
@@ -42,7 +42,7 @@ pub(crate) fn run(app: &AppContext, arguments: &Use, terminal: &Terminal) -> Res
     };
     let account = UsageAccount::new(&decision, arguments.context.user.as_deref());
     let report = app.manager.use_quota(account, name, arguments.count, limit);
-    let report = report.map_err(|error| failure::store(&error))?;
+    let report = report.map_err(|error| not_counted(name, &error))?;
     let mut notices = evaluation.notices;
     notice::add_missing(&mut notices, report.problems.iter().map(Notice::state));
     notices.extend(denial(&decision));
@@ -61,6 +61,23 @@ pub(crate) fn run(app: &AppContext, arguments: &Use, terminal: &Terminal) -> Res
     } else {
         Exit::Denied
     })
+}
+
+/// Returns the failure of a use that cannot be counted. The use is denied. If another process only
+/// has the lock, the system failed.
+fn not_counted(name: &str, error: &QuotaError) -> Failure {
+    let (found, cause) = match error {
+        QuotaError::Store(busy @ StoreError::Busy { .. }) => return failure::store(busy),
+        QuotaError::Store(error) => (with_causes(error), failure::store(error)),
+        QuotaError::StateDir(error) => (with_causes(error), failure::home(error)),
+        other => return Failure::new(Exit::System, "IO", with_causes(other)),
+    };
+    let code = Code::QuotaNotCounted.as_str();
+    let expected = "expected a state directory in which the use can be counted";
+    let message = format!("{expected}, found: {found}");
+    Failure::new(Exit::Denied, code, message)
+        .with_subject(&format!("{}: {code}", escape(name)))
+        .hint(cause.advice().unwrap_or_default())
 }
 
 fn no_such_quota(name: &str, decision: &Decision) -> Failure {

@@ -5,7 +5,7 @@ use license_core::session::ProjectError;
 use license_core::{Code, LicenseId, ProductCode};
 use thiserror::Error;
 
-use crate::store::StoreError;
+use crate::manager::QuotaError;
 
 /// The reason why a [`Client`](super::Client) cannot answer.
 ///
@@ -69,17 +69,19 @@ pub enum ClientError {
         /// The product.
         product: ProductCode,
     },
-    /// The quota counters cannot be used, because other processes held the lock for ten seconds.
+    /// A use of a finite quota cannot be counted, and is therefore refused. The system is not at
+    /// fault: a read-only or full file system is no error. The cause names the file and the reason,
+    /// such as missing permissions, or other processes that held the lock for ten seconds.
     #[error("cannot use the quota counters")]
-    Counters(#[source] StoreError),
+    Counters(#[source] QuotaError),
     /// No readable project contains the path of the session.
     #[error("cannot open a session")]
     Project(#[source] ProjectError),
 }
 
 impl ClientError {
-    /// Returns the reason code of a license that is denied because a value is missing, or `None`
-    /// for the other errors.
+    /// Returns the reason code of a license that is denied because a value is missing, or of a
+    /// quota that cannot be counted. Returns `None` for the other errors.
     ///
     /// ```
     /// # use license_client::{FeatureMatrix, testing};
@@ -96,6 +98,7 @@ impl ClientError {
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::MissingContext { value, .. } => Some(value.code()),
+            Self::Counters(_) => Some(Code::QuotaNotCounted),
             _ => None,
         }
     }

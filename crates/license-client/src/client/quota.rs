@@ -12,8 +12,11 @@ impl Client {
     /// A request for zero returns the remaining amount.
     ///
     /// When the method returns, a granted use is recorded durably. Concurrent processes never take
-    /// the same part of the quota. If the state cannot be saved, for example in a read-only home
-    /// directory, this process counts in memory.
+    /// the same part of the quota.
+    ///
+    /// A use of a finite quota that cannot be counted is refused with an error, so that removing
+    /// the permissions of the state directory gives no advantage. If the system is at fault, for
+    /// example because the file system is read-only or full, this process counts in memory.
     ///
     /// If the product has the quota, but neither the license nor the tier in effect has it, the
     /// limit is zero.
@@ -45,8 +48,8 @@ impl Client {
     /// # Errors
     ///
     /// Returns [`ClientError::UnknownQuota`] if the product has no such quota,
-    /// [`ClientError::Counters`] if other processes held the lock for ten seconds, and
-    /// [`ClientError::MissingContext`] as [`Client::decide`] does.
+    /// [`ClientError::Counters`] if the use cannot be counted, or if other processes held the lock
+    /// for ten seconds, and [`ClientError::MissingContext`] as [`Client::decide`] does.
     pub fn use_quota(&self, quota: &str, count: u64) -> Result<QuotaUse, ClientError> {
         self.use_quota_in(&self.context(), quota, count)
     }

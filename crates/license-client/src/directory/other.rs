@@ -3,7 +3,7 @@
 //! On Windows, only some users can create symbolic links, and there is no user like root.
 
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -106,9 +106,9 @@ impl DirectoryPath {
         Ok(entries.flatten().map(|entry| entry.file_name()).collect())
     }
 
-    /// Returns an error, because a path cannot be locked.
-    pub(super) fn try_lock(&self) -> io::Result<Option<()>> {
-        Err(io::ErrorKind::Unsupported.into())
+    /// Returns `None`, because a path cannot be locked.
+    pub(super) fn try_lock(&self) -> Result<Option<File>, TryLockError> {
+        Ok(None)
     }
 
     /// Changes nothing, because a directory inherits the access rules of the user's profile.

@@ -147,12 +147,22 @@ impl DirectoryDescriptor {
         Ok(names)
     }
 
-    /// Locks the directory itself. Returns `None` if another process has locked it.
-    pub(super) fn try_lock(&self) -> io::Result<Option<DirectoryLock<'_>>> {
+    /// Locks the directory itself. Returns a second handle of the locked directory, or `None` if
+    /// the directory cannot be locked.
+    ///
+    /// A directory that other users can open is not locked, because they could keep the lock. Some
+    /// network file systems lock no directories.
+    pub(super) fn try_lock(&self) -> Result<Option<File>, TryLockError> {
+        let others = Mode::RWXG.union(Mode::RWXO);
+        let found = rustix::fs::fstat(&self.0);
+        let found = found.map_err(|error| TryLockError::Error(error.into()))?;
+        if Mode::from_raw_mode(found.st_mode).intersects(others) {
+            return Ok(None);
+        }
         match self.0.try_lock() {
-            Ok(()) => Ok(Some(DirectoryLock(&self.0))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
+            Ok(()) => self.0.try_clone().map(Some).map_err(TryLockError::Error),
+            Err(TryLockError::WouldBlock) => Err(TryLockError::WouldBlock),
+            Err(TryLockError::Error(_)) => Ok(None),
         }
     }
 
@@ -198,15 +208,6 @@ impl DirectoryDescriptor {
             Err(Errno::LOOP | Errno::MLINK | Errno::NXIO) => Err(not_a_file()),
             Err(error) => Err(error.into()),
         }
-    }
-}
-
-/// The lock of a directory.
-pub(super) struct DirectoryLock<'h>(&'h File);
-
-impl Drop for DirectoryLock<'_> {
-    fn drop(&mut self) {
-        let _ = self.0.unlock();
     }
 }
 

@@ -2,16 +2,19 @@
 
 use std::sync::PoisonError;
 
+use license_core::Code;
 use license_core::policy::Quota;
 use license_core::state::QuotaUse;
 use license_core::usage::UsageCounts;
+use thiserror::Error;
 
 use super::{LicenseManager, UsageAccount};
 use crate::events;
 use crate::problem::StateProblem;
 use crate::sealed_file::Durability;
 use crate::state::State;
-use crate::store::{Damaged, StoreError};
+use crate::state_dir::StateDirError;
+use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// Result of using a quota.
 ///
@@ -37,13 +40,44 @@ pub struct QuotaUseReport {
     pub problems: Vec<StateProblem>,
 }
 
+/// The reason why a use of a finite quota cannot be counted. The use is refused.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+/// # let vendor = fixture::Vendor::new()?;
+/// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
+/// # let manager = &machine.manager;
+/// use license_client::{Quota, QuotaError, UsageAccount, with_causes};
+///
+/// match manager.use_quota(UsageAccount::default(), "exports", 1, Quota::Limit(5)) {
+///     Ok(report) => println!("granted: {}", report.quota_use.granted),
+///     Err(error @ QuotaError::StateDir(_)) => eprintln!("set HOME: {}", with_causes(&error)),
+///     Err(error) => eprintln!("check the permissions: {}", with_causes(&error)),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum QuotaError {
+    /// No state directory is known.
+    #[error("cannot determine the state directory")]
+    StateDir(#[from] StateDirError),
+    /// The counters cannot be read or written, and the system is not at fault.
+    #[error("cannot count the use of the quota")]
+    Store(#[from] StoreError),
+}
+
 impl LicenseManager {
     /// Takes `count` from a quota: either the whole amount or nothing. A `count` of 0 records
     /// nothing and returns the current usage.
     ///
     /// When the method returns, a granted use is recorded durably. Concurrent processes never take
-    /// the same part of the quota. If the state cannot be saved, this process counts in memory,
-    /// starting from the counts that could be read, and the report contains the reason.
+    /// the same part of the quota.
+    ///
+    /// A use of a finite quota that cannot be counted is an error, unless the system is at fault:
+    /// if its file system is read-only, full or defective, or if there is no home directory, this
+    /// process counts in memory, starting from the counts that could be read. The report then
+    /// contains the reason. An unlimited quota never fails because of the state.
     ///
     /// Granted and refused uses are also counted for usage reports, under `account`.
     ///
@@ -64,51 +98,74 @@ impl LicenseManager {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError::Busy`] if other processes held the lock for ten seconds.
+    /// Returns [`QuotaError`] if the use of a finite quota cannot be counted, or if other processes
+    /// held the lock for ten seconds ([`StoreError::Busy`]).
     pub fn use_quota(
         &self,
         account: UsageAccount<'_>,
         quota: &str,
         count: u64,
         limit: Quota,
-    ) -> Result<QuotaUseReport, StoreError> {
+    ) -> Result<QuotaUseReport, QuotaError> {
         let request = QuotaRequest {
             quota,
             count,
             limit,
         };
-        let report = self.use_requested(account, request)?;
-        if !report.quota_use.granted {
-            events::quota_refused(quota, &report.quota_use);
+        let report = self.use_requested(account, request);
+        match &report {
+            Ok(report) if report.quota_use.granted => {}
+            Ok(report) => events::quota_refused(quota, &report.quota_use),
+            Err(QuotaError::StateDir(_)) => events::unusable(None, Some(Code::QuotaNotCounted)),
+            Err(QuotaError::Store(error)) => {
+                events::unusable(Some(error.path()), Some(Code::QuotaNotCounted));
+            }
         }
-        Ok(report)
+        report
     }
 
     fn use_requested(
         &self,
         account: UsageAccount<'_>,
         request: QuotaRequest<'_>,
-    ) -> Result<QuotaUseReport, StoreError> {
+    ) -> Result<QuotaUseReport, QuotaError> {
         let store = match &self.paths {
             Ok(paths) => paths.user(),
-            Err(_) => return Ok(self.take_unsaved(account, request, State::default())),
+            Err(error) if request.is_excused(error.is_fault_of_system()) => {
+                return Ok(self.take_unsaved(account, request, State::default()));
+            }
+            Err(error) => return Err(self.refuse(account, error.clone().into())),
         };
         let lock = match store.lock() {
             Ok(lock) => lock,
-            Err(busy @ StoreError::Busy { .. }) => return Err(busy),
-            Err(error) => {
+            Err(busy @ StoreError::Busy { .. }) => return Err(busy.into()),
+            Err(error) if request.is_excused(error.is_fault_of_system()) => {
                 let stored = State::load(store, self.seal(), Damaged::Leave).state;
                 let taken = self.take_unsaved(account, request, stored);
-                return Ok(taken.with(StateProblem::NotSaved(error)));
+                return Ok(taken.with([StateProblem::NotSaved(error)]));
             }
+            Err(error) => return Err(self.refuse(account, error.into())),
         };
+        self.use_locked(account, request, store, lock)
+    }
+
+    fn use_locked(
+        &self,
+        account: UsageAccount<'_>,
+        request: QuotaRequest<'_>,
+        store: &Store,
+        lock: StoreLock,
+    ) -> Result<QuotaUseReport, QuotaError> {
         let loaded = State::load_locked(&lock, store, self.seal());
         let mut state = loaded.state.clone();
         let mut problems = loaded.problems;
         if loaded.is_partial {
             drop(lock);
+            if let Some(error) = request.obstacle(&mut problems) {
+                return Err(self.refuse(account, error.into()));
+            }
             let taken = self.take_unsaved(account, request, loaded.state);
-            return Ok(QuotaUseReport { problems, ..taken });
+            return Ok(taken.with(problems));
         }
         let mut taken = self.take_from(&mut state, request);
         if request.count > 0 {
@@ -118,6 +175,9 @@ impl LicenseManager {
             problems.extend(problem);
             if let Err(error) = written {
                 drop(lock);
+                if taken.granted && !request.is_excused(error.is_fault_of_system()) {
+                    return Err(error.into());
+                }
                 taken = self.take_from_memory(request, loaded.state);
                 problems.push(StateProblem::NotSaved(error));
             }
@@ -126,6 +186,12 @@ impl LicenseManager {
             quota_use: taken,
             problems,
         })
+    }
+
+    /// Counts a refusal for usage reports, and returns its reason.
+    fn refuse(&self, account: UsageAccount<'_>, reason: QuotaError) -> QuotaError {
+        self.count(account, UsageCounts::denied(Code::QuotaNotCounted));
+        reason
     }
 
     /// Takes from a quota while the state cannot be saved. The usage counts stay in memory until
@@ -173,6 +239,25 @@ struct QuotaRequest<'a> {
 }
 
 impl QuotaRequest<'_> {
+    /// Returns whether the request may be granted if it cannot be counted.
+    fn is_excused(&self, is_fault_of_system: bool) -> bool {
+        is_fault_of_system || self.count == 0 || self.limit == Quota::Unlimited
+    }
+
+    /// Removes and returns the reason why the request must not be granted while the counters cannot
+    /// be read.
+    fn obstacle(&self, problems: &mut Vec<StateProblem>) -> Option<StoreError> {
+        let is_obstacle = |problem: &StateProblem| match problem {
+            StateProblem::Store(error) => !self.is_excused(error.is_fault_of_system()),
+            _ => false,
+        };
+        let position = problems.iter().position(is_obstacle)?;
+        match problems.swap_remove(position) {
+            StateProblem::Store(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// Returns the usage counts that a usage report contains for this request.
     fn usage_counts(&self, taken: &QuotaUse) -> UsageCounts {
         if taken.granted {
@@ -194,8 +279,8 @@ impl QuotaRequest<'_> {
 }
 
 impl QuotaUseReport {
-    fn with(mut self, problem: StateProblem) -> Self {
-        self.problems.push(problem);
+    fn with(mut self, problems: impl IntoIterator<Item = StateProblem>) -> Self {
+        self.problems.extend(problems);
         self
     }
 }

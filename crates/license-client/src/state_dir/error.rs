@@ -23,7 +23,7 @@ pub enum StateDirError {
     /// The variable contains a relative path. Its meaning would depend on the working directory.
     #[error("{variable}: expected an absolute path, found {value:?}")]
     NotAbsolute {
-        /// The environment variable, such as `CODITECT_HOME`.
+        /// The environment variable, such as `CODITECT_HOME` or `HOME`.
         variable: String,
         /// Its value.
         value: PathBuf,
@@ -39,4 +39,11 @@ pub enum StateDirError {
     /// part of a directory name.
     #[error("expected a product code of ASCII letters and digits, found other characters")]
     NotAProductCode,
+}
+
+impl StateDirError {
+    /// Returns whether the system is at fault, because it has no home directory for the user.
+    pub(crate) fn is_fault_of_system(&self) -> bool {
+        matches!(self, Self::NoHome { .. })
+    }
 }

@@ -45,11 +45,23 @@ fn a_relative_variable_is_rejected_with_its_name() {
 
 #[test]
 fn without_a_home_directory_the_error_names_the_variable_to_set() {
-    for home in [None, Some(Path::new("")), Some(Path::new("relative"))] {
+    for home in [None, Some(Path::new(""))] {
         let error = StateDir::resolve("ACME9", nothing_set, home).unwrap_err();
         let variable = "ACME9_HOME".to_owned();
         assert_eq!(error, StateDirError::NoHome { variable });
+        assert!(error.is_fault_of_system());
     }
+}
+
+#[test]
+fn a_relative_home_directory_is_rejected_with_its_variable() {
+    let home = Some(Path::new("relative"));
+    let error = StateDir::resolve("ACME9", nothing_set, home).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "HOME: expected an absolute path, found \"relative\""
+    );
+    assert!(!error.is_fault_of_system());
 }
 
 #[test]

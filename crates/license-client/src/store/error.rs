@@ -97,6 +97,17 @@ impl StoreError {
         }
     }
 
+    /// Returns whether the system is at fault: the file system is read-only, full or defective, or
+    /// does not support locks. A user cannot cause these errors by changing the state directory.
+    pub(crate) fn is_fault_of_system(&self) -> bool {
+        match self {
+            Self::ReadOnly { source, .. }
+            | Self::Unwritable { source, .. }
+            | Self::Unreadable { source, .. } => is_fault_of_system(source),
+            _ => false,
+        }
+    }
+
     /// Returns the path of the file or directory with the problem.
     ///
     /// ```
@@ -118,6 +129,82 @@ impl StoreError {
             | Self::NotAFile { path }
             | Self::TooLarge { path, .. }
             | Self::Busy { path, .. } => path,
+        }
+    }
+}
+
+fn is_fault_of_system(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        HostUnreachable, NetworkDown, NetworkUnreachable, QuotaExceeded, ReadOnlyFilesystem,
+        StaleNetworkFileHandle, StorageFull, TimedOut, Unsupported,
+    };
+    match error.kind() {
+        ReadOnlyFilesystem | StorageFull | QuotaExceeded | Unsupported => true,
+        // A network file system without a connection to its server.
+        StaleNetworkFileHandle | TimedOut | HostUnreachable | NetworkDown | NetworkUnreachable => {
+            true
+        }
+        _ => is_device_error(error),
+    }
+}
+
+/// Returns whether the disk is defective, or a network file system provides no locks. The standard
+/// library has no kind for these errors.
+#[cfg(unix)]
+fn is_device_error(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::IO | Errno::NXIO | Errno::NOLCK)
+    )
+}
+
+#[cfg(not(unix))]
+fn is_device_error(error: &io::Error) -> bool {
+    /// Windows reports a bad checksum and a failed device with these codes.
+    const DEVICE_ERRORS: [i32; 2] = [23, 1117];
+
+    error
+        .raw_os_error()
+        .is_some_and(|code| DEVICE_ERRORS.contains(&code))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn only_a_fault_of_the_system_excuses_a_missing_count() {
+        let of_system = |error: Errno| {
+            let source = io::Error::from(error);
+            StoreError::on_write(PathBuf::from("state"), source).is_fault_of_system()
+        };
+        for error in [
+            Errno::ROFS,
+            Errno::NOSPC,
+            Errno::DQUOT,
+            Errno::IO,
+            Errno::STALE,
+            Errno::NOLCK,
+            Errno::OPNOTSUPP,
+        ] {
+            assert!(of_system(error), "{error}");
+        }
+        for error in [
+            Errno::ACCESS,
+            Errno::PERM,
+            Errno::NOENT,
+            Errno::NOTDIR,
+            Errno::ISDIR,
+            Errno::LOOP,
+            Errno::MFILE,
+            Errno::FBIG,
+            Errno::NAMETOOLONG,
+        ] {
+            assert!(!of_system(error), "{error}");
         }
     }
 }

@@ -1,12 +1,11 @@
 //! The writer lock, and the changes that its holder makes to the files.
 
-use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{StoreError, is_quarantined, lock_file};
-use crate::directory::{Missing, UNFINISHED, WritableDirectory};
+use crate::directory::{FileLock, Missing, UNFINISHED, WritableDirectory};
 use crate::events;
 use crate::state_dir::{StateDir, StateFile};
 
@@ -28,7 +27,7 @@ pub struct StoreLock {
     dir: StateDir,
     /// The directory, which was opened before its lock file. All changes use this descriptor.
     pub(super) directory: WritableDirectory,
-    file: File,
+    _file: FileLock,
 }
 
 impl StoreLock {
@@ -42,7 +41,7 @@ impl StoreLock {
         let lock = Self {
             dir: dir.clone(),
             directory,
-            file,
+            _file: file,
         };
         lock.remove_incomplete();
         lock.recover();
@@ -201,13 +200,5 @@ impl StoreLock {
 
     fn names(&self) -> impl Iterator<Item = String> {
         self.directory.names().into_iter().flatten()
-    }
-}
-
-impl Drop for StoreLock {
-    fn drop(&mut self) {
-        // Closing the file might not release the lock: a child process that another thread is
-        // starting may have a copy of the descriptor.
-        let _ = self.file.unlock();
     }
 }
