@@ -297,12 +297,21 @@ fn or_skip<T>(name: &str, tool: &'static Option<T>) -> Option<&'static T> {
     tool.as_ref()
 }
 
+/// Prints that the running test is skipped, because only root can switch to another user.
+pub fn skip_without_root() {
+    print_skipped("only root can switch to another user");
+}
+
 /// Prints that the running test is skipped, or fails the test if tools are required.
 ///
 /// Writes to standard error directly, because the test runner hides what a passing test prints.
 fn skip(tool: &str) {
     let reason = format!("{tool} not found; run .ci/run to install it");
     assert!(variable(REQUIRE).is_none(), "{reason}");
+    print_skipped(&reason);
+}
+
+fn print_skipped(reason: &str) {
     let thread = thread::current();
     let test = thread.name().unwrap_or("a test");
     let line = format!("SKIPPED: {test}: {reason}\n");

@@ -15,6 +15,8 @@
 mod paths;
 #[path = "layers/sources.rs"]
 mod sources;
+#[path = "layers/writers.rs"]
+mod writers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -22,6 +24,7 @@ use std::fs;
 use license_tests::programs;
 use paths::{exported_names, paths_in};
 use sources::{Module, Sources};
+use writers::writing_names;
 
 /// The dependencies between the top-level modules of a crate.
 #[derive(Debug, Default)]
@@ -130,6 +133,59 @@ fn no_crate_has_an_import_cycle_or_an_import_through_its_own_root() {
         defects.len(),
         defects.join("\n")
     );
+}
+
+#[test]
+fn only_one_module_of_the_client_changes_the_file_system() {
+    let sources = programs::workspace().join("crates/license-client/src");
+    let root = Sources::from_directory(&sources).root();
+    let mut defects = Vec::new();
+    let mut is_found = false;
+    for module in root.descendants() {
+        let names = writing_names(&module.items);
+        match module.path[0].as_str() {
+            // The module opens each directory once, and uses its descriptor.
+            "directory" => is_found |= !names.is_empty(),
+            // A temporary directory for the tests of applications.
+            "testing" => {}
+            _ => defects.extend(names.iter().map(|name| format!("{}: {name}", module.file))),
+        }
+    }
+    assert!(is_found, "the module `directory` writes nothing");
+    assert!(
+        defects.is_empty(),
+        "use `crate::directory` instead:\n{}",
+        defects.join("\n")
+    );
+}
+
+#[test]
+fn a_change_of_the_file_system_is_found_in_every_spelling() {
+    for (source, expected) in [
+        ("fn f() { std::fs::write(a, b); }", "fs::write"),
+        (
+            "use std::fs::{self, Metadata, remove_file};",
+            "fs::remove_file",
+        ),
+        ("use std::fs::*;", "fs::*"),
+        ("use std::os::unix::fs::symlink;", "fs::symlink"),
+        ("fn f() { g(|| File::create(a)); }", "File::create"),
+        ("fn f() { File::options().write(true); }", "File::options"),
+        ("use std::fs::OpenOptions;", "fs::OpenOptions"),
+        ("use rustix::fs::unlinkat;", "rustix::fs"),
+        ("fn f() { println!(\"{}\", fs::copy(a, b)); }", "fs::copy"),
+        ("fn f() { file.set_permissions(a); }", "set_permissions"),
+    ] {
+        let items = syn::parse_file(source).unwrap().items;
+        let names = writing_names(&items);
+        assert!(
+            names.iter().any(|name| name == expected),
+            "{source}: {names:?}"
+        );
+    }
+    let reading = "use std::fs::{self, File};\nfn f() { File::open(fs::canonicalize(a)); }";
+    let items = syn::parse_file(reading).unwrap().items;
+    assert_eq!(writing_names(&items), [""; 0]);
 }
 
 /// Returns the layers of sample sources.

@@ -69,7 +69,7 @@ fn machine() -> Scratch {
 fn trace(machine: &Scratch, args: &[&str]) -> Option<Accesses> {
     let strace = tools::strace()?
         .run(machine)
-        .args(["-f", "-o", "trace.txt", "-e", CALLS]);
+        .args(["-f", "-y", "-o", "trace.txt", "-e", CALLS]);
     let _ = strace
         .arg(programs::license())
         .args(args)
@@ -82,19 +82,31 @@ fn trace(machine: &Scratch, args: &[&str]) -> Option<Accesses> {
     let mut accesses = Accesses::new();
     for (path, is_opened) in lines.lines().filter_map(call) {
         if !BEFORE_MAIN.iter().any(|start| path.starts_with(start)) {
-            let [opened, examined] = accesses.entry(path.to_owned()).or_default();
+            let [opened, examined] = accesses.entry(path).or_default();
             *(if is_opened { opened } else { examined }) += 1;
         }
     }
     Some(accesses)
 }
 
-/// Returns the path in a system call, and whether the call opens it. `None` if the call uses an
-/// open file.
-fn call(line: &str) -> Option<(&str, bool)> {
+/// Returns the path in a system call, and whether the call opens a file. A directory, or a file
+/// that does not exist, is only examined. `None` if the call uses an open file.
+fn call(line: &str) -> Option<(String, bool)> {
     let (before, rest) = line.split_once('"')?;
-    let (path, _) = rest.split_once('"')?;
-    (!path.is_empty()).then(|| (path, before.contains(" open")))
+    let (path, after) = rest.split_once('"')?;
+    // The option `-y` prints the path of a descriptor behind its number.
+    let directory = before
+        .split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'));
+    let directory = directory.filter(|_| !before.contains("AT_FDCWD"));
+    let path = match (path, directory) {
+        ("", _) => return None,
+        (".", Some((directory, _))) => directory.to_owned(),
+        (path, Some((directory, _))) if !path.starts_with('/') => format!("{directory}/{path}"),
+        (path, _) => path.to_owned(),
+    };
+    let is_open = before.contains(" open") && !after.contains("O_DIRECTORY");
+    Some((path, is_open && !after.contains("ENOENT")))
 }
 
 fn opened(accesses: &Accesses) -> Vec<(&str, usize)> {
@@ -124,12 +136,13 @@ fn verify_reads_only_the_license_and_the_keys() {
     assert_eq!(opened(&accesses), [("pro.lic", 1), ("trust.jwks", 1)]);
     // `verify` also looks for stored revocation lists, which could revoke the license.
     let paths: Vec<_> = accesses.keys().map(String::as_str).collect();
-    let lists = ["/etc/coditect/.undo", "/etc/coditect/revocations.lic"];
-    let own = ["STATE/.undo", "STATE/revocations.lic"];
-    assert_eq!(
-        paths,
-        [&lists[..], &own, &["pro.lic", "trust.jwks"]].concat()
-    );
+    let lists = [
+        "/etc/coditect",
+        "STATE",
+        "STATE/.undo",
+        "STATE/revocations.lic",
+    ];
+    assert_eq!(paths, [&lists[..], &["pro.lic", "trust.jwks"]].concat());
 }
 
 #[test]

@@ -143,7 +143,8 @@ compile_error!(
 
 // Layers: a module uses only modules on the lines above its own.
 //     clock, events, files, value
-//     machine, state_dir
+//     directory, machine
+//     state_dir
 //     sources, store, project
 //     paths, seal, usage
 //     problem
@@ -157,6 +158,7 @@ compile_error!(
 mod activation;
 mod client;
 mod clock;
+mod directory;
 mod events;
 mod files;
 #[cfg(any(doc, doctest))]
@@ -185,6 +187,7 @@ mod value;
 pub use activation::AnswerFault;
 pub use client::{BuildError, Client, ClientBuilder, ClientError, Setting};
 pub use clock::now;
+pub use directory::UnsafeDirectory;
 pub use installation::{Candidate, Installation, InstallationError, Replace};
 pub use license_core;
 pub use license_core::evaluate::{ContextValue, Evidence, FeatureDecision, Outcome, Warning};

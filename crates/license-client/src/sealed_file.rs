@@ -1,6 +1,5 @@
 //! Sealed files in the state directory, each with one JSON document.
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -151,8 +150,7 @@ fn quarantine(lock: &StoreLock, file: StateFile, problem: &StateProblem) -> Opti
 /// Reads the file that this machine wrote before another machine used the directory. The content is
 /// used until the next write.
 fn read_own_copy<T: Document>(store: &Store, seal: &Seal, file: StateFile) -> Option<T> {
-    let path = store.dir().path().join(name_for(file, seal.machine()));
-    let sealed = fs::read(path).ok()?;
+    let sealed = store.read_copy(&name_for(file, seal.machine()), T::CAP)?;
     parse(&seal.open(file, &sealed).ok()?)
 }
 

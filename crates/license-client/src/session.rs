@@ -2,9 +2,7 @@
 
 mod lock;
 
-use std::ffi::OsStr;
-use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Once;
 
@@ -13,8 +11,10 @@ use license_core::session::{ProjectError, ProjectRoot, SessionId};
 use license_core::usage::UsageCounts;
 
 use self::lock::{SessionLock, is_locked};
+use crate::directory::{Directory, Missing, WritableDirectory};
 use crate::manager::{LicenseManager, UsageAccount};
 use crate::project::find_project;
+use crate::state_dir::StateDir;
 
 /// The name of the directory, inside the state directory, that contains a locked file for each open
 /// session.
@@ -86,16 +86,17 @@ impl Session {
     ) -> Result<Self, ProjectError> {
         let mut session = Self::find(manager, license, user, path)?;
         // A session without a directory for its lock is not counted, but works.
-        let dir = manager.state_dir().filter(|dir| dir.create().is_ok());
-        let directory = dir.map(|dir| dir.path().join(DIRECTORY));
-        let directory = directory.filter(|directory| is_not_a_link(directory));
+        let state = manager
+            .state_dir()
+            .and_then(|dir| dir.open(Missing::Create).ok());
+        let directory = state.and_then(|state| state.open_or_create_directory(DIRECTORY).ok());
         if let Some(directory) = &directory {
             // A killed process leaves its session file behind, and usually no other call removes
             // the file.
-            SWEPT.call_once(|| drop(list_open(directory)));
+            SWEPT.call_once(|| drop(list_and_remove(directory)));
         }
         session.lock =
-            directory.and_then(|directory| SessionLock::acquire(&directory, session.id).ok());
+            directory.and_then(|directory| SessionLock::acquire(directory, session.id).ok());
         let system_user = user.is_none().then(user_of_this_process);
         let user = user.or(system_user.as_deref());
         let id = session.id.to_string();
@@ -160,7 +161,7 @@ impl Session {
     /// Returns an error if the state directory cannot be read.
     pub fn list_open(manager: &LicenseManager) -> io::Result<Vec<String>> {
         match manager.state_dir() {
-            Some(dir) => list_open(&dir.path().join(DIRECTORY)),
+            Some(dir) => list_open(dir),
             None => Ok(Vec::new()),
         }
     }
@@ -228,31 +229,41 @@ impl Session {
     }
 }
 
-/// Returns whether the path is not a symbolic link. A link could lead a process of root to a
-/// directory of another user.
-fn is_not_a_link(directory: &Path) -> bool {
-    !fs::symlink_metadata(directory).is_ok_and(|found| found.is_symlink())
+/// Returns the ids of the open sessions. Removes the files of other sessions, if this process may
+/// change the directory. Does not follow a symbolic link.
+fn list_open(dir: &StateDir) -> io::Result<Vec<String>> {
+    let writable = dir
+        .open(Missing::Fail)
+        .and_then(|state| state.open_writable_directory(DIRECTORY));
+    let listed = match writable {
+        Ok(directory) => list_and_remove(&directory),
+        Err(_) => Directory::open(dir.path())
+            .and_then(|state| state.open_directory(DIRECTORY))
+            .and_then(|directory| list(&directory, |_| {})),
+    };
+    match listed {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(Vec::new())
+        }
+        listed => listed,
+    }
 }
 
-/// Returns the ids of the sessions whose files are locked, and removes the other session files.
-/// Does not follow a symbolic link.
-fn list_open(directory: &Path) -> io::Result<Vec<String>> {
-    if !is_not_a_link(directory) {
-        return Ok(Vec::new());
-    }
-    let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
+fn list_and_remove(directory: &WritableDirectory) -> io::Result<Vec<String>> {
+    list(directory, |name| {
+        let _ = directory.remove_file(name);
+    })
+}
+
+/// Returns the ids of the sessions whose files are locked, and calls `remove` with the names of the
+/// other session files.
+fn list(directory: &Directory, remove: impl Fn(&str)) -> io::Result<Vec<String>> {
     let mut open = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name();
+    for name in directory.names()? {
         let Some(id) = id_in_name(&name) else {
             continue;
         };
-        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if is_file && is_locked(&entry.path()) && !open.iter().any(|known| known == id) {
+        if is_locked(directory, &name, &remove) && !open.iter().any(|known| known == id) {
             open.push(id.to_owned());
         }
     }
@@ -262,8 +273,8 @@ fn list_open(directory: &Path) -> io::Result<Vec<String>> {
 
 /// Returns the session id in the name of a session file. Returns `None` for any other file, which
 /// must not be removed.
-fn id_in_name(name: &OsStr) -> Option<&str> {
-    let (id, rest) = name.to_str()?.split_once('.')?;
+fn id_in_name(name: &str) -> Option<&str> {
+    let (id, rest) = name.split_once('.')?;
     let (process, number) = rest.split_once('-')?;
     let is_number = |text: &str| text.parse::<u64>().is_ok();
     let digits = id.strip_prefix("sess_")?;

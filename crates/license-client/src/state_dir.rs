@@ -4,14 +4,14 @@ mod error;
 mod file;
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use error::StateDirError;
 pub use file::StateFile;
 
-use crate::files::create_private;
+use crate::directory::{Missing, UnsafeDirectory, WritableDirectory};
 
 /// Name of the file that writers lock.
 pub(crate) const LOCK: &str = ".lock";
@@ -186,8 +186,7 @@ impl StateDir {
 
     /// Checks that files can be created in the directory, and returns the metadata of a new file.
     ///
-    /// The file is temporary, and has no name if the system supports files without names. Its owner
-    /// is the owner of all files that this process creates.
+    /// The file is removed again. Its owner is the owner of all files that this process creates.
     ///
     /// ```
     /// # let scratch = tempfile::tempdir()?;
@@ -200,9 +199,10 @@ impl StateDir {
     ///
     /// # Errors
     ///
-    /// Returns the error of the system, for example if the directory does not exist.
-    pub fn try_writing(&self) -> io::Result<fs::Metadata> {
-        tempfile::tempfile_in(&self.path)?.metadata()
+    /// Returns an error if the directory does not exist, if the system does not allow the write, or
+    /// if [`StateDir::obstacle`] returns a reason.
+    pub fn try_writing(&self) -> io::Result<Metadata> {
+        self.open_existing()?.try_writing()
     }
 
     /// Returns why this program refuses to write to the directory, even if the system allows it.
@@ -219,42 +219,50 @@ impl StateDir {
     /// # assert_eq!(dir.obstacle(), None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn obstacle(&self) -> Option<&'static str> {
-        let is_other = |found: fs::Metadata| !found.file_type().is_file();
-        if fs::metadata(&self.path).is_ok_and(|target| self.is_foreign_link(&target)) {
-            return Some("refusing to follow a symbolic link owned by another user");
-        }
-        let lock = fs::symlink_metadata(self.lock_file());
-        lock.is_ok_and(is_other)
-            .then_some("the file .lock in the directory is not a regular file")
+    pub fn obstacle(&self) -> Option<String> {
+        let error = self.open_existing().err()?;
+        UnsafeDirectory::in_error(&error).map(UnsafeDirectory::to_string)
+    }
+
+    /// Opens the directory for changes, and changes nothing.
+    fn open_existing(&self) -> io::Result<WritableDirectory> {
+        let directory = WritableDirectory::open(&self.path, Missing::Fail)?;
+        directory.check()?;
+        Ok(directory)
     }
 
     /// Returns the path of the file that writers lock.
     ///
-    /// The file is empty, and is never replaced or removed, because a lock belongs to the file and
-    /// not to its name.
+    /// The file is empty, and this program never replaces or removes it, because a lock belongs to
+    /// the file and not to its name.
     pub(crate) fn lock_file(&self) -> PathBuf {
         self.path.join(LOCK)
     }
 
-    /// Creates the directory without access for other users. Missing parents get the usual
-    /// permissions.
-    pub(crate) fn create(&self) -> io::Result<()> {
-        let created = match create_private(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.create_with_parents(),
-            other => other,
-        };
-        match created {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.restrict_access(),
-            other => other,
-        }
+    /// Opens the directory for changes. Removes the access of other users, if the directory belongs
+    /// to this user and contains only state.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that contains an `UnsafeDirectory`, if this is a process of root and another
+    /// user can change the directory or its path. Otherwise, returns the error of the system.
+    pub(crate) fn open(&self, missing: Missing) -> io::Result<WritableDirectory> {
+        let directory = WritableDirectory::open(&self.path, missing)?;
+        directory.restrict_access(|found| self.contains_only_state(&directory, found));
+        directory.check()?;
+        Ok(directory)
     }
 
-    fn create_with_parents(&self) -> io::Result<()> {
-        if let Some(parent) = self.path.parent() {
-            fs::create_dir_all(parent)?;
+    /// Returns whether the directory contains only state.
+    ///
+    /// Other users may need a chosen directory, such as `/opt/product`. Its permissions change only
+    /// if it is empty. A sticky directory is shared on purpose, so its permissions never change. In
+    /// either case, the files of this program are private.
+    fn contains_only_state(&self, directory: &WritableDirectory, found: &Metadata) -> bool {
+        match self.origin {
+            Origin::Default => true,
+            Origin::Chosen => !is_sticky(found) && directory.is_empty(),
         }
-        create_private(&self.path)
     }
 
     fn chosen(variable: String, path: PathBuf) -> Result<Self, StateDirError> {
@@ -283,83 +291,13 @@ impl StateDir {
 }
 
 #[cfg(unix)]
-impl StateDir {
-    /// Removes the access of other users, if the directory belongs to this user and contains only
-    /// state.
-    ///
-    /// Changes the opened directory and not its path, so that replacing a symbolic link in the
-    /// meantime has no effect.
-    fn restrict_access(&self) -> io::Result<()> {
-        use std::os::unix::fs::{MetadataExt, PermissionsExt};
-        let directory = fs::File::open(&self.path)?;
-        let metadata = directory.metadata()?;
-        if !metadata.is_dir() {
-            return Err(io::ErrorKind::NotADirectory.into());
-        }
-        if self.is_foreign_link(&metadata) {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
-        let open_to_others = metadata.mode() & 0o077 != 0;
-        if open_to_others
-            && self.contains_only_state(&metadata)
-            && self.is_owned_by_this_user(&metadata)
-        {
-            // File systems without permissions refuse this call. The state is stored nevertheless.
-            let _ = directory.set_permissions(fs::Permissions::from_mode(0o700));
-        }
-        Ok(())
-    }
-
-    /// Returns whether the path is a symbolic link of another user who does not own the target
-    /// directory. If root followed such a link, it would write to a directory that the owner of the
-    /// link chose.
-    fn is_foreign_link(&self, target: &fs::Metadata) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        let is_foreign =
-            |link: &fs::Metadata| link.is_symlink() && ![0, target.uid()].contains(&link.uid());
-        let link = fs::symlink_metadata(&self.path).ok().filter(is_foreign);
-        link.is_some_and(|link| !self.is_owned_by_this_user(&link))
-    }
-
-    /// Returns whether the directory contains only state.
-    ///
-    /// Other users may need a chosen directory, such as `/opt/product`. Its permissions change only
-    /// if it is empty. A sticky directory is shared on purpose, so its permissions never change. In
-    /// either case, the files of this program are private.
-    fn contains_only_state(&self, metadata: &fs::Metadata) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        let sticky = metadata.mode() & 0o1000 != 0;
-        let empty = || fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_none());
-        match self.origin {
-            Origin::Default => true,
-            Origin::Chosen => !sticky && empty(),
-        }
-    }
-
-    /// Returns whether this user owns the file. Compares the owner of the file with the owner of a
-    /// new file, because the standard library cannot return the user id.
-    fn is_owned_by_this_user(&self, metadata: &fs::Metadata) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        self.try_writing()
-            .is_ok_and(|probe| probe.uid() == metadata.uid())
-    }
+fn is_sticky(found: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::mode(found) & 0o1000 != 0
 }
 
 #[cfg(not(unix))]
-impl StateDir {
-    /// Returns `false`, because on Windows only some users can create symbolic links.
-    fn is_foreign_link(&self, _: &fs::Metadata) -> bool {
-        false
-    }
-
-    /// Changes nothing, because on Windows a directory inherits the access rules of the user's
-    /// profile.
-    fn restrict_access(&self) -> io::Result<()> {
-        if fs::metadata(&self.path)?.is_dir() {
-            return Ok(());
-        }
-        Err(io::ErrorKind::NotADirectory.into())
-    }
+fn is_sticky(_: &Metadata) -> bool {
+    false
 }
 
 impl AsRef<Path> for StateDir {

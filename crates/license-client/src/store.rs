@@ -9,25 +9,18 @@ mod lock;
 mod lock_file;
 mod transaction;
 
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use self::error::StoreError;
 pub use self::lock::StoreLock;
-use crate::files::read_capped;
+use crate::directory::{Directory, QUARANTINED, UNFINISHED};
 use crate::state_dir::{StateDir, StateFile};
 
 /// How long a writer waits for the lock. This is long enough for another write on a slow disk, but
 /// not too long for a waiting user.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The text between the name and the number of a quarantined file.
-const QUARANTINED: &str = ".damaged-";
-
-/// Prefix of the names of incomplete files.
-const UNFINISHED: &str = ".unfinished-";
 
 /// Whether a damaged file is quarantined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,13 +96,18 @@ impl Store {
     /// [`StoreError::NotAFile`] for a directory, a pipe or a device, and
     /// [`StoreError::Unreadable`] if the file cannot be read.
     pub fn read(&self, file: StateFile, cap: usize) -> Result<Option<Vec<u8>>, StoreError> {
-        if transaction::is_active(&self.dir) {
+        let path = self.dir.file(file);
+        let directory = match Directory::open(self.dir.path()) {
+            Ok(directory) => directory,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StoreError::Unreadable { path, source }),
+        };
+        if transaction::is_active(&directory) {
             // If a writer crashed, taking the lock restores the previous files. If a writer is
             // active, this has no effect.
             drop(self.lock_within(Duration::ZERO));
         }
-        let path = self.dir.file(file);
-        match read_capped(&path, cap) {
+        match directory.read(file.as_str(), cap) {
             Ok(bytes) if bytes.len() > cap => Err(StoreError::TooLarge { path, cap }),
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -118,6 +116,14 @@ impl Store {
             }
             Err(source) => Err(StoreError::Unreadable { path, source }),
         }
+    }
+
+    /// Reads a file with another name, such as a quarantined file. Returns `None` if the file cannot
+    /// be read or has more than `cap` bytes.
+    pub(crate) fn read_copy(&self, name: &str, cap: usize) -> Option<Vec<u8>> {
+        let directory = Directory::open(self.dir.path()).ok()?;
+        let bytes = directory.read(name, cap).ok()?;
+        (bytes.len() <= cap).then_some(bytes)
     }
 
     /// Returns the quarantined copies of these files, sorted by path.
@@ -135,21 +141,8 @@ impl Store {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn quarantined_files(&self, files: &[StateFile]) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.dir.path())
-            .into_iter()
-            .flatten()
-            .flatten();
-        let is_quarantined = |name: &str| {
-            let mut names = files.iter().map(|file| file.as_str());
-            names.any(|own| {
-                name.strip_prefix(own)
-                    .is_some_and(|rest| rest.starts_with(QUARANTINED))
-            })
-        };
-        let paths = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_quarantined));
-        let mut paths: Vec<_> = paths.map(|entry| entry.path()).collect();
-        paths.sort();
-        paths
+        let of_files = |name: &str| files.iter().any(|file| is_quarantined(name, *file));
+        self.paths_of(of_files)
     }
 
     /// Quarantines a damaged file and returns its new path. The file stays if another process is
@@ -175,11 +168,7 @@ impl Store {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn incomplete_files(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.dir.path()).into_iter().flatten();
-        let names = entries.flatten().filter(is_unfinished);
-        let mut paths: Vec<_> = names.map(|entry| entry.path()).collect();
-        paths.sort();
-        paths
+        self.paths_of(|name| name.starts_with(UNFINISHED))
     }
 
     /// Waits up to ten seconds for the writer lock. Creates the state directory if it is missing.
@@ -200,8 +189,9 @@ impl Store {
     /// # Errors
     ///
     /// Returns [`StoreError::Busy`] if another writer still has the lock. Returns
-    /// [`StoreError::ReadOnly`] or [`StoreError::Unwritable`] if the directory or its lock file
-    /// cannot be created.
+    /// [`StoreError::Unsafe`] if this process runs as root and another user can change the directory
+    /// or its path. Returns [`StoreError::ReadOnly`] or [`StoreError::Unwritable`] if the directory
+    /// or its lock file cannot be created.
     pub fn lock(&self) -> Result<StoreLock, StoreError> {
         self.lock_within(LOCK_TIMEOUT)
     }
@@ -227,11 +217,22 @@ impl Store {
     pub fn lock_within(&self, patience: Duration) -> Result<StoreLock, StoreError> {
         StoreLock::acquire(&self.dir, patience)
     }
+
+    /// Returns the paths of the entries whose names are selected, sorted. Returns no paths if the
+    /// directory cannot be listed.
+    fn paths_of(&self, is_selected: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+        let names = Directory::open(self.dir.path()).and_then(|directory| directory.names());
+        let names = names.into_iter().flatten().filter(|name| is_selected(name));
+        let mut paths: Vec<_> = names.map(|name| self.dir.path().join(name)).collect();
+        paths.sort();
+        paths
+    }
 }
 
-fn is_unfinished(entry: &fs::DirEntry) -> bool {
-    let name = entry.file_name();
-    name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
+/// Returns whether the name is that of a quarantined copy of the file.
+fn is_quarantined(name: &str, file: StateFile) -> bool {
+    let rest = name.strip_prefix(file.as_str());
+    rest.is_some_and(|rest| rest.starts_with(QUARANTINED))
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ mod inspect;
 mod install;
 mod library;
 mod machine;
+#[cfg(target_os = "linux")]
+mod other_user;
 mod output;
 mod program;
 mod quota;

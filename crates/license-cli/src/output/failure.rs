@@ -6,7 +6,7 @@ use std::path::Path;
 use license_cli_support::{Exit, Failure, Source, show_path};
 use license_client::{
     AnswerFault, InstallationError, ProjectError, ReportError, SealError, StaleList, StateDirError,
-    StateProblem, StoreError, UsageTypeError,
+    StateProblem, StoreError, UnsafeDirectory, UsageTypeError,
 };
 use license_core::inspect::InspectError;
 use license_core::jose::ParseError;
@@ -291,6 +291,7 @@ fn stale_list(stale: &StaleList) -> Failure {
 pub(crate) fn report(error: &ReportError) -> Failure {
     match error {
         ReportError::StateDir(error) => home(error),
+        ReportError::Store(error @ StoreError::Unsafe { .. }) => store(error),
         ReportError::Store(error) => store(error)
             .hint("run the command as the user of the product; `license usage-report --dry-run` writes nothing"),
         ReportError::State(problem) => journal(problem),
@@ -355,12 +356,29 @@ pub(crate) fn project(error: &ProjectError) -> Failure {
     Failure::new(exit, code, with_causes(error)).hint(hint)
 }
 
+/// The code of a refusal of root to write where another user can change the directories.
+pub(crate) const UNSAFE_DIRECTORY: &str = "UNSAFE_DIRECTORY";
+
+/// Returns what to do if root refuses to write, because another user can change a directory.
+pub(crate) fn unsafe_directory(found: &UnsafeDirectory) -> String {
+    let other = "set CODITECT_HOME to a directory that only root can change";
+    match found.owner() {
+        Some(user) => format!("run the command as that user, with `sudo -u '#{user}'`, or {other}"),
+        None => format!("run `chmod go-w {}`, or {other}", show_path(found.path())),
+    }
+}
+
 /// Returns the failure of the state directory.
 pub(crate) fn store(error: &StoreError) -> Failure {
     let path = error.path().to_string_lossy();
+    let code = match error {
+        StoreError::Unsafe { .. } => UNSAFE_DIRECTORY,
+        _ => "IO",
+    };
     let failure =
-        Failure::new(Exit::System, "IO", with_causes(error)).with_subject("state directory");
+        Failure::new(Exit::System, code, with_causes(error)).with_subject("state directory");
     failure.hint(match error {
+        StoreError::Unsafe { source, .. } => unsafe_directory(source),
         StoreError::Busy { .. } => {
             "wait until the other process ends, then run the command again".to_owned()
         }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use license_cli_support::{Failure, Terminal, show_path};
 use license_client::{
-    InstallationError, LicenseManager, SealError, Snapshot, StateFile, StateProblem,
+    InstallationError, LicenseManager, SealError, Snapshot, StateFile, StateProblem, StoreError,
 };
 use license_core::evaluate::Warning;
 use license_core::{Code, with_causes};
@@ -96,12 +96,20 @@ impl Notice {
             StateProblem::Revocations(_) => "install the latest list with `license install FILE`",
             _ => "",
         };
+        let advice = match problem {
+            StateProblem::NotSaved(StoreError::Unsafe { source, .. }) => {
+                failure::unsafe_directory(source)
+            }
+            _ => advice.to_owned(),
+        };
         let message = with_causes(problem);
-        let message = match advice {
-            "" => message,
-            advice => format!("{message}; {advice}"),
+        let message = if advice.is_empty() {
+            message
+        } else {
+            format!("{message}; {advice}")
         };
         let code = match problem {
+            StateProblem::NotSaved(StoreError::Unsafe { .. }) => failure::UNSAFE_DIRECTORY,
             StateProblem::Revocations(problem) => problem.code().map_or(STATE, Code::as_str),
             StateProblem::Trust(_) => TRUST,
             _ => STATE,

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::directory::UnsafeDirectory;
+
 /// The reason why state could not be read or written.
 ///
 /// ```
@@ -31,6 +33,15 @@ pub enum StoreError {
         path: PathBuf,
         /// The system's error.
         source: io::Error,
+    },
+    /// This process runs as root, and another user can change the state directory or a directory on
+    /// its path. The caller can only continue without saving state.
+    #[error("refusing to write to {}", path.display())]
+    Unsafe {
+        /// The path that was not written.
+        path: PathBuf,
+        /// The directory that another user can change.
+        source: UnsafeDirectory,
     },
     /// Writing failed for another reason, such as a full disk.
     #[error("{} cannot be written", path.display())]
@@ -74,6 +85,10 @@ pub enum StoreError {
 
 impl StoreError {
     pub(super) fn on_write(path: PathBuf, source: io::Error) -> Self {
+        if let Some(directory) = UnsafeDirectory::in_error(&source) {
+            let source = directory.clone();
+            return Self::Unsafe { path, source };
+        }
         match source.kind() {
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
                 Self::ReadOnly { path, source }
@@ -97,6 +112,7 @@ impl StoreError {
     pub fn path(&self) -> &Path {
         match self {
             Self::ReadOnly { path, .. }
+            | Self::Unsafe { path, .. }
             | Self::Unwritable { path, .. }
             | Self::Unreadable { path, .. }
             | Self::NotAFile { path }

@@ -1,18 +1,14 @@
 //! The writer lock, and the changes that its holder makes to the files.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::thread;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{QUARANTINED, Store, StoreError, UNFINISHED, is_unfinished, lock_file};
+use super::{StoreError, is_quarantined, lock_file};
+use crate::directory::{Missing, UNFINISHED, WritableDirectory};
 use crate::events;
-use crate::files::{inherit_owner, sync_directory};
 use crate::state_dir::{StateDir, StateFile};
-
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The writer lock. It is released when the value is dropped or when the process ends.
 ///
@@ -29,7 +25,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 #[must_use = "the lock is released as soon as it is dropped"]
 pub struct StoreLock {
-    pub(super) dir: StateDir,
+    dir: StateDir,
+    /// The directory, which was opened before its lock file. All changes use this descriptor.
+    pub(super) directory: WritableDirectory,
     file: File,
 }
 
@@ -37,14 +35,13 @@ impl StoreLock {
     /// Waits up to `patience` for the lock. Then removes incomplete files, and restores the files
     /// of a transaction whose process crashed.
     pub(super) fn acquire(dir: &StateDir, patience: Duration) -> Result<Self, StoreError> {
-        dir.create()
-            .map_err(|source| StoreError::on_write(dir.path().to_owned(), source))?;
-        let path = dir.lock_file();
-        let file = lock_file::open(dir.path(), &path);
-        let file = file.map_err(|source| StoreError::on_write(path.clone(), source))?;
-        wait_for(&file, path, patience)?;
+        let opened = dir.open(Missing::Create);
+        let directory =
+            opened.map_err(|source| StoreError::on_write(dir.path().to_owned(), source))?;
+        let file = lock_file::acquire(&directory, &dir.lock_file(), patience)?;
         let lock = Self {
             dir: dir.clone(),
+            directory,
             file,
         };
         lock.remove_incomplete();
@@ -111,7 +108,8 @@ impl StoreLock {
     /// [`StoreError::Unwritable`] if the file cannot be removed for another reason.
     pub fn remove(&self, file: StateFile) -> Result<bool, StoreError> {
         let path = self.dir.file(file);
-        match fs::remove_file(&path).and_then(|()| sync_directory(self.dir.path())) {
+        let removed = self.directory.remove_file(file.as_str());
+        match removed.and_then(|()| self.directory.sync()) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(source) => Err(StoreError::on_write(path, source)),
@@ -127,7 +125,7 @@ impl StoreLock {
     /// not exist.
     pub(crate) fn rename(&self, file: StateFile, name: &str) -> Result<PathBuf, StoreError> {
         let (path, to) = (self.dir.file(file), self.dir.path().join(name));
-        match fs::rename(&path, &to) {
+        match self.directory.rename(file.as_str(), name) {
             Ok(()) => {
                 events::quarantined(file.as_str(), &to);
                 Ok(to)
@@ -138,9 +136,10 @@ impl StoreLock {
 
     /// Removes the quarantined copies of these files.
     pub(crate) fn clear_quarantine(&self, files: &[StateFile]) {
-        for path in Store::new(self.dir.clone()).quarantined_files(files) {
+        let of_files = |name: &String| files.iter().any(|file| is_quarantined(name, *file));
+        for name in self.names().filter(of_files) {
             // A file that cannot be removed is reported again, which does no harm.
-            let _ = fs::remove_file(path);
+            let _ = self.directory.remove_file(&name);
         }
     }
 
@@ -164,7 +163,7 @@ impl StoreLock {
     /// not exist.
     pub fn quarantine(&self, file: StateFile) -> Result<PathBuf, StoreError> {
         let path = self.dir.file(file);
-        let moved = self.rename_to_quarantine(&path, file.as_str());
+        let moved = self.quarantine_entry(file.as_str());
         let moved = moved.map_err(|source| StoreError::on_write(path, source))?;
         events::quarantined(file.as_str(), &moved);
         Ok(moved)
@@ -178,49 +177,30 @@ impl StoreLock {
 
     fn replace(&self, file: StateFile, bytes: &[u8], is_synced: bool) -> Result<(), StoreError> {
         let path = self.dir.file(file);
-        self.try_replace(&path, bytes, is_synced)
-            .map_err(|source| StoreError::on_write(path, source))
+        let replaced = self.directory.replace(file.as_str(), bytes, is_synced);
+        replaced.map_err(|source| StoreError::on_write(path, source))
     }
 
-    fn try_replace(&self, path: &Path, bytes: &[u8], is_synced: bool) -> io::Result<()> {
-        // The file is in the same directory, because a rename works only within a file system.
-        // tempfile creates files with mode 0600.
-        let mut unfinished = tempfile::Builder::new()
-            .prefix(UNFINISHED)
-            .tempfile_in(self.dir.path())?;
-        unfinished.write_all(bytes)?;
-        inherit_owner(self.dir.path(), unfinished.as_file());
-        if is_synced {
-            unfinished.as_file().sync_all()?;
-        }
-        unfinished.persist(path)?;
-        if is_synced {
-            sync_directory(self.dir.path())?;
-        }
-        Ok(())
-    }
-
-    fn rename_to_quarantine(&self, path: &Path, name: &str) -> io::Result<PathBuf> {
-        let quarantined = (1_u64..)
-            .map(|number| self.dir.path().join(format!("{name}{QUARANTINED}{number}")))
-            .find(|candidate| is_free(candidate))
-            .ok_or(io::ErrorKind::AlreadyExists)?;
-        fs::rename(path, &quarantined)?;
-        sync_directory(self.dir.path())?;
-        Ok(quarantined)
+    /// Renames an entry to the first free name of a quarantined entry, and returns the new path.
+    pub(super) fn quarantine_entry(&self, name: &str) -> io::Result<PathBuf> {
+        let quarantined = self.directory.quarantine_name(name);
+        self.directory.rename(name, &quarantined)?;
+        self.directory.sync()?;
+        Ok(self.dir.path().join(quarantined))
     }
 
     /// Removes the files of crashed writers. The lock guarantees that there is no active writer.
     fn remove_incomplete(&self) {
-        let entries = fs::read_dir(self.dir.path()).into_iter().flatten();
-        for entry in entries.flatten().filter(is_unfinished) {
-            // If a file cannot be removed, it only occupies space.
-            let _ = if entry.path().is_dir() {
-                fs::remove_dir_all(entry.path())
-            } else {
-                fs::remove_file(entry.path())
-            };
+        for name in self.names().filter(|name| name.starts_with(UNFINISHED)) {
+            // If an entry cannot be removed, it only occupies space.
+            if self.directory.remove_file(&name).is_err() {
+                let _ = self.directory.remove_directory(&name);
+            }
         }
+    }
+
+    fn names(&self) -> impl Iterator<Item = String> {
+        self.directory.names().into_iter().flatten()
     }
 }
 
@@ -230,27 +210,4 @@ impl Drop for StoreLock {
         // starting may have a copy of the descriptor.
         let _ = self.file.unlock();
     }
-}
-
-/// Polls the lock, because a blocking lock cannot time out. Adds up the pauses instead of reading a
-/// clock, so that setting or stopping the clock does not change the duration of the wait.
-fn wait_for(file: &File, path: PathBuf, patience: Duration) -> Result<(), StoreError> {
-    let (mut left, mut pause) = (patience, FIRST_PAUSE);
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::Error(source)) => return Err(StoreError::on_write(path, source)),
-            Err(TryLockError::WouldBlock) if left.is_zero() => {
-                return Err(StoreError::Busy { path, patience });
-            }
-            Err(TryLockError::WouldBlock) => thread::sleep(pause.min(left)),
-        }
-        left = left.saturating_sub(pause);
-        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-    }
-}
-
-/// Returns whether nothing exists at the path. A dangling symbolic link counts as existing.
-fn is_free(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use std::error::Error;
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 

@@ -5,19 +5,14 @@
 //! file is only ever replaced and never changed in place. If the undo directory still exists when a
 //! process takes the lock, the process restores all files.
 
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
 
-use super::{StoreError, StoreLock, UNFINISHED};
-use crate::files::{create_private, sync_directory};
-use crate::state_dir::{StateDir, StateFile};
+use super::{StoreError, StoreLock};
+use crate::directory::Directory;
+use crate::state_dir::StateFile;
 
 /// Name of the undo directory when it is complete.
 const UNDO: &str = ".undo";
-/// Suffix of the name of an undo directory that is incomplete or no longer needed. The prefix is
-/// [`UNFINISHED`], so that the directory is removed like other unfinished files.
-const INCOMPLETE_UNDO: &str = "undo";
 
 /// A transaction, which restores the previous files unless [`StoreTransaction::commit`] is called.
 #[must_use = "dropping the transaction restores the previous files"]
@@ -29,72 +24,67 @@ pub(crate) struct StoreTransaction<'l> {
 impl StoreLock {
     /// Begins a transaction. Until it is committed, the undo directory contains the current files.
     pub(crate) fn begin(&self) -> Result<StoreTransaction<'_>, StoreError> {
-        let undo = undo_directory(&self.dir);
-        self.keep_files(&undo)
-            .map_err(|source| StoreError::on_write(undo, source))?;
+        let kept = self.keep_files();
+        kept.map_err(|source| self.undo_error(source))?;
         Ok(StoreTransaction {
             lock: self,
             is_committed: false,
         })
     }
 
-    fn keep_files(&self, undo: &Path) -> io::Result<()> {
-        let incomplete = incomplete(&self.dir);
-        let _ = fs::remove_dir_all(&incomplete);
-        create_private(&incomplete)?;
+    fn keep_files(&self) -> io::Result<()> {
+        let (name, incomplete) = self.directory.create_unfinished_directory()?;
         for file in StateFile::ALL {
-            match copy(&self.dir.file(*file), &incomplete.join(file.as_str())) {
+            let name = file.as_str();
+            match self.directory.link_or_copy(name, &incomplete, name) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
-        sync_directory(&incomplete)?;
-        fs::rename(&incomplete, undo)?;
-        sync_directory(self.dir.path())
+        incomplete.sync()?;
+        if self.directory.contains(UNDO) && !is_active(&self.directory) {
+            self.quarantine_entry(UNDO)?;
+        }
+        self.directory.rename(&name, UNDO)?;
+        self.directory.sync()
     }
 
     /// Restores the files of a transaction whose process crashed.
     pub(super) fn recover(&self) {
-        if undo_directory(&self.dir).is_dir() {
+        if is_active(&self.directory) {
             // If this fails, the next process that takes the lock tries again.
             let _ = self.restore();
         }
     }
 
     fn restore(&self) -> io::Result<()> {
-        let undo = undo_directory(&self.dir);
+        let undo = self.directory.open_own_directory(UNDO)?;
         for file in StateFile::ALL {
-            let (previous, path) = (undo.join(file.as_str()), self.dir.file(*file));
-            if previous.symlink_metadata().is_ok() {
-                let unfinished = self
-                    .dir
-                    .path()
-                    .join(format!("{UNFINISHED}{}", file.as_str()));
-                let _ = fs::remove_file(&unfinished);
-                copy(&previous, &unfinished)?;
-                fs::rename(&unfinished, &path)?;
-                // Renaming a hard link to another hard link of the same file does nothing
-                // (rename(2)), so the link may still exist.
-                let _ = fs::remove_file(&unfinished);
-            } else if let Err(error) = fs::remove_file(&path)
+            let name = file.as_str();
+            if undo.contains(name) {
+                undo.link_over(name, &self.directory)?;
+            } else if let Err(error) = self.directory.remove_file(name)
                 && error.kind() != io::ErrorKind::NotFound
             {
                 return Err(error);
             }
         }
-        sync_directory(self.dir.path())?;
+        self.directory.sync()?;
         self.remove_undo_directory()
     }
 
     /// Removes the undo directory. It is renamed first, and after the rename no process restores
     /// its files.
     fn remove_undo_directory(&self) -> io::Result<()> {
-        let incomplete = incomplete(&self.dir);
-        let _ = fs::remove_dir_all(&incomplete);
-        fs::rename(undo_directory(&self.dir), &incomplete)?;
-        sync_directory(self.dir.path())?;
-        let _ = fs::remove_dir_all(&incomplete);
+        let name = self.directory.rename_to_unfinished(UNDO)?;
+        self.directory.sync()?;
+        // If this fails, the next process that takes the lock tries again.
+        let _ = self.directory.remove_directory(&name);
         Ok(())
+    }
+
+    fn undo_error(&self, source: io::Error) -> StoreError {
+        StoreError::on_write(self.directory.path().join(UNDO), source)
     }
 }
 
@@ -102,10 +92,8 @@ impl StoreTransaction<'_> {
     /// Ends the transaction and keeps the new files.
     pub(crate) fn commit(mut self) -> Result<(), StoreError> {
         self.is_committed = true;
-        let undo = undo_directory(&self.lock.dir);
-        self.lock
-            .remove_undo_directory()
-            .map_err(|source| StoreError::on_write(undo, source))
+        let removed = self.lock.remove_undo_directory();
+        removed.map_err(|source| self.lock.undo_error(source))
     }
 }
 
@@ -119,31 +107,21 @@ impl Drop for StoreTransaction<'_> {
 }
 
 /// Returns whether a transaction is active, or was left unfinished by a crashed process.
-pub(super) fn is_active(dir: &StateDir) -> bool {
-    undo_directory(dir).is_dir()
-}
-
-fn undo_directory(dir: &StateDir) -> PathBuf {
-    dir.path().join(UNDO)
-}
-
-fn incomplete(dir: &StateDir) -> PathBuf {
-    dir.path().join(format!("{UNFINISHED}{INCOMPLETE_UNDO}"))
-}
-
-/// Creates a hard link, or a copy if the file system does not support hard links.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::hard_link(from, to) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => fs::copy(from, to).map(drop),
-        linked => linked,
-    }
+///
+/// An undo directory counts only if this user or the owner of the state directory has created it.
+/// The files of another user must not replace the files of this user.
+pub(super) fn is_active(directory: &Directory) -> bool {
+    directory.has_own_directory(UNDO)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use std::fs;
+
     use super::*;
+    use crate::state_dir::StateDir;
     use crate::store::Store;
 
     fn store() -> (tempfile::TempDir, Store) {
@@ -154,6 +132,10 @@ mod tests {
         lock.write(StateFile::Key, b"key").unwrap();
         drop(lock);
         (directory, store)
+    }
+
+    fn has_undo(store: &Store) -> bool {
+        store.dir().path().join(UNDO).symlink_metadata().is_ok()
     }
 
     fn change(lock: &StoreLock) {
@@ -184,7 +166,7 @@ mod tests {
         transaction.commit().unwrap();
         drop(lock);
         assert_eq!(content(&store), after());
-        assert!(!is_active(store.dir()) && store.incomplete_files().is_empty());
+        assert!(!has_undo(&store) && store.incomplete_files().is_empty());
     }
 
     #[test]
@@ -196,7 +178,7 @@ mod tests {
         drop(transaction);
         drop(lock);
         assert_eq!(content(&store), before());
-        assert!(!is_active(store.dir()) && store.incomplete_files().is_empty());
+        assert!(!has_undo(&store) && store.incomplete_files().is_empty());
     }
 
     #[test]
@@ -210,7 +192,7 @@ mod tests {
         std::mem::forget(transaction);
         drop(lock);
         assert_eq!(content(&store), before());
-        assert!(!is_active(store.dir()));
+        assert!(!has_undo(&store));
     }
 
     #[test]
@@ -220,7 +202,8 @@ mod tests {
         std::mem::forget(lock.begin().unwrap());
         change(&lock);
         // The first file is already restored.
-        let previous = undo_directory(store.dir()).join(StateFile::License.as_str());
+        let undo = store.dir().path().join(UNDO);
+        let previous = undo.join(StateFile::License.as_str());
         fs::remove_file(store.dir().file(StateFile::License)).unwrap();
         fs::hard_link(previous, store.dir().file(StateFile::License)).unwrap();
         drop(lock);

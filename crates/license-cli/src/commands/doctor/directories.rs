@@ -72,14 +72,7 @@ fn check_directory(dir: &StateDir) -> Result<&'static str, Defect> {
     let path = dir.path();
     match fs::metadata(path) {
         Ok(found) if !found.is_dir() => Err(fatal("is a file, not a directory")),
-        Ok(_) => match (dir.try_writing(), dir.obstacle()) {
-            (Ok(_), None) => Ok("exists and is writable"),
-            (Ok(_), Some(obstacle)) => Err(Defect {
-                is_fatal: false,
-                what: format!("is not writable: {obstacle}"),
-            }),
-            (Err(error), _) => Err(unwritable(path, &error)),
-        },
+        Ok(_) => try_writing(dir).map(|()| "exists and is writable"),
         Err(error) if error.kind() == ErrorKind::NotFound => check_ancestor(path),
         Err(error) if error.kind() == ErrorKind::NotADirectory => Err(fatal(
             "cannot be created: a parent is a file, not a directory",
@@ -101,18 +94,23 @@ fn check_ancestor(path: &Path) -> Result<&'static str, Defect> {
         );
         return Err(fatal(what));
     }
-    match StateDir::at(nearest).try_writing() {
-        Ok(_) => Ok("does not exist yet; the first installation creates it"),
-        Err(error) => Err(unwritable(nearest, &error)),
-    }
+    try_writing(&StateDir::at(nearest))
+        .map(|()| "does not exist yet; the first installation creates it")
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> Defect {
-    let failure = Failure::io("write", path, error);
-    Defect {
+fn try_writing(dir: &StateDir) -> Result<(), Defect> {
+    let reason = match (dir.obstacle(), dir.try_writing()) {
+        (Some(obstacle), _) => obstacle,
+        (None, Ok(_)) => return Ok(()),
+        (None, Err(error)) => {
+            let failure = Failure::io("write", dir.path(), &error);
+            failure.message().to_owned()
+        }
+    };
+    Err(Defect {
         is_fatal: false,
-        what: format!("is not writable: {}", failure.message()),
-    }
+        what: format!("is not writable: {reason}"),
+    })
 }
 
 fn reason(error: &io::Error) -> String {
