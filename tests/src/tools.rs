@@ -114,6 +114,28 @@ pub fn setpriv() -> Option<&'static Tool> {
     or_skip("setpriv", SETPRIV.get_or_init(find))
 }
 
+/// Returns whether this process runs as root. Only then does a directory that a test creates count
+/// as the administrator's directory. Otherwise prints that the running test is skipped.
+pub fn is_root() -> bool {
+    let own = tempfile::tempfile().and_then(|file| file.metadata());
+    let is_root = own.is_ok_and(|own| is_owned_by_root(&own));
+    if !is_root {
+        print_skipped("the administrator's directory must belong to root; run the tests as root");
+    }
+    is_root
+}
+
+#[cfg(unix)]
+fn is_owned_by_root(file: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::uid(file) == 0
+}
+
+/// Returns `true`, because on Windows every directory is accepted.
+#[cfg(not(unix))]
+fn is_owned_by_root(_: &std::fs::Metadata) -> bool {
+    true
+}
+
 /// Finds SoftHSM 2.
 ///
 /// Uses the module that `LICENSE_TESTS_SOFTHSM_MODULE` names. If the variable is not set, searches
@@ -303,14 +325,13 @@ pub fn skip_without_root() {
 }
 
 /// Prints that the running test is skipped, or fails the test if tools are required.
-///
-/// Writes to standard error directly, because the test runner hides what a passing test prints.
 fn skip(tool: &str) {
     let reason = format!("{tool} not found; run .ci/run to install it");
     assert!(variable(REQUIRE).is_none(), "{reason}");
     print_skipped(&reason);
 }
 
+/// Writes to standard error directly, because the test runner hides what a passing test prints.
 fn print_skipped(reason: &str) {
     let thread = thread::current();
     let test = thread.name().unwrap_or("a test");

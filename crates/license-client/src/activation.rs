@@ -186,6 +186,11 @@ impl ActivationState {
         self.activations.iter().map(|stored| &stored.license)
     }
 
+    /// Returns whether the answer to this request was installed here.
+    pub(crate) fn has_activation(&self, nonce: Nonce) -> bool {
+        self.activations.iter().any(|stored| stored.nonce == nonce)
+    }
+
     /// Records a request, which supersedes an earlier request for the same license. Returns the
     /// time of the earlier request.
     pub(crate) fn add_request(&mut self, request: OpenRequest) -> Option<DateTime<Utc>> {

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 use license_core::ids::Nonce;
 use license_core::jose::MAX_FILE_BYTES;
-use license_core::license::{Activation, RevocationList, Rotation};
-use license_core::{FeatureMatrix, LicenseId, TrustSet, VerifiedLicenses};
+use license_core::license::{Activation, RecordedRevocation, RevocationList, Rotation};
+use license_core::{FeatureMatrix, License, LicenseId, TrustSet, VerifiedLicenses};
 
 pub use candidate::{Candidate, Replace};
 pub use error::InstallationError;
@@ -45,6 +45,8 @@ pub struct Installation {
     problems: Vec<InstallationError>,
     /// The keys that verified the user's license, if there is one.
     keys: Option<TrustSet>,
+    /// The activations in the user's license file, which do not count by themselves.
+    unproven: Vec<Activation>,
 }
 
 impl Installation {
@@ -53,6 +55,7 @@ impl Installation {
     ///
     /// The licenses of the user and of the administrator apply together. If only one of the two
     /// files verifies, only its licenses apply. A damaged license file of the user is quarantined.
+    /// Activations in the license file of the user are ignored.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -208,13 +211,19 @@ impl Installation {
                 .map_err(|source| InstallationError::shared(system, source)),
             None => Ok(None),
         };
-        let (own, shared) = match (own, shared) {
+        let (mut own, shared) = match (own, shared) {
             (Ok(None), Err(error)) | (Err(error), Ok(None) | Err(_)) => return Err(error),
             (own, shared) => (own, shared),
         };
         let keys = match &own {
             Ok(Some((_, _, keys))) => Some(keys.clone()),
             _ => None,
+        };
+        // A user can write any activation into this file, for example one that was deactivated. Only
+        // the sealed state proves that this machine requested an activation.
+        let unproven = match &mut own {
+            Ok(Some((verified, _, _))) => verified.take_activations(),
+            _ => Vec::new(),
         };
         let (mut parts, mut files, mut problems) = (Vec::new(), Vec::new(), Vec::new());
         for place in [own, shared] {
@@ -236,6 +245,7 @@ impl Installation {
             paths: files,
             problems,
             keys,
+            unproven,
         }))
     }
 
@@ -255,6 +265,21 @@ impl Installation {
         matrix: &FeatureMatrix,
     ) -> Vec<String> {
         add_validations(&mut self.verified, armored, trust, matrix)
+    }
+
+    /// Returns the activations in the user's license file, which do not count by themselves.
+    pub(crate) fn unproven_activations(&self) -> &[Activation] {
+        &self.unproven
+    }
+
+    /// Adds revocations that this machine has recorded.
+    pub(crate) fn add_recorded_revocations(&mut self, recorded: Vec<RecordedRevocation>) {
+        self.verified.add_recorded_revocations(recorded);
+    }
+
+    /// Returns the ids of the licenses and activations.
+    pub(crate) fn ids(&self) -> Vec<LicenseId> {
+        ids(&self.verified).cloned().collect()
     }
 
     /// Adds revocation lists that are stored separately from the license.
@@ -333,7 +358,15 @@ impl Installation {
     }
 }
 
-fn add_validations(
+/// Returns the ids of the licenses and activations, which revocation lists can contain.
+pub(crate) fn ids(verified: &VerifiedLicenses) -> impl Iterator<Item = &LicenseId> {
+    let licenses = verified.licenses().iter().map(License::id);
+    licenses.chain(verified.activations().iter().map(Activation::id))
+}
+
+/// Adds validation tokens that are stored separately from the licenses. Returns the tokens that are
+/// for other licenses or no longer verify.
+pub(crate) fn add_validations(
     verified: &mut VerifiedLicenses,
     armored: &[String],
     trust: &TrustSet,
@@ -341,6 +374,11 @@ fn add_validations(
 ) -> Vec<String> {
     let mut rejected = Vec::new();
     for armor in armored {
+        // The license file may contain the same token.
+        let mut present = verified.validations().iter();
+        if present.any(|token| token.to_armor() == *armor) {
+            continue;
+        }
         match VerifiedLicenses::verify_with_licenses(armor, trust, matrix, verified.licenses()) {
             Ok(added) => verified.extend(&added),
             Err(_) => rejected.push(armor.clone()),

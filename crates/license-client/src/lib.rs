@@ -156,6 +156,7 @@ compile_error!(
 //     client, json
 //     testing
 mod activation;
+mod administrator;
 mod client;
 mod clock;
 mod directory;
@@ -182,9 +183,11 @@ mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod usage;
+mod validations;
 mod value;
 
 pub use activation::AnswerFault;
+pub use administrator::{SystemDirError, SystemDirFault};
 pub use client::{BuildError, Client, ClientBuilder, ClientError, Setting};
 pub use clock::now;
 pub use directory::UnsafeDirectory;
@@ -220,6 +223,7 @@ pub use store::{Store, StoreError, StoreLock};
 pub use usage::{
     DetectedUsage, ProcessEnvironment, UsageReason, UsageTypeError, detect_usage, usage_variable,
 };
+pub use validations::ServerTokenFault;
 
 /// Runs the example of the README as a test.
 #[cfg(doctest)]

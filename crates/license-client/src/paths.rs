@@ -1,12 +1,13 @@
 //! The state directories of the user and of the administrator.
 
+use crate::administrator::{self, SystemDirError};
 use crate::state_dir::{StateDir, StateDirError};
 use crate::store::Store;
 
 /// The directories that contain a product's files.
 ///
 /// The state directory of the user is read and written. The directory of the administrator is only
-/// read.
+/// read. Anyone who can write to it can share an activation with all users.
 ///
 /// ```
 /// # let scratch = tempfile::tempdir()?;
@@ -22,10 +23,14 @@ use crate::store::Store;
 pub struct Paths {
     user: Store,
     system: Option<Store>,
+    refused: Option<SystemDirError>,
 }
 
 impl Paths {
     /// Returns the paths of the user who runs this process.
+    ///
+    /// The directory of the administrator counts only if the directory and all directories above it
+    /// belong to an administrator. Otherwise [`Paths::refused_system`] returns the reason.
     ///
     /// ```
     /// use license_client::Paths;
@@ -41,12 +46,23 @@ impl Paths {
     /// Same as [`StateDir::resolve`].
     pub fn for_current_user(product: &str) -> Result<Self, StateDirError> {
         let paths = Self::at(StateDir::for_current_user(product)?);
-        Ok(
-            match StateDir::for_system(product, |name| std::env::var_os(name)) {
-                Some(system) => paths.system_dir(system),
-                None => paths,
+        let system = StateDir::for_system(product, |name| std::env::var_os(name));
+        Ok(match system {
+            Some(system) => paths.checked_system_dir(&system),
+            None => paths,
+        })
+    }
+
+    /// Sets the directory of the administrator, if it belongs to an administrator.
+    fn checked_system_dir(self, system: &StateDir) -> Self {
+        match administrator::check(system.path()) {
+            // No other user can change what this path means.
+            Ok(path) => self.system_dir(StateDir::at(path)),
+            Err(refused) => Self {
+                refused: Some(refused),
+                ..self
             },
-        )
+        }
     }
 
     /// Returns paths with only the directory of the user.
@@ -61,10 +77,12 @@ impl Paths {
         Self {
             user: Store::new(user),
             system: None,
+            refused: None,
         }
     }
 
-    /// Sets the directory of the administrator.
+    /// Sets the directory of the administrator. The caller ensures that only an administrator can
+    /// change this directory.
     ///
     /// ```
     /// use license_client::{Paths, StateDir};
@@ -76,6 +94,7 @@ impl Paths {
     pub fn system_dir(self, system: StateDir) -> Self {
         Self {
             system: Some(Store::new(system)),
+            refused: None,
             ..self
         }
     }
@@ -103,6 +122,18 @@ impl Paths {
     /// ```
     pub fn system(&self) -> Option<&Store> {
         self.system.as_ref()
+    }
+
+    /// Returns why the directory of the administrator is not used, if it was refused.
+    ///
+    /// ```
+    /// use license_client::{Paths, StateDir};
+    ///
+    /// let paths = Paths::at(StateDir::at("/var/lib/shop"));
+    /// assert_eq!(paths.refused_system(), None);
+    /// ```
+    pub fn refused_system(&self) -> Option<&SystemDirError> {
+        self.refused.as_ref()
     }
 }
 

@@ -6,11 +6,12 @@ mod statements;
 
 use std::path::{Path, PathBuf};
 
-use license_core::Code;
+use license_core::{Code, LicenseId};
 use thiserror::Error;
 
 pub use self::lists::{ListFault, ListProblem, StaleList};
 pub use self::statements::StatementProblem;
+use crate::administrator::SystemDirError;
 use crate::seal::SealError;
 use crate::store::StoreError;
 
@@ -63,6 +64,21 @@ pub enum StateProblem {
     /// A problem with the trust statements.
     #[error(transparent)]
     Trust(Box<StatementProblem>),
+    /// The directory of the administrator is not used, because others can change it.
+    #[error("cannot use the directory for all users")]
+    SystemDir(#[source] SystemDirError),
+    /// The user's license file contains an activation that this machine did not request. Only
+    /// activations that the state of the machine knows count there.
+    #[error(
+        "{}: the activation of license {license} does not count, because this machine has no record of it",
+        path.display()
+    )]
+    UnknownActivation {
+        /// The license file.
+        path: PathBuf,
+        /// The license.
+        license: LicenseId,
+    },
 }
 
 impl StateProblem {
@@ -90,14 +106,19 @@ impl StateProblem {
             Self::Revocations(problem) => problem.code(),
             Self::Trust(problem) => problem.code(),
             Self::Journal(problem) => problem.code(),
-            Self::Sealed { .. } | Self::Store(_) | Self::NotSaved(_) => None,
+            Self::Sealed { .. }
+            | Self::Store(_)
+            | Self::NotSaved(_)
+            | Self::SystemDir(_)
+            | Self::UnknownActivation { .. } => None,
         }
     }
 
     /// Returns the path of the file with the problem, if the problem has one.
     pub(crate) fn file(&self) -> Option<&Path> {
         match self {
-            Self::Sealed { path, .. } => Some(path),
+            Self::Sealed { path, .. } | Self::UnknownActivation { path, .. } => Some(path),
+            Self::SystemDir(error) => Some(&error.path),
             Self::Store(error) | Self::NotSaved(error) => Some(error.path()),
             Self::Journal(problem) => problem.file(),
             Self::Revocations(problem) => problem.file(),

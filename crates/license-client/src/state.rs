@@ -5,15 +5,18 @@
 //! files gives no advantage. Both files also contain the usage counts since the last entry in the
 //! file `usage`.
 
+pub(crate) mod recorded_revocations;
 pub(crate) mod seen_lists;
 
 use license_core::LicenseId;
 use license_core::ids::Nonce;
 use license_core::jose::MAX_FILE_BYTES;
+use license_core::license::RevocationList;
 use license_core::state::{ClockHighWater, QuotaCounters};
 use license_core::usage::{ClosedEntry, OpenPeriod};
 use serde_json::{Value, json};
 
+use self::recorded_revocations::RecordedRevocations;
 use self::seen_lists::SeenLists;
 use crate::problem::StateProblem;
 use crate::seal::Seal;
@@ -34,6 +37,8 @@ pub(crate) struct State {
     pub(crate) closed: Vec<ClosedEntry>,
     /// The newest revocation list of each signing key.
     pub(crate) lists: SeenLists,
+    /// The revocations of licenses and activations that were installed here.
+    pub(crate) recorded: RecordedRevocations,
     /// Deactivated licenses, each with the nonce of its activation.
     pub(crate) deactivated: Vec<(LicenseId, Nonce)>,
     /// The nonces of the clock repairs that were installed.
@@ -74,6 +79,9 @@ const MAX_VALIDATIONS: usize = MAX_FILE_BYTES;
 /// waiting closed entries of about 60 KiB each.
 const MAX_USAGE: usize = 1 << 20;
 
+/// Maximum size of the recorded revocations in bytes: about 200 of at most 1.4 KiB each.
+const MAX_RECORDED: usize = MAX_FILE_BYTES;
+
 impl State {
     /// Reads both files and merges them. A file that cannot be used is quarantined only if the lock
     /// is free.
@@ -112,6 +120,9 @@ impl State {
             (Some(one), Some(two)) => Some(one.merged(two)),
             (one, two) => one.or(two),
         };
+        let recorded = self
+            .recorded
+            .merged(&self.lists, other.recorded, &other.lists);
         Self {
             high_water: self.high_water.merged(other.high_water),
             quota_counters: self.quota_counters.merged(other.quota_counters),
@@ -119,9 +130,28 @@ impl State {
             period,
             closed: union(self.closed, other.closed),
             lists: self.lists.merged(other.lists),
+            recorded,
             deactivated: union(self.deactivated, other.deactivated),
             repaired: union(self.repaired, other.repaired),
         }
+    }
+
+    /// Records the numbers of these lists, and what they say about the licenses and activations that
+    /// are installed. Returns whether this changes the state.
+    pub(crate) fn record_lists<'l>(
+        &mut self,
+        lists: impl IntoIterator<Item = &'l RevocationList>,
+        installed: &[LicenseId],
+    ) -> bool {
+        let mut is_changed = false;
+        for list in lists {
+            is_changed |= self.lists.record([list]);
+            // An older list, which a user has restored by hand, must not lift anything.
+            if self.lists.seq(list.key_id()) == Some(list.seq()) {
+                is_changed |= self.recorded.record(list, installed);
+            }
+        }
+        is_changed
     }
 
     /// Stores these tokens in this order. Drops the last tokens, if all tokens together exceed the
@@ -138,7 +168,7 @@ impl State {
 
 impl Document for State {
     const VERSION: u64 = 1;
-    const CAP: usize = 2 * MAX_FILE_BYTES + MAX_USAGE;
+    const CAP: usize = 2 * MAX_FILE_BYTES + MAX_USAGE + MAX_RECORDED;
 
     fn to_json(&self) -> Value {
         json!({
@@ -148,6 +178,7 @@ impl Document for State {
             "usage": self.period.as_ref().map(OpenPeriod::to_json),
             "usage_closed": self.closed.iter().map(ClosedEntry::to_json).collect::<Value>(),
             "lists": self.lists.to_json(),
+            "revoked": self.recorded.to_json(),
             "given_up": self.deactivated.iter().map(|(license, nonce)| json!([license.as_str(), nonce.to_string()])).collect::<Value>(),
             "repaired": self.repaired.iter().map(Nonce::to_string).collect::<Value>(),
         })
@@ -164,6 +195,7 @@ impl Document for State {
             period: members.get("usage").and_then(OpenPeriod::from_json),
             closed: optional(members, "usage_closed", parse_closed).unwrap_or_default(),
             lists: optional(members, "lists", SeenLists::from_json)?,
+            recorded: optional(members, "revoked", RecordedRevocations::from_json)?,
             deactivated: optional(members, "given_up", parse_deactivated)?,
             repaired: optional(members, "repaired", parse_repaired)?,
         })

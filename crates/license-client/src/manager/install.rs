@@ -1,8 +1,8 @@
 //! Installs licenses, tokens, revocation lists and trust statements from the vendor.
 
 mod checks;
+mod tokens;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use license_core::chrono::{DateTime, Utc};
@@ -124,6 +124,7 @@ impl LicenseManager {
         // Everything that can be refused is checked before anything is written.
         let lists = transaction.check_lists()?;
         let answers = transaction.check_answers()?;
+        transaction.check_validations()?;
         let previous = transaction.state.validations.clone();
         let context = match moment {
             Moment::Now => context
@@ -225,13 +226,23 @@ impl InstallTransaction<'_> {
         let deactivated = self.state.deactivated.clone();
         let context = context.clone().revocations(&lists);
         let context = context.activations(&activations).deactivated(&deactivated);
+        let recorded = self.state.recorded.by_keys(candidate.trust);
+        let context = context.recorded_revocations(&recorded);
         let keys = Keys::new(self.manager.trust());
         let tokens = &self.state.validations;
         let combined = candidate.combine(paths, keys, &context, replace, tokens)?;
+        let validations = self.merged_validations();
+        let installed = self.ids();
         self.change.write_additions(self.lock)?;
         let stored = candidate.install_locked(self.lock, paths, keys, self.roots, combined)?;
         self.lock
             .clear_quarantine(&[StateFile::License, StateFile::Key]);
+        // A license file can be edited. The state also keeps its validation tokens, so that a
+        // suspension does not disappear with the file.
+        if let Ok(validations) = validations {
+            self.state.set_validations(validations);
+        }
+        let _ = self.state.record_lists(&lists, &installed);
         Ok(Placement {
             path: stored.path,
             begins: stored.begins,
@@ -297,45 +308,17 @@ impl InstallTransaction<'_> {
         [stored.as_slice(), candidate.verified.revocations()].concat()
     }
 
-    /// Writes the revocation lists of the candidate and records their numbers.
+    /// Writes the revocation lists of the candidate. Records their numbers, and what they say about
+    /// the installed licenses and activations.
     fn store_lists(&mut self) -> Result<(), InstallationError> {
         let lists = self.candidate.verified.revocations();
         if lists.is_empty() {
             return Ok(());
         }
+        let installed = self.ids();
         revocations::write(self.lock, self.paths.user(), self.candidate.trust, lists)?;
-        let _ = self.state.lists.record(lists);
+        let _ = self.state.record_lists(lists, &installed);
         Ok(())
-    }
-
-    /// Returns the validation tokens to store. For each combination of license, signer and machine,
-    /// this is the newest of the stored and the new tokens.
-    ///
-    /// Tokens for licenses that are not installed stay, because such a license may be installed
-    /// again.
-    fn merged_validations(&self) -> Result<Vec<String>, InstallationError> {
-        let (candidate, state) = (self.candidate, &self.state);
-        let validations = candidate.verified.validations();
-        for machine in validations.iter().filter_map(Validation::machine) {
-            self.manager.check_machine("validation token", machine)?;
-        }
-        let installed = self.installed()?;
-        let mut installed = installed.ok_or(InstallationError::NoLicense)?;
-        let own: BTreeSet<String> = armor(installed.verified().validations()).collect();
-        let others =
-            installed.add_validations(&state.validations, candidate.trust, candidate.matrix);
-        let mut all: Vec<&Validation> = installed.verified().validations().iter().collect();
-        all.extend(validations);
-        all.sort_by_key(|token| std::cmp::Reverse(rank(token)));
-        let mut newest: Vec<&Validation> = Vec::new();
-        for token in all {
-            if !newest.iter().any(|other| has_same_subject(other, token)) {
-                newest.push(token);
-            }
-        }
-        // Tokens that are in the license file stay in that file.
-        let separate = armor(newest).filter(|block| !own.contains(block));
-        Ok(separate.chain(others).collect())
     }
 }
 
@@ -355,16 +338,4 @@ fn armor<'a>(
     validations: impl IntoIterator<Item = &'a Validation>,
 ) -> impl Iterator<Item = String> {
     validations.into_iter().map(Validation::to_armor)
-}
-
-fn rank(token: &Validation) -> (DateTime<Utc>, bool) {
-    (token.issued_at(), token.status().is_denial())
-}
-
-/// Returns whether two tokens have the same license, signer and machine, so that the newer
-/// supersedes the older.
-fn has_same_subject(one: &Validation, other: &Validation) -> bool {
-    one.license_id() == other.license_id()
-        && one.signer() == other.signer()
-        && one.machine() == other.machine()
 }

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
-use license_core::license::RevocationList;
+use license_core::license::{Activation, RevocationList};
 use license_core::state::ClockHighWater;
-use license_core::{FeatureMatrix, License, TrustSet, VerifiedLicenses, time};
+use license_core::{FeatureMatrix, License, LicenseId, TrustSet, VerifiedLicenses, time};
 
 use super::{LicenseManager, Moment};
 use crate::activation::ActivationState;
@@ -156,6 +156,7 @@ impl LicenseManager {
         if moment == Moment::Now && (found.is_some() || paths.user().dir().path().is_dir()) {
             let lists = found.map(|found| found.verified().revocations());
             let lists = lists.unwrap_or_default();
+            let ids = found.map(Installation::ids).unwrap_or_default();
             let newest = found.and_then(|found| found.verified().newest_signature());
             let Loaded {
                 mut state,
@@ -164,10 +165,10 @@ impl LicenseManager {
             } = loaded;
             let before = state.high_water.clone();
             self.update_high_water(&mut state.high_water, newest);
-            let is_new = state.lists.record(for_product(lists, matrix));
+            let is_new = state.record_lists(for_product(lists, matrix), &ids);
             if !is_partial && (is_new || is_worth_writing(&before, &state.high_water)) {
                 let lists = for_product(lists, matrix);
-                let written = self.write_high_water(paths.user(), newest, lists);
+                let written = self.write_high_water(paths.user(), newest, lists, &ids);
                 let problem = written.err().map(StateProblem::NotSaved);
                 snapshot.problems.extend(problem);
             }
@@ -221,6 +222,7 @@ impl LicenseManager {
         if trust.is_none() {
             problems.extend(statement_problems(paths, damaged));
         }
+        problems.extend(refused_system(paths));
         let mut installation = Installation::read(paths, Keys::new(trust), matrix, damaged);
         if let Ok(Some(found)) = installation.as_mut() {
             let state = &loaded.state;
@@ -228,10 +230,37 @@ impl LicenseManager {
             problems.extend(add_revocations(found, paths, trust, matrix, state, damaged));
             let (bindings, problem) = ActivationState::load(user, self.seal(), damaged);
             problems.extend(problem);
+            problems.extend(self.unknown_activations(found, paths, &bindings, state));
             add_activations(found, paths, trust, &bindings, state);
         }
         let mark = loaded.state.high_water.mark();
         (Snapshot::new(paths, installation, mark, problems), loaded)
+    }
+
+    /// Returns a problem for each activation of this machine in the user's license file that the
+    /// state does not know.
+    fn unknown_activations(
+        &self,
+        found: &Installation,
+        paths: &Paths,
+        bindings: &ActivationState,
+        state: &State,
+    ) -> Vec<StateProblem> {
+        let is_deactivated = |nonce| state.deactivated.iter().any(|(_, other)| *other == nonce);
+        let is_unknown = |activation: &&Activation| {
+            let nonce = activation.nonce();
+            let here = || {
+                self.machine()
+                    .is_some_and(|here| activation.machine().matches(here))
+            };
+            !bindings.has_activation(nonce) && !is_deactivated(nonce) && here()
+        };
+        let unknown = found.unproven_activations().iter().filter(is_unknown);
+        let problem = |activation: &Activation| StateProblem::UnknownActivation {
+            path: paths.user().dir().file(StateFile::License),
+            license: activation.license_id().clone(),
+        };
+        unknown.map(problem).collect()
     }
 
     /// Writes the high-water mark, unless another process or thread holds the lock. Then a later
@@ -241,6 +270,7 @@ impl LicenseManager {
         store: &Store,
         newest: Option<DateTime<Utc>>,
         lists: impl Iterator<Item = &'l RevocationList>,
+        installed: &[LicenseId],
     ) -> Result<(), StoreError> {
         let lock = match store.lock_within(Duration::ZERO) {
             Err(StoreError::Busy { .. }) => return Ok(()),
@@ -252,7 +282,7 @@ impl LicenseManager {
         }
         let mut state = loaded.state;
         self.update_high_water(&mut state.high_water, newest);
-        let _ = state.lists.record(lists);
+        let _ = state.record_lists(lists, installed);
         // The state is in two files with the same content, the cache and the quota file. It is
         // enough if one of them survives a loss of power.
         let durability = [Durability::PowerLoss, Durability::Process];
@@ -276,7 +306,15 @@ fn add_validations(
     found.add_validations(&state.validations, &trust, matrix);
 }
 
-/// Adds the stored revocation lists that can be used, and returns the problems with the others.
+/// Returns the problem with the administrator's directory, if it exists and is not used.
+fn refused_system(paths: &Paths) -> Option<StateProblem> {
+    let refused = paths.refused_system()?;
+    let exists = refused.path.symlink_metadata().is_ok();
+    exists.then(|| StateProblem::SystemDir(refused.clone()))
+}
+
+/// Adds the stored revocation lists that can be used, and the recorded revocations. Returns the
+/// problems with the other lists.
 fn add_revocations(
     found: &mut Installation,
     paths: &Paths,
@@ -289,6 +327,7 @@ fn add_revocations(
     let product = matrix.product();
     let (lists, problems) = revocations::read_all(paths, &trust, product, &state.lists, damaged);
     found.add_revocations(lists);
+    found.add_recorded_revocations(state.recorded.by_keys(&trust));
     let problem = |problem: ListProblem| StateProblem::Revocations(Box::new(problem));
     problems.into_iter().map(problem).collect()
 }

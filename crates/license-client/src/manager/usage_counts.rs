@@ -312,6 +312,10 @@ fn is_temporary(problem: &StateProblem) -> bool {
         // If the file is not quarantined, it is still in place, and the next write would replace
         // it.
         StateProblem::Sealed { quarantined, .. } => quarantined.is_none(),
-        StateProblem::NotSaved(_) | StateProblem::Revocations(_) | StateProblem::Trust(_) => false,
+        StateProblem::NotSaved(_)
+        | StateProblem::Revocations(_)
+        | StateProblem::Trust(_)
+        | StateProblem::SystemDir(_)
+        | StateProblem::UnknownActivation { .. } => false,
     }
 }

@@ -141,7 +141,7 @@ fn truncated_oversized_and_malformed_files_are_problems() {
         sealed("[]"),
         sealed(r#"{"version":2}"#),
         sealed(r#"{"version":1,"high_water":{},"tally":{}}"#),
-        vec![0; 2 * MAX_FILE_BYTES + MAX_USAGE + 1],
+        vec![0; State::CAP + 1],
     ];
     for content in contents {
         let (_scratch, store) = store();
@@ -216,6 +216,7 @@ fn a_malformed_deactivation_or_list_is_not_treated_as_missing() {
         ),
         ("repaired", serde_json::json!(["nonce"])),
         ("lists", serde_json::json!({ "key": [1] })),
+        ("revoked", serde_json::json!([{ "seq": 1 }])),
     ] {
         let (_scratch, store) = saved();
         let mut members = sealed_file::to_json(&state());
@@ -269,4 +270,50 @@ fn the_largest_possible_state_fits_into_its_files() {
     assert!(problems.is_empty(), "{problems:?}");
     assert_eq!(loaded.closed.len(), 15);
     assert_eq!(loaded.period, most.period);
+}
+
+/// Returns a state that has seen list `seq` of a key, with the revocations that this list contains.
+fn state_after_list(seq: u64, revoked: &[u8]) -> State {
+    let key = "A".repeat(43);
+    let revoked = revoked.iter().map(|number| {
+        let id = LicenseId::from_random(noon(), &[*number; 10]);
+        let (id, at) = (id.as_str(), noon().timestamp());
+        serde_json::json!({ "jti": id, "key": key, "seq": seq, "at": at, "reason": "refund" })
+    });
+    let mut members = sealed_file::to_json(&state());
+    members["revoked"] = revoked.collect();
+    members["lists"] = serde_json::json!({ key.as_str(): [seq, "digest"] });
+    State::parse(&members).unwrap()
+}
+
+#[test]
+fn a_copy_that_has_seen_a_later_list_decides_about_the_recorded_revocations() {
+    let (before, lifted) = (state_after_list(1, &[1, 2]), state_after_list(2, &[2]));
+    for merged in [
+        before.clone().merged(lifted.clone()),
+        lifted.clone().merged(before.clone()),
+    ] {
+        assert_eq!(merged.recorded, lifted.recorded);
+    }
+    assert_eq!(before.clone().merged(before.clone()), before);
+    let empty = State::default();
+    assert_eq!(empty.merged(before.clone()).recorded, before.recorded);
+}
+
+#[test]
+fn recorded_revocations_survive_the_loss_of_one_file() {
+    let recorded = state_after_list(1, &[1, 2]);
+    for removed in FILES {
+        let (_scratch, store) = store();
+        save(&recorded, &store, "here");
+        fs::remove_file(store.dir().file(removed)).unwrap();
+        assert_eq!(load(&store, "here").0.recorded, recorded.recorded);
+    }
+}
+
+#[test]
+fn a_state_of_an_earlier_version_has_no_recorded_revocations() {
+    let mut members = sealed_file::to_json(&state());
+    members.as_object_mut().unwrap().shift_remove("revoked");
+    assert_eq!(State::parse(&members), Some(state()));
 }

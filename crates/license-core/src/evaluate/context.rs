@@ -7,7 +7,7 @@ use semver::Version;
 
 use crate::ids::Nonce;
 use crate::key::LicenseId;
-use crate::license::{Activation, License, RevocationList, Validation};
+use crate::license::{Activation, License, RecordedRevocation, RevocationList, Validation};
 use crate::machine::Machine;
 use crate::policy::UsageType;
 use crate::time::{self, TimeError};
@@ -53,6 +53,8 @@ pub(super) struct Artifacts<'a> {
     pub(super) activations: &'a [Activation],
     /// Licenses that are deactivated on this machine, with the nonce of the activation.
     pub(super) deactivated: &'a [(LicenseId, Nonce)],
+    /// Revocations that this machine has recorded.
+    pub(super) recorded: &'a [RecordedRevocation],
 }
 
 impl<'a> Context<'a> {
@@ -339,6 +341,25 @@ impl<'a> Context<'a> {
         self
     }
 
+    /// Sets the revocations that this machine has recorded. Each applies until a list of the same
+    /// key is given whose number is not lower.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (list, license) = (fixture::list()?, fixture::license()?);
+    /// use license_core::license::RecordedRevocation;
+    /// use license_core::{Code, Context, FeatureMatrix};
+    ///
+    /// let recorded = [RecordedRevocation::new(&list, license.id()).ok_or("not revoked")?];
+    /// let context = Context::at(list.issued_at()).recorded_revocations(&recorded);
+    /// assert_eq!(license.evaluate(FeatureMatrix::built_in(), &context).code(), Code::Revoked);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn recorded_revocations(mut self, recorded: &'a [RecordedRevocation]) -> Self {
+        self.provided.recorded = recorded;
+        self
+    }
+
     /// Sets the artifacts of the license file that is evaluated.
     pub(super) fn with_file(self, from_file: Artifacts<'a>) -> Self {
         Self { from_file, ..self }
@@ -362,6 +383,10 @@ impl<'a> Context<'a> {
 
     pub(super) fn all_deactivated(&self) -> impl Iterator<Item = &'a (LicenseId, Nonce)> + Clone {
         self.all(|artifacts| artifacts.deactivated)
+    }
+
+    pub(super) fn all_recorded(&self) -> impl Iterator<Item = &'a RecordedRevocation> + Clone {
+        self.all(|artifacts| artifacts.recorded)
     }
 
     /// Returns the provided artifacts, followed by those from the license file.
@@ -390,5 +415,6 @@ impl Artifacts<'_> {
         revocations: &[],
         activations: &[],
         deactivated: &[],
+        recorded: &[],
     };
 }

@@ -38,8 +38,7 @@ fn activation(evaluation: &Evaluation<'_>) -> OptionalResult {
     };
     let matching = || evaluation.context.all_activations().filter(matches);
     let ended = |activation: &Activation| {
-        let lists = evaluation.lists();
-        let revocations = lists.filter_map(|list| list.revoked(activation.id()));
+        let revocations = evaluation.revocations(activation.id());
         let at = revocations.map(|revocation| revocation.at).min();
         at.filter(|at| *at <= evaluation.now)
     };

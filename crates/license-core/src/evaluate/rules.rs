@@ -8,10 +8,12 @@ use super::validation_history::ValidationHistory;
 use super::{Context, Evidence, Rule, RuleOutcome, machine};
 use crate::claims::Status;
 use crate::code::Code;
+use crate::key::LicenseId;
 use crate::license::{Activation, License, RevocationList, Validation, ValidationSigner};
 use crate::machine::Machine;
 use crate::matrix::FeatureMatrix;
 use crate::time;
+use crate::trust::KeyId;
 
 /// A license, its context, and values derived from both, as input of the rules.
 pub(super) struct Evaluation<'a> {
@@ -24,6 +26,14 @@ pub(super) struct Evaluation<'a> {
     pub(super) newest_validation: Option<&'a Validation>,
     pub(super) newest_vendor_validation: Option<&'a Validation>,
     history: ValidationHistory<'a>,
+}
+
+/// A revocation, with the key and the number of the list that contains it.
+pub(super) struct ListedRevocation<'a> {
+    pub(super) at: DateTime<Utc>,
+    reason: &'a str,
+    key: &'a KeyId,
+    seq: u64,
 }
 
 impl<'a> Evaluation<'a> {
@@ -64,6 +74,30 @@ impl<'a> Evaluation<'a> {
         let product = self.license.product();
         let is_for_product = move |list: &&RevocationList| list.product() == product;
         RevocationList::newest(self.context.all_revocations().filter(is_for_product))
+    }
+
+    /// Returns the revocations of a license or activation: those of the lists that apply, and those
+    /// that this machine has recorded from lists which are missing now.
+    pub(super) fn revocations(&self, id: &LicenseId) -> impl Iterator<Item = ListedRevocation<'a>> {
+        let on_lists = self.lists().filter_map(move |list| {
+            let revocation = list.revoked(id)?;
+            Some(ListedRevocation {
+                at: revocation.at,
+                reason: &revocation.reason,
+                key: list.key_id(),
+                seq: list.seq(),
+            })
+        });
+        let recorded = self.context.all_recorded().filter(move |recorded| {
+            let mut lists = self.lists();
+            recorded.license == *id && !lists.any(|list| recorded.is_replaced_by(list))
+        });
+        on_lists.chain(recorded.map(|recorded| ListedRevocation {
+            at: recorded.at,
+            reason: &recorded.reason,
+            key: &recorded.key,
+            seq: recorded.seq,
+        }))
     }
 
     /// Returns the current status of the license and its date.
@@ -152,16 +186,12 @@ fn revoked(evaluation: &Evaluation<'_>) -> OptionalResult {
 }
 
 /// Denies a license on a revocation list from the instant of its revocation. If several lists
-/// contain the license, the earliest instant applies.
+/// contain the license, the earliest instant applies. A recorded revocation counts like its list.
 fn revoked_by_list(evaluation: &Evaluation<'_>) -> OptionalResult {
     let (license, now) = (evaluation.license, evaluation.now);
-    let revocations = evaluation.lists().filter_map(|list| {
-        let revocation = list.revoked(license.id())?;
-        Some((revocation, list))
-    });
-    let first =
-        revocations.min_by_key(|(revocation, list)| (revocation.at, list.key_id(), list.seq()));
-    let Some((revocation, list)) = first else {
+    let revocations = evaluation.revocations(license.id());
+    let first = revocations.min_by_key(|listed| (listed.at, listed.key, listed.seq));
+    let Some(revocation) = first else {
         let list = evaluation.lists().max_by_key(|list| list.issued_at())?;
         let evidence = Evidence::NotListed {
             seq: list.seq(),
@@ -173,8 +203,8 @@ fn revoked_by_list(evaluation: &Evaluation<'_>) -> OptionalResult {
     let evidence = Evidence::Revocation {
         license: license.id().clone(),
         at: revocation.at,
-        reason: revocation.reason.clone(),
-        seq: list.seq(),
+        reason: revocation.reason.into(),
+        seq: revocation.seq,
         now,
     };
     require(now < revocation.at, Code::Revoked, evidence)

@@ -100,6 +100,7 @@ pub(super) fn with_artifacts<'a>(
         revocations: verified.revocations(),
         activations: verified.activations(),
         deactivated: verified.deactivated(),
+        recorded: verified.recorded(),
     })
 }
 

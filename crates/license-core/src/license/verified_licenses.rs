@@ -10,7 +10,10 @@ use chrono::{DateTime, Utc};
 pub use canonical_text::CanonicalText;
 pub use error::VerifiedLicensesError;
 
-use super::{Activation, ClockRepair, License, RevocationList, Validation};
+use super::{
+    Activation, ClockRepair, License, RecordedRevocation, RevocationList, Validation,
+    ValidationSigner,
+};
 use crate::ids::Nonce;
 use crate::jose::Unverified;
 use crate::key::LicenseId;
@@ -47,6 +50,8 @@ pub struct VerifiedLicenses {
     statements: Vec<Unverified<'static>>,
     /// The licenses that this machine has deactivated, with the nonces of their activations.
     deactivated: Vec<(LicenseId, Nonce)>,
+    /// The revocations that this machine has recorded.
+    recorded: Vec<RecordedRevocation>,
     canonical: CanonicalText,
 }
 
@@ -153,6 +158,11 @@ impl VerifiedLicenses {
         &self.deactivated
     }
 
+    /// Returns the revocations that this machine has recorded.
+    pub(crate) fn recorded(&self) -> &[RecordedRevocation] {
+        &self.recorded
+    }
+
     /// Adds activations from another source.
     ///
     /// ```
@@ -168,6 +178,24 @@ impl VerifiedLicenses {
     /// ```
     pub fn add_activations(&mut self, activations: impl IntoIterator<Item = Activation>) {
         self.activations.extend(activations);
+    }
+
+    /// Removes the activations and returns them. A program that stores activations elsewhere does not
+    /// accept those of a license file that its user can edit.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let trust = fixture::trust()?;
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let mut verified =
+    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// # verified.add_activations([fixture::activation()?]);
+    /// assert_eq!(verified.take_activations().len(), 1);
+    /// assert!(verified.activations().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn take_activations(&mut self) -> Vec<Activation> {
+        std::mem::take(&mut self.activations)
     }
 
     /// Adds licenses that this machine has deactivated, each with the nonce of its activation.
@@ -204,6 +232,31 @@ impl VerifiedLicenses {
         self.revocations.extend(lists);
     }
 
+    /// Adds revocations that this machine has recorded.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let trust = fixture::trust()?;
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let mut verified =
+    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// # let list = fixture::list()?;
+    /// use license_core::license::RecordedRevocation;
+    /// use license_core::{Code, Context};
+    ///
+    /// let license = verified.licenses()[0].id().clone();
+    /// verified.add_recorded_revocations(RecordedRevocation::new(&list, &license));
+    /// let decision = verified.evaluate(matrix, &Context::at(list.issued_at()));
+    /// assert_eq!(decision.code(), Code::Revoked);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn add_recorded_revocations(
+        &mut self,
+        recorded: impl IntoIterator<Item = RecordedRevocation>,
+    ) {
+        self.recorded.extend(recorded);
+    }
+
     /// Adds the content of `other`, except clock repairs and trust statements. The canonical text
     /// does not change.
     ///
@@ -224,10 +277,14 @@ impl VerifiedLicenses {
         self.revocations.extend_from_slice(&other.revocations);
         self.activations.extend_from_slice(&other.activations);
         self.deactivated.extend_from_slice(&other.deactivated);
+        self.recorded.extend_from_slice(&other.recorded);
     }
 
     /// Returns the latest time of issue of the licenses, validation tokens, revocation lists and
-    /// activations.
+    /// activations that the vendor signed.
+    ///
+    /// Validation tokens of a customer's own license server do not count. A server whose clock is
+    /// wrong must not move the clock of a machine.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -241,7 +298,10 @@ impl VerifiedLicenses {
     /// ```
     pub fn newest_signature(&self) -> Option<DateTime<Utc>> {
         let licenses = self.licenses.iter().filter_map(License::issued_at);
-        let validations = self.validations.iter().map(Validation::issued_at);
+        let validations = self.validations.iter();
+        let by_vendor =
+            validations.filter(|validation| validation.signer() == ValidationSigner::Vendor);
+        let validations = by_vendor.map(Validation::issued_at);
         let lists = self.revocations.iter().map(RevocationList::issued_at);
         let activations = self.activations.iter().map(Activation::issued_at);
         let later = lists.chain(activations);

@@ -5,11 +5,11 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use license_cli_support::{Failure, show_path};
-use license_client::{StateDir, StateFile};
+use license_client::{StateDir, StateFile, SystemDirError};
 
 use super::{CheckResult, Fault};
 use crate::context::AppContext;
-use crate::output::failure;
+use crate::output::failure::{self, CORRECT_SYSTEM_DIR};
 
 /// Checks the state directory of this user.
 pub(super) fn home(app: &AppContext) -> CheckResult {
@@ -219,7 +219,11 @@ pub(super) fn system(app: &AppContext) -> CheckResult {
     } else {
         "the default".to_owned()
     };
-    let system = app.manager.paths().ok().and_then(|paths| paths.system());
+    let paths = app.manager.paths().ok();
+    if let Some(refused) = paths.and_then(|paths| paths.refused_system()) {
+        return refused_system(NAME, refused, &origin);
+    }
+    let system = paths.and_then(|paths| paths.system());
     let Some(system) = system else {
         let fault = Fault::warning(
             format!("{variable} is not an absolute path, so there is no administrator directory"),
@@ -260,4 +264,14 @@ pub(super) fn system(app: &AppContext) -> CheckResult {
             CheckResult::new(NAME, wrong(&what), "")
         }
     }
+}
+
+/// Returns the result for an administrator's directory that others can change.
+fn refused_system(name: &'static str, refused: &SystemDirError, origin: &str) -> CheckResult {
+    if fs::symlink_metadata(&refused.path).is_err() {
+        let path = show_path(&refused.path);
+        return CheckResult::ok(name, format!("{path} ({origin}) does not exist"));
+    }
+    let message = format!("{refused} ({origin}); nothing in it is used");
+    CheckResult::new(name, vec![Fault::warning(message, CORRECT_SYSTEM_DIR)], "")
 }

@@ -10,6 +10,7 @@ use license_core::{time, with_causes};
 use super::revocations::of_list;
 use super::{CheckResult, Fault, quarantined};
 use crate::context::AppContext;
+use crate::output::failure::INSTALL_ACTIVATION;
 use crate::output::notice;
 
 /// Checks the state files.
@@ -20,9 +21,11 @@ pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
     };
     let store = paths.user();
     let problems = snapshot.problems.iter();
-    // Revocation lists and trust statements have their own checks.
-    let is_trust = |problem: &StateProblem| matches!(problem, StateProblem::Trust(_));
-    let problems = problems.filter(|problem| of_list(problem).is_none() && !is_trust(problem));
+    // Revocation lists, trust statements and the administrator's directory have their own checks.
+    let has_own_check = |problem: &StateProblem| {
+        matches!(problem, StateProblem::Trust(_) | StateProblem::SystemDir(_))
+    };
+    let problems = problems.filter(|problem| of_list(problem).is_none() && !has_own_check(problem));
     let mut faults: Vec<_> = problems.map(unusable).collect();
     faults.extend(quarantined(
         app,
@@ -80,6 +83,7 @@ fn unusable(problem: &StateProblem) -> Fault {
         StateProblem::Sealed { .. } => {
             "the next command quarantines the file; if both license.cache and quota are damaged, install the latest validation token again"
         }
+        StateProblem::UnknownActivation { .. } => INSTALL_ACTIVATION,
         _ => "check the permissions of the file",
     };
     Fault::problem(with_causes(problem), hint)

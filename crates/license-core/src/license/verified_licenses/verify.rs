@@ -89,6 +89,7 @@ impl VerifiedLicenses {
                 clock_repairs: Vec::new(),
                 statements: Vec::new(),
                 deactivated: Vec::new(),
+                recorded: Vec::new(),
                 canonical: CanonicalText::EnterpriseKey(key.to_string()),
             }),
             key => Err(needs_file(&key)),
@@ -132,6 +133,7 @@ impl VerifiedLicenses {
             clock_repairs,
             statements: statements.collect(),
             deactivated: Vec::new(),
+            recorded: Vec::new(),
             canonical,
         })
     }
