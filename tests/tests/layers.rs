@@ -172,7 +172,7 @@ fn a_change_of_the_file_system_is_found_in_every_spelling() {
         ("fn f() { g(|| File::create(a)); }", "File::create"),
         ("fn f() { File::options().write(true); }", "File::options"),
         ("use std::fs::OpenOptions;", "fs::OpenOptions"),
-        ("use rustix::fs::unlinkat;", "rustix::fs"),
+        ("use rustix::fs::unlinkat;", "fs::unlinkat"),
         ("fn f() { println!(\"{}\", fs::copy(a, b)); }", "fs::copy"),
         ("fn f() { file.set_permissions(a); }", "set_permissions"),
     ] {

@@ -4,13 +4,15 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::Item;
 
-/// Names below `std::fs` and `std::os::unix::fs` that change nothing.
-const READING: [&str; 13] = [
+/// Names below `std::fs`, `std::os::unix::fs` and `rustix::fs` that change nothing.
+const READING: [&str; 17] = [
     "DirEntry",
     "File",
     "FileType",
+    "FsWord",
     "Metadata",
     "MetadataExt",
+    "StatVfsMountFlags",
     "TryLockError",
     "canonicalize",
     "metadata",
@@ -18,6 +20,8 @@ const READING: [&str; 13] = [
     "read_dir",
     "read_link",
     "read_to_string",
+    "statfs",
+    "statvfs",
     "symlink_metadata",
 ];
 
@@ -33,8 +37,7 @@ const WRITING: [&str; 8] = [
     "tempfile",
 ];
 
-/// Returns the names in these items with which they could change the file system. A name of
-/// `rustix::fs` counts, whatever it does.
+/// Returns the names in these items with which they could change the file system.
 pub(crate) fn writing_names(items: &[Item]) -> Vec<String> {
     let mut names = Vec::new();
     for item in items {
@@ -56,9 +59,6 @@ fn collect(tokens: TokenStream, names: &mut Vec<String>) {
                     "File" => {
                         let opening = segments.into_iter().filter(|segment| segment != "open");
                         names.extend(opening.map(|segment| format!("File::{segment}")));
-                    }
-                    "rustix" if segments.iter().any(|segment| segment == "fs") => {
-                        names.push("rustix::fs".to_owned());
                     }
                     name if WRITING.contains(&name) => names.push(name.to_owned()),
                     _ => {}

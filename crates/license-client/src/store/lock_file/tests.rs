@@ -21,7 +21,8 @@ fn scratch() -> (tempfile::TempDir, Store, PathBuf) {
 fn a_directory_or_link_in_place_of_the_lock_file_is_quarantined() {
     let link = |target: &Path, path: &Path| std::os::unix::fs::symlink(target, path).unwrap();
     let nowhere = Path::new("/nowhere/nologin");
-    let replacements: [(&str, &dyn Fn(&Path, &Path)); 3] = [
+    type Replacement<'r> = &'r dyn Fn(&Path, &Path);
+    let replacements: [(&str, Replacement<'_>); 3] = [
         ("a directory", &|_, lock| fs::create_dir(lock).unwrap()),
         ("a link", &|other, lock| link(other, lock)),
         ("a dangling link", &|_, lock| link(nowhere, lock)),
