@@ -94,11 +94,10 @@ pub(crate) fn check(path: &Path) -> Result<PathBuf, SystemDirError> {
         directory: directory.to_owned(),
         fault,
     };
-    let here = here();
     for directory in existing.ancestors() {
         // A sticky directory protects the entries that exist.
         let is_protected = directory != existing;
-        check_directory(directory, &here, is_protected).map_err(|found| fault(directory, found))?;
+        check_directory(directory, is_protected).map_err(|found| fault(directory, found))?;
     }
     Ok(if missing.as_os_str().is_empty() {
         existing
@@ -132,7 +131,7 @@ fn existing_part(path: &Path) -> Result<(PathBuf, PathBuf), SystemDirError> {
 }
 
 #[cfg(unix)]
-use unix::{check_directory, here};
+use unix::check_directory;
 
 #[cfg(unix)]
 mod unix {
@@ -151,8 +150,8 @@ mod unix {
     /// The properties of this process that determine who is an administrator.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
     pub(super) struct Here {
-        /// In a user namespace, the id that stands for all users outside of it. The administrator of
-        /// the machine is one of them.
+        /// In a user namespace, the id of all users outside of it. The administrator of the machine is
+        /// one of them.
         pub(super) outside_user: Option<u32>,
         /// Whether the root directory of this process is the image of a container.
         pub(super) is_container: bool,
@@ -168,7 +167,7 @@ mod unix {
         pub(super) is_in_user_space: bool,
     }
 
-    pub(super) fn here() -> Here {
+    fn here() -> Here {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let is_initial = is_initial_namespace(&read("/proc/self/uid_map"));
         let outside = read("/proc/sys/kernel/overflowuid").trim().parse().ok();
@@ -185,11 +184,7 @@ mod unix {
         map.trim().is_empty() || fields.eq(["0", "0", "4294967295"])
     }
 
-    pub(super) fn check_directory(
-        path: &Path,
-        here: &Here,
-        is_protected: bool,
-    ) -> Result<(), SystemDirFault> {
+    pub(super) fn check_directory(path: &Path, is_protected: bool) -> Result<(), SystemDirFault> {
         let found = fs::metadata(path);
         let found = found.map_err(|error| SystemDirFault::Unreadable(error.kind()))?;
         let directory = Directory {
@@ -199,15 +194,17 @@ mod unix {
             is_read_only: is_read_only(path),
             is_in_user_space: is_in_user_space(path),
         };
-        directory.check(here, is_protected)
+        // On most machines, no exception is needed.
+        let checked = directory.check(&Here::default(), is_protected);
+        checked.or_else(|_| directory.check(&here(), is_protected))
     }
 
     impl Directory {
         /// Checks that only an administrator can change the directory. `is_protected` is whether the
         /// sticky bit is enough, because only one existing entry of the directory counts.
         ///
-        /// Who starts a container is its administrator, and nobody inside can change a mount that
-        /// is read-only.
+        /// The user who starts a container is its administrator. No process inside can change a mount
+        /// that is read-only.
         pub(super) fn check(self, here: &Here, is_protected: bool) -> Result<(), SystemDirFault> {
             let is_isolated = here.is_container || here.outside_user.is_some();
             if self.is_in_user_space && !is_isolated {
@@ -249,19 +246,10 @@ mod unix {
     }
 }
 
-/// Nothing to know about this process.
-#[cfg(not(unix))]
-struct Here;
-
-#[cfg(not(unix))]
-fn here() -> Here {
-    Here
-}
-
 /// Accepts every directory. The access rules of Windows cannot be read without unsafe code, and the
 /// rules of `%ProgramData%` are those that its administrator set.
 #[cfg(not(unix))]
-fn check_directory(_: &Path, _: &Here, _: bool) -> Result<(), SystemDirFault> {
+fn check_directory(_: &Path, _: bool) -> Result<(), SystemDirFault> {
     Ok(())
 }
 

@@ -40,9 +40,11 @@ pub use system::{LocalSystem, Platform, System};
 use component::Lookup;
 use container::Environment;
 use license_core::machine::ComponentKind;
+#[cfg(unix)]
 use mounts::Mounts;
 
 /// Returns whether the root directory of this process has a file system for images of containers.
+#[cfg(unix)]
 pub(crate) fn has_layered_root() -> bool {
     let mounts = Mounts::read(&LocalSystem);
     mounts.at("/").is_some_and(|root| root.is_layered())

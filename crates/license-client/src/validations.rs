@@ -14,6 +14,8 @@ use license_core::license::{Validation, ValidationSigner};
 use license_core::machine::Machine;
 use license_core::{LicenseFile, TokenKind, TrustSet, time};
 
+use serde_json::Value;
+
 pub use fault::ServerTokenFault;
 
 /// Maximum size of a token of a customer's own server in bytes. An ordinary token needs about a
@@ -175,8 +177,10 @@ impl Selection<'_> {
         };
         let claims = block.token.unverified_claims().unwrap_or_default();
         let is_vendor = self.trust.get(block.token.unverified_key_id()).is_some();
-        let is_denial = claims["status"] != Status::Active.as_str();
-        let issued_at = claims["iat"].as_u64().and_then(time::from_unix_seconds);
+        let status = claims.get("status").and_then(Value::as_str);
+        let is_denial = status != Some(Status::Active.as_str());
+        let issued_at = claims.get("iat").and_then(Value::as_u64);
+        let issued_at = issued_at.and_then(time::from_unix_seconds);
         RankedToken {
             priority: match (is_vendor, is_denial) {
                 (true, true) => Priority::VendorDenial,

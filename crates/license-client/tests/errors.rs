@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use license_client::{
     AnswerFault, BuildError, ClientError, InstallationError, ListFault, ListProblem, ReportError,
-    SealError, StaleList, StateDirError, StateProblem, StatementProblem, StoreError,
-    UsageTypeError, with_causes,
+    SealError, ServerTokenFault, StaleList, StateDirError, StateProblem, StatementProblem,
+    StoreError, SystemDirError, UsageTypeError, with_causes,
 };
 use license_core::Code;
 use license_core::trust::VerifyError;
@@ -23,7 +23,9 @@ fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error(
     assert_error::<ListProblem>();
     assert_error::<ReportError>();
     assert_error::<SealError>();
+    assert_error::<ServerTokenFault>();
     assert_error::<StaleList>();
+    assert_error::<SystemDirError>();
     assert_error::<StateDirError>();
     assert_error::<StateProblem>();
     assert_error::<StatementProblem>();
@@ -35,6 +37,7 @@ fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error(
 fn each_error_has_the_method_code() {
     let _: fn(&AnswerFault) -> Code = AnswerFault::code;
     let _: fn(&ListFault) -> Code = ListFault::code;
+    let _: fn(&ServerTokenFault) -> Code = ServerTokenFault::code;
     let _: fn(&StaleList) -> Code = StaleList::code;
     let _: fn(&ClientError) -> Option<Code> = ClientError::code;
     let _: fn(&InstallationError) -> Option<Code> = InstallationError::code;

@@ -180,8 +180,8 @@ impl VerifiedLicenses {
         self.activations.extend(activations);
     }
 
-    /// Removes the activations and returns them. A program that stores activations elsewhere does not
-    /// accept those of a license file that its user can edit.
+    /// Removes the activations and returns them. A program that stores activations elsewhere does
+    /// not accept those of a license file that its user can edit.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

@@ -3,7 +3,7 @@
 use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::Outcome;
 use license_core::issue::{RevocationEntry, RevocationListDraft, SigningKey};
-use license_core::license::RevocationList;
+use license_core::license::{RecordedRevocation, RevocationList};
 use license_core::{Code, Context, Decision, FeatureMatrix, ProductCode, Unverified};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -126,5 +126,24 @@ proptest! {
         let latest = lists.iter().filter(is_newest).map(|plan| at(plan.next_update)).max();
         let warns = decision.warnings().iter().any(|warning| warning.code() == Code::ListOutdated);
         prop_assert_eq!(warns, latest.is_some_and(|next| now > next));
+    }
+
+    #[test]
+    fn a_recorded_revocation_counts_like_its_list_until_a_later_list(plan in list(), now in step()) {
+        let license = crate::support::issue(&crate::support::perpetual("PRO", id(1)));
+        let decide = |context: Context<'_>| license.evaluate(FeatureMatrix::built_in(), &context);
+        let list = [sign(&plan)];
+        let with_list = decide(Context::at(at(now)).revocations(&list));
+        let recorded: Vec<_> = RecordedRevocation::new(&list[0], license.id()).into_iter().collect();
+        // The date of the list moves the instant of the evaluation.
+        let without = Context::at(with_list.evaluated_at()).recorded_revocations(&recorded);
+        prop_assert_eq!(decide(without.clone()).code(), with_list.code());
+        let both = decide(without.clone().revocations(&list));
+        prop_assert_eq!(both.evidence(), with_list.evidence());
+        let omits = ListPlan { revoked_at: None, ..plan.clone() };
+        let later = [sign(&ListPlan { seq: plan.seq + 1, ..omits.clone() })];
+        prop_assert_eq!(decide(without.clone().revocations(&later)).code(), Code::Valid);
+        let of_other_key = [sign(&ListPlan { seq: plan.seq + 1, by_spare: !plan.by_spare, ..omits })];
+        prop_assert_eq!(decide(without.revocations(&of_other_key)).code(), with_list.code());
     }
 }
