@@ -118,11 +118,11 @@ impl StateProblem {
             Self::Revocations(problem) => problem.code(),
             Self::Trust(problem) => problem.code(),
             Self::Journal(problem) => problem.code(),
+            Self::TimeFromFiles { .. } => Some(Code::ClockBehind),
             Self::Sealed { .. }
             | Self::Store(_)
             | Self::NotSaved(_)
             | Self::SystemDir(_)
-            | Self::TimeFromFiles { .. }
             | Self::UnknownActivation { .. } => None,
         }
     }
