@@ -8,6 +8,7 @@
 )]
 
 mod growth;
+mod parsers;
 mod plot;
 mod revocations;
 mod row;
@@ -18,6 +19,7 @@ mod vendor;
 mod peers;
 
 pub use growth::{Line, Point, slope};
+pub use parsers::{InputKind, Parser, parser_vendor, parsers};
 #[cfg(feature = "peers")]
 pub use peers::{Peer, Provider};
 pub use plot::Plot;

@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .app_version(env!("CARGO_PKG_VERSION"))
         .build()?;
     for problem in client.problems() {
-        eprintln!("{problem}");
+        eprintln!("{problem}\nhint: run `license doctor`");
     }
     let decision = client.decide()?;
     for warning in decision.warnings() {

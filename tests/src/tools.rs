@@ -221,7 +221,7 @@ impl Library {
     /// Creates a run of the `verify` script. The arguments of the script are
     /// `TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry] [--validation]`.
     ///
-    /// The script prints the payload and exits with 0, or prints the reason of the refusal and
+    /// The script prints the payload and exits with 0, or prints the reason for the refusal and
     /// exits with 1. Any other exit code is an error of the script.
     pub fn verify<'s>(&self, scratch: &'s Scratch) -> Run<'s> {
         self.script("verify", scratch)
@@ -353,7 +353,7 @@ pub fn skip_without_root() {
 
 /// Prints that the running test is skipped, or fails the test if tools are required.
 fn skip(tool: &str) {
-    let reason = format!("{tool} not found; run .ci/run to install it");
+    let reason = format!("{tool} is missing or not usable here; `.ci/run` installs the tools");
     assert!(variable(REQUIRE).is_none(), "{reason}");
     print_skipped(&reason);
 }

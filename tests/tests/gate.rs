@@ -72,6 +72,7 @@ fn a_damaged_license_is_reported_and_leaves_the_free_features() {
     machine.write("state/license.lic", "noise");
     let free = gate(&machine, "local_execution").expect_code(0);
     assert!(free.stderr.contains("does not verify"), "{}", free.stderr);
+    assert!(free.stderr.contains("license doctor"), "{}", free.stderr);
     let _ = gate(&machine, "cloud_sync").expect_code(1);
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Replaces every character that can forge, hide or reorder text on a terminal with `\u{..}`.
@@ -37,16 +38,38 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 ///
 /// Serialized JSON contains deceptive characters only inside strings, except for line feeds.
 /// Characters below U+0020 are already escaped in strings.
-pub(crate) fn escape_json(json: &str) -> String {
+pub(crate) fn escape_json(json: &str) -> Cow<'_, str> {
+    let is_escaped = |character: char| character > ' ' && is_deceptive(character);
+    if !json.contains(is_escaped) {
+        return Cow::Borrowed(json);
+    }
     let mut shown = String::with_capacity(json.len());
     for character in json.chars() {
-        if character > ' ' && is_deceptive(character) {
+        if is_escaped(character) {
             push_json_escape(&mut shown, character);
         } else {
             shown.push(character);
         }
     }
-    shown
+    Cow::Owned(shown)
+}
+
+/// Writer that escapes serialized JSON, as [`escape_json`] does.
+///
+/// Each call must write complete characters. `serde_json` splits strings at characters only.
+pub(crate) struct JsonEscaper<W>(pub(crate) W);
+
+impl<W: Write> Write for JsonEscaper<W> {
+    fn write(&mut self, json: &[u8]) -> io::Result<usize> {
+        let text = std::str::from_utf8(json);
+        let text = text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        self.0.write_all(escape_json(text).as_bytes())?;
+        Ok(json.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 fn push_json_escape(shown: &mut String, character: char) {
@@ -145,10 +168,14 @@ mod tests {
     #[test]
     fn escaped_json_parses_to_the_same_value() {
         let value = serde_json::json!({"name": "a\u{202e}b\u{9b}c\u{e0041}\n\u{7f}d"});
-        let shown = escape_json(&serde_json::to_string_pretty(&value).unwrap());
+        let json = serde_json::to_string_pretty(&value).unwrap();
+        let shown = escape_json(&json);
         assert!(!shown.contains(|c: char| is_deceptive(c) && c != '\n'));
         assert!(shown.contains('\n'), "line feeds stay");
         let back: serde_json::Value = serde_json::from_str(&shown).unwrap();
         assert_eq!(back, value);
+        let mut written = Vec::new();
+        serde_json::to_writer_pretty(JsonEscaper(&mut written), &value).unwrap();
+        assert_eq!(written, shown.as_bytes());
     }
 }

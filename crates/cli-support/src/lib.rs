@@ -4,9 +4,10 @@
 //! |---|---|
 //! | end a program | [`Exit`], [`Failure`] |
 //! | print | [`Terminal`], which owns standard output; [`escape()`] for untrusted text |
-//! | lay out output | [`Table`], [`Column`], [`outline()`], [`plural`], [`times`] |
+//! | lay out output | [`Table`], [`Column`], [`write_outline`], [`plural`], [`times`] |
 //! | show progress | [`Progress`], on a terminal only |
 //! | read input | [`Source`], with a size limit |
+//! | handle secrets | [`protect_memory`] |
 //! | draw QR codes | [`QrCode`], for a terminal or as a picture |
 //! | write output | [`Destination`], which does not overwrite by default |
 //! | parse arguments | [`program`]: usage errors, completions, man pages |
@@ -34,6 +35,7 @@ mod escape;
 mod exit;
 mod failure;
 mod input;
+mod memory;
 mod outline;
 mod output;
 pub mod program;
@@ -49,7 +51,8 @@ pub use escape::{escape, show_path};
 pub use exit::Exit;
 pub use failure::Failure;
 pub use input::Source;
-pub use outline::outline;
+pub use memory::protect_memory;
+pub use outline::write_outline;
 pub use output::{Color, OutputOptions, Terminal};
 pub use progress::Progress;
 pub use qr::{MAX_QR_BYTES, QrCode};

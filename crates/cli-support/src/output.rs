@@ -1,11 +1,17 @@
 //! Standard output and standard error. No other module writes to them.
 
-use crate::escape::{escape, escape_json};
+use crate::escape::{JsonEscaper, escape, escape_json};
 use crate::failure::Failure;
+use crate::outline::write_outline;
 use anstream::{AutoStream, ColorChoice};
 use clap::builder::styling::{AnsiColor, Style};
-use std::io::{self, ErrorKind, Write};
+use serde_core::Serialize;
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
+
+/// The size of the buffer of standard output. Almost every output is written with a single call, so
+/// that a killed process does not leave a part of it.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -122,9 +128,26 @@ impl Terminal {
     /// # Errors
     ///
     /// Returns an error if standard output cannot be written. A closed pipe is not an error.
-    pub fn json(&self, value: &serde_json::Value) -> Result<(), Failure> {
-        let text = escape_json(&format!("{value:#}"));
-        ignore_broken_pipe(write_line(io::stdout().lock(), &text))
+    pub fn json(&self, value: &(impl Serialize + ?Sized)) -> Result<(), Failure> {
+        let stream = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
+        ignore_broken_pipe(write_json(stream, value))
+    }
+
+    /// Writes a heading and an outline of a value to standard output, as [`write_outline`] writes
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if standard output cannot be written. A closed pipe is not an error.
+    pub fn outline(&self, heading: &str, value: &(impl Serialize + ?Sized)) -> Result<(), Failure> {
+        let stream = AutoStream::new(io::stdout().lock(), self.color);
+        let mut stream = BufWriter::with_capacity(BUFFER_BYTES, stream);
+        let mut write = || {
+            writeln!(stream, "{heading}")?;
+            write_outline(&mut stream, value)?;
+            write_all(&mut stream, b"\n")
+        };
+        ignore_broken_pipe(write())
     }
 
     /// Prints a note, unless the user asked for quiet output or JSON.
@@ -170,6 +193,12 @@ fn failure_lines(failure: &Failure) -> String {
         Some(hint) => format!("{error}\n{HINT}hint:{HINT:#} {}", escape(hint)),
         None => error,
     }
+}
+
+/// Writes a value as indented JSON, with a final newline.
+fn write_json(mut stream: impl Write, value: &(impl Serialize + ?Sized)) -> io::Result<()> {
+    serde_json::to_writer_pretty(JsonEscaper(&mut stream), value)?;
+    write_all(stream, b"\n")
 }
 
 /// Writes the text with a single call, so that a killed process does not leave a partial line.

@@ -77,7 +77,7 @@ pub(crate) enum Command {
     Issue(Box<Issue>),
     /// Issue a trial license (one per customer)
     Trial(Box<Trial>),
-    /// Issue a renewal that starts when the license ends
+    /// Issue a renewal, which extends the term or the maintenance of a license
     Renew(Box<Renew>),
     /// Issue a license that allows more and replaces the current one
     #[command(mut_arg("force", |force| force.help(UPGRADE_FORCE)))]

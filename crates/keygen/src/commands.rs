@@ -47,6 +47,11 @@ use crate::args::{Cli, Command};
 use crate::output::default_ledger;
 use context::AppContext;
 
+#[cfg(fuzzing)]
+pub use batch::{ReadOrder, read_orders};
+#[cfg(fuzzing)]
+pub use ledger::read_line;
+
 pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
     let location = &ledger_location(&cli);
     let app = AppContext { location, terminal };

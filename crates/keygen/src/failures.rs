@@ -1,6 +1,7 @@
 //! Maps errors of the libraries to failures with an exit code, a code, a message and a hint.
 
 use std::error::Error;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Source, show_path};
@@ -150,11 +151,38 @@ pub(crate) fn ledger_not_opened(path: &Path, error: &LedgerError) -> Failure {
         LedgerError::Newer { .. } => {
             Failure::malformed(message).hint("use a newer version of this program")
         }
+        LedgerError::ForeignDirectory { .. } => Failure::new(Exit::System, "LEDGER", message)
+            .hint("run the command as that user, or choose a ledger in an existing directory with --ledger"),
+        LedgerError::Interrupted => Failure::new(Exit::System, "LEDGER", message)
+            .hint("if this is your ledger, the next command that writes to it repairs it"),
         LedgerError::Damaged | LedgerError::Inconsistent { .. } => Failure::malformed(message)
             .hint("restore a backup; `sqlite3 FILE .recover` shows the readable entries"),
         _ => Failure::new(Exit::System, "LEDGER", message)
             .hint("check the permissions and the free space, or add --no-ledger"),
     }
+}
+
+/// Maps an error of copying a ledger to a path.
+pub(crate) fn ledger_not_copied(to: &Path, error: &LedgerError) -> Failure {
+    match error {
+        LedgerError::Io(error) if error.kind() == ErrorKind::AlreadyExists => copy_exists(to),
+        error => {
+            let message = format!(
+                "cannot copy the ledger to {}: {}",
+                show_path(to),
+                reason(error)
+            );
+            Failure::new(Exit::System, "LEDGER", message).hint(
+                "choose a directory with --out that only you can write and that has free space",
+            )
+        }
+    }
+}
+
+/// Returns the failure of a copy whose path, or the path of its unfinished copy, is taken.
+pub(crate) fn copy_exists(to: &Path) -> Failure {
+    let message = format!("{} already exists", show_path(to));
+    Failure::new(Exit::Usage, "EXISTS", message).hint("choose another name with --out")
 }
 
 /// Returns a function that maps errors of reading an open ledger.

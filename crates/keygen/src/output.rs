@@ -36,11 +36,7 @@ pub(crate) fn destination(output: &OutputFile) -> Result<ArtifactDestination, Fa
     match &output.out {
         Destination::File(path) if !output.out.is_stream() => {
             let id: [u8; 8] = random::bytes().map_err(|error| failures::no_random(&error))?;
-            let collision = if output.force {
-                Collision::Replace
-            } else {
-                Collision::Refuse
-            };
+            let collision = collision(output.force);
             Ok(ArtifactDestination::file(
                 path,
                 &hex::encode(&id),
@@ -48,6 +44,15 @@ pub(crate) fn destination(output: &OutputFile) -> Result<ArtifactDestination, Fa
             ))
         }
         _ => Ok(ArtifactDestination::Stream),
+    }
+}
+
+/// Returns the treatment of an existing file with or without `--force`.
+pub(crate) fn collision(force: bool) -> Collision {
+    if force {
+        Collision::Replace
+    } else {
+        Collision::Refuse
     }
 }
 

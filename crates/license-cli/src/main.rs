@@ -1,6 +1,7 @@
 //! `license`: verifies, installs and explains licenses without a network.
 //!
-//! Each module uses only those to its left: `embedded`, `args` ← `output` ← `context` ← `commands`.
+//! Layers: `embedded` ← `args`, `output` ← `context` ← `commands`. An arrow separates two groups of
+//! modules. A module may use modules of its own group and of the groups to its left.
 
 mod args;
 mod commands;

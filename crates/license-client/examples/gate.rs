@@ -31,7 +31,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         .app_version(env!("CARGO_PKG_VERSION"))
         .build()?;
     for problem in client.problems() {
-        eprintln!("{problem}");
+        eprintln!("{problem}\nhint: run `license doctor`");
     }
     let decision = client.decide()?;
     for warning in decision.warnings() {

@@ -1,4 +1,5 @@
-//! JSON objects of answers about this machine, as `docs/codes.md` documents them.
+//! JSON objects about this machine, its sessions, its usage type and its installed blocks, as
+//! `docs/codes.md` documents them.
 
 use std::borrow::Cow;
 

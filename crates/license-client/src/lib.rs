@@ -154,7 +154,7 @@ compile_error!(
 //     manager
 //     session
 //     client, json
-//     testing
+//     testing, fuzzing
 mod activation;
 mod administrator;
 mod client;
@@ -162,6 +162,8 @@ mod clock;
 mod directory;
 mod events;
 mod files;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod installation;

@@ -332,17 +332,17 @@ impl LicenseManager {
 }
 
 /// Returns the activations that verify.
-fn verified(bindings: &ActivationState, trust: impl FnOnce() -> TrustSet) -> Vec<Activation> {
-    if bindings.licenses().next().is_none() {
+fn verified(activations: &ActivationState, trust: impl FnOnce() -> TrustSet) -> Vec<Activation> {
+    if activations.licenses().next().is_none() {
         return Vec::new();
     }
     let trust = trust();
-    let verified = |armor| {
+    let verify = |armor| {
         let file = LicenseFile::parse(armor).ok()?;
         let block = file.blocks_of_kind(TokenKind::Activation).next()?;
         block.token.verify_activation(&trust).ok()
     };
-    bindings.armored().filter_map(verified).collect()
+    activations.armored().filter_map(verify).collect()
 }
 
 /// Returns random bytes, or `None` if the system provides none.

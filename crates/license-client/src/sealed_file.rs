@@ -181,7 +181,7 @@ fn read<T: Document>(
     Ok(Some(document))
 }
 
-fn parse<T: Document>(content: &[u8]) -> Option<T> {
+pub(crate) fn parse<T: Document>(content: &[u8]) -> Option<T> {
     let members: Value = serde_json::from_slice(content).ok()?;
     let version = members.get("version")?.as_u64()?;
     if version != T::VERSION {

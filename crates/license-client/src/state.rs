@@ -8,6 +8,9 @@
 pub(crate) mod recorded_revocations;
 pub(crate) mod seen_lists;
 
+use std::collections::HashSet;
+use std::hash::Hash;
+
 use license_core::LicenseId;
 use license_core::ids::Nonce;
 use license_core::jose::MAX_FILE_BYTES;
@@ -202,13 +205,12 @@ impl Document for State {
     }
 }
 
-/// Returns the entries of both lists without duplicates.
-fn union<T: PartialEq>(mut one: Vec<T>, other: Vec<T>) -> Vec<T> {
-    for entry in other {
-        if !one.contains(&entry) {
-            one.push(entry);
-        }
-    }
+/// Returns the entries of `one`, and those of `other` that `one` does not have.
+fn union<T: Eq + Hash>(mut one: Vec<T>, other: Vec<T>) -> Vec<T> {
+    let known: HashSet<&T> = one.iter().collect();
+    let is_new = |entry: &T| !known.contains(entry);
+    let new: Vec<T> = other.into_iter().filter(is_new).collect();
+    one.extend(new);
     one
 }
 

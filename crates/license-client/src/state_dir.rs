@@ -244,8 +244,9 @@ impl StateDir {
     ///
     /// # Errors
     ///
-    /// Returns an error that contains an `UnsafeDirectory`, if this is a process of root and another
-    /// user can change the directory or its path. Otherwise, returns the error of the system.
+    /// Returns an error that contains an `UnsafeDirectory`, if this is a process of root and
+    /// another user can change the directory or its path. Otherwise, returns the error of the
+    /// system.
     pub(crate) fn open(&self, missing: Missing) -> io::Result<WritableDirectory> {
         let directory = WritableDirectory::open(&self.path, missing)?;
         directory.restrict_access(|found| self.contains_only_state(&directory, found));

@@ -118,8 +118,8 @@ impl Store {
         }
     }
 
-    /// Reads a file with another name, such as a quarantined file. Returns `None` if the file cannot
-    /// be read or has more than `cap` bytes.
+    /// Reads a file with another name, such as a quarantined file. Returns `None` if the file
+    /// cannot be read or has more than `cap` bytes.
     pub(crate) fn read_copy(&self, name: &str, cap: usize) -> Option<Vec<u8>> {
         let directory = Directory::open(self.dir.path()).ok()?;
         let bytes = directory.read(name, cap).ok()?;
@@ -189,9 +189,9 @@ impl Store {
     /// # Errors
     ///
     /// Returns [`StoreError::Busy`] if another writer still has the lock. Returns
-    /// [`StoreError::Unsafe`] if this process runs as root and another user can change the directory
-    /// or its path. Returns [`StoreError::ReadOnly`] or [`StoreError::Unwritable`] if the directory
-    /// or its lock file cannot be created.
+    /// [`StoreError::Unsafe`] if this process runs as root and another user can change the
+    /// directory or its path. Returns [`StoreError::ReadOnly`] or [`StoreError::Unwritable`] if the
+    /// directory or its lock file cannot be created.
     pub fn lock(&self) -> Result<StoreLock, StoreError> {
         self.lock_within(LOCK_TIMEOUT)
     }

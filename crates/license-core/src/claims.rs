@@ -20,19 +20,72 @@ pub(crate) use trust_statement::TrustStatementClaims;
 pub use validation::Status;
 pub(crate) use validation::ValidationClaims;
 
-use crate::encoding::strict_json::MAX_QUOTED_CHARS;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::encoding::quoted::quoted;
+use crate::encoding::strict_json::{self, texts};
 use crate::trust::VerifyError;
 
 /// Names of the claims, in any kind of token, whose values are Unix timestamps in seconds.
 pub(crate) const INSTANT_CLAIMS: [&str; 5] =
     ["iat", "nbf", "exp", "maintenance_until", "next_update"];
 
-/// Checks that this version understands every claim that claim `crit` names.
+/// The claims of one kind of token.
+pub(crate) trait TokenClaims: DeserializeOwned {
+    /// The claims that this version understands. The claim `crit` may name only these claims.
+    const KNOWN: &'static [&'static str];
+
+    /// Returns the claims that a verifier must understand, claim `crit`.
+    fn critical(&self) -> &[String];
+
+    /// Checks conditions between claims.
+    fn check(&self) -> Result<(), VerifyError> {
+        Ok(())
+    }
+
+    /// Returns the reason why this version does not support a payload that it cannot read, if
+    /// there is one.
+    fn unsupported(payload: &[u8]) -> Option<VerifyError> {
+        unknown_critical_claim(payload, Self::KNOWN)
+    }
+
+    /// Reads the claims from the payload of a token.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`VerifyError`] if the payload is malformed, or requires a claim that this version
+    /// does not know. An unsupported claim takes precedence over malformed claims, because a later
+    /// version may permit other values.
+    fn from_payload(payload: &[u8]) -> Result<Self, VerifyError> {
+        let claims: Self = strict_json::from_slice(payload)
+            .map_err(|error| Self::unsupported(payload).unwrap_or_else(|| error.into()))?;
+        check_critical(claims.critical(), Self::KNOWN)?;
+        claims.check()?;
+        Ok(claims)
+    }
+}
+
+/// Returns an error if the claim `crit` of a payload names an unknown claim.
+fn unknown_critical_claim(payload: &[u8], known: &[&str]) -> Option<VerifyError> {
+    #[derive(Deserialize)]
+    struct CriticalClaim {
+        #[serde(deserialize_with = "texts")]
+        crit: Vec<String>,
+    }
+    let CriticalClaim { crit } = strict_json::from_slice(payload).ok()?;
+    check_critical(&crit, known).err()
+}
+
+/// Checks that this version understands every claim named in `crit`.
 fn check_critical(critical: &[String], known: &[&str]) -> Result<(), VerifyError> {
     match critical.iter().find(|name| !known.contains(&name.as_str())) {
         None => Ok(()),
         Some(name) => Err(VerifyError::CriticalClaim {
-            found: name.chars().take(MAX_QUOTED_CHARS).collect(),
+            found: quoted(name),
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

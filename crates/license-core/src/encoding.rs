@@ -4,9 +4,21 @@ pub(crate) mod armor;
 pub(crate) mod base64url;
 pub mod hex;
 pub(crate) mod pasted;
+pub(crate) mod quoted;
 pub(crate) mod strict_json;
 pub(crate) mod value;
 
 pub use pasted::{FoundText, Position};
 pub use strict_json::JsonError;
 pub use value::ValueError;
+
+/// Returns the number of bytes for which a condition holds.
+pub(crate) fn count_bytes(bytes: &[u8], holds: impl Fn(u8) -> bool) -> usize {
+    // A count of at most 128 fits into a byte, which lets the compiler vectorize the loop.
+    let count = |block: &[u8]| {
+        let ones = block.iter().map(|&byte| u8::from(holds(byte)));
+        ones.sum::<u8>()
+    };
+    let blocks = bytes.chunks(128);
+    blocks.map(|block| usize::from(count(block))).sum()
+}

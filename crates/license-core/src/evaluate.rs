@@ -127,7 +127,7 @@ impl CombinedResults {
     /// The first denial is decisive. Without a denial, the first grace period is decisive. If all
     /// rules pass, the expiry rule is decisive.
     fn add(&mut self, rule: Rule, outcome: RuleOutcome, evidence: Evidence) {
-        if let Some(end) = evidence.grace_until() {
+        if let Some(end) = evidence.end() {
             self.ends = Some(self.ends.map_or(end, |ends| ends.min(end)));
         }
         if let Evidence::CheckIn { .. } = evidence {

@@ -56,6 +56,8 @@ pub enum LicenseKey {
 impl LicenseKey {
     /// Parses a key of any form, and reverts the changes that mail, chat and editors make.
     ///
+    /// Takes memory of up to 4 times the size of the text.
+    ///
     /// ```
     /// use license_core::LicenseKey;
     ///

@@ -106,6 +106,8 @@ pub mod diff;
 mod digest;
 pub mod encoding;
 pub mod evaluate;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod ids;
 pub mod inspect;
 #[cfg(feature = "issue")]

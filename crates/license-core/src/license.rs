@@ -30,7 +30,7 @@ pub use validation::{Validation, ValidationSigner};
 pub use verified_licenses::{CanonicalText, VerifiedLicenses, VerifiedLicensesError};
 pub use verifier::Verifier;
 
-use crate::claims::{Confirmation, LicenseClaims};
+use crate::claims::{Confirmation, LicenseClaims, TokenClaims};
 use crate::ids::{Company, ProductCode, Tier};
 use crate::jose::{TokenKind, Unverified};
 use crate::key::LicenseId;

@@ -121,6 +121,8 @@ impl FeatureMatrix {
 
     /// Parses a product file (TOML).
     ///
+    /// Takes memory of up to 256 times the size of the text.
+    ///
     /// ```
     /// use license_core::FeatureMatrix;
     ///

@@ -20,6 +20,24 @@ pub enum LedgerError {
     /// The database is damaged.
     #[error("expected an intact ledger, found a damaged database")]
     Damaged,
+    /// A process crashed while it created or migrated the ledger. The next process that writes rolls
+    /// the change back.
+    #[error("expected a ledger without unfinished changes, found a change that was interrupted")]
+    Interrupted,
+    /// The ledger was opened for reading, or its file cannot be written.
+    #[error("expected a ledger that can be written, found one that can only be read")]
+    ReadOnly,
+    /// Root would create the directory of the ledger below a directory of another user.
+    #[error("expected a directory of root, found {}, which belongs to user {owner}", .path.display())]
+    ForeignDirectory {
+        /// The directory of the other user.
+        path: PathBuf,
+        /// The id of the other user.
+        owner: u32,
+    },
+    /// A pending artifact has a staging file that recovery would not accept.
+    #[error("expected a staging file in the directory of its destination, found {}", .0.display())]
+    Staging(PathBuf),
     /// A later version of this program created the ledger.
     #[error("expected a ledger of version {supported} at most, found {found}")]
     Newer {

@@ -1,8 +1,20 @@
-//! Staging files: an artifact is written next to its destination and renamed once it is recorded.
+//! Safe writing of files: an artifact is written next to its destination and renamed once it is
+//! recorded.
+//!
+//! Directories may be shared with other users, who may create files and links with any name. A new
+//! file is therefore always created exclusively, which follows no symbolic link, and no file is
+//! written over an existing one.
 
-use std::fs::{self, File};
+mod lock;
+
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+
+pub use lock::{lock, try_lock};
+
+/// The start of the name of each staging file.
+const STAGING_PREFIX: &str = ".keygen-";
 
 /// The treatment of a file that already has the destination's name.
 ///
@@ -48,25 +60,62 @@ pub enum Durability {
 /// assert_eq!(staging_path(path, "4711").parent(), path.parent());
 /// ```
 pub fn staging_path(path: &Path, id: &str) -> PathBuf {
-    directory_of(path).join(format!(".keygen-{id}"))
+    directory_of(path).join(format!("{STAGING_PREFIX}{id}"))
+}
+
+/// Returns whether `staging` is an absolute path that [`staging_path`] returns for `path`.
+///
+/// ```
+/// use license_issuer::files::{is_staging_path, staging_path};
+/// use std::path::Path;
+///
+/// let path = Path::new("/orders/acme.lic");
+/// # #[cfg(unix)]
+/// assert!(is_staging_path(&staging_path(path, "4711"), path));
+/// assert!(!is_staging_path(Path::new("/home/ann/.profile"), path));
+/// ```
+pub fn is_staging_path(staging: &Path, path: &Path) -> bool {
+    let is_beside = staging.is_absolute() && staging.parent() == path.parent();
+    is_beside && staging != path && path.file_name().is_some() && has_staging_name(staging)
+}
+
+fn has_staging_name(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let id = name.and_then(|name| name.strip_prefix(STAGING_PREFIX));
+    id.is_some_and(|id| !id.is_empty())
 }
 
 /// Writes a staging file.
 ///
 /// # Errors
 ///
-/// Returns an error if the file cannot be written completely. With [`Durability::Synced`], an
-/// existing file is also an error.
+/// Returns the errors of [`create_staging`], and an error if the content cannot be written
+/// completely.
 pub fn stage(staging: &Path, content: &[u8], durability: Durability) -> io::Result<()> {
-    match durability {
-        Durability::Restorable => fs::write(staging, content),
-        Durability::Synced => {
-            let mut file = File::options().write(true).create_new(true).open(staging)?;
-            file.write_all(content)?;
-            file.sync_all()?;
-            sync_directory(staging);
-            Ok(())
+    let mut file = create_staging(staging)?;
+    file.write_all(content)?;
+    if durability == Durability::Synced {
+        file.sync_all()?;
+        sync_directory(staging);
+    }
+    Ok(())
+}
+
+/// Creates a staging file. If a killed process left a file with this name behind, that file is
+/// removed first. A symbolic link is removed too, and never followed.
+///
+/// # Errors
+///
+/// Returns an error if the file cannot be created, or if the existing file cannot be removed. If
+/// `staging` is not named like a staging file, an existing file is an error.
+pub fn create_staging(staging: &Path) -> io::Result<File> {
+    let create = || File::options().write(true).create_new(true).open(staging);
+    match create() {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && has_staging_name(staging) => {
+            fs::remove_file(staging)?;
+            create()
         }
+        created => created,
     }
 }
 
@@ -95,35 +144,55 @@ pub fn publish(staging: &Path, path: &Path, collision: Collision) -> io::Result<
         Collision::Refuse => match fs::hard_link(staging, path) {
             Ok(()) => fs::remove_file(staging),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(error),
             // The file system has no hard links.
-            Err(error) if error.kind() != ErrorKind::NotFound && !path.exists() => {
-                fs::rename(staging, path)
-            }
-            refused => refused,
+            Err(_) => claim_and_rename(staging, path),
         },
     }
+}
+
+/// Creates an empty file, which only one process can do, and replaces it with the staging file.
+fn claim_and_rename(staging: &Path, path: &Path) -> io::Result<()> {
+    drop(File::options().write(true).create_new(true).open(path)?);
+    fs::rename(staging, path).inspect_err(|_| {
+        // The first error is reported.
+        let _ = fs::remove_file(path);
+    })
 }
 
 /// Renames the staging file that a crashed process left, and syncs the directory.
 ///
 /// Succeeds without a change if the staging file no longer exists. If another file has the final
-/// path, `collision` decides: either that file is replaced, or both files stay as they are. A
-/// staging file with the same content as the final file is deleted.
+/// path, `collision` decides: either that file is replaced, or both files stay as they are. A file
+/// of another owner always stays. A staging file with the same content as the final file is
+/// deleted.
 ///
 /// # Errors
 ///
-/// Returns an error if the file system refuses the change, or if the directory does not exist.
+/// Returns an error if the staging file is not a regular file, if the file system refuses the
+/// change, or if the directory does not exist.
 pub fn recover(staging: &Path, path: &Path, collision: Collision) -> io::Result<()> {
-    let published = match publish(staging, path, collision) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            if has_same_content(staging, path) {
-                fs::remove_file(staging)
-            } else {
-                Ok(())
+    let staged = regular_file(staging);
+    let published = staged.and_then(|staged| {
+        let found = fs::symlink_metadata(path);
+        let may_replace =
+            found.is_ok_and(|found| found.is_file() && has_same_owner(&staged, &found));
+        let collision = if may_replace {
+            collision
+        } else {
+            Collision::Refuse
+        };
+        match publish(staging, path, collision) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                if has_same_content(staging, path) {
+                    fs::remove_file(staging)
+                } else {
+                    Ok(())
+                }
             }
+            published => published,
         }
-        published => published,
-    };
+    });
     sync_directory(path);
     accept_missing(published, staging)
 }
@@ -132,10 +201,11 @@ pub fn recover(staging: &Path, path: &Path, collision: Collision) -> io::Result<
 ///
 /// # Errors
 ///
-/// Returns an error if the file cannot be deleted. A missing directory is also an error, because
-/// the file may be on a disk that is disconnected.
+/// Returns an error if the path is not a regular file or cannot be deleted. A missing directory is
+/// also an error, because the file may be on a disk that is disconnected.
 pub fn discard(staging: &Path) -> io::Result<()> {
-    accept_missing(fs::remove_file(staging), staging)
+    let found = regular_file(staging);
+    accept_missing(found.and_then(|_| fs::remove_file(staging)), staging)
 }
 
 /// Syncs the directory of a file on Unix. Does nothing on other platforms.
@@ -154,6 +224,101 @@ pub fn directory_of(path: &Path) -> &Path {
     }
 }
 
+/// Creates a file that only its owner can access. The owner is that of the directory if the process
+/// may choose it. Otherwise a user could not use a file that root created in the user's directory.
+///
+/// # Errors
+///
+/// Returns an error if the file cannot be created, or if anything has this path, such as a symbolic
+/// link.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    inherit_owner(directory_of(path), &file);
+    Ok(file)
+}
+
+#[cfg(unix)]
+fn inherit_owner(directory: &Path, file: &File) {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    if let (Ok(directory), Ok(own)) = (fs::metadata(directory), file.metadata())
+        && directory.uid() != own.uid()
+    {
+        // Only root may change the owner, and only root needs to.
+        let _ = fchown(file, Some(directory.uid()), Some(directory.gid()));
+    }
+}
+
+#[cfg(not(unix))]
+fn inherit_owner(_: &Path, _: &File) {}
+
+/// Returns whether an open file still has this path. Returns `true` on platforms other than Unix,
+/// which do not remove open files.
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(file), Ok(found)) => is_same_file(&file, &found),
+        _ => false,
+    }
+}
+
+#[cfg(unix)]
+fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same_file(_: &Metadata, _: &Metadata) -> bool {
+    true
+}
+
+#[cfg(unix)]
+fn has_same_owner(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    one.uid() == other.uid()
+}
+
+#[cfg(not(unix))]
+fn has_same_owner(_: &Metadata, _: &Metadata) -> bool {
+    true
+}
+
+/// Opens an existing file to read and write. A symbolic link is an error, even if the link is
+/// created just before the file is opened. Opening a pipe does not wait for its other end.
+fn open_no_follow(path: &Path) -> io::Result<File> {
+    no_follow(File::options().read(true).write(true)).open(path)
+}
+
+#[cfg(unix)]
+fn no_follow(options: &mut OpenOptions) -> &mut OpenOptions {
+    use rustix::fs::OFlags;
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags)
+}
+
+/// Changes nothing, because on Windows only some users can create symbolic links.
+#[cfg(not(unix))]
+fn no_follow(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+/// Returns the metadata of a regular file. A symbolic link is not a regular file.
+fn regular_file(path: &Path) -> io::Result<Metadata> {
+    let found = fs::symlink_metadata(path)?;
+    if found.is_file() {
+        Ok(found)
+    } else {
+        Err(not_a_file())
+    }
+}
+
+fn not_a_file() -> io::Error {
+    io::Error::other("expected a regular file, found a link, a directory or a device")
+}
+
 /// Ignores the error of a missing staging file, unless its directory is missing too.
 fn accept_missing(result: io::Result<()>, staging: &Path) -> io::Result<()> {
     match result {
@@ -165,8 +330,15 @@ fn accept_missing(result: io::Result<()>, staging: &Path) -> io::Result<()> {
 }
 
 fn has_same_content(one: &Path, other: &Path) -> bool {
-    match (fs::read(one), fs::read(other)) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => false,
-    }
+    let (Ok(one_found), Ok(other_found)) = (regular_file(one), regular_file(other)) else {
+        return false;
+    };
+    one_found.len() == other_found.len()
+        && match (fs::read(one), fs::read(other)) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => false,
+        }
 }
+
+#[cfg(test)]
+mod tests;

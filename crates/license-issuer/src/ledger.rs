@@ -11,6 +11,7 @@
 
 mod activations;
 mod chain;
+mod condition;
 mod entry;
 mod pending;
 mod query;
@@ -21,6 +22,7 @@ mod writer;
 
 pub use activations::RecordedAnswer;
 pub use chain::{ChainFault, ChainReport};
+pub use condition::{ExposedFile, Exposure, LedgerCondition, LowSerial};
 pub use entry::{LedgerEntry, LedgerEntryKind, NewLedgerEntry};
 pub use pending::{DeliveryState, PendingArtifact, StoredPending};
 pub use query::{LedgerStats, LicenseFilter, LicenseSort, LicenseStatus, RecordedLicense};

@@ -1,5 +1,7 @@
 //! `keygen batch`: issues a license for each row of a table, or no license at all.
 
+mod limits;
+
 use std::fs;
 use std::thread;
 use std::time::Duration;
@@ -477,4 +479,109 @@ fn a_damaged_license_file_is_refused() {
     let report = batch(&workstation, &["--json"]).expect_code(0).json();
     assert_eq!(report["restored"], 1);
     assert_eq!(workstation.read("out/c7.lic"), license);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_in_the_output_directory_are_not_followed() {
+    use std::os::unix::fs::symlink;
+    let workstation = workstation();
+    workstation.write("precious", "precious");
+    fs::create_dir(workstation.file("out")).unwrap();
+    let link = |name: &str| symlink("../precious", workstation.file(name)).unwrap();
+    link("out/.manifest");
+    assert_eq!(
+        batch(&workstation, &["--json"]).expect_json_failure(4),
+        "IO"
+    );
+    assert_eq!(workstation.read("precious"), "precious");
+    fs::remove_file(workstation.file("out/.manifest")).unwrap();
+    // The staging file of the manifest, and those of the licenses. Their names are the order ids,
+    // which a dry run with another ledger would show too.
+    link("out/.keygen-manifest");
+    let _ = batch(&workstation, &["--ledger", "other.db"]).expect_code(0);
+    assert_eq!(workstation.read("precious"), "precious");
+    let export = ["ledger", "export", "--ledger", "other.db"];
+    let export = Run::keygen(&workstation).args(export).run().expect_code(0);
+    fs::remove_dir_all(workstation.file("out")).unwrap();
+    fs::create_dir(workstation.file("out")).unwrap();
+    for line in export.stdout.lines() {
+        let entry: Value = serde_json::from_str(line).unwrap();
+        if let Some(order) = entry["body"]["order"].as_str() {
+            link(&format!("out/.keygen-{order}"));
+        }
+    }
+    assert_eq!(files(&workstation).len(), ROWS);
+    let _ = batch(&workstation, &[]).expect_code(0);
+    assert_eq!(workstation.read("precious"), "precious");
+    assert_eq!(files(&workstation).len(), ROWS + 1);
+}
+
+#[test]
+fn a_manifest_that_lists_other_licenses_is_replaced_only_with_force() {
+    let workstation = workstation();
+    fs::create_dir(workstation.file("out")).unwrap();
+    workstation.write("out/manifest.csv", "precious");
+    for args in [&["--json"][..], &["--json", "--dry-run"]] {
+        assert_eq!(batch(&workstation, args).expect_json_failure(2), "EXISTS");
+    }
+    // Nothing was issued.
+    assert_eq!(workstation.read("out/manifest.csv"), "precious");
+    assert_eq!(files(&workstation), ["manifest.csv"]);
+    assert!(!workstation.home().join(".local").exists());
+    let _ = batch(&workstation, &["--force"]).expect_code(0);
+    let first = workstation.read("out/manifest.csv");
+    assert_eq!(first.lines().count(), ROWS + 1);
+    // The manifest of the same orders needs no change, with or without a ledger.
+    for args in [&[][..], &["--no-ledger"]] {
+        let _ = batch(&workstation, args).expect_code(0);
+        assert_eq!(workstation.read("out/manifest.csv"), first);
+    }
+    // A manifest that was edited stays, although no license is issued.
+    workstation.write("out/manifest.csv", first.replacen("c7.lic", "c8.lic", 1));
+    assert_eq!(
+        batch(&workstation, &["--json"]).expect_json_failure(2),
+        "EXISTS"
+    );
+    workstation.write("out/manifest.csv", &first);
+    // One more order is one more license, which the manifest does not list.
+    let orders = workstation.read("orders.csv") + "pro,One more,2030-12-31,yes,more.lic\n";
+    workstation.write("orders.csv", orders);
+    assert_eq!(
+        batch(&workstation, &["--json"]).expect_json_failure(2),
+        "EXISTS"
+    );
+    assert!(!workstation.file("out/more.lic").exists());
+    assert_eq!(workstation.read("out/manifest.csv"), first);
+    let report = batch(&workstation, &["--json", "--force"])
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        (&report["minted"], &report["known"]),
+        (&1.into(), &ROWS.into())
+    );
+    assert_eq!(
+        workstation.read("out/manifest.csv").lines().count(),
+        ROWS + 2
+    );
+}
+
+#[test]
+fn a_manifest_contains_no_formula() {
+    let workstation = Vendor::shared().workstation();
+    let table = "tier,customer,days\npro,=HYPERLINK(1),9\npro,+1,9\npro,-1,9\npro,@SUM(1),9\npro,\"a;=1\",9\n";
+    let _ = orders(&workstation, table).expect_code(0);
+    let manifest = workstation.read("out/manifest.csv");
+    let lines: Vec<_> = manifest.split("\r\n").collect();
+    for (line, customer) in [
+        (1, "'=HYPERLINK(1)"),
+        (2, "'+1"),
+        (3, "'-1"),
+        (4, "'@SUM(1)"),
+        (5, "\"a;=1\""),
+    ] {
+        assert!(lines[line].ends_with(&format!(",{customer}")), "{manifest}");
+    }
+    // The existing manifest is recognized.
+    let _ = orders(&workstation, table).expect_code(0);
 }

@@ -12,6 +12,7 @@ mod activation;
 mod batch;
 mod check_in;
 mod claims;
+mod core_dump;
 mod diff;
 mod dry_run;
 mod enterprise_key;

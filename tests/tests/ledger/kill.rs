@@ -41,12 +41,26 @@ fn moment(kill: u32, duration: Duration) -> Duration {
     duration * (kill.wrapping_mul(2_654_435_761) % 1200) / 1000
 }
 
+/// Runs a command that writes to the ledger, and therefore recovers, but issues nothing. The file
+/// contains a recorded license.
+#[track_caller]
+fn recover(vendor: &Scratch, file: &str) {
+    let import = ["ledger", "import", file, "--trust", "trust.jwks"];
+    let report = keygen_json(vendor, &import);
+    assert_eq!(report["entered"], 0);
+}
+
+/// Returns the names of the files in the working directory of the vendor.
+fn names(vendor: &Scratch) -> BTreeSet<String> {
+    let names = fs::read_dir(vendor.path()).unwrap();
+    names
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
 /// Returns the tokens of the license files. Fails if a staging file exists.
 fn files(vendor: &Scratch) -> BTreeSet<String> {
-    let names = fs::read_dir(vendor.path()).unwrap();
-    let names: Vec<_> = names
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let names = names(vendor);
     assert!(!names.iter().any(|name| name.starts_with('.')), "{names:?}");
     let licenses = names.iter().filter(|name| name.ends_with(".lic"));
     licenses.map(|name| token(&vendor.read(name))).collect()
@@ -78,15 +92,18 @@ fn after_the_next_run_exactly_the_delivered_licenses_are_recorded() {
         // SIGKILL. The process may already have ended.
         let _ = child.kill();
         let _ = child.wait().unwrap();
-        let names = fs::read_dir(vendor.path())
-            .unwrap()
-            .map(|name| name.unwrap().file_name());
-        staging += names
-            .filter(|name| name.to_str().unwrap().starts_with('.'))
-            .count();
-        // The next run issues a license after every second kill. Otherwise it only reads.
+        let before = names(&vendor);
+        staging += before.iter().filter(|name| name.starts_with('.')).count();
+        // A command that reads recovers nothing.
+        if kill % 10 == 0 {
+            let _ = keygen(&vendor, &["ledger", "list"]).expect_code(0);
+            assert_eq!(names(&vendor), before, "kill {kill}");
+        }
+        // The next run that writes issues a license after every second kill.
         if kill % 2 == 0 {
             issue(&vendor, &format!("next-{kill}.lic"), &[]);
+        } else {
+            recover(&vendor, "warm-0.lic");
         }
         let recorded = recorded(&vendor);
         assert_eq!(files(&vendor), recorded, "kill {kill}");
@@ -117,6 +134,7 @@ fn a_replaced_file_contains_the_license_that_was_recorded_last() {
         std::thread::sleep(moment(kill, duration));
         let _ = child.kill();
         let _ = child.wait().unwrap();
+        recover(&vendor, "acme.lic");
         let last = export(&vendor).pop().unwrap();
         let file = BTreeSet::from([text(&last["artefact"]).to_owned()]);
         assert_eq!(files(&vendor), file, "kill {kill}");
@@ -148,6 +166,7 @@ fn printed_licenses_are_recorded_and_confirmed_licenses_were_printed() {
                 None => token(&output),
             });
         }
+        recover(&vendor, "warm-0.lic");
         let entries = export(&vendor).into_iter();
         let entries: Vec<_> = entries
             .filter(|entry| entry["kind"] == "license" && entry["body"]["customer"] == "ACME Ltd")

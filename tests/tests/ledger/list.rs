@@ -64,7 +64,12 @@ fn licenses_are_sorted_in_every_order() {
     let vendor = filled();
     for (options, expected) in [
         (
-            &["--sort", "entered"][..],
+            &["--sort", "recorded"][..],
+            ["beta GmbH", "Alpha Ltd", "Gamma", "Old", "Later"],
+        ),
+        (
+            // The previous name of the same order.
+            &["--sort", "entered"],
             ["beta GmbH", "Alpha Ltd", "Gamma", "Old", "Later"],
         ),
         (

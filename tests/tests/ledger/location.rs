@@ -120,3 +120,31 @@ fn a_symbolic_link_to_the_ledger_uses_the_same_lock() {
     let list = keygen_json(&vendor, &["ledger", "list", "--ledger", "l.db"]);
     assert_eq!(list["count"], 2);
 }
+
+#[cfg(unix)]
+#[test]
+fn root_locks_no_user_out_of_directories_and_ledgers() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let vendor = vendor();
+    let user = 65534;
+    if chown(vendor.home(), Some(user), None).is_err() {
+        eprintln!("SKIPPED: only root can change the owner of a directory");
+        return;
+    }
+    for dry_run in [&[][..], &["--dry-run"]] {
+        let args = [&ISSUE[..], &["--json"], dry_run].concat();
+        assert_eq!(keygen(&vendor, &args).expect_json_failure(4), "LEDGER");
+    }
+    assert_eq!(std::fs::read_dir(vendor.home()).unwrap().count(), 0);
+    // A ledger in an existing directory belongs to the owner of the directory.
+    let ledger = vendor.home().join("l.db");
+    let args = [&ISSUE[..], &["--ledger", ledger.to_str().unwrap()]].concat();
+    let _ = keygen(&vendor, &args).expect_code(0);
+    for name in ["l.db", "l.db.lock"] {
+        assert_eq!(
+            vendor.home().join(name).metadata().unwrap().uid(),
+            user,
+            "{name}"
+        );
+    }
+}

@@ -18,6 +18,7 @@ mod kill;
 mod list;
 mod location;
 mod revoke;
+mod stranger;
 mod tampering;
 
 use std::path::PathBuf;

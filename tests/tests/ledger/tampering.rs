@@ -80,6 +80,7 @@ fn an_entry_that_was_removed_added_or_moved_is_detected() {
         "INSERT INTO entries SELECT 0, at, kind, subject, delivered, body, artefact, randomblob(32) FROM entries WHERE seq = 3",
         "UPDATE head SET entries = 4",
         "UPDATE head SET hash = zeroblob(32)",
+        "PRAGMA ignore_check_constraints = ON; INSERT INTO head SELECT 2, entries, hash, serial FROM head",
     ] {
         let vendor = filled();
         tamper(&vendor, edit);
@@ -129,10 +130,74 @@ fn an_earlier_head_remains_part_of_a_growing_ledger() {
     assert_ne!(later["head"], head.as_str());
     let upper = head.to_uppercase();
     let _ = keygen_json(&vendor, &["ledger", "verify", "--head", &upper]);
-    // 64 zeros are the head of an empty ledger.
-    let _ = keygen_json(&vendor, &["ledger", "verify", "--head", &"0".repeat(64)]);
-    for wrong in ["", "12", &"g".repeat(64), &"é".repeat(32)] {
+    // 64 zeros are the head of an empty ledger. They are part of every chain, so they prove nothing.
+    for wrong in ["", "12", &"0".repeat(64), &"g".repeat(64), &"é".repeat(32)] {
         let _ = keygen(&vendor, &["ledger", "verify", "--head", wrong]).expect_failure(2);
+    }
+}
+
+/// Returns the codes and messages of the warnings of `keygen ledger verify`.
+#[track_caller]
+fn warnings(vendor: &Scratch) -> Vec<(String, String)> {
+    let report = keygen_json(vendor, &["ledger", "verify"]);
+    let warnings = report["warnings"].as_array().unwrap().iter();
+    warnings
+        .map(|warning| {
+            (
+                text(&warning["code"]).to_owned(),
+                text(&warning["message"]).to_owned(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_reset_serial_counter_is_reported() {
+    let vendor = filled();
+    assert_eq!(warnings(&vendor), []);
+    tamper(&vendor, "UPDATE head SET serial = 7");
+    let (code, message) = warnings(&vendor).pop().unwrap();
+    assert_eq!(code, "LOW_SERIAL");
+    assert!(
+        message.ends_with(
+            "or more, found 7: the counter was reset, or a license of another ledger was imported"
+        ),
+        "{message}"
+    );
+    let shown = keygen(&vendor, &["ledger", "verify"]).expect_code(0);
+    assert!(shown.stderr.contains("LOW_SERIAL"), "{}", shown.stderr);
+    // The next license raises the counter.
+    issue(&vendor, "4.lic", &[]);
+    assert_eq!(warnings(&vendor), []);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_ledger_that_others_can_access_is_reported() {
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::PermissionsExt;
+    let vendor = filled();
+    let path = database(&vendor);
+    let directory = path.parent().unwrap();
+    for (file, mode, expected) in [
+        (path.as_path(), 0o644, "expected mode 600, found 644"),
+        (path.as_path(), 0o620, "expected mode 600, found 620"),
+        (directory, 0o777, "expected mode 700, found 777"),
+        (directory, 0o1777, ""),
+        (directory, 0o755, ""),
+    ] {
+        let before = file.metadata().unwrap().permissions();
+        set_permissions(file, Permissions::from_mode(mode)).unwrap();
+        let warnings = warnings(&vendor);
+        set_permissions(file, before).unwrap();
+        // The log and the shared memory of SQLite have the mode of the database.
+        let is_expected = |(code, message): &(String, String)| {
+            code == "EXPOSED_LEDGER" && message.contains(expected)
+        };
+        assert_eq!(warnings.is_empty(), expected.is_empty(), "{warnings:?}");
+        assert!(warnings.iter().all(is_expected), "{warnings:?}");
+        // SQLite keeps the modes of files that it opens, so these are removed.
+        issue(&vendor, &format!("{mode:o}.lic"), &[]);
     }
 }
 

@@ -1,5 +1,8 @@
 //! `license inspect`: decoded content that is marked as unverified and safe to print.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+
 use super::*;
 
 #[test]
@@ -127,6 +130,33 @@ fn json_contains_the_exact_customer_name() {
             .json()["customer"],
         EVIL
     );
+}
+
+/// The size of the unsigned list in MiB. `docs/performance.md` states that `inspect` takes at most
+/// 16 times the size of a list.
+const LIST_MIB: usize = 8;
+
+/// The address space of the program and its libraries in MiB, without the list.
+const PROGRAM_MIB: usize = 96;
+
+/// `ulimit -v` limits the address space, so that a program that needs more memory fails.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_unsigned_list_is_inspected_in_at_most_16_times_its_size() {
+    let machine = machine();
+    let zeros = "0,".repeat(LIST_MIB * (1 << 20) * 3 / 8);
+    let payload = format!(r#"{{"iss":"CODITECT","revoked":[{zeros}0]}}"#);
+    let header = r#"{"alg":"RS256","kid":"k","typ":"license-revocations+jwt"}"#;
+    let [header, payload] = [header, &payload].map(|part| BASE64URL.encode(part));
+    machine.write("list.jwt", format!("{header}.{payload}.AA"));
+    let limit = (16 * LIST_MIB + PROGRAM_MIB) * 1024;
+    let license = license_tests::programs::license().display();
+    for option in ["", "--json"] {
+        let line = format!("ulimit -v {limit} && exec {license} inspect {option} list.jwt | wc -l");
+        let lines = Run::new("bash", &machine).args(["-o", "pipefail", "-c", &line]);
+        let lines = lines.run().expect_code(0).stdout;
+        assert_ne!(lines.trim(), "0", "{option}");
+    }
 }
 
 #[test]

@@ -14,7 +14,8 @@ impl QrCode {
     ///
     /// # Errors
     ///
-    /// Returns an error if the picture cannot be encoded. This does not depend on the text.
+    /// Returns an error if the picture cannot be encoded. The content of the QR code does not
+    /// affect this.
     pub fn to_png(&self) -> io::Result<Vec<u8>> {
         let mut png = Vec::new();
         self.write_png(&mut png).map_err(io::Error::from)?;
@@ -31,7 +32,7 @@ impl QrCode {
         writer.finish()
     }
 
-    /// Returns the pixels. A byte is a row of one module, because a module is eight pixels wide.
+    /// Returns the pixels. Each byte holds eight pixels: one pixel row of one module.
     fn pixels(&self) -> Vec<u8> {
         const { assert!(SCALE == PIXELS_PER_BYTE) };
         let white = |column, row| {

@@ -116,6 +116,9 @@ pub(crate) struct Batch {
     /// Directory for license files and manifest; issued orders are skipped
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+    /// Replace a manifest.csv that lists other licenses; license files are never replaced
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Name of the batch, such as 2027-01; a new name issues the same orders again
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,

@@ -32,9 +32,9 @@ pub(crate) enum LedgerCommand {
         #[arg(value_name = "ID")]
         id: String,
     },
-    /// Write a recorded license, enterprise key or activation again, unchanged
+    /// Write a recorded license, enterprise key, activation or clock repair again, unchanged
     Resend {
-        /// License id or key, or activation id or nonce
+        /// License id or key, activation id, or nonce of a request
         #[arg(value_name = "ID")]
         id: String,
         #[command(flatten)]
@@ -102,7 +102,7 @@ pub(crate) struct List {
     #[arg(long, value_name = "STATUS", value_parser = license_status)]
     pub(crate) status: Option<LicenseStatus>,
     /// Sort order
-    #[arg(long, value_enum, default_value = "entered")]
+    #[arg(long, value_enum, default_value = "recorded")]
     pub(crate) sort: SortBy,
     /// Reverse the order
     #[arg(long)]
@@ -116,7 +116,8 @@ pub(crate) struct List {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum SortBy {
-    Entered,
+    #[value(alias = "entered")]
+    Recorded,
     Customer,
     Expires,
     Tier,

@@ -1,13 +1,15 @@
 //! `keygen batch`: issues a license for each row of a table.
 
 mod dialect;
+#[cfg(fuzzing)]
+mod fuzzing;
 mod manifest;
 mod orders;
 
 use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Progress, Terminal, plural, show_path};
-use license_core::with_causes;
+use license_core::{FeatureMatrix, with_causes};
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::names::{NameSet, NameSetError};
 use license_issuer::services::batch::{
@@ -24,43 +26,88 @@ use crate::{failures, output};
 use manifest::Manifest;
 use orders::{OrderRow, Orders};
 
+#[cfg(fuzzing)]
+pub use fuzzing::{ReadOrder, read_orders};
+
 /// Number of row errors after which the remaining rows are not read.
 const MAX_ROW_ERRORS: usize = 20;
 
 pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { location, terminal } = app;
+    let terminal = app.terminal;
     let matrix = matrix(arguments.product_file.as_ref())?;
     check_file(&arguments.orders)?;
     // All rows are checked before a passphrase prompt and before the first license is signed.
     let orders = Orders::open(&arguments.orders, arguments.name.as_deref(), &matrix)?;
     let rows = check(&orders)?;
-    let mut observer = Observer {
-        directory: &arguments.out,
-        manifest: None,
-        progress: Progress::new("licenses issued", Some(rows)),
-        done: 0,
-    };
-    let request = BatchRequest {
-        source: &orders,
-        rows,
-        matrix: &matrix,
-        directory: &arguments.out,
-        jobs: jobs(arguments),
-        signer: &KeyFile::new(&arguments.key, terminal),
-        observer: &mut observer,
-    };
     let mode = Mode::new(arguments.dry_run);
-    let mut service = IssueService::new(output::ledger_file(location)?);
-    let report = service.issue_batch(request, mode);
-    drop(observer);
-    let report = report.map_err(|error| batch_failure(error, location))?;
+    let batch = BatchRun {
+        arguments,
+        app,
+        orders: &orders,
+        matrix: &matrix,
+        rows,
+    };
+    let report = batch.issue(mode)?;
     warn(&report.already_issued, terminal);
     print(arguments, rows, &report, mode, terminal)
 }
 
+/// A batch with its orders.
+struct BatchRun<'a> {
+    arguments: &'a Batch,
+    app: AppContext<'a>,
+    orders: &'a Orders<'a>,
+    matrix: &'a FeatureMatrix,
+    rows: u64,
+}
+
+impl BatchRun<'_> {
+    /// Issues the licenses. Without `--force`, an existing manifest is an error if a license would
+    /// be issued, because the manifest does not list that license.
+    fn issue(&self, mode: Mode) -> Result<BatchReport, Failure> {
+        let has_manifest = manifest::exists(&self.arguments.out);
+        let must_list_all = has_manifest && !self.arguments.force;
+        if must_list_all || mode.is_dry_run() {
+            let report = self.run(Mode::DryRun, has_manifest)?;
+            if must_list_all && report.already_issued.total < self.rows {
+                return Err(manifest::exists_failure(&self.arguments.out));
+            }
+            if mode.is_dry_run() {
+                return Ok(report);
+            }
+        }
+        self.run(mode, has_manifest)
+    }
+
+    fn run(&self, mode: Mode, has_manifest: bool) -> Result<BatchReport, Failure> {
+        let AppContext { location, terminal } = self.app;
+        let mut observer = Observer {
+            arguments: self.arguments,
+            has_manifest,
+            manifest: None,
+            progress: Progress::new("licenses issued", Some(self.rows)),
+            done: 0,
+        };
+        let request = BatchRequest {
+            source: self.orders,
+            rows: self.rows,
+            matrix: self.matrix,
+            directory: &self.arguments.out,
+            jobs: jobs(self.arguments),
+            signer: &KeyFile::new(&self.arguments.key, terminal),
+            observer: &mut observer,
+        };
+        let mut service = IssueService::new(output::ledger_file(location)?);
+        let report = service.issue_batch(request, mode);
+        report.map_err(|error| batch_failure(error, location))
+    }
+}
+
 /// Writes the manifest and shows the progress.
 struct Observer<'a> {
-    directory: &'a Path,
+    arguments: &'a Batch,
+    /// Whether the directory had a manifest when it was checked.
+    has_manifest: bool,
     manifest: Option<Manifest>,
     progress: Progress,
     done: u64,
@@ -71,7 +118,13 @@ impl BatchObserver for Observer<'_> {
     type Error = Failure;
 
     fn started(&mut self) -> Result<(), Failure> {
-        self.manifest = Some(Manifest::new(self.directory)?);
+        let Batch { out, force, .. } = self.arguments;
+        let manifest = Manifest::new(out, output::collision(*force))?;
+        // Another batch may have finished since the check.
+        if !force && !self.has_manifest && manifest::exists(out) {
+            return Err(manifest::exists_failure(out));
+        }
+        self.manifest = Some(manifest);
         Ok(())
     }
 

@@ -86,15 +86,17 @@ fn not_found(name: &str, has_ledger: bool) -> Failure {
         0..=64 => format!("`{}`", escape(name)),
         count => format!("a text of {count} characters"),
     };
-    let (expected, hint) = if has_ledger {
-        ("a file, or an id or key in the ledger", FIND_HINT)
+    let (message, hint) = if has_ledger {
+        (
+            format!("expected a file, or an id or key in the ledger, found {shown}"),
+            FIND_HINT,
+        )
     } else {
         (
-            "a file, because there is no ledger",
+            format!("expected a license file, found {shown}; there is no ledger to search"),
             "use a license file, token or full enterprise key, or choose a ledger with --ledger",
         )
     };
-    let message = format!("expected {expected}, found {shown}");
     Failure::new(Exit::Usage, "NOT_FOUND", message).hint(hint)
 }
 

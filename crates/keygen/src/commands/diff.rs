@@ -51,7 +51,7 @@ pub(super) fn open_if_exists(
     location: &LedgerLocation,
 ) -> Result<Option<Box<dyn LedgerReader>>, Failure> {
     match location {
-        LedgerLocation::File(path) => match SqliteLedger::open_existing(path) {
+        LedgerLocation::File(path) => match SqliteLedger::open_read_only(path) {
             Ok(ledger) => Ok(Some(Box::new(ledger))),
             Err(LedgerError::Missing) => Ok(None),
             Err(error) => Err(failures::ledger_not_opened(path, &error)),

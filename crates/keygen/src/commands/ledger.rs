@@ -3,17 +3,18 @@
 mod activations;
 mod import;
 mod report;
+mod verify;
 
 use std::path::Path;
 
 use license_cli_support::{
-    Audience, Destination, Exit, Failure, OutputFile, Terminal, is_similar, show_path,
+    Audience, Destination, Failure, OutputFile, Terminal, is_similar, show_path,
 };
 use license_core::encoding::hex;
 use license_core::machine::MachineDigest;
 use license_core::{LicenseKey, Unverified, time};
 use license_issuer::ledger::sqlite::SqliteLedger;
-use license_issuer::ledger::{ChainFault, LedgerReader, LicenseFilter, LicenseSort, LicenseStatus};
+use license_issuer::ledger::{LedgerReader, LicenseFilter, LicenseSort, LicenseStatus};
 use serde_json::{Value, json};
 
 use super::context::AppContext;
@@ -21,6 +22,9 @@ use super::lookup::{license_of, not_found, open, resolve, rows};
 use crate::args::{LedgerCommand, List, SortBy, TableFormat};
 use crate::inputs::now;
 use crate::{failures, output};
+
+#[cfg(fuzzing)]
+pub use import::read_line;
 
 pub(crate) fn run(command: &LedgerCommand, app: AppContext<'_>) -> Result<(), Failure> {
     let AppContext { location, terminal } = app;
@@ -52,7 +56,7 @@ pub(crate) fn run(command: &LedgerCommand, app: AppContext<'_>) -> Result<(), Fa
         LedgerCommand::Stats => stats(&ledger, terminal),
         LedgerCommand::Export { output } => export(&ledger, output, terminal),
         LedgerCommand::Backup { out } => back_up(&ledger, out, terminal),
-        LedgerCommand::Verify { head } => verify(&ledger, head.as_ref(), terminal),
+        LedgerCommand::Verify { head } => verify::run(&ledger, head.as_ref(), terminal),
         LedgerCommand::Import { .. } => Ok(()),
     }
 }
@@ -64,7 +68,7 @@ fn filter(list: &List) -> LicenseFilter {
         product: list.product.clone(),
         status: list.status,
         sort: match list.sort {
-            SortBy::Entered => LicenseSort::Recorded,
+            SortBy::Recorded => LicenseSort::Recorded,
             SortBy::Customer => LicenseSort::Customer,
             SortBy::Expires => LicenseSort::Expires,
             SortBy::Tier => LicenseSort::Tier,
@@ -231,17 +235,14 @@ fn export(
 
 fn back_up(ledger: &SqliteLedger, out: &Path, terminal: &Terminal) -> Result<(), Failure> {
     if out.symlink_metadata().is_ok() {
-        let message = format!("{} already exists", show_path(out));
-        return Err(
-            Failure::new(Exit::Usage, "EXISTS", message).hint("choose another name with --out")
-        );
+        return Err(failures::copy_exists(out));
     }
-    let failed = |error| failures::ledger_not_opened(out, &error);
+    let failed = |error| failures::ledger_not_copied(out, &error);
     ledger.back_up(out).map_err(failed)?;
-    let copy = SqliteLedger::open_existing(out).map_err(failed)?;
+    let copy = SqliteLedger::open_read_only(out).map_err(failed)?;
     let report = copy.verify_chain(None).map_err(failed)?;
     if let Some(fault) = report.fault {
-        return Err(broken_chain(&copy, &fault));
+        return Err(verify::broken_chain(&copy, &fault));
     }
     if terminal.is_json() {
         return terminal.json(&json!({
@@ -255,60 +256,4 @@ fn back_up(ledger: &SqliteLedger, out: &Path, terminal: &Terminal) -> Result<(),
         show_path(out),
         report.entries
     ))
-}
-
-fn verify(
-    ledger: &SqliteLedger,
-    head: Option<&[u8; 32]>,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
-    let report = ledger
-        .verify_chain(head.map(<[u8; 32]>::as_slice))
-        .map_err(failures::ledger_not_read(ledger))?;
-    if let Some(fault) = report.fault {
-        return Err(broken_chain(ledger, &fault));
-    }
-    if terminal.is_json() {
-        return terminal.json(&json!({
-            "entries": report.entries,
-            "head": hex::encode(&report.head),
-            "whole": true,
-        }));
-    }
-    terminal.data(&format!(
-        "intact: {} entries\nhead: {}",
-        report.entries,
-        hex::encode(&report.head)
-    ))?;
-    terminal.note(
-        "store the head separately from the ledger: `keygen ledger verify --head HEAD` then detects a rewritten ledger",
-    );
-    Ok(())
-}
-
-fn broken_chain(ledger: &dyn LedgerReader, fault: &ChainFault) -> Failure {
-    let reason = match fault {
-        ChainFault::Schema => {
-            "the tables or triggers differ from those that this program creates".to_owned()
-        }
-        ChainFault::Derived => "the derived tables do not match the entries".to_owned(),
-        ChainFault::OutOfSequence(seq) => {
-            format!("expected entry {seq}, found another: an entry was removed, added or moved")
-        }
-        ChainFault::Changed(seq) => {
-            format!("entry {seq} or its predecessor was changed")
-        }
-        ChainFault::Head { expected, found } => {
-            format!("expected {expected} entries, found {found}: the end of the chain was changed")
-        }
-        ChainFault::NotInChain => {
-            "the hash of --head is not in the chain: the ledger was rewritten".to_owned()
-        }
-    };
-    let message = format!(
-        "ledger {}: {reason}",
-        show_path(Path::new(&ledger.location()))
-    );
-    Failure::new(Exit::Indeterminate, "BROKEN_CHAIN", message)
-        .hint("compare the ledger with a backup; `keygen ledger export` writes the entries of each")
 }

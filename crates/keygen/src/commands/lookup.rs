@@ -12,16 +12,13 @@ use crate::{failures, output};
 
 const NO_LEDGER_HINT: &str = "omit --no-ledger, or choose a ledger with --ledger";
 
-/// Opens an existing ledger.
+/// Opens an existing ledger for reading. Changes nothing, because the ledger may come from someone
+/// who is not trusted.
 pub(crate) fn open(location: &LedgerLocation) -> Result<SqliteLedger, Failure> {
     match location {
         LedgerLocation::File(path) => {
-            let ledger = SqliteLedger::open_existing(path)
-                .map_err(|error| failures::ledger_not_opened(path, &error));
-            let mut ledger = ledger?;
-            // If the recovery fails, the next command that writes tries again and reports errors.
-            let _ = ledger.recover_if_idle(now());
-            Ok(ledger)
+            let opened = SqliteLedger::open_read_only(path);
+            opened.map_err(|error| failures::ledger_not_opened(path, &error))
         }
         LedgerLocation::None => {
             Err(Failure::usage("this command needs a ledger").hint(NO_LEDGER_HINT))

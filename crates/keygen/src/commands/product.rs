@@ -45,8 +45,10 @@ fn schema(output: &OutputFile, terminal: &Terminal) -> Result<(), Failure> {
             "wrote {file}; add `#:schema ./product.schema.json` as the first line of the product file for editors with Taplo"
         ));
         if terminal.is_json() {
-            return terminal
-                .json(&serde_json::from_str(FeatureMatrix::schema()).unwrap_or_default());
+            return terminal.json(
+                &serde_json::from_str::<serde_json::Value>(FeatureMatrix::schema())
+                    .unwrap_or_default(),
+            );
         }
     }
     Ok(())

@@ -152,7 +152,7 @@ fn refused(
         }
         DeactivationError::UnknownNonce { .. } => with_receipt(
             Failure::new(Exit::Usage, "UNKNOWN_ACTIVATION", message).hint(
-                "choose another ledger with --ledger, or record the activation with `keygen ledger import`",
+                "choose another ledger with --ledger, or record the activation with `keygen ledger import ACTIVATION --trust FILE`",
             ),
         ),
         DeactivationError::Mismatch { .. } => with_receipt(

@@ -20,9 +20,10 @@ pub(crate) fn run(arguments: &Renew, app: AppContext<'_>) -> Result<(), Failure>
     })
 }
 
-/// Returns the order of a renewal, which starts when the license ends.
+/// Returns the order of a renewal, which extends the term or the maintenance of a license.
 ///
-/// The customer loses no paid day. Changes take effect when the renewal starts.
+/// A renewal with a new term starts when the license ends, so the customer loses no paid day.
+/// Changes take effect when the renewal starts.
 fn order<'m>(
     arguments: &Renew,
     previous: &PreviousLicense,

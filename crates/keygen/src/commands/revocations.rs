@@ -81,9 +81,9 @@ fn refuse_future(issued_at: DateTime<Utc>) -> Result<(), Failure> {
 fn warn_of_omission(omission: Option<Omission>, terminal: &Terminal) {
     let message = match omission {
         None => return,
-        Some(Omission::NoEarlierList) => "the ledger has no earlier list of this key; if an earlier list exists, record it with `keygen ledger import LIST`; otherwise, licenses that only the earlier list revokes become valid again".to_owned(),
+        Some(Omission::NoEarlierList) => "the ledger has no earlier list of this key. If one exists, record it first with `keygen ledger import LIST --trust FILE`: without it, licenses that only that list revokes become valid again".to_owned(),
         Some(Omission::Shorter { earlier, found }) => format!(
-            "an earlier list of this key revokes {earlier} licenses, and this list revokes {found}: the other licenses become valid again; record the earlier list with `keygen ledger import LIST`"
+            "an earlier list of this key revokes {earlier} licenses, and this list revokes {found}: the other licenses become valid again; record the earlier list with `keygen ledger import LIST --trust FILE`"
         ),
     };
     terminal.warning("SHORTER_LIST", &message);

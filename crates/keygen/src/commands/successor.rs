@@ -63,8 +63,9 @@ fn last_successor(id: &str, ledger: &dyn LedgerReader) -> Result<Option<String>,
 /// Lets the draft start at once if a predecessor of the license is still active, and returns a note
 /// about the start.
 ///
-/// Otherwise, the replacement of a renewal that has not started yet would start on the first day of
-/// the renewal. A draft that starts at once replaces both the renewal and its predecessor.
+/// Without this change, the replacement of a renewal that has not started would start only on the
+/// first day of that renewal. A draft that starts at once replaces both the renewal and its
+/// predecessor.
 pub(super) fn start_at_once(
     draft: &mut LicenseDraft,
     license: &License,

@@ -3,17 +3,25 @@
 use license_cli_support::escape;
 
 /// Returns a document with a header (RFC 4180), without a final line break.
-///
-/// The `csv` crate reads and writes tables elsewhere. It cannot quote a cell only because of a
-/// semicolon, which is the delimiter of spreadsheets in some countries.
 pub(crate) fn document(columns: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut text = columns.join(",");
-    for row in rows {
-        let cells: Vec<_> = row.iter().map(|cell| quoted(cell)).collect();
-        text.push_str("\r\n");
-        text.push_str(&cells.join(","));
+    let mut text = row(columns);
+    for cells in rows {
+        text.push_str(LINE_BREAK);
+        text.push_str(&row(&cells));
     }
     text
+}
+
+/// The end of a row.
+pub(crate) const LINE_BREAK: &str = "\r\n";
+
+/// Returns a row, without a line break.
+///
+/// The `csv` crate only reads tables. Its writer cannot quote a cell because of a semicolon, which
+/// is the delimiter of spreadsheets in some countries.
+pub(crate) fn row(cells: &[impl AsRef<str>]) -> String {
+    let cells: Vec<_> = cells.iter().map(|cell| quoted(cell.as_ref())).collect();
+    cells.join(",")
 }
 
 /// Returns a cell that no spreadsheet interprets as a formula.

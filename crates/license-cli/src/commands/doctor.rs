@@ -122,7 +122,7 @@ impl Fault {
     }
 }
 
-/// The result of a check, printed as one line.
+/// The result of a check, printed as one line, with a second line for the hint.
 #[derive(Serialize)]
 struct CheckResult {
     #[serde(rename = "check")]

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use license_cli_support::{Exit, Failure, Terminal, outline};
+use license_cli_support::{Exit, Failure, Terminal};
 use license_core::inspect::{UNVERIFIED, inspect};
 
 use crate::context::LicenseInput;
@@ -19,7 +19,7 @@ pub(crate) fn run(license: &OsStr, terminal: &Terminal) -> Result<Exit, Failure>
     if terminal.is_json() {
         terminal.json(&shown)?;
     } else {
-        terminal.data(&format!("{UNVERIFIED}\n{}", outline(&shown)))?;
+        terminal.outline(UNVERIFIED, &shown)?;
     }
     Ok(Exit::Success)
 }

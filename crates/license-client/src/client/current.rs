@@ -30,18 +30,19 @@ pub(super) struct Current {
     is_uncertain: bool,
 }
 
-/// Identifies one version of a file: modification time, length, and position on disk.
+/// Identifies one version of a file: modification time, length, and version of the inode.
 ///
-/// The position is needed because some systems give all files the same time, and reuse the position
-/// of a removed file.
-type FileVersion = (Option<SystemTime>, u64, FilePosition);
+/// The modification time is not enough, because some systems give all files the same time. The
+/// inode number is not enough, because a system can reuse it. The change time of the inode tells
+/// such files apart.
+type FileVersion = (Option<SystemTime>, u64, InodeVersion);
 
 /// The inode number, and the time of the last change to the inode in seconds and nanoseconds. No
 /// program can set this time.
 #[cfg(unix)]
-type FilePosition = (u64, i64, i64);
+type InodeVersion = (u64, i64, i64);
 #[cfg(not(unix))]
-type FilePosition = ();
+type InodeVersion = ();
 
 impl Current {
     /// Reads the installed license.
@@ -84,7 +85,8 @@ impl Current {
         Arc::clone(&self.snapshot)
     }
 
-    /// Reads the installed license again, if a file has changed or the last read is old.
+    /// Reads the installed license again, if a file has changed, if a file could not be read, or if
+    /// the last read is old.
     pub(super) fn refresh(&mut self, manager: &LicenseManager, matrix: &FeatureMatrix) {
         let now = manager.clock().instant();
         let is_old = now.saturating_duration_since(self.read_at) >= READ_INTERVAL;
@@ -134,7 +136,7 @@ fn file_versions(manager: &LicenseManager) -> Vec<Option<FileVersion>> {
         Some((
             metadata.modified().ok(),
             metadata.len(),
-            position(&metadata),
+            inode_version(&metadata),
         ))
     };
     let Ok(paths) = manager.paths() else {
@@ -154,13 +156,13 @@ fn file_versions(manager: &LicenseManager) -> Vec<Option<FileVersion>> {
 }
 
 #[cfg(unix)]
-fn position(metadata: &fs::Metadata) -> FilePosition {
+fn inode_version(metadata: &fs::Metadata) -> InodeVersion {
     use std::os::unix::fs::MetadataExt;
     (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
 }
 
 #[cfg(not(unix))]
-fn position(_: &fs::Metadata) -> FilePosition {}
+fn inode_version(_: &fs::Metadata) -> InodeVersion {}
 
 #[cfg(test)]
 #[cfg(unix)]

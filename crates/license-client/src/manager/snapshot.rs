@@ -230,10 +230,10 @@ impl LicenseManager {
             let state = &loaded.state;
             add_validations(found, paths, trust, matrix, state);
             problems.extend(add_revocations(found, paths, trust, matrix, state, damaged));
-            let (bindings, problem) = ActivationState::load(user, self.seal(), damaged);
+            let (activations, problem) = ActivationState::load(user, self.seal(), damaged);
             problems.extend(problem);
-            problems.extend(self.unknown_activations(found, paths, &bindings, state));
-            add_activations(found, paths, trust, &bindings, state);
+            problems.extend(self.unknown_activations(found, paths, &activations, state));
+            add_activations(found, paths, trust, &activations, state);
         }
         let mark = loaded.state.high_water.mark();
         (Snapshot::new(paths, installation, mark, problems), loaded)
@@ -345,12 +345,12 @@ fn add_activations(
     found: &mut Installation,
     paths: &Paths,
     trust: Option<&TrustSet>,
-    bindings: &ActivationState,
+    activations: &ActivationState,
     state: &State,
 ) {
     let trust = || trust.cloned().unwrap_or_else(|| found.keys(paths));
-    let activations = super::verified(bindings, trust);
-    found.add_activations(activations, &state.deactivated);
+    let verified = super::verified(activations, trust);
+    found.add_activations(verified, &state.deactivated);
 }
 
 /// Returns the problems with the trust statements that are stored with the installed keys.

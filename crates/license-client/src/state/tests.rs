@@ -55,6 +55,29 @@ fn state() -> State {
     state
 }
 
+/// With a quadratic search for duplicates, this test takes minutes.
+#[test]
+fn large_lists_of_two_files_are_merged_without_duplicates() {
+    let nonces = |from: u32| {
+        let nonce = |number| Nonce::parse(&format!("{number:032x}")).unwrap();
+        (from..from + 100_000).map(nonce).collect()
+    };
+    let state = |from| State {
+        repaired: nonces(from),
+        ..State::default()
+    };
+    let merged = state(0).merged(state(50_000));
+    assert_eq!(merged.repaired.len(), 150_000);
+    assert_eq!(
+        merged.repaired,
+        [
+            state(0).repaired,
+            state(100_000).repaired[..50_000].to_vec()
+        ]
+        .concat()
+    );
+}
+
 fn saved() -> (tempfile::TempDir, Store) {
     let (scratch, store) = store();
     save(&state(), &store, "here");

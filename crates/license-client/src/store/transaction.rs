@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_while_restoring_is_recovered() {
+    fn recovery_continues_after_a_crash_while_restoring() {
         let (_directory, store) = store();
         let lock = store.lock().unwrap();
         std::mem::forget(lock.begin().unwrap());

@@ -204,7 +204,7 @@ impl TestMachine {
         let prepared = self.manager().request_activation(license.id(), now, policy);
         let prepared = unwrap("cannot request an activation", prepared);
         let MachineRequest::Activation(request) = prepared.request else {
-            panic!("expected a request of an activation");
+            panic!("expected an activation request");
         };
         let draft = ActivationDraft {
             issuer: self.product.issuer().to_owned(),

@@ -3,17 +3,16 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::check_critical;
+use super::TokenClaims;
 use super::license::uuid;
-use crate::encoding::strict_json::{self, absent, text, texts};
+use crate::encoding::strict_json::{absent, text, texts};
 use crate::ids::{Commitment, Nonce, ProductCode};
 use crate::key::LicenseId;
 use crate::machine::Machine;
 use crate::time::serde_unix_seconds;
-use crate::trust::VerifyError;
 
-/// The claims of the answers to machine requests. The claim `crit` may name only these claims.
-pub(super) const KNOWN_CLAIMS: [&str; 9] = [
+/// The claims that this version understands. The claim `crit` may name only these claims.
+const KNOWN_CLAIMS: [&str; 9] = [
     "iss",
     "aud",
     "jti",
@@ -48,11 +47,10 @@ pub(crate) struct ActivationClaims {
     pub(crate) critical: Vec<String>,
 }
 
-impl ActivationClaims {
-    /// Reads the claims from the payload of a token.
-    pub(crate) fn from_payload(payload: &[u8]) -> Result<Self, VerifyError> {
-        let claims: Self = strict_json::from_slice(payload)?;
-        check_critical(&claims.critical, &KNOWN_CLAIMS)?;
-        Ok(claims)
+impl TokenClaims for ActivationClaims {
+    const KNOWN: &'static [&'static str] = &KNOWN_CLAIMS;
+
+    fn critical(&self) -> &[String] {
+        &self.critical
     }
 }

@@ -3,15 +3,16 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::activation::KNOWN_CLAIMS;
-use super::check_critical;
+use super::TokenClaims;
 use super::license::uuid;
-use crate::encoding::strict_json::{self, absent, text, texts};
+use crate::encoding::strict_json::{absent, text, texts};
 use crate::ids::{Nonce, ProductCode};
 use crate::key::LicenseId;
 use crate::machine::Machine;
 use crate::time::serde_unix_seconds;
-use crate::trust::VerifyError;
+
+/// The claims that this version understands. The claim `crit` may name only these claims.
+const KNOWN_CLAIMS: [&str; 7] = ["iss", "aud", "jti", "iat", "machine", "nonce", "crit"];
 
 /// The claims of a clock repair (`typ` `license-clock+jwt`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,11 +34,10 @@ pub(crate) struct ClockRepairClaims {
     pub(crate) critical: Vec<String>,
 }
 
-impl ClockRepairClaims {
-    /// Reads the claims from the payload of a token.
-    pub(crate) fn from_payload(payload: &[u8]) -> Result<Self, VerifyError> {
-        let claims: Self = strict_json::from_slice(payload)?;
-        check_critical(&claims.critical, &KNOWN_CLAIMS)?;
-        Ok(claims)
+impl TokenClaims for ClockRepairClaims {
+    const KNOWN: &'static [&'static str] = &KNOWN_CLAIMS;
+
+    fn critical(&self) -> &[String] {
+        &self.critical
     }
 }

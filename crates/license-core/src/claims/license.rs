@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 pub use entry::ClaimEntry;
 
-use super::{Confirmation, check_critical};
+use super::{Confirmation, TokenClaims, unknown_critical_claim};
 use crate::encoding::strict_json::{
     self, IntegerVisitor, TextVisitor, absent, count, non_empty, non_empty_texts, object, positive,
     present, text, texts,
@@ -230,21 +230,6 @@ impl LicenseClaims {
         }
     }
 
-    /// Reads the claims from the payload of a token.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`VerifyError`] if the payload is malformed, has a later format version, or requires
-    /// a claim that this version does not know. An unsupported version or claim takes precedence
-    /// over malformed claims.
-    pub(crate) fn from_payload(payload: &[u8]) -> Result<Self, VerifyError> {
-        let claims: Self = strict_json::from_slice(payload)
-            .map_err(|error| unsupported_format(payload).unwrap_or_else(|| error.into()))?;
-        check_critical(&claims.critical, &KNOWN_CLAIMS)?;
-        claims.check_key()?;
-        Ok(claims)
-    }
-
     /// Lists the claims that are present, in the order of the fields, then the unknown claims.
     ///
     /// ```
@@ -347,10 +332,18 @@ impl LicenseClaims {
             self.expires_at,
         )
     }
+}
+
+impl TokenClaims for LicenseClaims {
+    const KNOWN: &'static [&'static str] = &KNOWN_CLAIMS;
+
+    fn critical(&self) -> &[String] {
+        &self.critical
+    }
 
     /// Checks that the claim `key`, if present, is the standard key that is computed from the other
     /// claims.
-    fn check_key(&self) -> Result<(), VerifyError> {
+    fn check(&self) -> Result<(), VerifyError> {
         match self.key {
             Some(key) if key != self.standard_key() => Err(VerifyError::claim(
                 "key",
@@ -360,28 +353,20 @@ impl LicenseClaims {
             _ => Ok(()),
         }
     }
-}
 
-/// Returns the reason why this version does not support the format of a payload, if there is one.
-fn unsupported_format(payload: &[u8]) -> Option<VerifyError> {
-    #[derive(Deserialize)]
-    struct VersionClaim {
-        ver: i64,
+    /// Also returns an error for a later format version.
+    fn unsupported(payload: &[u8]) -> Option<VerifyError> {
+        #[derive(Deserialize)]
+        struct VersionClaim {
+            ver: i64,
+        }
+        let VersionClaim { ver: found } = strict_json::from_slice(payload).ok()?;
+        let supported = FORMAT_VERSION;
+        if found > i64::from(supported) {
+            return Some(VerifyError::Version { supported, found });
+        }
+        unknown_critical_claim(payload, Self::KNOWN).filter(|_| found == i64::from(supported))
     }
-    #[derive(Deserialize)]
-    struct CriticalClaim {
-        #[serde(deserialize_with = "texts")]
-        crit: Vec<String>,
-    }
-    let VersionClaim { ver: found } = strict_json::from_slice(payload).ok()?;
-    let supported = FORMAT_VERSION;
-    if found > i64::from(supported) {
-        return Some(VerifyError::Version { supported, found });
-    }
-    let CriticalClaim { crit } = strict_json::from_slice(payload).ok()?;
-    check_critical(&crit, &KNOWN_CLAIMS)
-        .err()
-        .filter(|_| found == i64::from(supported))
 }
 
 fn supported_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {

@@ -8,12 +8,11 @@ use chrono::{DateTime, Utc};
 use serde::de::{Deserializer, Error, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::check_critical;
-use crate::encoding::strict_json::{self, IntegerVisitor, Object, absent, text, texts};
+use super::TokenClaims;
+use crate::encoding::strict_json::{IntegerVisitor, Object, absent, text, texts};
 use crate::ids::ProductCode;
 use crate::key::LicenseId;
 use crate::time::{serde_rfc3339, serde_unix_seconds};
-use crate::trust::VerifyError;
 
 /// The claims that this version understands. The claim `crit` may name only these claims.
 const KNOWN_CLAIMS: [&str; 7] = ["iss", "aud", "iat", "seq", "next_update", "revoked", "crit"];
@@ -44,12 +43,11 @@ pub(crate) struct RevocationClaims<L> {
     pub(crate) critical: Vec<String>,
 }
 
-impl RevocationClaims<RevokedLicenses> {
-    /// Reads the claims from the payload of a token.
-    pub(crate) fn from_payload(payload: &[u8]) -> Result<Self, VerifyError> {
-        let claims: Self = strict_json::from_slice(payload)?;
-        check_critical(&claims.critical, &KNOWN_CLAIMS)?;
-        Ok(claims)
+impl TokenClaims for RevocationClaims<RevokedLicenses> {
+    const KNOWN: &'static [&'static str] = &KNOWN_CLAIMS;
+
+    fn critical(&self) -> &[String] {
+        &self.critical
     }
 }
 
@@ -82,7 +80,7 @@ pub struct RevocationEntry {
     pub reason: String,
 }
 
-/// The effective time and the reason of a revocation.
+/// The effective time of a revocation, and the reason for it.
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -169,6 +167,8 @@ impl<'de> Visitor<'de> for RevokedVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<RevokedLicenses, A::Error> {
         let mut revoked = RevokedLicenses::default();
+        // The items are parsed already, so the hint is their exact number.
+        revoked.tokens.reserve(items.size_hint().unwrap_or(0));
         while let Some(Object(entry)) = items.next_element()? {
             if !revoked.insert(entry) {
                 let found = Unexpected::Other("a duplicate");

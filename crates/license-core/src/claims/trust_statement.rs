@@ -5,12 +5,12 @@ use std::marker::PhantomData;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::check_critical;
+use super::TokenClaims;
 use crate::encoding::strict_json::{
-    self, ListVisitor, Object, absent, non_empty, non_empty_texts, text, texts,
+    ListVisitor, Object, absent, non_empty, non_empty_texts, text, texts,
 };
 use crate::time::serde_unix_seconds;
-use crate::trust::{Jwk, VerifyError};
+use crate::trust::Jwk;
 
 /// The claims that this version understands. The claim `crit` may name only these claims.
 const KNOWN_CLAIMS: [&str; 6] = ["iss", "iat", "introduces", "retires", "statement", "crit"];
@@ -50,12 +50,13 @@ impl TrustStatementClaims {
             critical: Vec::new(),
         }
     }
+}
 
-    /// Reads the claims from the payload of a token.
-    pub(crate) fn from_payload(payload: &[u8]) -> Result<Self, VerifyError> {
-        let claims: Self = strict_json::from_slice(payload)?;
-        check_critical(&claims.critical, &KNOWN_CLAIMS)?;
-        Ok(claims)
+impl TokenClaims for TrustStatementClaims {
+    const KNOWN: &'static [&'static str] = &KNOWN_CLAIMS;
+
+    fn critical(&self) -> &[String] {
+        &self.critical
     }
 }
 

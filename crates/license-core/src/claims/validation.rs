@@ -6,16 +6,22 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::TokenClaims;
 use super::license::{features, quotas};
 use crate::code::Code;
-use crate::encoding::strict_json::{self, absent, present, text};
+use crate::encoding::strict_json::{absent, present, text, texts};
 use crate::encoding::value::named_value;
 use crate::ids::{ProductCode, Tier};
 use crate::key::LicenseId;
 use crate::machine::Machine;
 use crate::policy::{Entitlements, Quota};
 use crate::time::serde_unix_seconds;
-use crate::trust::VerifyError;
+
+/// The claims that this version understands. The claim `crit` may name only these claims.
+const KNOWN_CLAIMS: [&str; 13] = [
+    "iss", "aud", "jti", "iat", "lic", "status", "tier", "features", "quotas", "exp", "machine",
+    "nonce", "crit",
+];
 
 /// The claims of a validation token (`typ` `license-validation+jwt`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,14 +52,20 @@ pub(crate) struct ValidationClaims {
     /// The nonce that the requesting machine has sent.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "absent")]
     pub(crate) nonce: Option<String>,
+    #[serde(rename = "crit")]
+    #[serde(default, deserialize_with = "texts", skip_serializing_if = "absent")]
+    pub(crate) critical: Vec<String>,
+}
+
+impl TokenClaims for ValidationClaims {
+    const KNOWN: &'static [&'static str] = &KNOWN_CLAIMS;
+
+    fn critical(&self) -> &[String] {
+        &self.critical
+    }
 }
 
 impl ValidationClaims {
-    /// Reads the claims from the payload of a token.
-    pub(crate) fn from_payload(payload: &[u8]) -> Result<Self, VerifyError> {
-        Ok(strict_json::from_slice(payload)?)
-    }
-
     /// Returns the tier with its features and quotas.
     pub(crate) fn entitlements(&self) -> Entitlements {
         Entitlements::shared(

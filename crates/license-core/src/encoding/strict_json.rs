@@ -23,9 +23,6 @@ use tree::Tree;
 /// The maximum nesting of arrays and objects, including the outermost object.
 pub(crate) const MAX_DEPTH: usize = 16;
 
-/// The maximum number of characters that a message quotes from the input.
-pub(crate) const MAX_QUOTED_CHARS: usize = 32;
-
 /// The reason why bytes are not one strict JSON object.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -68,6 +65,8 @@ pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ReadErr
 }
 
 /// Reads the members of a strict JSON object as they are.
+///
+/// A `Value` takes up to 70 times the size of its text, so this function is for small objects only.
 pub(crate) fn members(
     bytes: &[u8],
 ) -> Result<serde_json::Map<String, serde_json::Value>, JsonError> {
@@ -76,7 +75,11 @@ pub(crate) fn members(
 }
 
 /// Parses exactly one strict JSON object.
-fn parse(bytes: &[u8]) -> Result<Tree<'_>, JsonError> {
+///
+/// # Errors
+///
+/// Returns [`JsonError`] as [`from_slice`] does.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Tree<'_>, JsonError> {
     let text = std::str::from_utf8(bytes).map_err(|error| Reason::Utf8 {
         offset: error.valid_up_to(),
     })?;
@@ -108,6 +111,20 @@ mod tests {
         let long = "ä".repeat(40);
         let error = refusal(&format!("{{\"{long}\":1,\"{long}\":1}}"));
         assert!(error.contains(&format!("`{}`", "ä".repeat(32))), "{error}");
+    }
+
+    /// With a quadratic search for duplicates, this test takes minutes.
+    #[test]
+    fn an_object_with_many_unknown_members_is_read() {
+        #[derive(Deserialize)]
+        struct Number {
+            n: u64,
+        }
+        let unknown: Vec<_> = (0..200_000).map(|i| format!("\"m{i}\":[{i}]")).collect();
+        let text = format!("{{{},\"n\":7}}", unknown.join(","));
+        assert_eq!(from_slice::<Number>(text.as_bytes()).unwrap().n, 7);
+        let twice = format!("{{{},\"m199999\":7}}", unknown.join(","));
+        assert!(refusal(&twice).contains("duplicate member `m199999`"));
     }
 
     #[test]

@@ -192,8 +192,12 @@ pub enum Evidence {
 }
 
 impl Evidence {
-    /// Returns the instant up to which the rule keeps the license valid, including grace.
-    pub(super) fn grace_until(&self) -> Option<DateTime<Utc>> {
+    /// Returns the instant at which the rule ends the license, after a grace period. A license on a
+    /// revocation list ends without a grace period.
+    ///
+    /// For a check-in, the instant is the last at which the license is valid. For an expiry or a
+    /// revocation, it is the first at which the license is no longer valid.
+    pub(super) fn end(&self) -> Option<DateTime<Utc>> {
         match self {
             Self::CheckIn { grace_until, .. } => Some(*grace_until),
             Self::Expiry { grace_until, .. } => *grace_until,

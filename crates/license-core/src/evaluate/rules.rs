@@ -1,4 +1,4 @@
-//! Rules of an evaluation, one function per rule.
+//! Rules of an evaluation, one function per rule. The machine rule is in `machine.rs`.
 
 use std::sync::Arc;
 
@@ -100,7 +100,8 @@ impl<'a> Evaluation<'a> {
         }))
     }
 
-    /// Returns the current status of the license and its date.
+    /// Returns the status that decides, and its date: a denial of the validation history, or
+    /// otherwise the newest validation.
     fn status(&self) -> Option<(Status, DateTime<Utc>)> {
         let decisive = self.history.denial().or(self.newest_validation)?;
         Some((decisive.status(), decisive.issued_at()))
@@ -170,8 +171,8 @@ fn product(evaluation: &Evaluation<'_>) -> OptionalResult {
     )
 }
 
-/// Denies a license that the newest validation or a revocation list revokes. A validation does not
-/// cancel a revocation by a list, and a list does not cancel a revocation by a validation.
+/// Denies a license that the deciding validation or a revocation list revokes. A validation does
+/// not cancel a revocation by a list, and a list does not cancel a revocation by a validation.
 fn revoked(evaluation: &Evaluation<'_>) -> OptionalResult {
     let status = evaluation
         .status()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::{Signer, SigningError, VerifyingSigner, minimum_length, sign_token};
-use crate::claims::LicenseClaims;
+use crate::claims::{LicenseClaims, TokenClaims};
 use crate::jose::{MAX_TOKEN_BYTES, TokenKind, Unverified};
 use crate::key::LicenseId;
 use crate::license::License;

@@ -138,6 +138,7 @@ impl<'a> ValidationDraft<'a> {
             expires_at: self.expires_at,
             machine: self.machine.as_deref().map(Machine::parse),
             nonce: self.nonce.clone(),
+            critical: Vec::new(),
         }
     }
 }

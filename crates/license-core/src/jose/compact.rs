@@ -7,8 +7,8 @@ use std::hash::{Hash, Hasher};
 use super::header::{self, ProtectedHeader};
 use super::size::{self, MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TOKEN_BYTES};
 use super::{ParseError, TokenKind};
-use crate::encoding::base64url;
 use crate::encoding::pasted::{Pasted, without_line_breaks, without_wrapping};
+use crate::encoding::{base64url, count_bytes};
 use crate::jose::Algorithm;
 
 /// A well-formed token whose signature has not been verified.
@@ -38,6 +38,10 @@ pub struct Unverified<'a> {
 
 impl<'a> Unverified<'a> {
     /// Parses a token and its header, and reverts the changes that mail programs and editors make.
+    ///
+    /// Takes memory of up to 8 times the size of the text. To verify a license takes up to 128 times
+    /// its size, because unknown claims are kept as JSON values. To verify a revocation list takes
+    /// up to 16 times its size. A token of another kind takes less than a license.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -242,19 +246,8 @@ fn check_characters(pasted: &Pasted<'_>) -> Result<(), ParseError> {
 fn canonical_dots(text: &str) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
     let (first, second) = (memchr::memchr(b'.', bytes)?, memchr::memrchr(b'.', bytes)?);
-    // A count of at most 128 fits into a byte, which lets the compiler vectorize the loop.
-    let is_other = |byte: &u8| !(byte.is_ascii_alphanumeric() | matches!(byte, b'-' | b'_'));
-    let count = |block: &[u8]| {
-        block
-            .iter()
-            .map(|byte| u8::from(is_other(byte)))
-            .sum::<u8>()
-    };
-    let others: usize = bytes
-        .chunks(128)
-        .map(|block| usize::from(count(block)))
-        .sum();
-    (first < second && others == 2).then_some((first, second))
+    let is_other = |byte: u8| !(byte.is_ascii_alphanumeric() | matches!(byte, b'-' | b'_'));
+    (first < second && count_bytes(bytes, is_other) == 2).then_some((first, second))
 }
 
 /// Returns the offsets of the dots of a normalized token.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ParseError;
 use crate::encoding::base64url;
-use crate::encoding::strict_json::{self, MAX_QUOTED_CHARS, ReadError, TextVisitor};
+use crate::encoding::strict_json::{self, ReadError, TextVisitor};
 use crate::encoding::value::named_value;
 use crate::jose::Algorithm;
 
@@ -141,9 +141,9 @@ pub(super) fn parse(segment: &str) -> Result<ProtectedHeader, ParseError> {
     let bytes = base64url::decode(segment).ok_or(ParseError::Base64 { segment: "header" })?;
     strict_json::from_slice(&bytes).map_err(|error| match error {
         ReadError::Json(error) => ParseError::HeaderJson(error),
-        ReadError::Member(error) if error.is_unknown => ParseError::HeaderMember {
-            found: error.path.chars().take(MAX_QUOTED_CHARS).collect(),
-        },
+        ReadError::Member(error) if error.is_unknown => {
+            ParseError::HeaderMember { found: error.path }
+        }
         ReadError::Member(error) => match error.path.as_str() {
             "alg" => ParseError::Header {
                 member: "alg",

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use super::License;
-use crate::claims::ActivationClaims;
+use crate::claims::{ActivationClaims, TokenClaims};
 use crate::ids::{Commitment, Nonce, ProductCode};
 use crate::jose::{TokenKind, Unverified};
 use crate::key::LicenseId;

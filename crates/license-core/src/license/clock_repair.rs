@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use crate::claims::ClockRepairClaims;
+use crate::claims::{ClockRepairClaims, TokenClaims};
 use crate::ids::{Nonce, ProductCode};
 use crate::jose::{TokenKind, Unverified};
 use crate::key::LicenseId;

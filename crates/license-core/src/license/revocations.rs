@@ -1,9 +1,10 @@
 //! Revocation lists.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::claims::{Revocation, RevocationClaims, RevokedLicenses};
+use crate::claims::{Revocation, RevocationClaims, RevokedLicenses, TokenClaims};
 use crate::ids::ProductCode;
 use crate::jose::{TokenKind, Unverified};
 use crate::key::LicenseId;
@@ -259,12 +260,12 @@ impl RevocationList {
     pub(crate) fn newest<'a>(
         lists: impl Iterator<Item = &'a Self> + Clone,
     ) -> impl Iterator<Item = &'a Self> {
-        let others = lists.clone();
-        lists.filter(move |list| {
-            let is_newer =
-                |other: &Self| other.key_id() == list.key_id() && other.seq() > list.seq();
-            !others.clone().any(is_newer)
-        })
+        let mut highest: BTreeMap<&KeyId, u64> = BTreeMap::new();
+        for list in lists.clone() {
+            let seq = highest.entry(list.key_id()).or_default();
+            *seq = list.seq().max(*seq);
+        }
+        lists.filter(move |list| highest.get(list.key_id()) == Some(&list.seq()))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::claims::TrustStatementClaims;
+use crate::claims::{TokenClaims, TrustStatementClaims};
 use crate::jose::{TokenKind, Unverified};
 use crate::trust::{Jwk, KeyId, TrustSet, TrustedKey, VerifyError};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::License;
-use crate::claims::{Status, ValidationClaims};
+use crate::claims::{Status, TokenClaims, ValidationClaims};
 use crate::encoding::value::named_value;
 use crate::ids::ProductCode;
 use crate::jose::{TokenKind, Unverified};

@@ -17,7 +17,7 @@ use super::ComponentKind;
 /// | network card, processor, disk and board, but not the machine id | yes |
 /// | machine id | yes, if most of board, network card, processor and disk are unchanged |
 /// | machine id and network card | yes, if board, processor and disk are known and unchanged |
-/// | machine id and disk | yes, if board, network card and processor are unchanged |
+/// | machine id and disk | yes, if board, network card and processor are known and unchanged |
 /// | machine id, disk and network card | no |
 /// | all components except the processor model, which many machines share | no |
 /// | the id that an administrator assigned | no, even if nothing else changed |

@@ -24,9 +24,18 @@ pub enum ProductFileError {
         reason: String,
     },
     /// The file has too many tiers.
-    #[error("product file: expected at most {limit} tiers")]
+    #[error("product file: expected at most {limit} tiers, found more")]
     TooManyTiers {
         /// The maximum number of tiers.
+        limit: usize,
+    },
+    /// The tiers of the file have too many features and quotas, including those that they inherit.
+    #[error(
+        "product file: expected at most {limit} features and quotas in all tiers, including \
+         inherited ones, found more"
+    )]
+    TooManyEntitlements {
+        /// The maximum number of features and quotas.
         limit: usize,
     },
     /// A value is not valid.
@@ -66,6 +75,27 @@ mod tests {
         FeatureMatrix::parse(text).unwrap_err().to_string()
     }
 
+    /// Returns a file of 64 tiers, which all inherit the features of the first one.
+    fn inheriting(features: usize) -> String {
+        let names: Vec<_> = (0..features).map(|n| format!("'f{n}'")).collect();
+        let names = names.join(",");
+        let mut text = format!(
+            "product='ACME'\nissuer='Acme'\nbase_tier='T0'\n\
+             [[tiers]]\nname='T0'\nfeatures=[{names}]\n"
+        );
+        for tier in 1..64 {
+            let before = tier - 1;
+            text += &format!("[[tiers]]\nname='T{tier}'\nextends='T{before}'\nfeatures=[]\n");
+        }
+        text
+    }
+
+    #[test]
+    fn inherited_features_count_against_a_limit() {
+        assert!(FeatureMatrix::parse(&inheriting(1024)).is_ok());
+        assert!(FeatureMatrix::parse(&inheriting(1025)).is_err());
+    }
+
     #[test]
     fn an_error_names_the_path_of_the_value() {
         let minimal =
@@ -95,6 +125,7 @@ mod tests {
             (format!("{minimal}renewal=[14, 72]"), "expected a table"),
             (format!("trial=['A1', 14]\n{minimal}"), "expected a table"),
             ("not toml".to_owned(), "product file"),
+            (inheriting(1025), "at most 65536 features and quotas"),
         ];
         for (text, place) in cases {
             assert!(

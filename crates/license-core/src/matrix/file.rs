@@ -10,6 +10,7 @@ use serde::{Deserialize, Serializer};
 use super::table::Table;
 use super::{FeatureMatrix, ProductFileError, TierPolicy, Trial, is_feature_name};
 use crate::encoding::pasted::Position;
+use crate::encoding::quoted::{printable, quoted};
 use crate::encoding::strict_json::IntegerVisitor;
 use crate::ids::{ProductCode, Tier};
 use crate::policy::{CheckIn, Entitlements, Quota, Renewal};
@@ -18,6 +19,9 @@ use crate::time;
 /// Maximum number of tiers. The maximum bounds the memory, because each tier has a copy of the
 /// features of the tier that it extends.
 const MAX_TIERS: usize = 64;
+/// The maximum number of features and quotas of all tiers. Each tier has a copy of those that it
+/// inherits, so that a file of `n` bytes could otherwise take memory for `64 * n`.
+const MAX_ENTITLEMENTS: usize = 64 * 1024;
 const DEFAULT_GRACE_HOURS: u64 = 168;
 /// Ten years. A longer trial or cool-down is a typing error.
 const MAX_DAYS: u64 = 3660;
@@ -98,7 +102,7 @@ pub(super) fn parse(text: &str) -> Result<FeatureMatrix, ProductFileError> {
         position: error
             .span()
             .map(|span| Position::from_offset(text, span.start)),
-        reason: error.message().to_owned(),
+        reason: printable(error.message().chars()),
     })?;
     from_file(file)
 }
@@ -109,8 +113,16 @@ fn from_file(file: File) -> Result<FeatureMatrix, ProductFileError> {
     }
     let product = ProductCode::parse(&file.product);
     let mut tiers: Vec<TierPolicy> = Vec::new();
+    let mut entitlements: usize = 0;
     for Table(tier) in &file.tiers {
         let policy = tier_policy(tier, &tiers)?;
+        let own = policy.entitlements();
+        entitlements += own.features().len() + own.quotas().len();
+        if entitlements > MAX_ENTITLEMENTS {
+            return Err(ProductFileError::TooManyEntitlements {
+                limit: MAX_ENTITLEMENTS,
+            });
+        }
         tiers.push(policy);
     }
     let find = |place: &str, name: &str| {
@@ -158,7 +170,7 @@ fn from_file(file: File) -> Result<FeatureMatrix, ProductFileError> {
 
 /// Returns the policy of a tier. The tier may extend one of the `earlier` tiers.
 fn tier_policy(tier: &FileTier, earlier: &[TierPolicy]) -> Result<TierPolicy, ProductFileError> {
-    let place = |member: &str| format!("tiers.{}{member}", tier.name);
+    let place = |member: &str| format!("tiers.{}{member}", quoted(&tier.name));
     let name = Tier::parse(&tier.name).map_err(|error| invalid(&place(""), error.expected))?;
     let named = |name: &str| earlier.iter().find(|tier| tier.name().as_str() == name);
     if named(&tier.name).is_some() {
@@ -213,7 +225,7 @@ fn entitlements(
         .map(|(quota, limit)| (quota.to_owned(), limit))
         .collect();
     for (quota, &number) in &tier.quotas {
-        let place = format!("tiers.{name}.quotas.{quota}");
+        let place = format!("tiers.{name}.quotas.{}", quoted(quota));
         let limit = Quota::from_number(number);
         let limit =
             limit.ok_or_else(|| invalid(&place, "-1 (unlimited), 0 or a positive number"))?;

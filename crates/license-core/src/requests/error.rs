@@ -37,7 +37,7 @@ pub enum MachineRequestError {
     /// The block has another label.
     #[error("expected a machine request or deactivation receipt, found a block `{found}`")]
     OtherBlock {
-        /// The label, cut to 40 characters.
+        /// The label, cut to 32 characters.
         found: String,
     },
     /// Readback lines are missing or wrong.

@@ -8,7 +8,8 @@ use super::{MachineRequest, MachineRequestError, readback};
 use crate::encoding::armor::MachineRequestKind;
 use crate::encoding::hex;
 use crate::encoding::pasted::{plain_dash, plain_quote};
-use crate::encoding::strict_json::{self, IntegerVisitor, MAX_QUOTED_CHARS, ReadError, text};
+use crate::encoding::quoted::quoted;
+use crate::encoding::strict_json::{self, IntegerVisitor, ReadError, text};
 use sha2::{Digest, Sha256};
 
 /// Format version.
@@ -70,6 +71,7 @@ impl MachineRequest {
     /// form.
     ///
     /// Line breaks, quotes and hyphens that mail programs and editors have replaced are accepted.
+    /// Takes memory of up to 128 times the size of the text.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -120,7 +122,7 @@ fn unarmor(text: &str) -> Result<(MachineRequestKind, &str), MachineRequestError
     let (label, rest) = rest.split_once('-').ok_or(MachineRequestError::Armor)?;
     let Some(kind) = MachineRequestKind::parse(label.trim()) else {
         return Err(MachineRequestError::OtherBlock {
-            found: label.trim().chars().take(40).collect(),
+            found: quoted(label.trim()),
         });
     };
     let (body, end) = rest.split_once("-END ").ok_or(MachineRequestError::Armor)?;
@@ -171,7 +173,7 @@ fn from_json(kind: MachineRequestKind, body: &[u8]) -> Result<MachineRequest, Ma
     let members = strict_json::members(body).map_err(MachineRequestError::Json)?;
     if let Some(name) = members.keys().find(|name| known.get(name).is_none()) {
         return Err(MachineRequestError::UnknownMember {
-            found: name.chars().take(MAX_QUOTED_CHARS).collect(),
+            found: quoted(name),
         });
     }
     if common.check == request.check() {

@@ -24,8 +24,9 @@ fn without_data_volume(path: &[u8]) -> &[u8] {
         .unwrap_or(path)
 }
 
-/// Converts a path to lower case character by character, because the lower case of a whole Greek
-/// word depends on its end. Bytes that are not Unicode stay as they are.
+/// Converts a path to lower case, with backslashes, and without a verbatim prefix or trailing
+/// backslashes. Converts each character alone, because `str::to_lowercase` writes a Σ at the end of
+/// a word as ς. Bytes that are not Unicode stay as they are.
 fn folded(path: &[u8]) -> Vec<u8> {
     let mut folded = Vec::with_capacity(path.len());
     for chunk in path.utf8_chunks() {

@@ -219,10 +219,11 @@ impl ClockHighWater {
     /// clock, but not below the time that signatures and the uptime prove. Returns `true` if the
     /// mark was lowered and the clock had been behind by more than the tolerance of 24 hours.
     ///
-    /// A signature is recent if it is newer than all earlier signatures, and newer than the time
-    /// that the uptime had proven when the clock last reached the mark. An artifact that was signed
-    /// just now is always recent. An artifact that was held back to undo the passing of time is not
-    /// recent. Time in which the machine was off is not proven, so it can be undone.
+    /// A signature is recent if it is newer than all earlier signatures, and at most one hour older
+    /// than the time that was proven when the clock last reached the mark. The hour allows for a
+    /// clock of the signer that is behind. An artifact that was signed just now is always recent.
+    /// An artifact that was held back to undo the passing of time is not recent. Time in which the
+    /// machine was off is not proven, so it can be undone.
     ///
     /// ```
     /// # use license_core::time;

@@ -27,9 +27,9 @@ pub enum TrustError {
     #[error("expected a PEM public key, a JWK or a JWK Set, found damaged PEM or other text")]
     Pem,
     /// The PEM contains something other than a public key.
-    #[error("expected a PEM block `PUBLIC KEY`, found `{found:.40}`")]
+    #[error("expected a PEM block `PUBLIC KEY`, found `{found}`")]
     PemLabel {
-        /// The label, as in `-----BEGIN label-----`.
+        /// The label, as in `-----BEGIN label-----`, cut to 32 characters.
         found: String,
     },
     /// The text is a private key, which must not leave the vendor.

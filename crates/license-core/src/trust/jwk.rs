@@ -21,6 +21,9 @@ pub(crate) struct Jwk {
     #[serde(skip_serializing_if = "Option::is_none")]
     key_use: Option<Value>,
     #[serde(default, deserialize_with = "present")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_ops: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
     alg: Option<Value>,
     #[serde(default, deserialize_with = "present")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +64,20 @@ fn number(value: &Option<Value>, member: &'static str) -> Result<Vec<u8>, TrustE
         .ok_or(TrustError::Jwk { member, expected })
 }
 
+/// Returns whether the value of `key_ops` permits that the key verifies signatures, and nothing
+/// else (RFC 7517 section 4.3).
+///
+/// The public key of a signing key may have the `sign` of its private key. Any other operation
+/// would use one key for two purposes.
+fn permits_verification(key_ops: &Value) -> bool {
+    let Some(operations) = key_ops.as_array() else {
+        return false;
+    };
+    let count = |name: &str| operations.iter().filter(|other| *other == name).count();
+    let (verify, sign) = (count("verify"), count("sign"));
+    verify == 1 && sign <= 1 && operations.len() == verify + sign
+}
+
 impl Jwk {
     /// Returns whether the JWK has the members `kid` and `use`.
     pub(crate) fn has_kid_and_use(&self) -> bool {
@@ -78,6 +95,12 @@ impl Jwk {
         expect(&self.kty, "kty", "RSA", "`RSA`")?;
         if self.key_use.is_some() {
             expect(&self.key_use, "use", "sig", "`sig`")?;
+        }
+        if !self.key_ops.as_ref().is_none_or(permits_verification) {
+            return Err(TrustError::Jwk {
+                member: "key_ops",
+                expected: "an array with `verify` and at most `sign`, each once",
+            });
         }
         let algorithm = text(&self.alg).and_then(Algorithm::parse);
         let algorithm = algorithm.ok_or(TrustError::Jwk {
@@ -101,6 +124,7 @@ impl From<&TrustedKey> for Jwk {
         Self {
             kty: text("RSA"),
             key_use: text("sig"),
+            key_ops: None,
             alg: text(key.algorithm().as_str()),
             kid: text(key.id().as_str()),
             n: text(&base64url::encode(key.modulus())),

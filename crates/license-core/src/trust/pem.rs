@@ -9,6 +9,7 @@ use spki::der::{Decode, Encode, EncodePem, Tag, Tagged};
 use spki::{AlgorithmIdentifierRef, ObjectIdentifier, SubjectPublicKeyInfoRef};
 
 use super::{TrustError, TrustedKey};
+use crate::encoding::quoted::quoted;
 use crate::jose::Algorithm;
 
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -53,7 +54,7 @@ fn key(block: &str) -> Result<TrustedKey, TrustError> {
         Some(label) if label.ends_with("PRIVATE KEY") => return Err(TrustError::PrivateKey),
         Some(found) => {
             return Err(TrustError::PemLabel {
-                found: found.to_owned(),
+                found: quoted(found),
             });
         }
     }

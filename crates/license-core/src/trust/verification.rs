@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{KeyId, TrustError, TrustSet, TrustedKey};
 use crate::code::Code;
+use crate::encoding::quoted::printable;
 use crate::encoding::strict_json::{self, JsonError, ReadError};
 use crate::jose::{Algorithm, ParseError, TokenKind, Unverified};
 
@@ -90,7 +91,7 @@ impl Unverified<'_> {
         match trust.retired(id) {
             Some(key) => VerifyError::RetiredKey { key: key.clone() },
             None => VerifyError::UntrustedKey {
-                found: id.to_owned(),
+                found: printable(id.chars()),
                 trusted: trust.len(),
             },
         }

@@ -180,8 +180,8 @@ pub fn examine_entries<'a>(
         .collect()
 }
 
-/// Returns the faults of a whole report. Their number is at most two, because the findings of each
-/// chain repeat these faults.
+/// Returns the faults of a whole report. At most two, so that the output stays small although each
+/// chain repeats them.
 fn faults_of_report(report: &UsageReport) -> Vec<ChainFinding> {
     let found = u64::try_from(report.lines.len()).unwrap_or(u64::MAX);
     let expected = report.declared;

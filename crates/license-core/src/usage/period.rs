@@ -48,9 +48,9 @@ pub struct OpenPeriod {
 impl OpenPeriod {
     /// Creates an empty period.
     ///
-    /// `next` is the position after the last stored entry. If there is such an entry, the counts
-    /// since then are lost, because the previous period is missing. If there is no entry, a chain
-    /// with the id `fresh` starts. `resets` is the current value of
+    /// `next` is the position after the last stored entry. If it is `Some`, the chain has entries
+    /// but its open period is missing. The new period then states that counts were lost. If it is
+    /// `None`, a chain with the id `fresh` starts. `resets` is the current value of
     /// [`ClockHighWater::resets`](crate::state::ClockHighWater::resets).
     ///
     /// ```

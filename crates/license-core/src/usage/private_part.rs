@@ -21,7 +21,7 @@ use crate::encoding::hex;
 /// print!("{}", write(example::product()?, &[closed], false));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClosedEntry {
     /// The line of the entry, which is part of the chain.
     pub entry: String,
@@ -61,8 +61,8 @@ impl ClosedEntry {
         })
     }
 
-    /// Returns the entry with another position, for a chain in which another entry has the position
-    /// of this one. Returns `None` if the line is not an entry.
+    /// Returns the entry at a new position. Used if a different entry of the chain already has the
+    /// position of this entry. Returns `None` if the line is not an entry.
     ///
     /// The result is marked as recounted, because earlier entries may contain the same counts.
     ///

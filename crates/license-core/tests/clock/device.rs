@@ -71,17 +71,17 @@ impl InSeconds for DateTime<Utc> {
 }
 
 pub(crate) fn duration(seconds: u64) -> TimeDelta {
-    TimeDelta::seconds(signed(seconds))
+    TimeDelta::seconds(to_i64(seconds))
 }
 
-pub(crate) fn signed(seconds: u64) -> i64 {
+pub(crate) fn to_i64(seconds: u64) -> i64 {
     i64::try_from(seconds).unwrap()
 }
 
 /// Returns the seconds by which `time` is ahead of `reference`. The result is negative if `time` is
 /// behind.
 pub(crate) fn ahead(reference: DateTime<Utc>, time: DateTime<Utc>) -> i64 {
-    signed(time.unix_seconds()) - signed(reference.unix_seconds())
+    to_i64(time.unix_seconds()) - to_i64(reference.unix_seconds())
 }
 
 #[derive(Clone, Debug)]
@@ -134,7 +134,7 @@ impl Device {
 
     fn advance(&mut self, seconds: u64) {
         self.truth = self.truth.plus(seconds);
-        self.error += self.drift * signed(seconds) / signed(DAY);
+        self.error += self.drift * to_i64(seconds) / to_i64(DAY);
     }
 
     /// Lets the machine run or sleep. The uptime includes both.

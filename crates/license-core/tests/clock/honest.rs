@@ -3,7 +3,7 @@
 use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::Outcome;
 
-use crate::device::{DAY, Device, HOUR, InSeconds, Rng, ahead, is_behind, signed};
+use crate::device::{DAY, Device, HOUR, InSeconds, Rng, ahead, is_behind, to_i64};
 use crate::files::Files;
 use crate::support::{at, issued};
 use crate::vendor::{PRODUCTS, Product, horizon, last_start};
@@ -310,7 +310,7 @@ impl<'a> Simulation<'a> {
         };
         let mut device = Device::new(start);
         if class.drift > 0 {
-            device.drift = signed(rng.within(0, 2 * class.drift)) - signed(class.drift);
+            device.drift = to_i64(rng.within(0, 2 * class.drift)) - to_i64(class.drift);
         }
         let max_off = rng.pick(&[30 * HOUR, 8 * DAY, 90 * DAY]);
         let renews_after = rng.within(DAY, 4 * DAY);
@@ -349,7 +349,7 @@ impl<'a> Simulation<'a> {
             1 => 4 * (behind + ahead),
             _ => quarters,
         };
-        signed(quarters * 15 * MINUTE) - signed(behind * HOUR)
+        to_i64(quarters * 15 * MINUTE) - to_i64(behind * HOUR)
     }
 
     fn restart(&mut self, at_least: u64) {
@@ -385,18 +385,18 @@ impl<'a> Simulation<'a> {
                     self.device.error = 0;
                 }
             }
-            Travel => self.device.error = self.offset() / signed(HOUR) * signed(HOUR),
+            Travel => self.device.error = self.offset() / to_i64(HOUR) * to_i64(HOUR),
             SummerTime => {
-                let by = self.rng.pick(&[-1, 1]) * signed(HOUR);
+                let by = self.rng.pick(&[-1, 1]) * to_i64(HOUR);
                 let (behind, ahead) = self.class.offsets;
                 let error = self.device.error + by;
-                if error >= -signed(behind * HOUR) && error <= signed(ahead * HOUR) {
+                if error >= -to_i64(behind * HOUR) && error <= to_i64(ahead * HOUR) {
                     self.device.error = error;
                 }
             }
             NetworkTime => self.device.error = 0,
             Snapshot => {
-                if self.raised_at.is_none() && self.device.lead() <= signed(14 * HOUR + SLACK) {
+                if self.raised_at.is_none() && self.device.lead() <= to_i64(14 * HOUR + SLACK) {
                     self.snapshot = Some(self.device.clone());
                 }
             }
@@ -526,7 +526,7 @@ impl<'a> Simulation<'a> {
             );
         }
         let lead = self.device.lead();
-        assert!(lead <= signed(SLACK), "repaired, but {lead} s ahead");
+        assert!(lead <= to_i64(SLACK), "repaired, but {lead} s ahead");
     }
 
     fn install(&mut self, check_in: license_core::license::Validation) -> bool {
@@ -568,7 +568,7 @@ impl<'a> Simulation<'a> {
         self.check_in();
         self.device.run(self.rng.within(0, 10 * MINUTE));
         self.evaluate();
-        (self.device.error > signed(2 * DAY)).then_some(truth.max(self.device.truth))
+        (self.device.error > to_i64(2 * DAY)).then_some(truth.max(self.device.truth))
     }
 
     fn evaluate(&mut self) {
@@ -587,17 +587,17 @@ impl<'a> Simulation<'a> {
         };
         if self.raised_at.is_none() {
             self.counts.lead = self.counts.lead.max(device.lead());
-            assert!(device.lead() <= signed(class.lead), "{}", describe());
+            assert!(device.lead() <= to_i64(class.lead), "{}", describe());
         }
         if is_behind(&decision) {
             self.counts.warned += 1;
             let (behind, ahead) = class.offsets;
             let bound = DAY.saturating_sub(ahead * HOUR);
-            let is_offset = device.error >= -signed(behind * HOUR + SLACK);
+            let is_offset = device.error >= -to_i64(behind * HOUR + SLACK);
             if class.lead <= 14 * HOUR && self.raised_at.is_none() && is_offset {
                 // A warning requires that the clock is far behind soon after it was far ahead.
                 assert!(behind + ahead > 24, "{}", describe());
-                assert!(device.error < -signed(bound), "{}", describe());
+                assert!(device.error < -to_i64(bound), "{}", describe());
             }
         }
         if decision.outcome() != Outcome::Denied {

@@ -2,7 +2,7 @@
 
 use license_core::evaluate::Outcome;
 
-use crate::device::{DAY, Device, HOUR, InSeconds, Rng, is_behind, signed};
+use crate::device::{DAY, Device, HOUR, InSeconds, Rng, is_behind, to_i64};
 use crate::vendor::enterprise;
 
 /// Returns a machine that was used until `days` days after the end of its license.
@@ -106,6 +106,6 @@ fn a_clock_repair_restores_a_machine_whose_files_are_wrong() {
         let decision = device.evaluate(product);
         assert_eq!(decision.outcome(), Outcome::Licensed);
         assert!(!is_behind(&decision) && !device.seen.needs_evidence());
-        assert!(device.lead() <= signed(HOUR));
+        assert!(device.lead() <= to_i64(HOUR));
     }
 }

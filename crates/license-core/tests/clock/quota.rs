@@ -6,7 +6,7 @@ use license_core::chrono::{DateTime, Utc};
 use license_core::policy::Quota;
 use license_core::state::{ClockHighWater, ClockReading, QuotaCounters};
 
-use crate::device::{DAY, Device, HOUR, InSeconds, Rng, signed};
+use crate::device::{DAY, Device, HOUR, InSeconds, Rng, to_i64};
 use crate::support::at;
 
 const LIMIT: u64 = 10;
@@ -101,7 +101,7 @@ fn an_honest_user_gets_the_quota_of_each_day() {
                     Trouble::None => {}
                     Trouble::OtherSystem => {
                         let hours = rng.pick(&[-14, -8, 1, 14]);
-                        user.device.error = hours * signed(HOUR);
+                        user.device.error = hours * to_i64(HOUR);
                     }
                     Trouble::DeadBattery => {
                         user.device.restart(MINUTE);
@@ -167,7 +167,7 @@ fn a_machine_that_is_paused_every_day_gets_the_quota_of_each_day() {
         user.device.pause(16 * HOUR);
     }
     let lead = user.device.lead();
-    assert!(lead < -30 * signed(DAY), "the mark is {lead} s ahead");
+    assert!(lead < -30 * to_i64(DAY), "the mark is {lead} s ahead");
     assert_eq!(user.days.len(), 60);
     let granted: Vec<_> = user.days.values().map(|day| day.granted).collect();
     assert_eq!(granted, [LIMIT; 60]);
@@ -180,7 +180,7 @@ fn a_quota_that_was_used_in_advance_is_not_granted_again() {
     let mut user = User::new(at("2027-03-01T12:00:00Z"));
     for day in 0..200 {
         for ahead in [0, 1, 7, AHEAD - 1, AHEAD, AHEAD + 2, 26_000] {
-            user.device.error = signed(ahead * DAY);
+            user.device.error = to_i64(ahead * DAY);
             user.work();
         }
         user.device.error = 0;

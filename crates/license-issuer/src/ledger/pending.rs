@@ -1,6 +1,7 @@
 //! Artifacts that are signed and not yet delivered.
 
 use crate::delivery::ArtifactDestination;
+use crate::files;
 use crate::ledger::entry::{LedgerEntryKind, NewLedgerEntry};
 
 /// Whether a recorded artifact has reached its destination.
@@ -51,6 +52,17 @@ impl PendingArtifact {
             artifact: entry.artifact,
             destination,
             stored: None,
+        }
+    }
+
+    /// Returns whether recovery may touch the staging file. Only a staging file of this program, in
+    /// the directory of the destination, may be renamed or deleted.
+    pub fn is_recoverable(&self) -> bool {
+        match &self.destination {
+            ArtifactDestination::Stream => true,
+            ArtifactDestination::File { path, staging, .. } => {
+                files::is_staging_path(staging, path)
+            }
         }
     }
 }

@@ -3,12 +3,15 @@
 mod backup;
 mod chain;
 mod check;
+mod condition;
+mod directory;
 mod location;
+mod pending;
 mod reader;
 mod schema;
 mod writer;
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +20,7 @@ use license_core::chrono::{DateTime, Utc};
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use crate::errors::LedgerError;
+use crate::files;
 use crate::ledger::reader::LedgerReader;
 use crate::ledger::writer::{Ledger, LedgerWriter};
 
@@ -41,7 +45,7 @@ const LOG_PAGES: i64 = 8 * 1024;
 /// use license_issuer::ledger::sqlite::SqliteLedger;
 ///
 /// // Another program has issued licenses with this ledger.
-/// let ledger = SqliteLedger::open_existing(&directory.path().join("ledger.db"))?;
+/// let ledger = SqliteLedger::open_read_only(&directory.path().join("ledger.db"))?;
 /// let report = ledger.verify_chain(None)?;
 /// assert!(report.fault.is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -111,7 +115,7 @@ impl Ledger for LedgerFile {
     }
 
     fn second_reader(&self) -> Result<Box<dyn LedgerReader + Send>, LedgerError> {
-        let reader = SqliteLedger::open_existing(&self.path)?;
+        let reader = SqliteLedger::open_read_only(&self.path)?;
         // A cache of 256 KiB suffices, because each page is read once. SQLite's default is 2 MB.
         reader.db.pragma_update(None, "cache_size", -256)?;
         Ok(Box::new(reader))
@@ -123,36 +127,36 @@ impl Ledger for LedgerFile {
 }
 
 impl SqliteLedger {
-    /// Opens the ledger at this path for writing, and creates it if it does not exist.
+    /// Opens the ledger at this path for writing, and creates it if it does not exist. A new ledger
+    /// gets the owner of its directory.
     ///
     /// # Errors
     ///
-    /// Returns an error if the file is not a ledger or cannot be opened or created.
+    /// Returns an error if the file is not a ledger or cannot be opened or created. Root does not
+    /// create the directory below a directory of another user.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        let directory = path.parent();
-        if let Some(directory) = directory.filter(|name| !name.as_os_str().is_empty()) {
-            fs::create_dir_all(directory).map_err(LedgerError::Io)?;
-        }
+        directory::create(path)?;
         create_private(path)?;
-        let mut ledger = Self::connect(path)?;
+        let mut ledger = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         ledger.upgrade()?;
         Ok(ledger)
     }
 
-    /// Opens an existing ledger. A read-only ledger can be opened if it needs no migration.
+    /// Opens an existing ledger for reading. Changes neither the ledger nor the files that its
+    /// pending artifacts name, so the ledger may come from someone who is not trusted.
+    ///
+    /// A ledger of an older version is not migrated. It lacks only indexes.
     ///
     /// # Errors
     ///
     /// Returns [`LedgerError::Missing`] if there is no ledger, and other errors if the file is not
     /// a ledger or cannot be opened.
-    pub fn open_existing(path: &Path) -> Result<Self, LedgerError> {
-        let mut ledger = Self::connect(path)?;
+    pub fn open_read_only(path: &Path) -> Result<Self, LedgerError> {
+        let ledger = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         match schema::version(&ledger.db)? {
-            Version::Empty => return Err(LedgerError::Missing),
-            Version::Older => ledger.upgrade()?,
-            Version::Current => {}
+            Version::Empty => Err(LedgerError::Missing),
+            Version::Older | Version::Current => Ok(ledger),
         }
-        Ok(ledger)
     }
 
     /// Returns the path.
@@ -164,34 +168,18 @@ impl SqliteLedger {
     ///
     /// # Errors
     ///
-    /// Returns an error if the ledger cannot be written.
+    /// Returns [`LedgerError::ReadOnly`] if the ledger was opened for reading or its file cannot be
+    /// written, and other errors if the ledger cannot be locked or written.
     pub fn acquire(&mut self, now: DateTime<Utc>) -> Result<SqliteWriter<'_>, LedgerError> {
-        let lock = self.lock_file()?;
-        lock.lock().map_err(LedgerError::Io)?;
+        // The recovery changes files before it changes the ledger.
+        if self.db.is_readonly(MAIN_DB)? {
+            return Err(LedgerError::ReadOnly);
+        }
+        let lock = self.lock()?;
         SqliteWriter::with_recovery(self, now, lock)
     }
 
-    /// Recovers the artifacts of crashed processes, unless another process holds the writer lock.
-    /// That process has already recovered them.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the ledger cannot be read or written.
-    pub fn recover_if_idle(&mut self, now: DateTime<Utc>) -> Result<(), LedgerError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM intents)";
-        let has_pending: bool = self.db.query_row(sql, [], |row| row.get(0))?;
-        if !has_pending || self.db.is_readonly(MAIN_DB)? {
-            return Ok(());
-        }
-        let lock = self.lock_file()?;
-        match lock.try_lock() {
-            Ok(()) => SqliteWriter::with_recovery(self, now, lock).map(drop),
-            Err(TryLockError::WouldBlock) => Ok(()),
-            Err(TryLockError::Error(error)) => Err(LedgerError::Io(error)),
-        }
-    }
-
-    fn connect(path: &Path) -> Result<Self, LedgerError> {
+    fn connect(path: &Path, access: OpenFlags) -> Result<Self, LedgerError> {
         match fs::metadata(path) {
             Ok(found) if found.is_file() => {}
             Ok(_) => return Err(LedgerError::NotALedger),
@@ -200,9 +188,7 @@ impl SqliteLedger {
         }
         // SQLite gives some relative names, such as `:memory:`, a special meaning.
         let absolute = std::path::absolute(path).map_err(LedgerError::Io)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(absolute, flags)?;
-        db.busy_timeout(BUSY_TIMEOUT)?;
+        let db = open_database(&absolute, access)?;
         // With this setting, a committed transaction is on the disk
         // (https://sqlite.org/pragma.html#pragma_synchronous).
         db.pragma_update(None, "synchronous", "FULL")?;
@@ -224,21 +210,25 @@ impl SqliteLedger {
             return Ok(());
         }
         // If two processes change the journal mode at the same time, SQLite refuses one of them.
-        let lock = self.lock_file()?;
-        lock.lock().map_err(LedgerError::Io)?;
+        let _lock = self.lock()?;
         schema::migrate(&mut self.db)?;
         self.db.pragma_update(None, "journal_mode", "WAL")?;
         Ok(())
     }
 
-    /// Opens the lock file. Symbolic links are resolved, so that a ledger has only one lock file.
-    fn lock_file(&self) -> Result<File, LedgerError> {
+    /// Waits for the writer lock. Symbolic links are resolved, so that a ledger has only one lock
+    /// file.
+    fn lock(&self) -> Result<File, LedgerError> {
         let path = self.path.canonicalize().map_err(LedgerError::Io)?;
-        let path = with_suffix(&path, ".lock");
-        create_private(&path)?;
-        let opened = File::options().read(true).write(true).open(&path);
-        opened.map_err(LedgerError::Io)
+        files::lock(&with_suffix(&path, ".lock")).map_err(LedgerError::Io)
     }
+}
+
+/// Opens a connection.
+fn open_database(name: impl AsRef<Path>, access: OpenFlags) -> Result<Connection, LedgerError> {
+    let db = Connection::open_with_flags(name, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(db)
 }
 
 impl From<rusqlite::Error> for LedgerError {
@@ -246,6 +236,7 @@ impl From<rusqlite::Error> for LedgerError {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::NotADatabase) => Self::NotALedger,
             Some(rusqlite::ErrorCode::DatabaseCorrupt) => Self::Damaged,
+            Some(rusqlite::ErrorCode::ReadOnly) if needs_rollback(&error) => Self::Interrupted,
             _ => Self::Database(Box::new(error)),
         }
     }
@@ -257,14 +248,16 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// Returns whether a reader found a change that a crashed process left unfinished.
+fn needs_rollback(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
+}
+
 /// Creates a file that only its owner can read, unless the file exists. A ledger contains the
 /// licenses of all customers.
 fn create_private(path: &Path) -> Result<(), LedgerError> {
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    match files::create_private(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(LedgerError::Io(error)),
         _ => Ok(()),
     }

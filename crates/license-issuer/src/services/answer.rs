@@ -30,7 +30,8 @@ pub use clock_repair::{ClockRepairApproval, ClockRepairPolicy};
 /// The context in which a request is decided.
 pub type AnswerContext<'a> = DraftContext<'a, VerifyingSigner>;
 
-/// The rules for one kind of machine request. `A` is the content of an approved request.
+/// The rules for one kind of machine request. `A` is the approval: the data from which the answer
+/// is signed.
 pub trait AnswerPolicy<A> {
     /// The kind of the ledger entries of answers.
     const KIND: LedgerEntryKind;
@@ -207,7 +208,7 @@ pub enum RequestOutcome<A> {
     },
     /// The request is approved.
     Approved {
-        /// The content of the approved request.
+        /// The approval: the data from which the answer is signed.
         approval: A,
         /// The earlier answer, which the new answer replaces.
         previous: Option<LedgerEntry>,
@@ -327,7 +328,7 @@ impl<P: AnswerPolicy<A>, A> AnswerDraft<'_, P, A> {
         }
     }
 
-    /// Returns the content of an approved request.
+    /// Returns the approval, if the request is approved.
     #[must_use]
     pub fn approval(&self) -> Option<&A> {
         match &self.outcome {

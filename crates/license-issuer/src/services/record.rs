@@ -106,7 +106,7 @@ mod tests {
             assert_eq!(content.unwrap(), 2);
             assert_eq!(path.exists(), is_recorded);
         }
-        let ledger = SqliteLedger::open_existing(&path).unwrap();
+        let ledger = SqliteLedger::open_read_only(&path).unwrap();
         assert!(ledger.contains("one").unwrap() && ledger.contains("two").unwrap());
     }
 
@@ -127,7 +127,7 @@ mod tests {
         let missing = MissingLedger::Create;
         let refused = record(&mut file, missing, Mode::Commit, time::MIN, refuse);
         assert!(matches!(refused, Err(IssueError::Request(PlanRefused))));
-        let ledger = SqliteLedger::open_existing(&path).unwrap();
+        let ledger = SqliteLedger::open_read_only(&path).unwrap();
         assert_eq!(ledger.verify_chain(None).unwrap().entries, 0);
     }
 }

@@ -1,7 +1,7 @@
 //! Dialects of CSV files that spreadsheets write.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Chain, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use license_cli_support::Failure;
@@ -18,6 +18,10 @@ pub(super) struct CsvDialect {
 
 /// Maximum size of the first line in bytes.
 const MAX_HEADER: u64 = 64 * 1024;
+
+/// Maximum size of a row in bytes, four times the size of the longest cell. Without a limit, a
+/// quotation mark without an end would read the rest of the file into memory.
+pub(super) const MAX_ROW: u64 = 1 << 20;
 
 impl CsvDialect {
     /// Detects the delimiter from the first line.
@@ -62,18 +66,22 @@ impl CsvDialect {
         line.saturating_add(self.lines_before)
     }
 
-    /// Returns the line of the position at which reading of a record began. Empty lines may lie
-    /// between this line and the record.
-    pub(super) fn first_line(self, before: &csv::Position) -> u64 {
-        before.line().saturating_add(self.lines_before)
+    /// Returns the line of the file at which reading of a record began, from the line of the parser.
+    /// Empty lines may lie between this line and the record.
+    pub(super) fn first_line(self, before: u64) -> u64 {
+        before.saturating_add(self.lines_before)
     }
 
-    pub(super) fn reader(self, path: &Path) -> Result<csv::Reader<impl Read + use<>>, Failure> {
+    pub(super) fn reader(self, path: &Path) -> Result<CsvReader, Failure> {
         let failed = |error: std::io::Error| Failure::io("read", path, &error);
         let mut file = File::open(path).map_err(failed)?;
         file.seek(SeekFrom::Start(self.bytes_before))
             .map_err(failed)?;
-        Ok(csv::ReaderBuilder::new()
+        let input = LimitedRow {
+            input: file.chain(&b"\n"[..]),
+            remaining: MAX_ROW,
+        };
+        let reader = csv::ReaderBuilder::new()
             .trim(csv::Trim::Headers)
             .delimiter(self.delimiter)
             // The number of cells is checked for each row, with a better message.
@@ -81,6 +89,50 @@ impl CsvDialect {
             // A carriage return is trimmed with the cell. Every record ends with a line feed, which
             // makes it possible to count lines.
             .terminator(csv::Terminator::Any(b'\n'))
-            .from_reader(file.chain(&b"\n"[..])))
+            .from_reader(input);
+        Ok(CsvReader { reader })
+    }
+}
+
+/// Reader of rows with a maximum size, so that memory does not grow with the file.
+pub(super) struct CsvReader {
+    reader: csv::Reader<LimitedRow>,
+}
+
+impl CsvReader {
+    /// Returns the titles of the columns.
+    pub(super) fn headers(&mut self) -> Result<&csv::StringRecord, csv::Error> {
+        self.reader.headers()
+    }
+
+    /// Reads the next row. Returns whether there was one.
+    pub(super) fn read_record(&mut self, row: &mut csv::StringRecord) -> Result<bool, csv::Error> {
+        self.reader.get_mut().remaining = MAX_ROW;
+        self.reader.read_record(row)
+    }
+
+    /// Returns the position after the last row.
+    pub(super) fn position(&self) -> &csv::Position {
+        self.reader.position()
+    }
+}
+
+/// Input that fails with [`io::ErrorKind::InvalidData`] after the maximum size of a row.
+///
+/// The parser reads ahead by the size of its buffer, a few kilobytes.
+struct LimitedRow {
+    input: Chain<File, &'static [u8]>,
+    remaining: u64,
+}
+
+impl Read for LimitedRow {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.remaining == 0 {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let count = self.input.by_ref().take(self.remaining).read(buffer)?;
+        let read = u64::try_from(count).unwrap_or(u64::MAX);
+        self.remaining = self.remaining.saturating_sub(read);
+        Ok(count)
     }
 }

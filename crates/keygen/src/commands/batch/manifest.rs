@@ -1,49 +1,74 @@
 //! Table of the issued licenses in the directory of the license files.
 
-use std::fs::{File, TryLockError};
-use std::io::BufWriter;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use license_cli_support::{Exit, Failure, show_path};
+use license_issuer::files::{self, Collision};
 
 use super::orders::OrderRow;
+use crate::output::csv;
 
 /// File name of the manifest.
 pub(super) const NAME: &str = "manifest.csv";
 
-fn busy(directory: &Path) -> Failure {
-    let message = format!("another batch is writing to {}", show_path(directory));
-    Failure::new(Exit::System, "BUSY", message)
-        .hint("wait until the other batch is done, or choose another directory with --out")
-}
+/// File name of the lock, which allows one batch at a time in a directory.
+const LOCK_NAME: &str = ".manifest";
+
+/// Id of the staging file of the manifest.
+const STAGING_ID: &str = "manifest";
+
+const COLUMNS: [&str; 5] = ["row", "file", "license_id", "key", "customer"];
 
 /// The manifest. It gets its final name when it is complete.
+///
+/// Dropping the manifest removes its staging file and its lock.
 pub(super) struct Manifest {
-    staging: PathBuf,
     path: PathBuf,
-    writer: csv::Writer<BufWriter<File>>,
+    staging: PathBuf,
+    file: BufWriter<File>,
+    collision: Collision,
+    /// Removed after the staging file, because the fields are dropped last.
+    _lock: ManifestLock,
+}
+
+/// The locked file. Dropping the value removes the file and releases the lock.
+struct ManifestLock {
+    path: PathBuf,
+    _file: File,
+}
+
+/// Returns whether a manifest, or another file with its name, exists in the directory.
+pub(super) fn exists(directory: &Path) -> bool {
+    directory.join(NAME).symlink_metadata().is_ok()
+}
+
+/// Returns the failure of an existing manifest that lists other licenses.
+pub(super) fn exists_failure(directory: &Path) -> Failure {
+    let path = show_path(&directory.join(NAME));
+    let message =
+        format!("{path} already exists and does not list exactly the licenses of these orders");
+    Failure::new(Exit::Usage, "EXISTS", message)
+        .hint("choose another directory with --out, or add --force to replace this file")
 }
 
 impl Manifest {
-    /// Creates the manifest and locks it, so that one batch at a time writes to the directory.
-    pub(super) fn new(directory: &Path) -> Result<Self, Failure> {
-        let (staging, path) = (directory.join(".manifest"), directory.join(NAME));
-        let failed = |error: std::io::Error| Failure::io("write", &staging, &error);
-        let mut options = File::options();
-        let options = options.write(true).create(true).truncate(false);
-        let file = options.open(&staging).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(busy(directory)),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
-        file.set_len(0).map_err(failed)?;
+    /// Locks the directory and creates the staging file.
+    pub(super) fn new(directory: &Path, collision: Collision) -> Result<Self, Failure> {
+        let lock = ManifestLock::acquire(directory)?;
+        let path = directory.join(NAME);
+        let staging = files::staging_path(&path, STAGING_ID);
+        let file = files::create_staging(&staging)
+            .map_err(|error| Failure::io("write", &staging, &error))?;
         let mut manifest = Self {
-            writer: csv::Writer::from_writer(BufWriter::new(file)),
-            staging,
             path,
+            staging,
+            file: BufWriter::new(file),
+            collision,
+            _lock: lock,
         };
-        manifest.write(&["row", "file", "license_id", "key", "customer"])?;
+        manifest.write(&COLUMNS)?;
         Ok(manifest)
     }
 
@@ -58,13 +83,84 @@ impl Manifest {
     }
 
     fn write(&mut self, cells: &[&str]) -> Result<(), Failure> {
-        let written = self.writer.write_record(cells);
-        written.map_err(|error| Failure::io("write", &self.path, &error.into()))
+        let row = csv::row(cells) + csv::LINE_BREAK;
+        let written = self.file.write_all(row.as_bytes());
+        written.map_err(|error| Failure::io("write", &self.path, &error))
     }
 
+    /// Gives the manifest its final name. An existing manifest stays if it lists the same licenses.
     pub(super) fn finish(mut self) -> Result<(), Failure> {
-        let failed = |error: std::io::Error| Failure::io("write", &self.path, &error);
-        self.writer.flush().map_err(failed)?;
-        std::fs::rename(&self.staging, &self.path).map_err(failed)
+        let failed = |error: io::Error| Failure::io("write", &self.path, &error);
+        self.file.flush().map_err(failed)?;
+        self.file.get_ref().sync_all().map_err(failed)?;
+        match files::publish(&self.staging, &self.path, self.collision) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                if lists_all_of(&self.path, &self.staging) {
+                    Ok(())
+                } else {
+                    Err(exists_failure(files::directory_of(&self.path)))
+                }
+            }
+            published => published.map_err(failed),
+        }
     }
+}
+
+impl Drop for Manifest {
+    fn drop(&mut self) {
+        // A finished manifest has no staging file. If the file stays, the next batch removes it.
+        let _ = fs::remove_file(&self.staging);
+    }
+}
+
+impl ManifestLock {
+    fn acquire(directory: &Path) -> Result<Self, Failure> {
+        let path = directory.join(LOCK_NAME);
+        match files::try_lock(&path) {
+            Ok(file) => Ok(Self { path, _file: file }),
+            Err(TryLockError::WouldBlock) => Err(busy(directory)),
+            Err(TryLockError::Error(error)) => Err(Failure::io("lock", &path, &error).hint(
+                "remove this file if no batch is running, or choose another directory with --out",
+            )),
+        }
+    }
+}
+
+impl Drop for ManifestLock {
+    fn drop(&mut self) {
+        // If the file stays, the next batch uses it.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn busy(directory: &Path) -> Failure {
+    let message = format!("another batch is writing to {}", show_path(directory));
+    Failure::new(Exit::System, "BUSY", message)
+        .hint("wait until the other batch is done, or choose another directory with --out")
+}
+
+/// Returns whether an existing manifest has the rows of the new one. An empty cell of the new one
+/// matches any cell, because without a ledger the ids of earlier licenses are unknown.
+fn lists_all_of(existing: &Path, new: &Path) -> bool {
+    let is_file = existing
+        .symlink_metadata()
+        .is_ok_and(|found| found.is_file());
+    is_file && has_rows_of(existing, new).unwrap_or(false)
+}
+
+fn has_rows_of(existing: &Path, new: &Path) -> Result<bool, ::csv::Error> {
+    let mut builder = ::csv::ReaderBuilder::new();
+    let builder = builder.has_headers(false).flexible(true);
+    let mut existing = builder.from_path(existing)?.into_records();
+    for row in builder.from_path(new)?.into_records() {
+        let row = row?;
+        let Some(found) = existing.next().transpose()? else {
+            return Ok(false);
+        };
+        let is_match = |(new, found): (&str, &str)| new.is_empty() || new == found;
+        if found.len() != row.len() || !row.iter().zip(&found).all(is_match) {
+            return Ok(false);
+        }
+    }
+    Ok(existing.next().is_none())
 }

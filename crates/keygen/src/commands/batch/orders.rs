@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::draft::find_tier;
 use super::super::issue;
-use super::dialect::CsvDialect;
+use super::dialect::{CsvDialect, MAX_ROW};
 use crate::args::RowArgs;
 
 /// Column with the name of the license file, which is not an option of `issue`.
@@ -122,7 +122,7 @@ impl<'m> Orders<'m> {
         let mut reader = dialect.reader(path)?;
         let header = reader
             .headers()
-            .map_err(|error| unreadable(&name, dialect, &error))?;
+            .map_err(|error| unreadable(&name, dialect, 1, &error))?;
         let mut command = RowArgs::command();
         command.build();
         let mut columns: Vec<OrderColumn> = Vec::new();
@@ -160,10 +160,15 @@ impl<'m> Orders<'m> {
         let mut reader = self.dialect.reader(&self.path)?;
         // The header is read first. Otherwise an error in the first record would have the position
         // of the header.
-        let unreadable = |error: csv::Error| unreadable(&self.name, self.dialect, &error);
-        let _ = reader.headers().map_err(unreadable)?;
+        let unreadable = |line, error| unreadable(&self.name, self.dialect, line, &error);
+        let _ = reader.headers().map_err(|error| unreadable(1, error))?;
         let mut record = csv::StringRecord::new();
-        while reader.read_record(&mut record).map_err(unreadable)? {
+        loop {
+            let first_line = reader.position().line();
+            let read = reader.read_record(&mut record);
+            if !read.map_err(|error| unreadable(first_line, error))? {
+                break;
+            }
             let line = self.dialect.line(reader.position(), &record);
             // Spreadsheets also write empty rows.
             if record.iter().all(|cell| cell.trim().is_empty()) {
@@ -421,10 +426,17 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(is_plain)
 }
 
-fn unreadable(name: &str, dialect: CsvDialect, error: &csv::Error) -> Failure {
-    let line = error.position().map(|start| dialect.first_line(start));
-    let at = line.map_or_else(String::new, |line| format!(" in line {line} or later"));
+/// Returns the failure for a row that cannot be read. `line` is the line of the parser at which
+/// reading of the row began.
+fn unreadable(name: &str, dialect: CsvDialect, line: u64, error: &csv::Error) -> Failure {
+    let at = format!(" in line {} or later", dialect.first_line(line));
     match error.kind() {
+        csv::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            Failure::malformed(format!(
+                "{name}: expected rows of at most {MAX_ROW} bytes, found a longer one{at}"
+            ))
+            .hint("check whether a quotation mark without an end precedes these lines")
+        }
         csv::ErrorKind::Utf8 { .. } => Failure::malformed(format!(
             "{name}: expected text in UTF-8, found invalid bytes{at}"
         ))

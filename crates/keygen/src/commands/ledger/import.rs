@@ -335,6 +335,12 @@ fn parse_entry(line: &str) -> Option<NewLedgerEntry> {
     (is_valid && has_artifact != record.artifact.is_empty()).then_some(record)
 }
 
+/// Parses a line of an export, for the fuzz target.
+#[cfg(fuzzing)]
+pub fn read_line(line: &str) -> Option<NewLedgerEntry> {
+    parse_entry(line)
+}
+
 /// Returns whether an entry contains the public key that its subject names.
 fn is_key(record: &NewLedgerEntry) -> bool {
     let jwk = record.body.get("jwk").map(Value::to_string);

@@ -40,7 +40,7 @@ pub(super) fn from_signed(
 
 /// Returns the report of a dry run. The id of a key that was not opened is `null` in JSON.
 pub(super) fn from_plan(plan: &TrustStatementPlan<'_>, issuance: &Issuance<'_>) -> IssuanceReport {
-    const UNOPENED: &str = "(unknown, because a dry run does not open the key)";
+    const UNOPENED: &str = "(unknown, because the dry run did not open the key)";
     let id = |key: &Option<KeyId>| key.as_ref().map(KeyId::to_string);
     let (signer, successor) = (id(&plan.signer), id(&plan.successor));
     let statement = |introduces: Vec<&str>, retires: Option<&str>, successor: Option<&str>| {

@@ -64,14 +64,15 @@ pub(super) fn trust(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
     CheckResult::new(NAME, faults, ok)
 }
 
-/// Describes the trusted keys of one directory, with their origins if there are trust statements.
+/// Describes the keys of one directory. With trust statements, omits keys that are no longer
+/// trusted, and adds the origins.
 fn described(own: &Rotation, all: Option<&Rotation>) -> String {
     let all = all.unwrap_or(own);
     if all.statements().is_empty() {
         return keys_of(own.keys());
     }
-    let counts = |key: &&TrustedKey| all.keys().get(key.id().as_str()).is_some();
-    let keys = own.keys().iter().filter(counts);
+    let is_trusted = |key: &&TrustedKey| all.keys().get(key.id().as_str()).is_some();
+    let keys = own.keys().iter().filter(is_trusted);
     let keys = keys.map(|key| format!("{}, {}", key_line(key), origin(own, key.id())));
     list_keys(keys.collect())
 }

@@ -19,7 +19,7 @@ fn days_of_mark(system: &Simulated) -> i64 {
     };
     let mut seen = ClockHighWater::default();
     seen.observe(reading);
-    let state = StateDir::at("/home/jo/.acme9".into());
+    let state = StateDir::at("/home/jo/.acme9");
     seen.record_evidence(&clock_evidence(system, Some(&state)), reading);
     (seen.mark() - clock()).num_days()
 }

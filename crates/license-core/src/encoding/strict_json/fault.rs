@@ -4,13 +4,13 @@
 //! [`Fault`] keeps the expected value and the type of the found value instead. To add the path of
 //! the member, `serde_path_to_error` deserializes a refused object a second time.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Display};
 
 use serde::de::{DeserializeOwned, Error, Expected, Unexpected};
 use serde_path_to_error::Segment;
 
-use super::MAX_QUOTED_CHARS;
 use super::tree::Tree;
+use crate::encoding::quoted::quoted;
 
 /// A member that is missing, is unknown or has a value that is not accepted.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(super) fn explain<T: DeserializeOwned>(tree: &Tree<'_>) -> Result<T, MemberE
         }
         let Fault(fault) = error.into_inner();
         match fault.member {
-            Some(name) if fault.is_unknown => path = name,
+            Some(name) if fault.is_unknown => path = quoted(&name),
             Some(name) => push_member(&mut path, &name),
             None => {}
         }
@@ -54,14 +54,14 @@ pub(super) fn explain<T: DeserializeOwned>(tree: &Tree<'_>) -> Result<T, MemberE
 
 fn push_member(path: &mut String, name: &str) {
     let separator = if path.is_empty() { "" } else { "." };
-    // Writing to a string cannot fail.
-    let _ = write!(path, "{separator}{name:.MAX_QUOTED_CHARS$}");
+    path.push_str(separator);
+    path.push_str(&quoted(name));
 }
 
 /// The reason why a type refuses a value. The content is boxed to keep every `Result` small,
 /// because errors are rare.
 #[derive(Debug)]
-pub(super) struct Fault(Box<FaultContent>);
+pub(crate) struct Fault(Box<FaultContent>);
 
 #[derive(Debug)]
 struct FaultContent {

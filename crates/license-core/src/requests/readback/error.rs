@@ -19,15 +19,15 @@ use crate::code::Code;
 #[non_exhaustive]
 pub enum ReadbackError {
     /// The content is larger than the limit.
-    #[error("expected at most {limit} bytes for readback lines, found {found}")]
+    #[error("expected content of at most {limit} bytes, found {found}")]
     ContentTooLong {
         /// The limit in bytes.
         limit: usize,
-        /// The length of the content in bytes, or the length in the first line.
+        /// The length of the content in bytes, or the content length that the first line states.
         found: usize,
     },
     /// The text is larger than the limit.
-    #[error("expected at most {limit} bytes of readback lines, found {found}")]
+    #[error("expected a text of at most {limit} bytes, found {found}")]
     TextTooLong {
         /// The limit in bytes.
         limit: usize,
@@ -125,7 +125,8 @@ pub enum LineFaultKind {
         /// The number of lines.
         count: u8,
     },
-    /// The line is wrong and not needed. Its number may be that of a missing line.
+    /// The line is wrong, but no line with its number is missing. It may be a missing line with a
+    /// wrong number.
     ExtraDamaged,
 }
 
@@ -217,7 +218,7 @@ impl fmt::Display for LineFaultKind {
                 write!(f, "expected only {count} lines according to line 1")
             }
             Self::ExtraDamaged => {
-                f.write_str("not needed and wrong; its number may be that of another line")
+                f.write_str("wrong, but no line with this number is missing (it may be a missing line with a wrong number)")
             }
         }
     }

@@ -7,17 +7,20 @@ use crate::ledger::chain::{ChainFault, ChainReport};
 use crate::ledger::sqlite::reader::{COLUMNS, entry_of_row};
 use crate::ledger::sqlite::{SqliteLedger, schema};
 
-/// Selects whether the table of replaced licenses differs from the entries.
-const REPLACED_DIFFERS: &str = "
+/// Selects whether the table of replaced licenses differs from the entries, or the table of the
+/// head has other rows. SQLite ignores the constraints of a database that is opened for reading.
+const DERIVED_DIFFERS: &str = "
 WITH recorded AS (SELECT s.value AS old, e.subject AS new FROM entries e, json_each(e.body, '$.supersedes') s)
 SELECT EXISTS (SELECT * FROM recorded EXCEPT SELECT old, new FROM replaced)
-    OR EXISTS (SELECT old, new FROM replaced EXCEPT SELECT * FROM recorded)";
+    OR EXISTS (SELECT old, new FROM replaced EXCEPT SELECT * FROM recorded)
+    OR (SELECT group_concat(only) FROM head) IS NOT '1'";
 
 impl SqliteLedger {
     /// Verifies the whole chain in constant memory.
     ///
     /// `known` is the [`head`](ChainReport::head) of an earlier report, stored outside the ledger.
-    /// A chain that was completely rewritten does not contain this hash.
+    /// A chain that was completely rewritten does not contain this hash. The head of an empty
+    /// ledger, 32 zero bytes, precedes the first entry of every chain, so it proves nothing.
     ///
     /// # Errors
     ///
@@ -80,10 +83,10 @@ impl SqliteLedger {
 
     /// Checks the derived data and the known hash of a ledger with a valid chain.
     fn check_derived_data(&self, known: Option<&[u8]>) -> Result<Option<ChainFault>, LedgerError> {
-        let replaced_differs: bool = self.db.query_row(REPLACED_DIFFERS, [], |row| row.get(0))?;
+        let differs: bool = self.db.query_row(DERIVED_DIFFERS, [], |row| row.get(0))?;
         let check = "PRAGMA integrity_check(1)";
         let check: String = self.db.query_row(check, [], |row| row.get(0))?;
-        if replaced_differs || check != "ok" {
+        if differs || check != "ok" {
             return Ok(Some(ChainFault::Derived));
         }
         match known {

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::errors::LedgerError;
 use crate::ledger::sqlite::schema::{self, Version};
-use crate::ledger::sqlite::{BUSY_TIMEOUT, SqliteLedger, with_suffix};
+use crate::ledger::sqlite::{SqliteLedger, directory, open_database, with_suffix};
 
 impl SqliteLedger {
     /// Checks that [`SqliteLedger::open`] and [`SqliteLedger::acquire`] will succeed, as far as
@@ -23,7 +23,7 @@ impl SqliteLedger {
     pub fn check(path: &Path) -> Result<Option<Self>, LedgerError> {
         match fs::metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return check_creatable(path).map(|()| None);
+                return directory::check(path).map(|()| None);
             }
             Err(error) => return Err(LedgerError::Io(error)),
             Ok(found) if !found.is_file() => return Err(LedgerError::NotALedger),
@@ -67,8 +67,8 @@ fn view(path: &Path) -> Result<Connection, LedgerError> {
     };
     match (has_content("-journal"), has_content("-wal")) {
         (true, _) => view_with_locks(path),
-        (false, true) => connect(absolute, OpenFlags::SQLITE_OPEN_READ_ONLY),
-        (false, false) => connect(
+        (false, true) => open_database(absolute, OpenFlags::SQLITE_OPEN_READ_ONLY),
+        (false, false) => open_database(
             immutable_uri(&absolute),
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
         ),
@@ -78,13 +78,7 @@ fn view(path: &Path) -> Result<Connection, LedgerError> {
 /// Opens a view that waits for the locks of other processes.
 fn view_with_locks(path: &Path) -> Result<Connection, LedgerError> {
     let absolute = std::path::absolute(path).map_err(LedgerError::Io)?;
-    connect(absolute, OpenFlags::SQLITE_OPEN_READ_WRITE)
-}
-
-fn connect(name: impl AsRef<Path>, access: OpenFlags) -> Result<Connection, LedgerError> {
-    let db = Connection::open_with_flags(name, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    db.busy_timeout(BUSY_TIMEOUT)?;
-    Ok(db)
+    open_database(absolute, OpenFlags::SQLITE_OPEN_READ_WRITE)
 }
 
 /// Returns the URI that declares to SQLite that the file does not change
@@ -107,16 +101,6 @@ fn immutable_uri(path: &Path) -> OsString {
         uri = uri.replacen("file:", "file:///", 1);
     }
     uri.into()
-}
-
-/// Checks that the directory exists or can be created.
-fn check_creatable(path: &Path) -> Result<(), LedgerError> {
-    let absolute = std::path::absolute(path).map_err(LedgerError::Io)?;
-    let existing = absolute.ancestors().skip(1).find(|name| name.exists());
-    match existing {
-        Some(name) if !name.is_dir() => Err(LedgerError::Io(ErrorKind::NotADirectory.into())),
-        _ => Ok(()),
-    }
 }
 
 /// Checks that an existing file can be opened for writing.

@@ -314,12 +314,18 @@ impl SqliteLedger {
 
 /// Reads a row of [`COLUMNS`].
 pub(super) fn entry_of_row(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
+    // SQLite ignores the constraints of a database that is opened for reading.
+    let delivered = match row.get(4)? {
+        0 => false,
+        1 => true,
+        other => return Err(rusqlite::Error::IntegralValueOutOfRange(4, other)),
+    };
     Ok(LedgerEntry {
         seq: row.get(0)?,
         at: row.get(1)?,
         kind: row.get(2)?,
         subject: row.get(3)?,
-        delivered: row.get(4)?,
+        delivered,
         body: row.get(5)?,
         artifact: row.get(6)?,
         hash: row.get(7)?,

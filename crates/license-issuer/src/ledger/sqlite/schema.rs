@@ -110,7 +110,11 @@ pub(super) fn version(db: &Connection) -> Result<Version, LedgerError> {
 
 /// Migrates an empty database or an older ledger to the current version.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), LedgerError> {
-    for (number, step) in (1_i64..).zip(MIGRATIONS) {
+    migrate_to(db, SUPPORTED)
+}
+
+fn migrate_to(db: &mut Connection, version: i64) -> Result<(), LedgerError> {
+    for (number, step) in (1..=version).zip(MIGRATIONS) {
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let current: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if current < number {
@@ -123,10 +127,11 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// Returns whether the tables, indexes and triggers are exactly those of the current version.
+/// Returns whether the tables, indexes and triggers are exactly those of the ledger's version.
 pub(super) fn is_intact(db: &Connection) -> Result<bool, LedgerError> {
+    let version = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let mut fresh = Connection::open_in_memory()?;
-    migrate(&mut fresh)?;
+    migrate_to(&mut fresh, version)?;
     Ok(schema_objects(db)? == schema_objects(&fresh)?)
 }
 

@@ -1,15 +1,15 @@
 //! Write access to a SQLite ledger.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use license_core::chrono::{DateTime, Utc};
 use license_core::time;
-use rusqlite::{Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Transaction, TransactionBehavior, params};
 
 use crate::delivery::ArtifactDestination;
 use crate::errors::LedgerError;
-use crate::files::Collision;
+use crate::files::{self, Collision};
 use crate::ledger::entry::{LedgerEntry, LedgerEntryKind, NewLedgerEntry};
 use crate::ledger::pending::{DeliveryState, PendingArtifact, StoredPending};
 use crate::ledger::reader::LedgerReader;
@@ -62,13 +62,7 @@ impl LedgerWriter for SqliteWriter<'_> {
     }
 
     fn pending(&self) -> Result<Vec<PendingArtifact>, LedgerError> {
-        let mut statement = self.ledger.db.prepare_cached(PENDING)?;
-        let mut rows = statement.query([])?;
-        let mut pending = Vec::new();
-        while let Some(row) = rows.next()? {
-            pending.push(pending_of_row(row)?);
-        }
-        Ok(pending)
+        self.ledger.pending()
     }
 
     fn reserve_serials(&mut self, count: u64, clock_micros: u64) -> Result<u64, LedgerError> {
@@ -151,49 +145,6 @@ impl LedgerWriter for SqliteWriter<'_> {
     }
 }
 
-/// Selects the pending artifacts. An artifact is recorded if it is marked as recorded, or if it is
-/// a license and the entries contain its token as delivered.
-const PENDING: &str = "
-SELECT id, at, kind, subject, body, artefact, path, passing, replaces,
-  entered OR (kind = 'license' AND EXISTS (
-    SELECT 1 FROM entries e WHERE e.subject = intents.subject AND e.kind = intents.kind
-      AND e.artefact = intents.artefact AND e.delivered))
-FROM intents ORDER BY id";
-
-fn pending_of_row(row: &Row<'_>) -> Result<PendingArtifact, LedgerError> {
-    let kind: String = row.get(2)?;
-    let kind = LedgerEntryKind::parse(&kind).ok_or(LedgerError::Inconsistent {
-        expected: "a known kind of pending artifact",
-        found: kind,
-    })?;
-    let (path, staging): (Option<String>, Option<String>) = (row.get(6)?, row.get(7)?);
-    let collision = if row.get(8)? {
-        Collision::Replace
-    } else {
-        Collision::Refuse
-    };
-    let destination = match path.zip(staging) {
-        None => ArtifactDestination::Stream,
-        Some((path, staging)) => ArtifactDestination::File {
-            path: PathBuf::from(path),
-            staging: PathBuf::from(staging),
-            collision,
-        },
-    };
-    Ok(PendingArtifact {
-        kind,
-        subject: row.get(3)?,
-        body: row.get(4)?,
-        artifact: row.get(5)?,
-        destination,
-        stored: Some(StoredPending {
-            id: row.get(0)?,
-            at: row.get(1)?,
-            is_recorded: row.get(9)?,
-        }),
-    })
-}
-
 /// Stores a pending artifact and returns its number.
 fn insert_pending(
     transaction: &Transaction<'_>,
@@ -206,11 +157,13 @@ fn insert_pending(
             path,
             staging,
             collision,
-        } => (
-            Some(absolute_text(path)?),
-            Some(absolute_text(staging)?),
-            *collision == Collision::Replace,
-        ),
+        } => {
+            let (path, staging) = (absolute_text(path)?, absolute_text(staging)?);
+            if !files::is_staging_path(Path::new(&staging), Path::new(&path)) {
+                return Err(LedgerError::Staging(staging.into()));
+            }
+            (Some(path), Some(staging), *collision == Collision::Replace)
+        }
     };
     let sql = "INSERT INTO intents (at, kind, subject, body, artefact, path, passing, replaces)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";

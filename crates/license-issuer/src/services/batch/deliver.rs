@@ -10,7 +10,7 @@ use super::{
     SignedRow,
 };
 use crate::clock::Clock;
-use crate::delivery::{Delivery, FileDelivery};
+use crate::delivery::FileDelivery;
 use crate::files::Durability;
 use crate::ledger::{Ledger, LedgerReader};
 use crate::services::issue::IssueError;
@@ -61,10 +61,6 @@ impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
             None => {
                 let mut delivery = FileDelivery::new(Durability::Synced);
                 let mut transaction = split(chunk, &mut delivered);
-                for deliverable in &transaction.deliverables {
-                    // A batch that was killed may leave the staging file behind.
-                    let _ = delivery.discard(&deliverable.destination);
-                }
                 transaction.commit(None, &mut delivery)?;
             }
             Some(ledger) => {

@@ -90,8 +90,6 @@ impl IssuedLicenseLookup {
 fn write(path: &Path, order: &str, content: &[u8]) -> Result<(), DeliveryError> {
     let destination = ArtifactDestination::file(path, order, Collision::Refuse);
     let mut delivery = FileDelivery::default();
-    // A batch that was killed may leave the staging file behind.
-    let _ = delivery.discard(&destination);
     delivery.stage(&destination, content)?;
     delivery.publish(&destination)
 }

@@ -138,7 +138,7 @@ impl IssueFixture {
     }
 
     fn ledger(&self) -> SqliteLedger {
-        SqliteLedger::open_existing(&self.path("ledger.db")).unwrap()
+        SqliteLedger::open_read_only(&self.path("ledger.db")).unwrap()
     }
 
     fn issue_with(
@@ -362,7 +362,8 @@ fn a_partly_printed_artifact_is_recorded_as_uncertain() {
     let error = fixture.issue("-", Mode::Commit, &draft("one")).unwrap_err();
     assert!(matches!(error, IssueError::Delivery(_)));
     let now = time::parse_instant("2027-01-01T00:00:00Z").unwrap();
-    drop(fixture.ledger().acquire(now).unwrap());
+    let mut ledger = SqliteLedger::open(&fixture.path("ledger.db")).unwrap();
+    drop(ledger.acquire(now).unwrap());
     assert_eq!(fixture.entries("one"), [false]);
 }
 

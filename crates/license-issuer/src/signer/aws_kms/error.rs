@@ -8,7 +8,7 @@ use super::refusal::KmsRefusal;
 const CREATE_KEY: &str =
     "create a key with `aws kms create-key --key-usage SIGN_VERIFY --key-spec RSA_4096`";
 
-/// Examples of locations of keys.
+/// Examples of key locations.
 pub(super) const KEY_EXAMPLES: &str =
     "write the key as in awskms:alias/vendor, or awskms:arn:aws:kms:REGION:ACCOUNT:key/ID";
 
@@ -16,16 +16,16 @@ pub(super) const KEY_EXAMPLES: &str =
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AwsKmsError {
-    /// The name has an unknown option.
+    /// The key location has an unknown option.
     #[error("awskms: unknown option `{0}`")]
     UnknownOption(String),
-    /// An option of the name has no value or several values.
+    /// An option of the key location has no value or several values.
     #[error("awskms: expected one value for `{0}`, found none or several")]
     OptionValue(String),
-    /// The name does not contain an id, alias or ARN.
+    /// The key location does not contain an id, alias or ARN.
     #[error("awskms: expected the id, alias or ARN of a key, found other text")]
     KeyId,
-    /// Neither the name nor the environment contains a region.
+    /// Neither the key location nor the environment contains a region.
     #[error("awskms: expected a region, found no region")]
     NoRegion,
     /// The region is malformed.
@@ -68,7 +68,7 @@ pub enum AwsKmsError {
     UntrustedKey(#[source] TrustError),
 }
 
-/// The reason of a network error, in one line and without secrets. The original error of the HTTP
+/// The reason for a network error, in one line and without secrets. The original error of the HTTP
 /// client is not a source.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
@@ -101,7 +101,7 @@ impl AwsKmsError {
                 "CREDENTIALS",
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws configure export-credentials --format env` prints them",
             ),
-            Self::Credentials => usage("set the credentials again, without spaces and line breaks"),
+            Self::Credentials => usage("set the credentials again, without spaces or line breaks"),
             Self::Network { .. } => environment(
                 "NETWORK",
                 "check the network, a proxy (HTTPS_PROXY), the region and the endpoint",

@@ -248,7 +248,7 @@ impl From<Error> for Pkcs11ModuleError {
     }
 }
 
-/// Returns the reason of an error in one line: the function that failed and its return value.
+/// Returns the reason for an error in one line: the function that failed and its return value.
 fn reason(error: &Error) -> String {
     match error {
         Error::Pkcs11(code, function) => format!("C_{function:?} returned {code:?}"),

@@ -33,7 +33,7 @@ fn license() -> NewLedgerEntry {
 }
 
 #[test]
-fn a_ledger_of_any_version_is_migrated_with_all_its_entries() {
+fn a_ledger_of_any_version_is_read_unchanged_and_migrated_by_the_first_writer() {
     let now = time::parse_instant("2027-01-01").unwrap();
     for version in 1..=MIGRATIONS.len() {
         let (_directory, path) = ledger_of_version(version);
@@ -44,7 +44,13 @@ fn a_ledger_of_any_version_is_migrated_with_all_its_entries() {
         };
         ledger.acquire(now).unwrap().append(&[license()]).unwrap();
         drop(ledger);
-        let ledger = SqliteLedger::open_existing(&path).unwrap();
+        let before = super::version(&Connection::open(&path).unwrap()).unwrap();
+        let reader = SqliteLedger::open_read_only(&path).unwrap();
+        assert_eq!(super::version(&reader.db).unwrap(), before);
+        assert!(is_intact(&reader.db).unwrap(), "version {version}");
+        assert_eq!(reader.trials("CODITECT acme").unwrap().len(), 1);
+        drop(reader);
+        let ledger = SqliteLedger::open(&path).unwrap();
         assert_eq!(super::version(&ledger.db).unwrap(), Version::Current);
         assert!(is_intact(&ledger.db).unwrap(), "from version {version}");
         assert_eq!(ledger.trials("CODITECT acme").unwrap().len(), 1);
@@ -62,7 +68,7 @@ fn several_connections_may_migrate_a_ledger_at_once() {
             scope.spawn(|| drop(SqliteLedger::open(&path).unwrap()));
         }
     });
-    let ledger = SqliteLedger::open_existing(&path).unwrap();
+    let ledger = SqliteLedger::open_read_only(&path).unwrap();
     assert!(is_intact(&ledger.db).unwrap());
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::path::PathBuf;
 
 use license_core::chrono::{DateTime, Utc};
 use license_core::time;
@@ -232,7 +233,7 @@ fn several_artifacts_in_one_file_are_recorded_together() {
     stage(&fixture.directory.path().join(".keygen-0123"), "both");
     record(&mut writer, &both);
     drop(writer);
-    fixture.ledger.recover_if_idle(now()).unwrap();
+    drop(fixture.ledger.acquire(now()).unwrap());
     assert_eq!(
         fixture.state(),
         (vec![true, true], vec!["acme.lic".to_owned()])
@@ -278,22 +279,74 @@ fn an_uncertain_delivery_does_not_confirm_a_later_delivery() {
 }
 
 #[test]
-fn a_reader_does_not_recover_the_artifacts_of_a_running_process() {
+fn a_reader_recovers_nothing_and_cannot_write() {
     let mut fixture = LedgerFixture::new();
-    let path = fixture.path("ledger.db");
-    let staging = fixture.path(".keygen-0123");
+    let (path, staging) = (fixture.path("ledger.db"), fixture.path(".keygen-0123"));
     let destination = fixture.file(Collision::Refuse);
     let mut writer = fixture.ledger.acquire(now()).unwrap();
     let mut artifacts = pending(&destination);
     writer.begin(&mut artifacts).unwrap();
     stage(&staging, "license");
-    let mut reader = SqliteLedger::open_existing(&path).unwrap();
-    reader.recover_if_idle(now()).unwrap();
-    assert!(staging.exists());
     record(&mut writer, &artifacts);
     drop(writer);
-    reader.recover_if_idle(now()).unwrap();
+    let mut reader = SqliteLedger::open_read_only(&path).unwrap();
+    assert_eq!(reader.entries_about("one").unwrap().len(), 1);
+    assert_eq!(reader.pending().unwrap().len(), 1);
+    assert!(matches!(reader.acquire(now()), Err(LedgerError::ReadOnly)));
+    assert!(staging.exists() && !fixture.path("acme.lic").exists());
+    drop(reader);
+    drop(fixture.ledger.acquire(now()).unwrap());
     assert_eq!(fixture.state(), (vec![true], vec!["acme.lic".to_owned()]));
+}
+
+#[test]
+fn an_artifact_with_a_foreign_staging_file_is_not_stored() {
+    let mut fixture = LedgerFixture::new();
+    let destination = ArtifactDestination::File {
+        path: fixture.path("acme.lic"),
+        staging: fixture.path("notes.txt"),
+        collision: Collision::Replace,
+    };
+    let mut writer = fixture.ledger.acquire(now()).unwrap();
+    let refused = writer.begin(&mut pending(&destination));
+    assert!(matches!(refused, Err(LedgerError::Staging(_))));
+    drop(writer);
+    assert_eq!(fixture.state(), (vec![], vec![]));
+}
+
+#[test]
+fn recovery_does_not_touch_files_that_are_not_staging_files() {
+    for is_recorded in [false, true] {
+        let mut fixture = LedgerFixture::new();
+        let (path, notes) = (fixture.path("acme.lic"), fixture.path("notes.txt"));
+        fs::write(&path, "precious").unwrap();
+        fs::write(&notes, "notes").unwrap();
+        // A stranger wrote this row.
+        let sql = "INSERT INTO intents (at, kind, subject, body, artefact, path, passing, replaces, entered)
+                   VALUES (1, 'license', 'one', '{}', 'token', ?1, ?2, 1, ?3)";
+        let row = params![path.to_str(), notes.to_str(), is_recorded];
+        fixture.ledger.db.execute(sql, row).unwrap();
+        drop(fixture.ledger.acquire(now()).unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+        assert_eq!(fs::read_to_string(&notes).unwrap(), "notes");
+        assert_eq!(fixture.ledger.pending().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn recovery_does_not_replace_a_private_key() {
+    let mut fixture = LedgerFixture::new();
+    let path = fixture.path("acme.lic");
+    fixture.crash_after(
+        &fixture.file(Collision::Replace),
+        |writer, artifacts, staging| {
+            stage(staging, "license");
+            record(writer, artifacts);
+            fs::write(&path, "-----BEGIN PRIVATE KEY-----").unwrap();
+        },
+    );
+    assert!(fs::read_to_string(&path).unwrap().contains("PRIVATE KEY"));
+    assert!(fixture.path(".keygen-0123").exists());
 }
 
 #[test]

@@ -1,0 +1,36 @@
+//! The program `keygen`: signing keys, licenses and enterprise keys, issued offline.
+//!
+//! The package contains a program. This library exists for the program and for its fuzz targets,
+//! and has no stable interface. Applications that issue licenses use `license-issuer`.
+
+mod args;
+mod commands;
+mod failures;
+#[cfg(fuzzing)]
+pub mod fuzzing;
+mod inputs;
+mod keys;
+mod output;
+mod passphrase;
+
+use std::process::ExitCode;
+
+use license_cli_support::{Terminal, program, protect_memory};
+
+/// Runs the program with the arguments of the process.
+pub fn main() -> ExitCode {
+    // Signing keys and passphrases must not reach a core dump.
+    protect_memory();
+    let cli: args::Cli = match program::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(exit_code) => return exit_code,
+    };
+    let terminal = Terminal::new(&cli.output);
+    match commands::run(cli, &terminal) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            terminal.failure(&failure);
+            failure.exit().into()
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! License files: armor blocks and bare tokens.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use license_core::jose::input_cap;
+use license_core::{LicenseFile, TokenKind, with_causes};
+use license_fuzz::{assert_printable, bounded};
+
+const MEMORY: u64 = 48;
+
+fuzz_target!(|text: &str| {
+    let parsed = bounded(MEMORY, text.as_bytes(), || LicenseFile::parse(text));
+    let file = match parsed {
+        Ok(file) => file,
+        Err(error) => return assert_printable(&with_causes(&error)),
+    };
+    assert!(!file.blocks().is_empty());
+    assert!(text.len() <= input_cap(text.as_bytes()));
+    let tokens = |file: &LicenseFile<'_>| -> Vec<(TokenKind, String)> {
+        let tokens = file.blocks().iter().map(|block| &block.token);
+        tokens
+            .map(|token| (token.unverified_kind(), token.as_str().to_owned()))
+            .collect()
+    };
+    let armor: String = file
+        .blocks()
+        .iter()
+        .map(|block| block.token.to_armor())
+        .collect();
+    let again = LicenseFile::parse(&armor).unwrap();
+    assert_eq!(tokens(&again), tokens(&file));
+    // A chat or a spreadsheet removes line breaks.
+    let line = armor.replace('\n', " ");
+    assert_eq!(tokens(&LicenseFile::parse(&line).unwrap()), tokens(&file));
+    for block in file.blocks() {
+        assert!(text.lines().count() >= block.line, "line {}", block.line);
+    }
+});
