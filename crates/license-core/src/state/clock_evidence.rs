@@ -6,7 +6,7 @@ use crate::time::{self, CLOCK_TOLERANCE};
 
 /// The number of independent sources that must agree.
 ///
-/// One file may have a wrong time by mistake, and a backup may restore the files of a second source.
+/// One file may be damaged, and a file server with a wrong clock may contain a second source.
 const QUORUM: usize = 3;
 
 /// The duration after the known time up to which a time is plausible.
