@@ -340,6 +340,33 @@ fn or_skip<T>(name: &str, tool: &'static Option<T>) -> Option<&'static T> {
     tool.as_ref()
 }
 
+/// Returns whether files of the system show that the clock was at least at the time that was some
+/// days ago. A new state then does not believe an earlier clock. Otherwise prints that the running
+/// test is skipped.
+#[cfg(unix)]
+pub fn has_files_of_last_days(days: u64) -> bool {
+    use std::time::Duration;
+    let is_recent = |path: &&str| {
+        let found = std::fs::metadata(path).ok();
+        let age = found.and_then(|found| found.modified().ok()?.elapsed().ok());
+        age.is_some_and(|age| age < Duration::from_secs(days * 24 * 3600))
+    };
+    let sources = [
+        &["/var/log/wtmp", "/var/lib/systemd/random-seed"][..],
+        &["/var/lib/dpkg/status", "/etc/ld.so.cache"],
+        &["/var/log", "/var/log/syslog", "/var/lib/logrotate/status"],
+        &["/etc/resolv.conf", "/etc/hosts", "/etc/hostname"],
+        &["/tmp", "/var/tmp"],
+    ];
+    let sources = sources.iter();
+    // The files of the test are a third source.
+    let is_enough = sources.filter(|files| files.iter().any(is_recent)).count() >= 2;
+    if !is_enough {
+        print_skipped("no files of this system are recent");
+    }
+    is_enough
+}
+
 /// Prints that the running test is skipped, because only root can switch to another user.
 pub fn skip_without_root() {
     print_skipped("only root can switch to another user");

@@ -80,7 +80,7 @@ pub(crate) enum Command {
     Use(Box<Use>),
     /// Show the session id of a project (the same for all paths to the project)
     Session(Box<Session>),
-    /// Show the hashed identity of this machine
+    /// Show the pseudonymous identity of this machine (hashes; short values can be guessed)
     Machine,
     /// Show the usage type of a project (builder or runtime) and how it was detected
     Usage(Project),

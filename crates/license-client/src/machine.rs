@@ -16,6 +16,7 @@
 //! other components belong to the host or are lost with the container. A system container also has
 //! its own machine id.
 
+mod clock_files;
 mod component;
 mod configured_id;
 mod container;
@@ -30,6 +31,7 @@ mod stability;
 mod system;
 mod windows;
 
+pub(crate) use clock_files::clock_evidence;
 pub use component::{FoundComponent, MissingComponent, MissingReason, Rejection};
 pub use facts::MachineFacts;
 pub use stability::Stability;

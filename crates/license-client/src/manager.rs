@@ -32,7 +32,7 @@ pub use usage_report::{ReportError, UsageExport, UsageReportMode};
 
 use crate::activation::ActivationState;
 use crate::clock::Clock;
-use crate::machine::MachineFacts;
+use crate::machine::{MachineFacts, clock_evidence};
 use crate::paths::Paths;
 use crate::seal::Seal;
 use crate::sources::Sources;
@@ -285,19 +285,27 @@ impl LicenseManager {
     }
 
     /// Records the current time in the high-water mark, and the newest signature if there is one.
-    /// Returns whether the mark was lowered.
+    /// If the state is new, files of the system show whether the clock was set back. Returns whether
+    /// the mark was lowered.
     fn update_high_water(
         &self,
         high_water: &mut ClockHighWater,
         newest: Option<DateTime<Utc>>,
     ) -> bool {
-        match newest {
-            Some(newest) => high_water.record_signature(newest, self.reading()),
+        let is_new = high_water.needs_evidence();
+        let reading = self.reading();
+        let is_lowered = match newest {
+            Some(newest) => high_water.record_signature(newest, reading),
             None => {
-                high_water.observe(self.reading());
+                high_water.observe(reading);
                 false
             }
+        };
+        if is_new {
+            let evidence = clock_evidence(&*self.sources.system, self.state_dir());
+            high_water.record_evidence(&evidence, reading);
         }
+        is_lowered
     }
 
     /// Returns the user's state directory, if it is known.

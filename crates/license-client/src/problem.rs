@@ -6,6 +6,7 @@ mod statements;
 
 use std::path::{Path, PathBuf};
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::{Code, LicenseId};
 use thiserror::Error;
 
@@ -67,6 +68,17 @@ pub enum StateProblem {
     /// The directory of the administrator is not used, because others can change it.
     #[error("cannot use the directory for all users")]
     SystemDir(#[source] SystemDirError),
+    /// The state of the machine was missing, and the clock is behind files of the operating system.
+    /// Their time is used instead of the clock. `CLOCK_BEHIND` reports the difference.
+    #[error(
+        "the recorded time of this machine was missing, and files of the operating system were \
+         written after the time of the clock; {}, from these files, is used instead",
+        license_core::time::rfc3339(*time)
+    )]
+    TimeFromFiles {
+        /// The time that is used instead of the clock.
+        time: DateTime<Utc>,
+    },
     /// The user's license file contains an activation that this machine did not request. Only
     /// activations that the state of the machine knows count there.
     #[error(
@@ -106,6 +118,7 @@ impl StateProblem {
             Self::Revocations(problem) => problem.code(),
             Self::Trust(problem) => problem.code(),
             Self::Journal(problem) => problem.code(),
+            Self::TimeFromFiles { .. } => Some(Code::ClockBehind),
             Self::Sealed { .. }
             | Self::Store(_)
             | Self::NotSaved(_)
@@ -123,6 +136,7 @@ impl StateProblem {
             Self::Journal(problem) => problem.file(),
             Self::Revocations(problem) => problem.file(),
             Self::Trust(problem) => problem.file(),
+            Self::TimeFromFiles { .. } => None,
         }
     }
 }

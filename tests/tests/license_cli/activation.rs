@@ -102,7 +102,7 @@ fn answer(request: &str) -> String {
     answer_by(&vendors_key(), &activation_request(request))
 }
 
-fn repair(request: &str, issued_at: &str) -> String {
+pub(super) fn repair(request: &str, issued_at: &str) -> String {
     let draft = ClockRepairDraft {
         issuer: "CODITECT".to_owned(),
         id: unique_id(),

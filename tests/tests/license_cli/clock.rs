@@ -113,15 +113,102 @@ fn a_clock_that_is_set_back_does_not_restore_an_expired_license() {
         .expect_code(1)
         .json();
     assert_eq!(back["code"], "EXPIRED");
-    let fresh = self::machine();
-    std::fs::copy(machine.file("trial.lic"), fresh.file("trial.lic")).unwrap();
-    let install = ["install", "--json", "--trust", "trust.jwks", "trial.lic"];
-    let first_install = shifted(faketime, &fresh, "-9d", &install);
+}
+
+/// Returns a machine with a license that was issued ten days ago for one day, and expired.
+fn machine_with_expired_license() -> Scratch {
+    let machine = machine();
+    let issued = Run::new("date", &machine).args(["-u", "-d", "-10 days", "+%Y-%m-%dT%H:%M:%SZ"]);
+    let issued = issued.run().expect_code(0).stdout;
+    let terms = ["--tier", "pro", "--days", "1", "--offline", "--issued-at"];
+    let license = issue_license(&[&terms[..], &[issued.trim()]].concat());
+    machine.write("day.lic", license.file);
+    let install = ["install", "--json", "--trust", "trust.jwks", "day.lic"];
+    let report = on(HERE, &machine, &install).expect_code(1).json();
+    assert_eq!(report["code"], "EXPIRED");
+    machine
+}
+
+fn remove_state(machine: &Scratch) {
+    for file in ["license.cache", "quota"] {
+        std::fs::remove_file(machine.state().join(file)).unwrap();
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_lost_state_and_a_clock_that_is_set_back_do_not_restore_an_expired_license() {
+    let Some(faketime) = tools::faketime().filter(|_| tools::has_files_of_last_days(8)) else {
+        return;
+    };
+    let machine = machine_with_expired_license();
+    let status = |args: &[&str]| shifted(faketime, &machine, "-9d", args).json();
+    for _ in 0..2 {
+        remove_state(&machine);
+        let back = status(&["status", "--json"]);
+        assert_eq!(back["code"], "EXPIRED", "{back}");
+        assert_eq!(warnings(&back), ["CLOCK_BEHIND", "STATE"]);
+        let message = back["warnings"][1]["message"].as_str().unwrap();
+        assert!(message.contains("`license request --clock`"), "{message}");
+        // The recorded time stays, and so does its explanation.
+        let again = status(&["status", "--json"]);
+        assert_eq!(warnings(&again), ["CLOCK_BEHIND", "STATE"]);
+    }
+    // The same license does not count as a new artifact, and a fresh home has no advantage.
+    std::fs::remove_dir_all(machine.state()).unwrap();
+    let install = ["install", "--json", "--trust", "trust.jwks", "day.lic"];
+    assert_eq!(status(&install)["code"], "EXPIRED");
+    assert_eq!(status(&install)["code"], "EXPIRED");
+    // The license is valid at the time of the clock.
+    let at = Run::new("date", &machine).args(["-u", "-d", "-9 days", "+%Y-%m-%d"]);
+    let at = at.run().expect_code(0).stdout;
     assert_eq!(
-        first_install.expect_code(0).json()["code"],
-        "VALID",
-        "without a recorded time, the license must be valid at that date"
+        status(&["status", "--json", "--at", at.trim()])["code"],
+        "VALID"
     );
+    // A correct clock ends the warnings.
+    let now = on(HERE, &machine, &["status", "--json"]).json();
+    assert_eq!(warnings(&now), [""; 0]);
+}
+
+/// The files are wrong and the clock is right: the vendor repairs the clock once.
+#[test]
+#[cfg(unix)]
+fn a_clock_repair_overrules_the_files_of_the_system() {
+    let Some(faketime) = tools::faketime().filter(|_| tools::has_files_of_last_days(8)) else {
+        return;
+    };
+    let machine = machine_with_expired_license();
+    let status = || shifted(faketime, &machine, "-9d", &["status", "--json"]).json();
+    remove_state(&machine);
+    assert_eq!(status()["code"], "EXPIRED");
+    let request = shifted(faketime, &machine, "-9d", &["request", "--clock"]);
+    let now = Run::new("date", &machine).args(["-u", "-d", "-9 days", "+%Y-%m-%dT%H:%M:%SZ"]);
+    let now = now.run().expect_code(0).stdout;
+    let repair = activation::repair(&request.expect_code(0).stdout, now.trim());
+    machine.write("repair.lic", repair);
+    let _ = shifted(faketime, &machine, "-9d", &["install", "repair.lic"]);
+    for _ in 0..2 {
+        let repaired = status();
+        assert_eq!(repaired["code"], "VALID", "{repaired}");
+        assert_eq!(warnings(&repaired), ["EXPIRES_SOON"]);
+    }
+}
+
+/// A future modification time, as after a mistake or from a backup, is no evidence.
+#[test]
+fn files_with_a_future_modification_time_do_not_change_the_time() {
+    let machine = machine();
+    let install = ["install", "--json", "--trust", "trust.jwks", "ent.lic"];
+    let _ = expect_valid(on(HERE, &machine, &install));
+    let future = std::time::SystemTime::now() + std::time::Duration::from_secs(400 * 24 * 3600);
+    for path in [machine.state().join("license.lic"), machine.state()] {
+        let file = std::fs::File::open(path).unwrap();
+        file.set_modified(future).unwrap();
+    }
+    remove_state(&machine);
+    let status = expect_valid(on(HERE, &machine, &["status", "--json"]));
+    assert_eq!(warnings(&status), [""; 0]);
 }
 
 #[test]

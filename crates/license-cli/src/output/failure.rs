@@ -34,6 +34,9 @@ pub(crate) const INSTALL_STATEMENTS: &str =
 pub(crate) const CORRECT_SYSTEM_DIR: &str =
     "give the directory and all directories above it to root, writable by root only";
 
+/// The hint for a clock that is behind files of the operating system.
+pub(crate) const REPAIR_CLOCK: &str = "correct the clock; if it is right, run `license request --clock` and install the vendor's answer";
+
 /// The hint for an activation in the user's license file.
 pub(crate) const INSTALL_ACTIVATION: &str = "install the vendor's answer with `license activate FILE`, or ask an administrator to put it into the directory for all users";
 

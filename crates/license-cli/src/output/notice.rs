@@ -96,6 +96,7 @@ impl Notice {
             StateProblem::Revocations(_) => "install the latest list with `license install FILE`",
             StateProblem::SystemDir(_) => failure::CORRECT_SYSTEM_DIR,
             StateProblem::UnknownActivation { .. } => failure::INSTALL_ACTIVATION,
+            StateProblem::TimeFromFiles { .. } => failure::REPAIR_CLOCK,
             _ => "",
         };
         let advice = match problem {

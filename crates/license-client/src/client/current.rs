@@ -123,7 +123,10 @@ fn report(snapshot: &Snapshot, reason: ReadReason) {
         events::unusable(error.file(), error.code());
     }
     for problem in &snapshot.problems {
-        events::unusable(problem.file(), problem.code());
+        // Every file is usable if only the clock is behind. The decision has a warning about it.
+        if !matches!(problem, StateProblem::TimeFromFiles { .. }) {
+            events::unusable(problem.file(), problem.code());
+        }
     }
 }
 

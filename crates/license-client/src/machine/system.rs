@@ -9,6 +9,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use license_core::chrono::{DateTime, Utc};
+use license_core::time;
+
 use crate::value::named_value;
 
 /// Maximum number of bytes that are read from a file or a program. This is enough for long lists of
@@ -68,6 +71,21 @@ pub trait System {
 
     /// Returns whether a file or directory exists, even if it may not be read.
     fn exists(&self, path: &Path) -> bool;
+
+    /// Returns the time at which a file or directory was last written: the earlier of its
+    /// modification time and its change time.
+    ///
+    /// Any program can set the modification time. The change time comes from the clock, and is new
+    /// for a file from a backup or an image. The default implementation knows no times.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file does not exist or may not be examined, and `Unsupported` if the
+    /// system has no change time.
+    fn last_write(&self, path: &Path) -> io::Result<DateTime<Utc>> {
+        let _ = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Returns the UUID of the product in the firmware. On macOS, this is `IOPlatformUUID`.
     ///
@@ -212,6 +230,10 @@ impl System for LocalSystem {
         path.exists()
     }
 
+    fn last_write(&self, path: &Path) -> io::Result<DateTime<Utc>> {
+        last_write(&fs::metadata(path)?)
+    }
+
     fn product_uuid(&self) -> io::Result<String> {
         sysinfo::Product::uuid().ok_or_else(product_uuid_error)
     }
@@ -233,6 +255,20 @@ impl System for LocalSystem {
     fn run(&self, program: &str, arguments: &[&str]) -> io::Result<String> {
         run_within(RUN_TIMEOUT, program, arguments)
     }
+}
+
+/// Returns the earlier of both times. A time before 1970 counts as 1970.
+#[cfg(unix)]
+fn last_write(found: &fs::Metadata) -> io::Result<DateTime<Utc>> {
+    use std::os::unix::fs::MetadataExt;
+    let seconds = found.mtime().min(found.ctime());
+    let seconds = u64::try_from(seconds).unwrap_or_default();
+    Ok(time::from_unix_seconds(seconds).unwrap_or(time::MAX))
+}
+
+#[cfg(not(unix))]
+fn last_write(_: &fs::Metadata) -> io::Result<DateTime<Utc>> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 fn or_not_found(text: Option<String>) -> io::Result<String> {

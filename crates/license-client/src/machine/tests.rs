@@ -1,5 +1,6 @@
 //! Simulated machines, and the components that are found on each.
 
+mod clock_files;
 mod configured_ids;
 mod containers;
 mod linux;

@@ -42,7 +42,7 @@ impl LicenseManager {
     /// use license_client::license_core::machine::Machine;
     ///
     /// if let Some(Machine::Fingerprint(fingerprint)) = manager.machine() {
-    ///     // Only hashes of the components are in a fingerprint.
+    ///     // It contains hashes only. They are pseudonymous: short values can be guessed.
     ///     println!("{fingerprint}");
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -173,6 +173,8 @@ impl LicenseManager {
                 snapshot.problems.extend(problem);
             }
             snapshot.high_water = state.high_water.mark();
+            let problem = self.time_from_files(&state.high_water);
+            snapshot.problems.extend(problem);
         }
         snapshot
     }
@@ -235,6 +237,12 @@ impl LicenseManager {
         }
         let mark = loaded.state.high_water.mark();
         (Snapshot::new(paths, installation, mark, problems), loaded)
+    }
+
+    /// Returns a problem if the clock is behind a mark that replaces a lost state.
+    fn time_from_files(&self, seen: &ClockHighWater) -> Option<StateProblem> {
+        let is_used = seen.is_from_files() && seen.is_behind(self.clock().now());
+        is_used.then(|| StateProblem::TimeFromFiles { time: seen.mark() })
     }
 
     /// Returns a problem for each activation of this machine in the user's license file that the

@@ -316,6 +316,7 @@ fn is_temporary(problem: &StateProblem) -> bool {
         | StateProblem::Revocations(_)
         | StateProblem::Trust(_)
         | StateProblem::SystemDir(_)
+        | StateProblem::TimeFromFiles { .. }
         | StateProblem::UnknownActivation { .. } => false,
     }
 }

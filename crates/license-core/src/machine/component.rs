@@ -104,7 +104,8 @@ impl Component {
     /// and the kind, as machine-id(5) recommends.
     ///
     /// The result is pseudonymous: it does not contain the value, but short values such as network
-    /// addresses can be guessed. Fingerprints for different products cannot be compared.
+    /// addresses and processor models can be guessed. Fingerprints for different products cannot be
+    /// compared.
     pub(super) fn new(product: ProductCode, kind: ComponentKind, value: &str) -> Self {
         let value = value.trim().to_lowercase();
         let context = format!("license-fingerprint-v1\n{product}\n{kind}");

@@ -20,6 +20,9 @@ const DIGEST_PREFIX: &str = "mach_";
 /// value of the component, and the message contains the product code. Components are in the order
 /// of [`ComponentKind::ALL`], each at most once.
 ///
+/// A fingerprint is pseudonymous, not anonymous: short values, such as a network address or a
+/// processor model, can be guessed from their hash.
+///
 /// ```
 /// use license_core::ProductCode;
 /// use license_core::machine::{ComponentKind, Fingerprint};

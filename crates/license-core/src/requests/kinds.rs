@@ -32,7 +32,7 @@ pub struct ActivationRequest {
     pub product: ProductCode,
     /// The license.
     pub license: LicenseId,
-    /// The machine, with its components hashed.
+    /// The machine, with its components hashed. The hashes are pseudonymous.
     pub machine: Fingerprint,
     /// The nonce that identifies the answer to this request.
     pub nonce: Nonce,
@@ -66,7 +66,7 @@ pub struct ActivationRequest {
 pub struct ClockRequest {
     /// The product.
     pub product: ProductCode,
-    /// The machine, with its components hashed.
+    /// The machine, with its components hashed. The hashes are pseudonymous.
     pub machine: Fingerprint,
     /// The nonce that identifies the answer to this request.
     pub nonce: Nonce,

@@ -1,5 +1,7 @@
 //! Clock high-water mark: the latest instant that a machine has seen.
 
+mod evidence;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -55,6 +57,13 @@ pub struct ClockHighWater {
     resets: u64,
     #[serde(deserialize_with = "Option::deserialize")]
     run: Option<Run>,
+    /// Whether the mark comes from [`ClockEvidence`](super::ClockEvidence).
+    #[serde(
+        rename = "from_files",
+        default,
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    is_from_files: bool,
 }
 
 /// Last observation in the current boot.
@@ -77,6 +86,7 @@ impl Default for ClockHighWater {
             signed: time::MIN,
             resets: 0,
             run: None,
+            is_from_files: false,
         }
     }
 }
@@ -199,6 +209,7 @@ impl ClockHighWater {
         if clock >= self.mark {
             self.mark = clock;
             self.proven_at_mark = self.proven;
+            self.is_from_files = false;
         }
     }
 
@@ -246,6 +257,7 @@ impl ClockHighWater {
             self.resets += 1;
             self.mark = self.proven.max(reading.clock.min(self.mark));
             self.proven_at_mark = self.proven;
+            self.is_from_files = false;
             self.run = reading.boot.map(|last| Run {
                 last,
                 ceiling: time::saturating_add(self.mark, UPTIME_TOLERANCE),
@@ -290,6 +302,7 @@ impl ClockHighWater {
                 last,
                 ceiling: time::saturating_add(at, UPTIME_TOLERANCE),
             }),
+            is_from_files: false,
         };
     }
 

@@ -6,6 +6,7 @@ use license_core::license::Validation;
 use license_core::state::{Boot, ClockHighWater, ClockReading};
 use license_core::{Code, Context, Decision, FeatureMatrix, time};
 
+use crate::files::Files;
 use crate::vendor::Product;
 
 /// A deterministic generator of pseudorandom numbers (splitmix64).
@@ -29,9 +30,14 @@ impl Rng {
         self.next().is_multiple_of(cases)
     }
 
+    /// Returns an index below `length`.
+    pub(crate) fn index(&mut self, length: usize) -> usize {
+        let last = u64::try_from(length - 1).unwrap();
+        usize::try_from(self.within(0, last)).unwrap()
+    }
+
     pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        let last = u64::try_from(from.len() - 1).unwrap();
-        from[usize::try_from(self.within(0, last)).unwrap()]
+        from[self.index(from.len())]
     }
 }
 
@@ -90,6 +96,7 @@ pub(crate) struct Device {
     boots: u128,
     pub(crate) seen: ClockHighWater,
     pub(crate) check_ins: Vec<Validation>,
+    pub(crate) files: Files,
 }
 
 impl Device {
@@ -105,6 +112,7 @@ impl Device {
             boots: 1,
             seen: ClockHighWater::default(),
             check_ins: Vec::new(),
+            files: Files::new(truth),
         }
     }
 
@@ -164,6 +172,18 @@ impl Device {
         *self = snapshot.clone();
         (self.truth, self.boots) = (truth, boots);
         self.set_clock(shown);
+    }
+
+    /// Loses the state and starts a new one, as the client does. The license file still contains
+    /// the license and the check-ins.
+    pub(crate) fn lose_state(&mut self, product: &Product) {
+        let check_ins = self.check_ins.iter().map(Validation::issued_at);
+        let newest = check_ins.chain(product.license.issued_at()).max();
+        self.seen = ClockHighWater::default();
+        assert!(self.seen.needs_evidence());
+        let reading = self.reading();
+        self.seen.record_signature(newest.unwrap(), reading);
+        self.seen.record_evidence(&self.files.evidence(), reading);
     }
 
     /// Installs a check-in as the client does, and returns whether it lowered the mark.

@@ -4,6 +4,7 @@ use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::Outcome;
 
 use crate::device::{DAY, Device, HOUR, InSeconds, Rng, ahead, is_behind, to_i64};
+use crate::files::Files;
 use crate::support::{at, issued};
 use crate::vendor::{PRODUCTS, Product, horizon, last_start};
 
@@ -32,11 +33,24 @@ enum Event {
     JumpAtBoot,
     /// The machine runs until a few seconds before or after midnight.
     Midnight,
+    /// The state is removed, or the user starts with a new home directory.
+    LoseState,
+    /// A program of the system writes a file.
+    WriteFiles,
+    /// Modification times are set by mistake, by a backup, or by a reproducible build.
+    TouchFiles,
+    /// Two sources have any times, because of a file server or a damaged file system.
+    DamageFiles,
+    /// The machine starts from a new image, or is cloned. The files have any modification times.
+    NewImage,
+    /// The machine starts from a medium that cannot be written. No file is new.
+    LiveSystem,
 }
 
 use Event::{
-    DeadBattery, JumpAtBoot, JumpWithinBoot, Midnight, NetworkTime, Off, OtherSystem,
-    RestoreSnapshot, RestoreState, Run, Sleep, Snapshot, SummerTime, Travel,
+    DamageFiles, DeadBattery, JumpAtBoot, JumpWithinBoot, LiveSystem, LoseState, Midnight,
+    NetworkTime, NewImage, Off, OtherSystem, RestoreSnapshot, RestoreState, Run, Sleep, Snapshot,
+    SummerTime, TouchFiles, Travel, WriteFiles,
 };
 
 struct Class {
@@ -174,6 +188,68 @@ const CLASSES: &[Class] = &[
         lead: DAY + 14 * HOUR + SLACK,
         ..SIMPLE
     },
+    Class {
+        name: "state lost",
+        events: &[LoseState, WriteFiles],
+        ..SIMPLE
+    },
+    Class {
+        name: "state lost, dead battery",
+        events: &[LoseState, WriteFiles, DeadBattery, NetworkTime],
+        ..SIMPLE
+    },
+    Class {
+        name: "state lost, files with any times",
+        events: &[LoseState, WriteFiles, TouchFiles, DamageFiles],
+        ..SIMPLE
+    },
+    Class {
+        name: "images, clones and live systems",
+        events: &[NewImage, LiveSystem, LoseState, DeadBattery, NetworkTime],
+        ..SIMPLE
+    },
+    Class {
+        name: "state lost, dual boot, 14 h either way",
+        events: &[LoseState, WriteFiles, OtherSystem, Travel],
+        offsets: (14, 14),
+        lead: 14 * HOUR,
+        ..SIMPLE
+    },
+    Class {
+        name: "state lost, everything at once",
+        histories: 1500,
+        events: &[
+            LoseState,
+            WriteFiles,
+            TouchFiles,
+            DamageFiles,
+            NewImage,
+            OtherSystem,
+            DeadBattery,
+            Travel,
+            NetworkTime,
+            Snapshot,
+            RestoreSnapshot,
+            RestoreState,
+            JumpWithinBoot,
+            JumpAtBoot,
+        ],
+        offsets: (14, 14),
+        drift: 9,
+        lead: DAY + 14 * HOUR + SLACK,
+        ..SIMPLE
+    },
+];
+
+/// Times of files: never set, a reproducible build, a typing error, and the ends of 32-bit times.
+const FILE_TIMES: &[&str] = &[
+    "1970-01-01",
+    "2020-01-01",
+    "2028-03-01",
+    "2030-01-01",
+    "2038-01-19",
+    "2099-06-01",
+    "2106-02-07",
 ];
 
 #[derive(Default)]
@@ -194,6 +270,8 @@ struct Counts {
     unrepaired: u64,
     repairs: u64,
     lead: i64,
+    /// Lost states whose time came from files.
+    from_files: u64,
 }
 
 struct Simulation<'a> {
@@ -208,6 +286,8 @@ struct Simulation<'a> {
     renews_after: u64,
     /// The last true time at which a clock that was far ahead raised the mark.
     raised_at: Option<DateTime<Utc>>,
+    /// The first of two sources whose files may have any times.
+    damaged: usize,
     counts: &'a mut Counts,
 }
 
@@ -243,6 +323,7 @@ impl<'a> Simulation<'a> {
             max_off,
             renews_after,
             raised_at: None,
+            damaged: usize::try_from(seed % 7).unwrap(),
             counts,
         };
         let (license, reading) = (&product.license, simulation.device.reading());
@@ -329,6 +410,27 @@ impl<'a> Simulation<'a> {
             }
             JumpWithinBoot => self.jump_within_boot(),
             JumpAtBoot => self.jump_at_boot(),
+            LoseState => self.lose_state(),
+            WriteFiles => {
+                let clock = self.device.clock();
+                self.device.files.write_any(clock, &mut self.rng);
+            }
+            TouchFiles => self.touch_files(self.rng.0 % 5 + 1),
+            DamageFiles => {
+                let times: Vec<_> = FILE_TIMES.iter().map(|time| at(time)).collect();
+                let files = &mut self.device.files;
+                files.damage(self.damaged, &times, &mut self.rng);
+            }
+            NewImage => {
+                self.restart(MINUTE);
+                self.touch_files(1);
+                self.lose_state();
+            }
+            LiveSystem => {
+                self.restart(MINUTE);
+                self.device.files = Files::new(at("2026-06-15"));
+                self.lose_state();
+            }
             Midnight => {
                 let into_day = self.device.truth.unix_seconds() % DAY;
                 let duration = (DAY - into_day + 2).saturating_sub(self.rng.within(0, 4));
@@ -336,6 +438,19 @@ impl<'a> Simulation<'a> {
             }
         }
         self.use_license();
+    }
+
+    fn lose_state(&mut self) {
+        self.device.lose_state(self.product);
+        self.raised_at = None;
+        self.counts.from_files += u64::from(self.device.seen.is_from_files());
+    }
+
+    fn touch_files(&mut self, one_in: u64) {
+        let times: Vec<_> = FILE_TIMES.iter().map(|time| at(time)).collect();
+        let clock = self.device.clock();
+        let files = &mut self.device.files;
+        files.touch(one_in, &times, clock, &mut self.rng);
     }
 
     fn restore_snapshot(&mut self) {
@@ -356,6 +471,7 @@ impl<'a> Simulation<'a> {
         for _ in 0..self.rng.within(1, 4) {
             self.device
                 .set_clock(at("2099-06-01").plus(self.rng.within(0, DAY)));
+            self.device.files.write_each(self.device.clock());
             self.use_license();
             self.device.run(self.rng.within(0, 4 * HOUR));
             self.use_license();
@@ -377,6 +493,7 @@ impl<'a> Simulation<'a> {
         self.device
             .set_clock(at("2099-06-01").plus(self.rng.within(0, DAY)));
         self.raised_at = Some(self.device.truth);
+        self.device.files.write_each(self.device.clock());
         for _ in 0..self.rng.within(1, 3) {
             self.use_license();
             self.device.run(self.rng.within(MINUTE, 10 * HOUR));
@@ -445,6 +562,7 @@ impl<'a> Simulation<'a> {
     /// Evaluates the license before and after a check-in. Returns the true time if the clock is far
     /// ahead.
     fn use_license(&mut self) -> Option<DateTime<Utc>> {
+        self.device.files.use_at(self.device.clock());
         self.evaluate();
         let truth = self.device.truth;
         self.check_in();
@@ -537,7 +655,7 @@ fn honest_users_with_wrong_clocks_are_not_denied() {
             "honest, {}: {} histories, {} evaluations, {} denied; denials of a valid license: {} by \
              the clock itself, {} by the mark within {} h of the end, {} by the mark shortly \
              before a check-in was overdue, {} before a repair ({} repairs); {} warnings; mark at \
-             most {} s ahead",
+             most {} s ahead; {} marks from files",
             class.name,
             class.histories,
             counts.evaluations,
@@ -549,7 +667,8 @@ fn honest_users_with_wrong_clocks_are_not_denied() {
             counts.unrepaired,
             counts.repairs,
             counts.warned,
-            counts.lead
+            counts.lead,
+            counts.from_files
         );
         let (behind, ahead) = class.offsets;
         if class.lead <= 14 * HOUR && behind + ahead <= 24 && class.events.contains(&OtherSystem) {

@@ -10,7 +10,9 @@
 
 mod bounds;
 mod device;
+mod files;
 mod honest;
+mod lost_state;
 mod manipulation;
 mod quota;
 #[path = "../support/mod.rs"]

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use license_core::chrono::{DateTime, Utc};
+
 use crate::machine::{Platform, System};
 
 const MOUNTS: &str = "/proc/self/mountinfo";
@@ -21,6 +23,8 @@ pub(super) struct Simulated {
     links: BTreeMap<String, String>,
     variables: BTreeMap<String, OsString>,
     programs: BTreeMap<String, Result<String, io::ErrorKind>>,
+    /// The last writes by path.
+    writes: BTreeMap<String, DateTime<Utc>>,
     /// Values of the firmware by name, and values of the registry by path.
     values: BTreeMap<String, Result<String, io::ErrorKind>>,
 }
@@ -33,6 +37,7 @@ impl Simulated {
             links: BTreeMap::new(),
             variables: BTreeMap::new(),
             programs: BTreeMap::new(),
+            writes: BTreeMap::new(),
             values: BTreeMap::new(),
         }
     }
@@ -47,6 +52,11 @@ impl Simulated {
             system.file(&format!("{directory}/{name}"), text)
         };
         files.iter().fold(self, add)
+    }
+
+    pub(super) fn written(mut self, path: &str, at: DateTime<Utc>) -> Self {
+        self.writes.insert(path.to_owned(), at);
+        self
     }
 
     pub(super) fn unreadable(mut self, path: &str, error: io::ErrorKind) -> Self {
@@ -150,6 +160,11 @@ impl System for Simulated {
         let path = path.to_str().unwrap();
         let is_entry = self.files.contains_key(path) || self.links.contains_key(path);
         is_entry || self.list(Path::new(path)).is_ok()
+    }
+
+    fn last_write(&self, path: &Path) -> io::Result<DateTime<Utc>> {
+        let at = self.writes.get(path.to_str().unwrap());
+        at.copied().ok_or(io::ErrorKind::NotFound.into())
     }
 
     fn product_uuid(&self) -> io::Result<String> {

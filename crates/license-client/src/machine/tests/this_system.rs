@@ -14,6 +14,38 @@ fn collecting_twice_returns_the_same_components() {
     assert_eq!(identified.container(), first.container());
 }
 
+/// A program can set the modification time only. A file that was touched by mistake, came from a
+/// backup or was built with `SOURCE_DATE_EPOCH` is not newer than it is.
+#[test]
+#[cfg(unix)]
+fn the_last_write_is_the_earlier_of_modification_and_change() {
+    use license_core::time;
+    use std::time::{Duration, UNIX_EPOCH};
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("file");
+    let file = std::fs::File::create(&path).unwrap();
+    let written = LocalSystem.last_write(&path).unwrap();
+    for (seconds, is_earlier) in [(4_100_000_000, false), (0, true)] {
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds))
+            .unwrap();
+        let found = LocalSystem.last_write(&path).unwrap();
+        if is_earlier {
+            assert_eq!(found, time::MIN);
+        } else {
+            let seconds = (found - written).num_seconds();
+            assert!((0..600).contains(&seconds), "{seconds}");
+        }
+    }
+    file.set_modified(UNIX_EPOCH - Duration::from_secs(9))
+        .unwrap();
+    assert_eq!(LocalSystem.last_write(&path).unwrap(), time::MIN);
+    assert!(
+        LocalSystem
+            .last_write(&directory.path().join("none"))
+            .is_err()
+    );
+}
+
 #[test]
 fn only_regular_files_are_opened() {
     let directory = tempfile::tempdir().unwrap();
