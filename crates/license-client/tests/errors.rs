@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use license_client::{
     AnswerFault, BuildError, ClientError, InstallationError, ListFault, ListProblem, QuotaError,
     ReportError, SealError, ServerTokenFault, StaleList, StateDirError, StateProblem,
-    StatementProblem, StoreError, SystemDirError, UsageTypeError, with_causes,
+    StatementProblem, StoreError, SystemDirError, UnsafeDirectory, UsageTypeError, with_causes,
 };
 use license_core::Code;
 use license_core::trust::VerifyError;
@@ -31,6 +31,7 @@ fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error(
     assert_error::<StateProblem>();
     assert_error::<StatementProblem>();
     assert_error::<StoreError>();
+    assert_error::<UnsafeDirectory>();
     assert_error::<UsageTypeError>();
 }
 
