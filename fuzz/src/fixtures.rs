@@ -15,8 +15,8 @@ pub static TRUST: LazyLock<TrustSet> = LazyLock::new(|| {
     TrustSet::parse(&keys.unwrap()).unwrap()
 });
 
-/// The canonical texts of all tokens and license keys in the fixtures. Whatever verifies must be one
-/// of them, because a fuzzer cannot sign.
+/// The canonical texts of all tokens and license keys in the fixtures. Whatever verifies must be
+/// one of them, because a fuzzer cannot sign.
 pub static SIGNED: LazyLock<HashSet<String>> = LazyLock::new(|| {
     let mut texts = HashSet::new();
     add_directory(Path::new(DIRECTORY), &mut texts);

@@ -150,8 +150,8 @@ mod unix {
     /// The properties of this process that determine who is an administrator.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
     pub(super) struct Here {
-        /// In a user namespace, the id of all users outside of it. The administrator of the machine is
-        /// one of them.
+        /// In a user namespace, the id of all users outside of it. The administrator of the machine
+        /// is one of them.
         pub(super) outside_user: Option<u32>,
         /// Whether the root directory of this process is the image of a container.
         pub(super) is_container: bool,
@@ -159,7 +159,7 @@ mod unix {
 
     /// A directory, as the system reports it.
     #[derive(Debug, Clone, Copy)]
-    pub(super) struct Directory {
+    pub(super) struct DirectoryProperties {
         pub(super) user: u32,
         pub(super) group: u32,
         pub(super) mode: u32,
@@ -187,7 +187,7 @@ mod unix {
     pub(super) fn check_directory(path: &Path, is_protected: bool) -> Result<(), SystemDirFault> {
         let found = fs::metadata(path);
         let found = found.map_err(|error| SystemDirFault::Unreadable(error.kind()))?;
-        let directory = Directory {
+        let directory = DirectoryProperties {
             user: found.uid(),
             group: found.gid(),
             mode: found.mode() & 0o7777,
@@ -199,12 +199,12 @@ mod unix {
         checked.or_else(|_| directory.check(&here(), is_protected))
     }
 
-    impl Directory {
-        /// Checks that only an administrator can change the directory. `is_protected` is whether the
-        /// sticky bit is enough, because only one existing entry of the directory counts.
+    impl DirectoryProperties {
+        /// Checks that only an administrator can change the directory. `is_protected` is whether
+        /// the sticky bit is enough, because only one existing entry of the directory counts.
         ///
-        /// The user who starts a container is its administrator. No process inside can change a mount
-        /// that is read-only.
+        /// The user who starts a container is its administrator. No process inside can change a
+        /// mount that is read-only.
         pub(super) fn check(self, here: &Here, is_protected: bool) -> Result<(), SystemDirFault> {
             let is_isolated = here.is_container || here.outside_user.is_some();
             if self.is_in_user_space && !is_isolated {

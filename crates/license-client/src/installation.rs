@@ -219,8 +219,8 @@ impl Installation {
             Ok(Some((_, _, keys))) => Some(keys.clone()),
             _ => None,
         };
-        // A user can write any activation into this file, for example one that was deactivated. Only
-        // the sealed state proves that this machine requested an activation.
+        // A user can write any activation into this file, for example one that was deactivated.
+        // Only the sealed state proves that this machine requested an activation.
         let unproven = match &mut own {
             Ok(Some((verified, _, _))) => verified.take_activations(),
             _ => Vec::new(),

@@ -285,8 +285,8 @@ impl LicenseManager {
     }
 
     /// Records the current time in the high-water mark, and the newest signature if there is one.
-    /// If the state is new, files of the system show whether the clock was set back. Returns whether
-    /// the mark was lowered.
+    /// If the state is new, files of the system show whether the clock was set back. Returns
+    /// whether the mark was lowered.
     fn update_high_water(
         &self,
         high_water: &mut ClockHighWater,

@@ -139,8 +139,8 @@ impl State {
         }
     }
 
-    /// Records the numbers of these lists, and what they say about the licenses and activations that
-    /// are installed. Returns whether this changes the state.
+    /// Records the numbers of these lists, and what they say about the licenses and activations
+    /// that are installed. Returns whether this changes the state.
     pub(crate) fn record_lists<'l>(
         &mut self,
         lists: impl IntoIterator<Item = &'l RevocationList>,

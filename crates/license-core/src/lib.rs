@@ -37,9 +37,9 @@
 //!
 //! A value with a text form, such as [`Tier`], [`LicenseId`], [`Status`](claims::Status) or
 //! [`Fingerprint`](machine::Fingerprint), implements `FromStr`, `Display`, `Serialize` and
-//! `Deserialize`, so it can be a command-line option or a member of a settings file. `FromStr` and `Deserialize` accept exactly the texts that
-//! the function `parse` of the type accepts. Verified types implement only `Serialize`, because
-//! deserializing them would skip the verification.
+//! `Deserialize`, so it can be a command-line option or a member of a settings file. `FromStr` and
+//! `Deserialize` accept exactly the texts that the function `parse` of the type accepts. Verified
+//! types implement only `Serialize`, because deserializing them would skip the verification.
 //!
 //! ```
 //! use license_core::Tier;

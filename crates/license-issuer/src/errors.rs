@@ -20,8 +20,8 @@ pub enum LedgerError {
     /// The database is damaged.
     #[error("expected an intact ledger, found a damaged database")]
     Damaged,
-    /// A process crashed while it created or migrated the ledger. The next process that writes rolls
-    /// the change back.
+    /// A process crashed while it created or migrated the ledger. The next process that writes
+    /// rolls the change back.
     #[error("expected a ledger without unfinished changes, found a change that was interrupted")]
     Interrupted,
     /// The ledger was opened for reading, or its file cannot be written.

@@ -130,7 +130,8 @@ fn an_earlier_head_remains_part_of_a_growing_ledger() {
     assert_ne!(later["head"], head.as_str());
     let upper = head.to_uppercase();
     let _ = keygen_json(&vendor, &["ledger", "verify", "--head", &upper]);
-    // 64 zeros are the head of an empty ledger. They are part of every chain, so they prove nothing.
+    // 64 zeros are the head of an empty ledger. They are part of every chain, so they prove
+    // nothing.
     for wrong in ["", "12", &"0".repeat(64), &"g".repeat(64), &"é".repeat(32)] {
         let _ = keygen(&vendor, &["ledger", "verify", "--head", wrong]).expect_failure(2);
     }

@@ -186,8 +186,8 @@ fn a_check_in_for_the_administrators_license_is_stored_for_the_user() {
     expect_valid(user(&machine, &status));
 }
 
-/// Returns the outcome of `status` with a license in the administrator's directory, after a change of
-/// the directory's owner or permissions.
+/// Returns the outcome of `status` with a license in the administrator's directory, after a change
+/// of the directory's owner or permissions.
 #[cfg(unix)]
 fn status_after(change: impl FnOnce(&std::path::Path)) -> RunOutput {
     let machine = machine_with_shared("team.lic");

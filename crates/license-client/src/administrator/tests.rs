@@ -5,10 +5,10 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
-use super::unix::{Directory, Here, is_initial_namespace};
+use super::unix::{DirectoryProperties, Here, is_initial_namespace};
 use super::*;
 
-const ROOTS: Directory = Directory {
+const ROOTS: DirectoryProperties = DirectoryProperties {
     user: 0,
     group: 0,
     mode: 0o755,
@@ -26,14 +26,14 @@ const IN_CONTAINER: Here = Here {
     is_container: true,
 };
 
-fn is_accepted(directory: Directory, here: Here) -> bool {
+fn is_accepted(directory: DirectoryProperties, here: Here) -> bool {
     directory.check(&here, false).is_ok()
 }
 
 #[test]
 fn a_directory_of_another_user_is_refused() {
     assert!(is_accepted(ROOTS, ON_MACHINE));
-    let other = Directory {
+    let other = DirectoryProperties {
         user: 1000,
         ..ROOTS
     };
@@ -42,7 +42,7 @@ fn a_directory_of_another_user_is_refused() {
         Err(SystemDirFault::Owner { user: 1000 })
     );
     // A snapshot of a home directory is read-only, but a user chose its content.
-    let snapshot = Directory {
+    let snapshot = DirectoryProperties {
         is_read_only: true,
         ..other
     };
@@ -57,14 +57,14 @@ fn a_directory_that_others_can_write_to_is_refused() {
         (0o757, 0, false),
         (0o1777, 0, false),
     ] {
-        let directory = Directory {
+        let directory = DirectoryProperties {
             mode,
             group,
             ..ROOTS
         };
         assert_eq!(is_accepted(directory, ON_MACHINE), accepted, "{mode:o}");
     }
-    let shared = Directory {
+    let shared = DirectoryProperties {
         mode: 0o1777,
         ..ROOTS
     };
@@ -73,7 +73,7 @@ fn a_directory_that_others_can_write_to_is_refused() {
         "a directory above, such as /tmp"
     );
     // Kubernetes mounts a Secret like this.
-    let secret = Directory {
+    let secret = DirectoryProperties {
         is_read_only: true,
         ..shared
     };
@@ -82,13 +82,13 @@ fn a_directory_that_others_can_write_to_is_refused() {
 
 #[test]
 fn a_read_only_mount_is_accepted_in_a_container() {
-    let mounted = Directory {
+    let mounted = DirectoryProperties {
         user: 1000,
         is_read_only: true,
         ..ROOTS
     };
     assert!(is_accepted(mounted, IN_CONTAINER));
-    let writable = Directory {
+    let writable = DirectoryProperties {
         is_read_only: false,
         ..mounted
     };
@@ -97,7 +97,7 @@ fn a_read_only_mount_is_accepted_in_a_container() {
 
 #[test]
 fn a_file_system_in_user_space_is_refused_outside_of_containers() {
-    let directory = Directory {
+    let directory = DirectoryProperties {
         is_in_user_space: true,
         ..ROOTS
     };
@@ -110,7 +110,7 @@ fn a_file_system_in_user_space_is_refused_outside_of_containers() {
 
 #[test]
 fn in_a_user_namespace_the_users_outside_count_as_administrators() {
-    let outside = Directory {
+    let outside = DirectoryProperties {
         user: 65534,
         group: 65534,
         ..ROOTS

@@ -332,7 +332,8 @@ impl System for NamedSystem {
         Platform::Other
     }
 
-    /// Returns the id as the value of the variable `{PRODUCT}_MACHINE_ID`. No other variable is set.
+    /// Returns the id as the value of the variable `{PRODUCT}_MACHINE_ID`. No other variable is
+    /// set.
     fn variable(&self, name: &str) -> Option<OsString> {
         let is_id = name.ends_with("_MACHINE_ID");
         is_id.then(|| self.id.clone().into())

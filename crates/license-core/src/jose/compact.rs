@@ -39,9 +39,9 @@ pub struct Unverified<'a> {
 impl<'a> Unverified<'a> {
     /// Parses a token and its header, and reverts the changes that mail programs and editors make.
     ///
-    /// Takes memory of up to 8 times the size of the text. To verify a license takes up to 128 times
-    /// its size, because unknown claims are kept as JSON values. To verify a revocation list takes
-    /// up to 16 times its size. A token of another kind takes less than a license.
+    /// Takes memory of up to 8 times the size of the text. To verify a license takes up to 128
+    /// times its size, because unknown claims are kept as JSON values. To verify a revocation list
+    /// takes up to 16 times its size. A token of another kind takes less than a license.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

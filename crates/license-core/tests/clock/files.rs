@@ -71,8 +71,8 @@ impl Files {
         }
     }
 
-    /// Sets the modification times of some files, as `touch`, a backup or a reproducible build does.
-    /// The system records that they have changed now.
+    /// Sets the modification times of some files, as `touch`, a backup or a reproducible build
+    /// does. The system records that they have changed now.
     pub(crate) fn touch(
         &mut self,
         one_in: u64,

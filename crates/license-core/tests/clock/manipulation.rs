@@ -254,9 +254,9 @@ pub(crate) struct Proof {
 
 /// Check-ins are held back and installed later, for a license that does not need check-ins.
 ///
-/// Each check-in may lower the mark to its own date, but not below the proven time. A user therefore
-/// gains at most the sum of two times: the time for which the machine was off or not observed since
-/// the first signature, and the age of that signature.
+/// Each check-in may lower the mark to its own date, but not below the proven time. A user
+/// therefore gains at most the sum of two times: the time for which the machine was off or not
+/// observed since the first signature, and the age of that signature.
 #[test]
 fn delayed_check_ins_undo_at_most_the_time_for_which_the_machine_was_off() {
     let (mut tried, mut undone, mut gained, mut after_end) = (0_u64, 0_u64, 0, 0);

@@ -66,8 +66,8 @@ impl CsvDialect {
         line.saturating_add(self.lines_before)
     }
 
-    /// Returns the line of the file at which reading of a record began, from the line of the parser.
-    /// Empty lines may lie between this line and the record.
+    /// Returns the line of the file at which reading of a record began, from the line of the
+    /// parser. Empty lines may lie between this line and the record.
     pub(super) fn first_line(self, before: u64) -> u64 {
         before.saturating_add(self.lines_before)
     }

@@ -1,4 +1,5 @@
-//! Orders for the fuzz target, read as `keygen batch` reads them before the first license is signed.
+//! Orders for the fuzz target, read as `keygen batch` reads them before the first license is
+//! signed.
 
 use std::path::Path;
 

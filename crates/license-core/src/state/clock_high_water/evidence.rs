@@ -31,8 +31,8 @@ impl ClockHighWater {
     /// Raises the mark to the time that independent sources of evidence agree on.
     ///
     /// Nothing changes unless this time is more than 24 hours after both the clock and the mark, so
-    /// [`ClockHighWater::is_behind`] is true afterwards. Only an artifact that was signed after this
-    /// time, or a clock repair, lowers the mark again.
+    /// [`ClockHighWater::is_behind`] is true afterwards. Only an artifact that was signed after
+    /// this time, or a clock repair, lowers the mark again.
     ///
     /// ```
     /// use license_core::chrono::TimeDelta;
