@@ -6,8 +6,8 @@ fn gate(machine: &Scratch) -> RunOutput {
     Run::new(env!("CARGO_BIN_EXE_readme-gate"), machine).run()
 }
 
-/// Returns a machine on which the license of the README is installed. The license also has the
-/// given options.
+/// Returns a machine on which the license of the README is installed. The options are added to
+/// the commands that issue and install the license.
 fn licensed(options: &[&str]) -> Scratch {
     let workstation = Vendor::of_fixtures().workstation();
     let issue = Run::keygen(&workstation)
@@ -19,7 +19,7 @@ fn licensed(options: &[&str]) -> Scratch {
     let machine = Vendor::of_fixtures().customer_machine();
     machine.write("acme.lic", workstation.read("acme.lic"));
     let install = words("install --trust trust.jwks acme.lic");
-    let _ = license(&machine, &install).expect_code(0);
+    let _ = license(&machine, &[&install, options].concat()).expect_code(0);
     machine
 }
 
