@@ -3,12 +3,20 @@
 use std::process::Command;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut git = Command::new("git");
-    let output = git.args(["log", "-1", "--format=%cs"]).output()?;
+    let date = git(&["log", "-1", "--format=%cs"])?;
+    println!("cargo::rustc-env=BUILD_DATE={date}");
+    // Cargo runs this script again after a commit, or after a change of the script.
+    let log = git(&["rev-parse", "--git-path", "logs/HEAD"])?;
+    println!("cargo::rerun-if-changed={log}");
+    println!("cargo::rerun-if-changed=build.rs");
+    Ok(())
+}
+
+/// Returns the output of a Git command.
+fn git(arguments: &[&str]) -> Result<String, Box<dyn std::error::Error>> {
+    let output = Command::new("git").args(arguments).output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into());
     }
-    let date = String::from_utf8(output.stdout)?;
-    println!("cargo::rustc-env=BUILD_DATE={}", date.trim());
-    Ok(())
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }

@@ -5,12 +5,25 @@
     reason = "a program prints"
 )]
 
-use license_client::{Client, FeatureMatrix, TrustSet};
+use std::error::Error;
+use std::process::ExitCode;
+
+use license_client::{Client, FeatureMatrix, TrustSet, with_causes};
 
 /// The vendor's public keys, compiled in. The path is relative to this source file.
 const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", with_causes(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let client = Client::builder(TrustSet::parse(TRUST)?)
         // The built-in product CODITECT. Your own product: include_str!("../product.toml").
         .product(FeatureMatrix::built_in())

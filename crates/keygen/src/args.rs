@@ -57,7 +57,7 @@ First steps:
   keygen new-key --out vendor.key
   keygen public --key vendor.key --format jwk --out vendor.jwk
   keygen trust vendor.jwk --out trust.jwks
-  keygen issue --key vendor.key --tier pro --customer \"ACME Ltd\" --days 365 --out acme.lic
+  keygen issue --key vendor.key --tier pro --customer \"ACME Ltd\" --days 365 --offline --out acme.lic
 
 Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input, 4 system error.";
 

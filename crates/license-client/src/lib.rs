@@ -139,7 +139,7 @@
     not(debug_assertions)
 ))]
 compile_error!(
-    "feature `testing` of license-client contains a signing key that is public, so it does not compile in release builds: enable it only under [dev-dependencies], or enable feature `testing-in-release` for test programs that are never shipped"
+    "feature `testing` of license-client contains a signing key that is public, so it does not compile in release builds: enable it only under [dev-dependencies] of a workspace with feature resolver 2 or later, or enable feature `testing-in-release` for test programs that are never shipped"
 );
 
 // Layers: a module uses only modules on the lines above its own.

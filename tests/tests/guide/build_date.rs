@@ -42,23 +42,26 @@ fn run(package: &Scratch) -> Output {
 fn the_build_script_of_the_guide_sets_the_date_of_the_last_commit() {
     let Some(git) = tools::git() else { return };
     let package = package();
-    let commit = [
-        &["init", "--quiet"][..],
-        &["add", "Cargo.toml", "build.rs", "main.rs"],
-        &["commit", "--quiet", "--message", "Release", "--no-gpg-sign"],
-    ];
-    for arguments in commit {
+    let git = |arguments: &[&str], date: &str| {
         let run = git.run(&package).args(arguments);
         let run = ["AUTHOR", "COMMITTER"].into_iter().fold(run, |run, role| {
             run.env(&format!("GIT_{role}_NAME"), "Ann")
                 .env(&format!("GIT_{role}_EMAIL"), "ann@shop.example")
-                .env(&format!("GIT_{role}_DATE"), "2027-03-01T12:00:00Z")
+                .env(&format!("GIT_{role}_DATE"), &format!("{date}T12:00:00Z"))
         });
         let _ = run.run().expect_code(0);
+    };
+    git(&["init", "--quiet"], "2027-03-01");
+    git(&["add", "Cargo.toml", "build.rs", "main.rs"], "2027-03-01");
+    // The second commit changes no file of the package.
+    for date in ["2027-03-01", "2027-04-01"] {
+        let commit = "commit --quiet --message Release --no-gpg-sign --allow-empty";
+        git(&commit.split(' ').collect::<Vec<_>>(), date);
+        let outcome = run(&package);
+        assert!(outcome.status.success(), "{outcome:?}");
+        let printed = String::from_utf8(outcome.stdout).unwrap();
+        assert_eq!(printed, format!("{date}\n"));
     }
-    let outcome = run(&package);
-    assert!(outcome.status.success(), "{outcome:?}");
-    assert_eq!(String::from_utf8(outcome.stdout).unwrap(), "2027-03-01\n");
 }
 
 #[test]

@@ -290,8 +290,18 @@ impl ClientBuilder {
     /// Uses this state directory instead of that of the current user, and no directory of an
     /// administrator. The directory need not exist.
     ///
-    /// Do not let the licensee choose the directory: each new directory starts with unused quotas.
-    /// The default suits most applications.
+    /// Without this call, the directory is the value of the environment variable `{PRODUCT}_HOME`,
+    /// such as `SHOP_HOME`, if it is set. Otherwise it is `.{product}` in the home directory. The
+    /// licensee can change the variable, and each new directory starts with unused quotas. A client
+    /// with a fixed `state_dir` ignores the variable.
+    ///
+    /// The program `license` has no option for the directory. To install a license for a client
+    /// with a fixed `state_dir`, set the variable for the command:
+    ///
+    /// ```sh
+    /// export SHOP_HOME=/var/lib/shop
+    /// license --product-file product.toml install --trust trust.jwks acme.lic
+    /// ```
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(

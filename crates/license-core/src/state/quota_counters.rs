@@ -70,7 +70,7 @@ type CountersOfDay = BTreeMap<Box<str>, u64>;
 pub struct QuotaUse {
     /// Whether the whole amount was granted.
     pub granted: bool,
-    /// The requested amount.
+    /// The requested amount. In JSON, this member is named `asked`.
     pub requested: u64,
     /// The amount used on this day, including an amount that was granted now.
     pub used: u64,
