@@ -47,7 +47,7 @@ fn the_build_script_of_the_guide_sets_the_date_of_the_last_commit() {
         let run = ["AUTHOR", "COMMITTER"].into_iter().fold(run, |run, role| {
             run.env(&format!("GIT_{role}_NAME"), "Ann")
                 .env(&format!("GIT_{role}_EMAIL"), "ann@shop.example")
-                .env(&format!("GIT_{role}_DATE"), &format!("{date}T12:00:00Z"))
+                .env(&format!("GIT_{role}_DATE"), format!("{date}T12:00:00Z"))
         });
         let _ = run.run().expect_code(0);
     };

@@ -122,21 +122,20 @@ fn an_unlimited_quota_does_not_depend_on_the_state_directory() {
 
 #[test]
 fn a_lock_that_is_not_a_regular_file_is_quarantined_and_uses_are_counted() {
-    let replacements: [(&str, &dyn Fn(&Path)); 3] = [
-        ("a directory", &|lock| fs::create_dir(lock).unwrap()),
-        ("a dangling link", &|lock| {
-            symlink("/nowhere/x", lock).unwrap()
-        }),
-        ("a link to a directory", &|lock| {
-            symlink("/tmp", lock).unwrap()
-        }),
+    let targets = [
+        ("a directory", None),
+        ("a dangling link", Some("/nowhere/x")),
+        ("a link to a directory", Some("/tmp")),
     ];
-    for (name, replace) in replacements {
+    for (name, target) in targets {
         let machine = Scratch::new();
         let _ = used(&machine, "4").expect_code(0);
         let lock = machine.file("state/.lock");
         fs::remove_file(&lock).unwrap();
-        replace(&lock);
+        match target {
+            Some(target) => symlink(target, &lock).unwrap(),
+            None => fs::create_dir(&lock).unwrap(),
+        }
         let answer = used(&machine, "1").expect_code(0).json();
         assert_eq!(answer["used"], 5, "{name}");
         assert_eq!(warnings(&answer), [""; 0], "{name}");

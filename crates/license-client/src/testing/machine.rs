@@ -303,7 +303,9 @@ impl ClientBuilder {
     /// use license_client::testing::{self, TestMachine};
     /// use license_client::{Client, ClientBuilder, FeatureMatrix, TrustError, TrustSet};
     ///
-    /// # const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwks");
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
     /// /// A function of the application. Its `main` calls `build` on the result.
     /// fn client_builder() -> Result<ClientBuilder, TrustError> {
     ///     Ok(Client::builder(TrustSet::parse(TRUST)?)

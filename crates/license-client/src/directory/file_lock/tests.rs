@@ -41,16 +41,15 @@ fn set_mode(store: &Store, mode: u32) {
 #[test]
 #[cfg(unix)]
 fn a_directory_or_link_in_place_of_the_lock_file_is_quarantined() {
-    let link = |target: &Path, path: &Path| std::os::unix::fs::symlink(target, path).unwrap();
     let nowhere = Path::new("/nowhere/nologin");
-    let replacements: [(&str, &dyn Fn(&Path, &Path)); 3] = [
-        ("a directory", &|_, lock| fs::create_dir(lock).unwrap()),
-        ("a link", &|other, lock| link(other, lock)),
-        ("a dangling link", &|_, lock| link(nowhere, lock)),
-    ];
-    for (name, replace) in replacements {
+    for name in ["a directory", "a link", "a dangling link"] {
         let (_scratch, store, other) = scratch();
-        replace(&other, &store.dir().lock_file());
+        let lock = store.dir().lock_file();
+        match name {
+            "a directory" => fs::create_dir(lock).unwrap(),
+            "a link" => std::os::unix::fs::symlink(&other, lock).unwrap(),
+            _ => std::os::unix::fs::symlink(nowhere, lock).unwrap(),
+        }
         drop(store.lock().unwrap());
         let lock = store.dir().lock_file().symlink_metadata().unwrap();
         assert!(lock.is_file(), "{name}");
