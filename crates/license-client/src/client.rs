@@ -190,7 +190,8 @@ impl Client {
     /// # Errors
     ///
     /// Returns [`ClientError::MissingContext`] if an installed license restricts a value that the
-    /// context lacks. A server treats this error as a refusal if a request has no user.
+    /// context lacks. A server passes the empty name for a request without a user. No license names
+    /// this user, so a license for named users is denied, and the base tier is in effect.
     pub fn decide_in(&self, context: &Context<'_>) -> Result<Decision, ClientError> {
         let decision = self.evaluate(context)?;
         let is_reported =

@@ -91,7 +91,7 @@ codes! {
     ExpiresSoon "EXPIRES_SOON" Warning "The license expires within its notice period.",
     ClockBehind "CLOCK_BEHIND" Warning "The clock is behind the clock high-water mark.",
     ListOutdated "LIST_OUTDATED" Warning "The revocation list is past its next update.",
-    QuotaLow "QUOTA_LOW" Warning "Most of a quota is used.",
+    QuotaLow "QUOTA_LOW" Warning "At least four fifths of a quota are used.",
     Trial "TRIAL" Warning "The license is a trial.",
 }
 

@@ -40,6 +40,13 @@ impl License {
     /// Rules are checked in the order of [`Rule::ALL`]. The first rule that fails denies the
     /// license. The entitlements of a denied license are those of the base tier.
     ///
+    /// The result does not depend on other artifacts of the file that contains the license. For a
+    /// license of [`VerifiedLicenses`](crate::license::VerifiedLicenses), use
+    /// [`VerifiedLicenses::evaluate`](crate::license::VerifiedLicenses::evaluate), which also
+    /// uses the revocation lists, validation tokens, activations and newer licenses of the file. Or
+    /// pass them with [`Context::revocations`], [`Context::validations`],
+    /// [`Context::activations`] and [`Context::installed`].
+    ///
     /// ```
     /// use license_core::{Context, FeatureMatrix, TrustSet, Unverified, time};
     /// use license_core::evaluate::Outcome;
@@ -72,6 +79,13 @@ impl License {
     }
 
     /// Returns the result of every rule, including the rules after the first that fails.
+    ///
+    /// The result does not depend on other artifacts of the file that contains the license. For a
+    /// license of [`VerifiedLicenses`](crate::license::VerifiedLicenses), use
+    /// [`VerifiedLicenses::explain`](crate::license::VerifiedLicenses::explain), which also
+    /// uses the revocation lists, validation tokens, activations and newer licenses of the file. Or
+    /// pass them with [`Context::revocations`], [`Context::validations`],
+    /// [`Context::activations`] and [`Context::installed`].
     ///
     /// ```
     /// # use license_core::{TrustSet, Unverified};

@@ -33,6 +33,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`License::evaluate`] evaluates one license alone. [`VerifiedLicenses::evaluate`] evaluates a
+//! file as a whole, with its validation tokens and revocation lists.
+//!
 //! # Values
 //!
 //! A value with a text form, such as [`Tier`], [`LicenseId`], [`Status`](claims::Status) or

@@ -29,14 +29,18 @@ fn verify(file: &str) -> RunOutput {
     Run::new(env!("CARGO_BIN_EXE_guide-verify-at"), &machine).run()
 }
 
-/// Returns the reason code of the program `license` for the same file and date.
+/// Returns the reason code of the program `license` for the same file, date and context.
 fn code_of_license(file: &str) -> String {
     let machine = Vendor::of_fixtures().customer_machine();
     machine.write("acme.lic", file);
     let product = product_file();
     let options = ["--product-file", product.to_str().unwrap()];
     let command = words("verify --trust trust.jwks --json acme.lic --at");
-    let verified = license(&machine, &[&options[..], &command, &[DATE]].concat());
+    let context = words("--user ann --app-version 2.4.0 --build-date 2027-02-01");
+    let verified = license(
+        &machine,
+        &[&options[..], &command, &[DATE], &context].concat(),
+    );
     verified.json()["code"].as_str().unwrap().to_owned()
 }
 
@@ -75,17 +79,21 @@ fn the_user_the_version_and_the_build_date_of_the_program_count() {
         "--max-version <3.0.0",
         "--maintenance-until 2027-02-01",
     ] {
-        let stdout = verify(&issue(met)).expect_code(0).stdout;
+        let file = issue(met);
+        let stdout = verify(&file).expect_code(0).stdout;
         assert_eq!(stdout, "edit: true\nbatch_export: true\n", "{met}");
+        assert_eq!(code_of_license(&file), "VALID", "{met}");
     }
     for (not_met, code) in [
         ("--user bob", "USER_MISMATCH"),
         ("--max-version <2.0.0", "VERSION_NOT_COVERED"),
         ("--maintenance-until 2027-01-31", "VERSION_NOT_COVERED"),
     ] {
-        let stdout = verify(&issue(not_met)).expect_code(0).stdout;
+        let file = issue(not_met);
+        let stdout = verify(&file).expect_code(0).stdout;
         assert!(stdout.starts_with(code), "{not_met}: {stdout}");
         assert!(stdout.ends_with("batch_export: false\n"), "{stdout}");
+        assert_eq!(code_of_license(&file), code, "{not_met}");
     }
 }
 

@@ -62,6 +62,10 @@ impl Client {
     /// Returns whether a feature may be used in the context that the caller provides, see
     /// [`Client::decide_in`].
     ///
+    /// A refusal is counted for usage reports. To learn the reason without a second count, call
+    /// [`Client::decide_in`] and then [`Decision::feature`](license_core::Decision::feature)
+    /// instead.
+    ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(
     /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"

@@ -23,13 +23,38 @@ const MAX_HEADER_BYTES: usize = 4096;
 /// revocation list or contains one. Otherwise returns [`MAX_FILE_BYTES`].
 ///
 /// A program that reads an input first reads up to [`MAX_FILE_BYTES`] bytes, calls this function,
-/// and then reads more or rejects the input.
+/// and then reads more or rejects the input:
 ///
 /// ```
+/// use std::io::{self, Read};
+///
 /// use license_core::jose::{MAX_FILE_BYTES, MAX_LIST_BYTES, input_cap};
 ///
-/// assert_eq!(input_cap(b"-----BEGIN LICENSE-----\neyJ"), MAX_FILE_BYTES);
-/// assert_eq!(input_cap(b"-----BEGIN LICENSE REVOCATIONS-----\neyJ"), MAX_LIST_BYTES);
+/// /// Reads an input, such as an open file. An input that is too long is an error.
+/// fn read_with_cap(mut input: impl Read) -> io::Result<Vec<u8>> {
+///     let mut bytes = Vec::new();
+///     input.by_ref().take(MAX_FILE_BYTES as u64).read_to_end(&mut bytes)?;
+///     let cap = input_cap(&bytes);
+///     // One more byte than the cap shows that the input is too long.
+///     let rest = cap - bytes.len() + 1;
+///     input.take(rest as u64).read_to_end(&mut bytes)?;
+///     if bytes.len() > cap {
+///         let message = format!("expected at most {cap} bytes, found more");
+///         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+///     }
+///     Ok(bytes)
+/// }
+///
+/// // A `std::fs::File` can take the place of these inputs.
+/// let license = b"-----BEGIN LICENSE-----\neyJ";
+/// assert_eq!(read_with_cap(&license[..])?, license);
+/// assert_eq!(input_cap(license), MAX_FILE_BYTES);
+/// let list = b"-----BEGIN LICENSE REVOCATIONS-----\neyJ";
+/// assert_eq!(input_cap(list), MAX_LIST_BYTES);
+/// // Endless inputs are errors.
+/// assert!(read_with_cap(io::repeat(b' ')).is_err());
+/// assert!(read_with_cap(list.chain(io::repeat(b' '))).is_err());
+/// # Ok::<(), io::Error>(())
 /// ```
 pub fn input_cap(start: &[u8]) -> usize {
     let start = start.get(..MAX_FILE_BYTES).unwrap_or(start);

@@ -20,6 +20,11 @@ use crate::key::LicenseId;
 
 /// The verified content of a license file or of an enterprise key.
 ///
+/// [`VerifiedLicenses::evaluate`] and [`VerifiedLicenses::explain`] use all artifacts of the file.
+/// [`License::evaluate`] and [`License::explain`] see one license. They do not use the revocation
+/// lists, validation tokens, activations and newer licenses of the file, so a license that the file
+/// itself revokes can be valid for them.
+///
 /// ```
 /// use license_core::{Context, FeatureMatrix, TrustSet, VerifiedLicenses, time};
 ///
@@ -34,6 +39,7 @@ use crate::key::LicenseId;
 /// let licenses = VerifiedLicenses::verify(FILE, &trust, matrix)?;
 /// let now = time::parse_instant("2027-01-15T09:00:00Z")?;
 /// assert!(licenses.evaluate(matrix, &Context::at(now)).allows("cloud_sync"));
+/// // To decide, use `licenses.evaluate`. `license.evaluate` sees no other artifact of the file.
 /// for license in &licenses {
 ///     println!("{} {}", license.id(), license.tier());
 /// }
@@ -58,6 +64,9 @@ pub struct VerifiedLicenses {
 impl VerifiedLicenses {
     /// Returns the licenses. The list can be empty only after
     /// [`VerifiedLicenses::verify_with_licenses`].
+    ///
+    /// To decide, use [`VerifiedLicenses::evaluate`]: [`License::evaluate`] does not see the other
+    /// artifacts of the file, such as revocation lists.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -327,6 +336,9 @@ impl VerifiedLicenses {
 }
 
 /// Iterates over the licenses.
+///
+/// To decide, use [`VerifiedLicenses::evaluate`]: [`License::evaluate`] does not see the other
+/// artifacts of the file, such as revocation lists.
 impl<'a> IntoIterator for &'a VerifiedLicenses {
     type Item = &'a License;
     type IntoIter = std::slice::Iter<'a, License>;

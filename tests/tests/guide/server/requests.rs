@@ -105,6 +105,15 @@ fn a_license_for_named_users_is_refused_to_others() {
 }
 
 #[test]
+fn a_request_with_the_empty_user_name_gets_the_base_tier() {
+    let server = Server::start(Some(testing::license("PRO").user("ann")));
+    assert_eq!(server.post("/sync", ""), refused(403));
+    assert_eq!(server.post("/command", ""), done("done"));
+    let server = Server::start(Some(testing::license("PRO")));
+    assert_eq!(server.post("/sync", ""), done("synchronized"));
+}
+
+#[test]
 fn a_request_without_a_value_that_the_license_restricts_is_forbidden() {
     let license = testing::license("PRO").maintenance_until("2026-06-01");
     let server = Server::start(Some(license));
