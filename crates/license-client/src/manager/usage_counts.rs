@@ -200,8 +200,9 @@ impl LicenseManager {
         state: &mut State,
         counted: &Pending,
     ) -> Result<(), ReportError> {
-        let now = state.high_water.mark();
-        let mut behind = time::duration_since(now, self.clock().now());
+        let clock = self.clock().now();
+        let now = state.high_water.usage_time(clock);
+        let mut behind = time::duration_since(now, clock);
         for (license, counts) in counted {
             if state.period.is_none() {
                 state.period = Some(self.begin_period(lock, store, state)?);

@@ -1,5 +1,6 @@
 //! Clock high-water mark: the latest instant that a machine has seen.
 
+mod counting;
 mod evidence;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -7,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::clock_reading::{Boot, ClockReading};
-use super::quota_counters::REMEMBERED_DAYS;
 use crate::time::{self, CLOCK_TOLERANCE, serde_unix_seconds};
 
 /// The duration by which the clock may advance more than the uptime within one boot.
@@ -53,7 +53,7 @@ pub struct ClockHighWater {
     /// The date of the newest signature.
     #[serde(with = "serde_unix_seconds")]
     signed: DateTime<Utc>,
-    /// The number of times that the mark was lowered.
+    /// The number of times that the mark was lowered while the clock was more than 24 hours behind.
     resets: u64,
     #[serde(deserialize_with = "Option::deserialize")]
     run: Option<Run>,
@@ -136,42 +136,6 @@ impl ClockHighWater {
         time::duration_since(self.mark, time::clamp(clock)) > CLOCK_TOLERANCE
     }
 
-    /// Returns the time that determines the day of daily quotas.
-    ///
-    /// The result is the later of the clock and the mark. If the clock is ahead of the mark by more
-    /// days than the quota counters remember, the result is the mark.
-    ///
-    /// The uptime stops while a virtual machine is paused, and under WSL while the host sleeps. The
-    /// mark then falls behind a correct clock. A clock that is set ahead can only use the quotas of
-    /// the following days in advance, because the counters remember the use on each of these days.
-    ///
-    /// ```
-    /// use license_core::chrono::TimeDelta;
-    /// use license_core::time;
-    /// use license_core::state::{Boot, ClockHighWater, ClockReading};
-    ///
-    /// let at = |text| time::parse_instant(text);
-    /// let boot = Some(Boot { id: 1, uptime: TimeDelta::minutes(1) });
-    /// let mut seen = ClockHighWater::default();
-    /// seen.observe(ClockReading { clock: at("2027-03-01")?, boot });
-    /// // The machine was paused for a week.
-    /// seen.observe(ClockReading { clock: at("2027-03-08")?, boot });
-    /// assert!(seen.mark() < at("2027-03-02")?);
-    /// assert_eq!(seen.quota_time(at("2027-03-08")?), at("2027-03-08")?);
-    /// // A clock that is too far ahead is ignored.
-    /// assert_eq!(seen.quota_time(at("2099-01-01")?), seen.mark());
-    /// assert_eq!(seen.quota_time(at("2027-02-01")?), seen.mark());
-    /// # Ok::<(), license_core::time::TimeError>(())
-    /// ```
-    pub fn quota_time(&self, clock: DateTime<Utc>) -> DateTime<Utc> {
-        let clock = time::clamp(clock);
-        if time::duration_since(clock, self.mark) <= time::days(REMEMBERED_DAYS) {
-            self.mark.max(clock)
-        } else {
-            self.mark
-        }
-    }
-
     /// Records a reading of the clock.
     ///
     /// ```
@@ -217,7 +181,8 @@ impl ClockHighWater {
     ///
     /// If the mark is ahead of the clock and the signature is recent, the mark is lowered to the
     /// clock, but not below the time that signatures and the uptime prove. Returns `true` if the
-    /// mark was lowered and the clock had been behind by more than the tolerance of 24 hours.
+    /// mark was lowered and the clock had been behind by more than the tolerance of 24 hours. Only
+    /// then does the mark count as lowered in [`ClockHighWater::resets`].
     ///
     /// A signature is recent if it is newer than all earlier signatures, and at most one hour older
     /// than the time that was proven when the clock last reached the mark. The hour allows for a
@@ -254,7 +219,9 @@ impl ClockHighWater {
             self.proven = self.proven.max(signed);
         }
         if is_reset {
-            self.resets += 1;
+            // Rounding and small corrections of the clock also put the mark ahead of the clock. An
+            // honest machine must not report them.
+            self.resets += u64::from(was_behind);
             self.mark = self.proven.max(reading.clock.min(self.mark));
             self.proven_at_mark = self.proven;
             self.is_from_files = false;
@@ -328,8 +295,8 @@ impl ClockHighWater {
         (boot(self), self.signed, self.resets) != (boot(later), later.signed, later.resets)
     }
 
-    /// Merges two copies. The copy whose mark was lowered more often takes precedence. If both were
-    /// lowered equally often, the copy with the later mark takes precedence.
+    /// Merges two copies. The copy with more [resets](Self::resets) takes precedence. If both have
+    /// equally many, the copy with the later mark takes precedence.
     ///
     /// ```
     /// # use license_core::time;
@@ -376,7 +343,8 @@ impl ClockHighWater {
         }
     }
 
-    /// Returns the number of times that the mark was lowered.
+    /// Returns the number of times that the mark was lowered by a clock repair, or by a signature
+    /// while the clock was more than 24 hours behind.
     ///
     /// ```
     /// # use license_core::time;

@@ -57,7 +57,8 @@ pub enum ChainFinding {
         /// it.
         seq: u64,
     },
-    /// The clock was more than a day behind the latest time seen, or that time was lowered.
+    /// The clock was more than a day behind the latest time seen, or that time was lowered, by a
+    /// signature in this case or by a clock repair.
     ClockBehind {
         /// The entry with the observation.
         seq: u64,

@@ -166,3 +166,90 @@ fn after_a_repair_a_wrong_clock_raises_the_mark_by_a_day_at_most() {
     seen.observe(reading(at("2099-01-01"), 1, seconds(300)));
     assert_eq!(seen.mark(), start() + UPTIME_TOLERANCE + seconds(100));
 }
+
+/// The clock shows 12:00:00 twice, but the uptime reaches its next second in between.
+#[test]
+fn rounding_of_the_uptime_is_no_jump_of_the_clock() {
+    let mut seen = ClockHighWater::default();
+    seen.observe(reading(start(), 1, seconds(100)));
+    assert!(!seen.record_signature(start(), reading(start(), 1, seconds(101))));
+    assert_eq!(seen.resets(), 0);
+    assert_eq!(seen.mark(), start());
+    // The same between two signatures, of which the first is the proven time.
+    let next = start() + seconds(1);
+    assert!(!seen.record_signature(next, reading(next, 1, seconds(102))));
+    assert!(!seen.record_signature(next + seconds(1), reading(next, 1, seconds(103))));
+    assert_eq!(seen.resets(), 0);
+}
+
+#[test]
+fn a_mark_that_is_lowered_by_a_day_or_less_is_not_counted() {
+    for (ahead, resets) in [
+        (seconds(2), 0),
+        (HOUR * 14, 0),
+        (DAY, 0),
+        (DAY + seconds(1), 1),
+    ] {
+        let mut seen = seen_at_start();
+        seen.observe(reading(start() + ahead, 2, seconds(10)));
+        let is_counted = seen.record_signature(start(), reading(start(), 3, seconds(10)));
+        assert_eq!(seen.mark(), start(), "{ahead}");
+        assert_eq!(
+            (is_counted, seen.resets()),
+            (resets == 1, resets),
+            "{ahead}"
+        );
+    }
+}
+
+#[test]
+fn use_is_not_counted_in_the_future_because_of_rounding() {
+    let midnight = at("2027-03-02");
+    let clock = midnight - seconds(1);
+    let mut seen = ClockHighWater::default();
+    seen.observe(reading(clock, 1, seconds(100)));
+    seen.observe(reading(clock, 1, seconds(101)));
+    assert_eq!(
+        (seen.usage_time(clock), seen.quota_time(clock)),
+        (clock, clock)
+    );
+    // A clock that is set back does not stop time.
+    let back = clock - seconds(1);
+    seen.observe(reading(back, 1, seconds(101)));
+    assert_eq!(
+        (seen.usage_time(back), seen.quota_time(back)),
+        (midnight, midnight)
+    );
+    // A clock that is too far ahead is ignored.
+    assert_eq!(seen.usage_time(at("2099-01-01")), seen.mark());
+}
+
+/// The seconds of the clock and of the uptime begin at any two moments, and readings and signatures
+/// follow each other within a second or after a while.
+#[test]
+fn no_phase_of_clock_and_uptime_makes_a_correct_clock_wrong() {
+    let steps = [
+        0, 130, 200, 50, 420, 700, 1_000, 1_300, 999, 60_001, 10, 990, 400,
+    ];
+    for (clock_phase, uptime_phase) in (0..10).flat_map(|one| (0..10).map(move |two| (one, two))) {
+        let mut seen = ClockHighWater::default();
+        let mut passed = 0;
+        for (number, step) in steps.into_iter().cycle().take(60).enumerate() {
+            passed += step;
+            let clock = start() + seconds((clock_phase * 100 + passed) / 1_000);
+            let uptime = seconds(100 + (uptime_phase * 100 + passed) / 1_000);
+            if number % 3 == 0 {
+                assert!(!seen.record_signature(clock, reading(clock, 1, uptime)));
+            } else {
+                seen.observe(reading(clock, 1, uptime));
+            }
+            let shown = (
+                seen.usage_time(clock),
+                seen.quota_time(clock),
+                seen.resets(),
+            );
+            let phases = (clock_phase, uptime_phase);
+            assert_eq!(shown, (clock, clock, 0), "{phases:?} after {passed} ms");
+        }
+    }
+}
