@@ -5,9 +5,10 @@
 //!
 //! A path may lead to another directory in the next moment, because the owner of a directory on the
 //! path can exchange its entries. Therefore, a directory is opened once, and all operations use its
-//! descriptor and the name of an entry. They follow no symbolic link, and create only names that do
-//! not exist. A process of root opens a directory for writing only if no other user can change the
-//! directory or any directory on its path.
+//! descriptor and the name of an entry. Only reading the content of a file may follow a symbolic
+//! link ([`Directory::read`]). A new entry is created only under a name that does not exist. A
+//! process of root opens a directory for writing only if no other user can change the directory or
+//! any directory on its path.
 
 mod file_lock;
 #[cfg(not(unix))]
@@ -235,7 +236,8 @@ impl WritableDirectory {
         Ok(Self(Directory { handle, path }))
     }
 
-    /// Opens a directory for changes that this user, or the owner of this directory, has created.
+    /// Opens a directory in this directory for changes, if this user or the owner of this directory
+    /// has created it.
     pub(crate) fn open_own_directory(&self, name: &str) -> io::Result<Self> {
         let directory = self.open_writable_directory(name)?;
         if directory.handle.is_own_in(&self.handle) {

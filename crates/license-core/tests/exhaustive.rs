@@ -1,5 +1,4 @@
-//! Small changes to tokens and keys: a changed text gives no license and identifies no other
-//! license.
+//! Small changes to tokens and keys: a changed text neither gives nor identifies a license.
 //!
 //! There are two exceptions, which parsers revert on purpose:
 //!
@@ -69,7 +68,8 @@ fn assert_replacements_are_rejected(text: &str, passes: impl Fn(&str) -> bool + 
             let is_reverted = original == '-' && character == EN_DASH;
             assert_eq!(passes(&changed), is_reverted, "{character:?} at {at}");
         }
-        // In place of other characters, every dash behaves like `EN_DASH`.
+        // Every dash is accepted in place of `-`. In place of other characters, `EN_DASH` above
+        // represents all dashes.
         for dash in DASHES.iter().filter(|_| original == '-') {
             assert!(passes(&with_character(text, at, *dash)), "{dash:?} at {at}");
         }

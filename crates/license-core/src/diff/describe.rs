@@ -41,10 +41,10 @@ pub(super) fn end(before: Option<DateTime<Utc>>, after: Option<DateTime<Utc>>) -
             let [before, after] = [before, after].map(rfc3339);
             format!("it is valid {how}: until {after} instead of {before}")
         }
-        (None, Some(after)) => format!("it ends at {}; it was perpetual", rfc3339(after)),
+        (None, Some(after)) => format!("it ends at {} instead of being perpetual", rfc3339(after)),
         (before, None) => {
             let before = text(&before.map(rfc3339));
-            format!("it is perpetual; it ended at {before}")
+            format!("it is perpetual instead of ending at {before}")
         }
     };
     (Effect::gain_if(ends_later(before, after)), text)

@@ -175,7 +175,7 @@ fn a_change_has_a_sentence_and_an_effect() {
     assert_change(
         |draft| draft.expires_at = None,
         Gain,
-        "it is perpetual; it ended at 2028-01-01T00:00:00Z",
+        "it is perpetual instead of ending at 2028-01-01T00:00:00Z",
     );
     assert_change(
         |draft| draft.set_quota("agents", Quota::Unlimited).unwrap(),

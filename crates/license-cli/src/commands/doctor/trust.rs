@@ -108,7 +108,7 @@ fn key_line(key: &TrustedKey) -> String {
 fn list_keys(keys: Vec<String>) -> String {
     let all = keys.join(", ");
     match keys.len() {
-        0 => "no key".to_owned(),
+        0 => "keys: none".to_owned(),
         count => format!("{}: {all}", plural(count, "key", "keys")),
     }
 }

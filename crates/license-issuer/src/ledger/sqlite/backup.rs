@@ -55,8 +55,8 @@ struct PartialCopy {
 }
 
 impl PartialCopy {
-    /// Creates the directory. Removes the directory, or the file of an earlier version, that a
-    /// killed process left behind.
+    /// Creates the directory. If a killed process left a directory with this name, it is removed
+    /// first, and so is a file with this name, which earlier versions of the program wrote.
     fn create(to: &Path) -> io::Result<Self> {
         let partial = Self {
             directory: with_suffix(to, ".partial"),
