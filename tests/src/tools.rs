@@ -1,7 +1,8 @@
 //! Third-party programs and libraries that the tests use.
 //!
-//! Each function returns `None` if its tool is not installed, and prints a line that names the
-//! skipped test. If `LICENSE_TESTS_REQUIRE_TOOLS` is set, the test fails instead.
+//! A function that finds a tool returns `None` if the tool is not installed, and prints a line that
+//! names the skipped test. If `LICENSE_TESTS_REQUIRE_TOOLS` is set, the test fails instead. A test
+//! that lacks a permission or a property of the system is always skipped.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -340,9 +341,9 @@ fn or_skip<T>(name: &str, tool: &'static Option<T>) -> Option<&'static T> {
     tool.as_ref()
 }
 
-/// Returns whether files of the system show that the clock was at least at the time that was some
-/// days ago. A new state then does not believe an earlier clock. Otherwise prints that the running
-/// test is skipped.
+/// Returns whether at least two sources of system files have a file that was modified in the last
+/// `days` days. With the files of the test as a third source, a new state then rejects a clock that
+/// is set back further. Otherwise prints that the running test is skipped.
 #[cfg(unix)]
 pub fn has_files_of_last_days(days: u64) -> bool {
     use std::time::Duration;

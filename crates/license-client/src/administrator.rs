@@ -27,7 +27,7 @@ use thiserror::Error;
 )]
 #[non_exhaustive]
 pub struct SystemDirError {
-    /// The directory for all users.
+    /// The administrator's directory.
     pub path: PathBuf,
     /// The directory with the problem: `path`, or a directory above it.
     pub directory: PathBuf,

@@ -66,7 +66,7 @@ pub enum StateProblem {
     #[error(transparent)]
     Trust(Box<StatementProblem>),
     /// The directory of the administrator is not used, because others can change it.
-    #[error("cannot use the directory for all users")]
+    #[error("cannot use the administrator's directory")]
     SystemDir(#[source] SystemDirError),
     /// The state of the machine was missing, and the clock is behind files of the operating system.
     /// Their time is used instead of the clock. `CLOCK_BEHIND` reports the difference.

@@ -81,7 +81,7 @@ impl FeatureMatrix {
     pub fn built_in() -> &'static Self {
         #[allow(
             clippy::expect_used,
-            reason = "the text is compiled in, and every test parses it"
+            reason = "the text is compiled in, and tests parse it"
         )]
         static MATRIX: LazyLock<FeatureMatrix> = LazyLock::new(|| {
             FeatureMatrix::parse(BUILT_IN).expect("the built-in matrix is well-formed")
@@ -314,8 +314,9 @@ impl FeatureMatrix {
         self.devices_quota.as_deref()
     }
 
-    /// Returns the features and quotas of a tier with the quota of `seats`, which is never lower
-    /// than the quota of the tier.
+    /// Returns the features and quotas of a tier for a number of seats. The number of seats sets
+    /// the quota [`Self::seats_quota`], unless the tier has a higher limit. An unlimited quota is
+    /// set too.
     pub(crate) fn entitlements_with_seats(&self, tier: &TierPolicy, seats: u64) -> Entitlements {
         let entitlements = &tier.entitlements;
         let quotas = entitlements

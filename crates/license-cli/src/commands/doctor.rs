@@ -179,7 +179,7 @@ fn quarantined(app: &AppContext, files: &[StateFile], what: &str, hint: &str) ->
     paths.iter().flatten().map(fault).collect()
 }
 
-/// The next date at which something ends or is due.
+/// The next event: a date at which something starts, ends or is due.
 #[derive(Serialize)]
 struct UpcomingEvent {
     what: &'static str,

@@ -30,7 +30,7 @@ pub(crate) fn verification(what: &str, error: &VerifiedLicensesError) -> Failure
 pub(crate) const INSTALL_STATEMENTS: &str =
     "install the vendor's trust statements again with `license install FILE`";
 
-/// The hint for a directory for all users that others can change.
+/// The hint for an administrator's directory that others can change.
 pub(crate) const CORRECT_SYSTEM_DIR: &str =
     "give the directory and all directories above it to root, writable by root only";
 
@@ -38,7 +38,7 @@ pub(crate) const CORRECT_SYSTEM_DIR: &str =
 pub(crate) const REPAIR_CLOCK: &str = "correct the clock; if it is right, run `license request --clock` and install the vendor's answer";
 
 /// The hint for an activation in the user's license file.
-pub(crate) const INSTALL_ACTIVATION: &str = "install the vendor's answer with `license activate FILE`, or ask an administrator to put it into the directory for all users";
+pub(crate) const INSTALL_ACTIVATION: &str = "install the vendor's answer with `license activate FILE`, or ask an administrator to put it into the administrator's directory";
 
 fn hint(error: &VerifiedLicensesError) -> &'static str {
     match error {

@@ -3,7 +3,7 @@
 /// The maximum number of characters that a message quotes from the input.
 pub(crate) const MAX_QUOTED_CHARS: usize = 32;
 
-/// Returns the beginning of a text without control characters, for a message.
+/// Returns the first 32 characters of a text for a message, with control characters escaped.
 pub(crate) fn quoted(text: &str) -> String {
     printable(text.chars().take(MAX_QUOTED_CHARS))
 }

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_have_a_fixed_alphabet_and_length() {
+    fn names_have_a_fixed_alphabet_and_a_limited_length() {
         assert_eq!(ProductCode::parse("CODITECT").unwrap().as_str(), "CODITECT");
         assert_eq!(Company::parse("3M").unwrap().as_str(), "3M");
         for wrong in ["", "A", "9LIVES", "lower", "A-B", "ÄÖ", "ABCDEFGHIJKLMNOPQ"] {

@@ -192,7 +192,8 @@ impl SqliteLedger {
         // With this setting, a committed transaction is on the disk
         // (https://sqlite.org/pragma.html#pragma_synchronous).
         db.pragma_update(None, "synchronous", "FULL")?;
-        // A large log copies pages that change often, such as index pages, only once.
+        // With a large log, SQLite copies pages that change often, such as index pages, into the
+        // database less often.
         db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         Ok(Self {
             db,

@@ -142,7 +142,7 @@ pub(super) fn next(verdict: &Verdict<'_>) -> CheckResult {
             let left = time::humanize(time::duration_since(next.at, now));
             format!("{} at {}, in {left}", next.what, rfc3339(next.at))
         }
-        None => "nothing ends or is due".to_owned(),
+        None => "no event is ahead".to_owned(),
     };
     CheckResult::ok(NAME, message)
 }
