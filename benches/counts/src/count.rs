@@ -58,7 +58,7 @@ const CALLS: u64 = 20;
 ///
 /// The count of `again` can jump between 1,400 and 9,100 instructions although no code has changed:
 /// the compiler compares the token with `bcmp` or with `memcmp`, and only `memcmp` is replaced by
-/// DHAT, with a loop over the bytes.
+/// DHAT, with a loop over the bytes. The baseline keeps the larger count.
 fn total(path: CodePath, times: u64) -> Count {
     let report = env::temp_dir().join(format!("license-counts-{}", std::process::id()));
     let output = Command::new("valgrind")
