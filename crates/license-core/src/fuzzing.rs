@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::claims::{
     ActivationClaims, ClockRepairClaims, LicenseClaims, RevocationClaims, RevocationEntry,
-    RevokedLicenses, TrustStatementClaims, ValidationClaims,
+    RevokedLicenses, TokenClaims, TrustStatementClaims, ValidationClaims,
 };
 use crate::jose::TokenKind;
 use crate::trust::VerifyError;
