@@ -270,6 +270,7 @@ fn after_a_kill_an_answer_is_recorded_if_and_only_if_its_file_exists() {
         );
         let _ = child.kill();
         let _ = child.wait().unwrap();
+        kill::recover(&vendor, "acme.lic");
         let recorded: BTreeSet<_> = export(&vendor)
             .into_iter()
             .filter(|entry| entry["body"]["nonce"] == format!("{kill:02x}").repeat(16))

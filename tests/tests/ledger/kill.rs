@@ -44,7 +44,7 @@ fn moment(kill: u32, duration: Duration) -> Duration {
 /// Runs a command that writes to the ledger, and therefore recovers, but issues nothing. The file
 /// contains a recorded license.
 #[track_caller]
-fn recover(vendor: &Scratch, file: &str) {
+pub(super) fn recover(vendor: &Scratch, file: &str) {
     let import = ["ledger", "import", file, "--trust", "trust.jwks"];
     let report = keygen_json(vendor, &import);
     assert_eq!(report["entered"], 0);
