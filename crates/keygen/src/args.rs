@@ -65,6 +65,9 @@ Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input, 4 system 
 const UPGRADE_FORCE: &str =
     "Replace an existing file, and allow --devices or --quota to lower a limit";
 
+/// The help of the option `--force` of `keygen revocations`.
+const REVOCATIONS_FORCE: &str = "Replace a file that is not an earlier list, and allow a list that omits licenses of an earlier list";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Create a signing key (PKCS#8 PEM, encrypted with a passphrase)
@@ -96,9 +99,10 @@ pub(crate) enum Command {
     Release(Release),
     /// Answer a clock request, to lower the clock high-water mark to the issue date
     ClockRepair(AnswerArgs),
-    /// Record the revocation of a license
+    /// Record the revocation of a license, or of all licenses of a customer
     Revoke(Revoke),
     /// Sign the list of all revoked licenses and ended activations
+    #[command(mut_arg("force", |force| force.help(REVOCATIONS_FORCE)))]
     Revocations(Revocations),
     /// Sign a statement that introduces new signing keys or retires an old one
     Rotate(Box<Rotate>),

@@ -3,7 +3,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | foundation | [`errors`], [`clock`], [`random`], [`files`], [`names`], [`members`] |
+//! | foundation | [`errors`], [`clock`], [`random`], [`files`], [`folding`], [`names`], [`members`] |
 //! | keys and storage | [`signer`], [`ledger`], [`delivery`], [`records`] |
 //! | services | [`services`]: issue, batch, answer, revoke |
 //!
@@ -75,6 +75,7 @@ pub mod clock;
 pub mod delivery;
 pub mod errors;
 pub mod files;
+pub mod folding;
 pub mod ledger;
 pub mod members;
 pub mod names;

@@ -13,6 +13,7 @@ use license_core::usage::{UsageEntry, UsageHash};
 use license_core::{FeatureMatrix, License, LicenseId, LicenseKey, ProductCode};
 use serde_json::{Map, Value, json};
 
+use crate::folding::folded;
 use crate::ledger::{LedgerEntryKind, NewLedgerEntry};
 use crate::members::MemberLayout;
 
@@ -22,11 +23,10 @@ pub const UNSIGNED_LICENSE_MEMBERS: [&str; 3] = ["order", "again", "reassigned"]
 /// Members of an answer's entry that no token contains. They come from the license or the request.
 pub const UNSIGNED_ANSWER_MEMBERS: [&str; 3] = ["customer", "mark", "requested_at"];
 
-/// Returns the key under which the ledger finds the trials of a customer and product. Letter case
-/// and spacing of the customer's name do not matter.
+/// Returns the key under which the ledger finds the trials of a customer and product. Names that
+/// [fold](folded) to the same text have the same key.
 pub fn trial_key(product: ProductCode, customer: &str) -> String {
-    let words: Vec<_> = customer.split_whitespace().map(str::to_lowercase).collect();
-    format!("{product} {}", words.join(" "))
+    format!("{product} {}", folded(customer))
 }
 
 /// Returns the entry of the public half of a signing key.
@@ -192,12 +192,18 @@ pub fn clock_repair(repair: &ClockRepair, token: &str) -> Option<NewLedgerEntry>
 
 /// Returns the entry of the revocation of a license.
 pub fn revocation(id: &str, reason: &str, at: DateTime<Utc>) -> NewLedgerEntry {
-    NewLedgerEntry::new(
-        LedgerEntryKind::Revocation,
-        id,
-        "",
-        json!({ "license_id": id, "reason": reason, "at": rfc3339(at).to_string() }),
-    )
+    statement(LedgerEntryKind::Revocation, id, reason, at)
+}
+
+/// Returns the entry that ends the revocation of a license.
+pub fn reinstatement(id: &str, reason: &str, at: DateTime<Utc>) -> NewLedgerEntry {
+    statement(LedgerEntryKind::Reinstatement, id, reason, at)
+}
+
+/// Returns the entry of a vendor's statement about a license.
+fn statement(kind: LedgerEntryKind, id: &str, reason: &str, at: DateTime<Utc>) -> NewLedgerEntry {
+    let body = json!({ "license_id": id, "reason": reason, "at": rfc3339(at).to_string() });
+    NewLedgerEntry::new(kind, id, "", body)
 }
 
 /// Returns the entry of a revocation list, without the list itself.

@@ -8,6 +8,7 @@ pub mod enterprise_keys;
 pub mod issue;
 pub mod licenses;
 pub mod record;
+pub mod reinstate;
 pub mod revocation_lists;
 pub mod revoke;
 mod transaction;

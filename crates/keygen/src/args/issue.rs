@@ -81,7 +81,7 @@ pub(crate) struct Issue {
 
 #[derive(Debug, Args)]
 pub(crate) struct Trial {
-    /// Name of the customer; the search for earlier trials ignores case and spacing
+    /// Name of the customer; the search for earlier trials ignores case, spacing and Unicode form
     #[arg(long, value_name = "NAME")]
     pub(crate) customer: String,
     /// Allow another trial for this customer

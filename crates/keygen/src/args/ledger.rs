@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use license_cli_support::{OutputFile, Source};
 use license_core::chrono::TimeDelta;
 use license_issuer::ledger::LicenseStatus;
@@ -10,16 +10,32 @@ use license_issuer::ledger::LicenseStatus;
 use super::value::{duration, hash, license_status, reason};
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("licenses").required(true).args(["license", "customer"]))]
 pub(crate) struct Revoke {
-    /// License id, or short enterprise key
-    #[arg(value_name = "LICENSE_ID")]
-    pub(crate) license: String,
+    /// License to revoke: a file (or -), a token, or an id or key in the ledger
+    #[arg(value_name = "LICENSE")]
+    pub(crate) license: Option<Source>,
+    /// Revoke every license of this customer that has not ended
+    #[arg(long, value_name = "NAME")]
+    pub(crate) customer: Option<String>,
+    /// Also revoke the renewals and upgrades that replace the license
+    #[arg(long)]
+    pub(crate) with_successors: bool,
     /// Reason for the ledger and the revocation list
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(crate) reason: String,
-    /// Revoke a license that is not in the ledger
+    /// Undo revocations; the next list no longer contains the licenses
     #[arg(long)]
+    pub(crate) undo: bool,
+    /// Public keys that are not in the ledger; may be repeated
+    #[arg(long, value_name = "FILE", conflicts_with = "customer")]
+    pub(crate) trust: Vec<Source>,
+    /// Revoke a license that is not in the ledger
+    #[arg(long, conflicts_with_all = ["customer", "undo"])]
     pub(crate) force: bool,
+    /// Check everything and show the result, but record nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -40,7 +56,8 @@ pub(crate) enum LedgerCommand {
         #[command(flatten)]
         output: OutputFile,
     },
-    /// Find licenses by part of an id, key, name, machine or nonce
+    /// Find licenses by part of an id, key, name, machine or nonce; case, spacing and Unicode form of
+    /// a name do not matter
     Find {
         /// Text to search for; a license key may have typing errors
         text: String,

@@ -1,14 +1,20 @@
 //! `keygen revocations`.
 
-use license_cli_support::{Failure, Terminal};
+mod omission;
+mod signed_lists;
+
+use license_cli_support::{Destination, Failure, OutputFile, Terminal};
+use license_core::FeatureMatrix;
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::VerifyingSigner;
 use license_core::time::{self, rfc3339};
+use license_issuer::ledger::LedgerReader;
 use license_issuer::services::issue::DraftContext;
 use license_issuer::services::revocation_lists::{
-    Omission, RevocationListOrder, RevocationListPlan, SignedRevocationList,
+    EarlierList, RevocationListOrder, RevocationListPlan, SignedRevocationList,
 };
 use serde_json::json;
+use signed_lists::SignedLists;
 
 use super::context::AppContext;
 use super::issuance::{Issuance, IssuanceReport};
@@ -27,30 +33,48 @@ const MAX_AHEAD: TimeDelta = TimeDelta::days(1);
 pub(crate) fn run(arguments: &Revocations, app: AppContext<'_>) -> Result<(), Failure> {
     let AppContext { location, terminal } = app;
     let signing = &arguments.signing;
-    let issuance = Issuance::from_args(app, signing);
-    lookup::require_ledger(location, "a revocation list")?;
-    output::check(issuance.output)?;
+    let ledger = lookup::require_ledger(location, "a revocation list")?;
     signing.issued_at.map_or(Ok(()), refuse_future)?;
     let matrix = matrix(signing.product_file.as_ref())?;
     // A missing ledger would result in an empty list, which makes revoked licenses valid again.
-    drop(lookup::open(location)?);
+    let recorded = lookup::open(location)?;
+    let copies = SignedLists::new(ledger.path(), matrix.product())?;
+    let replaced = replaced_list(&signing.output, &recorded, &matrix)?;
+    drop(recorded);
+    let output = OutputFile {
+        force: signing.output.force || replaced.is_some(),
+        ..signing.output.clone()
+    };
+    output::check(&output)?;
+    let issuance = Issuance::new(app, &output, signing.dry_run);
+    let mut earlier = copies.read()?;
+    earlier.extend(replaced);
     let list = RevocationListOrder {
         matrix: &matrix,
         valid_for: TimeDelta::days(arguments.valid_days.get().into()),
         issued_at: signing.issued_at,
+        earlier: &earlier,
     };
     let signer = KeyFile::new(&signing.key, terminal);
     let issued = issuance.run(
         &signer,
         &|context: &DraftContext<'_, VerifyingSigner>| {
             let plan = list.plan(context);
-            plan.map_err(|error| failures::ledger_not_written(location, &error))
+            let plan = plan.map_err(|error| failures::ledger_not_written(location, &error))?;
+            match &plan.omission {
+                Some(found) if !signing.output.force => omission::refuse(found).map(|()| plan),
+                _ => Ok(plan),
+            }
         },
         &|plan: &RevocationListPlan| {
-            warn_of_omission(plan.omission, terminal);
+            if let Some(found) = &plan.omission {
+                omission::warn(found, terminal);
+            }
             issuance.warn(&plan.warnings);
         },
         &|plan, signed: &SignedRevocationList| {
+            // The copy comes first, so that every delivered list has one.
+            copies.keep(&signed.list)?;
             let text = if issuance.is_in_report() {
                 Terminal::json_text(&report(plan, Some(signed), &issuance).json)
             } else {
@@ -60,6 +84,28 @@ pub(crate) fn run(arguments: &Revocations, app: AppContext<'_>) -> Result<(), Fa
         },
     )?;
     issuance.print(&report(&issued.draft, issued.signed.as_ref(), &issuance))
+}
+
+/// Returns the list in the output file, which the new list replaces without `--force`.
+///
+/// Any other file is replaced only with `--force`, and so is a list for another product or of a key
+/// that the ledger does not contain.
+fn replaced_list(
+    output: &OutputFile,
+    ledger: &dyn LedgerReader,
+    matrix: &FeatureMatrix,
+) -> Result<Option<EarlierList>, Failure> {
+    let Destination::File(path) = &output.out else {
+        return Ok(None);
+    };
+    let Ok(Some(found)) = signed_lists::read_list(path) else {
+        return Ok(None);
+    };
+    let list = found
+        .token
+        .verify_revocations(&lookup::signing_keys(ledger)?);
+    let is_own = list.is_ok_and(|list| list.product() == matrix.product());
+    Ok(Some(found).filter(|_| is_own))
 }
 
 fn refuse_future(issued_at: DateTime<Utc>) -> Result<(), Failure> {
@@ -73,20 +119,6 @@ fn refuse_future(issued_at: DateTime<Utc>) -> Result<(), Failure> {
     .hint(
         "omit --issued-at: machines that install such a list would treat its date as the present, and licenses would end too early",
     ))
-}
-
-/// Warns about a list that may omit licenses of an earlier list.
-///
-/// Omitted licenses become valid again.
-fn warn_of_omission(omission: Option<Omission>, terminal: &Terminal) {
-    let message = match omission {
-        None => return,
-        Some(Omission::NoEarlierList) => "the ledger has no earlier list of this key. If one exists, record it first with `keygen ledger import LIST --trust FILE`: without it, licenses that only that list revokes become valid again".to_owned(),
-        Some(Omission::Shorter { earlier, found }) => format!(
-            "an earlier list of this key revokes {earlier} licenses, and this list revokes {found}: the other licenses become valid again; record the earlier list with `keygen ledger import LIST --trust FILE`"
-        ),
-    };
-    terminal.warning("SHORTER_LIST", &message);
 }
 
 fn report(

@@ -1,22 +1,35 @@
 //! `keygen revoke`.
 
-use license_cli_support::{Exit, Failure};
-use license_core::{LicenseId, LicenseKey};
-use license_issuer::ledger::LedgerReader;
+mod report;
+mod selection;
+
+use license_cli_support::Failure;
 use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{MissingLedger, record};
-use license_issuer::services::revoke::{RevocationOrder, is_issued};
-use serde_json::json;
+use license_issuer::services::reinstate::ReinstatementOrder;
+use license_issuer::services::revoke::RevocationOrder;
 
 use super::context::AppContext;
-use super::lookup::{not_found, require_ledger, resolve};
-use super::release;
+use super::lookup::require_ledger;
 use crate::args::Revoke;
 use crate::failures;
 use crate::inputs::now;
+use selection::{LicenseArgument, Selection};
 
 pub(crate) fn run(arguments: &Revoke, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { location, terminal } = app;
+    let named = LicenseArgument::read(arguments)?;
+    if arguments.undo {
+        undo(arguments, &named, app)
+    } else {
+        revoke(arguments, &named, app)
+    }
+}
+
+fn revoke(
+    arguments: &Revoke,
+    named: &LicenseArgument<'_>,
+    AppContext { location, terminal }: AppContext<'_>,
+) -> Result<(), Failure> {
     let mut ledger = require_ledger(location, "a revocation")?;
     // A ledger that does not exist contains no license.
     let missing = if arguments.force {
@@ -24,78 +37,42 @@ pub(crate) fn run(arguments: &Revoke, app: AppContext<'_>) -> Result<(), Failure
     } else {
         MissingLedger::Refuse
     };
-    let at = now();
-    let recorded = record(&mut ledger, missing, Mode::Commit, at, |ledger| {
-        let license = license_id(arguments, ledger)?;
+    let (at, mode) = (now(), Mode::new(arguments.dry_run));
+    let recorded = record(&mut ledger, missing, mode, at, |ledger| {
+        let selection = Selection::find(named, arguments, ledger, at)?;
         let order = RevocationOrder {
-            license: &license,
+            licenses: &selection.licenses,
+            with_successors: arguments.with_successors,
             reason: &arguments.reason,
             at,
         };
         let plan = order.plan(ledger);
         let plan = plan.map_err(|error| failures::ledger_refused(ledger, &error))?;
-        Ok(plan.map(|report| (license, report)))
+        Ok(plan.map(|report| (selection, report)))
     });
-    let (id, report) = recorded.map_err(|error| failures::not_issued(error, location))?;
-    if !report.still_valid.is_empty() {
-        let message = format!(
-            "licenses that {id} replaced stay valid on machines without {id}: {}; revoke these licenses too if the customer must have no license",
-            report.still_valid.join(", ")
-        );
-        terminal.warning("STILL_HOLDS", &message);
-    }
-    if terminal.is_json() {
-        return terminal.json(&json!({
-            "license_id": id,
-            "reason": arguments.reason,
-            "already_revoked": report.was_revoked,
-            "still_hold": report.still_valid,
-        }));
-    }
-    terminal.data(&if report.was_revoked {
-        format!("license {id} is already revoked; nothing was recorded")
-    } else {
-        format!("revoked license {id}")
-    })?;
-    terminal.note(
-        "send customers a revocation list (`keygen revocations`) or a validation token (`keygen check-in --status revoked`)",
-    );
-    Ok(())
+    let (selection, revoked) = recorded.map_err(|error| failures::not_issued(error, location))?;
+    report::revoked(&selection, &revoked, arguments, terminal)
 }
 
-/// Returns the id of the license to revoke.
-fn license_id(arguments: &Revoke, ledger: Option<&dyn LedgerReader>) -> Result<String, Failure> {
-    let named = &arguments.license;
-    if let Some(ledger) = ledger {
-        if let Some(refused) = release::not_a_license(named, ledger) {
-            return Err(refused);
-        }
-        if let Some(id) = resolve(ledger, named)? {
-            let issued = is_issued(ledger, &id);
-            if issued.map_err(failures::ledger_not_read(ledger))? {
-                return Ok(id);
-            }
-        }
-    }
-    if arguments.force {
-        unrecorded_id(named)
-    } else {
-        Err(not_found(named))
-    }
-}
-
-/// Returns the id of a license that the ledger does not contain.
-fn unrecorded_id(text: &str) -> Result<String, Failure> {
-    let key_id = LicenseKey::parse(text)
-        .ok()
-        .and_then(|key| key.license_id());
-    let id = LicenseId::parse(&text.trim().to_ascii_lowercase()).or(key_id);
-    id.map(|id| id.as_str().to_owned()).ok_or_else(|| {
-        Failure::new(
-            Exit::Usage,
-            "USAGE",
-            "expected a license id or a short enterprise key, found other text",
-        )
-        .hint("use the license id (jti) that `keygen inspect FILE` shows")
-    })
+fn undo(
+    arguments: &Revoke,
+    named: &LicenseArgument<'_>,
+    AppContext { location, terminal }: AppContext<'_>,
+) -> Result<(), Failure> {
+    let mut ledger = require_ledger(location, "a reinstatement")?;
+    let (at, mode) = (now(), Mode::new(arguments.dry_run));
+    let recorded = record(&mut ledger, MissingLedger::Refuse, mode, at, |ledger| {
+        let selection = Selection::find(named, arguments, ledger, at)?;
+        let order = ReinstatementOrder {
+            licenses: &selection.licenses,
+            with_successors: arguments.with_successors,
+            reason: &arguments.reason,
+            at,
+        };
+        let plan = order.plan(ledger);
+        let plan = plan.map_err(|error| failures::ledger_refused(ledger, &error))?;
+        Ok(plan.map(|report| (selection, report)))
+    });
+    let (selection, undone) = recorded.map_err(|error| failures::not_issued(error, location))?;
+    report::undone(&selection, &undone, arguments, terminal)
 }

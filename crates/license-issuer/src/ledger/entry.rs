@@ -24,6 +24,8 @@ pub enum LedgerEntryKind {
     CheckIn,
     /// The revocation of a license.
     Revocation,
+    /// The end of the revocation of a license. Its subject is the license.
+    Reinstatement,
     /// An entry of a customer's usage report.
     Usage,
     /// A revocation list. Its subject is the key that signed it.
@@ -40,12 +42,13 @@ pub enum LedgerEntryKind {
 
 impl LedgerEntryKind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::SigningKey,
         Self::License,
         Self::EnterpriseKey,
         Self::CheckIn,
         Self::Revocation,
+        Self::Reinstatement,
         Self::Usage,
         Self::RevocationList,
         Self::TrustStatement,
@@ -62,6 +65,7 @@ impl LedgerEntryKind {
             Self::EnterpriseKey => "enterprise_key",
             Self::CheckIn => "check_in",
             Self::Revocation => "revocation",
+            Self::Reinstatement => "reinstatement",
             Self::Usage => "usage",
             Self::RevocationList => "revocation_list",
             Self::TrustStatement => "trust_statement",

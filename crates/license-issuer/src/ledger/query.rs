@@ -72,7 +72,8 @@ pub enum LicenseSort {
 /// A selection of licenses. A field that is not set selects all licenses.
 #[derive(Clone, Debug, Default)]
 pub struct LicenseFilter {
-    /// A part of the name of the customer or company, in any letter case.
+    /// A part of the name of the customer or company. [Folded](crate::folding::folded) names are
+    /// compared.
     pub customer: Option<String>,
     /// The tier.
     pub tier: Option<String>,

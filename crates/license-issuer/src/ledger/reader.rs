@@ -150,6 +150,16 @@ pub trait LedgerReader {
         Ok(!self.entries_of_kind_about(subject, kind)?.is_empty())
     }
 
+    /// Returns the revocation of a license, unless a later reinstatement ends it.
+    fn revocation(&self, license: &str) -> Result<Option<LedgerEntry>, LedgerError> {
+        let last = |kind| -> Result<_, LedgerError> {
+            Ok(self.entries_of_kind_about(license, kind)?.pop())
+        };
+        let ended = last(LedgerEntryKind::Reinstatement)?.map(|entry| entry.seq);
+        let revocation = last(LedgerEntryKind::Revocation)?;
+        Ok(revocation.filter(|entry| ended.is_none_or(|ended| ended < entry.seq)))
+    }
+
     /// Returns the recorded entries that are equal to this one.
     fn recorded(&self, entry: &NewLedgerEntry) -> Result<Vec<LedgerEntry>, LedgerError> {
         let (subject, kind, artifact) = (&entry.subject, entry.kind, &entry.artifact);
@@ -252,13 +262,18 @@ pub trait LedgerReader {
         Ok(count)
     }
 
-    /// Returns the revoked licenses of a product, ordered by id, each with its first revocation.
+    /// Returns the revoked licenses of a product, ordered by id, each with its first revocation
+    /// since its last reinstatement.
     ///
     /// A license whose product is unknown is returned for every product. This is safe, because
     /// license ids are unique.
     fn revoked_licenses(&self, product: ProductCode) -> Result<Vec<RevocationEntry>, LedgerError> {
-        let mut revoked = BTreeMap::new();
+        let (mut revoked, reinstated) = (BTreeMap::new(), self.last_reinstatements()?);
         self.visit_entries_of_kind(LedgerEntryKind::Revocation, &mut |entry| {
+            let ended = reinstated.get(&entry.subject);
+            if ended.is_some_and(|ended| *ended > entry.seq) {
+                return;
+            }
             let id = LicenseId::parse(&entry.subject);
             let Some(found) = id.and_then(|id| revocation(id, &entry)) else {
                 return;
@@ -278,6 +293,15 @@ pub trait LedgerReader {
             }
         }
         Ok(of_product)
+    }
+
+    /// Returns the licenses that were reinstated, each with the number of its last reinstatement.
+    fn last_reinstatements(&self) -> Result<BTreeMap<String, i64>, LedgerError> {
+        let mut reinstated = BTreeMap::new();
+        self.visit_entries_of_kind(LedgerEntryKind::Reinstatement, &mut |entry| {
+            reinstated.insert(entry.subject, entry.seq);
+        })?;
+        Ok(reinstated)
     }
 
     /// Returns the released activations of a product, ordered by id, each with its first release.

@@ -6,6 +6,7 @@ mod check;
 mod condition;
 mod directory;
 mod location;
+mod names;
 mod pending;
 mod reader;
 mod schema;
@@ -229,6 +230,7 @@ impl SqliteLedger {
 fn open_database(name: impl AsRef<Path>, access: OpenFlags) -> Result<Connection, LedgerError> {
     let db = Connection::open_with_flags(name, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
+    names::register(&db)?;
     Ok(db)
 }
 

@@ -7,7 +7,7 @@ use license_core::issue::{
     RevocationEntry, RevocationListDraft, Signer, SigningError, VerifyingSigner,
 };
 use license_core::license::RevocationList;
-use license_core::{FeatureMatrix, ProductCode, Unverified, time};
+use license_core::{Code, FeatureMatrix, LicenseId, ProductCode, TrustSet, Unverified, time};
 
 use crate::errors::LedgerError;
 use crate::ledger::{LedgerReader, NewLedgerEntry};
@@ -30,6 +30,19 @@ pub struct RevocationListOrder<'a> {
     pub valid_for: TimeDelta,
     /// The time of issue, if it is not the current time.
     pub issued_at: Option<DateTime<Utc>>,
+    /// Lists that were signed before, from outside of the ledger.
+    pub earlier: &'a [EarlierList],
+}
+
+/// A list that was signed before.
+///
+/// A ledger that was restored from a backup does not know the lists that were signed since then.
+#[derive(Clone, Debug)]
+pub struct EarlierList {
+    /// The name of its file, for messages.
+    pub name: String,
+    /// The list, which is not verified.
+    pub token: Unverified<'static>,
 }
 
 /// A revocation list that is not signed yet.
@@ -45,7 +58,7 @@ pub struct RevocationListPlan {
 
 /// A reason to suspect that a list omits licenses that an earlier list contains. Those licenses
 /// would be valid again for a customer who installs the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Omission {
     /// The ledger contains no earlier list of the key.
     NoEarlierList,
@@ -53,8 +66,20 @@ pub enum Omission {
     Shorter {
         /// The number of entries in the earlier list.
         earlier: u64,
-        /// The number of entries in this list.
+        /// The number of entries in this list, and of licenses that were reinstated.
         found: u64,
+    },
+    /// An earlier list contains licenses that the ledger neither revokes nor reinstates.
+    Licenses {
+        /// The name of the earlier list.
+        earlier: String,
+        /// The licenses or activations.
+        omitted: Vec<LicenseId>,
+    },
+    /// The signature of an earlier list does not verify.
+    Damaged {
+        /// The name of the earlier list.
+        earlier: String,
     },
 }
 
@@ -84,9 +109,15 @@ impl RevocationListOrder<'_> {
         let (mut revoked, mut last, mut omission) = (Vec::new(), None, None);
         if let Some(ledger) = context.ledger {
             revoked = revoked_and_ended(ledger, product)?;
-            if let Some(kid) = kid {
-                last = ledger.last_revocation_list(kid)?;
-                omission = Omission::find(ledger, kid, product, &revoked)?;
+            last = kid.map_or(Ok(None), |kid| ledger.last_revocation_list(kid))?;
+            let listed = ListedLicenses::new(ledger, &revoked)?;
+            let trust = ledger.signing_keys()?.joined(&signer_trust(context.signer));
+            omission = listed.omission_of_copies(self.earlier, product, &trust);
+            if let (None, Some(kid)) = (&omission, kid) {
+                omission = listed.omission_of_ledger(ledger, kid, product)?;
+                // The comparison with the copies has shown that nothing is omitted.
+                let is_compared = !self.earlier.is_empty();
+                omission.take_if(|found| is_compared && *found == Omission::NoEarlierList);
             }
         }
         Ok(RevocationListPlan {
@@ -104,19 +135,78 @@ impl RevocationListOrder<'_> {
     }
 }
 
-impl Omission {
-    fn find(
+/// Returns the public half of the signing key, if the key is open.
+fn signer_trust(signer: Option<&VerifyingSigner>) -> TrustSet {
+    let trust = signer.and_then(|key| own_trust_set(key).ok());
+    trust.unwrap_or_default()
+}
+
+/// The licenses and activations that a new list accounts for.
+struct ListedLicenses<'r> {
+    revoked: BTreeSet<&'r LicenseId>,
+    /// Licenses that are no longer revoked. A list may omit them.
+    reinstated: BTreeSet<String>,
+}
+
+impl<'r> ListedLicenses<'r> {
+    fn new(ledger: &dyn LedgerReader, revoked: &'r [RevocationEntry]) -> Result<Self, LedgerError> {
+        let revoked: BTreeSet<_> = revoked.iter().map(|entry| &entry.license).collect();
+        let mut reinstated: BTreeSet<_> = ledger.last_reinstatements()?.into_keys().collect();
+        for license in &revoked {
+            reinstated.remove(license.as_str());
+        }
+        Ok(Self {
+            revoked,
+            reinstated,
+        })
+    }
+
+    /// Returns what a list omits in comparison with earlier lists from outside of the ledger.
+    ///
+    /// Lists of other products and of unknown keys are not compared.
+    fn omission_of_copies(
+        &self,
+        earlier: &[EarlierList],
+        product: ProductCode,
+        trust: &TrustSet,
+    ) -> Option<Omission> {
+        earlier.iter().find_map(|earlier| {
+            let name = || earlier.name.clone();
+            let list = match earlier.token.verify_revocations(trust) {
+                Ok(list) if list.product() == product => list,
+                Err(error) if error.code() != Code::UntrustedKey => {
+                    return Some(Omission::Damaged { earlier: name() });
+                }
+                _ => return None,
+            };
+            let ids = list.licenses().into_iter().map(|(id, _)| id);
+            let omitted: Vec<_> = ids.filter(|id| !self.contains(id)).collect();
+            (!omitted.is_empty()).then(|| Omission::Licenses {
+                earlier: name(),
+                omitted,
+            })
+        })
+    }
+
+    /// Returns what a list omits in comparison with the lists that the ledger records, of which
+    /// only the lengths are known.
+    fn omission_of_ledger(
+        &self,
         ledger: &dyn LedgerReader,
         kid: &str,
         product: ProductCode,
-        revoked: &[RevocationEntry],
-    ) -> Result<Option<Self>, LedgerError> {
-        let found = revoked.iter().map(|_| 1_u64).sum();
+    ) -> Result<Option<Omission>, LedgerError> {
+        let count = self.revoked.len().saturating_add(self.reinstated.len());
+        let found = u64::try_from(count).unwrap_or(u64::MAX);
         Ok(match ledger.longest_revocation_list(kid, product)? {
-            None => Some(Self::NoEarlierList),
-            Some(earlier) if found < earlier => Some(Self::Shorter { earlier, found }),
+            None => Some(Omission::NoEarlierList),
+            Some(earlier) if found < earlier => Some(Omission::Shorter { earlier, found }),
             Some(_) => None,
         })
+    }
+
+    fn contains(&self, id: &LicenseId) -> bool {
+        self.revoked.contains(id) || self.reinstated.contains(id.as_str())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Revocations of licenses.
 
+use std::collections::BTreeSet;
+
 use license_core::LicenseId;
 use license_core::chrono::{DateTime, Utc};
 
@@ -8,13 +10,13 @@ use crate::ledger::{LedgerEntryKind, LedgerReader, LicenseStatus, RecordedLicens
 use crate::records;
 use crate::services::record::RecordPlan;
 
-/// A revocation to record.
+/// The revocations to record.
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
 /// # let directory = tempfile::tempdir()?;
 /// # let signed = fixture::issue(directory.path())?;
-/// # let id = signed.license.id().as_str();
+/// # let id = signed.license.id().to_string();
 /// use license_issuer::clock::{Clock, SystemClock};
 /// use license_issuer::ledger::sqlite::LedgerFile;
 /// use license_issuer::services::issue::Mode;
@@ -23,35 +25,47 @@ use crate::services::record::RecordPlan;
 ///
 /// // `id` is the id of a license in the ledger.
 /// let mut ledger = LedgerFile::new(&directory.path().join("ledger.db"));
-/// let order = RevocationOrder { license: id, reason: "refunded", at: SystemClock.now() };
+/// let order = RevocationOrder {
+///     licenses: &[id],
+///     with_successors: false,
+///     reason: "refunded",
+///     at: SystemClock.now(),
+/// };
 /// let report = record(&mut ledger, MissingLedger::Refuse, Mode::Commit, order.at, |ledger| {
 ///     order.plan(ledger)
 /// })?;
-/// assert!(!report.was_revoked);
+/// assert_eq!(report.revoked, order.licenses);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RevocationOrder<'a> {
-    /// The id of the license.
-    pub license: &'a str,
+    /// The ids of the licenses.
+    pub licenses: &'a [String],
+    /// Whether the licenses that replace these licenses are revoked too.
+    pub with_successors: bool,
     /// The reason.
     pub reason: &'a str,
     /// The time of the revocation.
     pub at: DateTime<Utc>,
 }
 
-/// The result of a revocation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The result of an order.
+#[derive(Clone, Debug, Default)]
 pub struct RevocationReport {
-    /// Whether the license was revoked before.
-    pub was_revoked: bool,
-    /// The licenses that the revoked license replaced and that are still valid where they are
-    /// installed.
-    pub still_valid: Vec<String>,
+    /// The licenses that the order revokes.
+    pub revoked: Vec<String>,
+    /// The licenses of the order that were revoked before.
+    pub already_revoked: Vec<String>,
+    /// The other licenses that a license of the order replaced, directly or indirectly, and that
+    /// are still valid where they are installed.
+    pub predecessors: Vec<RecordedLicense>,
+    /// The other licenses that replace a license of the order, directly or indirectly, and that are
+    /// still valid or start later.
+    pub successors: Vec<RecordedLicense>,
 }
 
 impl RevocationOrder<'_> {
-    /// Plans the revocation. A license that was revoked before is not revoked again.
+    /// Plans the revocations. A license that was revoked before is not revoked again.
     ///
     /// # Errors
     ///
@@ -60,43 +74,90 @@ impl RevocationOrder<'_> {
         &self,
         ledger: Option<&dyn LedgerReader>,
     ) -> Result<RecordPlan<RevocationReport>, LedgerError> {
-        let (was_revoked, still_valid) = match ledger {
-            None => (false, Vec::new()),
-            Some(ledger) => (
-                ledger.has(LedgerEntryKind::Revocation, self.license)?,
-                self.still_valid(ledger)?,
-            ),
-        };
-        let entry = || records::revocation(self.license, self.reason, self.at);
-        Ok(RecordPlan {
-            entries: (!was_revoked).then(entry).into_iter().collect(),
-            content: RevocationReport {
-                was_revoked,
-                still_valid,
+        let content = match ledger {
+            None => RevocationReport {
+                revoked: self.licenses.to_vec(),
+                ..RevocationReport::default()
             },
+            Some(ledger) => self.report(ledger)?,
+        };
+        let entry = |id: &String| records::revocation(id, self.reason, self.at);
+        Ok(RecordPlan {
+            entries: content.revoked.iter().map(entry).collect(),
+            content,
         })
     }
 
-    fn still_valid(&self, ledger: &dyn LedgerReader) -> Result<Vec<String>, LedgerError> {
-        let mut still_valid = Vec::new();
-        for replaced in ledger.replaced_licenses(self.license)? {
-            let license = ledger.license(&replaced, self.at)?;
-            if license.is_some_and(|license| self.is_valid(&license)) {
-                still_valid.push(replaced);
+    fn report(&self, ledger: &dyn LedgerReader) -> Result<RevocationReport, LedgerError> {
+        let mut report = RevocationReport::default();
+        let ids = licenses_of_order(ledger, self.licenses, self.with_successors)?;
+        for id in &ids {
+            match ledger.revocation(id)? {
+                Some(_) => report.already_revoked.push(id.clone()),
+                None => report.revoked.push(id.clone()),
             }
         }
-        Ok(still_valid)
+        report.predecessors =
+            self.valid_others(ledger, &ids, &|id| ledger.replaced_licenses(id))?;
+        report.successors = self.valid_others(ledger, &ids, &|id| ledger.later_licenses(id))?;
+        Ok(report)
+    }
+
+    /// Returns the valid licenses that `related` finds, directly or indirectly, from the licenses
+    /// of the order. Omits the licenses of the order.
+    fn valid_others(
+        &self,
+        ledger: &dyn LedgerReader,
+        ids: &[String],
+        related: &dyn Fn(&str) -> Result<Vec<String>, LedgerError>,
+    ) -> Result<Vec<RecordedLicense>, LedgerError> {
+        let mut seen: BTreeSet<String> = ids.iter().cloned().collect();
+        let (mut next, mut others) = (ids.to_vec(), Vec::new());
+        while let Some(id) = next.pop() {
+            for other in related(&id)? {
+                if seen.insert(other.clone()) {
+                    let license = ledger.license(&other, self.at)?;
+                    others.extend(license.filter(|license| self.is_valid(license)));
+                    next.push(other);
+                }
+            }
+        }
+        others.sort_by_key(|license| license.entry.seq);
+        Ok(others)
     }
 
     /// Returns whether a license is neither revoked nor expired. A replaced license remains valid
     /// where its successor is not installed.
     fn is_valid(&self, license: &RecordedLicense) -> bool {
-        let has_ended = license
-            .entry
-            .time("expires_at")
-            .is_some_and(|end| end <= self.at);
-        license.status != LicenseStatus::Revoked && !has_ended
+        license.status != LicenseStatus::Revoked && !has_ended(license, self.at)
     }
+}
+
+/// Returns whether a license has ended at an instant. A revoked license may also have ended.
+#[must_use]
+pub fn has_ended(license: &RecordedLicense, at: DateTime<Utc>) -> bool {
+    let end = license.entry.time("expires_at");
+    end.is_some_and(|end| end <= at)
+}
+
+/// Returns the licenses of an order, each once, and their successors if the order includes them.
+pub(super) fn licenses_of_order(
+    ledger: &dyn LedgerReader,
+    licenses: &[String],
+    with_successors: bool,
+) -> Result<Vec<String>, LedgerError> {
+    let mut ids: Vec<String> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for license in licenses {
+        let later = if with_successors {
+            ledger.later_licenses(license)?
+        } else {
+            Vec::new()
+        };
+        let all = [license.clone()].into_iter().chain(later);
+        ids.extend(all.filter(|id| seen.insert(id.clone())));
+    }
+    Ok(ids)
 }
 
 /// Returns whether the vendor issued a license with this id. An entry of a customer's usage report

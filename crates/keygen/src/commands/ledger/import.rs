@@ -192,7 +192,7 @@ impl VerifiedImport<'_> {
     /// repairs and trust statements, and that the members of their entries match.
     ///
     /// Accepts other entries without verification, because they contain no signature: signing keys,
-    /// revocations, records of revocation lists, releases and usage. Also accepts validation tokens
+    /// revocations, reinstatements, records of revocation lists, releases and usage. Also accepts validation tokens
     /// of licenses that are not in the import, and trust statements of keys that are not in the
     /// trust set.
     fn read_export(&mut self, file: &Source, text: &str) -> Result<(), Failure> {
@@ -329,7 +329,7 @@ fn parse_entry(line: &str) -> Option<NewLedgerEntry> {
         LedgerEntryKind::Usage => (records::usage_matches_line(&record), true),
         LedgerEntryKind::TrustStatement => (is_statement(&record), true),
         LedgerEntryKind::RevocationList => (is_list(&record), false),
-        LedgerEntryKind::Revocation => (is_license(), false),
+        LedgerEntryKind::Revocation | LedgerEntryKind::Reinstatement => (is_license(), false),
         LedgerEntryKind::Release => (is_license() && is_release(&record), false),
     };
     (is_valid && has_artifact != record.artifact.is_empty()).then_some(record)

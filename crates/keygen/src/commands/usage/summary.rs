@@ -10,6 +10,7 @@ use license_core::time;
 use license_core::usage::{
     ChainFinding, ChainId, ChainSummary, QuotaCount, UsageEntry, UsageHash, examine_entries,
 };
+use license_issuer::folding::folded;
 use license_issuer::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader};
 use license_issuer::records::usage_subject;
 
@@ -57,8 +58,8 @@ pub(super) fn run(arguments: &UsageSummary, app: AppContext<'_>) -> Result<(), F
         license.add_findings(&chains);
     }
     if let Some(part) = &arguments.customer {
-        let part = part.to_lowercase();
-        let matches = |name: &String| name.to_lowercase().contains(&part);
+        let part = folded(part);
+        let matches = |name: &String| folded(name).contains(&part);
         licenses.retain(|_, license| license.customer.as_ref().is_some_and(matches));
     }
     table::print(&licenses, arguments.format, terminal)

@@ -11,11 +11,13 @@ use license_core::{LicenseId, LicenseKey, ProductCode};
 use rusqlite::{OptionalExtension, Params, Row, params_from_iter};
 
 use crate::errors::LedgerError;
+use crate::folding::folded;
 use crate::ledger::entry::{LedgerEntry, LedgerEntryKind};
 use crate::ledger::query::{LedgerStats, LicenseFilter, RecordedLicense};
 use crate::ledger::reader::LedgerReader;
 use crate::ledger::sqlite::SqliteLedger;
-use license_query::{LICENSES, STATUS, filter_sql, license_columns, license_of_row};
+use crate::ledger::sqlite::names::FOLDED;
+use license_query::{LICENSES, STATUS, filter_sql, is_revoked, license_columns, license_of_row};
 
 /// The columns of an entry, in the order in which [`entry_of_row`] reads them.
 pub(super) const COLUMNS: &str = "seq, at, kind, subject, delivered, body, artefact, hash";
@@ -93,15 +95,23 @@ impl LedgerReader for SqliteLedger {
     }
 
     fn trials(&self, trial_key: &str) -> Result<Vec<LedgerEntry>, LedgerError> {
-        let condition = "json_extract(body, '$.trial_of') = ?1 AND kind = 'license' ORDER BY seq";
-        self.select_all(condition, [trial_key])
+        // Earlier versions folded names in another way. For names in ASCII, the key is the same.
+        let condition = format!(
+            "json_extract(body, '$.trial_of') > '' AND kind = 'license'
+               AND (json_extract(body, '$.trial_of') = ?1
+                 OR json_extract(body, '$.trial_of') GLOB '*[^ -~]*'
+                   AND {FOLDED}(json_extract(body, '$.trial_of')) = ?2) ORDER BY seq"
+        );
+        self.select_all(&condition, [trial_key, &folded(trial_key)])
     }
 
     fn successor(&self, license: &str) -> Result<Option<String>, LedgerError> {
-        let sql = "SELECT p.new FROM replaced p JOIN entries e ON e.subject = p.new
-                   WHERE p.old = ?1 AND NOT EXISTS (
-                     SELECT 1 FROM entries r WHERE r.subject = p.new AND r.kind = 'revocation')
-                   ORDER BY e.seq DESC LIMIT 1";
+        let sql = concat!(
+            "SELECT p.new FROM replaced p JOIN entries e ON e.subject = p.new
+             WHERE p.old = ?1 AND NOT ",
+            is_revoked!("p.new"),
+            " ORDER BY e.seq DESC LIMIT 1"
+        );
         let mut statement = self.db.prepare_cached(sql)?;
         let successor = statement.query_row([license], |row| row.get(0));
         Ok(successor.optional()?)
@@ -126,11 +136,14 @@ impl LedgerReader for SqliteLedger {
     }
 
     fn count_licenses_signed_by(&self, key: &str, now: DateTime<Utc>) -> Result<u64, LedgerError> {
-        let sql = "SELECT count(*) FROM entries e
+        let sql = concat!(
+            "SELECT count(*) FROM entries e
                    WHERE e.kind IN ('license', 'enterprise_key') AND json_extract(e.body, '$.kid') = ?1
                      AND coalesce(json_extract(e.body, '$.expires_at') > ?2, 1)
                      AND NOT EXISTS (SELECT 1 FROM replaced r WHERE r.old = e.subject)
-                     AND NOT EXISTS (SELECT 1 FROM entries r WHERE r.subject = e.subject AND r.kind = 'revocation')";
+                     AND NOT ",
+            is_revoked!("e.subject")
+        );
         let values = [key, &rfc3339(now).to_string()];
         let count: i64 = self.db.query_row(sql, values, |row| row.get(0))?;
         u64::try_from(count).map_err(|_| LedgerError::Inconsistent {
@@ -235,7 +248,7 @@ impl LedgerReader for SqliteLedger {
         })?;
         let sql = format!(
             "SELECT count(DISTINCT customer), coalesce(sum(seats), 0) FROM (
-               SELECT json_extract(e.body, '$.customer') AS customer,
+               SELECT {FOLDED}(json_extract(e.body, '$.customer')) AS customer,
                  CASE {STATUS} WHEN 'active' THEN json_extract(e.body, '$.seats') END AS seats
                FROM entries e WHERE {LICENSES})"
         );

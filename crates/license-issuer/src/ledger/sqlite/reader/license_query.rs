@@ -6,7 +6,24 @@ use rusqlite::{Row, ToSql};
 
 use super::{COLUMNS, entry_of_row};
 use crate::errors::LedgerError;
+use crate::folding::folded;
 use crate::ledger::query::{LicenseFilter, LicenseSort, LicenseStatus, RecordedLicense};
+use crate::ledger::sqlite::names::FOLDED;
+
+/// The SQL condition that the license with this id is revoked: no reinstatement follows its last
+/// revocation.
+macro_rules! is_revoked {
+    ($id:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM entries r WHERE r.subject = ",
+            $id,
+            " AND r.kind = 'revocation' AND NOT EXISTS (SELECT 1 FROM entries u WHERE u.subject = ",
+            $id,
+            " AND u.kind = 'reinstatement' AND u.seq > r.seq))"
+        )
+    };
+}
+pub(super) use is_revoked;
 
 /// The SQL expression for the status of license `e` at the time `?1`. The cases are in the order in
 /// which a verifier checks them.
@@ -15,14 +32,19 @@ use crate::ledger::query::{LicenseFilter, LicenseSort, LicenseStatus, RecordedLi
 /// where its successor is not installed. `CROSS JOIN` makes SQLite look up the licenses that
 /// replace `e`. Without `CROSS JOIN`, SQLite may scan all licenses
 /// (<https://sqlite.org/optoverview.html#crossjoin>).
-pub(super) const STATUS: &str = "CASE
-  WHEN EXISTS (SELECT 1 FROM entries r WHERE r.subject = e.subject AND r.kind = 'revocation') THEN 'revoked'
+pub(super) const STATUS: &str = concat!(
+    "CASE WHEN ",
+    is_revoked!("e.subject"),
+    " THEN 'revoked'
   WHEN EXISTS (SELECT 1 FROM replaced p CROSS JOIN entries n ON n.subject = p.new WHERE p.old = e.subject
     AND n.kind = 'license' AND coalesce(json_extract(n.body, '$.not_before') <= ?1, 1)
-    AND NOT EXISTS (SELECT 1 FROM entries r WHERE r.subject = p.new AND r.kind = 'revocation')) THEN 'superseded'
+    AND NOT ",
+    is_revoked!("p.new"),
+    ") THEN 'superseded'
   WHEN json_extract(e.body, '$.expires_at') <= ?1 THEN 'expired'
   WHEN json_extract(e.body, '$.not_before') > ?1 THEN 'future'
-  ELSE 'active' END";
+  ELSE 'active' END"
+);
 
 /// The SQL condition that entry `e` is a license or an enterprise key.
 pub(super) const LICENSES: &str = "e.kind IN ('license', 'enterprise_key')";
@@ -60,8 +82,10 @@ pub(super) fn filter_sql(
         conditions.push(condition.replace('#', &format!("?{}", values.len())));
     };
     if let Some(customer) = &filter.customer {
-        let condition = "(json_extract(e.body, '$.customer') LIKE # ESCAPE '\\' OR json_extract(e.body, '$.company') LIKE # ESCAPE '\\')";
-        add(condition, Box::new(like(customer)));
+        add(
+            &format!("({})", named_condition("#")),
+            Box::new(folded(customer)),
+        );
     }
     if let Some(tier) = &filter.tier {
         add(
@@ -87,18 +111,21 @@ pub(super) fn filter_sql(
         );
     }
     if let Some(text) = &filter.text {
-        let condition = "(e.subject LIKE # ESCAPE '\\'
+        values.push(Box::new(folded(text)));
+        let named = named_condition(&format!("?{}", values.len()));
+        let condition = format!(
+            "({named} OR e.subject LIKE # ESCAPE '\\'
               OR json_extract(e.body, '$.key') LIKE # ESCAPE '\\'
               OR json_extract(e.body, '$.short_key') LIKE # ESCAPE '\\'
-              OR json_extract(e.body, '$.customer') LIKE # ESCAPE '\\'
-              OR json_extract(e.body, '$.company') LIKE # ESCAPE '\\'
               OR json_extract(e.body, '$.kid') LIKE # ESCAPE '\\'
               OR (e.kind = 'enterprise_key' AND e.artefact LIKE # ESCAPE '\\')
               OR e.subject IN (SELECT a.subject FROM entries a WHERE a.kind = 'activation'
                 AND (json_extract(a.body, '$.activation_id') LIKE # ESCAPE '\\'
                   OR json_extract(a.body, '$.machine') LIKE # ESCAPE '\\'
-                  OR json_extract(a.body, '$.nonce') LIKE # ESCAPE '\\')))";
-        add(condition, Box::new(like(text)));
+                  OR json_extract(a.body, '$.nonce') LIKE # ESCAPE '\\')))"
+        );
+        values.push(Box::new(like(text)));
+        conditions.push(condition.replace('#', &format!("?{}", values.len())));
     }
     let order: &[&str] = match filter.sort {
         LicenseSort::Recorded => &["e.seq"],
@@ -125,6 +152,14 @@ pub(super) fn filter_sql(
         conditions.join(" AND ")
     );
     (sql, values)
+}
+
+/// Returns the condition that a [folded](folded) parameter is part of the name of the customer or the
+/// company.
+fn named_condition(parameter: &str) -> String {
+    let contains =
+        |member| format!("instr({FOLDED}(json_extract(e.body, '$.{member}')), {parameter}) > 0");
+    [contains("customer"), contains("company")].join(" OR ")
 }
 
 /// Returns a `LIKE` pattern that matches a literal text.

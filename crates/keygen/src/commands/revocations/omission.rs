@@ -1,0 +1,76 @@
+//! Revocation lists that omit licenses of an earlier list, which would become valid again.
+
+use license_cli_support::{Exit, Failure, Terminal, plural};
+use license_core::LicenseId;
+use license_issuer::services::revocation_lists::Omission;
+
+/// The code of the refusal and of the warning.
+const CODE: &str = "SHORTER_LIST";
+
+/// Maximum number of licenses that a message names.
+const MAX_NAMED: usize = 5;
+
+/// Refuses a list that omits licenses. A list that may omit licenses only causes a warning.
+pub(super) fn refuse(omission: &Omission) -> Result<(), Failure> {
+    let hint = match omission {
+        Omission::NoEarlierList => return Ok(()),
+        Omission::Shorter { .. } => format!(
+            "record the earlier list with {}, or add --force to give the licenses back",
+            import("LIST")
+        ),
+        Omission::Licenses { earlier, .. } => format!(
+            "if the ledger was restored from a backup, record the earlier list with {}; use --force to give the licenses back",
+            import(earlier)
+        ),
+        Omission::Damaged { earlier } => format!(
+            "replace {earlier} with the last list that you sent to customers, or remove the file; with --force the list is not compared"
+        ),
+    };
+    Err(Failure::new(Exit::Usage, CODE, message(omission)).hint(hint))
+}
+
+/// Warns about a list that omits, or may omit, licenses.
+pub(super) fn warn(omission: &Omission, terminal: &Terminal) {
+    let text = match omission {
+        Omission::NoEarlierList => format!(
+            "{}. If one exists, record it first with {}: without it, licenses that only that list revokes become valid again",
+            message(omission),
+            import("LIST")
+        ),
+        _ => message(omission),
+    };
+    terminal.warning(CODE, &text);
+}
+
+fn message(omission: &Omission) -> String {
+    match omission {
+        Omission::NoEarlierList => "the ledger has no earlier list of this key".to_owned(),
+        Omission::Shorter { earlier, found } => format!(
+            "an earlier list of this key revokes {earlier} licenses, and this list revokes {found}: the other licenses become valid again"
+        ),
+        Omission::Licenses { earlier, omitted } => format!(
+            "{} in the earlier list {earlier} would become valid again, because the ledger does not revoke {}: {}",
+            plural(omitted.len(), "license", "licenses"),
+            if omitted.len() == 1 { "it" } else { "them" },
+            names(omitted)
+        ),
+        Omission::Damaged { earlier } => {
+            format!("the signature of the earlier list {earlier} does not verify")
+        }
+    }
+}
+
+/// Returns the command that records an earlier list.
+fn import(list: &str) -> String {
+    format!("`keygen ledger import {list} --trust FILE`")
+}
+
+fn names(licenses: &[LicenseId]) -> String {
+    let named = licenses.iter().take(MAX_NAMED).map(LicenseId::as_str);
+    let mut names: Vec<_> = named.map(str::to_owned).collect();
+    match licenses.len().saturating_sub(MAX_NAMED) {
+        0 => {}
+        more => names.push(format!("and {more} more")),
+    }
+    names.join(", ")
+}
