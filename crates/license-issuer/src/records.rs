@@ -24,7 +24,7 @@ pub const UNSIGNED_LICENSE_MEMBERS: [&str; 3] = ["order", "again", "reassigned"]
 pub const UNSIGNED_ANSWER_MEMBERS: [&str; 3] = ["customer", "mark", "requested_at"];
 
 /// Returns the key under which the ledger finds the trials of a customer and product. Names that
-/// [fold](folded) to the same text have the same key.
+/// [fold](folded()) to the same text have the same key.
 pub fn trial_key(product: ProductCode, customer: &str) -> String {
     format!("{product} {}", folded(customer))
 }

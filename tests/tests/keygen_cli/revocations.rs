@@ -207,3 +207,122 @@ fn a_far_postdated_list_is_refused() {
         assert!(error.hint.contains("--issued-at"), "{error:?}");
     }
 }
+
+#[test]
+fn a_list_replaces_the_earlier_list_at_its_path_but_no_other_file() {
+    let workstation = Vendor::shared().workstation();
+    let _ = revoked(&workstation, &PRO);
+    let first = list(&workstation, &["--out", "list.lic"]);
+    let next = list(&workstation, &["--out", "list.lic"]);
+    assert!(next["seq"].as_u64() > first["seq"].as_u64());
+    workstation.write("widget.toml", license_tests::WIDGET);
+    let product = ["--product-file", "widget.toml"];
+    let _ = list(
+        &workstation,
+        &[&product[..], &["--out", "widget.lic"]].concat(),
+    );
+    let other = Vendor::with_new_key("2048", "RS256").workstation();
+    let _ = revoked(&other, &PRO);
+    let _ = list(&other, &["--out", "list.lic"]);
+    workstation.write("other.lic", other.read("list.lic"));
+    let args = ["revocations", "--key", "vendor.key", "--json", "--out"];
+    for out in ["widget.lic", "other.lic"] {
+        let refused = keygen(&workstation, &[&args[..], &[out]].concat());
+        assert_eq!(refused.expect_json_failure(2), "EXISTS", "{out}");
+    }
+}
+
+#[test]
+fn a_ledger_from_an_old_backup_gives_no_revoked_license_back() {
+    let workstation = Vendor::shared().workstation();
+    let ledger = workstation.home().join(".local/share/keygen/ledger.db");
+    let _ = revoked(&workstation, &PRO);
+    let _ = list(&workstation, &["--out", "list.lic"]);
+    let _ = keygen(&workstation, &words("ledger backup --out backup.db")).expect_code(0);
+    let lost = revoked(&workstation, &PRO);
+    let _ = list(&workstation, &["--out", "list.lic"]);
+    let restore = || {
+        for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+            let _ = std::fs::remove_file(ledger.with_file_name(name));
+        }
+        let _ = std::fs::copy(workstation.file("backup.db"), &ledger).unwrap();
+    };
+    let copy = std::fs::read_dir(ledger.parent().unwrap()).unwrap();
+    let mut copy = copy.map(|entry| entry.unwrap().path());
+    let copy = copy.find(|path| path.extension().is_some_and(|end| end == "lic"));
+    let copy = copy.unwrap();
+    let args = ["revocations", "--key", "vendor.key"];
+    for (out, has_copy) in [("new.lic", true), ("list.lic", true), ("list.lic", false)] {
+        restore();
+        if !has_copy {
+            std::fs::rename(&copy, workstation.file("copy.lic")).unwrap();
+        }
+        for mode in [&["--dry-run"][..], &[]] {
+            let refused = keygen(&workstation, &[&args[..], &["--out", out], mode].concat());
+            let error = refused.expect_failure(2);
+            assert!(error.message.contains(&lost), "{error:?}");
+            let list = if has_copy {
+                copy.to_str().unwrap()
+            } else {
+                "list.lic"
+            };
+            let import = format!("`keygen ledger import {list} --trust FILE`");
+            assert!(error.hint.contains(&import), "{error:?}");
+        }
+        assert_eq!(kinds(&workstation).len(), 4);
+    }
+    std::fs::rename(workstation.file("copy.lic"), &copy).unwrap();
+    let code = keygen(&workstation, &[&args[..], &["--json"]].concat()).expect_json_failure(2);
+    assert_eq!(code, "SHORTER_LIST");
+    // A list that was damaged proves nothing.
+    let armor = std::fs::read_to_string(&copy).unwrap();
+    let at = armor.rfind("\n-----").unwrap() - 9;
+    for damaged in ["garbage", &license_tests::vendor::changed_at(&armor, at)] {
+        std::fs::write(&copy, damaged).unwrap();
+        let refused = keygen(&workstation, &args);
+        assert_ne!(refused.code, 0, "{refused:?}");
+    }
+    std::fs::write(&copy, armor).unwrap();
+    let forced = keygen(
+        &workstation,
+        &[&args[..], &["--force", "--out", "f.lic"]].concat(),
+    );
+    let forced = forced.expect_code(0);
+    assert!(forced.stderr.contains("SHORTER_LIST"), "{}", forced.stderr);
+    assert!(forced.stderr.contains(&lost), "{}", forced.stderr);
+    workstation.write("trust.jwks", &Vendor::shared().trust);
+    let import = words("ledger import list.lic --trust trust.jwks");
+    let _ = keygen(&workstation, &import).expect_code(0);
+    let report = list(&workstation, &["--out", "list.lic"]);
+    assert_eq!(report["revoked"], 2);
+}
+
+#[test]
+fn a_later_list_undoes_a_revocation_on_the_machine() {
+    let workstation = Vendor::shared().workstation();
+    let terms = words("--tier team --days 30 --offline --out acme.lic --json");
+    let report = issued(&workstation, &terms).expect_code(0).json();
+    let id = text(&report, "license_id");
+    let site = Vendor::shared().customer_machine();
+    let license = |args: &[&str]| Run::license(&site).args(args).run();
+    let publish = || {
+        let _ = list(&workstation, &["--out", "list.lic"]);
+        site.write("list.lic", workstation.read("list.lic"));
+    };
+    site.write("acme.lic", workstation.read("acme.lic"));
+    let _ = license(&["install", "--trust", "trust.jwks", "acme.lic"]).expect_code(0);
+    let _ = keygen(&workstation, &["revoke", id, "--reason", "unpaid"]).expect_code(0);
+    publish();
+    let _ = license(&["install", "list.lic"]).expect_code(1);
+    let undo = ["revoke", id, "--undo", "--reason", "paid after all"];
+    let undone = keygen(&workstation, &undo).expect_code(0);
+    assert!(undone.stdout.contains("unpaid"), "{}", undone.stdout);
+    assert!(
+        undone.stderr.contains("keygen revocations"),
+        "{}",
+        undone.stderr
+    );
+    publish();
+    let _ = license(&["install", "list.lic"]).expect_code(0);
+    let _ = license(&["check", "cloud_sync"]).expect_code(0);
+}

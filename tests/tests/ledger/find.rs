@@ -65,6 +65,30 @@ fn a_license_is_found_by_any_part_of_an_id_key_or_name() {
     assert_eq!(licenses(&vendor, &["find", "%"]).len(), 0);
 }
 
+#[test]
+fn a_customer_is_found_regardless_of_the_spelling_of_the_name() {
+    let vendor = vendor();
+    for (number, name) in ["Größe AG", "GRO\u{308}SSE  ag", "Grosse AG"]
+        .iter()
+        .enumerate()
+    {
+        issue(&vendor, &format!("{number}.lic"), &["--customer", name]);
+    }
+    let both = ["Größe AG", "GRO\u{308}SSE  ag"];
+    for name in [
+        "größe",
+        "GRÖSSE AG",
+        "gro\u{308}\u{df}e",
+        "Grö\u{ad}ße\u{200b}\u{a0}AG",
+        "ＧＲÖSSE",
+    ] {
+        assert_eq!(customers(&vendor, &["find", name]), both, "{name:?}");
+        let list = ["list", "--customer", name];
+        assert_eq!(customers(&vendor, &list), both, "{name:?}");
+    }
+    assert_eq!(keygen_json(&vendor, &["ledger", "stats"])["customers"], 2);
+}
+
 /// Returns variants of a key with one typing error each.
 fn variants_with_typing_errors(key: &str) -> Vec<String> {
     let characters: Vec<char> = key.chars().collect();

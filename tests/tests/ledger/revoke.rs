@@ -17,8 +17,9 @@ fn a_license_is_revoked_by_its_id_its_key_or_its_short_key() {
             .expect_code(0)
             .json();
         let expected = json!({
-            "license_id": license["license_id"], "reason": "unpaid", "already_revoked": false,
-            "still_hold": [],
+            "license_id": license["license_id"], "customer": null, "reason": "unpaid",
+            "already_revoked": false, "revoked": [license["license_id"]], "still_hold": [],
+            "successors": [], "dry_run": false,
         });
         assert_eq!(report, expected);
     }
@@ -98,4 +99,181 @@ fn a_reason_is_one_line_of_at_most_200_characters() {
     assert_eq!(kinds(&vendor), ["signing_key", "license"]);
     let longest = "x".repeat(200);
     let _ = keygen(&vendor, &["revoke", id, "--reason", &longest]).expect_code(0);
+}
+
+/// Renews a license and returns the id of the renewal.
+fn renew(vendor: &Scratch, id: &str, out: &str) -> String {
+    let renew = [
+        "renew",
+        id,
+        "--days",
+        "9",
+        "--key",
+        "vendor.key",
+        "--out",
+        out,
+    ];
+    let report = keygen_json(vendor, &renew);
+    text(&report["license_id"]).to_owned()
+}
+
+/// Creates a license with a renewal and a renewal of the renewal, and returns the three ids.
+fn chain() -> (Scratch, [String; 3]) {
+    let vendor = vendor();
+    let first = issue(&vendor, "1.lic", &["--days", "30"]);
+    let first = text(&first["license_id"]).to_owned();
+    let second = renew(&vendor, &first, "2.lic");
+    let third = renew(&vendor, &second, "3.lic");
+    (vendor, [first, second, third])
+}
+
+#[test]
+fn predecessors_and_successors_that_stay_valid_are_named() {
+    let (vendor, [first, second, third]) = chain();
+    let before = kinds(&vendor);
+    let dry = revoke(&vendor, &second, &["--dry-run"]).expect_code(0);
+    let report = dry.json();
+    assert_eq!(report["revoked"], json!([second]));
+    assert_eq!(report["still_hold"], json!([first]));
+    assert_eq!(report["successors"], json!([third]));
+    assert_eq!(kinds(&vendor), before);
+    let output = keygen(&vendor, &["revoke", &first, "--reason", "x"]).expect_code(0);
+    let warning = output.stderr.lines().next().unwrap();
+    for part in ["STILL_HOLDS", &second, &third, "--with-successors"] {
+        assert!(warning.contains(part), "{warning}");
+    }
+    assert_eq!(licenses(&vendor, &["list", "--status", "revoked"]).len(), 1);
+    let output = keygen(
+        &vendor,
+        &["revoke", &first, "--reason", "x", "--with-successors"],
+    );
+    let output = output.expect_code(0);
+    assert!(!output.stderr.contains("STILL_HOLDS"), "{}", output.stderr);
+    for id in [&second, &third] {
+        let line = format!("revoked license {id}\n");
+        assert!(output.stdout.contains(&line), "{}", output.stdout);
+    }
+    assert_eq!(licenses(&vendor, &["list", "--status", "revoked"]).len(), 3);
+    verified_chain(&vendor);
+}
+
+#[test]
+fn all_licenses_of_a_customer_are_revoked_but_not_those_that_have_ended() {
+    let vendor = vendor();
+    let name = |name| ["--customer", name];
+    let ended = ["--issued-at", "2020-01-01", "--days", "1"];
+    issue(
+        &vendor,
+        "ended.lic",
+        &[&name("Größe AG")[..], &ended].concat(),
+    );
+    issue(&vendor, "1.lic", &name("Größe AG"));
+    issue(&vendor, "2.lic", &name("GRO\u{308}SSE  ag"));
+    issue(&vendor, "3.lic", &name("Größe AG Süd"));
+    let revoke = ["revoke", "--reason", "fraud", "--json", "--customer"];
+    for unknown in ["Größe", "", "\u{200b}"] {
+        let refused = keygen(&vendor, &[&revoke[..], &[unknown]].concat());
+        assert_eq!(refused.expect_json_failure(2), "NOT_FOUND");
+    }
+    let run = |options: &[&str]| {
+        let args = [&revoke[..], &["grösse AG"], options].concat();
+        keygen(&vendor, &args).expect_code(0).json()
+    };
+    let report = run(&[]);
+    assert_eq!(report["revoked"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        (&report["license_id"], &report["customer"]),
+        (&Value::Null, &json!("grösse AG"))
+    );
+    assert_eq!(
+        customers(&vendor, &["list", "--status", "active"]),
+        ["Größe AG Süd"]
+    );
+    assert_eq!(run(&[])["revoked"], json!([]));
+    assert_eq!(run(&["--undo"])["reinstated"], report["revoked"]);
+    assert_eq!(licenses(&vendor, &["list", "--status", "active"]).len(), 3);
+    let _ = keygen(&vendor, &words("revoke ID --customer ACME --reason x")).expect_failure(2);
+    let _ = keygen(&vendor, &words("revoke --reason x")).expect_failure(2);
+}
+
+#[test]
+fn a_license_is_revoked_by_its_file_or_token() {
+    let vendor = vendor();
+    let mut ids = Vec::new();
+    for file in ["1.lic", "2.lic", "3.lic"] {
+        ids.push(text(&issue(&vendor, file, &[])["license_id"]).to_owned());
+    }
+    vendor.write("4.lic", vendor.read("1.lic") + &vendor.read("2.lic"));
+    assert_eq!(
+        revoke(&vendor, "4.lic", &[]).expect_json_failure(2),
+        "USAGE"
+    );
+    let token = export(&vendor)[2]["artefact"].as_str().unwrap().to_owned();
+    let piped = Run::keygen(&vendor).args(["revoke", "-", "--reason", "x", "--json"]);
+    let piped = piped.stdin(vendor.read("3.lic")).run();
+    let reports = [
+        revoke(&vendor, "1.lic", &[]),
+        revoke(&vendor, &token, &[]),
+        piped,
+    ];
+    for (report, id) in reports.into_iter().zip(&ids) {
+        assert_eq!(report.expect_code(0).json()["license_id"], **id);
+    }
+    let key = enterprise_key(&vendor, "acme.key");
+    let report = revoke(&vendor, "acme.key", &[]).expect_code(0).json();
+    assert_eq!(report["license_id"], key["short_key"]);
+    // A forged file would name the license of another customer.
+    let stranger = Vendor::with_new_key("2048", "RS256");
+    let other = stranger.workstation();
+    issue(&other, "forged.lic", &[]);
+    vendor.write("forged.lic", other.read("forged.lic"));
+    let forged = revoke(&vendor, "forged.lic", &["--force"]);
+    assert_eq!(forged.expect_json_failure(3), "UNTRUSTED_KEY");
+    vendor.write("other.jwks", &stranger.trust);
+    let trusted = ["--trust", "other.jwks"];
+    let unknown = revoke(&vendor, "forged.lic", &trusted);
+    assert_eq!(unknown.expect_json_failure(2), "NOT_FOUND");
+    let forced = revoke(
+        &vendor,
+        "forged.lic",
+        &[&trusted[..], &["--force"]].concat(),
+    );
+    let _ = forced.expect_code(0);
+}
+
+#[test]
+fn a_revocation_is_undone_and_can_be_repeated() {
+    let (vendor, [first, second, third]) = chain();
+    let _ = revoke(&vendor, &first, &["--with-successors"]).expect_code(0);
+    let undo = |id: &str, options: &[&str]| {
+        let undo = ["revoke", id, "--undo", "--reason", "paid"];
+        keygen_json(&vendor, &[&undo[..], options].concat())
+    };
+    assert_eq!(undo(&second, &["--dry-run"])["reinstated"], json!([second]));
+    assert_eq!(licenses(&vendor, &["list", "--status", "revoked"]).len(), 3);
+    let expected = json!({
+        "license_id": second, "customer": null, "reason": "paid", "reinstated": [second, third],
+        "not_revoked": [], "dry_run": false,
+    });
+    assert_eq!(undo(&second, &["--with-successors"]), expected);
+    assert_eq!(undo(&second, &[])["not_revoked"], json!([second]));
+    let status = || -> Vec<String> {
+        let licenses = licenses(&vendor, &["list"]);
+        let status = licenses
+            .iter()
+            .map(|license| text(&license["status"]).to_owned());
+        status.collect()
+    };
+    assert_eq!(status(), ["revoked", "future", "future"]);
+    // An export contains the reinstatements.
+    let _ = keygen(&vendor, &words("ledger export --out all.jsonl")).expect_code(0);
+    let import = words("ledger import all.jsonl --trust trust.jwks --ledger other.db");
+    let _ = keygen(&vendor, &import).expect_code(0);
+    let list = words("ledger list --status revoked --ledger other.db --json");
+    let revoked = keygen(&vendor, &list).expect_code(0).json();
+    assert_eq!(revoked["licenses"][0]["license_id"], *first);
+    assert_eq!(revoked["count"], 1);
+    let _ = revoke(&vendor, &second, &[]).expect_code(0);
+    assert_eq!(status(), ["revoked", "revoked", "future"]);
+    verified_chain(&vendor);
 }

@@ -56,8 +56,7 @@ pub(crate) enum LedgerCommand {
         #[command(flatten)]
         output: OutputFile,
     },
-    /// Find licenses by part of an id, key, name, machine or nonce; case, spacing and Unicode form of
-    /// a name do not matter
+    /// Find licenses by part of an id, key, name, machine or nonce
     Find {
         /// Text to search for; a license key may have typing errors
         text: String,

@@ -48,6 +48,8 @@ pub(crate) fn run(arguments: &Revocations, app: AppContext<'_>) -> Result<(), Fa
     output::check(&output)?;
     let issuance = Issuance::new(app, &output, signing.dry_run);
     let mut earlier = copies.read()?;
+    let is_copy = |found: &EarlierList| earlier.iter().any(|copy| copy.token == found.token);
+    let replaced = replaced.filter(|found| !is_copy(found));
     earlier.extend(replaced);
     let list = RevocationListOrder {
         matrix: &matrix,
@@ -62,9 +64,10 @@ pub(crate) fn run(arguments: &Revocations, app: AppContext<'_>) -> Result<(), Fa
             let plan = list.plan(context);
             let plan = plan.map_err(|error| failures::ledger_not_written(location, &error))?;
             match &plan.omission {
-                Some(found) if !signing.output.force => omission::refuse(found).map(|()| plan),
-                _ => Ok(plan),
+                Some(found) if !signing.output.force => omission::refuse(found, &earlier)?,
+                _ => {}
             }
+            Ok(plan)
         },
         &|plan: &RevocationListPlan| {
             if let Some(found) = &plan.omission {

@@ -69,13 +69,9 @@ pub enum Omission {
         /// The number of entries in this list, and of licenses that were reinstated.
         found: u64,
     },
-    /// An earlier list contains licenses that the ledger neither revokes nor reinstates.
-    Licenses {
-        /// The name of the earlier list.
-        earlier: String,
-        /// The licenses or activations.
-        omitted: Vec<LicenseId>,
-    },
+    /// Earlier lists contain these licenses or activations, which the ledger neither revokes nor
+    /// reinstates.
+    Licenses(Vec<LicenseId>),
     /// The signature of an earlier list does not verify.
     Damaged {
         /// The name of the earlier list.
@@ -109,15 +105,25 @@ impl RevocationListOrder<'_> {
         let (mut revoked, mut last, mut omission) = (Vec::new(), None, None);
         if let Some(ledger) = context.ledger {
             revoked = revoked_and_ended(ledger, product)?;
-            last = kid.map_or(Ok(None), |kid| ledger.last_revocation_list(kid))?;
-            let listed = ListedLicenses::new(ledger, &revoked)?;
             let trust = ledger.signing_keys()?.joined(&signer_trust(context.signer));
-            omission = listed.omission_of_copies(self.earlier, product, &trust);
-            if let (None, Some(kid)) = (&omission, kid) {
-                omission = listed.omission_of_ledger(ledger, kid, product)?;
-                // The comparison with the copies has shown that nothing is omitted.
-                let is_compared = !self.earlier.is_empty();
-                omission.take_if(|found| is_compared && *found == Omission::NoEarlierList);
+            let copies = self.verified_copies(&trust);
+            let listed = ListedLicenses::new(ledger, &revoked)?;
+            omission = match &copies {
+                Ok(copies) => listed.omission_of_copies(copies),
+                Err(damaged) => Some(damaged.clone()),
+            };
+            if let Some(kid) = kid {
+                let of_key = copies
+                    .iter()
+                    .flatten()
+                    .filter(|copy| copy.key_id().as_str() == kid);
+                let seqs = of_key.map(RevocationList::seq);
+                last = seqs.chain(ledger.last_revocation_list(kid)?).max();
+                // A comparison with copies has shown that nothing is omitted.
+                let is_compared = copies.is_ok_and(|copies| !copies.is_empty());
+                if omission.is_none() && !is_compared {
+                    omission = listed.omission_of_ledger(ledger, kid, product)?;
+                }
             }
         }
         Ok(RevocationListPlan {
@@ -132,6 +138,23 @@ impl RevocationListOrder<'_> {
             omission,
             warnings: postdated(issued_at, context.now).into_iter().collect(),
         })
+    }
+
+    /// Returns the earlier lists for the product. Lists of unknown keys are omitted.
+    fn verified_copies(&self, trust: &TrustSet) -> Result<Vec<RevocationList>, Omission> {
+        let mut copies = Vec::new();
+        for earlier in self.earlier {
+            match earlier.token.verify_revocations(trust) {
+                Ok(list) if list.product() == self.matrix.product() => copies.push(list),
+                Err(error) if error.code() != Code::UntrustedKey => {
+                    return Err(Omission::Damaged {
+                        earlier: earlier.name.clone(),
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(copies)
     }
 }
 
@@ -162,30 +185,11 @@ impl<'r> ListedLicenses<'r> {
     }
 
     /// Returns what a list omits in comparison with earlier lists from outside of the ledger.
-    ///
-    /// Lists of other products and of unknown keys are not compared.
-    fn omission_of_copies(
-        &self,
-        earlier: &[EarlierList],
-        product: ProductCode,
-        trust: &TrustSet,
-    ) -> Option<Omission> {
-        earlier.iter().find_map(|earlier| {
-            let name = || earlier.name.clone();
-            let list = match earlier.token.verify_revocations(trust) {
-                Ok(list) if list.product() == product => list,
-                Err(error) if error.code() != Code::UntrustedKey => {
-                    return Some(Omission::Damaged { earlier: name() });
-                }
-                _ => return None,
-            };
-            let ids = list.licenses().into_iter().map(|(id, _)| id);
-            let omitted: Vec<_> = ids.filter(|id| !self.contains(id)).collect();
-            (!omitted.is_empty()).then(|| Omission::Licenses {
-                earlier: name(),
-                omitted,
-            })
-        })
+    fn omission_of_copies(&self, copies: &[RevocationList]) -> Option<Omission> {
+        let listed = copies.iter().flat_map(RevocationList::licenses);
+        let omitted = listed.map(|(id, _)| id).filter(|id| !self.contains(id));
+        let omitted: BTreeSet<_> = omitted.collect();
+        (!omitted.is_empty()).then(|| Omission::Licenses(omitted.into_iter().collect()))
     }
 
     /// Returns what a list omits in comparison with the lists that the ledger records, of which

@@ -192,9 +192,9 @@ impl VerifiedImport<'_> {
     /// repairs and trust statements, and that the members of their entries match.
     ///
     /// Accepts other entries without verification, because they contain no signature: signing keys,
-    /// revocations, reinstatements, records of revocation lists, releases and usage. Also accepts validation tokens
-    /// of licenses that are not in the import, and trust statements of keys that are not in the
-    /// trust set.
+    /// revocations, reinstatements, records of revocation lists, releases and usage. Also accepts
+    /// validation tokens of licenses that are not in the import, and trust statements of keys that
+    /// are not in the trust set.
     fn read_export(&mut self, file: &Source, text: &str) -> Result<(), Failure> {
         let lines = (1..).zip(text.lines());
         let lines = lines.filter(|(_, line)| !line.trim().is_empty());
@@ -396,9 +396,10 @@ fn members_match(exported: &NewLedgerEntry, verified: &NewLedgerEntry) -> bool {
         return false;
     };
     let unsigned = unsigned_members(exported.kind);
+    // Earlier versions derived `trial_of` from the customer in another way.
     let mut exported_members = members
         .iter()
-        .filter(|(name, _)| !unsigned.contains(&name.as_str()));
+        .filter(|(name, _)| !unsigned.contains(&name.as_str()) && *name != "trial_of");
     let mut signed_names = signed.keys();
     exported.kind == verified.kind
         && exported.subject == verified.subject

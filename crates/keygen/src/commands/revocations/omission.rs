@@ -1,8 +1,10 @@
 //! Revocation lists that omit licenses of an earlier list, which would become valid again.
 
+use std::collections::BTreeSet;
+
 use license_cli_support::{Exit, Failure, Terminal, plural};
 use license_core::LicenseId;
-use license_issuer::services::revocation_lists::Omission;
+use license_issuer::services::revocation_lists::{EarlierList, Omission};
 
 /// The code of the refusal and of the warning.
 const CODE: &str = "SHORTER_LIST";
@@ -11,16 +13,18 @@ const CODE: &str = "SHORTER_LIST";
 const MAX_NAMED: usize = 5;
 
 /// Refuses a list that omits licenses. A list that may omit licenses only causes a warning.
-pub(super) fn refuse(omission: &Omission) -> Result<(), Failure> {
+///
+/// `earlier` names the earlier lists, for the hint.
+pub(super) fn refuse(omission: &Omission, earlier: &[EarlierList]) -> Result<(), Failure> {
     let hint = match omission {
         Omission::NoEarlierList => return Ok(()),
         Omission::Shorter { .. } => format!(
-            "record the earlier list with {}, or add --force to give the licenses back",
+            "record the earlier list with {}; with --force the licenses become valid again",
             import("LIST")
         ),
-        Omission::Licenses { earlier, .. } => format!(
-            "if the ledger was restored from a backup, record the earlier list with {}; use --force to give the licenses back",
-            import(earlier)
+        Omission::Licenses(_) => format!(
+            "if the ledger was restored from a backup, record the list with {}; with --force the licenses become valid again",
+            import(&names_of(earlier))
         ),
         Omission::Damaged { earlier } => format!(
             "replace {earlier} with the last list that you sent to customers, or remove the file; with --force the list is not compared"
@@ -48,8 +52,8 @@ fn message(omission: &Omission) -> String {
         Omission::Shorter { earlier, found } => format!(
             "an earlier list of this key revokes {earlier} licenses, and this list revokes {found}: the other licenses become valid again"
         ),
-        Omission::Licenses { earlier, omitted } => format!(
-            "{} in the earlier list {earlier} would become valid again, because the ledger does not revoke {}: {}",
+        Omission::Licenses(omitted) => format!(
+            "{} of the last signed list would become valid again, because the ledger does not revoke {}: {}",
             plural(omitted.len(), "license", "licenses"),
             if omitted.len() == 1 { "it" } else { "them" },
             names(omitted)
@@ -63,6 +67,12 @@ fn message(omission: &Omission) -> String {
 /// Returns the command that records an earlier list.
 fn import(list: &str) -> String {
     format!("`keygen ledger import {list} --trust FILE`")
+}
+
+/// Returns the names of files as arguments of a command.
+fn names_of(earlier: &[EarlierList]) -> String {
+    let names: BTreeSet<_> = earlier.iter().map(|list| list.name.as_str()).collect();
+    names.into_iter().collect::<Vec<_>>().join(" ")
 }
 
 fn names(licenses: &[LicenseId]) -> String {

@@ -56,6 +56,9 @@ pub(super) fn revoked(
     let already = report.already_revoked.iter();
     lines.extend(already.map(|id| format!("license {id} is already revoked{nothing}")));
     finish(lines, selection, "has no license left to revoke", terminal)?;
+    if arguments.dry_run {
+        return Ok(());
+    }
     terminal.note(
         "send customers a revocation list (`keygen revocations`) or a validation token (`keygen check-in --status revoked`)",
     );
@@ -96,6 +99,9 @@ pub(super) fn undone(
         lines.push(format!("license {id} is not revoked"));
     }
     finish(lines, selection, "has no revoked license", terminal)?;
+    if arguments.dry_run {
+        return Ok(());
+    }
     terminal.note(
         "sign the next revocation list with `keygen revocations`; where it is installed, the licenses are valid again",
     );

@@ -15,7 +15,7 @@ use crate::args::Revoke;
 use crate::failures;
 use crate::inputs::add_keys;
 
-/// What the command line names, before the ledger is opened.
+/// The license or customer that the command line names, before the ledger is opened.
 pub(super) enum LicenseArgument<'a> {
     /// An id or a key.
     Named(String),

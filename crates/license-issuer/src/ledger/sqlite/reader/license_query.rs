@@ -154,8 +154,8 @@ pub(super) fn filter_sql(
     (sql, values)
 }
 
-/// Returns the condition that a [folded](folded) parameter is part of the name of the customer or the
-/// company.
+/// Returns the condition that a folded name, which is a parameter, is part of the name of the
+/// customer or the company.
 fn named_condition(parameter: &str) -> String {
     let contains =
         |member| format!("instr({FOLDED}(json_extract(e.body, '$.{member}')), {parameter}) > 0");

@@ -163,3 +163,22 @@ fn the_status_of_a_license_is_found_without_a_scan() {
     let scans_many_rows = |step: &String| step.contains("SCAN") || step.contains("entries_by_kind");
     assert!(!steps.iter().any(scans_many_rows), "{steps:?}");
 }
+
+#[test]
+fn trials_of_earlier_versions_are_found() {
+    // Earlier versions recorded names in lower case.
+    let trial = |id: &str, key: &str| license(id, json!({ "trial_of": key }));
+    let (_directory, ledger) = ledger(&[
+        trial("1", "CODITECT größe ag"),
+        trial("2", "CODITECT gro\u{308}ße\u{200b} ag"),
+        trial("3", "CODITECT grosse ag"),
+        trial("4", "WIDGET größe ag"),
+        trial("5", "CODITECT grösse ag"),
+        license("6", json!({ "trial_of": null })),
+    ]);
+    let trials = ledger.trials("CODITECT grösse ag").unwrap();
+    let ids: Vec<_> = trials.iter().map(|entry| entry.subject.as_str()).collect();
+    assert_eq!(ids, ["1", "2", "5"]);
+    let trials = ledger.trials("CODITECT grosse ag").unwrap();
+    assert_eq!(trials.len(), 1);
+}

@@ -78,7 +78,7 @@ fn queries_for_trials_and_usage_entries_use_an_index() {
     let db = Connection::open(path).unwrap();
     for (condition, index) in [
         (
-            "json_extract(body, '$.trial_of') = ?1 AND kind = 'license'",
+            "json_extract(body, '$.trial_of') > ?1 AND kind = 'license'",
             "entries_by_trial",
         ),
         (
