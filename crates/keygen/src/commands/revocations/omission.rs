@@ -9,6 +9,9 @@ use license_issuer::services::revocation_lists::{EarlierList, Omission};
 /// The code of the refusal and of the warning.
 const CODE: &str = "SHORTER_LIST";
 
+/// The command that records an earlier list with an unknown name.
+const IMPORT: &str = "`keygen ledger import LIST --trust FILE`";
+
 /// Maximum number of licenses that a message names.
 const MAX_NAMED: usize = 5;
 
@@ -20,11 +23,11 @@ pub(super) fn refuse(omission: &Omission, earlier: &[EarlierList]) -> Result<(),
         Omission::NoEarlierList => return Ok(()),
         Omission::Shorter { .. } => format!(
             "record the earlier list with {}; with --force the licenses become valid again",
-            import("LIST")
+            IMPORT
         ),
         Omission::Licenses(_) => format!(
             "if the ledger was restored from a backup, record the list with {}; with --force the licenses become valid again",
-            import(&names_of(earlier))
+            import(earlier)
         ),
         Omission::Damaged { earlier } => format!(
             "replace {earlier} with the last list that you sent to customers, or remove the file; with --force the list is not compared"
@@ -39,7 +42,7 @@ pub(super) fn warn(omission: &Omission, terminal: &Terminal) {
         Omission::NoEarlierList => format!(
             "{}. If one exists, record it first with {}: without it, licenses that only that list revokes become valid again",
             message(omission),
-            import("LIST")
+            IMPORT
         ),
         _ => message(omission),
     };
@@ -64,15 +67,11 @@ fn message(omission: &Omission) -> String {
     }
 }
 
-/// Returns the command that records an earlier list.
-fn import(list: &str) -> String {
-    format!("`keygen ledger import {list} --trust FILE`")
-}
-
-/// Returns the names of files as arguments of a command.
-fn names_of(earlier: &[EarlierList]) -> String {
+/// Returns the command that records these lists.
+fn import(earlier: &[EarlierList]) -> String {
     let names: BTreeSet<_> = earlier.iter().map(|list| list.name.as_str()).collect();
-    names.into_iter().collect::<Vec<_>>().join(" ")
+    let names = names.into_iter().collect::<Vec<_>>().join(" ");
+    format!("`keygen ledger import {names} --trust FILE`")
 }
 
 fn names(licenses: &[LicenseId]) -> String {

@@ -22,6 +22,11 @@ use license_query::{LICENSES, STATUS, filter_sql, is_revoked, license_columns, l
 /// The columns of an entry, in the order in which [`entry_of_row`] reads them.
 pub(super) const COLUMNS: &str = "seq, at, kind, subject, delivered, body, artefact, hash";
 
+/// The condition for entries of trials. `likelihood` makes SQLite use the index of trials instead of
+/// the index of kinds (<https://sqlite.org/lang_corefunc.html#likelihood>).
+pub(super) const TRIALS: &str =
+    "likelihood(json_extract(body, '$.trial_of') > '', 0.0000001) AND kind = 'license'";
+
 impl LedgerReader for SqliteLedger {
     fn location(&self) -> String {
         self.path.display().to_string()
@@ -97,10 +102,9 @@ impl LedgerReader for SqliteLedger {
     fn trials(&self, trial_key: &str) -> Result<Vec<LedgerEntry>, LedgerError> {
         // Earlier versions folded names in another way. For names in ASCII, the key is the same.
         let condition = format!(
-            "json_extract(body, '$.trial_of') > '' AND kind = 'license'
-               AND (json_extract(body, '$.trial_of') = ?1
-                 OR json_extract(body, '$.trial_of') GLOB '*[^ -~]*'
-                   AND {FOLDED}(json_extract(body, '$.trial_of')) = ?2) ORDER BY seq"
+            "{TRIALS} AND (json_extract(body, '$.trial_of') = ?1
+               OR json_extract(body, '$.trial_of') GLOB '*[^ -~]*'
+                 AND {FOLDED}(json_extract(body, '$.trial_of')) = ?2) ORDER BY seq"
         );
         self.select_all(&condition, [trial_key, &folded(trial_key)])
     }
