@@ -80,7 +80,8 @@ pub(crate) enum Command {
     Use(Box<Use>),
     /// Show the session id of a project (the same for all paths to the project)
     Session(Box<Session>),
-    /// Show the pseudonymous identity of this machine (hashes; short values can be guessed)
+    /// Show the pseudonymous identity of this machine (hashes; the original of a hash can be
+    /// guessed if it is short)
     Machine,
     /// Show the usage type of a project (builder or runtime) and how it was detected
     Usage(Project),
@@ -119,7 +120,7 @@ pub(crate) struct Verify {
     /// File, token or key from the vendor; - for standard input
     #[arg(value_name = "FILE|TOKEN|KEY|-")]
     pub(crate) license: OsString,
-    /// License file or full enterprise key that the given key must belong to
+    /// If the argument is a key: license file or full enterprise key that it must belong to
     #[arg(long = "license", value_name = "FILE")]
     pub(crate) companion: Option<Source>,
     /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed keys]
