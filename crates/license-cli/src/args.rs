@@ -89,6 +89,8 @@ pub(crate) enum Command {
     UsageReport(UsageReport),
     /// Remove the license of this user
     Remove,
+    /// Restore the license that the last installation replaced
+    Restore(Box<Status>),
     /// Check the license installation on this machine without changing it (exit code 1 for a
     /// problem)
     Doctor {
@@ -138,8 +140,8 @@ pub(crate) struct Install {
     /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed keys]
     #[arg(long, value_name = "FILE", hide = embedded::PRESENT)]
     pub(crate) trust: Vec<Source>,
-    /// Replace a valid license with one that is not valid, or retire the key of the installed
-    /// license
+    /// Replace a valid license with one that is not valid or allows less, or retire the key of the
+    /// installed license
     #[arg(long)]
     pub(crate) force: bool,
     /// Nonce that each validation token in the input must contain
