@@ -8,15 +8,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use license_cli_support::{Failure, Source, show_path};
-use license_core::encoding::hex;
 use license_core::jose::{MAX_FILE_BYTES, input_cap};
 use license_core::license::RevocationList;
 use license_core::{LicenseFile, ProductCode, TokenKind, Unverified};
 use license_issuer::files::{self, Collision, Durability};
-use license_issuer::random;
 use license_issuer::services::revocation_lists::EarlierList;
-
-use crate::failures;
 
 /// The copies for one ledger and product, with one file for each key.
 pub(super) struct SignedLists {
@@ -55,8 +51,8 @@ impl SignedLists {
     pub(super) fn keep(&self, list: &RevocationList) -> Result<(), Failure> {
         let name = format!("{}{}{SUFFIX}", self.prefix(), list.key_id());
         let path = self.ledger.with_file_name(name);
-        let id: [u8; 8] = random::bytes().map_err(|error| failures::no_random(&error))?;
-        let staging = files::staging_path(&path, &hex::encode(&id));
+        // The holder of the writer lock replaces the file that a killed process left.
+        let staging = files::staging_path(&path, "list");
         let kept = files::stage(&staging, list.to_armor().as_bytes(), Durability::Synced);
         let kept = kept.and_then(|()| files::publish(&staging, &path, Collision::Replace));
         kept.map_err(|error| {
