@@ -24,7 +24,7 @@ pub(crate) use diff::Diff;
 pub(crate) use issue::{Batch, CheckIn, EnterpriseKey, Issue, RowArgs, Trial};
 pub(crate) use keys::{KeySize, NewKey, Public, PublicFormat, Trust};
 pub(crate) use ledger::{LedgerCommand, List, Revoke, SortBy, TableFormat};
-pub(crate) use renewal::{PreviousLicenseArgs, Reassign, Renew, Upgrade};
+pub(crate) use renewal::{ChangeArgs, PreviousLicenseArgs, Reassign, Renew, Upgrade};
 pub(crate) use revocations::Revocations;
 pub(crate) use rotate::Rotate;
 pub(crate) use signing::{EntitlementArgs, KeyArgs, SigningArgs};

@@ -17,7 +17,8 @@ use super::value::{count, requirement, status, tier};
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("term").required(true).args(["expires", "days", "perpetual"]),
-    group = ArgGroup::new("validation").args(["offline", "check_in"])
+    group = ArgGroup::new("validation").args(["offline", "check_in"]),
+    mut_arg("force", |force| force.help("Replace an existing file; issue fewer seats than the tier includes"))
 )]
 pub(crate) struct Issue {
     /// Tier of the license: free, pro, team or ent
@@ -43,9 +44,6 @@ pub(crate) struct Issue {
     pub(crate) not_before: Option<NaiveDate>,
     #[command(flatten)]
     pub(crate) entitlements: EntitlementArgs,
-    /// Feature of the tier to remove; may be repeated
-    #[arg(long, value_name = "FEATURE")]
-    pub(crate) remove_feature: Vec<String>,
     /// Never require a check-in
     #[arg(long)]
     pub(crate) offline: bool,
@@ -80,6 +78,7 @@ pub(crate) struct Issue {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("validation").args(["offline", "check_in"]))]
 pub(crate) struct Trial {
     /// Name of the customer; the search for earlier trials ignores case and spacing
     #[arg(long, value_name = "NAME")]
@@ -93,9 +92,21 @@ pub(crate) struct Trial {
     /// Validity in days; the trial ends at the end of the last day (UTC) [default: the product's]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) days: Option<NonZeroU32>,
-    /// Never require a check-in
+    /// Never require a check-in; this is the default
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Hours between check-ins [default: no check-ins]
+    #[arg(long, value_name = "HOURS", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) check_in: Option<NonZeroU32>,
+    /// Hours of validity after a check-in [default: the whole trial]
+    #[arg(
+        long,
+        value_name = "HOURS",
+        value_parser = count,
+        allow_negative_numbers = true,
+        conflicts_with = "offline"
+    )]
+    pub(crate) grace: Option<NonZeroU32>,
     #[command(flatten)]
     pub(crate) restrictions: RestrictionArgs,
     /// Name of the vendor [default: the product's]
