@@ -17,8 +17,7 @@ use super::value::{count, requirement, status, tier};
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("term").required(true).args(["expires", "days", "perpetual"]),
-    group = ArgGroup::new("validation").args(["offline", "check_in"]),
-    mut_arg("force", |force| force.help("Replace an existing file; issue fewer seats than the tier includes"))
+    group = ArgGroup::new("validation").args(["offline", "check_in"])
 )]
 pub(crate) struct Issue {
     /// Tier of the license: free, pro, team or ent

@@ -23,9 +23,6 @@ pub(crate) struct PreviousLicenseArgs {
 
 /// Changes of the content of the license that is replaced.
 #[derive(Debug, Args)]
-#[command(mut_arg("force", |force| force.help(
-    "Replace an existing file; accept that the customer loses seats, devices, quotas or features"
-)))]
 pub(crate) struct ChangeArgs {
     #[command(flatten)]
     pub(crate) entitlements: EntitlementArgs,
