@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &EnterpriseKey, app: AppContext<'_>) -> Result<(), 
 
 /// Refuses fewer seats than the tier includes.
 ///
-/// The key does not contain quotas. Programs grant the seats of the tier, or the seats of the key if
+/// The key does not contain quotas. Programs grant the seats of the tier, or those of the key if
 /// they are more.
 fn check_seats(seats: NonZeroU32, matrix: &FeatureMatrix) -> Result<(), Failure> {
     let tier = matrix.enterprise_tier().map(TierPolicy::name);

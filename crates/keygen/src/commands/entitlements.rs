@@ -27,7 +27,8 @@ struct RequestedLimit<'a> {
     limit: Quota,
 }
 
-/// What a limit counts. Seats and devices are a claim, and a quota if the product file defines one.
+/// Subject of a limit. Seats and devices are a claim, and also a quota if the product file names
+/// one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Counted<'a> {
     Seats,
@@ -214,7 +215,7 @@ impl<'a> Counted<'a> {
         }
     }
 
-    /// Returns the limit of a license. Programs read the quota, so the claim only counts where there
+    /// Returns the limit of a license. Programs read the quota, so the claim counts only where there
     /// is no quota.
     fn limit(self, claims: &LicenseClaims, matrix: &FeatureMatrix) -> Option<Quota> {
         let quota = self.quota(matrix);
@@ -258,7 +259,8 @@ pub(super) fn unify_counts(
 /// Sets a quota to that of a tier.
 ///
 /// A number of seats or devices that the license states stays, even where the quota of the tier is
-/// unlimited. It is raised to a finite quota. With `keeps_higher`, any other higher quota stays too.
+/// unlimited. It is raised to a finite quota. With `keeps_higher`, any other higher quota stays as
+/// well.
 pub(super) fn raise_quota(
     draft: &mut LicenseDraft,
     name: &str,
@@ -280,8 +282,10 @@ pub(super) fn raise_quota(
 }
 
 /// Adds to a draft what its tier has in the product file: features, higher quotas, and longer
-/// periods. The draft loses nothing, because a license does not tell whether it has a feature from
-/// an earlier product file or because the customer bought it.
+/// periods.
+///
+/// The draft loses nothing, because a license does not state whether a feature comes from an earlier
+/// product file or was sold separately.
 pub(super) fn refresh(draft: &mut LicenseDraft, matrix: &FeatureMatrix) -> Result<(), Failure> {
     let Some(tier) = matrix.tier(draft.tier) else {
         let (tier, product) = (draft.tier, matrix.product());
@@ -334,4 +338,31 @@ fn longer_renewal(own: Option<Renewal>, tier: Option<Renewal>) -> Option<Renewal
     };
     let longer = |period: fn(Renewal) -> TimeDelta| period(first).max(period(second));
     Renewal::new(longer(Renewal::notify), longer(Renewal::grace))
+}
+
+#[cfg(test)]
+mod tests {
+    use license_core::{LicenseId, Tier};
+
+    use super::*;
+    use crate::inputs::now;
+
+    /// An earlier version issued licenses whose claims and quotas differ.
+    #[test]
+    fn the_quota_counts_where_a_license_contradicts_itself() {
+        let matrix = FeatureMatrix::built_in();
+        let tier = matrix.tier(Tier::parse("TEAM").unwrap()).unwrap();
+        let id = LicenseId::from_random(now(), &[7; 10]);
+        let mut draft = LicenseDraft::for_tier(matrix, tier, id, "ACME".to_owned(), now());
+        (draft.seats, draft.devices) = (Some(50), Some(7));
+        draft.set_quota("users", Quota::Limit(20)).unwrap();
+        draft.set_quota("devices", Quota::Unlimited).unwrap();
+        unify_counts(&mut draft, matrix).unwrap();
+        assert_eq!((draft.seats, draft.devices), (Some(20), None));
+        assert_eq!(draft.quotas.get("users"), Some(&Quota::Limit(20)));
+        // Without a claim, the license states no number.
+        draft.seats = None;
+        unify_counts(&mut draft, matrix).unwrap();
+        assert_eq!(draft.seats, None);
+    }
 }
