@@ -284,8 +284,8 @@ pub(super) fn raise_quota(
 /// Adds to a draft what its tier has in the product file: features, higher quotas, and longer
 /// periods.
 ///
-/// The draft loses nothing, because a license does not state whether a feature comes from an earlier
-/// product file or was sold separately.
+/// The draft loses nothing, because a license does not state whether a feature comes from an
+/// earlier product file or was sold separately.
 pub(super) fn refresh(draft: &mut LicenseDraft, matrix: &FeatureMatrix) -> Result<(), Failure> {
     let Some(tier) = matrix.tier(draft.tier) else {
         let (tier, product) = (draft.tier, matrix.product());
