@@ -1,5 +1,7 @@
 //! `keygen ledger import`: records artifacts that were issued elsewhere or without a ledger.
 
+mod members;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use license_cli_support::{Failure, Source, plural};
@@ -15,6 +17,7 @@ use license_issuer::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};
 use license_issuer::records;
 use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{self, MissingLedger, RecordPlan};
+use members::{members_match, with_unsigned_members};
 use serde_json::{Value, json};
 
 use super::super::context::AppContext;
@@ -387,53 +390,6 @@ fn is_statement(record: &NewLedgerEntry) -> bool {
         Some(_) => member("retires"),
     };
     token.unverified_kind() == TokenKind::TrustStatement && signer == Some(&record.subject)
-}
-
-/// Returns whether the members of an exported entry match those of its verified artifact.
-fn members_match(exported: &NewLedgerEntry, verified: &NewLedgerEntry) -> bool {
-    let (Some(members), Some(signed)) = (exported.body.as_object(), verified.body.as_object())
-    else {
-        return false;
-    };
-    let unsigned = unsigned_members(exported.kind);
-    // Earlier versions derived `trial_of` from the customer in another way.
-    let mut exported_members = members
-        .iter()
-        .filter(|(name, _)| !unsigned.contains(&name.as_str()) && *name != "trial_of");
-    let mut signed_names = signed.keys();
-    exported.kind == verified.kind
-        && exported.subject == verified.subject
-        && exported_members.all(|(name, member)| signed.get(name) == Some(member))
-        && signed_names
-            .all(|name| members.contains_key(name) || may_be_missing(exported.kind, name))
-}
-
-/// Returns whether a member may be missing, because earlier versions did not record it.
-fn may_be_missing(kind: LedgerEntryKind, name: &str) -> bool {
-    let is_claim =
-        kind == LedgerEntryKind::License && !records::LICENSE_MEMBERS.always.contains(&name);
-    is_claim || unsigned_members(kind).contains(&name) || ["trial_of", "activation"].contains(&name)
-}
-
-/// Returns the names of members that an artifact does not contain.
-fn unsigned_members(kind: LedgerEntryKind) -> &'static [&'static str] {
-    match kind {
-        LedgerEntryKind::Activation | LedgerEntryKind::ClockRepair => {
-            &records::UNSIGNED_ANSWER_MEMBERS
-        }
-        _ => &records::UNSIGNED_LICENSE_MEMBERS,
-    }
-}
-
-fn with_unsigned_members(verified: &NewLedgerEntry, exported: &NewLedgerEntry) -> Value {
-    let mut body = verified.body.clone();
-    if let Some(body) = body.as_object_mut() {
-        for &name in unsigned_members(exported.kind) {
-            let member = exported.body.get(name).cloned();
-            body.extend(member.map(|member| (name.to_owned(), member)));
-        }
-    }
-    body
 }
 
 fn malformed(file: &Source) -> Failure {
