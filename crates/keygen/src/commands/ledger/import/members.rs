@@ -56,7 +56,8 @@ fn unsigned_members(kind: LedgerEntryKind) -> &'static [&'static str] {
     }
 }
 
-/// Returns the members of a verified entry, and those of the exported entry that no artifact contains.
+/// Returns the members of a verified entry, and the members of the exported entry that no artifact
+/// contains.
 pub(super) fn with_unsigned_members(verified: &NewLedgerEntry, exported: &NewLedgerEntry) -> Value {
     let mut body = verified.body.clone();
     if let Some(body) = body.as_object_mut() {
