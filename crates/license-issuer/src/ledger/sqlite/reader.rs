@@ -22,7 +22,7 @@ use license_query::{LICENSES, STATUS, filter_sql, is_revoked, license_columns, l
 /// The columns of an entry, in the order in which [`entry_of_row`] reads them.
 pub(super) const COLUMNS: &str = "seq, at, kind, subject, delivered, body, artefact, hash";
 
-/// The condition for entries of trials. `likelihood` makes SQLite use the index of trials instead of
+/// The condition for entries of trials. `likelihood` makes SQLite use the index of trials, and not
 /// the index of kinds (<https://sqlite.org/lang_corefunc.html#likelihood>).
 pub(super) const TRIALS: &str =
     "likelihood(json_extract(body, '$.trial_of') > '', 0.0000001) AND kind = 'license'";
