@@ -13,6 +13,7 @@ pub mod revoke;
 mod transaction;
 pub mod trust_statements;
 pub mod validations;
+pub mod vendor_clock;
 pub mod warnings;
 
 pub use transaction::{Deliverable, IssueTransaction, TransactionError};

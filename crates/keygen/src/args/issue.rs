@@ -11,7 +11,7 @@ use license_core::ids::Company;
 use license_core::key::KeyExpiry;
 use license_core::{ProductCode, Tier, VersionReq, time};
 
-use super::signing::{EntitlementArgs, KeyArgs, RestrictionArgs, SigningArgs};
+use super::signing::{EntitlementArgs, FORCE, KeyArgs, RestrictionArgs, SigningArgs};
 use super::value::{count, requirement, status, tier};
 
 #[derive(Debug, Args)]
@@ -142,7 +142,10 @@ pub(crate) struct RowArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("term").required(true).args(["expires", "perpetual"]))]
+#[command(
+    group = ArgGroup::new("term").required(true).args(["expires", "perpetual"]),
+    mut_arg("force", |force| force.help(FORCE))
+)]
 pub(crate) struct EnterpriseKey {
     /// Short code of the company: 2 to 16 characters of A-Z and 0-9
     #[arg(long, value_parser = Company::parse, value_name = "CODE")]

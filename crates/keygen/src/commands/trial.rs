@@ -45,7 +45,7 @@ fn order<'m>(arguments: &Trial, matrix: &'m FeatureMatrix) -> Result<LicenseOrde
     draft.expires_at = Some(after_days(issued_at, length)?);
     draft.check_in = draft.check_in.filter(|_| !arguments.offline);
     draft.usage_type = restrictions.usage_type;
-    draft.machines = machine::locks(&restrictions.machine)?;
+    draft.machines = machine::locks(&restrictions.machine, matrix.product())?;
     draft.must_activate = restrictions.activation;
     let mut notes = machine_notes(&draft.machines, restrictions.machine.len());
     let (users, user_notes) = distinct_users(&restrictions.user);

@@ -46,8 +46,11 @@ fn to_text(facts: &MachineFacts, fingerprint: Option<&Fingerprint>) -> String {
     let digest = facts
         .digest()
         .map_or_else(none, |digest| digest.to_string());
-    let whole = fingerprint.map_or_else(none, Fingerprint::to_string);
+    // Vendors can tell from the product whether the fingerprint can match a license of theirs.
+    let product = facts.product();
+    let whole = fingerprint.map_or_else(none, |hashes| format!("{product}:{hashes}"));
     let mut lines = vec![
+        format!("product      {product}"),
         format!("digest       {digest}"),
         format!("fingerprint  {whole}"),
     ];
