@@ -3,7 +3,8 @@
 use license_cli_support::{Destination, Failure, OutputFile, Terminal, plural};
 use license_core::time::rfc3339;
 use license_issuer::services::issue::{
-    Draft, DraftContext, DraftFn, IssueReport, IssueRequest, IssueService, Mode, RenderFn, SignerSource,
+    Draft, DraftContext, DraftFn, IssueReport, IssueRequest, IssueService, Mode, RenderFn,
+    SignerSource,
 };
 use license_issuer::services::warnings::IssueWarning;
 use serde_json::Value;

@@ -18,8 +18,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use license_core::FeatureMatrix;
+use license_core::claims::LicenseClaims;
 use license_core::issue::{LicenseDraft, VerifyingSigner};
+use license_core::{FeatureMatrix, License};
 
 use crate::clock::Clock;
 use crate::delivery::ArtifactDestination;
@@ -98,7 +99,7 @@ pub trait BatchObserver {
 
     /// Receives a row whose license file is complete.
     ///
-    /// If the license was issued before and there is no ledger, `license_id` and `key` are `None`.
+    /// If the license was issued before and there is no ledger, `license` is `None`.
     ///
     /// # Errors
     ///
@@ -106,8 +107,7 @@ pub trait BatchObserver {
     fn delivered(
         &mut self,
         row: &Self::Row,
-        license_id: Option<&str>,
-        key: Option<&str>,
+        license: Option<&LicenseClaims>,
     ) -> Result<(), Self::Error>;
 
     /// Receives the end of the batch, after the last row.
@@ -199,8 +199,7 @@ enum RowResult<S: BatchSource> {
 /// A row with its signed license.
 struct SignedRow<R> {
     row: R,
-    license_id: String,
-    key: Option<String>,
+    license: License,
     artifact: PendingArtifact,
     content: Vec<u8>,
 }
@@ -429,8 +428,7 @@ fn sign<S: BatchSource>(
     let destination = ArtifactDestination::file(&path, order, Collision::Refuse);
     let entry = signed.entry.with_member("order", order);
     Ok(SignedRow {
-        license_id: signed.license.id().as_str().to_owned(),
-        key: signed.license.standard_key().map(|key| key.to_string()),
+        license: signed.license,
         artifact: PendingArtifact::new(entry, destination),
         content: signed.file.into_bytes(),
         row,

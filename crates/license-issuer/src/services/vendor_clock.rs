@@ -86,10 +86,17 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut ledger = SqliteLedger::open(&directory.path().join("ledger.db")).unwrap();
         let at = |text: &str| time::parse_instant(text).unwrap();
-        assert_eq!(clock_fault(&ledger, at("1970-01-01T00:00:00Z")).unwrap(), None);
+        assert_eq!(
+            clock_fault(&ledger, at("1970-01-01T00:00:00Z")).unwrap(),
+            None
+        );
         for recorded in ["2099-01-01T00:00:00Z", "2026-11-29T12:00:00Z"] {
             let entry = records::revocation("one", "fraud", time::MIN);
-            ledger.acquire(at(recorded)).unwrap().append(&[entry]).unwrap();
+            ledger
+                .acquire(at(recorded))
+                .unwrap()
+                .append(&[entry])
+                .unwrap();
         }
         for (now, is_fault) in [
             ("1970-01-01T00:00:00Z", true),

@@ -222,7 +222,9 @@ impl LedgerReader for SqliteLedger {
     }
 
     fn products(&self) -> Result<BTreeSet<String>, LedgerError> {
-        let sql = format!("SELECT DISTINCT json_extract(body, '$.product') FROM entries e WHERE {OF_PRODUCT}");
+        let sql = format!(
+            "SELECT DISTINCT json_extract(body, '$.product') FROM entries e WHERE {OF_PRODUCT}"
+        );
         let mut statement = self.db.prepare(&sql)?;
         let codes = statement.query_map([], |row| row.get::<_, Option<String>>(0))?;
         let codes: Vec<_> = codes.collect::<Result<_, _>>()?;
@@ -230,7 +232,9 @@ impl LedgerReader for SqliteLedger {
     }
 
     fn holds_product(&self, product: ProductCode) -> Result<bool, LedgerError> {
-        let sql = format!("SELECT 1 FROM entries e WHERE {OF_PRODUCT} AND json_extract(body, '$.product') = ?1 LIMIT 1");
+        let sql = format!(
+            "SELECT 1 FROM entries e WHERE {OF_PRODUCT} AND json_extract(body, '$.product') = ?1 LIMIT 1"
+        );
         Ok(self.db.prepare(&sql)?.exists([product.as_str()])?)
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::Receiver;
 
+use license_core::License;
 use license_core::chrono::{DateTime, Utc};
 
 use super::issued::IssuedLicense;
@@ -79,10 +80,8 @@ impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
         for (row, issued) in &issued {
             self.note_issued(row, issued)?;
         }
-        for (row, license_id, key) in delivered {
-            let observed = self
-                .observer
-                .delivered(&row, Some(&license_id), key.as_deref());
+        for (row, license) in delivered {
+            let observed = self.observer.delivered(&row, Some(license.claims()));
             observed.map_err(IssueError::Request)?;
             self.report.issued += 1;
         }
@@ -95,8 +94,7 @@ impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
         issued: &IssuedLicense,
     ) -> Result<(), BatchError<S::Error>> {
         self.report.already_issued.add(issued);
-        let (id, key) = (issued.license_id.as_deref(), issued.key.as_deref());
-        let observed = self.observer.delivered(row, id, key);
+        let observed = self.observer.delivered(row, issued.claims.as_deref());
         Ok(observed.map_err(IssueError::Request)?)
     }
 }
@@ -104,8 +102,8 @@ impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
 /// A row that another process issued.
 type IssuedRow<S> = (<S as BatchSource>::Row, IssuedLicense);
 
-/// A row with the id and the key of its license.
-type DeliveredRow<R> = (R, String, Option<String>);
+/// A row with its license.
+type DeliveredRow<R> = (R, License);
 
 /// Returns the transaction of a chunk, in the order of the rows. Adds the rows to `delivered`.
 fn split<R: BatchRow>(
@@ -120,7 +118,7 @@ fn split<R: BatchRow>(
             content: signed.content,
         });
         transaction.artifacts.push(signed.artifact);
-        delivered.push((signed.row, signed.license_id, signed.key));
+        delivered.push((signed.row, signed.license));
     }
     transaction
 }
