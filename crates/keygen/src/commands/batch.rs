@@ -239,7 +239,11 @@ fn print(batch: &BatchRun<'_>, report: &BatchReport, mode: Mode) -> Result<(), F
             known.total, known.restored
         );
     }
-    terminal.data(&format!("{line}\nmanifest {manifest}"))
+    terminal.data(&format!("{line}\nmanifest {manifest}"))?;
+    if known.total > 0 {
+        terminal.note("--name NAME issues the same orders again");
+    }
+    Ok(())
 }
 
 /// Refuses standard input and pipes, because orders are read several times.
@@ -335,8 +339,8 @@ fn note_columns(orders: &Orders<'_>, copies: u64, terminal: &Terminal) {
     ));
     if copies > 0 {
         let message = format!(
-            "{} the same as an earlier row and differ at most in {names}: if these rows are moved, they exchange their licenses; name their files in a column `file` to prevent this",
-            plural(copies, "row orders", "rows order")
+            "{} the order of an earlier row, apart from {names}: if such rows are moved, they exchange their licenses; a column `file` with a name for each license prevents this",
+            plural(copies, "row repeats", "rows repeat")
         );
         terminal.warning("EQUAL_ROWS", &message);
     }

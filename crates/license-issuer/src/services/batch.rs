@@ -10,6 +10,7 @@ mod deliver;
 mod issued;
 mod read;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
@@ -97,7 +98,7 @@ pub trait BatchObserver {
     /// Returns an error if the batch must not start.
     fn started(&mut self) -> Result<(), Self::Error>;
 
-    /// Receives a row whose license file is complete.
+    /// Receives a row whose license file is complete. The rows come in the order of the table.
     ///
     /// If the license was issued before and there is no ledger, `license` is `None`.
     ///
@@ -184,6 +185,8 @@ impl<E: std::error::Error + 'static> From<TransactionError> for BatchError<E> {
 
 /// A row to sign.
 struct SigningJob<R> {
+    /// The position of the row in the table, counted from 0.
+    index: u64,
     row: R,
     draft: LicenseDraft,
 }
@@ -192,12 +195,13 @@ struct SigningJob<R> {
 /// the batch.
 enum RowResult<S: BatchSource> {
     Signed(Box<SignedRow<S::Row>>),
-    AlreadyIssued(S::Row, IssuedLicense),
+    AlreadyIssued(u64, S::Row, IssuedLicense),
     Failed(BatchError<S::Error>),
 }
 
 /// A row with its signed license.
 struct SignedRow<R> {
+    index: u64,
     row: R,
     license: License,
     artifact: PendingArtifact,
@@ -334,6 +338,7 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
                 context,
                 reader,
                 now,
+                index: 0,
                 serial,
                 jobs,
                 results: results.clone(),
@@ -359,6 +364,8 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
                 observer: request.observer,
                 report: BatchReport::default(),
                 chunk: Vec::new(),
+                finished: BTreeMap::new(),
+                next: 0,
             };
             deliverer.run(finished)
         })
@@ -420,7 +427,7 @@ fn run_signing_thread<S: BatchSource>(
 fn sign<S: BatchSource>(
     context: BatchContext<'_, S>,
     key: &VerifyingSigner,
-    SigningJob { row, draft }: SigningJob<S::Row>,
+    SigningJob { index, row, draft }: SigningJob<S::Row>,
 ) -> Result<SignedRow<S::Row>, SignError> {
     let signed = SignedLicense::sign(&draft, key, context.matrix)?;
     let order = row.order_id();
@@ -428,6 +435,7 @@ fn sign<S: BatchSource>(
     let destination = ArtifactDestination::file(&path, order, Collision::Refuse);
     let entry = signed.entry.with_member("order", order);
     Ok(SignedRow {
+        index,
         license: signed.license,
         artifact: PendingArtifact::new(entry, destination),
         content: signed.file.into_bytes(),
