@@ -50,9 +50,9 @@ fn to_text(facts: &MachineFacts, fingerprint: Option<&Fingerprint>) -> String {
     let product = facts.product();
     let whole = fingerprint.map_or_else(none, |hashes| format!("{product}:{hashes}"));
     let mut lines = vec![
-        format!("product      {product}"),
         format!("digest       {digest}"),
         format!("fingerprint  {whole}"),
+        format!("product      {product}"),
     ];
     for (found, hash) in components(facts, fingerprint) {
         let source = escape(found.source()).into_owned();
