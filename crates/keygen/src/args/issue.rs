@@ -108,7 +108,7 @@ pub(crate) struct Trial {
 #[derive(Debug, Args)]
 pub(crate) struct Batch {
     /// CSV file with the options of `keygen issue` as columns, `file` for the name of the license
-    /// file, and `;` between repeated values
+    /// file, and `;` between repeated values; the manifest repeats other columns
     #[arg(value_name = "ORDERS.csv")]
     pub(crate) orders: PathBuf,
     #[command(flatten)]
@@ -116,7 +116,8 @@ pub(crate) struct Batch {
     /// Directory for license files and manifest; issued orders are skipped
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Replace a manifest.csv that lists other licenses; license files are never replaced
+    /// Replace a manifest.csv that lists other licenses (license files are never replaced), and
+    /// sign although the ledger contradicts the clock or the product
     #[arg(long)]
     pub(crate) force: bool,
     /// Name of the batch, such as 2027-01; a new name issues the same orders again
