@@ -260,7 +260,7 @@ fn a_forgotten_product_file_is_noticed_by_the_ledger() {
         for args in [args.clone(), [&args[..], &["--dry-run"]].concat()] {
             let error = keygen(&workstation, &args).expect_failure(2);
             let expected =
-                "the ledger has licenses of WIDGET, and none of the built-in product, CODITECT";
+                "the ledger has licenses of WIDGET, but not of the built-in product, CODITECT";
             assert_eq!(error.message, expected, "{command}");
             let expected = "add the product file of WIDGET with --product-file";
             assert!(error.hint.contains(expected), "{command}: {error:?}");
@@ -277,7 +277,7 @@ fn a_forgotten_product_file_is_noticed_by_the_ledger() {
     // A vendor of both products says so once.
     let built_in = words("issue --tier pro --customer Ann --days 9 --out new.lic");
     let forced = keygen(&workstation, &[&built_in[..], &key, &["--force"]].concat()).expect_code(0);
-    let warning = "PRODUCT_MISMATCH: the ledger has licenses of GADGET, WIDGET, and none";
+    let warning = "PRODUCT_MISMATCH: the ledger has licenses of GADGET, WIDGET, but not";
     assert!(forced.stderr.contains(warning), "{forced:?}");
     let list = keygen(&workstation, &[&words("revocations")[..], &key].concat()).expect_code(0);
     assert!(list.stderr.contains("product    CODITECT"), "{list:?}");

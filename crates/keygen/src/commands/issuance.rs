@@ -23,7 +23,7 @@ pub(super) struct Issuance<'a> {
 }
 
 impl<'a> Issuance<'a> {
-    /// Creates an issuance. `is_product_named` tells whether the command line names the product.
+    /// Creates an issuance. `is_product_named` states whether the command line names the product.
     pub(super) fn new(
         app: AppContext<'a>,
         output: &'a OutputFile,

@@ -19,7 +19,7 @@ pub(super) struct Precautions {
 }
 
 impl Precautions {
-    /// Creates the checks. `is_named` tells whether the command line names the product.
+    /// Creates the checks. `is_named` states whether the command line names the product.
     pub(super) fn new(is_named: bool, force: bool) -> Self {
         Self {
             unnamed: (!is_named).then(|| FeatureMatrix::built_in().product()),
@@ -75,7 +75,7 @@ fn unknown_product(
     }
     let others = others.join(", ");
     let message =
-        format!("the ledger has licenses of {others}, and none of the built-in product, {product}");
+        format!("the ledger has licenses of {others}, but not of the built-in product, {product}");
     Ok(Some(
         Failure::new(Exit::Usage, Code::ProductMismatch.as_str(), message).hint(format!(
             "add the product file of {others} with --product-file, or add --force to sign for {product}"

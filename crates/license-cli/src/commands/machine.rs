@@ -46,7 +46,7 @@ fn to_text(facts: &MachineFacts, fingerprint: Option<&Fingerprint>) -> String {
     let digest = facts
         .digest()
         .map_or_else(none, |digest| digest.to_string());
-    // Vendors can tell from the product whether the fingerprint can match a license of theirs.
+    // With the product, a vendor sees whether the fingerprint can match a license.
     let product = facts.product();
     let whole = fingerprint.map_or_else(none, |hashes| format!("{product}:{hashes}"));
     let mut lines = vec![

@@ -1,8 +1,9 @@
 //! The vendor's clock, compared with the ledger.
 //!
-//! Every signed artifact states when it was issued, and the ledger numbers licenses by the clock. An
-//! artifact of a wrong clock expires decades too early or too late, and a machine that installs it
-//! counts time from there. The ledger records the time of each entry, so it notices such a clock.
+//! Every signed artifact states when it was issued, and licenses are numbered by the clock. With a
+//! wrong clock, an artifact ends decades too early or too late, and a machine that installs the
+//! artifact counts time from its date. The ledger records the time of each entry, so it notices such
+//! a clock.
 
 use std::fmt;
 
