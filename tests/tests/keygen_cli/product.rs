@@ -323,4 +323,13 @@ fn a_fingerprint_for_another_product_is_refused() {
     let report = issue(&own).expect_code(0).json();
     assert_eq!(report["machines"], serde_json::json!([hashes]));
     assert_eq!(issue(hashes).expect_code(0).json()["machines"][0], hashes);
+    // A request contains the fingerprint too.
+    let license = words("issue --tier shop --customer Ann --days 9 --key vendor.key --out ann.lic");
+    let license = [&license[..], &["--product-file", "widget.toml"]].concat();
+    let _ = keygen(&workstation, &license).expect_code(0);
+    let installed = ["install", "--trust", "trust.jwks", "ann.lic"];
+    let _ = Run::license(&workstation).args(installed).run();
+    let request = Run::license(&workstation).args(["request", "--json"]).run();
+    let code = request.expect_json_failure(1);
+    assert_eq!(code, "PRODUCT_MISMATCH");
 }
