@@ -79,9 +79,18 @@ pub fn faketime() -> Option<&'static Tool> {
 ///
 /// Uptime and file dates stay those of the system.
 pub fn license_at_time<'s>(faketime: &Tool, scratch: &'s Scratch, time: &str) -> Run<'s> {
+    at_time(faketime, scratch, time).arg(programs::license())
+}
+
+/// Creates a run of `keygen` under [`faketime()`] at this time.
+pub fn keygen_at_time<'s>(faketime: &Tool, scratch: &'s Scratch, time: &str) -> Run<'s> {
+    at_time(faketime, scratch, time).arg(programs::keygen())
+}
+
+fn at_time<'s>(faketime: &Tool, scratch: &'s Scratch, time: &str) -> Run<'s> {
     let run = faketime.run(scratch).args(["-f", time]);
     let run = run.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    run.env("NO_FAKE_STAT", "1").arg(programs::license())
+    run.env("NO_FAKE_STAT", "1")
 }
 
 /// Finds `git`.

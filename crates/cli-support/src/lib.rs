@@ -56,7 +56,7 @@ pub use outline::write_outline;
 pub use output::{Color, OutputOptions, Terminal};
 pub use progress::Progress;
 pub use qr::{MAX_QR_BYTES, QrCode};
-pub use suggest::{closest, is_similar};
+pub use suggest::{closest, is_misspelled, is_similar};
 pub use table::{Column, Table};
 pub use text::{plural, times};
 

@@ -62,3 +62,17 @@ pub fn is_similar(typed: &str, name: &str) -> bool {
     let lengths = (typed.chars().count(), name.chars().count());
     lengths.0.abs_diff(lengths.1) <= 1 && osa_distance(typed, name) <= 2
 }
+
+/// Returns whether `typed` is `name` with one typing error.
+///
+/// ```
+/// use license_cli_support::is_misspelled;
+///
+/// assert!(is_misspelled("seat", "seats"));
+/// assert!(is_misspelled("quote", "quota"));
+/// assert!(!is_misspelled("date", "days"));
+/// ```
+#[must_use]
+pub fn is_misspelled(typed: &str, name: &str) -> bool {
+    osa_distance(typed, name) == 1
+}

@@ -23,6 +23,7 @@ mod lookup;
 mod machine;
 mod machine_request;
 mod new_key;
+mod precautions;
 mod previous_license;
 mod product;
 mod public;

@@ -300,7 +300,7 @@ fn date(text: &str) -> Result<NaiveDate, String> {
 fn machine(text: &str) -> Result<Machine, &'static str> {
     match text.trim() {
         "" => Err("expected a machine as `license machine` prints it"),
-        text => Ok(Machine::parse(text)),
+        text => Ok(Machine::parse(Machine::split_product(text).1)),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use license_core::ProductCode;
 use license_core::machine::{ComponentKind, Fingerprint};
 use license_core::policy::UsageType;
 use license_core::session::FollowedLink;
@@ -15,6 +16,7 @@ use crate::usage::DetectedUsage;
 
 #[derive(Serialize)]
 struct FactsMembers<'a> {
+    product: ProductCode,
     digest: Option<String>,
     fingerprint: Option<String>,
     components: Vec<ComponentMembers<'a>>,
@@ -37,6 +39,7 @@ impl Serialize for MachineFacts {
         let fingerprint = self.fingerprint();
         let components = fingerprint.as_ref().map(|hashes| components(self, hashes));
         let members = FactsMembers {
+            product: self.product(),
             digest: self.digest().map(|digest| digest.to_string()),
             fingerprint: fingerprint.as_ref().map(Fingerprint::to_string),
             components: components.unwrap_or_default(),

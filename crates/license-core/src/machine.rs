@@ -9,6 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::encoding::strict_json::serde_as_text;
+use crate::ids::ProductCode;
 
 pub use comparison::FingerprintComparison;
 pub use component::ComponentKind;
@@ -59,6 +60,33 @@ impl Machine {
         fingerprint()
             .or_else(digest)
             .unwrap_or_else(|| Self::Other(text.into()))
+    }
+
+    /// Splits a product code from the text of a fingerprint or digest, such as
+    /// `WIDGET:fp1:id=…`.
+    ///
+    /// The components of a machine are hashed for one product, so a machine has another fingerprint
+    /// for each product. `license machine` prints the product in front of the fingerprint.
+    ///
+    /// ```
+    /// use license_core::machine::Machine;
+    ///
+    /// let text = "WIDGET:fp1:id=0123456789abcdef01234567";
+    /// let (product, machine) = Machine::split_product(text);
+    /// assert_eq!(product.map(|code| code.to_string()), Some("WIDGET".to_owned()));
+    /// assert_eq!(machine, "fp1:id=0123456789abcdef01234567");
+    /// assert_eq!(Machine::split_product(machine), (None, machine));
+    /// ```
+    pub fn split_product(text: &str) -> (Option<ProductCode>, &str) {
+        let text = text.trim();
+        let split = text.split_once(':').and_then(|(code, rest)| {
+            let is_machine = [fingerprint::PREFIX, fingerprint::DIGEST_PREFIX]
+                .iter()
+                .any(|prefix| rest.starts_with(prefix));
+            let code = ProductCode::parse(code).ok()?;
+            is_machine.then_some((Some(code), rest))
+        });
+        split.unwrap_or((None, text))
     }
 
     /// Returns the digest of the machine. Returns `None` for a name that the application defines,

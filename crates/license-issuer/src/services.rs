@@ -14,6 +14,7 @@ pub mod revoke;
 mod transaction;
 pub mod trust_statements;
 pub mod validations;
+pub mod vendor_clock;
 pub mod warnings;
 
 pub use transaction::{Deliverable, IssueTransaction, TransactionError};

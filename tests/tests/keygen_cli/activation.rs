@@ -212,8 +212,8 @@ fn the_answer_contains_the_values_of_the_request() {
         (requested.nonce, requested.commitment)
     );
     let expected = json!({
-        "activation_id": activation.id().as_str(), "license_id": id, "customer": "ACME Ltd",
-        "machine": digest(1), "nonce": "01".repeat(16), "requested_at": "2026-11-23T08:00:00Z",
+        "activation_id": activation.id().as_str(), "license_id": id, "product": "CODITECT",
+        "customer": "ACME Ltd", "machine": digest(1), "nonce": "01".repeat(16), "requested_at": "2026-11-23T08:00:00Z",
         "issued_at": rfc3339(activation.issued_at()).to_string(), "needed": true,
         "devices": {"used": 1, "limit": 2}, "answered_before": false,
         "kid": Vendor::shared().kid, "path": "activation.lic", "token": null, "dry_run": false,

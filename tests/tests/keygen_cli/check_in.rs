@@ -434,8 +434,8 @@ fn json_has_every_member() {
     let validation = payload(&token);
     let expected = json!({
         "validations": [{
-            "id": validation["jti"], "license_id": validation["lic"], "customer": "ACME Ltd", "tier": "PRO",
-            "status": "active", "machine": DIGEST, "nonce": "4711", "issued_at": LATER,
+            "id": validation["jti"], "license_id": validation["lic"], "product": "CODITECT",
+            "customer": "ACME Ltd", "tier": "PRO", "status": "active", "machine": DIGEST, "nonce": "4711", "issued_at": LATER,
             "expires_at": "2020-06-02T00:00:00Z", "holds_until": "2020-06-08T00:00:00Z", "token": null,
         }],
         "kid": Vendor::shared().kid, "path": "validation.lic", "dry_run": false,

@@ -1,6 +1,7 @@
 //! `keygen issue`: refusals, destinations and reports.
 
 use super::*;
+use license_tests::tools;
 
 /// Runs `keygen issue` with `terms` and with valid defaults for all other options. Returns the
 /// error.
@@ -317,4 +318,54 @@ fn unusual_terms_are_issued_with_a_warning() {
     }
     let usual = issued(&workstation, &["--tier", "pro", "--perpetual"]).expect_code(0);
     assert!(!usual.stderr.contains("warning"), "{}", usual.stderr);
+}
+
+#[test]
+fn a_clock_that_contradicts_the_ledger_is_refused() {
+    let Some(faketime) = tools::faketime() else {
+        return;
+    };
+    let workstation = Vendor::shared().workstation();
+    let _ = issued(&workstation, &words("--tier pro --days 9 --out acme.lic")).expect_code(0);
+    workstation.write("orders.csv", "tier,customer,days\npro,A,9\n");
+    let at = |time: &str, command: &str, options: &[&str]| {
+        let run = tools::keygen_at_time(faketime, &workstation, time);
+        let run = run.args(words(command)).args(["--key", "vendor.key"]);
+        run.args(options).run()
+    };
+    let issue = "issue --tier pro --customer Ann --days 9 --out new.lic";
+    for (time, direction) in [
+        ("@1970-01-02 00:00:00", "before the last entry"),
+        ("@2099-01-02 00:00:00", "after the last entry"),
+    ] {
+        for command in [
+            issue,
+            "check-in acme.lic --out new.lic",
+            "revocations --out new.lic",
+            "batch orders.csv --out new",
+        ] {
+            for options in [&[][..], &["--dry-run"]] {
+                let error = at(time, command, options).expect_failure(2);
+                assert!(error.message.contains(direction), "{command}: {error:?}");
+                assert!(error.hint.contains("--force"), "{command}: {error:?}");
+            }
+            let json = at(time, command, &["--json"]);
+            assert_eq!(json.expect_json_failure(2), "WRONG_CLOCK");
+        }
+        assert!(!workstation.file("new").exists() && !workstation.file("new.lic").exists());
+    }
+    // Without a ledger, nothing is known about the time.
+    let alone = at("@2099-01-02 00:00:00", issue, &["--no-ledger"]);
+    let _ = alone.expect_code(0);
+    let forced = at("@2099-01-02 00:00:00", issue, &["--force"]).expect_code(0);
+    assert!(forced.stderr.contains("WRONG_CLOCK: "), "{forced:?}");
+    // The correct clock is behind now. One entry with the correct time repairs this.
+    let other = words("--tier pro --days 9 --out other.lic");
+    assert_eq!(
+        issued(&workstation, &[&other[..], &["--json"]].concat()).expect_json_failure(2),
+        "WRONG_CLOCK"
+    );
+    let _ = issued(&workstation, &[&other[..], &["--force"]].concat()).expect_code(0);
+    let again = words("--tier pro --days 9 --out again.lic");
+    let _ = issued(&workstation, &again).expect_code(0);
 }

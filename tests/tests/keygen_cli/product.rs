@@ -229,3 +229,107 @@ fn an_invalid_product_file_is_refused_and_an_unusual_one_causes_a_warning() {
     let warnings = warned["warnings"].to_string();
     assert!(warnings.contains("lacks feature edit"), "{warnings}");
 }
+
+#[test]
+fn a_forgotten_product_file_is_noticed_by_the_ledger() {
+    let workstation = workstation();
+    let issue = words("issue --tier shop --customer Ann --days 9 --product-file widget.toml");
+    let key = ["--key", "vendor.key"];
+    let issued = keygen(
+        &workstation,
+        &[&issue[..], &key, &["--out", "ann.lic"]].concat(),
+    );
+    assert!(
+        issued.stdout.contains("\nproduct    WIDGET\n"),
+        "{issued:?}"
+    );
+    workstation.write("orders.csv", "tier,customer,days\npro,A,9\n");
+    workstation.write("vendor.jwk", Vendor::shared().jwk.to_string());
+    for command in [
+        "issue --tier pro --customer Ann --days 9 --out new.lic",
+        "trial --customer Ann --out new.lic",
+        "enterprise-key --company ACME --seats 5 --perpetual --out new.key",
+        "check-in ann.lic --out new.lic",
+        "renew ann.lic --days 9 --out new.lic",
+        "revocations --out new.lic",
+        "rotate --introduce other.jwk --out new.lic",
+        "batch orders.csv --out new",
+    ] {
+        workstation.write("other.jwk", Vendor::of_fixtures().jwk.to_string());
+        let args = [&words(command)[..], &key].concat();
+        for args in [args.clone(), [&args[..], &["--dry-run"]].concat()] {
+            let error = keygen(&workstation, &args).expect_failure(2);
+            let expected =
+                "the ledger has licenses of WIDGET, but not of the built-in product, CODITECT";
+            assert_eq!(error.message, expected, "{command}");
+            let expected = "add the product file of WIDGET with --product-file";
+            assert!(error.hint.contains(expected), "{command}: {error:?}");
+        }
+        assert!(!workstation.file("new").exists() && !workstation.file("new.lic").exists());
+        let json = [&args[..], &["--json"]].concat();
+        assert_eq!(
+            keygen(&workstation, &json).expect_json_failure(2),
+            "PRODUCT_MISMATCH"
+        );
+    }
+    let named = words("enterprise-key --company ACME --seats 5 --perpetual --product GADGET");
+    let _ = keygen(&workstation, &[&named[..], &key].concat()).expect_code(0);
+    // A vendor of both products says so once.
+    let built_in = words("issue --tier pro --customer Ann --days 9 --out new.lic");
+    let forced = keygen(&workstation, &[&built_in[..], &key, &["--force"]].concat()).expect_code(0);
+    let warning = "PRODUCT_MISMATCH: the ledger has licenses of GADGET, WIDGET, but not";
+    assert!(forced.stderr.contains(warning), "{forced:?}");
+    let list = keygen(&workstation, &[&words("revocations")[..], &key].concat()).expect_code(0);
+    assert!(list.stderr.contains("product    CODITECT"), "{list:?}");
+    let stats = keygen(&workstation, &["ledger", "stats", "--json"]);
+    let products = &stats.expect_code(0).json()["products"];
+    let count = |product: &str| serde_json::json!({ "product": product, "count": 1 });
+    assert_eq!(
+        *products,
+        Value::from(["CODITECT", "GADGET", "WIDGET"].map(count).to_vec())
+    );
+}
+
+#[test]
+fn a_fingerprint_for_another_product_is_refused() {
+    let workstation = workstation();
+    let id = ["CODITECT_MACHINE_ID", "WIDGET_MACHINE_ID"];
+    let fingerprint = |args: &[&str]| {
+        let run = Run::license(&workstation).args(args).arg("machine");
+        let run = run.env(id[0], "acme-0001").env(id[1], "acme-0001").run();
+        let text = run.expect_code(0).stdout;
+        let mut lines = text.lines();
+        let line = lines.find_map(|line| line.strip_prefix("fingerprint  "));
+        line.unwrap().to_owned()
+    };
+    let issue = |machine: &str| {
+        let issue = words("issue --tier shop --customer Ann --days 9 --key vendor.key");
+        let file = [
+            "--product-file",
+            "widget.toml",
+            "--machine",
+            machine,
+            "--json",
+        ];
+        keygen(&workstation, &[&issue[..], &file].concat())
+    };
+    let forgotten = fingerprint(&[]);
+    assert!(forgotten.starts_with("CODITECT:fp1:"), "{forgotten}");
+    assert_eq!(issue(&forgotten).expect_json_failure(2), "PRODUCT_MISMATCH");
+    let digest = "CODITECT:mach_00112233445566778899aabbccddeeff";
+    assert_eq!(issue(digest).expect_json_failure(2), "PRODUCT_MISMATCH");
+    let own = fingerprint(&["--product-file", "widget.toml"]);
+    let hashes = own.strip_prefix("WIDGET:").unwrap();
+    let report = issue(&own).expect_code(0).json();
+    assert_eq!(report["machines"], serde_json::json!([hashes]));
+    assert_eq!(issue(hashes).expect_code(0).json()["machines"][0], hashes);
+    // A request contains the fingerprint too.
+    let license = words("issue --tier shop --customer Ann --days 9 --key vendor.key --out ann.lic");
+    let license = [&license[..], &["--product-file", "widget.toml"]].concat();
+    let _ = keygen(&workstation, &license).expect_code(0);
+    let installed = ["install", "--trust", "trust.jwks", "ann.lic"];
+    let _ = Run::license(&workstation).args(installed).run();
+    let request = Run::license(&workstation).args(["request", "--json"]).run();
+    let code = request.expect_json_failure(1);
+    assert_eq!(code, "PRODUCT_MISMATCH");
+}

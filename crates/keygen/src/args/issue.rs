@@ -11,7 +11,7 @@ use license_core::ids::Company;
 use license_core::key::KeyExpiry;
 use license_core::{ProductCode, Tier, VersionReq, time};
 
-use super::signing::{EntitlementArgs, KeyArgs, RestrictionArgs, SigningArgs};
+use super::signing::{EntitlementArgs, FORCE, KeyArgs, RestrictionArgs, SigningArgs};
 use super::value::{count, requirement, status, tier};
 
 #[derive(Debug, Args)]
@@ -118,7 +118,7 @@ pub(crate) struct Trial {
 #[derive(Debug, Args)]
 pub(crate) struct Batch {
     /// CSV file with the options of `keygen issue` as columns, `file` for the name of the license
-    /// file, and `;` between repeated values
+    /// file, and `;` between repeated values; the manifest repeats other columns
     #[arg(value_name = "ORDERS.csv")]
     pub(crate) orders: PathBuf,
     #[command(flatten)]
@@ -126,7 +126,8 @@ pub(crate) struct Batch {
     /// Directory for license files and manifest; rows whose license was already issued are skipped
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Replace a manifest.csv that lists other licenses; license files are never replaced
+    /// Replace a manifest.csv that lists other licenses (license files are never replaced), and
+    /// sign although the ledger contradicts the clock or the product
     #[arg(long)]
     pub(crate) force: bool,
     /// Name of the batch, such as 2027-01; a new name issues the same orders again
@@ -152,7 +153,10 @@ pub(crate) struct RowArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("term").required(true).args(["expires", "perpetual"]))]
+#[command(
+    group = ArgGroup::new("term").required(true).args(["expires", "perpetual"]),
+    mut_arg("force", |force| force.help(FORCE))
+)]
 pub(crate) struct EnterpriseKey {
     /// Short code of the company: 2 to 16 characters of A-Z and 0-9
     #[arg(long, value_parser = Company::parse, value_name = "CODE")]

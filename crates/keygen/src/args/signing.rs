@@ -37,8 +37,13 @@ impl KeyArgs {
     }
 }
 
+/// The help of `--force` for the commands that sign an artifact.
+pub(super) const FORCE: &str =
+    "Replace an existing file, and sign although the ledger contradicts the clock or the product";
+
 /// Options of the commands that sign an artifact.
 #[derive(Debug, Args)]
+#[command(mut_arg("force", |force| force.help(FORCE)))]
 pub(crate) struct SigningArgs {
     #[command(flatten)]
     pub(crate) key: KeyArgs,

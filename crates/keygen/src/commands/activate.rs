@@ -107,6 +107,7 @@ impl AnswerTexts<ActivationPolicy<'_>, ActivationApproval> for ActivationTexts<'
         let json = json!({
             "activation_id": id,
             "license_id": request.license.as_str(),
+            "product": request.product.as_str(),
             "customer": customer,
             "machine": machine.to_string(),
             "nonce": request.nonce.to_string(),
@@ -123,6 +124,7 @@ impl AnswerTexts<ActivationPolicy<'_>, ActivationApproval> for ActivationTexts<'
         let customer = customer.as_deref().map(escape);
         let customer = customer.map_or_else(String::new, |name| format!(" for {name}"));
         let mut lines = vec![format!("license    {}{customer}", request.license)];
+        lines.push(format!("product    {}", request.product));
         lines.extend(id.map(|id| format!("activation {}", escape(&id))));
         lines.push(format!("machine    {machine}"));
         lines.push(format!("nonce      {}", request.nonce));

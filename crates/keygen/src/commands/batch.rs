@@ -1,44 +1,52 @@
 //! `keygen batch`: issues a license for each row of a table.
 
+mod columns;
 mod dialect;
 #[cfg(fuzzing)]
 mod fuzzing;
 mod manifest;
+mod order_id;
 mod orders;
+mod row_error;
 
 use std::path::Path;
 
-use license_cli_support::{Exit, Failure, Progress, Terminal, plural, show_path};
+use license_cli_support::{Exit, Failure, Progress, Terminal, escape, plural, show_path};
+use license_core::claims::LicenseClaims;
 use license_core::{FeatureMatrix, with_causes};
+use license_issuer::ledger::Ledger;
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::names::{NameSet, NameSetError};
 use license_issuer::services::batch::{
     AlreadyIssuedCounts, BatchError, BatchObserver, BatchReport, BatchRequest,
 };
-use license_issuer::services::issue::{IssueService, Mode};
+use license_issuer::services::issue::{IssueError, IssueService, Mode};
 use serde_json::json;
 
 use super::context::AppContext;
+use super::precautions::Precautions;
 use super::signer::KeyFile;
 use crate::args::Batch;
-use crate::inputs::matrix;
+use crate::inputs::{matrix, now};
 use crate::{failures, output};
 use manifest::Manifest;
 use orders::{OrderRow, Orders};
+use row_error::RowErrors;
 
 #[cfg(fuzzing)]
 pub use fuzzing::{ReadOrder, read_orders};
 
-/// Number of row errors after which the remaining rows are not read.
+/// Number of different row errors after which the remaining rows are not read.
 const MAX_ROW_ERRORS: usize = 20;
 
 pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure> {
     let terminal = app.terminal;
     let matrix = matrix(arguments.product_file.as_ref())?;
     check_file(&arguments.orders)?;
+    take_precautions(arguments, app)?;
     // All rows are checked before a passphrase prompt and before the first license is signed.
     let orders = Orders::open(&arguments.orders, arguments.name.as_deref(), &matrix)?;
-    let rows = check(&orders)?;
+    let rows = check(&orders, terminal)?;
     let mode = Mode::new(arguments.dry_run);
     let batch = BatchRun {
         arguments,
@@ -49,7 +57,19 @@ pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure>
     };
     let report = batch.issue(mode)?;
     warn(&report.already_issued, terminal);
-    print(arguments, rows, &report, mode, terminal)
+    print(&batch, &report, mode)
+}
+
+/// Compares the product and the clock with the ledger.
+fn take_precautions(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure> {
+    let ledger = output::ledger_file(app.location)?;
+    let view = ledger.as_ref().map(Ledger::check).transpose();
+    let view =
+        view.map_err(|error| failures::not_issued(IssueError::OpenLedger(error), app.location))?;
+    let precautions = Precautions::new(arguments.product_file.is_some(), arguments.force);
+    precautions.check(view.flatten().as_deref(), now())?;
+    precautions.warn(app.terminal);
+    Ok(())
 }
 
 /// A batch with its orders.
@@ -82,7 +102,7 @@ impl BatchRun<'_> {
     fn run(&self, mode: Mode, has_manifest: bool) -> Result<BatchReport, Failure> {
         let AppContext { location, terminal } = self.app;
         let mut observer = Observer {
-            arguments: self.arguments,
+            batch: self,
             has_manifest,
             manifest: None,
             progress: Progress::new("licenses issued", Some(self.rows)),
@@ -105,7 +125,7 @@ impl BatchRun<'_> {
 
 /// Writes the manifest and shows the progress.
 struct Observer<'a> {
-    arguments: &'a Batch,
+    batch: &'a BatchRun<'a>,
     /// Whether the directory had a manifest when it was checked.
     has_manifest: bool,
     manifest: Option<Manifest>,
@@ -118,8 +138,9 @@ impl BatchObserver for Observer<'_> {
     type Error = Failure;
 
     fn started(&mut self) -> Result<(), Failure> {
-        let Batch { out, force, .. } = self.arguments;
-        let manifest = Manifest::new(out, output::collision(*force))?;
+        let Batch { out, force, .. } = self.batch.arguments;
+        let carried = self.batch.orders.carried();
+        let manifest = Manifest::new(out, output::collision(*force), &carried)?;
         // Another batch may have finished since the check.
         if !force && !self.has_manifest && manifest::exists(out) {
             return Err(manifest::exists_failure(out));
@@ -131,13 +152,11 @@ impl BatchObserver for Observer<'_> {
     fn delivered(
         &mut self,
         order: &OrderRow,
-        license_id: Option<&str>,
-        key: Option<&str>,
+        license: Option<&LicenseClaims>,
     ) -> Result<(), Failure> {
         if let Some(manifest) = &mut self.manifest {
-            // Without a ledger, the ids of licenses issued earlier are unknown.
-            let (license_id, key) = (license_id.unwrap_or_default(), key.unwrap_or_default());
-            manifest.add(order, license_id, key)?;
+            // Without a ledger, licenses that were issued earlier are unknown.
+            manifest.add(order, license, self.batch.matrix)?;
         }
         self.done += 1;
         self.progress.set(self.done);
@@ -188,17 +207,15 @@ fn warn(already_issued: &AlreadyIssuedCounts, terminal: &Terminal) {
     }
 }
 
-fn print(
-    arguments: &Batch,
-    rows: u64,
-    report: &BatchReport,
-    mode: Mode,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
-    let manifest = show_path(&arguments.out.join(manifest::NAME));
+fn print(batch: &BatchRun<'_>, report: &BatchReport, mode: Mode) -> Result<(), Failure> {
+    let (rows, product) = (batch.rows, batch.matrix.product());
+    let terminal = batch.app.terminal;
+    let manifest = show_path(&batch.arguments.out.join(manifest::NAME));
     let known = report.already_issued;
     if terminal.is_json() {
         return terminal.json(&json!({
+            "product": product.as_str(),
+            "carried": batch.orders.carried(),
             "rows": rows,
             "minted": report.issued,
             "known": known.total,
@@ -209,19 +226,24 @@ fn print(
     }
     if mode.is_dry_run() {
         return terminal.data(&format!(
-            "dry run    nothing was issued or written; {} would be issued, {} already exist",
+            "dry run    nothing was issued or written; {} of {product} would be issued, {} already exist",
             plural(rows.saturating_sub(known.total), "license", "licenses"),
             known.total
         ));
     }
-    let mut line = format!("issued   {}", plural(report.issued, "license", "licenses"));
+    let issued = plural(report.issued, "license", "licenses");
+    let mut line = format!("issued   {issued} of {product}");
     if known.total > 0 {
         line += &format!(
             "; {} already existed for these orders, {} of them were restored",
             known.total, known.restored
         );
     }
-    terminal.data(&format!("{line}\nmanifest {manifest}"))
+    terminal.data(&format!("{line}\nmanifest {manifest}"))?;
+    if known.total > 0 {
+        terminal.note("--name NAME issues the same orders again");
+    }
+    Ok(())
 }
 
 /// Refuses standard input and pipes, because orders are read several times.
@@ -241,9 +263,9 @@ fn check_file(orders: &Path) -> Result<(), Failure> {
 }
 
 /// Returns the number of rows if all of them are valid.
-fn check(orders: &Orders<'_>) -> Result<u64, Failure> {
-    let mut count = 0;
-    let mut errors = Vec::new();
+fn check(orders: &Orders<'_>, terminal: &Terminal) -> Result<u64, Failure> {
+    let (mut count, mut copies) = (0, 0_u64);
+    let mut errors = RowErrors::default();
     let mut progress = Progress::new("rows checked", None);
     let names = orders.has_file_column().then(NameSet::new).transpose();
     let names = names.map_err(|error| no_names(&error))?;
@@ -252,20 +274,23 @@ fn check(orders: &Orders<'_>) -> Result<u64, Failure> {
         count += 1;
         match order {
             Ok(order) => {
-                errors.extend(orders.check(&order).err());
+                copies += u64::from(order.copy > 0);
+                if let Err(error) = orders.check(&order) {
+                    errors.add(error);
+                }
                 if let Some(names) = &names
                     && !names
                         .insert(&order.file)
                         .map_err(|error| no_names(&error))?
                 {
-                    errors
-                        .push(order.error("file", "expected a name that is unique in the column"));
+                    errors.add(order.error("file", "expected a name that is unique in the column"));
                 }
             }
-            Err(error) => errors.push(error),
+            Err(error) => errors.add(error),
         }
         Ok(errors.len() < MAX_ROW_ERRORS)
     })?;
+    drop(progress);
     if count == 0 {
         return Err(Failure::malformed(format!(
             "{}: expected orders, found only a header",
@@ -273,16 +298,52 @@ fn check(orders: &Orders<'_>) -> Result<u64, Failure> {
         ))
         .hint("add a row for each license"));
     }
-    if errors.is_empty() {
+    if errors.len() == 0 {
+        note_columns(orders, copies, terminal);
         return Ok(count);
     }
-    let mut lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    Err(invalid_rows(orders, &errors))
+}
+
+fn invalid_rows(orders: &Orders<'_>, errors: &RowErrors) -> Failure {
+    let mut lines: Vec<_> = errors.texts().collect();
     if lines.len() >= MAX_ROW_ERRORS {
         lines.push("the remaining rows were not read".to_owned());
     }
     let message = format!("{}: {}", orders.name, lines.join("; "));
-    Err(Failure::new(Exit::Usage, "ORDERS", message)
-        .hint("correct these rows; no license was issued"))
+    let failure = Failure::new(Exit::Usage, "ORDERS", message);
+    if errors.has("tier") && orders.is_built_in() {
+        failure.hint("correct these rows, or add the product file of another product with --product-file; no license was issued")
+    } else {
+        failure.hint("correct these rows; no license was issued")
+    }
+}
+
+/// Prints a note about columns that are not options, and a warning if only these columns
+/// distinguish rows.
+fn note_columns(orders: &Orders<'_>, copies: u64, terminal: &Terminal) {
+    let carried = orders.carried();
+    if carried.is_empty() {
+        return;
+    }
+    let names: Vec<_> = carried.iter().map(|title| escape(title)).collect();
+    let names = names.join(", ");
+    let word = if carried.len() == 1 {
+        "column"
+    } else {
+        "columns"
+    };
+    terminal.note(&format!(
+        "the {word} {names} of the orders set nothing in a license; {} repeats the cells",
+        manifest::NAME
+    ));
+    if copies > 0 {
+        let message = format!(
+            "{} the order of an earlier row, apart from {names}: if such rows are moved, they exchange their licenses; a column `file` with a name for each license prevents this",
+            plural(copies, "row repeats", "rows repeat")
+        );
+        terminal.warning("EQUAL_ROWS", &message);
+    }
 }
 
 fn no_names(error: &NameSetError) -> Failure {

@@ -35,9 +35,10 @@ pub(crate) fn run(arguments: &CheckIn, app: AppContext<'_>) -> Result<(), Failur
     refuse_license_as_output(arguments)?;
     output::check(issuance.output)?;
     let nonce = arguments.nonce.as_deref().map(checked_nonce).transpose()?;
-    let machine = arguments.machine.as_deref().map(machine::parse_with_digest);
-    let machine = machine.transpose()?;
     let matrix = matrix(signing.product_file.as_ref())?;
+    let machine = arguments.machine.as_deref();
+    let machine = machine.map(|name| machine::parse_with_digest(name, matrix.product()));
+    let machine = machine.transpose()?;
     let text = arguments.license.read_text(MAX_FILE_BYTES)?;
     let mut trust = TrustSet::default();
     add_keys(&mut trust, &arguments.trust)?;

@@ -70,6 +70,7 @@ impl AnswerTexts<ClockRepairPolicy<'_>, ClockRepairApproval> for ClockRepairText
         let id = record.text("repair_id");
         let json = json!({
             "repair_id": id,
+            "product": request.product.as_str(),
             "machine": machine.to_string(),
             "nonce": request.nonce.to_string(),
             "mark": rfc3339(request.mark).to_string(),
@@ -89,6 +90,7 @@ impl AnswerTexts<ClockRepairPolicy<'_>, ClockRepairApproval> for ClockRepairText
         };
         let mut lines = Vec::new();
         lines.extend(id.map(|id| format!("repair     {}", escape(&id))));
+        lines.push(format!("product    {}", request.product));
         lines.push(format!("machine    {machine}"));
         lines.push(format!("nonce      {}", request.nonce));
         lines.push(format!("clock mark {}, {ahead}", rfc3339(request.mark)));

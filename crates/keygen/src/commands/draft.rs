@@ -24,14 +24,16 @@ fn unknown_tier(found: Tier, matrix: &FeatureMatrix) -> Failure {
         .iter()
         .map(|tier| tier.name().to_string())
         .collect();
-    Failure::usage(format!(
-        "expected a tier of {}, found {found}",
-        matrix.product()
-    ))
-    .hint(format!(
-        "use --tier with one of {}",
-        names.join(", ").to_lowercase()
-    ))
+    let product = matrix.product();
+    // The built-in product is also used if the option was forgotten.
+    let other = if product == FeatureMatrix::built_in().product() {
+        ", or add the product file of another product with --product-file"
+    } else {
+        ""
+    };
+    let names = names.join(", ").to_lowercase();
+    Failure::usage(format!("expected a tier of {product}, found {found}"))
+        .hint(format!("use --tier with one of {names}{other}"))
 }
 
 /// Returns check-in terms, or `None` without an interval.

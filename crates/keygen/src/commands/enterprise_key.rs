@@ -30,7 +30,8 @@ pub(crate) fn run(arguments: &EnterpriseKey, app: AppContext<'_>) -> Result<(), 
         seats: arguments.seats,
         expiry: arguments.expires.unwrap_or(KeyExpiry::Perpetual),
     };
-    let issuance = Issuance::new(app, &arguments.output, arguments.dry_run);
+    let is_product_named = arguments.product.is_some() || arguments.product_file.is_some();
+    let issuance = Issuance::new(app, &arguments.output, arguments.dry_run, is_product_named);
     let signer = KeyFile::new(&arguments.key, terminal);
     let issued = issuance.run(
         &signer,

@@ -3,37 +3,49 @@
 use license_cli_support::{Destination, Failure, OutputFile, Terminal, plural};
 use license_core::time::rfc3339;
 use license_issuer::services::issue::{
-    Draft, DraftFn, IssueReport, IssueRequest, IssueService, Mode, RenderFn, SignerSource,
+    Draft, DraftContext, DraftFn, IssueReport, IssueRequest, IssueService, Mode, RenderFn,
+    SignerSource,
 };
 use license_issuer::services::warnings::IssueWarning;
 use serde_json::Value;
 
 use super::context::AppContext;
+use super::precautions::Precautions;
 use crate::args::SigningArgs;
 use crate::{failures, output};
 
 /// The destination, ledger and mode of a command that issues an artifact.
-#[derive(Clone, Copy)]
 pub(super) struct Issuance<'a> {
     pub(super) output: &'a OutputFile,
     pub(super) app: AppContext<'a>,
     pub(super) dry_run: bool,
+    precautions: Precautions,
 }
 
 impl<'a> Issuance<'a> {
-    pub(super) fn new(app: AppContext<'a>, output: &'a OutputFile, dry_run: bool) -> Self {
+    /// Creates an issuance. `is_product_named` states whether the command line names the product.
+    pub(super) fn new(
+        app: AppContext<'a>,
+        output: &'a OutputFile,
+        dry_run: bool,
+        is_product_named: bool,
+    ) -> Self {
         Self {
             output,
             app,
             dry_run,
+            precautions: Precautions::new(is_product_named, output.force),
         }
     }
 
     pub(super) fn from_args(app: AppContext<'a>, arguments: &'a SigningArgs) -> Self {
-        Self::new(app, &arguments.output, arguments.dry_run)
+        let is_product_named = arguments.product_file.is_some();
+        Self::new(app, &arguments.output, arguments.dry_run, is_product_named)
     }
 
     /// Issues the artifacts of a draft, or checks in a dry run that they can be issued.
+    ///
+    /// Compares the product and the clock with the ledger before each draft.
     ///
     /// Calls `announce` with the final draft before the delivery, so that warnings come first.
     pub(super) fn run<K, A, D: Draft<K, A>>(
@@ -45,8 +57,15 @@ impl<'a> Issuance<'a> {
     ) -> Result<IssueReport<D, A>, Failure> {
         let mut service = IssueService::new(output::ledger_file(self.app.location)?);
         let mut delivery = output::delivery(self.output);
+        let announce = |draft: &D| {
+            self.precautions.warn(self.app.terminal);
+            announce(draft);
+        };
         let request = IssueRequest {
-            draft,
+            draft: &|context: &DraftContext<'_, K>| {
+                self.precautions.check(context.ledger, context.now)?;
+                draft(context)
+            },
             signer,
             destination: output::destination(self.output)?,
             delivery: &mut *delivery,

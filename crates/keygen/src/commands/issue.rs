@@ -105,7 +105,7 @@ fn draft_with_trial(
     draft.check_in = check_in_of(arguments, tier)?;
     draft.usage_type = restrictions.usage_type;
     draft.users = distinct_users(&restrictions.user).0;
-    draft.machines = machine::locks(&restrictions.machine)?;
+    draft.machines = machine::locks(&restrictions.machine, matrix.product())?;
     draft.must_activate = restrictions.activation;
     // The claim contains the last covered second.
     draft.maintenance_until = arguments.maintenance_until.map(last_second);

@@ -184,8 +184,13 @@ fn stats(ledger: &dyn LedgerReader, terminal: &Terminal) -> Result<(), Failure> 
             .licenses
             .iter()
             .map(|(tier, status, count)| json!({ "tier": tier, "status": status, "count": count }));
+        let products = stats
+            .products
+            .iter()
+            .map(|(product, count)| json!({ "product": product, "count": count }));
         return terminal.json(&json!({
             "path": show_path(Path::new(&ledger.location())),
+            "products": products.collect::<Vec<_>>(),
             "entries": entries.collect::<serde_json::Map<_, _>>(),
             "licenses": licenses.collect::<Vec<_>>(),
             "customers": stats.customers,
@@ -198,6 +203,9 @@ fn stats(ledger: &dyn LedgerReader, terminal: &Terminal) -> Result<(), Failure> 
     )];
     for (kind, count) in &stats.entries {
         lines.push(format!("{count:8}  {kind}"));
+    }
+    for (product, count) in &stats.products {
+        lines.push(format!("{count:8}  licenses and keys of {product}"));
     }
     for (tier, status, count) in &stats.licenses {
         lines.push(format!("{count:8}  {tier} {status}"));

@@ -100,6 +100,7 @@ impl LicenseReport<'_> {
             (None, Some(_)) => {}
         }
         lines.push(format!("license    {}", summary(claims)));
+        lines.push(format!("product    {}", claims.product));
         let start = claims.starts_at();
         lines.extend(start.map(|start| format!("starts     {}", rfc3339(start))));
         if let Some(signed) = self.signed {

@@ -1,7 +1,8 @@
 //! The option `--machine`: fingerprints and digests that `license machine` prints.
 
-use license_cli_support::Failure;
+use license_cli_support::{Exit, Failure};
 use license_core::machine::{Fingerprint, Machine, MachineDigest};
+use license_core::{Code, ProductCode};
 
 const MACHINE_HINT: &str = "run `license machine` on that machine to print both";
 
@@ -10,10 +11,10 @@ pub(super) const AMBIGUOUS_HINT: &str =
     "run `license machine` on that machine to see which component is missing";
 
 /// Returns the machines that a license is locked to, in canonical form and without duplicates.
-pub(super) fn locks(names: &[String]) -> Result<Vec<Machine>, Failure> {
+pub(super) fn locks(names: &[String], product: ProductCode) -> Result<Vec<Machine>, Failure> {
     let mut locks = Vec::with_capacity(names.len());
     for name in names {
-        let machine = parse(name)?;
+        let machine = parse(name, product)?;
         // A fingerprint that does not match itself would match no machine.
         if !machine.matches(&machine) {
             return Err(ambiguous(&machine));
@@ -26,17 +27,33 @@ pub(super) fn locks(names: &[String]) -> Result<Vec<Machine>, Failure> {
 }
 
 /// Parses a machine, and returns it with its digest.
-pub(super) fn parse_with_digest(name: &str) -> Result<(Machine, MachineDigest), Failure> {
-    let machine = parse(name)?;
+pub(super) fn parse_with_digest(
+    name: &str,
+    product: ProductCode,
+) -> Result<(Machine, MachineDigest), Failure> {
+    let machine = parse(name, product)?;
     let digest = machine.digest().ok_or_else(|| ambiguous(&machine))?;
     Ok((machine, digest))
 }
 
-fn parse(name: &str) -> Result<Machine, Failure> {
-    match Machine::parse(name) {
-        Machine::Other(_) => Err(unknown(name)),
-        machine => Ok(machine),
+/// Parses a machine. Refuses a machine that was identified for another product, because no license
+/// of this product would match it.
+fn parse(name: &str, product: ProductCode) -> Result<Machine, Failure> {
+    let (named, machine) = Machine::split_product(name);
+    match (named, Machine::parse(machine)) {
+        (_, Machine::Other(_)) => Err(unknown(name)),
+        (Some(named), _) if named != product => Err(other_product(named, product)),
+        (_, machine) => Ok(machine),
     }
+}
+
+fn other_product(found: ProductCode, expected: ProductCode) -> Failure {
+    let message = format!(
+        "--machine: expected a fingerprint for {expected}, found one for {found}, which never matches"
+    );
+    Failure::new(Exit::Usage, Code::ProductMismatch.as_str(), message).hint(format!(
+        "run `license machine` with the --product-file of {expected}, or issue with that of {found}"
+    ))
 }
 
 /// Returns the failure for a text that is not a machine.

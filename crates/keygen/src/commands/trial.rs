@@ -48,7 +48,7 @@ fn order<'m>(arguments: &Trial, matrix: &'m FeatureMatrix) -> Result<LicenseOrde
     draft.expires_at = Some(end);
     draft.check_in = check_in_of(arguments, time::duration_since(end, issued_at), tier)?;
     draft.usage_type = restrictions.usage_type;
-    draft.machines = machine::locks(&restrictions.machine)?;
+    draft.machines = machine::locks(&restrictions.machine, matrix.product())?;
     draft.must_activate = restrictions.activation;
     let mut notes = machine_notes(&draft.machines, restrictions.machine.len());
     let (users, user_notes) = distinct_users(&restrictions.user);

@@ -46,10 +46,13 @@ fn to_text(facts: &MachineFacts, fingerprint: Option<&Fingerprint>) -> String {
     let digest = facts
         .digest()
         .map_or_else(none, |digest| digest.to_string());
-    let whole = fingerprint.map_or_else(none, Fingerprint::to_string);
+    // With the product, a vendor sees whether the fingerprint can match a license.
+    let product = facts.product();
+    let whole = fingerprint.map_or_else(none, |hashes| format!("{product}:{hashes}"));
     let mut lines = vec![
         format!("digest       {digest}"),
         format!("fingerprint  {whole}"),
+        format!("product      {product}"),
     ];
     for (found, hash) in components(facts, fingerprint) {
         let source = escape(found.source()).into_owned();

@@ -40,6 +40,7 @@ pub(crate) fn run(
         (request, "keygen clock-repair")
     } else {
         let license = installed_license(app, arguments.license.as_deref())??;
+        check_product(app, &license)?;
         let request = app
             .manager
             .request_activation(license.id(), made_at, pending);
@@ -48,6 +49,19 @@ pub(crate) fn run(
     let request = request.map_err(|error| failure::installation(&error))?;
     let hint = format!("send the request to the vendor, who answers with `{answer}`");
     delivery.deliver(&request, None, &hint, terminal)
+}
+
+/// Refuses a license of another product, whose activation needs another fingerprint.
+fn check_product(app: &AppContext, license: &License) -> Result<(), Failure> {
+    let (expected, found) = (app.matrix.product(), license.product());
+    if expected == found {
+        return Ok(());
+    }
+    Err(failure::installation(&InstallationError::OtherProduct {
+        what: "license",
+        expected,
+        found,
+    }))
 }
 
 /// Ends the activation of this machine and prints the receipt.

@@ -210,7 +210,18 @@ impl MachineFacts {
         self.environment
     }
 
-    pub(super) fn product(&self) -> ProductCode {
+    /// Returns the product for which the components are hashed. A machine has another fingerprint
+    /// for each product.
+    ///
+    /// ```
+    /// use license_client::MachineFacts;
+    /// use license_core::ProductCode;
+    ///
+    /// let product = ProductCode::parse("CODITECT")?;
+    /// assert_eq!(MachineFacts::identify(product, None).product(), product);
+    /// # Ok::<(), license_core::ids::NameError>(())
+    /// ```
+    pub fn product(&self) -> ProductCode {
         self.product
     }
 

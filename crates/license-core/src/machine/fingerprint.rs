@@ -10,9 +10,9 @@ use crate::ids::ProductCode;
 use sha2::{Digest, Sha256};
 
 /// Prefix of a fingerprint with its format version.
-const PREFIX: &str = "fp1:";
+pub(super) const PREFIX: &str = "fp1:";
 /// Prefix of a digest.
-const DIGEST_PREFIX: &str = "mach_";
+pub(super) const DIGEST_PREFIX: &str = "mach_";
 
 /// Hashed components of a machine: `fp1:id=…,mac=…,cpu=…`.
 ///

@@ -124,6 +124,8 @@ pub struct LedgerStats {
     pub entries: Vec<(String, i64)>,
     /// The number of licenses of each tier and status.
     pub licenses: Vec<(String, String, i64)>,
+    /// The number of licenses and enterprise keys of each product.
+    pub products: Vec<(String, i64)>,
     /// The number of customers.
     pub customers: i64,
     /// The number of seats in active licenses.

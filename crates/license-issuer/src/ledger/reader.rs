@@ -131,6 +131,15 @@ pub trait LedgerReader {
     /// follows its last check-in.
     fn machines_in_use(&self, licenses: &[&str]) -> Result<BTreeSet<String>, LedgerError>;
 
+    /// Returns the product codes of the licenses, enterprise keys and revocation lists.
+    fn products(&self) -> Result<BTreeSet<String>, LedgerError>;
+
+    /// Returns whether a license, enterprise key or revocation list of a product is recorded.
+    fn holds_product(&self, product: ProductCode) -> Result<bool, LedgerError>;
+
+    /// Returns the time at which the last entry was recorded.
+    fn last_recorded_at(&self) -> Result<Option<DateTime<Utc>>, LedgerError>;
+
     /// Returns the numbers of entries, licenses, customers and seats.
     fn stats(&self, now: DateTime<Utc>) -> Result<LedgerStats, LedgerError>;
 

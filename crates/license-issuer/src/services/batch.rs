@@ -10,6 +10,7 @@ mod deliver;
 mod issued;
 mod read;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
@@ -18,8 +19,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use license_core::FeatureMatrix;
+use license_core::claims::LicenseClaims;
 use license_core::issue::{LicenseDraft, VerifyingSigner};
+use license_core::{FeatureMatrix, License};
 
 use crate::clock::Clock;
 use crate::delivery::ArtifactDestination;
@@ -96,9 +98,9 @@ pub trait BatchObserver {
     /// Returns an error if the batch must not start.
     fn started(&mut self) -> Result<(), Self::Error>;
 
-    /// Receives a row whose license file is complete.
+    /// Receives a row whose license file is complete. The rows come in the order of the table.
     ///
-    /// If the license was issued before and there is no ledger, `license_id` and `key` are `None`.
+    /// If the license was issued before and there is no ledger, `license` is `None`.
     ///
     /// # Errors
     ///
@@ -106,8 +108,7 @@ pub trait BatchObserver {
     fn delivered(
         &mut self,
         row: &Self::Row,
-        license_id: Option<&str>,
-        key: Option<&str>,
+        license: Option<&LicenseClaims>,
     ) -> Result<(), Self::Error>;
 
     /// Receives the end of the batch, after the last row.
@@ -184,6 +185,8 @@ impl<E: std::error::Error + 'static> From<TransactionError> for BatchError<E> {
 
 /// A row to sign.
 struct SigningJob<R> {
+    /// The position of the row in the table, counted from 0.
+    index: u64,
     row: R,
     draft: LicenseDraft,
 }
@@ -192,15 +195,15 @@ struct SigningJob<R> {
 /// the batch.
 enum RowResult<S: BatchSource> {
     Signed(Box<SignedRow<S::Row>>),
-    AlreadyIssued(S::Row, IssuedLicense),
+    AlreadyIssued(u64, S::Row, IssuedLicense),
     Failed(BatchError<S::Error>),
 }
 
 /// A row with its signed license.
 struct SignedRow<R> {
+    index: u64,
     row: R,
-    license_id: String,
-    key: Option<String>,
+    license: License,
     artifact: PendingArtifact,
     content: Vec<u8>,
 }
@@ -335,6 +338,7 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
                 context,
                 reader,
                 now,
+                index: 0,
                 serial,
                 jobs,
                 results: results.clone(),
@@ -360,6 +364,8 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
                 observer: request.observer,
                 report: BatchReport::default(),
                 chunk: Vec::new(),
+                finished: BTreeMap::new(),
+                next: 0,
             };
             deliverer.run(finished)
         })
@@ -421,7 +427,7 @@ fn run_signing_thread<S: BatchSource>(
 fn sign<S: BatchSource>(
     context: BatchContext<'_, S>,
     key: &VerifyingSigner,
-    SigningJob { row, draft }: SigningJob<S::Row>,
+    SigningJob { index, row, draft }: SigningJob<S::Row>,
 ) -> Result<SignedRow<S::Row>, SignError> {
     let signed = SignedLicense::sign(&draft, key, context.matrix)?;
     let order = row.order_id();
@@ -429,8 +435,8 @@ fn sign<S: BatchSource>(
     let destination = ArtifactDestination::file(&path, order, Collision::Refuse);
     let entry = signed.entry.with_member("order", order);
     Ok(SignedRow {
-        license_id: signed.license.id().as_str().to_owned(),
-        key: signed.license.standard_key().map(|key| key.to_string()),
+        index,
+        license: signed.license,
         artifact: PendingArtifact::new(entry, destination),
         content: signed.file.into_bytes(),
         row,

@@ -35,7 +35,7 @@ fn a_clock_request_gets_a_clock_repair() {
     assert_eq!(clock_repair.nonce(), Nonce::from_random([4; 16]));
     let mark = time::parse_instant("2099-01-01").unwrap();
     let expected = json!({
-        "repair_id": clock_repair.id().as_str(), "machine": digest(1), "nonce": "04".repeat(16),
+        "repair_id": clock_repair.id().as_str(), "product": "CODITECT", "machine": digest(1), "nonce": "04".repeat(16),
         "mark": "2099-01-01T00:00:00Z", "ahead_seconds": (mark - clock_repair.issued_at()).num_seconds(),
         "requested_at": "2026-11-23T08:00:00Z", "issued_at": rfc3339(clock_repair.issued_at()).to_string(),
         "answered_before": false, "kid": Vendor::shared().kid, "path": null,
@@ -96,4 +96,18 @@ fn a_backdated_or_postdated_repair_causes_a_warning() {
         Some(4),
         "no ledger was created"
     );
+}
+
+#[test]
+fn a_clock_that_contradicts_the_ledger_answers_no_request() {
+    let Some(faketime) = license_tests::tools::faketime() else {
+        return;
+    };
+    let workstation = Vendor::shared().workstation();
+    let request = clock_request("2099-01-01");
+    let _ = repair(&workstation, request.clone(), &[]).expect_code(0);
+    let time = "@2099-01-02 00:00:00";
+    let run = license_tests::tools::keygen_at_time(faketime, &workstation, time);
+    let run = run.args(["clock-repair", "--key", "vendor.key", "clock.lic", "--json"]);
+    assert_eq!(run.run().expect_json_failure(2), "WRONG_CLOCK");
 }

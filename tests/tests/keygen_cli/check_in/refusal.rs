@@ -245,7 +245,7 @@ fn a_private_key_instead_of_a_license_is_never_printed() {
 #[test]
 fn a_license_of_another_product_needs_its_product_file() {
     let workstation = workstation();
-    let key = words("enterprise-key --key vendor.key --company ACME --seats 3");
+    let key = words("enterprise-key --key vendor.key --company ACME --seats 3 --no-ledger");
     let key = Run::keygen(&workstation)
         .args(key)
         .args(["--perpetual", "--product", "WIDGET"]);

@@ -5,6 +5,10 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use license_cli_support::{Exit, Failure, show_path};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::claims::LicenseClaims;
+use license_core::policy::Quota;
+use license_core::{FeatureMatrix, time};
 use license_issuer::files::{self, Collision};
 
 use super::orders::OrderRow;
@@ -19,7 +23,18 @@ const LOCK_NAME: &str = ".manifest";
 /// Id of the staging file of the manifest.
 const STAGING_ID: &str = "manifest";
 
-const COLUMNS: [&str; 5] = ["row", "file", "license_id", "key", "customer"];
+/// Columns of the manifest, before those of the orders that it repeats.
+pub(super) const COLUMNS: [&str; 9] = [
+    "row",
+    "file",
+    "license_id",
+    "key",
+    "customer",
+    "tier",
+    "seats",
+    "not_before",
+    "expires",
+];
 
 /// The manifest. It gets its final name when it is complete.
 ///
@@ -55,7 +70,13 @@ pub(super) fn exists_failure(directory: &Path) -> Failure {
 
 impl Manifest {
     /// Locks the directory and creates the staging file.
-    pub(super) fn new(directory: &Path, collision: Collision) -> Result<Self, Failure> {
+    ///
+    /// `carried` are the titles of the columns of the orders that the manifest repeats.
+    pub(super) fn new(
+        directory: &Path,
+        collision: Collision,
+        carried: &[&str],
+    ) -> Result<Self, Failure> {
         let lock = ManifestLock::acquire(directory)?;
         let path = directory.join(NAME);
         let staging = files::staging_path(&path, STAGING_ID);
@@ -68,21 +89,35 @@ impl Manifest {
             collision,
             _lock: lock,
         };
-        manifest.write(&COLUMNS)?;
+        manifest.write(&[&COLUMNS, carried].concat())?;
         Ok(manifest)
     }
 
+    /// Adds the license of an order. Cells about an unknown license are empty.
     pub(super) fn add(
         &mut self,
         order: &OrderRow,
-        license_id: &str,
-        key: &str,
+        license: Option<&LicenseClaims>,
+        matrix: &FeatureMatrix,
     ) -> Result<(), Failure> {
-        let row = order.line.to_string();
-        self.write(&[&row, &order.file, license_id, key, &order.customer])
+        let cell = |text: fn(&LicenseClaims) -> Option<String>| license.and_then(text);
+        let row = [
+            Some(order.line.to_string()),
+            Some(order.file.clone()),
+            cell(|license| Some(license.id.as_str().to_owned())),
+            cell(|license| license.key.map(|key| key.to_string())),
+            Some(order.customer.clone()),
+            cell(|license| Some(license.tier.to_string())),
+            license.and_then(|license| seats(license, matrix)),
+            cell(|license| license.valid_from().map(day)),
+            cell(|license| license.expires_at.map(last_day)),
+        ];
+        let row = row.into_iter().map(Option::unwrap_or_default);
+        let row: Vec<_> = row.chain(order.carried.iter().cloned()).collect();
+        self.write(&row)
     }
 
-    fn write(&mut self, cells: &[&str]) -> Result<(), Failure> {
+    fn write(&mut self, cells: &[impl AsRef<str>]) -> Result<(), Failure> {
         let row = csv::row(cells) + csv::LINE_BREAK;
         let written = self.file.write_all(row.as_bytes());
         written.map_err(|error| Failure::io("write", &self.path, &error))
@@ -131,6 +166,22 @@ impl Drop for ManifestLock {
         // If the file stays, the next batch uses it.
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// Returns the number of users: the seats of the license, or the quota of its tier.
+fn seats(license: &LicenseClaims, matrix: &FeatureMatrix) -> Option<String> {
+    let quota = || license.quotas.get(matrix.seats_quota()?);
+    let seats = license.seats.map(|seats| seats.to_string());
+    seats.or_else(|| quota().map(Quota::to_string))
+}
+
+fn day(instant: DateTime<Utc>) -> String {
+    instant.date_naive().to_string()
+}
+
+/// Returns the last day of a license that ends at an instant.
+fn last_day(end: DateTime<Utc>) -> String {
+    day(time::saturating_sub(end, TimeDelta::seconds(1)))
 }
 
 fn busy(directory: &Path) -> Failure {

@@ -1,44 +1,29 @@
 //! Table of orders. Each row is parsed as the options of `keygen issue`.
 
-use std::fmt;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 use license_cli_support::{Failure, escape, show_path};
-use license_core::encoding::hex;
 use license_core::issue::LicenseDraft;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::{FeatureMatrix, with_causes};
 use license_issuer::services::batch::{BatchRow, BatchSource};
-use sha2::{Digest, Sha256};
 
 use super::super::draft::find_tier;
 use super::super::issue;
+use super::columns::{self, ColumnKind, OrderColumn};
 use super::dialect::{CsvDialect, MAX_ROW};
+use super::order_id::{OrderContent, OrderIds};
+use super::row_error::RowError;
 use crate::args::RowArgs;
-
-/// Column with the name of the license file, which is not an option of `issue`.
-const FILE: &str = "file";
-
-/// Options of `issue` that are not columns, because they apply to the whole batch or only to a
-/// single license.
-const OPTIONS_WITHOUT_COLUMN: [&str; 9] = [
-    "convert",
-    "key",
-    "passphrase-file",
-    "alg",
-    "product-file",
-    "out",
-    "force",
-    "dry-run",
-    "help",
-];
 
 /// Maximum size of a cell in bytes.
 const MAX_CELL: usize = MAX_FILE_BYTES;
+
+/// Message about a cell of the column `file`.
+const EXPECTED_NAME: &str = "expected a file name of at most 200 bytes that ends in .lic, contains only letters, digits, spaces and `-`, `_` or `.`, and does not start with `.` or a space";
 
 /// Separator of repeated values in a cell.
 const SEPARATOR: char = ';';
@@ -65,24 +50,6 @@ struct RowParser {
     last: Option<(Vec<String>, RowArgs)>,
 }
 
-/// Column of the table.
-#[derive(Clone, Debug)]
-struct OrderColumn {
-    name: String,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    File,
-    /// An option with a value.
-    Value,
-    /// An option that may be repeated.
-    Repeated,
-    /// An option without a value.
-    Flag,
-}
-
 /// Row of the table.
 pub(super) struct OrderRow {
     /// Line of the file on which the row begins. Spreadsheets show the same number, unless a cell
@@ -92,22 +59,11 @@ pub(super) struct OrderRow {
     pub(super) customer: String,
     /// Id of the row, which is the same each time the same orders are read.
     pub(super) id: String,
+    /// Number of earlier rows that order the same.
+    pub(super) copy: u64,
+    /// Cells of the columns that the manifest repeats.
+    pub(super) carried: Vec<String>,
     arguments: Vec<String>,
-}
-
-/// Error in a row.
-#[derive(Debug)]
-pub(super) struct RowError {
-    /// Line of the file on which the row begins.
-    line: u64,
-    column: String,
-    message: String,
-}
-
-impl fmt::Display for RowError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, {}: {}", self.line, self.column, self.message)
-    }
 }
 
 impl<'m> Orders<'m> {
@@ -125,19 +81,7 @@ impl<'m> Orders<'m> {
             .map_err(|error| unreadable(&name, dialect, 1, &error))?;
         let mut command = RowArgs::command();
         command.build();
-        let mut columns: Vec<OrderColumn> = Vec::new();
-        for title in header {
-            let column =
-                column(title, &command).ok_or_else(|| unknown_column(&name, title, &command))?;
-            if columns.iter().any(|other| other.name == column.name) {
-                return Err(Failure::malformed(format!(
-                    "{name}: duplicate column {}",
-                    column.name
-                ))
-                .hint("remove one of the two columns"));
-            }
-            columns.push(column);
-        }
+        let columns = columns::parse(&name, header, &command)?;
         Ok(Self {
             matrix,
             path: path.to_owned(),
@@ -163,6 +107,7 @@ impl<'m> Orders<'m> {
         let unreadable = |line, error| unreadable(&self.name, self.dialect, line, &error);
         let _ = reader.headers().map_err(|error| unreadable(1, error))?;
         let mut record = csv::StringRecord::new();
+        let mut ids = OrderIds::default();
         loop {
             let first_line = reader.position().line();
             let read = reader.read_record(&mut record);
@@ -174,88 +119,82 @@ impl<'m> Orders<'m> {
             if record.iter().all(|cell| cell.trim().is_empty()) {
                 continue;
             }
-            if !callback(self.order(line, &record))? {
+            if !callback(self.order(line, &record, &mut ids))? {
                 break;
             }
         }
         Ok(())
     }
 
-    fn order(&self, line: u64, record: &csv::StringRecord) -> Result<OrderRow, RowError> {
-        let (expected, found) = (self.columns.len(), record.len());
-        if found != expected {
-            return Err(RowError {
-                line,
-                column: "cells".to_owned(),
-                message: format!("expected {expected}, found {found}"),
-            });
-        }
-        let mut arguments = Vec::new();
-        let (mut file, mut customer) = (None, String::new());
-        let mut id = Sha256::new();
+    fn order(
+        &self,
+        line: u64,
+        record: &csv::StringRecord,
+        ids: &mut OrderIds,
+    ) -> Result<OrderRow, RowError> {
+        self.check_count(line, record)?;
+        let (mut file, mut customer) = (None, "");
+        let (mut arguments, mut carried) = (Vec::new(), Vec::new());
+        let mut content = OrderContent::default();
         for (column, cell) in self.columns.iter().zip(record) {
             let cell = cell.trim();
-            let error = |message: &str| RowError {
-                line,
-                column: column.name.clone(),
-                message: message.to_owned(),
-            };
+            let error = |message: &str| RowError::new(line, &column.name, message);
             if cell.len() > MAX_CELL {
                 return Err(error(&format!(
                     "expected at most {MAX_CELL} bytes, found {}",
                     cell.len()
                 )));
             }
-            id.update(format!(
-                "{}:{}={}:{cell}\n",
-                column.name.len(),
-                column.name,
-                cell.len()
-            ));
             if column.name == "customer" {
-                cell.clone_into(&mut customer);
+                customer = cell;
             }
-            let option = format!("--{}", column.name);
             match column.kind {
+                ColumnKind::Carried => {
+                    carried.push(cell.to_owned());
+                    continue;
+                }
                 _ if cell.is_empty() => {}
-                // The customer does not affect other options, and is set after parsing. So rows
-                // that differ only in the customer are parsed once.
-                Kind::Value if column.name == "customer" => arguments.push(format!("{option}=-")),
-                Kind::File if is_name(cell) => file = Some(cell.to_owned()),
-                Kind::File => {
-                    return Err(error(
-                        "expected a file name of at most 200 bytes that ends in .lic, contains only letters, digits, spaces and `-`, `_` or `.`, and does not start with `.` or a space",
-                    ));
+                ColumnKind::Untitled => {
+                    return Err(RowError::new(line, "cells", "a cell has no column title"));
                 }
-                Kind::Value => arguments.push(format!("{option}={cell}")),
-                Kind::Repeated => {
-                    let parts = cell.split(SEPARATOR).map(str::trim);
-                    let parts = parts.filter(|part| !part.is_empty());
-                    arguments.extend(parts.map(|part| format!("{option}={part}")));
-                }
-                Kind::Flag => match cell.to_ascii_lowercase().as_str() {
-                    "yes" | "true" | "1" | "x" => arguments.push(option),
-                    "no" | "false" | "0" => {}
-                    _ => {
-                        let found: String = cell.chars().take(32).collect();
-                        let found = escape(&found);
-                        return Err(error(&format!("expected yes or no, found `{found}`")));
-                    }
-                },
+                ColumnKind::File if is_name(cell) => file = Some(cell.to_owned()),
+                ColumnKind::File => return Err(error(EXPECTED_NAME)),
+                _ => arguments.extend(options(column, cell).map_err(|found| error(&found))?),
             }
+            content.add(&column.name, cell);
         }
-        id.update(format!("row {line}"));
-        if let Some(batch) = &self.batch {
-            id.update(format!(" of {batch}"));
-        }
-        let id = hex::encode(&id.finalize());
+        let id = ids.next(content, self.batch.as_deref());
         Ok(OrderRow {
             line,
-            file: file.unwrap_or_else(|| format!("{line:07}.lic")),
-            customer,
-            id,
+            file: file.unwrap_or_else(|| id.file_name(customer)),
+            customer: customer.to_owned(),
+            copy: id.copy,
+            id: id.id,
+            carried,
             arguments,
         })
+    }
+
+    /// Checks the number of cells. Empty cells after the last column are ignored, because
+    /// spreadsheets write them.
+    fn check_count(&self, line: u64, record: &csv::StringRecord) -> Result<(), RowError> {
+        let (expected, found) = (self.columns.len(), record.len());
+        let is_surplus_empty = || {
+            let mut surplus = record.iter().skip(expected);
+            surplus.all(|cell| cell.trim().is_empty())
+        };
+        if found >= expected && is_surplus_empty() {
+            return Ok(());
+        }
+        let message = format!("expected {expected}, found {found}");
+        Err(RowError::new(line, "cells", &message))
+    }
+
+    /// Returns the titles of the columns that the manifest repeats.
+    pub(super) fn carried(&self) -> Vec<&str> {
+        let columns = self.columns.iter();
+        let carried = columns.filter(|column| column.kind == ColumnKind::Carried);
+        carried.map(|column| column.title.as_str()).collect()
     }
 
     /// Returns the draft of the license in a row.
@@ -264,7 +203,7 @@ impl<'m> Orders<'m> {
         let mut parser = self.parser.lock().unwrap_or_else(PoisonError::into_inner);
         let parsed = parser
             .parse(&order.arguments)
-            .map_err(|error| order.parse_error(&error))?;
+            .map_err(|error| RowError::from_parser(order.line, &error))?;
         parsed.issue.customer = Some(order.customer.clone());
         if let Err(failure) = find_tier(parsed.issue.tier, matrix) {
             return Err(order.error("tier", failure.message()));
@@ -279,9 +218,16 @@ impl<'m> Orders<'m> {
         checked.map_err(|error| order.error("order", &with_causes(&error)))
     }
 
+    /// Returns whether the licenses are for the built-in product.
+    pub(super) fn is_built_in(&self) -> bool {
+        self.matrix.product() == FeatureMatrix::built_in().product()
+    }
+
     /// Returns whether the table has the column `file`, whose names may be duplicates.
     pub(super) fn has_file_column(&self) -> bool {
-        self.columns.iter().any(|column| column.kind == Kind::File)
+        self.columns
+            .iter()
+            .any(|column| column.kind == ColumnKind::File)
     }
 }
 
@@ -339,81 +285,32 @@ impl RowParser {
 impl OrderRow {
     /// Returns an error in a column of the row.
     pub(super) fn error(&self, column: &str, message: &str) -> RowError {
-        RowError {
-            line: self.line,
-            column: column.to_owned(),
-            message: escape(message).into_owned(),
-        }
-    }
-
-    /// Converts an error of the option parser.
-    fn parse_error(&self, error: &clap::Error) -> RowError {
-        let context = |kind| match error.get(kind) {
-            Some(ContextValue::String(text)) => vec![text.clone()],
-            Some(ContextValue::Strings(texts)) => texts.clone(),
-            _ => Vec::new(),
-        };
-        let arguments = context(ContextKind::InvalidArg);
-        let columns: Vec<_> = arguments
-            .iter()
-            .flat_map(|names| names.split("--").skip(1))
-            .filter_map(|name| name.split([' ', '=', '>', '|']).next())
-            .collect();
-        let columns = if columns.is_empty() {
-            "order".to_owned()
-        } else {
-            columns.join(" or ")
-        };
-        let argument = arguments.join(", ");
-        let message = match error.kind() {
-            ErrorKind::MissingRequiredArgument => "expected a value, found none".to_owned(),
-            ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
-                let value = context(ContextKind::InvalidValue).join(", ");
-                let reason = std::error::Error::source(error).map(with_causes);
-                let reason = reason.unwrap_or_else(|| "expected a different value".to_owned());
-                format!("invalid value '{value}' for '{argument}': {reason}")
-            }
-            ErrorKind::ArgumentConflict => {
-                let other = context(ContextKind::PriorArg).join(", ");
-                format!("the argument '{argument}' cannot be used with '{other}'")
-            }
-            kind => kind.to_string(),
-        };
-        self.error(&columns, &message)
+        RowError::new(self.line, column, message)
     }
 }
 
-fn column(title: &str, command: &clap::Command) -> Option<OrderColumn> {
-    let name = title
-        .trim_start_matches('\u{feff}')
-        .trim()
-        .to_lowercase()
-        .replace(['_', ' '], "-");
-    let kind = match name.as_str() {
-        FILE => Kind::File,
-        name if OPTIONS_WITHOUT_COLUMN.contains(&name) => return None,
-        name => {
-            let option = command
-                .get_arguments()
-                .find(|option| option.get_long() == Some(name))?;
-            match option.get_action() {
-                clap::ArgAction::SetTrue => Kind::Flag,
-                clap::ArgAction::Append => Kind::Repeated,
-                _ => Kind::Value,
-            }
+/// Returns the options of `keygen issue` for a cell that is not empty. The error is a message.
+fn options(column: &OrderColumn, cell: &str) -> Result<Vec<String>, String> {
+    let option = format!("--{}", column.name);
+    match column.kind {
+        ColumnKind::Repeated => {
+            let parts = cell.split(SEPARATOR).map(str::trim);
+            let parts = parts.filter(|part| !part.is_empty());
+            Ok(parts.map(|part| format!("{option}={part}")).collect())
         }
-    };
-    Some(OrderColumn { name, kind })
-}
-
-fn unknown_column(file: &str, title: &str, command: &clap::Command) -> Failure {
-    let title: String = title.chars().take(64).collect();
-    let options = command.get_arguments().filter_map(clap::Arg::get_long);
-    let known: Vec<_> = options
-        .filter(|name| !OPTIONS_WITHOUT_COLUMN.contains(name))
-        .collect();
-    Failure::malformed(format!("{file}: unknown column `{}`", escape(&title)))
-        .hint(format!("use the columns {FILE}, {}", known.join(", ")))
+        ColumnKind::Flag => match cell.to_ascii_lowercase().as_str() {
+            "yes" | "true" | "1" | "x" => Ok(vec![option]),
+            "no" | "false" | "0" => Ok(Vec::new()),
+            _ => {
+                let found: String = cell.chars().take(32).collect();
+                Err(format!("expected yes or no, found `{}`", escape(&found)))
+            }
+        },
+        // The customer does not affect other options, and is set after parsing. So rows that differ
+        // only in the customer are parsed once.
+        _ if column.name == "customer" => Ok(vec![format!("{option}=-")]),
+        _ => Ok(vec![format!("{option}={cell}")]),
+    }
 }
 
 /// Returns whether a file name is valid on every platform and stays in its directory.

@@ -92,6 +92,7 @@ impl<'a> ReportedValidation<'a> {
         json!({
             "id": self.signed.map(|signed| signed.validation.id()),
             "license_id": self.license.id().as_str(),
+            "product": self.license.product().as_str(),
             "customer": self.license.customer(),
             "tier": self.tier.as_str(),
             "status": self.status.as_str(),
@@ -115,6 +116,7 @@ impl<'a> ReportedValidation<'a> {
                 license.tier(),
                 escape(license.customer())
             ),
+            format!("product    {}", license.product()),
             format!("license id {}", license.id()),
             format!("status     {}", self.status),
             format!("machine    {}", self.machine.as_deref().unwrap_or("any")),

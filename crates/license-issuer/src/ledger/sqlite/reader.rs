@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use license_core::chrono::{DateTime, Utc};
 use license_core::time::rfc3339;
-use license_core::{LicenseId, LicenseKey, ProductCode};
+use license_core::{LicenseId, LicenseKey, ProductCode, time};
 use rusqlite::{OptionalExtension, Params, Row, params_from_iter};
 
 use crate::errors::LedgerError;
@@ -26,6 +26,9 @@ pub(super) const COLUMNS: &str = "seq, at, kind, subject, delivered, body, artef
 /// the index of kinds (<https://sqlite.org/lang_corefunc.html#likelihood>).
 pub(super) const TRIALS: &str =
     "likelihood(json_extract(body, '$.trial_of') > '', 0.0000001) AND kind = 'license'";
+
+/// The SQL condition that entry `e` shows for which product the ledger is used.
+const OF_PRODUCT: &str = "e.kind IN ('license', 'enterprise_key', 'revocation_list')";
 
 impl LedgerReader for SqliteLedger {
     fn location(&self) -> String {
@@ -235,6 +238,30 @@ impl LedgerReader for SqliteLedger {
         machine_use::machines_in_use(&self.db, licenses)
     }
 
+    fn products(&self) -> Result<BTreeSet<String>, LedgerError> {
+        let sql = format!(
+            "SELECT DISTINCT json_extract(body, '$.product') FROM entries e WHERE {OF_PRODUCT}"
+        );
+        let mut statement = self.db.prepare(&sql)?;
+        let codes = statement.query_map([], |row| row.get::<_, Option<String>>(0))?;
+        let codes: Vec<_> = codes.collect::<Result<_, _>>()?;
+        Ok(codes.into_iter().flatten().collect())
+    }
+
+    fn holds_product(&self, product: ProductCode) -> Result<bool, LedgerError> {
+        let sql = format!(
+            "SELECT 1 FROM entries e WHERE {OF_PRODUCT} AND json_extract(body, '$.product') = ?1 LIMIT 1"
+        );
+        Ok(self.db.prepare(&sql)?.exists([product.as_str()])?)
+    }
+
+    fn last_recorded_at(&self) -> Result<Option<DateTime<Utc>>, LedgerError> {
+        let sql = "SELECT at FROM entries ORDER BY seq DESC LIMIT 1";
+        let at: Option<i64> = self.db.query_row(sql, [], |row| row.get(0)).optional()?;
+        let at = at.and_then(|at| u64::try_from(at).ok());
+        Ok(at.and_then(time::from_unix_seconds))
+    }
+
     fn stats(&self, now: DateTime<Utc>) -> Result<LedgerStats, LedgerError> {
         // All numbers are read in one snapshot, because other processes may be writing.
         let _read = self.db.unchecked_transaction()?;
@@ -251,6 +278,12 @@ impl LedgerReader for SqliteLedger {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
         let sql = format!(
+            "SELECT coalesce(json_extract(e.body, '$.product'), '?') AS product, count(*)
+             FROM entries e WHERE {LICENSES} GROUP BY product ORDER BY product"
+        );
+        let mut by_product = self.db.prepare(&sql)?;
+        let products = by_product.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let sql = format!(
             "SELECT count(DISTINCT customer), coalesce(sum(seats), 0) FROM (
                SELECT {FOLDED}(json_extract(e.body, '$.customer')) AS customer,
                  CASE {STATUS} WHEN 'active' THEN json_extract(e.body, '$.seats') END AS seats
@@ -262,6 +295,7 @@ impl LedgerReader for SqliteLedger {
         Ok(LedgerStats {
             entries: entries.collect::<Result<_, _>>()?,
             licenses: licenses.collect::<Result<_, _>>()?,
+            products: products.collect::<Result<_, _>>()?,
             customers,
             seats,
         })

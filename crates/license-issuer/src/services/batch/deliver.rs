@@ -1,8 +1,11 @@
 //! Records and delivers the signed licenses, chunk by chunk.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
 
+use license_core::License;
 use license_core::chrono::{DateTime, Utc};
+use license_core::claims::LicenseClaims;
 
 use super::issued::IssuedLicense;
 use super::{
@@ -30,6 +33,31 @@ pub(super) struct Deliverer<'b, S: BatchSource, L, C> {
     pub(super) observer: &'b mut dyn BatchObserver<Row = S::Row, Error = S::Error>,
     pub(super) report: BatchReport,
     pub(super) chunk: Vec<SignedRow<S::Row>>,
+    /// Rows that are complete but follow a row that is not, by their position in the table.
+    pub(super) finished: BTreeMap<u64, FinishedRow<S::Row>>,
+    /// The position of the next row for the observer.
+    pub(super) next: u64,
+}
+
+/// A row whose license file is complete.
+pub(super) struct FinishedRow<R> {
+    row: R,
+    license: FinishedLicense,
+}
+
+/// The license of a row.
+enum FinishedLicense {
+    New(License),
+    Known(IssuedLicense),
+}
+
+impl FinishedLicense {
+    fn claims(&self) -> Option<&LicenseClaims> {
+        match self {
+            Self::New(license) => Some(license.claims()),
+            Self::Known(license) => license.claims.as_deref(),
+        }
+    }
 }
 
 impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
@@ -40,10 +68,14 @@ impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
         for result in finished {
             match result {
                 RowResult::Failed(error) => return Err(error),
-                RowResult::AlreadyIssued(row, issued) => self.note_issued(&row, &issued)?,
+                RowResult::AlreadyIssued(index, row, issued) => {
+                    self.finish_known(index, row, issued);
+                    self.observe()?;
+                }
                 RowResult::Signed(signed) => self.chunk.push(*signed),
             }
-            if self.chunk.len() >= CHUNK {
+            // Known rows wait for the rows before them.
+            if self.chunk.len().saturating_add(self.finished.len()) >= CHUNK {
                 self.deliver_chunk()?;
             }
         }
@@ -54,6 +86,9 @@ impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
 
     /// Records and delivers the chunk, except for rows that another process issued in the meantime.
     fn deliver_chunk(&mut self) -> Result<(), BatchError<S::Error>> {
+        if self.chunk.is_empty() {
+            return Ok(());
+        }
         let mut chunk = std::mem::take(&mut self.chunk);
         let mut issued = Vec::new();
         let mut delivered = Vec::with_capacity(chunk.len());
@@ -76,36 +111,39 @@ impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
                 transaction.commit(Some(&mut *writer), &mut delivery)?;
             }
         }
-        for (row, issued) in &issued {
-            self.note_issued(row, issued)?;
+        for (index, row, issued) in issued {
+            self.finish_known(index, row, issued);
         }
-        for (row, license_id, key) in delivered {
-            let observed = self
-                .observer
-                .delivered(&row, Some(&license_id), key.as_deref());
-            observed.map_err(IssueError::Request)?;
+        for (index, row, license) in delivered {
             self.report.issued += 1;
+            let license = FinishedLicense::New(license);
+            self.finished.insert(index, FinishedRow { row, license });
         }
-        Ok(())
+        self.observe()
     }
 
-    fn note_issued(
-        &mut self,
-        row: &S::Row,
-        issued: &IssuedLicense,
-    ) -> Result<(), BatchError<S::Error>> {
-        self.report.already_issued.add(issued);
-        let (id, key) = (issued.license_id.as_deref(), issued.key.as_deref());
-        let observed = self.observer.delivered(row, id, key);
-        Ok(observed.map_err(IssueError::Request)?)
+    fn finish_known(&mut self, index: u64, row: S::Row, issued: IssuedLicense) {
+        self.report.already_issued.add(&issued);
+        let license = FinishedLicense::Known(issued);
+        self.finished.insert(index, FinishedRow { row, license });
+    }
+
+    /// Passes finished rows to the observer, up to the first row that is not finished.
+    fn observe(&mut self) -> Result<(), BatchError<S::Error>> {
+        while let Some(FinishedRow { row, license }) = self.finished.remove(&self.next) {
+            self.next = self.next.saturating_add(1);
+            let observed = self.observer.delivered(&row, license.claims());
+            observed.map_err(IssueError::Request)?;
+        }
+        Ok(())
     }
 }
 
 /// A row that another process issued.
-type IssuedRow<S> = (<S as BatchSource>::Row, IssuedLicense);
+type IssuedRow<S> = (u64, <S as BatchSource>::Row, IssuedLicense);
 
-/// A row with the id and the key of its license.
-type DeliveredRow<R> = (R, String, Option<String>);
+/// A row with its position and its license.
+type DeliveredRow<R> = (u64, R, License);
 
 /// Returns the transaction of a chunk, in the order of the rows. Adds the rows to `delivered`.
 fn split<R: BatchRow>(
@@ -120,7 +158,7 @@ fn split<R: BatchRow>(
             content: signed.content,
         });
         transaction.artifacts.push(signed.artifact);
-        delivered.push((signed.row, signed.license_id, signed.key));
+        delivered.push((signed.index, signed.row, signed.license));
     }
     transaction
 }
@@ -141,7 +179,7 @@ fn take_issued<S: BatchSource>(
         match found.map_err(IssueError::Ledger)? {
             Some(found) => {
                 let restored = found.restore(&path, order)?;
-                issued.push((signed.row, restored));
+                issued.push((signed.index, signed.row, restored));
             }
             None => new.push(signed),
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use license_core::Unverified;
 use license_core::chrono::{DateTime, Utc};
+use license_core::claims::LicenseClaims;
 
 use super::BatchError;
 use crate::delivery::{ArtifactDestination, Delivery, FileDelivery};
@@ -16,8 +17,8 @@ use crate::services::issue::IssueError;
 /// The license that was issued for a row.
 #[derive(Clone, Debug, Default)]
 pub(super) struct IssuedLicense {
-    pub(super) license_id: Option<String>,
-    pub(super) key: Option<String>,
+    /// The claims, if the license is recorded.
+    pub(super) claims: Option<Box<LicenseClaims>>,
     status: Option<LicenseStatus>,
     /// Whether the file was missing and was written again.
     is_restored: bool,
@@ -50,10 +51,11 @@ impl IssuedLicense {
             return Ok(None);
         };
         let recorded = ledger.license(&entry.subject, now)?;
+        let token = Unverified::parse(&entry.artifact).ok();
+        let claims = token.and_then(|token| token.unverified_license_claims().ok());
         Ok(Some(IssuedLicenseLookup {
             license: Self {
-                key: entry.member("key"),
-                license_id: Some(entry.subject),
+                claims: claims.map(Box::new),
                 status: recorded.as_ref().map(|recorded| recorded.status),
                 is_restored: false,
             },

@@ -19,6 +19,8 @@ pub(super) struct RowReader<'b, S: BatchSource> {
     pub(super) context: BatchContext<'b, S>,
     pub(super) reader: Option<Box<dyn LedgerReader + Send>>,
     pub(super) now: DateTime<Utc>,
+    /// The position of the next row in the table.
+    pub(super) index: u64,
     /// The serial of the next license.
     pub(super) serial: u64,
     pub(super) jobs: SyncSender<SigningJob<S::Row>>,
@@ -72,18 +74,20 @@ impl<S: BatchSource> RowReader<'_, S> {
     ) -> Result<ControlFlow<()>, BatchError<S::Error>> {
         let found = self.find(group).map_err(IssueError::Ledger)?;
         for (row, found) in group.drain(..).zip(found) {
+            let index = self.index;
+            self.index = index.saturating_add(1);
             let is_received = match found {
                 None => {
                     let draft = self.context.source.draft(&row);
                     let mut draft = draft.map_err(IssueError::Request)?;
                     draft.serial = Some(self.serial);
                     self.serial = self.serial.saturating_add(1);
-                    self.jobs.send(SigningJob { row, draft }).is_ok()
+                    self.jobs.send(SigningJob { index, row, draft }).is_ok()
                 }
                 Some(found) => {
                     let issued = found.restore(&self.context.path(&row), row.order_id())?;
                     self.results
-                        .send(RowResult::AlreadyIssued(row, issued))
+                        .send(RowResult::AlreadyIssued(index, row, issued))
                         .is_ok()
                 }
             };

@@ -1,0 +1,186 @@
+//! The manifest for a mail merge, and rows that keep their licenses when the table changes.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+/// Returns the rows of the manifest in a directory, as cells.
+fn manifest(workstation: &Scratch, out: &str) -> Vec<Vec<String>> {
+    let text = workstation.read(&format!("{out}/manifest.csv"));
+    let cells = |line: &str| line.split(',').map(str::to_owned).collect();
+    text.lines().map(cells).collect()
+}
+
+/// Returns the license id for each customer in the manifest.
+fn ids(workstation: &Scratch) -> BTreeMap<String, String> {
+    let rows = manifest(workstation, "out").into_iter().skip(1);
+    rows.map(|row| (row[4].clone(), row[2].clone())).collect()
+}
+
+#[test]
+fn the_manifest_has_the_terms_and_the_columns_that_are_no_options() {
+    let workstation = Vendor::shared().workstation();
+    let table = "E-Mail,tier,customer,seats,not_before,expires,perpetual,region,,\n\
+        a@x.org,pro,A,,2027-01-01,2027-12-31,,EU,,\n\
+        b@x.org,team,B,20,2027-01-01,2027-12-31,,,,\n\
+        =1,ent,C,,2027-01-01,,yes,US,,\n";
+    workstation.write("orders.csv", table);
+    let run = batch(&workstation, &[]).expect_code(0);
+    let note = "the columns E-Mail, region of the orders set nothing in a license";
+    assert!(run.stderr.contains(note), "{run:?}");
+    assert!(
+        run.stdout.contains("issued   3 licenses of CODITECT\n"),
+        "{run:?}"
+    );
+    let rows = manifest(&workstation, "out");
+    let header = "row,file,license_id,key,customer,tier,seats,not_before,expires,E-Mail,region";
+    assert_eq!(rows[0].join(","), header);
+    let terms = |row: &[String]| row[4..].join(",");
+    let expected = [
+        "A,PRO,1,2027-01-01,2027-12-31,a@x.org,EU",
+        "B,TEAM,20,2027-01-01,2027-12-31,b@x.org,",
+        "C,ENT,unlimited,2027-01-01,,'=1,US",
+    ];
+    let found: Vec<_> = rows[1..].iter().map(|row| terms(row)).collect();
+    assert_eq!(found, expected);
+    for row in &rows[1..] {
+        assert!(
+            workstation.file(&format!("out/{}", row[1])).exists(),
+            "{row:?}"
+        );
+        assert!(row[1].starts_with(&format!("{}-", row[4])), "{row:?}");
+    }
+    // The manifest of known licenses is the same. Carried cells can change.
+    let table = table.replace("b@x.org", "bob@x.org");
+    workstation.write("orders.csv", &table);
+    let again = batch(&workstation, &["--force", "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!((&again["minted"], &again["known"]), (&0.into(), &3.into()));
+    assert_eq!(again["carried"], serde_json::json!(["E-Mail", "region"]));
+    assert_eq!(again["product"], "CODITECT");
+    let known = manifest(&workstation, "out");
+    assert_eq!((&known[1], &known[3]), (&rows[1], &rows[3]));
+    assert_eq!(known[2][9], "bob@x.org");
+}
+
+#[test]
+fn a_row_keeps_its_license_when_rows_and_columns_are_inserted_and_moved() {
+    let workstation = Vendor::shared().workstation();
+    // More rows than are recorded together.
+    let rows = |first: u32, last: u32| -> String {
+        (first..=last)
+            .map(|row| format!("pro,C{row},30\n"))
+            .collect()
+    };
+    workstation.write(
+        "orders.csv",
+        format!("tier,customer,days\n{}", rows(1, 300)),
+    );
+    let _ = batch(&workstation, &[]).expect_code(0);
+    let before = ids(&workstation);
+    let (start, end) = (rows(1, 280), rows(281, 300));
+    let moved = format!("tier,customer,days\npro,top,30\n{end}pro,middle,30\npro,C7,30\n{start}");
+    workstation.write("orders.csv", moved);
+    let run = batch(&workstation, &["--force", "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!((&run["minted"], &run["known"]), (&3.into(), &300.into()));
+    let after = ids(&workstation);
+    assert!(
+        before
+            .iter()
+            .all(|(customer, id)| customer == "C7" || after[customer] == *id)
+    );
+    // The manifest is in the order of the table, so it is recognized.
+    let listed = manifest(&workstation, "out");
+    let numbers = listed[1..].iter().map(|row| row[0].parse::<u32>().unwrap());
+    assert!(numbers.eq(2..=304));
+    let _ = batch(&workstation, &[]).expect_code(0);
+    // An empty column and another order of the columns change nothing either.
+    workstation.write("orders.csv", "days,seats,customer,tier\n30,,C9,pro\n");
+    let run = Run::keygen(&workstation)
+        .args([
+            "batch",
+            "orders.csv",
+            "--key",
+            "vendor.key",
+            "--out",
+            "nine",
+        ])
+        .run()
+        .expect_code(0);
+    assert!(
+        run.stderr
+            .contains("--name NAME issues the same orders again"),
+        "{run:?}"
+    );
+    assert_eq!(manifest(&workstation, "nine")[1][2], before["C9"]);
+}
+
+#[test]
+fn rows_that_differ_only_in_columns_that_are_no_options_get_a_license_each_and_a_warning() {
+    let workstation = Vendor::shared().workstation();
+    let table = "tier,customer,days,email\npro,A,30,a@x\npro,A,30,b@x\n";
+    workstation.write("orders.csv", table);
+    let run = batch(&workstation, &[]).expect_code(0);
+    let warning = "EQUAL_ROWS: 1 row repeats the order of an earlier row, apart from email";
+    assert!(run.stderr.contains(warning), "{run:?}");
+    assert_eq!(licenses(&workstation)["count"], 2);
+}
+
+#[test]
+fn equal_errors_are_one_line_with_a_count() {
+    let workstation = Vendor::shared().workstation();
+    let rows: String = (0..500).map(|row| format!("pro,C{row},\n")).collect();
+    workstation.write(
+        "orders.csv",
+        format!("tier,customer,days\n{rows}gold,D,9\n"),
+    );
+    let error = batch(&workstation, &[]).expect_failure(2);
+    let expected = "orders.csv: lines 2, 3, 4 and 497 other rows, expires or days or perpetual: \
+        expected a value, found none; line 502, tier: expected a tier of CODITECT, found GOLD";
+    assert_eq!(error.message, expected);
+    assert!(error.hint.contains("--product-file"), "{error:?}");
+}
+
+#[test]
+fn a_column_is_refused_if_it_could_be_mistaken() {
+    for (table, expected) in [
+        (
+            "tier,customer,days,seat\npro,A,9,5\n",
+            "unknown column `seat`, which is similar to `seats`",
+        ),
+        (
+            "tier,customer,days,key\npro,A,9,k\n",
+            "column `key` is not possible: manifest.csv has",
+        ),
+        (
+            "tier,customer,days,License ID\npro,A,9,k\n",
+            "column `License ID` is not possible",
+        ),
+        (
+            "tier,customer,days,alg\npro,A,9,k\n",
+            "this option applies to the whole batch",
+        ),
+        (
+            "tier,customer,days,email,E_mail,email\npro,A,9,,,\n",
+            "duplicate column email",
+        ),
+        (",,\npro,A,9\n", "expected a header, found an empty row"),
+    ] {
+        let workstation = Vendor::shared().workstation();
+        workstation.write("orders.csv", table);
+        let error = batch(&workstation, &[]).expect_failure(3);
+        assert!(error.message.contains(expected), "{table}: {error:?}");
+    }
+    for (row, expected) in [
+        ("pro,x,A,9", "line 2, cells: a cell has no column title"),
+        ("pro,,A,9,,x", "line 2, cells: expected 4, found 6"),
+    ] {
+        let workstation = Vendor::shared().workstation();
+        workstation.write("orders.csv", format!("tier,,customer,days,,\n{row}\n"));
+        let error = batch(&workstation, &[]).expect_failure(2);
+        assert!(error.message.contains(expected), "{row}: {error:?}");
+    }
+}
