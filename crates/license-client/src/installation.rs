@@ -8,6 +8,7 @@ mod statements;
 
 use std::path::PathBuf;
 
+use license_core::encoding::decode_text;
 use license_core::ids::Nonce;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::license::{Activation, RecordedRevocation, RevocationList, Rotation};
@@ -422,8 +423,9 @@ fn read_text(store: &Store, file: StateFile) -> Result<Option<String>, Installat
     let Some(bytes) = store.read(file, MAX_FILE_BYTES)? else {
         return Ok(None);
     };
-    let text = String::from_utf8(bytes).map_err(|_| InstallationError::NotText {
+    let text = decode_text(bytes).map_err(|damage| InstallationError::NotText {
         path: store.dir().file(file),
+        damage,
         quarantined: None,
     })?;
     Ok(Some(text))

@@ -20,6 +20,7 @@ pub(crate) use summary::KeySummary;
 pub(crate) use verification::VerifiedToken;
 pub use verification::{ClaimError, VerifyError};
 
+use crate::encoding::kind::TextKind;
 use crate::encoding::pasted::without_wrapping;
 use crate::jose::Backend;
 
@@ -114,7 +115,12 @@ impl TrustSet {
         let keys = if text.starts_with('{') {
             jwk::parse(text)?
         } else {
-            pem::parse(text)?
+            pem::parse(text).map_err(|error| match (error, TextKind::detect(text)) {
+                (TrustError::Pem, Some(found)) if found != TextKind::PublicKeys => {
+                    TrustError::OtherKind { found }
+                }
+                (error, _) => error,
+            })?
         };
         if keys.is_empty() {
             return Err(TrustError::Empty);

@@ -1,6 +1,7 @@
 //! `keygen batch`: issues a license for each row of a table.
 
 mod dialect;
+mod encoding;
 #[cfg(fuzzing)]
 mod fuzzing;
 mod manifest;

@@ -33,7 +33,7 @@ pub enum TextKind {
     PublicKeys,
     /// A request or receipt of a machine.
     MachineRequest(MachineRequestKind),
-    /// A license file.
+    /// A license file or a token.
     License,
     /// A web page, such as an error page that was saved in place of a file.
     WebPage,
@@ -73,7 +73,7 @@ impl TextKind {
             Some(*kind)
         } else if let Some(kind) = machine_request(&start) {
             Some(Self::MachineRequest(kind))
-        } else if start.contains("BEGIN LICENSE") {
+        } else if start.contains("BEGIN LICENSE") || start.starts_with("eyJ") {
             Some(Self::License)
         } else if lower.starts_with("ssh-") || lower.starts_with("ecdsa-sha2-") {
             Some(Self::SshPublicKey)
@@ -102,7 +102,7 @@ impl TextKind {
             Self::OpenPgp => "a block of OpenPGP",
             Self::PublicKeys => "public keys (a trust set)",
             Self::MachineRequest(kind) => kind.name(),
-            Self::License => "a license file",
+            Self::License => "a license",
             Self::WebPage => "a web page",
         }
     }
@@ -173,6 +173,7 @@ mod tests {
             (r#"{"kty":"RSA","d":"x"}"#, TextKind::PrivateKey),
             ("<!DOCTYPE html><title>404</title>", TextKind::WebPage),
             ("-----BEGIN LICENSE-----\neyJ", TextKind::License),
+            ("eyJhbGciOiJSUzI1NiJ9.e30.AA", TextKind::License),
             (
                 "-----BEGIN LICENSE CLOCK REQUEST-----\n{",
                 TextKind::MachineRequest(MachineRequestKind::Clock),

@@ -159,6 +159,18 @@ fn is_blank(character: char) -> bool {
     character.is_whitespace() || is_invisible(character)
 }
 
+/// Removes blanks and the `> ` of quoted mail before a text. A `>` alone can be a wrong character.
+fn without_quotation_marks(text: &str) -> &str {
+    let mut rest = text.trim_start_matches(is_blank);
+    while let Some(quoted) = rest.strip_prefix('>') {
+        if !quoted.starts_with(is_margin) {
+            break;
+        }
+        rest = quoted.trim_start_matches(is_blank);
+    }
+    rest
+}
+
 /// Returns whether a character can precede a line of quoted mail: a blank or `>`.
 fn is_margin(character: char) -> bool {
     is_blank(character) || character == '>'
@@ -237,7 +249,7 @@ pub(crate) fn without_wrapping(text: &str) -> &str {
 pub(crate) fn offset_and_body(text: &str) -> (usize, &str) {
     let (mut start, mut body) = (0, text);
     loop {
-        let rest = body.trim_start_matches(is_margin);
+        let rest = without_quotation_marks(body);
         start += body.len() - rest.len();
         body = rest.trim_end_matches(is_blank);
         let Some(opened) = body.strip_prefix(is_quote) else {
@@ -311,7 +323,16 @@ mod tests {
 
     #[test]
     fn other_changes_are_kept_for_the_parser_to_reject() {
-        for pasted in ["AB CD", "\"AB", "A\u{200b}B", "A\tB", "<AB>", "A >B", "AB>"] {
+        for pasted in [
+            "AB CD",
+            "\"AB",
+            "A\u{200b}B",
+            "A\tB",
+            "<AB>",
+            "A >B",
+            "AB>",
+            ">AB",
+        ] {
             assert_eq!(Pasted::new(pasted).text, pasted, "{pasted:?}");
         }
     }
