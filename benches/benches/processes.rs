@@ -87,7 +87,8 @@ fn compare_with_others(machine: &Scratch) {
     compare("verification of one RSA-4096 license", 40, 1, subjects);
 }
 
-/// Verifies only the signature.
+/// Returns the subject for `openssl`, which verifies only the signature. Returns `None` if OpenSSL
+/// is not installed.
 fn openssl(machine: &Scratch) -> Option<Subject<'_>> {
     let openssl = tools::openssl()?;
     let args = ["dgst", "-sha256", "-verify", "vendor.pem", "-signature"];

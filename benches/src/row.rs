@@ -49,7 +49,7 @@ impl<'a> Row<'a> {
     }
 
     /// Adds a lower bound. `times` is the highest accepted ratio of our time to the bound.
-    pub fn limit(self, name: &'a str, times: Option<f64>, run: impl FnMut() + 'a) -> Self {
+    pub fn lower_bound(self, name: &'a str, times: Option<f64>, run: impl FnMut() + 'a) -> Self {
         self.compared_with(name, Comparison::Limit(times), run)
     }
 

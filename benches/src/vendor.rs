@@ -128,7 +128,8 @@ fn draft(number: u64) -> LicenseDraft {
     draft
 }
 
-/// Returns the current time. Third-party verifiers read the system clock too.
+/// Returns the current time. A fixed time would not work, because third-party verifiers compare
+/// `exp` with the system clock.
 ///
 /// # Panics
 ///

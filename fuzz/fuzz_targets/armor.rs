@@ -6,10 +6,10 @@ use license_core::jose::input_cap;
 use license_core::{LicenseFile, TokenKind, with_causes};
 use license_fuzz::{assert_printable, bounded};
 
-const MEMORY: u64 = 48;
+const MEMORY_FACTOR: u64 = 48;
 
 fuzz_target!(|text: &str| {
-    let parsed = bounded(MEMORY, text.as_bytes(), || LicenseFile::parse(text));
+    let parsed = bounded(MEMORY_FACTOR, text.as_bytes(), || LicenseFile::parse(text));
     let file = match parsed {
         Ok(file) => file,
         Err(error) => return assert_printable(&with_causes(&error)),

@@ -6,12 +6,12 @@ use license_core::claims::LicenseClaims;
 use license_core::{TokenKind, Unverified, fuzzing, with_causes};
 use license_fuzz::{assert_printable, bounded, json, token};
 
-const MEMORY: u64 = 128;
+const MEMORY_FACTOR: u64 = 128;
 
 fuzz_target!(|payload: &[u8]| {
     let is_strict = json::strict_object(payload).is_some();
     for kind in TokenKind::ALL {
-        let read = bounded(MEMORY, payload, || fuzzing::claims(*kind, payload));
+        let read = bounded(MEMORY_FACTOR, payload, || fuzzing::claims(*kind, payload));
         match &read {
             Ok(printed) => {
                 assert!(

@@ -6,10 +6,10 @@ use license_core::inspect::inspect;
 use license_core::{LicenseFile, LicenseKey, TrustSet, with_causes};
 use license_fuzz::{assert_printable, bounded};
 
-const MEMORY: u64 = 256;
+const MEMORY_FACTOR: u64 = 256;
 
 fuzz_target!(|text: &str| {
-    let shown = match bounded(MEMORY, text.as_bytes(), || inspect(text)) {
+    let shown = match bounded(MEMORY_FACTOR, text.as_bytes(), || inspect(text)) {
         Ok(shown) => shown,
         Err(error) => return assert_printable(&with_causes(&error)),
     };

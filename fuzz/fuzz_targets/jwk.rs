@@ -6,13 +6,13 @@ use license_core::trust::TrustedKey;
 use license_core::{TrustSet, with_causes};
 use license_fuzz::{assert_printable, bounded, json};
 
-const MEMORY: u64 = 128;
+const MEMORY_FACTOR: u64 = 128;
 
 fuzz_target!(|text: &str| {
     if !text.trim_start().starts_with('{') {
         return;
     }
-    let keys = match bounded(MEMORY, text.as_bytes(), || TrustSet::parse(text)) {
+    let keys = match bounded(MEMORY_FACTOR, text.as_bytes(), || TrustSet::parse(text)) {
         Ok(keys) => keys,
         Err(error) => return assert_printable(&with_causes(&error)),
     };

@@ -7,10 +7,10 @@ use license_core::{LicenseId, LicenseKey};
 use license_fuzz::{assert_printable, bounded};
 use serde_json::json;
 
-const MEMORY: u64 = 16;
+const MEMORY_FACTOR: u64 = 16;
 
 fuzz_target!(|text: &str| {
-    let parsed = bounded(MEMORY, text.as_bytes(), || LicenseKey::parse(text));
+    let parsed = bounded(MEMORY_FACTOR, text.as_bytes(), || LicenseKey::parse(text));
     let standard = StandardKey::parse(text).ok().map(LicenseKey::Standard);
     let full = EnterpriseKey::parse(text).ok().map(LicenseKey::Enterprise);
     let short = ShortEnterpriseKey::parse(text)

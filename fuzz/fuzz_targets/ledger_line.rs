@@ -6,10 +6,10 @@ use license_fuzz::bounded;
 use license_keygen::fuzzing::read_line;
 use serde_json::json;
 
-const MEMORY: u64 = 256;
+const MEMORY_FACTOR: u64 = 256;
 
 fuzz_target!(|line: &str| {
-    let Some(entry) = bounded(MEMORY, line.as_bytes(), || read_line(line)) else {
+    let Some(entry) = bounded(MEMORY_FACTOR, line.as_bytes(), || read_line(line)) else {
         return;
     };
     assert!(entry.body.is_object());

@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 
 /// The CSV reader and the option parser have buffers of a fixed size.
 const FIXED_BYTES: usize = 1 << 20;
-const MEMORY: u64 = 64;
+const MEMORY_FACTOR: u64 = 64;
 
 thread_local! {
     static TABLE: RefCell<NamedTempFile> = RefCell::new(NamedTempFile::new().unwrap());
@@ -23,7 +23,7 @@ fuzz_target!(|table: &[u8]| TABLE.with_borrow(|file| {
     let path = file.path();
     fs::write(path, table).unwrap();
     let input = vec![0; table.len() + FIXED_BYTES / 64];
-    let rows = match bounded(MEMORY, &input, || read_orders(path)) {
+    let rows = match bounded(MEMORY_FACTOR, &input, || read_orders(path)) {
         Ok(rows) => rows,
         Err(message) => return assert_printable(&message),
     };

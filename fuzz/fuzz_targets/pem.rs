@@ -5,13 +5,13 @@ use libfuzzer_sys::fuzz_target;
 use license_core::{TrustSet, with_causes};
 use license_fuzz::{assert_printable, bounded};
 
-const MEMORY: u64 = 32;
+const MEMORY_FACTOR: u64 = 32;
 
 fuzz_target!(|text: &str| {
     if text.trim_start().starts_with('{') {
         return;
     }
-    let keys = match bounded(MEMORY, text.as_bytes(), || TrustSet::parse(text)) {
+    let keys = match bounded(MEMORY_FACTOR, text.as_bytes(), || TrustSet::parse(text)) {
         Ok(keys) => keys,
         Err(error) => return assert_printable(&with_causes(&error)),
     };

@@ -12,7 +12,7 @@ use license_fuzz::fixtures::{SIGNED, TRUST};
 use license_fuzz::{assert_printable, bounded};
 use serde_json::json;
 
-const MEMORY: u64 = 128;
+const MEMORY_FACTOR: u64 = 128;
 
 static CONTEXT: LazyLock<Context> = LazyLock::new(|| {
     let now = time::parse_instant("2027-01-15T09:00:00Z").unwrap();
@@ -22,7 +22,7 @@ static CONTEXT: LazyLock<Context> = LazyLock::new(|| {
 fuzz_target!(|text: &str| {
     let matrix = FeatureMatrix::built_in();
     let verify = || VerifiedLicenses::verify(text, &TRUST, matrix);
-    let verified = match bounded(MEMORY, text.as_bytes(), verify) {
+    let verified = match bounded(MEMORY_FACTOR, text.as_bytes(), verify) {
         Ok(verified) => verified,
         Err(error) => return assert_printable(&with_causes(&error)),
     };

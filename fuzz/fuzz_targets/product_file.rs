@@ -6,10 +6,10 @@ use license_core::{FeatureMatrix, with_causes};
 use license_fuzz::{assert_printable, bounded};
 
 /// A table with one key takes a node of a B-tree, with room for eleven keys.
-const MEMORY: u64 = 1024;
+const MEMORY_FACTOR: u64 = 1024;
 
 fuzz_target!(|text: &str| {
-    let matrix = match bounded(MEMORY, text.as_bytes(), || FeatureMatrix::parse(text)) {
+    let matrix = match bounded(MEMORY_FACTOR, text.as_bytes(), || FeatureMatrix::parse(text)) {
         Ok(matrix) => matrix,
         Err(error) => return assert_printable(&with_causes(&error)),
     };

@@ -6,7 +6,7 @@ use license_core::requests::readback;
 use license_core::with_causes;
 use license_fuzz::{assert_printable, bounded};
 
-const MEMORY: u64 = 128;
+const MEMORY_FACTOR: u64 = 128;
 
 fuzz_target!(|input: &[u8]| {
     if let Ok(lines) = readback::to_lines(input) {
@@ -16,7 +16,7 @@ fuzz_target!(|input: &[u8]| {
     let Ok(text) = std::str::from_utf8(input) else {
         return;
     };
-    match bounded(MEMORY, input, || readback::from_lines(text)) {
+    match bounded(MEMORY_FACTOR, input, || readback::from_lines(text)) {
         Ok(content) => {
             let lines = readback::to_lines(&content).unwrap().join("\n");
             assert_eq!(readback::from_lines(&lines).unwrap(), content);

@@ -6,16 +6,16 @@ use license_core::requests::{MachineRequest, readback};
 use license_core::with_causes;
 use license_fuzz::{assert_printable, bounded};
 
-const MEMORY: u64 = 128;
+const MEMORY_FACTOR: u64 = 128;
 
 fuzz_target!(|input: &[u8]| {
-    if let Ok(request) = bounded(MEMORY, input, || MachineRequest::from_bytes(input)) {
+    if let Ok(request) = bounded(MEMORY_FACTOR, input, || MachineRequest::from_bytes(input)) {
         check(&request);
     }
     let Ok(text) = std::str::from_utf8(input) else {
         return;
     };
-    match bounded(MEMORY, input, || MachineRequest::parse(text)) {
+    match bounded(MEMORY_FACTOR, input, || MachineRequest::parse(text)) {
         Ok(request) => check(&request),
         Err(error) => assert_printable(&with_causes(&error)),
     }

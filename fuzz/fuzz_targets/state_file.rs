@@ -6,7 +6,7 @@ use license_client::fuzzing::{document, open, seal};
 use license_client::{ProductCode, StateFile};
 use license_fuzz::bounded;
 
-const MEMORY: u64 = 256;
+const MEMORY_FACTOR: u64 = 256;
 const MACHINE: &str = "5a7c3e9b1d2f48069ab4c8e0d6f1735b";
 
 fuzz_target!(|content: &[u8]| {
@@ -16,7 +16,7 @@ fuzz_target!(|content: &[u8]| {
         assert!(open(product, MACHINE, file, content).is_err());
         let sealed = seal(product, MACHINE, file, content).unwrap();
         assert_eq!(open(product, MACHINE, file, &sealed).unwrap(), content);
-        if let Some(printed) = bounded(MEMORY, content, || document(file, content)) {
+        if let Some(printed) = bounded(MEMORY_FACTOR, content, || document(file, content)) {
             let again = document(file, printed.as_bytes());
             assert_eq!(again.as_ref(), Some(&printed), "{file}");
         }

@@ -7,7 +7,7 @@ use license_core::{TokenKind, Unverified, with_causes};
 use license_fuzz::{assert_printable, bounded, json, token};
 use serde_json::Value;
 
-const MEMORY: u64 = 128;
+const MEMORY_FACTOR: u64 = 128;
 
 fuzz_target!(|payload: &[u8]| {
     let token = token::unsigned(TokenKind::License, payload);
@@ -15,7 +15,7 @@ fuzz_target!(|payload: &[u8]| {
         return;
     };
     let expected = json::strict_object(payload).map(Value::Object);
-    let read = bounded(MEMORY, payload, || token.unverified_claims());
+    let read = bounded(MEMORY_FACTOR, payload, || token.unverified_claims());
     if let Err(error) = &read {
         assert_printable(&with_causes(error));
     }

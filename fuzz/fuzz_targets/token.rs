@@ -6,10 +6,10 @@ use license_core::{LicenseFile, Unverified, with_causes};
 use license_fuzz::fixtures::{SIGNED, TRUST};
 use license_fuzz::{assert_printable, bounded};
 
-const MEMORY: u64 = 48;
+const MEMORY_FACTOR: u64 = 48;
 
 fuzz_target!(|text: &str| {
-    let parsed = bounded(MEMORY, text.as_bytes(), || Unverified::parse(text));
+    let parsed = bounded(MEMORY_FACTOR, text.as_bytes(), || Unverified::parse(text));
     let token = match parsed {
         Ok(token) => token,
         Err(error) => return assert_printable(&with_causes(&error)),

@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-const MEMORY: u64 = 16;
+const MEMORY_FACTOR: u64 = 16;
 
 fuzz_target!(|text: &str| {
     check::<Commitment>(text);
@@ -44,7 +44,7 @@ fuzz_target!(|text: &str| {
             Some(&secret)
         );
     }
-    if let Ok(at) = bounded(MEMORY, text.as_bytes(), || time::parse_instant(text)) {
+    if let Ok(at) = bounded(MEMORY_FACTOR, text.as_bytes(), || time::parse_instant(text)) {
         let printed = time::rfc3339(at).to_string();
         assert_eq!(time::parse_instant(&printed), Ok(at));
     }
@@ -55,7 +55,7 @@ fn check<T>(text: &str)
 where
     T: FromStr<Err: Display> + Display + PartialEq + std::fmt::Debug + Serialize + DeserializeOwned,
 {
-    let parsed = bounded(MEMORY, text.as_bytes(), || text.parse::<T>());
+    let parsed = bounded(MEMORY_FACTOR, text.as_bytes(), || text.parse::<T>());
     let from_json = serde_json::from_value::<T>(json!(text));
     match parsed {
         Ok(value) => {

@@ -4,7 +4,7 @@ pub mod fixtures;
 pub mod json;
 pub mod token;
 
-/// Memory that a parser may use whatever the size of its input.
+/// Memory in bytes that a parser may use whatever the size of its input.
 const FIXED_BYTES: u64 = 16 * 1024;
 
 /// Runs a parser, and fails if it allocates more than `factor` bytes for each byte of its input at

@@ -34,14 +34,14 @@ pub(crate) fn rows(vendors: &Vendors) -> Vec<Planned<'_>> {
 /// Adds the time of the signature alone as a lower bound.
 fn with_signature_bound<'a>(row: Row<'a>, vendor: &'a SampleVendor) -> Row<'a> {
     let sign = signing(vendor);
-    row.limit("aws-lc-rs", Some(1.05), move || drop(black_box(sign())))
+    row.lower_bound("aws-lc-rs", Some(1.05), move || drop(black_box(sign())))
 }
 
 /// Adds the time of the signature and its verification as a lower bound.
 fn with_verified_signature_bound<'a>(row: Row<'a>, vendor: &'a SampleVendor) -> Row<'a> {
     let (sign, public) = (signing(vendor), vendor.parsed());
     let (signed, _) = vendor.signed();
-    row.limit("aws-lc-rs, both", None, move || {
+    row.lower_bound("aws-lc-rs, both", None, move || {
         public.verify_sig(signed, &sign()).unwrap();
     })
 }

@@ -35,7 +35,7 @@ fn look_up(work: &'static str) -> Row<'static> {
     let query = move || {
         black_box(list.revoked(black_box(one.next().unwrap())));
     };
-    Row::new(work, query).limit("HashSet", Some(2.0), move || {
+    Row::new(work, query).lower_bound("HashSet", Some(2.0), move || {
         black_box(set.contains(black_box(other.next().unwrap())));
     })
 }

@@ -117,7 +117,11 @@ fn with_aws_lc<'a>(work: &'a str, vendor: &'a SampleVendor, limit: f64, peer: f6
     let raw = turns(all_signed(vendor), move |(signed, signature)| {
         key.verify_sig(signed, signature).unwrap();
     });
-    jsonwebtoken(row.limit("aws-lc-rs", Some(limit), raw), vendor, Some(peer))
+    jsonwebtoken(
+        row.lower_bound("aws-lc-rs", Some(limit), raw),
+        vendor,
+        Some(peer),
+    )
 }
 
 /// Verifies and evaluates licenses without a verifier.
@@ -134,7 +138,7 @@ fn alone<'a>(work: &'a str, vendor: &'a SampleVendor) -> Row<'a> {
     let raw = turns(all_signed(vendor), move |(signed, signature)| {
         key.verify_sig(signed, signature).unwrap();
     });
-    Row::new(work, ours).limit("aws-lc-rs", None, raw)
+    Row::new(work, ours).lower_bound("aws-lc-rs", None, raw)
 }
 
 fn with_rust_crypto<'a>(work: &'a str, vendor: &'a SampleVendor, limit: Option<f64>) -> Row<'a> {
@@ -148,7 +152,7 @@ fn with_rust_crypto<'a>(work: &'a str, vendor: &'a SampleVendor, limit: Option<f
         let digest = Sha256::digest(signed);
         key.verify(scheme.clone(), &digest, signature).unwrap();
     });
-    jsonwebtoken(row.limit("rsa", limit, raw), vendor, None)
+    jsonwebtoken(row.lower_bound("rsa", limit, raw), vendor, None)
 }
 
 #[cfg(feature = "peers")]
@@ -176,7 +180,7 @@ fn again<'a>(work: &'a str, vendor: &'a SampleVendor) -> Row<'a> {
     };
     Row::new(work, verify)
         .under(1e-6)
-        .limit("comparing the bytes", None, move || {
+        .lower_bound("comparing the bytes", None, move || {
             assert!(black_box(&seen) == black_box(&vendor.token));
         })
 }

@@ -94,7 +94,8 @@ pub(crate) enum Command {
     Activate(Box<Activate>),
     /// Record that an activation has ended, which frees its device
     Release(Release),
-    /// Answer a clock request, to lower the clock high-water mark to the issue date
+    /// Answer a clock request; the answer lowers the machine's clock high-water mark to its own
+    /// issue date
     ClockRepair(AnswerArgs),
     /// Record the revocation of a license
     Revoke(Revoke),

@@ -80,7 +80,8 @@ pub(crate) enum Command {
     Use(Box<Use>),
     /// Show the session id of a project (the same for all paths to the project)
     Session(Box<Session>),
-    /// Show the pseudonymous identity of this machine (hashes; short values can be guessed)
+    /// Show the pseudonymous identity of this machine (hashes; the original of a hash can be
+    /// guessed if it is short)
     Machine,
     /// Show the usage type of a project (builder or runtime) and how it was detected
     Usage(Project),
@@ -88,6 +89,8 @@ pub(crate) enum Command {
     UsageReport(UsageReport),
     /// Remove the license of this user
     Remove,
+    /// Restore the license that the last installation replaced
+    Restore(Box<Status>),
     /// Check the license installation on this machine without changing it (exit code 1 for a
     /// problem)
     Doctor {
@@ -119,7 +122,7 @@ pub(crate) struct Verify {
     /// File, token or key from the vendor; - for standard input
     #[arg(value_name = "FILE|TOKEN|KEY|-")]
     pub(crate) license: OsString,
-    /// License file or full enterprise key that the given key must belong to
+    /// If the argument is a key: license file or full enterprise key that it must belong to
     #[arg(long = "license", value_name = "FILE")]
     pub(crate) companion: Option<Source>,
     /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed keys]
@@ -137,8 +140,8 @@ pub(crate) struct Install {
     /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed keys]
     #[arg(long, value_name = "FILE", hide = embedded::PRESENT)]
     pub(crate) trust: Vec<Source>,
-    /// Replace a valid license with one that is not valid, or retire the key of the installed
-    /// license
+    /// Replace a valid license with one that is not valid or allows less, or retire the key of the
+    /// installed license
     #[arg(long)]
     pub(crate) force: bool,
     /// Nonce that each validation token in the input must contain

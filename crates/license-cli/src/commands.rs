@@ -47,6 +47,7 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Usage(project) => session::usage(&app()?, project, terminal),
         Command::UsageReport(arguments) => usage_report::run(&app()?, arguments, terminal),
         Command::Remove => remove::run(&app()?, terminal),
+        Command::Restore(arguments) => install::restore(&app()?, arguments, terminal),
         Command::Doctor { strict } => doctor::run(&app()?, *strict, terminal),
         Command::Explain(query) => explain::run(&app()?, query, terminal),
         Command::Description(description) => {

@@ -78,8 +78,7 @@ impl AppContext {
         if !files.is_empty() {
             return read_keys(files).map(Rotation::new);
         }
-        let paths = self.manager.paths().map_err(failure::home)?;
-        let installed = Installation::rotation(paths);
+        let installed = Installation::rotation(self.manager.readable_paths());
         let installed = installed.map_err(|error| failure::installation(&error))?;
         installed.ok_or_else(failure::missing_trust)
     }
@@ -92,13 +91,11 @@ impl AppContext {
     /// See [`trust`](Self::trust).
     pub(crate) fn rotation_for_installing(&self, files: &[Source]) -> Result<Rotation, Failure> {
         let rotation = self.rotation(files)?;
-        match self.manager.paths() {
-            Ok(paths) if self.manager.trust().is_none() => {
-                let roots = rotation.roots().clone();
-                Ok(Installation::rotate(paths, roots))
-            }
-            _ => Ok(rotation),
+        if self.manager.trust().is_some() {
+            return Ok(rotation);
         }
+        let roots = rotation.roots().clone();
+        Ok(Installation::rotate(self.manager.readable_paths(), roots))
     }
 
     /// Verifies a license.
@@ -180,8 +177,9 @@ impl AppContext {
             installation.map_err(|error| failure::installation_with_trust(&error, &problems))?;
         let others = installation.iter().flat_map(|found| found.problems());
         notices.extend(others.map(Notice::installation));
-        let verified = installation.map(|found| found.verified().clone());
+        let verified = installation.as_ref().map(|found| found.verified().clone());
         let mut evaluation = Evaluation::new(self, verified, args)?;
+        evaluation.installation = installation;
         evaluation.high_water = high_water;
         evaluation.notices = notices;
         Ok(evaluation)

@@ -14,11 +14,10 @@ use thiserror::Error;
 /// ```
 /// use license_client::Paths;
 ///
-/// let paths = Paths::for_current_user("CODITECT")?;
-/// if let Some(refused) = paths.refused_system() {
+/// let paths = Paths::for_current_user("CODITECT");
+/// for refused in paths.refused_system() {
 ///     eprintln!("the licenses for all users are not used: {refused}");
 /// }
-/// # Ok::<(), license_client::StateDirError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
@@ -65,6 +64,8 @@ pub enum SystemDirFault {
     },
     /// A program in user space provides the file system, and can claim any owner.
     UserSpace,
+    /// The path is relative, so it names another directory for each working directory.
+    Relative,
     /// The directory cannot be examined.
     Unreadable(io::ErrorKind),
 }
@@ -76,6 +77,7 @@ fn describe(directory: &Path, fault: &SystemDirFault) -> String {
         SystemDirFault::Writable { mode } => {
             format!("that other users can write to {directory} (mode {mode:04o})")
         }
+        SystemDirFault::Relative => "a relative path".to_owned(),
         SystemDirFault::UserSpace => {
             format!("that {directory} is on a file system in user space (FUSE)")
         }
@@ -88,12 +90,15 @@ fn describe(directory: &Path, fault: &SystemDirFault) -> String {
 ///
 /// If the directory does not exist, only an administrator must be able to create it.
 pub(crate) fn check(path: &Path) -> Result<PathBuf, SystemDirError> {
-    let (existing, missing) = existing_part(path)?;
     let fault = |directory: &Path, fault| SystemDirError {
         path: path.to_owned(),
         directory: directory.to_owned(),
         fault,
     };
+    if !path.is_absolute() {
+        return Err(fault(path, SystemDirFault::Relative));
+    }
+    let (existing, missing) = existing_part(path)?;
     for directory in existing.ancestors() {
         // A sticky directory protects the entries that exist.
         let is_protected = directory != existing;

@@ -2,11 +2,16 @@
 
 mod candidate;
 mod combined_file;
+mod comparison;
 mod error;
 mod keys;
+mod license_files;
+mod loss;
+mod replaced;
 mod statements;
+mod unused;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use license_core::encoding::decode_text;
 use license_core::ids::Nonce;
@@ -17,8 +22,12 @@ use license_core::{FeatureMatrix, License, LicenseId, TrustSet, VerifiedLicenses
 pub use candidate::{Candidate, Replace};
 pub use error::InstallationError;
 pub(crate) use keys::{Keys, installed_roots};
+pub use loss::LicenseLoss;
+pub use replaced::ReplacedLicense;
 pub(crate) use statements::{problems as statement_problems, stored_text};
+pub use unused::UnusedFile;
 
+use self::license_files::{DirectoryFiles, InstalledFile};
 use crate::paths::Paths;
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store};
@@ -42,6 +51,8 @@ use crate::store::{Damaged, Store};
 #[must_use]
 pub struct Installation {
     verified: VerifiedLicenses,
+    /// The files with the licenses. The files of the user come first.
+    files: Vec<InstalledFile>,
     paths: Vec<PathBuf>,
     problems: Vec<InstallationError>,
     /// The keys that verified the user's license, if there is one.
@@ -54,9 +65,10 @@ impl Installation {
     /// Reads the installed licenses and verifies them with the installed keys. Returns `None` if no
     /// license is installed.
     ///
-    /// The licenses of the user and of the administrator apply together. If only one of the two
-    /// files verifies, only its licenses apply. A damaged license file of the user is quarantined.
-    /// Activations in the license file of the user are ignored.
+    /// The license files and enterprise keys of the user and of the administrator apply together.
+    /// Files that do not verify are [problems](Self::problems), and do not hide the others. A
+    /// damaged file of the user is quarantined. Activations in the license file of the user are
+    /// ignored.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -184,9 +196,15 @@ impl Installation {
         matrix: &FeatureMatrix,
     ) -> Option<(VerifiedLicenses, PathBuf)> {
         let system = paths.system()?;
-        let found = read_licenses(system, || keys.for_system(paths, system), matrix);
-        let (verified, path, _) = found.ok().flatten()?;
-        Some((verified, path))
+        let trust = || keys.for_system(paths, system);
+        let all = DirectoryFiles::read(system, trust, matrix, Damaged::Leave);
+        let mut files = all.files.into_iter();
+        let first = files.next()?;
+        let verified = files.fold(first.verified, |mut verified, file| {
+            verified.extend(&file.verified);
+            verified
+        });
+        Some((verified, first.path))
     }
 
     /// Reads the installed licenses and verifies them with these keys.
@@ -196,58 +214,53 @@ impl Installation {
         matrix: &FeatureMatrix,
         damaged: Damaged,
     ) -> Result<Option<Self>, InstallationError> {
-        let own = || read_licenses(paths.user(), || keys.for_user(paths), matrix);
-        // The keys and the license are separate files. Another process may have replaced both
-        // between the two reads, so a license that does not verify is read once more.
-        let found = match own() {
-            Err(InstallationError::License { .. }) => own(),
-            answer => answer,
-        };
-        let own = found.map_err(|error| match damaged {
-            Damaged::Quarantine => error.quarantine(paths.user(), own),
-            Damaged::Leave => error,
-        });
-        let shared = match paths.system() {
-            Some(system) => read_licenses(system, || keys.for_system(paths, system), matrix)
-                .map_err(|source| InstallationError::shared(system, source)),
-            None => Ok(None),
-        };
-        let (mut own, shared) = match (own, shared) {
-            (Ok(None), Err(error)) | (Err(error), Ok(None) | Err(_)) => return Err(error),
-            (own, shared) => (own, shared),
-        };
-        let keys = match &own {
-            Ok(Some((_, _, keys))) => Some(keys.clone()),
-            _ => None,
-        };
+        let user = paths.user();
+        let mut own = DirectoryFiles::read(user, || keys.for_user(paths), matrix, damaged);
         // A user can write any activation into this file, for example one that was deactivated.
         // Only the sealed state proves that this machine requested an activation.
-        let unproven = match &mut own {
-            Ok(Some((verified, _, _))) => verified.take_activations(),
-            _ => Vec::new(),
-        };
-        let (mut parts, mut files, mut problems) = (Vec::new(), Vec::new(), Vec::new());
-        for place in [own, shared] {
-            match place {
-                Ok(Some((verified, path, _))) => {
-                    parts.push(verified);
-                    files.push(path);
-                }
-                Ok(None) => {}
-                Err(problem) => problems.push(problem),
-            }
+        let take = |file: &mut InstalledFile| file.verified.take_activations();
+        let unproven = own.files.iter_mut().flat_map(take).collect();
+        let own_keys = own.files.first().map(|file| file.keys.clone());
+        let mut problems = own.problems;
+        let mut files = own.files;
+        if let Some(system) = paths.system() {
+            let trust = || keys.for_system(paths, system);
+            let shared = DirectoryFiles::read(system, trust, matrix, Damaged::Leave);
+            files.extend(shared.files);
+            let of_system = |source| InstallationError::shared(system, source);
+            problems.extend(shared.problems.into_iter().map(of_system));
         }
-        let verified = parts.into_iter().reduce(|mut all, more| {
+        let unknown = paths.unknown_user().cloned();
+        problems.extend(unknown.map(InstallationError::StateDir));
+        let parts = files.iter().map(|file| file.verified.clone());
+        let verified = parts.reduce(|mut all, more| {
             all.extend(&more);
             all
         });
-        Ok(verified.map(|verified| Self {
+        let Some(verified) = verified else {
+            return problems.into_iter().next().map_or(Ok(None), Err);
+        };
+        // The licenses of both directories may need the same keys.
+        let mut known: Vec<PathBuf> = Vec::new();
+        problems.retain(|problem| {
+            let file = problem.file().map(Path::to_owned);
+            let is_new = file.as_ref().is_none_or(|file| !known.contains(file));
+            known.extend(file);
+            is_new
+        });
+        Ok(Some(Self {
+            paths: files.iter().map(|file| file.path.clone()).collect(),
             verified,
-            paths: files,
+            files,
             problems,
-            keys,
+            keys: own_keys,
             unproven,
         }))
+    }
+
+    /// Returns the file that contains the license.
+    fn into_file_with(self, id: &LicenseId) -> Option<InstalledFile> {
+        self.files.into_iter().find(|file| file.contains(id))
     }
 
     /// Returns the keys for tokens that are stored separately from the license. These are the keys
@@ -320,7 +333,7 @@ impl Installation {
         &self.verified
     }
 
-    /// Returns the paths of the license files. The file of the user comes first.
+    /// Returns the paths of the license files. The files of the user come first.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -337,8 +350,7 @@ impl Installation {
         &self.paths
     }
 
-    /// Returns the problems with the other license file, if only one of the two license files is
-    /// usable.
+    /// Returns the problems with other license files and keys, which are not used.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -388,37 +400,6 @@ pub(crate) fn add_validations(
     rejected
 }
 
-/// The licenses of one directory, the path of their file, and the keys that verified them.
-type ReadResult = Result<Option<(VerifiedLicenses, PathBuf, TrustSet)>, InstallationError>;
-
-/// Reads and verifies the license in one directory.
-fn read_licenses(
-    store: &Store,
-    trust: impl Fn() -> Result<TrustSet, InstallationError>,
-    matrix: &FeatureMatrix,
-) -> ReadResult {
-    // An installation writes the new file before it removes the other file, so both can exist for a
-    // moment.
-    for file in [StateFile::License, StateFile::Key] {
-        if let Some(text) = read_text(store, file)? {
-            let trust = trust()?;
-            if trust.is_empty() {
-                return Err(InstallationError::NoKeys);
-            }
-            let path = store.dir().file(file);
-            return match VerifiedLicenses::verify(&text, &trust, matrix) {
-                Ok(verified) => Ok(Some((verified, path, trust))),
-                Err(source) => Err(InstallationError::License {
-                    path,
-                    source: Box::new(source),
-                    quarantined: None,
-                }),
-            };
-        }
-    }
-    Ok(None)
-}
-
 fn read_text(store: &Store, file: StateFile) -> Result<Option<String>, InstallationError> {
     let Some(bytes) = store.read(file, MAX_FILE_BYTES)? else {
         return Ok(None);
@@ -429,4 +410,9 @@ fn read_text(store: &Store, file: StateFile) -> Result<Option<String>, Installat
         quarantined: None,
     })?;
     Ok(Some(text))
+}
+
+/// Returns the text of a file with these keys.
+fn jwks(trust: &TrustSet) -> String {
+    format!("{:#}\n", trust.to_jwks())
 }

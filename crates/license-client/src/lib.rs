@@ -194,7 +194,9 @@ pub use administrator::{SystemDirError, SystemDirFault};
 pub use client::{BuildError, Client, ClientBuilder, ClientError, Setting};
 pub use clock::now;
 pub use directory::UnsafeDirectory;
-pub use installation::{Candidate, Installation, InstallationError, Replace};
+pub use installation::{
+    Candidate, Installation, InstallationError, LicenseLoss, Replace, ReplacedLicense, UnusedFile,
+};
 pub use license_core;
 pub use license_core::evaluate::{ContextValue, Evidence, FeatureDecision, Outcome, Warning};
 pub use license_core::matrix::ProductFileError;

@@ -71,7 +71,7 @@ use crate::state_dir::{StateDir, StateDirError};
 /// how long this takes.
 pub struct LicenseManager {
     product: ProductCode,
-    paths: Result<Paths, StateDirError>,
+    paths: Paths,
     /// The embedded keys of the program. `None` if the installed keys are used.
     trust: Option<TrustSet>,
     sources: Sources,
@@ -140,10 +140,10 @@ impl LicenseManager {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn at(product: ProductCode, paths: impl Into<Paths>) -> Self {
-        Self::new(product, Ok(paths.into()))
+        Self::new(product, paths.into())
     }
 
-    fn new(product: ProductCode, paths: Result<Paths, StateDirError>) -> Self {
+    fn new(product: ProductCode, paths: Paths) -> Self {
         Self {
             product,
             paths,
@@ -248,7 +248,30 @@ impl LicenseManager {
     ///
     /// Returns [`StateDirError`] if no state directory is known.
     pub fn paths(&self) -> Result<&Paths, &StateDirError> {
-        self.paths.as_ref()
+        self.paths.with_known_user()
+    }
+
+    /// Returns the paths from which licenses and keys are read. Without a state directory, these
+    /// are the paths of the administrator.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// use license_client::Installation;
+    ///
+    /// let trust = Installation::trust(manager.readable_paths())?;
+    /// assert!(trust.is_some(), "the keys were installed with the license");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn readable_paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// Returns the paths for an operation that writes.
+    fn writable_paths(&self) -> Result<&Paths, StateDirError> {
+        self.paths().map_err(Clone::clone)
     }
 
     /// Reads the clock and the uptime.
@@ -327,7 +350,7 @@ impl LicenseManager {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn state_dir(&self) -> Option<&StateDir> {
-        self.paths.as_ref().ok().map(|paths| paths.user().dir())
+        self.paths().ok().map(|paths| paths.user().dir())
     }
 }
 

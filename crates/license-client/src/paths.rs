@@ -22,47 +22,51 @@ use crate::store::Store;
 #[derive(Debug, Clone)]
 pub struct Paths {
     user: Store,
+    /// The reason why the directory of the user is not known.
+    unknown_user: Option<StateDirError>,
     system: Option<Store>,
-    refused: Option<SystemDirError>,
+    refused: Vec<SystemDirError>,
 }
 
 impl Paths {
     /// Returns the paths of the user who runs this process.
     ///
+    /// Without a home directory, the directory of the user contains nothing and cannot be written,
+    /// and [`Paths::unknown_user`] returns the reason. The directory of the administrator still
+    /// counts.
+    ///
     /// The directory of the administrator counts only if the directory and all directories above it
-    /// belong to an administrator. Otherwise [`Paths::refused_system`] returns the reason.
+    /// belong to an administrator. If the directory in the variable `{PRODUCT}_SYSTEM_DIR` does
+    /// not, the default directory is used. [`Paths::refused_system`] returns the reasons.
     ///
     /// ```
     /// use license_client::Paths;
     ///
-    /// match Paths::for_current_user("CODITECT") {
-    ///     Ok(paths) => println!("{}", paths.user().dir().path().display()),
-    ///     Err(error) => eprintln!("{error}"),
+    /// let paths = Paths::for_current_user("CODITECT");
+    /// match paths.unknown_user() {
+    ///     None => println!("{}", paths.user().dir().path().display()),
+    ///     Some(error) => eprintln!("{error}"),
     /// }
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// Same as [`StateDir::resolve`].
-    pub fn for_current_user(product: &str) -> Result<Self, StateDirError> {
-        let paths = Self::at(StateDir::for_current_user(product)?);
-        let system = StateDir::for_system(product, |name| std::env::var_os(name));
-        Ok(match system {
-            Some(system) => paths.checked_system_dir(&system),
-            None => paths,
-        })
-    }
-
-    /// Sets the directory of the administrator, if it belongs to an administrator.
-    fn checked_system_dir(self, system: &StateDir) -> Self {
-        match administrator::check(system.path()) {
-            // No other user can change what this path means.
-            Ok(path) => self.system_dir(StateDir::at(path)),
-            Err(refused) => Self {
-                refused: Some(refused),
-                ..self
+    pub fn for_current_user(product: &str) -> Self {
+        let mut paths = match StateDir::for_current_user(product) {
+            Ok(user) => Self::at(user),
+            Err(error) => Self {
+                unknown_user: Some(error),
+                ..Self::at(StateDir::unknown())
             },
+        };
+        for path in StateDir::system_paths(product, |name| std::env::var_os(name)) {
+            match administrator::check(&path) {
+                // No other user can change what this path means.
+                Ok(path) => {
+                    paths.system = Some(Store::new(StateDir::at(path)));
+                    break;
+                }
+                Err(refused) => paths.refused.push(refused),
+            }
         }
+        paths
     }
 
     /// Returns paths with only the directory of the user.
@@ -76,8 +80,9 @@ impl Paths {
     pub fn at(user: StateDir) -> Self {
         Self {
             user: Store::new(user),
+            unknown_user: None,
             system: None,
-            refused: None,
+            refused: Vec::new(),
         }
     }
 
@@ -94,12 +99,13 @@ impl Paths {
     pub fn system_dir(self, system: StateDir) -> Self {
         Self {
             system: Some(Store::new(system)),
-            refused: None,
+            refused: Vec::new(),
             ..self
         }
     }
 
-    /// Returns the store of the user.
+    /// Returns the store of the user. If the directory is not [known](Paths::unknown_user), the
+    /// store contains nothing and cannot be written.
     ///
     /// ```
     /// use license_client::{Paths, StateDir};
@@ -109,6 +115,29 @@ impl Paths {
     /// ```
     pub fn user(&self) -> &Store {
         &self.user
+    }
+
+    /// Returns why the directory of the user is not known, if it is not.
+    ///
+    /// ```
+    /// use license_client::{Paths, StateDir};
+    ///
+    /// let paths = Paths::at(StateDir::at("/var/lib/shop"));
+    /// assert_eq!(paths.unknown_user(), None);
+    /// ```
+    pub fn unknown_user(&self) -> Option<&StateDirError> {
+        self.unknown_user.as_ref()
+    }
+
+    /// Returns these paths, if the directory of the user is known.
+    pub(crate) fn with_known_user(&self) -> Result<&Self, &StateDirError> {
+        self.unknown_user.as_ref().map_or(Ok(self), Err)
+    }
+
+    /// Returns the known directories: that of the user, and that of the administrator.
+    pub(crate) fn stores(&self) -> impl Iterator<Item = &Store> {
+        let user = self.unknown_user.is_none().then_some(&self.user);
+        user.into_iter().chain(&self.system)
     }
 
     /// Returns the store of the administrator.
@@ -124,16 +153,16 @@ impl Paths {
         self.system.as_ref()
     }
 
-    /// Returns why the directory of the administrator is not used, if it was refused.
+    /// Returns why directories of the administrator are not used, if any were refused.
     ///
     /// ```
     /// use license_client::{Paths, StateDir};
     ///
     /// let paths = Paths::at(StateDir::at("/var/lib/shop"));
-    /// assert_eq!(paths.refused_system(), None);
+    /// assert!(paths.refused_system().is_empty());
     /// ```
-    pub fn refused_system(&self) -> Option<&SystemDirError> {
-        self.refused.as_ref()
+    pub fn refused_system(&self) -> &[SystemDirError] {
+        &self.refused
     }
 }
 

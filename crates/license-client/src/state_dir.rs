@@ -114,9 +114,9 @@ impl StateDir {
     /// Returns the administrator's directory, which contains files for all users.
     ///
     /// This is the value of the variable `{PRODUCT}_SYSTEM_DIR`, if it is set and not empty.
-    /// Otherwise it is the default of the platform, such as `/etc/coditect`. Returns `None` if the
-    /// path is relative, or if the platform has no default. Nothing is ever written to this
-    /// directory.
+    /// Otherwise, or if the value is a relative path, it is the default of the platform, such as
+    /// `/etc/coditect`. Returns `None` if the platform has no default. Nothing is ever written to
+    /// this directory.
     ///
     /// ```
     /// use license_client::StateDir;
@@ -129,23 +129,27 @@ impl StateDir {
         product: &str,
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> Option<Self> {
+        let mut paths = Self::system_paths(product, environment);
+        paths.find(|path| path.is_absolute()).map(Self::at)
+    }
+
+    /// Returns the path in the variable `{PRODUCT}_SYSTEM_DIR`, if it is set, and the default of
+    /// the platform, if there is one. The first path that can be used counts.
+    pub(crate) fn system_paths(
+        product: &str,
+        environment: impl Fn(&str) -> Option<OsString>,
+    ) -> impl Iterator<Item = PathBuf> {
         let variable = format!("{}_SYSTEM_DIR", product.to_ascii_uppercase());
-        let configured = environment(&variable).map(PathBuf::from);
+        let configured = environment(&variable).filter(|path| !path.is_empty());
         let name = product.to_ascii_lowercase();
-        let default = || {
-            if cfg!(windows) {
-                environment("ProgramData").map(|data| PathBuf::from(data).join(name))
-            } else if cfg!(target_os = "macos") {
-                Some(Path::new("/Library/Application Support").join(name))
-            } else {
-                Some(Path::new("/etc").join(name))
-            }
+        let default = if cfg!(windows) {
+            environment("ProgramData").map(|data| PathBuf::from(data).join(name))
+        } else if cfg!(target_os = "macos") {
+            Some(Path::new("/Library/Application Support").join(name))
+        } else {
+            Some(Path::new("/etc").join(name))
         };
-        configured
-            .filter(|path| !path.as_os_str().is_empty())
-            .or_else(default)
-            .filter(|path| path.is_absolute())
-            .map(Self::at)
+        configured.map(PathBuf::from).into_iter().chain(default)
     }
 
     /// Returns the state directory at `path`.
@@ -162,6 +166,12 @@ impl StateDir {
             path: path.into(),
             origin: Origin::Chosen,
         }
+    }
+
+    /// Returns a directory that contains nothing and cannot be created. It takes the place of a
+    /// state directory that is not known.
+    pub(crate) fn unknown() -> Self {
+        Self::at(PathBuf::new())
     }
 
     /// Returns the path of the directory.

@@ -195,16 +195,16 @@ fn a_pasted_key_is_stored_in_one_line() {
 }
 
 #[test]
-fn while_both_a_license_file_and_a_key_exist_the_license_file_is_in_effect() {
+fn while_both_a_license_file_and_a_key_exist_the_better_license_is_in_effect() {
     // The process crashed after the new file was written and before the old one was removed.
     let machine = Machine::new();
     machine.install(PRO, &all_keys());
     machine.write(StateFile::Key, input(ENTERPRISE_KEY));
-    assert_eq!(machine.tier().as_str(), "PRO");
+    assert_eq!(machine.tier().as_str(), "ENT");
     let machine = Machine::new();
     machine.install(input(ENTERPRISE_KEY), &all_keys());
     machine.write(StateFile::License, PRO);
-    assert_eq!(machine.tier().as_str(), "PRO");
+    assert_eq!(machine.tier().as_str(), "ENT");
     machine.install(input(ENTERPRISE_KEY), &all_keys());
     assert_eq!(
         machine.tier().as_str(),

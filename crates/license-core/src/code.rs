@@ -93,6 +93,7 @@ codes! {
     ListOutdated "LIST_OUTDATED" Warning "The revocation list is past its next update.",
     QuotaLow "QUOTA_LOW" Warning "At least four fifths of a quota are used.",
     Trial "TRIAL" Warning "The license is a trial.",
+    Loss "LOSS" Warning "A new license allows less than the license that it replaces.",
 }
 
 /// The kind of result that a [`Code`] belongs to.

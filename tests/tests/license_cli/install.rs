@@ -101,16 +101,17 @@ fn an_invalid_license_replaces_a_valid_license_only_with_force() {
 }
 
 #[test]
-fn a_valid_license_replaces_any_other_license() {
-    let machine = machine_with("ent.lic");
-    let _ = install(&machine, &["pro.lic"]).expect_code(0);
-    assert_eq!(installed_tier(&machine), "PRO");
-    let _ = install(&machine, &["enterprise.key"]).expect_code(0);
-    assert_eq!(installed_tier(&machine), "ENT");
-    assert!(!machine.file("state/license.lic").exists());
-    let _ = install(&machine, &["team.lic"]).expect_code(0);
-    assert_eq!(installed_tier(&machine), "TEAM");
-    assert!(!machine.file("state/license.key").exists());
+fn a_license_of_a_higher_tier_replaces_a_valid_license() {
+    let machine = machine_with("pro.lic");
+    for (file, tier, stored, removed) in [
+        ("team.lic", "TEAM", "license.lic", "license.key"),
+        ("enterprise.key", "ENT", "license.key", "license.lic"),
+    ] {
+        let _ = install(&machine, &[file]).expect_code(0);
+        assert_eq!(installed_tier(&machine), tier);
+        assert!(machine.state().join(stored).exists());
+        assert!(!machine.state().join(removed).exists());
+    }
 }
 
 #[test]
@@ -130,8 +131,8 @@ fn the_keys_that_verified_the_license_are_stored() {
         &machine,
         &["verify", "--json", "--at", AT, "pro.lic"],
     ));
-    let _ = license(&machine, &["install", "--at", AT, "pro.lic"]).expect_code(0);
-    assert_eq!(installed_tier(&machine), "PRO");
+    let _ = license(&machine, &["install", "--at", AT, "ent.lic"]).expect_code(0);
+    assert_eq!(installed_tier(&machine), "ENT");
 }
 
 #[test]
@@ -195,7 +196,7 @@ fn concurrent_installations_leave_one_complete_license() {
             };
             let machine = &machine;
             scope.spawn(move || {
-                let _ = install(machine, &[file]).expect_code(0);
+                let _ = install(machine, &["--force", file]).expect_code(0);
             });
         }
     });
@@ -298,7 +299,7 @@ fn an_installed_license_that_is_a_symbolic_link_is_read_and_replaced_without_fol
     std::os::unix::fs::symlink(machine.file("team.lic"), machine.file("state/license.lic"))
         .unwrap();
     assert_eq!(installed_tier(&machine), "TEAM");
-    let _ = install(&machine, &["pro.lic"]).expect_code(0);
+    let _ = install(&machine, &["--force", "pro.lic"]).expect_code(0);
     assert_eq!(machine.read("team.lic"), TEAM.file);
     assert_eq!(installed_tier(&machine), "PRO");
 }

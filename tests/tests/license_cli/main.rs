@@ -28,6 +28,7 @@ mod quota_bypass;
 mod refusal;
 mod remove;
 mod renewal;
+mod replacement;
 mod revocations;
 mod rotation;
 mod server;

@@ -38,6 +38,21 @@ impl Sale {
         Run::license(&self.machine).args(args).run()
     }
 
+    /// Replaces the installed license with one that allows less.
+    #[track_caller]
+    fn replace(&self, file: &str, at: &str) {
+        let args = [
+            "install",
+            "--force",
+            file,
+            "--trust",
+            "trust.jwks",
+            "--at",
+            at,
+        ];
+        let _ = Run::license(&self.machine).args(args).run().expect_code(0);
+    }
+
     fn status(&self, at: &str) -> Value {
         let args = ["status", "--json", "--at", at];
         Run::license(&self.machine).args(args).run().json()
@@ -117,9 +132,7 @@ fn a_check_in_of_the_license_stays_until_its_renewal_starts() {
         "both.lic",
         sale.machine.read("daily.lic") + &sale.machine.read("validation.lic"),
     );
-    let _ = sale
-        .install("both.lic", "2026-06-19T01:00:00Z")
-        .expect_code(0);
+    sale.replace("both.lic", "2026-06-19T01:00:00Z");
     let renew = words("renew daily.lic --days 365 --issued-at 2026-06-19");
     sale.issue(&renew, "next.lic");
     let _ = sale
@@ -147,9 +160,16 @@ fn an_upgrade_starts_immediately_and_ends_with_the_previous_license() {
     assert!(
         report
             .stderr
-            .contains("the PRO license of ACME is replaced"),
+            .contains("the PRO license of ACME is replaced\n"),
         "{report:?}"
     );
+    // The superseded license is of no use, so it is not kept.
+    let args = ["restore", "--at", "2026-03-01"];
+    let restore = Run::license(&sale.machine).args(args).run();
+    restore.expect_failure(1);
+    assert!(report.stderr.contains("warning: LOSS: "), "{report:?}");
+    let loss = "quota devices is lowered from unlimited to 5";
+    assert!(report.stderr.contains(loss), "{report:?}");
     let status = sale.status("2026-03-01");
     assert_eq!(
         (&status["tier"], &status["quotas"]["users"]),
@@ -283,7 +303,7 @@ fn with_check_in() -> Sale {
 #[test]
 fn the_check_in_of_a_renewal_issued_early_is_not_overdue_on_its_first_day() {
     let sale = with_check_in();
-    let _ = sale.install("daily.lic", "2026-01-02").expect_code(0);
+    sale.replace("daily.lic", "2026-01-02");
     let _ = sale.install("next.lic", "2026-01-03").expect_code(0);
     let _ = sale.install("validation.lic", "2026-01-28").expect_code(0);
     for (at, code) in [
@@ -303,7 +323,7 @@ fn the_check_in_of_a_renewal_issued_early_is_not_overdue_on_its_first_day() {
 #[test]
 fn a_renewal_accepts_a_check_in_of_the_previous_license() {
     let sale = with_check_in();
-    let _ = sale.install("daily.lic", "2026-01-02").expect_code(0);
+    sale.replace("daily.lic", "2026-01-02");
     let _ = sale.install("next.lic", "2026-02-01").expect_code(0);
     assert_eq!(sale.status("2026-02-01")["code"], "VALID");
     let check_in = ["check-in", "daily.lic", "--issued-at", "2026-02-06"];
@@ -317,7 +337,7 @@ fn a_renewal_accepts_a_check_in_of_the_previous_license() {
 #[test]
 fn a_renewal_does_not_end_a_suspension() {
     let sale = with_check_in();
-    let _ = sale.install("daily.lic", "2026-01-02").expect_code(0);
+    sale.replace("daily.lic", "2026-01-02");
     let suspend = ["check-in", "daily.lic", "--status", "suspended"];
     sale.issue(
         &[&suspend[..], &["--issued-at", "2026-01-20"]].concat(),
@@ -337,7 +357,7 @@ fn a_renewal_does_not_end_a_suspension() {
 #[test]
 fn before_a_renewal_starts_the_current_license_decides() {
     let sale = with_check_in();
-    let _ = sale.install("daily.lic", "2026-01-02").expect_code(0);
+    sale.replace("daily.lic", "2026-01-02");
     let _ = sale.install("next.lic", "2026-01-03").expect_code(0);
     let status = sale.status("2026-01-20");
     assert_eq!(status["code"], "CHECK_IN_OVERDUE");

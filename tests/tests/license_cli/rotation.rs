@@ -8,13 +8,13 @@ use license_core::{Unverified, time};
 use super::*;
 
 /// The vendor with the next key.
-static NEXT: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_new_key("2048", "RS256"));
+pub(crate) static NEXT: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_new_key("2048", "RS256"));
 /// The vendor with the spare key.
 static SPARE: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_new_key("2048", "PS256"));
 /// A thief with a key of their own.
 static THIEF: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_new_key("2048", "RS256"));
 /// A TEAM license for 2020, signed with the next key.
-static BY_NEXT: LazyLock<IssuedLicense> =
+pub(crate) static BY_NEXT: LazyLock<IssuedLicense> =
     LazyLock::new(|| NEXT.issue(&["--tier", "team", "--expires", "2020-12-31", "--offline"]));
 
 fn key(vendor: &Vendor) -> SigningKey {

@@ -136,7 +136,7 @@ fn each_project_user_license_and_machine_has_its_own_session() {
     let elsewhere = on(ELSEWHERE, &machine, &["session", "--json", "shop"]);
     ids.push(id(&elsewhere.expect_code(0).json()).to_owned());
     for file in ["ent.lic", "enterprise.key"] {
-        let install = ["install", "--trust", "trust.jwks", file];
+        let install = ["install", "--force", "--trust", "trust.jwks", file];
         let _ = on(HERE, &machine, &install).expect_code(0);
         ids.push(id(&session(&machine, "shop")).to_owned());
     }

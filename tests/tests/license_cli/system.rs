@@ -250,3 +250,146 @@ fn another_users_directory_does_not_share_an_activation() {
     let doctor = user(&machine, &["doctor"]).stdout;
     assert!(doctor.contains("nothing in it is used"), "{doctor}");
 }
+
+#[test]
+fn a_license_file_that_cannot_be_used_or_allows_less_does_not_hide_an_enterprise_key() {
+    let damaged = [String::new(), "noise".to_owned(), tampered(&TEAM)];
+    for directory in ["etc", "state"] {
+        if directory == "etc" && !tools::is_root() {
+            continue;
+        }
+        let machine = machine();
+        let name = |file: &str| format!("{directory}/{file}");
+        for directory in ["etc", "state"] {
+            fs::create_dir(machine.file(directory)).unwrap();
+        }
+        machine.write(&name("trust.jwks"), &Vendor::shared().trust);
+        machine.write(&name("license.key"), &*ENTERPRISE_KEY);
+        for content in &damaged {
+            machine.write(&name("license.lic"), content);
+            let status = expect_valid(user(&machine, &["status", "--json", "--at", LATER]));
+            assert_eq!(status["tier"], "ENT", "{status:#}");
+            let warning = state_warning(&status);
+            assert!(warning.contains(&name("license.lic")), "{warning}");
+        }
+        machine.write(&name("license.lic"), &TEAM.file);
+        for (at, code) in [(AT, "VALID"), (LATER, "EXPIRED")] {
+            let status = expect_valid(user(&machine, &["status", "--json", "--at", at]));
+            assert_eq!(status["tier"], "ENT");
+            let unused = &status["unused_files"][0];
+            let path = unused["path"].as_str().unwrap();
+            assert!(path.ends_with(&name("license.lic")), "{status:#}");
+            assert_eq!(
+                (&unused["tier"], &unused["code"]),
+                (&json!("TEAM"), &json!(code))
+            );
+            let text = user(&machine, &["status", "--at", at])
+                .expect_code(0)
+                .stdout;
+            let line = format!("not used    {path} (TEAM license, {code})");
+            assert!(text.contains(&line), "{text}");
+        }
+        let doctor = user(&machine, &["doctor"]).stdout;
+        assert!(doctor.contains("not used: "), "{doctor}");
+    }
+}
+
+#[test]
+fn damaged_keys_of_one_directory_do_not_hide_the_keys_of_the_other_one() {
+    if !tools::is_root() {
+        return;
+    }
+    for (damaged, file, expected) in [
+        ("state/trust.jwks", "state/license.lic", "ENT"),
+        ("etc/trust.jwks", "etc/license.lic", "TEAM"),
+    ] {
+        let machine = machine_with_shared("team.lic");
+        let install = ["install", "--trust", "trust.jwks", "--at", AT, "ent.lic"];
+        let _ = user(&machine, &install).expect_code(0);
+        for other in ["state/license.lic", "etc/license.lic"] {
+            if other != file {
+                fs::remove_file(machine.file(other)).unwrap();
+            }
+        }
+        machine.write(damaged, "noise");
+        let status = expect_valid(user(&machine, &["status", "--json", "--at", AT]));
+        assert_eq!(status["tier"], expected);
+        let warning = state_warning(&status);
+        assert!(warning.contains(damaged), "{warning}");
+    }
+}
+
+#[test]
+fn a_relative_path_of_the_administrators_directory_is_reported_and_not_used() {
+    let machine = machine();
+    fs::create_dir(machine.file("etc")).unwrap();
+    machine.write("etc/license.lic", &TEAM.file);
+    machine.write("etc/trust.jwks", &Vendor::shared().trust);
+    let run = |args: &[&str]| {
+        let run = Run::license(&machine).env("CODITECT_SYSTEM_DIR", "etc");
+        run.args(args).run()
+    };
+    let status = run(&["status", "--json"]).expect_code(1).json();
+    assert_eq!(status["code"], "NO_LICENSE");
+    let warning = state_warning(&status);
+    assert!(warning.contains("found a relative path"), "{warning}");
+    let doctor = run(&["doctor", "--json"]).json();
+    let checks = doctor["checks"].as_array().unwrap();
+    let system = checks.iter().find(|check| check["check"] == "system");
+    let message = system.unwrap()["message"].as_str().unwrap();
+    assert!(message.contains("found a relative path"), "{message}");
+    assert!(message.contains("(the default)"), "{message}");
+}
+
+/// Environments in which the state directory of the user is not known, and whether uses of a quota
+/// are counted in memory there.
+#[cfg(unix)]
+const WITHOUT_STATE: [(&[(&str, &str)], bool); 3] = [
+    (&[], true),
+    (&[("HOME", "relative")], false),
+    (&[("CODITECT_HOME", "relative")], false),
+];
+
+#[test]
+#[cfg(unix)]
+fn without_a_home_directory_the_administrators_license_counts() {
+    if !tools::is_root() {
+        return;
+    }
+    let machine = machine_with_shared("team.lic");
+    machine.write("etc/license.key", &*ENTERPRISE_KEY);
+    let Some(user) = UnprivilegedUser::without_account(&machine) else {
+        return;
+    };
+    for (variables, is_counted) in WITHOUT_STATE {
+        let license = |args: &[&str]| {
+            let run = user.run().env("CODITECT_SYSTEM_DIR", machine.file("etc"));
+            let run = run.without_env("HOME").without_env("CODITECT_HOME");
+            let run = run.args(args);
+            let set = variables.iter();
+            set.fold(run, |run, (name, value)| run.env(name, value))
+                .run()
+        };
+        let status = expect_valid(license(&["status", "--json", "--at", AT]));
+        assert_eq!(status["tier"], "ENT");
+        let warning = state_warning(&status);
+        assert!(warning.contains("HOME"), "{warning}");
+        let _ = license(&["check", "sso"]).expect_code(0);
+        let _ = license(&["verify", "--at", AT, "pro.lic"]).expect_code(0);
+        let unlimited = license(&["use", "commands_per_day", "11", "--json"]);
+        assert_eq!(unlimited.expect_code(0).json()["limit"], -1);
+        // The limit of FREE is 10.
+        let finite = license(&["use", "agents", "11", "--json"]);
+        let expected = if is_counted { 0 } else { 1 };
+        let finite = finite.expect_code(expected).json();
+        if is_counted {
+            assert_eq!(finite["limit"], 52);
+        } else {
+            assert_eq!(finite["error"]["code"], "QUOTA_NOT_COUNTED", "{finite:#}");
+        }
+        license(&["install", "pro.lic"]).expect_failure(4);
+        let doctor = license(&["doctor"]);
+        assert!(doctor.stdout.contains("VALID: ENT license"), "{doctor:?}");
+        let _ = doctor.expect_code(i32::from(!is_counted));
+    }
+}

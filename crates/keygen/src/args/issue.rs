@@ -63,7 +63,7 @@ pub(crate) struct Issue {
     pub(crate) grace: Option<NonZeroU32>,
     #[command(flatten)]
     pub(crate) restrictions: RestrictionArgs,
-    /// Last build day of covered versions [default: no limit]
+    /// Latest build date that the license covers (UTC) [default: no limit]
     #[arg(long, value_parser = time::parse_date, value_name = "YYYY-MM-DD")]
     pub(crate) maintenance_until: Option<NaiveDate>,
     /// Version requirement, such as "<3.0.0" [default: none]
@@ -113,7 +113,7 @@ pub(crate) struct Batch {
     pub(crate) orders: PathBuf,
     #[command(flatten)]
     pub(crate) key: KeyArgs,
-    /// Directory for license files and manifest; issued orders are skipped
+    /// Directory for license files and manifest; rows whose license was already issued are skipped
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Replace a manifest.csv that lists other licenses; license files are never replaced

@@ -43,7 +43,7 @@ pub(crate) struct Renew {
     /// Issue a license that never expires
     #[arg(long, conflicts_with = "until")]
     pub(crate) perpetual: bool,
-    /// Last build day of the covered versions
+    /// Latest build date that the license covers (UTC)
     #[arg(long, value_parser = time::parse_date, value_name = "YYYY-MM-DD")]
     pub(crate) maintenance_until: Option<NaiveDate>,
     #[command(flatten)]

@@ -3,14 +3,15 @@
 use license_cli_support::{Exit, Failure, Terminal, escape, show_path};
 use license_client::{
     Candidate, InstallReport, Installation, InstallationError, InstalledBlock, Moment, Replace,
+    ReplacedLicense,
 };
 use license_core::chrono::{DateTime, Utc};
 use license_core::license::{Activation, Rotation, VerifiedLicensesError};
 use license_core::time::rfc3339;
-use license_core::{License, LicenseId, TokenKind, TrustSet, VerifiedLicenses};
+use license_core::{Code, License, LicenseId, TokenKind, TrustSet, VerifiedLicenses};
 use serde_json::json;
 
-use crate::args::Install;
+use crate::args::{ContextArgs, Install, Status};
 use crate::context::{AppContext, Evaluation, LicenseInput};
 use crate::output::notice::{self, Notice};
 use crate::output::trust_statements::{self, StatementsReport};
@@ -28,7 +29,45 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     let input = LicenseInput::read(&arguments.license)?;
     let candidate = VerifiedCandidate::new(app, arguments, &input)?;
-    install(app, arguments, &input, candidate, terminal)
+    install_input(app, arguments, &input, candidate, terminal)
+}
+
+/// Restores the license that the last installation replaced, and prints the decision on it.
+///
+/// # Errors
+///
+/// Returns a failure if there is no such license, or if it does not verify or cannot be installed.
+pub(crate) fn restore(
+    app: &AppContext,
+    arguments: &Status,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let replaced = app.manager.replaced_license(&app.matrix);
+    let replaced = replaced.map_err(|error| failure::installation(&error))?;
+    let before = own_licenses(app);
+    let is_installed = |license: &License| before.iter().any(|own| own.id() == license.id());
+    let is_new = |found: &ReplacedLicense| !found.verified.licenses().iter().all(is_installed);
+    let ReplacedLicense {
+        verified, trust, ..
+    } = replaced.filter(is_new).ok_or_else(|| {
+        let message =
+            "expected a license that an installation replaced, found none; nothing was changed";
+        Failure::new(Exit::Denied, Code::NoLicense.as_str(), message)
+            .hint("`license status` shows the installed license")
+    })?;
+    let candidate = VerifiedCandidate {
+        verified,
+        roots: trust,
+        statements: StatementsReport::default(),
+    };
+    install(
+        app,
+        &arguments.context,
+        Replace::Always,
+        candidate,
+        None,
+        terminal,
+    )
 }
 
 /// Installs the answer to a request of this machine, unless it is installed already.
@@ -60,7 +99,7 @@ pub(crate) fn activate(
         return Err(Failure::new(Exit::Indeterminate, "REPLAYED", message)
             .hint("`license status` shows the license in effect; no action is needed"));
     }
-    install(app, arguments, &input, candidate, terminal)
+    install_input(app, arguments, &input, candidate, terminal)
 }
 
 /// Returns an activation of the input that is already installed on this machine.
@@ -72,11 +111,37 @@ fn find_installed<'b>(app: &AppContext, verified: &'b VerifiedLicenses) -> Optio
     answers.find(|answer| installed.iter().any(|other| other.id() == answer.id()))
 }
 
-fn install(
+fn install_input(
     app: &AppContext,
     arguments: &Install,
     input: &LicenseInput,
     candidate: VerifiedCandidate,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let checked = check_nonce(arguments, &candidate.verified);
+    checked.map_err(|error| failure::installation(&error))?;
+    let replace = if arguments.force {
+        Replace::Always
+    } else {
+        Replace::UnlessWorse
+    };
+    let ignored = app.ignored_statements(input);
+    install(
+        app,
+        &arguments.context,
+        replace,
+        candidate,
+        ignored,
+        terminal,
+    )
+}
+
+fn install(
+    app: &AppContext,
+    args: &ContextArgs,
+    replace: Replace,
+    candidate: VerifiedCandidate,
+    ignored: Option<Notice>,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let VerifiedCandidate {
@@ -84,38 +149,33 @@ fn install(
         roots,
         statements,
     } = candidate;
-    let failed = |error| failure::installation(&error);
-    check_nonce(arguments, &verified).map_err(failed)?;
     let before = own_licenses(app);
-    let new =
-        Evaluation::comparable_with(app, Some(verified.clone()), &arguments.context, &before)?;
+    let new = Evaluation::comparable_with(app, Some(verified.clone()), args, &before)?;
     let context = new.context();
     let candidate = Candidate {
         verified: &verified,
         trust: &roots,
         matrix: &app.matrix,
     };
-    let replace = if arguments.force {
-        Replace::Always
-    } else {
-        Replace::UnlessWorse
-    };
-    let moment = match arguments.context.at {
+    let moment = match args.at {
         None => Moment::Now,
         Some(_) => Moment::Hypothetical,
     };
     let installed = app.manager.install(&candidate, &context, replace, moment);
-    let installed = installed.map_err(failed)?;
+    let installed = installed.map_err(|error| failure::installation(&error))?;
     let after = own_licenses(app);
     note_installed(&installed, &verified, terminal);
     if !verified.licenses().is_empty() {
         let (now, licenses) = (context.clock(), (&before[..], &after[..]));
-        note_other_licenses(installed.begins, now, &verified, licenses, terminal);
+        note_other_licenses(&installed, now, &verified, licenses, terminal);
     }
-    let mut evaluation = app.installed(&arguments.context)?;
+    let mut evaluation = app.installed(args)?;
     let problems = installed.problems.iter().map(Notice::state);
     notice::add_missing(&mut evaluation.notices, problems);
-    evaluation.notices.extend(app.ignored_statements(input));
+    evaluation.notices.extend(ignored);
+    evaluation
+        .notices
+        .extend(installed.loss.as_ref().map(Notice::loss));
     if evaluation.verified.is_none() {
         // Revocation lists and trust statements can be installed without a license.
         let (now, notices) = (context.clock(), evaluation.notices);
@@ -270,7 +330,7 @@ fn block_line(block: &InstalledBlock) -> String {
 
 /// Prints notes about the licenses that were installed before.
 fn note_other_licenses(
-    begins: Option<DateTime<Utc>>,
+    installed: &InstallReport,
     now: DateTime<Utc>,
     verified: &VerifiedLicenses,
     (before, after): (&[License], &[License]),
@@ -283,7 +343,7 @@ fn note_other_licenses(
         let mut new = verified.licenses().iter().filter_map(start);
         new.any(|start| start == *begins)
     };
-    if let Some(begins) = begins.filter(is_new_start) {
+    if let Some(begins) = installed.begins.filter(is_new_start) {
         terminal.note(&format!(
             "the new license starts at {}; the current license stays in effect until then",
             rfc3339(begins)
@@ -296,7 +356,15 @@ fn note_other_licenses(
         let (tier, customer) = (license.tier(), escape(license.customer()));
         match start(license).filter(|start| *start > now) {
             _ if !is_in(after, license.id()) => {
-                terminal.note(&format!("the {tier} license of {customer} is replaced"));
+                let is_kept = installed.replaced.as_ref() == Some(license.id());
+                let undo = if is_kept {
+                    "; `license restore` restores it"
+                } else {
+                    ""
+                };
+                terminal.note(&format!(
+                    "the {tier} license of {customer} is replaced{undo}"
+                ));
             }
             Some(start) => terminal.note(&format!(
                 "the {tier} license of {customer} that starts at {} stays installed",

@@ -1,7 +1,7 @@
 //! Evaluates a license and its features for a command.
 
 use license_cli_support::{Exit, Failure, Terminal};
-use license_client::now;
+use license_client::{Installation, UnusedFile, now};
 use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::RuleResult;
 use license_core::license::RevocationList;
@@ -21,6 +21,8 @@ pub(crate) struct Evaluation<'a> {
     app: &'a AppContext,
     args: &'a ContextArgs,
     pub(crate) verified: Option<VerifiedLicenses>,
+    /// The installed license files, if the licenses are installed.
+    pub(crate) installation: Option<Installation>,
     machine: Option<Machine>,
     usage_type: UsageType,
     /// The clock high-water mark of this machine.
@@ -104,6 +106,7 @@ impl<'a> Evaluation<'a> {
             app,
             args,
             verified: None,
+            installation: None,
             machine: None,
             usage_type: args.usage_type.unwrap_or_default(),
             high_water: None,
@@ -164,8 +167,17 @@ impl<'a> Evaluation<'a> {
             statements: &self.statements,
             blocks: self.blocks.as_ref(),
             strict: self.args.strict,
+            unused: &self.unused_files(),
         };
         decision::print(&report, terminal)
+    }
+
+    /// Returns the installed license files that are not in effect.
+    pub(crate) fn unused_files(&self) -> Vec<UnusedFile> {
+        let installation = self.installation.as_ref();
+        installation.map_or_else(Vec::new, |found| {
+            found.unused_files(&self.app.matrix, &self.context())
+        })
     }
 
     /// Returns the revocation lists that came with the license.

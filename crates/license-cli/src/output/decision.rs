@@ -1,6 +1,7 @@
 //! A decision as text, as JSON and as an exit code.
 
-use license_cli_support::{Exit, Failure, Terminal, escape};
+use license_cli_support::{Exit, Failure, Terminal, escape, show_path};
+use license_client::UnusedFile;
 use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::{Evidence, Outcome};
 use license_core::license::RevocationList;
@@ -23,6 +24,8 @@ pub(crate) struct DecisionReport<'a> {
     pub(crate) statements: &'a StatementsReport,
     /// The result for each installed block, as JSON.
     pub(crate) blocks: Option<&'a Value>,
+    /// The installed license files that are not in effect.
+    pub(crate) unused: &'a [UnusedFile],
     /// Whether a grace period counts as a denial.
     pub(crate) strict: bool,
 }
@@ -54,6 +57,10 @@ fn report_to_json(report: &DecisionReport<'_>) -> Map<String, Value> {
     object.insert("revocation_lists".to_owned(), json!(report.lists));
     let statements = json!(report.statements.new);
     object.insert("trust_statements".to_owned(), statements);
+    if !report.unused.is_empty() {
+        let unused = report.unused.iter().map(unused_to_json);
+        object.insert("unused_files".to_owned(), unused.collect());
+    }
     if let Some(blocks) = report.blocks {
         object.insert("blocks".to_owned(), blocks.clone());
     }
@@ -68,7 +75,26 @@ fn report_to_text(report: &DecisionReport<'_>) -> String {
     for statement in report.statements.lines() {
         text.push_str(&format!("\n  trust       {statement}"));
     }
+    for file in report.unused {
+        text.push_str(&format!("\n  not used    {}", unused_line(file)));
+    }
     text
+}
+
+/// Describes an installed license file that is not in effect.
+pub(crate) fn unused_line(file: &UnusedFile) -> String {
+    let UnusedFile {
+        path, tier, code, ..
+    } = file;
+    format!("{} ({tier} license, {code})", show_path(path))
+}
+
+fn unused_to_json(file: &UnusedFile) -> Value {
+    json!({
+        "path": show_path(&file.path),
+        "tier": file.tier.as_str(),
+        "code": file.code.as_str(),
+    })
 }
 
 /// Returns advice about a license that is not valid or is in a grace period.

@@ -6,7 +6,8 @@ use std::path::Path;
 use license_cli_support::{Exit, Failure, Source, show_path};
 use license_client::{
     AnswerFault, InstallationError, ProjectError, ReportError, SealError, ServerTokenFault,
-    StaleList, StateDirError, StateProblem, StoreError, UnsafeDirectory, UsageTypeError,
+    StaleList, StateDirError, StateProblem, StoreError, SystemDirError, SystemDirFault,
+    UnsafeDirectory, UsageTypeError,
 };
 use license_core::encoding::TextKind;
 use license_core::inspect::InspectError;
@@ -31,9 +32,13 @@ pub(crate) fn verification(what: &str, error: &VerifiedLicensesError) -> Failure
 pub(crate) const INSTALL_STATEMENTS: &str =
     "install the vendor's trust statements again with `license install FILE`";
 
-/// The hint for an administrator's directory that others can change.
-pub(crate) const CORRECT_SYSTEM_DIR: &str =
-    "give the directory and all directories above it to root, writable by root only";
+/// Returns the hint for an administrator's directory that is not used.
+pub(crate) fn correct_system_dir(refused: &SystemDirError) -> &'static str {
+    match refused.fault {
+        SystemDirFault::Relative => "set the variable to an absolute path, or unset it",
+        _ => "give the directory and all directories above it to root, writable by root only",
+    }
+}
 
 /// The hint for a clock that is behind files of the operating system.
 pub(crate) const REPAIR_CLOCK: &str = "correct the clock; if it is right, run `license request --clock` and install the vendor's answer";
@@ -215,6 +220,9 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
             }
             _ => "`license verify` shows the reason; --force installs the license anyway",
         }),
+        Error::Loss(_) => denied()
+            .with_subject(code.as_str())
+            .hint("--force replaces the installed license; `license restore` then restores it"),
         Error::License {
             path,
             source,

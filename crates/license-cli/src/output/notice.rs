@@ -4,7 +4,8 @@ use std::path::Path;
 
 use license_cli_support::{Failure, Terminal, show_path};
 use license_client::{
-    InstallationError, LicenseManager, SealError, Snapshot, StateFile, StateProblem, StoreError,
+    InstallationError, LicenseLoss, LicenseManager, SealError, Snapshot, StateFile, StateProblem,
+    StoreError,
 };
 use license_core::evaluate::Warning;
 use license_core::{Code, with_causes};
@@ -61,6 +62,15 @@ impl Notice {
         Self::new("STILL_ACTIVE", message)
     }
 
+    /// Reports what is lost because a license was replaced.
+    pub(crate) fn loss(loss: &LicenseLoss) -> Self {
+        let (new, installed) = (loss.new, loss.installed);
+        let message = format!(
+            "the new {new} license allows less than the replaced {installed} license: {loss}"
+        );
+        Self::with_code(Code::Loss, message)
+    }
+
     /// Reports that this machine has no identity.
     pub(crate) fn no_machine() -> Self {
         let message = "this machine has no identity, so a similar machine has the same session ids; \
@@ -94,7 +104,7 @@ impl Notice {
             StateProblem::Journal(_) => "nothing else depends on this file",
             StateProblem::Trust(_) => failure::INSTALL_STATEMENTS,
             StateProblem::Revocations(_) => "install the latest list with `license install FILE`",
-            StateProblem::SystemDir(_) => failure::CORRECT_SYSTEM_DIR,
+            StateProblem::SystemDir(refused) => failure::correct_system_dir(refused),
             StateProblem::UnknownActivation { .. } => failure::INSTALL_ACTIVATION,
             StateProblem::TimeFromFiles { .. } => failure::REPAIR_CLOCK,
             _ => "",

@@ -139,9 +139,6 @@ fn file_versions(manager: &LicenseManager) -> Vec<Option<FileVersion>> {
             inode_version(&metadata),
         ))
     };
-    let Ok(paths) = manager.paths() else {
-        return Vec::new();
-    };
     let files = [
         StateFile::License,
         StateFile::Key,
@@ -149,7 +146,7 @@ fn file_versions(manager: &LicenseManager) -> Vec<Option<FileVersion>> {
         StateFile::Revocations,
         StateFile::Activation,
     ];
-    let stores = [Some(paths.user()), paths.system()].into_iter().flatten();
+    let stores = manager.readable_paths().stores();
     stores
         .flat_map(|store| files.map(|file| version(store.dir().file(file))))
         .collect()

@@ -3,17 +3,18 @@
 use std::path::PathBuf;
 
 use license_core::chrono::{DateTime, Utc};
-use license_core::evaluate::Outcome;
 use license_core::license::CanonicalText;
-use license_core::{Code, Context, FeatureMatrix, TrustSet, VerifiedLicenses};
+use license_core::{Context, FeatureMatrix, LicenseId, TrustSet, VerifiedLicenses};
 
 use super::combined_file::CombinedFile;
-use super::{Installation, InstallationError, Keys, add_validations};
+use super::comparison::Comparison;
+use super::license_files::InstalledFile;
+use super::{Installation, InstallationError, Keys, LicenseLoss, add_validations, jwks, replaced};
 use crate::paths::Paths;
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, StoreLock};
 
-/// Whether a license that is not valid may replace a valid one.
+/// Whether a license may replace a valid license that allows more.
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -33,15 +34,17 @@ use crate::store::{Damaged, StoreLock};
 ///     Ok(report) => println!("installed as {}", report.path.display()),
 ///     // Ask the user first, then install with `Replace::Always`.
 ///     Err(InstallationError::Worse { new, .. }) => println!("the new license is {new}"),
+///     Err(InstallationError::Loss(loss)) => println!("the new license allows less: {loss}"),
 ///     Err(error) => return Err(error.into()),
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Replace {
-    /// The valid license stays, because replacing it could stop software in production.
+    /// A valid license stays if the new license is not valid or allows less, because replacing it
+    /// could stop software in production.
     UnlessWorse,
-    /// The valid license is replaced.
+    /// The valid license is replaced. It can be restored.
     Always,
 }
 
@@ -73,11 +76,25 @@ pub struct Candidate<'a> {
     pub matrix: &'a FeatureMatrix,
 }
 
+/// How a license is stored: with which installed licenses, and what becomes of the others.
+#[derive(Default)]
+pub(crate) struct Plan {
+    /// The license file with the candidate and the installed licenses that stay. `None` if the
+    /// candidate simply replaces the installed license.
+    combined: Option<CombinedFile>,
+    /// The file with the replaced license, if the license could be restored.
+    replaced: Option<(InstalledFile, LicenseId)>,
+    /// The losses of replacing a valid license.
+    pub(crate) loss: Option<LicenseLoss>,
+}
+
 /// The result of storing a license.
 pub(crate) struct Stored {
     pub(crate) path: PathBuf,
     /// The instant at which one of the two licenses supersedes the other, if both are stored.
     pub(crate) begins: Option<DateTime<Utc>>,
+    /// The license that was replaced and can be restored.
+    pub(crate) replaced: Option<LicenseId>,
 }
 
 impl Candidate<'_> {
@@ -109,19 +126,20 @@ impl Candidate<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`InstallationError::Worse`] if `replace` is [`Replace::UnlessWorse`] and the
-    /// installed license is valid in the context, but this license is not. Returns other errors if
-    /// the state directory cannot be written.
+    /// If `replace` is [`Replace::UnlessWorse`] and the installed license is valid, returns
+    /// [`InstallationError::Worse`] if this license is not valid, and [`InstallationError::Loss`]
+    /// if this license allows less. Returns other errors if the state directory cannot be written.
     pub fn install(
         &self,
         paths: &Paths,
         context: &Context<'_>,
         replace: Replace,
     ) -> Result<PathBuf, InstallationError> {
+        let paths = paths.with_known_user().map_err(Clone::clone)?;
         let lock = paths.user().lock()?;
         let keys = Keys::Installed;
-        let combined = self.combine(paths, keys, context, replace, &[])?;
-        let stored = self.install_locked(&lock, paths, keys, self.trust, combined)?;
+        let plan = self.plan(paths, keys, context, replace, &[])?;
+        let stored = self.install_locked(&lock, paths, keys, self.trust, plan)?;
         Ok(stored.path)
     }
 
@@ -142,16 +160,24 @@ impl Candidate<'_> {
         Ok(())
     }
 
-    /// Replaces the installed license, together with the licenses that [`Self::combine`] returned.
+    /// Replaces the installed license as [`Self::plan`] has decided.
     pub(crate) fn install_locked(
         &self,
         lock: &StoreLock,
         paths: &Paths,
         before: Keys<'_>,
         roots: &TrustSet,
-        combined: Option<CombinedFile>,
+        plan: Plan,
     ) -> Result<Stored, InstallationError> {
-        let keys = union(&before.roots_before(paths), roots);
+        let Plan {
+            combined, replaced, ..
+        } = plan;
+        let installed = before.roots_before(paths);
+        if let Some((file, _)) = &replaced {
+            let is_installed = matches!(before, Keys::Installed);
+            replaced::store(lock, file, is_installed.then_some(&installed))?;
+        }
+        let keys = union(&installed, roots);
         let write = |file, text: &str| lock.write(file, text.as_bytes());
         write(StateFile::Trust, &jwks(&keys))?;
         let (file, other, text) = match self.verified.canonical() {
@@ -171,39 +197,49 @@ impl Candidate<'_> {
         Ok(Stored {
             path: paths.user().dir().file(file),
             begins: combined.and_then(|combined| combined.begins),
+            replaced: replaced.map(|(_, license)| license),
         })
     }
 
-    /// Returns the license file with the candidate, and with the installed licenses and tokens that
-    /// stay. Returns `None` if the candidate simply replaces the installed license.
+    /// Decides how the candidate is stored.
     ///
     /// # Errors
     ///
-    /// Returns [`InstallationError::Worse`] if the candidate would replace a better license.
-    pub(crate) fn combine(
+    /// Returns [`InstallationError::Worse`] or [`InstallationError::Loss`] if the candidate would
+    /// replace a better license.
+    pub(crate) fn plan(
         &self,
         paths: &Paths,
         before: Keys<'_>,
         context: &Context<'_>,
         replace: Replace,
         stored_validations: &[String],
-    ) -> Result<Option<CombinedFile>, InstallationError> {
-        let Some(installed) = self.installed(paths, before, replace) else {
-            return Ok(None);
+    ) -> Result<Plan, InstallationError> {
+        let Some(mut installed) = self.installed(paths, before) else {
+            return Ok(Plan::default());
         };
-        let combined = self.combined_file(&installed, &self.combined_keys(paths, before), context);
-        if combined
-            .as_ref()
-            .is_none_or(|combined| combined.begins.is_none())
-        {
-            self.refuse_if_worse(
-                installed,
-                &before.for_replaced_license(paths),
-                context,
-                stored_validations,
-            )?;
+        let keys = self.combined_keys(paths, before);
+        let combined = match replace {
+            Replace::UnlessWorse => self.combined_file(&installed, &keys, context),
+            Replace::Always => None,
+        };
+        let mut plan = Plan {
+            combined,
+            ..Plan::default()
+        };
+        let begins = plan.combined.as_ref().and_then(|combined| combined.begins);
+        if begins.is_some() {
+            return Ok(plan);
         }
-        Ok(combined)
+        let installed_keys = before.for_replaced_license(paths);
+        let comparison = self.compare(&mut installed, &installed_keys, context, stored_validations);
+        if replace == Replace::UnlessWorse {
+            comparison.refuse_if_worse()?;
+        }
+        plan.loss = comparison.loss();
+        let license = comparison.restorable().map(|license| license.id().clone());
+        plan.replaced = license.and_then(|id| Some((installed.into_file_with(&id)?, id)));
+        Ok(plan)
     }
 
     /// Returns the keys that verify both licenses, if both are stored.
@@ -219,13 +255,12 @@ impl Candidate<'_> {
         rotation.keys().clone()
     }
 
-    /// Returns the installed license, if the candidate must be compared with it.
-    fn installed(&self, paths: &Paths, keys: Keys<'_>, replace: Replace) -> Option<Installation> {
+    /// Returns the license of the user that the candidate would replace.
+    fn installed(&self, paths: &Paths, keys: Keys<'_>) -> Option<Installation> {
         // A damaged license is replaced without a comparison.
         let user_only = Paths::at(paths.user().dir().clone());
-        let read = || Installation::read(&user_only, keys, self.matrix, Damaged::Quarantine);
-        let installed = (replace == Replace::UnlessWorse).then(|| read().ok().flatten());
-        installed.flatten()
+        let installed = Installation::read(&user_only, keys, self.matrix, Damaged::Quarantine);
+        installed.ok().flatten()
     }
 
     fn combined_file(
@@ -241,36 +276,20 @@ impl Candidate<'_> {
         verifies.then_some(combined)
     }
 
-    /// Refuses to replace a valid license with one that is not valid.
-    fn refuse_if_worse(
+    /// Compares the candidate with the installed license. The stored validation tokens apply to
+    /// both.
+    fn compare(
         &self,
-        mut installed: Installation,
+        installed: &mut Installation,
         installed_keys: &TrustSet,
         context: &Context<'_>,
         stored_validations: &[String],
-    ) -> Result<(), InstallationError> {
-        // The stored validation tokens apply to both licenses.
+    ) -> Comparison {
         installed.add_validations(stored_validations, installed_keys, self.matrix);
         let mut new = self.verified.clone();
-        add_validations(
-            &mut new,
-            stored_validations,
-            &self.trust.joined(installed_keys),
-            self.matrix,
-        );
-        // The installed license may supersede the new one.
-        let with_installed = context.clone().installed(installed.verified.licenses());
-        let new = new.evaluate(self.matrix, &with_installed);
-        let installed = installed.verified.evaluate(self.matrix, context);
-        if new.code() == Code::Superseded {
-            let (new, installed) = (new.code(), installed.code());
-            return Err(InstallationError::Worse { new, installed });
-        }
-        if new.outcome() == Outcome::Denied && installed.outcome() != Outcome::Denied {
-            let (new, installed) = (new.code(), installed.code());
-            return Err(InstallationError::Worse { new, installed });
-        }
-        Ok(())
+        let keys = self.trust.joined(installed_keys);
+        add_validations(&mut new, stored_validations, &keys, self.matrix);
+        Comparison::new(&new, &installed.verified, self.matrix, context)
     }
 }
 
@@ -283,8 +302,4 @@ fn union(before: &TrustSet, new: &TrustSet) -> TrustSet {
         Ok(()) => keys,
         Err(_) => new.clone(),
     }
-}
-
-fn jwks(trust: &TrustSet) -> String {
-    format!("{:#}\n", trust.to_jwks())
 }

@@ -9,7 +9,7 @@ use license_core::trust::{KeyId, TrustError};
 use license_core::{Code, LicenseId, ProductCode};
 use thiserror::Error;
 
-use super::ReadResult;
+use super::loss::LicenseLoss;
 use crate::activation::AnswerFault;
 use crate::problem::{StaleList, StateProblem, quarantined_as};
 use crate::revocations::ListRefusal;
@@ -57,6 +57,9 @@ pub enum InstallationError {
         /// The reason code of the installed license.
         installed: Code,
     },
+    /// A license would replace one that allows more.
+    #[error("{}", allows_less(.0))]
+    Loss(LicenseLoss),
     /// A file is not text.
     #[error("{}: {damage}{}", path.display(), quarantined_as(quarantined.as_deref()))]
     NotText {
@@ -198,6 +201,7 @@ impl InstallationError {
         Some(match self {
             Self::NoKeys => Code::UntrustedKey,
             Self::Worse { new, .. } => *new,
+            Self::Loss(_) => Code::Loss,
             Self::NotText { .. } | Self::OtherNonce => Code::Malformed,
             Self::Trust { source, .. } => source.code(),
             Self::License { source, .. } => source.code(),
@@ -250,7 +254,7 @@ impl InstallationError {
 
     /// Returns whether the file itself is damaged. A file that is signed with an unknown key, or
     /// that needs a newer program, is not damaged.
-    fn is_damaged(&self) -> bool {
+    pub(super) fn is_damaged(&self) -> bool {
         match self {
             Self::NotText { path, .. } => path.file_name().is_some_and(|name| {
                 name == StateFile::License.as_str() || name == StateFile::Key.as_str()
@@ -296,7 +300,7 @@ impl InstallationError {
     }
 
     /// Quarantines a damaged file, unless another file was written in the meantime.
-    pub(super) fn quarantine(mut self, store: &Store, again: impl Fn() -> ReadResult) -> Self {
+    pub(super) fn quarantine(mut self, store: &Store, is_still_damaged: impl Fn() -> bool) -> Self {
         if !self.is_damaged() {
             return self;
         }
@@ -305,7 +309,7 @@ impl InstallationError {
         } else {
             StateFile::License
         };
-        let moved = store.quarantine(file, || again().is_err_and(|error| error.is_damaged()));
+        let moved = store.quarantine(file, is_still_damaged);
         if let Self::NotText { quarantined, .. } | Self::License { quarantined, .. } = &mut self {
             *quarantined = moved;
         }
@@ -319,6 +323,13 @@ fn worse(new: Code, installed: Code) -> String {
     }
     format!(
         "the new license is not valid now ({new}), but the installed license is valid ({installed}); nothing was changed"
+    )
+}
+
+fn allows_less(loss: &LicenseLoss) -> String {
+    let (new, installed) = (loss.new, loss.installed);
+    format!(
+        "the new {new} license allows less than the installed {installed} license: {loss}; nothing was changed"
     )
 }
 

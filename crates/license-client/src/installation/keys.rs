@@ -46,10 +46,18 @@ impl<'a> Keys<'a> {
         }
     }
 
-    pub(crate) fn for_user(self, paths: &Paths) -> Result<TrustSet, InstallationError> {
+    /// Returns the keys for the user's license: those of the user and of the administrator.
+    pub(crate) fn for_user(self, paths: &Paths) -> Result<UsableKeys, InstallationError> {
         match self {
-            Self::Given(keys) => Ok(keys.clone()),
-            Self::Installed => Installation::trust(paths).map(Option::unwrap_or_default),
+            Self::Given(keys) => Ok(UsableKeys::given(keys)),
+            Self::Installed => {
+                let (roots, problem) = read_all_roots(paths)?;
+                let rotated = roots.map(|roots| Installation::rotate(paths, roots).keys().clone());
+                Ok(UsableKeys {
+                    keys: rotated.unwrap_or_default(),
+                    problem,
+                })
+            }
         }
     }
 
@@ -60,30 +68,75 @@ impl<'a> Keys<'a> {
         self,
         paths: &Paths,
         system: &Store,
-    ) -> Result<TrustSet, InstallationError> {
+    ) -> Result<UsableKeys, InstallationError> {
         match self {
-            Self::Given(keys) => Ok(keys.clone()),
+            Self::Given(keys) => Ok(UsableKeys::given(keys)),
             Self::Installed => {
-                let only = |store: &Store| Paths::at(store.dir().clone());
-                let shared = Installation::trust(&only(system))?.unwrap_or_default();
-                let own = Installation::trust(&only(paths.user())).ok().flatten();
-                Ok(shared.joined(&own.unwrap_or_default()))
+                let only = |store: &Store| Installation::trust(&Paths::at(store.dir().clone()));
+                // A problem with the keys of the user is reported with the license of the user.
+                let own = Ok(only(paths.user()).ok().flatten());
+                let ([shared, own], problem) = usable([only(system), own])?;
+                let shared = shared.unwrap_or_default();
+                Ok(UsableKeys {
+                    keys: shared.joined(&own.unwrap_or_default()),
+                    problem,
+                })
             }
         }
     }
 }
 
+/// The keys that verify a license.
+pub(crate) struct UsableKeys {
+    pub(crate) keys: TrustSet,
+    /// The problem with the keys of one directory, if the keys of the other one are used.
+    pub(super) problem: Option<InstallationError>,
+}
+
+impl UsableKeys {
+    fn given(keys: &TrustSet) -> Self {
+        Self {
+            keys: keys.clone(),
+            problem: None,
+        }
+    }
+}
+
+/// The keys of two directories, and the problem with one of them.
+type KeysOfBoth = ([Option<TrustSet>; 2], Option<InstallationError>);
+
+/// Returns the keys of both directories. Keys that cannot be used do not hide those of the other
+/// directory. Without other keys, the first error is returned.
+fn usable(
+    both: [Result<Option<TrustSet>, InstallationError>; 2],
+) -> Result<KeysOfBoth, InstallationError> {
+    match both {
+        [Ok(first), Ok(second)] => Ok(([first, second], None)),
+        [Ok(first), Err(problem)] => Ok(([first, None], Some(problem))),
+        [Err(problem), Ok(Some(second))] => Ok(([None, Some(second)], Some(problem))),
+        [Err(problem), _] => Err(problem),
+    }
+}
+
 /// Returns the keys of both directories before any trust statement is applied.
 pub(crate) fn installed_roots(paths: &Paths) -> Result<Option<TrustSet>, InstallationError> {
-    let own = read_roots(paths.user())?;
-    // A damaged file of the administrator must not disable the license of the user.
-    let shared = paths
-        .system()
-        .and_then(|system| read_roots(system).ok().flatten());
-    Ok(match (own, shared) {
-        (Some(own), Some(shared)) => Some(own.joined(&shared)),
-        (own, shared) => own.or(shared),
-    })
+    read_all_roots(paths).map(|(roots, _)| roots)
+}
+
+/// Reads the keys of both directories. Returns the problem with one of them, if the keys of the
+/// other one can be used.
+fn read_all_roots(
+    paths: &Paths,
+) -> Result<(Option<TrustSet>, Option<InstallationError>), InstallationError> {
+    let shared = match paths.system() {
+        Some(system) => {
+            read_roots(system).map_err(|source| InstallationError::shared(system, source))
+        }
+        None => Ok(None),
+    };
+    let (roots, problem) = usable([read_roots(paths.user()), shared])?;
+    let all = roots.into_iter().flatten();
+    Ok((all.reduce(|own, shared| own.joined(&shared)), problem))
 }
 
 fn read_roots(store: &Store) -> Result<Option<TrustSet>, InstallationError> {

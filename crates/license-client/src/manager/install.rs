@@ -7,13 +7,13 @@ use std::path::PathBuf;
 
 use license_core::chrono::{DateTime, Utc};
 use license_core::license::{RevocationList, Validation};
-use license_core::{Context, TokenKind, TrustSet, VerifiedLicenses};
+use license_core::{Context, LicenseId, TokenKind, TrustSet, VerifiedLicenses};
 
 use super::install_report::{InstallReport, InstalledBlock};
 use super::trust_change::TrustChange;
 use super::{LicenseManager, Moment};
 use crate::activation::ActivationState;
-use crate::installation::{Candidate, Installation, InstallationError, Keys, Replace};
+use crate::installation::{Candidate, Installation, InstallationError, Keys, LicenseLoss, Replace};
 use crate::paths::Paths;
 use crate::problem::StateProblem;
 use crate::revocations::{self, InstalledList};
@@ -43,6 +43,10 @@ struct Placement {
     begins: Option<DateTime<Utc>>,
     /// Whether the validation tokens were already stored or are older than the stored ones.
     is_old: bool,
+    /// The losses of replacing a valid license.
+    loss: Option<LicenseLoss>,
+    /// The license that was replaced and can be restored.
+    replaced: Option<LicenseId>,
 }
 
 impl LicenseManager {
@@ -85,7 +89,7 @@ impl LicenseManager {
         replace: Replace,
         moment: Moment,
     ) -> Result<InstallReport, InstallationError> {
-        let paths = self.paths.as_ref().map_err(Clone::clone)?;
+        let paths = self.writable_paths()?;
         let lock = paths.user().lock()?;
         let loaded = State::load_locked(&lock, paths.user(), self.seal());
         let (activation_state, problem) =
@@ -159,6 +163,8 @@ impl LicenseManager {
             begins: placement.begins,
             clock_repaired: is_lowered,
             is_old: placement.is_old,
+            loss: placement.loss,
+            replaced: placement.replaced,
             problems,
             lists,
             statements: change.results(paths),
@@ -212,6 +218,8 @@ impl InstallTransaction<'_> {
             path: user.dir().file(file),
             begins: None,
             is_old,
+            loss: None,
+            replaced: None,
         })
     }
 
@@ -230,11 +238,12 @@ impl InstallTransaction<'_> {
         let context = context.recorded_revocations(&recorded);
         let keys = Keys::new(self.manager.trust());
         let tokens = &self.state.validations;
-        let combined = candidate.combine(paths, keys, &context, replace, tokens)?;
+        let mut plan = candidate.plan(paths, keys, &context, replace, tokens)?;
+        let loss = plan.loss.take();
         let validations = self.merged_validations();
         let installed = self.ids();
         self.change.write_additions(self.lock)?;
-        let stored = candidate.install_locked(self.lock, paths, keys, self.roots, combined)?;
+        let stored = candidate.install_locked(self.lock, paths, keys, self.roots, plan)?;
         self.lock
             .clear_quarantine(&[StateFile::License, StateFile::Key]);
         // A license file can be edited. The state also keeps its validation tokens, so that a
@@ -247,6 +256,8 @@ impl InstallTransaction<'_> {
             path: stored.path,
             begins: stored.begins,
             is_old: false,
+            loss,
+            replaced: stored.replaced,
         })
     }
 

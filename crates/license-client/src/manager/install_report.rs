@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use license_core::TokenKind;
 use license_core::chrono::{DateTime, Utc};
+use license_core::{LicenseId, TokenKind};
 
 use super::trust_change::InstalledStatement;
 use crate::events;
+use crate::installation::LicenseLoss;
 use crate::problem::StateProblem;
 use crate::revocations::InstalledList;
 
@@ -40,6 +41,11 @@ pub struct InstallReport {
     pub clock_repaired: bool,
     /// Whether all validation tokens were already stored or are older than the stored ones.
     pub is_old: bool,
+    /// The losses, if a valid license was replaced.
+    pub loss: Option<LicenseLoss>,
+    /// The valid license that was replaced and can be restored. A license that the new one
+    /// supersedes is not kept.
+    pub replaced: Option<LicenseId>,
     /// Problems with other state files.
     pub problems: Vec<StateProblem>,
     /// Result for each revocation list, in ascending order of the list numbers.

@@ -123,7 +123,7 @@ impl LicenseManager {
     }
 
     fn system_dir(&self) -> Option<&Path> {
-        let system = self.paths.as_ref().ok()?.system()?;
+        let system = self.paths.system()?;
         Some(system.dir().path())
     }
 }

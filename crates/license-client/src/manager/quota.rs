@@ -129,7 +129,7 @@ impl LicenseManager {
         account: UsageAccount<'_>,
         request: QuotaRequest<'_>,
     ) -> Result<QuotaUseReport, QuotaError> {
-        let store = match &self.paths {
+        let store = match self.paths() {
             Ok(paths) => paths.user(),
             Err(error) if request.is_excused(error.is_fault_of_system()) => {
                 return Ok(self.take_unsaved(account, request, State::default()));

@@ -284,7 +284,7 @@ impl LicenseManager {
         matrix: &FeatureMatrix,
         is_match: impl Fn(&LicenseId) -> bool,
     ) -> Option<PathBuf> {
-        let paths = self.paths.as_ref().ok()?;
+        let paths = &self.paths;
         let (verified, path) =
             Installation::system_licenses(paths, Keys::new(self.trust()), matrix)?;
         let machine = self.machine()?;
@@ -304,7 +304,7 @@ impl LicenseManager {
     }
 
     fn begin_request(&self) -> Result<RequestTransaction<'_>, InstallationError> {
-        let paths = self.paths.as_ref().map_err(Clone::clone)?;
+        let paths = self.writable_paths()?;
         let lock = paths.user().lock()?;
         let mut loaded = State::load_locked(&lock, paths.user(), self.seal());
         if let Some(problem) = loaded.problems.pop_if(|_| loaded.is_partial) {

@@ -25,11 +25,8 @@ impl LicenseManager {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn revocation_lists(&self, trust: &TrustSet) -> Vec<RevocationList> {
-        let Ok(paths) = &self.paths else {
-            return Vec::new();
-        };
         let (lists, _) = revocations::read_all(
-            paths,
+            &self.paths,
             trust,
             self.product,
             &Default::default(),
@@ -53,7 +50,7 @@ impl LicenseManager {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn recorded_revocations(&self, trust: &TrustSet) -> Vec<RecordedRevocation> {
-        match &self.paths {
+        match self.paths() {
             Ok(paths) if paths.user().dir().path().is_dir() => {
                 let loaded = State::load(paths.user(), self.seal(), Damaged::Leave);
                 loaded.state.recorded.by_keys(trust)

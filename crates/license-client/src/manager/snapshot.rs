@@ -10,13 +10,14 @@ use license_core::{FeatureMatrix, License, LicenseId, TrustSet, VerifiedLicenses
 
 use super::{LicenseManager, Moment};
 use crate::activation::ActivationState;
+use crate::administrator::{SystemDirError, SystemDirFault};
 use crate::installation::{self, Installation, InstallationError, Keys};
 use crate::paths::Paths;
 use crate::problem::{ListProblem, StateProblem};
 use crate::revocations;
 use crate::sealed_file::Durability;
 use crate::state::{Loaded, State};
-use crate::state_dir::{StateDirError, StateFile};
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError};
 
 /// The duration by which the clock's high-water mark may rise before it is written again.
@@ -83,16 +84,6 @@ impl Snapshot {
         self.installation.as_ref().ok()?.as_ref()
     }
 
-    /// Returns the snapshot of a machine whose state directory is unknown.
-    fn without_paths(error: &StateDirError) -> Self {
-        Self {
-            installation: Err(InstallationError::StateDir(error.clone())),
-            high_water: time::MIN,
-            problems: Vec::new(),
-            quarantined: Vec::new(),
-        }
-    }
-
     /// Creates a snapshot and adds the quarantined licenses. They are reported until the user
     /// installs another license.
     fn new(
@@ -146,10 +137,7 @@ impl LicenseManager {
         matrix: &FeatureMatrix,
         moment: Moment,
     ) -> Snapshot {
-        let paths = match &self.paths {
-            Ok(paths) => paths,
-            Err(error) => return Snapshot::without_paths(error),
-        };
+        let paths = &self.paths;
         let (mut snapshot, loaded) =
             self.read_all(paths, trust.or(self.trust()), matrix, Damaged::Quarantine);
         let found = snapshot.installed();
@@ -166,7 +154,8 @@ impl LicenseManager {
             let before = state.high_water.clone();
             self.update_high_water(&mut state.high_water, newest);
             let is_new = state.record_lists(for_product(lists, matrix), &ids);
-            if !is_partial && (is_new || is_worth_writing(&before, &state.high_water)) {
+            let is_saved = !is_partial && paths.unknown_user().is_none();
+            if is_saved && (is_new || is_worth_writing(&before, &state.high_water)) {
                 let lists = for_product(lists, matrix);
                 let written = self.write_high_water(paths.user(), newest, lists, &ids);
                 let problem = written.err().map(StateProblem::NotSaved);
@@ -198,10 +187,8 @@ impl LicenseManager {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn inspect(&self, matrix: &FeatureMatrix) -> Snapshot {
-        match &self.paths {
-            Ok(paths) => self.read_all(paths, self.trust(), matrix, Damaged::Leave).0,
-            Err(error) => Snapshot::without_paths(error),
-        }
+        self.read_all(&self.paths, self.trust(), matrix, Damaged::Leave)
+            .0
     }
 
     fn read_all(
@@ -314,11 +301,14 @@ fn add_validations(
     found.add_validations(&state.validations, &trust, matrix);
 }
 
-/// Returns the problem with the administrator's directory, if it exists and is not used.
-fn refused_system(paths: &Paths) -> Option<StateProblem> {
-    let refused = paths.refused_system()?;
-    let exists = refused.path.symlink_metadata().is_ok();
-    exists.then(|| StateProblem::SystemDir(refused.clone()))
+/// Returns the problems with directories of the administrator that exist and are not used.
+fn refused_system(paths: &Paths) -> impl Iterator<Item = StateProblem> {
+    let is_reported = |refused: &&SystemDirError| {
+        let is_relative = refused.fault == SystemDirFault::Relative;
+        is_relative || refused.path.symlink_metadata().is_ok()
+    };
+    let refused = paths.refused_system().iter().filter(is_reported);
+    refused.cloned().map(StateProblem::SystemDir)
 }
 
 /// Adds the stored revocation lists that can be used, and the recorded revocations. Returns the

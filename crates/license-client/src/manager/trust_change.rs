@@ -65,7 +65,10 @@ impl LicenseManager {
     ) -> Result<TrustChange, InstallationError> {
         let keys = Keys::new(self.trust());
         let mut change = TrustChange {
-            before: keys.for_user(paths).unwrap_or_default(),
+            before: keys
+                .for_user(paths)
+                .map(|usable| usable.keys)
+                .unwrap_or_default(),
             after: keys.rotated(paths, candidate.trust.clone()),
             stored: String::new(),
             statements: Vec::new(),

@@ -124,7 +124,7 @@ impl LicenseManager {
     }
 
     fn flush_within(&self, timeout: Duration) -> Vec<StateProblem> {
-        let Ok(paths) = &self.paths else {
+        let Ok(paths) = self.paths() else {
             return Vec::new();
         };
         let store = paths.user();

@@ -126,7 +126,7 @@ impl LicenseManager {
     ///
     /// Returns [`ReportError`] if the entries cannot be read or the open period cannot be closed.
     pub fn usage_report(&self, mode: UsageReportMode) -> Result<UsageExport, ReportError> {
-        let paths = self.paths.as_ref().map_err(Clone::clone)?;
+        let paths = self.writable_paths()?;
         let store = paths.user();
         if !store.dir().path().is_dir() {
             return Ok(UsageExport::default());
@@ -160,7 +160,7 @@ impl LicenseManager {
     ///
     /// Returns [`StateProblem`] if the journal cannot be used.
     pub fn inspect_journal(&self) -> Result<Option<usize>, StateProblem> {
-        let Ok(paths) = &self.paths else {
+        let Ok(paths) = self.paths() else {
             return Ok(None);
         };
         match Journal::inspect(paths.user(), self.seal()) {

@@ -10,7 +10,7 @@ use super::quarantined_as;
 use crate::store::StoreError;
 
 /// A problem with the stored trust statements. The problem affects only artifacts that are signed
-/// with a key that a statement adds.
+/// with a key that a statement introduces or retires.
 ///
 /// ```
 /// use license_client::{StateProblem, StatementProblem};

@@ -33,6 +33,10 @@ pub enum StateFile {
     Activation,
     /// `trust.lic`: trust statements about keys, in the order of their installation.
     TrustStatements,
+    /// `license.replaced`: the license that the last installation replaced.
+    ReplacedLicense,
+    /// `trust.replaced`: the keys that were installed with the replaced license.
+    ReplacedTrust,
 }
 
 impl StateFile {
@@ -47,6 +51,8 @@ impl StateFile {
         Self::Revocations,
         Self::Activation,
         Self::TrustStatements,
+        Self::ReplacedLicense,
+        Self::ReplacedTrust,
     ];
 
     /// Returns the file with this name.
@@ -80,6 +86,8 @@ impl StateFile {
             Self::Revocations => "revocations.lic",
             Self::Activation => "activation",
             Self::TrustStatements => "trust.lic",
+            Self::ReplacedLicense => "license.replaced",
+            Self::ReplacedTrust => "trust.replaced",
         }
     }
 }

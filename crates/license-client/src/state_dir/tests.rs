@@ -65,6 +65,35 @@ fn a_relative_home_directory_is_rejected_with_its_variable() {
 }
 
 #[test]
+fn a_relative_path_does_not_hide_the_default_directory_of_the_administrator() {
+    let default = StateDir::for_system("ACME9", nothing_set);
+    for value in ["", "relative/path"] {
+        let environment = |name: &str| {
+            let is_set = name == "ACME9_SYSTEM_DIR";
+            is_set.then(|| value.into())
+        };
+        assert_eq!(StateDir::for_system("ACME9", environment), default);
+    }
+    let absolute = std::env::temp_dir();
+    let environment = |name: &str| {
+        let is_set = name == "ACME9_SYSTEM_DIR";
+        is_set.then(|| absolute.clone().into_os_string())
+    };
+    let chosen = StateDir::for_system("ACME9", environment).unwrap();
+    assert_eq!(chosen.path(), absolute);
+}
+
+#[test]
+fn a_directory_that_is_not_known_contains_nothing_and_is_not_created() {
+    use crate::store::{Store, StoreError};
+    let store = Store::new(StateDir::unknown());
+    assert!(matches!(store.read(StateFile::License, 100), Ok(None)));
+    let error = store.lock().unwrap_err();
+    assert!(!matches!(error, StoreError::Busy { .. }), "{error}");
+    assert!(store.incomplete_files().is_empty());
+}
+
+#[test]
 fn a_product_code_cannot_leave_the_home_directory() {
     let home = std::env::temp_dir();
     for product in ["", "..", "A/B", "/etc", "A B", "É"] {

@@ -38,6 +38,8 @@ pub struct Context<'a> {
     pub(super) app_version: Option<Version>,
     pub(super) build_date: Option<DateTime<Utc>>,
     pub(super) usage_type: UsageType,
+    /// Whether the rules on the user, the version and the build date are skipped.
+    pub(super) is_any_application: bool,
     /// Artifacts that the caller provides.
     provided: Artifacts<'a>,
     /// Artifacts from the license file that is evaluated.
@@ -85,6 +87,7 @@ impl<'a> Context<'a> {
             app_version: None,
             build_date: None,
             usage_type: UsageType::Builder,
+            is_any_application: false,
             provided: Artifacts::EMPTY,
             from_file: Artifacts::EMPTY,
         }
@@ -219,6 +222,27 @@ impl<'a> Context<'a> {
     /// ```
     pub fn usage_type(self, usage_type: UsageType) -> Self {
         Self { usage_type, ..self }
+    }
+
+    /// Skips the rules on the user, the version and the build date, which only an application
+    /// knows. Use this to compare licenses before an application uses them.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let license = fixture::license()?;
+    /// # let now = license.not_before().ok_or("no start")?;
+    /// use license_core::{Code, Context, FeatureMatrix};
+    ///
+    /// // The license may name users: it is valid for them.
+    /// let context = Context::at(now).any_application();
+    /// assert_eq!(license.evaluate(FeatureMatrix::built_in(), &context).code(), Code::Valid);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn any_application(self) -> Self {
+        Self {
+            is_any_application: true,
+            ..self
+        }
     }
 
     /// Adds validation tokens to those in the evaluated license file. Tokens for other licenses and

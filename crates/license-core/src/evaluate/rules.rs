@@ -247,6 +247,9 @@ fn not_before(evaluation: &Evaluation<'_>) -> OptionalResult {
 }
 
 fn user(evaluation: &Evaluation<'_>) -> OptionalResult {
+    if evaluation.context.is_any_application {
+        return None;
+    }
     let users = evaluation.license.shared_users()?;
     let actual = evaluation.context.user;
     let met = actual.is_some_and(|actual| users.iter().any(|user| user.as_ref() == actual));
@@ -270,6 +273,9 @@ fn usage(evaluation: &Evaluation<'_>) -> OptionalResult {
 /// Checks version and build date. If the license restricts a value that the context lacks, the rule
 /// fails, so that an application cannot pass the rule by omitting the value.
 fn version(evaluation: &Evaluation<'_>) -> OptionalResult {
+    if evaluation.context.is_any_application {
+        return None;
+    }
     let requirement = evaluation.license.max_version();
     let actual = &evaluation.context.app_version;
     let is_met = |requirement: &semver::VersionReq| {

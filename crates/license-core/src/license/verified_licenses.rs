@@ -172,6 +172,23 @@ impl VerifiedLicenses {
         &self.recorded
     }
 
+    /// Removes the licenses that are not selected. The other artifacts and the canonical text do not
+    /// change.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let trust = fixture::trust()?;
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let mut verified =
+    /// #     license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// verified.retain_licenses(|license| license.expires_at().is_none());
+    /// assert!(verified.licenses().is_empty(), "no license is perpetual");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn retain_licenses(&mut self, is_selected: impl FnMut(&License) -> bool) {
+        self.licenses.retain(is_selected);
+    }
+
     /// Adds activations from another source.
     ///
     /// ```

@@ -115,7 +115,9 @@ fn changes_by_mail_programs_and_editors_are_accepted() {
             armor.replace('\n', "\\n"),
             armor.replace('\n', ""),
             format!("> {}", armor.trim_end().replace('\n', "\n> ")),
-            armor.replace('\n', "\u{a0}\n").replace("mach", "ma\u{200b}\u{ad}ch"),
+            armor
+                .replace('\n', "\u{a0}\n")
+                .replace("mach", "ma\u{200b}\u{ad}ch"),
             format!("{armor}\u{1a}"),
         ] {
             assert_eq!(MachineRequest::parse(&pasted).unwrap(), request, "{pasted}");

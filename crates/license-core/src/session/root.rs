@@ -109,9 +109,9 @@ impl ProjectRoot {
     ///
     /// The root is the first of:
     ///
-    /// 1. The nearest ancestor with an entry `.{product}` of any kind, even a dangling link. An
-    ///    entry that is the `state` of the product, or leads to it, is ignored.
-    /// 2. The nearest ancestor with an entry `.git`.
+    /// 1. The nearest directory, from the path upward, with an entry `.{product}` of any kind, even
+    ///    a dangling link. An entry that is the `state` of the product, or leads to it, is ignored.
+    /// 2. The nearest directory, from the path upward, with an entry `.git`.
     /// 3. The directory itself.
     ///
     /// ```
@@ -277,8 +277,8 @@ fn entry_of(product: ProductCode) -> String {
     format!(".{}", product.as_str().to_ascii_lowercase())
 }
 
-/// Returns the first of `path`, its parent and so on that has an entry `name`, unless the entry is
-/// ignored. A file has no entries.
+/// Returns `path` or its nearest ancestor that has an entry `name` that is not ignored. A file has
+/// no entries.
 fn nearest_with<'a>(
     files: &dyn FileSystem,
     path: &'a Path,
@@ -301,7 +301,7 @@ fn nearest_with<'a>(
 }
 
 /// Returns the entry, even if it is a dangling link. An entry that cannot be examined is an error,
-/// because a project with a wrong root would use a second seat.
+/// because another root gives the project another session id, which counts as a second seat.
 fn entry_at(files: &dyn FileSystem, path: &Path) -> Result<Option<FileSystemEntry>, ProjectError> {
     match files.entry(path) {
         Ok(entry) => Ok(Some(entry)),
@@ -327,7 +327,8 @@ impl ProductState<'_> {
 }
 
 /// Returns whether the state directory is at `entry`, or both lead to the same directory. The first
-/// comparison works even while the disk of the state directory is not mounted.
+/// comparison does not follow the last component of `state`, so it also works if that is a link to
+/// a disk that is not mounted.
 fn is_same_place(files: &dyn FileSystem, entry: &Path, state: &Path) -> bool {
     let resolved = |path: &Path| {
         let path = Resolution::new(files, path).ok()?.path().to_owned();
@@ -338,7 +339,8 @@ fn is_same_place(files: &dyn FileSystem, entry: &Path, state: &Path) -> bool {
         || resolved(state).is_some_and(|state| Some(state) == resolved(entry))
 }
 
-/// Returns whether the file numbers prove that the two files are different.
+/// Returns whether `entry` cannot be the state directory: the ids of the files differ, or the state
+/// directory does not exist. Returns false for a link.
 fn is_another_file(files: &dyn FileSystem, entry: FileSystemEntry, state: &Path) -> bool {
     let (Some(id), false) = (entry.id, entry.kind == FileKind::Link) else {
         return false;

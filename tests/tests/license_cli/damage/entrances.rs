@@ -217,7 +217,11 @@ const JSON_CHANGES: &[Change] = &[
     ),
     (
         "long dashes",
-        |text| text.replacen("\"n\":\"", "\"n\":\"\u{2014}", 1).into(),
+        |text| {
+            let (before, value) = text.split_once("\"n\"").unwrap();
+            let value = value.replacen('"', "\"\u{2014}", 1);
+            format!("{before}\"n\"{value}").into()
+        },
         Refused("`n`"),
     ),
     (
@@ -274,10 +278,8 @@ fn check(places: &[(&str, &str, &str)], original: &str, license: &str, changes: 
             machine.write(file, &content);
             let mut args: Vec<String> = args.split(' ').map(str::to_owned).collect();
             if *place == "argument" {
-                let Ok(text) = String::from_utf8(content.clone()) else {
-                    continue;
-                };
                 // An argument of a process cannot contain a NUL byte.
+                let text = String::from_utf8(content.clone()).unwrap_or_default();
                 if text.contains('\0') || text.len() < 100 {
                     continue;
                 }
@@ -291,7 +293,7 @@ fn check(places: &[(&str, &str, &str)], original: &str, license: &str, changes: 
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
-/// The places of a file in the directories, of which the system directory needs root.
+/// Returns the possible places. Only root trusts the system directory of a test.
 fn places<'p>(all: &[(&'p str, &'p str, &'p str)]) -> Vec<(&'p str, &'p str, &'p str)> {
     let is_possible =
         |place: &&(&str, &str, &str)| tools::is_root() || !place.1.starts_with("etc/");

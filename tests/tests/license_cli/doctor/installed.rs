@@ -170,7 +170,7 @@ fn the_earliest_event_is_reported_as_the_next_event() {
     let _ = on(
         HERE,
         &machine,
-        &["install", "--trust", "trust.jwks", "week.lic"],
+        &["install", "--force", "--trust", "trust.jwks", "week.lic"],
     )
     .expect_code(0);
     let report = examine(&machine).expect_code(0).json();

@@ -5,11 +5,11 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use license_cli_support::{Failure, show_path};
-use license_client::{StateDir, StateFile, SystemDirError};
+use license_client::{StateDir, StateDirError, StateFile, Store, SystemDirError, SystemDirFault};
 
 use super::{CheckResult, Fault};
 use crate::context::AppContext;
-use crate::output::failure::{self, CORRECT_SYSTEM_DIR};
+use crate::output::failure;
 
 /// Checks the state directory of this user.
 pub(super) fn home(app: &AppContext) -> CheckResult {
@@ -17,7 +17,18 @@ pub(super) fn home(app: &AppContext) -> CheckResult {
     let dir = match app.manager.paths() {
         Ok(paths) => paths.user().dir(),
         Err(error) => {
-            let fault = Fault::from_failure(super::Severity::Problem, &failure::home(error));
+            let failure = failure::home(error);
+            let fault = match error {
+                // The license of the administrator counts, as with a read-only directory.
+                StateDirError::NoHome { .. } => Fault::warning(
+                    format!(
+                        "{}; nothing can be installed, and counts are not stored",
+                        failure.message()
+                    ),
+                    failure.advice().unwrap_or_default(),
+                ),
+                _ => Fault::from_failure(super::Severity::Problem, &failure),
+            };
             return CheckResult::new(NAME, vec![fault], "");
         }
     };
@@ -210,36 +221,45 @@ pub(super) fn permissions(_: &AppContext) -> CheckResult {
     CheckResult::ok("permissions", "inherited from the user profile")
 }
 
-/// Checks the administrator's directory.
+/// Checks the administrator's directory, and the directories that are not used in its place.
 pub(super) fn system(app: &AppContext) -> CheckResult {
     const NAME: &str = "system";
     let variable = format!("{}_SYSTEM_DIR", app.manager.product());
-    let origin = if is_set(&variable) {
+    let paths = app.manager.readable_paths();
+    let refused = paths.refused_system();
+    let origin = if is_set(&variable) && (refused.is_empty() || paths.system().is_none()) {
         format!("from {variable}")
     } else {
         "the default".to_owned()
     };
-    let paths = app.manager.paths().ok();
-    if let Some(refused) = paths.and_then(|paths| paths.refused_system()) {
-        return refused_system(NAME, refused, &origin);
-    }
-    let system = paths.and_then(|paths| paths.system());
-    let Some(system) = system else {
-        let fault = Fault::warning(
-            format!("{variable} is not an absolute path, so there is no administrator directory"),
-            format!("set {variable} to an absolute path"),
-        );
-        let faults = is_set(&variable).then_some(fault);
-        return CheckResult::new(NAME, faults.into_iter().collect(), "none on this platform");
+    let mut faults: Vec<Fault> = refused.iter().filter_map(refused_system).collect();
+    let Some(system) = paths.system() else {
+        let missing = refused.first().map(|refused| show_path(&refused.path));
+        let ok = match missing {
+            Some(path) => format!("{path} ({origin}) does not exist"),
+            None => "none on this platform".to_owned(),
+        };
+        return CheckResult::new(NAME, faults, ok);
     };
-    let path = system.dir().path();
-    let place = format!("{} ({origin})", show_path(path));
-    let hint = format!("set {variable} to a readable directory, or ask the administrator");
-    let wrong = |what: &str| vec![Fault::warning(format!("{place} {what}"), hint.clone())];
-    match fs::metadata(path) {
-        Ok(found) if !found.is_dir() => {
-            CheckResult::new(NAME, wrong("is a file, not a directory"), "")
+    let place = format!("{} ({origin})", show_path(system.dir().path()));
+    let found = match contents(system) {
+        Ok(contents) => format!("{place} {contents}"),
+        Err(what) => {
+            let hint = format!("set {variable} to a readable directory, or ask the administrator");
+            faults.push(Fault::warning(format!("{place} {what}"), hint));
+            String::new()
         }
+    };
+    if let Some(fault) = faults.first_mut().filter(|_| !found.is_empty()) {
+        fault.message.push_str(&format!("; {found}"));
+    }
+    CheckResult::new(NAME, faults, found)
+}
+
+/// Describes the files in the administrator's directory. An error describes why there are none.
+fn contents(system: &Store) -> Result<String, String> {
+    match fs::metadata(system.dir().path()) {
+        Ok(found) if !found.is_dir() => Err("is a file, not a directory".to_owned()),
         Ok(_) => {
             let has = |file: &&StateFile| system.dir().file(**file).exists();
             let files = [
@@ -249,29 +269,23 @@ pub(super) fn system(app: &AppContext) -> CheckResult {
                 StateFile::TrustStatements,
             ];
             let names: Vec<_> = files.iter().filter(has).map(|file| file.as_str()).collect();
-            let contents = if names.is_empty() {
+            Ok(if names.is_empty() {
                 "contains no license files".to_owned()
             } else {
                 format!("contains {}", names.join(", "))
-            };
-            CheckResult::ok(NAME, format!("{place} {contents}"))
+            })
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            CheckResult::ok(NAME, format!("{place} does not exist"))
-        }
-        Err(error) => {
-            let what = format!("cannot be read: {}", reason(&error));
-            CheckResult::new(NAME, wrong(&what), "")
-        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok("does not exist".to_owned()),
+        Err(error) => Err(format!("cannot be read: {}", reason(&error))),
     }
 }
 
-/// Returns the result for an administrator's directory that others can change.
-fn refused_system(name: &'static str, refused: &SystemDirError, origin: &str) -> CheckResult {
-    if fs::symlink_metadata(&refused.path).is_err() {
-        let path = show_path(&refused.path);
-        return CheckResult::ok(name, format!("{path} ({origin}) does not exist"));
-    }
-    let message = format!("{refused} ({origin}); nothing in it is used");
-    CheckResult::new(name, vec![Fault::warning(message, CORRECT_SYSTEM_DIR)], "")
+/// Returns the fault of a directory that is not used, if the directory exists.
+fn refused_system(refused: &SystemDirError) -> Option<Fault> {
+    let is_relative = refused.fault == SystemDirFault::Relative;
+    let exists = is_relative || fs::symlink_metadata(&refused.path).is_ok();
+    exists.then(|| {
+        let message = format!("{refused}; nothing in it is used");
+        Fault::warning(message, failure::correct_system_dir(refused))
+    })
 }

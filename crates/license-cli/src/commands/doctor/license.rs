@@ -1,7 +1,7 @@
 //! The installed license: the decision on it, and the next event.
 
 use license_cli_support::{Failure, plural};
-use license_client::{Installation, Snapshot, StateFile};
+use license_client::{Installation, InstallationError, Snapshot, StateFile};
 use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::{Evidence, Outcome, RuleResult, Warning};
 use license_core::license::Validation;
@@ -12,6 +12,7 @@ use super::{CheckResult, Fault, Severity, UpcomingEvent, quarantined};
 use crate::args::ContextArgs;
 use crate::context::{AppContext, Evaluation};
 use crate::embedded;
+use crate::output::decision::unused_line;
 use crate::output::failure;
 
 /// The decision on the installed license, if there is one.
@@ -150,7 +151,7 @@ pub(super) fn next(verdict: &Verdict<'_>) -> CheckResult {
 /// Checks the decision on the license.
 pub(super) fn license(app: &AppContext, snapshot: &Snapshot, verdict: &Verdict<'_>) -> CheckResult {
     let mut faults = Vec::new();
-    let mut ok = String::new();
+    let (mut ok, mut is_fine) = (String::new(), false);
     match (&verdict.evaluation, &verdict.decision) {
         (Err(failure), _) => faults.push(Fault::from_failure(Severity::Problem, failure)),
         (Ok(_), None) => {
@@ -166,10 +167,19 @@ pub(super) fn license(app: &AppContext, snapshot: &Snapshot, verdict: &Verdict<'
         (Ok(_), Some(decision)) => {
             ok = summary(decision);
             faults.extend(decision_faults(decision, &ok));
+            let unused = snapshot.installed().zip(verdict.evaluation());
+            let unused = unused
+                .map(|(found, evaluation)| found.unused_files(&app.matrix, &evaluation.context()));
+            for file in unused.iter().flatten() {
+                ok.push_str(&format!("; not used: {}", unused_line(file)));
+            }
+            is_fine = faults.is_empty();
         }
     }
     let others = snapshot.installed().into_iter();
     let others = others.flat_map(Installation::problems);
+    // The check of the state directory reports that the directory is not known.
+    let others = others.filter(|problem| !matches!(problem, InstallationError::StateDir(_)));
     let others = others.map(failure::installation);
     faults.extend(others.map(|failure| Fault::from_failure(Severity::Warning, &failure)));
     faults.extend(quarantined(
@@ -178,6 +188,10 @@ pub(super) fn license(app: &AppContext, snapshot: &Snapshot, verdict: &Verdict<'
         "a damaged license was",
         "install the license again, then remove the quarantined file",
     ));
+    // Problems with other files do not hide the decision.
+    if let Some(fault) = faults.first_mut().filter(|_| is_fine) {
+        fault.message = format!("{ok}; {}", fault.message);
+    }
     CheckResult::new("license", faults, ok)
 }
 
