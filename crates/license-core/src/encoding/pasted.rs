@@ -1,7 +1,7 @@
 //! Normalization of keys and tokens that were pasted from mail, chat or a spreadsheet.
 //!
 //! Removes white space, invisible characters and quotes around the text. Removes line breaks inside
-//! the text, with the white space and the `>` of quoted mail around them. Replaces typographic dashes with `-`. The parser
+//! the text, with the white space around them. Replaces typographic dashes with `-`. The parser
 //! rejects all other changes, and reports their position in the original text.
 //!
 //! A long dash can also stand for `--`, which editors replace. [`Pasted::with_double_hyphens`]
@@ -159,23 +159,6 @@ fn is_blank(character: char) -> bool {
     character.is_whitespace() || is_invisible(character)
 }
 
-/// Removes blanks and the `> ` of quoted mail before a text. A `>` alone can be a wrong character.
-fn without_quotation_marks(text: &str) -> &str {
-    let mut rest = text.trim_start_matches(is_blank);
-    while let Some(quoted) = rest.strip_prefix('>') {
-        if !quoted.starts_with(is_margin) {
-            break;
-        }
-        rest = quoted.trim_start_matches(is_blank);
-    }
-    rest
-}
-
-/// Returns whether a character can precede a line of quoted mail: a blank or `>`.
-fn is_margin(character: char) -> bool {
-    is_blank(character) || character == '>'
-}
-
 /// Returns whether a character cannot be seen and has no width: zero-width characters, byte order
 /// marks, soft hyphens, text direction marks, and the Ctrl-Z that ends a text of DOS.
 pub(crate) fn is_invisible(character: char) -> bool {
@@ -249,7 +232,7 @@ pub(crate) fn without_wrapping(text: &str) -> &str {
 pub(crate) fn offset_and_body(text: &str) -> (usize, &str) {
     let (mut start, mut body) = (0, text);
     loop {
-        let rest = without_quotation_marks(body);
+        let rest = body.trim_start_matches(is_blank);
         start += body.len() - rest.len();
         body = rest.trim_end_matches(is_blank);
         let Some(opened) = body.strip_prefix(is_quote) else {
@@ -279,7 +262,7 @@ fn normalized(body: &str) -> impl Iterator<Item = (usize, char)> + '_ {
         let (mut offset, mut character) = characters.next()?;
         if is_blank(character) && offset >= checked_to {
             let rest = body.get(offset..).unwrap_or_default();
-            let blanks = rest.len() - rest.trim_start_matches(is_margin).len();
+            let blanks = rest.len() - rest.trim_start_matches(is_blank).len();
             checked_to = offset + blanks;
             if rest
                 .get(..blanks)
@@ -315,7 +298,6 @@ mod tests {
             "\u{a0}AB\u{2011}CD\u{200b}",
             "AB-\u{200b}\n\u{200b}CD\r\n\u{1a}",
             "AB-\u{ad}\nCD",
-            "> AB-\n> > CD",
         ] {
             assert_eq!(Pasted::new(pasted).text, "AB-CD", "{pasted:?}");
         }
