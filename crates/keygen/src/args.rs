@@ -24,7 +24,7 @@ pub(crate) use diff::Diff;
 pub(crate) use issue::{Batch, CheckIn, EnterpriseKey, Issue, RowArgs, Trial};
 pub(crate) use keys::{KeySize, NewKey, Public, PublicFormat, Trust};
 pub(crate) use ledger::{LedgerCommand, List, Revoke, SortBy, TableFormat};
-pub(crate) use renewal::{PreviousLicenseArgs, Reassign, Renew, Upgrade};
+pub(crate) use renewal::{ChangeArgs, PreviousLicenseArgs, Reassign, Renew, Upgrade};
 pub(crate) use revocations::Revocations;
 pub(crate) use rotate::Rotate;
 pub(crate) use signing::{EntitlementArgs, KeyArgs, SigningArgs};
@@ -61,9 +61,12 @@ First steps:
 
 Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input, 4 system error.";
 
-/// The help of the option `--force` of `keygen upgrade`.
-const UPGRADE_FORCE: &str =
-    "Replace an existing file, and allow --devices or --quota to lower a limit";
+/// The help of the option `--force` of `keygen issue`.
+const ISSUE_FORCE: &str = "Replace an existing file, and allow fewer seats than the tier includes";
+
+/// The help of the option `--force` of `keygen renew` and `keygen upgrade`.
+const SUCCESSOR_FORCE: &str =
+    "Replace an existing file, and allow options to lower a limit or remove a feature";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -74,13 +77,15 @@ pub(crate) enum Command {
     /// Combine public keys into the trust set that verifiers need
     Trust(Trust),
     /// Issue a license
+    #[command(mut_arg("force", |force| force.help(ISSUE_FORCE)))]
     Issue(Box<Issue>),
     /// Issue a trial license (one per customer)
     Trial(Box<Trial>),
     /// Issue a renewal, which extends the term or the maintenance of a license
+    #[command(mut_arg("force", |force| force.help(SUCCESSOR_FORCE)))]
     Renew(Box<Renew>),
     /// Issue a license that allows more and replaces the current one
-    #[command(mut_arg("force", |force| force.help(UPGRADE_FORCE)))]
+    #[command(mut_arg("force", |force| force.help(SUCCESSOR_FORCE)))]
     Upgrade(Box<Upgrade>),
     /// Replace a named user of a license with another user
     Reassign(Box<Reassign>),

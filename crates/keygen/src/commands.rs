@@ -12,6 +12,7 @@ mod devices;
 mod diff;
 mod draft;
 mod enterprise_key;
+mod entitlements;
 mod inspect;
 mod issuance;
 mod issue;

@@ -89,8 +89,6 @@ pub(crate) fn draft_refused(error: &CoreIssueError) -> Failure {
             Failure::usage(format!("--remove-feature: {message}"))
                 .hint("see the features of each tier with `keygen product show`")
         }
-        CoreIssueError::Seats { included, .. } => Failure::usage(format!("--seats: {message}"))
-            .hint(format!("use --seats {included} or more, or omit the option")),
         _ => Failure::usage(message).hint("use fewer or shorter values, so that the license becomes smaller"),
     }
 }

@@ -314,6 +314,25 @@ impl FeatureMatrix {
         self.devices_quota.as_deref()
     }
 
+    /// Returns the number of seats that a tier includes, or `None` if the tier has no finite quota
+    /// of seats. A license of the tier usually has at least this number of seats.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// use license_core::Tier;
+    ///
+    /// assert_eq!(matrix.included_seats(Tier::parse("TEAM")?), Some(5));
+    /// assert_eq!(matrix.included_seats(Tier::parse("ENT")?), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn included_seats(&self, tier: Tier) -> Option<u64> {
+        let quota = self.tier(tier)?.entitlements.quota(self.seats_quota()?);
+        match quota? {
+            Quota::Limit(seats) => Some(seats),
+            Quota::Unlimited => None,
+        }
+    }
+
     /// Returns the features and quotas of a tier for a number of seats. The number of seats sets
     /// the quota [`Self::seats_quota`], unless the tier has a higher limit. An unlimited quota is
     /// set too.

@@ -102,7 +102,7 @@ fn a_tier_sets_its_quotas_and_policies() {
 fn options_set_claims() {
     let unusual = "Žofie \"&\" Söhne\u{1b}[31m\u{202e}\n";
     let check_in = |every, grace| json!({"every_hours": every, "grace_hours": grace});
-    let cases: [(&str, Vec<&str>, Value); 16] = [
+    let cases: [(&str, Vec<&str>, Value); 19] = [
         (
             "the tier is case-insensitive",
             words("--tier ENT --perpetual"),
@@ -137,6 +137,21 @@ fn options_set_claims() {
             "seats are a claim and a quota",
             words("--tier team --perpetual --seats 20"),
             json!({"/seats": 20, "/quotas/users": 20}),
+        ),
+        (
+            "the quota of seats is the number of seats",
+            words("--tier team --perpetual --quota users=20"),
+            json!({"/seats": 20, "/quotas/users": 20}),
+        ),
+        (
+            "an unlimited quota of seats is no number",
+            words("--tier team --perpetual --quota users=-1"),
+            json!({"/seats": null, "/quotas/users": -1}),
+        ),
+        (
+            "fewer seats than the tier includes are issued with --force",
+            words("--tier team --perpetual --seats 4 --force"),
+            json!({"/seats": 4, "/quotas/users": 4}),
         ),
         (
             "devices are a claim and a quota",

@@ -132,6 +132,20 @@ fn the_largest_number_of_seats_is_accepted() {
 }
 
 #[test]
+fn fewer_seats_than_the_tier_includes_are_refused() {
+    let workstation = Vendor::shared().workstation();
+    let product = license_tests::WIDGET.replace("operators = -1", "operators = 50");
+    workstation.write("widget.toml", product);
+    let key = |seats| {
+        let terms = words("--company ACME --perpetual --product-file widget.toml --seats");
+        issue_key(&workstation, &[&terms[..], &[seats]].concat())
+    };
+    let error = key("49").expect_failure(2);
+    assert!(error.hint.contains("--seats 50"), "{error:?}");
+    let _ = key("50").expect_code(0);
+}
+
+#[test]
 fn an_ended_key_is_issued_with_a_warning() {
     let workstation = Vendor::shared().workstation();
     let output = issue_key(

@@ -100,8 +100,36 @@ fn an_error_about_hours_does_not_mention_another_limit() {
 
 #[test]
 fn fewer_seats_than_the_tier_includes_are_refused() {
-    let error = refused(&["--tier", "team", "--seats", "4"]);
-    assert!(error.message.contains('5'), "{error:?}");
+    for option in [["--seats", "4"], ["--quota", "users=4"]] {
+        let error = refused(&[&["--tier", "team"], &option[..]].concat());
+        assert!(error.message.contains('5'), "{error:?}");
+        assert!(error.hint.contains("--force"), "{error:?}");
+    }
+}
+
+#[test]
+fn the_first_line_of_the_report_states_a_required_check_in() {
+    let workstation = Vendor::shared().workstation();
+    for (terms, first) in [
+        ("--tier pro", "check-in   required every 24 hours"),
+        ("--tier pro --offline", "license    PRO"),
+        ("--tier ent", "license    ENT"),
+        (
+            "--tier ent --check-in 48",
+            "check-in   required every 48 hours",
+        ),
+    ] {
+        let terms = format!("issue --key vendor.key --customer A --days 9 {terms}");
+        let terms = words(&terms);
+        let dry = keygen(&workstation, &[&terms[..], &["--dry-run"]].concat()).expect_code(0);
+        assert_eq!(
+            dry.stdout.starts_with("check-in"),
+            first.starts_with("check-in")
+        );
+        // The license goes to standard output, and the report to standard error.
+        let issued = keygen(&workstation, &terms).expect_code(0);
+        assert!(issued.stderr.starts_with(first), "{first}: {issued:?}");
+    }
 }
 
 #[test]

@@ -50,6 +50,17 @@ fn a_trial_has_the_terms_of_the_product_file_and_no_renewal_grace() {
     assert_eq!(report["expires_at"], "2026-01-16T00:00:00Z");
     assert_eq!(claims.get("renewal"), None);
     assert_eq!(report["trial"], true);
+    // A trial lasts its days where it cannot check in.
+    assert_eq!(claims.get("check_in"), None);
+    let checked = issue_json(
+        &workstation,
+        JANUARY,
+        &words("trial --customer Checked --check-in 24"),
+    );
+    assert_eq!(
+        checked["check_in"],
+        json!({"every_hours": 24, "grace_hours": 351})
+    );
     let days = words("trial --customer Other --tier team --days 30 --offline");
     let report = issue_json(&workstation, JANUARY, &days);
     assert_eq!(report["expires_at"], "2026-02-01T00:00:00Z");
@@ -57,6 +68,26 @@ fn a_trial_has_the_terms_of_the_product_file_and_no_renewal_grace() {
         (&report["tier"], &report["check_in"]),
         (&json!("TEAM"), &Value::Null)
     );
+}
+
+#[test]
+fn a_trial_lasts_its_days_where_it_cannot_check_in() {
+    let vendor = Vendor::shared();
+    let workstation = vendor.workstation();
+    workstation.write("trust.jwks", &vendor.trust);
+    for (customer, check_in) in [("ACME", &[][..]), ("Other", &["--check-in", "24"])] {
+        let out = [
+            &trial(customer)[..],
+            check_in,
+            &["--out", "t.lic", "--force"],
+        ]
+        .concat();
+        let _ = at(&workstation, JANUARY, &out).expect_code(0);
+        for (when, code) in [("2026-01-15T23:59:59Z", 0), ("2026-01-16T00:00:00Z", 1)] {
+            let verify = ["verify", "t.lic", "--trust", "trust.jwks", "--at", when];
+            let _ = license_tests::license(&workstation, &verify).expect_code(code);
+        }
+    }
 }
 
 #[test]

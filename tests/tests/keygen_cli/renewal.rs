@@ -131,33 +131,161 @@ fn a_license_can_be_replaced_again_after_its_successor_is_revoked() {
 }
 
 #[test]
-fn an_upgrade_lowers_quotas_only_with_force() {
+fn limits_are_lowered_only_with_force() {
     let own = ["--quota", "users=7", "--devices", "5", "--seats", "7"];
     let team = ["--tier", "team", "--expires", "2026-06-30"];
     let (workstation, _) = workstation(&[&team[..], &own].concat());
-    for lower in [
-        &["--quota", "users=1"][..],
-        &["--quota", "commands_per_day=0"],
-        &["--devices", "3"],
-        &["--seats", "6"],
+    for command in [
+        &["upgrade", "acme.lic", "--dry-run"][..],
+        &["renew", "acme.lic", "--dry-run", "--days", "9"],
     ] {
-        let args = [&["upgrade", "acme.lic", "--dry-run"], lower].concat();
-        let error = now(&workstation, &args).expect_failure(2);
-        assert!(error.message.contains("expected at least"), "{error:?}");
-        let hint = if lower.contains(&"--seats") {
-            "keygen issue"
-        } else {
-            "--force"
-        };
-        assert!(error.hint.contains(hint), "{error:?}");
+        for (lower, claims) in [
+            (&["--quota", "users=1"][..], json!({"seats": 1, "users": 1})),
+            (&["--seats", "6"], json!({"seats": 6, "users": 6})),
+            (&["--quota", "devices=4"], json!({"devices": 4})),
+            (&["--devices", "3"], json!({"devices": 3})),
+            (
+                &["--quota", "commands_per_day=0"],
+                json!({"commands_per_day": 0}),
+            ),
+            (&["--remove-feature", "hooks"], json!({})),
+        ] {
+            let args = [command, lower].concat();
+            let error = now(&workstation, &args).expect_failure(2);
+            assert!(error.hint.contains("--force"), "{error:?}");
+            let forced = [&args[..], &["--force", "--json"]].concat();
+            let report = now(&workstation, &forced).expect_code(0);
+            assert!(report.stderr.contains("warning: LOSS: "), "{report:?}");
+            let report = report.json();
+            assert_ne!(report["losses"], json!([]));
+            for (name, number) in claims.as_object().unwrap() {
+                let quota = &report["quotas"][name];
+                assert!(quota == number || name == "seats", "{lower:?}: {report}");
+                let claim = &report[name];
+                assert!(
+                    claim == number || claim.is_null(),
+                    "{lower:?}: {name}, {report}"
+                );
+            }
+        }
     }
     let args = words("upgrade acme.lic --dry-run --devices 3 --force");
     let report = now(&workstation, &[&args[..], &["--json"]].concat()).expect_code(0);
-    assert!(report.stderr.contains("warning: LOSS: "), "{report:?}");
     let losses = report.json()["losses"].clone();
     assert!(losses.to_string().contains("from 5 to 3"), "{losses}");
     let quiet = now(&workstation, &[&args[..], &["--quiet"]].concat()).expect_code(0);
     assert!(quiet.stderr.contains("LOSS"), "{quiet:?}");
+}
+
+/// Each case has the terms of the license, the changes, and the number of seats or devices and the
+/// quota after them.
+#[test]
+fn a_change_leaves_one_number_of_seats_and_of_devices() {
+    let cases: [(&str, &str, [Value; 2]); 9] = [
+        ("pro", "--tier ent --seats 20", [json!(20), json!(20)]),
+        ("pro --seats 50", "--tier ent", [json!(50), json!(50)]),
+        (
+            "pro --seats 50",
+            "--tier ent --seats 60",
+            [json!(60), json!(60)],
+        ),
+        (
+            "pro --seats 50",
+            "--tier ent --quota users=-1",
+            [Value::Null, json!(-1)],
+        ),
+        ("pro --seats 3", "--tier team", [json!(5), json!(5)]),
+        ("pro", "--tier team", [Value::Null, json!(5)]),
+        ("team", "--quota users=20", [json!(20), json!(20)]),
+        ("team --quota users=8", "--seats 9", [json!(9), json!(9)]),
+        ("team --seats 8", "--add-feature sso", [json!(8), json!(8)]),
+    ];
+    for (terms, change, expected) in cases {
+        let own = format!("--tier {terms} --expires 2026-06-30");
+        let own = words(&own);
+        let (workstation, _) = workstation(&own);
+        let args = format!("upgrade acme.lic --dry-run {change}");
+        let args = words(&args);
+        let report = issue_json(&workstation, &args);
+        let found = [report["seats"].clone(), report["quotas"]["users"].clone()];
+        assert_eq!(found, expected, "{terms}: {change}");
+    }
+    let (workstation, _) = workstation(&words("--tier team --expires 2026-06-30"));
+    for (change, devices) in [
+        ("--tier ent --devices 10", [json!(10), json!(10)]),
+        ("--tier ent", [Value::Null, json!(-1)]),
+        ("--quota devices=9", [json!(9), json!(9)]),
+    ] {
+        let args = format!("upgrade acme.lic --dry-run {change}");
+        let args = words(&args);
+        let report = issue_json(&workstation, &args);
+        let found = [
+            report["devices"].clone(),
+            report["quotas"]["devices"].clone(),
+        ];
+        assert_eq!(found, devices, "{change}");
+    }
+    let two = words("upgrade acme.lic --dry-run --seats 8 --quota users=9");
+    let error = now(&workstation, &two).expect_failure(2);
+    assert!(error.message.contains("users to 8"), "{error:?}");
+}
+
+/// A product file whose tiers have other contents in the second year.
+const SECOND_YEAR: [(&str, &str); 4] = [
+    (r#"features = ["view"]"#, r#"features = ["view", "share"]"#),
+    (
+        r#"features = ["edit"]"#,
+        r#"features = ["edit", "batch_export"]"#,
+    ),
+    (
+        "prints_per_day = 50",
+        "prints_per_day = 80, uploads_per_day = 7",
+    ),
+    ("check_in_every_hours = 48", "check_in_every_hours = 72"),
+];
+
+#[test]
+fn a_refresh_adds_what_the_tier_has_now_and_takes_nothing_away() {
+    let workstation = Vendor::shared().workstation();
+    workstation.write("widget.toml", license_tests::WIDGET);
+    let product = ["--product-file", "widget.toml"];
+    let issue = words("issue --tier shop --customer ACME --expires 2026-06-30 --seats 4");
+    let own = words("--add-feature export --quota prints_per_day=60 --out acme.lic");
+    let _ = now(&workstation, &[&issue[..], &own, &product].concat()).expect_code(0);
+    let mut text = license_tests::WIDGET.to_owned();
+    for (before, after) in SECOND_YEAR {
+        assert!(text.contains(before), "{before}: {text}");
+        text = text.replace(before, after);
+    }
+    workstation.write("widget.toml", text);
+
+    let renew = [&words("renew acme.lic --days 9 --dry-run")[..], &product].concat();
+    let kept = now(&workstation, &renew).expect_code(0);
+    for part in ["batch_export", "share", "uploads_per_day", "--refresh"] {
+        assert!(kept.stderr.contains(part), "{part}: {kept:?}");
+    }
+    let kept = issue_json(&workstation, &renew);
+    assert_eq!(kept["features"], json!(["edit", "export", "view"]));
+    for command in [
+        &renew[..],
+        &[&["upgrade", "acme.lic", "--dry-run"], &product[..]].concat(),
+    ] {
+        let report = issue_json(&workstation, &[command, &["--refresh"]].concat());
+        let features = json!(["batch_export", "edit", "export", "share", "view"]);
+        assert_eq!(report["features"], features);
+        let quotas = json!({"operators": 4, "prints_per_day": 80, "uploads_per_day": 7});
+        assert_eq!(report["quotas"], quotas);
+        assert_eq!(report["seats"], 4);
+        assert_eq!(report["check_in"]["every_hours"], 72);
+        assert_eq!(report["losses"], json!([]));
+        // A feature that the license does not have yet can be left out.
+        let without = ["--refresh", "--remove-feature", "share"];
+        let report = issue_json(&workstation, &[command, &without].concat());
+        assert!(
+            !report["features"].to_string().contains("share"),
+            "{report}"
+        );
+    }
 }
 
 #[test]

@@ -43,9 +43,6 @@ pub(crate) struct Issue {
     pub(crate) not_before: Option<NaiveDate>,
     #[command(flatten)]
     pub(crate) entitlements: EntitlementArgs,
-    /// Feature of the tier to remove; may be repeated
-    #[arg(long, value_name = "FEATURE")]
-    pub(crate) remove_feature: Vec<String>,
     /// Never require a check-in
     #[arg(long)]
     pub(crate) offline: bool,
@@ -80,6 +77,7 @@ pub(crate) struct Issue {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("validation").args(["offline", "check_in"]))]
 pub(crate) struct Trial {
     /// Name of the customer; the search for earlier trials ignores case and spacing
     #[arg(long, value_name = "NAME")]
@@ -93,9 +91,21 @@ pub(crate) struct Trial {
     /// Validity in days; the trial ends at the end of the last day (UTC) [default: the product's]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) days: Option<NonZeroU32>,
-    /// Never require a check-in
+    /// Never require a check-in; this is the default
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Hours between check-ins [default: no check-ins]
+    #[arg(long, value_name = "HOURS", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) check_in: Option<NonZeroU32>,
+    /// Hours of validity after a check-in [default: the whole trial]
+    #[arg(
+        long,
+        value_name = "HOURS",
+        value_parser = count,
+        allow_negative_numbers = true,
+        conflicts_with = "offline"
+    )]
+    pub(crate) grace: Option<NonZeroU32>,
     #[command(flatten)]
     pub(crate) restrictions: RestrictionArgs,
     /// Name of the vendor [default: the product's]

@@ -21,6 +21,18 @@ pub(crate) struct PreviousLicenseArgs {
     pub(crate) trust: Vec<Source>,
 }
 
+/// Changes of the content of the license that is replaced.
+#[derive(Debug, Args)]
+pub(crate) struct ChangeArgs {
+    #[command(flatten)]
+    pub(crate) entitlements: EntitlementArgs,
+    /// Add what the tier now has in the product file; the license loses nothing
+    #[arg(long)]
+    pub(crate) refresh: bool,
+    #[command(flatten)]
+    pub(crate) signing: SigningArgs,
+}
+
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("term").required(true).multiple(true).args(["until", "days", "perpetual", "maintenance_until"])
@@ -47,13 +59,16 @@ pub(crate) struct Renew {
     #[arg(long, value_parser = time::parse_date, value_name = "YYYY-MM-DD")]
     pub(crate) maintenance_until: Option<NaiveDate>,
     #[command(flatten)]
-    pub(crate) signing: SigningArgs,
+    pub(crate) changes: ChangeArgs,
 }
 
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("change").required(true).multiple(true)
-        .args(["tier", "seats", "devices", "add_feature", "quota", "reissue"])
+        .args([
+            "tier", "seats", "devices", "add_feature", "remove_feature", "quota", "refresh",
+            "reissue",
+        ])
 )]
 pub(crate) struct Upgrade {
     #[command(flatten)]
@@ -61,13 +76,11 @@ pub(crate) struct Upgrade {
     /// Higher tier
     #[arg(long, value_parser = tier)]
     pub(crate) tier: Option<Tier>,
-    #[command(flatten)]
-    pub(crate) entitlements: EntitlementArgs,
     /// Issue again without changes, for example with a new signing key
     #[arg(long)]
     pub(crate) reissue: bool,
     #[command(flatten)]
-    pub(crate) signing: SigningArgs,
+    pub(crate) changes: ChangeArgs,
 }
 
 #[derive(Debug, Args)]

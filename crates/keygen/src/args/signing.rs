@@ -67,6 +67,9 @@ pub(crate) struct EntitlementArgs {
     /// Feature to add; may be repeated
     #[arg(long, value_name = "FEATURE")]
     pub(crate) add_feature: Vec<String>,
+    /// Feature of the tier to remove; may be repeated
+    #[arg(long, value_name = "FEATURE")]
+    pub(crate) remove_feature: Vec<String>,
     /// Quota to set, -1 for unlimited; may be repeated
     #[arg(long, value_parser = quota, value_name = "NAME=N")]
     pub(crate) quota: Vec<(String, Quota)>,

@@ -4,10 +4,9 @@ use std::num::NonZeroU32;
 
 use license_cli_support::{Failure, escape};
 use license_core::chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use license_core::issue::LicenseDraft;
 use license_core::machine::Machine;
 use license_core::matrix::TierPolicy;
-use license_core::policy::Quota;
+use license_core::policy::CheckIn;
 use license_core::{FeatureMatrix, Tier, time};
 use license_issuer::ledger::{LedgerEntry, LedgerReader};
 use license_issuer::records;
@@ -35,37 +34,37 @@ fn unknown_tier(found: Tier, matrix: &FeatureMatrix) -> Failure {
     ))
 }
 
-/// Differences between a license and its tier.
-pub(super) struct TierChanges<'a> {
-    pub(super) seats: Option<NonZeroU32>,
-    pub(super) devices: Option<NonZeroU32>,
-    pub(super) added: &'a [String],
-    pub(super) removed: &'a [String],
-    pub(super) quotas: &'a [(String, Quota)],
+/// Returns check-in terms, or `None` without an interval.
+///
+/// `license` names the license in the failure about a grace period without check-ins.
+pub(super) fn check_in(
+    every: Option<TimeDelta>,
+    grace: Option<NonZeroU32>,
+    default_grace: TimeDelta,
+    license: &str,
+) -> Result<Option<CheckIn>, Failure> {
+    let Some(every) = every else {
+        return match grace {
+            None => Ok(None),
+            Some(_) => Err(Failure::usage(format!(
+                "--grace needs check-ins, and {license} has none"
+            ))
+            .hint("add --check-in HOURS, or omit --grace")),
+        };
+    };
+    let grace = grace.map_or(default_grace, hours);
+    CheckIn::new(every, grace).map(Some).ok_or_else(|| {
+        let (every, grace) = (every.num_hours(), grace.num_hours());
+        Failure::usage(format!(
+            "expected a grace period of at least the {every} hours between check-ins, found {grace}"
+        ))
+        .hint(format!("use --grace {every} or more"))
+    })
 }
 
-impl TierChanges<'_> {
-    /// Applies the differences to a draft with the features and quotas of its tier.
-    pub(super) fn apply(
-        &self,
-        draft: &mut LicenseDraft,
-        matrix: &FeatureMatrix,
-    ) -> Result<(), Failure> {
-        let mut apply = || {
-            if let Some(seats) = self.seats {
-                draft.set_seats(seats, matrix)?;
-            }
-            if let Some(devices) = self.devices {
-                draft.set_devices(devices, matrix);
-            }
-            let (mut added, mut removed) = (self.added.iter(), self.removed.iter());
-            added.try_for_each(|feature| draft.add_feature(feature))?;
-            removed.try_for_each(|feature| draft.remove_feature(feature))?;
-            let mut quotas = self.quotas.iter();
-            quotas.try_for_each(|(name, quota)| draft.set_quota(name, *quota))
-        };
-        apply().map_err(|error| failures::draft_refused(&error))
-    }
+/// Returns the duration of an option that counts hours.
+pub(super) fn hours(count: NonZeroU32) -> TimeDelta {
+    TimeDelta::hours(count.get().into())
 }
 
 /// Returns the end of the day that is `duration` after the day of `start`. Only whole days of

@@ -2,10 +2,14 @@
 
 mod report;
 
+use std::num::NonZeroU32;
+
 use license_cli_support::{Failure, Terminal};
-use license_core::issue::{Signer, VerifyingSigner};
+use license_core::FeatureMatrix;
+use license_core::issue::{Signer, SigningError, VerifyingSigner};
 use license_core::jose::Algorithm;
 use license_core::key::{EnterpriseTerms, KeyExpiry};
+use license_core::matrix::TierPolicy;
 use license_core::time::rfc3339;
 use license_issuer::services::enterprise_keys::{EnterpriseKeyOrder, SignedEnterpriseKey};
 use license_issuer::services::issue::DraftContext;
@@ -19,6 +23,7 @@ use crate::inputs::{matrix, now};
 pub(crate) fn run(arguments: &EnterpriseKey, app: AppContext<'_>) -> Result<(), Failure> {
     let AppContext { terminal, .. } = app;
     let matrix = matrix(arguments.product_file.as_ref())?;
+    check_seats(arguments.seats, &matrix)?;
     let terms = EnterpriseTerms {
         product: arguments.product.unwrap_or(matrix.product()),
         company: arguments.company,
@@ -51,6 +56,23 @@ pub(crate) fn run(arguments: &EnterpriseKey, app: AppContext<'_>) -> Result<(), 
     match issued.signed {
         Some(_) if issuance.is_in_report() => Ok(()),
         signed => report::print(terms, signed.as_ref(), arguments, terminal),
+    }
+}
+
+/// Refuses fewer seats than the tier includes.
+///
+/// The key does not contain quotas. Programs grant the seats of the tier, or those of the key if
+/// they are more.
+fn check_seats(seats: NonZeroU32, matrix: &FeatureMatrix) -> Result<(), Failure> {
+    let tier = matrix.enterprise_tier().map(TierPolicy::name);
+    match tier.and_then(|tier| matrix.included_seats(tier)) {
+        Some(included) if included > seats.get().into() => {
+            let found = seats.get().into();
+            let error = SigningError::Seats { included, found };
+            Err(Failure::usage(format!("--seats: {error}"))
+                .hint(format!("use --seats {included} or more")))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,7 +1,5 @@
 //! `keygen issue`.
 
-use std::num::NonZeroU32;
-
 use license_cli_support::Failure;
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::LicenseDraft;
@@ -14,9 +12,10 @@ use license_issuer::services::licenses::LicenseOrder;
 
 use super::context::AppContext;
 use super::draft::{
-    TierChanges, after_days, distinct_users, ends_after, find_tier, last_second, machine_notes,
+    after_days, check_in, distinct_users, ends_after, find_tier, hours, last_second, machine_notes,
     trials,
 };
+use super::entitlements::EntitlementChanges;
 use super::lookup::{license_of, require_ledger};
 use super::trial_conversion::ConvertibleTrial;
 use super::{license, machine};
@@ -92,7 +91,7 @@ fn draft_with_trial(
     trial: Option<&ConvertibleTrial>,
 ) -> Result<LicenseDraft, Failure> {
     let tier = find_tier(arguments.tier, matrix)?;
-    let (entitlements, restrictions) = (&arguments.entitlements, &arguments.restrictions);
+    let restrictions = &arguments.restrictions;
     let issued_at = arguments.signing.issued_at.unwrap_or_else(now);
     let customer = arguments.customer.clone();
     let customer = customer.or_else(|| trial.map(ConvertibleTrial::customer));
@@ -103,7 +102,7 @@ fn draft_with_trial(
     let start = draft.not_before.unwrap_or(issued_at);
     let last_day = trial.and_then(|trial| trial.last_day(start));
     draft.expires_at = end(arguments, start, last_day.unwrap_or(start))?;
-    draft.check_in = check_in(arguments, tier)?;
+    draft.check_in = check_in_of(arguments, tier)?;
     draft.usage_type = restrictions.usage_type;
     draft.users = distinct_users(&restrictions.user).0;
     draft.machines = machine::locks(&restrictions.machine)?;
@@ -112,14 +111,12 @@ fn draft_with_trial(
     draft.maintenance_until = arguments.maintenance_until.map(last_second);
     draft.max_version = arguments.max_version.clone();
     draft.company = arguments.company;
-    let changes = TierChanges {
-        seats: entitlements.seats,
-        devices: entitlements.devices,
-        added: &entitlements.add_feature,
-        removed: &arguments.remove_feature,
-        quotas: &entitlements.quota,
-    };
-    changes.apply(&mut draft, matrix)?;
+    EntitlementChanges {
+        arguments: &arguments.entitlements,
+        previous: None,
+        is_loss_accepted: arguments.signing.output.force,
+    }
+    .apply(&mut draft, matrix)?;
     Ok(draft)
 }
 
@@ -148,31 +145,12 @@ fn end(
     }
 }
 
-fn check_in(arguments: &Issue, tier: &TierPolicy) -> Result<Option<CheckIn>, Failure> {
+fn check_in_of(arguments: &Issue, tier: &TierPolicy) -> Result<Option<CheckIn>, Failure> {
     if arguments.offline {
         return Ok(None);
     }
-    let hours = |hours: NonZeroU32| TimeDelta::hours(hours.get().into());
-    let every = arguments
-        .check_in
-        .map(hours)
-        .or(tier.check_in().map(CheckIn::every));
-    let Some(every) = every else {
-        return match arguments.grace {
-            None => Ok(None),
-            Some(_) => Err(Failure::usage(format!(
-                "--grace needs check-ins, and tier {} has none",
-                tier.name()
-            ))
-            .hint("add --check-in HOURS, or omit --grace")),
-        };
-    };
-    let grace = arguments.grace.map_or(tier.offline_grace(), hours);
-    CheckIn::new(every, grace).map(Some).ok_or_else(|| {
-        let (every, grace) = (every.num_hours(), grace.num_hours());
-        Failure::usage(format!(
-            "expected a grace period of at least the {every} hours between check-ins, found {grace}"
-        ))
-        .hint(format!("use --grace {every} or more"))
-    })
+    let every = arguments.check_in.map(hours);
+    let every = every.or(tier.check_in().map(CheckIn::every));
+    let name = format!("tier {}", tier.name());
+    check_in(every, arguments.grace, tier.offline_grace(), &name)
 }

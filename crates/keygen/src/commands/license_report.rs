@@ -90,6 +90,10 @@ impl LicenseReport<'_> {
     fn text(&self, output: &OutputFile) -> Result<String, Failure> {
         let claims = self.claims;
         let mut lines = Vec::new();
+        let check_in = check_in(claims);
+        if claims.check_in.is_some() {
+            lines.push(check_in.clone());
+        }
         match (output.path(), self.signed) {
             (_, None) => lines.push(output::dry_run_line(&output.out)),
             (Some(path), _) => lines.push(format!("wrote      {path}")),
@@ -115,7 +119,7 @@ impl LicenseReport<'_> {
         lines.extend(machine_digests(claims).map(|names| format!("machines   {names}")));
         lines.extend(restriction_lines(claims));
         lines.extend(tier_differences(claims, self.matrix));
-        lines.push(format!("check-in   {}", check_in(claims)));
+        lines.extend(claims.check_in.is_none().then_some(check_in));
         let others = self.members(output)?.into_iter();
         let others = others.filter(|(name, _)| !MEMBERS.always.contains(&name.as_str()));
         lines.extend(
@@ -275,9 +279,15 @@ fn machine_digests(claims: &LicenseClaims) -> Option<String> {
     (!claims.machines.is_empty()).then(|| format!("only {}", digests.join(", ")))
 }
 
+/// Returns the line about check-ins. A license that must check in starts its report with this line,
+/// because without a check-in it ends earlier than its term.
 fn check_in(claims: &LicenseClaims) -> String {
-    let never = || "not required".to_owned();
-    claims
-        .check_in
-        .map_or_else(never, |policy| policy.to_string())
+    match claims.check_in {
+        None => "check-in   not required".to_owned(),
+        Some(policy) => format!(
+            "check-in   required every {} hours; without one, it ends after {} hours",
+            policy.every().num_hours(),
+            policy.grace().num_hours()
+        ),
+    }
 }

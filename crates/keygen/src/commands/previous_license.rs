@@ -14,6 +14,7 @@ use license_issuer::services::licenses::LicenseOrder;
 
 use super::compared_license::{ComparedLicense, LicenseText};
 use super::context::AppContext;
+use super::entitlements::unify_counts;
 use super::license;
 use super::lookup::{license_of, signing_keys};
 use crate::args::{PreviousLicenseArgs, SigningArgs};
@@ -105,12 +106,14 @@ impl PreviousLicense {
     }
 
     /// Returns a draft with the claims of the license.
-    pub(super) fn successor(&self) -> Result<LicenseDraft, Failure> {
+    pub(super) fn successor(&self, matrix: &FeatureMatrix) -> Result<LicenseDraft, Failure> {
         let draft = LicenseDraft::successor_of(&self.license, fresh_id()?, self.issued_at);
-        draft.ok_or_else(|| {
+        let mut draft = draft.ok_or_else(|| {
             Failure::usage("an enterprise key cannot be replaced by a license file")
                 .hint("issue another key with `keygen enterprise-key`")
-        })
+        })?;
+        unify_counts(&mut draft, matrix)?;
+        Ok(draft)
     }
 
     /// Returns the changes for the customer.

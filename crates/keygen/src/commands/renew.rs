@@ -2,6 +2,7 @@
 
 use license_cli_support::Failure;
 use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::issue::LicenseDraft;
 use license_core::time::rfc3339;
 use license_core::{FeatureMatrix, time};
 use license_issuer::ledger::LedgerReader;
@@ -9,12 +10,13 @@ use license_issuer::services::licenses::LicenseOrder;
 
 use super::context::AppContext;
 use super::draft::{after_days, last_second};
+use super::entitlements::{EntitlementChanges, newer_in_tier, refresh};
 use super::previous_license::{PreviousLicense, replace};
 use super::successor::{Replacement, refuse_replaced};
-use crate::args::Renew;
+use crate::args::{ChangeArgs, Renew};
 
 pub(crate) fn run(arguments: &Renew, app: AppContext<'_>) -> Result<(), Failure> {
-    let (previous, signing) = (&arguments.previous, &arguments.signing);
+    let (previous, signing) = (&arguments.previous, &arguments.changes.signing);
     replace(app, previous, signing, |previous, matrix, ledger| {
         order(arguments, previous, matrix, ledger)
     })
@@ -39,7 +41,8 @@ fn order<'m>(
     if let Some(ledger) = ledger {
         refuse_replaced(&previous.license, Replacement::Renewal, ledger, issued_at)?;
     }
-    let mut draft = previous.successor()?;
+    let mut draft = previous.successor(matrix)?;
+    let newer = change(&mut draft, previous, &arguments.changes, matrix)?;
     let maintenance = arguments.maintenance_until.map(last_second);
     check_maintenance(previous.license.maintenance_until(), maintenance)?;
     draft.maintenance_until = maintenance.or(draft.maintenance_until);
@@ -55,6 +58,7 @@ fn order<'m>(
         }
     }
     let mut changes = previous.changes(&draft, matrix)?;
+    changes.notes.extend(newer);
     let end = previous.license.expires_at();
     if let Some(end) = end.filter(|end| *end < issued_at) {
         let gap = time::humanize(time::duration_since(issued_at, end));
@@ -64,6 +68,23 @@ fn order<'m>(
         ));
     }
     Ok(changes.order(draft, matrix))
+}
+
+/// Changes the content of the draft. Returns a note if the tier now has more than the license.
+fn change(
+    draft: &mut LicenseDraft,
+    previous: &PreviousLicense,
+    arguments: &ChangeArgs,
+    matrix: &FeatureMatrix,
+) -> Result<Option<String>, Failure> {
+    let note = if arguments.refresh {
+        refresh(draft, matrix)?;
+        None
+    } else {
+        newer_in_tier(draft, matrix)
+    };
+    EntitlementChanges::of_successor(arguments, &previous.license).apply(draft, matrix)?;
+    Ok(note)
 }
 
 /// Returns the new end, which is `Some(None)` for a perpetual license and `None` if the end stays.

@@ -1,14 +1,16 @@
 //! `keygen trial`.
 
 use license_cli_support::{Exit, Failure, escape};
-use license_core::FeatureMatrix;
 use license_core::chrono::TimeDelta;
 use license_core::issue::LicenseDraft;
+use license_core::matrix::TierPolicy;
+use license_core::policy::CheckIn;
+use license_core::{FeatureMatrix, time};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::licenses::LicenseOrder;
 
 use super::context::AppContext;
-use super::draft::{after_days, distinct_users, find_tier, machine_notes, trials};
+use super::draft::{after_days, check_in, distinct_users, find_tier, hours, machine_notes, trials};
 use super::lookup::require_ledger;
 use super::{license, machine};
 use crate::args::Trial;
@@ -42,8 +44,9 @@ fn order<'m>(arguments: &Trial, matrix: &'m FeatureMatrix) -> Result<LicenseOrde
     draft.issuer = arguments.issuer.clone().or(draft.issuer);
     draft.trial = true;
     draft.renewal = None;
-    draft.expires_at = Some(after_days(issued_at, length)?);
-    draft.check_in = draft.check_in.filter(|_| !arguments.offline);
+    let end = after_days(issued_at, length)?;
+    draft.expires_at = Some(end);
+    draft.check_in = check_in_of(arguments, time::duration_since(end, issued_at), tier)?;
     draft.usage_type = restrictions.usage_type;
     draft.machines = machine::locks(&restrictions.machine)?;
     draft.must_activate = restrictions.activation;
@@ -57,6 +60,26 @@ fn order<'m>(arguments: &Trial, matrix: &'m FeatureMatrix) -> Result<LicenseOrde
         order.members.insert("again".to_owned(), true.into());
     }
     Ok(order)
+}
+
+/// Returns the check-in terms of a trial.
+///
+/// A trial does not check in, because it must last its days where it cannot. With `--check-in`, it
+/// lasts its days without an answer, unless `--grace` shortens it.
+fn check_in_of(
+    arguments: &Trial,
+    length: TimeDelta,
+    tier: &TierPolicy,
+) -> Result<Option<CheckIn>, Failure> {
+    let every = arguments.check_in.map(hours);
+    // The grace period is in whole hours, so a started hour counts.
+    let whole = TimeDelta::hours(length.num_hours().saturating_add(1));
+    check_in(
+        every,
+        arguments.grace,
+        whole.max(tier.offline_grace()),
+        "a trial",
+    )
 }
 
 /// Refuses a customer who already had a trial.

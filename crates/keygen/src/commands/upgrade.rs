@@ -1,25 +1,23 @@
 //! `keygen upgrade`.
 
-use std::num::NonZeroU32;
-
 use license_cli_support::Failure;
 use license_core::issue::LicenseDraft;
 use license_core::matrix::TierPolicy;
-use license_core::policy::Quota;
 use license_core::time::rfc3339;
 use license_core::{FeatureMatrix, License};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::licenses::LicenseOrder;
 
 use super::context::AppContext;
-use super::draft::{TierChanges, find_tier};
+use super::draft::find_tier;
+use super::entitlements::{EntitlementChanges, raise_quota, refresh};
 use super::previous_license::{PreviousLicense, replace};
 use super::successor::{Replacement, refuse_replaced, start_at_once};
-use crate::args::{EntitlementArgs, Upgrade};
+use crate::args::Upgrade;
 use crate::failures;
 
 pub(crate) fn run(arguments: &Upgrade, app: AppContext<'_>) -> Result<(), Failure> {
-    let (previous, signing) = (&arguments.previous, &arguments.signing);
+    let (previous, signing) = (&arguments.previous, &arguments.changes.signing);
     replace(app, previous, signing, |previous, matrix, ledger| {
         order(arguments, previous, matrix, ledger)
     })
@@ -46,20 +44,14 @@ fn order<'m>(
         return Err(Failure::usage("a trial cannot be upgraded")
             .hint("convert the trial to any tier with `keygen issue --convert LICENSE_ID`"));
     }
-    let mut draft = previous.successor()?;
+    let mut draft = previous.successor(matrix)?;
     if let Some(tier) = arguments.tier {
         raise_tier(&mut draft, license, find_tier(tier, matrix)?, matrix)?;
     }
-    refuse_lower_quotas(&draft, arguments, matrix)?;
-    let entitlements = &arguments.entitlements;
-    let changes = TierChanges {
-        seats: entitlements.seats,
-        devices: entitlements.devices,
-        added: &entitlements.add_feature,
-        removed: &[],
-        quotas: &entitlements.quota,
-    };
-    changes.apply(&mut draft, matrix)?;
+    if arguments.changes.refresh {
+        refresh(&mut draft, matrix)?;
+    }
+    EntitlementChanges::of_successor(&arguments.changes, license).apply(&mut draft, matrix)?;
     let start_note = start_at_once(&mut draft, license, ledger)?;
     let mut changes = previous.changes(&draft, matrix)?;
     if changes.is_empty() && !arguments.reissue {
@@ -71,55 +63,10 @@ fn order<'m>(
     Ok(changes.order(draft, matrix))
 }
 
-/// Refuses options that lower a quota of the license.
-///
-/// A higher tier may itself have a lower quota, which only causes a warning about the loss.
-fn refuse_lower_quotas(
-    draft: &LicenseDraft,
-    arguments: &Upgrade,
-    matrix: &FeatureMatrix,
-) -> Result<(), Failure> {
-    let claims = draft.read_back();
-    let claims = claims.map_err(|error| failures::not_verified("license", &error))?;
-    for (flag, name, quota) in requested_quotas(&arguments.entitlements, matrix) {
-        let present = claims.quotas.get(name).copied();
-        let present = present.filter(|present| quota < *present);
-        let is_forced = flag != "--seats" && arguments.signing.output.force;
-        let Some(present) = present.filter(|_| !is_forced) else {
-            continue;
-        };
-        let message =
-            format!("{flag}: expected at least the current quota, {name} {present}, found {quota}");
-        return Err(Failure::usage(message).hint(match flag {
-            "--seats" => "issue a license with fewer seats with `keygen issue`",
-            _ => "add --force to lower the quota",
-        }));
-    }
-    Ok(())
-}
-
-/// Returns the quotas that options set, each with its option.
-fn requested_quotas<'o>(
-    entitlements: &'o EntitlementArgs,
-    matrix: &'o FeatureMatrix,
-) -> impl Iterator<Item = (&'static str, &'o str, Quota)> {
-    let from_count = |flag, count: Option<NonZeroU32>, name: Option<&'o str>| {
-        let quota = |count: NonZeroU32| Quota::Limit(count.get().into());
-        count
-            .zip(name)
-            .map(|(count, name)| (flag, name, quota(count)))
-    };
-    let seats = from_count("--seats", entitlements.seats, matrix.seats_quota());
-    let devices = from_count("--devices", entitlements.devices, matrix.devices_quota());
-    let quotas = entitlements.quota.iter();
-    let quotas = quotas.map(|(name, quota)| ("--quota", name.as_str(), *quota));
-    quotas.chain(seats).chain(devices)
-}
-
 /// Changes a draft to a higher tier.
 ///
-/// Keeps the differences between the license and its tier: added and removed features, higher
-/// quotas, and its check-in and renewal policies.
+/// Keeps the differences between the license and its tier: added and removed features, its numbers
+/// of seats and devices, higher quotas, and its check-in and renewal policies.
 fn raise_tier(
     draft: &mut LicenseDraft,
     license: &License,
@@ -150,13 +97,7 @@ fn raise_tier(
     for (name, quota) in tier.entitlements().quotas() {
         let present = license.entitlements().quota(name);
         let is_own = present != own.and_then(|own| own.quota(name));
-        // A higher quota that was sold separately stays.
-        let quota = present
-            .filter(|present| is_own && *present > quota)
-            .unwrap_or(quota);
-        draft
-            .set_quota(name, quota)
-            .map_err(|error| failures::draft_refused(&error))?;
+        raise_quota(draft, name, quota, is_own, matrix)?;
     }
     if license.check_in() == from.and_then(TierPolicy::check_in) {
         draft.check_in = tier.check_in();

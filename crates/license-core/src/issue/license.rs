@@ -51,7 +51,7 @@ impl LicenseClaims {
         draft
     }
 
-    /// Sets the number of seats, and the quota of seats.
+    /// Sets the number of seats, and the quota of seats, which is the same number.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
@@ -66,28 +66,29 @@ impl LicenseClaims {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError::Seats`] if the tier includes more seats.
+    /// Returns [`SigningError::Seats`] if the tier includes more seats. [`Self::set_limit`] accepts
+    /// fewer seats.
     pub fn set_seats(
         &mut self,
         seats: NonZeroU32,
         matrix: &FeatureMatrix,
     ) -> Result<(), SigningError> {
         let found = u64::from(seats.get());
-        if let Some(name) = matrix.seats_quota() {
-            match self.quotas.get(name) {
-                Some(&Quota::Limit(included)) if included > found => {
-                    return Err(SigningError::Seats { included, found });
-                }
-                _ => self
-                    .quotas_mut()
-                    .insert(name.to_owned(), Quota::Limit(found)),
-            };
+        if let Some(included) = matrix.included_seats(self.tier)
+            && included > found
+        {
+            return Err(SigningError::Seats { included, found });
         }
         self.seats = Some(found);
+        if let Some(name) = matrix.seats_quota() {
+            self.quotas_mut()
+                .insert(name.to_owned(), Quota::Limit(found));
+        }
         Ok(())
     }
 
-    /// Sets the number of machines that may be activated, and the quota of devices.
+    /// Sets the number of machines that may be activated, and the quota of devices, which is the
+    /// same number.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
@@ -101,11 +102,11 @@ impl LicenseClaims {
     /// ```
     pub fn set_devices(&mut self, devices: NonZeroU32, matrix: &FeatureMatrix) {
         let devices = u64::from(devices.get());
+        self.devices = Some(devices);
         if let Some(name) = matrix.devices_quota() {
             self.quotas_mut()
                 .insert(name.to_owned(), Quota::Limit(devices));
         }
-        self.devices = Some(devices);
     }
 
     /// Adds a feature, which does not have to be in any tier.
@@ -150,7 +151,8 @@ impl LicenseClaims {
         })
     }
 
-    /// Sets a quota, which does not have to be in any tier.
+    /// Sets a quota, which does not have to be in any tier. [`Self::set_limit`] also sets the number
+    /// of seats or devices.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
@@ -168,6 +170,47 @@ impl LicenseClaims {
     /// `_`.
     pub fn set_quota(&mut self, name: &str, quota: Quota) -> Result<(), SigningError> {
         self.quotas_mut().insert(valid_name(name)?, quota);
+        Ok(())
+    }
+
+    /// Sets a quota. If the product counts seats or devices with this quota, also sets the number
+    /// of seats or devices, so that the license contains one number. An unlimited quota removes the
+    /// number.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// use license_core::FeatureMatrix;
+    /// use license_core::policy::Quota;
+    ///
+    /// let mut draft = fixture::draft()?;
+    /// draft.set_limit("users", Quota::Limit(20), FeatureMatrix::built_in())?;
+    /// assert_eq!(draft.seats, Some(20));
+    /// draft.set_limit("users", Quota::Unlimited, FeatureMatrix::built_in())?;
+    /// assert_eq!(draft.seats, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of [`Self::set_quota`].
+    pub fn set_limit(
+        &mut self,
+        name: &str,
+        limit: Quota,
+        matrix: &FeatureMatrix,
+    ) -> Result<(), SigningError> {
+        self.set_quota(name, limit)?;
+        let count = match limit {
+            // A claim of zero seats or devices is not valid. The quota alone contains the number.
+            Quota::Limit(0) | Quota::Unlimited => None,
+            Quota::Limit(count) => Some(count),
+        };
+        if matrix.seats_quota() == Some(name) {
+            self.seats = count;
+        }
+        if matrix.devices_quota() == Some(name) {
+            self.devices = count;
+        }
         Ok(())
     }
 
