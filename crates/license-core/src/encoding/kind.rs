@@ -181,12 +181,7 @@ mod tests {
         ] {
             assert_eq!(TextKind::detect(text), Some(expected), "{text}");
         }
-        for text in [
-            "",
-            "eyJhbGciOiJSUzI1NiJ9",
-            r#"{"ver":1}"#,
-            "CODITECT-PRO-A7F3",
-        ] {
+        for text in ["", r#"{"ver":1}"#, "CODITECT-PRO-A7F3"] {
             assert_eq!(TextKind::detect(text), None, "{text}");
         }
     }

@@ -104,7 +104,7 @@ fn without_margin(line: &str) -> &str {
 /// Writes one line, with each delimiter on its own line.
 fn write_line(mut line: &str, into: &mut String) {
     let mut is_after_delimiter = false;
-    while let Some(delimiter) = Delimiter::find(line) {
+    while let Some(delimiter) = LineDelimiter::find(line) {
         write_content(delimiter.before, into);
         into.extend([HYPHENS, delimiter.word, " ", delimiter.label, HYPHENS, "\n"]);
         line = delimiter.after;
@@ -163,14 +163,14 @@ fn write_content(content: &str, into: &mut String) {
 }
 
 /// A delimiter in a line, such as `-----BEGIN LICENSE-----`.
-struct Delimiter<'a> {
+struct LineDelimiter<'a> {
     before: &'a str,
     word: &'a str,
     label: &'a str,
     after: &'a str,
 }
 
-impl<'a> Delimiter<'a> {
+impl<'a> LineDelimiter<'a> {
     /// Finds the first delimiter. At most five dashes on each side belong to it.
     fn find(line: &'a str) -> Option<Self> {
         line.match_indices(' ')

@@ -14,7 +14,7 @@ const START: u64 = 4096;
 ///
 /// UTF-16 is decoded. A CR without LF becomes LF.
 pub(super) struct Utf8Lines {
-    encoding: Encoding,
+    encoding: CsvEncoding,
     input: Bytes<BufReader<File>>,
     /// Bytes that were read and are not yet returned.
     pending: Vec<u8>,
@@ -23,7 +23,7 @@ pub(super) struct Utf8Lines {
 }
 
 #[derive(Clone, Copy)]
-enum Encoding {
+enum CsvEncoding {
     Utf8,
     Utf16(fn([u8; 2]) -> u16),
 }
@@ -45,12 +45,12 @@ impl Utf8Lines {
             _ => {}
         }
         let (encoding, mark) = match start.as_slice() {
-            [0xff, 0xfe, ..] => (Encoding::Utf16(u16::from_le_bytes), 2),
-            [0xfe, 0xff, ..] => (Encoding::Utf16(u16::from_be_bytes), 2),
-            [0xef, 0xbb, 0xbf, ..] => (Encoding::Utf8, 3),
-            [first, 0, ..] if *first != 0 => (Encoding::Utf16(u16::from_le_bytes), 0),
-            [0, first, ..] if *first != 0 => (Encoding::Utf16(u16::from_be_bytes), 0),
-            _ => (Encoding::Utf8, 0),
+            [0xff, 0xfe, ..] => (CsvEncoding::Utf16(u16::from_le_bytes), 2),
+            [0xfe, 0xff, ..] => (CsvEncoding::Utf16(u16::from_be_bytes), 2),
+            [0xef, 0xbb, 0xbf, ..] => (CsvEncoding::Utf8, 3),
+            [first, 0, ..] if *first != 0 => (CsvEncoding::Utf16(u16::from_le_bytes), 0),
+            [0, first, ..] if *first != 0 => (CsvEncoding::Utf16(u16::from_be_bytes), 0),
+            _ => (CsvEncoding::Utf8, 0),
         };
         let file = File::open(path).map_err(failed)?;
         let mut input = BufReader::new(file).bytes();
@@ -73,7 +73,7 @@ impl Utf8Lines {
         let Some(first) = self.input.next().transpose()? else {
             return Ok(None);
         };
-        let Encoding::Utf16(unit) = self.encoding else {
+        let CsvEncoding::Utf16(unit) = self.encoding else {
             return Ok(Some(u16::from(first)));
         };
         // A byte without its second half is not text.
@@ -93,7 +93,7 @@ impl Utf8Lines {
             self.pending.push(if is_alone { b'\n' } else { b'\r' });
             return Ok(true);
         }
-        if let (Encoding::Utf8, Ok(byte)) = (self.encoding, u8::try_from(unit)) {
+        if let (CsvEncoding::Utf8, Ok(byte)) = (self.encoding, u8::try_from(unit)) {
             self.pending.push(byte);
             return Ok(true);
         }
