@@ -35,24 +35,28 @@ impl Source {
         self.read(cap, |_| cap)
     }
 
-    /// Reads text of at most `cap` bytes: UTF-8, or UTF-16 with a byte order mark.
-    ///
-    /// PowerShell's `>` and older editors on Windows write UTF-16. The byte order mark is removed.
+    /// Reads text of at most `cap` bytes. `decode` converts the bytes, for example from UTF-16.
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`read_bytes`](Self::read_bytes), and `MALFORMED` with the byte offset
-    /// if the input is not text.
-    pub fn read_text(&self, cap: usize) -> Result<String, Failure> {
-        self.text(self.read_bytes(cap)?)
+    /// Returns the errors of [`read_bytes`](Self::read_bytes), and `MALFORMED` with the error of
+    /// `decode`.
+    pub fn read_text<E: fmt::Display>(
+        &self,
+        cap: usize,
+        decode: impl FnOnce(Vec<u8>) -> Result<String, E>,
+    ) -> Result<String, Failure> {
+        self.text(self.read_bytes(cap)?, decode)
     }
 
-    fn text(&self, bytes: Vec<u8>) -> Result<String, Failure> {
-        decode(bytes).map_err(|NotText { encoding, offset }| {
-            Failure::malformed(format!(
-                "{self}: expected text, found a byte at offset {offset} that is not {encoding}"
-            ))
-            .hint("save the file as UTF-8 text, or use the original file")
+    fn text<E: fmt::Display>(
+        &self,
+        bytes: Vec<u8>,
+        decode: impl FnOnce(Vec<u8>) -> Result<String, E>,
+    ) -> Result<String, Failure> {
+        decode(bytes).map_err(|error| {
+            Failure::malformed(format!("{self}: {error}"))
+                .hint("use the original file, or save it as UTF-8 text")
         })
     }
 
@@ -64,12 +68,13 @@ impl Source {
     /// # Errors
     ///
     /// Returns the errors of [`read_text`](Self::read_text).
-    pub fn read_text_with_larger_cap(
+    pub fn read_text_with_larger_cap<E: fmt::Display>(
         &self,
         cap: usize,
         larger: impl Fn(&[u8]) -> usize,
+        decode: impl FnOnce(Vec<u8>) -> Result<String, E>,
     ) -> Result<String, Failure> {
-        self.text(self.read(cap, larger)?)
+        self.text(self.read(cap, larger)?, decode)
     }
 
     fn read(&self, cap: usize, larger: impl Fn(&[u8]) -> usize) -> Result<Vec<u8>, Failure> {
@@ -147,53 +152,6 @@ fn read_with_larger_cap(
     Ok((bytes, larger))
 }
 
-#[derive(Debug, PartialEq, Eq)]
-struct NotText {
-    encoding: &'static str,
-    offset: usize,
-}
-
-fn decode(bytes: Vec<u8>) -> Result<String, NotText> {
-    match bytes.as_slice() {
-        [0xff, 0xfe, units @ ..] => decode_utf16(units, u16::from_le_bytes),
-        [0xfe, 0xff, units @ ..] => decode_utf16(units, u16::from_be_bytes),
-        _ => decode_utf8(bytes),
-    }
-}
-
-fn decode_utf8(bytes: Vec<u8>) -> Result<String, NotText> {
-    let mut text = String::from_utf8(bytes).map_err(|error| NotText {
-        encoding: "UTF-8",
-        offset: error.utf8_error().valid_up_to(),
-    })?;
-    if text.starts_with('\u{feff}') {
-        text.remove(0);
-    }
-    Ok(text)
-}
-
-fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, NotText> {
-    let (units, rest) = bytes.as_chunks::<2>();
-    let mut text = String::with_capacity(bytes.len());
-    for decoded in char::decode_utf16(units.iter().map(|pair| unit(*pair))) {
-        text.push(decoded.map_err(|_| not_utf16(&text))?);
-    }
-    if rest.is_empty() {
-        Ok(text)
-    } else {
-        Err(not_utf16(&text))
-    }
-}
-
-/// Returns the error for the code unit after `decoded`. The offset includes the byte order mark.
-fn not_utf16(decoded: &str) -> NotText {
-    let units = decoded.encode_utf16().count();
-    NotText {
-        encoding: "UTF-16",
-        offset: 2 + 2 * units,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,11 +162,6 @@ mod tests {
         let path = directory.path().join("input");
         std::fs::write(&path, content).unwrap();
         (directory, Source::File(path))
-    }
-
-    fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
-        let with_mark = format!("\u{feff}{text}");
-        with_mark.encode_utf16().flat_map(bytes).collect()
     }
 
     #[test]
@@ -228,7 +181,7 @@ mod tests {
     #[test]
     fn endless_input_is_not_read_to_its_end() {
         let failure = Source::File("/dev/zero".into())
-            .read_text(1000)
+            .read_text(1000, String::from_utf8)
             .unwrap_err();
         assert_eq!(failure.code(), "MALFORMED");
     }
@@ -236,55 +189,32 @@ mod tests {
     #[test]
     fn the_largest_possible_cap_does_not_overflow() {
         let (_directory, source) = file(b"small");
-        assert_eq!(source.read_text(usize::MAX).unwrap(), "small");
-    }
-
-    #[test]
-    fn utf16_with_a_byte_order_mark_is_decoded_in_both_byte_orders() {
-        let text = "LIC-1\r\nMüller 🚀\r\n";
-        for content in [utf16(text, u16::to_le_bytes), utf16(text, u16::to_be_bytes)] {
-            let (_directory, source) = file(&content);
-            assert_eq!(source.read_text(1000).unwrap(), text);
-        }
-    }
-
-    #[test]
-    fn the_byte_order_mark_of_utf8_is_removed_from_text() {
-        let (_directory, source) = file("\u{feff}text".as_bytes());
-        assert_eq!(source.read_text(100).unwrap(), "text");
         assert_eq!(
-            source.read_bytes(100).unwrap().len(),
-            7,
-            "bytes are unchanged"
+            source.read_text(usize::MAX, String::from_utf8).unwrap(),
+            "small"
         );
     }
 
     #[test]
-    fn invalid_utf8_is_refused_with_the_byte_offset() {
-        let (_directory, source) = file(b"abc\xc3\x28");
-        let failure = source.read_text(100).unwrap_err();
-        assert!(failure.message().contains("offset 3"), "{failure}");
+    fn the_decoder_converts_the_bytes_or_names_the_damage() {
+        let (_directory, source) = file(b"text");
+        let text = source.read_text(100, |bytes| {
+            assert_eq!(bytes, b"text");
+            Ok::<_, &str>("decoded".to_owned())
+        });
+        assert_eq!(text.unwrap(), "decoded");
+        let failure = source.read_text(100, |_| Err("the damage")).unwrap_err();
+        assert!(failure.message().ends_with(": the damage"), "{failure}");
         assert_eq!(failure.exit(), Exit::Indeterminate);
-    }
-
-    #[test]
-    fn invalid_utf16_is_refused_with_the_byte_offset() {
-        let lone_surrogate = b"\xff\xfea\0\x00\xd8b\0".to_vec();
-        let incomplete_unit = b"\xff\xfea\0b".to_vec();
-        for content in [lone_surrogate, incomplete_unit] {
-            let expected = NotText {
-                encoding: "UTF-16",
-                offset: 4,
-            };
-            assert_eq!(decode(content), Err(expected));
-        }
     }
 
     #[test]
     fn a_missing_file_and_a_directory_are_system_errors() {
         let directory = tempfile::tempdir().unwrap();
         for path in [directory.path().join("none"), directory.path().into()] {
-            let failure = Source::File(path).read_text(100).unwrap_err();
+            let failure = Source::File(path)
+                .read_text(100, String::from_utf8)
+                .unwrap_err();
             assert_eq!((failure.exit(), failure.code()), (Exit::System, "IO"));
             assert!(failure.advice().is_some(), "{failure}");
         }

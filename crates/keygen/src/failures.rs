@@ -5,10 +5,12 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Source, show_path};
+use license_core::encoding::TextKind;
 use license_core::issue::SigningError as CoreIssueError;
 use license_core::jose::ParseError;
 use license_core::license::VerifiedLicensesError;
 use license_core::matrix::ProductFileError;
+use license_core::requests::MachineRequestKind;
 use license_core::trust::TrustError;
 use license_core::{Code, FeatureMatrix, ProductCode, with_causes};
 use license_issuer::errors::{DeliveryError, LedgerError};
@@ -244,6 +246,15 @@ pub(crate) fn wrong_product(file: &Source, error: &ProductFileError) -> Failure 
 pub(crate) fn not_trusted(source: &Source, error: &TrustError) -> Failure {
     Failure::malformed(format!("{source}: {}", with_causes(error))).hint(match error {
         TrustError::PrivateKey => "print the public key with `keygen public --key FILE`",
+        TrustError::OtherKind {
+            found: TextKind::SshPublicKey,
+        } => "convert the key: `ssh-keygen -e -m PKCS8 -f FILE` prints an RSA key in PEM",
+        TrustError::PemLabel { found } if found == "CERTIFICATE" => {
+            "extract the public key: `openssl x509 -in FILE -noout -pubkey` prints the key in PEM"
+        }
+        TrustError::PemLabel { found } if found == "CERTIFICATE REQUEST" => {
+            "extract the public key: `openssl req -in FILE -noout -pubkey` prints the key in PEM"
+        }
         TrustError::Jwk { member: "alg", .. } => "add \"alg\" to the JWK: RS256 or PS256",
         TrustError::TwoAlgorithms { .. } => {
             "name the key once, with the algorithm that it signs with"
@@ -266,10 +277,24 @@ pub(crate) fn not_verifiable(source: &Source, error: &VerifiedLicensesError) -> 
         VerifiedLicensesError::Parse(ParseError::PrivateKey) => {
             "name the license file here, and the private key with --key"
         }
+        VerifiedLicensesError::Parse(ParseError::OtherKind {
+            found: TextKind::PublicKeys,
+        }) => "name the license file here, and the public keys with --trust",
+        VerifiedLicensesError::Parse(ParseError::MachineRequest { found }) => answer_hint(*found),
         _ => "use a license file, token or full enterprise key as it was issued",
     };
     let message = format!("{source}: {}", with_causes(error));
     Failure::new(Exit::Indeterminate, code.as_str(), message).hint(hint)
+}
+
+/// Returns the command that answers a machine request.
+pub(crate) const fn answer_hint(kind: MachineRequestKind) -> &'static str {
+    match kind {
+        MachineRequestKind::Activation => "use it with `keygen activate`",
+        MachineRequestKind::Clock => "use it with `keygen clock-repair`",
+        MachineRequestKind::Deactivation => "use it with `keygen release`",
+        _ => "use it with another command",
+    }
 }
 
 /// Maps an error of a trust set with the signing key.

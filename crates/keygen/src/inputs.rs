@@ -2,6 +2,7 @@
 
 use license_cli_support::{Failure, Source};
 use license_core::chrono::{DateTime, Utc};
+use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::{FeatureMatrix, LicenseId, TrustSet};
 use license_issuer::clock::{Clock, SystemClock};
@@ -25,14 +26,14 @@ pub(crate) fn matrix(file: Option<&Source>) -> Result<FeatureMatrix, Failure> {
     let Some(file) = file else {
         return Ok(FeatureMatrix::built_in().clone());
     };
-    let matrix = FeatureMatrix::parse(&file.read_text(MAX_FILE_BYTES)?);
+    let matrix = FeatureMatrix::parse(&file.read_text(MAX_FILE_BYTES, decode_text)?);
     matrix.map_err(|error| failures::wrong_product(file, &error))
 }
 
 /// Adds the public keys in these files to a trust set.
 pub(crate) fn add_keys(trust: &mut TrustSet, files: &[Source]) -> Result<(), Failure> {
     files.iter().try_for_each(|file| {
-        let keys = TrustSet::parse(&file.read_text(MAX_FILE_BYTES)?);
+        let keys = TrustSet::parse(&file.read_text(MAX_FILE_BYTES, decode_text)?);
         keys.and_then(|keys| trust.extend(&keys))
             .map_err(|error| failures::not_trusted(file, &error))
     })

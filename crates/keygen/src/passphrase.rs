@@ -1,11 +1,13 @@
 //! Passphrases and PINs from the terminal, a file or a file descriptor.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use license_cli_support::{Failure, Terminal, escape};
+use license_core::encoding::decode_text_slice;
 use license_core::with_causes;
 use license_issuer::signer::private_key::{is_descriptor, is_exposed};
 use license_issuer::signer::{
@@ -192,17 +194,47 @@ fn read_file(path: &Path) -> Result<Passphrase, Failure> {
     checked(into_text(&line.map_err(failed)?)?)
 }
 
-/// Reads the first line byte by byte, so that the data after it stays in the pipe.
+/// Reads the first line byte by byte, so that the data after it stays in the pipe. Editors on
+/// Windows write UTF-16, whose byte order mark shows that a character has two bytes.
 fn first_line(mut reader: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut line = Zeroizing::new(Vec::with_capacity(MAX_LINE));
+    let mut line = Zeroizing::new(Vec::with_capacity(2 * MAX_LINE));
     let mut byte = Zeroizing::new([0u8]);
-    while line.len() < MAX_LINE && read_one(&mut reader, &mut byte)? && *byte != [b'\n'] {
+    while line.len() < max_length(&line) && read_one(&mut reader, &mut byte)? {
         line.extend_from_slice(byte.as_slice());
-    }
-    if line.last() == Some(&b'\r') {
-        line.pop();
+        if let Some(length) = line_end(&line) {
+            line.truncate(length);
+            break;
+        }
     }
     Ok(line)
+}
+
+const MARK_LITTLE_ENDIAN: &[u8] = b"\xff\xfe";
+const MARK_BIG_ENDIAN: &[u8] = b"\xfe\xff";
+const MARK_UTF8: &[u8] = b"\xef\xbb\xbf";
+
+/// Returns the maximum length of a line that begins with these bytes.
+fn max_length(line: &[u8]) -> usize {
+    if line.starts_with(MARK_LITTLE_ENDIAN) || line.starts_with(MARK_BIG_ENDIAN) {
+        2 * MAX_LINE
+    } else if line.starts_with(MARK_UTF8) {
+        MAX_LINE + MARK_UTF8.len()
+    } else {
+        MAX_LINE
+    }
+}
+
+/// Returns the length of the line without its line feed, if the bytes end with one.
+fn line_end(line: &[u8]) -> Option<usize> {
+    let is_whole = line.len().is_multiple_of(2);
+    let end = if line.starts_with(MARK_LITTLE_ENDIAN) {
+        line.strip_suffix(b"\n\0").filter(|_| is_whole)
+    } else if line.starts_with(MARK_BIG_ENDIAN) {
+        line.strip_suffix(b"\0\n").filter(|_| is_whole)
+    } else {
+        line.strip_suffix(b"\n")
+    };
+    end.map(<[u8]>::len)
 }
 
 fn read_one(reader: &mut impl Read, byte: &mut [u8; 1]) -> io::Result<bool> {
@@ -214,16 +246,23 @@ fn read_one(reader: &mut impl Read, byte: &mut [u8; 1]) -> io::Result<bool> {
     }
 }
 
+/// Decodes the line. Only its encoding is normalized, because each character of a passphrase
+/// counts.
 fn into_text(line: &[u8]) -> Result<Zeroizing<String>, Failure> {
-    match std::str::from_utf8(line) {
-        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(error) => {
-            let offset = error.valid_up_to();
-            let message =
-                format!("expected a passphrase in UTF-8, found an invalid byte at offset {offset}");
-            Err(Failure::usage(message).hint("save the passphrase file as UTF-8 text"))
-        }
+    let refused = |damage: &str| {
+        Failure::usage(format!("passphrase: {damage}"))
+            .hint("save the passphrase file as UTF-8 text")
+    };
+    let text = decode_text_slice(line).map_err(|error| refused(&error.to_string()))?;
+    let text = match text {
+        Cow::Borrowed(text) => Zeroizing::new(text.to_owned()),
+        Cow::Owned(text) => Zeroizing::new(text),
+    };
+    let first = text.split('\r').next().unwrap_or_default();
+    if first.contains('\u{1a}') {
+        return Err(refused("expected text, found U+001A (Ctrl-Z)"));
     }
+    Ok(Zeroizing::new(first.to_owned()))
 }
 
 #[cfg(test)]
@@ -255,11 +294,36 @@ mod tests {
             "pass word\n",
             "pass word\r\n",
             "pass word\nsecond\n",
+            "pass word\rsecond\r",
+            "\u{feff}pass word\r\n",
         ] {
             let (_file, source) = file(content.as_bytes());
             assert_eq!(source.read_existing().unwrap().as_bytes(), b"pass word");
             assert_eq!(source.read_new().unwrap().as_bytes(), b"pass word");
         }
+    }
+
+    #[test]
+    fn utf_16_is_read_with_and_without_a_byte_order_mark() {
+        let encoded = |text: &str, bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            text.encode_utf16().flat_map(bytes).collect()
+        };
+        // The first letter contains the byte of a line feed.
+        let text = "\u{a00}\u{10a} word";
+        let lines = format!("\u{feff}{text}\r\nsecond\r\n");
+        for content in [
+            encoded(&lines, u16::to_le_bytes),
+            encoded(&lines, u16::to_be_bytes),
+        ] {
+            let (_file, source) = file(&content);
+            let passphrase = source.read_existing().unwrap();
+            assert_eq!(passphrase.as_bytes(), text.as_bytes());
+        }
+        let (_file, source) = file(&encoded("word\r\nsecond", u16::to_le_bytes));
+        assert_eq!(source.read_existing().unwrap().as_bytes(), b"word");
+        let (_file, source) = file(&encoded("word\r\nsecond", u16::to_be_bytes));
+        let failure = source.read_existing().unwrap_err();
+        assert!(failure.message().contains("NUL byte"), "{failure}");
     }
 
     #[test]
@@ -288,6 +352,8 @@ mod tests {
             (&b"\nsecond"[..], "empty"),
             (b"", "empty"),
             (b"ab\xff", "offset 2"),
+            (b"ab\x1a", "Ctrl-Z"),
+            (b"ab\0c", "NUL byte at offset 2"),
         ] {
             let (_file, source) = file(content);
             let failure = source.read_new().unwrap_err();

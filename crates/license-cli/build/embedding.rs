@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use license_core::TrustSet;
+use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::trust::TrustError;
 
@@ -149,9 +150,7 @@ fn read_text(path: &Path) -> io::Result<Option<String>> {
     if bytes.len() > MAX_FILE_BYTES {
         return Ok(None);
     }
-    let text = String::from_utf8(bytes);
-    text.map(Some)
-        .map_err(|_| io::Error::other("not UTF-8 text"))
+    decode_text(bytes).map(Some).map_err(io::Error::other)
 }
 
 /// An error that prevents the embedding of keys.

@@ -12,6 +12,7 @@ use license_client::{
     DetectedUsage, Installation, LicenseManager, Moment, ProcessEnvironment, ProjectRoot,
     detect_usage, find_project, usage_variable,
 };
+use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::license::{Rotation, StatementResult};
 use license_core::policy::UsageType;
@@ -41,7 +42,7 @@ impl AppContext {
     pub(crate) fn open(product_file: Option<&Source>) -> Result<Self, Failure> {
         let matrix = match product_file {
             None => FeatureMatrix::built_in().clone(),
-            Some(file) => FeatureMatrix::parse(&file.read_text(MAX_FILE_BYTES)?)
+            Some(file) => FeatureMatrix::parse(&file.read_text(MAX_FILE_BYTES, decode_text)?)
                 .map_err(|error| failure::invalid_product(file, &error))?,
         };
         let manager = LicenseManager::for_current_user(matrix.product());
@@ -246,7 +247,8 @@ fn read_keys(files: &[Source]) -> Result<TrustSet, Failure> {
     let mut trust = TrustSet::default();
     for file in files {
         let invalid = |error| failure::invalid_trust(&file.to_string(), &error);
-        let keys = TrustSet::parse(&file.read_text(MAX_FILE_BYTES)?).map_err(invalid)?;
+        let keys =
+            TrustSet::parse(&file.read_text(MAX_FILE_BYTES, decode_text)?).map_err(invalid)?;
         trust.extend(&keys).map_err(invalid)?;
     }
     Ok(trust)

@@ -13,6 +13,7 @@ mod unused;
 
 use std::path::{Path, PathBuf};
 
+use license_core::encoding::decode_text;
 use license_core::ids::Nonce;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::license::{Activation, RecordedRevocation, RevocationList, Rotation};
@@ -403,8 +404,9 @@ fn read_text(store: &Store, file: StateFile) -> Result<Option<String>, Installat
     let Some(bytes) = store.read(file, MAX_FILE_BYTES)? else {
         return Ok(None);
     };
-    let text = String::from_utf8(bytes).map_err(|_| InstallationError::NotText {
+    let text = decode_text(bytes).map_err(|damage| InstallationError::NotText {
         path: store.dir().file(file),
+        damage,
         quarantined: None,
     })?;
     Ok(Some(text))

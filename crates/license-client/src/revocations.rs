@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use license_core::encoding::decode_text;
 use license_core::jose::MAX_LIST_BYTES;
 use license_core::license::RevocationList;
 use license_core::trust::{KeyId, VerifyError};
@@ -117,7 +118,7 @@ fn read_store(store: &Store, trust: &TrustSet) -> Result<StoredLists, ListProble
         }
         Err(error) => return Err(ListProblem::Store(error)),
     };
-    let text = String::from_utf8(bytes).map_err(|_| damaged(ListFault::NotText))?;
+    let text = decode_text(bytes).map_err(|error| damaged(ListFault::Text(error)))?;
     verified(&text, trust).map_err(damaged)
 }
 

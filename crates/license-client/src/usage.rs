@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use license_core::ProductCode;
+use license_core::encoding::decode_text;
 use license_core::policy::UsageType;
 
 use license_core::session::{ProjectRoot, RootReason};
@@ -350,7 +351,7 @@ fn read(path: &Path) -> Result<Option<String>, UsageTypeError> {
             cap: MAX_PROJECT_FILE,
         });
     }
-    let text = String::from_utf8(bytes).map_err(|_| UsageTypeError::not_utf8(path))?;
+    let text = decode_text(bytes).map_err(|_| UsageTypeError::not_utf8(path))?;
     Ok(Some(text))
 }
 

@@ -3,13 +3,19 @@
 pub(crate) mod armor;
 pub(crate) mod base64url;
 pub mod hex;
+pub(crate) mod kind;
+pub(crate) mod layout;
 pub(crate) mod pasted;
 pub(crate) mod quoted;
 pub(crate) mod strict_json;
+mod text;
 pub(crate) mod value;
 
+pub use kind::TextKind;
+pub use layout::{write_lines, write_pem};
 pub use pasted::{FoundText, Position};
 pub use strict_json::JsonError;
+pub use text::{TextError, decode_text, decode_text_slice};
 pub use value::ValueError;
 
 /// Returns the number of bytes for which a condition holds.

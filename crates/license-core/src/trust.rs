@@ -20,7 +20,9 @@ pub(crate) use summary::KeySummary;
 pub(crate) use verification::VerifiedToken;
 pub use verification::{ClaimError, VerifyError};
 
-use crate::encoding::pasted::without_wrapping;
+use crate::encoding::kind::TextKind;
+use crate::encoding::layout;
+use crate::encoding::pasted::{FoundText, Position, without_wrapping};
 use crate::jose::Backend;
 
 /// The maximum number of keys in a set.
@@ -114,7 +116,7 @@ impl TrustSet {
         let keys = if text.starts_with('{') {
             jwk::parse(text)?
         } else {
-            pem::parse(text)?
+            pem::parse(text).map_err(|error| explained(error, text))?
         };
         if keys.is_empty() {
             return Err(TrustError::Empty);
@@ -306,6 +308,31 @@ impl TrustSet {
             retired: self.retired.clone(),
             ..Self::new(keys?)?
         })
+    }
+}
+
+/// Returns a more precise error for a text that is not PEM.
+fn explained(error: TrustError, text: &str) -> TrustError {
+    if !matches!(error, TrustError::Pem) {
+        return error;
+    }
+    let other = TextKind::detect(text).filter(|found| *found != TextKind::PublicKeys);
+    if let Some(found) = other {
+        return TrustError::OtherKind { found };
+    }
+    let is_odd = |character: char| {
+        let is_control = character.is_control() && !character.is_whitespace();
+        !character.is_ascii() || is_control
+    };
+    match text
+        .char_indices()
+        .find(|(_, character)| is_odd(*character))
+    {
+        Some((offset, character)) if layout::has_block(text) => TrustError::Unexpected {
+            position: Position::from_offset(text, offset),
+            found: FoundText::Character(character),
+        },
+        _ => error,
     }
 }
 

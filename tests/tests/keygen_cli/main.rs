@@ -13,6 +13,7 @@ mod batch;
 mod check_in;
 mod claims;
 mod core_dump;
+mod damage;
 mod diff;
 mod dry_run;
 mod enterprise_key;

@@ -1,5 +1,7 @@
 //! Changes that mail, chat and editors make to license text are tolerated.
 
+mod entrances;
+
 use super::*;
 
 /// Encodes text as UTF-16 with a byte order mark, as Windows programs do.

@@ -1,6 +1,7 @@
 //! `keygen activate`.
 
 use license_cli_support::{Exit, Failure, Source, escape};
+use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::time::rfc3339;
 use license_core::{Code, FeatureMatrix, TrustSet, with_causes};
@@ -28,7 +29,7 @@ pub(crate) fn run(arguments: &Activate, app: AppContext<'_>) -> Result<(), Failu
     let matrix = matrix(signing.product_file.as_ref())?;
     let request = machine_request::activation(source, &matrix)?;
     let license = arguments.license.as_ref();
-    let license = license.map(|file| file.read_text(MAX_FILE_BYTES));
+    let license = license.map(|file| file.read_text(MAX_FILE_BYTES, decode_text));
     let license = license.transpose()?;
     let mut trust = TrustSet::default();
     add_keys(&mut trust, &arguments.trust)?;

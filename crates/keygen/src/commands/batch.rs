@@ -2,6 +2,7 @@
 
 mod columns;
 mod dialect;
+mod encoding;
 #[cfg(fuzzing)]
 mod fuzzing;
 mod manifest;

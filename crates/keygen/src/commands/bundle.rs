@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use license_cli_support::{Exit, Failure, Source, Terminal, escape};
 use license_core::chrono::{DateTime, Utc};
+use license_core::encoding::decode_text;
 use license_core::jose::{MAX_FILE_BYTES, ParseError, input_cap};
 use license_core::license::{Rotation, TrustStatement, VerifiedLicensesError};
 use license_core::machine::Machine;
@@ -66,7 +67,8 @@ pub(crate) fn run(arguments: &args::Bundle, app: AppContext<'_>) -> Result<(), F
 }
 
 fn texts(files: &[Source]) -> Result<Vec<(&Source, String)>, Failure> {
-    let read = |source: &Source| source.read_text_with_larger_cap(MAX_FILE_BYTES, input_cap);
+    let read =
+        |source: &Source| source.read_text_with_larger_cap(MAX_FILE_BYTES, input_cap, decode_text);
     files
         .iter()
         .map(|source| Ok((source, read(source)?)))

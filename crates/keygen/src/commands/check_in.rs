@@ -3,6 +3,7 @@
 mod report;
 
 use license_cli_support::{Destination, Exit, Failure, Source, Terminal};
+use license_core::encoding::decode_text;
 use license_core::issue::VerifyingSigner;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::{Code, FeatureMatrix, TrustSet, with_causes};
@@ -39,7 +40,7 @@ pub(crate) fn run(arguments: &CheckIn, app: AppContext<'_>) -> Result<(), Failur
     let machine = arguments.machine.as_deref();
     let machine = machine.map(|name| machine::parse_with_digest(name, matrix.product()));
     let machine = machine.transpose()?;
-    let text = arguments.license.read_text(MAX_FILE_BYTES)?;
+    let text = arguments.license.read_text(MAX_FILE_BYTES, decode_text)?;
     let mut trust = TrustSet::default();
     add_keys(&mut trust, &arguments.trust)?;
     let validations = ValidationOrder {

@@ -2,6 +2,7 @@
 
 use license_cli_support::{Exit, Failure, Source, escape};
 use license_core::claims::LicenseClaims;
+use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::license::VerifiedLicensesError;
 use license_core::{
@@ -39,7 +40,7 @@ impl LicenseText {
         let text = match named {
             None => match stdin {
                 Some(text) => text.to_owned(),
-                None => source.read_text(MAX_FILE_BYTES)?,
+                None => source.read_text(MAX_FILE_BYTES, decode_text)?,
             },
             Some(name) if is_token_or_key(name) => name.to_owned(),
             Some(name) => {

@@ -1,6 +1,7 @@
 //! `keygen inspect`.
 
 use license_cli_support::{Exit, Failure, Terminal};
+use license_core::encoding::decode_text;
 use license_core::inspect::{InspectError, UNVERIFIED, inspect};
 use license_core::jose::{MAX_FILE_BYTES, input_cap};
 use license_core::with_causes;
@@ -10,7 +11,7 @@ use crate::failures;
 
 pub(crate) fn run(arguments: &Inspect, terminal: &Terminal) -> Result<(), Failure> {
     let source = &arguments.file;
-    let text = source.read_text_with_larger_cap(MAX_FILE_BYTES, input_cap)?;
+    let text = source.read_text_with_larger_cap(MAX_FILE_BYTES, input_cap, decode_text)?;
     let shown = inspect(&text).map_err(|error| match &error {
         InspectError::Trust(error) => failures::not_trusted(source, error),
         InspectError::Artifact(error) => {

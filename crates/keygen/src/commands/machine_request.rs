@@ -1,6 +1,7 @@
 //! Machine requests and deactivation receipts.
 
 use license_cli_support::{Exit, Failure, Source, escape};
+use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::machine::{Fingerprint, MachineDigest};
 use license_core::requests::{
@@ -9,11 +10,13 @@ use license_core::requests::{
 };
 use license_core::{Code, FeatureMatrix, ProductCode, with_causes};
 
+use crate::failures::answer_hint;
+
 use super::machine::{AMBIGUOUS_HINT, component_names};
 
 /// Reads a machine request in any of its forms.
 fn read(source: &Source) -> Result<MachineRequest, Failure> {
-    let text = source.read_text(MAX_FILE_BYTES)?;
+    let text = source.read_text(MAX_FILE_BYTES, decode_text)?;
     MachineRequest::parse(&text).map_err(|error| damaged(source, &error))
 }
 
@@ -79,12 +82,7 @@ fn check_product(
 }
 
 fn other_kind(source: &Source, expected: MachineRequestKind, found: &MachineRequest) -> Failure {
-    let hint = match found.kind() {
-        MachineRequestKind::Activation => "use it with `keygen activate`",
-        MachineRequestKind::Clock => "use it with `keygen clock-repair`",
-        MachineRequestKind::Deactivation => "use it with `keygen release`",
-        _ => "use it with another command",
-    };
+    let hint = answer_hint(found.kind());
     let (expected, found) = (expected.name(), found.kind().name());
     Failure::usage(format!("{source}: expected {expected}, found {found}")).hint(hint)
 }
@@ -97,7 +95,10 @@ fn damaged(source: &Source, error: &MachineRequestError) -> Failure {
             "ask the customer to send the text again as a file, because the text was changed"
         }
         MachineRequestError::Several => "use one file for each request or receipt",
-        MachineRequestError::OtherBlock { .. } => {
+        MachineRequestError::OtherBlock { found } if found == "LICENSE" => {
+            "name the license with --license, and here the request that `license request` wrote"
+        }
+        MachineRequestError::OtherBlock { .. } | MachineRequestError::OtherKind { .. } => {
             "use a request that `license request` wrote; it starts with -----BEGIN LICENSE ACTIVATION REQUEST-----"
         }
         _ => "ask the customer to send the text again as a file, exactly as the machine wrote it",

@@ -5,6 +5,7 @@ use std::error::Error;
 use license_cli_support::{Exit, Failure, Source, escape};
 use license_core::chrono::{DateTime, Utc};
 use license_core::diff::{Difference, Effect};
+use license_core::encoding::decode_text;
 use license_core::issue::LicenseDraft;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::{FeatureMatrix, License, TrustSet};
@@ -44,7 +45,8 @@ impl<'a> PreviousLicenseInput<'a> {
         issued_at: Option<DateTime<Utc>>,
     ) -> Result<Self, Failure> {
         let license = &arguments.license;
-        let stdin = matches!(license, Source::Stdin).then(|| license.read_text(MAX_FILE_BYTES));
+        let stdin = matches!(license, Source::Stdin)
+            .then(|| license.read_text(MAX_FILE_BYTES, decode_text));
         let mut trust = TrustSet::default();
         add_keys(&mut trust, &arguments.trust)?;
         Ok(Self {

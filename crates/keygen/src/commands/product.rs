@@ -3,6 +3,7 @@
 mod constants;
 
 use license_cli_support::{Destination, Failure, OutputFile, Source, Terminal, escape};
+use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::matrix::TierPolicy;
 use license_core::{FeatureMatrix, ProductCode};
@@ -68,7 +69,7 @@ fn constants(file: &Source, output: &OutputFile, terminal: &Terminal) -> Result<
 }
 
 fn check(file: &Source, terminal: &Terminal) -> Result<(), Failure> {
-    let text = file.read_text(MAX_FILE_BYTES)?;
+    let text = file.read_text(MAX_FILE_BYTES, decode_text)?;
     let matrix =
         FeatureMatrix::parse(&text).map_err(|error| failures::wrong_product(file, &error))?;
     let warnings = warnings(&matrix);

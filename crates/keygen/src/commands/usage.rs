@@ -5,6 +5,7 @@ mod summary;
 mod verify;
 
 use license_cli_support::{Exit, Failure, Source};
+use license_core::encoding::decode_text;
 use license_core::usage::{MAX_REPORT_BYTES, UsageReport, UsageReportError};
 use license_core::{Code, with_causes};
 
@@ -22,7 +23,7 @@ pub(crate) fn run(command: &UsageCommand, app: AppContext<'_>) -> Result<Exit, F
 
 /// Reads the reports in a file.
 fn read(file: &Source) -> Result<Vec<UsageReport>, Failure> {
-    let text = file.read_text(MAX_REPORT_BYTES)?;
+    let text = file.read_text(MAX_REPORT_BYTES, decode_text)?;
     UsageReport::parse_all(&text).map_err(|error| report_failure(file, &error))
 }
 

@@ -2,6 +2,7 @@
 
 use license_cli_support::{Exit, Failure, Source, Terminal};
 use license_client::{InstallationError, now};
+use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::license::VerifiedLicensesError;
 use license_core::{LicenseKey, TrustSet, VerifiedLicenses};
@@ -99,7 +100,7 @@ fn verify_key(
     let key = key.map_err(|error| invalid(VerifiedLicensesError::Key(error)))?;
     let file = LicenseInput {
         name: file.to_string(),
-        text: file.read_text(MAX_FILE_BYTES)?,
+        text: file.read_text(MAX_FILE_BYTES, decode_text)?,
     };
     let trust = app.trust(&arguments.trust)?;
     let verified = app.verify(&file, &trust)?;

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use license_cli_support::{Failure, Source};
+use license_core::encoding::decode_text;
 use license_core::jose::{MAX_FILE_BYTES, input_cap};
 use license_core::{FeatureMatrix, LicenseKey};
 
@@ -25,7 +26,7 @@ impl LicenseInput {
             return Ok(input);
         }
         let source = Source::from(argument.to_owned());
-        let text = source.read_text_with_larger_cap(MAX_FILE_BYTES, input_cap)?;
+        let text = source.read_text_with_larger_cap(MAX_FILE_BYTES, input_cap, decode_text)?;
         Ok(Self {
             name: source.to_string(),
             text,

@@ -9,6 +9,7 @@ use license_client::{
     StaleList, StateDirError, StateProblem, StoreError, SystemDirError, SystemDirFault,
     UnsafeDirectory, UsageTypeError,
 };
+use license_core::encoding::TextKind;
 use license_core::inspect::InspectError;
 use license_core::jose::ParseError;
 use license_core::key::KeyError;
@@ -71,9 +72,8 @@ fn hint(error: &VerifiedLicensesError) -> &'static str {
             verify_hint(source)
         }
         VerifiedLicensesError::Statement { source, .. } => statement_hint(source),
-        VerifiedLicensesError::Parse(ParseError::PrivateKey) => {
-            "use the license file and inform the vendor; a private key must never leave the vendor"
-        }
+        VerifiedLicensesError::Parse(ParseError::PrivateKey) => SECRET_FOR_LICENSE,
+        VerifiedLicensesError::Parse(ParseError::OtherKind { found }) => other_kind_hint(*found),
         VerifiedLicensesError::Parse(ParseError::MachineRequest { .. }) => {
             "send the request or receipt to the vendor; `license activate` installs the answer to a request"
         }
@@ -82,6 +82,27 @@ fn hint(error: &VerifiedLicensesError) -> &'static str {
         }
         _ => {
             "copy the whole file again, from -----BEGIN to END-----, or ask the vendor to send the file again"
+        }
+    }
+}
+
+/// The hint for a private key in place of a license.
+const SECRET_FOR_LICENSE: &str =
+    "use the license file and inform the vendor; a private key must never leave the vendor";
+
+/// Returns what to do with a text in place of a license.
+fn other_kind_hint(found: TextKind) -> &'static str {
+    match found {
+        kind if kind.is_secret() => SECRET_FOR_LICENSE,
+        TextKind::PublicKeys => embedded::text(
+            "name the license file of the vendor; this program contains the keys",
+            "name the license file, and give the keys with --trust: `license verify LICENSE --trust KEYS`",
+        ),
+        TextKind::WebPage => {
+            "download the file again, because a page of the web site was saved in its place; a license file starts with -----BEGIN LICENSE-----"
+        }
+        _ => {
+            "use the file of the vendor that starts with -----BEGIN LICENSE-----; `license inspect FILE` shows what a file contains"
         }
     }
 }
@@ -131,7 +152,27 @@ pub(crate) fn inspection(what: &str, error: &InspectError) -> Failure {
 pub(crate) fn invalid_trust(what: &str, error: &TrustError) -> Failure {
     let failure = failed(Exit::Indeterminate, error.code(), error).with_subject(what);
     failure.hint(match error {
-        TrustError::PrivateKey => "inform the vendor; a private key must never leave the vendor",
+        TrustError::PrivateKey => {
+            "inform the vendor; a private key must never leave the vendor, who prints the public key with `keygen public --key FILE`"
+        }
+        TrustError::OtherKind { found } if found.is_secret() => {
+            "use the public keys that the vendor sent; a private key must never leave its owner"
+        }
+        TrustError::OtherKind {
+            found: TextKind::SshPublicKey,
+        } => "convert the key: `ssh-keygen -e -m PKCS8 -f FILE` prints an RSA key in PEM",
+        TrustError::OtherKind {
+            found: TextKind::License,
+        } => "name the license first, and then the keys: `license verify LICENSE --trust KEYS`",
+        TrustError::PemLabel { found } if found == "CERTIFICATE" => {
+            "extract the public key: `openssl x509 -in FILE -noout -pubkey` prints the key in PEM"
+        }
+        TrustError::PemLabel { found } if found == "CERTIFICATE REQUEST" => {
+            "extract the public key: `openssl req -in FILE -noout -pubkey` prints the key in PEM"
+        }
+        TrustError::PemLabel { found } if found.starts_with("LICENSE") => {
+            "name the license first, and then the keys: `license verify LICENSE --trust KEYS`"
+        }
         _ => "use the public keys that the vendor sent (PEM, JWK or JWK Set)",
     })
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use license_core::encoding::TextError;
 use license_core::license::VerifiedLicensesError;
 use license_core::machine::Machine;
 use license_core::trust::{KeyId, TrustError};
@@ -59,11 +60,13 @@ pub enum InstallationError {
     /// A license would replace one that allows more.
     #[error("{}", allows_less(.0))]
     Loss(LicenseLoss),
-    /// A file is not UTF-8.
-    #[error("{}: expected text in UTF-8{}", path.display(), quarantined_as(quarantined.as_deref()))]
+    /// A file is not text.
+    #[error("{}: {damage}{}", path.display(), quarantined_as(quarantined.as_deref()))]
     NotText {
         /// The file.
         path: PathBuf,
+        /// The damage.
+        damage: TextError,
         /// The path of the quarantined file. `None` if the file was not moved.
         quarantined: Option<PathBuf>,
     },

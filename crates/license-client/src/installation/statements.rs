@@ -1,5 +1,6 @@
 //! The stored trust statements, in the order in which they were installed.
 
+use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::license::{Rotation, RotationError, VerifiedLicensesError};
 use license_core::{Code, LicenseFile, TokenKind, Unverified};
@@ -24,7 +25,7 @@ pub(super) fn read_statements(store: &Store) -> Result<Vec<Unverified<'static>>,
         }
         Err(error) => return Err(StatementProblem::Store(error)),
     };
-    let text = String::from_utf8(bytes).map_err(|_| damaged(None))?;
+    let text = decode_text(bytes).map_err(|_| damaged(None))?;
     let file = LicenseFile::parse(&text);
     let file = file.map_err(|error| damaged(Some(VerifiedLicensesError::Parse(error))))?;
     let blocks = file.blocks_of_kind(TokenKind::TrustStatement);

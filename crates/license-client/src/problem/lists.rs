@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use license_core::Code;
+use license_core::encoding::TextError;
 use license_core::jose::{MAX_LIST_BYTES, ParseError};
 use license_core::trust::{KeyId, VerifyError};
 use thiserror::Error;
@@ -100,9 +101,12 @@ impl ListProblem {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ListFault {
-    /// The file is not UTF-8, or is too large.
-    #[error("expected text in UTF-8 of at most {MAX_LIST_BYTES} bytes")]
+    /// The file is too large, or is not a regular file.
+    #[error("expected a text file of at most {MAX_LIST_BYTES} bytes")]
     NotText,
+    /// The file is not text.
+    #[error(transparent)]
+    Text(TextError),
     /// The file does not consist of tokens.
     #[error(transparent)]
     Parse(ParseError),
@@ -121,7 +125,7 @@ impl ListFault {
     /// ```
     pub fn code(&self) -> Code {
         match self {
-            Self::NotText => Code::Malformed,
+            Self::NotText | Self::Text(_) => Code::Malformed,
             Self::Parse(error) => error.code(),
             Self::Verify(error) => error.code(),
         }

@@ -1,8 +1,11 @@
 //! Normalization of keys and tokens that were pasted from mail, chat or a spreadsheet.
 //!
-//! Removes white space, byte order marks and quotes around the text. Removes line breaks inside the
-//! text, with the white space around them. Replaces typographic dashes with `-`. The parser rejects
-//! all other changes, and reports their position in the original text.
+//! Removes white space, invisible characters and quotes around the text. Removes line breaks inside
+//! the text, with the white space around them. Replaces typographic dashes with `-`. The parser
+//! rejects all other changes, and reports their position in the original text.
+//!
+//! A long dash can also stand for `--`, which editors replace. [`Pasted::with_double_hyphens`]
+//! returns this other reading, and the signature decides between the two.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -63,9 +66,35 @@ impl fmt::Display for FoundText {
         match self {
             Self::End => f.write_str("the end"),
             Self::Character(c) if c.is_ascii_graphic() => write!(f, "`{c}`"),
-            Self::Character(c) => write!(f, "U+{:04X}", u32::from(*c)),
+            Self::Character(c) => match name(*c) {
+                Some(name) => write!(f, "U+{:04X} ({name})", u32::from(*c)),
+                None => write!(f, "U+{:04X}", u32::from(*c)),
+            },
         }
     }
+}
+
+/// Returns the name of a character that cannot be seen or is easily confused.
+const fn name(character: char) -> Option<&'static str> {
+    Some(match character {
+        '\0' => "NUL",
+        '\t' => "tab",
+        ' ' => "space",
+        '\u{1a}' => "Ctrl-Z",
+        '\u{a0}' => "non-breaking space",
+        '\u{ad}' => "soft hyphen",
+        '\u{200b}' => "zero-width space",
+        '\u{200c}' => "zero-width non-joiner",
+        '\u{200d}' => "zero-width joiner",
+        '\u{2060}' => "word joiner",
+        '\u{feff}' => "byte order mark",
+        '\u{202f}' => "narrow non-breaking space",
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            "text direction mark"
+        }
+        '\u{fffd}' => "a replacement for an unreadable character",
+        _ => return None,
+    })
 }
 
 /// A normalized text that can map its characters to positions in the input.
@@ -92,6 +121,22 @@ impl<'a> Pasted<'a> {
         }
     }
 
+    /// Returns the normalized text from the character at `index` on, with `--` for each long dash.
+    /// Returns `None` without long dashes.
+    pub(crate) fn with_double_hyphens(&self, index: usize) -> Option<String> {
+        if !self.body.contains(is_long_dash) {
+            return None;
+        }
+        let mut text = String::with_capacity(self.body.len());
+        for (offset, character) in normalized(self.body).skip(index) {
+            let original = self.body.get(offset..).unwrap_or_default();
+            let is_long = original.starts_with(is_long_dash);
+            text.push(character);
+            text.push_str(if is_long { "-" } else { "" });
+        }
+        Some(text)
+    }
+
     /// Returns the position in the input of the character at `index` in the normalized text.
     pub(crate) fn position(&self, index: usize) -> Position {
         let offset = normalized(self.body)
@@ -109,9 +154,25 @@ impl<'a> Pasted<'a> {
     }
 }
 
-/// Returns whether a character is white space, a byte order mark or a zero-width space.
+/// Returns whether a character is white space or cannot be seen.
 fn is_blank(character: char) -> bool {
-    character.is_whitespace() || matches!(character, '\u{feff}' | '\u{200b}')
+    character.is_whitespace() || is_invisible(character)
+}
+
+/// Returns whether a character cannot be seen and has no width: zero-width characters, byte order
+/// marks, soft hyphens, text direction marks, and the Ctrl-Z that ends a text of DOS.
+pub(crate) fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{1a}'
+            | '\u{ad}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2064}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{feff}'
+    )
 }
 
 fn is_quote(character: char) -> bool {
@@ -121,13 +182,19 @@ fn is_quote(character: char) -> bool {
     )
 }
 
-/// Returns whether a character is a typographic dash: U+2010 to U+2015, the hyphen bullet, the
-/// minus sign, or a small or full-width form.
-fn is_dash(character: char) -> bool {
+/// Returns whether a character is a hyphen or a typographic dash: U+2010 to U+2015, the hyphen
+/// bullet, the minus sign, or a small or full-width form.
+pub(crate) fn is_dash(character: char) -> bool {
     matches!(
         character,
-        '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}'
+        '-' | '\u{2010}'
+            ..='\u{2015}' | '\u{2043}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}'
     )
+}
+
+/// Returns whether a character is a dash that editors substitute for `--`.
+fn is_long_dash(character: char) -> bool {
+    matches!(character, '\u{2013}'..='\u{2015}')
 }
 
 /// Replaces a typographic double quotation mark with `"`.
@@ -136,6 +203,19 @@ pub(crate) fn plain_quote(character: char) -> char {
         '\u{201c}'..='\u{201f}' | '«' | '»' | '＂' => '"',
         other => other,
     }
+}
+
+/// Returns JSON without invisible characters, with plain double quotation marks and spaces.
+/// Returns `None` if nothing changes.
+pub(crate) fn plain_json(text: &str) -> Option<String> {
+    let plain = |character: char| match character {
+        '\n' | '\r' | '\t' => character,
+        blank if blank.is_whitespace() => ' ',
+        other => plain_quote(other),
+    };
+    let visible = text.chars().filter(|character| !is_invisible(*character));
+    let json: String = visible.map(plain).collect();
+    (json != text).then_some(json)
 }
 
 /// Replaces a typographic dash with `-`.
@@ -173,16 +253,16 @@ pub(crate) fn without_line_breaks(text: &str) -> String {
 
 /// Returns the characters of the normalized text with their offsets in `body`.
 ///
-/// Skips runs of white space that contain a line break, and replaces dashes with `-`.
+/// Skips runs of blanks that contain a line break, and replaces dashes with `-`.
 fn normalized(body: &str) -> impl Iterator<Item = (usize, char)> + '_ {
     let mut characters = body.char_indices();
-    // White space before this offset belongs to a run that was already checked and kept.
+    // A blank before this offset belongs to a run that was already checked and kept.
     let mut checked_to = 0;
     std::iter::from_fn(move || {
         let (mut offset, mut character) = characters.next()?;
-        if character.is_whitespace() && offset >= checked_to {
+        if is_blank(character) && offset >= checked_to {
             let rest = body.get(offset..).unwrap_or_default();
-            let blanks = rest.len() - rest.trim_start().len();
+            let blanks = rest.len() - rest.trim_start_matches(is_blank).len();
             checked_to = offset + blanks;
             if rest
                 .get(..blanks)
@@ -216,6 +296,8 @@ mod tests {
             "AB−CD",
             "A\nB\n-\nC\u{2028}D",
             "\u{a0}AB\u{2011}CD\u{200b}",
+            "AB-\u{200b}\n\u{200b}CD\r\n\u{1a}",
+            "AB-\u{ad}\nCD",
         ] {
             assert_eq!(Pasted::new(pasted).text, "AB-CD", "{pasted:?}");
         }
@@ -223,8 +305,27 @@ mod tests {
 
     #[test]
     fn other_changes_are_kept_for_the_parser_to_reject() {
-        for pasted in ["AB CD", "\"AB", "A\u{200b}B", "A\tB", "<AB>"] {
+        for pasted in [
+            "AB CD",
+            "\"AB",
+            "A\u{200b}B",
+            "A\tB",
+            "<AB>",
+            "A >B",
+            "AB>",
+            ">AB",
+        ] {
             assert_eq!(Pasted::new(pasted).text, pasted, "{pasted:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_dash_has_a_second_reading() {
+        let reading = |text: &str| Pasted::new(text).with_double_hyphens(0);
+        assert_eq!(reading("A-B\u{2011}C"), None);
+        for text in ["A\u{2014}B-C", " “A\u{2013}B\u{2011}\n C”"] {
+            assert_eq!(reading(text).as_deref(), Some("A--B-C"), "{text:?}");
+            assert_eq!(Pasted::new(text).text, "A-B-C", "{text:?}");
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Unverified<'a> {
     /// The byte offsets of the two dots.
     dots: (usize, usize),
     header: ProtectedHeader,
+    /// The same token with `--` for each long dash of the input, if there are any.
+    other_reading: Option<Box<Unverified<'static>>>,
 }
 
 impl<'a> Unverified<'a> {
@@ -76,14 +78,53 @@ impl<'a> Unverified<'a> {
             check_length(max_token, &unbroken)?;
             return Self::with_dots(Cow::Owned(unbroken), dots);
         }
-        let text = normalize(text, max_token)?;
+        let pasted = Pasted::new(text);
+        let other = pasted
+            .with_double_hyphens(0)
+            .filter(|text| text.len() <= max_token)
+            .and_then(|text| Some((canonical_dots(&text)?, text)))
+            .and_then(|(dots, text)| Unverified::with_dots(Cow::Owned(text), dots).ok());
+        match (Self::normalized(pasted, max_token), other) {
+            (Err(_), Some(other)) => Ok(other),
+            (Ok(token), Some(other)) if token.header == other.header => Ok(Self {
+                other_reading: Some(Box::new(other)),
+                ..token
+            }),
+            (token, _) => token,
+        }
+    }
+
+    fn normalized(pasted: Pasted<'a>, max_token: usize) -> Result<Self, ParseError> {
+        let text = normalize(pasted, max_token)?;
         let dots = dots(&text)?;
         Self::with_dots(text, dots)
     }
 
     fn with_dots(text: Cow<'a, str>, dots: (usize, usize)) -> Result<Self, ParseError> {
         let header = header::parse(text.get(..dots.0).unwrap_or_default())?;
-        Ok(Self { text, dots, header })
+        Ok(Self {
+            text,
+            dots,
+            header,
+            other_reading: None,
+        })
+    }
+
+    /// Returns the reading of the token for which a condition holds. Without long dashes in the
+    /// input, there is only one reading.
+    pub(crate) fn reading(&self, holds: impl Fn(&Unverified<'_>) -> bool) -> &Unverified<'_> {
+        match &self.other_reading {
+            Some(other) if holds(other) => other,
+            _ => self,
+        }
+    }
+
+    /// Removes the other reading of a token whose signature was verified.
+    pub(crate) fn without_other_reading(self) -> Self {
+        Self {
+            other_reading: None,
+            ..self
+        }
     }
 
     /// Returns the kind of the token, as its unverified header states it.
@@ -173,6 +214,7 @@ impl<'a> Unverified<'a> {
             text: Cow::Owned(self.text.into_owned()),
             dots: self.dots,
             header: self.header,
+            other_reading: self.other_reading,
         }
     }
 
@@ -183,10 +225,11 @@ impl<'a> Unverified<'a> {
     }
 }
 
-/// Two tokens are equal if their canonical texts are equal.
+/// Two tokens are equal if their canonical texts are equal. If the input has long dashes, both of
+/// its readings are compared.
 impl PartialEq for Unverified<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.text == other.text && self.other_reading == other.other_reading
     }
 }
 
@@ -218,8 +261,7 @@ pub(crate) fn check_length(limit: usize, text: &str) -> Result<(), ParseError> {
 }
 
 /// Reverts the changes that mail programs and editors make.
-fn normalize(text: &str, limit: usize) -> Result<Cow<'_, str>, ParseError> {
-    let pasted = Pasted::new(text);
+fn normalize(pasted: Pasted<'_>, limit: usize) -> Result<Cow<'_, str>, ParseError> {
     // The limit applies to the text without line breaks.
     check_length(limit, &pasted.text)?;
     if pasted.text.is_empty() {

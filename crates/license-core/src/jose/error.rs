@@ -2,6 +2,7 @@
 
 use crate::code::Code;
 use crate::encoding::armor::MachineRequestKind;
+use crate::encoding::kind::TextKind;
 use crate::encoding::pasted::{FoundText, Position};
 use crate::encoding::strict_json::JsonError;
 use crate::jose::TokenKind;
@@ -103,6 +104,12 @@ pub enum ParseError {
         /// The kind of the request.
         found: MachineRequestKind,
     },
+    /// The text is of another kind, such as a certificate.
+    #[error("expected a license, found {}", .found.name())]
+    OtherKind {
+        /// The kind of the text.
+        found: TextKind,
+    },
 }
 
 impl JsonError {
@@ -113,6 +120,16 @@ impl JsonError {
 }
 
 impl ParseError {
+    /// Returns the error for a text that is of another kind than a license.
+    pub(crate) fn other_kind(text: &str) -> Option<Self> {
+        Some(match TextKind::detect(text)? {
+            TextKind::License => return None,
+            TextKind::MachineRequest(found) => Self::MachineRequest { found },
+            TextKind::PrivateKey | TextKind::SshPrivateKey => Self::PrivateKey,
+            found => Self::OtherKind { found },
+        })
+    }
+
     /// Adds the position of a block to an error. `lines` is the number of lines that precede the
     /// token of the block in the file. The last of them is the BEGIN line, so `lines` is also the
     /// number of that line.

@@ -103,7 +103,7 @@ const MAX_KEY_ID: usize = 128;
 /// The protected header of a token.
 ///
 /// Other members, such as `crit`, `jwk`, `jku`, `x5c`, `x5u`, `b64` and `zip`, are rejected.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProtectedHeader {
     #[serde(rename = "alg")]

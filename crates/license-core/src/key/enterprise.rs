@@ -43,6 +43,8 @@ pub struct EnterpriseKey {
     /// The text that the signature covers, as received.
     signed: Box<str>,
     signature: Box<[u8]>,
+    /// The signature with `--` for each long dash of the input, if there are any.
+    other_signature: Option<Box<[u8]>>,
 }
 
 impl EnterpriseKey {
@@ -52,7 +54,17 @@ impl EnterpriseKey {
             terms,
             signed: terms.to_string().into(),
             signature: signature.into(),
+            other_signature: None,
         }
+    }
+
+    /// Returns the key with the other signature. Without long dashes in the input, there is none.
+    pub(crate) fn other_reading(&self) -> Option<Self> {
+        Some(Self {
+            signature: self.other_signature.clone()?,
+            other_signature: None,
+            ..self.clone()
+        })
     }
 
     /// Parses a full enterprise key, and reverts the changes that mail, chat and editors make.
@@ -246,12 +258,27 @@ pub(super) fn parse(mut scan: KeyScanner<'_>) -> Result<LicenseKey, KeyError> {
             digest,
         }));
     }
-    let signature = parse_signature(&scan)?;
+    let other = scan.rest_with_double_hyphens();
+    let other = other.and_then(|text| decode_signature(&text));
+    let (signature, other_signature) = match (parse_signature(&scan), other) {
+        (Ok(signature), other) => (signature, other),
+        (Err(_), Some(other)) => (other, None),
+        (Err(error), None) => return Err(error),
+    };
     Ok(LicenseKey::Enterprise(EnterpriseKey {
         terms,
         signed,
         signature,
+        other_signature,
     }))
+}
+
+/// Decodes the signature of a full key.
+fn decode_signature(text: &str) -> Option<Box<[u8]>> {
+    let signature = base64url::decode(text)?;
+    SIGNATURE_BYTES
+        .contains(&signature.len())
+        .then(|| signature.into())
 }
 
 fn parse_signature(scan: &KeyScanner<'_>) -> Result<Box<[u8]>, KeyError> {

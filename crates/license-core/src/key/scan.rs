@@ -72,6 +72,12 @@ impl<'p> KeyScanner<'p> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
+    /// Returns the text that is not yet read, with `--` for each long dash of the input. Returns
+    /// `None` without long dashes.
+    pub(super) fn rest_with_double_hyphens(&self) -> Option<String> {
+        self.pasted.with_double_hyphens(self.at)
+    }
+
     /// Returns the offset of the next character.
     pub(super) fn at(&self) -> usize {
         self.at

@@ -48,7 +48,7 @@ impl Unverified<'_> {
         let verified = self.verify_token(TokenKind::Activation, trust)?;
         Ok(Activation {
             claims: ActivationClaims::from_payload(&verified.payload)?,
-            token: self.clone().into_owned(),
+            token: self.copy_signed_by(trust.get(self.unverified_key_id())),
         })
     }
 }

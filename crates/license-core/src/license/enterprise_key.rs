@@ -1,10 +1,12 @@
 //! Verification of an enterprise key.
 
+use std::borrow::Cow;
+
 use super::License;
 use crate::claims::LicenseClaims;
 use crate::key::{EnterpriseKey, LicenseId};
 use crate::matrix::FeatureMatrix;
-use crate::trust::{TrustSet, VerifyError};
+use crate::trust::{TrustSet, TrustedKey, VerifyError};
 
 impl EnterpriseKey {
     /// Verifies an enterprise key.
@@ -35,13 +37,28 @@ impl EnterpriseKey {
     /// Returns [`VerifyError::Signature`] if no trusted key has signed the enterprise key, and
     /// [`VerifyError::NoEnterpriseTier`] if the product has no enterprise keys.
     pub fn verify(&self, trust: &TrustSet, matrix: &FeatureMatrix) -> Result<License, VerifyError> {
+        let reading = self.signed_reading(trust);
+        let key = reading.signer(trust).ok_or(VerifyError::Signature)?;
+        let claims = reading.unverified_claims(matrix)?;
+        let signature = reading.signature().to_vec();
+        Ok(License::new(claims, key.id().clone(), signature))
+    }
+
+    /// Returns the trusted key that has signed the enterprise key.
+    fn signer<'t>(&self, trust: &'t TrustSet) -> Option<&'t TrustedKey> {
         let signed = self.signed_text().as_bytes();
-        let key = trust
+        trust
             .iter()
-            .find(|key| key.verify(signed, self.signature()));
-        let key_id = key.ok_or(VerifyError::Signature)?.id().clone();
-        let claims = self.unverified_claims(matrix)?;
-        Ok(License::new(claims, key_id, self.signature().to_vec()))
+            .find(|key| key.verify(signed, self.signature()))
+    }
+
+    /// Returns the reading of the key that a trusted key has signed, or the first reading.
+    pub(crate) fn signed_reading(&self, trust: &TrustSet) -> Cow<'_, Self> {
+        let other = self.other_reading();
+        match other.filter(|other| other.signer(trust).is_some()) {
+            Some(other) => Cow::Owned(other),
+            None => Cow::Borrowed(self),
+        }
     }
 
     /// Returns the claims that the enterprise key represents, which are not authenticated.

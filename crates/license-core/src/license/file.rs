@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::{slice, vec};
 
 use crate::encoding::armor::MachineRequestKind;
+use crate::encoding::layout;
 use crate::encoding::pasted::{offset_and_body, plain_dash, without_wrapping};
 use crate::jose::{MAX_FILE_BYTES, ParseError, TokenKind, Unverified, check_length, input_cap};
 
@@ -79,15 +80,10 @@ impl<'a> LicenseFile<'a> {
         let skipped = text.get(..start).unwrap_or_default();
         let first_line = skipped.matches('\n').count() + 1;
         let blocks = match delimiter(body.lines().next().unwrap_or_default()) {
-            Some(_) => blocks(body, first_line)?,
-            None => match parse_single_line(body) {
-                Some(blocks) => blocks,
-                None => vec![ArmorBlock {
-                    line: 1,
-                    token: parse_bare_token(text)?,
-                }],
-            },
+            Some(_) => blocks(body, first_line),
+            None => parse_bare_token(text).map(|token| vec![ArmorBlock { line: 1, token }]),
         };
+        let blocks = blocks.or_else(|error| parse_changed_layout(body, error))?;
         check_length_without_lists(&blocks)?;
         Ok(Self { blocks })
     }
@@ -163,33 +159,38 @@ fn plain_hyphen(character: char) -> bool {
     plain_dash(character) == '-'
 }
 
-/// Parses a file in which a spreadsheet or a chat has removed line breaks or replaced them with
-/// spaces.
-fn parse_single_line(body: &str) -> Option<Vec<ArmorBlock<'static>>> {
-    const HYPHENS: &str = "-----";
-    if !body.starts_with(plain_hyphen) || !body.contains("BEGIN ") {
-        return None;
-    }
-    let plain: String = body.chars().map(plain_dash).collect();
-    let mut lines = String::with_capacity(plain.len() + COLUMNS);
-    let mut was_text = false;
-    for piece in plain.split(HYPHENS) {
-        let is_delimiter = piece.starts_with("BEGIN ") || piece.starts_with("END ");
-        if is_delimiter {
-            lines.extend(["\n", HYPHENS, piece, HYPHENS, "\n"]);
-        } else {
-            // A token may contain five hyphens in a row.
-            lines.push_str(if was_text { HYPHENS } else { "" });
-            lines.extend(piece.split_whitespace().flat_map(|word| [word, "\n"]));
+/// Parses a file whose layout mail, a spreadsheet or a chat has changed. `error` is that of the
+/// unchanged text.
+fn parse_changed_layout(
+    body: &str,
+    error: ParseError,
+) -> Result<Vec<ArmorBlock<'static>>, ParseError> {
+    if layout::has_block(body) {
+        let lines = layout::lines_of(body);
+        let is_one_line = !body.contains('\n');
+        match blocks(&lines, 1) {
+            Ok(blocks) => {
+                let owned = |block: ArmorBlock<'_>| ArmorBlock {
+                    line: if is_one_line { 1 } else { block.line },
+                    token: block.token.into_owned(),
+                };
+                return Ok(blocks.into_iter().map(owned).collect());
+            }
+            // The layout is right, and the content is wrong.
+            Err(found) if is_armor(&error) && !is_armor(&found) => return Err(found),
+            Err(_) => {}
         }
-        was_text = !is_delimiter;
     }
-    let blocks = blocks(&lines, 1).ok()?;
-    let owned = |block: ArmorBlock<'_>| ArmorBlock {
-        line: 1,
-        token: block.token.into_owned(),
-    };
-    Some(blocks.into_iter().map(owned).collect())
+    let is_other = matches!(
+        error,
+        ParseError::Armor { .. } | ParseError::Unexpected { .. } | ParseError::Segments { .. }
+    );
+    let other = is_other.then(|| ParseError::other_kind(body)).flatten();
+    Err(other.unwrap_or(error))
+}
+
+fn is_armor(error: &ParseError) -> bool {
+    matches!(error, ParseError::Armor { .. })
 }
 
 /// Parses a text without armor as a token.

@@ -72,7 +72,7 @@ impl Unverified<'_> {
         let verified = self.verify_token(TokenKind::Revocations, trust)?;
         let claims = RevocationClaims::from_payload(&verified.payload)?;
         let inner = Inner {
-            token: self.clone().into_owned(),
+            token: self.copy_signed_by(trust.get(self.unverified_key_id())),
             key_id: verified.key_id,
             claims,
         };

@@ -48,9 +48,10 @@ impl Unverified<'_> {
     ) -> Result<TrustStatement, VerifyError> {
         let verified = self.verify_token(TokenKind::TrustStatement, trust)?;
         let claims = TrustStatementClaims::from_payload(&verified.payload)?;
+        let token = self.copy_signed_by(trust.get(self.unverified_key_id()));
         let mut statement = TrustStatement {
-            token: self.as_str().into(),
-            armor: self.to_armor().into(),
+            token: token.as_str().into(),
+            armor: token.to_armor().into(),
             issuer: claims.issuer.as_str().into(),
             issued_at: claims.issued_at,
             signer: verified.key_id,

@@ -95,8 +95,9 @@ impl Unverified<'_> {
         let server = licenses
             .iter()
             .find_map(|license| license.confirmation_key().filter(is_signer));
-        let (verified, signer) = match server {
-            Some(key) if trust.get(key.id().as_str()).is_none() => (
+        let trusted = trust.get(self.unverified_key_id());
+        let (verified, signer) = match (trusted, server) {
+            (None, Some(key)) => (
                 self.verify_token_with_key(kind, key)?,
                 ValidationSigner::Server,
             ),
@@ -104,7 +105,7 @@ impl Unverified<'_> {
         };
         let claims = ValidationClaims::from_payload(&verified.payload)?;
         let validation = Validation {
-            token: self.clone().into_owned(),
+            token: self.copy_signed_by(trusted.or(server)),
             entitlements: Arc::new(claims.entitlements()),
             claims,
             signer,

@@ -1,6 +1,7 @@
 //! Errors of machine requests.
 
 use crate::code::Code;
+use crate::encoding::kind::TextKind;
 use crate::encoding::strict_json::JsonError;
 use crate::requests::readback::ReadbackError;
 
@@ -39,6 +40,12 @@ pub enum MachineRequestError {
     OtherBlock {
         /// The label, cut to 32 characters.
         found: String,
+    },
+    /// The text is of another kind, such as public keys.
+    #[error("expected a machine request or deactivation receipt, found {}", .found.name())]
+    OtherKind {
+        /// The kind of the text.
+        found: TextKind,
     },
     /// Readback lines are missing or wrong.
     #[error(transparent)]

@@ -111,6 +111,14 @@ fn changes_by_mail_programs_and_editors_are_accepted() {
             armor.replace('-', "\u{2010}"),
             armor.replacen('"', "“", 3),
             armor.replace("mach", "ma\n  ch").replace("fp1:", "fp\n1:"),
+            armor.replace('\n', "\r"),
+            armor.replace('\n', "\\n"),
+            armor.replace('\n', ""),
+            format!("> {}", armor.trim_end().replace('\n', "\n> ")),
+            armor
+                .replace('\n', "\u{a0}\n")
+                .replace("mach", "ma\u{200b}\u{ad}ch"),
+            format!("{armor}\u{1a}"),
         ] {
             assert_eq!(MachineRequest::parse(&pasted).unwrap(), request, "{pasted}");
         }

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use super::{MachineRequest, MachineRequestError, readback};
 use crate::encoding::armor::MachineRequestKind;
 use crate::encoding::hex;
-use crate::encoding::pasted::{plain_dash, plain_quote};
+use crate::encoding::kind::TextKind;
+use crate::encoding::layout;
+use crate::encoding::pasted::{is_invisible, plain_dash, plain_quote};
 use crate::encoding::quoted::quoted;
 use crate::encoding::strict_json::{self, IntegerVisitor, ReadError, text};
 use sha2::{Digest, Sha256};
@@ -101,8 +103,16 @@ impl MachineRequest {
             return Self::from_bytes(&bytes);
         }
         let normalize = |character: char| plain_quote(plain_dash(character));
-        let plain: String = text.chars().map(normalize).collect();
-        let (kind, body) = unarmor(&plain)?;
+        let lines = layout::lines_of(text);
+        // No value contains a character that cannot be seen, and the check value detects a change.
+        let visible = lines.chars().filter(|character| !is_invisible(*character));
+        let plain: String = visible.map(normalize).collect();
+        let (kind, body) = unarmor(&plain).map_err(|error| match TextKind::detect(text) {
+            Some(found) if matches!(error, MachineRequestError::Armor) && is_other(found) => {
+                MachineRequestError::OtherKind { found }
+            }
+            _ => error,
+        })?;
         // No value contains white space, so it can be removed everywhere.
         let body: String = body.split_whitespace().collect();
         from_json(kind, body.as_bytes())
@@ -112,6 +122,11 @@ impl MachineRequest {
         let digest = Sha256::digest(self.to_bytes());
         hex::encode(digest.get(..CHECK_BYTES).unwrap_or_default())
     }
+}
+
+/// Returns whether a text is of another kind than a request.
+fn is_other(kind: TextKind) -> bool {
+    !matches!(kind, TextKind::MachineRequest(_))
 }
 
 /// Returns the kind in the label, and the text between the two delimiters.

@@ -1,6 +1,8 @@
 //! Errors of trust sets and keys.
 
 use crate::code::Code;
+use crate::encoding::kind::TextKind;
+use crate::encoding::pasted::{FoundText, Position};
 use crate::encoding::strict_json::JsonError;
 use crate::trust::KeyId;
 
@@ -26,6 +28,20 @@ pub enum TrustError {
     /// contains a NUL byte.
     #[error("expected a PEM public key, a JWK or a JWK Set, found damaged PEM or other text")]
     Pem,
+    /// The PEM contains a character that text for keys does not have, such as a zero-width space.
+    #[error("at {position}: expected a PEM public key, found {found}")]
+    Unexpected {
+        /// The position in the input.
+        position: Position,
+        /// The character at this position.
+        found: FoundText,
+    },
+    /// The text is of another kind, such as a public key of OpenSSH.
+    #[error("expected a PEM public key, a JWK or a JWK Set, found {}", .found.name())]
+    OtherKind {
+        /// The kind of the text.
+        found: TextKind,
+    },
     /// The PEM contains something other than a public key.
     #[error("expected a PEM block `PUBLIC KEY`, found `{found}`")]
     PemLabel {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{TrustError, TrustSet, TrustedKey};
 use crate::encoding::base64url;
+use crate::encoding::pasted::plain_json;
 use crate::encoding::strict_json::{self, Object, ReadError, non_empty, present};
 use crate::jose::Algorithm;
 
@@ -141,8 +142,19 @@ struct JwkSet {
     keys: Option<Vec<Object<Jwk>>>,
 }
 
-/// Parses a JWK or a JWK Set.
+/// Parses a JWK or a JWK Set. A text that is not strict JSON is parsed once more without the quotes
+/// and blanks that editors substitute.
 pub(super) fn parse(text: &str) -> Result<Vec<TrustedKey>, TrustError> {
+    match parse_json(text) {
+        Err(TrustError::Json(error)) => match plain_json(text) {
+            Some(plain) => parse_json(&plain),
+            None => Err(TrustError::Json(error)),
+        },
+        keys => keys,
+    }
+}
+
+fn parse_json(text: &str) -> Result<Vec<TrustedKey>, TrustError> {
     let set: JwkSet = read(text)?;
     match set.keys {
         Some(keys) => keys.iter().map(|Object(jwk)| jwk.to_key()).collect(),

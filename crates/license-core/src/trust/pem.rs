@@ -9,6 +9,7 @@ use spki::der::{Decode, Encode, EncodePem, Tag, Tagged};
 use spki::{AlgorithmIdentifierRef, ObjectIdentifier, SubjectPublicKeyInfoRef};
 
 use super::{TrustError, TrustedKey};
+use crate::encoding::layout;
 use crate::encoding::quoted::quoted;
 use crate::jose::Algorithm;
 
@@ -29,8 +30,12 @@ pub(crate) const PS256_PARAMETERS: &[u8] = &[
 
 /// Parses all PEM blocks of the text.
 pub(super) fn parse(text: &str) -> Result<Vec<TrustedKey>, TrustError> {
+    let lines = layout::lines_of(text);
+    let mut pem = String::with_capacity(lines.len() + lines.len() / 32);
+    layout::write_pem(&lines, &mut pem);
+    drop(lines);
     let mut keys = Vec::new();
-    let mut rest = text.trim_start();
+    let mut rest = pem.trim_start();
     while !rest.is_empty() {
         let (block, after) = first_block(rest);
         keys.push(key(block)?);

@@ -67,15 +67,31 @@ impl Unverified<'_> {
                 found,
             });
         }
-        let signature = self.signature()?;
-        if !key.verify(self.signed(), &signature) {
+        let token = self.reading_signed_by(key);
+        let signature = token.signature()?;
+        if !key.verify(token.signed(), &signature) {
             return Err(VerifyError::Signature);
         }
         Ok(VerifiedToken {
-            payload: self.unverified_payload(kind)?,
+            payload: token.unverified_payload(kind)?,
             signature,
             key_id: key.id().clone(),
         })
+    }
+
+    /// Returns a copy of the reading of the token that this key has signed.
+    pub(crate) fn copy_signed_by(&self, key: Option<&TrustedKey>) -> Unverified<'static> {
+        let token = key.map_or(self, |key| self.reading_signed_by(key));
+        token.clone().into_owned().without_other_reading()
+    }
+
+    /// Returns the reading of the token that this key has signed, or the first reading.
+    pub(crate) fn reading_signed_by(&self, key: &TrustedKey) -> &Unverified<'_> {
+        let is_signed = |token: &Unverified<'_>| {
+            let signature = token.signature();
+            signature.is_ok_and(|signature| key.verify(token.signed(), &signature))
+        };
+        self.reading(is_signed)
     }
 
     fn check_kind(&self, expected: TokenKind) -> Result<(), VerifyError> {

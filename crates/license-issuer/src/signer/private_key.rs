@@ -5,10 +5,12 @@
 mod error;
 mod pem_block;
 
+use std::borrow::Cow;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 
+use license_core::encoding::{TextKind, decode_text_slice, write_lines, write_pem};
 use pkcs8::der::asn1::OctetStringRef;
 use pkcs8::der::{self, SecretDocument};
 use pkcs8::pkcs5::pbes2::{self, Kdf, Pbkdf2Params, ScryptParams};
@@ -87,18 +89,27 @@ impl StoredKey {
     /// Returns [`PrivateKeyError`] if the stream does not contain a private key in PEM.
     pub fn from_reader(reader: impl Read) -> Result<Self, PrivateKeyError> {
         let bytes = read_all(reader).map_err(PrivateKeyError::Read)?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| PrivateKeyError::NotText)?;
-        Self::parse(text)
+        match decode_text_slice(&bytes).map_err(PrivateKeyError::NotText)? {
+            Cow::Borrowed(text) => Self::parse(text),
+            Cow::Owned(text) => Self::parse(&Zeroizing::new(text)),
+        }
     }
 
-    /// Parses a private key in PEM.
+    /// Parses a private key in PEM, and reverts the changes that mail and editors make to its
+    /// lines.
     ///
     /// # Errors
     ///
     /// Returns [`PrivateKeyError`] if the text is not a private key in PEM, or if its encryption is
     /// not supported or would take too long.
     pub fn parse(text: &str) -> Result<Self, PrivateKeyError> {
-        let block = PemBlock::find(text)?;
+        let pem = canonical_pem(text);
+        let block = PemBlock::find(&pem).map_err(|error| match TextKind::detect(text) {
+            Some(found) if matches!(error, PrivateKeyError::NoBlock) => {
+                PrivateKeyError::OtherKind(found)
+            }
+            _ => error,
+        })?;
         match block.label {
             PLAIN => {
                 let der = block.decode()?;
@@ -109,6 +120,17 @@ impl StoredKey {
             other => Err(PrivateKeyError::OtherLabel(other.to_owned())),
         }
     }
+}
+
+/// Returns PEM with lines of 64 characters. The buffers never grow, because a growing buffer leaves
+/// copies of the key in memory.
+fn canonical_pem(text: &str) -> Zeroizing<String> {
+    let capacity = 2 * text.len() + 64;
+    let mut lines = Zeroizing::new(String::with_capacity(capacity));
+    write_lines(text, &mut lines);
+    let mut pem = Zeroizing::new(String::with_capacity(2 * lines.len() + 64));
+    write_pem(&lines, &mut pem);
+    pem
 }
 
 impl EncryptedKey {

@@ -1,10 +1,11 @@
 //! Dialects of CSV files that spreadsheets write.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Chain, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Chain, Read};
 use std::path::Path;
 
-use license_cli_support::Failure;
+use license_cli_support::{Failure, show_path};
+
+use super::encoding::Utf8Lines;
 
 /// Dialect of a CSV file.
 #[derive(Clone, Copy, Debug)]
@@ -31,12 +32,12 @@ impl CsvDialect {
     pub(super) fn detect(path: &Path) -> Result<Self, Failure> {
         let mut first = Vec::new();
         let failed = |error: std::io::Error| Failure::io("read", path, &error);
-        let file = File::open(path).map_err(failed)?.take(MAX_HEADER);
+        let file = Utf8Lines::open(path, &show_path(path))?.take(MAX_HEADER);
         BufReader::new(file)
             .read_until(b'\n', &mut first)
             .map_err(failed)?;
         let text = String::from_utf8_lossy(&first);
-        let text = text.trim_start_matches('\u{feff}').trim_end();
+        let text = text.trim_end();
         if let Some(&[delimiter]) = text.strip_prefix("sep=").map(str::as_bytes) {
             return Ok(Self {
                 delimiter,
@@ -74,9 +75,9 @@ impl CsvDialect {
 
     pub(super) fn reader(self, path: &Path) -> Result<CsvReader, Failure> {
         let failed = |error: std::io::Error| Failure::io("read", path, &error);
-        let mut file = File::open(path).map_err(failed)?;
-        file.seek(SeekFrom::Start(self.bytes_before))
-            .map_err(failed)?;
+        let mut file = Utf8Lines::open(path, &show_path(path))?;
+        let mut before = file.by_ref().take(self.bytes_before);
+        let _ = io::copy(&mut before, &mut io::sink()).map_err(failed)?;
         let input = LimitedRow {
             input: file.chain(&b"\n"[..]),
             remaining: MAX_ROW,
@@ -121,7 +122,7 @@ impl CsvReader {
 ///
 /// The parser reads ahead by the size of its buffer, a few kilobytes.
 struct LimitedRow {
-    input: Chain<File, &'static [u8]>,
+    input: Chain<Utf8Lines, &'static [u8]>,
     remaining: u64,
 }
 

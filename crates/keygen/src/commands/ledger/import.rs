@@ -5,6 +5,7 @@ mod members;
 use std::collections::{BTreeMap, BTreeSet};
 
 use license_cli_support::{Failure, Source, plural};
+use license_core::encoding::decode_text;
 use license_core::jose::input_cap;
 use license_core::license::{RevocationList, Rotation, VerifiedLicensesError};
 use license_core::machine::MachineDigest;
@@ -115,7 +116,7 @@ struct VerifiedImport<'a> {
 
 impl VerifiedImport<'_> {
     fn read(&mut self, file: &Source) -> Result<(), Failure> {
-        let text = file.read_text(MAX_EXPORT_BYTES)?;
+        let text = file.read_text(MAX_EXPORT_BYTES, decode_text)?;
         let cap = input_cap(text.as_bytes());
         if text.trim_start().starts_with('{') {
             return self.read_export(file, &text);

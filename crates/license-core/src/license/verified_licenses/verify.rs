@@ -77,7 +77,11 @@ impl VerifiedLicenses {
         if !LicenseKey::is_likely(text) {
             return Self::verify_file(text, trust, known);
         }
-        match LicenseKey::parse(text).map_err(VerifiedLicensesError::Key)? {
+        let key = LicenseKey::parse(text).map_err(|error| match ParseError::other_kind(text) {
+            Some(other) => VerifiedLicensesError::Parse(other),
+            None => VerifiedLicensesError::Key(error),
+        });
+        match key? {
             LicenseKey::Enterprise(key) => Ok(Self {
                 licenses: vec![
                     key.verify(trust, matrix)
@@ -90,7 +94,7 @@ impl VerifiedLicenses {
                 statements: Vec::new(),
                 deactivated: Vec::new(),
                 recorded: Vec::new(),
-                canonical: CanonicalText::EnterpriseKey(key.to_string()),
+                canonical: CanonicalText::EnterpriseKey(key.signed_reading(trust).to_string()),
             }),
             key => Err(needs_file(&key)),
         }
@@ -124,7 +128,16 @@ impl VerifiedLicenses {
         let stored = tokens.filter(|token| stored_kinds.contains(&token.unverified_kind()));
         let statements = file.blocks_of_kind(TokenKind::TrustStatement);
         let statements = statements.map(|block| block.token.clone().into_owned());
-        let canonical = CanonicalText::File(stored.map(Unverified::to_armor).collect());
+        // The signature has decided how a token with long dashes is read.
+        let is_verified = |token: &Unverified<'_>| {
+            let armor = token.to_armor();
+            validations
+                .iter()
+                .any(|validation| validation.to_armor() == armor)
+                || token.verify(trust).is_ok()
+        };
+        let armor = stored.map(|token| token.reading(is_verified).to_armor());
+        let canonical = CanonicalText::File(armor.collect());
         Ok(Self {
             licenses,
             validations,

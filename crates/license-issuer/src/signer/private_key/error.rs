@@ -2,6 +2,7 @@
 
 use std::io;
 
+use license_core::encoding::{TextError, TextKind};
 use license_core::issue::SigningKeyError;
 use pkcs8::der;
 
@@ -10,6 +11,10 @@ use super::pem_block::{BEGIN, DASHES, ENCRYPTED, PLAIN};
 use super::{AES_BLOCK, MAX_PBKDF2_ITERATIONS, MAX_SCRYPT_MEMORY, MAX_SCRYPT_WORK};
 
 const CONVERT: &str = "convert the key: openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -in OLD.pem -out NEW.pem";
+
+const CONVERT_OPENSSH: &str =
+    "convert a copy of the key: cp KEY NEW.key && ssh-keygen -p -m PKCS8 -f NEW.key";
+const CONVERT_PUTTY: &str = "convert the key: puttygen KEY.ppk -O private-openssh -o NEW.key && ssh-keygen -p -m PKCS8 -f NEW.key";
 
 /// The reason why a private key cannot be read, decrypted or written.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +28,10 @@ pub enum PrivateKeyError {
     Exposed,
     /// The file is not text.
     #[error("expected a private key in PEM, found binary data")]
-    NotText,
+    NotText(#[source] TextError),
+    /// The text is of another kind, such as a key of PuTTY.
+    #[error("expected a private key in PEM, found {}", .0.name())]
+    OtherKind(TextKind),
     /// The text has no PEM block.
     #[error("expected a private key in PEM, found no `{BEGIN}{PLAIN}{DASHES}` line")]
     NoBlock,
@@ -129,6 +137,8 @@ impl PrivateKeyError {
                 "WRONG_PASSPHRASE",
                 "try again, and check that the passphrase and the key file belong together",
             ),
+            Self::OtherLabel(label) if label.starts_with("OPENSSH") => unsupported(CONVERT_OPENSSH),
+            Self::OtherKind(TextKind::PuttyKey) => unsupported(CONVERT_PUTTY),
             Self::OtherLabel(label) if !label.ends_with(PLAIN) => {
                 unsupported("use the file with the private key")
             }
@@ -141,10 +151,12 @@ impl PrivateKeyError {
             | Self::ScryptMemory { .. }
             | Self::ScryptWork { .. }
             | Self::Pbkdf2Iterations { .. } => unsupported(CONVERT),
-            Self::NotText => malformed(
+            Self::NotText(_) => malformed(
                 "convert DER to PEM: openssl pkcs8 -topk8 -inform DER -in KEY -out NEW.key",
             ),
-            Self::NoBlock | Self::NotPkcs8(_) => malformed("use the file with the private key"),
+            Self::NoBlock | Self::OtherKind(_) | Self::NotPkcs8(_) => {
+                malformed("use the file with the private key")
+            }
             Self::Truncated { .. } => {
                 malformed("restore the key file from its backup: it is truncated")
             }

@@ -97,7 +97,9 @@ fn line_endings_and_text_around_the_key_do_not_matter() {
 #[test]
 fn a_truncated_key_is_malformed_and_never_a_wrong_passphrase() {
     for pem in [encrypted(), to_plain_pem(&key()).unwrap()] {
-        for length in 0..pem.trim_end().len() {
+        // The hyphens at the end are no part of the key.
+        let end = pem.trim_end().trim_end_matches('-').len();
+        for length in 0..=end {
             let error = open(&pem[..length], not_requested).unwrap_err();
             assert_eq!(error.advice().code, "MALFORMED", "{length}");
         }

@@ -1,0 +1,246 @@
+//! The layout of texts with armor blocks (`-----BEGIN …-----`), which mail, chat, spreadsheets and
+//! environment variables change.
+//!
+//! Only characters that no block can contain are removed, and only line breaks are added. A text
+//! therefore has one canonical layout, and two different blocks never become equal.
+
+use super::pasted::{is_dash, is_invisible};
+
+/// The maximum length of a label in bytes.
+const MAX_LABEL: usize = 40;
+/// The hyphens of a delimiter line.
+const HYPHENS: &str = "-----";
+/// The number of hyphens of a delimiter line.
+const HYPHEN_COUNT: usize = 5;
+
+/// Returns whether the text contains the beginning of a block, perhaps with other dashes.
+pub(crate) fn has_block(text: &str) -> bool {
+    text.contains("BEGIN ")
+}
+
+/// Writes a text with each delimiter and each line of a block on its own line.
+///
+/// - `\n` and `\r` that are spelled out, carriage returns and Unicode line separators end a line.
+/// - Quotation marks of mail (`> `), white space and invisible characters around a line are
+///   removed.
+/// - Delimiters that share a line with other text are separated, and have five hyphens.
+/// - White space splits the content of a block that is on one line.
+///
+/// ```
+/// let mut lines = String::new();
+/// license_core::encoding::write_lines("> -----BEGIN X----- abc -----END X-----", &mut lines);
+/// assert_eq!(lines, "-----BEGIN X-----\nabc\n-----END X-----\n");
+/// ```
+///
+/// `into` grows by at most twice the length of the text, so that a caller with secrets can provide
+/// a buffer that never grows.
+pub fn write_lines(text: &str, into: &mut String) {
+    let breaks = Breaks { rest: text };
+    for line in breaks {
+        write_line(without_margin(line), into);
+    }
+}
+
+/// Returns the text of [`write_lines`].
+pub(crate) fn lines_of(text: &str) -> String {
+    let mut lines = String::with_capacity(text.len() + text.len() / 16);
+    write_lines(text, &mut lines);
+    lines
+}
+
+/// Iterates over the lines of a text. A spelled-out line break is a line break.
+struct Breaks<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Breaks<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let text = self.rest;
+        let is_break = |character| {
+            matches!(
+                character,
+                '\n' | '\r' | '\\' | '\u{85}' | '\u{2028}' | '\u{2029}'
+            )
+        };
+        let mut from = 0;
+        while let Some(found) = text.get(from..).and_then(|rest| rest.find(is_break)) {
+            let at = from + found;
+            let rest = text.get(at..).unwrap_or_default();
+            let Some(length) = break_length(rest) else {
+                from = at + 1;
+                continue;
+            };
+            self.rest = text.get(at + length..).unwrap_or_default();
+            return text.get(..at);
+        }
+        self.rest = "";
+        Some(text)
+    }
+}
+
+/// Returns the length of the line break at the start of a text. A backslash alone is none.
+fn break_length(text: &str) -> Option<usize> {
+    let spelled = ["\r\n", "\\r\\n", "\\n", "\\r"].into_iter();
+    let length = spelled
+        .filter(|spelled| text.starts_with(spelled))
+        .map(str::len)
+        .next();
+    let other = text.chars().next().filter(|first| *first != '\\');
+    length.or(other.map(char::len_utf8))
+}
+
+/// Removes the quotation marks of mail, white space and invisible characters around a line.
+fn without_margin(line: &str) -> &str {
+    let is_margin = |character: char| character.is_whitespace() || is_invisible(character);
+    line.trim_start_matches(|character| is_margin(character) || character == '>')
+        .trim_end_matches(is_margin)
+}
+
+/// Writes one line, with each delimiter on its own line.
+fn write_line(mut line: &str, into: &mut String) {
+    let mut is_after_delimiter = false;
+    while let Some(delimiter) = LineDelimiter::find(line) {
+        write_content(delimiter.before, into);
+        into.extend([HYPHENS, delimiter.word, " ", delimiter.label, HYPHENS, "\n"]);
+        line = delimiter.after;
+        is_after_delimiter = true;
+    }
+    if is_after_delimiter {
+        write_content(line, into);
+    } else {
+        into.extend([line, "\n"]);
+    }
+}
+
+/// Writes PEM with lines of 64 characters, from the lines that [`write_lines`] wrote.
+///
+/// White space inside a block is removed, because base64 in PEM has none.
+///
+/// ```
+/// let mut pem = String::new();
+/// license_core::encoding::write_pem("-----BEGIN X-----\nab\ncd\n-----END X-----\n", &mut pem);
+/// assert_eq!(pem, "-----BEGIN X-----\nabcd\n-----END X-----\n");
+/// ```
+pub fn write_pem(lines: &str, into: &mut String) {
+    const COLUMNS: usize = 64;
+    let mut column = 0;
+    for line in lines.lines() {
+        let is_delimiter = line.starts_with(HYPHENS);
+        if is_delimiter && column > 0 {
+            into.push('\n');
+            column = 0;
+        }
+        if is_delimiter {
+            into.extend([line, "\n"]);
+            continue;
+        }
+        for character in line.chars().filter(|character| !character.is_whitespace()) {
+            into.push(character);
+            column += 1;
+            if column == COLUMNS {
+                into.push('\n');
+                column = 0;
+            }
+        }
+    }
+    if column > 0 {
+        into.push('\n');
+    }
+}
+
+/// Writes the content of a block that shares a line with a delimiter. White space in the content
+/// was a line break, because a line of a block contains no white space.
+fn write_content(content: &str, into: &mut String) {
+    let words = content.split(char::is_whitespace);
+    let words = words.map(|word| word.trim_matches(is_invisible));
+    let words = words.filter(|word| !word.is_empty());
+    into.extend(words.flat_map(|word| [word, "\n"]));
+}
+
+/// A delimiter in a line, such as `-----BEGIN LICENSE-----`.
+struct LineDelimiter<'a> {
+    before: &'a str,
+    word: &'a str,
+    label: &'a str,
+    after: &'a str,
+}
+
+impl<'a> LineDelimiter<'a> {
+    /// Finds the first delimiter. At most five dashes on each side belong to it.
+    fn find(line: &'a str) -> Option<Self> {
+        line.match_indices(' ')
+            .find_map(|(space, _)| Self::at(line, space))
+    }
+
+    /// Returns the delimiter whose first word ends at this space.
+    fn at(line: &'a str, space: usize) -> Option<Self> {
+        let (start, rest) = line.split_at_checked(space)?;
+        let word = ["BEGIN", "END"].into_iter().find(|word| {
+            let before = start.strip_suffix(word);
+            before.is_some_and(|before| before.ends_with(is_dash))
+        })?;
+        let before = start.strip_suffix(word)?;
+        let hyphens = before.chars().rev().take(HYPHEN_COUNT);
+        let hyphens = hyphens.take_while(|character| is_dash(*character));
+        let hyphens: usize = hyphens.map(char::len_utf8).sum();
+        let before = before.get(..before.len() - hyphens)?;
+        let rest = rest.strip_prefix(' ')?;
+        let mut label = rest.char_indices().take(MAX_LABEL + 1);
+        let (end, _) = label.find(|(_, character)| is_dash(*character))?;
+        let (label, rest) = rest.split_at_checked(end)?;
+        let hyphens = rest.chars().take(HYPHEN_COUNT);
+        let hyphens = hyphens.take_while(|character| is_dash(*character));
+        let hyphens: usize = hyphens.map(char::len_utf8).sum();
+        let after = rest.get(hyphens..)?;
+        (!label.is_empty()).then_some(Self {
+            before,
+            word,
+            label,
+            after,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINES: &str = "-----BEGIN X Y-----\nab-_\ncd--\n-----END X Y-----\n";
+
+    #[test]
+    fn changed_layouts_have_the_same_lines() {
+        for text in [
+            LINES.to_owned(),
+            LINES.replace('\n', "\r\n"),
+            LINES.replace('\n', "\r"),
+            LINES.replace('\n', "\\n"),
+            LINES.replace('\n', "\\r\\n"),
+            LINES.replace('\n', " "),
+            LINES.replace('\n', "  \u{200b}\n"),
+            LINES.lines().map(|line| format!("> {line}\n")).collect(),
+            LINES
+                .lines()
+                .map(|line| format!(">> > {line} \r\n"))
+                .collect(),
+            format!("\u{feff}{LINES}").replace("Y-----\n", "Y-----\u{1a}\n"),
+            LINES.replace("-----", "—"),
+            LINES.replace("-----\n", "-----"),
+        ] {
+            assert_eq!(lines_of(&text), LINES, "{text:?}");
+        }
+        let glued = format!("{}{LINES}", LINES.trim_end());
+        assert_eq!(lines_of(&glued), LINES.repeat(2));
+    }
+
+    #[test]
+    fn other_characters_are_kept() {
+        for line in ["a b", "a\u{200b}b", "a\\b", "a–b", "BEGIN x", "END"] {
+            assert_eq!(lines_of(line), format!("{line}\n"), "{line:?}");
+        }
+    }
+}
