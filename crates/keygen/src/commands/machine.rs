@@ -34,8 +34,8 @@ pub(super) fn parse_with_digest(name: &str) -> Result<(Machine, MachineDigest), 
 
 fn parse(name: &str) -> Result<Machine, Failure> {
     match Machine::parse(name) {
-        Machine::Other(_) => Err(unknown(name)),
-        machine => Ok(machine),
+        None | Some(Machine::Other(_)) => Err(unknown(name)),
+        Some(machine) => Ok(machine),
     }
 }
 

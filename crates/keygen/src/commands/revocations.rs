@@ -1,6 +1,6 @@
 //! `keygen revocations`.
 
-use license_cli_support::{Failure, Terminal};
+use license_cli_support::{Failure, Terminal, plural};
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::VerifyingSigner;
 use license_core::time::{self, rfc3339};
@@ -112,7 +112,12 @@ fn report(
     let mut lines = Vec::new();
     lines.extend(list.map(|list| format!("list       {}", list.seq())));
     lines.push(format!("product    {}", draft.product));
-    lines.push(format!("revoked    {}", draft.revoked.len()));
+    let revoked = plural(
+        draft.revoked.len(),
+        "license or released machine",
+        "licenses or released machines",
+    );
+    lines.push(format!("revoked    {revoked}"));
     lines.push(format!("issued     {}", rfc3339(draft.issued_at)));
     lines.push(format!(
         "next due   {}, {valid} after the issue date",
