@@ -11,9 +11,11 @@ use license_core::jose::ParseError;
 use license_core::license::VerifiedLicensesError;
 use license_core::matrix::ProductFileError;
 use license_core::requests::MachineRequestKind;
+use license_core::state::LockHolder;
 use license_core::trust::TrustError;
 use license_core::{Code, FeatureMatrix, ProductCode, with_causes};
 use license_issuer::errors::{DeliveryError, LedgerError};
+use license_issuer::files::LockError;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::random::SystemRandomError;
@@ -142,6 +144,9 @@ fn private_key_exists(path: &Path) -> Failure {
 /// Maps an error of opening or reading the ledger at a path.
 pub(crate) fn ledger_not_opened(path: &Path, error: &LedgerError) -> Failure {
     let message = format!("ledger {}: {}", show_path(path), reason(error));
+    if let Some(failure) = not_locked(&message, error) {
+        return failure;
+    }
     match error {
         LedgerError::Missing => Failure::new(Exit::System, "NO_LEDGER", message)
             .hint("choose another ledger with --ledger or KEYGEN_LEDGER; the first issued license creates a ledger"),
@@ -160,6 +165,25 @@ pub(crate) fn ledger_not_opened(path: &Path, error: &LedgerError) -> Failure {
         _ => Failure::new(Exit::System, "LEDGER", message)
             .hint("check the permissions and the free space, or add --no-ledger"),
     }
+}
+
+/// Returns the failure of a ledger that cannot be locked, or `None` for another error.
+fn not_locked(message: &str, error: &LedgerError) -> Option<Failure> {
+    let busy = |hint: String| Failure::new(Exit::System, "BUSY", message).hint(hint);
+    Some(match error {
+        LedgerError::Lock(LockError::Busy { holder, .. }) => {
+            let again = "run the command again once the lock is free";
+            busy(match holder.as_ref().map(LockHolder::process) {
+                Some(process) => format!("{again}; if process {process} is stopped, `kill -CONT {process}` continues it and `kill -KILL {process}` ends it"),
+                None => again.to_owned(),
+            })
+        }
+        LedgerError::Lock(LockError::NoLocks { .. }) => {
+            Failure::new(Exit::System, "NO_LOCKS", message).hint("start the lock service of the network file system, or choose a ledger on a local disk with --ledger")
+        }
+        LedgerError::Busy => busy("end the program that has the ledger open, such as `sqlite3`, then run the command again".to_owned()),
+        _ => return None,
+    })
 }
 
 /// Maps an error of copying a ledger to a path.
@@ -206,6 +230,9 @@ pub(crate) fn ledger_not_written(location: &LedgerLocation, error: &LedgerError)
         show_path(&path),
         reason(error)
     );
+    if let Some(failure) = not_locked(&message, error) {
+        return failure;
+    }
     Failure::new(Exit::System, "LEDGER", message).hint(
         "check the permissions and the free space, then run the command again; nothing unrecorded was delivered",
     )
@@ -233,6 +260,9 @@ fn path_of(location: &LedgerLocation) -> std::path::PathBuf {
 ///
 /// Further causes are omitted, because they repeat the message of a database error with a number.
 fn reason(error: &LedgerError) -> String {
+    if matches!(error, LedgerError::Lock(_)) {
+        return with_causes(error);
+    }
     let source = error.source();
     source.map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -3,8 +3,9 @@
 pub(crate) mod csv;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use license_cli_support::{Destination, Failure, OutputFile};
+use license_cli_support::{Destination, Failure, OutputFile, escape};
 use license_core::encoding::hex;
 use license_issuer::delivery::{ArtifactDestination, Delivery, FileDelivery, StreamDelivery};
 use license_issuer::files::Collision;
@@ -27,8 +28,32 @@ pub(crate) fn ledger_file(location: &LedgerLocation) -> Result<Option<LedgerFile
     match location {
         LedgerLocation::None => Ok(None),
         LedgerLocation::Unknown => Err(failures::no_ledger_location()),
-        LedgerLocation::File(path) => Ok(Some(LedgerFile::new(path))),
+        LedgerLocation::File(path) => {
+            let ledger = LedgerFile::new(path);
+            Ok(Some(match lock_timeout()? {
+                Some(timeout) => ledger.with_lock_timeout(timeout),
+                None => ledger,
+            }))
+        }
     }
+}
+
+/// The variable with the number of seconds to wait for another process that writes to the ledger.
+pub(crate) const LOCK_TIMEOUT: &str = "KEYGEN_LOCK_TIMEOUT";
+
+fn lock_timeout() -> Result<Option<Duration>, Failure> {
+    let Some(value) = std::env::var_os(LOCK_TIMEOUT).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let seconds = value.to_str().and_then(|text| text.parse::<u32>().ok());
+    let seconds = seconds.ok_or_else(|| {
+        let message = format!(
+            "{LOCK_TIMEOUT}: expected a number of seconds, found {}",
+            escape(&value.to_string_lossy())
+        );
+        Failure::usage(message).hint(format!("set {LOCK_TIMEOUT}=60, or unset the variable"))
+    })?;
+    Ok(Some(Duration::from_secs(seconds.into())))
 }
 
 /// Returns the destination of an artifact.

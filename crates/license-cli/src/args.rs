@@ -298,10 +298,8 @@ fn date(text: &str) -> Result<NaiveDate, String> {
 }
 
 fn machine(text: &str) -> Result<Machine, &'static str> {
-    match text.trim() {
-        "" => Err("expected a machine as `license machine` prints it"),
-        text => Ok(Machine::parse(Machine::split_product(text).1)),
-    }
+    Machine::parse(Machine::split_product(text).1)
+        .ok_or("expected a machine as `license machine` prints it")
 }
 
 fn count(text: &str) -> Result<u64, &'static str> {

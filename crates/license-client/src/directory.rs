@@ -172,11 +172,15 @@ impl WritableDirectory {
 
     /// Creates a file and removes it again. Returns the metadata of the file.
     pub(crate) fn try_writing(&self) -> io::Result<Metadata> {
-        let (name, file) = self.create_unfinished(|name| self.create_file(name))?;
+        /// About the size of a license file. An empty file can be created on a full disk.
+        const SIZE: usize = 8 * 1024;
+
+        let (name, mut file) = self.create_unfinished(|name| self.create_file(name))?;
+        let written = file.write_all(&[0; SIZE]).and_then(|()| file.flush());
         let metadata = file.metadata();
         drop(file);
         self.remove_file(&name)?;
-        metadata
+        written.and(metadata)
     }
 
     /// Replaces a file. With `is_synced`, the new content survives a loss of power when the method

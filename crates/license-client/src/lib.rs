@@ -210,7 +210,7 @@ pub use license_core::{
 };
 pub use machine::{
     FoundComponent, LocalSystem, MachineFacts, MissingComponent, MissingReason, Platform,
-    Rejection, Stability, System,
+    Rejection, Stability, System, bind_mount_source,
 };
 pub use manager::{
     InstallReport, InstalledBlock, InstalledStatement, LicenseManager, Moment,

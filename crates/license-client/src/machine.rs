@@ -34,6 +34,7 @@ mod windows;
 pub(crate) use clock_files::clock_evidence;
 pub use component::{FoundComponent, MissingComponent, MissingReason, Rejection};
 pub use facts::MachineFacts;
+pub use mounts::bind_mount_source;
 pub use stability::Stability;
 pub use system::{LocalSystem, Platform, System};
 

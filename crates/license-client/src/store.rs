@@ -9,14 +9,17 @@ mod lock;
 mod lock_file;
 mod transaction;
 
+use std::fs::TryLockError;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use license_core::state::LockHolder;
+
 pub use self::error::StoreError;
 pub use self::lock::StoreLock;
 use crate::directory::{Directory, QUARANTINED, UNFINISHED};
-use crate::state_dir::{StateDir, StateFile};
+use crate::state_dir::{LOCK, StateDir, StateFile};
 
 /// How long a writer waits for the lock. This is long enough for another write on a slow disk, but
 /// not too long for a waiting user.
@@ -141,7 +144,7 @@ impl Store {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn quarantined_files(&self, files: &[StateFile]) -> Vec<PathBuf> {
-        let of_files = |name: &str| files.iter().any(|file| is_quarantined(name, *file));
+        let of_files = |name: &str| files.iter().any(|file| is_quarantined(name, file.as_str()));
         self.paths_of(of_files)
     }
 
@@ -218,6 +221,35 @@ impl Store {
         StoreLock::acquire(&self.dir, patience)
     }
 
+    /// Returns the process that holds the writer lock now, if it described itself in the lock file.
+    /// Does not wait, and changes nothing.
+    ///
+    /// ```
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{StateDir, Store};
+    ///
+    /// let store = Store::new(StateDir::at(scratch.path()));
+    /// let lock = store.lock()?;
+    /// let holder = store.lock_holder().ok_or("the lock is free")?;
+    /// assert_eq!(holder.process(), std::process::id());
+    /// drop(lock);
+    /// assert_eq!(store.lock_holder(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn lock_holder(&self) -> Option<LockHolder> {
+        let directory = Directory::open(self.dir.path()).ok()?;
+        match directory.try_acquire_shared(LOCK) {
+            Err(TryLockError::WouldBlock) => directory.lock_holder(LOCK),
+            _ => None,
+        }
+    }
+
+    /// Returns the files, links and directories that stood in place of the lock file and were
+    /// quarantined, sorted by path.
+    pub fn quarantined_locks(&self) -> Vec<PathBuf> {
+        self.paths_of(|name| is_quarantined(name, LOCK))
+    }
+
     /// Returns the paths of the entries whose names are selected, sorted. Returns no paths if the
     /// directory cannot be listed.
     fn paths_of(&self, is_selected: impl Fn(&str) -> bool) -> Vec<PathBuf> {
@@ -230,8 +262,8 @@ impl Store {
 }
 
 /// Returns whether the name is that of a quarantined copy of the file.
-fn is_quarantined(name: &str, file: StateFile) -> bool {
-    let rest = name.strip_prefix(file.as_str());
+fn is_quarantined(name: &str, file: &str) -> bool {
+    let rest = name.strip_prefix(file);
     rest.is_some_and(|rest| rest.starts_with(QUARANTINED))
 }
 

@@ -1,5 +1,6 @@
 //! Evaluation of a license in a context, with a decision as the result.
 
+mod artifacts;
 mod context;
 mod decision;
 mod evidence;

@@ -174,7 +174,7 @@ impl License {
         self.inner.users.as_ref()
     }
 
-    /// Returns the license id: a UUIDv7, or the short form of an enterprise key.
+    /// Returns the license id: a UUID, or the short form of an enterprise key.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

@@ -4,11 +4,9 @@ mod comparison;
 mod component;
 mod fingerprint;
 
-use std::convert::Infallible;
 use std::fmt;
-use std::str::FromStr;
 
-use crate::encoding::strict_json::serde_as_text;
+use crate::encoding::value::text_value;
 use crate::ids::ProductCode;
 
 pub use comparison::FingerprintComparison;
@@ -26,9 +24,9 @@ pub use fingerprint::{Fingerprint, MachineDigest};
 /// let licensed = Fingerprint::new(product, [id, (ComponentKind::Mac, "52:54:00:12:34:56")]);
 /// let with_new_card = Fingerprint::new(product, [id, (ComponentKind::Mac, "52:54:00:ab:cd:ef")]);
 ///
-/// let licensed = Machine::parse(&licensed.to_string());
+/// let licensed: Machine = licensed.to_string().parse()?;
 /// assert!(licensed.matches(&Machine::Fingerprint(with_new_card)));
-/// # Ok::<(), license_core::ids::NameError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Machine {
@@ -43,23 +41,24 @@ pub enum Machine {
 
 impl Machine {
     /// Parses the identification of a machine. A text that is neither a fingerprint nor a digest is
-    /// a name that the application defines.
+    /// a name that the application defines. Returns `None` for an empty text, which names no
+    /// machine.
     ///
     /// ```
     /// use license_core::machine::Machine;
     ///
     /// let digest = Machine::parse("mach_00112233445566778899aabbccddeeff");
-    /// assert!(matches!(digest, Machine::Digest(_)));
+    /// assert!(matches!(digest, Some(Machine::Digest(_))));
     /// // Any other text is a name that the application defines.
     /// let dongle = Machine::parse("dongle 4711");
-    /// assert!(matches!(dongle, Machine::Other(_)));
+    /// assert!(matches!(dongle, Some(Machine::Other(_))));
+    /// assert_eq!(Machine::parse(""), None);
     /// ```
-    pub fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Option<Self> {
         let fingerprint = || Fingerprint::parse(text).map(Self::Fingerprint);
         let digest = || MachineDigest::parse(text).map(Self::Digest);
-        fingerprint()
-            .or_else(digest)
-            .unwrap_or_else(|| Self::Other(text.into()))
+        let name = || (!text.is_empty()).then(|| Self::Other(text.into()));
+        fingerprint().or_else(digest).or_else(name)
     }
 
     /// Splits a product code from the text of a fingerprint or digest, such as
@@ -95,9 +94,11 @@ impl Machine {
     /// ```
     /// use license_core::machine::Machine;
     ///
-    /// let machine = Machine::parse("fp1:id=0123456789abcdef01234567");
+    /// let machine: Machine = "fp1:id=0123456789abcdef01234567".parse()?;
     /// assert!(machine.digest().is_some());
-    /// assert!(Machine::parse("dongle 4711").digest().is_none());
+    /// let dongle: Machine = "dongle 4711".parse()?;
+    /// assert!(dongle.digest().is_none());
+    /// # Ok::<(), license_core::encoding::ValueError>(())
     /// ```
     pub fn digest(&self) -> Option<MachineDigest> {
         match self {
@@ -114,9 +115,10 @@ impl Machine {
     /// use license_core::machine::Machine;
     ///
     /// let id = "fp1:id=0123456789abcdef01234567";
-    /// let licensed = Machine::parse(&format!("{id},mac=89abcdef0123456789abcdef"));
-    /// let new_card = Machine::parse(&format!("{id},mac=0123456789abcdef89abcdef"));
+    /// let licensed: Machine = format!("{id},mac=89abcdef0123456789abcdef").parse()?;
+    /// let new_card: Machine = format!("{id},mac=0123456789abcdef89abcdef").parse()?;
     /// assert!(licensed.matches(&new_card));
+    /// # Ok::<(), license_core::encoding::ValueError>(())
     /// ```
     pub fn matches(&self, actual: &Self) -> bool {
         match (self, actual) {
@@ -142,24 +144,7 @@ impl fmt::Display for Machine {
     }
 }
 
-serde_as_text!(Machine, "a non-empty string", |text| {
-    (!text.is_empty()).then(|| Machine::parse(text))
-});
-
-impl FromStr for Machine {
-    /// Every text identifies a machine.
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self::parse(text))
-    }
-}
-
-impl From<&str> for Machine {
-    fn from(text: &str) -> Self {
-        Self::parse(text)
-    }
-}
+text_value!(Machine, "a non-empty string");
 
 #[cfg(test)]
 mod tests;

@@ -43,6 +43,7 @@ pub const MAX: DateTime<Utc> = match DateTime::from_timestamp_secs(253_402_300_7
 };
 
 pub(crate) const DAY: TimeDelta = TimeDelta::days(1);
+const SECOND: TimeDelta = TimeDelta::seconds(1);
 
 /// The difference by which a clock may be behind without a warning. Smaller differences are common,
 /// for example on machines with two operating systems.
@@ -331,6 +332,40 @@ pub fn start_of_day(date: NaiveDate) -> DateTime<Utc> {
 /// ```
 pub fn end_of_day(date: NaiveDate) -> DateTime<Utc> {
     saturating_add(date.and_time(NaiveTime::MIN).and_utc(), DAY)
+}
+
+/// Describes a term by its last day, or by its end if it ends during a day. `end` is the first
+/// instant after the term.
+///
+/// ```
+/// use license_core::time;
+///
+/// let end = time::parse_instant("2028-01-01")?;
+/// assert_eq!(time::describe_end(end), "through 2027-12-31 (UTC)");
+/// let end = time::parse_instant("2028-01-01T09:00:00Z")?;
+/// assert_eq!(time::describe_end(end), "until 2028-01-01T09:00:00Z");
+/// # Ok::<(), time::TimeError>(())
+/// ```
+pub fn describe_end(end: DateTime<Utc>) -> String {
+    let last = saturating_add(end, -SECOND);
+    if end == MAX || (end.time() == NaiveTime::MIN && last < end) {
+        format!("through {} (UTC)", last.date_naive())
+    } else {
+        format!("until {}", rfc3339(end))
+    }
+}
+
+/// Describes a term like [`describe_end`], but from its last instant.
+///
+/// ```
+/// use license_core::time;
+///
+/// let last = time::parse_instant("2027-12-31T23:59:59Z")?;
+/// assert_eq!(time::describe_last(last), "through 2027-12-31 (UTC)");
+/// # Ok::<(), time::TimeError>(())
+/// ```
+pub fn describe_last(last: DateTime<Utc>) -> String {
+    describe_end(saturating_add(last, SECOND))
 }
 
 /// Returns a number of seconds as a duration, at most [`TimeDelta::MAX`].

@@ -215,7 +215,7 @@ fn the_end_date_includes_an_installed_renewal() {
 #[test]
 fn the_end_date_is_the_start_of_an_installed_renewal_that_is_not_valid() {
     let mut locked = renewal();
-    locked.machines = vec!["m1".into()];
+    locked.machines = vec!["m1".parse().unwrap()];
     let licenses = file(&[previous(), locked]);
     let checked = [validation(
         &licenses.licenses()[0],

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use crate::files::LockError;
+
 /// An error of a storage backend, such as a database driver.
 pub type BackendError = Box<dyn Error + Send + Sync>;
 
@@ -63,6 +65,13 @@ pub enum LedgerError {
     /// The caller recorded an artifact without storing it as pending first.
     #[error("expected a pending artifact, found one that was never stored")]
     NotPending,
+    /// The ledger cannot be locked for writing.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// Another process keeps a lock of the database, such as an open transaction of the `sqlite3`
+    /// program.
+    #[error("the database of the ledger is locked by another process")]
+    Busy,
     /// The file system refused an operation.
     #[error("cannot access the file of the ledger")]
     Io(#[source] io::Error),

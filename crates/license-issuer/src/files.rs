@@ -11,7 +11,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-pub use lock::{lock, try_lock};
+pub use lock::{LockError, LockedFile, lock};
 
 /// The start of the name of each staging file.
 const STAGING_PREFIX: &str = ".keygen-";

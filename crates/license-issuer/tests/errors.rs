@@ -7,6 +7,7 @@ use license_core::issue::SigningError;
 use license_core::license::VerifiedLicensesError;
 use license_core::{Code, with_causes};
 use license_issuer::errors::{DeliveryError, LedgerError};
+use license_issuer::files::LockError;
 use license_issuer::names::NameSetError;
 use license_issuer::random::SystemRandomError;
 use license_issuer::services::TransactionError;
@@ -31,6 +32,7 @@ fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error(
     assert_error::<DeviceLimitError>();
     assert_error::<IssueError<io::Error>>();
     assert_error::<LedgerError>();
+    assert_error::<LockError>();
     assert_error::<NameSetError>();
     assert_error::<PassphraseError>();
     assert_error::<PrivateKeyError>();

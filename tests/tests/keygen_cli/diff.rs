@@ -53,7 +53,7 @@ fn losses_are_printed_before_gains() {
             .unwrap_or_else(|| panic!("{part} is not in {text}"))
     };
     let order = [
-        "before     PRO for ACME Ltd, until 2028-01-01T00:00:00Z",
+        "before     PRO for ACME Ltd, through 2027-12-31 (UTC)",
         "now        TEAM for ACME Ltd",
         "\nLost\n",
         "  feature hooks is removed",

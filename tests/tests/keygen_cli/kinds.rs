@@ -529,7 +529,7 @@ fn the_report_and_the_dry_run_show_the_restrictions() {
             "users      only ann\n",
             "counts     3 seats, 2 devices\n",
             "usage      only runtime\n",
-            "versions   built up to 2026-06-30T23:59:59Z\n",
+            "versions   built through 2026-06-30 (UTC)\n",
             "versions   <3.0.0\n",
             "adds       sso\n",
             "lacks      hooks\n",

@@ -292,6 +292,34 @@ fn a_clock_that_was_far_ahead_is_ignored_or_repaired_by_a_new_signature() {
 }
 
 #[test]
+fn a_license_that_ended_because_the_clock_was_ahead_once_needs_a_clock_repair() {
+    let Some(faketime) = tools::faketime() else {
+        return;
+    };
+    let machine = machine();
+    let terms = words("--tier ent --expires 2090-12-31 --offline");
+    machine.write("long.lic", issue_license(&terms).file);
+    let install = words("install --trust trust.jwks --force long.lic");
+    let _ = shifted(faketime, &machine, "+27000d", &install).expect_code(1);
+    let status = on(HERE, &machine, &["status"]).expect_code(1);
+    assert!(
+        status.stdout.starts_with("denied: EXPIRED"),
+        "{}",
+        status.stdout
+    );
+    let doctor = on(HERE, &machine, &["doctor", "--json"])
+        .expect_code(1)
+        .json();
+    let checks = doctor["checks"].as_array().unwrap().iter();
+    let hints = checks.filter(|check| check["check"] == "license" || check["check"] == "clock");
+    let hints = hints.map(|check| check["hint"].as_str().unwrap_or_default());
+    for hint in hints.chain([&*status.stderr]) {
+        assert!(hint.contains("license request --clock"), "{hint}");
+        assert!(!hint.contains("renewal"), "{hint}");
+    }
+}
+
+#[test]
 fn a_date_given_with_at_is_not_recorded() {
     let (machine, _) = newly_installed_machine();
     let files = ["state/license.cache", "state/quota"];

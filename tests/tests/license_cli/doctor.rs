@@ -275,6 +275,50 @@ fn a_lock_file_that_is_a_symbolic_link_is_quarantined_and_not_followed() {
     assert!(lock.symlink_metadata().unwrap().is_file());
     assert!(machine.state().join(".lock.damaged-1").is_symlink());
     assert!(!elsewhere.exists());
+    let report = examine(&machine).expect_code(0).json();
+    expect(&report, "state", "warning", &[".lock.damaged-1"]);
+}
+
+#[test]
+fn a_process_that_keeps_the_lock_is_named() {
+    let machine = healthy();
+    let path = machine.state().join(".lock");
+    let lock = fs::File::options().write(true).open(&path).unwrap();
+    lock.try_lock().unwrap();
+    fs::write(&path, "process 4711 (shop) since 2026-01-01T08:00:00Z\n").unwrap();
+    let report = examine(&machine).expect_code(0).json();
+    let words = ["is locked by process 4711 (shop) since 2026-01-01T08:00:00Z"];
+    expect(&report, "state", "warning", &words);
+    assert!(
+        check(&report, "state")[2].contains("kill -CONT 4711"),
+        "{report}"
+    );
+    drop(lock);
+    // A process that ends without a trace leaves the lock free.
+    expect(&examine(&machine).expect_code(0).json(), "state", "ok", &[]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_and_a_file_system_without_locks_are_reported() {
+    let machine = healthy();
+    let license = license_tests::programs::license().display();
+    let script = format!(
+        "mkdir full && mount -t tmpfs -o mode=700,size=64k none full && cp state/* full\n\
+         dd if=/dev/zero of=full/data bs=1k 2>dd.log || true\n\
+         CODITECT_HOME=$PWD/full {license} doctor --json"
+    );
+    if let Some(run) = tools::with_own_mounts(&machine, &script) {
+        let report = run.env("CODITECT_MACHINE_ID", HERE).run().json();
+        expect(&report, "home", "warning", &["is not writable", "space"]);
+    }
+    if let Some(strace) = tools::strace() {
+        let run = strace.run(&machine).env("CODITECT_MACHINE_ID", HERE);
+        let run = run.args(words("-f -o /dev/null -e inject=flock:error=ENOLCK"));
+        let run = run.arg(license_tests::programs::license());
+        let error = run.args(words("install --json ent.lic")).run();
+        assert_eq!(error.expect_json_failure(4), "NO_LOCKS");
+    }
 }
 
 #[cfg(unix)]

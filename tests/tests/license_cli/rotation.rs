@@ -296,6 +296,31 @@ fn a_retirement_that_ends_the_installed_license_requires_force() {
     assert_eq!(status(&other)["code"], "VALID");
 }
 
+/// A statement of the user does not retire a key of the administrator, so the key is listed.
+#[test]
+fn doctor_lists_an_administrators_key_that_the_user_has_retired() {
+    if !tools::is_root() {
+        return;
+    }
+    let machine = machine();
+    std::fs::create_dir(machine.file("etc")).unwrap();
+    machine.write("etc/trust.jwks", &Vendor::shared().trust);
+    machine.write("etc/license.lic", &ENT.file);
+    let _ = install(
+        &machine,
+        &retirement(Vendor::shared(), &SPARE),
+        &["--force"],
+    );
+    let run = |args: &[&str]| {
+        let run = Run::license(&machine).env("CODITECT_SYSTEM_DIR", machine.file("etc"));
+        run.args(args).run().expect_code(0)
+    };
+    assert!(run(&["status"]).stdout.contains("ENT license"));
+    let doctor = run(&["doctor"]).stdout;
+    let administrators = format!("the administrator's 1 key: {}", Vendor::shared().kid);
+    assert!(doctor.contains(&administrators), "{doctor}");
+}
+
 #[test]
 fn statements_can_be_installed_without_a_license() {
     let machine = Vendor::shared().customer_machine();

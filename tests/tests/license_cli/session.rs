@@ -264,3 +264,25 @@ fn a_damaged_license_does_not_change_the_session() {
         "{report:?}"
     );
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_bind_mount_that_makes_a_second_session_is_explained() {
+    let machine = projects();
+    let script =
+        "mkdir second && mount --bind shop second && \"$LICENSE\" session --json second/src";
+    let Some(run) = license_tests::tools::with_own_mounts(&machine, script) else {
+        return;
+    };
+    let run = run.env("LICENSE", license_tests::programs::license());
+    let report = run
+        .env("CODITECT_MACHINE_ID", HERE)
+        .run()
+        .expect_code(0)
+        .json();
+    assert_ne!(id(&report), id(&session(&machine, "shop/src")));
+    assert_eq!(warnings(&report), ["BIND_MOUNT"]);
+    let message = report["warnings"][0]["message"].as_str().unwrap();
+    assert!(message.contains("/second is a bind mount of "), "{message}");
+    assert_eq!(warnings(&session(&machine, "shop/src")), [""; 0]);
+}

@@ -135,6 +135,40 @@ fn a_denial_is_a_decision_and_not_an_error() {
 }
 
 #[test]
+fn a_license_id_can_come_from_another_system() {
+    let machine = Vendor::of_fixtures().customer_machine();
+    let vector =
+        license_tests::programs::workspace().join("fixtures/vectors/tokens/ok-jti-version-4");
+    let vector = std::fs::read_to_string(vector).unwrap();
+    machine.write("other.lic", vector.split_once("\n\n").unwrap().1);
+    let args = words("verify --trust trust.jwks --at 2027-01-15 --json other.lic");
+    let decision = expect_valid(license(&machine, &args));
+    assert_eq!(
+        decision["license_id"],
+        "f47ac10b-58cc-4372-a567-0e02b2c3d479"
+    );
+}
+
+#[test]
+fn explain_names_the_machine_of_the_license_and_both_limits_on_versions() {
+    let machine = machine();
+    let here = digest_of(HERE);
+    let terms =
+        "--tier pro --perpetual --offline --max-version <3.0.0 --maintenance-until 2020-06-30";
+    let terms = [&words(terms)[..], &["--machine", &here]].concat();
+    machine.write("bound.lic", issue_license(&terms).file);
+    let args = words("explain --trust trust.jwks --license bound.lic --app-version 2.9.1");
+    let explained = on(HERE, &machine, &args).expect_code(0).stdout;
+    for line in [
+        &*format!("expected the machine in the license, {here}"),
+        "expected a version that matches <3.0.0, and a build date up to 2020-06-30T23:59:59Z",
+        "actual   version 2.9.1, build date none",
+    ] {
+        assert!(explained.contains(line), "{line}: {explained}");
+    }
+}
+
+#[test]
 fn user_usage_type_version_and_build_date_are_checked() {
     let machine = machine();
     let terms = words(

@@ -212,12 +212,12 @@ pub(super) fn summary(claims: &LicenseClaims) -> String {
 fn term(claims: &LicenseClaims) -> String {
     match (claims.valid_from(), claims.expires_at) {
         (_, None) => "perpetual".to_owned(),
-        (None, Some(end)) => format!("until {}", rfc3339(end)),
+        (None, Some(end)) => time::describe_end(end),
         (Some(start), Some(end)) => {
             format!(
-                "until {end} ({})",
+                "{}, {}",
+                time::describe_end(end),
                 time::humanize(time::duration_since(end, start)),
-                end = rfc3339(end)
             )
         }
     }
@@ -239,7 +239,7 @@ fn restriction_lines(claims: &LicenseClaims) -> Vec<String> {
     let usage = claims.usage_type.map(UsageType::as_str);
     lines.extend(usage.map(|usage| format!("usage      only {usage}")));
     let built = claims.maintenance_until;
-    lines.extend(built.map(|until| format!("versions   built up to {}", rfc3339(until))));
+    lines.extend(built.map(|until| format!("versions   built {}", time::describe_last(until))));
     let version = claims.max_version.as_ref();
     lines.extend(version.map(|version| format!("versions   {version}")));
     lines

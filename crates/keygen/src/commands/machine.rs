@@ -41,9 +41,9 @@ pub(super) fn parse_with_digest(
 fn parse(name: &str, product: ProductCode) -> Result<Machine, Failure> {
     let (named, machine) = Machine::split_product(name);
     match (named, Machine::parse(machine)) {
-        (_, Machine::Other(_)) => Err(unknown(name)),
+        (_, None | Some(Machine::Other(_))) => Err(unknown(name)),
         (Some(named), _) if named != product => Err(other_product(named, product)),
-        (_, machine) => Ok(machine),
+        (_, Some(machine)) => Ok(machine),
     }
 }
 

@@ -3,7 +3,7 @@
 mod omission;
 mod signed_lists;
 
-use license_cli_support::{Destination, Failure, OutputFile, Terminal};
+use license_cli_support::{Destination, Failure, OutputFile, Terminal, plural};
 use license_core::FeatureMatrix;
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::VerifyingSigner;
@@ -147,7 +147,12 @@ fn report(
     let mut lines = Vec::new();
     lines.extend(list.map(|list| format!("list       {}", list.seq())));
     lines.push(format!("product    {}", draft.product));
-    lines.push(format!("revoked    {}", draft.revoked.len()));
+    let revoked = plural(
+        draft.revoked.len(),
+        "license or released machine",
+        "licenses or released machines",
+    );
+    lines.push(format!("revoked    {revoked}"));
     lines.push(format!("issued     {}", rfc3339(draft.issued_at)));
     lines.push(format!(
         "next due   {}, {valid} after the issue date",

@@ -35,6 +35,8 @@ pub(crate) fn run(
         }
         evaluation => evaluation?,
     };
+    // The answer is about the running application, so its version must be covered.
+    evaluation.needs_version = true;
     let decision = evaluation.decide();
     let mut answer = decision.feature(feature, &app.matrix);
     let is_known = answer.code != Code::UnknownFeature;

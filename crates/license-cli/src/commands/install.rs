@@ -6,7 +6,7 @@ use license_client::{
     ReplacedLicense,
 };
 use license_core::chrono::{DateTime, Utc};
-use license_core::license::{Activation, Rotation, VerifiedLicensesError};
+use license_core::license::{Rotation, VerifiedLicensesError};
 use license_core::time::rfc3339;
 use license_core::{Code, License, LicenseId, TokenKind, TrustSet, VerifiedLicenses};
 use serde_json::json;
@@ -70,11 +70,12 @@ pub(crate) fn restore(
     )
 }
 
-/// Installs the answer to a request of this machine, unless it is installed already.
+/// Installs the answer to a request of this machine. Changes nothing if the answer is installed
+/// already.
 ///
 /// # Errors
 ///
-/// Returns a failure if the input is not a new answer, or if it cannot be installed.
+/// Returns a failure if the input is not an answer, or if it cannot be installed.
 pub(crate) fn activate(
     app: &AppContext,
     arguments: &Install,
@@ -92,23 +93,7 @@ pub(crate) fn activate(
             "use `license install` for licenses, validation tokens and revocation lists; send the output of `license request` to the vendor for an answer",
         ));
     }
-    if let Some(answer) = find_installed(app, verified) {
-        let id = answer.id();
-        let message =
-            format!("REPLAYED: activation {id} is already installed; nothing was changed");
-        return Err(Failure::new(Exit::Indeterminate, "REPLAYED", message)
-            .hint("`license status` shows the license in effect; no action is needed"));
-    }
     install_input(app, arguments, &input, candidate, terminal)
-}
-
-/// Returns an activation of the input that is already installed on this machine.
-fn find_installed<'b>(app: &AppContext, verified: &'b VerifiedLicenses) -> Option<&'b Activation> {
-    let snapshot = app.manager.inspect(&app.matrix);
-    let installation = snapshot.installation.ok().flatten()?;
-    let installed = installation.verified().activations();
-    let mut answers = verified.activations().iter();
-    answers.find(|answer| installed.iter().any(|other| other.id() == answer.id()))
 }
 
 fn install_input(
@@ -297,7 +282,7 @@ fn note_answers(installed: &InstallReport, verified: &VerifiedLicenses, terminal
         terminal.note(&if is_new(answer.id().as_str()) {
             format!("license {license} is activated for this machine")
         } else {
-            format!("license {license} was already activated by this answer")
+            format!("license {license} is already activated by this answer; nothing was changed")
         });
     }
     for repair in verified.clock_repairs() {

@@ -7,9 +7,11 @@ use license_cli_support::{
     Audience, Destination, Exit, Failure, QrCode, Terminal, escape, show_path,
 };
 use license_client::{InstallationError, PendingRequestPolicy, PreparedRequest, now};
+use license_core::chrono::{DateTime, Utc};
+use license_core::evaluate::Evidence;
 use license_core::requests::{MachineRequest, readback};
 use license_core::time::rfc3339;
-use license_core::{License, LicenseId, with_causes};
+use license_core::{Context, License, LicenseId, with_causes};
 use serde_json::{Value, json};
 
 use crate::args::{Deactivate, DeliveryArgs, Request};
@@ -35,20 +37,21 @@ pub(crate) fn run(
     } else {
         PendingRequestPolicy::Repeat
     };
-    let (request, answer) = if arguments.clock {
+    let (request, answer, notice) = if arguments.clock {
         let request = app.manager.request_clock_repair(made_at, pending);
-        (request, "keygen clock-repair")
+        (request, "keygen clock-repair", None)
     } else {
         let license = installed_license(app, arguments.license.as_deref())??;
         check_product(app, &license)?;
+        let notice = activated_at(app, &license).map(|at| Notice::already_activated(&license, at));
         let request = app
             .manager
             .request_activation(license.id(), made_at, pending);
-        (request, "keygen activate")
+        (request, "keygen activate", notice)
     };
     let request = request.map_err(|error| failure::installation(&error))?;
     let hint = format!("send the request to the vendor, who answers with `{answer}`");
-    delivery.deliver(&request, None, &hint, terminal)
+    delivery.deliver(&request, notice, &hint, terminal)
 }
 
 /// Refuses a license of another product, whose activation needs another fingerprint.
@@ -150,7 +153,7 @@ fn installed_license(
                 .hint("install the license first: `license install FILE`")));
         }
     };
-    let context = license_core::Context::at(now()).high_water(snapshot.high_water);
+    let context = Context::at(now()).high_water(snapshot.high_water);
     let context = match app.manager.machine() {
         Some(machine) => context.machine(machine),
         None => context,
@@ -165,6 +168,22 @@ fn installed_license(
         None => verified.evaluate(&app.matrix, &context).license().cloned(),
     };
     Ok(license.ok_or_else(|| not_installed(id)))
+}
+
+/// Returns when the license was activated on this machine, if it is activated now.
+fn activated_at(app: &AppContext, license: &License) -> Option<DateTime<Utc>> {
+    let snapshot = app.manager.inspect(&app.matrix);
+    let here = app.manager.machine()?;
+    let context = Context::at(now())
+        .high_water(snapshot.high_water)
+        .machine(here);
+    let installation = snapshot.installation.ok().flatten()?;
+    let verified = installation.verified();
+    let results = verified.explain_license(license, &app.matrix, &context);
+    results.iter().find_map(|result| match result.evidence {
+        Evidence::Activation { at, .. } => at,
+        _ => None,
+    })
 }
 
 fn not_installed(id: Option<&str>) -> Failure {

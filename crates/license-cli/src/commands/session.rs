@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Terminal, show_path};
-use license_client::{ProjectRoot, Session, find_project};
+use license_client::{ProjectRoot, Session, bind_mount_source, find_project};
 use serde_json::{Value, json};
 
 use crate::args::{self, Project};
@@ -25,6 +25,7 @@ pub(crate) fn run(
     let args::Session { project, context } = arguments;
     // A session needs no license, so a damaged one does not prevent it.
     let mut evaluation = app.installed_if_usable(context);
+    evaluation.needs_version = true;
     let decision = evaluation.decide();
     let license = decision.license().map(|license| license.id());
     let user = context.user.as_deref();
@@ -33,6 +34,10 @@ pub(crate) fn run(
     let machine = app.manager.digest().map(|digest| digest.to_string());
     if machine.is_none() {
         evaluation.notices.push(Notice::no_machine());
+    }
+    if let Some(other) = bind_mount_source(session.root().path()) {
+        let notice = Notice::bind_mount(session.root().path(), &other);
+        evaluation.notices.push(notice);
     }
     if terminal.is_json() {
         let mut members = decision::members(&session);

@@ -29,7 +29,8 @@ pub(crate) fn run(app: &AppContext, arguments: &Use, terminal: &Terminal) -> Res
         );
     }
     // A quota of the base tier needs no license, even if the installed one is damaged.
-    let evaluation = app.installed_if_usable(&arguments.context);
+    let mut evaluation = app.installed_if_usable(&arguments.context);
+    evaluation.needs_version = true;
     let decision = evaluation.decide();
     let in_grace = decision.outcome() == Outcome::Grace;
     let limit = if in_grace && arguments.context.strict {

@@ -32,6 +32,9 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) statements: StatementsReport,
     /// The result for each installed block, as JSON.
     pub(crate) blocks: Option<Value>,
+    /// Whether a license for certain versions is denied if no version is given. Otherwise, the
+    /// decision is about the license, and not about one build of the application.
+    pub(crate) needs_version: bool,
 }
 
 impl<'a> Evaluation<'a> {
@@ -113,6 +116,7 @@ impl<'a> Evaluation<'a> {
             notices: Vec::new(),
             statements: StatementsReport::default(),
             blocks: None,
+            needs_version: false,
         }
     }
 
@@ -120,6 +124,9 @@ impl<'a> Evaluation<'a> {
     pub(crate) fn context(&self) -> Context<'_> {
         let clock = self.args.at.unwrap_or_else(now);
         let mut context = Context::at(clock).usage_type(self.usage_type);
+        if !self.needs_version {
+            context = context.for_any_version();
+        }
         if let Some(high_water) = self.high_water {
             context = context.high_water(high_water);
         }
@@ -166,6 +173,7 @@ impl<'a> Evaluation<'a> {
             lists: self.lists(),
             statements: &self.statements,
             blocks: self.blocks.as_ref(),
+            is_version_stated: self.args.app_version.is_some() || self.args.build_date.is_some(),
             strict: self.args.strict,
             unused: &self.unused_files(),
         };

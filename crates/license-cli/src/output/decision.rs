@@ -10,9 +10,9 @@ use license_core::{Code, Decision, License, Tier, time};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::artifacts;
 use super::notice::Notice;
 use super::trust_statements::StatementsReport;
+use super::{artifacts, failure};
 
 /// A decision with everything that is printed with it.
 pub(crate) struct DecisionReport<'a> {
@@ -24,6 +24,8 @@ pub(crate) struct DecisionReport<'a> {
     pub(crate) statements: &'a StatementsReport,
     /// The result for each installed block, as JSON.
     pub(crate) blocks: Option<&'a Value>,
+    /// Whether the command names a version or a build date of the application.
+    pub(crate) is_version_stated: bool,
     /// The installed license files that are not in effect.
     pub(crate) unused: &'a [UnusedFile],
     /// Whether a grace period counts as a denial.
@@ -42,7 +44,7 @@ pub(crate) fn print(report: &DecisionReport<'_>, terminal: &Terminal) -> Result<
     } else {
         terminal.data(&report_to_text(report))?;
         print_warnings(decision, report.notices, terminal);
-        if let Some(advice) = advice(decision) {
+        if let Some(advice) = advice(decision).filter(|_| !needs_clock_repair(decision)) {
             terminal.note(&format!("hint: {advice}"));
         }
         if report.strict && decision.outcome() == Outcome::Grace {
@@ -55,6 +57,18 @@ pub(crate) fn print(report: &DecisionReport<'_>, terminal: &Terminal) -> Result<
 fn report_to_json(report: &DecisionReport<'_>) -> Map<String, Value> {
     let mut object = to_json(report.decision, report.notices);
     object.insert("revocation_lists".to_owned(), json!(report.lists));
+    let covers = report.decision.license().and_then(|license| {
+        let _ = versions(license)?;
+        let until = license.maintenance_until();
+        Some(json!({
+            "max_version": license.max_version().map(ToString::to_string),
+            "maintenance_until": until.map(|until| rfc3339(until).to_string()),
+            "stated": report.is_version_stated,
+        }))
+    });
+    if let Some(covers) = covers {
+        object.insert("versions".to_owned(), covers);
+    }
     let statements = json!(report.statements.new);
     object.insert("trust_statements".to_owned(), statements);
     if !report.unused.is_empty() {
@@ -69,6 +83,12 @@ fn report_to_json(report: &DecisionReport<'_>) -> Map<String, Value> {
 
 fn report_to_text(report: &DecisionReport<'_>) -> String {
     let mut text = to_text(report.decision);
+    if let Some(versions) = report.decision.license().and_then(versions) {
+        text.push_str(&format!("\n  versions    {versions}"));
+        if !report.is_version_stated {
+            text.push_str("; the version is not stated here");
+        }
+    }
     for list in report.lists {
         text.push_str(&format!("\n  revocations {}", artifacts::list_line(list)));
     }
@@ -79,6 +99,22 @@ fn report_to_text(report: &DecisionReport<'_>) -> String {
         text.push_str(&format!("\n  not used    {}", unused_line(file)));
     }
     text
+}
+
+/// Returns whether the clock is behind the latest time seen.
+fn is_clock_behind(decision: &Decision) -> bool {
+    let mut warnings = decision.warnings().iter();
+    warnings.any(|warning| warning.code() == Code::ClockBehind)
+}
+
+/// Returns whether a license may have ended only because the clock was ahead once. A clock repair
+/// then helps, and a renewal does not.
+pub(crate) fn needs_clock_repair(decision: &Decision) -> bool {
+    let is_about_time = matches!(
+        decision.code(),
+        Code::Expired | Code::GraceRenewal | Code::CheckInOverdue | Code::GraceOffline
+    );
+    is_about_time && is_clock_behind(decision)
 }
 
 /// Describes an installed license file that is not in effect.
@@ -165,6 +201,9 @@ pub(crate) fn print_warnings(decision: &Decision, notices: &[Notice], terminal: 
     for warning in decision.warnings() {
         terminal.warning(warning.code().as_str(), &warning.to_string());
     }
+    if is_clock_behind(decision) {
+        terminal.note(&format!("hint: {}", failure::REPAIR_CLOCK));
+    }
     for notice in notices {
         notice.print(terminal);
     }
@@ -242,6 +281,18 @@ fn to_text(decision: &Decision) -> String {
     lines.join("\n")
 }
 
+/// Describes the versions that a license covers, if it does not cover all.
+pub(crate) fn versions(license: &License) -> Option<String> {
+    let matching = license
+        .max_version()
+        .map(|requirement| format!("that match {}", escape(&requirement.to_string())));
+    let built = license
+        .maintenance_until()
+        .map(|until| format!("built {}", time::describe_last(until)));
+    let parts: Vec<_> = matching.into_iter().chain(built).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
 fn or_unknown(at: Option<DateTime<Utc>>) -> String {
     at.map_or_else(
         || "unknown; an enterprise key has no issue date".to_owned(),
@@ -253,14 +304,14 @@ fn end(license: &License, now: DateTime<Utc>) -> String {
     match license.expires_at() {
         None => "never (perpetual)".to_owned(),
         Some(end) if now < end => format!(
-            "{end} ({} left)",
+            "{}, {} left",
+            time::describe_end(end),
             time::humanize(time::duration_since(end, now)),
-            end = rfc3339(end)
         ),
         Some(end) => format!(
-            "{end} ({} ago)",
+            "{}, {} ago",
+            time::describe_end(end),
             time::humanize(time::duration_since(now, end)),
-            end = rfc3339(end)
         ),
     }
 }

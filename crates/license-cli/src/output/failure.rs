@@ -1,5 +1,7 @@
 //! The errors of the libraries as failures of the program: one line, a hint, an exit code.
 
+mod state_directory;
+
 use std::error::Error;
 use std::path::Path;
 
@@ -7,7 +9,7 @@ use license_cli_support::{Exit, Failure, Source, show_path};
 use license_client::{
     AnswerFault, InstallationError, ProjectError, ReportError, SealError, ServerTokenFault,
     StaleList, StateDirError, StateProblem, StoreError, SystemDirError, SystemDirFault,
-    UnsafeDirectory, UsageTypeError,
+    UsageTypeError,
 };
 use license_core::encoding::TextKind;
 use license_core::inspect::InspectError;
@@ -18,6 +20,9 @@ use license_core::matrix::ProductFileError;
 use license_core::trust::{TrustError, VerifyError};
 use license_core::{Code, with_causes};
 
+pub(crate) use self::state_directory::{
+    LOCK_SERVICE, NO_LOCKS, UNSAFE_DIRECTORY, busy, store, unsafe_directory,
+};
 use crate::embedded;
 
 /// Returns the failure of an artifact that does not verify.
@@ -41,7 +46,7 @@ pub(crate) fn correct_system_dir(refused: &SystemDirError) -> &'static str {
 }
 
 /// The hint for a clock that is behind files of the operating system.
-pub(crate) const REPAIR_CLOCK: &str = "correct the clock; if it is right, run `license request --clock` and install the vendor's answer";
+pub(crate) const REPAIR_CLOCK: &str = "correct the clock; if it is right, it was ahead once: send the output of `license request --clock` to the vendor, then install the clock repair with `license activate FILE`";
 
 /// The hint for an activation in the user's license file.
 pub(crate) const INSTALL_ACTIVATION: &str = "install the vendor's answer with `license activate FILE`, or ask an administrator to put it into the administrator's directory";
@@ -427,40 +432,6 @@ pub(crate) fn project(error: &ProjectError) -> Failure {
         _ => "USAGE",
     };
     Failure::new(exit, code, with_causes(error)).hint(hint)
-}
-
-/// The code of a refusal of root to write where another user can change the directories.
-pub(crate) const UNSAFE_DIRECTORY: &str = "UNSAFE_DIRECTORY";
-
-/// Returns what to do if root refuses to write, because another user can change a directory.
-pub(crate) fn unsafe_directory(found: &UnsafeDirectory) -> String {
-    let other = "set CODITECT_HOME to a directory that only root can change";
-    match found.owner() {
-        Some(user) => format!("run the command as that user, with `sudo -u '#{user}'`, or {other}"),
-        None => format!("run `chmod go-w {}`, or {other}", show_path(found.path())),
-    }
-}
-
-/// Returns the failure of the state directory.
-pub(crate) fn store(error: &StoreError) -> Failure {
-    let path = error.path().to_string_lossy();
-    let code = match error {
-        StoreError::Unsafe { .. } => UNSAFE_DIRECTORY,
-        _ => "IO",
-    };
-    let failure =
-        Failure::new(Exit::System, code, with_causes(error)).with_subject("state directory");
-    failure.hint(match error {
-        StoreError::Unsafe { source, .. } => unsafe_directory(source),
-        StoreError::Busy { .. } => {
-            "wait until the other process ends, then run the command again".to_owned()
-        }
-        StoreError::NotAFile { .. } => format!("remove {path}, which is not a regular file"),
-        StoreError::TooLarge { .. } => {
-            format!("remove {path}, which is too large for a license file")
-        }
-        _ => format!("check the permissions of {path} and the free space on its disk; `license doctor` shows details"),
-    })
 }
 
 /// Returns the failure of a usage type that cannot be detected.

@@ -7,8 +7,10 @@ use license_client::{
     InstallationError, LicenseLoss, LicenseManager, SealError, Snapshot, StateFile, StateProblem,
     StoreError,
 };
+use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::Warning;
-use license_core::{Code, with_causes};
+use license_core::time::rfc3339;
+use license_core::{Code, License, with_causes};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -62,6 +64,27 @@ impl Notice {
         Self::new("STILL_ACTIVE", message)
     }
 
+    /// Reports that a license is activated on this machine, so that no request is needed.
+    pub(crate) fn already_activated(license: &License, at: DateTime<Utc>) -> Self {
+        let message = format!(
+            "license {} is already activated on this machine, since {}; send this request only if \
+             the vendor asks for it",
+            license.id(),
+            rfc3339(at)
+        );
+        Self::new("ALREADY_ACTIVATED", message)
+    }
+
+    /// Reports that a bind mount gives the project a second session.
+    pub(crate) fn bind_mount(path: &Path, other: &Path) -> Self {
+        let (path, other) = (show_path(path), show_path(other));
+        let message = format!(
+            "{path} is a bind mount of {other}; the two paths are two projects, so work in both \
+             counts as two sessions; use the same path everywhere"
+        );
+        Self::new("BIND_MOUNT", message)
+    }
+
     /// Reports what is lost because a license was replaced.
     pub(crate) fn loss(loss: &LicenseLoss) -> Self {
         let (new, installed) = (loss.new, loss.installed);
@@ -106,6 +129,7 @@ impl Notice {
             StateProblem::Revocations(_) => "install the latest list with `license install FILE`",
             StateProblem::SystemDir(refused) => failure::correct_system_dir(refused),
             StateProblem::UnknownActivation { .. } => failure::INSTALL_ACTIVATION,
+            StateProblem::NotSaved(StoreError::NoLocks { .. }) => failure::LOCK_SERVICE,
             StateProblem::TimeFromFiles { .. } => failure::REPAIR_CLOCK,
             _ => "",
         };
@@ -123,6 +147,7 @@ impl Notice {
         };
         let code = match problem {
             StateProblem::NotSaved(StoreError::Unsafe { .. }) => failure::UNSAFE_DIRECTORY,
+            StateProblem::NotSaved(StoreError::NoLocks { .. }) => failure::NO_LOCKS,
             StateProblem::Revocations(problem) => problem.code().map_or(STATE, Code::as_str),
             StateProblem::Trust(_) => TRUST,
             _ => STATE,

@@ -5,20 +5,32 @@
 //!
 //! - A lock counts only if the locked file still has its name afterwards.
 //! - The directory is locked before the file, because no change of the entries affects this lock.
+//!
+//! The holder of an exclusive lock describes itself in the locked file, so that a waiting process
+//! can name the holder.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+use license_core::state::LockHolder;
 
 use super::{Directory, WritableDirectory, regular};
+use crate::clock::now;
 use crate::events;
 
 /// How often a file is opened again that another process removes or replaces at the same time.
 const ATTEMPTS: u32 = 16;
 
+/// The maximum length of the description of a holder, in bytes.
+const HOLDER_CAP: usize = 256;
+
 /// The lock of a file. It is released when the value is dropped or when the process ends.
 #[derive(Debug)]
 pub(crate) struct FileLock {
     file: Locked,
+    /// Whether the file contains the description of the holder.
+    is_described: bool,
     /// The lock of the directory, which lasts as long as the lock of the file.
     _directory: Option<Locked>,
 }
@@ -46,6 +58,12 @@ impl Directory {
         }
     }
 
+    /// Returns the holder of the exclusive lock of a file, as the holder describes itself.
+    pub(crate) fn lock_holder(&self, name: &str) -> Option<LockHolder> {
+        let text = self.read(name, HOLDER_CAP).ok()?;
+        LockHolder::parse(std::str::from_utf8(&text).ok()?)
+    }
+
     /// Returns whether the name still belongs to the locked file.
     fn is_locked_at(&self, lock: &FileLock, name: &str) -> bool {
         self.handle.is_at(&lock.file.0, name)
@@ -69,12 +87,11 @@ impl WritableDirectory {
             let Some(file) = opened.map_err(TryLockError::Error)? else {
                 continue;
             };
-            let lock = FileLock::new(file, File::try_lock)?;
+            let mut lock = FileLock::new(file, File::try_lock)?;
             if self.is_locked_at(&lock, name) {
-                return Ok(FileLock {
-                    _directory: directory,
-                    ..lock
-                });
+                lock.describe();
+                lock._directory = directory;
+                return Ok(lock);
             }
         }
         Err(TryLockError::WouldBlock)
@@ -136,9 +153,34 @@ impl FileLock {
         lock(&file)?;
         Ok(Self {
             file: Locked(file),
+            is_described: false,
             _directory: None,
         })
     }
+
+    /// Writes the description of this process into the file. The lock works without it, for example
+    /// if the disk is full.
+    fn describe(&mut self) {
+        let holder = LockHolder::new(std::process::id(), &program_name(), now());
+        let mut file = &self.file.0;
+        self.is_described = true;
+        let _ = file.set_len(0).and_then(|()| writeln!(file, "{holder}"));
+    }
+}
+
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        if self.is_described {
+            let _ = self.file.0.set_len(0);
+        }
+    }
+}
+
+/// Returns the name of the program that this process runs.
+fn program_name() -> String {
+    let program = std::env::args_os().next().unwrap_or_default();
+    let name = Path::new(&program).file_stem().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 impl Drop for Locked {

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use license_core::state::LockHolder;
 use thiserror::Error;
 
 use crate::directory::UnsafeDirectory;
@@ -73,11 +74,21 @@ pub enum StoreError {
         /// The maximum size in bytes.
         cap: usize,
     },
+    /// The file system cannot lock files, such as a network file system without a lock service.
+    #[error("the file system of {} does not lock files", path.display())]
+    NoLocks {
+        /// The lock file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
     /// Another process, or another thread of this process, has the lock.
-    #[error("{} is locked by another process or thread (waited {patience:?})", path.display())]
+    #[error("{} is locked by {} (waited {patience:?})", path.display(), name_of(holder.as_ref()))]
     Busy {
         /// The lock file.
         path: PathBuf,
+        /// The process that has the lock, if it described itself in the lock file.
+        holder: Option<LockHolder>,
         /// How long this process waited.
         patience: Duration,
     },
@@ -97,12 +108,21 @@ impl StoreError {
         }
     }
 
+    pub(super) fn on_lock(path: PathBuf, source: io::Error) -> Self {
+        if has_no_locks(&source) {
+            Self::NoLocks { path, source }
+        } else {
+            Self::on_write(path, source)
+        }
+    }
+
     /// Returns whether the system is at fault: the file system is read-only, full or defective, or
     /// does not support locks. A user cannot cause these errors by changing the state directory.
     pub(crate) fn is_fault_of_system(&self) -> bool {
         match self {
             Self::ReadOnly { source, .. }
             | Self::Unwritable { source, .. }
+            | Self::NoLocks { source, .. }
             | Self::Unreadable { source, .. } => is_fault_of_system(source),
             _ => false,
         }
@@ -128,9 +148,30 @@ impl StoreError {
             | Self::Unreadable { path, .. }
             | Self::NotAFile { path }
             | Self::TooLarge { path, .. }
+            | Self::NoLocks { path, .. }
             | Self::Busy { path, .. } => path,
         }
     }
+}
+
+/// Names the holder of a lock.
+fn name_of(holder: Option<&LockHolder>) -> String {
+    holder.map_or_else(
+        || "another process or thread".to_owned(),
+        LockHolder::to_string,
+    )
+}
+
+/// Returns whether the error of a lock means that the file system does not lock files.
+#[cfg(unix)]
+fn has_no_locks(error: &io::Error) -> bool {
+    let errno = rustix::io::Errno::from_io_error(error);
+    error.kind() == io::ErrorKind::Unsupported || errno == Some(rustix::io::Errno::NOLCK)
+}
+
+#[cfg(not(unix))]
+fn has_no_locks(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
 }
 
 fn is_fault_of_system(error: &io::Error) -> bool {

@@ -135,7 +135,7 @@ impl StoreLock {
 
     /// Removes the quarantined copies of these files.
     pub(crate) fn clear_quarantine(&self, files: &[StateFile]) {
-        let of_files = |name: &String| files.iter().any(|file| is_quarantined(name, *file));
+        let of_files = |name: &String| files.iter().any(|file| is_quarantined(name, file.as_str()));
         for name in self.names().filter(of_files) {
             // A file that cannot be removed is reported again, which does no harm.
             let _ = self.directory.remove_file(&name);

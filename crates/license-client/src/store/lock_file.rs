@@ -26,10 +26,13 @@ pub(super) fn acquire(
         let path = || path.to_owned();
         match directory.try_acquire(LOCK) {
             Ok(lock) => return Ok(lock),
-            Err(TryLockError::Error(source)) => return Err(StoreError::on_write(path(), source)),
+            Err(TryLockError::Error(source)) => return Err(StoreError::on_lock(path(), source)),
             Err(TryLockError::WouldBlock) if left.is_zero() => {
-                let path = path();
-                return Err(StoreError::Busy { path, patience });
+                return Err(StoreError::Busy {
+                    path: path(),
+                    holder: directory.lock_holder(LOCK),
+                    patience,
+                });
             }
             Err(TryLockError::WouldBlock) => thread::sleep(pause.min(left)),
         }

@@ -131,9 +131,24 @@ fn a_second_writer_waits_and_then_reports_the_lock_file() {
     let first = store.lock().unwrap();
     let patience = Duration::from_millis(30);
     let error = store.lock_within(patience).unwrap_err();
-    assert!(matches!(&error, StoreError::Busy { patience: waited, .. } if *waited == patience));
     assert_eq!(error.path(), store.dir().lock_file());
+    let StoreError::Busy {
+        holder: Some(holder),
+        patience: waited,
+        ..
+    } = &error
+    else {
+        panic!("{error:?}");
+    };
+    assert_eq!(
+        (*waited, holder.process()),
+        (patience, std::process::id()),
+        "{error}"
+    );
+    let named = format!("is locked by process {} (", holder.process());
+    assert!(error.to_string().contains(&named), "{error}");
     drop(first);
+    assert_eq!(fs::read(store.dir().lock_file()).unwrap(), b"");
     drop(store.lock_within(Duration::ZERO).unwrap());
 }
 

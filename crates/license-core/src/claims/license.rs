@@ -99,7 +99,7 @@ pub struct LicenseClaims {
     /// The customer or user, claim `sub`.
     #[serde(rename = "sub", deserialize_with = "text")]
     pub customer: String,
-    /// The license id, claim `jti`. In a token, the id is a UUIDv7.
+    /// The license id, claim `jti`. In a token, the id is a UUID.
     #[serde(rename = "jti", deserialize_with = "uuid")]
     pub id: LicenseId,
     /// A number that increases with every token that the vendor issues.
@@ -379,7 +379,7 @@ fn supported_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, 
     })
 }
 
-/// Deserializes the license id of a token, which is a UUIDv7 and not a short enterprise key.
+/// Deserializes the license id of a token, which is a UUID and not a short enterprise key.
 pub(super) fn uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LicenseId, D::Error> {
     deserializer.deserialize_str(TextVisitor {
         expected: LicenseId::EXPECTED,

@@ -109,7 +109,10 @@ fn claim(name: &str) -> Option<(Edit, &'static [&'static str])> {
             |draft| draft.max_version = Some("<3".parse().unwrap()),
             &["max_version"],
         ),
-        "machines" => (|draft| draft.machines = vec!["m1".into()], &["machines"]),
+        "machines" => (
+            |draft| draft.machines = vec!["m1".parse().unwrap()],
+            &["machines"],
+        ),
         "users" => (|draft| draft.users = vec!["ann".into()], &["users"]),
         "company" => (
             |draft| draft.company = Some(Company::parse("ACME").unwrap()),
@@ -220,7 +223,10 @@ fn each_added_and_removed_user_and_machine_is_a_change() {
     let named = |users: &[&str], machines: &[&str]| {
         let mut draft = draft();
         draft.users = users.iter().map(|&user| user.into()).collect();
-        draft.machines = machines.iter().map(|&machine| machine.into()).collect();
+        draft.machines = machines
+            .iter()
+            .map(|machine| machine.parse().unwrap())
+            .collect();
         draft.read_back().unwrap()
     };
     let (before, after) = (

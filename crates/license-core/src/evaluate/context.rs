@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use chrono::{DateTime, Utc};
 use semver::Version;
 
+use super::artifacts::Artifacts;
 use crate::ids::Nonce;
 use crate::key::LicenseId;
 use crate::license::{Activation, License, RecordedRevocation, RevocationList, Validation};
@@ -37,6 +38,8 @@ pub struct Context<'a> {
     pub(super) user: Option<&'a str>,
     pub(super) app_version: Option<Version>,
     pub(super) build_date: Option<DateTime<Utc>>,
+    /// Whether a version and a build date that are not set count as covered.
+    pub(super) is_for_any_version: bool,
     pub(super) usage_type: UsageType,
     /// Whether the rules on the user, the version and the build date are skipped.
     pub(super) is_any_application: bool,
@@ -44,19 +47,6 @@ pub struct Context<'a> {
     provided: Artifacts<'a>,
     /// Artifacts from the license file that is evaluated.
     from_file: Artifacts<'a>,
-}
-
-/// Verified artifacts that influence the evaluation of a license.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Artifacts<'a> {
-    pub(super) licenses: &'a [License],
-    pub(super) validations: &'a [Validation],
-    pub(super) revocations: &'a [RevocationList],
-    pub(super) activations: &'a [Activation],
-    /// Licenses that are deactivated on this machine, with the nonce of the activation.
-    pub(super) deactivated: &'a [(LicenseId, Nonce)],
-    /// Revocations that this machine has recorded.
-    pub(super) recorded: &'a [RecordedRevocation],
 }
 
 impl<'a> Context<'a> {
@@ -86,6 +76,7 @@ impl<'a> Context<'a> {
             user: None,
             app_version: None,
             build_date: None,
+            is_for_any_version: false,
             usage_type: UsageType::Builder,
             is_any_application: false,
             provided: Artifacts::EMPTY,
@@ -151,7 +142,7 @@ impl<'a> Context<'a> {
     ///
     /// let now = time::parse_instant("2027-01-15")?;
     /// // `license_client` finds the fingerprint of this machine.
-    /// let machine = Machine::parse("fp1:id=0123456789abcdef01234567");
+    /// let machine: Machine = "fp1:id=0123456789abcdef01234567".parse()?;
     /// let context = Context::at(now).machine(&machine);
     /// # let _ = context;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -207,6 +198,26 @@ impl<'a> Context<'a> {
     pub fn build_date(mut self, date: DateTime<Utc>) -> Self {
         self.build_date = Some(time::clamp(date));
         self
+    }
+
+    /// Asks about the license, and not about one build of the application. A version or build date
+    /// that is not set then counts as covered.
+    ///
+    /// This is for programs that report about a license, such as an installer. An application sets
+    /// its version and build date instead, because otherwise every build would be covered.
+    ///
+    /// ```
+    /// use license_core::{Context, time};
+    ///
+    /// let context = Context::at(time::parse_instant("2027-01-15")?).for_any_version();
+    /// # let _ = context;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn for_any_version(self) -> Self {
+        Self {
+            is_for_any_version: true,
+            ..self
+        }
     }
 
     /// Sets the usage type. The default is [`UsageType::Builder`].
@@ -430,15 +441,4 @@ impl TryFrom<SystemTime> for Context<'_> {
     fn try_from(now: SystemTime) -> Result<Self, TimeError> {
         time::from_system_time(now).map(Self::at)
     }
-}
-
-impl Artifacts<'_> {
-    const EMPTY: Self = Self {
-        licenses: &[],
-        validations: &[],
-        revocations: &[],
-        activations: &[],
-        deactivated: &[],
-        recorded: &[],
-    };
 }

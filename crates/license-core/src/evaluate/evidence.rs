@@ -101,6 +101,8 @@ pub enum Evidence {
     Machine {
         /// The number of machines in the license.
         named: usize,
+        /// The machine in the license, if there is only one.
+        only: Option<Machine>,
         /// This machine.
         actual: Option<Machine>,
         /// The comparison with the most similar fingerprint in the license.
@@ -147,6 +149,17 @@ pub enum Evidence {
         maintenance_until: DateTime<Utc>,
         /// The build date of the application.
         actual: Option<DateTime<Utc>>,
+    },
+    /// The version and the build date of the application, if the license covers both.
+    VersionAndBuildDate {
+        /// The versions that the license covers.
+        expected: VersionReq,
+        /// The version of the application.
+        actual: Option<Version>,
+        /// The last build date that the license covers.
+        maintenance_until: DateTime<Utc>,
+        /// The build date of the application.
+        build_date: Option<DateTime<Utc>>,
     },
     /// The end of the license.
     Expiry {
@@ -227,7 +240,9 @@ impl Evidence {
             }
             Self::SupersededBy { .. } => "no newer license that replaces this one".to_owned(),
             Self::NotBefore { not_before, .. } => format!("{} or later", rfc3339(*not_before)),
-            Self::Machine { named: 1, .. } => "the machine in the license".to_owned(),
+            Self::Machine {
+                only: Some(only), ..
+            } => format!("the machine in the license, {}", machine_name(only)),
             Self::Machine { named, .. } => format!("one of the {named} machines in the license"),
             Self::Deactivated { .. } => {
                 "a license that is not deactivated on this machine".to_owned()
@@ -241,6 +256,14 @@ impl Evidence {
             } => {
                 format!("a build date up to {}", rfc3339(*maintenance_until))
             }
+            Self::VersionAndBuildDate {
+                expected,
+                maintenance_until,
+                ..
+            } => format!(
+                "a version that matches {expected}, and a build date up to {}",
+                rfc3339(*maintenance_until)
+            ),
             Self::Expiry {
                 expires_at: None, ..
             } => "any time (perpetual license)".to_owned(),
@@ -326,6 +349,13 @@ impl Evidence {
             Self::Usage { actual, .. } => actual.to_string(),
             Self::Version { actual, .. } => or_none(actual.as_ref()),
             Self::BuildDate { actual, .. } => or_none(actual.map(rfc3339)),
+            Self::VersionAndBuildDate {
+                actual, build_date, ..
+            } => format!(
+                "version {}, build date {}",
+                or_none(actual.as_ref()),
+                or_none(build_date.map(rfc3339))
+            ),
             Self::CheckIn {
                 last_validated_at: Some(last),
                 now,
@@ -353,17 +383,20 @@ fn before_end(end: DateTime<Utc>, grace_until: Option<DateTime<Utc>>) -> String 
 }
 
 fn machine(actual: Option<&Machine>, nearest: Option<&FingerprintComparison>) -> String {
-    // The digest is shorter than a fingerprint.
-    let name = |machine: &Machine| match machine.digest() {
-        Some(digest) => digest.to_string(),
-        None => machine.to_string(),
-    };
     match nearest {
-        None => or_none(actual.map(name)),
+        None => or_none(actual.map(machine_name)),
         Some(nearest) => format!(
             "{}; compared with the most similar machine in the license: {nearest}",
-            or_none(actual.map(name))
+            or_none(actual.map(machine_name))
         ),
+    }
+}
+
+/// Returns the digest of a machine, which is shorter than its fingerprint, or its name.
+fn machine_name(machine: &Machine) -> String {
+    match machine.digest() {
+        Some(digest) => digest.to_string(),
+        None => machine.to_string(),
     }
 }
 

@@ -77,6 +77,10 @@ fn lock(evaluation: &Evaluation<'_>) -> OptionalResult {
     let met = actual.is_some_and(|actual| machines.iter().any(|named| named.matches(actual)));
     let evidence = Evidence::Machine {
         named: machines.len(),
+        only: match machines {
+            [only] => Some(only.clone()),
+            _ => None,
+        },
         actual: actual.cloned(),
         nearest: actual.and_then(|actual| nearest(machines, actual)),
     };

@@ -165,9 +165,10 @@ impl VerifiedLicenses {
 
 /// Returns whether the license restricts a value that the context lacks.
 fn restricts_missing_value(license: &License, context: &Context<'_>) -> bool {
+    let lacks_version = context.app_version.is_none() && license.max_version().is_some();
+    let lacks_date = context.build_date.is_none() && license.maintenance_until().is_some();
     context.user.is_none() && license.users().is_some()
-        || context.app_version.is_none() && license.max_version().is_some()
-        || context.build_date.is_none() && license.maintenance_until().is_some()
+        || !context.is_for_any_version && (lacks_version || lacks_date)
 }
 
 /// Returns the first missing value, if every rule that fails lacks a value.

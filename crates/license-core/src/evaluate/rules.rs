@@ -271,17 +271,18 @@ fn usage(evaluation: &Evaluation<'_>) -> OptionalResult {
 }
 
 /// Checks version and build date. If the license restricts a value that the context lacks, the rule
-/// fails, so that an application cannot pass the rule by omitting the value.
+/// fails, so that an application cannot pass the rule by omitting the value. A context for any
+/// version passes.
 fn version(evaluation: &Evaluation<'_>) -> OptionalResult {
     if evaluation.context.is_any_application {
         return None;
     }
     let requirement = evaluation.license.max_version();
     let actual = &evaluation.context.app_version;
-    let is_met = |requirement: &semver::VersionReq| {
-        actual
-            .as_ref()
-            .is_some_and(|version| covers(requirement, version))
+    let is_unset_accepted = evaluation.context.is_for_any_version;
+    let is_met = |requirement: &semver::VersionReq| match actual {
+        Some(version) => covers(requirement, version),
+        None => is_unset_accepted,
     };
     let evidence = |expected: &semver::VersionReq| Evidence::Version {
         expected: expected.clone(),
@@ -291,12 +292,20 @@ fn version(evaluation: &Evaluation<'_>) -> OptionalResult {
         return require(false, Code::VersionNotCovered, evidence(expected));
     }
     match (evaluation.license.maintenance_until(), requirement) {
-        (Some(maintenance_until), _) => {
-            let actual = evaluation.context.build_date;
-            let met = actual.is_some_and(|date| date <= maintenance_until);
-            let evidence = Evidence::BuildDate {
-                maintenance_until,
-                actual,
+        (Some(maintenance_until), requirement) => {
+            let build_date = evaluation.context.build_date;
+            let met = build_date.map_or(is_unset_accepted, |date| date <= maintenance_until);
+            let evidence = match requirement.filter(|_| met) {
+                Some(expected) => Evidence::VersionAndBuildDate {
+                    expected: expected.clone(),
+                    actual: actual.clone(),
+                    maintenance_until,
+                    build_date,
+                },
+                None => Evidence::BuildDate {
+                    maintenance_until,
+                    actual: build_date,
+                },
             };
             require(met, Code::VersionNotCovered, evidence)
         }

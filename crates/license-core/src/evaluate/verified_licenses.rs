@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::context::Artifacts;
+use super::artifacts::Artifacts;
 use super::{Context, Decision, Outcome, RuleResult};
 use crate::ids::Tier;
 use crate::license::{License, Validation, ValidationSigner, VerifiedLicenses};
@@ -81,11 +81,20 @@ impl VerifiedLicenses {
     /// ```
     pub fn explain(&self, matrix: &FeatureMatrix, context: &Context<'_>) -> Vec<RuleResult> {
         let decision = self.evaluate(matrix, context);
-        let context = with_artifacts(self, context);
         decision
             .license()
-            .map(|license| license.explain(matrix, &context))
+            .map(|license| self.explain_license(license, matrix, context))
             .unwrap_or_default()
+    }
+
+    /// Returns the result of every rule for one license of the file.
+    pub fn explain_license(
+        &self,
+        license: &License,
+        matrix: &FeatureMatrix,
+        context: &Context<'_>,
+    ) -> Vec<RuleResult> {
+        license.explain(matrix, &with_artifacts(self, context))
     }
 }
 

@@ -125,7 +125,7 @@ mod tests {
         draft.renewal = Renewal::from_days_and_hours(3, 5);
         draft.maintenance_until = Some(at("2027-12-31T23:59:59Z"));
         draft.max_version = Some("<3.0.0".parse().unwrap());
-        draft.machines = vec!["mach_00112233445566778899aabbccddeeff".into()];
+        draft.machines = vec!["mach_00112233445566778899aabbccddeeff".parse().unwrap()];
         draft.users = vec!["alice".to_owned(), "bob".to_owned()];
         draft.company = Some(crate::ids::Company::parse("ACME").unwrap());
         draft.confirmation = Some(key.public().to_jwk().try_into().unwrap());

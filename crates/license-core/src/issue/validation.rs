@@ -136,7 +136,9 @@ impl<'a> ValidationDraft<'a> {
             features: self.entitlements.shared_features(),
             quotas: self.entitlements.shared_quotas(),
             expires_at: self.expires_at,
-            machine: self.machine.as_deref().map(Machine::parse),
+            // An empty name is kept, so that the signer refuses the token.
+            machine: (self.machine.as_deref())
+                .map(|name| Machine::parse(name).unwrap_or_else(|| Machine::Other(name.into()))),
             nonce: self.nonce.clone(),
             critical: Vec::new(),
         }

@@ -9,7 +9,10 @@ use crate::encoding::value::text_value;
 use crate::key::{LicenseKey, ShortEnterpriseKey};
 use crate::time;
 
-/// The id of a license: a UUIDv7 (RFC 9562), or the short form of an enterprise key.
+/// The id of a license: a UUID (RFC 9562), or the short form of an enterprise key.
+///
+/// This library creates UUIDs of version 7. It accepts the versions 1 to 8, so that a vendor can keep
+/// the ids of another system.
 ///
 /// ```
 /// use license_core::LicenseId;
@@ -23,11 +26,11 @@ use crate::time;
 pub struct LicenseId(Box<str>);
 
 impl LicenseId {
-    pub(crate) const EXPECTED: &'static str = "a UUIDv7 in lower case";
+    pub(crate) const EXPECTED: &'static str = "a UUID in lower case";
     pub(crate) const EXPECTED_ANY: &'static str =
-        "a license id: a UUIDv7 in lower case or a short enterprise key";
+        "a license id: a UUID in lower case or a short enterprise key";
 
-    /// Parses a license id in canonical form: a UUIDv7, or the short form of an enterprise key.
+    /// Parses a license id in canonical form: a UUID, or the short form of an enterprise key.
     ///
     /// ```
     /// use license_core::LicenseId;
@@ -45,28 +48,28 @@ impl LicenseId {
             .filter(|id| id.as_str() == text)
     }
 
-    /// Parses the license id of a token: a UUIDv7 in canonical form.
+    /// Parses the license id of a token: a UUID in canonical form.
     pub(crate) fn parse_uuid(text: &str) -> Option<Self> {
         is_uuid(text).then(|| Self(text.into()))
     }
 
-    /// Returns the id with these 128 bits, if they are a UUIDv7.
+    /// Returns the id with these 128 bits, if they are a UUID.
     pub(crate) fn from_uuid_number(number: u128) -> Option<Self> {
         Self::parse(&Uuid::from_u128(number).hyphenated().to_string())
     }
 
-    /// Returns the 128 bits of a UUIDv7 in canonical form.
+    /// Returns the 128 bits of a UUID in canonical form.
     pub(crate) fn uuid_number(text: &str) -> Option<u128> {
         let uuid = Uuid::try_parse(text).ok().filter(|_| is_uuid(text))?;
         Some(uuid.as_u128())
     }
 
-    /// Returns the 16 bytes of an id that is a UUIDv7.
+    /// Returns the 16 bytes of an id that is a UUID.
     pub(crate) fn uuid_bytes(&self) -> Option<[u8; 16]> {
         Self::uuid_number(&self.0).map(u128::to_be_bytes)
     }
 
-    /// Returns the id with these 16 bytes, if they are a UUIDv7.
+    /// Returns the id with these 16 bytes, if they are a UUID.
     pub(crate) fn from_uuid_bytes(bytes: [u8; 16]) -> Option<Self> {
         Self::parse_uuid(&Uuid::from_bytes(bytes).hyphenated().to_string())
     }
@@ -110,13 +113,14 @@ impl LicenseId {
     }
 }
 
-/// Returns whether the text is a UUIDv7 in canonical form (RFC 9562 sections 4 and 5.7).
+/// Returns whether the text is a UUID of version 1 to 8 in canonical form (RFC 9562 section 4).
 fn is_uuid(text: &str) -> bool {
-    const PATTERN: &[u8; 36] = b"xxxxxxxx-xxxx-7xxx-vxxx-xxxxxxxxxxxx";
+    const PATTERN: &[u8; 36] = b"xxxxxxxx-xxxx-nxxx-vxxx-xxxxxxxxxxxx";
     let matches_pattern = |(byte, pattern): (&u8, &u8)| match pattern {
         b'x' => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        b'n' => matches!(byte, b'1'..=b'8'),
         b'v' => matches!(byte, b'8' | b'9' | b'a' | b'b'),
-        separator_or_version => byte == separator_or_version,
+        separator => byte == separator,
     };
     let Ok(bytes) = <&[u8; 36]>::try_from(text.as_bytes()) else {
         return false;
@@ -151,17 +155,28 @@ mod tests {
     }
 
     #[test]
-    fn only_version_7_uuids_in_canonical_form_are_ids() {
+    fn only_uuids_in_canonical_form_are_ids() {
         let id = LicenseId::from_random(now(), &[0xab; 10]);
         assert_eq!(LicenseId::parse(id.as_str()), Some(id.clone()));
         for wrong in [
             id.as_str().to_uppercase(),
             id.as_str().replace('-', ""),
             format!("{{{id}}}"),
-            "f47ac10b-58cc-4372-a567-0e02b2c3d479".to_owned(),
+            "f47ac10b-58cc-0372-a567-0e02b2c3d479".to_owned(),
+            "f47ac10b-58cc-9372-a567-0e02b2c3d479".to_owned(),
+            "f47ac10b-58cc-4372-c567-0e02b2c3d479".to_owned(),
+            Uuid::nil().to_string(),
+            Uuid::max().to_string(),
             String::new(),
         ] {
             assert_eq!(LicenseId::parse(&wrong), None, "{wrong}");
+        }
+        for version in 1..=8 {
+            let id = format!("f47ac10b-58cc-{version}372-a567-0e02b2c3d479");
+            let parsed = LicenseId::parse(&id).unwrap();
+            assert_eq!(parsed.as_str(), id);
+            let bytes = parsed.uuid_bytes().unwrap();
+            assert_eq!(LicenseId::from_uuid_bytes(bytes), Some(parsed));
         }
     }
 
@@ -176,9 +191,9 @@ mod tests {
             text[at] = byte;
             let text = String::from_utf8(text).unwrap();
             let is_canonical = |uuid: &Uuid| {
-                let is_v7 = uuid.get_version() == Some(uuid::Version::SortRand);
+                let is_known = (1..=8).contains(&uuid.get_version_num());
                 let is_rfc_9562 = uuid.get_variant() == uuid::Variant::RFC4122;
-                is_v7 && is_rfc_9562 && uuid.hyphenated().to_string() == text
+                is_known && is_rfc_9562 && uuid.hyphenated().to_string() == text
             };
             let expected = Uuid::try_parse(&text).ok().filter(is_canonical);
             assert_eq!(
@@ -192,7 +207,8 @@ mod tests {
             );
             ids += usize::from(expected.is_some());
         }
-        // 30 positions accept 16 digits, the variant accepts 4 digits, and 5 characters are fixed.
-        assert_eq!(ids, 30 * 16 + 4 + 5);
+        // 30 positions accept 16 digits, the version accepts 8 digits, the variant accepts 4 digits,
+        // and 4 characters are fixed.
+        assert_eq!(ids, 30 * 16 + 8 + 4 + 4);
     }
 }

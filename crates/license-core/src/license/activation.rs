@@ -124,7 +124,7 @@ impl Activation {
     /// # let activation = fixture::activation()?;
     /// use license_core::machine::Machine;
     ///
-    /// let other = Machine::parse("dongle 4711");
+    /// let other: Machine = "dongle 4711".parse()?;
     /// assert!(!activation.machine().matches(&other));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

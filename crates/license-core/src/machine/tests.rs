@@ -174,14 +174,14 @@ fn an_assigned_id_does_not_match_a_machine_id() {
 fn a_machine_is_a_fingerprint_a_digest_or_a_name() {
     let digest = Machine::Digest(fingerprint().digest().unwrap());
     let fingerprint = Machine::Fingerprint(fingerprint());
-    let dongle = Machine::parse("dongle 0042");
+    let dongle = Machine::parse("dongle 0042").unwrap();
     for machine in [&fingerprint, &digest, &dongle] {
-        assert_eq!(&Machine::parse(&machine.to_string()), machine);
+        assert_eq!(&Machine::parse(&machine.to_string()).unwrap(), machine);
         assert!(machine.matches(machine));
     }
     assert!(digest.matches(&fingerprint) && fingerprint.matches(&digest));
     assert!(!dongle.matches(&fingerprint) && !fingerprint.matches(&dongle));
-    assert!(!dongle.matches(&Machine::parse("dongle 0043")));
+    assert!(!dongle.matches(&Machine::parse("dongle 0043").unwrap()));
     // A processor model alone does not identify a machine.
     let model = Machine::Fingerprint(with_only(&[Cpu]));
     assert!(!model.matches(&model));

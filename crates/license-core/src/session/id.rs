@@ -110,7 +110,7 @@ mod tests {
         let license = LicenseId::parse(license);
         SessionId::new(
             license.as_ref(),
-            Machine::parse(machine).digest(),
+            Machine::parse(machine).unwrap().digest(),
             user,
             root,
         )

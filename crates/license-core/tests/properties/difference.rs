@@ -102,7 +102,7 @@ fn to_draft(plan: &LicensePlan, number: u64) -> LicenseDraft {
     draft.machines = plan
         .machines
         .iter()
-        .map(|&machine| machine.into())
+        .map(|&machine| machine.parse().unwrap())
         .collect();
     draft.usage_type = plan.usage_type;
     draft.max_version = plan.version.map(|version| version.parse().unwrap());

@@ -250,7 +250,7 @@ fn license_draft(plan: &Plan) -> LicenseDraft {
         draft.users = vec!["alice".to_owned(), "bob".to_owned()];
     }
     if plan.machines {
-        draft.machines = vec!["m1".into()];
+        draft.machines = vec!["m1".parse().unwrap()];
     }
     if plan.has_server {
         draft.confirmation = Some(public(&SERVER).to_jwk().try_into().unwrap());

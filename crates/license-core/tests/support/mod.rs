@@ -62,7 +62,7 @@ pub(crate) const DAY: TimeDelta = TimeDelta::days(1);
 
 /// Returns a machine with this name and a static lifetime.
 pub(crate) fn machine(name: &str) -> &'static Machine {
-    Box::leak(Box::new(Machine::parse(name)))
+    Box::leak(Box::new(Machine::parse(name).unwrap()))
 }
 
 /// Returns the license id with this number.

@@ -107,7 +107,7 @@ impl Vector {
             context = context.user(user);
         }
         if let Some(machine) = self.get("machine") {
-            context = context.machine(Box::leak(Box::new(Machine::parse(machine))));
+            context = context.machine(Box::leak(Box::new(Machine::parse(machine).unwrap())));
         }
         if let Some(version) = self.get("version") {
             context = context.app_version(Version::parse(version).unwrap());

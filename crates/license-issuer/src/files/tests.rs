@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::cell::Cell;
-use std::fs::TryLockError;
 use std::os::unix::fs::{chown, symlink};
+use std::time::Duration;
 
 use super::*;
 
@@ -112,12 +112,20 @@ fn recovery_does_not_replace_a_file_of_another_owner() {
     assert!(staging.exists());
 }
 
+/// Returns whether the file is locked. The error names the holder.
+fn is_busy(path: &Path) -> bool {
+    let error = lock(path, Duration::from_millis(5)).unwrap_err();
+    error
+        .to_string()
+        .contains(&format!("is locked by process {} (", std::process::id()))
+}
+
 #[test]
 fn a_lock_belongs_to_the_file_that_has_the_path() {
     let (directory, _, precious) = directory();
     let path = directory.path().join("ledger.db.lock");
-    let first = lock(&path).unwrap();
-    assert!(matches!(try_lock(&path), Err(TryLockError::WouldBlock)));
+    let first = lock(&path, Duration::ZERO).unwrap();
+    assert!(is_busy(&path));
     drop(first);
     // Another process removes the file after it was opened and before it is locked.
     let is_removed = Cell::new(false);
@@ -129,11 +137,12 @@ fn a_lock_belongs_to_the_file_that_has_the_path() {
     });
     let locked = locked.unwrap();
     assert!(is_at(&locked, &path));
-    assert!(matches!(try_lock(&path), Err(TryLockError::WouldBlock)));
+    let error = lock(&path, Duration::ZERO).unwrap_err();
+    assert!(matches!(error, LockError::Busy { holder: None, .. }));
     fs::remove_file(&path).unwrap();
     symlink(&precious, &path).unwrap();
-    assert!(lock(&path).is_err());
+    assert!(lock(&path, Duration::ZERO).is_err());
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
-    assert!(lock(&path).is_err());
+    assert!(lock(&path, Duration::ZERO).is_err());
 }

@@ -24,7 +24,7 @@ impl RecordedAnswer {
     pub fn machine(&self) -> Option<Machine> {
         let member = |name| self.entry.member(name);
         let requested = member("fingerprint").or_else(|| member("machine"))?;
-        Some(Machine::parse(&requested))
+        Machine::parse(&requested)
     }
 
     /// Returns whether this activation and a later activation are for the same machine.

@@ -12,7 +12,7 @@ mod reader;
 mod schema;
 mod writer;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use license_core::chrono::{DateTime, Utc};
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use crate::errors::LedgerError;
-use crate::files;
+use crate::files::{self, LockedFile};
 use crate::ledger::reader::LedgerReader;
 use crate::ledger::writer::{Ledger, LedgerWriter};
 
@@ -30,8 +30,9 @@ pub use writer::SqliteWriter;
 
 use schema::Version;
 
-/// The maximum time that SQLite waits for one of its own locks, which are held only briefly.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a process waits for a lock of the ledger: that of writers, and those of SQLite, which
+/// are held only briefly.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The size of the write-ahead log, in pages of 4 KiB, at which SQLite copies the log into the
 /// database. Several chunks of a batch fit into this size.
@@ -55,6 +56,7 @@ const LOG_PAGES: i64 = 8 * 1024;
 pub struct SqliteLedger {
     db: Connection,
     path: PathBuf,
+    lock_timeout: Duration,
 }
 
 /// The file of a ledger, which [`Ledger::prepare`] opens or creates.
@@ -71,6 +73,7 @@ pub struct SqliteLedger {
 #[derive(Debug)]
 pub struct LedgerFile {
     path: PathBuf,
+    lock_timeout: Duration,
     open: Option<SqliteLedger>,
 }
 
@@ -79,7 +82,18 @@ impl LedgerFile {
     pub fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
+            lock_timeout: LOCK_TIMEOUT,
             open: None,
+        }
+    }
+
+    /// Sets how long to wait for another process that writes to the ledger. The default is one
+    /// minute.
+    #[must_use]
+    pub fn with_lock_timeout(self, lock_timeout: Duration) -> Self {
+        Self {
+            lock_timeout,
+            ..self
         }
     }
 
@@ -97,7 +111,7 @@ impl LedgerFile {
     fn opened(&mut self) -> Result<&mut SqliteLedger, LedgerError> {
         let open = match self.open.take() {
             Some(open) => open,
-            None => SqliteLedger::open(&self.path)?,
+            None => SqliteLedger::open_within(&self.path, self.lock_timeout)?,
         };
         Ok(self.open.insert(open))
     }
@@ -136,9 +150,16 @@ impl SqliteLedger {
     /// Returns an error if the file is not a ledger or cannot be opened or created. Root does not
     /// create the directory below a directory of another user.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        Self::open_within(path, LOCK_TIMEOUT)
+    }
+
+    /// Opens the ledger like [`open`](Self::open), and waits at most `lock_timeout` for each lock.
+    fn open_within(path: &Path, lock_timeout: Duration) -> Result<Self, LedgerError> {
         directory::create(path)?;
         create_private(path)?;
         let mut ledger = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        ledger.lock_timeout = lock_timeout;
+        ledger.db.busy_timeout(lock_timeout)?;
         ledger.upgrade()?;
         Ok(ledger)
     }
@@ -170,7 +191,7 @@ impl SqliteLedger {
     /// # Errors
     ///
     /// Returns [`LedgerError::ReadOnly`] if the ledger was opened for reading or its file cannot be
-    /// written, and other errors if the ledger cannot be locked or written.
+    /// written, [`LedgerError::Lock`] if another process keeps the writer lock, and other errors if the ledger cannot be locked or written.
     pub fn acquire(&mut self, now: DateTime<Utc>) -> Result<SqliteWriter<'_>, LedgerError> {
         // The recovery changes files before it changes the ledger.
         if self.db.is_readonly(MAIN_DB)? {
@@ -199,6 +220,7 @@ impl SqliteLedger {
         Ok(Self {
             db,
             path: path.to_owned(),
+            lock_timeout: LOCK_TIMEOUT,
         })
     }
 
@@ -220,16 +242,19 @@ impl SqliteLedger {
 
     /// Waits for the writer lock. Symbolic links are resolved, so that a ledger has only one lock
     /// file.
-    fn lock(&self) -> Result<File, LedgerError> {
+    fn lock(&self) -> Result<LockedFile, LedgerError> {
         let path = self.path.canonicalize().map_err(LedgerError::Io)?;
-        files::lock(&with_suffix(&path, ".lock")).map_err(LedgerError::Io)
+        Ok(files::lock(
+            &with_suffix(&path, ".lock"),
+            self.lock_timeout,
+        )?)
     }
 }
 
 /// Opens a connection.
 fn open_database(name: impl AsRef<Path>, access: OpenFlags) -> Result<Connection, LedgerError> {
     let db = Connection::open_with_flags(name, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    db.busy_timeout(BUSY_TIMEOUT)?;
+    db.busy_timeout(LOCK_TIMEOUT)?;
     names::register(&db)?;
     Ok(db)
 }
@@ -239,6 +264,7 @@ impl From<rusqlite::Error> for LedgerError {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::NotADatabase) => Self::NotALedger,
             Some(rusqlite::ErrorCode::DatabaseCorrupt) => Self::Damaged,
+            Some(rusqlite::ErrorCode::DatabaseBusy) => Self::Busy,
             Some(rusqlite::ErrorCode::ReadOnly) if needs_rollback(&error) => Self::Interrupted,
             _ => Self::Database(Box::new(error)),
         }

@@ -112,7 +112,7 @@ fn an_expired_license_is_a_problem_and_a_grace_period_is_a_warning() {
             &report,
             "license",
             status,
-            &[code, "PRO", "ACME Ltd", "expired 20"],
+            &[code, "PRO", "ACME Ltd", "was valid through 20"],
         );
         let next = &report["next"];
         match status {
@@ -243,6 +243,42 @@ fn a_validation_token_for_another_machine_is_ignored_and_reported() {
 }
 
 #[test]
+fn a_license_for_certain_versions_is_valid_and_the_version_is_not_stated() {
+    let machine = machine();
+    let terms = words("--tier pro --perpetual --offline --maintenance-until 2026-01-01");
+    machine.write("fallback.lic", issue_license(&terms).file);
+    let install = words("install --trust trust.jwks fallback.lic");
+    let installed = on(HERE, &machine, &install).expect_code(0).stdout;
+    let versions = "  versions    built through 2026-01-01 (UTC); the version is not stated here";
+    assert!(installed.starts_with("licensed: VALID\n"), "{installed}");
+    assert!(installed.contains(versions), "{installed}");
+    let report = examine(&machine).expect_code(0).json();
+    let expected = [
+        "VALID",
+        "versions built through 2026-01-01 (UTC), the version is not stated",
+    ];
+    expect(&report, "license", "ok", &expected);
+    // A stated version must be covered. An answer for an application is not given without one.
+    let status = |args: &[&str]| on(HERE, &machine, &[&["status", "--json"], args].concat());
+    let stated = status(&["--build-date", "2026-01-01"])
+        .expect_code(0)
+        .json();
+    let versions = json!({
+        "max_version": null,
+        "maintenance_until": "2026-01-01T23:59:59Z",
+        "stated": true,
+    });
+    assert_eq!(stated["versions"], versions);
+    let newer = status(&["--build-date", "2026-01-02"])
+        .expect_code(1)
+        .json();
+    assert_eq!(newer["code"], "VERSION_NOT_COVERED");
+    let _ = on(HERE, &machine, &["check", "cloud_sync"]).expect_code(1);
+    let check = words("check cloud_sync --build-date 2026-01-01");
+    let _ = on(HERE, &machine, &check).expect_code(0);
+}
+
+#[test]
 fn missing_context_of_the_application_is_a_warning() {
     let machine = machine();
     let terms = ["--tier", "pro", "--perpetual", "--offline", "--user", "ann"];
@@ -254,7 +290,7 @@ fn missing_context_of_the_application_is_a_warning() {
         &report,
         "license",
         "warning",
-        &["USER_MISMATCH", "the user or the version is not known"],
+        &["USER_MISMATCH", "the user is not known"],
     );
     assert!(check(&report, "license")[2].contains("--user"), "{report}");
 }

@@ -1,15 +1,17 @@
 //! Table of the issued licenses in the directory of the license files.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use license_cli_support::{Exit, Failure, show_path};
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::claims::LicenseClaims;
 use license_core::policy::Quota;
-use license_core::{FeatureMatrix, time};
-use license_issuer::files::{self, Collision};
+use license_core::state::LockHolder;
+use license_core::{FeatureMatrix, time, with_causes};
+use license_issuer::files::{self, Collision, LockError, LockedFile};
 
 use super::orders::OrderRow;
 use crate::output::csv;
@@ -51,7 +53,7 @@ pub(super) struct Manifest {
 /// The locked file. Dropping the value removes the file and releases the lock.
 struct ManifestLock {
     path: PathBuf,
-    _file: File,
+    _file: LockedFile,
 }
 
 /// Returns whether a manifest, or another file with its name, exists in the directory.
@@ -151,12 +153,17 @@ impl Drop for Manifest {
 impl ManifestLock {
     fn acquire(directory: &Path) -> Result<Self, Failure> {
         let path = directory.join(LOCK_NAME);
-        match files::try_lock(&path) {
+        match files::lock(&path, Duration::ZERO) {
             Ok(file) => Ok(Self { path, _file: file }),
-            Err(TryLockError::WouldBlock) => Err(busy(directory)),
-            Err(TryLockError::Error(error)) => Err(Failure::io("lock", &path, &error).hint(
+            Err(LockError::Busy { holder, .. }) => Err(busy(directory, holder.as_ref())),
+            Err(error @ LockError::NoLocks { .. }) => {
+                Err(Failure::new(Exit::System, "NO_LOCKS", with_causes(&error))
+                    .hint("choose a directory on a local disk with --out"))
+            }
+            Err(LockError::Io { source, .. }) => Err(Failure::io("lock", &path, &source).hint(
                 "remove this file if no batch is running, or choose another directory with --out",
             )),
+            Err(error) => Err(Failure::new(Exit::System, "IO", with_causes(&error))),
         }
     }
 }
@@ -184,8 +191,11 @@ fn last_day(end: DateTime<Utc>) -> String {
     day(time::saturating_sub(end, TimeDelta::seconds(1)))
 }
 
-fn busy(directory: &Path) -> Failure {
-    let message = format!("another batch is writing to {}", show_path(directory));
+fn busy(directory: &Path, holder: Option<&LockHolder>) -> Failure {
+    let mut message = format!("another batch is writing to {}", show_path(directory));
+    if let Some(holder) = holder {
+        message.push_str(&format!(": {holder}"));
+    }
     Failure::new(Exit::System, "BUSY", message)
         .hint("wait until the other batch is done, or choose another directory with --out")
 }

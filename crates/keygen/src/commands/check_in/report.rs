@@ -107,9 +107,9 @@ impl<'a> ReportedValidation<'a> {
 
     fn lines(&self) -> Vec<String> {
         let license = self.license;
-        let end = license.expires_at().map_or("perpetual".to_owned(), |end| {
-            format!("until {}", rfc3339(end))
-        });
+        let end = license
+            .expires_at()
+            .map_or("perpetual".to_owned(), |end| time::describe_end(end));
         let mut lines = vec![
             format!(
                 "license    {} for {}, {end}",

@@ -2,7 +2,7 @@
 
 use license_cli_support::{Destination, Failure, Terminal};
 use license_core::key::EnterpriseTerms;
-use license_core::time::rfc3339;
+use license_core::time::{self, rfc3339};
 use license_issuer::services::enterprise_keys::SignedEnterpriseKey;
 use serde_json::{Value, json};
 
@@ -43,9 +43,7 @@ fn dry_run_text(terms: EnterpriseTerms, arguments: &EnterpriseKey) -> String {
         "its signature"
     };
     let end = terms.expiry.ends_at();
-    let end = end.map_or("perpetual".to_owned(), |end| {
-        format!("until {}", rfc3339(end))
-    });
+    let end = end.map_or("perpetual".to_owned(), time::describe_end);
     let first = output::dry_run_line(&arguments.output.out);
     format!(
         "{first}\nkey        {terms}-…, ending in {signature}\nvalid      for {} users, {end}",

@@ -39,7 +39,7 @@ impl<'a> LicenseArgument<'a> {
             Source::File(path) if path.symlink_metadata().is_err() => {
                 path.to_string_lossy().into_owned()
             }
-            source => source.read_text(MAX_FILE_BYTES)?,
+            source => source.read_text(MAX_FILE_BYTES, decode_text)?,
         };
         let is_file = matches!(source, Source::Stdin)
             || matches!(source, Source::File(path) if path.symlink_metadata().is_ok());

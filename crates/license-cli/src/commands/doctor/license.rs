@@ -12,7 +12,7 @@ use super::{CheckResult, Fault, Severity, UpcomingEvent, quarantined};
 use crate::args::ContextArgs;
 use crate::context::{AppContext, Evaluation};
 use crate::embedded;
-use crate::output::decision::unused_line;
+use crate::output::decision::{self, unused_line};
 use crate::output::failure;
 
 /// The decision on the installed license, if there is one.
@@ -128,10 +128,7 @@ fn event(what: &'static str, at: DateTime<Utc>) -> UpcomingEvent {
 
 /// Returns whether the denial is about context that only the application knows.
 fn needs_application_context(decision: &Decision) -> bool {
-    matches!(
-        decision.code(),
-        Code::UserMismatch | Code::VersionNotCovered
-    )
+    decision.code() == Code::UserMismatch
 }
 
 /// Reports what ends or is due next.
@@ -206,33 +203,40 @@ fn summary(decision: &Decision) -> String {
         None => "perpetual".to_owned(),
         Some(end) if now < end => {
             format!(
-                "expires {end}, in {}",
+                "valid {}, {} left",
+                time::describe_end(end),
                 time::humanize(time::duration_since(end, now)),
-                end = rfc3339(end)
             )
         }
         Some(end) => format!(
-            "expired {end}, {} ago",
+            "was valid {}, {} ago",
+            time::describe_end(end),
             time::humanize(time::duration_since(now, end)),
-            end = rfc3339(end)
         ),
     };
-    format!("{code}: {tier} license for {customer}, {end}")
+    let versions = decision::versions(license).map_or(String::new(), |versions| {
+        format!("; versions {versions}, the version is not stated here")
+    });
+    format!("{code}: {tier} license for {customer}, {end}{versions}")
 }
 
 fn decision_faults(decision: &Decision, summary: &str) -> Vec<Fault> {
     match decision.outcome() {
         Outcome::Denied if needs_application_context(decision) => {
-            let message = format!("{summary}; the user or the version is not known here");
-            let hint =
-                "run `license status` with --user USER, --app-version VERSION or --build-date DATE";
+            let message = format!("{summary}; the user is not known here");
+            let hint = "run `license status` with --user USER";
             vec![Fault::warning(message, hint)]
         }
         Outcome::Denied => {
             let evidence = decision.evidence();
             let (expected, actual) = (evidence.expected(), evidence.actual());
             let message = format!("{summary}; expected {expected}, found {actual}");
-            vec![Fault::problem(message, advice(decision.code()))]
+            let advice = if decision::needs_clock_repair(decision) {
+                failure::REPAIR_CLOCK
+            } else {
+                advice(decision.code())
+            };
+            vec![Fault::problem(message, advice)]
         }
         Outcome::Grace | Outcome::Licensed => {
             let warnings = decision.warnings().iter();

@@ -2,8 +2,8 @@
 
 use license_cli_support::{plural, show_path};
 use license_client::{SealError, Snapshot, StateFile, StateProblem, now};
-use license_core::chrono::{DateTime, Utc};
-use license_core::state::{ClockHighWater, ClockReading};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::state::{ClockHighWater, ClockReading, LockHolder};
 use license_core::time::rfc3339;
 use license_core::{time, with_causes};
 
@@ -11,7 +11,7 @@ use super::revocations::of_list;
 use super::{CheckResult, Fault, quarantined};
 use crate::context::AppContext;
 use crate::output::failure::INSTALL_ACTIVATION;
-use crate::output::notice;
+use crate::output::{failure, notice};
 
 /// Checks the state files.
 pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
@@ -33,6 +33,17 @@ pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
         "a damaged file was",
         "remove the quarantined file when it is no longer needed",
     ));
+    faults.extend(store.quarantined_locks().iter().map(|path| {
+        let path = show_path(path);
+        Fault::warning(
+            format!("an entry in place of the lock file was quarantined as {path}"),
+            format!("find out who created {path}, then remove it"),
+        )
+    }));
+    faults.extend(store.lock_holder().filter(is_long).map(|holder| {
+        let message = format!("{} is locked by {holder}", show_path(store.dir().path()));
+        Fault::warning(message, failure::busy(Some(&holder)))
+    }));
     let unfinished = store.incomplete_files();
     faults.extend(unfinished.iter().map(|path| {
         let message = format!("{} is incomplete", show_path(path));
@@ -71,6 +82,12 @@ pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
     CheckResult::new(NAME, faults, ok)
 }
 
+/// Returns whether a process has held the lock for longer than a write takes.
+fn is_long(holder: &LockHolder) -> bool {
+    const LONGEST_WRITE: TimeDelta = TimeDelta::seconds(10);
+    time::duration_since(now(), holder.since()) >= LONGEST_WRITE
+}
+
 fn unusable(problem: &StateProblem) -> Fault {
     let hint = match problem {
         StateProblem::Sealed {
@@ -92,7 +109,6 @@ fn unusable(problem: &StateProblem) -> Fault {
 /// Checks the clock against the latest time seen and the newest signed date.
 pub(super) fn clock(snapshot: &Snapshot) -> CheckResult {
     const NAME: &str = "clock";
-    const HINT: &str = "correct the clock; if it is right, install an artifact that the vendor signs now, or run `license request --clock` and install the answer";
     let clock = now();
     let signed = snapshot
         .installed()
@@ -117,7 +133,7 @@ pub(super) fn clock(snapshot: &Snapshot) -> CheckResult {
         at = rfc3339(at)
     );
     let is_behind = is_behind(clock, at);
-    let faults = is_behind.then(|| Fault::warning(&*message, HINT));
+    let faults = is_behind.then(|| Fault::warning(&*message, failure::REPAIR_CLOCK));
     CheckResult::new(
         NAME,
         faults.into_iter().collect(),

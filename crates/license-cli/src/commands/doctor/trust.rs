@@ -24,17 +24,24 @@ pub(super) fn trust(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
     let mut faults: Vec<_> = snapshot.problems.iter().filter_map(fault).collect();
     let mut parts = Vec::new();
     let places = [
-        (Some(rotation_in(paths.user())), "", Severity::Problem),
+        (
+            Some(rotation_in(paths.user())),
+            all.as_ref(),
+            "",
+            Severity::Problem,
+        ),
+        // The statements of the user do not retire keys of the administrator.
         (
             paths.system().map(rotation_in),
+            None,
             "the administrator's ",
             Severity::Warning,
         ),
     ];
-    for (found, owner, status) in places {
+    for (found, all, owner, status) in places {
         match found {
             None | Some(Ok(None)) => {}
-            Some(Ok(Some(own))) => parts.push(format!("{owner}{}", described(&own, all.as_ref()))),
+            Some(Ok(Some(own))) => parts.push(format!("{owner}{}", described(&own, all))),
             Some(Err(error)) => {
                 faults.push(Fault::from_failure(status, &failure::installation(&error)));
             }

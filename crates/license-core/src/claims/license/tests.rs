@@ -56,7 +56,7 @@ fn every_claim() -> LicenseClaims {
         renewal: Renewal::from_days_and_hours(14, 72),
         maintenance_until: at(1_830_297_599),
         max_version: Some("<3.0.0".parse().unwrap()),
-        machines: vec!["mach_00112233445566778899aabbccddeeff".into()],
+        machines: vec!["mach_00112233445566778899aabbccddeeff".parse().unwrap()],
         users: vec!["alice".to_owned()],
         company: Some(Company::parse("ACME").unwrap()),
         key: None,

@@ -89,9 +89,12 @@ fn write_values<M: SerializeMap>(evidence: &Evidence, members: &mut M) -> Result
             );
         }
         Evidence::Machine {
-            actual, nearest, ..
+            only,
+            actual,
+            nearest,
+            ..
         } => {
-            write_members!(members, "machine" = actual);
+            write_members!(members, "license_machine" = only, "machine" = actual);
             if let Some(nearest) = nearest {
                 write_members!(
                     members,
@@ -125,6 +128,18 @@ fn write_values<M: SerializeMap>(evidence: &Evidence, members: &mut M) -> Result
             members,
             "maintenance_until" = &Rfc3339(maintenance_until),
             "build_date" = &Rfc3339(actual),
+        ),
+        Evidence::VersionAndBuildDate {
+            expected,
+            actual,
+            maintenance_until,
+            build_date,
+        } => write_members!(
+            members,
+            "max_version" = expected,
+            "version" = actual,
+            "maintenance_until" = &Rfc3339(maintenance_until),
+            "build_date" = &Rfc3339(build_date),
         ),
         Evidence::Expiry {
             expires_at,

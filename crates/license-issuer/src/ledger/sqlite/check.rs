@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::errors::LedgerError;
 use crate::ledger::sqlite::schema::{self, Version};
-use crate::ledger::sqlite::{SqliteLedger, directory, open_database, with_suffix};
+use crate::ledger::sqlite::{LOCK_TIMEOUT, SqliteLedger, directory, open_database, with_suffix};
 
 impl SqliteLedger {
     /// Checks that [`SqliteLedger::open`] and [`SqliteLedger::acquire`] will succeed, as far as
@@ -50,7 +50,11 @@ impl SqliteLedger {
         let read = "SELECT (SELECT serial FROM head), (SELECT count(*) FROM intents)";
         db.query_row(read, [], |row| row.get::<_, i64>(0))?;
         let path = path.to_owned();
-        Ok(Some(Self { db, path }))
+        Ok(Some(Self {
+            db,
+            path,
+            lock_timeout: LOCK_TIMEOUT,
+        }))
     }
 }
 

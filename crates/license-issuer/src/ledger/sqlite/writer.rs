@@ -1,6 +1,5 @@
 //! Write access to a SQLite ledger.
 
-use std::fs::File;
 use std::path::Path;
 
 use license_core::chrono::{DateTime, Utc};
@@ -9,7 +8,7 @@ use rusqlite::{Transaction, TransactionBehavior, params};
 
 use crate::delivery::ArtifactDestination;
 use crate::errors::LedgerError;
-use crate::files::{self, Collision};
+use crate::files::{self, Collision, LockedFile};
 use crate::ledger::entry::{LedgerEntry, LedgerEntryKind, NewLedgerEntry};
 use crate::ledger::pending::{DeliveryState, PendingArtifact, StoredPending};
 use crate::ledger::reader::LedgerReader;
@@ -22,7 +21,7 @@ use crate::ledger::writer::LedgerWriter;
 pub struct SqliteWriter<'l> {
     ledger: &'l mut SqliteLedger,
     now: DateTime<Utc>,
-    _lock: File,
+    _lock: LockedFile,
 }
 
 impl<'l> SqliteWriter<'l> {
@@ -31,7 +30,7 @@ impl<'l> SqliteWriter<'l> {
     pub(super) fn with_recovery(
         ledger: &'l mut SqliteLedger,
         now: DateTime<Utc>,
-        lock: File,
+        lock: LockedFile,
     ) -> Result<Self, LedgerError> {
         let mut writer = Self {
             ledger,

@@ -1,6 +1,8 @@
 //! Tests of migrations and indexes.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::time::Duration;
+
 use license_core::time;
 use serde_json::json;
 
@@ -42,6 +44,7 @@ fn a_ledger_of_any_version_is_read_unchanged_and_migrated_by_the_first_writer() 
         let mut ledger = SqliteLedger {
             db: Connection::open(&path).unwrap(),
             path: path.clone(),
+            lock_timeout: Duration::ZERO,
         };
         ledger.acquire(now).unwrap().append(&[license()]).unwrap();
         drop(ledger);

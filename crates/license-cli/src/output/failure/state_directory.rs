@@ -1,0 +1,62 @@
+//! Failures of the state directory.
+
+use license_cli_support::{Exit, Failure, show_path};
+use license_client::{StoreError, UnsafeDirectory};
+use license_core::state::LockHolder;
+use license_core::with_causes;
+
+/// The code of a refusal of root to write where another user can change the directories.
+pub(crate) const UNSAFE_DIRECTORY: &str = "UNSAFE_DIRECTORY";
+
+/// Returns what to do if root refuses to write, because another user can change a directory.
+pub(crate) fn unsafe_directory(found: &UnsafeDirectory) -> String {
+    let other = "set CODITECT_HOME to a directory that only root can change";
+    match found.owner() {
+        Some(user) => format!("run the command as that user, with `sudo -u '#{user}'`, or {other}"),
+        None => format!("run `chmod go-w {}`, or {other}", show_path(found.path())),
+    }
+}
+
+/// The code of a lock that another process keeps.
+const BUSY: &str = "BUSY";
+
+/// The code of a file system that does not lock files.
+pub(crate) const NO_LOCKS: &str = "NO_LOCKS";
+
+/// The hint for a file system that does not lock files.
+pub(crate) const LOCK_SERVICE: &str = "start the lock service of the network file system, or set CODITECT_HOME to a directory on a local disk";
+
+/// Returns what to do if another process keeps a lock.
+pub(crate) fn busy(holder: Option<&LockHolder>) -> String {
+    let again = "run the command again once the lock is free";
+    let Some(holder) = holder else {
+        return again.to_owned();
+    };
+    let process = holder.process();
+    format!(
+        "{again}; if process {process} is stopped, `kill -CONT {process}` continues it and `kill -KILL {process}` ends it"
+    )
+}
+
+/// Returns the failure of the state directory.
+pub(crate) fn store(error: &StoreError) -> Failure {
+    let path = error.path().to_string_lossy();
+    let code = match error {
+        StoreError::Unsafe { .. } => UNSAFE_DIRECTORY,
+        StoreError::Busy { .. } => BUSY,
+        StoreError::NoLocks { .. } => NO_LOCKS,
+        _ => "IO",
+    };
+    let failure =
+        Failure::new(Exit::System, code, with_causes(error)).with_subject("state directory");
+    failure.hint(match error {
+        StoreError::Unsafe { source, .. } => unsafe_directory(source),
+        StoreError::Busy { holder, .. } => busy(holder.as_ref()),
+        StoreError::NoLocks { .. } => LOCK_SERVICE.to_owned(),
+        StoreError::NotAFile { .. } => format!("remove {path}, which is not a regular file"),
+        StoreError::TooLarge { .. } => {
+            format!("remove {path}, which is too large for a license file")
+        }
+        _ => format!("check the permissions of {path} and the free space on its disk; `license doctor` shows details"),
+    })
+}
