@@ -16,6 +16,7 @@ use license_issuer::services::issue::DraftContext;
 
 use super::context::AppContext;
 use super::issuance::Issuance;
+use super::precautions::Precautions;
 use super::signer::KeyFile;
 use crate::args::EnterpriseKey;
 use crate::inputs::{matrix, now};
@@ -31,7 +32,8 @@ pub(crate) fn run(arguments: &EnterpriseKey, app: AppContext<'_>) -> Result<(), 
         expiry: arguments.expires.unwrap_or(KeyExpiry::Perpetual),
     };
     let is_product_named = arguments.product.is_some() || arguments.product_file.is_some();
-    let issuance = Issuance::new(app, &arguments.output, arguments.dry_run, is_product_named);
+    let precautions = Precautions::new(is_product_named, arguments.output.force);
+    let issuance = Issuance::new(app, &arguments.output, arguments.dry_run, precautions);
     let signer = KeyFile::new(&arguments.key, terminal);
     let issued = issuance.run(
         &signer,

@@ -23,24 +23,25 @@ pub(super) struct Issuance<'a> {
 }
 
 impl<'a> Issuance<'a> {
-    /// Creates an issuance. `is_product_named` states whether the command line names the product.
+    /// Creates an issuance.
     pub(super) fn new(
         app: AppContext<'a>,
         output: &'a OutputFile,
         dry_run: bool,
-        is_product_named: bool,
+        precautions: Precautions,
     ) -> Self {
         Self {
             output,
             app,
             dry_run,
-            precautions: Precautions::new(is_product_named, output.force),
+            precautions,
         }
     }
 
     pub(super) fn from_args(app: AppContext<'a>, arguments: &'a SigningArgs) -> Self {
-        let is_product_named = arguments.product_file.is_some();
-        Self::new(app, &arguments.output, arguments.dry_run, is_product_named)
+        let precautions =
+            Precautions::new(arguments.product_file.is_some(), arguments.output.force);
+        Self::new(app, &arguments.output, arguments.dry_run, precautions)
     }
 
     /// Issues the artifacts of a draft, or checks in a dry run that they can be issued.

@@ -19,6 +19,7 @@ use signed_lists::SignedLists;
 use super::context::AppContext;
 use super::issuance::{Issuance, IssuanceReport};
 use super::lookup;
+use super::precautions::Precautions;
 use super::signer::KeyFile;
 use crate::args::Revocations;
 use crate::inputs::{matrix, now};
@@ -46,7 +47,9 @@ pub(crate) fn run(arguments: &Revocations, app: AppContext<'_>) -> Result<(), Fa
         ..signing.output.clone()
     };
     output::check(&output)?;
-    let issuance = Issuance::new(app, &output, signing.dry_run);
+    // Replacing the earlier list needs no `--force`, and does not waive the precautions.
+    let precautions = Precautions::new(signing.product_file.is_some(), signing.output.force);
+    let issuance = Issuance::new(app, &output, signing.dry_run, precautions);
     let mut earlier = copies.read()?;
     let is_copy = |found: &EarlierList| earlier.iter().any(|copy| copy.token == found.token);
     let replaced = replaced.filter(|found| !is_copy(found));

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use license_cli_support::{Failure, Source, show_path};
+use license_core::encoding::decode_text;
 use license_core::jose::{MAX_FILE_BYTES, input_cap};
 use license_core::license::RevocationList;
 use license_core::{LicenseFile, ProductCode, TokenKind, Unverified};
@@ -81,7 +82,7 @@ pub(super) fn read_list(path: &Path) -> Result<Option<EarlierList>, Failure> {
         return Ok(None);
     }
     let source = Source::File(path.to_owned());
-    let text = source.read_text_with_larger_cap(MAX_FILE_BYTES, input_cap)?;
+    let text = source.read_text_with_larger_cap(MAX_FILE_BYTES, input_cap, decode_text)?;
     let Ok(file) = LicenseFile::parse(&text) else {
         return Ok(None);
     };

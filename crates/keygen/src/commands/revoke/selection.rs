@@ -2,6 +2,7 @@
 
 use license_cli_support::{Exit, Failure, Source, escape};
 use license_core::chrono::{DateTime, Utc};
+use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::license::VerifiedLicensesError;
 use license_core::{FeatureMatrix, LicenseId, LicenseKey, TrustSet, Unverified, VerifiedLicenses};
