@@ -52,6 +52,19 @@ fn commands_print_the_documented_output() {
     }
 }
 
+/// Writes a license as mail and editors change it, and files that people confuse with it.
+fn write_pasted(machine: &Scratch, license: &str) {
+    let quoted = license.trim_end().replace('\n', "\n> ");
+    machine.write("mail.txt", format!("> {quoted}\n"));
+    let invisible = license.replacen("\neyJ", "\neyJ\u{200b}", 1);
+    machine.write("invisible.lic", invisible);
+    machine.write("photo.lic", b"\x89PNG\r\n\x1a\n\0\0");
+    let certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    machine.write("server.crt", certificate);
+    machine.write("page.html", "<!DOCTYPE html><p>Sign in</p>\n");
+    machine.write("orders.csv", b"PK\x03\x04\x14\0\x06\0");
+}
+
 /// Creates a machine with keys and licenses that are the same in every run.
 fn machine() -> Scratch {
     let fixtures = programs::workspace().join("fixtures");
@@ -69,6 +82,7 @@ fn machine() -> Scratch {
     );
     machine.write("cut.lic", license.get(..400).unwrap());
     machine.write("noise.lic", [0x80, 0xff, 0x00, 0x1b]);
+    write_pasted(&machine, &license);
     write_requests(&machine);
     machine.write("large.lic", "A".repeat(257 * 1024));
     let foreign = [

@@ -13,7 +13,7 @@ pub(crate) mod value;
 
 pub use kind::TextKind;
 pub use layout::{write_lines, write_pem};
-pub use pasted::{FoundText, Position};
+pub use pasted::{FoundText, Position, trim_blanks};
 pub use strict_json::JsonError;
 pub use text::{TextError, decode_text, decode_text_slice};
 pub use value::ValueError;

@@ -211,7 +211,7 @@ fn write_dates<S: Serializer>(
 
 impl InspectedToken {
     fn new(token: &Unverified<'_>) -> Result<Self, VerifyError> {
-        let payload = token.payload()?;
+        let payload = token.readable_reading().payload()?;
         let tree = strict_json::parse(&payload).map_err(VerifyError::Json)?;
         let claim = |name: &str| tree.root().get(name);
         let date = |name: &'static str| {

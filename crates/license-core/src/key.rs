@@ -136,6 +136,24 @@ impl LicenseKey {
             Self::EnterpriseShort(key) => Some(LicenseId::from_key(key)),
         }
     }
+
+    /// Returns the keys that the input can stand for: one, or two for an enterprise key with long
+    /// dashes, each of which stands for `-` or `--`. Only the signature tells which one is right.
+    ///
+    /// ```
+    /// use license_core::LicenseKey;
+    ///
+    /// let key = LicenseKey::parse("CODITECT-PRO-D4424EFC5184-3730")?;
+    /// assert_eq!(key.readings().count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn readings(&self) -> impl Iterator<Item = Self> {
+        let other = match self {
+            Self::Enterprise(key) => key.other_reading().map(Self::Enterprise),
+            _ => None,
+        };
+        [Some(self.clone()), other].into_iter().flatten()
+    }
 }
 
 fn check_length(text: &str) -> Result<(), KeyError> {

@@ -128,7 +128,8 @@ impl Unverified<'_> {
     /// Returns [`VerifyError`] if the token is not a license, or a claim has a value that is not
     /// accepted.
     pub fn unverified_license_claims(&self) -> Result<LicenseClaims, VerifyError> {
-        LicenseClaims::from_payload(&self.unverified_payload(TokenKind::License)?)
+        let token = self.readable_reading();
+        LicenseClaims::from_payload(&token.unverified_payload(TokenKind::License)?)
     }
 }
 

@@ -99,6 +99,12 @@ fn orders_are_read_in_the_encodings_of_spreadsheets() {
             expected["rows"]
         );
     }
+    // Web pages and spreadsheets add blanks that cannot be seen around a cell.
+    let blanks = orders
+        .replace(',', "\u{a0},\u{200b}")
+        .replace("\r\n", "\u{a0}\r\n");
+    let batched = batch(blanks.into()).expect_code(0).json();
+    assert_eq!(batched["rows"], expected["rows"]);
     let refused = batch(b"PK\x03\x04\x14\0\x06\0".to_vec());
     assert_eq!(refused.expect_json_failure(3), "MALFORMED");
     let output = refused.all_output();

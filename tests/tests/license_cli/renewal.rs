@@ -94,6 +94,28 @@ fn a_renewal_that_is_installed_early_starts_on_time_and_suppresses_the_expiry_wa
     assert_eq!(sale.status("2027-08-01")["code"], "EXPIRED");
 }
 
+/// The name of the customer causes `--` in the payload of the license.
+#[test]
+fn an_installed_license_with_long_dashes_is_stored_with_its_renewal_as_it_was_signed() {
+    let sale = Sale::new();
+    let name = "s\u{ff21}".repeat(6);
+    let issue = ["issue", "--tier", "pro", "--customer", &name, "--offline"];
+    let term = ["--issued-at", "2025-07-01", "--expires", "2026-06-30"];
+    sale.issue(&[&issue[..], &term].concat(), "acme.lic");
+    let signed = sale.machine.read("acme.lic");
+    let (begin, rest) = signed.split_once('\n').unwrap();
+    let (body, end) = rest.split_once("-----END").unwrap();
+    assert!(body.contains("--"), "{signed}");
+    let body = body.replace("--", "\u{2014}");
+    let stored = sale.machine.state().join("license.lic");
+    fs::write(&stored, format!("{begin}\n{body}-----END{end}")).unwrap();
+    let renew = words("renew acme.lic --days 365 --issued-at 2026-06-01");
+    sale.issue(&renew, "next.lic");
+    let _ = sale.install("next.lic", "2026-06-20").expect_code(0);
+    let renewal = sale.machine.read("next.lic");
+    assert_eq!(fs::read_to_string(stored).unwrap(), renewal + &signed);
+}
+
 #[test]
 fn a_renewal_that_is_installed_twice_is_stored_once_and_a_later_renewal_is_added() {
     let sale = Sale::new();

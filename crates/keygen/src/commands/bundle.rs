@@ -6,7 +6,7 @@ use license_cli_support::{Exit, Failure, Source, Terminal, escape};
 use license_core::chrono::{DateTime, Utc};
 use license_core::encoding::decode_text;
 use license_core::jose::{MAX_FILE_BYTES, ParseError, input_cap};
-use license_core::license::{Rotation, TrustStatement, VerifiedLicensesError};
+use license_core::license::{Rotation, TrustStatement, Validation, VerifiedLicensesError};
 use license_core::machine::Machine;
 use license_core::time::rfc3339;
 use license_core::{
@@ -91,7 +91,7 @@ fn verified_licenses(
             .map_err(|error| refused(VerifiedLicensesError::Parse(error)))?;
         let own: String = artifacts
             .blocks_of_kind(TokenKind::License)
-            .map(|block| block.token.to_armor())
+            .map(|block| block.token.signed_reading(trust).to_armor())
             .collect();
         if own.is_empty() {
             continue;
@@ -118,7 +118,7 @@ struct VerifiedBlock {
     armor: String,
 }
 
-/// Verified blocks by their tokens, without duplicates.
+/// Verified blocks by their armor, without duplicates.
 struct VerifiedBlocks {
     blocks: BTreeMap<String, VerifiedBlock>,
     /// Trusted keys according to the trust statements.
@@ -142,11 +142,11 @@ impl VerifiedBlocks {
             .map_err(refused)?;
         let mut count = self.add_statements(&artifacts, &refused)?;
         for kind in ORDER {
-            let tokens = artifacts.blocks_of_kind(kind).map(|block| &block.token);
-            for (token, mut block) in tokens.zip(verified_blocks(kind, &verified)) {
+            let armors = signed_armors(kind, &artifacts, &verified, trust);
+            for (armor, mut block) in armors.into_iter().zip(verified_blocks(kind, &verified)) {
                 count += 1;
-                block.armor = token.to_armor();
-                self.blocks.insert(token.as_str().to_owned(), block);
+                block.armor = armor.clone();
+                self.blocks.insert(armor, block);
             }
         }
         // Blocks of a kind that only later versions know are not verified.
@@ -166,28 +166,29 @@ impl VerifiedBlocks {
         let mut count = 0;
         for found in artifacts.blocks_of_kind(TokenKind::TrustStatement) {
             count += 1;
-            let applied = self.rotation.apply(&found.token);
+            let token = found.token.signed_reading(self.rotation.keys()).clone();
+            let applied = self.rotation.apply(&token);
             applied.map_err(|error| {
                 let (line, source) = (Some(found.line), error.into());
                 refused(VerifiedLicensesError::Statement { line, source })
             })?;
             let statements = self.rotation.statements();
-            let is_found = |other: &&TrustStatement| other.as_str() == found.token.as_str();
+            let is_found = |other: &&TrustStatement| other.as_str() == token.as_str();
             // A redundant statement stays, because the machine may not have the other statements.
             let statement = statements.iter().find(is_found);
             let position = self.blocks.len();
             let block = VerifiedBlock {
                 kind: TokenKind::TrustStatement,
-                id: found.token.unverified_key_id().to_owned(),
+                id: token.unverified_key_id().to_owned(),
                 about: statement
                     .map_or_else(|| "redundant statement".to_owned(), describe_statement),
                 issued_at: statement.map(TrustStatement::issued_at),
                 list: None,
                 position,
-                armor: found.token.to_armor(),
+                armor: token.to_armor(),
             };
-            let token = found.token.as_str().to_owned();
-            self.blocks.entry(token).or_insert(block);
+            let armor = block.armor.clone();
+            self.blocks.entry(armor).or_insert(block);
         }
         Ok(count)
     }
@@ -227,6 +228,25 @@ impl VerifiedBlocks {
 fn digest_of(machine: &Machine) -> String {
     let digest = machine.digest();
     digest.map_or_else(|| "?".to_owned(), |digest| digest.to_string())
+}
+
+/// Returns the armor of the blocks of one kind, in the order of the file. A block with long dashes
+/// has two readings, and this is the one that was verified.
+fn signed_armors(
+    kind: TokenKind,
+    artifacts: &LicenseFile<'_>,
+    verified: &VerifiedLicenses,
+    trust: &TrustSet,
+) -> Vec<String> {
+    if kind == TokenKind::Validation {
+        // The key of the customer's own server is not in the trust set.
+        let validations = verified.validations().iter();
+        return validations.map(Validation::to_armor).collect();
+    }
+    let blocks = artifacts.blocks_of_kind(kind);
+    blocks
+        .map(|block| block.token.signed_reading(trust).to_armor())
+        .collect()
 }
 
 /// Returns the verified blocks of one kind in the order of the file.

@@ -138,8 +138,9 @@ fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<()
     };
     let mut found = containing(text.trim().to_owned())?;
     // Mail and chat programs may have changed the spacing or case of a key.
-    if let (true, Ok(key)) = (found.is_empty(), LicenseKey::parse(text)) {
-        found = containing(key.to_string())?;
+    let key = LicenseKey::parse(text).ok().filter(|_| found.is_empty());
+    for key in key.iter().flat_map(LicenseKey::readings) {
+        found.extend(containing(key.to_string())?);
     }
     if found.is_empty() {
         for subject in similar_subjects(ledger, text)? {

@@ -52,7 +52,9 @@ pub(crate) fn resolve(ledger: &dyn LedgerReader, id: &str) -> Result<Option<Stri
     let failed = failures::ledger_not_read(ledger);
     let id = id.trim();
     let mut candidates = vec![id.to_owned(), id.to_ascii_lowercase()];
-    if let Ok(key) = LicenseKey::parse(id) {
+    // The ledger has at most one of the readings of a key with long dashes.
+    let key = LicenseKey::parse(id).ok();
+    for key in key.iter().flat_map(LicenseKey::readings) {
         candidates.extend(key.license_id().map(|id| id.as_str().to_owned()));
         candidates.push(key.to_string());
         let filter = LicenseFilter {

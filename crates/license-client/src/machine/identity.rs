@@ -108,8 +108,18 @@ pub(super) fn configured_id(text: &str) -> Result<String, Rejection> {
 }
 
 /// Normalizes the first line of a file as a configured id.
+///
+/// A file in another encoding was always rejected, and its machine has another identity. Accepting
+/// the file would change this identity, and the license of the machine would no longer match.
 pub(super) fn configured_id_in_file(text: &str) -> Result<String, Rejection> {
-    configured_id(text.lines().next().unwrap_or_default())
+    let line = text.lines().next().unwrap_or_default();
+    configured_id(line).map_err(|rejection| match rejection {
+        // Other encodings are read as text with NUL and replacement characters.
+        Rejection::Malformed if line.contains(['\u{feff}', '\u{fffd}', '\0']) => {
+            Rejection::Encoding
+        }
+        other => other,
+    })
 }
 
 /// Normalizes a machine id (machine-id(5)): exactly 32 lowercase hexadecimal digits.

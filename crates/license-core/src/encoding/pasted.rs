@@ -223,6 +223,18 @@ pub(crate) fn plain_dash(character: char) -> char {
     if is_dash(character) { '-' } else { character }
 }
 
+/// Removes white space and invisible characters around a text, such as the non-breaking spaces and
+/// zero-width characters that spreadsheets and web pages add to a cell.
+///
+/// ```
+/// use license_core::encoding::trim_blanks;
+///
+/// assert_eq!(trim_blanks("\u{a0}ACME Ltd\u{200b} "), "ACME Ltd");
+/// ```
+pub fn trim_blanks(text: &str) -> &str {
+    text.trim_matches(is_blank)
+}
+
 /// Removes white space and quotes around the text.
 pub(crate) fn without_wrapping(text: &str) -> &str {
     offset_and_body(text).1

@@ -110,6 +110,19 @@ impl<'a> Unverified<'a> {
         })
     }
 
+    /// Returns whether long dashes in the input leave two readings, and only a signature can tell
+    /// which one is right.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
+    /// assert!(!token.is_ambiguous());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn is_ambiguous(&self) -> bool {
+        self.other_reading.is_some()
+    }
+
     /// Returns the reading of the token for which a condition holds. Without long dashes in the
     /// input, there is only one reading.
     pub(crate) fn reading(&self, holds: impl Fn(&Unverified<'_>) -> bool) -> &Unverified<'_> {

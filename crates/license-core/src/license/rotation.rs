@@ -107,8 +107,11 @@ impl Rotation {
     /// Returns [`RotationError`] if the statement is not signed by trusted keys or introduces a
     /// retired key. Nothing changes in this case.
     pub fn apply(&mut self, token: &Unverified<'_>) -> Result<StatementResult, RotationError> {
-        let is_same = |known: &TrustStatement| known.as_str() == token.as_str();
-        if self.statements.iter().any(is_same) {
+        let is_known = |token: &Unverified<'_>| {
+            let mut known = self.statements.iter();
+            known.any(|known| known.as_str() == token.as_str())
+        };
+        if is_known(token.reading(is_known)) {
             return Ok(StatementResult::Unchanged);
         }
         let retired = self.retired_keys();

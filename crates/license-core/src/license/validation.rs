@@ -171,6 +171,18 @@ impl Validation {
         self.token.to_armor()
     }
 
+    /// Returns the token.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let validation = fixture::validation()?;
+    /// assert!(validation.as_str().starts_with("eyJ"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn as_str(&self) -> &str {
+        self.token.as_str()
+    }
+
     /// Returns whether the token belongs to this license.
     ///
     /// ```

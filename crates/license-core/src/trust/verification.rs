@@ -30,8 +30,18 @@ impl Unverified<'_> {
     ///
     /// Returns [`VerifyError`] if the payload is not base64url, or not a strict JSON object.
     pub fn unverified_claims(&self) -> Result<Value, VerifyError> {
-        let members = strict_json::members(&self.payload()?).map_err(VerifyError::Json)?;
+        let payload = self.readable_reading().payload()?;
+        let members = strict_json::members(&payload).map_err(VerifyError::Json)?;
         Ok(Value::Object(members))
+    }
+
+    /// Returns the reading of the token whose payload is strict JSON, to show it without a
+    /// verification.
+    pub(crate) fn readable_reading(&self) -> &Unverified<'_> {
+        self.reading(|token| {
+            let payload = token.payload();
+            payload.is_ok_and(|payload| strict_json::members(&payload).is_ok())
+        })
     }
 
     /// Returns the payload of a token of this kind, which is not authenticated.
@@ -77,6 +87,26 @@ impl Unverified<'_> {
             signature,
             key_id: key.id().clone(),
         })
+    }
+
+    /// Returns the reading of the token that a trusted key has signed, or the first reading.
+    ///
+    /// A long dash of an editor stands for `-` or `--`, and only the signature tells which. A
+    /// program that stores or forwards a token that was pasted stores this reading. A token without
+    /// long dashes has one reading.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (token, trust) = (fixture::LICENSE, fixture::trust()?);
+    /// use license_core::Unverified;
+    ///
+    /// let pasted = Unverified::parse(token)?;
+    /// assert_eq!(pasted.signed_reading(&trust).as_str(), token.trim());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn signed_reading(&self, trust: &TrustSet) -> &Unverified<'_> {
+        let key = trust.get(self.unverified_key_id());
+        key.map_or(self, |key| self.reading_signed_by(key))
     }
 
     /// Returns a copy of the reading of the token that this key has signed.

@@ -102,3 +102,31 @@ fn an_unverifiable_block_is_refused() {
     let trusted = ["acme.lic", "--no-ledger", "--trust", "trust.jwks"];
     let _ = bundle(&workstation, &trusted).expect_code(0);
 }
+
+/// The name of the customer causes `--` in the payload of the license.
+#[test]
+fn a_license_with_long_dashes_is_written_and_recorded_as_it_was_signed() {
+    let workstation = Vendor::shared().workstation();
+    workstation.write("trust.jwks", &Vendor::shared().trust);
+    let name = "s\u{ff21}".repeat(6);
+    let terms = ["--no-ledger", "--customer", &name];
+    let usual = ["--tier", "pro", "--perpetual", "--json", "--out", "l.lic"];
+    let report = issued(&workstation, &[&usual[..], &terms].concat()).expect_code(0);
+    let id = report.json()["license_id"].as_str().unwrap().to_owned();
+    let signed = workstation.read("l.lic");
+    let (begin, rest) = signed.split_once('\n').unwrap();
+    let (body, end) = rest.split_once("-----END").unwrap();
+    assert!(body.contains("--"), "{signed}");
+    let body = body.replace("--", "\u{2014}");
+    workstation.write("pasted.lic", format!("{begin}\n{body}-----END{end}"));
+    let trusted = ["pasted.lic", "--trust", "trust.jwks"];
+    let bundled = bundle(&workstation, &[&trusted[..], &["--no-ledger"]].concat());
+    assert_eq!(bundled.expect_code(0).stdout, signed);
+    let import = ["ledger", "import", "--trust", "trust.jwks", "pasted.lic"];
+    let _ = keygen(&workstation, &import).expect_code(0);
+    let resent = keygen(&workstation, &["ledger", "resend", &id]).expect_code(0);
+    assert_eq!(resent.stdout, signed);
+    // The claims are shown without a key, although only one reading has them.
+    let inspected = keygen(&workstation, &["inspect", "pasted.lic"]).expect_code(0);
+    assert!(inspected.stdout.contains(&name), "{inspected:?}");
+}

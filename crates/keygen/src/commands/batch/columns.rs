@@ -1,6 +1,7 @@
 //! Columns of the table of orders.
 
 use license_cli_support::{Failure, escape, is_misspelled};
+use license_core::encoding::trim_blanks;
 
 use super::manifest;
 
@@ -75,7 +76,7 @@ pub(super) fn parse<'h>(
 }
 
 fn column(file: &str, title: &str, command: &clap::Command) -> Result<OrderColumn, Failure> {
-    let title = title.trim_start_matches('\u{feff}').trim();
+    let title = trim_blanks(title);
     let name = title.to_lowercase().replace(['_', ' '], "-");
     let kind = match name.as_str() {
         "" => ColumnKind::Untitled,

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use clap::{CommandFactory, FromArgMatches};
 use license_cli_support::{Failure, escape, show_path};
+use license_core::encoding::trim_blanks;
 use license_core::issue::LicenseDraft;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::{FeatureMatrix, with_causes};
@@ -116,7 +117,7 @@ impl<'m> Orders<'m> {
             }
             let line = self.dialect.line(reader.position(), &record);
             // Spreadsheets also write empty rows.
-            if record.iter().all(|cell| cell.trim().is_empty()) {
+            if record.iter().all(|cell| trim_blanks(cell).is_empty()) {
                 continue;
             }
             if !callback(self.order(line, &record, &mut ids))? {
@@ -137,7 +138,7 @@ impl<'m> Orders<'m> {
         let (mut arguments, mut carried) = (Vec::new(), Vec::new());
         let mut content = OrderContent::default();
         for (column, cell) in self.columns.iter().zip(record) {
-            let cell = cell.trim();
+            let cell = trim_blanks(cell);
             let error = |message: &str| RowError::new(line, &column.name, message);
             if cell.len() > MAX_CELL {
                 return Err(error(&format!(
@@ -181,7 +182,7 @@ impl<'m> Orders<'m> {
         let (expected, found) = (self.columns.len(), record.len());
         let is_surplus_empty = || {
             let mut surplus = record.iter().skip(expected);
-            surplus.all(|cell| cell.trim().is_empty())
+            surplus.all(|cell| trim_blanks(cell).is_empty())
         };
         if found >= expected && is_surplus_empty() {
             return Ok(());
@@ -294,7 +295,7 @@ fn options(column: &OrderColumn, cell: &str) -> Result<Vec<String>, String> {
     let option = format!("--{}", column.name);
     match column.kind {
         ColumnKind::Repeated => {
-            let parts = cell.split(SEPARATOR).map(str::trim);
+            let parts = cell.split(SEPARATOR).map(trim_blanks);
             let parts = parts.filter(|part| !part.is_empty());
             Ok(parts.map(|part| format!("{option}={part}")).collect())
         }

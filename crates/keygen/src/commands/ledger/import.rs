@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use license_cli_support::{Failure, Source, plural};
 use license_core::encoding::decode_text;
 use license_core::jose::input_cap;
-use license_core::license::{RevocationList, Rotation, VerifiedLicensesError};
+use license_core::key::EnterpriseKey;
+use license_core::license::{CanonicalText, RevocationList, Rotation, VerifiedLicensesError};
 use license_core::machine::MachineDigest;
 use license_core::{
-    Code, FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, TokenKind, TrustSet,
-    Unverified, VerifiedLicenses, time,
+    Code, FeatureMatrix, License, LicenseFile, LicenseId, TokenKind, TrustSet, Unverified,
+    VerifiedLicenses, time,
 };
 use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation};
 use license_issuer::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};
@@ -149,8 +150,9 @@ impl VerifiedImport<'_> {
         let ids = verified.licenses().iter();
         self.licenses
             .extend(ids.map(|license| (license.id().as_str().to_owned(), license.clone())));
-        if let (Ok(LicenseKey::Enterprise(key)), [license]) =
-            (LicenseKey::parse(text), verified.licenses())
+        if let (CanonicalText::EnterpriseKey(key), [license]) =
+            (verified.canonical(), verified.licenses())
+            && let Ok(key) = EnterpriseKey::parse(key)
         {
             let tier = license.tier().to_string();
             let kid = license.key_id().as_str();
@@ -161,7 +163,7 @@ impl VerifiedImport<'_> {
         let tokens = |kind| {
             artifacts
                 .blocks_of_kind(kind)
-                .map(|block| block.token.as_str())
+                .map(|block| block.token.signed_reading(self.trust).as_str())
         };
         let licenses = verified.licenses().iter().zip(tokens(TokenKind::License));
         let entries =
@@ -169,14 +171,10 @@ impl VerifiedImport<'_> {
         let mut entries = entries
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| failures::not_verified("license", &error))?;
-        for (validation, token) in verified
-            .validations()
-            .iter()
-            .zip(tokens(TokenKind::Validation))
-        {
+        for validation in verified.validations() {
             let mut licenses = verified.licenses().iter().chain(known);
             if let Some(license) = licenses.find(|license| validation.is_for(license)) {
-                entries.push(records::check_in(license, validation, token));
+                entries.push(records::check_in(license, validation, validation.as_str()));
             }
         }
         let activations = verified.activations().iter();
@@ -232,7 +230,8 @@ impl VerifiedImport<'_> {
         Ok(())
     }
 
-    /// Replaces the members of an exported entry with those of its verified artifact.
+    /// Replaces the members of an exported entry with those of its verified artifact, and the
+    /// artifact with its verified reading.
     ///
     /// Keeps the members that an artifact does not contain.
     fn verify_entry(
@@ -251,6 +250,7 @@ impl VerifiedImport<'_> {
         match verified.as_slice() {
             [verified] if members_match(exported, verified) => {
                 exported.body = with_unsigned_members(verified, exported);
+                exported.artifact.clone_from(&verified.artifact);
                 Ok(())
             }
             _ => Err(members_mismatch(file, line)),
@@ -283,6 +283,7 @@ impl VerifiedImport<'_> {
         match rotation.statements().last().map(records::trust_statement) {
             Some(verified) if members_match(exported, &verified) => {
                 exported.body = verified.body;
+                exported.artifact = verified.artifact;
                 Ok(())
             }
             _ => Err(members_mismatch(file, line)),

@@ -178,9 +178,11 @@ fn id_in_artifact(
 
 /// Returns the id of a license that the ledger does not contain.
 fn unrecorded_id(text: &str) -> Result<String, Failure> {
-    let key_id = LicenseKey::parse(text)
-        .ok()
-        .and_then(|key| key.license_id());
+    let key = LicenseKey::parse(text).ok();
+    if key.iter().flat_map(LicenseKey::readings).count() > 1 {
+        return Err(ambiguous_key());
+    }
+    let key_id = key.and_then(|key| key.license_id());
     let id = LicenseId::parse(&text.trim().to_ascii_lowercase()).or(key_id);
     id.map(|id| id.as_str().to_owned()).ok_or_else(|| {
         Failure::new(
@@ -190,4 +192,11 @@ fn unrecorded_id(text: &str) -> Result<String, Failure> {
         )
         .hint("use the license id (jti) that `keygen inspect FILE` shows")
     })
+}
+
+/// Returns the failure for an enterprise key with long dashes that the ledger does not contain. The
+/// id of its license depends on the signature, so one of the two readings revokes nothing.
+fn ambiguous_key() -> Failure {
+    let message = "expected a key with hyphens, found a long dash that stands for `-` or `--`";
+    Failure::usage(message).hint("copy the key from its file, or use the short key of the invoice")
 }

@@ -67,6 +67,17 @@ fn an_invalid_id_is_reported_and_other_sources_are_not_used() {
             SYSTEM_FILE,
         ),
         (
+            bare().file(SYSTEM_FILE, "\u{feff}from-etc-0001\n"),
+            Rejected(Rejection::Encoding),
+            SYSTEM_FILE,
+        ),
+        (
+            // UTF-16 with a byte order mark, as the file is read.
+            bare().file(SYSTEM_FILE, "\u{fffd}\u{fffd}f\0r\0o\0m\0-\0e\0t\0c\0"),
+            Rejected(Rejection::Encoding),
+            SYSTEM_FILE,
+        ),
+        (
             bare().unreadable(SYSTEM_FILE, io::ErrorKind::PermissionDenied),
             NotPermitted,
             SYSTEM_FILE,

@@ -44,7 +44,9 @@ impl VerifiedLicenses {
 /// Returns whether a key identifies a license.
 fn is_identified_by(license: &License, key: &LicenseKey, matrix: &FeatureMatrix) -> bool {
     // The license of an enterprise key has the short key as its id.
-    license.is_identified_by(key, matrix) || key.license_id().as_ref() == Some(license.id())
+    let is_id = |key: &LicenseKey| key.license_id().as_ref() == Some(license.id());
+    key.readings()
+        .any(|key| license.is_identified_by(&key, matrix) || is_id(&key))
 }
 
 /// Returns the key of a license, preferably in the form of `key`.
