@@ -137,8 +137,8 @@ impl LicenseKey {
         }
     }
 
-    /// Returns the keys that the input can stand for: one, or two for an enterprise key with long
-    /// dashes, each of which stands for `-` or `--`. Only the signature tells which one is right.
+    /// Returns the readings of the input: one, or two for an enterprise key with long dashes, each
+    /// of which can be `-` or `--`. Only the signature shows which reading is right.
     ///
     /// ```
     /// use license_core::LicenseKey;

@@ -204,7 +204,8 @@ impl<'a> Context<'a> {
     /// that is not set then counts as covered.
     ///
     /// This is for programs that report about a license, such as an installer. An application sets
-    /// its version and build date instead, because otherwise every build would be covered.
+    /// its version and build date instead, because otherwise every build would be covered. A value
+    /// that is set is still checked, unlike with [`Context::any_application`].
     ///
     /// ```
     /// use license_core::{Context, time};
@@ -236,7 +237,8 @@ impl<'a> Context<'a> {
     }
 
     /// Skips the rules on the user, the version and the build date, which only an application
-    /// knows. Use this to compare licenses before an application uses them.
+    /// knows. Use this to compare licenses before an application uses them. Values that are set are
+    /// not checked either, unlike with [`Context::for_any_version`].
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

@@ -91,9 +91,9 @@ impl Unverified<'_> {
 
     /// Returns the reading of the token that a trusted key has signed, or the first reading.
     ///
-    /// A long dash of an editor stands for `-` or `--`, and only the signature tells which. A
-    /// program that stores or forwards a token that was pasted stores this reading. A token without
-    /// long dashes has one reading.
+    /// A long dash of an editor can be `-` or `--`, and only the signature shows which. A program
+    /// that stores or forwards a token that was pasted uses this reading. A token without long
+    /// dashes has one reading.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

@@ -197,6 +197,6 @@ fn unrecorded_id(text: &str) -> Result<String, Failure> {
 /// Returns the failure for an enterprise key with long dashes that the ledger does not contain. The
 /// id of its license depends on the signature, so one of the two readings revokes nothing.
 fn ambiguous_key() -> Failure {
-    let message = "expected a key with hyphens, found a long dash that stands for `-` or `--`";
+    let message = "expected a key with hyphens, found a long dash, which can be `-` or `--`";
     Failure::usage(message).hint("copy the key from its file, or use the short key of the invoice")
 }
