@@ -101,15 +101,15 @@ fn an_installed_license_with_long_dashes_is_stored_with_its_renewal_as_it_was_si
     let name = "s\u{ff21}".repeat(6);
     let issue = ["issue", "--tier", "pro", "--customer", &name, "--offline"];
     let term = ["--issued-at", "2025-07-01", "--expires", "2026-06-30"];
-    sale.issue(&[&issue[..], &term].concat(), "acme.lic");
-    let signed = sale.machine.read("acme.lic");
+    sale.issue(&[&issue[..], &term].concat(), "long.lic");
+    let signed = sale.machine.read("long.lic");
     let (begin, rest) = signed.split_once('\n').unwrap();
     let (body, end) = rest.split_once("-----END").unwrap();
     assert!(body.contains("--"), "{signed}");
     let body = body.replace("--", "\u{2014}");
     let stored = sale.machine.state().join("license.lic");
     fs::write(&stored, format!("{begin}\n{body}-----END{end}")).unwrap();
-    let renew = words("renew acme.lic --days 365 --issued-at 2026-06-01");
+    let renew = words("renew long.lic --days 365 --issued-at 2026-06-01");
     sale.issue(&renew, "next.lic");
     let _ = sale.install("next.lic", "2026-06-20").expect_code(0);
     let renewal = sale.machine.read("next.lic");

@@ -109,9 +109,9 @@ fn a_license_with_long_dashes_is_written_and_recorded_as_it_was_signed() {
     let workstation = Vendor::shared().workstation();
     workstation.write("trust.jwks", &Vendor::shared().trust);
     let name = "s\u{ff21}".repeat(6);
-    let terms = ["--no-ledger", "--customer", &name];
-    let usual = ["--tier", "pro", "--perpetual", "--json", "--out", "l.lic"];
-    let report = issued(&workstation, &[&usual[..], &terms].concat()).expect_code(0);
+    let issue = words("issue --key vendor.key --no-ledger --tier pro --perpetual --out l.lic");
+    let issue = [&issue[..], &["--json", "--customer", &name]].concat();
+    let report = keygen(&workstation, &issue).expect_code(0);
     let id = report.json()["license_id"].as_str().unwrap().to_owned();
     let signed = workstation.read("l.lic");
     let (begin, rest) = signed.split_once('\n').unwrap();
