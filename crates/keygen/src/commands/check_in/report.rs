@@ -109,7 +109,7 @@ impl<'a> ReportedValidation<'a> {
         let license = self.license;
         let end = license
             .expires_at()
-            .map_or("perpetual".to_owned(), |end| time::describe_end(end));
+            .map_or("perpetual".to_owned(), time::describe_end);
         let mut lines = vec![
             format!(
                 "license    {} for {}, {end}",
