@@ -141,7 +141,10 @@ fn directories_missing_files_noise_and_large_files_are_refused() {
     for (path, expected) in [
         (directory.path().to_owned(), "not a regular file"),
         (directory.path().join("missing"), "cannot read"),
-        (file("noise", &[0x80, 0xff, 0]), "not UTF-8 text"),
+        (
+            file("noise", &[0x80, 0xff, 0]),
+            "expected text, found a NUL byte",
+        ),
         (
             file("large", "A".repeat(256 * 1024 + 1).as_bytes()),
             "at most 262144 bytes",

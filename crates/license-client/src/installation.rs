@@ -404,9 +404,9 @@ fn read_text(store: &Store, file: StateFile) -> Result<Option<String>, Installat
     let Some(bytes) = store.read(file, MAX_FILE_BYTES)? else {
         return Ok(None);
     };
-    let text = decode_text(bytes).map_err(|damage| InstallationError::NotText {
+    let text = decode_text(bytes).map_err(|source| InstallationError::NotText {
         path: store.dir().file(file),
-        damage,
+        source,
         quarantined: None,
     })?;
     Ok(Some(text))

@@ -200,7 +200,8 @@ impl StateDir {
 
     /// Checks that files can be written in the directory, and returns the metadata of a new file.
     ///
-    /// The file contains a few kilobytes, so that a full disk is an error. It is removed again. Its owner is the owner of all files that this process creates.
+    /// The file contains a few kilobytes, so that a full disk is an error. It is removed again. Its
+    /// owner is the owner of all files that this process creates.
     ///
     /// ```
     /// # let scratch = tempfile::tempdir()?;
@@ -248,7 +249,8 @@ impl StateDir {
     /// Returns the path of the file that writers lock.
     ///
     /// While the file is locked, it contains the description of the holder. This program never
-    /// replaces or removes the file, because a lock belongs to the file and not to its name. If another program removes it, writers lock a new file.
+    /// replaces or removes the file, because a lock belongs to the file and not to its name. If
+    /// another program removes it, writers lock a new file.
     pub(crate) fn lock_file(&self) -> PathBuf {
         self.path.join(LOCK)
     }

@@ -7,7 +7,7 @@
 
 use std::fmt::{self, Write as _};
 use std::fs;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use license_client::testing::{self, TestMachine};
 use license_client::{FeatureMatrix, StateFile};
@@ -57,6 +57,13 @@ impl Subscriber for Lines {
     fn exit(&self, _: &Id) {}
 }
 
+/// Waits until no other test runs. `tracing` decides once for each event whether a subscriber wants
+/// it. If another thread adds or removes a subscriber at this moment, the event can be lost.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Returns the events of a program.
 fn events(program: impl FnOnce()) -> Vec<String> {
     let lines = Lines::default();
@@ -71,6 +78,7 @@ fn machine() -> TestMachine {
 
 #[test]
 fn a_decision_is_an_event_only_if_it_changes() {
+    let _turn = turn();
     let machine = machine();
     let client = machine.builder().user("ann").build().unwrap();
     let license = testing::license("PRO").user("ann").expires("2026-01-31");
@@ -112,6 +120,7 @@ fn a_decision_is_an_event_only_if_it_changes() {
 
 #[test]
 fn refusals_are_events() {
+    let _turn = turn();
     let machine = machine();
     let client = machine.client();
     let events = events(|| {
@@ -129,6 +138,7 @@ fn refusals_are_events() {
 
 #[test]
 fn damaged_files_and_removed_files_are_events() {
+    let _turn = turn();
     let machine = machine();
     machine.install(testing::license("PRO"));
     let client = machine.client();
@@ -160,6 +170,7 @@ fn damaged_files_and_removed_files_are_events() {
 
 #[test]
 fn events_contain_neither_users_nor_customers_nor_machines_nor_tokens_nor_directories() {
+    let _turn = turn();
     let machine = machine();
     let client = machine.builder().user("secret-user").build().unwrap();
     let license = testing::license("PRO").user("secret-user");

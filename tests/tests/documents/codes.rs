@@ -24,9 +24,10 @@ const HEADER: &str = "| code | meaning | program | exit code | remedy |";
 const LEDGER_STATUS: [&str; 4] = ["EXPIRED", "FUTURE", "REVOKED", "SUPERSEDED"];
 
 /// Literals in capitals that are not reason codes.
-const NOT_CODES: [&str; 29] = [
+const NOT_CODES: [&str; 32] = [
     "BEGIN",
     "CARGO_PKG_VERSION",
+    "CERTIFICATE",
     "CUSTOMER",
     "DIGEST",
     "END",
@@ -40,6 +41,8 @@ const NOT_CODES: [&str; 29] = [
     "KEY",
     "LC_ALL",
     "LICENSE",
+    "NUL",
+    "OPENSSH",
     "OUT_DIR",
     "POST",
     "PS256",

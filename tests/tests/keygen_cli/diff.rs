@@ -59,7 +59,7 @@ fn losses_are_printed_before_gains() {
         "  feature hooks is removed",
         "\nGained\n",
         "  the tier is TEAM instead of PRO",
-        "  it is valid 366 days longer: until 2029-01-01T00:00:00Z",
+        "  it ends 366 days later: at 2029-01-01T00:00:00Z",
         "\nOther changes\n",
         "  20 seats; no number was set before",
     ];
@@ -88,7 +88,7 @@ fn json_has_each_change_with_before_and_after() {
     );
     let end = json!({
         "what": "expires_at", "name": null, "before": "2028-01-01T00:00:00Z", "after": "2029-01-01T00:00:00Z",
-        "text": "it is valid 366 days longer: until 2029-01-01T00:00:00Z instead of 2028-01-01T00:00:00Z",
+        "text": "it ends 366 days later: at 2029-01-01T00:00:00Z instead of 2028-01-01T00:00:00Z",
     });
     assert!(
         report["gains"].as_array().unwrap().contains(&end),

@@ -215,8 +215,8 @@ impl<'a> Counted<'a> {
         }
     }
 
-    /// Returns the limit of a license. Programs read the quota, so the claim counts only where there
-    /// is no quota.
+    /// Returns the limit of a license. Programs read the quota, so the claim counts only where
+    /// there is no quota.
     fn limit(self, claims: &LicenseClaims, matrix: &FeatureMatrix) -> Option<Quota> {
         let quota = self.quota(matrix);
         let quota = quota.and_then(|name| claims.quotas.get(name).copied());

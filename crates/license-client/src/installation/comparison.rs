@@ -90,7 +90,7 @@ impl Comparison {
     }
 
     /// Returns the installed license, if it is valid and could be restored. A license that the new
-    /// one supersedes can not.
+    /// one supersedes cannot be restored.
     pub(super) fn restorable(&self) -> Option<&License> {
         let difference = self.difference.as_ref()?;
         self.replaced().filter(|_| !continues(difference))

@@ -61,12 +61,12 @@ pub enum InstallationError {
     #[error("{}", allows_less(.0))]
     Loss(LicenseLoss),
     /// A file is not text.
-    #[error("{}: {damage}{}", path.display(), quarantined_as(quarantined.as_deref()))]
+    #[error("{}: cannot read the file as text{}", path.display(), quarantined_as(quarantined.as_deref()))]
     NotText {
         /// The file.
         path: PathBuf,
         /// The damage.
-        damage: TextError,
+        source: TextError,
         /// The path of the quarantined file. `None` if the file was not moved.
         quarantined: Option<PathBuf>,
     },

@@ -37,9 +37,9 @@ pub(super) fn start(
 pub(super) fn end(before: Option<DateTime<Utc>>, after: Option<DateTime<Utc>>) -> (Effect, String) {
     let text = match (before, after) {
         (Some(before), Some(after)) => {
-            let how = distance(before, after, ["longer", "shorter"]);
+            let how = distance(before, after, ["later", "earlier"]);
             let [before, after] = [before, after].map(rfc3339);
-            format!("it is valid {how}: until {after} instead of {before}")
+            format!("it ends {how}: at {after} instead of {before}")
         }
         (None, Some(after)) => format!("it ends at {} instead of being perpetual", rfc3339(after)),
         (before, None) => {

@@ -168,12 +168,12 @@ fn a_change_has_a_sentence_and_an_effect() {
     assert_change(
         |draft| draft.expires_at = Some(at("2028-12-31")),
         Gain,
-        "it is valid 365 days longer: until 2028-12-31T00:00:00Z instead of 2028-01-01T00:00:00Z",
+        "it ends 365 days later: at 2028-12-31T00:00:00Z instead of 2028-01-01T00:00:00Z",
     );
     assert_change(
         |draft| draft.expires_at = Some(at("2027-12-31")),
         Loss,
-        "it is valid 24 hours shorter: until 2027-12-31T00:00:00Z instead of 2028-01-01T00:00:00Z",
+        "it ends 24 hours earlier: at 2027-12-31T00:00:00Z instead of 2028-01-01T00:00:00Z",
     );
     assert_change(
         |draft| draft.expires_at = None,

@@ -1,8 +1,9 @@
 //! The layout of texts with armor blocks (`-----BEGIN …-----`), which mail, chat, spreadsheets and
 //! environment variables change.
 //!
-//! Only characters that no block can contain are removed, and only line breaks are added. A text
-//! therefore has one canonical layout, and two different blocks never become equal.
+//! In the content of a block, only line breaks are added, and only line breaks that are spelled out
+//! and characters that no block can contain are removed. The delimiters are rewritten with five
+//! hyphens. A text therefore has one canonical layout, and two different blocks never become equal.
 
 use super::pasted::{is_dash, is_invisible};
 

@@ -1,6 +1,7 @@
 //! Text from bytes: UTF-8 and UTF-16, and the formats that are not text.
 //!
-//! Every text that people copy, mail or edit is decoded here, before any parser reads it.
+//! Every text that people copy, mail or edit is decoded here, before any parser reads it. Only the
+//! reader of CSV decodes a stream by itself.
 
 use std::borrow::Cow;
 
@@ -66,7 +67,7 @@ const START: usize = 4096;
 ///
 /// UTF-16 without a byte order mark is recognized by its NUL bytes, which no text contains.
 ///
-/// Takes memory of up to 3 times the size of UTF-16, and none for UTF-8.
+/// Allocates 1.5 times the size of UTF-16, and nothing for UTF-8.
 ///
 /// ```
 /// use license_core::encoding::decode_text;

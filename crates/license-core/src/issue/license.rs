@@ -151,8 +151,8 @@ impl LicenseClaims {
         })
     }
 
-    /// Sets a quota, which does not have to be in any tier. [`Self::set_limit`] also sets the number
-    /// of seats or devices.
+    /// Sets a quota, which does not have to be in any tier. [`Self::set_limit`] also sets the
+    /// number of seats or devices.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
@@ -174,8 +174,8 @@ impl LicenseClaims {
     }
 
     /// Sets a quota. If the product counts seats or devices with this quota, also sets the number
-    /// of seats or devices, so that the license contains one number. An unlimited quota removes the
-    /// number.
+    /// of seats or devices, so that the license contains one number. An unlimited quota or a quota
+    /// of 0 removes the number.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }

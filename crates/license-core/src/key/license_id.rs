@@ -11,8 +11,8 @@ use crate::time;
 
 /// The id of a license: a UUID (RFC 9562), or the short form of an enterprise key.
 ///
-/// This library creates UUIDs of version 7. It accepts the versions 1 to 8, so that a vendor can keep
-/// the ids of another system.
+/// This library creates UUIDs of version 7. It accepts the versions 1 to 8, so that a vendor can
+/// keep the ids of another system.
 ///
 /// ```
 /// use license_core::LicenseId;
@@ -207,8 +207,8 @@ mod tests {
             );
             ids += usize::from(expected.is_some());
         }
-        // 30 positions accept 16 digits, the version accepts 8 digits, the variant accepts 4 digits,
-        // and 4 characters are fixed.
+        // 30 positions accept 16 digits, the version accepts 8 digits, the variant accepts 4
+        // digits, and 4 characters are fixed.
         assert_eq!(ids, 30 * 16 + 8 + 4 + 4);
     }
 }

@@ -172,8 +172,8 @@ impl VerifiedLicenses {
         &self.recorded
     }
 
-    /// Removes the licenses that are not selected. The other artifacts and the canonical text do not
-    /// change.
+    /// Removes the licenses that are not selected. The other artifacts and the canonical text do
+    /// not change.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

@@ -110,7 +110,7 @@ mod tests {
         let license = LicenseId::parse(license);
         SessionId::new(
             license.as_ref(),
-            Machine::parse(machine).unwrap().digest(),
+            Machine::parse(machine).and_then(|machine| machine.digest()),
             user,
             root,
         )

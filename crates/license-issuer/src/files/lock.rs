@@ -110,8 +110,8 @@ pub fn lock(path: &Path, patience: Duration) -> Result<LockedFile, LockError> {
 /// Waits up to `patience` for the lock.
 ///
 /// Another thread waits in the system's queue, because a process that only polled would rarely find
-/// the lock of a busy ledger free. If the thread gets the lock too late, it closes its handle of the
-/// file, which releases the lock.
+/// the lock of a busy ledger free. If the thread gets the lock too late, it closes its handle of
+/// the file, which releases the lock.
 fn wait(file: &File, patience: Duration) -> Result<(), TryLockError> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) if !patience.is_zero() => {}

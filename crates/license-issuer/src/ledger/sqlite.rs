@@ -191,7 +191,8 @@ impl SqliteLedger {
     /// # Errors
     ///
     /// Returns [`LedgerError::ReadOnly`] if the ledger was opened for reading or its file cannot be
-    /// written, [`LedgerError::Lock`] if another process keeps the writer lock, and other errors if the ledger cannot be locked or written.
+    /// written, [`LedgerError::Lock`] if another process keeps the writer lock, and other errors if
+    /// the ledger cannot be locked or written.
     pub fn acquire(&mut self, now: DateTime<Utc>) -> Result<SqliteWriter<'_>, LedgerError> {
         // The recovery changes files before it changes the ledger.
         if self.db.is_readonly(MAIN_DB)? {

@@ -2,8 +2,8 @@
 //!
 //! Every signed artifact states when it was issued, and licenses are numbered by the clock. With a
 //! wrong clock, an artifact ends decades too early or too late, and a machine that installs the
-//! artifact counts time from its date. The ledger records the time of each entry, so it notices such
-//! a clock.
+//! artifact counts time from its date. The ledger records the time of each entry, so it notices
+//! such a clock.
 
 use std::fmt;
 

@@ -52,8 +52,8 @@ pub(super) struct OrderId {
 /// with the same content are numbered. The numbers need about 30 bytes of memory for each row.
 #[derive(Debug, Default)]
 pub(super) struct OrderIds {
-    /// Number of rows for the first 64 bits of the hash of their content. Two contents with the same
-    /// bits would only be numbered together.
+    /// Number of rows for the first 64 bits of the hash of their content. Two contents with the
+    /// same bits would only be numbered together.
     counts: HashMap<u64, u64>,
 }
 
