@@ -96,24 +96,56 @@ const MAX_NAME_LENGTH: usize = 100;
 /// The number of characters of a longer name that are shown.
 const PREFIX_LENGTH: usize = 12;
 
+/// The minimum length of a base64 text that may be a line of a private key.
+const MIN_BASE64_LENGTH: usize = 40;
+
 /// Returns a path for messages: escaped, and truncated if one of its names is so long that it may
-/// be a license.
+/// be a license. A text that may be a private key is described instead.
 ///
 /// ```
 /// use license_cli_support::show_path;
 ///
 /// assert_eq!(show_path("site/acme.lic".as_ref()), "site/acme.lic");
 /// assert_eq!(show_path("eyJhbGciOiJSUzI1NiJ9.e30.c2ln".repeat(9).as_ref()), "eyJhbGciOiJS…");
+/// let key = "-----BEGIN PRIVATE KEY-----";
+/// assert_eq!(show_path(key.as_ref()), "a pasted text of 27 characters");
 /// ```
 #[must_use]
 pub fn show_path(path: &Path) -> String {
     let shown = path.to_string_lossy();
+    if may_be_key(&shown) {
+        return format!("a pasted text of {} characters", shown.chars().count());
+    }
     let is_name = |name: &str| name.chars().count() <= MAX_NAME_LENGTH;
     if shown.split(['/', '\\']).all(is_name) {
         return escape(&shown).into_owned();
     }
     let prefix: String = shown.chars().take(PREFIX_LENGTH).collect();
     format!("{}…", escape(&prefix))
+}
+
+/// Returns whether a text in place of a file name may be a key, or a part of a key.
+pub(crate) fn may_be_key(text: &str) -> bool {
+    let has_marker = text.contains("-----BEGIN") || text.contains("-----END");
+    has_marker || (is_base64(text) && !is_below_existing_directory(Path::new(text)))
+}
+
+/// Returns whether the text is base64, possibly in lines. Line breaks may be written as `\n`.
+fn is_base64(text: &str) -> bool {
+    let joined = text.replace("\\r", "").replace("\\n", "");
+    let mut digits = joined
+        .chars()
+        .filter(|character| !character.is_whitespace());
+    let is_digit = |character: char| {
+        character.is_ascii_alphanumeric() || matches!(character, '+' | '/' | '=' | '-' | '_')
+    };
+    digits.clone().all(is_digit) && digits.nth(MIN_BASE64_LENGTH - 1).is_some()
+}
+
+/// Returns whether the path or one of its directories exists, apart from the root directory.
+fn is_below_existing_directory(path: &Path) -> bool {
+    let mut directories = path.ancestors().filter(|path| path.file_name().is_some());
+    directories.any(|path| path.symlink_metadata().is_ok())
 }
 
 #[cfg(test)]
@@ -156,6 +188,31 @@ mod tests {
     fn harmless_text_is_borrowed_unchanged() {
         for text in ["", "Acme GmbH", "日本語", "שלום", "naïve 🚀", "C:\\key"] {
             assert!(matches!(escape(text), Cow::Borrowed(same) if same == text));
+        }
+    }
+
+    #[test]
+    fn a_path_that_may_be_a_private_key_is_not_shown() {
+        let line = "MIIEvQIBADANBgkqhkiG9w0B/QEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+        for key in [
+            line.to_owned(),
+            format!("/{line}"),
+            format!("{line}\n{line}"),
+            format!(r"{line}\n{line}\n"),
+            format!(r"-----BEGIN PRIVATE KEY-----\n{line}\n-----END PRIVATE KEY-----"),
+            format!("key.pem: -----BEGIN RSA PRIVATE KEY-----\n{line}"),
+        ] {
+            let shown = show_path(key.as_ref());
+            let expected = format!("a pasted text of {} characters", key.len());
+            assert_eq!(shown, expected);
+        }
+        let directory = tempfile::tempdir().unwrap();
+        for name in [
+            "a-directory-with-a-name-of-40-or-more-characters/new",
+            "licenses-of-customers-in-the-north/acme.lic",
+        ] {
+            let path = directory.path().join(name);
+            assert_eq!(show_path(&path), path.display().to_string());
         }
     }
 

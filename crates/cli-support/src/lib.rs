@@ -12,6 +12,7 @@
 //! | write output | [`Destination`], which does not overwrite by default |
 //! | parse arguments | [`program`]: usage errors, completions, man pages |
 //! | suggest names | [`closest`] |
+//! | check a process | [`may_be_running`] |
 //!
 //! ```
 //! use license_cli_support::{Column, Table, closest, escape, plural};
@@ -38,6 +39,7 @@ mod input;
 mod memory;
 mod outline;
 mod output;
+mod process;
 pub mod program;
 mod progress;
 mod qr;
@@ -54,6 +56,7 @@ pub use input::Source;
 pub use memory::protect_memory;
 pub use outline::write_outline;
 pub use output::{Color, OutputOptions, Terminal};
+pub use process::may_be_running;
 pub use progress::Progress;
 pub use qr::{MAX_QR_BYTES, QrCode};
 pub use suggest::{closest, is_misspelled, is_similar};

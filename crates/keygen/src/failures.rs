@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use license_cli_support::{Exit, Failure, Source, show_path};
+use license_cli_support::{Exit, Failure, Source, may_be_running, show_path};
 use license_core::encoding::TextKind;
 use license_core::issue::SigningError as CoreIssueError;
 use license_core::jose::ParseError;
@@ -173,7 +173,8 @@ fn not_locked(message: &str, error: &LedgerError) -> Option<Failure> {
     Some(match error {
         LedgerError::Lock(LockError::Busy { holder, .. }) => {
             let again = "run the command again once the lock is free";
-            busy(match holder.as_ref().map(LockHolder::process) {
+            let process = holder.as_ref().map(LockHolder::process);
+            busy(match process.filter(|process| may_be_running(*process)) {
                 Some(process) => format!("{again}; if process {process} is stopped, `kill -CONT {process}` continues it and `kill -KILL {process}` ends it"),
                 None => again.to_owned(),
             })
@@ -255,6 +256,9 @@ fn path_of(location: &LedgerLocation) -> std::path::PathBuf {
     }
 }
 
+/// The message of SQLite for a file that it cannot open. The path follows.
+const NOT_OPENED: &str = "unable to open database file";
+
 /// Returns the message of the system or the database, or the message of the error if it has no
 /// source.
 ///
@@ -264,12 +268,26 @@ fn reason(error: &LedgerError) -> String {
         return with_causes(error);
     }
     let source = error.source();
-    source.map_or_else(|| error.to_string(), ToString::to_string)
+    let reason = source.map_or_else(|| error.to_string(), ToString::to_string);
+    // SQLite repeats the path, which may be a key that was given in its place.
+    match reason.split_once(NOT_OPENED) {
+        Some((before, _)) => format!("{before}{NOT_OPENED}"),
+        None => reason,
+    }
 }
 
 /// Maps an error of a product file.
 pub(crate) fn wrong_product(file: &Source, error: &ProductFileError) -> Failure {
     Failure::malformed(format!("{file}: {}", with_causes(error))).hint("correct the product file")
+}
+
+/// Adds how to convert a binary file to the failure of reading a file of public keys.
+pub(crate) fn keys_not_read(failure: Failure) -> Failure {
+    if failure.message().contains("found DER") {
+        failure.hint("print the public key in PEM: `openssl pkey -pubin -inform DER -in FILE`; of a certificate: `openssl x509 -inform DER -in FILE -noout -pubkey`; of PKCS#12: `openssl pkcs12 -in FILE -clcerts -nokeys | openssl x509 -noout -pubkey`")
+    } else {
+        failure
+    }
 }
 
 /// Maps an error of a file of public keys.
@@ -284,6 +302,12 @@ pub(crate) fn not_trusted(source: &Source, error: &TrustError) -> Failure {
         }
         TrustError::PemLabel { found } if found == "CERTIFICATE REQUEST" => {
             "extract the public key: `openssl req -in FILE -noout -pubkey` prints the key in PEM"
+        }
+        TrustError::PemLabel { found } if found.starts_with("EC ") => {
+            "use an RSA key; `keygen new-key` creates one"
+        }
+        TrustError::JwkCharacter { .. } | TrustError::Unexpected { .. } => {
+            "remove this character, or use the file that `keygen public` wrote"
         }
         TrustError::Jwk { member: "alg", .. } => "add \"alg\" to the JWK: RS256 or PS256",
         TrustError::TwoAlgorithms { .. } => {

@@ -33,7 +33,8 @@ pub(crate) fn matrix(file: Option<&Source>) -> Result<FeatureMatrix, Failure> {
 /// Adds the public keys in these files to a trust set.
 pub(crate) fn add_keys(trust: &mut TrustSet, files: &[Source]) -> Result<(), Failure> {
     files.iter().try_for_each(|file| {
-        let keys = TrustSet::parse(&file.read_text(MAX_FILE_BYTES, decode_text)?);
+        let text = file.read_text(MAX_FILE_BYTES, decode_text);
+        let keys = TrustSet::parse(&text.map_err(failures::keys_not_read)?);
         keys.and_then(|keys| trust.extend(&keys))
             .map_err(|error| failures::not_trusted(file, &error))
     })

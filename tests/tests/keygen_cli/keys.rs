@@ -290,3 +290,109 @@ fn no_secret_is_ever_printed() {
         }
     }
 }
+
+#[test]
+fn a_key_in_place_of_a_file_name_is_never_printed() {
+    let vendor = Vendor::shared();
+    let workstation = vendor.workstation();
+    let body: Vec<_> = vendor.key.lines().filter(|l| l.len() == 64).collect();
+    let line = body.iter().find(|line| line.contains('/')).unwrap();
+    let one_line = vendor.key.replace('\n', r"\n");
+    for key in [
+        &one_line,
+        &vendor.key,
+        &(*line).to_owned(),
+        &format!("/{line}"),
+    ] {
+        let issue = "issue --tier pro --customer A --days 3 --no-ledger";
+        for command in [
+            &format!("{issue} --key=KEY"),
+            &format!("{issue} --key vendor.key --out=KEY"),
+            &format!("{issue} --key vendor.key --product-file=KEY"),
+            &format!("{issue} --key vendor.key --passphrase-file=KEY"),
+            &format!("{issue} --key vendor.key --seats=KEY"),
+            "issue --tier pro --customer A --days 3 --key vendor.key --ledger=KEY",
+            "public --key=KEY",
+            "public --key vendor.key --out=KEY",
+            "inspect -- KEY",
+            "trust -- KEY",
+            "activate --key vendor.key -- KEY",
+            "rotate --key vendor.key --introduce=KEY",
+            "batch --key vendor.key --out out -- KEY",
+            "batch --key vendor.key --out=KEY -- orders.csv",
+            "usage verify -- KEY",
+            "ledger backup --out=KEY",
+            "ledger show -- KEY",
+            "ledger list --ledger=KEY",
+            "KEY",
+            "issue KEY",
+            "license usage-report --out=KEY",
+            "license install -- KEY",
+            "license request --out=KEY -- vendor.key",
+            "license KEY",
+        ] {
+            let (run, command) = match command.strip_prefix("license ") {
+                Some(command) => (Run::license(&workstation), command),
+                None => (Run::keygen(&workstation), command),
+            };
+            let args: Vec<_> = words(command)
+                .iter()
+                .map(|arg| arg.replace("KEY", key))
+                .collect();
+            let output = run.args(&args).run().all_output();
+            for secret in &body[1..] {
+                assert!(!output.contains(&secret[16..40]), "{command}: {output}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_unusable_key_file_gets_a_hint_that_works() {
+    let vendor = Vendor::shared();
+    let workstation = vendor.workstation();
+    let der = [b"\x30\x82\x01\x22".as_slice(), &[0; 290]].concat();
+    workstation.write_private("key.der", der);
+    workstation.write_private("nul.key", format!("{}\0", vendor.key));
+    let curve = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n\
+        -----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----\n";
+    workstation.write_private("curve.key", curve);
+    let hidden = vendor.key.replacen("\nM", "\nM\u{200b}", 1);
+    workstation.write_private("hidden.key", hidden);
+    let dash = vendor.key.replacen("\nM", "\nM\u{2013}", 1);
+    workstation.write_private("dash.key", dash);
+    let jwk = r#"{"kty":"RSA","alg":"RS256","e":"AQAB","n":"AB​C"}"#;
+    workstation.write("hidden.jwk", jwk);
+    for (args, message, hint) in [
+        ("trust key.der", "found DER", "openssl x509 -inform DER"),
+        ("public --key key.der", "found DER", "openssl pkcs12"),
+        ("public --key nul.key", "found a NUL byte", "tr -d"),
+        (
+            "public --key curve.key",
+            "found `EC PRIVATE KEY`",
+            "RSA key",
+        ),
+        ("trust curve.key", "found `EC PARAMETERS`", "RSA key"),
+        (
+            "public --key hidden.key",
+            "at line 2, character 2: expected a private key in PEM, found U+200B (zero-width space)",
+            "remove this character",
+        ),
+        (
+            "public --key dash.key",
+            "at line 2, character 2: expected a private key in PEM, found U+2013",
+            "remove this character",
+        ),
+        (
+            "trust hidden.jwk",
+            "JWK member `n`, character 3: expected base64url, found U+200B (zero-width space)",
+            "remove this character",
+        ),
+    ] {
+        let args = words(args);
+        let run = Run::keygen(&workstation).args(&args).run();
+        let output = run.all_output();
+        assert!(output.contains(message), "{args:?}: {output}");
+        assert!(output.contains(hint), "{args:?}: {output}");
+    }
+}

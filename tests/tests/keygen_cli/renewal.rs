@@ -169,6 +169,15 @@ fn limits_are_lowered_only_with_force() {
             }
         }
     }
+    for command in [
+        "upgrade acme.lic --dry-run --force",
+        "renew acme.lic --dry-run --days 9",
+        "issue --tier pro --customer A --days 3 --dry-run",
+    ] {
+        let both = words("--remove-feature sso --add-feature sso");
+        let error = now(&workstation, &[&words(command)[..], &both].concat()).expect_failure(2);
+        assert!(error.message.contains("found sso in both"), "{error:?}");
+    }
     let args = words("upgrade acme.lic --dry-run --devices 3 --force");
     let report = now(&workstation, &[&args[..], &["--json"]].concat()).expect_code(0);
     let losses = report.json()["losses"].clone();

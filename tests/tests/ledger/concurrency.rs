@@ -28,15 +28,23 @@ fn a_process_that_keeps_the_lock_is_named_and_the_wait_ends() {
         .open(format!("{}.lock", ledger.display()))
         .unwrap();
     lock.try_lock().unwrap();
-    std::fs::write(
-        format!("{}.lock", ledger.display()),
-        "process 4711 (keygen) since 2026-11-29T08:00:00Z\n",
-    )
-    .unwrap();
-    let [message, hint] = refused(&vendor, "BUSY");
-    let holder = "is locked by process 4711 (keygen) since 2026-11-29T08:00:00Z";
-    assert!(message.contains(holder), "{message}");
-    assert!(hint.contains("kill -CONT 4711"), "{hint}");
+    // The last process is not running, because its id is larger than any that Linux assigns.
+    for (process, is_running) in [(std::process::id(), true), (u32::MAX, false)] {
+        let holder = format!("process {process} (keygen) since 2026-11-29T08:00:00Z");
+        let path = format!("{}.lock", ledger.display());
+        std::fs::write(path, format!("{holder}\n")).unwrap();
+        let [message, hint] = refused(&vendor, "BUSY");
+        assert!(
+            message.contains(&format!("is locked by {holder}")),
+            "{message}"
+        );
+        let names_process = hint.contains(&format!("kill -CONT {process}"));
+        assert_eq!(
+            names_process,
+            is_running || cfg!(not(target_os = "linux")),
+            "{hint}"
+        );
+    }
     drop(lock);
     issue(&vendor, "b.lic", &[]);
 }

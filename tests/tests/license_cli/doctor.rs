@@ -285,12 +285,14 @@ fn a_process_that_keeps_the_lock_is_named() {
     let path = machine.state().join(".lock");
     let lock = fs::File::options().write(true).open(&path).unwrap();
     lock.try_lock().unwrap();
-    fs::write(&path, "process 4711 (shop) since 2026-01-01T08:00:00Z\n").unwrap();
+    let process = std::process::id();
+    let holder = format!("process {process} (shop) since 2026-01-01T08:00:00Z");
+    fs::write(&path, format!("{holder}\n")).unwrap();
     let report = examine(&machine).expect_code(0).json();
-    let words = ["is locked by process 4711 (shop) since 2026-01-01T08:00:00Z"];
-    expect(&report, "state", "warning", &words);
+    let expected = format!("is locked by {holder}");
+    expect(&report, "state", "warning", &[&expected]);
     assert!(
-        check(&report, "state")[2].contains("kill -CONT 4711"),
+        check(&report, "state")[2].contains(&format!("kill -CONT {process}")),
         "{report}"
     );
     drop(lock);

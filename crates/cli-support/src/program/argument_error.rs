@@ -4,7 +4,7 @@ use std::error::Error;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::escape::escape;
+use crate::escape::{escape, may_be_key};
 use crate::failure::Failure;
 
 /// The maximum length of a value in a message. A longer value is truncated, because a value in the
@@ -224,6 +224,9 @@ fn user_text(error: &clap::Error, kind: ContextKind) -> Option<String> {
     let text = string(error, kind)?;
     if is_short(text) {
         return Some(text.to_owned());
+    }
+    if may_be_key(text) {
+        return Some("…".to_owned());
     }
     let start: String = text.chars().take(MAX_ECHO / 4).collect();
     Some(format!("{start}…"))

@@ -1,6 +1,6 @@
 //! Features, seats, devices and quotas of a draft, and the rule for lowering them.
 
-use license_cli_support::Failure;
+use license_cli_support::{Failure, escape};
 use license_core::chrono::TimeDelta;
 use license_core::claims::LicenseClaims;
 use license_core::issue::{LicenseDraft, SigningError};
@@ -55,6 +55,7 @@ impl<'a> EntitlementChanges<'a> {
         matrix: &FeatureMatrix,
     ) -> Result<(), Failure> {
         let refused = |error| failures::draft_refused(&error);
+        self.check_contradiction()?;
         for feature in &self.arguments.add_feature {
             draft.add_feature(feature).map_err(refused)?;
         }
@@ -70,6 +71,20 @@ impl<'a> EntitlementChanges<'a> {
             .iter()
             .try_for_each(|limit| limit.set(draft, matrix))
             .map_err(refused)
+    }
+
+    /// Refuses to add and to remove the same feature.
+    fn check_contradiction(&self) -> Result<(), Failure> {
+        let removed = &self.arguments.remove_feature;
+        let mut added = self.arguments.add_feature.iter();
+        match added.find(|feature| removed.contains(feature)) {
+            Some(feature) => Err(Failure::usage(format!(
+                "--add-feature and --remove-feature: expected different features, found {} in both",
+                escape(feature)
+            ))
+            .hint("omit one of the two options")),
+            None => Ok(()),
+        }
     }
 
     /// Refuses to remove a feature that the previous license has.

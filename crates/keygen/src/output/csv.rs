@@ -15,25 +15,55 @@ pub(crate) fn document(columns: &[&str], rows: impl Iterator<Item = Vec<String>>
 /// The end of a row.
 pub(crate) const LINE_BREAK: &str = "\r\n";
 
-/// Returns a row, without a line break.
+/// Returns a row for a terminal or a file, without a line break. Characters that are not displayed
+/// are escaped.
 ///
 /// The `csv` crate only reads tables. Its writer cannot quote a cell because of a semicolon, which
 /// is the delimiter of spreadsheets in some countries.
 pub(crate) fn row(cells: &[impl AsRef<str>]) -> String {
-    let cells: Vec<_> = cells.iter().map(|cell| quoted(cell.as_ref())).collect();
+    let cells: Vec<_> = cells
+        .iter()
+        .map(|cell| quoted(&escape(cell.as_ref())))
+        .collect();
     cells.join(",")
+}
+
+/// Returns a row for a file, without a line break. Only control characters are escaped, because
+/// other programs print the names of customers from the file.
+pub(crate) fn file_row(cells: &[impl AsRef<str>]) -> String {
+    let cells: Vec<_> = cells
+        .iter()
+        .map(|cell| quoted(&without_controls(cell.as_ref())))
+        .collect();
+    cells.join(",")
+}
+
+fn without_controls(cell: &str) -> String {
+    let parts = cell.split_inclusive(char::is_control);
+    let escaped = parts.map(|part| match part.strip_suffix(char::is_control) {
+        Some(text) => {
+            let control = part.get(text.len()..).unwrap_or_default();
+            format!("{text}{}", escape(control))
+        }
+        None => part.to_owned(),
+    });
+    escaped.collect()
 }
 
 /// Returns a cell that no spreadsheet interprets as a formula.
 ///
-/// Control characters are escaped first, so that their removal cannot leave a formula. Some
+/// Control characters are escaped before, so that their removal cannot leave a formula. Some
 /// spreadsheets treat full-width forms like the ASCII characters that start a formula.
 fn quoted(cell: &str) -> String {
-    let cell = escape(cell);
     let formula = [
         '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
     ];
-    let is_formula = cell.trim_start().starts_with(formula);
+    let mut displayed = cell
+        .chars()
+        .filter(|character| !character.is_whitespace() && is_displayed(*character));
+    let is_formula = displayed
+        .next()
+        .is_some_and(|first| formula.contains(&first));
     let cell = format!("{}{cell}", if is_formula { "'" } else { "" });
     if cell.contains([',', ';', '"']) {
         format!("\"{}\"", cell.replace('"', "\"\""))
@@ -42,9 +72,15 @@ fn quoted(cell: &str) -> String {
     }
 }
 
+fn is_displayed(character: char) -> bool {
+    let mut buffer = [0; 4];
+    let text = character.encode_utf8(&mut buffer);
+    escape(text) == *text
+}
+
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use super::{file_row, row};
 
     #[test]
     fn cells_that_start_like_a_formula_are_quoted() {
@@ -63,7 +99,21 @@ mod tests {
             ("ACME, Inc", "\"ACME, Inc\""),
             ("M\u{fc}ller", "M\u{fc}ller"),
         ] {
-            assert_eq!(quoted(cell), expected, "{cell:?}");
+            assert_eq!(row(&[cell]), expected, "{cell:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_for_a_file_keeps_characters_that_are_not_displayed() {
+        for (cell, expected) in [
+            ("Ac\u{200b}me", "Ac\u{200b}me"),
+            ("\u{feff}=1", "'\u{feff}=1"),
+            ("\u{200b} =1", "'\u{200b} =1"),
+            ("\r\n=1", r"\u{d}\u{a}=1"),
+            ("a\u{1b}[31m", r"a\u{1b}[31m"),
+            ("a;=1", "\"a;=1\""),
+        ] {
+            assert_eq!(file_row(&[cell]), expected, "{cell:?}");
         }
     }
 }

@@ -26,9 +26,9 @@ use crate::time;
 pub struct LicenseId(Box<str>);
 
 impl LicenseId {
-    pub(crate) const EXPECTED: &'static str = "a UUID in lower case";
+    pub(crate) const EXPECTED: &'static str = "a UUID of version 1 to 8, in lower case";
     pub(crate) const EXPECTED_ANY: &'static str =
-        "a license id: a UUID in lower case or a short enterprise key";
+        "a license id: a UUID of version 1 to 8, in lower case, or a short enterprise key";
 
     /// Parses a license id in canonical form: a UUID, or the short form of an enterprise key.
     ///

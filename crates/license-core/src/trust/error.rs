@@ -74,6 +74,17 @@ pub enum TrustError {
         /// A description of the accepted values.
         expected: &'static str,
     },
+    /// A member of a JWK contains a character that base64url does not have, such as a zero-width
+    /// space.
+    #[error("JWK member `{member}`, character {column}: expected base64url, found {found}")]
+    JwkCharacter {
+        /// The member.
+        member: &'static str,
+        /// The position of the character in the value, from 1.
+        column: usize,
+        /// The character.
+        found: FoundText,
+    },
     /// The `kid` is not the RFC 7638 thumbprint of the key.
     #[error("JWK member `kid`: expected the key's thumbprint {expected}")]
     KeyId {

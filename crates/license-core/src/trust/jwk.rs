@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{TrustError, TrustSet, TrustedKey};
 use crate::encoding::base64url;
-use crate::encoding::pasted::plain_json;
+use crate::encoding::pasted::{FoundText, plain_json};
 use crate::encoding::strict_json::{self, Object, ReadError, non_empty, present};
 use crate::jose::Algorithm;
 
@@ -59,7 +59,16 @@ fn expect(
 /// thumbprint of the key depends on the encoding.
 fn number(value: &Option<Value>, member: &'static str) -> Result<Vec<u8>, TrustError> {
     let expected = "base64url of a number without leading zero octets";
-    text(value)
+    let value = text(value);
+    let mut characters = value.unwrap_or_default().chars().enumerate();
+    if let Some((index, found)) = characters.find(|(_, character)| !character.is_ascii_graphic()) {
+        return Err(TrustError::JwkCharacter {
+            member,
+            column: index + 1,
+            found: FoundText::Character(found),
+        });
+    }
+    value
         .and_then(base64url::decode)
         .filter(|octets| octets.first().is_some_and(|&first| first != 0))
         .ok_or(TrustError::Jwk { member, expected })

@@ -10,7 +10,9 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 
-use license_core::encoding::{TextKind, decode_text_slice, write_lines, write_pem};
+use license_core::encoding::{
+    FoundText, Position, TextKind, decode_text_slice, write_lines, write_pem,
+};
 use pkcs8::der::asn1::OctetStringRef;
 use pkcs8::der::{self, SecretDocument};
 use pkcs8::pkcs5::pbes2::{self, Kdf, Pbkdf2Params, ScryptParams};
@@ -112,13 +114,35 @@ impl StoredKey {
         })?;
         match block.label {
             PLAIN => {
-                let der = block.decode()?;
+                let der = block.decode().map_err(|error| explained(error, text))?;
                 check_pkcs8(&der)?;
                 Ok(Self::Plain(der))
             }
-            ENCRYPTED => EncryptedKey::from_der(block.decode()?).map(Self::Encrypted),
+            ENCRYPTED => {
+                let der = block.decode().map_err(|error| explained(error, text))?;
+                EncryptedKey::from_der(der).map(Self::Encrypted)
+            }
             other => Err(PrivateKeyError::OtherLabel(other.to_owned())),
         }
+    }
+}
+
+/// Returns an error that names the first character that PEM does not have, if there is one.
+fn explained(error: PrivateKeyError, text: &str) -> PrivateKeyError {
+    let lines = text.split('\n').zip(1..);
+    let mut odd = lines.flat_map(|(content, line)| {
+        let characters = content.trim_start_matches('\u{feff}').chars().zip(1..);
+        let odd = characters.filter(|(character, _)| {
+            !character.is_ascii() || (character.is_control() && !character.is_whitespace())
+        });
+        odd.map(move |(found, column)| (Position { line, column }, found))
+    });
+    match odd.next() {
+        Some((position, found)) => PrivateKeyError::Unexpected {
+            position,
+            found: FoundText::Character(found),
+        },
+        None => error,
     }
 }
 

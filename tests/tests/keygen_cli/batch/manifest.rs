@@ -152,6 +152,10 @@ fn a_column_is_refused_if_it_could_be_mistaken() {
             "unknown column `seat`, which is similar to `seats`",
         ),
         (
+            "tier,customer,days,seats,--seats\npro,A,9,5,6\n",
+            "unknown column `--seats`, which may be `seats`",
+        ),
+        (
             "tier,customer,days,key\npro,A,9,k\n",
             "column `key` is not possible: manifest.csv has",
         ),
@@ -183,4 +187,48 @@ fn a_column_is_refused_if_it_could_be_mistaken() {
         let error = batch(&workstation, &[]).expect_failure(2);
         assert!(error.message.contains(expected), "{row}: {error:?}");
     }
+}
+
+#[test]
+fn a_column_with_another_spelling_of_an_option_is_refused() {
+    let workstation = Vendor::shared().workstation();
+    for (title, option) in [
+        ("--seats", "seats"),
+        ("seats (users)", "seats"),
+        ("Seats/users", "seats"),
+        ("ｓｅａｔｓ", "seats"),
+        ("number of seats", "seats"),
+        ("features", "add-feature"),
+        ("expires on", "expires"),
+        ("valid until", "expires"),
+        ("Expiry date", "expires"),
+        ("maintenance", "maintenance-until"),
+    ] {
+        workstation.write(
+            "orders.csv",
+            format!("tier,customer,perpetual,{title}\npro,A,yes,5\n"),
+        );
+        let error = batch(&workstation, &["--dry-run"]).expect_failure(3);
+        let expected = format!("unknown column `{title}`, which may be `{option}`");
+        assert!(error.message.contains(&expected), "{error:?}");
+        let hint = format!("rename the column to `{option}`");
+        assert!(error.hint.contains(&hint), "{error:?}");
+    }
+    // A remark about an option that has a column is repeated.
+    let table = "tier,customer,days,customer number\npro,A,9,17\n";
+    workstation.write("orders.csv", table);
+    let _ = batch(&workstation, &["--dry-run"]).expect_code(0);
+}
+
+#[test]
+fn the_manifest_repeats_a_name_with_an_invisible_character() {
+    let workstation = Vendor::shared().workstation();
+    let name = "Ac\u{200b}me";
+    workstation.write(
+        "orders.csv",
+        format!("tier,customer,days,note\npro,{name},9,=\u{200b}1\n"),
+    );
+    let _ = batch(&workstation, &[]).expect_code(0);
+    let row = &manifest(&workstation, "out")[1];
+    assert_eq!((&*row[4], &*row[9]), (name, "'=\u{200b}1"));
 }

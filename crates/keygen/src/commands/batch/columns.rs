@@ -2,6 +2,7 @@
 
 use license_cli_support::{Failure, escape, is_misspelled};
 use license_core::encoding::trim_blanks;
+use license_issuer::folding::folded;
 
 use super::manifest;
 
@@ -72,6 +73,7 @@ pub(super) fn parse<'h>(
             .hint(columns_hint(command))
     })?;
     columns.truncate(count);
+    refuse_other_spellings(file, &columns, command)?;
     Ok(columns)
 }
 
@@ -142,6 +144,56 @@ fn refuse_misspelled(
     .hint(format!(
         "rename the column to `{meant}`, or to a less similar title if it is not this option"
     )))
+}
+
+/// Refuses a title that names an option in other words, such as `Seats (users)`. Otherwise, the
+/// option would be ignored.
+///
+/// A title that only contains the name of an option is possible if the option has a column. It is
+/// then probably a remark about the option.
+fn refuse_other_spellings(
+    file: &str,
+    columns: &[OrderColumn],
+    command: &clap::Command,
+) -> Result<(), Failure> {
+    let is_carried = |column: &&OrderColumn| column.kind == ColumnKind::Carried;
+    for column in columns.iter().filter(is_carried) {
+        let title = words(&column.title);
+        let is_meant = |option: &&str| {
+            let has_column = columns.iter().any(|other| other.name == *option);
+            let option = words(option);
+            title == option || (!has_column && is_about(&title, &option))
+        };
+        if let Some(meant) = names(command).find(is_meant) {
+            let title = escape(&column.title);
+            let message = format!("{file}: unknown column `{title}`, which may be `{meant}`");
+            return Err(Failure::malformed(message).hint(format!(
+                "rename the column to `{meant}`, or to a title in other words if it is not this option"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Returns whether a title contains all words of an option, or consists of some of its words.
+fn is_about(title: &[String], option: &[String]) -> bool {
+    let is_within = |inner: &[String], outer: &[String]| {
+        !inner.is_empty() && inner.iter().all(|word| outer.contains(word))
+    };
+    is_within(option, title) || is_within(title, option)
+}
+
+/// Returns the words of a title without the differences of spelling: letter case, forms of
+/// characters, punctuation and the plural. Words for the end of a license become `expire`.
+fn words(title: &str) -> Vec<String> {
+    let folded = folded(title);
+    let words = folded.split(|character: char| !character.is_alphanumeric());
+    let words = words.filter(|word| !word.is_empty());
+    let words = words.map(|word| match word.strip_suffix('s').unwrap_or(word) {
+        "expiry" | "expiration" | "until" => "expire".to_owned(),
+        singular => singular.to_owned(),
+    });
+    words.collect()
 }
 
 fn names(command: &clap::Command) -> impl Iterator<Item = &str> {

@@ -120,7 +120,7 @@ impl Manifest {
     }
 
     fn write(&mut self, cells: &[impl AsRef<str>]) -> Result<(), Failure> {
-        let row = csv::row(cells) + csv::LINE_BREAK;
+        let row = csv::file_row(cells) + csv::LINE_BREAK;
         let written = self.file.write_all(row.as_bytes());
         written.map_err(|error| Failure::io("write", &self.path, &error))
     }

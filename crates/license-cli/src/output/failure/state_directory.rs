@@ -1,6 +1,6 @@
 //! Failures of the state directory.
 
-use license_cli_support::{Exit, Failure, show_path};
+use license_cli_support::{Exit, Failure, may_be_running, show_path};
 use license_client::{StoreError, UnsafeDirectory};
 use license_core::state::LockHolder;
 use license_core::with_causes;
@@ -29,7 +29,7 @@ pub(crate) const LOCK_SERVICE: &str = "start the lock service of the network fil
 /// Returns what to do if another process keeps a lock.
 pub(crate) fn busy(holder: Option<&LockHolder>) -> String {
     let again = "run the command again once the lock is free";
-    let Some(holder) = holder else {
+    let Some(holder) = holder.filter(|holder| may_be_running(holder.process())) else {
         return again.to_owned();
     };
     let process = holder.process();

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use license_core::encoding::{TextError, TextKind};
+use license_core::encoding::{FoundText, Position, TextError, TextKind};
 use license_core::issue::SigningKeyError;
 use pkcs8::der;
 
@@ -11,6 +11,8 @@ use super::pem_block::{BEGIN, DASHES, ENCRYPTED, PLAIN};
 use super::{AES_BLOCK, MAX_PBKDF2_ITERATIONS, MAX_SCRYPT_MEMORY, MAX_SCRYPT_WORK};
 
 const CONVERT: &str = "convert the key: openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -in OLD.pem -out NEW.pem";
+
+const CONVERT_DER: &str = "use the file with the private key, and convert DER to PEM: openssl pkcs8 -topk8 -inform DER -in KEY -out NEW.key; or PKCS#12: openssl pkcs12 -in KEY -nocerts -out NEW.key";
 
 const CONVERT_OPENSSH: &str =
     "convert a copy of the key: cp KEY NEW.key && ssh-keygen -p -m PKCS8 -f NEW.key";
@@ -44,6 +46,14 @@ pub enum PrivateKeyError {
     /// The PEM block cannot be decoded.
     #[error("private key: expected PEM with lines of 64 characters, found malformed PEM")]
     Pem(#[source] der::Error),
+    /// The PEM block contains a character that PEM does not have, such as a zero-width space.
+    #[error("at {position}: expected a private key in PEM, found {found}")]
+    Unexpected {
+        /// The position in the text.
+        position: Position,
+        /// The character.
+        found: FoundText,
+    },
     /// The PEM block is of another kind.
     #[error("expected PEM `{PLAIN}` or `{ENCRYPTED}`, found `{0}`")]
     OtherLabel(String),
@@ -142,6 +152,9 @@ impl PrivateKeyError {
             Self::OtherLabel(label) if !label.ends_with(PLAIN) => {
                 unsupported("use the file with the private key")
             }
+            Self::OtherLabel(label) if label.starts_with("EC ") || label.starts_with("DSA ") => {
+                unsupported("use an RSA key, such as one that `keygen new-key` created")
+            }
             Self::OtherLabel { .. }
             | Self::Pbes1
             | Self::Encryption(_)
@@ -151,8 +164,9 @@ impl PrivateKeyError {
             | Self::ScryptMemory { .. }
             | Self::ScryptWork { .. }
             | Self::Pbkdf2Iterations { .. } => unsupported(CONVERT),
+            Self::NotText(TextError::Binary { .. }) => malformed(CONVERT_DER),
             Self::NotText(_) => malformed(
-                "convert DER to PEM: openssl pkcs8 -topk8 -inform DER -in KEY -out NEW.key",
+                "use the original key file; `tr -d '\\0' <KEY >NEW.key` removes NUL bytes",
             ),
             Self::NoBlock | Self::OtherKind(_) | Self::NotPkcs8(_) => {
                 malformed("use the file with the private key")
@@ -161,6 +175,9 @@ impl PrivateKeyError {
                 malformed("restore the key file from its backup: it is truncated")
             }
             Self::SeveralKeys => malformed("store each key in its own file"),
+            Self::Unexpected { .. } => {
+                malformed("remove this character, or restore the key file from its backup")
+            }
             Self::Pem(_) => malformed(
                 "restore the key file from its backup, or write it again with `openssl pkey`",
             ),

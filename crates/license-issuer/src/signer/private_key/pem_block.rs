@@ -10,6 +10,9 @@ pub(super) const PLAIN: &str = "PRIVATE KEY";
 /// The label of an encrypted private key (RFC 7468 section 11).
 pub(super) const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 
+/// The label of parameters, which OpenSSL writes before an elliptic curve key.
+const PARAMETERS: &str = "EC PARAMETERS";
+
 pub(super) const BEGIN: &str = "-----BEGIN ";
 pub(super) const DASHES: &str = "-----";
 /// The maximum length of the label of a PEM block, in bytes.
@@ -34,7 +37,11 @@ impl<'a> PemBlock<'a> {
         let (body, after) = body
             .split_once(&end)
             .ok_or_else(|| PrivateKeyError::Truncated(label.to_owned()))?;
-        if after.contains(&format!("{PLAIN}{DASHES}")) {
+        let has_key = after.contains(&format!("{PLAIN}{DASHES}"));
+        if label == PARAMETERS && has_key {
+            return Self::find(after);
+        }
+        if has_key {
             return Err(PrivateKeyError::SeveralKeys);
         }
         let length = BEGIN.len() + label.len() + DASHES.len() + body.len() + end.len();
