@@ -4,9 +4,11 @@ use caseless::Caseless;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Characters that are not displayed: the property `Default_Ignorable_Code_Point` of Unicode 16, such
-/// as zero-width spaces, soft hyphens, byte order marks and variation selectors, and also the blank
-/// braille pattern and the marks of annotations.
+/// Characters that are not displayed.
+///
+/// They have the property `Default_Ignorable_Code_Point` of Unicode 16, such as zero-width spaces,
+/// soft hyphens, byte order marks and variation selectors. The others are the blank braille pattern
+/// and the marks of annotations.
 const INVISIBLE: [(char, char); 18] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{34f}', '\u{34f}'),

@@ -122,7 +122,7 @@ impl SignedLicense {
 impl Draft<VerifyingSigner, SignedLicense> for LicenseOrder<'_> {
     fn check(&self) -> Result<(), SignError> {
         LICENSE.map_signing_error(self.draft.check())?;
-        // A name that nobody can see is not a name.
+        // Invisible characters are no name.
         if folded(&self.draft.customer).is_empty() {
             return LICENSE.map_signing_error(Err(SigningError::Empty { claim: "sub" }));
         }
