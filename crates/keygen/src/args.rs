@@ -28,7 +28,7 @@ pub(crate) use renewal::{ChangeArgs, PreviousLicenseArgs, Reassign, Renew, Upgra
 pub(crate) use revocations::Revocations;
 pub(crate) use rotate::Rotate;
 pub(crate) use signing::{EntitlementArgs, KeyArgs, SigningArgs};
-pub(crate) use usage::{UsageCommand, UsageSummary};
+pub(crate) use usage::{UsageCommand, UsageImport, UsageSummary};
 
 /// Issues licenses offline: signing keys, license files and enterprise keys
 #[derive(Debug, Parser)]

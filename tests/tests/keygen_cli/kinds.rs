@@ -110,6 +110,18 @@ fn a_customer_gets_one_trial_regardless_of_the_spelling_of_the_name() {
     }
     // The mark of a letter is part of the name.
     let _ = issue_json(&workstation, JANUARY, &trial("Große AG"));
+    let turkish = issue_json(&workstation, JANUARY, &trial("İNCİR Ilıca"));
+    for name in ["incir ılıca", "INCIR ILICA", "i\u{307}ncir\u{2800} ilica"] {
+        let error = at(&workstation, JANUARY, &trial(name)).expect_failure(2);
+        assert!(error.message.contains(id(&turkish)), "{name:?}: {error:?}");
+    }
+    for command in [&["trial"][..], &["issue", "--tier", "pro", "--days", "9"]] {
+        for name in [" ", "\u{200b}", "\u{2800}\u{fff9}"] {
+            let unnamed = [command, &["--customer", name]].concat();
+            let error = at(&workstation, JANUARY, &unnamed).expect_failure(2);
+            assert!(error.message.contains("--customer"), "{name:?}: {error:?}");
+        }
+    }
     assert_eq!(
         code(&workstation, JANUARY, &trial("größe ag")),
         "TRIAL_USED"

@@ -1,5 +1,7 @@
 //! `keygen revocations`: signed lists of the revocations in the ledger.
 
+use license_tests::tools;
+
 use super::*;
 
 fn text<'v>(value: &'v Value, member: &str) -> &'v str {
@@ -232,6 +234,15 @@ fn a_list_replaces_the_earlier_list_at_its_path_but_no_other_file() {
     }
 }
 
+/// Replaces the ledger with `backup.db`.
+fn restore(workstation: &Scratch) {
+    let ledger = workstation.home().join(".local/share/keygen/ledger.db");
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        let _ = std::fs::remove_file(ledger.with_file_name(name));
+    }
+    let _ = std::fs::copy(workstation.file("backup.db"), &ledger).unwrap();
+}
+
 #[test]
 fn a_ledger_from_an_old_backup_gives_no_revoked_license_back() {
     let workstation = Vendor::shared().workstation();
@@ -241,12 +252,7 @@ fn a_ledger_from_an_old_backup_gives_no_revoked_license_back() {
     let _ = keygen(&workstation, &words("ledger backup --out backup.db")).expect_code(0);
     let lost = revoked(&workstation, &PRO);
     let _ = list(&workstation, &["--out", "list.lic"]);
-    let restore = || {
-        for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
-            let _ = std::fs::remove_file(ledger.with_file_name(name));
-        }
-        let _ = std::fs::copy(workstation.file("backup.db"), &ledger).unwrap();
-    };
+    let restore = || restore(&workstation);
     let copy = std::fs::read_dir(ledger.parent().unwrap()).unwrap();
     let mut copy = copy.map(|entry| entry.unwrap().path());
     let copy = copy.find(|path| path.extension().is_some_and(|end| end == "lic"));
@@ -295,6 +301,64 @@ fn a_ledger_from_an_old_backup_gives_no_revoked_license_back() {
     let _ = keygen(&workstation, &import).expect_code(0);
     let report = list(&workstation, &["--out", "list.lic"]);
     assert_eq!(report["revoked"], 2);
+}
+
+#[test]
+fn a_reinstatement_before_the_last_list_excuses_no_omission() {
+    let workstation = Vendor::shared().workstation();
+    let id = revoked(&workstation, &PRO);
+    let _ = keygen(&workstation, &["revoke", &id, "--undo", "--reason", "paid"]).expect_code(0);
+    let _ = keygen(&workstation, &words("ledger backup --out backup.db")).expect_code(0);
+    let _ = keygen(&workstation, &["revoke", &id, "--reason", "fraud"]).expect_code(0);
+    assert_eq!(list(&workstation, &["--out", "list.lic"])["revoked"], 1);
+    restore(&workstation);
+    // Files with similar names are no copies of a list.
+    let directory = workstation.home().join(".local/share/keygen");
+    std::fs::write(directory.join("ledger.db.CODITECT-old.lic"), "other").unwrap();
+    let args = words("revocations --key vendor.key --out list.lic");
+    let error = keygen(&workstation, &args).expect_failure(2);
+    assert!(error.message.contains(&id), "{error:?}");
+    workstation.write("trust.jwks", &Vendor::shared().trust);
+    let import = words("ledger import list.lic --trust trust.jwks");
+    let _ = keygen(&workstation, &import).expect_code(0);
+    assert_eq!(list(&workstation, &["--out", "list.lic"])["revoked"], 1);
+}
+
+#[test]
+fn a_revocation_with_a_wrong_clock_needs_force_and_takes_effect_at_once() {
+    let Some(faketime) = tools::faketime() else {
+        return;
+    };
+    let workstation = Vendor::shared().workstation();
+    let report = issued(&workstation, &words("--tier pro --days 9 --json"));
+    let report = report.expect_code(0).json();
+    let id = text(&report, "license_id");
+    let revoke = ["revoke", id, "--reason", "fraud"];
+    let undo = ["revoke", id, "--undo", "--reason", "paid"];
+    let release = ["release", "--activation", id, "--reason", "lost"];
+    let at = |time: &str, args: &[&str]| {
+        let run = tools::keygen_at_time(faketime, &workstation, time);
+        run.args(args).run()
+    };
+    let far = "@2099-01-02 00:00:00";
+    for time in [far, "@1970-01-02 00:00:00"] {
+        for command in [&revoke[..], &undo, &release] {
+            for mode in [&["--json"][..], &["--json", "--dry-run"]] {
+                let refused = at(time, &[command, mode].concat());
+                assert_eq!(refused.expect_json_failure(2), "WRONG_CLOCK", "{command:?}");
+            }
+        }
+    }
+    let forced = at(far, &[&revoke[..], &["--force"]].concat()).expect_code(0);
+    assert!(forced.stderr.contains("WRONG_CLOCK: "), "{forced:?}");
+    let claims = list(&workstation, &["--force"]);
+    let claims = payload(text(&claims, "token"));
+    assert_eq!(claims["revoked"][0]["at"], claims["iat"]);
+    // The reinstatement counts, although its clock is behind that of the revocation.
+    let _ = keygen(&workstation, &undo).expect_code(0);
+    assert_eq!(list(&workstation, &[])["revoked"], 0);
+    let _ = keygen(&workstation, &revoke).expect_code(0);
+    assert_eq!(list(&workstation, &[])["revoked"], 1);
 }
 
 #[test]

@@ -277,3 +277,35 @@ fn a_revocation_is_undone_and_can_be_repeated() {
     assert_eq!(status(), ["revoked", "revoked", "future"]);
     verified_chain(&vendor);
 }
+
+#[test]
+fn an_imported_reinstatement_does_not_end_a_later_revocation() {
+    let [one, two] = [vendor(), vendor()];
+    let license = issue(&one, "1.lic", &[]);
+    let id = text(&license["license_id"]);
+    let base = keygen(&one, &["ledger", "export"]).expect_code(0).stdout;
+    let _ = revoke(&one, id, &[]).expect_code(0);
+    let _ = revoke(&one, id, &["--undo"]).expect_code(0);
+    let mut later = String::new();
+    for mut entry in export(&one) {
+        if entry["body"]["at"].is_string() {
+            entry["body"]["at"] = json!("2020-01-01T00:00:00Z");
+        }
+        later += &format!("{entry}\n");
+    }
+    two.write("base.jsonl", base);
+    two.write("later.jsonl", later);
+    let import = |file: &str| {
+        let args = ["ledger", "import", "--trust", "trust.jwks", file];
+        let _ = keygen(&two, &args).expect_code(0);
+    };
+    import("base.jsonl");
+    let _ = revoke(&two, id, &[]).expect_code(0);
+    import("later.jsonl");
+    assert_eq!(kinds(&two).last().unwrap(), "reinstatement");
+    assert_eq!(licenses(&two, &["list", "--status", "revoked"]).len(), 1);
+    let list = keygen_json(&two, &["revocations", "--key", "vendor.key"]);
+    assert_eq!(list["revoked"], 1);
+    let again = revoke(&two, id, &[]).expect_code(0).json();
+    assert_eq!(again["already_revoked"], true);
+}

@@ -130,3 +130,22 @@ fn an_import_needs_a_ledger() {
     );
     let _ = error.expect_failure(2);
 }
+
+#[test]
+fn usage_is_imported_with_a_wrong_clock_only_with_force() {
+    let Some(faketime) = tools::faketime() else {
+        return;
+    };
+    let (workstation, machine, _) = workstation_and_machine();
+    let _ = license(&machine, &["use", QUOTA]).expect_code(0);
+    let _ = send(&machine, &workstation, "one.jsonl", &[]);
+    let import = |options: &[&str]| {
+        let run = tools::keygen_at_time(faketime, &workstation, "@2099-01-02 00:00:00");
+        let run = run.args(["usage", "import", "one.jsonl", "--json"]);
+        run.args(options).run()
+    };
+    assert_eq!(import(&[]).expect_json_failure(2), "WRONG_CLOCK");
+    let forced = import(&["--force"]).expect_code(0);
+    assert!(forced.stderr.contains("WRONG_CLOCK: "), "{forced:?}");
+    assert_eq!(forced.json()["entered"], 1);
+}

@@ -49,6 +49,9 @@ pub(crate) struct Release {
     /// Reason for the ledger and the revocation list
     #[arg(long, value_name = "TEXT", value_parser = reason, requires = "activation")]
     pub(crate) reason: Option<String>,
+    /// Record the release even if the clock contradicts the ledger
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Check everything and show the result, but record nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

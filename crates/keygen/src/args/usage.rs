@@ -12,7 +12,7 @@ pub(crate) enum UsageCommand {
     /// Verify reports: find missing, changed and contradictory entries, and clock jumps
     Verify(UsageFiles),
     /// Record the new entries of reports in the ledger, and compare them with earlier reports
-    Import(UsageFiles),
+    Import(UsageImport),
     /// Sum up the recorded usage of each license
     Summary(UsageSummary),
 }
@@ -22,6 +22,15 @@ pub(crate) struct UsageFiles {
     /// Reports of `license usage-report`; - for standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<Source>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UsageImport {
+    #[command(flatten)]
+    pub(crate) reports: UsageFiles,
+    /// Record the entries even if the clock contradicts the ledger
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

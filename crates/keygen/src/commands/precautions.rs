@@ -1,4 +1,5 @@
-//! Precautions before an artifact is signed: the ledger knows the vendor's products and the time.
+//! Precautions before an artifact is signed or an entry is recorded: the ledger knows the vendor's
+//! products and the time.
 
 use std::cell::RefCell;
 
@@ -10,7 +11,7 @@ use license_issuer::services::vendor_clock::{ClockFault, clock_fault};
 
 use crate::failures;
 
-/// The checks of a command that signs. With `--force`, each finding is a warning.
+/// The checks of a command that signs or records. With `--force`, each finding is a warning.
 pub(super) struct Precautions {
     /// The built-in product, if the command line names no product.
     unnamed: Option<ProductCode>,
@@ -26,6 +27,11 @@ impl Precautions {
             force,
             findings: RefCell::default(),
         }
+    }
+
+    /// Creates the check of a command that records without signing, which concerns the clock.
+    pub(super) fn clock(force: bool) -> Self {
+        Self::new(true, force)
     }
 
     /// Compares the product and the clock with the ledger. Without a ledger, nothing is known.

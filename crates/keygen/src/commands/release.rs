@@ -16,6 +16,7 @@ use license_issuer::services::record::{MissingLedger, record};
 use serde_json::{Value, json};
 
 use super::context::AppContext;
+use super::precautions::Precautions;
 use super::{lookup, machine_request};
 use crate::args::Release;
 use crate::failures;
@@ -32,15 +33,18 @@ pub(crate) fn run(arguments: &Release, app: AppContext<'_>) -> Result<(), Failur
         proof: proof(arguments, receipt.as_ref())?,
         at,
     };
+    let precautions = Precautions::clock(arguments.force);
     let missing = || failures::ledger_not_opened(Path::new("?"), &LedgerError::Missing);
     let mode = Mode::new(dry_run);
     // A ledger that does not exist contains no activation.
     let recorded = record(&mut ledger, MissingLedger::Refuse, mode, at, |ledger| {
         let ledger = ledger.ok_or_else(missing)?;
+        precautions.check(Some(ledger), at)?;
         let plan = deactivation.plan(ledger);
         plan.map_err(|error| refused(&error, arguments.receipt.as_ref(), ledger))
     });
     let ended = recorded.map_err(|error| failures::not_issued(error, location))?;
+    precautions.warn(terminal);
     print(&ended, dry_run, terminal)?;
     if !dry_run {
         terminal.note(

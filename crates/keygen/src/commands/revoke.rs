@@ -11,6 +11,7 @@ use license_issuer::services::revoke::RevocationOrder;
 
 use super::context::AppContext;
 use super::lookup::require_ledger;
+use super::precautions::Precautions;
 use crate::args::Revoke;
 use crate::failures;
 use crate::inputs::now;
@@ -38,7 +39,9 @@ fn revoke(
         MissingLedger::Refuse
     };
     let (at, mode) = (now(), Mode::new(arguments.dry_run));
+    let precautions = Precautions::clock(arguments.force);
     let recorded = record(&mut ledger, missing, mode, at, |ledger| {
+        precautions.check(ledger, at)?;
         let selection = Selection::find(named, arguments, ledger, at)?;
         let order = RevocationOrder {
             licenses: &selection.licenses,
@@ -51,6 +54,7 @@ fn revoke(
         Ok(plan.map(|report| (selection, report)))
     });
     let (selection, revoked) = recorded.map_err(|error| failures::not_issued(error, location))?;
+    precautions.warn(terminal);
     report::revoked(&selection, &revoked, arguments, terminal)
 }
 
@@ -61,7 +65,9 @@ fn undo(
 ) -> Result<(), Failure> {
     let mut ledger = require_ledger(location, "a reinstatement")?;
     let (at, mode) = (now(), Mode::new(arguments.dry_run));
+    let precautions = Precautions::clock(arguments.force);
     let recorded = record(&mut ledger, MissingLedger::Refuse, mode, at, |ledger| {
+        precautions.check(ledger, at)?;
         let selection = Selection::find(named, arguments, ledger, at)?;
         let order = ReinstatementOrder {
             licenses: &selection.licenses,
@@ -74,5 +80,6 @@ fn undo(
         Ok(plan.map(|report| (selection, report)))
     });
     let (selection, undone) = recorded.map_err(|error| failures::not_issued(error, location))?;
+    precautions.warn(terminal);
     report::undone(&selection, &undone, arguments, terminal)
 }

@@ -15,7 +15,7 @@ use crate::args::UsageCommand;
 pub(crate) fn run(command: &UsageCommand, app: AppContext<'_>) -> Result<Exit, Failure> {
     let done = match command {
         UsageCommand::Verify(files) => return verify::run(&files.files, app.terminal),
-        UsageCommand::Import(files) => import::run(&files.files, app),
+        UsageCommand::Import(arguments) => import::run(arguments, app),
         UsageCommand::Summary(arguments) => summary::run(arguments, app),
     };
     done.map(|()| Exit::Success)

@@ -162,11 +162,12 @@ pub trait LedgerReader {
     /// Returns the revocation of a license, unless a later reinstatement ends it.
     fn revocation(&self, license: &str) -> Result<Option<LedgerEntry>, LedgerError> {
         let last = |kind| -> Result<_, LedgerError> {
-            Ok(self.entries_of_kind_about(license, kind)?.pop())
+            let entries = self.entries_of_kind_about(license, kind)?.into_iter();
+            Ok(entries.max_by_key(LedgerEntry::statement_order))
         };
-        let ended = last(LedgerEntryKind::Reinstatement)?.map(|entry| entry.seq);
+        let ended = last(LedgerEntryKind::Reinstatement)?.map(|entry| entry.statement_order());
         let revocation = last(LedgerEntryKind::Revocation)?;
-        Ok(revocation.filter(|entry| ended.is_none_or(|ended| ended < entry.seq)))
+        Ok(revocation.filter(|entry| ended.is_none_or(|ended| ended < entry.statement_order())))
     }
 
     /// Returns the recorded entries that are equal to this one.
@@ -280,7 +281,7 @@ pub trait LedgerReader {
         let (mut revoked, reinstated) = (BTreeMap::new(), self.last_reinstatements()?);
         self.visit_entries_of_kind(LedgerEntryKind::Revocation, &mut |entry| {
             let ended = reinstated.get(&entry.subject);
-            if ended.is_some_and(|ended| *ended > entry.seq) {
+            if ended.is_some_and(|ended| *ended > entry.statement_order()) {
                 return;
             }
             let id = LicenseId::parse(&entry.subject);
@@ -304,11 +305,14 @@ pub trait LedgerReader {
         Ok(of_product)
     }
 
-    /// Returns the licenses that were reinstated, each with the number of its last reinstatement.
-    fn last_reinstatements(&self) -> Result<BTreeMap<String, i64>, LedgerError> {
+    /// Returns the licenses that were reinstated, each with the
+    /// [position](LedgerEntry::statement_order) of its last reinstatement.
+    fn last_reinstatements(&self) -> Result<BTreeMap<String, (i64, i64)>, LedgerError> {
         let mut reinstated = BTreeMap::new();
         self.visit_entries_of_kind(LedgerEntryKind::Reinstatement, &mut |entry| {
-            reinstated.insert(entry.subject, entry.seq);
+            let order = entry.statement_order();
+            let last = reinstated.entry(entry.subject).or_insert(order);
+            *last = order.max(*last);
         })?;
         Ok(reinstated)
     }
@@ -339,20 +343,15 @@ pub trait LedgerReader {
         Ok(code.and_then(|code| ProductCode::parse(&code).ok()))
     }
 
-    /// Returns the number of licenses in the longest revocation list of a key for a product.
-    /// `None` means that no such list is recorded.
-    fn longest_revocation_list(
+    /// Returns the records of the revocation lists of a key for a product.
+    fn revocation_lists(
         &self,
         key: &str,
         product: ProductCode,
-    ) -> Result<Option<u64>, LedgerError> {
-        let lists = self.entries_of_kind_about(key, LedgerEntryKind::RevocationList)?;
-        let of_product = lists
-            .iter()
-            .filter(|list| list.member("product").as_deref() == Some(product.as_str()));
-        Ok(of_product
-            .filter_map(|list| list.member("revoked")?.parse().ok())
-            .max())
+    ) -> Result<Vec<LedgerEntry>, LedgerError> {
+        let mut lists = self.entries_of_kind_about(key, LedgerEntryKind::RevocationList)?;
+        lists.retain(|list| list.member("product").as_deref() == Some(product.as_str()));
+        Ok(lists)
     }
 
     /// Returns the highest sequence number of the revocation lists of a key.

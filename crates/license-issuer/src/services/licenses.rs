@@ -1,10 +1,11 @@
 //! License orders: the draft of a license, with members for the ledger and notes for the vendor.
 
 use license_core::claims::LicenseClaims;
-use license_core::issue::{LicenseDraft, VerifyingSigner};
+use license_core::issue::{LicenseDraft, SigningError, VerifyingSigner};
 use license_core::{FeatureMatrix, License, Unverified};
 use serde_json::{Map, Value};
 
+use crate::folding::folded;
 use crate::ledger::NewLedgerEntry;
 use crate::records;
 use crate::services::issue::{ArtifactName, Draft, SerialSource, SignError};
@@ -121,6 +122,10 @@ impl SignedLicense {
 impl Draft<VerifyingSigner, SignedLicense> for LicenseOrder<'_> {
     fn check(&self) -> Result<(), SignError> {
         LICENSE.map_signing_error(self.draft.check())?;
+        // Invisible characters are no name.
+        if folded(&self.draft.customer).is_empty() {
+            return LICENSE.map_signing_error(Err(SigningError::Empty { claim: "sub" }));
+        }
         self.claims().map(drop)
     }
 

@@ -6,7 +6,7 @@ use crate::errors::LedgerError;
 use crate::ledger::LedgerReader;
 use crate::records;
 use crate::services::record::RecordPlan;
-use crate::services::revoke::licenses_of_order;
+use crate::services::revoke::{licenses_of_order, time_of_statement};
 
 /// The reinstatements to record.
 ///
@@ -43,11 +43,13 @@ impl ReinstatementOrder<'_> {
         &self,
         ledger: Option<&dyn LedgerReader>,
     ) -> Result<RecordPlan<ReinstatementReport>, LedgerError> {
-        let mut content = ReinstatementReport::default();
+        let (mut content, mut entries) = (ReinstatementReport::default(), Vec::new());
         if let Some(ledger) = ledger {
             for id in licenses_of_order(ledger, self.licenses, self.with_successors)? {
                 match ledger.revocation(&id)? {
                     Some(entry) => {
+                        let at = time_of_statement(ledger, &id, self.at)?;
+                        entries.push(records::reinstatement(&id, self.reason, at));
                         let reason = entry.member("reason").unwrap_or_default();
                         content.reinstated.push((id, reason));
                     }
@@ -55,11 +57,6 @@ impl ReinstatementOrder<'_> {
                 }
             }
         }
-        let reinstated = content.reinstated.iter();
-        let entry = |(id, _): &(String, String)| records::reinstatement(id, self.reason, self.at);
-        Ok(RecordPlan {
-            entries: reinstated.map(entry).collect(),
-            content,
-        })
+        Ok(RecordPlan { content, entries })
     }
 }

@@ -1,6 +1,6 @@
 //! Revocation lists: all revoked licenses and all ended activations of a product.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::{
@@ -10,7 +10,7 @@ use license_core::license::RevocationList;
 use license_core::{Code, FeatureMatrix, LicenseId, ProductCode, TrustSet, Unverified, time};
 
 use crate::errors::LedgerError;
-use crate::ledger::{LedgerReader, NewLedgerEntry};
+use crate::ledger::{LedgerEntry, LedgerReader, NewLedgerEntry};
 use crate::records;
 use crate::services::issue::{
     ArtifactName, Draft, DraftContext, SerialSource, SignError, own_trust_set,
@@ -105,11 +105,15 @@ impl RevocationListOrder<'_> {
         let (mut revoked, mut last, mut omission) = (Vec::new(), None, None);
         if let Some(ledger) = context.ledger {
             revoked = revoked_and_ended(ledger, product)?;
+            // A revocation that was recorded with a wrong clock takes effect at once.
+            for entry in &mut revoked {
+                entry.at = entry.at.min(issued_at);
+            }
             let trust = ledger.signing_keys()?.joined(&signer_trust(context.signer));
             let copies = self.verified_copies(&trust);
             let listed = ListedLicenses::new(ledger, &revoked)?;
             omission = match &copies {
-                Ok(copies) => listed.omission_of_copies(copies),
+                Ok(copies) => listed.omission_of_copies(copies, ledger)?,
                 Err(damaged) => Some(damaged.clone()),
             };
             if let Some(kid) = kid {
@@ -167,14 +171,15 @@ fn signer_trust(signer: Option<&VerifyingSigner>) -> TrustSet {
 /// The licenses and activations that a new list accounts for.
 struct ListedLicenses<'r> {
     revoked: BTreeSet<&'r LicenseId>,
-    /// Licenses that are no longer revoked. A list may omit them.
-    reinstated: BTreeSet<String>,
+    /// Licenses that are no longer revoked, each with the position of its last reinstatement. A
+    /// list may omit them if the reinstatement is newer than the earlier list.
+    reinstated: BTreeMap<String, (i64, i64)>,
 }
 
 impl<'r> ListedLicenses<'r> {
     fn new(ledger: &dyn LedgerReader, revoked: &'r [RevocationEntry]) -> Result<Self, LedgerError> {
         let revoked: BTreeSet<_> = revoked.iter().map(|entry| &entry.license).collect();
-        let mut reinstated: BTreeSet<_> = ledger.last_reinstatements()?.into_keys().collect();
+        let mut reinstated = ledger.last_reinstatements()?;
         for license in &revoked {
             reinstated.remove(license.as_str());
         }
@@ -185,11 +190,18 @@ impl<'r> ListedLicenses<'r> {
     }
 
     /// Returns what a list omits in comparison with earlier lists from outside of the ledger.
-    fn omission_of_copies(&self, copies: &[RevocationList]) -> Option<Omission> {
-        let listed = copies.iter().flat_map(RevocationList::licenses);
-        let omitted = listed.map(|(id, _)| id).filter(|id| !self.contains(id));
-        let omitted: BTreeSet<_> = omitted.collect();
-        (!omitted.is_empty()).then(|| Omission::Licenses(omitted.into_iter().collect()))
+    fn omission_of_copies(
+        &self,
+        copies: &[RevocationList],
+        ledger: &dyn LedgerReader,
+    ) -> Result<Option<Omission>, LedgerError> {
+        let mut omitted = BTreeSet::new();
+        for copy in copies {
+            let signing = ListSigning::of_copy(copy, ledger)?;
+            let listed = copy.licenses().into_iter().map(|(id, _)| id);
+            omitted.extend(listed.filter(|id| !self.accounts_for(id, &signing)));
+        }
+        Ok((!omitted.is_empty()).then(|| Omission::Licenses(omitted.into_iter().collect())))
     }
 
     /// Returns what a list omits in comparison with the lists that the ledger records, of which
@@ -200,17 +212,62 @@ impl<'r> ListedLicenses<'r> {
         kid: &str,
         product: ProductCode,
     ) -> Result<Option<Omission>, LedgerError> {
-        let count = self.revoked.len().saturating_add(self.reinstated.len());
-        let found = u64::try_from(count).unwrap_or(u64::MAX);
-        Ok(match ledger.longest_revocation_list(kid, product)? {
-            None => Some(Omission::NoEarlierList),
-            Some(earlier) if found < earlier => Some(Omission::Shorter { earlier, found }),
-            Some(_) => None,
+        let lists = ledger.revocation_lists(kid, product)?;
+        if lists.is_empty() {
+            return Ok(Some(Omission::NoEarlierList));
+        }
+        let longer = lists.iter().filter_map(|list| {
+            let earlier: u64 = list.member("revoked")?.parse().ok()?;
+            let signing = ListSigning::of_record(list);
+            let reinstated = self.reinstated.values();
+            let reinstated = reinstated.filter(|last| signing.precedes(**last)).count();
+            let count = self.revoked.len().saturating_add(reinstated);
+            let found = u64::try_from(count).unwrap_or(u64::MAX);
+            (found < earlier).then_some((earlier, found))
+        });
+        let longest = longer.max();
+        Ok(longest.map(|(earlier, found)| Omission::Shorter { earlier, found }))
+    }
+
+    /// Returns whether a license is revoked, or was reinstated after the list was signed.
+    fn accounts_for(&self, id: &LicenseId, signing: &ListSigning) -> bool {
+        let reinstated = || self.reinstated.get(id.as_str());
+        self.revoked.contains(id) || reinstated().is_some_and(|last| signing.precedes(*last))
+    }
+}
+
+/// The time at which an earlier list was signed.
+struct ListSigning {
+    /// The issue date, in seconds since 1970.
+    issued_at: Option<i64>,
+    /// The number of the list's record. A restored ledger does not contain the last lists.
+    recorded: Option<i64>,
+}
+
+impl ListSigning {
+    fn of_record(list: &LedgerEntry) -> Self {
+        Self {
+            issued_at: list.time("issued_at").map(|at| at.timestamp()),
+            recorded: Some(list.seq),
+        }
+    }
+
+    fn of_copy(list: &RevocationList, ledger: &dyn LedgerReader) -> Result<Self, LedgerError> {
+        let records = ledger.revocation_lists(list.key_id().as_str(), list.product())?;
+        let seq = list.seq().to_string();
+        let record = records
+            .iter()
+            .find(|record| record.member("seq").as_ref() == Some(&seq));
+        Ok(Self {
+            issued_at: Some(list.issued_at().timestamp()),
+            recorded: record.map(|record| record.seq),
         })
     }
 
-    fn contains(&self, id: &LicenseId) -> bool {
-        self.revoked.contains(id) || self.reinstated.contains(id.as_str())
+    /// Returns whether a reinstatement is newer than the list.
+    fn precedes(&self, (at, seq): (i64, i64)) -> bool {
+        self.issued_at.is_some_and(|issued| issued < at)
+            || self.recorded.is_some_and(|recorded| recorded < seq)
     }
 }
 

@@ -81,11 +81,12 @@ impl RevocationOrder<'_> {
             },
             Some(ledger) => self.report(ledger)?,
         };
-        let entry = |id: &String| records::revocation(id, self.reason, self.at);
-        Ok(RecordPlan {
-            entries: content.revoked.iter().map(entry).collect(),
-            content,
-        })
+        let mut entries = Vec::new();
+        for id in &content.revoked {
+            let at = ledger.map_or(Ok(self.at), |ledger| time_of_statement(ledger, id, self.at))?;
+            entries.push(records::revocation(id, self.reason, at));
+        }
+        Ok(RecordPlan { content, entries })
     }
 
     fn report(&self, ledger: &dyn LedgerReader) -> Result<RevocationReport, LedgerError> {
@@ -138,6 +139,25 @@ impl RevocationOrder<'_> {
 pub fn has_ended(license: &RecordedLicense, at: DateTime<Utc>) -> bool {
     let end = license.entry.time("expires_at");
     end.is_some_and(|end| end <= at)
+}
+
+/// Returns the time of a new revocation or reinstatement of a license.
+///
+/// This is `at`, or the time of the last one if that is later. The new one therefore counts, even if
+/// an earlier one has a wrong date.
+pub(super) fn time_of_statement(
+    ledger: &dyn LedgerReader,
+    id: &str,
+    at: DateTime<Utc>,
+) -> Result<DateTime<Utc>, LedgerError> {
+    let mut latest = at;
+    for kind in [LedgerEntryKind::Revocation, LedgerEntryKind::Reinstatement] {
+        let earlier = ledger.entries_of_kind_about(id, kind)?.into_iter();
+        latest = earlier
+            .filter_map(|entry| entry.time("at"))
+            .fold(latest, Ord::max);
+    }
+    Ok(latest)
 }
 
 /// Returns the licenses of an order, each once, and their successors if the order includes them.

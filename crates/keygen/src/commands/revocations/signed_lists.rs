@@ -11,6 +11,7 @@ use license_cli_support::{Failure, Source, show_path};
 use license_core::encoding::decode_text;
 use license_core::jose::{MAX_FILE_BYTES, input_cap};
 use license_core::license::RevocationList;
+use license_core::trust::KeyId;
 use license_core::{LicenseFile, ProductCode, TokenKind, Unverified};
 use license_issuer::files::{self, Collision, Durability};
 use license_issuer::services::revocation_lists::EarlierList;
@@ -39,7 +40,12 @@ impl SignedLists {
         for entry in fs::read_dir(directory).map_err(|error| failed(&error))? {
             let path = entry.map_err(|error| failed(&error))?.path();
             let name = path.file_name().and_then(|name| name.to_str());
-            let is_copy = |name: &str| name.starts_with(&prefix) && name.ends_with(SUFFIX);
+            // Other files may have similar names, such as the copies of a product `CODITECT-PLUS`.
+            let is_copy = |name: &str| {
+                let key = name.strip_prefix(&prefix);
+                let key = key.and_then(|key| key.strip_suffix(SUFFIX));
+                key.is_some_and(|key| KeyId::parse(key).is_some())
+            };
             if name.is_some_and(is_copy) {
                 lists.push(read_list(&path)?.ok_or_else(|| damaged(&path))?);
             }

@@ -72,6 +72,8 @@ impl Selection {
         ledger: Option<&dyn LedgerReader>,
         now: DateTime<Utc>,
     ) -> Result<Self, Failure> {
+        // A license that the ledger does not contain cannot be reinstated.
+        let is_forced = arguments.force && !arguments.undo;
         let license = match named {
             LicenseArgument::Customer(name) => {
                 let undo = arguments.undo;
@@ -83,14 +85,14 @@ impl Selection {
                     customer: Some((*name).to_owned()),
                 });
             }
-            LicenseArgument::Named(name) => named_license(name, arguments.force, ledger)?,
+            LicenseArgument::Named(name) => named_license(name, is_forced, ledger)?,
             LicenseArgument::Artifact {
                 source,
                 text,
                 trust,
             } => {
                 let id = id_in_artifact(source, text, trust, ledger)?;
-                named_license(&id, arguments.force, ledger)?
+                named_license(&id, is_forced, ledger)?
             }
         };
         Ok(Self {

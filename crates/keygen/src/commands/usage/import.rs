@@ -14,27 +14,31 @@ use serde_json::{Value, json};
 
 use super::super::context::AppContext;
 use super::super::lookup::require_ledger;
+use super::super::precautions::Precautions;
 use super::verify::failure;
 use super::{abbreviate, read};
+use crate::args::UsageImport;
 use crate::failures;
 use crate::inputs::now;
 
-pub(super) fn run(files: &[Source], app: AppContext<'_>) -> Result<(), Failure> {
+pub(super) fn run(arguments: &UsageImport, app: AppContext<'_>) -> Result<(), Failure> {
     let AppContext { location, terminal } = app;
     let mut ledger = require_ledger(location, "the import of usage reports")?;
     let mut reports = Vec::new();
     // All reports are checked before the first entry is recorded.
-    for file in files {
+    for file in &arguments.reports.files {
         let read = read(file)?;
         refuse_changes(file, &read)?;
         reports.extend(read);
     }
+    let (at, precautions) = (now(), Precautions::clock(arguments.force));
     let recorded = record::record(
         &mut ledger,
         MissingLedger::Create,
         Mode::Commit,
-        now(),
+        at,
         |ledger| {
+            precautions.check(ledger, at)?;
             let mut usage = RecordedUsage::read(ledger, &reports)?;
             let (entries, mut warnings) = usage.add_new(&reports);
             warnings.extend(unknown_licenses(ledger, &entries)?);
@@ -46,6 +50,7 @@ pub(super) fn run(files: &[Source], app: AppContext<'_>) -> Result<(), Failure> 
         },
     );
     let (new, warnings) = recorded.map_err(|error| failures::not_issued(error, location))?;
+    precautions.warn(terminal);
     let known = distinct(&reports).saturating_sub(new);
     print(new, known, &warnings, terminal)
 }
