@@ -47,7 +47,7 @@ pub enum Replace {
     /// A valid license stays if the new license is not valid or allows less, because replacing it
     /// could stop software in production.
     UnlessWorse,
-    /// The valid license is replaced. It can be restored.
+    /// The valid license is replaced. It can be restored, unless a better license is kept.
     Always,
 }
 
