@@ -9,7 +9,9 @@ use license_fuzz::{assert_printable, bounded};
 const MEMORY_FACTOR: u64 = 1024;
 
 fuzz_target!(|text: &str| {
-    let matrix = match bounded(MEMORY_FACTOR, text.as_bytes(), || FeatureMatrix::parse(text)) {
+    let matrix = match bounded(MEMORY_FACTOR, text.as_bytes(), || {
+        FeatureMatrix::parse(text)
+    }) {
         Ok(matrix) => matrix,
         Err(error) => return assert_printable(&with_causes(&error)),
     };

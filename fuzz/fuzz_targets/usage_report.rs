@@ -15,7 +15,9 @@ static NOW: LazyLock<DateTime<Utc>> =
     LazyLock::new(|| time::parse_instant("2027-01-15T09:00:00Z").unwrap());
 
 fuzz_target!(|text: &str| {
-    let reports = match bounded(MEMORY_FACTOR, text.as_bytes(), || UsageReport::parse_all(text)) {
+    let reports = match bounded(MEMORY_FACTOR, text.as_bytes(), || {
+        UsageReport::parse_all(text)
+    }) {
         Ok(reports) => reports,
         Err(error) => return assert_printable(&with_causes(&error)),
     };
