@@ -90,7 +90,7 @@ pub(crate) enum Command {
     /// Remove the license of this user
     Remove,
     /// Restore the license that the last installation replaced
-    Restore(Box<Status>),
+    Restore(Box<Restore>),
     /// Check the license installation on this machine without changing it (exit code 1 for a
     /// problem)
     Doctor {
@@ -229,6 +229,15 @@ pub(crate) struct Project {
 
 #[derive(Debug, Args)]
 pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) context: ContextArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// Replace a valid license with one that is not valid or allows less
+    #[arg(long)]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) context: ContextArgs,
 }

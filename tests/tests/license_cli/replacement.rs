@@ -62,9 +62,16 @@ fn a_license_that_allows_less_replaces_a_valid_license_only_with_force() {
         let after = status();
         assert_ne!(after, before);
         // A restoration is a replacement, and can be undone as well.
+        let restore = ["restore", "--json", "--at", AT, "--user", "ann"];
         for expected in [&before, &after, &before] {
-            let restore = ["restore", "--json", "--at", AT, "--user", "ann"];
-            let restored = expect_valid(license(&machine, &restore));
+            if expected == &after {
+                // It needs `--force` as well.
+                let refused = license(&machine, &restore).expect_json_failure(1);
+                assert_eq!(refused, "LOSS");
+                assert_eq!(status(), before);
+            }
+            let forced = [&restore[..], &["--force"]].concat();
+            let restored = expect_valid(license(&machine, &forced));
             assert_eq!(restored["license_id"], *expected);
             assert_eq!(status(), *expected);
         }
@@ -90,26 +97,141 @@ fn without_the_user_of_a_license_no_worse_license_replaces_it() {
     }
 }
 
+/// Returns an ENT license with these additional terms.
+fn ent(terms: &str) -> IssuedLicense {
+    let ent = "--tier ent --company ACME --seats 9";
+    issue_license(&words(&format!("{ent} {terms}")))
+}
+
 #[test]
-fn only_a_valid_license_that_is_not_superseded_is_kept() {
-    let restore = ["restore", "--at", AT];
-    for (first, second) in [(None, "pro.lic"), (Some("old.lic"), "pro.lic")] {
+fn a_license_that_can_be_valid_is_replaced_only_with_force_and_is_kept() {
+    let until = "--issued-at 2020-01-01 --expires";
+    let elsewhere = digest_of(ELSEWHERE);
+    for (terms, context) in [
+        ("--perpetual --usage-type builder", "--usage-type runtime"),
+        (
+            &format!("--perpetual --machine {}", digest_of(HERE)),
+            &format!("--machine {elsewhere}"),
+        ),
+        ("--perpetual --activation", "--user ann"),
+        (
+            &format!("{until} 2098-12-31 --check-in 24 --grace 48"),
+            "--at 2020-07-01",
+        ),
+        (&format!("{until} 2098-12-31"), "--at 2099-06-01"),
+    ] {
         let machine = machine();
-        let terms =
-            "--tier ent --expires 2019-06-30 --issued-at 2019-01-01 --company ACME --seats 9";
-        machine.write("old.lic", &issue_license(&words(terms)).file);
-        if let Some(first) = first {
-            let _ = install(&machine, &[first]).expect_code(1);
-        }
-        let _ = install(&machine, &[second]).expect_code(0);
-        let error = license(&machine, &restore).expect_failure(1);
-        assert!(error.message.contains("found none"), "{error:?}");
-        assert_eq!(installed_tier(&machine), "PRO");
+        let context = [&words("--json")[..], &words(context)].concat();
+        let at: &[&str] = if context.contains(&"--at") {
+            &[]
+        } else {
+            &["--at", AT]
+        };
+        machine.write("best.lic", &ent(terms).file);
+        let lower = issue_license(&words("--tier team --offline --expires 2099-12-31"));
+        machine.write("lower.lic", &lower.file);
+        let first = ["install", "--trust", "trust.jwks", "--at", AT, "best.lic"];
+        let _ = on(HERE, &machine, &first);
+        let installed = machine.read("state/license.lic");
+        let replace = ["install", "--trust", "trust.jwks", "lower.lic"];
+        let replace = [&replace[..], at, &context].concat();
+        let refused = on(HERE, &machine, &replace).expect_json_failure(1);
+        assert_eq!(refused, "LOSS", "{terms}");
+        assert_eq!(machine.read("state/license.lic"), installed);
+        let _ = on(HERE, &machine, &[&replace[..], &["--force"]].concat()).expect_code(0);
+        assert_eq!(machine.read("state/license.replaced"), installed);
+        let lower = machine.read("state/license.lic");
+        let _ = on(HERE, &machine, &["restore", "--force", "--at", AT]);
+        assert_eq!(machine.read("state/license.lic"), installed, "{terms}");
+        assert_eq!(machine.read("state/license.replaced"), lower, "{terms}");
     }
-    let machine = machine_with("ent.lic");
-    let _ = install(&machine, &["--force", "team.lic"]).expect_code(0);
+}
+
+#[test]
+fn a_license_that_is_not_valid_is_kept_unless_a_better_one_is_kept() {
+    let machine = machine();
+    machine.write(
+        "old.lic",
+        &ent("--expires 2019-06-30 --issued-at 2019-01-01").file,
+    );
+    let _ = install(&machine, &["pro.lic"]).expect_code(0);
+    let error = license(&machine, &["restore", "--at", AT]).expect_failure(1);
+    assert!(error.message.contains("found none"), "{error:?}");
+
+    // The expired license does not displace the valid one, but the valid one displaces the expired
+    // one.
+    let pro = machine.read("state/license.lic");
+    let _ = install(&machine, &["--force", "old.lic"]).expect_code(1);
+    let old = machine.read("state/license.lic");
+    assert_eq!(machine.read("state/license.replaced"), pro);
+    let replaced = install(&machine, &["team.lic"]).expect_code(0);
+    assert!(
+        replaced.stderr.contains("it cannot be restored"),
+        "{}",
+        replaced.stderr
+    );
+    assert_eq!(machine.read("state/license.replaced"), pro);
+
+    let machine = self::machine();
+    machine.write("old.lic", &old);
+    let long = "--tier pro --offline --expires 2098-12-31";
+    machine.write("long.lic", &issue_license(&words(long)).file);
+    let _ = install(&machine, &["old.lic"]).expect_code(1);
+    let _ = install(&machine, &["long.lic"]).expect_code(0);
+    let pro = machine.read("state/license.lic");
+    assert_eq!(machine.read("state/license.replaced"), old);
+    for at in [AT, "2099-01-01"] {
+        license(&machine, &["restore", "--at", at]).expect_failure(1);
+        assert_eq!(machine.read("state/license.lic"), pro);
+        assert_eq!(machine.read("state/license.replaced"), old);
+    }
     let _ = license(&machine, &["remove"]).expect_code(0);
-    license(&machine, &restore).expect_failure(1);
+    license(&machine, &["restore", "--at", AT]).expect_failure(1);
+}
+
+#[test]
+fn a_directory_in_place_of_the_kept_license_is_named_and_nothing_is_removed() {
+    let machine = machine_with("ent.lic");
+    let directory = machine.path().join("state/license.replaced");
+    std::fs::create_dir(&directory).unwrap();
+    let before = machine.read("state/license.lic");
+    for args in [
+        &[
+            "install",
+            "--trust",
+            "trust.jwks",
+            "--at",
+            AT,
+            "--force",
+            "team.lic",
+        ][..],
+        &["restore", "--at", AT],
+        &["remove"],
+    ] {
+        let error = license(&machine, args).expect_failure(4);
+        assert!(error.message.contains("license.replaced"), "{error:?}");
+        assert_eq!(machine.read("state/license.lic"), before);
+    }
+    assert!(machine.path().join("state/trust.jwks").exists());
+    std::fs::remove_dir(directory).unwrap();
+    let _ = license(&machine, &["remove"]).expect_code(0);
+}
+
+#[test]
+fn of_two_license_files_one_can_be_restored() {
+    let machine = machine_with("team.lic");
+    machine.write("state/license.key", &*ENTERPRISE_KEY);
+    let output = install(&machine, &["--force", "pro.lic"]).expect_code(0);
+    let is_line = |words: [&str; 2]| {
+        let mut lines = output.stderr.lines();
+        lines.any(|line| words.iter().all(|word| line.contains(word)))
+    };
+    assert!(is_line(["ENT", "`license restore`"]), "{}", output.stderr);
+    assert!(
+        is_line(["TEAM", "it cannot be restored"]),
+        "{}",
+        output.stderr
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use license_core::time::rfc3339;
 use license_core::{Code, License, LicenseId, TokenKind, TrustSet, VerifiedLicenses};
 use serde_json::json;
 
-use crate::args::{ContextArgs, Install, Status};
+use crate::args::{ContextArgs, Install, Restore};
 use crate::context::{AppContext, Evaluation, LicenseInput};
 use crate::output::notice::{self, Notice};
 use crate::output::trust_statements::{self, StatementsReport};
@@ -39,7 +39,7 @@ pub(crate) fn run(
 /// Returns a failure if there is no such license, or if it does not verify or cannot be installed.
 pub(crate) fn restore(
     app: &AppContext,
-    arguments: &Status,
+    arguments: &Restore,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let replaced = app.manager.replaced_license(&app.matrix);
@@ -63,7 +63,7 @@ pub(crate) fn restore(
     install(
         app,
         &arguments.context,
-        Replace::Always,
+        replace(arguments.force),
         candidate,
         None,
         terminal,
@@ -105,20 +105,23 @@ fn install_input(
 ) -> Result<Exit, Failure> {
     let checked = check_nonce(arguments, &candidate.verified);
     checked.map_err(|error| failure::installation(&error))?;
-    let replace = if arguments.force {
-        Replace::Always
-    } else {
-        Replace::UnlessWorse
-    };
     let ignored = app.ignored_statements(input);
     install(
         app,
         &arguments.context,
-        replace,
+        replace(arguments.force),
         candidate,
         ignored,
         terminal,
     )
+}
+
+fn replace(is_forced: bool) -> Replace {
+    if is_forced {
+        Replace::Always
+    } else {
+        Replace::UnlessWorse
+    }
 }
 
 fn install(
@@ -151,8 +154,13 @@ fn install(
     let after = own_licenses(app);
     note_installed(&installed, &verified, terminal);
     if !verified.licenses().is_empty() {
-        let (now, licenses) = (context.clock(), (&before[..], &after[..]));
-        note_other_licenses(&installed, now, &verified, licenses, terminal);
+        let kept = app.manager.replaced_license(&app.matrix).ok().flatten();
+        let others = OtherLicenses {
+            before: &before,
+            after: &after,
+            kept: kept.as_ref().map_or(&[], |kept| kept.verified.licenses()),
+        };
+        note_other_licenses(&installed, context.clock(), &verified, &others, terminal);
     }
     let mut evaluation = app.installed(args)?;
     let problems = installed.problems.iter().map(Notice::state);
@@ -313,12 +321,20 @@ fn block_line(block: &InstalledBlock) -> String {
     format!("  {what} {}: {effect}", escape(&block.id))
 }
 
+/// The licenses that were installed before, those that are installed now, and those that can be
+/// restored.
+struct OtherLicenses<'l> {
+    before: &'l [License],
+    after: &'l [License],
+    kept: &'l [License],
+}
+
 /// Prints notes about the licenses that were installed before.
 fn note_other_licenses(
     installed: &InstallReport,
     now: DateTime<Utc>,
     verified: &VerifiedLicenses,
-    (before, after): (&[License], &[License]),
+    others: &OtherLicenses<'_>,
     terminal: &Terminal,
 ) {
     let is_in =
@@ -334,18 +350,23 @@ fn note_other_licenses(
             rfc3339(begins)
         ));
     }
-    for license in before {
+    let is_superseded = |license: &License| {
+        let mut all = others.after.iter().chain(others.before);
+        all.any(|other| other.supersedes().contains(license.id()))
+    };
+    for license in others.before {
         if is_in(verified.licenses(), license.id()) {
             continue;
         }
         let (tier, customer) = (license.tier(), escape(license.customer()));
         match start(license).filter(|start| *start > now) {
-            _ if !is_in(after, license.id()) => {
-                let is_kept = installed.replaced.as_ref() == Some(license.id());
-                let undo = if is_kept {
+            _ if !is_in(others.after, license.id()) => {
+                let undo = if is_in(others.kept, license.id()) {
                     "; `license restore` restores it"
-                } else {
+                } else if is_superseded(license) {
                     ""
+                } else {
+                    "; it cannot be restored"
                 };
                 terminal.note(&format!(
                     "the {tier} license of {customer} is replaced{undo}"

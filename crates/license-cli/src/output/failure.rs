@@ -133,7 +133,7 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
         }),
         Error::Loss(_) => denied()
             .with_subject(code.as_str())
-            .hint("--force replaces the installed license; `license restore` then restores it"),
+            .hint("--force replaces the installed license; `license restore` then restores it, or a better one that is kept"),
         Error::License {
             path,
             source,

@@ -4,12 +4,15 @@ use std::path::PathBuf;
 
 use license_core::chrono::{DateTime, Utc};
 use license_core::license::CanonicalText;
-use license_core::{Context, FeatureMatrix, LicenseId, TrustSet, VerifiedLicenses};
+use license_core::{Context, FeatureMatrix, License, LicenseId, TrustSet, VerifiedLicenses};
 
 use super::combined_file::CombinedFile;
-use super::comparison::Comparison;
+use super::comparison::{Comparison, Contexts, worth};
 use super::license_files::InstalledFile;
-use super::{Installation, InstallationError, Keys, LicenseLoss, add_validations, jwks, replaced};
+use super::{
+    Installation, InstallationError, Keys, LicenseLoss, ReplacedLicense, add_validations, jwks,
+    replaced,
+};
 use crate::paths::Paths;
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, StoreLock};
@@ -44,7 +47,7 @@ pub enum Replace {
     /// A valid license stays if the new license is not valid or allows less, because replacing it
     /// could stop software in production.
     UnlessWorse,
-    /// The valid license is replaced. It can be restored.
+    /// The valid license is replaced. It can be restored, unless a better license is kept.
     Always,
 }
 
@@ -138,7 +141,7 @@ impl Candidate<'_> {
         let paths = paths.with_known_user().map_err(Clone::clone)?;
         let lock = paths.user().lock()?;
         let keys = Keys::Installed;
-        let plan = self.plan(paths, keys, context, replace, &[])?;
+        let plan = self.plan(paths, keys, [context, context], replace, &[])?;
         let stored = self.install_locked(&lock, paths, keys, self.trust, plan)?;
         Ok(stored.path)
     }
@@ -201,7 +204,8 @@ impl Candidate<'_> {
         })
     }
 
-    /// Decides how the candidate is stored.
+    /// Decides how the candidate is stored. Compares licenses in the given context, and in the
+    /// context of the current time.
     ///
     /// # Errors
     ///
@@ -211,7 +215,7 @@ impl Candidate<'_> {
         &self,
         paths: &Paths,
         before: Keys<'_>,
-        context: &Context<'_>,
+        [context, now]: [&Context<'_>; 2],
         replace: Replace,
         stored_validations: &[String],
     ) -> Result<Plan, InstallationError> {
@@ -232,12 +236,26 @@ impl Candidate<'_> {
             return Ok(plan);
         }
         let installed_keys = before.for_replaced_license(paths);
-        let comparison = self.compare(&mut installed, &installed_keys, context, stored_validations);
+        let contexts = Contexts::new(context, now);
+        let comparison = self.compare(
+            &mut installed,
+            &installed_keys,
+            &contexts,
+            stored_validations,
+        );
         if replace == Replace::UnlessWorse {
             comparison.refuse_if_worse()?;
         }
         plan.loss = comparison.loss();
         let license = comparison.restorable().map(|license| license.id().clone());
+        let kept = ReplacedLicense::read(paths, before, self.matrix);
+        if let Ok(Some(mut kept)) = kept {
+            let (verified, keys) = (&mut kept.verified, &kept.trust);
+            add_validations(verified, stored_validations, keys, self.matrix);
+            if self.leaves(verified, &installed.verified, &contexts) {
+                return Ok(plan);
+            }
+        }
         plan.replaced = license.and_then(|id| Some((installed.into_file_with(&id)?, id)));
         Ok(plan)
     }
@@ -282,14 +300,29 @@ impl Candidate<'_> {
         &self,
         installed: &mut Installation,
         installed_keys: &TrustSet,
-        context: &Context<'_>,
+        contexts: &Contexts<'_>,
         stored_validations: &[String],
     ) -> Comparison {
         installed.add_validations(stored_validations, installed_keys, self.matrix);
         let mut new = self.verified.clone();
         let keys = self.trust.joined(installed_keys);
         add_validations(&mut new, stored_validations, &keys, self.matrix);
-        Comparison::new(&new, &installed.verified, self.matrix, context)
+        Comparison::new(&new, &installed.verified, self.matrix, contexts)
+    }
+
+    /// Returns whether the license that is kept stays, because it is better than the installed
+    /// license and is not installed now.
+    fn leaves(
+        &self,
+        kept: &VerifiedLicenses,
+        installed: &VerifiedLicenses,
+        contexts: &Contexts<'_>,
+    ) -> bool {
+        let new = self.verified.licenses();
+        let others = [new, installed.licenses()].concat();
+        let is_new = |license: &License| new.iter().any(|new| new.id() == license.id());
+        let worth = |licenses| worth(licenses, self.matrix, contexts, &others);
+        !kept.licenses().iter().all(is_new) && worth(kept) > worth(installed)
     }
 }
 

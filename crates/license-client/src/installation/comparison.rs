@@ -13,43 +13,81 @@ const NO_LOSSES: [&str; 2] = ["not_before", "renewal_notify_days"];
 /// Gains that outweigh all losses: a higher tier, and the end of a trial.
 const DECISIVE_GAINS: [&str; 2] = ["tier", "trial"];
 
-/// The decisions on both licenses.
-pub(super) struct Comparison {
-    new: [Decision; 2],
-    installed: [Decision; 2],
-    difference: Option<Difference>,
+/// The contexts in which licenses are compared.
+pub(super) struct Contexts<'c> {
+    /// The context of the command.
+    pub(super) given: Context<'c>,
+    /// The same instant for any application.
+    pub(super) lenient: Context<'c>,
+    /// The current time for any application. It differs if the given time is hypothetical.
+    pub(super) now: Context<'c>,
 }
 
-impl Comparison {
-    /// Evaluates both licenses, in the context and for any application. Only the second decision
-    /// shows that a license is valid for its named users, or for some versions.
-    pub(super) fn new(
+impl<'c> Contexts<'c> {
+    pub(super) fn new(given: &Context<'c>, now: &Context<'c>) -> Self {
+        Self {
+            given: given.clone(),
+            lenient: given.clone().any_application(),
+            now: now.clone().any_application(),
+        }
+    }
+}
+
+/// The decisions on both licenses in one context.
+struct Pair {
+    new: Decision,
+    installed: Decision,
+}
+
+impl Pair {
+    fn new(
         new: &VerifiedLicenses,
         installed: &VerifiedLicenses,
         matrix: &FeatureMatrix,
         context: &Context<'_>,
     ) -> Self {
-        let contexts = [context.clone(), context.clone().any_application()];
         // The installed license may supersede the new one.
-        let evaluate_new = |context: &Context<'_>| {
-            let with_installed = context.clone().installed(installed.licenses());
-            new.evaluate(matrix, &with_installed)
-        };
-        let [first, second] = &contexts;
-        let new = [evaluate_new(first), evaluate_new(second)];
-        let installed = [first, second].map(|context| installed.evaluate(matrix, context));
-        let difference = match (&installed, &new) {
-            ([_, installed], [_, new]) if is_valid(installed) => {
-                let licenses = installed.license().zip(new.license());
-                licenses.map(|(installed, new)| Difference::from_licenses(installed, new, matrix))
-            }
-            _ => None,
-        };
+        let with_installed = context.clone().installed(installed.licenses());
         Self {
-            new,
-            installed,
-            difference,
+            new: new.evaluate(matrix, &with_installed),
+            installed: installed.evaluate(matrix, context),
         }
+    }
+
+    fn is_worse(&self) -> bool {
+        !is_valid(&self.new) && is_valid(&self.installed)
+    }
+}
+
+/// The decisions on both licenses.
+pub(super) struct Comparison {
+    given: Pair,
+    lenient: Pair,
+    now: Pair,
+    difference: Option<Difference>,
+}
+
+impl Comparison {
+    /// Evaluates both licenses in all contexts. Only the context for any application shows that a
+    /// license is valid for others, such as its named users, or after an activation or check-in.
+    pub(super) fn new(
+        new: &VerifiedLicenses,
+        installed: &VerifiedLicenses,
+        matrix: &FeatureMatrix,
+        contexts: &Contexts<'_>,
+    ) -> Self {
+        let pair = |context| Pair::new(new, installed, matrix, context);
+        let mut comparison = Self {
+            given: pair(&contexts.given),
+            lenient: pair(&contexts.lenient),
+            now: pair(&contexts.now),
+            difference: None,
+        };
+        let Pair { new, installed } = comparison.decisive();
+        let licenses = installed.license().zip(new.license());
+        comparison.difference =
+            licenses.map(|(installed, new)| Difference::from_licenses(installed, new, matrix));
+        comparison
     }
 
     /// Refuses to replace a valid license with one that is not valid or allows less.
@@ -57,11 +95,9 @@ impl Comparison {
     /// A license of a higher tier, one that supersedes the installed license, and one that replaces
     /// a trial are not refused because of a loss.
     pub(super) fn refuse_if_worse(&self) -> Result<(), InstallationError> {
-        for (new, installed) in self.new.iter().zip(&self.installed) {
-            let is_invalid = !is_valid(new) && is_valid(installed);
-            if new.code() == Code::Superseded || is_invalid {
-                let (new, installed) = (new.code(), installed.code());
-                return Err(InstallationError::Worse { new, installed });
+        for pair in [&self.given, &self.lenient] {
+            if pair.new.code() == Code::Superseded || pair.is_worse() {
+                return Err(self.worse(pair));
             }
         }
         let difference = self.difference.as_ref();
@@ -71,17 +107,33 @@ impl Comparison {
         });
         match self.loss() {
             Some(loss) if is_refused => Err(InstallationError::Loss(loss)),
+            // A license that is valid now is not lost because of a hypothetical time.
+            _ if self.now.is_worse() && !difference.is_some_and(continues) => {
+                Err(self.worse(&self.now))
+            }
             _ => Ok(()),
         }
     }
 
-    /// Returns the losses of the new license, if the installed license is valid.
+    fn worse(&self, pair: &Pair) -> InstallationError {
+        let is_here = is_valid(&self.given.installed);
+        let installed = if is_here { pair } else { &self.given };
+        InstallationError::Worse {
+            new: pair.new.code(),
+            installed: installed.installed.code(),
+        }
+    }
+
+    /// Returns the losses of the new license, if the installed license can be valid.
     pub(super) fn loss(&self) -> Option<LicenseLoss> {
         let is_loss = |change: &&Change| !NO_LOSSES.contains(&change.what());
+        let Pair { new, installed } = self.decisive();
+        if !is_valid(installed) {
+            return None;
+        }
         let losses = self.difference.as_ref()?.with_effect(Effect::Loss);
         let losses: Vec<Change> = losses.filter(is_loss).cloned().collect();
-        let [_, new] = &self.new;
-        let (installed, new) = (self.replaced()?.tier(), new.license()?.tier());
+        let (installed, new) = (installed.license()?.tier(), new.license()?.tier());
         (!losses.is_empty()).then_some(LicenseLoss {
             installed,
             new,
@@ -89,17 +141,43 @@ impl Comparison {
         })
     }
 
-    /// Returns the installed license, if it is valid and could be restored. A license that the new
-    /// one supersedes cannot be restored.
+    /// Returns the installed license, if it could be restored. A license that the new one
+    /// supersedes cannot be restored.
     pub(super) fn restorable(&self) -> Option<&License> {
         let difference = self.difference.as_ref()?;
-        self.replaced().filter(|_| !continues(difference))
+        let installed = self.decisive().installed.license();
+        installed.filter(|_| !continues(difference))
     }
 
-    fn replaced(&self) -> Option<&License> {
-        let [_, installed] = &self.installed;
-        installed.license()
+    /// Returns the decisions at the given time, or at the current time if only then the installed
+    /// license can be valid.
+    fn decisive(&self) -> &Pair {
+        if !is_valid(&self.lenient.installed) && is_valid(&self.now.installed) {
+            &self.now
+        } else {
+            &self.lenient
+        }
     }
+}
+
+/// Returns how much licenses can allow at the given or the current time, to be compared: whether
+/// they can be valid, and the rank of their tier.
+pub(super) fn worth(
+    licenses: &VerifiedLicenses,
+    matrix: &FeatureMatrix,
+    contexts: &Contexts<'_>,
+    others: &[License],
+) -> (bool, Option<usize>) {
+    let worth = |context: &Context<'_>| {
+        let decision = licenses.evaluate(matrix, &context.clone().installed(others));
+        if !is_valid(&decision) {
+            return (false, None);
+        }
+        let tier = decision.entitlements().tier();
+        let rank = matrix.tiers().iter().position(|terms| terms.name() == tier);
+        (true, rank)
+    };
+    worth(&contexts.lenient).max(worth(&contexts.now))
 }
 
 fn is_valid(decision: &Decision) -> bool {

@@ -321,8 +321,13 @@ fn worse(new: Code, installed: Code) -> String {
     if new == Code::Superseded {
         return "the installed license supersedes the new license; nothing was changed".to_owned();
     }
+    let is_valid = matches!(
+        installed,
+        Code::Valid | Code::GraceRenewal | Code::GraceOffline
+    );
+    let verb = if is_valid { "is" } else { "can be" };
     format!(
-        "the new license is not valid now ({new}), but the installed license is valid ({installed}); nothing was changed"
+        "the new license is not valid now ({new}), but the installed license {verb} valid ({installed}); nothing was changed"
     )
 }
 

@@ -130,15 +130,20 @@ impl LicenseManager {
         let answers = transaction.check_answers()?;
         transaction.check_validations()?;
         let previous = transaction.state.validations.clone();
-        let context = match moment {
-            Moment::Now => context
-                .clone()
-                .high_water(transaction.state.high_water.mark()),
-            Moment::Hypothetical => context.clone(),
+        let mark = transaction.state.high_water.mark();
+        let (context, now) = match moment {
+            Moment::Now => {
+                let context = context.clone().high_water(mark);
+                (context.clone(), context)
+            }
+            Moment::Hypothetical => {
+                let now = Context::at(self.clock().now()).high_water(mark);
+                (context.clone(), now)
+            }
         };
         // Everything that is written from here on is committed or rolled back together.
         let undo = lock.begin()?;
-        let placement = transaction.store(&context, replace)?;
+        let placement = transaction.store([context, now], replace)?;
         transaction.apply_answers()?;
         // Revocation lists are stored last, because they may revoke a license of the same file.
         transaction.store_lists()?;
@@ -187,14 +192,14 @@ impl InstallTransaction<'_> {
     /// Writes the license, or the validation tokens and the keys.
     fn store(
         &mut self,
-        context: &Context<'_>,
+        contexts: [Context<'_>; 2],
         replace: Replace,
     ) -> Result<Placement, InstallationError> {
         let (candidate, user) = (self.candidate, self.paths.user());
         let keys = Keys::new(self.manager.trust());
         let verified = candidate.verified;
         if !verified.licenses().is_empty() {
-            return self.store_license(context, replace);
+            return self.store_license(contexts, replace);
         }
         let mut is_old = false;
         if !verified.validations().is_empty() {
@@ -225,20 +230,23 @@ impl InstallTransaction<'_> {
 
     fn store_license(
         &mut self,
-        context: &Context<'_>,
+        contexts: [Context<'_>; 2],
         replace: Replace,
     ) -> Result<Placement, InstallationError> {
         let (candidate, paths) = (self.candidate, self.paths);
         let lists = self.all_lists();
         let activations = super::verified(&self.activation_state, || candidate.trust.clone());
         let deactivated = self.state.deactivated.clone();
-        let context = context.clone().revocations(&lists);
-        let context = context.activations(&activations).deactivated(&deactivated);
         let recorded = self.state.recorded.by_keys(candidate.trust);
-        let context = context.recorded_revocations(&recorded);
+        let [context, now] = contexts.map(|context| {
+            let context = context.revocations(&lists).activations(&activations);
+            context
+                .deactivated(&deactivated)
+                .recorded_revocations(&recorded)
+        });
         let keys = Keys::new(self.manager.trust());
         let tokens = &self.state.validations;
-        let mut plan = candidate.plan(paths, keys, &context, replace, tokens)?;
+        let mut plan = candidate.plan(paths, keys, [&context, &now], replace, tokens)?;
         let loss = plan.loss.take();
         let validations = self.merged_validations();
         let installed = self.ids();

@@ -52,7 +52,7 @@ impl LicenseManager {
     ///
     /// # Errors
     ///
-    /// Returns [`InstallationError`] if a file cannot be removed.
+    /// Returns [`InstallationError`] if a file cannot be removed. In that case nothing changes.
     pub fn remove(&self) -> Result<RemovalReport, InstallationError> {
         use StateFile::{Key, License, ReplacedLicense, ReplacedTrust, Trust};
         const FILES: [StateFile; 5] = [License, Key, ReplacedLicense, ReplacedTrust, Trust];
@@ -62,16 +62,23 @@ impl LicenseManager {
         let exists = |file: &StateFile| store.dir().file(*file).symlink_metadata().is_ok();
         if FILES.iter().any(exists) {
             let lock = store.lock()?;
+            let undo = lock.begin()?;
             // The keys are removed last: a license without its keys is an error, but keys without
             // a license are not.
             for file in FILES {
                 if lock.remove(file)? {
-                    events::removed(file.as_str());
-                    removed.push(store.dir().file(file));
+                    removed.push(file);
                 }
             }
+            undo.commit()?;
+            removed
+                .iter()
+                .for_each(|file| events::removed(file.as_str()));
             lock.clear_quarantine(&[License, Key]);
         }
-        Ok(RemovalReport { paths: removed })
+        let paths = removed.into_iter().map(|file| store.dir().file(file));
+        Ok(RemovalReport {
+            paths: paths.collect(),
+        })
     }
 }

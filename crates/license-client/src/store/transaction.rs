@@ -8,7 +8,7 @@
 use std::io;
 
 use super::{StoreError, StoreLock};
-use crate::directory::Directory;
+use crate::directory::{Directory, WritableDirectory};
 use crate::state_dir::StateFile;
 
 /// Name of the undo directory when it is complete.
@@ -24,28 +24,37 @@ pub(crate) struct StoreTransaction<'l> {
 impl StoreLock {
     /// Begins a transaction. Until it is committed, the undo directory contains the current files.
     pub(crate) fn begin(&self) -> Result<StoreTransaction<'_>, StoreError> {
-        let kept = self.keep_files();
-        kept.map_err(|source| self.undo_error(source))?;
+        self.keep_files()?;
         Ok(StoreTransaction {
             lock: self,
             is_committed: false,
         })
     }
 
-    fn keep_files(&self) -> io::Result<()> {
-        let (name, incomplete) = self.directory.create_unfinished_directory()?;
+    fn keep_files(&self) -> Result<(), StoreError> {
+        let created = self.directory.create_unfinished_directory();
+        let (name, incomplete) = created.map_err(|source| self.undo_error(source))?;
         for file in StateFile::ALL {
             let name = file.as_str();
             match self.directory.link_or_copy(name, &incomplete, name) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    let path = self.directory.path().join(name);
+                    return Err(StoreError::on_write(path, source));
+                }
                 _ => {}
             }
         }
-        incomplete.sync()?;
+        let published = self.publish_undo(&name, &incomplete);
+        published.map_err(|source| self.undo_error(source))
+    }
+
+    /// Renames the complete undo directory to its name.
+    fn publish_undo(&self, name: &str, complete: &WritableDirectory) -> io::Result<()> {
+        complete.sync()?;
         if self.directory.contains(UNDO) && !is_active(&self.directory) {
             self.quarantine_entry(UNDO)?;
         }
-        self.directory.rename(&name, UNDO)?;
+        self.directory.rename(name, UNDO)?;
         self.directory.sync()
     }
 

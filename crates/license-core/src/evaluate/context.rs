@@ -41,7 +41,7 @@ pub struct Context<'a> {
     /// Whether a version and a build date that are not set count as covered.
     pub(super) is_for_any_version: bool,
     pub(super) usage_type: UsageType,
-    /// Whether the rules on the user, the version and the build date are skipped.
+    /// Whether the rules on the use of the license are skipped.
     pub(super) is_any_application: bool,
     /// Artifacts that the caller provides.
     provided: Artifacts<'a>,
@@ -236,9 +236,11 @@ impl<'a> Context<'a> {
         Self { usage_type, ..self }
     }
 
-    /// Skips the rules on the user, the version and the build date, which only an application
-    /// knows. Use this to compare licenses before an application uses them. Values that are set are
-    /// not checked either, unlike with [`Context::for_any_version`].
+    /// Skips the rules on the user, the usage type, the machine, the version and the build date,
+    /// and on activation and check-in, which can still follow. A deactivated license stays invalid.
+    ///
+    /// Use this to compare what licenses allow before an application uses them. Values that are set
+    /// are not checked either, unlike with [`Context::for_any_version`].
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

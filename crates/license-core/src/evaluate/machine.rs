@@ -12,7 +12,12 @@ use crate::machine::{FingerprintComparison, Machine};
 ///
 /// The first of these checks that fails determines the result.
 pub(super) fn check(evaluation: &Evaluation<'_>) -> OptionalResult {
-    match (lock(evaluation), activation(evaluation)) {
+    let activation = activation(evaluation);
+    if evaluation.context.is_any_application {
+        return activation
+            .filter(|(outcome, _)| *outcome == RuleOutcome::Denied(Code::Deactivated));
+    }
+    match (lock(evaluation), activation) {
         (locked, None) => locked,
         (_, activated @ Some((RuleOutcome::Denied(Code::Deactivated), _))) => activated,
         (locked @ Some((RuleOutcome::Denied(_), _)), _) => locked,

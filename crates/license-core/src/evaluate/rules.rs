@@ -261,6 +261,9 @@ fn user(evaluation: &Evaluation<'_>) -> OptionalResult {
 }
 
 fn usage(evaluation: &Evaluation<'_>) -> OptionalResult {
+    if evaluation.context.is_any_application {
+        return None;
+    }
     let expected = evaluation.license.usage_type()?;
     let actual = evaluation.context.usage_type;
     require(
@@ -348,6 +351,9 @@ fn expiry(evaluation: &Evaluation<'_>) -> OptionalResult {
 /// Checks the time since the last check-in, or since the start of the license if that is later. A
 /// license that has not started cannot be overdue.
 fn check_in(evaluation: &Evaluation<'_>) -> OptionalResult {
+    if evaluation.context.is_any_application {
+        return None;
+    }
     let start = evaluation
         .license
         .not_before()
