@@ -365,7 +365,7 @@ fn an_unusable_key_file_gets_a_hint_that_works() {
     workstation.write_private("hidden.key", hidden);
     let dash = vendor.key.replacen("\nM", "\nM\u{2013}", 1);
     workstation.write_private("dash.key", dash);
-    let jwk = r#"{"kty":"RSA","alg":"RS256","e":"AQAB","n":"AB​C"}"#;
+    let jwk = "{\"kty\":\"RSA\",\"alg\":\"RS256\",\"e\":\"AQAB\",\"n\":\"AB\u{200b}C\"}";
     workstation.write("hidden.jwk", jwk);
     for (args, message, hint) in [
         ("trust key.der", "found DER", "openssl x509 -inform DER"),
