@@ -1,6 +1,6 @@
 //! Output to a file or to standard output. Existing files are not overwritten by default.
 
-use crate::escape::{escape, show_path};
+use crate::escape::show_path;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{ignore_broken_pipe, write_stdout};
@@ -264,15 +264,13 @@ fn refuse_existing(path: &Path, overwrite: Overwrite) -> Result<(), Failure> {
 }
 
 fn exists(path: &Path) -> Failure {
-    let shown = path.to_string_lossy();
-    let message = format!("{} already exists", escape(&shown));
+    let message = format!("{} already exists", show_path(path));
     Failure::new(Exit::Usage, "EXISTS", message)
         .hint("choose another name, or add --force to replace the file")
 }
 
 fn symbolic_link(path: &Path) -> Failure {
-    let shown = path.to_string_lossy();
-    let message = format!("{} is a symbolic link and is not replaced", escape(&shown));
+    let message = format!("{} is a symbolic link and is not replaced", show_path(path));
     Failure::usage(message).hint("use the path of the target file, or - for standard output")
 }
 
