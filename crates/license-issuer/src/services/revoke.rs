@@ -143,8 +143,8 @@ pub fn has_ended(license: &RecordedLicense, at: DateTime<Utc>) -> bool {
 
 /// Returns the time of a new revocation or reinstatement of a license.
 ///
-/// This is `at`, or the time of the last one if that is later. The new one therefore counts, even if
-/// an earlier one has a wrong date.
+/// This is `at`, or the time of the last one if that is later. The new one therefore counts, even
+/// if an earlier one has a wrong date.
 pub(super) fn time_of_statement(
     ledger: &dyn LedgerReader,
     id: &str,

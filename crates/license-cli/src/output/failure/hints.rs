@@ -1,4 +1,4 @@
-//! What to do about artifacts that do not verify.
+//! Hints for artifacts that do not verify.
 
 use license_core::Code;
 use license_core::encoding::TextKind;
