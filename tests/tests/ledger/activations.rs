@@ -92,6 +92,26 @@ fn filled() -> (Scratch, String, [String; 2]) {
 }
 
 #[test]
+fn a_list_counts_licenses_and_ended_activations_separately() {
+    let (vendor, license, _) = filled();
+    let dry_run = ["revocations", "--key", "vendor.key", "--dry-run"];
+    let counts = || {
+        let report = keygen_json(&vendor, &dry_run);
+        let shown = keygen(&vendor, &dry_run).expect_code(0).stdout;
+        let line = shown.lines().find(|line| line.starts_with("revoked"));
+        (
+            [report["revoked"].clone(), report["activations"].clone()],
+            line.unwrap().to_owned(),
+        )
+    };
+    let expected = "revoked    0 licenses, 1 ended activation".to_owned();
+    assert_eq!(counts(), ([json!(1), json!(1)], expected));
+    keygen_json(&vendor, &["revoke", &license, "--reason", "refund"]);
+    let expected = "revoked    1 license, 1 ended activation".to_owned();
+    assert_eq!(counts(), ([json!(2), json!(1)], expected));
+}
+
+#[test]
 fn show_lists_the_activations_of_a_license() {
     let (vendor, license, [one, two]) = filled();
     let report = keygen_json(&vendor, &["ledger", "show", &license]);

@@ -139,6 +139,7 @@ fn report(
         "seq": list.map(|list| list.seq()),
         "product": draft.product.as_str(),
         "revoked": draft.revoked.len(),
+        "activations": plan.ended_activations,
         "issued_at": rfc3339(draft.issued_at).to_string(),
         "next_update": rfc3339(draft.next_update).to_string(),
         "kid": kid,
@@ -150,12 +151,15 @@ fn report(
     let mut lines = Vec::new();
     lines.extend(list.map(|list| format!("list       {}", list.seq())));
     lines.push(format!("product    {}", draft.product));
-    let revoked = plural(
-        draft.revoked.len(),
-        "license or released machine",
-        "licenses or released machines",
-    );
-    lines.push(format!("revoked    {revoked}"));
+    let licenses = draft.revoked.len().saturating_sub(plan.ended_activations);
+    let licenses = plural(licenses, "license", "licenses");
+    lines.push(match plan.ended_activations {
+        0 => format!("revoked    {licenses}"),
+        count => {
+            let activations = plural(count, "ended activation", "ended activations");
+            format!("revoked    {licenses}, {activations}")
+        }
+    });
     lines.push(format!("issued     {}", rfc3339(draft.issued_at)));
     lines.push(format!(
         "next due   {}, {valid} after the issue date",

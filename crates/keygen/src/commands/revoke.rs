@@ -4,8 +4,11 @@ mod report;
 mod selection;
 
 use license_cli_support::Failure;
+use license_core::chrono::{DateTime, Utc};
+use license_issuer::errors::LedgerError;
+use license_issuer::ledger::LedgerReader;
 use license_issuer::services::issue::Mode;
-use license_issuer::services::record::{MissingLedger, record};
+use license_issuer::services::record::{MissingLedger, RecordPlan, record};
 use license_issuer::services::reinstate::ReinstatementOrder;
 use license_issuer::services::revoke::RevocationOrder;
 
@@ -18,68 +21,61 @@ use crate::inputs::now;
 use selection::{LicenseArgument, Selection};
 
 pub(crate) fn run(arguments: &Revoke, app: AppContext<'_>) -> Result<(), Failure> {
-    let named = LicenseArgument::read(arguments)?;
+    let (reason, with_successors) = (&arguments.reason, arguments.with_successors);
     if arguments.undo {
-        undo(arguments, &named, app)
+        let (selection, undone) = record_selected(arguments, app, |selection, ledger, at| {
+            let order = ReinstatementOrder {
+                licenses: &selection.licenses,
+                with_successors,
+                reason,
+                at,
+            };
+            order.plan(ledger)
+        })?;
+        report::undone(&selection, &undone, arguments, app.terminal)
     } else {
-        revoke(arguments, &named, app)
+        let (selection, revoked) = record_selected(arguments, app, |selection, ledger, at| {
+            let order = RevocationOrder {
+                licenses: &selection.licenses,
+                with_successors,
+                reason,
+                at,
+            };
+            order.plan(ledger)
+        })?;
+        report::revoked(&selection, &revoked, arguments, app.terminal)
     }
 }
 
-fn revoke(
+/// Finds the licenses that the command line names, and records a plan for them.
+fn record_selected<R>(
     arguments: &Revoke,
-    named: &LicenseArgument<'_>,
-    AppContext { location, terminal }: AppContext<'_>,
-) -> Result<(), Failure> {
-    let mut ledger = require_ledger(location, "a revocation")?;
-    // A ledger that does not exist contains no license.
-    let missing = if arguments.force {
-        MissingLedger::Create
-    } else {
-        MissingLedger::Refuse
+    app: AppContext<'_>,
+    plan: impl FnOnce(
+        &Selection,
+        Option<&dyn LedgerReader>,
+        DateTime<Utc>,
+    ) -> Result<RecordPlan<R>, LedgerError>,
+) -> Result<(Selection, R), Failure> {
+    let AppContext { location, terminal } = app;
+    let named = LicenseArgument::read(arguments)?;
+    // A ledger that does not exist contains no license, so there is nothing to reinstate.
+    let (what, missing) = match (arguments.undo, arguments.force) {
+        (true, _) => ("a reinstatement", MissingLedger::Refuse),
+        (false, true) => ("a revocation", MissingLedger::Create),
+        (false, false) => ("a revocation", MissingLedger::Refuse),
     };
+    let mut ledger = require_ledger(location, what)?;
     let (at, mode) = (now(), Mode::new(arguments.dry_run));
     let precautions = Precautions::clock(arguments.force);
     let recorded = record(&mut ledger, missing, mode, at, |ledger| {
         precautions.check(ledger, at)?;
-        let selection = Selection::find(named, arguments, ledger, at)?;
-        let order = RevocationOrder {
-            licenses: &selection.licenses,
-            with_successors: arguments.with_successors,
-            reason: &arguments.reason,
-            at,
-        };
-        let plan = order.plan(ledger);
-        let plan = plan.map_err(|error| failures::ledger_refused(ledger, &error))?;
+        let selection = Selection::find(&named, arguments, ledger, at)?;
+        let plan = plan(&selection, ledger, at)
+            .map_err(|error| failures::ledger_refused(ledger, &error))?;
         Ok(plan.map(|report| (selection, report)))
     });
-    let (selection, revoked) = recorded.map_err(|error| failures::not_issued(error, location))?;
+    let recorded = recorded.map_err(|error| failures::not_issued(error, location))?;
     precautions.warn(terminal);
-    report::revoked(&selection, &revoked, arguments, terminal)
-}
-
-fn undo(
-    arguments: &Revoke,
-    named: &LicenseArgument<'_>,
-    AppContext { location, terminal }: AppContext<'_>,
-) -> Result<(), Failure> {
-    let mut ledger = require_ledger(location, "a reinstatement")?;
-    let (at, mode) = (now(), Mode::new(arguments.dry_run));
-    let precautions = Precautions::clock(arguments.force);
-    let recorded = record(&mut ledger, MissingLedger::Refuse, mode, at, |ledger| {
-        precautions.check(ledger, at)?;
-        let selection = Selection::find(named, arguments, ledger, at)?;
-        let order = ReinstatementOrder {
-            licenses: &selection.licenses,
-            with_successors: arguments.with_successors,
-            reason: &arguments.reason,
-            at,
-        };
-        let plan = order.plan(ledger);
-        let plan = plan.map_err(|error| failures::ledger_refused(ledger, &error))?;
-        Ok(plan.map(|report| (selection, report)))
-    });
-    let (selection, undone) = recorded.map_err(|error| failures::not_issued(error, location))?;
-    precautions.warn(terminal);
-    report::undone(&selection, &undone, arguments, terminal)
+    Ok(recorded)
 }

@@ -50,6 +50,8 @@ pub struct EarlierList {
 pub struct RevocationListPlan {
     /// The draft.
     pub draft: RevocationListDraft,
+    /// The number of entries of the draft that are ended activations. The others are licenses.
+    pub ended_activations: usize,
     /// A reason to suspect that the list omits entries of earlier lists of the same key.
     pub omission: Option<Omission>,
     /// Warnings about the order.
@@ -102,9 +104,10 @@ impl RevocationListOrder<'_> {
         let product = self.matrix.product();
         let issued_at = self.issued_at.unwrap_or(context.now);
         let kid = context.signer.map(|key| key.public().id().as_str());
-        let (mut revoked, mut last, mut omission) = (Vec::new(), None, None);
+        let (mut revoked, mut ended_activations) = (Vec::new(), 0);
+        let (mut last, mut omission) = (None, None);
         if let Some(ledger) = context.ledger {
-            revoked = revoked_and_ended(ledger, product)?;
+            (revoked, ended_activations) = revoked_and_ended(ledger, product)?;
             // A revocation that was recorded with a wrong clock takes effect at once.
             for entry in &mut revoked {
                 entry.at = entry.at.min(issued_at);
@@ -139,6 +142,7 @@ impl RevocationListOrder<'_> {
                 next_update: time::saturating_add(issued_at, self.valid_for),
                 revoked,
             },
+            ended_activations,
             omission,
             warnings: postdated(issued_at, context.now).into_iter().collect(),
         })
@@ -271,18 +275,20 @@ impl ListSigning {
     }
 }
 
-/// Returns the revoked licenses and the ended activations. A list contains the activations so that
-/// they remain invalid after a customer restores a backup.
+/// Returns the revoked licenses and the ended activations, and the number of these activations. A
+/// list contains the activations so that they remain invalid after a customer restores a backup.
 fn revoked_and_ended(
     ledger: &dyn LedgerReader,
     product: ProductCode,
-) -> Result<Vec<RevocationEntry>, LedgerError> {
+) -> Result<(Vec<RevocationEntry>, usize), LedgerError> {
     let mut all = ledger.revoked_licenses(product)?;
+    let licenses = all.len();
     let known: BTreeSet<_> = all.iter().map(|entry| entry.license.clone()).collect();
     let ended = ledger.ended_activations(product)?.into_iter();
     all.extend(ended.filter(|entry| !known.contains(&entry.license)));
+    let ended_activations = all.len().saturating_sub(licenses);
     all.sort_by(|a, b| a.license.cmp(&b.license));
-    Ok(all)
+    Ok((all, ended_activations))
 }
 
 /// Returns the number after `last`, or the clock's seconds since 1970 if they are greater.
