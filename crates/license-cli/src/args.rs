@@ -11,39 +11,74 @@ use license_core::machine::Machine;
 use license_core::policy::UsageType;
 use license_core::{Version, time};
 
-use crate::embedded;
+use crate::embedded::{self, PROGRAM, command};
 
 /// Verifies, installs and explains licenses without a network
 #[derive(Debug, Parser)]
-#[command(name = "license", version, long_version = embedded::VERSION, after_help = AFTER_HELP)]
+#[command(name = PROGRAM, version, long_version = embedded::VERSION, after_help = after_help())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
     /// Product file (TOML) that replaces the built-in product; the state directory then has the
     /// name of that product, such as $WIDGET_HOME or ~/.widget
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Product")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help_heading = "Product",
+        hide = embedded::HAS_PRODUCT
+    )]
     pub(crate) product_file: Option<Source>,
     #[command(flatten)]
     pub(crate) output: OutputOptions,
 }
 
-const AFTER_HELP: &str = embedded::text(
-    "\
-First steps, with the license file from the vendor:
-  license verify acme.lic
-  license install acme.lic
-  license status
-  license check cloud_sync
+/// Returns the text after the help: first steps, environment variables and exit codes.
+fn after_help() -> String {
+    let (files, trust) = match embedded::HAS_KEYS {
+        true => ("license file", ""),
+        false => ("license file and the public keys", "--trust trust.jwks "),
+    };
+    let variables = env!("EMBEDDED_VARIABLES");
+    format!(
+        "\
+First steps, with the {files} from the vendor:
+  {PROGRAM} verify {trust}acme.lic
+  {PROGRAM} install {trust}acme.lic
+  {PROGRAM} status
+  {PROGRAM} check {feature}
+
+Environment variables:
+  {variables}_HOME        state directory [default: ~/.{directory}]
+  {variables}_SYSTEM_DIR  administrator's directory with the license for all users
+  {variables}_MACHINE_ID  id of this machine, such as in a container
+  {variables}_USAGE_TYPE  usage type: builder or runtime
 
 Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage error, 3 indeterminate (invalid or unverifiable input), 4 system error.",
-    "\
-First steps, with the license file and the public keys from the vendor:
-  license verify --trust trust.jwks acme.lic
-  license install --trust trust.jwks acme.lic
-  license status
-  license check cloud_sync
+        feature = env!("EMBEDDED_FEATURE"),
+        directory = env!("EMBEDDED_DIRECTORY"),
+    )
+}
 
-Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage error, 3 indeterminate (invalid or unverifiable input), 4 system error.",
+/// The help of `--machine`.
+const MACHINE: &str = concat!(
+    "Machine, as printed by ",
+    command!("machine"),
+    " [default: this machine]"
+);
+
+/// The help of `--usage-type`.
+const USAGE_TYPE: &str = concat!(
+    "Usage type: builder or runtime [default: as detected by ",
+    command!("usage"),
+    "]"
+);
+
+/// The help of the argument of `license use`.
+const QUOTA: &str = concat!(
+    "Name of the quota, such as ",
+    env!("EMBEDDED_QUOTA"),
+    "; the count restarts each day (UTC)"
 );
 
 /// The help of the argument of `license activate`.
@@ -126,7 +161,7 @@ pub(crate) struct Verify {
     #[arg(long = "license", value_name = "FILE")]
     pub(crate) companion: Option<Source>,
     /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed keys]
-    #[arg(long, value_name = "FILE", hide = embedded::PRESENT)]
+    #[arg(long, value_name = "FILE", hide = embedded::HAS_KEYS)]
     pub(crate) trust: Vec<Source>,
     #[command(flatten)]
     pub(crate) context: ContextArgs,
@@ -138,7 +173,7 @@ pub(crate) struct Install {
     #[arg(value_name = "FILE|TOKEN|KEY|-")]
     pub(crate) license: OsString,
     /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed keys]
-    #[arg(long, value_name = "FILE", hide = embedded::PRESENT)]
+    #[arg(long, value_name = "FILE", hide = embedded::HAS_KEYS)]
     pub(crate) trust: Vec<Source>,
     /// Replace a valid license with one that is not valid or allows less, or retire the key of the
     /// installed license
@@ -196,7 +231,7 @@ pub(crate) struct DeliveryArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct Use {
-    /// Name of the quota, such as commands_per_day; the count restarts each day (UTC)
+    #[arg(help = QUOTA)]
     pub(crate) quota: String,
     /// Amount to count; 0 only shows the remaining amount
     #[arg(default_value_t = 1, value_parser = count, allow_negative_numbers = true)]
@@ -249,7 +284,7 @@ pub(crate) struct Query {
     #[arg(long, value_name = "FILE|TOKEN|KEY|-")]
     pub(crate) license: Option<OsString>,
     /// Public keys of the vendor for --license; may be repeated [default: installed keys]
-    #[arg(long, value_name = "FILE", requires = "license", hide = embedded::PRESENT)]
+    #[arg(long, value_name = "FILE", requires = "license", hide = embedded::HAS_KEYS)]
     pub(crate) trust: Vec<Source>,
     #[command(flatten)]
     pub(crate) context: ContextArgs,
@@ -281,8 +316,7 @@ pub(crate) struct ContextArgs {
     /// Name of the user
     #[arg(long, value_name = "USER")]
     pub(crate) user: Option<String>,
-    /// Machine, as printed by `license machine` [default: this machine]
-    #[arg(long, value_parser = machine, value_name = "MACHINE")]
+    #[arg(long, value_parser = machine, value_name = "MACHINE", help = MACHINE)]
     pub(crate) machine: Option<Machine>,
     /// Version of the application
     #[arg(long, value_parser = version, value_name = "VERSION")]
@@ -290,8 +324,7 @@ pub(crate) struct ContextArgs {
     /// Build date of the application
     #[arg(long, value_parser = instant, value_name = "DATE")]
     pub(crate) build_date: Option<DateTime<Utc>>,
-    /// Usage type: builder or runtime [default: as detected by `license usage`]
-    #[arg(long, value_parser = usage_type, value_name = "TYPE")]
+    #[arg(long, value_parser = usage_type, value_name = "TYPE", help = USAGE_TYPE)]
     pub(crate) usage_type: Option<UsageType>,
     /// Treat a grace period as a denial
     #[arg(long)]
@@ -307,8 +340,11 @@ fn date(text: &str) -> Result<NaiveDate, String> {
 }
 
 fn machine(text: &str) -> Result<Machine, &'static str> {
-    Machine::parse(Machine::split_product(text).1)
-        .ok_or("expected a machine as `license machine` prints it")
+    Machine::parse(Machine::split_product(text).1).ok_or(concat!(
+        "expected a machine as ",
+        command!("machine"),
+        " prints it"
+    ))
 }
 
 fn count(text: &str) -> Result<u64, &'static str> {

@@ -27,8 +27,11 @@ use crate::embedded;
 ///
 /// Returns the failure that ends the program.
 pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
-    if embedded::PRESENT && !cli.command.trust().is_empty() {
+    if embedded::HAS_KEYS && !cli.command.trust().is_empty() {
         return Err(embedded::trust_not_accepted());
+    }
+    if embedded::HAS_PRODUCT && cli.product_file.is_some() {
+        return Err(embedded::product_not_accepted());
     }
     let app = || AppContext::open(cli.product_file.as_ref());
     match &cli.command {

@@ -3,5 +3,6 @@
 pub(crate) mod artifacts;
 pub(crate) mod decision;
 pub(crate) mod failure;
+pub(crate) mod labels;
 pub(crate) mod notice;
 pub(crate) mod trust_statements;

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use crate::args::{Check, Query};
 use crate::context::{AppContext, Evaluation};
-use crate::output::decision;
+use crate::embedded::command;
 use crate::output::notice::{self, Notice};
+use crate::output::{decision, labels};
 
 /// Checks a feature and prints the decision on it.
 ///
@@ -50,7 +51,7 @@ pub(crate) fn run(
         count_refusal(app, query, feature, &answer, &decision, &mut evaluation);
     }
     if terminal.is_json() {
-        let mut object = decision::to_json(&decision, &evaluation.notices);
+        let mut object = decision::to_json(&decision, &app.matrix, &evaluation.notices);
         object.insert("feature".to_owned(), feature.into());
         object.insert("granted".to_owned(), answer.granted.into());
         object.insert("feature_code".to_owned(), answer.code.as_str().into());
@@ -58,7 +59,7 @@ pub(crate) fn run(
         terminal.json(&Value::Object(object))?;
     } else {
         decision::print_warnings(&decision, &evaluation.notices, terminal);
-        terminal.data(&sentence(feature, &answer, &decision))?;
+        terminal.data(&sentence(feature, &answer, &decision, &app.matrix))?;
         if answer.code == Code::UnknownFeature {
             terminal.note(&suggestion(feature, &app.matrix));
         }
@@ -98,16 +99,19 @@ const MAX_FEATURE: usize = 64;
 fn invalid_name(found: usize) -> Failure {
     let message =
         format!("expected a feature name of 1 to {MAX_FEATURE} bytes, found {found} bytes");
-    Failure::usage(message).hint("`license features` lists the features")
+    Failure::usage(message).hint(concat!(command!("features"), " lists the features"))
 }
 
-fn sentence(feature: &str, answer: &FeatureDecision, decision: &Decision) -> String {
-    let feature = escape(feature);
+fn sentence(
+    feature: &str,
+    answer: &FeatureDecision,
+    decision: &Decision,
+    matrix: &FeatureMatrix,
+) -> String {
+    let feature = escape(matrix.feature_label(feature));
     if answer.granted {
-        return format!(
-            "granted: {feature} (tier {})",
-            decision.entitlements().tier()
-        );
+        let tier = labels::effective_tier(decision, matrix);
+        return format!("granted: {feature} (tier {tier})");
     }
     let (expected, actual) = (answer.evidence.expected(), answer.evidence.actual());
     let (expected, actual) = (escape(&expected), escape(&actual));
@@ -122,6 +126,11 @@ fn suggestion(feature: &str, matrix: &FeatureMatrix) -> String {
     let features = matrix.features().into_iter().map(|(name, _)| name);
     match closest(feature, features) {
         Some(name) => format!("hint: no tier has this feature; did you mean {name}?"),
-        None => "hint: no tier has this feature; `license features` lists them".to_owned(),
+        None => concat!(
+            "hint: no tier has this feature; ",
+            command!("features"),
+            " lists them"
+        )
+        .to_owned(),
     }
 }

@@ -1,13 +1,13 @@
 //! `license explain`.
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
-use license_core::Decision;
 use license_core::evaluate::{RuleOutcome, RuleResult};
+use license_core::{Decision, FeatureMatrix};
 use serde_json::{Value, json};
 
 use crate::args::Query;
 use crate::context::AppContext;
-use crate::output::decision;
+use crate::output::{decision, labels};
 
 /// Prints the result of each rule.
 ///
@@ -18,11 +18,11 @@ pub(crate) fn run(app: &AppContext, query: &Query, terminal: &Terminal) -> Resul
     let evaluation = app.requested(query)?;
     let (decision, results) = (evaluation.decide(), evaluation.explain());
     if terminal.is_json() {
-        let mut object = decision::to_json(&decision, &evaluation.notices);
+        let mut object = decision::to_json(&decision, &app.matrix, &evaluation.notices);
         object.insert("rules".to_owned(), json!(results));
         terminal.json(&Value::Object(object))?;
     } else {
-        terminal.data(&to_text(&results, &decision))?;
+        terminal.data(&to_text(&results, &decision, &app.matrix))?;
         decision::print_warnings(&decision, &evaluation.notices, terminal);
     }
     Ok(decision::exit(&decision, query.context.strict))
@@ -36,7 +36,7 @@ fn outcome(result: &RuleResult) -> &'static str {
     }
 }
 
-fn to_text(results: &[RuleResult], decision: &Decision) -> String {
+fn to_text(results: &[RuleResult], decision: &Decision, matrix: &FeatureMatrix) -> String {
     let mut lines = Vec::new();
     for (number, result) in (1..).zip(results) {
         let rule = result.rule.as_str();
@@ -52,7 +52,7 @@ fn to_text(results: &[RuleResult], decision: &Decision) -> String {
             ));
         }
     }
-    let tier = decision.entitlements().tier();
+    let tier = labels::effective_tier(decision, matrix);
     lines.push(format!(
         "=> {}: {}; tier {tier} is in effect",
         decision.outcome(),

@@ -28,7 +28,7 @@ pub(crate) fn run(app: &AppContext, query: &Query, terminal: &Terminal) -> Resul
     let decision = evaluation.decide();
     let rows = rows(&decision, &app.matrix);
     if terminal.is_json() {
-        let mut object = decision::to_json(&decision, &evaluation.notices);
+        let mut object = decision::to_json(&decision, &app.matrix, &evaluation.notices);
         object.insert("matrix".to_owned(), matrix_json(&rows, &app.matrix));
         terminal.json(&Value::Object(object))?;
     } else {
@@ -75,7 +75,8 @@ fn to_text(
         Column::new(""),
     ]);
     for name in quota_names(decision, matrix) {
-        quotas.row([name, &quota(name, decision, matrix)]);
+        let label = labeled(name, matrix.quota_label(name));
+        quotas.row([&label, &quota(name, decision, matrix)]);
     }
     format!(
         "{}\n\n{}",
@@ -84,10 +85,18 @@ fn to_text(
     )
 }
 
+/// Returns the label of a feature or quota, with the name that the commands accept.
+fn labeled(name: &str, label: &str) -> String {
+    match label == name {
+        true => name.to_owned(),
+        false => format!("{label} ({name})"),
+    }
+}
+
 /// Returns a row for each feature, with a mark below each tier that has it.
 fn feature_table(rows: &[FeatureRow], decision: &Decision, matrix: &FeatureMatrix) -> Table {
     let tiers = matrix.tiers().iter();
-    let tiers = tiers.map(|tier| Column::new(tier.name().as_str()).gap(1).without_wrapping());
+    let tiers = tiers.map(|tier| Column::new(tier.label()).gap(1).without_wrapping());
     let mut columns = vec![Column::new("FEATURE").without_wrapping()];
     columns.extend(tiers);
     if let Some(last) = columns.pop() {
@@ -97,7 +106,7 @@ fn feature_table(rows: &[FeatureRow], decision: &Decision, matrix: &FeatureMatri
     let mut table = Table::new(columns);
     for row in rows {
         let marks = row.tiers.iter().map(|has| if *has { "x" } else { "-" });
-        let mut cells = vec![row.feature.clone()];
+        let mut cells = vec![labeled(&row.feature, matrix.feature_label(&row.feature))];
         cells.extend(marks.map(str::to_owned));
         cells.push(here(row, decision));
         table.row(cells);
@@ -120,7 +129,7 @@ fn here(row: &FeatureRow, decision: &Decision) -> String {
     let reason = match (&row.answer.evidence, decision.outcome()) {
         (
             license_core::evaluate::Evidence::Feature {
-                included_from: Some(tier),
+                included_from_label: Some(tier),
                 ..
             },
             _,
@@ -140,7 +149,7 @@ fn quota(name: &str, decision: &Decision, matrix: &FeatureMatrix) -> String {
     let tiers = matrix.tiers().iter().map(|tier| {
         let quota = tier.entitlements().quota(name);
         let quota = quota.map_or_else(|| "none".to_owned(), |quota| quota.to_string());
-        format!("{} {quota}", tier.name())
+        format!("{} {quota}", tier.label())
     });
     format!("here {here} ({})", tiers.collect::<Vec<_>>().join(", "))
 }

@@ -6,6 +6,7 @@ use license_cli_support::{Exit, Failure, Terminal};
 use license_core::inspect::{UNVERIFIED, inspect};
 
 use crate::context::LicenseInput;
+use crate::embedded::command;
 use crate::output::failure;
 
 /// Prints the content of the input without verifying it.
@@ -19,7 +20,8 @@ pub(crate) fn run(license: &OsStr, terminal: &Terminal) -> Result<Exit, Failure>
     if terminal.is_json() {
         terminal.json(&shown)?;
     } else {
-        terminal.outline(UNVERIFIED, &shown)?;
+        let heading = format!("{UNVERIFIED}; check it with {}", command!("verify"));
+        terminal.outline(&heading, &shown)?;
     }
     Ok(Exit::Success)
 }

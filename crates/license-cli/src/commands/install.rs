@@ -8,14 +8,17 @@ use license_client::{
 use license_core::chrono::{DateTime, Utc};
 use license_core::license::{Rotation, VerifiedLicensesError};
 use license_core::time::rfc3339;
-use license_core::{Code, License, LicenseId, TokenKind, TrustSet, VerifiedLicenses};
+use license_core::{
+    Code, FeatureMatrix, License, LicenseId, TokenKind, TrustSet, VerifiedLicenses,
+};
 use serde_json::json;
 
 use crate::args::{ContextArgs, Install, Restore};
 use crate::context::{AppContext, Evaluation, LicenseInput};
+use crate::embedded::command;
 use crate::output::notice::{self, Notice};
 use crate::output::trust_statements::{self, StatementsReport};
-use crate::output::{artifacts, failure};
+use crate::output::{artifacts, failure, labels};
 
 /// Verifies and installs a file from the vendor, and prints the decision on the installed license.
 ///
@@ -53,7 +56,7 @@ pub(crate) fn restore(
         let message =
             "expected a license that an installation replaced, found none; nothing was changed";
         Failure::new(Exit::Denied, Code::NoLicense.as_str(), message)
-            .hint("`license status` shows the installed license")
+            .hint(concat!(command!("status"), " shows the installed license"))
     })?;
     let candidate = VerifiedCandidate {
         verified,
@@ -89,9 +92,13 @@ pub(crate) fn activate(
             "{}: expected the answer to a request, found none",
             input.name
         );
-        return Err(Failure::malformed(message).hint(
-            "use `license install` for licenses, validation tokens and revocation lists; send the output of `license request` to the vendor for an answer",
-        ));
+        return Err(Failure::malformed(message).hint(concat!(
+            "use ",
+            command!("install"),
+            " for licenses, validation tokens and revocation lists; send the output of ",
+            command!("request"),
+            " to the vendor for an answer"
+        )));
     }
     install_input(app, arguments, &input, candidate, terminal)
 }
@@ -156,6 +163,7 @@ fn install(
     if !verified.licenses().is_empty() {
         let kept = app.manager.replaced_license(&app.matrix).ok().flatten();
         let others = OtherLicenses {
+            matrix: &app.matrix,
             before: &before,
             after: &after,
             kept: kept.as_ref().map_or(&[], |kept| kept.verified.licenses()),
@@ -324,6 +332,7 @@ fn block_line(block: &InstalledBlock) -> String {
 /// The licenses that were installed before, those that are installed now, and those that can be
 /// restored.
 struct OtherLicenses<'l> {
+    matrix: &'l FeatureMatrix,
     before: &'l [License],
     after: &'l [License],
     kept: &'l [License],
@@ -358,11 +367,12 @@ fn note_other_licenses(
         if is_in(verified.licenses(), license.id()) {
             continue;
         }
-        let (tier, customer) = (license.tier(), escape(license.customer()));
+        let tier = labels::tier(license, others.matrix);
+        let customer = escape(license.customer());
         match start(license).filter(|start| *start > now) {
             _ if !is_in(others.after, license.id()) => {
                 let undo = if is_in(others.kept, license.id()) {
-                    "; `license restore` restores it"
+                    concat!("; ", command!("restore"), " restores it")
                 } else if is_superseded(license) {
                     ""
                 } else {

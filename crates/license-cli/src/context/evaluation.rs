@@ -169,6 +169,7 @@ impl<'a> Evaluation<'a> {
     pub(crate) fn print(&self, terminal: &Terminal) -> Result<Exit, Failure> {
         let report = DecisionReport {
             decision: &self.decide(),
+            matrix: &self.app.matrix,
             notices: &self.notices,
             lists: self.lists(),
             statements: &self.statements,

@@ -6,17 +6,20 @@ use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::{Evidence, Outcome};
 use license_core::license::RevocationList;
 use license_core::time::rfc3339;
-use license_core::{Code, Decision, License, Tier, time};
+use license_core::{Code, Decision, FeatureMatrix, License, time};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::notice::Notice;
 use super::trust_statements::StatementsReport;
-use super::{artifacts, failure};
+use super::{artifacts, failure, labels};
+use crate::embedded::{self, command};
 
 /// A decision with everything that is printed with it.
 pub(crate) struct DecisionReport<'a> {
     pub(crate) decision: &'a Decision,
+    /// The product with its labels.
+    pub(crate) matrix: &'a FeatureMatrix,
     pub(crate) notices: &'a [Notice],
     /// The revocation lists that came with the license.
     pub(crate) lists: &'a [RevocationList],
@@ -55,7 +58,7 @@ pub(crate) fn print(report: &DecisionReport<'_>, terminal: &Terminal) -> Result<
 }
 
 fn report_to_json(report: &DecisionReport<'_>) -> Map<String, Value> {
-    let mut object = to_json(report.decision, report.notices);
+    let mut object = to_json(report.decision, report.matrix, report.notices);
     object.insert("revocation_lists".to_owned(), json!(report.lists));
     let covers = report.decision.license().and_then(|license| {
         let _ = versions(license)?;
@@ -82,7 +85,7 @@ fn report_to_json(report: &DecisionReport<'_>) -> Map<String, Value> {
 }
 
 fn report_to_text(report: &DecisionReport<'_>) -> String {
-    let mut text = to_text(report.decision);
+    let mut text = to_text(report.decision, report.matrix);
     if let Some(versions) = report.decision.license().and_then(versions) {
         text.push_str(&format!("\n  versions    {versions}"));
         if !report.is_version_stated {
@@ -120,7 +123,10 @@ pub(crate) fn needs_clock_repair(decision: &Decision) -> bool {
 /// Describes an installed license file that is not in effect.
 pub(crate) fn unused_line(file: &UnusedFile) -> String {
     let UnusedFile {
-        path, tier, code, ..
+        path,
+        tier_label: tier,
+        code,
+        ..
     } = file;
     format!("{} ({tier} license, {code})", show_path(path))
 }
@@ -147,13 +153,28 @@ fn advice(decision: &Decision) -> Option<&'static str> {
             "ask the vendor for the reason; a later validation token with status `active` restores the license"
         }
         Code::MachineMismatch => {
-            "send the output of `license machine` to the vendor; `license explain` shows the differences"
+            concat!(
+                "send the output of ",
+                command!("machine"),
+                " to the vendor; ",
+                command!("explain"),
+                " shows the differences"
+            )
         }
         Code::NotActivated => {
-            "send the output of `license request` to the vendor, then install the answer with `license activate FILE`"
+            concat!(
+                "send the output of ",
+                command!("request"),
+                " to the vendor, then install the answer with ",
+                command!("activate FILE")
+            )
         }
         Code::Deactivated => {
-            "to use the license on this machine again, send the output of `license request` to the vendor"
+            concat!(
+                "to use the license on this machine again, send the output of ",
+                command!("request"),
+                " to the vendor"
+            )
         }
         Code::UserMismatch => match decision.evidence() {
             Evidence::User {
@@ -161,7 +182,10 @@ fn advice(decision: &Decision) -> Option<&'static str> {
             } => "ask the vendor to add this user to the license",
             _ => "give the name of the user with --user",
         },
-        Code::UsageMismatch => "`license usage` shows the detected usage type and the reason",
+        Code::UsageMismatch => concat!(
+            command!("usage"),
+            " shows the detected usage type and the reason"
+        ),
         Code::VersionNotCovered => match decision.evidence() {
             Evidence::Version {
                 actual: Some(_), ..
@@ -172,12 +196,15 @@ fn advice(decision: &Decision) -> Option<&'static str> {
             Evidence::Version { .. } => "give the version of the application with --app-version",
             _ => "give the build date of the application with --build-date",
         },
-        Code::ProductMismatch => "give the product file of the license with --product-file",
+        Code::ProductMismatch => embedded::product_text(
+            "use the program of the product that the license is for",
+            "give the product file of the license with --product-file",
+        ),
         Code::NotYetValid if is_renewal(decision) => {
             "install the renewal now, or verify both licenses in one file; the renewal replaces the current license when the renewal starts"
         }
         Code::NotYetValid => "wait for the first day of the license; no action is needed",
-        Code::Superseded => "`license explain` shows every rule",
+        Code::Superseded => concat!(command!("explain"), " shows every rule"),
         _ => return None,
     })
 }
@@ -209,9 +236,17 @@ pub(crate) fn print_warnings(decision: &Decision, notices: &[Notice], terminal: 
     }
 }
 
-/// Returns the JSON object of a decision, with the notices after its warnings.
-pub(crate) fn to_json(decision: &Decision, notices: &[Notice]) -> Map<String, Value> {
+/// Returns the JSON object of a decision, with the labels of the product, and with the notices after
+/// its warnings.
+pub(crate) fn to_json(
+    decision: &Decision,
+    matrix: &FeatureMatrix,
+    notices: &[Notice],
+) -> Map<String, Value> {
     let mut members = members(decision);
+    if matrix.has_labels() {
+        members.insert("labels".to_owned(), labels::to_json(matrix));
+    }
     if let Some(Value::Array(warnings)) = members.get_mut("warnings") {
         warnings.extend(notices.iter().map(|notice| json!(notice)));
     }
@@ -226,11 +261,15 @@ pub(crate) fn members(answer: &impl Serialize) -> Map<String, Value> {
     }
 }
 
-fn to_text(decision: &Decision) -> String {
+fn to_text(decision: &Decision, matrix: &FeatureMatrix) -> String {
     let Some(license) = decision.license() else {
         return format!(
-            "denied: NO_LICENSE\nno license is installed; tier {} is in effect; `license install FILE` installs a license",
-            decision.entitlements().tier()
+            concat!(
+                "denied: NO_LICENSE\nno license is installed; tier {} is in effect; ",
+                command!("install FILE"),
+                " installs a license"
+            ),
+            labels::effective_tier(decision, matrix)
         );
     };
     let mut lines = vec![format!("{}: {}", decision.outcome(), decision.code())];
@@ -238,11 +277,11 @@ fn to_text(decision: &Decision) -> String {
         lines.push(format!("valid for {}", time::humanize_more(left)));
     }
     let customer = escape(license.customer());
-    lines.push(format!(
-        "{} license of {} for {customer}",
-        license.tier(),
-        license.product()
-    ));
+    let (tier, product) = (
+        labels::tier(license, matrix),
+        labels::product(license, matrix),
+    );
+    lines.push(format!("{tier} license of {product} for {customer}"));
     lines.push(format!("  license id  {}", license.id()));
     if let Some(key) = license.standard_key() {
         lines.push(format!("  key         {key}"));
@@ -254,13 +293,13 @@ fn to_text(decision: &Decision) -> String {
     ));
     lines.extend(announced_end(decision, license).map(|end| {
         format!(
-            "  ends early  {}; `license explain` shows why",
+            concat!("  ends early  {}; ", command!("explain"), " shows why"),
             rfc3339(end)
         )
     }));
     lines.push(format!(
         "  tier now    {}",
-        effective(license.tier(), decision)
+        effective(license, decision, matrix)
     ));
     lines.push(format!("  check-in    {}", check_in(license)));
     lines.extend(
@@ -332,13 +371,13 @@ fn announced_end(decision: &Decision, license: &License) -> Option<DateTime<Utc>
         .then_some(end)
 }
 
-fn effective(license_tier: Tier, decision: &Decision) -> String {
-    let tier = decision.entitlements().tier();
+fn effective(license: &License, decision: &Decision, matrix: &FeatureMatrix) -> String {
+    let tier = labels::effective_tier(decision, matrix);
     match decision.outcome() {
-        Outcome::Denied if tier != license_tier => {
+        Outcome::Denied if decision.entitlements().tier() != license.tier() => {
             format!("{tier}, because the license is not valid")
         }
-        _ => tier.to_string(),
+        _ => tier,
     }
 }
 

@@ -65,6 +65,8 @@ pub(super) struct Comparison {
     lenient: Pair,
     now: Pair,
     difference: Option<Difference>,
+    /// The labels of the tiers of the installed license and of the new license.
+    tier_labels: Option<[String; 2]>,
 }
 
 impl Comparison {
@@ -82,11 +84,16 @@ impl Comparison {
             lenient: pair(&contexts.lenient),
             now: pair(&contexts.now),
             difference: None,
+            tier_labels: None,
         };
         let Pair { new, installed } = comparison.decisive();
         let licenses = installed.license().zip(new.license());
-        comparison.difference =
-            licenses.map(|(installed, new)| Difference::from_licenses(installed, new, matrix));
+        let label = |license: &License| matrix.tier_label(&license.tier()).to_owned();
+        let compared = licenses.map(|(installed, new)| {
+            let difference = Difference::from_licenses(installed, new, matrix);
+            (difference, [installed, new].map(label))
+        });
+        (comparison.difference, comparison.tier_labels) = compared.unzip();
         comparison
     }
 
@@ -134,9 +141,12 @@ impl Comparison {
         let losses = self.difference.as_ref()?.with_effect(Effect::Loss);
         let losses: Vec<Change> = losses.filter(is_loss).cloned().collect();
         let (installed, new) = (installed.license()?.tier(), new.license()?.tier());
+        let [installed_label, new_label] = self.tier_labels.clone()?;
         (!losses.is_empty()).then_some(LicenseLoss {
             installed,
+            installed_label,
             new,
+            new_label,
             losses,
         })
     }

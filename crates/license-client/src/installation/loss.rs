@@ -13,7 +13,7 @@ use license_core::diff::Change;
 /// /// Describes a replacement in a window.
 /// fn describe(report: &InstallReport) -> Option<String> {
 ///     let loss = report.loss.as_ref()?;
-///     Some(format!("The {} license allowed more: {loss}.", loss.installed))
+///     Some(format!("The {} license allowed more: {loss}.", loss.installed_label))
 /// }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +21,12 @@ use license_core::diff::Change;
 pub struct LicenseLoss {
     /// The tier of the installed license.
     pub installed: Tier,
+    /// The label of that tier.
+    pub installed_label: String,
     /// The tier of the new license.
     pub new: Tier,
+    /// The label of that tier.
+    pub new_label: String,
     /// The changes to the disadvantage of the customer.
     pub losses: Vec<Change>,
 }
@@ -36,7 +40,10 @@ impl fmt::Display for LicenseLoss {
             .filter(|change| !is_feature(change))
             .map(Change::to_string)
             .collect();
-        let features: Vec<&str> = losses.filter(is_feature).filter_map(Change::name).collect();
+        let features: Vec<&str> = losses
+            .filter(is_feature)
+            .filter_map(Change::label)
+            .collect();
         match features.as_slice() {
             [] => {}
             [feature] => texts.push(format!("feature {feature} is removed")),
