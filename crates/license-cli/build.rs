@@ -1,6 +1,6 @@
 //! Embeds the public keys in the file that `LICENSE_TRUST_SET` names, the product file that
-//! `LICENSE_PRODUCT_FILE` names, and the program's name in `LICENSE_PROGRAM`. A variable that is not
-//! set embeds no keys, the built-in product, and the name `license`.
+//! `LICENSE_PRODUCT_FILE` names, and the program's name in `LICENSE_PROGRAM`. Variables that are
+//! not set embed no keys, the built-in product, and the name `license`.
 
 #[path = "build/embedding.rs"]
 mod embedding;
@@ -51,11 +51,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     )?;
     let code = embedding.product_code();
     for (name, value) in [
-        ("EMBEDDED_PROGRAM", embedding.program()),
-        ("EMBEDDED_VARIABLES", &code),
-        ("EMBEDDED_DIRECTORY", &code.to_ascii_lowercase()),
-        ("EMBEDDED_FEATURE", embedding.sample_feature()),
-        ("EMBEDDED_QUOTA", embedding.sample_quota()),
+        ("BUILD_PROGRAM", embedding.program()),
+        ("BUILD_PRODUCT_CODE", &code),
+        ("BUILD_DIRECTORY", &code.to_ascii_lowercase()),
+        ("BUILD_FEATURE", embedding.sample_feature()),
+        ("BUILD_QUOTA", embedding.sample_quota()),
     ] {
         println!("cargo::rustc-env={name}={value}");
     }

@@ -75,9 +75,10 @@ impl Embedding {
     pub(crate) fn version(&self, number: &str) -> String {
         let product = self.product.as_ref().map(|product| {
             let (code, label) = (product.matrix.product(), product.matrix.label());
-            let label = match label == code.as_str() {
-                true => String::new(),
-                false => format!(" ({label})"),
+            let label = if label == code.as_str() {
+                String::new()
+            } else {
+                format!(" ({label})")
             };
             format!("\nproduct {code}{label}; no other product is accepted")
         });
@@ -136,15 +137,17 @@ impl EmbeddedProduct {
     }
 }
 
-/// Refuses the earlier name of a variable, so that a program without keys is never built by mistake.
+/// Refuses the earlier name of a variable, so that a program without keys is never built by
+/// mistake.
 ///
 /// # Errors
 ///
 /// Returns [`EmbeddingError`] if the variable is set.
 pub(crate) fn refuse_retired(is_set: bool) -> Result<(), EmbeddingError> {
-    match is_set {
-        true => Err(EmbeddingError::RetiredVariable),
-        false => Ok(()),
+    if is_set {
+        Err(EmbeddingError::RetiredVariable)
+    } else {
+        Ok(())
     }
 }
 
@@ -161,8 +164,9 @@ fn parse_program(name: &str) -> Result<String, EmbeddingError> {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
         && !name.to_ascii_lowercase().ends_with(".exe");
-    match is_valid {
-        true => Ok(name.to_owned()),
-        false => Err(EmbeddingError::InvalidProgram),
+    if is_valid {
+        Ok(name.to_owned())
+    } else {
+        Err(EmbeddingError::InvalidProgram)
     }
 }

@@ -35,11 +35,12 @@ pub(crate) struct Cli {
 
 /// Returns the text after the help: first steps, environment variables and exit codes.
 fn after_help() -> String {
-    let (files, trust) = match embedded::HAS_KEYS {
-        true => ("license file", ""),
-        false => ("license file and the public keys", "--trust trust.jwks "),
+    let (files, trust) = if embedded::HAS_KEYS {
+        ("license file", "")
+    } else {
+        ("license file and the public keys", "--trust trust.jwks ")
     };
-    let variables = env!("EMBEDDED_VARIABLES");
+    let variables = env!("BUILD_PRODUCT_CODE");
     format!(
         "\
 First steps, with the {files} from the vendor:
@@ -55,8 +56,8 @@ Environment variables:
   {variables}_USAGE_TYPE  usage type: builder or runtime
 
 Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage error, 3 indeterminate (invalid or unverifiable input), 4 system error.",
-        feature = env!("EMBEDDED_FEATURE"),
-        directory = env!("EMBEDDED_DIRECTORY"),
+        feature = env!("BUILD_FEATURE"),
+        directory = env!("BUILD_DIRECTORY"),
     )
 }
 
@@ -77,7 +78,7 @@ const USAGE_TYPE: &str = concat!(
 /// The help of the argument of `license use`.
 const QUOTA: &str = concat!(
     "Name of the quota, such as ",
-    env!("EMBEDDED_QUOTA"),
+    env!("BUILD_QUOTA"),
     "; the count restarts each day (UTC)"
 );
 

@@ -11,14 +11,14 @@ use license_core::{FeatureMatrix, ProductCode, TrustSet, with_causes};
 /// A command of this program as a literal for messages, such as "`license status`".
 macro_rules! command {
     ($arguments:literal) => {
-        concat!("`", env!("EMBEDDED_PROGRAM"), " ", $arguments, "`")
+        concat!("`", env!("BUILD_PROGRAM"), " ", $arguments, "`")
     };
 }
 
 pub(crate) use command;
 
 /// The name of this program.
-pub(crate) const PROGRAM: &str = env!("EMBEDDED_PROGRAM");
+pub(crate) const PROGRAM: &str = env!("BUILD_PROGRAM");
 
 /// The embedded keys as a JWK Set. Empty if the program was built without keys.
 const JWKS: &str = include_str!(concat!(env!("OUT_DIR"), "/trust.jwks"));
@@ -110,6 +110,6 @@ pub(crate) fn set_product_code(product: ProductCode) {
 /// Returns the name of an environment variable of the product, such as `CODITECT_HOME` for `HOME`.
 pub(crate) fn variable(name: &str) -> String {
     let product = PRODUCT_CODE.get();
-    let product = product.map_or(env!("EMBEDDED_VARIABLES"), ProductCode::as_str);
+    let product = product.map_or(env!("BUILD_PRODUCT_CODE"), ProductCode::as_str);
     format!("{product}_{name}")
 }

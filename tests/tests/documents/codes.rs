@@ -24,7 +24,7 @@ const HEADER: &str = "| code | meaning | program | exit code | remedy |";
 const LEDGER_STATUS: [&str; 4] = ["EXPIRED", "FUTURE", "REVOKED", "SUPERSEDED"];
 
 /// Literals in capitals that are not reason codes.
-const NOT_CODES: [&str; 32] = [
+const NOT_CODES: [&str; 33] = [
     "BEGIN",
     "CARGO_PKG_VERSION",
     "CERTIFICATE",
@@ -41,6 +41,7 @@ const NOT_CODES: [&str; 32] = [
     "KEY",
     "LC_ALL",
     "LICENSE",
+    "MACHINE_ID",
     "NUL",
     "OPENSSH",
     "OUT_DIR",
@@ -60,7 +61,7 @@ const NOT_CODES: [&str; 32] = [
 ];
 
 /// Prefixes of the names of environment variables.
-const VARIABLE_PREFIXES: [&str; 4] = ["AWS_", "CODITECT", "KEYGEN_", "KUBERNETES_"];
+const VARIABLE_PREFIXES: [&str; 5] = ["AWS_", "BUILD_", "CODITECT", "KEYGEN_", "KUBERNETES_"];
 
 /// A row of a table of codes.
 struct Row<'a> {

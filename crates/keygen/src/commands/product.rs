@@ -91,9 +91,10 @@ fn check(file: &Source, terminal: &Terminal) -> Result<(), Failure> {
 
 /// Returns a name with the label that customers see.
 fn labeled(name: &str, label: &str) -> String {
-    match label == name {
-        true => name.to_owned(),
-        false => format!("{name} ({label})"),
+    if label == name {
+        name.to_owned()
+    } else {
+        format!("{name} ({label})")
     }
 }
 

@@ -87,9 +87,10 @@ fn to_text(
 
 /// Returns the label of a feature or quota, with the name that the commands accept.
 fn labeled(name: &str, label: &str) -> String {
-    match label == name {
-        true => name.to_owned(),
-        false => format!("{label} ({name})"),
+    if label == name {
+        name.to_owned()
+    } else {
+        format!("{label} ({name})")
     }
 }
 

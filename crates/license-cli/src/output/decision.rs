@@ -236,8 +236,8 @@ pub(crate) fn print_warnings(decision: &Decision, notices: &[Notice], terminal: 
     }
 }
 
-/// Returns the JSON object of a decision, with the labels of the product, and with the notices after
-/// its warnings.
+/// Returns the JSON object of a decision, with the labels of the product, and with the notices
+/// after its warnings.
 pub(crate) fn to_json(
     decision: &Decision,
     matrix: &FeatureMatrix,

@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 /// Returns the label of the tier of a license. A license of another product has other tiers.
 pub(crate) fn tier(license: &License, matrix: &FeatureMatrix) -> String {
     let tier = license.tier();
-    match license.product() == matrix.product() {
-        true => matrix.tier_label(&tier).to_owned(),
-        false => tier.to_string(),
+    if license.product() == matrix.product() {
+        matrix.tier_label(&tier).to_owned()
+    } else {
+        tier.to_string()
     }
 }
 

@@ -185,7 +185,7 @@ fn from_file(file: File) -> Result<FeatureMatrix, ProductFileError> {
     Ok(matrix)
 }
 
-/// Checks that customers can tell the tiers apart by their labels.
+/// Checks that no two tiers have the same label.
 fn check_tier_labels(tiers: &[TierPolicy]) -> Result<(), ProductFileError> {
     let names: Vec<Tier> = tiers.iter().map(TierPolicy::name).collect();
     let texts = || names.iter().map(Tier::as_str);
@@ -197,7 +197,7 @@ fn check_tier_labels(tiers: &[TierPolicy]) -> Result<(), ProductFileError> {
     )
 }
 
-/// Checks that customers can tell the features apart by their labels, and the quotas too.
+/// Checks that no two features have the same label, and no two quotas.
 fn check_entitlement_labels(matrix: &FeatureMatrix) -> Result<(), ProductFileError> {
     labels::check_unique(
         matrix.features().into_iter().map(|(name, _)| name),

@@ -27,8 +27,8 @@ pub(super) struct FileLabel {
 }
 
 impl FeatureMatrix {
-    /// Returns the label of the product: its name for customers, such as `Photon`. Without a label in
-    /// the product file, this is the product code.
+    /// Returns the label of the product: its name for customers, such as `Photon`. Without a label
+    /// in the product file, this is the product code.
     ///
     /// ```
     /// # let matrix = license_core::FeatureMatrix::built_in();
@@ -140,9 +140,10 @@ pub(super) fn parse(place: &str, label: String) -> Result<Box<str>, ProductFileE
         && label.chars().all(is_visible)
         && !label.starts_with(' ')
         && !label.ends_with(' ');
-    match is_valid {
-        true => Ok(label.into()),
-        false => Err(invalid(place, EXPECTED)),
+    if is_valid {
+        Ok(label.into())
+    } else {
+        Err(invalid(place, EXPECTED))
     }
 }
 
@@ -349,9 +350,10 @@ mod tests {
             "[quotas]\n'a b' = { label = 'a' }",
             "features = ['render']",
         ] {
-            let (members, tables) = match table.starts_with('[') {
-                true => ("", table),
-                false => (table, ""),
+            let (members, tables) = if table.starts_with('[') {
+                ("", table)
+            } else {
+                (table, "")
             };
             let parsed = FeatureMatrix::parse(&product(members, "", tables));
             assert!(parsed.is_err(), "{table}");

@@ -104,9 +104,10 @@ fn tier_meaning(matrix: &FeatureMatrix, name: Tier) -> String {
 
 /// Returns the label that customers see, if it is not the name.
 fn shown_as(name: &str, label: &str) -> String {
-    match label == name {
-        true => String::new(),
-        false => format!(" (“{label}”)"),
+    if label == name {
+        String::new()
+    } else {
+        format!(" (“{label}”)")
     }
 }
 
