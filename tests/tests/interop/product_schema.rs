@@ -253,7 +253,11 @@ const EDITS: &[(&str, &str, &str)] = &[
         "label = \"View\", id = 1",
     ),
     ("feature-label-name", "view = {", "cloud-view = {"),
-    ("feature-label-unused", "view = {", "sso = {"),
+    (
+        "feature-label-unused",
+        "view = { label = \"View\" }",
+        "sso = { label = \"Sign-on\" }",
+    ),
     ("features-labels-array", "[features]", "[[features]]"),
     (
         "quota-label-name",
