@@ -80,7 +80,7 @@ const SHIPPED: &[&str] = &["-p", "license-keygen", "-p", "license-cli"];
 
 /// Selects everything except one of the two packages that are compiled from the sources of
 /// `license`. Both have the same dependencies, so each selection has the same features.
-fn all_without<'a>(package: &'a str) -> [&'a str; 5] {
+fn all_without(package: &str) -> [&str; 5] {
     let [workspace, programs, examples] = ALL;
     [workspace, programs, examples, "--exclude", package]
 }

@@ -335,6 +335,16 @@ fn errors_and_hints_have_the_vendors_name_and_variables() {
     let unknown = photon(&machine, &["check", "sleep"]).expect_code(1);
     expect_parts(&unknown.stdout, &["a feature of product PHOTON"]);
     expect_parts(&unknown.stderr, &["`photon-license features` lists them"]);
+    #[cfg(unix)]
+    if license_tests::tools::is_root() {
+        let home = machine.file("home-of-another-user");
+        fs::create_dir(&home).unwrap();
+        std::os::unix::fs::chown(&home, Some(65534), None).unwrap();
+        let run = Run::new(&VENDOR.program, &machine).without_env("CODITECT_HOME");
+        let run = run.env("HOME", &home).args(["install", "studio.lic"]).run();
+        let error = run.expect_failure(4);
+        expect_parts(&error.hint, &["or set PHOTON_HOME to a directory"]);
+    }
     // A relative path is refused by the name of the variable.
     let run = |name: &str, value: &str, args: &[&str]| {
         let run = Run::new(&VENDOR.program, &machine).without_env("CODITECT_HOME");
