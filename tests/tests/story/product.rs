@@ -320,6 +320,11 @@ fn errors_and_hints_have_the_vendors_name_and_variables() {
         ("request", 1, &["`photon-license install FILE`"]),
         ("deactivate", 1, &["license"]),
         ("restore", 1, &["license"]),
+        (
+            "check sso --machine mach_x",
+            2,
+            &["`photon-license machine` prints"],
+        ),
         ("use unknown", 2, &["tier Hobby"]),
         (
             "activate studio.lic",
