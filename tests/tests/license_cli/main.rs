@@ -31,6 +31,8 @@ mod renewal;
 mod replacement;
 mod revocations;
 mod rotation;
+#[cfg(unix)]
+mod screen;
 mod server;
 mod session;
 mod state;
