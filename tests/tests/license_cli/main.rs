@@ -36,6 +36,7 @@ mod screen;
 mod server;
 mod session;
 mod state;
+mod status;
 mod system;
 #[cfg(unix)]
 mod unprivileged_user;

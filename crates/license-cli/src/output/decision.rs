@@ -108,7 +108,7 @@ fn report_to_text(report: &DecisionReport<'_>, screen: Screen) -> String {
             fields.add("versions", format!("{versions}{note}"));
         }
         for list in report.lists {
-            fields.add("revocations", artifacts::list_line(list));
+            fields.add("revocation", artifacts::list_line(list));
         }
         for statement in report.statements.lines() {
             fields.add("trust", statement);
