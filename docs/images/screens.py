@@ -4,11 +4,10 @@
     python3 docs/images/screens.py
 
 The script issues a license in a temporary directory, runs `license` on a pseudo-terminal, and
-writes each screen for dark and light backgrounds into the directory of this script. Dates and ids
-are those of the run. The only requirement is Python 3 on a Unix system.
+writes each screen for dark and light backgrounds into the directory of this script. It requires
+Python 3 and `faketime`, so that the dates are the same in each run. Ids and keys are new.
 """
 
-import datetime
 import fcntl
 import html
 import os
@@ -25,7 +24,7 @@ import unicodedata
 HERE = pathlib.Path(__file__).resolve().parent
 PROGRAMS = pathlib.Path(os.environ.get("PROGRAMS", HERE.parents[1] / "target" / "debug"))
 
-# The 8 basic colors of the default palettes of Windows Terminal, dark and light.
+# The 8 basic colors of terminals with dark and light backgrounds.
 PALETTES = {
     "dark": {
         "background": "#0c0c0c",
@@ -38,14 +37,21 @@ PALETTES = {
         "colors": "#24292f #c50f1f #107c10 #7d4e00 #0037da #881798 #1b7c83 #6e7781".split(),
     },
 }
+NOW = "@2027-11-30 09:00:00"
+COLUMNS = 84
 CELL_WIDTH, LINE_HEIGHT, MARGIN = 8.4, 19, 14
+
+
+def at_that_time(name, *arguments):
+    """Returns the command line of a program at the time of the screens."""
+    return ["faketime", "-f", NOW, str(PROGRAMS / name), *arguments]
 
 
 def run_on_terminal(command, columns, rows, environment):
     """Returns the output of a command on a terminal of this size."""
     process, terminal = pty.fork()
     if process == 0:
-        os.execve(command[0], command, environment)
+        os.execvpe(command[0], command, environment)
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     output = b""
     while True:
@@ -84,9 +90,10 @@ def width(text):
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
-def svg(text, columns, palette):
+def svg(text, palette):
     """Returns a terminal with a text as an SVG document."""
     lines = text.rstrip("\n").split("\n")
+    columns = max(sum(width(part) for part, _ in spans(line)) for line in lines)
     image_width = round(columns * CELL_WIDTH + 2 * MARGIN)
     image_height = len(lines) * LINE_HEIGHT + 2 * MARGIN
     drawn = []
@@ -120,20 +127,38 @@ def svg(text, columns, palette):
     )
 
 
-def draw(name, text, columns, directory):
+def draw(name, text, directory):
     """Writes a screen for both backgrounds."""
     for background, palette in PALETTES.items():
         path = directory / f"{name}-{background}.svg"
-        path.write_text(svg(text, columns, palette))
+        path.write_text(svg(text, palette))
         print(path)
+
+
+def install(scratch, environment):
+    """Issues and installs a license, and uses a part of its quota."""
+
+    def run(name, *arguments):
+        command = at_that_time(name, *arguments)
+        subprocess.run(command, cwd=scratch, env=environment, check=True, capture_output=True)
+
+    (scratch / "passphrase").write_text("correct horse battery staple\n")
+    passphrase = ["--passphrase-file", "passphrase"]
+    signing = ["--key", "vendor.key", *passphrase]
+    run("keygen", "new-key", "--out", "vendor.key", *passphrase)
+    run("keygen", "public", *signing, "--format", "jwk", "--out", "vendor.jwk")
+    run("keygen", "trust", "vendor.jwk", "--out", "trust.jwks")
+    terms = "--tier team --days 365 --seats 12 --quota commands_per_day=500 --offline".split()
+    terms += ["--customer", "ACME Ltd", "--issued-at", "2027-05-01"]
+    run("keygen", "issue", *signing, *terms, "--out", "acme.lic")
+    run("license", "install", "--trust", "trust.jwks", "acme.lic")
+    run("license", "use", "commands_per_day", "430")
 
 
 def main():
     directory = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
-    columns = 84
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
-        # A short directory makes a short path on the screen.
         home = scratch / "home"
         home.mkdir()
         environment = {
@@ -143,34 +168,15 @@ def main():
             "TERM": "xterm-256color",
             "KEYGEN_LEDGER": str(scratch / "ledger.db"),
         }
-
-        def program(name, *arguments):
-            command = [str(PROGRAMS / name), *arguments]
-            subprocess.run(command, cwd=scratch, env=environment, check=True, capture_output=True)
-
-        passphrase = scratch / "passphrase"
-        passphrase.write_text("correct horse battery staple\n")
-        signing = ["--key", "vendor.key", "--passphrase-file", str(passphrase)]
-        program("keygen", "new-key", "--out", "vendor.key", *signing[2:])
-        program("keygen", "public", *signing, "--format", "jwk", "--out", "vendor.jwk")
-        program("keygen", "trust", "vendor.jwk", "--out", "trust.jwks")
-        today = datetime.datetime.now(datetime.timezone.utc)
-        issued = (today - datetime.timedelta(days=200)).strftime("%Y-%m-%d")
-        terms = ["--tier", "team", "--customer", "ACME Ltd", "--days", "365", "--seats", "12"]
-        terms += ["--quota", "commands_per_day=500", "--offline", "--issued-at", issued]
-        program("keygen", "issue", *signing, *terms, "--out", "acme.lic")
-        program("license", "install", "--trust", "trust.jwks", "acme.lic")
-        program("license", "use", "commands_per_day", "430")
-
-        def screen(*arguments):
-            command = [str(PROGRAMS / "license"), *arguments, "--no-pager"]
-            shown = run_on_terminal(command, columns, 40, environment)
+        install(scratch, environment)
+        for name, line in [
+            ("status", "license status"),
+            ("explain", "license explain --at 2028-05-10"),
+        ]:
+            command = at_that_time(*line.split(), "--no-pager")
+            shown = run_on_terminal(command, COLUMNS, 40, environment)
             shown = shown.replace(str(home), "/home/ann")
-            return f"$ license {' '.join(arguments)}\n{shown}"
-
-        draw("status", screen("status"), columns, directory)
-        expired = (today + datetime.timedelta(days=400)).strftime("%Y-%m-%d")
-        draw("explain", screen("explain", "--at", expired), columns, directory)
+            draw(name, f"$ {line}\n{shown}", directory)
 
 
 if __name__ == "__main__":
