@@ -157,7 +157,7 @@ fn the_exit_code_does_not_depend_on_the_pager() {
 #[test]
 fn an_interrupt_is_for_the_pager() {
     let machine = machine_with("team.lic");
-    // The pager interrupts its process group, as the terminal does for Ctrl-C, and goes on.
+    // The pager interrupts its process group, as the terminal does for Ctrl-C, and continues.
     machine.write("page", "trap '' INT; kill -INT 0; cat > paged");
     let line = format!("trap : INT; $LICENSE features --at {AT}; echo ended with $?");
     let Some(output) = on_terminal(&machine, 80, &line, &[("PAGER", "sh page")]) else {

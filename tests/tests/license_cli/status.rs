@@ -1,4 +1,4 @@
-//! What `license status` says about the license, besides the decision.
+//! The terms, the activation, the renewal, the file and the quotas in `license status`.
 
 use super::quota::QUOTA;
 use super::*;

@@ -32,7 +32,7 @@ pub(crate) struct DecisionReport<'a> {
     pub(crate) is_version_stated: bool,
     /// The installed license files that are not in effect.
     pub(crate) unused: &'a [UnusedFile],
-    /// What belongs to the license of the decision.
+    /// The terms of the license, and the artifacts that belong to it.
     pub(crate) details: Option<LicenseDetails<'a>>,
     /// The use of each quota today.
     pub(crate) quotas: &'a [NamedQuotaUse],
