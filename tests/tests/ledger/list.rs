@@ -1,4 +1,4 @@
-//! `keygen ledger list`, `expiring` and `stats`.
+//! `keygen ledger list` and `stats`.
 
 use super::*;
 
@@ -220,54 +220,6 @@ fn the_name_of_a_customer_cannot_forge_the_table() {
             "{output}"
         );
     }
-}
-
-#[test]
-fn expiring_lists_valid_licenses_by_their_end() {
-    let vendor = vendor();
-    for (customer, days) in [
-        ("in 40", "40"),
-        ("in 20", "20"),
-        ("in 3", "3"),
-        ("gone", "5"),
-    ] {
-        issue(
-            &vendor,
-            &format!("{customer}.lic"),
-            &["--customer", customer, "--days", days],
-        );
-    }
-    issue(&vendor, "never.lic", &["--customer", "never"]);
-    issue(
-        &vendor,
-        "ended.lic",
-        &words("--customer ended --issued-at 2020-01-01 --days 1"),
-    );
-    let gone = licenses(&vendor, &["list", "--customer", "gone"]);
-    let revoke = ["revoke", text(&gone[0]["license_id"]), "--reason", "unpaid"];
-    let _ = keygen(&vendor, &revoke).expect_code(0);
-    for (within, expected) in [
-        (&[][..], &["in 3", "in 20"][..]),
-        (&["--within", "30d"], &["in 3", "in 20"]),
-        (&["--within", "60d"], &["in 3", "in 20", "in 40"]),
-        (&["--within", "120h"], &["in 3"]),
-        (&["--within", "0d"], &[]),
-        // This period ends after the last date that can be represented.
-        (&["--within", "4294967295d"], &["in 3", "in 20", "in 40"]),
-    ] {
-        assert_eq!(
-            customers(&vendor, &[&["expiring"], within].concat()),
-            expected,
-            "{within:?}"
-        );
-    }
-    for wrong in ["30", "d", "-1d", "30m", "1.5d", "", "é"] {
-        let _ = keygen(&vendor, &["ledger", "expiring", "--within", wrong]).expect_failure(2);
-    }
-    let csv = keygen(&vendor, &["ledger", "expiring", "--csv"])
-        .expect_code(0)
-        .stdout;
-    assert_eq!(csv.lines().count(), 3);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `keygen ledger`: searches, exports, imports and verifies the ledger.
 
 mod activations;
+mod expiring;
 mod import;
 mod report;
 mod verify;
@@ -12,7 +13,7 @@ use license_cli_support::{
 };
 use license_core::encoding::hex;
 use license_core::machine::MachineDigest;
-use license_core::{LicenseKey, Unverified, time};
+use license_core::{LicenseKey, Unverified};
 use license_issuer::ledger::sqlite::SqliteLedger;
 use license_issuer::ledger::{LedgerReader, LicenseFilter, LicenseSort, LicenseStatus};
 use serde_json::{Value, json};
@@ -22,6 +23,8 @@ use super::lookup::{license_of, not_found, open, resolve, rows};
 use crate::args::{LedgerCommand, List, SortBy, TableFormat};
 use crate::inputs::now;
 use crate::{failures, output};
+
+pub(super) use report::COLUMNS;
 
 #[cfg(fuzzing)]
 pub use import::read_line;
@@ -45,14 +48,7 @@ pub(crate) fn run(command: &LedgerCommand, app: AppContext<'_>) -> Result<(), Fa
         LedgerCommand::Show { id } => show(&ledger, id, terminal),
         LedgerCommand::Resend { id, output } => resend(&ledger, id, output, terminal),
         LedgerCommand::Find { text } => find(&ledger, text, terminal),
-        LedgerCommand::Expiring { within, format } => {
-            let filter = LicenseFilter {
-                ends_by: Some(time::saturating_add(now(), *within)),
-                sort: LicenseSort::Expires,
-                ..LicenseFilter::default()
-            };
-            report::licenses(&rows(&ledger, &filter)?, *format, terminal)
-        }
+        LedgerCommand::Expiring(arguments) => expiring::run(arguments, &ledger, terminal),
         LedgerCommand::Stats => stats(&ledger, terminal),
         LedgerCommand::Export { output } => export(&ledger, output, terminal),
         LedgerCommand::Backup { out } => back_up(&ledger, out, terminal),

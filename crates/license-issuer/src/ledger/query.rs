@@ -81,8 +81,10 @@ pub struct LicenseFilter {
     pub product: Option<String>,
     /// The status.
     pub status: Option<LicenseStatus>,
-    /// Selects active and future licenses that end at or before this instant.
+    /// Selects licenses that end at or before this instant.
     pub ends_by: Option<DateTime<Utc>>,
+    /// Selects licenses that end after this instant.
+    pub ends_after: Option<DateTime<Utc>>,
     /// A part of any id, key or name.
     pub text: Option<String>,
     /// The order.

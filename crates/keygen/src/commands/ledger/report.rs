@@ -14,7 +14,7 @@ use crate::output::csv;
 ///
 /// Spreadsheets and scripts rely on their number and order, so claims that were added later appear
 /// in JSON only.
-const COLUMNS: [&str; 13] = [
+pub(in crate::commands) const COLUMNS: [&str; 13] = [
     "license_id",
     "status",
     "product",
@@ -40,7 +40,7 @@ pub(super) fn licenses(
         return terminal.json(&json!({ "licenses": licenses, "count": rows.len() }));
     }
     if format.csv {
-        return terminal.data(&csv(rows));
+        return terminal.data(&csv(rows.iter()));
     }
     if rows.is_empty() {
         terminal.note("no license found");
@@ -80,8 +80,8 @@ fn table(rows: &[RecordedLicense]) -> Table {
 }
 
 /// Returns the licenses as comma-separated values.
-fn csv(rows: &[RecordedLicense]) -> String {
-    let rows = rows.iter().map(|row| {
+pub(super) fn csv<'r>(rows: impl Iterator<Item = &'r RecordedLicense>) -> String {
+    let rows = rows.map(|row| {
         let object = row.to_json();
         let cells = COLUMNS.map(|name| match object.get(name) {
             Some(serde_json::Value::String(text)) => text.clone(),
@@ -143,7 +143,7 @@ pub(super) fn entries(
 }
 
 /// Returns the time until or since the end of a license as text.
-fn remaining(end: Option<&str>, now: DateTime<Utc>) -> String {
+pub(super) fn remaining(end: Option<&str>, now: DateTime<Utc>) -> String {
     let end = end.and_then(|end| time::parse_instant(end).ok());
     match end {
         None => "never".to_owned(),
