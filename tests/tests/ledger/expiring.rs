@@ -110,7 +110,7 @@ fn a_license_is_listed_if_it_needs_a_renewal_and_otherwise_omitted_with_the_reas
         "revoked: revoked",
     ];
     for (options, expected_open, expected_omitted) in [
-        ("", &open[..], &omitted[..]),
+        ("--within 30d", &open[..], &omitted[..]),
         ("--customer UPGRADE", &open[1..2], &omitted[1..2]),
         ("--tier team", &open[..2], &[]),
         ("--product coditect", &open, &omitted),
