@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use license_cli_support::{Exit, Failure, show_path};
-use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::claims::LicenseClaims;
 use license_core::policy::Quota;
 use license_core::state::LockHolder;
-use license_core::{FeatureMatrix, time, with_causes};
+use license_core::{FeatureMatrix, with_causes};
 use license_issuer::files::{self, Collision, LockError, LockedFile};
 use license_issuer::services::batch::BatchRow;
 
 use crate::output::csv;
+use crate::output::date::{day, last_day};
 
 /// File name of the manifest.
 pub(in crate::commands) const NAME: &str = "manifest.csv";
@@ -191,15 +191,6 @@ pub(in crate::commands) fn seats(
     let quota = || license.quotas.get(matrix.seats_quota()?);
     let seats = license.seats.map(|seats| seats.to_string());
     seats.or_else(|| quota().map(Quota::to_string))
-}
-
-pub(in crate::commands) fn day(instant: DateTime<Utc>) -> String {
-    instant.date_naive().to_string()
-}
-
-/// Returns the last day of a license that ends at an instant.
-pub(in crate::commands) fn last_day(end: DateTime<Utc>) -> String {
-    day(time::saturating_sub(end, TimeDelta::seconds(1)))
 }
 
 fn busy(directory: &Path, holder: Option<&LockHolder>) -> Failure {

@@ -1,6 +1,6 @@
 //! `keygen ledger expiring`: licenses that end soon, and whether they are renewed.
 
-use license_cli_support::{Column, Failure, Table, Terminal};
+use license_cli_support::{Cell, Column, Failure, Meaning, Terminal};
 use license_core::time;
 use license_issuer::ledger::sqlite::SqliteLedger;
 use license_issuer::ledger::{LicenseFilter, LicenseSort, RecordedLicense};
@@ -12,6 +12,8 @@ use super::report;
 use crate::args::Expiring;
 use crate::failures;
 use crate::inputs::now;
+use crate::output::date::last_day;
+use crate::output::license_table::LicenseTable;
 
 /// License that ends in the period.
 struct EndingLicense {
@@ -56,13 +58,14 @@ pub(super) fn run(
     if open.is_empty() {
         terminal.note("no license needs a renewal in this period");
     } else {
-        parts.push(table(&open, terminal));
+        parts.push(table(&open, terminal.columns()));
     }
     if arguments.all && !settled.is_empty() {
-        parts.push(format!("no renewal needed:\n{}", table(&settled, terminal)));
+        let title = Meaning::Heading.paint("no renewal needed:");
+        parts.push(format!("{title}\n{}", table(&settled, terminal.columns())));
     }
     if !parts.is_empty() {
-        terminal.data(&parts.join("\n\n"))?;
+        terminal.page(&parts.join("\n\n"))?;
     }
     if !arguments.all && !settled.is_empty() {
         terminal.note(&format!(
@@ -99,28 +102,53 @@ fn find(arguments: &Expiring, ledger: &SqliteLedger) -> Result<Vec<EndingLicense
     endings.collect()
 }
 
-/// Returns the licenses as a table.
-fn table(endings: &[EndingLicense], terminal: &Terminal) -> String {
+/// Days before the end from which a license is urgent.
+const URGENT: i64 = 7;
+
+/// Returns the licenses as a table. Licenses that need no renewal have the column `RENEWAL` with
+/// the reason instead of the days until their end.
+fn table(endings: &[EndingLicense], columns: Option<usize>) -> String {
     let now = now();
-    let mut table = Table::new([
-        Column::new("CUSTOMER"),
-        Column::new("TIER").without_wrapping(),
-        Column::new("ENDS").without_wrapping(),
-        Column::new("RENEWAL").without_wrapping(),
-        Column::new("LICENSE").without_wrapping(),
-    ]);
+    let is_open = endings.iter().all(|ending| ending.state.is_open());
+    let last = if is_open {
+        Column::new("DAYS").right_aligned()
+    } else {
+        Column::new("RENEWAL")
+    };
+    let columns_between = [Column::new("TIER"), Column::new("LAST DAY"), last];
+    let mut table = LicenseTable::new(columns_between, "LICENSE");
     for ending in endings {
         let entry = &ending.license.entry;
         let member = |name: &str| entry.member(name).unwrap_or_default();
-        table.row([
-            &member("customer"),
-            &member("tier"),
-            &report::remaining(entry.member("expires_at").as_deref(), now),
-            &ending.state.as_str().replace('_', " "),
+        let kind = match ending.state {
+            RenewalState::Trial => Cell::new(Meaning::Dim, " (trial)"),
+            RenewalState::EnterpriseKey => Cell::new(Meaning::Dim, " (key)"),
+            _ => Cell::default(),
+        };
+        let end = entry.time("expires_at").unwrap_or(now);
+        let last = if is_open {
+            days(end.signed_duration_since(now).num_days())
+        } else {
+            Cell::from(ending.state.as_str())
+        };
+        let cells = [member("tier").into(), last_day(end).into(), last];
+        table.row(
+            Cell::from(member("customer")).and(kind),
+            cells,
             &entry.subject,
-        ]);
+        );
     }
-    table.to_text(terminal.columns())
+    table.to_text(columns)
+}
+
+/// Returns the number of days until the end of a license. It is negative if the license has ended.
+fn days(days: i64) -> Cell {
+    let text = days.to_string();
+    match days {
+        ..0 => Cell::new(Meaning::Bad, &text),
+        0..=URGENT => Cell::new(Meaning::Warning, &text),
+        _ => Cell::from(text),
+    }
 }
 
 /// Returns the number of licenses in each state, such as `3 renewed, 1 revoked`.

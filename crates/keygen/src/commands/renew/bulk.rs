@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use license_cli_support::{Column, Destination, Failure, Table, Terminal, plural, show_path};
+use license_cli_support::{
+    Cell, Column, Destination, Failure, Meaning, Terminal, plural, show_path, wrap,
+};
 use license_core::time::rfc3339;
 use license_issuer::services::batch::BatchReport;
 use license_issuer::services::issue::Mode;
@@ -18,6 +20,11 @@ use super::list::{REPLACES, RenewalList};
 use super::plan::{DraftedRenewal, RenewalPlan, RenewalTerms, Renewals, SkippedLicense};
 use crate::args::Renew;
 use crate::inputs::matrix;
+use crate::output::date::{day, last_day};
+use crate::output::license_table::LicenseTable;
+
+/// Position of the values in the summary of a dry run.
+const SUMMARY_INDENT: usize = 11;
 
 /// Number of different notes and losses that are printed.
 const MAX_NOTES: usize = 20;
@@ -119,15 +126,16 @@ impl RenewalReport<'_> {
         if terminal.is_json() {
             return terminal.json(&self.to_json());
         }
-        let mut parts = vec![self.summary()];
+        let mut parts = vec![wrap(&self.summary(), terminal.columns(), SUMMARY_INDENT)];
         if self.mode.is_dry_run() && !self.plan.drafts.is_empty() {
             parts.push(drafts(&self.plan.drafts).to_text(terminal.columns()));
         }
         if !self.plan.skipped.is_empty() {
             let table = skipped(&self.plan.skipped).to_text(terminal.columns());
-            parts.push(format!("not renewed:\n{table}"));
+            let title = Meaning::Heading.paint("not renewed:");
+            parts.push(format!("{title}\n{table}"));
         }
-        terminal.data(&parts.join("\n\n"))?;
+        terminal.page(&parts.join("\n\n"))?;
         note_other_ways(&self.plan.skipped, terminal);
         Ok(())
     }
@@ -184,25 +192,19 @@ impl RenewalReport<'_> {
 }
 
 /// Returns the renewals that would be issued as a table.
-fn drafts(drafts: &[DraftedRenewal]) -> Table {
-    let mut table = Table::new([
-        Column::new("CUSTOMER"),
-        Column::new("TIER"),
-        Column::new("STARTS").without_wrapping(),
-        Column::new("LAST DAY").without_wrapping(),
-        Column::new("REPLACES").without_wrapping(),
-    ]);
+fn drafts(drafts: &[DraftedRenewal]) -> LicenseTable {
+    let columns = ["TIER", "STARTS", "LAST DAY"].map(Column::new);
+    let mut table = LicenseTable::new(columns, "REPLACES");
     for renewal in drafts {
         let draft = &renewal.draft;
-        let start = draft.not_before.or(draft.issued_at).map(manifest::day);
-        let end = draft.expires_at.map(manifest::last_day);
-        table.row([
-            &draft.customer,
-            &draft.tier.to_string(),
-            &start.unwrap_or_default(),
-            &end.unwrap_or_else(|| "never ends".to_owned()),
-            &renewal.replaces,
-        ]);
+        let start = draft.not_before.or(draft.issued_at).map(day);
+        let end = draft.expires_at.map(last_day);
+        let cells = [
+            draft.tier.to_string(),
+            start.unwrap_or_default(),
+            end.unwrap_or_else(|| "never ends".to_owned()),
+        ];
+        table.row(&draft.customer, cells.map(Cell::from), &renewal.replaces);
     }
     table
 }
@@ -222,15 +224,11 @@ fn draft_json(renewal: &DraftedRenewal) -> Value {
 }
 
 /// Returns the licenses that are not renewed as a table.
-fn skipped(skipped: &[SkippedLicense]) -> Table {
-    let mut table = Table::new([
-        Column::new("CUSTOMER"),
-        Column::new("REASON").without_wrapping(),
-        Column::new("LICENSE").without_wrapping(),
-    ]);
+fn skipped(skipped: &[SkippedLicense]) -> LicenseTable {
+    let mut table = LicenseTable::new([Column::new("REASON")], "LICENSE");
     for license in skipped {
         let reason = license.state.as_str().replace('_', " ");
-        table.row([&license.customer, &reason, &license.id]);
+        table.row(&license.customer, [Cell::from(reason)], &license.id);
     }
     table
 }

@@ -15,6 +15,7 @@ use super::super::batch::encoding::Utf8Lines;
 use super::super::batch::manifest;
 use super::super::ledger;
 use crate::output::csv;
+use crate::output::date::last_day;
 
 /// Maximum size of a list in JSON.
 const MAX_JSON: usize = 256 << 20;
@@ -271,12 +272,7 @@ fn expected_cells(
             let end = claims.expires_at.map(|end| time::rfc3339(end).to_string());
             vec![end.unwrap_or_default()]
         }
-        Described::Expires => vec![
-            claims
-                .expires_at
-                .map(manifest::last_day)
-                .unwrap_or_default(),
-        ],
+        Described::Expires => vec![claims.expires_at.map(last_day).unwrap_or_default()],
     }
 }
 
