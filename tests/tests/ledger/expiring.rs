@@ -115,7 +115,7 @@ fn a_license_is_listed_if_it_needs_a_renewal_and_otherwise_omitted_with_the_reas
         ("--tier team", &open[..2], &[]),
         ("--product coditect", &open, &omitted),
         ("--product OTHER", &[], &[]),
-        ("--within 480h", &open[..1], &[]),
+        ("--within 504h", &open[..1], &[]),
         ("--ended-within 36h", &open, &omitted),
     ] {
         let args = [&["ledger", "expiring"], &words(options)[..]].concat();
@@ -134,7 +134,7 @@ fn a_table_shows_the_omitted_licenses_on_request_and_counts_them_otherwise() {
     let vendor = ending();
     let shown = keygen(&vendor, &["ledger", "expiring"]).expect_code(0);
     let lines: Vec<_> = shown.stdout.lines().map(|line| &line[..8]).collect();
-    assert_eq!(lines, ["CUSTOMER", "due     ", "upgraded", "trial   "]);
+    assert_eq!(lines, ["CUSTOMER", "due     ", "upgraded", "trial (t"]);
     let counts = "not listed: 1 renewed, 1 superseded, 1 revoked; --all shows them";
     assert!(shown.stderr.contains(counts), "{shown:?}");
     assert!(shown.stderr.contains("keygen renew --from"), "{shown:?}");
