@@ -24,11 +24,12 @@ const HEADER: &str = "| code | meaning | program | exit code | remedy |";
 const LEDGER_STATUS: [&str; 4] = ["EXPIRED", "FUTURE", "REVOKED", "SUPERSEDED"];
 
 /// Literals in capitals that are not reason codes.
-const NOT_CODES: [&str; 32] = [
+const NOT_CODES: [&str; 39] = [
     "BEGIN",
     "CARGO_PKG_VERSION",
     "CERTIFICATE",
     "CUSTOMER",
+    "DAYS",
     "DIGEST",
     "END",
     "ENDS",
@@ -41,20 +42,26 @@ const NOT_CODES: [&str; 32] = [
     "KEY",
     "LC_ALL",
     "LICENSE",
+    "LICENSES",
     "NUL",
     "OPENSSH",
     "OUT_DIR",
     "POST",
     "PS256",
     "RAW",
+    "REASON",
+    "RENEWAL",
+    "REPLACES",
     "RS256",
     "RSA",
     "RSASSA_PKCS1_V1_5_SHA_256",
     "RSASSA_PSS_SHA_256",
     "SIGN_VERIFY",
     "SMBIOS",
+    "STARTS",
     "STATUS",
     "TIER",
+    "UNTIL",
     "USERNAME",
     "WAL",
 ];
