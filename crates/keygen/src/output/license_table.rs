@@ -119,11 +119,11 @@ mod tests {
             A company with a long name  ENT   KEY-1";
         assert_eq!(plain(None), wide);
         assert_eq!(plain(Some(80)), wide);
-        let narrow = "CUSTOMER, LICENSE     TIER\n\
-            ACME Ltd              PRO\n  \
+        let narrow = "CUSTOMER, LICENSE       TIER\n\
+            ACME Ltd                PRO\n\x20 \
             0190aaaa-bbbb-cccc\n\
-            A company with a      ENT\n\
-            long name\n  \
+            A company with a long   ENT\n\
+            name\n\x20 \
             KEY-1";
         assert_eq!(plain(Some(28)), narrow);
     }
