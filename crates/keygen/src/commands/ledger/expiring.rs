@@ -73,7 +73,7 @@ pub(super) fn run(
             counts(&settled)
         ));
     }
-    if !open.is_empty() {
+    if open.iter().any(|ending| ending.state == RenewalState::Due) {
         terminal
             .note("to renew them, save the list with --csv, and run `keygen renew --from FILE`");
     }
