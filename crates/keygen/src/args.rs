@@ -95,7 +95,7 @@ pub(crate) const COMMAND_GROUPS: [CommandGroup; 7] = [
 
 /// The help of the option `--force` of `keygen issue`.
 const ISSUE_FORCE: &str = "Replace an existing file, allow fewer seats than the tier includes, and \
-    sign although the ledger contradicts the clock or the product";
+    sign even if the clock or the product contradicts the ledger";
 
 /// The help of the option `--force` of `keygen renew`.
 const RENEW_FORCE: &str = "Replace an existing file, or a manifest.csv that lists other licenses, allow options to lower a limit or remove a feature, \
@@ -106,7 +106,7 @@ const RENEW_OUT: &str = "Output file; - for standard output [default: -]; with -
 
 /// The help of the option `--force` of `keygen upgrade`.
 const SUCCESSOR_FORCE: &str = "Replace an existing file, allow options to lower a limit or remove a feature, and sign \
-    although the ledger contradicts the clock or the product";
+    even if the clock or the product contradicts the ledger";
 
 /// The help of the option `--force` of `keygen revocations`.
 const REVOCATIONS_FORCE: &str = "Replace a file that is not an earlier list, and allow a list that omits licenses of an earlier list";
