@@ -56,10 +56,10 @@ fn recorded(workstation: &Scratch, id: &str) -> Value {
 
 /// Renews a list and returns the numbers of licenses that were issued now and before.
 #[track_caller]
-fn renewed(workstation: &Scratch, list: &str, args: &[&str]) -> (u64, u64) {
+fn renewed(workstation: &Scratch, list: &str, args: &[&str]) -> (usize, usize) {
     let report = renew(workstation, list, &[args, &["--json"]].concat());
     let report = report.expect_code(0).json();
-    let count = |member: &str| report[member].as_u64().unwrap();
+    let count = |member: &str| usize::try_from(report[member].as_u64().unwrap()).unwrap();
     (count("minted"), count("known"))
 }
 
@@ -372,6 +372,8 @@ fn an_error_names_the_license_and_its_code_and_nothing_is_issued() {
             .ends_with("the remaining rows were not checked"),
         "{error:?}"
     );
+    let json = renew(&workstation, "list", &["--json"]);
+    assert_eq!(json.expect_json_failure(2), "ORDERS");
     workstation.write("list", format!("license_id\n{id}\n"));
     let command = words("renew --key vendor.key --days 9 --from");
     for (args, exit, expected) in [
@@ -492,7 +494,7 @@ fn a_killed_run_continues_without_a_second_renewal() {
         let _ = child.wait().unwrap();
     }
     let (issued, known) = renewed(&workstation, list, &[]);
-    assert_eq!(issued + known, COUNT as u64);
+    assert_eq!(issued + known, COUNT);
     let successors = successors(&workstation);
     assert_eq!(successors.len(), COUNT);
     assert!(successors.iter().all(|(_, later)| later.len() == 1));
@@ -538,7 +540,7 @@ fn a_license_gets_one_successor_although_other_processes_renew_it_too() {
     for out in ["one", "two"] {
         let args = ["--out", out, "--force"];
         let (issued, known) = renewed(&workstation, list, &args);
-        assert!(issued + known >= COUNT as u64 - 1);
+        assert!(issued + known >= COUNT - 1);
     }
     let successors = successors(&workstation);
     assert_eq!(successors.len(), COUNT);
