@@ -184,7 +184,9 @@ def asymmetric_sign(project, place, ring, key, number):
         return failure
     body = request.get_json(force=True)
     try:
-        digest = base64.b64decode(body["digest"]["sha256"], validate=True)
+        # As the JSON form of Google, which has both alphabets. `gcloud` uses the second one.
+        digest = body["digest"]["sha256"].translate(str.maketrans("-_", "+/"))
+        digest = base64.b64decode(digest, validate=True)
         expected = int(body["digestCrc32c"])
     except (KeyError, TypeError, ValueError, binascii.Error):
         return error(400, "INVALID_ARGUMENT", "The digest is malformed.")

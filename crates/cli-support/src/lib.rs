@@ -9,6 +9,7 @@
 //! | read input | [`Source`], with a size limit |
 //! | handle secrets | [`protect_memory`] |
 //! | draw QR codes | [`QrCode`], for a terminal or as a picture |
+//! | read QR codes | [`Source::read_text_or_picture`], from photos and screenshots |
 //! | write output | [`Destination`], which does not overwrite by default |
 //! | parse arguments | [`program`]: usage errors, completions, man pages |
 //! | suggest names | [`closest`] |
@@ -35,6 +36,8 @@ mod destination;
 mod escape;
 mod exit;
 mod failure;
+#[cfg(all(fuzzing, feature = "pictures"))]
+pub mod fuzzing;
 mod input;
 mod memory;
 mod outline;
