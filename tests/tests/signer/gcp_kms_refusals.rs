@@ -56,6 +56,8 @@ fn a_fault_of_the_service_is_reported_with_its_code_and_a_hint() {
         let (output, count) = failed_ring(&server, &early, fault, RSA_2048);
         assert_eq!(output.expect_json_failure(exit), code, "{fault}");
         assert_eq!(count, requests, "{fault}");
+        // A device that fails while it signs is a system error.
+        let exit = 4;
         let late = format!("late-{fault}");
         let scratch = Scratch::new();
         let ring = format!("sign-{fault}");

@@ -85,7 +85,7 @@ fn a_code_is_read_from_each_kind_of_png() {
 #[test]
 fn a_large_picture_is_reduced() {
     let code = QrCode::new(TEXT).unwrap();
-    let scale = 5000 / code.width();
+    let scale = 2400 / code.width();
     let side = code.width() * scale;
     let mut pixels = Vec::with_capacity(side * side);
     for row in 0..side {
