@@ -21,9 +21,9 @@ shape = Image.new("L", sheet.size, 255)
 turned = sheet.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=90)
 shape = shape.rotate(degrees, expand=True, fillcolor=0)
 table.paste(turned, ((WIDTH - turned.width) // 2, (HEIGHT - turned.height) // 2), shape)
-# The camera is not straight above the sheet: the corners of the photo show these points.
-corners = (60, 20, 0, HEIGHT - 10, WIDTH - 30, HEIGHT, WIDTH - 90, 50)
-table = table.transform((WIDTH, HEIGHT), Image.Transform.QUAD, corners, Image.Resampling.BICUBIC)
+# The camera is not straight above the sheet. The last two numbers are the perspective.
+view = (1.02, 0.05, -60, -0.02, 1.04, 10, 2e-5, 6e-5)
+table = table.transform((WIDTH, HEIGHT), Image.Transform.PERSPECTIVE, view, Image.Resampling.BICUBIC)
 light = Image.linear_gradient("L").resize((WIDTH, HEIGHT)).point(lambda level: 160 + level // 3)
 table = ImageChops.multiply(table, light).filter(ImageFilter.GaussianBlur(1.5))
 random.seed(7)

@@ -331,7 +331,7 @@ two.save('two.jpg')
         .expect_code(0);
     for (picture, reason) in [
         ("table.jpg", "no QR code"),
-        ("tiny.png", "QR code"),
+        ("tiny.png", "no QR code"),
         ("photo.webp", "WebP"),
         ("half.jpg", "truncated"),
         ("large.jpg", "at most 20971520 bytes"),
@@ -344,5 +344,9 @@ two.save('two.jpg')
         assert!(!failure.hint.is_empty(), "{failure:?}");
     }
     // The code of a request is not an answer, and the message says which it is.
-    let _ = exchange.license("activate one.png").expect_failure(3);
+    let failure = exchange.license("activate one.png").expect_failure(3);
+    assert!(
+        failure.message.contains("an activation request"),
+        "{failure:?}"
+    );
 }

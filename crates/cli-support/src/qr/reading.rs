@@ -1,7 +1,7 @@
 //! QR codes in pictures, such as photos and screenshots.
 //!
 //! Pictures come from strangers. The size of the file, the number of pixels and the time are
-//! limited, and all decoders are written in Rust without `unsafe`.
+//! limited, and all decoders are written in safe Rust.
 
 #[cfg(feature = "pictures")]
 mod decoding;
@@ -13,7 +13,7 @@ use crate::failure::Failure;
 /// The maximum size of a picture file. Photos of phones have 2 to 12 MB.
 pub(crate) const MAX_PICTURE_BYTES: usize = 20 * 1024 * 1024;
 
-/// What a user can do if a photo contains no readable code.
+/// The hint for a photo without a readable code.
 #[cfg(feature = "pictures")]
 const TAKE_AGAIN: &str = "take the photo again from the front, so that the whole code with its \
     white margin is sharp and fills most of it; or send the text as a file";
@@ -63,8 +63,8 @@ pub(crate) fn is_picture(bytes: &[u8]) -> bool {
 ///
 /// # Errors
 ///
-/// Returns `MALFORMED` if the picture has another format than PNG and JPEG, is damaged or too large,
-/// or does not contain exactly one readable code.
+/// Returns `MALFORMED` if the picture has another format than PNG and JPEG, is damaged or too
+/// large, or does not contain exactly one readable code.
 pub(crate) fn read_picture(bytes: &[u8], name: &str) -> Result<String, Failure> {
     let format = match PictureFormat::detect(bytes) {
         Some(PictureFormat::Other(found)) => return Err(other_format(name, found)),
@@ -108,18 +108,13 @@ fn read_code(format: PictureFormat, bytes: &[u8], name: &str) -> Result<String, 
         ))
         .hint("cut out the QR code, or take the photo with a lower resolution"),
         DecodingError::NoCode => {
-            failure("expected a picture with a QR code, found no QR code").hint(TAKE_AGAIN)
-        }
-        DecodingError::Unreadable => {
-            failure("the picture contains a QR code that is too blurred or damaged to read")
+            failure("expected a picture with a QR code, found no QR code that can be read")
                 .hint(TAKE_AGAIN)
         }
         DecodingError::Several { found } => failure(&format!(
             "expected one QR code in the picture, found {found}"
         ))
         .hint("cut out one QR code, and use one picture for each"),
-        DecodingError::NotText => failure("expected text in the QR code, found other bytes")
-            .hint("use a QR code that `license` or `keygen` drew"),
         DecodingError::TooSlow => {
             failure("the picture takes too long to search for a QR code").hint(TAKE_AGAIN)
         }

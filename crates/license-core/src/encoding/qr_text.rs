@@ -86,6 +86,12 @@ pub(crate) fn first_bytes(prefix: &str, text: &str) -> Option<Vec<u8>> {
     bytes(digits.get(..GROUP_DIGITS)?).ok()
 }
 
+/// Returns whether a text begins like the text of a QR code.
+pub(crate) fn has_prefix(text: &str) -> bool {
+    let mut prefixes = [TOKEN, REQUEST].into_iter();
+    prefixes.any(|prefix| digits_of(prefix, text).is_some())
+}
+
 /// Returns the offset of the digits in a text with this prefix.
 fn digits_of(prefix: &str, text: &str) -> Option<usize> {
     let (offset, body) = offset_and_body(text);

@@ -2,7 +2,11 @@
 
 use super::PictureFormat;
 use super::pixels::GrayPicture;
-use rqrr::{DeQRError, PreparedImage};
+use rxing::common::HybridBinarizer;
+use rxing::multi::MultipleBarcodeReader;
+use rxing::qrcode::cpp_port::QrReader;
+use rxing::{BarcodeFormat, BinaryBitmap, DecodeHints, Luma8LuminanceSource};
+use std::collections::HashSet;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -12,7 +16,7 @@ pub(super) const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 /// The longest sides in pixels to which a picture is reduced, in the order in which they are tried.
 /// A reduced photo has less noise. A larger one shows a code that fills a small part of it.
-const LONGEST_SIDES: [usize; 3] = [1600, 800, 3200];
+const LONGEST_SIDES: [usize; 3] = [2400, 1200, 4800];
 
 /// The reason why no text can be read from a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,21 +25,17 @@ pub(super) enum DecodingError {
     Damaged,
     /// The picture has too many pixels.
     TooLarge { width: usize, height: usize },
-    /// The picture contains no QR code.
+    /// The picture contains no QR code that can be read.
     NoCode,
-    /// The picture contains a QR code that cannot be read.
-    Unreadable,
     /// The picture contains several QR codes.
     Several { found: usize },
-    /// The content of the QR code is not text.
-    NotText,
-    /// The picture has so many details that the search does not end in time.
+    /// The search did not end in time, because the picture has too many details.
     TooSlow,
 }
 
 /// Reads the only QR code in a picture.
 ///
-/// A picture can be made so that the search takes hours. After the time limit, the search goes on
+/// A hostile picture can make the search last for hours. After the time limit, the search continues
 /// in its thread until the process ends.
 pub(super) fn read_within(
     format: PictureFormat,
@@ -53,42 +53,44 @@ pub(super) fn read_within(
 }
 
 pub(super) fn search(picture: &GrayPicture) -> Result<String, DecodingError> {
-    let mut failure = DecodingError::NoCode;
     let mut tried = Vec::new();
     for longest in LONGEST_SIDES {
-        let longest = longest.min(picture.longest_side());
-        if tried.contains(&longest) {
+        let reduced = picture.reduced(longest);
+        if tried.contains(&reduced.width) {
             continue;
         }
-        tried.push(longest);
-        match read(&picture.reduced(longest)) {
+        tried.push(reduced.width);
+        match read(reduced) {
             Err(DecodingError::NoCode) => {}
-            Err(error @ DecodingError::Unreadable) => failure = error,
             result => return result,
         }
     }
     Err(if picture.is_damaged {
         DecodingError::Damaged
     } else {
-        failure
+        DecodingError::NoCode
     })
 }
 
-fn read(picture: &GrayPicture) -> Result<String, DecodingError> {
-    let level = |column, row| picture.level(column, row);
-    let mut prepared = PreparedImage::prepare_from_greyscale(picture.width, picture.height, level);
-    let grids = prepared.detect_grids();
-    let results: Vec<_> = grids.iter().map(rqrr::Grid::decode).collect();
-    let texts = results.iter().filter_map(|result| result.as_ref().ok());
-    let mut texts: Vec<_> = texts.map(|(_, text)| text.as_str()).collect();
+fn read(picture: GrayPicture) -> Result<String, DecodingError> {
+    let side = |side: usize| u32::try_from(side).map_err(|_| DecodingError::Damaged);
+    let (width, height) = (side(picture.width)?, side(picture.height)?);
+    let source = Luma8LuminanceSource::new(picture.into_levels(), width, height);
+    let source = source.map_err(|_| DecodingError::Damaged)?;
+    let hints = DecodeHints {
+        TryHarder: Some(true),
+        PossibleFormats: Some(HashSet::from([BarcodeFormat::QR_CODE])),
+        ..DecodeHints::default()
+    };
+    let mut bitmap = BinaryBitmap::new(HybridBinarizer::new(source));
+    let codes = QrReader.decode_multiple_with_hints(&mut bitmap, &hints);
+    let codes = codes.map_err(|_| DecodingError::NoCode)?;
+    let mut texts: Vec<_> = codes.iter().map(rxing::RXingResult::getText).collect();
     texts.sort_unstable();
     texts.dedup();
-    let is_not_text = |result: &Result<_, _>| matches!(result, Err(DeQRError::EncodingError));
     match texts.as_slice() {
         [text] => Ok((*text).to_owned()),
-        [] if results.iter().any(is_not_text) => Err(DecodingError::NotText),
-        [] if results.is_empty() => Err(DecodingError::NoCode),
-        [] => Err(DecodingError::Unreadable),
+        [] => Err(DecodingError::NoCode),
         several => Err(DecodingError::Several {
             found: several.len(),
         }),

@@ -76,13 +76,13 @@ impl GrayPicture {
         }
     }
 
-    pub(super) fn longest_side(&self) -> usize {
+    fn longest_side(&self) -> usize {
         self.width.max(self.height)
     }
 
-    pub(super) fn level(&self, column: usize, row: usize) -> u8 {
-        let index = row.saturating_mul(self.width).saturating_add(column);
-        self.levels.get(index).copied().unwrap_or(u8::MAX)
+    /// Returns the gray levels, row by row.
+    pub(super) fn into_levels(self) -> Vec<u8> {
+        self.levels
     }
 }
 

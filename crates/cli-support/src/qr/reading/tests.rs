@@ -35,7 +35,7 @@ fn encode(
     picture
 }
 
-/// Draws codes beside each other, six pixels for each module, with this function for each pixel.
+/// Draws codes side by side, with six pixels for each module. `pixel` returns the bytes of a pixel.
 fn draw(texts: &[&str], pixel: impl Fn(bool) -> Vec<u8>) -> (usize, usize, Vec<u8>) {
     const SCALE: usize = 6;
     let codes: Vec<_> = texts
@@ -65,7 +65,7 @@ fn a_code_is_read_from_each_kind_of_png() {
         (ColorType::Rgba, BitDepth::Eight, vec![1, 1, 1, 255]),
         (ColorType::Rgb, BitDepth::Sixteen, vec![1, 0, 1, 0, 1, 0]),
     ] {
-        // A 1 in the pattern stands for the level.
+        // Each 1 in the pattern is replaced with the level.
         let of = |dark: bool| {
             let pattern = pixel.iter();
             pattern
@@ -85,7 +85,7 @@ fn a_code_is_read_from_each_kind_of_png() {
 #[test]
 fn a_large_picture_is_reduced() {
     let code = QrCode::new(TEXT).unwrap();
-    let scale = 2400 / code.width();
+    let scale = 3000 / code.width();
     let side = code.width() * scale;
     let mut pixels = Vec::with_capacity(side * side);
     for row in 0..side {
@@ -142,7 +142,7 @@ fn a_picture_without_exactly_one_code_is_refused() {
         BitDepth::Eight,
         &pixels,
     );
-    assert_eq!(read(&covered), Err(DecodingError::Unreadable));
+    assert_eq!(read(&covered), Err(DecodingError::NoCode));
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn each_reason_has_its_own_message_and_a_hint() {
     let failure = read_picture(&white, "a.png").unwrap_err();
     assert_eq!(
         failure.message(),
-        "a.png: expected a picture with a QR code, found no QR code"
+        "a.png: expected a picture with a QR code, found no QR code that can be read"
     );
     let failure = read_picture(&png(TEXT)[..100], "b.png").unwrap_err();
     assert_eq!(

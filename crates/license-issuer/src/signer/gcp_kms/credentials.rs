@@ -18,7 +18,7 @@ use super::error::GcpKmsError;
 use super::service_account::ServiceAccount;
 
 /// The variable with an access token.
-pub(super) const TOKEN_VARIABLE: &str = "GOOGLE_OAUTH_ACCESS_TOKEN";
+const TOKEN_VARIABLE: &str = "GOOGLE_OAUTH_ACCESS_TOKEN";
 /// The variable with the path of a file with credentials.
 const FILE_VARIABLE: &str = "GOOGLE_APPLICATION_CREDENTIALS";
 /// The name of the file that `gcloud auth application-default login` writes.
@@ -75,9 +75,10 @@ impl GoogleCredentials {
         variable: impl Fn(&'static str) -> Option<String>,
     ) -> Result<Self, GcpKmsError> {
         if let Some(token) = variable(TOKEN_VARIABLE).map(Zeroizing::new) {
-            return match token.bytes().all(|byte| byte.is_ascii_graphic()) {
-                true => Ok(Self::AccessToken(token)),
-                false => Err(GcpKmsError::Token(TOKEN_VARIABLE)),
+            return if is_header(&token) {
+                Ok(Self::AccessToken(token))
+            } else {
+                Err(GcpKmsError::Token(TOKEN_VARIABLE))
             };
         }
         if let Some(path) = variable(FILE_VARIABLE).map(PathBuf::from) {
