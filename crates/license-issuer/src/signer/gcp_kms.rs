@@ -35,7 +35,7 @@ use key_version::KeyVersion;
 
 /// CRC32C (RFC 3720 appendix B.4), which the catalog of CRCs names after iSCSI.
 const CRC32C: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
-const PUBLIC_KEY: &str = "publicKey";
+const PUBLIC_KEY: &str = "getPublicKey";
 const SIGN: &str = "asymmetricSign";
 
 /// A client of Cloud KMS.
@@ -215,7 +215,11 @@ impl CloudKmsClient {
         name: &str,
         body: Option<&str>,
     ) -> Result<Value, GcpKmsError> {
-        let separator = if method == PUBLIC_KEY { '/' } else { ':' };
+        let suffix = if method == PUBLIC_KEY {
+            "/publicKey"
+        } else {
+            ":asymmetricSign"
+        };
         let token = self.tokens.get()?;
         let bearer = Zeroizing::new(format!("Bearer {}", token.as_str()));
         let mut headers = vec![("authorization", bearer)];
@@ -228,7 +232,7 @@ impl CloudKmsClient {
             headers.push(("x-goog-user-project", project));
         }
         let request = HttpRequest {
-            path: &format!("/v1/{name}{separator}{method}"),
+            path: &format!("/v1/{name}{suffix}"),
             headers: &headers,
             body,
         };
