@@ -24,12 +24,14 @@ const HEADER: &str = "| code | meaning | program | exit code | remedy |";
 const LEDGER_STATUS: [&str; 4] = ["EXPIRED", "FUTURE", "REVOKED", "SUPERSEDED"];
 
 /// Literals in capitals that are not reason codes.
-const NOT_CODES: [&str; 32] = [
+const NOT_CODES: [&str; 48] = [
     "BEGIN",
     "CARGO_PKG_VERSION",
     "CERTIFICATE",
+    "COLUMNS",
     "CUSTOMER",
     "DIGEST",
+    "DOAS_USER",
     "END",
     "ENDS",
     "ENT",
@@ -39,13 +41,21 @@ const NOT_CODES: [&str; 32] = [
     "HOME",
     "JSON",
     "KEY",
+    "LANG",
     "LC_ALL",
+    "LC_CTYPE",
+    "LESS",
     "LICENSE",
+    "LIMIT",
+    "LINES",
     "NUL",
     "OPENSSH",
     "OUT_DIR",
+    "PAGER",
+    "PKEXEC_UID",
     "POST",
     "PS256",
+    "QUOTA",
     "RAW",
     "RS256",
     "RSA",
@@ -54,9 +64,15 @@ const NOT_CODES: [&str; 32] = [
     "SIGN_VERIFY",
     "SMBIOS",
     "STATUS",
+    "SUDO_UID",
+    "SUDO_USER",
+    "TERM",
+    "TERM_PROGRAM",
     "TIER",
     "USERNAME",
+    "UTF8",
     "WAL",
+    "WT_SESSION",
 ];
 
 /// Prefixes of the names of environment variables.
