@@ -144,7 +144,8 @@ fn a_customer_sees_the_vendors_product_from_the_installation_to_the_status() {
     let status = photon(&machine, &["status"]).expect_code(1).stdout;
     let expected = "denied: NO_LICENSE\nno license is installed; tier Hobby is in effect; \
                     `photon-license install FILE` installs a license\n";
-    assert_eq!(status, expected);
+    assert!(status.starts_with(expected), "{status}");
+    expect_parts(&status, &["\nRenders per day "]);
 
     let verified = photon(&machine, &["verify", "studio.lic"]).expect_code(0);
     expect_parts(&verified.stdout, &["\nStudio license of Photon for Acme\n"]);
@@ -177,11 +178,10 @@ fn a_customer_sees_the_vendors_product_from_the_installation_to_the_status() {
 
     let features = photon(&machine, &["features"]).expect_code(0).stdout;
     let parts = [
-        "Hobby Studio Site",
+        "Hobby  Studio  Site",
         "Batch rendering (batch)",
         "no: included from Site",
-        "Renders per day (renders_per_day)",
-        "(Hobby 100, Studio 10000, Site unlimited)",
+        "Renders per day (renders_per_day)  100    10000   unlimited  10000",
     ];
     expect_parts(&features, &parts);
     let granted = photon(&machine, &["check", "batch"]).expect_code(0).stdout;
