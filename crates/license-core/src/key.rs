@@ -13,6 +13,7 @@ pub use license_id::LicenseId;
 pub use standard::StandardKey;
 
 use crate::code::Code;
+use crate::encoding::layout::has_block;
 use crate::encoding::pasted::{FoundText, Pasted, Position};
 use crate::encoding::value::text_value;
 use scan::KeyScanner;
@@ -96,7 +97,7 @@ impl LicenseKey {
     /// ```
     pub fn is_likely(text: &str) -> bool {
         let text = crate::encoding::pasted::without_wrapping(text);
-        !text.contains("BEGIN ") && !text.contains('{') && !text.contains('.')
+        !has_block(text) && !text.contains('{') && !text.contains('.')
     }
 
     /// Returns a noun phrase for the form of the key.

@@ -1,5 +1,6 @@
 //! `keygen batch`: issues a license for each row of a table.
 
+mod check;
 mod columns;
 mod dialect;
 mod encoding;
@@ -8,16 +9,16 @@ mod fuzzing;
 mod manifest;
 mod order_id;
 mod orders;
+mod quotes;
 mod row_error;
 
 use std::path::Path;
 
-use license_cli_support::{Exit, Failure, Progress, Terminal, escape, plural, show_path};
+use license_cli_support::{Exit, Failure, Progress, Terminal, plural, show_path};
 use license_core::claims::LicenseClaims;
 use license_core::{FeatureMatrix, with_causes};
-use license_issuer::ledger::Ledger;
 use license_issuer::ledger::sqlite::LedgerLocation;
-use license_issuer::names::{NameSet, NameSetError};
+use license_issuer::ledger::{Ledger, LedgerReader};
 use license_issuer::services::batch::{
     AlreadyIssuedCounts, BatchError, BatchObserver, BatchReport, BatchRequest,
 };
@@ -30,46 +31,52 @@ use super::signer::KeyFile;
 use crate::args::Batch;
 use crate::inputs::{matrix, now};
 use crate::{failures, output};
+use check::CheckedOrders;
 use manifest::Manifest;
 use orders::{OrderRow, Orders};
-use row_error::RowErrors;
 
 #[cfg(fuzzing)]
 pub use fuzzing::{ReadOrder, read_orders};
-
-/// Number of different row errors after which the remaining rows are not read.
-const MAX_ROW_ERRORS: usize = 20;
 
 pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure> {
     let terminal = app.terminal;
     let matrix = matrix(arguments.product_file.as_ref())?;
     check_file(&arguments.orders)?;
-    take_precautions(arguments, app)?;
     // All rows are checked before a passphrase prompt and before the first license is signed.
-    let orders = Orders::open(&arguments.orders, arguments.name.as_deref(), &matrix)?;
-    let rows = check(&orders, terminal)?;
+    let (orders, checked) = {
+        let ledger = output::ledger_file(app.location)?;
+        let view = ledger.as_ref().map(Ledger::check).transpose();
+        let view = view
+            .map_err(|error| failures::not_issued(IssueError::OpenLedger(error), app.location))?
+            .flatten();
+        take_precautions(arguments, view.as_deref(), terminal)?;
+        let orders = Orders::open(&arguments.orders, arguments.name.as_deref(), &matrix)?;
+        let checked = check::check(&orders, view.as_deref())?;
+        (orders, checked)
+    };
+    checked.print_warnings(&orders, terminal);
     let mode = Mode::new(arguments.dry_run);
     let batch = BatchRun {
         arguments,
         app,
         orders: &orders,
         matrix: &matrix,
-        rows,
+        rows: checked.rows,
     };
     let report = batch.issue(mode)?;
     warn(&report.already_issued, terminal);
-    print(&batch, &report, mode)
+    print(&batch, &checked, &report, mode)
 }
 
 /// Compares the product and the clock with the ledger.
-fn take_precautions(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure> {
-    let ledger = output::ledger_file(app.location)?;
-    let view = ledger.as_ref().map(Ledger::check).transpose();
-    let view =
-        view.map_err(|error| failures::not_issued(IssueError::OpenLedger(error), app.location))?;
+fn take_precautions(
+    arguments: &Batch,
+    ledger: Option<&dyn LedgerReader>,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     let precautions = Precautions::new(arguments.product_file.is_some(), arguments.force);
-    precautions.check(view.flatten().as_deref(), now())?;
-    precautions.warn(app.terminal);
+    precautions.check(ledger, now())?;
+    precautions.warn(terminal);
     Ok(())
 }
 
@@ -208,7 +215,12 @@ fn warn(already_issued: &AlreadyIssuedCounts, terminal: &Terminal) {
     }
 }
 
-fn print(batch: &BatchRun<'_>, report: &BatchReport, mode: Mode) -> Result<(), Failure> {
+fn print(
+    batch: &BatchRun<'_>,
+    checked: &CheckedOrders,
+    report: &BatchReport,
+    mode: Mode,
+) -> Result<(), Failure> {
     let (rows, product) = (batch.rows, batch.matrix.product());
     let terminal = batch.app.terminal;
     let manifest = show_path(&batch.arguments.out.join(manifest::NAME));
@@ -221,16 +233,20 @@ fn print(batch: &BatchRun<'_>, report: &BatchReport, mode: Mode) -> Result<(), F
             "minted": report.issued,
             "known": known.total,
             "restored": known.restored,
+            "check_in_required": checked.check_in_count(),
+            "warnings": checked.warnings_json(),
             "manifest": (!mode.is_dry_run()).then_some(manifest),
             "dry_run": mode.is_dry_run(),
         }));
     }
+    let mut lines = checked.check_in_lines();
     if mode.is_dry_run() {
-        return terminal.data(&format!(
+        lines.push(format!(
             "dry run    nothing was issued or written; {} of {product} would be issued, {} already exist",
             plural(rows.saturating_sub(known.total), "license", "licenses"),
             known.total
         ));
+        return terminal.data(&lines.join("\n"));
     }
     let issued = plural(report.issued, "license", "licenses");
     let mut line = format!("issued   {issued} of {product}");
@@ -240,7 +256,8 @@ fn print(batch: &BatchRun<'_>, report: &BatchReport, mode: Mode) -> Result<(), F
             known.total, known.restored
         );
     }
-    terminal.data(&format!("{line}\nmanifest {manifest}"))?;
+    lines.extend([line, format!("manifest {manifest}")]);
+    terminal.data(&lines.join("\n"))?;
     if known.total > 0 {
         terminal.note("--name NAME issues the same orders again");
     }
@@ -261,98 +278,6 @@ fn check_file(orders: &Path) -> Result<(), Failure> {
         "expected a regular file with orders, found {found}"
     ))
     .hint("save the orders to a file, because they are read several times"))
-}
-
-/// Returns the number of rows if all of them are valid.
-fn check(orders: &Orders<'_>, terminal: &Terminal) -> Result<u64, Failure> {
-    let (mut count, mut copies) = (0, 0_u64);
-    let mut errors = RowErrors::default();
-    let mut progress = Progress::new("rows checked", None);
-    let names = orders.has_file_column().then(NameSet::new).transpose();
-    let names = names.map_err(|error| no_names(&error))?;
-    orders.each(|order| {
-        progress.set(count);
-        count += 1;
-        match order {
-            Ok(order) => {
-                copies += u64::from(order.copy > 0);
-                if let Err(error) = orders.check(&order) {
-                    errors.add(error);
-                }
-                if let Some(names) = &names
-                    && !names
-                        .insert(&order.file)
-                        .map_err(|error| no_names(&error))?
-                {
-                    errors.add(order.error("file", "expected a name that is unique in the column"));
-                }
-            }
-            Err(error) => errors.add(error),
-        }
-        Ok(errors.len() < MAX_ROW_ERRORS)
-    })?;
-    drop(progress);
-    if count == 0 {
-        return Err(Failure::malformed(format!(
-            "{}: expected orders, found only a header",
-            orders.name
-        ))
-        .hint("add a row for each license"));
-    }
-    if errors.len() == 0 {
-        note_columns(orders, copies, terminal);
-        return Ok(count);
-    }
-    Err(invalid_rows(orders, &errors))
-}
-
-fn invalid_rows(orders: &Orders<'_>, errors: &RowErrors) -> Failure {
-    let mut lines: Vec<_> = errors.texts().collect();
-    if lines.len() >= MAX_ROW_ERRORS {
-        lines.push("the remaining rows were not read".to_owned());
-    }
-    let message = format!("{}: {}", orders.name, lines.join("; "));
-    let failure = Failure::new(Exit::Usage, "ORDERS", message);
-    if errors.has("tier") && orders.is_built_in() {
-        failure.hint("correct these rows, or add the product file of another product with --product-file; no license was issued")
-    } else {
-        failure.hint("correct these rows; no license was issued")
-    }
-}
-
-/// Prints a note about columns that are not options, and a warning if only these columns
-/// distinguish rows.
-fn note_columns(orders: &Orders<'_>, copies: u64, terminal: &Terminal) {
-    let carried = orders.carried();
-    if carried.is_empty() {
-        return;
-    }
-    let names: Vec<_> = carried.iter().map(|title| escape(title)).collect();
-    let names = names.join(", ");
-    let word = if carried.len() == 1 {
-        "column"
-    } else {
-        "columns"
-    };
-    terminal.note(&format!(
-        "the {word} {names} of the orders set nothing in a license; {} repeats the cells",
-        manifest::NAME
-    ));
-    if copies > 0 {
-        let message = format!(
-            "{} the order of an earlier row, apart from {names}: if such rows are moved, they exchange their licenses; a column `file` with a name for each license prevents this",
-            plural(copies, "row repeats", "rows repeat")
-        );
-        terminal.warning("EQUAL_ROWS", &message);
-    }
-}
-
-fn no_names(error: &NameSetError) -> Failure {
-    // Only the first cause is shown. Further causes of a database error repeat the first cause and
-    // add an error number.
-    let reason = std::error::Error::source(error).map(|reason| format!(": {reason}"));
-    let message = format!("{error}{}", reason.unwrap_or_default());
-    Failure::new(Exit::System, "IO", message).hint("free space in the directory TMPDIR")
 }
 
 fn jobs(arguments: &Batch) -> usize {

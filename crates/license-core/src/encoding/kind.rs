@@ -1,6 +1,7 @@
 //! Kinds of text that people confuse with a license, a key or a request.
 
 use super::armor::MachineRequestKind;
+use super::layout::is_gap;
 use super::pasted::{plain_dash, without_wrapping};
 
 /// The kind of a text, by its first words. A message names it without repeating the text.
@@ -64,7 +65,7 @@ impl TextKind {
     /// Only the first 4096 characters decide.
     pub fn detect(text: &str) -> Option<Self> {
         let start = without_wrapping(text).trim_start_matches(['>', ' ']);
-        let start: String = start.chars().take(START).map(plain_dash).collect();
+        let start: String = start.chars().take(START).map(plain).collect();
         let is_label = |(label, _): &&(&str, Self)| start.contains(label);
         let lower = start.to_ascii_lowercase();
         if start.starts_with("PuTTY-User-Key-File") {
@@ -123,6 +124,15 @@ impl TextKind {
     }
 }
 
+/// Replaces a typographic dash with `-`, and a space of another kind with a space.
+fn plain(character: char) -> char {
+    if is_gap(character) {
+        ' '
+    } else {
+        plain_dash(character)
+    }
+}
+
 fn machine_request(start: &str) -> Option<MachineRequestKind> {
     use MachineRequestKind::{Activation, Clock, Deactivation};
     let kinds = [Activation, Clock, Deactivation];
@@ -155,6 +165,10 @@ mod tests {
                 TextKind::PrivateKey,
             ),
             ("> —BEGIN RSA PRIVATE KEY—\n> MII", TextKind::PrivateKey),
+            (
+                "-----BEGIN\u{a0}PRIVATE\u{a0}KEY-----\nMII",
+                TextKind::PrivateKey,
+            ),
             (
                 "-----BEGIN OPENSSH PRIVATE KEY-----\nb3",
                 TextKind::SshPrivateKey,

@@ -10,7 +10,7 @@ use license_core::license::RevocationList;
 use license_core::{Code, FeatureMatrix, LicenseId, ProductCode, TrustSet, Unverified, time};
 
 use crate::errors::LedgerError;
-use crate::ledger::{LedgerEntry, LedgerReader, NewLedgerEntry};
+use crate::ledger::{LedgerReader, NewLedgerEntry};
 use crate::records;
 use crate::services::issue::{
     ArtifactName, Draft, DraftContext, SerialSource, SignError, own_trust_set,
@@ -175,9 +175,9 @@ fn signer_trust(signer: Option<&VerifyingSigner>) -> TrustSet {
 /// The licenses and activations that a new list accounts for.
 struct ListedLicenses<'r> {
     revoked: BTreeSet<&'r LicenseId>,
-    /// Licenses that are no longer revoked, each with the position of its last reinstatement. A
-    /// list may omit them if the reinstatement is newer than the earlier list.
-    reinstated: BTreeMap<String, (i64, i64)>,
+    /// Licenses that are no longer revoked, each with the number of the entry of its last
+    /// reinstatement. A list may omit them if this entry follows the record of the earlier list.
+    reinstated: BTreeMap<String, i64>,
 }
 
 impl<'r> ListedLicenses<'r> {
@@ -201,9 +201,10 @@ impl<'r> ListedLicenses<'r> {
     ) -> Result<Option<Omission>, LedgerError> {
         let mut omitted = BTreeSet::new();
         for copy in copies {
-            let signing = ListSigning::of_copy(copy, ledger)?;
+            // A list that the ledger does not know may be newer than every reinstatement.
+            let record = ledger.record_of_list(copy)?;
             let listed = copy.licenses().into_iter().map(|(id, _)| id);
-            omitted.extend(listed.filter(|id| !self.accounts_for(id, &signing)));
+            omitted.extend(listed.filter(|id| !self.accounts_for(id, record)));
         }
         Ok((!omitted.is_empty()).then(|| Omission::Licenses(omitted.into_iter().collect())))
     }
@@ -222,9 +223,8 @@ impl<'r> ListedLicenses<'r> {
         }
         let longer = lists.iter().filter_map(|list| {
             let earlier: u64 = list.member("revoked")?.parse().ok()?;
-            let signing = ListSigning::of_record(list);
             let reinstated = self.reinstated.values();
-            let reinstated = reinstated.filter(|last| signing.precedes(**last)).count();
+            let reinstated = reinstated.filter(|last| list.seq < **last).count();
             let count = self.revoked.len().saturating_add(reinstated);
             let found = u64::try_from(count).unwrap_or(u64::MAX);
             (found < earlier).then_some((earlier, found))
@@ -233,45 +233,13 @@ impl<'r> ListedLicenses<'r> {
         Ok(longest.map(|(earlier, found)| Omission::Shorter { earlier, found }))
     }
 
-    /// Returns whether a license is revoked, or was reinstated after the list was signed.
-    fn accounts_for(&self, id: &LicenseId, signing: &ListSigning) -> bool {
-        let reinstated = || self.reinstated.get(id.as_str());
-        self.revoked.contains(id) || reinstated().is_some_and(|last| signing.precedes(*last))
-    }
-}
-
-/// The time at which an earlier list was signed.
-struct ListSigning {
-    /// The issue date, in seconds since 1970.
-    issued_at: Option<i64>,
-    /// The number of the list's record. A restored ledger does not contain the last lists.
-    recorded: Option<i64>,
-}
-
-impl ListSigning {
-    fn of_record(list: &LedgerEntry) -> Self {
-        Self {
-            issued_at: list.time("issued_at").map(|at| at.timestamp()),
-            recorded: Some(list.seq),
-        }
-    }
-
-    fn of_copy(list: &RevocationList, ledger: &dyn LedgerReader) -> Result<Self, LedgerError> {
-        let records = ledger.revocation_lists(list.key_id().as_str(), list.product())?;
-        let seq = list.seq().to_string();
-        let record = records
-            .iter()
-            .find(|record| record.member("seq").as_ref() == Some(&seq));
-        Ok(Self {
-            issued_at: Some(list.issued_at().timestamp()),
-            recorded: record.map(|record| record.seq),
-        })
-    }
-
-    /// Returns whether a reinstatement is newer than the list.
-    fn precedes(&self, (at, seq): (i64, i64)) -> bool {
-        self.issued_at.is_some_and(|issued| issued < at)
-            || self.recorded.is_some_and(|recorded| recorded < seq)
+    /// Returns whether a license is revoked, or was reinstated after the earlier list was recorded.
+    fn accounts_for(&self, id: &LicenseId, record: Option<i64>) -> bool {
+        let is_reinstated = |record: i64| {
+            let last = self.reinstated.get(id.as_str());
+            last.is_some_and(|last| record < *last)
+        };
+        self.revoked.contains(id) || record.is_some_and(is_reinstated)
     }
 }
 

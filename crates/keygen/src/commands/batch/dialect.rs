@@ -6,6 +6,7 @@ use std::path::Path;
 use license_cli_support::{Failure, show_path};
 
 use super::encoding::Utf8Lines;
+use super::quotes::CheckedQuotes;
 
 /// Dialect of a CSV file.
 #[derive(Clone, Copy, Debug)]
@@ -20,25 +21,23 @@ pub(super) struct CsvDialect {
 /// Maximum size of the first line in bytes.
 const MAX_HEADER: u64 = 64 * 1024;
 
-/// Maximum size of a row in bytes, four times the size of the longest cell. Without a limit, a
-/// quotation mark without an end would read the rest of the file into memory.
+/// Maximum size of a row in bytes, four times the size of the longest cell. Without a limit, a file
+/// without line breaks would be read into memory.
 pub(super) const MAX_ROW: u64 = 1 << 20;
 
 impl CsvDialect {
-    /// Detects the delimiter from the first line.
+    /// Detects the delimiter from the first line with text.
     ///
     /// Spreadsheets in some countries use a delimiter other than the comma. Some spreadsheets name
     /// the delimiter in a line such as `sep=;` before the header.
     pub(super) fn detect(path: &Path) -> Result<Self, Failure> {
-        let mut first = Vec::new();
-        let failed = |error: std::io::Error| Failure::io("read", path, &error);
-        let file = Utf8Lines::open(path, &show_path(path))?.take(MAX_HEADER);
-        BufReader::new(file)
-            .read_until(b'\n', &mut first)
-            .map_err(failed)?;
+        let (first, lines) = first_line(path)?;
         let text = String::from_utf8_lossy(&first);
-        let text = text.trim_end();
-        if let Some(&[delimiter]) = text.strip_prefix("sep=").map(str::as_bytes) {
+        let text = text.trim();
+        refuse_other_format(path, text)?;
+        if let Some(&[delimiter]) = text.strip_prefix("sep=").map(str::as_bytes)
+            && lines == 1
+        {
             return Ok(Self {
                 delimiter,
                 lines_before: 1,
@@ -46,7 +45,12 @@ impl CsvDialect {
                 bytes_before: first.len().try_into().unwrap_or(MAX_HEADER),
             });
         }
-        let separates = |delimiter: &u8| text.as_bytes().contains(delimiter);
+        // A delimiter in quotation marks is text.
+        let parts: Vec<_> = text.split('"').step_by(2).collect();
+        let separates = |delimiter: &u8| {
+            let mut parts = parts.iter();
+            parts.any(|part| part.as_bytes().contains(delimiter))
+        };
         let delimiter = b",;\t".iter().find(|delimiter| separates(delimiter));
         Ok(Self {
             delimiter: delimiter.copied().unwrap_or(b','),
@@ -55,15 +59,12 @@ impl CsvDialect {
         })
     }
 
-    /// Returns the line on which a record begins, computed from the position after the record.
+    /// Returns the line on which a record begins, from the line of the parser after the record.
     ///
-    /// If empty lines precede the record, the position of the record is the first of these lines.
-    pub(super) fn line(self, after: &csv::Position, record: &csv::StringRecord) -> u64 {
-        let breaks = record.iter().flat_map(str::bytes);
-        let breaks = breaks.filter(|byte| *byte == b'\n').count();
-        // A length in memory always fits 64 bits.
-        let lines = u64::try_from(breaks).unwrap_or(u64::MAX).saturating_add(1);
-        let line = after.line().saturating_sub(lines);
+    /// No cell contains a line break. If empty lines precede the record, the position of the record
+    /// is the first of these lines.
+    pub(super) fn line(self, after: &csv::Position) -> u64 {
+        let line = after.line().saturating_sub(1);
         line.saturating_add(self.lines_before)
     }
 
@@ -78,8 +79,9 @@ impl CsvDialect {
         let mut file = Utf8Lines::open(path, &show_path(path))?;
         let mut before = file.by_ref().take(self.bytes_before);
         let _ = io::copy(&mut before, &mut io::sink()).map_err(failed)?;
+        let quotes = CheckedQuotes::new(file, self.delimiter, self.first_line(1));
         let input = LimitedRow {
-            input: file.chain(&b"\n"[..]),
+            input: quotes.chain(&b"\n"[..]),
             remaining: MAX_ROW,
         };
         let reader = csv::ReaderBuilder::new()
@@ -93,6 +95,35 @@ impl CsvDialect {
             .from_reader(input);
         Ok(CsvReader { reader })
     }
+}
+
+/// Returns the first line with text, or the first part of the file, and the number of lines up to
+/// it.
+fn first_line(path: &Path) -> Result<(Vec<u8>, u64), Failure> {
+    let failed = |error: io::Error| Failure::io("read", path, &error);
+    let file = Utf8Lines::open(path, &show_path(path))?.take(MAX_HEADER);
+    let (mut file, mut lines) = (BufReader::new(file), 0);
+    loop {
+        let mut line = Vec::new();
+        let count = file.read_until(b'\n', &mut line).map_err(failed)?;
+        lines += 1;
+        if count == 0 || !line.trim_ascii().is_empty() {
+            return Ok((line, lines));
+        }
+    }
+}
+
+/// Refuses a text whose first line is that of another format.
+fn refuse_other_format(path: &Path, first: &str) -> Result<(), Failure> {
+    let found = match first.chars().next() {
+        Some('<') => "HTML or XML",
+        Some('{' | '[') => "JSON",
+        _ => return Ok(()),
+    };
+    let path = show_path(path);
+    let message = format!("{path}: expected a table of comma-separated values, found {found}");
+    Err(Failure::malformed(message)
+        .hint("save the table as CSV in UTF-8, with the titles of the columns in the first row"))
 }
 
 /// Reader of rows with a maximum size, so that memory does not grow with the file.
@@ -122,7 +153,7 @@ impl CsvReader {
 ///
 /// The parser reads ahead by the size of its buffer, a few kilobytes.
 struct LimitedRow {
-    input: Chain<Utf8Lines, &'static [u8]>,
+    input: Chain<CheckedQuotes<Utf8Lines>, &'static [u8]>,
     remaining: u64,
 }
 

@@ -9,14 +9,17 @@ use license_cli_support::{Failure, escape, show_path};
 use license_core::encoding::trim_blanks;
 use license_core::issue::LicenseDraft;
 use license_core::jose::MAX_FILE_BYTES;
+use license_core::policy::CheckIn;
 use license_core::{FeatureMatrix, with_causes};
+use license_issuer::ledger::LedgerReader;
 use license_issuer::services::batch::{BatchRow, BatchSource};
 
 use super::super::draft::find_tier;
-use super::super::issue;
+use super::super::{issue, license_report};
 use super::columns::{self, ColumnKind, OrderColumn};
 use super::dialect::{CsvDialect, MAX_ROW};
 use super::order_id::{OrderContent, OrderIds};
+use super::quotes::QuoteError;
 use super::row_error::RowError;
 use crate::args::RowArgs;
 
@@ -53,8 +56,7 @@ struct RowParser {
 
 /// Row of the table.
 pub(super) struct OrderRow {
-    /// Line of the file on which the row begins. Spreadsheets show the same number, unless a cell
-    /// contains a line break.
+    /// Line of the file, which spreadsheets show as the number of the row.
     pub(super) line: u64,
     pub(super) file: String,
     pub(super) customer: String,
@@ -65,6 +67,17 @@ pub(super) struct OrderRow {
     /// Cells of the columns that the manifest repeats.
     pub(super) carried: Vec<String>,
     arguments: Vec<String>,
+    /// Remark about the quotation marks of a cell, for the errors of the row.
+    remark: Option<String>,
+}
+
+/// A row whose license can be issued.
+pub(super) struct CheckedRow {
+    /// Codes and messages.
+    pub(super) warnings: Vec<(&'static str, String)>,
+    pub(super) notes: Vec<String>,
+    /// The check-ins that the license requires.
+    pub(super) check_in: Option<CheckIn>,
 }
 
 impl<'m> Orders<'m> {
@@ -115,12 +128,14 @@ impl<'m> Orders<'m> {
             if !read.map_err(|error| unreadable(first_line, error))? {
                 break;
             }
-            let line = self.dialect.line(reader.position(), &record);
+            let line = self.dialect.line(reader.position());
             // Spreadsheets also write empty rows.
             if record.iter().all(|cell| trim_blanks(cell).is_empty()) {
                 continue;
             }
-            if !callback(self.order(line, &record, &mut ids))? {
+            let order = self.order(line, &record, &mut ids);
+            let order = order.map_err(|error| error.with_remark(quotes_remark(&record)));
+            if !callback(order)? {
                 break;
             }
         }
@@ -173,6 +188,7 @@ impl<'m> Orders<'m> {
             id: id.id,
             carried,
             arguments,
+            remark: quotes_remark(record),
         })
     }
 
@@ -200,23 +216,47 @@ impl<'m> Orders<'m> {
 
     /// Returns the draft of the license in a row.
     fn license(&self, order: &OrderRow) -> Result<LicenseDraft, RowError> {
+        self.with_draft(order, |_, draft| Ok(draft))
+    }
+
+    /// Parses a row, and calls `with` with its options and its draft.
+    fn with_draft<T>(
+        &self,
+        order: &OrderRow,
+        with: impl FnOnce(&RowArgs, LicenseDraft) -> Result<T, RowError>,
+    ) -> Result<T, RowError> {
         let matrix = self.matrix;
         let mut parser = self.parser.lock().unwrap_or_else(PoisonError::into_inner);
-        let parsed = parser
-            .parse(&order.arguments)
-            .map_err(|error| RowError::from_parser(order.line, &error))?;
+        let parsed = parser.parse(&order.arguments).map_err(|error| {
+            RowError::from_parser(order.line, &error).with_remark(order.remark.clone())
+        })?;
         parsed.issue.customer = Some(order.customer.clone());
         if let Err(failure) = find_tier(parsed.issue.tier, matrix) {
             return Err(order.error("tier", failure.message()));
         }
         let drafted = issue::draft(&parsed.issue, matrix);
-        drafted.map_err(|failure| order.error("order", failure.message()))
+        let draft = drafted.map_err(|failure| order.error("order", failure.message()))?;
+        with(parsed, draft)
     }
 
-    /// Checks that the license of a row can be issued.
-    pub(super) fn check(&self, order: &OrderRow) -> Result<(), RowError> {
-        let checked = self.license(order)?.check();
-        checked.map_err(|error| order.error("order", &with_causes(&error)))
+    /// Checks that the license of a row can be issued. The ledger shows the trials of customers.
+    pub(super) fn check(
+        &self,
+        order: &OrderRow,
+        ledger: Option<&dyn LedgerReader>,
+    ) -> Result<CheckedRow, RowError> {
+        let matrix = self.matrix;
+        self.with_draft(order, |parsed, draft| {
+            let refused = |error: &dyn std::error::Error| order.error("order", &with_causes(error));
+            draft.check().map_err(|error| refused(&error))?;
+            let claims = draft.read_back().map_err(|error| refused(&error))?;
+            let notes = issue::notes(&parsed.issue, &draft, matrix, ledger);
+            Ok(CheckedRow {
+                warnings: license_report::warnings(&claims, matrix),
+                notes: notes.map_err(|failure| order.error("order", failure.message()))?,
+                check_in: claims.check_in,
+            })
+        })
     }
 
     /// Returns whether the licenses are for the built-in product.
@@ -286,8 +326,20 @@ impl RowParser {
 impl OrderRow {
     /// Returns an error in a column of the row.
     pub(super) fn error(&self, column: &str, message: &str) -> RowError {
-        RowError::new(self.line, column, message)
+        RowError::new(self.line, column, message).with_remark(self.remark.clone())
     }
+}
+
+/// Returns a remark if a cell begins or ends with a quotation mark that only word processors write.
+fn quotes_remark(record: &csv::StringRecord) -> Option<String> {
+    let is_mark = |character: &char| "“”„‟‘’‚‛«»‹›″".contains(*character);
+    let ends = |cell: &str| [cell.chars().next(), cell.chars().next_back()];
+    let mut ends = record.iter().flat_map(|cell| ends(trim_blanks(cell)));
+    let mark = ends.find_map(|end| end.filter(is_mark))?;
+    Some(format!(
+        "the row has the quotation mark {mark} (U+{:04X}), and CSV has only \"",
+        u32::from(mark)
+    ))
 }
 
 /// Returns the options of `keygen issue` for a cell that is not empty. The error is a message.
@@ -324,16 +376,29 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(is_plain)
 }
 
+/// Returns the error of a quotation mark that the reader found.
+fn quote_error(error: &csv::Error) -> Option<&QuoteError> {
+    match error.kind() {
+        csv::ErrorKind::Io(error) => error.get_ref()?.downcast_ref(),
+        _ => None,
+    }
+}
+
 /// Returns the failure for a row that cannot be read. `line` is the line of the parser at which
 /// reading of the row began.
 fn unreadable(name: &str, dialect: CsvDialect, line: u64, error: &csv::Error) -> Failure {
     let at = format!(" in line {} or later", dialect.first_line(line));
+    if let Some(error) = quote_error(error) {
+        return Failure::malformed(format!("{name}: {error}")).hint(
+            "enclose a cell with quotation marks in quotation marks and write each mark inside it twice; a cell cannot contain a line break",
+        );
+    }
     match error.kind() {
         csv::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
             Failure::malformed(format!(
                 "{name}: expected rows of at most {MAX_ROW} bytes, found a longer one{at}"
             ))
-            .hint("check whether a quotation mark without an end precedes these lines")
+            .hint("check whether the rows end with line breaks")
         }
         csv::ErrorKind::Utf8 { .. } => Failure::malformed(format!(
             "{name}: expected text in UTF-8, found invalid bytes{at}"
