@@ -139,20 +139,34 @@ const MIN_PASTED_RUN: usize = 44;
 /// ```
 #[must_use]
 pub fn show_name(text: &str) -> String {
-    let is_hidden = text.contains("-----") || text.split_whitespace().any(may_be_pasted);
-    if is_hidden || text.chars().count() > MAX_NAME_LENGTH {
+    if may_be_pasted_key(text) || text.chars().count() > MAX_NAME_LENGTH {
         return format!("a text of {} characters", text.chars().count());
     }
     format!("`{}`", escape(text))
 }
 
-/// Returns whether a word may be a key, a token, or a line of one. A short key is no secret.
-fn may_be_pasted(word: &str) -> bool {
+/// Returns whether a text that is no file name may be a key, a token, or a line of one. A short key
+/// is no secret.
+///
+/// ```
+/// use license_cli_support::may_be_pasted_key;
+///
+/// assert!(may_be_pasted_key("MIIEvQIBADANBgkqhkiG9w0B/QEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"));
+/// assert!(!may_be_pasted_key("CODITECT-PRO-A7F3E9D2C4B1-8F2A"));
+/// ```
+#[must_use]
+pub fn may_be_pasted_key(text: &str) -> bool {
     let is_digit = |character: char| {
         character.is_ascii_alphanumeric() || matches!(character, '+' | '/' | '=' | '_')
     };
-    let mut runs = word.split(|character| !is_digit(character));
-    runs.any(|run| run.len() >= MIN_PASTED_RUN)
+    let is_mixed = |run: &str| {
+        let has = |is_kind: fn(&char) -> bool| run.chars().any(|character| is_kind(&character));
+        has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase) && has(char::is_ascii_digit)
+    };
+    let mut runs = text.split(|character| !is_digit(character));
+    text.contains("-----BEGIN")
+        || text.contains("-----END")
+        || runs.any(|run| run.len() >= MIN_PASTED_RUN && is_mixed(run))
 }
 
 /// Returns a word of a command for a shell: in single quotes if it has other characters than those

@@ -6,7 +6,7 @@ mod state_directory;
 use std::error::Error;
 use std::path::Path;
 
-use license_cli_support::{Exit, Failure, Source, show_path};
+use license_cli_support::{Exit, Failure, Source, escape, show_path};
 use license_client::{
     AnswerFault, InstallationError, ProjectError, ReportError, SealError, ServerTokenFault,
     StaleList, StateDirError, StateProblem, StoreError, SystemDirError, SystemDirFault,
@@ -317,7 +317,9 @@ fn journal(problem: &StateProblem) -> Failure {
 const TOO_LONG: &str = "move the project to a shorter path; a symbolic link does not help";
 
 /// Returns the failure of a project that cannot be found.
-pub(crate) fn project(error: &ProjectError) -> Failure {
+///
+/// A message does not repeat an argument that may be a pasted key.
+pub(crate) fn project(error: &ProjectError, argument: &Path) -> Failure {
     let (exit, hint) = match error {
         error if error.is_too_long() => (Exit::System, TOO_LONG),
         ProjectError::Unreadable { .. } | ProjectError::NoCurrentDirectory { .. } => (
@@ -337,7 +339,13 @@ pub(crate) fn project(error: &ProjectError) -> Failure {
         Exit::System => "IO",
         _ => "USAGE",
     };
-    Failure::new(exit, code, with_causes(error)).hint(hint)
+    let shown = show_path(argument);
+    let message = if shown == escape(&argument.to_string_lossy()) {
+        with_causes(error)
+    } else {
+        format!("{shown} does not exist")
+    };
+    Failure::new(exit, code, message).hint(hint)
 }
 
 /// Returns the failure of a usage type that cannot be detected.

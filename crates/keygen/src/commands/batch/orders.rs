@@ -390,7 +390,7 @@ fn unreadable(name: &str, dialect: CsvDialect, line: u64, error: &csv::Error) ->
     let at = format!(" in line {} or later", dialect.first_line(line));
     if let Some(error) = quote_error(error) {
         return Failure::malformed(format!("{name}: {error}")).hint(
-            "enclose a cell with quotation marks in quotation marks and write each mark inside it twice; a cell cannot contain a line break",
+            "write a quotation mark in a cell as \"\", with the whole cell in quotation marks, and remove line breaks from cells",
         );
     }
     match error.kind() {
