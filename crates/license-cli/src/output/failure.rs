@@ -6,7 +6,7 @@ mod state_directory;
 use std::error::Error;
 use std::path::Path;
 
-use license_cli_support::{Exit, Failure, Source, escape, show_path};
+use license_cli_support::{Exit, Failure, Source, may_be_pasted_key, show_name, show_path};
 use license_client::{
     AnswerFault, InstallationError, ProjectError, ReportError, SealError, ServerTokenFault,
     StaleList, StateDirError, StateProblem, StoreError, SystemDirError, SystemDirFault,
@@ -320,6 +320,12 @@ const TOO_LONG: &str = "move the project to a shorter path; a symbolic link does
 ///
 /// A message does not repeat an argument that may be a pasted key.
 pub(crate) fn project(error: &ProjectError, argument: &Path) -> Failure {
+    let argument = argument.to_string_lossy();
+    if may_be_pasted_key(&argument) {
+        let shown = show_name(&argument);
+        return Failure::usage(format!("expected the path of a project, found {shown}"))
+            .hint("give the path of an existing file or directory");
+    }
     let (exit, hint) = match error {
         error if error.is_too_long() => (Exit::System, TOO_LONG),
         ProjectError::Unreadable { .. } | ProjectError::NoCurrentDirectory { .. } => (
@@ -339,13 +345,7 @@ pub(crate) fn project(error: &ProjectError, argument: &Path) -> Failure {
         Exit::System => "IO",
         _ => "USAGE",
     };
-    let shown = show_path(argument);
-    let message = if shown == escape(&argument.to_string_lossy()) {
-        with_causes(error)
-    } else {
-        format!("{shown} does not exist")
-    };
-    Failure::new(exit, code, message).hint(hint)
+    Failure::new(exit, code, with_causes(error)).hint(hint)
 }
 
 /// Returns the failure of a usage type that cannot be detected.
