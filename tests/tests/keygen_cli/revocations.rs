@@ -390,6 +390,31 @@ fn a_list_that_the_ledger_does_not_know_proves_no_reinstatement_whatever_its_dat
 }
 
 #[test]
+fn later_revocations_do_not_replace_those_of_a_list_that_the_ledger_only_counts() {
+    let workstation = Vendor::shared().workstation();
+    let _ = revoked(&workstation, &PRO);
+    let _ = list(&workstation, &[]);
+    let lines = keygen(&workstation, &["ledger", "export"]).expect_code(0);
+    let lines = lines.stdout.lines();
+    let lines = lines.filter(|line| !line.contains("\"kind\":\"revocation\""));
+    let lines: Vec<_> = lines.collect();
+    assert_eq!(lines.len(), 3);
+    let other = Vendor::shared().workstation();
+    other.write("part.jsonl", lines.join("\n"));
+    other.write("trust.jwks", &Vendor::shared().trust);
+    let import = words("ledger import part.jsonl --trust trust.jwks");
+    let _ = keygen(&other, &import).expect_code(0);
+    let id = revoked(&other, &PRO);
+    let args = words("revocations --key vendor.key --out list.lic");
+    for _ in 0..2 {
+        let error = keygen(&other, &args).expect_failure(2);
+        assert!(error.message.contains("knows 0"), "{error:?}");
+        let undo = ["revoke", &id, "--undo", "--reason", "paid"];
+        let _ = keygen(&other, &undo).expect_code(0);
+    }
+}
+
+#[test]
 fn a_revocation_with_a_wrong_clock_needs_force_and_takes_effect_at_once() {
     let Some(faketime) = tools::faketime() else {
         return;

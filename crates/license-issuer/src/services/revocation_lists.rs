@@ -10,7 +10,7 @@ use license_core::license::RevocationList;
 use license_core::{Code, FeatureMatrix, LicenseId, ProductCode, TrustSet, Unverified, time};
 
 use crate::errors::LedgerError;
-use crate::ledger::{LedgerReader, NewLedgerEntry};
+use crate::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};
 use crate::records;
 use crate::services::issue::{
     ArtifactName, Draft, DraftContext, SerialSource, SignError, own_trust_set,
@@ -68,7 +68,8 @@ pub enum Omission {
     Shorter {
         /// The number of entries in the earlier list.
         earlier: u64,
-        /// The number of entries in this list, and of licenses that were reinstated.
+        /// The number of licenses and activations that the ledger had before that list, and that
+        /// this list contains or that were reinstated later.
         found: u64,
     },
     /// Earlier lists contain these licenses or activations, which the ledger neither revokes nor
@@ -114,7 +115,7 @@ impl RevocationListOrder<'_> {
             }
             let trust = ledger.signing_keys()?.joined(&signer_trust(context.signer));
             let copies = self.verified_copies(&trust);
-            let listed = ListedLicenses::new(ledger, &revoked)?;
+            let listed = ListedLicenses::new(ledger, &revoked, product)?;
             omission = match &copies {
                 Ok(copies) => listed.omission_of_copies(copies, ledger)?,
                 Err(damaged) => Some(damaged.clone()),
@@ -181,11 +182,21 @@ struct ListedLicenses<'r> {
 }
 
 impl<'r> ListedLicenses<'r> {
-    fn new(ledger: &dyn LedgerReader, revoked: &'r [RevocationEntry]) -> Result<Self, LedgerError> {
+    fn new(
+        ledger: &dyn LedgerReader,
+        revoked: &'r [RevocationEntry],
+        product: ProductCode,
+    ) -> Result<Self, LedgerError> {
         let revoked: BTreeSet<_> = revoked.iter().map(|entry| &entry.license).collect();
-        let mut reinstated = ledger.last_reinstatements()?;
-        for license in &revoked {
-            reinstated.remove(license.as_str());
+        let mut reinstated = BTreeMap::new();
+        for (id, last) in ledger.last_reinstatements()? {
+            let Some(license) = LicenseId::parse(&id) else {
+                continue;
+            };
+            let own = ledger.product_of(&license)?;
+            if own.is_none_or(|own| own == product) && !revoked.contains(&license) {
+                reinstated.insert(id, last);
+            }
         }
         Ok(Self {
             revoked,
@@ -221,12 +232,12 @@ impl<'r> ListedLicenses<'r> {
         if lists.is_empty() {
             return Ok(Some(Omission::NoEarlierList));
         }
+        let listed = first_statements(ledger)?;
         let longer = lists.iter().filter_map(|list| {
             let earlier: u64 = list.member("revoked")?.parse().ok()?;
-            let reinstated = self.reinstated.values();
-            let reinstated = reinstated.filter(|last| list.seq < **last).count();
-            let count = self.revoked.len().saturating_add(reinstated);
-            let found = u64::try_from(count).unwrap_or(u64::MAX);
+            let before = listed.iter().filter(|(_, first)| **first < list.seq);
+            let known = before.filter(|(id, _)| self.accounts_for(id, Some(list.seq)));
+            let found = u64::try_from(known.count()).unwrap_or(u64::MAX);
             (found < earlier).then_some((earlier, found))
         });
         let longest = longer.max();
@@ -241,6 +252,23 @@ impl<'r> ListedLicenses<'r> {
         };
         self.revoked.contains(id) || record.is_some_and(is_reinstated)
     }
+}
+
+/// Returns the licenses and activations of all products that a list may contain, each with the
+/// number of the entry of its first revocation or release.
+fn first_statements(ledger: &dyn LedgerReader) -> Result<BTreeMap<LicenseId, i64>, LedgerError> {
+    let mut first = BTreeMap::new();
+    let mut add = |id: Option<String>, seq: i64| {
+        if let Some(id) = id.and_then(|id| LicenseId::parse(&id)) {
+            first.entry(id).or_insert(seq);
+        }
+    };
+    let (revocation, release) = (LedgerEntryKind::Revocation, LedgerEntryKind::Release);
+    ledger.visit_entries_of_kind(revocation, &mut |entry| add(Some(entry.subject), entry.seq))?;
+    ledger.visit_entries_of_kind(release, &mut |entry| {
+        add(entry.member("activation_id"), entry.seq);
+    })?;
+    Ok(first)
 }
 
 /// Returns the revoked licenses and the ended activations, and the number of these activations. A

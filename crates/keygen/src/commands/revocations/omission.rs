@@ -53,7 +53,7 @@ fn message(omission: &Omission) -> String {
     match omission {
         Omission::NoEarlierList => "the ledger has no earlier list of this key".to_owned(),
         Omission::Shorter { earlier, found } => format!(
-            "an earlier list of this key revokes {earlier} licenses and activations, and this list revokes {found}: the others become valid again"
+            "an earlier list of this key revokes {earlier} licenses and activations, of which the ledger knows {found}: the others become valid again"
         ),
         Omission::Licenses(omitted) => format!(
             "{} of the last signed list would become valid again, because the ledger does not revoke {}: {}",
