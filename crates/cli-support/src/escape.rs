@@ -189,6 +189,19 @@ pub fn shell_word(word: &str) -> Cow<'_, str> {
     Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
 }
 
+/// Returns whether a path may be a pasted key, a token, or a line of one. A path below an existing
+/// directory is none.
+///
+/// ```
+/// use license_cli_support::may_be_pasted_path;
+///
+/// assert!(!may_be_pasted_path("projects/shop".as_ref()));
+/// ```
+#[must_use]
+pub fn may_be_pasted_path(path: &Path) -> bool {
+    may_be_pasted_key(&path.to_string_lossy()) && !is_below_existing_directory(path)
+}
+
 /// Returns whether a text in place of a file name may be a key, or a part of a key.
 pub(crate) fn may_be_key(text: &str) -> bool {
     let has_marker = text.contains("-----BEGIN") || text.contains("-----END");

@@ -6,7 +6,7 @@ mod state_directory;
 use std::error::Error;
 use std::path::Path;
 
-use license_cli_support::{Exit, Failure, Source, may_be_pasted_key, show_name, show_path};
+use license_cli_support::{Exit, Failure, Source, may_be_pasted_path, show_name, show_path};
 use license_client::{
     AnswerFault, InstallationError, ProjectError, ReportError, SealError, ServerTokenFault,
     StaleList, StateDirError, StateProblem, StoreError, SystemDirError, SystemDirFault,
@@ -332,9 +332,8 @@ const TOO_LONG: &str = "move the project to a shorter path; a symbolic link does
 ///
 /// A message does not repeat an argument that may be a pasted key.
 pub(crate) fn project(error: &ProjectError, argument: &Path) -> Failure {
-    let argument = argument.to_string_lossy();
-    if may_be_pasted_key(&argument) {
-        let shown = show_name(&argument);
+    if may_be_pasted_path(argument) {
+        let shown = show_name(&argument.to_string_lossy());
         return Failure::usage(format!("expected the path of a project, found {shown}"))
             .hint("give the path of an existing file or directory");
     }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::RevocationEntry;
-use license_core::license::RevocationList;
 use license_core::{LicenseId, LicenseKey, ProductCode, TrustSet, Unverified, time};
 use serde_json::Value;
 
@@ -12,7 +11,6 @@ use crate::errors::LedgerError;
 use crate::ledger::activations::RecordedAnswer;
 use crate::ledger::entry::{LedgerEntry, LedgerEntryKind, NewLedgerEntry};
 use crate::ledger::query::{LedgerStats, LicenseFilter, LicenseStatus, RecordedLicense};
-use crate::records;
 
 /// Read access to a ledger.
 ///
@@ -351,13 +349,6 @@ pub trait LedgerReader {
         let mut lists = self.entries_of_kind_about(key, LedgerEntryKind::RevocationList)?;
         lists.retain(|list| list.member("product").as_deref() == Some(product.as_str()));
         Ok(lists)
-    }
-
-    /// Returns the number of the entry that records a revocation list.
-    fn record_of_list(&self, list: &RevocationList) -> Result<Option<i64>, LedgerError> {
-        let entry = records::revocation_list(list);
-        let recorded = self.recorded(&entry)?;
-        Ok(recorded.first().map(|entry| entry.seq))
     }
 
     /// Returns the highest sequence number of the revocation lists of a key.

@@ -14,6 +14,7 @@ use crate::errors::LedgerError;
 use crate::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};
 use crate::records;
 use crate::services::record::RecordPlan;
+use crate::services::revocation_lists::record_of_list;
 
 /// A verified part of an imported file.
 pub enum ImportedItem {
@@ -162,7 +163,7 @@ impl Planner<'_> {
     fn add_list(&mut self, list: &RevocationList) -> Result<(), LedgerError> {
         let record = records::revocation_list(list);
         let planned = self.lists.get(&record.body.to_string()).copied();
-        let recorded = self.ledger.map(|ledger| ledger.record_of_list(list));
+        let recorded = self.ledger.map(|ledger| record_of_list(list, ledger));
         let position = recorded.transpose()?.flatten().or(planned);
         for (id, revocation) in list.licenses() {
             let history = self.history(id.as_str())?;

@@ -81,8 +81,8 @@ impl ReinstatementOrder<'_> {
         Ok(RecordPlan { content, entries })
     }
 
-    /// Returns the licenses that will be valid beside the reinstated licenses, although only one of
-    /// them may replace the same license.
+    /// Returns the licenses that will be valid together with the reinstated licenses, although only
+    /// one license may replace another one.
     fn competitors(
         &self,
         reinstated: &[(String, String)],

@@ -213,7 +213,7 @@ impl<'r> ListedLicenses<'r> {
         let mut omitted = BTreeSet::new();
         for copy in copies {
             // A list that the ledger does not know may be newer than every reinstatement.
-            let record = ledger.record_of_list(copy)?;
+            let record = record_of_list(copy, ledger)?;
             let listed = copy.licenses().into_iter().map(|(id, _)| id);
             omitted.extend(listed.filter(|id| !self.accounts_for(id, record)));
         }
@@ -252,6 +252,15 @@ impl<'r> ListedLicenses<'r> {
         };
         self.revoked.contains(id) || record.is_some_and(is_reinstated)
     }
+}
+
+/// Returns the number of the entry that records a revocation list.
+pub(super) fn record_of_list(
+    list: &RevocationList,
+    ledger: &dyn LedgerReader,
+) -> Result<Option<i64>, LedgerError> {
+    let recorded = ledger.recorded(&records::revocation_list(list))?;
+    Ok(recorded.first().map(|entry| entry.seq))
 }
 
 /// Returns the licenses and activations of all products that a list may contain, each with the
