@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use license_cli_support::program::Description;
+use license_cli_support::program::{CommandGroup, Description};
 use license_cli_support::{OutputFile, OutputOptions, Source};
 use license_core::chrono::{DateTime, NaiveDate, Utc};
 use license_core::machine::Machine;
@@ -46,8 +46,33 @@ First steps, with the license file and the public keys from the vendor:
 Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage error, 3 indeterminate (invalid or unverifiable input), 4 system error.",
 );
 
+/// The commands as the help of the program shows them.
+pub(crate) const COMMAND_GROUPS: [CommandGroup; 5] = [
+    CommandGroup {
+        heading: "Ask about the license",
+        commands: &["status", "explain", "features", "check", "use"],
+    },
+    CommandGroup {
+        heading: "Install a license",
+        commands: &["verify", "inspect", "install", "restore", "remove"],
+    },
+    CommandGroup {
+        heading: "Activate this machine",
+        commands: &["request", "activate", "deactivate"],
+    },
+    CommandGroup {
+        heading: "Examine this machine",
+        commands: &["doctor", "machine", "session", "usage", "usage-report"],
+    },
+    CommandGroup {
+        heading: "Describe the program",
+        commands: &["completions", "man", "help"],
+    },
+];
+
 /// The help of the argument of `license activate`.
-const ANSWER: &str = "File or token with the vendor's answer; - for standard input";
+const ANSWER: &str =
+    "File, token or picture of a QR code with the vendor's answer; - for standard input";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -189,7 +214,8 @@ pub(crate) struct DeliveryArgs {
     /// Draw a QR code on the terminal, or write an image with --out FILE.png
     #[arg(long)]
     pub(crate) qr: bool,
-    /// Print numbered lines to read out over the phone; each line has a checksum
+    /// Print numbered lines to read out over the phone; each line has a checksum. The answer is too
+    /// long to read out
     #[arg(long, conflicts_with = "qr")]
     pub(crate) speak: bool,
 }
@@ -340,4 +366,18 @@ fn version(text: &str) -> Result<Version, String> {
 
 fn usage_type(text: &str) -> Result<UsageType, &'static str> {
     UsageType::parse(text).ok_or("expected builder or runtime")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use license_cli_support::program;
+
+    use super::*;
+
+    #[test]
+    fn each_command_is_in_one_group() {
+        let misplaced = program::misplaced(&Cli::command(), &COMMAND_GROUPS);
+        assert_eq!(misplaced, [""; 0]);
+    }
 }

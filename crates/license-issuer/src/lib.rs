@@ -65,7 +65,7 @@
 //! | revoke a license | [`services::revoke`], then [`services::revocation_lists`] |
 //! | import artifacts and exports | [`services::import`] |
 //! | issue many licenses | [`services::batch`] |
-//! | open a key in a file, an HSM or AWS KMS | [`signer::open`] |
+//! | open a key in a file, an HSM, AWS KMS or Google Cloud KMS | [`signer::open`] |
 //! | read the ledger | [`ledger::LedgerReader`], [`ledger::sqlite::SqliteLedger`] |
 //! | use another database | implement [`ledger::Ledger`] |
 

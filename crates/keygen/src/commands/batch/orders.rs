@@ -17,9 +17,9 @@ use license_issuer::services::batch::{BatchRow, BatchSource};
 use super::super::draft::find_tier;
 use super::super::{issue, license_report};
 use super::columns::{self, ColumnKind, OrderColumn};
-use super::dialect::{CsvDialect, MAX_ROW};
+use super::dialect::{CsvDialect, count_error};
+use super::manifest::ManifestRow;
 use super::order_id::{OrderContent, OrderIds};
-use super::quotes::QuoteError;
 use super::row_error::RowError;
 use crate::args::RowArgs;
 
@@ -89,13 +89,10 @@ impl<'m> Orders<'m> {
     ) -> Result<Self, Failure> {
         let name = show_path(path);
         let dialect = CsvDialect::detect(path)?;
-        let mut reader = dialect.reader(path)?;
-        let header = reader
-            .headers()
-            .map_err(|error| unreadable(&name, dialect, 1, &error))?;
+        let header = dialect.header(path, &name)?;
         let mut command = RowArgs::command();
         command.build();
-        let columns = columns::parse(&name, header, &command)?;
+        let columns = columns::parse(&name, &header, &command)?;
         Ok(Self {
             matrix,
             path: path.to_owned(),
@@ -115,31 +112,12 @@ impl<'m> Orders<'m> {
         &self,
         mut callback: impl FnMut(Result<OrderRow, RowError>) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
-        let mut reader = self.dialect.reader(&self.path)?;
-        // The header is read first. Otherwise an error in the first record would have the position
-        // of the header.
-        let unreadable = |line, error| unreadable(&self.name, self.dialect, line, &error);
-        let _ = reader.headers().map_err(|error| unreadable(1, error))?;
-        let mut record = csv::StringRecord::new();
         let mut ids = OrderIds::default();
-        loop {
-            let first_line = reader.position().line();
-            let read = reader.read_record(&mut record);
-            if !read.map_err(|error| unreadable(first_line, error))? {
-                break;
-            }
-            let line = self.dialect.line(reader.position());
-            // Spreadsheets also write empty rows.
-            if record.iter().all(|cell| trim_blanks(cell).is_empty()) {
-                continue;
-            }
-            let order = self.order(line, &record, &mut ids);
-            let order = order.map_err(|error| error.with_remark(quotes_remark(&record)));
-            if !callback(order)? {
-                break;
-            }
-        }
-        Ok(())
+        self.dialect
+            .each_record(&self.path, &self.name, |line, record| {
+                let order = self.order(line, record, &mut ids);
+                callback(order.map_err(|error| error.with_remark(quotes_remark(record))))
+            })
     }
 
     fn order(
@@ -148,7 +126,9 @@ impl<'m> Orders<'m> {
         record: &csv::StringRecord,
         ids: &mut OrderIds,
     ) -> Result<OrderRow, RowError> {
-        self.check_count(line, record)?;
+        if let Some(error) = count_error(self.columns.len(), record) {
+            return Err(RowError::new(line, "cells", &error));
+        }
         let (mut file, mut customer) = (None, "");
         let (mut arguments, mut carried) = (Vec::new(), Vec::new());
         let mut content = OrderContent::default();
@@ -190,21 +170,6 @@ impl<'m> Orders<'m> {
             arguments,
             remark: quotes_remark(record),
         })
-    }
-
-    /// Checks the number of cells. Empty cells after the last column are ignored, because
-    /// spreadsheets write them.
-    fn check_count(&self, line: u64, record: &csv::StringRecord) -> Result<(), RowError> {
-        let (expected, found) = (self.columns.len(), record.len());
-        let is_surplus_empty = || {
-            let mut surplus = record.iter().skip(expected);
-            surplus.all(|cell| trim_blanks(cell).is_empty())
-        };
-        if found >= expected && is_surplus_empty() {
-            return Ok(());
-        }
-        let message = format!("expected {expected}, found {found}");
-        Err(RowError::new(line, "cells", &message))
     }
 
     /// Returns the titles of the columns that the manifest repeats.
@@ -286,6 +251,16 @@ impl BatchRow for OrderRow {
     }
 }
 
+impl ManifestRow for OrderRow {
+    fn customer(&self) -> &str {
+        &self.customer
+    }
+
+    fn carried(&self) -> &[String] {
+        &self.carried
+    }
+}
+
 impl BatchSource for Orders<'_> {
     type Row = OrderRow;
     type Error = Failure;
@@ -300,7 +275,11 @@ impl BatchSource for Orders<'_> {
         })
     }
 
-    fn draft(&self, order: &OrderRow) -> Result<LicenseDraft, Failure> {
+    fn draft(
+        &self,
+        order: &OrderRow,
+        _ledger: Option<&dyn LedgerReader>,
+    ) -> Result<LicenseDraft, Failure> {
         let draft = self.license(order);
         draft.map_err(|error| Failure::malformed(error.to_string()))
     }
@@ -374,37 +353,4 @@ fn is_name(name: &str) -> bool {
         && name.ends_with(".lic")
         && !name.starts_with(['.', ' '])
         && name.chars().all(is_plain)
-}
-
-/// Returns the error of a quotation mark that the reader found.
-fn quote_error(error: &csv::Error) -> Option<&QuoteError> {
-    match error.kind() {
-        csv::ErrorKind::Io(error) => error.get_ref()?.downcast_ref(),
-        _ => None,
-    }
-}
-
-/// Returns the failure for a row that cannot be read. `line` is the line of the parser at which
-/// reading of the row began.
-fn unreadable(name: &str, dialect: CsvDialect, line: u64, error: &csv::Error) -> Failure {
-    let at = format!(" in line {} or later", dialect.first_line(line));
-    if let Some(error) = quote_error(error) {
-        return Failure::malformed(format!("{name}: {error}")).hint(
-            "write a quotation mark in a cell as \"\", with the whole cell in quotation marks, and remove line breaks from cells",
-        );
-    }
-    match error.kind() {
-        csv::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            Failure::malformed(format!(
-                "{name}: expected rows of at most {MAX_ROW} bytes, found a longer one{at}"
-            ))
-            .hint("check whether the rows end with line breaks")
-        }
-        csv::ErrorKind::Utf8 { .. } => Failure::malformed(format!(
-            "{name}: expected text in UTF-8, found invalid bytes{at}"
-        ))
-        .hint("save the table as \"CSV UTF-8\""),
-        _ => Failure::malformed(format!("{name}: {}", with_causes(error)))
-            .hint("save the table as comma-separated values in UTF-8, with a header"),
-    }
 }
