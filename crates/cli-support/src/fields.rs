@@ -3,6 +3,9 @@
 use crate::cell::{Cell, paint};
 use crate::wrap::{display_width, wrap};
 
+/// The number of spaces in front of the labels.
+const INDENT: usize = 2;
+
 /// The number of spaces between the labels and the values.
 const GAP: usize = 2;
 
@@ -22,20 +25,35 @@ const MIN_VALUE: usize = 20;
 /// assert_eq!(fields.to_text(None), "  tier      PRO\n  customer  ACME Ltd");
 /// assert_eq!(fields.to_text(Some(30)), fields.to_text(None));
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Fields {
+    indent: usize,
     min_label: usize,
     fields: Vec<(Cell, Cell)>,
 }
 
-impl Fields {
-    /// The number of spaces in front of the labels.
-    const INDENT: usize = 2;
+impl Default for Fields {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
-    /// Creates a list without fields.
+impl Fields {
+    /// Creates a list without fields, whose labels are indented by two spaces.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            indent: INDENT,
+            min_label: 0,
+            fields: Vec::new(),
+        }
+    }
+
+    /// Sets the number of spaces in front of the labels.
+    #[must_use]
+    pub fn indent(mut self, indent: usize) -> Self {
+        self.indent = indent;
+        self
     }
 
     /// Sets the minimum width of the labels, to align several lists.
@@ -64,11 +82,11 @@ impl Fields {
             .iter()
             .map(|(label, _)| display_width(label.marked()));
         let label_width = widths.max().unwrap_or_default().max(self.min_label);
-        let begin = Self::INDENT + label_width + GAP;
+        let begin = self.indent + label_width + GAP;
         let columns = terminal_columns.map(|columns| columns.max(begin + MIN_VALUE));
         let lines = self.fields.iter().map(|(label, value)| {
-            let padding = begin - Self::INDENT - display_width(label.marked());
-            let indent = " ".repeat(Self::INDENT);
+            let padding = begin - self.indent - display_width(label.marked());
+            let indent = " ".repeat(self.indent);
             let label = format!("{indent}{}{}", label.marked(), " ".repeat(padding));
             // The label is one word with its spaces, so a line never ends inside of it.
             let value = wrap(value.marked(), columns.map(|columns| columns - begin), 0);

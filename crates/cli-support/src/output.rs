@@ -6,7 +6,7 @@ use crate::meaning::Meaning;
 use crate::outline::write_outline;
 use crate::pager::Pager;
 use crate::screen::Screen;
-use crate::wrap::{display_width, wrap_message};
+use crate::wrap::{display_width, wrap, wrap_message};
 use anstream::{AutoStream, ColorChoice};
 use serde_core::Serialize;
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -172,14 +172,16 @@ impl Terminal {
     ///
     /// Returns an error if standard output cannot be written. A closed pipe is not an error.
     pub fn outline(&self, heading: &str, value: &(impl Serialize + ?Sized)) -> Result<(), Failure> {
+        if self.screen.columns().is_some() {
+            let mut outline = Vec::new();
+            // Writing to memory does not fail.
+            let _ = write_with_heading(&mut outline, heading, value);
+            let outline = String::from_utf8_lossy(&outline);
+            return self.page(&wrap_outline(&outline, self.screen.columns()));
+        }
         let stream = AutoStream::new(io::stdout().lock(), self.color);
         let mut stream = BufWriter::with_capacity(BUFFER_BYTES, stream);
-        let mut write = || {
-            writeln!(stream, "{heading}")?;
-            write_outline(&mut stream, value)?;
-            write_all(&mut stream, b"\n")
-        };
-        ignore_broken_pipe(write())
+        ignore_broken_pipe(write_with_heading(&mut stream, heading, value))
     }
 
     /// Prints a note, unless the user asked for quiet output or JSON.
@@ -187,6 +189,11 @@ impl Terminal {
         if !self.quiet && !self.json {
             self.print_message(text);
         }
+    }
+
+    /// Prints advice, unless the user asked for quiet output or JSON.
+    pub fn hint(&self, text: &str) {
+        self.note(&format!("{} {text}", Meaning::Heading.paint("hint:")));
     }
 
     /// Prints a warning on standard error, even if standard output is JSON.
@@ -245,6 +252,27 @@ fn fits(text: &str, screen: Screen) -> bool {
     };
     let rows_of = |line: &str| display_width(line).div_ceil(columns.max(1)).max(1);
     text.lines().map(rows_of).sum::<usize>() < rows
+}
+
+fn write_with_heading(
+    mut stream: impl Write,
+    heading: &str,
+    value: &(impl Serialize + ?Sized),
+) -> io::Result<()> {
+    writeln!(stream, "{heading}")?;
+    write_outline(&mut stream, value)?;
+    write_all(stream, b"\n")
+}
+
+/// Wraps the lines of an outline. Each continues below its name.
+fn wrap_outline(outline: &str, columns: Option<usize>) -> String {
+    let lines = outline.lines().map(|line| {
+        let indent = line
+            .chars()
+            .take_while(|character| " -".contains(*character));
+        wrap(line, columns, indent.count() + 2)
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Writes a value as indented JSON, with a final newline.
@@ -336,6 +364,13 @@ mod tests {
         );
         let shown = plain(&warning_line("GRACE", "until\r2027"));
         assert_eq!(shown, r"warning: GRACE: until\u{d}2027");
+    }
+
+    #[test]
+    fn an_outline_is_wrapped_below_its_names() {
+        let outline = "tier: PRO\n  - tags: one, two, three\n";
+        let expected = "tier: PRO\n  - tags: one,\n      two, three";
+        assert_eq!(wrap_outline(outline, Some(18)), expected);
     }
 
     #[test]

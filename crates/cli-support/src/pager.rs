@@ -4,12 +4,12 @@ use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
 use std::process::{Command, ExitStatus, Stdio};
 
-/// The pager if `PAGER` is not set. It ends at once if the text fits, keeps colors, and leaves the
-/// text on the terminal.
-const DEFAULT_PAGER: [&str; 2] = ["less", "-FRX"];
+/// The options of `less` if the user has not chosen any. It ends at once if the text fits, keeps
+/// colors, and leaves the text on the terminal.
+const LESS: &str = "-FRX";
 
-/// The options of `less` if the user has not chosen any. Without `R`, colors are shown as codes.
-const LESS: &str = "FRX";
+/// The pager if `PAGER` is not set.
+const DEFAULT_PAGER: [&str; 2] = ["less", LESS];
 
 /// Variables that `sudo`, `doas` and `pkexec` set.
 const PRIVILEGE_VARIABLES: [&str; 4] = ["SUDO_UID", "SUDO_USER", "DOAS_USER", "PKEXEC_UID"];

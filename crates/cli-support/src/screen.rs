@@ -7,6 +7,7 @@ use terminal_size::{Height, Width, terminal_size_of};
 
 use crate::cell::Cell;
 use crate::meaning::Meaning;
+use crate::wrap::wrap_message;
 
 /// The number of columns of a bar.
 const BAR: u8 = 20;
@@ -141,6 +142,13 @@ impl Screen {
             Some(mark) => mark.and(" ").and(text).painted(),
             None => text.painted(),
         }
+    }
+
+    /// Returns a sentence that begins with a result, wrapped for the terminal.
+    #[must_use]
+    pub fn sentence(&self, meaning: Meaning, result: &str, rest: &str) -> String {
+        let sentence = format!("{}: {rest}", self.verdict(meaning, result));
+        wrap_message(&sentence, self.columns())
     }
 
     /// Returns a bar that shows a part of a whole, or `None` for a file or pipe.

@@ -80,7 +80,14 @@ impl Column {
 #[derive(Debug, Clone)]
 pub struct Table {
     columns: Vec<Column>,
-    rows: Vec<Vec<Cell>>,
+    rows: Vec<TableRow>,
+}
+
+#[derive(Debug, Clone)]
+struct TableRow {
+    cells: Vec<Cell>,
+    /// Whether the cells are the titles of the following rows.
+    is_header: bool,
 }
 
 impl Table {
@@ -94,7 +101,19 @@ impl Table {
 
     /// Adds a row.
     pub fn row<C: Into<Cell>>(&mut self, cells: impl IntoIterator<Item = C>) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
+        let cells = cells.into_iter().map(Into::into).collect();
+        let is_header = false;
+        self.rows.push(TableRow { cells, is_header });
+    }
+
+    /// Begins a section with its own titles, below an empty line. The columns stay the same.
+    pub fn section(&mut self, titles: impl IntoIterator<Item = String>) {
+        let titles = titles.into_iter();
+        let titles = titles.map(|title| Cell::new(Meaning::Heading, &title));
+        self.rows.push(TableRow {
+            cells: titles.collect(),
+            is_header: true,
+        });
     }
 
     /// Returns the lines of the table.
@@ -165,7 +184,7 @@ impl Table {
         let last = self.columns.len().saturating_sub(1);
         self.columns.iter().enumerate().map(move |(index, column)| {
             let title = Cell::from(column.title.as_str());
-            let cells = self.rows.iter().filter_map(|row| row.get(index));
+            let cells = self.rows.iter().filter_map(|row| row.cells.get(index));
             let cells = cells.chain([&title]).map(Cell::marked);
             let least = cells.map(|cell| {
                 if column.never_wraps {
@@ -183,30 +202,41 @@ impl Table {
 
     /// Returns the rows as lists of fields, with an empty line between two rows.
     fn records(&self, columns: usize) -> String {
-        let titles = self.columns.iter().map(|column| column.title.as_str());
-        let titles: Vec<_> = titles
-            .map(|title| Cell::new(Meaning::Heading, title))
-            .collect();
-        let records = self.rows.iter().map(|row| {
+        let mut titles = self.titles();
+        let mut records = Vec::new();
+        for row in &self.rows {
+            if row.is_header {
+                titles.clone_from(&row.cells);
+                continue;
+            }
             let mut fields = Fields::new();
-            for (title, cell) in titles.iter().zip(row) {
+            for (title, cell) in titles.iter().zip(&row.cells) {
                 fields.add(title.clone(), cell.clone());
             }
-            fields.to_text(Some(columns))
-        });
-        records.collect::<Vec<_>>().join("\n\n")
+            records.push(fields.to_text(Some(columns)));
+        }
+        records.join("\n\n")
+    }
+
+    fn titles(&self) -> Vec<Cell> {
+        let titles = self.columns.iter().map(|column| column.title.as_str());
+        titles
+            .map(|title| Cell::new(Meaning::Heading, title))
+            .collect()
     }
 
     fn unaligned(&self) -> comfy_table::Table {
         let mut table = comfy_table::Table::new();
         table.load_style(NOTHING);
         if self.has_header() {
-            let titles = self.columns.iter().map(|column| column.title.as_str());
-            let titles = titles.map(|title| Cell::new(Meaning::Heading, title));
-            table.set_header(titles.map(|title| title.marked().to_owned()));
+            table.set_header(self.titles().iter().map(Cell::marked));
         }
-        let rows = self.rows.iter();
-        table.add_rows(rows.map(|row| row.iter().map(Cell::marked)));
+        for row in &self.rows {
+            if row.is_header {
+                table.add_row([""; 0]);
+            }
+            table.add_row(row.cells.iter().map(Cell::marked));
+        }
         table
     }
 }
@@ -315,6 +345,18 @@ mod tests {
         };
         assert_eq!(text(6), "A       B\ncell    x");
         assert_eq!(text(2), "A     B\ncell  x");
+    }
+
+    #[test]
+    fn a_section_has_its_own_titles() {
+        let mut table = Table::new([Column::new("FEATURE"), Column::new("HERE")]);
+        table.row(["sso", "granted"]);
+        table.section(["QUOTA".to_owned(), "HERE".to_owned()]);
+        table.row(["agents", "52"]);
+        let expected = "FEATURE  HERE\nsso      granted\n\nQUOTA    HERE\nagents   52";
+        assert_eq!(plain(&table, None), expected);
+        let expected = "  FEATURE  sso\n  HERE     granted\n\n  QUOTA  agents\n  HERE   52";
+        assert_eq!(plain(&table, Some(12)), expected);
     }
 
     #[test]

@@ -24,13 +24,15 @@ const HEADER: &str = "| code | meaning | program | exit code | remedy |";
 const LEDGER_STATUS: [&str; 4] = ["EXPIRED", "FUTURE", "REVOKED", "SUPERSEDED"];
 
 /// Literals in capitals that are not reason codes.
-const NOT_CODES: [&str; 39] = [
+const NOT_CODES: [&str; 55] = [
     "BEGIN",
     "CARGO_PKG_VERSION",
     "CERTIFICATE",
+    "COLUMNS",
     "CUSTOMER",
     "DAYS",
     "DIGEST",
+    "DOAS_USER",
     "END",
     "ENDS",
     "ENT",
@@ -40,14 +42,22 @@ const NOT_CODES: [&str; 39] = [
     "HOME",
     "JSON",
     "KEY",
+    "LANG",
     "LC_ALL",
+    "LC_CTYPE",
+    "LESS",
     "LICENSE",
     "LICENSES",
+    "LIMIT",
+    "LINES",
     "NUL",
     "OPENSSH",
     "OUT_DIR",
+    "PAGER",
+    "PKEXEC_UID",
     "POST",
     "PS256",
+    "QUOTA",
     "RAW",
     "REASON",
     "RENEWAL",
@@ -60,10 +70,16 @@ const NOT_CODES: [&str; 39] = [
     "SMBIOS",
     "STARTS",
     "STATUS",
+    "SUDO_UID",
+    "SUDO_USER",
+    "TERM",
+    "TERM_PROGRAM",
     "TIER",
     "UNTIL",
     "USERNAME",
+    "UTF8",
     "WAL",
+    "WT_SESSION",
 ];
 
 /// Prefixes of the names of environment variables.
