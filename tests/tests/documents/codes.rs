@@ -24,7 +24,7 @@ const HEADER: &str = "| code | meaning | program | exit code | remedy |";
 const LEDGER_STATUS: [&str; 4] = ["EXPIRED", "FUTURE", "REVOKED", "SUPERSEDED"];
 
 /// Literals in capitals that are not reason codes.
-const NOT_CODES: [&str; 55] = [
+const NOT_CODES: &[&str] = &[
     "BEGIN",
     "CARGO_PKG_VERSION",
     "CERTIFICATE",
