@@ -54,7 +54,9 @@ fn run_page(name: &str) {
             let output = check(run(&scratch, &block.name, command), expected);
             let reported = output.stdout.lines();
             let mut ids = reported.filter_map(|line| line.strip_prefix("license id "));
-            license_id = ids.next_back().map_or(license_id, |id| id.trim().to_owned());
+            license_id = ids
+                .next_back()
+                .map_or(license_id, |id| id.trim().to_owned());
             commands += 1;
         }
     }
