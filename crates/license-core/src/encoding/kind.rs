@@ -75,9 +75,7 @@ impl TextKind {
             Some(*kind)
         } else if let Some(kind) = machine_request(&start) {
             Some(Self::MachineRequest(kind))
-        } else if start.contains("BEGIN LICENSE") || start.starts_with("eyJ") {
-            Some(Self::License)
-        } else if start.starts_with(qr_text::TOKEN) {
+        } else if is_license(&start) {
             Some(Self::License)
         } else if lower.starts_with("ssh-") || lower.starts_with("ecdsa-sha2-") {
             Some(Self::SshPublicKey)
@@ -158,6 +156,11 @@ fn json_web_key(start: &str) -> Option<TextKind> {
     } else {
         Some(TextKind::PublicKeys)
     }
+}
+
+/// Returns whether this is the start of a license file, of a token, or of the text of a QR code.
+fn is_license(start: &str) -> bool {
+    start.contains("BEGIN LICENSE") || start.starts_with("eyJ") || start.starts_with(qr_text::TOKEN)
 }
 
 #[cfg(test)]
