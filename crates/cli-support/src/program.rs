@@ -40,11 +40,26 @@ use crate::output::{Color, OutputOptions, Terminal, write_stdout};
 /// assert!(arguments.unwrap().output.json);
 /// ```
 pub fn parse<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<P, ExitCode> {
+    parse_or_report(arguments, |terminal, failure| {
+        report(terminal, failure).into()
+    })
+}
+
+/// Parses the command line like [`parse`]. `report` prints a usage error, and returns the exit code
+/// of the program.
+///
+/// # Errors
+///
+/// Returns the exit code of the program: 0 for help and version, or the result of `report`.
+pub fn parse_or_report<P: Parser>(
+    arguments: impl IntoIterator<Item = OsString>,
+    report: impl FnOnce(&Terminal, &Failure) -> ExitCode,
+) -> Result<P, ExitCode> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let mut command = P::command();
     parse_with(&mut command, &arguments).map_err(|error| {
         let terminal = Terminal::new(&output_options(&arguments));
-        ExitCode::from(print_response(&terminal, &error, &command, &arguments))
+        print_response(&terminal, &error, (&command, &arguments), report)
     })
 }
 
@@ -167,22 +182,22 @@ fn color_option(argument: &OsStr, next: Option<&OsString>) -> Option<Color> {
     Color::from_str(value, false).ok()
 }
 
-/// Prints the help, the version or a usage error, and returns the exit code.
-fn print_response(
+/// Prints the help, the version or a usage error, and returns the exit code. `report` prints errors.
+fn print_response<E: From<Exit>>(
     terminal: &Terminal,
     error: &clap::Error,
-    command: &Command,
-    arguments: &[OsString],
-) -> Exit {
+    (command, arguments): (&Command, &[OsString]),
+    report: impl FnOnce(&Terminal, &Failure) -> E,
+) -> E {
     let text = || error.render().ansi().to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match terminal.data(&text()) {
-            Ok(()) => Exit::Success,
+            Ok(()) => Exit::Success.into(),
             Err(failure) => report(terminal, &failure),
         },
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             terminal.print_error(&text());
-            Exit::Usage
+            Exit::Usage.into()
         }
         _ => {
             let command = command_name(command, arguments);
@@ -266,7 +281,7 @@ mod tests {
         let (mut command, arguments) = (TestProgram::command(), arguments(line));
         let error = parse_with::<TestProgram>(&mut command, &arguments).unwrap_err();
         let terminal = Terminal::new(&output_options(&arguments));
-        print_response(&terminal, &error, &command, &arguments)
+        print_response(&terminal, &error, (&command, &arguments), report)
     }
 
     #[test]

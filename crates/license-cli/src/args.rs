@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use license_cli_support::program::Description;
-use license_cli_support::{OutputFile, OutputOptions, Source};
-use license_core::chrono::{DateTime, NaiveDate, Utc};
+use license_cli_support::{Destination, OutputFile, OutputOptions, Source};
+use license_core::chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use license_core::machine::Machine;
 use license_core::policy::UsageType;
 use license_core::{Version, time};
@@ -59,8 +59,11 @@ pub(crate) enum Command {
         /// File, token or key from the vendor; - for standard input
         #[arg(value_name = "FILE|TOKEN|KEY|-")]
         license: OsString,
+        /// Print public keys as PEM, such as for OpenSSL, each after a comment with its id
+        #[arg(long)]
+        pem: bool,
     },
-    /// Verify a file from the vendor and install it for this user
+    /// Verify a file from the vendor and install it for this user or for all users
     Install(Box<Install>),
     /// Write a request for the activation of this machine or for a clock repair
     Request(Request),
@@ -69,8 +72,10 @@ pub(crate) enum Command {
     Activate(Box<Install>),
     /// Deactivate the license on this machine and write the receipt that frees the device
     Deactivate(Deactivate),
-    /// Show the decision on the installed license
+    /// Show the decision on the installed license, or check it as a plugin of Nagios or Icinga
     Status(Box<Status>),
+    /// Print metrics about the installed license for Prometheus; nothing is changed
+    Metrics(Box<Metrics>),
     /// List the features and quotas of each tier, and what is granted here
     Features(Box<Query>),
     /// Check whether a feature is granted (exit code 0) or denied (exit code 1)
@@ -87,8 +92,8 @@ pub(crate) enum Command {
     Usage(Project),
     /// Write a report of the usage that this machine counted; nothing is sent
     UsageReport(UsageReport),
-    /// Remove the license of this user
-    Remove,
+    /// Remove the license of this user or of all users
+    Remove(Remove),
     /// Restore the license that the last installation replaced
     Restore(Box<Restore>),
     /// Check the license installation on this machine without changing it (exit code 1 for a
@@ -148,7 +153,27 @@ pub(crate) struct Install {
     #[arg(long, value_name = "NONCE")]
     pub(crate) nonce: Option<String>,
     #[command(flatten)]
+    pub(crate) system: SystemArgs,
+    /// Check everything and show the result without installing anything
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
     pub(crate) context: ContextArgs,
+}
+
+/// The users for whom a license is installed.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct SystemArgs {
+    /// For all users of this machine, in the directory of the administrator, such as
+    /// /etc/coditect; requires root
+    #[arg(long)]
+    pub(crate) system: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    #[command(flatten)]
+    pub(crate) system: SystemArgs,
 }
 
 #[derive(Debug, Args)]
@@ -230,6 +255,58 @@ pub(crate) struct Project {
 #[derive(Debug, Args)]
 pub(crate) struct Status {
     #[command(flatten)]
+    pub(crate) thresholds: Thresholds,
+    #[command(flatten)]
+    pub(crate) context: ContextArgs,
+}
+
+/// The remaining times from which a monitor reports a problem. With one of them, `license status`
+/// is a plugin of Nagios.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Monitoring")]
+pub(crate) struct Thresholds {
+    /// Print one line for Nagios or Icinga, and exit with 1 (WARNING) if less than this time is
+    /// left, such as 30d or 12h
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) warn: Option<TimeDelta>,
+    /// The same with exit code 2 (CRITICAL)
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) critical: Option<TimeDelta>,
+}
+
+/// Returns whether a command line is that of a plugin, even if it does not parse. Monitors expect
+/// the exit codes of a plugin for a usage error, too.
+pub(crate) fn is_plugin(arguments: &[OsString]) -> bool {
+    let is_threshold = |argument: &str| {
+        let (name, _) = argument.split_once('=').unwrap_or((argument, ""));
+        matches!(name, "--warn" | "--critical")
+    };
+    let options = arguments.iter().skip(1);
+    let options = options.take_while(|argument| *argument != "--");
+    let mut options = options.filter_map(|argument| argument.to_str());
+    options.clone().any(|argument| argument == "status") && options.any(is_threshold)
+}
+
+impl Thresholds {
+    /// Returns whether a threshold is given.
+    pub(crate) fn is_given(self) -> bool {
+        self.warn.is_some() || self.critical.is_some()
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Metrics {
+    /// File for the textfile collector of node_exporter, which is replaced atomically and readable
+    /// by all users; - for standard output [default: -]
+    #[arg(
+        long,
+        visible_alias = "output",
+        value_name = "FILE",
+        default_value = "-",
+        hide_default_value = true
+    )]
+    pub(crate) out: Destination,
+    #[command(flatten)]
     pub(crate) context: ContextArgs,
 }
 
@@ -238,6 +315,8 @@ pub(crate) struct Restore {
     /// Replace a valid license with one that is not valid or allows less
     #[arg(long)]
     pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) system: SystemArgs,
     #[command(flatten)]
     pub(crate) context: ContextArgs,
 }
@@ -300,6 +379,10 @@ pub(crate) struct ContextArgs {
 
 fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     time::parse_instant(text).map_err(|error| error.to_string())
+}
+
+fn duration(text: &str) -> Result<TimeDelta, String> {
+    time::parse_duration(text).map_err(|error| error.to_string())
 }
 
 fn date(text: &str) -> Result<NaiveDate, String> {

@@ -4,4 +4,6 @@ pub(crate) mod artifacts;
 pub(crate) mod decision;
 pub(crate) mod failure;
 pub(crate) mod notice;
+pub(crate) mod plugin;
+pub(crate) mod prometheus;
 pub(crate) mod trust_statements;

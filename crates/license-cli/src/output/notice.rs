@@ -155,6 +155,11 @@ impl Notice {
         Self::new(code, message)
     }
 
+    /// Returns the code.
+    pub(crate) fn code(&self) -> &str {
+        &self.code
+    }
+
     /// Prints the notice as a warning.
     pub(crate) fn print(&self, terminal: &Terminal) {
         terminal.warning(&self.code, &self.message);
