@@ -31,6 +31,8 @@ use crate::output::trust_statements::StatementsReport;
 pub(crate) struct AppContext {
     pub(crate) matrix: FeatureMatrix,
     pub(crate) manager: LicenseManager,
+    /// Whether the manager is the one of the license for all users.
+    pub(crate) is_for_all_users: bool,
 }
 
 impl AppContext {
@@ -50,7 +52,11 @@ impl AppContext {
             Some(keys) => manager.trust_only(&keys),
             None => manager,
         };
-        Ok(Self { matrix, manager })
+        Ok(Self {
+            matrix,
+            manager,
+            is_for_all_users: false,
+        })
     }
 
     /// Returns the context of the license for all users, which the administrator installs.
@@ -62,7 +68,11 @@ impl AppContext {
     pub(crate) fn for_all_users(self) -> Result<Self, Failure> {
         let manager = self.manager.for_all_users();
         let manager = manager.map_err(|error| failure::installation(&error))?;
-        Ok(Self { manager, ..self })
+        Ok(Self {
+            manager,
+            is_for_all_users: true,
+            ..self
+        })
     }
 
     /// Returns the trusted keys: the embedded keys, else the keys in `files`, else the installed
@@ -190,10 +200,7 @@ impl AppContext {
     /// # Errors
     ///
     /// Returns a failure if the usage type is needed and cannot be detected.
-    pub(crate) fn observed<'a>(
-        &'a self,
-        args: &'a ContextArgs,
-    ) -> Result<Evaluation<'a>, Failure> {
+    pub(crate) fn observed<'a>(&'a self, args: &'a ContextArgs) -> Result<Evaluation<'a>, Failure> {
         self.evaluation_of(self.manager.inspect(&self.matrix), args)
     }
 

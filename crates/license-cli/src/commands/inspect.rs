@@ -3,8 +3,8 @@
 use std::ffi::OsStr;
 
 use license_cli_support::{Exit, Failure, Terminal};
-use license_core::encoding::TextKind;
 use license_core::TrustSet;
+use license_core::encoding::TextKind;
 use license_core::inspect::{UNVERIFIED, inspect};
 use license_core::trust::{TrustError, TrustedKey};
 use serde_json::json;

@@ -47,7 +47,10 @@ impl<'a> Observation<'a> {
         let evaluation = app.observed(args)?;
         let decision = evaluation.decide();
         let limits: Vec<(&str, Quota)> = decision.entitlements().quotas().collect();
-        let mut usage = app.manager.quota_usage(limits.iter().copied()).map(Vec::into_iter);
+        let mut usage = app
+            .manager
+            .quota_usage(limits.iter().copied())
+            .map(Vec::into_iter);
         let quota = |(name, limit): &(&str, Quota)| ObservedQuota {
             name: (*name).to_owned(),
             limit: *limit,

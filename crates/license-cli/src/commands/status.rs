@@ -101,8 +101,7 @@ impl PluginCheck<'_> {
                 Exit::Indeterminate => PluginStatus::Critical,
                 _ => PluginStatus::Unknown,
             };
-            let text = format!("{}, {}", failure.code(), failure.message());
-            return self.report.add(status, text);
+            return self.report.add(status, failure.message());
         }
         let code = decision.code();
         let Some(license) = decision.license() else {
@@ -114,7 +113,10 @@ impl PluginCheck<'_> {
             Outcome::Licensed => (PluginStatus::Ok, format!("{tier} license {code}")),
             Outcome::Grace => {
                 let left = decision.grace_left().unwrap_or_default();
-                let text = format!("{tier} license {code}, valid for {}", time::humanize_more(left));
+                let text = format!(
+                    "{tier} license {code}, valid for {}",
+                    time::humanize_more(left)
+                );
                 let status = if self.is_strict {
                     PluginStatus::Critical
                 } else {
@@ -126,7 +128,10 @@ impl PluginCheck<'_> {
                 let text = format!("{tier} license {code}, give one of its users with --user");
                 (PluginStatus::Unknown, text)
             }
-            Outcome::Denied => (PluginStatus::Critical, format!("{tier} license denied, {code}")),
+            Outcome::Denied => (
+                PluginStatus::Critical,
+                format!("{tier} license denied, {code}"),
+            ),
         };
         self.report.add(status, text);
     }
@@ -229,7 +234,10 @@ impl PluginCheck<'_> {
         let mut measured = PerformanceValue {
             min: "0".to_owned(),
             max: limit.to_string(),
-            ..value(&label, used.map_or_else(|| "U".to_owned(), |used| used.to_string()))
+            ..value(
+                &label,
+                used.map_or_else(|| "U".to_owned(), |used| used.to_string()),
+            )
         };
         if limit > 0 {
             measured.warn = last_normal(limit).to_string();

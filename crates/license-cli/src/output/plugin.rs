@@ -89,9 +89,8 @@ impl fmt::Display for PerformanceValue {
 /// Returns the label as performance data contain it: in single quotes if it has characters other
 /// than letters, digits, `_`, `-` and `.`. Characters that no label may have become `_`.
 fn quoted(label: &str) -> String {
-    let is_plain = |character: char| {
-        character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.')
-    };
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.');
     if label.chars().all(is_plain) {
         return label.to_owned();
     }
@@ -99,7 +98,13 @@ fn quoted(label: &str) -> String {
         |character: char| character.is_control() || matches!(character, '=' | '\'' | '|');
     let label: String = label
         .chars()
-        .map(|character| if is_forbidden(character) { '_' } else { character })
+        .map(|character| {
+            if is_forbidden(character) {
+                '_'
+            } else {
+                character
+            }
+        })
         .collect();
     format!("'{label}'")
 }
@@ -207,7 +212,11 @@ mod tests {
     #[test]
     fn the_worst_message_decides_and_comes_first_in_one_line() {
         let mut report = PluginReport::default();
-        assert_eq!(report.status(), PluginStatus::Unknown, "nothing was checked");
+        assert_eq!(
+            report.status(),
+            PluginStatus::Unknown,
+            "nothing was checked"
+        );
         report.add(PluginStatus::Ok, "fine");
         report.add(PluginStatus::Critical, "bad | worse\nLICENSE OK");
         report.add(PluginStatus::Warning, "odd");

@@ -110,7 +110,8 @@ mod tests {
             Metric::gauge("a_seconds", "Time.", [Sample::new(5)]),
             Metric::gauge("b", "Nothing.", []),
         ];
-        let expected = "# HELP a_seconds Time.\n# TYPE a_seconds gauge\na_seconds{product=\"X\"} 5\n";
+        let expected =
+            "# HELP a_seconds Time.\n# TYPE a_seconds gauge\na_seconds{product=\"X\"} 5\n";
         assert_eq!(to_text(&metrics, ("product", "X")), expected);
     }
 

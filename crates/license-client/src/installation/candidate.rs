@@ -294,12 +294,7 @@ impl Candidate<'_> {
     }
 
     /// Returns the license of the user that the candidate would replace.
-    fn installed(
-        &self,
-        paths: &Paths,
-        keys: Keys<'_>,
-        damaged: Damaged,
-    ) -> Option<Installation> {
+    fn installed(&self, paths: &Paths, keys: Keys<'_>, damaged: Damaged) -> Option<Installation> {
         // A damaged license is replaced without a comparison.
         let user_only = Paths::at(paths.user().dir().clone());
         let installed = Installation::read(&user_only, keys, self.matrix, damaged);

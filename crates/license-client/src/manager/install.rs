@@ -199,7 +199,10 @@ impl LicenseManager {
             }
         };
         let mut plan = transaction.plan([context, now], replace, &previous)?;
-        let loss = plan.license.as_mut().and_then(|license| license.loss.take());
+        let loss = plan
+            .license
+            .as_mut()
+            .and_then(|license| license.loss.take());
         // Everything that is written from here on is committed or rolled back together.
         let undo = lock.map(StoreLock::begin).transpose()?;
         if let Some(lock) = lock {
@@ -242,7 +245,11 @@ impl LicenseManager {
 
     /// Reads the state, under the lock if there is one. The directory of the administrator has no
     /// state.
-    fn load_for_install(&self, paths: &Paths, lock: Option<&StoreLock>) -> (Loaded, ActivationState) {
+    fn load_for_install(
+        &self,
+        paths: &Paths,
+        lock: Option<&StoreLock>,
+    ) -> (Loaded, ActivationState) {
         let (store, seal) = (paths.user(), self.seal());
         if store.dir().is_shared() {
             return Default::default();

@@ -35,10 +35,10 @@ impl InstallTransaction<'_> {
         let (trust, matrix) = (candidate.trust, candidate.matrix);
         // A file with licenses of the installed keys verifies with these keys too.
         let keys = self.manager.trust().unwrap_or(trust);
-        let licenses = VerifiedLicenses::verify(&text, keys, matrix)
-            .map_or_else(|_| candidate.verified.licenses().to_vec(), |found| {
-                found.licenses().to_vec()
-            });
+        let licenses = VerifiedLicenses::verify(&text, keys, matrix).map_or_else(
+            |_| candidate.verified.licenses().to_vec(),
+            |found| found.licenses().to_vec(),
+        );
         let tokens = SharedTokens {
             validations: validations.unwrap_or_default(),
             activations: &activations,
