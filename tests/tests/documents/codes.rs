@@ -24,10 +24,11 @@ const HEADER: &str = "| code | meaning | program | exit code | remedy |";
 const LEDGER_STATUS: [&str; 4] = ["EXPIRED", "FUTURE", "REVOKED", "SUPERSEDED"];
 
 /// Literals in capitals that are not reason codes.
-const NOT_CODES: [&str; 32] = [
+const NOT_CODES: [&str; 35] = [
     "BEGIN",
     "CARGO_PKG_VERSION",
     "CERTIFICATE",
+    "CRITICAL",
     "CUSTOMER",
     "DIGEST",
     "END",
@@ -42,6 +43,7 @@ const NOT_CODES: [&str; 32] = [
     "LC_ALL",
     "LICENSE",
     "NUL",
+    "OK",
     "OPENSSH",
     "OUT_DIR",
     "POST",
@@ -55,6 +57,7 @@ const NOT_CODES: [&str; 32] = [
     "SMBIOS",
     "STATUS",
     "TIER",
+    "UNKNOWN",
     "USERNAME",
     "WAL",
 ];

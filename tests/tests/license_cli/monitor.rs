@@ -438,6 +438,8 @@ fn the_state_of_the_license_is_a_metric_and_never_an_error() {
             "{found:#?}"
         );
     }
+    let strict = ["metrics", "--strict", "--at", "2020-01-03"];
+    assert_eq!(state(&metrics(&license(&machine, &strict))), "denied");
     let quota = |name: &str| format!(r#"license_quota_limit{{product="CODITECT",quota="{name}"}}"#);
     let valid = metrics(&license(&machine, &["metrics", "--at", AT]));
     assert_eq!(valid[&quota("agents")], "52");

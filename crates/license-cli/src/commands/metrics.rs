@@ -2,7 +2,7 @@
 
 use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, Terminal};
 use license_core::chrono::{DateTime, Utc};
-use license_core::evaluate::Warning;
+use license_core::evaluate::{Outcome, Warning};
 use license_core::policy::Quota;
 use license_core::time;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ pub(crate) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let observation = Observation::new(app, &arguments.context)?;
-    let metrics = metrics(&observation);
+    let metrics = metrics(&observation, arguments.context.strict);
     let path = match &arguments.out {
         Destination::File(path) if !arguments.out.is_stream() => Some(path),
         _ => None,
@@ -59,8 +59,8 @@ pub(crate) fn run(
     Ok(Exit::Success)
 }
 
-fn metrics(observation: &Observation<'_>) -> Vec<Metric> {
-    let mut metrics = about_license(observation);
+fn metrics(observation: &Observation<'_>, is_strict: bool) -> Vec<Metric> {
+    let mut metrics = about_license(observation, is_strict);
     metrics.extend(about_dates(observation));
     metrics.extend(about_machine(observation));
     metrics
@@ -68,10 +68,11 @@ fn metrics(observation: &Observation<'_>) -> Vec<Metric> {
 
 /// Returns the metrics about the decision. They contain neither the license key nor the customer,
 /// because everyone who may query Prometheus can read them.
-fn about_license(observation: &Observation<'_>) -> Vec<Metric> {
+fn about_license(observation: &Observation<'_>, is_strict: bool) -> Vec<Metric> {
     let (decision, failure) = (&observation.decision, &observation.evaluation.failure);
     let state = match failure {
         Some(_) => INDETERMINATE,
+        None if is_strict && decision.outcome() == Outcome::Grace => Outcome::Denied.as_str(),
         None => decision.outcome().as_str(),
     };
     let code = failure
