@@ -182,7 +182,7 @@ fn color_option(argument: &OsStr, next: Option<&OsString>) -> Option<Color> {
     Color::from_str(value, false).ok()
 }
 
-/// Prints the help, the version or a usage error, and returns the exit code. `report` prints errors.
+/// Prints the help or the version, or lets `report` print an error. Returns the exit code.
 fn print_response<E: From<Exit>>(
     terminal: &Terminal,
     error: &clap::Error,

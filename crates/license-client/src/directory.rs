@@ -330,7 +330,7 @@ impl WritableDirectory {
     fn copy(&self, name: &str, to: &Self, to_name: &str) -> io::Result<()> {
         let mut source = regular(self.handle.open_file(name)?)?;
         let mut copy = to.create_file(to_name)?;
-        let copied = to.share(&copy);
+        let copied = Handle::copy_access(&source, &copy);
         let copied = copied.and_then(|()| io::copy(&mut source, &mut copy));
         let copied = copied.and_then(|_| copy.sync_all());
         if copied.is_err() {

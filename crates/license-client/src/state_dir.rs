@@ -117,8 +117,8 @@ impl StateDir {
     ///
     /// This is the value of the variable `{PRODUCT}_SYSTEM_DIR`, if it is set and not empty.
     /// Otherwise, or if the value is a relative path, it is the default of the platform, such as
-    /// `/etc/coditect`. Returns `None` if the platform has no default. Only a manager
-    /// [for all users](crate::LicenseManager::for_all_users) writes to this directory.
+    /// `/etc/coditect`. Returns `None` if the platform has no default. Only the manager of
+    /// `LicenseManager::for_all_users` writes to this directory.
     ///
     /// ```
     /// use license_client::StateDir;

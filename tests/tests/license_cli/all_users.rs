@@ -122,7 +122,7 @@ fn a_dry_run_reports_the_same_and_changes_nothing() {
 
     let _ = install(&machine, &["--at", AT, "ent.lic"]).expect_code(0);
     let before = fs::read(&path).unwrap();
-    // What the installation refuses, the dry run refuses, too.
+    // The dry run refuses the same license.
     let refused =
         |options: &[&str]| install(&machine, &[options, &["--at", AT, "team.lic"]].concat());
     assert_eq!(

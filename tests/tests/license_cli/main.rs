@@ -20,6 +20,7 @@ mod inspect;
 mod install;
 mod library;
 mod machine;
+mod metrics;
 mod monitor;
 #[cfg(target_os = "linux")]
 mod other_user;

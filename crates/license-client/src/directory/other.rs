@@ -116,6 +116,11 @@ impl DirectoryPath {
         Ok(())
     }
 
+    /// Changes nothing, because a file inherits the access rules of its directory.
+    pub(super) fn copy_access(_: &File, _: &File) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Changes nothing, because a directory inherits the access rules of the user's profile.
     pub(super) fn restrict_access(&self, _: impl FnOnce(&Metadata) -> bool) {}
 

@@ -171,6 +171,12 @@ impl DirectoryDescriptor {
         file.set_permissions(Permissions::from_mode(0o644))
     }
 
+    /// Lets the users read a copy who can read its source.
+    pub(super) fn copy_access(source: &File, copy: &File) -> io::Result<()> {
+        let mode = source.metadata()?.mode() & 0o044;
+        copy.set_permissions(Permissions::from_mode(0o600 | mode))
+    }
+
     pub(super) fn restrict_access(&self, has_only_state: impl FnOnce(&Metadata) -> bool) {
         let Ok(found) = self.0.metadata() else {
             return;

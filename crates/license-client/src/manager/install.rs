@@ -1,14 +1,14 @@
 //! Installs licenses, tokens, revocation lists and trust statements from the vendor.
 
 mod checks;
+mod plan;
 mod shared;
 mod tokens;
-
-use std::path::PathBuf;
 
 use license_core::license::{RevocationList, Validation};
 use license_core::{Context, LicenseId, TokenKind, TrustSet, VerifiedLicenses};
 
+use self::plan::InstallPlan;
 use super::install_report::{InstallReport, InstalledBlock};
 use super::trust_change::TrustChange;
 use super::{LicenseManager, Moment};
@@ -42,21 +42,6 @@ struct InstallTransaction<'t> {
     activation_state: ActivationState,
     /// Whether damaged files are quarantined.
     damaged: Damaged,
-}
-
-/// What an installation writes, and the file that its report names.
-struct InstallPlan {
-    path: PathBuf,
-    /// Whether the validation tokens were already stored or are older than the stored ones.
-    is_old: bool,
-    /// How a license is stored. `None` if there is none to store.
-    license: Option<Plan>,
-    /// The validation tokens to keep in the state, if they can be merged.
-    validations: Option<Vec<String>>,
-    /// The text of the license file for all users, if only its tokens change.
-    shared: Option<String>,
-    /// The licenses and activations of this machine after the installation.
-    ids: Vec<LicenseId>,
 }
 
 impl LicenseManager {
@@ -283,99 +268,6 @@ impl InstallTransaction<'_> {
     fn installed(&self) -> Result<Option<Installation>, InstallationError> {
         let (trust, matrix) = (self.candidate.trust, self.candidate.matrix);
         Installation::read(self.paths, Keys::Given(trust), matrix, self.damaged)
-    }
-
-    /// Returns the validation tokens that are stored now, in armor. Those of the administrator are
-    /// in the license file.
-    fn previous_validations(&self) -> Vec<String> {
-        if !self.is_shared() {
-            return self.state.validations.clone();
-        }
-        let installed = self.installed().ok().flatten();
-        let installed = installed.iter();
-        armor(installed.flat_map(|found| found.verified().validations())).collect()
-    }
-
-    /// Decides what is written.
-    fn plan(
-        &mut self,
-        contexts: [Context<'_>; 2],
-        replace: Replace,
-        previous: &[String],
-    ) -> Result<InstallPlan, InstallationError> {
-        if self.candidate.verified.licenses().is_empty() {
-            self.plan_tokens(previous)
-        } else {
-            self.plan_license(contexts, replace)
-        }
-    }
-
-    /// Plans the installation of tokens, lists and statements without a license.
-    fn plan_tokens(&mut self, previous: &[String]) -> Result<InstallPlan, InstallationError> {
-        let (candidate, dir) = (self.candidate, self.paths.user().dir());
-        let verified = candidate.verified;
-        let has_validations = !verified.validations().is_empty();
-        let mut is_old = false;
-        let mut validations = None;
-        if has_validations {
-            self.state.set_validations(self.merged_validations()?);
-            let stored = &self.state.validations;
-            let is_new = |block: String| stored.contains(&block) && !previous.contains(&block);
-            is_old = !armor(verified.validations()).any(is_new);
-            validations = Some(stored.clone());
-        }
-        let has_tokens = has_validations || !verified.activations().is_empty();
-        let shared = (self.is_shared() && has_tokens).then(|| self.shared_text());
-        let file = match (verified.validations(), verified.activations()) {
-            _ if shared.is_some() => StateFile::License,
-            ([_, ..], _) => StateFile::Cache,
-            (_, [_, ..]) => StateFile::Activation,
-            _ if !verified.revocations().is_empty() => StateFile::Revocations,
-            _ if !verified.clock_repairs().is_empty() => StateFile::Cache,
-            _ => StateFile::TrustStatements,
-        };
-        Ok(InstallPlan {
-            path: dir.file(file),
-            is_old,
-            license: None,
-            validations,
-            shared: shared.transpose()?,
-            ids: self.ids(),
-        })
-    }
-
-    /// Plans the installation of a license.
-    fn plan_license(
-        &self,
-        contexts: [Context<'_>; 2],
-        replace: Replace,
-    ) -> Result<InstallPlan, InstallationError> {
-        let (candidate, paths) = (self.candidate, self.paths);
-        let lists = self.all_lists();
-        let activations = self.stored_activations();
-        let deactivated = self.state.deactivated.clone();
-        let recorded = self.state.recorded.by_keys(candidate.trust);
-        let [context, now] = contexts.map(|context| {
-            let context = context.revocations(&lists).activations(&activations);
-            context
-                .deactivated(&deactivated)
-                .recorded_revocations(&recorded)
-        });
-        let keys = Keys::new(self.manager.trust());
-        let stored = (&*self.state.validations, self.damaged);
-        let mut plan = candidate.plan(paths, keys, [&context, &now], replace, stored)?;
-        let validations = self.merged_validations().ok();
-        if self.is_shared() {
-            plan.tokens = self.shared_tokens(&plan, validations.as_deref())?;
-        }
-        Ok(InstallPlan {
-            path: paths.user().dir().file(candidate.file()),
-            is_old: false,
-            license: Some(plan),
-            validations,
-            shared: None,
-            ids: self.ids(),
-        })
     }
 
     /// Writes the license, or the tokens and the keys, and then the other artifacts.
