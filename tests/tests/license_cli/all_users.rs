@@ -402,25 +402,28 @@ fn lists_and_statements_are_installed_for_all_users() {
     }
     let machine = machine();
     let _ = install(&machine, &["--at", AT, "team.lic"]).expect_code(0);
-    let workstation = Vendor::shared().workstation();
-    workstation.write("team.lic", &TEAM.file);
-    for args in [
-        "ledger import team.lic --trust trust.jwks",
-        "revoke team.lic --reason fraud --at 2020-02-01",
-        "revocations --key vendor.key --issued-at 2020-02-01 --out list.lic",
-    ] {
-        workstation.write("trust.jwks", &Vendor::shared().trust);
-        let _ = keygen(&workstation, &words(args)).expect_code(0);
-    }
-    machine.write("list.lic", workstation.read("list.lic"));
-    let _ = run(
-        &machine,
-        &["install", "--system", "--at", "2020-02-02", "list.lic"],
-    )
-    .expect_code(1);
-    assert_eq!(
-        files(&machine),
-        named(&["license.lic", "revocations.lic", "trust.jwks"])
+    // A statement adds a key for all users.
+    machine.write(
+        "statement.lic",
+        rotation::introduction(Vendor::shared(), &rotation::NEXT),
     );
-    assert_eq!(decision(&machine, "2020-02-02")["code"], "REVOKED");
+    machine.write("next.lic", &rotation::BY_NEXT.file);
+    let own = |file: &str| run(&machine, &["install", "--system", "--at", AT, file]);
+    own("next.lic").expect_failure(3);
+    let _ = own("statement.lic").expect_code(0);
+    let names = ["license.lic", "trust.jwks", "trust.lic"];
+    assert_eq!(files(&machine), named(&names));
+    let _ = own("next.lic").expect_code(0);
+    assert_eq!(decision(&machine, AT)["code"], "VALID");
+    // A revocation list revokes a license for all users, and an older list is refused.
+    machine.write("list.lic", revocations::list(7, &[&rotation::BY_NEXT]));
+    let _ = own("list.lic").expect_code(1);
+    assert_eq!(decision(&machine, AT)["code"], "REVOKED");
+    machine.write("older.lic", revocations::list(6, &[]));
+    let older = run(
+        &machine,
+        &["install", "--system", "--at", AT, "--json", "older.lic"],
+    );
+    assert_eq!(older.expect_json_failure(3), "STALE_LIST");
+    assert!(files(&machine).iter().all(|(_, mode)| *mode == 0o644));
 }
