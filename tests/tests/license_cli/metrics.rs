@@ -215,3 +215,63 @@ fn the_file_for_node_exporter_is_replaced_as_a_whole_and_readable_by_all_users()
     symlink(machine.file("license.txt"), machine.file("link.prom")).unwrap();
     license(&machine, &["metrics", "--out", "link.prom"]).expect_failure(2);
 }
+
+/// Returns the section of the guide about monitoring.
+fn guide() -> String {
+    let path = license_tests::programs::workspace().join("docs/enterprise.md");
+    let text = fs::read_to_string(path).unwrap();
+    let (_, section) = text.split_once("\n## Monitoring\n").unwrap();
+    section.split("\n## ").next().unwrap().to_owned()
+}
+
+#[test]
+fn the_guide_describes_every_metric() {
+    let machine = Vendor::shared().customer_machine();
+    let terms = words("--tier pro --expires 2020-12-31 --maintenance-until 2020-12-31");
+    let issued = issue_license(&terms);
+    machine.write("pro.lic", &issued.file);
+    let validation = Vendor::shared().check_in(&issued, &["--issued-at", "2020-12-20"]);
+    machine.write("validation.lic", validation);
+    for file in ["pro.lic", "validation.lic"] {
+        let install = [
+            "install",
+            "--trust",
+            "trust.jwks",
+            file,
+            "--at",
+            "2020-12-20",
+        ];
+        let _ = license(&machine, &install).expect_code(0);
+    }
+    let printed = license(&machine, &["metrics", "--at", "2020-12-20"]);
+    let printed = printed.expect_code(0).stdout;
+    let is_part = |letter: char| letter.is_ascii_lowercase() || letter == '_';
+    let names = |text: &str| -> std::collections::BTreeSet<String> {
+        let words = text.split(|letter| !is_part(letter));
+        let is_metric = |word: &&str| word.starts_with("license_") && *word != "license_id";
+        words.filter(is_metric).map(str::to_owned).collect()
+    };
+    let guide = guide();
+    let (_, guide) = guide.split_once("### Prometheus").unwrap();
+    assert_eq!(names(&printed), names(guide));
+}
+
+#[test]
+fn the_commands_of_the_guide_for_monitors_run() {
+    let machine = machine_with("ent.lic");
+    let guide = guide();
+    let mut count = 0;
+    for line in guide.lines().filter(|line| line.starts_with("    ")) {
+        let Some((_, command)) = line.split_once("/usr/local/bin/license ") else {
+            continue;
+        };
+        let command = command.split(')').next().unwrap();
+        let directory = format!("{}/", machine.path().display());
+        let command = command.replace("/var/lib/prometheus/node-exporter/", &directory);
+        let command = command.replace("$ARG1$", "30d").replace("$ARG2$", "7d");
+        let _ = license(&machine, &words(&command)).expect_code(0);
+        count += 1;
+    }
+    assert_eq!(count, 5, "Nagios, NRPE, cron, systemd and cron again");
+    assert_eq!(state(&samples(&machine.read("license.prom"))), "licensed");
+}
