@@ -215,7 +215,7 @@ impl AppContext {
         let installation = match snapshot.installation {
             Ok(installation) => installation,
             Err(error) => {
-                let failure = failure::installation_with_trust(&error, &problems);
+                let failure = failure::installation_with_problems(&error, &problems);
                 return Ok(Evaluation::unusable(self, args, failure));
             }
         };

@@ -24,7 +24,7 @@ pub(crate) use candidate::Plan;
 pub use candidate::{Candidate, Replace};
 pub use error::InstallationError;
 pub(crate) use keys::{Keys, installed_roots};
-pub use loss::LicenseLoss;
+pub use loss::{DroppedLicense, LicenseLoss};
 pub use replaced::ReplacedLicense;
 pub(crate) use statements::{problems as statement_problems, stored_text};
 pub use unused::UnusedFile;

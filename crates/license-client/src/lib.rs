@@ -195,7 +195,8 @@ pub use client::{BuildError, Client, ClientBuilder, ClientError, Setting};
 pub use clock::now;
 pub use directory::UnsafeDirectory;
 pub use installation::{
-    Candidate, Installation, InstallationError, LicenseLoss, Replace, ReplacedLicense, UnusedFile,
+    Candidate, DroppedLicense, Installation, InstallationError, LicenseLoss, Replace,
+    ReplacedLicense, UnusedFile,
 };
 pub use license_core;
 pub use license_core::evaluate::{ContextValue, Evidence, FeatureDecision, Outcome, Warning};

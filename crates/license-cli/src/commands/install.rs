@@ -148,6 +148,7 @@ fn install(
         statements,
     } = candidate;
     let before = own_licenses(app);
+    let kept_before = kept_licenses(app);
     let new = Evaluation::comparable_with(app, Some(verified.clone()), args, &before)?;
     let context = new.context();
     let candidate = Candidate {
@@ -183,14 +184,15 @@ fn install(
     let after = own_licenses(app);
     note_installed(&installed, &verified, terminal);
     if !verified.licenses().is_empty() {
-        let kept = app.manager.replaced_license(&app.matrix).ok().flatten();
         let others = OtherLicenses {
             before: &before,
             after: &after,
-            kept: kept.as_ref().map_or(&[], |kept| kept.verified.licenses()),
+            kept_before: &kept_before,
+            kept: &kept_licenses(app),
         };
         let now = context.clock();
         note_other_licenses(app, &installed, now, &verified, &others, terminal);
+        others.note_forgotten(terminal);
     }
     let mut evaluation = app.installed(args)?;
     let problems = installed.problems.iter().map(Notice::state);
@@ -325,4 +327,10 @@ fn own_licenses(app: &AppContext) -> Vec<License> {
         Ok(Ok(Some(installed))) => installed.verified().licenses().to_vec(),
         _ => Vec::new(),
     }
+}
+
+/// Returns the licenses that `license restore` would install.
+fn kept_licenses(app: &AppContext) -> Vec<License> {
+    let kept = app.manager.replaced_license(&app.matrix).ok().flatten();
+    kept.map_or_else(Vec::new, |kept| kept.verified.licenses().to_vec())
 }

@@ -102,12 +102,38 @@ fn block_line(block: &InstalledBlock) -> String {
     format!("  {what} {}: {effect}", escape(&block.id))
 }
 
-/// The licenses that were installed before, those that are installed now, and those that can be
-/// restored.
+/// The licenses that were installed before, those that are installed now, and those that could be
+/// restored before and can be restored now.
 pub(super) struct OtherLicenses<'l> {
     pub(super) before: &'l [License],
     pub(super) after: &'l [License],
+    pub(super) kept_before: &'l [License],
     pub(super) kept: &'l [License],
+}
+
+impl OtherLicenses<'_> {
+    fn is_superseded(&self, license: &License) -> bool {
+        let mut all = self.after.iter().chain(self.before);
+        all.any(|other| other.supersedes().contains(license.id()))
+    }
+
+    /// Prints a note about each license that could be restored before, and is no longer kept.
+    pub(super) fn note_forgotten(&self, terminal: &Terminal) {
+        let is_there = |license: &&License| {
+            let mut there = self.after.iter().chain(self.kept);
+            there.any(|other| other.id() == license.id())
+        };
+        let kept_before = self.kept_before.iter();
+        for license in kept_before.filter(|license| !is_there(license)) {
+            if !self.is_superseded(license) {
+                let (tier, customer) = (license.tier(), escape(license.customer()));
+                terminal.note(&format!(
+                    "the {tier} license of {customer} that was replaced earlier can no longer be \
+                     restored"
+                ));
+            }
+        }
+    }
 }
 
 /// Prints notes about the licenses that were installed before.
@@ -128,14 +154,10 @@ pub(super) fn note_other_licenses(
     };
     if let Some(begins) = installed.begins.filter(is_new_start) {
         terminal.note(&format!(
-            "the new license starts at {}; the current license stays in effect until then",
+            "the new license starts at {}; the current license stays installed until then",
             rfc3339(begins)
         ));
     }
-    let is_superseded = |license: &License| {
-        let mut all = others.after.iter().chain(others.before);
-        all.any(|other| other.supersedes().contains(license.id()))
-    };
     for license in others.before {
         if is_in(verified.licenses(), license.id()) {
             continue;
@@ -147,7 +169,7 @@ pub(super) fn note_other_licenses(
                     "; `license restore --system` restores it"
                 } else if is_in(others.kept, license.id()) {
                     "; `license restore` restores it"
-                } else if is_superseded(license) {
+                } else if others.is_superseded(license) {
                     ""
                 } else {
                     "; it cannot be restored"
