@@ -303,7 +303,7 @@ fn a_license_that_cannot_be_read_is_unknown_and_a_metric() {
     };
     let file = machine.state().join("license.lic");
     fs::set_permissions(machine.state(), fs::Permissions::from_mode(0o755)).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
     let (code, line) = of_plugin(&user.license(&["status", "--warn", "30d"]));
     assert!(code == 3 && line.contains("license.lic"), "{line}");
     let found = metrics(&user.license(&["metrics"]));
