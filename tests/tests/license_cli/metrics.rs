@@ -232,15 +232,8 @@ fn the_guide_describes_every_metric() {
     machine.write("pro.lic", &issued.file);
     let validation = Vendor::shared().check_in(&issued, &["--issued-at", "2020-12-20"]);
     machine.write("validation.lic", validation);
-    for file in ["pro.lic", "validation.lic"] {
-        let install = [
-            "install",
-            "--trust",
-            "trust.jwks",
-            file,
-            "--at",
-            "2020-12-20",
-        ];
+    for (file, at) in [("pro.lic", AT), ("validation.lic", "2020-12-20")] {
+        let install = ["install", "--trust", "trust.jwks", file, "--at", at];
         let _ = license(&machine, &install).expect_code(0);
     }
     let printed = license(&machine, &["metrics", "--at", "2020-12-20"]);
