@@ -21,7 +21,7 @@
 //! #   .state_dir(scratch.path())
 //!     .build()?;
 //!
-//! // Each call takes microseconds, and detects what was installed in the meantime.
+//! // A call usually takes microseconds, and detects what was installed in the meantime.
 //! assert!(client.allows("local_execution")?, "the base tier needs no license");
 //! let may_sign_in = client.allows("sso")?;
 //! assert!(!may_sign_in);
