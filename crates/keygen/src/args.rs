@@ -15,7 +15,7 @@ mod value;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use license_cli_support::program::Description;
+use license_cli_support::program::{CommandGroup, Description};
 use license_cli_support::{OutputFile, OutputOptions, Source};
 use license_core::ProductCode;
 
@@ -60,6 +60,38 @@ First steps:
   keygen issue --key vendor.key --tier pro --customer \"ACME Ltd\" --days 365 --offline --out acme.lic
 
 Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input, 4 system error.";
+
+/// The commands as the help of the program shows them.
+pub(crate) const COMMAND_GROUPS: [CommandGroup; 7] = [
+    CommandGroup {
+        heading: "Create signing keys",
+        commands: &["new-key", "public", "trust", "rotate"],
+    },
+    CommandGroup {
+        heading: "Issue licenses",
+        commands: &["issue", "trial", "batch", "enterprise-key"],
+    },
+    CommandGroup {
+        heading: "Change licenses",
+        commands: &["renew", "upgrade", "reassign", "revoke", "revocations"],
+    },
+    CommandGroup {
+        heading: "Serve machines",
+        commands: &["check-in", "activate", "release", "clock-repair", "bundle"],
+    },
+    CommandGroup {
+        heading: "Look things up",
+        commands: &["ledger", "usage", "inspect", "diff"],
+    },
+    CommandGroup {
+        heading: "Describe products",
+        commands: &["product"],
+    },
+    CommandGroup {
+        heading: "Describe the program",
+        commands: &["completions", "man", "help"],
+    },
+];
 
 /// The help of the option `--force` of `keygen issue`.
 const ISSUE_FORCE: &str = "Replace an existing file, allow fewer seats than the tier includes, and \
@@ -174,4 +206,18 @@ pub(crate) struct Inspect {
     /// File with a license, token, key or trust set; - for standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: Source,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use license_cli_support::program;
+
+    use super::*;
+
+    #[test]
+    fn each_command_is_in_one_group() {
+        let misplaced = program::misplaced(&Cli::command(), &COMMAND_GROUPS);
+        assert_eq!(misplaced, [""; 0]);
+    }
 }

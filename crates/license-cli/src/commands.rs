@@ -65,7 +65,7 @@ fn run_command(cli: &Cli, command: &Command, terminal: &Terminal) -> Result<Exit
             install::activate(&app_for(arguments.system)?, arguments, terminal)
         }
         Command::Deactivate(arguments) => request::deactivate(&app()?, arguments, terminal),
-        Command::Status(arguments) => app()?.installed(&arguments.context)?.print(terminal),
+        Command::Status(arguments) => app()?.installed(&arguments.context)?.print_status(terminal),
         Command::Metrics(arguments) => metrics::run(&app()?, arguments, terminal),
         Command::Features(query) => features::run(&app()?, query, terminal),
         Command::Check(arguments) => check::run(&app()?, arguments, terminal),

@@ -225,6 +225,7 @@ impl AppContext {
         let mut evaluation = Evaluation::new(self, verified, args)?;
         evaluation.installation = installation;
         evaluation.high_water = high_water;
+        evaluation.used_quotas = args.at.is_none().then_some(snapshot.quotas);
         evaluation.notices = notices;
         Ok(evaluation)
     }

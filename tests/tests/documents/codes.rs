@@ -24,13 +24,15 @@ const HEADER: &str = "| code | meaning | program | exit code | remedy |";
 const LEDGER_STATUS: [&str; 4] = ["EXPIRED", "FUTURE", "REVOKED", "SUPERSEDED"];
 
 /// Literals in capitals that are not reason codes.
-const NOT_CODES: [&str; 35] = [
+const NOT_CODES: [&str; 51] = [
     "BEGIN",
     "CARGO_PKG_VERSION",
     "CERTIFICATE",
+    "COLUMNS",
     "CRITICAL",
     "CUSTOMER",
     "DIGEST",
+    "DOAS_USER",
     "END",
     "ENDS",
     "ENT",
@@ -40,14 +42,22 @@ const NOT_CODES: [&str; 35] = [
     "HOME",
     "JSON",
     "KEY",
+    "LANG",
     "LC_ALL",
+    "LC_CTYPE",
+    "LESS",
     "LICENSE",
+    "LIMIT",
+    "LINES",
     "NUL",
     "OK",
     "OPENSSH",
     "OUT_DIR",
+    "PAGER",
+    "PKEXEC_UID",
     "POST",
     "PS256",
+    "QUOTA",
     "RAW",
     "RS256",
     "RSA",
@@ -56,10 +66,16 @@ const NOT_CODES: [&str; 35] = [
     "SIGN_VERIFY",
     "SMBIOS",
     "STATUS",
+    "SUDO_UID",
+    "SUDO_USER",
+    "TERM",
+    "TERM_PROGRAM",
     "TIER",
     "UNKNOWN",
     "USERNAME",
+    "UTF8",
     "WAL",
+    "WT_SESSION",
 ];
 
 /// Prefixes of the names of environment variables.
