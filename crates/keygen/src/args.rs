@@ -23,8 +23,8 @@ pub(crate) use activation::{Activate, AnswerArgs, Bundle, Release};
 pub(crate) use diff::Diff;
 pub(crate) use issue::{Batch, CheckIn, EnterpriseKey, Issue, RowArgs, Trial};
 pub(crate) use keys::{KeySize, NewKey, Public, PublicFormat, Trust};
-pub(crate) use ledger::{LedgerCommand, List, Revoke, SortBy, TableFormat};
-pub(crate) use renewal::{ChangeArgs, PreviousLicenseArgs, Reassign, Renew, Upgrade};
+pub(crate) use ledger::{Expiring, LedgerCommand, List, Revoke, SortBy, TableFormat};
+pub(crate) use renewal::{ChangeArgs, Reassign, Renew, Upgrade};
 pub(crate) use revocations::Revocations;
 pub(crate) use rotate::Rotate;
 pub(crate) use signing::{EntitlementArgs, KeyArgs, SigningArgs};
@@ -97,7 +97,14 @@ pub(crate) const COMMAND_GROUPS: [CommandGroup; 7] = [
 const ISSUE_FORCE: &str = "Replace an existing file, allow fewer seats than the tier includes, and \
     sign even if the clock or the product contradicts the ledger";
 
-/// The help of the option `--force` of `keygen renew` and `keygen upgrade`.
+/// The help of the option `--force` of `keygen renew`.
+const RENEW_FORCE: &str = "Replace an existing file, or a manifest.csv that lists other licenses, allow options to lower a limit or remove a feature, \
+    and sign although the ledger contradicts the clock or the product";
+
+/// The help of the option `--out` of `keygen renew`.
+const RENEW_OUT: &str = "Output file; - for standard output [default: -]; with --from, directory for license files and manifest";
+
+/// The help of the option `--force` of `keygen upgrade`.
 const SUCCESSOR_FORCE: &str = "Replace an existing file, allow options to lower a limit or remove a feature, and sign \
     even if the clock or the product contradicts the ledger";
 
@@ -117,8 +124,12 @@ pub(crate) enum Command {
     Issue(Box<Issue>),
     /// Issue a trial license (one per customer)
     Trial(Box<Trial>),
-    /// Issue a renewal, which extends the term or the maintenance of a license
-    #[command(mut_arg("force", |force| force.help(SUCCESSOR_FORCE)))]
+    /// Issue a renewal, which extends the term or the maintenance of a license, or of each license
+    /// of a list
+    #[command(
+        mut_arg("force", |force| force.help(RENEW_FORCE)),
+        mut_arg("out", |out| out.help(RENEW_OUT).value_name("FILE|DIR")),
+    )]
     Renew(Box<Renew>),
     /// Issue a license that allows more and replaces the current one
     #[command(mut_arg("force", |force| force.help(SUCCESSOR_FORCE)))]

@@ -24,13 +24,14 @@ const HEADER: &str = "| code | meaning | program | exit code | remedy |";
 const LEDGER_STATUS: [&str; 4] = ["EXPIRED", "FUTURE", "REVOKED", "SUPERSEDED"];
 
 /// Literals in capitals that are not reason codes.
-const NOT_CODES: [&str; 51] = [
+const NOT_CODES: &[&str] = &[
     "BEGIN",
     "CARGO_PKG_VERSION",
     "CERTIFICATE",
     "COLUMNS",
     "CRITICAL",
     "CUSTOMER",
+    "DAYS",
     "DIGEST",
     "DOAS_USER",
     "END",
@@ -47,6 +48,7 @@ const NOT_CODES: [&str; 51] = [
     "LC_CTYPE",
     "LESS",
     "LICENSE",
+    "LICENSES",
     "LIMIT",
     "LINES",
     "NUL",
@@ -59,12 +61,16 @@ const NOT_CODES: [&str; 51] = [
     "PS256",
     "QUOTA",
     "RAW",
+    "REASON",
+    "RENEWAL",
+    "REPLACES",
     "RS256",
     "RSA",
     "RSASSA_PKCS1_V1_5_SHA_256",
     "RSASSA_PSS_SHA_256",
     "SIGN_VERIFY",
     "SMBIOS",
+    "STARTS",
     "STATUS",
     "SUDO_UID",
     "SUDO_USER",
@@ -72,6 +78,7 @@ const NOT_CODES: [&str; 51] = [
     "TERM_PROGRAM",
     "TIER",
     "UNKNOWN",
+    "UNTIL",
     "USERNAME",
     "UTF8",
     "WAL",
