@@ -17,7 +17,7 @@ use crate::passphrase::is_stdin;
 /// The signing key.
 #[derive(Debug, Args)]
 pub(crate) struct KeyArgs {
-    /// Signing key: PKCS#8 PEM file (or -), pkcs11:… or awskms:…
+    /// Signing key: PKCS#8 PEM file (or -), pkcs11:…, awskms:… or gcpkms:…
     #[arg(long, value_name = "KEY", value_parser = key_location())]
     pub(crate) key: KeyLocation,
     /// File with the passphrase or PIN in its first line (or -)
