@@ -62,7 +62,7 @@ pub(crate) fn state(samples: &BTreeMap<String, String>) -> &'static str {
         panic!("expected one state: {current:?}");
     };
     let is_zero = |other: &&str| *other == current || value(other) == "0";
-    assert!(states.iter().all(|other| is_zero(other)));
+    assert!(states.iter().all(is_zero));
     current
 }
 
