@@ -33,7 +33,7 @@ pub(crate) fn run(
     let mut evaluation = match app.requested(query) {
         // A feature of the base tier needs no license, even if the installed one is damaged.
         Err(failure) if query.license.is_none() && base.allows(feature) => {
-            Evaluation::unusable(app, &query.context, &failure)
+            Evaluation::unusable(app, &query.context, failure)
         }
         evaluation => evaluation?,
     };

@@ -175,6 +175,19 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
             "in a container, set CODITECT_MACHINE_ID; `license machine` shows the missing parts",
         ),
         Error::Random => no_random_numbers(error),
+        Error::NotAdministrator { .. } => {
+            Failure::new(Exit::System, "NOT_ADMINISTRATOR", with_causes(error)).hint(
+                "run the command as root, such as with `sudo license install --system FILE`; without --system, the license is installed for this user",
+            )
+        }
+        Error::SystemDir(refused) => {
+            Failure::new(Exit::System, UNSAFE_DIRECTORY, with_causes(error))
+                .hint(correct_system_dir(refused))
+        }
+        Error::NoSystemDir => Failure::usage(with_causes(error))
+            .hint("set the variable PRODUCT_SYSTEM_DIR, such as CODITECT_SYSTEM_DIR, to an absolute path"),
+        Error::NotForAllUsers { .. } => Failure::usage(with_causes(error))
+            .hint("install the file without --system, as the user who made the request; nothing was changed"),
         Error::State(problem) => Failure::new(Exit::System, "IO", with_causes(problem))
             .hint("check the permissions of the file; nothing was changed"),
         Error::StaleList(stale) => stale_list(stale),
