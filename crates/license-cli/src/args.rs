@@ -1,21 +1,26 @@
 //! The command line of `license`.
 
+mod help;
+mod monitoring;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use license_cli_support::program::{CommandGroup, Description};
+use license_cli_support::program::Description;
 use license_cli_support::{OutputFile, OutputOptions, Source};
 use license_core::chrono::{DateTime, NaiveDate, Utc};
 use license_core::machine::Machine;
 use license_core::policy::UsageType;
 use license_core::{ProductCode, Version, time};
 
+pub(crate) use self::help::COMMAND_GROUPS;
+pub(crate) use self::monitoring::{Metrics, Thresholds, is_plugin};
 use crate::embedded::{self, PROGRAM, command};
 
 /// Verifies, installs and explains licenses without a network
 #[derive(Debug, Parser)]
-#[command(name = PROGRAM, version, long_version = embedded::VERSION, after_help = after_help())]
+#[command(name = PROGRAM, version, long_version = embedded::VERSION, after_help = help::after_help())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -33,79 +38,6 @@ pub(crate) struct Cli {
     pub(crate) output: OutputOptions,
 }
 
-/// Returns the text after the help: first steps, environment variables and exit codes.
-fn after_help() -> String {
-    let (files, trust) = if embedded::HAS_KEYS {
-        ("license file", "")
-    } else {
-        ("license file and the public keys", "--trust trust.jwks ")
-    };
-    let variables = env!("BUILD_PRODUCT_CODE");
-    format!(
-        "\
-First steps, with the {files} from the vendor:
-  {PROGRAM} verify {trust}acme.lic
-  {PROGRAM} install {trust}acme.lic
-  {PROGRAM} status
-  {PROGRAM} check {feature}
-
-Environment variables:
-  {variables}_HOME        state directory [default: ~/.{directory}]
-  {variables}_SYSTEM_DIR  administrator's directory with the license for all users
-  {variables}_MACHINE_ID  id of this machine, such as in a container
-  {variables}_USAGE_TYPE  usage type: builder or runtime
-
-Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage error, 3 indeterminate (invalid or unverifiable input), 4 system error.",
-        feature = env!("BUILD_FEATURE"),
-        directory = env!("BUILD_DIRECTORY"),
-    )
-}
-
-/// The help of `--machine`.
-const MACHINE: &str = concat!(
-    "Machine, as printed by ",
-    command!("machine"),
-    " [default: this machine]"
-);
-
-/// The help of `--usage-type`.
-const USAGE_TYPE: &str = concat!(
-    "Usage type: builder or runtime [default: as detected by ",
-    command!("usage"),
-    "]"
-);
-
-/// The help of the argument of `license use`.
-const QUOTA: &str = concat!(
-    "Name of the quota, such as ",
-    env!("BUILD_QUOTA"),
-    "; the count restarts each day (UTC)"
-);
-
-/// The commands as the help of the program shows them.
-pub(crate) const COMMAND_GROUPS: [CommandGroup; 5] = [
-    CommandGroup {
-        heading: "Ask about the license",
-        commands: &["status", "explain", "features", "check", "use"],
-    },
-    CommandGroup {
-        heading: "Install a license",
-        commands: &["verify", "inspect", "install", "restore", "remove"],
-    },
-    CommandGroup {
-        heading: "Activate this machine",
-        commands: &["request", "activate", "deactivate"],
-    },
-    CommandGroup {
-        heading: "Examine this machine",
-        commands: &["doctor", "machine", "session", "usage", "usage-report"],
-    },
-    CommandGroup {
-        heading: "Describe the program",
-        commands: &["completions", "man", "help"],
-    },
-];
-
 /// The help of the argument of `license activate`.
 const ANSWER: &str =
     "File, token or picture of a QR code with the vendor's answer; - for standard input";
@@ -120,8 +52,11 @@ pub(crate) enum Command {
         /// File, token or key from the vendor; - for standard input
         #[arg(value_name = "FILE|TOKEN|KEY|-")]
         license: OsString,
+        /// Print public keys as PEM, such as for OpenSSL, each after a comment with its id
+        #[arg(long)]
+        pem: bool,
     },
-    /// Verify a file from the vendor and install it for this user
+    /// Verify a file from the vendor and install it for this user or for all users
     Install(Box<Install>),
     /// Write a request for the activation of this machine or for a clock repair
     Request(Request),
@@ -130,8 +65,10 @@ pub(crate) enum Command {
     Activate(Box<Install>),
     /// Deactivate the license on this machine and write the receipt that frees the device
     Deactivate(Deactivate),
-    /// Show the decision on the installed license
+    /// Show the decision on the installed license, or check it as a plugin of Nagios or Icinga
     Status(Box<Status>),
+    /// Print metrics about the installed license for Prometheus; nothing is changed
+    Metrics(Box<Metrics>),
     /// List the features and quotas of each tier, and what is granted here
     Features(Box<Query>),
     /// Check whether a feature is granted (exit code 0) or denied (exit code 1)
@@ -148,8 +85,8 @@ pub(crate) enum Command {
     Usage(Project),
     /// Write a report of the usage that this machine counted; nothing is sent
     UsageReport(UsageReport),
-    /// Remove the license of this user
-    Remove,
+    /// Remove the license of this user or of all users
+    Remove(Remove),
     /// Restore the license that the last installation replaced
     Restore(Box<Restore>),
     /// Check the license installation on this machine without changing it (exit code 1 for a
@@ -209,7 +146,27 @@ pub(crate) struct Install {
     #[arg(long, value_name = "NONCE")]
     pub(crate) nonce: Option<String>,
     #[command(flatten)]
+    pub(crate) system: SystemArgs,
+    /// Check everything and show the result without installing anything
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
     pub(crate) context: ContextArgs,
+}
+
+/// The users for whom a license is installed.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct SystemArgs {
+    /// For all users of this machine, in the directory of the administrator, such as
+    /// /etc/coditect; requires root
+    #[arg(long)]
+    pub(crate) system: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    #[command(flatten)]
+    pub(crate) system: SystemArgs,
 }
 
 #[derive(Debug, Args)]
@@ -258,7 +215,7 @@ pub(crate) struct DeliveryArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct Use {
-    #[arg(help = QUOTA)]
+    #[arg(help = help::QUOTA)]
     pub(crate) quota: String,
     /// Amount to count; 0 only shows the remaining amount
     #[arg(default_value_t = 1, value_parser = count, allow_negative_numbers = true)]
@@ -292,6 +249,8 @@ pub(crate) struct Project {
 #[derive(Debug, Args)]
 pub(crate) struct Status {
     #[command(flatten)]
+    pub(crate) thresholds: Thresholds,
+    #[command(flatten)]
     pub(crate) context: ContextArgs,
 }
 
@@ -300,6 +259,8 @@ pub(crate) struct Restore {
     /// Replace a valid license with one that is not valid or allows less
     #[arg(long)]
     pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) system: SystemArgs,
     #[command(flatten)]
     pub(crate) context: ContextArgs,
 }
@@ -343,7 +304,7 @@ pub(crate) struct ContextArgs {
     /// Name of the user
     #[arg(long, value_name = "USER")]
     pub(crate) user: Option<String>,
-    #[arg(long, value_parser = NamedMachine::parse, value_name = "MACHINE", help = MACHINE)]
+    #[arg(long, value_parser = NamedMachine::parse, value_name = "MACHINE", help = help::MACHINE)]
     pub(crate) machine: Option<NamedMachine>,
     /// Version of the application
     #[arg(long, value_parser = version, value_name = "VERSION")]
@@ -351,7 +312,7 @@ pub(crate) struct ContextArgs {
     /// Build date of the application
     #[arg(long, value_parser = instant, value_name = "DATE")]
     pub(crate) build_date: Option<DateTime<Utc>>,
-    #[arg(long, value_parser = usage_type, value_name = "TYPE", help = USAGE_TYPE)]
+    #[arg(long, value_parser = usage_type, value_name = "TYPE", help = help::USAGE_TYPE)]
     pub(crate) usage_type: Option<UsageType>,
     /// Treat a grace period as a denial
     #[arg(long)]

@@ -114,7 +114,7 @@ fn foreign_word(text: &str) -> Option<&str> {
     let found = lower.find("coditect").or_else(|| {
         let mut commands = lower.match_indices("license ");
         commands.find_map(|(at, _)| {
-            let is_command = ["`", "usage: ", "\n  ", "$ "]
+            let is_command = ["`", "usage: ", "\n  ", "$ ", "sudo "]
                 .iter()
                 .any(|before| lower[..at].ends_with(before));
             let is_field = lower[at..].starts_with("license id ");
@@ -194,6 +194,10 @@ fn a_customer_sees_the_vendors_product_from_the_installation_to_the_status() {
     expect_parts(&used.stdout, &["granted: Renders per day: 1 of 10000 used"]);
     let unknown = photon(&machine, &["use", "exports"]).expect_failure(2);
     expect_parts(&unknown.message, &["a quota of tier Studio"]);
+    let monitored = photon(&machine, &words("status --warn 30d --critical 7d"));
+    expect_parts(&monitored.expect_code(0).stdout, &["Studio license VALID"]);
+    let metrics = photon(&machine, &["metrics"]).expect_code(0).stdout;
+    expect_parts(&metrics, &["tier=\"STUDIO\""]);
     let explained = photon(&machine, &["explain"]).expect_code(0).stdout;
     expect_parts(&explained, &["tier Studio is in effect"]);
     let doctor = photon(&machine, &["doctor"]).expect_code(0).stdout;

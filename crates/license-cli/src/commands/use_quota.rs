@@ -1,6 +1,6 @@
 //! `license use`.
 
-use license_cli_support::{Exit, Failure, Meaning, Screen, Terminal, escape};
+use license_cli_support::{Exit, Failure, Meaning, Screen, Terminal, escape, show_name};
 use license_client::{QuotaError, StoreError, UsageAccount};
 use license_core::evaluate::Outcome;
 use license_core::policy::Quota;
@@ -85,10 +85,9 @@ fn not_counted(name: &str, error: &QuotaError) -> Failure {
 fn no_such_quota(name: &str, decision: &Decision, matrix: &FeatureMatrix) -> Failure {
     let known = decision.entitlements().quotas().map(|(name, _)| name);
     let known = known.collect::<Vec<_>>().join(", ");
-    let shown: String = name.chars().take(64).collect();
     let tier = labels::effective_tier(decision, matrix);
     let expected = format!("expected a quota of tier {tier}");
-    Failure::usage(format!("{expected}, found `{}`", escape(&shown)))
+    Failure::usage(format!("{expected}, found {}", show_name(name)))
         .hint(format!("use one of these quotas: {known}"))
 }
 

@@ -28,8 +28,8 @@ pub(crate) struct DecisionReport<'a> {
     pub(crate) lists: &'a [RevocationList],
     /// The trust statements that came with the license.
     pub(crate) statements: &'a StatementsReport,
-    /// The result for each installed block, as JSON.
-    pub(crate) blocks: Option<&'a Value>,
+    /// The result of the installation, as members of the JSON object.
+    pub(crate) installed: Option<&'a Value>,
     /// Whether the command names a version or a build date of the application.
     pub(crate) is_version_stated: bool,
     /// The installed license files that are not in effect.
@@ -90,8 +90,8 @@ fn report_to_json(report: &DecisionReport<'_>) -> Map<String, Value> {
         let unused = report.unused.iter().map(unused_to_json);
         object.insert("unused_files".to_owned(), unused.collect());
     }
-    if let Some(blocks) = report.blocks {
-        object.insert("blocks".to_owned(), blocks.clone());
+    if let Some(Value::Object(installed)) = report.installed {
+        object.extend(installed.clone());
     }
     object
 }

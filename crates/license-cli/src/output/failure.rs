@@ -6,7 +6,7 @@ mod state_directory;
 use std::error::Error;
 use std::path::Path;
 
-use license_cli_support::{Exit, Failure, Source, show_path};
+use license_cli_support::{Exit, Failure, Source, may_be_pasted_path, show_name, show_path};
 use license_client::{
     AnswerFault, InstallationError, ProjectError, ReportError, SealError, ServerTokenFault,
     StaleList, StateDirError, StateProblem, StoreError, SystemDirError, SystemDirFault,
@@ -22,7 +22,7 @@ use license_core::{Code, with_causes};
 pub(crate) use self::state_directory::{
     NO_LOCKS, UNSAFE_DIRECTORY, busy, lock_service, store, unsafe_directory,
 };
-use crate::embedded::{self, command};
+use crate::embedded::{self, PROGRAM, command};
 
 /// Returns the failure of an artifact that does not verify.
 pub(crate) fn verification(what: &str, error: &VerifiedLicensesError) -> Failure {
@@ -188,6 +188,19 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
         Error::NoMachine => Failure::new(Exit::System, "NO_MACHINE", with_causes(error)).hint(
             format!("in a container, set {}; {} shows the missing parts", embedded::variable("MACHINE_ID"), command!("machine"))),
         Error::Random => no_random_numbers(error),
+        Error::NotAdministrator { .. } => {
+            Failure::new(Exit::System, "NOT_ADMINISTRATOR", with_causes(error)).hint(
+                format!("run the command as root, such as with `sudo {PROGRAM} install --system FILE`; without --system, the license is installed for this user"),
+            )
+        }
+        Error::SystemDir(refused) => {
+            Failure::new(Exit::System, UNSAFE_DIRECTORY, with_causes(error))
+                .hint(correct_system_dir(refused))
+        }
+        Error::NoSystemDir => Failure::usage(with_causes(error))
+            .hint(format!("set the variable {} to an absolute path", embedded::variable("SYSTEM_DIR"))),
+        Error::NotForAllUsers { .. } => Failure::usage(with_causes(error))
+            .hint("install the file without --system, as the user who made the request; nothing was changed"),
         Error::State(problem) => Failure::new(Exit::System, "IO", with_causes(problem))
             .hint("check the permissions of the file; nothing was changed"),
         Error::StaleList(stale) => stale_list(stale),
@@ -364,7 +377,14 @@ fn journal(problem: &StateProblem) -> Failure {
 const TOO_LONG: &str = "move the project to a shorter path; a symbolic link does not help";
 
 /// Returns the failure of a project that cannot be found.
-pub(crate) fn project(error: &ProjectError) -> Failure {
+///
+/// A message does not repeat an argument that may be a pasted key.
+pub(crate) fn project(error: &ProjectError, argument: &Path) -> Failure {
+    if may_be_pasted_path(argument) {
+        let shown = show_name(&argument.to_string_lossy());
+        return Failure::usage(format!("expected the path of a project, found {shown}"))
+            .hint("give the path of an existing file or directory");
+    }
     let (exit, hint) = match error {
         error if error.is_too_long() => (Exit::System, TOO_LONG),
         ProjectError::Unreadable { .. } | ProjectError::NoCurrentDirectory { .. } => (

@@ -66,7 +66,7 @@ pub(super) struct Comparison {
     now: Pair,
     difference: Option<Difference>,
     /// The labels of the tiers of the installed license and of the new license.
-    tier_labels: Option<[String; 2]>,
+    tier_labels: Option<[Box<str>; 2]>,
     /// The installed licenses that are lost beside the one that the new license is compared with.
     dropped: Vec<DroppedLicense>,
 }
@@ -94,7 +94,7 @@ impl Comparison {
         };
         let decisive = comparison.decisive();
         let licenses = decisive.installed.license().zip(decisive.new.license());
-        let label = |license: &License| matrix.tier_label(&license.tier()).to_owned();
+        let label = |license: &License| matrix.tier_label(&license.tier()).into();
         let compared = licenses.map(|(installed, new)| {
             let difference = Difference::from_licenses(installed, new, matrix);
             (difference, [installed, new].map(label))

@@ -24,11 +24,11 @@ pub struct LicenseLoss {
     /// The tier of the installed license.
     pub installed: Tier,
     /// The label of that tier.
-    pub installed_label: String,
+    pub installed_label: Box<str>,
     /// The tier of the new license.
     pub new: Tier,
     /// The label of that tier.
-    pub new_label: String,
+    pub new_label: Box<str>,
     /// The changes to the disadvantage of the customer.
     pub losses: Vec<Change>,
     /// Other licenses that would no longer be installed.
