@@ -157,9 +157,7 @@ pub(crate) struct Install {
 /// The users for whom a license is installed.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct SystemArgs {
-    /// For all users of this machine, in the directory of the administrator, such as
-    /// /etc/coditect; requires root
-    #[arg(long)]
+    #[arg(long, help = help::SYSTEM)]
     pub(crate) system: bool,
 }
 

@@ -83,3 +83,10 @@ pub(crate) const COMMAND_GROUPS: [CommandGroup; 5] = [
         commands: &["completions", "man", "help"],
     },
 ];
+
+/// The help of `--system`.
+pub(super) const SYSTEM: &str = concat!(
+    "For all users of this machine, in the directory of the administrator, such as /etc/",
+    env!("BUILD_DIRECTORY"),
+    "; requires root"
+);
