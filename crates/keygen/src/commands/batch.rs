@@ -42,7 +42,8 @@ const MAX_ROW_ERRORS: usize = 20;
 
 pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure> {
     let terminal = app.terminal;
-    let matrix = matrix(arguments.product_file.as_ref())?;
+    let signer = &KeyFile::new(app, &arguments.key)?;
+    let matrix = matrix(app.settings, arguments.product_file.as_ref())?;
     check_file(&arguments.orders)?;
     take_precautions(arguments, app)?;
     // All rows are checked before a passphrase prompt and before the first license is signed.
@@ -52,6 +53,7 @@ pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure>
     let batch = BatchRun {
         arguments,
         app,
+        signer,
         orders: &orders,
         matrix: &matrix,
         rows,
@@ -67,7 +69,10 @@ fn take_precautions(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failur
     let view = ledger.as_ref().map(Ledger::check).transpose();
     let view =
         view.map_err(|error| failures::not_issued(IssueError::OpenLedger(error), app.location))?;
-    let precautions = Precautions::new(arguments.product_file.is_some(), arguments.force);
+    let precautions = Precautions::new(
+        app.settings.names_product(arguments.product_file.as_ref()),
+        arguments.force,
+    );
     precautions.check(view.flatten().as_deref(), now())?;
     precautions.warn(app.terminal);
     Ok(())
@@ -77,6 +82,7 @@ fn take_precautions(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failur
 struct BatchRun<'a> {
     arguments: &'a Batch,
     app: AppContext<'a>,
+    signer: &'a KeyFile<'a>,
     orders: &'a Orders<'a>,
     matrix: &'a FeatureMatrix,
     rows: u64,
@@ -101,7 +107,7 @@ impl BatchRun<'_> {
     }
 
     fn run(&self, mode: Mode, has_manifest: bool) -> Result<BatchReport, Failure> {
-        let AppContext { location, terminal } = self.app;
+        let location = self.app.location;
         let mut observer = Observer {
             batch: self,
             has_manifest,
@@ -115,7 +121,7 @@ impl BatchRun<'_> {
             matrix: self.matrix,
             directory: &self.arguments.out,
             jobs: jobs(self.arguments),
-            signer: &KeyFile::new(&self.arguments.key, terminal),
+            signer: self.signer,
             observer: &mut observer,
         };
         let mut service = IssueService::new(output::ledger_file(location)?);
