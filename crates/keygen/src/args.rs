@@ -64,9 +64,8 @@ First steps:
   keygen issue --key vendor.key --tier pro --customer \"ACME Ltd\" --days 365 --offline --out acme.lic
 
 Settings:
-  The signing key, its passphrase file, the product file, the issuer and the ledger can be set once.
-  An option takes precedence over a variable (KEYGEN_KEY), and a variable over keygen.toml (key).
-  `keygen config` shows each value and where it comes from.
+  Variables such as KEYGEN_KEY, and members of keygen.toml such as key, replace
+  options. `keygen config` shows each value, and where it comes from.
 
 Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input, 4 system error.";
 

@@ -24,7 +24,7 @@ const HEADER: &str = "| code | meaning | program | exit code | remedy |";
 const LEDGER_STATUS: [&str; 4] = ["EXPIRED", "FUTURE", "REVOKED", "SUPERSEDED"];
 
 /// Literals in capitals that are not reason codes.
-const NOT_CODES: [&str; 32] = [
+const NOT_CODES: [&str; 35] = [
     "BEGIN",
     "CARGO_PKG_VERSION",
     "CERTIFICATE",
@@ -34,6 +34,7 @@ const NOT_CODES: [&str; 32] = [
     "ENDS",
     "ENT",
     "FEATURE",
+    "FROM",
     "FULL",
     "HERE",
     "HOME",
@@ -51,11 +52,13 @@ const NOT_CODES: [&str; 32] = [
     "RSA",
     "RSASSA_PKCS1_V1_5_SHA_256",
     "RSASSA_PSS_SHA_256",
+    "SETTING",
     "SIGN_VERIFY",
     "SMBIOS",
     "STATUS",
     "TIER",
     "USERNAME",
+    "VALUE",
     "WAL",
 ];
 

@@ -34,10 +34,14 @@ Settings, each as an option, a variable and a member of keygen.toml:
   --issuer           KEYGEN_ISSUER           issuer
   --ledger           KEYGEN_LEDGER           ledger
 
-An option takes precedence over a variable, and a variable over the file. `passphrase_file` and
-`alg` belong to the key that is named in the same place: --key does not use those of the file.
-An empty variable counts as not set. A path in the file is relative to the directory of the file.
-The file contains no passphrase. No user but you and root may be able to change it.
+An option takes precedence over a variable, and a variable over the file. \
+An empty variable counts as not set.
+
+`passphrase_file` and `alg` belong to the key that is named in the same place: \
+--key does not use those of a file that names a key.
+
+Paths in the file are relative to the directory of the file. The file contains no passphrase. \
+Only you and root may be able to change it.
 
 Example of a file:
   key = \"keys/vendor.key\"

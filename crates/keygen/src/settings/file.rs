@@ -59,18 +59,23 @@ pub(super) fn read(path: &Path) -> Result<Layer, Failure> {
 /// Returns the failure of a file that another user can change.
 fn insecure(path: &Path, exposed: &ExposedFile) -> Failure {
     let place = show_path(&exposed.path);
+    let (kind, of_place) = if exposed.path.is_dir() {
+        ("directory", format!(" of {place}"))
+    } else {
+        ("file", String::new())
+    };
     let (found, command) = match exposed.exposure {
         Exposure::Owner(owner) => (
-            format!("which belongs to user {owner}"),
+            format!("user {owner} as the owner"),
             "copy the settings to a file in a directory of your own".to_owned(),
         ),
         Exposure::FileMode(mode) | Exposure::DirectoryMode(mode) => (
-            format!("which other users can change (mode {mode:03o})"),
+            format!("mode {mode:03o}"),
             format!("run `chmod go-w {place}`"),
         ),
     };
     let message = format!(
-        "{}: expected settings that only you and root can change, found {place}, {found}",
+        "{}: expected a {kind} that only you and root can change, found {found}{of_place}",
         show_path(path)
     );
     Failure::new(Exit::Usage, "INSECURE_FILE", message)

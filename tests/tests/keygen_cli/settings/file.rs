@@ -168,7 +168,9 @@ fn a_settings_file_that_another_user_can_change_is_refused() {
         }
         let error = run(&[]).expect_failure(2);
         assert!(
-            error.message.contains("which other users can change"),
+            error
+                .message
+                .contains("that only you and root can change, found mode"),
             "{error:?}"
         );
         assert!(error.hint.contains("chmod go-w"), "{error:?}");
@@ -195,7 +197,7 @@ fn a_settings_file_that_another_user_can_change_is_refused() {
     }
     let error = run(&[]).expect_failure(2);
     assert!(
-        error.message.contains("which belongs to user 65534"),
+        error.message.contains("found user 65534 as the owner"),
         "{error:?}"
     );
 }
