@@ -12,7 +12,7 @@ use license_keygen::fuzzing::read_orders;
 use tempfile::NamedTempFile;
 
 /// The CSV reader and the option parser have buffers of a fixed size.
-const FIXED_BYTES: usize = 1 << 20;
+const FIXED_BYTES: u64 = 1 << 20;
 const MEMORY_FACTOR: u64 = 64;
 
 thread_local! {
@@ -22,7 +22,9 @@ thread_local! {
 fuzz_target!(|table: &[u8]| TABLE.with_borrow(|file| {
     let path = file.path();
     fs::write(path, table).unwrap();
-    let input = vec![0; table.len() + FIXED_BYTES / 64];
+    // Only the length counts: it sets the memory limit.
+    let fixed = usize::try_from(FIXED_BYTES / MEMORY_FACTOR).unwrap();
+    let input = vec![0; table.len() + fixed];
     let rows = match bounded(MEMORY_FACTOR, &input, || read_orders(path)) {
         Ok(rows) => rows,
         Err(message) => return assert_printable(&message),

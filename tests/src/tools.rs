@@ -58,6 +58,13 @@ pub fn pyjwt() -> Option<&'static Library> {
     or_skip("python with PyJWT", PYJWT.get_or_init(find_python))
 }
 
+/// Finds `python3` on the `PATH`, without further packages.
+pub fn python3() -> Option<&'static Tool> {
+    static PYTHON3: OnceLock<Option<Tool>> = OnceLock::new();
+    let find = || Tool::new("python3").if_usable(&["--version".as_ref()]);
+    or_skip("python3", PYTHON3.get_or_init(find))
+}
+
 /// Finds Node.js with `jose`.
 ///
 /// Loads `jose` from the `node_modules` that `LICENSE_TESTS_NODE_MODULES` names, or from the

@@ -71,11 +71,11 @@ Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input, 4 system 
 
 /// The help of the option `--force` of `keygen issue`.
 const ISSUE_FORCE: &str = "Replace an existing file, allow fewer seats than the tier includes, and \
-    sign although the ledger contradicts the clock or the product";
+    sign even if the clock or the product contradicts the ledger";
 
 /// The help of the option `--force` of `keygen renew` and `keygen upgrade`.
 const SUCCESSOR_FORCE: &str = "Replace an existing file, allow options to lower a limit or remove a feature, and sign \
-    although the ledger contradicts the clock or the product";
+    even if the clock or the product contradicts the ledger";
 
 /// The help of the option `--force` of `keygen revocations`.
 const REVOCATIONS_FORCE: &str = "Replace a file that is not an earlier list, and allow a list that omits licenses of an earlier list";

@@ -9,7 +9,7 @@ use license_cli_support::{OutputFile, OutputOptions, Source};
 use license_core::chrono::{DateTime, NaiveDate, Utc};
 use license_core::machine::Machine;
 use license_core::policy::UsageType;
-use license_core::{Version, time};
+use license_core::{ProductCode, Version, time};
 
 use crate::embedded;
 
@@ -282,8 +282,8 @@ pub(crate) struct ContextArgs {
     #[arg(long, value_name = "USER")]
     pub(crate) user: Option<String>,
     /// Machine, as printed by `license machine` [default: this machine]
-    #[arg(long, value_parser = machine, value_name = "MACHINE")]
-    pub(crate) machine: Option<Machine>,
+    #[arg(long, value_parser = NamedMachine::parse, value_name = "MACHINE")]
+    pub(crate) machine: Option<NamedMachine>,
     /// Version of the application
     #[arg(long, value_parser = version, value_name = "VERSION")]
     pub(crate) app_version: Option<Version>,
@@ -306,9 +306,27 @@ fn date(text: &str) -> Result<NaiveDate, String> {
     time::parse_date(text).map_err(|error| error.to_string())
 }
 
-fn machine(text: &str) -> Result<Machine, &'static str> {
-    Machine::parse(Machine::split_product(text).1)
-        .ok_or("expected a machine as `license machine` prints it")
+/// The value of `--machine`: a fingerprint or digest, with the product that it was made for, or a
+/// name that the application defines.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedMachine {
+    pub(crate) product: Option<ProductCode>,
+    pub(crate) machine: Machine,
+}
+
+impl NamedMachine {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (product, machine) = Machine::split_product(text);
+        let found = match Machine::parse(machine) {
+            Some(Machine::Other(_)) if machine.starts_with("fp1:") => "a damaged fingerprint",
+            Some(Machine::Other(_)) if machine.starts_with("mach_") => "a damaged digest",
+            None => "an empty value",
+            Some(machine) => return Ok(Self { product, machine }),
+        };
+        Err(format!(
+            "expected a machine as `license machine` prints it, found {found}"
+        ))
+    }
 }
 
 fn count(text: &str) -> Result<u64, &'static str> {

@@ -174,7 +174,7 @@ impl AppContext {
         let problems = snapshot.problems;
         let installation = snapshot.installation;
         let installation =
-            installation.map_err(|error| failure::installation_with_trust(&error, &problems))?;
+            installation.map_err(|error| failure::installation_with_problems(&error, &problems))?;
         let others = installation.iter().flat_map(|found| found.problems());
         notices.extend(others.map(Notice::installation));
         let verified = installation.as_ref().map(|found| found.verified().clone());

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::state_dir::is_possible;
+
 /// The reason why the administrator's directory is not used: someone else could change it.
 ///
 /// ```
@@ -22,7 +24,8 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "{}: expected a directory that only an administrator can change, found {}",
-    path.display(), describe(directory, fault)
+    shown(path),
+    describe(directory, fault)
 )]
 #[non_exhaustive]
 pub struct SystemDirError {
@@ -68,6 +71,16 @@ pub enum SystemDirFault {
     Relative,
     /// The directory cannot be examined.
     Unreadable(io::ErrorKind),
+}
+
+/// Returns the path for a message. Does not repeat a text that cannot be a path, because it may be a
+/// key that was pasted by mistake.
+fn shown(path: &Path) -> String {
+    if is_possible(path) {
+        path.display().to_string()
+    } else {
+        "directory for all users".to_owned()
+    }
 }
 
 fn describe(directory: &Path, fault: &SystemDirFault) -> String {

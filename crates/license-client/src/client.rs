@@ -23,14 +23,13 @@ use self::current::Current;
 pub use self::error::ClientError;
 pub use self::setting::Setting;
 use crate::events::{DecisionEvents, ReadReason};
-use crate::installation::Installation;
 use crate::manager::{LicenseManager, Snapshot, depends_on_machine};
 
 /// Evaluates the installed license on this machine.
 ///
 /// A missing or damaged license never keeps a program from starting: the base tier is then in
-/// effect. [`Client::problem`] describes a damaged license. A license that is installed, renewed or
-/// removed while the program runs takes effect within a second.
+/// effect. [`Client::problem`] describes a damaged license. An installation, renewal or removal
+/// while the program runs takes effect within a second.
 ///
 /// An application creates one client with [`Client::builder`] and keeps it. Threads can share the
 /// client, for example in an [`Arc`]. The client starts no threads.
@@ -55,20 +54,20 @@ use crate::manager::{LicenseManager, Snapshot, depends_on_machine};
 ///
 /// # Blocking
 ///
-/// No method uses the network. Each method that may block states for how long, on a local disk. A
-/// file system on a network adds its own waits.
+/// No method uses the network. The documentation of each method that may block states for how long.
+/// The times are for a local disk. A file system on a network adds its own waits.
 ///
-/// - [`decide`](Self::decide), [`allows`](Self::allows) and [`context`](Self::context):
-///   microseconds. Once a second, they check ten files. After a change, they read these files. If
-///   the license depends on the machine, the first call takes longer: see
-///   [`context`](Self::context).
+/// - [`decide`](Self::decide), [`allows`](Self::allows) and [`context`](Self::context): usually
+///   microseconds. Once a second, they check ten files. After a change, and every ten minutes, they
+///   take as long as [`ClientBuilder::build`]. If the license depends on the machine, the first
+///   call takes longer: see [`context`](Self::context).
 /// - [`use_quota`](Self::use_quota): a durable write, and at most ten seconds while other processes
 ///   write.
 /// - [`session`](Self::session): a read of the directories of the project, and the creation of a
 ///   file.
 /// - Dropping the client: a write of the usage counts, if there are any.
 ///
-/// In an asynchronous program, call `decide` and `allows` directly, like other functions that take
+/// In an asynchronous program, call `decide` and `allows` directly, because they usually take
 /// microseconds. Move `use_quota`, `session` and [`ClientBuilder::build`] to a thread that may
 /// block:
 ///
@@ -231,12 +230,11 @@ impl Client {
         let current = self.snapshot();
         let context = self.application.context(self.manager.clock().now());
         let context = context.high_water(current.high_water);
-        let depends_on_machine = |found: &Installation| depends_on_machine(found.verified());
-        // Collecting all components of a machine takes a millisecond, so it is done only for a
-        // license that depends on the machine.
+        // Collecting all components of a machine takes time, so it is done only for a license that
+        // depends on the machine.
         let machine = current
             .installed()
-            .filter(|found| depends_on_machine(found))
+            .filter(|installed| depends_on_machine(installed.verified()))
             .and_then(|_| self.manager.machine());
         match machine {
             Some(machine) => context.machine(machine),

@@ -22,7 +22,7 @@ use license_core::{FeatureMatrix, License, LicenseId, TrustSet, VerifiedLicenses
 pub use candidate::{Candidate, Replace};
 pub use error::InstallationError;
 pub(crate) use keys::{Keys, installed_roots};
-pub use loss::LicenseLoss;
+pub use loss::{DroppedLicense, LicenseLoss};
 pub use replaced::ReplacedLicense;
 pub(crate) use statements::{problems as statement_problems, stored_text};
 pub use unused::UnusedFile;

@@ -21,7 +21,7 @@
 //! #   .state_dir(scratch.path())
 //!     .build()?;
 //!
-//! // Each call takes microseconds, and detects what was installed in the meantime.
+//! // A call usually takes microseconds, and detects what was installed in the meantime.
 //! assert!(client.allows("local_execution")?, "the base tier needs no license");
 //! let may_sign_in = client.allows("sso")?;
 //! assert!(!may_sign_in);
@@ -195,7 +195,8 @@ pub use client::{BuildError, Client, ClientBuilder, ClientError, Setting};
 pub use clock::now;
 pub use directory::UnsafeDirectory;
 pub use installation::{
-    Candidate, Installation, InstallationError, LicenseLoss, Replace, ReplacedLicense, UnusedFile,
+    Candidate, DroppedLicense, Installation, InstallationError, LicenseLoss, Replace,
+    ReplacedLicense, UnusedFile,
 };
 pub use license_core;
 pub use license_core::evaluate::{ContextValue, Evidence, FeatureDecision, Outcome, Warning};

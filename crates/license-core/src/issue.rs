@@ -181,7 +181,7 @@ fn system_random(bytes: &mut [u8]) -> Result<(), RandomError> {
     getrandom::fill(bytes).map_err(RandomError::new)
 }
 
-/// Returns the minimum length of a token with a payload of this length.
+/// Returns a lower bound for the length of a token with a payload of this length.
 fn minimum_length(payload: usize) -> usize {
     const SMALLEST_SIGNATURE: usize = 256;
     base64url::encoded_length(payload) + base64url::encoded_length(SMALLEST_SIGNATURE)

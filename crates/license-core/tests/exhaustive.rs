@@ -1,6 +1,7 @@
-//! Small changes to tokens and keys: a changed text neither gives nor identifies a license.
+//! Small changes to tokens and keys: a changed token or key does not verify, and a changed key
+//! matches no license.
 //!
-//! There are two exceptions, which parsers revert on purpose:
+//! Parsers revert two changes on purpose:
 //!
 //! - A typographic dash instead of `-`, which editors insert.
 //! - A letter in lower case in a standard key.
@@ -129,7 +130,7 @@ fn a_token_with_a_replaced_character_gives_no_license() {
 
 /// Replaces each character with the next character of the alphabet.
 #[test]
-fn a_changed_token_gives_no_license_with_any_library() {
+fn a_changed_token_gives_no_license_with_any_backend() {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_A";
     for &backend in Backend::AVAILABLE {
         let trust = trust_with_backend(backend);

@@ -2,9 +2,12 @@
 
 use super::document;
 
-const DOCUMENTS: [&str; 3] = [
+const DOCUMENTS: [&str; 6] = [
     "README.md",
     "crates/license-client/src/guide/own_product.md",
+    "docs/coming-from/cryptolens.md",
+    "docs/coming-from/flexnet.md",
+    "docs/coming-from/keygen.md",
     "docs/developer.md",
 ];
 

@@ -8,8 +8,11 @@ use license_tests::programs;
 
 use super::document;
 
-const DOCUMENTS: [&str; 4] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
+    "docs/coming-from/cryptolens.md",
+    "docs/coming-from/flexnet.md",
+    "docs/coming-from/keygen.md",
     "docs/developer.md",
     "docs/kinds.md",
     "docs/vendor.md",

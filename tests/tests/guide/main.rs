@@ -1,4 +1,5 @@
-//! The programs of the README and of `docs/developer.md` behave as these documents state.
+//! The programs of the README and of `docs/developer.md`, and the commands of `docs/coming-from`,
+//! behave as these documents state.
 //!
 //! The test `documents` compares the programs with the documents.
 #![allow(
@@ -10,6 +11,8 @@
 )]
 
 mod build_date;
+#[cfg(unix)]
+mod coming_from;
 mod readme_gate;
 mod server;
 mod snippets;

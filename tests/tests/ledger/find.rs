@@ -66,7 +66,7 @@ fn a_license_is_found_by_any_part_of_an_id_key_or_name() {
 }
 
 #[test]
-fn a_customer_is_found_regardless_of_the_spelling_of_the_name() {
+fn a_customer_is_found_regardless_of_case_spacing_and_unicode_form() {
     let vendor = vendor();
     for (number, name) in ["Größe AG", "GRO\u{308}SSE  ag", "Grosse AG"]
         .iter()

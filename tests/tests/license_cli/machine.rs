@@ -253,3 +253,45 @@ fn a_bound_license_is_denied_on_an_unidentified_machine() {
         .json();
     assert_eq!(denied["code"], "MACHINE_MISMATCH");
 }
+
+#[test]
+fn a_machine_of_another_product_and_a_damaged_machine_are_refused() {
+    let machine = machine();
+    for (value, code, expected) in [
+        (
+            "WIDGET:fp1:id=0123456789abcdef01234567",
+            "PRODUCT_MISMATCH",
+            "found one for WIDGET",
+        ),
+        ("fp1:id=zz", "USAGE", "a damaged fingerprint"),
+        ("mach_1", "USAGE", "a damaged digest"),
+        ("", "USAGE", "an empty value"),
+    ] {
+        let args = [
+            "verify",
+            "team.lic",
+            "--trust",
+            "trust.jwks",
+            "--at",
+            AT,
+            "--machine",
+            value,
+        ];
+        let error = license(&machine, &args).expect_failure(2);
+        assert!(error.message.contains(expected), "{error:?}");
+        let json = license(&machine, &[&args[..], &["--json"]].concat());
+        assert_eq!(json.expect_json_failure(2), code, "{value}");
+    }
+    // The application can name machines itself.
+    let args = [
+        "verify",
+        "team.lic",
+        "--trust",
+        "trust.jwks",
+        "--at",
+        AT,
+        "--machine",
+        "dongle 7",
+    ];
+    let _ = license(&machine, &args).expect_code(0);
+}

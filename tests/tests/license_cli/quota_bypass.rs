@@ -103,6 +103,35 @@ fn a_relative_state_directory_or_home_directory_is_denied() {
 }
 
 #[test]
+fn a_key_in_a_variable_for_a_directory_is_not_repeated() {
+    let machine = Scratch::new();
+    let private_key = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        "MIIJQgIBADANBgkqhkiG9w0BAQEFAASC\n".repeat(9)
+    );
+    let token = "eyJhbGciOiJSUzI1NiIs".repeat(20);
+    for secret in [private_key, token] {
+        for variable in ["CODITECT_HOME", "CODITECT_SYSTEM_DIR"] {
+            let run = Run::license(&machine).args(["status"]);
+            let output = run.env(variable, &secret).run();
+            let all = format!("{}{}", output.stdout, output.stderr);
+            let line: String = secret
+                .lines()
+                .nth(1)
+                .unwrap_or(&secret)
+                .chars()
+                .take(20)
+                .collect();
+            assert!(!all.contains(&line), "{variable}: {all}");
+            assert!(
+                all.contains("absolute path") || all.contains("directory"),
+                "{all}"
+            );
+        }
+    }
+}
+
+#[test]
 fn an_unlimited_quota_does_not_depend_on_the_state_directory() {
     let machine = Scratch::new();
     machine.write("file", "");
@@ -211,4 +240,34 @@ fn a_user_without_a_home_directory_is_allowed_with_a_warning() {
     let answer = answer.expect_code(0).json();
     assert_eq!(answer["granted"], true, "{answer}");
     assert_eq!(warnings(&answer), ["IO"], "{answer}");
+}
+
+#[test]
+fn without_a_home_directory_a_refused_directory_of_the_administrator_is_named() {
+    let machine = Scratch::new();
+    let Some(user) = UnprivilegedUser::without_account(&machine) else {
+        return;
+    };
+    let shared = machine.path().join("shared");
+    fs::create_dir(&shared).unwrap();
+    fs::set_permissions(&shared, Permissions::from_mode(0o777)).unwrap();
+    for system in ["relative", shared.to_str().unwrap()] {
+        let run = |args: &[&str]| {
+            let run = user.run().env("CODITECT_SYSTEM_DIR", system).args(args);
+            run.without_env("HOME").without_env("CODITECT_HOME").run()
+        };
+        let error = run(&["status"]).expect_failure(4);
+        let message = &error.message;
+        assert!(message.contains("home directory"), "{message}");
+        assert!(
+            message.contains("only an administrator can change"),
+            "{message}"
+        );
+        let answer = run(&["use", QUOTA, "--json"]).expect_code(0).json();
+        let warning = &answer["warnings"][0]["message"];
+        assert!(
+            warning.as_str().unwrap().contains("only an administrator"),
+            "{answer}"
+        );
+    }
 }

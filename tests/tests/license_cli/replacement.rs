@@ -266,3 +266,51 @@ fn a_restored_license_is_verified_with_the_keys_that_were_installed_with_it() {
     assert!(error.message.contains("license.replaced"), "{error:?}");
     assert_eq!(installed_tier(&machine), "ENT");
 }
+
+#[test]
+fn other_installed_licenses_are_not_lost_silently() {
+    let current = "--tier pro --offline --issued-at 2020-01-01 --expires 2020-12-31";
+    let later = "--offline --not-before 2021-01-01 --expires 2098-12-31";
+    let now = issue_license(&words(current)).file;
+    let ent = format!("--tier ent --seats 9 --company ACME {later}");
+    for (name, customer, new, is_refused) in [
+        ("the same license", "ACME Limited", "now.lic", false),
+        ("key of a higher tier", "ACME Ltd", "enterprise.key", false),
+        ("another license", "ACME Ltd", "long.lic", true),
+    ] {
+        let later = [&words(&ent)[..], &["--customer", customer]].concat();
+        let later = issue_license(&later).file;
+        let machine = machine();
+        machine.write("now.lic", &now);
+        let long = "--tier pro --offline --issued-at 2020-01-01 --expires 2099-12-31";
+        let long = [&words(long)[..], &["--customer", "Other Ltd"]].concat();
+        machine.write("long.lic", issue_license(&long).file);
+        let both = format!("{now}{later}");
+        machine.write("both.lic", &both);
+        let _ = install(&machine, &["--force", "both.lic"]).expect_code(0);
+        let installed = machine.read("state/license.lic");
+        if is_refused {
+            let error = install(&machine, &[new]).expect_failure(1);
+            assert!(
+                error.message.contains("no longer installed"),
+                "{name}: {error:?}"
+            );
+            assert_eq!(machine.read("state/license.lic"), installed, "{name}");
+        }
+        let report = expect_valid(install(&machine, &[new, "--force", "--json"]));
+        let losses = report["warnings"].as_array().unwrap().iter();
+        let mut losses = losses.filter(|warning| warning["code"] == "LOSS");
+        let loss = losses.next().unwrap()["message"].as_str().unwrap();
+        assert!(loss.contains("2021-01-01"), "{name}: {loss}");
+        assert_eq!(machine.read("state/license.replaced"), installed, "{name}");
+    }
+}
+
+#[test]
+fn a_kept_license_that_is_displaced_is_named() {
+    let machine = machine_with("pro.lic");
+    let _ = install(&machine, &["team.lic"]).expect_code(0);
+    let output = install(&machine, &["ent.lic"]).expect_code(0);
+    let note = "the PRO license of ACME Ltd that was replaced earlier can no longer be restored";
+    assert!(output.stderr.contains(note), "{}", output.stderr);
+}

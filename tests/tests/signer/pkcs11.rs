@@ -112,7 +112,7 @@ fn the_uri_that_new_key_prints_opens_the_key() {
 }
 
 #[test]
-fn the_command_line_precedes_the_uri_as_the_source_of_the_pin() {
+fn the_command_line_takes_precedence_over_the_uri_as_the_source_of_the_pin() {
     let Some(tokens) = Tokens::new() else { return };
     let _ = tokens.new_key("lic", "RS256").expect_code(0);
     tokens.scratch.write_private("wrong", "000000");
@@ -140,7 +140,7 @@ fn the_command_line_precedes_the_uri_as_the_source_of_the_pin() {
 }
 
 #[test]
-fn the_uri_precedes_the_environment_as_the_source_of_the_module() {
+fn the_uri_takes_precedence_over_the_environment_as_the_source_of_the_module() {
     let Some(tokens) = Tokens::new() else { return };
     let _ = tokens.new_key("lic", "RS256").expect_code(0);
     let module = tokens.softhsm.module.display();

@@ -13,7 +13,7 @@ tr -d '\r' <"$1" | grep '^{"entry"' | {
     [ -z "$before" ] || [ "$before" = "$(member prev "$line")" ] || echo "changed: $line"
     before=$(hash license-usage-entry-v1 "$line")
     commitment=$(member private_part "$line")
-    grep -v '^{"entry"' "$1" | grep '^{"private"' | while IFS= read -r private; do
+    tr -d '\r' <"$1" | grep '^{"private"' | while IFS= read -r private; do
       [ "$(hash license-usage-private-v1 "$private")" != "$commitment" ] || echo "named"
     done
   done
@@ -48,6 +48,8 @@ fn the_script_in_the_documentation_verifies_a_report() {
     }
     assert_eq!(script(&workstation, "usage.jsonl"), "named\n".repeat(3));
     let report = workstation.read("usage.jsonl");
+    workstation.write("crlf.jsonl", report.replace('\n', "\r\n"));
+    assert_eq!(script(&workstation, "crlf.jsonl"), "named\n".repeat(3));
     let at = report.rfind("\"used\":1").unwrap();
     let last = format!("{}\"used\":0{}", &report[..at], &report[at + 8..]);
     for edited in [report.replacen("\"used\":1", "\"used\":0", 1), last] {

@@ -20,7 +20,7 @@ use super::value::{count, requirement, status, tier};
     group = ArgGroup::new("validation").args(["offline", "check_in"])
 )]
 pub(crate) struct Issue {
-    /// Tier of the license: free, pro, team or ent
+    /// Tier of the license; in the built-in product: free, pro, team or ent
     #[arg(long, value_parser = tier)]
     pub(crate) tier: Tier,
     /// Name of the customer
@@ -118,7 +118,7 @@ pub(crate) struct Trial {
 #[derive(Debug, Args)]
 pub(crate) struct Batch {
     /// CSV file with the options of `keygen issue` as columns, `file` for the name of the license
-    /// file, and `;` between repeated values; the manifest repeats other columns
+    /// file, and `;` between repeated values; other columns are copied to the manifest
     #[arg(value_name = "ORDERS.csv")]
     pub(crate) orders: PathBuf,
     #[command(flatten)]
@@ -127,7 +127,7 @@ pub(crate) struct Batch {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Replace a manifest.csv that lists other licenses (license files are never replaced), and
-    /// sign although the ledger contradicts the clock or the product
+    /// sign even if the clock or the product contradicts the ledger
     #[arg(long)]
     pub(crate) force: bool,
     /// Name of the batch, such as 2027-01; a new name issues the same orders again

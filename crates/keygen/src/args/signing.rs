@@ -42,7 +42,7 @@ impl KeyArgs {
 
 /// The help of `--force` for the commands that sign an artifact.
 pub(super) const FORCE: &str =
-    "Replace an existing file, and sign although the ledger contradicts the clock or the product";
+    "Replace an existing file, and sign even if the clock or the product contradicts the ledger";
 
 /// Options of the commands that sign an artifact.
 #[derive(Debug, Args)]

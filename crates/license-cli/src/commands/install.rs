@@ -138,6 +138,7 @@ fn install(
         statements,
     } = candidate;
     let before = own_licenses(app);
+    let kept_before = kept_licenses(app);
     let new = Evaluation::comparable_with(app, Some(verified.clone()), args, &before)?;
     let context = new.context();
     let candidate = Candidate {
@@ -154,13 +155,14 @@ fn install(
     let after = own_licenses(app);
     note_installed(&installed, &verified, terminal);
     if !verified.licenses().is_empty() {
-        let kept = app.manager.replaced_license(&app.matrix).ok().flatten();
         let others = OtherLicenses {
             before: &before,
             after: &after,
-            kept: kept.as_ref().map_or(&[], |kept| kept.verified.licenses()),
+            kept_before: &kept_before,
+            kept: &kept_licenses(app),
         };
         note_other_licenses(&installed, context.clock(), &verified, &others, terminal);
+        others.note_forgotten(terminal);
     }
     let mut evaluation = app.installed(args)?;
     let problems = installed.problems.iter().map(Notice::state);
@@ -259,6 +261,12 @@ fn own_licenses(app: &AppContext) -> Vec<License> {
     }
 }
 
+/// Returns the licenses that `license restore` would install.
+fn kept_licenses(app: &AppContext) -> Vec<License> {
+    let kept = app.manager.replaced_license(&app.matrix).ok().flatten();
+    kept.map_or_else(Vec::new, |kept| kept.verified.licenses().to_vec())
+}
+
 fn note_installed(installed: &InstallReport, verified: &VerifiedLicenses, terminal: &Terminal) {
     trust_statements::note_installed(&installed.statements, terminal);
     artifacts::note_installed(&installed.lists, terminal);
@@ -321,12 +329,38 @@ fn block_line(block: &InstalledBlock) -> String {
     format!("  {what} {}: {effect}", escape(&block.id))
 }
 
-/// The licenses that were installed before, those that are installed now, and those that can be
-/// restored.
+/// The licenses that were installed before, those that are installed now, and those that could be
+/// restored before and can be restored now.
 struct OtherLicenses<'l> {
     before: &'l [License],
     after: &'l [License],
+    kept_before: &'l [License],
     kept: &'l [License],
+}
+
+impl OtherLicenses<'_> {
+    fn is_superseded(&self, license: &License) -> bool {
+        let mut all = self.after.iter().chain(self.before);
+        all.any(|other| other.supersedes().contains(license.id()))
+    }
+
+    /// Prints a note about each license that could be restored before, and is no longer kept.
+    fn note_forgotten(&self, terminal: &Terminal) {
+        let is_there = |license: &&License| {
+            let mut there = self.after.iter().chain(self.kept);
+            there.any(|other| other.id() == license.id())
+        };
+        let kept_before = self.kept_before.iter();
+        for license in kept_before.filter(|license| !is_there(license)) {
+            if !self.is_superseded(license) {
+                let (tier, customer) = (license.tier(), escape(license.customer()));
+                terminal.note(&format!(
+                    "the {tier} license of {customer} that was replaced earlier can no longer be \
+                     restored"
+                ));
+            }
+        }
+    }
 }
 
 /// Prints notes about the licenses that were installed before.
@@ -346,14 +380,10 @@ fn note_other_licenses(
     };
     if let Some(begins) = installed.begins.filter(is_new_start) {
         terminal.note(&format!(
-            "the new license starts at {}; the current license stays in effect until then",
+            "the new license starts at {}; the current license stays installed until then",
             rfc3339(begins)
         ));
     }
-    let is_superseded = |license: &License| {
-        let mut all = others.after.iter().chain(others.before);
-        all.any(|other| other.supersedes().contains(license.id()))
-    };
     for license in others.before {
         if is_in(verified.licenses(), license.id()) {
             continue;
@@ -363,7 +393,7 @@ fn note_other_licenses(
             _ if !is_in(others.after, license.id()) => {
                 let undo = if is_in(others.kept, license.id()) {
                     "; `license restore` restores it"
-                } else if is_superseded(license) {
+                } else if others.is_superseded(license) {
                     ""
                 } else {
                     "; it cannot be restored"

@@ -7,11 +7,11 @@ use license_core::evaluate::RuleResult;
 use license_core::license::RevocationList;
 use license_core::machine::Machine;
 use license_core::policy::UsageType;
-use license_core::{Context, Decision, License, VerifiedLicenses};
+use license_core::{Code, Context, Decision, License, VerifiedLicenses};
 use serde_json::Value;
 
 use super::AppContext;
-use crate::args::ContextArgs;
+use crate::args::{ContextArgs, NamedMachine};
 use crate::output::decision::{self, DecisionReport};
 use crate::output::notice::Notice;
 use crate::output::trust_statements::StatementsReport;
@@ -82,9 +82,9 @@ impl<'a> Evaluation<'a> {
                 .any(|verified| !verified.activations().is_empty())
             || validations.any(|validation| validation.machine().is_some());
         let this_machine = || app.manager.machine().cloned();
-        let machine = args
-            .machine
-            .clone()
+        let named = args.machine.as_ref().map(|named| of_product(app, named));
+        let machine = named
+            .transpose()?
             .or_else(|| needs_machine.then(this_machine).flatten());
         Ok(Self {
             verified,
@@ -193,5 +193,22 @@ impl<'a> Evaluation<'a> {
         self.verified
             .as_ref()
             .map_or(&[], VerifiedLicenses::revocations)
+    }
+}
+
+/// Returns the machine of the option `--machine`. Refuses a fingerprint that was made for another
+/// product, because no license of this product would match it.
+fn of_product(app: &AppContext, named: &NamedMachine) -> Result<Machine, Failure> {
+    let expected = app.matrix.product();
+    match named.product.filter(|product| *product != expected) {
+        None => Ok(named.machine.clone()),
+        Some(found) => {
+            let message = format!(
+                "--machine: expected a fingerprint for {expected}, found one for {found}, which \
+                 never matches"
+            );
+            let hint = format!("run `license machine` with the --product-file of {expected}");
+            Err(Failure::new(Exit::Usage, Code::ProductMismatch.as_str(), message).hint(hint))
+        }
     }
 }

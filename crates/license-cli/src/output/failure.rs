@@ -231,22 +231,34 @@ fn rejected_answer(error: &InstallationError, fault: &AnswerFault) -> Failure {
     })
 }
 
-/// Returns the failure of an installation. The message includes a problem with the trust
-/// statements, because that problem may have caused the failure.
-pub(crate) fn installation_with_trust(
+/// Returns the failure of an installation. The message includes the problems that may have caused
+/// the failure: with the trust statements, and with directories of the administrator that are not
+/// used.
+pub(crate) fn installation_with_problems(
     error: &InstallationError,
     problems: &[StateProblem],
 ) -> Failure {
     let failure = installation(error);
-    let is_trust_problem = |problem: &&StateProblem| matches!(problem, StateProblem::Trust(_));
-    match problems.iter().find(is_trust_problem) {
-        None => failure,
-        Some(problem) => {
-            let message = format!("{}; {}", failure.message(), with_causes(problem));
-            let code = failure.code().to_owned();
-            Failure::new(failure.exit(), code, message).hint(INSTALL_STATEMENTS)
-        }
-    }
+    let is_unknown_home = matches!(error, InstallationError::StateDir(_));
+    let is_cause = |problem: &&StateProblem| match problem {
+        StateProblem::Trust(_) => true,
+        StateProblem::SystemDir(_) => is_unknown_home,
+        _ => false,
+    };
+    let causes: Vec<&StateProblem> = problems.iter().filter(is_cause).collect();
+    let Some(first) = causes.first() else {
+        return failure;
+    };
+    let advice = match first {
+        StateProblem::Trust(_) => Some(INSTALL_STATEMENTS.to_owned()),
+        _ => failure.advice().map(str::to_owned),
+    };
+    let causes = causes.iter().map(|problem| with_causes(*problem));
+    let texts: Vec<String> = std::iter::once(failure.message().to_owned())
+        .chain(causes)
+        .collect();
+    let code = failure.code().to_owned();
+    Failure::new(failure.exit(), code, texts.join("; ")).hint(advice.unwrap_or_default())
 }
 
 /// Returns the failure of a validation token of a customer's own license server.

@@ -365,8 +365,9 @@ impl ClientBuilder {
     /// # Blocking
     ///
     /// Reads up to ten small files and verifies their signatures, usually in less than a
-    /// millisecond. Waits for no lock. The first read on a machine also identifies the machine, and
-    /// may write the time of the clock durably, which takes a few milliseconds on most disks.
+    /// millisecond. Waits for no lock. The first read of a client also identifies the machine. A
+    /// read ten minutes after the last one also writes the time of the clock durably, which takes
+    /// a few milliseconds on most disks.
     ///
     /// # Errors
     ///

@@ -237,17 +237,18 @@ impl Candidate<'_> {
         }
         let installed_keys = before.for_replaced_license(paths);
         let contexts = Contexts::new(context, now);
-        let comparison = self.compare(
-            &mut installed,
-            &installed_keys,
-            &contexts,
-            stored_validations,
-        );
+        let staying = plan.combined.as_ref().map_or(&[][..], |all| &all.kept);
+        installed.add_validations(stored_validations, &installed_keys, self.matrix);
+        let mut new = self.verified.clone();
+        let keys = self.trust.joined(&installed_keys);
+        add_validations(&mut new, stored_validations, &keys, self.matrix);
+        let comparison =
+            Comparison::new(&new, &installed.verified, staying, self.matrix, &contexts);
         if replace == Replace::UnlessWorse {
             comparison.refuse_if_worse()?;
         }
         plan.loss = comparison.loss();
-        let license = comparison.restorable().map(|license| license.id().clone());
+        let license = comparison.restorable().cloned();
         let kept = ReplacedLicense::read(paths, before, self.matrix);
         if let Ok(Some(mut kept)) = kept {
             let (verified, keys) = (&mut kept.verified, &kept.trust);
@@ -292,22 +293,6 @@ impl Candidate<'_> {
         // The stored file verifies either as a whole or not at all.
         let verifies = VerifiedLicenses::verify(&combined.text, keys, self.matrix).is_ok();
         verifies.then_some(combined)
-    }
-
-    /// Compares the candidate with the installed license. The stored validation tokens apply to
-    /// both.
-    fn compare(
-        &self,
-        installed: &mut Installation,
-        installed_keys: &TrustSet,
-        contexts: &Contexts<'_>,
-        stored_validations: &[String],
-    ) -> Comparison {
-        installed.add_validations(stored_validations, installed_keys, self.matrix);
-        let mut new = self.verified.clone();
-        let keys = self.trust.joined(installed_keys);
-        add_validations(&mut new, stored_validations, &keys, self.matrix);
-        Comparison::new(&new, &installed.verified, self.matrix, contexts)
     }
 
     /// Returns whether the license that is kept stays, because it is better than the installed

@@ -12,6 +12,8 @@ pub(crate) struct CombinedFile {
     /// The earliest instant in the future at which a license of one file supersedes a license of
     /// the other file.
     pub(super) begins: Option<DateTime<Utc>>,
+    /// The installed licenses that stay.
+    pub(super) kept: Vec<LicenseId>,
 }
 
 impl CombinedFile {
@@ -69,7 +71,12 @@ impl CombinedFile {
         let is_for_kept = |token: &&Validation| kept.iter().any(|license| token.is_for(license));
         let tokens = tokens.filter(|token| is_for_kept(token) || is_for_predecessor(token));
         text.extend(tokens.map(Validation::to_armor));
-        Some(Self { text, begins })
+        let kept = kept.into_iter().map(|license| license.id().clone());
+        Some(Self {
+            text,
+            begins,
+            kept: kept.collect(),
+        })
     }
 }
 

@@ -2,9 +2,9 @@
 
 use license_core::diff::{Change, Difference, Effect, Succession};
 use license_core::evaluate::Outcome;
-use license_core::{Code, Context, Decision, FeatureMatrix, License, VerifiedLicenses};
+use license_core::{Code, Context, Decision, FeatureMatrix, License, LicenseId, VerifiedLicenses};
 
-use super::{InstallationError, LicenseLoss};
+use super::{DroppedLicense, InstallationError, LicenseLoss};
 
 /// Changes that take nothing away here: both licenses have started, and a later notice of the end
 /// shortens no license.
@@ -65,14 +65,19 @@ pub(super) struct Comparison {
     lenient: Pair,
     now: Pair,
     difference: Option<Difference>,
+    /// The installed licenses that are lost beside the one that the new license is compared with.
+    dropped: Vec<DroppedLicense>,
 }
 
 impl Comparison {
     /// Evaluates both licenses in all contexts. Only the context for any application shows that a
     /// license is valid for others, such as its named users, or after an activation or check-in.
+    ///
+    /// `staying` are the installed licenses that are stored together with the new one.
     pub(super) fn new(
         new: &VerifiedLicenses,
         installed: &VerifiedLicenses,
+        staying: &[LicenseId],
         matrix: &FeatureMatrix,
         contexts: &Contexts<'_>,
     ) -> Self {
@@ -82,11 +87,17 @@ impl Comparison {
             lenient: pair(&contexts.lenient),
             now: pair(&contexts.now),
             difference: None,
+            dropped: Vec::new(),
         };
-        let Pair { new, installed } = comparison.decisive();
-        let licenses = installed.license().zip(new.license());
-        comparison.difference =
+        let decisive = comparison.decisive();
+        let licenses = decisive.installed.license().zip(decisive.new.license());
+        let difference =
             licenses.map(|(installed, new)| Difference::from_licenses(installed, new, matrix));
+        let mut stays: Vec<&LicenseId> = staying.iter().collect();
+        stays.extend(decisive.installed.license().map(License::id));
+        let dropped = dropped(new, installed, &stays, matrix, &contexts.lenient);
+        comparison.difference = difference;
+        comparison.dropped = dropped;
         comparison
     }
 
@@ -101,7 +112,7 @@ impl Comparison {
             }
         }
         let difference = self.difference.as_ref();
-        let is_refused = difference.is_some_and(|difference| {
+        let is_refused = difference.is_none_or(|difference| {
             let is_decisive = |change: &Change| DECISIVE_GAINS.contains(&change.what());
             !continues(difference) && !difference.with_effect(Effect::Gain).any(is_decisive)
         });
@@ -124,29 +135,35 @@ impl Comparison {
         }
     }
 
-    /// Returns the losses of the new license, if the installed license can be valid.
+    /// Returns the losses of the new license: what the installed license allows beyond it, if that
+    /// license can be valid, and other licenses that are no longer installed.
     pub(super) fn loss(&self) -> Option<LicenseLoss> {
         let is_loss = |change: &&Change| !NO_LOSSES.contains(&change.what());
         let Pair { new, installed } = self.decisive();
-        if !is_valid(installed) {
+        let difference = self.difference.iter().filter(|_| is_valid(installed));
+        let losses = difference.flat_map(|difference| difference.with_effect(Effect::Loss));
+        let losses: Vec<Change> = losses.filter(is_loss).cloned().collect();
+        if losses.is_empty() && self.dropped.is_empty() {
             return None;
         }
-        let losses = self.difference.as_ref()?.with_effect(Effect::Loss);
-        let losses: Vec<Change> = losses.filter(is_loss).cloned().collect();
-        let (installed, new) = (installed.license()?.tier(), new.license()?.tier());
-        (!losses.is_empty()).then_some(LicenseLoss {
-            installed,
-            new,
+        Some(LicenseLoss {
+            installed: installed.license()?.tier(),
+            new: new.license()?.tier(),
             losses,
+            dropped: self.dropped.clone(),
         })
     }
 
-    /// Returns the installed license, if it could be restored. A license that the new one
-    /// supersedes cannot be restored.
-    pub(super) fn restorable(&self) -> Option<&License> {
-        let difference = self.difference.as_ref()?;
+    /// Returns the installed license that could be restored, if there is one. A license that the
+    /// new one supersedes cannot be restored.
+    pub(super) fn restorable(&self) -> Option<&LicenseId> {
         let installed = self.decisive().installed.license();
-        installed.filter(|_| !continues(difference))
+        let is_replaced = self
+            .difference
+            .as_ref()
+            .is_some_and(|difference| !continues(difference));
+        let replaced = installed.filter(|_| is_replaced).map(License::id);
+        replaced.or_else(|| self.dropped.first().map(|dropped| &dropped.id))
     }
 
     /// Returns the decisions at the given time, or at the current time if only then the installed
@@ -158,6 +175,34 @@ impl Comparison {
             &self.lenient
         }
     }
+}
+
+/// Returns the installed licenses that are valid or start later, and that are neither part of the
+/// new licenses, nor superseded by them, nor in `stays`.
+fn dropped(
+    new: &VerifiedLicenses,
+    installed: &VerifiedLicenses,
+    stays: &[&LicenseId],
+    matrix: &FeatureMatrix,
+    context: &Context<'_>,
+) -> Vec<DroppedLicense> {
+    let is_replaced = |old: &License| {
+        let mut new = new.licenses().iter();
+        new.any(|new| new.id() == old.id() || new.supersedes().contains(old.id()))
+    };
+    let others = [new.licenses(), installed.licenses()].concat();
+    let context = context.clone().installed(&others);
+    let dropped = |old: &License| {
+        let mut alone = installed.clone();
+        alone.retain_licenses(|license| license.id() == old.id());
+        let decision = alone.evaluate(matrix, &context);
+        let starts_later = decision.code() == Code::NotYetValid;
+        let starts = old.not_before().filter(|_| starts_later);
+        (starts_later || is_valid(&decision)).then(|| DroppedLicense::new(old, starts))
+    };
+    let candidates = installed.licenses().iter();
+    let candidates = candidates.filter(|old| !stays.contains(&old.id()) && !is_replaced(old));
+    candidates.filter_map(dropped).collect()
 }
 
 /// Returns how much licenses can allow at the given or the current time, to be compared: whether

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use license_core::Tier;
+use license_core::chrono::{DateTime, Utc};
 use license_core::diff::Change;
+use license_core::time::rfc3339;
+use license_core::{License, LicenseId, Tier};
 
 /// The losses if a new license replaces a valid one. The text form lists them.
 ///
@@ -25,6 +27,51 @@ pub struct LicenseLoss {
     pub new: Tier,
     /// The changes to the disadvantage of the customer.
     pub losses: Vec<Change>,
+    /// Other licenses that would no longer be installed.
+    pub dropped: Vec<DroppedLicense>,
+}
+
+/// A license that is no longer installed, although the new license does not supersede it. It is
+/// valid now, or starts later.
+///
+/// ```
+/// use license_client::InstallReport;
+///
+/// /// Describes the licenses that are no longer installed.
+/// fn describe(report: &InstallReport) -> Vec<String> {
+///     let loss = report.loss.iter();
+///     loss.flat_map(|loss| &loss.dropped).map(ToString::to_string).collect()
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DroppedLicense {
+    /// The id of the license.
+    pub id: LicenseId,
+    /// The tier of the license.
+    pub tier: Tier,
+    /// The start of the license, if it has not started.
+    pub starts: Option<DateTime<Utc>>,
+}
+
+impl DroppedLicense {
+    pub(super) fn new(license: &License, starts: Option<DateTime<Utc>>) -> Self {
+        Self {
+            id: license.id().clone(),
+            tier: license.tier(),
+            starts,
+        }
+    }
+}
+
+impl fmt::Display for DroppedLicense {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} license {}", self.tier, self.id)?;
+        if let Some(start) = self.starts {
+            write!(f, " that starts at {}", rfc3339(start))?;
+        }
+        f.write_str(" is no longer installed")
+    }
 }
 
 impl fmt::Display for LicenseLoss {
@@ -45,6 +92,7 @@ impl fmt::Display for LicenseLoss {
                 texts.push(format!("{count} features are removed: {names}"));
             }
         }
+        texts.extend(self.dropped.iter().map(DroppedLicense::to_string));
         f.write_str(&texts.join("; "))
     }
 }

@@ -40,7 +40,7 @@ impl Environment {
     /// Detects the environment on Linux.
     pub(super) fn on_linux(system: &dyn System, mounts: &Mounts) -> Self {
         let wsl = is_wsl(system);
-        let marked = || marker(system).filter(|_| is_believable(system, mounts, wsl));
+        let marked = || marker(system).filter(|_| marker_applies(system, mounts, wsl));
         let detected = [
             cgroup_container(system).map(Self::from_name),
             marked().map(|name| Self::from_name(&name)),
@@ -70,12 +70,12 @@ impl Environment {
     }
 }
 
-/// Returns whether the marker of a container manager is believable.
+/// Returns whether the marker of a container manager shows that this process is in a container.
 ///
 /// A machine that was made from a container image may still contain a marker. A process on such a
 /// machine is in the first PID namespace, and its root directory is on a disk. Under WSL, each
 /// distribution has its own PID namespace, so only the root directory counts.
-fn is_believable(system: &dyn System, mounts: &Mounts, is_wsl: bool) -> bool {
+fn marker_applies(system: &dyn System, mounts: &Mounts, is_wsl: bool) -> bool {
     let namespace = system.read_link(Path::new("/proc/self/ns/pid"));
     let is_first = namespace.is_ok_and(|name| name.as_os_str() == FIRST_PID_NAMESPACE);
     let is_layered = mounts.at("/").is_some_and(|root| root.is_layered());

@@ -1,5 +1,6 @@
 //! The installed licenses and the state of the machine.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -301,11 +302,12 @@ fn add_validations(
     found.add_validations(&state.validations, &trust, matrix);
 }
 
-/// Returns the problems with directories of the administrator that exist and are not used.
+/// Returns the problems with directories of the administrator that may exist and are not used.
 fn refused_system(paths: &Paths) -> impl Iterator<Item = StateProblem> {
     let is_reported = |refused: &&SystemDirError| {
         let is_relative = refused.fault == SystemDirFault::Relative;
-        is_relative || refused.path.symlink_metadata().is_ok()
+        let metadata = refused.path.symlink_metadata();
+        is_relative || !metadata.is_err_and(|error| error.kind() == ErrorKind::NotFound)
     };
     let refused = paths.refused_system().iter().filter(is_reported);
     refused.cloned().map(StateProblem::SystemDir)

@@ -1,6 +1,6 @@
 //! The reason why the state directory is unknown.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -21,7 +21,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum StateDirError {
     /// The variable contains a relative path. Its meaning would depend on the working directory.
-    #[error("{variable}: expected an absolute path, found {value:?}")]
+    #[error("{variable}: expected an absolute path, found {}", quoted(value))]
     NotAbsolute {
         /// The environment variable, such as `CODITECT_HOME` or `HOME`.
         variable: String,
@@ -39,6 +39,26 @@ pub enum StateDirError {
     /// part of a directory name.
     #[error("expected a product code of ASCII letters and digits, found other characters")]
     NotAProductCode,
+}
+
+/// Quotes the value of a variable. Does not repeat a value that cannot be a path, because it may be
+/// a key that was pasted by mistake.
+fn quoted(value: &Path) -> String {
+    if is_possible(value) {
+        format!("{value:?}")
+    } else {
+        "a text that cannot be a path".to_owned()
+    }
+}
+
+/// Returns whether the path has no control character, and no component that is too long for the
+/// name of a file.
+pub(crate) fn is_possible(path: &Path) -> bool {
+    /// The limit of the common file systems, in bytes.
+    const MAX_NAME: usize = 255;
+    let text = path.as_os_str().to_string_lossy();
+    let is_name = |name: &str| name.len() <= MAX_NAME && !name.chars().any(char::is_control);
+    text.split('/').all(is_name)
 }
 
 impl StateDirError {

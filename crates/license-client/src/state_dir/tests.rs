@@ -20,7 +20,7 @@ fn the_directory_is_named_after_the_product() {
 }
 
 #[test]
-fn the_variable_precedes_the_home_directory() {
+fn the_variable_takes_precedence_over_the_home_directory() {
     let chosen = std::env::temp_dir().join("elsewhere");
     let environment = |name: &str| (name == "ACME9_HOME").then(|| chosen.clone().into_os_string());
     let dir = StateDir::resolve("ACME9", environment, None).unwrap();
@@ -35,7 +35,7 @@ fn an_empty_variable_counts_as_unset() {
 }
 
 #[test]
-fn a_relative_variable_is_rejected_with_its_name() {
+fn the_error_for_a_relative_path_names_the_variable() {
     let error = StateDir::resolve("ACME9", |_| Some("state".into()), None).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -54,7 +54,7 @@ fn without_a_home_directory_the_error_names_the_variable_to_set() {
 }
 
 #[test]
-fn a_relative_home_directory_is_rejected_with_its_variable() {
+fn the_error_for_a_relative_home_directory_names_its_variable() {
     let home = Some(Path::new("relative"));
     let error = StateDir::resolve("ACME9", nothing_set, home).unwrap_err();
     assert_eq!(
@@ -154,7 +154,7 @@ mod permissions {
         fs::write(program.join("program"), "").unwrap();
         let sticky = directory(scratch.path().join("sticky"), 0o1777);
         create(&StateDir::at(&program)).unwrap();
-        // Everyone can create files in a sticky directory, so root does not use it.
+        // Every user can create files in this world-writable directory, so root does not use it.
         let created = create(&StateDir::at(&sticky));
         assert_eq!(created.is_ok(), fs::metadata(&sticky).unwrap().uid() != 0);
         assert_eq!((mode(&program), mode(&sticky)), (0o755, 0o1777));
@@ -199,7 +199,10 @@ mod permissions {
         assert_eq!(mode(&theirs), 0o755);
         assert!(dir.obstacle().is_some());
         chown(&theirs, Some(12345), None).unwrap();
-        assert!(create(&dir).is_err(), "root leaves the work to that user");
+        assert!(
+            create(&dir).is_err(),
+            "root must not use the directory of another user"
+        );
     }
 
     #[test]

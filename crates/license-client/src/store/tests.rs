@@ -75,7 +75,7 @@ fn a_file_at_the_size_limit_is_read_and_a_larger_one_is_rejected() {
 }
 
 #[test]
-fn a_directory_instead_of_a_file_is_rejected_with_its_path() {
+fn the_error_for_a_directory_instead_of_a_file_names_its_path() {
     let (_scratch, store) = store();
     let lock = store.lock().unwrap();
     let path = store.dir().file(StateFile::License);

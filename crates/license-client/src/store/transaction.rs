@@ -35,10 +35,13 @@ impl StoreLock {
         let created = self.directory.create_unfinished_directory();
         let (name, incomplete) = created.map_err(|source| self.undo_error(source))?;
         for file in StateFile::ALL {
-            let name = file.as_str();
-            match self.directory.link_or_copy(name, &incomplete, name) {
+            let file_name = file.as_str();
+            let linked = self
+                .directory
+                .link_or_copy(file_name, &incomplete, file_name);
+            match linked {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                    let path = self.directory.path().join(name);
+                    let path = self.directory.path().join(file_name);
                     return Err(StoreError::on_write(path, source));
                 }
                 _ => {}
@@ -48,7 +51,7 @@ impl StoreLock {
         published.map_err(|source| self.undo_error(source))
     }
 
-    /// Renames the complete undo directory to its name.
+    /// Renames the complete undo directory to `.undo`.
     fn publish_undo(&self, name: &str, complete: &WritableDirectory) -> io::Result<()> {
         complete.sync()?;
         if self.directory.contains(UNDO) && !is_active(&self.directory) {

@@ -82,8 +82,8 @@ pub struct TestRevocationList {
     revoked: Vec<(LicenseId, Option<DateTime<Utc>>)>,
 }
 
-/// Starts a revocation list without entries. Its number is higher than the numbers of all lists
-/// that this process has started before.
+/// Returns a builder for a revocation list without entries. The number of the list is higher than
+/// the numbers of all lists for which this process has called the function before.
 ///
 /// ```
 /// use license_client::{FeatureMatrix, testing};
@@ -223,8 +223,8 @@ pub struct TestValidation<'l> {
     status: Status,
 }
 
-/// Starts a validation token for a license: the answer to a check-in. By default, the token states
-/// that the license is active, on all machines, until the next check-in is due.
+/// Returns a builder for a validation token of a license: the answer to a check-in. By default, the
+/// token states that the license is active, on all machines, until the next check-in is due.
 ///
 /// ```
 /// use license_client::license_core::claims::Status;

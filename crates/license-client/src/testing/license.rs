@@ -14,7 +14,7 @@ use crate::client::Setting;
 
 /// A license of the test vendor, see [`license`].
 ///
-/// Each method sets a claim, as the option of `keygen issue` with the same name does. A license is
+/// Most methods set a claim, as the corresponding option of `keygen issue` does. A license is
 /// signed when it is installed, or by [`token`](Self::token), [`file`](Self::file) or
 /// [`issue`](Self::issue).
 #[must_use = "install the license on a machine, or call `token`"]
@@ -28,9 +28,9 @@ pub struct TestLicense {
 /// Changes a draft.
 type Change = Box<dyn FnOnce(&mut LicenseDraft)>;
 
-/// Starts a license of a tier, with the features, quotas and conditions of this tier in the product
-/// file. By default, the license is perpetual, and valid for every user and every machine. Its time
-/// of issue is the time of its installation.
+/// Returns a builder for a license of a tier, with the features, quotas and conditions of this tier
+/// in the product file. By default, the license is perpetual, and valid for every user and every
+/// machine. Its time of issue is the time of its installation.
 ///
 /// The product is that of the machine on which the license is installed, or
 /// [`product`](TestLicense::product).

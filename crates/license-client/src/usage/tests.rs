@@ -123,7 +123,7 @@ fn a_manifest_below_the_root_is_ignored() {
 }
 
 #[test]
-fn the_variable_precedes_the_file_and_the_file_precedes_the_environment() {
+fn the_order_of_precedence_is_variable_file_environment() {
     let project = Project::with_project_file("usage_type = \"runtime\"");
     assert_eq!(
         project.names(&with_variable("builder")),

@@ -49,7 +49,7 @@ impl FingerprintComparison {
     ///
     /// The machine is the same if an id matches. Without a matching id, more than half of the other
     /// components in the license must match, and at least two matching components must not be the
-    /// processor model. A machine with a different assigned id is always another machine.
+    /// processor model. A machine with another configured id is always another machine.
     ///
     /// ```
     /// use license_core::machine::Fingerprint;

@@ -20,9 +20,9 @@ use crate::ids::ProductCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ComponentKind {
-    /// An id that an administrator assigned, for example to a container. Assigned ids and machine
-    /// ids are different kinds. An administrator therefore cannot use the license of another
-    /// machine by assigning the machine id of that machine.
+    /// The configured id, which an administrator assigned to the machine, for example to a
+    /// container. Configured ids and machine ids are different kinds. An administrator therefore
+    /// cannot use the license of another machine by assigning the machine id of that machine.
     AssignedId,
     /// The machine id of the operating system, machine-id(5).
     MachineId,

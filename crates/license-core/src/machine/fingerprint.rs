@@ -127,7 +127,7 @@ impl Fingerprint {
 
     /// Returns the digest of the machine.
     ///
-    /// The digest covers the most stable component only: the assigned id, or else the machine id,
+    /// The digest covers the most stable component only: the configured id, or else the machine id,
     /// or else the UUID of the board. The digest of a fingerprint without any of these covers all
     /// components. Returns `None` if such a fingerprint has fewer than two components, because a
     /// processor model alone does not identify a machine.

@@ -157,13 +157,13 @@ fn the_digest_depends_on_the_most_stable_component_only() {
 }
 
 #[test]
-fn an_assigned_id_does_not_match_a_machine_id() {
+fn a_configured_id_does_not_match_a_machine_id() {
     let id = COMPONENTS[0].1;
     let assigned = Fingerprint::new(product(), [(AssignedId, id)]);
     assert!(!assigned.compare(&fingerprint()).is_same());
     assert_ne!(assigned.digest(), fingerprint().digest());
     assert!(assigned.compare(&assigned).is_same());
-    // Two containers, each with an assigned id, that mount the machine id of their host.
+    // Two containers, each with a configured id, that mount the machine id of their host.
     let container =
         |assigned| Fingerprint::new(product(), [(AssignedId, assigned), (MachineId, id)]);
     assert!(!container("one").compare(&container("two")).is_same());

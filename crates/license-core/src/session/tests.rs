@@ -56,7 +56,7 @@ fn error(memory: &Memory, path: impl AsRef<Path>) -> ProjectError {
 }
 
 #[test]
-fn a_product_entry_precedes_a_git_entry_and_a_git_entry_precedes_the_directory() {
+fn the_order_of_precedence_is_product_entry_git_entry_directory() {
     let mut memory = Memory::with(&["shop/.coditect", "shop/cart/.git", "shop/cart/src"]);
     memory
         .directory("bank/.git")

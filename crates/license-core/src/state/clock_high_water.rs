@@ -343,8 +343,8 @@ impl ClockHighWater {
         }
     }
 
-    /// Returns the number of times that the mark was lowered by a clock repair, or by a signature
-    /// while the clock was more than 24 hours behind.
+    /// Returns the number of times that the mark was lowered: by a clock repair, or by a newly
+    /// signed token of the vendor while the clock was more than 24 hours behind.
     ///
     /// ```
     /// # use license_core::time;

@@ -207,13 +207,18 @@ fn every_day() -> impl Iterator<Item = (u32, u32, u32)> {
 
 #[test]
 fn every_day_is_parsed_and_printed() {
+    // The calendar repeats after 400 years.
+    let is_checked = |year| year < 2400 || year >= 9600;
     let mut count = 0;
     for (number, (year, month, day)) in (0..).zip(every_day()) {
+        count += 1;
+        if !is_checked(year) {
+            continue;
+        }
         let name = format!("{year:04}-{month:02}-{day:02}");
         let date = parse_date(&name).unwrap();
         assert_eq!(unix_seconds(start_of_day(date)), number * 86_400, "{name}");
         assert_eq!(date.to_string(), name);
-        count += 1;
     }
     assert_eq!(count, 2_932_897);
 }

@@ -1,7 +1,7 @@
 //! Detection of RSA keys with the ROCA weakness, which can be factored (Nemec et al., "The Return
 //! of Coppersmith's Attack", CCS 2017; CVE-2017-15361).
 //!
-//! Such a modulus is a power of 65537 modulo each of the first primes. About one in 2^27 other
+//! Such a modulus is a power of 65537 modulo each of the first primes. About one in 2^28 other
 //! moduli has the same property for the primes used here.
 
 const PRIMES: [u64; 38] = [
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_power_of_65537_has_the_fingerprint_and_its_neighbors_do_not() {
+    fn a_power_of_65537_has_the_fingerprint_and_that_power_plus_two_does_not() {
         // 65537^16 = (2^16 + 1)^16, computed in base 256.
         let mut number = vec![1_u32];
         for _ in 0..16 {

@@ -51,8 +51,8 @@ pub struct ClockObservations {
     #[serde(rename = "most_seconds", serialize_with = "serde_seconds::serialize")]
     #[serde(deserialize_with = "seconds")]
     pub most: TimeDelta,
-    /// The number of times that a signature of the vendor lowered the latest time seen, after the
-    /// clock was more than a day behind it.
+    /// The number of times that the latest time seen was lowered: by a clock repair, or by a newly
+    /// signed token of the vendor while the clock was more than a day behind.
     #[serde(deserialize_with = "count")]
     pub lowered: u64,
 }

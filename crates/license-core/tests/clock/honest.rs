@@ -1,5 +1,7 @@
 //! Machines of honest users with wrong clocks.
 
+use std::thread;
+
 use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::Outcome;
 
@@ -630,50 +632,56 @@ impl<'a> Simulation<'a> {
 
 #[test]
 fn honest_users_with_wrong_clocks_are_not_denied() {
-    let mut histories = 0;
-    for (number, class) in (0_u64..).zip(CLASSES) {
-        let mut counts = Counts::default();
-        for seed in 0..class.histories {
-            let mut simulation = Simulation::new(class, (number << 32) + seed, &mut counts);
-            let events = simulation.rng.within(30, 60);
-            for _ in 0..events {
-                if simulation.is_over() {
-                    break;
-                }
-                let event = match simulation.rng.within(0, 5) {
-                    0 => Run,
-                    1 => Sleep,
-                    2 => Off,
-                    _ if class.events.is_empty() => Off,
-                    _ => simulation.rng.pick(class.events),
-                };
-                simulation.apply(event);
-            }
+    thread::scope(|scope| {
+        for (number, class) in (0_u64..).zip(CLASSES) {
+            scope.spawn(move || simulate(number, class));
         }
-        histories += class.histories;
-        println!(
-            "honest, {}: {} histories, {} evaluations, {} denied; denials of a valid license: {} by \
-             the clock itself, {} by the mark within {} h of the end, {} by the mark shortly \
-             before a check-in was overdue, {} before a repair ({} repairs); {} warnings; mark at \
-             most {} s ahead; {} marks from files",
-            class.name,
-            class.histories,
-            counts.evaluations,
-            counts.denied,
-            counts.by_clock,
-            counts.early,
-            counts.earliest.div_ceil(HOUR),
-            counts.overdue_early,
-            counts.unrepaired,
-            counts.repairs,
-            counts.warned,
-            counts.lead,
-            counts.from_files
-        );
-        let (behind, ahead) = class.offsets;
-        if class.lead <= 14 * HOUR && behind + ahead <= 24 && class.events.contains(&OtherSystem) {
-            assert_eq!(counts.warned, 0, "{}", class.name);
+    });
+    let histories: u64 = CLASSES.iter().map(|class| class.histories).sum();
+    assert!(histories >= 10_000, "{histories}");
+}
+
+/// Simulates the histories of a class, and prints their counts.
+fn simulate(number: u64, class: &'static Class) {
+    let mut counts = Counts::default();
+    for seed in 0..class.histories {
+        let mut simulation = Simulation::new(class, (number << 32) + seed, &mut counts);
+        let events = simulation.rng.within(30, 60);
+        for _ in 0..events {
+            if simulation.is_over() {
+                break;
+            }
+            let event = match simulation.rng.within(0, 5) {
+                0 => Run,
+                1 => Sleep,
+                2 => Off,
+                _ if class.events.is_empty() => Off,
+                _ => simulation.rng.pick(class.events),
+            };
+            simulation.apply(event);
         }
     }
-    assert!(histories >= 10_000, "{histories}");
+    println!(
+        "honest, {}: {} histories, {} evaluations, {} denied; denials of a valid license: {} by \
+         the clock itself, {} by the mark within {} h of the end, {} by the mark shortly before a \
+         check-in was overdue, {} before a repair ({} repairs); {} warnings; mark at most {} s \
+         ahead; {} marks from files",
+        class.name,
+        class.histories,
+        counts.evaluations,
+        counts.denied,
+        counts.by_clock,
+        counts.early,
+        counts.earliest.div_ceil(HOUR),
+        counts.overdue_early,
+        counts.unrepaired,
+        counts.repairs,
+        counts.warned,
+        counts.lead,
+        counts.from_files
+    );
+    let (behind, ahead) = class.offsets;
+    if class.lead <= 14 * HOUR && behind + ahead <= 24 && class.events.contains(&OtherSystem) {
+        assert_eq!(counts.warned, 0, "{}", class.name);
+    }
 }

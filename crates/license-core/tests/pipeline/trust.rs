@@ -49,7 +49,7 @@ fn all_keys_of_the_trust_set_are_accepted() {
 }
 
 #[test]
-fn a_key_is_rejected_with_another_algorithm() {
+fn a_token_with_another_algorithm_than_its_key_is_rejected() {
     // The spare key uses PS256.
     let both = trust(&[&VENDOR, &SPARE]);
     let token = perpetual("PRO", id(1)).sign(&*SPARE).unwrap();

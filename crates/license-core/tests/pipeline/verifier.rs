@@ -132,10 +132,11 @@ fn is_accepted(verifier: &Verifier, text: &str) -> bool {
 }
 
 #[test]
-fn changes_by_mail_programs_and_editors_are_reverted_with_and_without_a_verifier() {
+fn a_changed_token_has_the_same_result_with_and_without_a_verifier() {
     let (verifier, token) = (verifier(0), token(1));
     assert!(is_accepted(&verifier, &token));
-    for at in 0..=token.len() {
+    // Base64url has groups of four characters. A step of 5 covers every position within a group.
+    for at in (0..=token.len()).step_by(5) {
         let (before, after) = token.split_at(at);
         for broken in [
             "\t", "\u{b}", "\u{c}", "\u{feff}", "\"", "\n", "\r\n", "\n  ", " ", "\u{2028}", ".",

@@ -33,7 +33,7 @@ fn a_staging_file_replaces_a_link_and_never_follows_it() {
 }
 
 #[test]
-fn an_existing_file_with_another_name_is_not_removed() {
+fn an_existing_file_without_a_staging_name_is_not_replaced() {
     let (_directory, _, precious) = directory();
     let refused = create_staging(&precious).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
@@ -41,7 +41,7 @@ fn an_existing_file_with_another_name_is_not_removed() {
 }
 
 #[test]
-fn a_new_name_is_claimed_before_a_file_without_hard_links_is_renamed() {
+fn without_hard_links_the_target_name_is_claimed_before_the_rename() {
     let (_directory, path, precious) = directory();
     let staging = staging_path(&path, "4711");
     stage(&staging, b"license", Durability::Synced).unwrap();
@@ -58,7 +58,7 @@ fn a_new_name_is_claimed_before_a_file_without_hard_links_is_renamed() {
 }
 
 #[test]
-fn only_a_file_beside_its_target_with_the_name_of_a_staging_file_is_one() {
+fn a_staging_path_has_a_staging_name_and_is_beside_its_target() {
     let path = Path::new("/orders/acme.lic");
     for (staging, expected) in [
         ("/orders/.keygen-4711", true),
@@ -112,7 +112,7 @@ fn recovery_does_not_replace_a_file_of_another_owner() {
     assert!(staging.exists());
 }
 
-/// Returns whether the file is locked. The error names the holder.
+/// Asserts that the file is locked. Returns whether the error names this process as the holder.
 fn is_busy(path: &Path) -> bool {
     let error = lock(path, Duration::from_millis(5)).unwrap_err();
     error
@@ -121,7 +121,7 @@ fn is_busy(path: &Path) -> bool {
 }
 
 #[test]
-fn a_lock_belongs_to_the_file_that_has_the_path() {
+fn a_lock_is_taken_on_the_file_that_is_at_the_path_now() {
     let (directory, _, precious) = directory();
     let path = directory.path().join("ledger.db.lock");
     let first = lock(&path, Duration::ZERO).unwrap();

@@ -108,7 +108,7 @@ fn an_id_that_is_assigned_later_does_not_count_as_a_second_machine() {
         )),
         1
     );
-    // A different assigned id identifies a different machine.
+    // A different configured id identifies a different machine.
     let refused = activate_machine(&workstation, &id, with_assigned_id("press-8"), 3)
         .expect_code(2)
         .stdout;

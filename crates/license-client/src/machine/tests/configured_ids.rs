@@ -22,7 +22,7 @@ fn pair(value: &str, source: &str) -> Option<(String, String)> {
 }
 
 #[test]
-fn the_variable_precedes_the_named_file_and_the_administrators_file() {
+fn the_variable_takes_precedence_over_the_named_file_and_the_administrators_file() {
     let system = bare()
         .file(SYSTEM_FILE, "from-etc-0001\n")
         .file("/run/id", "from-file-0001\nanother line\n");
@@ -98,7 +98,7 @@ fn an_invalid_id_is_reported_and_other_sources_are_not_used() {
 }
 
 #[test]
-fn a_configured_id_precedes_the_systems_machine_id() {
+fn a_configured_id_takes_precedence_over_the_systems_machine_id() {
     let facts = collect(&bare().set(VARIABLE, "Billing-Worker-3"));
     assert_eq!(kinds(&facts), [AssignedId, MachineId, Cpu]);
     assert_eq!(facts.machine_id(), Some("billing-worker-3"));

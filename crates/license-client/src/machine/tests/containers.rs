@@ -54,11 +54,18 @@ fn a_machine_id_that_was_mounted_into_a_container_counts() {
     assert_eq!(kinds(&facts), [MachineId]);
     assert_eq!(facts.digest(), collect(&bare()).digest());
     assert_eq!(facts.stability(), Stability::Fair);
+    // Kubernetes mounts a secret from memory.
     let secret = docker().mount("0:77 /..data/machine-id /etc/machine-id - tmpfs tmpfs");
     assert_eq!(kinds(&collect(&secret)), [MachineId]);
+}
+
+#[test]
+fn a_generated_machine_id_and_one_in_a_mounted_directory_do_not_count_in_a_container() {
+    // systemd generates this id and mounts it until the next boot.
     let generated = docker().mount("0:24 /machine-id /etc/machine-id - tmpfs tmpfs");
     let transient = MissingReason::Rejected(Rejection::Transient);
     assert_eq!(reason(&collect(&generated), MachineId), Some(transient));
+    // Only a mount of the file itself shows that the administrator chose the id.
     let directory = docker().mount("8:2 /etc /etc - ext4 /dev/sda2");
     assert_eq!(reason(&collect(&directory), MachineId), Some(InContainer));
 }
@@ -88,7 +95,7 @@ fn a_container_in_the_pid_namespace_of_the_host_is_detected_by_its_root_or_contr
 }
 
 #[test]
-fn without_a_pid_namespace_a_marker_is_believed() {
+fn a_marker_file_counts_if_the_pid_namespace_is_unknown() {
     let system = bare().file("/.dockerenv", "").without("/proc/self/ns/pid");
     assert_eq!(collect(&system).container(), Some("docker"));
 }

@@ -179,7 +179,7 @@ fn a_virtual_machine_has_a_card_and_a_file_system_of_its_own() {
 }
 
 #[test]
-fn the_serial_number_of_a_virtual_disk_precedes_its_file_system() {
+fn the_serial_number_of_a_virtual_disk_takes_precedence_over_its_file_system() {
     let named = |serial| {
         let path = "/sys/devices/pci0000:00/virtio1/block/vda/serial";
         collect(&virtual_machine().file(path, serial))

@@ -59,7 +59,7 @@ fn all_components_of_a_pc_are_found() {
 }
 
 #[test]
-fn a_wireless_card_precedes_a_usb_card_and_bluetooth_is_ignored() {
+fn a_wireless_card_takes_precedence_over_a_usb_card_and_bluetooth_is_ignored() {
     let cards = "14 00051BAABBCC USB\\VID_0BDA\\0001\r\n10 000000000001 BTH\\MS_BTHPAN\\6\r\n\
                  9 3C6AA7112233 PCI\\VEN_8086\\4\r\n";
     let facts = collect(&pc().prints(&powershell(), cards));

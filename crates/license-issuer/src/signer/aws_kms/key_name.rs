@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_region_of_the_name_precedes_the_environment() {
+    fn the_region_of_the_name_takes_precedence_over_the_environment() {
         let (region, default) = (
             ("AWS_REGION", "us-east-1"),
             ("AWS_DEFAULT_REGION", "us-east-2"),
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_endpoint_of_the_name_precedes_the_environment() {
+    fn the_endpoint_of_the_name_takes_precedence_over_the_environment() {
         let (kms, any) = (
             ("AWS_ENDPOINT_URL_KMS", "https://kms.example"),
             ("AWS_ENDPOINT_URL", "https://any.example"),

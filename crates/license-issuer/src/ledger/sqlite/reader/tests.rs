@@ -68,7 +68,7 @@ fn a_license_is_active_from_its_start_and_expired_at_its_end() {
 }
 
 #[test]
-fn the_status_revoked_precedes_superseded_and_superseded_precedes_expired() {
+fn the_order_of_precedence_is_revoked_superseded_expired() {
     let ended = json!({ "expires_at": "2021-01-01T00:00:00Z" });
     let newer = json!({ "supersedes": ["revoked", "superseded"] });
     let revocation = NewLedgerEntry {
