@@ -63,7 +63,7 @@ First steps:
   keygen trust vendor.jwk --out trust.jwks
   keygen issue --key vendor.key --tier pro --customer \"ACME Ltd\" --days 365 --offline --out acme.lic
 
-Settings:
+Set options once:
   Variables such as KEYGEN_KEY, and members of keygen.toml such as key, replace
   options. `keygen config` shows each value, and where it comes from.
 
