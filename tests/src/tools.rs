@@ -100,6 +100,25 @@ fn at_time<'s>(faketime: &Tool, scratch: &'s Scratch, time: &str) -> Run<'s> {
     run.env("NO_FAKE_STAT", "1")
 }
 
+/// Finds `script` of util-linux, which runs a program on a terminal.
+pub fn terminal() -> Option<&'static Tool> {
+    static TERMINAL: OnceLock<Option<Tool>> = OnceLock::new();
+    let find = || Tool::new("script").if_usable(&["-qec", "test -t 1", "/dev/null"].map(Path::new));
+    or_skip("script of util-linux", TERMINAL.get_or_init(find))
+}
+
+/// Creates a run of a shell command under [`terminal()`], on a terminal with this number of columns
+/// and with 24 rows. The terminal has UTF-8 and colors. Its output is the standard output of the
+/// run.
+pub fn on_terminal<'s>(terminal: &Tool, scratch: &'s Scratch, columns: u16, line: &str) -> Run<'s> {
+    let line = format!("stty cols {columns} rows 24; {line}");
+    let run = terminal.run(scratch).args(["-qec", &line, "/dev/null"]);
+    let run = run.env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
+    // The shell finds the programs by these names.
+    run.env("LICENSE", programs::license())
+        .env("KEYGEN", programs::keygen())
+}
+
 /// Finds `git`.
 pub fn git() -> Option<&'static Tool> {
     static GIT: OnceLock<Option<Tool>> = OnceLock::new();

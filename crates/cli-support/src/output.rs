@@ -2,9 +2,12 @@
 
 use crate::escape::{JsonEscaper, escape, escape_json};
 use crate::failure::Failure;
+use crate::meaning::Meaning;
 use crate::outline::write_outline;
+use crate::pager::Pager;
+use crate::screen::Screen;
+use crate::wrap::{display_width, wrap, wrap_message};
 use anstream::{AutoStream, ColorChoice};
-use clap::builder::styling::{AnsiColor, Style};
 use serde_core::Serialize;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
@@ -12,10 +15,6 @@ use std::path::Path;
 /// The size of the buffer of standard output. Almost every output is written with a single call, so
 /// that a killed process does not leave a part of it.
 const BUFFER_BYTES: usize = 64 * 1024;
-
-const ERROR: Style = AnsiColor::Red.on_default().bold();
-const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
 /// The options for output. Use `#[command(flatten)]` to add them to a program.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
@@ -42,6 +41,10 @@ pub struct OutputOptions {
     /// Suppress notes, but not warnings and errors
     #[arg(long, short, global = true, help_heading = "Output")]
     pub quiet: bool,
+
+    /// Print long output on the terminal without a pager ($PAGER, or `less`)
+    #[arg(long, global = true, help_heading = "Output")]
+    pub no_pager: bool,
 }
 
 /// The color mode.
@@ -76,6 +79,8 @@ pub struct Terminal {
     json: bool,
     quiet: bool,
     color: ColorChoice,
+    pages: bool,
+    screen: Screen,
 }
 
 impl Terminal {
@@ -91,6 +96,8 @@ impl Terminal {
             json: options.json,
             quiet: options.quiet,
             color,
+            pages: !options.no_pager,
+            screen: Screen::of_stdout(),
         }
     }
 
@@ -100,11 +107,16 @@ impl Terminal {
         self.json
     }
 
+    /// Returns the capabilities of standard output.
+    #[must_use]
+    pub fn screen(&self) -> Screen {
+        self.screen
+    }
+
     /// Returns the number of columns of standard output, or `None` if it is not a terminal.
     #[must_use]
     pub fn columns(&self) -> Option<usize> {
-        let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
-        Some(width.0.into())
+        self.screen.columns()
     }
 
     /// Writes text to standard output, with a final newline.
@@ -115,6 +127,26 @@ impl Terminal {
     pub fn data(&self, text: &str) -> Result<(), Failure> {
         let stream = AutoStream::new(io::stdout().lock(), self.color);
         ignore_broken_pipe(write_line(stream, text))
+    }
+
+    /// Writes text to standard output like [`data`](Self::data), or shows it in a pager if it does
+    /// not fit the terminal.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if standard output cannot be written. A closed pipe is not an error.
+    pub fn page(&self, text: &str) -> Result<(), Failure> {
+        let needs_pager = self.pages && !fits(text, self.screen);
+        let pager = needs_pager.then(Pager::find).flatten();
+        let is_shown = pager.is_some_and(|pager| {
+            let choice = match self.color {
+                ColorChoice::Auto => AutoStream::choice(&io::stdout()),
+                chosen => chosen,
+            };
+            let mut stream = AutoStream::new(Vec::new(), choice);
+            write_line(&mut stream, text).is_ok() && pager.show(&stream.into_inner())
+        });
+        if is_shown { Ok(()) } else { self.data(text) }
     }
 
     /// Returns a JSON object as text, as [`json`](Self::json) writes it, with a final newline.
@@ -140,34 +172,46 @@ impl Terminal {
     ///
     /// Returns an error if standard output cannot be written. A closed pipe is not an error.
     pub fn outline(&self, heading: &str, value: &(impl Serialize + ?Sized)) -> Result<(), Failure> {
+        if self.screen.columns().is_some() {
+            let mut outline = Vec::new();
+            // Writing to memory does not fail.
+            let _ = write_with_heading(&mut outline, heading, value);
+            let outline = String::from_utf8_lossy(&outline);
+            return self.page(&wrap_outline(&outline, self.screen.columns()));
+        }
         let stream = AutoStream::new(io::stdout().lock(), self.color);
         let mut stream = BufWriter::with_capacity(BUFFER_BYTES, stream);
-        let mut write = || {
-            writeln!(stream, "{heading}")?;
-            write_outline(&mut stream, value)?;
-            write_all(&mut stream, b"\n")
-        };
-        ignore_broken_pipe(write())
+        ignore_broken_pipe(write_with_heading(&mut stream, heading, value))
     }
 
     /// Prints a note, unless the user asked for quiet output or JSON.
     pub fn note(&self, text: &str) {
         if !self.quiet && !self.json {
-            self.print_error(text);
+            self.print_message(text);
         }
     }
 
-    /// Prints a warning in one line on standard error, even if standard output is JSON.
-    pub fn warning(&self, code: &str, text: &str) {
-        self.print_error(&warning_line(code, text));
+    /// Prints advice, unless the user asked for quiet output or JSON.
+    pub fn hint(&self, text: &str) {
+        self.note(&format!("{} {text}", Meaning::Heading.paint("hint:")));
     }
 
-    /// Prints a failure: two lines on standard error, or a JSON object on standard output.
+    /// Prints a warning on standard error, even if standard output is JSON.
+    pub fn warning(&self, code: &str, text: &str) {
+        self.print_message(&warning_line(code, text));
+    }
+
+    /// Prints a failure: an error and a hint on standard error, or a JSON object on standard output.
     pub fn failure(&self, failure: &Failure) {
         let is_printed = self.json && self.json(&failure.to_json()).is_ok();
         if !is_printed {
-            self.print_error(&failure_lines(failure));
+            self.print_message(&failure_lines(failure));
         }
+    }
+
+    /// Prints a message on standard error. On a terminal, it is wrapped at words.
+    fn print_message(&self, text: &str) {
+        self.print_error(&wrap_message(text, Screen::stderr_columns()));
     }
 
     /// Prints text on standard error.
@@ -184,15 +228,51 @@ pub(crate) fn write_stdout(bytes: &[u8]) -> Result<(), Failure> {
 }
 
 fn warning_line(code: &str, text: &str) -> String {
-    format!("{WARNING}warning:{WARNING:#} {code}: {}", escape(text))
+    let warning = Meaning::Warning.paint("warning:");
+    format!("{warning} {code}: {}", escape(text))
 }
 
 fn failure_lines(failure: &Failure) -> String {
-    let error = format!("{ERROR}error:{ERROR:#} {}", escape(failure.message()));
+    let (error, hint) = (
+        Meaning::Bad.paint("error:"),
+        Meaning::Heading.paint("hint:"),
+    );
+    let error = format!("{error} {}", escape(failure.message()));
     match failure.advice() {
-        Some(hint) => format!("{error}\n{HINT}hint:{HINT:#} {}", escape(hint)),
+        Some(advice) => format!("{error}\n{hint} {}", escape(advice)),
         None => error,
     }
+}
+
+/// Returns whether a text fits the rows of a terminal, with a row for the prompt after it. Every
+/// text fits a file or pipe.
+fn fits(text: &str, screen: Screen) -> bool {
+    let (Some(columns), Some(rows)) = (screen.columns(), screen.rows()) else {
+        return true;
+    };
+    let rows_of = |line: &str| display_width(line).div_ceil(columns.max(1)).max(1);
+    text.lines().map(rows_of).sum::<usize>() < rows
+}
+
+fn write_with_heading(
+    mut stream: impl Write,
+    heading: &str,
+    value: &(impl Serialize + ?Sized),
+) -> io::Result<()> {
+    writeln!(stream, "{heading}")?;
+    write_outline(&mut stream, value)?;
+    write_all(stream, b"\n")
+}
+
+/// Wraps the lines of an outline. Each continues below its name.
+fn wrap_outline(outline: &str, columns: Option<usize>) -> String {
+    let lines = outline.lines().map(|line| {
+        let indent = line
+            .chars()
+            .take_while(|character| " -".contains(*character));
+        wrap(line, columns, indent.count() + 2)
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Writes a value as indented JSON, with a final newline.
@@ -287,12 +367,31 @@ mod tests {
     }
 
     #[test]
+    fn an_outline_is_wrapped_below_its_names() {
+        let outline = "tier: PRO\n  - tags: one, two, three\n";
+        let expected = "tier: PRO\n  - tags: one,\n      two, three";
+        assert_eq!(wrap_outline(outline, Some(18)), expected);
+    }
+
+    #[test]
+    fn a_text_fits_if_a_row_is_left_for_the_prompt() {
+        let screen = Screen::new(10, true);
+        let text = |lines| "0123456789\n".repeat(lines);
+        assert!(fits(&text(23), screen) && !fits(&text(24), screen));
+        let wrapped = "01234567890\n".repeat(12);
+        assert!(!fits(&wrapped, screen), "a long line takes two rows");
+        assert!(fits(&text(1000), Screen::plain()));
+    }
+
+    #[test]
     fn options_are_read_from_the_command_line() {
-        let options = TestArguments::parse_from(["p", "--json", "-q", "--color", "never"]).output;
+        let line = ["p", "--json", "-q", "--color", "never", "--no-pager"];
+        let options = TestArguments::parse_from(line).output;
         let expected = OutputOptions {
             json: true,
             color: Color::Never,
             quiet: true,
+            no_pager: true,
         };
         assert_eq!(options, expected);
         let default = TestArguments::parse_from(["p"]).output;

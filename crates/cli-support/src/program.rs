@@ -1,6 +1,7 @@
 //! The command line of a program: parsing, usage errors, completions and man pages.
 
 mod argument_error;
+mod command_group;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 pub use argument_error::ArgumentError;
+pub use command_group::{CommandGroup, misplaced};
 
 use crate::destination::{Audience, Destination, Overwrite};
 use crate::exit::Exit;
@@ -21,7 +23,8 @@ use crate::output::{Color, OutputOptions, Terminal, write_stdout};
 
 /// Parses the command line. Prints help, the version or a usage error if the program does not run.
 ///
-/// Help and version are printed on standard output, a usage error like any other failure.
+/// Help and version are printed on standard output, a usage error like any other failure. The help
+/// of the program lists its commands in `groups`.
 ///
 /// # Errors
 ///
@@ -36,15 +39,19 @@ use crate::output::{Color, OutputOptions, Terminal, write_stdout};
 ///     output: license_cli_support::OutputOptions,
 /// }
 ///
-/// let arguments = program::parse::<Arguments>(["keygen".into(), "--json".into()]);
+/// let arguments = program::parse::<Arguments>(["keygen".into(), "--json".into()], &[]);
 /// assert!(arguments.unwrap().output.json);
 /// ```
-pub fn parse<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<P, ExitCode> {
+pub fn parse<P: Parser>(
+    arguments: impl IntoIterator<Item = OsString>,
+    groups: &[CommandGroup],
+) -> Result<P, ExitCode> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let mut command = P::command();
     parse_with(&mut command, &arguments).map_err(|error| {
         let terminal = Terminal::new(&output_options(&arguments));
-        ExitCode::from(print_response(&terminal, &error, &command, &arguments))
+        let response = print_response(&terminal, &error, &command, groups, &arguments);
+        ExitCode::from(response)
     })
 }
 
@@ -143,17 +150,19 @@ fn page(man: &Man) -> Result<Vec<u8>, Failure> {
 
 /// Returns the output options of a command line that does not parse.
 ///
-/// clap returns no values with an error, so the two options that determine the output, `--json` and
-/// `--color`, are searched for in the arguments.
+/// clap returns no values with an error, so the options that determine the output, `--json`,
+/// `--color` and `--no-pager`, are searched for in the arguments.
 fn output_options(arguments: &[OsString]) -> OutputOptions {
     let following = options(arguments).skip(1).map(Some).chain([None]);
     let color = options(arguments)
         .zip(following)
         .find_map(|(argument, next)| color_option(argument, next));
+    let has = |name: &str| options(arguments).any(|argument| argument == name);
     OutputOptions {
-        json: options(arguments).any(|argument| argument == "--json"),
+        json: has("--json"),
         color: color.unwrap_or_default(),
         quiet: false,
+        no_pager: has("--no-pager"),
     }
 }
 
@@ -172,11 +181,12 @@ fn print_response(
     terminal: &Terminal,
     error: &clap::Error,
     command: &Command,
+    groups: &[CommandGroup],
     arguments: &[OsString],
 ) -> Exit {
-    let text = || error.render().ansi().to_string();
+    let text = || command_group::help(error, command, groups, terminal.columns());
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match terminal.data(&text()) {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match terminal.page(&text()) {
             Ok(()) => Exit::Success,
             Err(failure) => report(terminal, &failure),
         },
@@ -266,7 +276,7 @@ mod tests {
         let (mut command, arguments) = (TestProgram::command(), arguments(line));
         let error = parse_with::<TestProgram>(&mut command, &arguments).unwrap_err();
         let terminal = Terminal::new(&output_options(&arguments));
-        print_response(&terminal, &error, &command, &arguments)
+        print_response(&terminal, &error, &command, &[], &arguments)
     }
 
     #[test]
@@ -397,9 +407,14 @@ mod tests {
     #[test]
     fn the_output_options_are_found_in_a_command_line_that_does_not_parse() {
         let options = output_options(&arguments(&[
-            "keygen", "nonsense", "--json", "--color", "never",
+            "keygen",
+            "nonsense",
+            "--json",
+            "--color",
+            "never",
+            "--no-pager",
         ]));
-        assert!(options.json);
+        assert!(options.json && options.no_pager);
         assert_eq!(options.color, Color::Never);
         let joined = output_options(&arguments(&["keygen", "--color=always"]));
         assert_eq!(joined.color, Color::Always);

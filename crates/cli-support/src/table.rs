@@ -1,15 +1,18 @@
 //! Rows of text in aligned columns.
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{ColumnConstraint, ContentArrangement, Width};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width};
 
-use crate::escape::escape;
+use crate::cell::{Cell, paint};
+use crate::fields::Fields;
+use crate::meaning::Meaning;
+use crate::wrap::display_width;
 
 /// The number of spaces between two columns.
 const GAP: u16 = 2;
 
 /// The minimum width of wrapped cells. Narrower cells are hard to read.
-const MIN_WRAPPED: u16 = 12;
+const MIN_WRAPPED: usize = 12;
 
 /// A column of a [`Table`].
 #[derive(Debug, Clone)]
@@ -18,6 +21,7 @@ pub struct Column {
     gap: u16,
     min_width: Option<u16>,
     never_wraps: bool,
+    is_right_aligned: bool,
 }
 
 impl Column {
@@ -29,6 +33,7 @@ impl Column {
             gap: GAP,
             min_width: None,
             never_wraps: false,
+            is_right_aligned: false,
         }
     }
 
@@ -53,41 +58,36 @@ impl Column {
         self
     }
 
-    /// Returns the minimum readable width of the column, with its gap.
-    fn least_width(&self, content: u16) -> u16 {
-        let wrapped = if self.never_wraps {
-            content
-        } else {
-            content.min(MIN_WRAPPED)
-        };
-        wrapped
-            .max(self.min_width.unwrap_or_default())
-            .saturating_add(self.gap)
-    }
-
-    fn constraint(&self, content: u16) -> Option<ColumnConstraint> {
-        let least = self.min_width.filter(|least| *least > content);
-        match (least, self.never_wraps) {
-            (Some(least), _) => Some(ColumnConstraint::Absolute(Width::Fixed(least + self.gap))),
-            (None, true) => Some(ColumnConstraint::ContentWidth),
-            (None, false) => None,
-        }
+    /// Aligns the column at its right edge, for numbers.
+    #[must_use]
+    pub fn right_aligned(mut self) -> Self {
+        self.is_right_aligned = true;
+        self
     }
 }
 
-/// Rows of text in aligned columns. Cells are escaped.
+/// Rows of text in aligned columns.
 ///
 /// ```
-/// use license_cli_support::{Column, Table};
+/// use license_cli_support::{Cell, Column, Meaning, Table};
 ///
 /// let mut table = Table::new([Column::new("KEY"), Column::new("CUSTOMER")]);
 /// table.row(["LIC-7Q2F", "ACME Ltd"]);
-/// assert_eq!(table.to_text(None), "KEY       CUSTOMER\nLIC-7Q2F  ACME Ltd");
+/// table.row([Cell::from("LIC-9W1X"), Cell::new(Meaning::Dim, "unknown")]);
+/// let text = table.to_text(None);
+/// assert!(text.contains("\nLIC-7Q2F  ACME Ltd\n"));
 /// ```
 #[derive(Debug, Clone)]
 pub struct Table {
     columns: Vec<Column>,
-    rows: Vec<Vec<String>>,
+    rows: Vec<TableRow>,
+}
+
+#[derive(Debug, Clone)]
+struct TableRow {
+    cells: Vec<Cell>,
+    /// Whether the cells are the titles of the following rows.
+    is_header: bool,
 }
 
 impl Table {
@@ -100,41 +100,40 @@ impl Table {
     }
 
     /// Adds a row.
-    pub fn row<C: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = C>) {
-        let cells = cells.into_iter().map(|cell| escape(cell.as_ref()).into());
-        self.rows.push(cells.collect());
+    pub fn row<C: Into<Cell>>(&mut self, cells: impl IntoIterator<Item = C>) {
+        let cells = cells.into_iter().map(Into::into).collect();
+        let is_header = false;
+        self.rows.push(TableRow { cells, is_header });
+    }
+
+    /// Begins a section with its own titles, below an empty line. The columns stay the same.
+    pub fn section(&mut self, titles: impl IntoIterator<Item = String>) {
+        let titles = titles.into_iter();
+        let titles = titles.map(|title| Cell::new(Meaning::Heading, &title));
+        self.rows.push(TableRow {
+            cells: titles.collect(),
+            is_header: true,
+        });
     }
 
     /// Returns the lines of the table.
     ///
-    /// If the width of the terminal is known, long cells are wrapped so that the table fits.
-    /// Without a terminal, or on a terminal that is too narrow, each row is one line.
+    /// If the width of the terminal is known, long cells are wrapped at words so that the table
+    /// fits. On a terminal that is too narrow even then, each row becomes a list of fields. Without
+    /// a terminal, each row is one line.
     #[must_use]
     pub fn to_text(&self, terminal_columns: Option<usize>) -> String {
-        let mut table = self.unaligned();
-        let contents = table.column_max_content_widths();
-        let last = self.columns.len().saturating_sub(1);
-        let columns = self.columns.iter().zip(&contents);
-        let least = columns.map(|(column, content)| column.least_width(*content));
-        let least = least.fold(0, u16::saturating_add);
-        for (index, (column, content)) in self.columns.iter().zip(contents).enumerate() {
-            let Some(target) = table.column_mut(index) else {
-                continue;
-            };
-            let gap = if index == last { 0 } else { column.gap };
-            target.set_padding((0, gap));
-            if let Some(constraint) = column.constraint(content) {
-                target.set_constraint(constraint);
-            }
+        let Some(columns) = terminal_columns else {
+            return self.layout(None);
+        };
+        let least: usize = self.least_widths().map(usize::from).sum();
+        match u16::try_from(columns) {
+            Ok(width) if least <= columns => self.layout(Some(width)),
+            // A terminal with more than `u16::MAX` columns needs no wrapping.
+            Err(_) => self.layout(None),
+            Ok(_) if self.has_header() => self.records(columns),
+            Ok(_) => self.layout(None),
         }
-        // A terminal with more than `u16::MAX` columns needs no wrapping.
-        if let Some(Ok(width)) = terminal_columns.map(u16::try_from)
-            && least <= width
-        {
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-            table.set_width(width);
-        }
-        table.trim_fmt()
     }
 
     /// Returns the width of the longest cell of a column, to align another table with this one. The
@@ -145,20 +144,117 @@ impl Table {
         widths.get(column).copied().unwrap_or(0)
     }
 
+    fn has_header(&self) -> bool {
+        self.columns.iter().any(|column| !column.title.is_empty())
+    }
+
+    /// Lays the rows out in columns, and wraps cells if the width is known.
+    fn layout(&self, width: Option<u16>) -> String {
+        let mut table = self.unaligned();
+        let contents = table.column_max_content_widths();
+        let last = self.columns.len().saturating_sub(1);
+        let least = self.least_widths();
+        for (index, (column, least)) in self.columns.iter().zip(least).enumerate() {
+            let Some(target) = table.column_mut(index) else {
+                continue;
+            };
+            let gap = if index == last { 0 } else { column.gap };
+            target.set_padding((0, gap));
+            if column.is_right_aligned {
+                target.set_cell_alignment(CellAlignment::Right);
+            }
+            let content = contents.get(index).copied().unwrap_or_default();
+            let is_fixed = column.min_width.is_some_and(|min| min > content);
+            target.set_constraint(match (is_fixed, column.never_wraps) {
+                (true, _) => ColumnConstraint::Absolute(Width::Fixed(least)),
+                (false, true) => ColumnConstraint::ContentWidth,
+                (false, false) => ColumnConstraint::LowerBoundary(Width::Fixed(least)),
+            });
+        }
+        if let Some(width) = width {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+            table.set_width(width);
+        }
+        paint(&table.trim_fmt())
+    }
+
+    /// Returns the minimum readable width of each column, with its gap. No word is broken at this
+    /// width.
+    fn least_widths(&self) -> impl Iterator<Item = u16> {
+        let last = self.columns.len().saturating_sub(1);
+        self.columns.iter().enumerate().map(move |(index, column)| {
+            let title = Cell::from(column.title.as_str());
+            let cells = self.rows.iter().filter_map(|row| row.cells.get(index));
+            let cells = cells.chain([&title]).map(Cell::marked);
+            let least = cells.map(|cell| {
+                if column.never_wraps {
+                    display_width(cell)
+                } else {
+                    least_width(cell)
+                }
+            });
+            let least = u16::try_from(least.max().unwrap_or_default()).unwrap_or(u16::MAX);
+            let gap = if index == last { 0 } else { column.gap };
+            let min_width = column.min_width.unwrap_or_default();
+            least.max(min_width).saturating_add(gap)
+        })
+    }
+
+    /// Returns the rows as lists of fields, with an empty line between two rows.
+    fn records(&self, columns: usize) -> String {
+        let mut titles = self.titles();
+        let mut records = Vec::new();
+        for row in &self.rows {
+            if row.is_header {
+                titles.clone_from(&row.cells);
+                continue;
+            }
+            let mut fields = Fields::new();
+            for (title, cell) in titles.iter().zip(&row.cells) {
+                fields.add(title.clone(), cell.clone());
+            }
+            records.push(fields.to_text(Some(columns)));
+        }
+        records.join("\n\n")
+    }
+
+    fn titles(&self) -> Vec<Cell> {
+        let titles = self.columns.iter().map(|column| column.title.as_str());
+        titles
+            .map(|title| Cell::new(Meaning::Heading, title))
+            .collect()
+    }
+
     fn unaligned(&self) -> comfy_table::Table {
         let mut table = comfy_table::Table::new();
         table.load_style(NOTHING);
-        if self.columns.iter().any(|column| !column.title.is_empty()) {
-            table.set_header(self.columns.iter().map(|column| escape(&column.title)));
+        if self.has_header() {
+            table.set_header(self.titles().iter().map(Cell::marked));
         }
-        table.add_rows(&self.rows);
+        for row in &self.rows {
+            if row.is_header {
+                table.add_row([""; 0]);
+            }
+            table.add_row(row.cells.iter().map(Cell::marked));
+        }
         table
     }
+}
+
+/// Returns the minimum readable width of a cell that can be wrapped.
+fn least_width(cell: &str) -> usize {
+    let words = cell.split(' ').map(display_width);
+    let longest = words.max().unwrap_or_default();
+    longest.max(display_width(cell).min(MIN_WRAPPED))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn plain(table: &Table, columns: Option<usize>) -> String {
+        anstream::adapter::strip_str(&table.to_text(columns)).to_string()
+    }
 
     fn sample() -> Table {
         let columns = [
@@ -177,17 +273,54 @@ mod tests {
         let expected = "ID              N   NAME\n\
                         0190-aaaa-bbbb  7   a name of several words\n\
                         0191-cccc-dddd  12  b";
-        assert_eq!(sample().to_text(None), expected);
+        assert_eq!(plain(&sample(), None), expected);
     }
 
     #[test]
-    fn each_row_is_one_line_if_the_terminal_is_too_narrow_to_wrap() {
-        assert_eq!(sample().to_text(Some(20)), sample().to_text(None));
+    fn each_row_is_a_list_of_fields_if_the_terminal_is_too_narrow_for_columns() {
+        let expected = "  ID    0190-aaaa-bbbb\n  N     7\n  NAME  a name of several\n        words\n\n  \
+                        ID    0191-cccc-dddd\n  N     12\n  NAME  b";
+        assert_eq!(plain(&sample(), Some(28)), expected);
+    }
+
+    #[test]
+    fn no_word_is_broken_at_any_width() {
+        let mut table = Table::new([Column::new("PATH"), Column::new("STATE OF THE FILE")]);
+        table.row(["/var/lib/licenses/acme.lic", "not readable by this user"]);
+        table.row(["東京 大阪 京都", "in effect"]);
+        for columns in 0..100 {
+            let text = plain(&table, Some(columns));
+            for word in "/var/lib/licenses/acme.lic STATE readable effect 東京".split(' ') {
+                assert!(text.contains(word), "{columns}: {text}");
+            }
+            if columns >= 40 {
+                let widest = text.lines().map(display_width).max();
+                assert!(widest <= Some(columns), "{columns}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn styles_do_not_disturb_the_columns() {
+        let mut table = Table::new([
+            Column::new("A"),
+            Column::new("N").right_aligned(),
+            Column::new("C"),
+        ]);
+        let row =
+            |meaning, number: &str| [Cell::new(meaning, "some words"), number.into(), "c".into()];
+        table.row(row(Meaning::Good, "7"));
+        table.row(row(Meaning::Bad, "1200"));
+        let expected = "A              N  C\nsome words     7  c\nsome words  1200  c";
+        assert_eq!(plain(&table, None), expected);
+        let text = table.to_text(Some(80));
+        assert!(text.contains(&Meaning::Bad.paint("some words")), "{text:?}");
+        assert!(text.starts_with(&Meaning::Heading.paint("A")), "{text:?}");
     }
 
     #[test]
     fn cells_are_wrapped_on_a_narrow_terminal_except_in_columns_without_wrapping() {
-        let text = sample().to_text(Some(34));
+        let text = plain(&sample(), Some(34));
         let lines: Vec<_> = text.lines().collect();
         assert!(
             lines.iter().all(|line| line.chars().count() <= 34),
@@ -208,10 +341,22 @@ mod tests {
         let text = |least| {
             let mut table = Table::new(columns(least));
             table.row(["cell", "x"]);
-            table.to_text(None)
+            plain(&table, None)
         };
         assert_eq!(text(6), "A       B\ncell    x");
         assert_eq!(text(2), "A     B\ncell  x");
+    }
+
+    #[test]
+    fn a_section_has_its_own_titles() {
+        let mut table = Table::new([Column::new("FEATURE"), Column::new("HERE")]);
+        table.row(["sso", "granted"]);
+        table.section(["QUOTA".to_owned(), "HERE".to_owned()]);
+        table.row(["agents", "52"]);
+        let expected = "FEATURE  HERE\nsso      granted\n\nQUOTA    HERE\nagents   52";
+        assert_eq!(plain(&table, None), expected);
+        let expected = "  FEATURE  sso\n  HERE     granted\n\n  QUOTA  agents\n  HERE   52";
+        assert_eq!(plain(&table, Some(12)), expected);
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod value;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use license_cli_support::program::Description;
+use license_cli_support::program::{CommandGroup, Description};
 use license_cli_support::{OutputFile, OutputOptions, Source};
 use license_core::ProductCode;
 
@@ -24,8 +24,8 @@ pub(crate) use activation::{Activate, AnswerArgs, Bundle, Release};
 pub(crate) use diff::Diff;
 pub(crate) use issue::{Batch, CheckIn, EnterpriseKey, Issue, RowArgs, Trial};
 pub(crate) use keys::{KeySize, NewKey, Public, PublicFormat, Trust};
-pub(crate) use ledger::{LedgerCommand, List, Revoke, SortBy, TableFormat};
-pub(crate) use renewal::{ChangeArgs, PreviousLicenseArgs, Reassign, Renew, Upgrade};
+pub(crate) use ledger::{Expiring, LedgerCommand, List, Revoke, SortBy, TableFormat};
+pub(crate) use renewal::{ChangeArgs, Reassign, Renew, Upgrade};
 pub(crate) use revocations::Revocations;
 pub(crate) use rotate::Rotate;
 pub(crate) use settings::SettingsFileArgs;
@@ -69,11 +69,50 @@ Set options once:
 
 Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input, 4 system error.";
 
+/// The commands as the help of the program shows them.
+pub(crate) const COMMAND_GROUPS: [CommandGroup; 7] = [
+    CommandGroup {
+        heading: "Create signing keys",
+        commands: &["new-key", "public", "trust", "rotate"],
+    },
+    CommandGroup {
+        heading: "Issue licenses",
+        commands: &["issue", "trial", "batch", "enterprise-key"],
+    },
+    CommandGroup {
+        heading: "Change licenses",
+        commands: &["renew", "upgrade", "reassign", "revoke", "revocations"],
+    },
+    CommandGroup {
+        heading: "Serve machines",
+        commands: &["check-in", "activate", "release", "clock-repair", "bundle"],
+    },
+    CommandGroup {
+        heading: "Look things up",
+        commands: &["ledger", "usage", "inspect", "diff"],
+    },
+    CommandGroup {
+        heading: "Describe products",
+        commands: &["product"],
+    },
+    CommandGroup {
+        heading: "Describe the program",
+        commands: &["completions", "man", "help"],
+    },
+];
+
 /// The help of the option `--force` of `keygen issue`.
 const ISSUE_FORCE: &str = "Replace an existing file, allow fewer seats than the tier includes, and \
     sign even if the clock or the product contradicts the ledger";
 
-/// The help of the option `--force` of `keygen renew` and `keygen upgrade`.
+/// The help of the option `--force` of `keygen renew`.
+const RENEW_FORCE: &str = "Replace an existing file, or a manifest.csv that lists other licenses, allow options to lower a limit or remove a feature, \
+    and sign although the ledger contradicts the clock or the product";
+
+/// The help of the option `--out` of `keygen renew`.
+const RENEW_OUT: &str = "Output file; - for standard output [default: -]; with --from, directory for license files and manifest";
+
+/// The help of the option `--force` of `keygen upgrade`.
 const SUCCESSOR_FORCE: &str = "Replace an existing file, allow options to lower a limit or remove a feature, and sign \
     even if the clock or the product contradicts the ledger";
 
@@ -93,8 +132,12 @@ pub(crate) enum Command {
     Issue(Box<Issue>),
     /// Issue a trial license (one per customer)
     Trial(Box<Trial>),
-    /// Issue a renewal, which extends the term or the maintenance of a license
-    #[command(mut_arg("force", |force| force.help(SUCCESSOR_FORCE)))]
+    /// Issue a renewal, which extends the term or the maintenance of a license, or of each license
+    /// of a list
+    #[command(
+        mut_arg("force", |force| force.help(RENEW_FORCE)),
+        mut_arg("out", |out| out.help(RENEW_OUT).value_name("FILE|DIR")),
+    )]
     Renew(Box<Renew>),
     /// Issue a license that allows more and replaces the current one
     #[command(mut_arg("force", |force| force.help(SUCCESSOR_FORCE)))]
@@ -186,4 +229,18 @@ pub(crate) struct Inspect {
     /// File with a license, token, key or trust set; - for standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: Source,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use license_cli_support::program;
+
+    use super::*;
+
+    #[test]
+    fn each_command_is_in_one_group() {
+        let misplaced = program::misplaced(&Cli::command(), &COMMAND_GROUPS);
+        assert_eq!(misplaced, [""; 0]);
+    }
 }

@@ -22,7 +22,7 @@ use license_cli_support::{Terminal, program, protect_memory};
 pub fn main() -> ExitCode {
     // Signing keys and passphrases must not reach a core dump.
     protect_memory();
-    let cli: args::Cli = match program::parse(std::env::args_os()) {
+    let cli: args::Cli = match program::parse(std::env::args_os(), &args::COMMAND_GROUPS) {
         Ok(cli) => cli,
         Err(exit_code) => return exit_code,
     };

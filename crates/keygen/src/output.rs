@@ -1,6 +1,8 @@
 //! Destinations of artifacts, as the command line names them.
 
 pub(crate) mod csv;
+pub(crate) mod date;
+pub(crate) mod license_table;
 
 use std::path::PathBuf;
 use std::time::Duration;

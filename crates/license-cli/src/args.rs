@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use license_cli_support::program::Description;
+use license_cli_support::program::{CommandGroup, Description};
 use license_cli_support::{OutputFile, OutputOptions, Source};
 use license_core::chrono::{DateTime, NaiveDate, Utc};
 use license_core::machine::Machine;
@@ -45,6 +45,30 @@ First steps, with the license file and the public keys from the vendor:
 
 Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage error, 3 indeterminate (invalid or unverifiable input), 4 system error.",
 );
+
+/// The commands as the help of the program shows them.
+pub(crate) const COMMAND_GROUPS: [CommandGroup; 5] = [
+    CommandGroup {
+        heading: "Ask about the license",
+        commands: &["status", "explain", "features", "check", "use"],
+    },
+    CommandGroup {
+        heading: "Install a license",
+        commands: &["verify", "inspect", "install", "restore", "remove"],
+    },
+    CommandGroup {
+        heading: "Activate this machine",
+        commands: &["request", "activate", "deactivate"],
+    },
+    CommandGroup {
+        heading: "Examine this machine",
+        commands: &["doctor", "machine", "session", "usage", "usage-report"],
+    },
+    CommandGroup {
+        heading: "Describe the program",
+        commands: &["completions", "man", "help"],
+    },
+];
 
 /// The help of the argument of `license activate`.
 const ANSWER: &str = "File or token with the vendor's answer; - for standard input";
@@ -340,4 +364,18 @@ fn version(text: &str) -> Result<Version, String> {
 
 fn usage_type(text: &str) -> Result<UsageType, &'static str> {
     UsageType::parse(text).ok_or("expected builder or runtime")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use license_cli_support::program;
+
+    use super::*;
+
+    #[test]
+    fn each_command_is_in_one_group() {
+        let misplaced = program::misplaced(&Cli::command(), &COMMAND_GROUPS);
+        assert_eq!(misplaced, [""; 0]);
+    }
 }

@@ -38,7 +38,7 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Request(arguments) => request::run(&app()?, arguments, terminal),
         Command::Activate(arguments) => install::activate(&app()?, arguments, terminal),
         Command::Deactivate(arguments) => request::deactivate(&app()?, arguments, terminal),
-        Command::Status(arguments) => app()?.installed(&arguments.context)?.print(terminal),
+        Command::Status(arguments) => app()?.installed(&arguments.context)?.print_status(terminal),
         Command::Features(query) => features::run(&app()?, query, terminal),
         Command::Check(arguments) => check::run(&app()?, arguments, terminal),
         Command::Use(arguments) => use_quota::run(&app()?, arguments, terminal),

@@ -181,6 +181,7 @@ impl AppContext {
         let mut evaluation = Evaluation::new(self, verified, args)?;
         evaluation.installation = installation;
         evaluation.high_water = high_water;
+        evaluation.used_quotas = (moment == Moment::Now).then_some(snapshot.quotas);
         evaluation.notices = notices;
         Ok(evaluation)
     }

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use license_cli_support::{Terminal, program};
 
 fn main() -> ExitCode {
-    let cli: args::Cli = match program::parse(std::env::args_os()) {
+    let cli: args::Cli = match program::parse(std::env::args_os(), &args::COMMAND_GROUPS) {
         Ok(cli) => cli,
         Err(exit) => return exit,
     };

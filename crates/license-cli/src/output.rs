@@ -3,5 +3,7 @@
 pub(crate) mod artifacts;
 pub(crate) mod decision;
 pub(crate) mod failure;
+pub(crate) mod license_details;
 pub(crate) mod notice;
+pub(crate) mod quotas;
 pub(crate) mod trust_statements;

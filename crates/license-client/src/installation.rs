@@ -350,6 +350,28 @@ impl Installation {
         &self.paths
     }
 
+    /// Returns the path of the file that contains a license.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// # let matrix = &vendor.matrix;
+    /// let snapshot = manager.inspect(matrix);
+    /// let installed = snapshot.installed().ok_or("no license")?;
+    /// for license in installed.verified() {
+    ///     let path = installed.path_of(license.id()).ok_or("no file")?;
+    ///     println!("{} is in {}", license.id(), path.display());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn path_of(&self, license: &LicenseId) -> Option<&Path> {
+        let mut files = self.files.iter();
+        let file = files.find(|file| file.contains(license));
+        file.map(|file| file.path.as_path())
+    }
+
     /// Returns the problems with other license files and keys, which are not used.
     ///
     /// ```

@@ -216,7 +216,7 @@ pub use machine::{
 pub use manager::{
     InstallReport, InstalledBlock, InstalledStatement, LicenseManager, Moment,
     PendingRequestPolicy, PreparedRequest, QuotaError, QuotaUseReport, RemovalReport, ReportError,
-    Snapshot, UsageAccount, UsageExport, UsageReportMode,
+    Snapshot, UsageAccount, UsageExport, UsageReportMode, UsedQuotas,
 };
 pub use paths::Paths;
 pub use problem::{ListFault, ListProblem, StaleList, StateProblem, StatementProblem};

@@ -25,7 +25,9 @@ pub use chain::{ChainFault, ChainReport};
 pub use condition::{LedgerCondition, LowSerial};
 pub use entry::{LedgerEntry, LedgerEntryKind, NewLedgerEntry};
 pub use pending::{DeliveryState, PendingArtifact, StoredPending};
-pub use query::{LedgerStats, LicenseFilter, LicenseSort, LicenseStatus, RecordedLicense};
+pub use query::{
+    EndingStats, LedgerStats, LicenseFilter, LicenseSort, LicenseStatus, RecordedLicense,
+};
 pub use reader::LedgerReader;
 pub use recovery::recover;
 pub use writer::{Ledger, LedgerWriter};

@@ -9,6 +9,7 @@ pub mod issue;
 pub mod licenses;
 pub mod record;
 pub mod reinstate;
+pub mod renewals;
 pub mod revocation_lists;
 pub mod revoke;
 mod transaction;

@@ -53,8 +53,10 @@ fn run_page(name: &str) {
             let (command, expected) = line.split_once("  # ").unwrap_or((&line, "exit code 0"));
             let output = check(run(&scratch, &block.name, command), expected);
             let reported = output.stdout.lines();
-            let ids = reported.filter_map(|line| line.strip_prefix("license id "));
-            license_id = ids.last().map_or(license_id, |id| id.trim().to_owned());
+            let mut ids = reported.filter_map(|line| line.strip_prefix("license id "));
+            license_id = ids
+                .next_back()
+                .map_or(license_id, |id| id.trim().to_owned());
             commands += 1;
         }
     }

@@ -10,6 +10,7 @@
 
 mod activation;
 mod batch;
+mod bulk_renewal;
 mod check_in;
 mod claims;
 mod core_dump;

@@ -1,4 +1,4 @@
-//! `keygen ledger list`, `expiring` and `stats`.
+//! `keygen ledger list` and `stats`.
 
 use super::*;
 
@@ -145,7 +145,7 @@ fn text_output_is_a_table() {
     let vendor = filled();
     let table = keygen(&vendor, &["ledger", "list"]).expect_code(0).stdout;
     assert_eq!(table.lines().count(), 6);
-    assert!(table.starts_with("LICENSE "), "{table}");
+    assert!(table.starts_with("CUSTOMER "), "{table}");
     for word in [
         "revoked",
         "expired",
@@ -223,54 +223,6 @@ fn the_name_of_a_customer_cannot_forge_the_table() {
 }
 
 #[test]
-fn expiring_lists_valid_licenses_by_their_end() {
-    let vendor = vendor();
-    for (customer, days) in [
-        ("in 40", "40"),
-        ("in 20", "20"),
-        ("in 3", "3"),
-        ("gone", "5"),
-    ] {
-        issue(
-            &vendor,
-            &format!("{customer}.lic"),
-            &["--customer", customer, "--days", days],
-        );
-    }
-    issue(&vendor, "never.lic", &["--customer", "never"]);
-    issue(
-        &vendor,
-        "ended.lic",
-        &words("--customer ended --issued-at 2020-01-01 --days 1"),
-    );
-    let gone = licenses(&vendor, &["list", "--customer", "gone"]);
-    let revoke = ["revoke", text(&gone[0]["license_id"]), "--reason", "unpaid"];
-    let _ = keygen(&vendor, &revoke).expect_code(0);
-    for (within, expected) in [
-        (&[][..], &["in 3", "in 20"][..]),
-        (&["--within", "30d"], &["in 3", "in 20"]),
-        (&["--within", "60d"], &["in 3", "in 20", "in 40"]),
-        (&["--within", "120h"], &["in 3"]),
-        (&["--within", "0d"], &[]),
-        // This period ends after the last date that can be represented.
-        (&["--within", "4294967295d"], &["in 3", "in 20", "in 40"]),
-    ] {
-        assert_eq!(
-            customers(&vendor, &[&["expiring"], within].concat()),
-            expected,
-            "{within:?}"
-        );
-    }
-    for wrong in ["30", "d", "-1d", "30m", "1.5d", "", "é"] {
-        let _ = keygen(&vendor, &["ledger", "expiring", "--within", wrong]).expect_failure(2);
-    }
-    let csv = keygen(&vendor, &["ledger", "expiring", "--csv"])
-        .expect_code(0)
-        .stdout;
-    assert_eq!(csv.lines().count(), 3);
-}
-
-#[test]
 fn stats_count_entries_licenses_customers_and_seats() {
     let vendor = filled();
     enterprise_key(&vendor, "acme.key");
@@ -298,5 +250,61 @@ fn stats_count_entries_licenses_customers_and_seats() {
     assert!(expected >= 110);
     assert_eq!(report["active_seats"], expected);
     let output = keygen(&vendor, &["ledger", "stats"]).expect_code(0).stdout;
-    assert!(output.contains("6  customers"), "{output}");
+    for line in [
+        "TIER   ACTIVE  FUTURE  EXPIRED  SUPERSEDED  REVOKED",
+        "PRO         1       1        0           0        1",
+        "total       3       1        1           0        1",
+        "ENDS WITHIN  LICENSES  RENEWED  TO RENEW",
+        "  customers  6",
+    ] {
+        assert!(
+            output.lines().any(|found| found == line),
+            "{line}: {output}"
+        );
+    }
+}
+
+#[test]
+fn stats_count_the_licenses_that_end_soon_and_those_that_are_renewed() {
+    let vendor = vendor();
+    for (customer, days) in [
+        ("in 20", "20"),
+        ("in 50", "50"),
+        ("in 80", "80"),
+        ("far", "99"),
+    ] {
+        let terms = ["--customer", customer, "--days", days];
+        issue(&vendor, &format!("{customer}.lic"), &terms);
+    }
+    issue(&vendor, "forever.lic", &[]);
+    let renew = words("renew --key vendor.key --days 365 --out next.lic");
+    let _ = keygen(&vendor, &[&renew[..], &["in 50.lic"]].concat()).expect_code(0);
+    let report = keygen_json(&vendor, &["ledger", "stats"]);
+    let ending =
+        |days, licenses, renewed| json!({ "days": days, "licenses": licenses, "renewed": renewed });
+    let expected = json!([ending(30, 1, 0), ending(60, 2, 1), ending(90, 3, 1)]);
+    assert_eq!(report["ending"], expected);
+    let output = keygen(&vendor, &["ledger", "stats"]).expect_code(0).stdout;
+    let line = "60 days             2        1         1";
+    assert!(output.contains(line), "{output}");
+}
+
+#[test]
+fn a_list_has_the_customer_first_and_no_key_twice() {
+    let vendor = vendor();
+    let license = issue(&vendor, "acme.lic", &["--customer", "Größe & Söhne GmbH"]);
+    let key = enterprise_key(&vendor, "acme.key");
+    for args in [&["ledger", "list"][..], &["ledger", "find", "e"]] {
+        let output = keygen(&vendor, args).expect_code(0).stdout;
+        let (header, rows) = output.split_once('\n').unwrap();
+        let titles: Vec<_> = header.split_whitespace().collect();
+        assert_eq!(
+            titles,
+            ["CUSTOMER", "TIER", "STATUS", "ENDS", "KEY", "LICENSE"]
+        );
+        assert!(rows.starts_with("Größe & Söhne GmbH  PRO"), "{output}");
+        for shown in [&license["license_id"], &license["key"], &key["short_key"]] {
+            assert_eq!(output.matches(text(shown)).count(), 1, "{output}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod backup;
 mod concurrency;
 mod damaged;
 mod entries;
+mod expiring;
 mod find;
 mod import;
 mod kill;

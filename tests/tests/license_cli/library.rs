@@ -95,6 +95,7 @@ fn verify_prints_the_decision_of_the_library() {
         for added in ["revocation_lists", "trust_statements"] {
             assert!(members.remove(added).unwrap().is_array(), "{added}");
         }
+        assert!(members.remove("license").unwrap().is_object(), "{at}");
         assert_eq!(printed, serde_json::to_value(&decision).unwrap(), "{at}");
         codes.push(decision.code());
     });

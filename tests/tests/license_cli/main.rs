@@ -31,9 +31,12 @@ mod renewal;
 mod replacement;
 mod revocations;
 mod rotation;
+#[cfg(unix)]
+mod screen;
 mod server;
 mod session;
 mod state;
+mod status;
 mod system;
 #[cfg(unix)]
 mod unprivileged_user;

@@ -55,6 +55,7 @@ fn json_has_the_documented_members() {
         "evidence",
         "revocation_lists",
         "trust_statements",
+        "license",
     ];
     assert_eq!(members, documented);
     let texts = [
@@ -160,9 +161,9 @@ fn explain_names_the_machine_of_the_license_and_both_limits_on_versions() {
     let args = words("explain --trust trust.jwks --license bound.lic --app-version 2.9.1");
     let explained = on(HERE, &machine, &args).expect_code(0).stdout;
     for line in [
-        &*format!("expected the machine in the license, {here}"),
-        "expected a version that matches <3.0.0, and a build date up to 2020-06-30T23:59:59Z",
-        "actual   version 2.9.1, build date none",
+        &*format!("expected  the machine in the license, {here}"),
+        "expected  a version that matches <3.0.0, and a build date up to 2020-06-30T23:59:59Z",
+        "actual    version 2.9.1, build date none",
     ] {
         assert!(explained.contains(line), "{line}: {explained}");
     }

@@ -62,14 +62,8 @@ pub(crate) enum LedgerCommand {
         /// Text to search for; a license key may have typing errors
         text: String,
     },
-    /// List licenses that end soon
-    Expiring {
-        /// Days or hours from now, such as 30d or 12h
-        #[arg(long, value_name = "SPAN", value_parser = duration, default_value = "30d")]
-        within: TimeDelta,
-        #[command(flatten)]
-        format: TableFormat,
-    },
+    /// List licenses that end soon and have no renewal yet
+    Expiring(Expiring),
     /// Count entries, licenses, customers and seats
     Stats,
     /// Write every entry as a line of JSON
@@ -128,6 +122,32 @@ pub(crate) struct List {
     /// Maximum number of licenses [default: all]
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
+    #[command(flatten)]
+    pub(crate) format: TableFormat,
+}
+
+/// Period, filter and format of a list of licenses that end soon.
+#[derive(Debug, Args)]
+pub(crate) struct Expiring {
+    /// Days or hours from now, such as 30d or 12h
+    #[arg(long, value_name = "SPAN", value_parser = duration, default_value = "30d")]
+    pub(crate) within: TimeDelta,
+    /// Also list licenses that ended at most this long ago, such as 90d [default: none]
+    #[arg(long, value_name = "SPAN", value_parser = duration)]
+    pub(crate) ended_within: Option<TimeDelta>,
+    /// Part of the customer's or company's name [default: all customers]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) customer: Option<String>,
+    /// Tier of the licenses [default: all tiers]
+    #[arg(long, value_name = "TIER")]
+    pub(crate) tier: Option<String>,
+    /// Product code of the licenses [default: all products]
+    #[arg(long, value_name = "CODE")]
+    pub(crate) product: Option<String>,
+    /// Also show the licenses of the period that are renewed, replaced or revoked, with the reason;
+    /// --json always contains them
+    #[arg(long, conflicts_with = "csv")]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) format: TableFormat,
 }

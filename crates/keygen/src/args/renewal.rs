@@ -1,6 +1,7 @@
 //! Options of the commands that replace an issued license.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use license_cli_support::Source;
@@ -35,11 +36,20 @@ pub(crate) struct ChangeArgs {
 
 #[derive(Debug, Args)]
 #[command(
+    group = ArgGroup::new("licenses").required(true).args(["license", "from"]),
     group = ArgGroup::new("term").required(true).multiple(true).args(["until", "days", "perpetual", "maintenance_until"])
 )]
 pub(crate) struct Renew {
-    #[command(flatten)]
-    pub(crate) previous: PreviousLicenseArgs,
+    /// License to renew: a file (or -), a token, or an id or key in the ledger
+    #[arg(value_name = "LICENSE")]
+    pub(crate) license: Option<Source>,
+    /// Renew each license of a list, such as the output of `keygen ledger expiring` with --csv or
+    /// --json; licenses that already have a successor are skipped
+    #[arg(long, value_name = "LIST")]
+    pub(crate) from: Option<PathBuf>,
+    /// Public keys that are not in the ledger; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Vec<Source>,
     /// New last day of the license (UTC)
     #[arg(long, value_parser = time::parse_date, value_name = "YYYY-MM-DD")]
     pub(crate) until: Option<NaiveDate>,

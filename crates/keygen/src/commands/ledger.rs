@@ -1,8 +1,10 @@
 //! `keygen ledger`: searches, exports, imports and verifies the ledger.
 
 mod activations;
+mod expiring;
 mod import;
 mod report;
+mod stats;
 mod verify;
 
 use std::path::Path;
@@ -12,16 +14,18 @@ use license_cli_support::{
 };
 use license_core::encoding::hex;
 use license_core::machine::MachineDigest;
-use license_core::{LicenseKey, Unverified, time};
+use license_core::{LicenseKey, Unverified};
 use license_issuer::ledger::sqlite::SqliteLedger;
 use license_issuer::ledger::{LedgerReader, LicenseFilter, LicenseSort, LicenseStatus};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::context::AppContext;
 use super::lookup::{license_of, not_found, open, resolve, rows};
 use crate::args::{LedgerCommand, List, SortBy, TableFormat};
 use crate::inputs::now;
 use crate::{failures, output};
+
+pub(super) use report::COLUMNS;
 
 #[cfg(fuzzing)]
 pub use import::read_line;
@@ -47,15 +51,8 @@ pub(crate) fn run(command: &LedgerCommand, app: AppContext<'_>) -> Result<(), Fa
         LedgerCommand::Show { id } => show(&ledger, id, terminal),
         LedgerCommand::Resend { id, output } => resend(&ledger, id, output, terminal),
         LedgerCommand::Find { text } => find(&ledger, text, terminal),
-        LedgerCommand::Expiring { within, format } => {
-            let filter = LicenseFilter {
-                ends_by: Some(time::saturating_add(now(), *within)),
-                sort: LicenseSort::Expires,
-                ..LicenseFilter::default()
-            };
-            report::licenses(&rows(&ledger, &filter)?, *format, terminal)
-        }
-        LedgerCommand::Stats => stats(&ledger, terminal),
+        LedgerCommand::Expiring(arguments) => expiring::run(arguments, &ledger, terminal),
+        LedgerCommand::Stats => stats::print(&ledger, terminal),
         LedgerCommand::Export { output } => export(&ledger, output, terminal),
         LedgerCommand::Backup { out } => back_up(&ledger, out, terminal),
         LedgerCommand::Verify { head } => verify::run(&ledger, head.as_ref(), terminal),
@@ -174,48 +171,6 @@ fn similar_subjects(ledger: &dyn LedgerReader, text: &str) -> Result<Vec<String>
     });
     read.map_err(failures::ledger_not_read(ledger))?;
     Ok(subjects)
-}
-
-fn stats(ledger: &dyn LedgerReader, terminal: &Terminal) -> Result<(), Failure> {
-    let stats = ledger
-        .stats(now())
-        .map_err(failures::ledger_not_read(ledger))?;
-    if terminal.is_json() {
-        let entries = stats.entries.iter();
-        let entries = entries.map(|(kind, count)| (kind.clone(), Value::from(*count)));
-        let licenses = stats
-            .licenses
-            .iter()
-            .map(|(tier, status, count)| json!({ "tier": tier, "status": status, "count": count }));
-        let products = stats
-            .products
-            .iter()
-            .map(|(product, count)| json!({ "product": product, "count": count }));
-        return terminal.json(&json!({
-            "path": show_path(Path::new(&ledger.location())),
-            "products": products.collect::<Vec<_>>(),
-            "entries": entries.collect::<serde_json::Map<_, _>>(),
-            "licenses": licenses.collect::<Vec<_>>(),
-            "customers": stats.customers,
-            "active_seats": stats.seats,
-        }));
-    }
-    let mut lines = vec![format!(
-        "ledger  {}",
-        show_path(Path::new(&ledger.location()))
-    )];
-    for (kind, count) in &stats.entries {
-        lines.push(format!("{count:8}  {kind}"));
-    }
-    for (product, count) in &stats.products {
-        lines.push(format!("{count:8}  licenses and keys of {product}"));
-    }
-    for (tier, status, count) in &stats.licenses {
-        lines.push(format!("{count:8}  {tier} {status}"));
-    }
-    lines.push(format!("{:8}  customers", stats.customers));
-    lines.push(format!("{:8}  seats in active licenses", stats.seats));
-    terminal.data(&lines.join("\n"))
 }
 
 fn export(

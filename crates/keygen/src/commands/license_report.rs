@@ -1,6 +1,6 @@
 //! Report of an issued license, or of a dry run.
 
-use license_cli_support::{Destination, Failure, OutputFile, Terminal, escape, plural};
+use license_cli_support::{Destination, Failure, OutputFile, Terminal, escape, plural, wrap};
 use license_core::claims::LicenseClaims;
 use license_core::machine::Machine;
 use license_core::matrix::TierPolicy;
@@ -54,6 +54,9 @@ const MEMBERS: MemberLayout = MemberLayout {
     ],
 };
 
+/// Position of the values in the text report.
+const VALUE_INDENT: usize = 11;
+
 /// Report of a license.
 pub(super) struct LicenseReport<'a> {
     pub(super) claims: &'a LicenseClaims,
@@ -79,7 +82,7 @@ impl LicenseReport<'_> {
         if terminal.is_json() {
             return terminal.json(&self.to_json(output)?);
         }
-        let text = self.text(output)?;
+        let text = self.text(output, terminal.columns())?;
         match (&output.out, self.signed) {
             (Destination::Stdout, Some(_)) => terminal.note(&text),
             _ => terminal.data(&text)?,
@@ -87,7 +90,7 @@ impl LicenseReport<'_> {
         Ok(())
     }
 
-    fn text(&self, output: &OutputFile) -> Result<String, Failure> {
+    fn text(&self, output: &OutputFile, columns: Option<usize>) -> Result<String, Failure> {
         let claims = self.claims;
         let mut lines = Vec::new();
         let check_in = check_in(claims);
@@ -126,7 +129,8 @@ impl LicenseReport<'_> {
         lines.extend(
             others.map(|(name, value)| format!("{name:<10} {}", escape(&value.to_string()))),
         );
-        Ok(lines.join("\n"))
+        let lines = lines.iter().map(|line| wrap(line, columns, VALUE_INDENT));
+        Ok(lines.collect::<Vec<_>>().join("\n"))
     }
 
     /// Returns the members of the report.

@@ -2,7 +2,7 @@
 
 use license_cli_support::{Exit, Failure, escape};
 use license_core::chrono::{DateTime, Utc};
-use license_core::{LicenseKey, TrustSet};
+use license_core::{License, LicenseKey, TrustSet, Unverified, with_causes};
 use license_issuer::errors::LedgerError;
 use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation, SqliteLedger};
 use license_issuer::ledger::{LedgerReader, LicenseFilter, RecordedLicense};
@@ -117,4 +117,15 @@ pub(crate) fn signing_keys(ledger: &dyn LedgerReader) -> Result<TrustSet, Failur
     ledger
         .signing_keys()
         .map_err(failures::ledger_not_read(ledger))
+}
+
+/// Verifies the token of a license in the ledger.
+pub(crate) fn verified(recorded: &RecordedLicense, keys: &TrustSet) -> Result<License, Failure> {
+    let failed = |error: &dyn std::error::Error| {
+        let subject = &recorded.entry.subject;
+        let message = format!("license {subject} in the ledger: {}", with_causes(error));
+        Failure::malformed(message).hint("find changed entries with `keygen ledger verify`")
+    };
+    let token = Unverified::parse(&recorded.entry.artifact).map_err(|error| failed(&error))?;
+    token.verify(keys).map_err(|error| failed(&error))
 }

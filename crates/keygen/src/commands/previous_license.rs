@@ -9,15 +9,15 @@ use license_core::encoding::decode_text;
 use license_core::issue::LicenseDraft;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::{FeatureMatrix, License, TrustSet};
-use license_issuer::ledger::{LedgerReader, LicenseStatus};
+use license_issuer::ledger::{LedgerReader, LicenseStatus, RecordedLicense};
 use license_issuer::services::licenses::LicenseOrder;
 
 use super::compared_license::{ComparedLicense, LicenseText};
 use super::context::AppContext;
 use super::entitlements::unify_counts;
 use super::license;
-use super::lookup::{license_of, signing_keys};
-use crate::args::{PreviousLicenseArgs, SigningArgs};
+use super::lookup::{license_of, signing_keys, verified};
+use crate::args::SigningArgs;
 use crate::failures;
 use crate::inputs::{add_keys, fresh_id, matrix, now};
 
@@ -41,14 +41,14 @@ struct PreviousLicenseInput<'a> {
 
 impl<'a> PreviousLicenseInput<'a> {
     fn read(
-        arguments: &'a PreviousLicenseArgs,
+        license: &'a Source,
+        trust_files: &[Source],
         issued_at: Option<DateTime<Utc>>,
     ) -> Result<Self, Failure> {
-        let license = &arguments.license;
         let stdin = matches!(license, Source::Stdin)
             .then(|| license.read_text(MAX_FILE_BYTES, decode_text));
         let mut trust = TrustSet::default();
-        add_keys(&mut trust, &arguments.trust)?;
+        add_keys(&mut trust, trust_files)?;
         Ok(Self {
             license,
             stdin: stdin.transpose()?,
@@ -58,12 +58,14 @@ impl<'a> PreviousLicenseInput<'a> {
     }
 }
 
-/// Issues the license that replaces the named license.
+/// Issues the license that replaces the license `previous`. `trust` are files with public keys that
+/// are not in the ledger.
 ///
 /// Calls `order` with the verified license, the product and the ledger.
 pub(super) fn replace(
     app: AppContext<'_>,
-    previous: &PreviousLicenseArgs,
+    previous: &Source,
+    trust: &[Source],
     signing: &SigningArgs,
     order: impl for<'m> Fn(
         &PreviousLicense,
@@ -72,7 +74,7 @@ pub(super) fn replace(
     ) -> Result<LicenseOrder<'m>, Failure>,
 ) -> Result<(), Failure> {
     let matrix = matrix(app.settings, signing.product_file.as_ref())?;
-    let input = PreviousLicenseInput::read(previous, signing.issued_at)?;
+    let input = PreviousLicenseInput::read(previous, trust, signing.issued_at)?;
     license::issue(app, signing, &matrix, |ledger| {
         let previous = PreviousLicense::find(&input, &matrix, ledger)?;
         order(&previous, &matrix, ledger)
@@ -101,6 +103,20 @@ impl PreviousLicense {
         }
         if let Some(ledger) = ledger {
             check_status(&license, ledger, issued_at)?;
+        }
+        Ok(Self { license, issued_at })
+    }
+
+    /// Verifies a license of the ledger. Does not check its status.
+    pub(super) fn recorded(
+        recorded: &RecordedLicense,
+        trust: &TrustSet,
+        matrix: &FeatureMatrix,
+        issued_at: DateTime<Utc>,
+    ) -> Result<Self, Failure> {
+        let license = verified(recorded, trust)?;
+        if license.product() != matrix.product() {
+            return Err(failures::other_product(license.product(), matrix));
         }
         Ok(Self { license, issued_at })
     }

@@ -2,7 +2,9 @@
 
 mod constants;
 
-use license_cli_support::{Destination, Failure, OutputFile, Source, Terminal, escape};
+use license_cli_support::{
+    Destination, Failure, Fields, Meaning, OutputFile, Source, Terminal, escape, wrap,
+};
 use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::matrix::TierPolicy;
@@ -144,10 +146,10 @@ fn show(matrix: &FeatureMatrix, terminal: &Terminal) -> Result<(), Failure> {
     if terminal.is_json() {
         return terminal.json(&json!(matrix));
     }
-    terminal.data(&table(matrix))
+    terminal.page(&table(matrix, terminal.columns()))
 }
 
-fn table(matrix: &FeatureMatrix) -> String {
+fn table(matrix: &FeatureMatrix, columns: Option<usize>) -> String {
     let mut lines = vec![format!(
         "{} by {}; users without a valid license have tier {}",
         matrix.product(),
@@ -173,18 +175,21 @@ fn table(matrix: &FeatureMatrix) -> String {
             let (days, hours) = (renewal.notify().num_days(), renewal.grace().num_hours());
             format!(", warning {days} days before the end, grace {hours} h after it")
         });
-        lines.push(format!("\n{}: {check_in}{renewal}", tier.name()));
+        let name = Meaning::Heading.paint(&format!("{}:", tier.name()));
+        lines.push(wrap(&format!("\n{name} {check_in}{renewal}"), columns, 2));
         let features = tier.entitlements().features().filter(|feature| {
             let first = matrix.first_tier_with(feature);
             first.is_some_and(|first| first.name() == tier.name())
         });
         let features: Vec<_> = features.collect();
-        lines.push(format!("  adds    {}", features.join(", ")));
+        let mut fields = Fields::new();
+        fields.add("adds", features.join(", "));
         let quotas = tier.entitlements().quotas();
         let quotas: Vec<_> = quotas
             .map(|(name, quota)| format!("{name} {quota}"))
             .collect();
-        lines.push(format!("  quotas  {}", quotas.join(", ")));
+        fields.add("quotas", quotas.join(", "));
+        lines.push(fields.to_text(columns));
     }
     lines.join("\n")
 }

@@ -3,14 +3,14 @@
 use license_cli_support::{Exit, Failure, escape};
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
-use license_core::{FeatureMatrix, License, Unverified, time, with_causes};
+use license_core::{FeatureMatrix, License, Unverified, time};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
 use serde_json::json;
 
 use super::context::AppContext;
 use super::license;
-use super::lookup::{find_license, not_found, require_ledger, signing_keys};
+use super::lookup::{find_license, not_found, require_ledger, signing_keys, verified};
 use super::previous_license::not_replaceable;
 use super::successor::{Replacement, refuse_replaced, start_at_once};
 use crate::args::Reassign;
@@ -73,12 +73,10 @@ fn find(named: &str, ledger: &dyn LedgerReader, now: DateTime<Utc>) -> Result<Li
     if !matches!(row.status, LicenseStatus::Active | LicenseStatus::Future) {
         return Err(not_replaceable(subject, row.status, ledger));
     }
-    let keys = signing_keys(ledger)?;
-    let token = Unverified::parse(&row.entry.artifact).map_err(|_| no_users(subject))?;
-    token.verify(&keys).map_err(|error| {
-        let message = format!("license {subject} in the ledger: {}", with_causes(&error));
-        Failure::malformed(message).hint("find changed entries with `keygen ledger verify`")
-    })
+    if Unverified::parse(&row.entry.artifact).is_err() {
+        return Err(no_users(subject));
+    }
+    verified(&row, &signing_keys(ledger)?)
 }
 
 /// Returns the users with `--to` instead of `--from`.

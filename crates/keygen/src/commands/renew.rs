@@ -1,5 +1,9 @@
 //! `keygen renew`.
 
+mod bulk;
+mod list;
+mod plan;
+
 use license_cli_support::Failure;
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::LicenseDraft;
@@ -16,16 +20,24 @@ use super::successor::{Replacement, refuse_replaced};
 use crate::args::{ChangeArgs, Renew};
 
 pub(crate) fn run(arguments: &Renew, app: AppContext<'_>) -> Result<(), Failure> {
-    let (previous, signing) = (&arguments.previous, &arguments.changes.signing);
-    replace(app, previous, signing, |previous, matrix, ledger| {
-        order(arguments, previous, matrix, ledger)
-    })
+    let signing = &arguments.changes.signing;
+    match (&arguments.from, &arguments.license) {
+        (Some(list), _) => bulk::run(arguments, list, app),
+        (None, Some(license)) => {
+            let trust = &arguments.trust;
+            replace(app, license, trust, signing, |previous, matrix, ledger| {
+                order(arguments, previous, matrix, ledger)
+            })
+        }
+        // The command line requires one of the two.
+        (None, None) => Err(
+            Failure::usage("expected a license or a list, found neither")
+                .hint("name a license, or add --from LIST"),
+        ),
+    }
 }
 
 /// Returns the order of a renewal, which extends the term or the maintenance of a license.
-///
-/// A renewal with a new term starts when the license ends, so the customer loses no paid day.
-/// Changes take effect when the renewal starts.
 fn order<'m>(
     arguments: &Renew,
     previous: &PreviousLicense,
@@ -41,22 +53,7 @@ fn order<'m>(
     if let Some(ledger) = ledger {
         refuse_replaced(&previous.license, Replacement::Renewal, ledger, issued_at)?;
     }
-    let mut draft = previous.successor(matrix)?;
-    let newer = change(&mut draft, previous, &arguments.changes, matrix)?;
-    let maintenance = arguments.maintenance_until.map(last_second);
-    check_maintenance(previous.license.maintenance_until(), maintenance)?;
-    draft.maintenance_until = maintenance.or(draft.maintenance_until);
-    match previous.license.expires_at() {
-        None if arguments.maintenance_until.is_none() => return Err(perpetual()),
-        None => {}
-        Some(end) => {
-            let start = end.max(issued_at);
-            if let Some(new_end) = new_end(arguments, end, issued_at)? {
-                draft.expires_at = new_end;
-                draft.not_before = (start > issued_at).then_some(start);
-            }
-        }
-    }
+    let RenewalDraft { draft, newer } = RenewalDraft::new(arguments, previous, matrix)?;
     let mut changes = previous.changes(&draft, matrix)?;
     changes.notes.extend(newer);
     let end = previous.license.expires_at();
@@ -68,6 +65,44 @@ fn order<'m>(
         ));
     }
     Ok(changes.order(draft, matrix))
+}
+
+/// Draft of a renewal.
+struct RenewalDraft {
+    draft: LicenseDraft,
+    /// Note if the tier now has more than the license.
+    newer: Option<String>,
+}
+
+impl RenewalDraft {
+    /// Creates the draft of a renewal with the terms of the command line.
+    ///
+    /// A renewal with a new term starts when the license ends, so the customer loses no paid day.
+    /// Changes take effect when the renewal starts.
+    fn new(
+        arguments: &Renew,
+        previous: &PreviousLicense,
+        matrix: &FeatureMatrix,
+    ) -> Result<Self, Failure> {
+        let issued_at = previous.issued_at;
+        let mut draft = previous.successor(matrix)?;
+        let newer = change(&mut draft, previous, &arguments.changes, matrix)?;
+        let maintenance = arguments.maintenance_until.map(last_second);
+        check_maintenance(previous.license.maintenance_until(), maintenance)?;
+        draft.maintenance_until = maintenance.or(draft.maintenance_until);
+        match previous.license.expires_at() {
+            None if arguments.maintenance_until.is_none() => return Err(perpetual()),
+            None => {}
+            Some(end) => {
+                let start = end.max(issued_at);
+                if let Some(new_end) = new_end(arguments, end, issued_at)? {
+                    draft.expires_at = new_end;
+                    draft.not_before = (start > issued_at).then_some(start);
+                }
+            }
+        }
+        Ok(Self { draft, newer })
+    }
 }
 
 /// Changes the content of the draft. Returns a note if the tier now has more than the license.

@@ -18,7 +18,8 @@ use crate::failures;
 
 pub(crate) fn run(arguments: &Upgrade, app: AppContext<'_>) -> Result<(), Failure> {
     let (previous, signing) = (&arguments.previous, &arguments.changes.signing);
-    replace(app, previous, signing, |previous, matrix, ledger| {
+    let (license, trust) = (&previous.license, &previous.trust);
+    replace(app, license, trust, signing, |previous, matrix, ledger| {
         order(arguments, previous, matrix, ledger)
     })
 }

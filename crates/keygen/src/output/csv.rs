@@ -1,6 +1,7 @@
 //! Comma-separated values for spreadsheets.
 
 use license_cli_support::escape;
+use license_core::encoding::trim_blanks;
 
 /// Returns a document with a header (RFC 4180), without a final line break.
 pub(crate) fn document(columns: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
@@ -50,11 +51,31 @@ fn without_controls(cell: &str) -> String {
     escaped.collect()
 }
 
+/// Returns whether a cell, without its quotation marks, is a text as [`row`] or [`file_row`] writes
+/// it. Blanks around the text do not count.
+pub(crate) fn is_cell_of(cell: &str, text: &str) -> bool {
+    let written = [
+        without_formula(&escape(text)),
+        without_formula(&without_controls(text)),
+    ];
+    let cell = trim_blanks(cell);
+    cell == trim_blanks(text) || written.iter().any(|written| cell == trim_blanks(written))
+}
+
+fn quoted(cell: &str) -> String {
+    let cell = without_formula(cell);
+    if cell.contains([',', ';', '"']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell
+    }
+}
+
 /// Returns a cell that no spreadsheet interprets as a formula.
 ///
 /// Control characters are escaped before, so that their removal cannot leave a formula. Some
 /// spreadsheets treat full-width forms like the ASCII characters that start a formula.
-fn quoted(cell: &str) -> String {
+fn without_formula(cell: &str) -> String {
     let formula = [
         '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
     ];
@@ -64,12 +85,7 @@ fn quoted(cell: &str) -> String {
     let is_formula = displayed
         .next()
         .is_some_and(|first| formula.contains(&first));
-    let cell = format!("{}{cell}", if is_formula { "'" } else { "" });
-    if cell.contains([',', ';', '"']) {
-        format!("\"{}\"", cell.replace('"', "\"\""))
-    } else {
-        cell
-    }
+    format!("{}{cell}", if is_formula { "'" } else { "" })
 }
 
 fn is_displayed(character: char) -> bool {
@@ -80,7 +96,7 @@ fn is_displayed(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{file_row, row};
+    use super::{file_row, is_cell_of, row};
 
     #[test]
     fn cells_that_start_like_a_formula_are_quoted() {
@@ -114,6 +130,22 @@ mod tests {
             ("a;=1", "\"a;=1\""),
         ] {
             assert_eq!(file_row(&[cell]), expected, "{cell:?}");
+        }
+    }
+
+    #[test]
+    fn a_cell_is_recognized_in_each_written_form() {
+        for (cell, text, expected) in [
+            ("ACME", "ACME", true),
+            (" ACME ", "ACME", true),
+            ("'=1+1", "=1+1", true),
+            ("=1+1", "=1+1", true),
+            (r"Ac\u{200b}me", "Ac\u{200b}me", true),
+            ("Ac\u{200b}me", "Ac\u{200b}me", true),
+            ("acme", "ACME", false),
+            ("", "ACME", false),
+        ] {
+            assert_eq!(is_cell_of(cell, text), expected, "{cell:?}");
         }
     }
 }

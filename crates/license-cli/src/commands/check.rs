@@ -1,6 +1,6 @@
 //! `license check`.
 
-use license_cli_support::{Exit, Failure, Terminal, closest, escape};
+use license_cli_support::{Exit, Failure, Meaning, Screen, Terminal, closest, escape};
 use license_client::{StateProblem, UsageAccount};
 use license_core::evaluate::{FeatureDecision, Outcome};
 use license_core::usage::UsageCounts;
@@ -58,9 +58,10 @@ pub(crate) fn run(
         terminal.json(&Value::Object(object))?;
     } else {
         decision::print_warnings(&decision, &evaluation.notices, terminal);
-        terminal.data(&sentence(feature, &answer, &decision))?;
+        let screen = terminal.screen();
+        terminal.data(&sentence(feature, &answer, &decision, screen))?;
         if answer.code == Code::UnknownFeature {
-            terminal.note(&suggestion(feature, &app.matrix));
+            terminal.hint(&suggestion(feature, &app.matrix));
         }
     }
     Ok(if answer.granted {
@@ -101,27 +102,35 @@ fn invalid_name(found: usize) -> Failure {
     Failure::usage(message).hint("`license features` lists the features")
 }
 
-fn sentence(feature: &str, answer: &FeatureDecision, decision: &Decision) -> String {
+fn sentence(
+    feature: &str,
+    answer: &FeatureDecision,
+    decision: &Decision,
+    screen: Screen,
+) -> String {
     let feature = escape(feature);
     if answer.granted {
-        return format!(
-            "granted: {feature} (tier {})",
-            decision.entitlements().tier()
+        let tier = decision.entitlements().tier();
+        return screen.sentence(
+            Meaning::Good,
+            "granted",
+            &format!("{feature} (tier {tier})"),
         );
     }
     let (expected, actual) = (answer.evidence.expected(), answer.evidence.actual());
     let (expected, actual) = (escape(&expected), escape(&actual));
-    format!(
-        "denied: {feature}: {}: expected {expected}, found {actual}",
+    let reason = format!(
+        "{feature}: {}: expected {expected}, found {actual}",
         answer.code
-    )
+    );
+    screen.sentence(Meaning::Bad, "denied", &reason)
 }
 
 /// Suggests a feature of the product in place of an unknown feature.
 fn suggestion(feature: &str, matrix: &FeatureMatrix) -> String {
     let features = matrix.features().into_iter().map(|(name, _)| name);
     match closest(feature, features) {
-        Some(name) => format!("hint: no tier has this feature; did you mean {name}?"),
-        None => "hint: no tier has this feature; `license features` lists them".to_owned(),
+        Some(name) => format!("no tier has this feature; did you mean {name}?"),
+        None => "no tier has this feature; `license features` lists them".to_owned(),
     }
 }

@@ -10,7 +10,7 @@ mod trust;
 use std::fmt;
 use std::path::PathBuf;
 
-use license_cli_support::{Exit, Failure, Terminal, escape, show_path};
+use license_cli_support::{Exit, Failure, Meaning, Screen, Terminal, escape, show_path, wrap};
 use license_client::{Snapshot, StateFile};
 use license_core::chrono::{DateTime, Utc};
 use license_core::time::serde_rfc3339;
@@ -19,6 +19,9 @@ use serde_json::json;
 
 use crate::args::ContextArgs;
 use crate::context::AppContext;
+
+/// The column at which the lines of a message continue on a terminal, below its beginning.
+const MESSAGE_COLUMN: usize = 24;
 
 /// Runs all checks and prints their results.
 ///
@@ -36,8 +39,9 @@ pub(crate) fn run(app: &AppContext, strict: bool, terminal: &Terminal) -> Result
         let next = verdict.next();
         terminal.json(&json!({ "checks": checks, "status": worst, "next": next }))?;
     } else {
-        let lines: Vec<_> = checks.iter().map(CheckResult::to_text).collect();
-        terminal.data(&lines.join("\n"))?;
+        let screen = terminal.screen();
+        let lines: Vec<_> = checks.iter().map(|check| check.to_text(screen)).collect();
+        terminal.page(&lines.join("\n"))?;
     }
     Ok(match worst {
         Severity::Problem => Exit::Denied,
@@ -77,6 +81,16 @@ enum Severity {
     Warning,
     /// Something does not work.
     Problem,
+}
+
+impl Severity {
+    fn meaning(self) -> Meaning {
+        match self {
+            Self::Ok => Meaning::Good,
+            Self::Warning => Meaning::Warning,
+            Self::Problem => Meaning::Bad,
+        }
+    }
 }
 
 impl fmt::Display for Severity {
@@ -158,11 +172,19 @@ impl CheckResult {
         }
     }
 
-    fn to_text(&self) -> String {
-        let (status, name, message) = (self.status, self.name, escape(&self.message));
-        let line = format!("{status:8} {name:11}  {message}");
+    fn to_text(&self, screen: Screen) -> String {
+        let (name, message, columns) = (self.name, escape(&self.message), screen.columns());
+        let status = screen.verdict(self.status.meaning(), &format!("{:8}", self.status));
+        let line = wrap(
+            &format!("{status} {name:11}  {message}"),
+            columns,
+            MESSAGE_COLUMN,
+        );
         match &self.hint {
-            Some(hint) => format!("{line}\n  hint: {}", escape(hint)),
+            Some(hint) => {
+                let hint = format!("  {} {}", Meaning::Heading.paint("hint:"), escape(hint));
+                format!("{line}\n{}", wrap(&hint, columns, 4))
+            }
             None => line,
         }
     }

@@ -1,15 +1,18 @@
 //! `license explain`.
 
-use license_cli_support::{Exit, Failure, Terminal, escape};
+use license_cli_support::{Exit, Failure, Fields, Meaning, Screen, Terminal, wrap};
 use license_core::Decision;
-use license_core::evaluate::{RuleOutcome, RuleResult};
+use license_core::evaluate::{Outcome, RuleOutcome, RuleResult};
 use serde_json::{Value, json};
 
 use crate::args::Query;
 use crate::context::AppContext;
 use crate::output::decision;
 
-/// Prints the result of each rule.
+/// The indentation of the expected and actual values.
+const VALUE_INDENT: usize = 6;
+
+/// Prints the decision and the result of each rule.
 ///
 /// # Errors
 ///
@@ -22,7 +25,8 @@ pub(crate) fn run(app: &AppContext, query: &Query, terminal: &Terminal) -> Resul
         object.insert("rules".to_owned(), json!(results));
         terminal.json(&Value::Object(object))?;
     } else {
-        terminal.data(&to_text(&results, &decision))?;
+        let (is_strict, screen) = (query.context.strict, terminal.screen());
+        terminal.page(&to_text(&results, &decision, is_strict, screen))?;
         decision::print_warnings(&decision, &evaluation.notices, terminal);
     }
     Ok(decision::exit(&decision, query.context.strict))
@@ -36,27 +40,68 @@ fn outcome(result: &RuleResult) -> &'static str {
     }
 }
 
-fn to_text(results: &[RuleResult], decision: &Decision) -> String {
-    let mut lines = Vec::new();
-    for (number, result) in (1..).zip(results) {
-        let rule = result.rule.as_str();
-        lines.push(format!("{number:2}. {rule:11} {}", outcome(result)));
-        if result.outcome != RuleOutcome::NotApplicable {
-            lines.push(format!(
-                "      expected {}",
-                escape(&result.evidence.expected())
-            ));
-            lines.push(format!(
-                "      actual   {}",
-                escape(&result.evidence.actual())
-            ));
-        }
+fn meaning(result: &RuleResult) -> Meaning {
+    match result.outcome {
+        RuleOutcome::NotApplicable => Meaning::Dim,
+        RuleOutcome::Passed => Meaning::Good,
+        RuleOutcome::Grace(_) => Meaning::Warning,
+        RuleOutcome::Denied(_) => Meaning::Bad,
     }
+}
+
+/// Returns the verdict, then each rule.
+fn to_text(results: &[RuleResult], decision: &Decision, is_strict: bool, screen: Screen) -> String {
     let tier = decision.entitlements().tier();
-    lines.push(format!(
-        "=> {}: {}; tier {tier} is in effect",
-        decision.outcome(),
-        decision.code()
-    ));
-    lines.join("\n")
+    let (outcome, code) = (decision.outcome(), decision.code());
+    let verdict = format!("{outcome}: {code}; tier {tier} is in effect");
+    let verdict = screen.verdict(decision::meaning(decision, is_strict), &verdict);
+    let verdict = wrap(&verdict, screen.columns(), 0);
+    let verdict = match reason(results, decision) {
+        Some(reason) => format!("{verdict}\n{}", reason.to_text(screen.columns())),
+        None => verdict,
+    };
+    let rules = (1..)
+        .zip(results)
+        .map(|(number, result)| rule(number, result, screen));
+    let rules: Vec<_> = rules.collect();
+    if rules.is_empty() {
+        return verdict;
+    }
+    format!("{verdict}\n\n{}", rules.join("\n"))
+}
+
+/// Returns the rule that decided, unless the license is valid.
+fn reason(results: &[RuleResult], decision: &Decision) -> Option<Fields> {
+    let is_decisive = |result: &RuleResult| {
+        let is_valid = decision.outcome() == Outcome::Licensed;
+        !is_valid && Some(result.rule) == decision.rule()
+    };
+    let position = results.iter().position(is_decisive)?;
+    let rule = results.get(position)?.rule;
+    let mut fields = Fields::new();
+    fields.add("rule", format!("{}. {rule}", position + 1));
+    fields.add("expected", decision.evidence().expected());
+    fields.add("actual", decision.evidence().actual());
+    Some(fields)
+}
+
+/// Returns a line for a rule, and the expected and actual values below it if the rule applies.
+fn rule(number: usize, result: &RuleResult, screen: Screen) -> String {
+    let (meaning, name) = (meaning(result), result.rule.as_str());
+    let mark = screen.mark(meaning);
+    let mark = mark.map_or_else(String::new, |mark| format!("{} ", mark.painted()));
+    let outcome = outcome(result);
+    let line = match meaning {
+        Meaning::Dim => meaning.paint(&format!("{number:2}. {name:11} {outcome}")),
+        _ => format!("{number:2}. {name:11} {}", meaning.paint(outcome)),
+    };
+    let line = format!("{mark}{line}");
+    if result.outcome == RuleOutcome::NotApplicable {
+        return line;
+    }
+    let mut values = Fields::new().indent(VALUE_INDENT);
+    values.add("expected", result.evidence.expected());
+    values.add("actual", result.evidence.actual());
+    let values = values.to_text(screen.columns());
+    format!("{line}\n{values}")
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use license_cli_support::{Column, Exit, Failure, Table, Terminal};
-use license_core::evaluate::{FeatureDecision, Outcome};
+use license_cli_support::{Cell, Column, Exit, Failure, Meaning, Screen, Table, Terminal};
+use license_core::evaluate::{Evidence, FeatureDecision, Outcome};
+use license_core::policy::Quota;
 use license_core::{Decision, FeatureMatrix};
 use serde_json::{Value, json};
 
@@ -32,8 +33,8 @@ pub(crate) fn run(app: &AppContext, query: &Query, terminal: &Terminal) -> Resul
         object.insert("matrix".to_owned(), matrix_json(&rows, &app.matrix));
         terminal.json(&Value::Object(object))?;
     } else {
-        let columns = terminal.columns();
-        terminal.data(&to_text(&rows, &decision, &app.matrix, columns))?;
+        let screen = terminal.screen();
+        terminal.page(&to_text(&rows, &decision, &app.matrix, screen))?;
         decision::print_warnings(&decision, &evaluation.notices, terminal);
     }
     Ok(decision::exit(&decision, query.context.strict))
@@ -63,46 +64,57 @@ fn rows(decision: &Decision, matrix: &FeatureMatrix) -> Vec<FeatureRow> {
     of_tiers.chain(own).map(row).collect()
 }
 
+/// Returns one table with the features, then the quotas. Each tier has a column.
 fn to_text(
     rows: &[FeatureRow],
     decision: &Decision,
     matrix: &FeatureMatrix,
-    terminal_columns: Option<usize>,
+    screen: Screen,
 ) -> String {
-    let features = feature_table(rows, decision, matrix);
-    let mut quotas = Table::new([
-        Column::new("").min_width(features.content_width(0)),
-        Column::new(""),
-    ]);
-    for name in quota_names(decision, matrix) {
-        quotas.row([name, &quota(name, decision, matrix)]);
-    }
-    format!(
-        "{}\n\n{}",
-        features.to_text(terminal_columns),
-        quotas.to_text(terminal_columns)
-    )
-}
-
-/// Returns a row for each feature, with a mark below each tier that has it.
-fn feature_table(rows: &[FeatureRow], decision: &Decision, matrix: &FeatureMatrix) -> Table {
     let tiers = matrix.tiers().iter();
-    let tiers = tiers.map(|tier| Column::new(tier.name().as_str()).gap(1).without_wrapping());
+    let names: Vec<_> = tiers.map(|tier| tier.name().to_string()).collect();
+    let tiers = names
+        .iter()
+        .map(|name| Column::new(name).without_wrapping());
     let mut columns = vec![Column::new("FEATURE").without_wrapping()];
     columns.extend(tiers);
-    if let Some(last) = columns.pop() {
-        columns.push(last.gap(2));
-    }
     columns.push(Column::new("HERE"));
     let mut table = Table::new(columns);
     for row in rows {
-        let marks = row.tiers.iter().map(|has| if *has { "x" } else { "-" });
-        let mut cells = vec![row.feature.clone()];
-        cells.extend(marks.map(str::to_owned));
-        cells.push(here(row, decision));
-        table.row(cells);
+        let marks = row.tiers.iter().map(|has| mark(*has, screen));
+        let feature = [Cell::from(&row.feature)].into_iter();
+        table.row(feature.chain(marks).chain([here(row, decision)]));
     }
-    table
+    let titles = [String::from("QUOTA")]
+        .into_iter()
+        .chain(names)
+        .chain([String::from("HERE")]);
+    table.section(titles);
+    for name in quota_names(decision, matrix) {
+        let tiers = matrix.tiers().iter();
+        let tiers = tiers.map(|tier| quota(tier.entitlements().quota(name), screen));
+        let here = quota(decision.quota(name), screen);
+        table.row([Cell::from(name)].into_iter().chain(tiers).chain([here]));
+    }
+    table.to_text(screen.columns())
+}
+
+/// Returns the mark of a feature below a tier.
+fn mark(has: bool, screen: Screen) -> Cell {
+    if has {
+        Cell::new(Meaning::Good, screen.symbol("✓", "x"))
+    } else {
+        Cell::new(Meaning::Dim, screen.symbol("·", "-"))
+    }
+}
+
+/// Returns the limit of a quota.
+fn quota(limit: Option<Quota>, screen: Screen) -> Cell {
+    match limit {
+        None => Cell::new(Meaning::Dim, screen.symbol("·", "-")),
+        Some(Quota::Unlimited) => Cell::from(screen.symbol("∞", "unlimited")),
+        Some(Quota::Limit(limit)) => Cell::from(limit.to_string()),
+    }
 }
 
 /// Returns the quotas of all tiers and of the license, sorted and without duplicates.
@@ -113,13 +125,13 @@ fn quota_names<'a>(decision: &'a Decision, matrix: &'a FeatureMatrix) -> BTreeSe
     of_tiers.chain(own).map(|(name, _)| name).collect()
 }
 
-fn here(row: &FeatureRow, decision: &Decision) -> String {
+fn here(row: &FeatureRow, decision: &Decision) -> Cell {
     if row.answer.granted {
-        return "granted".to_owned();
+        return Cell::new(Meaning::Good, "granted");
     }
     let reason = match (&row.answer.evidence, decision.outcome()) {
         (
-            license_core::evaluate::Evidence::Feature {
+            Evidence::Feature {
                 included_from: Some(tier),
                 ..
             },
@@ -130,19 +142,7 @@ fn here(row: &FeatureRow, decision: &Decision) -> String {
         (_, Outcome::Denied) => format!("the license is denied ({})", row.answer.code),
         _ => "not in any tier".to_owned(),
     };
-    format!("no: {reason}")
-}
-
-fn quota(name: &str, decision: &Decision, matrix: &FeatureMatrix) -> String {
-    let here = decision
-        .quota(name)
-        .map_or_else(|| "none".to_owned(), |quota| quota.to_string());
-    let tiers = matrix.tiers().iter().map(|tier| {
-        let quota = tier.entitlements().quota(name);
-        let quota = quota.map_or_else(|| "none".to_owned(), |quota| quota.to_string());
-        format!("{} {quota}", tier.name())
-    });
-    format!("here {here} ({})", tiers.collect::<Vec<_>>().join(", "))
+    Cell::from(format!("no: {reason}"))
 }
 
 fn matrix_json(rows: &[FeatureRow], matrix: &FeatureMatrix) -> Value {

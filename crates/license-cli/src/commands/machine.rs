@@ -1,11 +1,14 @@
 //! `license machine`.
 
-use license_cli_support::{Exit, Failure, Terminal, escape};
+use license_cli_support::{Exit, Failure, Terminal, escape, wrap};
 use license_client::{FoundComponent, MachineFacts};
 use license_core::machine::Fingerprint;
 use serde_json::json;
 
 use crate::context::AppContext;
+
+/// The column of the values.
+const VALUE_COLUMN: usize = 13;
 
 /// Prints the components of this machine's identity.
 ///
@@ -18,7 +21,7 @@ pub(crate) fn run(app: &AppContext, terminal: &Terminal) -> Result<Exit, Failure
     if terminal.is_json() {
         terminal.json(&json!(facts))?;
     } else {
-        terminal.data(&to_text(&facts, fingerprint.as_ref()))?;
+        terminal.data(&to_text(&facts, fingerprint.as_ref(), terminal.columns()))?;
     }
     Ok(Exit::Success)
 }
@@ -41,7 +44,11 @@ fn components<'a>(
     facts.found().filter_map(with_hash).collect()
 }
 
-fn to_text(facts: &MachineFacts, fingerprint: Option<&Fingerprint>) -> String {
+fn to_text(
+    facts: &MachineFacts,
+    fingerprint: Option<&Fingerprint>,
+    columns: Option<usize>,
+) -> String {
     let none = || "none".to_owned();
     let digest = facts
         .digest()
@@ -72,10 +79,7 @@ fn to_text(facts: &MachineFacts, fingerprint: Option<&Fingerprint>) -> String {
     if let Some(container) = facts.container() {
         lines.push(format!("container    {container}"));
     }
-    lines.push(format!(
-        "stability    {}: {}",
-        facts.stability(),
-        facts.explain()
-    ));
+    let stability = format!("stability    {}: {}", facts.stability(), facts.explain());
+    lines.push(wrap(&stability, columns, VALUE_COLUMN));
     lines.join("\n")
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use license_cli_support::{Exit, Failure, Terminal, show_path};
+use license_cli_support::{Exit, Failure, Terminal, show_path, wrap};
 use license_client::{ProjectRoot, Session, bind_mount_source, find_project};
 use serde_json::{Value, json};
 
@@ -90,7 +90,8 @@ pub(crate) fn usage(
         members.insert("root".to_owned(), root.path().to_string_lossy().into());
         terminal.json(&Value::Object(members))?;
     } else {
-        terminal.data(&format!("{}: {}", usage.usage_type, usage.reason))?;
+        let text = format!("{}: {}", usage.usage_type, usage.reason);
+        terminal.data(&wrap(&text, terminal.columns(), 2))?;
     }
     Ok(Exit::Success)
 }

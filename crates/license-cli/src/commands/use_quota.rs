@@ -1,6 +1,6 @@
 //! `license use`.
 
-use license_cli_support::{Exit, Failure, Terminal, escape};
+use license_cli_support::{Exit, Failure, Meaning, Screen, Terminal, escape};
 use license_client::{QuotaError, StoreError, UsageAccount};
 use license_core::evaluate::Outcome;
 use license_core::policy::Quota;
@@ -54,7 +54,7 @@ pub(crate) fn run(app: &AppContext, arguments: &Use, terminal: &Terminal) -> Res
     if terminal.is_json() {
         terminal.json(&to_json(name, &used, &decision, &notices))?;
     } else {
-        terminal.data(&sentence(name, &used))?;
+        terminal.data(&sentence(name, &used, terminal.screen()))?;
         decision::print_warnings(&decision, &notices, terminal);
     }
     Ok(if used.granted {
@@ -119,21 +119,27 @@ fn to_json(name: &str, used: &QuotaUse, decision: &Decision, notices: &[Notice])
     Value::Object(members)
 }
 
-fn sentence(name: &str, used: &QuotaUse) -> String {
+fn sentence(name: &str, used: &QuotaUse, screen: Screen) -> String {
     let (name, refills) = (escape(name), refills(used));
     let requested = used.requested;
-    match (used.granted, used.limit) {
-        (true, Quota::Unlimited) => format!("granted: {name}: {} used today, unlimited", used.used),
+    let (meaning, result) = if used.granted {
+        (Meaning::Good, "granted")
+    } else {
+        (Meaning::Bad, "denied")
+    };
+    let rest = match (used.granted, used.limit) {
+        (true, Quota::Unlimited) => format!("{name}: {} used today, unlimited", used.used),
         (true, limit) => {
             let (used, left) = (used.used, used.remaining());
-            format!("granted: {name}: {used} of {limit} used today, {left} left; {refills}")
+            format!("{name}: {used} of {limit} used today, {left} left; {refills}")
         }
         (false, limit) => format!(
-            "denied: {name}: {}: expected at most {limit} a day, found {} used and {requested} requested; {refills}",
+            "{name}: {}: expected at most {limit} a day, found {} used and {requested} requested; {refills}",
             Code::QuotaExhausted,
             used.used
         ),
-    }
+    };
+    screen.sentence(meaning, result, &rest)
 }
 
 fn refills(used: &QuotaUse) -> String {

@@ -1,7 +1,7 @@
 //! Evaluates a license and its features for a command.
 
 use license_cli_support::{Exit, Failure, Terminal};
-use license_client::{Installation, UnusedFile, now};
+use license_client::{Installation, UnusedFile, UsedQuotas, now};
 use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::RuleResult;
 use license_core::license::RevocationList;
@@ -13,7 +13,9 @@ use serde_json::Value;
 use super::AppContext;
 use crate::args::{ContextArgs, NamedMachine};
 use crate::output::decision::{self, DecisionReport};
+use crate::output::license_details::LicenseDetails;
 use crate::output::notice::Notice;
+use crate::output::quotas::NamedQuotaUse;
 use crate::output::trust_statements::StatementsReport;
 
 /// The optional license of a decision, with everything else that the decision depends on.
@@ -28,6 +30,8 @@ pub(crate) struct Evaluation<'a> {
     /// The clock high-water mark of this machine.
     pub(crate) high_water: Option<DateTime<Utc>>,
     pub(crate) notices: Vec<Notice>,
+    /// The use of quotas, if the decision is about today.
+    pub(crate) used_quotas: Option<UsedQuotas>,
     /// The trust statements that came with the license.
     pub(crate) statements: StatementsReport,
     /// The result for each installed block, as JSON.
@@ -114,6 +118,7 @@ impl<'a> Evaluation<'a> {
             usage_type: args.usage_type.unwrap_or_default(),
             high_water: None,
             notices: Vec::new(),
+            used_quotas: None,
             statements: StatementsReport::default(),
             blocks: None,
             needs_version: false,
@@ -167,8 +172,22 @@ impl<'a> Evaluation<'a> {
     ///
     /// Returns a failure if standard output cannot be written.
     pub(crate) fn print(&self, terminal: &Terminal) -> Result<Exit, Failure> {
+        self.print_with(&[], terminal)
+    }
+
+    /// Prints the decision like [`print`](Self::print), with the use of quotas today.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure if standard output cannot be written.
+    pub(crate) fn print_status(&self, terminal: &Terminal) -> Result<Exit, Failure> {
+        self.print_with(&self.quota_uses(), terminal)
+    }
+
+    fn print_with(&self, quotas: &[NamedQuotaUse], terminal: &Terminal) -> Result<Exit, Failure> {
+        let decision = self.decide();
         let report = DecisionReport {
-            decision: &self.decide(),
+            decision: &decision,
             notices: &self.notices,
             lists: self.lists(),
             statements: &self.statements,
@@ -176,8 +195,41 @@ impl<'a> Evaluation<'a> {
             is_version_stated: self.args.app_version.is_some() || self.args.build_date.is_some(),
             strict: self.args.strict,
             unused: &self.unused_files(),
+            details: self.details(&decision),
+            quotas,
         };
         decision::print(&report, terminal)
+    }
+
+    /// Returns what belongs to the license of the decision.
+    fn details<'d>(&'d self, decision: &'d Decision) -> Option<LicenseDetails<'d>> {
+        let (license, verified) = (decision.license()?, self.verified.as_ref()?);
+        let installation = self.installation.as_ref();
+        let source = installation.and_then(|found| found.path_of(license.id()));
+        let matrix = &self.app.matrix;
+        let details = LicenseDetails::new(license, verified, source, matrix, decision);
+        Some(details)
+    }
+
+    /// Returns the use of each daily quota. There is none for a decision at another time, which
+    /// would need the counts of that day.
+    fn quota_uses(&self) -> Vec<NamedQuotaUse> {
+        let Some(used) = &self.used_quotas else {
+            return Vec::new();
+        };
+        let matrix = &self.app.matrix;
+        let numbers = [matrix.seats_quota(), matrix.devices_quota()];
+        let decision = self.decide();
+        let quotas = decision.entitlements().quotas();
+        let uses = quotas.map(|(name, limit)| NamedQuotaUse {
+            quota: name.to_owned(),
+            quota_use: used.quota_use(name, limit),
+        });
+        // Programs count seats and devices differently, and usually not here.
+        let is_daily = |quota: &NamedQuotaUse| {
+            quota.quota_use.used > 0 || !numbers.contains(&Some(quota.quota.as_str()))
+        };
+        uses.filter(is_daily).collect()
     }
 
     /// Returns the installed license files that are not in effect.

@@ -1,7 +1,7 @@
 //! Artifacts that came without a license, as text and JSON: revocation lists, answers to machines
 //! and trust statements.
 
-use license_cli_support::{Exit, Failure, Terminal, escape, plural, show_path};
+use license_cli_support::{Exit, Failure, Terminal, escape, plural, show_path, wrap};
 use license_client::InstalledList;
 use license_core::chrono::{DateTime, Utc};
 use license_core::license::RevocationList;
@@ -89,7 +89,7 @@ pub(crate) fn print(
         let texts = lists.iter().map(list_to_text);
         let texts = texts.chain(answers(verified)).chain(statements.lines());
         let texts: Vec<_> = texts.collect();
-        terminal.data(&texts.join("\n"))?;
+        terminal.data(&wrap(&texts.join("\n"), terminal.columns(), 4))?;
         for notice in &notices {
             notice.print(terminal);
         }

@@ -1,16 +1,20 @@
 //! A decision as text, as JSON and as an exit code.
 
-use license_cli_support::{Exit, Failure, Terminal, escape, show_path};
+use license_cli_support::{
+    Cell, Exit, Failure, Fields, Meaning, Screen, Terminal, escape, show_path, wrap,
+};
 use license_client::UnusedFile;
-use license_core::chrono::{DateTime, Utc};
-use license_core::evaluate::{Evidence, Outcome};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::evaluate::{Evidence, Outcome, Warning};
 use license_core::license::RevocationList;
 use license_core::time::rfc3339;
 use license_core::{Code, Decision, License, Tier, time};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::license_details::LicenseDetails;
 use super::notice::Notice;
+use super::quotas::{self, NamedQuotaUse};
 use super::trust_statements::StatementsReport;
 use super::{artifacts, failure};
 
@@ -28,6 +32,10 @@ pub(crate) struct DecisionReport<'a> {
     pub(crate) is_version_stated: bool,
     /// The installed license files that are not in effect.
     pub(crate) unused: &'a [UnusedFile],
+    /// The terms of the license, and the artifacts that belong to it.
+    pub(crate) details: Option<LicenseDetails<'a>>,
+    /// The use of each quota today.
+    pub(crate) quotas: &'a [NamedQuotaUse],
     /// Whether a grace period counts as a denial.
     pub(crate) strict: bool,
 }
@@ -42,10 +50,10 @@ pub(crate) fn print(report: &DecisionReport<'_>, terminal: &Terminal) -> Result<
     if terminal.is_json() {
         terminal.json(&Value::Object(report_to_json(report)))?;
     } else {
-        terminal.data(&report_to_text(report))?;
+        terminal.page(&report_to_text(report, terminal.screen()))?;
         print_warnings(decision, report.notices, terminal);
         if let Some(advice) = advice(decision).filter(|_| !needs_clock_repair(decision)) {
-            terminal.note(&format!("hint: {advice}"));
+            terminal.hint(advice);
         }
         if report.strict && decision.outcome() == Outcome::Grace {
             terminal.note("denied, because --strict treats a grace period as a denial");
@@ -71,6 +79,11 @@ fn report_to_json(report: &DecisionReport<'_>) -> Map<String, Value> {
     }
     let statements = json!(report.statements.new);
     object.insert("trust_statements".to_owned(), statements);
+    let details = report.details.as_ref().map(LicenseDetails::to_json);
+    object.insert("license".to_owned(), json!(details));
+    if !report.quotas.is_empty() {
+        object.insert("quota_uses".to_owned(), json!(report.quotas));
+    }
     if !report.unused.is_empty() {
         let unused = report.unused.iter().map(unused_to_json);
         object.insert("unused_files".to_owned(), unused.collect());
@@ -81,24 +94,34 @@ fn report_to_json(report: &DecisionReport<'_>) -> Map<String, Value> {
     object
 }
 
-fn report_to_text(report: &DecisionReport<'_>) -> String {
-    let mut text = to_text(report.decision);
-    if let Some(versions) = report.decision.license().and_then(versions) {
-        text.push_str(&format!("\n  versions    {versions}"));
-        if !report.is_version_stated {
-            text.push_str("; the version is not stated here");
+fn report_to_text(report: &DecisionReport<'_>, screen: Screen) -> String {
+    let mut text = headline(report.decision, report.strict, screen);
+    if let Some(license) = report.decision.license() {
+        let mut fields = fields(report, license, screen);
+        if let Some(versions) = versions(license) {
+            let unstated = "; the version is not stated here";
+            let note = if report.is_version_stated {
+                ""
+            } else {
+                unstated
+            };
+            fields.add("versions", format!("{versions}{note}"));
         }
+        for list in report.lists {
+            fields.add("revocation", artifacts::list_line(list));
+        }
+        for statement in report.statements.lines() {
+            fields.add("trust", statement);
+        }
+        for file in report.unused {
+            fields.add("not used", unused_line(file));
+        }
+        text = format!("{text}\n{}", fields.to_text(screen.columns()));
     }
-    for list in report.lists {
-        text.push_str(&format!("\n  revocations {}", artifacts::list_line(list)));
+    if report.quotas.is_empty() {
+        return text;
     }
-    for statement in report.statements.lines() {
-        text.push_str(&format!("\n  trust       {statement}"));
-    }
-    for file in report.unused {
-        text.push_str(&format!("\n  not used    {}", unused_line(file)));
-    }
-    text
+    format!("{text}\n\n{}", quotas::to_text(report.quotas, screen))
 }
 
 /// Returns whether the clock is behind the latest time seen.
@@ -202,7 +225,7 @@ pub(crate) fn print_warnings(decision: &Decision, notices: &[Notice], terminal: 
         terminal.warning(warning.code().as_str(), &warning.to_string());
     }
     if is_clock_behind(decision) {
-        terminal.note(&format!("hint: {}", failure::REPAIR_CLOCK));
+        terminal.hint(failure::REPAIR_CLOCK);
     }
     for notice in notices {
         notice.print(terminal);
@@ -226,59 +249,93 @@ pub(crate) fn members(answer: &impl Serialize) -> Map<String, Value> {
     }
 }
 
-fn to_text(decision: &Decision) -> String {
+/// Returns the meaning of a decision. `is_strict` treats a grace period as a denial.
+pub(crate) fn meaning(decision: &Decision, is_strict: bool) -> Meaning {
+    match decision.outcome() {
+        Outcome::Licensed => Meaning::Good,
+        Outcome::Grace if !is_strict => Meaning::Warning,
+        _ => Meaning::Bad,
+    }
+}
+
+/// Returns the decision, and the license that it is about.
+fn headline(decision: &Decision, is_strict: bool, screen: Screen) -> String {
+    let meaning = meaning(decision, is_strict);
+    let line = |text: &str| wrap(text, screen.columns(), 0);
     let Some(license) = decision.license() else {
-        return format!(
-            "denied: NO_LICENSE\nno license is installed; tier {} is in effect; `license install FILE` installs a license",
-            decision.entitlements().tier()
+        let tier = decision.entitlements().tier();
+        let advice = format!(
+            "no license is installed; tier {tier} is in effect; `license install FILE` installs a license"
         );
+        let verdict = screen.verdict(meaning, "denied: NO_LICENSE");
+        return format!("{verdict}\n{}", line(&advice));
     };
-    let mut lines = vec![format!("{}: {}", decision.outcome(), decision.code())];
+    let verdict = format!("{}: {}", decision.outcome(), decision.code());
+    let mut lines = vec![screen.verdict(meaning, &verdict)];
     if let Some(left) = decision.grace_left() {
         lines.push(format!("valid for {}", time::humanize_more(left)));
     }
     let customer = escape(license.customer());
-    lines.push(format!(
-        "{} license of {} for {customer}",
-        license.tier(),
-        license.product()
-    ));
-    lines.push(format!("  license id  {}", license.id()));
-    if let Some(key) = license.standard_key() {
-        lines.push(format!("  key         {key}"));
-    }
-    lines.push(format!("  issued      {}", or_unknown(license.issued_at())));
-    lines.push(format!(
-        "  expires     {}",
-        end(license, decision.evaluated_at())
-    ));
-    lines.extend(announced_end(decision, license).map(|end| {
-        format!(
-            "  ends early  {}; `license explain` shows why",
-            rfc3339(end)
-        )
-    }));
-    lines.push(format!(
-        "  tier now    {}",
-        effective(license.tier(), decision)
-    ));
-    lines.push(format!("  check-in    {}", check_in(license)));
-    lines.extend(
-        decision
-            .check_in()
-            .map(|dates| format!("              {}", check_in_dates(dates))),
-    );
-    if decision.outcome() != Outcome::Licensed {
-        lines.push(format!(
-            "  expected    {}",
-            escape(&decision.evidence().expected())
-        ));
-        lines.push(format!(
-            "  actual      {}",
-            escape(&decision.evidence().actual())
-        ));
-    }
+    let (tier, product) = (license.tier(), license.product());
+    lines.push(line(&format!("{tier} license of {product} for {customer}")));
     lines.join("\n")
+}
+
+/// Returns the license of a decision as fields.
+fn fields(report: &DecisionReport<'_>, license: &License, screen: Screen) -> Fields {
+    let decision = report.decision;
+    let mut fields = Fields::new();
+    if decision.outcome() != Outcome::Licensed {
+        fields.add("expected", decision.evidence().expected());
+        fields.add("actual", decision.evidence().actual());
+    }
+    fields.add("license id", license.id().to_string());
+    if let Some(key) = license.standard_key() {
+        fields.add("key", key.to_string());
+    }
+    fields.add("issued", or_unknown(license.issued_at()));
+    fields.add("expires", end(license, decision.evaluated_at()));
+    if let Some(term) = term(license, decision, screen) {
+        fields.add("", term);
+    }
+    if let Some(end) = announced_end(decision, license) {
+        let text = format!("{}; `license explain` shows why", rfc3339(end));
+        fields.add("ends early", text);
+    }
+    fields.add("tier now", effective(license.tier(), decision));
+    if let Some(details) = &report.details {
+        details.add_terms(&mut fields);
+    }
+    fields.add("check-in", check_in(license));
+    if let Some(dates) = decision.check_in() {
+        fields.add("", check_in_dates(dates));
+    }
+    if let Some(details) = &report.details {
+        details.add_installation(&mut fields);
+    }
+    fields
+}
+
+/// Returns a bar of the elapsed part of the term, for a terminal.
+fn term(license: &License, decision: &Decision, screen: Screen) -> Option<Cell> {
+    let start = license.not_before().or(license.issued_at())?;
+    let (end, now) = (license.expires_at()?, decision.evaluated_at());
+    let seconds = |duration: TimeDelta| u64::try_from(duration.num_seconds()).unwrap_or_default();
+    let whole = seconds(time::duration_since(end, start));
+    let elapsed = seconds(time::duration_since(now, start)).min(whole);
+    let ends_soon = |warning: &Warning| warning.code() == Code::ExpiresSoon;
+    let meaning = if decision.code() == Code::GraceRenewal {
+        Meaning::Warning
+    } else if elapsed == whole {
+        Meaning::Bad
+    } else if decision.warnings().iter().any(ends_soon) {
+        Meaning::Warning
+    } else {
+        Meaning::Good
+    };
+    let bar = screen.bar(elapsed, whole, meaning)?;
+    let percent = u128::from(elapsed) * 100 / u128::from(whole.max(1));
+    Some(bar.and(format!(" {percent}% of the term")))
 }
 
 /// Describes the versions that a license covers, if it does not cover all.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::license::{Activation, RevocationList};
-use license_core::state::ClockHighWater;
+use license_core::policy::Quota;
+use license_core::state::{ClockHighWater, QuotaCounters, QuotaUse};
 use license_core::{FeatureMatrix, License, LicenseId, TrustSet, VerifiedLicenses, time};
 
 use super::{LicenseManager, Moment};
@@ -60,6 +61,45 @@ pub struct Snapshot {
     pub problems: Vec<StateProblem>,
     /// Paths of quarantined licenses. Empty if the user has installed another license since then.
     pub quarantined: Vec<PathBuf>,
+    /// The amounts of quotas that are used today.
+    pub quotas: UsedQuotas,
+}
+
+/// The amounts of quotas that are used today.
+#[derive(Debug, Clone)]
+pub struct UsedQuotas {
+    counters: QuotaCounters,
+    /// The time that decides on the day.
+    time: DateTime<Utc>,
+}
+
+impl UsedQuotas {
+    fn new(state: &State, clock: DateTime<Utc>) -> Self {
+        Self {
+            counters: state.quota_counters.clone(),
+            time: state.high_water.quota_time(clock),
+        }
+    }
+
+    /// Returns the use of a quota with this limit. Nothing is counted.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// use license_client::{FeatureMatrix, Quota, UsageAccount};
+    ///
+    /// let account = UsageAccount { license: None, user: None };
+    /// let _ = manager.use_quota(account, "exports", 3, Quota::Limit(5))?;
+    /// let snapshot = manager.inspect(FeatureMatrix::built_in());
+    /// let exports = snapshot.quotas.quota_use("exports", Quota::Limit(5));
+    /// assert_eq!((exports.used, exports.remaining()), (3, Quota::Limit(2)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn quota_use(&self, quota: &str, limit: Quota) -> QuotaUse {
+        self.counters.clone().take(quota, 0, limit, self.time)
+    }
 }
 
 impl Snapshot {
@@ -90,7 +130,8 @@ impl Snapshot {
     fn new(
         paths: &Paths,
         installation: Result<Option<Installation>, InstallationError>,
-        high_water: DateTime<Utc>,
+        state: &State,
+        clock: DateTime<Utc>,
         problems: Vec<StateProblem>,
     ) -> Self {
         let own = paths.user().dir().path();
@@ -103,9 +144,10 @@ impl Snapshot {
         };
         Self {
             installation,
-            high_water,
+            high_water: state.high_water.mark(),
             problems,
             quarantined,
+            quotas: UsedQuotas::new(state, clock),
         }
     }
 }
@@ -163,6 +205,7 @@ impl LicenseManager {
                 snapshot.problems.extend(problem);
             }
             snapshot.high_water = state.high_water.mark();
+            snapshot.quotas = UsedQuotas::new(&state, self.clock().now());
             let problem = self.time_from_files(&state.high_water);
             snapshot.problems.extend(problem);
         }
@@ -223,8 +266,9 @@ impl LicenseManager {
             problems.extend(self.unknown_activations(found, paths, &activations, state));
             add_activations(found, paths, trust, &activations, state);
         }
-        let mark = loaded.state.high_water.mark();
-        (Snapshot::new(paths, installation, mark, problems), loaded)
+        let clock = self.clock().now();
+        let snapshot = Snapshot::new(paths, installation, &loaded.state, clock, problems);
+        (snapshot, loaded)
     }
 
     /// Returns a problem if the clock is behind a mark that replaces a lost state.

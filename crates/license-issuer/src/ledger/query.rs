@@ -81,8 +81,10 @@ pub struct LicenseFilter {
     pub product: Option<String>,
     /// The status.
     pub status: Option<LicenseStatus>,
-    /// Selects active and future licenses that end at or before this instant.
+    /// Selects licenses that end at or before this instant.
     pub ends_by: Option<DateTime<Utc>>,
+    /// Selects licenses that end after this instant.
+    pub ends_after: Option<DateTime<Utc>>,
     /// A part of any id, key or name.
     pub text: Option<String>,
     /// The order.
@@ -130,4 +132,22 @@ pub struct LedgerStats {
     pub customers: i64,
     /// The number of seats in active licenses.
     pub seats: i64,
+    /// The licenses that end within each of [`EndingStats::PERIODS`].
+    pub ending: Vec<EndingStats>,
+}
+
+/// The numbers of active and future licenses that end within a period from now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EndingStats {
+    /// The length of the period in days.
+    pub days: u16,
+    /// The number of licenses and enterprise keys that end within the period.
+    pub licenses: i64,
+    /// The number of these licenses that another license replaces.
+    pub renewed: i64,
+}
+
+impl EndingStats {
+    /// The periods of the statistics, in days.
+    pub const PERIODS: [u16; 3] = [30, 60, 90];
 }

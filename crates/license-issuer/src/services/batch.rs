@@ -7,6 +7,7 @@
 //! the order id of each license.
 
 mod deliver;
+mod error;
 mod issued;
 mod read;
 
@@ -25,15 +26,14 @@ use license_core::{FeatureMatrix, License};
 
 use crate::clock::Clock;
 use crate::delivery::ArtifactDestination;
-use crate::errors::DeliveryError;
 use crate::files::Collision;
 use crate::ledger::{Ledger, LedgerReader, PendingArtifact};
 use crate::services::issue::{
     IssueError, IssueService, Mode, SignError, SignerSource, record_signing_key,
 };
 use crate::services::licenses::SignedLicense;
-use crate::services::transaction::TransactionError;
 
+pub use error::BatchError;
 pub use issued::AlreadyIssuedCounts;
 
 use deliver::Deliverer;
@@ -60,6 +60,14 @@ pub trait BatchRow: Send {
 
     /// Returns the order id, which is the same each time that this row is read.
     fn order_id(&self) -> &str;
+
+    /// Returns the id of the license that the license of this row replaces. By default, it replaces
+    /// none.
+    ///
+    /// The batch stops if another process renews, replaces or revokes this license meanwhile.
+    fn replaces(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// The rows of a batch, which are read several times.
@@ -76,12 +84,16 @@ pub trait BatchSource: Sync {
     /// Returns an error if the rows cannot be read, or have changed since they were checked.
     fn visit(&self, each: &mut dyn FnMut(Self::Row) -> ControlFlow<()>) -> Result<(), Self::Error>;
 
-    /// Returns the draft of the license that a row requests.
+    /// Returns the draft of the license that a row requests. `ledger` is the ledger of the batch.
     ///
     /// # Errors
     ///
     /// Returns an error if the row is invalid.
-    fn draft(&self, row: &Self::Row) -> Result<LicenseDraft, Self::Error>;
+    fn draft(
+        &self,
+        row: &Self::Row,
+        ledger: Option<&dyn LedgerReader>,
+    ) -> Result<LicenseDraft, Self::Error>;
 }
 
 /// An observer of the progress of a batch.
@@ -144,43 +156,6 @@ pub struct BatchReport {
     pub issued: u64,
     /// The number of licenses that were issued before.
     pub already_issued: AlreadyIssuedCounts,
-}
-
-/// The reason why a batch stopped. `E` is the error type of the caller's functions.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BatchError<E: std::error::Error + 'static> {
-    /// A row cannot be read, or a step of issuing failed.
-    #[error(transparent)]
-    Issue(#[from] IssueError<E>),
-    /// The file of a row exists and was not issued from these orders.
-    #[error("{} already exists and was not issued from these orders", .0.display())]
-    ForeignFile(PathBuf),
-    /// The file of a row is not the license that was issued for the row.
-    #[error("{} differs from the license that was issued for its row", .0.display())]
-    DamagedFile(PathBuf),
-    /// A file or directory cannot be read or created.
-    #[error("cannot {action} {}", .path.display())]
-    Io {
-        /// The action: `read` or `write`.
-        action: &'static str,
-        /// The path.
-        path: PathBuf,
-        /// The error of the file system.
-        source: io::Error,
-    },
-    /// A signing thread panicked.
-    #[error("a signing thread failed")]
-    Thread,
-}
-
-impl<E: std::error::Error + 'static> From<TransactionError> for BatchError<E> {
-    fn from(error: TransactionError) -> Self {
-        match error {
-            TransactionError::Delivery(DeliveryError::Exists(path)) => Self::ForeignFile(path),
-            error => Self::Issue(error.into()),
-        }
-    }
 }
 
 /// A row to sign.

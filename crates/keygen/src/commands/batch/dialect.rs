@@ -4,12 +4,14 @@ use std::io::{self, BufRead, BufReader, Chain, Read};
 use std::path::Path;
 
 use license_cli_support::{Failure, show_path};
+use license_core::encoding::trim_blanks;
+use license_core::with_causes;
 
 use super::encoding::Utf8Lines;
 
 /// Dialect of a CSV file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct CsvDialect {
+pub(in crate::commands) struct CsvDialect {
     delimiter: u8,
     /// Number of lines before the header.
     lines_before: u64,
@@ -22,14 +24,14 @@ const MAX_HEADER: u64 = 64 * 1024;
 
 /// Maximum size of a row in bytes, four times the size of the longest cell. Without a limit, a
 /// quotation mark without an end would read the rest of the file into memory.
-pub(super) const MAX_ROW: u64 = 1 << 20;
+const MAX_ROW: u64 = 1 << 20;
 
 impl CsvDialect {
     /// Detects the delimiter from the first line.
     ///
     /// Spreadsheets in some countries use a delimiter other than the comma. Some spreadsheets name
     /// the delimiter in a line such as `sep=;` before the header.
-    pub(super) fn detect(path: &Path) -> Result<Self, Failure> {
+    pub(in crate::commands) fn detect(path: &Path) -> Result<Self, Failure> {
         let mut first = Vec::new();
         let failed = |error: std::io::Error| Failure::io("read", path, &error);
         let file = Utf8Lines::open(path, &show_path(path))?.take(MAX_HEADER);
@@ -55,10 +57,71 @@ impl CsvDialect {
         })
     }
 
+    /// Returns the titles of the columns. `name` is the path of the file in messages.
+    pub(in crate::commands) fn header(
+        self,
+        path: &Path,
+        name: &str,
+    ) -> Result<csv::StringRecord, Failure> {
+        let mut reader = self.reader(path)?;
+        let header = reader.headers().cloned();
+        header.map_err(|error| self.unreadable(name, 1, &error))
+    }
+
+    /// Visits the records after the header, with their lines, until the callback returns `false`.
+    ///
+    /// Omits empty records, which spreadsheets also write.
+    pub(in crate::commands) fn each_record(
+        self,
+        path: &Path,
+        name: &str,
+        mut callback: impl FnMut(u64, &csv::StringRecord) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
+        let mut reader = self.reader(path)?;
+        // The header is read first. Otherwise an error in the first record would have the position
+        // of the header.
+        let failed = |line, error| self.unreadable(name, line, &error);
+        let _ = reader.headers().map_err(|error| failed(1, error))?;
+        let mut record = csv::StringRecord::new();
+        loop {
+            let first_line = reader.position().line();
+            let read = reader.read_record(&mut record);
+            if !read.map_err(|error| failed(first_line, error))? {
+                break;
+            }
+            let line = self.line(reader.position(), &record);
+            let is_empty = record.iter().all(|cell| trim_blanks(cell).is_empty());
+            if !is_empty && !callback(line, &record)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the failure for a record that cannot be read. `line` is the line of the parser at
+    /// which reading of the record began.
+    fn unreadable(self, name: &str, line: u64, error: &csv::Error) -> Failure {
+        let at = format!(" in line {} or later", self.first_line(line));
+        match error.kind() {
+            csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Failure::malformed(format!(
+                    "{name}: expected rows of at most {MAX_ROW} bytes, found a longer one{at}"
+                ))
+                .hint("check whether a quotation mark without an end precedes these lines")
+            }
+            csv::ErrorKind::Utf8 { .. } => Failure::malformed(format!(
+                "{name}: expected text in UTF-8, found invalid bytes{at}"
+            ))
+            .hint("save the table as \"CSV UTF-8\""),
+            _ => Failure::malformed(format!("{name}: {}", with_causes(error)))
+                .hint("save the table as comma-separated values in UTF-8, with a header"),
+        }
+    }
+
     /// Returns the line on which a record begins, computed from the position after the record.
     ///
     /// If empty lines precede the record, the position of the record is the first of these lines.
-    pub(super) fn line(self, after: &csv::Position, record: &csv::StringRecord) -> u64 {
+    fn line(self, after: &csv::Position, record: &csv::StringRecord) -> u64 {
         let breaks = record.iter().flat_map(str::bytes);
         let breaks = breaks.filter(|byte| *byte == b'\n').count();
         // A length in memory always fits 64 bits.
@@ -69,11 +132,11 @@ impl CsvDialect {
 
     /// Returns the line of the file at which reading of a record began, from the line of the
     /// parser. Empty lines may lie between this line and the record.
-    pub(super) fn first_line(self, before: u64) -> u64 {
+    fn first_line(self, before: u64) -> u64 {
         before.saturating_add(self.lines_before)
     }
 
-    pub(super) fn reader(self, path: &Path) -> Result<CsvReader, Failure> {
+    fn reader(self, path: &Path) -> Result<CsvReader, Failure> {
         let failed = |error: std::io::Error| Failure::io("read", path, &error);
         let mut file = Utf8Lines::open(path, &show_path(path))?;
         let mut before = file.by_ref().take(self.bytes_before);
@@ -96,24 +159,24 @@ impl CsvDialect {
 }
 
 /// Reader of rows with a maximum size, so that memory does not grow with the file.
-pub(super) struct CsvReader {
+struct CsvReader {
     reader: csv::Reader<LimitedRow>,
 }
 
 impl CsvReader {
     /// Returns the titles of the columns.
-    pub(super) fn headers(&mut self) -> Result<&csv::StringRecord, csv::Error> {
+    fn headers(&mut self) -> Result<&csv::StringRecord, csv::Error> {
         self.reader.headers()
     }
 
     /// Reads the next row. Returns whether there was one.
-    pub(super) fn read_record(&mut self, row: &mut csv::StringRecord) -> Result<bool, csv::Error> {
+    fn read_record(&mut self, row: &mut csv::StringRecord) -> Result<bool, csv::Error> {
         self.reader.get_mut().remaining = MAX_ROW;
         self.reader.read_record(row)
     }
 
     /// Returns the position after the last row.
-    pub(super) fn position(&self) -> &csv::Position {
+    fn position(&self) -> &csv::Position {
         self.reader.position()
     }
 }
@@ -136,4 +199,37 @@ impl Read for LimitedRow {
         self.remaining = self.remaining.saturating_sub(read);
         Ok(count)
     }
+}
+
+/// Refuses standard input and pipes, because the rows are read several times, and again after an
+/// interruption. `content` is the expected content of the file.
+pub(in crate::commands) fn check_file(path: &Path, content: &str) -> Result<(), Failure> {
+    let is_file = path.metadata().map_or(true, |found| found.is_file());
+    if is_file && path.as_os_str() != "-" {
+        return Ok(());
+    }
+    let found = match path.to_str() {
+        Some("-") => "standard input".to_owned(),
+        _ => show_path(path),
+    };
+    Err(Failure::usage(format!(
+        "expected a regular file with {content}, found {found}"
+    ))
+    .hint(format!(
+        "save the {content} to a file, because they are read several times"
+    )))
+}
+
+/// Returns a message if a record does not have a cell for each of `expected` columns.
+///
+/// Empty cells after the last column are ignored, because spreadsheets write them.
+pub(in crate::commands) fn count_error(
+    expected: usize,
+    record: &csv::StringRecord,
+) -> Option<String> {
+    let found = record.len();
+    let mut surplus = record.iter().skip(expected);
+    let is_surplus_empty = surplus.all(|cell| trim_blanks(cell).is_empty());
+    let is_valid = found >= expected && is_surplus_empty;
+    (!is_valid).then(|| format!("expected {expected}, found {found}"))
 }

@@ -13,7 +13,7 @@ const START: u64 = 4096;
 /// Reader of a file as UTF-8 whose lines end with LF or CRLF.
 ///
 /// UTF-16 is decoded. A CR without LF becomes LF.
-pub(super) struct Utf8Lines {
+pub(in crate::commands) struct Utf8Lines {
     encoding: CsvEncoding,
     input: Bytes<BufReader<File>>,
     /// Bytes that were read and are not yet returned.
@@ -30,7 +30,7 @@ enum CsvEncoding {
 
 impl Utf8Lines {
     /// Opens a file. A file of a binary format, such as a workbook, is an error.
-    pub(super) fn open(path: &Path, name: &str) -> Result<Self, Failure> {
+    pub(in crate::commands) fn open(path: &Path, name: &str) -> Result<Self, Failure> {
         let failed = |error: io::Error| Failure::io("read", path, &error);
         let mut start = Vec::new();
         let file = File::open(path).map_err(failed)?;

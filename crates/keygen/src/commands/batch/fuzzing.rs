@@ -30,7 +30,7 @@ pub fn read_orders(table: &Path) -> Result<Vec<Result<ReadOrder, String>>, Strin
     let read = orders.each(|order| {
         let row = order.and_then(|order| {
             orders.check(&order)?;
-            let draft = orders.draft(&order);
+            let draft = orders.draft(&order, None);
             let draft = draft.map_err(|failure| order.error("order", failure.message()))?;
             Ok(ReadOrder {
                 line: order.line,

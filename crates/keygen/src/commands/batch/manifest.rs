@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use license_cli_support::{Exit, Failure, show_path};
-use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::claims::LicenseClaims;
 use license_core::policy::Quota;
 use license_core::state::LockHolder;
-use license_core::{FeatureMatrix, time, with_causes};
+use license_core::{FeatureMatrix, with_causes};
 use license_issuer::files::{self, Collision, LockError, LockedFile};
+use license_issuer::services::batch::BatchRow;
 
-use super::orders::OrderRow;
 use crate::output::csv;
+use crate::output::date::{day, last_day};
 
 /// File name of the manifest.
-pub(super) const NAME: &str = "manifest.csv";
+pub(in crate::commands) const NAME: &str = "manifest.csv";
 
 /// File name of the lock, which allows one batch at a time in a directory.
 const LOCK_NAME: &str = ".manifest";
@@ -25,8 +25,8 @@ const LOCK_NAME: &str = ".manifest";
 /// Id of the staging file of the manifest.
 const STAGING_ID: &str = "manifest";
 
-/// Columns of the manifest, before those of the orders that it repeats.
-pub(super) const COLUMNS: [&str; 9] = [
+/// Columns of the manifest, before those that it repeats.
+pub(in crate::commands) const COLUMNS: [&str; 9] = [
     "row",
     "file",
     "license_id",
@@ -37,6 +37,14 @@ pub(super) const COLUMNS: [&str; 9] = [
     "not_before",
     "expires",
 ];
+
+/// Row of a batch that the manifest lists.
+pub(in crate::commands) trait ManifestRow: BatchRow {
+    fn customer(&self) -> &str;
+
+    /// Returns the cells of the columns that the manifest repeats.
+    fn carried(&self) -> &[String];
+}
 
 /// The manifest. It gets its final name when it is complete.
 ///
@@ -65,7 +73,7 @@ pub(super) fn exists(directory: &Path) -> bool {
 pub(super) fn exists_failure(directory: &Path) -> Failure {
     let path = show_path(&directory.join(NAME));
     let message =
-        format!("{path} already exists and does not list exactly the licenses of these orders");
+        format!("{path} already exists and does not list exactly the licenses of this table");
     Failure::new(Exit::Usage, "EXISTS", message)
         .hint("choose another directory with --out, or add --force to replace this file")
 }
@@ -73,7 +81,7 @@ pub(super) fn exists_failure(directory: &Path) -> Failure {
 impl Manifest {
     /// Locks the directory and creates the staging file.
     ///
-    /// `carried` are the titles of the columns of the orders that the manifest repeats.
+    /// `carried` are the titles of the columns that the manifest repeats.
     pub(super) fn new(
         directory: &Path,
         collision: Collision,
@@ -95,28 +103,28 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Adds the license of an order. Cells about an unknown license are empty.
+    /// Adds the license of a row. Cells about an unknown license are empty.
     pub(super) fn add(
         &mut self,
-        order: &OrderRow,
+        row: &impl ManifestRow,
         license: Option<&LicenseClaims>,
         matrix: &FeatureMatrix,
     ) -> Result<(), Failure> {
         let cell = |text: fn(&LicenseClaims) -> Option<String>| license.and_then(text);
-        let row = [
-            Some(order.line.to_string()),
-            Some(order.file.clone()),
+        let cells = [
+            Some(row.number().to_string()),
+            Some(row.file_name().to_owned()),
             cell(|license| Some(license.id.as_str().to_owned())),
             cell(|license| license.key.map(|key| key.to_string())),
-            Some(order.customer.clone()),
+            Some(row.customer().to_owned()),
             cell(|license| Some(license.tier.to_string())),
             license.and_then(|license| seats(license, matrix)),
             cell(|license| license.valid_from().map(day)),
             cell(|license| license.expires_at.map(last_day)),
         ];
-        let row = row.into_iter().map(Option::unwrap_or_default);
-        let row: Vec<_> = row.chain(order.carried.iter().cloned()).collect();
-        self.write(&row)
+        let cells = cells.into_iter().map(Option::unwrap_or_default);
+        let cells: Vec<_> = cells.chain(row.carried().iter().cloned()).collect();
+        self.write(&cells)
     }
 
     fn write(&mut self, cells: &[impl AsRef<str>]) -> Result<(), Failure> {
@@ -176,19 +184,13 @@ impl Drop for ManifestLock {
 }
 
 /// Returns the number of users: the seats of the license, or the quota of its tier.
-fn seats(license: &LicenseClaims, matrix: &FeatureMatrix) -> Option<String> {
+pub(in crate::commands) fn seats(
+    license: &LicenseClaims,
+    matrix: &FeatureMatrix,
+) -> Option<String> {
     let quota = || license.quotas.get(matrix.seats_quota()?);
     let seats = license.seats.map(|seats| seats.to_string());
     seats.or_else(|| quota().map(Quota::to_string))
-}
-
-fn day(instant: DateTime<Utc>) -> String {
-    instant.date_naive().to_string()
-}
-
-/// Returns the last day of a license that ends at an instant.
-fn last_day(end: DateTime<Utc>) -> String {
-    day(time::saturating_sub(end, TimeDelta::seconds(1)))
 }
 
 fn busy(directory: &Path, holder: Option<&LockHolder>) -> Failure {

@@ -40,8 +40,8 @@ impl<'r> OrderContent<'r> {
 
 /// Id of a row.
 #[derive(Debug)]
-pub(super) struct OrderId {
-    pub(super) id: String,
+pub(in crate::commands) struct OrderId {
+    pub(in crate::commands) id: String,
     /// Number of earlier rows with the same content.
     pub(super) copy: u64,
 }
@@ -76,8 +76,18 @@ impl OrderIds {
 }
 
 impl OrderId {
+    /// Returns the id of the renewal of a license. `attempt` is the number of earlier renewals that
+    /// were issued from a list and then revoked.
+    pub(in crate::commands) fn of_renewal(license: &str, attempt: u64) -> Self {
+        let content = format!("renewal {attempt} of {license}");
+        Self {
+            id: hex::encode(&Sha256::digest(content)),
+            copy: 0,
+        }
+    }
+
     /// Returns the name of the license file, for a row that does not name it.
-    pub(super) fn file_name(&self, customer: &str) -> String {
+    pub(in crate::commands) fn file_name(&self, customer: &str) -> String {
         let words = customer.split(|character: char| !character.is_alphanumeric());
         let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
         let customer: String = words.join("-").chars().take(MAX_CUSTOMER).collect();

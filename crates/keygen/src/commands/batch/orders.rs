@@ -10,12 +10,14 @@ use license_core::encoding::trim_blanks;
 use license_core::issue::LicenseDraft;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::{FeatureMatrix, with_causes};
+use license_issuer::ledger::LedgerReader;
 use license_issuer::services::batch::{BatchRow, BatchSource};
 
 use super::super::draft::find_tier;
 use super::super::issue;
 use super::columns::{self, ColumnKind, OrderColumn};
-use super::dialect::{CsvDialect, MAX_ROW};
+use super::dialect::{CsvDialect, count_error};
+use super::manifest::ManifestRow;
 use super::order_id::{OrderContent, OrderIds};
 use super::row_error::RowError;
 use crate::args::RowArgs;
@@ -76,13 +78,10 @@ impl<'m> Orders<'m> {
     ) -> Result<Self, Failure> {
         let name = show_path(path);
         let dialect = CsvDialect::detect(path)?;
-        let mut reader = dialect.reader(path)?;
-        let header = reader
-            .headers()
-            .map_err(|error| unreadable(&name, dialect, 1, &error))?;
+        let header = dialect.header(path, &name)?;
         let mut command = RowArgs::command();
         command.build();
-        let columns = columns::parse(&name, header, &command)?;
+        let columns = columns::parse(&name, &header, &command)?;
         Ok(Self {
             matrix,
             path: path.to_owned(),
@@ -102,29 +101,11 @@ impl<'m> Orders<'m> {
         &self,
         mut callback: impl FnMut(Result<OrderRow, RowError>) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
-        let mut reader = self.dialect.reader(&self.path)?;
-        // The header is read first. Otherwise an error in the first record would have the position
-        // of the header.
-        let unreadable = |line, error| unreadable(&self.name, self.dialect, line, &error);
-        let _ = reader.headers().map_err(|error| unreadable(1, error))?;
-        let mut record = csv::StringRecord::new();
         let mut ids = OrderIds::default();
-        loop {
-            let first_line = reader.position().line();
-            let read = reader.read_record(&mut record);
-            if !read.map_err(|error| unreadable(first_line, error))? {
-                break;
-            }
-            let line = self.dialect.line(reader.position(), &record);
-            // Spreadsheets also write empty rows.
-            if record.iter().all(|cell| trim_blanks(cell).is_empty()) {
-                continue;
-            }
-            if !callback(self.order(line, &record, &mut ids))? {
-                break;
-            }
-        }
-        Ok(())
+        self.dialect
+            .each_record(&self.path, &self.name, |line, record| {
+                callback(self.order(line, record, &mut ids))
+            })
     }
 
     fn order(
@@ -133,7 +114,9 @@ impl<'m> Orders<'m> {
         record: &csv::StringRecord,
         ids: &mut OrderIds,
     ) -> Result<OrderRow, RowError> {
-        self.check_count(line, record)?;
+        if let Some(error) = count_error(self.columns.len(), record) {
+            return Err(RowError::new(line, "cells", &error));
+        }
         let (mut file, mut customer) = (None, "");
         let (mut arguments, mut carried) = (Vec::new(), Vec::new());
         let mut content = OrderContent::default();
@@ -174,21 +157,6 @@ impl<'m> Orders<'m> {
             carried,
             arguments,
         })
-    }
-
-    /// Checks the number of cells. Empty cells after the last column are ignored, because
-    /// spreadsheets write them.
-    fn check_count(&self, line: u64, record: &csv::StringRecord) -> Result<(), RowError> {
-        let (expected, found) = (self.columns.len(), record.len());
-        let is_surplus_empty = || {
-            let mut surplus = record.iter().skip(expected);
-            surplus.all(|cell| trim_blanks(cell).is_empty())
-        };
-        if found >= expected && is_surplus_empty() {
-            return Ok(());
-        }
-        let message = format!("expected {expected}, found {found}");
-        Err(RowError::new(line, "cells", &message))
     }
 
     /// Returns the titles of the columns that the manifest repeats.
@@ -246,6 +214,16 @@ impl BatchRow for OrderRow {
     }
 }
 
+impl ManifestRow for OrderRow {
+    fn customer(&self) -> &str {
+        &self.customer
+    }
+
+    fn carried(&self) -> &[String] {
+        &self.carried
+    }
+}
+
 impl BatchSource for Orders<'_> {
     type Row = OrderRow;
     type Error = Failure;
@@ -260,7 +238,11 @@ impl BatchSource for Orders<'_> {
         })
     }
 
-    fn draft(&self, order: &OrderRow) -> Result<LicenseDraft, Failure> {
+    fn draft(
+        &self,
+        order: &OrderRow,
+        _ledger: Option<&dyn LedgerReader>,
+    ) -> Result<LicenseDraft, Failure> {
         let draft = self.license(order);
         draft.map_err(|error| Failure::malformed(error.to_string()))
     }
@@ -320,24 +302,4 @@ fn is_name(name: &str) -> bool {
         && name.ends_with(".lic")
         && !name.starts_with(['.', ' '])
         && name.chars().all(is_plain)
-}
-
-/// Returns the failure for a row that cannot be read. `line` is the line of the parser at which
-/// reading of the row began.
-fn unreadable(name: &str, dialect: CsvDialect, line: u64, error: &csv::Error) -> Failure {
-    let at = format!(" in line {} or later", dialect.first_line(line));
-    match error.kind() {
-        csv::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            Failure::malformed(format!(
-                "{name}: expected rows of at most {MAX_ROW} bytes, found a longer one{at}"
-            ))
-            .hint("check whether a quotation mark without an end precedes these lines")
-        }
-        csv::ErrorKind::Utf8 { .. } => Failure::malformed(format!(
-            "{name}: expected text in UTF-8, found invalid bytes{at}"
-        ))
-        .hint("save the table as \"CSV UTF-8\""),
-        _ => Failure::malformed(format!("{name}: {}", with_causes(error)))
-            .hint("save the table as comma-separated values in UTF-8, with a header"),
-    }
 }

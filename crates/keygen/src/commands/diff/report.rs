@@ -1,6 +1,6 @@
 //! Report of a difference: losses first, then gains, then other changes.
 
-use license_cli_support::{Failure, Terminal, escape};
+use license_cli_support::{Failure, Meaning, Terminal, escape, wrap};
 use license_core::diff::{Change, Difference, Effect, Succession};
 use license_core::time::rfc3339;
 use serde_json::{Value, json};
@@ -21,11 +21,11 @@ impl DiffReport<'_> {
         if terminal.is_json() {
             terminal.json(&self.to_json())
         } else {
-            terminal.data(&self.text())
+            terminal.page(&self.text(terminal.columns()))
         }
     }
 
-    fn text(&self) -> String {
+    fn text(&self, columns: Option<usize>) -> String {
         let mut lines = vec![
             format!(
                 "before     {}",
@@ -55,8 +55,11 @@ impl DiffReport<'_> {
         for (title, effect) in groups {
             let changes: Vec<_> = self.difference.with_effect(effect).collect();
             if !changes.is_empty() {
-                lines.push(format!("\n{title}"));
-                let line = |change: &&Change| format!("  {}", escape(&change.to_string()));
+                lines.push(format!("\n{}", Meaning::Heading.paint(title)));
+                let line = |change: &&Change| {
+                    let line = format!("  {}", escape(&change.to_string()));
+                    wrap(&line, columns, 4)
+                };
                 lines.extend(changes.iter().map(line));
             }
         }

@@ -1,20 +1,22 @@
 //! Licenses and entries as text, JSON and comma-separated values.
 
-use license_cli_support::{Column, Failure, Table, Terminal, escape};
+use license_cli_support::{Cell, Column, Failure, Fields, Meaning, Terminal, escape};
 use license_core::chrono::{DateTime, Utc};
 use license_core::time;
-use license_issuer::ledger::{LedgerEntry, RecordedAnswer, RecordedLicense};
+use license_issuer::ledger::{LedgerEntry, LicenseStatus, RecordedAnswer, RecordedLicense};
 use serde_json::{Value, json};
 
 use crate::args::TableFormat;
 use crate::inputs::now;
 use crate::output::csv;
+use crate::output::date::last_day;
+use crate::output::license_table::LicenseTable;
 
 /// Columns of comma-separated values, which are also members of the JSON output.
 ///
 /// Spreadsheets and scripts rely on their number and order, so claims that were added later appear
 /// in JSON only.
-const COLUMNS: [&str; 13] = [
+pub(in crate::commands) const COLUMNS: [&str; 13] = [
     "license_id",
     "status",
     "product",
@@ -40,52 +42,112 @@ pub(super) fn licenses(
         return terminal.json(&json!({ "licenses": licenses, "count": rows.len() }));
     }
     if format.csv {
-        return terminal.data(&csv(rows));
+        return terminal.data(&csv(rows.iter()));
     }
     if rows.is_empty() {
         terminal.note("no license found");
         return Ok(());
     }
-    terminal.data(&table(rows).to_text(terminal.columns()))
+    terminal.page(&table(rows, terminal.columns()))
 }
 
-fn table(rows: &[RecordedLicense]) -> Table {
-    let now = now();
-    let member = |row: &RecordedLicense, name: &str| row.entry.member(name).unwrap_or_default();
-    let mut table = Table::new([
-        Column::new("LICENSE").min_width(36).without_wrapping(),
-        Column::new("STATUS").min_width(10).without_wrapping(),
-        Column::new("TIER").min_width(5).without_wrapping(),
-        Column::new("ENDS").min_width(14),
-        Column::new("KEY").without_wrapping(),
-        Column::new("CUSTOMER"),
-    ]);
-    for row in rows {
-        let end = remaining(row.entry.member("expires_at").as_deref(), now);
-        let key = row.entry.member("key").or(row.entry.member("short_key"));
-        let mut customer = member(row, "customer");
-        if !row.entry.delivered {
-            customer.push_str(" (delivery uncertain)");
+/// Columns of a list of licenses. A narrow terminal has fewer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ListLayout {
+    Complete,
+    WithoutKey,
+    /// One column for the status and the end.
+    Compact,
+}
+
+/// Returns the licenses as text, in the layout with most columns that fits.
+fn table(rows: &[RecordedLicense], columns: Option<usize>) -> String {
+    let layouts = [ListLayout::Complete, ListLayout::WithoutKey].into_iter();
+    let mut tables = layouts.map(|layout| layout.table(rows));
+    let fitting = tables.find(|table| table.fits(columns));
+    let table = fitting.unwrap_or_else(|| ListLayout::Compact.table(rows));
+    table.to_text(columns)
+}
+
+impl ListLayout {
+    fn titles(self) -> &'static [&'static str] {
+        match self {
+            Self::Complete => &["TIER", "STATUS", "ENDS", "KEY"],
+            Self::WithoutKey => &["TIER", "STATUS", "ENDS"],
+            Self::Compact => &["TIER", "UNTIL"],
         }
-        table.row([
-            &row.entry.subject,
-            &row.status.to_string(),
-            &member(row, "tier"),
-            &end,
-            &key.unwrap_or_default(),
-            &customer,
-        ]);
     }
-    table
+
+    fn table(self, rows: &[RecordedLicense]) -> LicenseTable {
+        let now = now();
+        let titles = self.titles().iter().map(|title| Column::new(*title));
+        let mut table = LicenseTable::new(titles, "LICENSE");
+        for row in rows {
+            let member = |name: &str| row.entry.member(name);
+            let subject = &row.entry.subject;
+            let mut cells = vec![Cell::from(member("tier").unwrap_or_default())];
+            let end = row.entry.time("expires_at");
+            if self == Self::Compact {
+                cells.push(until(row.status, end));
+            } else {
+                cells.extend([status_cell(row.status), remaining(end, now).into()]);
+            }
+            if self == Self::Complete {
+                // The subject of an enterprise key is the key.
+                let key = member("key").or(member("short_key"));
+                let key = key.filter(|key| key != subject);
+                cells.push(key.unwrap_or_default().into());
+            }
+            table.row(customer_cell(row), cells, subject);
+        }
+        table
+    }
+}
+
+fn status_cell(status: LicenseStatus) -> Cell {
+    let name = status.as_str();
+    meaning(status).map_or(name.into(), |meaning| Cell::new(meaning, name))
+}
+
+fn customer_cell(row: &RecordedLicense) -> Cell {
+    let customer = Cell::from(row.entry.member("customer").unwrap_or_default());
+    if row.entry.delivered {
+        return customer;
+    }
+    let note = Cell::new(Meaning::Warning, "(delivery uncertain)");
+    customer.and(" ").and(note)
+}
+
+/// Returns the last day of a license, or its status if it is not in effect.
+fn until(status: LicenseStatus, end: Option<DateTime<Utc>>) -> Cell {
+    let text = match (status, end) {
+        (LicenseStatus::Active, Some(end)) => last_day(end),
+        (LicenseStatus::Active, None) => "no end".to_owned(),
+        _ => status.to_string(),
+    };
+    match meaning(status).filter(|meaning| *meaning != Meaning::Good) {
+        Some(meaning) => Cell::new(meaning, &text),
+        None => Cell::from(text),
+    }
+}
+
+fn meaning(status: LicenseStatus) -> Option<Meaning> {
+    match status {
+        LicenseStatus::Active => Some(Meaning::Good),
+        LicenseStatus::Future => None,
+        LicenseStatus::Expired => Some(Meaning::Warning),
+        LicenseStatus::Superseded => Some(Meaning::Dim),
+        LicenseStatus::Revoked => Some(Meaning::Bad),
+    }
 }
 
 /// Returns the licenses as comma-separated values.
-fn csv(rows: &[RecordedLicense]) -> String {
-    let rows = rows.iter().map(|row| {
+pub(super) fn csv<'r>(rows: impl Iterator<Item = &'r RecordedLicense>) -> String {
+    let rows = rows.map(|row| {
         let object = row.to_json();
         let cells = COLUMNS.map(|name| match object.get(name) {
-            Some(serde_json::Value::String(text)) => text.clone(),
-            None | Some(serde_json::Value::Null) => String::new(),
+            Some(Value::String(text)) => text.clone(),
+            None | Some(Value::Null) => String::new(),
             Some(other) => other.to_string(),
         });
         cells.to_vec()
@@ -105,33 +167,28 @@ pub(super) fn entries(
         return terminal
             .json(&json!({ "subject": subject, "entries": entries, "activations": activations }));
     }
-    let mut lines = vec![subject.to_owned()];
-    lines.extend(activations.iter().map(activation_line));
+    let mut parts = vec![Meaning::Heading.paint(&escape(subject))];
+    parts.extend(activations.iter().map(activation_line));
     for entry in entries {
-        let delivery = if entry.delivered {
-            ""
-        } else {
-            " (delivery uncertain)"
-        };
-        lines.push(format!(
-            "{}  entry {}: {}{delivery}",
+        let title = format!(
+            "{}  entry {}: {}",
             entry.recorded_at(),
             entry.seq,
             entry.kind
-        ));
-        let body: serde_json::Value = serde_json::from_str(&entry.body).unwrap_or_default();
-        for (name, value) in body.as_object().into_iter().flatten() {
-            let shown = match value {
-                serde_json::Value::Null => continue,
-                serde_json::Value::String(text) => escape(text).into_owned(),
-                other => escape(&other.to_string()).into_owned(),
-            };
-            if !["[]", "false", ""].contains(&shown.as_str()) {
-                lines.push(format!("    {name:18} {shown}"));
-            }
+        );
+        let mut title = Cell::new(Meaning::Heading, &title);
+        if !entry.delivered {
+            title = title
+                .and(" ")
+                .and(Cell::new(Meaning::Warning, "(delivery uncertain)"));
+        }
+        parts.push(title.painted());
+        let fields = members(entry);
+        if !fields.is_empty() {
+            parts.push(fields.to_text(terminal.columns()));
         }
     }
-    terminal.data(&lines.join("\n"))?;
+    terminal.page(&parts.join("\n"))?;
     let artifacts = entries
         .iter()
         .filter(|entry| !entry.artifact.is_empty())
@@ -142,9 +199,25 @@ pub(super) fn entries(
     Ok(())
 }
 
+/// Returns the members of an entry, except for those that say nothing.
+fn members(entry: &LedgerEntry) -> Fields {
+    let mut fields = Fields::new();
+    let body: Value = serde_json::from_str(&entry.body).unwrap_or_default();
+    for (name, value) in body.as_object().into_iter().flatten() {
+        let shown = match value {
+            Value::Null => continue,
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        if !["[]", "false", ""].contains(&shown.as_str()) {
+            fields.add(name, shown);
+        }
+    }
+    fields
+}
+
 /// Returns the time until or since the end of a license as text.
-fn remaining(end: Option<&str>, now: DateTime<Utc>) -> String {
-    let end = end.and_then(|end| time::parse_instant(end).ok());
+fn remaining(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
     match end {
         None => "never".to_owned(),
         Some(end) if end > now => format!("in {}", time::humanize(time::duration_since(end, now))),

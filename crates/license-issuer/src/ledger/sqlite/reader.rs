@@ -2,6 +2,7 @@
 
 mod license_query;
 mod machine_use;
+mod stats;
 
 use std::collections::BTreeSet;
 
@@ -263,42 +264,7 @@ impl LedgerReader for SqliteLedger {
     }
 
     fn stats(&self, now: DateTime<Utc>) -> Result<LedgerStats, LedgerError> {
-        // All numbers are read in one snapshot, because other processes may be writing.
-        let _read = self.db.unchecked_transaction()?;
-        let mut by_kind = self
-            .db
-            .prepare("SELECT kind, count(*) FROM entries GROUP BY kind ORDER BY kind")?;
-        let entries = by_kind.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let sql = format!(
-            "SELECT json_extract(e.body, '$.tier') AS tier, {STATUS} AS status, count(*)
-             FROM entries e WHERE {LICENSES} GROUP BY tier, status ORDER BY tier, status"
-        );
-        let mut by_tier = self.db.prepare(&sql)?;
-        let licenses = by_tier.query_map([rfc3339(now).to_string()], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?;
-        let sql = format!(
-            "SELECT coalesce(json_extract(e.body, '$.product'), '?') AS product, count(*)
-             FROM entries e WHERE {LICENSES} GROUP BY product ORDER BY product"
-        );
-        let mut by_product = self.db.prepare(&sql)?;
-        let products = by_product.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let sql = format!(
-            "SELECT count(DISTINCT customer), coalesce(sum(seats), 0) FROM (
-               SELECT {FOLDED}(json_extract(e.body, '$.customer')) AS customer,
-                 CASE {STATUS} WHEN 'active' THEN json_extract(e.body, '$.seats') END AS seats
-               FROM entries e WHERE {LICENSES})"
-        );
-        let (customers, seats) = self.db.query_row(&sql, [rfc3339(now).to_string()], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-        Ok(LedgerStats {
-            entries: entries.collect::<Result<_, _>>()?,
-            licenses: licenses.collect::<Result<_, _>>()?,
-            products: products.collect::<Result<_, _>>()?,
-            customers,
-            seats,
-        })
+        stats::stats(&self.db, now)
     }
 
     fn has(&self, kind: LedgerEntryKind, subject: &str) -> Result<bool, LedgerError> {

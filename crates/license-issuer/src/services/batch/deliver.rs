@@ -17,6 +17,7 @@ use crate::delivery::FileDelivery;
 use crate::files::Durability;
 use crate::ledger::{Ledger, LedgerReader};
 use crate::services::issue::IssueError;
+use crate::services::renewals::RenewalState;
 use crate::services::transaction::{Deliverable, IssueTransaction};
 
 /// The number of licenses that are recorded together. The cost of a commit hardly depends on this
@@ -165,6 +166,11 @@ fn split<R: BatchRow>(
 
 /// Removes from a chunk the rows that another process issued, and returns them. No other process
 /// can issue rows while the caller holds the writer lock.
+///
+/// # Errors
+///
+/// Returns [`BatchError::Replaced`] if another process renewed, replaced or revoked a license that
+/// a row replaces.
 fn take_issued<S: BatchSource>(
     chunk: &mut Vec<SignedRow<S::Row>>,
     context: BatchContext<'_, S>,
@@ -181,9 +187,29 @@ fn take_issued<S: BatchSource>(
                 let restored = found.restore(&path, order)?;
                 issued.push((signed.index, signed.row, restored));
             }
-            None => new.push(signed),
+            None => {
+                if let Some(previous) = signed.row.replaces() {
+                    check_replaceable(previous, ledger, now)?;
+                }
+                new.push(signed);
+            }
         }
     }
     *chunk = new;
     Ok(issued)
+}
+
+/// Checks that a license is still recorded, in effect and without a successor.
+fn check_replaceable<E: std::error::Error>(
+    license: &str,
+    ledger: &dyn LedgerReader,
+    now: DateTime<Utc>,
+) -> Result<(), BatchError<E>> {
+    let recorded = ledger.license(license, now).map_err(IssueError::Ledger)?;
+    let state = recorded.map(|recorded| RenewalState::of(&recorded, ledger));
+    let state = state.transpose().map_err(IssueError::Ledger)?;
+    if state == Some(RenewalState::Due) {
+        return Ok(());
+    }
+    Err(BatchError::Replaced(license.to_owned()))
 }

@@ -78,7 +78,7 @@ impl<S: BatchSource> RowReader<'_, S> {
             self.index = index.saturating_add(1);
             let is_received = match found {
                 None => {
-                    let draft = self.context.source.draft(&row);
+                    let draft = self.context.source.draft(&row, self.ledger());
                     let mut draft = draft.map_err(IssueError::Request)?;
                     draft.serial = Some(self.serial);
                     self.serial = self.serial.saturating_add(1);
@@ -96,6 +96,11 @@ impl<S: BatchSource> RowReader<'_, S> {
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn ledger(&self) -> Option<&dyn LedgerReader> {
+        let reader = self.reader.as_ref()?;
+        Some(&**reader)
     }
 
     /// Looks up the rows in one snapshot of the ledger, which is faster than one snapshot for each

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use license_cli_support::{Failure, Terminal, escape, plural, times};
+use license_cli_support::{Failure, Meaning, Terminal, escape, plural, times, wrap};
 use license_core::chrono::NaiveDate;
 use serde_json::{Map, Value, json};
 
@@ -50,13 +50,19 @@ pub(super) fn print(
         return Ok(());
     }
     let licenses = licenses.iter();
-    let texts: Vec<_> = licenses.map(|(id, license)| text(id, license)).collect();
-    terminal.data(&texts.join("\n"))
+    let texts: Vec<_> = licenses
+        .map(|(id, license)| text(id, license, terminal.columns()))
+        .collect();
+    terminal.page(&texts.join("\n"))
 }
 
-fn text(id: &str, license: &LicenseUsage) -> String {
+fn text(id: &str, license: &LicenseUsage, columns: Option<usize>) -> String {
     let customer = license.customer.as_deref().unwrap_or("unknown customer");
-    let mut lines = vec![format!("{}  {}", escape(id), escape(customer))];
+    let mut lines = vec![format!(
+        "{}  {}",
+        escape(id),
+        Meaning::Heading.paint(&escape(customer))
+    )];
     let days = match (license.days.first(), license.days.last()) {
         (Some(first), Some(last)) => format!(" from {first} to {last}"),
         _ => String::new(),
@@ -85,7 +91,8 @@ fn text(id: &str, license: &LicenseUsage) -> String {
         times(license.losses),
         times(license.recounts),
     ));
-    lines.join("\n")
+    let lines = lines.iter().map(|line| wrap(line, columns, 4));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn quota_text(quota: &QuotaUsage) -> String {

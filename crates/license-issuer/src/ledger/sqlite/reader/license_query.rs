@@ -104,13 +104,11 @@ pub(super) fn filter_sql(
     if let Some(status) = filter.status {
         add(&format!("{STATUS} = #"), Box::new(status.as_str()));
     }
-    if let Some(end) = filter.ends_by {
-        add(
-            &format!(
-                "json_extract(e.body, '$.expires_at') <= # AND {STATUS} IN ('active', 'future')"
-            ),
-            Box::new(rfc3339(end).to_string()),
-        );
+    for (end, comparison) in [(filter.ends_by, "<="), (filter.ends_after, ">")] {
+        if let Some(end) = end {
+            let condition = format!("json_extract(e.body, '$.expires_at') {comparison} #");
+            add(&condition, Box::new(rfc3339(end).to_string()));
+        }
     }
     if let Some(text) = &filter.text {
         values.push(Box::new(folded(text)));

@@ -96,24 +96,25 @@ fn the_order_of_precedence_is_revoked_superseded_expired() {
 }
 
 #[test]
-fn a_license_that_ends_at_the_limit_is_selected() {
+fn licenses_are_selected_by_a_period_that_includes_its_last_instant() {
     let (_directory, ledger) = ledger(&[
         license("a", json!({ "expires_at": "2027-01-31T00:00:00Z" })),
         license("never", json!({ "expires_at": null })),
     ]);
-    let count = |end: &str, now: &str| {
+    let count = |after: Option<&str>, by: Option<&str>| {
         let filter = LicenseFilter {
-            ends_by: Some(at(end)),
+            ends_after: after.map(at),
+            ends_by: by.map(at),
             ..LicenseFilter::default()
         };
-        select(&ledger, &filter, now).len()
+        select(&ledger, &filter, "2027-03-01T00:00:00Z").len()
     };
-    let now = "2027-01-01T00:00:00Z";
-    assert_eq!(count("2027-01-30T23:59:59Z", now), 0);
-    assert_eq!(count("2027-01-31T00:00:00Z", now), 1);
-    // An expired license is not selected.
-    assert_eq!(count("2027-03-01T00:00:00Z", "2027-01-30T23:59:59Z"), 1);
-    assert_eq!(count("2027-03-01T00:00:00Z", "2027-01-31T00:00:00Z"), 0);
+    assert_eq!(count(None, Some("2027-01-30T23:59:59Z")), 0);
+    assert_eq!(count(None, Some("2027-01-31T00:00:00Z")), 1);
+    assert_eq!(count(Some("2027-01-30T23:59:59Z"), None), 1);
+    assert_eq!(count(Some("2027-01-31T00:00:00Z"), None), 0);
+    let (after, by) = ("2027-01-01T00:00:00Z", "2027-03-01T00:00:00Z");
+    assert_eq!(count(Some(after), Some(by)), 1);
 }
 
 #[test]

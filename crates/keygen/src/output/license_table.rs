@@ -1,0 +1,130 @@
+//! Tables of licenses, with the customer first and the id last.
+
+use license_cli_support::{Cell, Column, Meaning, Table};
+
+/// Width of the column of customers up to which names are not wrapped.
+const CUSTOMER_WIDTH: u16 = 20;
+
+/// Table with a row for each license.
+///
+/// On a terminal that is too narrow for one line, the id of a license is below its customer. Ids
+/// and keys are never split, because users copy them.
+pub(crate) struct LicenseTable {
+    columns: Vec<Column>,
+    id_title: &'static str,
+    rows: Vec<LicenseRow>,
+}
+
+struct LicenseRow {
+    customer: Cell,
+    cells: Vec<Cell>,
+    id: String,
+}
+
+impl LicenseTable {
+    /// Creates a table with these columns between those of the customer and the id.
+    pub(crate) fn new(columns: impl IntoIterator<Item = Column>, id_title: &'static str) -> Self {
+        let columns = columns.into_iter();
+        Self {
+            columns: columns.map(Column::without_wrapping).collect(),
+            id_title,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a license.
+    pub(crate) fn row(
+        &mut self,
+        customer: impl Into<Cell>,
+        cells: impl IntoIterator<Item = Cell>,
+        id: &str,
+    ) {
+        self.rows.push(LicenseRow {
+            customer: customer.into(),
+            cells: cells.into_iter().collect(),
+            id: id.to_owned(),
+        });
+    }
+
+    /// Returns whether each license needs one line, apart from long names.
+    pub(crate) fn fits(&self, terminal_columns: Option<usize>) -> bool {
+        let Some(terminal_columns) = terminal_columns else {
+            return true;
+        };
+        let table = self.in_one_line();
+        let last = self.columns.len().saturating_add(1);
+        let widths = (1..=last).map(|column| table.content_width(column).saturating_add(2));
+        let customer = table.content_width(0).min(CUSTOMER_WIDTH);
+        usize::from(widths.fold(customer, u16::saturating_add)) <= terminal_columns
+    }
+
+    /// Returns the lines of the table.
+    pub(crate) fn to_text(&self, terminal_columns: Option<usize>) -> String {
+        let table = if self.fits(terminal_columns) {
+            self.in_one_line()
+        } else {
+            self.in_two_lines()
+        };
+        table.to_text(terminal_columns)
+    }
+
+    fn in_one_line(&self) -> Table {
+        let columns = [Column::new("CUSTOMER")].into_iter();
+        let id = Column::new(self.id_title).without_wrapping();
+        let mut table = Table::new(columns.chain(self.columns.iter().cloned()).chain([id]));
+        for row in &self.rows {
+            let cells = [row.customer.clone()].into_iter();
+            let id = Cell::from(&row.id);
+            table.row(cells.chain(row.cells.iter().cloned()).chain([id]));
+        }
+        table
+    }
+
+    fn in_two_lines(&self) -> Table {
+        let title = format!("CUSTOMER, {}", self.id_title);
+        let columns = [Column::new(title)].into_iter();
+        let mut table = Table::new(columns.chain(self.columns.iter().cloned()));
+        for row in &self.rows {
+            let cells = [row.customer.clone()].into_iter();
+            table.row(cells.chain(row.cells.iter().cloned()));
+            let id = Cell::from("  ").and(Cell::new(Meaning::Dim, &row.id));
+            let others = self.columns.iter().map(|_| Cell::default());
+            table.row([id].into_iter().chain(others));
+        }
+        table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> LicenseTable {
+        let mut table = LicenseTable::new([Column::new("TIER")], "LICENSE");
+        table.row("ACME Ltd", [Cell::from("PRO")], "0190aaaa-bbbb-cccc");
+        table.row("A company with a long name", [Cell::from("ENT")], "KEY-1");
+        table
+    }
+
+    #[test]
+    fn an_id_is_below_its_customer_if_the_terminal_is_narrow() {
+        let plain = |columns| {
+            let text = sample().to_text(columns);
+            text.replace("\u{1b}[1m", "")
+                .replace("\u{1b}[2m", "")
+                .replace("\u{1b}[0m", "")
+        };
+        let wide = "CUSTOMER                    TIER  LICENSE\n\
+            ACME Ltd                    PRO   0190aaaa-bbbb-cccc\n\
+            A company with a long name  ENT   KEY-1";
+        assert_eq!(plain(None), wide);
+        assert_eq!(plain(Some(80)), wide);
+        let narrow = "CUSTOMER, LICENSE       TIER\n\
+            ACME Ltd                PRO\n\x20 \
+            0190aaaa-bbbb-cccc\n\
+            A company with a long   ENT\n\
+            name\n\x20 \
+            KEY-1";
+        assert_eq!(plain(Some(28)), narrow);
+    }
+}

@@ -1,0 +1,132 @@
+//! The terms of a license and its place on this machine, as text and as JSON.
+
+use std::path::{Path, PathBuf};
+
+use license_cli_support::{Fields, escape, plural, show_path};
+use license_core::chrono::{DateTime, Utc};
+use license_core::evaluate::Outcome;
+use license_core::license::Activation;
+use license_core::policy::Quota;
+use license_core::time::{self, rfc3339};
+use license_core::{Decision, FeatureMatrix, License, VerifiedLicenses};
+use serde_json::{Value, json};
+
+/// The terms of a license, and the artifacts that belong to it.
+pub(crate) struct LicenseDetails<'a> {
+    license: &'a License,
+    /// The number of seats and of devices, if the product has them.
+    seats: Option<Quota>,
+    devices: Option<Quota>,
+    /// The file that contains the license, if it is installed.
+    source: Option<PathBuf>,
+    activation: Option<&'a Activation>,
+    /// The license that replaces this one later.
+    renewal: Option<&'a License>,
+}
+
+impl<'a> LicenseDetails<'a> {
+    /// Finds what belongs to a license at an instant.
+    pub(crate) fn new(
+        license: &'a License,
+        verified: &'a VerifiedLicenses,
+        source: Option<&Path>,
+        matrix: &FeatureMatrix,
+        decision: &Decision,
+    ) -> Self {
+        let now = decision.evaluated_at();
+        let entitlements = match decision.outcome() {
+            Outcome::Denied => license.entitlements(),
+            _ => decision.entitlements(),
+        };
+        let number = |quota: Option<&str>| entitlements.quota(quota?);
+        let mut activations = verified.activations().iter();
+        let renews = |next: &&License| {
+            let is_later = next.not_before().is_some_and(|start| now < start);
+            is_later && next.supersedes().contains(license.id())
+        };
+        Self {
+            license,
+            seats: number(matrix.seats_quota()),
+            devices: number(matrix.devices_quota()),
+            source: source.map(Path::to_owned),
+            activation: activations.find(|activation| activation.is_for(license)),
+            renewal: verified.licenses().iter().find(renews),
+        }
+    }
+
+    /// Adds the terms of the license.
+    pub(crate) fn add_terms(&self, fields: &mut Fields) {
+        let license = self.license;
+        if let Some(seats) = self.seats {
+            fields.add("seats", seats.to_string());
+        }
+        if let Some(devices) = self.devices {
+            fields.add("devices", devices.to_string());
+        }
+        if let Some(users) = license.users() {
+            let count = plural(users.len(), "named user", "named users");
+            let names: Vec<_> = users.map(escape).collect();
+            fields.add("users", format!("{count}: {}", names.join(", ")));
+        }
+        if let Some(machines) = license.machines() {
+            let count = plural(machines.len(), "machine", "machines");
+            fields.add("locked to", count);
+        }
+    }
+
+    /// Adds the activation, the renewal and the file.
+    pub(crate) fn add_installation(&self, fields: &mut Fields) {
+        match self.activation {
+            Some(activation) => {
+                let at = rfc3339(activation.issued_at());
+                fields.add("activation", format!("on this machine, since {at}"));
+            }
+            None if self.license.must_activate() => {
+                fields.add("activation", "required; `license request` requests it");
+            }
+            None => {}
+        }
+        if let Some(renewal) = self.renewal {
+            fields.add("renewal", format!("installed; {}", term(renewal)));
+        }
+        if let Some(source) = &self.source {
+            fields.add("source", show_path(source));
+        }
+    }
+
+    /// Returns the JSON object.
+    pub(crate) fn to_json(&self) -> Value {
+        let users = self.license.users().map(Iterator::collect::<Vec<_>>);
+        let activated_at = self.activation.map(Activation::issued_at);
+        let renewal = self.renewal.map(|renewal| {
+            json!({
+                "license_id": renewal.id(),
+                "starts_at": renewal.not_before().map(text),
+                "expires_at": renewal.expires_at().map(text),
+            })
+        });
+        json!({
+            "seats": self.seats.map(Quota::to_number),
+            "devices": self.devices.map(Quota::to_number),
+            "users": users,
+            "activated_at": activated_at.map(text),
+            "renewal": renewal,
+            "source": self.source.as_deref().map(show_path),
+        })
+    }
+}
+
+fn text(at: DateTime<Utc>) -> String {
+    rfc3339(at).to_string()
+}
+
+/// Describes the term of a license that has not started.
+fn term(license: &License) -> String {
+    let start = license
+        .not_before()
+        .map_or_else(String::new, |start| format!("starts {}", rfc3339(start)));
+    match license.expires_at() {
+        None => format!("{start}, and never ends (perpetual)"),
+        Some(end) => format!("{start}, and ends {}", time::describe_end(end)),
+    }
+}
