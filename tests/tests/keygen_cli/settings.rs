@@ -196,13 +196,15 @@ fn every_command_uses_the_settings() {
     workstation.write("orders.csv", "customer,tier,days\nACME,shop,30\n");
     let run = |line: &str| {
         let run = Run::keygen(&workstation).args(words(line));
-        let _ = run.env("KEYGEN_CONFIG", "keygen.toml").run().expect_code(0);
+        let run = run.env("KEYGEN_CONFIG", "keygen.toml").run();
+        run.expect_code(0).stdout
     };
-    run("public --format jwk --out one.jwk");
+    let _ = run("public --format jwk --out one.jwk");
     let key = words("public --key two.key --format jwk --out two.jwk");
     let _ = keygen(&workstation, &key).expect_code(0);
-    run("trust one.jwk --out trust.jwks");
-    run("issue --tier shop --customer ACME --days 30 --activation --user ann --out acme.lic");
+    let _ = run("trust one.jwk --out trust.jwks");
+    let _ =
+        run("issue --tier shop --customer ACME --days 30 --activation --user ann --out acme.lic");
     for line in [
         "trial --customer New --tier shop --days 7 --out trial.lic",
         "check-in acme.lic --out validation.lic",
@@ -215,14 +217,19 @@ fn every_command_uses_the_settings() {
         "bundle acme.lic validation.lic --out bundle.lic",
         "diff acme.lic next.lic",
         "ledger list",
+        "ledger stats",
         "ledger import acme.lic --trust trust.jwks",
         "ledger verify",
         "revoke acme.lic --reason test --dry-run",
         "usage summary",
         "product show",
     ] {
-        run(line);
+        let _ = run(line);
     }
+    // The list names the licenses without a renewal: the trial and the license of the batch.
+    workstation.write("due.csv", run("ledger expiring --within 400d --csv"));
+    let renewed = run("renew --from due.csv --days 30 --out renewals");
+    assert!(renewed.contains("WIDGET"), "{renewed}");
     assert!(workstation.file("l.db").is_file());
     assert_eq!(fs::read_dir(workstation.home()).unwrap().count(), 0);
     let license = workstation.read("licenses/manifest.csv");
