@@ -45,7 +45,7 @@ fn with_variables<'s>(run: Run<'s>, variables: &[(&str, &str)]) -> Run<'s> {
 
 /// Returns the value and the source of a setting in a report, such as `["one.key", "variable"]`.
 /// A path is relative to the directory of the workstation.
-fn setting<'r>(report: &'r Value, name: &str, workstation: &Scratch) -> [Option<String>; 2] {
+fn setting(report: &Value, name: &str, workstation: &Scratch) -> [Option<String>; 2] {
     let setting = &report["settings"][name];
     let directory = format!("{}/", workstation.path().display());
     ["value", "source"].map(|member| {
