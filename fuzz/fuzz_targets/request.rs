@@ -1,4 +1,4 @@
-//! Requests and receipts of machines: armor, one line, and the compact form.
+//! Requests and receipts of machines: armor, one line, QR text, and the compact form.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -25,7 +25,7 @@ fn check(request: &MachineRequest) {
     let bytes = request.to_bytes();
     assert_eq!(&MachineRequest::from_bytes(&bytes).unwrap(), request);
     let lines = readback::to_lines(&bytes).unwrap().join("\n");
-    for text in [request.to_armor(), request.to_line(), lines] {
+    for text in [request.to_armor(), request.to_line(), request.to_qr_text(), lines] {
         assert_eq!(&MachineRequest::parse(&text).unwrap(), request, "{text}");
     }
 }

@@ -209,6 +209,17 @@ pub fn moto() -> Option<&'static Tool> {
     or_skip("python with moto", MOTO.get_or_init(find_moto))
 }
 
+/// Finds a Python with what `google_kms.py` needs, which simulates Google Cloud KMS. Tries the
+/// interpreters of [`pyjwt`].
+pub fn google_kms() -> Option<&'static Tool> {
+    static GOOGLE_KMS: OnceLock<Option<Tool>> = OnceLock::new();
+    let find = || python_with("flask, jwt, cryptography");
+    or_skip(
+        "python with Flask, PyJWT and cryptography",
+        GOOGLE_KMS.get_or_init(find),
+    )
+}
+
 /// Finds Helm on the `PATH`, or the copy that `.ci/run` installs from an npm package.
 pub fn helm() -> Option<&'static Tool> {
     static HELM: OnceLock<Option<Tool>> = OnceLock::new();

@@ -2,6 +2,7 @@
 
 use crate::escape::show_path;
 use crate::failure::Failure;
+use crate::qr::{MAX_PICTURE_BYTES, is_picture, read_picture};
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
@@ -75,6 +76,36 @@ impl Source {
         decode: impl FnOnce(Vec<u8>) -> Result<String, E>,
     ) -> Result<String, Failure> {
         self.text(self.read(cap, larger)?, decode)
+    }
+
+    /// Reads text of at most `cap` bytes, or the text of the only QR code in a picture.
+    ///
+    /// If the text is longer, `larger` returns the actual limit, based on the first `cap + 1` bytes.
+    /// Without the feature `pictures`, a picture is refused.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`read_text`](Self::read_text). Returns `MALFORMED` if a picture has
+    /// another format than PNG and JPEG, is damaged or too large, or does not contain exactly one QR
+    /// code that can be read.
+    pub fn read_text_or_picture<E: fmt::Display>(
+        &self,
+        cap: usize,
+        larger: impl Fn(&[u8]) -> usize,
+        decode: impl FnOnce(Vec<u8>) -> Result<String, E>,
+    ) -> Result<String, Failure> {
+        let bytes = self.read(cap, |start| {
+            if is_picture(start) {
+                MAX_PICTURE_BYTES
+            } else {
+                larger(start)
+            }
+        })?;
+        if is_picture(&bytes) {
+            read_picture(&bytes, &self.to_string())
+        } else {
+            self.text(bytes, decode)
+        }
     }
 
     fn read(&self, cap: usize, larger: impl Fn(&[u8]) -> usize) -> Result<Vec<u8>, Failure> {

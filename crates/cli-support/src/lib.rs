@@ -11,6 +11,7 @@
 //! | read input | [`Source`], with a size limit |
 //! | handle secrets | [`protect_memory`] |
 //! | draw QR codes | [`QrCode`], for a terminal or as a picture |
+//! | read QR codes | [`Source::read_text_or_picture`], from photos and screenshots |
 //! | write output | [`Destination`], which does not overwrite by default |
 //! | parse arguments | [`program`]: usage errors, completions, man pages |
 //! | suggest names | [`closest`] |
@@ -40,6 +41,8 @@ mod escape;
 mod exit;
 mod failure;
 mod fields;
+#[cfg(all(fuzzing, feature = "pictures"))]
+pub mod fuzzing;
 mod input;
 mod meaning;
 mod memory;

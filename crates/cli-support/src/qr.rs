@@ -5,13 +5,18 @@
 
 mod drawing;
 mod picture;
+mod reading;
 
 use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Terminal;
-use qrcodegen::QrCodeEcc;
+use qrcodegen::{QrCodeEcc, QrSegment};
 use std::path::Path;
+
+#[cfg(all(fuzzing, feature = "pictures"))]
+pub(crate) use reading::search_levels;
+pub(crate) use reading::{MAX_PICTURE_BYTES, is_picture, read_picture};
 
 /// The maximum number of bytes in a code, at the lowest error correction level.
 pub const MAX_QR_BYTES: usize = 2953;
@@ -43,9 +48,11 @@ impl QrCode {
     /// # Errors
     ///
     /// Returns `TOO_LONG` for a text that does not fit at level L. At most [`MAX_QR_BYTES`] bytes
-    /// fit, or more if the text consists of capital letters and digits.
+    /// fit, or more if the text consists of capital letters and digits. Digits need the least space,
+    /// also after a prefix in capital letters.
     pub fn new(text: &str) -> Result<Self, Failure> {
-        let encode = |correction| qrcodegen::QrCode::encode_text(text, correction);
+        let segments = segments(text);
+        let encode = |correction| qrcodegen::QrCode::encode_segments(&segments, correction);
         let code = encode(QrCodeEcc::Medium).or_else(|_| encode(QrCodeEcc::Low));
         code.map(|code| Self { code })
             .map_err(|_| too_long(text.len()))
@@ -87,6 +94,18 @@ impl QrCode {
             _ => false,
         }
     }
+}
+
+/// Divides a text into a prefix in capital letters and digits. Other texts are one segment.
+fn segments(text: &str) -> Vec<QrSegment> {
+    let prefix = text.trim_end_matches(|character: char| character.is_ascii_digit());
+    let digits = text.get(prefix.len()..).unwrap_or_default();
+    if digits.is_empty() || !QrSegment::is_alphanumeric(prefix) {
+        return QrSegment::make_segments(text);
+    }
+    let mut segments = QrSegment::make_segments(prefix);
+    segments.push(QrSegment::make_numeric(digits));
+    segments
 }
 
 impl std::fmt::Debug for QrCode {

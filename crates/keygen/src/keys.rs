@@ -7,6 +7,8 @@ use std::path::Path;
 use license_cli_support::{Exit, Failure, Terminal, escape, show_path};
 use license_core::issue::{KeyBits, SigningKeyError, VerifyingSigner};
 use license_core::with_causes;
+#[cfg(feature = "gcp-kms")]
+use license_issuer::signer::gcp_kms::GcpKmsError;
 #[cfg(feature = "pkcs11")]
 use license_issuer::signer::pkcs11::{Pkcs11Error, Pkcs11UriError};
 use license_issuer::signer::private_key::{PrivateKeyError, StoredKey, is_descriptor};
@@ -16,6 +18,10 @@ use license_issuer::signer::{
 
 use crate::passphrase::{PassphraseReader, is_stdin};
 use crate::settings::{KeyChoice, Setting};
+
+/// The hint for a key that signs only with another algorithm.
+#[cfg(any(feature = "pkcs11", feature = "gcp-kms"))]
+const OMIT_ALG: &str = "omit --alg, or use a key that was created for that algorithm";
 
 /// Opens the signing key. Asks for the passphrase or PIN if the key has one.
 pub(crate) fn open(key: &KeyChoice, terminal: &Terminal) -> Result<VerifyingSigner, Failure> {
@@ -85,8 +91,9 @@ impl<'a> SignerCall<'a> {
         function: impl FnOnce(&KeyLocation, &SignerOptions<'_>) -> Result<T, SignerError>,
     ) -> Result<T, Failure> {
         let location = &self.key.location.value;
-        if matches!(location, KeyLocation::AwsKms(_)) && self.key.passphrase_file.is_some() {
-            return Err(self.key.explain_passphrase(no_passphrase_in_kms()));
+        if self.key.passphrase_file.is_some() {
+            no_passphrase_in_kms(location)
+                .map_err(|failure| self.key.explain_passphrase(failure))?;
         }
         let options = SignerOptions {
             algorithm: self.key.algorithm(),
@@ -131,9 +138,16 @@ fn both_from_stdin() -> Failure {
         .hint("add --passphrase-file FILE; /dev/fd/N reads from a file descriptor")
 }
 
-fn no_passphrase_in_kms() -> Failure {
-    Failure::usage("--passphrase-file cannot be used with a key in AWS KMS")
-        .hint("omit --passphrase-file; the credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+/// Refuses the passphrase of a key that has none.
+fn no_passphrase_in_kms(location: &KeyLocation) -> Result<(), Failure> {
+    let (service, credentials) = match location {
+        KeyLocation::AwsKms(_) => ("AWS KMS", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        KeyLocation::GcpKms(_) => ("Google Cloud KMS", "GOOGLE_APPLICATION_CREDENTIALS"),
+        KeyLocation::File(_) | KeyLocation::Pkcs11(_) => return Ok(()),
+    };
+    let message = format!("--passphrase-file cannot be used with a key in {service}");
+    let hint = format!("omit --passphrase-file; the credentials come from {credentials}");
+    Err(Failure::usage(message).hint(hint))
 }
 
 /// Converts the error of a signer. The hints name the options of this program.
@@ -245,6 +259,8 @@ fn hint(error: &SignerError) -> Option<&'static str> {
         SignerError::CreateInFile => Some("use --out to create the key in a file"),
         #[cfg(feature = "pkcs11")]
         SignerError::Pkcs11(error) => pkcs11_hint(error),
+        #[cfg(feature = "gcp-kms")]
+        SignerError::GcpKms(GcpKmsError::OtherAlgorithm { .. }) => Some(OMIT_ALG),
         _ => None,
     }
 }
@@ -270,9 +286,7 @@ fn pkcs11_hint(error: &Pkcs11Error) -> Option<&'static str> {
         Pkcs11Error::NotRsa { .. } | Pkcs11Error::NotForSigning { .. } => {
             "create an RSA signing key with `keygen new-key --key`"
         }
-        Pkcs11Error::OtherAlgorithm { .. } => {
-            "omit --alg, or use a key that was created for that algorithm"
-        }
+        Pkcs11Error::OtherAlgorithm { .. } => OMIT_ALG,
         Pkcs11Error::UntrustedKey { .. } => "create another key with `keygen new-key --key`",
         _ => return None,
     })

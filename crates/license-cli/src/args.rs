@@ -71,7 +71,8 @@ pub(crate) const COMMAND_GROUPS: [CommandGroup; 5] = [
 ];
 
 /// The help of the argument of `license activate`.
-const ANSWER: &str = "File or token with the vendor's answer; - for standard input";
+const ANSWER: &str =
+    "File, token or picture of a QR code with the vendor's answer; - for standard input";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -213,7 +214,8 @@ pub(crate) struct DeliveryArgs {
     /// Draw a QR code on the terminal, or write an image with --out FILE.png
     #[arg(long)]
     pub(crate) qr: bool,
-    /// Print numbered lines to read out over the phone; each line has a checksum
+    /// Print numbered lines to read out over the phone; each line has a checksum. The answer is too
+    /// long to read out
     #[arg(long, conflicts_with = "qr")]
     pub(crate) speak: bool,
 }

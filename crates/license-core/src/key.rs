@@ -14,6 +14,7 @@ pub use standard::StandardKey;
 
 use crate::code::Code;
 use crate::encoding::pasted::{FoundText, Pasted, Position};
+use crate::encoding::qr_text;
 use crate::encoding::value::text_value;
 use scan::KeyScanner;
 
@@ -96,7 +97,8 @@ impl LicenseKey {
     /// ```
     pub fn is_likely(text: &str) -> bool {
         let text = crate::encoding::pasted::without_wrapping(text);
-        !text.contains("BEGIN ") && !text.contains('{') && !text.contains('.')
+        let is_other = text.contains("BEGIN ") || text.contains(['{', '.']);
+        !is_other && !qr_text::has_prefix(text)
     }
 
     /// Returns a noun phrase for the form of the key.

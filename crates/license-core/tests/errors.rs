@@ -3,7 +3,7 @@
 
 use std::error::Error;
 
-use license_core::encoding::{JsonError, TextError, ValueError};
+use license_core::encoding::{JsonError, QrTextError, TextError, ValueError};
 use license_core::ids::NameError;
 use license_core::inspect::InspectError;
 use license_core::issue::{RandomError, SigningError, SigningKeyError};
@@ -34,6 +34,7 @@ fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error(
     assert_error::<ProductFileError>();
     assert_error::<ProjectError>();
     assert_error::<RandomError>();
+    assert_error::<QrTextError>();
     assert_error::<ReadbackError>();
     assert_error::<RotationError>();
     assert_error::<SigningError>();

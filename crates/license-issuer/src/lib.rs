@@ -64,7 +64,7 @@
 //! | answer requests of machines | [`services::answer`] |
 //! | revoke a license | [`services::revoke`], then [`services::revocation_lists`] |
 //! | issue many licenses | [`services::batch`] |
-//! | open a key in a file, an HSM or AWS KMS | [`signer::open`] |
+//! | open a key in a file, an HSM, AWS KMS or Google Cloud KMS | [`signer::open`] |
 //! | read the ledger | [`ledger::LedgerReader`], [`ledger::sqlite::SqliteLedger`] |
 //! | use another database | implement [`ledger::Ledger`] |
 

@@ -1,4 +1,4 @@
-//! Signing keys in files, in PKCS#11 tokens and in AWS KMS.
+//! Signing keys in files, in PKCS#11 tokens, in AWS KMS and in Google Cloud KMS.
 //!
 //! [`open`] returns every key as a [`VerifyingSigner`], which verifies each signature before the
 //! caller gets it. The caller does not need to know where the key is.
@@ -10,14 +10,21 @@ mod location;
 mod passphrase;
 pub mod private_key;
 
+#[cfg(any(feature = "aws-kms", feature = "gcp-kms"))]
+mod http;
+#[cfg(any(feature = "aws-kms", feature = "gcp-kms"))]
+mod public_key;
+
 #[cfg(feature = "aws-kms")]
 pub mod aws_kms;
+#[cfg(feature = "gcp-kms")]
+pub mod gcp_kms;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 
 use std::path::Path;
 
-use license_core::issue::{KeyBits, SigningKey, VerifyingSigner};
+use license_core::issue::{KeyBits, VerifyingSigner};
 use license_core::jose::Algorithm;
 
 pub use error::{ErrorAdvice, ErrorCategory, SignerError};
@@ -26,8 +33,7 @@ pub use passphrase::{
     Passphrase, PassphraseError, PassphraseRequest, PassphraseSource, SignerNotice,
 };
 
-use crate::random;
-use private_key::{PrivateKeyError, StoredKey};
+use private_key::StoredKey;
 
 /// The options with which a key is opened or created.
 #[derive(Clone, Copy)]
@@ -68,7 +74,9 @@ pub fn open(
         KeyLocation::Pkcs11(uri) => pkcs11::open(uri, options),
         #[cfg(feature = "aws-kms")]
         KeyLocation::AwsKms(name) => Ok(aws_kms::open(name, options.algorithm)?),
-        #[cfg(not(all(feature = "pkcs11", feature = "aws-kms")))]
+        #[cfg(feature = "gcp-kms")]
+        KeyLocation::GcpKms(name) => Ok(gcp_kms::open(name, options.algorithm)?),
+        #[cfg(not(all(feature = "pkcs11", feature = "aws-kms", feature = "gcp-kms")))]
         other => Err(other.not_built_in()),
     }
 }
@@ -93,7 +101,7 @@ pub fn open_stored(
             encrypted.decrypt(&passphrase)?
         }
     };
-    load(&der, options)
+    Ok(StoredKey::load(&der, options.algorithm)?)
 }
 
 /// Checks what can be checked of a key without a passphrase, a PIN or credentials.
@@ -111,7 +119,7 @@ pub fn probe(
         KeyLocation::File(path) => StoredKey::read(path)
             .map_err(SignerError::from)
             .and_then(|stored| match stored {
-                StoredKey::Plain(der) => load(&der, options).map(Some),
+                StoredKey::Plain(der) => Ok(Some(StoredKey::load(&der, options.algorithm)?)),
                 StoredKey::Encrypted(_) => Ok(None),
             })
             .map_err(|error| error.in_file(path)),
@@ -125,7 +133,12 @@ pub fn probe(
             aws_kms::probe(name)?;
             Ok(None)
         }
-        #[cfg(not(all(feature = "pkcs11", feature = "aws-kms")))]
+        #[cfg(feature = "gcp-kms")]
+        KeyLocation::GcpKms(name) => {
+            gcp_kms::probe(name)?;
+            Ok(None)
+        }
+        #[cfg(not(all(feature = "pkcs11", feature = "aws-kms", feature = "gcp-kms")))]
         other => Err(other.not_built_in()),
     }
 }
@@ -153,25 +166,23 @@ pub fn create(
         KeyLocation::Pkcs11(uri) => pkcs11::create(uri, bits, options),
         #[cfg(feature = "aws-kms")]
         KeyLocation::AwsKms(_) => Err(SignerError::CreateInAwsKms),
-        #[cfg(not(all(feature = "pkcs11", feature = "aws-kms")))]
+        #[cfg(feature = "gcp-kms")]
+        KeyLocation::GcpKms(_) => Err(SignerError::CreateInGcpKms),
+        #[cfg(not(all(feature = "pkcs11", feature = "aws-kms", feature = "gcp-kms")))]
         other => Err(other.not_built_in()),
     }
-}
-
-fn load(der: &[u8], options: &SignerOptions<'_>) -> Result<VerifyingSigner, SignerError> {
-    let key = SigningKey::from_pkcs8(der, options.algorithm, random::fill)
-        .map_err(PrivateKeyError::Unusable)?;
-    Ok(VerifyingSigner::new(Box::new(key)))
 }
 
 #[cfg(test)]
 mod tests {
     use std::error::Error;
 
+    use license_core::issue::SigningKey;
     use zeroize::Zeroizing;
 
     use super::private_key::{EncryptionEntropy, encrypt, to_plain_pem};
     use super::*;
+    use crate::random;
 
     /// A source that returns a fixed passphrase, or fails if it has no passphrase.
     struct FixedPassphrase(Option<&'static str>);

@@ -64,6 +64,15 @@ fn every_error_of_aws_kms_can_be_sent_to_another_thread() {
     assert_error::<KmsRefusal>();
 }
 
+#[cfg(feature = "gcp-kms")]
+#[test]
+fn every_error_of_cloud_kms_can_be_sent_to_another_thread() {
+    use license_issuer::signer::gcp_kms::{GcpKmsError, GcpKmsRefusal};
+
+    assert_error::<GcpKmsError>();
+    assert_error::<GcpKmsRefusal>();
+}
+
 #[test]
 fn each_error_has_the_method_code() {
     let _: fn(&AnswerError) -> Option<Code> = AnswerError::code;

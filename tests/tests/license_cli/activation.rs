@@ -220,6 +220,11 @@ fn a_qr_code_is_drawn_on_the_terminal_or_written_as_a_picture() {
     let machine = machine_before_activation();
     let drawn = request(&machine, &["--qr"]).stdout;
     assert!(drawn.contains('█') && drawn.lines().count() > 20, "{drawn}");
+    let widths = drawn.lines().map(|line| line.chars().count());
+    assert!(
+        widths.max().unwrap() < 80,
+        "it fits into a usual terminal: {drawn}"
+    );
     let _ = request(&machine, &["--qr", "--out", "code.png"]);
     let picture = std::fs::read(machine.file("code.png")).unwrap();
     assert!(picture.starts_with(b"\x89PNG\r\n"));

@@ -9,11 +9,16 @@
 )]
 
 mod fake_kms;
+mod gcp_kms;
+mod gcp_kms_refusals;
+mod google_kms;
 mod kms;
 mod kms_refusals;
 mod moto;
 mod pkcs11;
 mod pkcs11_refusals;
+mod python_server;
+mod softhsm_guide;
 mod token;
 mod without_device;
 

@@ -156,3 +156,31 @@ fn a_text_that_is_too_long_is_refused_with_the_limit_and_its_length() {
     );
     assert_eq!((refused.exit(), refused.code()), (Exit::Usage, "TOO_LONG"));
 }
+
+#[test]
+fn digits_after_a_prefix_need_the_least_space() {
+    let digits = "0123456789".repeat(30);
+    let width = |text: &str| QrCode::new(text).unwrap().width();
+    assert_eq!(width(&digits), width(&format!("A:{}", &digits[..296])));
+    assert!(width(&format!("LICENSE:{digits}")) < width(&format!("license:{digits}")));
+    for text in [
+        digits.as_str(),
+        "LICENSE:0123",
+        "no prefix 0123",
+        "0123 no",
+        "7",
+        "",
+    ] {
+        let png = QrCode::new(text).unwrap().to_png().unwrap();
+        let (info, pixels) = read_png(&png);
+        let side = usize::try_from(info.width).unwrap();
+        let gray = |x, y| {
+            if is_white(&pixels, &info, x, y) {
+                255
+            } else {
+                0
+            }
+        };
+        assert_eq!(decoded(side, side, gray), text);
+    }
+}

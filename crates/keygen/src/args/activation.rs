@@ -9,12 +9,13 @@ use super::value::reason;
 /// Options of the commands that answer a machine request.
 #[derive(Debug, Args)]
 pub(crate) struct AnswerArgs {
-    /// Request that the `license` program wrote on the machine; - for standard input
+    /// Request that `license` wrote, as text or a picture of its QR code; - for standard input
     #[arg(value_name = "REQUEST")]
     pub(crate) request: Source,
     #[command(flatten)]
     pub(crate) signing: SigningArgs,
-    /// Write a QR code to the terminal, or as an image with --out x.png
+    /// Write a QR code to the terminal, or as an image with --out x.png; an answer is too long to
+    /// read out over the phone
     #[arg(long)]
     pub(crate) qr: bool,
 }
@@ -40,7 +41,8 @@ pub(crate) struct Activate {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("proof").required(true).args(["receipt", "activation"]))]
 pub(crate) struct Release {
-    /// Receipt that `license deactivate` wrote on the machine; - for standard input
+    /// Receipt that `license deactivate` wrote, as text or a picture of its QR code; - for standard
+    /// input
     #[arg(value_name = "RECEIPT")]
     pub(crate) receipt: Option<Source>,
     /// Activation to end because its machine is lost; needs --reason

@@ -17,8 +17,8 @@ use crate::passphrase::is_stdin;
 /// The signing key.
 #[derive(Debug, Default, Args)]
 pub(crate) struct KeyArgs {
-    /// Signing key: PKCS#8 PEM file (or -), pkcs11:… or awskms:… [env: KEYGEN_KEY; keygen.toml:
-    /// key]
+    /// Signing key: PKCS#8 PEM file (or -), pkcs11:…, awskms:… or gcpkms:… [env: KEYGEN_KEY;
+    /// keygen.toml: key]
     #[arg(long, value_name = "KEY", value_parser = key_location())]
     pub(crate) key: Option<KeyLocation>,
     /// File with the passphrase or PIN in its first line (or -) [env: KEYGEN_PASSPHRASE_FILE;

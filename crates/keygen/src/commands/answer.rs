@@ -129,9 +129,11 @@ impl<'a> AnswerCommand<'a> {
         Ok(signed.armor.clone().into_bytes())
     }
 
-    /// Renders the token without armor, which needs less space and is also accepted.
+    /// Renders the token in the form that needs the least space in a QR code.
     fn render_qr_code(&self, signed: &SignedAnswer) -> Result<Vec<u8>, Failure> {
-        let code = QrCode::new(signed.token())?;
+        let token = Unverified::parse(signed.token());
+        let token = token.map_err(|error| failures::not_verified("answer", &error))?;
+        let code = QrCode::new(&token.to_qr_text())?;
         match &self.issuance.output.out {
             Destination::Stdout => {
                 let drawn = code.for_terminal(self.issuance.app.terminal.columns())?;

@@ -161,6 +161,7 @@ fn show_key(location: KeyLocation) -> String {
             _ => format!("pkcs11:{uri}"),
         },
         KeyLocation::AwsKms(name) => format!("awskms:{name}"),
+        KeyLocation::GcpKms(name) => format!("gcpkms:{name}"),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::failures;
 
 pub(crate) fn run(arguments: &Inspect, terminal: &Terminal) -> Result<(), Failure> {
     let source = &arguments.file;
-    let text = source.read_text_with_larger_cap(MAX_FILE_BYTES, input_cap, decode_text)?;
+    let text = source.read_text_or_picture(MAX_FILE_BYTES, input_cap, decode_text)?;
     let shown = inspect(&text).map_err(|error| match &error {
         InspectError::Trust(error) => failures::not_trusted(source, error),
         InspectError::Artifact(error) => {

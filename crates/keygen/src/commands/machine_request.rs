@@ -14,9 +14,9 @@ use crate::failures::answer_hint;
 
 use super::machine::{AMBIGUOUS_HINT, component_names};
 
-/// Reads a machine request in any of its forms.
+/// Reads a machine request in any of its forms, or from a picture of its QR code.
 fn read(source: &Source) -> Result<MachineRequest, Failure> {
-    let text = source.read_text(MAX_FILE_BYTES, decode_text)?;
+    let text = source.read_text_or_picture(MAX_FILE_BYTES, |_| MAX_FILE_BYTES, decode_text)?;
     MachineRequest::parse(&text).map_err(|error| damaged(source, &error))
 }
 
@@ -91,6 +91,9 @@ fn damaged(source: &Source, error: &MachineRequestError) -> Failure {
     let hint = match error {
         MachineRequestError::Version { .. } => "use a newer version of this program",
         MachineRequestError::Readback(error) => error.hint(),
+        MachineRequestError::QrText(_) => {
+            "ask the customer for a picture of the QR code, or for the text as a file"
+        }
         MachineRequestError::Check => {
             "ask the customer to send the text again as a file, because the text was changed"
         }

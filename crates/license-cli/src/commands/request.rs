@@ -263,7 +263,7 @@ impl DeliveryArgs {
         let text = machine_request.to_armor();
         match (&self.file.out, self.qr) {
             (Destination::File(_), true) => {
-                let picture = QrCode::new(&machine_request.to_line())?.to_png();
+                let picture = QrCode::new(&machine_request.to_qr_text())?.to_png();
                 let picture = picture.map_err(|error| Failure::malformed(with_causes(&error)))?;
                 self.file.write(&picture, Audience::Everyone)?;
                 Ok(text)
@@ -273,7 +273,7 @@ impl DeliveryArgs {
                 Ok(text)
             }
             (Destination::Stdout, true) => {
-                let code = QrCode::new(&machine_request.to_line())?;
+                let code = QrCode::new(&machine_request.to_qr_text())?;
                 // The request is stored by now, so it can be printed in another form.
                 match code.for_terminal(terminal.columns()) {
                     Ok(drawn) => Ok(drawn.trim_end().to_owned()),

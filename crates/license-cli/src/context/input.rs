@@ -15,18 +15,19 @@ pub(crate) struct LicenseInput {
 }
 
 impl LicenseInput {
-    /// Reads a file or standard input. An argument that names no file and looks like a license is
-    /// the license itself.
+    /// Reads a file or standard input, or the QR code in a picture. An argument that names no file
+    /// and looks like a license is the license itself.
     ///
     /// # Errors
     ///
-    /// Returns a failure if the input cannot be read, is too large, or is not text.
+    /// Returns a failure if the input cannot be read or is too large, or if it is neither text nor a
+    /// picture with a QR code.
     pub(crate) fn read(argument: &OsStr) -> Result<Self, Failure> {
         if let Some(input) = argument.to_str().and_then(Self::from_literal) {
             return Ok(input);
         }
         let source = Source::from(argument.to_owned());
-        let text = source.read_text_with_larger_cap(MAX_FILE_BYTES, input_cap, decode_text)?;
+        let text = source.read_text_or_picture(MAX_FILE_BYTES, input_cap, decode_text)?;
         Ok(Self {
             name: source.to_string(),
             text,

@@ -2,6 +2,7 @@
 
 use super::armor::MachineRequestKind;
 use super::pasted::{plain_dash, without_wrapping};
+use super::qr_text;
 
 /// The kind of a text, by its first words. A message names it without repeating the text.
 ///
@@ -75,6 +76,8 @@ impl TextKind {
             Some(Self::MachineRequest(kind))
         } else if start.contains("BEGIN LICENSE") || start.starts_with("eyJ") {
             Some(Self::License)
+        } else if start.starts_with(qr_text::TOKEN) {
+            Some(Self::License)
         } else if lower.starts_with("ssh-") || lower.starts_with("ecdsa-sha2-") {
             Some(Self::SshPublicKey)
         } else if lower.starts_with('<') {
@@ -126,7 +129,12 @@ impl TextKind {
 fn machine_request(start: &str) -> Option<MachineRequestKind> {
     use MachineRequestKind::{Activation, Clock, Deactivation};
     let kinds = [Activation, Clock, Deactivation];
-    let is_found = |kind: &MachineRequestKind| start.contains(&format!("{}-", kind.label()));
+    // The second byte of the compact form is the number of the kind.
+    let bytes = qr_text::first_bytes(qr_text::REQUEST, start);
+    let number = bytes.and_then(|bytes| bytes.get(1).copied());
+    let is_found = |kind: &MachineRequestKind| {
+        start.contains(&format!("{}-", kind.label())) || number == Some(kind.number())
+    };
     kinds.into_iter().find(is_found)
 }
 

@@ -8,7 +8,7 @@ use super::header::{self, ProtectedHeader};
 use super::size::{self, MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TOKEN_BYTES};
 use super::{ParseError, TokenKind};
 use crate::encoding::pasted::{Pasted, without_line_breaks, without_wrapping};
-use crate::encoding::{base64url, count_bytes};
+use crate::encoding::{QrTextError, base64url, count_bytes, qr_text};
 use crate::jose::Algorithm;
 
 /// A well-formed token whose signature has not been verified.
@@ -73,6 +73,9 @@ impl<'a> Unverified<'a> {
             check_length(max_token, text)?;
             return Self::with_dots(Cow::Borrowed(text), dots);
         }
+        if let Some(content) = qr_text::read(qr_text::TOKEN, text) {
+            return Self::from_qr_content(&content?);
+        }
         let unbroken = without_line_breaks(without_wrapping(text));
         if let Some(dots) = canonical_dots(&unbroken) {
             check_length(max_token, &unbroken)?;
@@ -98,6 +101,56 @@ impl<'a> Unverified<'a> {
         let text = normalize(pasted, max_token)?;
         let dots = dots(&text)?;
         Self::with_dots(text, dots)
+    }
+
+    /// Parses the content of a QR code: the lengths of header and payload in two bytes each, and
+    /// the decoded segments.
+    fn from_qr_content(content: &[u8]) -> Result<Self, ParseError> {
+        let segments = || {
+            let (lengths, rest) = content.split_first_chunk::<4>()?;
+            let [a, b, c, d] = *lengths;
+            let (header, rest) = rest.split_at_checked(u16::from_be_bytes([a, b]).into())?;
+            let (payload, signature) = rest.split_at_checked(u16::from_be_bytes([c, d]).into())?;
+            Some(
+                [header, payload, signature]
+                    .map(base64url::encode)
+                    .join("."),
+            )
+        };
+        let text = segments().ok_or(QrTextError::Content)?;
+        check_length(MAX_TOKEN_BYTES, &text)?;
+        let dots = canonical_dots(&text).ok_or(QrTextError::Content)?;
+        Self::with_dots(Cow::Owned(text), dots)
+    }
+
+    /// Returns the token as text for a QR code, which needs a quarter less space than
+    /// [`as_str`](Self::as_str). [`parse`](Self::parse) accepts both.
+    ///
+    /// A token whose payload has more than 65,535 bytes, or that is not canonical base64url, is
+    /// returned as it is.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let token = license_core::Unverified::parse(fixture::LICENSE)?;
+    /// use license_core::Unverified;
+    ///
+    /// let text = token.to_qr_text();
+    /// assert!(text.starts_with("LICENSE-TOKEN:"));
+    /// assert_eq!(Unverified::parse(&text)?, token);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_qr_text(&self) -> String {
+        let content = || {
+            let header = self.decode("header", 0, self.dots.0).ok()?;
+            let (payload, signature) = (self.payload().ok()?, self.signature().ok()?);
+            let length = |bytes: &[u8]| Some(u16::try_from(bytes.len()).ok()?.to_be_bytes());
+            let lengths = [length(&header)?, length(&payload)?].concat();
+            Some([lengths, header, payload, signature].concat())
+        };
+        match content() {
+            Some(content) => qr_text::write(qr_text::TOKEN, &content),
+            None => self.as_str().to_owned(),
+        }
     }
 
     fn with_dots(text: Cow<'a, str>, dots: (usize, usize)) -> Result<Self, ParseError> {

@@ -1,6 +1,7 @@
 //! Errors of parsing tokens and license files.
 
 use crate::code::Code;
+use crate::encoding::QrTextError;
 use crate::encoding::armor::MachineRequestKind;
 use crate::encoding::kind::TextKind;
 use crate::encoding::pasted::{FoundText, Position};
@@ -43,6 +44,9 @@ pub enum ParseError {
         /// The character at this position.
         found: FoundText,
     },
+    /// The text of a QR code cannot be read.
+    #[error(transparent)]
+    QrText(#[from] QrTextError),
     /// The text does not have three segments with dots between them.
     #[error("expected a token of 3 segments with dots between them, found {found}")]
     Segments {

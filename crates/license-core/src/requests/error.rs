@@ -1,6 +1,7 @@
 //! Errors of machine requests.
 
 use crate::code::Code;
+use crate::encoding::QrTextError;
 use crate::encoding::kind::TextKind;
 use crate::encoding::strict_json::JsonError;
 use crate::requests::readback::ReadbackError;
@@ -47,6 +48,9 @@ pub enum MachineRequestError {
         /// The kind of the text.
         found: TextKind,
     },
+    /// The text of a QR code cannot be read.
+    #[error(transparent)]
+    QrText(QrTextError),
     /// Readback lines are missing or wrong.
     #[error(transparent)]
     Readback(ReadbackError),
@@ -82,7 +86,7 @@ pub enum MachineRequestError {
     #[error("`check` does not match the content, which was changed after it was created")]
     Check,
     /// The bytes are not the compact form of a request or receipt.
-    #[error("the readback lines do not contain a machine request or deactivation receipt")]
+    #[error("the readback lines or the QR code contain no machine request or deactivation receipt")]
     Compact,
 }
 
@@ -100,7 +104,7 @@ impl MachineRequestError {
     pub fn code(&self) -> Code {
         match self {
             Self::Version { .. } => Code::UnsupportedVersion,
-            Self::Check => Code::ChecksumMismatch,
+            Self::Check | Self::QrText(QrTextError::Check) => Code::ChecksumMismatch,
             Self::Readback(error) => error.code(),
             _ => Code::Malformed,
         }

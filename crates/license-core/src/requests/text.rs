@@ -10,6 +10,7 @@ use crate::encoding::hex;
 use crate::encoding::kind::TextKind;
 use crate::encoding::layout;
 use crate::encoding::pasted::{is_invisible, plain_dash, plain_quote};
+use crate::encoding::qr_text;
 use crate::encoding::quoted::quoted;
 use crate::encoding::strict_json::{self, IntegerVisitor, ReadError, text};
 use sha2::{Digest, Sha256};
@@ -37,7 +38,24 @@ impl MachineRequest {
         format!("-----BEGIN {label}-----\n{body:#}\n-----END {label}-----\n")
     }
 
-    /// Returns the armor block on one line, which needs less space in a QR code.
+    /// Returns the request as text for a QR code: its compact form in decimal digits.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let text = &fixture::request()?;
+    /// use license_core::requests::MachineRequest;
+    ///
+    /// let request = MachineRequest::parse(text)?;
+    /// let code = request.to_qr_text();
+    /// assert!(code.starts_with("LICENSE-REQUEST:"));
+    /// assert_eq!(MachineRequest::parse(&code)?, request);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_qr_text(&self) -> String {
+        qr_text::write(qr_text::REQUEST, &self.to_bytes())
+    }
+
+    /// Returns the armor block on one line.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -69,8 +87,8 @@ impl MachineRequest {
         })
     }
 
-    /// Parses an armor block, or the [readback lines](crate::requests::readback) of the compact
-    /// form.
+    /// Parses an armor block, the text of a QR code, or the [readback
+    /// lines](crate::requests::readback) of the compact form.
     ///
     /// Line breaks, quotes and hyphens that mail programs and editors have replaced are accepted.
     /// Takes memory of up to 128 times the size of the text.
@@ -97,6 +115,9 @@ impl MachineRequest {
                 limit: MAX_REQUEST_BYTES,
                 found: text.len(),
             });
+        }
+        if let Some(content) = qr_text::read(qr_text::REQUEST, text) {
+            return Self::from_bytes(&content.map_err(MachineRequestError::QrText)?);
         }
         if readback::looks_like_lines(text) {
             let bytes = readback::from_lines(text).map_err(MachineRequestError::Readback)?;

@@ -4,7 +4,6 @@
 
 mod credentials;
 mod error;
-mod http;
 mod key_name;
 mod refusal;
 mod signature_v4;
@@ -15,26 +14,25 @@ use license_core::issue::{Signer, SigningError, VerifyingSigner};
 use license_core::jose::Algorithm;
 use license_core::time::rfc3339;
 use license_core::trust::TrustedKey;
-use pkcs8::der::Decode;
-use pkcs8::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
-pub use error::{AwsKmsError, KmsNetworkError};
+pub use super::http::KmsNetworkError;
+pub use error::AwsKmsError;
 pub use refusal::KmsRefusal;
 
 use super::error::SignerError;
+use super::http::{HttpClient, HttpRequest, HttpResponse};
+use super::public_key::rsa_numbers;
 use crate::clock::{Clock, SystemClock};
 use credentials::Credentials;
-use http::{HttpClient, HttpResponse};
 use key_name::KmsKeyName;
 use signature_v4::{CanonicalRequest, CredentialScope};
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 /// The maximum length of a message that KMS digests itself, in bytes.
 const MAX_RAW_MESSAGE: usize = 4096;
-/// `rsaEncryption` (RFC 8017 appendix C).
-const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
 /// A client of AWS KMS.
 struct KmsClient {
@@ -141,8 +139,24 @@ impl KmsClient {
     fn call(&self, action: &'static str, request: &Value) -> Result<Value, AwsKmsError> {
         let body = request.to_string();
         let headers = self.headers(action, &body);
-        let response = self.http.post(&headers, &body, refusal::is_temporary)?;
-        let HttpResponse { status: 200, body } = &response else {
+        let headers: Vec<_> = headers
+            .into_iter()
+            .map(|(name, value)| (name, Zeroizing::new(value)))
+            .collect();
+        let request = HttpRequest {
+            path: "/",
+            headers: &headers,
+            body: Some(&body),
+        };
+        let response = self.http.send(&request, refusal::is_temporary);
+        let response = response.map_err(|source| AwsKmsError::Network {
+            host: self.http.endpoint().authority().to_owned(),
+            source,
+        })?;
+        let HttpResponse {
+            status: 200, body, ..
+        } = &response
+        else {
             return Err(KmsRefusal::new(action, &response, &self.credentials).into());
         };
         serde_json::from_str(body)
@@ -180,17 +194,6 @@ impl KmsClient {
         headers.push(("authorization", authorization));
         headers
     }
-}
-
-/// Returns the modulus and the exponent of an RSA `SubjectPublicKeyInfo`.
-fn rsa_numbers(der: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let info = SubjectPublicKeyInfoRef::from_der(der).ok()?;
-    info.algorithm.assert_algorithm_oid(RSA_ENCRYPTION).ok()?;
-    let key = pkcs1::RsaPublicKeyRef::from_der(info.subject_public_key.as_bytes()?).ok()?;
-    Some((
-        key.modulus.as_bytes().to_vec(),
-        key.public_exponent.as_bytes().to_vec(),
-    ))
 }
 
 fn bytes(response: &Value, member: &'static str) -> Result<Vec<u8>, AwsKmsError> {

@@ -101,6 +101,10 @@ pub enum SignerError {
     #[cfg(feature = "aws-kms")]
     #[error(transparent)]
     AwsKms(#[from] super::aws_kms::AwsKmsError),
+    /// A key in Google Cloud KMS cannot be used.
+    #[cfg(feature = "gcp-kms")]
+    #[error(transparent)]
+    GcpKms(#[from] super::gcp_kms::GcpKmsError),
     /// The program was built without support for the location.
     #[error("this program was built without support for {0}")]
     NotBuiltIn(SignerBackend),
@@ -110,6 +114,9 @@ pub enum SignerError {
     /// Keys in AWS KMS are created with the tools of AWS.
     #[error("cannot create a key in AWS KMS: use the tools of AWS")]
     CreateInAwsKms,
+    /// Keys in Google Cloud KMS are created with the tools of Google.
+    #[error("cannot create a key in Google Cloud KMS: use the tools of Google")]
+    CreateInGcpKms,
 }
 
 impl SignerError {
@@ -133,6 +140,8 @@ impl SignerError {
             Self::Pkcs11(error) => error.advice(),
             #[cfg(feature = "aws-kms")]
             Self::AwsKms(error) => error.advice(),
+            #[cfg(feature = "gcp-kms")]
+            Self::GcpKms(error) => error.advice(),
             Self::Random(_) => environment("RANDOM", "try again"),
             Self::Passphrase(_) | Self::NoPassphrase => usage("provide the passphrase"),
             Self::NotBuiltIn(backend) => usage(format!(
@@ -140,18 +149,23 @@ impl SignerError {
                 match backend {
                     SignerBackend::Pkcs11 => "pkcs11",
                     SignerBackend::AwsKms => "aws-kms",
+                    SignerBackend::GcpKms => "gcp-kms",
                 }
             )),
             Self::CreateInFile => usage("generate the key and store it in the file"),
             Self::CreateInAwsKms => {
                 usage("run `aws kms create-key --key-usage SIGN_VERIFY --key-spec RSA_4096`")
             }
+            Self::CreateInGcpKms => usage(
+                "run `gcloud kms keys create KEY --keyring RING --location LOCATION \
+                 --purpose asymmetric-signing --default-algorithm rsa-sign-pkcs1-4096-sha256`",
+            ),
         }
     }
 }
 
 /// Converts the error of a token or service into an error of `license-core`.
-#[cfg(any(feature = "pkcs11", feature = "aws-kms"))]
+#[cfg(any(feature = "pkcs11", feature = "aws-kms", feature = "gcp-kms"))]
 impl From<SignerError> for license_core::issue::SigningError {
     fn from(error: SignerError) -> Self {
         let advice = error.advice();

@@ -4,13 +4,17 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-#[cfg(not(all(feature = "pkcs11", feature = "aws-kms")))]
+#[cfg(not(all(feature = "pkcs11", feature = "aws-kms", feature = "gcp-kms")))]
 use super::SignerError;
 
 /// The scheme of RFC 7512 URIs.
 const PKCS11: &str = "pkcs11:";
 /// The scheme of keys in AWS KMS.
 const AWS_KMS: &str = "awskms:";
+/// The scheme of keys in Google Cloud KMS.
+const GCP_KMS: &str = "gcpkms:";
+/// The scheme of keys in Google Cloud KMS in Google's library Tink.
+const TINK_GCP_KMS: &str = "gcp-kms:";
 
 /// A backend that holds keys outside of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +23,8 @@ pub enum SignerBackend {
     Pkcs11,
     /// AWS Key Management Service.
     AwsKms,
+    /// Google Cloud Key Management Service.
+    GcpKms,
 }
 
 impl fmt::Display for SignerBackend {
@@ -26,6 +32,7 @@ impl fmt::Display for SignerBackend {
         f.write_str(match self {
             Self::Pkcs11 => "PKCS#11",
             Self::AwsKms => "AWS KMS",
+            Self::GcpKms => "Google Cloud KMS",
         })
     }
 }
@@ -42,6 +49,8 @@ pub enum KeyLocation {
     Pkcs11(String),
     /// A key in AWS KMS: its id, alias or ARN, with options.
     AwsKms(String),
+    /// A key version in Google Cloud KMS: its resource name, with options.
+    GcpKms(String),
 }
 
 impl KeyLocation {
@@ -50,15 +59,16 @@ impl KeyLocation {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
-            Self::Pkcs11(_) | Self::AwsKms(_) => None,
+            Self::Pkcs11(_) | Self::AwsKms(_) | Self::GcpKms(_) => None,
         }
     }
 
     /// Returns the error of a location whose backend is not built into this program.
-    #[cfg(not(all(feature = "pkcs11", feature = "aws-kms")))]
+    #[cfg(not(all(feature = "pkcs11", feature = "aws-kms", feature = "gcp-kms")))]
     pub(super) fn not_built_in(&self) -> SignerError {
         SignerError::NotBuiltIn(match self {
             Self::AwsKms(_) => SignerBackend::AwsKms,
+            Self::GcpKms(_) => SignerBackend::GcpKms,
             _ => SignerBackend::Pkcs11,
         })
     }
@@ -72,6 +82,8 @@ impl From<OsString> for KeyLocation {
             Self::Pkcs11(uri)
         } else if let Some(name) = without(AWS_KMS) {
             Self::AwsKms(name)
+        } else if let Some(name) = without(GCP_KMS).or_else(|| without(TINK_GCP_KMS)) {
+            Self::GcpKms(name)
         } else {
             Self::File(text.into())
         }
@@ -90,6 +102,7 @@ impl fmt::Debug for KeyLocation {
             Self::File(path) => write!(f, "KeyLocation({path:?})"),
             Self::Pkcs11(_) => write!(f, "KeyLocation({PKCS11}..)"),
             Self::AwsKms(_) => write!(f, "KeyLocation({AWS_KMS}..)"),
+            Self::GcpKms(_) => write!(f, "KeyLocation({GCP_KMS}..)"),
         }
     }
 }
@@ -104,10 +117,26 @@ mod tests {
 
     #[test]
     fn text_without_a_known_scheme_is_a_file() {
-        for text in ["vendor.key", "-", "./pkcs11:x", "pkcs11", "awskms", "", "ü"] {
+        for text in [
+            "vendor.key",
+            "-",
+            "./pkcs11:x",
+            "pkcs11",
+            "awskms",
+            "gcpkms",
+            "",
+            "ü",
+        ] {
             assert_eq!(location(text).file(), Some(Path::new(text)), "{text}");
         }
-        for text in ["pkcs11:", "PKCS11:token=x", "awskms:alias/x", "AwsKms:x"] {
+        for text in [
+            "pkcs11:",
+            "PKCS11:token=x",
+            "awskms:alias/x",
+            "AwsKms:x",
+            "gcpkms://projects/p",
+            "gcp-kms://projects/p",
+        ] {
             assert!(location(text).file().is_none(), "{text}");
         }
     }

@@ -13,6 +13,8 @@ use std::path::Path;
 use license_core::encoding::{
     FoundText, Position, TextKind, decode_text_slice, write_lines, write_pem,
 };
+use license_core::issue::{SigningKey, VerifyingSigner};
+use license_core::jose::Algorithm;
 use pkcs8::der::asn1::OctetStringRef;
 use pkcs8::der::{self, SecretDocument};
 use pkcs8::pkcs5::pbes2::{self, Kdf, Pbkdf2Params, ScryptParams};
@@ -21,6 +23,7 @@ use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
 use super::passphrase::Passphrase;
+use crate::random;
 use pem_block::{ENCRYPTED, PLAIN, PemBlock};
 
 pub use error::PrivateKeyError;
@@ -124,6 +127,18 @@ impl StoredKey {
             }
             other => Err(PrivateKeyError::OtherLabel(other.to_owned())),
         }
+    }
+}
+
+impl StoredKey {
+    /// Loads a decrypted private key as a signer that verifies its signatures.
+    pub(super) fn load(
+        pkcs8_der: &[u8],
+        algorithm: Option<Algorithm>,
+    ) -> Result<VerifyingSigner, PrivateKeyError> {
+        let key = SigningKey::from_pkcs8(pkcs8_der, algorithm, random::fill)
+            .map_err(PrivateKeyError::Unusable)?;
+        Ok(VerifyingSigner::new(Box::new(key)))
     }
 }
 
@@ -248,7 +263,7 @@ pub fn is_descriptor(path: &Path) -> bool {
 }
 
 /// Reads into a buffer that never grows. A growing buffer would leave copies of the key in memory.
-fn read_all(reader: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
+pub(super) fn read_all(reader: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
     let limit = u64::try_from(MAX_BYTES).map_err(io::Error::other)?;
     reader.take(limit).read_to_end(&mut bytes)?;

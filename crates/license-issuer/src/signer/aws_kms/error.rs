@@ -3,6 +3,7 @@
 use license_core::trust::TrustError;
 
 use super::super::error::{ErrorAdvice, environment, malformed, request, unsupported, usage};
+use super::super::http::KmsNetworkError;
 use super::refusal::KmsRefusal;
 
 const CREATE_KEY: &str =
@@ -66,20 +67,6 @@ pub enum AwsKmsError {
     /// The public key must not be trusted.
     #[error("cannot use the key in AWS KMS")]
     UntrustedKey(#[source] TrustError),
-}
-
-/// The reason for a network error, in one line and without secrets. The original error of the HTTP
-/// client is not a source.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
-pub struct KmsNetworkError {
-    reason: String,
-}
-
-impl KmsNetworkError {
-    pub(super) fn new(reason: String) -> Self {
-        Self { reason }
-    }
 }
 
 impl AwsKmsError {

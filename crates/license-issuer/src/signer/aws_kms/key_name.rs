@@ -1,8 +1,8 @@
 //! Names of keys in AWS KMS: `KEY[?region=REGION][&endpoint=URL]`, where KEY is an id, an alias, or
 //! the ARN of a key or alias.
 
+use super::super::http::Endpoint;
 use super::error::AwsKmsError;
-use super::http::Endpoint;
 
 /// The maximum length of an id, alias or ARN (AWS KMS API reference, `GetPublicKey`).
 const MAX_ID: usize = 2048;
@@ -44,7 +44,7 @@ impl KmsKeyName {
             .unwrap_or_else(|| default_endpoint(&region));
         Ok(Self {
             id: checked(id)?,
-            endpoint: Endpoint::parse(&endpoint)?,
+            endpoint: Endpoint::parse(&endpoint).map_err(AwsKmsError::Endpoint)?,
             region,
         })
     }

@@ -3,12 +3,10 @@
 use serde_json::Value;
 
 use super::super::error::{ErrorAdvice, environment, unsupported, usage};
+use super::super::http::{HttpResponse, one_line};
 use super::credentials::Credentials;
 use super::error::KEY_EXAMPLES;
-use super::http::HttpResponse;
 
-/// The maximum length of a message of the service, in characters.
-const MAX_SHOWN: usize = 300;
 /// The maximum length of the name of an exception, in bytes.
 const MAX_EXCEPTION: usize = 80;
 
@@ -43,7 +41,7 @@ impl KmsRefusal {
         };
         Self {
             action,
-            message: printable(&message),
+            message: one_line(&message),
             exception,
             status: response.status,
         }
@@ -122,21 +120,6 @@ fn message(body: &str) -> Option<String> {
     (!message.is_empty()).then(|| message.to_owned())
 }
 
-/// Limits a message of the service to one line.
-fn printable(message: &str) -> String {
-    message
-        .chars()
-        .take(MAX_SHOWN)
-        .map(|character| {
-            if character.is_control() {
-                ' '
-            } else {
-                character
-            }
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,7 +128,8 @@ mod tests {
     fn response(status: u16, body: &str) -> HttpResponse {
         HttpResponse {
             status,
-            body: body.to_owned(),
+            metadata_flavor: None,
+            body: body.to_owned().into(),
         }
     }
 
