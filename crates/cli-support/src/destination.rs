@@ -110,6 +110,8 @@ impl Overwrite {
 pub enum Audience {
     /// All users whom the umask allows.
     Everyone,
+    /// All users (mode 0644), whatever the umask is, such as for a service that reads the file.
+    AllUsers,
     /// Only the owner of the file (mode 0600). The output is never written to a terminal.
     OwnerOnly,
 }
@@ -292,6 +294,11 @@ fn write_temporary(
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode(audience)));
     let mut file = builder.tempfile_in(directory)?;
+    #[cfg(unix)]
+    if audience == Audience::AllUsers {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode(audience));
+        file.as_file().set_permissions(permissions)?;
+    }
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     Ok(file)
@@ -302,6 +309,7 @@ fn write_temporary(
 fn mode(audience: Audience) -> u32 {
     match audience {
         Audience::Everyone => 0o666,
+        Audience::AllUsers => 0o644,
         Audience::OwnerOnly => 0o600,
     }
 }

@@ -124,6 +124,84 @@ pub fn show_path(path: &Path) -> String {
     format!("{}…", escape(&prefix))
 }
 
+/// The minimum length of a part of a pasted key or token without hyphens. It is longer than the id
+/// of a signing key, which has 43 characters.
+const MIN_PASTED_RUN: usize = 44;
+
+/// Returns a text that names something, such as a customer or a license, for messages: in backticks
+/// and escaped. A text that may be a key, a token or a part of one is described instead.
+///
+/// ```
+/// use license_cli_support::show_name;
+///
+/// assert_eq!(show_name("Müller & Söhne"), "`Müller & Söhne`");
+/// assert_eq!(show_name(&"eyJhbGciOiJSUzI1NiJ9.e30.c2ln".repeat(9)), "a text of 261 characters");
+/// ```
+#[must_use]
+pub fn show_name(text: &str) -> String {
+    if may_be_pasted_key(text) || text.chars().count() > MAX_NAME_LENGTH {
+        return format!("a text of {} characters", text.chars().count());
+    }
+    format!("`{}`", escape(text))
+}
+
+/// Returns whether a text that is no file name may be a key, a token, or a line of one. A short key
+/// is no secret.
+///
+/// ```
+/// use license_cli_support::may_be_pasted_key;
+///
+/// assert!(may_be_pasted_key("MIIEvQIBADANBgkqhkiG9w0B/QEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"));
+/// assert!(!may_be_pasted_key("CODITECT-PRO-A7F3E9D2C4B1-8F2A"));
+/// ```
+#[must_use]
+pub fn may_be_pasted_key(text: &str) -> bool {
+    let is_digit = |character: char| {
+        character.is_ascii_alphanumeric() || matches!(character, '+' | '/' | '=' | '_')
+    };
+    let is_mixed = |run: &str| {
+        let has = |is_kind: fn(&char) -> bool| run.chars().any(|character| is_kind(&character));
+        has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase) && has(char::is_ascii_digit)
+    };
+    let mut runs = text.split(|character| !is_digit(character));
+    text.contains("-----BEGIN")
+        || text.contains("-----END")
+        || runs.any(|run| run.len() >= MIN_PASTED_RUN && is_mixed(run))
+}
+
+/// Returns a word of a command for a shell: in single quotes if it has other characters than those
+/// of common file names.
+///
+/// ```
+/// use license_cli_support::shell_word;
+///
+/// assert_eq!(shell_word("site/acme.lic"), "site/acme.lic");
+/// assert_eq!(shell_word("it's new.lic"), r"'it'\''s new.lic'");
+/// ```
+#[must_use]
+pub fn shell_word(word: &str) -> Cow<'_, str> {
+    let is_plain = |character: char| {
+        character.is_alphanumeric() || matches!(character, '/' | '.' | '-' | '_' | ':' | '\\' | ',')
+    };
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return Cow::Borrowed(word);
+    }
+    Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
+}
+
+/// Returns whether a path may be a pasted key, a token, or a line of one. A path below an existing
+/// directory is none.
+///
+/// ```
+/// use license_cli_support::may_be_pasted_path;
+///
+/// assert!(!may_be_pasted_path("projects/shop".as_ref()));
+/// ```
+#[must_use]
+pub fn may_be_pasted_path(path: &Path) -> bool {
+    may_be_pasted_key(&path.to_string_lossy()) && !is_below_existing_directory(path)
+}
+
 /// Returns whether a text in place of a file name may be a key, or a part of a key.
 pub(crate) fn may_be_key(text: &str) -> bool {
     let has_marker = text.contains("-----BEGIN") || text.contains("-----END");
@@ -213,6 +291,30 @@ mod tests {
         ] {
             let path = directory.path().join(name);
             assert_eq!(show_path(&path), path.display().to_string());
+        }
+    }
+
+    #[test]
+    fn a_name_that_may_be_a_key_or_token_is_not_shown() {
+        let line = "MIIEvQIBADANBgkqhkiG9w0B/QEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+        for hidden in [
+            line.to_owned(),
+            format!("key: {line}"),
+            format!("CODITECT-ENT-ACME-100-99991231-{line}"),
+            "-----BEGIN LICENSE-----".to_owned(),
+            "word ".repeat(30),
+        ] {
+            let shown = show_name(&hidden);
+            let expected = format!("a text of {} characters", hidden.chars().count());
+            assert_eq!(shown, expected, "{hidden}");
+        }
+        for shown in [
+            "019ac1d4-7b1e-7cc0-98c4-dc0c0c07398f",
+            "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+            "COMMUNICATION123-ENT-ABCDEFGHIJKLMNOP-4294967295-99991231-6E424F3468AF2ACC",
+            "Größe & Söhne",
+        ] {
+            assert_eq!(show_name(shown), format!("`{shown}`"));
         }
     }
 

@@ -62,7 +62,7 @@ mod wrap;
 pub use cell::Cell;
 pub use clap_complete::Shell;
 pub use destination::{Audience, Destination, OutputFile, Overwrite};
-pub use escape::{escape, show_path};
+pub use escape::{escape, may_be_pasted_key, may_be_pasted_path, shell_word, show_name, show_path};
 pub use exit::Exit;
 pub use failure::Failure;
 pub use fields::Fields;

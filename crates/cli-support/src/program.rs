@@ -2,24 +2,21 @@
 
 mod argument_error;
 mod command_group;
+mod description;
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Command, Parser, ValueEnum};
-use clap_complete::Shell;
-use clap_mangen::Man;
 
 pub use argument_error::ArgumentError;
 pub use command_group::{CommandGroup, misplaced};
+pub use description::{Description, completions, man};
 
-use crate::destination::{Audience, Destination, Overwrite};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{Color, OutputOptions, Terminal, write_stdout};
+use crate::output::{Color, OutputOptions, Terminal};
 
 /// Parses the command line. Prints help, the version or a usage error if the program does not run.
 ///
@@ -46,12 +43,27 @@ pub fn parse<P: Parser>(
     arguments: impl IntoIterator<Item = OsString>,
     groups: &[CommandGroup],
 ) -> Result<P, ExitCode> {
+    parse_or_report(arguments, groups, |terminal, failure| {
+        report(terminal, failure).into()
+    })
+}
+
+/// Parses the command line like [`parse`]. `report` prints a usage error, and returns the exit code
+/// of the program.
+///
+/// # Errors
+///
+/// Returns the exit code of the program: 0 for help and version, or the result of `report`.
+pub fn parse_or_report<P: Parser>(
+    arguments: impl IntoIterator<Item = OsString>,
+    groups: &[CommandGroup],
+    report: impl FnOnce(&Terminal, &Failure) -> ExitCode,
+) -> Result<P, ExitCode> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let mut command = P::command();
     parse_with(&mut command, &arguments).map_err(|error| {
         let terminal = Terminal::new(&output_options(&arguments));
-        let response = print_response(&terminal, &error, &command, groups, &arguments);
-        ExitCode::from(response)
+        print_response(&terminal, &error, (&command, groups, &arguments), report)
     })
 }
 
@@ -59,93 +71,6 @@ pub fn parse<P: Parser>(
 fn parse_with<P: Parser>(command: &mut Command, arguments: &[OsString]) -> Result<P, clap::Error> {
     let mut matches = command.try_get_matches_from_mut(arguments)?;
     P::from_arg_matches_mut(&mut matches).map_err(|error| error.format(command))
-}
-
-/// The commands that describe a program. Use `#[command(flatten)]` to add them to its own commands.
-#[derive(Debug, Clone, clap::Subcommand)]
-pub enum Description {
-    /// Print the completion script for a shell
-    Completions {
-        /// Shell of the script
-        shell: Shell,
-    },
-    /// Print the man page, or write the man pages of all commands to a directory
-    Man {
-        /// Directory for the man pages of all commands
-        #[arg(long, value_name = "DIR")]
-        out: Option<PathBuf>,
-        /// Replace existing files
-        #[arg(long)]
-        force: bool,
-    },
-}
-
-impl Description {
-    /// Prints or writes the requested description of `program`.
-    ///
-    /// # Errors
-    ///
-    /// Returns the errors of [`completions`] and [`man`].
-    pub fn write(&self, program: Command) -> Result<(), Failure> {
-        match self {
-            Self::Completions { shell } => completions(program, *shell),
-            Self::Man { out, force } => man(program, out.as_deref(), Overwrite::from_force(*force)),
-        }
-    }
-}
-
-/// Writes the completions of `command` for `shell` to standard output.
-///
-/// # Errors
-///
-/// Returns an error if standard output cannot be written. A closed pipe is not an error.
-pub fn completions(mut command: Command, shell: Shell) -> Result<(), Failure> {
-    let name = command.get_name().to_owned();
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command, name, &mut script);
-    write_stdout(&script)
-}
-
-/// Writes the man page of `command` to standard output, or writes its page and those of all
-/// subcommands to `directory`.
-///
-/// Creates the directory if it does not exist.
-///
-/// # Errors
-///
-/// Returns `EXISTS` if a page exists and must not be replaced, and `IO` if a file cannot be
-/// written.
-pub fn man(
-    command: Command,
-    directory: Option<&Path>,
-    overwrite: Overwrite,
-) -> Result<(), Failure> {
-    let Some(directory) = directory else {
-        return write_stdout(&page(&Man::new(command))?);
-    };
-    fs::create_dir_all(directory).map_err(|error| Failure::io("create", directory, &error))?;
-    let mut command = command.disable_help_subcommand(true);
-    command.build();
-    write_pages(&command, directory, overwrite)
-}
-
-fn write_pages(command: &Command, directory: &Path, overwrite: Overwrite) -> Result<(), Failure> {
-    for subcommand in command
-        .get_subcommands()
-        .filter(|found| !found.is_hide_set())
-    {
-        write_pages(subcommand, directory, overwrite)?;
-    }
-    let man = Man::new(command.clone());
-    let file = Destination::File(directory.join(man.get_filename()));
-    file.write(&page(&man)?, overwrite, Audience::Everyone)
-}
-
-fn page(man: &Man) -> Result<Vec<u8>, Failure> {
-    let mut page = Vec::new();
-    let written = man.render(&mut page);
-    written.map_err(|error| Failure::io("write", Path::new("the man page"), &error))?;
-    Ok(page)
 }
 
 /// Returns the output options of a command line that does not parse.
@@ -176,23 +101,22 @@ fn color_option(argument: &OsStr, next: Option<&OsString>) -> Option<Color> {
     Color::from_str(value, false).ok()
 }
 
-/// Prints the help, the version or a usage error, and returns the exit code.
-fn print_response(
+/// Prints the help or the version, or lets `report` print an error. Returns the exit code.
+fn print_response<E: From<Exit>>(
     terminal: &Terminal,
     error: &clap::Error,
-    command: &Command,
-    groups: &[CommandGroup],
-    arguments: &[OsString],
-) -> Exit {
+    (command, groups, arguments): (&Command, &[CommandGroup], &[OsString]),
+    report: impl FnOnce(&Terminal, &Failure) -> E,
+) -> E {
     let text = || command_group::help(error, command, groups, terminal.columns());
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match terminal.page(&text()) {
-            Ok(()) => Exit::Success,
+            Ok(()) => Exit::Success.into(),
             Err(failure) => report(terminal, &failure),
         },
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             terminal.print_error(&text());
-            Exit::Usage
+            Exit::Usage.into()
         }
         _ => {
             let command = command_name(command, arguments);
@@ -230,7 +154,10 @@ fn options(arguments: &[OsString]) -> impl Iterator<Item = &OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::destination::Overwrite;
     use clap::CommandFactory;
+    use clap_complete::Shell;
+    use std::fs;
 
     /// Issues licenses
     #[derive(Debug, clap::Parser)]
@@ -276,7 +203,7 @@ mod tests {
         let (mut command, arguments) = (TestProgram::command(), arguments(line));
         let error = parse_with::<TestProgram>(&mut command, &arguments).unwrap_err();
         let terminal = Terminal::new(&output_options(&arguments));
-        print_response(&terminal, &error, &command, &[], &arguments)
+        print_response(&terminal, &error, (&command, &[], &arguments), report)
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The command line of `license`.
 
+mod monitoring;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -11,6 +13,7 @@ use license_core::machine::Machine;
 use license_core::policy::UsageType;
 use license_core::{ProductCode, Version, time};
 
+pub(crate) use self::monitoring::{Metrics, Thresholds, is_plugin};
 use crate::embedded;
 
 /// Verifies, installs and explains licenses without a network
@@ -62,7 +65,14 @@ pub(crate) const COMMAND_GROUPS: [CommandGroup; 5] = [
     },
     CommandGroup {
         heading: "Examine this machine",
-        commands: &["doctor", "machine", "session", "usage", "usage-report"],
+        commands: &[
+            "doctor",
+            "metrics",
+            "machine",
+            "session",
+            "usage",
+            "usage-report",
+        ],
     },
     CommandGroup {
         heading: "Describe the program",
@@ -84,8 +94,11 @@ pub(crate) enum Command {
         /// File, token or key from the vendor; - for standard input
         #[arg(value_name = "FILE|TOKEN|KEY|-")]
         license: OsString,
+        /// Print public keys as PEM, such as for OpenSSL, each after a comment with its id
+        #[arg(long)]
+        pem: bool,
     },
-    /// Verify a file from the vendor and install it for this user
+    /// Verify a file from the vendor and install it for this user or for all users
     Install(Box<Install>),
     /// Write a request for the activation of this machine or for a clock repair
     Request(Request),
@@ -94,8 +107,10 @@ pub(crate) enum Command {
     Activate(Box<Install>),
     /// Deactivate the license on this machine and write the receipt that frees the device
     Deactivate(Deactivate),
-    /// Show the decision on the installed license
+    /// Show the decision on the installed license, or check it as a plugin of Nagios or Icinga
     Status(Box<Status>),
+    /// Print metrics about the installed license for Prometheus; nothing is changed
+    Metrics(Box<Metrics>),
     /// List the features and quotas of each tier, and what is granted here
     Features(Box<Query>),
     /// Check whether a feature is granted (exit code 0) or denied (exit code 1)
@@ -112,8 +127,8 @@ pub(crate) enum Command {
     Usage(Project),
     /// Write a report of the usage that this machine counted; nothing is sent
     UsageReport(UsageReport),
-    /// Remove the license of this user
-    Remove,
+    /// Remove the license of this user or of all users
+    Remove(Remove),
     /// Restore the license that the last installation replaced
     Restore(Box<Restore>),
     /// Check the license installation on this machine without changing it (exit code 1 for a
@@ -173,7 +188,27 @@ pub(crate) struct Install {
     #[arg(long, value_name = "NONCE")]
     pub(crate) nonce: Option<String>,
     #[command(flatten)]
+    pub(crate) system: SystemArgs,
+    /// Check everything and show the result without installing anything
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
     pub(crate) context: ContextArgs,
+}
+
+/// The users for whom a license is installed.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct SystemArgs {
+    /// For all users of this machine, in the directory of the administrator, such as
+    /// /etc/coditect; requires root
+    #[arg(long)]
+    pub(crate) system: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    #[command(flatten)]
+    pub(crate) system: SystemArgs,
 }
 
 #[derive(Debug, Args)]
@@ -256,6 +291,8 @@ pub(crate) struct Project {
 #[derive(Debug, Args)]
 pub(crate) struct Status {
     #[command(flatten)]
+    pub(crate) thresholds: Thresholds,
+    #[command(flatten)]
     pub(crate) context: ContextArgs,
 }
 
@@ -264,6 +301,8 @@ pub(crate) struct Restore {
     /// Replace a valid license with one that is not valid or allows less
     #[arg(long)]
     pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) system: SystemArgs,
     #[command(flatten)]
     pub(crate) context: ContextArgs,
 }

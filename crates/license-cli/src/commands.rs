@@ -7,38 +7,66 @@ mod features;
 mod inspect;
 mod install;
 mod machine;
+mod metrics;
+mod observation;
 mod remove;
 mod request;
 mod session;
+mod status;
 mod usage_report;
 mod use_quota;
 mod verify;
 
+use std::process::ExitCode;
+
 use clap::CommandFactory;
 use license_cli_support::{Exit, Failure, Terminal};
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, SystemArgs};
 use crate::context::AppContext;
 use crate::embedded;
 
-/// Runs the command of the command line.
+/// Runs the command of the command line, and returns the exit code of the program.
 ///
 /// # Errors
 ///
 /// Returns the failure that ends the program.
-pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
-    if embedded::PRESENT && !cli.command.trust().is_empty() {
+pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<ExitCode, Failure> {
+    match &cli.command {
+        Command::Status(arguments) if arguments.thresholds.is_given() => {
+            let app = || AppContext::open(cli.product_file.as_ref());
+            status::check(app, arguments, terminal).map(ExitCode::from)
+        }
+        command => run_command(cli, command, terminal).map(ExitCode::from),
+    }
+}
+
+fn run_command(cli: &Cli, command: &Command, terminal: &Terminal) -> Result<Exit, Failure> {
+    if embedded::PRESENT && !command.trust().is_empty() {
         return Err(embedded::trust_not_accepted());
     }
     let app = || AppContext::open(cli.product_file.as_ref());
-    match &cli.command {
+    let app_for = |users: SystemArgs| {
+        let app = app()?;
+        if users.system {
+            app.for_all_users()
+        } else {
+            Ok(app)
+        }
+    };
+    match command {
         Command::Verify(arguments) => verify::run(&app()?, arguments, terminal),
-        Command::Inspect { license } => inspect::run(license, terminal),
-        Command::Install(arguments) => install::run(&app()?, arguments, terminal),
+        Command::Inspect { license, pem } => inspect::run(license, *pem, terminal),
+        Command::Install(arguments) => {
+            install::run(&app_for(arguments.system)?, arguments, terminal)
+        }
         Command::Request(arguments) => request::run(&app()?, arguments, terminal),
-        Command::Activate(arguments) => install::activate(&app()?, arguments, terminal),
+        Command::Activate(arguments) => {
+            install::activate(&app_for(arguments.system)?, arguments, terminal)
+        }
         Command::Deactivate(arguments) => request::deactivate(&app()?, arguments, terminal),
         Command::Status(arguments) => app()?.installed(&arguments.context)?.print_status(terminal),
+        Command::Metrics(arguments) => metrics::run(&app()?, arguments, terminal),
         Command::Features(query) => features::run(&app()?, query, terminal),
         Command::Check(arguments) => check::run(&app()?, arguments, terminal),
         Command::Use(arguments) => use_quota::run(&app()?, arguments, terminal),
@@ -46,8 +74,10 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Machine => machine::run(&app()?, terminal),
         Command::Usage(project) => session::usage(&app()?, project, terminal),
         Command::UsageReport(arguments) => usage_report::run(&app()?, arguments, terminal),
-        Command::Remove => remove::run(&app()?, terminal),
-        Command::Restore(arguments) => install::restore(&app()?, arguments, terminal),
+        Command::Remove(arguments) => remove::run(&app_for(arguments.system)?, terminal),
+        Command::Restore(arguments) => {
+            install::restore(&app_for(arguments.system)?, arguments, terminal)
+        }
         Command::Doctor { strict } => doctor::run(&app()?, *strict, terminal),
         Command::Explain(query) => explain::run(&app()?, query, terminal),
         Command::Description(description) => {

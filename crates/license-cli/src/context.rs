@@ -9,7 +9,7 @@ use std::path::Path;
 
 use license_cli_support::{Failure, Source, plural};
 use license_client::{
-    DetectedUsage, Installation, LicenseManager, Moment, ProcessEnvironment, ProjectRoot,
+    DetectedUsage, Installation, LicenseManager, Moment, ProcessEnvironment, ProjectRoot, Snapshot,
     detect_usage, find_project, usage_variable,
 };
 use license_core::encoding::decode_text;
@@ -31,6 +31,8 @@ use crate::output::trust_statements::StatementsReport;
 pub(crate) struct AppContext {
     pub(crate) matrix: FeatureMatrix,
     pub(crate) manager: LicenseManager,
+    /// Whether the manager is the one of the license for all users.
+    pub(crate) is_for_all_users: bool,
 }
 
 impl AppContext {
@@ -50,7 +52,27 @@ impl AppContext {
             Some(keys) => manager.trust_only(&keys),
             None => manager,
         };
-        Ok(Self { matrix, manager })
+        Ok(Self {
+            matrix,
+            manager,
+            is_for_all_users: false,
+        })
+    }
+
+    /// Returns the context of the license for all users, which the administrator installs.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure if this user may not install it, or if another user can change its
+    /// directory.
+    pub(crate) fn for_all_users(self) -> Result<Self, Failure> {
+        let manager = self.manager.for_all_users();
+        let manager = manager.map_err(|error| failure::installation(&error))?;
+        Ok(Self {
+            manager,
+            is_for_all_users: true,
+            ..self
+        })
     }
 
     /// Returns the trusted keys: the embedded keys, else the keys in `files`, else the installed
@@ -169,19 +191,41 @@ impl AppContext {
             Some(_) => Moment::Hypothetical,
         };
         let snapshot = self.manager.snapshot(None, &self.matrix, moment);
-        let high_water = (moment == Moment::Now).then_some(snapshot.high_water);
+        self.evaluation_of(snapshot, args)?.usable()
+    }
+
+    /// Returns what [`Self::installed`] returns, but changes nothing on this machine. If the
+    /// installation cannot be used, the evaluation has no license.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure if the usage type is needed and cannot be detected.
+    pub(crate) fn observed<'a>(&'a self, args: &'a ContextArgs) -> Result<Evaluation<'a>, Failure> {
+        self.evaluation_of(self.manager.inspect(&self.matrix), args)
+    }
+
+    fn evaluation_of<'a>(
+        &'a self,
+        snapshot: Snapshot,
+        args: &'a ContextArgs,
+    ) -> Result<Evaluation<'a>, Failure> {
+        let high_water = args.at.is_none().then_some(snapshot.high_water);
         let mut notices = notice::from_snapshot(&snapshot, &self.manager);
         let problems = snapshot.problems;
-        let installation = snapshot.installation;
-        let installation =
-            installation.map_err(|error| failure::installation_with_problems(&error, &problems))?;
+        let installation = match snapshot.installation {
+            Ok(installation) => installation,
+            Err(error) => {
+                let failure = failure::installation_with_problems(&error, &problems);
+                return Ok(Evaluation::unusable(self, args, failure));
+            }
+        };
         let others = installation.iter().flat_map(|found| found.problems());
         notices.extend(others.map(Notice::installation));
         let verified = installation.as_ref().map(|found| found.verified().clone());
         let mut evaluation = Evaluation::new(self, verified, args)?;
         evaluation.installation = installation;
         evaluation.high_water = high_water;
-        evaluation.used_quotas = (moment == Moment::Now).then_some(snapshot.quotas);
+        evaluation.used_quotas = args.at.is_none().then_some(snapshot.quotas);
         evaluation.notices = notices;
         Ok(evaluation)
     }
@@ -190,7 +234,7 @@ impl AppContext {
     /// an evaluation without a license.
     pub(crate) fn installed_if_usable<'a>(&'a self, args: &'a ContextArgs) -> Evaluation<'a> {
         self.installed(args)
-            .unwrap_or_else(|failure| Evaluation::unusable(self, args, &failure))
+            .unwrap_or_else(|failure| Evaluation::unusable(self, args, failure))
     }
 
     /// Returns the evaluation of the license on the command line, else of the installed license.

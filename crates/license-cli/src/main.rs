@@ -9,21 +9,25 @@ mod context;
 mod embedded;
 mod output;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use license_cli_support::{Terminal, program};
+use license_cli_support::{Failure, Terminal, program};
 
 fn main() -> ExitCode {
-    let cli: args::Cli = match program::parse(std::env::args_os(), &args::COMMAND_GROUPS) {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let is_plugin = args::is_plugin(&arguments);
+    let report = |terminal: &Terminal, failure: &Failure| {
+        if is_plugin {
+            return output::plugin::report_failure(terminal, failure);
+        }
+        terminal.failure(failure);
+        failure.exit().into()
+    };
+    let cli: args::Cli = match program::parse_or_report(arguments, &args::COMMAND_GROUPS, report) {
         Ok(cli) => cli,
         Err(exit) => return exit,
     };
     let terminal = Terminal::new(&cli.output);
-    match commands::run(&cli, &terminal) {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            terminal.failure(&failure);
-            failure.exit().into()
-        }
-    }
+    commands::run(&cli, &terminal).unwrap_or_else(|failure| report(&terminal, &failure))
 }

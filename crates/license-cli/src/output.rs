@@ -5,5 +5,7 @@ pub(crate) mod decision;
 pub(crate) mod failure;
 pub(crate) mod license_details;
 pub(crate) mod notice;
+pub(crate) mod plugin;
+pub(crate) mod prometheus;
 pub(crate) mod quotas;
 pub(crate) mod trust_statements;

@@ -151,6 +151,18 @@ fn existing_part(path: &Path) -> Result<(PathBuf, PathBuf), SystemDirError> {
 #[cfg(unix)]
 use unix::check_directory;
 
+/// Returns whether this process may install licenses for all users.
+#[cfg(unix)]
+pub(crate) fn is_administrator() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Returns `true`. The write fails if this user is not an administrator.
+#[cfg(not(unix))]
+pub(crate) fn is_administrator() -> bool {
+    true
+}
+
 #[cfg(unix)]
 mod unix {
     use std::fs;

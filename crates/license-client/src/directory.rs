@@ -53,8 +53,17 @@ pub(crate) enum Missing {
     /// The directory is created without access for other users. Missing parents get the usual
     /// permissions.
     Create,
+    /// The directory and its missing parents are created so that all users can read them.
+    CreateForAll,
     /// A missing directory is an error.
     Fail,
+}
+
+/// The users who can read the new files of a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readers {
+    Owner,
+    Everyone,
 }
 
 /// An open directory whose files can be read.
@@ -66,7 +75,10 @@ pub(crate) struct Directory {
 
 /// An open directory whose entries can be changed.
 #[derive(Debug)]
-pub(crate) struct WritableDirectory(Directory);
+pub(crate) struct WritableDirectory {
+    directory: Directory,
+    readers: Readers,
+}
 
 impl Directory {
     /// Opens an existing directory.
@@ -147,10 +159,28 @@ impl WritableDirectory {
     /// Returns an error that contains [`UnsafeDirectory`] if another user could redirect the
     /// changes, and otherwise the error of the system.
     pub(crate) fn open(path: &Path, missing: Missing) -> io::Result<Self> {
-        Ok(Self(Directory {
-            handle: Handle::open_writable(path, missing)?,
-            path: path.to_owned(),
-        }))
+        let handle = Handle::open_writable(path, missing)?;
+        Ok(Self::new(handle, path.to_owned()))
+    }
+
+    fn new(handle: Handle, path: PathBuf) -> Self {
+        Self {
+            directory: Directory { handle, path },
+            readers: Readers::Owner,
+        }
+    }
+
+    /// Sets who can read the files that [`replace`](Self::replace) writes.
+    pub(crate) fn readable_by(self, readers: Readers) -> Self {
+        Self { readers, ..self }
+    }
+
+    /// Gives a new file the permissions for its readers.
+    fn share(&self, file: &File) -> io::Result<()> {
+        match self.readers {
+            Readers::Owner => Ok(()),
+            Readers::Everyone => Handle::share(file),
+        }
     }
 
     /// Removes the access of other users, if the directory belongs to this user and
@@ -188,7 +218,7 @@ impl WritableDirectory {
     pub(crate) fn replace(&self, name: &str, bytes: &[u8], is_synced: bool) -> io::Result<()> {
         // The new file is in the same directory, because a rename works only within a file system.
         let (unfinished, mut file) = self.create_unfinished(|name| self.create_file(name))?;
-        let written = file.write_all(bytes);
+        let written = self.share(&file).and_then(|()| file.write_all(bytes));
         let written = written.and_then(|()| if is_synced { file.sync_all() } else { Ok(()) });
         // Windows does not rename an open file.
         drop(file);
@@ -237,7 +267,7 @@ impl WritableDirectory {
         let path = self.path.join(name);
         let handle = self.handle.open_writable_directory(name)?;
         handle.check(&path)?;
-        Ok(Self(Directory { handle, path }))
+        Ok(Self::new(handle, path))
     }
 
     /// Opens a directory in this directory for changes, if this user or the owner of this directory
@@ -300,7 +330,9 @@ impl WritableDirectory {
     fn copy(&self, name: &str, to: &Self, to_name: &str) -> io::Result<()> {
         let mut source = regular(self.handle.open_file(name)?)?;
         let mut copy = to.create_file(to_name)?;
-        let copied = io::copy(&mut source, &mut copy).and_then(|_| copy.sync_all());
+        let copied = Handle::copy_access(&source, &copy);
+        let copied = copied.and_then(|()| io::copy(&mut source, &mut copy));
+        let copied = copied.and_then(|_| copy.sync_all());
         if copied.is_err() {
             let _ = to.remove_file(to_name);
         }
@@ -329,7 +361,7 @@ impl Deref for WritableDirectory {
     type Target = Directory;
 
     fn deref(&self) -> &Directory {
-        &self.0
+        &self.directory
     }
 }
 

@@ -8,6 +8,7 @@ mod keys;
 mod license_files;
 mod loss;
 mod replaced;
+pub(crate) mod shared;
 mod statements;
 mod unused;
 
@@ -19,6 +20,7 @@ use license_core::jose::MAX_FILE_BYTES;
 use license_core::license::{Activation, RecordedRevocation, RevocationList, Rotation};
 use license_core::{FeatureMatrix, License, LicenseId, TrustSet, VerifiedLicenses};
 
+pub(crate) use candidate::Plan;
 pub use candidate::{Candidate, Replace};
 pub use error::InstallationError;
 pub(crate) use keys::{Keys, installed_roots};
@@ -219,7 +221,11 @@ impl Installation {
         // A user can write any activation into this file, for example one that was deactivated.
         // Only the sealed state proves that this machine requested an activation.
         let take = |file: &mut InstalledFile| file.verified.take_activations();
-        let unproven = own.files.iter_mut().flat_map(take).collect();
+        let unproven = if user.dir().is_shared() {
+            Vec::new()
+        } else {
+            own.files.iter_mut().flat_map(take).collect()
+        };
         let own_keys = own.files.first().map(|file| file.keys.clone());
         let mut problems = own.problems;
         let mut files = own.files;

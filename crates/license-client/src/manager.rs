@@ -31,7 +31,9 @@ pub use usage_counts::UsageAccount;
 pub use usage_report::{ReportError, UsageExport, UsageReportMode};
 
 use crate::activation::ActivationState;
+use crate::administrator;
 use crate::clock::Clock;
+use crate::installation::InstallationError;
 use crate::machine::{MachineFacts, clock_evidence};
 use crate::paths::Paths;
 use crate::seal::Seal;
@@ -156,6 +158,46 @@ impl LicenseManager {
             memory: Mutex::default(),
             pending: Mutex::default(),
         }
+    }
+
+    /// Returns the manager of the licenses for all users of this machine.
+    ///
+    /// Its methods [`install`](Self::install), [`remove`](Self::remove) and
+    /// [`replaced_license`](Self::replaced_license) change the directory of the administrator in
+    /// place of the state directory of the user, by the same rules. All users can read the new
+    /// files. The directory contains no state: validation tokens and activations are stored in the
+    /// license file.
+    ///
+    /// ```
+    /// use license_client::{FeatureMatrix, InstallationError, LicenseManager};
+    ///
+    /// let manager = LicenseManager::for_current_user(FeatureMatrix::built_in().product());
+    /// match manager.for_all_users() {
+    ///     Ok(manager) => println!("installs to {:?}", manager.state_dir()),
+    ///     Err(InstallationError::NotAdministrator { .. }) => println!("run the program as root"),
+    ///     Err(error) => eprintln!("{error}"),
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InstallationError`] if this user is not an administrator, or if another user can
+    /// change the directory.
+    pub fn for_all_users(self) -> Result<Self, InstallationError> {
+        let system = self.paths.system();
+        let refused = self.paths.refused_system().first();
+        let path = system.map(|system| system.dir().path());
+        let path = path.or(refused.map(|refused| refused.path.as_path()));
+        let path = path.ok_or(InstallationError::NoSystemDir)?.to_owned();
+        if !administrator::is_administrator() {
+            return Err(InstallationError::NotAdministrator { path });
+        }
+        // The administrator named a directory, so no other one takes its place.
+        if let Some(refused) = refused {
+            return Err(InstallationError::SystemDir(refused.clone()));
+        }
+        let paths = Paths::at(StateDir::shared(path));
+        Ok(Self { paths, ..self })
     }
 
     /// Uses only these keys, which are embedded in the program.

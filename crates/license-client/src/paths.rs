@@ -7,7 +7,8 @@ use crate::store::Store;
 /// The directories that contain a product's files.
 ///
 /// The state directory of the user is read and written. The directory of the administrator is only
-/// read. Anyone who can write to it can share an activation with all users.
+/// read, except by the manager of `LicenseManager::for_all_users`. Anyone who can write to it can
+/// share an activation with all users.
 ///
 /// ```
 /// # let scratch = tempfile::tempdir()?;

@@ -12,7 +12,7 @@ pub use error::StateDirError;
 pub(crate) use error::is_possible;
 pub use file::StateFile;
 
-use crate::directory::{Missing, UnsafeDirectory, WritableDirectory};
+use crate::directory::{Missing, Readers, UnsafeDirectory, WritableDirectory};
 
 /// Name of the file that writers lock.
 pub(crate) const LOCK: &str = ".lock";
@@ -48,6 +48,8 @@ enum Origin {
     Default,
     /// Chosen by the user or the program. The directory may also contain other files.
     Chosen,
+    /// The directory of the administrator, which all users read.
+    Shared,
 }
 
 impl StateDir {
@@ -116,8 +118,8 @@ impl StateDir {
     ///
     /// This is the value of the variable `{PRODUCT}_SYSTEM_DIR`, if it is set and not empty.
     /// Otherwise, or if the value is a relative path, it is the default of the platform, such as
-    /// `/etc/coditect`. Returns `None` if the platform has no default. Nothing is ever written to
-    /// this directory.
+    /// `/etc/coditect`. Returns `None` if the platform has no default. Only the manager of
+    /// `LicenseManager::for_all_users` writes to this directory.
     ///
     /// ```
     /// use license_client::StateDir;
@@ -167,6 +169,20 @@ impl StateDir {
             path: path.into(),
             origin: Origin::Chosen,
         }
+    }
+
+    /// Returns the administrator's directory at `path`, for writing. All users can read the files
+    /// that are written there.
+    pub(crate) fn shared(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            origin: Origin::Shared,
+        }
+    }
+
+    /// Returns whether this is the administrator's directory. It contains no state of a machine.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.origin == Origin::Shared
     }
 
     /// Returns a directory that contains nothing and cannot be created. It takes the place of a
@@ -265,7 +281,12 @@ impl StateDir {
     /// another user can change the directory or its path. Otherwise, returns the error of the
     /// system.
     pub(crate) fn open(&self, missing: Missing) -> io::Result<WritableDirectory> {
-        let directory = WritableDirectory::open(&self.path, missing)?;
+        let (missing, readers) = match (self.is_shared(), missing) {
+            (true, Missing::Create) => (Missing::CreateForAll, Readers::Everyone),
+            (true, missing) => (missing, Readers::Everyone),
+            (false, missing) => (missing, Readers::Owner),
+        };
+        let directory = WritableDirectory::open(&self.path, missing)?.readable_by(readers);
         directory.restrict_access(|found| self.contains_only_state(&directory, found));
         directory.check()?;
         Ok(directory)
@@ -280,6 +301,7 @@ impl StateDir {
         match self.origin {
             Origin::Default => true,
             Origin::Chosen => !is_sticky(found) && directory.is_empty(),
+            Origin::Shared => false,
         }
     }
 

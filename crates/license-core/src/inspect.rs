@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::claims::INSTANT_CLAIMS;
 use crate::code::Code;
 use crate::encoding::pasted::without_wrapping;
-use crate::encoding::strict_json;
+use crate::encoding::{TextKind, strict_json};
 use crate::jose::{Algorithm, ParseError, TokenKind, Unverified};
 use crate::key::{LicenseKey, ShortEnterpriseKey};
 use crate::license::{LicenseFile, VerifiedLicensesError};
@@ -68,7 +68,12 @@ impl Serialize for Inspection {
 /// Returns [`InspectError`] if the text has another format, or is damaged.
 pub fn inspect(text: &str) -> Result<Inspection, InspectError> {
     let body = without_wrapping(text);
-    if body.starts_with('{') || body.contains(" PUBLIC KEY-") || body.contains(" PRIVATE KEY-") {
+    let kind = TextKind::detect(body);
+    let is_key = matches!(
+        kind,
+        Some(TextKind::PublicKeys | TextKind::PrivateKey | TextKind::SshPrivateKey)
+    );
+    if body.starts_with('{') || is_key {
         return TrustSet::parse(body)
             .map(|trust| Inspection(InspectedContent::Keys(trust_set(&trust))))
             .map_err(InspectError::Trust);

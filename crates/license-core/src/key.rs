@@ -13,6 +13,7 @@ pub use license_id::LicenseId;
 pub use standard::StandardKey;
 
 use crate::code::Code;
+use crate::encoding::layout::has_block;
 use crate::encoding::pasted::{FoundText, Pasted, Position};
 use crate::encoding::qr_text;
 use crate::encoding::value::text_value;
@@ -97,7 +98,7 @@ impl LicenseKey {
     /// ```
     pub fn is_likely(text: &str) -> bool {
         let text = crate::encoding::pasted::without_wrapping(text);
-        let is_other = text.contains("BEGIN ") || text.contains(['{', '.']);
+        let is_other = has_block(text) || text.contains(['{', '.']);
         !is_other && !qr_text::has_prefix(text)
     }
 

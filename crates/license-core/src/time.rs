@@ -23,6 +23,7 @@
 //! # Ok::<(), time::TimeError>(())
 //! ```
 
+mod duration;
 pub mod serde_rfc3339;
 pub(crate) mod serde_seconds;
 pub mod serde_unix_seconds;
@@ -31,6 +32,8 @@ use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
+
+pub use duration::parse_duration;
 
 /// 1970-01-01T00:00:00Z, the earliest instant.
 pub const MIN: DateTime<Utc> = DateTime::UNIX_EPOCH;
@@ -413,6 +416,9 @@ pub enum TimeError {
     /// The text is not a real date from 1970 to 9999 in the form `YYYY-MM-DD` or `YYYYMMDD`.
     #[error("expected a real date such as 2027-01-31, from 1970 to 9999")]
     NotADate,
+    /// The text is not a number of days or hours.
+    #[error("expected days or hours, such as 30d or 12h")]
+    NotADuration,
     /// The value is before 1970 or after 9999.
     #[error("expected an instant from 1970 to 9999")]
     OutOfRange,

@@ -63,6 +63,7 @@
 //! | issue any artifact | [`services::issue::IssueService`] with a draft, such as [`services::licenses::LicenseOrder`] |
 //! | answer requests of machines | [`services::answer`] |
 //! | revoke a license | [`services::revoke`], then [`services::revocation_lists`] |
+//! | import artifacts and exports | [`services::import`] |
 //! | issue many licenses | [`services::batch`] |
 //! | open a key in a file, an HSM, AWS KMS or Google Cloud KMS | [`signer::open`] |
 //! | read the ledger | [`ledger::LedgerReader`], [`ledger::sqlite::SqliteLedger`] |

@@ -5,6 +5,7 @@ pub mod batch;
 pub mod deactivation;
 pub mod devices;
 pub mod enterprise_keys;
+pub mod import;
 pub mod issue;
 pub mod licenses;
 pub mod record;

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and prints the key it used"
 )]
 
+mod license_by_hand;
 mod private_key;
 mod product_schema;
 mod qr_codes;

@@ -305,7 +305,8 @@ fn csv_dialects_of_spreadsheets_are_read() {
         "tier;customer;days;user\r\npro;\"Größe; AG\";9;\"alice;bob\"\r\n;;;\r\n",
         "\u{feff}sep=;\r\ntier;customer;days;user\r\npro;Größe;9;alice\r\n",
         "tier\tcustomer\tdays\npro\tGröße\t9\n",
-        "\n\ntier,customer,days\n\n\npro,Größe,9\n,,\n",
+        "\n\ntier;customer;days\n\n\npro;Größe;9\n;;\n",
+        "tier;\"customer\";days;\"a, b\"\npro;\"\"\"Größe\"\", AG\";9;\n",
     ]
     .into_iter()
     .enumerate()
@@ -371,8 +372,8 @@ fn an_error_names_the_line_and_the_column_and_nothing_is_issued() {
         ),
         ("sep=;\ntier;customer;days\npro;A;x\n", &["line 3, days:"]),
         (
-            "tier,customer,days\r\n\r\npro,A,9\r\n\r\n\r\npro,\"A\r\nB\",9\r\npro,A,x",
-            &["line 8, days:"],
+            "tier,customer,days\r\n\r\npro,A,9\r\n\r\n\r\npro,\"A, B\",9\r\npro,A,x",
+            &["line 7, days:"],
         ),
     ];
     for (table, parts) in cases {

@@ -26,6 +26,7 @@ fn a_private_key_is_read_in_spite_of_changed_layout_or_its_kind_is_named() {
             "quoted",
             format!("> {}", key.trim_end().replace('\n', "\n> ")).into(),
         ),
+        ("no-break spaces", key.replace(' ', "\u{a0}").into()),
         (
             "trailing spaces and Ctrl-Z",
             (key.replace('\n', " \n") + "\u{1a}").into(),

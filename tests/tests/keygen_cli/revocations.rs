@@ -325,6 +325,96 @@ fn a_reinstatement_before_the_last_list_excuses_no_omission() {
 }
 
 #[test]
+fn a_list_that_the_ledger_does_not_know_proves_no_reinstatement_whatever_its_date() {
+    let workstation = Vendor::shared().workstation();
+    let id = revoked(&workstation, &PRO);
+    let _ = keygen(&workstation, &["revoke", &id, "--undo", "--reason", "paid"]).expect_code(0);
+    let _ = keygen(&workstation, &words("ledger backup --out backup.db")).expect_code(0);
+    let _ = keygen(&workstation, &["revoke", &id, "--reason", "fraud"]).expect_code(0);
+    // The list is older than the reinstatement, according to its date.
+    let report = list(
+        &workstation,
+        &words("--issued-at 2020-01-01 --out my\u{a0}list.lic"),
+    );
+    assert_eq!(report["revoked"], 1);
+    restore(&workstation);
+    let args = words("revocations --key vendor.key --out next.lic");
+    let error = keygen(&workstation, &args).expect_failure(2);
+    assert!(error.message.contains(&id), "{error:?}");
+    assert!(
+        error.message.contains("1 license or activation of"),
+        "{error:?}"
+    );
+    std::fs::rename(
+        workstation.file("my\u{a0}list.lic"),
+        workstation.file("my list.lic"),
+    )
+    .unwrap();
+    // A path with blanks is quoted in the hint.
+    let ledger = workstation.home().join(".local/share/keygen");
+    let copies = std::fs::read_dir(&ledger).unwrap();
+    for copy in copies.map(|entry| entry.unwrap().path()) {
+        if copy.extension().is_some_and(|end| end == "lic") {
+            std::fs::remove_file(copy).unwrap();
+        }
+    }
+    let at_list = ["revocations", "--key", "vendor.key", "--out", "my list.lic"];
+    let error = keygen(&workstation, &at_list).expect_failure(2);
+    assert!(
+        error
+            .hint
+            .contains("`keygen ledger import 'my list.lic' --trust FILE`"),
+        "{error:?}"
+    );
+    workstation.write("trust.jwks", &Vendor::shared().trust);
+    let import = [
+        "ledger",
+        "import",
+        "my list.lic",
+        "--trust",
+        "trust.jwks",
+        "--json",
+    ];
+    let imported = keygen(&workstation, &import).expect_code(0);
+    assert!(
+        imported.stderr.contains("REVOKED: the ledger did not know"),
+        "{imported:?}"
+    );
+    assert_eq!(imported.json()["revoked_again"], json!([id]));
+    assert_eq!(list(&workstation, &["--out", "my list.lic"])["revoked"], 1);
+    // The list is now known, so a reinstatement after it counts.
+    let _ = keygen(&workstation, &["revoke", &id, "--undo", "--reason", "paid"]).expect_code(0);
+    assert_eq!(list(&workstation, &["--out", "my list.lic"])["revoked"], 0);
+    let again = keygen(&workstation, &import).expect_code(0).json();
+    assert_eq!(again["entered"], 0);
+}
+
+#[test]
+fn later_revocations_do_not_replace_those_of_a_list_that_the_ledger_only_counts() {
+    let workstation = Vendor::shared().workstation();
+    let _ = revoked(&workstation, &PRO);
+    let _ = list(&workstation, &[]);
+    let lines = keygen(&workstation, &["ledger", "export"]).expect_code(0);
+    let lines = lines.stdout.lines();
+    let lines = lines.filter(|line| !line.contains("\"kind\":\"revocation\""));
+    let lines: Vec<_> = lines.collect();
+    assert_eq!(lines.len(), 3);
+    let other = Vendor::shared().workstation();
+    other.write("part.jsonl", lines.join("\n"));
+    other.write("trust.jwks", &Vendor::shared().trust);
+    let import = words("ledger import part.jsonl --trust trust.jwks");
+    let _ = keygen(&other, &import).expect_code(0);
+    let id = revoked(&other, &PRO);
+    let args = words("revocations --key vendor.key --out list.lic");
+    for _ in 0..2 {
+        let error = keygen(&other, &args).expect_failure(2);
+        assert!(error.message.contains("knows 0"), "{error:?}");
+        let undo = ["revoke", &id, "--undo", "--reason", "paid"];
+        let _ = keygen(&other, &undo).expect_code(0);
+    }
+}
+
+#[test]
 fn a_revocation_with_a_wrong_clock_needs_force_and_takes_effect_at_once() {
     let Some(faketime) = tools::faketime() else {
         return;

@@ -1,5 +1,10 @@
 //! `keygen revoke`.
 
+use std::time::SystemTime;
+
+use license_core::chrono::TimeDelta;
+use license_core::time;
+
 use super::*;
 
 fn revoke(vendor: &Scratch, id: &str, options: &[&str]) -> RunOutput {
@@ -253,7 +258,7 @@ fn a_revocation_is_undone_and_can_be_repeated() {
     assert_eq!(licenses(&vendor, &["list", "--status", "revoked"]).len(), 3);
     let expected = json!({
         "license_id": second, "customer": null, "reason": "paid", "reinstated": [second, third],
-        "not_revoked": [], "dry_run": false,
+        "not_revoked": [], "competitors": [], "denials": [], "dry_run": false,
     });
     assert_eq!(undo(&second, &["--with-successors"]), expected);
     assert_eq!(undo(&second, &[])["not_revoked"], json!([second]));
@@ -279,33 +284,234 @@ fn a_revocation_is_undone_and_can_be_repeated() {
 }
 
 #[test]
-fn an_imported_reinstatement_does_not_end_a_later_revocation() {
-    let [one, two] = [vendor(), vendor()];
-    let license = issue(&one, "1.lic", &[]);
-    let id = text(&license["license_id"]);
-    let base = keygen(&one, &["ledger", "export"]).expect_code(0).stdout;
-    let _ = revoke(&one, id, &[]).expect_code(0);
-    let _ = revoke(&one, id, &["--undo"]).expect_code(0);
-    let mut later = String::new();
-    for mut entry in export(&one) {
-        if entry["body"]["at"].is_string() {
-            entry["body"]["at"] = json!("2020-01-01T00:00:00Z");
+fn an_imported_reinstatement_ends_no_revocation_that_the_import_does_not_contain() {
+    for date in ["2020-01-01T00:00:00Z", "2027-09-25T00:00:00Z"] {
+        let [one, two] = [vendor(), vendor()];
+        let license = issue(&one, "1.lic", &[]);
+        let id = text(&license["license_id"]);
+        let base = keygen(&one, &["ledger", "export"]).expect_code(0).stdout;
+        let _ = revoke(&one, id, &[]).expect_code(0);
+        let _ = revoke(&one, id, &["--undo"]).expect_code(0);
+        // The clock of the first ledger was wrong.
+        let mut later = String::new();
+        for mut entry in export(&one) {
+            if entry["body"]["at"].is_string() {
+                entry["body"]["at"] = json!(date);
+            }
+            later += &format!("{entry}\n");
         }
-        later += &format!("{entry}\n");
+        two.write("base.jsonl", base);
+        two.write("later.jsonl", later);
+        let import = |file: &str| {
+            let args = ["ledger", "import", "--trust", "trust.jwks", "--json", file];
+            keygen(&two, &args).expect_code(0)
+        };
+        let _ = import("base.jsonl");
+        let _ = revoke(&two, id, &[]).expect_code(0);
+        for _ in 0..2 {
+            let imported = import("later.jsonl");
+            assert_eq!(imported.json()["still_revoked"], json!([id]));
+            assert!(imported.stderr.contains("REVOKED: "), "{imported:?}");
+        }
+        assert_eq!(licenses(&two, &["list", "--status", "revoked"]).len(), 1);
+        let list = keygen_json(&two, &["revocations", "--key", "vendor.key"]);
+        assert_eq!(list["revoked"], 1);
+        let again = revoke(&two, id, &[]).expect_code(0).json();
+        assert_eq!(again["already_revoked"], true);
+        // The other ledger is restored by the same file, because nothing contradicts it.
+        let three = vendor();
+        three.write("later.jsonl", two.read("later.jsonl"));
+        let args = ["ledger", "import", "--trust", "trust.jwks", "later.jsonl"];
+        let _ = keygen(&three, &args).expect_code(0);
+        assert!(licenses(&three, &["list", "--status", "revoked"]).is_empty());
     }
-    two.write("base.jsonl", base);
-    two.write("later.jsonl", later);
-    let import = |file: &str| {
-        let args = ["ledger", "import", "--trust", "trust.jwks", file];
-        let _ = keygen(&two, &args).expect_code(0);
-    };
-    import("base.jsonl");
-    let _ = revoke(&two, id, &[]).expect_code(0);
-    import("later.jsonl");
-    assert_eq!(kinds(&two).last().unwrap(), "reinstatement");
+}
+
+#[test]
+fn an_export_with_equal_revocations_keeps_their_order() {
+    let [one, two] = [vendor(), vendor()];
+    let id = issue(&one, "1.lic", &[])["license_id"].clone();
+    for options in [&[][..], &["--undo"], &[]] {
+        let _ = revoke(&one, text(&id), options).expect_code(0);
+    }
+    let mut lines = export(&one);
+    for line in &mut lines {
+        if line["body"]["at"].is_string() {
+            line["body"]["at"] = json!("2026-01-01T00:00:00Z");
+        }
+    }
+    let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    two.write("all.jsonl", lines);
+    let import = words("ledger import all.jsonl --trust trust.jwks --json");
+    let _ = keygen(&two, &import).expect_code(0);
     assert_eq!(licenses(&two, &["list", "--status", "revoked"]).len(), 1);
-    let list = keygen_json(&two, &["revocations", "--key", "vendor.key"]);
-    assert_eq!(list["revoked"], 1);
-    let again = revoke(&two, id, &[]).expect_code(0).json();
-    assert_eq!(again["already_revoked"], true);
+    assert_eq!(
+        keygen(&two, &import).expect_code(0).json()["entered"],
+        json!(0)
+    );
+}
+
+#[test]
+fn licenses_in_the_renewal_grace_period_are_revoked_and_named() {
+    let vendor = vendor();
+    let day = |days: i64| {
+        let now = time::from_system_time(SystemTime::now()).unwrap();
+        let at = now + TimeDelta::days(days);
+        at.format("%Y-%m-%d").to_string()
+    };
+    let [start, end, long_ago] = [-100, -3, -20].map(day);
+    let issue = |out: &str, tier: &str, end: &str| {
+        let terms = ["--tier", tier, "--issued-at", &start, "--expires", end];
+        text(&issue(&vendor, out, &terms)["license_id"]).to_owned()
+    };
+    // An ENT license has a grace period of seven days, and a FREE license has none.
+    let in_grace = issue("1.lic", "ent", &end);
+    let _ = issue("2.lic", "free", &end);
+    let _ = issue("3.lic", "ent", &long_ago);
+    let renewal = renew(&vendor, &in_grace, "4.lic");
+    let report = revoke(&vendor, &renewal, &["--dry-run"]).expect_code(0);
+    assert_eq!(report.json()["still_hold"], json!([in_grace]));
+    let key = ["--company", "ACME", "--seats", "100", "--expires"];
+    let key_end = end.replace('-', "");
+    let args = ["enterprise-key", "--key", "vendor.key", "--out", "acme.key"];
+    let key = keygen_json(&vendor, &[&args[..], &key, &[&key_end]].concat());
+    let all = ["revoke", "--customer", "ACME Ltd", "--reason", "x"];
+    assert_eq!(
+        keygen_json(&vendor, &all)["revoked"],
+        json!([in_grace, renewal])
+    );
+    let company = ["revoke", "--customer", "ACME", "--reason", "x"];
+    assert_eq!(
+        keygen_json(&vendor, &company)["revoked"],
+        json!([key["short_key"]])
+    );
+}
+
+#[test]
+fn an_undone_renewal_beside_another_renewal_needs_force() {
+    let vendor = vendor();
+    let first = issue(&vendor, "1.lic", &["--days", "30"]);
+    let first = text(&first["license_id"]).to_owned();
+    let second = renew(&vendor, &first, "2.lic");
+    let _ = revoke(&vendor, &second, &[]).expect_code(0);
+    let third = renew(&vendor, &first, "3.lic");
+    for mode in [&["--dry-run"][..], &[]] {
+        let undo = revoke(&vendor, &second, &[&["--undo"], mode].concat());
+        assert_eq!(undo.expect_json_failure(2), "RENEWED");
+    }
+    let undo = ["revoke", &second, "--undo", "--reason", "x"];
+    let error = keygen(&vendor, &undo).expect_failure(2);
+    assert!(error.message.contains(&third), "{error:?}");
+    let forced = revoke(&vendor, &second, &["--undo", "--force", "--dry-run"]).expect_code(0);
+    assert!(forced.stderr.contains("RENEWED: "), "{forced:?}");
+    assert_eq!(forced.json()["competitors"], json!([third]));
+    // Two renewals that are reinstated together are the same mistake.
+    let _ = revoke(&vendor, &third, &[]).expect_code(0);
+    let both = [
+        "revoke",
+        "--customer",
+        "ACME Ltd",
+        "--undo",
+        "--reason",
+        "x",
+    ];
+    let error = keygen(&vendor, &both).expect_failure(2);
+    assert!(error.message.contains(&third), "{error:?}");
+    assert_eq!(
+        revoke(&vendor, &second, &["--undo"]).expect_code(0).json()["competitors"],
+        json!([])
+    );
+}
+
+#[test]
+fn an_undo_names_the_validation_tokens_that_still_deny_the_license() {
+    let vendor = vendor();
+    let terms = ["--tier", "team", "--days", "30", "--devices", "5"];
+    let id = issue(&vendor, "1.lic", &terms)["license_id"].clone();
+    let id = text(&id);
+    let machines = ["1", "2"].map(|digit| format!("mach_{}", digit.repeat(32)));
+    let check_in = |out: &str, status: &str, machine: Option<&str>| {
+        let args = ["check-in", "1.lic", "--key", "vendor.key", "--out", out];
+        let mut args = [&args[..], &["--status", status]].concat();
+        args.extend(
+            machine
+                .into_iter()
+                .flat_map(|machine| ["--machine", machine]),
+        );
+        let _ = keygen(&vendor, &args).expect_code(0);
+    };
+    let undo = || {
+        let _ = revoke(&vendor, id, &[]).expect_code(0);
+        revoke(&vendor, id, &["--undo"]).expect_code(0)
+    };
+    assert_eq!(undo().json()["denials"], json!([]));
+    check_in("a.lic", "active", None);
+    check_in("b.lic", "revoked", Some(&machines[0]));
+    check_in("c.lic", "canceled", Some(&machines[1]));
+    check_in("d.lic", "active", Some(&machines[1]));
+    let undone = undo();
+    let expected = json!([{ "license_id": id, "machine": machines[0], "status": "revoked" }]);
+    assert_eq!(undone.json()["denials"], expected);
+    let warning = undone
+        .stderr
+        .lines()
+        .find(|line| line.contains("STILL_DENIED"));
+    assert!(warning.unwrap().contains("keygen check-in"), "{undone:?}");
+    check_in("e.lic", "revoked", None);
+    assert_eq!(undo().json()["denials"][0]["machine"], Value::Null);
+    check_in("f.lic", "active", None);
+    assert_eq!(undo().json()["denials"], json!([]));
+}
+
+#[test]
+fn a_pasted_key_in_place_of_a_name_is_not_repeated() {
+    let vendor = vendor();
+    issue(&vendor, "1.lic", &[]);
+    let key = enterprise_key(&vendor, "acme.key");
+    let stranger = Vendor::with_new_key("2048", "RS256").workstation();
+    let _ = enterprise_key(&stranger, "other.key");
+    let key_line = vendor.read("vendor.key");
+    let key_line = key_line.lines().nth(1).unwrap();
+    let token = export(&vendor)[1]["artefact"].clone();
+    assert_eq!(key_line.len(), 64);
+    for pasted in [key_line, stranger.read("other.key").trim(), text(&token)] {
+        for args in [
+            &["revoke", "--reason", "x", "--customer"][..],
+            &["revoke", "--reason", "x"],
+            &["ledger", "show"],
+            &["ledger", "resend"],
+            &["renew", "--days", "9", "--key", "vendor.key"],
+            &["upgrade", "--seats", "9", "--key", "vendor.key"],
+            &["diff", "1.lic"],
+            &[
+                "issue",
+                "--tier",
+                "pro",
+                "--days",
+                "9",
+                "--key",
+                "vendor.key",
+                "--convert",
+            ],
+            &[
+                "reassign",
+                "--from",
+                "a",
+                "--to",
+                "b",
+                "--key",
+                "vendor.key",
+            ],
+        ] {
+            let run = keygen(&vendor, &[args, &[pasted]].concat());
+            let shown = run.stdout.clone() + &run.stderr;
+            let part: String = pasted.chars().rev().take(40).collect();
+            let part: String = part.chars().rev().collect();
+            assert!(!shown.contains(&part), "{args:?}: {run:?}");
+        }
+    }
+    // A short key is no secret.
+    let short = text(&key["short_key"]).replace("ACME", "OTHER");
+    let error = keygen(&vendor, &["ledger", "show", &short]).expect_failure(2);
+    assert!(error.message.contains(&short), "{error:?}");
 }

@@ -21,8 +21,11 @@ fn every_signed_form_of_a_license_can_be_installed() {
     for argument in ["team.lic", "enterprise.key", &TEAM.token(), &ENTERPRISE_KEY] {
         let machine = machine();
         let mut report = expect_valid(install(&machine, &["--json", argument]));
-        let blocks = report.as_object_mut().unwrap().remove("blocks").unwrap();
+        let mut member = |name: &str| report.as_object_mut().unwrap().remove(name).unwrap();
+        let [blocks, path, dry_run] = ["blocks", "path", "dry_run"].map(&mut member);
         assert_eq!(blocks[0]["kind"], "LICENSE", "{blocks}");
+        assert!(path.as_str().unwrap().contains("/state/license."), "{path}");
+        assert_eq!(dry_run, false);
         let status = expect_valid(license(&machine, &["status", "--json", "--at", AT]));
         assert_eq!(report, status);
     }

@@ -8,6 +8,8 @@
 )]
 
 mod activation;
+#[cfg(unix)]
+mod all_users;
 mod check_in;
 mod clock;
 mod damage;
@@ -18,6 +20,8 @@ mod inspect;
 mod install;
 mod library;
 mod machine;
+mod metrics;
+mod monitor;
 #[cfg(target_os = "linux")]
 mod other_user;
 mod output;

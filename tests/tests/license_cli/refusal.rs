@@ -166,6 +166,23 @@ fn a_private_key_is_reported_as_a_private_key() {
 }
 
 #[test]
+fn a_pasted_key_in_place_of_a_name_or_path_is_not_repeated() {
+    let machine = machine();
+    let line = Vendor::shared().key.lines().nth(1).unwrap().to_owned();
+    let enterprise_key = format!("CODITECT-ENT-ACME-100-99991231-{}", line.repeat(5));
+    for pasted in [&line, &enterprise_key] {
+        for command in ["check", "use", "session", "usage"] {
+            for mode in [&["--json"][..], &[]] {
+                let run = license(&machine, &[&[command], mode, &["--", pasted]].concat());
+                assert_eq!(run.code, Some(2), "{run:?}");
+                let part = &pasted[pasted.len() - 24..];
+                assert!(!run.all_output().contains(part), "{command}: {run:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_missing_file_and_a_directory_are_system_errors() {
     let machine = machine();
     for path in ["missing.lic", "home", "missing/acme.lic"] {

@@ -7,7 +7,7 @@ use license_core::{LicenseId, ProductCode, TrustSet, Unverified, time};
 use super::*;
 
 /// Returns a revocation list of the shared vendor with these licenses.
-fn list(seq: u64, revoked: &[&IssuedLicense]) -> String {
+pub(crate) fn list(seq: u64, revoked: &[&IssuedLicense]) -> String {
     list_signed_by(&vendors_key(), "CODITECT", seq, revoked, "2020-02-01")
 }
 

@@ -32,7 +32,7 @@ fn armor(token: &str) -> String {
     Unverified::parse(token).unwrap().to_armor()
 }
 
-fn introduction(by: &Vendor, of: &Vendor) -> String {
+pub(crate) fn introduction(by: &Vendor, of: &Vendor) -> String {
     let of = key(of);
     let draft = IntroductionDraft {
         issuer: "CODITECT\u{1b}[31m".to_owned(),

@@ -128,5 +128,6 @@ pub(crate) fn search_levels(width: usize, levels: &[u8]) -> Result<String, Strin
     decoding::search(&picture).map_err(|error| format!("{error:?}"))
 }
 
-#[cfg(all(test, feature = "pictures"))]
+#[cfg(test)]
+#[cfg(feature = "pictures")]
 mod tests;

@@ -8,7 +8,7 @@ use license_core::claims::Status;
 use license_core::encoding::hex;
 use license_core::jose::Algorithm;
 use license_core::policy::{Quota, UsageType};
-use license_core::{Tier, VersionReq};
+use license_core::{Tier, VersionReq, time};
 use license_issuer::ledger::LicenseStatus;
 use license_issuer::signer::KeyLocation;
 
@@ -63,18 +63,8 @@ pub(super) fn license_status(text: &str) -> Result<LicenseStatus, &'static str> 
         .ok_or("expected active, future, expired, superseded or revoked")
 }
 
-pub(super) fn duration(text: &str) -> Result<TimeDelta, &'static str> {
-    const EXPECTED: &str = "expected days or hours, such as 30d or 12h";
-    let unit = match text.chars().last() {
-        Some('d') => TimeDelta::days,
-        Some('h') => TimeDelta::hours,
-        _ => return Err(EXPECTED),
-    };
-    let count: u32 = text
-        .get(..text.len().saturating_sub(1))
-        .and_then(|count| count.parse().ok())
-        .ok_or(EXPECTED)?;
-    Ok(unit(count.into()))
+pub(super) fn duration(text: &str) -> Result<TimeDelta, String> {
+    time::parse_duration(text).map_err(|error| error.to_string())
 }
 
 /// Parses the hash of a ledger entry. The head of an empty ledger is part of every chain, so a

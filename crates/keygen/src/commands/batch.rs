@@ -1,6 +1,7 @@
 //! `keygen batch`: issues a license for each row of a table.
 
 pub(super) mod batch_run;
+mod check;
 mod columns;
 pub(super) mod dialect;
 pub(super) mod encoding;
@@ -9,28 +10,27 @@ mod fuzzing;
 pub(super) mod manifest;
 pub(super) mod order_id;
 mod orders;
+mod quotes;
 mod row_error;
 
-use license_cli_support::{Exit, Failure, Progress, Terminal, escape, plural, show_path};
-use license_issuer::names::{NameSet, NameSetError};
+use license_cli_support::{Failure, Terminal, plural, show_path};
+use license_issuer::ledger::Ledger;
 use license_issuer::services::batch::{AlreadyIssuedCounts, BatchReport};
-use license_issuer::services::issue::Mode;
+use license_issuer::services::issue::{IssueError, Mode};
 use serde_json::json;
 
 use super::context::AppContext;
 use super::signer::KeyFile;
 use crate::args::Batch;
 use crate::inputs::matrix;
+use crate::{failures, output};
 use batch_run::{BatchRun, jobs, take_precautions};
+use check::CheckedOrders;
 use dialect::check_file;
 use orders::Orders;
-use row_error::RowErrors;
 
 #[cfg(fuzzing)]
 pub use fuzzing::{ReadOrder, read_orders};
-
-/// Number of different row errors after which the remaining rows are not read.
-const MAX_ROW_ERRORS: usize = 20;
 
 pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure> {
     let terminal = app.terminal;
@@ -39,12 +39,21 @@ pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure>
     check_file(&arguments.orders, "orders")?;
     take_precautions(arguments.product_file.as_ref(), arguments.force, app)?;
     // All rows are checked before a passphrase prompt and before the first license is signed.
-    let orders = Orders::open(&arguments.orders, arguments.name.as_deref(), &matrix)?;
-    let rows = check(&orders, terminal)?;
+    let (orders, checked) = {
+        let ledger = output::ledger_file(app.location)?;
+        let view = ledger.as_ref().map(Ledger::check).transpose();
+        let view = view
+            .map_err(|error| failures::not_issued(IssueError::OpenLedger(error), app.location))?
+            .flatten();
+        let orders = Orders::open(&arguments.orders, arguments.name.as_deref(), &matrix)?;
+        let checked = check::check(&orders, view.as_deref())?;
+        (orders, checked)
+    };
+    checked.print_warnings(&orders, terminal);
     let mode = Mode::new(arguments.dry_run);
     let batch = BatchRun {
         source: &orders,
-        rows,
+        rows: checked.rows,
         matrix: &matrix,
         directory: &arguments.out,
         force: arguments.force,
@@ -56,7 +65,7 @@ pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure>
     };
     let report = batch.issue(mode)?;
     warn(&report.already_issued, terminal);
-    print(&batch, &report, mode)
+    print(&batch, &checked, &report, mode)
 }
 
 /// Warns about expired and revoked licenses among those that were issued earlier.
@@ -76,6 +85,7 @@ fn warn(already_issued: &AlreadyIssuedCounts, terminal: &Terminal) {
 
 fn print(
     batch: &BatchRun<'_, Orders<'_>>,
+    checked: &CheckedOrders,
     report: &BatchReport,
     mode: Mode,
 ) -> Result<(), Failure> {
@@ -91,16 +101,20 @@ fn print(
             "minted": report.issued,
             "known": known.total,
             "restored": known.restored,
+            "check_in_required": checked.check_in_count(),
+            "warnings": checked.warnings_json(),
             "manifest": (!mode.is_dry_run()).then_some(manifest),
             "dry_run": mode.is_dry_run(),
         }));
     }
+    let mut lines = checked.check_in_lines();
     if mode.is_dry_run() {
-        return terminal.data(&format!(
+        lines.push(format!(
             "dry run    nothing was issued or written; {} of {product} would be issued, {} already exist",
             plural(rows.saturating_sub(known.total), "license", "licenses"),
             known.total
         ));
+        return terminal.data(&lines.join("\n"));
     }
     let issued = plural(report.issued, "license", "licenses");
     let mut line = format!("issued   {issued} of {product}");
@@ -110,101 +124,10 @@ fn print(
             known.total, known.restored
         );
     }
-    terminal.data(&format!("{line}\nmanifest {manifest}"))?;
+    lines.extend([line, format!("manifest {manifest}")]);
+    terminal.data(&lines.join("\n"))?;
     if known.total > 0 {
         terminal.note("--name NAME issues the same orders again");
     }
     Ok(())
-}
-
-/// Returns the number of rows if all of them are valid.
-fn check(orders: &Orders<'_>, terminal: &Terminal) -> Result<u64, Failure> {
-    let (mut count, mut copies) = (0, 0_u64);
-    let mut errors = RowErrors::default();
-    let mut progress = Progress::new("rows checked", None);
-    let names = orders.has_file_column().then(NameSet::new).transpose();
-    let names = names.map_err(|error| no_names(&error))?;
-    orders.each(|order| {
-        progress.set(count);
-        count += 1;
-        match order {
-            Ok(order) => {
-                copies += u64::from(order.copy > 0);
-                if let Err(error) = orders.check(&order) {
-                    errors.add(error);
-                }
-                if let Some(names) = &names
-                    && !names
-                        .insert(&order.file)
-                        .map_err(|error| no_names(&error))?
-                {
-                    errors.add(order.error("file", "expected a name that is unique in the column"));
-                }
-            }
-            Err(error) => errors.add(error),
-        }
-        Ok(errors.len() < MAX_ROW_ERRORS)
-    })?;
-    drop(progress);
-    if count == 0 {
-        return Err(Failure::malformed(format!(
-            "{}: expected orders, found only a header",
-            orders.name
-        ))
-        .hint("add a row for each license"));
-    }
-    if errors.len() == 0 {
-        note_columns(orders, copies, terminal);
-        return Ok(count);
-    }
-    Err(invalid_rows(orders, &errors))
-}
-
-fn invalid_rows(orders: &Orders<'_>, errors: &RowErrors) -> Failure {
-    let mut lines: Vec<_> = errors.texts().collect();
-    if lines.len() >= MAX_ROW_ERRORS {
-        lines.push("the remaining rows were not read".to_owned());
-    }
-    let message = format!("{}: {}", orders.name, lines.join("; "));
-    let failure = Failure::new(Exit::Usage, "ORDERS", message);
-    if errors.has("tier") && orders.is_built_in() {
-        failure.hint("correct these rows, or add the product file of another product with --product-file; no license was issued")
-    } else {
-        failure.hint("correct these rows; no license was issued")
-    }
-}
-
-/// Prints a note about columns that are not options, and a warning if only these columns
-/// distinguish rows.
-fn note_columns(orders: &Orders<'_>, copies: u64, terminal: &Terminal) {
-    let carried = orders.carried();
-    if carried.is_empty() {
-        return;
-    }
-    let names: Vec<_> = carried.iter().map(|title| escape(title)).collect();
-    let names = names.join(", ");
-    let word = if carried.len() == 1 {
-        "column"
-    } else {
-        "columns"
-    };
-    terminal.note(&format!(
-        "the {word} {names} of the orders set nothing in a license; {} repeats the cells",
-        manifest::NAME
-    ));
-    if copies > 0 {
-        let message = format!(
-            "{} the order of an earlier row, apart from {names}: if such rows are moved, they exchange their licenses; a column `file` with a name for each license prevents this",
-            plural(copies, "row repeats", "rows repeat")
-        );
-        terminal.warning("EQUAL_ROWS", &message);
-    }
-}
-
-fn no_names(error: &NameSetError) -> Failure {
-    // Only the first cause is shown. Further causes of a database error repeat the first cause and
-    // add an error number.
-    let reason = std::error::Error::source(error).map(|reason| format!(": {reason}"));
-    let message = format!("{error}{}", reason.unwrap_or_default());
-    Failure::new(Exit::System, "IO", message).hint("free space in the directory TMPDIR")
 }

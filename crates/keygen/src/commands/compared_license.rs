@@ -1,6 +1,6 @@
 //! Licenses to compare, from a file, the command line or the ledger.
 
-use license_cli_support::{Exit, Failure, Source, escape};
+use license_cli_support::{Exit, Failure, Source, show_name};
 use license_core::claims::LicenseClaims;
 use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
@@ -81,12 +81,9 @@ fn recorded_artifact(
     Ok(row.map(|row| row.entry.artifact))
 }
 
-/// Returns a failure that does not repeat a long name, which may be a key or token.
+/// Returns the failure of a name that is neither a file nor in the ledger.
 fn not_found(name: &str, has_ledger: bool) -> Failure {
-    let shown = match name.chars().count() {
-        0..=64 => format!("`{}`", escape(name)),
-        count => format!("a text of {count} characters"),
-    };
+    let shown = show_name(name);
     let (message, hint) = if has_ledger {
         (
             format!("expected a file, or an id or key in the ledger, found {shown}"),

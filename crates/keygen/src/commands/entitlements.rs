@@ -146,7 +146,8 @@ impl<'a> EntitlementChanges<'a> {
 ///
 /// # Errors
 ///
-/// Returns a failure if two options set one limit to different values.
+/// Returns a failure if two options set one limit to different values, or if an option sets seats
+/// or devices to zero.
 fn requested_limits<'a>(
     arguments: &'a EntitlementArgs,
     matrix: &FeatureMatrix,
@@ -171,6 +172,7 @@ fn requested_limits<'a>(
     let mut limits: Vec<RequestedLimit<'a>> = Vec::new();
     for limit in counts.chain(quotas) {
         let counted = limit.counted;
+        limit.check_zero(matrix)?;
         match limits.iter().find(|other| other.counted == counted) {
             Some(other) if other.limit != limit.limit => {
                 let name = counted.name(matrix);
@@ -240,6 +242,18 @@ impl<'a> Counted<'a> {
 }
 
 impl RequestedLimit<'_> {
+    /// Refuses zero seats and devices, because the claims have no such number.
+    fn check_zero(&self, matrix: &FeatureMatrix) -> Result<(), Failure> {
+        if self.limit != Quota::Limit(0) || matches!(self.counted, Counted::Quota(_)) {
+            return Ok(());
+        }
+        let (option, name) = (self.option, self.counted.name(matrix));
+        Err(
+            Failure::usage(format!("{option}: expected at least 1 for {name}, found 0"))
+                .hint(format!("use {option} {name}=1 or more")),
+        )
+    }
+
     fn set(&self, draft: &mut LicenseDraft, matrix: &FeatureMatrix) -> Result<(), SigningError> {
         match (self.counted, self.counted.quota(matrix), self.limit) {
             (_, Some(name), limit) => draft.set_limit(name, limit, matrix)?,

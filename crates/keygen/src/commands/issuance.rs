@@ -143,7 +143,7 @@ pub(super) fn print_warning(warning: &IssueWarning, terminal: &Terminal) {
 }
 
 /// Returns the code and the message of a warning.
-fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
+pub(super) fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
     match warning {
         IssueWarning::Postdated(issued_at) => (
             "POSTDATED",

@@ -42,21 +42,36 @@ fn order<'m>(
     let trial = trial.map(|named| ConvertibleTrial::find(named, ledger, issued_at));
     let trial = trial.transpose()?;
     let mut draft = draft_with_trial(arguments, matrix, trial.as_ref())?;
-    let restrictions = &arguments.restrictions;
-    let mut notes = machine_notes(&draft.machines, restrictions.machine.len());
-    notes.extend(distinct_users(&restrictions.user).1);
-    match (&trial, ledger) {
-        (Some(trial), _) => {
-            trial.apply(&mut draft, matrix)?;
-            notes.push(trial.note(&draft));
-        }
-        (None, Some(ledger)) => notes.extend(active_trial(&draft, matrix, ledger)?),
-        (None, None) => {}
+    let mut notes = notes(
+        arguments,
+        &draft,
+        matrix,
+        ledger.filter(|_| trial.is_none()),
+    )?;
+    if let Some(trial) = &trial {
+        trial.apply(&mut draft, matrix)?;
+        notes.push(trial.note(&draft));
     }
     Ok(LicenseOrder {
         notes,
         ..LicenseOrder::new(draft, matrix)
     })
+}
+
+/// Returns notes about a draft. The ledger shows whether the customer has a trial.
+pub(super) fn notes(
+    arguments: &Issue,
+    draft: &LicenseDraft,
+    matrix: &FeatureMatrix,
+    ledger: Option<&dyn LedgerReader>,
+) -> Result<Vec<String>, Failure> {
+    let restrictions = &arguments.restrictions;
+    let mut notes = machine_notes(&draft.machines, restrictions.machine.len());
+    notes.extend(distinct_users(&restrictions.user).1);
+    if let Some(ledger) = ledger {
+        notes.extend(active_trial(draft, matrix, ledger)?);
+    }
+    Ok(notes)
 }
 
 /// Returns a note if the customer has an active trial that this license does not convert.
@@ -132,9 +147,9 @@ fn end(
     match arguments.expires {
         // The end would be the first instant of the year 10000, which no timestamp represents.
         Some(day) if time::end_of_day(day) == time::MAX => Err(Failure::usage(format!(
-            "expected an end before the year 10000, found {day}"
+            "--expires: expected a last day before 9999-12-31, found {day}"
         ))
-        .hint("use --perpetual")),
+        .hint("use --perpetual for a license that never expires")),
         Some(day) if time::end_of_day(day) <= start => Err(Failure::usage(format!(
             "expected an end after the start, {}, found {}",
             rfc3339(start),

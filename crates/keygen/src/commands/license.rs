@@ -60,7 +60,9 @@ pub(super) fn issue<'m>(
 /// Prints the warnings and notes about an order. An invalid draft was already refused.
 fn announce(order: &LicenseOrder<'_>, matrix: &FeatureMatrix, terminal: &Terminal) {
     if let Ok(claims) = order.claims() {
-        license_report::warn(&claims, matrix, terminal);
+        for (code, message) in license_report::warnings(&claims, matrix) {
+            terminal.warning(code, &message);
+        }
     }
     for loss in order.losses.iter().flatten() {
         terminal.warning("LOSS", loss);

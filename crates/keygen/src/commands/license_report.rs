@@ -12,7 +12,7 @@ use license_issuer::services::licenses::SignedLicense;
 use license_issuer::services::warnings;
 use serde_json::{Map, Value};
 
-use super::issuance::print_warning;
+use super::issuance::warning_text;
 use crate::inputs::now;
 use crate::{failures, output};
 
@@ -168,42 +168,41 @@ impl LicenseReport<'_> {
     }
 }
 
-/// Warns about claims that are allowed but rarely intended.
-pub(super) fn warn(claims: &LicenseClaims, matrix: &FeatureMatrix, terminal: &Terminal) {
-    if let Some(issued_at) = claims.issued_at {
-        let warning = warnings::postdated(issued_at, now());
-        warning
-            .iter()
-            .for_each(|warning| print_warning(warning, terminal));
+/// Returns the codes and messages of warnings about claims that are allowed but rarely intended.
+pub(super) fn warnings(
+    claims: &LicenseClaims,
+    matrix: &FeatureMatrix,
+) -> Vec<(&'static str, String)> {
+    let (mut found, now) = (Vec::new(), now());
+    let postdated = claims.issued_at.and_then(|at| warnings::postdated(at, now));
+    found.extend(postdated.as_ref().map(warning_text));
+    if let Some(end) = claims.expires_at.filter(|end| *end <= now) {
+        found.push(("EXPIRED", format!("the license ended at {}", rfc3339(end))));
     }
-    if let Some(end) = claims.expires_at.filter(|end| *end <= now()) {
-        terminal.warning("EXPIRED", &format!("the license ended at {}", rfc3339(end)));
-    }
-    if let Some(end) = claims.maintenance_until.filter(|end| *end <= now()) {
+    if let Some(end) = claims.maintenance_until.filter(|end| *end <= now) {
         let message = format!(
             "maintenance ended at {}: versions built later are not covered",
             rfc3339(end)
         );
-        terminal.warning("EXPIRED", &message);
+        found.push(("EXPIRED", message));
     }
     let entitlements = claims.entitlements();
-    for feature in entitlements
-        .features()
-        .filter(|name| matrix.first_tier_with(name).is_none())
-    {
+    let features = entitlements.features();
+    let unknown = features.filter(|name| matrix.first_tier_with(name).is_none());
+    found.extend(unknown.map(|feature| {
         let message = format!("no tier of {} has the feature {feature}", matrix.product());
-        terminal.warning("UNKNOWN_FEATURE", &message);
-    }
-    let known = |name: &str| {
-        matrix
-            .tiers()
-            .iter()
-            .any(|tier| tier.entitlements().quota(name).is_some())
+        ("UNKNOWN_FEATURE", message)
+    }));
+    let is_known = |name: &str| {
+        let mut tiers = matrix.tiers().iter();
+        tiers.any(|tier| tier.entitlements().quota(name).is_some())
     };
-    for (quota, _) in entitlements.quotas().filter(|(name, _)| !known(name)) {
+    let unknown = entitlements.quotas().filter(|(name, _)| !is_known(name));
+    found.extend(unknown.map(|(quota, _)| {
         let message = format!("no tier of {} has the quota {quota}", matrix.product());
-        terminal.warning("UNKNOWN_QUOTA", &message);
-    }
+        ("UNKNOWN_QUOTA", message)
+    }));
+    found
 }
 
 /// Returns the tier, customer and term of a license.

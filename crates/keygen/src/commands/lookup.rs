@@ -1,6 +1,6 @@
 //! Lookup of ledgers, and of licenses and keys in them.
 
-use license_cli_support::{Exit, Failure, escape};
+use license_cli_support::{Exit, Failure, show_name};
 use license_core::chrono::{DateTime, Utc};
 use license_core::{License, LicenseKey, TrustSet, Unverified, with_causes};
 use license_issuer::errors::LedgerError;
@@ -90,8 +90,7 @@ pub(crate) const FIND_HINT: &str =
 
 /// Returns the failure of an id or key that the ledger does not contain.
 pub(crate) fn not_found(id: &str) -> Failure {
-    let shown: String = id.chars().take(64).collect();
-    let message = format!("the ledger has no entry `{}`", escape(&shown));
+    let message = format!("the ledger has no entry {}", show_name(id));
     let hint = if std::path::Path::new(id).is_file() {
         "use the license id (jti) instead of the file; `keygen inspect FILE` shows it"
     } else {

@@ -1,6 +1,6 @@
 //! `keygen reassign`: replaces a named user of a license.
 
-use license_cli_support::{Exit, Failure, escape};
+use license_cli_support::{Exit, Failure, escape, show_name};
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
 use license_core::{FeatureMatrix, License, Unverified, time};
@@ -101,7 +101,7 @@ fn replace_user(users: &[String], arguments: &Reassign) -> Result<Vec<String>, F
         return Err(Failure::usage(format!(
             "--from: expected a user of the license ({}), found {}",
             names.join(", "),
-            escape(from)
+            show_name(from)
         ))
         .hint("use the name as it is in the license"));
     };
@@ -143,7 +143,7 @@ fn check_cool_down(
 fn no_users(named: &str) -> Failure {
     Failure::usage(format!(
         "license {} is not limited to named users",
-        escape(named)
+        show_name(named)
     ))
     .hint("issue a license for named users with `keygen issue --user NAME`")
 }

@@ -5,7 +5,6 @@ mod selection;
 
 use license_cli_support::Failure;
 use license_core::chrono::{DateTime, Utc};
-use license_issuer::errors::LedgerError;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{MissingLedger, RecordPlan, record};
@@ -30,7 +29,12 @@ pub(crate) fn run(arguments: &Revoke, app: AppContext<'_>) -> Result<(), Failure
                 reason,
                 at,
             };
-            order.plan(ledger)
+            let plan = order.plan(ledger);
+            let plan = plan.map_err(|error| failures::ledger_refused(ledger, &error))?;
+            if !arguments.force {
+                report::refuse_competitors(&plan.content)?;
+            }
+            Ok(plan)
         })?;
         report::undone(&selection, &undone, arguments, app.terminal)
     } else {
@@ -41,7 +45,8 @@ pub(crate) fn run(arguments: &Revoke, app: AppContext<'_>) -> Result<(), Failure
                 reason,
                 at,
             };
-            order.plan(ledger)
+            let plan = order.plan(ledger);
+            plan.map_err(|error| failures::ledger_refused(ledger, &error))
         })?;
         report::revoked(&selection, &revoked, arguments, app.terminal)
     }
@@ -55,7 +60,7 @@ fn record_selected<R>(
         &Selection,
         Option<&dyn LedgerReader>,
         DateTime<Utc>,
-    ) -> Result<RecordPlan<R>, LedgerError>,
+    ) -> Result<RecordPlan<R>, Failure>,
 ) -> Result<(Selection, R), Failure> {
     let AppContext {
         location, terminal, ..
@@ -73,8 +78,7 @@ fn record_selected<R>(
     let recorded = record(&mut ledger, missing, mode, at, |ledger| {
         precautions.check(ledger, at)?;
         let selection = Selection::find(&named, arguments, ledger, at)?;
-        let plan = plan(&selection, ledger, at)
-            .map_err(|error| failures::ledger_refused(ledger, &error))?;
+        let plan = plan(&selection, ledger, at)?;
         Ok(plan.map(|report| (selection, report)))
     });
     let recorded = recorded.map_err(|error| failures::not_issued(error, location))?;

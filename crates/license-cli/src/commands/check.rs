@@ -1,6 +1,8 @@
 //! `license check`.
 
-use license_cli_support::{Exit, Failure, Meaning, Screen, Terminal, closest, escape};
+use license_cli_support::{
+    Exit, Failure, Meaning, Screen, Terminal, closest, escape, may_be_pasted_key,
+};
 use license_client::{StateProblem, UsageAccount};
 use license_core::evaluate::{FeatureDecision, Outcome};
 use license_core::usage::UsageCounts;
@@ -24,14 +26,14 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     let (feature, query) = (arguments.feature.as_str(), &arguments.query);
     // A longer argument may be a license in the wrong place, so it is not repeated.
-    if !(1..=MAX_FEATURE).contains(&feature.len()) {
+    if !(1..=MAX_FEATURE).contains(&feature.len()) || may_be_pasted_key(feature) {
         return Err(invalid_name(feature.len()));
     }
     let base = app.matrix.base_tier().entitlements();
     let mut evaluation = match app.requested(query) {
         // A feature of the base tier needs no license, even if the installed one is damaged.
         Err(failure) if query.license.is_none() && base.allows(feature) => {
-            Evaluation::unusable(app, &query.context, &failure)
+            Evaluation::unusable(app, &query.context, failure)
         }
         evaluation => evaluation?,
     };
@@ -97,8 +99,9 @@ fn count_refusal(
 const MAX_FEATURE: usize = 64;
 
 fn invalid_name(found: usize) -> Failure {
-    let message =
-        format!("expected a feature name of 1 to {MAX_FEATURE} bytes, found {found} bytes");
+    let message = format!(
+        "expected a feature name of 1 to {MAX_FEATURE} bytes, found a text of {found} bytes"
+    );
     Failure::usage(message).hint("`license features` lists the features")
 }
 

@@ -1,20 +1,20 @@
-//! `license install` and `license activate`.
+//! `license install`, `license activate` and `license restore`.
 
-use license_cli_support::{Exit, Failure, Terminal, escape, show_path};
+mod notes;
+
+use license_cli_support::{Exit, Failure, Terminal, show_path};
 use license_client::{
-    Candidate, InstallReport, Installation, InstallationError, InstalledBlock, Moment, Replace,
-    ReplacedLicense,
+    Candidate, InstallReport, Installation, InstallationError, Moment, Replace, ReplacedLicense,
 };
-use license_core::chrono::{DateTime, Utc};
 use license_core::license::{Rotation, VerifiedLicensesError};
-use license_core::time::rfc3339;
-use license_core::{Code, License, LicenseId, TokenKind, TrustSet, VerifiedLicenses};
-use serde_json::json;
+use license_core::{Code, License, TrustSet, VerifiedLicenses};
+use serde_json::{Value, json};
 
+use self::notes::{OtherLicenses, note_dry_run, note_installed, note_other_licenses};
 use crate::args::{ContextArgs, Install, Restore};
 use crate::context::{AppContext, Evaluation, LicenseInput};
 use crate::output::notice::{self, Notice};
-use crate::output::trust_statements::{self, StatementsReport};
+use crate::output::trust_statements::StatementsReport;
 use crate::output::{artifacts, failure};
 
 /// Verifies and installs a file from the vendor, and prints the decision on the installed license.
@@ -60,14 +60,13 @@ pub(crate) fn restore(
         roots: trust,
         statements: StatementsReport::default(),
     };
-    install(
-        app,
-        &arguments.context,
-        replace(arguments.force),
-        candidate,
-        None,
-        terminal,
-    )
+    let options = InstallOptions {
+        args: &arguments.context,
+        replace: replace(arguments.force),
+        is_dry_run: false,
+        ignored: None,
+    };
+    install(app, options, candidate, terminal)
 }
 
 /// Installs the answer to a request of this machine. Changes nothing if the answer is installed
@@ -105,15 +104,22 @@ fn install_input(
 ) -> Result<Exit, Failure> {
     let checked = check_nonce(arguments, &candidate.verified);
     checked.map_err(|error| failure::installation(&error))?;
-    let ignored = app.ignored_statements(input);
-    install(
-        app,
-        &arguments.context,
-        replace(arguments.force),
-        candidate,
-        ignored,
-        terminal,
-    )
+    let options = InstallOptions {
+        args: &arguments.context,
+        replace: replace(arguments.force),
+        is_dry_run: arguments.dry_run,
+        ignored: app.ignored_statements(input),
+    };
+    install(app, options, candidate, terminal)
+}
+
+/// How a verified file is installed.
+struct InstallOptions<'a> {
+    args: &'a ContextArgs,
+    replace: Replace,
+    is_dry_run: bool,
+    /// The notice about trust statements that are ignored.
+    ignored: Option<Notice>,
 }
 
 fn replace(is_forced: bool) -> Replace {
@@ -126,12 +132,16 @@ fn replace(is_forced: bool) -> Replace {
 
 fn install(
     app: &AppContext,
-    args: &ContextArgs,
-    replace: Replace,
+    options: InstallOptions<'_>,
     candidate: VerifiedCandidate,
-    ignored: Option<Notice>,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
+    let InstallOptions {
+        args,
+        replace,
+        is_dry_run,
+        ignored,
+    } = options;
     let VerifiedCandidate {
         verified,
         roots,
@@ -150,8 +160,27 @@ fn install(
         None => Moment::Now,
         Some(_) => Moment::Hypothetical,
     };
+    if is_dry_run {
+        let checked = app
+            .manager
+            .check_install(&candidate, &context, replace, moment);
+        let checked = checked.map_err(|error| refused(app, &error))?;
+        let (now, is_license) = (context.clock(), !verified.licenses().is_empty());
+        note_dry_run(&checked, &before, &verified, terminal);
+        let mut notices: Vec<_> = checked.problems.iter().map(Notice::state).collect();
+        notices.extend(ignored);
+        notices.extend(checked.loss.as_ref().map(Notice::loss));
+        if !is_license {
+            return artifacts::print(&verified, &statements, now, notices, terminal);
+        }
+        let mut evaluation = new;
+        evaluation.notices = notices;
+        evaluation.statements = statements;
+        evaluation.installed = Some(report_to_json(&checked, true));
+        return evaluation.print(terminal);
+    }
     let installed = app.manager.install(&candidate, &context, replace, moment);
-    let installed = installed.map_err(|error| failure::installation(&error))?;
+    let installed = installed.map_err(|error| refused(app, &error))?;
     let after = own_licenses(app);
     note_installed(&installed, &verified, terminal);
     if !verified.licenses().is_empty() {
@@ -161,7 +190,8 @@ fn install(
             kept_before: &kept_before,
             kept: &kept_licenses(app),
         };
-        note_other_licenses(&installed, context.clock(), &verified, &others, terminal);
+        let now = context.clock();
+        note_other_licenses(app, &installed, now, &verified, &others, terminal);
         others.note_forgotten(terminal);
     }
     let mut evaluation = app.installed(args)?;
@@ -171,14 +201,52 @@ fn install(
     evaluation
         .notices
         .extend(installed.loss.as_ref().map(Notice::loss));
+    evaluation.notices.extend(unreadable_directory(app));
     if evaluation.verified.is_none() {
         // Revocation lists and trust statements can be installed without a license.
         let (now, notices) = (context.clock(), evaluation.notices);
         return artifacts::print(&verified, &statements, now, notices, terminal);
     }
     evaluation.statements = statements;
-    evaluation.blocks = Some(json!(installed.blocks));
+    evaluation.installed = Some(report_to_json(&installed, false));
     evaluation.print(terminal)
+}
+
+/// Returns the failure of an installation.
+fn refused(app: &AppContext, error: &InstallationError) -> Failure {
+    let failure = failure::installation(error);
+    match error {
+        InstallationError::Loss(_) if app.is_for_all_users => failure.hint(
+            "--force replaces the installed license; `license restore --system` then restores it, or a better one that is kept",
+        ),
+        _ => failure,
+    }
+}
+
+/// Returns the members of an installation in the JSON object.
+fn report_to_json(installed: &InstallReport, is_dry_run: bool) -> Value {
+    json!({
+        "blocks": installed.blocks,
+        "path": show_path(&installed.path),
+        "dry_run": is_dry_run,
+    })
+}
+
+/// Returns a notice if the directory of the administrator exists without access for other users.
+#[cfg(unix)]
+fn unreadable_directory(app: &AppContext) -> Option<Notice> {
+    use std::os::unix::fs::MetadataExt;
+    const READABLE: u32 = 0o005;
+    let dir = app.manager.state_dir().filter(|_| app.is_for_all_users)?;
+    let found = std::fs::metadata(dir.path()).ok()?;
+    let is_readable = found.mode() & READABLE == READABLE;
+    (!is_readable).then(|| Notice::unreadable_directory(dir.path(), found.mode() & 0o7777))
+}
+
+/// Returns `None`, because the access rules of Windows are those that its administrator set.
+#[cfg(not(unix))]
+fn unreadable_directory(_: &AppContext) -> Option<Notice> {
+    None
 }
 
 /// The verified input, and the keys that verified it.
@@ -265,148 +333,4 @@ fn own_licenses(app: &AppContext) -> Vec<License> {
 fn kept_licenses(app: &AppContext) -> Vec<License> {
     let kept = app.manager.replaced_license(&app.matrix).ok().flatten();
     kept.map_or_else(Vec::new, |kept| kept.verified.licenses().to_vec())
-}
-
-fn note_installed(installed: &InstallReport, verified: &VerifiedLicenses, terminal: &Terminal) {
-    trust_statements::note_installed(&installed.statements, terminal);
-    artifacts::note_installed(&installed.lists, terminal);
-    let is_license = !verified.licenses().is_empty();
-    if !verified.validations().is_empty() && !is_license && installed.is_old {
-        terminal
-            .note("this validation token is not newer than the installed one; nothing was changed");
-    } else if is_license || !verified.validations().is_empty() {
-        terminal.note(&format!("installed as {}", show_path(&installed.path)));
-    }
-    note_answers(installed, verified, terminal);
-    if installed.clock_repaired {
-        terminal.note("the clock was ahead before; this file lowered the clock high-water mark");
-    }
-    if let blocks @ [_, _, ..] = installed.blocks.as_slice() {
-        blocks
-            .iter()
-            .for_each(|block| terminal.note(&block_line(block)));
-    }
-}
-
-fn note_answers(installed: &InstallReport, verified: &VerifiedLicenses, terminal: &Terminal) {
-    let is_new = |id: &str| {
-        let mut blocks = installed.blocks.iter();
-        blocks.any(|block| block.id == id && block.is_new)
-    };
-    for answer in verified.activations() {
-        let license = answer.license_id();
-        terminal.note(&if is_new(answer.id().as_str()) {
-            format!("license {license} is activated for this machine")
-        } else {
-            format!("license {license} is already activated by this answer; nothing was changed")
-        });
-    }
-    for repair in verified.clock_repairs() {
-        let at = repair.issued_at();
-        terminal.note(&format!(
-            "the clock high-water mark is set to {}, the issue date of the clock repair",
-            rfc3339(at)
-        ));
-    }
-}
-
-/// Describes a block and the result of installing it.
-fn block_line(block: &InstalledBlock) -> String {
-    let what = match block.kind {
-        TokenKind::License => "license",
-        TokenKind::Validation => "validation token",
-        TokenKind::Revocations => "revocation list",
-        TokenKind::Activation => "activation",
-        TokenKind::ClockRepair => "clock repair",
-        TokenKind::TrustStatement => "trust statement",
-        _ => "block",
-    };
-    let effect = if block.is_new {
-        "installed"
-    } else {
-        "already installed, or older than the installed one"
-    };
-    format!("  {what} {}: {effect}", escape(&block.id))
-}
-
-/// The licenses that were installed before, those that are installed now, and those that could be
-/// restored before and can be restored now.
-struct OtherLicenses<'l> {
-    before: &'l [License],
-    after: &'l [License],
-    kept_before: &'l [License],
-    kept: &'l [License],
-}
-
-impl OtherLicenses<'_> {
-    fn is_superseded(&self, license: &License) -> bool {
-        let mut all = self.after.iter().chain(self.before);
-        all.any(|other| other.supersedes().contains(license.id()))
-    }
-
-    /// Prints a note about each license that could be restored before, and is no longer kept.
-    fn note_forgotten(&self, terminal: &Terminal) {
-        let is_there = |license: &&License| {
-            let mut there = self.after.iter().chain(self.kept);
-            there.any(|other| other.id() == license.id())
-        };
-        let kept_before = self.kept_before.iter();
-        for license in kept_before.filter(|license| !is_there(license)) {
-            if !self.is_superseded(license) {
-                let (tier, customer) = (license.tier(), escape(license.customer()));
-                terminal.note(&format!(
-                    "the {tier} license of {customer} that was replaced earlier can no longer be \
-                     restored"
-                ));
-            }
-        }
-    }
-}
-
-/// Prints notes about the licenses that were installed before.
-fn note_other_licenses(
-    installed: &InstallReport,
-    now: DateTime<Utc>,
-    verified: &VerifiedLicenses,
-    others: &OtherLicenses<'_>,
-    terminal: &Terminal,
-) {
-    let is_in =
-        |licenses: &[License], id: &LicenseId| licenses.iter().any(|license| license.id() == id);
-    let start = |license: &License| license.not_before();
-    let is_new_start = |begins: &DateTime<Utc>| {
-        let mut new = verified.licenses().iter().filter_map(start);
-        new.any(|start| start == *begins)
-    };
-    if let Some(begins) = installed.begins.filter(is_new_start) {
-        terminal.note(&format!(
-            "the new license starts at {}; the current license stays installed until then",
-            rfc3339(begins)
-        ));
-    }
-    for license in others.before {
-        if is_in(verified.licenses(), license.id()) {
-            continue;
-        }
-        let (tier, customer) = (license.tier(), escape(license.customer()));
-        match start(license).filter(|start| *start > now) {
-            _ if !is_in(others.after, license.id()) => {
-                let undo = if is_in(others.kept, license.id()) {
-                    "; `license restore` restores it"
-                } else if others.is_superseded(license) {
-                    ""
-                } else {
-                    "; it cannot be restored"
-                };
-                terminal.note(&format!(
-                    "the {tier} license of {customer} is replaced{undo}"
-                ));
-            }
-            Some(start) => terminal.note(&format!(
-                "the {tier} license of {customer} that starts at {} stays installed",
-                rfc3339(start)
-            )),
-            None => {}
-        }
-    }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::context::AppContext;
 use crate::output::failure;
 
-/// Removes the license of this user.
+/// Removes the license of this user, or the license for all users.
 ///
 /// # Errors
 ///
@@ -21,16 +21,26 @@ pub(crate) fn run(app: &AppContext, terminal: &Terminal) -> Result<Exit, Failure
         return Ok(Exit::Success);
     }
     if removed.is_empty() {
-        terminal.data("nothing to remove: no license is installed for this user")?;
+        let users = if app.is_for_all_users {
+            "all users"
+        } else {
+            "this user"
+        };
+        terminal.data(&format!(
+            "nothing to remove: no license is installed for {users}"
+        ))?;
     }
     for path in &removed {
         terminal.data(&format!("removed {}", show_path(path)))?;
     }
     if !removed.is_empty() {
         let base = app.matrix.base_tier().name();
-        terminal.note(&format!(
-            "tier {base} is in effect, unless the administrator installed a license for all users"
-        ));
+        let unless = if app.is_for_all_users {
+            "a user installed another license"
+        } else {
+            "the administrator installed a license for all users"
+        };
+        terminal.note(&format!("tier {base} is in effect, unless {unless}"));
     }
     Ok(Exit::Success)
 }

@@ -30,7 +30,7 @@ pub(crate) fn run(
     let license = decision.license().map(|license| license.id());
     let user = context.user.as_deref();
     let session = Session::find(&app.manager, license, user, &project.path);
-    let session = session.map_err(|error| failure::project(&error))?;
+    let session = session.map_err(|error| failure::project(&error, &project.path))?;
     let machine = app.manager.digest().map(|digest| digest.to_string());
     if machine.is_none() {
         evaluation.notices.push(Notice::no_machine());
@@ -98,5 +98,5 @@ pub(crate) fn usage(
 
 fn find(app: &AppContext, path: &Path) -> Result<ProjectRoot, Failure> {
     find_project(path, app.manager.product(), app.state_dir())
-        .map_err(|error| failure::project(&error))
+        .map_err(|error| failure::project(&error, path))
 }

@@ -1,6 +1,6 @@
 //! `license use`.
 
-use license_cli_support::{Exit, Failure, Meaning, Screen, Terminal, escape};
+use license_cli_support::{Exit, Failure, Meaning, Screen, Terminal, escape, show_name};
 use license_client::{QuotaError, StoreError, UsageAccount};
 use license_core::evaluate::Outcome;
 use license_core::policy::Quota;
@@ -84,12 +84,11 @@ fn not_counted(name: &str, error: &QuotaError) -> Failure {
 fn no_such_quota(name: &str, decision: &Decision) -> Failure {
     let known = decision.entitlements().quotas().map(|(name, _)| name);
     let known = known.collect::<Vec<_>>().join(", ");
-    let shown: String = name.chars().take(64).collect();
     let expected = format!(
         "expected a quota of tier {}",
         decision.entitlements().tier()
     );
-    Failure::usage(format!("{expected}, found `{}`", escape(&shown)))
+    Failure::usage(format!("{expected}, found {}", show_name(name)))
         .hint(format!("use one of these quotas: {known}"))
 }
 

@@ -30,12 +30,14 @@ pub(crate) struct Evaluation<'a> {
     /// The clock high-water mark of this machine.
     pub(crate) high_water: Option<DateTime<Utc>>,
     pub(crate) notices: Vec<Notice>,
+    /// The reason why the installed license cannot be used.
+    pub(crate) failure: Option<Failure>,
     /// The use of quotas, if the decision is about today.
     pub(crate) used_quotas: Option<UsedQuotas>,
     /// The trust statements that came with the license.
     pub(crate) statements: StatementsReport,
-    /// The result for each installed block, as JSON.
-    pub(crate) blocks: Option<Value>,
+    /// The result of the installation, as members of the JSON object.
+    pub(crate) installed: Option<Value>,
     /// Whether a license for certain versions is denied if no version is given. Otherwise, the
     /// decision is about the license, and not about one build of the application.
     pub(crate) needs_version: bool,
@@ -100,10 +102,23 @@ impl<'a> Evaluation<'a> {
 
     /// Creates an evaluation without a license, with a notice of the failure of the installed
     /// license.
-    pub(crate) fn unusable(app: &'a AppContext, args: &'a ContextArgs, failure: &Failure) -> Self {
+    pub(crate) fn unusable(app: &'a AppContext, args: &'a ContextArgs, failure: Failure) -> Self {
         Self {
-            notices: vec![Notice::failure(failure)],
+            notices: vec![Notice::failure(&failure)],
+            failure: Some(failure),
             ..Self::without_license(app, args)
+        }
+    }
+
+    /// Returns this evaluation, unless the installed license cannot be used.
+    ///
+    /// # Errors
+    ///
+    /// Returns the failure of the installed license.
+    pub(crate) fn usable(self) -> Result<Self, Failure> {
+        match self.failure {
+            Some(failure) => Err(failure),
+            None => Ok(self),
         }
     }
 
@@ -118,9 +133,10 @@ impl<'a> Evaluation<'a> {
             usage_type: args.usage_type.unwrap_or_default(),
             high_water: None,
             notices: Vec::new(),
+            failure: None,
             used_quotas: None,
             statements: StatementsReport::default(),
-            blocks: None,
+            installed: None,
             needs_version: false,
         }
     }
@@ -191,7 +207,7 @@ impl<'a> Evaluation<'a> {
             notices: &self.notices,
             lists: self.lists(),
             statements: &self.statements,
-            blocks: self.blocks.as_ref(),
+            installed: self.installed.as_ref(),
             is_version_stated: self.args.app_version.is_some() || self.args.build_date.is_some(),
             strict: self.args.strict,
             unused: &self.unused_files(),

@@ -58,7 +58,7 @@ const LONGEST_FILE_NAME: usize = 255;
 fn looks_like_license(argument: &str) -> bool {
     let text =
         argument.trim_matches(|character: char| character.is_whitespace() || is_quote(character));
-    let is_token = text.starts_with("eyJ") || text.contains("-BEGIN ");
+    let is_token = text.starts_with("eyJ") || text.contains("-BEGIN");
     let folded = text.to_uppercase();
     let fields: Vec<&str> = folded
         .split(|character: char| character == '-' || !character.is_ascii())

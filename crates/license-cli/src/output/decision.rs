@@ -26,8 +26,8 @@ pub(crate) struct DecisionReport<'a> {
     pub(crate) lists: &'a [RevocationList],
     /// The trust statements that came with the license.
     pub(crate) statements: &'a StatementsReport,
-    /// The result for each installed block, as JSON.
-    pub(crate) blocks: Option<&'a Value>,
+    /// The result of the installation, as members of the JSON object.
+    pub(crate) installed: Option<&'a Value>,
     /// Whether the command names a version or a build date of the application.
     pub(crate) is_version_stated: bool,
     /// The installed license files that are not in effect.
@@ -88,8 +88,8 @@ fn report_to_json(report: &DecisionReport<'_>) -> Map<String, Value> {
         let unused = report.unused.iter().map(unused_to_json);
         object.insert("unused_files".to_owned(), unused.collect());
     }
-    if let Some(blocks) = report.blocks {
-        object.insert("blocks".to_owned(), blocks.clone());
+    if let Some(Value::Object(installed)) = report.installed {
+        object.extend(installed.clone());
     }
     object
 }
@@ -375,7 +375,7 @@ fn end(license: &License, now: DateTime<Utc>) -> String {
 
 /// Returns the end of a license that ends before its expiry, such as the date of an announced
 /// revocation. The date of the next check-in is printed separately.
-fn announced_end(decision: &Decision, license: &License) -> Option<DateTime<Utc>> {
+pub(crate) fn announced_end(decision: &Decision, license: &License) -> Option<DateTime<Utc>> {
     let check_in_end = match decision.check_in() {
         Some(Evidence::CheckIn { grace_until, .. }) => Some(*grace_until),
         _ => None,

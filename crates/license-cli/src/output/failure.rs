@@ -6,7 +6,7 @@ mod state_directory;
 use std::error::Error;
 use std::path::Path;
 
-use license_cli_support::{Exit, Failure, Source, show_path};
+use license_cli_support::{Exit, Failure, Source, may_be_pasted_path, show_name, show_path};
 use license_client::{
     AnswerFault, InstallationError, ProjectError, ReportError, SealError, ServerTokenFault,
     StaleList, StateDirError, StateProblem, StoreError, SystemDirError, SystemDirFault,
@@ -175,6 +175,19 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
             "in a container, set CODITECT_MACHINE_ID; `license machine` shows the missing parts",
         ),
         Error::Random => no_random_numbers(error),
+        Error::NotAdministrator { .. } => {
+            Failure::new(Exit::System, "NOT_ADMINISTRATOR", with_causes(error)).hint(
+                "run the command as root, such as with `sudo license install --system FILE`; without --system, the license is installed for this user",
+            )
+        }
+        Error::SystemDir(refused) => {
+            Failure::new(Exit::System, UNSAFE_DIRECTORY, with_causes(error))
+                .hint(correct_system_dir(refused))
+        }
+        Error::NoSystemDir => Failure::usage(with_causes(error))
+            .hint("set the variable PRODUCT_SYSTEM_DIR, such as CODITECT_SYSTEM_DIR, to an absolute path"),
+        Error::NotForAllUsers { .. } => Failure::usage(with_causes(error))
+            .hint("install the file without --system, as the user who made the request; nothing was changed"),
         Error::State(problem) => Failure::new(Exit::System, "IO", with_causes(problem))
             .hint("check the permissions of the file; nothing was changed"),
         Error::StaleList(stale) => stale_list(stale),
@@ -329,7 +342,14 @@ fn journal(problem: &StateProblem) -> Failure {
 const TOO_LONG: &str = "move the project to a shorter path; a symbolic link does not help";
 
 /// Returns the failure of a project that cannot be found.
-pub(crate) fn project(error: &ProjectError) -> Failure {
+///
+/// A message does not repeat an argument that may be a pasted key.
+pub(crate) fn project(error: &ProjectError, argument: &Path) -> Failure {
+    if may_be_pasted_path(argument) {
+        let shown = show_name(&argument.to_string_lossy());
+        return Failure::usage(format!("expected the path of a project, found {shown}"))
+            .hint("give the path of an existing file or directory");
+    }
     let (exit, hint) = match error {
         error if error.is_too_long() => (Exit::System, TOO_LONG),
         ProjectError::Unreadable { .. } | ProjectError::NoCurrentDirectory { .. } => (

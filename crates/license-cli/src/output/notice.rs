@@ -94,6 +94,17 @@ impl Notice {
         Self::with_code(Code::Loss, message)
     }
 
+    /// Reports that other users cannot read the directory with the license for all users.
+    #[cfg(unix)]
+    pub(crate) fn unreadable_directory(path: &Path, mode: u32) -> Self {
+        let path = show_path(path);
+        let message = format!(
+            "other users cannot read {path} (mode {mode:04o}), so the license does not apply to \
+             them; run `chmod 755 {path}`"
+        );
+        Self::new(STATE, message)
+    }
+
     /// Reports that this machine has no identity.
     pub(crate) fn no_machine() -> Self {
         let message = "this machine has no identity, so a similar machine has the same session ids; \
@@ -153,6 +164,11 @@ impl Notice {
             _ => STATE,
         };
         Self::new(code, message)
+    }
+
+    /// Returns the code.
+    pub(crate) fn code(&self) -> &str {
+        &self.code
     }
 
     /// Prints the notice as a warning.

@@ -24,7 +24,7 @@ impl DirectoryPath {
 
     pub(super) fn open_writable(path: &Path, missing: Missing) -> io::Result<Self> {
         match Self::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && missing == Missing::Create => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && missing != Missing::Fail => {
                 fs::create_dir_all(path)?;
                 Self::open(path)
             }
@@ -109,6 +109,16 @@ impl DirectoryPath {
     /// Returns `None`, because a path cannot be locked.
     pub(super) fn try_lock(&self) -> Result<Option<File>, TryLockError> {
         Ok(None)
+    }
+
+    /// Changes nothing, because a file inherits the access rules of its directory.
+    pub(super) fn share(_: &File) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Changes nothing, because a file inherits the access rules of its directory.
+    pub(super) fn copy_access(_: &File, _: &File) -> io::Result<()> {
+        Ok(())
     }
 
     /// Changes nothing, because a directory inherits the access rules of the user's profile.

@@ -117,19 +117,30 @@ impl Walk {
                 }
                 Ok(())
             }
-            Err(Errno::NOENT) if missing == Missing::Create => self.create(name),
+            Err(Errno::NOENT) if missing != Missing::Fail => self.create(name, missing),
             Err(error @ (Errno::LOOP | Errno::MLINK | Errno::NOTDIR)) => self.follow(&name, error),
             Err(error) => Err(error.into()),
         }
     }
 
-    fn create(&mut self, name: OsString) -> io::Result<()> {
+    fn create(&mut self, name: OsString, missing: Missing) -> io::Result<()> {
         let is_parent = !self.rest.is_empty();
-        let mode = if is_parent { PARENT } else { Mode::RWXU };
+        let is_shared = missing == Missing::CreateForAll;
+        let mode = if is_parent || is_shared {
+            PARENT
+        } else {
+            Mode::RWXU
+        };
         match rustix::fs::mkdirat(&self.directory, &name, mode) {
-            Err(error) if error != Errno::EXIST => Err(error.into()),
-            _ => self.enter(name, Missing::Fail),
+            Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+            // The umask of root may exclude other users. Nobody else can exchange the entry.
+            Ok(()) if is_shared => {
+                rustix::fs::chmodat(&self.directory, &name, mode, AtFlags::empty())?;
+            }
+            Ok(()) => {}
         }
+        self.enter(name, Missing::Fail)
     }
 
     /// Replaces a symbolic link by its target. Returns `error` if the name is not a link.

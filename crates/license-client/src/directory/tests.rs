@@ -187,3 +187,23 @@ fn names_in_a_directory_that_cannot_be_listed_can_be_read() {
     // Systems without `O_PATH` need permission to list the names.
     assert!(read.is_ok() || !cfg!(target_os = "linux"));
 }
+
+#[test]
+fn all_users_can_read_a_shared_directory_and_its_files() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("new/shared");
+    let mode = |name: &str| fs::metadata(path.join(name)).unwrap().mode() & 0o777;
+    let directory = WritableDirectory::open(&path, Missing::CreateForAll).unwrap();
+    let directory = directory.readable_by(Readers::Everyone);
+    directory.replace("file", b"license", true).unwrap();
+    assert_eq!(mode("file"), 0o644);
+    directory.copy("file", &directory, "copy").unwrap();
+    assert_eq!(mode("copy"), 0o644);
+    if fs::metadata(scratch.path()).unwrap().uid() == 0 {
+        assert_eq!((mode("."), mode("..")), (0o755, 0o755));
+    }
+    let private = open(&path);
+    private.replace("private", b"state", true).unwrap();
+    private.copy("private", &directory, "private-copy").unwrap();
+    assert_eq!((mode("private"), mode("private-copy")), (0o600, 0o600));
+}

@@ -166,6 +166,17 @@ impl DirectoryDescriptor {
         }
     }
 
+    /// Lets all users read a file, whatever the umask is.
+    pub(super) fn share(file: &File) -> io::Result<()> {
+        file.set_permissions(Permissions::from_mode(0o644))
+    }
+
+    /// Lets the users read a copy who can read its source.
+    pub(super) fn copy_access(source: &File, copy: &File) -> io::Result<()> {
+        let mode = source.metadata()?.mode() & 0o044;
+        copy.set_permissions(Permissions::from_mode(0o600 | mode))
+    }
+
     pub(super) fn restrict_access(&self, has_only_state: impl FnOnce(&Metadata) -> bool) {
         let Ok(found) = self.0.metadata() else {
             return;
@@ -214,7 +225,7 @@ impl DirectoryDescriptor {
 /// Opens a directory for a user other than root.
 fn open_as_user(path: &Path, missing: Missing) -> io::Result<OwnedFd> {
     match rustix::fs::openat(CWD, path, DIRECTORY, Mode::empty()) {
-        Err(Errno::NOENT) if missing == Missing::Create => {
+        Err(Errno::NOENT) if missing != Missing::Fail => {
             create_as_user(path)?;
             open_as_user(path, Missing::Fail)
         }

@@ -89,15 +89,21 @@ pub(crate) struct Plan {
     replaced: Option<(InstalledFile, LicenseId)>,
     /// The losses of replacing a valid license.
     pub(crate) loss: Option<LicenseLoss>,
+    /// Tokens in armor that are stored with the licenses.
+    pub(crate) tokens: Vec<String>,
 }
 
-/// The result of storing a license.
-pub(crate) struct Stored {
-    pub(crate) path: PathBuf,
-    /// The instant at which one of the two licenses supersedes the other, if both are stored.
-    pub(crate) begins: Option<DateTime<Utc>>,
-    /// The license that was replaced and can be restored.
-    pub(crate) replaced: Option<LicenseId>,
+impl Plan {
+    /// Returns the instant at which one of the two licenses supersedes the other, if both are
+    /// stored.
+    pub(crate) fn begins(&self) -> Option<DateTime<Utc>> {
+        self.combined.as_ref()?.begins
+    }
+
+    /// Returns the license that is replaced and can be restored.
+    pub(crate) fn replaced(&self) -> Option<&LicenseId> {
+        self.replaced.as_ref().map(|(_, license)| license)
+    }
 }
 
 impl Candidate<'_> {
@@ -141,9 +147,35 @@ impl Candidate<'_> {
         let paths = paths.with_known_user().map_err(Clone::clone)?;
         let lock = paths.user().lock()?;
         let keys = Keys::Installed;
-        let plan = self.plan(paths, keys, [context, context], replace, &[])?;
-        let stored = self.install_locked(&lock, paths, keys, self.trust, plan)?;
-        Ok(stored.path)
+        let damaged = Damaged::Quarantine;
+        let plan = self.plan(paths, keys, [context, context], replace, (&[], damaged))?;
+        self.install_locked(&lock, paths, keys, self.trust, &plan)?;
+        Ok(paths.user().dir().file(self.file()))
+    }
+
+    /// Returns the file in which the license is stored.
+    pub(crate) fn file(&self) -> StateFile {
+        match self.verified.canonical() {
+            CanonicalText::File(_) => StateFile::License,
+            CanonicalText::EnterpriseKey(_) => StateFile::Key,
+        }
+    }
+
+    /// Returns the text to store, with the installed licenses that stay and with the tokens of the
+    /// plan.
+    pub(crate) fn text(&self, plan: &Plan) -> String {
+        let text = match self.verified.canonical() {
+            CanonicalText::File(text) => text,
+            CanonicalText::EnterpriseKey(key) => return format!("{key}\n"),
+        };
+        let combined = plan.combined.as_ref();
+        let mut text = combined.map_or(text, |combined| &combined.text).clone();
+        for token in &plan.tokens {
+            if !text.contains(token) {
+                text.push_str(token);
+            }
+        }
+        text
     }
 
     /// Adds the keys of separate tokens to the installed keys. Does nothing if `keys` already
@@ -170,38 +202,27 @@ impl Candidate<'_> {
         paths: &Paths,
         before: Keys<'_>,
         roots: &TrustSet,
-        plan: Plan,
-    ) -> Result<Stored, InstallationError> {
-        let Plan {
-            combined, replaced, ..
-        } = plan;
+        plan: &Plan,
+    ) -> Result<(), InstallationError> {
         let installed = before.roots_before(paths);
-        if let Some((file, _)) = &replaced {
+        if let Some((file, _)) = &plan.replaced {
             let is_installed = matches!(before, Keys::Installed);
             replaced::store(lock, file, is_installed.then_some(&installed))?;
         }
         let keys = union(&installed, roots);
         let write = |file, text: &str| lock.write(file, text.as_bytes());
         write(StateFile::Trust, &jwks(&keys))?;
-        let (file, other, text) = match self.verified.canonical() {
-            CanonicalText::File(text) => {
-                let text = combined.as_ref().map_or(text, |combined| &combined.text);
-                (StateFile::License, StateFile::Key, text.clone())
-            }
-            CanonicalText::EnterpriseKey(key) => {
-                (StateFile::Key, StateFile::License, format!("{key}\n"))
-            }
+        let file = self.file();
+        let other = match file {
+            StateFile::Key => StateFile::License,
+            _ => StateFile::Key,
         };
-        write(file, &text)?;
+        write(file, &self.text(plan))?;
         lock.remove(other)?;
-        if keys.len() > roots.len() && combined.is_none() {
+        if keys.len() > roots.len() && plan.combined.is_none() {
             write(StateFile::Trust, &jwks(roots))?;
         }
-        Ok(Stored {
-            path: paths.user().dir().file(file),
-            begins: combined.and_then(|combined| combined.begins),
-            replaced: replaced.map(|(_, license)| license),
-        })
+        Ok(())
     }
 
     /// Decides how the candidate is stored. Compares licenses in the given context, and in the
@@ -217,9 +238,9 @@ impl Candidate<'_> {
         before: Keys<'_>,
         [context, now]: [&Context<'_>; 2],
         replace: Replace,
-        stored_validations: &[String],
+        (stored_validations, damaged): (&[String], Damaged),
     ) -> Result<Plan, InstallationError> {
-        let Some(mut installed) = self.installed(paths, before) else {
+        let Some(mut installed) = self.installed(paths, before, damaged) else {
             return Ok(Plan::default());
         };
         let keys = self.combined_keys(paths, before);
@@ -231,8 +252,7 @@ impl Candidate<'_> {
             combined,
             ..Plan::default()
         };
-        let begins = plan.combined.as_ref().and_then(|combined| combined.begins);
-        if begins.is_some() {
+        if plan.begins().is_some() {
             return Ok(plan);
         }
         let installed_keys = before.for_replaced_license(paths);
@@ -275,10 +295,10 @@ impl Candidate<'_> {
     }
 
     /// Returns the license of the user that the candidate would replace.
-    fn installed(&self, paths: &Paths, keys: Keys<'_>) -> Option<Installation> {
+    fn installed(&self, paths: &Paths, keys: Keys<'_>, damaged: Damaged) -> Option<Installation> {
         // A damaged license is replaced without a comparison.
         let user_only = Paths::at(paths.user().dir().clone());
-        let installed = Installation::read(&user_only, keys, self.matrix, Damaged::Quarantine);
+        let installed = Installation::read(&user_only, keys, self.matrix, damaged);
         installed.ok().flatten()
     }
 

@@ -91,7 +91,7 @@ fn supersedes(new: &License, old: &License) -> bool {
 }
 
 /// Returns the armor blocks of these licenses, unchanged.
-fn blocks(text: &str, licenses: &[&License]) -> Option<Vec<String>> {
+pub(super) fn blocks(text: &str, licenses: &[&License]) -> Option<Vec<String>> {
     let file = LicenseFile::parse(text).ok()?;
     let is_selected = |id: &LicenseId| licenses.iter().any(|license| license.id() == id);
     let blocks = file.blocks_of_kind(TokenKind::License).filter(|block| {

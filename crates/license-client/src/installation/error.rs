@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::loss::LicenseLoss;
 use crate::activation::AnswerFault;
+use crate::administrator::SystemDirError;
 use crate::problem::{StaleList, StateProblem, quarantined_as};
 use crate::revocations::ListRefusal;
 use crate::state_dir::{StateDirError, StateFile};
@@ -181,6 +182,24 @@ pub enum InstallationError {
     /// A validation token of a customer's own license server is not accepted.
     #[error(transparent)]
     ServerToken(#[from] ServerTokenFault),
+    /// Only an administrator can install a license for all users.
+    #[error("expected an administrator, because {} is for all users", path.display())]
+    NotAdministrator {
+        /// The directory of the administrator.
+        path: PathBuf,
+    },
+    /// The directory of the administrator cannot be used, because others can change it.
+    #[error(transparent)]
+    SystemDir(#[from] SystemDirError),
+    /// The platform has no default directory of the administrator.
+    #[error("expected a directory for all users, found none; this platform has no default")]
+    NoSystemDir,
+    /// The artifact changes the state of one user, so it cannot be installed for all users.
+    #[error("expected a file for all users, found a {what}, which is for one user")]
+    NotForAllUsers {
+        /// The kind of the artifact.
+        what: &'static str,
+    },
     /// The state of this machine cannot be read now, so nothing may be added to the state.
     #[error("cannot read the state of this machine")]
     State(#[from] StateProblem),
@@ -221,6 +240,10 @@ impl InstallationError {
             | Self::SeveralActivations { .. }
             | Self::NoMachine
             | Self::Random
+            | Self::NotAdministrator { .. }
+            | Self::SystemDir(_)
+            | Self::NoSystemDir
+            | Self::NotForAllUsers { .. }
             | Self::EmbeddedKeys => return None,
         })
     }

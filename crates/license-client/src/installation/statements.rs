@@ -100,13 +100,15 @@ fn find_problem(paths: &Paths, store: &Store) -> Option<StatementProblem> {
 }
 
 /// Returns the text of the user's stored statements, so that new statements can be added.
-/// Quarantines a damaged file and returns an empty text for it.
-pub(crate) fn stored_text(lock: &StoreLock, paths: &Paths) -> Result<String, StoreError> {
+/// Quarantines a damaged file if there is a lock, and returns an empty text for it.
+pub(crate) fn stored_text(lock: Option<&StoreLock>, paths: &Paths) -> Result<String, StoreError> {
     match read_statements(paths.user()) {
         Ok(stored) => Ok(stored.iter().map(Unverified::to_armor).collect()),
         Err(StatementProblem::Store(error)) => Err(error),
         Err(StatementProblem::Damaged { .. }) => {
-            lock.quarantine(StateFile::TrustStatements)?;
+            if let Some(lock) = lock {
+                lock.quarantine(StateFile::TrustStatements)?;
+            }
             Ok(String::new())
         }
     }

@@ -1,32 +1,38 @@
 //! Installs licenses, tokens, revocation lists and trust statements from the vendor.
 
 mod checks;
+mod plan;
+mod shared;
 mod tokens;
 
-use std::path::PathBuf;
-
-use license_core::chrono::{DateTime, Utc};
 use license_core::license::{RevocationList, Validation};
 use license_core::{Context, LicenseId, TokenKind, TrustSet, VerifiedLicenses};
 
+use self::plan::InstallPlan;
 use super::install_report::{InstallReport, InstalledBlock};
 use super::trust_change::TrustChange;
 use super::{LicenseManager, Moment};
 use crate::activation::ActivationState;
-use crate::installation::{Candidate, Installation, InstallationError, Keys, LicenseLoss, Replace};
+use crate::installation::{Candidate, Installation, InstallationError, Keys, Plan, Replace};
 use crate::paths::Paths;
 use crate::problem::StateProblem;
 use crate::revocations::{self, InstalledList};
 use crate::sealed_file::Durability;
-use crate::state::State;
+use crate::state::{Loaded, State};
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, StoreLock};
 
-/// An installation that holds the lock of the store. Checks everything before it writes anything.
+/// Whether an installation changes files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InstallMode {
+    DryRun,
+    Commit,
+}
+
+/// An installation. Checks everything before it writes anything.
 struct InstallTransaction<'t> {
     manager: &'t LicenseManager,
     paths: &'t Paths,
-    lock: &'t StoreLock,
     /// The candidate, with the keys that are trusted after the installation.
     candidate: &'t Candidate<'t>,
     /// The keys before any trust statement is applied.
@@ -34,19 +40,8 @@ struct InstallTransaction<'t> {
     change: &'t TrustChange,
     state: State,
     activation_state: ActivationState,
-}
-
-/// The file in which an artifact was stored.
-struct Placement {
-    path: PathBuf,
-    /// The instant at which one of the two licenses supersedes the other, if both are stored.
-    begins: Option<DateTime<Utc>>,
-    /// Whether the validation tokens were already stored or are older than the stored ones.
-    is_old: bool,
-    /// The losses of replacing a valid license.
-    loss: Option<LicenseLoss>,
-    /// The license that was replaced and can be restored.
-    replaced: Option<LicenseId>,
+    /// Whether damaged files are quarantined.
+    damaged: Damaged,
 }
 
 impl LicenseManager {
@@ -89,20 +84,67 @@ impl LicenseManager {
         replace: Replace,
         moment: Moment,
     ) -> Result<InstallReport, InstallationError> {
+        self.install_in(InstallMode::Commit, candidate, context, replace, moment)
+    }
+
+    /// Checks whether a license file can be installed, and returns the report of
+    /// [`install`](Self::install). Changes nothing, and waits for no lock.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// # let text = &vendor.issue("TEAM")?;
+    /// # let (trust, matrix) = (&vendor.trust, &vendor.matrix);
+    /// use license_client::license_core::VerifiedLicenses;
+    /// use license_client::{Candidate, Context, Moment, Replace};
+    ///
+    /// let verified = VerifiedLicenses::verify(text, trust, matrix)?;
+    /// let candidate = Candidate { verified: &verified, trust, matrix };
+    /// let context = Context::at(license_client::now());
+    /// let report = manager.check_install(&candidate, &context, Replace::UnlessWorse, Moment::Now)?;
+    /// println!("would be installed as {}", report.path.display());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Self::install`], except those of a write.
+    pub fn check_install(
+        &self,
+        candidate: &Candidate<'_>,
+        context: &Context<'_>,
+        replace: Replace,
+        moment: Moment,
+    ) -> Result<InstallReport, InstallationError> {
+        self.install_in(InstallMode::DryRun, candidate, context, replace, moment)
+    }
+
+    fn install_in(
+        &self,
+        mode: InstallMode,
+        candidate: &Candidate<'_>,
+        context: &Context<'_>,
+        replace: Replace,
+        moment: Moment,
+    ) -> Result<InstallReport, InstallationError> {
         let paths = self.writable_paths()?;
-        let lock = paths.user().lock()?;
-        let loaded = State::load_locked(&lock, paths.user(), self.seal());
-        let (activation_state, problem) =
-            ActivationState::load_locked(&lock, paths.user(), self.seal());
+        let is_shared = paths.user().dir().is_shared();
+        let (lock, damaged) = match mode {
+            InstallMode::Commit => (Some(paths.user().lock()?), Damaged::Quarantine),
+            InstallMode::DryRun => (None, Damaged::Leave),
+        };
+        let lock = lock.as_ref();
+        let (loaded, activation_state) = self.load_for_install(paths, lock);
         let mut problems = loaded.problems;
-        problems.extend(problem);
         if needs_state(candidate.verified)
             && let Some(at) = problems.iter().position(is_unreadable)
         {
             return Err(InstallationError::State(problems.swap_remove(at)));
         }
         let roots = candidate.trust;
-        let change = self.trust_change(&lock, paths, candidate)?;
+        let change = self.trust_change(lock, paths, candidate)?;
         let candidate = &Candidate {
             trust: change.keys(),
             ..*candidate
@@ -118,18 +160,18 @@ impl LicenseManager {
         let mut transaction = InstallTransaction {
             manager: self,
             paths,
-            lock: &lock,
             candidate,
             roots,
             change: &change,
             state: loaded.state,
             activation_state,
+            damaged,
         };
         // Everything that can be refused is checked before anything is written.
         let lists = transaction.check_lists()?;
         let answers = transaction.check_answers()?;
         transaction.check_validations()?;
-        let previous = transaction.state.validations.clone();
+        let previous = transaction.previous_validations();
         let mark = transaction.state.high_water.mark();
         let (context, now) = match moment {
             Moment::Now => {
@@ -141,40 +183,74 @@ impl LicenseManager {
                 (context.clone(), now)
             }
         };
+        let mut plan = transaction.plan([context, now], replace, &previous)?;
+        let loss = plan
+            .license
+            .as_mut()
+            .and_then(|license| license.loss.take());
         // Everything that is written from here on is committed or rolled back together.
-        let undo = lock.begin()?;
-        let placement = transaction.store([context, now], replace)?;
-        transaction.apply_answers()?;
-        // Revocation lists are stored last, because they may revoke a license of the same file.
-        transaction.store_lists()?;
+        let undo = lock.map(StoreLock::begin).transpose()?;
+        if let Some(lock) = lock {
+            transaction.write(lock, &plan)?;
+        }
         let newest = candidate.verified.newest_signature().max(change.newest());
         let is_lowered = moment == Moment::Now
+            && !is_shared
             && self.update_high_water(&mut transaction.state.high_water, newest);
-        let blocks = transaction.blocks(&placement, &lists, &answers, &previous);
-        if !loaded.is_partial
-            && let Err(error) = self.save(&transaction.state, &lock)
-        {
-            // A license works without the state. Other artifacts are stored only in the state.
-            if needs_state(candidate.verified) {
-                return Err(InstallationError::Store(error));
+        let blocks = transaction.blocks(&plan, &lists, &answers, &previous);
+        if let Some((lock, undo)) = lock.zip(undo) {
+            if !loaded.is_partial
+                && !is_shared
+                && let Err(error) = self.save(&transaction.state, lock)
+            {
+                // A license works without the state. Other artifacts are stored only in the state.
+                if needs_state(candidate.verified) {
+                    return Err(InstallationError::Store(error));
+                }
+                problems.push(StateProblem::NotSaved(error));
             }
-            problems.push(StateProblem::NotSaved(error));
+            change.write_all(lock)?;
+            undo.commit()?;
+            blocks.iter().for_each(InstalledBlock::emit);
         }
-        change.write_all(&lock)?;
-        undo.commit()?;
-        blocks.iter().for_each(InstalledBlock::emit);
+        let license = plan.license.as_ref();
         Ok(InstallReport {
-            path: placement.path,
-            begins: placement.begins,
+            begins: license.and_then(Plan::begins),
             clock_repaired: is_lowered,
-            is_old: placement.is_old,
-            loss: placement.loss,
-            replaced: placement.replaced,
+            is_old: plan.is_old,
+            loss,
+            replaced: license.and_then(Plan::replaced).cloned(),
             problems,
             lists,
             statements: change.results(paths),
             blocks,
+            path: plan.path,
         })
+    }
+
+    /// Reads the state, under the lock if there is one. The directory of the administrator has no
+    /// state.
+    fn load_for_install(
+        &self,
+        paths: &Paths,
+        lock: Option<&StoreLock>,
+    ) -> (Loaded, ActivationState) {
+        let (store, seal) = (paths.user(), self.seal());
+        if store.dir().is_shared() {
+            return Default::default();
+        }
+        let (mut loaded, (activations, problem)) = match lock {
+            Some(lock) => (
+                State::load_locked(lock, store, seal),
+                ActivationState::load_locked(lock, store, seal),
+            ),
+            None => (
+                State::load(store, seal, Damaged::Leave),
+                ActivationState::load(store, seal, Damaged::Leave),
+            ),
+        };
+        loaded.problems.extend(problem);
+        (loaded, activations)
     }
 
     fn save(&self, state: &State, lock: &StoreLock) -> Result<(), crate::store::StoreError> {
@@ -184,95 +260,63 @@ impl LicenseManager {
 }
 
 impl InstallTransaction<'_> {
+    /// Returns whether the license is installed for all users.
+    fn is_shared(&self) -> bool {
+        self.paths.user().dir().is_shared()
+    }
+
     fn installed(&self) -> Result<Option<Installation>, InstallationError> {
         let (trust, matrix) = (self.candidate.trust, self.candidate.matrix);
-        Installation::load(self.paths, trust, matrix)
+        Installation::read(self.paths, Keys::Given(trust), matrix, self.damaged)
     }
 
-    /// Writes the license, or the validation tokens and the keys.
-    fn store(
-        &mut self,
-        contexts: [Context<'_>; 2],
-        replace: Replace,
-    ) -> Result<Placement, InstallationError> {
-        let (candidate, user) = (self.candidate, self.paths.user());
-        let keys = Keys::new(self.manager.trust());
-        let verified = candidate.verified;
-        if !verified.licenses().is_empty() {
-            return self.store_license(contexts, replace);
+    /// Writes the license, or the tokens and the keys, and then the other artifacts.
+    fn write(&mut self, lock: &StoreLock, plan: &InstallPlan) -> Result<(), InstallationError> {
+        match &plan.license {
+            Some(license) => self.write_license(lock, license, plan)?,
+            None => {
+                let keys = Keys::new(self.manager.trust());
+                self.candidate
+                    .add_keys(lock, self.paths, keys, self.roots)?;
+                self.change.write_additions(lock)?;
+                if let Some(text) = &plan.shared {
+                    lock.write(StateFile::License, text.as_bytes())?;
+                }
+            }
         }
-        let mut is_old = false;
-        if !verified.validations().is_empty() {
-            let validations = self.merged_validations()?;
-            let before = std::mem::take(&mut self.state.validations);
-            self.state.set_validations(validations);
-            let stored = &self.state.validations;
-            let is_new = |block: String| stored.contains(&block) && !before.contains(&block);
-            is_old = !armor(verified.validations()).any(is_new);
-        }
-        candidate.add_keys(self.lock, self.paths, keys, self.roots)?;
-        self.change.write_additions(self.lock)?;
-        let file = match (verified.validations(), verified.activations()) {
-            ([_, ..], _) => StateFile::Cache,
-            (_, [_, ..]) => StateFile::Activation,
-            _ if !verified.revocations().is_empty() => StateFile::Revocations,
-            _ if !verified.clock_repairs().is_empty() => StateFile::Cache,
-            _ => StateFile::TrustStatements,
-        };
-        Ok(Placement {
-            path: user.dir().file(file),
-            begins: None,
-            is_old,
-            loss: None,
-            replaced: None,
-        })
+        self.apply_answers(lock)?;
+        // Revocation lists are stored last, because they may revoke a license of the same file.
+        self.store_lists(lock, &plan.ids)
     }
 
-    fn store_license(
+    fn write_license(
         &mut self,
-        contexts: [Context<'_>; 2],
-        replace: Replace,
-    ) -> Result<Placement, InstallationError> {
+        lock: &StoreLock,
+        license: &Plan,
+        plan: &InstallPlan,
+    ) -> Result<(), InstallationError> {
         let (candidate, paths) = (self.candidate, self.paths);
         let lists = self.all_lists();
-        let activations = super::verified(&self.activation_state, || candidate.trust.clone());
-        let deactivated = self.state.deactivated.clone();
-        let recorded = self.state.recorded.by_keys(candidate.trust);
-        let [context, now] = contexts.map(|context| {
-            let context = context.revocations(&lists).activations(&activations);
-            context
-                .deactivated(&deactivated)
-                .recorded_revocations(&recorded)
-        });
         let keys = Keys::new(self.manager.trust());
-        let tokens = &self.state.validations;
-        let mut plan = candidate.plan(paths, keys, [&context, &now], replace, tokens)?;
-        let loss = plan.loss.take();
-        let validations = self.merged_validations();
-        let installed = self.ids();
-        self.change.write_additions(self.lock)?;
-        let stored = candidate.install_locked(self.lock, paths, keys, self.roots, plan)?;
-        self.lock
-            .clear_quarantine(&[StateFile::License, StateFile::Key]);
+        self.change.write_additions(lock)?;
+        candidate.install_locked(lock, paths, keys, self.roots, license)?;
+        lock.clear_quarantine(&[StateFile::License, StateFile::Key]);
         // A license file can be edited. The state also keeps its validation tokens, so that a
         // suspension does not disappear with the file.
-        if let Ok(validations) = validations {
-            self.state.set_validations(validations);
+        if let Some(validations) = &plan.validations {
+            self.state.set_validations(validations.iter().cloned());
         }
-        let _ = self.state.record_lists(&lists, &installed);
-        Ok(Placement {
-            path: stored.path,
-            begins: stored.begins,
-            is_old: false,
-            loss,
-            replaced: stored.replaced,
-        })
+        let _ = self.state.record_lists(&lists, &plan.ids);
+        Ok(())
     }
 
     /// Applies the answers that were checked. The nonce of a clock repair is recorded in the same
     /// file as the high-water mark, which the repair lowers.
-    fn apply_answers(&mut self) -> Result<(), InstallationError> {
+    fn apply_answers(&mut self, lock: &StoreLock) -> Result<(), InstallationError> {
         let verified = self.candidate.verified;
+        if self.is_shared() {
+            return Ok(());
+        }
         for answer in verified.activations() {
             self.activation_state.store(answer);
         }
@@ -284,12 +328,12 @@ impl InstallTransaction<'_> {
         if verified.activations().is_empty() {
             return Ok(());
         }
-        Ok(self.activation_state.save(self.lock, self.manager.seal())?)
+        Ok(self.activation_state.save(lock, self.manager.seal())?)
     }
 
     fn blocks(
         &self,
-        placement: &Placement,
+        plan: &InstallPlan,
         lists: &[InstalledList],
         answers: &[bool],
         previous: &[String],
@@ -300,7 +344,7 @@ impl InstallTransaction<'_> {
         let licenses =
             licenses.map(|license| block(TokenKind::License, license.id().to_string(), true));
         let validations = verified.validations().iter().map(|token| {
-            let is_new = !placement.is_old && !previous.contains(&token.to_armor());
+            let is_new = !plan.is_old && !previous.contains(&token.to_armor());
             block(TokenKind::Validation, token.id().to_owned(), is_new)
         });
         let lists = lists.iter().map(|list| {
@@ -329,14 +373,17 @@ impl InstallTransaction<'_> {
 
     /// Writes the revocation lists of the candidate. Records their numbers, and what they say about
     /// the installed licenses and activations.
-    fn store_lists(&mut self) -> Result<(), InstallationError> {
+    fn store_lists(
+        &mut self,
+        lock: &StoreLock,
+        installed: &[LicenseId],
+    ) -> Result<(), InstallationError> {
         let lists = self.candidate.verified.revocations();
         if lists.is_empty() {
             return Ok(());
         }
-        let installed = self.ids();
-        revocations::write(self.lock, self.paths.user(), self.candidate.trust, lists)?;
-        let _ = self.state.record_lists(lists, &installed);
+        revocations::write(lock, self.paths.user(), self.candidate.trust, lists)?;
+        let _ = self.state.record_lists(lists, installed);
         Ok(())
     }
 }

@@ -124,6 +124,43 @@ impl LicenseManager {
         report
     }
 
+    /// Returns the current usage of these quotas, in their order. Changes nothing, and waits for no
+    /// lock. Returns `None` if the counters cannot be read.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let vendor = fixture::Vendor::new()?;
+    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
+    /// # let manager = &machine.manager;
+    /// use license_client::{Quota, UsageAccount};
+    ///
+    /// let _ = manager.use_quota(UsageAccount::default(), "exports", 2, Quota::Limit(5))?;
+    /// let usage = manager.quota_usage([("exports", Quota::Limit(5))]).ok_or("unreadable")?;
+    /// assert_eq!(usage[0].remaining(), Quota::Limit(3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn quota_usage<'q>(
+        &self,
+        quotas: impl IntoIterator<Item = (&'q str, Quota)>,
+    ) -> Option<Vec<QuotaUse>> {
+        let loaded = State::load(self.paths.user(), self.seal(), Damaged::Leave);
+        if loaded.is_partial {
+            return None;
+        }
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = memory.clone().merged(loaded.state);
+        drop(memory);
+        let usage = quotas.into_iter().map(|(quota, limit)| {
+            let request = QuotaRequest {
+                quota,
+                count: 0,
+                limit,
+            };
+            self.take_from(&mut state, request)
+        });
+        Some(usage.collect())
+    }
+
     fn use_requested(
         &self,
         account: UsageAccount<'_>,

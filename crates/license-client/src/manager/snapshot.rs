@@ -184,7 +184,9 @@ impl LicenseManager {
         let (mut snapshot, loaded) =
             self.read_all(paths, trust.or(self.trust()), matrix, Damaged::Quarantine);
         let found = snapshot.installed();
-        if moment == Moment::Now && (found.is_some() || paths.user().dir().path().is_dir()) {
+        let dir = paths.user().dir();
+        let is_recorded = moment == Moment::Now && !dir.is_shared();
+        if is_recorded && (found.is_some() || dir.path().is_dir()) {
             let lists = found.map(|found| found.verified().revocations());
             let lists = lists.unwrap_or_default();
             let ids = found.map(Installation::ids).unwrap_or_default();

@@ -59,7 +59,7 @@ impl LicenseManager {
     /// Verifies the trust statements of the candidate with its keys and the stored statements.
     pub(super) fn trust_change(
         &self,
-        lock: &StoreLock,
+        lock: Option<&StoreLock>,
         paths: &Paths,
         candidate: &Candidate<'_>,
     ) -> Result<TrustChange, InstallationError> {

@@ -1,6 +1,7 @@
 //! Kinds of text that people confuse with a license, a key or a request.
 
 use super::armor::MachineRequestKind;
+use super::layout::is_gap;
 use super::pasted::{plain_dash, without_wrapping};
 use super::qr_text;
 
@@ -65,7 +66,7 @@ impl TextKind {
     /// Only the first 4096 characters decide.
     pub fn detect(text: &str) -> Option<Self> {
         let start = without_wrapping(text).trim_start_matches(['>', ' ']);
-        let start: String = start.chars().take(START).map(plain_dash).collect();
+        let start: String = start.chars().take(START).map(plain).collect();
         let is_label = |(label, _): &&(&str, Self)| start.contains(label);
         let lower = start.to_ascii_lowercase();
         if start.starts_with("PuTTY-User-Key-File") {
@@ -74,9 +75,7 @@ impl TextKind {
             Some(*kind)
         } else if let Some(kind) = machine_request(&start) {
             Some(Self::MachineRequest(kind))
-        } else if start.contains("BEGIN LICENSE") || start.starts_with("eyJ") {
-            Some(Self::License)
-        } else if start.starts_with(qr_text::TOKEN) {
+        } else if is_license(&start) {
             Some(Self::License)
         } else if lower.starts_with("ssh-") || lower.starts_with("ecdsa-sha2-") {
             Some(Self::SshPublicKey)
@@ -126,6 +125,15 @@ impl TextKind {
     }
 }
 
+/// Replaces a typographic dash with `-`, and a space of another kind with a space.
+fn plain(character: char) -> char {
+    if is_gap(character) {
+        ' '
+    } else {
+        plain_dash(character)
+    }
+}
+
 fn machine_request(start: &str) -> Option<MachineRequestKind> {
     use MachineRequestKind::{Activation, Clock, Deactivation};
     let kinds = [Activation, Clock, Deactivation];
@@ -150,6 +158,11 @@ fn json_web_key(start: &str) -> Option<TextKind> {
     }
 }
 
+/// Returns whether this is the start of a license file, of a token, or of the text of a QR code.
+fn is_license(start: &str) -> bool {
+    start.contains("BEGIN LICENSE") || start.starts_with("eyJ") || start.starts_with(qr_text::TOKEN)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +176,10 @@ mod tests {
                 TextKind::PrivateKey,
             ),
             ("> —BEGIN RSA PRIVATE KEY—\n> MII", TextKind::PrivateKey),
+            (
+                "-----BEGIN\u{a0}PRIVATE\u{a0}KEY-----\nMII",
+                TextKind::PrivateKey,
+            ),
             (
                 "-----BEGIN OPENSSH PRIVATE KEY-----\nb3",
                 TextKind::SshPrivateKey,

@@ -14,9 +14,17 @@ const HYPHENS: &str = "-----";
 /// The number of hyphens of a delimiter line.
 const HYPHEN_COUNT: usize = 5;
 
-/// Returns whether the text contains the beginning of a block, perhaps with other dashes.
+/// Returns whether the text contains the beginning of a block, perhaps with other dashes or spaces.
 pub(crate) fn has_block(text: &str) -> bool {
-    text.contains("BEGIN ")
+    let mut rests = text.split("BEGIN").skip(1);
+    rests.any(|rest| rest.starts_with(is_gap))
+}
+
+/// Returns whether a character separates the words of a delimiter: a space, or a character that a
+/// spreadsheet, a web page or a word processor writes in its place, and no line break.
+pub(crate) fn is_gap(character: char) -> bool {
+    let is_break = matches!(character, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    character.is_whitespace() && !is_break
 }
 
 /// Writes a text with each delimiter and each line of a block on its own line.
@@ -24,7 +32,8 @@ pub(crate) fn has_block(text: &str) -> bool {
 /// - `\n` and `\r` that are spelled out, carriage returns and Unicode line separators end a line.
 /// - Quotation marks of mail (`> `), white space and invisible characters around a line are
 ///   removed.
-/// - Delimiters that share a line with other text are separated, and have five hyphens.
+/// - Delimiters that share a line with other text are separated, and have five hyphens. Their words
+///   are separated by spaces, and contain no invisible characters.
 /// - White space splits the content of a block that is on one line.
 ///
 /// ```
@@ -107,7 +116,13 @@ fn write_line(mut line: &str, into: &mut String) {
     let mut is_after_delimiter = false;
     while let Some(delimiter) = LineDelimiter::find(line) {
         write_content(delimiter.before, into);
-        into.extend([HYPHENS, delimiter.word, " ", delimiter.label, HYPHENS, "\n"]);
+        into.extend([HYPHENS, delimiter.word]);
+        for word in delimiter.label.split(is_gap) {
+            let visible = word.chars().filter(|character| !is_invisible(*character));
+            into.push(' ');
+            into.extend(visible);
+        }
+        into.extend([HYPHENS, "\n"]);
         line = delimiter.after;
         is_after_delimiter = true;
     }
@@ -174,13 +189,13 @@ struct LineDelimiter<'a> {
 impl<'a> LineDelimiter<'a> {
     /// Finds the first delimiter. At most five dashes on each side belong to it.
     fn find(line: &'a str) -> Option<Self> {
-        line.match_indices(' ')
-            .find_map(|(space, _)| Self::at(line, space))
+        line.match_indices(is_gap)
+            .find_map(|(gap, _)| Self::at(line, gap))
     }
 
-    /// Returns the delimiter whose first word ends at this space.
-    fn at(line: &'a str, space: usize) -> Option<Self> {
-        let (start, rest) = line.split_at_checked(space)?;
+    /// Returns the delimiter whose first word ends at this gap.
+    fn at(line: &'a str, gap: usize) -> Option<Self> {
+        let (start, rest) = line.split_at_checked(gap)?;
         let word = ["BEGIN", "END"].into_iter().find(|word| {
             let before = start.strip_suffix(word);
             before.is_some_and(|before| before.ends_with(is_dash))
@@ -190,7 +205,7 @@ impl<'a> LineDelimiter<'a> {
         let hyphens = hyphens.take_while(|character| is_dash(*character));
         let hyphens: usize = hyphens.map(char::len_utf8).sum();
         let before = before.get(..before.len() - hyphens)?;
-        let rest = rest.strip_prefix(' ')?;
+        let rest = rest.strip_prefix(is_gap)?;
         let mut label = rest.char_indices().take(MAX_LABEL + 1);
         let (end, _) = label.find(|(_, character)| is_dash(*character))?;
         let (label, rest) = rest.split_at_checked(end)?;
@@ -231,6 +246,9 @@ mod tests {
             format!("\u{feff}{LINES}").replace("Y-----\n", "Y-----\u{1a}\n"),
             LINES.replace("-----", "—"),
             LINES.replace("-----\n", "-----"),
+            LINES.replace(' ', "\u{a0}"),
+            LINES.replace("X Y", "X\u{3000}\u{200b}Y\u{feff}"),
+            LINES.replace(' ', "\u{202f}").replace('\n', "\u{a0}"),
         ] {
             assert_eq!(lines_of(&text), LINES, "{text:?}");
         }

@@ -2,6 +2,7 @@
 
 use super::TokenKind;
 use super::header;
+use crate::encoding::layout::is_gap;
 use crate::encoding::pasted::without_wrapping;
 
 /// The maximum length in bytes of a token other than a revocation list.
@@ -60,13 +61,22 @@ pub fn input_cap(start: &[u8]) -> usize {
     let start = start.get(..MAX_FILE_BYTES).unwrap_or(start);
     // In UTF-16, every second byte of ASCII text is zero.
     let ascii: Vec<u8> = start.iter().copied().filter(|byte| *byte != 0).collect();
-    let label = TokenKind::Revocations.label().as_bytes();
-    let has_block = ascii.windows(label.len()).any(|window| window == label);
-    if has_block || is_list(&String::from_utf8_lossy(&ascii)) {
+    let text = String::from_utf8_lossy(&ascii);
+    if has_label(&text, TokenKind::Revocations.label()) || is_list(&text) {
         MAX_LIST_BYTES
     } else {
         MAX_FILE_BYTES
     }
+}
+
+/// Returns whether the text contains the label of a block, perhaps with other spaces.
+fn has_label(text: &str, label: &str) -> bool {
+    let (first, last) = label.split_once(' ').unwrap_or((label, ""));
+    let mut rests = text.split(first).skip(1);
+    rests.any(|rest| {
+        let rest = rest.strip_prefix(is_gap);
+        rest.is_some_and(|rest| rest.starts_with(last))
+    })
 }
 
 /// Returns whether the header of a token states that the token is a revocation list.
@@ -95,7 +105,12 @@ mod tests {
     fn only_revocation_lists_have_the_larger_limit_in_utf_8_and_utf_16() {
         let list = token("license-revocations+jwt");
         let wrapped = format!("\u{feff}\"{}\n{}\"", &list[..20], &list[20..]);
-        for text in [&list, &wrapped, "—BEGIN LICENSE REVOCATIONS—"] {
+        for text in [
+            &list,
+            &wrapped,
+            "—BEGIN LICENSE REVOCATIONS—",
+            "-----BEGIN LICENSE\u{a0}REVOCATIONS-----",
+        ] {
             assert_eq!(input_cap(text.as_bytes()), MAX_LIST_BYTES, "{text}");
             let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
             // In UTF-16, only ASCII text is recognized.

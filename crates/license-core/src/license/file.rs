@@ -343,7 +343,7 @@ fn describe(line: &str) -> &'static str {
     match delimiter(line) {
         Some(Delimiter::Begin(_)) => "the beginning of another block",
         Some(Delimiter::End(_)) => "the end of another block",
-        None if line.contains("BEGIN ") => "other text on the same line",
+        None if layout::has_block(line) => "other text on the same line",
         None if line.starts_with('{') => "JSON, such as a trust set",
         None => "other text",
     }

@@ -41,6 +41,8 @@ use line::{CONTENT_CHARACTERS, Line, LineContent};
 
 use sha2::{Digest, Sha256};
 
+use crate::encoding::layout::has_block;
+
 /// Maximum number of content bytes. A content of this size has 60 lines, which take half an hour to
 /// read. Larger contents need a file or a QR code.
 pub const MAX_BYTES: usize = 512;
@@ -135,7 +137,7 @@ pub fn from_lines(text: &str) -> Result<Vec<u8>, ReadbackError> {
 /// ```
 pub fn looks_like_lines(text: &str) -> bool {
     let start: String = text.chars().take(MAX_TEXT_BYTES).collect();
-    !start.contains("BEGIN ")
+    !has_block(&start)
         && !start.contains('{')
         && typed::pieces(&start).any(|piece| piece.is_likely())
 }

@@ -219,15 +219,6 @@ impl LedgerEntry {
         time::parse_instant(&time).ok()
     }
 
-    /// Returns the position of a revocation or reinstatement among those of the same license: the
-    /// time that the entry states, in seconds since 1970, and then its number.
-    ///
-    /// The number alone is not enough, because an import records earlier statements later.
-    pub fn statement_order(&self) -> (i64, i64) {
-        let at = self.time("at").map_or(self.at, |at| at.timestamp());
-        (at, self.seq)
-    }
-
     /// Returns the time of recording, or `?` if it is out of range.
     pub fn recorded_at(&self) -> String {
         let at = u64::try_from(self.at).ok();

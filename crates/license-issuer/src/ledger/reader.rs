@@ -162,12 +162,11 @@ pub trait LedgerReader {
     /// Returns the revocation of a license, unless a later reinstatement ends it.
     fn revocation(&self, license: &str) -> Result<Option<LedgerEntry>, LedgerError> {
         let last = |kind| -> Result<_, LedgerError> {
-            let entries = self.entries_of_kind_about(license, kind)?.into_iter();
-            Ok(entries.max_by_key(LedgerEntry::statement_order))
+            Ok(self.entries_of_kind_about(license, kind)?.pop())
         };
-        let ended = last(LedgerEntryKind::Reinstatement)?.map(|entry| entry.statement_order());
+        let ended = last(LedgerEntryKind::Reinstatement)?.map(|entry| entry.seq);
         let revocation = last(LedgerEntryKind::Revocation)?;
-        Ok(revocation.filter(|entry| ended.is_none_or(|ended| ended < entry.statement_order())))
+        Ok(revocation.filter(|entry| ended.is_none_or(|ended| ended < entry.seq)))
     }
 
     /// Returns the recorded entries that are equal to this one.
@@ -281,7 +280,7 @@ pub trait LedgerReader {
         let (mut revoked, reinstated) = (BTreeMap::new(), self.last_reinstatements()?);
         self.visit_entries_of_kind(LedgerEntryKind::Revocation, &mut |entry| {
             let ended = reinstated.get(&entry.subject);
-            if ended.is_some_and(|ended| *ended > entry.statement_order()) {
+            if ended.is_some_and(|ended| *ended > entry.seq) {
                 return;
             }
             let id = LicenseId::parse(&entry.subject);
@@ -305,14 +304,12 @@ pub trait LedgerReader {
         Ok(of_product)
     }
 
-    /// Returns the licenses that were reinstated, each with the
-    /// [position](LedgerEntry::statement_order) of its last reinstatement.
-    fn last_reinstatements(&self) -> Result<BTreeMap<String, (i64, i64)>, LedgerError> {
+    /// Returns the licenses that were reinstated, each with the number of the entry of its last
+    /// reinstatement.
+    fn last_reinstatements(&self) -> Result<BTreeMap<String, i64>, LedgerError> {
         let mut reinstated = BTreeMap::new();
         self.visit_entries_of_kind(LedgerEntryKind::Reinstatement, &mut |entry| {
-            let order = entry.statement_order();
-            let last = reinstated.entry(entry.subject).or_insert(order);
-            *last = order.max(*last);
+            reinstated.insert(entry.subject, entry.seq);
         })?;
         Ok(reinstated)
     }

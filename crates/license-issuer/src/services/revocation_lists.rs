@@ -10,7 +10,7 @@ use license_core::license::RevocationList;
 use license_core::{Code, FeatureMatrix, LicenseId, ProductCode, TrustSet, Unverified, time};
 
 use crate::errors::LedgerError;
-use crate::ledger::{LedgerEntry, LedgerReader, NewLedgerEntry};
+use crate::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};
 use crate::records;
 use crate::services::issue::{
     ArtifactName, Draft, DraftContext, SerialSource, SignError, own_trust_set,
@@ -68,7 +68,8 @@ pub enum Omission {
     Shorter {
         /// The number of entries in the earlier list.
         earlier: u64,
-        /// The number of entries in this list, and of licenses that were reinstated.
+        /// The number of licenses and activations that the ledger had before that list, and that
+        /// this list contains or that were reinstated later.
         found: u64,
     },
     /// Earlier lists contain these licenses or activations, which the ledger neither revokes nor
@@ -114,7 +115,7 @@ impl RevocationListOrder<'_> {
             }
             let trust = ledger.signing_keys()?.joined(&signer_trust(context.signer));
             let copies = self.verified_copies(&trust);
-            let listed = ListedLicenses::new(ledger, &revoked)?;
+            let listed = ListedLicenses::new(ledger, &revoked, product)?;
             omission = match &copies {
                 Ok(copies) => listed.omission_of_copies(copies, ledger)?,
                 Err(damaged) => Some(damaged.clone()),
@@ -175,17 +176,27 @@ fn signer_trust(signer: Option<&VerifyingSigner>) -> TrustSet {
 /// The licenses and activations that a new list accounts for.
 struct ListedLicenses<'r> {
     revoked: BTreeSet<&'r LicenseId>,
-    /// Licenses that are no longer revoked, each with the position of its last reinstatement. A
-    /// list may omit them if the reinstatement is newer than the earlier list.
-    reinstated: BTreeMap<String, (i64, i64)>,
+    /// Licenses that are no longer revoked, each with the number of the entry of its last
+    /// reinstatement. A list may omit them if this entry follows the record of the earlier list.
+    reinstated: BTreeMap<String, i64>,
 }
 
 impl<'r> ListedLicenses<'r> {
-    fn new(ledger: &dyn LedgerReader, revoked: &'r [RevocationEntry]) -> Result<Self, LedgerError> {
+    fn new(
+        ledger: &dyn LedgerReader,
+        revoked: &'r [RevocationEntry],
+        product: ProductCode,
+    ) -> Result<Self, LedgerError> {
         let revoked: BTreeSet<_> = revoked.iter().map(|entry| &entry.license).collect();
-        let mut reinstated = ledger.last_reinstatements()?;
-        for license in &revoked {
-            reinstated.remove(license.as_str());
+        let mut reinstated = BTreeMap::new();
+        for (id, last) in ledger.last_reinstatements()? {
+            let Some(license) = LicenseId::parse(&id) else {
+                continue;
+            };
+            let own = ledger.product_of(&license)?;
+            if own.is_none_or(|own| own == product) && !revoked.contains(&license) {
+                reinstated.insert(id, last);
+            }
         }
         Ok(Self {
             revoked,
@@ -201,9 +212,10 @@ impl<'r> ListedLicenses<'r> {
     ) -> Result<Option<Omission>, LedgerError> {
         let mut omitted = BTreeSet::new();
         for copy in copies {
-            let signing = ListSigning::of_copy(copy, ledger)?;
+            // A list that the ledger does not know may be newer than every reinstatement.
+            let record = record_of_list(copy, ledger)?;
             let listed = copy.licenses().into_iter().map(|(id, _)| id);
-            omitted.extend(listed.filter(|id| !self.accounts_for(id, &signing)));
+            omitted.extend(listed.filter(|id| !self.accounts_for(id, record)));
         }
         Ok((!omitted.is_empty()).then(|| Omission::Licenses(omitted.into_iter().collect())))
     }
@@ -220,59 +232,52 @@ impl<'r> ListedLicenses<'r> {
         if lists.is_empty() {
             return Ok(Some(Omission::NoEarlierList));
         }
+        let listed = first_statements(ledger)?;
         let longer = lists.iter().filter_map(|list| {
             let earlier: u64 = list.member("revoked")?.parse().ok()?;
-            let signing = ListSigning::of_record(list);
-            let reinstated = self.reinstated.values();
-            let reinstated = reinstated.filter(|last| signing.precedes(**last)).count();
-            let count = self.revoked.len().saturating_add(reinstated);
-            let found = u64::try_from(count).unwrap_or(u64::MAX);
+            let before = listed.iter().filter(|(_, first)| **first < list.seq);
+            let known = before.filter(|(id, _)| self.accounts_for(id, Some(list.seq)));
+            let found = u64::try_from(known.count()).unwrap_or(u64::MAX);
             (found < earlier).then_some((earlier, found))
         });
         let longest = longer.max();
         Ok(longest.map(|(earlier, found)| Omission::Shorter { earlier, found }))
     }
 
-    /// Returns whether a license is revoked, or was reinstated after the list was signed.
-    fn accounts_for(&self, id: &LicenseId, signing: &ListSigning) -> bool {
-        let reinstated = || self.reinstated.get(id.as_str());
-        self.revoked.contains(id) || reinstated().is_some_and(|last| signing.precedes(*last))
+    /// Returns whether a license is revoked, or was reinstated after the earlier list was recorded.
+    fn accounts_for(&self, id: &LicenseId, record: Option<i64>) -> bool {
+        let is_reinstated = |record: i64| {
+            let last = self.reinstated.get(id.as_str());
+            last.is_some_and(|last| record < *last)
+        };
+        self.revoked.contains(id) || record.is_some_and(is_reinstated)
     }
 }
 
-/// The time at which an earlier list was signed.
-struct ListSigning {
-    /// The issue date, in seconds since 1970.
-    issued_at: Option<i64>,
-    /// The number of the list's record. A restored ledger does not contain the last lists.
-    recorded: Option<i64>,
+/// Returns the number of the entry that records a revocation list.
+pub(super) fn record_of_list(
+    list: &RevocationList,
+    ledger: &dyn LedgerReader,
+) -> Result<Option<i64>, LedgerError> {
+    let recorded = ledger.recorded(&records::revocation_list(list))?;
+    Ok(recorded.first().map(|entry| entry.seq))
 }
 
-impl ListSigning {
-    fn of_record(list: &LedgerEntry) -> Self {
-        Self {
-            issued_at: list.time("issued_at").map(|at| at.timestamp()),
-            recorded: Some(list.seq),
+/// Returns the licenses and activations of all products that a list may contain, each with the
+/// number of the entry of its first revocation or release.
+fn first_statements(ledger: &dyn LedgerReader) -> Result<BTreeMap<LicenseId, i64>, LedgerError> {
+    let mut first = BTreeMap::new();
+    let mut add = |id: Option<String>, seq: i64| {
+        if let Some(id) = id.and_then(|id| LicenseId::parse(&id)) {
+            first.entry(id).or_insert(seq);
         }
-    }
-
-    fn of_copy(list: &RevocationList, ledger: &dyn LedgerReader) -> Result<Self, LedgerError> {
-        let records = ledger.revocation_lists(list.key_id().as_str(), list.product())?;
-        let seq = list.seq().to_string();
-        let record = records
-            .iter()
-            .find(|record| record.member("seq").as_ref() == Some(&seq));
-        Ok(Self {
-            issued_at: Some(list.issued_at().timestamp()),
-            recorded: record.map(|record| record.seq),
-        })
-    }
-
-    /// Returns whether a reinstatement is newer than the list.
-    fn precedes(&self, (at, seq): (i64, i64)) -> bool {
-        self.issued_at.is_some_and(|issued| issued < at)
-            || self.recorded.is_some_and(|recorded| recorded < seq)
-    }
+    };
+    let (revocation, release) = (LedgerEntryKind::Revocation, LedgerEntryKind::Release);
+    ledger.visit_entries_of_kind(revocation, &mut |entry| add(Some(entry.subject), entry.seq))?;
+    ledger.visit_entries_of_kind(release, &mut |entry| {
+        add(entry.member("activation_id"), entry.seq);
+    })?;
+    Ok(first)
 }
 
 /// Returns the revoked licenses and the ended activations, and the number of these activations. A

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use license_core::LicenseId;
-use license_core::chrono::{DateTime, Utc};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::{FeatureMatrix, LicenseId, Unverified, time};
 
 use crate::errors::LedgerError;
-use crate::ledger::{LedgerEntryKind, LedgerReader, LicenseStatus, RecordedLicense};
+use crate::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader, LicenseStatus, RecordedLicense};
 use crate::records;
 use crate::services::record::RecordPlan;
 
@@ -134,17 +134,37 @@ impl RevocationOrder<'_> {
     }
 }
 
-/// Returns whether a license has ended at an instant. A revoked license may also have ended.
+/// Returns whether a license has ended at an instant, including its renewal grace period. A revoked
+/// license may also have ended.
+///
+/// The ledger does not contain the product files of enterprise keys. A key for another product than
+/// the built-in one therefore counts as not ended.
 #[must_use]
 pub fn has_ended(license: &RecordedLicense, at: DateTime<Utc>) -> bool {
     let end = license.entry.time("expires_at");
+    let end = end.and_then(|end| Some(time::saturating_add(end, renewal_grace(&license.entry)?)));
     end.is_some_and(|end| end <= at)
+}
+
+/// Returns the renewal grace period of a recorded license, or `None` if it is unknown.
+fn renewal_grace(entry: &LedgerEntry) -> Option<TimeDelta> {
+    if entry.kind == LedgerEntryKind::EnterpriseKey.as_str() {
+        let matrix = FeatureMatrix::built_in();
+        let product = entry.member("product")?;
+        let tier = matrix.enterprise_tier()?;
+        let renewal = tier.renewal().unwrap_or_default();
+        return (product == matrix.product().as_str()).then(|| renewal.grace());
+    }
+    let token = Unverified::parse(&entry.artifact).ok();
+    let claims = token.and_then(|token| token.unverified_claims().ok());
+    let hours = claims.and_then(|claims| claims.pointer("/renewal/grace_hours")?.as_i64());
+    TimeDelta::try_hours(hours.unwrap_or_default())
 }
 
 /// Returns the time of a new revocation or reinstatement of a license.
 ///
-/// This is `at`, or the time of the last one if that is later. The new one therefore counts, even
-/// if an earlier one has a wrong date.
+/// This is `at`, or the time of the last one if that is later, so that the dates of a report are in
+/// the order of the entries. The order of the entries alone decides which statement counts.
 pub(super) fn time_of_statement(
     ledger: &dyn LedgerReader,
     id: &str,

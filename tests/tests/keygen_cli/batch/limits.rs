@@ -6,15 +6,87 @@ use super::*;
 const MAX_ROW: usize = 1 << 20;
 
 #[test]
-fn a_quotation_mark_without_an_end_is_an_error_that_names_the_line() {
+fn a_quotation_mark_in_a_wrong_place_is_an_error_that_names_the_line() {
     let workstation = Vendor::shared().workstation();
     let rows = "pro,A,9\n".repeat(MAX_ROW / 4);
-    let table = format!("tier,customer,days\npro,A,9\npro,\"B,9\n{rows}");
-    workstation.write("orders.csv", table);
-    let error = batch(&workstation, &[]).expect_failure(3);
-    let expected = "expected rows of at most 1048576 bytes, found a longer one in line 3 or later";
-    assert!(error.message.contains(expected), "{error:?}");
-    assert!(error.hint.contains("quotation mark"), "{error:?}");
+    let no_end = "found the end of the line";
+    for (table, line, expected) in [
+        (
+            format!("tier,customer,days\npro,A,9\npro,\"B,9\n{rows}"),
+            3,
+            no_end,
+        ),
+        // The rows after such a mark were part of a cell that sets nothing, and were lost.
+        (
+            "tier,customer,days,note\npro,A,9,\"hello\npro,B,9,x\npro,C,9,y\n".to_owned(),
+            2,
+            no_end,
+        ),
+        (
+            "tier,days,customer\npro,9,\"Acme\npro,9,B\n".to_owned(),
+            2,
+            no_end,
+        ),
+        (
+            "tier,customer,days,note\npro,A,9,\"hello\npro,B,9,\"x\"\n".to_owned(),
+            2,
+            no_end,
+        ),
+        (
+            "tier,customer,days,note\npro,A,9,\"hello\r\npro,B,9,hi\"\r\n".to_owned(),
+            2,
+            no_end,
+        ),
+        (
+            "sep=;\ntier;customer;days\n\npro;\"A\" y;9\n".to_owned(),
+            4,
+            "found more text",
+        ),
+        (
+            "tier,customer,days\npro,A \"y\",9\n".to_owned(),
+            2,
+            "found a quotation mark inside",
+        ),
+        ("tier,\"customer,days\npro,A,9".to_owned(), 1, no_end),
+        ("tier,customer,days\npro,9,\"A".to_owned(), 2, no_end),
+    ] {
+        workstation.write("orders.csv", &table);
+        let table: String = table.chars().take(80).collect();
+        for mode in [&["--dry-run"][..], &[]] {
+            let error = batch(&workstation, mode).expect_failure(3);
+            let line = format!("orders.csv: line {line}: expected ");
+            assert!(error.message.starts_with(&line), "{table:?}: {error:?}");
+            assert!(error.message.ends_with(expected) || error.message.contains(expected));
+            assert!(error.hint.contains("line break"), "{error:?}");
+        }
+        assert!(files(&workstation).is_empty(), "{table:?}");
+    }
+}
+
+#[test]
+fn a_text_of_another_format_is_named() {
+    let workstation = Vendor::shared().workstation();
+    for (text, expected) in [
+        ("<!DOCTYPE html>\n<table></table>\n", "found HTML or XML"),
+        ("\n \n[{\"tier\": \"pro\"}]\n", "found JSON"),
+        ("{\"tier\": \"pro\"}", "found JSON"),
+    ] {
+        workstation.write("orders.csv", text);
+        let error = batch(&workstation, &[]).expect_failure(3);
+        assert!(error.message.ends_with(expected), "{error:?}");
+    }
+}
+
+#[test]
+fn a_quotation_mark_of_a_word_processor_is_named() {
+    let workstation = Vendor::shared().workstation();
+    for row in ["“pro”,A,9", "pro,“Acme, Inc”,9", "pro,A,„9“", "pro,A,9,”"] {
+        workstation.write("orders.csv", format!("tier,customer,days\n{row}\n"));
+        let error = batch(&workstation, &["--dry-run"]).expect_failure(2);
+        let mark = row.chars().find(|mark| "“„”".contains(*mark)).unwrap();
+        let named = format!("{mark} (U+{:04X})", u32::from(mark));
+        assert!(error.message.contains(&named), "{row}: {error:?}");
+    }
 }
 
 #[test]
@@ -38,7 +110,7 @@ fn a_row_of_the_maximum_size_is_read() {
 #[test]
 fn a_header_is_limited_too() {
     let workstation = Vendor::shared().workstation();
-    workstation.write("orders.csv", format!("\"tier{}", "\n".repeat(2 * MAX_ROW)));
+    workstation.write("orders.csv", format!("tier{}", ",".repeat(2 * MAX_ROW)));
     let error = batch(&workstation, &[]).expect_failure(3);
     assert!(error.message.contains("in line 1 or later"), "{error:?}");
 }

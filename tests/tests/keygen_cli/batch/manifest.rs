@@ -130,6 +130,61 @@ fn rows_that_differ_only_in_columns_that_are_no_options_get_a_license_each_and_a
 }
 
 #[test]
+fn a_batch_prints_the_warnings_of_single_licenses() {
+    let workstation = Vendor::shared().workstation();
+    let header =
+        "tier,customer,days,offline,issued_at,add_feature,quota,maintenance_until,user,file";
+    let rows = [
+        "pro,A,9,yes,2099-01-01,,,,,a.lic",
+        "pro,B,9,yes,1990-01-01,nosuch,zz=3,2020-01-31,ann;ann,b.lic",
+        "team,C,30,,,,,,,c.lic",
+        "team,D,30,,,,,,,d.lic",
+        "pro,E,30,yes,,nosuch,,,,e.lic",
+        "pro,F,30,yes,,nosuch,,,,f.lic",
+        "pro,G,30,yes,,nosuch,,,,g.lic",
+    ];
+    workstation.write("orders.csv", format!("{header}\n{}\n", rows.join("\n")));
+    let trial = [
+        "trial",
+        "--customer",
+        "G",
+        "--key",
+        "vendor.key",
+        "--out",
+        "t.lic",
+    ];
+    let _ = Run::keygen(&workstation).args(trial).run().expect_code(0);
+    for mode in [&["--dry-run"][..], &[]] {
+        let run = batch(&workstation, mode).expect_code(0);
+        for warning in [
+            "warning: POSTDATED: line 2: ",
+            "warning: EXPIRED: line 3: the license ended at ",
+            "warning: EXPIRED: line 3: maintenance ended at ",
+            "warning: UNKNOWN_FEATURE: lines 3, 6, 7 and 1 other row: ",
+            "warning: UNKNOWN_QUOTA: line 3: ",
+            "line 3: duplicate user ann is ignored",
+            "line 8: this customer has a trial until ",
+        ] {
+            assert!(run.stderr.contains(warning), "{warning}: {run:?}");
+        }
+        let first = run.stdout.lines().next().unwrap();
+        let expected = "check-in required every 24 hours for 2 licenses; \
+            without one, a license ends after 168 hours";
+        assert_eq!(first, expected);
+    }
+    let report = batch(&workstation, &["--json", "--dry-run"]);
+    let report = report.expect_code(0).json();
+    assert_eq!(report["check_in_required"], 2);
+    let warning = |code: &str| {
+        let warnings = report["warnings"].as_array().unwrap();
+        warnings.iter().find(|warning| warning["code"] == code)
+    };
+    let unknown = warning("UNKNOWN_FEATURE").unwrap();
+    assert_eq!((&unknown["line"], &unknown["rows"]), (&3.into(), &4.into()));
+    assert!(warning("POSTDATED").is_some());
+}
+
+#[test]
 fn equal_errors_are_one_line_with_a_count() {
     let workstation = Vendor::shared().workstation();
     let rows: String = (0..500).map(|row| format!("pro,C{row},\n")).collect();

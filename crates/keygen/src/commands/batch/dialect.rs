@@ -8,6 +8,7 @@ use license_core::encoding::trim_blanks;
 use license_core::with_causes;
 
 use super::encoding::Utf8Lines;
+use super::quotes::{CheckedQuotes, QuoteError};
 
 /// Dialect of a CSV file.
 #[derive(Clone, Copy, Debug)]
@@ -22,25 +23,23 @@ pub(in crate::commands) struct CsvDialect {
 /// Maximum size of the first line in bytes.
 const MAX_HEADER: u64 = 64 * 1024;
 
-/// Maximum size of a row in bytes, four times the size of the longest cell. Without a limit, a
-/// quotation mark without an end would read the rest of the file into memory.
+/// Maximum size of a row in bytes, four times the size of the longest cell. Without a limit, a file
+/// without line breaks would be read into memory.
 const MAX_ROW: u64 = 1 << 20;
 
 impl CsvDialect {
-    /// Detects the delimiter from the first line.
+    /// Detects the delimiter from the first line with text.
     ///
     /// Spreadsheets in some countries use a delimiter other than the comma. Some spreadsheets name
     /// the delimiter in a line such as `sep=;` before the header.
     pub(in crate::commands) fn detect(path: &Path) -> Result<Self, Failure> {
-        let mut first = Vec::new();
-        let failed = |error: std::io::Error| Failure::io("read", path, &error);
-        let file = Utf8Lines::open(path, &show_path(path))?.take(MAX_HEADER);
-        BufReader::new(file)
-            .read_until(b'\n', &mut first)
-            .map_err(failed)?;
+        let (first, lines) = first_line(path)?;
         let text = String::from_utf8_lossy(&first);
-        let text = text.trim_end();
-        if let Some(&[delimiter]) = text.strip_prefix("sep=").map(str::as_bytes) {
+        let text = text.trim();
+        refuse_other_format(path, text)?;
+        if let Some(&[delimiter]) = text.strip_prefix("sep=").map(str::as_bytes)
+            && lines == 1
+        {
             return Ok(Self {
                 delimiter,
                 lines_before: 1,
@@ -48,7 +47,12 @@ impl CsvDialect {
                 bytes_before: first.len().try_into().unwrap_or(MAX_HEADER),
             });
         }
-        let separates = |delimiter: &u8| text.as_bytes().contains(delimiter);
+        // A delimiter in quotation marks is text.
+        let parts: Vec<_> = text.split('"').step_by(2).collect();
+        let separates = |delimiter: &u8| {
+            let mut parts = parts.iter();
+            parts.any(|part| part.as_bytes().contains(delimiter))
+        };
         let delimiter = b",;\t".iter().find(|delimiter| separates(delimiter));
         Ok(Self {
             delimiter: delimiter.copied().unwrap_or(b','),
@@ -89,7 +93,7 @@ impl CsvDialect {
             if !read.map_err(|error| failed(first_line, error))? {
                 break;
             }
-            let line = self.line(reader.position(), &record);
+            let line = self.line(reader.position());
             let is_empty = record.iter().all(|cell| trim_blanks(cell).is_empty());
             if !is_empty && !callback(line, &record)? {
                 break;
@@ -102,12 +106,17 @@ impl CsvDialect {
     /// which reading of the record began.
     fn unreadable(self, name: &str, line: u64, error: &csv::Error) -> Failure {
         let at = format!(" in line {} or later", self.first_line(line));
+        if let Some(error) = quote_error(error) {
+            return Failure::malformed(format!("{name}: {error}")).hint(
+                "write a quotation mark in a cell as \"\", with the whole cell in quotation marks, and remove line breaks from cells",
+            );
+        }
         match error.kind() {
             csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
                 Failure::malformed(format!(
                     "{name}: expected rows of at most {MAX_ROW} bytes, found a longer one{at}"
                 ))
-                .hint("check whether a quotation mark without an end precedes these lines")
+                .hint("check whether the rows end with line breaks")
             }
             csv::ErrorKind::Utf8 { .. } => Failure::malformed(format!(
                 "{name}: expected text in UTF-8, found invalid bytes{at}"
@@ -118,15 +127,12 @@ impl CsvDialect {
         }
     }
 
-    /// Returns the line on which a record begins, computed from the position after the record.
+    /// Returns the line on which a record begins, from the line of the parser after the record.
     ///
-    /// If empty lines precede the record, the position of the record is the first of these lines.
-    fn line(self, after: &csv::Position, record: &csv::StringRecord) -> u64 {
-        let breaks = record.iter().flat_map(str::bytes);
-        let breaks = breaks.filter(|byte| *byte == b'\n').count();
-        // A length in memory always fits 64 bits.
-        let lines = u64::try_from(breaks).unwrap_or(u64::MAX).saturating_add(1);
-        let line = after.line().saturating_sub(lines);
+    /// No cell contains a line break. If empty lines precede the record, the position of the record
+    /// is the first of these lines.
+    fn line(self, after: &csv::Position) -> u64 {
+        let line = after.line().saturating_sub(1);
         line.saturating_add(self.lines_before)
     }
 
@@ -141,8 +147,9 @@ impl CsvDialect {
         let mut file = Utf8Lines::open(path, &show_path(path))?;
         let mut before = file.by_ref().take(self.bytes_before);
         let _ = io::copy(&mut before, &mut io::sink()).map_err(failed)?;
+        let quotes = CheckedQuotes::new(file, self.delimiter, self.first_line(1));
         let input = LimitedRow {
-            input: file.chain(&b"\n"[..]),
+            input: quotes.chain(&b"\n"[..]),
             remaining: MAX_ROW,
         };
         let reader = csv::ReaderBuilder::new()
@@ -156,6 +163,43 @@ impl CsvDialect {
             .from_reader(input);
         Ok(CsvReader { reader })
     }
+}
+
+/// Returns the error of a quotation mark that the reader found.
+fn quote_error(error: &csv::Error) -> Option<&QuoteError> {
+    match error.kind() {
+        csv::ErrorKind::Io(error) => error.get_ref()?.downcast_ref(),
+        _ => None,
+    }
+}
+
+/// Returns the first line with text, or the first part of the file, and the number of lines up to
+/// it.
+fn first_line(path: &Path) -> Result<(Vec<u8>, u64), Failure> {
+    let failed = |error: io::Error| Failure::io("read", path, &error);
+    let file = Utf8Lines::open(path, &show_path(path))?.take(MAX_HEADER);
+    let (mut file, mut lines) = (BufReader::new(file), 0);
+    loop {
+        let mut line = Vec::new();
+        let count = file.read_until(b'\n', &mut line).map_err(failed)?;
+        lines += 1;
+        if count == 0 || !line.trim_ascii().is_empty() {
+            return Ok((line, lines));
+        }
+    }
+}
+
+/// Refuses a text whose first line is that of another format.
+fn refuse_other_format(path: &Path, first: &str) -> Result<(), Failure> {
+    let found = match first.chars().next() {
+        Some('<') => "HTML or XML",
+        Some('{' | '[') => "JSON",
+        _ => return Ok(()),
+    };
+    let path = show_path(path);
+    let message = format!("{path}: expected a table of comma-separated values, found {found}");
+    Err(Failure::malformed(message)
+        .hint("save the table as CSV in UTF-8, with the titles of the columns in the first row"))
 }
 
 /// Reader of rows with a maximum size, so that memory does not grow with the file.
@@ -185,7 +229,7 @@ impl CsvReader {
 ///
 /// The parser reads ahead by the size of its buffer, a few kilobytes.
 struct LimitedRow {
-    input: Chain<Utf8Lines, &'static [u8]>,
+    input: Chain<CheckedQuotes<Utf8Lines>, &'static [u8]>,
     remaining: u64,
 }
 

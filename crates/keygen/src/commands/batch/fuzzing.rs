@@ -29,7 +29,7 @@ pub fn read_orders(table: &Path) -> Result<Vec<Result<ReadOrder, String>>, Strin
     let mut rows = Vec::new();
     let read = orders.each(|order| {
         let row = order.and_then(|order| {
-            orders.check(&order)?;
+            orders.check(&order, None)?;
             let draft = orders.draft(&order, None);
             let draft = draft.map_err(|failure| order.error("order", failure.message()))?;
             Ok(ReadOrder {

@@ -9,12 +9,13 @@ use license_cli_support::{Failure, escape, show_path};
 use license_core::encoding::trim_blanks;
 use license_core::issue::LicenseDraft;
 use license_core::jose::MAX_FILE_BYTES;
+use license_core::policy::CheckIn;
 use license_core::{FeatureMatrix, with_causes};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::batch::{BatchRow, BatchSource};
 
 use super::super::draft::find_tier;
-use super::super::issue;
+use super::super::{issue, license_report};
 use super::columns::{self, ColumnKind, OrderColumn};
 use super::dialect::{CsvDialect, count_error};
 use super::manifest::ManifestRow;
@@ -55,8 +56,7 @@ struct RowParser {
 
 /// Row of the table.
 pub(super) struct OrderRow {
-    /// Line of the file on which the row begins. Spreadsheets show the same number, unless a cell
-    /// contains a line break.
+    /// Line of the file, which spreadsheets show as the number of the row.
     pub(super) line: u64,
     pub(super) file: String,
     pub(super) customer: String,
@@ -67,6 +67,17 @@ pub(super) struct OrderRow {
     /// Cells of the columns that the manifest repeats.
     pub(super) carried: Vec<String>,
     arguments: Vec<String>,
+    /// Remark about the quotation marks of a cell, for the errors of the row.
+    remark: Option<String>,
+}
+
+/// A row whose license can be issued.
+pub(super) struct CheckedRow {
+    /// Codes and messages.
+    pub(super) warnings: Vec<(&'static str, String)>,
+    pub(super) notes: Vec<String>,
+    /// The check-ins that the license requires.
+    pub(super) check_in: Option<CheckIn>,
 }
 
 impl<'m> Orders<'m> {
@@ -104,7 +115,8 @@ impl<'m> Orders<'m> {
         let mut ids = OrderIds::default();
         self.dialect
             .each_record(&self.path, &self.name, |line, record| {
-                callback(self.order(line, record, &mut ids))
+                let order = self.order(line, record, &mut ids);
+                callback(order.map_err(|error| error.with_remark(quotes_remark(record))))
             })
     }
 
@@ -156,6 +168,7 @@ impl<'m> Orders<'m> {
             id: id.id,
             carried,
             arguments,
+            remark: quotes_remark(record),
         })
     }
 
@@ -168,23 +181,47 @@ impl<'m> Orders<'m> {
 
     /// Returns the draft of the license in a row.
     fn license(&self, order: &OrderRow) -> Result<LicenseDraft, RowError> {
+        self.with_draft(order, |_, draft| Ok(draft))
+    }
+
+    /// Parses a row, and calls `with` with its options and its draft.
+    fn with_draft<T>(
+        &self,
+        order: &OrderRow,
+        with: impl FnOnce(&RowArgs, LicenseDraft) -> Result<T, RowError>,
+    ) -> Result<T, RowError> {
         let matrix = self.matrix;
         let mut parser = self.parser.lock().unwrap_or_else(PoisonError::into_inner);
-        let parsed = parser
-            .parse(&order.arguments)
-            .map_err(|error| RowError::from_parser(order.line, &error))?;
+        let parsed = parser.parse(&order.arguments).map_err(|error| {
+            RowError::from_parser(order.line, &error).with_remark(order.remark.clone())
+        })?;
         parsed.issue.customer = Some(order.customer.clone());
         if let Err(failure) = find_tier(parsed.issue.tier, matrix) {
             return Err(order.error("tier", failure.message()));
         }
         let drafted = issue::draft(&parsed.issue, matrix);
-        drafted.map_err(|failure| order.error("order", failure.message()))
+        let draft = drafted.map_err(|failure| order.error("order", failure.message()))?;
+        with(parsed, draft)
     }
 
-    /// Checks that the license of a row can be issued.
-    pub(super) fn check(&self, order: &OrderRow) -> Result<(), RowError> {
-        let checked = self.license(order)?.check();
-        checked.map_err(|error| order.error("order", &with_causes(&error)))
+    /// Checks that the license of a row can be issued. The ledger shows the trials of customers.
+    pub(super) fn check(
+        &self,
+        order: &OrderRow,
+        ledger: Option<&dyn LedgerReader>,
+    ) -> Result<CheckedRow, RowError> {
+        let matrix = self.matrix;
+        self.with_draft(order, |parsed, draft| {
+            let refused = |error: &dyn std::error::Error| order.error("order", &with_causes(error));
+            draft.check().map_err(|error| refused(&error))?;
+            let claims = draft.read_back().map_err(|error| refused(&error))?;
+            let notes = issue::notes(&parsed.issue, &draft, matrix, ledger);
+            Ok(CheckedRow {
+                warnings: license_report::warnings(&claims, matrix),
+                notes: notes.map_err(|failure| order.error("order", failure.message()))?,
+                check_in: claims.check_in,
+            })
+        })
     }
 
     /// Returns whether the licenses are for the built-in product.
@@ -266,8 +303,20 @@ impl RowParser {
 impl OrderRow {
     /// Returns an error in a column of the row.
     pub(super) fn error(&self, column: &str, message: &str) -> RowError {
-        RowError::new(self.line, column, message)
+        RowError::new(self.line, column, message).with_remark(self.remark.clone())
     }
+}
+
+/// Returns a remark if a cell begins or ends with a quotation mark that only word processors write.
+fn quotes_remark(record: &csv::StringRecord) -> Option<String> {
+    let is_mark = |character: &char| "“”„‟‘’‚‛«»‹›″".contains(*character);
+    let ends = |cell: &str| [cell.chars().next(), cell.chars().next_back()];
+    let mut ends = record.iter().flat_map(|cell| ends(trim_blanks(cell)));
+    let mark = ends.find_map(|end| end.filter(is_mark))?;
+    Some(format!(
+        "the row has the quotation mark {mark} (U+{:04X}), and CSV has only \"",
+        u32::from(mark)
+    ))
 }
 
 /// Returns the options of `keygen issue` for a cell that is not empty. The error is a message.

@@ -27,6 +27,14 @@ impl RowError {
         }
     }
 
+    /// Adds a remark to the message.
+    pub(super) fn with_remark(mut self, remark: Option<String>) -> Self {
+        if let Some(remark) = remark {
+            self.message = format!("{} ({})", self.message, escape(&remark));
+        }
+        self
+    }
+
     /// Converts an error of the option parser.
     pub(super) fn from_parser(line: u64, error: &clap::Error) -> Self {
         let context = |kind| match error.get(kind) {
@@ -78,7 +86,7 @@ pub(super) struct RowErrors {
 
 /// The first of several equal errors, and the lines of all of them.
 #[derive(Debug)]
-struct RowErrorGroup {
+pub(super) struct RowErrorGroup {
     first: RowError,
     /// The first [`MAX_LINES`] lines.
     lines: Vec<u64>,
@@ -87,6 +95,12 @@ struct RowErrorGroup {
 
 impl RowErrors {
     pub(super) fn add(&mut self, error: RowError) {
+        let _ = self.add_up_to(error, usize::MAX);
+    }
+
+    /// Adds an error, unless it would be one more than `limit` different errors. Returns whether it
+    /// was added.
+    pub(super) fn add_up_to(&mut self, error: RowError, limit: usize) -> bool {
         let is_equal = |group: &&mut RowErrorGroup| {
             group.first.column == error.column && group.first.message == error.message
         };
@@ -95,13 +109,17 @@ impl RowErrors {
             if group.lines.len() < MAX_LINES {
                 group.lines.push(error.line);
             }
-        } else {
+            return true;
+        }
+        let has_space = self.groups.len() < limit;
+        if has_space {
             self.groups.push(RowErrorGroup {
                 lines: vec![error.line],
                 first: error,
                 count: 1,
             });
         }
+        has_space
     }
 
     /// Returns the number of different errors.
@@ -115,19 +133,41 @@ impl RowErrors {
         groups.any(|group| group.first.column == column)
     }
 
+    /// Returns the groups of equal errors.
+    pub(super) fn groups(&self) -> impl Iterator<Item = &RowErrorGroup> {
+        self.groups.iter()
+    }
+
     /// Returns a text for each group of errors.
     pub(super) fn texts(&self) -> impl Iterator<Item = String> {
         self.groups.iter().map(ToString::to_string)
     }
 }
 
-impl fmt::Display for RowErrorGroup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RowError {
-            column, message, ..
-        } = &self.first;
+impl RowErrorGroup {
+    pub(super) fn column(&self) -> &str {
+        &self.first.column
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.first.message
+    }
+
+    /// Returns the first line.
+    pub(super) fn line(&self) -> u64 {
+        self.first.line
+    }
+
+    /// Returns the number of rows.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Returns the first lines and the number of other rows, such as `lines 2, 3, 4 and 9 other
+    /// rows`.
+    pub(super) fn rows(&self) -> String {
         if self.count == 1 {
-            return self.first.fmt(f);
+            return format!("line {}", self.first.line);
         }
         let lines: Vec<_> = self.lines.iter().map(u64::to_string).collect();
         let shown = lines.iter().map(|_| 1_u64).sum();
@@ -135,6 +175,12 @@ impl fmt::Display for RowErrorGroup {
             0 => String::new(),
             more => format!(" and {}", plural(more, "other row", "other rows")),
         };
-        write!(f, "lines {}{more}, {column}: {message}", lines.join(", "))
+        format!("lines {}{more}", lines.join(", "))
+    }
+}
+
+impl fmt::Display for RowErrorGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}: {}", self.rows(), self.column(), self.message())
     }
 }

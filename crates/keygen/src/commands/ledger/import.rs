@@ -4,21 +4,21 @@ mod members;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use license_cli_support::{Failure, Source, plural};
+use license_cli_support::{Failure, Source, Terminal, plural};
 use license_core::encoding::decode_text;
 use license_core::jose::input_cap;
 use license_core::key::EnterpriseKey;
-use license_core::license::{CanonicalText, RevocationList, Rotation, VerifiedLicensesError};
+use license_core::license::{CanonicalText, Rotation, VerifiedLicensesError};
 use license_core::machine::MachineDigest;
 use license_core::{
     Code, FeatureMatrix, License, LicenseFile, LicenseId, TokenKind, TrustSet, Unverified,
     VerifiedLicenses, time,
 };
-use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation};
-use license_issuer::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};
+use license_issuer::ledger::{LedgerEntryKind, NewLedgerEntry};
 use license_issuer::records;
+use license_issuer::services::import::{ImportReport, ImportedItem, plan_import};
 use license_issuer::services::issue::Mode;
-use license_issuer::services::record::{self, MissingLedger, RecordPlan};
+use license_issuer::services::record::{MissingLedger, record};
 use members::{members_match, with_unsigned_members};
 use serde_json::{Value, json};
 
@@ -48,66 +48,53 @@ pub(super) fn run(
         trust: &keys,
         matrix: &matrix,
         licenses: BTreeMap::new(),
-        entries: Vec::new(),
+        files: Vec::new(),
     };
     // All files are verified before the first entry is recorded.
     for file in files {
         import.read(file)?;
     }
-    let (new, known) = record_new(import.entries, &mut ledger, location)?;
+    let (missing, files) = (MissingLedger::Create, import.files);
+    let report = record(&mut ledger, missing, Mode::Commit, now(), |ledger| {
+        plan_import(files, ledger).map_err(|error| failures::ledger_refused(ledger, &error))
+    });
+    let report = report.map_err(|error| failures::not_issued(error, location))?;
+    warn(&report, terminal);
     if terminal.is_json() {
-        return terminal.json(&json!({ "entered": new, "known": known }));
+        return terminal.json(&json!({
+            "entered": report.new,
+            "known": report.known,
+            "revoked_again": report.revoked_again,
+            "still_revoked": report.still_revoked,
+        }));
     }
     terminal.data(&format!(
-        "recorded {}; already in the ledger: {known}",
-        plural(new, "entry", "entries")
+        "recorded {}; already in the ledger: {}",
+        plural(report.new, "entry", "entries"),
+        report.known
     ))
 }
 
-/// Records the entries that the ledger does not contain.
-///
-/// Returns the number of new entries, and of entries that are duplicates or already recorded.
-fn record_new(
-    entries: Vec<NewLedgerEntry>,
-    ledger: &mut LedgerFile,
-    location: &LedgerLocation,
-) -> Result<(usize, usize), Failure> {
-    let recorded = record::record(
-        ledger,
-        MissingLedger::Create,
-        Mode::Commit,
-        now(),
-        |ledger| {
-            let (count, mut seen, mut new) = (entries.len(), BTreeSet::new(), Vec::new());
-            for entry in entries {
-                // An entry without an artifact is identified by its members.
-                let content = if entry.artifact.is_empty() {
-                    entry.body.to_string()
-                } else {
-                    entry.artifact.clone()
-                };
-                let key = (entry.kind, entry.subject.clone(), content);
-                if seen.insert(key) && !is_recorded(ledger, &entry)? {
-                    new.push(entry);
-                }
-            }
-            Ok(RecordPlan {
-                content: (new.len(), count.saturating_sub(new.len())),
-                entries: new,
-            })
-        },
-    );
-    recorded.map_err(|error| failures::not_issued(error, location))
-}
-
-fn is_recorded(ledger: Option<&dyn LedgerReader>, entry: &NewLedgerEntry) -> Result<bool, Failure> {
-    let Some(ledger) = ledger else {
-        return Ok(false);
+/// Warns about licenses that are revoked although a reinstatement of them is known.
+fn warn(report: &ImportReport, terminal: &Terminal) {
+    let warn = |licenses: &BTreeSet<String>, reason: &str| {
+        if !licenses.is_empty() {
+            let ids: Vec<_> = licenses.iter().map(String::as_str).collect();
+            let message = format!(
+                "{reason}: {}; if a license must be valid, run `keygen revoke LICENSE_ID --undo --reason TEXT`",
+                ids.join(", ")
+            );
+            terminal.warning(Code::Revoked.as_str(), &message);
+        }
     };
-    let recorded = ledger
-        .recorded(entry)
-        .map_err(failures::ledger_not_read(ledger))?;
-    Ok(!recorded.is_empty())
+    warn(
+        &report.still_revoked,
+        "the ledger has a revocation that the import does not contain, so these licenses stay revoked",
+    );
+    warn(
+        &report.revoked_again,
+        "the ledger did not know the imported list, which revokes these licenses, so they are revoked again",
+    );
 }
 
 /// Entries that are read and verified.
@@ -116,7 +103,8 @@ struct VerifiedImport<'a> {
     matrix: &'a FeatureMatrix,
     /// Verified licenses by id. Validation tokens that are read later belong to these licenses.
     licenses: BTreeMap<String, License>,
-    entries: Vec<NewLedgerEntry>,
+    /// The content of each file, in the order of the file.
+    files: Vec<Vec<ImportedItem>>,
 }
 
 impl VerifiedImport<'_> {
@@ -133,12 +121,13 @@ impl VerifiedImport<'_> {
             );
         }
         let known: Vec<_> = self.licenses.values().cloned().collect();
-        let entries = self.verify_artifacts(file, &text, &known)?;
-        self.entries.extend(entries);
+        let items = self.verify_artifacts(file, &text, &known)?;
+        self.files.push(items);
         Ok(())
     }
 
-    /// Verifies the tokens in a license file, or a full enterprise key, and returns their entries.
+    /// Verifies the tokens in a license file, or a full enterprise key, and returns their entries
+    /// and the revocation lists.
     ///
     /// `known` are licenses from other texts. The validation tokens in this text may belong to
     /// them.
@@ -147,7 +136,7 @@ impl VerifiedImport<'_> {
         file: &Source,
         text: &str,
         known: &[License],
-    ) -> Result<Vec<NewLedgerEntry>, Failure> {
+    ) -> Result<Vec<ImportedItem>, Failure> {
         let refused = |error| failures::not_verifiable(file, &error);
         let verified = VerifiedLicenses::verify_with_licenses(text, self.trust, self.matrix, known)
             .map_err(refused)?;
@@ -160,7 +149,8 @@ impl VerifiedImport<'_> {
         {
             let tier = license.tier().to_string();
             let kid = license.key_id().as_str();
-            return Ok(vec![records::enterprise_key(&key, kid, Some(&tier))]);
+            let entry = records::enterprise_key(&key, kid, Some(&tier));
+            return Ok(vec![ImportedItem::Entry(entry)]);
         }
         let artifacts = LicenseFile::parse(text).map_err(VerifiedLicensesError::Parse);
         let artifacts = artifacts.map_err(refused)?;
@@ -188,8 +178,9 @@ impl VerifiedImport<'_> {
         let repairs = verified.clock_repairs().iter();
         let repairs = repairs.zip(tokens(TokenKind::ClockRepair));
         entries.extend(repairs.filter_map(|(repair, token)| records::clock_repair(repair, token)));
-        entries.extend(verified.revocations().iter().flat_map(revocation_entries));
-        Ok(entries)
+        let lists = verified.revocations().iter().cloned().map(Box::new);
+        let entries = entries.into_iter().map(ImportedItem::Entry);
+        Ok(entries.chain(lists.map(ImportedItem::List)).collect())
     }
 
     /// Reads an export.
@@ -229,8 +220,8 @@ impl VerifiedImport<'_> {
                 self.verify_statement(file, *number, entry)?;
             }
         }
-        self.entries
-            .extend(entries.into_iter().map(|(_, entry)| entry));
+        let entries = entries.into_iter().map(|(_, entry)| entry);
+        self.files.push(entries.map(ImportedItem::Entry).collect());
         Ok(())
     }
 
@@ -252,7 +243,7 @@ impl VerifiedImport<'_> {
         let known: Vec<_> = license.filter(|_| is_check_in).into_iter().collect();
         let verified = self.verify_artifacts(file, &exported.artifact, &known)?;
         match verified.as_slice() {
-            [verified] if members_match(exported, verified) => {
+            [ImportedItem::Entry(verified)] if members_match(exported, verified) => {
                 exported.body = with_unsigned_members(verified, exported);
                 exported.artifact.clone_from(&verified.artifact);
                 Ok(())
@@ -293,17 +284,6 @@ impl VerifiedImport<'_> {
             _ => Err(members_mismatch(file, line)),
         }
     }
-}
-
-/// Returns the entries of a revocation list and of each license that it revokes.
-///
-/// A new ledger can recover the revocations of a lost ledger from the list.
-fn revocation_entries(list: &RevocationList) -> Vec<NewLedgerEntry> {
-    let licenses = list.licenses().into_iter();
-    let revoked = licenses.map(|(id, revocation)| {
-        records::revocation(id.as_str(), &revocation.reason, revocation.at)
-    });
-    revoked.chain([records::revocation_list(list)]).collect()
 }
 
 /// Parses a line of an export. Does not verify the signature.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use license_cli_support::{Exit, Failure, Terminal, plural};
+use license_cli_support::{Exit, Failure, Terminal, plural, shell_word};
 use license_core::LicenseId;
 use license_issuer::services::revocation_lists::{EarlierList, Omission};
 
@@ -53,11 +53,15 @@ fn message(omission: &Omission) -> String {
     match omission {
         Omission::NoEarlierList => "the ledger has no earlier list of this key".to_owned(),
         Omission::Shorter { earlier, found } => format!(
-            "an earlier list of this key revokes {earlier} licenses, and this list revokes {found}: the other licenses become valid again"
+            "an earlier list of this key revokes {earlier} licenses and activations, of which the ledger knows {found}: the others become valid again"
         ),
         Omission::Licenses(omitted) => format!(
             "{} of the last signed list would become valid again, because the ledger does not revoke {}: {}",
-            plural(omitted.len(), "license", "licenses"),
+            plural(
+                omitted.len(),
+                "license or activation",
+                "licenses and activations"
+            ),
             if omitted.len() == 1 { "it" } else { "them" },
             names(omitted)
         ),
@@ -69,7 +73,7 @@ fn message(omission: &Omission) -> String {
 
 /// Returns the command that records these lists.
 fn import(earlier: &[EarlierList]) -> String {
-    let names: BTreeSet<_> = earlier.iter().map(|list| list.name.as_str()).collect();
+    let names: BTreeSet<_> = earlier.iter().map(|list| shell_word(&list.name)).collect();
     let names = names.into_iter().collect::<Vec<_>>().join(" ");
     format!("`keygen ledger import {names} --trust FILE`")
 }

@@ -1,6 +1,6 @@
 //! Reports of `keygen revoke`.
 
-use license_cli_support::{Failure, Terminal, escape};
+use license_cli_support::{Exit, Failure, Terminal, escape};
 use license_issuer::ledger::{LicenseStatus, RecordedLicense};
 use license_issuer::services::reinstate::ReinstatementReport;
 use license_issuer::services::revoke::RevocationReport;
@@ -8,6 +8,9 @@ use serde_json::json;
 
 use super::selection::Selection;
 use crate::args::Revoke;
+
+/// The code of the refusal, and of the warning with `--force`.
+const RENEWED: &str = "RENEWED";
 
 /// First line of the report of a dry run.
 const DRY_RUN: &str = "dry run: nothing was recorded";
@@ -19,10 +22,6 @@ pub(super) fn revoked(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     warn_of_valid_licenses(selection, report, terminal);
-    let ids = |licenses: &[RecordedLicense]| -> Vec<String> {
-        let ids = licenses.iter().map(|license| license.entry.subject.clone());
-        ids.collect()
-    };
     if terminal.is_json() {
         return terminal.json(&json!({
             "license_id": license_id(selection),
@@ -30,8 +29,8 @@ pub(super) fn revoked(
             "reason": arguments.reason,
             "already_revoked": report.revoked.is_empty(),
             "revoked": report.revoked,
-            "still_hold": ids(&report.predecessors),
-            "successors": ids(&report.successors),
+            "still_hold": ids_of(&report.predecessors),
+            "successors": ids_of(&report.successors),
             "dry_run": arguments.dry_run,
         }));
     }
@@ -71,14 +70,27 @@ pub(super) fn undone(
     arguments: &Revoke,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
+    warn_of_denials(report, terminal);
+    if !report.competitors.is_empty() {
+        terminal.warning(RENEWED, &competing(report));
+    }
     if terminal.is_json() {
         let ids = report.reinstated.iter().map(|(id, _)| id);
+        let denials = report.denials.iter().map(|denial| {
+            json!({
+                "license_id": denial.license,
+                "machine": denial.machine,
+                "status": denial.status,
+            })
+        });
         return terminal.json(&json!({
             "license_id": license_id(selection),
             "customer": selection.customer,
             "reason": arguments.reason,
             "reinstated": ids.collect::<Vec<_>>(),
             "not_revoked": report.not_revoked,
+            "competitors": ids_of(&report.competitors),
+            "denials": denials.collect::<Vec<_>>(),
             "dry_run": arguments.dry_run,
         }));
     }
@@ -103,9 +115,50 @@ pub(super) fn undone(
         return Ok(());
     }
     terminal.note(
-        "sign the next revocation list with `keygen revocations`; where it is installed, the licenses are valid again",
+        "sign the next revocation list with `keygen revocations`; where it is installed, the revocation has ended",
     );
     Ok(())
+}
+
+/// Refuses to reinstate a license if the license that it replaces has another successor.
+///
+/// Otherwise the customer would have two renewals, which `keygen renew` refuses as well.
+pub(super) fn refuse_competitors(report: &ReinstatementReport) -> Result<(), Failure> {
+    if report.competitors.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Usage, RENEWED, competing(report))
+        .hint("revoke the other license first, or add --force if the customer may have both"))
+}
+
+fn competing(report: &ReinstatementReport) -> String {
+    let ids = report.reinstated.iter().map(|(id, _)| id.as_str());
+    format!(
+        "the license that {} replaces has another successor: {}",
+        ids.collect::<Vec<_>>().join(", "),
+        described(&report.competitors)
+    )
+}
+
+/// Warns about validation tokens that deny a license until the machine gets a newer token.
+fn warn_of_denials(report: &ReinstatementReport, terminal: &Terminal) {
+    if report.denials.is_empty() {
+        return;
+    }
+    let denials = report.denials.iter().map(|denial| {
+        let machine = denial.machine.as_deref().unwrap_or("all machines");
+        format!("{} on {machine} ({})", denial.license, denial.status)
+    });
+    let message = format!(
+        "validation tokens deny these licenses, and a revocation list does not end that: {}; send a newer token, which `keygen check-in LICENSE_FILE --status active` issues",
+        denials.collect::<Vec<_>>().join(", ")
+    );
+    terminal.warning("STILL_DENIED", &message);
+}
+
+fn ids_of(licenses: &[RecordedLicense]) -> Vec<String> {
+    let ids = licenses.iter().map(|license| license.entry.subject.clone());
+    ids.collect()
 }
 
 /// Prints the lines of a report.

@@ -1,6 +1,6 @@
 //! The licenses that `keygen revoke` is about.
 
-use license_cli_support::{Exit, Failure, Source, escape};
+use license_cli_support::{Exit, Failure, Source, show_name};
 use license_core::chrono::{DateTime, Utc};
 use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
@@ -120,7 +120,7 @@ fn licenses_of_customer(
         names.any(|name| folded(&name) == name_key)
     });
     if licenses.is_empty() || name_key.is_empty() {
-        let message = format!("the ledger has no license of customer {}", escape(name));
+        let message = format!("the ledger has no license of customer {}", show_name(name));
         return Err(Failure::new(Exit::Usage, "NOT_FOUND", message)
             .hint("search for part of the name with `keygen ledger list --customer TEXT`"));
     }

@@ -46,6 +46,10 @@ impl InstallTransaction<'_> {
     /// new.
     pub(super) fn check_answers(&self) -> Result<Vec<bool>, InstallationError> {
         let verified = self.candidate.verified;
+        if self.is_shared() && !verified.clock_repairs().is_empty() {
+            let what = CLOCK_REPAIR;
+            return Err(InstallationError::NotForAllUsers { what });
+        }
         for repair in verified.clock_repairs() {
             self.check_product(CLOCK_REPAIR, repair.product())?;
             self.manager.check_machine(CLOCK_REPAIR, repair.machine())?;
@@ -66,13 +70,7 @@ impl InstallTransaction<'_> {
     fn check_activation(&self, answer: &Activation) -> Result<bool, InstallationError> {
         self.check_product(ACTIVATION, answer.product())?;
         self.manager.check_machine(ACTIVATION, answer.machine())?;
-        let is_new = self
-            .activation_state
-            .check_activation(answer, &self.state.deactivated);
-        let is_new = is_new.map_err(|source| InstallationError::Answer {
-            what: ACTIVATION,
-            source,
-        })?;
+        let is_new = self.check_request(answer)?;
         // The installed license may no longer verify.
         let installed = self.installed().ok().flatten();
         let installed = installed
@@ -86,6 +84,23 @@ impl InstallTransaction<'_> {
                 license: answer.license_id().clone(),
             })
         }
+    }
+
+    /// Checks that the activation answers a request of this machine, and returns whether it is new.
+    /// The state of a user contains the requests, so an activation for all users is not compared
+    /// with them.
+    fn check_request(&self, answer: &Activation) -> Result<bool, InstallationError> {
+        if self.is_shared() {
+            let mut stored = self.stored_activations().into_iter();
+            return Ok(!stored.any(|known| known.id() == answer.id()));
+        }
+        let is_new = self
+            .activation_state
+            .check_activation(answer, &self.state.deactivated);
+        is_new.map_err(|source| InstallationError::Answer {
+            what: ACTIVATION,
+            source,
+        })
     }
 
     fn check_product(

@@ -149,6 +149,16 @@ pub(super) const CHANGES: &[Change] = &[
         Accepted,
     ),
     (
+        "no-break spaces in delimiters",
+        |text| text.replace(' ', "\u{a0}").into(),
+        Accepted,
+    ),
+    (
+        "zero width in delimiters",
+        |text| text.replace("BEGIN ", "BEGIN \u{200b}").into(),
+        Accepted,
+    ),
+    (
         "zero width inside",
         |text| inside(text, "\u{200b}"),
         Refused("U+200B (zero-width space)"),

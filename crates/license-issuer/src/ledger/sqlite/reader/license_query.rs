@@ -11,7 +11,7 @@ use crate::ledger::query::{LicenseFilter, LicenseSort, LicenseStatus, RecordedLi
 use crate::ledger::sqlite::names::FOLDED;
 
 /// The SQL condition that the license with this id is revoked: no reinstatement follows its last
-/// revocation in the order of `LedgerEntry::statement_order`.
+/// revocation in the order of the entries.
 macro_rules! is_revoked {
     ($id:literal) => {
         concat!(
@@ -19,9 +19,7 @@ macro_rules! is_revoked {
             $id,
             " AND r.kind = 'revocation' AND NOT EXISTS (SELECT 1 FROM entries u WHERE u.subject = ",
             $id,
-            " AND u.kind = 'reinstatement'
-               AND (coalesce(unixepoch(json_extract(u.body, '$.at')), u.at), u.seq)
-                 > (coalesce(unixepoch(json_extract(r.body, '$.at')), r.at), r.seq)))"
+            " AND u.kind = 'reinstatement' AND u.seq > r.seq))"
         )
     };
 }

@@ -1,0 +1,188 @@
+//! Notes of an installation: what was installed, and what became of the other licenses.
+
+use license_cli_support::{Terminal, escape, show_path};
+use license_client::{InstallReport, InstalledBlock};
+use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
+use license_core::{License, LicenseId, TokenKind, VerifiedLicenses};
+
+use crate::context::AppContext;
+use crate::output::{artifacts, trust_statements};
+
+/// Prints what the installation would do.
+pub(super) fn note_dry_run(
+    checked: &InstallReport,
+    before: &[License],
+    verified: &VerifiedLicenses,
+    terminal: &Terminal,
+) {
+    terminal.note(&format!(
+        "dry run: nothing was changed; the file would be installed as {}",
+        show_path(&checked.path)
+    ));
+    let is_replaced = |license: &&License| checked.replaced.as_ref() == Some(license.id());
+    if let Some(replaced) = before.iter().find(is_replaced) {
+        let (tier, customer) = (replaced.tier(), escape(replaced.customer()));
+        terminal.note(&format!(
+            "the {tier} license of {customer} would be replaced, and could be restored"
+        ));
+    }
+    if let Some(begins) = checked.begins.filter(|_| !verified.licenses().is_empty()) {
+        terminal.note(&format!(
+            "the new license would be stored with the current one, which stays in effect until {}",
+            rfc3339(begins)
+        ));
+    }
+}
+
+/// Prints what was installed.
+pub(super) fn note_installed(
+    installed: &InstallReport,
+    verified: &VerifiedLicenses,
+    terminal: &Terminal,
+) {
+    trust_statements::note_installed(&installed.statements, terminal);
+    artifacts::note_installed(&installed.lists, terminal);
+    let is_license = !verified.licenses().is_empty();
+    if !verified.validations().is_empty() && !is_license && installed.is_old {
+        terminal
+            .note("this validation token is not newer than the installed one; nothing was changed");
+    } else if is_license || !verified.validations().is_empty() {
+        terminal.note(&format!("installed as {}", show_path(&installed.path)));
+    }
+    note_answers(installed, verified, terminal);
+    if installed.clock_repaired {
+        terminal.note("the clock was ahead before; this file lowered the clock high-water mark");
+    }
+    if let blocks @ [_, _, ..] = installed.blocks.as_slice() {
+        blocks
+            .iter()
+            .for_each(|block| terminal.note(&block_line(block)));
+    }
+}
+
+fn note_answers(installed: &InstallReport, verified: &VerifiedLicenses, terminal: &Terminal) {
+    let is_new = |id: &str| {
+        let mut blocks = installed.blocks.iter();
+        blocks.any(|block| block.id == id && block.is_new)
+    };
+    for answer in verified.activations() {
+        let license = answer.license_id();
+        terminal.note(&if is_new(answer.id().as_str()) {
+            format!("license {license} is activated for this machine")
+        } else {
+            format!("license {license} is already activated by this answer; nothing was changed")
+        });
+    }
+    for repair in verified.clock_repairs() {
+        let at = repair.issued_at();
+        terminal.note(&format!(
+            "the clock high-water mark is set to {}, the issue date of the clock repair",
+            rfc3339(at)
+        ));
+    }
+}
+
+/// Describes a block and the result of installing it.
+fn block_line(block: &InstalledBlock) -> String {
+    let what = match block.kind {
+        TokenKind::License => "license",
+        TokenKind::Validation => "validation token",
+        TokenKind::Revocations => "revocation list",
+        TokenKind::Activation => "activation",
+        TokenKind::ClockRepair => "clock repair",
+        TokenKind::TrustStatement => "trust statement",
+        _ => "block",
+    };
+    let effect = if block.is_new {
+        "installed"
+    } else {
+        "already installed, or older than the installed one"
+    };
+    format!("  {what} {}: {effect}", escape(&block.id))
+}
+
+/// The licenses that were installed before, those that are installed now, and those that could be
+/// restored before and can be restored now.
+pub(super) struct OtherLicenses<'l> {
+    pub(super) before: &'l [License],
+    pub(super) after: &'l [License],
+    pub(super) kept_before: &'l [License],
+    pub(super) kept: &'l [License],
+}
+
+impl OtherLicenses<'_> {
+    fn is_superseded(&self, license: &License) -> bool {
+        let mut all = self.after.iter().chain(self.before);
+        all.any(|other| other.supersedes().contains(license.id()))
+    }
+
+    /// Prints a note about each license that could be restored before, and is no longer kept.
+    pub(super) fn note_forgotten(&self, terminal: &Terminal) {
+        let is_there = |license: &&License| {
+            let mut there = self.after.iter().chain(self.kept);
+            there.any(|other| other.id() == license.id())
+        };
+        let kept_before = self.kept_before.iter();
+        for license in kept_before.filter(|license| !is_there(license)) {
+            if !self.is_superseded(license) {
+                let (tier, customer) = (license.tier(), escape(license.customer()));
+                terminal.note(&format!(
+                    "the {tier} license of {customer} that was replaced earlier can no longer be \
+                     restored"
+                ));
+            }
+        }
+    }
+}
+
+/// Prints notes about the licenses that were installed before.
+pub(super) fn note_other_licenses(
+    app: &AppContext,
+    installed: &InstallReport,
+    now: DateTime<Utc>,
+    verified: &VerifiedLicenses,
+    others: &OtherLicenses<'_>,
+    terminal: &Terminal,
+) {
+    let is_in =
+        |licenses: &[License], id: &LicenseId| licenses.iter().any(|license| license.id() == id);
+    let start = |license: &License| license.not_before();
+    let is_new_start = |begins: &DateTime<Utc>| {
+        let mut new = verified.licenses().iter().filter_map(start);
+        new.any(|start| start == *begins)
+    };
+    if let Some(begins) = installed.begins.filter(is_new_start) {
+        terminal.note(&format!(
+            "the new license starts at {}; the current license stays installed until then",
+            rfc3339(begins)
+        ));
+    }
+    for license in others.before {
+        if is_in(verified.licenses(), license.id()) {
+            continue;
+        }
+        let (tier, customer) = (license.tier(), escape(license.customer()));
+        match start(license).filter(|start| *start > now) {
+            _ if !is_in(others.after, license.id()) => {
+                let undo = if is_in(others.kept, license.id()) && app.is_for_all_users {
+                    "; `license restore --system` restores it"
+                } else if is_in(others.kept, license.id()) {
+                    "; `license restore` restores it"
+                } else if others.is_superseded(license) {
+                    ""
+                } else {
+                    "; it cannot be restored"
+                };
+                terminal.note(&format!(
+                    "the {tier} license of {customer} is replaced{undo}"
+                ));
+            }
+            Some(start) => terminal.note(&format!(
+                "the {tier} license of {customer} that starts at {} stays installed",
+                rfc3339(start)
+            )),
+            None => {}
+        }
+    }
+}
