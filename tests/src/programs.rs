@@ -22,36 +22,36 @@ pub fn license() -> &'static Path {
 /// Panics if the build fails.
 pub fn example(name: &str) -> PathBuf {
     let output = ProfileDir::of_current_process();
-    output.build(ALL);
+    output.build(&all_without(EMBEDDED));
     output.program(&format!("examples/{name}"))
 }
 
-/// Builds `license` with the trust set of a file embedded, as a vendor does, and returns its path.
+/// Builds `license` with these variables, as a vendor does, and returns its path.
 ///
-/// A process can call this for one trust set only, because a second build replaces the program.
+/// The variables name what the program contains, such as `LICENSE_TRUST_SET`. A process can call
+/// this for one program only, because a second build replaces the program.
 ///
 /// # Panics
 ///
 /// Panics with the output of Cargo if the build fails.
-pub fn license_with_keys(trust: &Path) -> PathBuf {
+pub fn license_with(variables: &[(&str, &OsStr)]) -> PathBuf {
     let output = ProfileDir::of_current_process();
-    let built = try_license_with_keys(trust.as_os_str());
+    let built = try_license_with(variables);
     assert!(built.status.success(), "{built:?}");
-    output.program("license-embedded")
+    output.program(EMBEDDED)
 }
 
-/// Builds `license` with an embedded trust set, and returns the output of Cargo.
+/// Builds `license` with these variables, and returns the output of Cargo.
 ///
 /// # Panics
 ///
 /// Panics if Cargo cannot be started.
-pub fn try_license_with_keys(trust: &OsStr) -> process::Output {
-    // The ordinary `license` is excluded. This build would embed the keys in that program too, and
-    // other tests run it without keys.
-    let selection = [ALL, &["--exclude", "license-cli"]].concat();
-    let mut build = ProfileDir::of_current_process().cargo(&selection);
+pub fn try_license_with(variables: &[(&str, &OsStr)]) -> process::Output {
+    // The ordinary `license` is excluded. This build would embed the files in that program too, and
+    // other tests run it without them.
+    let mut build = ProfileDir::of_current_process().cargo(&all_without("license-cli"));
     build
-        .env("CODITECT_TRUST_SET", trust)
+        .envs(variables.iter().copied())
         .env("PWD", workspace());
     build.output().expect("cargo can be started")
 }
@@ -67,13 +67,23 @@ struct Programs {
     license: PathBuf,
 }
 
+/// The package for builds of `license` with embedded files, and its program.
+const EMBEDDED: &str = "license-embedded";
+
 /// Selects everything that `cargo test --workspace` builds, so that little remains to be built.
 ///
 /// Cargo unifies the features of the packages that it builds together. Another selection would
 /// rebuild the dependencies with other features.
-const ALL: &[&str] = &["--workspace", "--bins", "--examples"];
+const ALL: [&str; 3] = ["--workspace", "--bins", "--examples"];
 /// Selects the programs with the features of a release, which the benchmarks measure.
 const SHIPPED: &[&str] = &["-p", "license-keygen", "-p", "license-cli"];
+
+/// Selects everything except one of the two packages that are compiled from the sources of
+/// `license`. Both have the same dependencies, so each selection has the same features.
+fn all_without(package: &str) -> [&str; 5] {
+    let [workspace, programs, examples] = ALL;
+    [workspace, programs, examples, "--exclude", package]
+}
 
 /// Returns the paths of both programs.
 ///
@@ -82,8 +92,9 @@ fn built() -> &'static Programs {
     static PROGRAMS: OnceLock<Programs> = OnceLock::new();
     PROGRAMS.get_or_init(|| {
         let output = ProfileDir::of_current_process();
+        let all = all_without(EMBEDDED);
         output.build(match output.profile() {
-            "dev" => ALL,
+            "dev" => &all,
             _ => SHIPPED,
         });
         Programs {
@@ -128,14 +139,21 @@ impl ProfileDir {
     fn cargo(&self, selection: &[&str]) -> Command {
         let mut cargo = Command::new(env!("CARGO"));
         cargo
-            .args(["build", "--quiet"])
+            .arg("build")
             .args(selection)
             .args(["--profile", self.profile()])
             .args(self.target())
             .arg("--manifest-path")
             .arg(workspace().join("Cargo.toml"))
-            // The environment of the tests may set this variable for other builds.
-            .env_remove("CODITECT_TRUST_SET");
+            .arg("--quiet");
+        // The environment of the tests may set these variables for other builds.
+        for variable in [
+            "LICENSE_TRUST_SET",
+            "LICENSE_PRODUCT_FILE",
+            "LICENSE_PROGRAM",
+        ] {
+            cargo.env_remove(variable);
+        }
         cargo
     }
 

@@ -1,116 +1,55 @@
-//! The public keys that are embedded in the program at build time.
+//! The public keys, the product and the name that are embedded in the program at build time.
 
-use std::error::Error;
-use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+mod error;
+mod request;
 
-use license_core::TrustSet;
-use license_core::encoding::decode_text;
-use license_core::jose::MAX_FILE_BYTES;
-use license_core::trust::TrustError;
+use license_core::{FeatureMatrix, TrustSet};
+
+pub(crate) use error::EmbeddingError;
+pub(crate) use request::{EmbeddedText, EmbeddingRequest};
 
 /// The environment variable that names the trust set at build time.
-pub(crate) const VARIABLE: &str = "CODITECT_TRUST_SET";
+pub(crate) const TRUST_SET: &str = "LICENSE_TRUST_SET";
+/// The environment variable that names the product file at build time.
+pub(crate) const PRODUCT_FILE: &str = "LICENSE_PRODUCT_FILE";
+/// The environment variable with the name of the program at build time.
+pub(crate) const PROGRAM: &str = "LICENSE_PROGRAM";
+/// The earlier name of [`TRUST_SET`].
+pub(crate) const RETIRED: &str = "CODITECT_TRUST_SET";
 
-/// The request in the environment of the build.
-pub(crate) enum EmbeddingRequest {
-    /// The variable is not set.
-    Nothing,
-    /// A file, by its absolute path.
-    File {
-        path: PathBuf,
-        /// Whether the variable contains a relative path, so that the file depends on the working
-        /// directory.
-        is_relative: bool,
-    },
-    /// An invalid value.
-    Invalid(EmbeddingError),
-}
+/// The maximum length of the program's name.
+const MAX_PROGRAM: usize = 64;
 
-impl EmbeddingRequest {
-    /// Creates the request from the value of the variable and the directory in which Cargo was
-    /// called.
-    ///
-    /// A relative path starts at this directory, because Cargo runs a build script in the directory
-    /// of the package.
-    pub(crate) fn new(variable: Option<OsString>, directory: Option<OsString>) -> Self {
-        let Some(value) = variable else {
-            return Self::Nothing;
-        };
-        if value.is_empty() {
-            return Self::Invalid(EmbeddingError::EmptyVariable);
-        }
-        let path = PathBuf::from(value);
-        if path.is_absolute() {
-            let is_relative = false;
-            return Self::File { path, is_relative };
-        }
-        let directory = directory.map(PathBuf::from);
-        match directory.filter(|directory| directory.is_absolute()) {
-            Some(directory) => Self::File {
-                path: directory.join(path),
-                is_relative: true,
-            },
-            None => Self::Invalid(EmbeddingError::UnknownDirectory { path }),
-        }
-    }
-
-    /// Returns the path of the requested file.
-    pub(crate) fn file(&self) -> Option<&Path> {
-        match self {
-            Self::File { path, .. } => Some(path),
-            Self::Nothing | Self::Invalid(_) => None,
-        }
-    }
-
-    /// Returns whether the request depends on the directory in which Cargo was called.
-    pub(crate) fn depends_on_directory(&self) -> bool {
-        match self {
-            Self::File { is_relative, .. } => *is_relative,
-            Self::Invalid(error) => matches!(error, EmbeddingError::UnknownDirectory { .. }),
-            Self::Nothing => false,
-        }
-    }
-
-    /// Reads and checks the keys.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`EmbeddingError`] if the variable is set and does not name a valid trust set.
-    pub(crate) fn read(self) -> Result<Embedding, EmbeddingError> {
-        match self {
-            Self::Nothing => Ok(Embedding::none()),
-            Self::Invalid(error) => Err(error),
-            Self::File { path, .. } => Embedding::read(path),
-        }
-    }
-}
-
-/// The keys to embed.
+/// The keys, the product and the name to embed.
 pub(crate) struct Embedding {
     keys: TrustSet,
+    product: Option<EmbeddedProduct>,
+    program: String,
+}
+
+/// A valid product file.
+struct EmbeddedProduct {
+    text: String,
+    matrix: FeatureMatrix,
 }
 
 impl Embedding {
-    /// Returns an embedding without keys. The program then accepts given and installed keys.
-    pub(crate) fn none() -> Self {
-        Self {
-            keys: TrustSet::default(),
-        }
-    }
-
-    fn read(path: PathBuf) -> Result<Self, EmbeddingError> {
-        let text = match read_text(&path) {
-            Ok(Some(text)) => text,
-            Ok(None) => return Err(EmbeddingError::TooLarge { path }),
-            Err(source) => return Err(EmbeddingError::Unreadable { path, source }),
-        };
-        match TrustSet::parse(&text) {
-            Ok(keys) => Ok(Self { keys }),
-            Err(source) => Err(EmbeddingError::InvalidTrustSet { path, source }),
-        }
+    /// Creates an embedding. Without keys, the program accepts given and installed keys. Without a
+    /// product, it accepts given product files. Without a name, its name is `license`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`EmbeddingError`] if a text or the name is not valid.
+    pub(crate) fn new(
+        keys: Option<EmbeddedText>,
+        product: Option<EmbeddedText>,
+        program: Option<&str>,
+    ) -> Result<Self, EmbeddingError> {
+        Ok(Self {
+            keys: keys.map_or_else(|| Ok(TrustSet::default()), parse_keys)?,
+            product: product.map(EmbeddedProduct::parse).transpose()?,
+            program: program.map_or_else(|| Ok("license".to_owned()), parse_program)?,
+        })
     }
 
     /// Returns the keys as a JWK Set, or an empty text without keys.
@@ -122,8 +61,27 @@ impl Embedding {
         }
     }
 
+    /// Returns the product file, or an empty text without one.
+    pub(crate) fn product(&self) -> &str {
+        self.product.as_ref().map_or("", |product| &product.text)
+    }
+
+    /// Returns the name of the program.
+    pub(crate) fn program(&self) -> &str {
+        &self.program
+    }
+
     /// Returns what `license --version` prints after the name of the program.
     pub(crate) fn version(&self, number: &str) -> String {
+        let product = self.product.as_ref().map(|product| {
+            let (code, label) = (product.matrix.product(), product.matrix.label());
+            let label = if label == code.as_str() {
+                String::new()
+            } else {
+                format!(" ({label})")
+            };
+            format!("\nproduct {code}{label}; no other product is accepted")
+        });
         let keys = self.keys.iter().map(|key| {
             let (id, algorithm, bits) = (key.id(), key.algorithm(), key.bits());
             format!("\n  {id} {algorithm} {bits} bits")
@@ -133,82 +91,82 @@ impl Embedding {
             1 => "1 embedded key; no other key is accepted:".to_owned(),
             count => format!("{count} embedded keys; no other key is accepted:"),
         };
-        format!("{number}\n{summary}{}", keys.collect::<String>())
+        let product = product.unwrap_or_default();
+        format!("{number}{product}\n{summary}{}", keys.collect::<String>())
+    }
+
+    /// Returns the product code for examples in the help.
+    pub(crate) fn product_code(&self) -> String {
+        self.matrix().product().to_string()
+    }
+
+    /// Returns a feature of the product for examples in the help: the first that not every user
+    /// has.
+    pub(crate) fn sample_feature(&self) -> &str {
+        if self.product.is_none() {
+            return "cloud_sync";
+        }
+        let matrix = self.matrix();
+        let features = matrix.features();
+        let base = matrix.base_tier().entitlements();
+        let mut of_licenses = features.iter().filter(|(name, _)| !base.allows(name));
+        let sample = of_licenses.next().or_else(|| features.first());
+        sample.map_or("FEATURE", |(name, _)| name)
+    }
+
+    /// Returns a quota of the product for examples in the help: the first that is counted per day,
+    /// as far as its name shows this.
+    pub(crate) fn sample_quota(&self) -> &str {
+        let matrix = self.matrix();
+        let daily = matrix.quotas().find(|name| name.ends_with("_per_day"));
+        daily.or_else(|| matrix.quotas().next()).unwrap_or("QUOTA")
+    }
+
+    fn matrix(&self) -> &FeatureMatrix {
+        let embedded = self.product.as_ref().map(|product| &product.matrix);
+        embedded.unwrap_or_else(|| FeatureMatrix::built_in())
     }
 }
 
-/// Reads the text of a file. Returns `None` if the file is too large for a trust set.
-fn read_text(path: &Path) -> io::Result<Option<String>> {
-    // A device or a pipe may never end.
-    if !path.metadata()?.is_file() {
-        return Err(io::Error::other("not a regular file"));
+impl EmbeddedProduct {
+    fn parse(EmbeddedText { path, text }: EmbeddedText) -> Result<Self, EmbeddingError> {
+        match FeatureMatrix::parse(&text) {
+            Ok(matrix) => Ok(Self { text, matrix }),
+            Err(source) => Err(EmbeddingError::InvalidProduct { path, source }),
+        }
     }
-    let limit = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    let file = File::open(path)?;
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() > MAX_FILE_BYTES {
-        return Ok(None);
-    }
-    decode_text(bytes).map(Some).map_err(io::Error::other)
 }
 
-/// An error that prevents the embedding of keys.
+/// Refuses the earlier name of a variable, so that a program without keys is never built by
+/// mistake.
 ///
-/// Each error fails the build, so that a program without embedded keys is never built by mistake.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum EmbeddingError {
-    /// The variable is set and empty.
-    #[error("{VARIABLE}: expected the path of a trust set, found nothing")]
-    EmptyVariable,
-    /// The path is relative, and the working directory is unknown.
-    #[error(
-        "{VARIABLE}: expected an absolute path, found {path:?} without a working directory in $PWD"
-    )]
-    UnknownDirectory { path: PathBuf },
-    /// The file cannot be read.
-    #[error("{VARIABLE}: cannot read {path:?}")]
-    Unreadable { path: PathBuf, source: io::Error },
-    /// The file is too large for a trust set.
-    #[error("{VARIABLE}: {path:?}: expected a trust set of at most {MAX_FILE_BYTES} bytes")]
-    TooLarge { path: PathBuf },
-    /// The file contains no valid public keys.
-    #[error("{VARIABLE}: expected a trust set in {path:?}")]
-    InvalidTrustSet { path: PathBuf, source: TrustError },
+/// # Errors
+///
+/// Returns [`EmbeddingError`] if the variable is set.
+pub(crate) fn refuse_retired(is_set: bool) -> Result<(), EmbeddingError> {
+    if is_set {
+        Err(EmbeddingError::RetiredVariable)
+    } else {
+        Ok(())
+    }
 }
 
-impl EmbeddingError {
-    /// Returns the error and its causes in one line, as Cargo requires.
-    pub(crate) fn line(&self) -> String {
-        let mut line = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            line = format!("{line}: {}", text.escape_debug());
-            cause = error.source();
-        }
-        line
-    }
+fn parse_keys(EmbeddedText { path, text }: EmbeddedText) -> Result<TrustSet, EmbeddingError> {
+    TrustSet::parse(&text).map_err(|source| EmbeddingError::InvalidTrustSet { path, source })
+}
 
-    /// Returns the hint: what the user can do.
-    pub(crate) fn hint(&self) -> &'static str {
-        match self {
-            Self::EmptyVariable => {
-                "set the variable to the path of a trust set, or unset the variable for a program without embedded keys"
-            }
-            Self::UnknownDirectory { .. } => "use an absolute path",
-            Self::Unreadable { .. } => {
-                "check the path; a relative path starts at $PWD, the directory in which Cargo was called"
-            }
-            Self::InvalidTrustSet {
-                source: TrustError::PrivateKey,
-                ..
-            } => {
-                "use public keys only: `keygen public` writes a public key, and `keygen trust` writes a trust set"
-            }
-            Self::TooLarge { .. } | Self::InvalidTrustSet { .. } => {
-                "write a trust set with `keygen trust vendor.jwk spare.jwk --out trust.jwks`"
-            }
-        }
+/// Checks the name of the program, which is the name of a file, of a manual page and of functions
+/// in completion scripts.
+fn parse_program(name: &str) -> Result<String, EmbeddingError> {
+    let is_valid = (1..=MAX_PROGRAM).contains(&name.len())
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        && !name.to_ascii_lowercase().ends_with(".exe");
+    if is_valid {
+        Ok(name.to_owned())
+    } else {
+        Err(EmbeddingError::InvalidProgram)
     }
 }

@@ -1,84 +1,42 @@
 //! The command line of `license`.
 
+mod help;
 mod monitoring;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use license_cli_support::program::{CommandGroup, Description};
+use license_cli_support::program::Description;
 use license_cli_support::{OutputFile, OutputOptions, Source};
 use license_core::chrono::{DateTime, NaiveDate, Utc};
 use license_core::machine::Machine;
 use license_core::policy::UsageType;
 use license_core::{ProductCode, Version, time};
 
+pub(crate) use self::help::COMMAND_GROUPS;
 pub(crate) use self::monitoring::{Metrics, Thresholds, is_plugin};
-use crate::embedded;
+use crate::embedded::{self, PROGRAM, command};
 
 /// Verifies, installs and explains licenses without a network
 #[derive(Debug, Parser)]
-#[command(name = "license", version, long_version = embedded::VERSION, after_help = AFTER_HELP)]
+#[command(name = PROGRAM, version, long_version = embedded::VERSION, after_help = help::after_help())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
     /// Product file (TOML) that replaces the built-in product; the state directory then has the
     /// name of that product, such as $WIDGET_HOME or ~/.widget
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Product")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help_heading = "Product",
+        hide = embedded::HAS_PRODUCT
+    )]
     pub(crate) product_file: Option<Source>,
     #[command(flatten)]
     pub(crate) output: OutputOptions,
 }
-
-const AFTER_HELP: &str = embedded::text(
-    "\
-First steps, with the license file from the vendor:
-  license verify acme.lic
-  license install acme.lic
-  license status
-  license check cloud_sync
-
-Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage error, 3 indeterminate (invalid or unverifiable input), 4 system error.",
-    "\
-First steps, with the license file and the public keys from the vendor:
-  license verify --trust trust.jwks acme.lic
-  license install --trust trust.jwks acme.lic
-  license status
-  license check cloud_sync
-
-Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage error, 3 indeterminate (invalid or unverifiable input), 4 system error.",
-);
-
-/// The commands as the help of the program shows them.
-pub(crate) const COMMAND_GROUPS: [CommandGroup; 5] = [
-    CommandGroup {
-        heading: "Ask about the license",
-        commands: &["status", "explain", "features", "check", "use"],
-    },
-    CommandGroup {
-        heading: "Install a license",
-        commands: &["verify", "inspect", "install", "restore", "remove"],
-    },
-    CommandGroup {
-        heading: "Activate this machine",
-        commands: &["request", "activate", "deactivate"],
-    },
-    CommandGroup {
-        heading: "Examine this machine",
-        commands: &[
-            "doctor",
-            "metrics",
-            "machine",
-            "session",
-            "usage",
-            "usage-report",
-        ],
-    },
-    CommandGroup {
-        heading: "Describe the program",
-        commands: &["completions", "man", "help"],
-    },
-];
 
 /// The help of the argument of `license activate`.
 const ANSWER: &str =
@@ -166,7 +124,7 @@ pub(crate) struct Verify {
     #[arg(long = "license", value_name = "FILE")]
     pub(crate) companion: Option<Source>,
     /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed keys]
-    #[arg(long, value_name = "FILE", hide = embedded::PRESENT)]
+    #[arg(long, value_name = "FILE", hide = embedded::HAS_KEYS)]
     pub(crate) trust: Vec<Source>,
     #[command(flatten)]
     pub(crate) context: ContextArgs,
@@ -178,7 +136,7 @@ pub(crate) struct Install {
     #[arg(value_name = "FILE|TOKEN|KEY|-")]
     pub(crate) license: OsString,
     /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed keys]
-    #[arg(long, value_name = "FILE", hide = embedded::PRESENT)]
+    #[arg(long, value_name = "FILE", hide = embedded::HAS_KEYS)]
     pub(crate) trust: Vec<Source>,
     /// Replace a valid license with one that is not valid or allows less, or retire the key of the
     /// installed license
@@ -257,7 +215,7 @@ pub(crate) struct DeliveryArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct Use {
-    /// Name of the quota, such as commands_per_day; the count restarts each day (UTC)
+    #[arg(help = help::QUOTA)]
     pub(crate) quota: String,
     /// Amount to count; 0 only shows the remaining amount
     #[arg(default_value_t = 1, value_parser = count, allow_negative_numbers = true)]
@@ -314,7 +272,7 @@ pub(crate) struct Query {
     #[arg(long, value_name = "FILE|TOKEN|KEY|-")]
     pub(crate) license: Option<OsString>,
     /// Public keys of the vendor for --license; may be repeated [default: installed keys]
-    #[arg(long, value_name = "FILE", requires = "license", hide = embedded::PRESENT)]
+    #[arg(long, value_name = "FILE", requires = "license", hide = embedded::HAS_KEYS)]
     pub(crate) trust: Vec<Source>,
     #[command(flatten)]
     pub(crate) context: ContextArgs,
@@ -346,8 +304,7 @@ pub(crate) struct ContextArgs {
     /// Name of the user
     #[arg(long, value_name = "USER")]
     pub(crate) user: Option<String>,
-    /// Machine, as printed by `license machine` [default: this machine]
-    #[arg(long, value_parser = NamedMachine::parse, value_name = "MACHINE")]
+    #[arg(long, value_parser = NamedMachine::parse, value_name = "MACHINE", help = help::MACHINE)]
     pub(crate) machine: Option<NamedMachine>,
     /// Version of the application
     #[arg(long, value_parser = version, value_name = "VERSION")]
@@ -355,8 +312,7 @@ pub(crate) struct ContextArgs {
     /// Build date of the application
     #[arg(long, value_parser = instant, value_name = "DATE")]
     pub(crate) build_date: Option<DateTime<Utc>>,
-    /// Usage type: builder or runtime [default: as detected by `license usage`]
-    #[arg(long, value_parser = usage_type, value_name = "TYPE")]
+    #[arg(long, value_parser = usage_type, value_name = "TYPE", help = help::USAGE_TYPE)]
     pub(crate) usage_type: Option<UsageType>,
     /// Treat a grace period as a denial
     #[arg(long)]
@@ -389,7 +345,8 @@ impl NamedMachine {
             Some(machine) => return Ok(Self { product, machine }),
         };
         Err(format!(
-            "expected a machine as `license machine` prints it, found {found}"
+            "expected a machine as {} prints it, found {found}",
+            command!("machine")
         ))
     }
 }

@@ -42,8 +42,11 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<ExitCode, Failure> {
 }
 
 fn run_command(cli: &Cli, command: &Command, terminal: &Terminal) -> Result<Exit, Failure> {
-    if embedded::PRESENT && !command.trust().is_empty() {
+    if embedded::HAS_KEYS && !command.trust().is_empty() {
         return Err(embedded::trust_not_accepted());
+    }
+    if embedded::HAS_PRODUCT && cli.product_file.is_some() {
+        return Err(embedded::product_not_accepted());
     }
     let app = || AppContext::open(cli.product_file.as_ref());
     let app_for = |users: SystemArgs| {

@@ -43,10 +43,11 @@ impl AppContext {
     /// Returns a failure if the product file or the embedded keys cannot be used.
     pub(crate) fn open(product_file: Option<&Source>) -> Result<Self, Failure> {
         let matrix = match product_file {
-            None => FeatureMatrix::built_in().clone(),
+            None => embedded::product()?,
             Some(file) => FeatureMatrix::parse(&file.read_text(MAX_FILE_BYTES, decode_text)?)
                 .map_err(|error| failure::invalid_product(file, &error))?,
         };
+        embedded::set_product_code(matrix.product());
         let manager = LicenseManager::for_current_user(matrix.product());
         let manager = match embedded::trust()? {
             Some(keys) => manager.trust_only(&keys),

@@ -1,8 +1,10 @@
 //! Text and JSON output, and the conversion of library errors to failures.
 
 pub(crate) mod artifacts;
+pub(crate) mod dates;
 pub(crate) mod decision;
 pub(crate) mod failure;
+pub(crate) mod labels;
 pub(crate) mod license_details;
 pub(crate) mod notice;
 pub(crate) mod plugin;

@@ -14,9 +14,8 @@ use crate::license::{LicenseFile, VerifiedLicensesError};
 use crate::time;
 use crate::trust::{KeySummary, TrustError, TrustSet, VerifyError};
 
-/// The warning to print above the result of [`inspect`].
-pub const UNVERIFIED: &str =
-    "UNVERIFIED: this content is not authenticated; check it with `license verify`";
+/// The warning to print above the result of [`inspect`]. A program adds how to verify the content.
+pub const UNVERIFIED: &str = "UNVERIFIED: this content is not authenticated";
 
 /// The decoded content of a license file, token, license key or set of public keys, which is not
 /// authenticated.

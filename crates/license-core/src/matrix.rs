@@ -3,6 +3,7 @@
 mod error;
 mod file;
 mod json;
+mod labels;
 mod table;
 mod tier_policy;
 mod trial;
@@ -19,6 +20,7 @@ use chrono::TimeDelta;
 
 use crate::ids::{ProductCode, Tier};
 use crate::policy::{Entitlements, Quota};
+use labels::Labels;
 
 const BUILT_IN: &str = include_str!("matrix/coditect.toml");
 const SCHEMA: &str = include_str!("matrix/schema.json");
@@ -60,6 +62,7 @@ const SCHEMA: &str = include_str!("matrix/schema.json");
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeatureMatrix {
     product: ProductCode,
+    label: Box<str>,
     issuer: Box<str>,
     tiers: Vec<TierPolicy>,
     base: TierPolicy,
@@ -68,6 +71,8 @@ pub struct FeatureMatrix {
     user_cool_down: TimeDelta,
     seats_quota: Option<Box<str>>,
     devices_quota: Option<Box<str>>,
+    feature_labels: Labels,
+    quota_labels: Labels,
 }
 
 impl FeatureMatrix {

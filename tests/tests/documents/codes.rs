@@ -52,6 +52,7 @@ const NOT_CODES: &[&str] = &[
     "LICENSES",
     "LIMIT",
     "LINES",
+    "MACHINE_ID",
     "NUL",
     "OK",
     "OPENSSH",
@@ -89,7 +90,7 @@ const NOT_CODES: &[&str] = &[
 ];
 
 /// Prefixes of the names of environment variables.
-const VARIABLE_PREFIXES: [&str; 4] = ["AWS_", "CODITECT", "KEYGEN_", "KUBERNETES_"];
+const VARIABLE_PREFIXES: [&str; 5] = ["AWS_", "BUILD_", "CODITECT", "KEYGEN_", "KUBERNETES_"];
 
 /// A row of a table of codes.
 struct Row<'a> {

@@ -1,4 +1,5 @@
-//! The documents name types and functions that exist.
+//! The documents name types and functions that exist, and the program `license` names itself as its
+//! vendor does.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -37,18 +38,17 @@ fn paths(text: &str) -> BTreeSet<(&str, &str)> {
     paths
 }
 
-/// Adds the words of all Rust files below a directory, without comments.
-fn add_words(directory: &Path, words: &mut BTreeSet<String>) {
+/// Calls a function for each line of all Rust files below a directory, without comments.
+fn for_each_line(directory: &Path, visit: &mut impl FnMut(&Path, &str)) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            add_words(&path, words);
+            for_each_line(&path, visit);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).unwrap();
             let lines = text.lines().map(str::trim_start);
             for line in lines.filter(|line| !line.starts_with("//")) {
-                let found = line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-                words.extend(found.map(str::to_owned));
+                visit(&path, line);
             }
         }
     }
@@ -58,7 +58,10 @@ fn add_words(directory: &Path, words: &mut BTreeSet<String>) {
 fn types_and_functions_exist() {
     let mut words = BTreeSet::new();
     for directory in SOURCES {
-        add_words(&programs::workspace().join(directory), &mut words);
+        for_each_line(&programs::workspace().join(directory), &mut |_, line| {
+            let found = line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            words.extend(found.map(str::to_owned));
+        });
     }
     let mut missing = Vec::new();
     for path in DOCUMENTS {
@@ -70,4 +73,24 @@ fn types_and_functions_exist() {
         }
     }
     assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+/// A vendor's build of `license` has another name, so its messages are written with `command!`. The
+/// variables of another product have another prefix.
+#[test]
+fn messages_do_not_contain_the_name_of_the_program_or_of_the_built_in_product() {
+    let mut found = Vec::new();
+    for directory in ["crates/license-cli/src", "crates/license-client/src"] {
+        for_each_line(&programs::workspace().join(directory), &mut |path, line| {
+            let is_test = path.components().any(|part| {
+                let name = part.as_os_str().to_string_lossy();
+                name == "tests" || name == "tests.rs" || name == "testing"
+            });
+            let has_name = line.contains("`license ") || line.contains("\"CODITECT_");
+            if has_name && !is_test {
+                found.push(format!("{}: {line}", path.display()));
+            }
+        });
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }

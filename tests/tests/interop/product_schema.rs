@@ -11,7 +11,7 @@ use license_tests::{WIDGET, programs};
 use super::*;
 
 /// Files that are invalid because of a relation between members, which the schema cannot express.
-const NOT_IN_SCHEMA: [&str; 10] = [
+const NOT_IN_SCHEMA: [&str; 14] = [
     "base-tier-unknown",
     "enterprise-tier-unknown",
     "trial-tier-unknown",
@@ -21,6 +21,10 @@ const NOT_IN_SCHEMA: [&str; 10] = [
     "tier-twice",
     "grace-below-check-in",
     "grace-one-below-check-in",
+    "label-control-character",
+    "label-invisible",
+    "tier-label-twice",
+    "feature-label-twice",
     // In JSON, 30.0 is the integer 30.
     "days-with-a-point",
 ];
@@ -28,6 +32,7 @@ const NOT_IN_SCHEMA: [&str; 10] = [
 /// A product file with all members.
 const FULL: &str = r#"
 product = "ACME"
+label = "Acme Suite"
 issuer = "Acme Inc"
 base_tier = "BASIC"
 enterprise_tier = "GOLD"
@@ -42,12 +47,20 @@ quotas = { documents = 3 }
 
 [[tiers]]
 name = "GOLD"
+label = "Gold"
 extends = "BASIC"
 features = ["edit"]
 quotas = { documents = -1 }
 check_in_every_hours = 24
 offline_grace_hours = 168
 renewal = { notify_days = 14, grace_hours = 72 }
+
+[features]
+view = { label = "View" }
+edit = { label = "Edit documents" }
+
+[quotas.documents]
+label = "Documents"
 "#;
 
 /// Name, replaced part of [`FULL`], and replacement.
@@ -215,6 +228,42 @@ const EDITS: &[(&str, &str, &str)] = &[
         "renewal-more",
         "grace_hours = 72",
         "grace_hours = 72, grace = 1",
+    ),
+    ("label-empty", "\"Acme Suite\"", "\"\""),
+    ("label-one", "\"Acme Suite\"", "\"A\""),
+    ("label-blank", "\"Acme Suite\"", "\"Acme \""),
+    ("label-number", "\"Acme Suite\"", "7"),
+    ("label-invisible", "\"Acme Suite\"", "\"Acme\\u200BSuite\""),
+    (
+        "label-longest",
+        "\"Acme Suite\"",
+        "\"ääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääää\"",
+    ),
+    (
+        "label-too-long",
+        "\"Acme Suite\"",
+        "\"äääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääää\"",
+    ),
+    ("tier-label-twice", "\"Gold\"", "\"Basic\""),
+    ("tier-label-own-name", "\"Gold\"", "\"GOLD\""),
+    ("feature-label-twice", "\"View\"", "\"edit\""),
+    ("feature-label-text", "{ label = \"View\" }", "\"View\""),
+    (
+        "feature-label-more",
+        "label = \"View\"",
+        "label = \"View\", id = 1",
+    ),
+    ("feature-label-name", "view = {", "cloud-view = {"),
+    (
+        "feature-label-unused",
+        "view = { label = \"View\" }",
+        "sso = { label = \"Sign-on\" }",
+    ),
+    ("features-labels-array", "[features]", "[[features]]"),
+    (
+        "quota-label-name",
+        "[quotas.documents]",
+        "[quotas.Documents]",
     ),
     (
         "tiers-table",

@@ -228,6 +228,21 @@ fn an_invalid_product_file_is_refused_and_an_unusual_one_causes_a_warning() {
         .json();
     let warnings = warned["warnings"].to_string();
     assert!(warnings.contains("lacks feature edit"), "{warnings}");
+    let labels = "[features]\nedti = { label = 'Editing' }\n[quotas.print]\nlabel = 'Prints'\n";
+    workstation.write("labels.toml", format!("{WIDGET}\n{labels}"));
+    let warned = keygen(&workstation, &["product", "check", "labels.toml", "--json"]);
+    let warnings = warned.expect_code(0).json()["warnings"].to_string();
+    for expected in [
+        "feature edti has a label, but no tier has it",
+        "quota print has a label, but no tier has it",
+    ] {
+        assert!(warnings.contains(expected), "{warnings}");
+    }
+    let hidden = labels.replace("'Editing'", "\"Editing\\u202E\"");
+    workstation.write("hidden.toml", format!("{WIDGET}\n{hidden}"));
+    let refused = keygen(&workstation, &["product", "check", "hidden.toml"]).expect_failure(3);
+    let expected = "`features.edti.label`: expected 1 to 64 characters";
+    assert!(refused.message.contains(expected), "{refused:?}");
 }
 
 #[test]

@@ -13,7 +13,8 @@ fn keys() -> PathBuf {
 }
 
 /// The path of a `license` program that contains the keys of [`Vendor::of_fixtures`].
-static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| programs::license_with_keys(&keys()));
+static PROGRAM: LazyLock<PathBuf> =
+    LazyLock::new(|| programs::license_with(&[("LICENSE_TRUST_SET", keys().as_os_str())]));
 
 /// A TEAM license of the vendor whose keys the program contains.
 static OWN: LazyLock<IssuedLicense> = LazyLock::new(|| {
@@ -306,24 +307,43 @@ fn the_help_does_not_show_the_trust_option() {
 }
 
 #[test]
-fn an_invalid_trust_set_fails_the_build_with_a_reason() {
+fn an_invalid_variable_fails_the_build_with_a_reason() {
     // Waits until the build with valid keys has finished.
     let _ = &*PROGRAM;
     let relative = OsStr::new("fixtures/trust/private.pem");
     let missing = Path::new("fixtures/trust/nowhere.jwks").as_os_str();
-    for (file, expected, hint) in [
+    let keys = "LICENSE_TRUST_SET";
+    for (variable, value, expected, hint) in [
         (
+            keys,
             relative,
             "expected a public key, found a private key",
             "keygen public",
         ),
-        (missing, "cannot read", "a relative path starts at $PWD"),
-        (OsStr::new(""), "found nothing", "unset the variable"),
+        (
+            keys,
+            missing,
+            "cannot read",
+            "a relative path starts at $PWD",
+        ),
+        (keys, OsStr::new(""), "found nothing", "unset the variable"),
+        (
+            "LICENSE_PRODUCT_FILE",
+            relative,
+            "expected a product file",
+            "keygen product check",
+        ),
+        (
+            "CODITECT_TRUST_SET",
+            missing,
+            "expected LICENSE_TRUST_SET",
+            "rename the variable",
+        ),
     ] {
-        let build = programs::try_license_with_keys(file);
+        let build = programs::try_license_with(&[(variable, value)]);
         let output = String::from_utf8(build.stderr).unwrap();
         assert!(!build.status.success(), "{output}");
-        assert!(output.contains("CODITECT_TRUST_SET"), "{output}");
+        assert!(output.contains(variable), "{output}");
         assert!(
             output.contains(expected) && output.contains(hint),
             "{output}"

@@ -12,6 +12,7 @@
 )]
 
 mod lifetime;
+mod product;
 mod year;
 
 use std::fs;

@@ -24,5 +24,6 @@ pub(crate) fn run(arguments: &Inspect, terminal: &Terminal) -> Result<(), Failur
     if terminal.is_json() {
         return terminal.json(&shown);
     }
-    terminal.outline(UNVERIFIED, &shown)
+    let heading = format!("{UNVERIFIED}; check it with `license verify`");
+    terminal.outline(&heading, &shown)
 }

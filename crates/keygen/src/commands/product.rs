@@ -80,6 +80,7 @@ fn check(file: &Source, terminal: &Terminal) -> Result<(), Failure> {
     if terminal.is_json() {
         return terminal.json(&json!({
             "product": matrix.product().as_str(),
+            "label": matrix.label(),
             "tiers": matrix.tiers().iter().map(|tier| tier.name().to_string()).collect::<Vec<_>>(),
             "warnings": warnings,
         }));
@@ -88,10 +89,17 @@ fn check(file: &Source, terminal: &Terminal) -> Result<(), Failure> {
         terminal.warning("PRODUCT", warning);
     }
     let (tiers, features) = (matrix.tiers().len(), matrix.features().len());
-    terminal.data(&format!(
-        "{}: {tiers} tiers, {features} features",
-        matrix.product()
-    ))
+    let product = labeled(matrix.product().as_str(), matrix.label());
+    terminal.data(&format!("{product}: {tiers} tiers, {features} features"))
+}
+
+/// Returns a name with the label that customers see.
+fn labeled(name: &str, label: &str) -> String {
+    if label == name {
+        name.to_owned()
+    } else {
+        format!("{name} ({label})")
+    }
 }
 
 /// Returns warnings about settings that are allowed but rarely intended.
@@ -133,6 +141,7 @@ fn warnings(matrix: &FeatureMatrix) -> Vec<String> {
             warnings.push(format!("{member} is {quota}, but no tier has this quota"));
         }
     }
+    warnings.extend(unused_labels(matrix));
     if matrix.enterprise_tier().is_none() {
         warnings.push("enterprise_tier is missing: enterprise keys cannot be issued".to_owned());
     }
@@ -140,6 +149,19 @@ fn warnings(matrix: &FeatureMatrix) -> Vec<String> {
         warnings.push("[trial] is missing: trials need --tier and --days".to_owned());
     }
     warnings
+}
+
+/// Returns warnings about labels of features and quotas that no tier has. Only a license that adds
+/// the feature or quota uses the label.
+fn unused_labels(matrix: &FeatureMatrix) -> Vec<String> {
+    let features = matrix.feature_labels().map(|(name, _)| name);
+    let features = features.filter(|name| matrix.first_tier_with(name).is_none());
+    let features = features.map(|name| format!("feature {name} has a label, but no tier has it"));
+    let is_used = |name: &str| matrix.quotas().any(|quota| quota == name);
+    let quotas = matrix.quota_labels().map(|(name, _)| name);
+    let quotas = quotas.filter(|name| !is_used(name));
+    let quotas = quotas.map(|name| format!("quota {name} has a label, but no tier has it"));
+    features.chain(quotas).collect()
 }
 
 fn show(matrix: &FeatureMatrix, terminal: &Terminal) -> Result<(), Failure> {
@@ -152,7 +174,7 @@ fn show(matrix: &FeatureMatrix, terminal: &Terminal) -> Result<(), Failure> {
 fn table(matrix: &FeatureMatrix, columns: Option<usize>) -> String {
     let mut lines = vec![format!(
         "{} by {}; users without a valid license have tier {}",
-        matrix.product(),
+        labeled(matrix.product().as_str(), matrix.label()),
         escape(matrix.issuer()),
         matrix.base_tier().name()
     )];
@@ -175,18 +197,21 @@ fn table(matrix: &FeatureMatrix, columns: Option<usize>) -> String {
             let (days, hours) = (renewal.notify().num_days(), renewal.grace().num_hours());
             format!(", warning {days} days before the end, grace {hours} h after it")
         });
-        let name = Meaning::Heading.paint(&format!("{}:", tier.name()));
+        let name = labeled(tier.name().as_str(), tier.label());
+        let name = Meaning::Heading.paint(&format!("{name}:"));
         lines.push(wrap(&format!("\n{name} {check_in}{renewal}"), columns, 2));
         let features = tier.entitlements().features().filter(|feature| {
             let first = matrix.first_tier_with(feature);
             first.is_some_and(|first| first.name() == tier.name())
         });
-        let features: Vec<_> = features.collect();
+        let features: Vec<_> = features
+            .map(|name| labeled(name, matrix.feature_label(name)))
+            .collect();
         let mut fields = Fields::new();
         fields.add("adds", features.join(", "));
         let quotas = tier.entitlements().quotas();
         let quotas: Vec<_> = quotas
-            .map(|(name, quota)| format!("{name} {quota}"))
+            .map(|(name, quota)| format!("{} {quota}", labeled(name, matrix.quota_label(name))))
             .collect();
         fields.add("quotas", quotas.join(", "));
         lines.push(fields.to_text(columns));

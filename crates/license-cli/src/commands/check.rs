@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use crate::args::{Check, Query};
 use crate::context::{AppContext, Evaluation};
-use crate::output::decision;
+use crate::embedded::command;
 use crate::output::notice::{self, Notice};
+use crate::output::{decision, labels};
 
 /// Checks a feature and prints the decision on it.
 ///
@@ -52,7 +53,7 @@ pub(crate) fn run(
         count_refusal(app, query, feature, &answer, &decision, &mut evaluation);
     }
     if terminal.is_json() {
-        let mut object = decision::to_json(&decision, &evaluation.notices);
+        let mut object = decision::to_json(&decision, &app.matrix, &evaluation.notices);
         object.insert("feature".to_owned(), feature.into());
         object.insert("granted".to_owned(), answer.granted.into());
         object.insert("feature_code".to_owned(), answer.code.as_str().into());
@@ -61,7 +62,7 @@ pub(crate) fn run(
     } else {
         decision::print_warnings(&decision, &evaluation.notices, terminal);
         let screen = terminal.screen();
-        terminal.data(&sentence(feature, &answer, &decision, screen))?;
+        terminal.data(&sentence(feature, &answer, &decision, &app.matrix, screen))?;
         if answer.code == Code::UnknownFeature {
             terminal.hint(&suggestion(feature, &app.matrix));
         }
@@ -102,18 +103,19 @@ fn invalid_name(found: usize) -> Failure {
     let message = format!(
         "expected a feature name of 1 to {MAX_FEATURE} bytes, found a text of {found} bytes"
     );
-    Failure::usage(message).hint("`license features` lists the features")
+    Failure::usage(message).hint(concat!(command!("features"), " lists the features"))
 }
 
 fn sentence(
     feature: &str,
     answer: &FeatureDecision,
     decision: &Decision,
+    matrix: &FeatureMatrix,
     screen: Screen,
 ) -> String {
-    let feature = escape(feature);
+    let feature = escape(matrix.feature_label(feature));
     if answer.granted {
-        let tier = decision.entitlements().tier();
+        let tier = labels::effective_tier(decision, matrix);
         return screen.sentence(
             Meaning::Good,
             "granted",
@@ -134,6 +136,11 @@ fn suggestion(feature: &str, matrix: &FeatureMatrix) -> String {
     let features = matrix.features().into_iter().map(|(name, _)| name);
     match closest(feature, features) {
         Some(name) => format!("no tier has this feature; did you mean {name}?"),
-        None => "no tier has this feature; `license features` lists them".to_owned(),
+        None => concat!(
+            "no tier has this feature; ",
+            command!("features"),
+            " lists them"
+        )
+        .to_owned(),
     }
 }

@@ -1,13 +1,13 @@
 //! `license explain`.
 
 use license_cli_support::{Exit, Failure, Fields, Meaning, Screen, Terminal, wrap};
-use license_core::Decision;
 use license_core::evaluate::{Outcome, RuleOutcome, RuleResult};
+use license_core::{Decision, FeatureMatrix};
 use serde_json::{Value, json};
 
 use crate::args::Query;
 use crate::context::AppContext;
-use crate::output::decision;
+use crate::output::{decision, labels};
 
 /// The indentation of the expected and actual values.
 const VALUE_INDENT: usize = 6;
@@ -21,12 +21,13 @@ pub(crate) fn run(app: &AppContext, query: &Query, terminal: &Terminal) -> Resul
     let evaluation = app.requested(query)?;
     let (decision, results) = (evaluation.decide(), evaluation.explain());
     if terminal.is_json() {
-        let mut object = decision::to_json(&decision, &evaluation.notices);
+        let mut object = decision::to_json(&decision, &app.matrix, &evaluation.notices);
         object.insert("rules".to_owned(), json!(results));
         terminal.json(&Value::Object(object))?;
     } else {
         let (is_strict, screen) = (query.context.strict, terminal.screen());
-        terminal.page(&to_text(&results, &decision, is_strict, screen))?;
+        let text = to_text(&results, &decision, &app.matrix, is_strict, screen);
+        terminal.page(&text)?;
         decision::print_warnings(&decision, &evaluation.notices, terminal);
     }
     Ok(decision::exit(&decision, query.context.strict))
@@ -50,8 +51,14 @@ fn meaning(result: &RuleResult) -> Meaning {
 }
 
 /// Returns the verdict, then each rule.
-fn to_text(results: &[RuleResult], decision: &Decision, is_strict: bool, screen: Screen) -> String {
-    let tier = decision.entitlements().tier();
+fn to_text(
+    results: &[RuleResult],
+    decision: &Decision,
+    matrix: &FeatureMatrix,
+    is_strict: bool,
+    screen: Screen,
+) -> String {
+    let tier = labels::effective_tier(decision, matrix);
     let (outcome, code) = (decision.outcome(), decision.code());
     let verdict = format!("{outcome}: {code}; tier {tier} is in effect");
     let verdict = screen.verdict(decision::meaning(decision, is_strict), &verdict);

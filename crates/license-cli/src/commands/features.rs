@@ -29,7 +29,7 @@ pub(crate) fn run(app: &AppContext, query: &Query, terminal: &Terminal) -> Resul
     let decision = evaluation.decide();
     let rows = rows(&decision, &app.matrix);
     if terminal.is_json() {
-        let mut object = decision::to_json(&decision, &evaluation.notices);
+        let mut object = decision::to_json(&decision, &app.matrix, &evaluation.notices);
         object.insert("matrix".to_owned(), matrix_json(&rows, &app.matrix));
         terminal.json(&Value::Object(object))?;
     } else {
@@ -72,7 +72,7 @@ fn to_text(
     screen: Screen,
 ) -> String {
     let tiers = matrix.tiers().iter();
-    let names: Vec<_> = tiers.map(|tier| tier.name().to_string()).collect();
+    let names: Vec<_> = tiers.map(|tier| tier.label().to_owned()).collect();
     let tiers = names
         .iter()
         .map(|name| Column::new(name).without_wrapping());
@@ -82,7 +82,8 @@ fn to_text(
     let mut table = Table::new(columns);
     for row in rows {
         let marks = row.tiers.iter().map(|has| mark(*has, screen));
-        let feature = [Cell::from(&row.feature)].into_iter();
+        let feature = labeled(&row.feature, matrix.feature_label(&row.feature));
+        let feature = [Cell::from(feature)].into_iter();
         table.row(feature.chain(marks).chain([here(row, decision)]));
     }
     let titles = [String::from("QUOTA")]
@@ -94,9 +95,19 @@ fn to_text(
         let tiers = matrix.tiers().iter();
         let tiers = tiers.map(|tier| quota(tier.entitlements().quota(name), screen));
         let here = quota(decision.quota(name), screen);
+        let name = labeled(name, matrix.quota_label(name));
         table.row([Cell::from(name)].into_iter().chain(tiers).chain([here]));
     }
     table.to_text(screen.columns())
+}
+
+/// Returns the label of a feature or quota, with the name that the commands accept.
+fn labeled(name: &str, label: &str) -> String {
+    if label == name {
+        name.to_owned()
+    } else {
+        format!("{label} ({name})")
+    }
 }
 
 /// Returns the mark of a feature below a tier.
@@ -132,7 +143,7 @@ fn here(row: &FeatureRow, decision: &Decision) -> Cell {
     let reason = match (&row.answer.evidence, decision.outcome()) {
         (
             Evidence::Feature {
-                included_from: Some(tier),
+                included_from_label: Some(tier),
                 ..
             },
             _,

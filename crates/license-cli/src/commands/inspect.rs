@@ -10,6 +10,7 @@ use license_core::trust::{TrustError, TrustedKey};
 use serde_json::json;
 
 use crate::context::LicenseInput;
+use crate::embedded::command;
 use crate::output::failure;
 
 /// Prints the content of the input without verifying it. With `is_pem`, prints public keys as PEM.
@@ -26,7 +27,8 @@ pub(crate) fn run(license: &OsStr, is_pem: bool, terminal: &Terminal) -> Result<
     if terminal.is_json() {
         terminal.json(&shown)?;
     } else {
-        terminal.outline(UNVERIFIED, &shown)?;
+        let heading = format!("{UNVERIFIED}; check it with {}", command!("verify"));
+        terminal.outline(&heading, &shown)?;
     }
     Ok(Exit::Success)
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use self::notes::{OtherLicenses, note_dry_run, note_installed, note_other_licenses};
 use crate::args::{ContextArgs, Install, Restore};
 use crate::context::{AppContext, Evaluation, LicenseInput};
+use crate::embedded::command;
 use crate::output::notice::{self, Notice};
 use crate::output::trust_statements::StatementsReport;
 use crate::output::{artifacts, failure};
@@ -53,7 +54,7 @@ pub(crate) fn restore(
         let message =
             "expected a license that an installation replaced, found none; nothing was changed";
         Failure::new(Exit::Denied, Code::NoLicense.as_str(), message)
-            .hint("`license status` shows the installed license")
+            .hint(concat!(command!("status"), " shows the installed license"))
     })?;
     let candidate = VerifiedCandidate {
         verified,
@@ -88,9 +89,13 @@ pub(crate) fn activate(
             "{}: expected the answer to a request, found none",
             input.name
         );
-        return Err(Failure::malformed(message).hint(
-            "use `license install` for licenses, validation tokens and revocation lists; send the output of `license request` to the vendor for an answer",
-        ));
+        return Err(Failure::malformed(message).hint(concat!(
+            "use ",
+            command!("install"),
+            " for licenses, validation tokens and revocation lists; send the output of ",
+            command!("request"),
+            " to the vendor for an answer"
+        )));
     }
     install_input(app, arguments, &input, candidate, terminal)
 }
@@ -166,7 +171,7 @@ fn install(
             .check_install(&candidate, &context, replace, moment);
         let checked = checked.map_err(|error| refused(app, &error))?;
         let (now, is_license) = (context.clock(), !verified.licenses().is_empty());
-        note_dry_run(&checked, &before, &verified, terminal);
+        note_dry_run(app, &checked, &before, &verified, terminal);
         let mut notices: Vec<_> = checked.problems.iter().map(Notice::state).collect();
         notices.extend(ignored);
         notices.extend(checked.loss.as_ref().map(Notice::loss));
@@ -192,7 +197,7 @@ fn install(
         };
         let now = context.clock();
         note_other_licenses(app, &installed, now, &verified, &others, terminal);
-        others.note_forgotten(terminal);
+        others.note_forgotten(app, terminal);
     }
     let mut evaluation = app.installed(args)?;
     let problems = installed.problems.iter().map(Notice::state);
@@ -216,9 +221,11 @@ fn install(
 fn refused(app: &AppContext, error: &InstallationError) -> Failure {
     let failure = failure::installation(error);
     match error {
-        InstallationError::Loss(_) if app.is_for_all_users => failure.hint(
-            "--force replaces the installed license; `license restore --system` then restores it, or a better one that is kept",
-        ),
+        InstallationError::Loss(_) if app.is_for_all_users => failure.hint(concat!(
+            "--force replaces the installed license; ",
+            command!("restore --system"),
+            " then restores it, or a better one that is kept"
+        )),
         _ => failure,
     }
 }

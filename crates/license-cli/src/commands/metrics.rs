@@ -92,7 +92,7 @@ fn about_license(observation: &Observation<'_>, is_strict: bool) -> Vec<Metric> 
     vec![
         Metric::gauge(
             "license_build_info",
-            "Version of the program license.",
+            concat!("Version of the program ", env!("BUILD_PROGRAM"), "."),
             [Sample::new(1).label("version", env!("CARGO_PKG_VERSION"))],
         ),
         Metric::gauge(

@@ -9,7 +9,7 @@ use license_core::{Decision, License};
 
 use crate::args::ContextArgs;
 use crate::context::{AppContext, Evaluation};
-use crate::output::decision::announced_end;
+use crate::output::dates::announced_end;
 
 /// The installed license, the decision on it, and the counts of today.
 pub(super) struct Observation<'a> {

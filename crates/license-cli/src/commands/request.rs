@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Deactivate, DeliveryArgs, Request};
 use crate::context::AppContext;
+use crate::embedded::command;
 use crate::output::failure;
 use crate::output::notice::{self, Notice};
 
@@ -149,8 +150,9 @@ fn installed_license(
         (None, Some(_)) => return Ok(Err(not_installed(id))),
         (None, None) => {
             let message = "expected an installed license, found none";
-            return Ok(Err(Failure::new(Exit::Denied, "NO_LICENSE", message)
-                .hint("install the license first: `license install FILE`")));
+            return Ok(Err(Failure::new(Exit::Denied, "NO_LICENSE", message).hint(
+                concat!("install the license first: ", command!("install FILE")),
+            )));
         }
     };
     let context = Context::at(now()).high_water(snapshot.high_water);
@@ -194,8 +196,10 @@ fn not_installed(id: Option<&str>) -> Failure {
                 .to_owned()
         }
     };
-    Failure::new(Exit::Denied, "NO_LICENSE", message)
-        .hint("`license status` shows the id of the installed license")
+    Failure::new(Exit::Denied, "NO_LICENSE", message).hint(concat!(
+        command!("status"),
+        " shows the id of the installed license"
+    ))
 }
 
 impl DeliveryArgs {

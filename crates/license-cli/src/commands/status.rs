@@ -5,14 +5,14 @@ use license_core::chrono::TimeDelta;
 use license_core::evaluate::{Outcome, Warning};
 use license_core::policy::Quota;
 use license_core::state::QuotaUse;
-use license_core::{Code, time};
+use license_core::{Code, FeatureMatrix, time};
 use serde_json::Value;
 
 use super::observation::{CheckInDates, Observation, ObservedQuota};
 use crate::args::{Status, Thresholds};
 use crate::context::AppContext;
-use crate::output::decision;
 use crate::output::plugin::{PerformanceValue, PluginReport, PluginStatus};
+use crate::output::{decision, labels};
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
@@ -31,6 +31,7 @@ pub(crate) fn check(
     let observation = Observation::new(&app, &arguments.context)?;
     let report = PluginCheck {
         observation: &observation,
+        matrix: &app.matrix,
         thresholds: arguments.thresholds,
         is_strict: arguments.context.strict,
         is_user_given: arguments.context.user.is_some(),
@@ -39,7 +40,7 @@ pub(crate) fn check(
     let report = report.run();
     if terminal.is_json() {
         let notices = &observation.evaluation.notices;
-        let mut object = decision::to_json(&observation.decision, notices);
+        let mut object = decision::to_json(&observation.decision, &app.matrix, notices);
         object.insert("monitor".to_owned(), report.to_json());
         terminal.json(&Value::Object(object))?;
     } else {
@@ -65,6 +66,7 @@ fn check_order(thresholds: Thresholds) -> Result<(), Failure> {
 /// A check in progress.
 struct PluginCheck<'o> {
     observation: &'o Observation<'o>,
+    matrix: &'o FeatureMatrix,
     thresholds: Thresholds,
     is_strict: bool,
     is_user_given: bool,
@@ -108,7 +110,7 @@ impl PluginCheck<'_> {
             let text = format!("{code}, no license is installed");
             return self.report.add(PluginStatus::Critical, text);
         };
-        let tier = license.tier();
+        let tier = labels::tier(license, self.matrix);
         let (status, text) = match decision.outcome() {
             Outcome::Licensed => (PluginStatus::Ok, format!("{tier} license {code}")),
             Outcome::Grace => {
@@ -248,7 +250,7 @@ impl PluginCheck<'_> {
             return;
         };
         if let Some(status) = status_of_quota(usage, limit) {
-            let (name, used) = (escape(&quota.name), usage.used);
+            let (name, used) = (escape(self.matrix.quota_label(&quota.name)), usage.used);
             let text = format!("{used} of {limit} {name} used today");
             self.report.add(status, text);
         }

@@ -6,14 +6,14 @@ use license_core::evaluate::Outcome;
 use license_core::policy::Quota;
 use license_core::state::QuotaUse;
 use license_core::time::rfc3339;
-use license_core::{Code, Decision, time, with_causes};
+use license_core::{Code, Decision, FeatureMatrix, time, with_causes};
 use serde_json::{Value, json};
 
 use crate::args::Use;
 use crate::context::AppContext;
-use crate::output::decision;
-use crate::output::failure;
+use crate::embedded::command;
 use crate::output::notice::{self, Notice};
+use crate::output::{decision, failure, labels};
 
 /// Counts a use of a quota.
 ///
@@ -39,22 +39,23 @@ pub(crate) fn run(app: &AppContext, arguments: &Use, terminal: &Terminal) -> Res
         decision.quota(name)
     };
     let Some(limit) = limit else {
-        return Err(no_such_quota(name, &decision));
+        return Err(no_such_quota(name, &decision, &app.matrix));
     };
     let account = UsageAccount::new(&decision, arguments.context.user.as_deref());
     let report = app.manager.use_quota(account, name, arguments.count, limit);
     let report = report.map_err(|error| not_counted(name, &error))?;
     let mut notices = evaluation.notices;
     notice::add_missing(&mut notices, report.problems.iter().map(Notice::state));
-    notices.extend(denial(&decision));
+    notices.extend(denial(&decision, &app.matrix));
     let used = report.quota_use;
+    let label = app.matrix.quota_label(name);
     if used.granted && used.is_low() {
-        notices.push(Notice::with_code(Code::QuotaLow, low(name, &used)));
+        notices.push(Notice::with_code(Code::QuotaLow, low(label, &used)));
     }
     if terminal.is_json() {
         terminal.json(&to_json(name, &used, &decision, &notices))?;
     } else {
-        terminal.data(&sentence(name, &used, terminal.screen()))?;
+        terminal.data(&sentence(label, &used, terminal.screen()))?;
         decision::print_warnings(&decision, &notices, terminal);
     }
     Ok(if used.granted {
@@ -81,24 +82,25 @@ fn not_counted(name: &str, error: &QuotaError) -> Failure {
         .hint(cause.advice().unwrap_or_default())
 }
 
-fn no_such_quota(name: &str, decision: &Decision) -> Failure {
+fn no_such_quota(name: &str, decision: &Decision, matrix: &FeatureMatrix) -> Failure {
     let known = decision.entitlements().quotas().map(|(name, _)| name);
     let known = known.collect::<Vec<_>>().join(", ");
-    let expected = format!(
-        "expected a quota of tier {}",
-        decision.entitlements().tier()
-    );
+    let tier = labels::effective_tier(decision, matrix);
+    let expected = format!("expected a quota of tier {tier}");
     Failure::usage(format!("{expected}, found {}", show_name(name)))
         .hint(format!("use one of these quotas: {known}"))
 }
 
 /// Returns a notice if the installed license is denied.
-fn denial(decision: &Decision) -> Option<Notice> {
+fn denial(decision: &Decision, matrix: &FeatureMatrix) -> Option<Notice> {
     let license = decision.license()?;
-    let tier = decision.entitlements().tier();
+    let (tier, explain) = (
+        labels::effective_tier(decision, matrix),
+        command!("explain"),
+    );
     let message = format!(
-        "the {} license is denied, so tier {tier} applies: expected {}, found {}; `license explain` shows each rule",
-        license.tier(),
+        "the {} license is denied, so tier {tier} applies: expected {}, found {}; {explain} shows each rule",
+        labels::tier(license, matrix),
         escape(&decision.evidence().expected()),
         escape(&decision.evidence().actual())
     );
@@ -118,8 +120,8 @@ fn to_json(name: &str, used: &QuotaUse, decision: &Decision, notices: &[Notice])
     Value::Object(members)
 }
 
-fn sentence(name: &str, used: &QuotaUse, screen: Screen) -> String {
-    let (name, refills) = (escape(name), refills(used));
+fn sentence(label: &str, used: &QuotaUse, screen: Screen) -> String {
+    let (name, refills) = (escape(label), refills(used));
     let requested = used.requested;
     let (meaning, result) = if used.granted {
         (Meaning::Good, "granted")
@@ -151,8 +153,8 @@ fn refills(used: &QuotaUse) -> String {
     }
 }
 
-fn low(name: &str, used: &QuotaUse) -> String {
-    let (name, left) = (escape(name), used.remaining());
+fn low(label: &str, used: &QuotaUse) -> String {
+    let (name, left) = (escape(label), used.remaining());
     format!(
         "{} of {} {name} used today, {left} left until {}",
         used.used,

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::AppContext;
 use crate::args::{ContextArgs, NamedMachine};
+use crate::embedded::{self, command};
 use crate::output::decision::{self, DecisionReport};
 use crate::output::license_details::LicenseDetails;
 use crate::output::notice::Notice;
@@ -204,6 +205,7 @@ impl<'a> Evaluation<'a> {
         let decision = self.decide();
         let report = DecisionReport {
             decision: &decision,
+            matrix: &self.app.matrix,
             notices: &self.notices,
             lists: self.lists(),
             statements: &self.statements,
@@ -239,6 +241,7 @@ impl<'a> Evaluation<'a> {
         let quotas = decision.entitlements().quotas();
         let uses = quotas.map(|(name, limit)| NamedQuotaUse {
             quota: name.to_owned(),
+            label: matrix.quota_label(name).to_owned(),
             quota_use: used.quota_use(name, limit),
         });
         // Programs count seats and devices differently, and usually not here.
@@ -275,7 +278,12 @@ fn of_product(app: &AppContext, named: &NamedMachine) -> Result<Machine, Failure
                 "--machine: expected a fingerprint for {expected}, found one for {found}, which \
                  never matches"
             );
-            let hint = format!("run `license machine` with the --product-file of {expected}");
+            let machine = command!("machine");
+            let hint = if embedded::HAS_PRODUCT {
+                format!("run {machine} on the machine that the license is for")
+            } else {
+                format!("run {machine} with the --product-file of {expected}")
+            };
             Err(Failure::new(Exit::Usage, Code::ProductMismatch.as_str(), message).hint(hint))
         }
     }

@@ -1,14 +1,13 @@
 //! A decision as text, as JSON and as an exit code.
 
 use license_cli_support::{
-    Cell, Exit, Failure, Fields, Meaning, Screen, Terminal, escape, show_path, wrap,
+    Exit, Failure, Fields, Meaning, Screen, Terminal, escape, show_path, wrap,
 };
 use license_client::UnusedFile;
-use license_core::chrono::{DateTime, TimeDelta, Utc};
-use license_core::evaluate::{Evidence, Outcome, Warning};
+use license_core::evaluate::{Evidence, Outcome};
 use license_core::license::RevocationList;
 use license_core::time::rfc3339;
-use license_core::{Code, Decision, License, Tier, time};
+use license_core::{Code, Decision, FeatureMatrix, License, time};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -16,11 +15,14 @@ use super::license_details::LicenseDetails;
 use super::notice::Notice;
 use super::quotas::{self, NamedQuotaUse};
 use super::trust_statements::StatementsReport;
-use super::{artifacts, failure};
+use super::{artifacts, dates, failure, labels};
+use crate::embedded::{self, command};
 
 /// A decision with everything that is printed with it.
 pub(crate) struct DecisionReport<'a> {
     pub(crate) decision: &'a Decision,
+    /// The product with its labels.
+    pub(crate) matrix: &'a FeatureMatrix,
     pub(crate) notices: &'a [Notice],
     /// The revocation lists that came with the license.
     pub(crate) lists: &'a [RevocationList],
@@ -63,7 +65,7 @@ pub(crate) fn print(report: &DecisionReport<'_>, terminal: &Terminal) -> Result<
 }
 
 fn report_to_json(report: &DecisionReport<'_>) -> Map<String, Value> {
-    let mut object = to_json(report.decision, report.notices);
+    let mut object = to_json(report.decision, report.matrix, report.notices);
     object.insert("revocation_lists".to_owned(), json!(report.lists));
     let covers = report.decision.license().and_then(|license| {
         let _ = versions(license)?;
@@ -95,7 +97,7 @@ fn report_to_json(report: &DecisionReport<'_>) -> Map<String, Value> {
 }
 
 fn report_to_text(report: &DecisionReport<'_>, screen: Screen) -> String {
-    let mut text = headline(report.decision, report.strict, screen);
+    let mut text = headline(report.decision, report.matrix, report.strict, screen);
     if let Some(license) = report.decision.license() {
         let mut fields = fields(report, license, screen);
         if let Some(versions) = versions(license) {
@@ -143,7 +145,10 @@ pub(crate) fn needs_clock_repair(decision: &Decision) -> bool {
 /// Describes an installed license file that is not in effect.
 pub(crate) fn unused_line(file: &UnusedFile) -> String {
     let UnusedFile {
-        path, tier, code, ..
+        path,
+        tier_label: tier,
+        code,
+        ..
     } = file;
     format!("{} ({tier} license, {code})", show_path(path))
 }
@@ -170,13 +175,28 @@ fn advice(decision: &Decision) -> Option<&'static str> {
             "ask the vendor for the reason; a later validation token with status `active` restores the license"
         }
         Code::MachineMismatch => {
-            "send the output of `license machine` to the vendor; `license explain` shows the differences"
+            concat!(
+                "send the output of ",
+                command!("machine"),
+                " to the vendor; ",
+                command!("explain"),
+                " shows the differences"
+            )
         }
         Code::NotActivated => {
-            "send the output of `license request` to the vendor, then install the answer with `license activate FILE`"
+            concat!(
+                "send the output of ",
+                command!("request"),
+                " to the vendor, then install the answer with ",
+                command!("activate FILE")
+            )
         }
         Code::Deactivated => {
-            "to use the license on this machine again, send the output of `license request` to the vendor"
+            concat!(
+                "to use the license on this machine again, send the output of ",
+                command!("request"),
+                " to the vendor"
+            )
         }
         Code::UserMismatch => match decision.evidence() {
             Evidence::User {
@@ -184,7 +204,10 @@ fn advice(decision: &Decision) -> Option<&'static str> {
             } => "ask the vendor to add this user to the license",
             _ => "give the name of the user with --user",
         },
-        Code::UsageMismatch => "`license usage` shows the detected usage type and the reason",
+        Code::UsageMismatch => concat!(
+            command!("usage"),
+            " shows the detected usage type and the reason"
+        ),
         Code::VersionNotCovered => match decision.evidence() {
             Evidence::Version {
                 actual: Some(_), ..
@@ -195,12 +218,15 @@ fn advice(decision: &Decision) -> Option<&'static str> {
             Evidence::Version { .. } => "give the version of the application with --app-version",
             _ => "give the build date of the application with --build-date",
         },
-        Code::ProductMismatch => "give the product file of the license with --product-file",
+        Code::ProductMismatch => embedded::product_text(
+            "use the program of the product that the license is for",
+            "give the product file of the license with --product-file",
+        ),
         Code::NotYetValid if is_renewal(decision) => {
             "install the renewal now, or verify both licenses in one file; the renewal replaces the current license when the renewal starts"
         }
         Code::NotYetValid => "wait for the first day of the license; no action is needed",
-        Code::Superseded => "`license explain` shows every rule",
+        Code::Superseded => concat!(command!("explain"), " shows every rule"),
         _ => return None,
     })
 }
@@ -232,9 +258,17 @@ pub(crate) fn print_warnings(decision: &Decision, notices: &[Notice], terminal: 
     }
 }
 
-/// Returns the JSON object of a decision, with the notices after its warnings.
-pub(crate) fn to_json(decision: &Decision, notices: &[Notice]) -> Map<String, Value> {
+/// Returns the JSON object of a decision, with the labels of the product, and with the notices
+/// after its warnings.
+pub(crate) fn to_json(
+    decision: &Decision,
+    matrix: &FeatureMatrix,
+    notices: &[Notice],
+) -> Map<String, Value> {
     let mut members = members(decision);
+    if matrix.has_labels() {
+        members.insert("labels".to_owned(), labels::to_json(matrix));
+    }
     if let Some(Value::Array(warnings)) = members.get_mut("warnings") {
         warnings.extend(notices.iter().map(|notice| json!(notice)));
     }
@@ -259,13 +293,21 @@ pub(crate) fn meaning(decision: &Decision, is_strict: bool) -> Meaning {
 }
 
 /// Returns the decision, and the license that it is about.
-fn headline(decision: &Decision, is_strict: bool, screen: Screen) -> String {
+fn headline(
+    decision: &Decision,
+    matrix: &FeatureMatrix,
+    is_strict: bool,
+    screen: Screen,
+) -> String {
     let meaning = meaning(decision, is_strict);
     let line = |text: &str| wrap(text, screen.columns(), 0);
     let Some(license) = decision.license() else {
-        let tier = decision.entitlements().tier();
+        let (tier, install) = (
+            labels::effective_tier(decision, matrix),
+            command!("install FILE"),
+        );
         let advice = format!(
-            "no license is installed; tier {tier} is in effect; `license install FILE` installs a license"
+            "no license is installed; tier {tier} is in effect; {install} installs a license"
         );
         let verdict = screen.verdict(meaning, "denied: NO_LICENSE");
         return format!("{verdict}\n{}", line(&advice));
@@ -276,7 +318,10 @@ fn headline(decision: &Decision, is_strict: bool, screen: Screen) -> String {
         lines.push(format!("valid for {}", time::humanize_more(left)));
     }
     let customer = escape(license.customer());
-    let (tier, product) = (license.tier(), license.product());
+    let (tier, product) = (
+        labels::tier(license, matrix),
+        labels::product(license, matrix),
+    );
     lines.push(line(&format!("{tier} license of {product} for {customer}")));
     lines.join("\n")
 }
@@ -293,49 +338,27 @@ fn fields(report: &DecisionReport<'_>, license: &License, screen: Screen) -> Fie
     if let Some(key) = license.standard_key() {
         fields.add("key", key.to_string());
     }
-    fields.add("issued", or_unknown(license.issued_at()));
-    fields.add("expires", end(license, decision.evaluated_at()));
-    if let Some(term) = term(license, decision, screen) {
+    fields.add("issued", dates::or_unknown(license.issued_at()));
+    fields.add("expires", dates::end(license, decision.evaluated_at()));
+    if let Some(term) = dates::term(license, decision, screen) {
         fields.add("", term);
     }
-    if let Some(end) = announced_end(decision, license) {
-        let text = format!("{}; `license explain` shows why", rfc3339(end));
+    if let Some(end) = dates::announced_end(decision, license) {
+        let text = format!("{}; {} shows why", rfc3339(end), command!("explain"));
         fields.add("ends early", text);
     }
-    fields.add("tier now", effective(license.tier(), decision));
+    fields.add("tier now", effective(license, decision, report.matrix));
     if let Some(details) = &report.details {
         details.add_terms(&mut fields);
     }
-    fields.add("check-in", check_in(license));
-    if let Some(dates) = decision.check_in() {
-        fields.add("", check_in_dates(dates));
+    fields.add("check-in", dates::check_in(license));
+    if let Some(check_in) = decision.check_in() {
+        fields.add("", dates::check_in_dates(check_in));
     }
     if let Some(details) = &report.details {
         details.add_installation(&mut fields);
     }
     fields
-}
-
-/// Returns a bar of the elapsed part of the term, for a terminal.
-fn term(license: &License, decision: &Decision, screen: Screen) -> Option<Cell> {
-    let start = license.not_before().or(license.issued_at())?;
-    let (end, now) = (license.expires_at()?, decision.evaluated_at());
-    let seconds = |duration: TimeDelta| u64::try_from(duration.num_seconds()).unwrap_or_default();
-    let whole = seconds(time::duration_since(end, start));
-    let elapsed = seconds(time::duration_since(now, start)).min(whole);
-    let ends_soon = |warning: &Warning| warning.code() == Code::ExpiresSoon;
-    let meaning = if decision.code() == Code::GraceRenewal {
-        Meaning::Warning
-    } else if elapsed == whole {
-        Meaning::Bad
-    } else if decision.warnings().iter().any(ends_soon) {
-        Meaning::Warning
-    } else {
-        Meaning::Good
-    };
-    let bar = screen.bar(elapsed, whole, meaning)?;
-    let percent = u128::from(elapsed) * 100 / u128::from(whole.max(1));
-    Some(bar.and(format!(" {percent}% of the term")))
 }
 
 /// Describes the versions that a license covers, if it does not cover all.
@@ -350,81 +373,12 @@ pub(crate) fn versions(license: &License) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-fn or_unknown(at: Option<DateTime<Utc>>) -> String {
-    at.map_or_else(
-        || "unknown; an enterprise key has no issue date".to_owned(),
-        |at| rfc3339(at).to_string(),
-    )
-}
-
-fn end(license: &License, now: DateTime<Utc>) -> String {
-    match license.expires_at() {
-        None => "never (perpetual)".to_owned(),
-        Some(end) if now < end => format!(
-            "{}, {} left",
-            time::describe_end(end),
-            time::humanize(time::duration_since(end, now)),
-        ),
-        Some(end) => format!(
-            "{}, {} ago",
-            time::describe_end(end),
-            time::humanize(time::duration_since(now, end)),
-        ),
-    }
-}
-
-/// Returns the end of a license that ends before its expiry, such as the date of an announced
-/// revocation. The date of the next check-in is printed separately.
-pub(crate) fn announced_end(decision: &Decision, license: &License) -> Option<DateTime<Utc>> {
-    let check_in_end = match decision.check_in() {
-        Some(Evidence::CheckIn { grace_until, .. }) => Some(*grace_until),
-        _ => None,
-    };
-    let end = decision
-        .holds_until()
-        .filter(|end| Some(*end) != check_in_end)?;
-    license
-        .expires_at()
-        .is_none_or(|expiry| end < expiry)
-        .then_some(end)
-}
-
-fn effective(license_tier: Tier, decision: &Decision) -> String {
-    let tier = decision.entitlements().tier();
+fn effective(license: &License, decision: &Decision, matrix: &FeatureMatrix) -> String {
+    let tier = labels::effective_tier(decision, matrix);
     match decision.outcome() {
-        Outcome::Denied if tier != license_tier => {
+        Outcome::Denied if decision.entitlements().tier() != license.tier() => {
             format!("{tier}, because the license is not valid")
         }
-        _ => tier.to_string(),
+        _ => tier,
     }
-}
-
-/// Describes the last validation, the next one, and the end of the grace period.
-fn check_in_dates(dates: &Evidence) -> String {
-    let Evidence::CheckIn {
-        last,
-        last_validated_at,
-        due_at,
-        grace_until,
-        ..
-    } = dates
-    else {
-        return String::new();
-    };
-    let last = if last_validated_at.is_some() {
-        format!("last {}", rfc3339(*last))
-    } else {
-        "no check-in yet".to_owned()
-    };
-    format!(
-        "{last}; next due {due_at}; grace until {grace_until}",
-        due_at = rfc3339(*due_at),
-        grace_until = rfc3339(*grace_until)
-    )
-}
-
-fn check_in(license: &License) -> String {
-    license
-        .check_in()
-        .map_or_else(|| "not required".to_owned(), |terms| terms.to_string())
 }

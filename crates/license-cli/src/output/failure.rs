@@ -20,9 +20,9 @@ use license_core::trust::TrustError;
 use license_core::{Code, with_causes};
 
 pub(crate) use self::state_directory::{
-    LOCK_SERVICE, NO_LOCKS, UNSAFE_DIRECTORY, busy, store, unsafe_directory,
+    NO_LOCKS, UNSAFE_DIRECTORY, busy, lock_service, store, unsafe_directory,
 };
-use crate::embedded;
+use crate::embedded::{self, PROGRAM, command};
 
 /// Returns the failure of an artifact that does not verify.
 pub(crate) fn verification(what: &str, error: &VerifiedLicensesError) -> Failure {
@@ -33,8 +33,10 @@ pub(crate) fn verification(what: &str, error: &VerifiedLicensesError) -> Failure
 }
 
 /// The hint for damaged trust statements.
-pub(crate) const INSTALL_STATEMENTS: &str =
-    "install the vendor's trust statements again with `license install FILE`";
+pub(crate) const INSTALL_STATEMENTS: &str = concat!(
+    "install the vendor's trust statements again with ",
+    command!("install FILE")
+);
 
 /// Returns the hint for an administrator's directory that is not used.
 pub(crate) fn correct_system_dir(refused: &SystemDirError) -> &'static str {
@@ -45,10 +47,19 @@ pub(crate) fn correct_system_dir(refused: &SystemDirError) -> &'static str {
 }
 
 /// The hint for a clock that is behind files of the operating system.
-pub(crate) const REPAIR_CLOCK: &str = "correct the clock; if it is right, it was ahead once: send the output of `license request --clock` to the vendor, then install the clock repair with `license activate FILE`";
+pub(crate) const REPAIR_CLOCK: &str = concat!(
+    "correct the clock; if it is right, it was ahead once: send the output of ",
+    command!("request --clock"),
+    " to the vendor, then install the clock repair with ",
+    command!("activate FILE")
+);
 
 /// The hint for an activation in the user's license file.
-pub(crate) const INSTALL_ACTIVATION: &str = "install the vendor's answer with `license activate FILE`, or ask an administrator to put it into the administrator's directory";
+pub(crate) const INSTALL_ACTIVATION: &str = concat!(
+    "install the vendor's answer with ",
+    command!("activate FILE"),
+    ", or ask an administrator to put it into the administrator's directory"
+);
 
 /// Returns the failure of an artifact that cannot be inspected.
 pub(crate) fn inspection(what: &str, error: &InspectError) -> Failure {
@@ -74,7 +85,7 @@ pub(crate) fn invalid_trust(what: &str, error: &TrustError) -> Failure {
         } => "convert the key: `ssh-keygen -e -m PKCS8 -f FILE` prints an RSA key in PEM",
         TrustError::OtherKind {
             found: TextKind::License,
-        } => "name the license first, and then the keys: `license verify LICENSE --trust KEYS`",
+        } => concat!("name the license first, and then the keys: ", command!("verify LICENSE --trust KEYS")),
         TrustError::PemLabel { found } if found == "CERTIFICATE" => {
             "extract the public key: `openssl x509 -in FILE -noout -pubkey` prints the key in PEM"
         }
@@ -82,7 +93,7 @@ pub(crate) fn invalid_trust(what: &str, error: &TrustError) -> Failure {
             "extract the public key: `openssl req -in FILE -noout -pubkey` prints the key in PEM"
         }
         TrustError::PemLabel { found } if found.starts_with("LICENSE") => {
-            "name the license first, and then the keys: `license verify LICENSE --trust KEYS`"
+            concat!("name the license first, and then the keys: ", command!("verify LICENSE --trust KEYS"))
         }
         _ => "use the public keys that the vendor sent (PEM, JWK or JWK Set)",
     })
@@ -124,16 +135,16 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
                 "ask the vendor which of the two licenses is valid; --force replaces the installed license"
             }
             (Code::Superseded, _) => {
-                "`license status` shows the installed license; --force replaces that license"
+                concat!(command!("status"), " shows the installed license; --force replaces that license")
             }
             (Code::NotYetValid, _) => {
                 "install the license on its first day, or add --force"
             }
-            _ => "`license verify` shows the reason; --force installs the license anyway",
+            _ => concat!(command!("verify"), " shows the reason; --force installs the license anyway"),
         }),
         Error::Loss(_) => denied()
             .with_subject(code.as_str())
-            .hint("--force replaces the installed license; `license restore` then restores it, or a better one that is kept"),
+            .hint(concat!("--force replaces the installed license; ", command!("restore"), " then restores it, or a better one that is kept")),
         Error::License {
             path,
             source,
@@ -144,8 +155,8 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
             let (path, quarantined) = (show_path(path), quarantined.unwrap_or_default());
             let failure = verification(&format!("installed license {path}{quarantined}"), source);
             failure.hint(embedded::text(
-                "install the license again: `license install FILE`",
-                "install the license again: `license install --trust KEYS FILE`",
+                concat!("install the license again: ", command!("install FILE")),
+                concat!("install the license again: ", command!("install --trust KEYS FILE")),
             ))
         }
         Error::System { path, source } => {
@@ -160,24 +171,26 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
             denied().hint("install the license first, then the validation token")
         }
         Error::OtherMachine { .. } => denied()
-            .hint("ask the vendor for a token for this machine; `license machine` prints the digest"),
+            .hint(concat!("ask the vendor for a token for this machine; ", command!("machine"), " prints the digest")),
         Error::OtherProduct { .. } => denied()
-            .hint("use a file for this product, or give the other product file with --product-file"),
+            .hint(embedded::product_text(
+                "use a file for this product",
+                "use a file for this product, or give the other product file with --product-file",
+            )),
         Error::Answer { source, .. } => rejected_answer(error, source),
         Error::LicenseNotInstalled { .. } => denied()
             .hint("install that license first, or together with its activation in one file"),
         Error::NotActivated => denied().hint(
-            "to remove a license that is not activated, use `license remove`; nothing was changed",
+            concat!("to remove a license that is not activated, use ", command!("remove"), "; nothing was changed"),
         ),
         Error::SeveralActivations { .. } => Failure::usage(with_causes(error))
             .hint("add --license ID with the id of an installed license; nothing was changed"),
         Error::NoMachine => Failure::new(Exit::System, "NO_MACHINE", with_causes(error)).hint(
-            "in a container, set CODITECT_MACHINE_ID; `license machine` shows the missing parts",
-        ),
+            format!("in a container, set {}; {} shows the missing parts", embedded::variable("MACHINE_ID"), command!("machine"))),
         Error::Random => no_random_numbers(error),
         Error::NotAdministrator { .. } => {
             Failure::new(Exit::System, "NOT_ADMINISTRATOR", with_causes(error)).hint(
-                "run the command as root, such as with `sudo license install --system FILE`; without --system, the license is installed for this user",
+                format!("run the command as root, such as with `sudo {PROGRAM} install --system FILE`; without --system, the license is installed for this user"),
             )
         }
         Error::SystemDir(refused) => {
@@ -185,7 +198,7 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
                 .hint(correct_system_dir(refused))
         }
         Error::NoSystemDir => Failure::usage(with_causes(error))
-            .hint("set the variable PRODUCT_SYSTEM_DIR, such as CODITECT_SYSTEM_DIR, to an absolute path"),
+            .hint(format!("set the variable {} to an absolute path", embedded::variable("SYSTEM_DIR"))),
         Error::NotForAllUsers { .. } => Failure::usage(with_causes(error))
             .hint("install the file without --system, as the user who made the request; nothing was changed"),
         Error::State(problem) => Failure::new(Exit::System, "IO", with_causes(problem))
@@ -193,7 +206,7 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
         Error::StaleList(stale) => stale_list(stale),
         Error::Statement(error) => verification("trust statement", error),
         Error::EmbeddedKeys => Failure::usage(with_causes(error))
-            .hint("ask the vendor for a program with the new keys; `license --version` lists the embedded keys"),
+            .hint(concat!("ask the vendor for a program with the new keys; ", command!("--version"), " lists the embedded keys")),
         Error::Orphaned { .. } => denied()
             .with_subject(code.as_str())
             .hint("ask the vendor for a file with this statement and a new license; --force installs the statement alone"),
@@ -203,7 +216,7 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
         Error::Trust { path, source } => invalid_trust(&show_path(path), source)
             .hint("install the license again with --trust FILE"),
         _ => failed(Exit::Indeterminate)
-            .hint("install the license again: `license install FILE`"),
+            .hint(concat!("install the license again: ", command!("install FILE"))),
     }
 }
 
@@ -236,11 +249,24 @@ fn unchanged(code: Code, error: &impl Error) -> Failure {
 /// Returns the failure of an answer that belongs to another request.
 fn rejected_answer(error: &InstallationError, fault: &AnswerFault) -> Failure {
     unchanged(fault.code(), error).hint(match fault {
-        AnswerFault::Replayed => "send a new request to the vendor: `license request`, or `license request --clock`",
+        AnswerFault::Replayed => concat!(
+            "send a new request to the vendor: ",
+            command!("request"),
+            ", or ",
+            command!("request --clock")
+        ),
         AnswerFault::Stale => {
-            "ask the vendor to answer the latest request; `license request` writes it again"
+            concat!(
+                "ask the vendor to answer the latest request; ",
+                command!("request"),
+                " writes it again"
+            )
         }
-        _ => "ask the vendor to answer the request of this machine; `license request` writes it again",
+        _ => concat!(
+            "ask the vendor to answer the request of this machine; ",
+            command!("request"),
+            " writes it again"
+        ),
     })
 }
 
@@ -290,9 +316,15 @@ fn server_token(error: &InstallationError, fault: &ServerTokenFault) -> Failure 
 /// Returns the failure of a revocation list that is not newer than the installed one.
 fn stale_list(stale: &StaleList) -> Failure {
     unchanged(stale.code(), stale).hint(if stale.expected == stale.found {
-        "ask the vendor for the correct list, and install it with `license install FILE`"
+        concat!(
+            "ask the vendor for the correct list, and install it with ",
+            command!("install FILE")
+        )
     } else {
-        "ask the vendor for the latest list, and install it with `license install FILE`"
+        concat!(
+            "ask the vendor for the latest list, and install it with ",
+            command!("install FILE")
+        )
     })
 }
 
@@ -301,8 +333,11 @@ pub(crate) fn report(error: &ReportError) -> Failure {
     match error {
         ReportError::StateDir(error) => home(error),
         ReportError::Store(error @ StoreError::Unsafe { .. }) => store(error),
-        ReportError::Store(error) => store(error)
-            .hint("run the command as the user of the product; `license usage-report --dry-run` writes nothing"),
+        ReportError::Store(error) => store(error).hint(concat!(
+            "run the command as the user of the product; ",
+            command!("usage-report --dry-run"),
+            " writes nothing"
+        )),
         ReportError::State(problem) => journal(problem),
         _ => no_random_numbers(error),
     }

@@ -11,6 +11,8 @@ use license_core::time::{self, rfc3339};
 use license_core::{Decision, FeatureMatrix, License, VerifiedLicenses};
 use serde_json::{Value, json};
 
+use crate::embedded::command;
+
 /// The terms of a license, and the artifacts that belong to it.
 pub(crate) struct LicenseDetails<'a> {
     license: &'a License,
@@ -82,7 +84,8 @@ impl<'a> LicenseDetails<'a> {
                 fields.add("activation", format!("on this machine, since {at}"));
             }
             None if self.license.must_activate() => {
-                fields.add("activation", "required; `license request` requests it");
+                let request = concat!("required; ", command!("request"), " requests it");
+                fields.add("activation", request);
             }
             None => {}
         }

@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::failure;
+use crate::embedded::command;
 
 /// The code of a problem with trust statements, or of statements that are ignored.
 const TRUST: &str = "TRUST";
@@ -87,7 +88,7 @@ impl Notice {
 
     /// Reports what is lost because a license was replaced.
     pub(crate) fn loss(loss: &LicenseLoss) -> Self {
-        let (new, installed) = (loss.new, loss.installed);
+        let (new, installed) = (&loss.new_label, &loss.installed_label);
         let message = format!(
             "the new {new} license allows less than the replaced {installed} license: {loss}"
         );
@@ -107,8 +108,11 @@ impl Notice {
 
     /// Reports that this machine has no identity.
     pub(crate) fn no_machine() -> Self {
-        let message = "this machine has no identity, so a similar machine has the same session ids; \
-                       `license machine` shows the reason";
+        let message = concat!(
+            "this machine has no identity, so a similar machine has the same session ids; ",
+            command!("machine"),
+            " shows the reason"
+        );
         Self::new(MACHINE, message)
     }
 
@@ -130,17 +134,21 @@ impl Notice {
                 ..
             } => "this machine has its own counts",
             StateProblem::Sealed { path, .. } if contains_activations(path) => {
-                "its activations are lost: request new ones with `license request`"
+                concat!(
+                    "its activations are lost: request new ones with ",
+                    command!("request")
+                )
             }
             StateProblem::Sealed { .. } => {
                 "license.cache and quota contain the same state; if both are damaged, install the latest validation token again"
             }
             StateProblem::Journal(_) => "nothing else depends on this file",
             StateProblem::Trust(_) => failure::INSTALL_STATEMENTS,
-            StateProblem::Revocations(_) => "install the latest list with `license install FILE`",
+            StateProblem::Revocations(_) => {
+                concat!("install the latest list with ", command!("install FILE"))
+            }
             StateProblem::SystemDir(refused) => failure::correct_system_dir(refused),
             StateProblem::UnknownActivation { .. } => failure::INSTALL_ACTIVATION,
-            StateProblem::NotSaved(StoreError::NoLocks { .. }) => failure::LOCK_SERVICE,
             StateProblem::TimeFromFiles { .. } => failure::REPAIR_CLOCK,
             _ => "",
         };
@@ -148,6 +156,7 @@ impl Notice {
             StateProblem::NotSaved(StoreError::Unsafe { source, .. }) => {
                 failure::unsafe_directory(source)
             }
+            StateProblem::NotSaved(StoreError::NoLocks { .. }) => failure::lock_service(),
             _ => advice.to_owned(),
         };
         let message = with_causes(problem);

@@ -9,6 +9,8 @@ use serde::Serialize;
 #[derive(Serialize)]
 pub(crate) struct NamedQuotaUse {
     pub(crate) quota: String,
+    #[serde(skip)]
+    pub(crate) label: String,
     #[serde(flatten)]
     pub(crate) quota_use: QuotaUse,
 }
@@ -21,13 +23,16 @@ pub(crate) fn to_text(quotas: &[NamedQuotaUse], screen: Screen) -> String {
         Column::new("LIMIT").right_aligned().without_wrapping(),
         Column::new(""),
     ]);
-    for NamedQuotaUse { quota, quota_use } in quotas {
+    for NamedQuotaUse {
+        label, quota_use, ..
+    } in quotas
+    {
         let bar = match quota_use.limit {
             Quota::Limit(limit) => screen.bar(quota_use.used, limit, meaning(quota_use)),
             Quota::Unlimited => None,
         };
         table.row([
-            Cell::from(quota),
+            Cell::from(label),
             quota_use.used.to_string().into(),
             quota_use.limit.to_string().into(),
             bar.unwrap_or_default(),

@@ -65,6 +65,8 @@ pub(super) struct Comparison {
     lenient: Pair,
     now: Pair,
     difference: Option<Difference>,
+    /// The labels of the tiers of the installed license and of the new license.
+    tier_labels: Option<[Box<str>; 2]>,
     /// The installed licenses that are lost beside the one that the new license is compared with.
     dropped: Vec<DroppedLicense>,
 }
@@ -87,16 +89,22 @@ impl Comparison {
             lenient: pair(&contexts.lenient),
             now: pair(&contexts.now),
             difference: None,
+            tier_labels: None,
             dropped: Vec::new(),
         };
         let decisive = comparison.decisive();
         let licenses = decisive.installed.license().zip(decisive.new.license());
-        let difference =
-            licenses.map(|(installed, new)| Difference::from_licenses(installed, new, matrix));
+        let label = |license: &License| matrix.tier_label(&license.tier()).into();
+        let compared = licenses.map(|(installed, new)| {
+            let difference = Difference::from_licenses(installed, new, matrix);
+            (difference, [installed, new].map(label))
+        });
+        let (difference, tier_labels) = compared.unzip();
         let mut stays: Vec<&LicenseId> = staying.iter().collect();
         stays.extend(decisive.installed.license().map(License::id));
         let dropped = dropped(new, installed, &stays, matrix, &contexts.lenient);
         comparison.difference = difference;
+        comparison.tier_labels = tier_labels;
         comparison.dropped = dropped;
         comparison
     }
@@ -146,9 +154,12 @@ impl Comparison {
         if losses.is_empty() && self.dropped.is_empty() {
             return None;
         }
+        let [installed_label, new_label] = self.tier_labels.clone()?;
         Some(LicenseLoss {
             installed: installed.license()?.tier(),
+            installed_label,
             new: new.license()?.tier(),
+            new_label,
             losses,
             dropped: self.dropped.clone(),
         })
@@ -198,7 +209,7 @@ fn dropped(
         let decision = alone.evaluate(matrix, &context);
         let starts_later = decision.code() == Code::NotYetValid;
         let starts = old.not_before().filter(|_| starts_later);
-        (starts_later || is_valid(&decision)).then(|| DroppedLicense::new(old, starts))
+        (starts_later || is_valid(&decision)).then(|| DroppedLicense::new(old, starts, matrix))
     };
     let candidates = installed.licenses().iter();
     let candidates = candidates.filter(|old| !stays.contains(&old.id()) && !is_replaced(old));

@@ -355,7 +355,7 @@ fn worse(new: Code, installed: Code) -> String {
 }
 
 fn allows_less(loss: &LicenseLoss) -> String {
-    let (new, installed) = (loss.new, loss.installed);
+    let (new, installed) = (&loss.new_label, &loss.installed_label);
     format!(
         "the new {new} license allows less than the installed {installed} license: {loss}; nothing was changed"
     )

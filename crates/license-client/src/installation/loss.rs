@@ -5,7 +5,7 @@ use std::fmt;
 use license_core::chrono::{DateTime, Utc};
 use license_core::diff::Change;
 use license_core::time::rfc3339;
-use license_core::{License, LicenseId, Tier};
+use license_core::{FeatureMatrix, License, LicenseId, Tier};
 
 /// The losses if a new license replaces a valid one. The text form lists them.
 ///
@@ -15,7 +15,7 @@ use license_core::{License, LicenseId, Tier};
 /// /// Describes a replacement in a window.
 /// fn describe(report: &InstallReport) -> Option<String> {
 ///     let loss = report.loss.as_ref()?;
-///     Some(format!("The {} license allowed more: {loss}.", loss.installed))
+///     Some(format!("The {} license allowed more: {loss}.", loss.installed_label))
 /// }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +23,12 @@ use license_core::{License, LicenseId, Tier};
 pub struct LicenseLoss {
     /// The tier of the installed license.
     pub installed: Tier,
+    /// The label of that tier.
+    pub installed_label: Box<str>,
     /// The tier of the new license.
     pub new: Tier,
+    /// The label of that tier.
+    pub new_label: Box<str>,
     /// The changes to the disadvantage of the customer.
     pub losses: Vec<Change>,
     /// Other licenses that would no longer be installed.
@@ -50,15 +54,23 @@ pub struct DroppedLicense {
     pub id: LicenseId,
     /// The tier of the license.
     pub tier: Tier,
+    /// The label of that tier.
+    pub tier_label: String,
     /// The start of the license, if it has not started.
     pub starts: Option<DateTime<Utc>>,
 }
 
 impl DroppedLicense {
-    pub(super) fn new(license: &License, starts: Option<DateTime<Utc>>) -> Self {
+    pub(super) fn new(
+        license: &License,
+        starts: Option<DateTime<Utc>>,
+        matrix: &FeatureMatrix,
+    ) -> Self {
+        let tier = license.tier();
         Self {
             id: license.id().clone(),
-            tier: license.tier(),
+            tier,
+            tier_label: matrix.tier_label(&tier).to_owned(),
             starts,
         }
     }
@@ -66,7 +78,7 @@ impl DroppedLicense {
 
 impl fmt::Display for DroppedLicense {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the {} license {}", self.tier, self.id)?;
+        write!(f, "the {} license {}", self.tier_label, self.id)?;
         if let Some(start) = self.starts {
             write!(f, " that starts at {}", rfc3339(start))?;
         }
@@ -83,7 +95,10 @@ impl fmt::Display for LicenseLoss {
             .filter(|change| !is_feature(change))
             .map(Change::to_string)
             .collect();
-        let features: Vec<&str> = losses.filter(is_feature).filter_map(Change::name).collect();
+        let features: Vec<&str> = losses
+            .filter(is_feature)
+            .filter_map(Change::label)
+            .collect();
         match features.as_slice() {
             [] => {}
             [feature] => texts.push(format!("feature {feature} is removed")),

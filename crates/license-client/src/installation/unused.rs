@@ -21,7 +21,7 @@ use super::license_files::InstalledFile;
 /// let installed = snapshot.installed().ok_or("no license")?;
 /// let context = Context::at(license_client::now());
 /// for unused in installed.unused_files(matrix, &context) {
-///     println!("{}: {} license, {}", unused.path.display(), unused.tier, unused.code);
+///     println!("{}: {} license, {}", unused.path.display(), unused.tier_label, unused.code);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -32,6 +32,8 @@ pub struct UnusedFile {
     pub path: PathBuf,
     /// The tier of its best license.
     pub tier: Tier,
+    /// The label of that tier.
+    pub tier_label: String,
     /// The reason code of its best license. A valid license can be unused, too.
     pub code: Code,
 }
@@ -61,9 +63,11 @@ impl Installation {
         let unused = |file: &InstalledFile| {
             let only = file.select_from(&self.verified);
             let decision = only.evaluate(matrix, &context);
+            let tier = decision.license()?.tier();
             Some(UnusedFile {
                 path: file.path.clone(),
-                tier: decision.license()?.tier(),
+                tier,
+                tier_label: matrix.tier_label(&tier).to_owned(),
                 code: decision.code(),
             })
         };

@@ -99,6 +99,8 @@ pub struct Change {
     after: Value,
     text: String,
     #[serde(skip)]
+    label: Option<String>,
+    #[serde(skip)]
     effect: Effect,
 }
 
@@ -123,6 +125,7 @@ impl Change {
                 before: json!(before),
                 after: json!(after),
                 text,
+                label: None,
                 effect,
             }
         })
@@ -144,6 +147,13 @@ impl Change {
     pub(super) fn named(self, name: &str) -> Self {
         Self {
             name: Some(name.to_owned()),
+            ..self
+        }
+    }
+
+    pub(super) fn labeled(self, label: &str) -> Self {
+        Self {
+            label: Some(label.to_owned()),
             ..self
         }
     }
@@ -194,6 +204,23 @@ impl Change {
     /// ```
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// Returns the label of the changed feature or quota in the product file. Without a label, and
+    /// for any other change, this is the name.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (before, after) = (fixture::license()?, fixture::renewal()?);
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let difference = license_core::diff::Difference::from_licenses(&before, &after, matrix);
+    /// for change in difference.changes() {
+    ///     println!("{} {}", change.what(), change.label().unwrap_or_default());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn label(&self) -> Option<&str> {
+        self.label.as_deref().or_else(|| self.name())
     }
 
     /// Returns the JSON values before and after the change.

@@ -51,6 +51,9 @@ pub(super) fn compare(
         extension,
         unknown: _,
     } = before;
+    // The labels and the order of the tiers are those of the product of both licenses.
+    let is_known = [before, after].map(|claims| claims.product == matrix.product());
+    let matrix = (is_known == [true; 2]).then_some(matrix);
     let mut changes = Vec::new();
     let mut add = |change: Option<Change>| changes.extend(change);
     add(replaced("product", "the product", product, &after.product));
@@ -87,7 +90,11 @@ pub(super) fn compare(
         "it is no longer a trial",
     ));
     add(Change::between("tier", tier, &after.tier, |old, new| {
-        let effect = tier_effect(*old, *new, [before, after], matrix);
+        let effect = matrix.map_or(Effect::Other, |matrix| tier_effect(*old, *new, matrix));
+        let [old, new] = [old, new].map(|tier| match matrix {
+            Some(matrix) => matrix.tier_label(tier),
+            None => tier.as_str(),
+        });
         (effect, format!("the tier is {new} instead of {old}"))
     }));
     // Two licenses that start when they are issued are both valid as soon as the customer receives
@@ -164,8 +171,8 @@ pub(super) fn compare(
             [yes, no],
         ));
     }
-    changes.extend(features(before, after));
-    changes.extend(quotas(before, after));
+    changes.extend(features(before, after, matrix));
+    changes.extend(quotas(before, after, matrix));
     changes.extend(check_in(before, after));
     changes.extend(renewal(before, after));
     changes.extend(list(
@@ -231,21 +238,11 @@ fn included(
 }
 
 /// Returns the effect of a changed tier. The effect is [`Effect::Other`] if the matrix does not
-/// contain both tiers, or is for another product.
-fn tier_effect(
-    before: Tier,
-    after: Tier,
-    claims: [&LicenseClaims; 2],
-    matrix: &FeatureMatrix,
-) -> Effect {
-    let is_known = claims
-        .iter()
-        .all(|claims| claims.product == matrix.product());
+/// contain both tiers.
+fn tier_effect(before: Tier, after: Tier, matrix: &FeatureMatrix) -> Effect {
     let rank = |tier| {
         let mut tiers = matrix.tiers().iter();
-        tiers
-            .position(|terms| terms.name() == tier)
-            .filter(|_| is_known)
+        tiers.position(|terms| terms.name() == tier)
     };
     match (rank(before), rank(after)) {
         (Some(before), Some(after)) => Effect::gain_if(after > before),
@@ -274,34 +271,48 @@ fn count(what: &'static str, before: &Option<u64>, after: &Option<u64>) -> Optio
     })
 }
 
-fn features(before: &LicenseClaims, after: &LicenseClaims) -> Vec<Change> {
+fn features(
+    before: &LicenseClaims,
+    after: &LicenseClaims,
+    matrix: Option<&FeatureMatrix>,
+) -> Vec<Change> {
     let names = before.features.union(&after.features);
     let change = |name: &String| {
         let [old, new] = [before, after].map(|claims| claims.features.contains(name));
-        let [yes, no] = ["added", "removed"].map(|how| format!("feature {name} is {how}"));
-        included("feature", name, old, new, [yes, no])
+        let label = matrix.map_or(name.as_str(), |matrix| matrix.feature_label(name));
+        let [yes, no] = ["added", "removed"].map(|how| format!("feature {label} is {how}"));
+        let change = included("feature", name, old, new, [yes, no]);
+        change.map(|change| change.labeled(label))
     };
     names.filter_map(change).collect()
 }
 
-fn quotas(before: &LicenseClaims, after: &LicenseClaims) -> Vec<Change> {
+fn quotas(
+    before: &LicenseClaims,
+    after: &LicenseClaims,
+    matrix: Option<&FeatureMatrix>,
+) -> Vec<Change> {
     let names: BTreeSet<_> = before.quotas.keys().chain(after.quotas.keys()).collect();
     let change = |name: &String| {
+        let label = matrix.map_or(name.as_str(), |matrix| matrix.quota_label(name));
         let [old, new] = [before, after].map(|claims| claims.quotas.get(name).copied());
         let change = Change::between("quota", &old, &new, |before, after| {
             let text = match (before, after) {
                 (Some(before), Some(after)) => {
                     let how = if after > before { "raised" } else { "lowered" };
-                    format!("quota {name} is {how} from {before} to {after}")
+                    format!("quota {label} is {how} from {before} to {after}")
                 }
-                (None, Some(after)) => format!("quota {name} is added: {after}"),
+                (None, Some(after)) => format!("quota {label} is added: {after}"),
                 (before, None) => {
-                    format!("quota {name} is removed; it was {}", describe::text(before))
+                    format!(
+                        "quota {label} is removed; it was {}",
+                        describe::text(before)
+                    )
                 }
             };
             (Effect::gain_if(after > before), text)
         });
-        change.map(|change| change.named(name))
+        change.map(|change| change.named(name).labeled(label))
     };
     names.into_iter().filter_map(change).collect()
 }

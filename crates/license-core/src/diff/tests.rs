@@ -257,6 +257,44 @@ fn the_feature_matrix_defines_the_order_of_tiers() {
 }
 
 #[test]
+fn the_labels_of_the_product_name_what_changed() {
+    let mut labels = serde_json::to_value(FeatureMatrix::built_in()).unwrap();
+    labels["tiers"][1]["label"] = "Professional".into();
+    labels["features"]["cloud_sync"]["label"] = "Synchronization".into();
+    labels["quotas"]["agents"]["label"] = "Agents".into();
+    let mut other = labels.clone();
+    other["product"] = "WIDGET".into();
+    let mut after = draft();
+    after.tier = Tier::parse("TEAM").unwrap();
+    after.remove_feature("cloud_sync").unwrap();
+    after.set_quota("agents", Quota::Limit(60)).unwrap();
+    let (before, after) = (draft().read_back().unwrap(), after.read_back().unwrap());
+    let texts = |matrix: &serde_json::Value| {
+        let matrix: FeatureMatrix = serde_json::from_value(matrix.clone()).unwrap();
+        let difference = Difference::from_claims(&before, &after, &matrix);
+        let changes = difference.changes().iter();
+        let texts: Vec<_> = changes.clone().map(ToString::to_string).collect();
+        let names = changes.filter_map(|change| Some((change.name()?, change.label()?)));
+        let names = names.map(|(name, label)| format!("{name}={label}"));
+        (texts, names.collect::<Vec<_>>())
+    };
+    let (sentences, names) = texts(&labels);
+    assert_eq!(
+        sentences,
+        [
+            "the tier is TEAM instead of Professional",
+            "feature Synchronization is removed",
+            "quota Agents is raised from 52 to 60",
+        ]
+    );
+    assert_eq!(names, ["cloud_sync=Synchronization", "agents=Agents"]);
+    // The labels of another product do not apply.
+    let (sentences, names) = texts(&other);
+    assert_eq!(sentences[0], "the tier is TEAM instead of PRO");
+    assert_eq!(names, ["cloud_sync=cloud_sync", "agents=agents"]);
+}
+
+#[test]
 fn succession_depends_on_ids_products_and_customers() {
     let succession = |change: Edit| changed(change).succession();
     assert_eq!(succession(|draft| draft.id = id(2)), Succession::SideBySide);

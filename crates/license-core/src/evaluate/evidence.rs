@@ -190,8 +190,12 @@ pub enum Evidence {
         feature: Box<str>,
         /// The lowest tier with the feature.
         included_from: Option<Tier>,
+        /// The label of the lowest tier with the feature.
+        included_from_label: Option<Box<str>>,
         /// The current tier.
         tier: Tier,
+        /// The label of the current tier.
+        tier_label: Box<str>,
     },
     /// A feature that neither the product nor the license has.
     UnknownFeature {
@@ -281,7 +285,7 @@ impl Evidence {
                 format!("a check-in before {due_at}, or up to {grace_until} in the grace period")
             }
             Self::Feature {
-                included_from: Some(tier),
+                included_from_label: Some(tier),
                 ..
             } => format!("tier {tier} or higher"),
             Self::Feature { .. } => "a license that includes the feature".to_owned(),
@@ -368,7 +372,7 @@ impl Evidence {
                 let [last, now] = [*last, *now].map(rfc3339);
                 format!("no check-in since the license started at {last}, now {now}")
             }
-            Self::Feature { tier, .. } => format!("tier {tier}"),
+            Self::Feature { tier_label, .. } => format!("tier {tier_label}"),
             Self::UnknownFeature { .. } => "an unknown feature".to_owned(),
         }
     }

@@ -2,9 +2,8 @@
 
 use super::{Decision, Evidence, Outcome};
 use crate::code::Code;
-use crate::ids::Tier;
 use crate::license::License;
-use crate::matrix::FeatureMatrix;
+use crate::matrix::{FeatureMatrix, TierPolicy};
 use crate::policy::Entitlements;
 
 /// Decision about a feature. The JSON form is `{granted, code, evidence}`.
@@ -62,10 +61,15 @@ impl Decision {
     /// ```
     pub fn feature(&self, name: &str, matrix: &FeatureMatrix) -> FeatureDecision {
         let tier = self.effective.tier();
-        let feature = || Evidence::Feature {
-            feature: name.into(),
-            included_from: self.first_tier_with(name, matrix),
-            tier,
+        let feature = || {
+            let first = self.first_tier_with(name, matrix);
+            Evidence::Feature {
+                feature: name.into(),
+                included_from: first.map(TierPolicy::name),
+                included_from_label: first.map(|tier| tier.label().into()),
+                tier,
+                tier_label: matrix.tier_label(&tier).into(),
+            }
         };
         let is_in_license = self
             .granted_by_license()
@@ -93,13 +97,15 @@ impl Decision {
 
     /// Returns the lowest tier with the feature. Returns `None` if the current tier has the
     /// feature, but this license does not.
-    fn first_tier_with(&self, feature: &str, matrix: &FeatureMatrix) -> Option<Tier> {
+    fn first_tier_with<'m>(
+        &self,
+        feature: &str,
+        matrix: &'m FeatureMatrix,
+    ) -> Option<&'m TierPolicy> {
         let current = matrix.tier(self.effective.tier());
         let lacks = current.is_none_or(|tier| !tier.entitlements().allows(feature));
-        let first = matrix
-            .first_tier_with(feature)
-            .filter(|_| lacks || self.allows(feature));
-        first.map(|tier| tier.name())
+        let first = matrix.first_tier_with(feature);
+        first.filter(|_| lacks || self.allows(feature))
     }
 
     /// Returns whether a tier of the product or a license in the evaluated file has the quota, even

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serializer};
 
+use super::labels::{self, FileLabel};
 use super::table::Table;
 use super::{FeatureMatrix, ProductFileError, TierPolicy, Trial, is_feature_name};
 use crate::encoding::pasted::Position;
@@ -33,6 +34,7 @@ const NAME: &str = "a name of a-z, 0-9 and _, up to 64 characters";
 #[serde(deny_unknown_fields)]
 struct File {
     product: String,
+    label: Option<String>,
     issuer: String,
     base_tier: String,
     enterprise_tier: Option<String>,
@@ -41,6 +43,10 @@ struct File {
     user_cool_down_days: Option<u64>,
     trial: Option<Table<FileTrial>>,
     tiers: Vec<Table<FileTier>>,
+    #[serde(default)]
+    features: BTreeMap<String, Table<FileLabel>>,
+    #[serde(default)]
+    quotas: BTreeMap<String, Table<FileLabel>>,
 }
 
 #[derive(Deserialize)]
@@ -54,6 +60,7 @@ struct FileTrial {
 #[serde(deny_unknown_fields)]
 struct FileTier {
     name: String,
+    label: Option<String>,
     extends: Option<String>,
     features: Vec<String>,
     #[serde(default)]
@@ -112,6 +119,7 @@ fn from_file(file: File) -> Result<FeatureMatrix, ProductFileError> {
         return Err(ProductFileError::TooManyTiers { limit: MAX_TIERS });
     }
     let product = ProductCode::parse(&file.product);
+    let product = product.map_err(|error| invalid("product", error.expected))?;
     let mut tiers: Vec<TierPolicy> = Vec::new();
     let mut entitlements: usize = 0;
     for Table(tier) in &file.tiers {
@@ -125,6 +133,7 @@ fn from_file(file: File) -> Result<FeatureMatrix, ProductFileError> {
         }
         tiers.push(policy);
     }
+    check_tier_labels(&tiers)?;
     let find = |place: &str, name: &str| {
         let found = tiers
             .iter()
@@ -146,8 +155,12 @@ fn from_file(file: File) -> Result<FeatureMatrix, ProductFileError> {
         let length = time::days(days);
         Ok(Trial { tier, length })
     });
-    Ok(FeatureMatrix {
-        product: product.map_err(|error| invalid("product", error.expected))?,
+    let matrix = FeatureMatrix {
+        product,
+        label: match file.label {
+            Some(label) => labels::parse("label", label)?,
+            None => product.as_str().into(),
+        },
         issuer: file.issuer.into(),
         base,
         enterprise,
@@ -165,7 +178,39 @@ fn from_file(file: File) -> Result<FeatureMatrix, ProductFileError> {
             .map(|name| feature_name("devices_quota", name))
             .transpose()?,
         tiers,
-    })
+        feature_labels: labels::parse_all("features", file.features)?,
+        quota_labels: labels::parse_all("quotas", file.quotas)?,
+    };
+    check_entitlement_labels(&matrix)?;
+    Ok(matrix)
+}
+
+/// Checks that no two tiers have the same label.
+fn check_tier_labels(tiers: &[TierPolicy]) -> Result<(), ProductFileError> {
+    let names: Vec<Tier> = tiers.iter().map(TierPolicy::name).collect();
+    let texts = || names.iter().map(Tier::as_str);
+    labels::check_unique(
+        texts(),
+        texts().zip(tiers.iter().map(TierPolicy::label)),
+        |name| format!("tiers.{name}.label"),
+        "a label that is neither the label nor the name of another tier",
+    )
+}
+
+/// Checks that no two features have the same label, and no two quotas.
+fn check_entitlement_labels(matrix: &FeatureMatrix) -> Result<(), ProductFileError> {
+    labels::check_unique(
+        matrix.features().into_iter().map(|(name, _)| name),
+        matrix.feature_labels(),
+        |name| format!("features.{name}.label"),
+        "a label that is neither the label nor the name of another feature",
+    )?;
+    labels::check_unique(
+        matrix.quotas(),
+        matrix.quota_labels(),
+        |name| format!("quotas.{name}.label"),
+        "a label that is neither the label nor the name of another quota",
+    )
 }
 
 /// Returns the policy of a tier. The tier may extend one of the `earlier` tiers.
@@ -194,7 +239,12 @@ fn tier_policy(tier: &FileTier, earlier: &[TierPolicy]) -> Result<TierPolicy, Pr
         CheckIn::from_hours(every, grace)
             .ok_or_else(|| invalid(&place(".offline_grace_hours"), expected))
     });
+    let label = match &tier.label {
+        Some(label) => labels::parse(&place(".label"), label.clone())?,
+        None => tier.name.as_str().into(),
+    };
     Ok(TierPolicy {
+        label,
         entitlements: Arc::new(entitlements(name, tier, base)?),
         check_in: check_in.transpose()?,
         offline_grace: time::hours(grace),
@@ -234,7 +284,7 @@ fn entitlements(
     Ok(Entitlements::new(name, features, quotas))
 }
 
-fn feature_name(place: &str, name: String) -> Result<Box<str>, ProductFileError> {
+pub(super) fn feature_name(place: &str, name: String) -> Result<Box<str>, ProductFileError> {
     if is_feature_name(&name) {
         Ok(name.into())
     } else {
@@ -242,7 +292,7 @@ fn feature_name(place: &str, name: String) -> Result<Box<str>, ProductFileError>
     }
 }
 
-fn invalid(place: &str, expected: &'static str) -> ProductFileError {
+pub(super) fn invalid(place: &str, expected: &'static str) -> ProductFileError {
     ProductFileError::Value {
         place: place.to_owned(),
         expected,
@@ -298,6 +348,7 @@ mod tests {
             ("/$defs/trial", members::<FileTrial>()),
             ("/$defs/tier", members::<FileTier>()),
             ("/$defs/renewal", members::<FileRenewal>()),
+            ("/$defs/labeled", members::<FileLabel>()),
         ];
         for (place, read) in parts {
             let part = schema.pointer(place).unwrap();
@@ -313,6 +364,7 @@ mod tests {
             }
         }
         assert_eq!(schema["properties"]["tiers"]["maxItems"], MAX_TIERS);
+        assert_eq!(schema["$defs"]["label"]["maxLength"], labels::MAX_CHARS);
         let grace = &schema["$defs"]["tier"]["properties"]["offline_grace_hours"];
         assert_eq!(grace["default"], DEFAULT_GRACE_HOURS);
     }

@@ -12,6 +12,7 @@ use crate::policy::{Quota, Renewal};
 #[derive(Serialize)]
 struct MatrixMembers<'a> {
     product: ProductCode,
+    label: &'a str,
     issuer: &'a str,
     base_tier: Tier,
     enterprise_tier: Option<Tier>,
@@ -20,6 +21,23 @@ struct MatrixMembers<'a> {
     seats_quota: Option<&'a str>,
     devices_quota: Option<&'a str>,
     tiers: &'a [TierPolicy],
+    features: BTreeMap<&'a str, LabelMember<'a>>,
+    quotas: BTreeMap<&'a str, LabelMember<'a>>,
+}
+
+/// The label of a feature or quota.
+#[derive(Serialize)]
+struct LabelMember<'a> {
+    label: &'a str,
+}
+
+/// Returns the members for labels by name.
+fn by_name<'a>(
+    labels: impl Iterator<Item = (&'a str, &'a str)>,
+) -> BTreeMap<&'a str, LabelMember<'a>> {
+    labels
+        .map(|(name, label)| (name, LabelMember { label }))
+        .collect()
 }
 
 /// Writes the product with all tiers.
@@ -27,6 +45,7 @@ impl Serialize for FeatureMatrix {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let members = MatrixMembers {
             product: self.product(),
+            label: self.label(),
             issuer: self.issuer(),
             base_tier: self.base_tier().name(),
             enterprise_tier: self.enterprise_tier().map(TierPolicy::name),
@@ -35,14 +54,17 @@ impl Serialize for FeatureMatrix {
             seats_quota: self.seats_quota(),
             devices_quota: self.devices_quota(),
             tiers: self.tiers(),
+            features: by_name(self.feature_labels()),
+            quotas: by_name(self.quota_labels()),
         };
         members.serialize(serializer)
     }
 }
 
 #[derive(Serialize)]
-struct TierMembers {
+struct TierMembers<'a> {
     name: Tier,
+    label: &'a str,
     features: Arc<BTreeSet<String>>,
     quotas: Arc<BTreeMap<String, Quota>>,
     check_in_every_hours: Option<i64>,
@@ -56,6 +78,7 @@ impl Serialize for TierPolicy {
         let entitlements = self.entitlements();
         let members = TierMembers {
             name: self.name(),
+            label: self.label(),
             features: entitlements.shared_features(),
             quotas: entitlements.shared_quotas(),
             check_in_every_hours: self.check_in().map(|check_in| check_in.every().num_hours()),

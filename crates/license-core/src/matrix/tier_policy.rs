@@ -21,6 +21,7 @@ use crate::policy::{CheckIn, Entitlements, Renewal};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TierPolicy {
+    pub(super) label: Box<str>,
     pub(super) entitlements: Arc<Entitlements>,
     pub(super) check_in: Option<CheckIn>,
     pub(super) offline_grace: TimeDelta,
@@ -38,6 +39,19 @@ impl TierPolicy {
     /// ```
     pub fn name(&self) -> Tier {
         self.entitlements.tier()
+    }
+
+    /// Returns the label of the tier: its name for customers, such as `Studio`. Without a label in
+    /// the product file, this is the name of the tier.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let tier = matrix.tier(license_core::Tier::parse("PRO")?).ok_or("no such tier")?;
+    /// assert_eq!(tier.label(), "PRO", "the built-in product has no labels");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn label(&self) -> &str {
+        &self.label
     }
 
     /// Returns the features and quotas of the tier.

@@ -85,7 +85,10 @@ fn tiers(matrix: &FeatureMatrix) -> Vec<Constant> {
 }
 
 fn tier_meaning(matrix: &FeatureMatrix, name: Tier) -> String {
-    let mut meaning = format!("Tier `{name}`.");
+    let mut meaning = format!(
+        "Tier `{name}`{}.",
+        shown_as(name.as_str(), matrix.tier_label(&name))
+    );
     if matrix.base_tier().name() == name {
         meaning += " It applies without a valid license.";
     }
@@ -99,17 +102,27 @@ fn tier_meaning(matrix: &FeatureMatrix, name: Tier) -> String {
     meaning
 }
 
+/// Returns the label that customers see, if it is not the name.
+fn shown_as(name: &str, label: &str) -> String {
+    if label == name {
+        String::new()
+    } else {
+        format!(" (“{label}”)")
+    }
+}
+
 fn features(matrix: &FeatureMatrix) -> Vec<Constant> {
     let names: BTreeSet<&str> = matrix.features().iter().map(|(name, _)| *name).collect();
     let names: Vec<&str> = names.into_iter().collect();
     constants(&names, |name| {
         let has_feature = |tier: &&TierPolicy| tier.entitlements().allows(name);
         let tiers: Vec<_> = matrix.tiers().iter().filter(has_feature).collect();
+        let shown = shown_as(name, matrix.feature_label(name));
         if tiers.len() == matrix.tiers().len() {
-            return format!("Feature `{name}`, in every tier.");
+            return format!("Feature `{name}`{shown}, in every tier.");
         }
         let tiers: Vec<_> = tiers.iter().map(|tier| tier.name().to_string()).collect();
-        format!("Feature `{name}`, in {}.", tiers.join(", "))
+        format!("Feature `{name}`{shown}, in {}.", tiers.join(", "))
     })
 }
 
@@ -121,7 +134,8 @@ fn quotas(matrix: &FeatureMatrix) -> Vec<Constant> {
             Some(format!("{quota} in {}", tier.name()))
         };
         let limits: Vec<_> = matrix.tiers().iter().filter_map(limit).collect();
-        let mut meaning = format!("Quota `{name}`: {}.", limits.join(", "));
+        let shown = shown_as(name, matrix.quota_label(name));
+        let mut meaning = format!("Quota `{name}`{shown}: {}.", limits.join(", "));
         if matrix.seats_quota() == Some(name) {
             meaning += " The seats of a license set it.";
         }

@@ -6,14 +6,14 @@ use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::{Evidence, Outcome, RuleResult, Warning};
 use license_core::license::Validation;
 use license_core::time::rfc3339;
-use license_core::{Code, Decision, License, time};
+use license_core::{Code, Decision, FeatureMatrix, License, time};
 
 use super::{CheckResult, Fault, Severity, UpcomingEvent, quarantined};
 use crate::args::ContextArgs;
 use crate::context::{AppContext, Evaluation};
-use crate::embedded;
+use crate::embedded::{self, command};
 use crate::output::decision::{self, unused_line};
-use crate::output::failure;
+use crate::output::{failure, labels};
 
 /// The decision on the installed license, if there is one.
 pub(super) struct Verdict<'a> {
@@ -152,17 +152,20 @@ pub(super) fn license(app: &AppContext, snapshot: &Snapshot, verdict: &Verdict<'
     match (&verdict.evaluation, &verdict.decision) {
         (Err(failure), _) => faults.push(Fault::from_failure(Severity::Problem, failure)),
         (Ok(_), None) => {
-            let base = app.matrix.base_tier().name();
+            let base = app.matrix.base_tier().label();
             faults.push(Fault::warning(
                 format!("NO_LICENSE: no license is installed; tier {base} is in effect"),
                 embedded::text(
-                    "install a license with `license install FILE`",
-                    "install a license with `license install --trust KEYS FILE`",
+                    concat!("install a license with ", command!("install FILE")),
+                    concat!(
+                        "install a license with ",
+                        command!("install --trust KEYS FILE")
+                    ),
                 ),
             ));
         }
         (Ok(_), Some(decision)) => {
-            ok = summary(decision);
+            ok = summary(decision, &app.matrix);
             faults.extend(decision_faults(decision, &ok));
             let unused = snapshot.installed().zip(verdict.evaluation());
             let unused = unused
@@ -192,12 +195,12 @@ pub(super) fn license(app: &AppContext, snapshot: &Snapshot, verdict: &Verdict<'
     CheckResult::new("license", faults, ok)
 }
 
-fn summary(decision: &Decision) -> String {
+fn summary(decision: &Decision, matrix: &FeatureMatrix) -> String {
     let code = decision.code();
     let Some(license) = decision.license() else {
         return code.to_string();
     };
-    let (tier, customer) = (license.tier(), license.customer());
+    let (tier, customer) = (labels::tier(license, matrix), license.customer());
     let now = decision.evaluated_at();
     let end = match license.expires_at() {
         None => "perpetual".to_owned(),
@@ -224,7 +227,7 @@ fn decision_faults(decision: &Decision, summary: &str) -> Vec<Fault> {
     match decision.outcome() {
         Outcome::Denied if needs_application_context(decision) => {
             let message = format!("{summary}; the user is not known here");
-            let hint = "run `license status` with --user USER";
+            let hint = concat!("run ", command!("status"), " with --user USER");
             vec![Fault::warning(message, hint)]
         }
         Outcome::Denied => {
@@ -260,22 +263,37 @@ fn decision_faults(decision: &Decision, summary: &str) -> Vec<Fault> {
 fn advice(code: Code) -> &'static str {
     match code {
         Code::GraceOffline | Code::CheckInOverdue => {
-            "install the latest validation token from the vendor with `license install FILE`"
+            concat!(
+                "install the latest validation token from the vendor with ",
+                command!("install FILE")
+            )
         }
         Code::GraceRenewal | Code::Expired | Code::ExpiresSoon => {
-            "ask the vendor for a renewal, and install it with `license install FILE`"
+            concat!(
+                "ask the vendor for a renewal, and install it with ",
+                command!("install FILE")
+            )
         }
         Code::MachineMismatch => {
-            "ask the vendor for a license for this machine; `license machine` prints the fingerprint"
+            concat!(
+                "ask the vendor for a license for this machine; ",
+                command!("machine"),
+                " prints the fingerprint"
+            )
         }
         Code::NotActivated | Code::Deactivated => {
-            "send the output of `license request` to the vendor, then install the answer with `license activate FILE`"
+            concat!(
+                "send the output of ",
+                command!("request"),
+                " to the vendor, then install the answer with ",
+                command!("activate FILE")
+            )
         }
         Code::Revoked => "ask the vendor for the reason, or for another license",
         Code::Suspended | Code::Canceled => {
             "ask the vendor for the reason; a later validation token with status `active` restores the license"
         }
-        _ => "`license explain` shows the result of each rule",
+        _ => concat!(command!("explain"), " shows the result of each rule"),
     }
 }
 
@@ -309,7 +327,11 @@ pub(super) fn check_in(
                 plural(count, "validation token", "validation tokens"),
                 if count == 1 { "has" } else { "have" }
             ),
-            "ask the vendor for a token for this machine; `license machine` prints the digest",
+            concat!(
+                "ask the vendor for a token for this machine; ",
+                command!("machine"),
+                " prints the digest"
+            ),
         )],
     };
     let ok = match (newest, license.check_in()) {

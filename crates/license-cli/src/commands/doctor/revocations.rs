@@ -6,6 +6,7 @@ use license_core::with_causes;
 
 use super::{CheckResult, Fault, quarantined};
 use crate::context::AppContext;
+use crate::embedded::command;
 use crate::output::artifacts;
 
 /// Checks the installed revocation lists.
@@ -49,7 +50,10 @@ fn fault(problem: &ListProblem) -> Fault {
     };
     Fault::warning(
         message,
-        "ask the vendor for the latest list, and install it with `license install FILE`",
+        concat!(
+            "ask the vendor for the latest list, and install it with ",
+            command!("install FILE")
+        ),
     )
 }
 
@@ -59,7 +63,10 @@ fn outdated(lists: &[RevocationList]) -> Option<Fault> {
     let fault = || {
         Fault::warning(
             format!("LIST_OUTDATED: {}", artifacts::list_line(latest)),
-            "ask the vendor for the latest list, and install it with `license install FILE`",
+            concat!(
+                "ask the vendor for the latest list, and install it with ",
+                command!("install FILE")
+            ),
         )
     };
     latest.is_outdated_at(now()).then(fault)

@@ -10,6 +10,7 @@ use license_core::{time, with_causes};
 use super::revocations::of_list;
 use super::{CheckResult, Fault, quarantined};
 use crate::context::AppContext;
+use crate::embedded::command;
 use crate::output::failure::INSTALL_ACTIVATION;
 use crate::output::{failure, notice};
 
@@ -76,7 +77,11 @@ pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
         }
         Err(problem) => faults.push(Fault::warning(
             with_causes(&problem),
-            "run `license usage-report` to quarantine the file; only usage reports need it",
+            concat!(
+                "run ",
+                command!("usage-report"),
+                " to quarantine the file; only usage reports need it"
+            ),
         )),
     }
     CheckResult::new(NAME, faults, ok)
@@ -95,7 +100,11 @@ fn unusable(problem: &StateProblem) -> Fault {
             ..
         } => "check the machine id; the next command quarantines the file for the other machine",
         StateProblem::Sealed { path, .. } if notice::contains_activations(path) => {
-            "request new activations with `license request`; the next command quarantines the file"
+            concat!(
+                "request new activations with ",
+                command!("request"),
+                "; the next command quarantines the file"
+            )
         }
         StateProblem::Sealed { .. } => {
             "the next command quarantines the file; if both license.cache and quota are damaged, install the latest validation token again"

@@ -7,10 +7,12 @@ use license_core::time::rfc3339;
 use license_core::{License, LicenseId, TokenKind, VerifiedLicenses};
 
 use crate::context::AppContext;
-use crate::output::{artifacts, trust_statements};
+use crate::embedded::command;
+use crate::output::{artifacts, labels, trust_statements};
 
 /// Prints what the installation would do.
 pub(super) fn note_dry_run(
+    app: &AppContext,
     checked: &InstallReport,
     before: &[License],
     verified: &VerifiedLicenses,
@@ -22,7 +24,8 @@ pub(super) fn note_dry_run(
     ));
     let is_replaced = |license: &&License| checked.replaced.as_ref() == Some(license.id());
     if let Some(replaced) = before.iter().find(is_replaced) {
-        let (tier, customer) = (replaced.tier(), escape(replaced.customer()));
+        let tier = labels::tier(replaced, &app.matrix);
+        let customer = escape(replaced.customer());
         terminal.note(&format!(
             "the {tier} license of {customer} would be replaced, and could be restored"
         ));
@@ -118,7 +121,7 @@ impl OtherLicenses<'_> {
     }
 
     /// Prints a note about each license that could be restored before, and is no longer kept.
-    pub(super) fn note_forgotten(&self, terminal: &Terminal) {
+    pub(super) fn note_forgotten(&self, app: &AppContext, terminal: &Terminal) {
         let is_there = |license: &&License| {
             let mut there = self.after.iter().chain(self.kept);
             there.any(|other| other.id() == license.id())
@@ -126,7 +129,8 @@ impl OtherLicenses<'_> {
         let kept_before = self.kept_before.iter();
         for license in kept_before.filter(|license| !is_there(license)) {
             if !self.is_superseded(license) {
-                let (tier, customer) = (license.tier(), escape(license.customer()));
+                let tier = labels::tier(license, &app.matrix);
+                let customer = escape(license.customer());
                 terminal.note(&format!(
                     "the {tier} license of {customer} that was replaced earlier can no longer be \
                      restored"
@@ -162,13 +166,14 @@ pub(super) fn note_other_licenses(
         if is_in(verified.licenses(), license.id()) {
             continue;
         }
-        let (tier, customer) = (license.tier(), escape(license.customer()));
+        let tier = labels::tier(license, &app.matrix);
+        let customer = escape(license.customer());
         match start(license).filter(|start| *start > now) {
             _ if !is_in(others.after, license.id()) => {
                 let undo = if is_in(others.kept, license.id()) && app.is_for_all_users {
-                    "; `license restore --system` restores it"
+                    concat!("; ", command!("restore --system"), " restores it")
                 } else if is_in(others.kept, license.id()) {
-                    "; `license restore` restores it"
+                    concat!("; ", command!("restore"), " restores it")
                 } else if others.is_superseded(license) {
                     ""
                 } else {

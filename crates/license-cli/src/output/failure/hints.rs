@@ -7,13 +7,17 @@ use license_core::key::KeyError;
 use license_core::license::{RotationError, VerifiedLicensesError};
 use license_core::trust::VerifyError;
 
-use crate::embedded;
+use crate::embedded::{self, command};
 
 /// Returns what to do about an artifact that does not verify.
 pub(super) fn verification(error: &VerifiedLicensesError) -> &'static str {
     match error {
         VerifiedLicensesError::NeedsLicenseFile { .. } => {
-            "use the license file of this key; `license verify KEY --license FILE` checks that both belong together"
+            concat!(
+                "use the license file of this key; ",
+                command!("verify KEY --license FILE"),
+                " checks that both belong together"
+            )
         }
         VerifiedLicensesError::OtherLicense { .. } => {
             "use the license file that came with this key"
@@ -39,7 +43,11 @@ pub(super) fn verification(error: &VerifiedLicensesError) -> &'static str {
         VerifiedLicensesError::Parse(ParseError::PrivateKey) => SECRET_FOR_LICENSE,
         VerifiedLicensesError::Parse(ParseError::OtherKind { found }) => other_kind_hint(*found),
         VerifiedLicensesError::Parse(ParseError::MachineRequest { .. }) => {
-            "send the request or receipt to the vendor; `license activate` installs the answer to a request"
+            concat!(
+                "send the request or receipt to the vendor; ",
+                command!("activate"),
+                " installs the answer to a request"
+            )
         }
         VerifiedLicensesError::Parse(ParseError::Empty) => {
             "use the license file that the vendor sent"
@@ -60,13 +68,20 @@ fn other_kind_hint(found: TextKind) -> &'static str {
         kind if kind.is_secret() => SECRET_FOR_LICENSE,
         TextKind::PublicKeys => embedded::text(
             "name the license file of the vendor; this program contains the keys",
-            "name the license file, and give the keys with --trust: `license verify LICENSE --trust KEYS`",
+            concat!(
+                "name the license file, and give the keys with --trust: ",
+                command!("verify LICENSE --trust KEYS")
+            ),
         ),
         TextKind::WebPage => {
             "download the file again, because a page of the web site was saved in its place; a license file starts with -----BEGIN LICENSE-----"
         }
         _ => {
-            "use the file of the vendor that starts with -----BEGIN LICENSE-----; `license inspect FILE` shows what a file contains"
+            concat!(
+                "use the file of the vendor that starts with -----BEGIN LICENSE-----; ",
+                command!("inspect FILE"),
+                " shows what a file contains"
+            )
         }
     }
 }
@@ -91,7 +106,11 @@ fn verify_hint(error: &VerifyError) -> &'static str {
     match error.code() {
         Code::RetiredKey => "ask the vendor for a new file that is signed with a trusted key",
         Code::UntrustedKey => embedded::text(
-            "ask the vendor whether a newer program is needed; `license --version` lists the embedded keys",
+            concat!(
+                "ask the vendor whether a newer program is needed; ",
+                command!("--version"),
+                " lists the embedded keys"
+            ),
             "give the vendor's public keys with --trust FILE; ask the vendor whether the keys have changed",
         ),
         Code::BadSignature => embedded::text(

@@ -5,12 +5,15 @@ use license_client::{StoreError, UnsafeDirectory};
 use license_core::state::LockHolder;
 use license_core::with_causes;
 
+use crate::embedded::{command, variable};
+
 /// The code of a refusal of root to write where another user can change the directories.
 pub(crate) const UNSAFE_DIRECTORY: &str = "UNSAFE_DIRECTORY";
 
 /// Returns what to do if root refuses to write, because another user can change a directory.
 pub(crate) fn unsafe_directory(found: &UnsafeDirectory) -> String {
-    let other = "set CODITECT_HOME to a directory that only root can change";
+    let variable = variable("HOME");
+    let other = format!("set {variable} to a directory that only root can change");
     match found.owner() {
         Some(user) => format!("run the command as that user, with `sudo -u '#{user}'`, or {other}"),
         None => format!("run `chmod go-w {}`, or {other}", show_path(found.path())),
@@ -23,8 +26,13 @@ const BUSY: &str = "BUSY";
 /// The code of a file system that does not lock files.
 pub(crate) const NO_LOCKS: &str = "NO_LOCKS";
 
-/// The hint for a file system that does not lock files.
-pub(crate) const LOCK_SERVICE: &str = "start the lock service of the network file system, or set CODITECT_HOME to a directory on a local disk";
+/// Returns what to do about a file system that does not lock files.
+pub(crate) fn lock_service() -> String {
+    let variable = variable("HOME");
+    format!(
+        "start the lock service of the network file system, or set {variable} to a directory on a local disk"
+    )
+}
 
 /// Returns what to do if another process keeps a lock.
 pub(crate) fn busy(holder: Option<&LockHolder>) -> String {
@@ -52,11 +60,14 @@ pub(crate) fn store(error: &StoreError) -> Failure {
     failure.hint(match error {
         StoreError::Unsafe { source, .. } => unsafe_directory(source),
         StoreError::Busy { holder, .. } => busy(holder.as_ref()),
-        StoreError::NoLocks { .. } => LOCK_SERVICE.to_owned(),
+        StoreError::NoLocks { .. } => lock_service(),
         StoreError::NotAFile { .. } => format!("remove {path}, which is not a regular file"),
         StoreError::TooLarge { .. } => {
             format!("remove {path}, which is too large for a license file")
         }
-        _ => format!("check the permissions of {path} and the free space on its disk; `license doctor` shows details"),
+        _ => {
+            let doctor = command!("doctor");
+            format!("check the permissions of {path} and the free space on its disk; {doctor} shows details")
+        }
     })
 }

@@ -168,12 +168,16 @@ fn write_values<M: SerializeMap>(evidence: &Evidence, members: &mut M) -> Result
         Evidence::Feature {
             feature,
             included_from,
+            included_from_label,
             tier,
+            tier_label,
         } => write_members!(
             members,
             "feature" = feature,
             "included_from" = included_from,
+            "included_from_label" = included_from_label,
             "tier" = tier,
+            "tier_label" = tier_label,
         ),
         Evidence::UnknownFeature {
             feature,
