@@ -46,6 +46,12 @@ fn commands_print_the_documented_output() {
             .insert_var("[STATE]", path(&machine.state()))
             .unwrap()
             .case(file);
+        // Empty variables count as not set, unlike those of the developer.
+        let variables = std::env::vars().map(|(name, _)| name);
+        let own = variables.filter(|name| name.starts_with("KEYGEN_"));
+        for name in own.chain(["XDG_CONFIG_HOME".to_owned(), "XDG_DATA_HOME".to_owned()]) {
+            cases.env(name, "");
+        }
         cases.run();
         // Some systems cannot delete the working directory of a process.
         std::env::set_current_dir(env!("CARGO_MANIFEST_DIR")).unwrap();

@@ -86,6 +86,20 @@ impl Failure {
         self
     }
 
+    /// Adds a remark after the message, in parentheses.
+    ///
+    /// ```
+    /// use license_cli_support::Failure;
+    ///
+    /// let failure = Failure::usage("cannot read vendor.key").with_remark("key from KEYGEN_KEY");
+    /// assert_eq!(failure.message(), "cannot read vendor.key (key from KEYGEN_KEY)");
+    /// ```
+    #[must_use]
+    pub fn with_remark(mut self, remark: &str) -> Self {
+        self.message = format!("{} ({remark})", self.message);
+        self
+    }
+
     /// Returns the exit code.
     #[must_use]
     pub fn exit(&self) -> Exit {

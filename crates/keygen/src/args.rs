@@ -8,6 +8,7 @@ mod ledger;
 mod renewal;
 mod revocations;
 mod rotate;
+mod settings;
 mod signing;
 mod usage;
 mod value;
@@ -27,6 +28,7 @@ pub(crate) use ledger::{Expiring, LedgerCommand, List, Revoke, SortBy, TableForm
 pub(crate) use renewal::{ChangeArgs, Reassign, Renew, Upgrade};
 pub(crate) use revocations::Revocations;
 pub(crate) use rotate::Rotate;
+pub(crate) use settings::SettingsFileArgs;
 pub(crate) use signing::{EntitlementArgs, KeyArgs, SigningArgs};
 pub(crate) use usage::{UsageCommand, UsageImport, UsageSummary};
 
@@ -36,8 +38,8 @@ pub(crate) use usage::{UsageCommand, UsageImport, UsageSummary};
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Ledger of issued licenses [env: KEYGEN_LEDGER] [default: ledger.db in the user data
-    /// directory]
+    /// Ledger of issued licenses [env: KEYGEN_LEDGER; keygen.toml: ledger] [default: ledger.db in
+    /// the user data directory]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Ledger")]
     pub(crate) ledger: Option<PathBuf>,
     /// Do not record in the ledger (for throwaway licenses)
@@ -49,6 +51,8 @@ pub(crate) struct Cli {
     )]
     pub(crate) no_ledger: bool,
     #[command(flatten)]
+    pub(crate) settings: SettingsFileArgs,
+    #[command(flatten)]
     pub(crate) output: OutputOptions,
 }
 
@@ -58,6 +62,10 @@ First steps:
   keygen public --key vendor.key --format jwk --out vendor.jwk
   keygen trust vendor.jwk --out trust.jwks
   keygen issue --key vendor.key --tier pro --customer \"ACME Ltd\" --days 365 --offline --out acme.lic
+
+Set options once:
+  Variables such as KEYGEN_KEY, and members of keygen.toml such as key, replace
+  options. `keygen config` shows each value, and where it comes from.
 
 Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input, 4 system error.";
 
@@ -167,6 +175,9 @@ pub(crate) enum Command {
     /// Create, check and show product files (tiers, features and quotas)
     #[command(subcommand)]
     Product(ProductCommand),
+    /// Show the settings in effect, and where each comes from
+    #[command(after_help = settings::AFTER_HELP)]
+    Config,
     /// Show what changes for the customer from one license to another
     Diff(Diff),
     /// Show the content of a license, key or trust set without verifying it
@@ -193,7 +204,8 @@ pub(crate) enum ProductCommand {
     },
     /// Show the features and quotas of each tier
     Show {
-        /// Product file (TOML) [default: the built-in product]
+        /// Product file (TOML) [env: KEYGEN_PRODUCT_FILE; keygen.toml: product_file]
+        /// [default: the built-in product]
         #[arg(value_name = "FILE")]
         file: Option<Source>,
     },

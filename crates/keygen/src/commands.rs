@@ -7,6 +7,7 @@ mod bundle;
 mod check_in;
 mod clock_repair;
 mod compared_license;
+mod config;
 mod context;
 mod devices;
 mod diff;
@@ -43,10 +44,9 @@ mod usage;
 
 use clap::CommandFactory;
 use license_cli_support::{Exit, Failure, Terminal};
-use license_issuer::ledger::sqlite::LedgerLocation;
 
-use crate::args::{Cli, Command};
-use crate::output::default_ledger;
+use crate::args::{Cli, Command, ProductCommand};
+use crate::settings::{Origin, Settings, explain_ledger};
 use context::AppContext;
 
 #[cfg(fuzzing)]
@@ -55,11 +55,37 @@ pub use batch::{ReadOrder, read_orders};
 pub use ledger::read_line;
 
 pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
-    let location = &ledger_location(&cli);
-    let app = AppContext { location, terminal };
-    let done = match cli.command {
+    let settings = &settings(&cli)?;
+    let ledger = settings.ledger(cli.ledger.as_ref(), cli.no_ledger);
+    let app = AppContext {
+        settings,
+        location: &ledger.value,
+        terminal,
+    };
+    run_command(cli.command, app, &ledger.origin)
+        .map_err(|failure| explain_ledger(&ledger, failure))
+}
+
+/// Reads the settings. Commands that use none work even if the settings file is damaged.
+fn settings(cli: &Cli) -> Result<Settings, Failure> {
+    match &cli.command {
+        Command::Product(ProductCommand::Show { .. }) => Settings::load(&cli.settings),
+        Command::Trust(_) | Command::Product(_) | Command::Inspect(_) | Command::Description(_) => {
+            Ok(Settings::default())
+        }
+        _ => Settings::load(&cli.settings),
+    }
+}
+
+fn run_command(
+    command: Command,
+    app: AppContext<'_>,
+    ledger_origin: &Origin,
+) -> Result<Exit, Failure> {
+    let terminal = app.terminal;
+    let done = match command {
         Command::NewKey(arguments) => new_key::run(&arguments, app),
-        Command::Public(arguments) => public::run(&arguments, terminal),
+        Command::Public(arguments) => public::run(&arguments, app),
         Command::Trust(arguments) => trust::run(&arguments, terminal),
         Command::Issue(arguments) => issue::run(&arguments, app),
         Command::Trial(arguments) => trial::run(&arguments, app),
@@ -78,23 +104,12 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Rotate(arguments) => rotate::run(&arguments, app),
         Command::Ledger(command) => ledger::run(&command, app),
         Command::Usage(command) => return usage::run(&command, app),
-        Command::Product(command) => product::run(&command, terminal),
+        Command::Product(command) => product::run(&command, app),
+        Command::Config => config::run(ledger_origin, app),
         Command::Diff(arguments) => diff::run(&arguments, app),
         Command::Inspect(arguments) => inspect::run(&arguments, terminal),
         // Completions and man pages.
         Command::Description(description) => description.write(Cli::command()),
     };
     done.map(|()| Exit::Success)
-}
-
-/// Returns the location of the ledger, from the command line, the environment or the platform.
-fn ledger_location(cli: &Cli) -> LedgerLocation {
-    if cli.no_ledger {
-        return LedgerLocation::None;
-    }
-    let variable = || std::env::var_os("KEYGEN_LEDGER").filter(|value| !value.is_empty());
-    let path = cli.ledger.clone();
-    path.or_else(|| variable().map(Into::into))
-        .or_else(default_ledger)
-        .map_or(LedgerLocation::Unknown, LedgerLocation::File)
 }

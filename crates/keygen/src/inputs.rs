@@ -9,6 +9,7 @@ use license_issuer::clock::{Clock, SystemClock};
 use license_issuer::random;
 
 use crate::failures;
+use crate::settings::{Setting, Settings};
 
 /// Returns the current time.
 pub(crate) fn now() -> DateTime<Utc> {
@@ -21,11 +22,24 @@ pub(crate) fn fresh_id() -> Result<LicenseId, Failure> {
     id.map_err(|error| failures::no_random(&error))
 }
 
-/// Reads a product file, or returns the built-in product.
-pub(crate) fn matrix(file: Option<&Source>) -> Result<FeatureMatrix, Failure> {
-    let Some(file) = file else {
-        return Ok(FeatureMatrix::built_in().clone());
+/// Returns the product of the option, the settings or the program, with the issuer of the settings.
+pub(crate) fn matrix(
+    settings: &Settings,
+    option: Option<&Source>,
+) -> Result<FeatureMatrix, Failure> {
+    let matrix = match settings.product_file(option) {
+        Some(file) => read_matrix(&file.value)
+            .map_err(|failure| file.origin.explain(Setting::ProductFile, failure))?,
+        None => FeatureMatrix::built_in().clone(),
     };
+    Ok(match settings.issuer()? {
+        Some(issuer) => matrix.with_issuer(&issuer.value),
+        None => matrix,
+    })
+}
+
+/// Reads a product file.
+pub(crate) fn read_matrix(file: &Source) -> Result<FeatureMatrix, Failure> {
     let matrix = FeatureMatrix::parse(&file.read_text(MAX_FILE_BYTES, decode_text)?);
     matrix.map_err(|error| failures::wrong_product(file, &error))
 }

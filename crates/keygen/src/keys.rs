@@ -1,8 +1,8 @@
-//! The signing key that the command line names.
+//! The signing key of a command.
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Terminal, escape, show_path};
 use license_core::issue::{KeyBits, SigningKeyError, VerifyingSigner};
@@ -16,23 +16,18 @@ use license_issuer::signer::{
     self, CreatedKey, ErrorCategory, KeyLocation, SignerError, SignerOptions,
 };
 
-use crate::args::KeyArgs;
 use crate::passphrase::{PassphraseReader, is_stdin};
-
-/// The environment variable that names the PKCS#11 module.
-const MODULE_VARIABLE: &str = "KEYGEN_PKCS11_MODULE";
+use crate::settings::{KeyChoice, Setting};
 
 /// The hint for a key that signs only with another algorithm.
 #[cfg(any(feature = "pkcs11", feature = "gcp-kms"))]
 const OMIT_ALG: &str = "omit --alg, or use a key that was created for that algorithm";
 
 /// Opens the signing key. Asks for the passphrase or PIN if the key has one.
-pub(crate) fn open(arguments: &KeyArgs, terminal: &Terminal) -> Result<VerifyingSigner, Failure> {
-    let call = SignerCall::new(arguments, terminal);
-    match arguments.key.file().filter(|path| is_stdin(path)) {
-        Some(_) if arguments.passphrase_file.as_deref().is_some_and(is_stdin) => {
-            Err(both_from_stdin())
-        }
+pub(crate) fn open(key: &KeyChoice, terminal: &Terminal) -> Result<VerifyingSigner, Failure> {
+    let call = SignerCall::new(key, terminal);
+    match key.file().filter(|path| is_stdin(path)) {
+        Some(_) if key.passphrase_file().is_some_and(is_stdin) => Err(both_from_stdin()),
         Some(_) => call.run(|_, options| {
             let stored = StoredKey::from_reader(io::stdin().lock())?;
             signer::open_stored(stored, options)
@@ -45,11 +40,11 @@ pub(crate) fn open(arguments: &KeyArgs, terminal: &Terminal) -> Result<Verifying
 ///
 /// Returns the key if its file is not encrypted. Does not read standard input.
 pub(crate) fn probe(
-    arguments: &KeyArgs,
+    choice: &KeyChoice,
     terminal: &Terminal,
 ) -> Result<Option<VerifyingSigner>, Failure> {
-    let passphrase_file = arguments.passphrase_file.as_deref();
-    if let Some(path) = arguments.key.file() {
+    let passphrase_file = choice.passphrase_file();
+    if let Some(path) = choice.file() {
         if is_stdin(path) && passphrase_file.is_some_and(is_stdin) {
             return Err(both_from_stdin());
         }
@@ -57,41 +52,37 @@ pub(crate) fn probe(
             return Ok(None);
         }
     }
-    let key = SignerCall::new(arguments, terminal).run(signer::probe)?;
-    if key.is_none() && arguments.key.file().is_some() {
-        check_passphrase_file(passphrase_file)?;
+    let key = SignerCall::new(choice, terminal).run(signer::probe)?;
+    if key.is_none() && choice.file().is_some() {
+        let checked = check_passphrase_file(passphrase_file);
+        checked.map_err(|failure| choice.explain_passphrase(failure))?;
     }
     Ok(key)
 }
 
 /// Creates a key in a token.
 pub(crate) fn create(
-    arguments: &KeyArgs,
+    key: &KeyChoice,
     bits: KeyBits,
     terminal: &Terminal,
 ) -> Result<CreatedKey, Failure> {
-    SignerCall::new(arguments, terminal)
-        .run(|location, options| signer::create(location, bits, options))
+    SignerCall::new(key, terminal).run(|location, options| signer::create(location, bits, options))
 }
 
 /// The context in which a function of the signer library is called.
 struct SignerCall<'a> {
-    arguments: &'a KeyArgs,
+    key: &'a KeyChoice,
     passphrases: PassphraseReader<'a>,
-    module: Option<PathBuf>,
 }
 
 impl<'a> SignerCall<'a> {
-    fn new(arguments: &'a KeyArgs, terminal: &'a Terminal) -> Self {
+    fn new(key: &'a KeyChoice, terminal: &'a Terminal) -> Self {
         Self {
-            arguments,
+            key,
             passphrases: PassphraseReader {
-                file: arguments.passphrase_file.as_deref(),
+                file: key.passphrase_file(),
                 terminal,
             },
-            module: std::env::var_os(MODULE_VARIABLE)
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from),
         }
     }
 
@@ -99,16 +90,36 @@ impl<'a> SignerCall<'a> {
         &self,
         function: impl FnOnce(&KeyLocation, &SignerOptions<'_>) -> Result<T, SignerError>,
     ) -> Result<T, Failure> {
-        let location = &self.arguments.key;
-        if self.arguments.passphrase_file.is_some() {
-            no_passphrase_in_kms(location)?;
+        let location = &self.key.location.value;
+        if self.key.passphrase_file.is_some() {
+            no_passphrase_in_kms(location)
+                .map_err(|failure| self.key.explain_passphrase(failure))?;
         }
         let options = SignerOptions {
-            algorithm: self.arguments.alg,
+            algorithm: self.key.algorithm(),
             passphrases: &self.passphrases,
-            pkcs11_module: self.module.as_deref(),
+            pkcs11_module: self
+                .key
+                .module
+                .as_ref()
+                .map(|module| module.value.as_path()),
         };
-        function(location, &options).map_err(|error| failure(error, location))
+        function(location, &options).map_err(|error| self.explained(error))
+    }
+
+    /// Converts the error of a signer, and adds the origin of the value that caused it.
+    fn explained(&self, error: SignerError) -> Failure {
+        let is_about_passphrase = matches!(error, SignerError::Passphrase(_));
+        let set_module = self.key.module.as_ref();
+        let module_origin = set_module.filter(|module| module_of(&error) == Some(&module.value));
+        let failure = failure(error, &self.key.location.value);
+        match module_origin {
+            Some(module) => module.origin.explain(Setting::Pkcs11Module, failure),
+            None if is_about_passphrase || failure.code() == "WRONG_PASSPHRASE" => {
+                self.key.explain_passphrase(failure)
+            }
+            None => self.key.explain(failure),
+        }
     }
 }
 
@@ -172,6 +183,24 @@ fn failure(error: SignerError, location: &KeyLocation) -> Failure {
                 .hint(escape(hint))
         }
     }
+}
+
+/// Returns the path of the PKCS#11 module that an error is about.
+#[cfg(feature = "pkcs11")]
+fn module_of(error: &SignerError) -> Option<&Path> {
+    match error {
+        SignerError::Pkcs11(
+            Pkcs11Error::ModuleFile { path, .. }
+            | Pkcs11Error::NotAModule { path, .. }
+            | Pkcs11Error::ModuleStart { path, .. },
+        ) => Some(path),
+        _ => None,
+    }
+}
+
+#[cfg(not(feature = "pkcs11"))]
+fn module_of(_: &SignerError) -> Option<&Path> {
+    None
 }
 
 fn message(error: &SignerError) -> String {

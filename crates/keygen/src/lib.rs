@@ -12,6 +12,7 @@ mod inputs;
 mod keys;
 mod output;
 mod passphrase;
+mod settings;
 
 use std::process::ExitCode;
 

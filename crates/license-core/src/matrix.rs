@@ -176,6 +176,18 @@ impl FeatureMatrix {
         &self.issuer
     }
 
+    /// Replaces the vendor's name for claim `iss`.
+    ///
+    /// ```
+    /// # let matrix = license_core::FeatureMatrix::built_in().clone();
+    /// assert_eq!(matrix.with_issuer("Photon GmbH").issuer(), "Photon GmbH");
+    /// ```
+    #[must_use]
+    pub fn with_issuer(mut self, issuer: &str) -> Self {
+        self.issuer = issuer.into();
+        self
+    }
+
     /// Returns the tiers, lowest first.
     ///
     /// ```

@@ -5,12 +5,16 @@
 //! file is therefore always created exclusively, which follows no symbolic link, and no file is
 //! written over an existing one.
 
+mod exposure;
 mod lock;
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+pub use exposure::{ExposedFile, Exposure, changeable_by_others};
+#[cfg(unix)]
+pub(crate) use exposure::{directory_exposure, owner_exposure};
 pub use lock::{LockError, LockedFile, lock};
 
 /// The start of the name of each staging file.

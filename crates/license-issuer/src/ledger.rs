@@ -22,7 +22,7 @@ mod writer;
 
 pub use activations::RecordedAnswer;
 pub use chain::{ChainFault, ChainReport};
-pub use condition::{ExposedFile, Exposure, LedgerCondition, LowSerial};
+pub use condition::{LedgerCondition, LowSerial};
 pub use entry::{LedgerEntry, LedgerEntryKind, NewLedgerEntry};
 pub use pending::{DeliveryState, PendingArtifact, StoredPending};
 pub use query::{

@@ -38,6 +38,7 @@ const NOT_CODES: &[&str] = &[
     "ENDS",
     "ENT",
     "FEATURE",
+    "FROM",
     "FULL",
     "HERE",
     "HOME",
@@ -69,6 +70,7 @@ const NOT_CODES: &[&str] = &[
     "RSA",
     "RSASSA_PKCS1_V1_5_SHA_256",
     "RSASSA_PSS_SHA_256",
+    "SETTING",
     "SIGN_VERIFY",
     "SMBIOS",
     "STARTS",
@@ -82,6 +84,7 @@ const NOT_CODES: &[&str] = &[
     "UNTIL",
     "USERNAME",
     "UTF8",
+    "VALUE",
     "WAL",
     "WT_SESSION",
 ];

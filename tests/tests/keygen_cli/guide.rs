@@ -72,3 +72,19 @@ fn the_commands_of_the_license_kinds_guide_work() {
         let _ = run.expect_code(0);
     }
 }
+
+#[test]
+fn every_step_of_the_demo_ends_with_the_expected_exit_code() {
+    let scratch = Scratch::new();
+    let programs = programs::keygen().parent().unwrap();
+    let demo = programs.join(format!("demo{}", std::env::consts::EXE_SUFFIX));
+    let run = Run::new(demo, &scratch)
+        .args([programs, &scratch.file("demo")])
+        // Settings of the user do not count.
+        .env("KEYGEN_PRODUCT_FILE", "missing.toml")
+        .run()
+        .expect_code(0);
+    let commands = run.stdout.matches("\n$ ").count();
+    assert!(commands > 20, "{}", run.stdout);
+    assert!(scratch.file("demo/vendor/ledger.db").is_file());
+}

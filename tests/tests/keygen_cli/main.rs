@@ -32,12 +32,13 @@ mod public_key;
 mod renewal;
 mod revocations;
 mod rotation;
+mod settings;
 mod trust;
 mod widget;
 
 use license_tests::vendor::payload;
 use license_tests::{
-    PrintedError, Run, RunOutput, Scratch, Vendor, keygen, programs, vendor, words,
+    PrintedError, Run, RunOutput, Scratch, Vendor, WIDGET, keygen, programs, vendor, words,
 };
 use serde_json::{Value, json};
 

@@ -67,7 +67,8 @@ pub(crate) struct Bundle {
     /// Public keys that are not in the ledger; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Vec<Source>,
-    /// Product file (TOML) [default: the built-in product]
+    /// Product file (TOML) [env: KEYGEN_PRODUCT_FILE; keygen.toml: product_file]
+    /// [default: the built-in product]
     #[arg(long, value_name = "FILE")]
     pub(crate) product_file: Option<Source>,
     #[command(flatten)]

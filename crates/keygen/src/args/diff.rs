@@ -14,7 +14,8 @@ pub(crate) struct Diff {
     /// Public keys for verification; may be repeated [default: the signing keys in the ledger]
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Vec<Source>,
-    /// Product file (TOML) [default: the built-in product]
+    /// Product file (TOML) [env: KEYGEN_PRODUCT_FILE; keygen.toml: product_file]
+    /// [default: the built-in product]
     #[arg(long, value_name = "FILE")]
     pub(crate) product_file: Option<Source>,
 }

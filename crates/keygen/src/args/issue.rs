@@ -69,7 +69,7 @@ pub(crate) struct Issue {
     /// Short code of the company
     #[arg(long, value_parser = Company::parse, value_name = "CODE")]
     pub(crate) company: Option<Company>,
-    /// Name of the vendor [default: the product's]
+    /// Name of the vendor [env: KEYGEN_ISSUER; keygen.toml: issuer] [default: the product's]
     #[arg(long, value_name = "NAME")]
     pub(crate) issuer: Option<String>,
     #[command(flatten)]
@@ -108,7 +108,7 @@ pub(crate) struct Trial {
     pub(crate) grace: Option<NonZeroU32>,
     #[command(flatten)]
     pub(crate) restrictions: RestrictionArgs,
-    /// Name of the vendor [default: the product's]
+    /// Name of the vendor [env: KEYGEN_ISSUER; keygen.toml: issuer] [default: the product's]
     #[arg(long, value_name = "NAME")]
     pub(crate) issuer: Option<String>,
     #[command(flatten)]
@@ -136,7 +136,8 @@ pub(crate) struct Batch {
     /// Number of signing threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) jobs: Option<NonZeroU32>,
-    /// Product file (TOML) [default: the built-in product]
+    /// Product file (TOML) [env: KEYGEN_PRODUCT_FILE; keygen.toml: product_file]
+    /// [default: the built-in product]
     #[arg(long, value_name = "FILE")]
     pub(crate) product_file: Option<Source>,
     /// Check every row, but sign and write nothing
@@ -176,7 +177,8 @@ pub(crate) struct EnterpriseKey {
     /// Product code [default: the product file's]
     #[arg(long, value_parser = ProductCode::parse, value_name = "CODE", conflicts_with = "product_file")]
     pub(crate) product: Option<ProductCode>,
-    /// Product file (TOML) [default: the built-in product]
+    /// Product file (TOML) [env: KEYGEN_PRODUCT_FILE; keygen.toml: product_file]
+    /// [default: the built-in product]
     #[arg(long, value_name = "FILE")]
     pub(crate) product_file: Option<Source>,
     #[command(flatten)]

@@ -79,7 +79,8 @@ pub(crate) enum LedgerCommand {
         /// Public keys of the signers; may be repeated
         #[arg(long, value_name = "FILE", required = true)]
         trust: Vec<Source>,
-        /// Product file (TOML) [default: the built-in product]
+        /// Product file (TOML) [env: KEYGEN_PRODUCT_FILE; keygen.toml: product_file]
+        /// [default: the built-in product]
         #[arg(long, value_name = "FILE")]
         product_file: Option<Source>,
     },

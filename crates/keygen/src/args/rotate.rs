@@ -33,13 +33,13 @@ pub(crate) struct Rotate {
 }
 
 impl Rotate {
-    /// Returns the successor of the retired key.
-    pub(crate) fn successor(&self) -> Option<KeyArgs> {
-        let key = self.with.clone()?;
-        Some(KeyArgs {
-            key,
+    /// Returns the successor of the retired key, with the options to open it.
+    pub(crate) fn successor(&self) -> Option<(KeyLocation, KeyArgs)> {
+        let options = KeyArgs {
+            key: None,
             passphrase_file: self.with_passphrase_file.clone(),
             alg: self.with_alg,
-        })
+        };
+        Some((self.with.clone()?, options))
     }
 }

@@ -15,15 +15,17 @@ use super::value::{algorithm, count, key_location, quota, usage_type};
 use crate::passphrase::is_stdin;
 
 /// The signing key.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct KeyArgs {
-    /// Signing key: PKCS#8 PEM file (or -), pkcs11:…, awskms:… or gcpkms:…
+    /// Signing key: PKCS#8 PEM file (or -), pkcs11:…, awskms:… or gcpkms:… [env: KEYGEN_KEY;
+    /// keygen.toml: key]
     #[arg(long, value_name = "KEY", value_parser = key_location())]
-    pub(crate) key: KeyLocation,
-    /// File with the passphrase or PIN in its first line (or -)
+    pub(crate) key: Option<KeyLocation>,
+    /// File with the passphrase or PIN in its first line (or -) [env: KEYGEN_PASSPHRASE_FILE;
+    /// keygen.toml: passphrase_file]
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
-    /// Algorithm: RS256 or PS256 [default: the key's, or RS256]
+    /// Algorithm: RS256 or PS256 [env: KEYGEN_ALG; keygen.toml: alg] [default: the key's, or RS256]
     #[arg(long, value_parser = algorithm, value_name = "ALG")]
     pub(crate) alg: Option<Algorithm>,
 }
@@ -31,7 +33,8 @@ pub(crate) struct KeyArgs {
 impl KeyArgs {
     /// Returns how many of the key and its passphrase come from standard input.
     pub(crate) fn stdin_count(&self) -> usize {
-        let files = [self.key.file(), self.passphrase_file.as_deref()];
+        let key = self.key.as_ref().and_then(KeyLocation::file);
+        let files = [key, self.passphrase_file.as_deref()];
         let files = files.into_iter().flatten();
         files.filter(|path| is_stdin(path)).count()
     }
@@ -47,7 +50,8 @@ pub(super) const FORCE: &str =
 pub(crate) struct SigningArgs {
     #[command(flatten)]
     pub(crate) key: KeyArgs,
-    /// Product file (TOML) [default: the built-in product]
+    /// Product file (TOML) [env: KEYGEN_PRODUCT_FILE; keygen.toml: product_file]
+    /// [default: the built-in product]
     #[arg(long, value_name = "FILE")]
     pub(crate) product_file: Option<Source>,
     /// Issue date, such as 2027-01-31T12:00:00Z [default: now]

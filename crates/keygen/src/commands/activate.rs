@@ -24,9 +24,9 @@ use crate::inputs::{add_keys, matrix, one_stdin};
 pub(crate) fn run(arguments: &Activate, app: AppContext<'_>) -> Result<(), Failure> {
     let (source, signing) = (&arguments.answer.request, &arguments.answer.signing);
     check_stdin(arguments)?;
-    let command = AnswerCommand::new(app, &arguments.answer);
+    let command = AnswerCommand::new(app, &arguments.answer)?;
     command.check()?;
-    let matrix = matrix(signing.product_file.as_ref())?;
+    let matrix = matrix(app.settings, signing.product_file.as_ref())?;
     let request = machine_request::activation(source, &matrix)?;
     let license = arguments.license.as_ref();
     let license = license.map(|file| file.read_text(MAX_FILE_BYTES, decode_text));

@@ -7,17 +7,18 @@ use license_issuer::ledger::{LedgerReader, NewLedgerEntry};
 use license_issuer::services::answer::{
     AnswerContext, AnswerDraft, AnswerError, AnswerOrder, AnswerPolicy, SignedAnswer,
 };
+use license_issuer::services::issue::SignerSource;
 
 use super::context::AppContext;
 use super::issuance::{Issuance, IssuanceReport};
 use super::signer::KeyFile;
-use crate::args::{AnswerArgs, KeyArgs};
-use crate::{failures, keys, output};
+use crate::args::AnswerArgs;
+use crate::{failures, output};
 
 /// Command that answers a machine request.
 pub(super) struct AnswerCommand<'a> {
     issuance: Issuance<'a>,
-    key: &'a KeyArgs,
+    signer: KeyFile<'a>,
     /// Whether the answer is a QR code.
     qr: bool,
 }
@@ -66,12 +67,12 @@ impl<'a> AnswerRecord<'a> {
 }
 
 impl<'a> AnswerCommand<'a> {
-    pub(super) fn new(app: AppContext<'a>, arguments: &'a AnswerArgs) -> Self {
-        Self {
+    pub(super) fn new(app: AppContext<'a>, arguments: &'a AnswerArgs) -> Result<Self, Failure> {
+        Ok(Self {
+            signer: KeyFile::new(app, &arguments.signing.key)?,
             issuance: Issuance::from_args(app, &arguments.signing),
-            key: &arguments.signing.key,
             qr: arguments.qr,
-        }
+        })
     }
 
     /// Checks early that the destination can be written.
@@ -88,10 +89,8 @@ impl<'a> AnswerCommand<'a> {
         order: &AnswerOrder<P>,
         texts: &impl AnswerTexts<P, A>,
     ) -> Result<(), Failure> {
-        let terminal = self.issuance.app.terminal;
-        let signer = KeyFile::new(self.key, terminal);
         let report = self.issuance.run(
-            &signer,
+            &self.signer,
             &|context: &AnswerContext<'_>| {
                 let draft = order.draft(context);
                 draft.map_err(|error| texts.refused(error, context.ledger))
@@ -147,7 +146,7 @@ impl<'a> AnswerCommand<'a> {
         }
     }
 
-    /// Warns if the key of `--key` did not sign a repeated activation.
+    /// Warns if the key of the command did not sign a repeated activation.
     ///
     /// Does not open an encrypted key.
     fn warn_about_other_key(&self, record: &AnswerRecord<'_>) {
@@ -155,7 +154,7 @@ impl<'a> AnswerCommand<'a> {
             return;
         };
         let terminal = self.issuance.app.terminal;
-        let key = keys::probe(self.key, terminal).ok().flatten();
+        let key = self.signer.peek().ok().flatten();
         match key.map(|key| key.public().id().to_string()) {
             Some(key) if key == kid => {}
             Some(key) => {

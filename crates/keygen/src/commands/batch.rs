@@ -20,6 +20,7 @@ use license_issuer::services::issue::{IssueError, Mode};
 use serde_json::json;
 
 use super::context::AppContext;
+use super::signer::KeyFile;
 use crate::args::Batch;
 use crate::inputs::matrix;
 use crate::{failures, output};
@@ -33,9 +34,10 @@ pub use fuzzing::{ReadOrder, read_orders};
 
 pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure> {
     let terminal = app.terminal;
-    let matrix = matrix(arguments.product_file.as_ref())?;
+    let signer = &KeyFile::new(app, &arguments.key)?;
+    let matrix = matrix(app.settings, arguments.product_file.as_ref())?;
     check_file(&arguments.orders, "orders")?;
-    take_precautions(arguments.product_file.is_some(), arguments.force, app)?;
+    take_precautions(arguments.product_file.as_ref(), arguments.force, app)?;
     // All rows are checked before a passphrase prompt and before the first license is signed.
     let (orders, checked) = {
         let ledger = output::ledger_file(app.location)?;
@@ -57,7 +59,7 @@ pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure>
         force: arguments.force,
         carried: orders.carried(),
         foreign_file_hint: "choose another directory with --out, or another name in the column `file`",
-        key: &arguments.key,
+        signer,
         jobs: jobs(arguments.jobs),
         app,
     };

@@ -34,12 +34,14 @@ const ORDER: [TokenKind; 6] = [
 ];
 
 pub(crate) fn run(arguments: &args::Bundle, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { location, terminal } = app;
+    let AppContext {
+        location, terminal, ..
+    } = app;
     let sources = arguments.files.iter().chain(&arguments.trust);
     one_stdin(0, sources.chain(&arguments.product_file))?;
     let output = &arguments.output;
     output::check(output)?;
-    let matrix = matrix(arguments.product_file.as_ref())?;
+    let matrix = matrix(app.settings, arguments.product_file.as_ref())?;
     let ledger = diff::open_if_exists(location)?;
     let mut trust = TrustSet::default();
     add_keys(&mut trust, &arguments.trust)?;

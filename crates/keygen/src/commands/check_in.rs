@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &CheckIn, app: AppContext<'_>) -> Result<(), Failur
     refuse_license_as_output(arguments)?;
     output::check(issuance.output)?;
     let nonce = arguments.nonce.as_deref().map(checked_nonce).transpose()?;
-    let matrix = matrix(signing.product_file.as_ref())?;
+    let matrix = matrix(app.settings, signing.product_file.as_ref())?;
     let machine = arguments.machine.as_deref();
     let machine = machine.map(|name| machine::parse_with_digest(name, matrix.product()));
     let machine = machine.transpose()?;
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &CheckIn, app: AppContext<'_>) -> Result<(), Failur
         ignore_device_limit: arguments.over_device_limit,
         clock: &SystemClock,
     };
-    let signer = KeyFile::new(&signing.key, app.terminal);
+    let signer = KeyFile::new(app, &signing.key)?;
     let issued = issuance.run(
         &signer,
         &|context: &DraftContext<'_, VerifyingSigner>| {

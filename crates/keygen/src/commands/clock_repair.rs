@@ -22,9 +22,9 @@ pub(crate) fn run(arguments: &AnswerArgs, app: AppContext<'_>) -> Result<(), Fai
     let signing = &arguments.signing;
     let sources = std::iter::once(&arguments.request).chain(&signing.product_file);
     one_stdin(signing.key.stdin_count(), sources)?;
-    let command = AnswerCommand::new(app, arguments);
+    let command = AnswerCommand::new(app, arguments)?;
     command.check()?;
-    let matrix = matrix(signing.product_file.as_ref())?;
+    let matrix = matrix(app.settings, signing.product_file.as_ref())?;
     let request = machine_request::clock(&arguments.request, &matrix)?;
     let texts = ClockRepairTexts {
         machine: machine_request::digest(&arguments.request, &request.machine)?,

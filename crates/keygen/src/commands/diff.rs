@@ -17,11 +17,13 @@ use crate::failures;
 use crate::inputs::{add_keys, matrix, one_stdin};
 
 pub(crate) fn run(arguments: &Diff, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { location, terminal } = app;
+    let AppContext {
+        location, terminal, ..
+    } = app;
     let sources = [&arguments.before, &arguments.after].into_iter();
     let sources = sources.chain(&arguments.trust);
     one_stdin(0, sources.chain(&arguments.product_file))?;
-    let matrix = matrix(arguments.product_file.as_ref())?;
+    let matrix = matrix(app.settings, arguments.product_file.as_ref())?;
     let ledger = open_if_exists(location)?;
     let trust = trust(&arguments.trust, ledger.as_deref())?;
     let read = |source| {

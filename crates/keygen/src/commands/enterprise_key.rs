@@ -20,10 +20,18 @@ use super::precautions::Precautions;
 use super::signer::KeyFile;
 use crate::args::EnterpriseKey;
 use crate::inputs::{matrix, now};
+use crate::settings::Settings;
 
 pub(crate) fn run(arguments: &EnterpriseKey, app: AppContext<'_>) -> Result<(), Failure> {
     let AppContext { terminal, .. } = app;
-    let matrix = matrix(arguments.product_file.as_ref())?;
+    let signer = KeyFile::new(app, &arguments.key)?;
+    // --product names a product without a file, and takes precedence over a file of the settings.
+    let settings = if arguments.product.is_some() {
+        &Settings::default()
+    } else {
+        app.settings
+    };
+    let matrix = matrix(settings, arguments.product_file.as_ref())?;
     check_seats(arguments.seats, &matrix)?;
     let terms = EnterpriseTerms {
         product: arguments.product.unwrap_or(matrix.product()),
@@ -31,15 +39,15 @@ pub(crate) fn run(arguments: &EnterpriseKey, app: AppContext<'_>) -> Result<(), 
         seats: arguments.seats,
         expiry: arguments.expires.unwrap_or(KeyExpiry::Perpetual),
     };
-    let is_product_named = arguments.product.is_some() || arguments.product_file.is_some();
+    let is_product_named =
+        arguments.product.is_some() || settings.names_product(arguments.product_file.as_ref());
     let precautions = Precautions::new(is_product_named, arguments.output.force);
     let issuance = Issuance::new(app, &arguments.output, arguments.dry_run, precautions);
-    let signer = KeyFile::new(&arguments.key, terminal);
     let issued = issuance.run(
         &signer,
         &|context: &DraftContext<'_, VerifyingSigner>| {
             let algorithm = context.signer.map(|key| key.public().algorithm());
-            check_algorithm(arguments, algorithm.or(arguments.key.alg))?;
+            check_algorithm(arguments, algorithm.or(signer.algorithm()))?;
             Ok(EnterpriseKeyOrder {
                 terms,
                 matrix: &matrix,

@@ -39,8 +39,10 @@ impl<'a> Issuance<'a> {
     }
 
     pub(super) fn from_args(app: AppContext<'a>, arguments: &'a SigningArgs) -> Self {
-        let precautions =
-            Precautions::new(arguments.product_file.is_some(), arguments.output.force);
+        let precautions = Precautions::new(
+            app.settings.names_product(arguments.product_file.as_ref()),
+            arguments.output.force,
+        );
         Self::new(app, &arguments.output, arguments.dry_run, precautions)
     }
 

@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &Issue, app: AppContext<'_>) -> Result<(), Failure>
     if arguments.convert.is_some() {
         require_ledger(app.location, "--convert")?;
     }
-    let matrix = matrix(arguments.signing.product_file.as_ref())?;
+    let matrix = matrix(app.settings, arguments.signing.product_file.as_ref())?;
     license::issue(app, &arguments.signing, &matrix, |ledger| {
         order(arguments, &matrix, ledger)
     })

@@ -31,7 +31,9 @@ pub(super) use report::COLUMNS;
 pub use import::read_line;
 
 pub(crate) fn run(command: &LedgerCommand, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { location, terminal } = app;
+    let AppContext {
+        location, terminal, ..
+    } = app;
     if let LedgerCommand::Import {
         files,
         trust,

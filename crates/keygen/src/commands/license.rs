@@ -20,10 +20,11 @@ pub(super) fn issue<'m>(
     matrix: &FeatureMatrix,
     order: impl Fn(Option<&dyn LedgerReader>) -> Result<LicenseOrder<'m>, Failure>,
 ) -> Result<(), Failure> {
+    let signer = KeyFile::new(app, &arguments.key)?;
     let issuance = Issuance::from_args(app, arguments);
     let output = issuance.output;
     let report = issuance.run(
-        &KeyFile::new(&arguments.key, app.terminal),
+        &signer,
         &|context: &DraftContext<'_, _>| order(context.ledger),
         &|order: &LicenseOrder<'_>| announce(order, matrix, app.terminal),
         &|order: &LicenseOrder<'_>, signed: &SignedLicense| {

@@ -20,7 +20,9 @@ use crate::passphrase::PassphraseInput;
 use crate::{failures, keys, output};
 
 pub(crate) fn run(arguments: &NewKey, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { location, terminal } = app;
+    let AppContext {
+        location, terminal, ..
+    } = app;
     // A ledger that cannot be opened fails before the key is created.
     let mut ledger = output::ledger_file(location)?;
     if let Some(ledger) = &mut ledger {
@@ -28,7 +30,7 @@ pub(crate) fn run(arguments: &NewKey, app: AppContext<'_>) -> Result<(), Failure
         prepared.map_err(|error| failures::ledger_not_opened(ledger.path(), &error))?;
     }
     match (&arguments.key, &arguments.out) {
-        (Some(key), _) => create_in_token(key, arguments, location, terminal),
+        (Some(key), _) => create_in_token(key, arguments, app),
         (None, Some(out)) => create_in_file(out, arguments, location, terminal),
         (None, None) => Err(Failure::usage("expected --out or --key, found neither")
             .hint("choose a file with --out, or an HSM with --key")),
@@ -39,16 +41,19 @@ pub(crate) fn run(arguments: &NewKey, app: AppContext<'_>) -> Result<(), Failure
 fn create_in_token(
     key_location: &KeyLocation,
     arguments: &NewKey,
-    location: &LedgerLocation,
-    terminal: &Terminal,
+    app: AppContext<'_>,
 ) -> Result<(), Failure> {
+    let AppContext {
+        location, terminal, ..
+    } = app;
     let bits = key_bits(arguments.bits);
-    let arguments = KeyArgs {
-        key: key_location.clone(),
+    let options = KeyArgs {
+        key: None,
         passphrase_file: arguments.passphrase_file.clone(),
         alg: Some(arguments.alg),
     };
-    let created = keys::create(&arguments, bits, terminal)?;
+    let choice = app.settings.other_key(key_location.clone(), &options);
+    let created = keys::create(&choice, bits, terminal)?;
     let (key, uri) = (created.key, created.location);
     // A key that cannot sign fails now instead of when the first license is issued.
     key.sign(b"keygen new-key")

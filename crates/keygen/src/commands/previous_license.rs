@@ -73,7 +73,7 @@ pub(super) fn replace(
         Option<&dyn LedgerReader>,
     ) -> Result<LicenseOrder<'m>, Failure>,
 ) -> Result<(), Failure> {
-    let matrix = matrix(signing.product_file.as_ref())?;
+    let matrix = matrix(app.settings, signing.product_file.as_ref())?;
     let input = PreviousLicenseInput::read(previous, trust, signing.issued_at)?;
     license::issue(app, signing, &matrix, |ledger| {
         let previous = PreviousLicense::find(&input, &matrix, ledger)?;

@@ -11,20 +11,22 @@ use license_core::matrix::TierPolicy;
 use license_core::{FeatureMatrix, ProductCode};
 use serde_json::json;
 
+use super::context::AppContext;
 use crate::args::ProductCommand;
-use crate::inputs::matrix;
+use crate::inputs::{matrix, read_matrix};
 use crate::{failures, output};
 
 /// Content of a new product file, with the placeholder `@PRODUCT@` for the product code.
 const TEMPLATE: &str = include_str!("product/template.toml");
 
-pub(crate) fn run(command: &ProductCommand, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(command: &ProductCommand, app: AppContext<'_>) -> Result<(), Failure> {
+    let terminal = app.terminal;
     match command {
         ProductCommand::Init { product, output } => init(*product, output, terminal),
         ProductCommand::Check { file } => check(file, terminal),
         ProductCommand::Schema { output } => schema(output, terminal),
         ProductCommand::Constants { file, output } => constants(file, output, terminal),
-        ProductCommand::Show { file } => show(&matrix(file.as_ref())?, terminal),
+        ProductCommand::Show { file } => show(&matrix(app.settings, file.as_ref())?, terminal),
     }
 }
 
@@ -59,7 +61,7 @@ fn schema(output: &OutputFile, terminal: &Terminal) -> Result<(), Failure> {
 
 fn constants(file: &Source, output: &OutputFile, terminal: &Terminal) -> Result<(), Failure> {
     output::check(output)?;
-    let module = constants::module(&matrix(Some(file))?);
+    let module = constants::module(&read_matrix(file)?);
     output::write(output, &module)?;
     if let Destination::File(_) = output.out {
         let file = &output.out;

@@ -1,17 +1,20 @@
 //! `keygen public`.
 
-use license_cli_support::{Failure, Terminal};
+use license_cli_support::Failure;
 use license_core::issue::Signer;
 use license_core::with_causes;
 use serde_json::json;
 
+use super::context::AppContext;
 use crate::args::{Public, PublicFormat};
 use crate::{keys, output};
 
-pub(crate) fn run(arguments: &Public, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Public, app: AppContext<'_>) -> Result<(), Failure> {
+    let terminal = app.terminal;
+    let key = app.settings.key(&arguments.key)?;
     let destination = &arguments.output;
     output::check(destination)?;
-    let key = keys::open(&arguments.key, terminal)?;
+    let key = keys::open(&key, terminal)?;
     let public = key.public();
     let pem = || {
         public

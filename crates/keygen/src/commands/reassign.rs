@@ -19,7 +19,7 @@ use crate::inputs::{fresh_id, matrix, now};
 
 pub(crate) fn run(arguments: &Reassign, app: AppContext<'_>) -> Result<(), Failure> {
     require_ledger(app.location, "a reassignment")?;
-    let matrix = matrix(arguments.signing.product_file.as_ref())?;
+    let matrix = matrix(app.settings, arguments.signing.product_file.as_ref())?;
     license::issue(app, &arguments.signing, &matrix, |ledger| {
         order(arguments, &matrix, ledger)
     })

@@ -23,7 +23,9 @@ use crate::failures;
 use crate::inputs::now;
 
 pub(crate) fn run(arguments: &Release, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { location, terminal } = app;
+    let AppContext {
+        location, terminal, ..
+    } = app;
     let dry_run = arguments.dry_run;
     let mut ledger = lookup::require_ledger(location, "a release")?;
     let receipt = arguments.receipt.as_ref();

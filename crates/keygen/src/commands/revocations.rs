@@ -32,11 +32,14 @@ use crate::{failures, output};
 const MAX_AHEAD: TimeDelta = TimeDelta::days(1);
 
 pub(crate) fn run(arguments: &Revocations, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { location, terminal } = app;
+    let AppContext {
+        location, terminal, ..
+    } = app;
     let signing = &arguments.signing;
+    let signer = KeyFile::new(app, &signing.key)?;
     let ledger = lookup::require_ledger(location, "a revocation list")?;
     signing.issued_at.map_or(Ok(()), refuse_future)?;
-    let matrix = matrix(signing.product_file.as_ref())?;
+    let matrix = matrix(app.settings, signing.product_file.as_ref())?;
     // A missing ledger would result in an empty list, which makes revoked licenses valid again.
     let recorded = lookup::open(location)?;
     let copies = SignedLists::new(ledger.path(), matrix.product())?;
@@ -48,7 +51,10 @@ pub(crate) fn run(arguments: &Revocations, app: AppContext<'_>) -> Result<(), Fa
     };
     output::check(&output)?;
     // Replacing the earlier list needs no `--force`, and does not waive the precautions.
-    let precautions = Precautions::new(signing.product_file.is_some(), signing.output.force);
+    let precautions = Precautions::new(
+        app.settings.names_product(signing.product_file.as_ref()),
+        signing.output.force,
+    );
     let issuance = Issuance::new(app, &output, signing.dry_run, precautions);
     let mut earlier = copies.read()?;
     let is_copy = |found: &EarlierList| earlier.iter().any(|copy| copy.token == found.token);
@@ -60,7 +66,6 @@ pub(crate) fn run(arguments: &Revocations, app: AppContext<'_>) -> Result<(), Fa
         issued_at: signing.issued_at,
         earlier: &earlier,
     };
-    let signer = KeyFile::new(&signing.key, terminal);
     let issued = issuance.run(
         &signer,
         &|context: &DraftContext<'_, VerifyingSigner>| {

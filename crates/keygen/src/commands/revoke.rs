@@ -62,7 +62,9 @@ fn record_selected<R>(
         DateTime<Utc>,
     ) -> Result<RecordPlan<R>, Failure>,
 ) -> Result<(Selection, R), Failure> {
-    let AppContext { location, terminal } = app;
+    let AppContext {
+        location, terminal, ..
+    } = app;
     let named = LicenseArgument::read(arguments)?;
     // A ledger that does not exist contains no license, so there is nothing to reinstate.
     let (what, missing) = match (arguments.undo, arguments.force) {

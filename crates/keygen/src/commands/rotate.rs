@@ -16,25 +16,30 @@ use license_issuer::services::trust_statements::{
 
 use super::context::AppContext;
 use super::issuance::Issuance;
-use crate::args::{KeyArgs, Rotate};
+use crate::args::Rotate;
 use crate::inputs::{add_keys, matrix};
 use crate::passphrase::is_stdin;
+use crate::settings::KeyChoice;
 use crate::{failures, keys, output};
 
 pub(crate) fn run(arguments: &Rotate, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { location, terminal } = app;
+    let AppContext {
+        location, terminal, ..
+    } = app;
     let signing = &arguments.signing;
     let issuance = Issuance::from_args(app, signing);
     output::check(issuance.output)?;
     let signer = RotationKeyFiles {
-        signer: &signing.key,
-        successor: arguments.successor(),
+        signer: app.settings.key(&signing.key)?,
+        successor: arguments
+            .successor()
+            .map(|(key, options)| app.settings.other_key(key, &options)),
         terminal,
     };
     signer.check_stdin()?;
     let mut introduced = TrustSet::default();
     add_keys(&mut introduced, &arguments.introduce)?;
-    let matrix = matrix(signing.product_file.as_ref())?;
+    let matrix = matrix(app.settings, signing.product_file.as_ref())?;
     let statements = TrustStatementOrder {
         issuer: matrix.issuer(),
         issued_at: signing.issued_at,
@@ -66,17 +71,17 @@ pub(crate) fn run(arguments: &Rotate, app: AppContext<'_>) -> Result<(), Failure
     })
 }
 
-/// Keys of the options `--key` and `--with`.
+/// The key that signs, and the key of the option `--with`.
 struct RotationKeyFiles<'a> {
-    signer: &'a KeyArgs,
-    successor: Option<KeyArgs>,
+    signer: KeyChoice,
+    successor: Option<KeyChoice>,
     terminal: &'a Terminal,
 }
 
 impl RotationKeyFiles<'_> {
     fn check_stdin(&self) -> Result<(), Failure> {
-        let is_from_stdin = |key: &KeyArgs| key.key.file().is_some_and(is_stdin);
-        if is_from_stdin(self.signer) && self.successor.as_ref().is_some_and(is_from_stdin) {
+        let is_from_stdin = |key: &KeyChoice| key.file().is_some_and(is_stdin);
+        if is_from_stdin(&self.signer) && self.successor.as_ref().is_some_and(is_from_stdin) {
             return Err(
                 Failure::usage("--key and --with cannot both come from standard input")
                     .hint("use a file for one of them"),
@@ -87,8 +92,8 @@ impl RotationKeyFiles<'_> {
 
     /// Opens the successor key. Prints a note before its passphrase prompt, so that users can
     /// distinguish this prompt from the prompt for `--key`.
-    fn open_successor(&self, key: &KeyArgs) -> Result<VerifyingSigner, Failure> {
-        let file = key.key.file().filter(|file| !is_stdin(file));
+    fn open_successor(&self, key: &KeyChoice) -> Result<VerifyingSigner, Failure> {
+        let file = key.file().filter(|file| !is_stdin(file));
         let is_prompted = file.is_some() && key.passphrase_file.is_none();
         if is_prompted && keys::probe(key, self.terminal)?.is_none() {
             self.terminal
@@ -102,7 +107,7 @@ impl SignerSource<RotationKeys> for RotationKeyFiles<'_> {
     type Error = Failure;
 
     fn peek(&self) -> Result<Option<RotationKeys>, Failure> {
-        let signer = keys::probe(self.signer, self.terminal)?;
+        let signer = keys::probe(&self.signer, self.terminal)?;
         let successor = self.successor.as_ref();
         let successor = successor.map(|key| keys::probe(key, self.terminal));
         Ok(Some(RotationKeys {
@@ -112,7 +117,7 @@ impl SignerSource<RotationKeys> for RotationKeyFiles<'_> {
     }
 
     fn open(&self) -> Result<RotationKeys, Failure> {
-        let signer = keys::open(self.signer, self.terminal)?;
+        let signer = keys::open(&self.signer, self.terminal)?;
         let successor = self.successor.as_ref();
         let successor = successor.map(|key| self.open_successor(key));
         Ok(RotationKeys {

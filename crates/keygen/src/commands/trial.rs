@@ -18,7 +18,7 @@ use crate::inputs::{fresh_id, matrix, now};
 
 pub(crate) fn run(arguments: &Trial, app: AppContext<'_>) -> Result<(), Failure> {
     require_ledger(app.location, "a trial")?;
-    let matrix = matrix(arguments.signing.product_file.as_ref())?;
+    let matrix = matrix(app.settings, arguments.signing.product_file.as_ref())?;
     license::issue(app, &arguments.signing, &matrix, |ledger| {
         if let Some(ledger) = ledger.filter(|_| !arguments.again) {
             refuse_second_trial(&arguments.customer, &matrix, ledger)?;

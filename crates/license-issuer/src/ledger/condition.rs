@@ -1,7 +1,6 @@
 //! The condition of a ledger apart from its entries.
 
-use std::path::PathBuf;
-
+use crate::files::ExposedFile;
 use crate::ledger::pending::PendingArtifact;
 
 /// The condition of everything in a ledger that the hash chain does not cover.
@@ -25,24 +24,4 @@ pub struct LowSerial {
     pub counter: i64,
     /// The highest serial of a recorded license.
     pub recorded: i64,
-}
-
-/// A file or directory that other users can access.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExposedFile {
-    /// The path.
-    pub path: PathBuf,
-    /// The reason.
-    pub exposure: Exposure,
-}
-
-/// The reason why other users can access a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exposure {
-    /// The mode allows others to read or write the file.
-    FileMode(u32),
-    /// The mode allows others to replace the files in the directory.
-    DirectoryMode(u32),
-    /// The user with this id owns the file, and is neither this user nor root.
-    Owner(u32),
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use license_cli_support::{Exit, Failure, Progress, show_path};
+use license_cli_support::{Exit, Failure, Progress, Source, show_path};
 use license_core::claims::LicenseClaims;
 use license_core::{FeatureMatrix, with_causes};
 use license_issuer::ledger::Ledger;
@@ -16,7 +16,6 @@ use super::super::context::AppContext;
 use super::super::precautions::Precautions;
 use super::super::signer::KeyFile;
 use super::manifest::{self, Manifest, ManifestRow};
-use crate::args::KeyArgs;
 use crate::inputs::now;
 use crate::{failures, output};
 
@@ -33,7 +32,7 @@ pub(in crate::commands) struct BatchRun<'a, S> {
     pub(in crate::commands) carried: Vec<&'a str>,
     /// Hint for a file that was not issued from the table.
     pub(in crate::commands) foreign_file_hint: &'static str,
-    pub(in crate::commands) key: &'a KeyArgs,
+    pub(in crate::commands) signer: &'a KeyFile<'a>,
     /// Number of threads that sign.
     pub(in crate::commands) jobs: usize,
     pub(in crate::commands) app: AppContext<'a>,
@@ -61,7 +60,7 @@ where
     }
 
     fn run(&self, mode: Mode, has_manifest: bool) -> Result<BatchReport, Failure> {
-        let AppContext { location, terminal } = self.app;
+        let location = self.app.location;
         let mut observer = Observer {
             batch: self,
             has_manifest,
@@ -75,7 +74,7 @@ where
             matrix: self.matrix,
             directory: self.directory,
             jobs: self.jobs,
-            signer: &KeyFile::new(self.key, terminal),
+            signer: self.signer,
             observer: &mut observer,
         };
         let mut service = IssueService::new(output::ledger_file(location)?);
@@ -157,10 +156,9 @@ where
     }
 }
 
-/// Compares the product and the clock with the ledger. `is_named` states whether the command line
-/// names the product.
+/// Compares the product and the clock with the ledger. `product_file` is the option.
 pub(in crate::commands) fn take_precautions(
-    is_named: bool,
+    product_file: Option<&Source>,
     force: bool,
     app: AppContext<'_>,
 ) -> Result<(), Failure> {
@@ -168,7 +166,7 @@ pub(in crate::commands) fn take_precautions(
     let view = ledger.as_ref().map(Ledger::check).transpose();
     let view =
         view.map_err(|error| failures::not_issued(IssueError::OpenLedger(error), app.location))?;
-    let precautions = Precautions::new(is_named, force);
+    let precautions = Precautions::new(app.settings.names_product(product_file), force);
     precautions.check(view.flatten().as_deref(), now())?;
     precautions.warn(app.terminal);
     Ok(())

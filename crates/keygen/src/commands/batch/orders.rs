@@ -295,8 +295,6 @@ impl RowParser {
     }
 
     fn parse_new(&mut self, arguments: &[String]) -> Result<RowArgs, clap::Error> {
-        let arguments = arguments.iter().map(String::as_str);
-        let arguments = ["--key=-"].into_iter().chain(arguments);
         let mut matches = self.command.try_get_matches_from_mut(arguments)?;
         RowArgs::from_arg_matches_mut(&mut matches)
     }

@@ -34,10 +34,14 @@ pub(super) fn run(
     files: &[Source],
     trust: &[Source],
     product_file: Option<&Source>,
-    AppContext { location, terminal }: AppContext<'_>,
+    AppContext {
+        settings,
+        location,
+        terminal,
+    }: AppContext<'_>,
 ) -> Result<(), Failure> {
     let mut ledger = require_ledger(location, "an import")?;
-    let matrix = matrix(product_file)?;
+    let matrix = matrix(settings, product_file)?;
     let mut keys = TrustSet::default();
     add_keys(&mut keys, trust)?;
     let mut import = VerifiedImport {

@@ -5,9 +5,10 @@ use std::path::Path;
 use license_cli_support::{Exit, Failure, Terminal, plural, show_path};
 use license_core::encoding::hex;
 use license_issuer::delivery::ArtifactDestination;
+use license_issuer::files::{ExposedFile, Exposure};
 use license_issuer::ledger::sqlite::SqliteLedger;
 use license_issuer::ledger::{
-    ChainFault, ExposedFile, Exposure, LedgerCondition, LedgerReader, LowSerial, PendingArtifact,
+    ChainFault, LedgerCondition, LedgerReader, LowSerial, PendingArtifact,
 };
 use serde_json::{Value, json};
 

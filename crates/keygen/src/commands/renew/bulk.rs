@@ -16,6 +16,7 @@ use super::super::batch::batch_run::{BatchRun, jobs, take_precautions};
 use super::super::batch::manifest;
 use super::super::context::AppContext;
 use super::super::lookup::{open, require_ledger};
+use super::super::signer::KeyFile;
 use super::list::{REPLACES, RenewalList};
 use super::plan::{DraftedRenewal, RenewalPlan, RenewalTerms, Renewals, SkippedLicense};
 use crate::args::Renew;
@@ -34,8 +35,9 @@ pub(super) fn run(arguments: &Renew, list: &Path, app: AppContext<'_>) -> Result
     let force = signing.output.force;
     require_ledger(app.location, "a renewal from a list")?;
     let directory = directory(&signing.output.out)?;
-    let matrix = matrix(signing.product_file.as_ref())?;
-    take_precautions(signing.product_file.is_some(), force, app)?;
+    let signer = &KeyFile::new(app, &signing.key)?;
+    let matrix = matrix(app.settings, signing.product_file.as_ref())?;
+    take_precautions(signing.product_file.as_ref(), force, app)?;
     let list = RenewalList::read(list)?;
     // Every license is checked before a passphrase prompt and before the first one is signed. The
     // read-only view of the ledger must not outlive the first change.
@@ -60,7 +62,7 @@ pub(super) fn run(arguments: &Renew, list: &Path, app: AppContext<'_>) -> Result
         force,
         carried: [REPLACES].into_iter().chain(carried).collect(),
         foreign_file_hint: "choose another directory with --out",
-        key: &signing.key,
+        signer,
         jobs: jobs(None),
         app,
     };

@@ -22,7 +22,9 @@ use crate::failures;
 use crate::inputs::now;
 
 pub(super) fn run(arguments: &UsageImport, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { location, terminal } = app;
+    let AppContext {
+        location, terminal, ..
+    } = app;
     let mut ledger = require_ledger(location, "the import of usage reports")?;
     let mut reports = Vec::new();
     // All reports are checked before the first entry is recorded.

@@ -21,7 +21,9 @@ use crate::failures;
 use crate::inputs::now;
 
 pub(super) fn run(arguments: &UsageSummary, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { location, terminal } = app;
+    let AppContext {
+        location, terminal, ..
+    } = app;
     if arguments
         .from
         .zip(arguments.to)

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::errors::LedgerError;
-use crate::ledger::condition::{ExposedFile, LedgerCondition, LowSerial};
+use crate::files::ExposedFile;
+use crate::ledger::condition::{LedgerCondition, LowSerial};
 use crate::ledger::sqlite::SqliteLedger;
 
 /// Selects the serial counter and the highest serial of a recorded license.
@@ -35,19 +36,13 @@ fn exposed_files(path: &Path) -> Result<Vec<ExposedFile>, LedgerError> {
     use std::fs;
     use std::os::unix::fs::MetadataExt;
 
-    use crate::files::directory_of;
-    use crate::ledger::condition::Exposure;
+    use crate::files::{self, Exposure};
     use crate::ledger::sqlite::with_suffix;
 
     /// The bits of a mode that allow others to read or write a file.
     const OTHERS: u32 = 0o066;
-    /// The bits of a mode that allow others to write a directory.
-    const OTHERS_WRITE: u32 = 0o022;
-    /// The bit of a mode that allows only owners to remove files in a directory.
-    const STICKY: u32 = 0o1000;
 
     let path = path.canonicalize().map_err(LedgerError::Io)?;
-    let own = rustix::process::geteuid().as_raw();
     let mut exposed = Vec::new();
     let mut add = |path: &Path, exposure| {
         exposed.push(ExposedFile {
@@ -63,14 +58,14 @@ fn exposed_files(path: &Path) -> Result<Vec<ExposedFile>, LedgerError> {
         if mode & OTHERS != 0 {
             add(&file, Exposure::FileMode(mode));
         }
-        if found.uid() != own && found.uid() != 0 {
-            add(&file, Exposure::Owner(found.uid()));
+        if let Some(exposure) = files::owner_exposure(&found) {
+            add(&file, exposure);
         }
     }
-    let directory = directory_of(&path);
-    let mode = fs::metadata(directory).map_err(LedgerError::Io)?.mode();
-    if mode & OTHERS_WRITE != 0 && mode & STICKY == 0 {
-        add(directory, Exposure::DirectoryMode(mode & 0o777));
+    let directory = files::directory_of(&path);
+    let found = fs::metadata(directory).map_err(LedgerError::Io)?;
+    if let Some(exposure) = files::directory_exposure(&found) {
+        add(directory, exposure);
     }
     Ok(exposed)
 }

@@ -1,6 +1,9 @@
 //! `cargo demo`: issues, verifies, installs and uses licenses with the real programs.
 //!
 //! Each command is printed before it runs. The demo stops at the first unexpected exit code.
+//!
+//! `cargo demo PROGRAMS DIRECTORY` uses the programs of a directory instead of building them, and
+//! leaves its files in another directory.
 
 #![allow(
     clippy::expect_used,
@@ -8,10 +11,11 @@
     reason = "a demo prints to the terminal, and panics if its files cannot be written"
 )]
 
+mod build;
+
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-
-use license_tests::programs;
 
 /// A command and its expected exit code.
 struct Step<'a> {
@@ -27,10 +31,21 @@ const fn step<'a>(text: &'a str, line: &'a str, exit: i32) -> Step<'a> {
     Step { text, line, exit }
 }
 
+/// The settings of the vendor. The paths are relative to the file.
+const SETTINGS: &str = r#"key = "vendor.key"
+passphrase_file = "passphrase"
+ledger = "ledger.db"
+"#;
+
 /// The vendor creates keys, a trust set, two licenses and an enterprise key.
-const VENDOR: [Step<'_>; 9] = [
+const VENDOR: [Step<'_>; 10] = [
     step(
-        "Vendor: create a signing key, and a spare key in case the first one is lost.",
+        "Show the settings, and where each comes from.",
+        "keygen config",
+        0,
+    ),
+    step(
+        "Create the signing key, and a spare key in case the first one is lost.",
         "keygen new-key --out vendor/vendor.key --passphrase-file vendor/passphrase",
         0,
     ),
@@ -41,8 +56,7 @@ const VENDOR: [Step<'_>; 9] = [
     ),
     step(
         "Put both public keys into the trust set, which customers and programs receive.",
-        "keygen public --key vendor/vendor.key --passphrase-file vendor/passphrase \
-         --format jwk --out vendor/vendor.jwk",
+        "keygen public --format jwk --out vendor/vendor.jwk",
         0,
     ),
     step(
@@ -58,20 +72,18 @@ const VENDOR: [Step<'_>; 9] = [
     ),
     step(
         "Issue a TEAM license with 20 seats for one year, which works without a network.",
-        "keygen issue --key vendor/vendor.key --passphrase-file vendor/passphrase --tier team \
-         --customer 'ACME Ltd' --days 365 --seats 20 --offline --out site/acme.lic",
+        "keygen issue --tier team --customer 'ACME Ltd' --days 365 --seats 20 --offline \
+         --out site/acme.lic",
         0,
     ),
     step(
         "Issue a PRO license, which must check in every day.",
-        "keygen issue --key vendor/vendor.key --passphrase-file vendor/passphrase --tier pro \
-         --customer 'Jo Doe' --days 365 --out site/jo.lic",
+        "keygen issue --tier pro --customer 'Jo Doe' --days 365 --out site/jo.lic",
         0,
     ),
     step(
         "Issue an enterprise key, which needs no license file.",
-        "keygen enterprise-key --key vendor/vendor.key --passphrase-file vendor/passphrase \
-         --company ACME --seats 100 --perpetual --out site/enterprise.key",
+        "keygen enterprise-key --company ACME --seats 100 --perpetual --out site/enterprise.key",
         0,
     ),
     step(
@@ -137,23 +149,45 @@ const SITE: [Step<'_>; 12] = [
     step("Check this machine for problems.", "license doctor", 0),
 ];
 
+/// The programs, and the directory for the files of the demo.
+struct Demo {
+    programs: PathBuf,
+    directory: PathBuf,
+}
+
 fn main() -> ExitCode {
-    println!("Building keygen and license …");
-    let directory = new_directory();
-    prepare(&directory);
-    let succeeded = VENDOR.iter().all(|step| run(step, &directory))
-        && tamper(&directory)
-        && SITE.iter().all(|step| run(step, &directory));
+    let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
+    let demo = match (arguments.next(), arguments.next()) {
+        (Some(programs), Some(directory)) => Demo {
+            programs: std::path::absolute(programs).expect("the path is not empty"),
+            directory: std::path::absolute(directory).expect("the path is not empty"),
+        },
+        _ => {
+            let Some(programs) = build::programs() else {
+                return ExitCode::FAILURE;
+            };
+            let directory = new_directory();
+            Demo {
+                programs,
+                directory,
+            }
+        }
+    };
+    prepare(&demo.directory);
+    println!("# Vendor: set the key and the ledger once, in vendor/keygen.toml.\n{SETTINGS}");
+    let succeeded = VENDOR.iter().all(|step| demo.run(step))
+        && tamper(&demo.directory)
+        && SITE.iter().all(|step| demo.run(step));
     if !succeeded {
         return ExitCode::FAILURE;
     }
-    print_next_steps(&directory);
+    demo.print_next_steps();
     ExitCode::SUCCESS
 }
 
 /// Returns `demo`, or the first of `demo-2`, `demo-3` and so on that does not exist.
 fn new_directory() -> PathBuf {
-    let workspace = programs::workspace();
+    let workspace = build::workspace();
     let names = std::iter::once("demo".to_owned()).chain((2..).map(|n| format!("demo-{n}")));
     let mut paths = names.map(|name| workspace.join(name));
     paths
@@ -165,13 +199,23 @@ fn prepare(directory: &Path) {
     for part in ["vendor", "site"] {
         std::fs::create_dir_all(directory.join(part)).expect("a directory can be created");
     }
-    let passphrase = directory.join("vendor/passphrase");
-    std::fs::write(&passphrase, "correct horse battery staple\n").expect("a file can be written");
+    write_private(
+        directory,
+        "vendor/passphrase",
+        "correct horse battery staple\n",
+    );
+    write_private(directory, "vendor/keygen.toml", SETTINGS);
+}
+
+/// Writes a file that only its owner can read and change.
+fn write_private(directory: &Path, name: &str, text: &str) {
+    let path = directory.join(name);
+    std::fs::write(&path, text).expect("a file can be written");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         let owner_only = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(&passphrase, owner_only).expect("its mode can be set");
+        std::fs::set_permissions(&path, owner_only).expect("its mode can be set");
     }
 }
 
@@ -189,37 +233,51 @@ fn tamper(directory: &Path) -> bool {
     std::fs::write(directory.join("site/edited.lic"), text).is_ok()
 }
 
-/// Prints and runs a step. Returns whether the command ended with the expected exit code.
-fn run(step: &Step<'_>, directory: &Path) -> bool {
-    if !step.text.is_empty() {
-        println!("\n# {}", step.text);
+impl Demo {
+    /// Prints and runs a step. Returns whether the command ended with the expected exit code.
+    fn run(&self, step: &Step<'_>) -> bool {
+        if !step.text.is_empty() {
+            println!("\n# {}", step.text);
+        }
+        println!("$ {}", step.line);
+        let mut words = split_words(step.line).into_iter();
+        let name = words.next().unwrap_or_default();
+        let program = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        let mut command = Command::new(self.programs.join(program));
+        // Settings of the user would change the result.
+        let variables = std::env::vars_os().map(|(name, _)| name);
+        let is_setting = |name: &OsString| name.to_string_lossy().starts_with("KEYGEN_");
+        for name in variables.filter(is_setting) {
+            command.env_remove(name);
+        }
+        let status = command
+            .args(words)
+            .current_dir(&self.directory)
+            .env("CODITECT_HOME", self.directory.join("site/home"))
+            .env("KEYGEN_CONFIG", self.directory.join("vendor/keygen.toml"))
+            .stdin(Stdio::null())
+            .status()
+            .expect("the program starts");
+        if !status.success() {
+            println!("[{status}]");
+        }
+        let is_expected = status.code() == Some(step.exit);
+        if !is_expected {
+            println!(
+                "error: expected exit code {}. Please report this as a bug.",
+                step.exit
+            );
+        }
+        is_expected
     }
-    println!("$ {}", step.line);
-    let mut words = split_words(step.line).into_iter();
-    let program = if words.next() == Some("keygen") {
-        programs::keygen()
-    } else {
-        programs::license()
-    };
-    let status = Command::new(program)
-        .args(words)
-        .current_dir(directory)
-        .env("CODITECT_HOME", directory.join("site/home"))
-        .env("KEYGEN_LEDGER", directory.join("vendor/ledger.db"))
-        .stdin(Stdio::null())
-        .status()
-        .expect("the program starts");
-    if !status.success() {
-        println!("[{status}]");
+
+    fn print_next_steps(&self) {
+        println!("\nTo continue with these files, run:");
+        println!("  cd {}", self.directory.display());
+        println!("  export CODITECT_HOME=$PWD/site/home KEYGEN_CONFIG=$PWD/vendor/keygen.toml");
+        println!("  PATH={}:$PATH", self.programs.display());
+        println!("  license features");
     }
-    let is_expected = status.code() == Some(step.exit);
-    if !is_expected {
-        println!(
-            "error: expected exit code {}. Please report this as a bug.",
-            step.exit
-        );
-    }
-    is_expected
 }
 
 /// Splits a command line at spaces, except within single quotes.
@@ -234,14 +292,4 @@ fn split_words(line: &str) -> Vec<&str> {
             }
         })
         .collect()
-}
-
-fn print_next_steps(directory: &Path) {
-    println!("\nTo continue with these files, run:");
-    println!("  cd {}", directory.display());
-    println!("  export CODITECT_HOME=$PWD/site/home KEYGEN_LEDGER=$PWD/vendor/ledger.db");
-    if let Some(programs) = programs::license().parent() {
-        println!("  PATH={}:$PATH", programs.display());
-    }
-    println!("  license features");
 }
