@@ -25,7 +25,10 @@ const LEDGER_STATUS: [&str; 4] = ["EXPIRED", "FUTURE", "REVOKED", "SUPERSEDED"];
 
 /// Literals in capitals that are not reason codes.
 const NOT_CODES: &[&str] = &[
+    "APPDATA",
+    "AVIF",
     "BEGIN",
+    "BMP",
     "CARGO_PKG_VERSION",
     "CERTIFICATE",
     "COLUMNS",
@@ -37,12 +40,17 @@ const NOT_CODES: &[&str] = &[
     "END",
     "ENDS",
     "ENT",
+    "FAILED_PRECONDITION",
     "FEATURE",
     "FROM",
     "FULL",
+    "GIF",
+    "HEIC",
     "HERE",
     "HOME",
+    "INVALID_ARGUMENT",
     "JSON",
+    "JWT",
     "KEY",
     "LANG",
     "LC_ALL",
@@ -58,6 +66,7 @@ const NOT_CODES: &[&str] = &[
     "OPENSSH",
     "OUT_DIR",
     "PAGER",
+    "PERMISSION_DENIED",
     "PKEXEC_UID",
     "POST",
     "PS256",
@@ -70,6 +79,15 @@ const NOT_CODES: &[&str] = &[
     "RSA",
     "RSASSA_PKCS1_V1_5_SHA_256",
     "RSASSA_PSS_SHA_256",
+    "RSA_SIGN",
+    "RSA_SIGN_PKCS1_2048_SHA256",
+    "RSA_SIGN_PKCS1_3072_SHA256",
+    "RSA_SIGN_PKCS1_4096_SHA256",
+    "RSA_SIGN_PSS_2048_SHA256",
+    "RSA_SIGN_PSS_3072_SHA256",
+    "RSA_SIGN_PSS_4096_SHA256",
+    "RSA_SIGN_RAW",
+    "SERVICE_DISABLED",
     "SETTING",
     "SIGN_VERIFY",
     "SMBIOS",
@@ -77,9 +95,12 @@ const NOT_CODES: &[&str] = &[
     "STATUS",
     "SUDO_UID",
     "SUDO_USER",
+    "SYSTEM_DIR",
     "TERM",
     "TERM_PROGRAM",
     "TIER",
+    "TIFF",
+    "UNAUTHENTICATED",
     "UNKNOWN",
     "UNTIL",
     "USERNAME",
@@ -90,7 +111,16 @@ const NOT_CODES: &[&str] = &[
 ];
 
 /// Prefixes of the names of environment variables.
-const VARIABLE_PREFIXES: [&str; 5] = ["AWS_", "BUILD_", "CODITECT", "KEYGEN_", "KUBERNETES_"];
+const VARIABLE_PREFIXES: [&str; 8] = [
+    "AWS_",
+    "BUILD_",
+    "CLOUDSDK_",
+    "CODITECT",
+    "GCE_",
+    "GOOGLE_",
+    "KEYGEN_",
+    "KUBERNETES_",
+];
 
 /// A row of a table of codes.
 struct Row<'a> {
