@@ -96,8 +96,8 @@ pub(crate) const COMMAND_GROUPS: [CommandGroup; 7] = [
         commands: &["product"],
     },
     CommandGroup {
-        heading: "Describe the program",
-        commands: &["completions", "man", "help"],
+        heading: "Settings and help",
+        commands: &["config", "completions", "man", "help"],
     },
 ];
 
@@ -106,11 +106,13 @@ const ISSUE_FORCE: &str = "Replace an existing file, allow fewer seats than the 
     sign even if the clock or the product contradicts the ledger";
 
 /// The help of the option `--force` of `keygen renew`.
-const RENEW_FORCE: &str = "Replace an existing file, or a manifest.csv that lists other licenses, allow options to lower a limit or remove a feature, \
-    and sign although the ledger contradicts the clock or the product";
+const RENEW_FORCE: &str = "Replace an existing file, or a manifest.csv that lists other licenses, \
+    allow options to lower a limit or remove a feature, and sign even if the clock or the product \
+    contradicts the ledger";
 
 /// The help of the option `--out` of `keygen renew`.
-const RENEW_OUT: &str = "Output file; - for standard output [default: -]; with --from, directory for license files and manifest";
+const RENEW_OUT: &str = "Output file; - for standard output [default: -]; with --from, directory \
+    for license files and manifest";
 
 /// The help of the option `--force` of `keygen upgrade`.
 const SUCCESSOR_FORCE: &str = "Replace an existing file, allow options to lower a limit or remove a feature, and sign \

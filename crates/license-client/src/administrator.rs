@@ -73,8 +73,8 @@ pub enum SystemDirFault {
     Unreadable(io::ErrorKind),
 }
 
-/// Returns the path for a message. Does not repeat a text that cannot be a path, because it may be a
-/// key that was pasted by mistake.
+/// Returns the path for a message. Does not repeat a text that cannot be a path, because the text
+/// may be a key that was pasted by mistake.
 fn shown(path: &Path) -> String {
     if is_possible(path) {
         path.display().to_string()

@@ -443,7 +443,9 @@ fn after_a_renewal_was_revoked_the_license_can_be_renewed_from_the_list_again() 
     assert_eq!(renewed(&workstation, "list", &[]), (0, 1));
     // Without the revocation, the first renewal is the one of the list.
     let undo = ["revoke", &first[2], "--reason", "no mistake", "--undo"];
-    let _ = keygen(&workstation, &undo).expect_code(0);
+    let refused = keygen(&workstation, &[&undo[..], &["--json"]].concat());
+    assert_eq!(refused.expect_json_failure(2), "RENEWED");
+    let _ = keygen(&workstation, &[&undo[..], &["--force"]].concat()).expect_code(0);
     assert_eq!(renewed(&workstation, "list", &["--force"]), (0, 1));
     assert_eq!(manifest(&workstation)[0], first);
 }
