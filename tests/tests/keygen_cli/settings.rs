@@ -239,8 +239,7 @@ fn every_command_uses_the_settings() {
 #[test]
 fn config_shows_each_setting_and_its_place_as_text() {
     let workstation = workstation();
-    let settings =
-        "# Photon\nkey = \"pkcs11:token=x?pin-value=1234\"\nissuer = \"Photon \u{202e}GmbH\"\n";
+    let settings = "# Photon\nkey = \"pkcs11:token=x?pin-value=1234\"\nissuer = \"Photon \u{202e}GmbH\"\nproduct_file = \"no.toml\"\n";
     write_own(&workstation, "keygen.toml", settings);
     let run = Run::keygen(&workstation).args(["config", "--config", "keygen.toml"]);
     let run = with_variables(
@@ -254,14 +253,14 @@ fn config_shows_each_setting_and_its_place_as_text() {
     let shown = run.args(["--ledger", "l.db"]).run().expect_code(0);
     let expected = "file: keygen.toml
 
-SETTING          VALUE                 FROM
-key              one.key               KEYGEN_KEY
-passphrase_file  a prompt              default
-alg              the key's             default
-pkcs11_module    none                  default
-product_file     the built-in product  default
-issuer           Photon \\u{202e}GmbH   file, line 3
-ledger           l.db                  option
+SETTING          VALUE                     FROM
+key              one.key                   KEYGEN_KEY
+passphrase_file  a prompt                  default
+alg              the key's                 default
+pkcs11_module    none                      default
+product_file     no.toml (does not exist)  file, line 4
+issuer           Photon \\u{202e}GmbH       file, line 3
+ledger           l.db                      option
 ";
     assert_eq!(shown.stdout, expected);
     let notes = "warning: UNKNOWN_VARIABLE: KEYGEN_ACCOUNT is not a variable of this program
