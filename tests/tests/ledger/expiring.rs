@@ -120,7 +120,7 @@ fn a_license_is_listed_if_it_needs_a_renewal_and_otherwise_omitted_with_the_reas
         ("--tier team", &open[..2], &[]),
         ("--product coditect", &open, &omitted),
         ("--product OTHER", &[], &[]),
-        ("--within 504h", &open[..1], &[]),
+        ("--within 480h", &open[..1], &[]),
         ("--ended-within 36h", &open, &omitted),
     ] {
         let args = [&["ledger", "expiring"], &words(options)[..]].concat();
