@@ -239,13 +239,15 @@ fn every_command_uses_the_settings() {
 #[test]
 fn config_shows_each_setting_and_its_place_as_text() {
     let workstation = workstation();
-    let settings = "# Photon\nkey = \"pkcs11:token=x?pin-value=1234\"\nissuer = \"Photon \u{202e}GmbH\"\nproduct_file = \"no.toml\"\n";
+    let settings =
+        "# Photon\nkey = \"pkcs11:token=x?pin-value=1234\"\nissuer = \"Photon \u{202e}GmbH\"\n";
     write_own(&workstation, "keygen.toml", settings);
     let run = Run::keygen(&workstation).args(["config", "--config", "keygen.toml"]);
     let run = with_variables(
         run,
         &[
             ("KEYGEN_KEY", "one.key"),
+            ("KEYGEN_PRODUCT_FILE", "no.toml"),
             ("KEYGEN_LEGDER", "secret"),
             ("KEYGEN_ACCOUNT", "secret"),
         ],
@@ -258,7 +260,7 @@ key              one.key                   KEYGEN_KEY
 passphrase_file  a prompt                  default
 alg              the key's                 default
 pkcs11_module    none                      default
-product_file     no.toml (does not exist)  file, line 4
+product_file     no.toml (does not exist)  KEYGEN_PRODUCT_FILE
 issuer           Photon \\u{202e}GmbH       file, line 3
 ledger           l.db                      option
 ";
