@@ -66,7 +66,8 @@ fn order<'m>(
     Ok(order)
 }
 
-/// Returns the license in the ledger that an id, a key or a file names. Refuses a license that is revoked, replaced or expired.
+/// Returns the license in the ledger that an id, a key or a file names. Refuses a license that is
+/// revoked, replaced or expired.
 fn find(named: &str, ledger: &dyn LedgerReader, now: DateTime<Utc>) -> Result<License, Failure> {
     let row = find_named(ledger, named, now)?;
     let subject = &row.entry.subject;
