@@ -299,6 +299,15 @@ mod tests {
                 "unexpected value 'yes' for '--json' found; no more were expected",
             ),
             (&["keygen", "public", "x"], "unexpected argument 'x' found"),
+            // A file is shown as a whole, unlike other long texts.
+            (
+                &[
+                    "keygen",
+                    "public",
+                    "src/../src/../src/../src/../src/program.rs",
+                ],
+                "unexpected argument 'src/../src/../src/../src/../src/program.rs' found",
+            ),
             (
                 &["keygen", "pair", "--two", "a"],
                 "expected 2 values for '--two <TWO> <TWO>', found 1",

@@ -160,6 +160,16 @@ fn each_license_of_a_list_is_renewed_once_and_listed_in_the_manifest() {
     let expiring = expiring.expect_code(0).json();
     assert_eq!(expiring["count"], 0);
     assert_eq!(expiring["omitted"].as_array().unwrap().len(), 3);
+    // Without --from, a list is not a license.
+    for list in ["due.csv", "due.json"] {
+        let args = words("renew --key vendor.key --days 365");
+        let refused = keygen(&workstation, &[&args[..], &[list]].concat()).expect_failure(2);
+        assert!(refused.message.contains("found a list"), "{refused:?}");
+        assert!(
+            refused.hint.contains(&format!("--from {list}")),
+            "{refused:?}"
+        );
+    }
     // An empty list is no error.
     list(&workstation, "none.csv", "--csv");
     assert_eq!(renewed(&workstation, "none.csv", &[]), (0, 0));

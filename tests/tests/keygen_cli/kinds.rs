@@ -220,10 +220,14 @@ fn an_ended_trial_has_no_remaining_days() {
     let workstation = Vendor::shared().workstation();
     let first = issue_json(&workstation, JANUARY, &trial("ACME Ltd"));
     let key = first["key"].as_str().unwrap().to_lowercase();
-    let issue = ["issue", "--tier", "pro", "--convert", &key, "--days", "30"];
-    // The trial has just ended, so the days are counted as for any other license.
-    let paid = issue_json(&workstation, "2026-01-16T00:00:00Z", &issue);
-    assert_eq!(paid["expires_at"], "2026-02-16T00:00:00Z");
+    workstation.write("trial.lic", first["token"].as_str().unwrap());
+    for (named, dry_run) in [("trial.lic", &["--dry-run"][..]), (&key, &[])] {
+        let issue = ["issue", "--tier", "pro", "--convert", named, "--days", "30"];
+        // The trial has just ended, so the days are counted as for any other license.
+        let issue = [&issue[..], dry_run].concat();
+        let paid = issue_json(&workstation, "2026-01-16T00:00:00Z", &issue);
+        assert_eq!(paid["expires_at"], "2026-02-16T00:00:00Z", "{named}");
+    }
 }
 
 #[test]
@@ -261,6 +265,13 @@ fn only_a_trial_is_converted() {
     assert_eq!(convert(id(&paid)), "USAGE");
     assert_eq!(convert("01a20559-0f9d-7fd1-a393-f9ddb51873f1"), "NOT_FOUND");
     assert_eq!(convert(""), "NOT_FOUND");
+    // A file names its license, which a key of the ledger must have signed.
+    workstation.write("paid.lic", paid["token"].as_str().unwrap());
+    assert_eq!(convert("paid.lic"), "USAGE");
+    workstation.write("broken.lic", "no license");
+    let broken = words("issue --tier pro --days 9 --json --convert broken.lic");
+    let broken = at(&workstation, JANUARY, &broken).expect_json_failure(3);
+    assert_eq!(broken, "MALFORMED");
     let first = issue_json(&workstation, JANUARY, &trial("ACME Ltd"));
     let revoke = ["revoke", id(&first), "--reason", "fraud"];
     let _ = keygen(&workstation, &revoke).expect_code(0);
@@ -323,7 +334,10 @@ fn a_user_is_replaced_after_the_cool_down() {
         code(&workstation, day, &reassign(&after, "carol", "dan")),
         "COOL_DOWN"
     );
-    let last = issue_json(&workstation, day, &reassign(&after, "bob", "alice"));
+    let mut by_file = reassign(&after, "bob", "alice");
+    workstation.write("after.lic", after["token"].as_str().unwrap());
+    by_file[1] = "after.lic";
+    let last = issue_json(&workstation, day, &by_file);
     assert_eq!(last["users"], json!(["carol", "alice"]));
     // The earlier period in which Alice was a user does not count.
     assert_eq!(

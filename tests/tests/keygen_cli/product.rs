@@ -228,6 +228,20 @@ fn an_invalid_product_file_is_refused_and_an_unusual_one_causes_a_warning() {
         .json();
     let warnings = warned["warnings"].to_string();
     assert!(warnings.contains("lacks feature edit"), "{warnings}");
+    let grace = WIDGET.replacen(
+        "extends = \"SHOP\"",
+        "extends = \"SHOP\"\nrenewal = { notify_days = 9, grace_hours = 1 }",
+        1,
+    );
+    let renewal = "name = \"SHOP\"\nrenewal = { notify_days = 9, grace_hours = 72 }";
+    let grace = grace.replace("name = \"SHOP\"", renewal);
+    workstation.write("grace.toml", grace);
+    let warned = keygen(&workstation, &["product", "check", "grace.toml", "--json"]);
+    let warnings = warned.expect_code(0).json()["warnings"].to_string();
+    assert!(
+        warnings.contains("(1 h) than the lower tier SHOP (72 h)"),
+        "{warnings}"
+    );
     let labels = "[features]\nedti = { label = 'Editing' }\n[quotas.print]\nlabel = 'Prints'\n";
     workstation.write("labels.toml", format!("{WIDGET}\n{labels}"));
     let warned = keygen(&workstation, &["product", "check", "labels.toml", "--json"]);

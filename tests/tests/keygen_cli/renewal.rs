@@ -117,10 +117,11 @@ fn a_license_can_be_replaced_again_after_its_successor_is_revoked() {
     let (workstation, id) = workstation(&["--tier", "pro", "--expires", "2096-06-30"]);
     let team = issue_json(&workstation, &["upgrade", &id, "--tier", "team"]);
     let team = team["license_id"].as_str().unwrap();
-    assert_eq!(
-        code(&workstation, &["renew", &id, "--days", "9"]),
-        "SUPERSEDED"
-    );
+    let renew = ["renew", &id, "--days", "9"];
+    assert_eq!(code(&workstation, &renew), "SUPERSEDED");
+    let error = now(&workstation, &renew).expect_failure(2);
+    let resend = format!("keygen ledger resend {team} --out FILE");
+    assert!(error.hint.contains(&resend), "{error:?}");
     let revoke = ["revoke", team, "--reason", "a mistake", "--json"];
     let report = keygen(&workstation, &revoke).expect_code(0);
     assert!(report.stderr.contains("STILL_HOLDS"), "{report:?}");

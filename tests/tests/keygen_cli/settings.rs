@@ -247,6 +247,7 @@ fn config_shows_each_setting_and_its_place_as_text() {
         run,
         &[
             ("KEYGEN_KEY", "one.key"),
+            ("KEYGEN_PRODUCT_FILE", "no.toml"),
             ("KEYGEN_LEGDER", "secret"),
             ("KEYGEN_ACCOUNT", "secret"),
         ],
@@ -254,14 +255,14 @@ fn config_shows_each_setting_and_its_place_as_text() {
     let shown = run.args(["--ledger", "l.db"]).run().expect_code(0);
     let expected = "file: keygen.toml
 
-SETTING          VALUE                 FROM
-key              one.key               KEYGEN_KEY
-passphrase_file  a prompt              default
-alg              the key's             default
-pkcs11_module    none                  default
-product_file     the built-in product  default
-issuer           Photon \\u{202e}GmbH   file, line 3
-ledger           l.db                  option
+SETTING          VALUE                     FROM
+key              one.key                   KEYGEN_KEY
+passphrase_file  a prompt                  default
+alg              the key's                 default
+pkcs11_module    none                      default
+product_file     no.toml (does not exist)  KEYGEN_PRODUCT_FILE
+issuer           Photon \\u{202e}GmbH       file, line 3
+ledger           l.db                      option
 ";
     assert_eq!(shown.stdout, expected);
     let notes = "warning: UNKNOWN_VARIABLE: KEYGEN_ACCOUNT is not a variable of this program

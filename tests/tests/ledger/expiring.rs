@@ -7,6 +7,7 @@ fn expiring_lists_valid_licenses_by_their_end() {
     let vendor = vendor();
     for (customer, days) in [
         ("in 40", "40"),
+        ("in 30", "30"),
         ("in 20", "20"),
         ("in 3", "3"),
         ("gone", "5"),
@@ -27,13 +28,17 @@ fn expiring_lists_valid_licenses_by_their_end() {
     let revoke = ["revoke", text(&gone[0]["license_id"]), "--reason", "unpaid"];
     let _ = keygen(&vendor, &revoke).expect_code(0);
     for (within, expected) in [
-        (&[][..], &["in 3", "in 20"][..]),
-        (&["--within", "30d"], &["in 3", "in 20"]),
-        (&["--within", "60d"], &["in 3", "in 20", "in 40"]),
+        (&[][..], &["in 3", "in 20", "in 30"][..]),
+        (&["--within", "30d"], &["in 3", "in 20", "in 30"]),
+        (&["--within", "29d"], &["in 3", "in 20"]),
+        (&["--within", "60d"], &["in 3", "in 20", "in 30", "in 40"]),
         (&["--within", "120h"], &["in 3"]),
         (&["--within", "0d"], &[]),
         // This period ends after the last date that can be represented.
-        (&["--within", "4294967295d"], &["in 3", "in 20", "in 40"]),
+        (
+            &["--within", "4294967295d"],
+            &["in 3", "in 20", "in 30", "in 40"],
+        ),
     ] {
         assert_eq!(
             customers(&vendor, &[&["expiring"], within].concat()),
@@ -49,7 +54,7 @@ fn expiring_lists_valid_licenses_by_their_end() {
     let csv = keygen(&vendor, &["ledger", "expiring", "--csv"])
         .expect_code(0)
         .stdout;
-    assert_eq!(csv.lines().count(), 3);
+    assert_eq!(csv.lines().count(), 4);
 }
 
 /// Returns a vendor's directory with a license for each reason to renew or not to renew it.
@@ -115,7 +120,7 @@ fn a_license_is_listed_if_it_needs_a_renewal_and_otherwise_omitted_with_the_reas
         ("--tier team", &open[..2], &[]),
         ("--product coditect", &open, &omitted),
         ("--product OTHER", &[], &[]),
-        ("--within 504h", &open[..1], &[]),
+        ("--within 480h", &open[..1], &[]),
         ("--ended-within 36h", &open, &omitted),
     ] {
         let args = [&["ledger", "expiring"], &words(options)[..]].concat();

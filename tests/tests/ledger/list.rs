@@ -146,6 +146,11 @@ fn text_output_is_a_table() {
     let table = keygen(&vendor, &["ledger", "list"]).expect_code(0).stdout;
     assert_eq!(table.lines().count(), 6);
     assert!(table.starts_with("CUSTOMER "), "{table}");
+    let gone = table
+        .lines()
+        .find(|line| line.starts_with("Gamma"))
+        .unwrap();
+    assert_eq!(gone.matches("revoked").count(), 2, "{gone}");
     for word in [
         "revoked",
         "expired",
@@ -188,7 +193,7 @@ fn csv_values_are_quoted_and_escaped_where_necessary() {
     let csv = keygen(&vendor, &["ledger", "list", "--csv"])
         .expect_code(0)
         .stdout;
-    let header = "license_id,status,product,tier,customer,company,seats,key,short_key,issued_at,expires_at,kid,recorded_at\r\n";
+    let header = "license_id,status,product,tier,customer,company,seats,key,short_key,issued_at,expires_at,kid,recorded_at,last_day\r\n";
     assert!(csv.starts_with(header), "{csv}");
     for cell in [
         ",plain,",
@@ -206,6 +211,15 @@ fn csv_values_are_quoted_and_escaped_where_necessary() {
     assert_eq!(csv.matches("\r\n").count(), names.len());
     let none = keygen(&vendor, &["ledger", "list", "--csv", "--tier", "free"]);
     assert_eq!(none.expect_code(0).stdout, header.replace("\r\n", "\n"));
+    issue(
+        &vendor,
+        "year.lic",
+        &["--customer", "y", "--expires", "2097-12-31"],
+    );
+    let csv = keygen(&vendor, &["ledger", "list", "--csv", "--customer", "y"]);
+    let csv = csv.expect_code(0).stdout;
+    assert!(csv.contains(",2098-01-01T00:00:00Z,"), "{csv}");
+    assert!(csv.trim_end().ends_with(",2097-12-31"), "{csv}");
 }
 
 #[test]
@@ -254,7 +268,7 @@ fn stats_count_entries_licenses_customers_and_seats() {
         "TIER   ACTIVE  FUTURE  EXPIRED  SUPERSEDED  REVOKED",
         "PRO         1       1        0           0        1",
         "total       3       1        1           0        1",
-        "ENDS WITHIN  LICENSES  RENEWED  TO RENEW",
+        "ENDS WITHIN  LICENSES  RENEWED  NOT RENEWED",
         "  customers  6",
     ] {
         assert!(
@@ -268,7 +282,7 @@ fn stats_count_entries_licenses_customers_and_seats() {
 fn stats_count_the_licenses_that_end_soon_and_those_that_are_renewed() {
     let vendor = vendor();
     for (customer, days) in [
-        ("in 20", "20"),
+        ("in 30", "30"),
         ("in 50", "50"),
         ("in 80", "80"),
         ("far", "99"),
@@ -285,7 +299,7 @@ fn stats_count_the_licenses_that_end_soon_and_those_that_are_renewed() {
     let expected = json!([ending(30, 1, 0), ending(60, 2, 1), ending(90, 3, 1)]);
     assert_eq!(report["ending"], expected);
     let output = keygen(&vendor, &["ledger", "stats"]).expect_code(0).stdout;
-    let line = "60 days             2        1         1";
+    let line = "60 days             2        1            1";
     assert!(output.contains(line), "{output}");
 }
 

@@ -142,6 +142,10 @@ fn predecessors_and_successors_that_stay_valid_are_named() {
     assert_eq!(report["still_hold"], json!([first]));
     assert_eq!(report["successors"], json!([third]));
     assert_eq!(kinds(&vendor), before);
+    let dry = ["revoke", &second, "--reason", "x", "--dry-run"];
+    let dry = keygen(&vendor, &dry).expect_code(0).stdout;
+    let line = format!("would revoke license {second}: PRO, ACME Ltd, through 20");
+    assert!(dry.contains(&line), "{dry}");
     let output = keygen(&vendor, &["revoke", &first, "--reason", "x"]).expect_code(0);
     let warning = output.stderr.lines().next().unwrap();
     for part in ["STILL_HOLDS", &second, &third, "--with-successors"] {
@@ -180,6 +184,9 @@ fn all_licenses_of_a_customer_are_revoked_but_not_those_that_have_ended() {
         let refused = keygen(&vendor, &[&revoke[..], &[unknown]].concat());
         assert_eq!(refused.expect_json_failure(2), "NOT_FOUND");
     }
+    let named = keygen(&vendor, &["revoke", "grösse AG", "--reason", "fraud"]);
+    let hint = named.expect_failure(2).hint;
+    assert!(hint.contains("keygen revoke --customer"), "{hint}");
     let run = |options: &[&str]| {
         let args = [&revoke[..], &["grösse AG"], options].concat();
         keygen(&vendor, &args).expect_code(0).json()

@@ -1,6 +1,7 @@
 //! Descriptions of clap's errors, from their kind and context.
 
 use std::error::Error;
+use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -222,7 +223,7 @@ fn number(error: &clap::Error, kind: ContextKind) -> Option<isize> {
 /// Returns a text that the user typed, truncated if it is long.
 fn user_text(error: &clap::Error, kind: ContextKind) -> Option<String> {
     let text = string(error, kind)?;
-    if is_short(text) {
+    if is_short(text) || is_file(text) {
         return Some(text.to_owned());
     }
     if may_be_key(text) {
@@ -232,15 +233,26 @@ fn user_text(error: &clap::Error, kind: ContextKind) -> Option<String> {
     Some(format!("{start}…"))
 }
 
+/// Returns whether a text is the path of a file, and therefore neither a license nor a key.
+fn is_file(text: &str) -> bool {
+    Path::new(text).is_file()
+}
+
 fn is_short(text: &str) -> bool {
     text.chars().count() <= MAX_ECHO
 }
 
 /// Returns a hint with the probable intention of the user.
 fn suggestion(error: &clap::Error) -> Option<String> {
-    if error.kind() == ErrorKind::UnknownArgument
-        && string(error, ContextKind::InvalidArg).is_some_and(|argument| !is_short(argument))
-    {
+    let unknown = string(error, ContextKind::InvalidArg)
+        .filter(|_| error.kind() == ErrorKind::UnknownArgument);
+    if unknown.is_some_and(is_file) {
+        return Some(
+            "the command accepts no further file; a pattern such as *.lic can match several files"
+                .to_owned(),
+        );
+    }
+    if unknown.is_some_and(|argument| !is_short(argument)) {
         return Some("pass a long text through standard input (-) or after --".to_owned());
     }
     let similar = [

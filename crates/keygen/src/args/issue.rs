@@ -26,8 +26,9 @@ pub(crate) struct Issue {
     /// Name of the customer
     #[arg(long, value_name = "NAME", required_unless_present = "convert")]
     pub(crate) customer: Option<String>,
-    /// Trial to convert (id or key); --days counts from the end of the trial
-    #[arg(long, value_name = "LICENSE_ID")]
+    /// Trial to convert: a file, or an id or key in the ledger; --days counts from the end of the
+    /// trial
+    #[arg(long, value_name = "LICENSE")]
     pub(crate) convert: Option<String>,
     /// Last day of the license (UTC)
     #[arg(long, value_parser = time::parse_date, value_name = "YYYY-MM-DD")]

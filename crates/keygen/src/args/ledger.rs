@@ -129,7 +129,8 @@ pub(crate) struct List {
 /// Period, filter and format of a list of licenses that end soon.
 #[derive(Debug, Args)]
 pub(crate) struct Expiring {
-    /// Days or hours from now, such as 30d or 12h
+    /// Days or hours from now until the last day of a license, such as 30d or 12h; the day on which
+    /// the period ends counts as a whole
     #[arg(long, value_name = "SPAN", value_parser = duration, default_value = "30d")]
     pub(crate) within: TimeDelta,
     /// Also list licenses that ended at most this long ago, such as 90d [default: none]

@@ -44,7 +44,8 @@ pub(crate) struct Renew {
     #[arg(value_name = "LICENSE")]
     pub(crate) license: Option<Source>,
     /// Renew each license of a list, such as the output of `keygen ledger expiring` with --csv or
-    /// --json; licenses that already have a successor are skipped
+    /// --json; LIST must be a file, because it is read several times; licenses that already have a
+    /// successor are skipped
     #[arg(long, value_name = "LIST")]
     pub(crate) from: Option<PathBuf>,
     /// Public keys that are not in the ledger; may be repeated
@@ -95,8 +96,8 @@ pub(crate) struct Upgrade {
 
 #[derive(Debug, Args)]
 pub(crate) struct Reassign {
-    /// License id or key in the ledger
-    #[arg(value_name = "LICENSE_ID")]
+    /// License to change: a file, or an id or key in the ledger
+    #[arg(value_name = "LICENSE")]
     pub(crate) license: String,
     /// User to remove from the license
     #[arg(long, value_name = "USER")]

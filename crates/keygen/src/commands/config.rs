@@ -43,6 +43,8 @@ struct SettingsReport {
     rows: Vec<(Setting, SettingValue<Option<String>>)>,
     /// Values that do not count, because another place takes precedence or names another key.
     unused: Vec<(Setting, Origin)>,
+    /// Whether the product file does not exist.
+    lacks_product_file: bool,
 }
 
 impl SettingsReport {
@@ -73,7 +75,12 @@ impl SettingsReport {
             others.map(|origin| (*setting, origin.clone()))
         });
         let unused = unused.collect();
-        Ok(Self { rows, unused })
+        let product_file = settings.path_of(Setting::ProductFile);
+        Ok(Self {
+            rows,
+            unused,
+            lacks_product_file: product_file.is_some_and(|file| !file.value.exists()),
+        })
     }
 
     fn to_text(&self, file: &SettingsPath, terminal: &Terminal) -> String {
@@ -89,7 +96,12 @@ impl SettingsReport {
                 Origin::File { line, .. } => format!("file, line {line}"),
                 origin => origin.to_string(),
             };
-            table.row([setting.member(), &value, &from]);
+            let missing = if *setting == Setting::ProductFile && self.lacks_product_file {
+                " (does not exist)"
+            } else {
+                ""
+            };
+            table.row([setting.member(), &format!("{value}{missing}"), &from]);
         }
         let file = match file.path() {
             Some(path) if file.exists() => show_path(path),

@@ -1,8 +1,15 @@
 //! Lookup of ledgers, and of licenses and keys in them.
 
-use license_cli_support::{Exit, Failure, show_name};
+use std::path::Path;
+
+use license_cli_support::{Exit, Failure, Source, show_name};
 use license_core::chrono::{DateTime, Utc};
-use license_core::{License, LicenseKey, TrustSet, Unverified, with_causes};
+use license_core::encoding::decode_text;
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::license::VerifiedLicensesError;
+use license_core::{
+    FeatureMatrix, License, LicenseKey, TrustSet, Unverified, VerifiedLicenses, with_causes,
+};
 use license_issuer::errors::LedgerError;
 use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation, SqliteLedger};
 use license_issuer::ledger::{LedgerReader, LicenseFilter, RecordedLicense};
@@ -24,7 +31,7 @@ pub(crate) fn open(location: &LedgerLocation) -> Result<SqliteLedger, Failure> {
             Err(Failure::usage("this command needs a ledger").hint(NO_LEDGER_HINT))
         }
         LedgerLocation::Unknown => Err(failures::ledger_not_opened(
-            std::path::Path::new("?"),
+            Path::new("?"),
             &LedgerError::Missing,
         )),
     }
@@ -84,6 +91,49 @@ pub(crate) fn find_license(
     }
 }
 
+/// Returns the license that an id, a key or a license file names, with its status.
+pub(crate) fn find_named(
+    ledger: &dyn LedgerReader,
+    named: &str,
+    now: DateTime<Utc>,
+) -> Result<RecordedLicense, Failure> {
+    if let Some(found) = find_license(ledger, named, now)? {
+        return Ok(found);
+    }
+    if !Path::new(named).is_file() {
+        return Err(not_found(named));
+    }
+    let source = Source::File(named.into());
+    let text = source.read_text(MAX_FILE_BYTES, decode_text)?;
+    let id = id_in_artifact(&source, &text, &TrustSet::default(), Some(ledger))?;
+    license_of(ledger, &id, now)?.ok_or_else(|| not_found(&id))
+}
+
+/// Returns the id of the license in a file or token, which a trusted key must have signed.
+///
+/// Otherwise a forged file could name the license of another customer.
+pub(crate) fn id_in_artifact(
+    source: &Source,
+    text: &str,
+    trust: &TrustSet,
+    ledger: Option<&dyn LedgerReader>,
+) -> Result<String, Failure> {
+    let recorded = ledger.map(signing_keys).transpose()?.unwrap_or_default();
+    let trust = trust.joined(&recorded);
+    // Only an enterprise key, which is looked up as a key, depends on the product.
+    let verified = VerifiedLicenses::verify(text, &trust, FeatureMatrix::built_in());
+    let refused = |error: VerifiedLicensesError| failures::not_verifiable(source, &error);
+    match verified.map_err(refused)?.licenses() {
+        [license] => Ok(license.id().to_string()),
+        [] => Err(refused(VerifiedLicensesError::NoLicense)),
+        several => Err(Failure::usage(format!(
+            "{source}: expected one license, found {}",
+            several.len()
+        ))
+        .hint("name each license by its id, which `keygen inspect FILE` shows")),
+    }
+}
+
 /// Hint for an id or key that the ledger does not contain.
 pub(crate) const FIND_HINT: &str =
     "search for part of an id, key or name with `keygen ledger find TEXT`";
@@ -91,7 +141,7 @@ pub(crate) const FIND_HINT: &str =
 /// Returns the failure of an id or key that the ledger does not contain.
 pub(crate) fn not_found(id: &str) -> Failure {
     let message = format!("the ledger has no entry {}", show_name(id));
-    let hint = if std::path::Path::new(id).is_file() {
+    let hint = if Path::new(id).is_file() {
         "use the license id (jti) instead of the file; `keygen inspect FILE` shows it"
     } else {
         FIND_HINT

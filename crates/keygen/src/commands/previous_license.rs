@@ -211,7 +211,9 @@ pub(super) fn not_replaceable(
     let code = status.as_str().to_ascii_uppercase();
     let failure = Failure::new(Exit::Usage, code, message);
     match ledger.successor(subject) {
-        Ok(Some(successor)) => failure.hint(format!("use its successor, {successor}")),
+        Ok(Some(successor)) => failure.hint(format!(
+            "use its successor, {successor}; `keygen ledger resend {successor} --out FILE` writes its file again"
+        )),
         _ => failure.hint("issue a new license with `keygen issue`"),
     }
 }

@@ -107,6 +107,7 @@ fn warnings(matrix: &FeatureMatrix) -> Vec<String> {
     let mut warnings = Vec::new();
     for pair in matrix.tiers().windows(2) {
         let [lower, higher] = pair else { continue };
+        warnings.extend(shorter_grace(lower, higher));
         let (lower, higher) = (lower.entitlements(), higher.entitlements());
         let lost = lower.features().filter(|feature| !higher.allows(feature));
         warnings.extend(lost.map(|feature| {
@@ -149,6 +150,19 @@ fn warnings(matrix: &FeatureMatrix) -> Vec<String> {
         warnings.push("[trial] is missing: trials need --tier and --days".to_owned());
     }
     warnings
+}
+
+/// Returns a warning if a tier has a shorter grace period after the end than the tier below.
+fn shorter_grace(lower: &TierPolicy, higher: &TierPolicy) -> Option<String> {
+    let hours = |tier: &TierPolicy| tier.renewal().map_or(0, |terms| terms.grace().num_hours());
+    let (less, more) = (hours(higher), hours(lower));
+    (less < more).then(|| {
+        format!(
+            "tier {} has a shorter grace period after the end ({less} h) than the lower tier {} ({more} h): `extends` does not inherit `renewal`",
+            higher.name(),
+            lower.name()
+        )
+    })
 }
 
 /// Returns warnings about labels of features and quotas that no tier has. Only a license that adds

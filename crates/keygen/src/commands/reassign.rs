@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::context::AppContext;
 use super::license;
-use super::lookup::{find_license, not_found, require_ledger, signing_keys, verified};
+use super::lookup::{find_named, not_found, require_ledger, signing_keys, verified};
 use super::previous_license::not_replaceable;
 use super::successor::{Replacement, refuse_replaced, start_at_once};
 use crate::args::Reassign;
@@ -66,9 +66,10 @@ fn order<'m>(
     Ok(order)
 }
 
-/// Returns a license from the ledger. Refuses a license that is revoked, replaced or expired.
+/// Returns the license in the ledger that an id, a key or a file names. Refuses a license that is
+/// revoked, replaced or expired.
 fn find(named: &str, ledger: &dyn LedgerReader, now: DateTime<Utc>) -> Result<License, Failure> {
-    let row = find_license(ledger, named, now)?.ok_or_else(|| not_found(named))?;
+    let row = find_named(ledger, named, now)?;
     let subject = &row.entry.subject;
     if !matches!(row.status, LicenseStatus::Active | LicenseStatus::Future) {
         return Err(not_replaceable(subject, row.status, ledger));

@@ -24,6 +24,7 @@ pub(crate) fn run(arguments: &Renew, app: AppContext<'_>) -> Result<(), Failure>
     match (&arguments.from, &arguments.license) {
         (Some(list), _) => bulk::run(arguments, list, app),
         (None, Some(license)) => {
+            list::refuse(license)?;
             let trust = &arguments.trust;
             replace(app, license, trust, signing, |previous, matrix, ledger| {
                 order(arguments, previous, matrix, ledger)

@@ -46,9 +46,12 @@ pub(crate) fn run(arguments: &Revoke, app: AppContext<'_>) -> Result<(), Failure
                 at,
             };
             let plan = order.plan(ledger);
-            plan.map_err(|error| failures::ledger_refused(ledger, &error))
+            let plan = plan.map_err(|error| failures::ledger_refused(ledger, &error))?;
+            let descriptions = report::descriptions(&plan.content.revoked, ledger, at)?;
+            Ok(plan.map(|report| (report, descriptions)))
         })?;
-        report::revoked(&selection, &revoked, arguments, app.terminal)
+        let (report, descriptions) = &revoked;
+        report::revoked(&selection, report, descriptions, arguments, app.terminal)
     }
 }
 

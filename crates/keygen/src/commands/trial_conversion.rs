@@ -8,7 +8,7 @@ use license_core::{FeatureMatrix, LicenseId, time};
 use license_issuer::ledger::{LedgerEntry, LedgerReader, LicenseStatus};
 
 use super::draft::ends_after;
-use super::lookup::{find_license, not_found};
+use super::lookup::{find_named, not_found};
 use crate::inputs::now;
 
 /// Trial that can be converted.
@@ -18,14 +18,14 @@ pub(super) struct ConvertibleTrial {
 }
 
 impl ConvertibleTrial {
-    /// Finds the trial with an id or key. Refuses a revoked or converted trial.
+    /// Finds the trial that an id, a key or a file names. Refuses a revoked or converted trial.
     pub(super) fn find(
         named: &str,
         ledger: Option<&dyn LedgerReader>,
         now: DateTime<Utc>,
     ) -> Result<Self, Failure> {
         let ledger = ledger.ok_or_else(|| not_found(named))?;
-        let row = find_license(ledger, named, now)?.ok_or_else(|| not_found(named))?;
+        let row = find_named(ledger, named, now)?;
         let subject = row.entry.subject.clone();
         if row.entry.member("trial").as_deref() != Some("true") {
             return Err(not_a_trial(&subject));

@@ -17,7 +17,7 @@ pub(crate) struct KeyChoice {
     pub(crate) passphrase_file: Option<SettingValue<PathBuf>>,
     pub(crate) alg: Option<SettingValue<Algorithm>>,
     pub(crate) module: Option<SettingValue<PathBuf>>,
-    /// The origin of a passphrase file that is not used, because it belongs to another key.
+    /// The origin of a passphrase file that is not used, because the key is set in another place.
     pub(crate) unused_passphrase: Option<Origin>,
 }
 
@@ -52,7 +52,7 @@ impl KeyChoice {
             (None, Some(unused)) => {
                 let failure = self.explain(failure);
                 failure.hint(format!(
-                    "add --passphrase-file FILE; the passphrase_file from {unused} belongs to another key"
+                    "add --passphrase-file FILE; the passphrase_file from {unused} counts only for the key that is set in the same place"
                 ))
             }
             (None, None) => self.explain(failure),

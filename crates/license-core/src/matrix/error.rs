@@ -38,6 +38,19 @@ pub enum ProductFileError {
         /// The maximum number of features and quotas.
         limit: usize,
     },
+    /// A value is not the name of a tier in the file.
+    #[error(
+        "product file: `{place}`: expected the name of a tier in this file ({tiers}), found \
+         `{found}`"
+    )]
+    UnknownTier {
+        /// The path of the value, such as `trial.tier`.
+        place: String,
+        /// The names of the tiers.
+        tiers: String,
+        /// The value.
+        found: String,
+    },
     /// A value is not valid.
     #[error("product file: `{place}`: expected {expected}")]
     Value {
@@ -106,6 +119,10 @@ mod tests {
             (
                 minimal.replace("base_tier='A1'", "base_tier='B1'"),
                 "`base_tier`",
+            ),
+            (
+                format!("{minimal}[trial]\ntier='a1'\ndays=9"),
+                "`trial.tier`: expected the name of a tier in this file (A1), found `a1`",
             ),
             (format!("{minimal}extends='B1'"), "`tiers.A1.extends`"),
             (format!("{minimal}quotas={{x=-2}}"), "`tiers.A1.quotas.x`"),

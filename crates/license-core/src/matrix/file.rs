@@ -139,7 +139,7 @@ fn from_file(file: File) -> Result<FeatureMatrix, ProductFileError> {
             .iter()
             .find(|tier| tier.name().as_str() == name)
             .cloned();
-        found.ok_or_else(|| invalid(place, "the name of a tier in this file"))
+        found.ok_or_else(|| unknown_tier(place, name, &tiers))
     };
     let base = find("base_tier", &file.base_tier)?;
     let enterprise = file
@@ -183,6 +183,15 @@ fn from_file(file: File) -> Result<FeatureMatrix, ProductFileError> {
     };
     check_entitlement_labels(&matrix)?;
     Ok(matrix)
+}
+
+fn unknown_tier(place: &str, found: &str, tiers: &[TierPolicy]) -> ProductFileError {
+    let names: Vec<_> = tiers.iter().map(|tier| tier.name().to_string()).collect();
+    ProductFileError::UnknownTier {
+        place: place.to_owned(),
+        tiers: names.join(", "),
+        found: found.to_owned(),
+    }
 }
 
 /// Checks that no two tiers have the same label.

@@ -136,7 +136,7 @@ pub struct LedgerStats {
     pub ending: Vec<EndingStats>,
 }
 
-/// The numbers of active and future licenses that end within a period from now.
+/// The numbers of active and future licenses whose last day is in a period from today.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EndingStats {
     /// The length of the period in days.

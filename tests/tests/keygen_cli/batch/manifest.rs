@@ -26,7 +26,7 @@ fn the_manifest_has_the_terms_and_the_columns_that_are_no_options() {
         =1,ent,C,,2027-01-01,,yes,US,,\n";
     workstation.write("orders.csv", table);
     let run = batch(&workstation, &[]).expect_code(0);
-    let note = "the columns E-Mail, region of the orders set nothing in a license";
+    let note = "the columns `E-Mail`, `region` of the orders set nothing in a license";
     assert!(run.stderr.contains(note), "{run:?}");
     assert!(
         run.stdout.contains("issued   3 licenses of CODITECT\n"),
@@ -124,7 +124,7 @@ fn rows_that_differ_only_in_columns_that_are_no_options_get_a_license_each_and_a
     let table = "tier,customer,days,email\npro,A,30,a@x\npro,A,30,b@x\n";
     workstation.write("orders.csv", table);
     let run = batch(&workstation, &[]).expect_code(0);
-    let warning = "EQUAL_ROWS: 1 row repeats the order of an earlier row, apart from email";
+    let warning = "EQUAL_ROWS: 1 row repeats the order of an earlier row, apart from `email`";
     assert!(run.stderr.contains(warning), "{run:?}");
     assert_eq!(licenses(&workstation)["count"], 2);
 }

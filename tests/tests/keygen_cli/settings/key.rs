@@ -60,7 +60,7 @@ fn the_passphrase_of_one_key_is_never_used_for_another() {
     // The same file, named by an option: the settings of the file do not count.
     let error = run(&[], &["--key", "four.key"]).expect_failure(2);
     assert!(error.message.contains("no terminal"), "{error:?}");
-    let unused = "the passphrase_file from keygen.toml, line 2 belongs to another key";
+    let unused = "the passphrase_file from keygen.toml, line 2 counts only for the key that is set";
     assert!(error.hint.contains(unused), "{error:?}");
     // The variables name no key, so the passphrase file is for any key.
     let variable = [("KEYGEN_PASSPHRASE_FILE", "passphrase")];

@@ -174,15 +174,16 @@ fn note_columns(orders: &Orders<'_>, copies: u64, terminal: &Terminal) {
     if carried.is_empty() {
         return;
     }
-    let names: Vec<_> = carried.iter().map(|title| escape(title)).collect();
+    let names = carried.iter().map(|title| format!("`{}`", escape(title)));
+    let names: Vec<_> = names.collect();
     let names = names.join(", ");
-    let word = if carried.len() == 1 {
-        "column"
+    let (word, verb) = if carried.len() == 1 {
+        ("column", "sets")
     } else {
-        "columns"
+        ("columns", "set")
     };
     terminal.note(&format!(
-        "the {word} {names} of the orders set nothing in a license; {} repeats the cells",
+        "the {word} {names} of the orders {verb} nothing in a license; {} repeats the cells",
         manifest::NAME
     ));
     if copies > 0 {

@@ -84,12 +84,14 @@ pub(super) fn run(
 fn find(arguments: &Expiring, ledger: &SqliteLedger) -> Result<Vec<EndingLicense>, Failure> {
     let now = now();
     let start = arguments.ended_within;
+    // A license ends after its last day, so the last day of the period counts as a whole.
+    let end = time::end_of_day(time::saturating_add(now, arguments.within).date_naive());
     let filter = LicenseFilter {
         customer: arguments.customer.clone(),
         tier: arguments.tier.clone(),
         product: arguments.product.clone(),
         ends_after: Some(start.map_or(now, |span| time::saturating_sub(now, span))),
-        ends_by: Some(time::saturating_add(now, arguments.within)),
+        ends_by: Some(end),
         sort: LicenseSort::Expires,
         ..LicenseFilter::default()
     };

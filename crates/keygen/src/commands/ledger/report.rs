@@ -12,11 +12,12 @@ use crate::output::csv;
 use crate::output::date::last_day;
 use crate::output::license_table::LicenseTable;
 
-/// Columns of comma-separated values, which are also members of the JSON output.
+/// Columns of comma-separated values, which are also members of the JSON output, except for
+/// [`LAST_DAY`].
 ///
-/// Spreadsheets and scripts rely on their number and order, so claims that were added later appear
-/// in JSON only.
-pub(in crate::commands) const COLUMNS: [&str; 13] = [
+/// Spreadsheets and scripts rely on their order, so claims that were added later appear in JSON
+/// only.
+pub(in crate::commands) const COLUMNS: [&str; 14] = [
     "license_id",
     "status",
     "product",
@@ -30,7 +31,12 @@ pub(in crate::commands) const COLUMNS: [&str; 13] = [
     "expires_at",
     "kid",
     "recorded_at",
+    LAST_DAY,
 ];
+
+/// Column with the last day of a license, as tables and manifests show it. `expires_at` is the
+/// instant after that day.
+const LAST_DAY: &str = "last_day";
 
 pub(super) fn licenses(
     rows: &[RecordedLicense],
@@ -90,7 +96,7 @@ impl ListLayout {
             if self == Self::Compact {
                 cells.push(until(row.status, end));
             } else {
-                cells.extend([status_cell(row.status), remaining(end, now).into()]);
+                cells.extend([status_cell(row.status), ends(row.status, end, now)]);
             }
             if self == Self::Complete {
                 // The subject of an enterprise key is the key.
@@ -101,6 +107,14 @@ impl ListLayout {
             table.row(customer_cell(row), cells, subject);
         }
         table
+    }
+}
+
+/// Returns the time until or since the end of a license. A revoked license has no time left.
+fn ends(status: LicenseStatus, end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Cell {
+    match status {
+        LicenseStatus::Revoked => Cell::new(Meaning::Dim, "revoked"),
+        _ => remaining(end, now).into(),
     }
 }
 
@@ -145,7 +159,9 @@ fn meaning(status: LicenseStatus) -> Option<Meaning> {
 pub(super) fn csv<'r>(rows: impl Iterator<Item = &'r RecordedLicense>) -> String {
     let rows = rows.map(|row| {
         let object = row.to_json();
+        let last_day = row.entry.time("expires_at").map(last_day);
         let cells = COLUMNS.map(|name| match object.get(name) {
+            _ if name == LAST_DAY => last_day.clone().unwrap_or_default(),
             Some(Value::String(text)) => text.clone(),
             None | Some(Value::Null) => String::new(),
             Some(other) => other.to_string(),

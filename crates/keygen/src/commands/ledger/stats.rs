@@ -106,12 +106,12 @@ fn ending(stats: &LedgerStats, screen: Screen) -> Table {
         Column::new("ENDS WITHIN").without_wrapping(),
         number_column("LICENSES"),
         number_column("RENEWED"),
-        number_column("TO RENEW"),
+        number_column("NOT RENEWED"),
     ];
     let mut table = Table::new(
         columns
             .into_iter()
-            .chain(bar_column("OF ALL ACTIVE", screen)),
+            .chain(bar_column("NOT RENEWED OF ALL ACTIVE", screen)),
     );
     let all = count(stats, None, LicenseStatus::Active);
     for period in &stats.ending {

@@ -276,12 +276,34 @@ fn expected_cells(
     }
 }
 
+/// Refuses a list in place of a license. The option for lists is easy to forget.
+pub(super) fn refuse(license: &Source) -> Result<(), Failure> {
+    let Source::File(path) = license else {
+        return Ok(());
+    };
+    if !path.is_file() {
+        return Ok(());
+    }
+    let text = start(path, &show_path(path))?;
+    let header = text.lines().next().unwrap_or_default();
+    if !trim_blanks(&text).starts_with('{') && !header.contains(LICENSE_ID) {
+        return Ok(());
+    }
+    let name = show_path(path);
+    let message = format!("{name}: expected a license, found a list of licenses");
+    Err(Failure::usage(message).hint(format!("renew each license of the list with --from {name}")))
+}
+
 /// Returns whether the first character of a file, apart from blanks, is a brace.
 fn is_json(path: &Path, name: &str) -> Result<bool, Failure> {
+    Ok(trim_blanks(&start(path, name)?).starts_with('{'))
+}
+
+/// Returns the start of a file.
+fn start(path: &Path, name: &str) -> Result<String, Failure> {
     let mut start = Utf8Lines::open(path, name)?.take(MAX_START);
     let mut text = Vec::new();
     let read = start.read_to_end(&mut text);
     let _ = read.map_err(|error| Failure::io("read", path, &error))?;
-    let text = String::from_utf8_lossy(&text);
-    Ok(trim_blanks(&text).starts_with('{'))
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }

@@ -1,13 +1,16 @@
 //! Reports of `keygen revoke`.
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
-use license_issuer::ledger::{LicenseStatus, RecordedLicense};
+use license_core::chrono::{DateTime, Utc};
+use license_issuer::ledger::{LedgerReader, LicenseStatus, RecordedLicense};
 use license_issuer::services::reinstate::ReinstatementReport;
 use license_issuer::services::revoke::RevocationReport;
 use serde_json::json;
 
+use super::super::lookup::license_of;
 use super::selection::Selection;
 use crate::args::Revoke;
+use crate::output::date::last_day;
 
 /// The code of the refusal, and of the warning with `--force`.
 const RENEWED: &str = "RENEWED";
@@ -18,6 +21,7 @@ const DRY_RUN: &str = "dry run: nothing was recorded";
 pub(super) fn revoked(
     selection: &Selection,
     report: &RevocationReport,
+    descriptions: &[String],
     arguments: &Revoke,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
@@ -36,17 +40,13 @@ pub(super) fn revoked(
     }
     let mut lines = Vec::new();
     lines.extend(arguments.dry_run.then(|| DRY_RUN.to_owned()));
-    let done = if arguments.dry_run {
-        "would revoke"
+    let ids = report.revoked.iter();
+    if arguments.dry_run {
+        let described = ids.zip(descriptions);
+        lines.extend(described.map(|(id, text)| format!("would revoke license {id}{text}")));
     } else {
-        "revoked"
-    };
-    lines.extend(
-        report
-            .revoked
-            .iter()
-            .map(|id| format!("{done} license {id}")),
-    );
+        lines.extend(ids.map(|id| format!("revoked license {id}")));
+    }
     let nothing = if report.revoked.is_empty() {
         "; nothing was recorded"
     } else {
@@ -62,6 +62,32 @@ pub(super) fn revoked(
         "send customers a revocation list (`keygen revocations`) or a validation token (`keygen check-in --status revoked`)",
     );
     Ok(())
+}
+
+/// Returns the tier, the customer and the last day of each license, such as `: PRO, ACME Ltd,
+/// through 2027-12-31`. The text of a license that the ledger does not have is empty.
+pub(super) fn descriptions(
+    ids: &[String],
+    ledger: Option<&dyn LedgerReader>,
+    now: DateTime<Utc>,
+) -> Result<Vec<String>, Failure> {
+    let describe = |id: &String| {
+        let found = ledger
+            .map(|ledger| license_of(ledger, id, now))
+            .transpose()?;
+        let Some(license) = found.flatten() else {
+            return Ok(String::new());
+        };
+        let member = |name| license.entry.member(name);
+        let end = license.entry.time("expires_at");
+        let end = end.map_or("no end".to_owned(), |end| {
+            format!("through {}", last_day(end))
+        });
+        let texts = [member("tier"), member("customer"), Some(end)];
+        let texts: Vec<_> = texts.into_iter().flatten().collect();
+        Ok(format!(": {}", escape(&texts.join(", "))))
+    };
+    ids.iter().map(describe).collect()
 }
 
 pub(super) fn undone(

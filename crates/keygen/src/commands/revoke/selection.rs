@@ -4,13 +4,12 @@ use license_cli_support::{Exit, Failure, Source, show_name};
 use license_core::chrono::{DateTime, Utc};
 use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
-use license_core::license::VerifiedLicensesError;
-use license_core::{FeatureMatrix, LicenseId, LicenseKey, TrustSet, Unverified, VerifiedLicenses};
+use license_core::{LicenseId, LicenseKey, TrustSet, Unverified};
 use license_issuer::folding::folded;
 use license_issuer::ledger::{LedgerReader, LicenseFilter, LicenseStatus, RecordedLicense};
 use license_issuer::services::revoke::{has_ended, is_issued};
 
-use super::super::lookup::{not_found, resolve, rows, signing_keys};
+use super::super::lookup::{id_in_artifact, not_found, resolve, rows};
 use super::super::release;
 use crate::args::Revoke;
 use crate::failures;
@@ -148,33 +147,13 @@ fn named_license(
     }
     if force {
         unrecorded_id(named)
+    } else if licenses_of_customer(named, ledger, &|_| true).is_ok() {
+        Err(not_found(named).hint(format!(
+            "{} is a customer; to revoke all licenses of the customer, use `keygen revoke --customer NAME`",
+            show_name(named)
+        )))
     } else {
         Err(not_found(named))
-    }
-}
-
-/// Returns the id of the license in a file or token, which a trusted key must have signed.
-///
-/// Otherwise a forged file could name the license of another customer.
-fn id_in_artifact(
-    source: &Source,
-    text: &str,
-    trust: &TrustSet,
-    ledger: Option<&dyn LedgerReader>,
-) -> Result<String, Failure> {
-    let recorded = ledger.map(signing_keys).transpose()?.unwrap_or_default();
-    let trust = trust.joined(&recorded);
-    // Only an enterprise key, which is looked up as a key, depends on the product.
-    let verified = VerifiedLicenses::verify(text, &trust, FeatureMatrix::built_in());
-    let refused = |error: VerifiedLicensesError| failures::not_verifiable(source, &error);
-    match verified.map_err(refused)?.licenses() {
-        [license] => Ok(license.id().to_string()),
-        [] => Err(refused(VerifiedLicensesError::NoLicense)),
-        several => Err(Failure::usage(format!(
-            "{source}: expected one license, found {}",
-            several.len()
-        ))
-        .hint("name each license by its id, which `keygen inspect FILE` shows")),
     }
 }
 

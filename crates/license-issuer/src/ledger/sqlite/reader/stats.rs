@@ -50,9 +50,10 @@ pub(super) fn stats(db: &Connection, now: DateTime<Utc>) -> Result<LedgerStats, 
     })
 }
 
-/// Counts the active and future licenses that end within these days.
+/// Counts the active and future licenses whose last day is at most this many days after today.
 fn ending(db: &Connection, days: u16, now: DateTime<Utc>) -> Result<EndingStats, LedgerError> {
-    let end = time::saturating_add(now, TimeDelta::days(days.into()));
+    let last_day = time::saturating_add(now, TimeDelta::days(days.into())).date_naive();
+    let end = time::end_of_day(last_day);
     let sql = format!(
         "SELECT count(*), coalesce(sum(EXISTS (SELECT 1 FROM replaced p WHERE p.old = e.subject AND NOT {})), 0)
          FROM entries e WHERE {LICENSES} AND json_extract(e.body, '$.expires_at') > ?1
