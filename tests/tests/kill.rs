@@ -1,8 +1,8 @@
 //! `kill -9` at any moment of installing or counting: acknowledged changes are kept, no change is
 //! applied twice, and no partial file remains.
 //!
-//! Each test kills a thousand processes, in about a minute.
-//! `cargo test -p license-tests --test kill -- --nocapture` prints the outcomes.
+//! Each test kills 250 processes. `LICENSE_TESTS_KILLS=1000 cargo test -p license-tests --test kill
+//! -- --nocapture` kills a thousand in about a minute, and prints the outcomes.
 #![cfg(unix)]
 #![allow(
     clippy::expect_used,
@@ -19,7 +19,11 @@ use std::time::{Duration, Instant};
 
 use license_tests::{Run, Scratch, Vendor, copy_files};
 
-const KILLS: u64 = 1000;
+/// Returns the number of processes that a test kills.
+fn kills() -> u64 {
+    let kills = std::env::var("LICENSE_TESTS_KILLS");
+    kills.map_or(250, |kills| kills.parse().expect("a number of kills"))
+}
 
 /// Creates a machine with an installed PRO license, and with a PRO and a TEAM license as files.
 /// Each license allows a million commands per day.
@@ -92,11 +96,12 @@ fn expect_no_partial_files(machine: &Scratch) {
 
 #[test]
 fn an_acknowledged_use_is_counted_once_after_a_kill() {
+    let kills = kills();
     let machine = machine();
     let args = ["use", "commands_per_day"];
     let duration = duration(&machine, &args);
     let (mut before, mut acknowledged, mut unacknowledged) = (used(&machine), 0, 0);
-    for kill in 0..KILLS {
+    for kill in 0..kills {
         let is_acknowledged = kill_at(moment(kill, duration), &machine, &args);
         let now = used(&machine);
         if is_acknowledged {
@@ -113,15 +118,16 @@ fn an_acknowledged_use_is_counted_once_after_a_kill() {
     }
     expect_no_partial_files(&machine);
     println!(
-        "{KILLS} kills of `license use`: {acknowledged} counted and acknowledged, \
+        "{kills} kills of `license use`: {acknowledged} counted and acknowledged, \
          {unacknowledged} counted only, {} without a change",
-        KILLS - acknowledged - unacknowledged
+        kills - acknowledged - unacknowledged
     );
-    assert!(acknowledged < KILLS, "no process was killed in time");
+    assert!(acknowledged < kills, "no process was killed in time");
 }
 
 #[test]
 fn the_installed_license_is_valid_after_a_kill() {
+    let kills = kills();
     let machine = machine();
     let install = |file| ["install", "--trust", "trust.jwks", "--force", file];
     let duration = duration(&machine, &install("pro.lic"));
@@ -133,7 +139,7 @@ fn the_installed_license_is_valid_after_a_kill() {
         status["tier"].as_str().unwrap().to_owned()
     };
     let (mut before, mut acknowledged, mut unacknowledged) = (tier(), 0, 0);
-    for kill in 0..KILLS {
+    for kill in 0..kills {
         let (file, expected) = match before.as_str() {
             "PRO" => ("team.lic", "TEAM"),
             _ => ("pro.lic", "PRO"),
@@ -147,11 +153,11 @@ fn the_installed_license_is_valid_after_a_kill() {
     }
     expect_no_partial_files(&machine);
     println!(
-        "{KILLS} kills of `license install`: {acknowledged} installed and acknowledged, \
+        "{kills} kills of `license install`: {acknowledged} installed and acknowledged, \
          {unacknowledged} installed only, {} without a change",
-        KILLS - acknowledged - unacknowledged
+        kills - acknowledged - unacknowledged
     );
-    assert!(acknowledged < KILLS, "no process was killed in time");
+    assert!(acknowledged < kills, "no process was killed in time");
 }
 
 /// Creates a machine with an installed license, and with a file that contains a second license and

@@ -200,9 +200,16 @@ fn a_machine_verifies_installs_and_uses_each_license() {
         let mut installed = run(&["install", "--force", "--trust", "trust.jwks", file])
             .expect_code(0)
             .json();
-        let status = run(&["status"]).expect_code(0).json();
-        let blocks = installed.as_object_mut().unwrap().remove("blocks");
-        let blocks: Vec<_> = blocks.unwrap().as_array().unwrap().clone();
+        let mut status = run(&["status"]).expect_code(0).json();
+        for of_installed in [&mut installed, &mut status] {
+            // The source is the installed file.
+            let source = of_installed["license"]["source"].take();
+            assert!(source.as_str().unwrap().contains("license."), "{source}");
+        }
+        let mut only_installed = |name| installed.as_object_mut().unwrap().remove(name).unwrap();
+        assert_eq!(only_installed("dry_run"), false);
+        assert!(only_installed("path").is_string());
+        let blocks: Vec<_> = only_installed("blocks").as_array().unwrap().clone();
         assert!(
             blocks.iter().all(|block| block["taken"] == true),
             "{blocks:?}"

@@ -52,6 +52,14 @@ impl PictureFormat {
             None
         }
     }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Png => "PNG",
+            Self::Jpeg => "JPEG",
+            Self::Other(name) => name,
+        }
+    }
 }
 
 /// Returns whether a file starts like a picture.
@@ -67,9 +75,13 @@ pub(crate) fn is_picture(bytes: &[u8]) -> bool {
 /// large, or does not contain exactly one readable code.
 pub(crate) fn read_picture(bytes: &[u8], name: &str) -> Result<String, Failure> {
     let format = match PictureFormat::detect(bytes) {
-        Some(PictureFormat::Other(found)) => return Err(other_format(name, found)),
-        Some(format) => format,
-        None => return Err(other_format(name, "another format")),
+        Some(format @ (PictureFormat::Png | PictureFormat::Jpeg)) => format,
+        found => {
+            return Err(other_format(
+                name,
+                found.map_or("another format", PictureFormat::name),
+            ));
+        }
     };
     read_code(format, bytes, name)
 }
@@ -99,8 +111,11 @@ fn read_code(format: PictureFormat, bytes: &[u8], name: &str) -> Result<String, 
     let failure = |message: &str| Failure::malformed(format!("{name}: {message}"));
     decoding::read_within(format, bytes, decoding::TIME_LIMIT).map_err(|error| match error {
         DecodingError::Damaged => {
-            failure("expected a whole picture, found a damaged or truncated one")
-                .hint("copy or send the picture again")
+            let found = format.name();
+            failure(&format!(
+                "expected a whole picture, found a damaged or truncated {found} image"
+            ))
+            .hint("copy or send the picture again")
         }
         DecodingError::TooLarge { width, height } => failure(&format!(
             "expected a picture of at most {} megapixels, found {width} x {height} pixels",

@@ -227,7 +227,7 @@ fn each_reason_has_its_own_message_and_a_hint() {
     let failure = read_picture(&png(TEXT)[..100], "b.png").unwrap_err();
     assert_eq!(
         failure.message(),
-        "b.png: expected a whole picture, found a damaged or truncated one"
+        "b.png: expected a whole picture, found a damaged or truncated PNG image"
     );
     assert!(failure.advice().is_some());
 }

@@ -56,12 +56,12 @@ pub(super) const ENCODINGS: &[Change] = &[
     (
         "a PNG image",
         |_| b"\x89PNG\r\n\x1a\n\0\0".to_vec(),
-        Refused("a PNG image"),
+        Refused("PNG image"),
     ),
     (
         "a GIF image",
         |_| b"GIF89a\x01\x01abc".to_vec(),
-        Refused("a GIF image"),
+        Refused("GIF"),
     ),
     (
         "a workbook",
