@@ -97,7 +97,7 @@ pub(crate) enum Command {
         strict: bool,
     },
     /// Show the result of each rule, with the expected and the actual value
-    Explain(Box<Query>),
+    Explain(Box<Explain>),
     #[command(flatten)]
     Description(Description),
 }
@@ -109,7 +109,8 @@ impl Command {
             Self::Verify(arguments) => &arguments.trust,
             Self::Install(arguments) | Self::Activate(arguments) => &arguments.trust,
             Self::Check(arguments) => &arguments.query.trust,
-            Self::Features(query) | Self::Explain(query) => &query.trust,
+            Self::Explain(arguments) => &arguments.query.trust,
+            Self::Features(query) => &query.trust,
             _ => &[],
         }
     }
@@ -280,6 +281,15 @@ pub(crate) struct Query {
 pub(crate) struct Check {
     /// Name of the feature
     pub(crate) feature: String,
+    #[command(flatten)]
+    pub(crate) query: Query,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// An argument by mistake, such as the name of a feature
+    #[arg(hide = true)]
+    pub(crate) unexpected: Option<String>,
     #[command(flatten)]
     pub(crate) query: Query,
 }

@@ -82,7 +82,7 @@ fn run_command(cli: &Cli, command: &Command, terminal: &Terminal) -> Result<Exit
             install::restore(&app_for(arguments.system)?, arguments, terminal)
         }
         Command::Doctor { strict } => doctor::run(&app()?, *strict, terminal),
-        Command::Explain(query) => explain::run(&app()?, query, terminal),
+        Command::Explain(arguments) => explain::run(&app()?, arguments, terminal),
         Command::Description(description) => {
             description.write(Cli::command()).map(|()| Exit::Success)
         }

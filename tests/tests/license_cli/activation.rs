@@ -146,7 +146,7 @@ fn a_license_that_requires_activation_is_valid_only_after_the_answer() {
     assert_eq!(code(&machine), "NOT_ACTIVATED");
     let requested = request(&machine, &[]);
     assert!(
-        requested.stderr.contains("keygen activate"),
+        requested.stderr.contains("license activate FILE"),
         "{}",
         requested.stderr
     );
@@ -463,7 +463,7 @@ fn a_receipt_reveals_the_secret_and_the_license_is_denied_afterwards() {
     let second = answer(&request(&machine, &[]).stdout);
     let deactivated = on(HERE, &machine, &["deactivate", "--out", "receipt.lic"]).expect_code(0);
     assert!(
-        deactivated.stderr.contains("keygen release"),
+        deactivated.stderr.contains("frees the device"),
         "{}",
         deactivated.stderr
     );

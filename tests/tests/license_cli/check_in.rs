@@ -51,7 +51,7 @@ fn in_grace_all_features_are_granted_and_the_end_is_reported() {
         "{}",
         output.stdout
     );
-    let expected = "warning: GRACE_OFFLINE: a check-in is due; the license remains valid for 5 more days, until 2020-01-08T00:00:00Z\nhint: install a new validation token, which the vendor issues with `keygen check-in`\n";
+    let expected = "warning: GRACE_OFFLINE: a check-in is due; the license remains valid for 5 more days, until 2020-01-08T00:00:00Z\nhint: install a new validation token; ask the vendor for one\n";
     assert_eq!(output.stderr, expected);
     let _ = license(&machine, &[&["check", "cloud_sync"], &at[..]].concat()).expect_code(0);
     let _ = license(&machine, &[&["status", "--strict"], &at[..]].concat()).expect_code(1);

@@ -281,6 +281,45 @@ fn a_future_renewal_stays_installed_after_an_upgrade() {
 }
 
 #[test]
+fn a_renewal_in_the_file_does_not_hide_that_the_license_allows_less() {
+    let sale = with_future_renewal();
+    let at = ["--at", "2026-06-11"];
+    let issue = words("issue --tier ent --customer ACME --perpetual --issued-at 2026-06-01");
+    sale.issue(&issue, "ent.lic");
+    let report = sale.install("ent.lic", at[1]).expect_code(0);
+    let undo = "the PRO license of ACME is replaced; `license restore --force` restores it\n";
+    assert!(report.stderr.contains(undo), "{report:?}");
+    let read = |file: &str| fs::read_to_string(sale.machine.state().join(file)).unwrap();
+    let files = || ["license.lic", "license.replaced"].map(read);
+    let before = files();
+    // The kept file contains the renewal, which is installed as well. The renewal starts later, so
+    // the two licenses that take effect now are compared.
+    let again = ["install", "acme.lic", "--trust", "trust.jwks"];
+    for args in [&["restore"][..], &again] {
+        let refused = Run::license(&sale.machine).args(args).args(at).run();
+        let error = refused.expect_failure(1);
+        let loss = "LOSS: the new PRO license allows less than the installed ENT license";
+        assert!(error.message.starts_with(loss), "{error:?}");
+        assert!(error.hint.contains("--force"), "{error:?}");
+        assert_eq!(files(), before, "{args:?}");
+    }
+    let forced = ["restore", "--force"];
+    let forced = Run::license(&sale.machine).args(forced).args(at).run();
+    let report = forced.expect_code(0);
+    // A better license needs no force.
+    let undo = "the ENT license of ACME is replaced; `license restore` restores it\n";
+    assert!(report.stderr.contains(undo), "{report:?}");
+    assert_eq!(sale.status(at[1])["tier"], "PRO");
+    assert_eq!(
+        sale.status("2026-07-02")["expires_at"],
+        "2027-07-01T00:00:00Z"
+    );
+    let restored = Run::license(&sale.machine).arg("restore").args(at).run();
+    let _ = restored.expect_code(0);
+    assert_eq!(sale.status(at[1])["tier"], "ENT");
+}
+
+#[test]
 fn force_removes_a_future_renewal() {
     let sale = with_future_renewal();
     let stored = || fs::read_to_string(sale.machine.state().join("license.lic")).unwrap();

@@ -105,6 +105,14 @@ fn a_license_on_an_installed_list_is_revoked_with_a_reason() {
         "{}",
         output.stdout
     );
+    // The reason is above, so the hint does not send the customer to ask for it.
+    assert!(
+        output
+            .stderr
+            .contains("hint: ask the vendor for another license\n"),
+        "{}",
+        output.stderr
+    );
     assert!(
         output.stderr.contains("revocation list 1 installed as"),
         "{}",

@@ -47,6 +47,12 @@ fn a_terminal_shows_colors_symbols_and_bars_and_wraps_at_words() {
         shown.iter().any(|line| line.ends_with("░ 0% of the term")),
         "{shown:#?}"
     );
+    // The bar of a license that does not count is not green.
+    machine.write("list.lic", revocations::list(1, &[&TEAM]));
+    let _ = license(&machine, &["install", "list.lic", "--at", AT]).expect_code(1);
+    let revoked = on_terminal(&machine, 60, "$LICENSE status --at 2020-07-01", &[]).unwrap();
+    assert!(revoked.stdout.contains("\u{1b}[31m█"), "{revoked:?}");
+    assert!(!revoked.stdout.contains("\u{1b}[32m"), "{revoked:?}");
     let failure = "$LICENSE verify --trust trust.jwks no/such/directory/with/a/license.lic";
     let output = on_terminal(&machine, 60, failure, &[])
         .unwrap()

@@ -216,6 +216,8 @@ fn a_customer_sees_the_vendors_product_from_the_installation_to_the_status() {
         "Hobby, because the license is not valid",
     ];
     expect_parts(&denied.stdout, &parts);
+    let removed = photon(&machine, &["remove"]).expect_code(0);
+    expect_parts(&removed.stderr, &["tier Hobby is in effect"]);
 }
 
 #[test]
@@ -330,6 +332,8 @@ fn errors_and_hints_have_the_vendors_name_and_variables() {
             &["`photon-license machine` prints"],
         ),
         ("use unknown", 2, &["tier Hobby"]),
+        ("explain sso", 2, &["`photon-license check sso`"]),
+        ("explain studio.lic", 2, &["--license FILE"]),
         (
             "activate studio.lic",
             3,
@@ -340,6 +344,24 @@ fn errors_and_hints_have_the_vendors_name_and_variables() {
         expect_parts(&format!("{}\n{}", error.message, error.hint), parts);
         let json = photon(&machine, &[&words(line)[..], &["--json"]].concat());
         let _ = json.expect_json_failure(exit);
+    }
+    // The labels are on the screens, so people type them as names.
+    for (command, label, exit, advice) in [
+        (
+            "check",
+            "batch rendering",
+            1,
+            "Batch rendering is the label of `batch`: `photon-license check batch`",
+        ),
+        (
+            "use",
+            "Renders per day",
+            2,
+            "Renders per day is the label of `renders_per_day`: `photon-license use renders_per_day`",
+        ),
+    ] {
+        let output = photon(&machine, &[command, label]).expect_code(exit);
+        expect_parts(&output.stderr, &[advice]);
     }
     let unknown = photon(&machine, &["check", "sleep"]).expect_code(1);
     expect_parts(&unknown.stdout, &["a feature of product PHOTON"]);

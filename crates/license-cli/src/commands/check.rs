@@ -133,6 +133,9 @@ fn sentence(
 
 /// Suggests a feature of the product in place of an unknown feature.
 fn suggestion(feature: &str, matrix: &FeatureMatrix) -> String {
+    if let Some(advice) = labels::advice(feature, matrix.feature_labels(), "check") {
+        return advice;
+    }
     let features = matrix.features().into_iter().map(|(name, _)| name);
     match closest(feature, features) {
         Some(name) => format!("no tier has this feature; did you mean {name}?"),

@@ -1,12 +1,13 @@
 //! `license explain`.
 
-use license_cli_support::{Exit, Failure, Fields, Meaning, Screen, Terminal, wrap};
+use license_cli_support::{Exit, Failure, Fields, Meaning, Screen, Terminal, show_name, wrap};
 use license_core::evaluate::{Outcome, RuleOutcome, RuleResult};
 use license_core::{Decision, FeatureMatrix};
 use serde_json::{Value, json};
 
-use crate::args::Query;
+use crate::args::Explain;
 use crate::context::AppContext;
+use crate::embedded::{PROGRAM, command};
 use crate::output::{decision, labels};
 
 /// The indentation of the expected and actual values.
@@ -17,7 +18,15 @@ const VALUE_INDENT: usize = 6;
 /// # Errors
 ///
 /// Returns the failure that ends the program.
-pub(crate) fn run(app: &AppContext, query: &Query, terminal: &Terminal) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    app: &AppContext,
+    arguments: &Explain,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    if let Some(argument) = &arguments.unexpected {
+        return Err(unexpected(argument, &app.matrix));
+    }
+    let query = &arguments.query;
     let evaluation = app.requested(query)?;
     let (decision, results) = (evaluation.decide(), evaluation.explain());
     if terminal.is_json() {
@@ -31,6 +40,24 @@ pub(crate) fn run(app: &AppContext, query: &Query, terminal: &Terminal) -> Resul
         decision::print_warnings(&decision, &evaluation.notices, terminal);
     }
     Ok(decision::exit(&decision, query.context.strict))
+}
+
+/// Returns the failure of an argument that is no option. `check` answers a question about a
+/// feature.
+fn unexpected(argument: &str, matrix: &FeatureMatrix) -> Failure {
+    let found = show_name(argument);
+    let features = matrix.features();
+    let mut features = features.iter().map(|(name, _)| *name);
+    let hint = match features.find(|name| *name == argument) {
+        Some(name) => format!("`{PROGRAM} check {name}` checks this feature"),
+        None => concat!(
+            "--license FILE explains a file; ",
+            command!("check FEATURE"),
+            " checks a feature"
+        )
+        .to_owned(),
+    };
+    Failure::usage(format!("expected only options, found {found}")).hint(hint)
 }
 
 fn outcome(result: &RuleResult) -> &'static str {

@@ -7,7 +7,7 @@ use license_client::{
     Candidate, InstallReport, Installation, InstallationError, Moment, Replace, ReplacedLicense,
 };
 use license_core::license::{Rotation, VerifiedLicensesError};
-use license_core::{Code, License, TrustSet, VerifiedLicenses};
+use license_core::{Code, Context, License, TrustSet, VerifiedLicenses};
 use serde_json::{Value, json};
 
 use self::notes::{OtherLicenses, note_dry_run, note_installed, note_other_licenses};
@@ -194,6 +194,7 @@ fn install(
             after: &after,
             kept_before: &kept_before,
             kept: &kept_licenses(app),
+            needs_force: is_kept_license_worse(app, &context, moment),
         };
         let now = context.clock();
         note_other_licenses(app, &installed, now, &verified, &others, terminal);
@@ -340,4 +341,23 @@ fn own_licenses(app: &AppContext) -> Vec<License> {
 fn kept_licenses(app: &AppContext) -> Vec<License> {
     let kept = app.manager.replaced_license(&app.matrix).ok().flatten();
     kept.map_or_else(Vec::new, |kept| kept.verified.licenses().to_vec())
+}
+
+/// Returns whether `license restore` would refuse to install the kept license.
+fn is_kept_license_worse(app: &AppContext, context: &Context<'_>, moment: Moment) -> bool {
+    let Ok(Some(kept)) = app.manager.replaced_license(&app.matrix) else {
+        return false;
+    };
+    let candidate = Candidate {
+        verified: &kept.verified,
+        trust: &kept.trust,
+        matrix: &app.matrix,
+    };
+    let checked = app
+        .manager
+        .check_install(&candidate, context, Replace::UnlessWorse, moment);
+    matches!(
+        checked,
+        Err(InstallationError::Loss(_) | InstallationError::Worse { .. })
+    )
 }

@@ -34,7 +34,7 @@ pub(crate) fn run(app: &AppContext, terminal: &Terminal) -> Result<Exit, Failure
         terminal.data(&format!("removed {}", show_path(path)))?;
     }
     if !removed.is_empty() {
-        let base = app.matrix.base_tier().name();
+        let base = app.matrix.base_tier().label();
         let unless = if app.is_for_all_users {
             "a user installed another license"
         } else {

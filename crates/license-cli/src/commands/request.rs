@@ -38,9 +38,9 @@ pub(crate) fn run(
     } else {
         PendingRequestPolicy::Repeat
     };
-    let (request, answer, notice) = if arguments.clock {
+    let (request, notice) = if arguments.clock {
         let request = app.manager.request_clock_repair(made_at, pending);
-        (request, "keygen clock-repair", None)
+        (request, None)
     } else {
         let license = installed_license(app, arguments.license.as_deref())??;
         check_product(app, &license)?;
@@ -48,11 +48,14 @@ pub(crate) fn run(
         let request = app
             .manager
             .request_activation(license.id(), made_at, pending);
-        (request, "keygen activate", notice)
+        (request, notice)
     };
     let request = request.map_err(|error| failure::installation(&error))?;
-    let hint = format!("send the request to the vendor, who answers with `{answer}`");
-    delivery.deliver(&request, notice, &hint, terminal)
+    let hint = concat!(
+        "send the request to the vendor, then install the answer with ",
+        command!("activate FILE")
+    );
+    delivery.deliver(&request, notice, hint, terminal)
 }
 
 /// Refuses a license of another product, whose activation needs another fingerprint.
@@ -99,10 +102,10 @@ pub(crate) fn deactivate(
     })?;
     let shared_file = system_file(app, license.as_ref(), Some(&receipt.request));
     let hint = match &shared_file {
-        None => "the license is deactivated on this machine; send this receipt to the vendor, who frees the device with `keygen release`"
+        None => "the license is deactivated on this machine; send this receipt to the vendor, who then frees the device"
             .to_owned(),
         Some(path) => format!(
-            "ask the administrator to remove the activation from {}, then send this receipt to the vendor, who frees the device with `keygen release`",
+            "ask the administrator to remove the activation from {}, then send this receipt to the vendor, who then frees the device",
             show_path(path)
         ),
     };

@@ -87,8 +87,9 @@ fn no_such_quota(name: &str, decision: &Decision, matrix: &FeatureMatrix) -> Fai
     let known = known.collect::<Vec<_>>().join(", ");
     let tier = labels::effective_tier(decision, matrix);
     let expected = format!("expected a quota of tier {tier}");
-    Failure::usage(format!("{expected}, found {}", show_name(name)))
-        .hint(format!("use one of these quotas: {known}"))
+    let advice = labels::advice(name, matrix.quota_labels(), "use");
+    let advice = advice.unwrap_or_else(|| format!("use one of these quotas: {known}"));
+    Failure::usage(format!("{expected}, found {}", show_name(name))).hint(advice)
 }
 
 /// Returns a notice if the installed license is denied.

@@ -2,7 +2,7 @@
 
 use license_cli_support::{Cell, Meaning, Screen};
 use license_core::chrono::{DateTime, TimeDelta, Utc};
-use license_core::evaluate::{Evidence, Warning};
+use license_core::evaluate::{Evidence, Outcome, Warning};
 use license_core::time::rfc3339;
 use license_core::{Code, Decision, License, time};
 
@@ -16,7 +16,7 @@ pub(crate) fn term(license: &License, decision: &Decision, screen: Screen) -> Op
     let ends_soon = |warning: &Warning| warning.code() == Code::ExpiresSoon;
     let meaning = if decision.code() == Code::GraceRenewal {
         Meaning::Warning
-    } else if elapsed == whole {
+    } else if elapsed == whole || decision.outcome() == Outcome::Denied {
         Meaning::Bad
     } else if decision.warnings().iter().any(ends_soon) {
         Meaning::Warning

@@ -165,11 +165,11 @@ fn unused_to_json(file: &UnusedFile) -> Value {
 fn advice(decision: &Decision) -> Option<&'static str> {
     Some(match decision.code() {
         Code::GraceOffline | Code::CheckInOverdue => {
-            "install a new validation token, which the vendor issues with `keygen check-in`"
+            "install a new validation token; ask the vendor for one"
         }
         Code::GraceRenewal | Code::Expired => "ask the vendor for a renewal",
         Code::Revoked if matches!(decision.evidence(), Evidence::Revocation { .. }) => {
-            "ask the vendor for the reason, or for another license"
+            "ask the vendor for another license"
         }
         Code::Suspended | Code::Revoked | Code::Canceled => {
             "ask the vendor for the reason; a later validation token with status `active` restores the license"

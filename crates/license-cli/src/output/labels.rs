@@ -1,7 +1,10 @@
 //! Labels of a product in messages and JSON. Messages show labels, and JSON has both.
 
+use license_cli_support::escape;
 use license_core::{Decision, FeatureMatrix, License};
 use serde_json::{Map, Value, json};
+
+use crate::embedded::PROGRAM;
 
 /// Returns the label of the tier of a license. A license of another product has other tiers.
 pub(crate) fn tier(license: &License, matrix: &FeatureMatrix) -> String {
@@ -26,6 +29,21 @@ pub(crate) fn effective_tier(decision: &Decision, matrix: &FeatureMatrix) -> Str
     matrix
         .tier_label(&decision.entitlements().tier())
         .to_owned()
+}
+
+/// Returns advice with the name if a text is a label of these features or quotas. `command` needs
+/// the name.
+pub(crate) fn advice<'a>(
+    text: &str,
+    mut labels: impl Iterator<Item = (&'a str, &'a str)>,
+    command: &str,
+) -> Option<String> {
+    let found = labels.find(|(_, label)| label.to_lowercase() == text.to_lowercase());
+    let (name, label) = found?;
+    let label = escape(label);
+    Some(format!(
+        "{label} is the label of `{name}`: `{PROGRAM} {command} {name}`"
+    ))
 }
 
 /// Returns the labels by the names in the other members.

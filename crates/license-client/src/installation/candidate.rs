@@ -94,7 +94,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Returns the instant at which one of the two licenses supersedes the other, if both are
+    /// Returns the instant at which the new license supersedes the installed one, if both are
     /// stored.
     pub(crate) fn begins(&self) -> Option<DateTime<Utc>> {
         self.combined.as_ref()?.begins

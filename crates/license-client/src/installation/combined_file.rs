@@ -9,8 +9,7 @@ use license_core::{License, LicenseFile, LicenseId, TokenKind, VerifiedLicenses}
 pub(crate) struct CombinedFile {
     /// The text of the license file.
     pub(super) text: String,
-    /// The earliest instant in the future at which a license of one file supersedes a license of
-    /// the other file.
+    /// The earliest instant in the future at which a new license supersedes an installed license.
     pub(super) begins: Option<DateTime<Utc>>,
     /// The installed licenses that stay.
     pub(super) kept: Vec<LicenseId>,
@@ -19,11 +18,14 @@ pub(crate) struct CombinedFile {
 impl CombinedFile {
     /// Returns the file to store, or `None` if the new license simply replaces the installed one.
     ///
-    /// - If one of the two licenses supersedes the other at a later time, both are stored. The new
-    ///   license is either a renewal, or the license whose renewal is already installed.
-    /// - An installed license of the same customer that has not started stays, unless the new
-    ///   license supersedes it. The customer paid for the installed license, and could not install
-    ///   it again before it starts.
+    /// - If the new license supersedes the installed one at a later time, both are stored. The new
+    ///   license is a renewal.
+    /// - An installed license that has not started stays if it is the renewal of the new license, or
+    ///   if it is of the same customer and the new license does not supersede it. The customer paid
+    ///   for the installed license, and could not install it again before it starts.
+    ///
+    /// An installed license that has started does not stay because of an installed renewal. The new
+    /// license takes effect in its place, and is compared with it.
     pub(super) fn new(
         new: &VerifiedLicenses,
         installed: &VerifiedLicenses,
@@ -31,16 +33,13 @@ impl CombinedFile {
     ) -> Option<Self> {
         let starts_later =
             |license: &&License| license.not_before().is_some_and(|start| start > now);
-        let first_start = |successors: &VerifiedLicenses, others: &VerifiedLicenses| {
-            let successors = successors.licenses().iter().filter(starts_later);
-            let successors = successors.filter(|successor| {
-                let mut others = others.licenses().iter();
-                others.any(|license| supersedes(successor, license))
-            });
-            successors.filter_map(License::not_before).min()
+        let renews = |renewal: &License, others: &VerifiedLicenses| {
+            let mut others = others.licenses().iter();
+            others.any(|license| supersedes(renewal, license))
         };
-        let both = [first_start(new, installed), first_start(installed, new)];
-        let begins = both.into_iter().flatten().min();
+        let renewals = new.licenses().iter().filter(starts_later);
+        let renewals = renewals.filter(|renewal| renews(renewal, installed));
+        let begins = renewals.filter_map(License::not_before).min();
         let (CanonicalText::File(new_text), CanonicalText::File(installed_text)) =
             (new.canonical(), installed.canonical())
         else {
@@ -53,8 +52,10 @@ impl CombinedFile {
             let mut started = all().filter(|license| !starts_later(license));
             !is_new && !started.any(|license| supersedes(license, old))
         };
-        let is_awaited =
-            |old: &&License| begins.is_some() || starts_later(old) && is_of_same_customer(new, old);
+        let is_awaited = |old: &&License| {
+            let is_wanted = || is_of_same_customer(new, old) || renews(old, new);
+            begins.is_some() || starts_later(old) && is_wanted()
+        };
         let kept = installed.licenses().iter();
         let kept: Vec<&License> = kept.filter(is_still_needed).filter(is_awaited).collect();
         let is_for_predecessor = |token: &&Validation| {

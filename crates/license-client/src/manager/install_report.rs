@@ -33,8 +33,7 @@ use crate::revocations::InstalledList;
 pub struct InstallReport {
     /// The path of the installed artifact.
     pub path: PathBuf,
-    /// The instant at which one of the two licenses supersedes the other, if the new license is
-    /// stored together with the installed one.
+    /// The instant at which the new license supersedes the installed one, if both are stored.
     pub begins: Option<DateTime<Utc>>,
     /// Whether the clock's high-water mark was lowered, because a wrong clock had raised it into
     /// the future.

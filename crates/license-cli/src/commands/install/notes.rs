@@ -112,6 +112,9 @@ pub(super) struct OtherLicenses<'l> {
     pub(super) after: &'l [License],
     pub(super) kept_before: &'l [License],
     pub(super) kept: &'l [License],
+    /// Whether the license that is kept now allows less than the installed one, so that only
+    /// `--force` restores it.
+    pub(super) needs_force: bool,
 }
 
 impl OtherLicenses<'_> {
@@ -152,11 +155,7 @@ pub(super) fn note_other_licenses(
     let is_in =
         |licenses: &[License], id: &LicenseId| licenses.iter().any(|license| license.id() == id);
     let start = |license: &License| license.not_before();
-    let is_new_start = |begins: &DateTime<Utc>| {
-        let mut new = verified.licenses().iter().filter_map(start);
-        new.any(|start| start == *begins)
-    };
-    if let Some(begins) = installed.begins.filter(is_new_start) {
+    if let Some(begins) = installed.begins {
         terminal.note(&format!(
             "the new license starts at {}; the current license stays installed until then",
             rfc3339(begins)
@@ -170,14 +169,12 @@ pub(super) fn note_other_licenses(
         let customer = escape(license.customer());
         match start(license).filter(|start| *start > now) {
             _ if !is_in(others.after, license.id()) => {
-                let undo = if is_in(others.kept, license.id()) && app.is_for_all_users {
-                    concat!("; ", command!("restore --system"), " restores it")
-                } else if is_in(others.kept, license.id()) {
-                    concat!("; ", command!("restore"), " restores it")
+                let undo = if is_in(others.kept, license.id()) {
+                    format!("; {} restores it", restore(app, others.needs_force))
                 } else if others.is_superseded(license) {
-                    ""
+                    String::new()
                 } else {
-                    "; it cannot be restored"
+                    "; it cannot be restored".to_owned()
                 };
                 terminal.note(&format!(
                     "the {tier} license of {customer} is replaced{undo}"
@@ -189,5 +186,15 @@ pub(super) fn note_other_licenses(
             )),
             None => {}
         }
+    }
+}
+
+/// Returns the command that restores the replaced license.
+fn restore(app: &AppContext, needs_force: bool) -> &'static str {
+    match (app.is_for_all_users, needs_force) {
+        (false, false) => command!("restore"),
+        (false, true) => command!("restore --force"),
+        (true, false) => command!("restore --system"),
+        (true, true) => command!("restore --system --force"),
     }
 }
