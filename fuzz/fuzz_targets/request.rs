@@ -25,7 +25,12 @@ fn check(request: &MachineRequest) {
     let bytes = request.to_bytes();
     assert_eq!(&MachineRequest::from_bytes(&bytes).unwrap(), request);
     let lines = readback::to_lines(&bytes).unwrap().join("\n");
-    for text in [request.to_armor(), request.to_line(), request.to_qr_text(), lines] {
+    for text in [
+        request.to_armor(),
+        request.to_line(),
+        request.to_qr_text(),
+        lines,
+    ] {
         assert_eq!(&MachineRequest::parse(&text).unwrap(), request, "{text}");
     }
 }

@@ -283,6 +283,10 @@ impl DeliveryArgs {
                     Ok(drawn) => Ok(drawn.trim_end().to_owned()),
                     Err(failure) => {
                         terminal.warning(failure.code(), failure.message());
+                        failure
+                            .advice()
+                            .iter()
+                            .for_each(|advice| terminal.hint(advice));
                         Ok(text.trim_end().to_owned())
                     }
                 }
