@@ -280,7 +280,7 @@ impl AppContext {
             .then(|| self.manager.replaced_license(&self.matrix).ok().flatten());
         LicensePlace {
             is_installed: true,
-            is_for_all_users: self.is_for_all_users || is_in_system,
+            is_for_all_users: is_in_system,
             has_replaced: kept.flatten().as_ref().is_some_and(is_other),
         }
     }

@@ -399,11 +399,17 @@ fn a_future_renewal_that_is_installed_alone_gives_a_hint_about_the_license_befor
         assert!(status.stdout.contains("NOT_YET_VALID"), "{status:?}");
         assert!(status.stderr.contains(hint), "{status:?}");
     };
+    let dry = words("install --dry-run --force next.lic --trust trust.jwks --at 2026-01-20");
+    let dry = Run::license(&sale.machine).args(dry).run().expect_code(1);
+    assert!(dry.stderr.contains("hint: also install"), "{dry:?}");
     let force = words("install --force next.lic --trust trust.jwks --at 2026-01-20");
     let force = Run::license(&sale.machine).args(force).run();
     let _ = force.expect_code(1);
-    hints(&sale, "hint: `license restore` restores the license before");
-    let restore = words("restore --at 2026-01-20");
+    hints(
+        &sale,
+        "hint: `license restore --force` restores the replaced license",
+    );
+    let restore = words("restore --force --at 2026-01-20");
     let restore = Run::license(&sale.machine).args(restore).run();
     let _ = restore.expect_code(0);
     let other = Sale {

@@ -231,9 +231,14 @@ impl<'a> Evaluation<'a> {
         Some(details)
     }
 
-    /// Returns where the license of the decision is stored.
+    /// Returns where the license of the decision is stored, or would be stored by this dry run.
     pub(crate) fn place(&self, decision: &Decision) -> LicensePlace {
-        self.app.place(self.installation.as_ref(), decision)
+        let place = self.app.place(self.installation.as_ref(), decision);
+        LicensePlace {
+            is_installed: place.is_installed || self.installed.is_some(),
+            is_for_all_users: place.is_for_all_users || self.app.is_for_all_users,
+            ..place
+        }
     }
 
     /// Returns the use of each daily quota. There is none for a decision at another time, which

@@ -255,8 +255,14 @@ fn renewal_alone(place: LicensePlace) -> &'static str {
         (false, _) => {
             "also install the current license; the renewal replaces the current license when the renewal starts"
         }
-        (true, false) => concat!(command!("restore"), " restores the license before"),
-        (true, true) => concat!(command!("restore --system"), " restores the license before"),
+        (true, false) => concat!(
+            command!("restore --force"),
+            " restores the replaced license"
+        ),
+        (true, true) => concat!(
+            command!("restore --system --force"),
+            " restores the replaced license"
+        ),
     }
 }
 
