@@ -49,10 +49,10 @@ fn run_command(cli: &Cli, command: &Command, terminal: &Terminal) -> Result<Exit
         return Err(embedded::product_not_accepted());
     }
     let app = || AppContext::open(cli.product_file.as_ref());
-    let app_for = |users: SystemArgs| {
+    let app_for = |users: SystemArgs, command: &str| {
         let app = app()?;
         if users.system {
-            app.for_all_users()
+            app.for_all_users(command)
         } else {
             Ok(app)
         }
@@ -60,13 +60,17 @@ fn run_command(cli: &Cli, command: &Command, terminal: &Terminal) -> Result<Exit
     match command {
         Command::Verify(arguments) => verify::run(&app()?, arguments, terminal),
         Command::Inspect { license, pem } => inspect::run(license, *pem, terminal),
-        Command::Install(arguments) => {
-            install::run(&app_for(arguments.system)?, arguments, terminal)
-        }
+        Command::Install(arguments) => install::run(
+            &app_for(arguments.system, "install --system FILE")?,
+            arguments,
+            terminal,
+        ),
         Command::Request(arguments) => request::run(&app()?, arguments, terminal),
-        Command::Activate(arguments) => {
-            install::activate(&app_for(arguments.system)?, arguments, terminal)
-        }
+        Command::Activate(arguments) => install::activate(
+            &app_for(arguments.system, "activate --system FILE")?,
+            arguments,
+            terminal,
+        ),
         Command::Deactivate(arguments) => request::deactivate(&app()?, arguments, terminal),
         Command::Status(arguments) => app()?.installed(&arguments.context)?.print_status(terminal),
         Command::Metrics(arguments) => metrics::run(&app()?, arguments, terminal),
@@ -77,10 +81,14 @@ fn run_command(cli: &Cli, command: &Command, terminal: &Terminal) -> Result<Exit
         Command::Machine => machine::run(&app()?, terminal),
         Command::Usage(project) => session::usage(&app()?, project, terminal),
         Command::UsageReport(arguments) => usage_report::run(&app()?, arguments, terminal),
-        Command::Remove(arguments) => remove::run(&app_for(arguments.system)?, terminal),
-        Command::Restore(arguments) => {
-            install::restore(&app_for(arguments.system)?, arguments, terminal)
+        Command::Remove(arguments) => {
+            remove::run(&app_for(arguments.system, "remove --system")?, terminal)
         }
+        Command::Restore(arguments) => install::restore(
+            &app_for(arguments.system, "restore --system")?,
+            arguments,
+            terminal,
+        ),
         Command::Doctor { strict } => doctor::run(&app()?, *strict, terminal),
         Command::Explain(arguments) => explain::run(&app()?, arguments, terminal),
         Command::Description(description) => {

@@ -9,14 +9,16 @@ use std::path::Path;
 
 use license_cli_support::{Failure, Source, plural};
 use license_client::{
-    DetectedUsage, Installation, LicenseManager, Moment, ProcessEnvironment, ProjectRoot, Snapshot,
-    detect_usage, find_project, usage_variable,
+    DetectedUsage, Installation, LicenseManager, Moment, ProcessEnvironment, ProjectRoot,
+    ReplacedLicense, Snapshot, detect_usage, find_project, usage_variable,
 };
 use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::license::{Rotation, StatementResult};
 use license_core::policy::UsageType;
-use license_core::{FeatureMatrix, LicenseFile, TokenKind, TrustSet, VerifiedLicenses};
+use license_core::{
+    Code, Decision, FeatureMatrix, License, LicenseFile, TokenKind, TrustSet, VerifiedLicenses,
+};
 
 pub(crate) use evaluation::Evaluation;
 pub(crate) use input::LicenseInput;
@@ -24,6 +26,7 @@ pub(crate) use input::LicenseInput;
 use crate::args::{ContextArgs, Query};
 use crate::embedded;
 use crate::output::failure;
+use crate::output::license_place::LicensePlace;
 use crate::output::notice::{self, Notice};
 use crate::output::trust_statements::StatementsReport;
 
@@ -60,15 +63,16 @@ impl AppContext {
         })
     }
 
-    /// Returns the context of the license for all users, which the administrator installs.
+    /// Returns the context of the license for all users, which the administrator installs. The
+    /// failure names the command and its arguments.
     ///
     /// # Errors
     ///
     /// Returns a failure if this user may not install it, or if another user can change its
     /// directory.
-    pub(crate) fn for_all_users(self) -> Result<Self, Failure> {
+    pub(crate) fn for_all_users(self, command: &str) -> Result<Self, Failure> {
         let manager = self.manager.for_all_users();
-        let manager = manager.map_err(|error| failure::installation(&error))?;
+        let manager = manager.map_err(|error| failure::for_all_users(&error, command))?;
         Ok(Self {
             manager,
             is_for_all_users: true,
@@ -254,6 +258,31 @@ impl AppContext {
         let mut evaluation = Evaluation::new(self, Some(verified), &query.context)?;
         evaluation.statements = statements;
         Ok(evaluation)
+    }
+
+    /// Returns where the license of a decision on installed licenses is stored.
+    pub(crate) fn place(
+        &self,
+        installation: Option<&Installation>,
+        decision: &Decision,
+    ) -> LicensePlace {
+        let license = decision.license().zip(installation);
+        let path = license.and_then(|(license, found)| found.path_of(license.id()));
+        let Some((path, found)) = path.zip(installation) else {
+            return LicensePlace::default();
+        };
+        let system = self.manager.readable_paths().system();
+        let is_in_system = system.is_some_and(|system| path.starts_with(system.dir().path()));
+        let is_installed = |license: &License| found.path_of(license.id()).is_some();
+        let is_other = |kept: &ReplacedLicense| !kept.verified.licenses().iter().all(is_installed);
+        // The license before an early renewal is of interest, and no other license.
+        let kept = (decision.code() == Code::NotYetValid)
+            .then(|| self.manager.replaced_license(&self.matrix).ok().flatten());
+        LicensePlace {
+            is_installed: true,
+            is_for_all_users: is_in_system,
+            has_replaced: kept.flatten().as_ref().is_some_and(is_other),
+        }
     }
 
     /// Returns the usage type from the option, else that of the project in the working directory.

@@ -6,6 +6,7 @@ pub(crate) mod decision;
 pub(crate) mod failure;
 pub(crate) mod labels;
 pub(crate) mod license_details;
+pub(crate) mod license_place;
 pub(crate) mod notice;
 pub(crate) mod plugin;
 pub(crate) mod prometheus;

@@ -270,7 +270,10 @@ fn each_kind_of_invalid_answer_has_its_own_code_and_changes_nothing() {
     let theirs = on(ELSEWHERE, &elsewhere, &["request"])
         .expect_code(0)
         .stdout;
-    refused(&activate(&machine, &answer(&theirs)), 1, "machine");
+    let theirs = activate(&machine, &answer(&theirs));
+    refused(&theirs, 1, "machine");
+    let hint = theirs.expect_failure(1).hint;
+    assert_eq!(hint, "send the output of `license request` to the vendor");
     let swapped = request(&machine_before_activation(), &[]).stdout;
     refused(
         &activate(&machine, &answer(&swapped)),
@@ -448,7 +451,12 @@ fn an_activation_that_only_the_administrator_has_is_not_deactivated() {
     let (refused, path) = deactivate_with_shared(&machine, &shared, &[]);
     let error = refused.expect_failure(1);
     assert!(error.message.contains(&path), "{error:?}");
-    assert!(error.hint.contains("administrator"), "{error:?}");
+    for command in [
+        "`license remove --system`",
+        "`license install --system --trust KEYS FILE`",
+    ] {
+        assert!(error.hint.contains(command), "{error:?}");
+    }
     let (refused, _) = deactivate_with_shared(&machine, &shared, &["--json"]);
     assert_eq!(refused.expect_json_failure(1), "NOT_ACTIVATED");
 }
@@ -558,17 +566,29 @@ fn an_activation_in_a_directory_of_the_user_does_not_count() {
 
 #[test]
 fn a_revocation_of_an_activation_stays_after_the_list_is_removed() {
-    let machine = activated_machine();
-    let token = machine.read("answer.lic");
-    let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
-    let file = LicenseFile::parse(&token).unwrap();
-    let block = file.blocks().first().unwrap();
-    let activation = block.token.verify_activation(&trust).unwrap();
-    machine.write("list.lic", list_of(activation.id()));
-    let _ = on(HERE, &machine, &["install", "list.lic"]);
-    assert_eq!(code(&machine), "NOT_ACTIVATED");
-    std::fs::remove_file(machine.state().join("revocations.lic")).unwrap();
-    assert_eq!(code(&machine), "NOT_ACTIVATED");
+    for (is_second_activation, expected) in [(false, "NOT_ACTIVATED"), (true, "DEACTIVATED")] {
+        let machine = activated_machine();
+        if is_second_activation {
+            let _ = on(HERE, &machine, &["deactivate"]).expect_code(0);
+            let requested = request(&machine, &[]);
+            let _ = activate(&machine, &answer(&requested.stdout)).expect_code(0);
+        }
+        let token = machine.read("answer.lic");
+        let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
+        let file = LicenseFile::parse(&token).unwrap();
+        let block = file.blocks().first().unwrap();
+        let activation = block.token.verify_activation(&trust).unwrap();
+        machine.write("list.lic", list_of(activation.id()));
+        let _ = on(HERE, &machine, &["install", "list.lic"]);
+        assert_eq!(code(&machine), expected);
+        std::fs::remove_file(machine.state().join("revocations.lic")).unwrap();
+        assert_eq!(code(&machine), expected);
+        let status = on(HERE, &machine, &["status"]).expect_code(1).stdout;
+        let reason =
+            "an activation that the vendor ended at 2020-01-01T00:00:00Z, on revocation list 1\n";
+        assert!(status.contains(reason), "{status}");
+        assert!(!status.contains("on this machine, since"), "{status}");
+    }
 }
 
 #[test]

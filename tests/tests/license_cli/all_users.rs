@@ -271,7 +271,11 @@ fn validation_tokens_and_activations_become_part_of_the_license_file() {
     // An activation counts for all users, and stays with a license that replaces the license.
     let terms = words("--tier team --perpetual --offline --activation");
     machine.write("bound.lic", issue_license(&terms).file);
-    let _ = install(&machine, &["--force", "bound.lic"]).expect_code(1);
+    let bound = install(&machine, &["--force", "bound.lic"]).expect_code(1);
+    for missing in [bound, run(&machine, &["status"])] {
+        let hint = "as root, with `license activate --system FILE`";
+        assert!(missing.stderr.contains(hint), "{missing:?}");
+    }
     let request = run(&machine, &["request", "--out", "request.lic"]);
     let _ = request.expect_code(0);
     let workstation = Vendor::shared().workstation();
@@ -309,6 +313,10 @@ fn validation_tokens_and_activations_become_part_of_the_license_file() {
         "VALID",
         "the activation stays"
     );
+    let _ = run(&machine, &["remove", "--system"]).expect_code(0);
+    let _ = install(&machine, &["bound.lic"]).expect_code(1);
+    let status = run(&machine, &["status", "--json"]).json();
+    assert_eq!(status["code"], "NOT_ACTIVATED", "the activation is removed");
 }
 
 #[test]
@@ -358,6 +366,16 @@ fn only_root_installs_for_all_users_and_only_where_nobody_else_writes() {
             "{error:?}"
         );
         assert!(!machine.file("etc").exists());
+    }
+    for command in [
+        "remove --system",
+        "restore --system",
+        "activate --system FILE",
+    ] {
+        let run = user.run().env("CODITECT_SYSTEM_DIR", etc(&machine));
+        let error = run.args(words(command)).run().expect_failure(4);
+        let own = format!("`sudo license {command}`");
+        assert!(error.hint.contains(&own), "{error:?}");
     }
     let json = user.run().env("CODITECT_SYSTEM_DIR", etc(&machine));
     let json = json.args(args).arg("--json").run();

@@ -116,6 +116,14 @@ fn the_plugin_compares_the_rest_of_the_term_with_both_thresholds() {
     let (_, line) = plugin(&machine, &["--warn", "12h", "--at", "2021-02-01"]);
     assert_eq!(performance(&line)["days"], "-31;0.5:");
     assert!(!performance(&line).contains_key("valid_days"), "{line}");
+    // The rest of the term of a denied license is of no use.
+    machine.write("list.lic", revocations::list(7, &[&TEAM]));
+    let _ = license(&machine, &["install", "--at", AT, "list.lic"]).expect_code(1);
+    let (code, line) = plugin(&machine, &[both, &["--at", "2020-06-01"]].concat());
+    assert_eq!(code, 2, "{line}");
+    let text = line.split(" | ").next().unwrap();
+    assert!(text.contains("TEAM license denied, REVOKED"), "{line}");
+    assert!(!text.contains("left"), "{line}");
 }
 
 #[test]

@@ -73,7 +73,10 @@ fn a_renewal_that_is_installed_early_starts_on_time_and_suppresses_the_expiry_wa
     assert_eq!(sale.codes("2026-06-20"), ["EXPIRES_SOON"]);
     let renew = words("renew acme.lic --days 365 --issued-at 2026-06-01");
     sale.issue(&renew, "next.lic");
+    let dry = words("install --dry-run next.lic --trust trust.jwks --at 2026-06-20");
+    let dry = Run::license(&sale.machine).args(dry).run().expect_code(0);
     let report = sale.install("next.lic", "2026-06-20").expect_code(0);
+    assert_eq!(dry.stdout, report.stdout, "the dry run prints the decision");
     assert!(
         report.stderr.contains("starts at 2026-07-01T00:00:00Z"),
         "{report:?}"
@@ -423,6 +426,40 @@ fn before_a_renewal_starts_the_current_license_decides() {
     let status = sale.status("2026-01-20");
     assert_eq!(status["code"], "CHECK_IN_OVERDUE");
     assert_eq!(status["expires_at"], "2026-02-01T00:00:00Z");
+}
+
+#[test]
+fn a_future_renewal_that_is_installed_alone_gives_a_hint_about_the_license_before() {
+    let sale = with_check_in();
+    let hints = |sale: &Sale, hint: &str| {
+        let status = ["status", "--at", "2026-01-20"];
+        let status = Run::license(&sale.machine).args(status).run();
+        let status = status.expect_code(1);
+        assert!(status.stdout.contains("NOT_YET_VALID"), "{status:?}");
+        assert!(status.stderr.contains(hint), "{status:?}");
+    };
+    let dry = words("install --dry-run --force next.lic --trust trust.jwks --at 2026-01-20");
+    let dry = Run::license(&sale.machine).args(dry).run().expect_code(1);
+    assert!(dry.stderr.contains("hint: also install"), "{dry:?}");
+    let force = words("install --force next.lic --trust trust.jwks --at 2026-01-20");
+    let force = Run::license(&sale.machine).args(force).run();
+    let _ = force.expect_code(1);
+    hints(
+        &sale,
+        "hint: `license restore --force` restores the replaced license",
+    );
+    let restore = words("restore --force --at 2026-01-20");
+    let restore = Run::license(&sale.machine).args(restore).run();
+    let _ = restore.expect_code(0);
+    let other = Sale {
+        workstation: Scratch::new(),
+        machine: Scratch::new(),
+    };
+    for file in ["trust.jwks", "next.lic"] {
+        other.machine.write(file, sale.machine.read(file));
+    }
+    let _ = other.install("next.lic", "2026-01-20").expect_code(1);
+    hints(&other, "hint: also install the current license; ");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use license_cli_support::{
     Exit, Failure, Meaning, Screen, Terminal, closest, escape, may_be_pasted_key,
 };
 use license_client::{StateProblem, UsageAccount};
-use license_core::evaluate::{FeatureDecision, Outcome};
+use license_core::evaluate::{Evidence, FeatureDecision, Outcome};
 use license_core::usage::UsageCounts;
 use license_core::{Code, Decision, FeatureMatrix};
 use serde_json::{Value, json};
@@ -65,6 +65,8 @@ pub(crate) fn run(
         terminal.data(&sentence(feature, &answer, &decision, &app.matrix, screen))?;
         if answer.code == Code::UnknownFeature {
             terminal.hint(&suggestion(feature, &app.matrix));
+        } else if is_left_out(&answer) {
+            terminal.hint("ask the vendor to add this feature to the license");
         }
     }
     Ok(if answer.granted {
@@ -72,6 +74,18 @@ pub(crate) fn run(
     } else {
         Exit::Denied
     })
+}
+
+/// Returns whether the tier has the feature, but the license does not.
+fn is_left_out(answer: &FeatureDecision) -> bool {
+    let is_in_no_higher_tier = matches!(
+        answer.evidence,
+        Evidence::Feature {
+            included_from: None,
+            ..
+        }
+    );
+    answer.code == Code::FeatureNotIncluded && is_in_no_higher_tier
 }
 
 /// Counts a refusal for usage reports, if it is about the installed license at this moment.

@@ -1,8 +1,10 @@
 //! `license explain`.
 
-use license_cli_support::{Exit, Failure, Fields, Meaning, Screen, Terminal, show_name, wrap};
+use license_cli_support::{
+    Exit, Failure, Fields, Meaning, Screen, Terminal, escape, show_name, wrap,
+};
 use license_core::evaluate::{Outcome, RuleOutcome, RuleResult};
-use license_core::{Decision, FeatureMatrix};
+use license_core::{Code, Decision, FeatureMatrix};
 use serde_json::{Value, json};
 
 use crate::args::Explain;
@@ -35,7 +37,11 @@ pub(crate) fn run(
         terminal.json(&Value::Object(object))?;
     } else {
         let (is_strict, screen) = (query.context.strict, terminal.screen());
-        let text = to_text(&results, &decision, &app.matrix, is_strict, screen);
+        let advice = decision::advice(&decision, evaluation.place(&decision));
+        // The advice about a superseded license is to run this command.
+        let advice = advice.filter(|_| decision.code() != Code::Superseded);
+        let about = about(&results, &decision, &app.matrix, advice);
+        let text = to_text(&results, &decision, &app.matrix, about, is_strict, screen);
         terminal.page(&text)?;
         decision::print_warnings(&decision, &evaluation.notices, terminal);
     }
@@ -77,11 +83,12 @@ fn meaning(result: &RuleResult) -> Meaning {
     }
 }
 
-/// Returns the verdict, then each rule.
+/// Returns the verdict, what it is about, then each rule.
 fn to_text(
     results: &[RuleResult],
     decision: &Decision,
     matrix: &FeatureMatrix,
+    about: Option<Fields>,
     is_strict: bool,
     screen: Screen,
 ) -> String {
@@ -90,8 +97,8 @@ fn to_text(
     let verdict = format!("{outcome}: {code}; tier {tier} is in effect");
     let verdict = screen.verdict(decision::meaning(decision, is_strict), &verdict);
     let verdict = wrap(&verdict, screen.columns(), 0);
-    let verdict = match reason(results, decision) {
-        Some(reason) => format!("{verdict}\n{}", reason.to_text(screen.columns())),
+    let verdict = match about {
+        Some(about) => format!("{verdict}\n{}", about.to_text(screen.columns())),
         None => verdict,
     };
     let rules = (1..)
@@ -104,18 +111,30 @@ fn to_text(
     format!("{verdict}\n\n{}", rules.join("\n"))
 }
 
-/// Returns the rule that decided, unless the license is valid.
-fn reason(results: &[RuleResult], decision: &Decision) -> Option<Fields> {
-    let is_decisive = |result: &RuleResult| {
+/// Returns the license and, unless the license is valid, the rule that decided and what to do.
+fn about(
+    results: &[RuleResult],
+    decision: &Decision,
+    matrix: &FeatureMatrix,
+    advice: Option<&str>,
+) -> Option<Fields> {
+    let license = decision.license()?;
+    let mut fields = Fields::new();
+    fields.add("license id", license.id().to_string());
+    fields.add("customer", escape(license.customer()).into_owned());
+    fields.add("tier", labels::tier(license, matrix));
+    let is_decisive = |(_, result): &(i32, &RuleResult)| {
         let is_valid = decision.outcome() == Outcome::Licensed;
         !is_valid && Some(result.rule) == decision.rule()
     };
-    let position = results.iter().position(is_decisive)?;
-    let rule = results.get(position)?.rule;
-    let mut fields = Fields::new();
-    fields.add("rule", format!("{}. {rule}", position + 1));
-    fields.add("expected", decision.evidence().expected());
-    fields.add("actual", decision.evidence().actual());
+    if let Some((number, result)) = (1..).zip(results).find(is_decisive) {
+        fields.add("rule", format!("{number}. {}", result.rule));
+        fields.add("expected", decision.evidence().expected());
+        fields.add("actual", decision.evidence().actual());
+    }
+    if let Some(advice) = advice {
+        fields.add("hint", advice);
+    }
     Some(fields)
 }
 

@@ -151,6 +151,9 @@ fn here(row: &FeatureRow, decision: &Decision) -> Cell {
             format!("included from {tier}")
         }
         (_, Outcome::Denied) => format!("the license is denied ({})", row.answer.code),
+        (Evidence::Feature { tier_label, .. }, _) if row.tiers.contains(&true) => {
+            format!("in {tier_label}, but not in this license")
+        }
         _ => "not in any tier".to_owned(),
     };
     Cell::from(format!("no: {reason}"))

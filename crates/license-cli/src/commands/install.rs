@@ -178,7 +178,11 @@ fn install(
         if !is_license {
             return artifacts::print(&verified, &statements, now, notices, terminal);
         }
-        let mut evaluation = new;
+        // The installed licenses stay in effect until the new one starts.
+        let mut evaluation = match checked.begins {
+            Some(_) => joined(app, args, &verified)?,
+            None => new,
+        };
         evaluation.notices = notices;
         evaluation.statements = statements;
         evaluation.installed = Some(report_to_json(&checked, true));
@@ -216,6 +220,22 @@ fn install(
     evaluation.statements = statements;
     evaluation.installed = Some(report_to_json(&installed, false));
     evaluation.print(terminal)
+}
+
+/// Returns the evaluation of the installed licenses with the new ones.
+fn joined<'a>(
+    app: &'a AppContext,
+    args: &'a ContextArgs,
+    new: &VerifiedLicenses,
+) -> Result<Evaluation<'a>, Failure> {
+    let installed = app.observed(args)?;
+    let mut all = new.clone();
+    let verified = installed.verified.iter();
+    verified.for_each(|installed| all.extend(installed));
+    let mut evaluation = Evaluation::new(app, Some(all), args)?;
+    evaluation.high_water = installed.high_water;
+    evaluation.installation = installed.installation;
+    Ok(evaluation)
 }
 
 /// Returns the failure of an installation.

@@ -140,8 +140,10 @@ impl PluginCheck<'_> {
 
     fn term(&mut self) {
         let decision = &self.observation.decision;
+        // The decision already reports a license that is not valid.
+        let is_denied = decision.outcome() == Outcome::Denied;
         let Some(end) = self.observation.term_end() else {
-            if decision.license().is_some() {
+            if decision.license().is_some() && !is_denied {
                 self.report.add(PluginStatus::Ok, "perpetual");
             }
             return;
@@ -155,10 +157,11 @@ impl PluginCheck<'_> {
             }
             _ => remaining(left, "left", "expired"),
         };
-        // The decision already reports a license that is not valid.
-        let is_denied = decision.outcome() == Outcome::Denied;
-        let status = if is_denied { PluginStatus::Ok } else { status };
-        self.report.add(status, text);
+        match (is_denied, left >= TimeDelta::zero()) {
+            (false, _) => self.report.add(status, text),
+            (true, false) => self.report.add(PluginStatus::Ok, text),
+            (true, true) => {}
+        }
         self.report.values.push(PerformanceValue {
             warn: at_least(self.thresholds.warn),
             critical: at_least(self.thresholds.critical),

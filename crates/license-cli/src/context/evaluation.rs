@@ -15,6 +15,7 @@ use crate::args::{ContextArgs, NamedMachine};
 use crate::embedded::{self, command};
 use crate::output::decision::{self, DecisionReport};
 use crate::output::license_details::LicenseDetails;
+use crate::output::license_place::LicensePlace;
 use crate::output::notice::Notice;
 use crate::output::quotas::NamedQuotaUse;
 use crate::output::trust_statements::StatementsReport;
@@ -214,6 +215,7 @@ impl<'a> Evaluation<'a> {
             strict: self.args.strict,
             unused: &self.unused_files(),
             details: self.details(&decision),
+            place: self.place(&decision),
             quotas,
         };
         decision::print(&report, terminal)
@@ -227,6 +229,16 @@ impl<'a> Evaluation<'a> {
         let matrix = &self.app.matrix;
         let details = LicenseDetails::new(license, verified, source, matrix, decision);
         Some(details)
+    }
+
+    /// Returns where the license of the decision is stored, or would be stored by this dry run.
+    pub(crate) fn place(&self, decision: &Decision) -> LicensePlace {
+        let place = self.app.place(self.installation.as_ref(), decision);
+        LicensePlace {
+            is_installed: place.is_installed || self.installed.is_some(),
+            is_for_all_users: place.is_for_all_users || self.app.is_for_all_users,
+            ..place
+        }
     }
 
     /// Returns the use of each daily quota. There is none for a decision at another time, which

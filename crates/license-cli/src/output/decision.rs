@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::license_details::LicenseDetails;
+use super::license_place::LicensePlace;
 use super::notice::Notice;
 use super::quotas::{self, NamedQuotaUse};
 use super::trust_statements::StatementsReport;
@@ -36,6 +37,8 @@ pub(crate) struct DecisionReport<'a> {
     pub(crate) unused: &'a [UnusedFile],
     /// The terms of the license, and the artifacts that belong to it.
     pub(crate) details: Option<LicenseDetails<'a>>,
+    /// Where the license is stored.
+    pub(crate) place: LicensePlace,
     /// The use of each quota today.
     pub(crate) quotas: &'a [NamedQuotaUse],
     /// Whether a grace period counts as a denial.
@@ -54,7 +57,7 @@ pub(crate) fn print(report: &DecisionReport<'_>, terminal: &Terminal) -> Result<
     } else {
         terminal.page(&report_to_text(report, terminal.screen()))?;
         print_warnings(decision, report.notices, terminal);
-        if let Some(advice) = advice(decision).filter(|_| !needs_clock_repair(decision)) {
+        if let Some(advice) = advice(decision, report.place) {
             terminal.hint(advice);
         }
         if report.strict && decision.outcome() == Outcome::Grace {
@@ -161,8 +164,12 @@ fn unused_to_json(file: &UnusedFile) -> Value {
     })
 }
 
-/// Returns advice about a license that is not valid or is in a grace period.
-fn advice(decision: &Decision) -> Option<&'static str> {
+/// Returns advice about a license that is not valid or is in a grace period. The warnings already
+/// contain the advice to repair the clock.
+pub(crate) fn advice(decision: &Decision, place: LicensePlace) -> Option<&'static str> {
+    if needs_clock_repair(decision) {
+        return None;
+    }
     Some(match decision.code() {
         Code::GraceOffline | Code::CheckInOverdue => {
             "install a new validation token; ask the vendor for one"
@@ -181,6 +188,16 @@ fn advice(decision: &Decision) -> Option<&'static str> {
                 " to the vendor; ",
                 command!("explain"),
                 " shows the differences"
+            )
+        }
+        Code::NotActivated if place.is_for_all_users => {
+            concat!(
+                "send the output of ",
+                command!("request"),
+                " to the vendor, then install the answer for all users, as root, with ",
+                command!("activate --system FILE"),
+                ", or for this user with ",
+                command!("activate FILE")
             )
         }
         Code::NotActivated => {
@@ -222,6 +239,7 @@ fn advice(decision: &Decision) -> Option<&'static str> {
             "use the program of the product that the license is for",
             "give the product file of the license with --product-file",
         ),
+        Code::NotYetValid if is_renewal(decision) && place.is_installed => renewal_alone(place),
         Code::NotYetValid if is_renewal(decision) => {
             "install the renewal now, or verify both licenses in one file; the renewal replaces the current license when the renewal starts"
         }
@@ -229,6 +247,23 @@ fn advice(decision: &Decision) -> Option<&'static str> {
         Code::Superseded => concat!(command!("explain"), " shows every rule"),
         _ => return None,
     })
+}
+
+/// Returns advice about an installed renewal that has not started, without the license before it.
+fn renewal_alone(place: LicensePlace) -> &'static str {
+    match (place.has_replaced, place.is_for_all_users) {
+        (false, _) => {
+            "also install the current license; the renewal replaces the current license when the renewal starts"
+        }
+        (true, false) => concat!(
+            command!("restore --force"),
+            " restores the replaced license"
+        ),
+        (true, true) => concat!(
+            command!("restore --system --force"),
+            " restores the replaced license"
+        ),
+    }
 }
 
 fn is_renewal(decision: &Decision) -> bool {

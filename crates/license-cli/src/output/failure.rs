@@ -170,8 +170,11 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
         Error::NoLicense => {
             denied().hint("install the license first, then the validation token")
         }
-        Error::OtherMachine { .. } => denied()
-            .hint(concat!("ask the vendor for a token for this machine; ", command!("machine"), " prints the digest")),
+        Error::OtherMachine { what, .. } => denied().hint(match *what {
+            "activation" => concat!("send the output of ", command!("request"), " to the vendor"),
+            "clock repair" => concat!("send the output of ", command!("request --clock"), " to the vendor"),
+            _ => concat!("ask the vendor for a token for this machine; ", command!("machine"), " prints the digest"),
+        }),
         Error::OtherProduct { .. } => denied()
             .hint(embedded::product_text(
                 "use a file for this product",
@@ -189,9 +192,8 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
             format!("in a container, set {}; {} shows the missing parts", embedded::variable("MACHINE_ID"), command!("machine"))),
         Error::Random => no_random_numbers(error),
         Error::NotAdministrator { .. } => {
-            Failure::new(Exit::System, "NOT_ADMINISTRATOR", with_causes(error)).hint(
-                format!("run the command as root, such as with `sudo {PROGRAM} install --system FILE`; without --system, the license is installed for this user"),
-            )
+            Failure::new(Exit::System, "NOT_ADMINISTRATOR", with_causes(error))
+                .hint("run the command as root")
         }
         Error::SystemDir(refused) => {
             Failure::new(Exit::System, UNSAFE_DIRECTORY, with_causes(error))
@@ -220,6 +222,17 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
     }
 }
 
+/// Returns the failure of a command for all users.
+pub(crate) fn for_all_users(error: &InstallationError, command: &str) -> Failure {
+    let failure = installation(error);
+    match error {
+        InstallationError::NotAdministrator { .. } => failure.hint(format!(
+            "run the command as root, such as with `sudo {PROGRAM} {command}`; without --system, the command is for the license of this user"
+        )),
+        _ => failure,
+    }
+}
+
 /// Creates a failure with the message of an error and its causes.
 fn failed(exit: Exit, code: Code, error: &impl Error) -> Failure {
     Failure::new(exit, code.as_str(), with_causes(error))
@@ -235,9 +248,14 @@ pub(crate) fn activated_by_administrator(path: &Path) -> Failure {
     let message = format!(
         "expected an activation of this user, found only one of the administrator, in {path}"
     );
-    Failure::new(Exit::Denied, Code::NotActivated.as_str(), message).hint(
-        "ask the administrator to remove the activation from the file, and the vendor to release it with `keygen release --activation`; nothing was changed",
-    )
+    Failure::new(Exit::Denied, Code::NotActivated.as_str(), message).hint(format!(
+        "an administrator ends the activation for all users, as root, with {}, and installs the license alone with {}; the vendor frees the device with `keygen release --activation`; nothing was changed",
+        command!("remove --system"),
+        embedded::text(
+            command!("install --system FILE"),
+            command!("install --system --trust KEYS FILE"),
+        ),
+    ))
 }
 
 /// Returns the failure of an artifact that is refused. The state is unchanged.

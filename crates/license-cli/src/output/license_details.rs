@@ -8,7 +8,7 @@ use license_core::evaluate::Outcome;
 use license_core::license::Activation;
 use license_core::policy::Quota;
 use license_core::time::{self, rfc3339};
-use license_core::{Decision, FeatureMatrix, License, VerifiedLicenses};
+use license_core::{Code, Decision, FeatureMatrix, License, VerifiedLicenses};
 use serde_json::{Value, json};
 
 use crate::embedded::command;
@@ -41,7 +41,9 @@ impl<'a> LicenseDetails<'a> {
             _ => decision.entitlements(),
         };
         let number = |quota: Option<&str>| entitlements.quota(quota?);
-        let mut activations = verified.activations().iter();
+        // An activation that has ended does not count.
+        let has_ended = matches!(decision.code(), Code::NotActivated | Code::Deactivated);
+        let mut activations = verified.activations().iter().filter(|_| !has_ended);
         let renews = |next: &&License| {
             let is_later = next.not_before().is_some_and(|start| now < start);
             is_later && next.supersedes().contains(license.id())

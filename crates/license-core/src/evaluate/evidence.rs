@@ -119,6 +119,8 @@ pub enum Evidence {
         at: Option<DateTime<Utc>>,
         /// The instant at which the vendor ended a previous activation.
         ended_at: Option<DateTime<Utc>>,
+        /// The number of the revocation list that ended the activation.
+        ended_by: Option<u64>,
         /// This machine.
         machine: Option<Machine>,
     },
@@ -340,8 +342,17 @@ impl Evidence {
                 format!("an activation at {}", rfc3339(*at))
             }
             Self::Activation {
-                ended_at: Some(at), ..
-            } => format!("an activation that the vendor ended at {}", rfc3339(*at)),
+                ended_at: Some(at),
+                ended_by,
+                ..
+            } => {
+                let list =
+                    ended_by.map_or_else(String::new, |seq| format!(", on revocation list {seq}"));
+                format!(
+                    "an activation that the vendor ended at {}{list}",
+                    rfc3339(*at)
+                )
+            }
             Self::Activation { machine, .. } => match machine {
                 Some(_) => format!(
                     "no activation for {}",

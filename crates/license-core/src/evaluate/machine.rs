@@ -44,22 +44,28 @@ fn activation(evaluation: &Evaluation<'_>) -> OptionalResult {
     let matching = || evaluation.context.all_activations().filter(matches);
     let ended = |activation: &Activation| {
         let revocations = evaluation.revocations(activation.id());
-        let at = revocations.map(|revocation| revocation.at).min();
-        at.filter(|at| *at <= evaluation.now)
+        let ended = revocations.map(|revocation| (revocation.at, revocation.seq));
+        ended.min().filter(|(at, _)| *at <= evaluation.now)
     };
     let current = matching().filter(|activation| ended(activation).is_none());
     let newest = current.max_by_key(|activation| activation.issued_at());
     let deactivation = deactivated.clone().find(|(id, _)| covers(license, id));
+    let last_ended = matching()
+        .filter_map(ended)
+        .max()
+        .filter(|_| newest.is_none());
     let evidence = |newest: Option<&Activation>| Evidence::Activation {
         at: newest.map(Activation::issued_at),
-        ended_at: matching()
-            .filter_map(ended)
-            .max()
-            .filter(|_| newest.is_none()),
+        ended_at: last_ended.map(|(at, _)| at),
+        ended_by: last_ended.map(|(_, seq)| seq),
         machine: here.cloned(),
     };
     match (newest, deactivation) {
         (Some(_), _) => Some((RuleOutcome::Passed, evidence(newest))),
+        // The license was activated again after the deactivation.
+        (None, Some(_)) if last_ended.is_some() => {
+            require(false, Code::Deactivated, evidence(None))
+        }
         (None, Some((license, _))) => {
             let license = license.clone();
             require(false, Code::Deactivated, Evidence::Deactivated { license })

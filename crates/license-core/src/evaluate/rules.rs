@@ -33,7 +33,7 @@ pub(super) struct ListedRevocation<'a> {
     pub(super) at: DateTime<Utc>,
     reason: &'a str,
     key: &'a KeyId,
-    seq: u64,
+    pub(super) seq: u64,
 }
 
 impl<'a> Evaluation<'a> {

@@ -246,7 +246,8 @@ fn a_validation_token_for_another_machine_is_ignored_and_reported() {
 fn a_license_for_certain_versions_is_valid_and_the_version_is_not_stated() {
     let machine = machine();
     let terms = words("--tier pro --perpetual --offline --maintenance-until 2026-01-01");
-    machine.write("fallback.lic", issue_license(&terms).file);
+    let fallback = issue_license(&terms);
+    machine.write("fallback.lic", &fallback.file);
     let install = words("install --trust trust.jwks fallback.lic");
     let installed = on(HERE, &machine, &install).expect_code(0).stdout;
     let versions = "  versions    built through 2026-01-01 (UTC); the version is not stated here";
@@ -255,6 +256,7 @@ fn a_license_for_certain_versions_is_valid_and_the_version_is_not_stated() {
     let report = examine(&machine).expect_code(0).json();
     let expected = [
         "VALID",
+        fallback.report["license_id"].as_str().unwrap(),
         "versions built through 2026-01-01 (UTC), the version is not stated",
     ];
     expect(&report, "license", "ok", &expected);

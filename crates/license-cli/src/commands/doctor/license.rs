@@ -13,6 +13,7 @@ use crate::args::ContextArgs;
 use crate::context::{AppContext, Evaluation};
 use crate::embedded::{self, command};
 use crate::output::decision::{self, unused_line};
+use crate::output::license_place::LicensePlace;
 use crate::output::{failure, labels};
 
 /// The decision on the installed license, if there is one.
@@ -166,7 +167,8 @@ pub(super) fn license(app: &AppContext, snapshot: &Snapshot, verdict: &Verdict<'
         }
         (Ok(_), Some(decision)) => {
             ok = summary(decision, &app.matrix);
-            faults.extend(decision_faults(decision, &ok));
+            let place = app.place(snapshot.installed(), decision);
+            faults.extend(decision_faults(decision, &ok, place));
             let unused = snapshot.installed().zip(verdict.evaluation());
             let unused = unused
                 .map(|(found, evaluation)| found.unused_files(&app.matrix, &evaluation.context()));
@@ -201,6 +203,7 @@ fn summary(decision: &Decision, matrix: &FeatureMatrix) -> String {
         return code.to_string();
     };
     let (tier, customer) = (labels::tier(license, matrix), license.customer());
+    let id = license.id();
     let now = decision.evaluated_at();
     let end = match license.expires_at() {
         None => "perpetual".to_owned(),
@@ -220,10 +223,10 @@ fn summary(decision: &Decision, matrix: &FeatureMatrix) -> String {
     let versions = decision::versions(license).map_or(String::new(), |versions| {
         format!("; versions {versions}, the version is not stated here")
     });
-    format!("{code}: {tier} license for {customer}, {end}{versions}")
+    format!("{code}: {tier} license for {customer} ({id}), {end}{versions}")
 }
 
-fn decision_faults(decision: &Decision, summary: &str) -> Vec<Fault> {
+fn decision_faults(decision: &Decision, summary: &str, place: LicensePlace) -> Vec<Fault> {
     match decision.outcome() {
         Outcome::Denied if needs_application_context(decision) => {
             let message = format!("{summary}; the user is not known here");
@@ -237,7 +240,7 @@ fn decision_faults(decision: &Decision, summary: &str) -> Vec<Fault> {
             let advice = if decision::needs_clock_repair(decision) {
                 failure::REPAIR_CLOCK
             } else {
-                advice(decision.code())
+                advice(decision.code(), place)
             };
             vec![Fault::problem(message, advice)]
         }
@@ -252,7 +255,7 @@ fn decision_faults(decision: &Decision, summary: &str) -> Vec<Fault> {
                 } else {
                     format!("{}: {summary}", warning.code())
                 };
-                Fault::warning(message, advice(warning.code()))
+                Fault::warning(message, advice(warning.code(), place))
             };
             // The first warning is about the decision.
             warnings.map(fault).take(1).collect()
@@ -260,7 +263,7 @@ fn decision_faults(decision: &Decision, summary: &str) -> Vec<Fault> {
     }
 }
 
-fn advice(code: Code) -> &'static str {
+fn advice(code: Code, place: LicensePlace) -> &'static str {
     match code {
         Code::GraceOffline | Code::CheckInOverdue => {
             concat!(
@@ -279,6 +282,16 @@ fn advice(code: Code) -> &'static str {
                 "ask the vendor for a license for this machine; ",
                 command!("machine"),
                 " prints the fingerprint"
+            )
+        }
+        Code::NotActivated if place.is_for_all_users => {
+            concat!(
+                "send the output of ",
+                command!("request"),
+                " to the vendor, then install the answer for all users, as root, with ",
+                command!("activate --system FILE"),
+                ", or for this user with ",
+                command!("activate FILE")
             )
         }
         Code::NotActivated | Code::Deactivated => {

@@ -108,11 +108,13 @@ fn write_values<M: SerializeMap>(evidence: &Evidence, members: &mut M) -> Result
         Evidence::Activation {
             at,
             ended_at,
+            ended_by,
             machine,
         } => write_members!(
             members,
             "activated_at" = &Rfc3339(at),
             "ended_at" = &Rfc3339(ended_at),
+            "ended_by" = ended_by,
             "machine" = machine,
         ),
         Evidence::User { expected, actual } => {
