@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::state_dir::is_possible;
+use crate::state_dir::shown_path;
 
 /// The reason why the administrator's directory is not used: someone else could change it.
 ///
@@ -24,7 +24,7 @@ use crate::state_dir::is_possible;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "{}: expected a directory that only an administrator can change, found {}",
-    shown(path),
+    shown_path(path),
     describe(directory, fault)
 )]
 #[non_exhaustive]
@@ -71,16 +71,6 @@ pub enum SystemDirFault {
     Relative,
     /// The directory cannot be examined.
     Unreadable(io::ErrorKind),
-}
-
-/// Returns the path for a message. Does not repeat a text that cannot be a path, because the text
-/// may be a key that was pasted by mistake.
-fn shown(path: &Path) -> String {
-    if is_possible(path) {
-        path.display().to_string()
-    } else {
-        "directory for all users".to_owned()
-    }
 }
 
 fn describe(directory: &Path, fault: &SystemDirFault) -> String {

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use error::StateDirError;
-pub(crate) use error::is_possible;
+pub(crate) use error::shown_path;
 pub use file::StateFile;
 
 use crate::directory::{Missing, Readers, UnsafeDirectory, WritableDirectory};

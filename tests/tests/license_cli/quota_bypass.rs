@@ -110,7 +110,8 @@ fn a_key_in_a_variable_for_a_directory_is_not_repeated() {
         "MIIJQgIBADANBgkqhkiG9w0BAQEFAASC\n".repeat(9)
     );
     let token = "eyJhbGciOiJSUzI1NiIs".repeat(20);
-    for secret in [private_key, token] {
+    let one_line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC/".repeat(9);
+    for secret in [private_key, token, one_line] {
         for variable in ["CODITECT_HOME", "CODITECT_SYSTEM_DIR"] {
             let run = Run::license(&machine).args(["status"]);
             let output = run.env(variable, &secret).run();

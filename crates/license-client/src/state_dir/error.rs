@@ -41,24 +41,25 @@ pub enum StateDirError {
     NotAProductCode,
 }
 
-/// Quotes the value of a variable. Does not repeat a value that cannot be a path, because it may be
-/// a key that was pasted by mistake.
+/// Quotes the value of a variable. Shows only the beginning of a value that may be a key that was
+/// pasted by mistake.
 fn quoted(value: &Path) -> String {
-    if is_possible(value) {
-        format!("{value:?}")
-    } else {
-        "a text that cannot be a path".to_owned()
-    }
+    format!("{:?}", shown_path(value))
 }
 
-/// Returns whether the path has no control character, and no component that is too long for the
-/// name of a file.
-pub(crate) fn is_possible(path: &Path) -> bool {
-    /// The limit of the common file systems, in bytes.
-    const MAX_NAME: usize = 255;
+/// Returns the path for a message. Only the beginning of a relative path is shown if it is long,
+/// because it may be a key that was pasted by mistake.
+pub(crate) fn shown_path(path: &Path) -> String {
+    /// A line of PEM has 64 characters.
+    const LONG: usize = 40;
+    const BEGINNING: usize = 12;
     let text = path.as_os_str().to_string_lossy();
-    let is_name = |name: &str| name.len() <= MAX_NAME && !name.chars().any(char::is_control);
-    text.split('/').all(is_name)
+    let is_long = text.chars().nth(LONG).is_some() || text.contains(char::is_control);
+    if path.is_absolute() || !is_long {
+        return text.into_owned();
+    }
+    let beginning: String = text.chars().take(BEGINNING).collect();
+    format!("{beginning}…")
 }
 
 impl StateDirError {
