@@ -44,6 +44,7 @@ pub use validation::ValidationDraft;
 pub use verifying_signer::VerifyingSigner;
 
 use crate::encoding::base64url;
+use crate::encoding::quoted::quoted;
 pub use crate::jose::{KeyBits, RandomError, RandomSource};
 use crate::jose::{MAX_LIST_BYTES, MAX_TOKEN_BYTES, TokenKind, header_segment};
 use crate::key::{EnterpriseKey, EnterpriseTerms};
@@ -140,13 +141,16 @@ pub enum SigningError {
     #[error("expected a last day from 1970 to 9999")]
     Expiry,
     /// The name of a feature or quota is not valid.
-    #[error("expected a name of a-z, 0-9 and _, up to 64 characters, found `{found}`")]
+    #[error(
+        "expected a name of a-z, 0-9 and _, up to 64 characters, found `{}`",
+        quoted(found)
+    )]
     Name {
         /// The name.
         found: String,
     },
     /// The tier does not have the feature that is to be removed.
-    #[error("expected a feature of the tier, found `{found}`")]
+    #[error("expected a feature of the tier, found `{}`", quoted(found))]
     NoSuchFeature {
         /// The feature.
         found: String,

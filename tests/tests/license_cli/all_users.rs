@@ -205,22 +205,7 @@ fn a_renewal_joins_the_license_that_is_in_effect_until_then() {
     if !tools::is_root() {
         return;
     }
-    let vendor = Vendor::shared();
-    let (workstation, machine) = (vendor.workstation(), vendor.customer_machine());
-    for (args, out) in [
-        (
-            "issue --tier team --customer ACME --offline --issued-at 2025-07-01 --expires 2026-06-30",
-            "acme.lic",
-        ),
-        (
-            "renew acme.lic --days 365 --issued-at 2026-06-01",
-            "next.lic",
-        ),
-    ] {
-        let args = [&words(args)[..], &["--key", "vendor.key", "--out", out]].concat();
-        let _ = keygen(&workstation, &args).expect_code(0);
-        machine.write(out, workstation.read(out));
-    }
+    let machine = machine_with_renewal();
     let _ = install(&machine, &["--at", "2026-06-01", "acme.lic"]).expect_code(0);
     let note = install(&machine, &["--at", "2026-06-01", "next.lic"])
         .expect_code(0)

@@ -77,6 +77,28 @@ fn issue_license(terms: &[&str]) -> IssuedLicense {
     Vendor::shared().issue(terms)
 }
 
+/// Returns a machine with two files: `acme.lic`, which ends with June 2026, and its renewal
+/// `next.lic`. Nothing is installed.
+fn machine_with_renewal() -> Scratch {
+    let vendor = Vendor::shared();
+    let (workstation, machine) = (vendor.workstation(), vendor.customer_machine());
+    for (args, out) in [
+        (
+            "issue --tier team --customer ACME --offline --issued-at 2025-07-01 --expires 2026-06-30",
+            "acme.lic",
+        ),
+        (
+            "renew acme.lic --days 365 --issued-at 2026-06-01",
+            "next.lic",
+        ),
+    ] {
+        let args = [&words(args)[..], &["--key", "vendor.key", "--out", out]].concat();
+        let _ = keygen(&workstation, &args).expect_code(0);
+        machine.write(out, workstation.read(out));
+    }
+    machine
+}
+
 /// Returns a machine with the vendor's public keys and each license as a file. Nothing is
 /// installed.
 fn machine() -> Scratch {

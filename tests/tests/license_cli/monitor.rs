@@ -149,22 +149,7 @@ fn a_check_in_has_the_limits_of_the_license() {
 
 #[test]
 fn an_installed_renewal_continues_the_term() {
-    let vendor = Vendor::shared();
-    let (workstation, machine) = (vendor.workstation(), vendor.customer_machine());
-    for (args, out) in [
-        (
-            "issue --tier team --customer ACME --offline --issued-at 2025-07-01 --expires 2026-06-30",
-            "acme.lic",
-        ),
-        (
-            "renew acme.lic --days 365 --issued-at 2026-06-01",
-            "next.lic",
-        ),
-    ] {
-        let args = [&words(args)[..], &["--key", "vendor.key", "--out", out]].concat();
-        let _ = keygen(&workstation, &args).expect_code(0);
-        machine.write(out, workstation.read(out));
-    }
+    let machine = machine_with_renewal();
     let install = |file: &str| {
         let install = [
             "install",
