@@ -314,3 +314,34 @@ fn a_kept_license_that_is_displaced_is_named() {
     let note = "the PRO license of ACME Ltd that was replaced earlier can no longer be restored";
     assert!(output.stderr.contains(note), "{}", output.stderr);
 }
+
+#[test]
+fn a_second_license_that_is_not_valid_is_kept_and_a_covered_one_is_no_loss() {
+    let machine = machine();
+    let current = "--tier pro --offline --issued-at 2020-01-01 --expires 2020-12-31";
+    let ended = "--tier ent --seats 9 --company ACME --issued-at 2019-01-01 --expires 2019-06-30";
+    let [current, ended] = [current, ended].map(|terms| issue_license(&words(terms)).file);
+    machine.write("current.lic", &current);
+    machine.write("both.lic", format!("{current}{ended}"));
+    let _ = install(&machine, &["both.lic"]).expect_code(0);
+    let both = machine.read("state/license.lic");
+    let report = expect_valid(install(&machine, &["current.lic", "--json"]));
+    assert!(!warnings(&report).contains(&"LOSS"), "{report}");
+    assert_eq!(machine.read("state/license.lic"), current);
+    assert_eq!(machine.read("state/license.replaced"), both);
+
+    // A license of another customer that lasts longer than the license and its renewal.
+    let machine = machine_with_renewal();
+    let at = ["--at", "2026-06-01T00:00:00Z"];
+    let install = |file: &str| {
+        let args = ["install", "--trust", "trust.jwks", "--json", file];
+        license(&machine, &[&args[..], &at].concat())
+    };
+    let _ = install("acme.lic").expect_code(0);
+    let _ = install("next.lic").expect_code(0);
+    let longer =
+        "--tier team --offline --customer Other --issued-at 2026-06-01 --expires 2098-12-31";
+    machine.write("longer.lic", issue_license(&words(longer)).file);
+    let report = expect_valid(install("longer.lic"));
+    assert!(!warnings(&report).contains(&"LOSS"), "{report}");
+}

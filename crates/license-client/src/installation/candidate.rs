@@ -327,7 +327,10 @@ impl Candidate<'_> {
         let others = [new, installed.licenses()].concat();
         let is_new = |license: &License| new.iter().any(|new| new.id() == license.id());
         let worth = |licenses| worth(licenses, self.matrix, contexts, &others);
-        !kept.licenses().iter().all(is_new) && worth(kept) > worth(installed)
+        // Licenses that stay installed are not lost.
+        let mut removed = installed.clone();
+        removed.retain_licenses(|license| !is_new(license));
+        !kept.licenses().iter().all(is_new) && worth(kept) > worth(&removed)
     }
 }
 

@@ -69,6 +69,8 @@ pub(super) struct Comparison {
     tier_labels: Option<[Box<str>; 2]>,
     /// The installed licenses that are lost beside the one that the new license is compared with.
     dropped: Vec<DroppedLicense>,
+    /// The other licenses that are no longer installed, and are no loss.
+    replaced: Vec<LicenseId>,
 }
 
 impl Comparison {
@@ -91,6 +93,7 @@ impl Comparison {
             difference: None,
             tier_labels: None,
             dropped: Vec::new(),
+            replaced: Vec::new(),
         };
         let decisive = comparison.decisive();
         let licenses = decisive.installed.license().zip(decisive.new.license());
@@ -102,10 +105,21 @@ impl Comparison {
         let (difference, tier_labels) = compared.unzip();
         let mut stays: Vec<&LicenseId> = staying.iter().collect();
         stays.extend(decisive.installed.license().map(License::id));
-        let dropped = dropped(new, installed, &stays, matrix, &contexts.lenient);
+        let decisive = decisive.new.license();
+        let removed = removed(new, installed, &stays, matrix, &contexts.lenient);
+        let covers = |removed: &RemovedLicense<'_>| {
+            removed.loss.is_none()
+                || decisive.is_some_and(|new| covers(new, removed.license, matrix))
+        };
+        let (replaced, dropped): (Vec<_>, Vec<_>) = removed.into_iter().partition(covers);
+        let id = |removed: RemovedLicense<'_>| removed.license.id().clone();
+        let replaced = replaced.into_iter().map(id).collect();
+        let dropped = dropped.into_iter().filter_map(|dropped| dropped.loss);
+        let dropped = dropped.collect();
         comparison.difference = difference;
         comparison.tier_labels = tier_labels;
         comparison.dropped = dropped;
+        comparison.replaced = replaced;
         comparison
     }
 
@@ -174,7 +188,8 @@ impl Comparison {
             .as_ref()
             .is_some_and(|difference| !continues(difference));
         let replaced = installed.filter(|_| is_replaced).map(License::id);
-        replaced.or_else(|| self.dropped.first().map(|dropped| &dropped.id))
+        let dropped = self.dropped.iter().map(|dropped| &dropped.id);
+        replaced.or_else(|| dropped.chain(&self.replaced).next())
     }
 
     /// Returns the decisions at the given time, or at the current time if only then the installed
@@ -188,32 +203,48 @@ impl Comparison {
     }
 }
 
-/// Returns the installed licenses that are valid or start later, and that are neither part of the
-/// new licenses, nor superseded by them, nor in `stays`.
-fn dropped(
+/// An installed license that is no longer installed, although the new licenses do not supersede it.
+struct RemovedLicense<'l> {
+    license: &'l License,
+    /// The loss, if the license is valid or starts later.
+    loss: Option<DroppedLicense>,
+}
+
+/// Returns the installed licenses that are neither part of the new licenses, nor superseded, nor in
+/// `stays`.
+fn removed<'l>(
     new: &VerifiedLicenses,
-    installed: &VerifiedLicenses,
+    installed: &'l VerifiedLicenses,
     stays: &[&LicenseId],
     matrix: &FeatureMatrix,
     context: &Context<'_>,
-) -> Vec<DroppedLicense> {
+) -> Vec<RemovedLicense<'l>> {
     let is_replaced = |old: &License| {
         let mut new = new.licenses().iter();
         new.any(|new| new.id() == old.id() || new.supersedes().contains(old.id()))
     };
     let others = [new.licenses(), installed.licenses()].concat();
     let context = context.clone().installed(&others);
-    let dropped = |old: &License| {
+    let removed = |license: &'l License| {
         let mut alone = installed.clone();
-        alone.retain_licenses(|license| license.id() == old.id());
+        alone.retain_licenses(|other| other.id() == license.id());
         let decision = alone.evaluate(matrix, &context);
         let starts_later = decision.code() == Code::NotYetValid;
-        let starts = old.not_before().filter(|_| starts_later);
-        (starts_later || is_valid(&decision)).then(|| DroppedLicense::new(old, starts, matrix))
+        let starts = license.not_before().filter(|_| starts_later);
+        let is_loss = starts_later || is_valid(&decision);
+        let loss = is_loss.then(|| DroppedLicense::new(license, starts, matrix));
+        (decision.code() != Code::Superseded).then_some(RemovedLicense { license, loss })
     };
     let candidates = installed.licenses().iter();
     let candidates = candidates.filter(|old| !stays.contains(&old.id()) && !is_replaced(old));
-    candidates.filter_map(dropped).collect()
+    candidates.filter_map(removed).collect()
+}
+
+/// Returns whether the new license allows everything that the old one allows.
+fn covers(new: &License, old: &License, matrix: &FeatureMatrix) -> bool {
+    let difference = Difference::from_licenses(old, new, matrix);
+    let mut losses = difference.with_effect(Effect::Loss);
+    losses.all(|change| NO_LOSSES.contains(&change.what()))
 }
 
 /// Returns how much licenses can allow at the given or the current time, to be compared: whether
