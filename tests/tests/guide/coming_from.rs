@@ -1,10 +1,10 @@
 //! The commands of the pages in `docs/coming-from` behave as these pages state.
 //!
-//! The words after the three backquotes of a code block name the file that the block is
-//! (`toml widget.toml`), or the machine on which its commands run (`sh vendor`). Each machine has its
-//! own id and home directory. All machines share one working directory, as if they sent
-//! each other their files. The comment after a command states its exit code and its reason codes.
-//! Without a comment, the exit code is 0. `LICENSE_ID` is the id in the last report before it.
+//! The words after the three backquotes of a code block name the file that the block is (`toml
+//! widget.toml`), or the machine on which its commands run (`sh vendor`). Each machine has its own
+//! id and home directory. All machines share one working directory, as if they sent each other
+//! their files. The comment after a command states its exit code and its reason codes. Without a
+//! comment, the exit code is 0. `LICENSE_ID` is the id in the last report before it.
 
 use std::ffi::OsString;
 use std::fs;
