@@ -56,6 +56,26 @@ pub fn try_license_with(variables: &[(&str, &OsStr)]) -> process::Output {
     build.output().expect("cargo can be started")
 }
 
+/// Copies a program to a file that every user can execute.
+///
+/// A process of its own writes the copy. If this process did, a program that another test starts at
+/// that moment would inherit the open file, and the system would refuse to execute the copy (`Text
+/// file busy`).
+///
+/// # Panics
+///
+/// Panics if the program cannot be copied.
+#[cfg(unix)]
+pub fn copy_for_all_users(program: &Path, to: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+
+    let copied = Command::new("cp").arg("--").arg(program).arg(to).output();
+    let copied = copied.expect("cp can be started");
+    assert!(copied.status.success(), "{copied:?}");
+    let permissions = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(to, permissions).expect("an owner may change the mode");
+}
+
 /// Returns the root directory of the workspace.
 pub fn workspace() -> &'static Path {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));

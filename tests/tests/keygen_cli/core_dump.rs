@@ -84,7 +84,7 @@ fn keygen_writes_no_core_dump() {
 fn other_processes_of_the_user_cannot_read_the_memory_of_keygen() {
     let vendor = Vendor::shared().workstation();
     let program = vendor.file("keygen-copy");
-    fs::copy(programs::keygen(), &program).unwrap();
+    programs::copy_for_all_users(programs::keygen(), &program);
     let mut user = Vec::new();
     if fs::metadata("/proc/self").unwrap().uid() == 0 {
         if tools::setpriv().is_none() {
@@ -138,7 +138,7 @@ fn a_passphrase_can_still_be_read_from_a_file_descriptor() {
             return;
         }
         program = vendor.file("keygen-copy");
-        fs::copy(programs::keygen(), &program).unwrap();
+        programs::copy_for_all_users(programs::keygen(), &program);
         for path in [vendor.path(), &program] {
             fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
         }

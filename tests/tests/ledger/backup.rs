@@ -80,9 +80,8 @@ fn a_file_of_a_stranger_in_a_shared_directory_is_not_adopted() {
     for name in ["own", "own/l.db", "own/l.db.lock"] {
         chown(vendor.file(name), Some(65534), None).unwrap();
     }
-    fs::copy(programs::keygen(), vendor.file("keygen-copy")).unwrap();
+    programs::copy_for_all_users(programs::keygen(), &vendor.file("keygen-copy"));
     fs::set_permissions(vendor.path(), Permissions::from_mode(0o755)).unwrap();
-    mode("keygen-copy", 0o755);
     fs::create_dir(vendor.file("shared")).unwrap();
     mode("shared", 0o1777);
     let backup = || {

@@ -132,8 +132,7 @@ fn a_read_only_backup_can_be_read_but_reading_an_inaccessible_ledger_is_an_error
         fs::set_permissions(vendor.file(name), fs::Permissions::from_mode(mode)).unwrap();
     };
     let program = vendor.file("keygen-copy");
-    fs::copy(programs::keygen(), &program).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    programs::copy_for_all_users(programs::keygen(), &program);
     fs::set_permissions(vendor.path(), fs::Permissions::from_mode(0o755)).unwrap();
     mode("vendor.key", 0o644);
     let as_other_user = |args: &[&str]| {

@@ -52,8 +52,7 @@ impl OtherUser {
     /// Returns a run of a program as the other user.
     fn run(&self, program: &Path) -> Run<'_> {
         let copy = self.machine.file("program");
-        fs::copy(program, &copy).unwrap();
-        set_mode(&copy, 0o755);
+        programs::copy_for_all_users(program, &copy);
         let setpriv = tools::setpriv().expect("`new` has found setpriv");
         let user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
         let run = setpriv.run(&self.machine).args(user).arg(copy);

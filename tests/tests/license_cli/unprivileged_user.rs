@@ -39,8 +39,7 @@ impl<'s> UnprivilegedUser<'s> {
         tools::setpriv()?;
         set_mode(machine.path(), 0o755);
         let program = machine.file("license-for-all-users");
-        fs::copy(programs::license(), &program).unwrap();
-        set_mode(&program, 0o755);
+        programs::copy_for_all_users(programs::license(), &program);
         Some(Self {
             machine,
             program: Some(program),

@@ -78,7 +78,7 @@ impl PhotonVendor {
         ]);
         // The vendor renames the program.
         let program = workstation.file(&format!("{PROGRAM}{}", std::env::consts::EXE_SUFFIX));
-        fs::copy(built, &program).unwrap();
+        programs::copy_for_all_users(&built, &program);
         Self {
             workstation,
             program,
