@@ -94,31 +94,10 @@ impl Lease {
         self.until < now
     }
 
-    /// Returns how the seat is used.
-    pub fn mode(&self) -> LeaseMode {
-        if self.loan.is_some() {
-            LeaseMode::Borrowed
-        } else {
-            LeaseMode::Floating
-        }
+    /// Returns whether the seat is borrowed.
+    pub const fn is_borrowed(&self) -> bool {
+        self.loan.is_some()
     }
-}
-
-/// How a seat is used. This is the claim `mode` of a lease token.
-///
-/// ```
-/// use license_seats::LeaseMode;
-///
-/// assert_eq!(serde_json::to_string(&LeaseMode::Borrowed)?, r#""borrowed""#);
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LeaseMode {
-    /// By a machine that renews the lease.
-    Floating,
-    /// For days, by a machine that may leave the network.
-    Borrowed,
 }
 
 /// A process that uses a seat, or waits for one.

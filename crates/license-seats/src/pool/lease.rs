@@ -202,6 +202,7 @@ impl Turn<'_> {
             note,
             overlap_until,
         });
+        self.forget_ended();
     }
 
     /// Adds a hold time to the moving average.
