@@ -120,6 +120,10 @@ pub struct Loan {
     pub commitment: Commitment,
     /// When the seat was borrowed.
     pub since: LeaseTime,
+    /// The end of the loan.
+    pub until: LeaseTime,
+    /// The end of the loan and its margin. Only a return frees the seat before it.
+    pub free_at: LeaseTime,
 }
 
 /// A lease that has ended. Unique by session: the pool remembers the last lease of a session.

@@ -78,23 +78,50 @@ fn reservation(random: &mut Random) -> Reservation {
     Reservation { target, seats }
 }
 
+/// Returns the number of a session, mostly of one that holds a seat.
+fn some_session(random: &mut Random, pool: &Pool) -> u64 {
+    let leases: Vec<_> = pool.leases().collect();
+    if leases.is_empty() || random.once_in(8) {
+        return random.below(SESSIONS);
+    }
+    let lease = leases[random.below(leases.len() as u64) as usize];
+    let sessions = 0..SESSIONS;
+    let mut matching =
+        sessions.filter(|number| holder(*number, false).session == lease.holder.session);
+    matching.next().unwrap()
+}
+
 fn machine(number: u64) -> MachineDigest {
     MachineDigest::parse(&format!("mach_{number:032x}")).unwrap()
 }
 
-/// Returns the next time step in milliseconds. Some steps meet a deadline of the pool.
+/// Returns the next time step in milliseconds. Some steps meet a deadline of the pool, or the end of
+/// a lease.
 pub(crate) fn step(random: &mut Random, pool: &Pool, now: u64) -> u64 {
     let deadline = pool
         .next_deadline()
         .map(|deadline| deadline.as_millis().saturating_sub(now));
-    match random.below(20) {
-        0..=9 => random.below(2_000),
-        10..=13 => random.below(60_000),
-        14..=16 => deadline.unwrap_or(1).saturating_sub(random.below(2)),
-        17 => deadline.unwrap_or(1) + 1,
-        18 => random.below(700_000),
+    let deadline = deadline.unwrap_or(1);
+    match random.below(40) {
+        0..=24 => random.below(2_000),
+        25..=29 => random.below(40_000),
+        30..=32 => deadline.saturating_sub(random.below(2)),
+        33 => deadline + 1,
+        34 | 35 => lease_end(random, pool, now),
+        36 => random.below(700_000),
         _ => 0,
     }
+}
+
+/// Returns the time to the end of a lease, or to a moment in its margin.
+fn lease_end(random: &mut Random, pool: &Pool, now: u64) -> u64 {
+    let leases: Vec<_> = pool.leases().collect();
+    if leases.is_empty() {
+        return 0;
+    }
+    let lease = leases[random.below(leases.len() as u64) as usize];
+    let end = lease.until.as_millis() + random.below(2_200);
+    end.saturating_sub(now)
 }
 
 fn holder(session: u64, is_other_user: bool) -> Holder {
@@ -125,10 +152,19 @@ fn secret(session: u64, number: u64) -> SeatSecret {
 /// Returns a random command. Most commands are meaningful in the state of the pool, and some are
 /// old, wrong or hostile.
 pub(crate) fn command(random: &mut Random, pool: &Pool, step: u64) -> SeatCommand {
-    let session = random.below(SESSIONS);
-    let number = random.below(INSTANCES);
+    let is_acquire = random.below(3) == 0;
+    let session = if is_acquire {
+        random.below(SESSIONS)
+    } else {
+        some_session(random, pool)
+    };
     let id = holder(session, false).session;
     let lease = pool.lease(&id);
+    let used = lease.and_then(|lease| lease.instances.last());
+    let used = used.map(|instance| u64::from(instance.id.as_bytes()[1]));
+    let number = used
+        .filter(|_| !random.once_in(4))
+        .unwrap_or(random.below(INSTANCES));
     let current = lease.map_or(1, |lease| lease.seq.0);
     let seq = Seq(if random.once_in(10) {
         random.below(20)
@@ -141,8 +177,9 @@ pub(crate) fn command(random: &mut Random, pool: &Pool, step: u64) -> SeatComman
         number
     };
     let (instance, secret) = (instance(session, number), secret(session, named));
-    match random.below(40) {
-        0..=11 => SeatCommand::Acquire(Acquire {
+    let kind = if is_acquire { 0 } else { random.below(29) + 12 };
+    match kind {
+        0 => SeatCommand::Acquire(Acquire {
             holder: holder(session, random.once_in(30)),
             instance,
             commitment: secret.commitment(),
@@ -153,13 +190,13 @@ pub(crate) fn command(random: &mut Random, pool: &Pool, step: u64) -> SeatComman
             instance,
             seq,
         }),
-        20..=24 => SeatCommand::Release(Release {
+        20..=23 => SeatCommand::Release(Release {
             session: id,
             instance,
             seq,
             secret,
         }),
-        25..=30 => SeatCommand::Poll(some_ticket(random, pool, step)),
+        24..=30 => SeatCommand::Poll(some_ticket(random, pool, step)),
         31 => SeatCommand::Cancel(some_ticket(random, pool, step)),
         32..=33 => SeatCommand::Borrow(Borrow {
             session: id,

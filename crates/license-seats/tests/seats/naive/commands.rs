@@ -189,21 +189,16 @@ impl Naive {
         if is_late && lease.soft_end.is_some() {
             return Err("NOT_RENEWABLE");
         }
-        lease.loan = lease.loan.filter(|_| !is_late);
+        lease.loan = lease.loan.filter(|loan| now <= loan.free_at);
         let rest = lease.until.since(now);
         let (valid_for, free_at) = if lease.soft_end.is_some() || !is_licensed {
             (rest, lease.free_at)
         } else {
-            let valid_for = if lease.loan.is_some() {
-                lifetime.min(rest)
-            } else {
-                lifetime
-            };
-            let until = now.saturating_add(valid_for);
-            let free_at = until.saturating_add(margin.of(valid_for));
+            let until = now.saturating_add(lifetime);
+            let free_at = until.saturating_add(margin.of(lifetime));
             lease.until = lease.until.max(until);
             lease.free_at = lease.free_at.max(free_at);
-            (valid_for, free_at)
+            (lifetime, free_at)
         };
         for instance in lease
             .instances
@@ -239,7 +234,7 @@ impl Naive {
             .instances
             .iter()
             .any(|instance| instance.free_at >= now);
-        if is_used || lease.loan.is_some() {
+        if is_used || lease.loan.is_some_and(|loan| now <= loan.free_at) {
             return Ok("released false".to_owned());
         }
         let session = lease.holder.session;
@@ -329,10 +324,19 @@ impl Naive {
         }
         let duration = borrow.duration.min(left);
         let until = now.saturating_add(duration);
-        lease.until = lease.until.max(until);
-        lease.free_at = lease.free_at.max(until.saturating_add(margin.of(duration)));
-        let since = lease.loan.map_or(now, |loan| loan.since);
-        lease.loan = Some(Loan { commitment, since });
+        let free_at = until.saturating_add(margin.of(duration));
+        let mut loan = lease.loan.unwrap_or(Loan {
+            commitment,
+            since: now,
+            until,
+            free_at,
+        });
+        loan.commitment = commitment;
+        loan.until = loan.until.max(until);
+        loan.free_at = loan.free_at.max(free_at);
+        lease.until = lease.until.max(loan.until);
+        lease.free_at = lease.free_at.max(loan.free_at);
+        lease.loan = Some(loan);
         Ok(seat(false, lease.seq, duration))
     }
 
