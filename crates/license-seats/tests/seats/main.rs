@@ -11,7 +11,14 @@
 )]
 
 mod generator;
+mod lease_clock;
 
 mod naive;
 mod random;
 mod store;
+
+/// Returns the number in an environment variable.
+fn number(variable: &str, default: u64) -> u64 {
+    let value = std::env::var(variable).ok();
+    value.map_or(default, |value| value.parse().expect("a number"))
+}

@@ -15,6 +15,7 @@ use license_seats::{
 
 use crate::generator::{self, Random};
 use crate::naive::{Naive, seat};
+use crate::number;
 use crate::store::Store;
 
 /// The number of commands with one seed. A new pool starts with each seed.
@@ -22,7 +23,7 @@ const EPISODE: u64 = 500;
 
 #[test]
 fn random_commands_have_the_results_of_the_naive_model() {
-    let steps = number("LICENSE_TESTS_SEATS_STEPS", 20_000);
+    let steps = number("LICENSE_TESTS_SEATS_STEPS", 10_000);
     let first_seed = number("LICENSE_TESTS_SEATS_SEED", 1);
     let mut counts = BTreeMap::new();
     for episode in 0..steps.div_ceil(EPISODE) {
@@ -39,7 +40,7 @@ fn random_commands_have_the_results_of_the_naive_model() {
     for (kind, count) in &counts {
         println!("{count:>9} {kind}");
     }
-    if steps >= 20_000 {
+    if steps >= 10_000 {
         let missing = KINDS.iter().filter(|kind| !counts.contains_key(**kind));
         assert_eq!(missing.count(), 0, "expected {KINDS:?}, found {counts:?}");
     }
@@ -76,11 +77,6 @@ const KINDS: [&str; 28] = [
     "seat own",
     "shrunk below the held seats",
 ];
-
-fn number(variable: &str, default: u64) -> u64 {
-    let value = std::env::var(variable).ok();
-    value.map_or(default, |value| value.parse().expect("a number"))
-}
 
 /// What an instance believes: it may use the seat of a lease until a time.
 #[derive(Clone, Debug)]
