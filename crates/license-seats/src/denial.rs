@@ -7,9 +7,9 @@ use license_core::machine::MachineDigest;
 use license_core::session::SessionId;
 use serde::Serialize;
 
-use crate::outcome::PoolUsage;
 use crate::rows::EndedLease;
 use crate::time::{LeaseSpan, LeaseTime};
+use crate::usage::PoolUsage;
 
 /// The reply to a command that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

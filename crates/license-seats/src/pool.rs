@@ -23,10 +23,11 @@ use license_core::session::SessionId;
 
 use crate::command::{CommandTime, SeatCommand};
 use crate::ids::TicketId;
-use crate::outcome::{PoolUsage, SeatChange, SeatOutcome};
+use crate::outcome::{SeatChange, SeatOutcome};
 use crate::rows::{EndedLease, Lease, PoolCounters, PoolRows, Ticket};
 use crate::terms::PoolTerms;
 use crate::time::LeaseTime;
+use crate::usage::PoolUsage;
 use class::count;
 use table::Table;
 use turn::Turn;

@@ -12,6 +12,7 @@
 
 mod generator;
 mod lease_clock;
+mod memory;
 
 mod naive;
 mod random;
