@@ -23,8 +23,8 @@ use crate::time::{LeaseSpan, LeaseTime};
 pub struct CommandTime {
     /// The reading of the lease clock.
     pub now: LeaseTime,
-    /// How long the license lasts. `None` stands for a license without an end. Zero stands for a
-    /// license that has ended, is revoked or has not started: nothing is granted or renewed.
+    /// How long the license lasts. `None` is a license without an end. Zero is a license that has
+    /// ended, is revoked or has not started: nothing is granted or renewed.
     pub license_left: Option<LeaseSpan>,
 }
 

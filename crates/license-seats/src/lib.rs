@@ -1,8 +1,8 @@
 //! State machine for the floating seats of a license.
 //!
 //! A [`Pool`] has the seats of one license. [`Pool::apply`] processes one [`SeatCommand`], and
-//! returns the rows that changed, the events, and the reply to the caller. The crate is pure: it has
-//! no clock, no I/O, no random source and no threads. The time and random ids are arguments.
+//! returns the rows that changed, the events, and the reply to the caller. The crate is pure: it
+//! has no clock, no I/O, no random source and no threads. The time and random ids are arguments.
 //!
 //! ```
 //! use license_core::session::SessionId;
@@ -44,8 +44,8 @@
 //!
 //! - A session holds at most one seat. Its instances, which are processes, share the seat. The last
 //!   one frees it.
-//! - A client may use its seat for [`SeatGrant::valid_for`], counted by its boot-time clock from the
-//!   moment when it sent the request. The seat is not granted again before [`Lease::free_at`].
+//! - A client may use its seat for [`SeatGrant::valid_for`], counted by its boot-time clock from
+//!   the moment when it sent the request. The seat is not granted again before [`Lease::free_at`].
 //!   ADR-084 shows why the client has stopped by then.
 //! - A lease past its lifetime is late. It stays with its session until another session needs the
 //!   seat, and at most for [`LeaseTerms::late_limit`].
@@ -58,8 +58,9 @@
 //! # Storage
 //!
 //! [`SeatOutcome::changes`] has the rows that a command changed. The store writes them in one
-//! transaction with those of other commands, and replies after the commit. If the transaction fails,
-//! the store drops the pool and rebuilds it with [`Pool::from_rows`]. ADR-085 has the reasons.
+//! transaction with those of other commands, and replies after the commit. If the transaction
+//! fails, the store drops the pool and rebuilds it with [`Pool::from_rows`]. ADR-085 has the
+//! reasons.
 
 mod command;
 mod denial;

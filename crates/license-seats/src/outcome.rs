@@ -20,7 +20,7 @@ pub struct SeatOutcome {
     /// The rows that the command changed. A store writes them in their order, in the transaction of
     /// the command.
     pub changes: Vec<SeatChange>,
-    /// The events of the command, in their order. Also a denied command can have events and changes,
+    /// The events of the command, in their order. A denied command can have events and changes too,
     /// for example of a lease that has expired.
     pub events: Vec<SeatEvent>,
     /// The reply to the caller.

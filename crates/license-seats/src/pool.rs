@@ -34,8 +34,8 @@ use turn::Turn;
 
 /// The seats of one license.
 ///
-/// The pool is in memory. A store writes the changes of each command, and rebuilds the pool from its
-/// rows after a restart. The store also rebuilds the pool if a transaction fails, because the
+/// The pool is in memory. A store writes the changes of each command, and rebuilds the pool from
+/// its rows after a restart. The store also rebuilds the pool if a transaction fails, because the
 /// database then has the state before the commands of the transaction.
 ///
 /// A command takes logarithmic time in the number of leases. The queue position of a ticket takes
@@ -124,8 +124,8 @@ impl Pool {
         })
     }
 
-    /// Applies a command to the pool. A time before that of an earlier command counts as the time of
-    /// the earlier command.
+    /// Applies a command to the pool. A time before that of an earlier command counts as the time
+    /// of the earlier command.
     pub fn apply(&mut self, command: SeatCommand, at: CommandTime) -> SeatOutcome {
         let before = self.counters;
         let mut turn = Turn::new(self, at);
@@ -140,7 +140,7 @@ impl Pool {
 
     fn take_changes(&mut self, before: PoolCounters) -> Vec<SeatChange> {
         self.counters.held = count(self.table.leases().len());
-        // A lease above the previous ceiling does not raise the ceiling, so the database refuses it.
+        // A lease above the previous ceiling does not raise it, so the database refuses the lease.
         let excess = self.counters.ceiling.min(self.counters.held);
         self.counters.ceiling = self.terms().allowed().max(excess);
         let mut changes = self.table.take_changes();

@@ -142,8 +142,8 @@ pub struct EndedLease {
     pub reason: EndReason,
     /// The reason that the administrator stated.
     pub note: Option<Arc<str>>,
-    /// Until when the former holder may still use the seat, although it can be granted again. Only a
-    /// hard end by an administrator has an overlap.
+    /// Until when the former holder may still use the seat, although it can be granted again. Only
+    /// a hard end by an administrator has an overlap.
     pub overlap_until: Option<LeaseTime>,
 }
 

@@ -21,7 +21,7 @@ use crate::time::LeaseSpan;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PoolTerms {
-    /// The number of seats that the license states. `u32::MAX` stands for an unlimited number.
+    /// The number of seats that the license states. `u32::MAX` is an unlimited number.
     pub capacity: u32,
     /// How many seats may be held above the capacity.
     pub overage: Overage,
@@ -136,7 +136,7 @@ pub struct LeaseTerms {
     pub lifetime: LeaseSpan,
     /// When a client should renew, after it sent the last request: 40 s.
     pub renew_after: LeaseSpan,
-    /// How long a late lease may stay with its holder while nobody needs the seat: 600 s.
+    /// How long a late lease may stay with its holder while its seat is not needed: 600 s.
     pub late_limit: LeaseSpan,
     /// The time after the lifetime in which the seat is not granted again.
     pub margin: ClockMargin,

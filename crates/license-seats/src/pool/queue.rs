@@ -152,8 +152,8 @@ impl Turn<'_> {
         Ok(self.queued(&poll.ticket))
     }
 
-    /// Answers a poll without a ticket: the response to the poll that claimed the offer was lost, or
-    /// the ticket has ended.
+    /// Answers a poll without a ticket: the response to the poll that claimed the offer was lost,
+    /// or the ticket has ended.
     fn poll_again(&mut self, poll: &TicketRef) -> Reply {
         let lease = self.table().leases().get(&poll.session);
         let lease = lease
@@ -216,7 +216,7 @@ impl Turn<'_> {
 
 impl Pool {
     /// Returns the place of a ticket among the sessions that wait for the same seats. The first
-    /// place is 1. Returns `None` if a seat is offered to the ticket, or if there is no such ticket.
+    /// place is 1. Returns `None` if the ticket has an offer, or if there is no such ticket.
     pub fn position(&self, ticket: &TicketId) -> Option<u32> {
         let ticket = self.ticket(ticket)?;
         let class = self.table.class(self.table.class_of(&ticket.holder))?;

@@ -36,7 +36,7 @@ struct Index {
     by_seq: BTreeMap<Seq, SessionId>,
     /// The leases that are not late, by the end of their lifetime.
     live: BTreeSet<(LeaseTime, SessionId)>,
-    /// All leases, by the time after which they end even if nobody needs the seat.
+    /// All leases, by the time after which they end even if no other session needs the seat.
     deadlines: BTreeSet<(LeaseTime, SessionId)>,
     borrowed: u32,
     ticket_of_session: BTreeMap<SessionId, TicketId>,
@@ -169,7 +169,7 @@ impl Table {
         self.index.live.first().copied()
     }
 
-    /// Returns the lease that ends first if nobody renews it or needs its seat.
+    /// Returns the lease that ends first if it is not renewed and its seat is not needed.
     pub(super) fn next_overdue(&self) -> Option<(LeaseTime, SessionId)> {
         self.index.deadlines.first().copied()
     }
@@ -241,8 +241,8 @@ impl Table {
         Some(lease)
     }
 
-    /// Returns the time after which a lease ends even if nobody needs the seat. A lease that cannot
-    /// be renewed ends as soon as its seat can be granted again.
+    /// Returns the time after which a lease ends even if no other session needs the seat. A lease
+    /// that cannot be renewed ends as soon as its seat can be granted again.
     fn deadline(&self, lease: &Lease) -> LeaseTime {
         if lease.soft_end.is_some() {
             return lease.free_at;

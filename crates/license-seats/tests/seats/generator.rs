@@ -95,8 +95,8 @@ fn machine(number: u64) -> MachineDigest {
     MachineDigest::parse(&format!("mach_{number:032x}")).unwrap()
 }
 
-/// Returns the next time step in milliseconds. Some steps meet a deadline of the pool, or the end of
-/// a lease.
+/// Returns the next time step in milliseconds. Some steps meet a deadline of the pool, or the end
+/// of a lease.
 pub(crate) fn step(random: &mut Random, pool: &Pool, now: u64) -> u64 {
     let deadline = pool
         .next_deadline()

@@ -163,7 +163,7 @@ impl Naive {
         }
     }
 
-    /// Returns the first waiting ticket of each class, in the order in which the classes are served.
+    /// Returns the first waiting ticket of each class, in the order of service.
     fn heads(&self) -> Vec<usize> {
         let mut heads = Vec::new();
         for class in 0..self.classes() {

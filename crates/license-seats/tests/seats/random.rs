@@ -1,7 +1,7 @@
 //! Random commands, ticks and crashes against the naive model.
 //!
-//! `LICENSE_TESTS_SEATS_STEPS` sets the number of commands, and `LICENSE_TESTS_SEATS_SEED` the first
-//! seed. A failure names the seed of its episode.
+//! `LICENSE_TESTS_SEATS_STEPS` sets the number of commands, and `LICENSE_TESTS_SEATS_SEED` the
+//! first seed. A failure names the seed of its episode.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ const KINDS: [&str; 28] = [
     "shrunk below the held seats",
 ];
 
-/// What an instance believes: it may use the seat of a lease until a time.
+/// The belief of a client that it may use the seat of a lease until a time.
 #[derive(Clone, Debug)]
 struct Belief {
     seq: Seq,

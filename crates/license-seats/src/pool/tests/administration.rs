@@ -150,7 +150,8 @@ fn contradictory_rows_are_refused() {
     site.acquire("bob");
     site.set_terms(|terms| terms.capacity = 2);
     site.queue("eve");
-    let damage: [(&str, fn(&mut PoolRows)); 4] = [
+    type Damage = fn(&mut PoolRows);
+    let damage: [(&str, Damage); 4] = [
         ("one session", |rows| {
             rows.leases[1] = Arc::clone(&rows.leases[0])
         }),
