@@ -24,7 +24,8 @@ pub struct Denial {
     /// When a seat can be expected, if there is any information. Only a denial for lack of seats or
     /// users has it.
     pub next_seat_in: Option<LeaseSpan>,
-    /// The position that the caller would get if it waited. `None` if it cannot wait.
+    /// The place in the queue that the caller has, or would get if it waited. `None` if it cannot
+    /// wait.
     pub queue_position: Option<u32>,
 }
 
@@ -144,6 +145,42 @@ impl DenialReason {
             Self::NotBorrowed => "NOT_BORROWED",
             Self::NoLease => "NO_LEASE",
             Self::InvalidReason { .. } => "INVALID_REASON",
+        }
+    }
+}
+
+impl DenialReason {
+    /// Returns what the caller can do.
+    ///
+    /// ```
+    /// use license_seats::DenialReason;
+    ///
+    /// let hint = DenialReason::UnknownInstance.hint();
+    /// assert_eq!(hint, "acquire the seat for this process before other requests");
+    /// ```
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::NoSeat | Self::UserLimit { .. } => {
+                "wait in the queue, or ask one of the holders to release a seat"
+            }
+            Self::QueueFull { .. } => "try again later, or ask the license manager for more seats",
+            Self::LicenseEnded => "ask the license manager to renew the license",
+            Self::LeaseLost(_) => "stop using the seat, and acquire a new one",
+            Self::NotRenewable { .. } => {
+                "stop using the seat, and ask the administrator when to acquire a new one"
+            }
+            Self::SessionMismatch(_) => "send the id of the caller's own session",
+            Self::UnknownInstance => "acquire the seat for this process before other requests",
+            Self::TooManyInstances { .. } => "end other processes of the session, then try again",
+            Self::InstanceMismatch => "choose a new instance id and a new secret at random",
+            Self::SecretMismatch => "send the secret of the instance that acquired the seat",
+            Self::UnknownTicket => "acquire again to get a new ticket",
+            Self::BorrowNotPermitted => "ask the license manager for a license with borrowing",
+            Self::BorrowLimit { .. } => "wait until a borrowed seat is returned",
+            Self::BorrowDuration { .. } => "choose a permitted duration",
+            Self::NotBorrowed => "release the seat instead",
+            Self::NoLease => "list the leases of the pool, and name an open one",
+            Self::InvalidReason { .. } => "state the reason for the users and the audit trail",
         }
     }
 }

@@ -87,7 +87,7 @@ pub use rows::{
 };
 pub use terms::{
     BorrowTerms, ClockMargin, HolderDisplay, LeaseTerms, Overage, PoolTerms, QueueTerms,
-    Reservation, ReservationTarget,
+    Reservation, ReservationTarget, TermsError,
 };
 pub use time::{LeaseSpan, LeaseTime};
 pub use usage::PoolUsage;

@@ -1,5 +1,6 @@
 //! Terms of a pool: capacity, overage, reservations, and the spans of leases, queue and loans.
 
+use std::fmt;
 use std::sync::Arc;
 
 use license_core::machine::MachineDigest;
@@ -68,6 +69,88 @@ impl PoolTerms {
         };
         self.capacity.saturating_add(over)
     }
+}
+
+/// Terms that make no sense, or are not safe.
+///
+/// ```
+/// use license_seats::{LeaseSpan, PoolTerms};
+///
+/// let mut terms = PoolTerms::with_capacity(5);
+/// terms.lease.renew_after = LeaseSpan::from_secs(120);
+/// assert_eq!(
+///     terms.check().unwrap_err().to_string(),
+///     "lease.renew_after: expected less than the lifetime of 120000 ms, found 120000 ms"
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: expected {expected}, found {found}")]
+pub struct TermsError {
+    /// The name of the field.
+    pub field: &'static str,
+    /// A description of the accepted values.
+    pub expected: String,
+    /// The value.
+    pub found: String,
+}
+
+impl PoolTerms {
+    /// Checks that the terms make sense, and that the margin is at least the default.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first field that is wrong.
+    pub fn check(&self) -> Result<(), TermsError> {
+        let lease = &self.lease;
+        let positive = "more than 0 ms";
+        expect(
+            "lease.lifetime",
+            !lease.lifetime.is_zero(),
+            positive,
+            lease.lifetime,
+        )?;
+        let below = format!("less than the lifetime of {}", lease.lifetime);
+        let is_early = lease.renew_after < lease.lifetime;
+        expect("lease.renew_after", is_early, &below, lease.renew_after)?;
+        let default = ClockMargin::default();
+        let fixed = lease.margin.fixed;
+        let at_least = format!("at least {}", default.fixed);
+        expect(
+            "lease.margin.fixed",
+            fixed >= default.fixed,
+            &at_least,
+            fixed,
+        )?;
+        let per_mille = lease.margin.per_mille;
+        let is_enough = per_mille >= default.per_mille;
+        expect("lease.margin.per_mille", is_enough, "at least 1", per_mille)?;
+        let instances = lease.max_instances;
+        expect(
+            "lease.max_instances",
+            instances > 0,
+            "at least 1",
+            instances,
+        )?;
+        let queue = &self.queue;
+        expect("queue.offer", !queue.offer.is_zero(), positive, queue.offer)?;
+        expect("queue.idle", !queue.idle.is_zero(), positive, queue.idle)
+    }
+}
+
+fn expect(
+    field: &'static str,
+    is_met: bool,
+    expected: &str,
+    found: impl fmt::Display,
+) -> Result<(), TermsError> {
+    if is_met {
+        return Ok(());
+    }
+    Err(TermsError {
+        field,
+        expected: expected.to_owned(),
+        found: found.to_string(),
+    })
 }
 
 /// How many seats may be held above the capacity.
@@ -245,4 +328,54 @@ pub enum HolderDisplay {
     Anonymous,
     /// Nothing about the holders.
     Hidden,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn terms_that_make_no_sense_or_are_not_safe_are_refused() {
+        type Change = fn(&mut PoolTerms);
+        assert_eq!(PoolTerms::with_capacity(0).check(), Ok(()));
+        let changes: [(&str, Change); 7] = [
+            ("lease.lifetime", |terms| {
+                terms.lease.lifetime = LeaseSpan::ZERO
+            }),
+            ("lease.renew_after", |terms| {
+                terms.lease.renew_after = terms.lease.lifetime
+            }),
+            ("lease.margin.fixed", |terms| {
+                terms.lease.margin.fixed = LeaseSpan::from_secs(1)
+            }),
+            ("lease.margin.per_mille", |terms| {
+                terms.lease.margin.per_mille = 0
+            }),
+            ("lease.max_instances", |terms| terms.lease.max_instances = 0),
+            ("queue.offer", |terms| terms.queue.offer = LeaseSpan::ZERO),
+            ("queue.idle", |terms| terms.queue.idle = LeaseSpan::ZERO),
+        ];
+        for (field, change) in changes {
+            let mut terms = PoolTerms::with_capacity(5);
+            change(&mut terms);
+            assert_eq!(terms.check().unwrap_err().field, field);
+        }
+    }
+
+    #[test]
+    fn overage_is_a_number_or_a_percentage_of_the_capacity() {
+        for (capacity, overage, allowed) in [
+            (5, Overage::None, 5),
+            (5, Overage::Seats(2), 7),
+            (5, Overage::Percent(39), 6),
+            (5, Overage::Percent(40), 7),
+            (u32::MAX, Overage::Percent(100), u32::MAX),
+        ] {
+            let mut terms = PoolTerms::with_capacity(capacity);
+            terms.overage = overage;
+            assert_eq!(terms.allowed(), allowed, "{overage:?}");
+        }
+    }
 }

@@ -78,7 +78,7 @@ impl Turn<'_> {
             return Ok(self.claim(ticket, &new_instance(acquire)));
         }
         if acquire.wait.is_none() {
-            return Err(self.deny_seat(DenialReason::NoSeat));
+            return Err(self.deny_seat(DenialReason::NoSeat, &acquire.holder));
         }
         ticket.seen = self.now();
         let id = ticket.id;

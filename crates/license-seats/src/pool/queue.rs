@@ -85,11 +85,12 @@ impl Turn<'_> {
     /// Adds a session without a seat to the queue, if it wants to wait.
     pub(super) fn wait(&mut self, acquire: Acquire, reason: DenialReason) -> Reply {
         let Some(id) = acquire.wait else {
-            return Err(self.deny_seat(reason));
+            return Err(self.deny_seat(reason, &acquire.holder));
         };
         let max_length = self.terms().queue.max_length;
         if self.table().waiting() >= max_length {
-            return Err(self.deny_seat(DenialReason::QueueFull { max_length }));
+            let reason = DenialReason::QueueFull { max_length };
+            return Err(self.deny_seat(reason, &acquire.holder));
         }
         if self.table().tickets().contains_key(&id) {
             return Err(self.deny(DenialReason::UnknownTicket));

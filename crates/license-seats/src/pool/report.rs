@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::Pool;
+use super::class::count;
 use super::turn::Turn;
 use crate::denial::{Denial, DenialReason, MAX_HOLDERS, SeatHolder};
-use crate::rows::Lease;
+use crate::rows::{Holder, Lease};
 use crate::terms::HolderDisplay;
 use crate::time::LeaseSpan;
 
@@ -22,11 +23,12 @@ impl Turn<'_> {
     }
 
     /// Returns a denial for lack of seats: who holds them, when the next one is expected, and
-    /// whether the caller can wait.
-    pub(super) fn deny_seat(&self, reason: DenialReason) -> Box<Denial> {
+    /// at which place the caller can wait.
+    pub(super) fn deny_seat(&self, reason: DenialReason, holder: &Holder) -> Box<Denial> {
         let usage = self.pool.usage();
-        let position = usage.waiting.saturating_add(1);
-        let can_wait = usage.waiting < self.terms().queue.max_length;
+        let position = self.place_in_queue(holder);
+        let is_waiting = self.table().ticket_of(&holder.session).is_some();
+        let can_wait = is_waiting || usage.waiting < self.terms().queue.max_length;
         Box::new(Denial {
             reason,
             usage,
@@ -34,6 +36,17 @@ impl Turn<'_> {
             next_seat_in: self.pool.next_seat(position),
             queue_position: can_wait.then_some(position),
         })
+    }
+}
+
+impl Turn<'_> {
+    /// Returns the place of a session in its queue, or the last place if it does not wait yet.
+    fn place_in_queue(&self, holder: &Holder) -> u32 {
+        let ticket = self.table().ticket_of(&holder.session);
+        let place = ticket.and_then(|ticket| self.pool.position(&ticket.id));
+        let class = self.table().class(self.table().class_of(holder));
+        let waiting = class.map_or(0, |class| count(class.queue.len()));
+        place.unwrap_or(waiting.saturating_add(1))
     }
 }
 

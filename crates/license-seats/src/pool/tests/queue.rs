@@ -30,6 +30,16 @@ fn a_freed_seat_is_offered_to_the_first_session_and_claimed_by_its_poll() {
 }
 
 #[test]
+fn a_denial_states_the_place_in_the_queue() {
+    let mut site = Site::with_seats(0);
+    site.set_terms(|terms| terms.queue.max_length = 1);
+    assert_eq!(site.denied("bob").queue_position, Some(1));
+    site.queue("bob");
+    assert_eq!(site.denied("bob").queue_position, Some(1), "the session has a ticket");
+    assert_eq!(site.denied("eve").queue_position, None, "the queue is full");
+}
+
+#[test]
 fn a_ticket_is_bound_to_its_session() {
     let mut site = Site::with_seats(0);
     site.queue("bob");
