@@ -21,6 +21,7 @@ use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::random::SystemRandomError;
 use license_issuer::services::TransactionError;
 use license_issuer::services::issue::{IssueError, SignError};
+use license_issuer::services::statements::StatementError;
 
 /// Maps an error of the issue service.
 pub(crate) fn not_issued(error: IssueError<Failure>, location: &LedgerLocation) -> Failure {
@@ -221,6 +222,14 @@ pub(crate) fn ledger_not_read(
 pub(crate) fn ledger_refused(ledger: Option<&dyn LedgerReader>, error: &LedgerError) -> Failure {
     let location = ledger.map_or_else(|| "?".to_owned(), LedgerReader::location);
     ledger_not_opened(Path::new(&location), error)
+}
+
+/// Maps an error of planning a revocation or a reinstatement.
+pub(crate) fn not_stated(ledger: Option<&dyn LedgerReader>, error: &StatementError) -> Failure {
+    match error {
+        StatementError::Random(error) => no_random(error),
+        StatementError::Ledger(error) => ledger_refused(ledger, error),
+    }
 }
 
 /// Maps an error of writing to the ledger.

@@ -141,8 +141,10 @@ fn new_end(
     };
     let latest = end.max(now);
     if until == time::MAX {
-        return Err(Failure::usage("--until: expected a day before 9999-12-31")
-            .hint("use --perpetual for a license that never expires"));
+        let message = "--until: expected a last day before 9999-12-31, found 9999-12-31";
+        return Err(
+            Failure::usage(message).hint("use --perpetual for a license that never expires")
+        );
     }
     if until <= latest {
         return Err(Failure::usage(format!(

@@ -179,9 +179,9 @@ impl Comparison {
         })
     }
 
-    /// Returns the installed license that could be restored, if there is one. A license that the
-    /// new one supersedes cannot be restored.
-    pub(super) fn restorable(&self) -> Option<&LicenseId> {
+    /// Returns the installed licenses that could be restored. A license that the new one supersedes
+    /// cannot be restored.
+    pub(super) fn restorable(&self) -> impl Iterator<Item = &LicenseId> {
         let installed = self.decisive().installed.license();
         let is_replaced = self
             .difference
@@ -189,7 +189,7 @@ impl Comparison {
             .is_some_and(|difference| !continues(difference));
         let replaced = installed.filter(|_| is_replaced).map(License::id);
         let dropped = self.dropped.iter().map(|dropped| &dropped.id);
-        replaced.or_else(|| dropped.chain(&self.replaced).next())
+        replaced.into_iter().chain(dropped).chain(&self.replaced)
     }
 
     /// Returns the decisions at the given time, or at the current time if only then the installed
@@ -247,16 +247,16 @@ fn covers(new: &License, old: &License, matrix: &FeatureMatrix) -> bool {
     losses.all(|change| NO_LOSSES.contains(&change.what()))
 }
 
-/// Returns how much licenses can allow at the given or the current time, to be compared: whether
-/// they can be valid, and the rank of their tier.
+/// Returns how much licenses can allow at the given time, at the current time, or when they start,
+/// to be compared: whether they can be valid, and the rank of their tier.
 pub(super) fn worth(
     licenses: &VerifiedLicenses,
     matrix: &FeatureMatrix,
     contexts: &Contexts<'_>,
     others: &[License],
 ) -> (bool, Option<usize>) {
-    let worth = |context: &Context<'_>| {
-        let decision = licenses.evaluate(matrix, &context.clone().installed(others));
+    let worth = |context: Context<'_>| {
+        let decision = licenses.evaluate(matrix, &context.installed(others));
         if !is_valid(&decision) {
             return (false, None);
         }
@@ -264,7 +264,13 @@ pub(super) fn worth(
         let rank = matrix.tiers().iter().position(|terms| terms.name() == tier);
         (true, rank)
     };
-    worth(&contexts.lenient).max(worth(&contexts.now))
+    let both = || [contexts.lenient.clone(), contexts.now.clone()].into_iter();
+    let starts = licenses.licenses().iter().filter_map(License::not_before);
+    let at_starts = starts.flat_map(|start| {
+        let earlier = both().filter(move |context| context.clock() < start);
+        earlier.map(move |context| context.at_instant(start))
+    });
+    both().chain(at_starts).map(worth).max().unwrap_or_default()
 }
 
 fn is_valid(decision: &Decision) -> bool {

@@ -84,9 +84,24 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Replaces the time of the clock.
-    pub(super) fn at_instant(self, clock: DateTime<Utc>) -> Self {
-        Self { clock, ..self }
+    /// Replaces the time of the clock, such as to ask about the day on which a license starts.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let license = fixture::license()?;
+    /// use license_core::{Code, Context, FeatureMatrix, time};
+    ///
+    /// let context = Context::at(time::parse_instant("2020-01-15")?).any_application();
+    /// let start = license.not_before().ok_or("no start")?;
+    /// let at_start = context.at_instant(start);
+    /// assert_eq!(license.evaluate(FeatureMatrix::built_in(), &at_start).code(), Code::Valid);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn at_instant(self, clock: DateTime<Utc>) -> Self {
+        Self {
+            clock: time::clamp(clock),
+            ..self
+        }
     }
 
     /// Returns the time of the clock. Evaluation uses the latest of this time, the clock high-water

@@ -173,16 +173,17 @@ impl RenewalReport<'_> {
         if self.mode.is_dry_run() {
             let count = self.batch.rows.saturating_sub(known.total);
             lines.push(format!(
-                "dry run    nothing was issued or written; {} of {product} would be issued, {} already exist",
+                "dry run    nothing was issued or written; {} of {product} would be issued, {}",
                 licenses(count),
-                known.total
+                plural(known.total, "already exists", "already exist")
             ));
         } else {
             let mut line = format!("issued   {} of {product}", licenses(self.report.issued));
             if known.total > 0 {
                 line += &format!(
-                    "; {} already existed for this list, {} of them were restored",
-                    known.total, known.restored
+                    "; {} already existed for this list, of which {}",
+                    known.total,
+                    plural(known.restored, "was restored", "were restored")
                 );
             }
             lines.push(line);
