@@ -38,6 +38,7 @@ mod rivals;
 mod rotate;
 mod signer;
 mod successor;
+mod token_denials;
 mod trial;
 mod trial_conversion;
 mod trust;

@@ -120,7 +120,7 @@ fn the_last_day_of_the_year_9999_is_refused_in_favor_of_a_perpetual_license() {
     let workstation = Vendor::shared().workstation();
     let _ = issued(&workstation, &words("--tier team --days 30 --out acme.lic")).expect_code(0);
     let last = refused(&["--expires", "9999-12-31"]);
-    let expected = "USAGE: --expires: expected a last day before 9999-12-31, found 9999-12-31";
+    let expected = "--expires: expected a last day before 9999-12-31, found 9999-12-31";
     assert_eq!(last.message, expected);
     assert!(last.hint.contains("--perpetual"), "{last:?}");
     let renew = words("renew acme.lic --key vendor.key --until 9999-12-31");
@@ -128,7 +128,7 @@ fn the_last_day_of_the_year_9999_is_refused_in_favor_of_a_perpetual_license() {
         .args(renew)
         .run()
         .expect_failure(2);
-    let expected = "USAGE: --until: expected a last day before 9999-12-31, found 9999-12-31";
+    let expected = "--until: expected a last day before 9999-12-31, found 9999-12-31";
     assert_eq!(last.message, expected);
     assert!(last.hint.contains("--perpetual"), "{last:?}");
     workstation.write("orders.csv", "tier,customer,expires\npro,A,9999-12-31\n");

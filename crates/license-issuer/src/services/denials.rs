@@ -19,6 +19,8 @@ pub struct TokenDenial {
     pub machine: Option<String>,
     /// The status in the token.
     pub status: String,
+    /// The issue date of the token.
+    pub issued_at: Option<DateTime<Utc>>,
 }
 
 /// A recorded validation token that applies to a license.
@@ -58,10 +60,11 @@ impl ApplicableToken {
 ///
 /// On a machine, the tokens for this machine and for all machines count. A license inherits the
 /// denials of the licenses that it replaces, unless they are older than the license.
-pub(super) fn denials(
-    license: &str,
-    ledger: &dyn LedgerReader,
-) -> Result<Vec<TokenDenial>, LedgerError> {
+///
+/// # Errors
+///
+/// Returns an error if the ledger cannot be read.
+pub fn denials(license: &str, ledger: &dyn LedgerReader) -> Result<Vec<TokenDenial>, LedgerError> {
     let tokens = applicable_tokens(license, ledger)?;
     let machines: BTreeSet<_> = tokens.iter().map(|token| &token.machine).collect();
     let for_all = denial_on(&tokens, None).map(|token| token.seq);
@@ -73,6 +76,7 @@ pub(super) fn denials(
             named: token.named.clone(),
             machine: machine.clone(),
             status: token.status.clone(),
+            issued_at: token.issued_at,
         })
     });
     Ok(denials.collect())

@@ -112,6 +112,19 @@ fn announce(plan: &RenewalPlan, terminal: &Terminal) {
             plural(plan.ended, "license", "licenses")
         ));
     }
+    if !plan.denied.is_empty() {
+        let more = if plan.denied.len() > MAX_NOTES {
+            " and others"
+        } else {
+            ""
+        };
+        let named: Vec<_> = plan.denied.iter().take(MAX_NOTES).cloned().collect();
+        terminal.note(&format!(
+            "validation tokens deny {}, and do not deny the renewals, which are newer: {}{more}",
+            plural(plan.denied.len(), "license", "licenses"),
+            named.join(", ")
+        ));
+    }
 }
 
 /// Report of the renewals of a list.

@@ -3,13 +3,13 @@
 use license_cli_support::{Failure, Terminal, escape};
 use license_core::chrono::{DateTime, Utc};
 use license_issuer::ledger::{LedgerReader, RecordedLicense};
-use license_issuer::services::denials::TokenDenial;
 use license_issuer::services::reinstate::ReinstatementReport;
 use license_issuer::services::revoke::RevocationReport;
 use serde_json::json;
 
 use super::super::lookup::license_of;
 use super::super::rivals::{self, described};
+use super::super::token_denials;
 use super::selection::Selection;
 use crate::args::Revoke;
 use crate::output::date::last_day;
@@ -170,22 +170,9 @@ fn warn_of_denials(report: &ReinstatementReport, terminal: &Terminal) {
     if report.denials.is_empty() {
         return;
     }
-    let denial = |denial: &TokenDenial| {
-        let machine = denial.machine.as_deref().unwrap_or("all machines");
-        let origin = if denial.named == denial.license {
-            String::new()
-        } else {
-            format!(" by a token for {}, which it replaces", denial.named)
-        };
-        format!(
-            "{} on {machine} ({}{origin})",
-            denial.license, denial.status
-        )
-    };
-    let denials: Vec<_> = report.denials.iter().map(denial).collect();
     let message = format!(
         "validation tokens deny these licenses, and a revocation list does not end that: {}; send a newer token for each, which `keygen check-in LICENSE_FILE --status active` issues",
-        denials.join(", ")
+        token_denials::described(&report.denials)
     );
     terminal.warning("STILL_DENIED", &message);
 }
