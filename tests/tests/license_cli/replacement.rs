@@ -191,7 +191,7 @@ fn a_license_that_is_not_valid_is_kept_unless_a_better_one_is_kept() {
 
 #[test]
 fn a_license_that_starts_later_is_kept_by_what_it_allows_from_its_start() {
-    let later = "--customer Other --offline --not-before 2021-01-01 --expires 2098-12-31";
+    let later = "--customer Other --offline --not-before 2090-01-01 --expires 2098-12-31";
     let best = ent(later).file;
     let lower = issue_license(&words(&format!("--tier free {later}"))).file;
     for (order, kept, restorable) in [
@@ -339,6 +339,23 @@ fn other_installed_licenses_are_not_lost_silently() {
         assert!(loss.contains("2021-01-01"), "{name}: {loss}");
         assert_eq!(machine.read("state/license.replaced"), installed, "{name}");
     }
+}
+
+#[test]
+fn a_license_that_starts_later_is_not_lost_silently_if_no_license_is_valid_until_then() {
+    let later = "--customer Other --offline --not-before 2090-01-01 --expires 2098-12-31";
+    let machine = machine();
+    machine.write("later.lic", &ent(later).file);
+    let _ = install(&machine, &["later.lic"]).expect_code(1);
+    let installed = machine.read("state/license.lic");
+    let error = install(&machine, &["team.lic"]).expect_failure(1);
+    for part in ["LOSS: ", "starts at 2090-01-01", "no longer installed"] {
+        assert!(error.message.contains(part), "{error:?}");
+    }
+    assert_eq!(machine.read("state/license.lic"), installed);
+    let report = expect_valid(install(&machine, &["team.lic", "--force", "--json"]));
+    assert!(warnings(&report).contains(&"LOSS"), "{report}");
+    assert_eq!(machine.read("state/license.replaced"), installed);
 }
 
 #[test]

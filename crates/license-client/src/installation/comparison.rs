@@ -104,7 +104,14 @@ impl Comparison {
         });
         let (difference, tier_labels) = compared.unzip();
         let mut stays: Vec<&LicenseId> = staying.iter().collect();
-        stays.extend(decisive.installed.license().map(License::id));
+        // The difference contains the losses of a valid license. A license that starts later is
+        // lost as a whole.
+        let compared = decisive.installed.license();
+        stays.extend(
+            compared
+                .filter(|_| is_valid(&decisive.installed))
+                .map(License::id),
+        );
         let decisive = decisive.new.license();
         let removed = removed(new, installed, &stays, matrix, &contexts.lenient);
         let covers = |removed: &RemovedLicense<'_>| {

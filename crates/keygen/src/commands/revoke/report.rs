@@ -135,7 +135,7 @@ pub(super) fn undone(
         lines.push(format!("license {id} is not revoked"));
     }
     finish(lines, selection, "has no revoked license", terminal)?;
-    if arguments.dry_run {
+    if arguments.dry_run || report.reinstated.is_empty() {
         return Ok(());
     }
     terminal.note(
