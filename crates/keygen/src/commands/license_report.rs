@@ -207,8 +207,9 @@ pub(super) fn warnings(
     found
 }
 
-/// Returns warnings about names in quotation marks. A successor has the customer of the license that
-/// it replaces, so the warning about this name is not repeated.
+/// Returns warnings about names in quotation marks.
+///
+/// A successor has the customer of the license that it replaces, so this warning is not repeated.
 fn quoted_names(claims: &LicenseClaims) -> Vec<(&'static str, String)> {
     let customer = claims.supersedes.is_empty().then_some(&claims.customer);
     let customer = customer.and_then(|name| quotation_marks::around(name));

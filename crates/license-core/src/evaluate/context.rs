@@ -84,36 +84,22 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Replaces the time of the clock, such as to ask about the day on which a license starts.
-    ///
-    /// ```
-    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let license = fixture::license()?;
-    /// use license_core::{Code, Context, FeatureMatrix, time};
-    ///
-    /// let context = Context::at(time::parse_instant("2020-01-15")?).any_application();
-    /// let start = license.not_before().ok_or("no start")?;
-    /// let at_start = context.at_instant(start);
-    /// assert_eq!(license.evaluate(FeatureMatrix::built_in(), &at_start).code(), Code::Valid);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn at_instant(self, clock: DateTime<Utc>) -> Self {
-        Self {
-            clock: time::clamp(clock),
-            ..self
-        }
-    }
-
-    /// Returns the time of the clock. Evaluation uses the latest of this time, the clock high-water
-    /// mark, and the issue dates of the verified artifacts.
+    /// Replaces the time of the clock, such as by the start of a license.
     ///
     /// ```
     /// use license_core::{Context, time};
     ///
-    /// let now = time::parse_instant("2027-01-15")?;
-    /// assert_eq!(Context::at(now).clock(), now);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// let start = time::parse_instant("2027-02-01")?;
+    /// assert_eq!(Context::at(time::MIN).at_instant(start).clock(), start);
+    /// # Ok::<(), license_core::time::TimeError>(())
     /// ```
+    pub fn at_instant(mut self, clock: DateTime<Utc>) -> Self {
+        self.clock = time::clamp(clock);
+        self
+    }
+
+    /// Returns the time of the clock. Evaluation uses the latest of this time, the clock high-water
+    /// mark, and the issue dates of the verified artifacts.
     pub fn clock(&self) -> DateTime<Utc> {
         self.clock
     }

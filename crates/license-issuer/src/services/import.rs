@@ -3,8 +3,8 @@
 //! Two ledgers may have different statements about one license: revocations and reinstatements.
 //! Their dates depend on clocks and prove nothing. In one ledger, the order of the entries decides.
 //! Between two ledgers no order exists, so an import never ends a revocation that the imported file
-//! does not contain. The id of a statement shows whether the file contains it. Statements without an
-//! id, such as those that come from a revocation list, are compared by their content.
+//! does not contain. The id of a statement shows whether the file contains it. Statements without
+//! an id, such as those that come from a revocation list, are compared by their content.
 
 use std::collections::{BTreeMap, BTreeSet};
 
