@@ -1,15 +1,18 @@
 //! Messages about valid licenses that replace the same license.
 
-use license_cli_support::{Exit, Failure, Terminal};
+use license_cli_support::{Exit, Failure, Terminal, plural};
 use license_issuer::ledger::{LicenseStatus, RecordedLicense};
 use license_issuer::services::rivals::{RivalLicenses, first_of_each_branch};
 
 /// The code of the refusal, and of the warning.
 const RENEWED: &str = "RENEWED";
 
-/// Warns about each group of rivals.
+/// Maximum number of groups in messages.
+const MAX_GROUPS: usize = 20;
+
+/// Warns about the groups of rivals.
 pub(super) fn warn(rivals: &[RivalLicenses], terminal: &Terminal) {
-    for group in rivals {
+    for group in rivals.iter().take(MAX_GROUPS) {
         let all: Vec<_> = group.licenses.iter().collect();
         let end = first_of_each_branch(&all);
         let end = end.first().map(|first| revoke(first, group, ""));
@@ -20,6 +23,11 @@ pub(super) fn warn(rivals: &[RivalLicenses], terminal: &Terminal) {
         );
         terminal.warning(RENEWED, &message);
     }
+    if let Some(others @ [_, ..]) = rivals.get(MAX_GROUPS..) {
+        let count = plural(others.len(), "other license", "other licenses");
+        let message = format!("more than one valid successor of {count}; --json names them");
+        terminal.warning(RENEWED, &message);
+    }
 }
 
 /// Refuses to reinstate licenses that would be rivals, of each other or of other licenses.
@@ -27,7 +35,7 @@ pub(super) fn refuse(rivals: &[RivalLicenses], reinstated: &[&str]) -> Result<()
     let Some(first) = rivals.first() else {
         return Ok(());
     };
-    let messages: Vec<_> = rivals.iter().map(message).collect();
+    let messages: Vec<_> = rivals.iter().take(MAX_GROUPS).map(message).collect();
     Err(Failure::new(Exit::Usage, RENEWED, messages.join("; ")).hint(hint(first, reinstated)))
 }
 

@@ -42,6 +42,9 @@ impl RivalLicenses {
                 continue;
             };
             let replaced = license.entry.strings("supersedes");
+            if replaced.is_empty() {
+                continue;
+            }
             let mut seen: BTreeSet<String> = ledger.later_licenses(id)?.into_iter().collect();
             seen.extend(replaced.iter().cloned());
             seen.insert((*id).to_owned());
