@@ -10,7 +10,7 @@ mod verify;
 use std::path::Path;
 
 use license_cli_support::{
-    Audience, Destination, Failure, OutputFile, Terminal, is_similar, show_path,
+    Audience, Destination, Failure, OutputFile, Terminal, is_similar, plural, show_path,
 };
 use license_core::encoding::hex;
 use license_core::machine::MachineDigest;
@@ -194,7 +194,8 @@ fn export(
         output.write(text.as_bytes(), Audience::OwnerOnly)?;
     }
     if let Destination::File(_) = output.out {
-        terminal.note(&format!("wrote {}: {count} entries", output.out));
+        let entries = plural(count, "entry", "entries");
+        terminal.note(&format!("wrote {}: {entries}", output.out));
     }
     Ok(())
 }
@@ -218,8 +219,8 @@ fn back_up(ledger: &SqliteLedger, out: &Path, terminal: &Terminal) -> Result<(),
         }));
     }
     terminal.data(&format!(
-        "wrote {}: {} entries",
+        "wrote {}: {}",
         show_path(out),
-        report.entries
+        plural(report.entries, "entry", "entries")
     ))
 }
