@@ -226,7 +226,7 @@ pub(super) fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
         } => (
             "NOT_AHEAD",
             format!(
-                "the clock high-water mark of the machine, {mark}, is not ahead of {issued_at}: no repair is needed",
+                "the clock high-water mark of the machine, {mark}, is not ahead of {issued_at}, so the repair has no effect",
                 mark = rfc3339(*mark),
                 issued_at = rfc3339(*issued_at)
             ),

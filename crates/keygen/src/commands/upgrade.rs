@@ -11,6 +11,7 @@ use license_issuer::services::licenses::LicenseOrder;
 use super::context::AppContext;
 use super::draft::find_tier;
 use super::entitlements::{EntitlementChanges, raise_quota, refresh};
+use super::named_users::UserChanges;
 use super::previous_license::{PreviousLicense, replace};
 use super::successor::{Replacement, refuse_replaced, start_at_once};
 use crate::args::Upgrade;
@@ -53,6 +54,15 @@ fn order<'m>(
         refresh(&mut draft, matrix)?;
     }
     EntitlementChanges::of_successor(&arguments.changes, license).apply(&mut draft, matrix)?;
+    let users = UserChanges {
+        added: &arguments.user,
+        removed: &arguments.remove_user,
+        is_loss_accepted: arguments.changes.signing.output.force,
+    };
+    let user_notes = users.apply(&mut draft)?;
+    if let Some(ledger) = ledger {
+        users.check_cool_down(license, matrix, ledger, issued_at)?;
+    }
     let start_note = start_at_once(&mut draft, license, ledger)?;
     let mut changes = previous.changes(&draft, matrix)?;
     if changes.is_empty() && !arguments.reissue {
@@ -60,6 +70,7 @@ fn order<'m>(
             "add --reissue to issue it again without changes; `keygen inspect LICENSE` shows its content",
         ));
     }
+    changes.notes.extend(user_notes);
     changes.notes.extend(start_note);
     Ok(changes.order(draft, matrix))
 }

@@ -6,6 +6,7 @@ use license_core::time;
 use license_issuer::ledger::{LedgerEntry, LicenseStatus, RecordedAnswer, RecordedLicense};
 use serde_json::{Value, json};
 
+use super::verdict::Verdict;
 use crate::args::TableFormat;
 use crate::inputs::now;
 use crate::output::csv;
@@ -118,7 +119,7 @@ fn ends(status: LicenseStatus, end: Option<DateTime<Utc>>, now: DateTime<Utc>) -
     }
 }
 
-fn status_cell(status: LicenseStatus) -> Cell {
+pub(super) fn status_cell(status: LicenseStatus) -> Cell {
     let name = status.as_str();
     meaning(status).map_or(name.into(), |meaning| Cell::new(meaning, name))
 }
@@ -171,20 +172,30 @@ pub(super) fn csv<'r>(rows: impl Iterator<Item = &'r RecordedLicense>) -> String
     csv::document(&COLUMNS, rows)
 }
 
-pub(super) fn entries(
-    subject: &str,
-    entries: &[LedgerEntry],
-    activations: &[RecordedAnswer],
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+/// Everything that the ledger has about a subject.
+pub(super) struct SubjectReport<'a> {
+    pub(super) subject: &'a str,
+    /// The status, if the subject is a license.
+    pub(super) verdict: Option<&'a Verdict>,
+    pub(super) entries: &'a [LedgerEntry],
+    pub(super) activations: &'a [RecordedAnswer],
+}
+
+pub(super) fn subject(report: &SubjectReport<'_>, terminal: &Terminal) -> Result<(), Failure> {
+    let (entries, verdict) = (report.entries, report.verdict);
     if terminal.is_json() {
         let entries: Vec<_> = entries.iter().map(LedgerEntry::to_json).collect();
-        let activations: Vec<_> = activations.iter().map(activation_json).collect();
-        return terminal
-            .json(&json!({ "subject": subject, "entries": entries, "activations": activations }));
+        let activations: Vec<_> = report.activations.iter().map(activation_json).collect();
+        return terminal.json(&json!({
+            "subject": report.subject,
+            "license": verdict.map(Verdict::to_json),
+            "entries": entries,
+            "activations": activations,
+        }));
     }
-    let mut parts = vec![Meaning::Heading.paint(&escape(subject))];
-    parts.extend(activations.iter().map(activation_line));
+    let mut parts = vec![Meaning::Heading.paint(&escape(report.subject))];
+    parts.extend(verdict.map(|verdict| verdict.fields(now()).to_text(terminal.columns())));
+    parts.extend(report.activations.iter().map(activation_line));
     for entry in entries {
         let title = format!(
             "{}  entry {}: {}",
@@ -233,7 +244,7 @@ fn members(entry: &LedgerEntry) -> Fields {
 }
 
 /// Returns the time until or since the end of a license as text.
-fn remaining(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
+pub(super) fn remaining(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
     match end {
         None => "never".to_owned(),
         Some(end) if end > now => format!("in {}", time::humanize(time::duration_since(end, now))),
