@@ -127,6 +127,31 @@ fn a_renewal_that_allows_less_is_installed_with_a_warning_of_each_loss() {
     assert!(!installed.stderr.contains("LOSS"), "{installed:?}");
 }
 
+#[test]
+fn a_replaced_license_and_its_renewal_have_different_notes() {
+    let sale = Sale::new();
+    let renew = words("renew acme.lic --days 365 --issued-at 2026-06-01");
+    sale.issue(&renew, "next.lic");
+    let _ = sale.install("next.lic", "2026-06-20").expect_code(0);
+    let issue = words("issue --tier ent --customer ACME --perpetual");
+    sale.issue(&issue, "ent.lic");
+    let args = words("install --force ent.lic --trust trust.jwks --at 2026-06-20");
+    let replaced = Run::license(&sale.machine).args(args).run().stderr;
+    let notes: Vec<_> = replaced
+        .lines()
+        .filter(|line| line.contains("is replaced"))
+        .collect();
+    let [license, renewal] = notes[..] else {
+        panic!("expected two notes: {replaced}")
+    };
+    assert!(
+        license.starts_with("the PRO license of ACME is replaced"),
+        "{license}"
+    );
+    let renewed = "the PRO license of ACME that starts at 2026-07-01T00:00:00Z is replaced";
+    assert!(renewal.starts_with(renewed), "{renewal}");
+}
+
 /// The name of the customer causes `--` in the payload of the license.
 #[test]
 fn an_installed_license_with_long_dashes_is_stored_with_its_renewal_as_it_was_signed() {

@@ -311,7 +311,7 @@ fn a_kept_license_that_is_displaced_is_named() {
     let machine = machine_with("pro.lic");
     let _ = install(&machine, &["team.lic"]).expect_code(0);
     let output = install(&machine, &["ent.lic"]).expect_code(0);
-    let note = "the PRO license of ACME Ltd that was replaced earlier can no longer be restored";
+    let note = "the PRO license of ACME Ltd, which was replaced earlier, can no longer be restored";
     assert!(output.stderr.contains(note), "{}", output.stderr);
 }
 

@@ -4,6 +4,7 @@ mod activations;
 mod expiring;
 mod import;
 mod report;
+mod seats;
 mod stats;
 mod verdict;
 mod verify;
@@ -22,8 +23,8 @@ use serde_json::json;
 
 use super::context::AppContext;
 use super::lookup::{license_in, license_of, not_found, open, resolve, rows};
-use crate::args::{LedgerCommand, List, SortBy, TableFormat};
-use crate::inputs::now;
+use crate::args::{LedgerCommand, List, SortBy};
+use crate::inputs::{matrix, now};
 use crate::{failures, output};
 
 pub(super) use report::COLUMNS;
@@ -50,13 +51,17 @@ pub(crate) fn run(command: &LedgerCommand, app: AppContext<'_>) -> Result<(), Fa
     match command {
         LedgerCommand::List(list) => {
             let rows = rows(&ledger, &filter(list))?;
-            report::licenses(&rows, list.format, terminal)
+            if list.format.csv && !terminal.is_json() {
+                let matrix = matrix(app.settings, None)?;
+                return terminal.data(&report::csv(rows.iter(), &matrix));
+            }
+            report::licenses(&rows, terminal)
         }
         LedgerCommand::Show { subject } => show(&ledger, subject, terminal),
         LedgerCommand::Resend { license, output } => resend(&ledger, license, output, terminal),
         LedgerCommand::Find { text } => find(&ledger, text, terminal),
-        LedgerCommand::Expiring(arguments) => expiring::run(arguments, &ledger, terminal),
-        LedgerCommand::Stats => stats::print(&ledger, terminal),
+        LedgerCommand::Expiring(arguments) => expiring::run(arguments, &ledger, app),
+        LedgerCommand::Stats => stats::print(&ledger, &matrix(app.settings, None)?, terminal),
         LedgerCommand::Export { output } => export(&ledger, output, terminal),
         LedgerCommand::Backup { out } => back_up(&ledger, out, terminal),
         LedgerCommand::Verify { head } => verify::run(&ledger, head.as_ref(), terminal),
@@ -188,7 +193,7 @@ fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<()
             terminal.note("no exact match; these entries differ only by typing errors");
         }
     }
-    report::licenses(&found, TableFormat { csv: false }, terminal)
+    report::licenses(&found, terminal)
 }
 
 /// Returns the licenses with an id or key that differs from the text only by typing errors.

@@ -78,8 +78,7 @@ impl UserChanges<'_> {
         ledger: &dyn LedgerReader,
         now: DateTime<Utc>,
     ) -> Result<(), Failure> {
-        let hint =
-            "wait until then; `keygen reassign` with --waive-cool-down replaces the user at once";
+        let hint = "wait until then; `keygen reassign LICENSE --from USER --to USER --waive-cool-down` replaces the user at once";
         self.removed.iter().try_for_each(|user| {
             check_cool_down(user.trim(), license, matrix, ledger, now)
                 .map_err(|failure| failure.hint(hint))

@@ -38,13 +38,14 @@ fn order<'m>(
     }
     if let Some(end) = license.expires_at().filter(|end| *end <= issued_at) {
         return Err(
-            Failure::usage(format!("the license ended at {}", rfc3339(end)))
-                .hint("renew the license with `keygen renew`, then upgrade the renewal"),
+            Failure::usage(format!("the license ended at {}", rfc3339(end))).hint(
+                "renew the license with `keygen renew LICENSE --days N`, then upgrade the renewal",
+            ),
         );
     }
     if license.is_trial() {
         return Err(Failure::usage("a trial cannot be upgraded")
-            .hint("convert the trial to any tier with `keygen issue --convert LICENSE_ID`"));
+            .hint("convert the trial to any tier with `keygen issue --convert LICENSE_ID --tier TIER --days N`"));
     }
     let mut draft = previous.successor(matrix)?;
     if let Some(tier) = arguments.tier {
@@ -93,7 +94,7 @@ fn raise_tier(
             license.tier(),
             tier.name()
         ))
-        .hint("issue a separate license of a lower tier with `keygen issue`"));
+        .hint("issue a separate license of a lower tier with `keygen issue --tier TIER --customer NAME --days N`"));
     }
     draft.tier = tier.name();
     let own = from.map(TierPolicy::entitlements);

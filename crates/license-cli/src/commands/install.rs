@@ -91,7 +91,7 @@ pub(crate) fn activate(
         );
         return Err(Failure::malformed(message).hint(concat!(
             "use ",
-            command!("install"),
+            command!("install FILE"),
             " for licenses, validation tokens and revocation lists; send the output of ",
             command!("request"),
             " to the vendor for an answer"
@@ -202,7 +202,7 @@ fn install(
         };
         let now = context.clock();
         note_other_licenses(app, &installed, now, &verified, &others, terminal);
-        others.note_forgotten(app, terminal);
+        others.note_forgotten(app, now, terminal);
     }
     let mut evaluation = app.installed(args)?;
     let problems = installed.problems.iter().map(Notice::state);

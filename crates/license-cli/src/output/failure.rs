@@ -78,7 +78,7 @@ pub(crate) fn invalid_trust(what: &str, error: &TrustError) -> Failure {
     let failure = failed(Exit::Indeterminate, error.code(), error).with_subject(what);
     failure.hint(match error {
         TrustError::PrivateKey => {
-            "inform the vendor; a private key must never leave the vendor, who prints the public key with `keygen public --key FILE`"
+            "inform the vendor, and ask for the public keys; a private key must never leave the vendor"
         }
         TrustError::OtherKind { found } if found.is_secret() => {
             "use the public keys that the vendor sent; a private key must never leave its owner"

@@ -34,7 +34,7 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
             (Code::NotYetValid, _) => {
                 "install the license on its first day, or add --force"
             }
-            _ => concat!(command!("verify"), " shows the reason; --force installs the license anyway"),
+            _ => concat!(command!("verify FILE"), " shows the reason; --force installs the license anyway"),
         }),
         Error::Loss(_) => denied()
             .with_subject(code.as_str())
