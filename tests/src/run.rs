@@ -290,3 +290,13 @@ pub struct PrintedError {
     /// The text after `hint: `.
     pub hint: String,
 }
+
+impl PrintedError {
+    /// Returns the text after `error: `, with the code.
+    pub fn text(&self) -> String {
+        match self.code.as_str() {
+            "" => self.message.clone(),
+            code => format!("{code}: {}", self.message),
+        }
+    }
+}

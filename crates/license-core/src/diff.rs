@@ -275,7 +275,7 @@ impl Difference {
     }
 }
 
-/// Returns whether the first license is valid until the second one replaces it, as before a renewal.
+/// Returns whether the first license is valid until the second one replaces it.
 fn is_continued(before: &LicenseClaims, after: &LicenseClaims) -> bool {
     let start = after.valid_from();
     let is_in_time = start.is_none_or(|start| before.expires_at.is_none_or(|end| start <= end));

@@ -104,27 +104,20 @@ pub(crate) fn find_named(
     license_of(ledger, &id, now)?.ok_or_else(|| not_found(&id))
 }
 
-/// Returns the id of the recorded license in a file, standard input or a token. A key in the ledger
-/// must have signed the license.
+/// Returns the id of the recorded license in a file or standard input. A key in the ledger must have
+/// signed the license.
 pub(crate) fn license_in(ledger: &dyn LedgerReader, source: &Source) -> Result<String, Failure> {
-    let text = match source {
-        Source::File(path) if path.symlink_metadata().is_err() => {
-            let name = path.to_string_lossy();
-            if Unverified::parse(&name).is_err() {
-                return Err(not_found(&name));
-            }
-            name.into_owned()
-        }
-        source => source.read_text(MAX_FILE_BYTES, decode_text)?,
-    };
-    let id = if LicenseKey::is_likely(&text) {
-        resolve(ledger, &text)?
-    } else {
-        let id = id_in_artifact(source, &text, &TrustSet::default(), Some(ledger))?;
-        let recorded = resolve(ledger, &id)?;
-        Some(recorded.ok_or_else(|| not_found(&id))?)
-    };
-    id.ok_or_else(|| not_found(&text))
+    if let Source::File(path) = source
+        && path.symlink_metadata().is_err()
+    {
+        return Err(not_found(&path.to_string_lossy()));
+    }
+    let text = source.read_text(MAX_FILE_BYTES, decode_text)?;
+    if LicenseKey::parse(&text).is_ok() {
+        return resolve(ledger, &text)?.ok_or_else(|| not_found(&text));
+    }
+    let id = id_in_artifact(source, &text, &TrustSet::default(), Some(ledger))?;
+    resolve(ledger, &id)?.ok_or_else(|| not_found(&id))
 }
 
 /// Returns the id of the license in a file or token, which a trusted key must have signed.

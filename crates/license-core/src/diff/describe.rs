@@ -15,8 +15,8 @@ pub(super) fn text(value: &Option<impl Display>) -> String {
         .map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
-/// Describes the change of the start. A later start takes nothing away if the first license is valid
-/// until then.
+/// Describes the change of the start. A later start takes nothing away if the first license is
+/// valid until then.
 pub(super) fn start(
     before: Option<DateTime<Utc>>,
     after: Option<DateTime<Utc>>,
