@@ -259,7 +259,10 @@ fn show_begins_with_the_status_and_the_successor() {
     assert_eq!(json["successor"], ids[2]);
     assert_eq!(json["predecessors"], json!([]));
     assert!(lines.contains("superseded"), "{lines}");
-    assert!(lines.contains(&format!("successor {}", ids[2])), "{lines}");
+    assert!(
+        lines.contains(&format!("successors {}\n{}", ids[1], ids[2])),
+        "{lines}"
+    );
     let (json, lines) = show(ids[2]);
     assert_eq!(
         (&json["status"], &json["successor"]),

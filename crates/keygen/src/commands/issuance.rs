@@ -155,11 +155,15 @@ pub(super) fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
         } => (
             "ACTIVE_LICENSE",
             format!(
-                "customer {customer} already has an active license, {license} ({tier}, {end}){others}; to change that license instead, use `keygen upgrade {license} --seats N` or `keygen renew {license} --days N`",
+                "customer {customer} already has an active license, {license} ({tier}, {end}){others}; to change that license instead, use `keygen upgrade {license} --seats N`{renew}",
                 end = end.map_or_else(
                     || "perpetual".to_owned(),
                     |end| format!("through {}", last_day(end))
                 ),
+                // A perpetual license has no term to renew.
+                renew = end.map_or_else(String::new, |_| format!(
+                    ", or `keygen renew {license} --days N`"
+                )),
                 others = if *has_others { ", and others" } else { "" },
             ),
         ),

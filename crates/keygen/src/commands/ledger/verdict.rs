@@ -15,8 +15,8 @@ pub(super) struct Verdict {
     license: RecordedLicense,
     /// The revocation, if the license is revoked.
     revocation: Option<LedgerEntry>,
-    /// The latest license that replaces this one and is not revoked.
-    successor: Option<RecordedLicense>,
+    /// The licenses that replace this one and are not revoked, in the order of recording.
+    successors: Vec<RecordedLicense>,
     /// The ids of the recorded licenses that this one replaces.
     predecessors: Vec<String>,
 }
@@ -32,11 +32,15 @@ impl Verdict {
         let Some(license) = license_of(ledger, subject, now)? else {
             return Ok(None);
         };
-        let successor = ledger.successor(subject).map_err(failed)?;
-        let successor = successor.map(|id| license_of(ledger, &id, now));
+        let mut successors = Vec::new();
+        for id in ledger.later_licenses(subject).map_err(failed)? {
+            let found = license_of(ledger, &id, now)?;
+            successors.extend(found.filter(|found| found.status != LicenseStatus::Revoked));
+        }
+        successors.sort_by_key(|successor| successor.entry.seq);
         Ok(Some(Self {
             revocation: ledger.revocation(subject).map_err(failed)?,
-            successor: successor.transpose()?.flatten(),
+            successors,
             predecessors: ledger.replaced_licenses(subject).map_err(failed)?,
             license,
         }))
@@ -46,7 +50,7 @@ impl Verdict {
     pub(super) fn to_json(&self) -> Value {
         let mut object = self.license.to_json();
         if let Some(members) = object.as_object_mut() {
-            let successor = self.successor.as_ref();
+            let successor = self.successors.last();
             let successor = successor.map(|successor| successor.entry.subject.clone());
             members.insert("successor".to_owned(), successor.into());
             members.insert("predecessors".to_owned(), self.predecessors.clone().into());
@@ -62,13 +66,13 @@ impl Verdict {
         fields.add("license", license);
         let status = status_cell(self.license.status);
         fields.add("status", status.and(Cell::from(self.explanation(now))));
-        if let Some(successor) = &self.successor {
-            fields.add("successor", described_successor(successor));
-        }
-        for (place, predecessor) in self.predecessors.iter().enumerate() {
-            let label = if place == 0 { "predecessors" } else { "" };
-            fields.add(label, predecessor.clone());
-        }
+        let successors = self.successors.iter().map(described_successor);
+        add_list(&mut fields, "successors", successors);
+        add_list(
+            &mut fields,
+            "predecessors",
+            self.predecessors.iter().cloned(),
+        );
         fields
     }
 
@@ -107,6 +111,13 @@ impl Verdict {
             (LicenseStatus::Active, None) => ", perpetual".to_owned(),
             _ => String::new(),
         }
+    }
+}
+
+/// Adds a field with one line for each text.
+fn add_list(fields: &mut Fields, label: &str, texts: impl Iterator<Item = String>) {
+    for (place, text) in texts.enumerate() {
+        fields.add(if place == 0 { label } else { "" }, text);
     }
 }
 
