@@ -2,12 +2,13 @@
 
 mod report;
 
+use std::cell::OnceCell;
+
 use license_cli_support::{Destination, Exit, Failure, Source, Terminal};
 use license_core::issue::VerifyingSigner;
 use license_core::{Code, FeatureMatrix, TrustSet, with_causes};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
-use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::DraftContext;
 use license_issuer::services::validations::{
     SignedValidation, ValidationError, ValidationOrder, ValidationPlan,
@@ -15,7 +16,6 @@ use license_issuer::services::validations::{
 
 use super::compared_license::LicenseText;
 use super::context::AppContext;
-use super::diff::open_if_exists;
 use super::issuance::Issuance;
 use super::signer::KeyFile;
 use super::{devices, machine};
@@ -41,11 +41,11 @@ pub(crate) fn run(arguments: &CheckIn, app: AppContext<'_>) -> Result<(), Failur
     let machine = arguments.machine.as_deref();
     let machine = machine.map(|name| machine::parse_with_digest(name, matrix.product()));
     let machine = machine.transpose()?;
-    let text = license_text(&arguments.license, app.location)?;
+    let text = NamedText::read(&arguments.license)?;
     let mut trust = TrustSet::default();
     add_keys(&mut trust, &arguments.trust)?;
     let validations = ValidationOrder {
-        text: &text,
+        text: "",
         matrix: &matrix,
         trust: &trust,
         machine: machine.as_ref(),
@@ -59,7 +59,12 @@ pub(crate) fn run(arguments: &CheckIn, app: AppContext<'_>) -> Result<(), Failur
     let issued = issuance.run(
         &signer,
         &|context: &DraftContext<'_, VerifyingSigner>| {
-            let plan = validations.plan(context);
+            let text = text.find(context.ledger)?;
+            let plan = ValidationOrder {
+                text,
+                ..validations
+            }
+            .plan(context);
             plan.map_err(|error| refused(error, &arguments.license, &matrix, context.ledger))
         },
         &|plan: &ValidationPlan<'_>| issuance.warn(&plan.warnings),
@@ -71,14 +76,29 @@ pub(crate) fn run(arguments: &CheckIn, app: AppContext<'_>) -> Result<(), Failur
     })
 }
 
-/// Returns the text of the license that an argument names. Only the name of a license that is not a
-/// file needs the ledger.
-fn license_text(license: &Source, location: &LedgerLocation) -> Result<String, Failure> {
-    let ledger = match license {
-        Source::File(path) if path.symlink_metadata().is_err() => open_if_exists(location)?,
-        _ => None,
-    };
-    Ok(LicenseText::find(license, None, ledger.as_deref())?.into_text())
+/// The text of the license that an argument names.
+struct NamedText<'a> {
+    license: &'a Source,
+    text: OnceCell<String>,
+}
+
+impl<'a> NamedText<'a> {
+    /// Reads a file or standard input. A name is looked up later, when the ledger is open.
+    fn read(license: &'a Source) -> Result<Self, Failure> {
+        let text = match license {
+            Source::File(path) if path.symlink_metadata().is_err() => OnceCell::new(),
+            _ => LicenseText::find(license, None, None)?.into_text().into(),
+        };
+        Ok(Self { license, text })
+    }
+
+    fn find(&self, ledger: Option<&dyn LedgerReader>) -> Result<&str, Failure> {
+        if let Some(text) = self.text.get() {
+            return Ok(text);
+        }
+        let found = LicenseText::find(self.license, None, ledger)?;
+        Ok(self.text.get_or_init(|| found.into_text()))
+    }
 }
 
 fn render(signed: &[SignedValidation], issuance: &Issuance<'_>) -> String {
