@@ -269,7 +269,7 @@ fn an_undo_names_a_token_for_a_replaced_license_that_still_denies_the_license() 
         "{second} on all machines (suspended by a token for {}",
         text(&first)
     );
-    for part in [&*named, "keygen check-in LICENSE_FILE --status active"] {
+    for part in [&*named, "keygen check-in LICENSE_ID --status active"] {
         assert!(warning.unwrap().contains(part), "{stderr}");
     }
     // Of two tokens of the same second, the denial counts on a machine.
