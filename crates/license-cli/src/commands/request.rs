@@ -282,7 +282,7 @@ impl DeliveryArgs {
             (Destination::Stdout, true) => {
                 let code = QrCode::new(&machine_request.to_qr_text())?;
                 // The request is stored by now, so it can be printed in another form.
-                match code.for_terminal(terminal.columns()) {
+                match code.for_terminal(terminal.screen()) {
                     Ok(drawn) => Ok(drawn.trim_end().to_owned()),
                     Err(failure) => {
                         terminal.warning(failure.code(), failure.message());
