@@ -23,6 +23,7 @@ mod license_report;
 mod lookup;
 mod machine;
 mod machine_request;
+mod named_users;
 mod new_key;
 mod precautions;
 mod previous_license;

@@ -304,7 +304,7 @@ pub(crate) fn not_trusted(source: &Source, error: &TrustError) -> Failure {
             "extract the public key: `openssl req -in FILE -noout -pubkey` prints the key in PEM"
         }
         TrustError::PemLabel { found } if found.starts_with("EC ") => {
-            "use an RSA key; `keygen new-key` creates one"
+            "use an RSA key; `keygen new-key --out FILE` creates one"
         }
         TrustError::JwkCharacter { .. } | TrustError::Unexpected { .. } => {
             "remove this character, or use the file that `keygen public` wrote"
@@ -344,9 +344,9 @@ pub(crate) fn not_verifiable(source: &Source, error: &VerifiedLicensesError) -> 
 /// Returns the command that answers a machine request.
 pub(crate) const fn answer_hint(kind: MachineRequestKind) -> &'static str {
     match kind {
-        MachineRequestKind::Activation => "use it with `keygen activate`",
-        MachineRequestKind::Clock => "use it with `keygen clock-repair`",
-        MachineRequestKind::Deactivation => "use it with `keygen release`",
+        MachineRequestKind::Activation => "answer it with `keygen activate FILE`",
+        MachineRequestKind::Clock => "answer it with `keygen clock-repair FILE`",
+        MachineRequestKind::Deactivation => "record it with `keygen release FILE`",
         _ => "use it with another command",
     }
 }

@@ -4,6 +4,7 @@
 //! nonce and the commitment to a secret tie an answer to the machine that sent the request. A
 //! deactivation receipt proves the deactivation by revealing the secret.
 
+mod block;
 mod compact;
 mod error;
 mod kinds;

@@ -120,7 +120,7 @@ fn the_first_line_of_the_report_states_a_required_check_in() {
             "check-in   required every 48 hours",
         ),
     ] {
-        let terms = format!("issue --key vendor.key --customer A --days 9 {terms}");
+        let terms = format!("issue --key vendor.key --customer A --days 9 --no-ledger {terms}");
         let terms = words(&terms);
         let dry = keygen(&workstation, &[&terms[..], &["--dry-run"]].concat()).expect_code(0);
         assert_eq!(
@@ -316,7 +316,9 @@ fn unusual_terms_are_issued_with_a_warning() {
         let outcome = issued(&workstation, &[&["--tier", "pro"], terms].concat()).expect_code(0);
         assert!(outcome.stderr.contains(code), "{}", outcome.stderr);
     }
-    let usual = issued(&workstation, &["--tier", "pro", "--perpetual"]).expect_code(0);
+    // The ledger has other licenses of the customer.
+    let usual = ["--tier", "pro", "--perpetual", "--no-ledger"];
+    let usual = issued(&workstation, &usual).expect_code(0);
     assert!(!usual.stderr.contains("warning"), "{}", usual.stderr);
 }
 
@@ -368,4 +370,41 @@ fn a_clock_that_contradicts_the_ledger_is_refused() {
     let _ = issued(&workstation, &[&other[..], &["--force"]].concat()).expect_code(0);
     let again = words("--tier pro --days 9 --out again.lic");
     let _ = issued(&workstation, &again).expect_code(0);
+}
+
+#[test]
+fn an_active_license_of_the_customer_causes_a_warning() {
+    let workstation = Vendor::shared().workstation();
+    let issue = |customer: &str, term: &str| {
+        let words = words("issue --key vendor.key --tier pro --offline");
+        let args = [&words[..], &["--customer", customer, term]].concat();
+        keygen(&workstation, &args).expect_code(0).stderr
+    };
+    let list = || {
+        let list = keygen(&workstation, &["ledger", "list", "--json"]);
+        list.expect_code(0).json()["licenses"].clone()
+    };
+    assert!(!issue("ACME Ltd", "--days=30").contains("ACTIVE_LICENSE"));
+    assert!(!issue("ACME Ltd Berlin", "--days=30").contains("ACTIVE_LICENSE"));
+    let first = list()[0]["license_id"].as_str().unwrap().to_owned();
+    let warned = issue("acme ltd", "--perpetual");
+    let warning = warned
+        .lines()
+        .find(|line| line.contains("ACTIVE_LICENSE"))
+        .unwrap();
+    for part in [
+        &*first,
+        "(PRO, through 20",
+        &format!("`keygen upgrade {first} --seats N`"),
+        &format!("`keygen renew {first} --days N`"),
+    ] {
+        assert!(warning.contains(part), "{warning}");
+    }
+    let warned = issue("ACME Ltd", "--perpetual");
+    assert!(warned.contains("PRO, perpetual), and others"), "{warned}");
+    // A revoked license is not active.
+    let revoke = words("revoke --customer");
+    let revoke = [&revoke[..], &["ACME Ltd", "--reason", "refund"]].concat();
+    let _ = keygen(&workstation, &revoke).expect_code(0);
+    assert!(!issue("ACME Ltd", "--perpetual").contains("ACTIVE_LICENSE"));
 }

@@ -24,6 +24,7 @@ mod tampering;
 
 use std::path::PathBuf;
 
+use license_tests::vendor::changed_at;
 use license_tests::{Run, RunOutput, Scratch, Vendor, keygen, words};
 use rusqlite::Connection;
 use serde_json::{Value, json};

@@ -127,9 +127,9 @@ fn code(machine: &Scratch) -> String {
 
 #[track_caller]
 fn refused(outcome: &RunOutput, exit: i32, code: &str) {
-    let PrintedError { message, hint } = outcome.expect_failure(exit);
-    assert!(message.contains(code), "no {code} in {message}");
-    assert!(!hint.is_empty());
+    let error = outcome.expect_failure(exit);
+    assert!(error.text().contains(code), "no {code} in {error:?}");
+    assert!(!error.hint.is_empty());
 }
 
 /// Returns a machine on which the license is installed and activated.

@@ -82,11 +82,11 @@ fn warnings(machine: &Scratch, at: &str) -> Vec<String> {
 
 #[track_caller]
 fn refused(outcome: &RunOutput, exit: i32, code: &str, parts: &[&str]) {
-    let PrintedError { message, hint } = outcome.expect_failure(exit);
+    let error = outcome.expect_failure(exit);
     for part in [&[code], parts].concat() {
-        assert!(message.contains(part), "no {part} in {message}");
+        assert!(error.text().contains(part), "no {part} in {error:?}");
     }
-    assert!(!hint.is_empty());
+    assert!(!error.hint.is_empty());
 }
 
 #[test]

@@ -233,9 +233,10 @@ fn user_text(error: &clap::Error, kind: ContextKind) -> Option<String> {
     Some(format!("{start}…"))
 }
 
-/// Returns whether a text is the path of a file, and therefore neither a license nor a key.
+/// Returns whether a text is the path of a file. The path of a file that an option such as `--out`
+/// created can be a private key.
 fn is_file(text: &str) -> bool {
-    Path::new(text).is_file()
+    !may_be_key(text) && Path::new(text).is_file()
 }
 
 fn is_short(text: &str) -> bool {
@@ -248,7 +249,7 @@ fn suggestion(error: &clap::Error) -> Option<String> {
         .filter(|_| error.kind() == ErrorKind::UnknownArgument);
     if unknown.is_some_and(is_file) {
         return Some(
-            "the command accepts no further file; a pattern such as *.lic can match several files"
+            "run the command once for each file; a pattern such as *.lic can match several files"
                 .to_owned(),
         );
     }

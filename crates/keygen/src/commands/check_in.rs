@@ -3,18 +3,19 @@
 mod report;
 
 use license_cli_support::{Destination, Exit, Failure, Source, Terminal};
-use license_core::encoding::decode_text;
 use license_core::issue::VerifyingSigner;
-use license_core::jose::MAX_FILE_BYTES;
 use license_core::{Code, FeatureMatrix, TrustSet, with_causes};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::DraftContext;
 use license_issuer::services::validations::{
     SignedValidation, ValidationError, ValidationOrder, ValidationPlan,
 };
 
+use super::compared_license::LicenseText;
 use super::context::AppContext;
+use super::diff::open_if_exists;
 use super::issuance::Issuance;
 use super::signer::KeyFile;
 use super::{devices, machine};
@@ -40,7 +41,7 @@ pub(crate) fn run(arguments: &CheckIn, app: AppContext<'_>) -> Result<(), Failur
     let machine = arguments.machine.as_deref();
     let machine = machine.map(|name| machine::parse_with_digest(name, matrix.product()));
     let machine = machine.transpose()?;
-    let text = arguments.license.read_text(MAX_FILE_BYTES, decode_text)?;
+    let text = license_text(&arguments.license, app.location)?;
     let mut trust = TrustSet::default();
     add_keys(&mut trust, &arguments.trust)?;
     let validations = ValidationOrder {
@@ -68,6 +69,16 @@ pub(crate) fn run(arguments: &CheckIn, app: AppContext<'_>) -> Result<(), Failur
         Some(signed) => report::from_signed(signed, &issuance),
         None => report::from_plan(&issued.draft, &issuance),
     })
+}
+
+/// Returns the text of the license that an argument names. Only the name of a license that is not a
+/// file needs the ledger.
+fn license_text(license: &Source, location: &LedgerLocation) -> Result<String, Failure> {
+    let ledger = match license {
+        Source::File(path) if path.symlink_metadata().is_err() => open_if_exists(location)?,
+        _ => None,
+    };
+    Ok(LicenseText::find(license, None, ledger.as_deref())?.into_text())
 }
 
 fn render(signed: &[SignedValidation], issuance: &Issuance<'_>) -> String {

@@ -26,7 +26,10 @@ pub(super) fn issue<'m>(
     let report = issuance.run(
         &signer,
         &|context: &DraftContext<'_, _>| order(context.ledger),
-        &|order: &LicenseOrder<'_>| announce(order, matrix, app.terminal),
+        &|order: &LicenseOrder<'_>| {
+            issuance.warn(&order.warnings);
+            announce(order, matrix, app.terminal);
+        },
         &|order: &LicenseOrder<'_>, signed: &SignedLicense| {
             let text = if issuance.is_in_report() {
                 let report = LicenseReport {
@@ -57,7 +60,7 @@ pub(super) fn issue<'m>(
     report.print(output, app.terminal)
 }
 
-/// Prints the warnings and notes about an order. An invalid draft was already refused.
+/// Prints the losses, and the notes about an order. An invalid draft was already refused.
 fn announce(order: &LicenseOrder<'_>, matrix: &FeatureMatrix, terminal: &Terminal) {
     if let Ok(claims) = order.claims() {
         for (code, message) in license_report::warnings(&claims, matrix) {

@@ -126,7 +126,7 @@ impl PreviousLicense {
         let draft = LicenseDraft::successor_of(&self.license, fresh_id()?, self.issued_at);
         let mut draft = draft.ok_or_else(|| {
             Failure::usage("an enterprise key cannot be replaced by a license file")
-                .hint("issue another key with `keygen enterprise-key`")
+                .hint("issue another key with `keygen enterprise-key --company CODE --seats N --expires YYYYMMDD`")
         })?;
         unify_counts(&mut draft, matrix)?;
         Ok(draft)
@@ -214,6 +214,6 @@ pub(super) fn not_replaceable(
         Ok(Some(successor)) => failure.hint(format!(
             "use its successor, {successor}; `keygen ledger resend {successor} --out FILE` writes its file again"
         )),
-        _ => failure.hint("issue a new license with `keygen issue`"),
+        _ => failure.hint("issue a new license with `keygen issue --tier TIER --customer NAME --days N`"),
     }
 }

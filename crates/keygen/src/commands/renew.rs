@@ -48,7 +48,7 @@ fn order<'m>(
     let issued_at = previous.issued_at;
     if previous.license.is_trial() {
         return Err(Failure::usage("a trial cannot be renewed").hint(
-            "convert the trial with `keygen issue --convert LICENSE_ID`, or issue another trial with `keygen trial --again`",
+            "convert the trial with `keygen issue --convert LICENSE_ID --tier TIER --days N`, or issue another trial with `keygen trial --customer NAME --again`",
         ));
     }
     if let Some(ledger) = ledger {

@@ -96,12 +96,19 @@ impl Notice {
         Self::new("BIND_MOUNT", message)
     }
 
-    /// Reports what is lost because a license was replaced.
-    pub(crate) fn loss(loss: &LicenseLoss) -> Self {
+    /// Reports what is lost because a license was replaced, or will be replaced at an instant.
+    pub(crate) fn loss(loss: &LicenseLoss, begins: Option<DateTime<Utc>>) -> Self {
         let (new, installed) = (&loss.new_label, &loss.installed_label);
-        let message = format!(
-            "the new {new} license allows less than the replaced {installed} license: {loss}"
-        );
+        let message = match begins {
+            Some(begins) => format!(
+                "the new {new} license, which starts at {}, allows less than the current \
+                 {installed} license: {loss}",
+                rfc3339(begins)
+            ),
+            None => format!(
+                "the new {new} license allows less than the replaced {installed} license: {loss}"
+            ),
+        };
         Self::with_code(Code::Loss, message)
     }
 

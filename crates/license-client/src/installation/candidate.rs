@@ -7,7 +7,7 @@ use license_core::license::CanonicalText;
 use license_core::{Context, FeatureMatrix, License, LicenseId, TrustSet, VerifiedLicenses};
 
 use super::combined_file::CombinedFile;
-use super::comparison::{Comparison, Contexts, worth};
+use super::comparison::{Comparison, Contexts, later_loss, worth};
 use super::license_files::InstalledFile;
 use super::{
     Installation, InstallationError, Keys, LicenseLoss, ReplacedLicense, add_validations, jwks,
@@ -87,7 +87,7 @@ pub(crate) struct Plan {
     combined: Option<CombinedFile>,
     /// The file with the replaced license, if the license could be restored.
     replaced: Option<(InstalledFile, LicenseId)>,
-    /// The losses of replacing a valid license.
+    /// The losses of replacing a valid license, now or when the new license starts.
     pub(crate) loss: Option<LicenseLoss>,
     /// Tokens in armor that are stored with the licenses.
     pub(crate) tokens: Vec<String>,
@@ -253,6 +253,8 @@ impl Candidate<'_> {
             ..Plan::default()
         };
         if plan.begins().is_some() {
+            let (new, installed) = (self.verified, &installed.verified);
+            plan.loss = later_loss(new, installed, self.matrix, context);
             return Ok(plan);
         }
         let installed_keys = before.for_replaced_license(paths);

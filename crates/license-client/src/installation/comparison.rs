@@ -6,8 +6,8 @@ use license_core::{Code, Context, Decision, FeatureMatrix, License, LicenseId, V
 
 use super::{DroppedLicense, InstallationError, LicenseLoss};
 
-/// Changes that take nothing away here: both licenses have started, and a later notice of the end
-/// shortens no license.
+/// Changes that take nothing away here: the license in effect stays until the new one starts, and a
+/// later notice of the end shortens no license.
 const NO_LOSSES: [&str; 2] = ["not_before", "renewal_notify_days"];
 
 /// The change of the end of a license.
@@ -172,13 +172,10 @@ impl Comparison {
     /// Returns the losses of the new license: what the installed license allows beyond it, if that
     /// license can be valid, and other licenses that are no longer installed.
     pub(super) fn loss(&self) -> Option<LicenseLoss> {
-        let is_loss = |change: &&Change| {
-            !NO_LOSSES.contains(&change.what()) && !(self.is_continued && change.what() == END)
-        };
         let Pair { new, installed } = self.decisive();
         let difference = self.difference.iter().filter(|_| is_valid(installed));
-        let losses = difference.flat_map(|difference| difference.with_effect(Effect::Loss));
-        let losses: Vec<Change> = losses.filter(is_loss).cloned().collect();
+        let is_lost = |change: &Change| !(self.is_continued && change.what() == END);
+        let losses: Vec<Change> = difference.flat_map(losses).filter(is_lost).collect();
         if losses.is_empty() && self.dropped.is_empty() {
             return None;
         }
@@ -215,6 +212,38 @@ impl Comparison {
             &self.lenient
         }
     }
+}
+
+/// Returns what the license in effect allows beyond a new license that supersedes it at a later
+/// time.
+pub(super) fn later_loss(
+    new: &VerifiedLicenses,
+    installed: &VerifiedLicenses,
+    matrix: &FeatureMatrix,
+    context: &Context<'_>,
+) -> Option<LicenseLoss> {
+    let decision = installed.evaluate(matrix, &context.clone().any_application());
+    let current = decision.license().filter(|_| is_valid(&decision))?;
+    let renewals = new.licenses().iter();
+    let renewals = renewals.filter(|new| new.supersedes().contains(current.id()));
+    let renewal = renewals.min_by_key(|renewal| renewal.not_before())?;
+    let losses = losses(&Difference::from_licenses(current, renewal, matrix));
+    let label = |license: &License| matrix.tier_label(&license.tier()).into();
+    (!losses.is_empty()).then(|| LicenseLoss {
+        installed: current.tier(),
+        installed_label: label(current),
+        new: renewal.tier(),
+        new_label: label(renewal),
+        losses,
+        dropped: Vec::new(),
+    })
+}
+
+/// Returns the changes that take something away from the customer.
+fn losses(difference: &Difference) -> Vec<Change> {
+    let losses = difference.with_effect(Effect::Loss);
+    let losses = losses.filter(|change| !NO_LOSSES.contains(&change.what()));
+    losses.cloned().collect()
 }
 
 /// An installed license that is no longer installed, although the new licenses do not supersede it.
@@ -287,9 +316,7 @@ fn is_continued_until_end(
 
 /// Returns whether the new license allows everything that the old one allows.
 fn covers(new: &License, old: &License, matrix: &FeatureMatrix) -> bool {
-    let difference = Difference::from_licenses(old, new, matrix);
-    let mut losses = difference.with_effect(Effect::Loss);
-    losses.all(|change| NO_LOSSES.contains(&change.what()))
+    losses(&Difference::from_licenses(old, new, matrix)).is_empty()
 }
 
 /// Returns how much licenses can allow at the given or the current time, to be compared: whether

@@ -248,9 +248,11 @@ fn skipped_json(license: &SkippedLicense) -> Value {
 fn note_other_ways(skipped: &[SkippedLicense], terminal: &Terminal) {
     let has = |state: &RenewalState| skipped.iter().any(|license| license.state == *state);
     if has(&RenewalState::Trial) {
-        terminal.note("a trial is converted with `keygen issue --convert LICENSE_ID`");
+        terminal.note(
+            "a trial is converted with `keygen issue --convert LICENSE_ID --tier TIER --days N`",
+        );
     }
     if has(&RenewalState::EnterpriseKey) {
-        terminal.note("for an enterprise key, issue another one with `keygen enterprise-key`");
+        terminal.note("for an enterprise key, issue another one with `keygen enterprise-key --company CODE --seats N --expires YYYYMMDD`");
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn revoked(
         return Ok(());
     }
     terminal.note(
-        "send customers a revocation list (`keygen revocations`) or a validation token (`keygen check-in --status revoked`)",
+        "send customers a revocation list (`keygen revocations`) or a validation token (`keygen check-in LICENSE_ID --status revoked`)",
     );
     Ok(())
 }
@@ -176,7 +176,7 @@ fn warn_of_denials(report: &ReinstatementReport, terminal: &Terminal) {
         format!("{} on {machine} ({})", denial.license, denial.status)
     });
     let message = format!(
-        "validation tokens deny these licenses, and a revocation list does not end that: {}; send a newer token, which `keygen check-in LICENSE_FILE --status active` issues",
+        "validation tokens deny these licenses, and a revocation list does not end that: {}; send a newer token, which `keygen check-in LICENSE_ID --status active` issues",
         denials.collect::<Vec<_>>().join(", ")
     );
     terminal.warning("STILL_DENIED", &message);
