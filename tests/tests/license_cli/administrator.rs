@@ -346,6 +346,55 @@ fn a_state_directory_that_cannot_be_used_is_one_warning() {
 }
 
 #[test]
+fn a_license_for_all_users_that_users_cannot_read_has_a_command_that_corrects_it() {
+    if !tools::is_root() {
+        return;
+    }
+    let machine = with_license_for_all();
+    let Some(user) = UnprivilegedUser::on(&machine) else {
+        return;
+    };
+    let directory = etc(&machine);
+    let directory = directory.to_str().unwrap();
+    let file = format!("{directory}/license.lic");
+    for (path, mode, correct, right) in [
+        (
+            directory,
+            0o700,
+            format!("sudo chmod 755 {directory}"),
+            0o755,
+        ),
+        (&*file, 0o600, format!("sudo chmod 644 {file}"), 0o644),
+    ] {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        for command in ["status", "check sso", "features", "explain"] {
+            let error = as_user(&user, &machine, &words(command)).expect_failure(4);
+            assert!(
+                error.message.contains(&format!("{path} cannot be read")),
+                "{error:?}"
+            );
+            assert!(error.hint.contains(&correct), "{error:?}");
+        }
+        let report = as_user(&user, &machine, &["doctor", "--json"])
+            .expect_code(1)
+            .json();
+        assert!(
+            check(&report, "license")[2].contains(&correct),
+            "{report:#}"
+        );
+        if path == directory {
+            expect(&report, "system", "warning", &["cannot be read"]);
+            assert!(check(&report, "system")[2].contains(&correct), "{report:#}");
+        }
+        expect(&report, "trust", "ok", &[]);
+        let (code, line) = of_plugin(&as_user(&user, &machine, &["status", "--warn", "30d"]));
+        assert!(code == 3 && line.contains(path), "{line}");
+        fs::set_permissions(path, Permissions::from_mode(right)).unwrap();
+        let _ = as_user(&user, &machine, &["status"]).expect_code(0);
+    }
+}
+
+#[test]
 fn files_with_other_names_are_named_if_no_license_is_installed() {
     if !tools::is_root() {
         return;
