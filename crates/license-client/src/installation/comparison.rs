@@ -10,6 +10,9 @@ use super::{DroppedLicense, InstallationError, LicenseLoss};
 /// later notice of the end shortens no license.
 const NO_LOSSES: [&str; 2] = ["not_before", "renewal_notify_days"];
 
+/// The change of the end of a license.
+const END: &str = "expires_at";
+
 /// Gains that outweigh all losses: a higher tier, and the end of a trial.
 const DECISIVE_GAINS: [&str; 2] = ["tier", "trial"];
 
@@ -65,6 +68,9 @@ pub(super) struct Comparison {
     lenient: Pair,
     now: Pair,
     difference: Option<Difference>,
+    /// Whether renewals of the new license, which are stored with it, continue it at least until
+    /// the end of the installed license.
+    is_continued: bool,
     /// The labels of the tiers of the installed license and of the new license.
     tier_labels: Option<[Box<str>; 2]>,
     /// The installed licenses that are lost beside the one that the new license is compared with.
@@ -91,6 +97,7 @@ impl Comparison {
             lenient: pair(&contexts.lenient),
             now: pair(&contexts.now),
             difference: None,
+            is_continued: false,
             tier_labels: None,
             dropped: Vec::new(),
             replaced: Vec::new(),
@@ -103,6 +110,10 @@ impl Comparison {
             (difference, [installed, new].map(label))
         });
         let (difference, tier_labels) = compared.unzip();
+        let stored = stored(new, installed, staying);
+        let is_continued = licenses.is_some_and(|(installed, new)| {
+            is_continued_until_end(new, &stored, installed, matrix)
+        });
         let mut stays: Vec<&LicenseId> = staying.iter().collect();
         // The difference contains the losses of a valid license. A license that starts later is
         // lost as a whole.
@@ -124,6 +135,7 @@ impl Comparison {
         let dropped = dropped.into_iter().filter_map(|dropped| dropped.loss);
         let dropped = dropped.collect();
         comparison.difference = difference;
+        comparison.is_continued = is_continued;
         comparison.tier_labels = tier_labels;
         comparison.dropped = dropped;
         comparison.replaced = replaced;
@@ -169,7 +181,8 @@ impl Comparison {
     pub(super) fn loss(&self) -> Option<LicenseLoss> {
         let Pair { new, installed } = self.decisive();
         let difference = self.difference.iter().filter(|_| is_valid(installed));
-        let losses: Vec<Change> = difference.flat_map(losses).collect();
+        let is_lost = |change: &Change| !(self.is_continued && change.what() == END);
+        let losses: Vec<Change> = difference.flat_map(losses).filter(is_lost).collect();
         if losses.is_empty() && self.dropped.is_empty() {
             return None;
         }
@@ -275,6 +288,37 @@ fn removed<'l>(
     let candidates = installed.licenses().iter();
     let candidates = candidates.filter(|old| !stays.contains(&old.id()) && !is_replaced(old));
     candidates.filter_map(removed).collect()
+}
+
+/// Returns the new licenses, and the installed ones that stay with them.
+fn stored(
+    new: &VerifiedLicenses,
+    installed: &VerifiedLicenses,
+    staying: &[LicenseId],
+) -> VerifiedLicenses {
+    let mut kept = installed.clone();
+    kept.retain_licenses(|license| staying.contains(license.id()));
+    let mut stored = new.clone();
+    stored.extend(&kept);
+    stored
+}
+
+/// Returns whether stored renewals continue the new license until the end of the installed one, and
+/// allow everything that the new license allows.
+fn is_continued_until_end(
+    new: &License,
+    stored: &VerifiedLicenses,
+    installed: &License,
+    matrix: &FeatureMatrix,
+) -> bool {
+    let renewals = stored.continuations_of(new).into_iter();
+    let renewals = renewals.take_while(|renewal| covers(renewal, new, matrix));
+    let last = renewals.last();
+    last.is_some_and(|last| match (last.expires_at(), installed.expires_at()) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(end), Some(installed)) => end >= installed,
+    })
 }
 
 /// Returns whether the new license allows everything that the old one allows.
