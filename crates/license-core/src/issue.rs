@@ -1,5 +1,5 @@
-//! Issuing of licenses, validation tokens, leases, revocation lists, trust statements and enterprise
-//! keys, for vendors, license servers and tests.
+//! Issuing of licenses, validation tokens, leases, revocation lists, trust statements and
+//! enterprise keys, for vendors, license servers and tests.
 //!
 //! ```
 //! use license_core::issue::{KeyBits, LicenseDraft, RandomError, Signer, SigningKey};

@@ -1,5 +1,5 @@
-//! PyJWT and jose verify a lease with nothing but the vendor's public keys: they verify the license,
-//! and then the lease with the key in its claim `cnf`.
+//! PyJWT and jose verify a lease with nothing but the vendor's public keys: they verify the
+//! license, and then the lease with the key in its claim `cnf`.
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::claims::LeaseMode;

@@ -45,14 +45,19 @@ fn at(text: &str) -> DateTime<Utc> {
 
 /// Returns the request that `license-server init` writes.
 fn request(der: &[u8], product: &str) -> String {
+    let token = token(der, product, NAME);
+    Unverified::parse(&token).unwrap().to_armor()
+}
+
+/// Returns the token of a request.
+fn token(der: &[u8], product: &str, name: &str) -> String {
     let draft = ServerRequestDraft {
         product: ProductCode::parse(product).unwrap(),
-        name: NAME.to_owned(),
+        name: name.to_owned(),
         issued_at: at("2027-01-15"),
         machine: None,
     };
-    let token = draft.sign(&load(der)).unwrap();
-    Unverified::parse(&token).unwrap().to_armor()
+    draft.sign(&load(der)).unwrap()
 }
 
 /// Returns a machine with the vendor's key and the requests of two servers.
@@ -195,9 +200,12 @@ fn other_files_are_refused_and_nothing_is_issued() {
         std::fs::read(path).unwrap()
     };
     let both = json!({"keys": [jwk, vendor.jwk]}).to_string();
-    // The payload of a token that another key has signed.
-    let changed = request.replacen("eyJhdWQi", "eyJBdWQi", 1);
-    assert_ne!(changed, request);
+    // The signature of a request with another name.
+    let tokens = [NAME, "evil.example"].map(|name| token(&SERVER, PRODUCT, name));
+    let [own, other] = tokens
+        .each_ref()
+        .map(|token| token.rsplit_once('.').unwrap());
+    let changed = format!("{}.{}", other.0, own.1);
     let cases: [(&str, Vec<u8>, i32, &str, &str); 16] = [
         (
             "private.pem",
@@ -222,7 +230,7 @@ fn other_files_are_refused_and_nothing_is_issued() {
             "MALFORMED",
             "END LICENSE SERVER REQUEST",
         ),
-        ("changed", changed.into(), 3, "MALFORMED", "claim `aud`"),
+        ("changed", changed.into(), 3, "BAD_SIGNATURE", "signature"),
         ("twice", request.repeat(2).into(), 3, "MALFORMED", "found 2"),
         ("both.jwks", both.into(), 3, "MALFORMED", "found 2"),
         (

@@ -77,7 +77,7 @@ pub enum IssueWarning {
         /// The key of the ledger.
         key: KeyId,
     },
-    /// The license names a public key for its license server, and nobody has proven that they have
+    /// The license names a public key for its license server, without a proof that the customer has
     /// the private key.
     ServerKeyNotProven {
         /// The key.
