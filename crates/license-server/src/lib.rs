@@ -1,0 +1,1 @@
+//! The license server: validates licenses and lends floating seats.

@@ -1,0 +1,3 @@
+//! The program `license-server`.
+
+fn main() {}
