@@ -37,6 +37,7 @@ mod revocations;
 mod revoke;
 mod rivals;
 mod rotate;
+mod server_key;
 mod signer;
 mod successor;
 mod token_denials;

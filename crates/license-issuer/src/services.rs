@@ -15,6 +15,7 @@ pub mod renewals;
 pub mod revocation_lists;
 pub mod revoke;
 pub mod rivals;
+pub mod server_keys;
 pub mod statements;
 mod transaction;
 pub mod trust_statements;
