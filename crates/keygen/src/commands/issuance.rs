@@ -140,7 +140,7 @@ pub(super) struct IssuanceReport {
 }
 
 /// Prints a warning.
-pub(super) fn print_warning(warning: &IssueWarning, terminal: &Terminal) {
+fn print_warning(warning: &IssueWarning, terminal: &Terminal) {
     let (code, message) = warning_text(warning);
     terminal.warning(code, &message);
 }
