@@ -1,6 +1,8 @@
 //! Calls of the issue service, and their reports.
 
-use license_cli_support::{Destination, Failure, OutputFile, Terminal, plural};
+use std::collections::BTreeSet;
+
+use license_cli_support::{Destination, Failure, OutputFile, Terminal, escape, plural};
 use license_core::time::rfc3339;
 use license_issuer::services::issue::{
     Draft, DraftContext, DraftFn, IssueReport, IssueRequest, IssueService, Mode, RenderFn,
@@ -12,6 +14,7 @@ use serde_json::Value;
 use super::context::AppContext;
 use super::precautions::Precautions;
 use crate::args::SigningArgs;
+use crate::output::date::last_day;
 use crate::{failures, output};
 
 /// The destination, ledger and mode of a command that issues an artifact.
@@ -137,14 +140,49 @@ pub(super) struct IssuanceReport {
 }
 
 /// Prints a warning.
-pub(super) fn print_warning(warning: &IssueWarning, terminal: &Terminal) {
+fn print_warning(warning: &IssueWarning, terminal: &Terminal) {
     let (code, message) = warning_text(warning);
     terminal.warning(code, &message);
+}
+
+/// Number of names that a warning shows.
+const SHOWN_NAMES: usize = 3;
+
+/// Returns the first names, and the number of other names.
+fn first_names(names: &BTreeSet<String>) -> String {
+    let shown = names.iter().take(SHOWN_NAMES);
+    let mut shown: Vec<_> = shown.map(|name| escape(name).into_owned()).collect();
+    let hidden = names.len().saturating_sub(SHOWN_NAMES);
+    if hidden > 0 {
+        shown.push(format!("{hidden} more"));
+    }
+    shown.join(", ")
 }
 
 /// Returns the code and the message of a warning.
 pub(super) fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
     match warning {
+        IssueWarning::ActiveLicense {
+            customer,
+            license,
+            tier,
+            end,
+            has_others,
+        } => (
+            "ACTIVE_LICENSE",
+            format!(
+                "customer {customer} already has an active license, {license} ({tier}, {end}){others}; to change that license instead, use `keygen upgrade {license} --seats N`{renew}",
+                end = end.map_or_else(
+                    || "perpetual".to_owned(),
+                    |end| format!("through {}", last_day(end))
+                ),
+                // A perpetual license has no term to renew.
+                renew = end.map_or_else(String::new, |_| format!(
+                    ", or `keygen renew {license} --days N`"
+                )),
+                others = if *has_others { ", and others" } else { "" },
+            ),
+        ),
         IssueWarning::Postdated(issued_at) => (
             "POSTDATED",
             format!(
@@ -213,6 +251,19 @@ pub(super) fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
                 "license {license} is signed by key {key} of the ledger; the validation token can be issued if --key is that key or --trust contains it"
             ),
         ),
+        IssueWarning::ServerKeyNotProven { key } => (
+            "SERVER_KEY_NOT_PROVEN",
+            format!(
+                "a public key does not prove that the customer has the private key of server key {key}; the request of their license server does"
+            ),
+        ),
+        IssueWarning::ServerKeyShared { key, customers } => (
+            "SERVER_KEY_SHARED",
+            format!(
+                "licenses of {} also name server key {key}",
+                first_names(customers)
+            ),
+        ),
         IssueWarning::RepairBackdated(issued_at) => (
             "BACKDATED",
             format!(
@@ -226,7 +277,7 @@ pub(super) fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
         } => (
             "NOT_AHEAD",
             format!(
-                "the clock high-water mark of the machine, {mark}, is not ahead of {issued_at}: no repair is needed",
+                "the clock high-water mark of the machine, {mark}, is not ahead of {issued_at}, so the repair has no effect",
                 mark = rfc3339(*mark),
                 issued_at = rfc3339(*issued_at)
             ),

@@ -9,6 +9,7 @@ use crate::folding::folded;
 use crate::ledger::NewLedgerEntry;
 use crate::records;
 use crate::services::issue::{ArtifactName, Draft, SerialSource, SignError};
+use crate::services::warnings::IssueWarning;
 
 const LICENSE: ArtifactName = ArtifactName("license");
 
@@ -44,18 +45,21 @@ pub struct LicenseOrder<'m> {
     pub members: Map<String, Value>,
     /// Notes for the vendor.
     pub notes: Vec<String>,
+    /// Warnings about an order that is probably a mistake.
+    pub warnings: Vec<IssueWarning>,
     /// The entitlements that the customer loses, if the license replaces another license.
     pub losses: Option<Vec<String>>,
 }
 
 impl<'m> LicenseOrder<'m> {
-    /// Creates an order without notes.
+    /// Creates an order without notes and warnings.
     pub fn new(draft: LicenseDraft, matrix: &'m FeatureMatrix) -> Self {
         Self {
             draft,
             matrix,
             members: Map::new(),
             notes: Vec::new(),
+            warnings: Vec::new(),
             losses: None,
         }
     }

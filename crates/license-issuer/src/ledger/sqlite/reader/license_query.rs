@@ -87,6 +87,13 @@ pub(super) fn filter_sql(
             Box::new(folded(customer)),
         );
     }
+    if let Some(name) = &filter.customer_name {
+        // The expression and the collation are those of the index `entries_by_customer`.
+        add(
+            "json_extract(e.body, '$.customer') = # COLLATE NOCASE",
+            Box::new(name.clone()),
+        );
+    }
     if let Some(tier) = &filter.tier {
         add(
             "json_extract(e.body, '$.tier') = #",
@@ -116,6 +123,7 @@ pub(super) fn filter_sql(
               OR json_extract(e.body, '$.key') LIKE # ESCAPE '\\'
               OR json_extract(e.body, '$.short_key') LIKE # ESCAPE '\\'
               OR json_extract(e.body, '$.kid') LIKE # ESCAPE '\\'
+              OR json_extract(e.body, '$.server_key') LIKE # ESCAPE '\\'
               OR (e.kind = 'enterprise_key' AND e.artefact LIKE # ESCAPE '\\')
               OR e.subject IN (SELECT a.subject FROM entries a WHERE a.kind = 'activation'
                 AND (json_extract(a.body, '$.activation_id') LIKE # ESCAPE '\\'
