@@ -45,8 +45,8 @@
 //! - A session holds at most one seat. Its instances, which are processes, share the seat. The last
 //!   one frees it.
 //! - A client may use its seat for [`SeatGrant::valid_for`], counted by its boot-time clock from
-//!   the moment when it sent the request. The seat is not granted again before [`Lease::free_at`].
-//!   ADR-084 shows why the client has stopped by then.
+//!   the moment when it sent the request. The seat is not granted again before
+//!   [`OpenLease::free_at`]. ADR-084 shows why the client has stopped by then.
 //! - A lease past its lifetime is late. It stays with its session until another session needs the
 //!   seat, and at most for [`LeaseTerms::late_limit`].
 //! - A freed seat is offered to the first session that waits. No session overtakes another one that
@@ -82,8 +82,11 @@ pub use event::{SeatEvent, SeatEventKind, TicketEnd};
 pub use ids::{InstanceId, SeatSecret, Seq, TicketId};
 pub use outcome::{QueuePosition, SeatChange, SeatGrant, SeatOutcome, SeatReply};
 pub use pool::{Pool, RowsError};
+// The former name of `OpenLease`, until `license-server` uses the new one.
+#[doc(hidden)]
+pub use rows::OpenLease as Lease;
 pub use rows::{
-    EndReason, EndedLease, Holder, Instance, Lease, Loan, PoolCounters, PoolRows, Ticket,
+    EndReason, EndedLease, Holder, Instance, Loan, OpenLease, PoolCounters, PoolRows, Ticket,
 };
 pub use terms::{
     BorrowTerms, ClockMargin, HolderDisplay, LeaseTerms, Overage, PoolTerms, QueueTerms,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::denial::Denial;
 use crate::event::SeatEvent;
 use crate::ids::{InstanceId, TicketId};
-use crate::rows::{EndedLease, Lease, PoolCounters, Ticket};
+use crate::rows::{EndedLease, OpenLease, PoolCounters, Ticket};
 use crate::time::{LeaseSpan, LeaseTime};
 use crate::usage::PoolUsage;
 
@@ -38,7 +38,7 @@ pub enum SeatChange {
     /// Deletes a ticket.
     DeleteTicket(TicketId),
     /// Inserts or replaces the open lease of a session.
-    PutLease(Arc<Lease>),
+    PutLease(Arc<OpenLease>),
     /// Inserts or replaces the remembered lease of a session.
     PutEnded(EndedLease),
     /// Inserts or replaces a ticket.
@@ -77,7 +77,7 @@ pub enum SeatReply {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatGrant {
     /// The lease.
-    pub lease: Arc<Lease>,
+    pub lease: Arc<OpenLease>,
     /// The instance that the reply is for.
     pub instance: InstanceId,
     /// The commitment of the instance, for the claim of the lease token.

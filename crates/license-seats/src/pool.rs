@@ -24,7 +24,7 @@ use license_core::session::SessionId;
 use crate::command::{CommandTime, SeatCommand};
 use crate::ids::TicketId;
 use crate::outcome::{SeatChange, SeatOutcome};
-use crate::rows::{EndedLease, Lease, PoolCounters, PoolRows, Ticket};
+use crate::rows::{EndedLease, OpenLease, PoolCounters, PoolRows, Ticket};
 use crate::terms::PoolTerms;
 use crate::time::LeaseTime;
 use crate::usage::PoolUsage;
@@ -175,12 +175,12 @@ impl Pool {
     }
 
     /// Returns the open lease of a session.
-    pub fn lease(&self, session: &SessionId) -> Option<&Arc<Lease>> {
+    pub fn lease(&self, session: &SessionId) -> Option<&Arc<OpenLease>> {
         self.table.leases().get(session)
     }
 
     /// Returns the open leases, by session.
-    pub fn leases(&self) -> impl Iterator<Item = &Arc<Lease>> {
+    pub fn leases(&self) -> impl Iterator<Item = &Arc<OpenLease>> {
         self.table.leases().values()
     }
 

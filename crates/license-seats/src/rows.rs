@@ -63,9 +63,11 @@ impl Holder {
 }
 
 /// An open lease: a seat that is granted to a session. Unique by session, and unique by `seq`.
+///
+/// `license_core::license::Lease` is the verified token of a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Lease {
+pub struct OpenLease {
     /// The session that holds the seat.
     pub holder: Holder,
     /// The fencing number.
@@ -88,7 +90,7 @@ pub struct Lease {
     pub soft_end: Option<Arc<str>>,
 }
 
-impl Lease {
+impl OpenLease {
     /// Returns whether the lease is past its lifetime.
     pub fn is_late(&self, now: LeaseTime) -> bool {
         self.until < now
@@ -273,7 +275,7 @@ pub struct PoolRows {
     /// The counters.
     pub counters: PoolCounters,
     /// The open leases.
-    pub leases: Vec<Arc<Lease>>,
+    pub leases: Vec<Arc<OpenLease>>,
     /// The remembered leases that have ended.
     pub ended: Vec<EndedLease>,
     /// The queue.

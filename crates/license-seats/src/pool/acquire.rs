@@ -13,7 +13,7 @@ use crate::denial::DenialReason;
 use crate::event::SeatEventKind;
 use crate::ids::Seq;
 use crate::outcome::SeatReply;
-use crate::rows::{Holder, Instance, Lease, Ticket};
+use crate::rows::{Holder, Instance, OpenLease, Ticket};
 use crate::time::{LeaseSpan, LeaseTime};
 
 impl Turn<'_> {
@@ -53,7 +53,7 @@ impl Turn<'_> {
     }
 
     /// Uses the seat that the session holds.
-    fn join(&mut self, lease: Arc<Lease>, acquire: &Acquire) -> Reply {
+    fn join(&mut self, lease: Arc<OpenLease>, acquire: &Acquire) -> Reply {
         let mut lease = Arc::unwrap_or_clone(lease);
         let joined = self.check_holder(&lease.holder, &acquire.holder);
         let joined = joined.and_then(|()| self.add_instance(&mut lease.instances, acquire));
@@ -149,7 +149,7 @@ impl Turn<'_> {
         let usage = self.pool.usage();
         let overage = usage.held.saturating_add(usage.offered) >= usage.capacity;
         let waited = ticket.map_or(LeaseSpan::ZERO, |ticket| now.since(ticket.created));
-        let lease = Lease {
+        let lease = OpenLease {
             seq: self.next_seq(),
             granted: now,
             until,

@@ -7,7 +7,7 @@ use crate::command::{EndLease, EndMode, MAX_REASON};
 use crate::denial::DenialReason;
 use crate::event::SeatEventKind;
 use crate::outcome::SeatReply;
-use crate::rows::{EndReason, Lease};
+use crate::rows::{EndReason, OpenLease};
 use crate::terms::PoolTerms;
 
 impl Turn<'_> {
@@ -30,7 +30,7 @@ impl Turn<'_> {
         })
     }
 
-    fn end_softly(&mut self, mut lease: Lease, note: Arc<str>) -> SeatReply {
+    fn end_softly(&mut self, mut lease: OpenLease, note: Arc<str>) -> SeatReply {
         lease.soft_end = Some(Arc::clone(&note));
         let free_at = lease.free_at.max(self.now());
         let kind = SeatEventKind::SoftEnd {
@@ -47,7 +47,7 @@ impl Turn<'_> {
         }
     }
 
-    fn end_hard(&mut self, lease: &Lease, note: Arc<str>) -> SeatReply {
+    fn end_hard(&mut self, lease: &OpenLease, note: Arc<str>) -> SeatReply {
         let now = self.now();
         let overlap_until = Some(lease.free_at).filter(|free_at| *free_at >= now);
         let session = &lease.holder.session;

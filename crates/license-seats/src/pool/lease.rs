@@ -10,7 +10,7 @@ use crate::denial::DenialReason;
 use crate::event::SeatEventKind;
 use crate::ids::{InstanceId, SeatSecret, Seq};
 use crate::outcome::{SeatGrant, SeatReply};
-use crate::rows::{EndReason, EndedLease, Instance, Lease};
+use crate::rows::{EndReason, EndedLease, Instance, OpenLease};
 use crate::terms::LeaseTerms;
 use crate::time::{LeaseSpan, LeaseTime};
 
@@ -26,7 +26,7 @@ pub(super) struct Validity {
 
 impl Validity {
     /// Returns the validity of a lease that is not extended.
-    pub(super) fn rest(lease: &Lease, now: LeaseTime) -> Self {
+    pub(super) fn rest(lease: &OpenLease, now: LeaseTime) -> Self {
         Self {
             valid_for: lease.until.since(now),
             renew_after: None,
@@ -92,7 +92,7 @@ impl Turn<'_> {
         &self,
         session: &SessionId,
         seq: Seq,
-    ) -> Result<Arc<Lease>, DenialReason> {
+    ) -> Result<Arc<OpenLease>, DenialReason> {
         let table = self.table();
         let lease = table.leases().get(session).filter(|lease| lease.seq == seq);
         lease.cloned().ok_or_else(|| {
@@ -102,7 +102,7 @@ impl Turn<'_> {
     }
 
     /// Renews a lease for an instance, as far as the lease and the license permit it.
-    pub(super) fn renew(&mut self, lease: Arc<Lease>, instance: &Instance) -> Reply {
+    pub(super) fn renew(&mut self, lease: Arc<OpenLease>, instance: &Instance) -> Reply {
         let now = self.now();
         if lease.is_late(now) && !self.at.is_licensed() {
             return Err(self.deny(DenialReason::LicenseEnded));
@@ -118,7 +118,7 @@ impl Turn<'_> {
     }
 
     /// Extends a lease for an instance, and returns how long the instance may use the seat.
-    fn extend(&self, lease: &mut Lease, instance: &InstanceId) -> Validity {
+    fn extend(&self, lease: &mut OpenLease, instance: &InstanceId) -> Validity {
         let now = self.now();
         let terms = &self.terms().lease;
         if lease.soft_end.is_some() || !self.at.is_licensed() {
@@ -138,7 +138,7 @@ impl Turn<'_> {
     /// Stores a lease, and returns the reply for an instance.
     pub(super) fn put_and_grant(
         &mut self,
-        lease: Lease,
+        lease: OpenLease,
         instance: &Instance,
         validity: Validity,
         is_new: bool,
@@ -213,7 +213,7 @@ impl Turn<'_> {
 }
 
 /// Returns an instance of a lease.
-pub(super) fn instance_of<'a>(lease: &'a Lease, id: &InstanceId) -> Option<&'a Instance> {
+pub(super) fn instance_of<'a>(lease: &'a OpenLease, id: &InstanceId) -> Option<&'a Instance> {
     lease.instances.iter().find(|instance| instance.id == *id)
 }
 
@@ -224,14 +224,14 @@ pub(super) fn matches_commitment(instance: &Instance, secret: &SeatSecret) -> bo
 }
 
 /// Returns whether an instance may still use the seat.
-pub(super) fn is_in_use(lease: &Lease, now: LeaseTime) -> bool {
+pub(super) fn is_in_use(lease: &OpenLease, now: LeaseTime) -> bool {
     lease
         .instances
         .iter()
         .any(|instance| instance.free_at >= now)
 }
 
-fn keep_until(lease: &mut Lease, id: &InstanceId, free_at: LeaseTime) {
+fn keep_until(lease: &mut OpenLease, id: &InstanceId, free_at: LeaseTime) {
     let mut instances = lease.instances.iter_mut();
     if let Some(instance) = instances.find(|instance| instance.id == *id) {
         instance.free_at = instance.free_at.max(free_at);

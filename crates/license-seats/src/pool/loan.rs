@@ -12,7 +12,7 @@ use crate::command::{Borrow, ReturnLoan};
 use crate::denial::DenialReason;
 use crate::event::SeatEventKind;
 use crate::outcome::SeatReply;
-use crate::rows::{EndReason, Instance, Lease, Loan};
+use crate::rows::{EndReason, Instance, Loan, OpenLease};
 use crate::time::LeaseSpan;
 
 impl Turn<'_> {
@@ -33,7 +33,7 @@ impl Turn<'_> {
     }
 
     /// Checks that the caller may borrow the seat of a lease. Returns the caller's instance.
-    fn check_loan(&self, lease: &Lease, borrow: &Borrow) -> Result<Instance, DenialReason> {
+    fn check_loan(&self, lease: &OpenLease, borrow: &Borrow) -> Result<Instance, DenialReason> {
         let instance = instance_of(lease, &borrow.instance);
         let instance = instance.ok_or(DenialReason::UnknownInstance)?;
         if !matches_commitment(instance, &borrow.secret) {
@@ -69,7 +69,12 @@ impl Turn<'_> {
         borrow.duration.min(left)
     }
 
-    fn lend(&mut self, mut lease: Lease, instance: &Instance, duration: LeaseSpan) -> SeatReply {
+    fn lend(
+        &mut self,
+        mut lease: OpenLease,
+        instance: &Instance,
+        duration: LeaseSpan,
+    ) -> SeatReply {
         let now = self.now();
         let until = now.saturating_add(duration);
         let free_at = until.saturating_add(self.terms().lease.margin.of(duration));

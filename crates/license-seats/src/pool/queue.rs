@@ -15,7 +15,7 @@ use crate::denial::DenialReason;
 use crate::event::{SeatEventKind, TicketEnd};
 use crate::ids::TicketId;
 use crate::outcome::{QueuePosition, SeatReply};
-use crate::rows::{Holder, Instance, Lease, Ticket};
+use crate::rows::{Holder, Instance, OpenLease, Ticket};
 use crate::time::LeaseSpan;
 
 /// The time of the last poll of a ticket has a resolution of the idle span divided by this number,
@@ -160,7 +160,7 @@ impl Turn<'_> {
         let lease = lease
             .filter(|lease| lease.ticket == Some(poll.ticket))
             .cloned();
-        let claimed = lease.and_then(|lease: Arc<Lease>| {
+        let claimed = lease.and_then(|lease: Arc<OpenLease>| {
             let instance = instance_of(&lease, &poll.instance).copied()?;
             Some((lease, instance))
         });

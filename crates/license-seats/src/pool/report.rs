@@ -6,7 +6,7 @@ use super::Pool;
 use super::class::count;
 use super::turn::Turn;
 use crate::denial::{Denial, DenialReason, MAX_HOLDERS, SeatHolder};
-use crate::rows::{Holder, Lease};
+use crate::rows::{Holder, OpenLease};
 use crate::terms::HolderDisplay;
 use crate::time::LeaseSpan;
 
@@ -61,7 +61,7 @@ impl Pool {
         leases.map(|lease| self.holder(lease, display)).collect()
     }
 
-    fn holder(&self, lease: &Lease, display: HolderDisplay) -> SeatHolder {
+    fn holder(&self, lease: &OpenLease, display: HolderDisplay) -> SeatHolder {
         let is_named = display == HolderDisplay::Names;
         let now = self.table.now();
         SeatHolder {

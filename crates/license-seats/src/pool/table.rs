@@ -10,7 +10,7 @@ use super::class::{SeatClass, count};
 use super::users::Users;
 use crate::ids::{Seq, TicketId};
 use crate::outcome::SeatChange;
-use crate::rows::{EndedLease, Holder, Lease, Ticket};
+use crate::rows::{EndedLease, Holder, OpenLease, Ticket};
 use crate::terms::PoolTerms;
 use crate::time::LeaseTime;
 
@@ -19,7 +19,7 @@ use crate::time::LeaseTime;
 pub(super) struct Table {
     terms: Arc<PoolTerms>,
     now: LeaseTime,
-    leases: BTreeMap<SessionId, Arc<Lease>>,
+    leases: BTreeMap<SessionId, Arc<OpenLease>>,
     tickets: BTreeMap<TicketId, Arc<Ticket>>,
     ended: BTreeMap<SessionId, EndedLease>,
     index: Index,
@@ -102,7 +102,7 @@ impl Table {
         self.now
     }
 
-    pub(super) const fn leases(&self) -> &BTreeMap<SessionId, Arc<Lease>> {
+    pub(super) const fn leases(&self) -> &BTreeMap<SessionId, Arc<OpenLease>> {
         &self.leases
     }
 
@@ -134,7 +134,7 @@ impl Table {
     }
 
     /// Returns the open leases from the oldest to the newest.
-    pub(super) fn oldest_leases(&self) -> impl Iterator<Item = &Arc<Lease>> {
+    pub(super) fn oldest_leases(&self) -> impl Iterator<Item = &Arc<OpenLease>> {
         let sessions = self.index.by_seq.values();
         sessions.filter_map(|session| self.leases.get(session))
     }
@@ -201,7 +201,7 @@ impl Table {
     }
 
     /// Inserts or replaces the lease of a session.
-    pub(super) fn put_lease(&mut self, lease: Arc<Lease>) {
+    pub(super) fn put_lease(&mut self, lease: Arc<OpenLease>) {
         let session = lease.holder.session;
         self.remove_lease(&session);
         let class = self.class_of(&lease.holder);
@@ -222,7 +222,7 @@ impl Table {
     }
 
     /// Removes the lease of a session.
-    pub(super) fn remove_lease(&mut self, session: &SessionId) -> Option<Arc<Lease>> {
+    pub(super) fn remove_lease(&mut self, session: &SessionId) -> Option<Arc<OpenLease>> {
         let lease = self.leases.remove(session);
         self.changed.leases.push((*session, lease.is_some()));
         let lease = lease?;
@@ -243,7 +243,7 @@ impl Table {
 
     /// Returns the time after which a lease ends even if no other session needs the seat. A lease
     /// that cannot be renewed ends as soon as its seat can be granted again.
-    fn deadline(&self, lease: &Lease) -> LeaseTime {
+    fn deadline(&self, lease: &OpenLease) -> LeaseTime {
         if lease.soft_end.is_some() {
             return lease.free_at;
         }

@@ -23,8 +23,8 @@ use std::sync::Arc;
 
 use license_core::session::SessionId;
 use license_seats::{
-    Acquire, ClockMargin, CommandTime, Holder, Instance, InstanceId, Lease, LeaseSpan, LeaseTime,
-    Pool, PoolCounters, PoolRows, PoolTerms, SeatCommand, SeatReply, SeatSecret, Seq,
+    Acquire, ClockMargin, CommandTime, Holder, Instance, InstanceId, LeaseSpan, LeaseTime,
+    OpenLease, Pool, PoolCounters, PoolRows, PoolTerms, SeatCommand, SeatReply, SeatSecret, Seq,
 };
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
@@ -228,9 +228,9 @@ fn decide(rules: Rules, lifetime: u8, lease: SeatLease, clock: u8, client: u8) -
     }
 }
 
-fn row(client: u8, until: u8, margin: LeaseSpan) -> Lease {
+fn row(client: u8, until: u8, margin: LeaseSpan) -> OpenLease {
     let free_at = time(until).saturating_add(margin);
-    Lease {
+    OpenLease {
         holder: holder(client),
         seq: Seq(1),
         granted: LeaseTime::START,

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use license_core::session::SessionId;
 use license_seats::{
-    CommandTime, EndReason, EndedLease, Holder, Lease, LeaseTime, PoolTerms, SeatCommand, Ticket,
+    CommandTime, EndReason, EndedLease, Holder, LeaseTime, OpenLease, PoolTerms, SeatCommand,
+    Ticket,
 };
 
 pub(crate) use commands::seat;
@@ -18,7 +19,7 @@ use commands::uses;
 pub(crate) struct Naive {
     pub(crate) terms: PoolTerms,
     pub(crate) at: CommandTime,
-    pub(crate) leases: Vec<Lease>,
+    pub(crate) leases: Vec<OpenLease>,
     pub(crate) tickets: Vec<Ticket>,
     pub(crate) ended: Vec<EndedLease>,
     pub(crate) next_seq: u64,

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use license_core::session::SessionId;
-use license_seats::{EndedLease, Lease, PoolCounters, PoolRows, SeatChange, Ticket, TicketId};
+use license_seats::{EndedLease, OpenLease, PoolCounters, PoolRows, SeatChange, Ticket, TicketId};
 
 /// The rows of a pool by their keys.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     counters: PoolCounters,
-    leases: BTreeMap<SessionId, Arc<Lease>>,
+    leases: BTreeMap<SessionId, Arc<OpenLease>>,
     ended: BTreeMap<SessionId, EndedLease>,
     tickets: BTreeMap<TicketId, Arc<Ticket>>,
 }

@@ -35,7 +35,11 @@ fn a_denial_states_the_place_in_the_queue() {
     site.set_terms(|terms| terms.queue.max_length = 1);
     assert_eq!(site.denied("bob").queue_position, Some(1));
     site.queue("bob");
-    assert_eq!(site.denied("bob").queue_position, Some(1), "the session has a ticket");
+    assert_eq!(
+        site.denied("bob").queue_position,
+        Some(1),
+        "the session has a ticket"
+    );
     assert_eq!(site.denied("eve").queue_position, None, "the queue is full");
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use license_core::ids::Commitment;
 use license_core::session::SessionId;
 use license_seats::{
-    Acquire, Borrow, EndLease, EndMode, EndReason, Holder, Instance, InstanceId, Lease, LeaseSpan,
-    LeaseTime, Loan, ReturnLoan, Seq, Ticket, TicketRef,
+    Acquire, Borrow, EndLease, EndMode, EndReason, Holder, Instance, InstanceId, LeaseSpan,
+    LeaseTime, Loan, OpenLease, ReturnLoan, Seq, Ticket, TicketRef,
 };
 
 use super::Naive;
@@ -154,7 +154,7 @@ impl Naive {
         }
         let seq = Seq(self.next_seq);
         self.next_seq += 1;
-        self.leases.push(Lease {
+        self.leases.push(OpenLease {
             holder,
             seq,
             granted: self.now(),
