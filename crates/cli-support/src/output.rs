@@ -264,7 +264,8 @@ fn write_with_heading(
     write_all(stream, b"\n")
 }
 
-/// Wraps the lines of an outline. Each continues below its name.
+/// Wraps the lines of an outline. Continuation lines are indented by two columns more than the
+/// name.
 fn wrap_outline(outline: &str, columns: Option<usize>) -> String {
     let lines = outline.lines().map(|line| {
         let indent = line
@@ -367,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outline_is_wrapped_below_its_names() {
+    fn continuation_lines_of_an_outline_are_indented_more_than_the_name() {
         let outline = "tier: PRO\n  - tags: one, two, three\n";
         let expected = "tier: PRO\n  - tags: one,\n      two, three";
         assert_eq!(wrap_outline(outline, Some(18)), expected);

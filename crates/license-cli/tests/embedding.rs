@@ -24,12 +24,12 @@ fn request(value: impl Into<OsString>) -> EmbeddingRequest {
     EmbeddingRequest::new(TRUST_SET, Some(value.into()), Some(fixtures().into()))
 }
 
-/// Reads the embedding for this value of the variable.
+/// Creates the embedding for this value of the variable.
 fn embed(value: impl Into<OsString>) -> Result<Embedding, EmbeddingError> {
     Embedding::new(request(value).read()?, None, None)
 }
 
-/// Reads the embedding of a product file and a program's name, without keys.
+/// Creates an embedding from a product file and the name of a program, without keys.
 fn embed_product(product: &Path, program: &str) -> Result<Embedding, EmbeddingError> {
     let product = EmbeddingRequest::new(PRODUCT_FILE, Some(product.into()), None);
     Embedding::new(None, product.read()?, Some(program))
