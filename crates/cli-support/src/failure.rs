@@ -112,7 +112,7 @@ impl Failure {
         &self.code
     }
 
-    /// Returns the message, which is one line.
+    /// Returns the message. If it contains line breaks, they are escaped when it is printed.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message

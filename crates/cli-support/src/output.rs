@@ -1,4 +1,4 @@
-//! Standard output and standard error. No other module writes to them.
+//! Standard output and standard error. No other module writes to them, except [`crate::Progress`].
 
 use crate::escape::{JsonEscaper, escape, escape_json};
 use crate::failure::Failure;

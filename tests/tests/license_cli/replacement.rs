@@ -159,8 +159,7 @@ fn a_license_that_is_not_valid_is_kept_unless_a_better_one_is_kept() {
     let error = license(&machine, &["restore", "--at", AT]).expect_failure(1);
     assert!(error.message.contains("found none"), "{error:?}");
 
-    // The expired license does not displace the valid one, but the valid one displaces the expired
-    // one.
+    // The valid license is kept. Replacing the expired license does not displace it.
     let pro = machine.read("state/license.lic");
     let _ = install(&machine, &["--force", "old.lic"]).expect_code(1);
     let old = machine.read("state/license.lic");
@@ -223,13 +222,13 @@ fn of_two_license_files_one_can_be_restored() {
     let machine = machine_with("team.lic");
     machine.write("state/license.key", &*ENTERPRISE_KEY);
     let output = install(&machine, &["--force", "pro.lic"]).expect_code(0);
-    let is_line = |words: [&str; 2]| {
+    let has_line = |words: [&str; 2]| {
         let mut lines = output.stderr.lines();
         lines.any(|line| words.iter().all(|word| line.contains(word)))
     };
-    assert!(is_line(["ENT", "`license restore`"]), "{}", output.stderr);
+    assert!(has_line(["ENT", "`license restore`"]), "{}", output.stderr);
     assert!(
-        is_line(["TEAM", "it cannot be restored"]),
+        has_line(["TEAM", "it cannot be restored"]),
         "{}",
         output.stderr
     );

@@ -15,8 +15,8 @@ use crate::validations::{self, Selection};
 
 impl InstallTransaction<'_> {
     /// Checks the validation tokens. If the input contains no license, its tokens must be for this
-    /// machine. A token of a customer's own license server must not be too large or dated in the
-    /// future.
+    /// machine. A token of a customer's own license server must not be too large, or dated more
+    /// than a day in the future.
     pub(super) fn check_validations(&self) -> Result<(), InstallationError> {
         let verified = self.candidate.verified;
         if verified.licenses().is_empty() {
