@@ -165,8 +165,8 @@ impl Terminal {
         ignore_broken_pipe(write_json(stream, value))
     }
 
-    /// Writes a heading and an outline of a value to standard output, as [`write_outline`] writes
-    /// it.
+    /// Writes a heading and the outline of a value to standard output, as [`write_outline`] writes
+    /// it. On a terminal, wraps the lines, and shows a long outline in a pager.
     ///
     /// # Errors
     ///

@@ -158,7 +158,7 @@ fn a_private_key_is_refused_with_a_hint_and_without_its_text() {
 }
 
 #[test]
-fn directories_missing_files_noise_and_large_files_are_refused() {
+fn a_path_that_is_not_a_small_text_file_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &[u8]| {
         let path = directory.path().join(name);

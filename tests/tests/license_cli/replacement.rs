@@ -316,7 +316,7 @@ fn a_kept_license_that_is_displaced_is_named() {
 }
 
 #[test]
-fn a_second_license_that_is_not_valid_is_kept_and_a_covered_one_is_no_loss() {
+fn a_second_license_that_is_not_valid_is_kept_and_one_that_ends_earlier_is_no_loss() {
     let machine = machine();
     let current = "--tier pro --offline --issued-at 2020-01-01 --expires 2020-12-31";
     let ended = "--tier ent --seats 9 --company ACME --issued-at 2019-01-01 --expires 2019-06-30";

@@ -27,7 +27,7 @@ fn expired(rng: &mut Rng, days: u64) -> Device {
 #[test]
 fn removing_the_state_and_setting_the_clock_back_does_not_restore_an_expired_license() {
     let product = enterprise();
-    let (mut latest, mut warned) = (0, 0);
+    let (mut largest_lag, mut warned) = (0, 0);
     for seed in 0..300 {
         let mut rng = Rng(seed);
         let mut device = expired(&mut rng, 30);
@@ -41,8 +41,8 @@ fn removing_the_state_and_setting_the_clock_back_does_not_restore_an_expired_lic
         device.lose_state(product);
         assert!(device.seen.is_from_files(), "{device:?}");
         assert_eq!(device.seen.mark(), shown);
-        let lost = device.truth.seconds_since(shown);
-        latest = latest.max(lost);
+        let lag = device.truth.seconds_since(shown);
+        largest_lag = largest_lag.max(lag);
         for _ in 0..rng.within(1, 10) {
             // Removing the state again, or installing the license again, changes nothing.
             match rng.within(0, 2) {
@@ -62,7 +62,7 @@ fn removing_the_state_and_setting_the_clock_back_does_not_restore_an_expired_lic
     println!(
         "state removed: 300 histories, all denied with a warning ({warned}); the mark was at most \
          {} days behind the true time",
-        latest.div_ceil(DAY)
+        largest_lag.div_ceil(DAY)
     );
 }
 
