@@ -24,7 +24,7 @@ fn fixture(name: &str) -> String {
 }
 
 #[test]
-fn pem_jwk_and_sets_are_combined_into_one_set() {
+fn a_pem_file_and_a_jwk_set_are_combined_into_one_set() {
     let workstation = workstation();
     let spare = Vendor::with_new_key("2048", "PS256");
     workstation.write("spare.jwks", &spare.trust);

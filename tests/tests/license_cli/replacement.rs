@@ -79,7 +79,7 @@ fn a_license_that_allows_less_replaces_a_valid_license_only_with_force() {
 }
 
 #[test]
-fn a_license_of_a_named_user_is_not_replaced_by_a_worse_one_for_any_user() {
+fn no_user_can_replace_a_license_of_a_named_user_with_a_worse_one() {
     let machine = machine();
     let terms = "--tier ent --expires 2020-06-30 --user ann --company ACME --seats 9";
     machine.write("named.lic", &NAMED.file);

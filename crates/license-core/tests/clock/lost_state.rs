@@ -68,7 +68,7 @@ fn removing_the_state_and_setting_the_clock_back_does_not_restore_an_expired_lic
 
 /// A state that was made without a license does not make the evidence useless.
 #[test]
-fn evidence_counts_until_an_artifact_is_recorded() {
+fn evidence_still_counts_when_the_first_artifact_is_recorded() {
     let product = enterprise();
     let mut rng = Rng(1);
     let mut device = expired(&mut rng, 30);
