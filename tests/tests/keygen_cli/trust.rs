@@ -76,7 +76,7 @@ fn an_untrustworthy_key_is_refused_and_nothing_is_written() {
     let pem = &Vendor::shared().public;
     workstation.write("cut.pem", &pem[..200]);
     workstation.write("empty.pem", "");
-    let weak = [
+    let fixtures = [
         "bits-1024.pem",
         "exponent-3.pem",
         "roca.pem",
@@ -84,8 +84,8 @@ fn an_untrustworthy_key_is_refused_and_nothing_is_written() {
         "certificate.pem",
         "private-encrypted.pem",
     ];
-    let named = ["vendor.key", "cut.pem", "empty.pem"].map(str::to_owned);
-    for file in named.into_iter().chain(weak.map(fixture)) {
+    let local = ["vendor.key", "cut.pem", "empty.pem"].map(str::to_owned);
+    for file in local.into_iter().chain(fixtures.map(fixture)) {
         let error =
             trust(&workstation, &["vendor.pem", &file, "--out", "trust.jwks"]).expect_failure(3);
         assert!(error.message.starts_with(&format!("{file}: ")), "{error:?}");

@@ -22,7 +22,7 @@ fn expired(rng: &mut Rng, days: u64) -> Device {
     device
 }
 
-/// The machine may run with the wrong clock, so that some files get a wrong time before the state
+/// The machine is used with the wrong clock, so that some files get a wrong time before the state
 /// is removed. The other files keep the true time of their last change.
 #[test]
 fn removing_the_state_and_setting_the_clock_back_does_not_restore_an_expired_license() {
