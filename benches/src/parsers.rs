@@ -10,14 +10,15 @@ use license_core::jose::{MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TOKEN_BYTES};
 
 use crate::vendor::SampleVendor;
 
-/// A parser, with the maximum of its memory.
+/// A parser, with the limit of its memory.
 pub struct Parser<'a> {
     /// The name.
     pub name: &'static str,
     /// The maximum size of an input in bytes.
     pub max_bytes: usize,
-    /// The maximum of the memory, as a multiple of the size of the input. The result of the parser
-    /// counts, and the input does not. In addition, a parser takes a few kilobytes for any input.
+    /// The maximum amount of memory, as a multiple of the size of the input. This includes the
+    /// result of the parser, but not the input. In addition, a parser takes a few kilobytes for any
+    /// input.
     pub factor: usize,
     /// Kinds of input.
     pub inputs: Vec<InputKind<'a>>,

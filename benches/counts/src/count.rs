@@ -18,7 +18,7 @@ impl Count {
     /// Measures a code path, without the part that belongs to another library.
     pub(crate) fn measure(path: CodePath) -> Self {
         let all = Self::whole(path);
-        path.without()
+        path.foreign_part()
             .map_or(all, |other| all.minus(Self::whole(other)))
     }
 
@@ -56,9 +56,9 @@ const CALLS: u64 = 20;
 /// DHAT, a tool of Valgrind, counts allocations, bytes and instructions. Under DHAT, a program
 /// allocates and copies memory in the same way on every machine.
 ///
-/// The count of `again` can jump between 1,400 and 9,100 instructions although no code has changed:
-/// the compiler compares the token with `bcmp` or with `memcmp`, and only `memcmp` is replaced by
-/// DHAT, with a loop over the bytes. The baseline keeps the larger count.
+/// The count of `cached` can jump between 1,400 and 9,100 instructions although no code has
+/// changed: the compiler compares the token with `bcmp` or with `memcmp`, and only `memcmp` is
+/// replaced by DHAT, with a loop over the bytes. The baseline keeps the larger count.
 fn total(path: CodePath, times: u64) -> Count {
     let report = env::temp_dir().join(format!("license-counts-{}", std::process::id()));
     let output = Command::new("valgrind")

@@ -10,7 +10,7 @@ use license_core::{Context, FeatureMatrix, License, TrustSet, Unverified, Verifi
 use rsa::{BoxedUint, Pkcs1v15Sign, PublicKey};
 use sha2::{Digest, Sha256};
 
-/// A PRO license of `keygen issue`, signed with an RSA-2048 key.
+/// A PRO license that `keygen issue` signed with an RSA-2048 key.
 const TOKEN: &str = include_str!("../pro.jwt");
 const KEYS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 
@@ -18,9 +18,9 @@ const KEYS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CodePath {
     /// Verification by a verifier whose cache contains the license.
-    Again,
+    Cached,
     /// Verification by a verifier whose cache does not contain the license.
-    Among,
+    Uncached,
     /// Parsing and verification without a verifier.
     Verify,
     /// The signature check alone. It belongs to another library and is subtracted.
@@ -35,15 +35,15 @@ impl CodePath {
     /// The code paths with a baseline.
     pub(crate) const WATCHED: [Self; 5] = [
         Self::Verify,
-        Self::Among,
-        Self::Again,
+        Self::Uncached,
+        Self::Cached,
         Self::Evaluate,
         Self::Allows,
     ];
 
     const ALL: [Self; 6] = [
-        Self::Again,
-        Self::Among,
+        Self::Cached,
+        Self::Uncached,
         Self::Verify,
         Self::Signature,
         Self::Evaluate,
@@ -52,8 +52,8 @@ impl CodePath {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Again => "again",
-            Self::Among => "among",
+            Self::Cached => "cached",
+            Self::Uncached => "uncached",
             Self::Verify => "verify",
             Self::Signature => "signature",
             Self::Evaluate => "evaluate",
@@ -66,8 +66,8 @@ impl CodePath {
     }
 
     /// Returns the part of this code path that belongs to another library.
-    pub(crate) fn without(self) -> Option<Self> {
-        matches!(self, Self::Verify | Self::Among).then_some(Self::Signature)
+    pub(crate) fn foreign_part(self) -> Option<Self> {
+        matches!(self, Self::Verify | Self::Uncached).then_some(Self::Signature)
     }
 
     /// Runs the code path `times` times. The setup does not depend on `times`.
@@ -77,8 +77,8 @@ impl CodePath {
         let license = verify(token, &trust);
         let at = license.issued_at().expect("a date") + TimeDelta::hours(1);
         match self {
-            Self::Again => repeat(times, verified(token, Verifier::new(trust))),
-            Self::Among => repeat(times, verified(token, Verifier::with_cache_size(trust, 0))),
+            Self::Cached => repeat(times, verified(token, Verifier::new(trust))),
+            Self::Uncached => repeat(times, verified(token, Verifier::with_cache_size(trust, 0))),
             Self::Verify => repeat(times, || drop(black_box(verify(black_box(token), &trust)))),
             Self::Signature => {
                 let key = trust.get(license.key_id().as_str()).expect("a key");

@@ -112,7 +112,7 @@ impl Failure {
         &self.code
     }
 
-    /// Returns the message, which is one line.
+    /// Returns the message. If it contains line breaks, they are escaped when it is printed.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -134,8 +134,8 @@ impl Failure {
     }
 }
 
-/// Returns the message of the operating system without its number. The first letter is lower case,
-/// because the message continues a sentence.
+/// Returns the message of the operating system without its number. The first letter becomes lower
+/// case, because the message continues a sentence. An abbreviation such as `I/O` stays as it is.
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = match text.rfind(" (os error ") {

@@ -1,4 +1,4 @@
-//! Standard output and standard error. No other module writes to them.
+//! Standard output and standard error. No other module writes to them, except [`crate::Progress`].
 
 use crate::escape::{JsonEscaper, escape, escape_json};
 use crate::failure::Failure;
@@ -165,8 +165,8 @@ impl Terminal {
         ignore_broken_pipe(write_json(stream, value))
     }
 
-    /// Writes a heading and an outline of a value to standard output, as [`write_outline`] writes
-    /// it.
+    /// Writes a heading and the outline of a value to standard output, as [`write_outline`] writes
+    /// it. On a terminal, wraps the lines, and shows a long outline in a pager.
     ///
     /// # Errors
     ///
@@ -279,7 +279,8 @@ fn write_with_heading(
     write_all(stream, b"\n")
 }
 
-/// Wraps the lines of an outline. Each continues below its name.
+/// Wraps the lines of an outline. Continuation lines are indented by two columns more than the
+/// name.
 fn wrap_outline(outline: &str, columns: Option<usize>) -> String {
     let lines = outline.lines().map(|line| {
         let indent = line
@@ -390,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outline_is_wrapped_below_its_names() {
+    fn continuation_lines_of_an_outline_are_indented_more_than_the_name() {
         let outline = "tier: PRO\n  - tags: one, two, three\n";
         let expected = "tier: PRO\n  - tags: one,\n      two, three";
         assert_eq!(wrap_outline(outline, Some(18)), expected);

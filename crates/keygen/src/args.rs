@@ -156,8 +156,8 @@ pub(crate) enum Command {
     Activate(Box<Activate>),
     /// Record that an activation has ended, which frees its device
     Release(Release),
-    /// Answer a clock request; the answer lowers the machine's clock high-water mark to its own
-    /// issue date
+    /// Answer a clock request; the answer lowers the machine's clock high-water mark to the issue
+    /// date of the answer
     ClockRepair(AnswerArgs),
     /// Record the revocation of a license, or of all licenses of a customer
     Revoke(Revoke),

@@ -24,12 +24,12 @@ fn request(value: impl Into<OsString>) -> EmbeddingRequest {
     EmbeddingRequest::new(TRUST_SET, Some(value.into()), Some(fixtures().into()))
 }
 
-/// Reads the embedding for this value of the variable.
+/// Creates the embedding for this value of the variable.
 fn embed(value: impl Into<OsString>) -> Result<Embedding, EmbeddingError> {
     Embedding::new(request(value).read()?, None, None)
 }
 
-/// Reads the embedding of a product file and a program's name, without keys.
+/// Creates an embedding from a product file and the name of a program, without keys.
 fn embed_product(product: &Path, program: &str) -> Result<Embedding, EmbeddingError> {
     let product = EmbeddingRequest::new(PRODUCT_FILE, Some(product.into()), None);
     Embedding::new(None, product.read()?, Some(program))
@@ -158,7 +158,7 @@ fn a_private_key_is_refused_with_a_hint_and_without_its_text() {
 }
 
 #[test]
-fn directories_missing_files_noise_and_large_files_are_refused() {
+fn a_path_that_is_not_a_small_text_file_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &[u8]| {
         let path = directory.path().join(name);

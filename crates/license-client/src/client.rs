@@ -61,10 +61,10 @@ use crate::manager::{LicenseManager, Snapshot, depends_on_machine};
 ///   microseconds. Once a second, they check ten files. After a change, and every ten minutes, they
 ///   take as long as [`ClientBuilder::build`]. If the license depends on the machine, the first
 ///   call takes longer: see [`context`](Self::context).
-/// - [`use_quota`](Self::use_quota): a durable write, and at most ten seconds while other processes
-///   write.
-/// - [`session`](Self::session): a read of the directories of the project, and the creation of a
-///   file.
+/// - [`use_quota`](Self::use_quota): a durable write; before it, a wait of at most ten seconds
+///   while other processes write.
+/// - [`session`](Self::session): a read of the directories of the project, the creation of a file,
+///   and a write of the usage counts.
 /// - Dropping the client: a write of the usage counts, if there are any.
 ///
 /// In an asynchronous program, call `decide` and `allows` directly, because they usually take

@@ -1,9 +1,9 @@
 //! Events for subscribers of the crate `tracing`.
 //!
 //! Without the feature `tracing`, the functions of this module do nothing. The documentation of the
-//! crate lists the events. They contain no tokens, users, customers or machines. They contain only
-//! the last component of a path, because the path of a home directory contains the name of its
-//! user.
+//! crate lists the events. They contain no tokens, users or machines, and name a customer only in
+//! the id of an enterprise key. They contain only the last component of a path, because the path of
+//! a home directory contains the name of its user.
 
 use std::path::Path;
 

@@ -67,9 +67,8 @@
 //! - A feature or quota that the product does not have: [`ClientError::UnknownFeature`] or
 //!   [`ClientError::UnknownQuota`].
 //!
-//! Two errors are not mistakes in the program: [`ClientError::Counters`] if other processes held
-//! the lock of the quota counters for ten seconds, and [`ClientError::Project`] if no project is
-//! found for a session.
+//! Two errors are not mistakes in the program: [`ClientError::Counters`] if a use of a finite quota
+//! cannot be counted, and [`ClientError::Project`] if no project is found for a session.
 //!
 //! # Threads and asynchronous programs
 //!
@@ -112,11 +111,11 @@
 //! A decision in a context with a user other than that of the builder emits no `decision` event, so
 //! that a server with many users does not emit one for each request.
 //!
-//! The fields contain no tokens, keys, users, customers or machines. `file` and `renamed_to` are
-//! names without directories, because the path of a home directory contains the name of its user.
-//! `license` and `id` are ids of tokens; the `id` of a revocation list is its number. The id of a
-//! license is a UUID, or the short form of an enterprise key, which names the company and grants
-//! nothing.
+//! The fields contain no tokens, keys, users or machines. `file` and `renamed_to` are names without
+//! directories, because the path of a home directory contains the name of its user. `license` and
+//! `id` are ids of tokens; the `id` of a revocation list is its number. The id of a license is a
+//! UUID, or the short form of an enterprise key, which names the company and grants nothing. No
+//! other field names a customer.
 //!
 //! [`tracing`]: https://docs.rs/tracing
 //!

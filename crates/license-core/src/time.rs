@@ -92,7 +92,8 @@ pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, TimeError> {
 ///
 /// # Errors
 ///
-/// Returns [`TimeError::NotADate`] if the text has another form or is not a real date.
+/// Returns [`TimeError::NotADate`] if the text has another form, or is not a real date in this
+/// range.
 pub fn parse_date(text: &str) -> Result<NaiveDate, TimeError> {
     // `chrono` also accepts signs, spaces and single digits.
     let format = match text.len() {

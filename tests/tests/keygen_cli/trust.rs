@@ -24,7 +24,7 @@ fn fixture(name: &str) -> String {
 }
 
 #[test]
-fn pem_jwk_and_sets_are_combined_into_one_set() {
+fn a_pem_file_and_a_jwk_set_are_combined_into_one_set() {
     let workstation = workstation();
     let spare = Vendor::with_new_key("2048", "PS256");
     workstation.write("spare.jwks", &spare.trust);
@@ -76,7 +76,7 @@ fn an_untrustworthy_key_is_refused_and_nothing_is_written() {
     let pem = &Vendor::shared().public;
     workstation.write("cut.pem", &pem[..200]);
     workstation.write("empty.pem", "");
-    let weak = [
+    let fixtures = [
         "bits-1024.pem",
         "exponent-3.pem",
         "roca.pem",
@@ -84,8 +84,8 @@ fn an_untrustworthy_key_is_refused_and_nothing_is_written() {
         "certificate.pem",
         "private-encrypted.pem",
     ];
-    let named = ["vendor.key", "cut.pem", "empty.pem"].map(str::to_owned);
-    for file in named.into_iter().chain(weak.map(fixture)) {
+    let local = ["vendor.key", "cut.pem", "empty.pem"].map(str::to_owned);
+    for file in local.into_iter().chain(fixtures.map(fixture)) {
         let error =
             trust(&workstation, &["vendor.pem", &file, "--out", "trust.jwks"]).expect_failure(3);
         assert!(error.message.starts_with(&format!("{file}: ")), "{error:?}");

@@ -65,7 +65,7 @@ fn a_license_that_allows_less_replaces_a_valid_license_only_with_force() {
         let restore = ["restore", "--json", "--at", AT, "--user", "ann"];
         for expected in [&before, &after, &before] {
             if expected == &after {
-                // It needs `--force` as well.
+                // Restoring the license that allows less needs `--force`.
                 let refused = license(&machine, &restore).expect_json_failure(1);
                 assert_eq!(refused, "LOSS");
                 assert_eq!(status(), before);
@@ -79,7 +79,7 @@ fn a_license_that_allows_less_replaces_a_valid_license_only_with_force() {
 }
 
 #[test]
-fn without_the_user_of_a_license_no_worse_license_replaces_it() {
+fn no_user_can_replace_a_license_of_a_named_user_with_a_worse_one() {
     let machine = machine();
     let terms = "--tier ent --expires 2020-06-30 --user ann --company ACME --seats 9";
     machine.write("named.lic", &NAMED.file);
@@ -87,7 +87,8 @@ fn without_the_user_of_a_license_no_worse_license_replaces_it() {
     let _ = install(&machine, &["named.lic"]).expect_code(1);
     machine.write("offline-pro.lic", &OFFLINE_PRO.file);
     for user in [&[][..], &["--user", "ann"], &["--user", "bob"]] {
-        // The license of the named user also allows more than a valid license of a lower tier.
+        // For other users, the license is denied. It still allows its user more than a valid
+        // license of a lower tier.
         let lower = install(&machine, &[&["offline-pro.lic"], user].concat());
         assert_eq!(lower.expect_failure(1).code, "LOSS");
         let late = ["install", "--at", "2020-08-01", "old.lic"];
@@ -104,7 +105,7 @@ fn ent(terms: &str) -> IssuedLicense {
 }
 
 #[test]
-fn a_license_that_can_be_valid_is_replaced_only_with_force_and_is_kept() {
+fn a_license_that_is_valid_in_another_context_is_replaced_only_with_force_and_is_kept() {
     let until = "--issued-at 2020-01-01 --expires";
     let elsewhere = digest_of(ELSEWHERE);
     for (terms, context) in [
@@ -158,8 +159,7 @@ fn a_license_that_is_not_valid_is_kept_unless_a_better_one_is_kept() {
     let error = license(&machine, &["restore", "--at", AT]).expect_failure(1);
     assert!(error.message.contains("found none"), "{error:?}");
 
-    // The expired license does not displace the valid one, but the valid one displaces the expired
-    // one.
+    // The valid license is kept. Replacing the expired license does not displace it.
     let pro = machine.read("state/license.lic");
     let _ = install(&machine, &["--force", "old.lic"]).expect_code(1);
     let old = machine.read("state/license.lic");
@@ -257,13 +257,13 @@ fn of_two_license_files_one_can_be_restored() {
     let machine = machine_with("team.lic");
     machine.write("state/license.key", &*ENTERPRISE_KEY);
     let output = install(&machine, &["--force", "pro.lic"]).expect_code(0);
-    let is_line = |words: [&str; 2]| {
+    let has_line = |words: [&str; 2]| {
         let mut lines = output.stderr.lines();
         lines.any(|line| words.iter().all(|word| line.contains(word)))
     };
-    assert!(is_line(["ENT", "`license restore`"]), "{}", output.stderr);
+    assert!(has_line(["ENT", "`license restore`"]), "{}", output.stderr);
     assert!(
-        is_line(["TEAM", "it cannot be restored"]),
+        has_line(["TEAM", "it cannot be restored"]),
         "{}",
         output.stderr
     );
@@ -290,10 +290,10 @@ fn a_restored_license_is_verified_with_the_keys_that_were_installed_with_it() {
     let _ = license(&machine, &["restore", "--at", AT]).expect_code(0);
     assert_eq!(installed_tier(&machine), "ENT");
     let restored = machine.read("state/trust.jwks");
-    let ids = [&trust, &rotation::NEXT.trust];
+    let sets = [&trust, &rotation::NEXT.trust];
     let keys = |text: &str| serde_json::from_str::<Value>(text).unwrap()["keys"].clone();
-    for part in ids {
-        let key = keys(part)[0].clone();
+    for set in sets {
+        let key = keys(set)[0].clone();
         assert!(keys(&restored).as_array().unwrap().contains(&key));
     }
     machine.write("state/license.replaced", tampered(&TEAM));
@@ -368,7 +368,7 @@ fn a_kept_license_that_is_displaced_is_named() {
 }
 
 #[test]
-fn a_second_license_that_is_not_valid_is_kept_and_a_covered_one_is_no_loss() {
+fn a_second_license_that_is_not_valid_is_kept_and_one_that_ends_earlier_is_no_loss() {
     let machine = machine();
     let current = "--tier pro --offline --issued-at 2020-01-01 --expires 2020-12-31";
     let ended = "--tier ent --seats 9 --company ACME --issued-at 2019-01-01 --expires 2019-06-30";

@@ -38,10 +38,10 @@ An option takes precedence over a variable, and a variable over the file. \
 An empty variable counts as not set.
 
 `passphrase_file` and `alg` belong to the key that is named in the same place: \
---key does not use those of a file that names a key.
+if the file names a key, its `passphrase_file` and `alg` do not apply to --key.
 
 Paths in the file are relative to the directory of the file. The file contains no passphrase. \
-Only you and root may be able to change it.
+Nobody except you and root may have write access to it.
 
 Example of a file:
   key = \"keys/vendor.key\"

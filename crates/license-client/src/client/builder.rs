@@ -365,9 +365,9 @@ impl ClientBuilder {
     /// # Blocking
     ///
     /// Reads up to ten small files and verifies their signatures, usually in less than a
-    /// millisecond. Waits for no lock. The first read of a client also identifies the machine. A
-    /// read ten minutes after the last one also writes the time of the clock durably, which takes
-    /// a few milliseconds on most disks.
+    /// millisecond. Waits for no lock. The first read of a client also identifies the machine. If
+    /// the time was last written ten minutes ago or earlier, a read also writes the time durably,
+    /// which takes a few milliseconds on most disks.
     ///
     /// # Errors
     ///

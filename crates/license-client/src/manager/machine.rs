@@ -85,7 +85,7 @@ impl LicenseManager {
     /// #     .state_dir(scratch.path().join("state"))
     /// #     .build()?;
     /// if let Some(kind) = client.manager().container() {
-    ///     println!("in a {kind} container, the machine needs a configured id");
+    ///     println!("in a {kind} container, the machine may need a configured id");
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -180,7 +180,7 @@ impl StoreLock {
         replaced.map_err(|source| StoreError::on_write(path, source))
     }
 
-    /// Renames an entry to the first free name of a quarantined entry, and returns the new path.
+    /// Renames an entry to the first free `NAME.damaged-N`, and returns the new path.
     pub(super) fn quarantine_entry(&self, name: &str) -> io::Result<PathBuf> {
         let quarantined = self.directory.quarantine_name(name);
         self.directory.rename(name, &quarantined)?;

@@ -155,12 +155,12 @@ fn check_length_without_lists(blocks: &[ArmorBlock<'_>]) -> Result<(), ParseErro
     Ok(())
 }
 
-fn plain_hyphen(character: char) -> bool {
+fn is_dash(character: char) -> bool {
     plain_dash(character) == '-'
 }
 
-/// Parses a file whose layout mail, a spreadsheet or a chat has changed. `error` is that of the
-/// unchanged text.
+/// Parses a file whose layout was changed by a mail program, a spreadsheet or a chat. `error` is
+/// the error for the text as it is.
 fn parse_changed_layout(
     body: &str,
     error: ParseError,
@@ -250,7 +250,7 @@ enum Delimiter {
 fn delimiter(line: &str) -> Option<Delimiter> {
     let line = line.trim();
     // Fast path for the lines of the token.
-    if !line.starts_with(plain_hyphen) {
+    if !line.starts_with(is_dash) {
         return None;
     }
     let line: String = line.chars().map(plain_dash).collect();

@@ -25,7 +25,7 @@ fn inner<'v, 'i>(value: &'v DeValue<'i>, name: &str) -> Option<&'v Spanned<DeVal
     match value {
         DeValue::Table(table) => in_table(table, name),
         // The last one is the duplicate, if two tables have the same name.
-        DeValue::Array(tables) => tables.iter().filter(|table| is_named(table, name)).last(),
+        DeValue::Array(tables) => tables.iter().rfind(|table| is_named(table, name)),
         _ => None,
     }
 }

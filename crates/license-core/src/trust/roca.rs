@@ -1,5 +1,5 @@
-//! Detection of RSA keys with the ROCA weakness, which can be factored (Nemec et al., "The Return
-//! of Coppersmith's Attack", CCS 2017; CVE-2017-15361).
+//! Detection of RSA keys that can be factored because of the ROCA weakness (Nemec et al., "The
+//! Return of Coppersmith's Attack", CCS 2017; CVE-2017-15361).
 //!
 //! Such a modulus is a power of 65537 modulo each of the first primes. About one in 2^28 other
 //! moduli has the same property for the primes used here.

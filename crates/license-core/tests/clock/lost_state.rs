@@ -22,12 +22,12 @@ fn expired(rng: &mut Rng, days: u64) -> Device {
     device
 }
 
-/// The machine runs with the wrong clock, so that some files get the wrong time before the state is
-/// removed. The other files still show the time.
+/// The machine is used with the wrong clock, so that some files get a wrong time before the state
+/// is removed. The other files keep the true time of their last change.
 #[test]
 fn removing_the_state_and_setting_the_clock_back_does_not_restore_an_expired_license() {
     let product = enterprise();
-    let (mut latest, mut warned) = (0, 0);
+    let (mut largest_lag, mut warned) = (0, 0);
     for seed in 0..300 {
         let mut rng = Rng(seed);
         let mut device = expired(&mut rng, 30);
@@ -41,10 +41,10 @@ fn removing_the_state_and_setting_the_clock_back_does_not_restore_an_expired_lic
         device.lose_state(product);
         assert!(device.seen.is_from_files(), "{device:?}");
         assert_eq!(device.seen.mark(), shown);
-        let lost = device.truth.seconds_since(shown);
-        latest = latest.max(lost);
+        let lag = device.truth.seconds_since(shown);
+        largest_lag = largest_lag.max(lag);
         for _ in 0..rng.within(1, 10) {
-            // Removing the state again, or a license that is installed again, changes nothing.
+            // Removing the state again, or installing the license again, changes nothing.
             match rng.within(0, 2) {
                 0 => device.lose_state(product),
                 1 => {
@@ -62,17 +62,18 @@ fn removing_the_state_and_setting_the_clock_back_does_not_restore_an_expired_lic
     println!(
         "state removed: 300 histories, all denied with a warning ({warned}); the mark was at most \
          {} days behind the true time",
-        latest.div_ceil(DAY)
+        largest_lag.div_ceil(DAY)
     );
 }
 
 /// A state that was made without a license does not make the evidence useless.
 #[test]
-fn evidence_counts_until_an_artifact_is_recorded() {
+fn evidence_still_counts_when_the_first_artifact_is_recorded() {
     let product = enterprise();
     let mut rng = Rng(1);
     let mut device = expired(&mut rng, 30);
-    // In 1970, all files seem implausible without a license.
+    // The clock shows 1970. Without the issue date of a license, files that are so far ahead of the
+    // clock are implausible.
     device.set_clock(license_core::time::MIN.plus(HOUR));
     device.seen = license_core::state::ClockHighWater::default();
     device.seen.observe(device.reading());

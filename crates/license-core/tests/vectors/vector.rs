@@ -161,7 +161,9 @@ impl Vector {
         let first = decision.warnings().first().map(|warning| warning.code());
         if is_grace != (first == Some(decision.code())) {
             return Err(format!(
-                "expected the code of the decision as the first warning only in grace, found {first:?}"
+                "expected the code of the decision as the first warning if and only if the outcome \
+                 is grace, found outcome {:?} and first warning {first:?}",
+                decision.outcome()
             ));
         }
         let warnings: Vec<_> = decision

@@ -154,7 +154,8 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Adds an exported statement, unless the ledger contains it.
+    /// Adds an exported statement, unless the ledger contains it. Does not add a reinstatement if
+    /// it would end a revocation that the file does not contain.
     ///
     /// Equal statements are counted, because a license can be revoked twice in one second.
     fn add_statement(
@@ -168,7 +169,7 @@ impl Planner<'_> {
         *count += 1;
         let count = *count;
         let history = self.history(&entry.subject)?;
-        if count <= equal(history, entry.kind, &body) {
+        if count <= count_equal(history, entry.kind, &body) {
             self.report.known += 1;
             return Ok(());
         }
@@ -179,7 +180,7 @@ impl Planner<'_> {
                 statement.body.clone(),
             );
             counts.get(&key).copied().unwrap_or_default()
-                >= equal(history, statement.kind, &statement.body)
+                >= count_equal(history, statement.kind, &statement.body)
         };
         if entry.kind == LedgerEntryKind::Reinstatement && !in_force(history).all(is_in_file) {
             self.report.still_revoked.insert(entry.subject);
@@ -191,7 +192,8 @@ impl Planner<'_> {
         self.push_statement(entry)
     }
 
-    /// Adds the record of a list, and the revocations in the list that the ledger does not explain.
+    /// Adds the record of a list, and a revocation of each license in the list. Does not add the
+    /// revocation of a license that is already revoked, or that was reinstated after the list.
     ///
     /// A new ledger can recover the revocations of a lost ledger from the list.
     fn add_list(&mut self, list: &RevocationList) -> Result<(), LedgerError> {
@@ -202,8 +204,9 @@ impl Planner<'_> {
         for (id, revocation) in list.licenses() {
             let history = self.history(id.as_str())?;
             let ended = last_reinstatement(history);
-            let is_newer = position.is_some_and(|list| ended.is_some_and(|ended| list < ended));
-            if is_newer || in_force(history).next().is_some() {
+            let is_reinstated_later =
+                position.is_some_and(|list| ended.is_some_and(|ended| list < ended));
+            if is_reinstated_later || in_force(history).next().is_some() {
                 self.report.known += 1;
                 continue;
             }
@@ -264,7 +267,7 @@ impl Planner<'_> {
         };
         for kind in [LedgerEntryKind::Revocation, LedgerEntryKind::Reinstatement] {
             for entry in ledger.entries_of_kind_about(subject, kind)? {
-                // The members of both sides are written in one way.
+                // Normalizes the JSON text, so that equal recorded and imported statements match.
                 let body = serde_json::from_str::<Value>(&entry.body).unwrap_or_default();
                 statements.push(Statement {
                     kind,
@@ -297,7 +300,7 @@ fn is_statement(kind: LedgerEntryKind) -> bool {
 }
 
 /// Returns the number of statements with this content.
-fn equal(history: &[Statement], kind: LedgerEntryKind, body: &str) -> usize {
+fn count_equal(history: &[Statement], kind: LedgerEntryKind, body: &str) -> usize {
     let is_equal = |statement: &&Statement| statement.kind == kind && statement.body == body;
     history.iter().filter(is_equal).count()
 }

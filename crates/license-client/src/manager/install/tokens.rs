@@ -14,8 +14,9 @@ use crate::store::StoreError;
 use crate::validations::{self, Selection};
 
 impl InstallTransaction<'_> {
-    /// Checks the validation tokens: those without a license must be for this machine, and those of
-    /// a customer's own license server must be acceptable.
+    /// Checks the validation tokens. If the input contains no license, its tokens must be for this
+    /// machine. A token of a customer's own license server must not be too large, or dated more
+    /// than a day in the future.
     pub(super) fn check_validations(&self) -> Result<(), InstallationError> {
         let verified = self.candidate.verified;
         if verified.licenses().is_empty() {
@@ -38,7 +39,8 @@ impl InstallTransaction<'_> {
     /// of license servers.
     ///
     /// Tokens for licenses that are not installed stay, because such a license may be installed
-    /// again. So do the tokens in the license file, because that file can be edited.
+    /// again. Tokens in the license file are stored too, because the user can remove them from that
+    /// file.
     pub(super) fn merged_validations(&self) -> Result<Vec<String>, InstallationError> {
         let candidate = self.candidate;
         let mut all = candidate.verified.clone();

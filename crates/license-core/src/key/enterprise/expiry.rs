@@ -62,7 +62,8 @@ impl KeyExpiry {
     ///
     /// # Errors
     ///
-    /// Returns [`TimeError::NotADate`] if the text has another form or is not a real date.
+    /// Returns [`TimeError::NotADate`] if the text has another form, or is not a real date from the
+    /// years 1970 to 9999.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
         let date = time::parse_date(text)?;
         let is_perpetual = compact_date(date).to_string() == Self::PERPETUAL;
