@@ -200,8 +200,10 @@ impl RunOutput {
         if !self.stdout.is_empty() {
             self.fail("expected nothing on stdout");
         }
+        let (code, message) = split_code(&self.only_line("error: "));
         PrintedError {
-            message: self.only_line("error: "),
+            code,
+            message,
             hint: self.only_line("hint: "),
         }
     }
@@ -266,11 +268,35 @@ impl RunOutput {
     }
 }
 
+/// Splits the text after `error: ` into the reason code, if it begins with one, and the message.
+fn split_code(text: &str) -> (String, String) {
+    let is_code = |start: &str| {
+        start.len() > 1 && start.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'_'))
+    };
+    let (code, message) = text
+        .split_once(": ")
+        .filter(|(code, _)| is_code(code))
+        .unwrap_or(("", text));
+    (code.to_owned(), message.to_owned())
+}
+
 /// An error that a program printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrintedError {
-    /// The text after `error: `.
+    /// The reason code in front of the message, or an empty string.
+    pub code: String,
+    /// The text after `error: ` and the code.
     pub message: String,
     /// The text after `hint: `.
     pub hint: String,
+}
+
+impl PrintedError {
+    /// Returns the text after `error: `, with the code.
+    pub fn text(&self) -> String {
+        match self.code.as_str() {
+            "" => self.message.clone(),
+            code => format!("{code}: {}", self.message),
+        }
+    }
 }

@@ -232,12 +232,27 @@ fn warning_line(code: &str, text: &str) -> String {
     format!("{warning} {code}: {}", escape(text))
 }
 
+/// Codes that say no more than the exit code.
+const GENERAL_CODES: [&str; 2] = ["USAGE", "IO"];
+
+/// Returns the code to show in front of the message of a failure. Returns `None` for a general code
+/// and for a message that contains the code.
+fn shown_code(failure: &Failure) -> Option<&str> {
+    let code = failure.code();
+    let is_in_message = failure.message().split(": ").any(|part| part == code);
+    (!is_in_message && !GENERAL_CODES.contains(&code)).then_some(code)
+}
+
 fn failure_lines(failure: &Failure) -> String {
     let (error, hint) = (
         Meaning::Bad.paint("error:"),
         Meaning::Heading.paint("hint:"),
     );
-    let error = format!("{error} {}", escape(failure.message()));
+    let message = escape(failure.message());
+    let error = match shown_code(failure) {
+        Some(code) => format!("{error} {code}: {message}"),
+        None => format!("{error} {message}"),
+    };
     match failure.advice() {
         Some(advice) => format!("{error}\n{hint} {}", escape(advice)),
         None => error,
@@ -353,6 +368,14 @@ mod tests {
         let shown = plain(&failure_lines(&failure));
         assert_eq!(shown, "error: no key\nhint: add --key FILE");
         assert_eq!(plain(&failure_lines(&Failure::usage("no"))), "error: no");
+        let failed = |code: &'static str, message: &str| {
+            let failure = Failure::new(Exit::Denied, code, message);
+            plain(&failure_lines(&failure))
+        };
+        assert_eq!(failed("RENEWED", "no"), "error: RENEWED: no");
+        assert_eq!(failed("LOSS", "LOSS: 5 seats"), "error: LOSS: 5 seats");
+        assert_eq!(failed("LOSS", "a.lic: LOSS: x"), "error: a.lic: LOSS: x");
+        assert_eq!(failed("IO", "cannot read x"), "error: cannot read x");
     }
 
     #[test]

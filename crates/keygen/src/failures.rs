@@ -21,6 +21,7 @@ use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::random::SystemRandomError;
 use license_issuer::services::TransactionError;
 use license_issuer::services::issue::{IssueError, SignError};
+use license_issuer::services::statements::StatementError;
 
 /// Maps an error of the issue service.
 pub(crate) fn not_issued(error: IssueError<Failure>, location: &LedgerLocation) -> Failure {
@@ -231,6 +232,14 @@ pub(crate) fn ledger_refused(ledger: Option<&dyn LedgerReader>, error: &LedgerEr
     ledger_not_opened(Path::new(&location), error)
 }
 
+/// Maps an error of planning a revocation or a reinstatement.
+pub(crate) fn not_stated(ledger: Option<&dyn LedgerReader>, error: &StatementError) -> Failure {
+    match error {
+        StatementError::Random(error) => no_random(error),
+        StatementError::Ledger(error) => ledger_refused(ledger, error),
+    }
+}
+
 /// Maps an error of writing to the ledger.
 pub(crate) fn ledger_not_written(location: &LedgerLocation, error: &LedgerError) -> Failure {
     let path = path_of(location);
@@ -312,7 +321,7 @@ pub(crate) fn not_trusted(source: &Source, error: &TrustError) -> Failure {
             "extract the public key: `openssl req -in FILE -noout -pubkey` prints the key in PEM"
         }
         TrustError::PemLabel { found } if found.starts_with("EC ") => {
-            "use an RSA key; `keygen new-key` creates one"
+            "use an RSA key; `keygen new-key --out FILE` creates one"
         }
         TrustError::JwkCharacter { .. } | TrustError::Unexpected { .. } => {
             "remove this character, or use the file that `keygen public` wrote"
@@ -356,9 +365,9 @@ pub(crate) fn not_verifiable(source: &Source, error: &VerifiedLicensesError) -> 
 /// Returns the command that answers a machine request.
 pub(crate) const fn answer_hint(kind: MachineRequestKind) -> &'static str {
     match kind {
-        MachineRequestKind::Activation => "use it with `keygen activate`",
-        MachineRequestKind::Clock => "use it with `keygen clock-repair`",
-        MachineRequestKind::Deactivation => "use it with `keygen release`",
+        MachineRequestKind::Activation => "answer it with `keygen activate FILE`",
+        MachineRequestKind::Clock => "answer it with `keygen clock-repair FILE`",
+        MachineRequestKind::Deactivation => "record it with `keygen release FILE`",
         _ => "use it with another command",
     }
 }

@@ -284,10 +284,12 @@ fn pkcs11_hint(error: &Pkcs11Error) -> Option<&'static str> {
             "correct object=NAME, or create the key with `keygen new-key --key pkcs11:…`"
         }
         Pkcs11Error::NotRsa { .. } | Pkcs11Error::NotForSigning { .. } => {
-            "create an RSA signing key with `keygen new-key --key`"
+            "create an RSA signing key with `keygen new-key --key pkcs11:…`"
         }
         Pkcs11Error::OtherAlgorithm { .. } => OMIT_ALG,
-        Pkcs11Error::UntrustedKey { .. } => "create another key with `keygen new-key --key`",
+        Pkcs11Error::UntrustedKey { .. } => {
+            "create another key with `keygen new-key --key pkcs11:…`"
+        }
         _ => return None,
     })
 }

@@ -275,6 +275,13 @@ impl Difference {
     }
 }
 
+/// Returns whether the first license is valid until the second one replaces it.
+fn is_continued(before: &LicenseClaims, after: &LicenseClaims) -> bool {
+    let start = after.valid_from();
+    let is_in_time = start.is_none_or(|start| before.expires_at.is_none_or(|end| start <= end));
+    Succession::from_claims(before, after) == Succession::Replaces && is_in_time
+}
+
 #[derive(Serialize)]
 struct DifferenceMembers<'a> {
     succession: &'a str,

@@ -5,6 +5,7 @@ pub(crate) mod base64url;
 pub mod hex;
 pub(crate) mod kind;
 pub(crate) mod layout;
+pub(crate) mod markup;
 pub(crate) mod pasted;
 pub(crate) mod qr_text;
 pub(crate) mod quoted;

@@ -273,6 +273,24 @@ impl License {
         self.claims().serial
     }
 
+    /// Returns whether `newer` continues this license without a gap: it replaces this license at its
+    /// end or before, and ends later. A perpetual license needs no continuation.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let (license, renewal) = (fixture::license()?, fixture::renewal()?);
+    /// assert!(!renewal.is_continued_by(&license), "the license does not replace its renewal");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn is_continued_by(&self, newer: &Self) -> bool {
+        self.expires_at().is_some_and(|end| {
+            newer.product() == self.product()
+                && newer.supersedes().contains(self.id())
+                && newer.not_before().is_none_or(|start| start <= end)
+                && newer.expires_at().is_none_or(|later| later > end)
+        })
+    }
+
     /// Returns the ids of the licenses that this license replaces, the latest last.
     ///
     /// ```

@@ -4,6 +4,7 @@ mod error;
 mod file;
 mod json;
 mod labels;
+mod place;
 mod table;
 mod tier_policy;
 mod trial;

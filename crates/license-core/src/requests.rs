@@ -6,6 +6,7 @@
 //!
 //! A license server has a key, so it signs its request to certify this key.
 
+mod block;
 mod compact;
 mod error;
 mod kinds;

@@ -474,3 +474,20 @@ fn a_readback_request_is_answered_and_a_missing_line_is_named() {
     let token = keygen(&workstation, &args).expect_code(0).stdout;
     assert_eq!(verified(&token).nonce(), Nonce::from_random([1; 16]));
 }
+
+/// The mail is wrapped, quoted and has the line breaks of Windows.
+#[test]
+fn a_request_is_found_in_a_mail_and_two_requests_are_refused() {
+    let (workstation, license) = workstation();
+    let armor = MachineRequest::Activation(request(&license, 1, 1)).to_armor();
+    let quoted = format!("> {}", armor.trim_end().replace('\n', "\n> "));
+    let mail = format!("Jo wrote:\n> Hello,\n{quoted}\n> Bye\n\nBest regards\n");
+    workstation.write("mail.txt", mail.replace('\n', "\r\n"));
+    let args = ["activate", "--key", "vendor.key", "mail.txt"];
+    let token = keygen(&workstation, &args).expect_code(0).stdout;
+    assert_eq!(verified(&token).nonce(), Nonce::from_random([1; 16]));
+    workstation.write("mail.txt", format!("{mail}{armor}"));
+    let error = keygen(&workstation, &args).expect_failure(3);
+    assert!(error.message.ends_with("found several"), "{error:?}");
+    assert_eq!(entries(&workstation, "activation").len(), 1);
+}

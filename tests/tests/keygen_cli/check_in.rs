@@ -57,6 +57,29 @@ fn decision(workstation: &Scratch, files: &[&str], at: &str) -> Value {
 }
 
 #[test]
+fn a_recorded_license_is_checked_in_by_its_id_or_key() {
+    let workstation = Vendor::shared().workstation();
+    let issue = ["issue", "--key", "vendor.key", "--tier", "pro", "--json"];
+    let terms = ["--customer", "ACME Ltd", "--perpetual", "--out", "acme.lic"];
+    let license = keygen(&workstation, &[&issue[..], &terms].concat());
+    let license = license.expect_code(0).json();
+    for name in ["license_id", "key"].map(|name| license[name].as_str().unwrap()) {
+        let report = check_in(&workstation, &[name, "--json"])
+            .expect_code(0)
+            .json();
+        let claims = payload(report["validations"][0]["token"].as_str().unwrap());
+        assert_eq!(claims["lic"], license["license_id"], "{name}");
+    }
+    let unknown = check_in(&workstation, &["none.lic", "--json"]);
+    assert_eq!(unknown.expect_json_failure(2), "NOT_FOUND");
+    let none = ["CODITECT-PRO-A7F3E9D2C4B1-8F2A", "--no-ledger", "--json"];
+    assert_eq!(
+        check_in(&workstation, &none).expect_json_failure(2),
+        "NOT_FOUND"
+    );
+}
+
+#[test]
 fn a_validation_repeats_the_claims_of_the_license() {
     let workstation =
         workstation_with(&["--tier", "team", "--perpetual", "--add-feature", "early"]);

@@ -409,6 +409,61 @@ fn a_reassignment_needs_a_current_user_and_a_new_user() {
 }
 
 #[test]
+fn an_upgrade_adds_named_users_and_removes_them_after_the_cool_down() {
+    let workstation = Vendor::shared().workstation();
+    let license = issue_for_users(&workstation, &["alice", "Bob"]);
+    let add = ["upgrade", id(&license), "--user", "carol", "--user", "bob"];
+    let report = at(&workstation, JANUARY, &[&add[..], &["--dry-run"]].concat());
+    let report = report.expect_code(0);
+    assert!(
+        report.stderr.contains("users bob and Bob differ"),
+        "{report:?}"
+    );
+    let after = issue_json(&workstation, JANUARY, &add);
+    assert_eq!(after["users"], json!(["alice", "Bob", "carol", "bob"]));
+    let remove = |user| ["upgrade", id(&after), "--remove-user", user, "--force"];
+    let day = "2026-01-31T10:00:00Z";
+    assert_eq!(code(&workstation, day, &remove("alice")[..4]), "USAGE");
+    assert_eq!(code(&workstation, day, &remove("dan")), "USAGE");
+    let error = refused(&workstation, day, &remove("ALICE"));
+    assert!(
+        error.hint.starts_with("use --remove-user alice,"),
+        "{error:?}"
+    );
+    assert_eq!(
+        code(&workstation, "2026-01-31T09:59:59Z", &remove("bob")),
+        "COOL_DOWN"
+    );
+    let less = issue_json(&workstation, day, &remove("alice"));
+    assert_eq!(less["users"], json!(["Bob", "carol", "bob"]));
+    for wrong in [&["--user", "carol"][..], &["--user", " "]] {
+        let upgrade = [&["upgrade", id(&less)], wrong].concat();
+        assert_eq!(code(&workstation, day, &upgrade), "USAGE", "{wrong:?}");
+    }
+}
+
+/// A license for all users becomes one for named users, and never the reverse.
+#[test]
+fn users_of_an_unlimited_license_are_named_only_with_force() {
+    let workstation = Vendor::shared().workstation();
+    let license = issue_for_users(&workstation, &[]);
+    let name = ["upgrade", id(&license), "--user", "alice", "--force"];
+    assert_eq!(code(&workstation, JANUARY, &name[..4]), "USAGE");
+    let after = at(&workstation, JANUARY, &[&name[..], &["--json"]].concat()).expect_code(0);
+    assert!(after.stderr.contains("LOSS"), "{after:?}");
+    let after = after.json();
+    let last = ["upgrade", id(&after), "--remove-user", "alice", "--force"];
+    let error = refused(&workstation, "2026-03-01T00:00:00Z", &last);
+    assert!(
+        error.message.contains("at least one remaining user"),
+        "{error:?}"
+    );
+    let misspelled = reassign(&after, "Alice", "bob");
+    let error = refused(&workstation, JANUARY, &misspelled);
+    assert!(error.hint.starts_with("use --from alice,"), "{error:?}");
+}
+
+#[test]
 fn after_a_reassignment_only_the_new_user_is_accepted() {
     let vendor = Vendor::shared();
     let workstation = vendor.workstation();

@@ -146,7 +146,7 @@ fn an_invalid_rotation_is_refused_and_nothing_is_written() {
         ),
     ] {
         let refused = rotate(&workstation, &[options, &["--out", "x.lic"]].concat());
-        let PrintedError { message, hint } = refused.expect_failure(2);
+        let PrintedError { message, hint, .. } = refused.expect_failure(2);
         assert!(message.contains(expected) && !hint.is_empty(), "{message}");
     }
     let refused = rotate(&workstation, &["--introduce", "next.key", "--out", "x.lic"]);

@@ -151,6 +151,8 @@ fn entries_are_shown_by_id_or_key() {
         (&one["short_key"], &one["license_id"]),
         (&key["short_key"], &key["short_key"]),
         (&json!(full.trim()), &key["short_key"]),
+        (&json!("1.lic"), &one["license_id"]),
+        (&json!("acme.key"), &key["short_key"]),
         (&json!(Vendor::shared().kid), &json!(Vendor::shared().kid)),
     ] {
         // An id may start with a hyphen.
@@ -176,13 +178,16 @@ fn resend_delivers_the_same_file_again() {
         (text(&one["license_id"]), "1.lic"),
         (text(&one["key"]), "1.lic"),
         (text(&key["short_key"]), "acme.key"),
+        ("1.lic", "1.lic"),
+        ("acme.key", "acme.key"),
     ] {
         let resent = keygen(&vendor, &["ledger", "resend", id]).expect_code(0);
         assert_eq!(resent.stdout, vendor.read(file), "{id}");
     }
     let id = text(&one["license_id"]);
     let resend = ["ledger", "resend", id, "--out", "again.lic"];
-    let _ = keygen(&vendor, &resend).expect_code(0);
+    let written = keygen(&vendor, &resend).expect_code(0).stdout;
+    assert_eq!(written, format!("wrote again.lic: license {id} for ACME\n"));
     assert_eq!(vendor.read("again.lic"), vendor.read("1.lic"));
     assert_eq!(
         keygen(&vendor, &[&resend[..], &["--json"]].concat()).expect_json_failure(2),
@@ -200,4 +205,90 @@ fn resend_delivers_the_same_file_again() {
         "NOT_FOUND"
     );
     assert_eq!(before["license"], entries()["license"]);
+}
+
+#[test]
+fn a_file_whose_license_is_not_recorded_or_not_verified_is_refused() {
+    let vendor = vendor();
+    let license = issue(&vendor, "1.lic", &[]);
+    issue(&vendor, "2.lic", &["--no-ledger"]);
+    let file = vendor.read("1.lic");
+    vendor.write("forged.lic", changed_at(&file, file.len() - 60));
+    vendor.write("empty.lic", "");
+    for command in ["show", "resend"] {
+        let code = |name: &str, exit| {
+            keygen(&vendor, &["ledger", command, "--json", name]).expect_json_failure(exit)
+        };
+        assert_eq!(code("2.lic", 2), "NOT_FOUND", "{command}");
+        assert_eq!(code("empty.lic", 3), "MALFORMED", "{command}");
+        assert_eq!(code("none.lic", 2), "NOT_FOUND", "{command}");
+        let _ = keygen(&vendor, &["ledger", command, "forged.lic"]).expect_failure(3);
+        let stdin = Run::keygen(&vendor).args(["ledger", command, "--json", "-"]);
+        let shown = stdin
+            .stdin(vendor.read("1.lic"))
+            .run()
+            .expect_code(0)
+            .json();
+        let id = ["subject", "license_id"].map(|member| shown[member].clone());
+        assert!(id.contains(&license["license_id"]), "{shown}");
+    }
+}
+
+/// The screen begins with the status, and with the licenses before and after this one.
+#[test]
+fn show_begins_with_the_status_and_the_successor() {
+    let vendor = vendor();
+    let key = ["--key", "vendor.key"];
+    let first = issue(&vendor, "1.lic", &["--days", "30", "--offline"]);
+    let renew = ["renew", "1.lic", "--days", "30", "--out", "2.lic"];
+    let second = keygen_json(&vendor, &[&renew[..], &key].concat());
+    let upgrade = ["upgrade", "2.lic", "--add-feature", "sso", "--out", "3.lic"];
+    let third = keygen_json(&vendor, &[&upgrade[..], &key].concat());
+    let ids = [&first, &second, &third].map(|license| text(&license["license_id"]));
+    let revoke = ["revoke", ids[2], "--reason", "charged back"];
+    let show = |id: &str| {
+        let json = keygen_json(&vendor, &["ledger", "show", id])["license"].clone();
+        let shown = keygen(&vendor, &["ledger", "show", id]).expect_code(0);
+        let line = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let lines: Vec<_> = shown.stdout.lines().map(line).collect();
+        assert_eq!(lines[..2], [id, "license PRO for ACME Ltd"]);
+        (json, lines[2..6].join("\n"))
+    };
+    let (json, lines) = show(ids[0]);
+    assert_eq!(json["status"], "superseded");
+    assert_eq!(json["successor"], ids[2]);
+    assert_eq!(json["predecessors"], json!([]));
+    assert!(lines.contains("superseded"), "{lines}");
+    assert!(
+        lines.contains(&format!("successors {}\n{}", ids[1], ids[2])),
+        "{lines}"
+    );
+    let (json, lines) = show(ids[2]);
+    assert_eq!(
+        (&json["status"], &json["successor"]),
+        (&json!("active"), &Value::Null)
+    );
+    assert_eq!(json["predecessors"], json!([ids[0], ids[1]]));
+    assert!(lines.contains("active, through "), "{lines}");
+    assert!(
+        lines.contains(&format!("predecessors {}", ids[0])),
+        "{lines}"
+    );
+    keygen_json(&vendor, &revoke);
+    let (_, lines) = show(ids[2]);
+    assert!(
+        lines.contains("revoked at 20") && lines.contains(": charged back"),
+        "{lines}"
+    );
+    // The renewal is the successor again, and starts later.
+    let (json, lines) = show(ids[0]);
+    assert_eq!(
+        (&json["status"], &json["successor"]),
+        (&json!("active"), &json!(ids[1]))
+    );
+    assert!(lines.contains(&format!("{}, from 20", ids[1])), "{lines}");
+    let (_, lines) = show(ids[1]);
+    assert!(lines.contains("future, starts on 20"), "{lines}");
+    let key = keygen_json(&vendor, &["ledger", "show", &Vendor::shared().kid]);
+    assert_eq!(key["license"], Value::Null);
 }

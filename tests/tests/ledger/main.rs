@@ -18,12 +18,14 @@ mod import;
 mod kill;
 mod list;
 mod location;
+mod reinstate;
 mod revoke;
 mod stranger;
 mod tampering;
 
 use std::path::PathBuf;
 
+use license_tests::vendor::changed_at;
 use license_tests::{Run, RunOutput, Scratch, Vendor, keygen, words};
 use rusqlite::Connection;
 use serde_json::{Value, json};

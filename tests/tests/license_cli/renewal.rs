@@ -97,6 +97,61 @@ fn a_renewal_that_is_installed_early_starts_on_time_and_suppresses_the_expiry_wa
     assert_eq!(sale.status("2027-08-01")["code"], "EXPIRED");
 }
 
+/// A renewal is never refused, because it starts later. The warning names what the customer loses.
+#[test]
+fn a_renewal_that_allows_less_is_installed_with_a_warning_of_each_loss() {
+    let sale = Sale::new();
+    let less = "renew acme.lic --days 365 --issued-at 2026-06-01 --force";
+    let less = [
+        &words(less)[..],
+        &words("--remove-feature hooks --quota agents=7"),
+    ]
+    .concat();
+    sale.issue(&less, "less.lic");
+    let dry = words("install --dry-run less.lic --trust trust.jwks --at 2026-06-20");
+    let dry = Run::license(&sale.machine).args(dry).run().expect_code(0);
+    let installed = sale.install("less.lic", "2026-06-20").expect_code(0);
+    let again = sale.install("less.lic", "2026-06-20").expect_code(0);
+    for report in [dry, installed, again] {
+        let mut warnings = report.stderr.lines();
+        let loss = warnings.find(|line| line.starts_with("warning: LOSS: "));
+        let loss = loss.unwrap_or_else(|| panic!("expected a warning: {report:?}"));
+        for part in ["starts at 2026-07-01T00:00:00Z", "agents", "hooks"] {
+            assert!(loss.contains(part), "{loss}");
+        }
+    }
+    assert_eq!(sale.status("2026-06-20")["code"], "VALID");
+    let same = words("renew acme.lic --days 365 --issued-at 2026-06-01 --no-ledger");
+    sale.issue(&same, "same.lic");
+    let installed = sale.install("same.lic", "2026-06-20").expect_code(0);
+    assert!(!installed.stderr.contains("LOSS"), "{installed:?}");
+}
+
+#[test]
+fn a_replaced_license_and_its_renewal_have_different_notes() {
+    let sale = Sale::new();
+    let renew = words("renew acme.lic --days 365 --issued-at 2026-06-01");
+    sale.issue(&renew, "next.lic");
+    let _ = sale.install("next.lic", "2026-06-20").expect_code(0);
+    let issue = words("issue --tier ent --customer ACME --perpetual");
+    sale.issue(&issue, "ent.lic");
+    let args = words("install --force ent.lic --trust trust.jwks --at 2026-06-20");
+    let replaced = Run::license(&sale.machine).args(args).run().stderr;
+    let notes: Vec<_> = replaced
+        .lines()
+        .filter(|line| line.contains("is replaced"))
+        .collect();
+    let [license, renewal] = notes[..] else {
+        panic!("expected two notes: {replaced}")
+    };
+    assert!(
+        license.starts_with("the PRO license of ACME is replaced"),
+        "{license}"
+    );
+    let renewed = "the PRO license of ACME that starts at 2026-07-01T00:00:00Z is replaced";
+    assert!(renewal.starts_with(renewed), "{renewal}");
+}
+
 /// The name of the customer causes `--` in the payload of the license.
 #[test]
 fn an_installed_license_with_long_dashes_is_stored_with_its_renewal_as_it_was_signed() {

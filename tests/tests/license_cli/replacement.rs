@@ -45,7 +45,7 @@ fn a_license_that_allows_less_replaces_a_valid_license_only_with_force() {
         };
         let before = status();
         let error = install(&machine, &[new, "--user", "ann"]).expect_failure(1);
-        assert!(error.message.starts_with("LOSS: "), "{error:?}");
+        assert_eq!(error.code, "LOSS", "{error:?}");
         for loss in losses {
             assert!(error.message.contains(loss), "{error:?}");
         }
@@ -89,7 +89,7 @@ fn without_the_user_of_a_license_no_worse_license_replaces_it() {
     for user in [&[][..], &["--user", "ann"], &["--user", "bob"]] {
         // The license of the named user also allows more than a valid license of a lower tier.
         let lower = install(&machine, &[&["offline-pro.lic"], user].concat());
-        assert!(lower.expect_failure(1).message.starts_with("LOSS: "));
+        assert_eq!(lower.expect_failure(1).code, "LOSS");
         let late = ["install", "--at", "2020-08-01", "old.lic"];
         let error = license(&machine, &[&late[..], user].concat()).expect_failure(1);
         assert!(error.message.contains("not valid now"), "{error:?}");
@@ -187,6 +187,41 @@ fn a_license_that_is_not_valid_is_kept_unless_a_better_one_is_kept() {
     }
     let _ = license(&machine, &["remove"]).expect_code(0);
     license(&machine, &["restore", "--at", AT]).expect_failure(1);
+}
+
+#[test]
+fn a_license_that_starts_later_is_kept_by_what_it_allows_from_its_start() {
+    let later = "--customer Other --offline --not-before 2090-01-01 --expires 2098-12-31";
+    let best = ent(later).file;
+    let lower = issue_license(&words(&format!("--tier free {later}"))).file;
+    for (order, kept, restorable) in [
+        (["best.lic", "team.lic"], &best, "ENT"),
+        (["team.lic", "best.lic"], &best, "ENT"),
+        (["lower.lic", "team.lic"], &TEAM.file, "TEAM"),
+        (["team.lic", "lower.lic"], &TEAM.file, "TEAM"),
+    ] {
+        let machine = machine();
+        machine.write("best.lic", &best);
+        machine.write("lower.lic", &lower);
+        for file in order {
+            let _ = install(&machine, &["--force", file]);
+        }
+        let output = install(&machine, &["--force", "pro.lic"]).expect_code(0);
+        assert_eq!(machine.read("state/license.replaced"), *kept, "{order:?}");
+        let note = output
+            .stderr
+            .lines()
+            .find(|line| line.contains("`license restore"));
+        let is_now = order[1]
+            == if restorable == "ENT" {
+                "best.lic"
+            } else {
+                "team.lic"
+            };
+        assert_eq!(note.is_some(), is_now, "{output:?}");
+        let _ = license(&machine, &["restore", "--force", "--at", AT]);
+        assert_eq!(machine.read("state/license.lic"), *kept, "{order:?}");
+    }
 }
 
 #[test]
@@ -307,11 +342,28 @@ fn other_installed_licenses_are_not_lost_silently() {
 }
 
 #[test]
+fn a_license_that_starts_later_is_not_lost_silently_if_no_license_is_valid_until_then() {
+    let later = "--customer Other --offline --not-before 2090-01-01 --expires 2098-12-31";
+    let machine = machine();
+    machine.write("later.lic", &ent(later).file);
+    let _ = install(&machine, &["later.lic"]).expect_code(1);
+    let installed = machine.read("state/license.lic");
+    let error = install(&machine, &["team.lic"]).expect_failure(1);
+    for part in ["LOSS: ", "starts at 2090-01-01", "no longer installed"] {
+        assert!(error.message.contains(part), "{error:?}");
+    }
+    assert_eq!(machine.read("state/license.lic"), installed);
+    let report = expect_valid(install(&machine, &["team.lic", "--force", "--json"]));
+    assert!(warnings(&report).contains(&"LOSS"), "{report}");
+    assert_eq!(machine.read("state/license.replaced"), installed);
+}
+
+#[test]
 fn a_kept_license_that_is_displaced_is_named() {
     let machine = machine_with("pro.lic");
     let _ = install(&machine, &["team.lic"]).expect_code(0);
     let output = install(&machine, &["ent.lic"]).expect_code(0);
-    let note = "the PRO license of ACME Ltd that was replaced earlier can no longer be restored";
+    let note = "the PRO license of ACME Ltd, which was replaced earlier, can no longer be restored";
     assert!(output.stderr.contains(note), "{}", output.stderr);
 }
 

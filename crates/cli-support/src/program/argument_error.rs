@@ -249,7 +249,7 @@ fn suggestion(error: &clap::Error) -> Option<String> {
         .filter(|_| error.kind() == ErrorKind::UnknownArgument);
     if unknown.is_some_and(is_file) {
         return Some(
-            "the command accepts no further file; a pattern such as *.lic can match several files"
+            "run the command once for each file; a pattern such as *.lic can match several files"
                 .to_owned(),
         );
     }

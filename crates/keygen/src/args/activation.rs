@@ -41,15 +41,15 @@ pub(crate) struct Activate {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("proof").required(true).args(["receipt", "activation"]))]
 pub(crate) struct Release {
-    /// Receipt that `license deactivate` wrote, as text or a picture of its QR code; - for standard
-    /// input
-    #[arg(value_name = "RECEIPT")]
+    /// Receipt that `license deactivate` wrote, as text or a picture of its QR code (- for standard
+    /// input); or the id of an activation whose machine is lost, with --reason
+    #[arg(value_name = "RECEIPT|ACTIVATION_ID")]
     pub(crate) receipt: Option<Source>,
-    /// Activation to end because its machine is lost; needs --reason
-    #[arg(long, value_name = "ACTIVATION_ID", requires = "reason")]
+    /// Activation to end because its machine is lost, with --reason
+    #[arg(long, value_name = "ACTIVATION_ID")]
     pub(crate) activation: Option<String>,
-    /// Reason for the ledger and the revocation list
-    #[arg(long, value_name = "TEXT", value_parser = reason, requires = "activation")]
+    /// Reason for the ledger and the revocation list, if there is no receipt
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(crate) reason: Option<String>,
     /// Record the release even if the clock contradicts the ledger
     #[arg(long)]

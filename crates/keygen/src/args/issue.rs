@@ -196,8 +196,8 @@ pub(crate) struct EnterpriseKey {
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckIn {
-    /// License file, token or full enterprise key that you issued; - for standard input
-    #[arg(value_name = "LICENSE_FILE")]
+    /// License: a file (or -), a token, a full enterprise key, or an id or key in the ledger
+    #[arg(value_name = "LICENSE")]
     pub(crate) license: Source,
     /// Public keys of your other signing keys; may be repeated
     #[arg(long, value_name = "FILE")]

@@ -45,15 +45,15 @@ pub(crate) enum LedgerCommand {
     List(List),
     /// Show all entries about a license, signing key or machine
     Show {
-        /// License id or key, activation id or nonce, key id, or machine digest
-        #[arg(value_name = "ID")]
-        id: String,
+        /// License file (or -), license id or key, activation id or nonce, key id, or machine digest
+        #[arg(value_name = "SUBJECT")]
+        subject: Source,
     },
     /// Write a recorded license, enterprise key, activation or clock repair again, unchanged
     Resend {
-        /// License id or key, activation id, or nonce of a request
-        #[arg(value_name = "ID")]
-        id: String,
+        /// License file (or -), license id or key, activation id, or nonce of a request
+        #[arg(value_name = "LICENSE")]
+        license: Source,
         #[command(flatten)]
         output: OutputFile,
     },

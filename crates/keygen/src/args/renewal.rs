@@ -84,8 +84,8 @@ pub(crate) struct Renew {
 #[command(
     group = ArgGroup::new("change").required(true).multiple(true)
         .args([
-            "tier", "seats", "devices", "add_feature", "remove_feature", "quota", "refresh",
-            "server_key", "no_server_key", "reissue",
+            "tier", "seats", "devices", "add_feature", "remove_feature", "quota", "user",
+            "remove_user", "refresh", "server_key", "no_server_key", "reissue",
         ])
 )]
 pub(crate) struct Upgrade {
@@ -94,6 +94,12 @@ pub(crate) struct Upgrade {
     /// Higher tier
     #[arg(long, value_parser = tier)]
     pub(crate) tier: Option<Tier>,
+    /// User to add to the named users of the license; may be repeated
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Vec<String>,
+    /// Named user to remove from the license, with --force; may be repeated
+    #[arg(long, value_name = "USER")]
+    pub(crate) remove_user: Vec<String>,
     /// Issue again without changes, for example with a new signing key
     #[arg(long)]
     pub(crate) reissue: bool,

@@ -69,7 +69,7 @@ impl AnswerTexts<ActivationPolicy<'_>, ActivationApproval> for ActivationTexts<'
         let refused = || Failure::new(Exit::Usage, code, message.clone());
         match error {
             AnswerError::Revoked { .. } => {
-                refused().hint("issue a new license with `keygen issue`")
+                refused().hint("issue a new license with `keygen issue --tier TIER --customer NAME --days N`")
             }
             AnswerError::UnknownLicense { .. } => refused()
                 .hint("add the license with --license FILE, or choose its ledger with --ledger"),
@@ -83,7 +83,7 @@ impl AnswerTexts<ActivationPolicy<'_>, ActivationApproval> for ActivationTexts<'
                 .hint("use --license with the license that the request names"),
             AnswerError::OtherProduct { found, .. } => failures::other_product(found, self.matrix),
             AnswerError::LockedToOthers { .. } => {
-                refused().hint("issue a license for this machine with `keygen issue --machine`")
+                refused().hint("issue a license for this machine with `keygen issue --tier TIER --customer NAME --days N --machine MACHINE`")
             }
             AnswerError::DeviceLimit(error) => devices::too_many(&error),
             error => answer::refused(&error, ledger),

@@ -381,7 +381,7 @@ fn not_bundled(source: &Source, error: &VerifiedLicensesError) -> Failure {
         VerifiedLicensesError::Parse(ParseError::PrivateKey) => {
             "omit the private key, which must not be sent to a customer"
         }
-        _ => "use files as they were issued; `keygen ledger resend` writes them again",
+        _ => "use files as they were issued; `keygen ledger resend ID --out FILE` writes one again",
     };
     let message = format!("{source}: {}", with_causes(error));
     Failure::new(Exit::Indeterminate, code.as_str(), message).hint(hint)

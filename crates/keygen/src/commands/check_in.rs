@@ -2,10 +2,10 @@
 
 mod report;
 
+use std::cell::OnceCell;
+
 use license_cli_support::{Destination, Exit, Failure, Source, Terminal};
-use license_core::encoding::decode_text;
 use license_core::issue::VerifyingSigner;
-use license_core::jose::MAX_FILE_BYTES;
 use license_core::{Code, FeatureMatrix, TrustSet, with_causes};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
@@ -14,6 +14,7 @@ use license_issuer::services::validations::{
     SignedValidation, ValidationError, ValidationOrder, ValidationPlan,
 };
 
+use super::compared_license::LicenseText;
 use super::context::AppContext;
 use super::issuance::Issuance;
 use super::signer::KeyFile;
@@ -40,11 +41,11 @@ pub(crate) fn run(arguments: &CheckIn, app: AppContext<'_>) -> Result<(), Failur
     let machine = arguments.machine.as_deref();
     let machine = machine.map(|name| machine::parse_with_digest(name, matrix.product()));
     let machine = machine.transpose()?;
-    let text = arguments.license.read_text(MAX_FILE_BYTES, decode_text)?;
+    let text = NamedText::read(&arguments.license)?;
     let mut trust = TrustSet::default();
     add_keys(&mut trust, &arguments.trust)?;
     let validations = ValidationOrder {
-        text: &text,
+        text: "",
         matrix: &matrix,
         trust: &trust,
         machine: machine.as_ref(),
@@ -58,7 +59,12 @@ pub(crate) fn run(arguments: &CheckIn, app: AppContext<'_>) -> Result<(), Failur
     let issued = issuance.run(
         &signer,
         &|context: &DraftContext<'_, VerifyingSigner>| {
-            let plan = validations.plan(context);
+            let text = text.find(context.ledger)?;
+            let plan = ValidationOrder {
+                text,
+                ..validations
+            }
+            .plan(context);
             plan.map_err(|error| refused(error, &arguments.license, &matrix, context.ledger))
         },
         &|plan: &ValidationPlan<'_>| issuance.warn(&plan.warnings),
@@ -68,6 +74,31 @@ pub(crate) fn run(arguments: &CheckIn, app: AppContext<'_>) -> Result<(), Failur
         Some(signed) => report::from_signed(signed, &issuance),
         None => report::from_plan(&issued.draft, &issuance),
     })
+}
+
+/// The text of the license that an argument names.
+struct NamedText<'a> {
+    license: &'a Source,
+    text: OnceCell<String>,
+}
+
+impl<'a> NamedText<'a> {
+    /// Reads a file or standard input. A name is looked up later, when the ledger is open.
+    fn read(license: &'a Source) -> Result<Self, Failure> {
+        let text = match license {
+            Source::File(path) if path.symlink_metadata().is_err() => OnceCell::new(),
+            _ => LicenseText::find(license, None, None)?.into_text().into(),
+        };
+        Ok(Self { license, text })
+    }
+
+    fn find(&self, ledger: Option<&dyn LedgerReader>) -> Result<&str, Failure> {
+        if let Some(text) = self.text.get() {
+            return Ok(text);
+        }
+        let found = LicenseText::find(self.license, None, ledger)?;
+        Ok(self.text.get_or_init(|| found.into_text()))
+    }
 }
 
 fn render(signed: &[SignedValidation], issuance: &Issuance<'_>) -> String {

@@ -1,9 +1,9 @@
 //! `keygen clock-repair`.
 
-use license_cli_support::{Failure, escape};
+use license_cli_support::{Exit, Failure, escape};
 use license_core::machine::MachineDigest;
-use license_core::time;
 use license_core::time::rfc3339;
+use license_core::{time, with_causes};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::answer::{
@@ -33,6 +33,7 @@ pub(crate) fn run(arguments: &AnswerArgs, app: AppContext<'_>) -> Result<(), Fai
         request: &request,
         matrix: &matrix,
         issued_at: signing.issued_at,
+        accepts_any_mark: signing.output.force,
         clock: &SystemClock,
     };
     let answer = AnswerOrder {
@@ -42,6 +43,8 @@ pub(crate) fn run(arguments: &AnswerArgs, app: AppContext<'_>) -> Result<(), Fai
     command.run(&answer, &texts)
 }
 
+const NOT_AHEAD_HINT: &str = "if the clock of the machine is wrong, ask the customer to correct it; a repair only lowers the mark; add --force to sign it anyway";
+
 /// Texts of clock repairs.
 struct ClockRepairTexts {
     machine: MachineDigest,
@@ -49,7 +52,12 @@ struct ClockRepairTexts {
 
 impl AnswerTexts<ClockRepairPolicy<'_>, ClockRepairApproval> for ClockRepairTexts {
     fn refused(&self, error: AnswerError, ledger: Option<&dyn LedgerReader>) -> Failure {
-        answer::refused(&error, ledger)
+        match error {
+            AnswerError::NotAhead { .. } => {
+                Failure::new(Exit::Usage, "NOT_AHEAD", with_causes(&error)).hint(NOT_AHEAD_HINT)
+            }
+            error => answer::refused(&error, ledger),
+        }
     }
 
     fn report(
@@ -94,6 +102,10 @@ impl AnswerTexts<ClockRepairPolicy<'_>, ClockRepairApproval> for ClockRepairText
         lines.push(format!("machine    {machine}"));
         lines.push(format!("nonce      {}", request.nonce));
         lines.push(format!("clock mark {}, {ahead}", rfc3339(request.mark)));
+        lines.push(format!(
+            "requested  {} (clock of the machine)",
+            rfc3339(request.made_at)
+        ));
         lines.extend(issued_at.map(|at| format!("set to     {}", rfc3339(at))));
         IssuanceReport { json, lines }
     }

@@ -1,4 +1,4 @@
-//! Licenses to compare, from a file, the command line or the ledger.
+//! Licenses that an argument names, from a file, the command line or the ledger.
 
 use license_cli_support::{Exit, Failure, Source, show_name};
 use license_core::claims::LicenseClaims;
@@ -60,6 +60,10 @@ impl LicenseText {
             text: recorded.unwrap_or(text),
             source,
         })
+    }
+
+    pub(super) fn into_text(self) -> String {
+        self.text
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 pub(super) fn too_many(error: &DeviceLimitError) -> Failure {
     let id = &error.license;
     Failure::new(Exit::Usage, "DEVICE_LIMIT", with_causes(error)).hint(format!(
-        "free a device with `keygen release`, or add --over-device-limit; `keygen ledger show {id}` lists the devices"
+        "free a device with `keygen release ACTIVATION_ID --reason TEXT`, or add --over-device-limit; `keygen ledger show {id}` lists the devices"
     ))
 }
 

@@ -320,7 +320,7 @@ pub(super) fn refresh(draft: &mut LicenseDraft, matrix: &FeatureMatrix) -> Resul
         let (tier, product) = (draft.tier, matrix.product());
         return Err(
             Failure::usage(format!("--refresh: {product} no longer has tier {tier}")).hint(
-                "omit --refresh, or move the license to another tier with `keygen upgrade --tier`",
+                "omit --refresh, or move the license to another tier with `keygen upgrade LICENSE --tier TIER`",
             ),
         );
     };

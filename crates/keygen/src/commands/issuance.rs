@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::context::AppContext;
 use super::precautions::Precautions;
 use crate::args::SigningArgs;
+use crate::output::date::last_day;
 use crate::{failures, output};
 
 /// The destination, ledger and mode of a command that issues an artifact.
@@ -139,7 +140,7 @@ pub(super) struct IssuanceReport {
 }
 
 /// Prints a warning.
-pub(super) fn print_warning(warning: &IssueWarning, terminal: &Terminal) {
+fn print_warning(warning: &IssueWarning, terminal: &Terminal) {
     let (code, message) = warning_text(warning);
     terminal.warning(code, &message);
 }
@@ -161,6 +162,27 @@ fn first_names(names: &BTreeSet<String>) -> String {
 /// Returns the code and the message of a warning.
 pub(super) fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
     match warning {
+        IssueWarning::ActiveLicense {
+            customer,
+            license,
+            tier,
+            end,
+            has_others,
+        } => (
+            "ACTIVE_LICENSE",
+            format!(
+                "customer {customer} already has an active license, {license} ({tier}, {end}){others}; to change that license instead, use `keygen upgrade {license} --seats N`{renew}",
+                end = end.map_or_else(
+                    || "perpetual".to_owned(),
+                    |end| format!("through {}", last_day(end))
+                ),
+                // A perpetual license has no term to renew.
+                renew = end.map_or_else(String::new, |_| format!(
+                    ", or `keygen renew {license} --days N`"
+                )),
+                others = if *has_others { ", and others" } else { "" },
+            ),
+        ),
         IssueWarning::Postdated(issued_at) => (
             "POSTDATED",
             format!(
@@ -255,7 +277,7 @@ pub(super) fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
         } => (
             "NOT_AHEAD",
             format!(
-                "the clock high-water mark of the machine, {mark}, is not ahead of {issued_at}: no repair is needed",
+                "the clock high-water mark of the machine, {mark}, is not ahead of {issued_at}, so the repair has no effect",
                 mark = rfc3339(*mark),
                 issued_at = rfc3339(*issued_at)
             ),

@@ -7,8 +7,9 @@ use license_core::matrix::TierPolicy;
 use license_core::policy::CheckIn;
 use license_core::time::rfc3339;
 use license_core::{FeatureMatrix, time};
-use license_issuer::ledger::{LedgerReader, LicenseStatus};
+use license_issuer::ledger::{LedgerReader, LicenseFilter, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
+use license_issuer::services::warnings::IssueWarning;
 
 use super::context::AppContext;
 use super::draft::{
@@ -21,6 +22,7 @@ use super::server_key::{self, ServerKeyFile};
 use super::trial_conversion::ConvertibleTrial;
 use super::{license, machine};
 use crate::args::Issue;
+use crate::failures;
 use crate::inputs::{fresh_id, matrix, now, one_stdin};
 
 pub(crate) fn run(arguments: &Issue, app: AppContext<'_>) -> Result<(), Failure> {
@@ -53,12 +55,18 @@ fn order<'m>(
         matrix,
         ledger.filter(|_| trial.is_none()),
     )?;
-    if let Some(trial) = &trial {
-        trial.apply(&mut draft, matrix)?;
-        notes.push(trial.note(&draft));
+    let mut warning = None;
+    match (&trial, ledger) {
+        (Some(trial), _) => {
+            trial.apply(&mut draft, matrix)?;
+            notes.push(trial.note(&draft));
+        }
+        (None, Some(ledger)) => warning = active_license(&draft, matrix, ledger, issued_at)?,
+        (None, None) => {}
     }
     let mut order = LicenseOrder {
         notes,
+        warnings: warning.into_iter().collect(),
         ..LicenseOrder::new(draft, matrix)
     };
     if let Some(server) = server {
@@ -105,6 +113,39 @@ fn active_trial(
         }
     }
     Ok(None)
+}
+
+/// Returns a warning if the customer has an active license of the product that is not a trial.
+fn active_license(
+    draft: &LicenseDraft,
+    matrix: &FeatureMatrix,
+    ledger: &dyn LedgerReader,
+    now: DateTime<Utc>,
+) -> Result<Option<IssueWarning>, Failure> {
+    /// Maximum number of licenses that are looked at.
+    const MAX: u64 = 10;
+    let filter = LicenseFilter {
+        customer_name: Some(draft.customer.clone()),
+        product: Some(matrix.product().to_string()),
+        status: Some(LicenseStatus::Active),
+        reverse: true,
+        limit: Some(MAX),
+        ..LicenseFilter::default()
+    };
+    let mut active = Vec::new();
+    let read = ledger.visit_licenses(&filter, now, &mut |row| {
+        if row.entry.member("trial").as_deref() != Some("true") {
+            active.push(row.entry);
+        }
+    });
+    read.map_err(failures::ledger_not_read(ledger))?;
+    Ok(active.first().map(|latest| IssueWarning::ActiveLicense {
+        customer: draft.customer.clone(),
+        license: latest.subject.clone(),
+        tier: latest.member("tier").unwrap_or_default(),
+        end: latest.time("expires_at"),
+        has_others: active.len() > 1,
+    }))
 }
 
 pub(super) fn draft(arguments: &Issue, matrix: &FeatureMatrix) -> Result<LicenseDraft, Failure> {

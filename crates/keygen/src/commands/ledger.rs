@@ -4,13 +4,16 @@ mod activations;
 mod expiring;
 mod import;
 mod report;
+mod seats;
 mod stats;
+mod verdict;
 mod verify;
 
 use std::path::Path;
 
 use license_cli_support::{
-    Audience, Destination, Failure, OutputFile, Terminal, is_similar, show_path,
+    Audience, Destination, Failure, OutputFile, Source, Terminal, escape, is_similar, plural,
+    show_path,
 };
 use license_core::encoding::hex;
 use license_core::machine::MachineDigest;
@@ -20,12 +23,15 @@ use license_issuer::ledger::{LedgerReader, LicenseFilter, LicenseSort, LicenseSt
 use serde_json::json;
 
 use super::context::AppContext;
-use super::lookup::{license_of, not_found, open, resolve, rows};
-use crate::args::{LedgerCommand, List, SortBy, TableFormat};
-use crate::inputs::now;
+use super::lookup::{license_in, license_of, not_found, open, resolve, rows};
+use crate::args::{LedgerCommand, List, SortBy};
+use crate::inputs::{matrix, now};
 use crate::{failures, output};
 
 pub(super) use report::COLUMNS;
+
+use report::SubjectReport;
+use verdict::Verdict;
 
 #[cfg(fuzzing)]
 pub use import::read_line;
@@ -46,13 +52,17 @@ pub(crate) fn run(command: &LedgerCommand, app: AppContext<'_>) -> Result<(), Fa
     match command {
         LedgerCommand::List(list) => {
             let rows = rows(&ledger, &filter(list))?;
-            report::licenses(&rows, list.format, terminal)
+            if list.format.csv && !terminal.is_json() {
+                let matrix = matrix(app.settings, None)?;
+                return terminal.data(&report::csv(rows.iter(), &matrix));
+            }
+            report::licenses(&rows, terminal)
         }
-        LedgerCommand::Show { id } => show(&ledger, id, terminal),
-        LedgerCommand::Resend { id, output } => resend(&ledger, id, output, terminal),
+        LedgerCommand::Show { subject } => show(&ledger, subject, terminal),
+        LedgerCommand::Resend { license, output } => resend(&ledger, license, output, terminal),
         LedgerCommand::Find { text } => find(&ledger, text, terminal),
-        LedgerCommand::Expiring(arguments) => expiring::run(arguments, &ledger, terminal),
-        LedgerCommand::Stats => stats::print(&ledger, terminal),
+        LedgerCommand::Expiring(arguments) => expiring::run(arguments, &ledger, app),
+        LedgerCommand::Stats => stats::print(&ledger, &matrix(app.settings, None)?, terminal),
         LedgerCommand::Export { output } => export(&ledger, output, terminal),
         LedgerCommand::Backup { out } => back_up(&ledger, out, terminal),
         LedgerCommand::Verify { head } => verify::run(&ledger, head.as_ref(), terminal),
@@ -78,32 +88,53 @@ fn filter(list: &List) -> LicenseFilter {
     }
 }
 
-fn show(ledger: &dyn LedgerReader, id: &str, terminal: &Terminal) -> Result<(), Failure> {
-    if let Some(digest) = MachineDigest::parse(&id.trim().to_ascii_lowercase()) {
+fn show(ledger: &dyn LedgerReader, named: &Source, terminal: &Terminal) -> Result<(), Failure> {
+    let name = name_in(named);
+    if let Some(digest) = MachineDigest::parse(&name.trim().to_ascii_lowercase()) {
         return activations::show(ledger, &digest.to_string(), terminal);
     }
-    let subject = match resolve(ledger, id)? {
-        Some(subject) => subject,
-        None => activations::subject(ledger, id)?.ok_or_else(|| not_found(id))?,
+    let subject = match resolve(ledger, &name)? {
+        Some(subject) => Some(subject),
+        None => activations::subject(ledger, &name)?,
     };
+    let subject = subject.map_or_else(|| license_in(ledger, named), Ok)?;
     let failed = failures::ledger_not_read(ledger);
-    let entries = ledger.entries_about(&subject).map_err(failed)?;
-    let activations = ledger.activations(&subject).map_err(failed)?;
-    report::entries(&subject, &entries, &activations, terminal)
+    report::subject(
+        &SubjectReport {
+            subject: &subject,
+            verdict: Verdict::of(ledger, &subject, now())?.as_ref(),
+            entries: &ledger.entries_about(&subject).map_err(failed)?,
+            activations: &ledger.activations(&subject).map_err(failed)?,
+        },
+        terminal,
+    )
+}
+
+/// Returns the id or key that an argument names, if it is not the path of a file.
+fn name_in(named: &Source) -> String {
+    match named {
+        Source::Stdin => String::new(),
+        Source::File(path) => path.to_string_lossy().into_owned(),
+    }
 }
 
 /// Writes a recorded artifact again. Records nothing, because nothing is issued.
 fn resend(
     ledger: &dyn LedgerReader,
-    id: &str,
+    named: &Source,
     output: &OutputFile,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     output::check(output)?;
-    let Some(subject) = resolve(ledger, id)? else {
-        return activations::resend(ledger, id, output, terminal);
+    let name = name_in(named);
+    let subject = match resolve(ledger, &name)? {
+        Some(subject) => subject,
+        None => match activations::find(ledger, &name)? {
+            Some(answer) => return activations::resend(&answer, output, terminal),
+            None => license_in(ledger, named)?,
+        },
     };
-    let row = license_of(ledger, &subject, now())?.ok_or_else(|| not_found(id))?;
+    let row = license_of(ledger, &subject, now())?.ok_or_else(|| not_found(&subject))?;
     if row.status != LicenseStatus::Active {
         let status = row.status.as_str();
         let message = format!("license {subject} is {status}");
@@ -124,7 +155,21 @@ fn resend(
             "license": path.is_none().then_some(text),
         }));
     }
-    output::write(output, &text)
+    output::write(output, &text)?;
+    let customer = row.entry.member("customer").unwrap_or_default();
+    written(
+        output,
+        &format!("license {subject} for {customer}"),
+        terminal,
+    )
+}
+
+/// Reports an artifact that was written to a file.
+fn written(output: &OutputFile, what: &str, terminal: &Terminal) -> Result<(), Failure> {
+    if output.out.is_stream() {
+        return Ok(());
+    }
+    terminal.data(&escape(&format!("wrote {}: {what}", output.out)))
 }
 
 fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<(), Failure> {
@@ -149,7 +194,7 @@ fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<()
             terminal.note("no exact match; these entries differ only by typing errors");
         }
     }
-    report::licenses(&found, TableFormat { csv: false }, terminal)
+    report::licenses(&found, terminal)
 }
 
 /// Returns the licenses with an id or key that differs from the text only by typing errors.
@@ -194,7 +239,8 @@ fn export(
         output.write(text.as_bytes(), Audience::OwnerOnly)?;
     }
     if let Destination::File(_) = output.out {
-        terminal.note(&format!("wrote {}: {count} entries", output.out));
+        let entries = plural(count, "entry", "entries");
+        terminal.note(&format!("wrote {}: {entries}", output.out));
     }
     Ok(())
 }
@@ -218,8 +264,8 @@ fn back_up(ledger: &SqliteLedger, out: &Path, terminal: &Terminal) -> Result<(),
         }));
     }
     terminal.data(&format!(
-        "wrote {}: {} entries",
+        "wrote {}: {}",
         show_path(out),
-        report.entries
+        plural(report.entries, "entry", "entries")
     ))
 }

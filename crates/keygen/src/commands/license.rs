@@ -8,7 +8,7 @@ use license_issuer::services::issue::DraftContext;
 use license_issuer::services::licenses::{LicenseOrder, SignedLicense};
 
 use super::context::AppContext;
-use super::issuance::{Issuance, print_warning};
+use super::issuance::Issuance;
 use super::license_report::{self, LicenseReport};
 use super::server_key::refuse_vendor_key;
 use super::signer::KeyFile;
@@ -32,7 +32,10 @@ pub(super) fn issue<'m>(
             refuse_vendor_key(&order.draft, context.ledger, context.signer)?;
             Ok(order)
         },
-        &|order: &LicenseOrder<'_>| announce(order, matrix, app.terminal),
+        &|order: &LicenseOrder<'_>| {
+            issuance.warn(&order.warnings);
+            announce(order, matrix, app.terminal);
+        },
         &|order: &LicenseOrder<'_>, signed: &SignedLicense| {
             let text = if issuance.is_in_report() {
                 let report = LicenseReport {
@@ -70,15 +73,12 @@ fn server_name<'o>(order: &'o LicenseOrder<'_>) -> Option<&'o str> {
     order.members.get("server_name")?.as_str()
 }
 
-/// Prints the warnings and notes about an order. An invalid draft was already refused.
+/// Prints the losses, and the notes about an order. An invalid draft was already refused.
 fn announce(order: &LicenseOrder<'_>, matrix: &FeatureMatrix, terminal: &Terminal) {
     if let Ok(claims) = order.claims() {
         for (code, message) in license_report::warnings(&claims, matrix) {
             terminal.warning(code, &message);
         }
-    }
-    for warning in &order.warnings {
-        print_warning(warning, terminal);
     }
     for loss in order.losses.iter().flatten() {
         terminal.warning("LOSS", loss);

@@ -13,6 +13,7 @@ use license_issuer::services::warnings;
 use serde_json::{Map, Value};
 
 use super::issuance::warning_text;
+use super::quotation_marks;
 use crate::inputs::now;
 use crate::{failures, output};
 
@@ -195,6 +196,7 @@ pub(super) fn warnings(
         );
         found.push(("EXPIRED", message));
     }
+    found.extend(quoted_names(claims));
     let entitlements = claims.entitlements();
     let features = entitlements.features();
     let unknown = features.filter(|name| matrix.first_tier_with(name).is_none());
@@ -212,6 +214,34 @@ pub(super) fn warnings(
         ("UNKNOWN_QUOTA", message)
     }));
     found
+}
+
+/// Returns warnings about names in quotation marks.
+///
+/// A successor has the customer of the license that it replaces, so this warning is not repeated.
+fn quoted_names(claims: &LicenseClaims) -> Vec<(&'static str, String)> {
+    let customer = claims.supersedes.is_empty().then_some(&claims.customer);
+    let customer = customer.and_then(|name| quotation_marks::around(name));
+    let customer = customer.map(|mark| {
+        let mark = named_mark(mark);
+        format!("the name of the customer begins or ends with {mark}, which is part of the name; issue the license without it if it was pasted")
+    });
+    let user = claims
+        .users
+        .iter()
+        .find_map(|name| quotation_marks::around(name));
+    let user = user.map(|mark| {
+        let mark = named_mark(mark);
+        format!("the name of a user begins or ends with {mark}, so the license is valid only for a user whose name contains it; issue the license without it if it was pasted")
+    });
+    let messages = customer.into_iter().chain(user);
+    messages
+        .map(|message| ("QUOTATION_MARK", message))
+        .collect()
+}
+
+fn named_mark(mark: char) -> String {
+    format!("the quotation mark {mark} (U+{:04X})", u32::from(mark))
 }
 
 /// Returns the tier, customer and term of a license.

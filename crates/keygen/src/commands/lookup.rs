@@ -100,13 +100,24 @@ pub(crate) fn find_named(
     if let Some(found) = find_license(ledger, named, now)? {
         return Ok(found);
     }
-    if !Path::new(named).is_file() {
-        return Err(not_found(named));
-    }
-    let source = Source::File(named.into());
-    let text = source.read_text(MAX_FILE_BYTES, decode_text)?;
-    let id = id_in_artifact(&source, &text, &TrustSet::default(), Some(ledger))?;
+    let id = license_in(ledger, &Source::File(named.into()))?;
     license_of(ledger, &id, now)?.ok_or_else(|| not_found(&id))
+}
+
+/// Returns the id of the recorded license in a file or standard input. A key in the ledger must have
+/// signed the license.
+pub(crate) fn license_in(ledger: &dyn LedgerReader, source: &Source) -> Result<String, Failure> {
+    if let Source::File(path) = source
+        && path.symlink_metadata().is_err()
+    {
+        return Err(not_found(&path.to_string_lossy()));
+    }
+    let text = source.read_text(MAX_FILE_BYTES, decode_text)?;
+    if LicenseKey::parse(&text).is_ok() {
+        return resolve(ledger, &text)?.ok_or_else(|| not_found(&text));
+    }
+    let id = id_in_artifact(source, &text, &TrustSet::default(), Some(ledger))?;
+    resolve(ledger, &id)?.ok_or_else(|| not_found(&id))
 }
 
 /// Returns the id of the license in a file or token, which a trusted key must have signed.
@@ -141,12 +152,7 @@ pub(crate) const FIND_HINT: &str =
 /// Returns the failure of an id or key that the ledger does not contain.
 pub(crate) fn not_found(id: &str) -> Failure {
     let message = format!("the ledger has no entry {}", show_name(id));
-    let hint = if Path::new(id).is_file() {
-        "use the license id (jti) instead of the file; `keygen inspect FILE` shows it"
-    } else {
-        FIND_HINT
-    };
-    Failure::new(Exit::Usage, "NOT_FOUND", message).hint(hint)
+    Failure::new(Exit::Usage, "NOT_FOUND", message).hint(FIND_HINT)
 }
 
 /// Returns the licenses that match a filter.

@@ -1,9 +1,9 @@
 //! `keygen reassign`: replaces a named user of a license.
 
-use license_cli_support::{Exit, Failure, escape, show_name};
+use license_cli_support::{Failure, show_name};
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
-use license_core::{FeatureMatrix, License, Unverified, time};
+use license_core::{FeatureMatrix, License, Unverified};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
 use serde_json::json;
@@ -11,6 +11,7 @@ use serde_json::json;
 use super::context::AppContext;
 use super::license;
 use super::lookup::{find_named, not_found, require_ledger, signing_keys, verified};
+use super::named_users::{check_cool_down, check_named, check_new, similar_note};
 use super::previous_license::not_replaceable;
 use super::successor::{Replacement, refuse_replaced, start_at_once};
 use crate::args::Reassign;
@@ -43,9 +44,11 @@ fn order<'m>(
         .flatten()
         .map(str::to_owned)
         .collect();
+    let others = without(&users, arguments.from.trim());
+    let similar = similar_note(arguments.to.trim(), &others);
     let users = replace_user(&users, arguments)?;
     if !arguments.waive_cool_down {
-        check_cool_down(arguments, &license, matrix, ledger, issued_at)?;
+        check_cool_down(arguments.from.trim(), &license, matrix, ledger, issued_at)?;
     }
     let draft = LicenseDraft::successor_of(&license, fresh_id()?, issued_at);
     let mut draft = draft.ok_or_else(|| no_users(&arguments.license))?;
@@ -58,6 +61,7 @@ fn order<'m>(
     });
     let mut order = LicenseOrder::new(draft, matrix);
     order.notes.extend(start_note);
+    order.notes.extend(similar);
     order.members.insert("reassigned".to_owned(), change);
     order.notes.push(format!(
         "license {} is replaced where the new license is installed; elsewhere it stays valid until its end",
@@ -80,65 +84,25 @@ fn find(named: &str, ledger: &dyn LedgerReader, now: DateTime<Utc>) -> Result<Li
     verified(&row, &signing_keys(ledger)?)
 }
 
+/// Returns the users without one of them.
+fn without(users: &[String], name: &str) -> Vec<String> {
+    let others = users.iter().filter(|user| *user != name);
+    others.cloned().collect()
+}
+
 /// Returns the users with `--to` instead of `--from`.
 fn replace_user(users: &[String], arguments: &Reassign) -> Result<Vec<String>, Failure> {
     if users.is_empty() {
         return Err(no_users(&arguments.license));
     }
     let (from, to) = (arguments.from.trim(), arguments.to.trim());
-    if to.is_empty() {
-        return Err(Failure::usage("--to: expected a user, found an empty name")
-            .hint("add the name of the new user after --to"));
-    }
-    if users.iter().any(|user| user == to) {
-        return Err(Failure::usage(format!(
-            "--to: {} is already a user of the license",
-            escape(to)
-        ))
-        .hint("use another user with --to"));
-    }
-    let Some(position) = users.iter().position(|user| user == from) else {
-        let names: Vec<_> = users.iter().map(|user| escape(user)).collect();
-        return Err(Failure::usage(format!(
-            "--from: expected a user of the license ({}), found {}",
-            names.join(", "),
-            show_name(from)
-        ))
-        .hint("use the name as it is in the license"));
-    };
+    check_new("--to", to, users)?;
+    check_named("--from", from, users)?;
     let mut users = users.to_vec();
-    if let Some(user) = users.get_mut(position) {
+    if let Some(user) = users.iter_mut().find(|user| *user == from) {
         to.clone_into(user);
     }
     Ok(users)
-}
-
-/// Refuses to remove a user within the cool-down of the product.
-fn check_cool_down(
-    arguments: &Reassign,
-    license: &License,
-    matrix: &FeatureMatrix,
-    ledger: &dyn LedgerReader,
-    now: DateTime<Utc>,
-) -> Result<(), Failure> {
-    let cool_down = matrix.user_cool_down();
-    let user = arguments.from.trim();
-    let since = ledger
-        .named_since(license.id().as_str(), user)
-        .map_err(failures::ledger_not_read(ledger))?;
-    let Some(since) = since else { return Ok(()) };
-    let end = time::saturating_add(since, cool_down);
-    if now >= end {
-        return Ok(());
-    }
-    let days = cool_down.num_days();
-    let [since, end] = [since, end].map(time::rfc3339);
-    let message = format!(
-        "{} was added at {since} and cannot be replaced for {days} days, until {end}",
-        escape(user)
-    );
-    Err(Failure::new(Exit::Usage, "COOL_DOWN", message)
-        .hint("wait until then, or add --waive-cool-down; the ledger records the waiver"))
 }
 
 fn no_users(named: &str) -> Failure {
@@ -146,5 +110,5 @@ fn no_users(named: &str) -> Failure {
         "license {} is not limited to named users",
         show_name(named)
     ))
-    .hint("issue a license for named users with `keygen issue --user NAME`")
+    .hint("name its users with `keygen upgrade LICENSE --user NAME --force`")
 }

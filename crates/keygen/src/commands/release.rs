@@ -5,7 +5,7 @@ use std::path::Path;
 use license_cli_support::{Exit, Failure, Source, Terminal, escape};
 use license_core::requests::DeactivationReceipt;
 use license_core::time::rfc3339;
-use license_core::{Code, with_causes};
+use license_core::{Code, LicenseId, with_causes};
 use license_issuer::errors::LedgerError;
 use license_issuer::ledger::{LedgerReader, RecordedAnswer};
 use license_issuer::services::deactivation::{
@@ -28,11 +28,13 @@ pub(crate) fn run(arguments: &Release, app: AppContext<'_>) -> Result<(), Failur
     } = app;
     let dry_run = arguments.dry_run;
     let mut ledger = lookup::require_ledger(location, "a release")?;
-    let receipt = arguments.receipt.as_ref();
-    let receipt = receipt.map(machine_request::receipt).transpose()?;
+    let activation = named_activation(arguments);
+    let receipt = arguments.receipt.as_ref().filter(|_| activation.is_none());
+    check_reason(arguments, activation)?;
+    let read = receipt.map(machine_request::receipt).transpose()?;
     let at = now();
     let deactivation = DeactivationOrder {
-        proof: proof(arguments, receipt.as_ref())?,
+        proof: proof(arguments, activation, read.as_ref())?,
         at,
     };
     let precautions = Precautions::clock(arguments.force);
@@ -43,7 +45,7 @@ pub(crate) fn run(arguments: &Release, app: AppContext<'_>) -> Result<(), Failur
         let ledger = ledger.ok_or_else(missing)?;
         precautions.check(Some(ledger), at)?;
         let plan = deactivation.plan(ledger);
-        plan.map_err(|error| refused(&error, arguments.receipt.as_ref(), ledger))
+        plan.map_err(|error| refused(&error, receipt, ledger))
     });
     let ended = recorded.map_err(|error| failures::not_issued(error, location))?;
     precautions.warn(terminal);
@@ -56,17 +58,43 @@ pub(crate) fn run(arguments: &Release, app: AppContext<'_>) -> Result<(), Failur
     Ok(())
 }
 
+/// Returns the id of the activation that the arguments name instead of a receipt.
+fn named_activation(arguments: &Release) -> Option<&str> {
+    let named = match arguments.receipt.as_ref() {
+        Some(Source::File(path)) if path.symlink_metadata().is_err() => path.to_str(),
+        _ => None,
+    };
+    let is_id = |name: &&str| LicenseId::parse(&name.trim().to_ascii_lowercase()).is_some();
+    named.filter(is_id).or(arguments.activation.as_deref())
+}
+
+/// Refuses an activation without a reason, and a reason with a receipt.
+fn check_reason(arguments: &Release, activation: Option<&str>) -> Result<(), Failure> {
+    match (activation, &arguments.reason) {
+        (Some(_), None) => Err(Failure::usage(
+            "expected the reason of a release without a receipt, found none",
+        )
+        .hint("add the reason with --reason TEXT")),
+        (None, Some(_)) => Err(Failure::usage(
+            "--reason: expected the id of an activation, found a receipt",
+        )
+        .hint("omit --reason: the receipt is the reason")),
+        _ => Ok(()),
+    }
+}
+
 fn proof<'a>(
     arguments: &'a Release,
+    activation: Option<&'a str>,
     receipt: Option<&'a DeactivationReceipt>,
 ) -> Result<DeactivationProof<'a>, Failure> {
-    match (receipt, &arguments.activation, &arguments.reason) {
+    match (receipt, activation, &arguments.reason) {
         (Some(receipt), _, _) => Ok(DeactivationProof::Receipt(receipt)),
         (None, Some(activation), Some(reason)) => {
             Ok(DeactivationProof::Vendor { activation, reason })
         }
         _ => Err(
-            Failure::usage("expected a receipt or --activation, found neither")
+            Failure::usage("expected a receipt or the id of an activation, found neither")
                 .hint("add the file of the receipt"),
         ),
     }
@@ -76,7 +104,7 @@ fn print(ended: &Deactivation, dry_run: bool, terminal: &Terminal) -> Result<(),
     for later in &ended.later {
         let (id, license) = (shown_id(later), &later.entry.subject);
         let message = format!(
-            "the machine still counts, because of its later activation {id} of license {license}; end it with `keygen release --activation {id} --reason TEXT`"
+            "the machine still counts, because of its later activation {id} of license {license}; end it with `keygen release {id} --reason TEXT`"
         );
         terminal.warning("STILL_ACTIVE", &escape(&message));
     }
@@ -167,7 +195,7 @@ fn refused(
         ),
         DeactivationError::Commitment { .. } => with_receipt(
             Failure::new(Exit::Indeterminate, "COMMITMENT_MISMATCH", message).hint(
-                "ask the customer to send the receipt again, or end the activation with `keygen release --activation`",
+                "ask the customer to send the receipt again, or end the activation with `keygen release ACTIVATION_ID --reason TEXT`",
             ),
         ),
         DeactivationError::Ended { .. } => Failure::new(Exit::Usage, "REPLAYED", message)
@@ -183,7 +211,7 @@ pub(super) fn not_a_license(id: &str, ledger: &dyn LedgerReader) -> Option<Failu
     let message = format!("{} is an activation, not a license", shown_id(&activation));
     Some(
         Failure::new(Exit::Usage, Code::NoLicense.as_str(), message).hint(format!(
-            "end the activation with `keygen release --activation {id} --reason TEXT`"
+            "end the activation with `keygen release {id} --reason TEXT`"
         )),
     )
 }

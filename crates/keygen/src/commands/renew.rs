@@ -54,7 +54,7 @@ fn order<'m>(
     let issued_at = previous.issued_at;
     if previous.license.is_trial() {
         return Err(Failure::usage("a trial cannot be renewed").hint(
-            "convert the trial with `keygen issue --convert LICENSE_ID`, or issue another trial with `keygen trial --again`",
+            "convert the trial with `keygen issue --convert LICENSE_ID --tier TIER --days N`, or issue another trial with `keygen trial --customer NAME --again`",
         ));
     }
     if let Some(ledger) = ledger {
@@ -155,8 +155,10 @@ fn new_end(
     };
     let latest = end.max(now);
     if until == time::MAX {
-        return Err(Failure::usage("--until: expected a day before 9999-12-31")
-            .hint("use --perpetual for a license that never expires"));
+        let message = "--until: expected a last day before 9999-12-31, found 9999-12-31";
+        return Err(
+            Failure::usage(message).hint("use --perpetual for a license that never expires")
+        );
     }
     if until <= latest {
         return Err(Failure::usage(format!(

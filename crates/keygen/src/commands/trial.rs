@@ -101,7 +101,7 @@ fn refuse_second_trial(
     );
     Err(
         Failure::new(Exit::Usage, "TRIAL_USED", message).hint(format!(
-            "convert the trial with `keygen issue --convert {id}`, or allow another trial with --again"
+            "convert the trial with `keygen issue --convert {id} --tier TIER --days N`, or allow another trial with --again"
         )),
     )
 }

@@ -11,6 +11,7 @@ use license_issuer::services::licenses::LicenseOrder;
 use super::context::AppContext;
 use super::draft::find_tier;
 use super::entitlements::{EntitlementChanges, raise_quota, refresh};
+use super::named_users::UserChanges;
 use super::previous_license::{PreviousLicense, replace};
 use super::server_key::{self, ServerKeyChange};
 use super::successor::{Replacement, refuse_replaced, start_at_once};
@@ -43,13 +44,14 @@ fn order<'m>(
     }
     if let Some(end) = license.expires_at().filter(|end| *end <= issued_at) {
         return Err(
-            Failure::usage(format!("the license ended at {}", rfc3339(end)))
-                .hint("renew the license with `keygen renew`, then upgrade the renewal"),
+            Failure::usage(format!("the license ended at {}", rfc3339(end))).hint(
+                "renew the license with `keygen renew LICENSE --days N`, then upgrade the renewal",
+            ),
         );
     }
     if license.is_trial() {
         return Err(Failure::usage("a trial cannot be upgraded")
-            .hint("convert the trial to any tier with `keygen issue --convert LICENSE_ID`"));
+            .hint("convert the trial to any tier with `keygen issue --convert LICENSE_ID --tier TIER --days N`"));
     }
     let mut draft = previous.successor(matrix)?;
     if let Some(tier) = arguments.tier {
@@ -59,6 +61,15 @@ fn order<'m>(
         refresh(&mut draft, matrix)?;
     }
     EntitlementChanges::of_successor(&arguments.changes, license).apply(&mut draft, matrix)?;
+    let users = UserChanges {
+        added: &arguments.user,
+        removed: &arguments.remove_user,
+        is_loss_accepted: arguments.changes.signing.output.force,
+    };
+    let user_notes = users.apply(&mut draft)?;
+    if let Some(ledger) = ledger {
+        users.check_cool_down(license, matrix, ledger, issued_at)?;
+    }
     let server = server.apply(&mut draft)?;
     let start_note = start_at_once(&mut draft, license, ledger)?;
     let mut changes = previous.changes(&draft, matrix)?;
@@ -67,6 +78,7 @@ fn order<'m>(
             "add --reissue to issue it again without changes; `keygen inspect LICENSE` shows its content",
         ));
     }
+    changes.notes.extend(user_notes);
     changes.notes.extend(start_note);
     let mut order = changes.order(draft, matrix);
     if let Some(server) = server {
@@ -93,7 +105,7 @@ fn raise_tier(
             license.tier(),
             tier.name()
         ))
-        .hint("issue a separate license of a lower tier with `keygen issue`"));
+        .hint("issue a separate license of a lower tier with `keygen issue --tier TIER --customer NAME --days N`"));
     }
     draft.tier = tier.name();
     let own = from.map(TierPolicy::entitlements);

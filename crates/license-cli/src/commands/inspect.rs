@@ -27,7 +27,7 @@ pub(crate) fn run(license: &OsStr, is_pem: bool, terminal: &Terminal) -> Result<
     if terminal.is_json() {
         terminal.json(&shown)?;
     } else {
-        let heading = format!("{UNVERIFIED}; check it with {}", command!("verify"));
+        let heading = format!("{UNVERIFIED}; check it with {}", command!("verify FILE"));
         terminal.outline(&heading, &shown)?;
     }
     Ok(Exit::Success)

@@ -91,7 +91,7 @@ pub(crate) fn activate(
         );
         return Err(Failure::malformed(message).hint(concat!(
             "use ",
-            command!("install"),
+            command!("install FILE"),
             " for licenses, validation tokens and revocation lists; send the output of ",
             command!("request"),
             " to the vendor for an answer"
@@ -174,7 +174,7 @@ fn install(
         note_dry_run(app, &checked, &before, &verified, terminal);
         let mut notices: Vec<_> = checked.problems.iter().map(Notice::state).collect();
         notices.extend(ignored);
-        notices.extend(checked.loss.as_ref().map(Notice::loss));
+        notices.extend(loss_notice(&checked));
         if !is_license {
             return artifacts::print(&verified, &statements, now, notices, terminal);
         }
@@ -202,15 +202,13 @@ fn install(
         };
         let now = context.clock();
         note_other_licenses(app, &installed, now, &verified, &others, terminal);
-        others.note_forgotten(app, terminal);
+        others.note_forgotten(app, now, terminal);
     }
     let mut evaluation = app.installed(args)?;
     let problems = installed.problems.iter().map(Notice::state);
     notice::add_missing(&mut evaluation.notices, problems);
     evaluation.notices.extend(ignored);
-    evaluation
-        .notices
-        .extend(installed.loss.as_ref().map(Notice::loss));
+    evaluation.notices.extend(loss_notice(&installed));
     evaluation.notices.extend(unreadable_directory(app));
     if evaluation.verified.is_none() {
         // Revocation lists and trust statements can be installed without a license.
@@ -236,6 +234,12 @@ fn joined<'a>(
     evaluation.high_water = installed.high_water;
     evaluation.installation = installed.installation;
     Ok(evaluation)
+}
+
+/// Returns the notice about what the new license does not allow.
+fn loss_notice(report: &InstallReport) -> Option<Notice> {
+    let loss = report.loss.as_ref()?;
+    Some(Notice::loss(loss, report.begins))
 }
 
 /// Returns the failure of an installation.

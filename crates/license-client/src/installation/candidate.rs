@@ -7,7 +7,7 @@ use license_core::license::CanonicalText;
 use license_core::{Context, FeatureMatrix, License, LicenseId, TrustSet, VerifiedLicenses};
 
 use super::combined_file::CombinedFile;
-use super::comparison::{Comparison, Contexts, worth};
+use super::comparison::{Comparison, Contexts, later_loss, worth};
 use super::license_files::InstalledFile;
 use super::{
     Installation, InstallationError, Keys, LicenseLoss, ReplacedLicense, add_validations, jwks,
@@ -87,7 +87,7 @@ pub(crate) struct Plan {
     combined: Option<CombinedFile>,
     /// The file with the replaced license, if the license could be restored.
     replaced: Option<(InstalledFile, LicenseId)>,
-    /// The losses of replacing a valid license.
+    /// The losses of replacing a valid license, now or when the new license starts.
     pub(crate) loss: Option<LicenseLoss>,
     /// Tokens in armor that are stored with the licenses.
     pub(crate) tokens: Vec<String>,
@@ -253,6 +253,8 @@ impl Candidate<'_> {
             ..Plan::default()
         };
         if plan.begins().is_some() {
+            let (new, installed) = (self.verified, &installed.verified);
+            plan.loss = later_loss(new, installed, self.matrix, context);
             return Ok(plan);
         }
         let installed_keys = before.for_replaced_license(paths);
@@ -268,7 +270,8 @@ impl Candidate<'_> {
             comparison.refuse_if_worse()?;
         }
         plan.loss = comparison.loss();
-        let license = comparison.restorable().cloned();
+        let restorable = comparison.restorable().cloned().collect();
+        let license = self.best_of(restorable, &installed.verified, &contexts);
         let kept = ReplacedLicense::read(paths, before, self.matrix);
         if let Ok(Some(mut kept)) = kept {
             let (verified, keys) = (&mut kept.verified, &kept.trust);
@@ -313,6 +316,23 @@ impl Candidate<'_> {
         // The stored file verifies either as a whole or not at all.
         let verifies = VerifiedLicenses::verify(&combined.text, keys, self.matrix).is_ok();
         verifies.then_some(combined)
+    }
+
+    /// Returns the license that allows most, and the first of equal ones.
+    fn best_of(
+        &self,
+        licenses: Vec<LicenseId>,
+        installed: &VerifiedLicenses,
+        contexts: &Contexts<'_>,
+    ) -> Option<LicenseId> {
+        let others = [self.verified.licenses(), installed.licenses()].concat();
+        let worth = |id: &LicenseId| {
+            let mut alone = installed.clone();
+            alone.retain_licenses(|license| license.id() == id);
+            worth(&alone, self.matrix, contexts, &others)
+        };
+        // Of equal licenses, `max_by_key` returns the last one.
+        licenses.into_iter().rev().max_by_key(worth)
     }
 
     /// Returns whether the license that is kept stays, because it is better than the installed

@@ -40,7 +40,8 @@ pub struct InstallReport {
     pub clock_repaired: bool,
     /// Whether all validation tokens were already stored or are older than the stored ones.
     pub is_old: bool,
-    /// The losses, if a valid license was replaced.
+    /// The losses, if a valid license was replaced, or if it is replaced when the new license
+    /// begins.
     pub loss: Option<LicenseLoss>,
     /// The valid license that was replaced and can be restored. A license that the new one
     /// supersedes is not kept.

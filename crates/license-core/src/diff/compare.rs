@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-use super::{Change, Effect, describe};
+use super::{Change, Effect, describe, is_continued};
 use crate::claims::LicenseClaims;
 use crate::ids::Tier;
 use crate::machine::Machine;
@@ -100,13 +100,10 @@ pub(super) fn compare(
     // Two licenses that start when they are issued are both valid as soon as the customer receives
     // them, so their starts are not compared.
     if before.starts_at().is_some() || after.starts_at().is_some() {
-        let (before, after) = (before.valid_from(), after.valid_from());
-        add(Change::between_instants(
-            "not_before",
-            before,
-            after,
-            describe::start,
-        ));
+        let starts = [before, after].map(LicenseClaims::valid_from);
+        let describe = |old, new| describe::start(old, new, is_continued(before, after));
+        let [old, new] = starts;
+        add(Change::between_instants("not_before", old, new, describe));
     }
     add(Change::between_instants(
         "expires_at",

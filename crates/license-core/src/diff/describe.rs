@@ -15,9 +15,12 @@ pub(super) fn text(value: &Option<impl Display>) -> String {
         .map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
+/// Describes the change of the start. A later start takes nothing away if the first license is
+/// valid until then.
 pub(super) fn start(
     before: Option<DateTime<Utc>>,
     after: Option<DateTime<Utc>>,
+    is_continued: bool,
 ) -> (Effect, String) {
     let text = match (before, after) {
         (Some(before), Some(after)) => {
@@ -31,7 +34,10 @@ pub(super) fn start(
             format!("it starts immediately instead of at {before}")
         }
     };
-    (Effect::gain_if(after < before), text)
+    match Effect::gain_if(after < before) {
+        Effect::Loss if is_continued => (Effect::Other, text),
+        effect => (effect, text),
+    }
 }
 
 pub(super) fn end(before: Option<DateTime<Utc>>, after: Option<DateTime<Utc>>) -> (Effect, String) {

@@ -320,3 +320,24 @@ fn succession_depends_on_ids_products_and_customers() {
     let back = Difference::from_claims(&newer, &older, FeatureMatrix::built_in());
     assert_eq!(back.succession(), Succession::ReplacedBy);
 }
+
+#[test]
+fn a_later_start_is_a_loss_unless_the_license_continues_until_then() {
+    let renewed = |start: &str, supersedes: &[LicenseId]| {
+        let difference = changed(|draft| {
+            draft.id = id(2);
+            draft.supersedes = supersedes.to_vec();
+            draft.not_before = Some(at(start));
+            draft.expires_at = Some(at("2029-01-01"));
+        });
+        let mut changes = difference.changes().iter();
+        changes
+            .find(|change| change.what() == "not_before")
+            .unwrap()
+            .effect()
+    };
+    assert_eq!(renewed("2028-01-01", &[id(1)]), Effect::Other);
+    assert_eq!(renewed("2027-06-01", &[id(1)]), Effect::Other);
+    assert_eq!(renewed("2028-01-02", &[id(1)]), Effect::Loss);
+    assert_eq!(renewed("2028-01-01", &[]), Effect::Loss);
+}

@@ -40,10 +40,12 @@ pub enum ProductFileError {
     },
     /// A value is not the name of a tier in the file.
     #[error(
-        "product file: `{place}`: expected the name of a tier in this file ({tiers}), found \
-         `{found}`"
+        "product file: {}`{place}`: expected the name of a tier in this file ({tiers}), found \
+         `{found}`", at(*position)
     )]
     UnknownTier {
+        /// The position of the value, if it is known.
+        position: Option<Position>,
         /// The path of the value, such as `trial.tier`.
         place: String,
         /// The names of the tiers.
@@ -52,8 +54,10 @@ pub enum ProductFileError {
         found: String,
     },
     /// A value is not valid.
-    #[error("product file: `{place}`: expected {expected}")]
+    #[error("product file: {}`{place}`: expected {expected}", at(*position))]
     Value {
+        /// The position of the value, if it is known.
+        position: Option<Position>,
         /// The path of the value, such as `tiers.PRO.quotas.agents`.
         place: String,
         /// A description of the valid values.
@@ -73,6 +77,20 @@ impl ProductFileError {
     /// ```
     pub const fn code(&self) -> Code {
         Code::Malformed
+    }
+
+    /// Adds the position of the value, which `find` returns for its path.
+    pub(super) fn located(mut self, find: impl FnOnce(&str) -> Option<Position>) -> Self {
+        if let Self::UnknownTier {
+            place, position, ..
+        }
+        | Self::Value {
+            place, position, ..
+        } = &mut self
+        {
+            *position = find(place);
+        }
+        self
     }
 }
 
@@ -107,6 +125,31 @@ mod tests {
     fn inherited_features_count_against_a_limit() {
         assert!(FeatureMatrix::parse(&inheriting(1024)).is_ok());
         assert!(FeatureMatrix::parse(&inheriting(1025)).is_err());
+    }
+
+    #[test]
+    fn an_error_names_the_line_of_the_value() {
+        let file = "product = 'ACME'\nissuer = 'Acme'\nbase_tier = 'A1'\n[trial]\ntier = 'B1'\n\
+                    days = 9\n[[tiers]]\nname = 'A1'\nfeatures = []\nquotas = { x = 1, y = -2 }\n";
+        let right = file.replace("'B1'", "'A1'");
+        let again = "[[tiers]]\nname = 'A1'\nfeatures = []\n";
+        for (text, position) in [
+            (file.to_owned(), "at line 5, character 8: `trial.tier`"),
+            (
+                right.clone(),
+                "at line 10, character 23: `tiers.A1.quotas.y`",
+            ),
+            (
+                right.replace("-2", "2") + again,
+                "at line 11, character 1: `tiers.A1`",
+            ),
+            (
+                right.replace("'ACME'", "'acme'"),
+                "at character 11: `product`",
+            ),
+        ] {
+            assert!(message(&text).contains(position), "{}", message(&text));
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serializer};
 
 use super::labels::{self, FileLabel};
+use super::place::position;
 use super::table::Table;
 use super::{FeatureMatrix, ProductFileError, TierPolicy, Trial, is_feature_name};
 use crate::encoding::pasted::Position;
@@ -111,7 +112,7 @@ pub(super) fn parse(text: &str) -> Result<FeatureMatrix, ProductFileError> {
             .map(|span| Position::from_offset(text, span.start)),
         reason: printable(error.message().chars()),
     })?;
-    from_file(file)
+    from_file(file).map_err(|error| error.located(|place| position(text, place)))
 }
 
 fn from_file(file: File) -> Result<FeatureMatrix, ProductFileError> {
@@ -188,6 +189,7 @@ fn from_file(file: File) -> Result<FeatureMatrix, ProductFileError> {
 fn unknown_tier(place: &str, found: &str, tiers: &[TierPolicy]) -> ProductFileError {
     let names: Vec<_> = tiers.iter().map(|tier| tier.name().to_string()).collect();
     ProductFileError::UnknownTier {
+        position: None,
         place: place.to_owned(),
         tiers: names.join(", "),
         found: found.to_owned(),
@@ -303,6 +305,7 @@ pub(super) fn feature_name(place: &str, name: String) -> Result<Box<str>, Produc
 
 pub(super) fn invalid(place: &str, expected: &'static str) -> ProductFileError {
     ProductFileError::Value {
+        position: None,
         place: place.to_owned(),
         expected,
     }

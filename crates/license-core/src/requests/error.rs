@@ -27,11 +27,8 @@ pub enum MachineRequestError {
         /// The length of the text in bytes.
         found: usize,
     },
-    /// The armor lines are missing, or there is other text around the block.
-    #[error(
-        "expected one block from `-----BEGIN LICENSE …-----` to `-----END LICENSE …-----`, and no \
-         other text"
-    )]
+    /// The armor lines are missing.
+    #[error("expected one block from `-----BEGIN LICENSE …-----` to `-----END LICENSE …-----`")]
     Armor,
     /// The text has several blocks.
     #[error("expected one request or receipt, found several")]

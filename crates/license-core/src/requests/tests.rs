@@ -8,7 +8,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::text::MAX_REQUEST_BYTES;
+use super::text::{MAX_REQUEST_BYTES, MAX_SURROUNDED_BYTES};
 use super::*;
 use crate::code::Code;
 use crate::ids::{Nonce, ProductCode};
@@ -122,6 +122,72 @@ fn changes_by_mail_programs_and_editors_are_accepted() {
         ] {
             assert_eq!(MachineRequest::parse(&pasted).unwrap(), request, "{pasted}");
         }
+    }
+}
+
+#[test]
+fn a_request_is_found_in_a_mail() {
+    for request in requests() {
+        let armor = request.to_armor();
+        let quoted = format!("> {}", armor.trim_end().replace('\n', "\n> "));
+        let html = armor.replace('"', "&quot;").replace(' ', "&nbsp;");
+        let long = "A sentence -- of the mail.\n".repeat(3000);
+        for mail in [
+            format!("Dear vendor,\n\n{armor}\nKind regards\n-- \nJo <jo@example.com>\n"),
+            format!("Hello\n\n{armor}\nBye\n").replace('\n', "\r\n"),
+            format!("On Monday, Jo wrote:\n> Hello,\n> \n{quoted}\n> Bye\n\nBest regards\n"),
+            format!(
+                "<p>Hello {{</p>{}<p>Bye}}</p>",
+                armor.replace('\n', "<br>\n")
+            ),
+            format!("<html><body>{}</body></html>", html.replace('\n', "<br/>")),
+            format!(
+                "<div>&gt; {}</div>",
+                html.trim_end().replace('\n', "<BR />&gt;&nbsp;")
+            ),
+            format!("Hello, {} Bye", request.to_line()),
+            format!("-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{armor}\n-- \n"),
+            format!("{long}{armor}{long}"),
+        ] {
+            assert_eq!(MachineRequest::parse(&mail).unwrap(), request, "{mail}");
+        }
+    }
+}
+
+#[test]
+fn a_mail_with_several_or_incomplete_requests_is_refused() {
+    let [good, _, clock, _] = requests().map(|request| request.to_armor());
+    let error = |mail: &str| MachineRequest::parse(mail).unwrap_err().to_string();
+    let several = "expected one request or receipt, found several";
+    let cut = good.split_once("nonce").unwrap().0;
+    for mail in [
+        format!("{good}> {}", good.trim_end().replace('\n', "\n> ")),
+        format!("Hello\n{good}\nand\n{clock}\nBye\n"),
+        format!("Hello\n{cut}\nonce more:\n{good}"),
+    ] {
+        assert_eq!(error(&mail), several, "{mail}");
+    }
+    let end = good.find("-----END").unwrap();
+    let armor = "expected one block from";
+    for mail in [
+        format!("Hello\n{}Bye\n", &good[..end]),
+        good.replace("-----END LICENSE ACTIVATION", "-----END LICENSE CLOCK"),
+        "Hello\nBEGIN REQUEST\nBye\n".to_owned(),
+    ] {
+        assert!(error(&mail).starts_with(armor), "{mail}");
+    }
+    let limits = [
+        (
+            MAX_SURROUNDED_BYTES,
+            format!("{good}{}", " ".repeat(MAX_SURROUNDED_BYTES)),
+        ),
+        (
+            MAX_REQUEST_BYTES,
+            good.replace('{', &format!("{{{}", "x".repeat(MAX_REQUEST_BYTES))),
+        ),
+    ];
+    for (limit, mail) in limits {
+        assert!(error(&mail).starts_with(&format!("expected at most {limit} bytes")));
     }
 }
 

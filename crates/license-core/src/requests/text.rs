@@ -4,11 +4,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
+use super::block::only_block;
 use super::{MachineRequest, MachineRequestError, readback};
 use crate::encoding::armor::MachineRequestKind;
 use crate::encoding::hex;
 use crate::encoding::kind::TextKind;
-use crate::encoding::layout;
+use crate::encoding::layout::{has_block, lines_of};
+use crate::encoding::markup::without_markup;
 use crate::encoding::pasted::{is_invisible, plain_dash, plain_quote};
 use crate::encoding::qr_text;
 use crate::encoding::quoted::quoted;
@@ -19,8 +21,10 @@ use sha2::{Digest, Sha256};
 const VERSION: u64 = 1;
 /// Length of the check value, a prefix of a SHA-256. It detects accidental changes only.
 const CHECK_BYTES: usize = 4;
-/// Maximum size of a text in bytes: about ten times the usual size.
+/// Maximum size in bytes of a request or receipt: about ten times the usual size.
 pub(crate) const MAX_REQUEST_BYTES: usize = 8 * 1024;
+/// Maximum size in bytes of a text that contains a block, such as a mail.
+pub(crate) const MAX_SURROUNDED_BYTES: usize = 256 * 1024;
 
 impl MachineRequest {
     /// Returns the request as an armor block.
@@ -90,8 +94,9 @@ impl MachineRequest {
     /// Parses an armor block, the text of a QR code, or the [readback
     /// lines](crate::requests::readback) of the compact form.
     ///
-    /// Line breaks, quotes and hyphens that mail programs and editors have replaced are accepted.
-    /// Takes memory of up to 128 times the size of the text.
+    /// Line breaks, quotes and hyphens that mail programs and editors have replaced are accepted,
+    /// and so is other text around an armor block. Takes memory of up to 128 times the size of the
+    /// text.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -107,14 +112,14 @@ impl MachineRequest {
     ///
     /// # Errors
     ///
-    /// Returns [`MachineRequestError`] if the text is longer than 8 KiB, is not a request or
-    /// receipt, or was changed.
+    /// Returns [`MachineRequestError`] if the text is not exactly one request or receipt, or if it
+    /// was changed. A request may have up to 8 KiB, and a text around an armor block 256 KiB.
     pub fn parse(text: &str) -> Result<Self, MachineRequestError> {
-        if text.len() > MAX_REQUEST_BYTES {
-            return Err(MachineRequestError::TooLong {
-                limit: MAX_REQUEST_BYTES,
-                found: text.len(),
-            });
+        let source = text;
+        check_length(source, MAX_SURROUNDED_BYTES)?;
+        let text = &*without_markup(source);
+        if !has_block(text) {
+            check_length(text, MAX_REQUEST_BYTES)?;
         }
         if let Some(content) = qr_text::read(qr_text::REQUEST, text) {
             return Self::from_bytes(&content.map_err(MachineRequestError::QrText)?);
@@ -124,16 +129,17 @@ impl MachineRequest {
             return Self::from_bytes(&bytes);
         }
         let normalize = |character: char| plain_quote(plain_dash(character));
-        let lines = layout::lines_of(text);
+        let lines = lines_of(text);
         // No value contains a character that cannot be seen, and the check value detects a change.
         let visible = lines.chars().filter(|character| !is_invisible(*character));
         let plain: String = visible.map(normalize).collect();
-        let (kind, body) = unarmor(&plain).map_err(|error| match TextKind::detect(text) {
+        let (kind, body) = only_block(&plain).map_err(|error| match TextKind::detect(source) {
             Some(found) if matches!(error, MachineRequestError::Armor) && is_other(found) => {
                 MachineRequestError::OtherKind { found }
             }
             _ => error,
         })?;
+        check_length(body, MAX_REQUEST_BYTES)?;
         // No value contains white space, so it can be removed everywhere.
         let body: String = body.split_whitespace().collect();
         from_json(kind, body.as_bytes())
@@ -145,39 +151,17 @@ impl MachineRequest {
     }
 }
 
+fn check_length(text: &str, limit: usize) -> Result<(), MachineRequestError> {
+    let found = text.len();
+    if found > limit {
+        return Err(MachineRequestError::TooLong { limit, found });
+    }
+    Ok(())
+}
+
 /// Returns whether a text is of another kind than a request.
 fn is_other(kind: TextKind) -> bool {
     !matches!(kind, TextKind::MachineRequest(_))
-}
-
-/// Returns the kind in the label, and the text between the two delimiters.
-fn unarmor(text: &str) -> Result<(MachineRequestKind, &str), MachineRequestError> {
-    let (_, rest) = text
-        .split_once("-BEGIN ")
-        .ok_or(MachineRequestError::Armor)?;
-    let (label, rest) = rest.split_once('-').ok_or(MachineRequestError::Armor)?;
-    let Some(kind) = MachineRequestKind::parse(label.trim()) else {
-        return Err(MachineRequestError::OtherBlock {
-            found: quoted(label.trim()),
-        });
-    };
-    let (body, end) = rest.split_once("-END ").ok_or(MachineRequestError::Armor)?;
-    let end = end.strip_prefix(label.trim());
-    let after = end
-        .ok_or(MachineRequestError::Armor)?
-        .trim_start_matches('-');
-    if after.trim_matches(is_ignored_around).is_empty() {
-        Ok((kind, body.trim_matches('-')))
-    } else if after.contains("-BEGIN ") {
-        Err(MachineRequestError::Several)
-    } else {
-        Err(MachineRequestError::Armor)
-    }
-}
-
-/// Returns whether the character is ignored before and after the block.
-fn is_ignored_around(character: char) -> bool {
-    character.is_whitespace() || matches!(character, '"' | '\u{feff}' | '-')
 }
 
 /// JSON form of a machine request.

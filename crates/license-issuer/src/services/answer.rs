@@ -13,6 +13,7 @@ use license_core::ids::Nonce;
 use license_core::issue::VerifyingSigner;
 use license_core::license::VerifiedLicensesError;
 use license_core::machine::MachineDigest;
+use license_core::time::rfc3339;
 use license_core::{Code, LicenseId, ProductCode, Unverified};
 
 use crate::errors::LedgerError;
@@ -175,6 +176,16 @@ pub enum AnswerError {
     /// The license allows no more machines.
     #[error(transparent)]
     DeviceLimit(#[from] DeviceLimitError),
+    /// The clock high-water mark of the machine needs no repair.
+    #[error("{}", not_ahead(.mark, .requested_at, .issued_at))]
+    NotAhead {
+        /// The clock high-water mark of the machine.
+        mark: DateTime<Utc>,
+        /// The time of the request, by the clock of the machine.
+        requested_at: DateTime<Utc>,
+        /// The time that the repair would set.
+        issued_at: DateTime<Utc>,
+    },
 }
 
 impl AnswerError {
@@ -189,9 +200,23 @@ impl AnswerError {
             Self::License { source, .. } => Some(source.code()),
             Self::OtherProduct { .. } => Some(Code::ProductMismatch),
             Self::LockedToOthers { .. } => Some(Code::MachineMismatch),
-            Self::Ledger(_) | Self::Random(_) | Self::DeviceLimit(_) => None,
+            Self::Ledger(_) | Self::Random(_) | Self::DeviceLimit(_) | Self::NotAhead { .. } => {
+                None
+            }
         }
     }
+}
+
+fn not_ahead(
+    mark: &DateTime<Utc>,
+    requested_at: &DateTime<Utc>,
+    issued_at: &DateTime<Utc>,
+) -> String {
+    let [mark, requested_at, issued_at] = [mark, requested_at, issued_at].map(|at| rfc3339(*at));
+    format!(
+        "expected a clock high-water mark after {issued_at}, found {mark}; the clock of the machine \
+         was at {requested_at}"
+    )
 }
 
 /// The outcome of a machine request.

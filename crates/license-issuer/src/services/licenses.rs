@@ -45,14 +45,14 @@ pub struct LicenseOrder<'m> {
     pub members: Map<String, Value>,
     /// Notes for the vendor.
     pub notes: Vec<String>,
-    /// Warnings about the license.
+    /// Warnings about an order that is probably a mistake.
     pub warnings: Vec<IssueWarning>,
     /// The entitlements that the customer loses, if the license replaces another license.
     pub losses: Option<Vec<String>>,
 }
 
 impl<'m> LicenseOrder<'m> {
-    /// Creates an order without notes.
+    /// Creates an order without notes and warnings.
     pub fn new(draft: LicenseDraft, matrix: &'m FeatureMatrix) -> Self {
         Self {
             draft,

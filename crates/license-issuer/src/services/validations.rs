@@ -135,7 +135,7 @@ pub struct SignedValidation {
     pub armor: String,
 }
 
-impl ValidationOrder<'_> {
+impl<'a> ValidationOrder<'a> {
     /// Verifies the licenses and plans their validations.
     ///
     /// Before the key is open, only the syntax of the licenses is checked, because the licenses may
@@ -148,7 +148,7 @@ impl ValidationOrder<'_> {
     pub fn plan(
         &self,
         context: &DraftContext<'_, VerifyingSigner>,
-    ) -> Result<ValidationPlan<'_>, ValidationError> {
+    ) -> Result<ValidationPlan<'a>, ValidationError> {
         let mut plan = ValidationPlan {
             order: *self,
             issued_at: self.issued_at.unwrap_or(context.now),

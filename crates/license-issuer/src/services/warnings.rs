@@ -14,6 +14,19 @@ const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IssueWarning {
+    /// The customer already has an active license of the product, which stays valid.
+    ActiveLicense {
+        /// The customer of the active license.
+        customer: String,
+        /// The id of the latest active license.
+        license: String,
+        /// The tier of this license.
+        tier: String,
+        /// The end of this license.
+        end: Option<DateTime<Utc>>,
+        /// Whether the customer has other active licenses, too.
+        has_others: bool,
+    },
     /// The time of issue is in the future. A machine that installs the artifact raises its clock
     /// high-water mark to this time.
     Postdated(DateTime<Utc>),

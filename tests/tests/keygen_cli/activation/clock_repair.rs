@@ -87,8 +87,18 @@ fn a_backdated_or_postdated_repair_causes_a_warning() {
         let report = repair(&workstation, clock_request("2099-01-01"), &options).expect_code(0);
         assert!(report.stderr.contains(code), "{report:?}");
     }
-    let report = repair(&workstation, clock_request("2020-01-01"), &["--dry-run"]).expect_code(0);
-    assert!(report.stderr.contains("NOT_AHEAD"), "{report:?}");
+    // A mark that is not ahead is answered with --force only.
+    let behind = clock_request("2020-01-01");
+    let error = repair(&workstation, behind.clone(), &["--dry-run"]).expect_failure(2);
+    assert_eq!(error.code, "NOT_AHEAD");
+    for part in [
+        "found 2020-01-01T00:00:00Z",
+        "clock of the machine was at 20",
+    ] {
+        assert!(error.message.contains(part), "{error:?}");
+    }
+    let forced = repair(&workstation, behind, &["--dry-run", "--force"]).expect_code(0);
+    assert!(forced.stderr.contains("NOT_AHEAD"), "{forced:?}");
     let report = repair(&workstation, clock_request("2099-01-01"), &["--dry-run"]).expect_code(0);
     assert!(!report.stderr.contains("warning"), "{report:?}");
     assert_eq!(

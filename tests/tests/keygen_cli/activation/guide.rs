@@ -47,7 +47,7 @@ fn the_commands_of_the_activation_guide_work() {
                 let report = activate(&workstation, &license, 2, &["--json"])
                     .expect_code(0)
                     .json();
-                words[3] = report["activation_id"].as_str().unwrap().to_owned();
+                words[2] = report["activation_id"].as_str().unwrap().to_owned();
             }
             "clock-repair" => {
                 let clock = license_core::requests::ClockRequest {

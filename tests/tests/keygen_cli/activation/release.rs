@@ -65,7 +65,10 @@ fn a_receipt_needs_the_secret_of_its_activation() {
     wrong.secret = secret(7);
     let error = release(&workstation, wrong, &[]).expect_failure(3);
     assert!(!error.message.contains(&secret(7).reveal()), "{error:?}");
-    assert!(error.hint.contains("--activation"), "{error:?}");
+    assert!(
+        error.hint.contains("keygen release ACTIVATION_ID"),
+        "{error:?}"
+    );
     let mut wrong = receipt(&id, 1, 1);
     wrong.secret = secret(2);
     let wrong = release(&workstation, wrong, &["--json"]);
@@ -84,7 +87,8 @@ fn a_receipt_needs_the_secret_of_its_activation() {
 #[test]
 fn a_lost_machine_is_released_by_the_vendor() {
     let (workstation, id, first) = full();
-    let gone = ["release", "--activation", &first, "--reason", "burnt down"];
+    // The id is accepted as the argument, too.
+    let gone = ["release", &first, "--reason", "burnt down"];
     let report = keygen(&workstation, &gone).expect_code(0);
     assert!(
         report.stdout.contains("without a receipt: burnt down\n"),
@@ -100,6 +104,8 @@ fn a_lost_machine_is_released_by_the_vendor() {
     for wrong in [
         &["release"][..],
         &["release", "--activation", &first],
+        &["release", &first],
+        &["release", "receipt.lic", "--reason", "x"],
         &["release", "--reason", "x"],
         &[
             "release",
@@ -128,7 +134,9 @@ fn an_activation_cannot_be_revoked_as_a_license() {
     let (workstation, _, first) = full();
     let error = keygen(&workstation, &["revoke", &first, "--reason", "x"]).expect_failure(2);
     assert!(
-        error.hint.contains("keygen release --activation"),
+        error
+            .hint
+            .contains(&format!("keygen release {first} --reason")),
         "{error:?}"
     );
 }
@@ -169,10 +177,7 @@ fn an_old_receipt_does_not_end_later_activations() {
     assert!(dry.stderr.contains("STILL_ACTIVE"), "{dry:?}");
     let report = release(&workstation, receipt(&id, 1, 1), &[]).expect_code(0);
     assert!(!report.stdout.contains("device is free"), "{report:?}");
-    let command = format!(
-        "`keygen release --activation {} --reason",
-        later.as_str().unwrap()
-    );
+    let command = format!("`keygen release {} --reason", later.as_str().unwrap());
     assert!(report.stderr.contains(&command), "{report:?}");
     let refused = activate(&workstation, &id, 3, &["--json"]);
     assert_eq!(refused.expect_json_failure(2), "DEVICE_LIMIT");

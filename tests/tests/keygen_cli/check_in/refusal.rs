@@ -192,7 +192,8 @@ fn an_invalid_or_foreign_license_is_refused_with_its_file_name() {
     refused(&workstation, 3, &["binary"]);
     workstation.write("large", "A".repeat(257 * 1024));
     refused(&workstation, 3, &["large"]);
-    refused(&workstation, 4, &["missing.lic"]);
+    // The argument can also be an id or a key of the ledger.
+    refused(&workstation, 2, &["missing.lic"]);
     refused(&workstation, 4, &["home"]);
 }
 

@@ -57,6 +57,6 @@ fn standard_input_is_only_for_options() {
     ] {
         let run = Run::keygen(&workstation).args(["public", "--key", "one.key"]);
         let error = run.env(variable, "-").run().expect_failure(2);
-        assert!(error.message.starts_with(variable), "{error:?}");
+        assert!(error.text().starts_with(variable), "{error:?}");
     }
 }

@@ -16,7 +16,7 @@ use license_issuer::services::batch::{BatchRow, BatchSource};
 
 use super::super::draft::find_tier;
 use super::super::issuance::warning_text;
-use super::super::{issue, license_report};
+use super::super::{issue, license_report, quotation_marks};
 use super::columns::{self, ColumnKind, OrderColumn};
 use super::dialect::{CsvDialect, count_error};
 use super::manifest::ManifestRow;
@@ -327,7 +327,7 @@ impl OrderRow {
 
 /// Returns a remark if a cell begins or ends with a quotation mark that only word processors write.
 fn quotes_remark(record: &csv::StringRecord) -> Option<String> {
-    let is_mark = |character: &char| "“”„‟‘’‚‛«»‹›″".contains(*character);
+    let is_mark = |character: &char| quotation_marks::is_typographic(*character);
     let ends = |cell: &str| [cell.chars().next(), cell.chars().next_back()];
     let mut ends = record.iter().flat_map(|cell| ends(trim_blanks(cell)));
     let mark = ends.find_map(|end| end.filter(is_mark))?;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::answer;
 use super::super::lookup::not_found;
-use super::report;
+use super::report::{self, SubjectReport};
 use crate::{failures, output};
 
 /// Returns the subject of the answer whose activation id or nonce is `name`.
@@ -18,7 +18,10 @@ pub(super) fn subject(ledger: &dyn LedgerReader, name: &str) -> Result<Option<St
 /// Returns the answer whose activation id or nonce is `name`.
 ///
 /// An answer has the nonce of its request.
-fn find(ledger: &dyn LedgerReader, name: &str) -> Result<Option<RecordedAnswer>, Failure> {
+pub(super) fn find(
+    ledger: &dyn LedgerReader,
+    name: &str,
+) -> Result<Option<RecordedAnswer>, Failure> {
     let failed = failures::ledger_not_read(ledger);
     let name = name.trim().to_ascii_lowercase();
     if let Some(found) = ledger.activation(&name).map_err(failed)? {
@@ -49,17 +52,23 @@ pub(super) fn show(
     let activations = ledger
         .distinct_activations(entries.clone())
         .map_err(failed)?;
-    report::entries(digest, &entries, &activations, terminal)
+    report::subject(
+        &SubjectReport {
+            subject: digest,
+            verdict: None,
+            entries: &entries,
+            activations: &activations,
+        },
+        terminal,
+    )
 }
 
 /// Writes a recorded answer again. Warns if its activation has ended.
 pub(super) fn resend(
-    ledger: &dyn LedgerReader,
-    name: &str,
+    found: &RecordedAnswer,
     output: &OutputFile,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let found = find(ledger, name)?.ok_or_else(|| not_found(name))?;
     if let Some(release) = &found.release {
         let at = release.member("at").unwrap_or_default();
         let message = format!(
@@ -70,7 +79,10 @@ pub(super) fn resend(
     }
     let text = answer::armored(&found.entry.artifact)?;
     if !terminal.is_json() {
-        return output::write(output, &text);
+        output::write(output, &text)?;
+        let machine = found.entry.member("machine").unwrap_or_default();
+        let what = format!("the answer for machine {machine}");
+        return super::written(output, &what, terminal);
     }
     let path = output.path();
     if path.is_some() {
@@ -81,7 +93,7 @@ pub(super) fn resend(
         "activation_id": found.entry.member("activation_id"),
         "license_id": found.entry.member("license_id"),
         "machine": found.entry.member("machine"),
-        "status": status(&found),
+        "status": status(found),
         "path": path,
         "answer": path.is_none().then_some(text),
     }))

@@ -1,17 +1,18 @@
 //! `keygen ledger expiring`: licenses that end soon, and whether they are renewed.
 
-use license_cli_support::{Cell, Column, Failure, Meaning, Terminal};
+use license_cli_support::{Cell, Column, Failure, Meaning};
 use license_core::time;
 use license_issuer::ledger::sqlite::SqliteLedger;
 use license_issuer::ledger::{LicenseFilter, LicenseSort, RecordedLicense};
 use license_issuer::services::renewals::RenewalState;
 use serde_json::{Value, json};
 
+use super::super::context::AppContext;
 use super::super::lookup::rows;
 use super::report;
 use crate::args::Expiring;
 use crate::failures;
-use crate::inputs::now;
+use crate::inputs::{matrix, now};
 use crate::output::date::last_day;
 use crate::output::license_table::LicenseTable;
 
@@ -36,8 +37,9 @@ impl EndingLicense {
 pub(super) fn run(
     arguments: &Expiring,
     ledger: &SqliteLedger,
-    terminal: &Terminal,
+    app: AppContext<'_>,
 ) -> Result<(), Failure> {
+    let terminal = app.terminal;
     let (open, settled): (Vec<_>, Vec<_>) = find(arguments, ledger)?
         .into_iter()
         .partition(|ending| ending.state.is_open());
@@ -52,7 +54,8 @@ pub(super) fn run(
         }));
     }
     if arguments.format.csv {
-        return terminal.data(&report::csv(open.iter().map(|ending| &ending.license)));
+        let licenses = open.iter().map(|ending| &ending.license);
+        return terminal.data(&report::csv(licenses, &matrix(app.settings, None)?));
     }
     let mut parts = Vec::new();
     if open.is_empty() {
@@ -75,7 +78,7 @@ pub(super) fn run(
     }
     if open.iter().any(|ending| ending.state == RenewalState::Due) {
         terminal
-            .note("to renew them, save the list with --csv, and run `keygen renew --from FILE`");
+            .note("to renew them, save the list with --csv, and run `keygen renew --from FILE --days N --out DIRECTORY`");
     }
     Ok(())
 }

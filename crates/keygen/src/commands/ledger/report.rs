@@ -2,18 +2,19 @@
 
 use license_cli_support::{Cell, Column, Failure, Fields, Meaning, Terminal, escape};
 use license_core::chrono::{DateTime, Utc};
-use license_core::time;
+use license_core::{FeatureMatrix, time};
 use license_issuer::ledger::{LedgerEntry, LicenseStatus, RecordedAnswer, RecordedLicense};
 use serde_json::{Value, json};
 
-use crate::args::TableFormat;
+use super::seats;
+use super::verdict::Verdict;
 use crate::inputs::now;
 use crate::output::csv;
 use crate::output::date::last_day;
 use crate::output::license_table::LicenseTable;
 
 /// Columns of comma-separated values, which are also members of the JSON output, except for
-/// [`LAST_DAY`].
+/// [`LAST_DAY`]. In JSON, `seats` is the claim of the license.
 ///
 /// Spreadsheets and scripts rely on their order, so claims that were added later appear in JSON
 /// only.
@@ -24,7 +25,7 @@ pub(in crate::commands) const COLUMNS: [&str; 14] = [
     "tier",
     "customer",
     "company",
-    "seats",
+    SEATS,
     "key",
     "short_key",
     "issued_at",
@@ -38,17 +39,13 @@ pub(in crate::commands) const COLUMNS: [&str; 14] = [
 /// instant after that day.
 const LAST_DAY: &str = "last_day";
 
-pub(super) fn licenses(
-    rows: &[RecordedLicense],
-    format: TableFormat,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+/// Column with the seats of a license, or with those that its tier includes.
+const SEATS: &str = "seats";
+
+pub(super) fn licenses(rows: &[RecordedLicense], terminal: &Terminal) -> Result<(), Failure> {
     if terminal.is_json() {
         let licenses: Vec<_> = rows.iter().map(RecordedLicense::to_json).collect();
         return terminal.json(&json!({ "licenses": licenses, "count": rows.len() }));
-    }
-    if format.csv {
-        return terminal.data(&csv(rows.iter()));
     }
     if rows.is_empty() {
         terminal.note("no license found");
@@ -118,7 +115,7 @@ fn ends(status: LicenseStatus, end: Option<DateTime<Utc>>, now: DateTime<Utc>) -
     }
 }
 
-fn status_cell(status: LicenseStatus) -> Cell {
+pub(super) fn status_cell(status: LicenseStatus) -> Cell {
     let name = status.as_str();
     meaning(status).map_or(name.into(), |meaning| Cell::new(meaning, name))
 }
@@ -156,12 +153,16 @@ fn meaning(status: LicenseStatus) -> Option<Meaning> {
 }
 
 /// Returns the licenses as comma-separated values.
-pub(super) fn csv<'r>(rows: impl Iterator<Item = &'r RecordedLicense>) -> String {
+pub(super) fn csv<'r>(
+    rows: impl Iterator<Item = &'r RecordedLicense>,
+    matrix: &FeatureMatrix,
+) -> String {
     let rows = rows.map(|row| {
         let object = row.to_json();
         let last_day = row.entry.time("expires_at").map(last_day);
         let cells = COLUMNS.map(|name| match object.get(name) {
             _ if name == LAST_DAY => last_day.clone().unwrap_or_default(),
+            _ if name == SEATS => seats::cell(&row.entry, matrix).unwrap_or_default(),
             Some(Value::String(text)) => text.clone(),
             None | Some(Value::Null) => String::new(),
             Some(other) => other.to_string(),
@@ -171,20 +172,30 @@ pub(super) fn csv<'r>(rows: impl Iterator<Item = &'r RecordedLicense>) -> String
     csv::document(&COLUMNS, rows)
 }
 
-pub(super) fn entries(
-    subject: &str,
-    entries: &[LedgerEntry],
-    activations: &[RecordedAnswer],
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+/// Everything that the ledger has about a subject.
+pub(super) struct SubjectReport<'a> {
+    pub(super) subject: &'a str,
+    /// The status, if the subject is a license.
+    pub(super) verdict: Option<&'a Verdict>,
+    pub(super) entries: &'a [LedgerEntry],
+    pub(super) activations: &'a [RecordedAnswer],
+}
+
+pub(super) fn subject(report: &SubjectReport<'_>, terminal: &Terminal) -> Result<(), Failure> {
+    let (entries, verdict) = (report.entries, report.verdict);
     if terminal.is_json() {
         let entries: Vec<_> = entries.iter().map(LedgerEntry::to_json).collect();
-        let activations: Vec<_> = activations.iter().map(activation_json).collect();
-        return terminal
-            .json(&json!({ "subject": subject, "entries": entries, "activations": activations }));
+        let activations: Vec<_> = report.activations.iter().map(activation_json).collect();
+        return terminal.json(&json!({
+            "subject": report.subject,
+            "license": verdict.map(Verdict::to_json),
+            "entries": entries,
+            "activations": activations,
+        }));
     }
-    let mut parts = vec![Meaning::Heading.paint(&escape(subject))];
-    parts.extend(activations.iter().map(activation_line));
+    let mut parts = vec![Meaning::Heading.paint(&escape(report.subject))];
+    parts.extend(verdict.map(|verdict| verdict.fields(now()).to_text(terminal.columns())));
+    parts.extend(report.activations.iter().map(activation_line));
     for entry in entries {
         let title = format!(
             "{}  entry {}: {}",
@@ -233,7 +244,7 @@ fn members(entry: &LedgerEntry) -> Fields {
 }
 
 /// Returns the time until or since the end of a license as text.
-fn remaining(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
+pub(super) fn remaining(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
     match end {
         None => "never".to_owned(),
         Some(end) if end > now => format!("in {}", time::humanize(time::duration_since(end, now))),

@@ -5,15 +5,25 @@ use std::path::Path;
 use license_cli_support::{
     Cell, Column, Failure, Fields, Meaning, Screen, Table, Terminal, escape, plural, show_path,
 };
+use license_core::FeatureMatrix;
 use license_issuer::ledger::{LedgerReader, LedgerStats, LicenseStatus};
 use serde_json::{Map, Value, json};
 
+use super::seats;
 use crate::failures;
 use crate::inputs::now;
 
-pub(super) fn print(ledger: &dyn LedgerReader, terminal: &Terminal) -> Result<(), Failure> {
+pub(super) fn print(
+    ledger: &dyn LedgerReader,
+    matrix: &FeatureMatrix,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     let stats = ledger.stats(now());
-    let stats = stats.map_err(failures::ledger_not_read(ledger))?;
+    let mut stats = stats.map_err(failures::ledger_not_read(ledger))?;
+    // The entries contain the seats that the vendor stated, and not those of the tier.
+    stats.seats = stats
+        .seats
+        .saturating_add(seats::sum_included(ledger, matrix)?);
     let path = show_path(Path::new(&ledger.location()));
     if terminal.is_json() {
         return terminal.json(&to_json(&stats, &path));

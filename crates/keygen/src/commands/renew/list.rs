@@ -245,7 +245,7 @@ impl ListedLicense {
                 escape(&expected)
             );
             return Err(Failure::usage(message).hint(
-                "restore the cell, or remove the column; to change a license, renew it alone with `keygen renew LICENSE_ID` and remove its row",
+                "restore the cell, or remove the column; to change a license, renew it alone with `keygen renew LICENSE_ID --days N` and remove its row",
             ));
         }
         Ok(())

@@ -149,7 +149,7 @@ fn named_license(
         unrecorded_id(named)
     } else if licenses_of_customer(named, ledger, &|_| true).is_ok() {
         Err(not_found(named).hint(format!(
-            "{} is a customer; to revoke all licenses of the customer, use `keygen revoke --customer NAME`",
+            "{} is a customer; to revoke all licenses of the customer, use `keygen revoke --customer NAME --reason TEXT`",
             show_name(named)
         )))
     } else {

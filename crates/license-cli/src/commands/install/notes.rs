@@ -124,7 +124,7 @@ impl OtherLicenses<'_> {
     }
 
     /// Prints a note about each license that could be restored before, and is no longer kept.
-    pub(super) fn note_forgotten(&self, app: &AppContext, terminal: &Terminal) {
+    pub(super) fn note_forgotten(&self, app: &AppContext, now: DateTime<Utc>, terminal: &Terminal) {
         let is_there = |license: &&License| {
             let mut there = self.after.iter().chain(self.kept);
             there.any(|other| other.id() == license.id())
@@ -132,11 +132,9 @@ impl OtherLicenses<'_> {
         let kept_before = self.kept_before.iter();
         for license in kept_before.filter(|license| !is_there(license)) {
             if !self.is_superseded(license) {
-                let tier = labels::tier(license, &app.matrix);
-                let customer = escape(license.customer());
+                let license = described(license, app, now);
                 terminal.note(&format!(
-                    "the {tier} license of {customer} that was replaced earlier can no longer be \
-                     restored"
+                    "{license}, which was replaced earlier, can no longer be restored"
                 ));
             }
         }
@@ -165,8 +163,7 @@ pub(super) fn note_other_licenses(
         if is_in(verified.licenses(), license.id()) {
             continue;
         }
-        let tier = labels::tier(license, &app.matrix);
-        let customer = escape(license.customer());
+        let shown = described(license, app, now);
         match start(license).filter(|start| *start > now) {
             _ if !is_in(others.after, license.id()) => {
                 let undo = if is_in(others.kept, license.id()) {
@@ -176,16 +173,24 @@ pub(super) fn note_other_licenses(
                 } else {
                     "; it cannot be restored".to_owned()
                 };
-                terminal.note(&format!(
-                    "the {tier} license of {customer} is replaced{undo}"
-                ));
+                terminal.note(&format!("{shown} is replaced{undo}"));
             }
-            Some(start) => terminal.note(&format!(
-                "the {tier} license of {customer} that starts at {} stays installed",
-                rfc3339(start)
-            )),
+            Some(_) => terminal.note(&format!("{shown} stays installed")),
             None => {}
         }
+    }
+}
+
+/// Describes a license by its tier and customer, and by its start if the license has not started.
+fn described(license: &License, app: &AppContext, now: DateTime<Utc>) -> String {
+    let tier = labels::tier(license, &app.matrix);
+    let customer = escape(license.customer());
+    match license.not_before().filter(|start| *start > now) {
+        Some(start) => format!(
+            "the {tier} license of {customer} that starts at {}",
+            rfc3339(start)
+        ),
+        None => format!("the {tier} license of {customer}"),
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn verification(error: &VerifiedLicensesError) -> &'static str {
         VerifiedLicensesError::Parse(ParseError::MachineRequest { .. }) => {
             concat!(
                 "send the request or receipt to the vendor; ",
-                command!("activate"),
+                command!("activate FILE"),
                 " installs the answer to a request"
             )
         }

@@ -73,7 +73,7 @@ fn at_line(line: &Option<usize>) -> String {
 
 fn describe_key(tier: &Option<Tier>) -> String {
     match tier {
-        Some(tier) => format!("the key is well-formed and identifies a {tier} license"),
+        Some(tier) => format!("the key is well-formed and identifies a license of tier {tier}"),
         None => "the short enterprise key is well-formed".to_owned(),
     }
 }

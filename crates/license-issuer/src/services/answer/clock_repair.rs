@@ -26,6 +26,8 @@ pub struct ClockRepairPolicy<'a> {
     pub matrix: &'a FeatureMatrix,
     /// The new clock high-water mark, if it is not the current time.
     pub issued_at: Option<DateTime<Utc>>,
+    /// Whether a machine is answered even if its clock high-water mark is not ahead.
+    pub accepts_any_mark: bool,
     /// The clock, for new ids.
     pub clock: &'a dyn Clock,
 }
@@ -64,6 +66,13 @@ impl AnswerPolicy<ClockRepairApproval> for ClockRepairPolicy<'_> {
 
     fn approve(&self, context: &AnswerContext<'_>) -> Result<ClockRepairApproval, AnswerError> {
         let issued_at = self.issued_at.unwrap_or(context.now);
+        if !self.accepts_any_mark && !self.is_ahead_of(issued_at) {
+            return Err(AnswerError::NotAhead {
+                mark: self.request.mark,
+                requested_at: self.request.made_at,
+                issued_at,
+            });
+        }
         Ok(ClockRepairApproval {
             issued_at,
             id: random::license_id(self.clock)?,
@@ -99,12 +108,16 @@ impl AnswerPolicy<ClockRepairApproval> for ClockRepairPolicy<'_> {
 }
 
 impl ClockRepairPolicy<'_> {
+    fn is_ahead_of(&self, issued_at: DateTime<Utc>) -> bool {
+        self.request.mark > issued_at
+    }
+
     fn warnings_at(&self, issued_at: DateTime<Utc>, now: DateTime<Utc>) -> Vec<IssueWarning> {
         let mut warnings: Vec<_> = postdated(issued_at, now).into_iter().collect();
         if is_past(issued_at, now) {
             warnings.push(IssueWarning::RepairBackdated(issued_at));
         }
-        if self.request.mark <= issued_at {
+        if !self.is_ahead_of(issued_at) {
             warnings.push(IssueWarning::NotAhead {
                 high_water_mark: self.request.mark,
                 issued_at,

@@ -115,6 +115,7 @@ fn order(request: &ClockRequest, reissue: bool) -> AnswerOrder<ClockRepairPolicy
             request,
             matrix: FeatureMatrix::built_in(),
             issued_at: None,
+            accepts_any_mark: false,
             clock: &SystemClock,
         },
         reissue,

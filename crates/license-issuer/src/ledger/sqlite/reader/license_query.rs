@@ -87,6 +87,13 @@ pub(super) fn filter_sql(
             Box::new(folded(customer)),
         );
     }
+    if let Some(name) = &filter.customer_name {
+        // The expression and the collation are those of the index `entries_by_customer`.
+        add(
+            "json_extract(e.body, '$.customer') = # COLLATE NOCASE",
+            Box::new(name.clone()),
+        );
+    }
     if let Some(tier) = &filter.tier {
         add(
             "json_extract(e.body, '$.tier') = #",
