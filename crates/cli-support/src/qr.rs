@@ -28,11 +28,11 @@ const QUIET_ZONE: usize = 4;
 /// A text as a QR code.
 ///
 /// ```
-/// use license_cli_support::QrCode;
+/// use license_cli_support::{QrCode, Screen};
 ///
 /// # fn main() -> Result<(), license_cli_support::Failure> {
 /// let code = QrCode::new("-----BEGIN LICENSE ACTIVATION REQUEST-----")?;
-/// let drawn = code.for_terminal(Some(80))?;
+/// let drawn = code.for_terminal(Screen::new(80, true))?;
 /// assert_eq!(drawn.lines().count(), 19);
 /// # Ok(())
 /// # }

@@ -60,6 +60,13 @@ impl Screen {
         }
     }
 
+    /// Returns the terminal with this number of rows.
+    #[must_use]
+    pub fn with_rows(self, rows: usize) -> Self {
+        let size = self.size.map(|size| Size { rows, ..size });
+        Self { size, ..self }
+    }
+
     /// Creates the screen of a file or pipe.
     #[must_use]
     pub fn plain() -> Self {

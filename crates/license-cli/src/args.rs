@@ -192,6 +192,8 @@ pub(crate) struct Deactivate {
     #[arg(long, value_name = "ID")]
     pub(crate) license: Option<String>,
     #[command(flatten)]
+    pub(crate) system: SystemArgs,
+    #[command(flatten)]
     pub(crate) delivery: DeliveryArgs,
     /// Instant or date of the deactivation [default: now]
     #[arg(long, value_parser = instant, value_name = "TIME")]

@@ -71,7 +71,11 @@ fn run_command(cli: &Cli, command: &Command, terminal: &Terminal) -> Result<Exit
             arguments,
             terminal,
         ),
-        Command::Deactivate(arguments) => request::deactivate(&app()?, arguments, terminal),
+        Command::Deactivate(arguments) => request::deactivate(
+            &app_for(arguments.system, "deactivate --system")?,
+            arguments,
+            terminal,
+        ),
         Command::Status(arguments) => app()?.installed(&arguments.context)?.print_status(terminal),
         Command::Metrics(arguments) => metrics::run(&app()?, arguments, terminal),
         Command::Features(query) => features::run(&app()?, query, terminal),

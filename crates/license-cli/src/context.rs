@@ -10,12 +10,12 @@ use std::path::Path;
 use license_cli_support::{Failure, Source, plural};
 use license_client::{
     DetectedUsage, Installation, LicenseManager, Moment, ProcessEnvironment, ProjectRoot,
-    ReplacedLicense, Snapshot, detect_usage, find_project, usage_variable,
+    QuotaError, ReplacedLicense, Snapshot, detect_usage, find_project, usage_variable,
 };
 use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::license::{Rotation, StatementResult};
-use license_core::policy::UsageType;
+use license_core::policy::{Quota, UsageType};
 use license_core::{
     Code, Decision, FeatureMatrix, License, LicenseFile, TokenKind, TrustSet, VerifiedLicenses,
 };
@@ -221,16 +221,21 @@ impl AppContext {
             Ok(installation) => installation,
             Err(error) => {
                 let failure = failure::installation_with_problems(&error, &problems);
-                return Ok(Evaluation::unusable(self, args, failure));
+                let mut evaluation = Evaluation::unusable(self, args, failure);
+                evaluation.used_quotas = Some(snapshot.quotas);
+                return Ok(evaluation);
             }
         };
         let others = installation.iter().flat_map(|found| found.problems());
         notices.extend(others.map(Notice::installation));
+        if installation.is_none() {
+            notices.extend(notice::misnamed_files(&self.manager));
+        }
         let verified = installation.as_ref().map(|found| found.verified().clone());
         let mut evaluation = Evaluation::new(self, verified, args)?;
         evaluation.installation = installation;
         evaluation.high_water = high_water;
-        evaluation.used_quotas = args.at.is_none().then_some(snapshot.quotas);
+        evaluation.used_quotas = Some(snapshot.quotas);
         evaluation.notices = notices;
         Ok(evaluation)
     }
@@ -283,6 +288,19 @@ impl AppContext {
             is_for_all_users: is_in_system,
             has_replaced: kept.flatten().as_ref().is_some_and(is_other),
         }
+    }
+
+    /// Returns why uses of finite quotas are denied to this user, if the decision grants any.
+    /// Numbers of seats and devices are usually not counted here.
+    pub(crate) fn denial_of_quotas(&self, decision: &Decision) -> Option<QuotaError> {
+        let numbers = [self.matrix.seats_quota(), self.matrix.devices_quota()];
+        let is_counted = |(name, limit): (&str, Quota)| {
+            limit != Quota::Unlimited && !numbers.contains(&Some(name))
+        };
+        let is_any_counted = decision.entitlements().quotas().any(is_counted);
+        is_any_counted
+            .then(|| self.manager.check_counting().err())
+            .flatten()
     }
 
     /// Returns the usage type from the option, else that of the project in the working directory.

@@ -320,26 +320,25 @@ impl ActivationState {
         stored.map(|stored| (stored.license.clone(), stored.nonce))
     }
 
-    /// Removes an activation and stores its deactivation receipt.
+    /// Returns whether a receipt can prove the deactivation of the activation with this nonce,
+    /// because this file contains the secret of the request.
+    pub(crate) fn can_prove(&self, nonce: Nonce) -> bool {
+        self.has_activation(nonce)
+            || self.open.iter().any(|open| open.nonce == nonce)
+            || self.receipt_of(nonce).is_some()
+    }
+
+    /// Removes an activation and stores its deactivation receipt. An activation for all users is
+    /// not stored in this file. Its request is then still open, and is closed.
     pub(crate) fn deactivate(
         &mut self,
         nonce: Nonce,
         this_machine: MachineDigest,
         made_at: DateTime<Utc>,
     ) {
-        let Some(at) = self
-            .activations
-            .iter()
-            .position(|stored| stored.nonce == nonce)
-        else {
+        let Some((license, secret, machine)) = self.take_secret(nonce) else {
             return;
         };
-        let StoredActivation {
-            license,
-            secret,
-            machine,
-            ..
-        } = self.activations.remove(at);
         // The answer to a pending request would activate the license again.
         while let Some(open) = self.open.iter().position(|open| open.license == license) {
             let open = self.open.remove(open);
@@ -353,6 +352,28 @@ impl ActivationState {
             made_at,
         });
         drop_oldest(&mut self.receipts, MAX_ENTRIES);
+    }
+
+    /// Removes the activation or the open request with this nonce, and returns its license, its
+    /// secret, and the machine in the activation.
+    fn take_secret(
+        &mut self,
+        nonce: Nonce,
+    ) -> Option<(LicenseId, ActivationSecret, Option<MachineDigest>)> {
+        let mut activations = self.activations.iter();
+        if let Some(at) = activations.position(|stored| stored.nonce == nonce) {
+            let stored = self.activations.remove(at);
+            return Some((stored.license, stored.secret, stored.machine));
+        }
+        let at = self.open.iter().position(|open| open.nonce == nonce)?;
+        let open = self.open.remove(at);
+        self.close(nonce, RequestOutcome::Answered);
+        Some((open.license, open.secret, None))
+    }
+
+    /// Returns the receipt for the activation with this nonce.
+    pub(crate) fn receipt_of(&self, nonce: Nonce) -> Option<&DeactivationRecord> {
+        self.receipts.iter().find(|record| record.nonce == nonce)
     }
 
     /// Returns the latest receipt for `license`, or for a license that it supersedes. Without

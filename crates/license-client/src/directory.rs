@@ -89,6 +89,16 @@ impl Directory {
         })
     }
 
+    /// Returns whether this user may look up names in the directory.
+    pub(crate) fn is_searchable(&self) -> bool {
+        self.handle.is_directory(".").is_ok()
+    }
+
+    /// Checks that this user may create and remove entries. Changes nothing.
+    pub(crate) fn check_access(&self) -> io::Result<()> {
+        self.handle.check_access()
+    }
+
     /// Returns the path that the directory had when it was opened, for messages.
     pub(crate) fn path(&self) -> &Path {
         &self.path

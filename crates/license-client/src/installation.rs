@@ -428,7 +428,11 @@ pub(crate) fn add_validations(
     rejected
 }
 
-fn read_text(store: &Store, file: StateFile) -> Result<Option<String>, InstallationError> {
+/// Reads a text file. Returns `None` if the file does not exist.
+pub(crate) fn read_text(
+    store: &Store,
+    file: StateFile,
+) -> Result<Option<String>, InstallationError> {
     let Some(bytes) = store.read(file, MAX_FILE_BYTES)? else {
         return Ok(None);
     };

@@ -7,10 +7,12 @@ mod quota;
 mod removal;
 mod requests;
 mod revocation_lists;
+mod shared_deactivation;
 mod snapshot;
 mod trust_change;
 mod usage_counts;
 mod usage_report;
+mod used_quotas;
 
 use std::fmt;
 use std::sync::{Mutex, OnceLock};
@@ -24,11 +26,12 @@ use license_core::{LicenseFile, ProductCode, TokenKind, TrustSet};
 pub use install_report::{InstallReport, InstalledBlock, RemovalReport};
 pub use quota::{QuotaError, QuotaUseReport};
 pub use requests::{PendingRequestPolicy, PreparedRequest};
+pub use snapshot::Snapshot;
 pub(crate) use snapshot::depends_on_machine;
-pub use snapshot::{Snapshot, UsedQuotas};
 pub use trust_change::InstalledStatement;
 pub use usage_counts::UsageAccount;
 pub use usage_report::{ReportError, UsageExport, UsageReportMode};
+pub use used_quotas::UsedQuotas;
 
 use crate::activation::ActivationState;
 use crate::administrator;
@@ -74,6 +77,9 @@ use crate::state_dir::{StateDir, StateDirError};
 pub struct LicenseManager {
     product: ProductCode,
     paths: Paths,
+    /// The paths of the administrator who runs this process, if this is the manager of the licenses
+    /// for all users.
+    own: Option<Paths>,
     /// The embedded keys of the program. `None` if the installed keys are used.
     trust: Option<TrustSet>,
     sources: Sources,
@@ -149,6 +155,7 @@ impl LicenseManager {
         Self {
             product,
             paths,
+            own: None,
             trust: None,
             sources: Sources::default(),
             identity: OnceLock::new(),
@@ -166,7 +173,8 @@ impl LicenseManager {
     /// [`replaced_license`](Self::replaced_license) change the directory of the administrator in
     /// place of the state directory of the user, by the same rules. All users can read the new
     /// files. The directory contains no state: validation tokens and activations are stored in the
-    /// license file.
+    /// license file. [`deactivate_for_all_users`](Self::deactivate_for_all_users) ends an activation
+    /// there.
     ///
     /// ```
     /// use license_client::{FeatureMatrix, InstallationError, LicenseManager};
@@ -196,8 +204,11 @@ impl LicenseManager {
         if let Some(refused) = refused {
             return Err(InstallationError::SystemDir(refused.clone()));
         }
-        let paths = Paths::at(StateDir::shared(path));
-        Ok(Self { paths, ..self })
+        Ok(Self {
+            paths: Paths::at(StateDir::shared(path)),
+            own: Some(self.paths),
+            ..self
+        })
     }
 
     /// Uses only these keys, which are embedded in the program.

@@ -12,7 +12,7 @@ pub use error::StateDirError;
 pub(crate) use error::shown_path;
 pub use file::StateFile;
 
-use crate::directory::{Missing, Readers, UnsafeDirectory, WritableDirectory};
+use crate::directory::{Directory, Missing, Readers, UnsafeDirectory, WritableDirectory};
 
 /// Name of the file that writers lock.
 pub(crate) const LOCK: &str = ".lock";
@@ -254,6 +254,27 @@ impl StateDir {
     pub fn obstacle(&self) -> Option<String> {
         let error = self.open_existing().err()?;
         UnsafeDirectory::in_error(&error).map(UnsafeDirectory::to_string)
+    }
+
+    /// Opens the directory for changes if it exists. Otherwise, checks that this user may create it,
+    /// and returns `None`. Changes nothing.
+    pub(crate) fn open_for_check(&self) -> io::Result<Option<WritableDirectory>> {
+        match self.open_existing() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let exists = |path: &&Path| path.symlink_metadata().is_ok();
+                let nearest = self.path.ancestors().find(exists);
+                // The target of a symbolic link that does not exist is not created.
+                let parent = nearest
+                    .filter(|nearest| *nearest != self.path)
+                    .ok_or(error)?;
+                Directory::open(parent)?.check_access().map(|()| None)
+            }
+            opened => {
+                let directory = opened?;
+                directory.check_access()?;
+                Ok(Some(directory))
+            }
+        }
     }
 
     /// Opens the directory for changes, and changes nothing.

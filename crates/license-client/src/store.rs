@@ -97,13 +97,19 @@ impl Store {
     ///
     /// Returns [`StoreError::TooLarge`] for a file of more than `cap` bytes,
     /// [`StoreError::NotAFile`] for a directory, a pipe or a device, and
-    /// [`StoreError::Unreadable`] if the file cannot be read.
+    /// [`StoreError::Unreadable`] if the file cannot be read. That error names the directory if no
+    /// file in it can be read.
     pub fn read(&self, file: StateFile, cap: usize) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.dir.file(file);
+        // A problem that every file has is one of the directory.
+        let unreadable = |source| StoreError::Unreadable {
+            path: self.dir.path().to_owned(),
+            source,
+        };
         let directory = match Directory::open(self.dir.path()) {
             Ok(directory) => directory,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StoreError::Unreadable { path, source }),
+            Err(error) => return Err(unreadable(error)),
         };
         if transaction::is_active(&directory) {
             // If a writer crashed, taking the lock restores the previous files. If a writer is
@@ -117,8 +123,22 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
                 Err(StoreError::NotAFile { path })
             }
+            Err(error) if !directory.is_searchable() => Err(unreadable(error)),
             Err(source) => Err(StoreError::Unreadable { path, source }),
         }
+    }
+
+    /// Checks that this user may write the files, or create the directory. Changes nothing, so it
+    /// does not detect a full disk.
+    pub(crate) fn check_access(&self) -> Result<(), StoreError> {
+        let (path, lock) = (self.dir.path(), self.dir.lock_file());
+        let opened = self.dir.open_for_check();
+        let opened = opened.map_err(|source| StoreError::on_write(path.to_owned(), source))?;
+        let Some(directory) = opened else {
+            return Ok(());
+        };
+        let locked = directory.check_lock_file(LOCK);
+        locked.map_err(|source| StoreError::on_lock(lock, source))
     }
 
     /// Reads a file with another name, such as a quarantined file. Returns `None` if the file
@@ -250,6 +270,30 @@ impl Store {
         self.paths_of(|name| is_quarantined(name, LOCK))
     }
 
+    /// Returns the files that a user may have meant as a license or keys, although no file with such
+    /// a name is read, sorted by path. Returns no files if the directory contains a license.
+    ///
+    /// ```
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{StateDir, Store};
+    ///
+    /// let store = Store::new(StateDir::at(scratch.path()));
+    /// std::fs::write(scratch.path().join("acme.lic"), "")?;
+    /// assert_eq!(store.misnamed_files(), [scratch.path().join("acme.lic")]);
+    /// std::fs::write(scratch.path().join("license.lic"), "")?;
+    /// assert!(store.misnamed_files().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn misnamed_files(&self) -> Vec<PathBuf> {
+        let licenses = [StateFile::License, StateFile::Key];
+        if licenses.iter().any(|file| self.dir.file(*file).exists()) {
+            return Vec::new();
+        }
+        let mut paths = self.paths_of(is_misnamed);
+        paths.retain(|path| path.is_file());
+        paths
+    }
+
     /// Returns the paths of the entries whose names are selected, sorted. Returns no paths if the
     /// directory cannot be listed.
     fn paths_of(&self, is_selected: impl Fn(&str) -> bool) -> Vec<PathBuf> {
@@ -265,6 +309,26 @@ impl Store {
 fn is_quarantined(name: &str, file: &str) -> bool {
     let rest = name.strip_prefix(file);
     rest.is_some_and(|rest| rest.starts_with(QUARANTINED))
+}
+
+/// Returns whether a file with this name may be meant as a license or keys, and is not read. The
+/// name of a file that this program writes starts with that of a state file.
+fn is_misnamed(name: &str) -> bool {
+    const EXTENSIONS: [&str; 4] = [".lic", ".license", ".key", ".jwks"];
+    const STEMS: [&str; 2] = ["license", "trust"];
+    const OF_OTHER_MACHINE: &str = ".machine-";
+    let lower = name.to_ascii_lowercase();
+    let is_meant = STEMS.iter().any(|stem| lower.starts_with(stem))
+        || EXTENSIONS
+            .iter()
+            .any(|extension| lower.ends_with(extension));
+    let is_written = |file: &StateFile| {
+        let rest = name.strip_prefix(file.as_str());
+        rest.is_some_and(|rest| {
+            rest.is_empty() || rest.starts_with(QUARANTINED) || rest.starts_with(OF_OTHER_MACHINE)
+        })
+    };
+    is_meant && !name.starts_with('.') && !StateFile::ALL.iter().any(is_written)
 }
 
 #[cfg(test)]

@@ -65,6 +65,7 @@
 //! | revoke a license | [`services::revoke`], then [`services::revocation_lists`] |
 //! | import artifacts and exports | [`services::import`] |
 //! | issue many licenses | [`services::batch`] |
+//! | certify the key of a license server | [`services::server_keys`] |
 //! | open a key in a file, an HSM, AWS KMS or Google Cloud KMS | [`signer::open`] |
 //! | read the ledger | [`ledger::LedgerReader`], [`ledger::sqlite::SqliteLedger`] |
 //! | use another database | implement [`ledger::Ledger`] |

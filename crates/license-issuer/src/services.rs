@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod batch;
 pub mod deactivation;
+pub mod denials;
 pub mod devices;
 pub mod enterprise_keys;
 pub mod import;
@@ -13,6 +14,9 @@ pub mod reinstate;
 pub mod renewals;
 pub mod revocation_lists;
 pub mod revoke;
+pub mod rivals;
+pub mod server_keys;
+pub mod statements;
 mod transaction;
 pub mod trust_statements;
 pub mod validations;

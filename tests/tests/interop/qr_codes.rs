@@ -1,7 +1,7 @@
 //! ZXing, which most scanners use, reads the QR codes of the programs in images and on terminals.
 //! The programs read codes of ZXing, and photos.
 
-use license_cli_support::QrCode;
+use license_cli_support::{QrCode, Screen};
 use license_tests::tools;
 use license_tests::{Run, RunOutput, Scratch, Vendor};
 use serde_json::json;
@@ -78,10 +78,10 @@ fn zxing_reads_codes_on_a_terminal() {
     let texts = [300, 1200, 2900].map(armor);
     let names = ["300.pgm", "1200.pgm", "2900.pgm"];
     for (name, text) in names.iter().zip(&texts) {
-        let drawn = code(text).for_terminal(None).unwrap();
+        let drawn = code(text).for_terminal(Screen::plain()).unwrap();
         scratch.write(name, screen(&without_colors(&drawn), 255, 0));
     }
-    let gray = code(&texts[0]).for_terminal(None).unwrap();
+    let gray = code(&texts[0]).for_terminal(Screen::plain()).unwrap();
     scratch.write("gray.pgm", screen(&without_colors(&gray), 170, 40));
     let Some(read) = read(&scratch, &[&names[..], &["gray.pgm"]].concat()) else {
         return;
@@ -94,7 +94,7 @@ fn zxing_reads_codes_on_a_terminal() {
 #[test]
 fn zxing_reads_no_code_without_its_finder_pattern() {
     let scratch = Scratch::new();
-    let drawn = without_colors(&code(&armor(300)).for_terminal(None).unwrap());
+    let drawn = without_colors(&code(&armor(300)).for_terminal(Screen::plain()).unwrap());
     let cut: String = drawn
         .lines()
         .skip(5)

@@ -132,6 +132,17 @@ fn the_same_orders_are_issued_once_and_a_deleted_file_is_restored() {
     );
     assert_eq!(workstation.read("out/c3.lic"), file);
     assert_eq!(workstation.read("out/manifest.csv"), manifest);
+    for (files, text) in [
+        (&["c1.lic"][..], "1 was restored"),
+        (&["c1.lic", "c3.lic"], "2 were"),
+    ] {
+        for file in files {
+            fs::remove_file(workstation.file("out").join(file)).unwrap();
+        }
+        let again = batch(&workstation, &[]).expect_code(0).stdout;
+        let count = format!("; {ROWS} already existed for these orders, of which {text}");
+        assert!(again.contains(&count), "{again}");
+    }
 }
 
 #[test]
@@ -466,7 +477,11 @@ fn ended_and_revoked_licenses_of_a_batch_cause_a_warning() {
     let _ = Run::keygen(&workstation).args(revoke).run().expect_code(0);
     for args in [&["--dry-run"][..], &[]] {
         let again = batch(&workstation, args).expect_code(0);
-        for warning in ["EXPIRED: 1 of", "REVOKED: 1 of", "--name NAME"] {
+        for warning in [
+            "EXPIRED: 1 of the licenses that were issued earlier for these orders has ended",
+            "REVOKED: 1 of the licenses that were issued earlier for these orders is revoked",
+            "--name NAME",
+        ] {
             assert!(again.stderr.contains(warning), "{again:?}");
         }
     }

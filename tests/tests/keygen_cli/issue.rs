@@ -77,15 +77,70 @@ fn an_invalid_value_is_refused_with_the_name_of_its_option() {
 }
 
 #[test]
-fn an_error_about_a_number_contains_no_terms_of_the_parser() {
-    for flag in ["--seats", "--devices"] {
-        let error = refused(&[flag, "0"]);
-        let jargon = ["non-zero type", "target type", "invalid digit"];
-        assert!(
-            !jargon.iter().any(|word| error.message.contains(word)),
-            "{error:?}"
-        );
+fn zero_seats_and_zero_devices_are_refused_by_every_command() {
+    let workstation = Vendor::shared().workstation();
+    let team = words("--tier team --days 30 --out acme.lic");
+    let _ = issued(&workstation, &team).expect_code(0);
+    let numbers = "a whole number from 1 to 4294967295";
+    for (command, options) in [
+        (
+            "issue --customer A --tier team --days 9",
+            &["seats", "devices"][..],
+        ),
+        ("upgrade acme.lic", &["seats", "devices"]),
+        ("renew acme.lic --days 9", &["seats", "devices"]),
+        ("renew acme.lic --days 9 --force", &["seats", "devices"]),
+        ("enterprise-key --company ACME --perpetual", &["seats"]),
+    ] {
+        for option in options {
+            let zero = format!("--{option}=0");
+            let args = [&words(command)[..], &["--key", "vendor.key", &zero]].concat();
+            let error = Run::keygen(&workstation).args(args).run().expect_failure(2);
+            for part in [&format!("--{option}"), numbers] {
+                assert!(error.message.contains(part), "{command}: {error:?}");
+            }
+        }
     }
+    for option in ["seats", "devices"] {
+        let table = format!("tier,customer,days,{option}\nteam,A,9,0\n");
+        workstation.write("orders.csv", table);
+        let batch = words("batch orders.csv --key vendor.key --out out --dry-run");
+        let error = Run::keygen(&workstation)
+            .args(batch)
+            .run()
+            .expect_failure(2);
+        for part in ["line 2", option, numbers] {
+            assert!(error.message.contains(part), "{error:?}");
+        }
+    }
+}
+
+#[test]
+fn the_last_day_of_the_year_9999_is_refused_in_favor_of_a_perpetual_license() {
+    let workstation = Vendor::shared().workstation();
+    let _ = issued(&workstation, &words("--tier team --days 30 --out acme.lic")).expect_code(0);
+    let last = refused(&["--expires", "9999-12-31"]);
+    let expected = "--expires: expected a last day before 9999-12-31, found 9999-12-31";
+    assert_eq!(last.message, expected);
+    assert!(last.hint.contains("--perpetual"), "{last:?}");
+    let renew = words("renew acme.lic --key vendor.key --until 9999-12-31");
+    let last = Run::keygen(&workstation)
+        .args(renew)
+        .run()
+        .expect_failure(2);
+    let expected = "--until: expected a last day before 9999-12-31, found 9999-12-31";
+    assert_eq!(last.message, expected);
+    assert!(last.hint.contains("--perpetual"), "{last:?}");
+    workstation.write("orders.csv", "tier,customer,expires\npro,A,9999-12-31\n");
+    let batch = words("batch orders.csv --key vendor.key --out out --dry-run");
+    let last = Run::keygen(&workstation)
+        .args(batch)
+        .run()
+        .expect_failure(2);
+    assert!(last.message.contains("before 9999-12-31"), "{last:?}");
+    let before = ["--tier", "pro", "--expires", "9999-12-30"];
+    let before = issued(&workstation, &before).expect_code(0);
+    assert!(before.stderr.contains("through 9999-12-30"), "{before:?}");
 }
 
 #[test]
@@ -312,6 +367,7 @@ fn unusual_terms_are_issued_with_a_warning() {
         ),
         (&["--perpetual", "--quota", "projects=5"], "UNKNOWN_QUOTA"),
         (&["--days", "1", "--issued-at", "2020-01-01"], "EXPIRED"),
+        (&["--perpetual", "--user", "'ann'"], "QUOTATION_MARK"),
     ] {
         let outcome = issued(&workstation, &[&["--tier", "pro"], terms].concat()).expect_code(0);
         assert!(outcome.stderr.contains(code), "{}", outcome.stderr);

@@ -18,6 +18,7 @@ mod import;
 mod kill;
 mod list;
 mod location;
+mod reinstate;
 mod revoke;
 mod stranger;
 mod tampering;

@@ -343,8 +343,10 @@ fn an_export_with_equal_revocations_keeps_their_order() {
     }
     let mut lines = export(&one);
     for line in &mut lines {
-        if line["body"]["at"].is_string() {
-            line["body"]["at"] = json!("2026-01-01T00:00:00Z");
+        // Earlier versions recorded statements without an id.
+        let body = line["body"].as_object_mut().unwrap();
+        if body.remove("statement_id").is_some() {
+            body.insert("at".to_owned(), json!("2026-01-01T00:00:00Z"));
         }
     }
     let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
@@ -433,13 +435,14 @@ fn an_undone_renewal_beside_another_renewal_needs_force() {
 #[test]
 fn an_undo_names_the_validation_tokens_that_still_deny_the_license() {
     let vendor = vendor();
-    let terms = ["--tier", "team", "--days", "30", "--devices", "5"];
+    let terms = words("--tier team --days 30 --devices 5 --issued-at 2026-01-01");
     let id = issue(&vendor, "1.lic", &terms)["license_id"].clone();
     let id = text(&id);
     let machines = ["1", "2"].map(|digit| format!("mach_{}", digit.repeat(32)));
-    let check_in = |out: &str, status: &str, machine: Option<&str>| {
-        let args = ["check-in", "1.lic", "--key", "vendor.key", "--out", out];
-        let mut args = [&args[..], &["--status", status]].concat();
+    // A token lifts only an earlier denial, so each token has a date of its own.
+    let check_in = |day: &str, status: &str, machine: Option<&str>| {
+        let args = ["check-in", "1.lic", "--key", "vendor.key", "--issued-at"];
+        let mut args = [&args[..], &[day, "--status", status]].concat();
         args.extend(
             machine
                 .into_iter()
@@ -452,21 +455,23 @@ fn an_undo_names_the_validation_tokens_that_still_deny_the_license() {
         revoke(&vendor, id, &["--undo"]).expect_code(0)
     };
     assert_eq!(undo().json()["denials"], json!([]));
-    check_in("a.lic", "active", None);
-    check_in("b.lic", "revoked", Some(&machines[0]));
-    check_in("c.lic", "canceled", Some(&machines[1]));
-    check_in("d.lic", "active", Some(&machines[1]));
+    check_in("2026-01-02", "active", None);
+    check_in("2026-01-03", "revoked", Some(&machines[0]));
+    check_in("2026-01-04", "canceled", Some(&machines[1]));
+    check_in("2026-01-05", "active", Some(&machines[1]));
     let undone = undo();
-    let expected = json!([{ "license_id": id, "machine": machines[0], "status": "revoked" }]);
+    let expected = json!([{
+        "license_id": id, "token_license_id": id, "machine": machines[0], "status": "revoked",
+    }]);
     assert_eq!(undone.json()["denials"], expected);
     let warning = undone
         .stderr
         .lines()
         .find(|line| line.contains("STILL_DENIED"));
     assert!(warning.unwrap().contains("keygen check-in"), "{undone:?}");
-    check_in("e.lic", "revoked", None);
+    check_in("2026-01-06", "revoked", None);
     assert_eq!(undo().json()["denials"][0]["machine"], Value::Null);
-    check_in("f.lic", "active", None);
+    check_in("2026-01-07", "active", None);
     assert_eq!(undo().json()["denials"], json!([]));
 }
 

@@ -7,17 +7,17 @@ use std::path::PathBuf;
 use super::*;
 
 /// The administrator's directory of these tests, which does not exist at the beginning.
-fn etc(machine: &Scratch) -> PathBuf {
+pub(crate) fn etc(machine: &Scratch) -> PathBuf {
     machine.file("etc/coditect")
 }
 
-fn run(machine: &Scratch, args: &[&str]) -> RunOutput {
+pub(crate) fn run(machine: &Scratch, args: &[&str]) -> RunOutput {
     let run = Run::license(machine).env("CODITECT_SYSTEM_DIR", etc(machine));
     run.env("CODITECT_MACHINE_ID", HERE).args(args).run()
 }
 
 /// Installs a file for all users.
-fn install(machine: &Scratch, args: &[&str]) -> RunOutput {
+pub(crate) fn install(machine: &Scratch, args: &[&str]) -> RunOutput {
     let common = ["install", "--system", "--trust", "trust.jwks"];
     run(machine, &[&common[..], args].concat())
 }
@@ -355,6 +355,7 @@ fn only_root_installs_for_all_users_and_only_where_nobody_else_writes() {
     for command in [
         "remove --system",
         "restore --system",
+        "deactivate --system",
         "activate --system FILE",
     ] {
         let run = user.run().env("CODITECT_SYSTEM_DIR", etc(&machine));

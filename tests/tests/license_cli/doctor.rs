@@ -39,7 +39,7 @@ fn doctor(machine: &Scratch, args: &[&str]) -> RunOutput {
 
 /// Returns the status, message and hint of a check.
 #[track_caller]
-fn check<'a>(report: &'a Value, name: &str) -> [&'a str; 3] {
+pub(crate) fn check<'a>(report: &'a Value, name: &str) -> [&'a str; 3] {
     let checks = report["checks"].as_array().unwrap();
     let found = checks.iter().find(|check| check["check"] == name).unwrap();
     ["status", "message", "hint"].map(|member| found[member].as_str().unwrap_or_default())
@@ -47,7 +47,7 @@ fn check<'a>(report: &'a Value, name: &str) -> [&'a str; 3] {
 
 /// Checks the status and message of a check, and that a hint is present unless the status is `ok`.
 #[track_caller]
-fn expect(report: &Value, name: &str, status: &str, words: &[&str]) {
+pub(crate) fn expect(report: &Value, name: &str, status: &str, words: &[&str]) {
     let [found, message, hint] = check(report, name);
     assert_eq!(found, status, "{name}: {message}");
     for word in words {
@@ -325,25 +325,21 @@ fn a_full_disk_and_a_file_system_without_locks_are_reported() {
 
 #[cfg(unix)]
 #[test]
-fn a_read_only_state_directory_is_a_warning() {
+fn a_read_only_state_directory_denies_finite_quotas_and_is_a_problem() {
     let machine = Scratch::new();
     fs::create_dir(machine.state()).unwrap();
     let Some(user) = UnprivilegedUser::on(&machine) else {
         return;
     };
-    let report = user.license(&["doctor", "--json"]).expect_code(0).json();
-    expect(
-        &report,
-        "home",
-        "warning",
-        &["is not writable", "counts are not stored"],
-    );
+    let report = user.license(&["doctor", "--json"]).expect_code(1).json();
+    let words = ["is not writable", "uses of finite quotas are denied"];
+    expect(&report, "home", "problem", &words);
     fs::remove_dir(machine.state()).unwrap();
     if fs::metadata(machine.path())
         .is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0)
     {
-        let report = user.license(&["doctor", "--json"]).expect_code(0).json();
-        expect(&report, "home", "warning", &["is not writable"]);
+        let report = user.license(&["doctor", "--json"]).expect_code(1).json();
+        expect(&report, "home", "problem", &["is not writable"]);
     }
 }
 

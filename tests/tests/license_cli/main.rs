@@ -9,6 +9,8 @@
 
 mod activation;
 #[cfg(unix)]
+mod administrator;
+#[cfg(unix)]
 mod all_users;
 mod check_in;
 mod clock;

@@ -190,6 +190,41 @@ fn a_license_that_is_not_valid_is_kept_unless_a_better_one_is_kept() {
 }
 
 #[test]
+fn a_license_that_starts_later_is_kept_by_what_it_allows_from_its_start() {
+    let later = "--customer Other --offline --not-before 2090-01-01 --expires 2098-12-31";
+    let best = ent(later).file;
+    let lower = issue_license(&words(&format!("--tier free {later}"))).file;
+    for (order, kept, restorable) in [
+        (["best.lic", "team.lic"], &best, "ENT"),
+        (["team.lic", "best.lic"], &best, "ENT"),
+        (["lower.lic", "team.lic"], &TEAM.file, "TEAM"),
+        (["team.lic", "lower.lic"], &TEAM.file, "TEAM"),
+    ] {
+        let machine = machine();
+        machine.write("best.lic", &best);
+        machine.write("lower.lic", &lower);
+        for file in order {
+            let _ = install(&machine, &["--force", file]);
+        }
+        let output = install(&machine, &["--force", "pro.lic"]).expect_code(0);
+        assert_eq!(machine.read("state/license.replaced"), *kept, "{order:?}");
+        let note = output
+            .stderr
+            .lines()
+            .find(|line| line.contains("`license restore"));
+        let is_now = order[1]
+            == if restorable == "ENT" {
+                "best.lic"
+            } else {
+                "team.lic"
+            };
+        assert_eq!(note.is_some(), is_now, "{output:?}");
+        let _ = license(&machine, &["restore", "--force", "--at", AT]);
+        assert_eq!(machine.read("state/license.lic"), *kept, "{order:?}");
+    }
+}
+
+#[test]
 fn a_directory_in_place_of_the_kept_license_is_named_and_nothing_is_removed() {
     let machine = machine_with("ent.lic");
     let directory = machine.path().join("state/license.replaced");
@@ -304,6 +339,23 @@ fn other_installed_licenses_are_not_lost_silently() {
         assert!(loss.contains("2021-01-01"), "{name}: {loss}");
         assert_eq!(machine.read("state/license.replaced"), installed, "{name}");
     }
+}
+
+#[test]
+fn a_license_that_starts_later_is_not_lost_silently_if_no_license_is_valid_until_then() {
+    let later = "--customer Other --offline --not-before 2090-01-01 --expires 2098-12-31";
+    let machine = machine();
+    machine.write("later.lic", &ent(later).file);
+    let _ = install(&machine, &["later.lic"]).expect_code(1);
+    let installed = machine.read("state/license.lic");
+    let error = install(&machine, &["team.lic"]).expect_failure(1);
+    for part in ["LOSS: ", "starts at 2090-01-01", "no longer installed"] {
+        assert!(error.message.contains(part), "{error:?}");
+    }
+    assert_eq!(machine.read("state/license.lic"), installed);
+    let report = expect_valid(install(&machine, &["team.lic", "--force", "--json"]));
+    assert!(warnings(&report).contains(&"LOSS"), "{report}");
+    assert_eq!(machine.read("state/license.replaced"), installed);
 }
 
 #[test]

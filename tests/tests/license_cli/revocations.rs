@@ -1,5 +1,6 @@
 //! Revocation lists: installation, replay, changes, removal, and lists signed with a stolen key.
 
+use license_core::chrono::TimeDelta;
 use license_core::issue::{KeyBits, RevocationEntry, RevocationListDraft, Signer, SigningKey};
 use license_core::jose::Algorithm;
 use license_core::{LicenseId, ProductCode, TrustSet, Unverified, time};
@@ -325,6 +326,29 @@ fn an_outdated_list_is_used_with_a_warning() {
         warnings(&machine, "2020-02-01T00:00:01Z"),
         ["LIST_OUTDATED"]
     );
+}
+
+#[test]
+fn doctor_and_the_plugin_judge_a_list_at_the_same_time() {
+    let Some(faketime) = tools::faketime() else {
+        return;
+    };
+    let machine = machine_with("ent.lic");
+    let yesterday = license_client::now() - TimeDelta::days(1);
+    let due = time::rfc3339(yesterday).to_string();
+    let list = list_signed_by(&vendors_key(), "CODITECT", 1, &[&PRO], &due);
+    machine.write("list.lic", list);
+    let _ = license(&machine, &["install", "list.lic"]).expect_code(0);
+    // The latest time seen counts, and not the clock.
+    for clock in ["+0d", "-3d"] {
+        let expect = |line: &[&str], text: &str| {
+            let run = tools::license_at_time(faketime, &machine, clock);
+            let output = run.args(line).run();
+            assert!(output.stdout.contains(text), "{clock}: {output:?}");
+        };
+        expect(&["status", "--warn", "1d"], "LIST_OUTDATED");
+        expect(&["doctor"], "revocations  LIST_OUTDATED");
+    }
 }
 
 #[test]

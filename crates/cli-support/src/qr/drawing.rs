@@ -3,6 +3,7 @@
 use super::QrCode;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::screen::Screen;
 use std::fmt::Write as _;
 
 /// White on black, from the part of the 256-color palette that themes do not change.
@@ -10,7 +11,7 @@ const COLORS: &str = "\u{1b}[38;5;231;48;5;16m";
 const RESET: &str = "\u{1b}[0m";
 
 impl QrCode {
-    /// Returns the code as text for a terminal. `columns` is the width of the terminal, if known.
+    /// Returns the code as text for a terminal.
     ///
     /// Light modules are drawn as blocks, in white on black for every color scheme. If colors are
     /// disabled, [`Terminal::data`](crate::output::Terminal::data) removes these two colors. The
@@ -19,11 +20,15 @@ impl QrCode {
     /// # Errors
     ///
     /// Returns `TOO_WIDE` if the code is wider than the terminal, because a wrapped code is
-    /// unreadable.
-    pub fn for_terminal(&self, columns: Option<usize>) -> Result<String, Failure> {
+    /// unreadable, and `TOO_TALL` if it has more rows, because a camera must see the whole code.
+    pub fn for_terminal(&self, screen: Screen) -> Result<String, Failure> {
         let width = self.width();
-        if let Some(columns) = columns.filter(|columns| *columns < width) {
-            return Err(too_wide(width, columns));
+        if let Some(columns) = screen.columns().filter(|columns| *columns < width) {
+            return Err(too_large("TOO_WIDE", "columns", width, columns));
+        }
+        let height = width.div_ceil(2);
+        if let Some(rows) = screen.rows().filter(|rows| *rows < height) {
+            return Err(too_large("TOO_TALL", "rows", height, rows));
         }
         let mut drawn = String::new();
         for row in (0..width).step_by(2) {
@@ -44,8 +49,8 @@ impl QrCode {
     }
 }
 
-fn too_wide(width: usize, columns: usize) -> Failure {
-    let message = format!("the QR code needs {width} columns, but the terminal has {columns}");
-    Failure::new(Exit::Usage, "TOO_WIDE", message)
-        .hint("widen the window, use a smaller font, or write the code as an image")
+fn too_large(code: &'static str, unit: &str, needed: usize, found: usize) -> Failure {
+    let message = format!("the QR code needs {needed} {unit}, but the terminal has {found}");
+    Failure::new(Exit::Usage, code, message)
+        .hint("enlarge the window, use a smaller font, or add --out code.png to write an image")
 }

@@ -1,6 +1,7 @@
 //! Codes are read back with the decoder of another project.
 
 use super::*;
+use crate::screen::Screen;
 use anstream::adapter::strip_str;
 use std::fmt::Write as _;
 
@@ -93,7 +94,10 @@ fn a_picture_has_one_bit_per_pixel_eight_pixels_per_module_and_a_quiet_zone() {
 fn a_drawing_decodes_to_its_text() {
     for bytes in [1, 300, 1200, 2900] {
         let text = armor(bytes);
-        let drawn = QrCode::new(&text).unwrap().for_terminal(None).unwrap();
+        let drawn = QrCode::new(&text)
+            .unwrap()
+            .for_terminal(Screen::plain())
+            .unwrap();
         assert_eq!(read_drawing(&strip_str(&drawn).to_string()), text);
     }
 }
@@ -101,7 +105,7 @@ fn a_drawing_decodes_to_its_text() {
 #[test]
 fn every_line_of_a_drawing_sets_and_resets_its_colors() {
     let code = QrCode::new("a").unwrap();
-    let drawn = code.for_terminal(Some(code.width())).unwrap();
+    let drawn = code.for_terminal(Screen::plain()).unwrap();
     for line in drawn.lines() {
         assert!(line.starts_with("\u{1b}[38;5;231;48;5;16m"), "{line:?}");
         assert!(line.ends_with("\u{1b}[0m"), "{line:?}");
@@ -110,20 +114,37 @@ fn every_line_of_a_drawing_sets_and_resets_its_colors() {
 }
 
 #[test]
-fn a_drawing_wider_than_the_terminal_is_refused() {
+fn a_drawing_that_does_not_fit_the_terminal_is_refused() {
     let code = QrCode::new(&armor(1200)).unwrap();
-    let refused = code.for_terminal(Some(80)).unwrap_err();
-    let expected = format!(
-        "the QR code needs {} columns, but the terminal has 80",
-        code.width()
-    );
-    assert_eq!(
-        (refused.message(), refused.code()),
-        (expected.as_str(), "TOO_WIDE")
-    );
-    assert!(refused.advice().is_some());
-    assert!(code.for_terminal(Some(code.width())).is_ok());
-    assert!(code.for_terminal(None).is_ok());
+    let (columns, rows) = (code.width(), code.width().div_ceil(2));
+    for (screen, code_of_failure, expected) in [
+        (
+            Screen::new(columns - 1, true).with_rows(rows),
+            "TOO_WIDE",
+            format!(
+                "the QR code needs {columns} columns, but the terminal has {}",
+                columns - 1
+            ),
+        ),
+        (
+            Screen::new(columns, true).with_rows(rows - 1),
+            "TOO_TALL",
+            format!(
+                "the QR code needs {rows} rows, but the terminal has {}",
+                rows - 1
+            ),
+        ),
+    ] {
+        let refused = code.for_terminal(screen).unwrap_err();
+        assert_eq!(
+            (refused.message(), refused.code()),
+            (expected.as_str(), code_of_failure)
+        );
+        assert!(refused.advice().is_some());
+    }
+    let drawn = code.for_terminal(Screen::new(columns, true).with_rows(rows));
+    assert_eq!(drawn.unwrap().lines().count(), rows);
+    assert!(code.for_terminal(Screen::plain()).is_ok());
 }
 
 /// A code of version 40 contains 2,331 bytes at level M or 2,953 at level L (ISO/IEC 18004, table

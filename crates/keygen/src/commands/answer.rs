@@ -136,7 +136,7 @@ impl<'a> AnswerCommand<'a> {
         let code = QrCode::new(&token.to_qr_text())?;
         match &self.issuance.output.out {
             Destination::Stdout => {
-                let drawn = code.for_terminal(self.issuance.app.terminal.columns())?;
+                let drawn = code.for_terminal(self.issuance.app.terminal.screen())?;
                 Ok(format!("{}\n", drawn.trim_end()).into_bytes())
             }
             Destination::File(_) => {

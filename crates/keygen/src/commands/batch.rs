@@ -12,6 +12,7 @@ pub(super) mod order_id;
 mod orders;
 mod quotes;
 mod row_error;
+mod servers;
 
 use license_cli_support::{Failure, Terminal, plural, show_path};
 use license_issuer::ledger::Ledger;
@@ -70,13 +71,22 @@ pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure>
 
 /// Warns about expired and revoked licenses among those that were issued earlier.
 fn warn(already_issued: &AlreadyIssuedCounts, terminal: &Terminal) {
-    for (code, count, word) in [
-        ("EXPIRED", already_issued.expired, "have ended"),
-        ("REVOKED", already_issued.revoked, "are revoked"),
+    for (code, count, [one, many]) in [
+        (
+            "EXPIRED",
+            already_issued.expired,
+            ["has ended", "have ended"],
+        ),
+        (
+            "REVOKED",
+            already_issued.revoked,
+            ["is revoked", "are revoked"],
+        ),
     ] {
         if count > 0 {
+            let verb = if count == 1 { one } else { many };
             let message = format!(
-                "{count} of the licenses that were issued earlier for these orders {word}; use --name NAME to issue the same orders again"
+                "{count} of the licenses that were issued earlier for these orders {verb}; use --name NAME to issue the same orders again"
             );
             terminal.warning(code, &message);
         }
@@ -110,9 +120,9 @@ fn print(
     let mut lines = checked.check_in_lines();
     if mode.is_dry_run() {
         lines.push(format!(
-            "dry run    nothing was issued or written; {} of {product} would be issued, {} already exist",
+            "dry run    nothing was issued or written; {} of {product} would be issued, {}",
             plural(rows.saturating_sub(known.total), "license", "licenses"),
-            known.total
+            plural(known.total, "already exists", "already exist")
         ));
         return terminal.data(&lines.join("\n"));
     }
@@ -120,8 +130,9 @@ fn print(
     let mut line = format!("issued   {issued} of {product}");
     if known.total > 0 {
         line += &format!(
-            "; {} already existed for these orders, {} of them were restored",
-            known.total, known.restored
+            "; {} already existed for these orders, of which {}",
+            known.total,
+            plural(known.restored, "was restored", "were restored")
         );
     }
     lines.extend([line, format!("manifest {manifest}")]);

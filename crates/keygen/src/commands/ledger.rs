@@ -12,7 +12,8 @@ mod verify;
 use std::path::Path;
 
 use license_cli_support::{
-    Audience, Destination, Failure, OutputFile, Source, Terminal, escape, is_similar, show_path,
+    Audience, Destination, Failure, OutputFile, Source, Terminal, escape, is_similar, plural,
+    show_path,
 };
 use license_core::encoding::hex;
 use license_core::machine::MachineDigest;
@@ -238,7 +239,8 @@ fn export(
         output.write(text.as_bytes(), Audience::OwnerOnly)?;
     }
     if let Destination::File(_) = output.out {
-        terminal.note(&format!("wrote {}: {count} entries", output.out));
+        let entries = plural(count, "entry", "entries");
+        terminal.note(&format!("wrote {}: {entries}", output.out));
     }
     Ok(())
 }
@@ -262,8 +264,8 @@ fn back_up(ledger: &SqliteLedger, out: &Path, terminal: &Terminal) -> Result<(),
         }));
     }
     terminal.data(&format!(
-        "wrote {}: {} entries",
+        "wrote {}: {}",
         show_path(out),
-        report.entries
+        plural(report.entries, "entry", "entries")
     ))
 }

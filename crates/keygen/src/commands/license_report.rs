@@ -13,6 +13,7 @@ use license_issuer::services::warnings;
 use serde_json::{Map, Value};
 
 use super::issuance::warning_text;
+use super::quotation_marks;
 use crate::inputs::now;
 use crate::{failures, output};
 
@@ -64,6 +65,8 @@ pub(super) struct LicenseReport<'a> {
     pub(super) signed: Option<&'a SignedLicense>,
     /// Losses of the customer if the license replaces another one.
     pub(super) losses: Option<&'a [String]>,
+    /// Name of the license server, if its request is given.
+    pub(super) server_name: Option<&'a str>,
 }
 
 impl LicenseReport<'_> {
@@ -72,6 +75,10 @@ impl LicenseReport<'_> {
         let mut members = self.members(output)?;
         if let Some(losses) = self.losses {
             members.insert("losses".to_owned(), losses.into());
+        }
+        if let Some(key) = server_key(self.claims) {
+            members.insert("server_key".to_owned(), key.into());
+            members.insert("server_name".to_owned(), self.server_name.into());
         }
         Ok(members.into())
     }
@@ -121,6 +128,9 @@ impl LicenseReport<'_> {
         );
         lines.extend(user_names(claims).map(|names| format!("users      only {names}")));
         lines.extend(machine_digests(claims).map(|names| format!("machines   {names}")));
+        let server = self.server_name;
+        lines.extend(server.map(|name| format!("server     {}", escape(name))));
+        lines.extend(server_key(claims).map(|key| format!("server key {key}")));
         lines.extend(restriction_lines(claims));
         lines.extend(tier_differences(claims, self.matrix));
         lines.extend(claims.check_in.is_none().then_some(check_in));
@@ -186,6 +196,7 @@ pub(super) fn warnings(
         );
         found.push(("EXPIRED", message));
     }
+    found.extend(quoted_names(claims));
     let entitlements = claims.entitlements();
     let features = entitlements.features();
     let unknown = features.filter(|name| matrix.first_tier_with(name).is_none());
@@ -203,6 +214,34 @@ pub(super) fn warnings(
         ("UNKNOWN_QUOTA", message)
     }));
     found
+}
+
+/// Returns warnings about names in quotation marks.
+///
+/// A successor has the customer of the license that it replaces, so this warning is not repeated.
+fn quoted_names(claims: &LicenseClaims) -> Vec<(&'static str, String)> {
+    let customer = claims.supersedes.is_empty().then_some(&claims.customer);
+    let customer = customer.and_then(|name| quotation_marks::around(name));
+    let customer = customer.map(|mark| {
+        let mark = named_mark(mark);
+        format!("the name of the customer begins or ends with {mark}, which is part of the name; issue the license without it if it was pasted")
+    });
+    let user = claims
+        .users
+        .iter()
+        .find_map(|name| quotation_marks::around(name));
+    let user = user.map(|mark| {
+        let mark = named_mark(mark);
+        format!("the name of a user begins or ends with {mark}, so the license is valid only for a user whose name contains it; issue the license without it if it was pasted")
+    });
+    let messages = customer.into_iter().chain(user);
+    messages
+        .map(|message| ("QUOTATION_MARK", message))
+        .collect()
+}
+
+fn named_mark(mark: char) -> String {
+    format!("the quotation mark {mark} (U+{:04X})", u32::from(mark))
 }
 
 /// Returns the tier, customer and term of a license.
@@ -268,6 +307,12 @@ fn tier_differences(claims: &LicenseClaims, matrix: &FeatureMatrix) -> Vec<Strin
     groups
         .map(|(word, names)| format!("{word:<10} {}", names.join(", ")))
         .collect()
+}
+
+/// Returns the id of the key of the customer's license server.
+fn server_key(claims: &LicenseClaims) -> Option<&str> {
+    let server = claims.confirmation.as_ref()?;
+    Some(server.key().id().as_str())
 }
 
 /// Returns the named users of a license.

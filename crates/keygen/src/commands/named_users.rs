@@ -1,6 +1,6 @@
 //! Named users of a license: changes, and the cool-down before a user can be replaced.
 
-use license_cli_support::{Exit, Failure, escape, shell_word, show_name};
+use license_cli_support::{Exit, Failure, escape, plural, shell_word, show_name};
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
 use license_core::{FeatureMatrix, License, time};
@@ -161,10 +161,10 @@ pub(super) fn check_cool_down(
     if now >= end {
         return Ok(());
     }
-    let days = cool_down.num_days();
+    let days = plural(cool_down.num_days(), "day", "days");
     let [since, end] = [since, end].map(time::rfc3339);
     let message = format!(
-        "{} was added at {since} and cannot be replaced for {days} days, until {end}",
+        "{} was added at {since} and cannot be replaced for {days}, until {end}",
         escape(user)
     );
     Err(Failure::new(Exit::Usage, "COOL_DOWN", message)

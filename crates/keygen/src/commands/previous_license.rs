@@ -17,6 +17,7 @@ use super::context::AppContext;
 use super::entitlements::unify_counts;
 use super::license;
 use super::lookup::{license_of, signing_keys, verified};
+use super::token_denials;
 use crate::args::SigningArgs;
 use crate::failures;
 use crate::inputs::{add_keys, fresh_id, matrix, now};
@@ -77,7 +78,13 @@ pub(super) fn replace(
     let input = PreviousLicenseInput::read(previous, trust, signing.issued_at)?;
     license::issue(app, signing, &matrix, |ledger| {
         let previous = PreviousLicense::find(&input, &matrix, ledger)?;
-        order(&previous, &matrix, ledger)
+        let mut order = order(&previous, &matrix, ledger)?;
+        if let Some(ledger) = ledger {
+            let PreviousLicense { license, issued_at } = &previous;
+            let notes = token_denials::notes_of_replacement(license, *issued_at, ledger)?;
+            order.notes.extend(notes);
+        }
+        Ok(order)
     })
 }
 

@@ -3,7 +3,7 @@
 mod constants;
 
 use license_cli_support::{
-    Destination, Failure, Fields, Meaning, OutputFile, Source, Terminal, escape, wrap,
+    Destination, Failure, Fields, Meaning, OutputFile, Source, Terminal, escape, plural, wrap,
 };
 use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
@@ -90,7 +90,9 @@ fn check(file: &Source, terminal: &Terminal) -> Result<(), Failure> {
     }
     let (tiers, features) = (matrix.tiers().len(), matrix.features().len());
     let product = labeled(matrix.product().as_str(), matrix.label());
-    terminal.data(&format!("{product}: {tiers} tiers, {features} features"))
+    let tiers = plural(tiers, "tier", "tiers");
+    let features = plural(features, "feature", "features");
+    terminal.data(&format!("{product}: {tiers}, {features}"))
 }
 
 /// Returns a name with the label that customers see.
@@ -196,11 +198,12 @@ fn table(matrix: &FeatureMatrix, columns: Option<usize>) -> String {
         matrix
             .trial()
             .map(|trial| (trial.tier, trial.length.num_days()))
-            .map(|(tier, days)| format!("trials: tier {tier} for {days} days")),
+            .map(|(tier, days)| format!("trials: tier {tier} for {}", plural(days, "day", "days"))),
     );
     let days = matrix.user_cool_down().num_days();
     if days > 0 {
-        lines.push(format!("a named user can be replaced after {days} days"));
+        let days = plural(days, "day", "days");
+        lines.push(format!("a named user can be replaced after {days}"));
     }
     for tier in matrix.tiers() {
         let check_in = tier.check_in().map_or_else(

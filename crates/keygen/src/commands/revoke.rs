@@ -14,6 +14,7 @@ use license_issuer::services::revoke::RevocationOrder;
 use super::context::AppContext;
 use super::lookup::require_ledger;
 use super::precautions::Precautions;
+use super::rivals;
 use crate::args::Revoke;
 use crate::failures;
 use crate::inputs::now;
@@ -30,9 +31,11 @@ pub(crate) fn run(arguments: &Revoke, app: AppContext<'_>) -> Result<(), Failure
                 at,
             };
             let plan = order.plan(ledger);
-            let plan = plan.map_err(|error| failures::ledger_refused(ledger, &error))?;
+            let plan = plan.map_err(|error| failures::not_stated(ledger, &error))?;
             if !arguments.force {
-                report::refuse_competitors(&plan.content)?;
+                let reinstated = plan.content.reinstated.iter();
+                let reinstated: Vec<_> = reinstated.map(|(id, _)| id.as_str()).collect();
+                rivals::refuse(&plan.content.rivals, &reinstated)?;
             }
             Ok(plan)
         })?;
@@ -46,7 +49,7 @@ pub(crate) fn run(arguments: &Revoke, app: AppContext<'_>) -> Result<(), Failure
                 at,
             };
             let plan = order.plan(ledger);
-            let plan = plan.map_err(|error| failures::ledger_refused(ledger, &error))?;
+            let plan = plan.map_err(|error| failures::not_stated(ledger, &error))?;
             let descriptions = report::descriptions(&plan.content.revoked, ledger, at)?;
             Ok(plan.map(|report| (report, descriptions)))
         })?;

@@ -11,8 +11,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use license_cli_support::{Exit, Failure, Meaning, Screen, Terminal, escape, show_path, wrap};
-use license_client::{Snapshot, StateFile};
+use license_client::{Snapshot, StateFile, Store, StoreError};
 use license_core::chrono::{DateTime, Utc};
+use license_core::jose::MAX_FILE_BYTES;
 use license_core::time::serde_rfc3339;
 use serde::Serialize;
 use serde_json::json;
@@ -57,7 +58,7 @@ fn checks(
 ) -> Vec<CheckResult> {
     let facts = app.manager.facts();
     vec![
-        directories::home(app),
+        directories::home(app, verdict),
         directories::permissions(app),
         state::state(app, snapshot),
         state::clock(snapshot),
@@ -66,7 +67,7 @@ fn checks(
         trust::trust(app, snapshot),
         license::license(app, snapshot, verdict),
         license::check_in(app, snapshot, verdict),
-        revocations::revocations(app, snapshot),
+        revocations::revocations(app, snapshot, verdict),
         directories::system(app),
         license::next(verdict),
     ]
@@ -188,6 +189,17 @@ impl CheckResult {
             None => line,
         }
     }
+}
+
+/// Returns whether no file in the directory can be read. The checks of the directories report this.
+fn is_unreadable(store: &Store) -> bool {
+    let error = store.read(StateFile::License, MAX_FILE_BYTES).err();
+    error.is_some_and(|error| is_about(&error, store))
+}
+
+/// Returns whether an error is about the directory, and not about a file in it.
+fn is_about(error: &StoreError, store: &Store) -> bool {
+    error.path() == store.dir().path()
 }
 
 /// Returns a warning for each quarantined copy of these files.

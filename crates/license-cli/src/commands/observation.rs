@@ -10,6 +10,7 @@ use license_core::{Decision, License};
 use crate::args::ContextArgs;
 use crate::context::{AppContext, Evaluation};
 use crate::output::dates::announced_end;
+use crate::output::notice::Notice;
 
 /// The installed license, the decision on it, and the counts of today.
 pub(super) struct Observation<'a> {
@@ -44,19 +45,19 @@ impl<'a> Observation<'a> {
     /// Returns a failure if the usage type is needed and cannot be detected. An installed license
     /// that cannot be used is no failure.
     pub(super) fn new(app: &'a AppContext, args: &'a ContextArgs) -> Result<Self, Failure> {
-        let evaluation = app.observed(args)?;
+        let mut evaluation = app.observed(args)?;
         let decision = evaluation.decide();
-        let limits: Vec<(&str, Quota)> = decision.entitlements().quotas().collect();
-        let mut usage = app
-            .manager
-            .quota_usage(limits.iter().copied())
-            .map(Vec::into_iter);
-        let quota = |(name, limit): &(&str, Quota)| ObservedQuota {
-            name: (*name).to_owned(),
-            limit: *limit,
-            usage: usage.as_mut().and_then(Iterator::next),
+        let denial = app.denial_of_quotas(&decision);
+        evaluation
+            .notices
+            .extend(denial.as_ref().map(Notice::not_counted));
+        let used = evaluation.used_quotas.as_ref();
+        let quota = |(name, limit): (&str, Quota)| ObservedQuota {
+            name: name.to_owned(),
+            limit,
+            usage: used.and_then(|used| used.quota_use(name, limit)),
         };
-        let quotas = limits.iter().map(quota).collect();
+        let quotas = decision.entitlements().quotas().map(quota).collect();
         Ok(Self {
             evaluation,
             decision,
@@ -82,18 +83,9 @@ impl<'a> Observation<'a> {
     }
 
     fn renewed_end(&self, license: &License) -> Option<DateTime<Utc>> {
-        let installed = self.evaluation.verified.iter();
-        let installed: Vec<_> = installed.flat_map(|found| found.licenses()).collect();
-        let (mut current, mut end) = (license, license.expires_at()?);
-        // Each renewal ends later than the license before it, so the loop ends.
-        while let Some(renewal) = installed
-            .iter()
-            .find(|newer| continues(newer, current, end))
-        {
-            current = renewal;
-            end = renewal.expires_at()?;
-        }
-        Some(end)
+        let installed = self.evaluation.verified.as_ref();
+        let last = installed.and_then(|found| found.continuations_of(license).pop());
+        last.unwrap_or(license).expires_at()
     }
 
     /// Returns the dates of the check-ins, if the license requires any.
@@ -117,12 +109,4 @@ impl<'a> Observation<'a> {
     pub(super) fn updates_until(&self) -> Option<DateTime<Utc>> {
         self.decision.license()?.maintenance_until()
     }
-}
-
-/// Returns whether `newer` replaces `license` at its `end` or before, and ends later.
-fn continues(newer: &License, license: &License, end: DateTime<Utc>) -> bool {
-    newer.product() == license.product()
-        && newer.supersedes().contains(license.id())
-        && newer.not_before().is_none_or(|start| start <= end)
-        && newer.expires_at().is_none_or(|later| later > end)
 }

@@ -1,11 +1,9 @@
 //! `license request` and `license deactivate`: requests and receipts of this machine for the
 //! vendor, as a file, a QR code or readback lines.
 
-use std::path::PathBuf;
+mod deactivation;
 
-use license_cli_support::{
-    Audience, Destination, Exit, Failure, QrCode, Terminal, escape, show_path,
-};
+use license_cli_support::{Audience, Destination, Exit, Failure, QrCode, Terminal, escape};
 use license_client::{InstallationError, PendingRequestPolicy, PreparedRequest, now};
 use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::Evidence;
@@ -71,11 +69,12 @@ fn check_product(app: &AppContext, license: &License) -> Result<(), Failure> {
     }))
 }
 
-/// Ends the activation of this machine and prints the receipt.
+/// Ends the activation of this machine, for this user or for all users, and prints the receipt.
 ///
 /// # Errors
 ///
-/// Returns a failure if there is no activation of this user or the receipt cannot be stored.
+/// Returns a failure if there is no activation of this user, or no activation for all users that
+/// this user requested, or if the receipt cannot be stored.
 pub(crate) fn deactivate(
     app: &AppContext,
     arguments: &Deactivate,
@@ -89,51 +88,22 @@ pub(crate) fn deactivate(
         Err(_) => None,
     };
     let made_at = arguments.at.unwrap_or_else(now);
-    let mut receipt = app.manager.deactivate(license.as_ref(), made_at);
+    let (manager, matrix) = (&app.manager, &app.matrix);
+    let end = |license| {
+        if app.is_for_all_users {
+            manager.deactivate_for_all_users(matrix, license, made_at)
+        } else {
+            manager.deactivate(license, made_at)
+        }
+    };
+    let mut receipt = end(license.as_ref());
     // The license in effect may differ from the one that is activated.
     if matches!(receipt, Err(InstallationError::NotActivated)) && arguments.license.is_none() {
-        receipt = app.manager.deactivate(None, made_at);
+        receipt = end(None);
     }
-    let receipt = receipt.map_err(|error| match system_file(app, license.as_ref(), None) {
-        Some(path) if matches!(error, InstallationError::NotActivated) => {
-            failure::activated_by_administrator(&path)
-        }
-        _ => failure::installation(&error),
-    })?;
-    let shared_file = system_file(app, license.as_ref(), Some(&receipt.request));
-    let hint = match &shared_file {
-        None => "the license is deactivated on this machine; send this receipt to the vendor, who then frees the device"
-            .to_owned(),
-        Some(path) => format!(
-            "ask the administrator to remove the activation from {}, then send this receipt to the vendor, who then frees the device",
-            show_path(path)
-        ),
-    };
-    delivery.deliver(
-        &receipt,
-        shared_file.as_deref().map(Notice::shared_activation),
-        &hint,
-        terminal,
-    )
-}
-
-/// Returns the administrator's file if it contains an activation of the license or of the license
-/// that the receipt deactivates.
-fn system_file(
-    app: &AppContext,
-    license: Option<&License>,
-    receipt: Option<&MachineRequest>,
-) -> Option<PathBuf> {
-    let covers = |id: &LicenseId| {
-        license.is_some_and(|license| license.id() == id || license.supersedes().contains(id))
-    };
-    app.manager
-        .system_activation(&app.matrix, |id| match receipt {
-            Some(MachineRequest::Deactivation(receipt)) => {
-                receipt.license == *id || (covers(&receipt.license) && covers(id))
-            }
-            _ => license.is_none() || covers(id),
-        })
+    let receipt = receipt.map_err(|error| deactivation::failure(app, license.as_ref(), &error))?;
+    let (notice, hint) = deactivation::result(app, license.as_ref(), &receipt.request);
+    delivery.deliver(&receipt, notice, &hint, terminal)
 }
 
 /// Returns the installed license with this id, or the license in effect.
@@ -282,7 +252,7 @@ impl DeliveryArgs {
             (Destination::Stdout, true) => {
                 let code = QrCode::new(&machine_request.to_qr_text())?;
                 // The request is stored by now, so it can be printed in another form.
-                match code.for_terminal(terminal.columns()) {
+                match code.for_terminal(terminal.screen()) {
                     Ok(drawn) => Ok(drawn.trim_end().to_owned()),
                     Err(failure) => {
                         terminal.warning(failure.code(), failure.message());

@@ -34,7 +34,7 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) notices: Vec<Notice>,
     /// The reason why the installed license cannot be used.
     pub(crate) failure: Option<Failure>,
-    /// The use of quotas, if the decision is about today.
+    /// The use of quotas today, if the decision is about the installed license.
     pub(crate) used_quotas: Option<UsedQuotas>,
     /// The trust statements that came with the license.
     pub(crate) statements: StatementsReport,
@@ -244,7 +244,7 @@ impl<'a> Evaluation<'a> {
     /// Returns the use of each daily quota. There is none for a decision at another time, which
     /// would need the counts of that day.
     fn quota_uses(&self) -> Vec<NamedQuotaUse> {
-        let Some(used) = &self.used_quotas else {
+        let Some(used) = self.used_quotas.as_ref().filter(|_| self.args.at.is_none()) else {
             return Vec::new();
         };
         let matrix = &self.app.matrix;
@@ -254,11 +254,13 @@ impl<'a> Evaluation<'a> {
         let uses = quotas.map(|(name, limit)| NamedQuotaUse {
             quota: name.to_owned(),
             label: matrix.quota_label(name).to_owned(),
+            limit,
             quota_use: used.quota_use(name, limit),
         });
         // Programs count seats and devices differently, and usually not here.
         let is_daily = |quota: &NamedQuotaUse| {
-            quota.quota_use.used > 0 || !numbers.contains(&Some(quota.quota.as_str()))
+            let is_used = quota.quota_use.as_ref().is_some_and(|found| found.used > 0);
+            is_used || !numbers.contains(&Some(quota.quota.as_str()))
         };
         uses.filter(is_daily).collect()
     }

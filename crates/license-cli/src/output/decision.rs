@@ -87,7 +87,7 @@ fn report_to_json(report: &DecisionReport<'_>) -> Map<String, Value> {
     let details = report.details.as_ref().map(LicenseDetails::to_json);
     object.insert("license".to_owned(), json!(details));
     if !report.quotas.is_empty() {
-        object.insert("quota_uses".to_owned(), json!(report.quotas));
+        object.insert("quota_uses".to_owned(), quotas::to_json(report.quotas));
     }
     if !report.unused.is_empty() {
         let unused = report.unused.iter().map(unused_to_json);

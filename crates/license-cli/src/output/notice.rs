@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use license_cli_support::{Failure, Terminal, show_path};
+use license_cli_support::{Failure, Terminal, show_name, show_path};
 use license_client::{
-    InstallationError, LicenseLoss, LicenseManager, SealError, Snapshot, StateFile, StateProblem,
-    StoreError,
+    InstallationError, LicenseLoss, LicenseManager, QuotaError, SealError, Snapshot, StateFile,
+    StateProblem, Store, StoreError,
 };
 use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::Warning;
 use license_core::time::rfc3339;
-use license_core::{Code, License, with_causes};
+use license_core::{Code, License, LicenseId, with_causes};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -61,6 +61,16 @@ impl Notice {
             "{path}, a file of the administrator, also contains an activation of the license for \
              this machine; that activation stays valid for all users until the administrator \
              removes it"
+        );
+        Self::new("STILL_ACTIVE", message)
+    }
+
+    /// Reports that a license for all users is valid without the activation that was removed.
+    pub(crate) fn needs_no_activation(license: &LicenseId) -> Self {
+        let message = format!(
+            "license {license} for all users needs no activation, so it stays valid on this \
+             machine; {} removes it",
+            command!("remove --system")
         );
         Self::new("STILL_ACTIVE", message)
     }
@@ -131,6 +141,12 @@ impl Notice {
             None => failure.message().to_owned(),
         };
         Self::new(STATE, message)
+    }
+
+    /// Reports that uses of finite quotas are denied.
+    pub(crate) fn not_counted(error: &QuotaError) -> Self {
+        let message = format!("uses of finite quotas are denied: {}", with_causes(error));
+        Self::with_code(Code::QuotaNotCounted, message)
     }
 
     /// Creates a notice about a problem with the state directory.
@@ -207,6 +223,41 @@ pub(crate) fn add_missing(notices: &mut Vec<Notice>, more: impl IntoIterator<Ite
             notices.push(notice);
         }
     }
+}
+
+/// Returns a notice for each directory without a license that contains files whose names look like
+/// those of license files.
+pub(crate) fn misnamed_files(manager: &LicenseManager) -> Vec<Notice> {
+    let paths = manager.readable_paths();
+    let own = describe_misnamed_files(paths.user(), command!("install FILE"));
+    let shared = paths.system();
+    let shared = shared
+        .and_then(|system| describe_misnamed_files(system, command!("install --system FILE")));
+    let all = own.into_iter().chain(shared);
+    all.map(|(message, advice)| Notice::new(STATE, format!("{message}; {advice}")))
+        .collect()
+}
+
+/// Describes files of a directory without a license, whose names look like those of license files
+/// but are not read, and what to do about them. `command` installs such a file.
+pub(crate) fn describe_misnamed_files(store: &Store, command: &str) -> Option<(String, String)> {
+    let files = store.misnamed_files();
+    let names = files.iter().filter_map(|path| path.file_name());
+    let names: Vec<_> = names
+        .map(|name| show_name(&name.to_string_lossy()))
+        .collect();
+    let directory = show_path(store.dir().path());
+    (!names.is_empty()).then(|| {
+        let message = format!(
+            "{directory}: expected the file names license.lic, license.key, trust.jwks, trust.lic \
+             and revocations.lic, found {}, which is not read",
+            names.join(", ")
+        );
+        (
+            message,
+            format!("install the file with {command}, or rename it"),
+        )
+    })
 }
 
 /// Returns the problems of an installation and of this machine.

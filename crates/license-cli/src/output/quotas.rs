@@ -3,16 +3,32 @@
 use license_cli_support::{Cell, Column, Meaning, Screen, Table};
 use license_core::policy::Quota;
 use license_core::state::QuotaUse;
-use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 /// The use of a quota today.
-#[derive(Serialize)]
 pub(crate) struct NamedQuotaUse {
     pub(crate) quota: String,
-    #[serde(skip)]
     pub(crate) label: String,
-    #[serde(flatten)]
-    pub(crate) quota_use: QuotaUse,
+    pub(crate) limit: Quota,
+    /// The count of today. `None` if the counts cannot be read.
+    pub(crate) quota_use: Option<QuotaUse>,
+}
+
+/// Returns the JSON objects of quotas.
+pub(crate) fn to_json(quotas: &[NamedQuotaUse]) -> Value {
+    let object = |quota: &NamedQuotaUse| {
+        let mut members = Map::new();
+        members.insert("quota".to_owned(), json!(quota.quota));
+        members.extend(match json!(quota.quota_use) {
+            Value::Object(members) => members,
+            _ => Map::from_iter([
+                ("used".to_owned(), Value::Null),
+                ("limit".to_owned(), json!(quota.limit)),
+            ]),
+        });
+        Value::Object(members)
+    };
+    quotas.iter().map(object).collect()
 }
 
 /// Returns a table of quotas, with a bar for each limit on a terminal.
@@ -23,22 +39,34 @@ pub(crate) fn to_text(quotas: &[NamedQuotaUse], screen: Screen) -> String {
         Column::new("LIMIT").right_aligned().without_wrapping(),
         Column::new(""),
     ]);
-    for NamedQuotaUse {
-        label, quota_use, ..
-    } in quotas
-    {
-        let bar = match quota_use.limit {
-            Quota::Limit(limit) => screen.bar(quota_use.used, limit, meaning(quota_use)),
-            Quota::Unlimited => None,
-        };
+    for quota in quotas {
+        let bar = quota
+            .quota_use
+            .as_ref()
+            .and_then(|found| bar(found, screen));
         table.row([
-            Cell::from(label),
-            quota_use.used.to_string().into(),
-            quota_use.limit.to_string().into(),
+            Cell::from(&quota.label),
+            used(quota),
+            quota.limit.to_string().into(),
             bar.unwrap_or_default(),
         ]);
     }
     table.to_text(screen.columns())
+}
+
+/// Returns the count of today.
+fn used(quota: &NamedQuotaUse) -> Cell {
+    match &quota.quota_use {
+        Some(found) => found.used.to_string().into(),
+        None => Cell::new(Meaning::Warning, "unreadable"),
+    }
+}
+
+fn bar(quota_use: &QuotaUse, screen: Screen) -> Option<Cell> {
+    match quota_use.limit {
+        Quota::Limit(limit) => screen.bar(quota_use.used, limit, meaning(quota_use)),
+        Quota::Unlimited => None,
+    }
 }
 
 fn meaning(quota_use: &QuotaUse) -> Meaning {

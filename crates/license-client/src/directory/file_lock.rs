@@ -114,6 +114,19 @@ impl WritableDirectory {
         }
     }
 
+    /// Checks that [`try_acquire`](Self::try_acquire) can open the file, or create or quarantine it.
+    /// Takes no lock and changes nothing.
+    pub(crate) fn check_lock_file(&self, name: &str) -> io::Result<()> {
+        match self.handle.open_writable_file(name).and_then(regular) {
+            Err(error)
+                if ![ErrorKind::NotFound, ErrorKind::IsADirectory].contains(&error.kind()) =>
+            {
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Opens a file, or creates it. Returns `None` if the entry was removed or quarantined.
     fn open_or_create(&self, name: &str) -> io::Result<Option<File>> {
         match self.create_file(name) {

@@ -91,6 +91,11 @@ impl DirectoryPath {
         Ok(fs::symlink_metadata(self.0.join(name))?.is_dir())
     }
 
+    /// Accepts every directory. Only a write shows whether the access rules of Windows allow it.
+    pub(super) fn check_access(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Returns `true`, because a directory inherits the access rules of its parent.
     pub(super) fn is_own_in(&self, _: &Self) -> bool {
         true

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, CWD, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -117,6 +117,17 @@ impl DirectoryDescriptor {
     pub(super) fn is_directory(&self, name: &str) -> io::Result<bool> {
         let found = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(FileType::from_raw_mode(found.st_mode).is_dir())
+    }
+
+    /// Checks that this user may create and remove entries.
+    pub(super) fn check_access(&self) -> io::Result<()> {
+        let access = Access::WRITE_OK.union(Access::EXEC_OK);
+        Ok(rustix::fs::accessat(
+            &self.0,
+            ".",
+            access,
+            AtFlags::empty(),
+        )?)
     }
 
     /// Returns whether this user or the owner of `parent` owns the directory.

@@ -270,7 +270,8 @@ impl Candidate<'_> {
             comparison.refuse_if_worse()?;
         }
         plan.loss = comparison.loss();
-        let license = comparison.restorable().cloned();
+        let restorable = comparison.restorable().cloned().collect();
+        let license = self.best_of(restorable, &installed.verified, &contexts);
         let kept = ReplacedLicense::read(paths, before, self.matrix);
         if let Ok(Some(mut kept)) = kept {
             let (verified, keys) = (&mut kept.verified, &kept.trust);
@@ -315,6 +316,23 @@ impl Candidate<'_> {
         // The stored file verifies either as a whole or not at all.
         let verifies = VerifiedLicenses::verify(&combined.text, keys, self.matrix).is_ok();
         verifies.then_some(combined)
+    }
+
+    /// Returns the license that allows most, and the first of equal ones.
+    fn best_of(
+        &self,
+        licenses: Vec<LicenseId>,
+        installed: &VerifiedLicenses,
+        contexts: &Contexts<'_>,
+    ) -> Option<LicenseId> {
+        let others = [self.verified.licenses(), installed.licenses()].concat();
+        let worth = |id: &LicenseId| {
+            let mut alone = installed.clone();
+            alone.retain_licenses(|license| license.id() == id);
+            worth(&alone, self.matrix, contexts, &others)
+        };
+        // Of equal licenses, `max_by_key` returns the last one.
+        licenses.into_iter().rev().max_by_key(worth)
     }
 
     /// Returns whether the license that is kept stays, because it is better than the installed

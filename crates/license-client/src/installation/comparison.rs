@@ -10,6 +10,9 @@ use super::{DroppedLicense, InstallationError, LicenseLoss};
 /// later notice of the end shortens no license.
 const NO_LOSSES: [&str; 2] = ["not_before", "renewal_notify_days"];
 
+/// The change of the end of a license.
+const END: &str = "expires_at";
+
 /// Gains that outweigh all losses: a higher tier, and the end of a trial.
 const DECISIVE_GAINS: [&str; 2] = ["tier", "trial"];
 
@@ -65,6 +68,9 @@ pub(super) struct Comparison {
     lenient: Pair,
     now: Pair,
     difference: Option<Difference>,
+    /// Whether renewals of the new license, which are stored with it, continue it at least until
+    /// the end of the installed license.
+    is_continued: bool,
     /// The labels of the tiers of the installed license and of the new license.
     tier_labels: Option<[Box<str>; 2]>,
     /// The installed licenses that are lost beside the one that the new license is compared with.
@@ -91,6 +97,7 @@ impl Comparison {
             lenient: pair(&contexts.lenient),
             now: pair(&contexts.now),
             difference: None,
+            is_continued: false,
             tier_labels: None,
             dropped: Vec::new(),
             replaced: Vec::new(),
@@ -103,8 +110,19 @@ impl Comparison {
             (difference, [installed, new].map(label))
         });
         let (difference, tier_labels) = compared.unzip();
+        let stored = stored(new, installed, staying);
+        let is_continued = licenses.is_some_and(|(installed, new)| {
+            is_continued_until_end(new, &stored, installed, matrix)
+        });
         let mut stays: Vec<&LicenseId> = staying.iter().collect();
-        stays.extend(decisive.installed.license().map(License::id));
+        // The difference contains the losses of a valid license. A license that starts later is
+        // lost as a whole.
+        let compared = decisive.installed.license();
+        stays.extend(
+            compared
+                .filter(|_| is_valid(&decisive.installed))
+                .map(License::id),
+        );
         let decisive = decisive.new.license();
         let removed = removed(new, installed, &stays, matrix, &contexts.lenient);
         let covers = |removed: &RemovedLicense<'_>| {
@@ -117,6 +135,7 @@ impl Comparison {
         let dropped = dropped.into_iter().filter_map(|dropped| dropped.loss);
         let dropped = dropped.collect();
         comparison.difference = difference;
+        comparison.is_continued = is_continued;
         comparison.tier_labels = tier_labels;
         comparison.dropped = dropped;
         comparison.replaced = replaced;
@@ -162,7 +181,8 @@ impl Comparison {
     pub(super) fn loss(&self) -> Option<LicenseLoss> {
         let Pair { new, installed } = self.decisive();
         let difference = self.difference.iter().filter(|_| is_valid(installed));
-        let losses: Vec<Change> = difference.flat_map(losses).collect();
+        let is_lost = |change: &Change| !(self.is_continued && change.what() == END);
+        let losses: Vec<Change> = difference.flat_map(losses).filter(is_lost).collect();
         if losses.is_empty() && self.dropped.is_empty() {
             return None;
         }
@@ -177,9 +197,9 @@ impl Comparison {
         })
     }
 
-    /// Returns the installed license that could be restored, if there is one. A license that the
-    /// new one supersedes cannot be restored.
-    pub(super) fn restorable(&self) -> Option<&LicenseId> {
+    /// Returns the installed licenses that could be restored. A license that the new one supersedes
+    /// cannot be restored.
+    pub(super) fn restorable(&self) -> impl Iterator<Item = &LicenseId> {
         let installed = self.decisive().installed.license();
         let is_replaced = self
             .difference
@@ -187,7 +207,7 @@ impl Comparison {
             .is_some_and(|difference| !continues(difference));
         let replaced = installed.filter(|_| is_replaced).map(License::id);
         let dropped = self.dropped.iter().map(|dropped| &dropped.id);
-        replaced.or_else(|| dropped.chain(&self.replaced).next())
+        replaced.into_iter().chain(dropped).chain(&self.replaced)
     }
 
     /// Returns the decisions at the given time, or at the current time if only then the installed
@@ -270,21 +290,52 @@ fn removed<'l>(
     candidates.filter_map(removed).collect()
 }
 
+/// Returns the new licenses, and the installed ones that stay with them.
+fn stored(
+    new: &VerifiedLicenses,
+    installed: &VerifiedLicenses,
+    staying: &[LicenseId],
+) -> VerifiedLicenses {
+    let mut kept = installed.clone();
+    kept.retain_licenses(|license| staying.contains(license.id()));
+    let mut stored = new.clone();
+    stored.extend(&kept);
+    stored
+}
+
+/// Returns whether stored renewals continue the new license until the end of the installed one, and
+/// allow everything that the new license allows.
+fn is_continued_until_end(
+    new: &License,
+    stored: &VerifiedLicenses,
+    installed: &License,
+    matrix: &FeatureMatrix,
+) -> bool {
+    let renewals = stored.continuations_of(new).into_iter();
+    let renewals = renewals.take_while(|renewal| covers(renewal, new, matrix));
+    let last = renewals.last();
+    last.is_some_and(|last| match (last.expires_at(), installed.expires_at()) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(end), Some(installed)) => end >= installed,
+    })
+}
+
 /// Returns whether the new license allows everything that the old one allows.
 fn covers(new: &License, old: &License, matrix: &FeatureMatrix) -> bool {
     losses(&Difference::from_licenses(old, new, matrix)).is_empty()
 }
 
-/// Returns how much licenses can allow at the given or the current time, to be compared: whether
-/// they can be valid, and the rank of their tier.
+/// Returns how much licenses can allow at the given time, at the current time, or when they start,
+/// to be compared: whether they can be valid, and the rank of their tier.
 pub(super) fn worth(
     licenses: &VerifiedLicenses,
     matrix: &FeatureMatrix,
     contexts: &Contexts<'_>,
     others: &[License],
 ) -> (bool, Option<usize>) {
-    let worth = |context: &Context<'_>| {
-        let decision = licenses.evaluate(matrix, &context.clone().installed(others));
+    let worth = |context: Context<'_>| {
+        let decision = licenses.evaluate(matrix, &context.installed(others));
         if !is_valid(&decision) {
             return (false, None);
         }
@@ -292,7 +343,13 @@ pub(super) fn worth(
         let rank = matrix.tiers().iter().position(|terms| terms.name() == tier);
         (true, rank)
     };
-    worth(&contexts.lenient).max(worth(&contexts.now))
+    let both = || [contexts.lenient.clone(), contexts.now.clone()].into_iter();
+    let starts = licenses.licenses().iter().filter_map(License::not_before);
+    let at_starts = starts.flat_map(|start| {
+        let earlier = both().filter(move |context| context.clock() < start);
+        earlier.map(move |context| context.at_instant(start))
+    });
+    both().chain(at_starts).map(worth).max().unwrap_or_default()
 }
 
 fn is_valid(decision: &Decision) -> bool {

@@ -136,6 +136,18 @@ pub enum InstallationError {
         /// The ids of the activated licenses.
         licenses: Vec<LicenseId>,
     },
+    /// Another user requested the activation, so that the state of this user does not contain the
+    /// secret of the receipt.
+    #[error(
+        "expected an activation that this user requested, found one that another user requested: activation {} of license {license}",
+        list(activations)
+    )]
+    OtherRequester {
+        /// The activated license.
+        license: LicenseId,
+        /// The ids of its activations, the newest first.
+        activations: Vec<LicenseId>,
+    },
     /// Nothing distinguishes this machine from other machines.
     #[error("cannot identify this machine")]
     NoMachine,
@@ -227,7 +239,7 @@ impl InstallationError {
             Self::NoLicense | Self::LicenseNotInstalled { .. } => Code::NoLicense,
             Self::OtherMachine { .. } => Code::MachineMismatch,
             Self::Answer { source, .. } => source.code(),
-            Self::NotActivated => Code::NotActivated,
+            Self::NotActivated | Self::OtherRequester { .. } => Code::NotActivated,
             Self::OtherProduct { .. } => Code::ProductMismatch,
             Self::StaleList(stale) => stale.code(),
             Self::Statement(error) => error.code(),
@@ -365,8 +377,8 @@ fn this_machine(actual: Option<&Machine>) -> String {
     actual.map_or_else(|| "unknown".to_owned(), display_name)
 }
 
-fn list(licenses: &[LicenseId]) -> String {
-    let ids: Vec<_> = licenses.iter().map(LicenseId::as_str).collect();
+fn list(ids: &[LicenseId]) -> String {
+    let ids: Vec<_> = ids.iter().map(LicenseId::as_str).collect();
     ids.join(", ")
 }
 

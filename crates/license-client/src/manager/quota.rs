@@ -124,41 +124,48 @@ impl LicenseManager {
         report
     }
 
-    /// Returns the current usage of these quotas, in their order. Changes nothing, and waits for no
-    /// lock. Returns `None` if the counters cannot be read.
+    /// Checks that a use of a finite quota can be counted now. Changes nothing, and waits for no
+    /// lock.
+    ///
+    /// A fault of the system is no error, because [`Self::use_quota`] then grants the use. If root
+    /// refuses to write to the directory of another user, this is no error either, because that user
+    /// can write.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
     /// # let vendor = fixture::Vendor::new()?;
     /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
     /// # let manager = &machine.manager;
-    /// use license_client::{Quota, UsageAccount};
-    ///
-    /// let _ = manager.use_quota(UsageAccount::default(), "exports", 2, Quota::Limit(5))?;
-    /// let usage = manager.quota_usage([("exports", Quota::Limit(5))]).ok_or("unreadable")?;
-    /// assert_eq!(usage[0].remaining(), Quota::Limit(3));
+    /// if let Err(error) = manager.check_counting() {
+    ///     eprintln!("uses of finite quotas are denied: {error}");
+    /// }
+    /// # assert!(manager.check_counting().is_ok());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn quota_usage<'q>(
-        &self,
-        quotas: impl IntoIterator<Item = (&'q str, Quota)>,
-    ) -> Option<Vec<QuotaUse>> {
-        let loaded = State::load(self.paths.user(), self.seal(), Damaged::Leave);
-        if loaded.is_partial {
-            return None;
+    ///
+    /// # Errors
+    ///
+    /// Returns the error that [`Self::use_quota`] would return.
+    pub fn check_counting(&self) -> Result<(), QuotaError> {
+        let store = match self.paths() {
+            Ok(paths) => paths.user(),
+            Err(error) if error.is_fault_of_system() => return Ok(()),
+            Err(error) => return Err(error.clone().into()),
+        };
+        let is_fault = |error: &StoreError| {
+            !matches!(error, StoreError::Unsafe { .. }) && !error.is_fault_of_system()
+        };
+        if let Err(error) = store.check_access()
+            && is_fault(&error)
+        {
+            return Err(error.into());
         }
-        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut state = memory.clone().merged(loaded.state);
-        drop(memory);
-        let usage = quotas.into_iter().map(|(quota, limit)| {
-            let request = QuotaRequest {
-                quota,
-                count: 0,
-                limit,
-            };
-            self.take_from(&mut state, request)
+        let problems = State::load(store, self.seal(), Damaged::Leave).problems;
+        let unreadable = problems.into_iter().find_map(|problem| match problem {
+            StateProblem::Store(error) if is_fault(&error) => Some(error),
+            _ => None,
         });
-        Some(usage.collect())
+        unreadable.map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn use_requested(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use license_core::chrono::{DateTime, Utc};
 use license_core::ids::Nonce;
 use license_core::license::Activation;
-use license_core::machine::{Fingerprint, Machine};
+use license_core::machine::{Fingerprint, Machine, MachineDigest};
 use license_core::requests::{
     ActivationRequest, ActivationSecret, ClockRequest, DeactivationReceipt, MachineRequest,
 };
@@ -14,6 +14,7 @@ use license_core::{FeatureMatrix, License, LicenseId, time};
 use super::LicenseManager;
 use crate::activation::{ActivationState, DeactivationRecord, OpenRequest};
 use crate::installation::{Installation, InstallationError, Keys};
+use crate::paths::Paths;
 use crate::problem::StateProblem;
 use crate::sealed_file::Durability;
 use crate::state::State;
@@ -75,11 +76,11 @@ pub enum PendingRequestPolicy {
 }
 
 /// The state that requests change, under the writer lock.
-struct RequestTransaction<'h> {
+pub(super) struct RequestTransaction<'h> {
     manager: &'h LicenseManager,
     lock: StoreLock,
     state: State,
-    activations: ActivationState,
+    pub(super) activations: ActivationState,
     problems: Vec<StateProblem>,
 }
 
@@ -245,18 +246,8 @@ impl LicenseManager {
             let receipt = transaction.receipt(license)?;
             return Ok(transaction.finish(receipt, None, true));
         };
-        if !transaction
-            .state
-            .deactivated
-            .iter()
-            .any(|(_, other)| *other == nonce)
-        {
-            transaction.state.deactivated.push((id, nonce));
-        }
-        transaction.save_state()?;
-        let made_at = time::clamp(made_at);
-        transaction.activations.deactivate(nonce, machine, made_at);
-        transaction.save_activations()?;
+        transaction.record_deactivations([(id, nonce)])?;
+        transaction.store_receipt(nonce, machine, made_at)?;
         let receipt = transaction.receipt(license)?;
         Ok(transaction.finish(receipt, None, false))
     }
@@ -304,7 +295,14 @@ impl LicenseManager {
     }
 
     fn begin_request(&self) -> Result<RequestTransaction<'_>, InstallationError> {
-        let paths = self.writable_paths()?;
+        self.begin_request_in(self.writable_paths()?)
+    }
+
+    /// Begins a request with the state of the user in these paths.
+    pub(super) fn begin_request_in(
+        &self,
+        paths: &Paths,
+    ) -> Result<RequestTransaction<'_>, InstallationError> {
         let lock = paths.user().lock()?;
         let mut loaded = State::load_locked(&lock, paths.user(), self.seal());
         if let Some(problem) = loaded.problems.pop_if(|_| loaded.is_partial) {
@@ -346,9 +344,50 @@ impl RequestTransaction<'_> {
         }
     }
 
-    fn receipt(&self, license: Option<&License>) -> Result<MachineRequest, InstallationError> {
+    /// Records that these activations have ended, before a receipt discloses a secret.
+    pub(super) fn record_deactivations(
+        &mut self,
+        ended: impl IntoIterator<Item = (LicenseId, Nonce)>,
+    ) -> Result<(), InstallationError> {
+        for (license, nonce) in ended {
+            let mut known = self.state.deactivated.iter();
+            if !known.any(|(_, other)| *other == nonce) {
+                self.state.deactivated.push((license, nonce));
+            }
+        }
+        self.save_state()
+    }
+
+    /// Removes an activation and stores its receipt.
+    pub(super) fn store_receipt(
+        &mut self,
+        nonce: Nonce,
+        machine: MachineDigest,
+        made_at: DateTime<Utc>,
+    ) -> Result<(), InstallationError> {
+        let made_at = time::clamp(made_at);
+        self.activations.deactivate(nonce, machine, made_at);
+        self.save_activations()
+    }
+
+    /// Returns the latest receipt for a license, or for any license.
+    pub(super) fn receipt(
+        &self,
+        license: Option<&License>,
+    ) -> Result<MachineRequest, InstallationError> {
         let replaced = license.map(License::supersedes).unwrap_or_default();
-        let record = self.activations.receipt(license.map(License::id), replaced);
+        self.to_receipt(self.activations.receipt(license.map(License::id), replaced))
+    }
+
+    /// Returns the receipt for the activation with this nonce.
+    pub(super) fn receipt_of(&self, nonce: Nonce) -> Result<MachineRequest, InstallationError> {
+        self.to_receipt(self.activations.receipt_of(nonce))
+    }
+
+    fn to_receipt(
+        &self,
+        record: Option<&DeactivationRecord>,
+    ) -> Result<MachineRequest, InstallationError> {
         let DeactivationRecord {
             license,
             nonce,
@@ -379,7 +418,7 @@ impl RequestTransaction<'_> {
         saved.map_err(|unsaved| InstallationError::Store(unsaved.source))
     }
 
-    fn finish(
+    pub(super) fn finish(
         self,
         request: MachineRequest,
         replaced: Option<DateTime<Utc>>,

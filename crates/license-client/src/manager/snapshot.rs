@@ -1,16 +1,15 @@
 //! The installed licenses and the state of the machine.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::license::{Activation, RevocationList};
-use license_core::policy::Quota;
-use license_core::state::{ClockHighWater, QuotaCounters, QuotaUse};
+use license_core::state::ClockHighWater;
 use license_core::{FeatureMatrix, License, LicenseId, TrustSet, VerifiedLicenses, time};
 
-use super::{LicenseManager, Moment};
+use super::{LicenseManager, Moment, UsedQuotas};
 use crate::activation::ActivationState;
 use crate::administrator::{SystemDirError, SystemDirFault};
 use crate::installation::{self, Installation, InstallationError, Keys};
@@ -65,43 +64,6 @@ pub struct Snapshot {
     pub quotas: UsedQuotas,
 }
 
-/// The amounts of quotas that are used today.
-#[derive(Debug, Clone)]
-pub struct UsedQuotas {
-    counters: QuotaCounters,
-    /// The time that decides on the day.
-    time: DateTime<Utc>,
-}
-
-impl UsedQuotas {
-    fn new(state: &State, clock: DateTime<Utc>) -> Self {
-        Self {
-            counters: state.quota_counters.clone(),
-            time: state.high_water.quota_time(clock),
-        }
-    }
-
-    /// Returns the use of a quota with this limit. Nothing is counted.
-    ///
-    /// ```
-    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
-    /// # let vendor = fixture::Vendor::new()?;
-    /// # let machine = fixture::Workstation::with_license(&vendor, "PRO")?;
-    /// # let manager = &machine.manager;
-    /// use license_client::{FeatureMatrix, Quota, UsageAccount};
-    ///
-    /// let account = UsageAccount { license: None, user: None };
-    /// let _ = manager.use_quota(account, "exports", 3, Quota::Limit(5))?;
-    /// let snapshot = manager.inspect(FeatureMatrix::built_in());
-    /// let exports = snapshot.quotas.quota_use("exports", Quota::Limit(5));
-    /// assert_eq!((exports.used, exports.remaining()), (3, Quota::Limit(2)));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn quota_use(&self, quota: &str, limit: Quota) -> QuotaUse {
-        self.counters.clone().take(quota, 0, limit, self.time)
-    }
-}
-
 impl Snapshot {
     /// Returns the installed licenses, if they verify.
     ///
@@ -130,9 +92,9 @@ impl Snapshot {
     fn new(
         paths: &Paths,
         installation: Result<Option<Installation>, InstallationError>,
-        state: &State,
-        clock: DateTime<Utc>,
+        high_water: DateTime<Utc>,
         problems: Vec<StateProblem>,
+        quotas: UsedQuotas,
     ) -> Self {
         let own = paths.user().dir().path();
         let has_own = |found: &Installation| found.paths().iter().any(|path| path.starts_with(own));
@@ -144,10 +106,10 @@ impl Snapshot {
         };
         Self {
             installation,
-            high_water: state.high_water.mark(),
+            high_water,
             problems,
             quarantined,
-            quotas: UsedQuotas::new(state, clock),
+            quotas,
         }
     }
 }
@@ -207,7 +169,7 @@ impl LicenseManager {
                 snapshot.problems.extend(problem);
             }
             snapshot.high_water = state.high_water.mark();
-            snapshot.quotas = UsedQuotas::new(&state, self.clock().now());
+            snapshot.quotas = self.used_quotas(&state, is_partial);
             let problem = self.time_from_files(&state.high_water);
             snapshot.problems.extend(problem);
         }
@@ -247,8 +209,9 @@ impl LicenseManager {
         let user = paths.user();
         // Without a directory there is no state, and the identity of the machine is not needed. An
         // inspection (`Damaged::Leave`) reads the files in any case, because it must report a path
-        // that cannot be accessed or is not a directory.
-        let mut loaded = if damaged == Damaged::Leave || user.dir().path().is_dir() {
+        // that cannot be accessed.
+        let exists = || user.dir().path().symlink_metadata().is_ok();
+        let mut loaded = if damaged == Damaged::Leave || exists() {
             State::load(user, self.seal(), damaged)
         } else {
             Loaded::default()
@@ -268,8 +231,10 @@ impl LicenseManager {
             problems.extend(self.unknown_activations(found, paths, &activations, state));
             add_activations(found, paths, trust, &activations, state);
         }
-        let clock = self.clock().now();
-        let snapshot = Snapshot::new(paths, installation, &loaded.state, clock, problems);
+        name_directories_once(paths, &installation, &mut problems);
+        let quotas = self.used_quotas(&loaded.state, loaded.is_partial);
+        let mark = loaded.state.high_water.mark();
+        let snapshot = Snapshot::new(paths, installation, mark, problems, quotas);
         (snapshot, loaded)
     }
 
@@ -331,6 +296,30 @@ impl LicenseManager {
         let (written, _) = self.write_counts(&lock, store, &mut state, durability);
         written
     }
+}
+
+/// Removes the problems with a directory that a problem of the installation, or an earlier problem,
+/// already names. A directory that cannot be read has the same problem for each of its files.
+fn name_directories_once(
+    paths: &Paths,
+    installation: &Result<Option<Installation>, InstallationError>,
+    problems: &mut Vec<StateProblem>,
+) {
+    let of_installation = match installation {
+        Ok(found) => found.as_ref().map_or(&[][..], Installation::problems),
+        Err(error) => std::slice::from_ref(error),
+    };
+    let files = of_installation.iter().filter_map(InstallationError::file);
+    let mut named: Vec<PathBuf> = files.map(Path::to_owned).collect();
+    let is_directory = |path: &Path| paths.stores().any(|store| store.dir().path() == path);
+    problems.retain(|problem| {
+        let Some(directory) = problem.file().filter(|path| is_directory(path)) else {
+            return true;
+        };
+        let is_new = !named.iter().any(|path| path == directory);
+        named.push(directory.to_owned());
+        is_new
+    });
 }
 
 /// Adds the validation tokens that are stored separately from the license.

@@ -2,7 +2,7 @@
 
 use super::armor::MachineRequestKind;
 use super::layout::is_gap;
-use super::pasted::{plain_dash, without_wrapping};
+use super::pasted::{is_invisible, plain_dash, without_wrapping};
 use super::qr_text;
 
 /// The kind of a text, by its first words. A message names it without repeating the text.
@@ -67,15 +67,16 @@ impl TextKind {
     pub fn detect(text: &str) -> Option<Self> {
         let start = without_wrapping(text).trim_start_matches(['>', ' ']);
         let start: String = start.chars().take(START).map(plain).collect();
-        let is_label = |(label, _): &&(&str, Self)| start.contains(label);
+        let words = single_spaced(&start);
+        let is_label = |(label, _): &&(&str, Self)| words.contains(label);
         let lower = start.to_ascii_lowercase();
         if start.starts_with("PuTTY-User-Key-File") {
             Some(Self::PuttyKey)
         } else if let Some((_, kind)) = LABELS.iter().find(is_label) {
             Some(*kind)
-        } else if let Some(kind) = machine_request(&start) {
+        } else if let Some(kind) = machine_request(&start, &words) {
             Some(Self::MachineRequest(kind))
-        } else if is_license(&start) {
+        } else if words.contains("BEGIN LICENSE") || is_token(&start) {
             Some(Self::License)
         } else if lower.starts_with("ssh-") || lower.starts_with("ecdsa-sha2-") {
             Some(Self::SshPublicKey)
@@ -134,14 +135,28 @@ fn plain(character: char) -> char {
     }
 }
 
-fn machine_request(start: &str) -> Option<MachineRequestKind> {
+/// Returns the text without invisible characters, without the space before a dash, and with one
+/// space in place of several.
+fn single_spaced(text: &str) -> String {
+    let mut words = String::with_capacity(text.len());
+    for character in text.chars().filter(|character| !is_invisible(*character)) {
+        if matches!(character, ' ' | '-') && words.ends_with(' ') {
+            words.pop();
+        }
+        words.push(character);
+    }
+    words
+}
+
+/// Returns the kind of a request. `words` is the same text with single spaces, for its label.
+fn machine_request(start: &str, words: &str) -> Option<MachineRequestKind> {
     use MachineRequestKind::{Activation, Clock, Deactivation};
     let kinds = [Activation, Clock, Deactivation];
     // The second byte of the compact form is the number of the kind.
     let bytes = qr_text::first_bytes(qr_text::REQUEST, start);
     let number = bytes.and_then(|bytes| bytes.get(1).copied());
     let is_found = |kind: &MachineRequestKind| {
-        start.contains(&format!("{}-", kind.label())) || number == Some(kind.number())
+        words.contains(&format!("{}-", kind.label())) || number == Some(kind.number())
     };
     kinds.into_iter().find(is_found)
 }
@@ -158,9 +173,9 @@ fn json_web_key(start: &str) -> Option<TextKind> {
     }
 }
 
-/// Returns whether this is the start of a license file, of a token, or of the text of a QR code.
-fn is_license(start: &str) -> bool {
-    start.contains("BEGIN LICENSE") || start.starts_with("eyJ") || start.starts_with(qr_text::TOKEN)
+/// Returns whether this is the start of a token, or of the text of a QR code with a token.
+fn is_token(start: &str) -> bool {
+    start.starts_with("eyJ") || start.starts_with(qr_text::TOKEN)
 }
 
 #[cfg(test)]
@@ -198,6 +213,11 @@ mod tests {
             (r#"{"kty":"RSA","d":"x"}"#, TextKind::PrivateKey),
             ("<!DOCTYPE html><title>404</title>", TextKind::WebPage),
             ("-----BEGIN LICENSE-----\neyJ", TextKind::License),
+            (
+                "-----BEGIN  PRIVATE \u{200b} KEY-----\nMII",
+                TextKind::PrivateKey,
+            ),
+            ("-----BEGIN  PUBLIC  KEY -----\nMII", TextKind::PublicKeys),
             ("eyJhbGciOiJSUzI1NiJ9.e30.AA", TextKind::License),
             (
                 "-----BEGIN LICENSE CLOCK REQUEST-----\n{",

@@ -33,7 +33,7 @@ pub(crate) fn is_gap(character: char) -> bool {
 /// - Quotation marks of mail (`> `), white space and invisible characters around a line are
 ///   removed.
 /// - Delimiters that share a line with other text are separated, and have five hyphens. Their words
-///   are separated by spaces, and contain no invisible characters.
+///   are separated by one space, and contain no invisible characters.
 /// - White space splits the content of a block that is on one line.
 ///
 /// ```
@@ -117,10 +117,9 @@ fn write_line(mut line: &str, into: &mut String) {
     while let Some(delimiter) = LineDelimiter::find(line) {
         write_content(delimiter.before, into);
         into.extend([HYPHENS, delimiter.word]);
-        for word in delimiter.label.split(is_gap) {
-            let visible = word.chars().filter(|character| !is_invisible(*character));
+        for word in words(delimiter.label) {
             into.push(' ');
-            into.extend(visible);
+            into.extend(word);
         }
         into.extend([HYPHENS, "\n"]);
         line = delimiter.after;
@@ -131,6 +130,13 @@ fn write_line(mut line: &str, into: &mut String) {
     } else {
         into.extend([line, "\n"]);
     }
+}
+
+/// Iterates over the words of a label, without invisible characters.
+fn words(label: &str) -> impl Iterator<Item = impl Iterator<Item = char>> {
+    let words = label.split(is_gap);
+    let words = words.map(|word| word.chars().filter(|character| !is_invisible(*character)));
+    words.filter(|word| word.clone().next().is_some())
 }
 
 /// Writes PEM with lines of 64 characters, from the lines that [`write_lines`] wrote.
@@ -213,7 +219,7 @@ impl<'a> LineDelimiter<'a> {
         let hyphens = hyphens.take_while(|character| is_dash(*character));
         let hyphens: usize = hyphens.map(char::len_utf8).sum();
         let after = rest.get(hyphens..)?;
-        (!label.is_empty()).then_some(Self {
+        words(label).next().is_some().then_some(Self {
             before,
             word,
             label,
@@ -248,6 +254,7 @@ mod tests {
             LINES.replace("-----\n", "-----"),
             LINES.replace(' ', "\u{a0}"),
             LINES.replace("X Y", "X\u{3000}\u{200b}Y\u{feff}"),
+            LINES.replace("X Y", " X  \u{200b} Y\t"),
             LINES.replace(' ', "\u{202f}").replace('\n', "\u{a0}"),
         ] {
             assert_eq!(lines_of(&text), LINES, "{text:?}");
@@ -258,7 +265,16 @@ mod tests {
 
     #[test]
     fn other_characters_are_kept() {
-        for line in ["a b", "a\u{200b}b", "a\\b", "a–b", "BEGIN x", "END"] {
+        let nameless = "-----BEGIN \u{200b} -----";
+        for line in [
+            "a b",
+            "a\u{200b}b",
+            "a\\b",
+            "a–b",
+            "BEGIN x",
+            "END",
+            nameless,
+        ] {
             assert_eq!(lines_of(line), format!("{line}\n"), "{line:?}");
         }
     }

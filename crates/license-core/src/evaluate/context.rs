@@ -84,21 +84,22 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Replaces the time of the clock.
-    pub(super) fn at_instant(self, clock: DateTime<Utc>) -> Self {
-        Self { clock, ..self }
-    }
-
-    /// Returns the time of the clock. Evaluation uses the latest of this time, the clock high-water
-    /// mark, and the issue dates of the verified artifacts.
+    /// Replaces the time of the clock, such as by the start of a license.
     ///
     /// ```
     /// use license_core::{Context, time};
     ///
-    /// let now = time::parse_instant("2027-01-15")?;
-    /// assert_eq!(Context::at(now).clock(), now);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// let start = time::parse_instant("2027-02-01")?;
+    /// assert_eq!(Context::at(time::MIN).at_instant(start).clock(), start);
+    /// # Ok::<(), license_core::time::TimeError>(())
     /// ```
+    pub fn at_instant(mut self, clock: DateTime<Utc>) -> Self {
+        self.clock = time::clamp(clock);
+        self
+    }
+
+    /// Returns the time of the clock. Evaluation uses the latest of this time, the clock high-water
+    /// mark, and the issue dates of the verified artifacts.
     pub fn clock(&self) -> DateTime<Utc> {
         self.clock
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::rules::{self, Evaluation};
+use super::rules::Evaluation;
 use crate::code::{Code, CodeKind};
 use crate::time::serde_rfc3339::Rfc3339;
 use crate::time::{self, CLOCK_TOLERANCE, humanize, humanize_more, rfc3339};
@@ -298,7 +298,7 @@ fn expires_soon(evaluation: &Evaluation<'_>) -> Option<Warning> {
     let (license, now) = (evaluation.license, evaluation.now);
     let (end, renewal) = (license.expires_at()?, license.renewal()?);
     let notice = time::saturating_sub(end, renewal.notify());
-    if now < notice || now >= end || is_renewed(evaluation, end) {
+    if now < notice || now >= end || is_renewed(evaluation) {
         return None;
     }
     Some(Warning::ExpiresSoon {
@@ -308,12 +308,9 @@ fn expires_soon(evaluation: &Evaluation<'_>) -> Option<Warning> {
 }
 
 /// Returns whether an installed successor continues after the end of this license.
-fn is_renewed(evaluation: &Evaluation<'_>, end: DateTime<Utc>) -> bool {
-    evaluation.context.all_installed().any(|newer| {
-        rules::replaces(newer, evaluation.license)
-            && newer.not_before().is_none_or(|start| start <= end)
-            && newer.expires_at().is_none_or(|newer_end| newer_end > end)
-    })
+fn is_renewed(evaluation: &Evaluation<'_>) -> bool {
+    let mut installed = evaluation.context.all_installed();
+    installed.any(|newer| evaluation.license.is_continued_by(newer))
 }
 
 fn trial(evaluation: &Evaluation<'_>) -> Option<Warning> {

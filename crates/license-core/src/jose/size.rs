@@ -3,7 +3,7 @@
 use super::TokenKind;
 use super::header;
 use crate::encoding::layout::is_gap;
-use crate::encoding::pasted::without_wrapping;
+use crate::encoding::pasted::{is_invisible, without_wrapping};
 
 /// The maximum length in bytes of a token other than a revocation list.
 pub const MAX_TOKEN_BYTES: usize = 64 * 1024;
@@ -73,9 +73,11 @@ pub fn input_cap(start: &[u8]) -> usize {
 fn has_label(text: &str, label: &str) -> bool {
     let (first, last) = label.split_once(' ').unwrap_or((label, ""));
     let mut rests = text.split(first).skip(1);
+    let is_skipped = |character| is_gap(character) || is_invisible(character);
     rests.any(|rest| {
-        let rest = rest.strip_prefix(is_gap);
-        rest.is_some_and(|rest| rest.starts_with(last))
+        let next = rest.trim_start_matches(is_skipped);
+        let skipped = rest.strip_suffix(next).unwrap_or_default();
+        skipped.contains(is_gap) && next.starts_with(last)
     })
 }
 
@@ -110,6 +112,7 @@ mod tests {
             &wrapped,
             "—BEGIN LICENSE REVOCATIONS—",
             "-----BEGIN LICENSE\u{a0}REVOCATIONS-----",
+            "-----BEGIN LICENSE \u{200b} REVOCATIONS-----",
         ] {
             assert_eq!(input_cap(text.as_bytes()), MAX_LIST_BYTES, "{text}");
             let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -118,7 +121,13 @@ mod tests {
             assert!(is_recognized || !text.is_ascii(), "{text}");
         }
         let late = format!("{}LICENSE REVOCATIONS", " ".repeat(MAX_FILE_BYTES));
-        for text in [&token("license+jwt"), "", "LICENSE", "....", &late] {
+        for text in [
+            &token("license+jwt"),
+            "",
+            "LICENSE",
+            "LICENSEREVOCATIONS",
+            &late,
+        ] {
             assert_eq!(input_cap(text.as_bytes()), MAX_FILE_BYTES);
         }
     }

@@ -334,6 +334,27 @@ impl VerifiedLicenses {
         licenses.chain(validations).chain(later).max()
     }
 
+    /// Returns the licenses that continue a license, in the order in which they start. Each of them
+    /// [continues](License::is_continued_by) the one before it.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let trust = fixture::trust()?;
+    /// # let matrix = license_core::FeatureMatrix::built_in();
+    /// # let verified = license_core::VerifiedLicenses::verify(fixture::FILE, &trust, matrix)?;
+    /// let license = &verified.licenses()[0];
+    /// assert!(verified.continuations_of(license).is_empty(), "no renewal is in the file");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn continuations_of<'l>(&'l self, license: &'l License) -> Vec<&'l License> {
+        let next = |last: &&'l License| {
+            let mut licenses = self.licenses.iter();
+            licenses.find(|newer| last.is_continued_by(newer))
+        };
+        // Each license ends later than the one before it, so this ends.
+        std::iter::successors(next(&license), next).collect()
+    }
+
     /// Returns the text to store: the licenses and validation tokens. Other tokens are stored
     /// separately.
     ///

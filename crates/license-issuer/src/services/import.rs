@@ -3,10 +3,12 @@
 //! Two ledgers may have different statements about one license: revocations and reinstatements.
 //! Their dates depend on clocks and prove nothing. In one ledger, the order of the entries decides.
 //! Between two ledgers no order exists, so an import never ends a revocation that the imported file
-//! does not contain.
+//! does not contain. The id of a statement shows whether the file contains it. Statements without
+//! an id, such as those that come from a revocation list, are compared by their content.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::license::RevocationList;
 use serde_json::Value;
 
@@ -15,6 +17,7 @@ use crate::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};
 use crate::records;
 use crate::services::record::RecordPlan;
 use crate::services::revocation_lists::record_of_list;
+use crate::services::rivals::RivalLicenses;
 
 /// A verified part of an imported file.
 pub enum ImportedItem {
@@ -37,6 +40,30 @@ pub struct ImportReport {
     /// Licenses with a reinstatement that was not recorded, because the ledger has a revocation
     /// that the imported file does not contain.
     pub still_revoked: BTreeSet<String>,
+    /// Licenses that are new, or whose reinstatement is new.
+    gained: BTreeSet<String>,
+}
+
+impl ImportReport {
+    /// Finds the valid licenses that replace the same license, if the import has recorded or
+    /// reinstated one of them. `ledger` contains the imported entries.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the ledger cannot be read.
+    pub fn rivals(
+        &self,
+        ledger: &dyn LedgerReader,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<RivalLicenses>, LedgerError> {
+        let mut valid = BTreeSet::new();
+        for id in &self.gained {
+            if ledger.revocation(id)?.is_none() {
+                valid.insert(id.as_str());
+            }
+        }
+        RivalLicenses::find(&valid, ledger, at)
+    }
 }
 
 /// Plans the entries of imported files that the ledger does not contain. The items of a file are in
@@ -70,6 +97,7 @@ pub fn plan_import(
         }
     }
     planner.report.new = planner.entries.len();
+    planner.withdraw_warnings()?;
     Ok(RecordPlan {
         content: planner.report,
         entries: planner.entries,
@@ -119,6 +147,9 @@ impl Planner<'_> {
             let position = self.next_position();
             self.lists.entry(entry.body.to_string()).or_insert(position);
         }
+        if entry.kind == LedgerEntryKind::License {
+            self.report.gained.insert(entry.subject.clone());
+        }
         self.entries.push(entry);
         Ok(())
     }
@@ -154,6 +185,9 @@ impl Planner<'_> {
             self.report.still_revoked.insert(entry.subject);
             return Ok(());
         }
+        if entry.kind == LedgerEntryKind::Reinstatement {
+            self.report.gained.insert(entry.subject.clone());
+        }
         self.push_statement(entry)
     }
 
@@ -180,6 +214,26 @@ impl Planner<'_> {
             self.push_statement(entry)?;
         }
         self.add_entry(record)
+    }
+
+    /// Removes the licenses from the report that a later reinstatement of the import made valid.
+    fn withdraw_warnings(&mut self) -> Result<(), LedgerError> {
+        let still_revoked = std::mem::take(&mut self.report.still_revoked);
+        self.report.still_revoked = self.revoked(still_revoked)?;
+        let revoked_again = std::mem::take(&mut self.report.revoked_again);
+        self.report.revoked_again = self.revoked(revoked_again)?;
+        Ok(())
+    }
+
+    /// Returns the licenses that are revoked after the planned statements.
+    fn revoked(&mut self, licenses: BTreeSet<String>) -> Result<BTreeSet<String>, LedgerError> {
+        let mut revoked = BTreeSet::new();
+        for id in licenses {
+            if in_force(self.history(&id)?).next().is_some() {
+                revoked.insert(id);
+            }
+        }
+        Ok(revoked)
     }
 
     fn push_statement(&mut self, entry: NewLedgerEntry) -> Result<(), LedgerError> {

@@ -9,6 +9,7 @@ use crate::errors::LedgerError;
 use crate::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader, LicenseStatus, RecordedLicense};
 use crate::records;
 use crate::services::record::RecordPlan;
+use crate::services::statements::{StatementError, identified, time_of_statement};
 
 /// The revocations to record.
 ///
@@ -69,11 +70,12 @@ impl RevocationOrder<'_> {
     ///
     /// # Errors
     ///
-    /// Returns an error if the ledger cannot be read.
+    /// Returns [`StatementError`] if the ledger cannot be read, or if the operating system provides
+    /// no random bytes.
     pub fn plan(
         &self,
         ledger: Option<&dyn LedgerReader>,
-    ) -> Result<RecordPlan<RevocationReport>, LedgerError> {
+    ) -> Result<RecordPlan<RevocationReport>, StatementError> {
         let content = match ledger {
             None => RevocationReport {
                 revoked: self.licenses.to_vec(),
@@ -84,7 +86,8 @@ impl RevocationOrder<'_> {
         let mut entries = Vec::new();
         for id in &content.revoked {
             let at = ledger.map_or(Ok(self.at), |ledger| time_of_statement(ledger, id, self.at))?;
-            entries.push(records::revocation(id, self.reason, at));
+            let revocation = records::revocation(id, self.reason, at);
+            entries.push(identified(revocation, self.at)?);
         }
         Ok(RecordPlan { content, entries })
     }
@@ -159,25 +162,6 @@ fn renewal_grace(entry: &LedgerEntry) -> Option<TimeDelta> {
     let claims = token.and_then(|token| token.unverified_claims().ok());
     let hours = claims.and_then(|claims| claims.pointer("/renewal/grace_hours")?.as_i64());
     TimeDelta::try_hours(hours.unwrap_or_default())
-}
-
-/// Returns the time of a new revocation or reinstatement of a license.
-///
-/// This is `at`, or the time of the last one if that is later, so that the dates of a report are in
-/// the order of the entries. The order of the entries alone decides which statement counts.
-pub(super) fn time_of_statement(
-    ledger: &dyn LedgerReader,
-    id: &str,
-    at: DateTime<Utc>,
-) -> Result<DateTime<Utc>, LedgerError> {
-    let mut latest = at;
-    for kind in [LedgerEntryKind::Revocation, LedgerEntryKind::Reinstatement] {
-        let earlier = ledger.entries_of_kind_about(id, kind)?.into_iter();
-        latest = earlier
-            .filter_map(|entry| entry.time("at"))
-            .fold(latest, Ord::max);
-    }
-    Ok(latest)
 }
 
 /// Returns the licenses of an order, each once, and their successors if the order includes them.

@@ -90,6 +90,37 @@ fn a_quotation_mark_of_a_word_processor_is_named() {
 }
 
 #[test]
+fn a_quotation_mark_around_a_name_is_a_warning_and_stays_in_the_name() {
+    let workstation = Vendor::shared().workstation();
+    let rows = [
+        "“Best”,",
+        "\u{200b}„Gut“,",
+        "“Half,",
+        "O’Neill,",
+        "“Big” Co,",
+        "C,‘ann’",
+    ];
+    let rows: String = rows.iter().map(|row| format!("pro,9,{row}\n")).collect();
+    workstation.write("orders.csv", format!("tier,days,customer,user\n{rows}"));
+    for mode in [&["--dry-run"][..], &[]] {
+        let run = batch(&workstation, mode).expect_code(0);
+        for warning in [
+            "warning: QUOTATION_MARK: lines 2, 4: the name of the customer begins or ends with the quotation mark “ (U+201C)",
+            "warning: QUOTATION_MARK: line 3: the name of the customer begins or ends with the quotation mark „ (U+201E)",
+            "warning: QUOTATION_MARK: line 7: the name of a user begins or ends with the quotation mark ‘ (U+2018)",
+        ] {
+            assert!(run.stderr.contains(warning), "{warning}: {run:?}");
+        }
+        assert_eq!(run.stderr.matches("QUOTATION_MARK").count(), 3, "{run:?}");
+    }
+    let listed = licenses(&workstation);
+    let names = ["“Best”", "„Gut“", "“Half", "O’Neill", "“Big” Co", "C"];
+    for (license, name) in listed["licenses"].as_array().unwrap().iter().zip(names) {
+        assert_eq!(license["customer"], name);
+    }
+}
+
+#[test]
 fn a_row_of_the_maximum_size_is_read() {
     let workstation = Vendor::shared().workstation();
     let table = |spaces: usize| {

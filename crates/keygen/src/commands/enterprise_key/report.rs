@@ -1,6 +1,6 @@
 //! The report of `keygen enterprise-key`.
 
-use license_cli_support::{Destination, Failure, Terminal};
+use license_cli_support::{Destination, Failure, Terminal, plural};
 use license_core::key::EnterpriseTerms;
 use license_core::time::{self, rfc3339};
 use license_issuer::services::enterprise_keys::SignedEnterpriseKey;
@@ -46,8 +46,8 @@ fn dry_run_text(terms: EnterpriseTerms, arguments: &EnterpriseKey) -> String {
     let end = end.map_or("perpetual".to_owned(), time::describe_end);
     let first = output::dry_run_line(&arguments.output.out);
     format!(
-        "{first}\nkey        {terms}-…, ending in {signature}\nvalid      for {} users, {end}",
-        terms.seats
+        "{first}\nkey        {terms}-…, ending in {signature}\nvalid      for {}, {end}",
+        plural(terms.seats.get(), "user", "users")
     )
 }
 

@@ -19,11 +19,13 @@ use license_issuer::records;
 use license_issuer::services::import::{ImportReport, ImportedItem, plan_import};
 use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{MissingLedger, record};
+use license_issuer::services::rivals::RivalLicenses;
 use members::{members_match, with_unsigned_members};
 use serde_json::{Value, json};
 
 use super::super::context::AppContext;
-use super::super::lookup::require_ledger;
+use super::super::lookup::{open, require_ledger};
+use super::super::rivals;
 use crate::failures;
 use crate::inputs::{add_keys, matrix, now};
 
@@ -59,13 +61,23 @@ pub(super) fn run(
         plan_import(files, ledger).map_err(|error| failures::ledger_refused(ledger, &error))
     });
     let report = report.map_err(|error| failures::not_issued(error, location))?;
+    let recorded = open(location)?;
+    let competitors = report.rivals(&recorded, now());
+    let competitors = competitors.map_err(failures::ledger_not_read(&recorded))?;
     warn(&report, terminal);
+    rivals::warn(&competitors, terminal);
     if terminal.is_json() {
+        let group = |rivals: &RivalLicenses| {
+            let licenses = rivals.licenses.iter();
+            let ids = licenses.map(|license| license.entry.subject.as_str());
+            json!({ "replaced": rivals.replaced, "licenses": ids.collect::<Vec<_>>() })
+        };
         return terminal.json(&json!({
             "entered": report.new,
             "known": report.known,
             "revoked_again": report.revoked_again,
             "still_revoked": report.still_revoked,
+            "competitors": competitors.iter().map(group).collect::<Vec<_>>(),
         }));
     }
     terminal.data(&format!(

@@ -42,7 +42,8 @@ pub(super) fn run(
             "warnings": warnings.collect::<Vec<_>>(),
         }));
     }
-    terminal.data(&format!("intact: {} entries\nhead: {head}", report.entries))?;
+    let entries = plural(report.entries, "entry", "entries");
+    terminal.data(&format!("intact: {entries}\nhead: {head}"))?;
     if report.entries > 0 {
         terminal.note(
             "store the head separately from the ledger: `keygen ledger verify --head HEAD` then detects a rewritten ledger",

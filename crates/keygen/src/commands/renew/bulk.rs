@@ -112,6 +112,19 @@ fn announce(plan: &RenewalPlan, terminal: &Terminal) {
             plural(plan.ended, "license", "licenses")
         ));
     }
+    if !plan.denied.is_empty() {
+        let more = if plan.denied.len() > MAX_NOTES {
+            " and others"
+        } else {
+            ""
+        };
+        let named: Vec<_> = plan.denied.iter().take(MAX_NOTES).cloned().collect();
+        terminal.note(&format!(
+            "validation tokens deny {}, and do not deny the renewals, which are newer: {}{more}",
+            plural(plan.denied.len(), "license", "licenses"),
+            named.join(", ")
+        ));
+    }
 }
 
 /// Report of the renewals of a list.
@@ -173,16 +186,17 @@ impl RenewalReport<'_> {
         if self.mode.is_dry_run() {
             let count = self.batch.rows.saturating_sub(known.total);
             lines.push(format!(
-                "dry run    nothing was issued or written; {} of {product} would be issued, {} already exist",
+                "dry run    nothing was issued or written; {} of {product} would be issued, {}",
                 licenses(count),
-                known.total
+                plural(known.total, "already exists", "already exist")
             ));
         } else {
             let mut line = format!("issued   {} of {product}", licenses(self.report.issued));
             if known.total > 0 {
                 line += &format!(
-                    "; {} already existed for this list, {} of them were restored",
-                    known.total, known.restored
+                    "; {} already existed for this list, of which {}",
+                    known.total,
+                    plural(known.restored, "was restored", "were restored")
                 );
             }
             lines.push(line);

@@ -15,6 +15,7 @@ use super::super::batch::manifest::ManifestRow;
 use super::super::batch::order_id::OrderId;
 use super::super::lookup::{find_license, license_of, not_found, signing_keys};
 use super::super::previous_license::PreviousLicense;
+use super::super::token_denials;
 use super::RenewalDraft;
 use super::list::{ListedLicense, RenewalList};
 use crate::args::Renew;
@@ -148,6 +149,8 @@ pub(super) struct RenewalPlan {
     pub(super) losses: BTreeMap<String, u64>,
     /// Number of licenses that have ended before the renewal.
     pub(super) ended: u64,
+    /// Licenses that validation tokens deny.
+    pub(super) denied: Vec<String>,
 }
 
 /// Renewal that would be issued.
@@ -210,6 +213,10 @@ impl RenewalPlan {
         if state == RenewalState::Due {
             let previous = terms.previous(&recorded)?;
             listed.check(&recorded, &previous.license, terms.matrix)?;
+            let denials = token_denials::of_license(&previous.license, previous.issued_at, ledger)?;
+            if !denials.0.is_empty() {
+                self.denied.push(id.clone());
+            }
             self.add_draft(&previous, order.id.file_name(&customer), terms)?;
         } else if state.is_open() || state == RenewalState::Revoked || !order.is_issued {
             let skipped = SkippedLicense {

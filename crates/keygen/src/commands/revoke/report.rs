@@ -1,19 +1,18 @@
 //! Reports of `keygen revoke`.
 
-use license_cli_support::{Exit, Failure, Terminal, escape};
+use license_cli_support::{Failure, Terminal, escape};
 use license_core::chrono::{DateTime, Utc};
-use license_issuer::ledger::{LedgerReader, LicenseStatus, RecordedLicense};
+use license_issuer::ledger::{LedgerReader, RecordedLicense};
 use license_issuer::services::reinstate::ReinstatementReport;
 use license_issuer::services::revoke::RevocationReport;
 use serde_json::json;
 
 use super::super::lookup::license_of;
+use super::super::rivals::{self, described};
+use super::super::token_denials;
 use super::selection::Selection;
 use crate::args::Revoke;
 use crate::output::date::last_day;
-
-/// The code of the refusal, and of the warning with `--force`.
-const RENEWED: &str = "RENEWED";
 
 /// First line of the report of a dry run.
 const DRY_RUN: &str = "dry run: nothing was recorded";
@@ -97,14 +96,13 @@ pub(super) fn undone(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     warn_of_denials(report, terminal);
-    if !report.competitors.is_empty() {
-        terminal.warning(RENEWED, &competing(report));
-    }
+    rivals::warn(&report.rivals, terminal);
     if terminal.is_json() {
         let ids = report.reinstated.iter().map(|(id, _)| id);
         let denials = report.denials.iter().map(|denial| {
             json!({
                 "license_id": denial.license,
+                "token_license_id": denial.named,
                 "machine": denial.machine,
                 "status": denial.status,
             })
@@ -115,7 +113,7 @@ pub(super) fn undone(
             "reason": arguments.reason,
             "reinstated": ids.collect::<Vec<_>>(),
             "not_revoked": report.not_revoked,
-            "competitors": ids_of(&report.competitors),
+            "competitors": competitors(report),
             "denials": denials.collect::<Vec<_>>(),
             "dry_run": arguments.dry_run,
         }));
@@ -137,7 +135,7 @@ pub(super) fn undone(
         lines.push(format!("license {id} is not revoked"));
     }
     finish(lines, selection, "has no revoked license", terminal)?;
-    if arguments.dry_run {
+    if arguments.dry_run || report.reinstated.is_empty() {
         return Ok(());
     }
     terminal.note(
@@ -146,24 +144,25 @@ pub(super) fn undone(
     Ok(())
 }
 
-/// Refuses to reinstate a license if the license that it replaces has another successor.
-///
-/// Otherwise the customer would have two renewals, which `keygen renew` refuses as well.
-pub(super) fn refuse_competitors(report: &ReinstatementReport) -> Result<(), Failure> {
-    if report.competitors.is_empty() {
-        return Ok(());
+/// Returns the rivals of the reinstated licenses, and those reinstated licenses that are rivals of
+/// each other.
+fn competitors(report: &ReinstatementReport) -> Vec<String> {
+    let mut competitors = Vec::new();
+    for group in &report.rivals {
+        let ids = ids_of(&group.licenses).into_iter();
+        let is_reinstated = |id: &String| {
+            report
+                .reinstated
+                .iter()
+                .any(|(reinstated, _)| reinstated == id)
+        };
+        let (reinstated, others): (Vec<_>, Vec<_>) = ids.partition(is_reinstated);
+        competitors.extend(others);
+        if reinstated.len() > 1 {
+            competitors.extend(reinstated);
+        }
     }
-    Err(Failure::new(Exit::Usage, RENEWED, competing(report))
-        .hint("revoke the other license first, or add --force if the customer may have both"))
-}
-
-fn competing(report: &ReinstatementReport) -> String {
-    let ids = report.reinstated.iter().map(|(id, _)| id.as_str());
-    format!(
-        "the license that {} replaces has another successor: {}",
-        ids.collect::<Vec<_>>().join(", "),
-        described(&report.competitors)
-    )
+    competitors
 }
 
 /// Warns about validation tokens that deny a license until the machine gets a newer token.
@@ -171,13 +170,9 @@ fn warn_of_denials(report: &ReinstatementReport, terminal: &Terminal) {
     if report.denials.is_empty() {
         return;
     }
-    let denials = report.denials.iter().map(|denial| {
-        let machine = denial.machine.as_deref().unwrap_or("all machines");
-        format!("{} on {machine} ({})", denial.license, denial.status)
-    });
     let message = format!(
-        "validation tokens deny these licenses, and a revocation list does not end that: {}; send a newer token, which `keygen check-in LICENSE_ID --status active` issues",
-        denials.collect::<Vec<_>>().join(", ")
+        "validation tokens deny these licenses, and a revocation list does not end that: {}; send a newer token for each, which `keygen check-in LICENSE_ID --status active` issues",
+        token_denials::described(&report.denials)
     );
     terminal.warning("STILL_DENIED", &message);
 }
@@ -226,15 +221,4 @@ fn warn_of_valid_licenses(selection: &Selection, report: &RevocationReport, term
         );
         terminal.warning("STILL_HOLDS", &message);
     }
-}
-
-/// Returns the ids of licenses, with the start of those that have not started.
-fn described(licenses: &[RecordedLicense]) -> String {
-    let describe = |license: &RecordedLicense| {
-        let id = &license.entry.subject;
-        let start = license.entry.member("not_before");
-        let start = start.filter(|_| license.status == LicenseStatus::Future);
-        start.map_or_else(|| id.clone(), |start| format!("{id} (from {start})"))
-    };
-    licenses.iter().map(describe).collect::<Vec<_>>().join(", ")
 }

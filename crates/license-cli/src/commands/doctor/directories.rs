@@ -5,17 +5,22 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use license_cli_support::{Failure, show_path};
-use license_client::{StateDir, StateDirError, StateFile, Store, SystemDirError, SystemDirFault};
+use license_client::{
+    QuotaError, StateDir, StateDirError, StateFile, Store, SystemDirError, SystemDirFault,
+};
+use license_core::with_causes;
 
-use super::{CheckResult, Fault};
+use super::license::Verdict;
+use super::{CheckResult, Fault, is_unreadable};
 use crate::context::AppContext;
-use crate::output::failure;
+use crate::embedded::command;
+use crate::output::{failure, notice};
 
 /// Checks the state directory of this user.
-pub(super) fn home(app: &AppContext) -> CheckResult {
+pub(super) fn home(app: &AppContext, verdict: &Verdict<'_>) -> CheckResult {
     const NAME: &str = "home";
-    let dir = match app.manager.paths() {
-        Ok(paths) => paths.user().dir(),
+    let store = match app.manager.paths() {
+        Ok(paths) => paths.user(),
         Err(error) => {
             let failure = failure::home(error);
             let fault = match error {
@@ -38,24 +43,51 @@ pub(super) fn home(app: &AppContext) -> CheckResult {
     } else {
         format!("the default; {variable} is not set")
     };
-    let path = show_path(dir.path());
+    let path = show_path(store.dir().path());
     let place = format!("{path} ({origin})");
-    match check_directory(dir) {
-        Ok(found) => CheckResult::ok(NAME, format!("{place} {found}")),
+    let denial = verdict.denial_of_quotas(app);
+    let hint = || format!("correct the directory, or set {variable} to a writable directory");
+    let mut faults = Vec::new();
+    let mut ok = String::new();
+    match check_directory(store) {
+        Ok(found) => {
+            ok = format!("{place} {found}");
+            faults.extend(denial.map(|error| {
+                let message = format!("{ok}, but {}", not_counted(&error));
+                Fault::problem(message, hint())
+            }));
+        }
         Err(Defect { is_fatal, what }) => {
             let message = format!("{place} {what}");
-            let hint = format!("correct the directory, or set {variable} to a writable directory");
-            let fault = if is_fatal {
-                Fault::problem(message, hint)
-            } else {
-                Fault::warning(
+            faults.push(match (is_fatal, denial) {
+                (true, _) => Fault::problem(message, hint()),
+                (false, Some(_)) => Fault::problem(
+                    format!("{message}; nothing can be installed, and {DENIED}"),
+                    hint(),
+                ),
+                (false, None) => Fault::warning(
                     format!("{message}; nothing can be installed, and counts are not stored"),
-                    hint,
-                )
-            };
-            CheckResult::new(NAME, vec![fault], "")
+                    hint(),
+                ),
+            });
         }
     }
+    faults.extend(misnamed(store, command!("install FILE")));
+    CheckResult::new(NAME, faults, ok)
+}
+
+/// The consequence of counts that cannot be stored, unless the system is at fault.
+const DENIED: &str = "uses of finite quotas are denied (QUOTA_NOT_COUNTED)";
+
+/// Describes why uses of finite quotas are denied although the directory is writable.
+fn not_counted(error: &QuotaError) -> String {
+    format!("{DENIED}: {}", with_causes(error))
+}
+
+/// Returns a warning if the directory contains no license, but a file that may be meant as one.
+fn misnamed(store: &Store, command: &str) -> Option<Fault> {
+    let (message, hint) = notice::describe_misnamed_files(store, command)?;
+    Some(Fault::warning(message, hint))
 }
 
 fn home_variable(app: &AppContext) -> String {
@@ -79,10 +111,12 @@ fn fatal(what: impl Into<String>) -> Defect {
     }
 }
 
-fn check_directory(dir: &StateDir) -> Result<&'static str, Defect> {
+fn check_directory(store: &Store) -> Result<&'static str, Defect> {
+    let dir = store.dir();
     let path = dir.path();
     match fs::metadata(path) {
         Ok(found) if !found.is_dir() => Err(fatal("is a file, not a directory")),
+        Ok(_) if is_unreadable(store) => Err(fatal("cannot be read: permission denied")),
         Ok(_) => try_writing(dir).map(|()| "exists and is writable"),
         Err(error) if error.kind() == ErrorKind::NotFound => check_ancestor(path),
         Err(error) if error.kind() == ErrorKind::NotADirectory => Err(fatal(
@@ -245,11 +279,18 @@ pub(super) fn system(app: &AppContext) -> CheckResult {
     let found = match contents(system) {
         Ok(contents) => format!("{place} {contents}"),
         Err(what) => {
-            let hint = format!("set {variable} to a readable directory, or ask the administrator");
+            let path = show_path(system.dir().path());
+            let is_directory = system.dir().path().is_dir();
+            let hint = if is_directory && is_unreadable(system) {
+                format!("an administrator lets all users read it: `sudo chmod 755 {path}`")
+            } else {
+                format!("set {variable} to a readable directory, or ask the administrator")
+            };
             faults.push(Fault::warning(format!("{place} {what}"), hint));
             String::new()
         }
     };
+    faults.extend(misnamed(system, command!("install --system FILE")));
     if let Some(fault) = faults.first_mut().filter(|_| !found.is_empty()) {
         fault.message.push_str(&format!("; {found}"));
     }
@@ -260,6 +301,7 @@ pub(super) fn system(app: &AppContext) -> CheckResult {
 fn contents(system: &Store) -> Result<String, String> {
     match fs::metadata(system.dir().path()) {
         Ok(found) if !found.is_dir() => Err("is a file, not a directory".to_owned()),
+        Ok(_) if is_unreadable(system) => Err("cannot be read: permission denied".to_owned()),
         Ok(_) => {
             let has = |file: &&StateFile| system.dir().file(**file).exists();
             let files = [

@@ -1,14 +1,14 @@
 //! The installed license: the decision on it, and the next event.
 
 use license_cli_support::{Failure, plural};
-use license_client::{Installation, InstallationError, Snapshot, StateFile};
+use license_client::{Installation, InstallationError, QuotaError, Snapshot, StateFile, now};
 use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::{Evidence, Outcome, RuleResult, Warning};
 use license_core::license::Validation;
 use license_core::time::rfc3339;
-use license_core::{Code, Decision, FeatureMatrix, License, time};
+use license_core::{Code, Context, Decision, FeatureMatrix, License, time};
 
-use super::{CheckResult, Fault, Severity, UpcomingEvent, quarantined};
+use super::{CheckResult, Fault, Severity, UpcomingEvent, is_about, quarantined};
 use crate::args::ContextArgs;
 use crate::context::{AppContext, Evaluation};
 use crate::embedded::{self, command};
@@ -41,6 +41,25 @@ impl<'a> Verdict<'a> {
             evaluation,
             decision,
         }
+    }
+
+    /// Returns why uses of finite quotas are denied to this user, if they are.
+    pub(super) fn denial_of_quotas(&self, app: &AppContext) -> Option<QuotaError> {
+        match &self.decision {
+            Some(decision) => app.denial_of_quotas(decision),
+            None => {
+                let context = Context::at(now());
+                app.denial_of_quotas(&Decision::without_license(&app.matrix, &context))
+            }
+        }
+    }
+
+    /// Returns whether the decision warns that the revocation list is outdated.
+    pub(super) fn is_list_outdated(&self) -> bool {
+        let warnings = self.decision.iter().flat_map(Decision::warnings);
+        warnings
+            .map(Warning::code)
+            .any(|code| code == Code::ListOutdated)
     }
 
     fn evaluation(&self) -> Option<&Evaluation<'a>> {
@@ -180,8 +199,19 @@ pub(super) fn license(app: &AppContext, snapshot: &Snapshot, verdict: &Verdict<'
     }
     let others = snapshot.installed().into_iter();
     let others = others.flat_map(Installation::problems);
-    // The check of the state directory reports that the directory is not known.
-    let others = others.filter(|problem| !matches!(problem, InstallationError::StateDir(_)));
+    // The checks of the directories report directories that are not known or cannot be read.
+    let has_own_check = |problem: &&InstallationError| match problem {
+        InstallationError::StateDir(_) => true,
+        InstallationError::Store(error) => {
+            let paths = app.manager.readable_paths();
+            is_about(error, paths.user())
+        }
+        InstallationError::System { path, source } => {
+            matches!(&**source, InstallationError::Store(error) if error.path() == path)
+        }
+        _ => false,
+    };
+    let others = others.filter(|problem| !has_own_check(problem));
     let others = others.map(failure::installation);
     faults.extend(others.map(|failure| Fault::from_failure(Severity::Warning, &failure)));
     faults.extend(quarantined(
@@ -246,9 +276,10 @@ fn decision_faults(decision: &Decision, summary: &str, place: LicensePlace) -> V
         }
         Outcome::Grace | Outcome::Licensed => {
             let warnings = decision.warnings().iter();
-            // The clock has its own check, and a trial is not a defect.
-            let warnings = warnings
-                .filter(|warning| !matches!(warning.code(), Code::ClockBehind | Code::Trial));
+            // The clock and revocation lists have their own checks, and a trial is not a defect.
+            let has_no_check =
+                |code| !matches!(code, Code::ClockBehind | Code::ListOutdated | Code::Trial);
+            let warnings = warnings.filter(|warning| has_no_check(warning.code()));
             let fault = |warning: &Warning| {
                 let message = if warning.code() == decision.code() {
                     format!("{summary}; {warning}")

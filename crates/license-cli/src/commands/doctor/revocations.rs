@@ -1,21 +1,26 @@
 //! The installed revocation lists.
 
-use license_client::{ListProblem, Snapshot, StateFile, StateProblem, now};
+use license_client::{ListProblem, Snapshot, StateFile, StateProblem};
 use license_core::license::RevocationList;
 use license_core::with_causes;
 
+use super::license::Verdict;
 use super::{CheckResult, Fault, quarantined};
 use crate::context::AppContext;
 use crate::embedded::command;
 use crate::output::artifacts;
 
 /// Checks the installed revocation lists.
-pub(super) fn revocations(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
+pub(super) fn revocations(
+    app: &AppContext,
+    snapshot: &Snapshot,
+    verdict: &Verdict<'_>,
+) -> CheckResult {
     let found = snapshot.installed();
     let lists = found.map_or(&[][..], |found| found.verified().revocations());
     let problems = snapshot.problems.iter().filter_map(of_list);
     let mut faults: Vec<_> = problems.map(fault).collect();
-    faults.extend(outdated(lists));
+    faults.extend(outdated(lists).filter(|_| verdict.is_list_outdated()));
     faults.extend(quarantined(
         app,
         &[StateFile::Revocations],
@@ -57,17 +62,14 @@ fn fault(problem: &ListProblem) -> Fault {
     )
 }
 
-/// Returns a warning if even the list with the latest update date is outdated, as in a decision.
+/// Returns the warning for outdated lists. The decision judges whether they are outdated.
 fn outdated(lists: &[RevocationList]) -> Option<Fault> {
     let latest = lists.iter().max_by_key(|list| list.next_update())?;
-    let fault = || {
-        Fault::warning(
-            format!("LIST_OUTDATED: {}", artifacts::list_line(latest)),
-            concat!(
-                "ask the vendor for the latest list, and install it with ",
-                command!("install FILE")
-            ),
-        )
-    };
-    latest.is_outdated_at(now()).then(fault)
+    Some(Fault::warning(
+        format!("LIST_OUTDATED: {}", artifacts::list_line(latest)),
+        concat!(
+            "ask the vendor for the latest list, and install it with ",
+            command!("install FILE")
+        ),
+    ))
 }

@@ -8,7 +8,7 @@ use license_core::time::rfc3339;
 use license_core::{time, with_causes};
 
 use super::revocations::of_list;
-use super::{CheckResult, Fault, quarantined};
+use super::{CheckResult, Fault, is_unreadable, quarantined};
 use crate::context::AppContext;
 use crate::embedded::command;
 use crate::output::failure::INSTALL_ACTIVATION;
@@ -21,6 +21,9 @@ pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
         return CheckResult::ok(NAME, "no state is stored");
     };
     let store = paths.user();
+    if is_unreadable(store) {
+        return CheckResult::ok(NAME, "not checked, because the directory cannot be read");
+    }
     let problems = snapshot.problems.iter();
     // Revocation lists, trust statements and the administrator's directory have their own checks.
     let has_own_check = |problem: &StateProblem| {

@@ -1,13 +1,15 @@
 //! The trusted public keys of the vendor, their origins and retirements.
 
 use license_cli_support::plural;
-use license_client::{Installation, Paths, Snapshot, StateFile, StateProblem, Store};
+use license_client::{
+    Installation, InstallationError, Paths, Snapshot, StateFile, StateProblem, Store, StoreError,
+};
 use license_core::license::Rotation;
 use license_core::time::rfc3339;
 use license_core::trust::{KeyId, TrustedKey};
 use license_core::{TrustSet, with_causes};
 
-use super::{CheckResult, Fault, Severity, quarantined};
+use super::{CheckResult, Fault, Severity, is_about, quarantined};
 use crate::context::AppContext;
 use crate::output::failure;
 
@@ -41,6 +43,8 @@ pub(super) fn trust(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
     for (found, all, owner, status) in places {
         match found {
             None | Some(Ok(None)) => {}
+            // The checks of the directories report that they cannot be read.
+            Some(Err(InstallationError::Store(error))) if is_directory(&error, paths) => {}
             Some(Ok(Some(own))) => parts.push(format!("{owner}{}", described(&own, all))),
             Some(Err(error)) => {
                 faults.push(Fault::from_failure(status, &failure::installation(&error)));
@@ -67,6 +71,15 @@ pub(super) fn trust(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
         parts.join("; ")
     };
     CheckResult::new(NAME, faults, ok)
+}
+
+/// Returns whether an error is about one of the directories.
+fn is_directory(error: &StoreError, paths: &Paths) -> bool {
+    let stores = [Some(paths.user()), paths.system()];
+    stores
+        .into_iter()
+        .flatten()
+        .any(|store| is_about(error, store))
 }
 
 /// Describes the keys of one directory. With trust statements, omits keys that are no longer

@@ -7,6 +7,7 @@ use license_cli_support::{Exit, Failure, show_path};
 use license_client::{AnswerFault, InstallationError, ServerTokenFault, StaleList, StateProblem};
 use license_core::{Code, with_causes};
 
+use super::state_directory::unreadable_for_all_users;
 use super::{
     INSTALL_STATEMENTS, UNSAFE_DIRECTORY, correct_system_dir, failed, home, invalid_trust,
     no_random_numbers, store, verification,
@@ -53,14 +54,7 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
                 concat!("install the license again: ", command!("install --trust KEYS FILE")),
             ))
         }
-        Error::System { path, source } => {
-            let directory = show_path(path);
-            let what = format!("license for all users in {directory}");
-            installation(source).with_subject(&what).hint(format!(
-                "ask the administrator to install license.lic{} in {directory} again, readable by all users",
-                embedded::text("", " and trust.jwks"),
-            ))
-        }
+        Error::System { path, source } => license_for_all_users(path, source),
         Error::NoLicense => {
             denied().hint("install the license first, then the validation token")
         }
@@ -127,19 +121,33 @@ pub(crate) fn for_all_users(error: &InstallationError, command: &str) -> Failure
     }
 }
 
+/// Returns the failure of a license for all users, which the user cannot repair.
+fn license_for_all_users(path: &Path, error: &InstallationError) -> Failure {
+    let directory = show_path(path);
+    let what = format!("license for all users in {directory}");
+    if let InstallationError::Store(error) = error
+        && let Some(advice) = unreadable_for_all_users(error)
+    {
+        return Failure::new(Exit::System, "IO", with_causes(error))
+            .with_subject(&what)
+            .hint(advice);
+    }
+    installation(error).with_subject(&what).hint(format!(
+        "ask the administrator to install license.lic{} in {directory} again, readable by all users",
+        embedded::text("", " and trust.jwks"),
+    ))
+}
+
 /// Returns the failure of a deactivation whose activation belongs to the administrator.
 pub(crate) fn activated_by_administrator(path: &Path) -> Failure {
     let path = show_path(path);
     let message = format!(
         "expected an activation of this user, found only one of the administrator, in {path}"
     );
-    Failure::new(Exit::Denied, Code::NotActivated.as_str(), message).hint(format!(
-        "an administrator ends the activation for all users, as root, with {}, and installs the license alone with {}; the vendor frees the device with `keygen release --activation`; nothing was changed",
-        command!("remove --system"),
-        embedded::text(
-            command!("install --system FILE"),
-            command!("install --system --trust KEYS FILE"),
-        ),
+    Failure::new(Exit::Denied, Code::NotActivated.as_str(), message).hint(concat!(
+        "an administrator ends the activation for all users, as root, with ",
+        command!("deactivate --system"),
+        ", and sends the receipt to the vendor; nothing was changed"
     ))
 }
 

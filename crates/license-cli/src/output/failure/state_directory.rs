@@ -1,5 +1,7 @@
 //! Failures of the state directory.
 
+use std::io::ErrorKind;
+
 use license_cli_support::{Exit, Failure, may_be_running, show_path};
 use license_client::{StoreError, UnsafeDirectory};
 use license_core::state::LockHolder;
@@ -17,6 +19,55 @@ pub(crate) fn unsafe_directory(found: &UnsafeDirectory) -> String {
     match found.owner() {
         Some(user) => format!("run the command as that user, with `sudo -u '#{user}'`, or {other}"),
         None => format!("run `chmod go-w {}`, or {other}", show_path(found.path())),
+    }
+}
+
+/// Returns what to do about a state file or directory that cannot be used.
+fn unusable(error: &StoreError) -> String {
+    let path = show_path(error.path());
+    let source = match error {
+        StoreError::Unreadable { source, .. }
+        | StoreError::ReadOnly { source, .. }
+        | StoreError::Unwritable { source, .. } => Some(source.kind()),
+        _ => None,
+    };
+    let doctor = command!("doctor");
+    match source {
+        Some(ErrorKind::NotADirectory) => format!(
+            "move away the file that is in place of the directory {path}, or set {} to a directory of this user",
+            variable("HOME")
+        ),
+        Some(ErrorKind::PermissionDenied) => format!(
+            "give this user access to {path}, or set {} to a directory of this user; {doctor} shows details",
+            variable("HOME")
+        ),
+        _ => format!(
+            "check the permissions of {path} and the free space on its disk; {doctor} shows details"
+        ),
+    }
+}
+
+/// Returns what an administrator does about a directory for all users that this user cannot read.
+pub(super) fn unreadable_for_all_users(error: &StoreError) -> Option<String> {
+    let StoreError::Unreadable { path, source } = error else {
+        return None;
+    };
+    let shown = show_path(path);
+    match source.kind() {
+        ErrorKind::PermissionDenied => {
+            let mode = if path.extension().is_some() {
+                "644"
+            } else {
+                "755"
+            };
+            Some(format!(
+                "let all users read it: `sudo chmod {mode} {shown}`"
+            ))
+        }
+        ErrorKind::NotADirectory => Some(format!(
+            "move away the file that is in place of the directory {shown}"
+        )),
+        _ => None,
     }
 }
 
@@ -65,9 +116,6 @@ pub(crate) fn store(error: &StoreError) -> Failure {
         StoreError::TooLarge { .. } => {
             format!("remove {path}, which is too large for a license file")
         }
-        _ => {
-            let doctor = command!("doctor");
-            format!("check the permissions of {path} and the free space on its disk; {doctor} shows details")
-        }
+        _ => unusable(error),
     })
 }

@@ -5,7 +5,7 @@ use license_core::license::Activation;
 use license_core::machine::Machine;
 
 use super::InstallTransaction;
-use crate::activation::applies_to;
+use crate::activation::{AnswerFault, applies_to};
 use crate::installation::InstallationError;
 use crate::manager::LicenseManager;
 use crate::revocations::{self, InstalledList};
@@ -88,9 +88,15 @@ impl InstallTransaction<'_> {
 
     /// Checks that the activation answers a request of this machine, and returns whether it is new.
     /// The state of a user contains the requests, so an activation for all users is not compared
-    /// with them.
+    /// with them. It only must not have ended.
     fn check_request(&self, answer: &Activation) -> Result<bool, InstallationError> {
         if self.is_shared() {
+            if self.manager.has_ended_for_all_users(answer.nonce()) {
+                return Err(InstallationError::Answer {
+                    what: ACTIVATION,
+                    source: AnswerFault::Replayed,
+                });
+            }
             let mut stored = self.stored_activations().into_iter();
             return Ok(!stored.any(|known| known.id() == answer.id()));
         }

@@ -154,6 +154,11 @@ pub(super) const CHANGES: &[Change] = &[
         Accepted,
     ),
     (
+        "two spaces in delimiters",
+        |text| text.replace(' ', "  ").into(),
+        Accepted,
+    ),
+    (
         "zero width in delimiters",
         |text| text.replace("BEGIN ", "BEGIN \u{200b}").into(),
         Accepted,
