@@ -268,8 +268,8 @@ impl RunOutput {
     }
 }
 
-/// Splits the text after `error: ` into the reason code, if it begins with one, and the message. The
-/// name of a variable is no code.
+/// Splits the text after `error: ` into the reason code, if it begins with one, and the message.
+/// The name of a variable is no code.
 fn split_code(text: &str) -> (String, String) {
     const VARIABLES: [&str; 4] = ["CODITECT_", "KEYGEN_", "PHOTON_", "WIDGET_"];
     let is_code = |start: &str| {
