@@ -269,9 +269,13 @@ impl RunOutput {
 }
 
 /// Splits the text after `error: ` into the reason code, if it begins with one, and the message.
+/// The name of a variable is no code.
 fn split_code(text: &str) -> (String, String) {
+    const VARIABLES: [&str; 4] = ["CODITECT_", "KEYGEN_", "PHOTON_", "WIDGET_"];
     let is_code = |start: &str| {
-        start.len() > 1 && start.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'_'))
+        let is_letter = |byte| matches!(byte, b'A'..=b'Z' | b'_');
+        let is_variable = VARIABLES.iter().any(|prefix| start.starts_with(prefix));
+        start.len() > 1 && start.bytes().all(is_letter) && !is_variable
     };
     let (code, message) = text
         .split_once(": ")

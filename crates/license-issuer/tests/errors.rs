@@ -16,6 +16,7 @@ use license_issuer::services::batch::BatchError;
 use license_issuer::services::deactivation::DeactivationError;
 use license_issuer::services::devices::DeviceLimitError;
 use license_issuer::services::issue::{IssueError, SignError};
+use license_issuer::services::server_keys::ServerKeyError;
 use license_issuer::services::trust_statements::TrustStatementError;
 use license_issuer::services::validations::ValidationError;
 use license_issuer::signer::private_key::PrivateKeyError;
@@ -36,6 +37,7 @@ fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error(
     assert_error::<NameSetError>();
     assert_error::<PassphraseError>();
     assert_error::<PrivateKeyError>();
+    assert_error::<ServerKeyError>();
     assert_error::<SignError>();
     assert_error::<SignerError>();
     assert_error::<SystemRandomError>();
@@ -77,6 +79,7 @@ fn every_error_of_cloud_kms_can_be_sent_to_another_thread() {
 fn each_error_has_the_method_code() {
     let _: fn(&AnswerError) -> Option<Code> = AnswerError::code;
     let _: fn(&DeactivationError) -> Option<Code> = DeactivationError::code;
+    let _: fn(&ServerKeyError) -> Code = ServerKeyError::code;
     let _: fn(&ValidationError) -> Option<Code> = ValidationError::code;
 }
 

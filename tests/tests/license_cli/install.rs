@@ -262,7 +262,7 @@ fn a_relative_path_of_the_state_directory_is_refused() {
         .env("CODITECT_HOME", "state")
         .run();
     let error = run.expect_failure(4);
-    assert!(error.message.contains("CODITECT_HOME"), "{error:?}");
+    assert!(error.text().contains("CODITECT_HOME"), "{error:?}");
 }
 
 #[cfg(unix)]

@@ -224,7 +224,7 @@ fn root_is_denied_a_quota_that_it_cannot_count() {
         return;
     };
     let error = user.as_root(&["use", "commands_per_day"]).expect_failure(1);
-    assert!(error.message.contains("QUOTA_NOT_COUNTED"), "{error:?}");
+    assert!(error.text().contains("QUOTA_NOT_COUNTED"), "{error:?}");
     assert!(error.hint.contains("sudo -u '#65534'"), "{error:?}");
     let _ = user
         .as_root(&["use", "commands_per_day", "0"])

@@ -123,7 +123,7 @@ fn large_tokens_of_a_server_are_refused_and_do_not_displace_a_suspension() {
     assert_eq!(code(&machine), "SUSPENDED");
     for number in 0..5 {
         let refused = install(&machine, &issued.approval(number, 45_000)).expect_failure(3);
-        assert!(refused.message.contains("MALFORMED"), "{refused:?}");
+        assert!(refused.text().contains("MALFORMED"), "{refused:?}");
         assert!(
             refused.message.contains("at most 16384 bytes"),
             "{refused:?}"
@@ -189,7 +189,7 @@ fn a_token_of_a_server_from_the_future_is_refused_and_the_clock_stays() {
     let future = issued.token(&SERVER, Status::Active, at("2099-01-01"), None, 0);
     for content in [future.clone(), format!("{}{future}", issued.file)] {
         let refused = install(&machine, &content).expect_failure(1);
-        assert!(refused.message.contains("NOT_YET_VALID"), "{refused:?}");
+        assert!(refused.text().contains("NOT_YET_VALID"), "{refused:?}");
         assert!(refused.message.contains("2099-01-01"), "{refused:?}");
         assert!(refused.hint.contains("clock"), "{refused:?}");
     }

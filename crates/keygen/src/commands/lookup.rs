@@ -104,8 +104,8 @@ pub(crate) fn find_named(
     license_of(ledger, &id, now)?.ok_or_else(|| not_found(&id))
 }
 
-/// Returns the id of the recorded license in a file or standard input. A key in the ledger must have
-/// signed the license.
+/// Returns the id of the recorded license in a file or standard input. A key in the ledger must
+/// have signed the license.
 pub(crate) fn license_in(ledger: &dyn LedgerReader, source: &Source) -> Result<String, Failure> {
     if let Source::File(path) = source
         && path.symlink_metadata().is_err()

@@ -203,7 +203,12 @@ fn a_text_of_another_kind_is_named_with_a_command() {
             "a private key of PuTTY",
             "never leave",
         ),
-        (private, "a private key", "a private key", "keygen public"),
+        (
+            private,
+            "a private key",
+            "a private key",
+            "ask for the public keys",
+        ),
         (
             request.to_owned(),
             "an activation request",
