@@ -237,6 +237,7 @@ pub(crate) fn not_stated(ledger: Option<&dyn LedgerReader>, error: &StatementErr
     match error {
         StatementError::Random(error) => no_random(error),
         StatementError::Ledger(error) => ledger_refused(ledger, error),
+        _ => Failure::new(Exit::System, "LEDGER", with_causes(error)),
     }
 }
 

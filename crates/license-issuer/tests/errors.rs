@@ -17,6 +17,7 @@ use license_issuer::services::deactivation::DeactivationError;
 use license_issuer::services::devices::DeviceLimitError;
 use license_issuer::services::issue::{IssueError, SignError};
 use license_issuer::services::server_keys::ServerKeyError;
+use license_issuer::services::statements::StatementError;
 use license_issuer::services::trust_statements::TrustStatementError;
 use license_issuer::services::validations::ValidationError;
 use license_issuer::signer::private_key::PrivateKeyError;
@@ -40,6 +41,7 @@ fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error(
     assert_error::<ServerKeyError>();
     assert_error::<SignError>();
     assert_error::<SignerError>();
+    assert_error::<StatementError>();
     assert_error::<SystemRandomError>();
     assert_error::<TransactionError>();
     assert_error::<TrustStatementError>();

@@ -9,6 +9,7 @@ use crate::random::{self, SystemRandomError};
 
 /// The reason why no statement is recorded.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StatementError {
     /// The ledger cannot be read.
     #[error("cannot read the ledger")]

@@ -1,0 +1,13 @@
+//! The public errors of the crate. The workspace test `errors` checks that the list is complete.
+
+use std::error::Error;
+
+use license_seats::{RowsError, TermsError};
+
+fn assert_error<E: Error + Send + Sync + 'static>() {}
+
+#[test]
+fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error() {
+    assert_error::<RowsError>();
+    assert_error::<TermsError>();
+}
