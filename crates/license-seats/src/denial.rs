@@ -1,0 +1,216 @@
+//! Denials: why a command was refused, and what its caller can do.
+
+use std::fmt;
+use std::sync::Arc;
+
+use license_core::machine::MachineDigest;
+use license_core::session::SessionId;
+use serde::Serialize;
+
+use crate::outcome::PoolUsage;
+use crate::rows::EndedLease;
+use crate::time::{LeaseSpan, LeaseTime};
+
+/// The reply to a command that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// The reason.
+    pub reason: DenialReason,
+    /// The seats of the pool.
+    pub usage: PoolUsage,
+    /// The sessions that have held their seats for the longest time, as the terms permit. Only a
+    /// denial for lack of seats or users has holders, and at most [`MAX_HOLDERS`].
+    pub holders: Vec<SeatHolder>,
+    /// When a seat can be expected, if there is any information. Only a denial for lack of seats or
+    /// users has it.
+    pub next_seat_in: Option<LeaseSpan>,
+    /// The position that the caller would get if it waited. `None` if it cannot wait.
+    pub queue_position: Option<u32>,
+}
+
+/// The largest number of holders in a denial.
+pub const MAX_HOLDERS: usize = 10;
+
+/// A holder in a denial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SeatHolder {
+    /// The user, if the terms permit it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<Arc<str>>,
+    /// The machine, if the terms permit it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine: Option<MachineDigest>,
+    /// When the seat was granted.
+    pub since: LeaseTime,
+    /// How long the seat has been held.
+    pub held_for: LeaseSpan,
+    /// Whether the seat is borrowed.
+    pub borrowed: bool,
+    /// Whether the lease is late.
+    pub late: bool,
+}
+
+/// Why a command was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DenialReason {
+    /// All seats that the session may use are held or offered.
+    NoSeat,
+    /// A seat may be free, but the largest number of different users hold seats.
+    UserLimit {
+        /// The largest number of users.
+        max_users: u32,
+    },
+    /// The queue is full.
+    QueueFull {
+        /// The largest number of tickets.
+        max_length: u32,
+    },
+    /// The license has ended, is revoked or has not started.
+    LicenseEnded,
+    /// The lease has ended. The pool may have forgotten when and why.
+    LeaseLost(Option<Box<EndedLease>>),
+    /// An administrator made the lease not renewable, and its lifetime has passed.
+    NotRenewable {
+        /// The reason that the administrator stated.
+        reason: Arc<str>,
+    },
+    /// The session belongs to another user or machine.
+    SessionMismatch(SessionId),
+    /// The lease has no such instance. The instance must acquire first.
+    UnknownInstance,
+    /// The session has the largest number of instances.
+    TooManyInstances {
+        /// The largest number.
+        max_instances: u32,
+    },
+    /// The instance id is already used with another commitment.
+    InstanceMismatch,
+    /// The secret does not match the commitment of the lease.
+    SecretMismatch,
+    /// There is no such ticket, or it belongs to another session, or it has ended.
+    UnknownTicket,
+    /// The terms do not permit borrowing.
+    BorrowNotPermitted,
+    /// The largest number of seats is borrowed.
+    BorrowLimit {
+        /// The largest number of borrowed seats, after the low-water mark.
+        max_seats: u32,
+    },
+    /// The duration is zero or longer than the terms permit.
+    BorrowDuration {
+        /// The requested duration.
+        requested: LeaseSpan,
+        /// The longest duration.
+        max_duration: LeaseSpan,
+    },
+    /// The seat is held, but not borrowed.
+    NotBorrowed,
+    /// The session holds no seat with this fencing number.
+    NoLease,
+    /// The reason of the administrator is empty or too long.
+    InvalidReason {
+        /// The length of the reason in bytes.
+        length: usize,
+    },
+}
+
+impl DenialReason {
+    /// Returns the reason code.
+    ///
+    /// ```
+    /// use license_seats::DenialReason;
+    ///
+    /// assert_eq!(DenialReason::NoSeat.code(), "NO_SEAT");
+    /// assert_eq!(DenialReason::LeaseLost(None).code(), "LEASE_LOST");
+    /// ```
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoSeat => "NO_SEAT",
+            Self::UserLimit { .. } => "USER_LIMIT",
+            Self::QueueFull { .. } => "QUEUE_FULL",
+            Self::LicenseEnded => "LICENSE_ENDED",
+            Self::LeaseLost(_) => "LEASE_LOST",
+            Self::NotRenewable { .. } => "NOT_RENEWABLE",
+            Self::SessionMismatch(_) => "SESSION_MISMATCH",
+            Self::UnknownInstance => "UNKNOWN_INSTANCE",
+            Self::TooManyInstances { .. } => "TOO_MANY_INSTANCES",
+            Self::InstanceMismatch => "INSTANCE_MISMATCH",
+            Self::SecretMismatch => "SECRET_MISMATCH",
+            Self::UnknownTicket => "UNKNOWN_TICKET",
+            Self::BorrowNotPermitted => "BORROW_NOT_PERMITTED",
+            Self::BorrowLimit { .. } => "BORROW_LIMIT",
+            Self::BorrowDuration { .. } => "BORROW_DURATION",
+            Self::NotBorrowed => "NOT_BORROWED",
+            Self::NoLease => "NO_LEASE",
+            Self::InvalidReason { .. } => "INVALID_REASON",
+        }
+    }
+}
+
+impl fmt::Display for DenialReason {
+    /// Prints what was expected and what was found.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSeat => f.write_str("no seat is free"),
+            Self::UserLimit { max_users } => {
+                write!(
+                    f,
+                    "{max_users} users hold seats, which is the largest number"
+                )
+            }
+            Self::QueueFull { max_length } => {
+                write!(f, "{max_length} sessions wait, which is the largest number")
+            }
+            Self::LicenseEnded => f.write_str("the license is not in effect"),
+            Self::LeaseLost(None) => f.write_str("the lease has ended"),
+            Self::LeaseLost(Some(ended)) => write!(
+                f,
+                "the lease {} has ended at {}: {}",
+                ended.seq,
+                ended.ended,
+                ended.reason.as_str()
+            ),
+            Self::NotRenewable { reason } => {
+                write!(f, "an administrator ended the lease: {reason}")
+            }
+            Self::SessionMismatch(session) => {
+                write!(f, "{session} belongs to another user or machine")
+            }
+            Self::UnknownInstance => f.write_str("the instance does not use this lease"),
+            Self::TooManyInstances { max_instances } => {
+                write!(
+                    f,
+                    "the session has {max_instances} instances, which is the largest number"
+                )
+            }
+            Self::InstanceMismatch => {
+                f.write_str("the instance was registered with another commitment")
+            }
+            Self::SecretMismatch => f.write_str("the secret does not match the commitment"),
+            Self::UnknownTicket => f.write_str("the session has no such ticket"),
+            Self::BorrowNotPermitted => f.write_str("the license does not permit borrowing"),
+            Self::BorrowLimit { max_seats } => {
+                write!(
+                    f,
+                    "{max_seats} seats are borrowed, which is the largest number"
+                )
+            }
+            Self::BorrowDuration {
+                requested,
+                max_duration,
+            } => write!(
+                f,
+                "expected a duration of 1 to {max_duration}, found {requested}"
+            ),
+            Self::NotBorrowed => f.write_str("the seat is not borrowed"),
+            Self::NoLease => f.write_str("the session holds no seat with this number"),
+            Self::InvalidReason { length } => {
+                write!(
+                    f,
+                    "expected a reason of 1 to 1000 bytes, found {length} bytes"
+                )
+            }
+        }
+    }
+}
