@@ -13,6 +13,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use license_core::LicenseId;
+use license_seats::LeaseTime;
 
 use crate::domain::{
     ActivationRecord, ActivationState, ApiToken, AuditEntry, AuditReport, EventRecord,
@@ -178,15 +179,27 @@ pub trait Store: Send + Sync {
 
     // Seats.
 
-    /// Applies a command to a pool, and stores its changes and events.
+    /// Applies a command to a pool, and stores its changes and events. The audit entry is appended
+    /// if the command is not denied.
     async fn apply(
         &self,
         tenant: &TenantId,
         request: PoolRequest,
+        audit: Option<NewAuditEntry>,
     ) -> Result<PoolReply, StoreError>;
 
-    /// Returns the value of the lease clock in milliseconds.
-    async fn lease_clock_ms(&self, tenant: &TenantId) -> Result<u64, StoreError>;
+    /// Returns the stored reading of the lease clock.
+    async fn lease_clock(&self, tenant: &TenantId) -> Result<LeaseTime, StoreError>;
+
+    /// Returns the pools that have a license.
+    async fn pools(
+        &self,
+        tenant: &TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<PoolId>, StoreError>;
+
+    /// Returns the pools for which a tick has work to do.
+    async fn due_pools(&self, tenant: &TenantId) -> Result<Vec<PoolId>, StoreError>;
 
     /// Returns a pool with its counts, or `None` if no command was applied to it.
     async fn pool(
@@ -308,6 +321,14 @@ pub trait Store: Send + Sync {
         tenant: &TenantId,
         page: &PageRequest,
     ) -> Result<Page<EventRecord>, StoreError>;
+
+    /// Deletes events that are older than `before`. Returns how many were deleted, which may be
+    /// only a part of them.
+    async fn forget_events(
+        &self,
+        tenant: &TenantId,
+        before: DateTime<Utc>,
+    ) -> Result<usize, StoreError>;
 
     // Idempotency.
 

@@ -27,6 +27,12 @@ impl Cursor {
     }
 }
 
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
 /// The part of a list that a caller requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageRequest {

@@ -41,6 +41,14 @@ server_codes! {
     BadRequest "BAD_REQUEST" "The request has a value that is not accepted.",
     StorageFailed "STORAGE_FAILED" "The database cannot be read or written.",
     SigningFailed "SIGNING_FAILED" "The key of the server cannot sign.",
+    TooLarge "TOO_LARGE" "The request is larger than the server accepts.",
+    TimedOut "TIMED_OUT" "The request took too long.",
+    UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" "The body has a media type that the server does not accept.",
+    MethodNotAllowed "METHOD_NOT_ALLOWED" "The resource does not have this method.",
+    RateLimited "RATE_LIMITED" "Too many requests.",
+    NetworkNotAllowed "NETWORK_NOT_ALLOWED" "The server does not lend seats to the network of the caller.",
+    NotEnrolled "NOT_ENROLLED" "The enrollment token is missing or wrong.",
+    ShownOnce "SHOWN_ONCE" "The answer contained a secret, which is shown only once.",
     NotIssuer "NOT_ISSUER" "This server cannot sign the requested artifact.",
 }
 

@@ -18,6 +18,11 @@ impl TenantId {
         Self(id.to_string().into())
     }
 
+    /// Reads an id from the database.
+    pub(crate) fn from_column(id: &str) -> Self {
+        Self(id.into())
+    }
+
     /// Returns the id as it is stored.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -37,7 +37,7 @@ fn exposed_files(path: &Path) -> Result<Vec<ExposedFile>, LedgerError> {
     use std::os::unix::fs::MetadataExt;
 
     use crate::files::{self, Exposure};
-    use crate::ledger::sqlite::with_suffix;
+    use crate::files::with_suffix;
 
     /// The bits of a mode that allow others to read or write a file.
     const OTHERS: u32 = 0o066;

@@ -1,11 +1,18 @@
--- The first version. Times are milliseconds since 1970 UTC (wall clock), or readings of the lease
--- clock where the name ends with `_lease`. Each row belongs to a tenant.
+-- The first version. Times are milliseconds since 1970 UTC, or readings of the lease clock where the
+-- name ends with `_lease`. Each row belongs to a tenant, except the lease clock of the server.
 
--- The lease clock of the server, and the number that changes with the content that servers cache.
+-- One row: the reading of the lease clock, in milliseconds.
+CREATE TABLE lease_clock (
+  only      INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+  now_lease INTEGER NOT NULL CHECK (now_lease >= 0)
+) STRICT;
+INSERT INTO lease_clock VALUES (1, 0);
+
+-- The number that changes with the content that servers cache, and the number of the last event.
 CREATE TABLE tenants (
   tenant          TEXT    NOT NULL PRIMARY KEY,
-  clock_lease     INTEGER NOT NULL CHECK (clock_lease >= 0),
-  content_version INTEGER NOT NULL
+  content_version INTEGER NOT NULL DEFAULT 0,
+  last_event      INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE licenses (

@@ -1,0 +1,2 @@
+SELECT number, id, pool, key, product, customer, token, installed_at
+FROM licenses WHERE tenant = ?1 AND key = ?2 ORDER BY number
