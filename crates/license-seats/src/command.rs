@@ -61,7 +61,7 @@ pub enum SeatCommand {
     Release(Release),
     /// Asks for the position of a ticket, or claims its offer.
     Poll(TicketRef),
-    /// Leaves the queue.
+    /// Stops waiting. The ticket ends when no instance waits any more.
     Cancel(TicketRef),
     /// Borrows a seat that the session holds.
     Borrow(Borrow),
@@ -113,13 +113,15 @@ pub struct Release {
     pub secret: SeatSecret,
 }
 
-/// A ticket and the session that it is bound to.
+/// A ticket, the session that it is bound to, and the process that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TicketRef {
     /// The ticket.
     pub ticket: TicketId,
     /// The session.
     pub session: SessionId,
+    /// The process in the session.
+    pub instance: InstanceId,
 }
 
 /// Borrows a seat that the session holds, or extends the loan.

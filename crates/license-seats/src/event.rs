@@ -94,6 +94,11 @@ pub enum SeatEventKind {
         /// The end of the offer.
         until: LeaseTime,
     },
+    /// An offer was withdrawn, because the terms allow fewer seats. The ticket keeps its place.
+    OfferWithdrawn {
+        /// The ticket.
+        ticket: TicketId,
+    },
     /// A ticket ended without a seat.
     TicketEnded {
         /// The ticket.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use license_core::ids::Commitment;
 use license_core::session::SessionId;
 use serde::Serialize;
 
@@ -58,7 +59,7 @@ pub enum SeatReply {
         /// seat is borrowed, or if the lease had ended before.
         freed: bool,
     },
-    /// The session does not wait any more. Reply to `Cancel`.
+    /// The instance does not wait any more. Reply to `Cancel`.
     Canceled,
     /// The lease is ended. Reply to `End`.
     Ended {
@@ -76,9 +77,10 @@ pub enum SeatReply {
 pub struct SeatGrant {
     /// The lease.
     pub lease: Arc<Lease>,
-    /// The instance that the reply is for. `None` after a poll, which is for all instances that
-    /// wait.
-    pub instance: Option<InstanceId>,
+    /// The instance that the reply is for.
+    pub instance: InstanceId,
+    /// The commitment of the instance, for the claim of the lease token.
+    pub commitment: Commitment,
     /// Whether this command granted the lease. Then the HTTP status is 201, otherwise 200.
     pub is_new: bool,
     /// How long the client may use the seat, counted from the moment when it sent the request.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use license_seats::{
-    CommandTime, LeaseTime, Pool, PoolRows, PoolTerms, SeatCommand, SeatOutcome,
+    CommandTime, LeaseTime, Pool, PoolRows, PoolTerms, SeatCommand,
 };
 use rusqlite::Connection;
 

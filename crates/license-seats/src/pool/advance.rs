@@ -1,0 +1,106 @@
+//! Changes by the passage of time.
+
+use super::Pool;
+use super::turn::Turn;
+use crate::event::{SeatEventKind, TicketEnd};
+use crate::ids::TicketId;
+use crate::rows::EndReason;
+use crate::time::{LeaseSpan, LeaseTime};
+
+impl Turn<'_> {
+    /// Advances the time: ends overdue leases, offers and tickets, and forgets old leases.
+    pub(super) fn advance(&mut self) {
+        let now = self.now();
+        for session in self.table_mut().advance(now) {
+            if let Some(lease) = self.table().leases().get(&session) {
+                let seq = lease.seq;
+                self.emit(Some(session), SeatEventKind::Late { seq });
+            }
+        }
+        self.end_overdue_leases();
+        self.end_overdue_tickets();
+        self.withdraw_excess_offers();
+        let remembered = self.terms().lease.remembered_for;
+        while let Some((ended, session)) = self.table().oldest_ended()
+            && is_past(ended, remembered, now)
+        {
+            self.table_mut().remove_ended(&session);
+        }
+    }
+
+    fn end_overdue_leases(&mut self) {
+        while let Some((deadline, session)) = self.table().next_overdue()
+            && deadline < self.now()
+        {
+            self.end_unrenewed(&session, EndReason::Expired);
+        }
+    }
+
+    fn end_overdue_tickets(&mut self) {
+        while let Some((until, ticket)) = self.table().next_offer()
+            && until < self.now()
+        {
+            self.end_ticket(&ticket, TicketEnd::OfferExpired);
+        }
+        let idle = self.terms().queue.idle;
+        while let Some((seen, ticket)) = self.table().oldest_poll()
+            && is_past(seen, idle, self.now())
+        {
+            self.end_ticket(&ticket, TicketEnd::Idle);
+        }
+    }
+
+    /// Removes a ticket without granting a seat.
+    pub(super) fn end_ticket(&mut self, ticket: &TicketId, reason: TicketEnd) {
+        if let Some(ended) = self.table_mut().remove_ticket(ticket) {
+            let ticket = *ticket;
+            let kind = SeatEventKind::TicketEnded { ticket, reason };
+            self.emit(Some(ended.holder.session), kind);
+        }
+    }
+}
+
+/// Returns whether more than a span has passed since a time.
+fn is_past(start: LeaseTime, span: LeaseSpan, now: LeaseTime) -> bool {
+    now > start.saturating_add(span)
+}
+
+impl Pool {
+    /// Returns the first time at which a tick does something, if there is any.
+    ///
+    /// ```
+    /// use license_seats::{Pool, PoolTerms};
+    ///
+    /// assert_eq!(Pool::new(PoolTerms::with_capacity(5)).next_deadline(), None);
+    /// ```
+    pub fn next_deadline(&self) -> Option<LeaseTime> {
+        let terms = self.terms();
+        let table = &self.table;
+        let deadlines = [
+            table.next_late().map(|(until, _)| until),
+            table.next_overdue().map(|(deadline, _)| deadline),
+            table.next_offer().map(|(until, _)| until),
+            table
+                .oldest_poll()
+                .map(|(seen, _)| seen.saturating_add(terms.queue.idle)),
+            table
+                .oldest_ended()
+                .map(|(at, _)| at.saturating_add(terms.lease.remembered_for)),
+            self.next_reclaim(),
+        ];
+        let first = deadlines.into_iter().flatten().min();
+        // Each of these times is the last moment of the old state.
+        first.map(|deadline| deadline.saturating_add(LeaseSpan::from_millis(1)))
+    }
+
+    /// Returns when the next seat can be reclaimed for a session that waits.
+    fn next_reclaim(&self) -> Option<LeaseTime> {
+        if self.table.waiting() == 0 {
+            return None;
+        }
+        let classes = self.table.classes().iter();
+        let first = classes.filter_map(|class| class.leases.first());
+        let future = first.map(|(free_at, _)| *free_at);
+        future.filter(|free_at| *free_at >= self.table.now()).min()
+    }
+}

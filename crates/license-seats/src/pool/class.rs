@@ -1,0 +1,71 @@
+//! Classes of seats: the sessions of one reservation, or all other sessions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use license_core::session::SessionId;
+
+use crate::ids::TicketId;
+use crate::rows::Ticket;
+use crate::time::LeaseTime;
+
+/// The order of a ticket in its class: tickets at the front come first, then earlier numbers.
+pub(super) type QueueKey = (bool, u64);
+
+/// Returns the order of a ticket in its class.
+pub(super) const fn queue_key(ticket: &Ticket) -> QueueKey {
+    (!ticket.front, ticket.number)
+}
+
+/// The sessions that may use the same seats.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct SeatClass {
+    /// The seats that are kept for the class.
+    pub(super) reserved: u32,
+    /// The seats that are offered to tickets of the class.
+    pub(super) offers: u32,
+    /// The open leases of the class, by the time from which their seat can be granted again.
+    pub(super) leases: BTreeSet<(LeaseTime, SessionId)>,
+    /// The tickets without an offer.
+    pub(super) queue: BTreeMap<QueueKey, TicketId>,
+}
+
+impl SeatClass {
+    /// Returns the number of seats that the class uses.
+    pub(super) fn used(&self) -> u32 {
+        count(self.leases.len()).saturating_add(self.offers)
+    }
+
+    /// Adds a ticket to the offers or to the queue.
+    pub(super) fn add_ticket(&mut self, ticket: &Ticket) {
+        if ticket.offered_until.is_some() {
+            self.offers = self.offers.saturating_add(1);
+        } else {
+            self.queue.insert(queue_key(ticket), ticket.id);
+        }
+    }
+
+    /// Removes a ticket from the offers or from the queue.
+    pub(super) fn remove_ticket(&mut self, ticket: &Ticket) {
+        if ticket.offered_until.is_some() {
+            self.offers = self.offers.saturating_sub(1);
+        } else {
+            self.queue.remove(&queue_key(ticket));
+        }
+    }
+
+    /// Returns the first ticket, and its order among the first tickets of all classes.
+    ///
+    /// A ticket at the front overtakes only tickets of its class. Among the classes, it has the
+    /// place of the earliest ticket of its class.
+    pub(super) fn head(&self) -> Option<(u64, TicketId)> {
+        let ((_, number), ticket) = self.queue.first_key_value()?;
+        let mut others = self.queue.range((true, 0)..);
+        let earliest = others.next().map_or(*number, |((_, other), _)| *other);
+        Some((earliest.min(*number), *ticket))
+    }
+}
+
+/// Returns a length as the type of seat counts.
+pub(super) fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}

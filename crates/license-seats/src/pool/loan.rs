@@ -1,0 +1,121 @@
+//! Borrowed seats.
+//!
+//! While a seat is borrowed, its lease lasts until the end of the loan, whatever its instances do.
+//! The instances still renew their own use of the seat, so that an early return does not end the
+//! lease under an instance that runs.
+
+use std::sync::Arc;
+
+use super::lease::{Validity, instance_of, is_in_use, matches_commitment};
+use super::turn::{Reply, Turn};
+use crate::command::{Borrow, ReturnLoan};
+use crate::denial::DenialReason;
+use crate::event::SeatEventKind;
+use crate::outcome::SeatReply;
+use crate::rows::{EndReason, Instance, Lease, Loan};
+use crate::time::LeaseSpan;
+
+impl Turn<'_> {
+    /// Processes a loan, or its extension.
+    pub(super) fn borrow(&mut self, borrow: &Borrow) -> Reply {
+        let checked = self.find_lease(&borrow.session, borrow.seq);
+        let checked = checked.and_then(|lease| {
+            let instance = self.check_loan(&lease, borrow)?;
+            Ok((lease, instance))
+        });
+        match checked {
+            Ok((lease, instance)) => {
+                let duration = self.loan_duration(borrow);
+                Ok(self.lend(Arc::unwrap_or_clone(lease), &instance, duration))
+            }
+            Err(reason) => Err(self.deny(reason)),
+        }
+    }
+
+    /// Checks that the caller may borrow the seat of a lease. Returns the caller's instance.
+    fn check_loan(&self, lease: &Lease, borrow: &Borrow) -> Result<Instance, DenialReason> {
+        let instance = instance_of(lease, &borrow.instance);
+        let instance = instance.ok_or(DenialReason::UnknownInstance)?;
+        if !matches_commitment(instance, &borrow.secret) {
+            return Err(DenialReason::SecretMismatch);
+        }
+        if let Some(reason) = lease.soft_end.clone() {
+            return Err(DenialReason::NotRenewable { reason });
+        }
+        if !self.at.is_licensed() {
+            return Err(DenialReason::LicenseEnded);
+        }
+        let terms = self.terms();
+        let bounds = terms.borrow.ok_or(DenialReason::BorrowNotPermitted)?;
+        let requested = borrow.duration;
+        let max_duration = bounds.max_duration;
+        if requested.is_zero() || requested > max_duration {
+            return Err(DenialReason::BorrowDuration {
+                requested,
+                max_duration,
+            });
+        }
+        let above_low_water = terms.capacity.saturating_sub(bounds.low_water);
+        let max_seats = bounds.max_seats.min(above_low_water);
+        if lease.loan.is_none() && self.table().borrowed() >= max_seats {
+            return Err(DenialReason::BorrowLimit { max_seats });
+        }
+        Ok(*instance)
+    }
+
+    /// Returns the duration of a loan, which does not last longer than the license.
+    fn loan_duration(&self, borrow: &Borrow) -> LeaseSpan {
+        let left = self.at.license_left.unwrap_or(LeaseSpan::MAX);
+        borrow.duration.min(left)
+    }
+
+    fn lend(&mut self, mut lease: Lease, instance: &Instance, duration: LeaseSpan) -> SeatReply {
+        let now = self.now();
+        let until = now.saturating_add(duration);
+        let free_at = until.saturating_add(self.terms().lease.margin.of(duration));
+        lease.until = lease.until.max(until);
+        lease.free_at = lease.free_at.max(free_at);
+        lease.loan = Some(Loan {
+            commitment: instance.commitment,
+            since: lease.loan.map_or(now, |loan| loan.since),
+        });
+        let kind = SeatEventKind::Borrowed {
+            seq: lease.seq,
+            until: lease.until,
+        };
+        self.emit(Some(lease.holder.session), kind);
+        let validity = Validity {
+            valid_for: duration,
+            renew_after: None,
+        };
+        self.put_and_grant(lease, instance, validity, false)
+    }
+
+    /// Processes an early return. A return that does not match the open lease changes nothing,
+    /// because it is a repetition.
+    pub(super) fn return_loan(&mut self, returned: &ReturnLoan) -> Reply {
+        let Ok(lease) = self.find_lease(&returned.session, returned.seq) else {
+            return Ok(SeatReply::Released { freed: false });
+        };
+        let Some(loan) = lease.loan else {
+            return Err(self.deny(DenialReason::NotBorrowed));
+        };
+        if loan.commitment != returned.secret.commitment() {
+            return Err(self.deny(DenialReason::SecretMismatch));
+        }
+        let mut lease = Arc::unwrap_or_clone(lease);
+        lease.loan = None;
+        lease
+            .instances
+            .retain(|instance| instance.commitment != loan.commitment);
+        if !is_in_use(&lease, self.now()) {
+            self.end_lease(&returned.session, EndReason::Returned, None, None);
+            return Ok(SeatReply::Released { freed: true });
+        }
+        let instances = lease.instances.iter().map(|instance| instance.free_at);
+        lease.free_at = instances.max().unwrap_or(lease.free_at);
+        lease.until = lease.until.min(lease.free_at);
+        self.table_mut().put_lease(Arc::new(lease));
+        Ok(SeatReply::Released { freed: false })
+    }
+}

@@ -1,0 +1,357 @@
+//! The rows of a pool with their indexes. Each function keeps both consistent, and records which
+//! rows changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use license_core::session::SessionId;
+
+use super::class::{SeatClass, count};
+use super::users::Users;
+use crate::ids::{Seq, TicketId};
+use crate::outcome::SeatChange;
+use crate::rows::{EndedLease, Holder, Lease, Ticket};
+use crate::terms::PoolTerms;
+use crate::time::LeaseTime;
+
+/// The rows of a pool with their indexes.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    terms: Arc<PoolTerms>,
+    now: LeaseTime,
+    leases: BTreeMap<SessionId, Arc<Lease>>,
+    tickets: BTreeMap<TicketId, Arc<Ticket>>,
+    ended: BTreeMap<SessionId, EndedLease>,
+    index: Index,
+    changed: ChangedKeys,
+}
+
+/// Everything that can be computed from the rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Index {
+    /// Class 0 has the sessions without a reservation. Class `n` has the sessions of reservation
+    /// `n - 1`.
+    classes: Vec<SeatClass>,
+    users: Users,
+    by_seq: BTreeMap<Seq, SessionId>,
+    /// The leases that are not late, by the end of their lifetime.
+    live: BTreeSet<(LeaseTime, SessionId)>,
+    /// All leases, by the time after which they end even if nobody needs the seat.
+    deadlines: BTreeSet<(LeaseTime, SessionId)>,
+    borrowed: u32,
+    ticket_of_session: BTreeMap<SessionId, TicketId>,
+    /// The tickets with an offer, by its end.
+    offers: BTreeSet<(LeaseTime, TicketId)>,
+    /// The tickets without an offer, by their last poll.
+    polls: BTreeSet<(LeaseTime, TicketId)>,
+    ended: BTreeSet<(LeaseTime, SessionId)>,
+}
+
+/// The keys of the rows that a command changed.
+#[derive(Clone, Debug, Default)]
+struct ChangedKeys {
+    leases: Vec<SessionId>,
+    tickets: Vec<TicketId>,
+    ended: Vec<SessionId>,
+}
+
+impl Table {
+    /// Creates a table without rows.
+    pub(super) fn new(terms: Arc<PoolTerms>, now: LeaseTime) -> Self {
+        let open = SeatClass::default();
+        let reserved = terms.reservations.iter().map(|reservation| SeatClass {
+            reserved: reservation.seats,
+            ..SeatClass::default()
+        });
+        let classes = std::iter::once(open).chain(reserved).collect();
+        Self {
+            now,
+            leases: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            index: Index {
+                classes,
+                ..Index::default()
+            },
+            changed: ChangedKeys::default(),
+            terms,
+        }
+    }
+
+    /// Returns a table with the same rows under other terms.
+    pub(super) fn with_terms(&self, terms: Arc<PoolTerms>) -> Self {
+        let mut table = Self::new(terms, self.now);
+        for lease in self.leases.values() {
+            table.put_lease(Arc::clone(lease));
+        }
+        for ticket in self.tickets.values() {
+            table.put_ticket(Arc::clone(ticket));
+        }
+        for ended in self.ended.values() {
+            table.put_ended(ended.clone());
+        }
+        table.changed = self.changed.clone();
+        table
+    }
+
+    pub(super) fn terms(&self) -> &Arc<PoolTerms> {
+        &self.terms
+    }
+
+    pub(super) const fn now(&self) -> LeaseTime {
+        self.now
+    }
+
+    pub(super) const fn leases(&self) -> &BTreeMap<SessionId, Arc<Lease>> {
+        &self.leases
+    }
+
+    pub(super) const fn tickets(&self) -> &BTreeMap<TicketId, Arc<Ticket>> {
+        &self.tickets
+    }
+
+    pub(super) const fn ended(&self) -> &BTreeMap<SessionId, EndedLease> {
+        &self.ended
+    }
+
+    pub(super) fn classes(&self) -> &[SeatClass] {
+        &self.index.classes
+    }
+
+    pub(super) const fn users(&self) -> &Users {
+        &self.index.users
+    }
+
+    /// Returns the class of a session: that of the first reservation that covers it, else 0.
+    pub(super) fn class_of(&self, holder: &Holder) -> usize {
+        let mut reservations = self.terms.reservations.iter();
+        let covering = reservations.position(|reservation| reservation.target.covers(holder));
+        covering.map_or(0, |position| position + 1)
+    }
+
+    pub(super) fn class(&self, class: usize) -> Option<&SeatClass> {
+        self.index.classes.get(class)
+    }
+
+    /// Returns the open leases from the oldest to the newest.
+    pub(super) fn oldest_leases(&self) -> impl Iterator<Item = &Arc<Lease>> {
+        let sessions = self.index.by_seq.values();
+        sessions.filter_map(|session| self.leases.get(session))
+    }
+
+    pub(super) fn seqs(&self) -> usize {
+        self.index.by_seq.len()
+    }
+
+    pub(super) fn late(&self) -> u32 {
+        count(self.leases.len().saturating_sub(self.index.live.len()))
+    }
+
+    pub(super) const fn borrowed(&self) -> u32 {
+        self.index.borrowed
+    }
+
+    pub(super) fn offered(&self) -> u32 {
+        count(self.index.offers.len())
+    }
+
+    pub(super) fn waiting(&self) -> u32 {
+        count(self.index.polls.len())
+    }
+
+    pub(super) fn ticket_of(&self, session: &SessionId) -> Option<&Arc<Ticket>> {
+        let id = self.index.ticket_of_session.get(session)?;
+        self.tickets.get(id)
+    }
+
+    /// Returns the lease whose lifetime ends first, among those that are not late.
+    pub(super) fn next_late(&self) -> Option<(LeaseTime, SessionId)> {
+        self.index.live.first().copied()
+    }
+
+    /// Returns the lease that ends first if nobody renews it or needs its seat.
+    pub(super) fn next_overdue(&self) -> Option<(LeaseTime, SessionId)> {
+        self.index.deadlines.first().copied()
+    }
+
+    /// Returns the offer that ends first.
+    pub(super) fn next_offer(&self) -> Option<(LeaseTime, TicketId)> {
+        self.index.offers.first().copied()
+    }
+
+    /// Returns the waiting ticket whose last poll is the oldest, and the time of the poll.
+    pub(super) fn oldest_poll(&self) -> Option<(LeaseTime, TicketId)> {
+        self.index.polls.first().copied()
+    }
+
+    /// Returns the remembered lease that ended first.
+    pub(super) fn oldest_ended(&self) -> Option<(LeaseTime, SessionId)> {
+        self.index.ended.first().copied()
+    }
+
+    /// Advances the time, and returns the leases that became late.
+    pub(super) fn advance(&mut self, now: LeaseTime) -> Vec<SessionId> {
+        self.now = now;
+        let mut late = Vec::new();
+        while let Some((until, session)) = self.next_late().filter(|(until, _)| *until < now) {
+            self.index.live.remove(&(until, session));
+            late.push(session);
+        }
+        late
+    }
+
+    /// Inserts or replaces the lease of a session.
+    pub(super) fn put_lease(&mut self, lease: Arc<Lease>) {
+        let session = lease.holder.session;
+        self.remove_lease(&session);
+        let class = self.class_of(&lease.holder);
+        if let Some(class) = self.index.classes.get_mut(class) {
+            class.leases.insert((lease.free_at, session));
+        }
+        let user = &lease.holder.user;
+        self.index.users.add_lease(user, lease.free_at, session);
+        self.index.by_seq.insert(lease.seq, session);
+        if !lease.is_late(self.now) {
+            self.index.live.insert((lease.until, session));
+        }
+        self.index
+            .deadlines
+            .insert((self.deadline(&lease), session));
+        self.index.borrowed += u32::from(lease.loan.is_some());
+        self.leases.insert(session, lease);
+    }
+
+    /// Removes the lease of a session.
+    pub(super) fn remove_lease(&mut self, session: &SessionId) -> Option<Arc<Lease>> {
+        self.changed.leases.push(*session);
+        let lease = self.leases.remove(session)?;
+        let class = self.class_of(&lease.holder);
+        if let Some(class) = self.index.classes.get_mut(class) {
+            class.leases.remove(&(lease.free_at, *session));
+        }
+        let user = &lease.holder.user;
+        self.index.users.remove_lease(user, lease.free_at, *session);
+        self.index.by_seq.remove(&lease.seq);
+        self.index.live.remove(&(lease.until, *session));
+        self.index
+            .deadlines
+            .remove(&(self.deadline(&lease), *session));
+        self.index.borrowed -= u32::from(lease.loan.is_some());
+        Some(lease)
+    }
+
+    /// Returns the time after which a lease ends even if nobody needs the seat. A lease that cannot
+    /// be renewed ends as soon as its seat can be granted again.
+    fn deadline(&self, lease: &Lease) -> LeaseTime {
+        if lease.soft_end.is_some() {
+            return lease.free_at;
+        }
+        let limit = lease.until.saturating_add(self.terms.lease.late_limit);
+        limit.max(lease.free_at)
+    }
+
+    /// Inserts or replaces a ticket.
+    pub(super) fn put_ticket(&mut self, ticket: Arc<Ticket>) {
+        self.remove_ticket(&ticket.id);
+        let class = self.class_of(&ticket.holder);
+        if let Some(class) = self.index.classes.get_mut(class) {
+            class.add_ticket(&ticket);
+        }
+        if let Some(until) = ticket.offered_until {
+            self.index.offers.insert((until, ticket.id));
+            self.index.users.add_offer(&ticket.holder.user);
+        } else {
+            self.index.polls.insert((ticket.seen, ticket.id));
+        }
+        let session = ticket.holder.session;
+        self.index.ticket_of_session.insert(session, ticket.id);
+        self.tickets.insert(ticket.id, ticket);
+    }
+
+    /// Removes a ticket.
+    pub(super) fn remove_ticket(&mut self, id: &TicketId) -> Option<Arc<Ticket>> {
+        self.changed.tickets.push(*id);
+        let ticket = self.tickets.remove(id)?;
+        let class = self.class_of(&ticket.holder);
+        if let Some(class) = self.index.classes.get_mut(class) {
+            class.remove_ticket(&ticket);
+        }
+        if let Some(until) = ticket.offered_until {
+            self.index.offers.remove(&(until, ticket.id));
+            self.index.users.remove_offer(&ticket.holder.user);
+        } else {
+            self.index.polls.remove(&(ticket.seen, ticket.id));
+        }
+        let session = &ticket.holder.session;
+        self.index.ticket_of_session.remove(session);
+        Some(ticket)
+    }
+
+    /// Remembers a lease that has ended, and forgets the oldest one if there are too many.
+    pub(super) fn put_ended(&mut self, ended: EndedLease) {
+        let session = ended.session;
+        self.remove_ended(&session);
+        self.index.ended.insert((ended.ended, session));
+        self.ended.insert(session, ended);
+        let limit = self.terms.lease.remembered.max(1);
+        while count(self.ended.len()) > limit {
+            let Some((_, oldest)) = self.oldest_ended() else {
+                return;
+            };
+            self.remove_ended(&oldest);
+        }
+    }
+
+    /// Forgets a lease that has ended.
+    pub(super) fn remove_ended(&mut self, session: &SessionId) {
+        self.changed.ended.push(*session);
+        if let Some(ended) = self.ended.remove(session) {
+            self.index.ended.remove(&(ended.ended, *session));
+        }
+    }
+
+    /// Returns the changed rows since the last call, deletions first.
+    pub(super) fn take_changes(&mut self) -> Vec<SeatChange> {
+        let mut changed = std::mem::take(&mut self.changed);
+        sort(&mut changed.leases);
+        sort(&mut changed.tickets);
+        sort(&mut changed.ended);
+        let mut deletions = Vec::new();
+        let mut puts = Vec::new();
+        for session in changed.leases {
+            match self.leases.get(&session) {
+                Some(lease) => puts.push(SeatChange::PutLease(Arc::clone(lease))),
+                None => deletions.push(SeatChange::DeleteLease(session)),
+            }
+        }
+        for session in changed.ended {
+            match self.ended.get(&session) {
+                Some(ended) => puts.push(SeatChange::PutEnded(ended.clone())),
+                None => deletions.push(SeatChange::DeleteEnded(session)),
+            }
+        }
+        for ticket in changed.tickets {
+            match self.tickets.get(&ticket) {
+                Some(ticket) => puts.push(SeatChange::PutTicket(Arc::clone(ticket))),
+                None => deletions.push(SeatChange::DeleteTicket(ticket)),
+            }
+        }
+        deletions.append(&mut puts);
+        deletions
+    }
+
+    /// Forgets which rows changed. The rows come from the store.
+    pub(super) fn mark_stored(&mut self) {
+        self.changed = ChangedKeys::default();
+    }
+
+    /// Returns whether the indexes are those of the rows.
+    pub(super) fn is_consistent(&self) -> bool {
+        self.with_terms(Arc::clone(&self.terms)).index == self.index
+    }
+}
+
+fn sort<T: Ord>(keys: &mut Vec<T>) {
+    keys.sort_unstable();
+    keys.dedup();
+}
