@@ -52,7 +52,7 @@ pub trait Store: Send + Sync {
         id: &LicenseId,
     ) -> Result<Option<LicenseRecord>, StoreError>;
 
-    /// Returns the licenses that a key names. Different licenses can have the same key.
+    /// Returns the licenses that a standard key or a short enterprise key names. Different licenses can have the same key.
     async fn licenses_by_key(
         &self,
         tenant: &TenantId,
@@ -64,6 +64,13 @@ pub trait Store: Send + Sync {
         &self,
         tenant: &TenantId,
         pool: &PoolId,
+    ) -> Result<Vec<LicenseRecord>, StoreError>;
+
+    /// Returns the licenses that replace a license, in the order of their installation.
+    async fn successors(
+        &self,
+        tenant: &TenantId,
+        id: &LicenseId,
     ) -> Result<Vec<LicenseRecord>, StoreError>;
 
     /// Returns a number that changes with every change of licenses, signed lists and seat policies.
@@ -202,11 +209,7 @@ pub trait Store: Send + Sync {
     async fn due_pools(&self, tenant: &TenantId) -> Result<Vec<PoolId>, StoreError>;
 
     /// Returns a pool with its counts, or `None` if no command was applied to it.
-    async fn pool(
-        &self,
-        tenant: &TenantId,
-        pool: &PoolId,
-    ) -> Result<Option<PoolView>, StoreError>;
+    async fn pool(&self, tenant: &TenantId, pool: &PoolId) -> Result<Option<PoolView>, StoreError>;
 
     /// Returns the open leases of a pool.
     async fn leases(

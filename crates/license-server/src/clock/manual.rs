@@ -24,7 +24,8 @@ impl ManualClock {
 
     /// Sets the wall-clock time, as an administrator or a time server does. The boot time stays.
     pub fn set_wall(&self, wall: DateTime<Utc>) {
-        self.wall_ms.store(wall.timestamp_millis(), Ordering::SeqCst);
+        self.wall_ms
+            .store(wall.timestamp_millis(), Ordering::SeqCst);
     }
 
     /// Advances both clocks.

@@ -12,14 +12,18 @@ pub struct LicenseRecord {
     pub id: LicenseId,
     /// The pool to which the license belongs. A renewal belongs to the pool of its predecessor.
     pub pool: PoolId,
-    /// The key that names the license: a standard key or a short enterprise key.
+    /// The standard key that names the license.
     pub key: Option<String>,
+    /// The short enterprise key that names the license.
+    pub short_key: Option<String>,
     /// The product code.
     pub product: String,
     /// The customer.
     pub customer: String,
     /// The token, or an enterprise key.
     pub token: String,
+    /// The licenses that this license replaces.
+    pub supersedes: Vec<LicenseId>,
     /// The time of the installation.
     pub installed_at: DateTime<Utc>,
     /// The number of the installation. The store sets it.

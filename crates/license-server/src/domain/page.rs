@@ -117,7 +117,8 @@ mod tests {
 
     #[test]
     fn a_page_ends_with_a_cursor_only_if_more_items_follow() {
-        let page = |count: u32, limit| Page::from_excess((0..count).collect(), limit, u32::to_string);
+        let page =
+            |count: u32, limit| Page::from_excess((0..count).collect(), limit, u32::to_string);
         assert_eq!(page(2, 2).next, None);
         assert_eq!(page(3, 2).next, Some(Cursor::after("1")));
         assert_eq!(page(3, 2).items, [0, 1]);

@@ -82,8 +82,8 @@ impl SqliteStore {
         let found = schema::version(&db, &path)?;
         if found < schema::SUPPORTED {
             let supported = schema::SUPPORTED;
-            let _lock = location::lock(directory)
-                .map_err(|_| StoreError::Older { found, supported })?;
+            let _lock =
+                location::lock(directory).map_err(|_| StoreError::Older { found, supported })?;
             schema::migrate(&mut db)?;
         }
         Ok(Self {

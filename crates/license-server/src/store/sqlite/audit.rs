@@ -55,7 +55,9 @@ pub(super) fn page(
 ) -> Result<Page<AuditEntry>, StoreError> {
     let values = params![tenant.as_str(), after_number(page)?, excess(page)];
     let mut statement = db.prepare_cached(query!("audit_page"))?;
-    collect_page(&mut statement, values, read, page, |entry| entry.seq.to_string())
+    collect_page(&mut statement, values, read, page, |entry| {
+        entry.seq.to_string()
+    })
 }
 
 /// Verifies the chain from its first entry.

@@ -12,7 +12,9 @@ use crate::store::StoreError;
 pub(super) fn back_up(db: &Connection, to: &Path) -> Result<(), StoreError> {
     let fill = |partial: &Path| {
         let not_text = || io::Error::other("expected a path in UTF-8");
-        let name = partial.to_str().ok_or_else(|| StoreError::io(to, not_text()))?;
+        let name = partial
+            .to_str()
+            .ok_or_else(|| StoreError::io(to, not_text()))?;
         db.execute("VACUUM INTO ?1", [name])?;
         Ok(())
     };

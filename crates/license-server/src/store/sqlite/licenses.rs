@@ -24,16 +24,25 @@ pub(super) fn install(
         if get(db, tenant, &license.id)?.is_some() {
             continue;
         }
-        db.prepare_cached(query!("license_insert"))?.execute(params![
-            tenant.as_str(),
-            license.id.as_str(),
-            license.pool.as_str(),
-            license.key,
-            license.product,
-            license.customer,
-            license.token,
-            millis(license.installed_at),
-        ])?;
+        db.prepare_cached(query!("license_insert"))?
+            .execute(params![
+                tenant.as_str(),
+                license.id.as_str(),
+                license.pool.as_str(),
+                license.key,
+                license.short_key,
+                license.product,
+                license.customer,
+                license.token,
+                millis(license.installed_at),
+            ])?;
+        for replaced in &license.supersedes {
+            db.prepare_cached(query!("superseded_insert"))?.execute([
+                tenant.as_str(),
+                replaced.as_str(),
+                license.id.as_str(),
+            ])?;
+        }
         count += 1;
     }
     Ok(count)
@@ -86,6 +95,16 @@ pub(super) fn of_pool(
     collect(&mut statement, [tenant.as_str(), pool.as_str()], read)
 }
 
+/// Returns the licenses that replace a license.
+pub(super) fn successors(
+    db: &Connection,
+    tenant: &TenantId,
+    id: &LicenseId,
+) -> Result<Vec<LicenseRecord>, StoreError> {
+    let mut statement = db.prepare_cached(query!("license_successors"))?;
+    collect(&mut statement, [tenant.as_str(), id.as_str()], read)
+}
+
 /// Returns licenses, in the order of their installation.
 pub(super) fn page(
     db: &Connection,
@@ -116,11 +135,23 @@ fn read(row: &Row<'_>) -> Result<LicenseRecord, StoreError> {
         id: license_id("licenses", &id)?,
         pool: PoolId::parse(&pool).ok_or_else(|| bad_row("licenses", &pool))?,
         key: row.get(3)?,
-        product: row.get(4)?,
-        customer: row.get(5)?,
-        token: row.get(6)?,
-        installed_at: time(row.get(7)?),
+        short_key: row.get(4)?,
+        product: row.get(5)?,
+        customer: row.get(6)?,
+        token: row.get(7)?,
+        installed_at: time(row.get(8)?),
+        supersedes: license_ids(&row.get::<_, String>(9)?)?,
     })
+}
+
+/// Reads a JSON array of license ids.
+fn license_ids(json: &str) -> Result<Vec<LicenseId>, StoreError> {
+    let texts: Vec<String> =
+        serde_json::from_str(json).map_err(|error| bad_row("superseded_licenses", error))?;
+    let ids = texts
+        .iter()
+        .map(|text| license_id("superseded_licenses", text));
+    ids.collect()
 }
 
 /// Reads a license id.

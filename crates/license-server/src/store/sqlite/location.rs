@@ -117,7 +117,15 @@ fn network_name(magic: u64) -> Option<&'static str> {
 #[cfg(target_os = "linux")]
 fn network_fuse(mounts: &str, device: &str) -> Option<String> {
     const NETWORK: [&str; 9] = [
-        "sshfs", "s3fs", "rclone", "gcsfuse", "glusterfs", "curlftpfs", "davfs", "mount-s3", "juicefs",
+        "sshfs",
+        "s3fs",
+        "rclone",
+        "gcsfuse",
+        "glusterfs",
+        "curlftpfs",
+        "davfs",
+        "mount-s3",
+        "juicefs",
     ];
     let line = mounts
         .lines()

@@ -75,14 +75,15 @@ pub(super) fn store_activation(
     tenant: &TenantId,
     activation: ActivationRecord,
 ) -> Result<ActivationRecord, StoreError> {
-    db.prepare_cached(query!("activation_insert"))?.execute(params![
-        tenant.as_str(),
-        activation.nonce,
-        activation.license.as_str(),
-        activation.machine,
-        activation.request,
-        millis(activation.requested_at),
-    ])?;
+    db.prepare_cached(query!("activation_insert"))?
+        .execute(params![
+            tenant.as_str(),
+            activation.nonce,
+            activation.license.as_str(),
+            activation.machine,
+            activation.request,
+            millis(activation.requested_at),
+        ])?;
     let stored = self::activation(db, tenant, &activation.nonce)?;
     stored.ok_or_else(|| bad_row("activations", activation.nonce))
 }

@@ -98,8 +98,22 @@ impl Store for SqliteStore {
         pool: &PoolId,
     ) -> Result<Vec<LicenseRecord>, StoreError> {
         let pool = pool.clone();
-        self.read(tenant, move |db, tenant| licenses::of_pool(db, tenant, &pool))
-            .await
+        self.read(tenant, move |db, tenant| {
+            licenses::of_pool(db, tenant, &pool)
+        })
+        .await
+    }
+
+    async fn successors(
+        &self,
+        tenant: &TenantId,
+        id: &LicenseId,
+    ) -> Result<Vec<LicenseRecord>, StoreError> {
+        let id = id.clone();
+        self.read(tenant, move |db, tenant| {
+            licenses::successors(db, tenant, &id)
+        })
+        .await
     }
 
     async fn content_version(&self, tenant: &TenantId) -> Result<u64, StoreError> {
@@ -207,8 +221,10 @@ impl Store for SqliteStore {
         nonce: &str,
     ) -> Result<Option<ActivationRecord>, StoreError> {
         let nonce = nonce.to_owned();
-        self.read(tenant, move |db, tenant| machines::activation(db, tenant, &nonce))
-            .await
+        self.read(tenant, move |db, tenant| {
+            machines::activation(db, tenant, &nonce)
+        })
+        .await
     }
 
     async fn activations(
@@ -272,8 +288,10 @@ impl Store for SqliteStore {
         page: &PageRequest,
     ) -> Result<Page<UsageRecord>, StoreError> {
         let page = page.clone();
-        self.read(tenant, move |db, tenant| machines::usage_page(db, tenant, &page))
-            .await
+        self.read(tenant, move |db, tenant| {
+            machines::usage_page(db, tenant, &page)
+        })
+        .await
     }
 
     async fn apply(
@@ -306,8 +324,10 @@ impl Store for SqliteStore {
         page: &PageRequest,
     ) -> Result<Page<PoolId>, StoreError> {
         let page = page.clone();
-        self.read(tenant, move |db, tenant| seat_rows::pool_page(db, tenant, &page))
-            .await
+        self.read(tenant, move |db, tenant| {
+            seat_rows::pool_page(db, tenant, &page)
+        })
+        .await
     }
 
     async fn due_pools(&self, tenant: &TenantId) -> Result<Vec<PoolId>, StoreError> {
@@ -318,11 +338,7 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn pool(
-        &self,
-        tenant: &TenantId,
-        pool: &PoolId,
-    ) -> Result<Option<PoolView>, StoreError> {
+    async fn pool(&self, tenant: &TenantId, pool: &PoolId) -> Result<Option<PoolView>, StoreError> {
         let pool = pool.clone();
         if self.is_owner {
             let view = move |batch: &mut Batch<'_>, tenant: &TenantId| {
@@ -369,8 +385,10 @@ impl Store for SqliteStore {
         pool: &PoolId,
     ) -> Result<Option<SeatPolicy>, StoreError> {
         let pool = pool.clone();
-        self.read(tenant, move |db, tenant| seat_rows::policy(db, tenant, &pool))
-            .await
+        self.read(tenant, move |db, tenant| {
+            seat_rows::policy(db, tenant, &pool)
+        })
+        .await
     }
 
     async fn set_seat_policy(
@@ -580,7 +598,8 @@ impl Store for SqliteStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         let tenant = TenantId::site();
-        self.read(&tenant, |db, _| seat_rows::stored_clock(db)).await?;
+        self.read(&tenant, |db, _| seat_rows::stored_clock(db))
+            .await?;
         self.write(&tenant, |_, _| Ok(())).await
     }
 

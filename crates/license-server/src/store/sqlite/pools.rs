@@ -3,9 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use license_seats::{
-    CommandTime, LeaseTime, Pool, PoolRows, PoolTerms, SeatCommand,
-};
+use license_seats::{CommandTime, LeaseTime, Pool, PoolRows, PoolTerms, SeatCommand};
 use rusqlite::Connection;
 
 use super::seat_rows;
@@ -172,11 +170,7 @@ fn view_of(pool: &Pool, now: LeaseTime) -> PoolView {
 }
 
 /// Rebuilds a pool from its rows.
-fn from_rows(
-    terms: PoolTerms,
-    rows: PoolRows,
-    now: LeaseTime,
-) -> Result<Pool, StoreError> {
+fn from_rows(terms: PoolTerms, rows: PoolRows, now: LeaseTime) -> Result<Pool, StoreError> {
     Pool::from_rows(terms, rows, now).map_err(|error| StoreError::BadRow {
         table: "leases",
         found: error.to_string(),

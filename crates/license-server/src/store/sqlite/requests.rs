@@ -54,7 +54,15 @@ pub(super) fn finish(
         body,
     } = response;
     db.prepare_cached(query!("request_finish"))?
-        .execute(params![tenant, caller, route, key, status, content_type, body])?;
+        .execute(params![
+            tenant,
+            caller,
+            route,
+            key,
+            status,
+            content_type,
+            body
+        ])?;
     Ok(())
 }
 

@@ -22,14 +22,13 @@ const APPLICATION_ID: i64 = 0x4C69_6353;
 ///
 /// Returns an error if another program or a newer version of this program wrote the database.
 pub(super) fn version(db: &Connection, path: &Path) -> Result<i64, StoreError> {
-    let (application, found, objects) = identity(db).map_err(|error| {
-        match error.sqlite_error_code() {
+    let (application, found, objects) =
+        identity(db).map_err(|error| match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::NotADatabase) => StoreError::NotAServer {
                 path: path.to_owned(),
             },
             _ => error.into(),
-        }
-    })?;
+        })?;
     let supported = SUPPORTED;
     match (application, objects) {
         (0, 0) => Ok(0),

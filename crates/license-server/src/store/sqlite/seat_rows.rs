@@ -122,14 +122,15 @@ fn put_counters(
     pool: &PoolId,
     counters: &PoolCounters,
 ) -> Result<(), StoreError> {
-    db.prepare_cached(query!("pool_counters_put"))?.execute(params![
-        tenant.as_str(),
-        pool.as_str(),
-        column(counters.next_seq.0),
-        counters.held,
-        counters.ceiling,
-        json("pools", counters)?,
-    ])?;
+    db.prepare_cached(query!("pool_counters_put"))?
+        .execute(params![
+            tenant.as_str(),
+            pool.as_str(),
+            column(counters.next_seq.0),
+            counters.held,
+            counters.ceiling,
+            json("pools", counters)?,
+        ])?;
     Ok(())
 }
 
@@ -141,8 +142,11 @@ pub(super) fn write_terms(
     terms: &PoolTerms,
 ) -> Result<(), StoreError> {
     let terms = json("pools", terms)?;
-    db.prepare_cached(query!("pool_terms_put"))?
-        .execute([tenant.as_str(), pool.as_str(), &terms])?;
+    db.prepare_cached(query!("pool_terms_put"))?.execute([
+        tenant.as_str(),
+        pool.as_str(),
+        &terms,
+    ])?;
     Ok(())
 }
 
@@ -165,7 +169,9 @@ pub(super) fn read(
     let key = [tenant.as_str(), pool.as_str()];
     let found = db
         .prepare_cached(query!("pool_get"))?
-        .query_row(key, |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))
+        .query_row(key, |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })
         .optional()?;
     let Some((terms, counters)) = found else {
         return Ok(None);
@@ -204,11 +210,18 @@ pub(super) fn lease_page(
 ) -> Result<Page<LeaseRow>, StoreError> {
     let now = stored_clock(db)?;
     let mut statement = db.prepare_cached(query!("lease_page"))?;
-    let values = params![tenant.as_str(), pool.as_str(), page.after_key(), excess(page)];
+    let values = params![
+        tenant.as_str(),
+        pool.as_str(),
+        page.after_key(),
+        excess(page)
+    ];
     let leases = collect(&mut statement, values, |row| {
         parse_row::<Arc<Lease>>("leases", row)
     })?;
-    let leases = Page::from_excess(leases, page.limit(), |lease| lease.holder.session.to_string());
+    let leases = Page::from_excess(leases, page.limit(), |lease| {
+        lease.holder.session.to_string()
+    });
     Ok(leases.map(|lease| LeaseRow { lease, now }))
 }
 
@@ -227,7 +240,8 @@ pub(super) fn ticket_page(
         position,
         now,
     });
-    let rows = rows.filter(|row| page.after.is_none() || ticket_key(row).as_str() > page.after_key());
+    let rows =
+        rows.filter(|row| page.after.is_none() || ticket_key(row).as_str() > page.after_key());
     let rows = rows.take(page.limit().saturating_add(1)).collect();
     Ok(Page::from_excess(rows, page.limit(), ticket_key))
 }
@@ -253,7 +267,9 @@ pub(super) fn pool_page(
 ) -> Result<Page<PoolId>, StoreError> {
     let mut statement = db.prepare_cached(query!("pool_page"))?;
     let values = params![tenant.as_str(), page.after_key(), excess(page)];
-    let pools = collect(&mut statement, values, |row| pool_id(&row.get::<_, String>(0)?))?;
+    let pools = collect(&mut statement, values, |row| {
+        pool_id(&row.get::<_, String>(0)?)
+    })?;
     Ok(Page::from_excess(pools, page.limit(), PoolId::to_string))
 }
 
@@ -265,7 +281,9 @@ pub(super) fn policy(
 ) -> Result<Option<SeatPolicy>, StoreError> {
     let mut statement = db.prepare_cached(query!("policy_get"))?;
     let found = statement
-        .query_row([tenant.as_str(), pool.as_str()], |row| row.get::<_, String>(0))
+        .query_row([tenant.as_str(), pool.as_str()], |row| {
+            row.get::<_, String>(0)
+        })
         .optional()?;
     found.map(|text| parse("seat_policies", &text)).transpose()
 }

@@ -43,7 +43,9 @@ pub(super) fn after_number(page: &PageRequest) -> Result<i64, StoreError> {
 
 /// Returns the number of rows to read for a page: one more than its limit.
 pub(super) fn excess(page: &PageRequest) -> i64 {
-    i64::try_from(page.limit()).unwrap_or(i64::MAX).saturating_add(1)
+    i64::try_from(page.limit())
+        .unwrap_or(i64::MAX)
+        .saturating_add(1)
 }
 
 /// Collects rows.

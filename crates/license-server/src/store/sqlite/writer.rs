@@ -145,7 +145,11 @@ impl Writer {
         if self.sender.send(Message::Close(reply)).is_ok() {
             let _ = closed.await;
         }
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(thread) = thread {
             let _ = thread.join();
         }
@@ -185,11 +189,7 @@ impl Worker {
 
     /// Collects the waiting requests, up to the largest batch. Returns the channel of the caller
     /// that closes the writer, if any.
-    fn collect(
-        &self,
-        first: Message,
-        jobs: &mut Vec<Box<dyn Job>>,
-    ) -> Option<oneshot::Sender<()>> {
+    fn collect(&self, first: Message, jobs: &mut Vec<Box<dyn Job>>) -> Option<oneshot::Sender<()>> {
         let mut next = Some(first);
         while let Some(message) = next {
             match message {
@@ -257,10 +257,12 @@ impl Worker {
         let is_success = job.run(&mut batch);
         // Some errors, such as a full disk, roll back the whole transaction.
         if self.db.is_autocommit() {
-            return Err(StoreError::Database(Arc::new(rusqlite::Error::SqliteFailure(
-                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT),
-                Some("the database rolled back the transaction".to_owned()),
-            ))));
+            return Err(StoreError::Database(Arc::new(
+                rusqlite::Error::SqliteFailure(
+                    rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT),
+                    Some("the database rolled back the transaction".to_owned()),
+                ),
+            )));
         }
         if let Some(pools) = &mut self.pools {
             pools.end_request(is_success);

@@ -21,6 +21,7 @@ CREATE TABLE licenses (
   number       INTEGER NOT NULL,
   pool         TEXT    NOT NULL,
   key          TEXT,
+  short_key    TEXT,
   product      TEXT    NOT NULL,
   customer     TEXT    NOT NULL,
   token        TEXT    NOT NULL,
@@ -29,7 +30,18 @@ CREATE TABLE licenses (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX licenses_by_number ON licenses (tenant, number);
 CREATE INDEX licenses_by_pool ON licenses (tenant, pool, number);
-CREATE INDEX licenses_by_key ON licenses (tenant, key) WHERE key IS NOT NULL;
+CREATE INDEX licenses_by_key ON licenses (tenant, key);
+CREATE INDEX licenses_by_short_key ON licenses (tenant, short_key);
+
+-- The licenses that a license replaces, which may not be installed.
+CREATE TABLE superseded_licenses (
+  tenant    TEXT NOT NULL,
+  license   TEXT NOT NULL,
+  successor TEXT NOT NULL,
+  PRIMARY KEY (tenant, license, successor),
+  FOREIGN KEY (tenant, successor) REFERENCES licenses (tenant, id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX superseded_licenses_by_successor ON superseded_licenses (tenant, successor);
 
 CREATE TABLE revocation_lists (
   tenant      TEXT    NOT NULL,
