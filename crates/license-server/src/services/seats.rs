@@ -1,7 +1,9 @@
 //! Floating seats, for clients.
 
+mod caller;
 mod denial;
 mod requests;
+mod values;
 mod waiting;
 
 use std::sync::Arc;
@@ -10,10 +12,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use license_core::ids::Nonce;
 use license_core::machine::Machine;
-use license_core::{Context, License};
 use license_seats::{
-    Acquire, Borrow, DenialReason, Heartbeat, Holder, LeaseSpan, QueuePosition, Release,
-    ReturnLoan, SeatCommand, SeatEventKind, SeatGrant, SeatReply, SeatSecret, TicketId, TicketRef,
+    Acquire, Borrow, Heartbeat, LeaseSpan, QueuePosition, Release, ReturnLoan, SeatCommand,
+    SeatEventKind, SeatGrant, SeatReply, TicketId, TicketRef,
 };
 
 pub use requests::{
@@ -21,24 +22,19 @@ pub use requests::{
     PollRequest, QueueState, ReleaseReply, ReleaseRequest, ReturnRequest, Seat,
 };
 
-use super::licenses::InstalledLicense;
 use super::pool_terms::{CurrentTerms, PoolSources, delta, span};
 use super::seat_tokens::{self, IssuedTokens, TokenContext, token_mode};
 use super::site::{Site, random};
 use super::validate::parse_machine;
 use crate::domain::{NewAuditEntry, PoolId, Refusal, RefusalKind, ServerCode};
 use crate::store::{PoolReply, PoolRequest};
+use caller::Caller;
 use denial::refusal;
+use values::{holder, lease_machine, secret};
 use waiting::Waiting;
 
 /// The longest time that a poll waits.
 const MAX_WAIT: Duration = Duration::from_secs(30);
-
-/// The longest name of a user or group, in bytes.
-const MAX_NAME: usize = 256;
-
-/// The largest number of groups of a user.
-const MAX_GROUPS: usize = 64;
 
 /// Lends floating seats.
 #[derive(Clone)]
@@ -47,13 +43,6 @@ pub struct SeatService {
     sources: Arc<PoolSources>,
     tokens: Arc<IssuedTokens>,
     waiting: Arc<Waiting>,
-}
-
-/// A client with a license, and the terms of its pool.
-struct Caller {
-    installed: Arc<InstalledLicense>,
-    pool: PoolId,
-    current: CurrentTerms,
 }
 
 impl SeatService {
@@ -329,67 +318,6 @@ impl SeatService {
         }
     }
 
-    /// Returns the caller with a license that may use seats now. The lease of a caller with an old
-    /// license ends with this license.
-    async fn caller(&self, credential: &str) -> Result<Caller, Refusal> {
-        let mut caller = self.caller_in_any_state(credential).await?;
-        let license = &caller.installed.license;
-        let left = if self.site.decide_for_all(license).is_valid {
-            let now = self.site.clock.wall();
-            license
-                .ends_at()
-                .map(|end| span(end.signed_duration_since(now)))
-        } else {
-            Some(LeaseSpan::ZERO)
-        };
-        let pool_left = caller.current.license_left;
-        caller.current.license_left = match (left, pool_left) {
-            (Some(left), Some(pool_left)) => Some(left.min(pool_left)),
-            (left, pool_left) => left.or(pool_left),
-        };
-        Ok(caller)
-    }
-
-    /// Returns the caller with an installed license. A seat can be released after the license has
-    /// ended.
-    async fn caller_in_any_state(&self, credential: &str) -> Result<Caller, Refusal> {
-        let installed = self.site.resolve(credential).await?;
-        let pool = installed.record.pool.clone();
-        let current = self.current(&pool).await?;
-        Ok(Caller {
-            installed,
-            pool,
-            current,
-        })
-    }
-
-    /// Refuses machines and users that the license does not permit.
-    fn check_program(
-        &self,
-        license: &License,
-        machine: &Machine,
-        user: &str,
-    ) -> Result<(), Refusal> {
-        let mut context = Context::at(self.site.now())
-            .machine(machine)
-            .user(user)
-            .for_any_version();
-        if let Some(usage_type) = license.usage_type() {
-            context = context.usage_type(usage_type);
-        }
-        let verdict = self.site.decide_without_activation(license, &context);
-        if verdict.is_valid || !self.site.decide_for_all(license).is_valid {
-            // The pool denies a license that is not in effect.
-            return Ok(());
-        }
-        let evidence = &verdict.evidence;
-        let detail = "the license does not permit this machine or user";
-        Err(
-            Refusal::of_license(RefusalKind::Conflict, verdict.code, detail)
-                .values(evidence.expected(), evidence.actual()),
-        )
-    }
-
     /// Returns a seat, with a signed token if there is a nonce.
     fn seat(
         &self,
@@ -435,66 +363,6 @@ fn expiry(now: DateTime<Utc>, valid_for: LeaseSpan) -> DateTime<Utc> {
     license_core::time::saturating_add(now, delta(valid_for))
 }
 
-/// Returns the session of an acquire, with bounded names.
-fn holder(request: &AcquireRequest, machine: &Machine) -> Result<Holder, Refusal> {
-    check_name("user", &request.user)?;
-    if request.groups.len() > MAX_GROUPS {
-        return Err(bad_request("`groups` has too many names")
-            .values(format!("at most {MAX_GROUPS} groups"), request.groups.len()));
-    }
-    for group in &request.groups {
-        check_name("groups", group)?;
-    }
-    let holder = Holder::new(request.session, &request.user)
-        .with_groups(request.groups.iter().map(String::as_str));
-    Ok(match machine.digest() {
-        Some(digest) => holder.with_machine(digest),
-        None => holder,
-    })
-}
-
-fn check_name(member: &str, name: &str) -> Result<(), Refusal> {
-    let is_accepted =
-        !name.is_empty() && name.len() <= MAX_NAME && !name.chars().any(char::is_control);
-    if is_accepted {
-        return Ok(());
-    }
-    Err(bad_request(format!("`{member}` is not accepted")).values(
-        format!("1 to {MAX_NAME} bytes without control characters"),
-        format!("{} bytes", name.len()),
-    ))
-}
-
-/// Returns the machine of a token: the machine that the client names, or that of the lease.
-fn lease_machine(grant: &SeatGrant, named: Option<&str>) -> Result<Machine, Refusal> {
-    let holder = &grant.lease.holder;
-    let named = named.map(parse_machine).transpose()?;
-    match (holder.machine, named) {
-        (Some(digest), None) => Ok(Machine::Digest(digest)),
-        (Some(digest), Some(named)) if named.digest() != Some(digest) => {
-            let reason = DenialReason::SessionMismatch(holder.session);
-            Err(
-                Refusal::with_code(RefusalKind::Conflict, reason.code(), reason.to_string())
-                    .values(digest, named),
-            )
-        }
-        (_, Some(named)) => Ok(named),
-        (None, None) => Err(bad_request("`machine_id` is missing").values(
-            "the name of the machine, because the lease has no digest",
-            "no name",
-        )),
-    }
-}
-
-fn secret(text: &str) -> Result<SeatSecret, Refusal> {
-    SeatSecret::parse(text).ok_or_else(|| {
-        bad_request("`secret` is not the secret of a seat").values(
-            "64 hexadecimal digits in lower case",
-            format!("{} bytes", text.len()),
-        )
-    })
-}
-
 fn queue_state(caller: &Caller, position: &QueuePosition) -> QueueState {
     QueueState {
         ticket: position.ticket,
@@ -504,10 +372,6 @@ fn queue_state(caller: &Caller, position: &QueuePosition) -> QueueState {
         poll_within: delta(position.poll_within),
         usage: position.usage,
     }
-}
-
-fn bad_request(detail: impl Into<String>) -> Refusal {
-    Refusal::new(RefusalKind::BadRequest, ServerCode::BadRequest, detail)
 }
 
 /// Returns the refusal for a reply that does not belong to its command.

@@ -109,15 +109,12 @@ impl TokenService {
     /// Returns `UNAUTHORIZED` if no valid token has the secret, and `FORBIDDEN` if its scope does
     /// not cover `needed`.
     pub async fn authenticate(&self, secret: &str, needed: Scope) -> Result<ApiToken, Refusal> {
-        let found = match secret.starts_with(PREFIX) {
-            true => {
-                let digest = SecretDigest::new(secret);
-                self.site
-                    .store
-                    .find_token(&self.site.tenant, digest)
-                    .await?
-            }
-            false => None,
+        let found = if secret.starts_with(PREFIX) {
+            let digest = SecretDigest::new(secret);
+            let store = &self.site.store;
+            store.find_token(&self.site.tenant, digest).await?
+        } else {
+            None
         };
         let now = self.site.clock.wall();
         let token = found
