@@ -20,6 +20,8 @@ ARTIFACTS = [
     "revocations",
     "answers",
     "trust-statements",
+    "leases",
+    "server-requests",
     "license-keys",
     "enterprise-keys",
 ]

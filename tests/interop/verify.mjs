@@ -1,6 +1,6 @@
-// Verifies a license token with jose, or a validation token with --validation.
+// Verifies a license token with jose, or another token with --validation or --lease.
 //
-//     verify.mjs TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry] [--validation]
+//     verify.mjs TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry] [--validation] [--lease]
 //
 // Prints the payload and exits with 0, or prints the reason of the refusal to standard error and
 // exits with 1. Any other exit code is an error of the script and does not count as a refusal.
@@ -8,6 +8,8 @@
 import assert from 'node:assert'
 import { readFileSync } from 'node:fs'
 import { jose } from './jose.mjs'
+
+const TYPES = { '--validation': 'license-validation+jwt', '--lease': 'license-lease+jwt' }
 
 class Refused extends Error {}
 
@@ -26,13 +28,13 @@ function clock(token, ignoreExpiry) {
 }
 
 async function main([tokenFile, jwksFile, alg, audience, ...flags]) {
-  assert(flags.every((flag) => ['--ignore-expiry', '--validation'].includes(flag)), flags.join(' '))
+  assert(flags.every((flag) => ['--ignore-expiry', ...Object.keys(TYPES)].includes(flag)), flags.join(' '))
   const token = readFileSync(tokenFile, 'ascii').trim()
   const jwks = JSON.parse(readFileSync(jwksFile, 'utf8'))
   const { payload } = await jose.jwtVerify(token, (header) => keyFor(header, jwks, alg), {
     algorithms: [alg],
     audience,
-    typ: flags.includes('--validation') ? 'license-validation+jwt' : 'license+jwt',
+    typ: TYPES[flags.find((flag) => flag in TYPES)] ?? 'license+jwt',
     currentDate: clock(token, flags.includes('--ignore-expiry')),
   })
   console.log(JSON.stringify(payload))

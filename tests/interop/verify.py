@@ -1,6 +1,6 @@
-"""Verifies a license token with PyJWT, or a validation token with --validation.
+"""Verifies a license token with PyJWT, or another token with --validation or --lease.
 
-    verify.py TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry] [--validation]
+    verify.py TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry] [--validation] [--lease]
 
 Prints the payload and exits with 0, or prints the reason of the refusal to standard error and exits
 with 1. Any other exit code is an error of the script and does not count as a refusal.
@@ -11,6 +11,9 @@ import sys
 import traceback
 
 import jwt
+
+
+TYPES = {"--validation": "license-validation+jwt", "--lease": "license-lease+jwt"}
 
 
 class Refused(Exception):
@@ -36,8 +39,8 @@ def verify(token, jwks, alg, audience, typ, ignore_expiry):
 
 
 def main(token_file, jwks_file, alg, audience, *flags):
-    assert set(flags) <= {"--ignore-expiry", "--validation"}, flags
-    typ = "license-validation+jwt" if "--validation" in flags else "license+jwt"
+    assert set(flags) <= {"--ignore-expiry", *TYPES}, flags
+    typ = next((typ for flag, typ in TYPES.items() if flag in flags), "license+jwt")
     with open(token_file, encoding="ascii") as file:
         token = file.read().strip()
     with open(jwks_file, encoding="utf-8") as file:

@@ -34,6 +34,7 @@ mod renew;
 mod revocations;
 mod revoke;
 mod rotate;
+mod server_key;
 mod signer;
 mod successor;
 mod trial;

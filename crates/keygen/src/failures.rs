@@ -12,8 +12,8 @@ use license_core::license::VerifiedLicensesError;
 use license_core::matrix::ProductFileError;
 use license_core::requests::MachineRequestKind;
 use license_core::state::LockHolder;
-use license_core::trust::TrustError;
-use license_core::{Code, FeatureMatrix, ProductCode, with_causes};
+use license_core::trust::{TrustError, VerifyError};
+use license_core::{Code, FeatureMatrix, ProductCode, TokenKind, with_causes};
 use license_issuer::errors::{DeliveryError, LedgerError};
 use license_issuer::files::LockError;
 use license_issuer::ledger::LedgerReader;
@@ -60,6 +60,10 @@ pub(crate) fn not_signed(error: &SignError) -> Failure {
     }
 }
 
+/// Hint for the key of a license server that can sign licenses.
+pub(crate) const OWN_SERVER_KEY_HINT: &str =
+    "ask the customer for the request of their server; `license-server init` creates a key for it";
+
 /// Maps the reason why a draft cannot be signed.
 pub(crate) fn draft_refused(error: &CoreIssueError) -> Failure {
     let message = with_causes(error);
@@ -73,6 +77,10 @@ pub(crate) fn draft_refused(error: &CoreIssueError) -> Failure {
         }
         CoreIssueError::DoesNotVerify => Failure::new(Exit::System, "SIGN", message)
             .hint("check the device of the key: it is faulty or signs with another key; nothing was written"),
+        CoreIssueError::TrustedServerKey { .. } => {
+            Failure::new(Exit::Usage, Code::ServerKeyTrusted.as_str(), message)
+                .hint(OWN_SERVER_KEY_HINT)
+        }
         CoreIssueError::Refused { source } => not_verified("license", &**source),
         CoreIssueError::Empty { claim } => {
             let flag = match *claim {
@@ -335,6 +343,10 @@ pub(crate) fn not_verifiable(source: &Source, error: &VerifiedLicensesError) -> 
             found: TextKind::PublicKeys,
         }) => "name the license file here, and the public keys with --trust",
         VerifiedLicensesError::Parse(ParseError::MachineRequest { found }) => answer_hint(*found),
+        VerifiedLicensesError::Verify(VerifyError::Kind {
+            found: TokenKind::ServerRequest,
+            ..
+        }) => "use it with `keygen issue --server-key`",
         _ => "use a license file, token or full enterprise key as it was issued",
     };
     let message = format!("{source}: {}", with_causes(error));

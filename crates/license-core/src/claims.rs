@@ -3,28 +3,33 @@
 mod activation;
 mod clock_repair;
 mod confirmation;
+mod lease;
 mod license;
 mod revocations;
+mod server_request;
 mod trust_statement;
 mod validation;
 
 pub(crate) use activation::ActivationClaims;
 pub(crate) use clock_repair::ClockRepairClaims;
 pub use confirmation::Confirmation;
+pub(crate) use lease::LeaseClaims;
+pub use lease::LeaseMode;
 #[cfg(all(test, feature = "issue"))]
 pub(crate) use license::KNOWN_CLAIMS;
 pub use license::{ClaimEntry, LicenseClaims};
 pub use revocations::{Revocation, RevocationEntry};
 pub(crate) use revocations::{RevocationClaims, RevokedLicenses};
+pub(crate) use server_request::ServerRequestClaims;
 pub(crate) use trust_statement::TrustStatementClaims;
 pub use validation::Status;
 pub(crate) use validation::ValidationClaims;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use crate::encoding::quoted::quoted;
-use crate::encoding::strict_json::{self, texts};
+use crate::encoding::strict_json::{self, TextVisitor, texts};
 use crate::trust::VerifyError;
 
 /// Names of the claims, in any kind of token, whose values are Unix timestamps in seconds.
@@ -64,6 +69,22 @@ pub(crate) trait TokenClaims: DeserializeOwned {
         claims.check()?;
         Ok(claims)
     }
+}
+
+/// The maximum number of characters of a name.
+const MAX_NAME_CHARS: usize = 128;
+
+/// Deserializes a name that programs show: 1 to 128 characters, without control characters and not
+/// blank.
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    deserializer.deserialize_str(TextVisitor {
+        expected: "1 to 128 characters without control characters",
+        parse: |name| {
+            let is_short = name.chars().count() <= MAX_NAME_CHARS;
+            let is_shown = !name.trim().is_empty() && !name.contains(char::is_control);
+            (is_short && is_shown).then(|| name.to_owned())
+        },
+    })
 }
 
 /// Returns an error if the claim `crit` of a payload names an unknown claim.

@@ -81,6 +81,7 @@ codes! {
     ChecksumMismatch "CHECKSUM_MISMATCH" Indeterminate "A license key or a readback line has a wrong character.",
     UntrustedKey "UNTRUSTED_KEY" Indeterminate "The signing key is not in the trust set.",
     RetiredKey "RETIRED_KEY" Indeterminate "The vendor has retired the signing key.",
+    ServerKeyTrusted "SERVER_KEY_TRUSTED" Indeterminate "The key of a license server can also sign licenses.",
     BadSignature "BAD_SIGNATURE" Indeterminate "The signature does not verify.",
     UnsupportedVersion "UNSUPPORTED_VERSION" Indeterminate "The format is newer than this verifier.",
     UnsupportedClaim "UNSUPPORTED_CLAIM" Indeterminate "A critical claim is unknown to this verifier.",

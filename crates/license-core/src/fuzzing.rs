@@ -6,8 +6,9 @@
 use serde::Serialize;
 
 use crate::claims::{
-    ActivationClaims, ClockRepairClaims, LicenseClaims, RevocationClaims, RevocationEntry,
-    RevokedLicenses, TokenClaims, TrustStatementClaims, ValidationClaims,
+    ActivationClaims, ClockRepairClaims, LeaseClaims, LicenseClaims, RevocationClaims,
+    RevocationEntry, RevokedLicenses, ServerRequestClaims, TokenClaims, TrustStatementClaims,
+    ValidationClaims,
 };
 use crate::jose::TokenKind;
 use crate::trust::VerifyError;
@@ -25,6 +26,8 @@ pub fn claims(kind: TokenKind, payload: &[u8]) -> Result<String, VerifyError> {
         TokenKind::Activation => printed(&ActivationClaims::from_payload(payload)?),
         TokenKind::ClockRepair => printed(&ClockRepairClaims::from_payload(payload)?),
         TokenKind::TrustStatement => printed(&TrustStatementClaims::from_payload(payload)?),
+        TokenKind::Lease => printed(&LeaseClaims::from_payload(payload)?),
+        TokenKind::ServerRequest => printed(&ServerRequestClaims::from_payload(payload)?),
     })
 }
 

@@ -1,5 +1,5 @@
-//! Issuing of licenses, validation tokens, revocation lists, trust statements and enterprise keys,
-//! for vendors and for tests.
+//! Issuing of licenses, validation tokens, leases, revocation lists, trust statements and enterprise
+//! keys, for vendors, license servers and tests.
 //!
 //! ```
 //! use license_core::issue::{KeyBits, LicenseDraft, RandomError, Signer, SigningKey};
@@ -25,8 +25,11 @@
 //! ```
 
 mod activation;
+mod lease;
 mod license;
 mod revocations;
+mod server_key;
+mod server_request;
 mod signing_key;
 mod successor;
 mod trust_statement;
@@ -37,7 +40,10 @@ use std::error::Error;
 
 pub use crate::claims::{Confirmation, LicenseClaims as LicenseDraft, RevocationEntry};
 pub use activation::{ActivationDraft, ClockRepairDraft};
+pub use lease::LeaseDraft;
 pub use revocations::RevocationListDraft;
+pub use server_key::ServerKey;
+pub use server_request::ServerRequestDraft;
 pub use signing_key::{SigningKey, SigningKeyError};
 pub use trust_statement::{IntroductionDraft, RetirementDraft};
 pub use validation::ValidationDraft;
@@ -48,7 +54,7 @@ use crate::encoding::quoted::quoted;
 pub use crate::jose::{KeyBits, RandomError, RandomSource};
 use crate::jose::{MAX_LIST_BYTES, MAX_TOKEN_BYTES, TokenKind, header_segment};
 use crate::key::{EnterpriseKey, EnterpriseTerms};
-use crate::trust::TrustedKey;
+use crate::trust::{KeyId, TrustedKey};
 
 /// A private key in memory, in an HSM or in a key management service.
 ///
@@ -169,6 +175,20 @@ pub enum SigningError {
         /// The claim.
         claim: &'static str,
     },
+    /// The key of a license server can also sign licenses.
+    #[error("expected a key that signs no licenses for a license server, found key {key}")]
+    TrustedServerKey {
+        /// The key.
+        key: KeyId,
+    },
+    /// The license does not name the key of this license server.
+    #[error("expected a license with server key {found}, found {}", named_key(.expected.as_ref()))]
+    OtherServerKey {
+        /// The key that the license names.
+        expected: Option<KeyId>,
+        /// The key of this license server.
+        found: KeyId,
+    },
     /// The token is larger than verifiers accept.
     #[error("expected a token of at most {limit} bytes, found {found}")]
     TooLong {
@@ -177,6 +197,11 @@ pub enum SigningError {
         /// The length of the token in bytes.
         found: usize,
     },
+}
+
+/// Describes the key that a license names for its license server.
+fn named_key(key: Option<&KeyId>) -> String {
+    key.map_or_else(|| "one without a server key".to_owned(), KeyId::to_string)
 }
 
 /// The random source of tests.

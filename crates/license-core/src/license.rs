@@ -7,6 +7,7 @@ mod enterprise_key;
 mod file;
 mod json;
 mod keys;
+mod lease;
 mod recorded_revocation;
 mod revocations;
 mod rotation;
@@ -22,6 +23,9 @@ use chrono::{DateTime, Utc};
 pub use activation::Activation;
 pub use clock_repair::ClockRepair;
 pub use file::{ArmorBlock, LicenseFile};
+pub use lease::Lease;
+#[cfg(feature = "issue")]
+pub(crate) use lease::check_terms;
 pub use recorded_revocation::RecordedRevocation;
 pub use revocations::RevocationList;
 pub use rotation::{Rotation, RotationError, StatementResult};
@@ -97,9 +101,17 @@ impl Unverified<'_> {
     /// # Errors
     ///
     /// Returns [`VerifyError`] if the token is of another kind, the key is not trusted, the
-    /// signature does not verify, or a claim has a value that is not accepted.
+    /// signature does not verify, a claim has a value that is not accepted, or the license server
+    /// in claim `cnf` has a trusted key, with which it could sign licenses.
     pub fn verify(&self, trust: &TrustSet) -> Result<License, VerifyError> {
-        License::from_token(self.verify_token(TokenKind::License, trust)?)
+        let license = License::from_token(self.verify_token(TokenKind::License, trust)?)?;
+        let server = license.confirmation_key();
+        match server.filter(|key| trust.get(key.id().as_str()).is_some()) {
+            Some(key) => Err(VerifyError::TrustedServerKey {
+                key: key.id().clone(),
+            }),
+            None => Ok(license),
+        }
     }
 
     /// Verifies a license with a single key, such as the one that has just signed it.

@@ -18,7 +18,7 @@ use crate::ledger::{LedgerEntryKind, NewLedgerEntry};
 use crate::members::MemberLayout;
 
 /// Members of a license's entry that no license contains. They describe how the license was issued.
-pub const UNSIGNED_LICENSE_MEMBERS: [&str; 3] = ["order", "again", "reassigned"];
+pub const UNSIGNED_LICENSE_MEMBERS: [&str; 4] = ["order", "again", "reassigned", "server_name"];
 
 /// Members of an answer's entry that no token contains. They come from the license or the request.
 pub const UNSIGNED_ANSWER_MEMBERS: [&str; 3] = ["customer", "mark", "requested_at"];
@@ -64,7 +64,8 @@ pub const LICENSE_MEMBERS: MemberLayout = MemberLayout {
         "maintenance_until",
         "kid",
     ],
-    // The first versions did not record these claims. The token of the entry contains them.
+    // The first versions did not record these claims. The token of the entry contains them. The
+    // member `server_key` has the key id of `cnf`.
     omitted: &[
         "ver",
         "iss",
@@ -101,11 +102,15 @@ pub fn license(
         ("trial_of", claims.trial.then(trial_of).into()),
         ("kid", license.key_id().as_str().into()),
     ];
+    let mut members = LICENSE_MEMBERS.describe(claims, derived)?;
+    if let Some(key) = license.confirmation_key() {
+        members.insert("server_key".to_owned(), key.id().as_str().into());
+    }
     Ok(NewLedgerEntry::new(
         LedgerEntryKind::License,
         license.id().as_str(),
         token,
-        Value::Object(LICENSE_MEMBERS.describe(claims, derived)?),
+        Value::Object(members),
     ))
 }
 

@@ -13,6 +13,7 @@ pub mod reinstate;
 pub mod renewals;
 pub mod revocation_lists;
 pub mod revoke;
+pub mod server_keys;
 mod transaction;
 pub mod trust_statements;
 pub mod validations;

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and prints the key it used"
 )]
 
+mod leases;
 mod license_by_hand;
 mod private_key;
 mod product_schema;

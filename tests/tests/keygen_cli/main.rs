@@ -32,6 +32,7 @@ mod public_key;
 mod renewal;
 mod revocations;
 mod rotation;
+mod server_key;
 mod settings;
 mod trust;
 mod widget;

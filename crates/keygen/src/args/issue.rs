@@ -70,6 +70,9 @@ pub(crate) struct Issue {
     /// Short code of the company
     #[arg(long, value_parser = Company::parse, value_name = "CODE")]
     pub(crate) company: Option<Company>,
+    /// Request of the customer's license server, or its public key; the server can then lend seats
+    #[arg(long, value_name = "FILE")]
+    pub(crate) server_key: Option<Source>,
     /// Name of the vendor [env: KEYGEN_ISSUER; keygen.toml: issuer] [default: the product's]
     #[arg(long, value_name = "NAME")]
     pub(crate) issuer: Option<String>,

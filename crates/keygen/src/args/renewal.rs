@@ -30,6 +30,12 @@ pub(crate) struct ChangeArgs {
     /// Add what the tier now has in the product file; the license loses nothing
     #[arg(long)]
     pub(crate) refresh: bool,
+    /// Request of the customer's new license server, or its public key; it replaces the old one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) server_key: Option<Source>,
+    /// Remove the key of the customer's license server from the license
+    #[arg(long, conflicts_with = "server_key")]
+    pub(crate) no_server_key: bool,
     #[command(flatten)]
     pub(crate) signing: SigningArgs,
 }
@@ -37,7 +43,8 @@ pub(crate) struct ChangeArgs {
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("licenses").required(true).args(["license", "from"]),
-    group = ArgGroup::new("term").required(true).multiple(true).args(["until", "days", "perpetual", "maintenance_until"])
+    group = ArgGroup::new("term").required(true).multiple(true).args(["until", "days", "perpetual", "maintenance_until"]),
+    mut_arg("server_key", |server| server.conflicts_with("from"))
 )]
 pub(crate) struct Renew {
     /// License to renew: a file (or -), a token, or an id or key in the ledger
@@ -78,7 +85,7 @@ pub(crate) struct Renew {
     group = ArgGroup::new("change").required(true).multiple(true)
         .args([
             "tier", "seats", "devices", "add_feature", "remove_feature", "quota", "refresh",
-            "reissue",
+            "server_key", "no_server_key", "reissue",
         ])
 )]
 pub(crate) struct Upgrade {

@@ -12,6 +12,7 @@ pub(super) mod order_id;
 mod orders;
 mod quotes;
 mod row_error;
+mod servers;
 
 use license_cli_support::{Failure, Terminal, plural, show_path};
 use license_issuer::ledger::Ledger;

@@ -1,6 +1,8 @@
 //! Calls of the issue service, and their reports.
 
-use license_cli_support::{Destination, Failure, OutputFile, Terminal, plural};
+use std::collections::BTreeSet;
+
+use license_cli_support::{Destination, Failure, OutputFile, Terminal, escape, plural};
 use license_core::time::rfc3339;
 use license_issuer::services::issue::{
     Draft, DraftContext, DraftFn, IssueReport, IssueRequest, IssueService, Mode, RenderFn,
@@ -142,6 +144,20 @@ pub(super) fn print_warning(warning: &IssueWarning, terminal: &Terminal) {
     terminal.warning(code, &message);
 }
 
+/// Number of names that a warning shows.
+const SHOWN_NAMES: usize = 3;
+
+/// Returns the first names, and the number of other names.
+fn first_names(names: &BTreeSet<String>) -> String {
+    let shown = names.iter().take(SHOWN_NAMES);
+    let mut shown: Vec<_> = shown.map(|name| escape(name).into_owned()).collect();
+    let hidden = names.len().saturating_sub(SHOWN_NAMES);
+    if hidden > 0 {
+        shown.push(format!("{hidden} more"));
+    }
+    shown.join(", ")
+}
+
 /// Returns the code and the message of a warning.
 pub(super) fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
     match warning {
@@ -211,6 +227,19 @@ pub(super) fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
             "KEY_NOT_OPENED",
             format!(
                 "license {license} is signed by key {key} of the ledger; the validation token can be issued if --key is that key or --trust contains it"
+            ),
+        ),
+        IssueWarning::ServerKeyNotProven { key } => (
+            "SERVER_KEY_NOT_PROVEN",
+            format!(
+                "a public key does not prove that the customer has the private key of server key {key}; the request of their license server does"
+            ),
+        ),
+        IssueWarning::ServerKeyShared { key, customers } => (
+            "SERVER_KEY_SHARED",
+            format!(
+                "licenses of {} also name server key {key}",
+                first_names(customers)
             ),
         ),
         IssueWarning::RepairBackdated(issued_at) => (

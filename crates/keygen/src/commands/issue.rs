@@ -17,23 +17,28 @@ use super::draft::{
 };
 use super::entitlements::EntitlementChanges;
 use super::lookup::{license_of, require_ledger};
+use super::server_key::{self, ServerKeyFile};
 use super::trial_conversion::ConvertibleTrial;
 use super::{license, machine};
 use crate::args::Issue;
-use crate::inputs::{fresh_id, matrix, now};
+use crate::inputs::{fresh_id, matrix, now, one_stdin};
 
 pub(crate) fn run(arguments: &Issue, app: AppContext<'_>) -> Result<(), Failure> {
     if arguments.convert.is_some() {
         require_ledger(app.location, "--convert")?;
     }
     let matrix = matrix(app.settings, arguments.signing.product_file.as_ref())?;
+    let stdin = arguments.signing.key.stdin_count();
+    one_stdin(stdin, &arguments.server_key)?;
+    let server = ServerKeyFile::read(arguments.server_key.as_ref())?;
     license::issue(app, &arguments.signing, &matrix, |ledger| {
-        order(arguments, &matrix, ledger)
+        order(arguments, server.as_ref(), &matrix, ledger)
     })
 }
 
 fn order<'m>(
     arguments: &Issue,
+    server: Option<&ServerKeyFile<'_>>,
     matrix: &'m FeatureMatrix,
     ledger: Option<&dyn LedgerReader>,
 ) -> Result<LicenseOrder<'m>, Failure> {
@@ -52,10 +57,16 @@ fn order<'m>(
         trial.apply(&mut draft, matrix)?;
         notes.push(trial.note(&draft));
     }
-    Ok(LicenseOrder {
+    let mut order = LicenseOrder {
         notes,
         ..LicenseOrder::new(draft, matrix)
-    })
+    };
+    if let Some(server) = server {
+        let server = server.parse(matrix.product())?;
+        order.draft.confirmation = Some(server.confirmation().clone());
+        server_key::describe(&server, &mut order, ledger)?;
+    }
+    Ok(order)
 }
 
 /// Returns notes about a draft. The ledger shows whether the customer has a trial.

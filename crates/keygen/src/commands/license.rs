@@ -2,13 +2,15 @@
 
 use license_cli_support::{Failure, Terminal};
 use license_core::FeatureMatrix;
+use license_core::issue::VerifyingSigner;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::issue::DraftContext;
 use license_issuer::services::licenses::{LicenseOrder, SignedLicense};
 
 use super::context::AppContext;
-use super::issuance::Issuance;
+use super::issuance::{Issuance, print_warning};
 use super::license_report::{self, LicenseReport};
+use super::server_key::refuse_vendor_key;
 use super::signer::KeyFile;
 use crate::args::SigningArgs;
 use crate::failures;
@@ -25,7 +27,11 @@ pub(super) fn issue<'m>(
     let output = issuance.output;
     let report = issuance.run(
         &signer,
-        &|context: &DraftContext<'_, _>| order(context.ledger),
+        &|context: &DraftContext<'_, VerifyingSigner>| {
+            let order = order(context.ledger)?;
+            refuse_vendor_key(&order.draft, context.ledger, context.signer)?;
+            Ok(order)
+        },
         &|order: &LicenseOrder<'_>| announce(order, matrix, app.terminal),
         &|order: &LicenseOrder<'_>, signed: &SignedLicense| {
             let text = if issuance.is_in_report() {
@@ -34,6 +40,7 @@ pub(super) fn issue<'m>(
                     matrix,
                     signed: Some(signed),
                     losses: order.losses.as_deref(),
+                    server_name: server_name(order),
                 };
                 Terminal::json_text(&report.to_json(output)?)
             } else {
@@ -53,8 +60,14 @@ pub(super) fn issue<'m>(
         matrix,
         signed,
         losses: report.draft.losses.as_deref(),
+        server_name: server_name(&report.draft),
     };
     report.print(output, app.terminal)
+}
+
+/// Returns the name of the license server whose key the license names, if its request is given.
+fn server_name<'o>(order: &'o LicenseOrder<'_>) -> Option<&'o str> {
+    order.members.get("server_name")?.as_str()
 }
 
 /// Prints the warnings and notes about an order. An invalid draft was already refused.
@@ -63,6 +76,9 @@ fn announce(order: &LicenseOrder<'_>, matrix: &FeatureMatrix, terminal: &Termina
         for (code, message) in license_report::warnings(&claims, matrix) {
             terminal.warning(code, &message);
         }
+    }
+    for warning in &order.warnings {
+        print_warning(warning, terminal);
     }
     for loss in order.losses.iter().flatten() {
         terminal.warning("LOSS", loss);

@@ -64,6 +64,8 @@ pub(super) struct LicenseReport<'a> {
     pub(super) signed: Option<&'a SignedLicense>,
     /// Losses of the customer if the license replaces another one.
     pub(super) losses: Option<&'a [String]>,
+    /// Name of the license server, if its request is given.
+    pub(super) server_name: Option<&'a str>,
 }
 
 impl LicenseReport<'_> {
@@ -72,6 +74,10 @@ impl LicenseReport<'_> {
         let mut members = self.members(output)?;
         if let Some(losses) = self.losses {
             members.insert("losses".to_owned(), losses.into());
+        }
+        if let Some(key) = server_key(self.claims) {
+            members.insert("server_key".to_owned(), key.into());
+            members.insert("server_name".to_owned(), self.server_name.into());
         }
         Ok(members.into())
     }
@@ -121,6 +127,9 @@ impl LicenseReport<'_> {
         );
         lines.extend(user_names(claims).map(|names| format!("users      only {names}")));
         lines.extend(machine_digests(claims).map(|names| format!("machines   {names}")));
+        let server = self.server_name;
+        lines.extend(server.map(|name| format!("server     {}", escape(name))));
+        lines.extend(server_key(claims).map(|key| format!("server key {key}")));
         lines.extend(restriction_lines(claims));
         lines.extend(tier_differences(claims, self.matrix));
         lines.extend(claims.check_in.is_none().then_some(check_in));
@@ -268,6 +277,12 @@ fn tier_differences(claims: &LicenseClaims, matrix: &FeatureMatrix) -> Vec<Strin
     groups
         .map(|(word, names)| format!("{word:<10} {}", names.join(", ")))
         .collect()
+}
+
+/// Returns the id of the key of the customer's license server.
+fn server_key(claims: &LicenseClaims) -> Option<&str> {
+    let server = claims.confirmation.as_ref()?;
+    Some(server.key().id().as_str())
 }
 
 /// Returns the named users of a license.

@@ -16,8 +16,10 @@ use super::context::AppContext;
 use super::draft::{after_days, last_second};
 use super::entitlements::{EntitlementChanges, newer_in_tier, refresh};
 use super::previous_license::{PreviousLicense, replace};
+use super::server_key::{self, ServerKeyChange};
 use super::successor::{Replacement, refuse_replaced};
 use crate::args::{ChangeArgs, Renew};
+use crate::inputs::one_stdin;
 
 pub(crate) fn run(arguments: &Renew, app: AppContext<'_>) -> Result<(), Failure> {
     let signing = &arguments.changes.signing;
@@ -26,8 +28,11 @@ pub(crate) fn run(arguments: &Renew, app: AppContext<'_>) -> Result<(), Failure>
         (None, Some(license)) => {
             list::refuse(license)?;
             let trust = &arguments.trust;
+            let sources = std::iter::once(license).chain(&arguments.changes.server_key);
+            one_stdin(signing.key.stdin_count(), sources)?;
+            let server = ServerKeyChange::read(&arguments.changes)?;
             replace(app, license, trust, signing, |previous, matrix, ledger| {
-                order(arguments, previous, matrix, ledger)
+                order(arguments, &server, previous, matrix, ledger)
             })
         }
         // The command line requires one of the two.
@@ -41,6 +46,7 @@ pub(crate) fn run(arguments: &Renew, app: AppContext<'_>) -> Result<(), Failure>
 /// Returns the order of a renewal, which extends the term or the maintenance of a license.
 fn order<'m>(
     arguments: &Renew,
+    server: &ServerKeyChange<'_>,
     previous: &PreviousLicense,
     matrix: &'m FeatureMatrix,
     ledger: Option<&dyn LedgerReader>,
@@ -54,7 +60,8 @@ fn order<'m>(
     if let Some(ledger) = ledger {
         refuse_replaced(&previous.license, Replacement::Renewal, ledger, issued_at)?;
     }
-    let RenewalDraft { draft, newer } = RenewalDraft::new(arguments, previous, matrix)?;
+    let RenewalDraft { mut draft, newer } = RenewalDraft::new(arguments, previous, matrix)?;
+    let server = server.apply(&mut draft)?;
     let mut changes = previous.changes(&draft, matrix)?;
     changes.notes.extend(newer);
     let end = previous.license.expires_at();
@@ -65,7 +72,11 @@ fn order<'m>(
             rfc3339(end)
         ));
     }
-    Ok(changes.order(draft, matrix))
+    let mut order = changes.order(draft, matrix);
+    if let Some(server) = server {
+        server_key::describe(&server, &mut order, ledger)?;
+    }
+    Ok(order)
 }
 
 /// Draft of a renewal.
@@ -120,6 +131,9 @@ fn change(
         newer_in_tier(draft, matrix)
     };
     EntitlementChanges::of_successor(arguments, &previous.license).apply(draft, matrix)?;
+    if arguments.no_server_key {
+        draft.confirmation = None;
+    }
     Ok(note)
 }
 

@@ -12,21 +12,27 @@ use super::context::AppContext;
 use super::draft::find_tier;
 use super::entitlements::{EntitlementChanges, raise_quota, refresh};
 use super::previous_license::{PreviousLicense, replace};
+use super::server_key::{self, ServerKeyChange};
 use super::successor::{Replacement, refuse_replaced, start_at_once};
 use crate::args::Upgrade;
 use crate::failures;
+use crate::inputs::one_stdin;
 
 pub(crate) fn run(arguments: &Upgrade, app: AppContext<'_>) -> Result<(), Failure> {
     let (previous, signing) = (&arguments.previous, &arguments.changes.signing);
     let (license, trust) = (&previous.license, &previous.trust);
+    let sources = std::iter::once(license).chain(&arguments.changes.server_key);
+    one_stdin(signing.key.stdin_count(), sources)?;
+    let server = ServerKeyChange::read(&arguments.changes)?;
     replace(app, license, trust, signing, |previous, matrix, ledger| {
-        order(arguments, previous, matrix, ledger)
+        order(arguments, &server, previous, matrix, ledger)
     })
 }
 
 /// Returns the order of an upgrade, which starts at once and keeps the end of the license.
 fn order<'m>(
     arguments: &Upgrade,
+    server: &ServerKeyChange<'_>,
     previous: &PreviousLicense,
     matrix: &'m FeatureMatrix,
     ledger: Option<&dyn LedgerReader>,
@@ -53,6 +59,7 @@ fn order<'m>(
         refresh(&mut draft, matrix)?;
     }
     EntitlementChanges::of_successor(&arguments.changes, license).apply(&mut draft, matrix)?;
+    let server = server.apply(&mut draft)?;
     let start_note = start_at_once(&mut draft, license, ledger)?;
     let mut changes = previous.changes(&draft, matrix)?;
     if changes.is_empty() && !arguments.reissue {
@@ -61,7 +68,11 @@ fn order<'m>(
         ));
     }
     changes.notes.extend(start_note);
-    Ok(changes.order(draft, matrix))
+    let mut order = changes.order(draft, matrix);
+    if let Some(server) = server {
+        server_key::describe(&server, &mut order, ledger)?;
+    }
+    Ok(order)
 }
 
 /// Changes a draft to a higher tier.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::code::Code;
+use crate::trust::TrustSet;
 
 const ID: &str = "01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c01";
 
@@ -17,7 +18,7 @@ fn reader<T: TokenClaims>(payload: &[u8]) -> Result<(), VerifyError> {
 }
 
 /// Returns the reader of each kind of token, its known claims, and a payload that it accepts.
-fn kinds() -> [(Reader, &'static [&'static str], Value); 6] {
+fn kinds() -> [(Reader, &'static [&'static str], Value); 8] {
     let terms = json!({"tier": "PRO", "features": [], "quotas": {}});
     let answer = json!({
         "jti": ID,
@@ -25,6 +26,12 @@ fn kinds() -> [(Reader, &'static [&'static str], Value); 6] {
         "nonce": "00112233445566778899aabbccddeeff",
     });
     let commitment = "00".repeat(32);
+    let lease = json!({
+        "exp": 3, "lic": ID, "sid": format!("sess_{}", "00".repeat(16)), "pool": "p", "seq": 1,
+        "mode": "floating", "renew": 1, "commitment": commitment,
+    });
+    let keys = TrustSet::parse(include_str!("../../fixtures/trust/vendor.jwks")).unwrap();
+    let jwk = keys.iter().next().unwrap().to_jwk();
     [
         (
             reader::<LicenseClaims>,
@@ -49,12 +56,22 @@ fn kinds() -> [(Reader, &'static [&'static str], Value); 6] {
         (
             reader::<ClockRepairClaims>,
             ClockRepairClaims::KNOWN,
-            answer,
+            answer.clone(),
         ),
         (
             reader::<TrustStatementClaims>,
             TrustStatementClaims::KNOWN,
             json!({"retires": ["a key"]}),
+        ),
+        (
+            reader::<LeaseClaims>,
+            LeaseClaims::KNOWN,
+            joined(&answer, &lease),
+        ),
+        (
+            reader::<ServerRequestClaims>,
+            ServerRequestClaims::KNOWN,
+            json!({"name": "licenses.acme.example", "jwk": jwk}),
         ),
     ]
 }
@@ -91,8 +108,12 @@ fn every_kind_of_token_refuses_unknown_critical_claims() {
 fn an_unknown_critical_claim_takes_precedence_over_malformed_claims_in_every_kind() {
     for (reader, _, payload) in kinds() {
         let code = |more: Value| refusal(reader, &payload, &more);
-        assert_eq!(code(json!({"iss": 1})), Some(Code::Malformed), "{payload}");
-        let both = code(json!({"iss": 1, "crit": ["not_known"]}));
+        assert_eq!(
+            code(json!({"iat": "1"})),
+            Some(Code::Malformed),
+            "{payload}"
+        );
+        let both = code(json!({"iat": "1", "crit": ["not_known"]}));
         assert_eq!(both, Some(Code::UnsupportedClaim), "{payload}");
     }
 }

@@ -325,7 +325,8 @@ fn covers(requirement: &semver::VersionReq, version: &semver::Version) -> bool {
 
 fn expiry(evaluation: &Evaluation<'_>) -> OptionalResult {
     let now = evaluation.now;
-    let Some(end) = evaluation.license.expires_at() else {
+    let ends = evaluation.license.expires_at();
+    let Some((end, grace_until)) = ends.zip(evaluation.license.ends_at()) else {
         let evidence = Evidence::Expiry {
             expires_at: None,
             grace_until: None,
@@ -333,8 +334,6 @@ fn expiry(evaluation: &Evaluation<'_>) -> OptionalResult {
         };
         return Some((RuleOutcome::Passed, evidence));
     };
-    let grace = evaluation.license.renewal().unwrap_or_default().grace();
-    let grace_until = time::saturating_add(end, grace);
     let outcome = match now {
         now if now < end => RuleOutcome::Passed,
         now if now < grace_until => RuleOutcome::Grace(Code::GraceRenewal),

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::{Signer, SigningError, VerifyingSigner, minimum_length, sign_token};
-use crate::claims::{LicenseClaims, TokenClaims};
+use crate::claims::{Confirmation, LicenseClaims, TokenClaims};
 use crate::jose::{MAX_TOKEN_BYTES, TokenKind, Unverified};
 use crate::key::LicenseId;
 use crate::license::License;
 use crate::machine::Machine;
 use crate::matrix::{FeatureMatrix, TierPolicy, is_feature_name};
 use crate::policy::Quota;
-use crate::trust::VerifyError;
+use crate::trust::{TrustedKey, VerifyError};
 
 impl LicenseClaims {
     /// Creates the draft of a license with the features, quotas and conditions of a tier.
@@ -253,6 +253,17 @@ impl LicenseClaims {
         }
     }
 
+    /// Refuses a license server that could sign licenses with its key.
+    fn check_server_key(&self, signer: &TrustedKey) -> Result<(), SigningError> {
+        let server = self.confirmation.as_ref().map(Confirmation::key);
+        match server.filter(|key| key.id() == signer.id()) {
+            Some(key) => Err(SigningError::TrustedServerKey {
+                key: key.id().clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// Returns an error if the token would be too long even with the shortest signature.
     fn check_length(&self) -> Result<(), SigningError> {
         match minimum_length(self.to_payload()?.len()) {
@@ -299,9 +310,11 @@ impl LicenseClaims {
     /// # Errors
     ///
     /// Returns [`SigningError`] if a required claim is empty, a date is not from 1970 to 9999, the
-    /// key fails to sign, or the token is larger than verifiers accept.
+    /// key fails to sign, or the token is larger than verifiers accept, and
+    /// [`SigningError::TrustedServerKey`] if the key is also that of the license server.
     pub fn sign(&self, key: &impl Signer) -> Result<String, SigningError> {
         self.check_claims()?;
+        self.check_server_key(key.public())?;
         sign_token(TokenKind::License, &self.completed(), key)
     }
 
@@ -327,6 +340,7 @@ impl LicenseClaims {
     /// from the draft.
     pub fn issue(&self, key: &VerifyingSigner) -> Result<(License, String), SigningError> {
         self.check_claims()?;
+        self.check_server_key(key.public())?;
         let claims = self.completed();
         let token = sign_token(TokenKind::License, &claims, key.inner())?;
         let refused = |source| SigningError::Refused { source };

@@ -104,7 +104,7 @@ mod tests {
     }
 
     /// Returns a draft that sets every claim.
-    fn draft(key: &VerifyingSigner) -> LicenseDraft {
+    fn draft() -> LicenseDraft {
         let matrix = matrix();
         let tier = matrix.tiers().get(2).unwrap();
         let mut draft =
@@ -128,7 +128,8 @@ mod tests {
         draft.machines = vec!["mach_00112233445566778899aabbccddeeff".parse().unwrap()];
         draft.users = vec!["alice".to_owned(), "bob".to_owned()];
         draft.company = Some(crate::ids::Company::parse("ACME").unwrap());
-        draft.confirmation = Some(key.public().to_jwk().try_into().unwrap());
+        let server = key();
+        draft.confirmation = Some(server.public().to_jwk().try_into().unwrap());
         draft.critical = vec!["machines".to_owned()];
         draft.extension = json!({ "order": [1, { "a": null }] }).as_object().cloned();
         draft
@@ -143,7 +144,7 @@ mod tests {
     #[test]
     fn a_successor_has_the_claims_of_the_license() {
         let key = key();
-        let (license, token) = draft(&key).issue(&key).unwrap();
+        let (license, token) = draft().issue(&key).unwrap();
         let draft = LicenseDraft::successor_of(&license, id(2), at("2027-01-15")).unwrap();
         let mut after = claims(&draft.issue(&key).unwrap().1);
         let mut before = claims(&token);
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn the_successor_of_a_started_license_starts_when_it_is_issued() {
         let key = key();
-        let (license, _) = draft(&key).issue(&key).unwrap();
+        let (license, _) = draft().issue(&key).unwrap();
         let draft = LicenseDraft::successor_of(&license, id(2), at("2027-06-01")).unwrap();
         assert_eq!(draft.not_before, None);
         assert_eq!(draft.expires_at, license.expires_at());
@@ -168,7 +169,7 @@ mod tests {
     #[test]
     fn a_successor_names_only_the_latest_replaced_licenses() {
         let key = key();
-        let mut draft = draft(&key);
+        let mut draft = draft();
         draft.supersedes = (100..200).map(id).collect();
         let (license, _) = draft.issue(&key).unwrap();
         let draft = LicenseDraft::successor_of(&license, id(2), at("2027-06-01")).unwrap();

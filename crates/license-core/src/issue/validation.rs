@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::ser::{Serialize, Serializer};
 
-use super::{Signer, SigningError, sign_token};
+use super::{ServerKey, Signer, SigningError, sign_token};
 use crate::claims::{Status, ValidationClaims};
 use crate::jose::TokenKind;
 use crate::key::LicenseId;
@@ -99,7 +99,42 @@ impl<'a> ValidationDraft<'a> {
         }
     }
 
-    /// Signs the draft and returns the token.
+    /// Signs the draft with the key of a license server and returns the token.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }
+    /// # let (server, license) = fixture::server()?;
+    /// # let (id, now) = (fixture::id(1)?, license_core::time::parse_instant("2027-03-01")?);
+    /// use license_core::issue::ValidationDraft;
+    /// use license_core::license::ValidationSigner;
+    /// use license_core::{TrustSet, Unverified};
+    ///
+    /// let issuer = "licenses.acme.example".to_owned();
+    /// let draft = ValidationDraft::for_license(&license, issuer, id, now);
+    /// let token = draft.sign_as_server(&server)?;
+    /// let token = Unverified::parse(&token)?;
+    /// // The key in claim `cnf` of the license verifies the token.
+    /// let validation = token.verify_validation(&TrustSet::default(), &license)?;
+    /// assert_eq!(validation.signer(), ValidationSigner::Server);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SigningError::OtherServerKey`] if the license names another key,
+    /// [`SigningError::Refused`] if the draft grants more than the license, and the errors of
+    /// [`ValidationDraft::sign`].
+    pub fn sign_as_server(&self, key: &ServerKey) -> Result<String, SigningError> {
+        let signer = key.signer_for(self.license)?;
+        if !self.license.entitlements().includes(self.entitlements) {
+            return Err(SigningError::Refused {
+                source: "it grants more than the license".into(),
+            });
+        }
+        self.sign(signer)
+    }
+
+    /// Signs the draft with a key of the vendor and returns the token.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vendor.rs")); }

@@ -33,6 +33,10 @@ pub enum TokenKind {
     ClockRepair,
     /// `license-trust+jwt`: adds keys to the trust set or retires them.
     TrustStatement,
+    /// `license-lease+jwt`: lends a seat of a license to a session.
+    Lease,
+    /// `license-server+jwt`: asks the vendor to certify the key of a license server.
+    ServerRequest,
 }
 
 impl TokenKind {
@@ -49,6 +53,8 @@ impl TokenKind {
             Self::Activation => "license-activation+jwt",
             Self::ClockRepair => "license-clock+jwt",
             Self::TrustStatement => "license-trust+jwt",
+            Self::Lease => "license-lease+jwt",
+            Self::ServerRequest => "license-server+jwt",
         }
     }
 
@@ -70,6 +76,8 @@ impl TokenKind {
             Self::Activation => "LICENSE ACTIVATION",
             Self::ClockRepair => "LICENSE CLOCK REPAIR",
             Self::TrustStatement => "LICENSE TRUST",
+            Self::Lease => "LICENSE LEASE",
+            Self::ServerRequest => "LICENSE SERVER REQUEST",
         }
     }
 
@@ -90,6 +98,8 @@ named_value!(
         Activation,
         ClockRepair,
         TrustStatement,
+        Lease,
+        ServerRequest,
     ]
 );
 

@@ -6,6 +6,7 @@ use semver::VersionReq;
 use super::License;
 use crate::machine::Machine;
 use crate::policy::{CheckIn, Renewal, UsageType};
+use crate::time;
 
 impl License {
     /// Returns the first instant at which the license is valid, or `None` for an enterprise key.
@@ -34,6 +35,22 @@ impl License {
     /// ```
     pub fn expires_at(&self) -> Option<DateTime<Utc>> {
         self.claims().expires_at
+    }
+
+    /// Returns the first instant at which the license and its renewal grace period have ended, or
+    /// `None` for a perpetual license.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let license = fixture::license()?;
+    /// let (expires_at, ends_at) = (license.expires_at(), license.ends_at());
+    /// assert_eq!(ends_at.zip(expires_at).map(|(end, exp)| (end - exp).num_hours()), Some(72));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn ends_at(&self) -> Option<DateTime<Utc>> {
+        let grace = self.renewal().unwrap_or_default().grace();
+        let end = self.expires_at()?;
+        Some(time::saturating_add(end, grace))
     }
 
     /// Returns the number of named or concurrent users, if the license states it.

@@ -262,6 +262,13 @@ impl Entitlements {
             .map(|(name, quota)| (name.as_str(), *quota))
     }
 
+    /// Returns whether these entitlements have all features of `other`, and at least its quotas.
+    #[cfg(feature = "issue")]
+    pub(crate) fn includes(&self, other: &Self) -> bool {
+        let has_quota = |(name, quota)| self.quota(name).is_some_and(|own| quota <= own);
+        other.features.is_subset(&self.features) && other.quotas().all(has_quota)
+    }
+
     /// Returns the entitlements that both allow: the common features, the smaller quotas, and the
     /// tier of `self`. A quota that only `self` has keeps its value. A quota that only `other` has
     /// is omitted.

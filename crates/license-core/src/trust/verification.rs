@@ -124,7 +124,7 @@ impl Unverified<'_> {
         self.reading(is_signed)
     }
 
-    fn check_kind(&self, expected: TokenKind) -> Result<(), VerifyError> {
+    pub(crate) fn check_kind(&self, expected: TokenKind) -> Result<(), VerifyError> {
         match self.unverified_kind() {
             found if found == expected => Ok(()),
             found => Err(VerifyError::Kind { expected, found }),
@@ -232,8 +232,26 @@ pub enum VerifyError {
         found: String,
     },
     /// The token belongs to another license.
-    #[error("the validation token belongs to another license")]
+    #[error("the token belongs to another license")]
     OtherLicense,
+    /// The license names no license server, whose key could have signed a lease.
+    #[error("expected a license with the key of a license server (`cnf`), found one without it")]
+    NoServerKey,
+    /// The token is not signed by the key of the license server.
+    #[error("expected a signature of the license server's key {expected}, found key {found}")]
+    OtherServerKey {
+        /// The key of the license server.
+        expected: KeyId,
+        /// The key id in the header.
+        found: String,
+    },
+    /// The license names a trusted key as the key of its license server. The server could sign
+    /// licenses with this key.
+    #[error("the license names key {key} for its license server, and this key can sign licenses")]
+    TrustedServerKey {
+        /// The key.
+        key: KeyId,
+    },
     /// The feature matrix has no enterprise tier.
     #[error("the product has no enterprise tier, which an enterprise key requires")]
     NoEnterpriseTier,
@@ -317,7 +335,10 @@ impl VerifyError {
     /// ```
     pub const fn code(&self) -> Code {
         match self {
-            Self::UntrustedKey { .. } => Code::UntrustedKey,
+            Self::UntrustedKey { .. } | Self::NoServerKey | Self::OtherServerKey { .. } => {
+                Code::UntrustedKey
+            }
+            Self::TrustedServerKey { .. } => Code::ServerKeyTrusted,
             Self::RetiredKey { .. } => Code::RetiredKey,
             Self::Algorithm { .. } | Self::Signature => Code::BadSignature,
             Self::Version { .. } => Code::UnsupportedVersion,

@@ -8,6 +8,7 @@
 
 mod activation;
 mod answers;
+mod lease;
 mod license_key;
 mod scope;
 #[path = "../support/mod.rs"]

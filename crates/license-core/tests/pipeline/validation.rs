@@ -12,8 +12,8 @@ use license_core::{Code, Context, License, ProductCode, Unverified};
 
 use crate::license_key::enterprise;
 use crate::support::{
-    DAY, SECOND, SERVER, TRUST, UNTRUSTED, VENDOR, entitlements, id, issued, machine, perpetual,
-    public, sign_validation, validation_draft,
+    DAY, SECOND, SERVER, SPARE, TRUST, UNTRUSTED, VENDOR, entitlements, id, issued, machine,
+    perpetual, public, sign_validation, trust, validation_draft,
 };
 use crate::{code, evaluate, license, matrix};
 
@@ -283,9 +283,15 @@ fn only_the_key_that_the_header_names_is_used() {
 #[test]
 fn a_trusted_key_counts_as_a_vendor_key_even_if_it_is_the_server_key_of_a_license() {
     let license =
-        license(|draft| draft.confirmation = Some(public(&VENDOR).to_jwk().try_into().unwrap()));
-    assert_eq!(
-        validation(&license, Status::Active, issued()).signer(),
-        ValidationSigner::Vendor
+        license(|draft| draft.confirmation = Some(public(&SPARE).to_jwk().try_into().unwrap()));
+    // The license was verified before this key became trusted.
+    let (trust, draft) = (
+        trust(&[&VENDOR, &SPARE]),
+        validation_draft(&license, Status::Active, issued()),
     );
+    let token = draft.sign(&*SPARE).unwrap();
+    let validation = Unverified::parse(&token)
+        .unwrap()
+        .verify_validation(&trust, &license);
+    assert_eq!(validation.unwrap().signer(), ValidationSigner::Vendor);
 }

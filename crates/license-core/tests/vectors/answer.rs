@@ -193,6 +193,23 @@ pub(crate) fn answers(vector: &Vector, backend: Backend) -> Result<Accepted, Rej
     Ok(Accepted::valid(vec![("nonce", nonce.to_string())]))
 }
 
+/// Verifies a lease of a license.
+pub(crate) fn lease(vector: &Vector, backend: Backend) -> Result<Accepted, Rejected> {
+    let license = installed(vector.get("license").unwrap(), &vector.trust(backend));
+    let lease = license.verify_lease(&Unverified::parse(&vector.body)?)?;
+    let values = [
+        ("mode", lease.mode().to_string()),
+        ("seq", lease.seq().to_string()),
+    ];
+    Ok(Accepted::valid(values.into()))
+}
+
+/// Verifies the request of a license server.
+pub(crate) fn server_request(vector: &Vector, _: Backend) -> Result<Accepted, Rejected> {
+    let request = Unverified::parse(&vector.body)?.verify_server_request()?;
+    Ok(Accepted::valid(vec![("name", request.name().to_owned())]))
+}
+
 /// Applies the trust statements of the file and returns the trusted keys.
 pub(crate) fn trust_statements(vector: &Vector, backend: Backend) -> Result<Accepted, Rejected> {
     let mut rotation = Rotation::new(vector.trust(backend));

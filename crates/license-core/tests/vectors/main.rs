@@ -51,7 +51,7 @@ struct Directory {
     check: fn(&Vector, Backend) -> Result<Accepted, Rejected>,
 }
 
-const DIRECTORIES: [Directory; 11] = [
+const DIRECTORIES: [Directory; 13] = [
     Directory {
         name: "answers",
         headers: &["nonce"],
@@ -73,6 +73,11 @@ const DIRECTORIES: [Directory; 11] = [
         check: answer::file,
     },
     Directory {
+        name: "leases",
+        headers: &["license", "mode", "seq"],
+        check: answer::lease,
+    },
+    Directory {
         name: "license-keys",
         headers: &["canonical"],
         check: answer::license_key,
@@ -86,6 +91,11 @@ const DIRECTORIES: [Directory; 11] = [
         name: "revocations",
         headers: &["seq", "revoked"],
         check: answer::revocations,
+    },
+    Directory {
+        name: "server-requests",
+        headers: &["name"],
+        check: answer::server_request,
     },
     Directory {
         name: "tokens",
@@ -130,6 +140,11 @@ fn files() {
 }
 
 #[test]
+fn leases() {
+    run("leases");
+}
+
+#[test]
 fn license_keys() {
     run("license-keys");
 }
@@ -142,6 +157,11 @@ fn matrices() {
 #[test]
 fn revocations() {
     run("revocations");
+}
+
+#[test]
+fn server_requests() {
+    run("server-requests");
 }
 
 #[test]

@@ -56,6 +56,10 @@ pub trait LedgerReader {
     /// `trial_of` in the entries of these trials.
     fn trials(&self, trial_key: &str) -> Result<Vec<LedgerEntry>, LedgerError>;
 
+    /// Visits the licenses that name the key of a license server. The first argument of `each` is the
+    /// id of the key, and the second is the customer.
+    fn visit_server_keys(&self, each: &mut dyn FnMut(&str, &str)) -> Result<(), LedgerError>;
+
     /// Returns the id of the latest license that replaces this one and is not revoked.
     fn successor(&self, license: &str) -> Result<Option<String>, LedgerError>;
 

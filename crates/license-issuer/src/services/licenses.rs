@@ -9,6 +9,7 @@ use crate::folding::folded;
 use crate::ledger::NewLedgerEntry;
 use crate::records;
 use crate::services::issue::{ArtifactName, Draft, SerialSource, SignError};
+use crate::services::warnings::IssueWarning;
 
 const LICENSE: ArtifactName = ArtifactName("license");
 
@@ -44,6 +45,8 @@ pub struct LicenseOrder<'m> {
     pub members: Map<String, Value>,
     /// Notes for the vendor.
     pub notes: Vec<String>,
+    /// Warnings about the license.
+    pub warnings: Vec<IssueWarning>,
     /// The entitlements that the customer loses, if the license replaces another license.
     pub losses: Option<Vec<String>>,
 }
@@ -56,6 +59,7 @@ impl<'m> LicenseOrder<'m> {
             matrix,
             members: Map::new(),
             notes: Vec::new(),
+            warnings: Vec::new(),
             losses: None,
         }
     }

@@ -1,5 +1,7 @@
 //! Warnings about valid requests that are probably mistakes.
 
+use std::collections::BTreeSet;
+
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::machine::MachineDigest;
 use license_core::trust::KeyId;
@@ -75,6 +77,19 @@ pub enum IssueWarning {
         /// The key of the ledger.
         key: KeyId,
     },
+    /// The license names a public key for its license server, and nobody has proven that they have
+    /// the private key.
+    ServerKeyNotProven {
+        /// The key.
+        key: KeyId,
+    },
+    /// Licenses of other customers name the same key for their license servers.
+    ServerKeyShared {
+        /// The key.
+        key: KeyId,
+        /// The other customers.
+        customers: BTreeSet<String>,
+    },
     /// The clock repair sets the clock high-water mark of the machine to a time in the past.
     RepairBackdated(DateTime<Utc>),
     /// The clock high-water mark of the machine is not later than its new value.
@@ -100,16 +115,9 @@ pub(super) fn is_past(issued_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
 
 /// Returns a warning if a license is expired at an instant.
 pub(super) fn expired(license: &License, at: DateTime<Utc>) -> Option<IssueWarning> {
-    let end = end_with_grace(license).filter(|end| *end <= at)?;
+    let end = license.ends_at().filter(|end| *end <= at)?;
     Some(IssueWarning::Expired {
         license: license.id().clone(),
         end,
     })
-}
-
-/// Returns the instant at which a license becomes invalid: its end plus its renewal grace period.
-#[must_use]
-pub fn end_with_grace(license: &License) -> Option<DateTime<Utc>> {
-    let grace = license.renewal().unwrap_or_default().grace();
-    Some(time::saturating_add(license.expires_at()?, grace))
 }

@@ -15,12 +15,14 @@ use license_issuer::ledger::LedgerReader;
 use license_issuer::services::batch::{BatchRow, BatchSource};
 
 use super::super::draft::find_tier;
+use super::super::issuance::warning_text;
 use super::super::{issue, license_report};
 use super::columns::{self, ColumnKind, OrderColumn};
 use super::dialect::{CsvDialect, count_error};
 use super::manifest::ManifestRow;
 use super::order_id::{OrderContent, OrderIds};
 use super::row_error::RowError;
+use super::servers::BatchServers;
 use crate::args::RowArgs;
 
 /// Maximum size of a cell in bytes.
@@ -28,6 +30,9 @@ const MAX_CELL: usize = MAX_FILE_BYTES;
 
 /// Message about a cell of the column `file`.
 const EXPECTED_NAME: &str = "expected a file name of at most 200 bytes that ends in .lic, contains only letters, digits, spaces and `-`, `_` or `.`, and does not start with `.` or a space";
+
+/// Column with the file of the key of a license server.
+const SERVER_KEY: &str = "server-key";
 
 /// Separator of repeated values in a cell.
 const SEPARATOR: char = ';';
@@ -43,6 +48,7 @@ pub(super) struct Orders<'m> {
     dialect: CsvDialect,
     columns: Vec<OrderColumn>,
     parser: Mutex<RowParser>,
+    servers: BatchServers,
 }
 
 /// Parser of the options in a row.
@@ -104,6 +110,7 @@ impl<'m> Orders<'m> {
                 command,
                 last: None,
             }),
+            servers: BatchServers::default(),
         })
     }
 
@@ -200,7 +207,12 @@ impl<'m> Orders<'m> {
             return Err(order.error("tier", failure.message()));
         }
         let drafted = issue::draft(&parsed.issue, matrix);
-        let draft = drafted.map_err(|failure| order.error("order", failure.message()))?;
+        let mut draft = drafted.map_err(|failure| order.error("order", failure.message()))?;
+        if let Some(source) = &parsed.issue.server_key {
+            let server = self.servers.server(source, matrix.product());
+            let server = server.map_err(|failure| order.error(SERVER_KEY, failure.message()))?;
+            draft.confirmation = Some(server.confirmation().clone());
+        }
         with(parsed, draft)
     }
 
@@ -216,8 +228,14 @@ impl<'m> Orders<'m> {
             draft.check().map_err(|error| refused(&error))?;
             let claims = draft.read_back().map_err(|error| refused(&error))?;
             let notes = issue::notes(&parsed.issue, &draft, matrix, ledger);
+            let mut warnings = license_report::warnings(&claims, matrix);
+            if let Some(source) = &parsed.issue.server_key {
+                let found = self.servers.check(source, &draft, ledger);
+                let found = found.map_err(|failure| order.error(SERVER_KEY, failure.message()))?;
+                warnings.extend(found.iter().map(warning_text));
+            }
             Ok(CheckedRow {
-                warnings: license_report::warnings(&claims, matrix),
+                warnings,
                 notes: notes.map_err(|failure| order.error("order", failure.message()))?,
                 check_in: claims.check_in,
             })

@@ -8,7 +8,6 @@ use license_core::machine::Machine;
 use license_core::time::rfc3339;
 use license_core::{License, Tier, time};
 use license_issuer::services::validations::{SignedValidation, ValidationPlan};
-use license_issuer::services::warnings::end_with_grace;
 use serde_json::{Value, json};
 
 use super::super::issuance::{Issuance, IssuanceReport};
@@ -147,7 +146,7 @@ impl<'a> ReportedValidation<'a> {
                 ),
             };
         };
-        match end_with_grace(self.license) {
+        match self.license.ends_at() {
             Some(end) if end <= due_at => {
                 format!("not required before the license ends at {}", rfc3339(end))
             }

@@ -1,11 +1,11 @@
 //! Hints for artifacts that do not verify.
 
-use license_core::Code;
 use license_core::encoding::TextKind;
 use license_core::jose::ParseError;
 use license_core::key::KeyError;
 use license_core::license::{RotationError, VerifiedLicensesError};
 use license_core::trust::VerifyError;
+use license_core::{Code, TokenKind};
 
 use crate::embedded::{self, command};
 
@@ -103,7 +103,21 @@ fn statement_hint(error: &RotationError) -> &'static str {
 }
 
 fn verify_hint(error: &VerifyError) -> &'static str {
-    match error.code() {
+    match error {
+        VerifyError::Kind {
+            found: TokenKind::ServerRequest,
+            ..
+        } => "send this request of a license server to the vendor, who answers with a license",
+        VerifyError::Kind {
+            found: TokenKind::Lease,
+            ..
+        } => "use the license file that the vendor sent; a license server sends leases to programs",
+        error => verify_code_hint(error.code()),
+    }
+}
+
+fn verify_code_hint(code: Code) -> &'static str {
+    match code {
         Code::RetiredKey => "ask the vendor for a new file that is signed with a trusted key",
         Code::UntrustedKey => embedded::text(
             concat!(

@@ -106,6 +106,10 @@ impl VerifiedLicenses {
         known: &[License],
     ) -> Result<Self, VerifiedLicensesError> {
         let file = LicenseFile::parse(text).map_err(VerifiedLicensesError::Parse)?;
+        // Neither is for installation, and a verifier must not ignore a block silently.
+        for kind in [TokenKind::Lease, TokenKind::ServerRequest] {
+            verify_each(&file, kind, |token| token.check_kind(TokenKind::License))?;
+        }
         let licenses = verify_each(&file, TokenKind::License, |token| token.verify(trust))?;
         let all = [&licenses, known].concat();
         let stored_kinds = [TokenKind::License, TokenKind::Validation];

@@ -113,6 +113,19 @@ impl LedgerReader for SqliteLedger {
         self.select_all(&condition, [trial_key, &folded(trial_key)])
     }
 
+    fn visit_server_keys(&self, each: &mut dyn FnMut(&str, &str)) -> Result<(), LedgerError> {
+        let sql = "SELECT json_extract(body, '$.server_key'), json_extract(body, '$.customer')
+             FROM entries
+             WHERE kind = 'license' AND json_extract(body, '$.server_key') IS NOT NULL";
+        let mut statement = self.db.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (key, customer): (String, String) = (row.get(0)?, row.get(1)?);
+            each(&key, &customer);
+        }
+        Ok(())
+    }
+
     fn successor(&self, license: &str) -> Result<Option<String>, LedgerError> {
         let sql = concat!(
             "SELECT p.new FROM replaced p JOIN entries e ON e.subject = p.new

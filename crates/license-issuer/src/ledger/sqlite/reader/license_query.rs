@@ -116,6 +116,7 @@ pub(super) fn filter_sql(
               OR json_extract(e.body, '$.key') LIKE # ESCAPE '\\'
               OR json_extract(e.body, '$.short_key') LIKE # ESCAPE '\\'
               OR json_extract(e.body, '$.kid') LIKE # ESCAPE '\\'
+              OR json_extract(e.body, '$.server_key') LIKE # ESCAPE '\\'
               OR (e.kind = 'enterprise_key' AND e.artefact LIKE # ESCAPE '\\')
               OR e.subject IN (SELECT a.subject FROM entries a WHERE a.kind = 'activation'
                 AND (json_extract(a.body, '$.activation_id') LIKE # ESCAPE '\\'
