@@ -24,7 +24,7 @@ pub use ids::{InstanceId, SeatSecret, Seq, TicketId};
 pub use outcome::{PoolUsage, QueuePosition, SeatChange, SeatGrant, SeatOutcome, SeatReply};
 pub use pool::{Pool, RowsError};
 pub use rows::{
-    EndReason, EndedLease, Holder, Instance, Lease, LeaseMode, Loan, PoolCounters, PoolRows, Ticket,
+    EndReason, EndedLease, Holder, Instance, Lease, Loan, PoolCounters, PoolRows, Ticket,
 };
 pub use terms::{
     BorrowTerms, ClockMargin, HolderDisplay, LeaseTerms, Overage, PoolTerms, QueueTerms,

@@ -94,31 +94,10 @@ impl Lease {
         self.until < now
     }
 
-    /// Returns how the seat is used.
-    pub fn mode(&self) -> LeaseMode {
-        if self.loan.is_some() {
-            LeaseMode::Borrowed
-        } else {
-            LeaseMode::Floating
-        }
+    /// Returns whether the seat is borrowed.
+    pub const fn is_borrowed(&self) -> bool {
+        self.loan.is_some()
     }
-}
-
-/// How a seat is used. This is the claim `mode` of a lease token.
-///
-/// ```
-/// use license_seats::LeaseMode;
-///
-/// assert_eq!(serde_json::to_string(&LeaseMode::Borrowed)?, r#""borrowed""#);
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LeaseMode {
-    /// By a machine that renews the lease.
-    Floating,
-    /// For days, by a machine that may leave the network.
-    Borrowed,
 }
 
 /// A process that uses a seat, or waits for one.
@@ -141,6 +120,10 @@ pub struct Loan {
     pub commitment: Commitment,
     /// When the seat was borrowed.
     pub since: LeaseTime,
+    /// The end of the loan.
+    pub until: LeaseTime,
+    /// The end of the loan and its margin. Only a return frees the seat before it.
+    pub free_at: LeaseTime,
 }
 
 /// A lease that has ended. Unique by session: the pool remembers the last lease of a session.

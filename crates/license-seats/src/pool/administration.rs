@@ -32,7 +32,7 @@ impl Turn<'_> {
 
     fn end_softly(&mut self, mut lease: Lease, note: Arc<str>) -> SeatReply {
         lease.soft_end = Some(Arc::clone(&note));
-        let free_at = lease.free_at;
+        let free_at = lease.free_at.max(self.now());
         let kind = SeatEventKind::SoftEnd {
             seq: lease.seq,
             note,
@@ -40,6 +40,7 @@ impl Turn<'_> {
         };
         self.emit(Some(lease.holder.session), kind);
         self.table_mut().put_lease(Arc::new(lease));
+        self.end_overdue_leases();
         SeatReply::Ended {
             free_at,
             overlap_until: None,
@@ -73,7 +74,7 @@ impl Turn<'_> {
             held: self.pool.usage().held,
         };
         self.emit(None, kind);
-        self.withdraw_excess_offers();
+        self.advance();
         SeatReply::Done
     }
 }

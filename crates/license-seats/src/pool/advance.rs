@@ -1,6 +1,7 @@
 //! Changes by the passage of time.
 
 use super::Pool;
+use super::class::count;
 use super::turn::Turn;
 use crate::event::{SeatEventKind, TicketEnd};
 use crate::ids::TicketId;
@@ -20,15 +21,22 @@ impl Turn<'_> {
         self.end_overdue_leases();
         self.end_overdue_tickets();
         self.withdraw_excess_offers();
-        let remembered = self.terms().lease.remembered_for;
+        self.forget_ended();
+    }
+
+    /// Forgets ended leases that are old, or too many.
+    pub(super) fn forget_ended(&mut self) {
+        let terms = &self.terms().lease;
+        let (span, limit) = (terms.remembered_for, terms.remembered);
         while let Some((ended, session)) = self.table().oldest_ended()
-            && is_past(ended, remembered, now)
+            && (is_past(ended, span, self.now()) || count(self.table().ended().len()) > limit)
         {
             self.table_mut().remove_ended(&session);
         }
     }
 
-    fn end_overdue_leases(&mut self) {
+    /// Ends the leases that have been late for too long, or cannot be renewed.
+    pub(super) fn end_overdue_leases(&mut self) {
         while let Some((deadline, session)) = self.table().next_overdue()
             && deadline < self.now()
         {
@@ -99,8 +107,7 @@ impl Pool {
             return None;
         }
         let classes = self.table.classes().iter();
-        let first = classes.filter_map(|class| class.leases.first());
-        let future = first.map(|(free_at, _)| *free_at);
-        future.filter(|free_at| *free_at >= self.table.now()).min()
+        let next = classes.filter_map(|class| class.next_free(self.table.now()));
+        next.min()
     }
 }

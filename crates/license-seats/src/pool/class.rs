@@ -35,6 +35,15 @@ impl SeatClass {
         count(self.leases.len()).saturating_add(self.offers)
     }
 
+    /// Returns when the next seat can be granted again, at this time or later.
+    pub(super) fn next_free(&self, now: LeaseTime) -> Option<LeaseTime> {
+        let (_, any_session) = self.leases.first()?;
+        let before = LeaseTime::from_millis(now.as_millis().saturating_sub(1));
+        let leases = self.leases.range((before, *any_session)..);
+        let mut times = leases.map(|(free_at, _)| *free_at);
+        times.find(|free_at| *free_at >= now)
+    }
+
     /// Adds a ticket to the offers or to the queue.
     pub(super) fn add_ticket(&mut self, ticket: &Ticket) {
         if ticket.offered_until.is_some() {

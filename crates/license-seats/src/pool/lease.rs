@@ -73,7 +73,8 @@ impl Turn<'_> {
         lease
             .instances
             .retain(|instance| instance.id != release.instance);
-        let freed = lease.loan.is_none() && !is_in_use(&lease, self.now());
+        let is_lent = lease.loan.is_some_and(|loan| loan.free_at >= self.now());
+        let freed = !is_lent && !is_in_use(&lease, self.now());
         if freed {
             self.end_lease(&release.session, EndReason::Released, None, None);
         } else {
@@ -110,10 +111,8 @@ impl Turn<'_> {
             return Err(self.deny(DenialReason::NotRenewable { reason }));
         }
         let mut lease = Arc::unwrap_or_clone(lease);
-        if lease.is_late(now) {
-            // The loan is over. The session uses the seat like any other.
-            lease.loan = None;
-        }
+        // After a loan, the session uses the seat like any other.
+        lease.loan = lease.loan.filter(|loan| loan.free_at >= now);
         let validity = self.extend(&mut lease, &instance.id);
         Ok(self.put_and_grant(lease, instance, validity, false))
     }
@@ -127,10 +126,7 @@ impl Turn<'_> {
             keep_until(lease, instance, free_at);
             return Validity::rest(lease, now);
         }
-        let mut validity = Validity::renewed(terms, self.at);
-        if lease.loan.is_some() {
-            validity.valid_for = validity.valid_for.min(lease.until.since(now));
-        }
+        let validity = Validity::renewed(terms, self.at);
         let until = now.saturating_add(validity.valid_for);
         let free_at = until.saturating_add(terms.margin.of(validity.valid_for));
         lease.until = lease.until.max(until);
@@ -202,6 +198,7 @@ impl Turn<'_> {
             note,
             overlap_until,
         });
+        self.forget_ended();
     }
 
     /// Adds a hold time to the moving average.

@@ -1,8 +1,8 @@
 //! Borrowed seats.
 //!
 //! While a seat is borrowed, its lease lasts until the end of the loan, whatever its instances do.
-//! The instances still renew their own use of the seat, so that an early return does not end the
-//! lease under an instance that runs.
+//! An instance can still renew its own use of the seat. An early return therefore does not end the
+//! lease of an instance that runs.
 
 use std::sync::Arc;
 
@@ -73,15 +73,19 @@ impl Turn<'_> {
         let now = self.now();
         let until = now.saturating_add(duration);
         let free_at = until.saturating_add(self.terms().lease.margin.of(duration));
-        lease.until = lease.until.max(until);
-        lease.free_at = lease.free_at.max(free_at);
-        lease.loan = Some(Loan {
+        let earlier = lease.loan;
+        let loan = Loan {
             commitment: instance.commitment,
-            since: lease.loan.map_or(now, |loan| loan.since),
-        });
+            since: earlier.map_or(now, |loan| loan.since),
+            until: earlier.map_or(until, |loan| loan.until.max(until)),
+            free_at: earlier.map_or(free_at, |loan| loan.free_at.max(free_at)),
+        };
+        lease.loan = Some(loan);
+        lease.until = lease.until.max(loan.until);
+        lease.free_at = lease.free_at.max(loan.free_at);
         let kind = SeatEventKind::Borrowed {
             seq: lease.seq,
-            until: lease.until,
+            until: loan.until,
         };
         self.emit(Some(lease.holder.session), kind);
         let validity = Validity {

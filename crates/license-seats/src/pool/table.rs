@@ -47,12 +47,12 @@ struct Index {
     ended: BTreeSet<(LeaseTime, SessionId)>,
 }
 
-/// The keys of the rows that a command changed.
+/// The keys of the rows that a command changed, and whether the row existed before each change.
 #[derive(Clone, Debug, Default)]
 struct ChangedKeys {
-    leases: Vec<SessionId>,
-    tickets: Vec<TicketId>,
-    ended: Vec<SessionId>,
+    leases: Vec<(SessionId, bool)>,
+    tickets: Vec<(TicketId, bool)>,
+    ended: Vec<(SessionId, bool)>,
 }
 
 impl Table {
@@ -223,8 +223,9 @@ impl Table {
 
     /// Removes the lease of a session.
     pub(super) fn remove_lease(&mut self, session: &SessionId) -> Option<Arc<Lease>> {
-        self.changed.leases.push(*session);
-        let lease = self.leases.remove(session)?;
+        let lease = self.leases.remove(session);
+        self.changed.leases.push((*session, lease.is_some()));
+        let lease = lease?;
         let class = self.class_of(&lease.holder);
         if let Some(class) = self.index.classes.get_mut(class) {
             class.leases.remove(&(lease.free_at, *session));
@@ -270,8 +271,9 @@ impl Table {
 
     /// Removes a ticket.
     pub(super) fn remove_ticket(&mut self, id: &TicketId) -> Option<Arc<Ticket>> {
-        self.changed.tickets.push(*id);
-        let ticket = self.tickets.remove(id)?;
+        let ticket = self.tickets.remove(id);
+        self.changed.tickets.push((*id, ticket.is_some()));
+        let ticket = ticket?;
         let class = self.class_of(&ticket.holder);
         if let Some(class) = self.index.classes.get_mut(class) {
             class.remove_ticket(&ticket);
@@ -287,53 +289,47 @@ impl Table {
         Some(ticket)
     }
 
-    /// Remembers a lease that has ended, and forgets the oldest one if there are too many.
+    /// Remembers a lease that has ended.
     pub(super) fn put_ended(&mut self, ended: EndedLease) {
         let session = ended.session;
         self.remove_ended(&session);
         self.index.ended.insert((ended.ended, session));
         self.ended.insert(session, ended);
-        let limit = self.terms.lease.remembered.max(1);
-        while count(self.ended.len()) > limit {
-            let Some((_, oldest)) = self.oldest_ended() else {
-                return;
-            };
-            self.remove_ended(&oldest);
-        }
     }
 
     /// Forgets a lease that has ended.
     pub(super) fn remove_ended(&mut self, session: &SessionId) {
-        self.changed.ended.push(*session);
-        if let Some(ended) = self.ended.remove(session) {
+        let ended = self.ended.remove(session);
+        self.changed.ended.push((*session, ended.is_some()));
+        if let Some(ended) = ended {
             self.index.ended.remove(&(ended.ended, *session));
         }
     }
 
     /// Returns the changed rows since the last call, deletions first.
     pub(super) fn take_changes(&mut self) -> Vec<SeatChange> {
-        let mut changed = std::mem::take(&mut self.changed);
-        sort(&mut changed.leases);
-        sort(&mut changed.tickets);
-        sort(&mut changed.ended);
+        let changed = std::mem::take(&mut self.changed);
         let mut deletions = Vec::new();
         let mut puts = Vec::new();
-        for session in changed.leases {
+        for (session, existed) in first_changes(changed.leases) {
             match self.leases.get(&session) {
                 Some(lease) => puts.push(SeatChange::PutLease(Arc::clone(lease))),
-                None => deletions.push(SeatChange::DeleteLease(session)),
+                None if existed => deletions.push(SeatChange::DeleteLease(session)),
+                None => {}
             }
         }
-        for session in changed.ended {
+        for (session, existed) in first_changes(changed.ended) {
             match self.ended.get(&session) {
                 Some(ended) => puts.push(SeatChange::PutEnded(ended.clone())),
-                None => deletions.push(SeatChange::DeleteEnded(session)),
+                None if existed => deletions.push(SeatChange::DeleteEnded(session)),
+                None => {}
             }
         }
-        for ticket in changed.tickets {
-            match self.tickets.get(&ticket) {
+        for (id, existed) in first_changes(changed.tickets) {
+            match self.tickets.get(&id) {
                 Some(ticket) => puts.push(SeatChange::PutTicket(Arc::clone(ticket))),
-                None => deletions.push(SeatChange::DeleteTicket(ticket)),
+                None if existed => deletions.push(SeatChange::DeleteTicket(id)),
+                None => {}
             }
         }
         deletions.append(&mut puts);
@@ -351,7 +347,9 @@ impl Table {
     }
 }
 
-fn sort<T: Ord>(keys: &mut Vec<T>) {
-    keys.sort_unstable();
-    keys.dedup();
+/// Returns each key once, with its first change.
+fn first_changes<K: Ord + Copy>(mut changes: Vec<(K, bool)>) -> Vec<(K, bool)> {
+    changes.sort_by_key(|(key, _)| *key);
+    changes.dedup_by_key(|(key, _)| *key);
+    changes
 }
