@@ -302,7 +302,7 @@ fn lease_view(row: LeaseRow) -> LeaseView {
             .map(|group| group.to_string())
             .collect(),
         seq: lease.seq.0,
-        mode: token_mode(lease.mode()),
+        mode: token_mode(&lease),
         is_late: lease.is_late(now),
         is_overage: lease.overage,
         granted_ago: delta(now.since(lease.granted)),

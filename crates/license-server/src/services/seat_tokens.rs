@@ -1,12 +1,13 @@
 //! Lease tokens.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use license_core::License;
+use license_core::claims::LeaseMode;
 use license_core::ids::Nonce;
 use license_core::issue::LeaseDraft;
 use license_core::machine::Machine;
 use license_core::session::SessionId;
-use license_seats::{InstanceId, LeaseMode, LeaseSpan, LeaseTime, SeatGrant, Seq};
+use license_seats::{InstanceId, Lease, LeaseSpan, LeaseTime, SeatGrant, Seq};
 
 use super::cache::Cache;
 use super::pool_terms::delta;
@@ -49,7 +50,7 @@ impl IssuedTokens {
         };
         let age = now.since(last.at).as_millis();
         let is_old = age.saturating_mul(2) >= last.valid_for.as_millis();
-        is_old || last.seq != grant.lease.seq || last.mode != grant.lease.mode()
+        is_old || last.seq != grant.lease.seq || last.mode != token_mode(&grant.lease)
     }
 
     /// Remembers a token.
@@ -59,7 +60,7 @@ impl IssuedTokens {
             seq: grant.lease.seq,
             at: now,
             valid_for: grant.valid_for,
-            mode: grant.lease.mode(),
+            mode: token_mode(&grant.lease),
         };
         self.issued.insert(key, token);
     }
@@ -74,36 +75,47 @@ pub(super) struct TokenContext<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
-/// Signs the token of a seat for the instance of the grant.
+/// Signs the token of a seat for the instance of the grant. Returns `None` if the license ends within
+/// a second, because tokens have whole seconds.
 pub(super) fn sign(
     site: &Site,
     grant: &SeatGrant,
     context: &TokenContext<'_>,
-) -> Result<String, Refusal> {
+) -> Result<Option<String>, Refusal> {
     let lease = &grant.lease;
     let expires_at = license_core::time::saturating_add(context.now, delta(grant.valid_for));
     let ends_at = context.license.ends_at();
     let expires_at = ends_at.map_or(expires_at, |end| end.min(expires_at));
-    let lifetime = expires_at.signed_duration_since(context.now);
-    let renew_after = grant.renew_after.map_or(lifetime, delta).min(lifetime);
+    let lifetime = whole_seconds(expires_at.signed_duration_since(context.now));
+    if lifetime.is_zero() {
+        return Ok(None);
+    }
+    let renew_after = grant
+        .renew_after
+        .map_or(lifetime, |span| whole_seconds(delta(span)));
+    let renew_after = renew_after.clamp(TimeDelta::seconds(1), lifetime);
     let draft = LeaseDraft {
         license: context.license,
         issuer: site.issuer.clone(),
         id: site.new_id()?,
         issued_at: context.now,
-        expires_at,
+        expires_at: license_core::time::saturating_add(context.now, lifetime),
         session: lease.holder.session,
         machine: token_machine(context.machine),
         pool: context.pool.as_str().to_owned(),
         seq: lease.seq.0,
-        mode: token_mode(lease.mode()),
+        mode: token_mode(lease),
         renew_after,
         commitment: grant.commitment,
         nonce: context.nonce,
     };
-    site.signer
-        .sign_lease(&draft)
-        .map_err(|error| signing_failed(&error))
+    let token = site.signer.sign_lease(&draft);
+    token.map(Some).map_err(|error| signing_failed(&error))
+}
+
+/// Returns a length of time in whole seconds, rounded down. A negative length becomes zero.
+fn whole_seconds(delta: TimeDelta) -> TimeDelta {
+    TimeDelta::seconds(delta.num_seconds().max(0))
 }
 
 /// Returns the digest of a machine, or the name that the application defines.
@@ -114,9 +126,10 @@ fn token_machine(machine: &Machine) -> Machine {
 }
 
 /// Returns the value of the claim `mode`.
-pub(super) fn token_mode(mode: LeaseMode) -> license_core::claims::LeaseMode {
-    match mode {
-        LeaseMode::Floating => license_core::claims::LeaseMode::Floating,
-        LeaseMode::Borrowed => license_core::claims::LeaseMode::Borrowed,
+pub(super) fn token_mode(lease: &Lease) -> LeaseMode {
+    if lease.is_borrowed() {
+        LeaseMode::Borrowed
+    } else {
+        LeaseMode::Floating
     }
 }

@@ -340,7 +340,7 @@ impl SeatService {
                 };
                 let token = seat_tokens::sign(&self.site, grant, &context)?;
                 self.tokens.record(grant, reply.now);
-                Some(token)
+                token
             }
         };
         Ok(Seat {
@@ -348,7 +348,7 @@ impl SeatService {
             license: caller.installed.record.id.clone(),
             session: grant.lease.holder.session,
             seq: grant.lease.seq.0,
-            mode: token_mode(grant.lease.mode()),
+            mode: token_mode(&grant.lease),
             lease,
             valid_for: delta(grant.valid_for),
             renew_after: grant.renew_after.map(delta),
