@@ -7,6 +7,7 @@ use crate::clock::ManualClock;
 use crate::domain::{PageRequest, PoolId, TenantId};
 use crate::store::conformance::{acquire, grant};
 use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::writer::Batch;
 use crate::store::{SeatStore, Store, StoreError};
 
 /// Lets lease time pass, in steps of at most one second.
@@ -24,16 +25,19 @@ async fn batch(
     second: impl FnOnce(&rusqlite::Connection) -> Result<(), StoreError> + Send + 'static,
 ) -> [bool; 3] {
     let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
-    // The writer waits in the first batch until the other requests are in its channel.
+    // The writer waits in one batch until the other requests are in its channel.
     let (release, wait) = std::sync::mpsc::channel::<()>();
+    let (started, has_started) = tokio::sync::oneshot::channel();
     let blocking = Arc::clone(store);
     let blocking = tokio::spawn(async move {
-        let block = move |_: &mut super::super::writer::Batch<'_>| {
+        let block = move |_: &mut Batch<'_>| {
+            started.send(()).unwrap();
             wait.recv().unwrap();
             Ok(())
         };
         blocking.writer.run(block).await.unwrap();
     });
+    has_started.await.unwrap();
     let spawn_acquire = |number| {
         let (store, tenant, pool) = (Arc::clone(store), tenant.clone(), pool.clone());
         tokio::spawn(async move {
@@ -46,7 +50,6 @@ async fn batch(
             store.apply(&tenant, request, None).await.is_ok()
         })
     };
-    tokio::task::yield_now().await;
     let one = spawn_acquire(1);
     tokio::task::yield_now().await;
     let two = {
