@@ -34,6 +34,43 @@ Set options once:
 
 Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input, 4 system error.";
 
+/// The end of the help of `license-server check-config`.
+const SETTINGS_HELP: &str = "\
+Settings, each as an option such as --peer-rate, a variable such as
+LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
+  data_dir                  directory for the database, the keys and the license
+  listen                    address and port of the server
+  public_url                URL by which clients reach the server
+  tls                       auto (on outside loopback), on, or off
+  tls_cert, tls_key         certificate chain and its private key, in PEM
+  tls_names                 names in a certificate that the server creates
+  metrics_listen            address and port of the metrics, or off
+  trust                     public keys of the vendor
+  product_file              product file of the vendor
+  name                      name of the server in leases and validation tokens
+  allowed_networks          networks whose machines may use seats
+  trusted_proxies           proxies whose X-Forwarded-For counts
+  enrollment_token_file     file with a token that clients of seats must send
+  peer_rate                 requests per second of one address, or off
+  license_rate              requests per second with one license, or off
+  max_connections           open connections
+  max_connections_per_peer  open connections of one address
+  handshake_timeout         seconds for a TLS handshake
+  header_timeout            seconds for the header of a request
+  body_timeout              seconds for the body of a request
+  idle_timeout              seconds that a connection may be idle
+  shutdown_timeout          seconds for open requests when the server stops
+  log                       filter such as info or license_server=debug
+  log_format                auto (JSON unless on a terminal), json or text
+
+An option takes precedence over a variable, and a variable over the file. An
+empty variable counts as not set. Paths in the file are relative to its
+directory. Only you and root may be able to change the file.
+
+Example of a file:
+  listen = \"0.0.0.0:8443\"
+  allowed_networks = [\"10.0.0.0/8\"]";
+
 /// The commands as the help of the program shows them.
 pub(crate) const COMMAND_GROUPS: [CommandGroup; 4] = [
     CommandGroup {
@@ -65,6 +102,7 @@ pub(crate) enum Command {
     /// Copy the database, also while the server runs
     Backup(Backup),
     /// Check the configuration, and show each setting and where it comes from
+    #[command(after_help = SETTINGS_HELP)]
     CheckConfig,
     /// Install a license, a revocation list, a trust statement or the vendor's public keys
     Install(Install),
@@ -244,5 +282,17 @@ mod tests {
     fn each_command_is_in_one_group() {
         let misplaced = program::misplaced(&Cli::command(), &COMMAND_GROUPS);
         assert_eq!(misplaced, [""; 0]);
+    }
+
+    #[test]
+    fn the_help_describes_each_setting() {
+        let words: Vec<&str> = SETTINGS_HELP.split([' ', ',', '\n']).collect();
+        for option in Cli::command().get_arguments() {
+            let name = option.get_id().as_str();
+            let is_setting = option.get_help_heading() == Some("Settings");
+            if is_setting && !["config", "no_config"].contains(&name) {
+                assert!(words.contains(&name), "{name}");
+            }
+        }
     }
 }

@@ -232,7 +232,7 @@ async fn publish(services: &Services, metrics: &Metrics, report: &TickReport) {
     let clock = i64::try_from(report.lease_clock_ms).unwrap_or(i64::MAX);
     metrics.lease_clock.set(clock);
     let mut page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
-    // A number of pools that nobody has ends the loop, too.
+    // The number of pages is bounded, so that the work of a second stays small.
     for _ in 0..MAX_POOL_PAGES {
         let Ok(found) = services.pools.list(&page).await else {
             return;

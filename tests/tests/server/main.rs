@@ -9,8 +9,11 @@
 mod config;
 mod hostile;
 mod openapi;
+mod seats;
 mod setup;
 mod shutdown;
+mod site;
 mod slow;
 mod start;
 mod tls;
+mod validate;

@@ -1,11 +1,12 @@
 //! Bodies of requests: limited in size and time, and parsed as strict JSON.
 
 use axum::Json;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use license_core::encoding::{StrictJsonError, from_strict_json};
 use serde::de::DeserializeOwned;
 
@@ -17,6 +18,9 @@ use crate::domain::ServerCode;
 pub(super) const MAX_BODY: usize = 64 * 1024;
 /// The maximum size of bodies with usage reports and revocation lists.
 pub(super) const MAX_LARGE_BODY: usize = 8 * 1024 * 1024;
+
+/// The maximum number of bytes of a body that are discarded after its limit.
+const MAX_DISCARDED: usize = 1024 * 1024;
 
 /// The body of a request, completely received.
 #[derive(Clone)]
@@ -44,25 +48,37 @@ async fn receive_up_to(
     let (mut parts, body) = request.into_parts();
     let declared = parts.headers.get(header::CONTENT_LENGTH);
     let declared = declared.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > cap) {
+    if declared.is_some_and(|length| length > cap.saturating_add(MAX_DISCARDED)) {
         return too_large(cap).into_response();
     }
-    let received = tokio::time::timeout(app.limits().body_timeout, to_bytes(body, cap)).await;
+    let received = tokio::time::timeout(app.limits().body_timeout, collect(body, cap)).await;
     match received {
-        Ok(Ok(bytes)) => {
+        Ok(Ok(Some(bytes))) => {
+            let body = Body::from(bytes.clone());
             parts.extensions.insert(ReceivedBody(bytes));
-            next.run(Request::from_parts(parts, Body::empty())).await
+            next.run(Request::from_parts(parts, body)).await
         }
-        Ok(Err(error)) if is_too_large(&error) => too_large(cap).into_response(),
+        Ok(Ok(None)) => too_large(cap).into_response(),
         Ok(Err(_)) => Problem::malformed("the body of the request is incomplete").into_response(),
         Err(_) => timed_out().into_response(),
     }
 }
 
-fn is_too_large(error: &axum::Error) -> bool {
-    // The limit of `to_bytes` is the only error of this crate without a source of its own.
-    std::error::Error::source(error)
-        .is_some_and(|source| source.to_string().contains("length limit exceeded"))
+/// Receives a body of at most `cap` bytes. Returns `None` for a larger one, of which it discards the
+/// rest: a client that is still sending would not read the response.
+async fn collect(body: Body, cap: usize) -> Result<Option<Bytes>, axum::Error> {
+    let mut stream = body.into_data_stream();
+    let (mut bytes, mut length) = (Vec::new(), 0_usize);
+    while let Some(part) = stream.next().await {
+        let part = part?;
+        length = length.saturating_add(part.len());
+        if length <= cap {
+            bytes.extend_from_slice(&part);
+        } else if length > cap.saturating_add(MAX_DISCARDED) {
+            break;
+        }
+    }
+    Ok((length <= cap).then(|| bytes.into()))
 }
 
 fn too_large(cap: usize) -> Problem {

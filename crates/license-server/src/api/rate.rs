@@ -16,7 +16,7 @@ const BURST_SECONDS: u32 = 2;
 /// A rate limit for each key.
 ///
 /// The memory is fixed: a key selects one of many limiters by a hash with a random seed. Two keys
-/// rarely share a limiter, and nobody can choose keys that do.
+/// rarely share a limiter, and a client cannot choose such keys.
 pub(super) struct RateTable {
     limiters: Vec<DefaultDirectRateLimiter>,
     seed: RandomState,

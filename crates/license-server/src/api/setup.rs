@@ -2,16 +2,17 @@
 
 use axum::Form;
 use axum::Router;
+use axum::extract::State;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::App;
-use super::body::StrictJson;
+use super::body::{StrictJson, receive};
 use super::paths::StrictPath;
 use super::problem::Problem;
 use super::tokens::{created, token_name};
@@ -63,11 +64,11 @@ pub(super) async fn complete(
 }
 
 /// Returns the routes of the page.
-pub(super) fn page_router(_: &App) -> Router<App> {
+pub(super) fn page_router(app: &App) -> Router<App> {
     Router::new()
         .route("/setup.css", get(style))
         .route("/setup/{secret}", get(page).post(submit))
-        .layer(DefaultBodyLimit::max(4096))
+        .layer(from_fn_with_state(app.clone(), receive))
 }
 
 async fn style() -> Response {

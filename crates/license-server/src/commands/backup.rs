@@ -7,7 +7,7 @@ use std::path::Path;
 use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, Terminal, show_path};
 use serde_json::json;
 
-use super::opened::{Access, not_opened, open, runtime};
+use super::opened::{DatabaseAccess, not_opened, open, runtime};
 use crate::args::Backup;
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -20,12 +20,10 @@ pub(super) fn run(arguments: &Backup, config: &Config, terminal: &Terminal) -> R
             .hint("choose a new directory with --out; a backup never replaces anything"));
     }
     let (copy, _) = DataDir::create(&arguments.out)?;
-    runtime()?.block_on(async {
-        let server = open(config, &directory, Access::Beside).await?;
-        let copied = server.store.back_up(&copy.database()).await;
-        copied.map_err(|error| not_opened(&directory, &error))
+    let files = copy_all(config, &directory, &copy).inspect_err(|_| {
+        // A backup that is not complete must not be mistaken for one. The first error is reported.
+        let _ = fs::remove_dir_all(copy.path());
     })?;
-    let files = copy_files(&directory, &copy)?;
     if terminal.is_json() {
         return terminal.json(&json!({
             "path": show_path(copy.path()),
@@ -38,6 +36,16 @@ pub(super) fn run(arguments: &Backup, config: &Config, terminal: &Terminal) -> R
          use the directory as its data directory",
     );
     Ok(())
+}
+
+/// Copies the database and the files beside it. Returns the names of all files of the backup.
+fn copy_all(config: &Config, from: &DataDir, to: &DataDir) -> Result<Vec<String>, Failure> {
+    runtime()?.block_on(async {
+        let server = open(config, from, DatabaseAccess::Beside).await?;
+        let copied = server.store.back_up(&to.database()).await;
+        copied.map_err(|error| not_opened(to, &error))
+    })?;
+    copy_files(from, to)
 }
 
 /// Copies the files beside the database. Returns the names of all files of the backup.

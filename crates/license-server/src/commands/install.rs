@@ -7,7 +7,7 @@ use license_core::encoding::{TextKind, decode_text};
 use license_core::{TrustSet, with_causes};
 use serde_json::json;
 
-use super::opened::{Access, open, refused, runtime};
+use super::opened::{DatabaseAccess, open, refused, runtime};
 use crate::args::Install;
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -17,7 +17,7 @@ use crate::services::InstallReport;
 /// The maximum size of a file, which may contain a revocation list.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
-/// What was installed.
+/// The content of the installed files.
 #[derive(Default)]
 struct Installed {
     licenses: Vec<String>,
@@ -55,7 +55,7 @@ async fn install(
     directory: &DataDir,
     installed: &mut Installed,
 ) -> Result<(), Failure> {
-    let server = open(config, directory, Access::Beside).await?;
+    let server = open(config, directory, DatabaseAccess::Beside).await?;
     if !server.has_trust {
         let message = "the server does not know the vendor's public keys";
         return Err(Failure::new(Exit::Indeterminate, "UNTRUSTED_KEY", message)

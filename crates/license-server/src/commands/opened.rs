@@ -21,7 +21,7 @@ use crate::trust_file;
 
 /// How a command uses the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum DatabaseAccess {
     /// As the server, which no other process may be.
     Serve,
     /// Beside a server that may run.
@@ -101,7 +101,7 @@ pub(super) fn write_request(
 pub(super) async fn open(
     config: &Config,
     directory: &DataDir,
-    access: Access,
+    access: DatabaseAccess,
 ) -> Result<OpenedServer, Failure> {
     let key = keys::load(&directory.key())?;
     let trust = trust(config, directory)?;
@@ -116,7 +116,7 @@ pub(super) async fn open(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let opened = match access {
         // The first command creates the database.
-        Access::Beside if directory.database().exists() => {
+        DatabaseAccess::Beside if directory.database().exists() => {
             SqliteStore::open_beside(directory.path(), Arc::clone(&clock))
         }
         _ => SqliteStore::open(directory.path(), Arc::clone(&clock)),
@@ -171,7 +171,11 @@ fn trust(config: &Config, directory: &DataDir) -> Result<TrustSet, Failure> {
 
 /// Maps an error of the database.
 pub(super) fn not_opened(directory: &DataDir, error: &StoreError) -> Failure {
-    let message = format!("{}: {}", show_path(directory.path()), with_causes(error));
+    let message = match error {
+        // The cause names the lock file in the directory.
+        StoreError::Locked(_) => with_causes(error),
+        _ => format!("{}: {}", show_path(directory.path()), with_causes(error)),
+    };
     let failure = match error {
         StoreError::Locked(_) => Failure::new(Exit::System, "BUSY", message),
         StoreError::Missing { .. } => Failure::new(Exit::System, "NOT_INITIALIZED", message),

@@ -13,7 +13,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
-use super::opened::{Access, OpenedServer, not_opened, open, prepare, refused, runtime};
+use super::opened::{DatabaseAccess, OpenedServer, not_opened, open, prepare, refused, runtime};
 use crate::api::{App, AppSettings};
 use crate::certificate::CertificateFiles;
 use crate::config::Config;
@@ -39,7 +39,7 @@ async fn serve(config: Config, directory: DataDir, terminal: &Terminal) -> Resul
     let tls = tls.map(|files| files.load().map(|certificate| (certificate, files)));
     let tls = tls.transpose()?;
     // The database is locked before the port is taken, so a second server names the first.
-    let opened = open(&config, &directory, Access::Serve).await?;
+    let opened = open(&config, &directory, DatabaseAccess::Serve).await?;
     let listener = bind("listen", config.listen)?;
     let metrics_listener = config
         .metrics_listen
@@ -167,7 +167,7 @@ fn allow_descriptors(config: &Config, terminal: &Terminal) {
     }
 }
 
-/// What a started server tells its operator.
+/// The message of a started server to its operator.
 struct Start {
     url: String,
     /// The fingerprint of the certificate.

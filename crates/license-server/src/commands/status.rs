@@ -4,12 +4,12 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use license_cli_support::{Column, Failure, Fields, Meaning, Table, Terminal, show_path};
+use license_cli_support::{Cell, Column, Failure, Fields, Meaning, Table, Terminal, show_path};
 use license_core::Code;
 use license_core::issue::Signer;
 use serde_json::{Value, json};
 
-use super::opened::{Access, open, refused, runtime};
+use super::opened::{DatabaseAccess, open, refused, runtime};
 use crate::config::{Config, Tls};
 use crate::data_dir::DataDir;
 use crate::domain::PageRequest;
@@ -23,7 +23,7 @@ pub(super) fn run(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
     let directory = DataDir::open(&config.data_dir)?;
     let key = keys::load(&directory.key())?.public().id().to_string();
     let (licenses, pools) = runtime()?.block_on(async {
-        let server = open(config, &directory, Access::Beside).await?;
+        let server = open(config, &directory, DatabaseAccess::Beside).await?;
         let failed = |refusal| refused(&refusal);
         let page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
         let licenses = server
@@ -76,12 +76,14 @@ impl Status {
         let columns = terminal.columns();
         let mut fields = Fields::new();
         fields.add("address", self.url.as_str());
-        let state = if self.answers {
-            Meaning::Good.paint("running").to_string()
-        } else {
-            Meaning::Bad.paint("not running").to_string()
-        };
-        fields.add("state", state.as_str());
+        fields.add(
+            "state",
+            if self.answers {
+                Cell::new(Meaning::Good, "running")
+            } else {
+                Cell::new(Meaning::Bad, "not running")
+            },
+        );
         fields.add("data", self.data_dir.as_str());
         fields.add("key", self.key.as_str());
         let mut text = fields.to_text(columns);

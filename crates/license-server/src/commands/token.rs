@@ -5,7 +5,7 @@ use license_core::chrono::TimeDelta;
 use license_core::time::rfc3339;
 use serde_json::{Value, json};
 
-use super::opened::{Access, OpenedServer, now, open, refused, runtime};
+use super::opened::{DatabaseAccess, OpenedServer, now, open, refused, runtime};
 use crate::args::TokenCommand;
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -18,7 +18,7 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let directory = DataDir::open(&config.data_dir)?;
     runtime()?.block_on(async {
-        let server = open(config, &directory, Access::Beside).await?;
+        let server = open(config, &directory, DatabaseAccess::Beside).await?;
         match command {
             TokenCommand::Create { name, scope, days } => {
                 create(&server, (name, scope, *days), terminal).await
