@@ -6,6 +6,12 @@ use serde_json::json;
 
 const VALIDATE: &str = "/api/v1/licenses/validate";
 const JSON: (&str, &str) = ("content-type", "application/json");
+const LICENSE: (&str, &str) = ("authorization", "License CODITECT-PRO-A7F3E9D2C4B1-8F2A");
+const TICKET: &str = "/api/v1/queue/tick_00000000000000000000000000000000\
+    ?session=sess_00000000000000000000000000000000\
+    &instance=inst_00000000000000000000000000000000";
+const RELEASE: &str =
+    r#"{"instance": "inst_00000000000000000000000000000000", "seq": 1, "secret": "s"}"#;
 
 #[test]
 fn requests_that_are_not_acceptable_are_problems_with_a_code() {
@@ -140,7 +146,7 @@ fn bytes_that_are_not_http_end_the_connection_only() {
     let server = Server::start(&scratch, &[]);
     let header = format!(
         "GET /healthz HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n",
-        "a".repeat(70_000)
+        "a".repeat(1_000_000)
     );
     let headers = format!(
         "GET /healthz HTTP/1.1\r\nHost: a\r\n{}\r\n",
@@ -155,7 +161,7 @@ fn bytes_that_are_not_http_end_the_connection_only() {
         ("\0\0\0\0\r\n\r\n".to_owned(), "HTTP/1.1 400"),
         ("GET / HTTP/9.9\r\n\r\n".to_owned(), ""),
         ("GET /\r\n\r\n".to_owned(), ""),
-        (header, "HTTP/1.1 431"),
+        (header, ""),
         (headers, "HTTP/1.1 431"),
         (
             post("Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef"),

@@ -7,6 +7,7 @@
 )]
 
 mod config;
+mod guide;
 mod hostile;
 mod openapi;
 mod seats;

@@ -61,7 +61,7 @@ impl Site {
 pub(super) fn issue(scratch: &Scratch, options: &[&str]) -> IssuedLicense {
     let workstation = Vendor::shared().workstation();
     workstation.write("server.request", scratch.read("data/server.request"));
-    let issue = Run::keygen(&workstation).args(words("issue --json --key vendor.key"));
+    let issue = Run::keygen(&workstation).args(words("issue --json --force --key vendor.key"));
     let issue = issue.args(["--customer", "ACME Ltd", "--server-key", "server.request"]);
     let issue = issue.args(options).args(["--out", "acme.lic"]);
     let report = issue.run().expect_code(0).json();

@@ -77,7 +77,7 @@ pub(super) struct ActivationQuery {
     /// `waiting`, `answered` or `deactivated`.
     state: Option<String>,
     /// The `next` of the page before.
-    #[param(max_length = 200)]
+    #[param(min_length = 1, max_length = 256)]
     cursor: Option<String>,
     /// The maximum number of items, from 1 to 500. The default is 50.
     #[param(minimum = 1, maximum = 500)]

@@ -98,13 +98,16 @@ fn complete_item(item: &mut PathItem, has_parameter: bool) {
     if let Some(post) = &mut item.post {
         let description = "A random text. A repetition with the same key and body has no further \
             effect, and gets the first response. The key is kept for 24 hours.";
-        add_parameter(post, header_parameter("Idempotency-Key", description, 255));
+        add_parameter(
+            post,
+            header_parameter("Idempotency-Key", description, Some(255)),
+        );
     }
     if let Some(get) = &mut item.get
         && get.responses.responses.contains_key("304")
     {
         let description = "The ETag of an earlier response";
-        add_parameter(get, header_parameter("If-None-Match", description, 1000));
+        add_parameter(get, header_parameter("If-None-Match", description, None));
     }
 }
 
@@ -170,12 +173,13 @@ fn add_parameter(operation: &mut Operation, parameter: Parameter) {
     parameters.push(RefOr::T(parameter));
 }
 
-fn header_parameter(name: &str, description: &str, max: usize) -> Parameter {
-    let text = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .min_length(Some(1))
-        .max_length(Some(max))
-        .build();
+fn header_parameter(name: &str, description: &str, length: Option<usize>) -> Parameter {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    let text = match length {
+        Some(length) => text.min_length(Some(1)).max_length(Some(length)),
+        None => text,
+    };
+    let text = text.build();
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)

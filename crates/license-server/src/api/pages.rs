@@ -14,7 +14,7 @@ use crate::domain::{Cursor, Page, PageRequest, Refusal, RefusalKind, ServerCode}
 #[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
     /// The `next` of the page before.
-    #[param(max_length = 200)]
+    #[param(min_length = 1, max_length = 256)]
     cursor: Option<String>,
     /// The maximum number of items, from 1 to 500. The default is 50.
     #[param(minimum = 1, maximum = 500)]
