@@ -217,3 +217,6 @@ impl Services {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,15 +111,17 @@ impl StoreError {
     /// Returns the next step of the operator.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Locked(_) => "stop the other server, or give another directory with --data",
+            Self::Locked(_) => "stop the other server, or give another directory with --data-dir",
             Self::NetworkFileSystem { .. } => {
-                "give a directory on a local disk with --data; SQLite needs shared memory and locks \
+                "give a directory on a local disk with --data-dir; SQLite needs shared memory and locks \
                  that network file systems do not provide"
             }
             Self::Missing { .. } => "create the data directory with `license-server init`",
             Self::Newer { .. } => "use the newer version of license-server",
             Self::Older { .. } => "restart the server with this version first",
-            Self::NotAServer { .. } => "give the data directory of a license server with --data",
+            Self::NotAServer { .. } => {
+                "give the data directory of a license server with --data-dir"
+            }
             Self::Damaged(_) | Self::BadRow { .. } => {
                 "stop the server, and restore the latest backup"
             }

@@ -10,6 +10,7 @@ use std::sync::PoisonError;
 
 use async_trait::async_trait;
 
+use super::connection::{self, Access};
 use super::writer::Batch;
 use super::{SqliteStore, backup, seat_rows};
 use crate::domain::TenantId;
@@ -40,10 +41,10 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn back_up(&self, to: &Path) -> Result<(), StoreError> {
-        let (readers, to) = (self.readers.clone(), to.to_owned());
-        // `VACUUM INTO` cannot run in a transaction.
+        let (path, to) = (self.path.clone(), to.to_owned());
+        // `VACUUM INTO` can neither run in a transaction nor on a connection that only reads.
         let task = tokio::task::spawn_blocking(move || {
-            let db = readers.take()?;
+            let db = connection::open(&path, Access::Write)?;
             backup::back_up(&db, &to)
         });
         task.await.unwrap_or(Err(StoreError::Closed))

@@ -60,7 +60,7 @@ impl Readers {
     }
 
     /// Returns an idle connection, or opens one.
-    pub(super) fn take(&self) -> Result<Connection, StoreError> {
+    fn take(&self) -> Result<Connection, StoreError> {
         let idle = self.lock().pop();
         idle.map_or_else(|| connection::open(&self.inner.path, Access::Read), Ok)
     }

@@ -278,6 +278,3 @@ impl Worker {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;
