@@ -30,7 +30,8 @@ pub(crate) struct Metrics {
     /// Connections that were closed, by the limit.
     pub(crate) closed_connections: IntCounterVec,
     pub(crate) open_connections: IntGauge,
-    pub(crate) signatures: IntCounter,
+    /// Signed lease tokens.
+    pub(crate) lease_tokens: IntCounter,
     pub(crate) lease_clock: IntGauge,
     /// Seats by pool and state, such as `held` and `late`.
     seats: IntGaugeVec,
@@ -73,8 +74,8 @@ impl Metrics {
             "Durations of validations.",
         ))?;
         registry.register(Box::new(validations.clone()))?;
-        let signatures = IntCounter::new("license_signatures_total", "Signatures of the server.")?;
-        registry.register(Box::new(signatures.clone()))?;
+        let lease_tokens = IntCounter::new("license_lease_tokens_total", "Signed lease tokens.")?;
+        registry.register(Box::new(lease_tokens.clone()))?;
         Ok(Self {
             requests: counters(
                 "license_http_requests_total",
@@ -99,7 +100,7 @@ impl Metrics {
                 &["reason"],
             )?,
             open_connections: gauge("license_http_connections", "Open connections.")?,
-            signatures,
+            lease_tokens,
             lease_clock: gauge("license_lease_clock_milliseconds", "The lease clock.")?,
             seats: gauges("license_seats", "Seats by state.", &["pool", "state"])?,
             license_end: gauges(

@@ -216,7 +216,7 @@ pub(super) async fn acquire(
     app.metrics().acquires.with_label_values(&[result]).inc();
     let seat = |status, seat: Seat| {
         if seat.lease.is_some() {
-            app.metrics().signatures.inc();
+            app.metrics().lease_tokens.inc();
         }
         (status, Json(SeatBody::from(seat))).into_response()
     };
@@ -255,7 +255,7 @@ pub(super) async fn heartbeat(
     };
     let seat = app.services().seats.heartbeat(request).await?;
     if seat.lease.is_some() {
-        app.metrics().signatures.inc();
+        app.metrics().lease_tokens.inc();
     }
     Ok(Json(seat.into()))
 }
@@ -314,7 +314,7 @@ pub(super) async fn borrow(
         duration: TimeDelta::seconds(body.seconds.into()),
     };
     let seat = app.services().seats.borrow(request).await?;
-    app.metrics().signatures.inc();
+    app.metrics().lease_tokens.inc();
     Ok(Json(seat.into()))
 }
 
