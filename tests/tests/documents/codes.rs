@@ -244,7 +244,7 @@ fn each_row_has_a_meaning_a_program_an_exit_code_and_a_remedy() {
         assert_eq!(cells.len(), 5, "{code}: {cells:?}");
         assert!(cells[1].ends_with('.'), "{code}: {}", cells[1]);
         assert!(
-            ["`license`", "`keygen`", "both"].contains(&cells[2]),
+            ["`license`", "`keygen`", "both", "`license-server`"].contains(&cells[2]),
             "{code}: {}",
             cells[2]
         );

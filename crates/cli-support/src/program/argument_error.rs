@@ -233,9 +233,10 @@ fn user_text(error: &clap::Error, kind: ContextKind) -> Option<String> {
     Some(format!("{start}…"))
 }
 
-/// Returns whether a text is the path of a file, and therefore neither a license nor a key.
+/// Returns whether a text is the path of a file. The path of a file that an option such as `--out`
+/// created can be a private key.
 fn is_file(text: &str) -> bool {
-    Path::new(text).is_file()
+    !may_be_key(text) && Path::new(text).is_file()
 }
 
 fn is_short(text: &str) -> bool {
