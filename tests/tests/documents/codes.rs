@@ -30,6 +30,7 @@ const NOT_CODES: &[&str] = &[
     "AVIF",
     "BEGIN",
     "BMP",
+    "CARGO_MANIFEST_DIR",
     "CARGO_PKG_VERSION",
     "CERTIFICATE",
     "CIFS",
