@@ -4,7 +4,7 @@ use std::thread;
 
 use license_core::{TrustSet, Unverified};
 use license_tests::server::{Server, license_server};
-use license_tests::{Vendor, words};
+use license_tests::{Vendor, keygen, words};
 use serde_json::{Value, json};
 
 use super::site::{Site, TERMS, issue};
@@ -205,16 +205,11 @@ fn a_renewal_with_fewer_seats_takes_no_seat_away() {
     let [first, second, third] = [1, 2, 3].map(|number| site.session(number));
     let seq = first.acquire(&server, false).expect(201)["seq"].clone();
     second.acquire(&server, false).expect(201);
-    let workstation = Vendor::shared().workstation();
-    workstation.write("acme.lic", &site.license.file);
-    workstation.write("server.request", site.scratch.read("data/server.request"));
-    let renew = "upgrade --key vendor.key acme.lic --seats 1 --force --out smaller.lic";
-    let renewed = license_tests::Run::keygen(&workstation)
-        .args(words(renew))
-        .run();
-    let _ = renewed.expect_code(0);
+    let upgrade = "upgrade --key vendor.key acme.lic --seats 1 --force --out smaller.lic";
+    let upgrade = keygen(&site.vendor, &words(upgrade)).expect_code(0);
+    assert!(upgrade.stderr.contains("LOSS"), "{upgrade:?}");
     // The console installs the license beside the running server.
-    site.install(&workstation.read("smaller.lic"), &[]);
+    site.install(&site.vendor.read("smaller.lic"), &[]);
     assert_eq!(first.heartbeat(&server, &seq).expect(200)["seq"], seq);
     third.acquire(&server, false).expect_problem(409, "NO_SEAT");
     let found = pool(&server, &administrator);
@@ -231,7 +226,7 @@ fn a_renewal_with_fewer_seats_takes_no_seat_away() {
 #[test]
 fn a_license_of_another_server_or_vendor_is_refused() {
     let (site, other) = (Site::new(TERMS), Site::new(TERMS));
-    let foreign = issue(&other.scratch, &words(TERMS));
+    let foreign = issue(&site.vendor, &other.scratch, &words(TERMS));
     site.scratch.write("foreign.lic", &foreign.file);
     let refused = license_server(&site.scratch)
         .args(["install", "foreign.lic"])
