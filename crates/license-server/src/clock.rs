@@ -2,6 +2,7 @@
 
 mod lease_clock;
 mod manual;
+mod steady;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,6 +10,7 @@ use chrono::{DateTime, Utc};
 
 pub use lease_clock::LeaseClock;
 pub use manual::ManualClock;
+pub use steady::SteadyClock;
 
 /// A source of time, as an argument of everything that needs time.
 pub trait Clock: Send + Sync {

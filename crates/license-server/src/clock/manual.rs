@@ -34,6 +34,18 @@ impl ManualClock {
         self.boot_ms.fetch_add(u64::from(millis), Ordering::SeqCst);
     }
 
+    /// Advances both clocks to a time. A time in the past changes nothing.
+    pub fn advance_to(&self, wall: DateTime<Utc>) {
+        let passed = wall
+            .timestamp_millis()
+            .saturating_sub(self.wall_ms.load(Ordering::SeqCst));
+        let Ok(millis) = u64::try_from(passed) else {
+            return;
+        };
+        self.set_wall(wall);
+        self.boot_ms.fetch_add(millis, Ordering::SeqCst);
+    }
+
     /// Advances only the boot time.
     pub fn advance_boot_ms(&self, millis: u32) {
         self.boot_ms.fetch_add(u64::from(millis), Ordering::SeqCst);

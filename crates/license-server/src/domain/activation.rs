@@ -46,7 +46,7 @@ pub struct ActivationRecord {
     pub request: String,
     /// The time at which the server received the request.
     pub requested_at: DateTime<Utc>,
-    /// The activation token of the vendor.
+    /// The activation of the vendor in armor.
     pub answer: Option<String>,
     /// The time at which the server received the answer.
     pub answered_at: Option<DateTime<Utc>>,

@@ -49,7 +49,6 @@ server_codes! {
     NetworkNotAllowed "NETWORK_NOT_ALLOWED" "The server does not lend seats to the network of the caller.",
     NotEnrolled "NOT_ENROLLED" "The enrollment token is missing or wrong.",
     ShownOnce "SHOWN_ONCE" "The answer contained a secret, which is shown only once.",
-    NotIssuer "NOT_ISSUER" "This server cannot sign the requested artifact.",
 }
 
 /// The kind of a refusal, which the status of the response follows.

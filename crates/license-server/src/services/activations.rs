@@ -103,7 +103,7 @@ impl ActivationService {
             license: request.license,
             machine: digest.unwrap_or_else(|| machine.to_string()),
             request: armor,
-            requested_at: self.site.clock.wall(),
+            requested_at: self.site.wall(),
             answer: None,
             answered_at: None,
             receipt: None,

@@ -35,7 +35,7 @@ impl IdempotencyService {
     ) -> Result<IdempotencyState, Refusal> {
         let digest = Sha256::digest(body).into();
         let (store, tenant) = (&self.site.store, &self.site.tenant);
-        let now = self.site.clock.wall();
+        let now = self.site.wall();
         Ok(store.begin_request(tenant, key, digest, now).await?)
     }
 
@@ -65,7 +65,7 @@ impl IdempotencyService {
 
     /// Deletes the records of old requests.
     pub(super) async fn forget_old(&self) -> Result<(), Refusal> {
-        let now = self.site.clock.wall();
+        let now = self.site.wall();
         let before = license_core::time::saturating_sub(now, RETENTION);
         let store = &self.site.store;
         Ok(store.forget_requests(&self.site.tenant, before).await?)

@@ -155,7 +155,7 @@ impl LicenseService {
             customer: license.customer().to_owned(),
             token: token.to_owned(),
             supersedes: license.supersedes().to_vec(),
-            installed_at: self.site.clock.wall(),
+            installed_at: self.site.wall(),
             number: 0,
         })
     }

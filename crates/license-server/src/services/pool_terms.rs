@@ -44,7 +44,7 @@ pub(super) struct PoolSource {
 #[derive(Clone, Debug)]
 pub(super) struct CurrentTerms {
     pub(super) terms: Arc<PoolTerms>,
-    /// How long the licenses last. `None` stands for no end.
+    /// How long the licenses last. A perpetual license has `None`.
     pub(super) license_left: Option<LeaseSpan>,
     /// The end of the licenses.
     pub(super) ends_at: Option<DateTime<Utc>>,
@@ -115,7 +115,7 @@ impl PoolSource {
         let Some(license) = newest.or_else(|| self.licenses.last()) else {
             return Err(no_license(&self.pool));
         };
-        let now = site.clock.wall();
+        let now = site.wall();
         let ends_at = match newest {
             None => Some(now),
             Some(newest) => self.end_after(&newest.license),

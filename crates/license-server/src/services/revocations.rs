@@ -125,6 +125,6 @@ fn record(site: &Site, list: &RevocationList) -> RevocationRecord {
         seq: list.seq(),
         armor: list.to_armor(),
         digest: list.digest(),
-        imported_at: site.clock.wall(),
+        imported_at: site.wall(),
     }
 }

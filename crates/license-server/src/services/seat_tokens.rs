@@ -75,8 +75,8 @@ pub(super) struct TokenContext<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
-/// Signs the token of a seat for the instance of the grant. Returns `None` if the license ends within
-/// a second, because tokens have whole seconds.
+/// Signs the token of a seat for the instance of the grant. Returns `None` if the license ends
+/// within a second, because tokens have whole seconds.
 pub(super) fn sign(
     site: &Site,
     grant: &SeatGrant,

@@ -108,6 +108,9 @@ impl SeatService {
         let SeatReply::Seat(grant) = self.granted(&reply)? else {
             return Err(unexpected());
         };
+        if grant.valid_for.is_zero() {
+            return Err(denial::ended(grant.usage));
+        }
         let is_due = self.tokens.is_due(&grant, reply.now);
         let nonce = is_due.then_some(request.nonce);
         let machine = lease_machine(&grant, request.machine.as_deref())?;

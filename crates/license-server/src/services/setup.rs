@@ -32,7 +32,7 @@ impl SetupService {
     pub async fn start(&self) -> Result<Option<String>, Refusal> {
         let secret = new_secret()?;
         let digest = SecretDigest::new(&secret);
-        let expires_at = license_core::time::saturating_add(self.site.clock.wall(), VALIDITY);
+        let expires_at = license_core::time::saturating_add(self.site.wall(), VALIDITY);
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         let is_new = store.begin_setup(tenant, digest, expires_at).await?;
         Ok(is_new.then_some(secret))
@@ -46,9 +46,7 @@ impl SetupService {
     pub async fn check(&self, secret: &str) -> Result<(), Refusal> {
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         let digest = SecretDigest::new(secret);
-        let is_valid = store
-            .check_setup(tenant, digest, self.site.clock.wall())
-            .await?;
+        let is_valid = store.check_setup(tenant, digest, self.site.wall()).await?;
         if is_valid { Ok(()) } else { Err(used()) }
     }
 

@@ -16,7 +16,7 @@ use super::cache::Cache;
 use super::content::Content;
 use super::licenses::InstalledLicense;
 use super::signer::ServerSigner;
-use crate::clock::Clock;
+use crate::clock::{Clock, SteadyClock};
 use crate::domain::{
     Actor, LicenseRecord, NewAuditEntry, Refusal, RefusalKind, ServerCode, TenantId,
 };
@@ -28,7 +28,8 @@ const CACHED_CREDENTIALS: usize = 10_000;
 /// The parts that all services share.
 pub(super) struct Site {
     pub(super) store: Arc<dyn Store>,
-    pub(super) clock: Arc<dyn Clock>,
+    /// The clock for decisions, which does not follow sudden jumps.
+    pub(super) clock: SteadyClock,
     pub(super) signer: Arc<dyn ServerSigner>,
     pub(super) tenant: TenantId,
     pub(super) matrix: Arc<FeatureMatrix>,
@@ -45,7 +46,7 @@ impl Site {
         let content = read_content(&*config.store, &config.tenant, &config.roots).await?;
         Ok(Self {
             store: config.store,
-            clock: config.clock,
+            clock: SteadyClock::new(config.clock),
             signer: config.signer,
             tenant: config.tenant,
             matrix: config.matrix,
@@ -61,9 +62,14 @@ impl Site {
         Arc::clone(&self.content.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Returns the current time, which does not follow sudden jumps.
+    pub(super) fn wall(&self) -> DateTime<Utc> {
+        self.clock.wall()
+    }
+
     /// Returns the current time in whole seconds.
     pub(super) fn now(&self) -> DateTime<Utc> {
-        let seconds = license_core::time::unix_seconds(self.clock.wall());
+        let seconds = license_core::time::unix_seconds(self.wall());
         license_core::time::from_unix_seconds(seconds).unwrap_or(license_core::time::MAX)
     }
 
@@ -98,7 +104,7 @@ impl Site {
             action,
             subject: subject.into(),
             details,
-            at: self.clock.wall(),
+            at: self.wall(),
         }
     }
 
@@ -211,6 +217,9 @@ impl Site {
             )
             .hint("ask the vendor for a license that a current key has signed")
         })?;
+        if let Some(at) = license.issued_at() {
+            self.clock.record_signed(at);
+        }
         Ok(InstalledLicense {
             record,
             license,
@@ -262,7 +271,7 @@ impl Site {
 
     /// Returns a new id, which increases with time.
     pub(super) fn new_id(&self) -> Result<LicenseId, Refusal> {
-        Ok(LicenseId::from_random(self.clock.wall(), &random()?))
+        Ok(LicenseId::from_random(self.wall(), &random()?))
     }
 }
 

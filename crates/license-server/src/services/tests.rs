@@ -143,11 +143,12 @@ impl TestServer {
             .unwrap();
     }
 
-    /// Lets time pass, with a tick each second.
+    /// Lets time pass, in steps of one second, with a tick at the end.
     async fn pass(&self, seconds: u32) {
         for _ in 0..seconds {
             self.clock.advance_ms(1000);
-            self.services.tick().await.unwrap();
+            self.store.check().await.unwrap();
         }
+        self.services.tick().await.unwrap();
     }
 }

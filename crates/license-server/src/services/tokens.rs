@@ -58,7 +58,7 @@ impl TokenService {
         scope: Scope,
         expires_at: Option<DateTime<Utc>>,
     ) -> Result<NewToken, Refusal> {
-        let now = self.site.clock.wall();
+        let now = self.site.wall();
         if let Some(end) = expires_at.filter(|end| *end <= now) {
             let now = license_core::time::rfc3339(now);
             let end = license_core::time::rfc3339(end);
@@ -116,7 +116,7 @@ impl TokenService {
         } else {
             None
         };
-        let now = self.site.clock.wall();
+        let now = self.site.wall();
         let token = found
             .filter(|token| token.is_valid_at(now))
             .ok_or_else(|| {
@@ -158,7 +158,7 @@ pub(super) fn new_token(
         name: name.to_owned(),
         scope,
         digest: SecretDigest::new(&secret),
-        created_at: site.clock.wall(),
+        created_at: site.wall(),
         expires_at,
         revoked_at: None,
     };

@@ -55,7 +55,7 @@ impl UsageService {
             product,
             report: text.to_owned(),
             entries: u64::try_from(entries).unwrap_or(u64::MAX),
-            received_at: self.site.clock.wall(),
+            received_at: self.site.wall(),
         };
         let store = &self.site.store;
         let stored = store.store_usage(&self.site.tenant, vec![record]).await?;

@@ -9,7 +9,7 @@ use license_core::issue::ValidationDraft;
 use license_core::license::Activation;
 use license_core::machine::Machine;
 use license_core::policy::Entitlements;
-use license_core::{Code, Context, License, LicenseId, Unverified, Version, with_causes};
+use license_core::{Code, Context, License, LicenseFile, LicenseId, Version, with_causes};
 
 use super::cache::Cache;
 use super::licenses::InstalledLicense;
@@ -197,11 +197,10 @@ impl ValidateService {
                 .iter()
                 .filter(|found| &found.license == license.id());
             let answers = of_license.filter_map(|found| found.answer.as_deref());
-            activations.extend(answers.filter_map(|token| {
-                Unverified::parse(token)
-                    .ok()?
-                    .verify_activation(content.keys())
-                    .ok()
+            activations.extend(answers.filter_map(|armor| {
+                let file = LicenseFile::parse(armor).ok()?;
+                let token = &file.blocks().first()?.token;
+                token.verify_activation(content.keys()).ok()
             }));
             if found.next.is_none() {
                 return Ok(activations);
@@ -323,8 +322,8 @@ impl ValidateService {
 
 /// Returns the status in the validation token, or `None` if the server signs no token.
 ///
-/// A token with the status `active` would count as a check-in, so it belongs to valid licenses only.
-/// A token with another status ends the license on the machine, which only the vendor's own list
+/// A token with the status `active` would count as a check-in, so only valid licenses get it. A
+/// token with another status ends the license on the machine, which only the vendor's own list
 /// justifies.
 fn status_of(verdict: &Verdict) -> Option<Status> {
     match verdict.code {

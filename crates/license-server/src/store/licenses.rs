@@ -34,7 +34,8 @@ pub trait LicenseStore: Send + Sync {
         id: &LicenseId,
     ) -> Result<Option<LicenseRecord>, StoreError>;
 
-    /// Returns the licenses that a standard key or a short enterprise key names. Different licenses can have the same key.
+    /// Returns the licenses that a standard key or a short enterprise key names. Different licenses
+    /// can have the same key.
     async fn licenses_by_key(
         &self,
         tenant: &TenantId,

@@ -25,7 +25,7 @@ impl SeatService {
         let mut caller = self.caller_in_any_state(credential).await?;
         let license = &caller.installed.license;
         let left = if self.site.decide_for_all(license).is_valid {
-            let now = self.site.clock.wall();
+            let now = self.site.wall();
             license
                 .ends_at()
                 .map(|end| span(end.signed_duration_since(now)))

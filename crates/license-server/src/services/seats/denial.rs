@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use license_seats::{Denial, DenialReason, EndedLease, LeaseSpan, LeaseTime};
+use license_seats::{Denial, DenialReason, EndedLease, LeaseSpan, LeaseTime, PoolUsage};
 use serde_json::{Map, Value, json};
 
 use crate::domain::{Refusal, RefusalKind};
@@ -33,6 +33,18 @@ pub(super) fn refusal(denial: &Denial, now: LeaseTime) -> Refusal {
         DenialReason::QueueFull { .. } => refusal.retry_after(retry(denial.next_seat_in)),
         _ => refusal,
     }
+}
+
+/// Returns the refusal of a heartbeat that extends nothing, because the license has ended.
+pub(super) fn ended(usage: PoolUsage) -> Refusal {
+    let denial = Denial {
+        reason: DenialReason::LicenseEnded,
+        usage,
+        holders: Vec::new(),
+        next_seat_in: None,
+        queue_position: None,
+    };
+    refusal(&denial, LeaseTime::START)
 }
 
 fn retry(next_seat_in: Option<LeaseSpan>) -> Duration {

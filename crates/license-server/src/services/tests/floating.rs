@@ -188,7 +188,7 @@ async fn a_crashed_session_costs_a_seat_only_until_another_session_needs_it() {
             .unwrap();
     }
     server.pass(24).await;
-    // The lease of the first session is late, but nobody has needed the seat.
+    // The lease of the first session is late, but no other session has needed the seat.
     server.heartbeat(&token, 1, 1).await.unwrap();
     server.pass(100).await;
     for number in 2..=5 {
@@ -456,14 +456,16 @@ async fn a_revoked_license_gets_no_new_seat() {
         server.acquire(&token, 2).await.unwrap_err().code,
         "LICENSE_ENDED"
     );
+    // The lease runs out, and cannot be renewed.
+    server.pass(100).await;
+    let kept = server.heartbeat(&token, 1, seat.seq).await.unwrap();
     assert_eq!(
-        server
-            .heartbeat(&token, 1, seat.seq)
-            .await
-            .unwrap_err()
-            .code,
-        "LICENSE_ENDED"
+        (kept.valid_for, kept.renew_after),
+        (TimeDelta::seconds(20), None)
     );
+    server.pass(20).await;
+    let ended = server.heartbeat(&token, 1, seat.seq).await.unwrap_err();
+    assert_eq!(ended.code, "LICENSE_ENDED");
 }
 
 #[tokio::test]
@@ -586,4 +588,26 @@ async fn values_that_are_not_accepted_are_refused() {
     };
     let refusal = server.services.seats.heartbeat(request).await.unwrap_err();
     assert_eq!(refusal.code, "SESSION_MISMATCH");
+}
+
+#[tokio::test]
+async fn no_jump_of_the_wall_clock_ends_a_seat() {
+    let (server, token) = TestServer::with_license().await;
+    let seat = server.acquire(&token, 1).await.unwrap();
+    for jump in ["2037-01-15T09:00:00Z", "2017-01-15T09:00:00Z"] {
+        server.clock.set_wall(at(jump));
+        for _ in 0..6 {
+            server.pass(40).await;
+            let renewed = server.heartbeat(&token, 1, seat.seq).await.unwrap();
+            assert_eq!(renewed.valid_for, TimeDelta::seconds(120), "{jump}");
+        }
+        server.acquire(&token, 2).await.unwrap();
+    }
+    // A license that has ended by the true clock ends as before.
+    server.clock.set_wall(at("2027-01-15T09:08:00Z"));
+    server.clock.advance_to(at("2028-02-01"));
+    assert_eq!(
+        server.acquire(&token, 3).await.unwrap_err().code,
+        "LICENSE_ENDED"
+    );
 }

@@ -157,7 +157,7 @@ async fn the_server_is_the_check_in_of_its_licenses() {
         draft.check_in = team.check_in();
     });
     server.install(&token).await;
-    server.clock.set_wall(at("2027-06-01"));
+    server.clock.advance_to(at("2027-06-01"));
     let reply = server
         .services
         .validate

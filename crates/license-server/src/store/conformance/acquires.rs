@@ -14,8 +14,8 @@ use crate::store::{PoolReply, PoolRequest, Store};
 /// Acquires and releases seats from many tasks.
 ///
 /// No more seats than the capacity are held at any instant, and the fencing numbers are unique and
-/// without gaps. A task counts its seat after the reply and stops counting it before the release, so
-/// that the count is never above the true number.
+/// without gaps. A task counts its seat after the reply and stops counting it before the release,
+/// so that the count is never above the true number.
 pub(in crate::store) async fn concurrent_acquires(
     store: Arc<dyn Store>,
     tasks: u32,

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::store::StoreError;
 
-/// Copies a consistent snapshot to a new file. The server can go on writing meanwhile.
+/// Copies a consistent snapshot to a new file. The server can write meanwhile.
 pub(super) fn back_up(db: &Connection, to: &Path) -> Result<(), StoreError> {
     let fill = |partial: &Path| {
         let not_text = || io::Error::other("expected a path in UTF-8");

@@ -40,7 +40,8 @@ pub(super) fn version(db: &Connection, path: &Path) -> Result<i64, StoreError> {
     }
 }
 
-/// Returns the id of the application, the version and the number of schema objects, in one snapshot.
+/// Returns the id of the application, the version and the number of schema objects, in one
+/// snapshot.
 fn identity(db: &Connection) -> Result<(i64, i64, i64), rusqlite::Error> {
     let read = db.unchecked_transaction()?;
     let pragma = |name: &str| read.pragma_query_value(None, name, |row| row.get(0));

@@ -24,8 +24,7 @@ pub(super) fn write(
     let (tenant_text, pool_text) = (tenant.as_str(), pool.as_str());
     let delete = |sql: &str, key: String| -> Result<(), StoreError> {
         let mut statement = db.prepare_cached(sql)?;
-        statement.execute([tenant_text, pool_text, &key])?;
-        Ok(())
+        one_row(statement.execute([tenant_text, pool_text, &key])?)
     };
     for change in changes {
         match change {
@@ -45,6 +44,15 @@ pub(super) fn write(
         }
     }
     Ok(())
+}
+
+/// Refuses a change that does not find its row. The pool in memory would differ from its rows.
+fn one_row(count: usize) -> Result<(), StoreError> {
+    if count == 1 {
+        Ok(())
+    } else {
+        Err(bad_row("pools", format!("{count} rows instead of one")))
+    }
 }
 
 fn put_lease(
@@ -122,7 +130,8 @@ fn put_counters(
     pool: &PoolId,
     counters: &PoolCounters,
 ) -> Result<(), StoreError> {
-    db.prepare_cached(query!("pool_counters_put"))?
+    let count = db
+        .prepare_cached(query!("pool_counters_put"))?
         .execute(params![
             tenant.as_str(),
             pool.as_str(),
@@ -131,7 +140,7 @@ fn put_counters(
             counters.ceiling,
             json("pools", counters)?,
         ])?;
-    Ok(())
+    one_row(count)
 }
 
 /// Replaces the stored terms, which a process without the license needs to rebuild the pool.
