@@ -52,7 +52,7 @@ use problem::Problem;
 use rate::RateTable;
 
 /// Wrong credentials that a peer may send in a minute.
-const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(30).unwrap();
+const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
 
 /// The state of the HTTP interface.
 #[derive(Clone)]

@@ -20,17 +20,18 @@ pub(crate) struct Cli {
 
 const AFTER_HELP: &str = "\
 First steps:
-  license-server init                 create the server's key and a request for the vendor
-  license-server install acme.lic     install the license that the vendor sends back
-  license-server run                  start the server
+  license-server init              create the server's key, and a request for the
+                                   vendor
+  license-server install acme.lic  install the license that the vendor sends back
+  license-server run               start the server
 
-`license-server run` works without any of this: it creates what is missing, and
-prints its address and a link for the first administrator.
+`license-server run` works without the other steps: it creates what is missing,
+and prints its address and a link for the first administrator.
 
 Set options once:
-  Variables such as LICENSE_SERVER_LISTEN, and members of license-server.toml such
-  as listen, replace options. `license-server check-config` shows each value, and
-  where it comes from.
+  Variables such as LICENSE_SERVER_LISTEN, and members of license-server.toml
+  such as listen, replace options. `license-server check-config` shows each
+  value, and where it comes from.
 
 Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input, 4 system error.";
 

@@ -5,8 +5,8 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | foundation | `args`, `network`, `config`, `data_dir`, `trust_file`, `certificate`, `metrics`, `logs` |
-//! | domain | [`clock`], [`domain`], [`store`], [`services`], `keys` |
+//! | foundation | `args`, `network`, `config`, `data_dir`, `trust_file`, `certificate`, `logs` |
+//! | domain | [`clock`], [`domain`], [`store`], [`services`], `keys`, `metrics` |
 //! | HTTP | `api`, `server` |
 //! | program | `commands` |
 

@@ -23,7 +23,7 @@ pub(crate) struct Metrics {
     durations: HistogramVec,
     /// Durations of validations.
     pub(crate) validations: Histogram,
-    /// Acquires by result, such as `GRANTED` or the code of the denial.
+    /// Acquires by result, such as `granted` or the code of the denial.
     pub(crate) acquires: IntCounterVec,
     /// Requests that a limit refused, by the limit.
     pub(crate) limited: IntCounterVec,

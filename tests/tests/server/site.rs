@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 /// The data directory of a server with a license.
 pub(super) struct Site {
     pub(super) scratch: Scratch,
+    /// The workstation of the vendor, with its ledger.
+    pub(super) vendor: Scratch,
     pub(super) license: IssuedLicense,
 }
 
@@ -19,9 +21,14 @@ impl Site {
     pub(super) fn new(terms: &str) -> Self {
         let scratch = Scratch::new();
         license_server(&scratch).arg("init").run().expect_code(0);
-        let license = issue(&scratch, &words(terms));
+        let vendor = Vendor::shared().workstation();
+        let license = issue(&vendor, &scratch, &words(terms));
         scratch.write("trust.jwks", &Vendor::shared().trust);
-        let site = Self { scratch, license };
+        let site = Self {
+            scratch,
+            vendor,
+            license,
+        };
         let file = site.license.file.clone();
         site.install(&file, &["trust.jwks"]);
         site
@@ -57,11 +64,10 @@ impl Site {
     }
 }
 
-/// Issues a license for the server in the data directory.
-pub(super) fn issue(scratch: &Scratch, options: &[&str]) -> IssuedLicense {
-    let workstation = Vendor::shared().workstation();
+/// Issues a license for the server in the data directory, as `acme.lic` of the workstation.
+pub(super) fn issue(workstation: &Scratch, scratch: &Scratch, options: &[&str]) -> IssuedLicense {
     workstation.write("server.request", scratch.read("data/server.request"));
-    let issue = Run::keygen(&workstation).args(words("issue --json --force --key vendor.key"));
+    let issue = Run::keygen(workstation).args(words("issue --json --force --key vendor.key"));
     let issue = issue.args(["--customer", "ACME Ltd", "--server-key", "server.request"]);
     let issue = issue.args(options).args(["--out", "acme.lic"]);
     let report = issue.run().expect_code(0).json();

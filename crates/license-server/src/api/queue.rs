@@ -191,7 +191,7 @@ async fn poll(app: &App, request: PollRequest) -> Result<Place, Problem> {
     };
     Ok(match reply {
         PollReply::Seat(seat) => {
-            app.metrics().acquires.with_label_values(&["GRANTED"]).inc();
+            app.metrics().acquires.with_label_values(&["granted"]).inc();
             app.metrics().lease_tokens.inc();
             Place::Seat(Box::new(seat.into()))
         }

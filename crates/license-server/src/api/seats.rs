@@ -208,9 +208,9 @@ pub(super) async fn acquire(
     };
     let acquired = app.services().seats.acquire(request).await;
     let result = match &acquired {
-        Ok(AcquireReply::Granted(_)) => "GRANTED",
-        Ok(AcquireReply::Held(_)) => "HELD",
-        Ok(AcquireReply::Queued(_)) => "QUEUED",
+        Ok(AcquireReply::Granted(_)) => "granted",
+        Ok(AcquireReply::Held(_)) => "held",
+        Ok(AcquireReply::Queued(_)) => "queued",
         Err(refusal) => refusal.code,
     };
     app.metrics().acquires.with_label_values(&[result]).inc();

@@ -79,9 +79,9 @@ impl Status {
         fields.add(
             "state",
             if self.answers {
-                Cell::new(Meaning::Good, "running")
+                Cell::new(Meaning::Good, "answers")
             } else {
-                Cell::new(Meaning::Bad, "not running")
+                Cell::new(Meaning::Bad, "does not answer")
             },
         );
         fields.add("data", self.data_dir.as_str());
@@ -168,7 +168,7 @@ impl Status {
             })
         });
         json!({
-            "running": self.answers,
+            "answers": self.answers,
             "url": self.url,
             "data_dir": self.data_dir,
             "kid": self.key,
