@@ -181,7 +181,7 @@ impl Services {
         let number = self
             .ticks
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        if number % CLEAN_UP_TICKS == 0 {
+        if number.is_multiple_of(CLEAN_UP_TICKS) {
             self.clean_up().await?;
         }
         let lease_clock = self.site.store.lease_clock(&self.site.tenant).await?;

@@ -34,7 +34,6 @@ const NOT_CODES: &[&str] = &[
     "BORROWED",
     "CARGO_MANIFEST_DIR",
     "CARGO_PKG_VERSION",
-    "CERTIFICATE",
     "CIFS",
     "COLUMNS",
     "COMMIT",

@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn a_small_step_is_followed_and_a_jump_only_after_an_hour() {
         let manual = Arc::new(ManualClock::new(at("2027-01-15T09:00:00Z")));
-        let clock = SteadyClock::new(Arc::clone(&manual) as _);
+        let clock = SteadyClock::new(Arc::<ManualClock>::clone(&manual));
         manual.set_wall(at("2027-01-15T09:05:00Z"));
         assert_eq!(clock.wall(), at("2027-01-15T09:05:00Z"));
         for jump in ["2037-01-15T09:05:00Z", "2017-01-15T09:05:00Z"] {
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_clock_behind_a_signed_date_is_corrected_at_once() {
         let manual = Arc::new(ManualClock::new(at("1970-01-01")));
-        let clock = SteadyClock::new(Arc::clone(&manual) as _);
+        let clock = SteadyClock::new(Arc::<ManualClock>::clone(&manual));
         clock.record_signed(at("2027-01-01"));
         manual.set_wall(at("2026-01-01"));
         assert_eq!(clock.wall(), at("1970-01-01"));

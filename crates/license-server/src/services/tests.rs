@@ -18,7 +18,7 @@ use license_core::{FeatureMatrix, LicenseId, Tier, TrustSet, time};
 use tempfile::TempDir;
 
 use super::{ServerSigner, Services, ServicesConfig};
-use crate::clock::{Clock, ManualClock};
+use crate::clock::ManualClock;
 use crate::domain::{Actor, TenantId};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -107,12 +107,12 @@ impl TestServer {
     async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(at("2027-01-15T09:00:00Z")));
-        let store = SqliteStore::open(directory.path(), Arc::clone(&clock) as _).unwrap();
+        let store = SqliteStore::open(directory.path(), Arc::<ManualClock>::clone(&clock)).unwrap();
         let store = Arc::new(store);
         let signer = TestSigner(ServerKey::new(key(1), &trust()).unwrap());
         let services = Services::open(ServicesConfig {
-            store: Arc::clone(&store) as Arc<dyn Store>,
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            store: Arc::<SqliteStore>::clone(&store),
+            clock: Arc::<ManualClock>::clone(&clock),
             signer: Arc::new(signer),
             tenant: TenantId::site(),
             roots: trust(),

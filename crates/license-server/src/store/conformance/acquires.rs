@@ -68,11 +68,13 @@ pub(in crate::store) async fn concurrent_acquires(
         });
     }
     running.join_all().await;
-    let seqs = seqs.lock().unwrap();
-    let count = u64::try_from(seqs.len()).unwrap();
-    assert!(count > 0);
-    assert_eq!(seqs.first(), Some(&1));
-    assert_eq!(seqs.last(), Some(&count), "the fencing numbers have gaps");
+    {
+        let seqs = seqs.lock().unwrap();
+        let count = u64::try_from(seqs.len()).unwrap();
+        assert!(count > 0);
+        assert_eq!(seqs.first(), Some(&1));
+        assert_eq!(seqs.last(), Some(&count), "the fencing numbers have gaps");
+    }
     let view = store.pool(&tenant, &pool).await.unwrap().unwrap();
     assert_eq!(view.usage.held, 0);
 }

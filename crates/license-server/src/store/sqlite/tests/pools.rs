@@ -132,7 +132,7 @@ async fn the_database_refuses_more_leases_than_seats() {
 async fn no_jump_of_a_clock_ends_a_seat() {
     let directory = directory();
     let clock = manual_clock();
-    let store = SqliteStore::open(directory.path(), Arc::clone(&clock) as _).unwrap();
+    let store = SqliteStore::open(directory.path(), Arc::<ManualClock>::clone(&clock)).unwrap();
     let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
     acquire(&store, &tenant, &pool, 1, 1).await;
     let is_taken = || async {
@@ -157,7 +157,7 @@ async fn no_jump_of_a_clock_ends_a_seat() {
 async fn the_lease_clock_stands_still_while_the_server_is_down() {
     let directory = directory();
     let clock = manual_clock();
-    let open = || SqliteStore::open(directory.path(), Arc::clone(&clock) as _).unwrap();
+    let open = || SqliteStore::open(directory.path(), Arc::<ManualClock>::clone(&clock)).unwrap();
     let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
     let store = open();
     acquire(&store, &tenant, &pool, 1, 1).await;
@@ -176,7 +176,10 @@ async fn the_lease_clock_stands_still_while_the_server_is_down() {
             .is_err()
     );
     pass(&store, &clock, 23).await;
-    assert_eq!(store.due_pools(&tenant).await.unwrap(), [pool.clone()]);
+    assert_eq!(
+        store.due_pools(&tenant).await.unwrap(),
+        std::slice::from_ref(&pool)
+    );
     let granted = grant(&acquire(&store, &tenant, &pool, 1, 2).await);
     assert_eq!(granted.lease.seq.0, 2);
 }
