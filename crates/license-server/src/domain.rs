@@ -19,7 +19,7 @@ pub use activation::{ActivationRecord, ActivationState};
 pub use actor::Actor;
 pub use api_token::{ApiToken, Scope, SecretDigest};
 pub use audit::{AuditEntry, AuditFault, AuditReport, NewAuditEntry};
-pub use event::{EventRecord, NewEvent};
+pub use event::EventRecord;
 pub use idempotency::{IdempotencyKey, IdempotencyState, StoredResponse};
 pub use license::LicenseRecord;
 pub use machine::{MachineRecord, MachineSighting};

@@ -10,6 +10,9 @@
 //! | HTTP | `api`, `server` |
 //! | program | `commands` |
 
+// A refusal explains itself, and is rare.
+#![allow(clippy::result_large_err)]
+
 mod api;
 mod args;
 mod certificate;

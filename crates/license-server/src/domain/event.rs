@@ -3,18 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-/// An event that is to be appended, in the transaction of its change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewEvent {
-    /// The kind, such as `lease.granted`.
-    pub kind: String,
-    /// The object, such as the id of a pool.
-    pub subject: String,
-    /// The details, without secrets.
-    pub details: Value,
-}
-
-/// A stored event.
+/// An event: a change of a seat, or an audited change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRecord {
     /// The number of the event. Numbers increase in the order of the changes.

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use license_core::license::VerifiedLicensesError;
-use license_core::{License, LicenseFile, LicenseId, TokenKind, VerifiedLicenses, with_causes};
+use license_core::license::{CanonicalText, VerifiedLicensesError};
+use license_core::{
+    License, LicenseFile, LicenseId, LicenseKey, TokenKind, VerifiedLicenses, with_causes,
+};
 use serde_json::json;
 
 use super::site::{Site, Verdict};
@@ -57,7 +59,9 @@ impl LicenseService {
     pub async fn install(&self, actor: &Actor, text: &str) -> Result<InstallReport, Refusal> {
         let site = &self.site;
         let mut rotation = site.content().rotation.clone();
-        rotation.apply_file(text).map_err(|error| refused(&error))?;
+        if !LicenseKey::is_likely(text) {
+            rotation.apply_file(text).map_err(|error| refused(&error))?;
+        }
         let verified =
             VerifiedLicenses::verify_with_licenses(text, rotation.keys(), &site.matrix, &[])
                 .map_err(|error| refused(&error))?;
@@ -71,7 +75,7 @@ impl LicenseService {
                 revocations.push(list.seq());
             }
         }
-        let (licenses, new_licenses) = self.store(actor, text, verified.licenses()).await?;
+        let (licenses, new_licenses) = self.store(actor, &verified).await?;
         site.reload().await?;
         Ok(InstallReport {
             licenses,
@@ -102,19 +106,22 @@ impl LicenseService {
         )
     }
 
+    /// Stores the licenses of a verified file. The text is the canonical one, because the text of
+    /// the file may have been changed by a mail program.
     async fn store(
         &self,
         actor: &Actor,
-        text: &str,
-        licenses: &[License],
+        verified: &VerifiedLicenses,
     ) -> Result<(Vec<InstalledLicense>, usize), Refusal> {
+        let CanonicalText::File(text) = verified.canonical() else {
+            return Ok((Vec::new(), 0));
+        };
         let file = LicenseFile::parse(text).ok();
-        let mut tokens = file
+        let tokens = file
             .iter()
             .flat_map(|file| file.blocks_of_kind(TokenKind::License));
         let (mut installed, mut count) = (Vec::new(), 0);
-        for license in licenses {
-            let Some(block) = tokens.next() else { break };
+        for (license, block) in verified.licenses().iter().zip(tokens) {
             let record = self.record(license, block.token.as_str()).await?;
             let details = json!({
                 "customer": record.customer,

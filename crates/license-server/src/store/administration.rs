@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::StoreError;
 use crate::domain::{
     ApiToken, AuditEntry, AuditReport, EventRecord, IdempotencyKey, IdempotencyState,
-    NewAuditEntry, NewEvent, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
+    NewAuditEntry, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
 };
 
 /// The part of a [`Store`](super::Store) for administration: API tokens, the audit trail, events,
@@ -77,15 +77,7 @@ pub trait AdministrationStore: Send + Sync {
     /// Verifies the hash chain of the audit trail.
     async fn verify_audit(&self, tenant: &TenantId) -> Result<AuditReport, StoreError>;
 
-    /// Appends events that belong to no other change.
-    async fn append_events(
-        &self,
-        tenant: &TenantId,
-        at: DateTime<Utc>,
-        events: Vec<NewEvent>,
-    ) -> Result<(), StoreError>;
-
-    /// Returns events, the oldest first. The page always has a cursor, from which a caller can
+    /// Returns events of seats and of audited changes, the oldest first. The page always has a cursor, from which a caller can
     /// continue to poll.
     async fn events(
         &self,

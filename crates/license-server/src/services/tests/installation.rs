@@ -134,6 +134,39 @@ async fn another_token_of_an_installed_license_must_verify() {
 }
 
 #[tokio::test]
+async fn a_key_without_a_file_is_refused_with_the_reason() {
+    let server = TestServer::start().await;
+    let licenses = &server.services.licenses;
+    let terms = license_core::key::EnterpriseTerms {
+        product: ProductCode::parse("CODITECT").unwrap(),
+        company: "ACME".parse().unwrap(),
+        seats: 100.try_into().unwrap(),
+        expiry: license_core::key::KeyExpiry::Perpetual,
+    };
+    let enterprise = license_core::issue::sign_enterprise_key(terms, &vendor()).unwrap();
+    let standard = "CODITECT-PRO-A7F3E9D2C4B1-8F2A".to_owned();
+    for (key, code) in [
+        (enterprise.to_string(), "NOT_CERTIFIED"),
+        (standard, "NEEDS_LICENSE_FILE"),
+    ] {
+        let refusal = licenses.install(&Actor::Console, &key).await.unwrap_err();
+        assert_eq!(refusal.code, code, "{refusal}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_from_a_mail_is_stored_as_the_vendor_signed_it() {
+    let server = TestServer::start().await;
+    let token = token(1, |_| {});
+    let pasted = armor(&token)
+        .replace('\n', "\r\n")
+        .replace("-----", "\u{2014}");
+    server.install(&format!("\u{feff}{pasted}")).await;
+    let stored = server.services.licenses.get(&id(1)).await.unwrap();
+    assert_eq!(stored.record.token, token);
+}
+
+#[tokio::test]
 async fn a_removed_license_is_unknown_at_once() {
     let (server, token) = TestServer::with_license().await;
     let licenses = &server.services.licenses;

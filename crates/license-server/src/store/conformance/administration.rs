@@ -2,11 +2,10 @@
 
 use chrono::TimeDelta;
 use license_core::time;
-use serde_json::json;
 
 use super::sample::{audit, tenant};
 use crate::domain::{
-    ApiToken, Cursor, IdempotencyKey, IdempotencyState, NewEvent, PageRequest, Scope, SecretDigest,
+    ApiToken, Cursor, IdempotencyKey, IdempotencyState, PageRequest, Scope, SecretDigest,
     StoredResponse,
 };
 use crate::store::{Store, StoreError};
@@ -136,19 +135,22 @@ async fn the_audit_trail_is_a_chain(store: &dyn Store) {
 
 async fn events_have_a_cursor_from_which_a_caller_polls(store: &dyn Store) {
     let tenant = tenant();
-    let event = |number: u32| NewEvent {
-        kind: "test.event".to_owned(),
-        subject: "subject".to_owned(),
-        details: json!({ "number": number }),
-    };
-    let at = token("t", "s").created_at;
+    let at = audit("token.create").at;
     let empty = store.events(&tenant, &PageRequest::first()).await.unwrap();
     assert!(empty.items.is_empty());
-    let append = |events| store.append_events(&tenant, at, events);
-    append(vec![event(1), event(2)]).await.unwrap();
+    let change = |name: &str| {
+        let token = token(name, name);
+        store.create_token(&tenant, token, audit("token.create"))
+    };
+    change("one").await.unwrap();
+    change("two").await.unwrap();
     let page = PageRequest::new(empty.next, Some(1));
     let one = store.events(&tenant, &page).await.unwrap();
-    assert_eq!(one.items[0].details, json!({ "number": 1 }));
+    assert_eq!(
+        (one.items[0].seq, one.items[0].kind.as_str()),
+        (1, "token.create")
+    );
+    assert_eq!(one.items[0].details, audit("token.create").details);
     let two = store
         .events(&tenant, &PageRequest::new(one.next, None))
         .await
@@ -163,7 +165,7 @@ async fn events_have_a_cursor_from_which_a_caller_polls(store: &dyn Store) {
     let after = time::saturating_add(at, TimeDelta::seconds(1));
     assert_eq!(store.forget_events(&tenant, at).await.unwrap(), 0);
     assert_eq!(store.forget_events(&tenant, after).await.unwrap(), 2);
-    append(vec![event(3)]).await.unwrap();
+    change("three").await.unwrap();
     let three = store
         .events(&tenant, &PageRequest::new(none.next, None))
         .await

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::events;
 use super::queries::query;
 use super::values::{after_number, bad_row, collect_page, column, excess, number};
 use crate::domain::{
@@ -9,7 +10,7 @@ use crate::domain::{
 };
 use crate::store::StoreError;
 
-/// Appends an entry, in the transaction of its change.
+/// Appends an entry and its event, in the transaction of the change.
 ///
 /// The end of the chain is read from the database each time, because another process, such as
 /// `license-server install`, can append entries too.
@@ -19,6 +20,7 @@ pub(super) fn append(
     entry: &NewAuditEntry,
 ) -> Result<(), StoreError> {
     let (last, previous) = head(db, tenant)?;
+    events::append_change(db, tenant, entry)?;
     let entry = AuditEntry::chained(entry, last.saturating_add(1), &previous);
     db.prepare_cached(query!("audit_insert"))?.execute(params![
         tenant.as_str(),

@@ -6,21 +6,24 @@ use rusqlite::{Connection, Row, params};
 
 use super::queries::query;
 use super::values::{after_number, bad_row, collect, column, excess, millis, number, time};
-use crate::domain::{Cursor, EventRecord, NewEvent, Page, PageRequest, PoolId, TenantId};
+use crate::domain::{Cursor, EventRecord, NewAuditEntry, Page, PageRequest, PoolId, TenantId};
 use crate::store::StoreError;
 
-/// Appends events, in the transaction of their change.
-pub(super) fn append(
+/// Appends the event of an audited change.
+pub(super) fn append_change(
     db: &Connection,
     tenant: &TenantId,
-    at: DateTime<Utc>,
-    events: &[NewEvent],
+    change: &NewAuditEntry,
 ) -> Result<(), StoreError> {
-    for event in events {
-        let details = event.details.to_string();
-        insert(db, tenant, at, &event.kind, &event.subject, &details)?;
-    }
-    Ok(())
+    let details = change.details.to_string();
+    insert(
+        db,
+        tenant,
+        change.at,
+        change.action,
+        &change.subject,
+        &details,
+    )
 }
 
 /// Appends the events of a pool.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::{
     ApiToken, AuditEntry, AuditReport, EventRecord, IdempotencyKey, IdempotencyState,
-    NewAuditEntry, NewEvent, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
+    NewAuditEntry, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
 };
 use crate::store::sqlite::tokens::TokenRevocation;
 use crate::store::sqlite::writer::Batch;
@@ -111,18 +111,6 @@ impl AdministrationStore for SqliteStore {
 
     async fn verify_audit(&self, tenant: &TenantId) -> Result<AuditReport, StoreError> {
         self.read(tenant, audit::verify).await
-    }
-
-    async fn append_events(
-        &self,
-        tenant: &TenantId,
-        at: DateTime<Utc>,
-        new: Vec<NewEvent>,
-    ) -> Result<(), StoreError> {
-        self.write(tenant, move |batch, tenant| {
-            events::append(batch.db, tenant, at, &new)
-        })
-        .await
     }
 
     async fn events(
