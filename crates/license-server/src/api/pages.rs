@@ -1,6 +1,7 @@
 //! Pages of lists, by cursor.
 
 use axum::extract::{FromRequestParts, Query};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -36,7 +37,7 @@ impl PageQuery {
         let cursor = self.cursor.as_deref().map(|text| {
             Cursor::parse(text).ok_or_else(|| {
                 let detail = "the cursor is not one of this server";
-                Refusal::new(RefusalKind::BadRequest, ServerCode::BadCursor, detail)
+                Problem::new(StatusCode::BAD_REQUEST, ServerCode::BadCursor, detail)
                     .hint("use the member `next` of the page before, or omit the cursor")
             })
         });

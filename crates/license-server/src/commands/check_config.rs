@@ -77,23 +77,17 @@ fn to_text(settings: &Settings, terminal: &Terminal) -> String {
 }
 
 fn to_json(settings: &Settings) -> Value {
-    let members = |origin: &Origin| {
-        json!({
-            "source": origin.kind(),
-            "variable": origin.variable(),
-            "line": origin.line(),
-        })
-    };
     let values = SETTINGS.iter().map(|setting| {
         let value = settings.get(setting.name);
-        let mut object = members(&value.origin);
-        object["value"] = Some(value.text).filter(|text| !text.is_empty()).into();
-        (setting.name.to_owned(), object)
+        let mut members = origin_members(&value.origin);
+        let text = Some(value.text).filter(|text| !text.is_empty());
+        members.insert("value".to_owned(), text.into());
+        (setting.name.to_owned(), Value::Object(members))
     });
     let unused = settings.unused().map(|(setting, origin)| {
-        let mut object = members(origin);
-        object["setting"] = setting.name.into();
-        object
+        let mut members = origin_members(origin);
+        members.insert("setting".to_owned(), setting.name.into());
+        Value::Object(members)
     });
     let unknown = settings.unknown_variables().iter();
     json!({
@@ -105,4 +99,12 @@ fn to_json(settings: &Settings) -> Value {
         "unused": unused.collect::<Vec<_>>(),
         "unknown_variables": unknown.map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
     })
+}
+
+fn origin_members(origin: &Origin) -> Map<String, Value> {
+    let mut members = Map::new();
+    members.insert("source".to_owned(), origin.kind().into());
+    members.insert("variable".to_owned(), json!(origin.variable()));
+    members.insert("line".to_owned(), json!(origin.line()));
+    members
 }

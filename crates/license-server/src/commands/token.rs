@@ -3,7 +3,7 @@
 use license_cli_support::{Column, Exit, Failure, Table, Terminal};
 use license_core::chrono::TimeDelta;
 use license_core::time::rfc3339;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::opened::{DatabaseAccess, OpenedServer, now, open, refused, runtime};
 use crate::args::TokenCommand;
@@ -56,9 +56,9 @@ async fn create(
         .await;
     let new = new.map_err(|refusal| refused(&refusal))?;
     if terminal.is_json() {
-        let mut object = to_json(&new.token);
-        object["secret"] = new.secret.into();
-        return terminal.json(&object);
+        let mut members = members(&new.token);
+        members.insert("secret".to_owned(), new.secret.into());
+        return terminal.json(&members);
     }
     terminal.data(&new.secret)?;
     terminal.note(&format!(
@@ -72,7 +72,7 @@ async fn list(server: &OpenedServer, terminal: &Terminal) -> Result<(), Failure>
     let tokens = server.services.tokens.list().await;
     let tokens = tokens.map_err(|refusal| refused(&refusal))?;
     if terminal.is_json() {
-        let tokens: Vec<Value> = tokens.iter().map(to_json).collect();
+        let tokens: Vec<_> = tokens.iter().map(members).collect();
         return terminal.json(&json!({"tokens": tokens}));
     }
     if tokens.is_empty() {
@@ -100,14 +100,18 @@ fn state(token: &ApiToken) -> String {
     }
 }
 
-fn to_json(token: &ApiToken) -> Value {
-    let instant = |at| Some(rfc3339(at).to_string());
-    json!({
-        "id": token.id,
-        "name": token.name,
-        "scope": token.scope.as_str(),
-        "created_at": instant(token.created_at),
-        "expires_at": token.expires_at.and_then(instant),
-        "revoked_at": token.revoked_at.and_then(instant),
-    })
+fn members(token: &ApiToken) -> Map<String, Value> {
+    let instant = |at| Value::from(rfc3339(at).to_string());
+    let members = [
+        ("id", Value::from(token.id.as_str())),
+        ("name", token.name.as_str().into()),
+        ("scope", token.scope.as_str().into()),
+        ("created_at", instant(token.created_at)),
+        ("expires_at", token.expires_at.map(instant).into()),
+        ("revoked_at", token.revoked_at.map(instant).into()),
+    ];
+    let members = members.into_iter();
+    members
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
