@@ -39,7 +39,7 @@ impl CertificateFiles {
     ///
     /// # Errors
     ///
-    /// Returns `CERTIFICATE` if no certificate can be created, and `IO` if it cannot be written.
+    /// Returns `TLS_CERTIFICATE` if no certificate can be created, and `IO` if it cannot be written.
     pub(crate) fn prepare(tls: &Tls, directory: &DataDir) -> Result<Option<Self>, Failure> {
         match tls {
             Tls::Off => Ok(None),
@@ -61,7 +61,7 @@ impl CertificateFiles {
     fn create(&self, names: &[String]) -> Result<(), Failure> {
         let refused = |error: rcgen::Error| {
             let message = format!("cannot create a certificate: {error}");
-            Failure::new(Exit::System, "CERTIFICATE", message)
+            Failure::new(Exit::System, "TLS_CERTIFICATE", message)
                 .hint("correct --tls-names, or name a certificate with --tls-cert and --tls-key")
         };
         let mut params = CertificateParams::new(names.to_vec()).map_err(refused)?;
@@ -91,7 +91,7 @@ impl CertificateFiles {
     ///
     /// # Errors
     ///
-    /// Returns `IO` if a file cannot be read, and `CERTIFICATE` if the files do not contain a
+    /// Returns `IO` if a file cannot be read, and `TLS_CERTIFICATE` if the files do not contain a
     /// certificate with its private key.
     pub(crate) fn load(&self) -> Result<Certificate, Failure> {
         let chain = read(&self.cert)?;
@@ -132,7 +132,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 fn refused(path: &Path, reason: &str) -> Failure {
     let message = format!("{}: {reason}", show_path(path));
-    Failure::new(Exit::Indeterminate, "CERTIFICATE", message).hint(
+    Failure::new(Exit::Indeterminate, "TLS_CERTIFICATE", message).hint(
         "name a certificate chain with --tls-cert, and its private key with --tls-key, both in PEM",
     )
 }
@@ -191,11 +191,11 @@ mod tests {
         let other = KeyPair::generate().unwrap().serialize_pem();
         fs::write(&files.key, other).unwrap();
         let refused = |files: &CertificateFiles| files.load().map(|_| ()).unwrap_err();
-        assert_eq!(refused(&files).code(), "CERTIFICATE");
+        assert_eq!(refused(&files).code(), "TLS_CERTIFICATE");
         fs::write(&files.key, "no key").unwrap();
-        assert_eq!(refused(&files).code(), "CERTIFICATE");
+        assert_eq!(refused(&files).code(), "TLS_CERTIFICATE");
         fs::write(&files.cert, "no certificate").unwrap();
-        assert_eq!(refused(&files).code(), "CERTIFICATE");
+        assert_eq!(refused(&files).code(), "TLS_CERTIFICATE");
         fs::remove_file(&files.cert).unwrap();
         assert_eq!(refused(&files).code(), "IO");
     }

@@ -26,6 +26,16 @@ const MAX_DISCARDED: usize = 1024 * 1024;
 #[derive(Clone)]
 pub(super) struct ReceivedBody(pub(super) Bytes);
 
+/// Marks the response to a request whose body was received.
+#[derive(Clone, Copy)]
+pub(super) struct BodyReceived;
+
+/// Returns whether a request has a body.
+pub(super) fn has_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH);
+    headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|length| length != "0")
+}
+
 /// Receives the body, at most [`MAX_BODY`] bytes.
 pub(super) async fn receive(state: State<App>, request: Request, next: Next) -> Response {
     receive_up_to(state, request, next, MAX_BODY).await
@@ -56,7 +66,9 @@ async fn receive_up_to(
         Ok(Ok(Some(bytes))) => {
             let body = Body::from(bytes.clone());
             parts.extensions.insert(ReceivedBody(bytes));
-            next.run(Request::from_parts(parts, body)).await
+            let mut response = next.run(Request::from_parts(parts, body)).await;
+            response.extensions_mut().insert(BodyReceived);
+            response
         }
         Ok(Ok(None)) => too_large(cap).into_response(),
         Ok(Err(_)) => Problem::malformed("the body of the request is incomplete").into_response(),

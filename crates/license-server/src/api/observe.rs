@@ -10,6 +10,7 @@ use tracing::{Instrument, info, info_span, warn};
 use uuid::Uuid;
 
 use super::App;
+use super::body::{BodyReceived, has_body};
 use super::peer::Peer;
 use super::problem::ProblemCode;
 
@@ -25,6 +26,7 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("unmatched", MatchedPath::as_str).to_owned();
+    let has_body = has_body(request.headers());
     let peer = Peer::find(&request, &app);
     request.extensions_mut().insert(peer);
     let span = info_span!("request", id, peer = %peer.address());
@@ -47,7 +49,12 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
             info!(%method, route, status = status.as_u16(), code, milliseconds, "answered");
         }
     });
+    let is_received = response.extensions().get::<BodyReceived>().is_some();
     let headers = response.headers_mut();
+    if has_body && !is_received {
+        // The rest of the body would look like the next request.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Ok(id) = HeaderValue::try_from(id) {
         headers.insert(REQUEST_ID, id);
     }

@@ -43,15 +43,14 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 
 /// Returns the documented routes, with their credentials and limits.
 fn api(app: &App) -> OpenApiRouter<App> {
+    let replay = |router: OpenApiRouter<App>| {
+        router.route_layer(from_fn_with_state(app.clone(), idempotency::replay))
+    };
     let small = |router: OpenApiRouter<App>| {
-        router
-            .route_layer(from_fn_with_state(app.clone(), idempotency::replay))
-            .route_layer(from_fn_with_state(app.clone(), body::receive))
+        router.route_layer(from_fn_with_state(app.clone(), body::receive))
     };
     let large = |router: OpenApiRouter<App>| {
-        router
-            .route_layer(from_fn_with_state(app.clone(), idempotency::replay))
-            .route_layer(from_fn_with_state(app.clone(), body::receive_large))
+        router.route_layer(from_fn_with_state(app.clone(), body::receive_large))
     };
     let administration = |router: OpenApiRouter<App>| {
         router.route_layer(from_fn_with_state(app.clone(), credentials::require_token))
@@ -62,12 +61,14 @@ fn api(app: &App) -> OpenApiRouter<App> {
             credentials::require_enrollment,
         ))
     };
+    // A small body is received before the credentials are checked, because a client may not read a
+    // response that comes earlier. A large body is received from an administrator only.
     OpenApiRouter::new()
-        .merge(small(client_routes()))
-        .merge(large(reporting_routes()))
-        .merge(seats(small(seat_routes())))
-        .merge(administration(small(administration_routes())))
-        .merge(administration(large(upload_routes())))
+        .merge(small(replay(client_routes())))
+        .merge(large(replay(reporting_routes())))
+        .merge(small(seats(replay(seat_routes()))))
+        .merge(small(administration(replay(administration_routes()))))
+        .merge(administration(large(replay(upload_routes()))))
         .route_layer(from_fn(no_store))
 }
 
