@@ -34,6 +34,7 @@ const NOT_CODES: &[&str] = &[
     "BORROWED",
     "CARGO_MANIFEST_DIR",
     "CARGO_PKG_VERSION",
+    "CERTIFICATE",
     "CIFS",
     "COLUMNS",
     "COMMIT",
