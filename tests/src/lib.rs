@@ -20,6 +20,7 @@
 pub mod programs;
 mod run;
 mod scratch;
+pub mod server;
 pub mod tools;
 pub mod vendor;
 

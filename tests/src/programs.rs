@@ -1,4 +1,4 @@
-//! Builds `keygen`, `license` and the example programs from the current sources.
+//! Builds the programs and the examples from the current sources.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,20 @@ pub fn keygen() -> &'static Path {
 /// Returns the path of `license`, built on the first call.
 pub fn license() -> &'static Path {
     &built().license
+}
+
+/// Returns the path of `license-server`, built on the first call.
+pub fn license_server() -> &'static Path {
+    static SERVER: OnceLock<PathBuf> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        let output = ProfileDir::of_current_process();
+        if output.profile() == "dev" {
+            built();
+        } else {
+            output.build(&["-p", "license-server"]);
+        }
+        output.program("license-server")
+    })
 }
 
 /// Builds an example of a workspace package and returns its path.
@@ -105,7 +119,7 @@ fn all_without(package: &str) -> [&str; 5] {
     [workspace, programs, examples, "--exclude", package]
 }
 
-/// Returns the paths of both programs.
+/// Returns the paths of the programs.
 ///
 /// Cargo does not build the programs of other packages for a test, so the first call builds them.
 fn built() -> &'static Programs {

@@ -108,14 +108,24 @@ impl<'s> Run<'s> {
     ///
     /// Panics if the program cannot be started.
     #[track_caller]
-    pub fn start(mut self) -> Child {
+    pub fn start(self) -> Child {
+        self.start_with_stderr(Stdio::null())
+    }
+
+    /// Starts the program like [`start`](Self::start), with its standard error in `stderr`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the program cannot be started.
+    #[track_caller]
+    pub fn start_with_stderr(mut self, stderr: Stdio) -> Child {
         let line = self.line();
         let started = self
             .command
             .current_dir(self.scratch.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(stderr)
             .spawn();
         started.unwrap_or_else(|error| panic!("cannot run {line}: {error}"))
     }

@@ -17,7 +17,7 @@ pub use kind::TextKind;
 pub use layout::{write_lines, write_pem};
 pub use pasted::{FoundText, Position, trim_blanks};
 pub use qr_text::QrTextError;
-pub use strict_json::JsonError;
+pub use strict_json::{JsonError, StrictJsonError, from_strict_json};
 pub use text::{TextError, decode_text, decode_text_slice};
 pub use value::ValueError;
 

@@ -7,6 +7,7 @@
 
 mod exposure;
 mod lock;
+mod private_copy;
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -16,6 +17,7 @@ pub use exposure::{ExposedFile, Exposure, changeable_by_others};
 #[cfg(unix)]
 pub(crate) use exposure::{directory_exposure, owner_exposure};
 pub use lock::{LockError, LockedFile, lock};
+pub use private_copy::write_private_copy;
 
 /// The start of the name of each staging file.
 const STAGING_PREFIX: &str = ".keygen-";
@@ -220,6 +222,13 @@ pub fn sync_directory(path: &Path) {
     }
 }
 
+/// Returns the path with a suffix after its file name.
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.to_owned().into_os_string();
+    name.push(suffix);
+    name.into()
+}
+
 /// Returns the directory of a file.
 pub fn directory_of(path: &Path) -> &Path {
     match path.parent() {
@@ -235,7 +244,7 @@ pub fn directory_of(path: &Path) -> &Path {
 ///
 /// Returns an error if the file cannot be created, or if anything has this path, such as a symbolic
 /// link.
-pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+pub fn create_private(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create_new(true);
     #[cfg(unix)]

@@ -1,1 +1,53 @@
-//! The license server: validates licenses and lends floating seats.
+//! The program `license-server`: validates licenses and lends floating seats.
+//!
+//! The package contains a program. This library exists for the program and its tests, and has no
+//! stable interface. A module uses only modules above it in this table:
+//!
+//! | layer | modules |
+//! |---|---|
+//! | foundation | `args`, `network`, `config`, `data_dir`, `trust_file`, `certificate`, `logs` |
+//! | domain | [`clock`], [`domain`], [`store`], [`services`], `keys`, `metrics` |
+//! | HTTP | `api`, `server` |
+//! | program | `commands` |
+
+// A refusal explains itself, and is rare.
+#![allow(clippy::result_large_err)]
+
+mod api;
+mod args;
+mod certificate;
+pub mod clock;
+mod commands;
+mod config;
+mod data_dir;
+pub mod domain;
+mod keys;
+mod logs;
+mod metrics;
+mod network;
+mod server;
+pub mod services;
+pub mod store;
+mod trust_file;
+
+use std::process::ExitCode;
+
+use license_cli_support::{Terminal, program, protect_memory};
+
+/// Runs the program with the arguments of the process.
+pub fn main() -> ExitCode {
+    // Keys and tokens must not reach a core dump.
+    protect_memory();
+    let cli: args::Cli = match program::parse(std::env::args_os(), &args::COMMAND_GROUPS) {
+        Ok(cli) => cli,
+        Err(exit_code) => return exit_code,
+    };
+    let terminal = Terminal::new(&cli.output);
+    match commands::run(cli, &terminal) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            terminal.failure(&failure);
+            failure.exit().into()
+        }
+    }
+}

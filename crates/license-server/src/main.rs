@@ -1,3 +1,7 @@
-//! The program `license-server`.
+//! `license-server`: validates licenses and lends floating seats.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    license_server::main()
+}

@@ -52,6 +52,52 @@ impl From<JsonError> for ReadError {
     }
 }
 
+/// The reason why bytes are not the expected JSON object.
+#[derive(Debug, thiserror::Error)]
+pub enum StrictJsonError {
+    /// The bytes are not one strict JSON object.
+    #[error(transparent)]
+    Json(JsonError),
+    /// A member is missing, is unknown or has a value that is not accepted.
+    #[error("{path}: expected {expected}, found {found}")]
+    Member {
+        /// The path of the member, such as `users[1]`.
+        path: String,
+        /// A description of the accepted values.
+        expected: String,
+        /// A description of the found value, which contains no value of the input.
+        found: String,
+    },
+}
+
+/// Deserializes `T` from a strict JSON object, such as the body of an HTTP request.
+///
+/// ```
+/// use license_core::encoding::from_strict_json;
+/// use std::collections::BTreeMap;
+///
+/// let read = from_strict_json::<BTreeMap<String, u32>>;
+/// assert_eq!(read(br#"{"seats": 5}"#)?["seats"], 5);
+/// assert!(read(br#"{"seats": 5, "seats": 6}"#).is_err());
+/// assert!(read(br#"[["seats", 5]]"#).is_err());
+/// # Ok::<(), license_core::encoding::StrictJsonError>(())
+/// ```
+///
+/// # Errors
+///
+/// Returns [`StrictJsonError`] if the bytes are not UTF-8 or not exactly one object, if an object
+/// has duplicate members, if values nest deeper than 16 levels, or if `T` refuses a value.
+pub fn from_strict_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StrictJsonError> {
+    from_slice(bytes).map_err(|error| match error {
+        ReadError::Json(error) => StrictJsonError::Json(error),
+        ReadError::Member(error) => StrictJsonError::Member {
+            path: error.path,
+            expected: error.expected,
+            found: error.found,
+        },
+    })
+}
+
 /// Deserializes `T` from a strict JSON object.
 ///
 /// # Errors

@@ -246,7 +246,7 @@ impl SqliteLedger {
     fn lock(&self) -> Result<LockedFile, LedgerError> {
         let path = self.path.canonicalize().map_err(LedgerError::Io)?;
         Ok(files::lock(
-            &with_suffix(&path, ".lock"),
+            &files::with_suffix(&path, ".lock"),
             self.lock_timeout,
         )?)
     }
@@ -270,12 +270,6 @@ impl From<rusqlite::Error> for LedgerError {
             _ => Self::Database(Box::new(error)),
         }
     }
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.to_owned().into_os_string();
-    name.push(suffix);
-    name.into()
 }
 
 /// Returns whether a reader found a change that a crashed process left unfinished.

@@ -8,8 +8,9 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::errors::LedgerError;
+use crate::files::with_suffix;
 use crate::ledger::sqlite::schema::{self, Version};
-use crate::ledger::sqlite::{LOCK_TIMEOUT, SqliteLedger, directory, open_database, with_suffix};
+use crate::ledger::sqlite::{LOCK_TIMEOUT, SqliteLedger, directory, open_database};
 
 impl SqliteLedger {
     /// Checks that [`SqliteLedger::open`] and [`SqliteLedger::acquire`] will succeed, as far as

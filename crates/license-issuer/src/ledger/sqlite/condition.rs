@@ -36,8 +36,8 @@ fn exposed_files(path: &Path) -> Result<Vec<ExposedFile>, LedgerError> {
     use std::fs;
     use std::os::unix::fs::MetadataExt;
 
+    use crate::files::with_suffix;
     use crate::files::{self, Exposure};
-    use crate::ledger::sqlite::with_suffix;
 
     /// The bits of a mode that allow others to read or write a file.
     const OTHERS: u32 = 0o066;

@@ -1,0 +1,169 @@
+//! The HTTP interface: routes, credentials, limits and errors.
+
+mod activations;
+mod audit;
+mod body;
+mod check_ins;
+mod credentials;
+mod etag;
+mod events;
+mod health;
+mod idempotency;
+mod licenses;
+mod observe;
+mod openapi;
+mod pages;
+mod paths;
+mod peer;
+mod pools;
+mod problem;
+mod queue;
+mod rate;
+mod revocations;
+mod router;
+mod seats;
+mod setup;
+mod tokens;
+mod trust;
+mod usage_reports;
+mod validate;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use license_core::chrono::{DateTime, Utc};
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::config::Limits;
+use crate::domain::Refusal;
+use crate::metrics::Metrics;
+use crate::network::Network;
+use crate::services::Services;
+
+pub(crate) use health::metrics_router;
+pub(crate) use openapi::document;
+pub(crate) use router::router;
+
+use credentials::limited;
+use peer::Peer;
+use problem::Problem;
+use rate::RateTable;
+
+/// Wrong credentials that a peer may send in a minute.
+const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
+
+/// The state of the HTTP interface.
+#[derive(Clone)]
+pub(crate) struct App(Arc<AppState>);
+
+struct AppState {
+    services: Arc<Services>,
+    metrics: Arc<Metrics>,
+    settings: AppSettings,
+    peers: RateTable,
+    licenses: RateTable,
+    failures: RateTable,
+    clock: Arc<dyn Clock>,
+    stopping: watch::Receiver<bool>,
+}
+
+/// The settings of the HTTP interface.
+#[derive(Clone, Debug)]
+pub(crate) struct AppSettings {
+    pub(crate) limits: Limits,
+    pub(crate) trusted_proxies: Vec<Network>,
+    /// Networks whose machines may use seats. Empty: all.
+    pub(crate) allowed_networks: Vec<Network>,
+    /// The SHA-256 of the token that clients of seats send.
+    pub(crate) enrollment_token: Option<[u8; 32]>,
+}
+
+impl App {
+    /// Creates the state. `stopping` becomes true when the server stops, which ends long polls.
+    pub(crate) fn new(
+        services: Arc<Services>,
+        metrics: Arc<Metrics>,
+        settings: AppSettings,
+        clock: Arc<dyn Clock>,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        Self(Arc::new(AppState {
+            services,
+            metrics,
+            peers: RateTable::new(settings.limits.peer_rate),
+            licenses: RateTable::new(settings.limits.license_rate),
+            failures: RateTable::per_minute(FAILURES_PER_MINUTE),
+            settings,
+            clock,
+            stopping,
+        }))
+    }
+
+    fn services(&self) -> &Services {
+        &self.0.services
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    fn limits(&self) -> Limits {
+        self.0.settings.limits
+    }
+
+    fn trusted_proxies(&self) -> &[Network] {
+        &self.0.settings.trusted_proxies
+    }
+
+    fn enrollment_token(&self) -> Option<&[u8; 32]> {
+        self.0.settings.enrollment_token.as_ref()
+    }
+
+    fn allows_network(&self, peer: Peer) -> bool {
+        let allowed = &self.0.settings.allowed_networks;
+        allowed.is_empty()
+            || allowed
+                .iter()
+                .any(|network| network.contains(peer.address()))
+    }
+
+    /// Returns the current time.
+    fn now(&self) -> DateTime<Utc> {
+        self.0.clock.wall()
+    }
+
+    /// Returns when the server stops.
+    async fn stopped(&self) {
+        let mut stopping = self.0.stopping.clone();
+        // Without a sender, the server has stopped.
+        let _ = stopping.wait_for(|stops| *stops).await;
+    }
+
+    /// Counts a request of a peer.
+    fn limit_peer(&self, peer: Peer) -> Result<(), Problem> {
+        let checked = self.0.peers.check(peer.limited_as());
+        checked.map_err(|after| self.refuse("peer", after, "from this address"))
+    }
+
+    /// Counts a request with a license.
+    fn limit_license(&self, credential: &str) -> Result<(), Problem> {
+        let checked = self.0.licenses.check(credential);
+        checked.map_err(|after| self.refuse("license", after, "with this license"))
+    }
+
+    /// Counts wrong credentials. A peer that sends too many learns nothing more.
+    fn count_failure(&self, peer: Option<Peer>, refusal: Refusal) -> Problem {
+        let counted = peer.map_or(Ok(()), |peer| self.0.failures.check(peer.limited_as()));
+        match counted {
+            Ok(()) => refusal.into(),
+            Err(after) => self.refuse("failures", after, "with wrong credentials"),
+        }
+    }
+
+    fn refuse(&self, limit: &str, after: Duration, subject: &str) -> Problem {
+        self.metrics().limited.with_label_values(&[limit]).inc();
+        limited(after, subject)
+    }
+}

@@ -1,0 +1,90 @@
+//! The audit trail.
+
+use axum::Json;
+use axum::extract::State;
+use license_core::encoding::hex;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::App;
+use super::body::JsonReply;
+use super::pages::{PageBody, PageQuery, StrictQuery};
+use crate::domain::AuditEntry;
+
+/// An entry of the audit trail.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
+pub(super) struct EntryBody {
+    seq: u64,
+    at: String,
+    actor: String,
+    action: String,
+    subject: String,
+    #[schema(value_type = Object)]
+    details: Value,
+    /// The SHA-256 of this entry and the hash of the entry before.
+    hash: String,
+}
+
+impl From<AuditEntry> for EntryBody {
+    fn from(entry: AuditEntry) -> Self {
+        Self {
+            seq: entry.seq,
+            at: entry.at,
+            actor: entry.actor,
+            action: entry.action,
+            subject: entry.subject,
+            details: serde_json::from_str(&entry.details).unwrap_or_default(),
+            hash: hex::encode(&entry.hash),
+        }
+    }
+}
+
+/// The result of a verification.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditReport)]
+pub(super) struct ReportBody {
+    /// Whether every entry follows the entry before it.
+    is_intact: bool,
+    entries: u64,
+    /// The hash of the last entry.
+    head: String,
+    /// The first defect.
+    fault: Option<String>,
+}
+
+/// Lists the entries, oldest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/audit",
+    tag = "administration",
+    params(PageQuery),
+    security(("bearer" = [])),
+    responses((status = 200, description = "A page of entries", body = PageBody<EntryBody>)),
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    StrictQuery(query): StrictQuery<PageQuery>,
+) -> JsonReply<PageBody<EntryBody>> {
+    let found = app.services().audit.list(&query.request()?).await?;
+    Ok(Json(PageBody::new(found, EntryBody::from)))
+}
+
+/// Verifies the chain of all entries.
+#[utoipa::path(
+    get,
+    path = "/api/v1/audit/verification",
+    tag = "administration",
+    security(("bearer" = [])),
+    responses((status = 200, description = "The result", body = ReportBody)),
+)]
+pub(super) async fn verify(State(app): State<App>) -> JsonReply<ReportBody> {
+    let report = app.services().audit.verify().await?;
+    Ok(Json(ReportBody {
+        is_intact: report.fault.is_none(),
+        entries: report.entries,
+        head: hex::encode(&report.head),
+        fault: report.fault.map(|fault| fault.to_string()),
+    }))
+}

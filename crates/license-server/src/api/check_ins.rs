@@ -1,0 +1,39 @@
+//! `POST /check-ins`.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::App;
+use super::body::{JsonReply, StrictJson};
+use super::validate::ValidateBody;
+
+/// A file for `license install`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Artifact)]
+pub(super) struct ArtifactBody {
+    /// The content of the file.
+    pub(super) file: String,
+}
+
+/// Checks in: answers with a validation token as the file that `license install` takes.
+#[utoipa::path(
+    post,
+    path = "/api/v1/check-ins",
+    tag = "clients",
+    request_body = ValidateBody,
+    responses((status = 200, description = "The validation token as a file", body = ArtifactBody)),
+)]
+pub(super) async fn check_in(
+    State(app): State<App>,
+    StrictJson(body): StrictJson<ValidateBody>,
+) -> JsonReply<ArtifactBody> {
+    app.limit_license(body.license_key())?;
+    let reply = app
+        .services()
+        .check_ins
+        .check_in(body.into_request())
+        .await?;
+    Ok(Json(ArtifactBody { file: reply.armor }))
+}

@@ -1,0 +1,184 @@
+//! Credentials: API tokens of administrators, licenses of clients, and enrollment.
+//!
+//! | route | credentials |
+//! |---|---|
+//! | administration | `Authorization: Bearer TOKEN` with the scope `read` for GET, else `admin` |
+//! | seats | `Authorization: License KEY_OR_TOKEN`, and `X-Enrollment-Token` if it is configured |
+//! | validate, check-ins | the member `license_key` of the body |
+//! | queue | the ticket in the path, which cannot be guessed |
+
+use std::time::Duration;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+
+use super::App;
+use super::peer::Peer;
+use super::problem::Problem;
+use crate::domain::{Actor, Refusal, RefusalKind, Scope, ServerCode};
+
+const ENROLLMENT_TOKEN: HeaderName = HeaderName::from_static("x-enrollment-token");
+
+/// The longest credential: a license token.
+const MAX_CREDENTIAL: usize = 64 * 1024;
+
+/// Limits the requests of one peer.
+pub(super) async fn limit_peer(State(app): State<App>, request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<Peer>().copied();
+    match peer.map_or(Ok(()), |peer| app.limit_peer(peer)) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// Lets administrators pass. GET needs the scope `read`, every other method `admin`.
+pub(super) async fn require_token(
+    State(app): State<App>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let is_read = [Method::GET, Method::HEAD].contains(request.method());
+    let needed = if is_read { Scope::Read } else { Scope::Admin };
+    let peer = request.extensions().get::<Peer>().copied();
+    match administrator(&app, request.headers(), peer, needed).await {
+        Ok(actor) => {
+            request.extensions_mut().insert(Administrator(actor));
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn administrator(
+    app: &App,
+    headers: &HeaderMap,
+    peer: Option<Peer>,
+    needed: Scope,
+) -> Result<Actor, Problem> {
+    let token = credential(headers, "Bearer").ok_or_else(|| {
+        let detail = "the request has no API token";
+        Refusal::new(RefusalKind::Unauthorized, ServerCode::Unauthorized, detail)
+            .hint("send Authorization: Bearer TOKEN; `license-server token create` creates a token")
+    })?;
+    let found = app.services().tokens.authenticate(token, needed).await;
+    match found {
+        Ok(token) => Ok(Actor::ApiToken(token.id)),
+        Err(refusal) => Err(app.count_failure(peer, refusal)),
+    }
+}
+
+/// The administrator of a request.
+#[derive(Clone, Debug)]
+pub(super) struct Administrator(pub(super) Actor);
+
+impl<S: Send + Sync> FromRequestParts<S> for Administrator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let found = parts.extensions.get::<Self>().cloned();
+        found.ok_or_else(|| {
+            let detail = "the request has no API token";
+            Refusal::new(RefusalKind::Unauthorized, ServerCode::Unauthorized, detail).into()
+        })
+    }
+}
+
+/// Lets machines pass that may use seats.
+pub(super) async fn require_enrollment(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match check_enrollment(&app, &request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn check_enrollment(app: &App, request: &Request) -> Result<(), Problem> {
+    let peer = request.extensions().get::<Peer>().copied();
+    if peer.is_some_and(|peer| !app.allows_network(peer)) {
+        let detail = "seats are not available in this network";
+        return Err(
+            Problem::new(StatusCode::FORBIDDEN, ServerCode::NetworkNotAllowed, detail)
+                .hint("ask the administrator of the server to add the network to allowed_networks"),
+        );
+    }
+    let Some(expected) = app.enrollment_token() else {
+        return Ok(());
+    };
+    let sent = request.headers().get(ENROLLMENT_TOKEN);
+    let digest = Sha256::digest(sent.map_or(&b""[..], |value| value.as_bytes()));
+    if verify_slices_are_equal(&digest, expected).is_ok() {
+        return Ok(());
+    }
+    let detail = "the enrollment token is missing or wrong";
+    let refusal = Refusal::new(RefusalKind::Unauthorized, ServerCode::NotEnrolled, detail)
+        .hint("send the header X-Enrollment-Token; the administrator of the server has the token");
+    Err(app.count_failure(peer, refusal))
+}
+
+/// The license key or token of a client.
+pub(super) struct LicenseCredential(pub(super) String);
+
+impl FromRequestParts<App> for LicenseCredential {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let text = credential(&parts.headers, "License").ok_or_else(|| {
+            let detail = "the request has no license";
+            Refusal::new(RefusalKind::Unauthorized, ServerCode::Unauthorized, detail)
+                .hint("send Authorization: License KEY, with a license key or token")
+        })?;
+        app.limit_license(text)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Returns the credential of a scheme.
+fn credential<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (found, text) = value.split_once(' ')?;
+    let text = text.trim();
+    let is_usable = found.eq_ignore_ascii_case(scheme) && !text.is_empty();
+    Some(text).filter(|text| is_usable && text.len() <= MAX_CREDENTIAL)
+}
+
+/// Returns the problem of a caller that sends too many requests.
+pub(super) fn limited(after: Duration, subject: &str) -> Problem {
+    let detail = format!("too many requests {subject}");
+    Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        ServerCode::RateLimited,
+        detail,
+    )
+    .hint("repeat the request after the time in Retry-After")
+    .retry_after(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_needs_its_scheme() {
+        for (value, expected) in [
+            ("Bearer lsv_x", Some("lsv_x")),
+            ("bearer  lsv_x ", Some("lsv_x")),
+            ("Bearer", None),
+            ("Bearer ", None),
+            ("License lsv_x", None),
+            ("Basic lsv_x", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+            assert_eq!(credential(&headers, "Bearer"), expected, "{value}");
+        }
+        assert_eq!(credential(&HeaderMap::new(), "Bearer"), None);
+    }
+}

@@ -1,0 +1,184 @@
+//! `Idempotency-Key`: a repeated POST has one effect, and gets the response of the first one.
+
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use license_core::encoding::hex;
+use sha2::{Digest, Sha256};
+
+use super::App;
+use super::body::{MAX_LARGE_BODY, ReceivedBody};
+use super::peer::Peer;
+use super::problem::Problem;
+use crate::domain::{
+    IdempotencyKey, IdempotencyState, Refusal, RefusalKind, ServerCode, StoredResponse,
+};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Marks a response that is a repetition.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The maximum length of a key.
+const MAX_KEY: usize = 255;
+
+/// Marks a response that contains a secret, which is shown once and never stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ShownOnce;
+
+/// Answers a repeated POST with the response of the first one.
+pub(super) async fn replay(State(app): State<App>, request: Request, next: Next) -> Response {
+    let key = match key(&request) {
+        Ok(Some(key)) => key,
+        Ok(None) => return next.run(request).await,
+        Err(problem) => return problem.into_response(),
+    };
+    let body = request.extensions().get::<ReceivedBody>();
+    let body = body.map(|body| body.0.clone()).unwrap_or_default();
+    let idempotency = &app.services().idempotency;
+    match idempotency.begin(key.clone(), &body).await {
+        Ok(IdempotencyState::New) => {}
+        Ok(IdempotencyState::Answered(stored)) => return replayed(stored),
+        Ok(IdempotencyState::Running) => return in_progress().into_response(),
+        Ok(IdempotencyState::Conflict) => return conflict().into_response(),
+        Err(refusal) => return Problem::from(refusal).into_response(),
+    }
+    // The record must end even if the client disconnects, so the request runs as a task.
+    let task = tokio::spawn(async move {
+        let response = next.run(request).await;
+        record(&app, &key, response).await
+    });
+    match task.await {
+        Ok(response) => response,
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Stores the response of a request. A failure of the server is not stored, so that the client can
+/// repeat the request.
+async fn record(app: &App, key: &IdempotencyKey, response: Response) -> Response {
+    let idempotency = &app.services().idempotency;
+    let status = response.status();
+    let is_final = !status.is_server_error()
+        && ![StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status);
+    if !is_final {
+        // The record expires by itself if it cannot be removed.
+        let _ = idempotency.abandon(key).await;
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let Ok(bytes) = to_bytes(body, 2 * MAX_LARGE_BODY).await else {
+        let _ = idempotency.abandon(key).await;
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let content_type = parts.headers.get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let stored = if parts.extensions.get::<ShownOnce>().is_some() {
+        shown_once()
+    } else {
+        StoredResponse {
+            status: status.as_u16(),
+            content_type: content_type.unwrap_or_default().to_owned(),
+            body: bytes.to_vec(),
+        }
+    };
+    if let Err(refusal) = idempotency.finish(key, stored).await {
+        tracing::warn!(
+            code = refusal.code,
+            "a response cannot be stored for its repetition"
+        );
+    }
+    Response::from_parts(parts, Body::from(bytes))
+}
+
+/// Returns the key of a POST, bound to its caller and route.
+fn key(request: &Request) -> Result<Option<IdempotencyKey>, Problem> {
+    let value = request.headers().get(IDEMPOTENCY_KEY);
+    let Some(value) = value.filter(|_| *request.method() == Method::POST) else {
+        return Ok(None);
+    };
+    let is_valid = |text: &&str| {
+        (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    let text = value.to_str().ok().filter(is_valid).ok_or_else(|| {
+        Problem::malformed("the header Idempotency-Key is not acceptable")
+            .values("1 to 255 visible ASCII characters", "another text")
+            .hint("send a random UUID")
+    })?;
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or("", MatchedPath::as_str);
+    Ok(Some(IdempotencyKey {
+        caller: caller(request),
+        // The path of a route can contain a session.
+        route: format!("{route} {}", request.uri().path()),
+        key: text.to_owned(),
+    }))
+}
+
+/// Returns who sends a request: a digest of the credentials, or the address of the peer.
+fn caller(request: &Request) -> String {
+    let digest = |text: &[u8]| hex::encode(&Sha256::digest(text));
+    match request.headers().get(header::AUTHORIZATION) {
+        Some(value) => digest(value.as_bytes()),
+        None => {
+            let peer = request.extensions().get::<Peer>();
+            peer.map_or_else(String::new, |peer| peer.address().to_string())
+        }
+    }
+}
+
+fn replayed(stored: StoredResponse) -> Response {
+    let status = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
+    let mut response = (status, stored.body).into_response();
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_TYPE);
+    if let Ok(value) = HeaderValue::try_from(stored.content_type.as_str())
+        && !stored.content_type.is_empty()
+    {
+        headers.insert(header::CONTENT_TYPE, value);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}
+
+fn conflict() -> Problem {
+    let detail = "another request with a different body used this Idempotency-Key";
+    Refusal::new(
+        RefusalKind::Conflict,
+        ServerCode::IdempotencyConflict,
+        detail,
+    )
+    .hint("use a new key for each new request")
+    .into()
+}
+
+fn in_progress() -> Problem {
+    let detail = "the first request with this Idempotency-Key is still running";
+    Refusal::new(RefusalKind::Conflict, ServerCode::InProgress, detail)
+        .hint("repeat the request later with the same key")
+        .retry_after(Duration::from_secs(1))
+        .into()
+}
+
+/// Returns the response that replaces one with a secret.
+fn shown_once() -> StoredResponse {
+    let detail = "the request with this Idempotency-Key succeeded, and its secret was shown once";
+    let status = StatusCode::CONFLICT;
+    let body = serde_json::json!({
+        "type": "about:blank",
+        "title": "Conflict",
+        "status": status.as_u16(),
+        "code": ServerCode::ShownOnce.as_str(),
+        "detail": detail,
+        "hint": "revoke the token and create another one if its secret is lost",
+    });
+    StoredResponse {
+        status: status.as_u16(),
+        content_type: super::problem::PROBLEM_JSON.to_owned(),
+        body: body.to_string().into_bytes(),
+    }
+}

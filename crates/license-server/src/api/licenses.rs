@@ -1,0 +1,217 @@
+//! Installed licenses and the machines that use them.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use license_core::LicenseId;
+use license_core::chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::App;
+use super::activations::FileBody;
+use super::body::{JsonReply, StrictJson};
+use super::credentials::Administrator;
+use super::pages::{PageBody, PageQuery, StrictQuery};
+use super::paths::{StrictPath, not_found};
+use super::problem::Problem;
+use crate::domain::MachineRecord;
+use crate::services::{InstallReport, InstalledLicense};
+
+/// An installed license.
+#[derive(Serialize, ToSchema)]
+#[schema(as = License)]
+pub(super) struct LicenseBody {
+    id: String,
+    pool: String,
+    product: String,
+    customer: String,
+    tier: String,
+    /// The number of seats, or null without a limit.
+    seats: Option<u64>,
+    /// The end of the license, or null if it is perpetual.
+    expires_at: Option<DateTime<Utc>>,
+    installed_at: DateTime<Utc>,
+    /// Whether the license is in effect now.
+    is_valid: bool,
+    /// The reason code of the state now.
+    code: &'static str,
+    /// The id of the installed license that replaces this one.
+    replaced_by: Option<String>,
+}
+
+impl LicenseBody {
+    fn new(app: &App, installed: InstalledLicense) -> Self {
+        let (is_valid, code) = app.services().licenses.state(&installed.license);
+        let replaced_by = installed
+            .renewal
+            .as_ref()
+            .map(|renewal| renewal.record.id.to_string());
+        Self {
+            id: installed.record.id.to_string(),
+            pool: installed.record.pool.as_str().to_owned(),
+            product: installed.record.product,
+            customer: installed.record.customer,
+            tier: installed.license.tier().to_string(),
+            seats: installed.license.seats(),
+            expires_at: installed.license.expires_at(),
+            installed_at: installed.record.installed_at,
+            is_valid,
+            code: code.as_str(),
+            replaced_by,
+        }
+    }
+}
+
+/// The result of an installation.
+#[derive(Serialize, ToSchema)]
+#[schema(as = InstallReport)]
+pub(super) struct InstallBody {
+    licenses: Vec<LicenseBody>,
+    /// The numbers of imported revocation lists.
+    revocations: Vec<u64>,
+    /// The number of licenses that the server did not have before.
+    new_licenses: u64,
+    /// The number of new trust statements.
+    statements: u64,
+}
+
+impl InstallBody {
+    fn new(app: &App, report: InstallReport) -> Self {
+        let count = |count| u64::try_from(count).unwrap_or(u64::MAX);
+        let licenses = report.licenses.into_iter();
+        Self {
+            licenses: licenses
+                .map(|license| LicenseBody::new(app, license))
+                .collect(),
+            new_licenses: count(report.new_licenses),
+            revocations: report.revocations,
+            statements: count(report.statements),
+        }
+    }
+}
+
+/// A machine that used a license.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Machine)]
+pub(super) struct MachineBody {
+    license: String,
+    machine: String,
+    version: Option<String>,
+    first_seen: DateTime<Utc>,
+    last_seen: DateTime<Utc>,
+}
+
+impl From<MachineRecord> for MachineBody {
+    fn from(record: MachineRecord) -> Self {
+        Self {
+            license: record.license.to_string(),
+            machine: record.machine,
+            version: record.version,
+            first_seen: record.first_seen,
+            last_seen: record.last_seen,
+        }
+    }
+}
+
+/// Lists the licenses.
+#[utoipa::path(
+    get,
+    path = "/api/v1/licenses",
+    tag = "administration",
+    params(PageQuery),
+    security(("bearer" = [])),
+    responses((status = 200, description = "A page of licenses", body = PageBody<LicenseBody>)),
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    StrictQuery(query): StrictQuery<PageQuery>,
+) -> JsonReply<PageBody<LicenseBody>> {
+    let found = app.services().licenses.list(&query.request()?).await?;
+    Ok(Json(PageBody::new(found, |license| {
+        LicenseBody::new(&app, license)
+    })))
+}
+
+/// Installs the licenses, revocation lists and trust statements of a file.
+#[utoipa::path(
+    post,
+    path = "/api/v1/licenses",
+    tag = "administration",
+    request_body = FileBody,
+    security(("bearer" = [])),
+    responses((status = 200, description = "What the file contained", body = InstallBody)),
+)]
+pub(super) async fn install(
+    State(app): State<App>,
+    Administrator(actor): Administrator,
+    StrictJson(body): StrictJson<FileBody>,
+) -> JsonReply<InstallBody> {
+    let report = app.services().licenses.install(&actor, &body.file).await?;
+    Ok(Json(InstallBody::new(&app, report)))
+}
+
+/// Returns a license.
+#[utoipa::path(
+    get,
+    path = "/api/v1/licenses/{license}",
+    tag = "administration",
+    params(("license" = String, Path, description = "The id of the license")),
+    security(("bearer" = [])),
+    responses((status = 200, description = "The license", body = LicenseBody)),
+)]
+pub(super) async fn get(
+    State(app): State<App>,
+    StrictPath(path): StrictPath<String>,
+) -> JsonReply<LicenseBody> {
+    let found = app.services().licenses.get(&license(&path)?).await?;
+    Ok(Json(LicenseBody::new(&app, found)))
+}
+
+/// Removes a license. Its sessions keep their seats until their leases end.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/licenses/{license}",
+    tag = "administration",
+    params(("license" = String, Path, description = "The id of the license")),
+    security(("bearer" = [])),
+    responses((status = 204, description = "The license is removed")),
+)]
+pub(super) async fn remove(
+    State(app): State<App>,
+    Administrator(actor): Administrator,
+    StrictPath(path): StrictPath<String>,
+) -> Result<StatusCode, Problem> {
+    app.services()
+        .licenses
+        .remove(&actor, &license(&path)?)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lists the machines that used a license.
+#[utoipa::path(
+    get,
+    path = "/api/v1/licenses/{license}/machines",
+    tag = "administration",
+    params(("license" = String, Path, description = "The id of the license"), PageQuery),
+    security(("bearer" = [])),
+    responses((status = 200, description = "A page of machines", body = PageBody<MachineBody>)),
+)]
+pub(super) async fn machines(
+    State(app): State<App>,
+    StrictPath(path): StrictPath<String>,
+    StrictQuery(query): StrictQuery<PageQuery>,
+) -> JsonReply<PageBody<MachineBody>> {
+    let (license, page) = (license(&path)?, query.request()?);
+    let found = app
+        .services()
+        .licenses
+        .machines(Some(&license), &page)
+        .await?;
+    Ok(Json(PageBody::new(found, MachineBody::from)))
+}
+
+fn license(text: &str) -> Result<LicenseId, Problem> {
+    text.parse().map_err(|_| not_found("license"))
+}

@@ -1,0 +1,64 @@
+//! Request ids, logs and metrics of requests.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::{Instrument, info, info_span, warn};
+use uuid::Uuid;
+
+use super::App;
+use super::body::{BodyReceived, has_body};
+use super::peer::Peer;
+use super::problem::ProblemCode;
+
+/// The header with the id of a request.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Assigns an id to a request, and logs and counts the response.
+///
+/// The id is always a new one, so that a client cannot write to the logs.
+pub(super) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let id = Uuid::new_v4().to_string();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or("unmatched", MatchedPath::as_str).to_owned();
+    let has_body = has_body(request.headers());
+    let peer = Peer::find(&request, &app);
+    request.extensions_mut().insert(peer);
+    let span = info_span!("request", id, peer = %peer.address());
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let (status, duration) = (response.status(), start.elapsed());
+    let known_method = if method.as_str().len() > 7 {
+        "other"
+    } else {
+        method.as_str()
+    };
+    let metrics = app.metrics();
+    metrics.request(known_method, &route, status.as_u16(), duration);
+    let code = response.extensions().get::<ProblemCode>();
+    let code = code.map(|ProblemCode(code)| *code);
+    let milliseconds = duration.as_secs_f64() * 1000.0;
+    span.in_scope(|| {
+        if status.is_server_error() {
+            warn!(%method, route, status = status.as_u16(), code, milliseconds, "failed");
+        } else {
+            info!(%method, route, status = status.as_u16(), code, milliseconds, "answered");
+        }
+    });
+    let is_received = response.extensions().get::<BodyReceived>().is_some();
+    let headers = response.headers_mut();
+    if has_body && !is_received {
+        // The rest of the body would look like the next request.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if let Ok(id) = HeaderValue::try_from(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    response
+}

@@ -1,0 +1,351 @@
+//! Pools: who holds seats, who waits, and the end of a lease by an administrator.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use license_core::chrono::{DateTime, Utc};
+use license_seats::{EndMode, Seq};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::App;
+use super::body::{JsonReply, StrictJson};
+use super::credentials::Administrator;
+use super::etag::json_with_etag;
+use super::pages::{PageBody, PageQuery, StrictQuery};
+use super::paths::{StrictPath, not_found};
+use super::problem::Problem;
+use super::seats::session;
+use crate::domain::{PoolId, Refusal, RefusalKind, SeatPolicy, ServerCode};
+use crate::services::{LeaseView, PoolStatus, TicketView};
+
+/// The seats of a license.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Pool)]
+pub(super) struct PoolBody {
+    pool: String,
+    /// The license that the terms come from.
+    license: String,
+    product: String,
+    customer: String,
+    /// The number of seats, or null without a limit.
+    capacity: Option<u32>,
+    /// The number of seats with the overage that the policy allows.
+    allowed: Option<u32>,
+    held: u32,
+    late: u32,
+    borrowed: u32,
+    waiting: u32,
+    license_ends_at: Option<DateTime<Utc>>,
+    /// Whether more seats are held than the license has, such as after a renewal with fewer seats.
+    is_over_capacity: bool,
+    #[schema(value_type = Object)]
+    policy: SeatPolicy,
+}
+
+impl From<PoolStatus> for PoolBody {
+    fn from(status: PoolStatus) -> Self {
+        let limit = |seats: u32| Some(seats).filter(|_| !status.is_unlimited);
+        Self {
+            pool: status.pool.as_str().to_owned(),
+            license: status.license.to_string(),
+            product: status.product,
+            customer: status.customer,
+            capacity: limit(status.usage.capacity),
+            allowed: limit(status.usage.allowed),
+            held: status.usage.held,
+            late: status.usage.late,
+            borrowed: status.usage.borrowed,
+            waiting: status.usage.waiting,
+            license_ends_at: status.ends_at,
+            is_over_capacity: status.is_over_capacity,
+            policy: status.policy,
+        }
+    }
+}
+
+/// A session that holds a seat.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Lease)]
+pub(super) struct LeaseBody {
+    session: String,
+    user: String,
+    /// The digest of the machine.
+    machine: Option<String>,
+    groups: Vec<String>,
+    seq: u64,
+    /// `floating` or `borrowed`.
+    mode: String,
+    /// Whether the lease is past its lifetime. Another session can take the seat.
+    is_late: bool,
+    is_overage: bool,
+    held_for_seconds: i64,
+    /// Negative if the lease is late.
+    expires_in_seconds: i64,
+    /// The seconds until the seat can be granted again.
+    free_in_seconds: i64,
+    /// The number of processes that use the seat.
+    instances: u64,
+    /// The reason of an administrator why the lease cannot be renewed.
+    soft_end: Option<String>,
+}
+
+impl From<LeaseView> for LeaseBody {
+    fn from(lease: LeaseView) -> Self {
+        Self {
+            session: lease.session.to_string(),
+            user: lease.user,
+            machine: lease.machine,
+            groups: lease.groups,
+            seq: lease.seq,
+            mode: lease.mode.to_string(),
+            is_late: lease.is_late,
+            is_overage: lease.is_overage,
+            held_for_seconds: lease.granted_ago.num_seconds(),
+            expires_in_seconds: lease.expires_in.num_seconds(),
+            free_in_seconds: lease.free_in.num_seconds(),
+            instances: u64::try_from(lease.instances).unwrap_or(u64::MAX),
+            soft_end: lease.soft_end,
+        }
+    }
+}
+
+/// A session that waits for a seat.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WaitingSession)]
+pub(super) struct TicketBody {
+    session: String,
+    user: String,
+    /// The place in the queue, from 1.
+    position: u64,
+    waited_seconds: i64,
+    /// The seconds for which a seat stays offered to the session.
+    offered_for_seconds: Option<i64>,
+    /// Whether the session lost its lease a short time ago, and waits before the others.
+    is_front: bool,
+}
+
+impl From<TicketView> for TicketBody {
+    fn from(ticket: TicketView) -> Self {
+        Self {
+            session: ticket.session.to_string(),
+            user: ticket.user,
+            position: ticket.position,
+            waited_seconds: ticket.waited.num_seconds(),
+            offered_for_seconds: ticket.offered_for.map(|time| time.num_seconds()),
+            is_front: ticket.is_front,
+        }
+    }
+}
+
+/// The end of a lease by an administrator.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = EndRequest)]
+pub(super) struct EndBody {
+    /// The fencing number of the lease. With it, a newer lease of the session stays.
+    #[serde(default)]
+    #[schema(value_type = Option<u64>)]
+    seq: Option<Seq>,
+    /// `soft`: the lease cannot be renewed. `hard`: the seat is free at once.
+    #[schema(pattern = "^(soft|hard)$")]
+    mode: String,
+    /// The reason, which the session sees and the audit trail records.
+    #[schema(min_length = 1, max_length = 200)]
+    reason: String,
+}
+
+/// The result of the end of a lease.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EndReply)]
+pub(super) struct EndedBody {
+    /// The seconds until the seat can be granted again.
+    free_in_seconds: i64,
+    /// The seconds for which the old session may still use a seat that can already be granted again.
+    overlap_seconds: Option<i64>,
+}
+
+/// Lists the pools.
+#[utoipa::path(
+    get,
+    path = "/api/v1/pools",
+    tag = "administration",
+    params(PageQuery),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "A page of pools", body = PageBody<PoolBody>),
+        (status = 304, description = "The pools have not changed since the ETag"),
+    ),
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    StrictQuery(query): StrictQuery<PageQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let pools = app.services().pools.list(&query.request()?).await?;
+    Ok(json_with_etag(
+        &headers,
+        &PageBody::new(pools, PoolBody::from),
+    ))
+}
+
+/// Returns a pool.
+#[utoipa::path(
+    get,
+    path = "/api/v1/pools/{pool}",
+    tag = "administration",
+    params(("pool" = String, Path, description = "The pool")),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The pool", body = PoolBody),
+        (status = 304, description = "The pool has not changed since the ETag"),
+    ),
+)]
+pub(super) async fn get(
+    State(app): State<App>,
+    StrictPath(path): StrictPath<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let status = app.services().pools.get(&pool(&path)?).await?;
+    Ok(json_with_etag(&headers, &PoolBody::from(status)))
+}
+
+/// Lists the sessions that hold seats.
+#[utoipa::path(
+    get,
+    path = "/api/v1/pools/{pool}/leases",
+    tag = "administration",
+    params(("pool" = String, Path, description = "The pool"), PageQuery),
+    security(("bearer" = [])),
+    responses((status = 200, description = "A page of leases", body = PageBody<LeaseBody>)),
+)]
+pub(super) async fn leases(
+    State(app): State<App>,
+    StrictPath(path): StrictPath<String>,
+    StrictQuery(query): StrictQuery<PageQuery>,
+) -> JsonReply<PageBody<LeaseBody>> {
+    let found = app
+        .services()
+        .pools
+        .leases(&pool(&path)?, &query.request()?)
+        .await?;
+    Ok(Json(PageBody::new(found, LeaseBody::from)))
+}
+
+/// Lists the sessions that wait for seats.
+#[utoipa::path(
+    get,
+    path = "/api/v1/pools/{pool}/queue",
+    tag = "administration",
+    params(("pool" = String, Path, description = "The pool"), PageQuery),
+    security(("bearer" = [])),
+    responses((status = 200, description = "A page of the queue", body = PageBody<TicketBody>)),
+)]
+pub(super) async fn queue(
+    State(app): State<App>,
+    StrictPath(path): StrictPath<String>,
+    StrictQuery(query): StrictQuery<PageQuery>,
+) -> JsonReply<PageBody<TicketBody>> {
+    let found = app
+        .services()
+        .pools
+        .queue(&pool(&path)?, &query.request()?)
+        .await?;
+    Ok(Json(PageBody::new(found, TicketBody::from)))
+}
+
+/// Ends the lease of a session.
+#[utoipa::path(
+    post,
+    path = "/api/v1/pools/{pool}/leases/{session}/end",
+    tag = "administration",
+    params(
+        ("pool" = String, Path, description = "The pool"),
+        ("session" = String, Path, description = "The session"),
+    ),
+    request_body = EndBody,
+    security(("bearer" = [])),
+    responses((status = 200, description = "The lease has ended", body = EndedBody)),
+)]
+pub(super) async fn end(
+    State(app): State<App>,
+    Administrator(actor): Administrator,
+    StrictPath((path, of_session)): StrictPath<(String, String)>,
+    StrictJson(body): StrictJson<EndBody>,
+) -> JsonReply<EndedBody> {
+    let mode = match body.mode.as_str() {
+        "soft" => EndMode::Soft,
+        "hard" => EndMode::Hard,
+        _ => {
+            let problem = Problem::malformed("the mode is unknown");
+            return Err(problem.values("soft or hard", "another text"));
+        }
+    };
+    let (pool, session, reason) = (pool(&path)?, session(&of_session)?, reason(&body.reason)?);
+    let pools = &app.services().pools;
+    let reply = pools
+        .end(&actor, &pool, session, body.seq, mode, &reason)
+        .await?;
+    Ok(Json(EndedBody {
+        free_in_seconds: reply.free_in.num_seconds(),
+        overlap_seconds: reply.overlap.map(|overlap| overlap.num_seconds()),
+    }))
+}
+
+/// Returns the policy of a pool.
+#[utoipa::path(
+    get,
+    path = "/api/v1/pools/{pool}/policy",
+    tag = "administration",
+    params(("pool" = String, Path, description = "The pool")),
+    security(("bearer" = [])),
+    responses((status = 200, description = "The policy", body = Object)),
+)]
+pub(super) async fn policy(
+    State(app): State<App>,
+    StrictPath(path): StrictPath<String>,
+) -> JsonReply<SeatPolicy> {
+    Ok(Json(app.services().pools.policy(&pool(&path)?).await?))
+}
+
+/// Replaces the policy of a pool. Absent members get their default.
+#[utoipa::path(
+    put,
+    path = "/api/v1/pools/{pool}/policy",
+    tag = "administration",
+    params(("pool" = String, Path, description = "The pool")),
+    request_body = Object,
+    security(("bearer" = [])),
+    responses((status = 200, description = "The policy", body = Object)),
+)]
+pub(super) async fn set_policy(
+    State(app): State<App>,
+    Administrator(actor): Administrator,
+    StrictPath(path): StrictPath<String>,
+    StrictJson(policy): StrictJson<SeatPolicy>,
+) -> JsonReply<SeatPolicy> {
+    let (pool, pools) = (pool(&path)?, &app.services().pools);
+    pools.set_policy(&actor, &pool, policy).await?;
+    Ok(Json(pools.policy(&pool).await?))
+}
+
+fn pool(text: &str) -> Result<PoolId, Problem> {
+    PoolId::parse(text).ok_or_else(|| not_found("pool"))
+}
+
+/// Checks a reason, which other people read.
+fn reason(text: &str) -> Result<String, Problem> {
+    let text = text.trim();
+    let is_line = !text.chars().any(char::is_control);
+    match text.chars().count() {
+        1..=200 if is_line => Ok(text.to_owned()),
+        _ => {
+            let detail = "the reason is not acceptable";
+            let refusal = Refusal::new(RefusalKind::BadRequest, ServerCode::BadRequest, detail);
+            Err(refusal
+                .values("1 to 200 characters in one line", "another text")
+                .into())
+        }
+    }
+}

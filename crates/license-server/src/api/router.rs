@@ -1,0 +1,155 @@
+//! The routes of the main listener.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::problem::Problem;
+use super::{
+    App, activations, audit, body, check_ins, credentials, events, health, idempotency, licenses,
+    observe, openapi, paths, pools, queue, revocations, seats, setup, tokens, trust, usage_reports,
+    validate,
+};
+use crate::domain::ServerCode;
+
+/// Returns the router of the main listener.
+pub(crate) fn router(app: &App) -> Router {
+    let (documented, document) = openapi::split(api(app));
+    let document = openapi::served(document);
+    documented
+        .merge(health::router())
+        .merge(setup::page_router(app))
+        .route("/api/v1/openapi.json", axum::routing::get(document))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), credentials::limit_peer))
+        .layer(from_fn_with_state(app.clone(), observe::observe))
+        .with_state(app.clone())
+}
+
+/// Returns the documented routes without their credentials and limits, for the document.
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .merge(client_routes())
+        .merge(reporting_routes())
+        .merge(seat_routes())
+        .merge(administration_routes())
+        .merge(upload_routes())
+}
+
+/// Returns the documented routes, with their credentials and limits.
+fn api(app: &App) -> OpenApiRouter<App> {
+    let replay = |router: OpenApiRouter<App>| {
+        router.route_layer(from_fn_with_state(app.clone(), idempotency::replay))
+    };
+    let small = |router: OpenApiRouter<App>| {
+        router.route_layer(from_fn_with_state(app.clone(), body::receive))
+    };
+    let large = |router: OpenApiRouter<App>| {
+        router.route_layer(from_fn_with_state(app.clone(), body::receive_large))
+    };
+    let administration = |router: OpenApiRouter<App>| {
+        router.route_layer(from_fn_with_state(app.clone(), credentials::require_token))
+    };
+    let seats = |router: OpenApiRouter<App>| {
+        router.route_layer(from_fn_with_state(
+            app.clone(),
+            credentials::require_enrollment,
+        ))
+    };
+    // A small body is received before the credentials are checked, because a client may not read a
+    // response that comes earlier. A large body is received from an administrator only.
+    OpenApiRouter::new()
+        .merge(small(replay(client_routes())))
+        .merge(large(replay(reporting_routes())))
+        .merge(small(seats(replay(seat_routes()))))
+        .merge(small(administration(replay(administration_routes()))))
+        .merge(administration(large(replay(upload_routes()))))
+        .route_layer(from_fn(no_store))
+}
+
+/// Routes for the machines of a site.
+fn client_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(validate::validate))
+        .routes(routes!(check_ins::check_in))
+        .routes(routes!(activations::request))
+        .routes(routes!(activations::deactivate))
+        .routes(routes!(revocations::newest))
+        .routes(routes!(trust::list))
+        .routes(routes!(setup::complete))
+}
+
+fn reporting_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(usage_reports::submit))
+}
+
+fn seat_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(seats::acquire))
+        .routes(routes!(seats::heartbeat))
+        .routes(routes!(seats::release))
+        .routes(routes!(seats::borrow))
+        .routes(routes!(seats::return_seat))
+        .routes(routes!(queue::wait, queue::cancel))
+}
+
+fn administration_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(pools::list))
+        .routes(routes!(pools::get))
+        .routes(routes!(pools::leases))
+        .routes(routes!(pools::queue))
+        .routes(routes!(pools::end))
+        .routes(routes!(pools::policy, pools::set_policy))
+        .routes(routes!(licenses::get, licenses::remove))
+        .routes(routes!(licenses::machines))
+        .routes(routes!(activations::list))
+        .routes(routes!(activations::get))
+        .routes(routes!(activations::import))
+        .routes(routes!(usage_reports::list))
+        .routes(routes!(usage_reports::export))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::verify))
+        .routes(routes!(events::list))
+}
+
+/// Routes that take files of the vendor.
+fn upload_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(licenses::list, licenses::install))
+        .routes(routes!(revocations::import))
+        .routes(routes!(trust::import))
+}
+
+/// Keeps responses out of caches unless they say otherwise.
+async fn no_store(request: Request, next: axum::middleware::Next) -> Response {
+    use axum::http::{HeaderValue, header};
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+async fn not_found() -> Response {
+    paths::not_found("resource").into_response()
+}
+
+async fn method_not_allowed() -> Response {
+    let detail = "the resource does not have this method";
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        ServerCode::MethodNotAllowed,
+        detail,
+    )
+    .hint("the header Allow lists the methods; see /api/v1/openapi.json")
+    .into_response()
+}

@@ -1,0 +1,350 @@
+//! Floating seats: acquire, heartbeat, release, borrow and return.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::ids::{Commitment, Nonce};
+use license_core::session::SessionId;
+use license_seats::{InstanceId, Seq};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::App;
+use super::body::{JsonReply, StrictJson};
+use super::credentials::LicenseCredential;
+use super::paths::{StrictPath, not_found};
+use super::problem::Problem;
+use super::queue::QueueBody;
+use crate::services::{
+    AcquireReply, AcquireRequest, BorrowRequest, HeartbeatRequest, ReleaseRequest, ReturnRequest,
+    Seat,
+};
+
+/// A request for a seat.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AcquireRequest)]
+pub(super) struct AcquireBody {
+    /// The session: `sess_` and 32 hexadecimal digits.
+    #[schema(value_type = String, pattern = "^sess_[0-9a-f]{32}$")]
+    session: SessionId,
+    /// The process in the session: `inst_` and 32 random hexadecimal digits.
+    #[schema(value_type = String, pattern = "^inst_[0-9a-f]{32}$")]
+    instance: InstanceId,
+    /// The machine: its digest, its fingerprint or a name.
+    #[schema(min_length = 1, max_length = 1024)]
+    machine_id: String,
+    /// The user.
+    #[schema(min_length = 1, max_length = 256)]
+    user: String,
+    /// Groups of the user, for reservations.
+    #[serde(default)]
+    #[schema(max_items = 64)]
+    groups: Vec<String>,
+    /// A random number of 32 hexadecimal digits, which the lease repeats.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{32}$")]
+    nonce: Nonce,
+    /// The SHA-256 of the secret that releases the seat.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
+    commitment: Commitment,
+    /// Whether to wait in the queue if no seat is free.
+    #[serde(default)]
+    wait: bool,
+}
+
+/// A renewal of a lease.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = HeartbeatRequest)]
+pub(super) struct HeartbeatBody {
+    #[schema(value_type = String, pattern = "^inst_[0-9a-f]{32}$")]
+    instance: InstanceId,
+    /// The fencing number of the lease.
+    #[schema(value_type = u64, minimum = 1, maximum = 9007199254740991_i64)]
+    seq: Seq,
+    /// A random number, which a new lease token repeats.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{32}$")]
+    nonce: Nonce,
+    /// The machine, if the lease was acquired with a name.
+    #[serde(default)]
+    #[schema(max_length = 1024)]
+    machine_id: Option<String>,
+}
+
+/// The secret of a lease.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ReleaseRequest)]
+pub(super) struct ReleaseBody {
+    #[schema(value_type = String, pattern = "^inst_[0-9a-f]{32}$")]
+    instance: InstanceId,
+    /// The fencing number of the lease.
+    #[schema(value_type = u64, minimum = 1, maximum = 9007199254740991_i64)]
+    seq: Seq,
+    /// The secret of the commitment that the lease carries.
+    #[schema(min_length = 1, max_length = 256)]
+    secret: String,
+}
+
+/// The secret of a borrowed seat.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ReturnRequest)]
+pub(super) struct ReturnBody {
+    /// The fencing number of the lease.
+    #[schema(value_type = u64, minimum = 1, maximum = 9007199254740991_i64)]
+    seq: Seq,
+    /// The secret of the commitment that the lease carries.
+    #[schema(min_length = 1, max_length = 256)]
+    secret: String,
+}
+
+/// A request to take a seat off the network.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = BorrowRequest)]
+pub(super) struct BorrowBody {
+    #[schema(value_type = String, pattern = "^inst_[0-9a-f]{32}$")]
+    instance: InstanceId,
+    /// The fencing number of the lease.
+    #[schema(value_type = u64, minimum = 1, maximum = 9007199254740991_i64)]
+    seq: Seq,
+    /// The secret of the commitment that the lease carries.
+    #[schema(min_length = 1, max_length = 256)]
+    secret: String,
+    /// A random number, which the lease token repeats.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{32}$")]
+    nonce: Nonce,
+    /// The machine, if the lease was acquired with a name.
+    #[serde(default)]
+    #[schema(max_length = 1024)]
+    machine_id: Option<String>,
+    /// The duration in seconds.
+    #[schema(minimum = 1, maximum = 31536000)]
+    seconds: u32,
+}
+
+/// A seat of a session.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Seat)]
+pub(super) struct SeatBody {
+    pool: String,
+    license: String,
+    session: String,
+    /// The fencing number, which grows with each new grant.
+    seq: u64,
+    /// `floating` or `borrowed`.
+    mode: String,
+    /// The signed lease token. It is absent if the current token is still good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease: Option<String>,
+    /// For how many seconds the client may use the seat, from the moment it sent the request.
+    valid_for_seconds: i64,
+    /// The seconds after which the client renews the lease. Absent: it cannot be renewed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renew_after_seconds: Option<i64>,
+    /// The end of the lease by the wall clock, for display.
+    expires_at: DateTime<Utc>,
+    /// Whether the seat exceeds the seats of the license, as its overage policy allows.
+    is_overage: bool,
+}
+
+impl From<Seat> for SeatBody {
+    fn from(seat: Seat) -> Self {
+        Self {
+            pool: seat.pool.as_str().to_owned(),
+            license: seat.license.to_string(),
+            session: seat.session.to_string(),
+            seq: seat.seq,
+            mode: seat.mode.to_string(),
+            lease: seat.lease,
+            valid_for_seconds: seat.valid_for.num_seconds(),
+            renew_after_seconds: seat.renew_after.map(|after| after.num_seconds()),
+            expires_at: seat.expires_at,
+            is_overage: seat.is_overage,
+        }
+    }
+}
+
+/// The result of a release.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Released)]
+pub(super) struct ReleasedBody {
+    /// Whether this request freed the seat. False if other instances of the session use the seat, or
+    /// if the lease had ended before.
+    freed: bool,
+}
+
+/// Acquires a seat. The same session gets its own lease again.
+#[utoipa::path(
+    post,
+    path = "/api/v1/seats",
+    tag = "seats",
+    request_body = AcquireBody,
+    security(("license" = [])),
+    responses(
+        (status = 200, description = "The session's own lease", body = SeatBody),
+        (status = 201, description = "A new lease", body = SeatBody),
+        (status = 202, description = "A ticket of the queue", body = QueueBody),
+    ),
+)]
+pub(super) async fn acquire(
+    State(app): State<App>,
+    LicenseCredential(credential): LicenseCredential,
+    StrictJson(body): StrictJson<AcquireBody>,
+) -> Result<Response, Problem> {
+    let request = AcquireRequest {
+        credential,
+        session: body.session,
+        instance: body.instance,
+        machine: body.machine_id,
+        user: body.user,
+        groups: body.groups,
+        nonce: body.nonce,
+        commitment: body.commitment,
+        wait: body.wait,
+    };
+    let acquired = app.services().seats.acquire(request).await;
+    let result = match &acquired {
+        Ok(AcquireReply::Granted(_)) => "granted",
+        Ok(AcquireReply::Held(_)) => "held",
+        Ok(AcquireReply::Queued(_)) => "queued",
+        Err(refusal) => refusal.code,
+    };
+    app.metrics().acquires.with_label_values(&[result]).inc();
+    let seat = |status, seat: Seat| {
+        if seat.lease.is_some() {
+            app.metrics().lease_tokens.inc();
+        }
+        (status, Json(SeatBody::from(seat))).into_response()
+    };
+    Ok(match acquired? {
+        AcquireReply::Granted(granted) => seat(StatusCode::CREATED, granted),
+        AcquireReply::Held(held) => seat(StatusCode::OK, held),
+        AcquireReply::Queued(state) => {
+            (StatusCode::ACCEPTED, Json(QueueBody::from(state))).into_response()
+        }
+    })
+}
+
+/// Renews a lease.
+#[utoipa::path(
+    post,
+    path = "/api/v1/seats/{session}/heartbeat",
+    tag = "seats",
+    params(("session" = String, Path, description = "The session")),
+    request_body = HeartbeatBody,
+    security(("license" = [])),
+    responses((status = 200, description = "The renewed lease", body = SeatBody)),
+)]
+pub(super) async fn heartbeat(
+    State(app): State<App>,
+    LicenseCredential(credential): LicenseCredential,
+    StrictPath(path): StrictPath<String>,
+    StrictJson(body): StrictJson<HeartbeatBody>,
+) -> JsonReply<SeatBody> {
+    let request = HeartbeatRequest {
+        credential,
+        session: session(&path)?,
+        instance: body.instance,
+        seq: body.seq,
+        nonce: body.nonce,
+        machine: body.machine_id,
+    };
+    let seat = app.services().seats.heartbeat(request).await?;
+    if seat.lease.is_some() {
+        app.metrics().lease_tokens.inc();
+    }
+    Ok(Json(seat.into()))
+}
+
+/// Releases a seat. A repetition has no effect.
+#[utoipa::path(
+    post,
+    path = "/api/v1/seats/{session}/release",
+    tag = "seats",
+    params(("session" = String, Path, description = "The session")),
+    request_body = ReleaseBody,
+    security(("license" = [])),
+    responses((status = 200, description = "The seat is free", body = ReleasedBody)),
+)]
+pub(super) async fn release(
+    State(app): State<App>,
+    LicenseCredential(credential): LicenseCredential,
+    StrictPath(path): StrictPath<String>,
+    StrictJson(body): StrictJson<ReleaseBody>,
+) -> JsonReply<ReleasedBody> {
+    let request = ReleaseRequest {
+        credential,
+        session: session(&path)?,
+        instance: body.instance,
+        seq: body.seq,
+        secret: body.secret,
+    };
+    let reply = app.services().seats.release(request).await?;
+    Ok(Json(ReleasedBody { freed: reply.freed }))
+}
+
+/// Borrows a seat for a machine that leaves the network.
+#[utoipa::path(
+    post,
+    path = "/api/v1/seats/{session}/borrow",
+    tag = "seats",
+    params(("session" = String, Path, description = "The session")),
+    request_body = BorrowBody,
+    security(("license" = [])),
+    responses((status = 200, description = "The borrowed seat", body = SeatBody)),
+)]
+pub(super) async fn borrow(
+    State(app): State<App>,
+    LicenseCredential(credential): LicenseCredential,
+    StrictPath(path): StrictPath<String>,
+    StrictJson(body): StrictJson<BorrowBody>,
+) -> JsonReply<SeatBody> {
+    let request = BorrowRequest {
+        credential,
+        session: session(&path)?,
+        instance: body.instance,
+        seq: body.seq,
+        secret: body.secret,
+        nonce: body.nonce,
+        machine: body.machine_id,
+        duration: TimeDelta::seconds(body.seconds.into()),
+    };
+    let seat = app.services().seats.borrow(request).await?;
+    app.metrics().lease_tokens.inc();
+    Ok(Json(seat.into()))
+}
+
+/// Returns a borrowed seat early. A repetition has no effect.
+#[utoipa::path(
+    post,
+    path = "/api/v1/seats/{session}/return",
+    tag = "seats",
+    params(("session" = String, Path, description = "The session")),
+    request_body = ReturnBody,
+    security(("license" = [])),
+    responses((status = 200, description = "The seat is free", body = ReleasedBody)),
+)]
+pub(super) async fn return_seat(
+    State(app): State<App>,
+    LicenseCredential(credential): LicenseCredential,
+    StrictPath(path): StrictPath<String>,
+    StrictJson(body): StrictJson<ReturnBody>,
+) -> JsonReply<ReleasedBody> {
+    let request = ReturnRequest {
+        credential,
+        session: session(&path)?,
+        seq: body.seq,
+        secret: body.secret,
+    };
+    let reply = app.services().seats.return_loan(request).await?;
+    Ok(Json(ReleasedBody { freed: reply.freed }))
+}
+
+/// Parses a session in a path. A session that is not well formed does not exist.
+pub(super) fn session(text: &str) -> Result<SessionId, Problem> {
+    text.parse().map_err(|_| not_found("session"))
+}

@@ -1,0 +1,122 @@
+//! `POST /licenses/validate`.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use license_core::chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::App;
+use super::body::{JsonReply, StrictJson};
+use crate::services::{ValidateReply, ValidateRequest};
+
+/// A license and the machine that uses it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ValidateRequest)]
+pub(super) struct ValidateBody {
+    /// The license key or license token.
+    #[schema(min_length = 1, max_length = 65536)]
+    license_key: String,
+    /// The machine: its digest, its fingerprint or a name.
+    #[schema(min_length = 1, max_length = 1024)]
+    machine_id: String,
+    /// The user, for a license with named users.
+    #[serde(default)]
+    #[schema(max_length = 256)]
+    user: Option<String>,
+    /// The version of the application.
+    #[serde(default)]
+    #[schema(max_length = 100)]
+    version: Option<String>,
+    /// A random text that the validation token repeats.
+    #[serde(default)]
+    #[schema(max_length = 128)]
+    nonce: Option<String>,
+}
+
+impl ValidateBody {
+    pub(super) fn into_request(self) -> ValidateRequest {
+        ValidateRequest {
+            credential: self.license_key,
+            machine: self.machine_id,
+            user: self.user,
+            version: self.version,
+            nonce: self.nonce,
+        }
+    }
+
+    pub(super) fn license_key(&self) -> &str {
+        &self.license_key
+    }
+}
+
+/// The state of a license.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ValidateReply)]
+pub(super) struct ValidationBody {
+    /// Whether the license is valid on the machine.
+    valid: bool,
+    /// The reason code.
+    code: &'static str,
+    /// The id of the license.
+    license: String,
+    tier: String,
+    /// The end of the license, or null if it is perpetual.
+    expires_at: Option<DateTime<Utc>>,
+    features: Vec<String>,
+    /// -1 is unlimited.
+    quotas: BTreeMap<String, i64>,
+    /// The signed validation token, which the client caches. Null if the license is not valid.
+    validation: Option<String>,
+    /// The expected value of the rule that decided.
+    expected: String,
+    /// The actual value of the rule that decided.
+    actual: String,
+    /// The token of an installed license that replaces the presented one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renewal: Option<String>,
+}
+
+impl From<&ValidateReply> for ValidationBody {
+    fn from(reply: &ValidateReply) -> Self {
+        Self {
+            valid: reply.valid,
+            code: reply.code.as_str(),
+            license: reply.license.to_string(),
+            tier: reply.tier.clone(),
+            expires_at: reply.expires_at,
+            features: reply.features.clone(),
+            quotas: reply.quotas.clone(),
+            validation: reply.validation.clone(),
+            expected: reply.expected.clone(),
+            actual: reply.actual.clone(),
+            renewal: reply.renewal.clone(),
+        }
+    }
+}
+
+/// Validates a license on a machine. The status is 200 for valid and invalid licenses.
+#[utoipa::path(
+    post,
+    path = "/api/v1/licenses/validate",
+    tag = "clients",
+    request_body = ValidateBody,
+    responses((status = 200, description = "The state of the license", body = ValidationBody)),
+)]
+pub(super) async fn validate(
+    State(app): State<App>,
+    StrictJson(body): StrictJson<ValidateBody>,
+) -> JsonReply<ValidationBody> {
+    app.limit_license(body.license_key())?;
+    let timer = app.metrics().validations.start_timer();
+    let reply = app
+        .services()
+        .validate
+        .validate(body.into_request())
+        .await?;
+    timer.observe_duration();
+    Ok(Json((&*reply).into()))
+}

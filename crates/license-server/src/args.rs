@@ -1,0 +1,299 @@
+//! The command line of `license-server`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use license_cli_support::program::{CommandGroup, Description};
+use license_cli_support::{OutputFile, OutputOptions, Source};
+
+/// Validates licenses and lends floating seats, at a site or in a vendor's cloud
+#[derive(Debug, Parser)]
+#[command(name = "license-server", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+const AFTER_HELP: &str = "\
+First steps:
+  license-server init              create the server's key, and a request for the
+                                   vendor
+  license-server install acme.lic  install the license that the vendor sends back
+  license-server run               start the server
+
+`license-server run` works without the other steps: it creates what is missing,
+and prints its address and a link for the first administrator.
+
+Set options once:
+  Variables such as LICENSE_SERVER_LISTEN, and members of license-server.toml
+  such as listen, replace options. `license-server check-config` shows each
+  value, and where it comes from.
+
+Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input, 4 system error.";
+
+/// The end of the help of `license-server check-config`.
+const SETTINGS_HELP: &str = "\
+Settings, each as an option such as --peer-rate, a variable such as
+LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
+  data_dir                  directory for the database, the keys and the license
+  listen                    address and port of the server
+  public_url                URL by which clients reach the server
+  tls                       auto (on outside loopback), on, or off
+  tls_cert, tls_key         certificate chain and its private key, in PEM
+  tls_names                 names in a certificate that the server creates
+  metrics_listen            address and port of the metrics, or off
+  trust                     public keys of the vendor
+  product_file              product file of the vendor
+  name                      name of the server in leases and validation tokens
+  allowed_networks          networks whose machines may use seats
+  trusted_proxies           proxies whose X-Forwarded-For counts
+  enrollment_token_file     file with a token that clients of seats must send
+  peer_rate                 requests per second of one address, or off
+  license_rate              requests per second with one license, or off
+  max_connections           open connections
+  max_connections_per_peer  open connections of one address
+  handshake_timeout         seconds for a TLS handshake
+  header_timeout            seconds for the header of a request
+  body_timeout              seconds for the body of a request
+  idle_timeout              seconds that a connection may be idle
+  shutdown_timeout          seconds for open requests when the server stops
+  log                       filter such as info or license_server=debug
+  log_format                auto (JSON unless on a terminal), json or text
+
+An option takes precedence over a variable, and a variable over the file. An
+empty variable counts as not set. Paths in the file are relative to its
+directory. Only you and root may be able to change the file.
+
+Example of a file:
+  listen = \"0.0.0.0:8443\"
+  allowed_networks = [\"10.0.0.0/8\"]";
+
+/// The commands as the help of the program shows them.
+pub(crate) const COMMAND_GROUPS: [CommandGroup; 4] = [
+    CommandGroup {
+        heading: "Set up a server",
+        commands: &["init", "install", "check-config"],
+    },
+    CommandGroup {
+        heading: "Run a server",
+        commands: &["run", "status", "backup"],
+    },
+    CommandGroup {
+        heading: "Administer a server",
+        commands: &["token", "openapi"],
+    },
+    CommandGroup {
+        heading: "Help",
+        commands: &["completions", "man", "help"],
+    },
+];
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create the data directory, the server's key and a request for the vendor
+    Init(Init),
+    /// Start the server
+    Run,
+    /// Show whether the server runs, and its licenses and seats
+    Status,
+    /// Copy the database, also while the server runs
+    Backup(Backup),
+    /// Check the configuration, and show each setting and where it comes from
+    #[command(after_help = SETTINGS_HELP)]
+    CheckConfig,
+    /// Install a license, a revocation list, a trust statement or the vendor's public keys
+    Install(Install),
+    /// Create, list and revoke API tokens of administrators
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Write the OpenAPI 3.1 document of the HTTP interface
+    Openapi(OutputFile),
+    #[command(flatten)]
+    Description(Description),
+}
+
+/// Options of `license-server init`.
+#[derive(Debug, Args)]
+// Prevents clap from using the sentence above as the description of the command.
+#[command(about = None, long_about = None)]
+pub(crate) struct Init {
+    /// File for the request to the vendor [default: server.request in the data directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Size of the key in bits
+    #[arg(long, value_name = "BITS", default_value = "2048", value_parser = ["2048", "3072"])]
+    pub(crate) bits: String,
+}
+
+/// Options of `license-server backup`.
+#[derive(Debug, Args)]
+#[command(about = None, long_about = None)]
+pub(crate) struct Backup {
+    /// File for the copy
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+/// Options of `license-server install`.
+#[derive(Debug, Args)]
+#[command(about = None, long_about = None)]
+pub(crate) struct Install {
+    /// Files with licenses, revocation lists, trust statements or public keys; - for standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<Source>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Create a token, and print it once
+    Create {
+        /// Name of the token, such as the person or program that uses it
+        #[arg(long, value_name = "NAME")]
+        name: String,
+        /// Actions that the token allows: read, or admin for all
+        #[arg(long, value_name = "SCOPE", default_value = "admin", value_parser = ["admin", "read"])]
+        scope: String,
+        /// Days until the token expires [default: never]
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: Option<u32>,
+    },
+    /// List the tokens, without their secrets
+    List,
+    /// Revoke a token
+    Revoke {
+        /// Id of the token, as `license-server token list` shows it
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+}
+
+/// Defines the options of the settings. Each option has the name of its setting.
+macro_rules! setting_args {
+    ($($(#[$attribute:meta])* $name:ident: $value:literal;)*) => {
+        /// Options of the settings.
+        #[derive(Debug, Default, Args)]
+        #[command(about = None, long_about = None)]
+        pub(crate) struct SettingArgs {
+            /// Settings file (TOML) [env: LICENSE_SERVER_CONFIG] [default:
+            /// license-server/license-server.toml in the user configuration directory]
+            #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+            pub(crate) config: Option<PathBuf>,
+            /// Read no settings file
+            #[arg(long, global = true, conflicts_with = "config", help_heading = "Settings")]
+            pub(crate) no_config: bool,
+            $($(#[$attribute])*
+            #[arg(long, global = true, value_name = $value, help_heading = "Settings",
+                allow_hyphen_values = true)]
+            $name: Option<String>,)*
+        }
+
+        impl SettingArgs {
+            /// Returns the values of the options that are given, by the names of their settings.
+            pub(crate) fn values(&self) -> Vec<(&'static str, &str)> {
+                let values = [$((stringify!($name), self.$name.as_deref())),*];
+                let given = values.into_iter();
+                given.filter_map(|(name, value)| Some((name, value?))).collect()
+            }
+        }
+    };
+}
+
+setting_args! {
+    /// Directory for the database, the keys and the license
+    data_dir: "DIR";
+    /// Address and port of the server
+    listen: "ADDRESS";
+    /// URL by which clients reach the server, such as behind a proxy
+    public_url: "URL";
+    /// TLS: auto (outside loopback), on, or off (needs trusted_proxies outside loopback)
+    #[arg(hide = true)]
+    tls: "MODE";
+    /// Certificate chain (PEM)
+    tls_cert: "FILE";
+    /// Private key of the certificate (PEM)
+    tls_key: "FILE";
+    /// Names and addresses in the certificate that the server creates
+    #[arg(hide = true)]
+    tls_names: "NAMES";
+    /// Address and port of the metrics, or off
+    metrics_listen: "ADDRESS";
+    /// Trust set of the vendor
+    trust: "FILE";
+    /// Product file (TOML)
+    #[arg(hide = true)]
+    product_file: "FILE";
+    /// Name of the server in leases and validation tokens
+    #[arg(hide = true)]
+    name: "NAME";
+    /// Networks whose machines may use seats
+    #[arg(hide = true)]
+    allowed_networks: "NETWORKS";
+    /// Proxies whose X-Forwarded-For is believed
+    #[arg(hide = true)]
+    trusted_proxies: "NETWORKS";
+    /// File with a token that clients of seats must send
+    #[arg(hide = true)]
+    enrollment_token_file: "FILE";
+    /// Requests per second of one peer address
+    #[arg(hide = true)]
+    peer_rate: "NUMBER";
+    /// Requests per second with one license
+    #[arg(hide = true)]
+    license_rate: "NUMBER";
+    /// Open connections
+    #[arg(hide = true)]
+    max_connections: "NUMBER";
+    /// Open connections of one peer address
+    #[arg(hide = true)]
+    max_connections_per_peer: "NUMBER";
+    /// Seconds for a TLS handshake
+    #[arg(hide = true)]
+    handshake_timeout: "SECONDS";
+    /// Seconds for the header of a request
+    #[arg(hide = true)]
+    header_timeout: "SECONDS";
+    /// Seconds for the body of a request
+    #[arg(hide = true)]
+    body_timeout: "SECONDS";
+    /// Seconds that a connection may be idle
+    #[arg(hide = true)]
+    idle_timeout: "SECONDS";
+    /// Seconds for open requests when the server stops
+    #[arg(hide = true)]
+    shutdown_timeout: "SECONDS";
+    /// Filter of the logs, such as info or license_server=debug
+    log: "FILTER";
+    /// Format of the logs: auto (JSON unless on a terminal), json or text
+    #[arg(hide = true)]
+    log_format: "FORMAT";
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use license_cli_support::program;
+
+    use super::*;
+
+    #[test]
+    fn each_command_is_in_one_group() {
+        let misplaced = program::misplaced(&Cli::command(), &COMMAND_GROUPS);
+        assert_eq!(misplaced, [""; 0]);
+    }
+
+    #[test]
+    fn the_help_describes_each_setting() {
+        let words: Vec<&str> = SETTINGS_HELP.split([' ', ',', '\n']).collect();
+        for option in Cli::command().get_arguments() {
+            let name = option.get_id().as_str();
+            let is_setting = option.get_help_heading() == Some("Settings");
+            if is_setting && !["config", "no_config"].contains(&name) {
+                assert!(words.contains(&name), "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `license-server backup`: a copy of the data directory, also while the server runs.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, Terminal, show_path};
+use serde_json::json;
+
+use super::opened::{DatabaseAccess, not_opened, open, runtime};
+use crate::args::Backup;
+use crate::config::Config;
+use crate::data_dir::DataDir;
+
+pub(super) fn run(arguments: &Backup, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+    let directory = DataDir::open(&config.data_dir)?;
+    if arguments.out.exists() {
+        let message = format!("{} already exists", show_path(&arguments.out));
+        return Err(Failure::new(Exit::Usage, "EXISTS", message)
+            .hint("choose a new directory with --out; a backup never replaces anything"));
+    }
+    let (copy, _) = DataDir::create(&arguments.out)?;
+    let files = copy_all(config, &directory, &copy).inspect_err(|_| {
+        // A backup that is not complete must not be mistaken for one. The first error is reported.
+        let _ = fs::remove_dir_all(copy.path());
+    })?;
+    if terminal.is_json() {
+        return terminal.json(&json!({
+            "path": show_path(copy.path()),
+            "files": files,
+        }));
+    }
+    terminal.data(&format!("backup: {}", show_path(copy.path())))?;
+    terminal.note(
+        "the backup contains the server's key: keep it secret; to restore it, stop the server and \
+         use the directory as its data directory",
+    );
+    Ok(())
+}
+
+/// Copies the database and the files beside it. Returns the names of all files of the backup.
+fn copy_all(config: &Config, from: &DataDir, to: &DataDir) -> Result<Vec<String>, Failure> {
+    runtime()?.block_on(async {
+        let server = open(config, from, DatabaseAccess::Beside).await?;
+        let copied = server.store.back_up(&to.database()).await;
+        copied.map_err(|error| not_opened(to, &error))
+    })?;
+    copy_files(from, to)
+}
+
+/// Copies the files beside the database. Returns the names of all files of the backup.
+fn copy_files(from: &DataDir, to: &DataDir) -> Result<Vec<String>, Failure> {
+    let (certificate, certificate_key) = from.certificate();
+    let mut names = vec![name(&from.database())];
+    let files = [
+        from.key(),
+        from.request(),
+        from.trust(),
+        certificate,
+        certificate_key,
+    ];
+    for file in files {
+        let bytes = match fs::read(&file) {
+            Ok(bytes) => zeroize::Zeroizing::new(bytes),
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(Failure::io("read", &file, &error)),
+        };
+        let name = name(&file);
+        let copy = Destination::File(to.path().join(&name));
+        copy.write(&bytes, Overwrite::Refuse, Audience::OwnerOnly)?;
+        names.push(name);
+    }
+    Ok(names)
+}
+
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}

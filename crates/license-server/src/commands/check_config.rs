@@ -1,0 +1,110 @@
+//! `license-server check-config`: the settings in effect, and where each comes from.
+
+use license_cli_support::{Column, Failure, Table, Terminal, show_path};
+use serde_json::{Map, Value, json};
+
+use crate::certificate::CertificateFiles;
+use crate::config::{self, Config, Origin, SETTINGS, Settings, Tls};
+
+pub(super) fn run(
+    settings: &Settings,
+    config: Result<Config, Failure>,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    // The table helps to correct a setting, so it is printed even if the configuration is refused.
+    let checked = config.and_then(|config| check_files(&config));
+    if terminal.is_json() {
+        checked?;
+        return terminal.json(&to_json(settings));
+    }
+    for (name, similar) in settings.unknown_variables() {
+        let similar = similar.as_ref();
+        let hint = similar.map_or_else(String::new, |similar| format!("; did you mean {similar}?"));
+        let message = format!("{name} is not a variable of this program{hint}");
+        terminal.warning("UNKNOWN_VARIABLE", &message);
+    }
+    for (setting, origin) in settings.unused() {
+        terminal.note(&format!("not used: {} from {origin}", setting.name));
+    }
+    terminal.data(&to_text(settings, terminal))?;
+    checked?;
+    terminal.note("the configuration can be used");
+    Ok(())
+}
+
+/// Checks that the files of the configuration can be read.
+fn check_files(config: &Config) -> Result<(), Failure> {
+    for (name, path) in config::files(config) {
+        std::fs::File::open(path)
+            .map(drop)
+            .map_err(|error| Failure::io("read", path, &error).with_remark(name))?;
+    }
+    if let Tls::Files { cert, key } = &config.tls {
+        let files = CertificateFiles {
+            cert: cert.clone(),
+            key: key.clone(),
+        };
+        files.load()?;
+    }
+    Ok(())
+}
+
+fn to_text(settings: &Settings, terminal: &Terminal) -> String {
+    let mut table = Table::new([
+        Column::new("SETTING").without_wrapping(),
+        Column::new("VALUE"),
+        Column::new("FROM"),
+    ]);
+    for setting in SETTINGS {
+        let value = settings.get(setting.name);
+        let shown = if value.text.is_empty() {
+            setting.absent.to_owned()
+        } else {
+            value.text
+        };
+        let from = match &value.origin {
+            Origin::File { line, .. } => format!("file, line {line}"),
+            origin => origin.to_string(),
+        };
+        table.row([setting.name, &shown, &from]);
+    }
+    let file = match settings.file() {
+        Some(path) if path.exists() => show_path(path),
+        Some(path) => format!("{} (does not exist)", show_path(path)),
+        None => "none".to_owned(),
+    };
+    format!("file: {file}\n\n{}", table.to_text(terminal.columns()))
+}
+
+fn to_json(settings: &Settings) -> Value {
+    let values = SETTINGS.iter().map(|setting| {
+        let value = settings.get(setting.name);
+        let mut members = origin_members(&value.origin);
+        let text = Some(value.text).filter(|text| !text.is_empty());
+        members.insert("value".to_owned(), text.into());
+        (setting.name.to_owned(), Value::Object(members))
+    });
+    let unused = settings.unused().map(|(setting, origin)| {
+        let mut members = origin_members(origin);
+        members.insert("setting".to_owned(), setting.name.into());
+        Value::Object(members)
+    });
+    let unknown = settings.unknown_variables().iter();
+    json!({
+        "file": {
+            "path": settings.file().map(show_path),
+            "exists": settings.file().is_some_and(std::path::Path::exists),
+        },
+        "settings": values.collect::<Map<_, _>>(),
+        "unused": unused.collect::<Vec<_>>(),
+        "unknown_variables": unknown.map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+    })
+}
+
+fn origin_members(origin: &Origin) -> Map<String, Value> {
+    let mut members = Map::new();
+    members.insert("source".to_owned(), origin.kind().into());
+    members.insert("variable".to_owned(), json!(origin.variable()));
+    members.insert("line".to_owned(), json!(origin.line()));
+    members
+}

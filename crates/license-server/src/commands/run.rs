@@ -1,0 +1,223 @@
+//! `license-server run`: the server.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+
+use axum_server::tls_rustls::RustlsConfig;
+use license_cli_support::{Exit, Failure, Source, Terminal, show_path};
+use license_core::encoding::decode_text;
+use license_core::issue::KeyBits;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+
+use super::opened::{DatabaseAccess, OpenedServer, not_opened, open, prepare, refused, runtime};
+use crate::api::{App, AppSettings};
+use crate::certificate::CertificateFiles;
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::logs;
+use crate::metrics::Metrics;
+use crate::server::{RunningServer, Signals};
+
+/// File descriptors for the database, the listeners and the logs.
+const OWN_DESCRIPTORS: u64 = 256;
+
+pub(super) fn run(config: Config, terminal: &Terminal) -> Result<(), Failure> {
+    logs::start(&config.log, config.log_format)?;
+    let prepared = prepare(&config, KeyBits::B2048)?;
+    allow_descriptors(&config, terminal);
+    runtime()?.block_on(serve(config, prepared.directory, terminal))
+}
+
+async fn serve(config: Config, directory: DataDir, terminal: &Terminal) -> Result<(), Failure> {
+    let signals = Signals::new();
+    let signals = signals.map_err(|error| Failure::io("handle", Path::new("signals"), &error))?;
+    let tls = CertificateFiles::prepare(&config.tls, &directory)?;
+    let tls = tls.map(|files| files.load().map(|certificate| (certificate, files)));
+    let tls = tls.transpose()?;
+    // The database is locked before the port is taken, so a second server names the first.
+    let opened = open(&config, &directory, DatabaseAccess::Serve).await?;
+    let listener = bind("listen", config.listen)?;
+    let metrics_listener = config
+        .metrics_listen
+        .map(|address| bind("metrics_listen", address));
+    let metrics_listener = metrics_listener.transpose()?;
+    let address = listener.local_addr();
+    let address = address.map_err(|error| not_bound("listen", config.listen, &error))?;
+    let fingerprint = tls
+        .as_ref()
+        .map(|(certificate, _)| certificate.fingerprint.clone());
+    let is_empty = opened.services.licenses.is_empty().await;
+    let is_empty = is_empty.map_err(|refusal| refused(&refusal))?;
+    let start = Start {
+        url: config.url(address),
+        fingerprint,
+        setup: opened
+            .services
+            .setup
+            .start()
+            .await
+            .map_err(|refusal| refused(&refusal))?,
+        metrics: metrics_listener
+            .as_ref()
+            .and_then(|listener| listener.local_addr().ok()),
+        has_license: !is_empty,
+        has_trust: opened.has_trust,
+    };
+    let server = assemble(&config, &opened, listener, metrics_listener)?;
+    let server = RunningServer {
+        tls: tls.map(|(certificate, files)| (RustlsConfig::from_config(certificate.config), files)),
+        ..server
+    };
+    start.print(&directory, terminal)?;
+    let ended = server.run(signals).await;
+    let closed = opened.store.close().await;
+    ended.map_err(|error| Failure::io("serve", Path::new(&address.to_string()), &error))?;
+    closed.map_err(|error| not_opened(&directory, &error))
+}
+
+fn assemble(
+    config: &Config,
+    opened: &OpenedServer,
+    listener: TcpListener,
+    metrics_listener: Option<TcpListener>,
+) -> Result<RunningServer, Failure> {
+    let metrics = Metrics::new().map_err(|error| {
+        Failure::new(Exit::System, "METRICS", error.to_string())
+            .hint("add --metrics-listen off, and report this error")
+    })?;
+    let metrics = Arc::new(metrics);
+    let (stopping, stops) = watch::channel(false);
+    let settings = AppSettings {
+        limits: config.limits,
+        trusted_proxies: config.trusted_proxies.clone(),
+        allowed_networks: config.allowed_networks.clone(),
+        enrollment_token: enrollment_token(config)?,
+    };
+    let (services, clock) = (Arc::clone(&opened.services), Arc::clone(&opened.clock));
+    let app = App::new(
+        Arc::clone(&services),
+        Arc::clone(&metrics),
+        settings,
+        clock,
+        stops,
+    );
+    Ok(RunningServer {
+        app,
+        services,
+        metrics,
+        limits: config.limits,
+        trusted_proxies: config.trusted_proxies.clone(),
+        listener,
+        metrics_listener,
+        tls: None,
+        stopping,
+    })
+}
+
+/// Returns the digest of the token that clients of seats send.
+fn enrollment_token(config: &Config) -> Result<Option<[u8; 32]>, Failure> {
+    let Some(path) = &config.enrollment_token_file else {
+        return Ok(None);
+    };
+    let text = Source::File(path.clone()).read_text(4096, decode_text)?;
+    let token = text.trim();
+    if token.len() < 16 || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let message = format!(
+            "{}: expected a token of at least 16 visible ASCII characters in one line",
+            show_path(path)
+        );
+        return Err(Failure::usage(message).hint("create one: openssl rand -hex 24 >FILE"));
+    }
+    Ok(Some(Sha256::digest(token.as_bytes()).into()))
+}
+
+fn bind(name: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).map_err(|error| not_bound(name, address, &error))
+}
+
+fn not_bound(name: &str, address: SocketAddr, error: &std::io::Error) -> Failure {
+    let option = name.replace('_', "-");
+    Failure::io("listen on", Path::new(&address.to_string()), error).hint(format!(
+        "choose another address or port with --{option} or LICENSE_SERVER_{}",
+        name.to_ascii_uppercase()
+    ))
+}
+
+/// Raises the limit of open files to the maximum number of connections.
+fn allow_descriptors(config: &Config, terminal: &Terminal) {
+    let wanted = u64::from(config.limits.max_connections).saturating_add(OWN_DESCRIPTORS);
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let allowed = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let raised = Rlimit {
+        current: Some(allowed),
+        maximum: limit.maximum,
+    };
+    if setrlimit(Resource::Nofile, raised).is_err() || allowed < wanted {
+        terminal.warning(
+            "FEW_FILES",
+            &format!("the system allows {allowed} open files, and max_connections needs {wanted}"),
+        );
+    }
+}
+
+/// The message of a started server to its operator.
+struct Start {
+    url: String,
+    /// The fingerprint of the certificate.
+    fingerprint: Option<String>,
+    /// The secret of the one-time link, if there is no administrator yet.
+    setup: Option<String>,
+    metrics: Option<SocketAddr>,
+    has_license: bool,
+    has_trust: bool,
+}
+
+impl Start {
+    fn print(&self, directory: &DataDir, terminal: &Terminal) -> Result<(), Failure> {
+        let setup_url = self
+            .setup
+            .as_ref()
+            .map(|secret| format!("{}/setup/{secret}", self.url));
+        if terminal.is_json() {
+            return terminal.json(&json!({
+                "url": self.url,
+                "setup_url": setup_url,
+                "certificate_sha256": self.fingerprint,
+                "metrics": self.metrics.map(|address| address.to_string()),
+                "data_dir": show_path(directory.path()),
+                "request": show_path(&directory.request()),
+                "has_license": self.has_license,
+            }));
+        }
+        let mut text = format!("listening on {}", self.url);
+        if let Some(fingerprint) = &self.fingerprint {
+            text.push_str(&format!("\ncertificate SHA-256: {fingerprint}"));
+        }
+        if let Some(url) = &setup_url {
+            text.push_str(&format!(
+                "\n\nCreate the first administrator with this link, which works once, for 24 hours:\n  {url}"
+            ));
+        }
+        if !self.has_license {
+            text.push_str(&self.steps(directory));
+        }
+        terminal.data(&text)
+    }
+
+    /// Returns the steps to the first license.
+    fn steps(&self, directory: &DataDir) -> String {
+        let trust = if self.has_trust { "" } else { "trust.jwks " };
+        format!(
+            "\n\nThere is no license yet:\n  1. Send the vendor this file, which contains no secret:\n     \
+             {}\n  2. Install what the vendor sends back:\n     license-server install {trust}acme.lic",
+            show_path(&directory.request())
+        )
+    }
+}

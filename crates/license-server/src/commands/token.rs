@@ -1,0 +1,117 @@
+//! `license-server token`: API tokens of administrators, at the console of the server.
+
+use license_cli_support::{Column, Exit, Failure, Table, Terminal};
+use license_core::chrono::TimeDelta;
+use license_core::time::rfc3339;
+use serde_json::{Map, Value, json};
+
+use super::opened::{DatabaseAccess, OpenedServer, now, open, refused, runtime};
+use crate::args::TokenCommand;
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::domain::{Actor, ApiToken, Scope};
+
+pub(super) fn run(
+    command: &TokenCommand,
+    config: &Config,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let directory = DataDir::open(&config.data_dir)?;
+    runtime()?.block_on(async {
+        let server = open(config, &directory, DatabaseAccess::Beside).await?;
+        match command {
+            TokenCommand::Create { name, scope, days } => {
+                create(&server, (name, scope, *days), terminal).await
+            }
+            TokenCommand::List => list(&server, terminal).await,
+            TokenCommand::Revoke { id } => {
+                let revoked = server.services.tokens.revoke(&Actor::Console, id).await;
+                revoked.map_err(|refusal| {
+                    refused(&refusal).hint("`license-server token list` shows the ids")
+                })?;
+                terminal.note("the token is revoked");
+                Ok(())
+            }
+        }
+    })
+}
+
+async fn create(
+    server: &OpenedServer,
+    (name, scope, days): (&str, &str, Option<u32>),
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let name = name.trim();
+    if !(1..=100).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        return Err(Failure::usage(
+            "--name: expected 1 to 100 characters in one line",
+        ));
+    }
+    let scope = Scope::parse(scope)
+        .ok_or_else(|| Failure::new(Exit::Usage, "USAGE", "--scope: expected admin or read"))?;
+    let expires_at = days.map(|days| now() + TimeDelta::days(days.into()));
+    let tokens = &server.services.tokens;
+    let new = tokens
+        .create(&Actor::Console, name, scope, expires_at)
+        .await;
+    let new = new.map_err(|refusal| refused(&refusal))?;
+    if terminal.is_json() {
+        let mut members = members(&new.token);
+        members.insert("secret".to_owned(), new.secret.into());
+        return terminal.json(&members);
+    }
+    terminal.data(&new.secret)?;
+    terminal.note(&format!(
+        "token {} for {name} is shown once; programs send it as Authorization: Bearer",
+        new.token.id
+    ));
+    Ok(())
+}
+
+async fn list(server: &OpenedServer, terminal: &Terminal) -> Result<(), Failure> {
+    let tokens = server.services.tokens.list().await;
+    let tokens = tokens.map_err(|refusal| refused(&refusal))?;
+    if terminal.is_json() {
+        let tokens: Vec<_> = tokens.iter().map(members).collect();
+        return terminal.json(&json!({"tokens": tokens}));
+    }
+    if tokens.is_empty() {
+        terminal.note("there is no token; `license-server token create --name NAME` creates one");
+        return Ok(());
+    }
+    let mut table = Table::new([
+        Column::new("ID").without_wrapping(),
+        Column::new("NAME"),
+        Column::new("SCOPE"),
+        Column::new("STATE"),
+    ]);
+    for token in &tokens {
+        table.row([&token.id, &token.name, token.scope.as_str(), &state(token)]);
+    }
+    terminal.page(&table.to_text(terminal.columns()))
+}
+
+fn state(token: &ApiToken) -> String {
+    match (token.revoked_at, token.expires_at) {
+        (Some(at), _) => format!("revoked {}", at.date_naive()),
+        (None, Some(at)) if at <= now() => format!("expired {}", at.date_naive()),
+        (None, Some(at)) => format!("until {}", at.date_naive()),
+        (None, None) => "valid".to_owned(),
+    }
+}
+
+fn members(token: &ApiToken) -> Map<String, Value> {
+    let instant = |at| Value::from(rfc3339(at).to_string());
+    let members = [
+        ("id", Value::from(token.id.as_str())),
+        ("name", token.name.as_str().into()),
+        ("scope", token.scope.as_str().into()),
+        ("created_at", instant(token.created_at)),
+        ("expires_at", token.expires_at.map(instant).into()),
+        ("revoked_at", token.revoked_at.map(instant).into()),
+    ];
+    let members = members.into_iter();
+    members
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}

@@ -1,0 +1,381 @@
+//! The configuration of the server, from options, variables and one TOML file.
+
+mod file;
+mod origin;
+mod setting;
+mod settings;
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use license_cli_support::{Exit, Failure, escape};
+
+use crate::network::Network;
+
+pub(crate) use origin::{Origin, SettingValue};
+pub(crate) use setting::SETTINGS;
+pub(crate) use settings::Settings;
+
+/// The configuration of the server.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) public_url: Option<String>,
+    pub(crate) tls: Tls,
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    pub(crate) trust: Option<PathBuf>,
+    pub(crate) product_file: Option<PathBuf>,
+    pub(crate) name: String,
+    pub(crate) allowed_networks: Vec<Network>,
+    pub(crate) trusted_proxies: Vec<Network>,
+    pub(crate) enrollment_token_file: Option<PathBuf>,
+    pub(crate) limits: Limits,
+    pub(crate) log: String,
+    pub(crate) log_format: LogFormat,
+}
+
+/// The use of TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Tls {
+    Off,
+    /// A certificate of the operator.
+    Files {
+        cert: PathBuf,
+        key: PathBuf,
+    },
+    /// A certificate that the server creates for these names.
+    SelfSigned {
+        names: Vec<String>,
+    },
+}
+
+/// Limits of connections and requests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Requests per second of one peer. `None`: no limit.
+    pub(crate) peer_rate: Option<NonZeroU32>,
+    /// Requests per second with one license. `None`: no limit.
+    pub(crate) license_rate: Option<NonZeroU32>,
+    pub(crate) max_connections: u32,
+    pub(crate) max_connections_per_peer: u32,
+    pub(crate) handshake_timeout: Duration,
+    pub(crate) header_timeout: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) shutdown_timeout: Duration,
+}
+
+/// The format of the logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    Json,
+    Text,
+}
+
+impl Config {
+    /// Parses the settings.
+    ///
+    /// # Errors
+    ///
+    /// Returns `USAGE`, or `MALFORMED` for a value of the file, that names the setting, the expected
+    /// value and where the found value comes from. Returns `NO_TLS` if the server would listen
+    /// outside loopback without TLS.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, Failure> {
+        let reader = Reader(settings);
+        let listen = reader.address("listen")?;
+        let config = Self {
+            data_dir: match reader.path("data_dir") {
+                Some(path) => path,
+                None => default_data_dir()?,
+            },
+            listen,
+            public_url: reader.optional("public_url", public_url)?,
+            tls: reader.tls(listen)?,
+            metrics_listen: reader.optional_address("metrics_listen")?,
+            trust: reader.path("trust"),
+            product_file: reader.path("product_file"),
+            name: match reader.optional("name", server_name)? {
+                Some(name) => name,
+                None => host_name(),
+            },
+            allowed_networks: reader.networks("allowed_networks")?,
+            trusted_proxies: reader.networks("trusted_proxies")?,
+            enrollment_token_file: reader.path("enrollment_token_file"),
+            limits: reader.limits()?,
+            log: reader.text("log"),
+            log_format: reader.parsed("log_format", log_format)?,
+        };
+        Ok(config)
+    }
+
+    /// Returns the URL by which clients reach the server at the address that it listens on.
+    pub(crate) fn url(&self, address: SocketAddr) -> String {
+        match &self.public_url {
+            Some(url) => url.clone(),
+            None => {
+                let scheme = if self.tls == Tls::Off {
+                    "http"
+                } else {
+                    "https"
+                };
+                format!("{scheme}://{}", reachable(address))
+            }
+        }
+    }
+}
+
+/// Returns the address and port by which this machine reaches a listener.
+fn reachable(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("{}:{}", host_name(), address.port())
+    } else {
+        address.to_string()
+    }
+}
+
+/// Returns the name of this machine.
+pub(crate) fn host_name() -> String {
+    let name = rustix::system::uname();
+    let name = name.nodename().to_string_lossy();
+    if name.is_empty() {
+        "localhost".to_owned()
+    } else {
+        name.into_owned()
+    }
+}
+
+fn default_data_dir() -> Result<PathBuf, Failure> {
+    let directories = directories::BaseDirs::new().ok_or_else(|| {
+        Failure::new(Exit::System, "IO", "this user has no data directory")
+            .hint("choose a directory with --data-dir or LICENSE_SERVER_DATA_DIR")
+    })?;
+    Ok(directories.data_dir().join("license-server"))
+}
+
+/// Reads typed values of settings.
+struct Reader<'a>(&'a Settings);
+
+impl Reader<'_> {
+    fn text(&self, name: &str) -> String {
+        self.0.get(name).text
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        let text = self.text(name);
+        (!text.is_empty()).then(|| text.into())
+    }
+
+    /// Parses a value. `parse` returns a description of the expected value on error.
+    fn parsed<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> Result<T, Failure> {
+        let value = self.0.get(name);
+        parse(value.text.trim()).map_err(|expected| refused(name, expected, &value))
+    }
+
+    fn optional<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> Result<Option<T>, Failure> {
+        if self.text(name).is_empty() {
+            return Ok(None);
+        }
+        self.parsed(name, parse).map(Some)
+    }
+
+    fn address(&self, name: &str) -> Result<SocketAddr, Failure> {
+        self.parsed(name, |text| {
+            text.parse()
+                .map_err(|_| "expected an IP address and a port such as 0.0.0.0:8443")
+        })
+    }
+
+    /// Parses an address, or `off`.
+    fn optional_address(&self, name: &str) -> Result<Option<SocketAddr>, Failure> {
+        if self.text(name) == "off" {
+            return Ok(None);
+        }
+        self.address(name).map(Some)
+    }
+
+    fn networks(&self, name: &str) -> Result<Vec<Network>, Failure> {
+        self.parsed(name, |text| {
+            let items = text.split(',').map(str::trim);
+            let items = items.filter(|item| !item.is_empty());
+            items.map(Network::from_str).collect()
+        })
+    }
+
+    fn number(&self, name: &str) -> Result<u32, Failure> {
+        self.parsed(name, |text| {
+            let number = text.parse().ok().filter(|number| *number > 0);
+            number.ok_or("expected a whole number from 1 to 4294967295")
+        })
+    }
+
+    fn seconds(&self, name: &str) -> Result<Duration, Failure> {
+        self.parsed(name, |text| {
+            let seconds = text
+                .parse()
+                .ok()
+                .filter(|seconds| (1..=3600).contains(seconds));
+            seconds
+                .map(Duration::from_secs)
+                .ok_or("expected a number of seconds from 1 to 3600")
+        })
+    }
+
+    fn rate(&self, name: &str) -> Result<Option<NonZeroU32>, Failure> {
+        if self.text(name) == "off" {
+            return Ok(None);
+        }
+        self.parsed(name, |text| {
+            let rate = text.parse().map(Some);
+            rate.map_err(|_| "expected a number of requests per second from 1, or off")
+        })
+    }
+
+    fn limits(&self) -> Result<Limits, Failure> {
+        Ok(Limits {
+            peer_rate: self.rate("peer_rate")?,
+            license_rate: self.rate("license_rate")?,
+            max_connections: self.number("max_connections")?,
+            max_connections_per_peer: self.number("max_connections_per_peer")?,
+            handshake_timeout: self.seconds("handshake_timeout")?,
+            header_timeout: self.seconds("header_timeout")?,
+            body_timeout: self.seconds("body_timeout")?,
+            idle_timeout: self.seconds("idle_timeout")?,
+            shutdown_timeout: self.seconds("shutdown_timeout")?,
+        })
+    }
+
+    fn tls(&self, listen: SocketAddr) -> Result<Tls, Failure> {
+        let is_local = listen.ip().is_loopback();
+        let mode = self.parsed("tls", |text| match text {
+            "auto" | "on" | "off" => Ok(text.to_owned()),
+            _ => Err("expected auto, on or off"),
+        })?;
+        let (cert, key) = (self.path("tls_cert"), self.path("tls_key"));
+        match (mode.as_str(), cert, key) {
+            ("off", None, None) if is_local || !self.text("trusted_proxies").is_empty() => {
+                Ok(Tls::Off)
+            }
+            ("off", None, None) => Err(no_tls(listen)),
+            ("off", ..) => Err(
+                Failure::usage("tls is off, but there is a certificate or a key")
+                    .hint("remove tls_cert and tls_key, or set tls to auto"),
+            ),
+            (_, Some(cert), Some(key)) => Ok(Tls::Files { cert, key }),
+            (_, Some(_), None) => Err(Failure::usage("expected tls_key with tls_cert, found none")
+                .hint("name the private key of the certificate with --tls-key FILE")),
+            (_, None, Some(_)) => Err(Failure::usage("expected tls_cert with tls_key, found none")
+                .hint("name the certificate chain with --tls-cert FILE")),
+            ("auto", None, None) if is_local => Ok(Tls::Off),
+            (_, None, None) => Ok(Tls::SelfSigned {
+                names: self.tls_names(listen),
+            }),
+        }
+    }
+
+    /// Returns the names for the certificate that the server creates.
+    fn tls_names(&self, listen: SocketAddr) -> Vec<String> {
+        let text = self.text("tls_names");
+        let names = text
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
+        let mut names: Vec<String> = names.map(str::to_owned).collect();
+        if names.is_empty() {
+            names.push(host_name());
+            names.push("localhost".to_owned());
+            names.push("127.0.0.1".to_owned());
+            if !listen.ip().is_unspecified() {
+                names.push(listen.ip().to_string());
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+fn no_tls(listen: SocketAddr) -> Failure {
+    let message = format!("tls is off, but {listen} can be reached from other machines");
+    Failure::new(Exit::Usage, "NO_TLS", message)
+        .hint("set tls to auto; or, if a proxy ends TLS, name its network with --trusted-proxies")
+}
+
+/// Returns the failure of a value that is not acceptable.
+fn refused(name: &str, expected: &str, value: &SettingValue) -> Failure {
+    let shown: String = value.text.chars().take(60).collect();
+    let message = format!("{name}: {expected}, found {}", escape(&shown));
+    let failure = match value.origin {
+        Origin::File { .. } => Failure::malformed(message),
+        _ => Failure::usage(message),
+    };
+    let hint = "`license-server check-config --help` lists the settings";
+    match value.origin {
+        Origin::Option | Origin::Default => failure.hint(hint),
+        _ => failure
+            .with_remark(&format!("from {}", value.origin))
+            .hint(hint),
+    }
+}
+
+fn public_url(text: &str) -> Result<String, &'static str> {
+    const EXPECTED: &str = "expected a URL such as https://licenses.example.com";
+    let host = text
+        .strip_prefix("https://")
+        .or(text.strip_prefix("http://"));
+    let host = host.ok_or(EXPECTED)?;
+    let is_plain = |c: char| c.is_ascii_graphic() && !"\"'<>\\^`{|}".contains(c);
+    if host.is_empty() || !host.chars().all(is_plain) {
+        return Err(EXPECTED);
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn server_name(text: &str) -> Result<String, &'static str> {
+    match text.chars().count() {
+        1..=128 if !text.chars().any(char::is_control) => Ok(text.to_owned()),
+        _ => Err("expected 1 to 128 characters in one line"),
+    }
+}
+
+fn log_format(text: &str) -> Result<LogFormat, &'static str> {
+    match text {
+        "auto" => Ok(LogFormat::Auto),
+        "json" => Ok(LogFormat::Json),
+        "text" => Ok(LogFormat::Text),
+        _ => Err("expected auto, json or text"),
+    }
+}
+
+/// Returns the files that the configuration names, for checks.
+pub(crate) fn files(config: &Config) -> Vec<(&'static str, &Path)> {
+    let mut files = Vec::new();
+    if let Tls::Files { cert, key } = &config.tls {
+        files.push(("tls_cert", cert.as_path()));
+        files.push(("tls_key", key.as_path()));
+    }
+    let optional = [
+        ("trust", &config.trust),
+        ("product_file", &config.product_file),
+        ("enrollment_token_file", &config.enrollment_token_file),
+    ];
+    files.extend(
+        optional
+            .into_iter()
+            .filter_map(|(name, path)| Some((name, path.as_deref()?))),
+    );
+    files
+}

@@ -1,0 +1,99 @@
+//! The settings: their names, defaults and meaning.
+
+/// A setting of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Setting {
+    /// The name of the member in the file. The option has hyphens instead of underscores.
+    pub(crate) name: &'static str,
+    /// The value if no place sets one. An empty text means that there is none.
+    pub(crate) default: &'static str,
+    /// The meaning of the empty default.
+    pub(crate) absent: &'static str,
+    /// Whether the value is the path of a file or directory.
+    pub(crate) is_path: bool,
+}
+
+/// The start of the name of each environment variable.
+pub(crate) const PREFIX: &str = "LICENSE_SERVER_";
+/// The variable with the path of the settings file.
+pub(crate) const CONFIG_VARIABLE: &str = "LICENSE_SERVER_CONFIG";
+
+impl Setting {
+    /// Returns the name of the environment variable, such as `LICENSE_SERVER_LISTEN`.
+    pub(crate) fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.name.to_ascii_uppercase())
+    }
+
+    const fn value(name: &'static str, default: &'static str) -> Self {
+        Self {
+            name,
+            default,
+            absent: "none",
+            is_path: false,
+        }
+    }
+
+    const fn optional(name: &'static str, absent: &'static str) -> Self {
+        Self {
+            absent,
+            ..Self::value(name, "")
+        }
+    }
+
+    const fn path(name: &'static str, absent: &'static str) -> Self {
+        Self {
+            is_path: true,
+            ..Self::optional(name, absent)
+        }
+    }
+}
+
+/// All settings, in the order in which `license-server check-config` shows them.
+pub(crate) const SETTINGS: [Setting; 25] = [
+    Setting::path("data_dir", "license-server in the user data directory"),
+    Setting::value("listen", "127.0.0.1:8443"),
+    Setting::optional("public_url", "the address"),
+    Setting::value("tls", "auto"),
+    Setting::path("tls_cert", "a certificate in the data directory"),
+    Setting::path("tls_key", "a key in the data directory"),
+    Setting::optional("tls_names", "the host name and the address"),
+    Setting::value("metrics_listen", "127.0.0.1:9464"),
+    Setting::path("trust", "trust.jwks in the data directory"),
+    Setting::path("product_file", "the built-in product"),
+    Setting::optional("name", "the host name"),
+    Setting::optional("allowed_networks", "all"),
+    Setting::optional("trusted_proxies", "none"),
+    Setting::path("enrollment_token_file", "none"),
+    Setting::value("peer_rate", "200"),
+    Setting::value("license_rate", "2000"),
+    Setting::value("max_connections", "4096"),
+    Setting::value("max_connections_per_peer", "1024"),
+    Setting::value("handshake_timeout", "10"),
+    Setting::value("header_timeout", "10"),
+    Setting::value("body_timeout", "30"),
+    Setting::value("idle_timeout", "75"),
+    Setting::value("shutdown_timeout", "10"),
+    Setting::value("log", "info"),
+    Setting::value("log_format", "auto"),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::args::Cli;
+
+    #[test]
+    fn each_setting_has_an_option_and_each_option_is_a_setting() {
+        let command = Cli::command();
+        let options = command.get_arguments();
+        let options = options.filter(|option| option.get_help_heading() == Some("Settings"));
+        let mut found: BTreeSet<_> = options.map(|option| option.get_id().as_str()).collect();
+        assert!(found.remove("config") && found.remove("no_config"));
+        let expected: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.name).collect();
+        assert_eq!(found, expected);
+    }
+}

@@ -1,0 +1,160 @@
+//! The data directory: the database, the keys, the certificate and the trust set of a server.
+
+use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use license_cli_support::{Exit, Failure, show_path};
+
+/// The mode of the directory: only its owner has access.
+const MODE: u32 = 0o700;
+
+/// The data directory of a server. Only its owner has access to it.
+#[derive(Clone, Debug)]
+pub(crate) struct DataDir {
+    path: PathBuf,
+}
+
+impl DataDir {
+    /// Creates the directory if it is missing. Returns whether this call created it.
+    ///
+    /// # Errors
+    ///
+    /// Returns `IO` if the directory cannot be created, and the errors of [`open`](Self::open).
+    pub(crate) fn create(path: &Path) -> Result<(Self, bool), Failure> {
+        let existed = path.exists();
+        if let Some(parent) = path.parent().filter(|_| !existed) {
+            fs::create_dir_all(parent).map_err(|error| not_created(path, &error))?;
+        }
+        match DirBuilder::new().mode(MODE).create(path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                return Err(not_created(path, &error));
+            }
+            _ => {}
+        }
+        Self::open(path).map(|directory| (directory, !existed))
+    }
+
+    /// Opens an existing directory.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_INITIALIZED` if the directory is missing, and `INSECURE_DIRECTORY` if another
+    /// user has access to it.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let found = match path.metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(missing(path)),
+            found => found.map_err(|error| Failure::io("open", path, &error))?,
+        };
+        if !found.is_dir() {
+            let message = format!("expected a directory, found a file: {}", show_path(path));
+            return Err(Failure::usage(message).hint("choose another directory with --data-dir"));
+        }
+        let own = rustix::process::geteuid().as_raw();
+        if found.uid() != own {
+            let found = format!("user {} as the owner", found.uid());
+            return Err(insecure(
+                path,
+                &found,
+                "run the command as that user, or choose another directory with --data-dir",
+            ));
+        }
+        let mode = found.mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let hint = format!("run `chmod 700 {}`", show_path(path));
+            return Err(insecure(path, &format!("mode {mode:03o}"), &hint));
+        }
+        let path = path.to_owned();
+        Ok(Self { path })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the path of the server's private key.
+    pub(crate) fn key(&self) -> PathBuf {
+        self.path.join("server.key")
+    }
+
+    /// Returns the path of the request that the operator sends to the vendor.
+    pub(crate) fn request(&self) -> PathBuf {
+        self.path.join("server.request")
+    }
+
+    /// Returns the paths of the certificate that the server creates, and of its private key.
+    pub(crate) fn certificate(&self) -> (PathBuf, PathBuf) {
+        (self.path.join("tls.crt"), self.path.join("tls.key"))
+    }
+
+    /// Returns the path of the vendor's public keys.
+    pub(crate) fn trust(&self) -> PathBuf {
+        self.path.join("trust.jwks")
+    }
+
+    /// Returns the path of the database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path.join("server.db")
+    }
+}
+
+fn not_created(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::io("create", path, error).hint("choose another directory with --data-dir")
+}
+
+fn missing(path: &Path) -> Failure {
+    let message = format!("there is no server in {}", show_path(path));
+    Failure::new(Exit::System, "NOT_INITIALIZED", message)
+        .hint("create it with `license-server init`, or name its directory with --data-dir")
+}
+
+fn insecure(path: &Path, found: &str, hint: &str) -> Failure {
+    let message = format!(
+        "{}: expected a directory of yours with mode 700, found {found}",
+        show_path(path)
+    );
+    Failure::new(Exit::Usage, "INSECURE_DIRECTORY", message).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_new_directory_belongs_to_its_owner_only() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/b");
+        let (directory, is_new) = DataDir::create(&path).unwrap();
+        let mode = directory.path().metadata().unwrap().mode();
+        assert_eq!((mode & 0o777, is_new), (0o700, true));
+        let (_, is_new) = DataDir::create(&path).unwrap();
+        assert!(!is_new);
+    }
+
+    #[test]
+    fn a_directory_that_others_can_enter_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("data");
+        fs::create_dir(&path).unwrap();
+        for (mode, code) in [(0o755, "INSECURE_DIRECTORY"), (0o770, "INSECURE_DIRECTORY")] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(DataDir::open(&path).unwrap_err().code(), code);
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        assert!(DataDir::open(&path).is_ok());
+    }
+
+    #[test]
+    fn a_missing_directory_and_a_file_are_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let missing = DataDir::open(&parent.path().join("none")).unwrap_err();
+        assert_eq!(missing.code(), "NOT_INITIALIZED");
+        let file = parent.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert_eq!(DataDir::open(&file).unwrap_err().code(), "USAGE");
+        assert_eq!(DataDir::create(&file).unwrap_err().code(), "USAGE");
+    }
+}

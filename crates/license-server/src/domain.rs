@@ -1,0 +1,31 @@
+//! The terms of the server: tenants, actors, records and pages.
+
+mod activation;
+mod actor;
+mod api_token;
+mod audit;
+mod event;
+mod idempotency;
+mod license;
+mod machine;
+mod page;
+mod pool;
+mod refusal;
+mod signed_list;
+mod tenant;
+mod usage;
+
+pub use activation::{ActivationRecord, ActivationState};
+pub use actor::Actor;
+pub use api_token::{ApiToken, Scope, SecretDigest};
+pub use audit::{AuditEntry, AuditFault, AuditReport, NewAuditEntry};
+pub use event::EventRecord;
+pub use idempotency::{IdempotencyKey, IdempotencyState, StoredResponse};
+pub use license::LicenseRecord;
+pub use machine::{MachineRecord, MachineSighting};
+pub use page::{Cursor, Page, PageRequest};
+pub use pool::{PoolId, SeatPolicy};
+pub use refusal::{Refusal, RefusalKind, ServerCode};
+pub use signed_list::{RevocationRecord, StatementRecord};
+pub use tenant::TenantId;
+pub use usage::UsageRecord;

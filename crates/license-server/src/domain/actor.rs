@@ -1,0 +1,32 @@
+//! The originators of changes, as the audit trail records them.
+
+use std::fmt;
+
+use license_core::LicenseId;
+
+/// The originator of a change.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// A caller with an API token, by the id of the token.
+    ApiToken(String),
+    /// A person with access to the machine of the server, such as `license-server install`.
+    Console,
+    /// The person who opened the one-time link.
+    Setup,
+    /// A client that proved possession of a license.
+    License(LicenseId),
+    /// The server itself.
+    Server,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ApiToken(id) => write!(f, "token:{id}"),
+            Self::Console => f.write_str("console"),
+            Self::Setup => f.write_str("setup"),
+            Self::License(id) => write!(f, "license:{}", id.as_str()),
+            Self::Server => f.write_str("server"),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Installed licenses.
+
+use chrono::{DateTime, Utc};
+use license_core::LicenseId;
+
+use super::pool::PoolId;
+
+/// A license that is installed on the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LicenseRecord {
+    /// The license id.
+    pub id: LicenseId,
+    /// The pool to which the license belongs. A renewal belongs to the pool of its predecessor.
+    pub pool: PoolId,
+    /// The standard key that names the license.
+    pub key: Option<String>,
+    /// The short enterprise key that names the license.
+    pub short_key: Option<String>,
+    /// The product code.
+    pub product: String,
+    /// The customer.
+    pub customer: String,
+    /// The token, or an enterprise key.
+    pub token: String,
+    /// The licenses that this license replaces.
+    pub supersedes: Vec<LicenseId>,
+    /// The time of the installation.
+    pub installed_at: DateTime<Utc>,
+    /// The number of the installation. The store sets it.
+    pub number: u64,
+}

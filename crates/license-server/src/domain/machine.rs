@@ -1,0 +1,32 @@
+//! Machines that validated a license or held a seat.
+
+use chrono::{DateTime, Utc};
+use license_core::LicenseId;
+
+/// One use of a license on a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MachineSighting {
+    /// The license.
+    pub license: LicenseId,
+    /// The digest of the machine, as text.
+    pub machine: String,
+    /// The version of the application, if the machine sent one.
+    pub version: Option<String>,
+    /// The time of the use.
+    pub at: DateTime<Utc>,
+}
+
+/// A machine, with its first and its latest use of a license.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MachineRecord {
+    /// The license.
+    pub license: LicenseId,
+    /// The digest of the machine, as text.
+    pub machine: String,
+    /// The version of the application at the latest use that named one.
+    pub version: Option<String>,
+    /// The time of the first use.
+    pub first_seen: DateTime<Utc>,
+    /// The time of the latest use.
+    pub last_seen: DateTime<Utc>,
+}

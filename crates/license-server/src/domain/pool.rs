@@ -1,0 +1,84 @@
+//! Pools: the seats of a license and of its renewals.
+
+use std::fmt;
+
+use license_core::LicenseId;
+use license_seats::{HolderDisplay, Overage, Reservation};
+use serde::{Deserialize, Serialize};
+
+/// The id of a pool: the id of the first license of a chain of renewals.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PoolId(String);
+
+impl PoolId {
+    /// The longest accepted id, in bytes.
+    const MAX_BYTES: usize = 64;
+
+    /// Returns the pool that starts with this license.
+    pub fn new(first: &LicenseId) -> Self {
+        Self(first.as_str().to_owned())
+    }
+
+    /// Parses the id of a pool, such as a segment of a path.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_accepted = !text.is_empty()
+            && text.len() <= Self::MAX_BYTES
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
+        is_accepted.then(|| Self(text.to_owned()))
+    }
+
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PoolId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The settings of an administrator for one pool.
+///
+/// The settings narrow the license. The license bounds overage and borrowing, so a setting beyond
+/// these bounds has the effect of the bound.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SeatPolicy {
+    /// The lifetime of a lease in seconds.
+    pub lifetime_seconds: u64,
+    /// After how many seconds a client renews its lease.
+    pub renew_seconds: u64,
+    /// The largest number of tickets in the queue. Zero permits no waiting.
+    pub max_queue: u32,
+    /// The seats that are granted beyond the seats of the license.
+    pub overage: Overage,
+    /// The number of seats that may be borrowed.
+    pub max_borrowed: u32,
+    /// The longest loan in days.
+    pub max_borrow_days: u32,
+    /// The number of seats that cannot be borrowed.
+    pub borrow_low_water: u32,
+    /// The seats that are kept for a group, a user or a machine.
+    pub reservations: Vec<Reservation>,
+    /// Whether a denial names the holders of the seats.
+    pub holders: HolderDisplay,
+}
+
+impl Default for SeatPolicy {
+    fn default() -> Self {
+        Self {
+            lifetime_seconds: 120,
+            renew_seconds: 40,
+            max_queue: 1000,
+            overage: Overage::None,
+            max_borrowed: u32::MAX,
+            max_borrow_days: u32::MAX,
+            borrow_low_water: 0,
+            reservations: Vec::new(),
+            holders: HolderDisplay::Names,
+        }
+    }
+}

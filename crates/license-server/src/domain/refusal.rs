@@ -1,0 +1,163 @@
+//! Refusals: answers that explain why a request has no effect.
+
+use std::fmt;
+use std::time::Duration;
+
+use license_core::Code;
+
+macro_rules! server_codes {
+    ($($variant:ident $text:literal $doc:literal),+ $(,)?) => {
+        /// The reason codes that only a server has. `docs/codes.md` describes them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum ServerCode {
+            $(#[doc = $doc] $variant),+
+        }
+
+        impl ServerCode {
+            /// All codes.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// Returns the text of the code.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+    };
+}
+
+server_codes! {
+    NotReady "NOT_READY" "The server has no license yet.",
+    UnknownLicense "UNKNOWN_LICENSE" "The server does not have the license.",
+    NotCertified "NOT_CERTIFIED" "The license does not certify the key of this server.",
+    NotFloating "NOT_FLOATING" "The license has no seats that can be counted.",
+    NotFound "NOT_FOUND" "The resource does not exist.",
+    Unauthorized "UNAUTHORIZED" "The credentials are missing or wrong.",
+    Forbidden "FORBIDDEN" "The credentials do not permit the request.",
+    IdempotencyConflict "IDEMPOTENCY_CONFLICT" "Another request used the same idempotency key.",
+    InProgress "IN_PROGRESS" "The first request with this idempotency key is still running.",
+    SetupUsed "SETUP_USED" "The one-time link was used or has expired.",
+    BadCursor "BAD_CURSOR" "The cursor does not belong to this list.",
+    BadRequest "BAD_REQUEST" "The request has a value that is not accepted.",
+    StorageFailed "STORAGE_FAILED" "The database cannot be read or written.",
+    SigningFailed "SIGNING_FAILED" "The key of the server cannot sign.",
+    TooLarge "TOO_LARGE" "The request is larger than the server accepts.",
+    TimedOut "TIMED_OUT" "The request took too long.",
+    UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" "The body has a media type that the server does not accept.",
+    MethodNotAllowed "METHOD_NOT_ALLOWED" "The resource does not have this method.",
+    RateLimited "RATE_LIMITED" "Too many requests.",
+    NetworkNotAllowed "NETWORK_NOT_ALLOWED" "The server does not lend seats to the network of the caller.",
+    NotEnrolled "NOT_ENROLLED" "The enrollment token is missing or wrong.",
+    ShownOnce "SHOWN_ONCE" "The answer contained a secret, which is shown only once.",
+}
+
+/// The kind of a refusal, which the status of the response follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefusalKind {
+    /// The request is malformed, such as a token that does not verify.
+    BadRequest,
+    /// The credentials are missing or wrong.
+    Unauthorized,
+    /// The credentials do not permit the request.
+    Forbidden,
+    /// The resource does not exist, or belongs to another tenant.
+    NotFound,
+    /// The state of the server does not permit the request.
+    Conflict,
+    /// The request cannot be served now, and can be repeated later.
+    Unavailable,
+    /// The server has failed.
+    Internal,
+}
+
+/// An answer that explains why a request has no effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The kind.
+    pub kind: RefusalKind,
+    /// The reason code.
+    pub code: &'static str,
+    /// One sentence about the refusal.
+    pub detail: String,
+    /// The next step of the caller.
+    pub hint: Option<String>,
+    /// The expected value.
+    pub expected: Option<String>,
+    /// The actual value.
+    pub actual: Option<String>,
+    /// When the caller may repeat the request.
+    pub retry_after: Option<Duration>,
+    /// Further facts, such as the holders of the seats.
+    pub facts: Option<serde_json::Value>,
+}
+
+impl Refusal {
+    /// Creates a refusal with a code of the server.
+    pub fn new(kind: RefusalKind, code: ServerCode, detail: impl Into<String>) -> Self {
+        Self::with_code(kind, code.as_str(), detail)
+    }
+
+    /// Creates a refusal with a code of the library.
+    pub fn of_license(kind: RefusalKind, code: Code, detail: impl Into<String>) -> Self {
+        Self::with_code(kind, code.as_str(), detail)
+    }
+
+    /// Creates a refusal with any code, such as the code of a denied seat.
+    pub fn with_code(kind: RefusalKind, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            code,
+            detail: detail.into(),
+            hint: None,
+            expected: None,
+            actual: None,
+            retry_after: None,
+            facts: None,
+        }
+    }
+
+    /// Adds the next step of the caller.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+
+    /// Adds the expected and the actual value.
+    #[must_use]
+    pub fn values(self, expected: impl fmt::Display, actual: impl fmt::Display) -> Self {
+        Self {
+            expected: Some(expected.to_string()),
+            actual: Some(actual.to_string()),
+            ..self
+        }
+    }
+
+    /// Adds the time after which the caller may repeat the request.
+    #[must_use]
+    pub fn retry_after(self, after: Duration) -> Self {
+        Self {
+            retry_after: Some(after),
+            ..self
+        }
+    }
+
+    /// Adds further facts.
+    #[must_use]
+    pub fn facts(self, facts: serde_json::Value) -> Self {
+        Self {
+            facts: Some(facts),
+            ..self
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.detail, self.code)
+    }
+}
+
+impl std::error::Error for Refusal {}

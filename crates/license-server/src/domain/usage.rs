@@ -1,0 +1,20 @@
+//! Usage reports of machines.
+
+use chrono::{DateTime, Utc};
+
+/// A usage report that a machine sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageRecord {
+    /// The number of the report on this server, in the order of arrival.
+    pub number: u64,
+    /// The SHA-256 digest of the report. A report that is sent twice is stored once.
+    pub digest: [u8; 32],
+    /// The product code.
+    pub product: String,
+    /// The report.
+    pub report: String,
+    /// The number of its entries.
+    pub entries: u64,
+    /// The time at which the server received the report.
+    pub received_at: DateTime<Utc>,
+}

@@ -1,0 +1,124 @@
+//! Networks of IP addresses.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::str::FromStr;
+
+/// A network in CIDR notation, such as `10.0.0.0/8`, or one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Network {
+    base: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    /// Returns whether the network contains an address. An IPv4 address that is mapped to IPv6
+    /// counts as IPv4.
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
+        match (self.base, address.to_canonical()) {
+            (IpAddr::V4(base), IpAddr::V4(address)) => {
+                let shift = 32_u32.saturating_sub(self.prefix.into());
+                u64::from(base.to_bits()) >> shift == u64::from(address.to_bits()) >> shift
+            }
+            (IpAddr::V6(base), IpAddr::V6(address)) => {
+                let shift = 128_u32.saturating_sub(self.prefix.into());
+                shifted(base, shift) == shifted(address, shift)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Returns the bits of an address without the last `shift` bits.
+fn shifted(address: Ipv6Addr, shift: u32) -> u128 {
+    address.to_bits().checked_shr(shift).unwrap_or(0)
+}
+
+impl FromStr for Network {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "expected a network such as 10.0.0.0/8, or an address";
+        let (address, prefix) = match text.trim().split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text.trim(), None),
+        };
+        let base: IpAddr = address.parse().map_err(|_| EXPECTED)?;
+        let bits = if base.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            Some(prefix) => prefix.parse().ok().filter(|prefix| *prefix <= bits),
+            None => Some(bits),
+        };
+        let network = Self {
+            base,
+            prefix: prefix.ok_or(EXPECTED)?,
+        };
+        Ok(network)
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.base, self.prefix)
+    }
+}
+
+/// Returns the peer that an address stands for: an IPv4 address, or the /64 network of an IPv6
+/// address, because one customer has all addresses of such a network.
+pub(crate) fn peer_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            const NETWORK: u128 = !0 << 64;
+            Ipv6Addr::from_bits(address.to_bits() & NETWORK).into()
+        }
+        address => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_contains_the_addresses_with_its_prefix() {
+        for (network, address, expected) in [
+            ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("10.0.0.0/8", "::ffff:10.1.2.3", true),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.8", false),
+            ("2001:db8::/32", "2001:db8:ffff::1", true),
+            ("2001:db8::/32", "2001:db9::1", false),
+            ("::/0", "2001:db9::1", true),
+        ] {
+            let network: Network = network.parse().unwrap();
+            let found = network.contains(address.parse().unwrap());
+            assert_eq!(found, expected, "{network} {address}");
+        }
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for text in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "::/129",
+            "10.0.0.0/-1",
+            "localhost",
+        ] {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_customer_has_all_addresses_of_a_64_network() {
+        let peer = |text: &str| peer_of(text.parse().unwrap());
+        assert_eq!(peer("2001:db8::1"), peer("2001:db8::ffff:1"));
+        assert_ne!(peer("2001:db8::1"), peer("2001:db8:0:1::1"));
+        assert_eq!(peer("::ffff:192.0.2.1"), peer("192.0.2.1"));
+        assert_ne!(peer("192.0.2.1"), peer("192.0.2.2"));
+    }
+}

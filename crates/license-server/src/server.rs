@@ -1,0 +1,246 @@
+//! The running server: listeners, time limits, signals, background work and a graceful end.
+
+mod connection;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum_server::Handle;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{error, info, warn};
+
+use crate::api::{self, App};
+use crate::certificate::CertificateFiles;
+use crate::config::Limits;
+use crate::domain::PageRequest;
+use crate::metrics::Metrics;
+use crate::network::Network;
+use crate::services::{Services, TickReport};
+
+use connection::{LimitedAcceptor, Slots};
+
+/// The maximum size of the header of a request, and of each buffer of a connection.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// The maximum number of header fields of a request.
+const MAX_HEADERS: usize = 100;
+/// The maximum number of connections to the metrics.
+const MAX_METRICS_CONNECTIONS: u32 = 64;
+
+/// The maximum number of pages of pools that have metrics.
+const MAX_POOL_PAGES: usize = 20;
+
+/// A server that is ready to run.
+pub(crate) struct RunningServer {
+    pub(crate) app: App,
+    pub(crate) services: Arc<Services>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) limits: Limits,
+    pub(crate) trusted_proxies: Vec<Network>,
+    pub(crate) listener: TcpListener,
+    pub(crate) metrics_listener: Option<TcpListener>,
+    /// The TLS configuration and the files that it was read from.
+    pub(crate) tls: Option<(RustlsConfig, CertificateFiles)>,
+    /// Becomes true when the server stops.
+    pub(crate) stopping: watch::Sender<bool>,
+}
+
+/// The signals that the server handles.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    reload: Signal,
+}
+
+impl Signals {
+    /// Handles the signals from now on.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the system refuses a handler.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            reload: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+impl RunningServer {
+    /// Serves requests until a signal ends the server. Requests that have begun are finished within
+    /// the time limit for the end.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a listener fails.
+    pub(crate) async fn run(self, mut signals: Signals) -> io::Result<()> {
+        let handle = Handle::new();
+        let mut listeners = JoinSet::new();
+        self.start_metrics(&mut listeners, &handle)?;
+        self.start_main(&mut listeners, &handle)?;
+        let background = tokio::spawn(background(
+            Arc::clone(&self.services),
+            Arc::clone(&self.metrics),
+            self.stopping.subscribe(),
+        ));
+        let ended = loop {
+            tokio::select! {
+                _ = signals.terminate.recv() => break Ok(()),
+                _ = signals.interrupt.recv() => break Ok(()),
+                _ = signals.reload.recv() => self.reload_certificate(),
+                ended = listeners.join_next() => {
+                    if let Some(ended) = ended {
+                        break ended.unwrap_or_else(|error| Err(io::Error::other(error)));
+                    }
+                }
+            }
+        };
+        info!("stopping");
+        // Long polls end at once, so that only short requests remain.
+        let _ = self.stopping.send(true);
+        handle.graceful_shutdown(Some(self.limits.shutdown_timeout));
+        while let Some(rest) = listeners.join_next().await {
+            if let Ok(Err(error)) = rest {
+                warn!(%error, "a listener failed");
+            }
+        }
+        if let Err(error) = background.await {
+            error!(%error, "the background work failed");
+        }
+        ended
+    }
+
+    fn start_main(
+        &self,
+        listeners: &mut JoinSet<io::Result<()>>,
+        handle: &Handle<SocketAddr>,
+    ) -> io::Result<()> {
+        let proxies = self.trusted_proxies.clone();
+        let slots = Slots::new(self.limits, proxies, Arc::clone(&self.metrics));
+        let router = api::router(&self.app);
+        let listener = self.listener.try_clone()?;
+        let handle = handle.clone();
+        let tls = self
+            .tls
+            .as_ref()
+            .map(|(config, _)| RustlsAcceptor::new(config.clone()));
+        let acceptor = LimitedAcceptor { tls, slots };
+        listeners.spawn(serve(listener, acceptor, router, handle));
+        Ok(())
+    }
+
+    fn start_metrics(
+        &self,
+        listeners: &mut JoinSet<io::Result<()>>,
+        handle: &Handle<SocketAddr>,
+    ) -> io::Result<()> {
+        let Some(listener) = &self.metrics_listener else {
+            return Ok(());
+        };
+        let limits = Limits {
+            max_connections: MAX_METRICS_CONNECTIONS,
+            max_connections_per_peer: MAX_METRICS_CONNECTIONS,
+            ..self.limits
+        };
+        let slots = Slots::new(limits, Vec::new(), Arc::clone(&self.metrics));
+        let acceptor = LimitedAcceptor { tls: None, slots };
+        let router = api::metrics_router(&self.app);
+        let handle = Handle::with_control(handle.control());
+        listeners.spawn(serve(listener.try_clone()?, acceptor, router, handle));
+        Ok(())
+    }
+
+    /// Reads the certificate again. A certificate that cannot be used changes nothing.
+    fn reload_certificate(&self) {
+        let Some((config, files)) = &self.tls else {
+            info!("there is no certificate to read again");
+            return;
+        };
+        match files.load() {
+            Ok(certificate) => {
+                config.reload_from_config(certificate.config);
+                info!(
+                    fingerprint = certificate.fingerprint,
+                    "the certificate was read again"
+                );
+            }
+            Err(failure) => {
+                warn!(
+                    code = failure.code(),
+                    reason = failure.message(),
+                    "the certificate stays"
+                );
+            }
+        }
+    }
+}
+
+/// Accepts connections until the handle ends the listener.
+///
+/// The server speaks HTTP/1.1 only (ADR-091).
+async fn serve(
+    listener: TcpListener,
+    acceptor: LimitedAcceptor,
+    router: Router,
+    handle: Handle<SocketAddr>,
+) -> io::Result<()> {
+    let mut server = axum_server::from_tcp(listener)?;
+    let http = server.http_builder();
+    http.http1()
+        .max_buf_size(MAX_HEADER_BYTES)
+        .max_headers(MAX_HEADERS);
+    let server = server.http1_only().acceptor(acceptor).handle(handle);
+    server
+        .serve(router.into_make_service_with_connect_info::<SocketAddr>())
+        .await
+}
+
+/// Runs the periodic work once a second until the server stops.
+async fn background(
+    services: Arc<Services>,
+    metrics: Arc<Metrics>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => match services.tick().await {
+                Ok(report) => publish(&services, &metrics, &report).await,
+                Err(refusal) => warn!(code = refusal.code, detail = refusal.detail, "tick failed"),
+            },
+            () = stopped(&mut stopping) => return,
+        }
+    }
+}
+
+/// Returns when the server stops.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // Without a sender, the server has stopped.
+    let _ = stopping.wait_for(|stops| *stops).await;
+}
+
+/// Publishes the state of the pools as metrics.
+async fn publish(services: &Services, metrics: &Metrics, report: &TickReport) {
+    let clock = i64::try_from(report.lease_clock_ms).unwrap_or(i64::MAX);
+    metrics.lease_clock.set(clock);
+    let mut page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
+    // The number of pages is bounded, so that the work of a second stays small.
+    for _ in 0..MAX_POOL_PAGES {
+        let Ok(found) = services.pools.list(&page).await else {
+            return;
+        };
+        found.items.iter().for_each(|pool| metrics.pool(pool));
+        match found.next {
+            Some(next) => page = PageRequest::new(Some(next), Some(PageRequest::MAX_LIMIT)),
+            None => return,
+        }
+    }
+}

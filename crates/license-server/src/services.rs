@@ -1,0 +1,222 @@
+//! The services of the server, below HTTP.
+//!
+//! [`Services`] owns one service for each subject. A service answers with a value or with a
+//! [`Refusal`], which explains itself.
+
+mod activations;
+mod audit;
+mod cache;
+mod check_ins;
+mod content;
+mod events;
+mod idempotency;
+mod licenses;
+mod pool_terms;
+mod pools;
+mod revocations;
+mod seat_tokens;
+mod seats;
+mod setup;
+mod signer;
+mod site;
+mod tokens;
+mod trust;
+mod usage;
+mod validate;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use license_core::{FeatureMatrix, TrustSet};
+
+pub use activations::{ActivationReply, ActivationService};
+pub use audit::AuditService;
+pub use check_ins::{CheckInReply, CheckInService};
+pub use events::EventService;
+pub use idempotency::IdempotencyService;
+pub use licenses::{InstallReport, InstalledLicense, LicenseService};
+pub use pools::{EndReply, LeaseView, PoolService, PoolStatus, TicketView};
+pub use revocations::RevocationService;
+pub use seats::{
+    AcquireReply, AcquireRequest, BorrowRequest, CancelRequest, HeartbeatRequest, PollReply,
+    PollRequest, QueueState, ReleaseReply, ReleaseRequest, ReturnRequest, Seat, SeatService,
+};
+pub use setup::SetupService;
+pub use signer::ServerSigner;
+pub use tokens::{NewToken, TokenService};
+pub use trust::TrustService;
+pub use usage::{UsageReceipt, UsageService};
+pub use validate::{ValidateReply, ValidateRequest, ValidateService};
+
+use crate::clock::Clock;
+pub use crate::domain::{IdempotencyKey, IdempotencyState, StoredResponse};
+use crate::domain::{Refusal, TenantId};
+use crate::store::Store;
+use site::Site;
+
+/// How long events are kept.
+const EVENT_RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// After how many ticks old rows are deleted.
+const CLEAN_UP_TICKS: u64 = 60;
+
+/// The parts that the services need.
+pub struct ServicesConfig {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// The key of the server.
+    pub signer: Arc<dyn ServerSigner>,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The vendor's public keys. Trust statements in the database change this set.
+    pub roots: TrustSet,
+    /// The feature matrix of the product.
+    pub matrix: Arc<FeatureMatrix>,
+    /// The operator of the server, as tokens name it in the claim `iss`.
+    pub issuer: String,
+}
+
+/// All services.
+pub struct Services {
+    /// Installed licenses.
+    pub licenses: LicenseService,
+    /// Validation of licenses.
+    pub validate: ValidateService,
+    /// Check-ins.
+    pub check_ins: CheckInService,
+    /// Floating seats, for clients.
+    pub seats: SeatService,
+    /// Floating seats, for administrators.
+    pub pools: PoolService,
+    /// Activations.
+    pub activations: ActivationService,
+    /// Usage reports.
+    pub usage: UsageService,
+    /// Revocation lists.
+    pub revocations: RevocationService,
+    /// Trust statements.
+    pub trust: TrustService,
+    /// The one-time link.
+    pub setup: SetupService,
+    /// API tokens.
+    pub tokens: TokenService,
+    /// The audit trail.
+    pub audit: AuditService,
+    /// Events.
+    pub events: EventService,
+    /// Requests that may be repeated.
+    pub idempotency: IdempotencyService,
+    site: Arc<Site>,
+    ticks: std::sync::atomic::AtomicU64,
+}
+
+/// The result of a tick, for metrics.
+#[derive(Clone, Debug)]
+pub struct TickReport {
+    /// The stored reading of the lease clock in milliseconds.
+    pub lease_clock_ms: u64,
+    /// The pools that had work to do.
+    pub due_pools: usize,
+    /// Whether licenses, lists or policies have changed since the last tick.
+    pub has_new_content: bool,
+}
+
+/// Whether the server can serve clients.
+#[derive(Clone, Debug)]
+pub struct Readiness {
+    /// Whether a license is installed.
+    pub has_license: bool,
+}
+
+impl Readiness {
+    /// Returns whether the server can serve clients.
+    pub fn is_ready(&self) -> bool {
+        self.has_license
+    }
+}
+
+impl Services {
+    /// Creates the services, and reads trust statements and revocation lists from the store.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn open(config: ServicesConfig) -> Result<Arc<Self>, Refusal> {
+        let site = Arc::new(Site::open(config).await?);
+        let licenses = LicenseService::new(Arc::clone(&site));
+        let validate = ValidateService::new(Arc::clone(&site));
+        let seats = SeatService::new(Arc::clone(&site));
+        Ok(Arc::new(Self {
+            licenses,
+            check_ins: CheckInService::new(validate.clone()),
+            validate,
+            pools: PoolService::new(Arc::clone(&site), seats.clone()),
+            seats,
+            activations: ActivationService::new(Arc::clone(&site)),
+            usage: UsageService::new(Arc::clone(&site)),
+            revocations: RevocationService::new(Arc::clone(&site)),
+            trust: TrustService::new(Arc::clone(&site)),
+            setup: SetupService::new(Arc::clone(&site)),
+            tokens: TokenService::new(Arc::clone(&site)),
+            audit: AuditService::new(Arc::clone(&site)),
+            events: EventService::new(Arc::clone(&site)),
+            idempotency: IdempotencyService::new(Arc::clone(&site)),
+            site,
+            ticks: std::sync::atomic::AtomicU64::new(0),
+        }))
+    }
+
+    /// Does the periodic work: reads changed content, serves queues, stores uses of machines, and
+    /// deletes old rows. The server calls it once a second. Correctness does not depend on it.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store fails. The next call continues.
+    pub async fn tick(&self) -> Result<TickReport, Refusal> {
+        let has_new_content = self.site.refresh().await?;
+        let due_pools = self.seats.tick().await?;
+        self.validate.flush_machines().await?;
+        let number = self
+            .ticks
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if number.is_multiple_of(CLEAN_UP_TICKS) {
+            self.clean_up().await?;
+        }
+        let lease_clock = self.site.store.lease_clock(&self.site.tenant).await?;
+        Ok(TickReport {
+            lease_clock_ms: lease_clock.as_millis(),
+            due_pools,
+            has_new_content,
+        })
+    }
+
+    async fn clean_up(&self) -> Result<(), Refusal> {
+        self.idempotency.forget_old().await?;
+        let before = license_core::time::saturating_sub(
+            self.site.clock.wall(),
+            chrono::TimeDelta::from_std(EVENT_RETENTION).unwrap_or_default(),
+        );
+        self.site
+            .store
+            .forget_events(&self.site.tenant, before)
+            .await?;
+        Ok(())
+    }
+
+    /// Returns whether the server can serve clients.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read and written.
+    pub async fn readiness(&self) -> Result<Readiness, Refusal> {
+        self.site.store.check().await?;
+        Ok(Readiness {
+            has_license: !self.licenses.is_empty().await?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

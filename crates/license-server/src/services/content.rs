@@ -1,0 +1,72 @@
+//! The content that the vendor signed and the server keeps in memory: keys and revocation lists.
+
+use license_core::license::{RevocationList, Rotation};
+use license_core::{TrustSet, Unverified, with_causes};
+
+use crate::domain::{RevocationRecord, StatementRecord};
+
+/// The trusted keys and the newest revocation lists.
+#[derive(Clone, Debug)]
+pub(super) struct Content {
+    /// The number of the content in the store.
+    pub(super) version: u64,
+    /// The trusted keys, after all trust statements.
+    pub(super) rotation: Rotation,
+    /// The newest revocation list of each product and issuer.
+    pub(super) lists: Vec<RevocationList>,
+}
+
+impl Content {
+    /// Verifies stored statements and lists again.
+    ///
+    /// A statement or list that no longer verifies is ignored with a message in the log. For
+    /// example, the vendor has retired the key that signed the list.
+    pub(super) fn new(
+        version: u64,
+        roots: &TrustSet,
+        statements: &[StatementRecord],
+        lists: &[RevocationRecord],
+    ) -> Self {
+        let mut rotation = Rotation::new(roots.clone());
+        for statement in statements {
+            if let Err(error) = rotation.apply_file(&statement.armor) {
+                tracing::warn!(
+                    number = statement.number,
+                    error = %with_causes(&error),
+                    "a stored trust statement is ignored"
+                );
+            }
+        }
+        let lists = lists
+            .iter()
+            .filter_map(|list| verified(list, rotation.keys()));
+        let lists = lists.collect();
+        Self {
+            version,
+            rotation,
+            lists,
+        }
+    }
+
+    /// Returns the trusted keys.
+    pub(super) fn keys(&self) -> &TrustSet {
+        self.rotation.keys()
+    }
+}
+
+fn verified(record: &RevocationRecord, keys: &TrustSet) -> Option<RevocationList> {
+    let file = license_core::LicenseFile::parse(&record.armor).ok()?;
+    let token: &Unverified<'_> = &file.blocks().first()?.token;
+    match token.verify_revocations(keys) {
+        Ok(list) => Some(list),
+        Err(error) => {
+            tracing::warn!(
+                product = record.product,
+                seq = record.seq,
+                error = %with_causes(&error),
+                "a stored revocation list is ignored"
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Events.
+
+use std::sync::Arc;
+
+use super::site::Site;
+use crate::domain::{EventRecord, Page, PageRequest, Refusal};
+
+/// Shows events.
+#[derive(Clone)]
+pub struct EventService {
+    site: Arc<Site>,
+}
+
+impl EventService {
+    pub(super) fn new(site: Arc<Site>) -> Self {
+        Self { site }
+    }
+
+    /// Returns events, the oldest first. The page always has a cursor, from which a caller
+    /// continues to poll.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn list(&self, page: &PageRequest) -> Result<Page<EventRecord>, Refusal> {
+        Ok(self.site.store.events(&self.site.tenant, page).await?)
+    }
+}

@@ -1,0 +1,284 @@
+//! Installed licenses.
+
+use std::sync::Arc;
+
+use license_core::license::{CanonicalText, VerifiedLicensesError};
+use license_core::{
+    License, LicenseFile, LicenseId, LicenseKey, TokenKind, VerifiedLicenses, with_causes,
+};
+use serde_json::json;
+
+use super::site::{Site, Verdict};
+use crate::domain::{
+    Actor, LicenseRecord, MachineRecord, Page, PageRequest, PoolId, Refusal, RefusalKind,
+    ServerCode,
+};
+
+/// A license that is installed on the server.
+#[derive(Clone, Debug)]
+pub struct InstalledLicense {
+    /// The stored license.
+    pub record: LicenseRecord,
+    /// The verified license.
+    pub license: License,
+    /// The newest license that replaces this one. Lists do not have it.
+    pub renewal: Option<Arc<InstalledLicense>>,
+}
+
+/// The result of an installation.
+#[derive(Clone, Debug)]
+pub struct InstallReport {
+    /// The licenses of the file, whether they are new or not.
+    pub licenses: Vec<InstalledLicense>,
+    /// How many of them are new.
+    pub new_licenses: usize,
+    /// The numbers of new revocation lists.
+    pub revocations: Vec<u64>,
+    /// The number of new trust statements.
+    pub statements: usize,
+}
+
+/// Installs licenses and finds them.
+#[derive(Clone)]
+pub struct LicenseService {
+    site: Arc<Site>,
+}
+
+impl LicenseService {
+    pub(super) fn new(site: Arc<Site>) -> Self {
+        Self { site }
+    }
+
+    /// Installs everything in a file of the vendor: licenses, revocation lists and trust
+    /// statements. Nothing is installed if a part of the file is refused.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_CERTIFIED` if a license does not certify the key of this server. Returns other
+    /// refusals if a part does not verify, or if the file has nothing to install.
+    pub async fn install(&self, actor: &Actor, text: &str) -> Result<InstallReport, Refusal> {
+        let site = &self.site;
+        let mut rotation = site.content().rotation.clone();
+        if !LicenseKey::is_likely(text) {
+            rotation.apply_file(text).map_err(|error| refused(&error))?;
+        }
+        let verified =
+            VerifiedLicenses::verify_with_licenses(text, rotation.keys(), &site.matrix, &[])
+                .map_err(|error| refused(&error))?;
+        for license in verified.licenses() {
+            self.check_certified(license)?;
+        }
+        let statements = super::trust::store(site, actor, text).await?;
+        let mut revocations = Vec::new();
+        for list in verified.revocations() {
+            if super::revocations::store(site, actor, list).await? {
+                revocations.push(list.seq());
+            }
+        }
+        let (licenses, new_licenses) = self.store(actor, &verified).await?;
+        site.reload().await?;
+        Ok(InstallReport {
+            licenses,
+            new_licenses,
+            revocations,
+            statements,
+        })
+    }
+
+    /// Refuses a license for which the server could not sign anything.
+    fn check_certified(&self, license: &License) -> Result<(), Refusal> {
+        let own = self.site.signer.public();
+        if license.confirmation_key() == Some(own) {
+            return Ok(());
+        }
+        let actual = license.confirmation_key().map_or_else(
+            || "a license without a server key".to_owned(),
+            |key| format!("a license for the server key {}", key.id()),
+        );
+        let detail = format!(
+            "license {} does not certify the key of this server",
+            license.id().as_str()
+        );
+        Err(
+            Refusal::new(RefusalKind::Conflict, ServerCode::NotCertified, detail)
+                .values(format!("a license for the server key {}", own.id()), actual)
+                .hint("send the file `server.request` of the data directory to the vendor"),
+        )
+    }
+
+    /// Stores the licenses of a verified file. The text is the canonical one, because the text of
+    /// the file may have been changed by a mail program.
+    async fn store(
+        &self,
+        actor: &Actor,
+        verified: &VerifiedLicenses,
+    ) -> Result<(Vec<InstalledLicense>, usize), Refusal> {
+        let CanonicalText::File(text) = verified.canonical() else {
+            return Ok((Vec::new(), 0));
+        };
+        let file = LicenseFile::parse(text).ok();
+        let tokens = file
+            .iter()
+            .flat_map(|file| file.blocks_of_kind(TokenKind::License));
+        let (mut installed, mut count) = (Vec::new(), 0);
+        for (license, block) in verified.licenses().iter().zip(tokens) {
+            let record = self.record(license, block.token.as_str()).await?;
+            let details = json!({
+                "customer": record.customer,
+                "product": record.product,
+                "tier": license.tier().as_str(),
+                "seats": license.seats(),
+                "expires_at": license.expires_at().map(|end| license_core::time::rfc3339(end).to_string()),
+                "pool": record.pool.as_str(),
+            });
+            let audit = self
+                .site
+                .audit(actor, "license.install", record.id.as_str(), details);
+            let new = self
+                .site
+                .store
+                .install_licenses(&self.site.tenant, vec![record.clone()], audit)
+                .await?;
+            count += new;
+            installed.push(InstalledLicense {
+                record,
+                license: license.clone(),
+                renewal: None,
+            });
+        }
+        Ok((installed, count))
+    }
+
+    /// Returns the record of a new license.
+    async fn record(&self, license: &License, token: &str) -> Result<LicenseRecord, Refusal> {
+        let matrix = &self.site.matrix;
+        let short_key = license.short_enterprise_key(matrix);
+        Ok(LicenseRecord {
+            id: license.id().clone(),
+            pool: self.pool_of(license).await?,
+            key: license.standard_key().map(|key| key.to_string()),
+            short_key: short_key.map(|key| key.to_string()),
+            product: license.product().as_str().to_owned(),
+            customer: license.customer().to_owned(),
+            token: token.to_owned(),
+            supersedes: license.supersedes().to_vec(),
+            installed_at: self.site.wall(),
+            number: 0,
+        })
+    }
+
+    /// Returns the pool of a license: that of an installed predecessor or successor, or the first
+    /// license of its chain. The pool therefore does not depend on the order of installation.
+    async fn pool_of(&self, license: &License) -> Result<PoolId, Refusal> {
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        for id in license.supersedes() {
+            if let Some(previous) = store.license(tenant, id).await? {
+                return Ok(previous.pool);
+            }
+        }
+        let successors = store.successors(tenant, license.id()).await?;
+        if let Some(successor) = successors.into_iter().next() {
+            return Ok(successor.pool);
+        }
+        let first = license.supersedes().first();
+        Ok(PoolId::new(first.unwrap_or_else(|| license.id())))
+    }
+
+    /// Returns licenses, in the order of their installation.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn list(&self, page: &PageRequest) -> Result<Page<InstalledLicense>, Refusal> {
+        let page = self.site.store.licenses(&self.site.tenant, page).await?;
+        let verified = |record| self.site.verified(record);
+        // A license whose key the vendor has retired cannot be shown as valid.
+        let items = page
+            .items
+            .into_iter()
+            .filter_map(|record| verified(record).ok());
+        Ok(Page {
+            items: items.collect(),
+            next: page.next,
+        })
+    }
+
+    /// Returns a license.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if the license is not installed.
+    pub async fn get(&self, id: &LicenseId) -> Result<InstalledLicense, Refusal> {
+        let found = self.site.store.license(&self.site.tenant, id).await?;
+        self.site.verified(found.ok_or_else(|| not_found(id))?)
+    }
+
+    /// Removes a license. Its seats stay with their holders until the leases end.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if the license is not installed.
+    pub async fn remove(&self, actor: &Actor, id: &LicenseId) -> Result<(), Refusal> {
+        let audit = self
+            .site
+            .audit(actor, "license.remove", id.as_str(), json!({}));
+        let store = &self.site.store;
+        if !store.remove_license(&self.site.tenant, id, audit).await? {
+            return Err(not_found(id));
+        }
+        self.site.reload().await
+    }
+
+    /// Returns the installed license that a license key or a token names.
+    ///
+    /// # Errors
+    ///
+    /// Returns `UNKNOWN_LICENSE` if the license is not installed, and `NOT_READY` if no license is
+    /// installed. Returns other refusals if the credential is malformed or does not verify.
+    pub async fn resolve(&self, credential: &str) -> Result<Arc<InstalledLicense>, Refusal> {
+        self.site.resolve(credential).await
+    }
+
+    /// Returns whether no license is installed.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn is_empty(&self) -> Result<bool, Refusal> {
+        let any = PageRequest::new(None, Some(1));
+        let page = self.site.store.licenses(&self.site.tenant, &any).await?;
+        Ok(page.items.is_empty())
+    }
+
+    /// Returns whether a license is in effect now, with the reason code.
+    pub fn state(&self, license: &License) -> (bool, license_core::Code) {
+        let Verdict { code, is_valid, .. } = self.site.decide_for_all(license);
+        (is_valid, code)
+    }
+
+    /// Returns the machines that used one license or any.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn machines(
+        &self,
+        license: Option<&LicenseId>,
+        page: &PageRequest,
+    ) -> Result<Page<MachineRecord>, Refusal> {
+        let store = &self.site.store;
+        Ok(store.machines(&self.site.tenant, license, page).await?)
+    }
+}
+
+fn not_found(id: &LicenseId) -> Refusal {
+    let detail = format!("license {} is not installed", id.as_str());
+    Refusal::new(RefusalKind::NotFound, ServerCode::NotFound, detail)
+}
+
+/// Converts the error of a file of the vendor.
+pub(super) fn refused(error: &VerifiedLicensesError) -> Refusal {
+    let detail = with_causes(error).to_string();
+    Refusal::of_license(RefusalKind::BadRequest, error.code(), detail)
+        .hint("install a file that the vendor sent, and copy it completely")
+}

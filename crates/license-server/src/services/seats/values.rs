@@ -1,0 +1,78 @@
+//! Values of requests for seats.
+
+use license_core::machine::Machine;
+use license_seats::{DenialReason, Holder, SeatGrant, SeatSecret};
+
+use super::requests::AcquireRequest;
+use crate::domain::{Refusal, RefusalKind, ServerCode};
+use crate::services::validate::parse_machine;
+
+/// The longest name of a user or group, in bytes.
+const MAX_NAME: usize = 256;
+
+/// The largest number of groups of a user.
+const MAX_GROUPS: usize = 64;
+
+/// Returns the session of an acquire, with bounded names.
+pub(super) fn holder(request: &AcquireRequest, machine: &Machine) -> Result<Holder, Refusal> {
+    check_name("user", &request.user)?;
+    if request.groups.len() > MAX_GROUPS {
+        return Err(bad_request("`groups` has too many names")
+            .values(format!("at most {MAX_GROUPS} groups"), request.groups.len()));
+    }
+    for group in &request.groups {
+        check_name("groups", group)?;
+    }
+    let holder = Holder::new(request.session, &request.user)
+        .with_groups(request.groups.iter().map(String::as_str));
+    Ok(match machine.digest() {
+        Some(digest) => holder.with_machine(digest),
+        None => holder,
+    })
+}
+
+fn check_name(member: &str, name: &str) -> Result<(), Refusal> {
+    let is_accepted =
+        !name.is_empty() && name.len() <= MAX_NAME && !name.chars().any(char::is_control);
+    if is_accepted {
+        return Ok(());
+    }
+    Err(bad_request(format!("`{member}` is not accepted")).values(
+        format!("1 to {MAX_NAME} bytes without control characters"),
+        format!("{} bytes", name.len()),
+    ))
+}
+
+/// Returns the machine of a token: the machine that the client names, or that of the lease.
+pub(super) fn lease_machine(grant: &SeatGrant, named: Option<&str>) -> Result<Machine, Refusal> {
+    let holder = &grant.lease.holder;
+    let named = named.map(parse_machine).transpose()?;
+    match (holder.machine, named) {
+        (Some(digest), None) => Ok(Machine::Digest(digest)),
+        (Some(digest), Some(named)) if named.digest() != Some(digest) => {
+            let reason = DenialReason::SessionMismatch(holder.session);
+            Err(
+                Refusal::with_code(RefusalKind::Conflict, reason.code(), reason.to_string())
+                    .values(digest, named),
+            )
+        }
+        (_, Some(named)) => Ok(named),
+        (None, None) => Err(bad_request("`machine_id` is missing").values(
+            "the name of the machine, because the lease has no digest",
+            "no name",
+        )),
+    }
+}
+
+pub(super) fn secret(text: &str) -> Result<SeatSecret, Refusal> {
+    SeatSecret::parse(text).ok_or_else(|| {
+        bad_request("`secret` is not the secret of a seat").values(
+            "64 hexadecimal digits in lower case",
+            format!("{} bytes", text.len()),
+        )
+    })
+}
+
+fn bad_request(detail: impl Into<String>) -> Refusal {
+    Refusal::new(RefusalKind::BadRequest, ServerCode::BadRequest, detail)
+}

@@ -1,0 +1,82 @@
+//! The one-time link, which creates the first administrator.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use super::site::Site;
+use super::tokens::{NewToken, new_secret, new_token};
+use crate::domain::{Actor, Refusal, RefusalKind, Scope, SecretDigest, ServerCode};
+
+/// How long the link is valid.
+const VALIDITY: TimeDelta = TimeDelta::hours(24);
+
+/// Creates the first administrator.
+#[derive(Clone)]
+pub struct SetupService {
+    site: Arc<Site>,
+}
+
+impl SetupService {
+    pub(super) fn new(site: Arc<Site>) -> Self {
+        Self { site }
+    }
+
+    /// Creates a secret for the one-time link, and replaces an earlier one. Returns `None` if the
+    /// server has an API token already.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store fails.
+    pub async fn start(&self) -> Result<Option<String>, Refusal> {
+        let secret = new_secret()?;
+        let digest = SecretDigest::new(&secret);
+        let expires_at = license_core::time::saturating_add(self.site.wall(), VALIDITY);
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let is_new = store.begin_setup(tenant, digest, expires_at).await?;
+        Ok(is_new.then_some(secret))
+    }
+
+    /// Checks the secret of the one-time link.
+    ///
+    /// # Errors
+    ///
+    /// Returns `SETUP_USED` if the secret is wrong, was used, or has expired.
+    pub async fn check(&self, secret: &str) -> Result<(), Refusal> {
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let digest = SecretDigest::new(secret);
+        let is_valid = store.check_setup(tenant, digest, self.site.wall()).await?;
+        if is_valid { Ok(()) } else { Err(used()) }
+    }
+
+    /// Creates the first administrator, and ends the validity of the link.
+    ///
+    /// # Errors
+    ///
+    /// Returns `SETUP_USED` if the secret is wrong, was used, or has expired.
+    pub async fn complete(&self, secret: &str, name: &str) -> Result<NewToken, Refusal> {
+        let new = new_token(&self.site, name, Scope::Admin, None)?;
+        let details = json!({ "name": new.token.name, "scope": Scope::Admin.as_str() });
+        let audit = self
+            .site
+            .audit(&Actor::Setup, "setup.complete", &new.token.id, details);
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let digest = SecretDigest::new(secret);
+        let is_complete = store.complete_setup(tenant, digest, new.token.clone(), audit);
+        if is_complete.await? {
+            Ok(new)
+        } else {
+            Err(used())
+        }
+    }
+}
+
+fn used() -> Refusal {
+    Refusal::new(
+        RefusalKind::Forbidden,
+        ServerCode::SetupUsed,
+        "the one-time link was used or has expired",
+    )
+    .hint("restart the server for a new link, or run `license-server token create`")
+}

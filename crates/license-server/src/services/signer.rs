@@ -1,0 +1,27 @@
+//! The key of the server, as the services use it.
+
+use license_core::issue::{LeaseDraft, SigningError, ValidationDraft};
+use license_core::trust::TrustedKey;
+
+/// The key with which the server signs leases and validation tokens. A license certifies this key
+/// in its claim `cnf`.
+pub trait ServerSigner: Send + Sync {
+    /// Returns the public key.
+    fn public(&self) -> &TrustedKey;
+
+    /// Signs a lease.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the license does not certify the key, if the lease grants more than the
+    /// license, or if the key cannot sign.
+    fn sign_lease(&self, draft: &LeaseDraft<'_>) -> Result<String, SigningError>;
+
+    /// Signs a validation token.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the license does not certify the key, if the token grants more than the
+    /// license, or if the key cannot sign.
+    fn sign_validation(&self, draft: &ValidationDraft<'_>) -> Result<String, SigningError>;
+}

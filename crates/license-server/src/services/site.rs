@@ -1,0 +1,361 @@
+//! The parts that all services share.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chrono::{DateTime, Utc};
+use license_core::evaluate::{Evidence, Rule};
+use license_core::evaluate::{RuleOutcome, RuleResult};
+use license_core::{
+    Code, Context, FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, TokenKind, TrustSet,
+    Unverified, with_causes,
+};
+use serde_json::Value;
+
+use super::ServicesConfig;
+use super::cache::Cache;
+use super::content::Content;
+use super::licenses::InstalledLicense;
+use super::signer::ServerSigner;
+use crate::clock::{Clock, SteadyClock};
+use crate::domain::{
+    Actor, LicenseRecord, NewAuditEntry, Refusal, RefusalKind, ServerCode, TenantId,
+};
+use crate::store::Store;
+
+/// The number of credentials in each generation of the cache.
+const CACHED_CREDENTIALS: usize = 10_000;
+
+/// The parts that all services share.
+pub(super) struct Site {
+    pub(super) store: Arc<dyn Store>,
+    /// The clock for decisions, which does not follow sudden jumps.
+    pub(super) clock: SteadyClock,
+    pub(super) signer: Arc<dyn ServerSigner>,
+    pub(super) tenant: TenantId,
+    pub(super) matrix: Arc<FeatureMatrix>,
+    pub(super) issuer: String,
+    roots: TrustSet,
+    content: RwLock<Arc<Content>>,
+    /// The licenses by the credential that named them, with the number of the content.
+    credentials: Cache<Box<str>, (u64, Arc<InstalledLicense>)>,
+}
+
+impl Site {
+    /// Reads the content of the store.
+    pub(super) async fn open(config: ServicesConfig) -> Result<Self, Refusal> {
+        let content = read_content(&*config.store, &config.tenant, &config.roots).await?;
+        Ok(Self {
+            store: config.store,
+            clock: SteadyClock::new(config.clock),
+            signer: config.signer,
+            tenant: config.tenant,
+            matrix: config.matrix,
+            issuer: config.issuer,
+            roots: config.roots,
+            content: RwLock::new(Arc::new(content)),
+            credentials: Cache::new(CACHED_CREDENTIALS),
+        })
+    }
+
+    /// Returns the trusted keys and revocation lists.
+    pub(super) fn content(&self) -> Arc<Content> {
+        Arc::clone(&self.content.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns the current time, which does not follow sudden jumps.
+    pub(super) fn wall(&self) -> DateTime<Utc> {
+        self.clock.wall()
+    }
+
+    /// Returns the current time in whole seconds.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        let seconds = license_core::time::unix_seconds(self.wall());
+        license_core::time::from_unix_seconds(seconds).unwrap_or(license_core::time::MAX)
+    }
+
+    /// Reads the content again if it has changed. Returns whether it has.
+    pub(super) async fn refresh(&self) -> Result<bool, Refusal> {
+        let version = self.store.content_version(&self.tenant).await?;
+        if version == self.content().version {
+            return Ok(false);
+        }
+        self.reload().await?;
+        Ok(true)
+    }
+
+    /// Reads the content, and forgets everything that was derived from the old content.
+    pub(super) async fn reload(&self) -> Result<(), Refusal> {
+        let content = read_content(&*self.store, &self.tenant, &self.roots).await?;
+        *self.content.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(content);
+        self.credentials.clear();
+        Ok(())
+    }
+
+    /// Returns an audit entry of now.
+    pub(super) fn audit(
+        &self,
+        actor: &Actor,
+        action: &'static str,
+        subject: impl Into<String>,
+        details: Value,
+    ) -> NewAuditEntry {
+        NewAuditEntry {
+            actor: actor.clone(),
+            action,
+            subject: subject.into(),
+            details,
+            at: self.wall(),
+        }
+    }
+
+    /// Returns the installed license that a license key or a token names.
+    pub(super) async fn resolve(&self, credential: &str) -> Result<Arc<InstalledLicense>, Refusal> {
+        let credential = credential.trim();
+        let version = self.content().version;
+        match self.credentials.get(credential) {
+            Some((of, found)) if of == version => return Ok(found),
+            _ => {}
+        }
+        let found = if LicenseKey::is_likely(credential) {
+            self.find_by_key(credential).await?
+        } else {
+            self.find_by_token(credential).await?
+        };
+        let renewal = self.renewal(&found).await?;
+        let found = Arc::new(InstalledLicense { renewal, ..found });
+        let cached = (version, Arc::clone(&found));
+        self.credentials.insert(credential.into(), cached);
+        Ok(found)
+    }
+
+    async fn find_by_key(&self, text: &str) -> Result<InstalledLicense, Refusal> {
+        let key = LicenseKey::parse(text).map_err(|error| {
+            let detail = with_causes(&error).to_string();
+            Refusal::of_license(RefusalKind::BadRequest, error.code(), detail)
+                .hint("copy the whole license key")
+        })?;
+        let name = match &key {
+            LicenseKey::Enterprise(key) => key.short().to_string(),
+            key => key.to_string(),
+        };
+        let records = self.store.licenses_by_key(&self.tenant, &name).await?;
+        let installed = records.into_iter().map(|record| self.verified(record));
+        let installed: Vec<_> = installed.collect::<Result<_, _>>()?;
+        let newest = installed
+            .into_iter()
+            .max_by_key(|found| found.license.issued_at());
+        match newest {
+            Some(found) => Ok(found),
+            None => Err(self.unknown(&key.to_string()).await),
+        }
+    }
+
+    /// Finds the license of a token. A token of a license that is installed proves the possession
+    /// of the license, so another token of the same license must verify.
+    async fn find_by_token(&self, text: &str) -> Result<InstalledLicense, Refusal> {
+        let file = LicenseFile::parse(text).map_err(|error| {
+            let detail = with_causes(&error).to_string();
+            Refusal::of_license(RefusalKind::BadRequest, error.code(), detail)
+                .hint("send a license key or the token of the license file")
+        })?;
+        let block = file.blocks_of_kind(TokenKind::License).next();
+        let token = &block.ok_or_else(no_license_token)?.token;
+        let claims = token.unverified_license_claims().map_err(|error| {
+            let detail = with_causes(&error).to_string();
+            Refusal::of_license(RefusalKind::BadRequest, error.code(), detail)
+        })?;
+        let Some(record) = self.store.license(&self.tenant, &claims.id).await? else {
+            return Err(self.unknown(claims.id.as_str()).await);
+        };
+        if record.token != token.as_str() {
+            let verified = token.verify(self.content().keys()).map_err(|error| {
+                let detail = with_causes(&error).to_string();
+                Refusal::of_license(RefusalKind::Unauthorized, error.code(), detail)
+            })?;
+            if verified.id() != &record.id {
+                return Err(self.unknown(verified.id().as_str()).await);
+            }
+        }
+        self.verified(record)
+    }
+
+    /// Returns the refusal of a license that is not installed.
+    async fn unknown(&self, name: &str) -> Refusal {
+        let any = crate::domain::PageRequest::new(None, Some(1));
+        match self.store.licenses(&self.tenant, &any).await {
+            Ok(page) if page.items.is_empty() => Refusal::new(
+                RefusalKind::Unavailable,
+                ServerCode::NotReady,
+                "the server has no license yet",
+            )
+            .hint("install the license on the server with `license-server install FILE`"),
+            _ => Refusal::new(
+                RefusalKind::Unauthorized,
+                ServerCode::UnknownLicense,
+                "the license is not installed on this server",
+            )
+            .values("a license that is installed on this server", name)
+            .hint("an administrator installs licenses with `license-server install FILE`"),
+        }
+    }
+
+    /// Verifies the token of a stored license.
+    pub(super) fn verified(&self, record: LicenseRecord) -> Result<InstalledLicense, Refusal> {
+        let content = self.content();
+        let token = Unverified::parse(&record.token).map_err(|error| {
+            Refusal::of_license(
+                RefusalKind::Conflict,
+                error.code(),
+                with_causes(&error).to_string(),
+            )
+        })?;
+        let license = token.verify(content.keys()).map_err(|error| {
+            Refusal::of_license(
+                RefusalKind::Conflict,
+                error.code(),
+                with_causes(&error).to_string(),
+            )
+            .hint("ask the vendor for a license that a current key has signed")
+        })?;
+        if let Some(at) = license.issued_at() {
+            self.clock.record_signed(at);
+        }
+        Ok(InstalledLicense {
+            record,
+            license,
+            renewal: None,
+        })
+    }
+
+    /// Returns the newest license that replaces this one.
+    async fn renewal(
+        &self,
+        installed: &InstalledLicense,
+    ) -> Result<Option<Arc<InstalledLicense>>, Refusal> {
+        let id = &installed.record.id;
+        let successors = self.store.successors(&self.tenant, id).await?;
+        let verified = successors
+            .into_iter()
+            .filter_map(|record| self.verified(record).ok());
+        let newest = verified.max_by_key(|found| found.license.issued_at());
+        Ok(newest.map(Arc::new))
+    }
+
+    /// Decides whether a program may use a license. See [`Verdict`].
+    pub(super) fn decide(&self, license: &License, context: &Context<'_>) -> Verdict {
+        let content = self.content();
+        let context = context.clone().revocations(&content.lists);
+        Verdict::new(license.explain(&self.matrix, &context), &[])
+    }
+
+    /// Decides whether a program may use a license, whether the machine is activated or not.
+    pub(super) fn decide_without_activation(
+        &self,
+        license: &License,
+        context: &Context<'_>,
+    ) -> Verdict {
+        let content = self.content();
+        let context = context.clone().revocations(&content.lists);
+        let mut results = license.explain(&self.matrix, &context);
+        results.retain(|result| result.outcome.code() != Some(Code::NotActivated));
+        Verdict::new(results, &[])
+    }
+
+    /// Decides whether a license is in effect, for every program.
+    pub(super) fn decide_for_all(&self, license: &License) -> Verdict {
+        let content = self.content();
+        let context = Context::at(self.now()).revocations(&content.lists);
+        let results = license.explain(&self.matrix, &context);
+        Verdict::new(results, &Verdict::ABOUT_PROGRAM)
+    }
+
+    /// Returns a new id, which increases with time.
+    pub(super) fn new_id(&self) -> Result<LicenseId, Refusal> {
+        Ok(LicenseId::from_random(self.wall(), &random()?))
+    }
+}
+
+/// Returns random bytes.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], Refusal> {
+    license_issuer::random::bytes().map_err(|error| {
+        tracing::error!(error = %with_causes(&error), "no random bytes");
+        Refusal::new(
+            RefusalKind::Internal,
+            ServerCode::SigningFailed,
+            "the operating system provides no random bytes",
+        )
+    })
+}
+
+fn no_license_token() -> Refusal {
+    Refusal::of_license(
+        RefusalKind::BadRequest,
+        Code::NeedsLicenseFile,
+        "expected a license token, found another token",
+    )
+    .hint("send a license key or the token of the license file")
+}
+
+async fn read_content(
+    store: &dyn Store,
+    tenant: &TenantId,
+    roots: &TrustSet,
+) -> Result<Content, Refusal> {
+    // The version is read first. A change in between makes the content newer than its version, and
+    // the next refresh reads it once more.
+    let version = store.content_version(tenant).await?;
+    let statements = store.statements(tenant).await?;
+    let lists = store.revocations(tenant).await?;
+    Ok(Content::new(version, roots, &statements, &lists))
+}
+
+/// The decision of the server about a license.
+///
+/// The rules are those of the library, except check-in and supersession. The server itself is the
+/// check-in, so an overdue check-in cannot be a reason to deny one. A license with a successor
+/// stays valid until its own end, because its holder may not have the successor yet.
+#[derive(Clone, Debug)]
+pub(super) struct Verdict {
+    /// The reason code.
+    pub(super) code: Code,
+    /// Whether the license may be used.
+    pub(super) is_valid: bool,
+    /// The evidence of the rule that decided.
+    pub(super) evidence: Evidence,
+}
+
+impl Verdict {
+    /// The rules that the server does not apply.
+    const NOT_APPLIED: [Rule; 2] = [Rule::CheckIn, Rule::Superseded];
+
+    /// The rules about the program that uses the license. They do not concern the license itself.
+    const ABOUT_PROGRAM: [Rule; 4] = [Rule::Machine, Rule::User, Rule::Usage, Rule::Version];
+
+    fn new(results: Vec<RuleResult>, ignored: &[Rule]) -> Self {
+        let mut grace = None;
+        for result in results {
+            if ignored.contains(&result.rule) || Self::NOT_APPLIED.contains(&result.rule) {
+                continue;
+            }
+            match result.outcome {
+                RuleOutcome::Denied(code) => {
+                    return Self {
+                        code,
+                        is_valid: false,
+                        evidence: result.evidence,
+                    };
+                }
+                RuleOutcome::Grace(code) if grace.is_none() => {
+                    grace = Some((code, result.evidence));
+                }
+                _ => {}
+            }
+        }
+        let (code, evidence) = grace.unwrap_or((Code::Valid, Evidence::Nothing));
+        Self {
+            code,
+            is_valid: true,
+            evidence,
+        }
+    }
+}

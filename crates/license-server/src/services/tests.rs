@@ -1,0 +1,154 @@
+mod activations;
+mod administration;
+mod floating;
+mod installation;
+mod validation;
+
+use std::num::NonZeroU32;
+use std::sync::{Arc, OnceLock};
+
+use chrono::{DateTime, Utc};
+use license_core::issue::{
+    KeyBits, LeaseDraft, LicenseDraft, RandomError, ServerKey, Signer, SigningError, SigningKey,
+    ValidationDraft, VerifyingSigner,
+};
+use license_core::jose::Algorithm;
+use license_core::trust::TrustedKey;
+use license_core::{FeatureMatrix, LicenseId, Tier, TrustSet, time};
+use tempfile::TempDir;
+
+use super::{ServerSigner, Services, ServicesConfig};
+use crate::clock::ManualClock;
+use crate::domain::{Actor, TenantId};
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+
+fn random(bytes: &mut [u8]) -> Result<(), RandomError> {
+    getrandom::fill(bytes).map_err(RandomError::new)
+}
+
+fn at(text: &str) -> DateTime<Utc> {
+    time::parse_instant(text).unwrap()
+}
+
+/// Returns one of three keys, which are created once.
+fn key(number: usize) -> VerifyingSigner {
+    static KEYS: [OnceLock<Vec<u8>>; 3] = [const { OnceLock::new() }; 3];
+    let der = KEYS[number].get_or_init(|| {
+        let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random).unwrap();
+        der.as_slice().to_vec()
+    });
+    let key = SigningKey::from_pkcs8(der, None, random).unwrap();
+    VerifyingSigner::new(Box::new(key))
+}
+
+fn vendor() -> VerifyingSigner {
+    key(0)
+}
+
+fn trust() -> TrustSet {
+    TrustSet::parse(&vendor().public().to_jwk().to_string()).unwrap()
+}
+
+fn matrix() -> &'static FeatureMatrix {
+    FeatureMatrix::built_in()
+}
+
+fn id(number: u8) -> LicenseId {
+    LicenseId::from_random(at("2027-01-01"), &[number; 10])
+}
+
+/// Returns the draft of a license for 2027 with five seats, which certifies the server's key.
+fn draft(number: u8) -> LicenseDraft {
+    let tier = matrix().tier(Tier::parse("ENT").unwrap()).unwrap();
+    let customer = "ACME Ltd".to_owned();
+    let mut draft = LicenseDraft::for_tier(matrix(), tier, id(number), customer, at("2027-01-01"));
+    draft.expires_at = Some(at("2028-01-01"));
+    draft.confirmation = Some(key(1).public().to_jwk().try_into().unwrap());
+    draft
+        .set_seats(NonZeroU32::new(5).unwrap(), matrix())
+        .unwrap();
+    draft
+}
+
+/// Returns the token of a license, after a change of its draft.
+fn token(number: u8, change: impl FnOnce(&mut LicenseDraft)) -> String {
+    let mut draft = draft(number);
+    change(&mut draft);
+    draft.sign(&vendor()).unwrap()
+}
+
+struct TestSigner(ServerKey);
+
+impl ServerSigner for TestSigner {
+    fn public(&self) -> &TrustedKey {
+        self.0.public()
+    }
+
+    fn sign_lease(&self, draft: &LeaseDraft<'_>) -> Result<String, SigningError> {
+        draft.sign(&self.0)
+    }
+
+    fn sign_validation(&self, draft: &ValidationDraft<'_>) -> Result<String, SigningError> {
+        draft.sign_as_server(&self.0)
+    }
+}
+
+/// A server without HTTP.
+struct TestServer {
+    services: Arc<Services>,
+    store: Arc<SqliteStore>,
+    clock: Arc<ManualClock>,
+    directory: TempDir,
+}
+
+impl TestServer {
+    /// Starts a server on 2027-01-15 without a license.
+    async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(at("2027-01-15T09:00:00Z")));
+        let store = SqliteStore::open(directory.path(), Arc::<ManualClock>::clone(&clock)).unwrap();
+        let store = Arc::new(store);
+        let signer = TestSigner(ServerKey::new(key(1), &trust()).unwrap());
+        let services = Services::open(ServicesConfig {
+            store: Arc::<SqliteStore>::clone(&store),
+            clock: Arc::<ManualClock>::clone(&clock),
+            signer: Arc::new(signer),
+            tenant: TenantId::site(),
+            roots: trust(),
+            matrix: Arc::new(matrix().clone()),
+            issuer: "licenses.acme.example".to_owned(),
+        });
+        Self {
+            services: services.await.unwrap(),
+            store,
+            clock,
+            directory,
+        }
+    }
+
+    /// Starts a server with a license of five seats. Returns its token too.
+    async fn with_license() -> (Self, String) {
+        let server = Self::start().await;
+        let token = token(1, |_| {});
+        server.install(&token).await;
+        (server, token)
+    }
+
+    async fn install(&self, text: &str) {
+        self.services
+            .licenses
+            .install(&Actor::Console, text)
+            .await
+            .unwrap();
+    }
+
+    /// Lets time pass, in steps of one second, with a tick at the end.
+    async fn pass(&self, seconds: u32) {
+        for _ in 0..seconds {
+            self.clock.advance_ms(1000);
+            self.store.check().await.unwrap();
+        }
+        self.services.tick().await.unwrap();
+    }
+}

@@ -1,0 +1,398 @@
+//! Validation of licenses.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use license_core::claims::Status;
+use license_core::issue::ValidationDraft;
+use license_core::license::Activation;
+use license_core::machine::Machine;
+use license_core::policy::Entitlements;
+use license_core::{Code, Context, License, LicenseFile, LicenseId, Version, with_causes};
+
+use super::cache::Cache;
+use super::licenses::InstalledLicense;
+use super::site::{Site, Verdict};
+use crate::domain::{
+    ActivationState, MachineSighting, PageRequest, Refusal, RefusalKind, ServerCode,
+};
+
+/// The number of tokens in each generation of the cache.
+const CACHED_TOKENS: usize = 20_000;
+
+/// The largest number of uses of machines that wait to be stored.
+const MAX_SIGHTINGS: usize = 10_000;
+
+/// The longest name of a machine, in bytes.
+const MAX_MACHINE: usize = 1024;
+
+/// The longest nonce, in bytes.
+const MAX_NONCE: usize = 128;
+
+/// A request of a client to validate a license.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ValidateRequest {
+    /// The license key or token.
+    pub credential: String,
+    /// The fingerprint or digest of the machine.
+    pub machine: String,
+    /// The user, for licenses with named users.
+    pub user: Option<String>,
+    /// The version of the application.
+    pub version: Option<String>,
+    /// A random text that the token repeats. A request with a nonce always gets a new token.
+    pub nonce: Option<String>,
+}
+
+/// Omits the credential.
+impl std::fmt::Debug for ValidateRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ValidateRequest")
+            .field("machine", &self.machine)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The answer to a validation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValidateReply {
+    /// Whether the license may be used.
+    pub valid: bool,
+    /// The reason code.
+    pub code: Code,
+    /// The license.
+    pub license: LicenseId,
+    /// The tier that is in effect.
+    pub tier: String,
+    /// The end of the license, without its grace period.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The features that are in effect.
+    pub features: Vec<String>,
+    /// The quotas that are in effect. -1 stands for unlimited.
+    pub quotas: BTreeMap<String, i64>,
+    /// The validation token. An invalid license has none.
+    pub validation: Option<String>,
+    /// The expected value of the rule that decided.
+    pub expected: String,
+    /// The actual value of the rule that decided.
+    pub actual: String,
+    /// The token of the license that replaces this one, if it is installed.
+    pub renewal: Option<String>,
+}
+
+/// The parts of a request that decide the answer.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct CacheKey {
+    license: LicenseId,
+    machine: String,
+    user: Option<String>,
+    version: Option<String>,
+    /// The minute in which the token was signed.
+    minute: i64,
+    /// The content from which the answer follows.
+    content: u64,
+}
+
+/// Validates licenses and signs validation tokens.
+#[derive(Clone)]
+pub struct ValidateService {
+    site: Arc<Site>,
+    replies: Arc<Cache<CacheKey, Arc<ValidateReply>>>,
+    sightings: Arc<Mutex<BTreeMap<(LicenseId, String), MachineSighting>>>,
+}
+
+impl ValidateService {
+    pub(super) fn new(site: Arc<Site>) -> Self {
+        Self {
+            site,
+            replies: Arc::new(Cache::new(CACHED_TOKENS)),
+            sightings: Arc::default(),
+        }
+    }
+
+    /// Validates a license. The answer to a license that is not valid is a reply too. Within a
+    /// minute, requests without a nonce for the same license and machine get the same token.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the request is malformed, if the license is not installed, or if the
+    /// key cannot sign.
+    pub async fn validate(&self, request: ValidateRequest) -> Result<Arc<ValidateReply>, Refusal> {
+        let machine = parse_machine(&request.machine)?;
+        let version = request.version.as_deref().map(parse_version).transpose()?;
+        check_nonce(request.nonce.as_deref())?;
+        let installed = self.site.resolve(&request.credential).await?;
+        let now = self.site.now();
+        self.record(&installed, &machine, request.version.as_deref(), now);
+        let key = CacheKey {
+            license: installed.record.id.clone(),
+            machine: machine.to_string(),
+            user: request.user,
+            version: request.version,
+            minute: now.timestamp().div_euclid(60),
+            content: self.site.content().version,
+        };
+        let cached = request
+            .nonce
+            .is_none()
+            .then(|| self.replies.get(&key))
+            .flatten();
+        if let Some(reply) = cached {
+            return Ok(reply);
+        }
+        let user = key.user.as_deref();
+        let verdict = self
+            .decide(&installed.license, &machine, user, version, now)
+            .await?;
+        let renewal = self.renewal(&installed);
+        let nonce = request.nonce.as_deref();
+        let reply = self.reply(&installed.license, &machine, &verdict, nonce, renewal, now)?;
+        let reply = Arc::new(reply);
+        if request.nonce.is_none() {
+            self.replies.insert(key, Arc::clone(&reply));
+        }
+        Ok(reply)
+    }
+
+    async fn decide(
+        &self,
+        license: &License,
+        machine: &Machine,
+        user: Option<&str>,
+        version: Option<Version>,
+        now: DateTime<Utc>,
+    ) -> Result<Verdict, Refusal> {
+        let activations = if license.must_activate() {
+            self.activations(license).await?
+        } else {
+            Vec::new()
+        };
+        let mut context = Context::at(now).machine(machine).activations(&activations);
+        if let Some(user) = user {
+            context = context.user(user);
+        }
+        context = match version {
+            Some(version) => context.app_version(version),
+            None => context.for_any_version(),
+        };
+        if let Some(usage_type) = license.usage_type() {
+            context = context.usage_type(usage_type);
+        }
+        Ok(self.site.decide(license, &context))
+    }
+
+    /// Returns the activations of a license that the vendor has sent to this server.
+    async fn activations(&self, license: &License) -> Result<Vec<Activation>, Refusal> {
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let content = self.site.content();
+        let mut activations = Vec::new();
+        let mut page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
+        loop {
+            let answered = Some(ActivationState::Answered);
+            let found = store.activations(tenant, answered, &page).await?;
+            let of_license = found
+                .items
+                .iter()
+                .filter(|found| &found.license == license.id());
+            let answers = of_license.filter_map(|found| found.answer.as_deref());
+            activations.extend(answers.filter_map(|armor| {
+                let file = LicenseFile::parse(armor).ok()?;
+                let token = &file.blocks().first()?.token;
+                token.verify_activation(content.keys()).ok()
+            }));
+            if found.next.is_none() {
+                return Ok(activations);
+            }
+            page = PageRequest::new(found.next, Some(PageRequest::MAX_LIMIT));
+        }
+    }
+
+    /// Returns the token of the license that replaces this one, if it is in effect.
+    fn renewal(&self, installed: &InstalledLicense) -> Option<String> {
+        let renewal = installed.renewal.as_ref();
+        let valid = renewal.filter(|found| self.site.decide_for_all(&found.license).is_valid);
+        valid.map(|found| found.record.token.clone())
+    }
+
+    fn reply(
+        &self,
+        license: &License,
+        machine: &Machine,
+        verdict: &Verdict,
+        nonce: Option<&str>,
+        renewal: Option<String>,
+        now: DateTime<Utc>,
+    ) -> Result<ValidateReply, Refusal> {
+        let base = self.site.matrix.base_tier().entitlements();
+        let entitlements: &Entitlements = if verdict.is_valid {
+            license.entitlements()
+        } else {
+            base
+        };
+        let validation = match status_of(verdict) {
+            None => None,
+            Some(status) => Some(self.sign(license, machine, status, nonce, now)?),
+        };
+        let quotas = entitlements.quotas();
+        Ok(ValidateReply {
+            valid: verdict.is_valid,
+            code: verdict.code,
+            license: license.id().clone(),
+            tier: entitlements.tier().as_str().to_owned(),
+            expires_at: license.expires_at(),
+            features: entitlements.features().map(str::to_owned).collect(),
+            quotas: quotas
+                .map(|(name, quota)| (name.to_owned(), quota.to_number()))
+                .collect(),
+            validation,
+            expected: verdict.evidence.expected(),
+            actual: verdict.evidence.actual(),
+            renewal,
+        })
+    }
+
+    fn sign(
+        &self,
+        license: &License,
+        machine: &Machine,
+        status: Status,
+        nonce: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<String, Refusal> {
+        let id = self.site.new_id()?;
+        let issuer = self.site.issuer.clone();
+        let mut draft = ValidationDraft::for_license(license, issuer, id, now);
+        let digest = machine.digest().map(|digest| digest.to_string());
+        draft.machine = Some(digest.unwrap_or_else(|| machine.to_string()));
+        draft.nonce = nonce.map(str::to_owned);
+        draft.status = status;
+        self.site
+            .signer
+            .sign_validation(&draft)
+            .map_err(|error| signing_failed(&error))
+    }
+
+    /// Remembers the use of a machine, until the next tick stores it.
+    fn record(
+        &self,
+        installed: &InstalledLicense,
+        machine: &Machine,
+        version: Option<&str>,
+        now: DateTime<Utc>,
+    ) {
+        let name = machine
+            .digest()
+            .map_or_else(|| machine.to_string(), |digest| digest.to_string());
+        let key = (installed.record.id.clone(), name);
+        let mut sightings = self
+            .sightings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if sightings.len() >= MAX_SIGHTINGS && !sightings.contains_key(&key) {
+            return;
+        }
+        let sighting = MachineSighting {
+            license: key.0.clone(),
+            machine: key.1.clone(),
+            version: version.map(str::to_owned),
+            at: now,
+        };
+        sightings.insert(key, sighting);
+    }
+
+    /// Stores the uses of machines since the last call.
+    pub(super) async fn flush_machines(&self) -> Result<(), Refusal> {
+        let sightings = {
+            let mut sightings = self
+                .sightings
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *sightings)
+        };
+        if sightings.is_empty() {
+            return Ok(());
+        }
+        let sightings = sightings.into_values().collect();
+        let store = &self.site.store;
+        Ok(store.record_machines(&self.site.tenant, sightings).await?)
+    }
+}
+
+/// Returns the status in the validation token, or `None` if the server signs no token.
+///
+/// A token with the status `active` would count as a check-in, so only valid licenses get it. A
+/// token with another status ends the license on the machine, which only the vendor's own list
+/// justifies.
+fn status_of(verdict: &Verdict) -> Option<Status> {
+    match verdict.code {
+        _ if verdict.is_valid => Some(Status::Active),
+        Code::Revoked => Some(Status::Revoked),
+        _ => None,
+    }
+}
+
+/// Parses the identification of a machine, with or without a product in front.
+pub(super) fn parse_machine(text: &str) -> Result<Machine, Refusal> {
+    let (_, text) = Machine::split_product(text);
+    let is_accepted = text.len() <= MAX_MACHINE && !text.chars().any(char::is_control);
+    let machine = Machine::parse(text).filter(|_| is_accepted);
+    machine.ok_or_else(|| {
+        Refusal::new(
+            RefusalKind::BadRequest,
+            ServerCode::BadRequest,
+            "`machine_id` does not identify a machine",
+        )
+        .values(
+            "a fingerprint or digest, as `license machine` prints it",
+            abbreviated(text),
+        )
+        .hint("send the output of `license machine`")
+    })
+}
+
+fn parse_version(text: &str) -> Result<Version, Refusal> {
+    Version::parse(text).map_err(|_| {
+        Refusal::new(
+            RefusalKind::BadRequest,
+            ServerCode::BadRequest,
+            "`version` is not a version",
+        )
+        .values("a semantic version such as `1.4.2`", abbreviated(text))
+    })
+}
+
+fn check_nonce(nonce: Option<&str>) -> Result<(), Refusal> {
+    let is_accepted = |nonce: &str| {
+        !nonce.is_empty() && nonce.len() <= MAX_NONCE && nonce.bytes().all(|b| b.is_ascii_graphic())
+    };
+    match nonce {
+        Some(nonce) if !is_accepted(nonce) => Err(Refusal::new(
+            RefusalKind::BadRequest,
+            ServerCode::BadRequest,
+            "`nonce` is not accepted",
+        )
+        .values(
+            "1 to 128 printable ASCII characters",
+            format!("{} bytes", nonce.len()),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the beginning of a text of a client, for a message.
+fn abbreviated(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
+/// Converts the error of the server's key.
+pub(super) fn signing_failed(error: &license_core::issue::SigningError) -> Refusal {
+    tracing::error!(error = %with_causes(error), "cannot sign");
+    Refusal::new(
+        RefusalKind::Internal,
+        ServerCode::SigningFailed,
+        "the key of the server cannot sign",
+    )
+    .hint("the log of the server has the cause")
+}

@@ -1,0 +1,39 @@
+//! Storage, in terms of the domain.
+//!
+//! [`Store`] is implemented for each database. Every method takes the tenant. A method that changes
+//! something is one transaction, and its audit entries are part of this transaction. When a method
+//! returns, the change is on the disk.
+
+mod administration;
+#[cfg(test)]
+mod conformance;
+mod error;
+mod licenses;
+mod machines;
+mod pool;
+mod seats;
+pub mod sqlite;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+
+pub use administration::AdministrationStore;
+pub use error::StoreError;
+pub use licenses::LicenseStore;
+pub use machines::MachineStore;
+pub use pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
+pub use seats::SeatStore;
+
+/// A database of the server.
+#[async_trait]
+pub trait Store: LicenseStore + MachineStore + SeatStore + AdministrationStore {
+    /// Copies a consistent snapshot to a new file, which only its owner can access.
+    async fn back_up(&self, to: &Path) -> Result<(), StoreError>;
+
+    /// Reads and writes the database, to show that it works.
+    async fn check(&self) -> Result<(), StoreError>;
+
+    /// Commits all requests that are waiting, and accepts no more.
+    async fn close(&self) -> Result<(), StoreError>;
+}

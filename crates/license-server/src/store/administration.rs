@@ -1,0 +1,126 @@
+//! Administration: API tokens, the audit trail, events, and requests that may be repeated.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::StoreError;
+use crate::domain::{
+    ApiToken, AuditEntry, AuditReport, EventRecord, IdempotencyKey, IdempotencyState,
+    NewAuditEntry, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
+};
+
+/// The part of a [`Store`](super::Store) for administration: API tokens, the audit trail, events,
+/// and requests that may be repeated.
+#[async_trait]
+pub trait AdministrationStore: Send + Sync {
+    /// Replaces the secret of the one-time link, unless an API token exists. Returns whether the
+    /// secret was stored.
+    async fn begin_setup(
+        &self,
+        tenant: &TenantId,
+        secret: SecretDigest,
+        expires_at: DateTime<Utc>,
+    ) -> Result<bool, StoreError>;
+
+    /// Returns whether this is the secret of the one-time link, and is valid.
+    async fn check_setup(
+        &self,
+        tenant: &TenantId,
+        secret: SecretDigest,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError>;
+
+    /// Deletes the secret of the one-time link, and stores the first API token. Returns `false`,
+    /// and changes nothing, if the secret is wrong, used or has expired.
+    async fn complete_setup(
+        &self,
+        tenant: &TenantId,
+        secret: SecretDigest,
+        token: ApiToken,
+        audit: NewAuditEntry,
+    ) -> Result<bool, StoreError>;
+
+    /// Stores an API token.
+    async fn create_token(
+        &self,
+        tenant: &TenantId,
+        token: ApiToken,
+        audit: NewAuditEntry,
+    ) -> Result<(), StoreError>;
+
+    /// Returns the API token with this secret.
+    async fn find_token(
+        &self,
+        tenant: &TenantId,
+        secret: SecretDigest,
+    ) -> Result<Option<ApiToken>, StoreError>;
+
+    /// Returns all API tokens, in the order of their creation.
+    async fn tokens(&self, tenant: &TenantId) -> Result<Vec<ApiToken>, StoreError>;
+
+    /// Revokes an API token. Returns `false` if no token has this id. A token that is revoked
+    /// already keeps its time of revocation, and no audit entry is added.
+    async fn revoke_token(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        audit: NewAuditEntry,
+    ) -> Result<bool, StoreError>;
+
+    /// Returns the audit trail, the oldest entry first.
+    async fn audit(
+        &self,
+        tenant: &TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<AuditEntry>, StoreError>;
+
+    /// Verifies the hash chain of the audit trail.
+    async fn verify_audit(&self, tenant: &TenantId) -> Result<AuditReport, StoreError>;
+
+    /// Returns events of seats and of audited changes, the oldest first. The page always has a cursor, from which a caller can
+    /// continue to poll.
+    async fn events(
+        &self,
+        tenant: &TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<EventRecord>, StoreError>;
+
+    /// Deletes events that are older than `before`. Returns how many were deleted, which may be
+    /// only a part of them.
+    async fn forget_events(
+        &self,
+        tenant: &TenantId,
+        before: DateTime<Utc>,
+    ) -> Result<usize, StoreError>;
+
+    /// Looks up the key of a request, and marks a new request as running.
+    async fn begin_request(
+        &self,
+        tenant: &TenantId,
+        key: IdempotencyKey,
+        body: [u8; 32],
+        now: DateTime<Utc>,
+    ) -> Result<IdempotencyState, StoreError>;
+
+    /// Stores the response of a running request.
+    async fn finish_request(
+        &self,
+        tenant: &TenantId,
+        key: IdempotencyKey,
+        response: StoredResponse,
+    ) -> Result<(), StoreError>;
+
+    /// Forgets a running request, so that a repetition runs again.
+    async fn abandon_request(
+        &self,
+        tenant: &TenantId,
+        key: IdempotencyKey,
+    ) -> Result<(), StoreError>;
+
+    /// Deletes the records of requests that began before `before`.
+    async fn forget_requests(
+        &self,
+        tenant: &TenantId,
+        before: DateTime<Utc>,
+    ) -> Result<(), StoreError>;
+}

@@ -1,0 +1,25 @@
+//! The behavior that every store has. Each implementation runs this suite in its tests.
+
+mod acquires;
+mod administration;
+mod licenses;
+mod replay;
+mod sample;
+mod seats;
+
+use super::Store;
+
+pub(super) use acquires::concurrent_acquires;
+pub(super) use sample::{acquire, acquire_command, grant, session};
+
+/// Checks an empty store.
+///
+/// # Panics
+///
+/// Panics if the store does not behave as documented.
+pub(super) async fn check(store: &dyn Store) {
+    licenses::check(store).await;
+    administration::check(store).await;
+    seats::check(store).await;
+    replay::check(store).await;
+}

@@ -1,0 +1,224 @@
+//! Setup, API tokens, the audit trail, events, and requests that may be repeated.
+
+use chrono::TimeDelta;
+use license_core::time;
+
+use super::sample::{audit, tenant};
+use crate::domain::{
+    ApiToken, Cursor, IdempotencyKey, IdempotencyState, PageRequest, Scope, SecretDigest,
+    StoredResponse,
+};
+use crate::store::{Store, StoreError};
+
+pub(super) async fn check(store: &dyn Store) {
+    the_link_works_once(store).await;
+    tokens_are_found_by_their_secret(store).await;
+    the_audit_trail_is_a_chain(store).await;
+    events_have_a_cursor_from_which_a_caller_polls(store).await;
+    a_request_runs_once_for_each_key(store).await;
+}
+
+fn token(id: &str, secret: &str) -> ApiToken {
+    ApiToken {
+        id: id.to_owned(),
+        name: "administrator".to_owned(),
+        scope: Scope::Admin,
+        digest: SecretDigest::new(secret),
+        created_at: time::parse_instant("2027-01-15T09:00:00Z").unwrap(),
+        expires_at: None,
+        revoked_at: None,
+    }
+}
+
+async fn the_link_works_once(store: &dyn Store) {
+    let tenant = tenant();
+    let now = token("t", "s").created_at;
+    let later = time::saturating_add(now, TimeDelta::hours(24));
+    let (old, new) = (SecretDigest::new("old"), SecretDigest::new("new"));
+    assert!(store.begin_setup(&tenant, old, later).await.unwrap());
+    assert!(store.begin_setup(&tenant, new, later).await.unwrap());
+    let check = |secret, at| store.check_setup(&tenant, secret, at);
+    assert!(
+        !check(old, now).await.unwrap(),
+        "a new link replaces the old one"
+    );
+    assert!(check(new, now).await.unwrap());
+    assert!(!check(new, later).await.unwrap(), "the link has expired");
+    let complete = |secret, id: &str| {
+        let token = token(id, id);
+        store.complete_setup(&tenant, secret, token, audit("setup.complete"))
+    };
+    assert!(!complete(old, "one").await.unwrap());
+    assert!(complete(new, "two").await.unwrap());
+    assert!(!complete(new, "three").await.unwrap(), "the link was used");
+    assert_eq!(store.tokens(&tenant).await.unwrap().len(), 1);
+    assert_eq!(store.verify_audit(&tenant).await.unwrap().entries, 1);
+    assert!(
+        !store.begin_setup(&tenant, old, later).await.unwrap(),
+        "a token exists"
+    );
+}
+
+async fn tokens_are_found_by_their_secret(store: &dyn Store) {
+    let (own, other) = (tenant(), tenant());
+    let created = token("one", "secret");
+    store
+        .create_token(&own, created.clone(), audit("token.create"))
+        .await
+        .unwrap();
+    let digest = SecretDigest::new("secret");
+    assert_eq!(
+        store.find_token(&own, digest).await.unwrap(),
+        Some(created.clone())
+    );
+    assert_eq!(
+        store
+            .find_token(&own, SecretDigest::new("x"))
+            .await
+            .unwrap(),
+        None
+    );
+    assert_eq!(store.find_token(&other, digest).await.unwrap(), None);
+    // An id is unique, and a failed request leaves no audit entry.
+    let again = store.create_token(&own, token("one", "x"), audit("token.create"));
+    assert!(again.await.is_err());
+    assert_eq!(store.verify_audit(&own).await.unwrap().entries, 1);
+
+    let revoke = |tenant, id| store.revoke_token(tenant, id, audit("token.revoke"));
+    assert!(!revoke(&other, "one").await.unwrap());
+    assert!(!revoke(&own, "two").await.unwrap());
+    assert!(revoke(&own, "one").await.unwrap());
+    assert!(revoke(&own, "one").await.unwrap());
+    assert_eq!(store.verify_audit(&own).await.unwrap().entries, 2);
+    let revoked = store.find_token(&own, digest).await.unwrap().unwrap();
+    assert!(!revoked.is_valid_at(created.created_at));
+}
+
+async fn the_audit_trail_is_a_chain(store: &dyn Store) {
+    let (own, other) = (tenant(), tenant());
+    for number in 0..5 {
+        let token = token(&format!("token {number}"), &format!("secret {number}"));
+        store
+            .create_token(&own, token, audit("token.create"))
+            .await
+            .unwrap();
+    }
+    let report = store.verify_audit(&own).await.unwrap();
+    assert_eq!((report.entries, report.fault), (5, None));
+    let first = store
+        .audit(&own, &PageRequest::new(None, Some(3)))
+        .await
+        .unwrap();
+    assert_eq!(
+        first
+            .items
+            .iter()
+            .map(|entry| entry.seq)
+            .collect::<Vec<_>>(),
+        [1, 2, 3]
+    );
+    let rest = store
+        .audit(&own, &PageRequest::new(first.next, Some(3)))
+        .await
+        .unwrap();
+    assert_eq!((rest.items.len(), rest.next), (2, None));
+    assert_eq!(rest.items[1].hash, report.head);
+    assert_eq!(store.verify_audit(&other).await.unwrap().entries, 0);
+
+    let foreign = PageRequest::new(Cursor::parse("x"), None);
+    let refused = store.audit(&own, &foreign).await;
+    assert!(
+        matches!(refused, Err(StoreError::Cursor { .. })),
+        "{refused:?}"
+    );
+}
+
+async fn events_have_a_cursor_from_which_a_caller_polls(store: &dyn Store) {
+    let tenant = tenant();
+    let at = audit("token.create").at;
+    let empty = store.events(&tenant, &PageRequest::first()).await.unwrap();
+    assert!(empty.items.is_empty());
+    let change = |name: &str| {
+        let token = token(name, name);
+        store.create_token(&tenant, token, audit("token.create"))
+    };
+    change("one").await.unwrap();
+    change("two").await.unwrap();
+    let page = PageRequest::new(empty.next, Some(1));
+    let one = store.events(&tenant, &page).await.unwrap();
+    assert_eq!(
+        (one.items[0].seq, one.items[0].kind.as_str()),
+        (1, "token.create")
+    );
+    assert_eq!(one.items[0].details, audit("token.create").details);
+    let two = store
+        .events(&tenant, &PageRequest::new(one.next, None))
+        .await
+        .unwrap();
+    assert_eq!(two.items.len(), 1);
+    let none = store
+        .events(&tenant, &PageRequest::new(two.next, None))
+        .await
+        .unwrap();
+    assert!(none.items.is_empty());
+    // Numbers continue after old events were deleted, so that no caller misses an event.
+    let after = time::saturating_add(at, TimeDelta::seconds(1));
+    assert_eq!(store.forget_events(&tenant, at).await.unwrap(), 0);
+    assert_eq!(store.forget_events(&tenant, after).await.unwrap(), 2);
+    change("three").await.unwrap();
+    let three = store
+        .events(&tenant, &PageRequest::new(none.next, None))
+        .await
+        .unwrap();
+    assert_eq!(three.items[0].seq, 3);
+}
+
+async fn a_request_runs_once_for_each_key(store: &dyn Store) {
+    let (own, other) = (tenant(), tenant());
+    let key = |caller: &str| IdempotencyKey {
+        caller: caller.to_owned(),
+        route: "POST /api/v1/tokens".to_owned(),
+        key: "key".to_owned(),
+    };
+    let now = token("t", "s").created_at;
+    let begin =
+        |tenant, caller, body: u8| store.begin_request(tenant, key(caller), [body; 32], now);
+    assert_eq!(begin(&own, "ann", 1).await.unwrap(), IdempotencyState::New);
+    assert_eq!(
+        begin(&own, "ann", 1).await.unwrap(),
+        IdempotencyState::Running
+    );
+    assert_eq!(
+        begin(&own, "ann", 2).await.unwrap(),
+        IdempotencyState::Conflict
+    );
+    assert_eq!(begin(&own, "bob", 2).await.unwrap(), IdempotencyState::New);
+    assert_eq!(
+        begin(&other, "ann", 2).await.unwrap(),
+        IdempotencyState::New
+    );
+    let response = StoredResponse {
+        status: 201,
+        content_type: "application/json".to_owned(),
+        body: b"{}".to_vec(),
+    };
+    store
+        .finish_request(&own, key("ann"), response.clone())
+        .await
+        .unwrap();
+    // A request that is answered cannot be abandoned.
+    store.abandon_request(&own, key("ann")).await.unwrap();
+    let answered = IdempotencyState::Answered(response);
+    assert_eq!(begin(&own, "ann", 1).await.unwrap(), answered);
+    assert_eq!(
+        begin(&own, "ann", 2).await.unwrap(),
+        IdempotencyState::Conflict
+    );
+    store.abandon_request(&own, key("bob")).await.unwrap();
+    assert_eq!(begin(&own, "bob", 3).await.unwrap(), IdempotencyState::New);
+    let later = time::saturating_add(now, TimeDelta::seconds(1));
+    store.forget_requests(&own, now).await.unwrap();
+    assert_eq!(begin(&own, "ann", 1).await.unwrap(), answered);
+    store.forget_requests(&own, later).await.unwrap();
+    assert_eq!(begin(&own, "ann", 1).await.unwrap(), IdempotencyState::New);
+}

@@ -1,0 +1,242 @@
+//! Licenses, signed lists, machines, activations and usage reports.
+
+use license_core::time;
+
+use super::sample::{audit, id, license, tenant};
+use crate::domain::{
+    ActivationRecord, ActivationState, MachineSighting, PageRequest, PoolId, RevocationRecord,
+    UsageRecord,
+};
+use crate::store::Store;
+
+pub(super) async fn check(store: &dyn Store) {
+    licenses_are_found_by_id_key_pool_and_predecessor(store).await;
+    lists_never_become_older(store).await;
+    machines_keep_their_first_and_latest_use(store).await;
+    activations_are_stored_once_and_stay_deactivated(store).await;
+    usage_reports_are_stored_once(store).await;
+}
+
+async fn licenses_are_found_by_id_key_pool_and_predecessor(store: &dyn Store) {
+    let (own, other) = (tenant(), tenant());
+    let records = vec![license(1, 1, &[]), license(2, 1, &[1]), license(3, 3, &[])];
+    let version = store.content_version(&own).await.unwrap();
+    let install = || store.install_licenses(&own, records.clone(), audit("license.install"));
+    assert_eq!(install().await.unwrap(), 3);
+    assert_eq!(
+        install().await.unwrap(),
+        0,
+        "the licenses are stored already"
+    );
+    assert_ne!(store.content_version(&own).await.unwrap(), version);
+    assert_eq!(store.verify_audit(&own).await.unwrap().entries, 1);
+
+    let found = store.license(&own, &id(2)).await.unwrap().unwrap();
+    assert_eq!(found.supersedes, [id(1)]);
+    assert_eq!((found.number, found.token.as_str()), (2, "token 2"));
+    for key in ["KEY-2", "SHORT-2"] {
+        let found = store.licenses_by_key(&own, key).await.unwrap();
+        assert_eq!(found.len(), 1, "{key}");
+        assert_eq!(found[0].id, id(2));
+    }
+    let of_pool = store
+        .licenses_of_pool(&own, &PoolId::new(&id(1)))
+        .await
+        .unwrap();
+    assert_eq!(of_pool.len(), 2);
+    let successors = store.successors(&own, &id(1)).await.unwrap();
+    assert_eq!(successors[0].id, id(2));
+
+    let first = PageRequest::new(None, Some(2));
+    let page = store.licenses(&own, &first).await.unwrap();
+    assert_eq!(page.items.len(), 2);
+    let page = store
+        .licenses(&own, &PageRequest::new(page.next, Some(2)))
+        .await
+        .unwrap();
+    assert_eq!((page.items.len(), page.next), (1, None));
+    let pools = store.pools(&own, &PageRequest::first()).await.unwrap();
+    assert_eq!(pools.items.len(), 2);
+
+    // Another tenant sees nothing, and can install the same license.
+    assert!(store.license(&other, &id(2)).await.unwrap().is_none());
+    assert!(
+        store
+            .licenses_by_key(&other, "KEY-2")
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(
+        !store
+            .remove_license(&other, &id(2), audit("license.remove"))
+            .await
+            .unwrap()
+    );
+    let same = vec![license(2, 2, &[])];
+    assert_eq!(
+        store
+            .install_licenses(&other, same, audit("license.install"))
+            .await
+            .unwrap(),
+        1
+    );
+
+    assert!(
+        store
+            .remove_license(&own, &id(2), audit("license.remove"))
+            .await
+            .unwrap()
+    );
+    assert!(store.successors(&own, &id(1)).await.unwrap().is_empty());
+    assert!(store.license(&other, &id(2)).await.unwrap().is_some());
+    assert_eq!(store.verify_audit(&own).await.unwrap().entries, 2);
+}
+
+async fn lists_never_become_older(store: &dyn Store) {
+    let tenant = tenant();
+    let list = |seq: u64| RevocationRecord {
+        product: "CODITECT".to_owned(),
+        issuer: "vendor".to_owned(),
+        seq,
+        armor: format!("list {seq}"),
+        digest: [7; 32],
+        imported_at: time::MIN,
+    };
+    for (seq, expected) in [(5, true), (5, false), (4, false), (6, true)] {
+        let imported = store.import_revocations(&tenant, list(seq), audit("revocations.import"));
+        assert_eq!(imported.await.unwrap(), expected, "{seq}");
+    }
+    let stored = store.revocations(&tenant).await.unwrap();
+    assert_eq!((stored.len(), stored[0].seq), (1, 6));
+    assert_eq!(store.verify_audit(&tenant).await.unwrap().entries, 2);
+
+    let statements = vec!["one".to_owned(), "two".to_owned()];
+    let import = || store.import_statements(&tenant, statements.clone(), audit("trust.import"));
+    assert_eq!(import().await.unwrap(), 2);
+    assert_eq!(import().await.unwrap(), 0);
+    let stored = store.statements(&tenant).await.unwrap();
+    let armors: Vec<_> = stored
+        .iter()
+        .map(|statement| statement.armor.as_str())
+        .collect();
+    assert_eq!(armors, ["one", "two"]);
+}
+
+async fn machines_keep_their_first_and_latest_use(store: &dyn Store) {
+    let tenant = tenant();
+    let at = |text| time::parse_instant(text).unwrap();
+    let seen = |machine: &str, version: Option<&str>, text| MachineSighting {
+        license: id(1),
+        machine: machine.to_owned(),
+        version: version.map(str::to_owned),
+        at: at(text),
+    };
+    let sightings = vec![
+        seen("a", Some("1.0.0"), "2027-01-02"),
+        seen("b", None, "2027-01-02"),
+        seen("a", None, "2027-01-05"),
+        // A clock that was set back does not change the latest use.
+        seen("a", None, "2027-01-01"),
+    ];
+    store.record_machines(&tenant, sightings).await.unwrap();
+    for license in [None, Some(id(1))] {
+        let mut page = PageRequest::new(None, Some(1));
+        let mut names = Vec::new();
+        loop {
+            let found = store
+                .machines(&tenant, license.as_ref(), &page)
+                .await
+                .unwrap();
+            names.extend(found.items);
+            let Some(next) = found.next else { break };
+            page = PageRequest::new(Some(next), Some(1));
+        }
+        assert_eq!(names.len(), 2);
+        assert_eq!(names[0].version.as_deref(), Some("1.0.0"));
+        let times = (names[0].first_seen, names[0].last_seen);
+        assert_eq!(times, (at("2027-01-02"), at("2027-01-05")));
+    }
+    let none = store
+        .machines(&tenant, Some(&id(2)), &PageRequest::first())
+        .await
+        .unwrap();
+    assert!(none.items.is_empty());
+}
+
+async fn activations_are_stored_once_and_stay_deactivated(store: &dyn Store) {
+    let tenant = tenant();
+    let request = |nonce: &str| ActivationRecord {
+        nonce: nonce.to_owned(),
+        license: id(1),
+        machine: "machine".to_owned(),
+        request: format!("request {nonce}"),
+        requested_at: time::MIN,
+        answer: None,
+        answered_at: None,
+        receipt: None,
+        state: ActivationState::Waiting,
+    };
+    let stored = store.store_activation(&tenant, request("a")).await.unwrap();
+    assert_eq!(stored, request("a"));
+    let other = ActivationRecord {
+        request: "another request".to_owned(),
+        ..request("a")
+    };
+    let stored = store.store_activation(&tenant, other).await.unwrap();
+    assert_eq!(stored.request, "request a", "the first request stays");
+    store.store_activation(&tenant, request("b")).await.unwrap();
+
+    let answer = |nonce: &'static str| {
+        let audit = audit("activation.import");
+        store.answer_activation(&tenant, nonce, "answer".to_owned(), audit)
+    };
+    assert_eq!(
+        answer("a").await.unwrap().unwrap().state,
+        ActivationState::Answered
+    );
+    assert!(answer("c").await.unwrap().is_none());
+    let receipt = |text: &str| store.deactivate(&tenant, "a", text.to_owned());
+    receipt("receipt").await.unwrap();
+    let deactivated = receipt("another receipt").await.unwrap().unwrap();
+    assert_eq!(deactivated.receipt.as_deref(), Some("receipt"));
+    let answered = answer("a").await.unwrap().unwrap();
+    assert_eq!(answered.state, ActivationState::Deactivated);
+
+    let page = PageRequest::new(None, Some(1));
+    let waiting = Some(ActivationState::Waiting);
+    let found = store.activations(&tenant, waiting, &page).await.unwrap();
+    assert_eq!((found.items[0].nonce.as_str(), found.next), ("b", None));
+    let found = store.activations(&tenant, None, &page).await.unwrap();
+    let next = PageRequest::new(found.next, Some(1));
+    let found = store.activations(&tenant, None, &next).await.unwrap();
+    assert_eq!((found.items[0].nonce.as_str(), found.next), ("b", None));
+}
+
+async fn usage_reports_are_stored_once(store: &dyn Store) {
+    let tenant = tenant();
+    let report = |digest: u8| UsageRecord {
+        number: 0,
+        digest: [digest; 32],
+        product: "CODITECT".to_owned(),
+        report: format!("report {digest}"),
+        entries: 3,
+        received_at: time::MIN,
+    };
+    let reports = vec![report(1), report(2)];
+    assert_eq!(
+        store.store_usage(&tenant, reports.clone()).await.unwrap(),
+        2
+    );
+    assert_eq!(store.store_usage(&tenant, reports).await.unwrap(), 0);
+    let page = store
+        .usage(&tenant, &PageRequest::new(None, Some(1)))
+        .await
+        .unwrap();
+    assert_eq!(page.items[0].number, 1);
+    let page = store
+        .usage(&tenant, &PageRequest::new(page.next, Some(1)))
+        .await
+        .unwrap();
+    assert_eq!((page.items[0].number, page.next), (2, None));
+}

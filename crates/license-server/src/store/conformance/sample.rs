@@ -1,0 +1,118 @@
+//! Values for the suite.
+
+use std::sync::Arc;
+
+use license_core::requests::ActivationSecret;
+use license_core::session::SessionId;
+use license_core::{LicenseId, time};
+use license_seats::{
+    Acquire, Holder, InstanceId, PoolTerms, SeatCommand, SeatGrant, SeatReply, TicketId,
+};
+use serde_json::json;
+
+use crate::domain::{Actor, LicenseRecord, NewAuditEntry, PoolId, TenantId};
+use crate::store::{PoolReply, PoolRequest, Store};
+
+/// Returns a tenant that no other check uses.
+pub(super) fn tenant() -> TenantId {
+    TenantId::new(uuid::Uuid::new_v4())
+}
+
+/// Returns an audit entry.
+pub(super) fn audit(action: &'static str) -> NewAuditEntry {
+    NewAuditEntry {
+        actor: Actor::Console,
+        action,
+        subject: "subject".to_owned(),
+        details: json!({ "key": "value" }),
+        at: time::parse_instant("2027-01-15T09:00:00Z").unwrap(),
+    }
+}
+
+/// Returns a license id.
+pub(super) fn id(number: u8) -> LicenseId {
+    let at = time::parse_instant("2027-01-01").unwrap();
+    LicenseId::from_random(at, &[number; 10])
+}
+
+/// Returns the record of a license that replaces others.
+pub(super) fn license(number: u8, pool: u8, supersedes: &[u8]) -> LicenseRecord {
+    LicenseRecord {
+        id: id(number),
+        pool: PoolId::new(&id(pool)),
+        key: Some(format!("KEY-{number}")),
+        short_key: Some(format!("SHORT-{number}")),
+        product: "CODITECT".to_owned(),
+        customer: "ACME Ltd".to_owned(),
+        token: format!("token {number}"),
+        supersedes: supersedes.iter().map(|number| id(*number)).collect(),
+        installed_at: time::parse_instant("2027-01-15T09:00:00Z").unwrap(),
+        number: 0,
+    }
+}
+
+/// Returns the session of a project.
+pub(in crate::store) fn session(number: u32) -> SessionId {
+    SessionId::new(None, None, "ann", &number.to_be_bytes())
+}
+
+/// Returns the process of a session.
+pub(super) fn instance(number: u32) -> InstanceId {
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&number.to_be_bytes());
+    InstanceId::from_bytes(bytes)
+}
+
+/// Returns the command that acquires a seat for a session, and waits with this ticket.
+pub(in crate::store) fn acquire_command(number: u32, wait: Option<TicketId>) -> SeatCommand {
+    SeatCommand::Acquire(Acquire {
+        holder: Holder::new(session(number), "ann"),
+        instance: instance(number),
+        commitment: ActivationSecret::from_random([7; 32]).commitment(),
+        wait,
+    })
+}
+
+/// Applies a command to a pool with a number of seats.
+pub(super) async fn apply(
+    store: &dyn Store,
+    tenant: &TenantId,
+    pool: &PoolId,
+    seats: u32,
+    command: SeatCommand,
+) -> PoolReply {
+    let request = PoolRequest {
+        pool: pool.clone(),
+        terms: Arc::new(PoolTerms::with_capacity(seats)),
+        license_left: None,
+        command,
+    };
+    store.apply(tenant, request, None).await.unwrap()
+}
+
+/// Acquires a seat of a session.
+pub(in crate::store) async fn acquire(
+    store: &dyn Store,
+    tenant: &TenantId,
+    pool: &PoolId,
+    seats: u32,
+    number: u32,
+) -> PoolReply {
+    apply(store, tenant, pool, seats, acquire_command(number, None)).await
+}
+
+/// Returns the seat of a reply.
+pub(in crate::store) fn grant(reply: &PoolReply) -> SeatGrant {
+    match &reply.outcome.reply {
+        Ok(SeatReply::Seat(grant)) => grant.clone(),
+        other => panic!("expected a seat, found {other:?}"),
+    }
+}
+
+/// Returns the reason code of a denial.
+pub(super) fn denial(reply: &PoolReply) -> &'static str {
+    match &reply.outcome.reply {
+        Err(denial) => denial.reason.code(),
+        other => panic!("expected a denial, found {other:?}"),
+    }
+}

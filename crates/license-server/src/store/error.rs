@@ -1,0 +1,167 @@
+//! Errors of the database.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use license_issuer::files::LockError;
+
+use crate::domain::{Refusal, RefusalKind, ServerCode};
+
+/// The reason why the database cannot be opened, read or written.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another server uses the data directory.
+    #[error("another server uses the data directory")]
+    Locked(#[source] Arc<LockError>),
+    /// The data directory is on a network file system.
+    #[error(
+        "expected a local file system for {}, found {kind}", directory.display()
+    )]
+    NetworkFileSystem {
+        /// The data directory.
+        directory: PathBuf,
+        /// The name of the file system.
+        kind: String,
+    },
+    /// The data directory has no database.
+    #[error("{} does not exist", path.display())]
+    Missing {
+        /// The path of the database.
+        path: PathBuf,
+    },
+    /// A newer version of the program wrote the database.
+    #[error("expected a database of version {supported} or older, found version {found}")]
+    Newer {
+        /// The version of the database.
+        found: i64,
+        /// The version that this program supports.
+        supported: i64,
+    },
+    /// An older version of the program wrote the database, and a running server prevents its
+    /// migration.
+    #[error("expected a database of version {supported}, found version {found}")]
+    Older {
+        /// The version of the database.
+        found: i64,
+        /// The version that this program supports.
+        supported: i64,
+    },
+    /// The file is not a database of a license server.
+    #[error("{} is not a database of a license server", path.display())]
+    NotAServer {
+        /// The path of the database.
+        path: PathBuf,
+    },
+    /// The database is damaged.
+    #[error("the database is damaged")]
+    Damaged(#[source] Arc<rusqlite::Error>),
+    /// A row has a value that the program did not write.
+    #[error("table {table} has a row that is not accepted: {found}")]
+    BadRow {
+        /// The table.
+        table: &'static str,
+        /// The value.
+        found: String,
+    },
+    /// Only the running server may change seats.
+    #[error("only the running server may change seats")]
+    NotOwner,
+    /// The requests of a batch were not committed.
+    #[error("the change was not committed")]
+    NotCommitted(#[source] Arc<StoreError>),
+    /// The store was closed.
+    #[error("the server is shutting down")]
+    Closed,
+    /// The caller sent a cursor of another list.
+    #[error("expected a cursor of this list, found `{found}`")]
+    Cursor {
+        /// The cursor.
+        found: String,
+    },
+    /// The destination of a backup exists.
+    #[error("{} exists", path.display())]
+    BackupExists {
+        /// The destination.
+        path: PathBuf,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot access {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The error of the system.
+        source: Arc<io::Error>,
+    },
+    /// SQLite cannot read or write the database.
+    #[error("cannot read or write the database")]
+    Database(#[source] Arc<rusqlite::Error>),
+}
+
+impl StoreError {
+    /// Creates the error of a file.
+    pub(crate) fn io(path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self::Io {
+            path: path.into(),
+            source: Arc::new(source),
+        }
+    }
+
+    /// Returns the next step of the operator.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Locked(_) => "stop the other server, or give another directory with --data-dir",
+            Self::NetworkFileSystem { .. } => {
+                "give a directory on a local disk with --data-dir; SQLite needs shared memory and locks \
+                 that network file systems do not provide"
+            }
+            Self::Missing { .. } => "create the data directory with `license-server init`",
+            Self::Newer { .. } => "use the newer version of license-server",
+            Self::Older { .. } => "restart the server with this version first",
+            Self::NotAServer { .. } => {
+                "give the data directory of a license server with --data-dir"
+            }
+            Self::Damaged(_) | Self::BadRow { .. } => {
+                "stop the server, and restore the latest backup"
+            }
+            Self::BackupExists { .. } => "give the name of a new file",
+            Self::Cursor { .. } => "start from the first page",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseCorrupt) => Self::Damaged(Arc::new(error)),
+            _ => Self::Database(Arc::new(error)),
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    /// Converts the error into an answer for a client, without paths and rows.
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Cursor { found } => Self::new(
+                RefusalKind::BadRequest,
+                ServerCode::BadCursor,
+                "the cursor does not belong to this list",
+            )
+            .values("a cursor of this list", found)
+            .hint("start from the first page"),
+            _ => {
+                tracing::error!(error = %license_core::with_causes(&error), "storage failed");
+                Self::new(
+                    RefusalKind::Unavailable,
+                    ServerCode::StorageFailed,
+                    "the database cannot be read or written",
+                )
+                .hint("repeat the request later; the log of the server has the cause")
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Licenses and the lists that the vendor signs.
+
+use async_trait::async_trait;
+use license_core::LicenseId;
+
+use super::StoreError;
+use crate::domain::{
+    LicenseRecord, NewAuditEntry, Page, PageRequest, PoolId, RevocationRecord, StatementRecord,
+    TenantId,
+};
+
+/// The part of a [`Store`](super::Store) for licenses and the lists that the vendor signs.
+#[async_trait]
+pub trait LicenseStore: Send + Sync {
+    /// Stores licenses, and ignores those that are stored already. Returns how many are new.
+    async fn install_licenses(
+        &self,
+        tenant: &TenantId,
+        licenses: Vec<LicenseRecord>,
+        audit: NewAuditEntry,
+    ) -> Result<usize, StoreError>;
+
+    /// Returns licenses, in the order of their installation.
+    async fn licenses(
+        &self,
+        tenant: &TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<LicenseRecord>, StoreError>;
+
+    /// Returns a license.
+    async fn license(
+        &self,
+        tenant: &TenantId,
+        id: &LicenseId,
+    ) -> Result<Option<LicenseRecord>, StoreError>;
+
+    /// Returns the licenses that a standard key or a short enterprise key names. Different licenses
+    /// can have the same key.
+    async fn licenses_by_key(
+        &self,
+        tenant: &TenantId,
+        key: &str,
+    ) -> Result<Vec<LicenseRecord>, StoreError>;
+
+    /// Returns the licenses of a pool, in the order of their installation.
+    async fn licenses_of_pool(
+        &self,
+        tenant: &TenantId,
+        pool: &PoolId,
+    ) -> Result<Vec<LicenseRecord>, StoreError>;
+
+    /// Returns the licenses that replace a license, in the order of their installation.
+    async fn successors(
+        &self,
+        tenant: &TenantId,
+        id: &LicenseId,
+    ) -> Result<Vec<LicenseRecord>, StoreError>;
+
+    /// Returns a number that changes with every change of licenses, signed lists and seat policies.
+    /// Another process, such as `license-server install`, can make such a change.
+    async fn content_version(&self, tenant: &TenantId) -> Result<u64, StoreError>;
+
+    /// Removes a license. Returns whether the license was stored.
+    async fn remove_license(
+        &self,
+        tenant: &TenantId,
+        id: &LicenseId,
+        audit: NewAuditEntry,
+    ) -> Result<bool, StoreError>;
+
+    /// Replaces the revocation list of a product with a newer one. Returns `false`, and changes
+    /// nothing, if the stored list has the same or a higher number.
+    async fn import_revocations(
+        &self,
+        tenant: &TenantId,
+        list: RevocationRecord,
+        audit: NewAuditEntry,
+    ) -> Result<bool, StoreError>;
+
+    /// Returns the newest revocation list of each product.
+    async fn revocations(&self, tenant: &TenantId) -> Result<Vec<RevocationRecord>, StoreError>;
+
+    /// Appends trust statements, and ignores those that are stored already. Returns how many are
+    /// new.
+    async fn import_statements(
+        &self,
+        tenant: &TenantId,
+        armors: Vec<String>,
+        audit: NewAuditEntry,
+    ) -> Result<usize, StoreError>;
+
+    /// Returns all trust statements, in the order of import.
+    async fn statements(&self, tenant: &TenantId) -> Result<Vec<StatementRecord>, StoreError>;
+}

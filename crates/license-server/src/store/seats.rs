@@ -1,0 +1,69 @@
+//! Floating seats.
+
+use async_trait::async_trait;
+use license_seats::LeaseTime;
+
+use super::StoreError;
+use super::pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
+use crate::domain::{NewAuditEntry, Page, PageRequest, PoolId, SeatPolicy, TenantId};
+
+/// The part of a [`Store`](super::Store) for floating seats.
+#[async_trait]
+pub trait SeatStore: Send + Sync {
+    /// Applies a command to a pool, and stores its changes and events. The audit entry is appended
+    /// if the command is not denied.
+    async fn apply(
+        &self,
+        tenant: &TenantId,
+        request: PoolRequest,
+        audit: Option<NewAuditEntry>,
+    ) -> Result<PoolReply, StoreError>;
+
+    /// Returns the stored reading of the lease clock.
+    async fn lease_clock(&self, tenant: &TenantId) -> Result<LeaseTime, StoreError>;
+
+    /// Returns the pools that have a license.
+    async fn pools(
+        &self,
+        tenant: &TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<PoolId>, StoreError>;
+
+    /// Returns the pools for which a tick has work to do.
+    async fn due_pools(&self, tenant: &TenantId) -> Result<Vec<PoolId>, StoreError>;
+
+    /// Returns a pool with its counts, or `None` if no command was applied to it.
+    async fn pool(&self, tenant: &TenantId, pool: &PoolId) -> Result<Option<PoolView>, StoreError>;
+
+    /// Returns the open leases of a pool.
+    async fn leases(
+        &self,
+        tenant: &TenantId,
+        pool: &PoolId,
+        page: &PageRequest,
+    ) -> Result<Page<LeaseRow>, StoreError>;
+
+    /// Returns the queue of a pool, in its order.
+    async fn tickets(
+        &self,
+        tenant: &TenantId,
+        pool: &PoolId,
+        page: &PageRequest,
+    ) -> Result<Page<TicketRow>, StoreError>;
+
+    /// Returns the settings of an administrator for a pool.
+    async fn seat_policy(
+        &self,
+        tenant: &TenantId,
+        pool: &PoolId,
+    ) -> Result<Option<SeatPolicy>, StoreError>;
+
+    /// Stores the settings of an administrator for a pool.
+    async fn set_seat_policy(
+        &self,
+        tenant: &TenantId,
+        pool: &PoolId,
+        policy: SeatPolicy,
+        audit: NewAuditEntry,
+    ) -> Result<(), StoreError>;
+}

@@ -1,0 +1,105 @@
+//! The store in a SQLite database.
+
+mod audit;
+mod backup;
+mod connection;
+mod events;
+mod licenses;
+mod location;
+mod machines;
+mod operations;
+mod pools;
+mod queries;
+mod readers;
+mod requests;
+mod schema;
+mod seat_rows;
+mod tokens;
+mod values;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use license_issuer::files::LockedFile;
+
+use self::connection::Access;
+use self::readers::Readers;
+use self::writer::Writer;
+use crate::clock::Clock;
+use crate::store::StoreError;
+
+/// A store in a SQLite database, in a data directory.
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: PathBuf,
+    writer: Writer,
+    readers: Readers,
+    /// The lock of the data directory, if this process owns the pools.
+    lock: Mutex<Option<LockedFile>>,
+    is_owner: bool,
+}
+
+impl SqliteStore {
+    /// Opens the database for the server, and creates the directory and the database if they do not
+    /// exist. The process owns the pools and the lease clock until the store is closed.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError::Locked`] if another server uses the directory, and
+    /// [`StoreError::NetworkFileSystem`] if the directory is not on a local disk. Returns other
+    /// errors if the database cannot be opened or was written by another program.
+    pub fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        location::create(directory)?;
+        location::refuse_network(directory)?;
+        let lock = location::lock(directory)?;
+        let path = location::database(directory);
+        location::create_private(&path)?;
+        let mut db = connection::open(&path, Access::Create)?;
+        schema::migrate(&mut db)?;
+        requests::forget_interrupted(&db)?;
+        Ok(Self {
+            writer: Writer::start(db, clock, true)?,
+            readers: Readers::new(&path),
+            path,
+            lock: Mutex::new(Some(lock)),
+            is_owner: true,
+        })
+    }
+
+    /// Opens an existing database for a command of an administrator, whether a server is running or
+    /// not. Commands for seats are refused, because the pools belong to the running server.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError::Missing`] if there is no database, [`StoreError::Older`] if the
+    /// database needs a migration while a server is running, and other errors if the database
+    /// cannot be opened.
+    pub fn open_beside(directory: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let path = location::database(directory);
+        location::refuse_network(directory)?;
+        let mut db = connection::open(&path, Access::Write)?;
+        let found = schema::version(&db, &path)?;
+        if found < schema::SUPPORTED {
+            let supported = schema::SUPPORTED;
+            let _lock =
+                location::lock(directory).map_err(|_| StoreError::Older { found, supported })?;
+            schema::migrate(&mut db)?;
+        }
+        Ok(Self {
+            writer: Writer::start(db, clock, false)?,
+            readers: Readers::new(&path),
+            path,
+            lock: Mutex::new(None),
+            is_owner: false,
+        })
+    }
+
+    /// Returns the path of the database.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! The audit trail.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::events;
+use super::queries::query;
+use super::values::{after_number, bad_row, collect_page, column, excess, number};
+use crate::domain::{
+    AuditEntry, AuditFault, AuditReport, NewAuditEntry, Page, PageRequest, TenantId,
+};
+use crate::store::StoreError;
+
+/// Appends an entry and its event, in the transaction of the change.
+///
+/// The end of the chain is read from the database each time, because another process, such as
+/// `license-server install`, can append entries too.
+pub(super) fn append(
+    db: &Connection,
+    tenant: &TenantId,
+    entry: &NewAuditEntry,
+) -> Result<(), StoreError> {
+    let (last, previous) = head(db, tenant)?;
+    events::append_change(db, tenant, entry)?;
+    let entry = AuditEntry::chained(entry, last.saturating_add(1), &previous);
+    db.prepare_cached(query!("audit_insert"))?.execute(params![
+        tenant.as_str(),
+        column(entry.seq),
+        entry.at,
+        entry.actor,
+        entry.action,
+        entry.subject,
+        entry.details,
+        entry.hash,
+    ])?;
+    db.prepare_cached(query!("audit_head_put"))?
+        .execute(params![tenant.as_str(), column(entry.seq), entry.hash])?;
+    Ok(())
+}
+
+/// Returns the number and the hash of the last entry.
+fn head(db: &Connection, tenant: &TenantId) -> Result<(u64, [u8; 32]), StoreError> {
+    let found = db
+        .prepare_cached(query!("audit_head"))?
+        .query_row([tenant.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    match found {
+        None => Ok((0, AuditEntry::FIRST_PREVIOUS)),
+        Some((seq, hash)) => Ok((number("audit_heads", seq)?, hash)),
+    }
+}
+
+/// Returns entries, the oldest first.
+pub(super) fn page(
+    db: &Connection,
+    tenant: &TenantId,
+    page: &PageRequest,
+) -> Result<Page<AuditEntry>, StoreError> {
+    let values = params![tenant.as_str(), after_number(page)?, excess(page)];
+    let mut statement = db.prepare_cached(query!("audit_page"))?;
+    collect_page(&mut statement, values, read, page, |entry| {
+        entry.seq.to_string()
+    })
+}
+
+/// Verifies the chain from its first entry.
+pub(super) fn verify(db: &Connection, tenant: &TenantId) -> Result<AuditReport, StoreError> {
+    let mut report = AuditReport {
+        entries: 0,
+        head: AuditEntry::FIRST_PREVIOUS,
+        fault: None,
+    };
+    let mut statement = db.prepare_cached(query!("audit_page"))?;
+    let mut rows = statement.query(params![tenant.as_str(), 0, -1])?;
+    while let Some(row) = rows.next()? {
+        let entry = read(row)?;
+        let expected = report.entries.saturating_add(1);
+        if entry.seq != expected {
+            let found = entry.seq;
+            report.fault = Some(AuditFault::Missing { expected, found });
+            return Ok(report);
+        }
+        if entry.hash != entry.expected_hash(&report.head) {
+            report.fault = Some(AuditFault::Changed { seq: entry.seq });
+            return Ok(report);
+        }
+        report.entries = entry.seq;
+        report.head = entry.hash;
+    }
+    let (last, hash) = head(db, tenant)?;
+    if (last, hash) != (report.entries, report.head) {
+        report.fault = Some(AuditFault::Cut {
+            expected: last,
+            found: report.entries,
+        });
+    }
+    Ok(report)
+}
+
+fn read(row: &Row<'_>) -> Result<AuditEntry, StoreError> {
+    Ok(AuditEntry {
+        seq: number("audit", row.get(0)?)?,
+        at: row.get(1)?,
+        actor: row.get(2)?,
+        action: row.get(3)?,
+        subject: row.get(4)?,
+        details: row.get(5)?,
+        hash: row.get(6).map_err(|error| bad_row("audit", error))?,
+    })
+}

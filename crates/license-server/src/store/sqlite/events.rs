@@ -1,0 +1,104 @@
+//! Events.
+
+use chrono::{DateTime, Utc};
+use license_seats::SeatEvent;
+use rusqlite::{Connection, Row, params};
+
+use super::queries::query;
+use super::values::{after_number, bad_row, collect, column, excess, millis, number, time};
+use crate::domain::{Cursor, EventRecord, NewAuditEntry, Page, PageRequest, PoolId, TenantId};
+use crate::store::StoreError;
+
+/// Appends the event of an audited change.
+pub(super) fn append_change(
+    db: &Connection,
+    tenant: &TenantId,
+    change: &NewAuditEntry,
+) -> Result<(), StoreError> {
+    let details = change.details.to_string();
+    insert(
+        db,
+        tenant,
+        change.at,
+        change.action,
+        &change.subject,
+        &details,
+    )
+}
+
+/// Appends the events of a pool.
+pub(super) fn append_seat_events(
+    db: &Connection,
+    tenant: &TenantId,
+    at: DateTime<Utc>,
+    pool: &PoolId,
+    events: &[SeatEvent],
+) -> Result<(), StoreError> {
+    for event in events {
+        let details = serde_json::to_value(event).map_err(|error| bad_row("events", error))?;
+        let name = details.get("event").and_then(|name| name.as_str());
+        let kind = format!("seat.{}", name.unwrap_or("unknown"));
+        insert(db, tenant, at, &kind, pool.as_str(), &details.to_string())?;
+    }
+    Ok(())
+}
+
+fn insert(
+    db: &Connection,
+    tenant: &TenantId,
+    at: DateTime<Utc>,
+    kind: &str,
+    subject: &str,
+    details: &str,
+) -> Result<(), StoreError> {
+    let seq: i64 = db
+        .prepare_cached(query!("event_number"))?
+        .query_row([tenant.as_str()], |row| row.get(0))?;
+    db.prepare_cached(query!("event_insert"))?.execute(params![
+        tenant.as_str(),
+        seq,
+        millis(at),
+        kind,
+        subject,
+        details
+    ])?;
+    Ok(())
+}
+
+/// Returns events, the oldest first. The page always has a cursor.
+pub(super) fn page(
+    db: &Connection,
+    tenant: &TenantId,
+    page: &PageRequest,
+) -> Result<Page<EventRecord>, StoreError> {
+    let after = after_number(page)?;
+    let mut statement = db.prepare_cached(query!("event_page"))?;
+    let limit = excess(page).saturating_sub(1);
+    let items = collect(&mut statement, params![tenant.as_str(), after, limit], read)?;
+    let last = items.last().map_or(after, |event| column(event.seq));
+    Ok(Page {
+        items,
+        next: Some(Cursor::after(last.to_string())),
+    })
+}
+
+/// Deletes events that are older than `before`. Returns how many were deleted.
+pub(super) fn forget(
+    db: &Connection,
+    tenant: &TenantId,
+    before: DateTime<Utc>,
+) -> Result<usize, StoreError> {
+    let mut statement = db.prepare_cached(query!("event_forget"))?;
+    Ok(statement.execute(params![tenant.as_str(), millis(before)])?)
+}
+
+fn read(row: &Row<'_>) -> Result<EventRecord, StoreError> {
+    let details: String = row.get(4)?;
+    Ok(EventRecord {
+        seq: number("events", row.get(0)?)?,
+        at: time(row.get(1)?),
+        kind: row.get(2)?,
+        subject: row.get(3)?,
+        details: serde_json::from_str(&details).map_err(|error| bad_row("events", error))?,
+    })
+}

@@ -1,0 +1,210 @@
+//! Machines, activations and usage reports.
+
+use chrono::{DateTime, Utc};
+use license_core::LicenseId;
+use rusqlite::{Connection, Row, params};
+
+use super::licenses::license_id;
+use super::queries::query;
+use super::values::{
+    after_number, bad_row, collect, collect_page, column, excess, millis, number, time,
+};
+use crate::domain::{
+    ActivationRecord, ActivationState, MachineRecord, MachineSighting, Page, PageRequest, TenantId,
+    UsageRecord,
+};
+use crate::store::StoreError;
+
+/// Records uses of licenses on machines.
+pub(super) fn record(
+    db: &Connection,
+    tenant: &TenantId,
+    sightings: &[MachineSighting],
+) -> Result<(), StoreError> {
+    let mut statement = db.prepare_cached(query!("machine_put"))?;
+    for seen in sightings {
+        statement.execute(params![
+            tenant.as_str(),
+            seen.license.as_str(),
+            seen.machine,
+            seen.version,
+            millis(seen.at),
+        ])?;
+    }
+    Ok(())
+}
+
+/// Returns machines of one license or of all, by license and machine.
+pub(super) fn page(
+    db: &Connection,
+    tenant: &TenantId,
+    license: Option<&LicenseId>,
+    page: &PageRequest,
+) -> Result<Page<MachineRecord>, StoreError> {
+    let (tenant, limit) = (tenant.as_str(), excess(page));
+    let after = page.after_key();
+    let Some(license) = license else {
+        let (license, machine) = after.split_once('/').unwrap_or((after, ""));
+        let values = params![tenant, license, machine, limit];
+        let mut statement = db.prepare_cached(query!("machine_page"))?;
+        return collect_page(&mut statement, values, read, page, |machine| {
+            format!("{}/{}", machine.license.as_str(), machine.machine)
+        });
+    };
+    let values = params![tenant, license.as_str(), after, limit];
+    let mut statement = db.prepare_cached(query!("machine_page_of_license"))?;
+    collect_page(&mut statement, values, read, page, |machine| {
+        machine.machine.clone()
+    })
+}
+
+fn read(row: &Row<'_>) -> Result<MachineRecord, StoreError> {
+    Ok(MachineRecord {
+        license: license_id("machines", &row.get::<_, String>(0)?)?,
+        machine: row.get(1)?,
+        version: row.get(2)?,
+        first_seen: time(row.get(3)?),
+        last_seen: time(row.get(4)?),
+    })
+}
+
+/// Stores an activation request, unless a request with its nonce is stored. Returns the stored
+/// record.
+pub(super) fn store_activation(
+    db: &Connection,
+    tenant: &TenantId,
+    activation: ActivationRecord,
+) -> Result<ActivationRecord, StoreError> {
+    db.prepare_cached(query!("activation_insert"))?
+        .execute(params![
+            tenant.as_str(),
+            activation.nonce,
+            activation.license.as_str(),
+            activation.machine,
+            activation.request,
+            millis(activation.requested_at),
+        ])?;
+    let stored = self::activation(db, tenant, &activation.nonce)?;
+    stored.ok_or_else(|| bad_row("activations", activation.nonce))
+}
+
+/// Returns an activation request.
+pub(super) fn activation(
+    db: &Connection,
+    tenant: &TenantId,
+    nonce: &str,
+) -> Result<Option<ActivationRecord>, StoreError> {
+    let mut statement = db.prepare_cached(query!("activation_get"))?;
+    let found = collect(&mut statement, [tenant.as_str(), nonce], read_activation)?;
+    Ok(found.into_iter().next().map(|(_, activation)| activation))
+}
+
+/// Returns activation requests in one state or in any, in the order of arrival.
+pub(super) fn activation_page(
+    db: &Connection,
+    tenant: &TenantId,
+    state: Option<ActivationState>,
+    page: &PageRequest,
+) -> Result<Page<ActivationRecord>, StoreError> {
+    let (tenant, after, limit) = (tenant.as_str(), after_number(page)?, excess(page));
+    let key = |item: &(i64, ActivationRecord)| item.0.to_string();
+    let found = match state {
+        None => {
+            let mut statement = db.prepare_cached(query!("activation_page"))?;
+            let values = params![tenant, after, limit];
+            collect_page(&mut statement, values, read_activation, page, key)?
+        }
+        Some(state) => {
+            let mut statement = db.prepare_cached(query!("activation_page_in_state"))?;
+            let values = params![tenant, state.as_str(), after, limit];
+            collect_page(&mut statement, values, read_activation, page, key)?
+        }
+    };
+    Ok(found.map(|(_, activation)| activation))
+}
+
+/// Stores the answer to a request.
+pub(super) fn answer(
+    db: &Connection,
+    tenant: &TenantId,
+    nonce: &str,
+    answer: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<ActivationRecord>, StoreError> {
+    db.prepare_cached(query!("activation_answer"))?
+        .execute(params![tenant.as_str(), nonce, answer, millis(now)])?;
+    activation(db, tenant, nonce)
+}
+
+/// Stores the deactivation receipt of a request.
+pub(super) fn deactivate(
+    db: &Connection,
+    tenant: &TenantId,
+    nonce: &str,
+    receipt: &str,
+) -> Result<Option<ActivationRecord>, StoreError> {
+    db.prepare_cached(query!("activation_deactivate"))?
+        .execute([tenant.as_str(), nonce, receipt])?;
+    activation(db, tenant, nonce)
+}
+
+fn read_activation(row: &Row<'_>) -> Result<(i64, ActivationRecord), StoreError> {
+    let (license, state): (String, String) = (row.get(2)?, row.get(9)?);
+    let answered_at: Option<i64> = row.get(7)?;
+    let activation = ActivationRecord {
+        nonce: row.get(1)?,
+        license: license_id("activations", &license)?,
+        machine: row.get(3)?,
+        request: row.get(4)?,
+        requested_at: time(row.get(5)?),
+        answer: row.get(6)?,
+        answered_at: answered_at.map(time),
+        receipt: row.get(8)?,
+        state: ActivationState::parse(&state).ok_or_else(|| bad_row("activations", state))?,
+    };
+    Ok((row.get(0)?, activation))
+}
+
+/// Stores usage reports, and ignores those that are stored already. Returns how many are new.
+pub(super) fn store_usage(
+    db: &Connection,
+    tenant: &TenantId,
+    reports: &[UsageRecord],
+) -> Result<usize, StoreError> {
+    let mut statement = db.prepare_cached(query!("usage_insert"))?;
+    let mut count = 0;
+    for report in reports {
+        count += statement.execute(params![
+            tenant.as_str(),
+            report.digest,
+            report.product,
+            report.report,
+            column(report.entries),
+            millis(report.received_at),
+        ])?;
+    }
+    Ok(count)
+}
+
+/// Returns usage reports, in the order of arrival.
+pub(super) fn usage_page(
+    db: &Connection,
+    tenant: &TenantId,
+    page: &PageRequest,
+) -> Result<Page<UsageRecord>, StoreError> {
+    let values = params![tenant.as_str(), after_number(page)?, excess(page)];
+    let mut statement = db.prepare_cached(query!("usage_page"))?;
+    let read = |row: &Row<'_>| {
+        Ok(UsageRecord {
+            number: number("usage_reports", row.get(0)?)?,
+            digest: row.get(1)?,
+            product: row.get(2)?,
+            report: row.get(3)?,
+            entries: number("usage_reports", row.get(4)?)?,
+            received_at: time(row.get(5)?),
+        })
+    };
+    collect_page(&mut statement, values, read, page, |report| {
+        report.number.to_string()
+    })
+}

@@ -1,0 +1,66 @@
+//! The operations of the store.
+
+mod administration;
+mod licenses;
+mod machines;
+mod seats;
+
+use std::path::Path;
+use std::sync::PoisonError;
+
+use async_trait::async_trait;
+
+use super::connection::{self, Access};
+use super::writer::Batch;
+use super::{SqliteStore, backup, seat_rows};
+use crate::domain::TenantId;
+use crate::store::{Store, StoreError};
+
+impl SqliteStore {
+    /// Runs a change in the next batch.
+    async fn write<T, F>(&self, tenant: &TenantId, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Batch<'_>, &TenantId) -> Result<T, StoreError> + Send + 'static,
+    {
+        let tenant = tenant.clone();
+        self.writer.run(move |batch| change(batch, &tenant)).await
+    }
+
+    /// Runs a query on a connection that only reads.
+    async fn read<T, F>(&self, tenant: &TenantId, query: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&rusqlite::Connection, &TenantId) -> Result<T, StoreError> + Send + 'static,
+    {
+        let tenant = tenant.clone();
+        self.readers.run(move |db| query(db, &tenant)).await
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn back_up(&self, to: &Path) -> Result<(), StoreError> {
+        let (path, to) = (self.path.clone(), to.to_owned());
+        // `VACUUM INTO` can neither run in a transaction nor on a connection that only reads.
+        let task = tokio::task::spawn_blocking(move || {
+            let db = connection::open(&path, Access::Write)?;
+            backup::back_up(&db, &to)
+        });
+        task.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let tenant = TenantId::site();
+        self.read(&tenant, |db, _| seat_rows::stored_clock(db))
+            .await?;
+        self.write(&tenant, |_, _| Ok(())).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.writer.close().await;
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(lock.take());
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+//! Administration: API tokens, the audit trail, events, and requests that may be repeated.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::domain::{
+    ApiToken, AuditEntry, AuditReport, EventRecord, IdempotencyKey, IdempotencyState,
+    NewAuditEntry, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
+};
+use crate::store::sqlite::tokens::TokenRevocation;
+use crate::store::sqlite::writer::Batch;
+use crate::store::sqlite::{SqliteStore, audit, events, requests, tokens};
+use crate::store::{AdministrationStore, StoreError};
+
+#[async_trait]
+impl AdministrationStore for SqliteStore {
+    async fn begin_setup(
+        &self,
+        tenant: &TenantId,
+        secret: SecretDigest,
+        expires_at: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        self.write(tenant, move |batch, tenant| {
+            tokens::begin_setup(batch.db, tenant, secret, expires_at)
+        })
+        .await
+    }
+
+    async fn check_setup(
+        &self,
+        tenant: &TenantId,
+        secret: SecretDigest,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        self.read(tenant, move |db, tenant| {
+            tokens::check_setup(db, tenant, secret, now)
+        })
+        .await
+    }
+
+    async fn complete_setup(
+        &self,
+        tenant: &TenantId,
+        secret: SecretDigest,
+        token: ApiToken,
+        audit: NewAuditEntry,
+    ) -> Result<bool, StoreError> {
+        let complete = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            if !tokens::end_setup(batch.db, tenant, secret, token.created_at)? {
+                return Ok(false);
+            }
+            tokens::create(batch.db, tenant, &token)?;
+            audit::append(batch.db, tenant, &audit)?;
+            Ok(true)
+        };
+        self.write(tenant, complete).await
+    }
+
+    async fn create_token(
+        &self,
+        tenant: &TenantId,
+        token: ApiToken,
+        audit: NewAuditEntry,
+    ) -> Result<(), StoreError> {
+        self.write(tenant, move |batch, tenant| {
+            tokens::create(batch.db, tenant, &token)?;
+            audit::append(batch.db, tenant, &audit)
+        })
+        .await
+    }
+
+    async fn find_token(
+        &self,
+        tenant: &TenantId,
+        secret: SecretDigest,
+    ) -> Result<Option<ApiToken>, StoreError> {
+        self.read(tenant, move |db, tenant| tokens::find(db, tenant, secret))
+            .await
+    }
+
+    async fn tokens(&self, tenant: &TenantId) -> Result<Vec<ApiToken>, StoreError> {
+        self.read(tenant, tokens::all).await
+    }
+
+    async fn revoke_token(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        audit: NewAuditEntry,
+    ) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        let revoke = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let revocation = tokens::revoke(batch.db, tenant, &id, audit.at)?;
+            if revocation == TokenRevocation::Revoked {
+                audit::append(batch.db, tenant, &audit)?;
+            }
+            Ok(revocation != TokenRevocation::Unknown)
+        };
+        self.write(tenant, revoke).await
+    }
+
+    async fn audit(
+        &self,
+        tenant: &TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<AuditEntry>, StoreError> {
+        let page = page.clone();
+        self.read(tenant, move |db, tenant| audit::page(db, tenant, &page))
+            .await
+    }
+
+    async fn verify_audit(&self, tenant: &TenantId) -> Result<AuditReport, StoreError> {
+        self.read(tenant, audit::verify).await
+    }
+
+    async fn events(
+        &self,
+        tenant: &TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<EventRecord>, StoreError> {
+        let page = page.clone();
+        self.read(tenant, move |db, tenant| events::page(db, tenant, &page))
+            .await
+    }
+
+    async fn forget_events(
+        &self,
+        tenant: &TenantId,
+        before: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
+        self.write(tenant, move |batch, tenant| {
+            events::forget(batch.db, tenant, before)
+        })
+        .await
+    }
+
+    async fn begin_request(
+        &self,
+        tenant: &TenantId,
+        key: IdempotencyKey,
+        body: [u8; 32],
+        now: DateTime<Utc>,
+    ) -> Result<IdempotencyState, StoreError> {
+        self.write(tenant, move |batch, tenant| {
+            requests::begin(batch.db, tenant, &key, &body, now)
+        })
+        .await
+    }
+
+    async fn finish_request(
+        &self,
+        tenant: &TenantId,
+        key: IdempotencyKey,
+        response: StoredResponse,
+    ) -> Result<(), StoreError> {
+        self.write(tenant, move |batch, tenant| {
+            requests::finish(batch.db, tenant, &key, &response)
+        })
+        .await
+    }
+
+    async fn abandon_request(
+        &self,
+        tenant: &TenantId,
+        key: IdempotencyKey,
+    ) -> Result<(), StoreError> {
+        self.write(tenant, move |batch, tenant| {
+            requests::abandon(batch.db, tenant, &key)
+        })
+        .await
+    }
+
+    async fn forget_requests(
+        &self,
+        tenant: &TenantId,
+        before: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.write(tenant, move |batch, tenant| {
+            requests::forget(batch.db, tenant, before)
+        })
+        .await
+    }
+}

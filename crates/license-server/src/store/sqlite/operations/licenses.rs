@@ -1,0 +1,150 @@
+//! Licenses and the lists that the vendor signs.
+
+use async_trait::async_trait;
+use license_core::LicenseId;
+
+use crate::domain::{
+    LicenseRecord, NewAuditEntry, Page, PageRequest, PoolId, RevocationRecord, StatementRecord,
+    TenantId,
+};
+use crate::store::sqlite::writer::Batch;
+use crate::store::sqlite::{SqliteStore, audit, licenses};
+use crate::store::{LicenseStore, StoreError};
+
+#[async_trait]
+impl LicenseStore for SqliteStore {
+    async fn install_licenses(
+        &self,
+        tenant: &TenantId,
+        records: Vec<LicenseRecord>,
+        audit: NewAuditEntry,
+    ) -> Result<usize, StoreError> {
+        let install = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let count = licenses::install(batch.db, tenant, &records)?;
+            if count > 0 {
+                licenses::content_changed(batch.db, tenant)?;
+                audit::append(batch.db, tenant, &audit)?;
+            }
+            Ok(count)
+        };
+        self.write(tenant, install).await
+    }
+
+    async fn licenses(
+        &self,
+        tenant: &TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<LicenseRecord>, StoreError> {
+        let page = page.clone();
+        self.read(tenant, move |db, tenant| licenses::page(db, tenant, &page))
+            .await
+    }
+
+    async fn license(
+        &self,
+        tenant: &TenantId,
+        id: &LicenseId,
+    ) -> Result<Option<LicenseRecord>, StoreError> {
+        let id = id.clone();
+        self.read(tenant, move |db, tenant| licenses::get(db, tenant, &id))
+            .await
+    }
+
+    async fn licenses_by_key(
+        &self,
+        tenant: &TenantId,
+        key: &str,
+    ) -> Result<Vec<LicenseRecord>, StoreError> {
+        let key = key.to_owned();
+        self.read(tenant, move |db, tenant| licenses::by_key(db, tenant, &key))
+            .await
+    }
+
+    async fn licenses_of_pool(
+        &self,
+        tenant: &TenantId,
+        pool: &PoolId,
+    ) -> Result<Vec<LicenseRecord>, StoreError> {
+        let pool = pool.clone();
+        self.read(tenant, move |db, tenant| {
+            licenses::of_pool(db, tenant, &pool)
+        })
+        .await
+    }
+
+    async fn successors(
+        &self,
+        tenant: &TenantId,
+        id: &LicenseId,
+    ) -> Result<Vec<LicenseRecord>, StoreError> {
+        let id = id.clone();
+        self.read(tenant, move |db, tenant| {
+            licenses::successors(db, tenant, &id)
+        })
+        .await
+    }
+
+    async fn content_version(&self, tenant: &TenantId) -> Result<u64, StoreError> {
+        self.read(tenant, licenses::content_version).await
+    }
+
+    async fn remove_license(
+        &self,
+        tenant: &TenantId,
+        id: &LicenseId,
+        audit: NewAuditEntry,
+    ) -> Result<bool, StoreError> {
+        let id = id.clone();
+        let remove = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let is_removed = licenses::remove(batch.db, tenant, &id)?;
+            if is_removed {
+                licenses::content_changed(batch.db, tenant)?;
+                audit::append(batch.db, tenant, &audit)?;
+            }
+            Ok(is_removed)
+        };
+        self.write(tenant, remove).await
+    }
+
+    async fn import_revocations(
+        &self,
+        tenant: &TenantId,
+        list: RevocationRecord,
+        audit: NewAuditEntry,
+    ) -> Result<bool, StoreError> {
+        let import = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let is_new = licenses::put_revocations(batch.db, tenant, &list)?;
+            if is_new {
+                licenses::content_changed(batch.db, tenant)?;
+                audit::append(batch.db, tenant, &audit)?;
+            }
+            Ok(is_new)
+        };
+        self.write(tenant, import).await
+    }
+
+    async fn revocations(&self, tenant: &TenantId) -> Result<Vec<RevocationRecord>, StoreError> {
+        self.read(tenant, licenses::revocations).await
+    }
+
+    async fn import_statements(
+        &self,
+        tenant: &TenantId,
+        armors: Vec<String>,
+        audit: NewAuditEntry,
+    ) -> Result<usize, StoreError> {
+        let import = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let count = licenses::put_statements(batch.db, tenant, &armors, batch.wall)?;
+            if count > 0 {
+                licenses::content_changed(batch.db, tenant)?;
+                audit::append(batch.db, tenant, &audit)?;
+            }
+            Ok(count)
+        };
+        self.write(tenant, import).await
+    }
+
+    async fn statements(&self, tenant: &TenantId) -> Result<Vec<StatementRecord>, StoreError> {
+        self.read(tenant, licenses::statements).await
+    }
+}

@@ -1,0 +1,129 @@
+//! Machines, their activations and their usage reports.
+
+use async_trait::async_trait;
+use license_core::LicenseId;
+
+use crate::domain::{
+    ActivationRecord, ActivationState, MachineRecord, MachineSighting, NewAuditEntry, Page,
+    PageRequest, TenantId, UsageRecord,
+};
+use crate::store::sqlite::writer::Batch;
+use crate::store::sqlite::{SqliteStore, audit, machines};
+use crate::store::{MachineStore, StoreError};
+
+#[async_trait]
+impl MachineStore for SqliteStore {
+    async fn record_machines(
+        &self,
+        tenant: &TenantId,
+        sightings: Vec<MachineSighting>,
+    ) -> Result<(), StoreError> {
+        self.write(tenant, move |batch, tenant| {
+            machines::record(batch.db, tenant, &sightings)
+        })
+        .await
+    }
+
+    async fn machines(
+        &self,
+        tenant: &TenantId,
+        license: Option<&LicenseId>,
+        page: &PageRequest,
+    ) -> Result<Page<MachineRecord>, StoreError> {
+        let (license, page) = (license.cloned(), page.clone());
+        self.read(tenant, move |db, tenant| {
+            machines::page(db, tenant, license.as_ref(), &page)
+        })
+        .await
+    }
+
+    async fn store_activation(
+        &self,
+        tenant: &TenantId,
+        activation: ActivationRecord,
+    ) -> Result<ActivationRecord, StoreError> {
+        self.write(tenant, move |batch, tenant| {
+            machines::store_activation(batch.db, tenant, activation)
+        })
+        .await
+    }
+
+    async fn activation(
+        &self,
+        tenant: &TenantId,
+        nonce: &str,
+    ) -> Result<Option<ActivationRecord>, StoreError> {
+        let nonce = nonce.to_owned();
+        self.read(tenant, move |db, tenant| {
+            machines::activation(db, tenant, &nonce)
+        })
+        .await
+    }
+
+    async fn activations(
+        &self,
+        tenant: &TenantId,
+        state: Option<ActivationState>,
+        page: &PageRequest,
+    ) -> Result<Page<ActivationRecord>, StoreError> {
+        let page = page.clone();
+        self.read(tenant, move |db, tenant| {
+            machines::activation_page(db, tenant, state, &page)
+        })
+        .await
+    }
+
+    async fn answer_activation(
+        &self,
+        tenant: &TenantId,
+        nonce: &str,
+        answer: String,
+        audit: NewAuditEntry,
+    ) -> Result<Option<ActivationRecord>, StoreError> {
+        let nonce = nonce.to_owned();
+        let change = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let answered = machines::answer(batch.db, tenant, &nonce, &answer, batch.wall)?;
+            if answered.is_some() {
+                audit::append(batch.db, tenant, &audit)?;
+            }
+            Ok(answered)
+        };
+        self.write(tenant, change).await
+    }
+
+    async fn deactivate(
+        &self,
+        tenant: &TenantId,
+        nonce: &str,
+        receipt: String,
+    ) -> Result<Option<ActivationRecord>, StoreError> {
+        let nonce = nonce.to_owned();
+        self.write(tenant, move |batch, tenant| {
+            machines::deactivate(batch.db, tenant, &nonce, &receipt)
+        })
+        .await
+    }
+
+    async fn store_usage(
+        &self,
+        tenant: &TenantId,
+        reports: Vec<UsageRecord>,
+    ) -> Result<usize, StoreError> {
+        self.write(tenant, move |batch, tenant| {
+            machines::store_usage(batch.db, tenant, &reports)
+        })
+        .await
+    }
+
+    async fn usage(
+        &self,
+        tenant: &TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<UsageRecord>, StoreError> {
+        let page = page.clone();
+        self.read(tenant, move |db, tenant| {
+            machines::usage_page(db, tenant, &page)
+        })
+        .await
+    }
+}

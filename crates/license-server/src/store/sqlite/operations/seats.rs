@@ -1,0 +1,125 @@
+//! Floating seats.
+
+use async_trait::async_trait;
+use license_seats::LeaseTime;
+
+use crate::domain::{NewAuditEntry, Page, PageRequest, PoolId, SeatPolicy, TenantId};
+use crate::store::sqlite::writer::Batch;
+use crate::store::sqlite::{SqliteStore, audit, events, licenses, pools, seat_rows};
+use crate::store::{LeaseRow, PoolReply, PoolRequest, PoolView, SeatStore, StoreError, TicketRow};
+
+#[async_trait]
+impl SeatStore for SqliteStore {
+    async fn apply(
+        &self,
+        tenant: &TenantId,
+        request: PoolRequest,
+        audit: Option<NewAuditEntry>,
+    ) -> Result<PoolReply, StoreError> {
+        let apply = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let (db, now) = (batch.db, batch.now);
+            let pools = batch.pools.as_mut().ok_or(StoreError::NotOwner)?;
+            let pool = request.pool.clone();
+            let reply = pools.apply(db, tenant, request, now)?;
+            events::append_seat_events(db, tenant, batch.wall, &pool, &reply.outcome.events)?;
+            if let Some(audit) = audit.filter(|_| reply.outcome.reply.is_ok()) {
+                audit::append(db, tenant, &audit)?;
+            }
+            Ok(reply)
+        };
+        self.write(tenant, apply).await
+    }
+
+    async fn lease_clock(&self, tenant: &TenantId) -> Result<LeaseTime, StoreError> {
+        self.read(tenant, |db, _| seat_rows::stored_clock(db)).await
+    }
+
+    async fn pools(
+        &self,
+        tenant: &TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<PoolId>, StoreError> {
+        let page = page.clone();
+        self.read(tenant, move |db, tenant| {
+            seat_rows::pool_page(db, tenant, &page)
+        })
+        .await
+    }
+
+    async fn due_pools(&self, tenant: &TenantId) -> Result<Vec<PoolId>, StoreError> {
+        self.write(tenant, |batch, tenant| {
+            let pools = batch.pools.as_mut().ok_or(StoreError::NotOwner)?;
+            pools.due(batch.db, tenant, batch.now)
+        })
+        .await
+    }
+
+    async fn pool(&self, tenant: &TenantId, pool: &PoolId) -> Result<Option<PoolView>, StoreError> {
+        let pool = pool.clone();
+        if self.is_owner {
+            let view = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+                let pools = batch.pools.as_mut().ok_or(StoreError::NotOwner)?;
+                pools.view(batch.db, tenant, &pool, batch.now)
+            };
+            return self.write(tenant, view).await;
+        }
+        self.read(tenant, move |db, tenant| {
+            pools::stored_view(db, tenant, &pool)
+        })
+        .await
+    }
+
+    async fn leases(
+        &self,
+        tenant: &TenantId,
+        pool: &PoolId,
+        page: &PageRequest,
+    ) -> Result<Page<LeaseRow>, StoreError> {
+        let (pool, page) = (pool.clone(), page.clone());
+        self.read(tenant, move |db, tenant| {
+            seat_rows::lease_page(db, tenant, &pool, &page)
+        })
+        .await
+    }
+
+    async fn tickets(
+        &self,
+        tenant: &TenantId,
+        pool: &PoolId,
+        page: &PageRequest,
+    ) -> Result<Page<TicketRow>, StoreError> {
+        let (pool, page) = (pool.clone(), page.clone());
+        self.read(tenant, move |db, tenant| {
+            seat_rows::ticket_page(db, tenant, &pool, &page)
+        })
+        .await
+    }
+
+    async fn seat_policy(
+        &self,
+        tenant: &TenantId,
+        pool: &PoolId,
+    ) -> Result<Option<SeatPolicy>, StoreError> {
+        let pool = pool.clone();
+        self.read(tenant, move |db, tenant| {
+            seat_rows::policy(db, tenant, &pool)
+        })
+        .await
+    }
+
+    async fn set_seat_policy(
+        &self,
+        tenant: &TenantId,
+        pool: &PoolId,
+        policy: SeatPolicy,
+        audit: NewAuditEntry,
+    ) -> Result<(), StoreError> {
+        let pool = pool.clone();
+        self.write(tenant, move |batch, tenant| {
+            seat_rows::set_policy(batch.db, tenant, &pool, &policy)?;
+            licenses::content_changed(batch.db, tenant)?;
+            audit::append(batch.db, tenant, &audit)
+        })
+        .await
+    }
+}

@@ -1,0 +1,1 @@
+SELECT now_lease FROM lease_clock

@@ -1,0 +1,2 @@
+DELETE FROM events WHERE tenant = ?1 AND seq IN (
+  SELECT seq FROM events WHERE tenant = ?1 AND at < ?2 ORDER BY seq LIMIT 10000)

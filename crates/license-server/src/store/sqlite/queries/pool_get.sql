@@ -1,0 +1,1 @@
+SELECT terms, counters FROM pools WHERE tenant = ?1 AND pool = ?2

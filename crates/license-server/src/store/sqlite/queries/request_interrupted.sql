@@ -1,0 +1,1 @@
+DELETE FROM idempotent_requests WHERE status IS NULL

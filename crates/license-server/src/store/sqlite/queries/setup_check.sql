@@ -1,0 +1,1 @@
+SELECT 1 FROM setup_secrets WHERE tenant = ?1 AND digest = ?2 AND expires_at > ?3

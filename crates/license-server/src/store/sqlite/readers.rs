@@ -1,0 +1,81 @@
+//! Connections that only read.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+
+use super::connection::{self, Access};
+use crate::store::StoreError;
+
+/// The largest number of idle connections.
+const MAX_IDLE: usize = 4;
+
+/// A pool of connections that only read. A reader sees the last committed transaction, and does not
+/// wait for the writer.
+#[derive(Clone, Debug)]
+pub(super) struct Readers {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    /// Creates an empty pool for the database at this path.
+    pub(super) fn new(path: &Path) -> Self {
+        let inner = Inner {
+            path: path.to_owned(),
+            idle: Mutex::default(),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Runs a query on another thread, in one snapshot.
+    pub(super) async fn run<T, F>(&self, query: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let readers = self.clone();
+        let task = tokio::task::spawn_blocking(move || readers.run_blocking(query));
+        task.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    fn run_blocking<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let db = self.take()?;
+        let snapshot = db.unchecked_transaction()?;
+        let result = query(&snapshot);
+        drop(snapshot);
+        self.put_back(db);
+        result
+    }
+
+    /// Returns an idle connection, or opens one.
+    fn take(&self) -> Result<Connection, StoreError> {
+        let idle = self.lock().pop();
+        idle.map_or_else(|| connection::open(&self.inner.path, Access::Read), Ok)
+    }
+
+    fn put_back(&self, db: Connection) {
+        let mut idle = self.lock();
+        if idle.len() < MAX_IDLE {
+            idle.push(db);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.inner
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,67 @@
+//! The migrations of the database.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::store::StoreError;
+
+/// The migrations. Each migration creates version N from version N-1, in one transaction. A
+/// released migration never changes.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/001-first.sql")];
+
+/// The version that the last migration creates.
+pub(super) const SUPPORTED: i64 = 1;
+
+/// The id that distinguishes the databases of servers (`PRAGMA application_id`).
+const APPLICATION_ID: i64 = 0x4C69_6353;
+
+/// Returns the version of a database. 0 stands for an empty database.
+///
+/// # Errors
+///
+/// Returns an error if another program or a newer version of this program wrote the database.
+pub(super) fn version(db: &Connection, path: &Path) -> Result<i64, StoreError> {
+    let (application, found, objects) =
+        identity(db).map_err(|error| match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase) => StoreError::NotAServer {
+                path: path.to_owned(),
+            },
+            _ => error.into(),
+        })?;
+    let supported = SUPPORTED;
+    match (application, objects) {
+        (0, 0) => Ok(0),
+        (APPLICATION_ID, _) if found > supported => Err(StoreError::Newer { found, supported }),
+        (APPLICATION_ID, 1..) => Ok(found),
+        _ => Err(StoreError::NotAServer {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+/// Returns the id of the application, the version and the number of schema objects, in one
+/// snapshot.
+fn identity(db: &Connection) -> Result<(i64, i64, i64), rusqlite::Error> {
+    let read = db.unchecked_transaction()?;
+    let pragma = |name: &str| read.pragma_query_value(None, name, |row| row.get(0));
+    let (application, found) = (pragma("application_id")?, pragma("user_version")?);
+    let count = "SELECT count(*) FROM sqlite_schema";
+    let objects = read.query_row(count, [], |row| row.get(0))?;
+    Ok((application, found, objects))
+}
+
+/// Migrates an empty or older database to the supported version.
+pub(super) fn migrate(db: &mut Connection) -> Result<(), StoreError> {
+    for (number, step) in (1..=SUPPORTED).zip(MIGRATIONS) {
+        let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let current: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if current < number {
+            change.execute_batch(step)?;
+            change.pragma_update(None, "application_id", APPLICATION_ID)?;
+            change.pragma_update(None, "user_version", number)?;
+        }
+        change.commit()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,327 @@
+//! The rows of pools.
+
+use std::sync::Arc;
+
+use license_seats::{
+    EndedLease, Lease, LeaseTime, PoolCounters, PoolRows, PoolTerms, SeatChange, Ticket,
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::queries::query;
+use super::values::{bad_row, collect, column, excess, number};
+use crate::domain::{Page, PageRequest, PoolId, SeatPolicy, TenantId};
+use crate::store::{LeaseRow, StoreError, TicketRow};
+
+/// Writes the changed rows of a pool, in their order.
+pub(super) fn write(
+    db: &Connection,
+    tenant: &TenantId,
+    pool: &PoolId,
+    changes: &[SeatChange],
+) -> Result<(), StoreError> {
+    let (tenant_text, pool_text) = (tenant.as_str(), pool.as_str());
+    let delete = |sql: &str, key: String| -> Result<(), StoreError> {
+        let mut statement = db.prepare_cached(sql)?;
+        one_row(statement.execute([tenant_text, pool_text, &key])?)
+    };
+    for change in changes {
+        match change {
+            SeatChange::DeleteLease(session) => {
+                delete(query!("lease_delete"), session.to_string())?;
+            }
+            SeatChange::DeleteEnded(session) => {
+                delete(query!("ended_delete"), session.to_string())?;
+            }
+            SeatChange::DeleteTicket(ticket) => {
+                delete(query!("ticket_delete"), ticket.to_string())?;
+            }
+            SeatChange::PutLease(lease) => put_lease(db, tenant, pool, lease)?,
+            SeatChange::PutEnded(ended) => put_ended(db, tenant, pool, ended)?,
+            SeatChange::PutTicket(ticket) => put_ticket(db, tenant, pool, ticket)?,
+            SeatChange::PutCounters(counters) => put_counters(db, tenant, pool, counters)?,
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a change that does not find its row. The pool in memory would differ from its rows.
+fn one_row(count: usize) -> Result<(), StoreError> {
+    if count == 1 {
+        Ok(())
+    } else {
+        Err(bad_row("pools", format!("{count} rows instead of one")))
+    }
+}
+
+fn put_lease(
+    db: &Connection,
+    tenant: &TenantId,
+    pool: &PoolId,
+    lease: &Lease,
+) -> Result<(), StoreError> {
+    db.prepare_cached(query!("lease_put"))?.execute(params![
+        tenant.as_str(),
+        pool.as_str(),
+        lease.holder.session.to_string(),
+        column(lease.seq.0),
+        column(lease.until.as_millis()),
+        json("leases", lease)?,
+    ])?;
+    Ok(())
+}
+
+fn put_ended(
+    db: &Connection,
+    tenant: &TenantId,
+    pool: &PoolId,
+    ended: &EndedLease,
+) -> Result<(), StoreError> {
+    db.prepare_cached(query!("ended_put"))?.execute(params![
+        tenant.as_str(),
+        pool.as_str(),
+        ended.session.to_string(),
+        column(ended.seq.0),
+        json("ended_leases", ended)?,
+    ])?;
+    Ok(())
+}
+
+fn put_ticket(
+    db: &Connection,
+    tenant: &TenantId,
+    pool: &PoolId,
+    ticket: &Ticket,
+) -> Result<(), StoreError> {
+    db.prepare_cached(query!("ticket_put"))?.execute(params![
+        tenant.as_str(),
+        pool.as_str(),
+        ticket.id.to_string(),
+        ticket.holder.session.to_string(),
+        json("tickets", ticket)?,
+    ])?;
+    Ok(())
+}
+
+/// Creates the row of a pool.
+pub(super) fn create(
+    db: &Connection,
+    tenant: &TenantId,
+    pool: &PoolId,
+    terms: &PoolTerms,
+    counters: &PoolCounters,
+) -> Result<(), StoreError> {
+    db.prepare_cached(query!("pool_put"))?.execute(params![
+        tenant.as_str(),
+        pool.as_str(),
+        json("pools", terms)?,
+        column(counters.next_seq.0),
+        counters.held,
+        counters.ceiling,
+        json("pools", counters)?,
+    ])?;
+    Ok(())
+}
+
+fn put_counters(
+    db: &Connection,
+    tenant: &TenantId,
+    pool: &PoolId,
+    counters: &PoolCounters,
+) -> Result<(), StoreError> {
+    let count = db
+        .prepare_cached(query!("pool_counters_put"))?
+        .execute(params![
+            tenant.as_str(),
+            pool.as_str(),
+            column(counters.next_seq.0),
+            counters.held,
+            counters.ceiling,
+            json("pools", counters)?,
+        ])?;
+    one_row(count)
+}
+
+/// Replaces the stored terms, which a process without the license needs to rebuild the pool.
+pub(super) fn write_terms(
+    db: &Connection,
+    tenant: &TenantId,
+    pool: &PoolId,
+    terms: &PoolTerms,
+) -> Result<(), StoreError> {
+    let terms = json("pools", terms)?;
+    db.prepare_cached(query!("pool_terms_put"))?.execute([
+        tenant.as_str(),
+        pool.as_str(),
+        &terms,
+    ])?;
+    Ok(())
+}
+
+/// Returns whether a pool has rows.
+pub(super) fn exists(
+    db: &Connection,
+    tenant: &TenantId,
+    pool: &PoolId,
+) -> Result<bool, StoreError> {
+    let mut statement = db.prepare_cached(query!("pool_get"))?;
+    Ok(statement.exists([tenant.as_str(), pool.as_str()])?)
+}
+
+/// Returns the terms and all rows of a pool.
+pub(super) fn read(
+    db: &Connection,
+    tenant: &TenantId,
+    pool: &PoolId,
+) -> Result<Option<(PoolTerms, PoolRows)>, StoreError> {
+    let key = [tenant.as_str(), pool.as_str()];
+    let found = db
+        .prepare_cached(query!("pool_get"))?
+        .query_row(key, |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })
+        .optional()?;
+    let Some((terms, counters)) = found else {
+        return Ok(None);
+    };
+    let lease = |row: &Row<'_>| parse_row::<Arc<Lease>>("leases", row);
+    let ended = |row: &Row<'_>| parse_row::<EndedLease>("ended_leases", row);
+    let rows = PoolRows {
+        counters: parse("pools", &counters)?,
+        leases: collect(&mut db.prepare_cached(query!("lease_all"))?, key, lease)?,
+        ended: collect(&mut db.prepare_cached(query!("ended_all"))?, key, ended)?,
+        tickets: all_tickets(db, key)?,
+    };
+    Ok(Some((parse("pools", &terms)?, rows)))
+}
+
+fn all_tickets(db: &Connection, key: [&str; 2]) -> Result<Vec<Arc<Ticket>>, StoreError> {
+    let ticket = |row: &Row<'_>| parse_row::<Arc<Ticket>>("tickets", row);
+    collect(&mut db.prepare_cached(query!("ticket_all"))?, key, ticket)
+}
+
+/// Returns the pools that have open leases, remembered leases or tickets.
+pub(super) fn active(db: &Connection) -> Result<Vec<(TenantId, PoolId)>, StoreError> {
+    let mut statement = db.prepare_cached(query!("pool_active"))?;
+    collect(&mut statement, [], |row| {
+        let (tenant, pool): (String, String) = (row.get(0)?, row.get(1)?);
+        Ok((TenantId::from_column(&tenant), pool_id(&pool)?))
+    })
+}
+
+/// Returns the open leases of a pool, by session.
+pub(super) fn lease_page(
+    db: &Connection,
+    tenant: &TenantId,
+    pool: &PoolId,
+    page: &PageRequest,
+) -> Result<Page<LeaseRow>, StoreError> {
+    let now = stored_clock(db)?;
+    let mut statement = db.prepare_cached(query!("lease_page"))?;
+    let values = params![
+        tenant.as_str(),
+        pool.as_str(),
+        page.after_key(),
+        excess(page)
+    ];
+    let leases = collect(&mut statement, values, |row| {
+        parse_row::<Arc<Lease>>("leases", row)
+    })?;
+    let leases = Page::from_excess(leases, page.limit(), |lease| {
+        lease.holder.session.to_string()
+    });
+    Ok(leases.map(|lease| LeaseRow { lease, now }))
+}
+
+/// Returns the queue of a pool. Its length is bounded, so the rows are sorted here.
+pub(super) fn ticket_page(
+    db: &Connection,
+    tenant: &TenantId,
+    pool: &PoolId,
+    page: &PageRequest,
+) -> Result<Page<TicketRow>, StoreError> {
+    let now = stored_clock(db)?;
+    let mut tickets = all_tickets(db, [tenant.as_str(), pool.as_str()])?;
+    tickets.sort_by_key(|ticket| (!ticket.front, ticket.number));
+    let rows = (1u64..).zip(tickets).map(|(position, ticket)| TicketRow {
+        ticket,
+        position,
+        now,
+    });
+    let rows =
+        rows.filter(|row| page.after.is_none() || ticket_key(row).as_str() > page.after_key());
+    let rows = rows.take(page.limit().saturating_add(1)).collect();
+    Ok(Page::from_excess(rows, page.limit(), ticket_key))
+}
+
+/// Returns the position of a ticket in the order of the queue.
+fn ticket_key(row: &TicketRow) -> String {
+    let class = u8::from(!row.ticket.front);
+    format!("{class}-{:020}", row.ticket.number)
+}
+
+/// Returns the stored reading of the lease clock.
+pub(super) fn stored_clock(db: &Connection) -> Result<LeaseTime, StoreError> {
+    let mut statement = db.prepare_cached(query!("clock_read"))?;
+    let now = statement.query_row([], |row| row.get(0))?;
+    Ok(LeaseTime::from_millis(number("lease_clock", now)?))
+}
+
+/// Returns the pools that have a license.
+pub(super) fn pool_page(
+    db: &Connection,
+    tenant: &TenantId,
+    page: &PageRequest,
+) -> Result<Page<PoolId>, StoreError> {
+    let mut statement = db.prepare_cached(query!("pool_page"))?;
+    let values = params![tenant.as_str(), page.after_key(), excess(page)];
+    let pools = collect(&mut statement, values, |row| {
+        pool_id(&row.get::<_, String>(0)?)
+    })?;
+    Ok(Page::from_excess(pools, page.limit(), PoolId::to_string))
+}
+
+/// Returns the settings of an administrator for a pool.
+pub(super) fn policy(
+    db: &Connection,
+    tenant: &TenantId,
+    pool: &PoolId,
+) -> Result<Option<SeatPolicy>, StoreError> {
+    let mut statement = db.prepare_cached(query!("policy_get"))?;
+    let found = statement
+        .query_row([tenant.as_str(), pool.as_str()], |row| {
+            row.get::<_, String>(0)
+        })
+        .optional()?;
+    found.map(|text| parse("seat_policies", &text)).transpose()
+}
+
+/// Stores the settings of an administrator for a pool.
+pub(super) fn set_policy(
+    db: &Connection,
+    tenant: &TenantId,
+    pool: &PoolId,
+    policy: &SeatPolicy,
+) -> Result<(), StoreError> {
+    let text = json("seat_policies", policy)?;
+    db.prepare_cached(query!("policy_put"))?
+        .execute([tenant.as_str(), pool.as_str(), &text])?;
+    Ok(())
+}
+
+fn pool_id(text: &str) -> Result<PoolId, StoreError> {
+    PoolId::parse(text).ok_or_else(|| bad_row("pools", text))
+}
+
+fn json(table: &'static str, value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| bad_row(table, error))
+}
+
+fn parse<T: DeserializeOwned>(table: &'static str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| bad_row(table, error))
+}
+
+fn parse_row<T: DeserializeOwned>(table: &'static str, row: &Row<'_>) -> Result<T, StoreError> {
+    parse(table, &row.get::<_, String>(0)?)
+}

@@ -1,0 +1,185 @@
+//! Pools with batches that fail, and with clocks that jump.
+
+use std::sync::Arc;
+
+use super::{directory, manual_clock, open};
+use crate::clock::ManualClock;
+use crate::domain::{PageRequest, PoolId, TenantId};
+use crate::store::conformance::{acquire, grant};
+use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::writer::Batch;
+use crate::store::{SeatStore, Store, StoreError};
+
+/// Lets lease time pass, in steps of at most one second.
+async fn pass(store: &SqliteStore, clock: &ManualClock, seconds: u32) {
+    for _ in 0..seconds {
+        clock.advance_ms(1000);
+        store.check().await.unwrap();
+    }
+}
+
+/// Runs three requests in one batch: an acquire, `second`, and another acquire. Returns their
+/// results.
+async fn batch(
+    store: &Arc<SqliteStore>,
+    second: impl FnOnce(&rusqlite::Connection) -> Result<(), StoreError> + Send + 'static,
+) -> [bool; 3] {
+    let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
+    // The writer waits in one batch until the other requests are in its channel.
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let (started, has_started) = tokio::sync::oneshot::channel();
+    let blocking = Arc::clone(store);
+    let blocking = tokio::spawn(async move {
+        let block = move |_: &mut Batch<'_>| {
+            started.send(()).unwrap();
+            wait.recv().unwrap();
+            Ok(())
+        };
+        blocking.writer.run(block).await.unwrap();
+    });
+    has_started.await.unwrap();
+    let spawn_acquire = |number| {
+        let (store, tenant, pool) = (Arc::clone(store), tenant.clone(), pool.clone());
+        tokio::spawn(async move {
+            let request = crate::store::PoolRequest {
+                pool,
+                terms: Arc::new(license_seats::PoolTerms::with_capacity(10)),
+                license_left: None,
+                command: crate::store::conformance::acquire_command(number, None),
+            };
+            store.apply(&tenant, request, None).await.is_ok()
+        })
+    };
+    let one = spawn_acquire(1);
+    tokio::task::yield_now().await;
+    let two = {
+        let store = Arc::clone(store);
+        tokio::spawn(async move {
+            store
+                .writer
+                .run(move |batch| second(batch.db))
+                .await
+                .is_ok()
+        })
+    };
+    tokio::task::yield_now().await;
+    let three = spawn_acquire(3);
+    tokio::task::yield_now().await;
+    release.send(()).unwrap();
+    blocking.await.unwrap();
+    [one.await.unwrap(), two.await.unwrap(), three.await.unwrap()]
+}
+
+async fn held(store: &SqliteStore) -> usize {
+    let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
+    let rows = store
+        .leases(&tenant, &pool, &PageRequest::first())
+        .await
+        .unwrap();
+    let view = store.pool(&tenant, &pool).await.unwrap();
+    let in_memory = view.map_or(0, |view| view.usage.held);
+    assert_eq!(usize::try_from(in_memory).unwrap(), rows.items.len());
+    rows.items.len()
+}
+
+#[tokio::test]
+async fn a_request_that_fails_does_not_affect_the_others_of_its_batch() {
+    let directory = directory();
+    let store = Arc::new(open(directory.path()));
+    let fails = |db: &rusqlite::Connection| {
+        db.execute("UPDATE pools SET next_seq = next_seq + 5", [])?;
+        Err(StoreError::NotOwner)
+    };
+    assert_eq!(batch(&store, fails).await, [true, false, true]);
+    assert_eq!(held(&store).await, 2);
+    let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
+    let next = grant(&acquire(&*store, &tenant, &pool, 10, 4).await);
+    assert_eq!(next.lease.seq.0, 3);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_not_committed_grants_nothing() {
+    let directory = directory();
+    let store = Arc::new(open(directory.path()));
+    let rolls_back = |db: &rusqlite::Connection| Ok(db.execute_batch("ROLLBACK")?);
+    assert_eq!(batch(&store, rolls_back).await, [false, false, false]);
+    assert_eq!(held(&store).await, 0);
+    let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
+    let first = grant(&acquire(&*store, &tenant, &pool, 10, 1).await);
+    assert_eq!(first.lease.seq.0, 1);
+}
+
+#[tokio::test]
+async fn the_database_refuses_more_leases_than_seats() {
+    let directory = directory();
+    let store = open(directory.path());
+    let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
+    acquire(&store, &tenant, &pool, 1, 1).await;
+    let exceed = store.writer.run(|batch| {
+        batch.db.execute("UPDATE pools SET held = held + 1", [])?;
+        Ok(())
+    });
+    assert!(matches!(exceed.await, Err(StoreError::Database(_))));
+    let same = store.writer.run(|batch| {
+        let copy = "INSERT INTO leases SELECT tenant, pool, session || 'x', seq, until_lease, body FROM leases";
+        batch.db.execute(copy, [])?;
+        Ok(())
+    });
+    assert!(matches!(same.await, Err(StoreError::Database(_))));
+}
+
+#[tokio::test]
+async fn no_jump_of_a_clock_ends_a_seat() {
+    let directory = directory();
+    let clock = manual_clock();
+    let store = SqliteStore::open(directory.path(), Arc::<ManualClock>::clone(&clock)).unwrap();
+    let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
+    acquire(&store, &tenant, &pool, 1, 1).await;
+    let is_taken = || async {
+        let reply = acquire(&store, &tenant, &pool, 1, 2).await;
+        reply.outcome.reply.is_err()
+    };
+    for wall in ["2037-01-15", "2017-01-15", "2027-01-15"] {
+        clock.set_wall(license_core::time::parse_instant(wall).unwrap());
+        assert!(is_taken().await, "{wall}");
+    }
+    // An hour of suspend or of SIGSTOP counts as one second.
+    clock.advance_boot_ms(3_600_000);
+    assert!(is_taken().await);
+    // After its lifetime and margin, the seat goes to the session that needs it.
+    pass(&store, &clock, 119).await;
+    assert!(is_taken().await);
+    pass(&store, &clock, 4).await;
+    assert!(!is_taken().await);
+}
+
+#[tokio::test]
+async fn the_lease_clock_stands_still_while_the_server_is_down() {
+    let directory = directory();
+    let clock = manual_clock();
+    let open = || SqliteStore::open(directory.path(), Arc::<ManualClock>::clone(&clock)).unwrap();
+    let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
+    let store = open();
+    acquire(&store, &tenant, &pool, 1, 1).await;
+    pass(&store, &clock, 100).await;
+    let before = store.lease_clock(&tenant).await.unwrap();
+    store.close().await.unwrap();
+    clock.advance_ms(3_600_000);
+    let store = open();
+    store.check().await.unwrap();
+    assert_eq!(store.lease_clock(&tenant).await.unwrap(), before);
+    assert!(
+        acquire(&store, &tenant, &pool, 1, 2)
+            .await
+            .outcome
+            .reply
+            .is_err()
+    );
+    pass(&store, &clock, 23).await;
+    assert_eq!(
+        store.due_pools(&tenant).await.unwrap(),
+        std::slice::from_ref(&pool)
+    );
+    let granted = grant(&acquire(&store, &tenant, &pool, 1, 2).await);
+    assert_eq!(granted.lease.seq.0, 2);
+}

@@ -1,0 +1,75 @@
+//! Conversion between values of the domain and columns.
+
+use chrono::{DateTime, Utc};
+use rusqlite::Row;
+
+use crate::domain::{Cursor, Page, PageRequest};
+use crate::store::StoreError;
+
+/// Returns a time in milliseconds since 1970.
+pub(super) fn millis(at: DateTime<Utc>) -> i64 {
+    at.timestamp_millis()
+}
+
+/// Reads a time in milliseconds since 1970.
+pub(super) fn time(millis: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(millis).unwrap_or(license_core::time::MAX)
+}
+
+/// Returns a number as a column. Numbers above 2^63 - 1 become the maximum.
+pub(super) fn column(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Reads a number that is not negative.
+pub(super) fn number(table: &'static str, column: i64) -> Result<u64, StoreError> {
+    u64::try_from(column).map_err(|_| bad_row(table, column))
+}
+
+/// Returns the error for a value that the program did not write.
+pub(super) fn bad_row(table: &'static str, found: impl ToString) -> StoreError {
+    StoreError::BadRow {
+        table,
+        found: found.to_string(),
+    }
+}
+
+/// Returns the number after which a page starts.
+pub(super) fn after_number(page: &PageRequest) -> Result<i64, StoreError> {
+    page.after_number(0).ok_or_else(|| StoreError::Cursor {
+        found: page.after.as_ref().map_or("", Cursor::as_str).to_owned(),
+    })
+}
+
+/// Returns the number of rows to read for a page: one more than its limit.
+pub(super) fn excess(page: &PageRequest) -> i64 {
+    i64::try_from(page.limit())
+        .unwrap_or(i64::MAX)
+        .saturating_add(1)
+}
+
+/// Collects rows.
+pub(super) fn collect<T>(
+    statement: &mut rusqlite::CachedStatement<'_>,
+    values: impl rusqlite::Params,
+    read: fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut rows = statement.query(values)?;
+    let mut items = Vec::new();
+    while let Some(row) = rows.next()? {
+        items.push(read(row)?);
+    }
+    Ok(items)
+}
+
+/// Collects a page of rows. `key` returns the position of an item.
+pub(super) fn collect_page<T>(
+    statement: &mut rusqlite::CachedStatement<'_>,
+    values: impl rusqlite::Params,
+    read: fn(&Row<'_>) -> Result<T, StoreError>,
+    page: &PageRequest,
+    key: impl Fn(&T) -> String,
+) -> Result<Page<T>, StoreError> {
+    let items = collect(statement, values, read)?;
+    Ok(Page::from_excess(items, page.limit(), key))
+}

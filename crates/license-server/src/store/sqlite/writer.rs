@@ -1,0 +1,280 @@
+//! The writer: one thread that owns the only connection that writes.
+//!
+//! The thread commits all waiting requests together. Each request has a savepoint, so that a
+//! request that fails does not affect the others. Replies are sent only after the commit.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use license_seats::LeaseTime;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::pools::Pools;
+use super::queries::query;
+use super::values::{column, number};
+use crate::clock::{Clock, LeaseClock};
+use crate::store::StoreError;
+
+/// The largest number of requests that are committed together.
+const MAX_BATCH: usize = 512;
+
+/// How long the writer waits for a request before it advances the lease clock. A step of the lease
+/// clock is at most one second, so a longer wait would lose time.
+const STEP: Duration = Duration::from_millis(250);
+
+/// After how many milliseconds the lease clock is stored without a request.
+const STORE_CLOCK_MS: u64 = 1000;
+
+/// The context of a request: the open transaction, the pools and the time.
+pub(super) struct Batch<'a> {
+    /// The connection, in a transaction.
+    pub(super) db: &'a Connection,
+    /// The pools in memory. `None` if another process owns the pools.
+    pub(super) pools: Option<&'a mut Pools>,
+    /// The reading of the lease clock.
+    pub(super) now: LeaseTime,
+    /// The wall-clock time.
+    pub(super) wall: DateTime<Utc>,
+}
+
+/// A request for the writer.
+trait Job: Send {
+    /// Does the work of the request, and keeps the result. Returns whether the work succeeded.
+    fn run(&mut self, batch: &mut Batch<'_>) -> bool;
+
+    /// Sends the result, or the error of the commit.
+    fn finish(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+enum Message {
+    Job(Box<dyn Job>),
+    Close(oneshot::Sender<()>),
+}
+
+/// A request with its work, result and reply.
+struct Request<T, F> {
+    work: Option<F>,
+    result: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Job for Request<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut Batch<'_>) -> Result<T, StoreError> + Send,
+{
+    fn run(&mut self, batch: &mut Batch<'_>) -> bool {
+        let result = self.work.take().map(|work| work(batch));
+        let is_success = matches!(result, Some(Ok(_)));
+        self.result = result;
+        is_success
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
+        let result = match (committed, self.result) {
+            // The work failed before the commit did.
+            (_, Some(Err(error))) => Err(error),
+            (Ok(()), Some(Ok(value))) => Ok(value),
+            (Err(error), _) => Err(error),
+            (Ok(()), None) => Err(StoreError::Closed),
+        };
+        // The caller may have gone away. Its change is committed nevertheless.
+        let _ = self.reply.send(result);
+    }
+}
+
+/// The handle of the writer thread.
+#[derive(Debug)]
+pub(super) struct Writer {
+    sender: Sender<Message>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the thread. With `is_owner`, this process owns the pools and the lease clock.
+    pub(super) fn start(
+        db: Connection,
+        clock: Arc<dyn Clock>,
+        is_owner: bool,
+    ) -> Result<Self, StoreError> {
+        let stored = db.query_row(query!("clock_read"), [], |row| row.get(0))?;
+        let stored = number("lease_clock", stored)?;
+        let (sender, receiver) = channel();
+        let worker = Worker {
+            db,
+            lease_clock: LeaseClock::resume(stored, clock.boot_ms()),
+            clock,
+            pools: is_owner.then(Pools::default),
+            stored_ms: stored,
+            receiver,
+        };
+        let builder = thread::Builder::new().name("store-writer".to_owned());
+        let thread = builder
+            .spawn(move || worker.run())
+            .map_err(|error| StoreError::io("the writer thread", error))?;
+        Ok(Self {
+            sender,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Runs a request in the next batch, and returns its result after the commit.
+    pub(super) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Batch<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (reply, result) = oneshot::channel();
+        let request = Request {
+            work: Some(work),
+            result: None,
+            reply,
+        };
+        let sent = self.sender.send(Message::Job(Box::new(request)));
+        sent.map_err(|_| StoreError::Closed)?;
+        result.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Commits the requests that wait, and ends the thread.
+    pub(super) async fn close(&self) {
+        let (reply, closed) = oneshot::channel();
+        if self.sender.send(Message::Close(reply)).is_ok() {
+            let _ = closed.await;
+        }
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The state of the writer thread.
+struct Worker {
+    db: Connection,
+    clock: Arc<dyn Clock>,
+    lease_clock: LeaseClock,
+    pools: Option<Pools>,
+    stored_ms: u64,
+    receiver: Receiver<Message>,
+}
+
+impl Worker {
+    fn run(mut self) {
+        loop {
+            let mut jobs = Vec::new();
+            let closing = match self.receiver.recv_timeout(STEP) {
+                Ok(first) => self.collect(first, &mut jobs),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            self.lease_clock.advance(self.clock.boot_ms());
+            if !jobs.is_empty() || self.must_store_clock() {
+                self.commit(jobs);
+            }
+            if let Some(closed) = closing {
+                drop(self);
+                let _ = closed.send(());
+                return;
+            }
+        }
+    }
+
+    /// Collects the waiting requests, up to the largest batch. Returns the channel of the caller
+    /// that closes the writer, if any.
+    fn collect(&self, first: Message, jobs: &mut Vec<Box<dyn Job>>) -> Option<oneshot::Sender<()>> {
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Job(job) => jobs.push(job),
+                Message::Close(closed) => return Some(closed),
+            }
+            let is_full = jobs.len() >= MAX_BATCH;
+            next = (!is_full).then(|| self.receiver.try_recv().ok()).flatten();
+        }
+        None
+    }
+
+    fn must_store_clock(&self) -> bool {
+        let unstored = self.lease_clock.now_ms().saturating_sub(self.stored_ms);
+        self.pools.is_some() && unstored >= STORE_CLOCK_MS
+    }
+
+    /// Runs the jobs in one transaction, and sends their results.
+    fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        let committed = self.transact(&mut jobs);
+        if let Err(error) = &committed {
+            // The pools in memory have changes that are not in the database.
+            if let Some(pools) = &mut self.pools {
+                pools.discard_batch();
+            }
+            let _ = self.db.execute_batch("ROLLBACK");
+            tracing::error!(error = %license_core::with_causes(error), "cannot commit");
+        } else if let Some(pools) = &mut self.pools {
+            pools.accept_batch();
+        }
+        let source = committed.err().map(Arc::new);
+        for job in jobs {
+            job.finish(match &source {
+                None => Ok(()),
+                Some(error) => Err(StoreError::NotCommitted(Arc::clone(error))),
+            });
+        }
+    }
+
+    fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        // A deferred transaction that reads and then writes can fail as busy.
+        self.execute("BEGIN IMMEDIATE")?;
+        for job in jobs {
+            self.run_job(job.as_mut())?;
+        }
+        let now_ms = self.lease_clock.now_ms();
+        if self.pools.is_some() {
+            let mut statement = self.db.prepare_cached(query!("clock_write"))?;
+            statement.execute([column(now_ms)])?;
+        }
+        self.execute("COMMIT")?;
+        self.stored_ms = now_ms;
+        Ok(())
+    }
+
+    /// Runs a job in a savepoint, so that a job that fails changes nothing.
+    fn run_job(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
+        self.execute("SAVEPOINT request")?;
+        let mut batch = Batch {
+            db: &self.db,
+            pools: self.pools.as_mut(),
+            now: LeaseTime::from_millis(self.lease_clock.now_ms()),
+            wall: self.clock.wall(),
+        };
+        let is_success = job.run(&mut batch);
+        // Some errors, such as a full disk, roll back the whole transaction.
+        if self.db.is_autocommit() {
+            return Err(StoreError::Database(Arc::new(
+                rusqlite::Error::SqliteFailure(
+                    rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT),
+                    Some("the database rolled back the transaction".to_owned()),
+                ),
+            )));
+        }
+        if let Some(pools) = &mut self.pools {
+            pools.end_request(is_success);
+        }
+        if !is_success {
+            self.execute("ROLLBACK TO request")?;
+        }
+        self.execute("RELEASE request")
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), StoreError> {
+        self.db.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,44 @@
+//! The vendor's public keys and the product file, which the operator gives the server.
+
+use std::path::{Path, PathBuf};
+
+use license_cli_support::{Failure, Source, show_path};
+use license_core::encoding::decode_text;
+use license_core::jose::MAX_FILE_BYTES;
+use license_core::{FeatureMatrix, TrustSet, with_causes};
+
+/// Reads the vendor's public keys. Without a file, there are none.
+///
+/// # Errors
+///
+/// Returns `IO` if the file cannot be read, and `MALFORMED` if it does not contain public keys.
+pub(crate) fn read_trust(path: &Path) -> Result<TrustSet, Failure> {
+    if !path.exists() {
+        return Ok(TrustSet::default());
+    }
+    let text = read(path)?;
+    TrustSet::parse(&text).map_err(|error| {
+        Failure::malformed(format!("{}: {}", show_path(path), with_causes(&error)))
+            .hint("use the trust set that the vendor wrote with `keygen trust`")
+    })
+}
+
+/// Reads a product file, or returns the built-in product.
+///
+/// # Errors
+///
+/// Returns `IO` if the file cannot be read, and `MALFORMED` if it is not a product file.
+pub(crate) fn read_product(path: Option<&PathBuf>) -> Result<FeatureMatrix, Failure> {
+    let Some(path) = path else {
+        return Ok(FeatureMatrix::built_in().clone());
+    };
+    let text = read(path)?;
+    FeatureMatrix::parse(&text).map_err(|error| {
+        Failure::malformed(format!("{}: {}", show_path(path), with_causes(&error)))
+            .hint("use the product file of the vendor")
+    })
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    Source::File(path.to_owned()).read_text(MAX_FILE_BYTES, decode_text)
+}

@@ -1,0 +1,423 @@
+//! A license server as a process of its own, and a client for it.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::Agent;
+use ureq::http::{HeaderMap, Request};
+
+use crate::{Run, Scratch, programs};
+
+/// The time after which a test gives up. No test asserts that something takes this long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running server on a free port, with a data directory in the scratch directory.
+///
+/// Dropping the value kills the process.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    /// What the server printed when it was ready.
+    pub start: Value,
+    agent: Agent,
+}
+
+/// A response of a server.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// The header fields.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: String,
+}
+
+impl Response {
+    /// Parses the body as JSON.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the body is not JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        let parsed = serde_json::from_str(&self.body);
+        parsed.unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Returns a header field, or an empty text.
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value.map_or("", |value| value.to_str().expect("header fields are ASCII"))
+    }
+
+    /// Checks the status, and returns the body as JSON.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the response has another status.
+    #[track_caller]
+    pub fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{self:?}");
+        self.json()
+    }
+
+    /// Checks that the response is a problem with this status and code, and returns the problem.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the response is another one.
+    #[track_caller]
+    pub fn expect_problem(&self, status: u16, code: &str) -> Value {
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{self:?}"
+        );
+        let problem = self.expect(status);
+        assert_eq!(problem["code"], code, "{self:?}");
+        assert_eq!(problem["status"], status, "{self:?}");
+        assert!(
+            problem["title"].is_string() && problem["detail"].is_string(),
+            "{self:?}"
+        );
+        problem
+    }
+}
+
+/// Returns a run of `license-server` with the data directory `data` of the scratch directory.
+pub fn license_server(scratch: &Scratch) -> Run<'_> {
+    let run = Run::new(programs::license_server(), scratch).without_env("CODITECT_HOME");
+    run.env("LICENSE_SERVER_DATA_DIR", scratch.file("data"))
+}
+
+impl Server {
+    /// Starts a server on a free port of the loopback interface.
+    ///
+    /// # Panics
+    ///
+    /// Panics with the log if the server does not start.
+    #[track_caller]
+    pub fn start(scratch: &Scratch, arguments: &[&str]) -> Self {
+        Self::start_with(license_server(scratch), scratch, arguments)
+    }
+
+    /// Starts a server with a prepared run, such as one with another environment.
+    ///
+    /// # Panics
+    ///
+    /// Panics with the log if the server does not start.
+    #[track_caller]
+    pub fn start_with(run: Run<'_>, scratch: &Scratch, arguments: &[&str]) -> Self {
+        let log = File::create(scratch.file("server.log")).expect("the log can be created");
+        let has = |option: &str| arguments.contains(&option);
+        let mut run = run.args(["run", "--json"]).args(arguments);
+        if !has("--listen") {
+            run = run.args(["--listen", "127.0.0.1:0"]);
+        }
+        if !has("--metrics-listen") {
+            run = run.args(["--metrics-listen", "127.0.0.1:0"]);
+        }
+        let mut child = run.start_with_stderr(log.into());
+        let stdout = child.stdout.take().expect("the output is a pipe");
+        let Some(start) = first_object(stdout) else {
+            let status = child.wait().expect("the process ends");
+            panic!(
+                "the server ended with {status}\n{}",
+                scratch.read("server.log")
+            );
+        };
+        Self {
+            child,
+            start,
+            agent: agent(),
+        }
+    }
+
+    /// Returns the URL of the server.
+    pub fn url(&self) -> &str {
+        self.start["url"]
+            .as_str()
+            .expect("the server prints its URL")
+    }
+
+    /// Returns the address of the server.
+    pub fn address(&self) -> SocketAddr {
+        let (_, address) = self.url().split_once("://").expect("a URL has a scheme");
+        address.parse().expect("the URL contains an address")
+    }
+
+    /// Returns the process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a request. `path` starts with a slash, or is a whole URL. An empty body sends none.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no response.
+    #[track_caller]
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        self.try_send(method, path, headers, body)
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no response.
+    pub fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Response, ureq::Error> {
+        let url = if path.starts_with('/') {
+            format!("{}{path}", self.url())
+        } else {
+            path.to_owned()
+        };
+        let mut request = Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let is_json = !body.is_empty() && headers.iter().all(|(name, _)| *name != "content-type");
+        if is_json {
+            request = request.header("content-type", "application/json");
+        }
+        let mut response = if body.is_empty() {
+            self.agent
+                .run(request.body(()).expect("the request is valid"))?
+        } else {
+            self.agent
+                .run(request.body(body).expect("the request is valid"))?
+        };
+        let text = response
+            .body_mut()
+            .with_config()
+            .limit(64 << 20)
+            .read_to_string()?;
+        Ok(Response {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: text,
+        })
+    }
+
+    /// Sends a GET request.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no response.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Response {
+        self.send("GET", path, &[], "")
+    }
+
+    /// Sends a POST request with JSON.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no response.
+    #[track_caller]
+    pub fn post(&self, path: &str, body: &Value) -> Response {
+        self.send("POST", path, &[], &body.to_string())
+    }
+
+    /// Creates the first administrator with the one-time link, and returns its token.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is an administrator already.
+    #[track_caller]
+    pub fn administrator(&self) -> Administrator<'_> {
+        let link = self.start["setup_url"]
+            .as_str()
+            .expect("there is no administrator yet");
+        let (_, secret) = link.rsplit_once('/').expect("a URL has a path");
+        let body = serde_json::json!({"secret": secret, "name": "test"});
+        let created = self.post("/api/v1/setup", &body).expect(201);
+        let secret = created["secret"].as_str().expect("the token has a secret");
+        Administrator {
+            server: self,
+            authorization: format!("Bearer {secret}"),
+        }
+    }
+
+    /// Opens a connection for raw bytes. Reads fail after a minute.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the server refuses the connection.
+    #[track_caller]
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address()).expect("the server accepts connections");
+        let set = stream.set_read_timeout(Some(PATIENCE));
+        set.expect("a time limit can be set");
+        stream
+    }
+
+    /// Sends raw bytes, and returns what the server answers until it ends the connection.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the server does not end the connection within a minute.
+    #[track_caller]
+    pub fn send_raw(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect();
+        // The server may end the connection before it has read everything.
+        let _ = stream.write_all(bytes);
+        read_to_end(stream)
+    }
+
+    /// Asks the process to stop, and waits for its end.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the signal cannot be sent.
+    #[track_caller]
+    pub fn stop(mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.child.wait().expect("the process ends")
+    }
+
+    /// Sends a signal to the process.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the signal cannot be sent.
+    #[track_caller]
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &id])
+            .status();
+        assert!(sent.expect("kill can be started").success());
+    }
+
+    /// Kills the process.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the process cannot be killed.
+    pub fn kill(mut self) {
+        self.child.kill().expect("the process can be killed");
+        self.child.wait().expect("the process ends");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The process has ended already if the test stopped it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An administrator of a server.
+#[derive(Debug)]
+pub struct Administrator<'s> {
+    server: &'s Server,
+    /// The value of the header `Authorization`.
+    pub authorization: String,
+}
+
+impl Administrator<'_> {
+    /// Sends a GET request.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no response.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Response {
+        let headers = [("authorization", self.authorization.as_str())];
+        self.server.send("GET", path, &headers, "")
+    }
+
+    /// Sends a request with JSON.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no response.
+    #[track_caller]
+    pub fn send(&self, method: &str, path: &str, body: &Value) -> Response {
+        let headers = [("authorization", self.authorization.as_str())];
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        self.server.send(method, path, &headers, &body)
+    }
+
+    /// Sends a POST request with JSON.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no response.
+    #[track_caller]
+    pub fn post(&self, path: &str, body: &Value) -> Response {
+        self.send("POST", path, body)
+    }
+}
+
+/// Reads from a connection until the server ends it. A reset connection counts as ended.
+///
+/// # Panics
+///
+/// Panics if the server does not end the connection within a minute.
+#[track_caller]
+pub fn read_to_end(mut stream: TcpStream) -> String {
+    let mut bytes = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut bytes) {
+        let is_end = matches!(
+            error.kind(),
+            std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe
+        );
+        assert!(is_end, "{error}");
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Returns an HTTP client that reports every status, keeps connections and trusts no certificate.
+fn agent() -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(PATIENCE))
+        .max_redirects(0)
+        .build()
+        .into()
+}
+
+/// Reads lines until they are one JSON object. Returns `None` if the output ends before.
+fn first_object(output: impl Read) -> Option<Value> {
+    let mut text = String::new();
+    for line in BufReader::new(output).lines() {
+        text.push_str(&line.ok()?);
+        text.push('\n');
+        if let Ok(object) = serde_json::from_str(&text) {
+            return Some(object);
+        }
+    }
+    None
+}
+
+/// Returns a free port of the loopback interface. Another process can take it before it is used.
+///
+/// # Panics
+///
+/// Panics if the system has no free port.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener
+        .local_addr()
+        .expect("a listener has an address")
+        .port()
+}

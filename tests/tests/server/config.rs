@@ -1,0 +1,162 @@
+//! The configuration: options, then variables, then the file.
+
+use license_tests::server::{Server, license_server};
+use license_tests::{Run, Scratch};
+use serde_json::Value;
+
+fn check<'s>(scratch: &'s Scratch, arguments: &[&str]) -> Run<'s> {
+    license_server(scratch).arg("check-config").args(arguments)
+}
+
+fn setting(report: &Value, name: &str) -> (Value, Value, Value) {
+    let setting = &report["settings"][name];
+    let member = |name: &str| setting[name].clone();
+    (member("value"), member("source"), member("line"))
+}
+
+#[test]
+fn an_option_takes_precedence_over_a_variable_and_a_variable_over_the_file() {
+    let scratch = Scratch::new();
+    let file = "listen = \"127.0.0.1:1\"\npeer_rate = 7\n# three\nallowed_networks = [\"10.0.0.0/8\", \"::1\"]\n";
+    scratch.write_private("server.toml", file);
+    let run = |arguments: &[&str]| {
+        let run = check(&scratch, &["--json", "--config", "server.toml"]).args(arguments);
+        run.env("LICENSE_SERVER_PEER_RATE", "8")
+    };
+    let report = run(&["--listen", "127.0.0.1:2"])
+        .run()
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        setting(&report, "listen"),
+        ("127.0.0.1:2".into(), "option".into(), Value::Null)
+    );
+    assert_eq!(
+        setting(&report, "peer_rate"),
+        ("8".into(), "variable".into(), Value::Null)
+    );
+    let networks = ("10.0.0.0/8,::1".into(), "file".into(), 4.into());
+    assert_eq!(setting(&report, "allowed_networks"), networks);
+    assert_eq!(
+        setting(&report, "tls"),
+        ("auto".into(), "default".into(), Value::Null)
+    );
+    let unused: Vec<_> = report["unused"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["setting"])
+        .collect();
+    assert_eq!(unused, ["listen", "peer_rate"]);
+    let report = run(&[]).run().expect_code(0).json();
+    assert_eq!(
+        setting(&report, "listen"),
+        ("127.0.0.1:1".into(), "file".into(), 1.into())
+    );
+}
+
+#[test]
+fn the_values_take_effect() {
+    let scratch = Scratch::new();
+    scratch.write_private(
+        "server.toml",
+        "peer_rate = 1\npublic_url = \"https://l.example/\"\n",
+    );
+    let run = license_server(&scratch).env("LICENSE_SERVER_CONFIG", "server.toml");
+    let server = Server::start_with(run, &scratch, &[]);
+    assert_eq!(server.url(), "https://l.example");
+}
+
+#[test]
+fn a_value_that_is_not_acceptable_names_its_setting_and_its_place() {
+    let scratch = Scratch::new();
+    for (option, value, expected) in [
+        ("--listen", "localhost", "an IP address and a port"),
+        ("--metrics-listen", "nowhere", "an IP address and a port"),
+        ("--peer-rate", "0", "a number of requests per second"),
+        ("--header-timeout", "0", "seconds from 1 to 3600"),
+        ("--max-connections", "-1", "a whole number from 1"),
+        ("--tls", "maybe", "auto, on or off"),
+        ("--allowed-networks", "10.0.0.0/99", "a network such as"),
+        ("--public-url", "ftp://a", "a URL such as"),
+        ("--log-format", "xml", "auto, json or text"),
+        ("--name", "\u{7}", "1 to 128 characters"),
+    ] {
+        let outcome = check(&scratch, &[option, value, "--json"]).run();
+        assert_eq!(outcome.expect_json_failure(2), "USAGE", "{option}");
+        let message = outcome.json()["error"]["message"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let name = option.trim_start_matches('-').replace('-', "_");
+        assert!(
+            message.starts_with(&name) && message.contains(expected),
+            "{message}"
+        );
+    }
+    scratch.write_private("server.toml", "\nlisten = \"nowhere\"\n");
+    let outcome = check(&scratch, &["--config", "server.toml"])
+        .run()
+        .expect_code(3);
+    assert!(
+        outcome.stderr.contains("server.toml, line 2"),
+        "{outcome:?}"
+    );
+    let run = check(&scratch, &[])
+        .env("LICENSE_SERVER_LISTEN", "nowhere")
+        .run()
+        .expect_code(2);
+    assert!(run.stderr.contains("from LICENSE_SERVER_LISTEN"), "{run:?}");
+}
+
+#[test]
+fn a_file_that_is_not_acceptable_names_its_line() {
+    let scratch = Scratch::new();
+    for (text, expected) in [
+        ("listn = \"a\"\n", "did you mean `listen`?"),
+        ("[server]\nlisten = \"a\"\n", "without sections"),
+        ("listen = true\n", "a text or a number"),
+        ("listen = \"\"\n", "an empty text"),
+        ("listen =\n", "line 1"),
+        ("listen = \"a\"\nlisten = \"b\"\n", "line 2"),
+    ] {
+        scratch.write_private("server.toml", text);
+        let outcome = check(&scratch, &["--config", "server.toml"]).run();
+        outcome.expect_failure(3);
+        assert!(
+            outcome.stderr.contains(expected),
+            "{text}: {}",
+            outcome.stderr
+        );
+    }
+    check(&scratch, &["--config", "none.toml"])
+        .run()
+        .expect_failure(4);
+    check(&scratch, &["--config", "home"])
+        .run()
+        .expect_failure(2);
+    let path = scratch.write("open.toml", "");
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    std::fs::set_permissions(path, open).unwrap();
+    let error = check(&scratch, &["--config", "open.toml"])
+        .run()
+        .expect_failure(2);
+    assert!(error.hint.contains("chmod go-w"), "{error:?}");
+}
+
+#[test]
+fn an_unknown_variable_and_a_missing_file_are_reported() {
+    let scratch = Scratch::new();
+    let run = check(&scratch, &[]).env("LICENSE_SERVER_LISTN", "secret");
+    let outcome = run.run().expect_code(0);
+    assert!(
+        outcome
+            .stderr
+            .contains("did you mean LICENSE_SERVER_LISTEN"),
+        "{outcome:?}"
+    );
+    assert!(!outcome.all_output().contains("secret"), "{outcome:?}");
+    let missing = ["--tls-cert", "no.crt", "--tls-key", "no.key"];
+    let outcome = check(&scratch, &missing).run().expect_code(4);
+    assert!(outcome.stderr.contains("cannot read no.crt"), "{outcome:?}");
+}

@@ -1,0 +1,130 @@
+//! The first start, and what it leaves in the data directory.
+
+use std::os::unix::fs::PermissionsExt;
+
+use license_tests::Scratch;
+use license_tests::server::{Server, license_server};
+
+#[test]
+fn a_server_without_a_configuration_starts_and_says_what_to_do() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch, &[]);
+    let start = &server.start;
+    let request = start["request"].as_str().unwrap();
+    let request = std::fs::read_to_string(request).unwrap();
+    assert!(
+        request.starts_with("-----BEGIN LICENSE SERVER REQUEST-----\n"),
+        "{request}"
+    );
+    assert!(
+        start["setup_url"]
+            .as_str()
+            .unwrap()
+            .starts_with(server.url())
+    );
+    assert_eq!(start["has_license"], false);
+    assert_eq!(server.get("/healthz").expect(200)["status"], "ok");
+    assert_eq!(server.get("/readyz").expect(503)["status"], "no license");
+    let metrics = format!("http://{}/metrics", start["metrics"].as_str().unwrap());
+    let metrics = server.send("GET", &metrics, &[], "");
+    let line = r#"license_http_requests_total{method="GET",route="/healthz",status="200"} 1"#;
+    assert!(metrics.body.contains(line), "{}", metrics.body);
+    assert_eq!(
+        server.get("/metrics").status,
+        404,
+        "metrics have their own listener"
+    );
+}
+
+#[test]
+fn keys_and_the_data_directory_belong_to_their_owner_only() {
+    let scratch = Scratch::new();
+    let listen = ["--tls", "on"];
+    let server = Server::start(&scratch, &listen);
+    assert_eq!(scratch.mode("data"), 0o700);
+    for file in ["server.key", "server.db", "tls.key"] {
+        assert_eq!(scratch.mode(&format!("data/{file}")), 0o600, "{file}");
+    }
+    assert!(server.stop().success());
+}
+
+#[test]
+fn the_key_stays_when_the_server_starts_again() {
+    let scratch = Scratch::new();
+    Server::start(&scratch, &[]).stop();
+    let key = scratch.read("data/server.key");
+    Server::start(&scratch, &[]).stop();
+    assert_eq!(scratch.read("data/server.key"), key);
+}
+
+#[test]
+fn what_others_can_access_is_refused() {
+    let scratch = Scratch::new();
+    license_server(&scratch).arg("init").run().expect_code(0);
+    let set_mode = |file: &str, mode| {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(scratch.file(file), permissions).unwrap();
+    };
+    set_mode("data", 0o755);
+    let error = license_server(&scratch).arg("run").run().expect_failure(2);
+    assert!(error.message.contains("mode 755"), "{error:?}");
+    assert!(error.hint.contains("chmod 700"), "{error:?}");
+    set_mode("data", 0o700);
+    set_mode("data/server.key", 0o644);
+    let error = license_server(&scratch).arg("run").run().expect_failure(4);
+    assert!(error.hint.contains("chmod 600"), "{error:?}");
+    set_mode("data/server.key", 0o600);
+    let server = Server::start(&scratch, &[]);
+    assert!(server.stop().success());
+}
+
+#[test]
+fn a_second_server_names_the_first() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch, &[]);
+    let second = license_server(&scratch).args(["run", "--listen", "127.0.0.1:0"]);
+    let second = second.args(["--metrics-listen", "off"]).run();
+    let error = second.expect_failure(4);
+    assert!(
+        error.message.contains(&server.id().to_string()),
+        "{error:?}"
+    );
+    assert_eq!(server.get("/healthz").status, 200);
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let scratch = Scratch::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for option in ["--listen", "--metrics-listen"] {
+        let other = if option == "--listen" {
+            "--metrics-listen"
+        } else {
+            "--listen"
+        };
+        let run = license_server(&scratch).args(["run", option, &address, other, "127.0.0.1:0"]);
+        let error = run.run().expect_failure(4);
+        assert!(error.message.contains(&address), "{error:?}");
+        assert!(error.hint.contains(option), "{error:?}");
+    }
+}
+
+#[test]
+fn init_writes_a_request_and_keeps_an_existing_key() {
+    let scratch = Scratch::new();
+    let first = license_server(&scratch).args(["init", "--json"]).run();
+    let first = first.expect_code(0).json();
+    assert_eq!(first["created"], true);
+    let again = license_server(&scratch).args(["init", "--json", "--out", "again.request"]);
+    let again = again.run().expect_code(0).json();
+    assert_eq!(
+        (&again["kid"], &again["created"]),
+        (&first["kid"], &false.into())
+    );
+    let request = scratch.read("again.request");
+    assert!(
+        request.contains("BEGIN LICENSE SERVER REQUEST"),
+        "{request}"
+    );
+}
