@@ -148,7 +148,7 @@ mod tests {
             ),
             (
                 right.replace("-2", "2").replace("'ACME'", "'acme'"),
-                "at line 1, character 11: `product`",
+                "at character 11: `product`",
             ),
         ] {
             assert!(message(&text).contains(position), "{}", message(&text));
