@@ -409,7 +409,7 @@ fn deactivation_warns_if_the_administrators_file_also_contains_an_activation() {
         let output = again.expect_code(0).stderr;
         assert!(output.contains("warning: STILL_ACTIVE"), "{output}");
         assert!(
-            output.contains("ask the administrator to remove"),
+            output.contains("as root, with `license deactivate --system`"),
             "{output}"
         );
         assert!(

@@ -253,6 +253,11 @@ fn monitors_and_doctor_report_quotas_that_are_denied() {
         let report = as_user(&user, &machine, &["doctor", "--json"]).expect_code(1);
         let words = ["is not writable", "uses of finite quotas are denied"];
         expect(&report.json(), "home", "problem", &words);
+        if state == "existing" {
+            let report = report.json();
+            let hint = check(&report, "permissions")[2];
+            assert!(hint.contains("chown"), "only root may change it: {hint}");
+        }
         let used = as_user(&user, &machine, &["use", "agents", "--json"]);
         assert_eq!(used.expect_json_failure(1), "QUOTA_NOT_COUNTED", "{state}");
     }

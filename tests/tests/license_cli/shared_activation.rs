@@ -134,7 +134,7 @@ fn files_beside_a_license_that_are_not_read_are_named() {
     let _ = install(&machine, &["--at", AT, "ent.lic"]).expect_code(0);
     machine.write("etc/coditect/revocation.lic", "");
     let doctor = || run(&machine, &["doctor", "--json"]).json();
-    let names = ["not read because of the name: revocation.lic"];
+    let names = ["not read because of the name: `revocation.lic`"];
     expect(&doctor(), "system", "ok", &names);
     for name in ["vendor.jwks", "trust.jwk"] {
         let (keys, other) = (etc(&machine).join("trust.jwks"), etc(&machine).join(name));
