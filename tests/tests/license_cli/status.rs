@@ -74,6 +74,23 @@ fn status_states_seats_users_activation_renewal_source_and_quotas() {
     let used = object["quota_uses"].as_array().unwrap();
     let used = used.iter().find(|used| used["quota"] == QUOTA).unwrap();
     assert_eq!((&used["used"], &used["remaining"]), (&json!(8), &json!(2)));
+    // After the renewal has started, its activation is that of the license before it.
+    let starts_at = license["renewal"]["starts_at"].as_str().unwrap();
+    let started = ["status", "--json", "--user", "ann", "--at", starts_at];
+    let started = on(HERE, &machine, &started).expect_code(0).json();
+    assert_ne!(started["license_id"], object["license_id"]);
+    assert_eq!(started["license"]["activated_at"], license["activated_at"]);
+    let both = ["acme.lic", "next.lic", "answer.lic"].map(|file| machine.read(file));
+    machine.write("both.lic", both.concat());
+    let verified = on(HERE, &machine, &["verify", "both.lic", "--user", "ann"]);
+    let verified = verified.expect_code(0).stdout;
+    assert!(
+        verified.contains("  renewal     in the same file; starts "),
+        "{verified}"
+    );
+    let next = on(HERE, &machine, &["doctor", "--json"]).json()["next"].clone();
+    assert_eq!(next["what"], "start of the renewal", "{next}");
+    assert_eq!(next["at"], starts_at);
     let later = ["status", "--json", "--user", "ann", "--at", "2099-01-01"];
     let later = on(HERE, &machine, &later).expect_code(1).json();
     assert!(later.get("quota_uses").is_none(), "{later}");
