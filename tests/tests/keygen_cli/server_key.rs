@@ -364,7 +364,16 @@ fn a_successor_keeps_the_server_until_an_option_changes_it() {
     assert!(same.contains("already has the requested terms"), "{same}");
     let both = "--server-key other.request --no-server-key";
     let _ = change("upgrade", "moved.lic", both, "x.lic").expect_failure(2);
-    let _ = change("upgrade", "moved.lic", "--no-server-key", "gone.lic").expect_code(0);
+    // The vendor's trust set contains a key that has signed nothing yet.
+    workstation.write(
+        "spare.jwk",
+        load(&OTHER_SERVER).public().to_jwk().to_string(),
+    );
+    let spare = "--server-key spare.jwk --trust spare.jwk";
+    let refused = change("upgrade", "more.lic", &format!("{spare} --json"), "x.lic");
+    assert_eq!(refused.expect_json_failure(2), "SERVER_KEY_TRUSTED");
+    let gone = change("upgrade", "moved.lic", "--no-server-key", "gone.lic").expect_code(0);
+    assert!(gone.stderr.contains("no longer lend seats"), "{gone:?}");
     assert_eq!(named_key(&workstation, "gone.lic"), Value::Null);
 }
 

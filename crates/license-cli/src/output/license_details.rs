@@ -40,7 +40,12 @@ impl<'a> LicenseDetails<'a> {
             Outcome::Denied => license.entitlements(),
             _ => decision.entitlements(),
         };
-        let number = |quota: Option<&str>| entitlements.quota(quota?);
+        // A license can state a number although the product has no quota for it.
+        let number = |quota: Option<&str>, claim: Option<u64>| {
+            let quota = quota.and_then(|name| entitlements.quota(name));
+            quota.or_else(|| claim.map(Quota::Limit))
+        };
+        let claims = license.claims();
         // An activation that has ended does not count.
         let has_ended = matches!(decision.code(), Code::NotActivated | Code::Deactivated);
         let mut activations = verified.activations().iter().filter(|_| !has_ended);
@@ -50,8 +55,8 @@ impl<'a> LicenseDetails<'a> {
         };
         Self {
             license,
-            seats: number(matrix.seats_quota()),
-            devices: number(matrix.devices_quota()),
+            seats: number(matrix.seats_quota(), claims.seats),
+            devices: number(matrix.devices_quota(), claims.devices),
             source: source.map(Path::to_owned),
             activation: activations.find(|activation| activation.is_for(license)),
             renewal: verified.licenses().iter().find(renews),
