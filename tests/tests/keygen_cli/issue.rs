@@ -518,12 +518,12 @@ fn a_named_ledger_that_is_created_is_a_note() {
     let workstation = Vendor::shared().workstation();
     let issue = |options: &str| {
         let terms = "--tier pro --days 9 --force --out acme.lic";
-        let terms = format!("{terms} {options}");
+        let terms = format!("{terms}{options}");
         issued(&workstation, &words(&terms)).expect_code(0).stderr
     };
     assert!(!issue("").contains("ledger"));
-    let dry_run = issue("--ledger typo.db --dry-run");
+    let dry_run = issue(" --ledger typo.db --dry-run");
     assert!(dry_run.contains("would create ledger typo.db"), "{dry_run}");
-    assert!(issue("--ledger typo.db").contains("created ledger typo.db"));
-    assert!(!issue("--ledger typo.db").contains("created ledger"));
+    assert!(issue(" --ledger typo.db").contains("created ledger typo.db"));
+    assert!(!issue(" --ledger typo.db").contains("created ledger"));
 }

@@ -369,8 +369,8 @@ fn a_successor_keeps_the_server_until_an_option_changes_it() {
         "spare.jwk",
         load(&OTHER_SERVER).public().to_jwk().to_string(),
     );
-    let spare = "--server-key spare.jwk --trust spare.jwk";
-    let refused = change("upgrade", "more.lic", &format!("{spare} --json"), "x.lic");
+    let spare = "--seats 9 --trust spare.jwk --json";
+    let refused = change("upgrade", "moved.lic", spare, "x.lic");
     assert_eq!(refused.expect_json_failure(2), "SERVER_KEY_TRUSTED");
     let gone = change("upgrade", "moved.lic", "--no-server-key", "gone.lic").expect_code(0);
     assert!(gone.stderr.contains("no longer lend seats"), "{gone:?}");
