@@ -365,11 +365,9 @@ fn a_successor_keeps_the_server_until_an_option_changes_it() {
     let both = "--server-key other.request --no-server-key";
     let _ = change("upgrade", "moved.lic", both, "x.lic").expect_failure(2);
     // The vendor's trust set contains a key that has signed nothing yet.
-    workstation.write(
-        "spare.jwk",
-        load(&OTHER_SERVER).public().to_jwk().to_string(),
-    );
-    let spare = "--seats 9 --trust spare.jwk --json";
+    let jwk = load(&SERVER).public().to_jwk().to_string();
+    workstation.write("spare.jwk", jwk);
+    let spare = "--server-key server.request --trust spare.jwk --json";
     let refused = change("upgrade", "moved.lic", spare, "x.lic");
     assert_eq!(refused.expect_json_failure(2), "SERVER_KEY_TRUSTED");
     let gone = change("upgrade", "moved.lic", "--no-server-key", "gone.lic").expect_code(0);
