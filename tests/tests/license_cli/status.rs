@@ -10,6 +10,21 @@ fn rows(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn seats_are_shown_if_the_product_has_no_quota_for_them() {
+    let workstation = Vendor::shared().workstation();
+    let machine = Vendor::shared().customer_machine();
+    let product = license_tests::WIDGET.replace("seats_quota = \"operators\"\n", "");
+    workstation.write("widget.toml", &product);
+    machine.write("widget.toml", &product);
+    let issue = "issue --tier site --customer ACME --days 30 --offline --seats 20 --key vendor.key --product-file widget.toml --out acme.lic";
+    let _ = keygen(&workstation, &words(issue)).expect_code(0);
+    machine.write("acme.lic", workstation.read("acme.lic"));
+    let verify = words("verify --trust trust.jwks --product-file widget.toml acme.lic");
+    let shown = on(HERE, &machine, &verify).expect_code(0).stdout;
+    assert!(rows(&shown).contains(&"seats 20".to_owned()), "{shown}");
+}
+
+#[test]
 fn status_states_seats_users_activation_renewal_source_and_quotas() {
     let workstation = Vendor::shared().workstation();
     let machine = Vendor::shared().customer_machine();

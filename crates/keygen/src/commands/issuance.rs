@@ -84,6 +84,7 @@ impl<'a> Issuance<'a> {
         let report = report.map_err(|error| failures::not_issued(error, self.app.location))?;
         if self.dry_run {
             announce(&report.draft);
+            self.app.note_missing_ledger();
         }
         Ok(report)
     }

@@ -18,12 +18,13 @@ use license_cli_support::{
 use license_core::encoding::hex;
 use license_core::machine::MachineDigest;
 use license_core::{LicenseKey, Unverified};
-use license_issuer::ledger::sqlite::SqliteLedger;
+use license_issuer::ledger::sqlite::{LedgerLocation, SqliteLedger};
 use license_issuer::ledger::{LedgerReader, LicenseFilter, LicenseSort, LicenseStatus};
 use serde_json::json;
 
 use super::context::AppContext;
 use super::lookup::{license_in, license_of, not_found, open, resolve, rows};
+use super::revocations::signed_lists::all_copies;
 use crate::args::{LedgerCommand, List, SortBy};
 use crate::inputs::{matrix, now};
 use crate::{failures, output};
@@ -64,7 +65,7 @@ pub(crate) fn run(command: &LedgerCommand, app: AppContext<'_>) -> Result<(), Fa
         LedgerCommand::Expiring(arguments) => expiring::run(arguments, &ledger, app),
         LedgerCommand::Stats => stats::print(&ledger, &matrix(app.settings, None)?, terminal),
         LedgerCommand::Export { output } => export(&ledger, output, terminal),
-        LedgerCommand::Backup { out } => back_up(&ledger, out, terminal),
+        LedgerCommand::Backup { out } => back_up(&ledger, out, app),
         LedgerCommand::Verify { head } => verify::run(&ledger, head.as_ref(), terminal),
         LedgerCommand::Import { .. } => Ok(()),
     }
@@ -245,7 +246,8 @@ fn export(
     Ok(())
 }
 
-fn back_up(ledger: &SqliteLedger, out: &Path, terminal: &Terminal) -> Result<(), Failure> {
+fn back_up(ledger: &SqliteLedger, out: &Path, app: AppContext<'_>) -> Result<(), Failure> {
+    let terminal = app.terminal;
     if out.symlink_metadata().is_ok() {
         return Err(failures::copy_exists(out));
     }
@@ -256,16 +258,35 @@ fn back_up(ledger: &SqliteLedger, out: &Path, terminal: &Terminal) -> Result<(),
     if let Some(fault) = report.fault {
         return Err(verify::broken_chain(&copy, &fault));
     }
+    let lists: Vec<_> = match app.location {
+        LedgerLocation::File(path) => all_copies(path)?
+            .iter()
+            .map(|path| show_path(path))
+            .collect(),
+        LedgerLocation::None | LedgerLocation::Unknown => Vec::new(),
+    };
     if terminal.is_json() {
         return terminal.json(&json!({
             "path": show_path(out),
             "entries": report.entries,
             "head": hex::encode(&report.head),
+            "not_included": lists,
         }));
     }
     terminal.data(&format!(
         "wrote {}: {}",
         show_path(out),
         plural(report.entries, "entry", "entries")
-    ))
+    ))?;
+    if !lists.is_empty() {
+        let message = format!(
+            "the backup does not contain the copies of the last revocation lists; copy them too: {}",
+            lists.join(", ")
+        );
+        terminal.note(&message);
+    }
+    terminal.note(
+        "the backup does not contain the signing key, the trust set, product files and settings",
+    );
+    Ok(())
 }

@@ -41,15 +41,20 @@ impl<'a> LicenseDetails<'a> {
             Outcome::Denied => license.entitlements(),
             _ => decision.entitlements(),
         };
-        let number = |quota: Option<&str>| entitlements.quota(quota?);
+        // A license can state a number although the product has no quota for it.
+        let number = |quota: Option<&str>, claim: Option<u64>| {
+            let quota = quota.and_then(|name| entitlements.quota(name));
+            quota.or_else(|| claim.map(Quota::Limit))
+        };
+        let claims = license.claims();
         let renews = |next: &&License| {
             let is_later = next.not_before().is_some_and(|start| now < start);
             is_later && next.supersedes().contains(license.id())
         };
         Self {
             license,
-            seats: number(matrix.seats_quota()),
-            devices: number(matrix.devices_quota()),
+            seats: number(matrix.seats_quota(), claims.seats),
+            devices: number(matrix.devices_quota(), claims.devices),
             source: source.map(Path::to_owned),
             activated_at: activated_at(results),
             renewal: verified.licenses().iter().find(renews),

@@ -75,8 +75,7 @@ pub struct LicenseFilter {
     /// A part of the name of the customer or company. [Folded](crate::folding::folded) names are
     /// compared.
     pub customer: Option<String>,
-    /// The whole name of the customer, in any case of ASCII letters. The ledger has an index of
-    /// these names.
+    /// The whole name of the customer. [Folded](crate::folding::folded) names are compared.
     pub customer_name: Option<String>,
     /// The tier.
     pub tier: Option<String>,

@@ -88,11 +88,13 @@ pub(super) fn filter_sql(
         );
     }
     if let Some(name) = &filter.customer_name {
-        // The expression and the collation are those of the index `entries_by_customer`.
-        add(
-            "json_extract(e.body, '$.customer') = # COLLATE NOCASE",
-            Box::new(name.clone()),
+        // The index contains the names, so this query does not read the entries of other customers.
+        let condition = format!(
+            "e.seq IN (SELECT n.seq FROM entries n INDEXED BY entries_by_customer
+               WHERE n.kind IN ('license', 'enterprise_key')
+                 AND {FOLDED}(json_extract(n.body, '$.customer')) = #)"
         );
+        add(&condition, Box::new(folded(name)));
     }
     if let Some(tier) = &filter.tier {
         add(
