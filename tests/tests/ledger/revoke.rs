@@ -265,7 +265,7 @@ fn a_revocation_is_undone_and_can_be_repeated() {
     assert_eq!(licenses(&vendor, &["list", "--status", "revoked"]).len(), 3);
     let expected = json!({
         "license_id": second, "customer": null, "reason": "paid", "reinstated": [second, third],
-        "not_revoked": [], "competitors": [], "denials": [], "dry_run": false,
+        "revoked_separately": [], "not_revoked": [], "competitors": [], "denials": [], "dry_run": false,
     });
     assert_eq!(undo(&second, &["--with-successors"]), expected);
     assert_eq!(undo(&second, &[])["not_revoked"], json!([second]));

@@ -97,6 +97,9 @@ fn damaged(source: &Source, error: &MachineRequestError) -> Failure {
         MachineRequestError::Check => {
             "ask the customer to send the text again as a file, because the text was changed"
         }
+        MachineRequestError::EncodedMail => {
+            "open the mail, and save its text or its attachment as a file; the source of an encoded mail cannot be read"
+        }
         MachineRequestError::Several => "use one file for each request or receipt",
         MachineRequestError::OtherBlock { found } if found == "LICENSE" => {
             "name the license with --license, and here the request that `license request` wrote"
