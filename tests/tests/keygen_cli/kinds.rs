@@ -511,6 +511,14 @@ fn check_ins_count_the_machines_of_a_license() {
         check_in(3, &["--dry-run"]).expect_json_failure(2),
         "DEVICE_LIMIT"
     );
+    let args = ["check-in", "acme.lic", "--machine", &digest(3)];
+    let error = at(&workstation, JANUARY, &args).expect_failure(2);
+    assert!(
+        error.hint.starts_with("add --over-device-limit"),
+        "{error:?}"
+    );
+    let shown = keygen(&workstation, &words("ledger show acme.lic --json")).expect_code(0);
+    assert_eq!(shown.json()["checked_in"].as_array().unwrap().len(), 2);
     assert_eq!(check_in(3, &[]).expect_json_failure(2), "DEVICE_LIMIT");
     // A suspension does not use up a device.
     let _ = check_in(4, &["--status", "suspended"]).expect_code(0);
