@@ -419,6 +419,20 @@ fn an_upgrade_adds_named_users_and_removes_them_after_the_cool_down() {
         report.stderr.contains("users bob and Bob differ"),
         "{report:?}"
     );
+    assert!(!report.stderr.contains("seats"), "{report:?}");
+    let more = [
+        "--user",
+        "dan",
+        "--user",
+        "eve",
+        "--seats",
+        "5",
+        "--dry-run",
+    ];
+    let few = [&add[..], &more].concat();
+    let few = at(&workstation, JANUARY, &few).expect_code(0);
+    let expected = "the license names 6 users, and has 5 seats; add --seats 6";
+    assert!(few.stderr.contains(expected), "{few:?}");
     let after = issue_json(&workstation, JANUARY, &add);
     assert_eq!(after["users"], json!(["alice", "Bob", "carol", "bob"]));
     let remove = |user| ["upgrade", id(&after), "--remove-user", user, "--force"];

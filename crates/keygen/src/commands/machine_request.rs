@@ -106,7 +106,7 @@ fn damaged(source: &Source, expected: MachineRequestKind, error: &MachineRequest
                 "name the license with --license, and here the request that `license request` wrote"
             }
             MachineRequestKind::Clock => "name the request that `license request --clock` wrote",
-            MachineRequestKind::Deactivation => {
+            _ => {
                 "name the receipt that `license deactivate` wrote, or an activation id, which `keygen ledger show LICENSE_ID` lists"
             }
         },
