@@ -87,7 +87,7 @@ pub struct LicenseFilter {
     pub ends_by: Option<DateTime<Utc>>,
     /// Selects licenses that end after this instant.
     pub ends_after: Option<DateTime<Utc>>,
-    /// A part of any id, key or name.
+    /// A part of any id, key or name, including the names of users.
     pub text: Option<String>,
     /// The order.
     pub sort: LicenseSort,

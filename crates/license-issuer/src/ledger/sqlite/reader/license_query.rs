@@ -120,8 +120,10 @@ pub(super) fn filter_sql(
     if let Some(text) = &filter.text {
         values.push(Box::new(folded(text)));
         let named = named_condition(&format!("?{}", values.len()));
+        let user = format!("instr({FOLDED}(u.value), ?{}) > 0", values.len());
         let condition = format!(
             "({named} OR e.subject LIKE # ESCAPE '\\'
+              OR EXISTS (SELECT 1 FROM json_each(e.body, '$.users') u WHERE {user})
               OR json_extract(e.body, '$.key') LIKE # ESCAPE '\\'
               OR json_extract(e.body, '$.short_key') LIKE # ESCAPE '\\'
               OR json_extract(e.body, '$.kid') LIKE # ESCAPE '\\'
