@@ -150,9 +150,7 @@ fn refused(error: StrictJsonError) -> Problem {
         } => Problem::malformed(format!("the member {path} is not acceptable"))
             .values(expected, found)
             .hint("see /api/v1/openapi.json"),
-        error => {
-            Problem::malformed(license_core::with_causes(&error)).hint("send one JSON object")
-        }
+        error => Problem::malformed(license_core::with_causes(&error)).hint("send one JSON object"),
     }
 }
 
