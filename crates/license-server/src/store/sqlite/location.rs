@@ -49,6 +49,7 @@ pub(super) fn lock(directory: &Path) -> Result<LockedFile, StoreError> {
             directory: directory.to_owned(),
             kind: "a file system without locks".to_owned(),
         },
+        LockError::Io { path, source } => StoreError::io(path, source),
         error => StoreError::Locked(Arc::new(error)),
     })
 }
