@@ -85,6 +85,7 @@ impl PoolTerms {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: expected {expected}, found {found}")]
+#[non_exhaustive]
 pub struct TermsError {
     /// The name of the field.
     pub field: &'static str,

@@ -134,7 +134,10 @@ mod tests {
         let right = file.replace("'B1'", "'A1'");
         let again = "[[tiers]]\nname = 'A1'\nfeatures = []\n";
         for (text, position) in [
-            (file.to_owned(), "at line 5, character 8: `trial.tier`"),
+            (
+                file.replace("-2", "2"),
+                "at line 5, character 8: `trial.tier`",
+            ),
             (
                 right.clone(),
                 "at line 10, character 23: `tiers.A1.quotas.y`",
@@ -144,7 +147,7 @@ mod tests {
                 "at line 11, character 1: `tiers.A1`",
             ),
             (
-                right.replace("'ACME'", "'acme'"),
+                right.replace("-2", "2").replace("'ACME'", "'acme'"),
                 "at character 11: `product`",
             ),
         ] {
