@@ -203,6 +203,18 @@ fn methods_that_a_client_invents_are_one_time_series() {
 }
 
 #[test]
+fn a_ticket_has_no_method_that_claims_a_seat_without_its_lease() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch, &[]);
+    let path = format!("{TICKET}&nonce=00000000000000000000000000000000");
+    let response = server.send("HEAD", &path, &[LICENSE], "");
+    assert_eq!(
+        (response.status, response.header("allow")),
+        (405, "GET, DELETE")
+    );
+}
+
+#[test]
 fn a_refused_request_keeps_no_idempotency_key() {
     let scratch = Scratch::new();
     let server = Server::start(&scratch, &[]);

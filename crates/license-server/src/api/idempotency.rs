@@ -57,7 +57,8 @@ pub(super) async fn replay(State(app): State<App>, request: Request, next: Next)
 }
 
 /// Stores the response of a request that had an effect or met a conflict. Another response is not
-/// stored: the client can repeat the request, and a client without credentials cannot fill the disk.
+/// stored: the client can repeat the request, and a client without credentials cannot fill the
+/// disk.
 async fn record(app: &App, running: RunningRequest, response: Response) -> Response {
     let idempotency = &app.services().idempotency;
     let status = response.status();

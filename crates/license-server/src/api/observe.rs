@@ -72,8 +72,8 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
     response
 }
 
-/// Returns the name of a standard method, or `other`. A client can send any text as a method, and each
-/// one would be a new time series.
+/// Returns the name of a standard method, or `other`. A client can send any text as a method, and
+/// each one would be a new time series.
 fn known_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

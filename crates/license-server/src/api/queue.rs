@@ -119,7 +119,8 @@ pub(super) async fn wait(
 ) -> Result<Response, Problem> {
     if method == Method::HEAD {
         // The response would claim a seat without its lease.
-        return Err(method_not_allowed());
+        let allow = [(header::ALLOW, "GET, DELETE")];
+        return Ok((allow, method_not_allowed()).into_response());
     }
     let request = PollRequest {
         credential,

@@ -173,4 +173,11 @@ mod tests {
         assert!(text.contains(&process), "{text}");
         assert!(error.hint().is_some());
     }
+
+    #[test]
+    fn a_lock_file_that_cannot_be_created_is_not_another_server() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = lock(&directory.path().join("missing")).unwrap_err();
+        assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
+    }
 }
