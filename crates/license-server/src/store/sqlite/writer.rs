@@ -106,8 +106,8 @@ impl Writer {
         let (sender, receiver) = channel();
         let worker = Worker {
             db,
-            // The first commit changes the stored clock even if no time has passed, so that a
-            // server that has lost its lock cannot commit any more.
+            // The start counts as a millisecond. The first commit therefore changes the stored
+            // clock, and a server that has lost its lock cannot commit any more.
             lease_clock: LeaseClock::resume(stored.saturating_add(1), clock.boot_ms()),
             clock,
             pools: is_owner.then(Pools::default),
