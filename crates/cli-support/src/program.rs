@@ -43,9 +43,64 @@ pub fn parse<P: Parser>(
     arguments: impl IntoIterator<Item = OsString>,
     groups: &[CommandGroup],
 ) -> Result<P, ExitCode> {
-    parse_or_report(arguments, groups, |terminal, failure| {
-        report(terminal, failure).into()
+    parse_with_hints(arguments, groups, &[])
+}
+
+/// A hint for an option that a command does not have, but that users may expect.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionHint {
+    /// The program and the command, such as `keygen upgrade`.
+    pub command: &'static str,
+    /// The names of the options, without `--`.
+    pub options: &'static [&'static str],
+    /// The hint.
+    pub hint: &'static str,
+}
+
+/// Parses the command line like [`parse`]. A usage error about an option that a command does not
+/// have shows the hint of `hints`.
+///
+/// # Errors
+///
+/// Returns the exit code of the program: 0 for help and version, 2 for a usage error.
+pub fn parse_with_hints<P: Parser>(
+    arguments: impl IntoIterator<Item = OsString>,
+    groups: &[CommandGroup],
+    hints: &[OptionHint],
+) -> Result<P, ExitCode> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let mut command = P::command();
+    parse_with(&mut command, &arguments).map_err(|error| {
+        let terminal = Terminal::new(&output_options(&arguments));
+        let typed = command_name(&command, &arguments);
+        let hint = option_hint(&error, &typed, hints);
+        print_response(
+            &terminal,
+            &error,
+            (&command, groups, &arguments),
+            |terminal, failure| {
+                let failure = failure.clone();
+                let failure = match hint {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                };
+                report(terminal, &failure).into()
+            },
+        )
     })
+}
+
+/// Returns the hint for the option of an error that a command does not have.
+fn option_hint(error: &clap::Error, command: &str, hints: &[OptionHint]) -> Option<&'static str> {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let error = ArgumentError::from(error);
+    let is_meant = |hint: &&OptionHint| {
+        let mut options = error.options();
+        hint.command == command && options.any(|option| hint.options.contains(&option))
+    };
+    hints.iter().find(is_meant).map(|found| found.hint)
 }
 
 /// Parses the command line like [`parse`]. `report` prints a usage error, and returns the exit code

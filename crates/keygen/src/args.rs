@@ -16,7 +16,7 @@ mod value;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use license_cli_support::program::{CommandGroup, Description};
+use license_cli_support::program::{CommandGroup, Description, OptionHint};
 use license_cli_support::{OutputFile, OutputOptions, Source};
 use license_core::ProductCode;
 
@@ -100,6 +100,34 @@ pub(crate) const COMMAND_GROUPS: [CommandGroup; 7] = [
         commands: &["config", "completions", "man", "help"],
     },
 ];
+
+/// Hints for options of another command.
+pub(crate) const OPTION_HINTS: [OptionHint; 4] = [
+    OptionHint {
+        command: "keygen upgrade",
+        options: &["days", "until", "expires", "perpetual", "maintenance-until"],
+        hint: "`keygen upgrade` keeps the end of the license; extend it with `keygen renew LICENSE --days N`",
+    },
+    OptionHint {
+        command: "keygen renew",
+        options: &["tier", "user", "remove-user"],
+        hint: "`keygen renew` keeps the tier and the users; change them with `keygen upgrade LICENSE --tier TIER` or `--user USER`",
+    },
+    OptionHint {
+        command: "keygen upgrade",
+        options: CUSTOMER,
+        hint: OTHER_CUSTOMER,
+    },
+    OptionHint {
+        command: "keygen renew",
+        options: CUSTOMER,
+        hint: OTHER_CUSTOMER,
+    },
+];
+
+const CUSTOMER: &[&str] = &["customer"];
+
+const OTHER_CUSTOMER: &str = "the customer of a license cannot change; issue another license with `keygen issue --customer NAME`, and end this one with `keygen revoke LICENSE --reason TEXT`";
 
 /// The help of the option `--force` of `keygen issue`.
 const ISSUE_FORCE: &str = "Replace an existing file, allow fewer seats than the tier includes, and \

@@ -1,6 +1,7 @@
 //! The commands, one module for each, and the modules that several commands use.
 
 mod activate;
+mod active_licenses;
 mod answer;
 mod batch;
 mod bundle;
@@ -48,7 +49,7 @@ mod upgrade;
 mod usage;
 
 use clap::CommandFactory;
-use license_cli_support::{Exit, Failure, Terminal};
+use license_cli_support::{Exit, Failure, Terminal, show_path};
 
 use crate::args::{Cli, Command, ProductCommand};
 use crate::settings::{Origin, Settings, explain_ledger};
@@ -66,9 +67,15 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         settings,
         location: &ledger.value,
         terminal,
+        is_ledger_named: !matches!(ledger.origin, Origin::Default),
     };
-    run_command(cli.command, app, &ledger.origin)
-        .map_err(|failure| explain_ledger(&ledger, failure))
+    let missing = app.missing_ledger();
+    let exit = run_command(cli.command, app, &ledger.origin)
+        .map_err(|failure| explain_ledger(&ledger, failure))?;
+    if let Some(created) = missing.filter(|path| path.exists()) {
+        terminal.note(&format!("created ledger {}", show_path(created)));
+    }
+    Ok(exit)
 }
 
 /// Reads the settings. Commands that use none work even if the settings file is damaged.

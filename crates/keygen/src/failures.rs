@@ -94,7 +94,7 @@ pub(crate) fn draft_refused(error: &CoreIssueError) -> Failure {
         }
         CoreIssueError::Name { .. } => {
             Failure::usage(format!("--add-feature or --quota: {message}"))
-                .hint("use a name such as cloud_sync")
+                .hint("see the names of the product with `keygen product show`; a name has a-z, 0-9 and _")
         }
         CoreIssueError::NoSuchFeature { .. } => {
             Failure::usage(format!("--remove-feature: {message}"))

@@ -22,7 +22,9 @@ use license_cli_support::{Terminal, program, protect_memory};
 pub fn main() -> ExitCode {
     // Signing keys and passphrases must not reach a core dump.
     protect_memory();
-    let cli: args::Cli = match program::parse(std::env::args_os(), &args::COMMAND_GROUPS) {
+    let arguments = std::env::args_os();
+    let parsed = program::parse_with_hints(arguments, &args::COMMAND_GROUPS, &args::OPTION_HINTS);
+    let cli: args::Cli = match parsed {
         Ok(cli) => cli,
         Err(exit_code) => return exit_code,
     };

@@ -176,6 +176,9 @@ pub(crate) struct Request {
     /// Request a clock repair, which lowers a clock high-water mark that is ahead of the clock
     #[arg(long)]
     pub(crate) clock: bool,
+    /// An option by mistake: only the answer is for this user or for all users
+    #[arg(long, hide = true)]
+    pub(crate) system: bool,
     /// Replace the pending request, whose answer will then be rejected
     #[arg(long)]
     pub(crate) new: bool,

@@ -276,8 +276,6 @@ impl AppContext {
         let Some((path, found)) = path.zip(installation) else {
             return LicensePlace::default();
         };
-        let system = self.manager.readable_paths().system();
-        let is_in_system = system.is_some_and(|system| path.starts_with(system.dir().path()));
         let is_installed = |license: &License| found.path_of(license.id()).is_some();
         let is_other = |kept: &ReplacedLicense| !kept.verified.licenses().iter().all(is_installed);
         // The license before an early renewal is of interest, and no other license.
@@ -285,9 +283,15 @@ impl AppContext {
             .then(|| self.manager.replaced_license(&self.matrix).ok().flatten());
         LicensePlace {
             is_installed: true,
-            is_for_all_users: is_in_system,
+            is_for_all_users: self.is_in_system_dir(path),
             has_replaced: kept.flatten().as_ref().is_some_and(is_other),
         }
+    }
+
+    /// Returns whether a license file is in the directory for all users.
+    pub(crate) fn is_in_system_dir(&self, path: &Path) -> bool {
+        let system = self.manager.readable_paths().system();
+        system.is_some_and(|system| path.starts_with(system.dir().path()))
     }
 
     /// Returns why uses of finite quotas are denied to this user, if the decision grants any.

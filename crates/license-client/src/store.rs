@@ -289,6 +289,24 @@ impl Store {
         if licenses.iter().any(|file| self.dir.file(*file).exists()) {
             return Vec::new();
         }
+        self.unread_files()
+    }
+
+    /// Returns the files that a user may have meant as a license, keys or a revocation list,
+    /// although no file with such a name is read, sorted by path. Unlike
+    /// [`misnamed_files`](Self::misnamed_files), returns them even beside a license.
+    ///
+    /// ```
+    /// # let scratch = tempfile::tempdir()?;
+    /// use license_client::{StateDir, Store};
+    ///
+    /// let store = Store::new(StateDir::at(scratch.path()));
+    /// std::fs::write(scratch.path().join("license.lic"), "")?;
+    /// std::fs::write(scratch.path().join("vendor.jwks"), "")?;
+    /// assert_eq!(store.unread_files(), [scratch.path().join("vendor.jwks")]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn unread_files(&self) -> Vec<PathBuf> {
         let mut paths = self.paths_of(is_misnamed);
         paths.retain(|path| path.is_file());
         paths
@@ -314,7 +332,7 @@ fn is_quarantined(name: &str, file: &str) -> bool {
 /// Returns whether a file with this name may be meant as a license or keys, and is not read. The
 /// name of a file that this program writes starts with that of a state file.
 fn is_misnamed(name: &str) -> bool {
-    const EXTENSIONS: [&str; 4] = [".lic", ".license", ".key", ".jwks"];
+    const EXTENSIONS: [&str; 5] = [".lic", ".license", ".key", ".jwk", ".jwks"];
     const STEMS: [&str; 2] = ["license", "trust"];
     const OF_OTHER_MACHINE: &str = ".machine-";
     let lower = name.to_ascii_lowercase();

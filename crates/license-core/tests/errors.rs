@@ -3,7 +3,7 @@
 
 use std::error::Error;
 
-use license_core::encoding::{JsonError, QrTextError, TextError, ValueError};
+use license_core::encoding::{JsonError, QrTextError, StrictJsonError, TextError, ValueError};
 use license_core::ids::NameError;
 use license_core::inspect::InspectError;
 use license_core::issue::{RandomError, SigningError, SigningKeyError};
@@ -39,6 +39,7 @@ fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error(
     assert_error::<RotationError>();
     assert_error::<SigningError>();
     assert_error::<SigningKeyError>();
+    assert_error::<StrictJsonError>();
     assert_error::<TextError>();
     assert_error::<TimeError>();
     assert_error::<TrustError>();

@@ -295,6 +295,15 @@ fn a_line_without_its_number_is_counted_in_the_error() {
     let typed = with_line(&lines, 7, &lines[7][4..]).join("\n");
     let error = readback::from_lines(&typed).unwrap_err();
     assert_eq!(error.to_string(), "line 8: missing; one line has no number");
+    let expected = "type the number in front of each line";
+    assert!(error.hint().starts_with(expected), "{}", error.hint());
+    let bare: Vec<_> = lines.iter().map(|line| &line[4..]).collect();
+    let error = readback::from_lines(&bare.join("\n")).unwrap_err();
+    assert!(
+        error.hint().starts_with("type "),
+        "{error}: {}",
+        error.hint()
+    );
 }
 
 #[test]

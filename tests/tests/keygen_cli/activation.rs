@@ -298,6 +298,12 @@ fn a_machine_counts_once_for_check_ins_and_activations() {
     let error = check_in(3).expect_failure(2);
     assert!(error.message.contains("allows 2 machines"), "{error:?}");
     assert!(error.hint.contains("keygen release"), "{error:?}");
+    let released = words("ledger show --json acme.lic");
+    let shown = keygen(&workstation, &released).expect_code(0).json();
+    for activation in shown["activations"].as_array().unwrap() {
+        let id = activation["activation_id"].as_str().unwrap();
+        assert!(error.hint.contains(id), "{error:?}");
+    }
     let dry = activate(&workstation, &id, 3, &["--json", "--dry-run"]);
     assert_eq!(dry.expect_json_failure(2), "DEVICE_LIMIT");
     assert_eq!(
@@ -325,6 +331,25 @@ fn an_upgrade_keeps_the_machines_and_the_replaced_license_accepts_no_new_machine
     let _ = activate(&workstation, next, 2, &[]).expect_code(0);
     let refused = activate(&workstation, next, 3, &["--json"]);
     assert_eq!(refused.expect_json_failure(2), "DEVICE_LIMIT");
+    // The first activation is that of the replaced license.
+    let shown = keygen(&workstation, &["ledger", "show", next, "--json"])
+        .expect_code(0)
+        .json();
+    let shown = shown["activations"].as_array().unwrap();
+    let licenses: Vec<_> = shown
+        .iter()
+        .map(|activation| &activation["license_id"])
+        .collect();
+    assert_eq!(licenses, [next, &*id]);
+    let error = activate(&workstation, next, 3, &[]).expect_failure(2);
+    for activation in shown {
+        let id = activation["activation_id"].as_str().unwrap();
+        assert!(error.hint.contains(id), "{error:?}");
+    }
+    let text = keygen(&workstation, &["ledger", "show", next])
+        .expect_code(0)
+        .stdout;
+    assert!(text.contains(&format!("  of license {id}\n")), "{text}");
     // The machine would also count for the upgraded license.
     let refused = activate(&workstation, &id, 3, &["--json"]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
@@ -487,6 +512,10 @@ fn a_request_is_found_in_a_mail_and_two_requests_are_refused() {
     let token = keygen(&workstation, &args).expect_code(0).stdout;
     assert_eq!(verified(&token).nonce(), Nonce::from_random([1; 16]));
     workstation.write("mail.txt", format!("{mail}{armor}"));
+    let copies = keygen(&workstation, &[&args[..], &["--json"]].concat()).expect_code(0);
+    assert_eq!(copies.json()["answered_before"], true);
+    let other = MachineRequest::Activation(request(&license, 2, 1)).to_armor();
+    workstation.write("mail.txt", format!("{mail}{other}"));
     let error = keygen(&workstation, &args).expect_failure(3);
     assert!(error.message.ends_with("found several"), "{error:?}");
     assert_eq!(entries(&workstation, "activation").len(), 1);

@@ -467,6 +467,23 @@ fn the_same_orders_are_issued_again_under_a_new_batch_name() {
 }
 
 #[test]
+fn an_order_of_a_customer_with_an_active_license_causes_a_warning() {
+    let workstation = Vendor::shared().workstation();
+    let _ = crate::issued(&workstation, &["--tier", "pro", "--days", "9"]).expect_code(0);
+    let table = "customer,tier,days\nacme  LTD,pro,9\nother,pro,9\n";
+    workstation.write("orders.csv", table);
+    let warnings = || {
+        let report = batch(&workstation, &["--json"]).expect_code(0).json();
+        report["warnings"].clone()
+    };
+    let first = warnings();
+    assert_eq!(first[0]["code"], "ACTIVE_LICENSE");
+    assert_eq!((&first[0]["line"], &first[1]), (&2.into(), &Value::Null));
+    // The orders are already issued.
+    assert_eq!(warnings(), Value::Array(Vec::new()));
+}
+
+#[test]
 fn ended_and_revoked_licenses_of_a_batch_cause_a_warning() {
     let workstation = Vendor::shared().workstation();
     let table = "tier,customer,expires,issued_at,file\npro,A,2026-01-31,2026-01-01,a.lic\npro,B,2099-01-31,2026-01-01,b.lic\n";

@@ -456,11 +456,74 @@ fn an_active_license_of_the_customer_causes_a_warning() {
     ] {
         assert!(warning.contains(part), "{warning}");
     }
-    let warned = issue("ACME Ltd", "--perpetual");
+    let warned = issue("ACME  ltd\u{200b}", "--perpetual");
     assert!(warned.contains("PRO, perpetual), and others"), "{warned}");
     // A revoked license is not active.
     let revoke = words("revoke --customer");
     let revoke = [&revoke[..], &["ACME Ltd", "--reason", "refund"]].concat();
     let _ = keygen(&workstation, &revoke).expect_code(0);
     assert!(!issue("ACME Ltd", "--perpetual").contains("ACTIVE_LICENSE"));
+}
+
+#[test]
+fn a_mistake_on_the_command_line_gets_a_hint_that_helps() {
+    let workstation = Vendor::shared().workstation();
+    workstation.write("widget.toml", license_tests::WIDGET);
+    let license = words("--tier pro --days 9 --out acme.lic");
+    let _ = issued(&workstation, &license).expect_code(0);
+    let issue = "issue --tier shop --customer A --days 9 --product-file widget.toml";
+    let convert = "issue --tier pro --days 9 --convert new-trail.lic";
+    for (command, part) in [
+        (
+            "upgrade acme.lic --days 400",
+            "`keygen renew LICENSE --days N`",
+        ),
+        (
+            "upgrade acme.lic --days=400",
+            "`keygen renew LICENSE --days N`",
+        ),
+        (
+            "renew acme.lic --tier site --days 9",
+            "`keygen upgrade LICENSE --tier TIER`",
+        ),
+        (
+            "upgrade acme.lic --customer B",
+            "`keygen revoke LICENSE --reason TEXT`",
+        ),
+        (
+            "renew acme.lic --days 9 --customer B",
+            "`keygen issue --customer NAME`",
+        ),
+        (
+            &format!("{issue} --add-feature Export"),
+            "did you mean --add-feature export?",
+        ),
+        (
+            &format!("{issue} --add-feature QQQ"),
+            "`keygen product show`",
+        ),
+        (convert, "correct the name of the file"),
+    ] {
+        let args = [&words(command)[..], &["--key", "vendor.key"]].concat();
+        let error = keygen(&workstation, &args).expect_failure(2);
+        assert!(error.hint.contains(part), "{command}: {error:?}");
+    }
+    let users = ["--tier", "pro", "--days", "9", "--user", "ann,bob"];
+    let noted = issued(&workstation, &users).expect_code(0).stderr;
+    assert!(noted.contains("ann,bob is one user"), "{noted}");
+}
+
+#[test]
+fn a_named_ledger_that_is_created_is_a_note() {
+    let workstation = Vendor::shared().workstation();
+    let issue = |options: &str| {
+        let terms = "--tier pro --days 9 --force --out acme.lic";
+        let terms = format!("{terms}{options}");
+        issued(&workstation, &words(&terms)).expect_code(0).stderr
+    };
+    assert!(!issue("").contains("ledger"));
+    let dry_run = issue(" --ledger typo.db --dry-run");
+    assert!(dry_run.contains("would create ledger typo.db"), "{dry_run}");
+    assert!(issue(" --ledger typo.db").contains("created ledger typo.db"));
+    assert!(!issue(" --ledger typo.db").contains("created ledger"));
 }

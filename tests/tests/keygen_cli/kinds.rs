@@ -419,6 +419,20 @@ fn an_upgrade_adds_named_users_and_removes_them_after_the_cool_down() {
         report.stderr.contains("users bob and Bob differ"),
         "{report:?}"
     );
+    assert!(!report.stderr.contains("seats"), "{report:?}");
+    let more = [
+        "--user",
+        "dan",
+        "--user",
+        "eve",
+        "--seats",
+        "5",
+        "--dry-run",
+    ];
+    let few = [&add[..], &more].concat();
+    let few = at(&workstation, JANUARY, &few).expect_code(0);
+    let expected = "the license names 6 users, and has 5 seats; add --seats 6";
+    assert!(few.stderr.contains(expected), "{few:?}");
     let after = issue_json(&workstation, JANUARY, &add);
     assert_eq!(after["users"], json!(["alice", "Bob", "carol", "bob"]));
     let remove = |user| ["upgrade", id(&after), "--remove-user", user, "--force"];
@@ -511,6 +525,14 @@ fn check_ins_count_the_machines_of_a_license() {
         check_in(3, &["--dry-run"]).expect_json_failure(2),
         "DEVICE_LIMIT"
     );
+    let args = ["check-in", "acme.lic", "--machine", &digest(3)];
+    let error = at(&workstation, JANUARY, &args).expect_failure(2);
+    assert!(
+        error.hint.starts_with("add --over-device-limit"),
+        "{error:?}"
+    );
+    let shown = keygen(&workstation, &words("ledger show acme.lic --json")).expect_code(0);
+    assert_eq!(shown.json()["checked_in"].as_array().unwrap().len(), 2);
     assert_eq!(check_in(3, &[]).expect_json_failure(2), "DEVICE_LIMIT");
     // A suspension does not use up a device.
     let _ = check_in(4, &["--status", "suspended"]).expect_code(0);

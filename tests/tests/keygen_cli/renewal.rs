@@ -298,6 +298,30 @@ fn a_refresh_adds_what_the_tier_has_now_and_takes_nothing_away() {
     }
 }
 
+/// The seats were sold before the product file had a quota for them.
+#[test]
+fn a_refresh_keeps_the_seats_of_a_license_without_the_quota() {
+    let workstation = Vendor::shared().workstation();
+    let product = license_tests::WIDGET;
+    let line = "seats_quota = \"operators\"\n";
+    let without = product.replace(line, "");
+    let without = without
+        .replace(", operators = 1", "")
+        .replace(", operators = -1", "");
+    assert!(!without.contains("operators"), "{without}");
+    workstation.write("widget.toml", without);
+    let issue = "issue --tier shop --customer A --expires 2026-06-30 --seats 20 --out a.lic --product-file widget.toml";
+    let _ = now(&workstation, &words(issue)).expect_code(0);
+    let five = product.replace("prints_per_day = 50", "prints_per_day = 50, operators = 5");
+    workstation.write("widget.toml", five);
+    for change in ["--refresh", "--tier site"] {
+        let upgrade = format!("upgrade a.lic --dry-run {change} --product-file widget.toml");
+        let report = issue_json(&workstation, &words(&upgrade));
+        let found = [&report["seats"], &report["quotas"]["operators"]];
+        assert_eq!(found, [&json!(20), &json!(20)], "{change}");
+    }
+}
+
 #[test]
 fn a_renewal_of_an_ended_license_starts_now() {
     let (workstation, _) = workstation(&["--tier", "pro", "--expires", "2026-01-15"]);

@@ -304,6 +304,37 @@ fn a_ledger_from_an_old_backup_gives_no_revoked_license_back() {
 }
 
 #[test]
+fn a_backup_on_another_computer_signs_the_next_list_with_a_warning() {
+    let workstation = Vendor::shared().workstation();
+    let _ = revoked(&workstation, &PRO);
+    let _ = list(&workstation, &[]);
+    let backup = keygen(&workstation, &words("ledger backup --out backup.db")).expect_code(0);
+    assert!(backup.stderr.contains(".lic"), "{backup:?}");
+    assert!(backup.stderr.contains("signing key"), "{backup:?}");
+    let json = keygen(&workstation, &words("ledger backup --out b.db --json"));
+    let names = json.expect_code(0).json()["not_included"].clone();
+    assert!(
+        names[0].as_str().unwrap().contains("ledger.db.CODITECT-"),
+        "{names}"
+    );
+    let _ = revoked(&workstation, &PRO);
+    assert_eq!(list(&workstation, &[])["revoked"], 2);
+    let other = Vendor::shared().workstation();
+    std::fs::copy(workstation.file("backup.db"), other.file("ledger.db")).unwrap();
+    let args = words("revocations --key vendor.key --ledger ledger.db --json");
+    let next = keygen(&other, &args).expect_code(0);
+    assert!(next.stderr.contains("SHORTER_LIST"), "{next:?}");
+    assert!(
+        next.stderr
+            .contains("`keygen ledger import LIST --trust FILE`"),
+        "{next:?}"
+    );
+    // The new list has a copy.
+    let next = keygen(&other, &args).expect_code(0);
+    assert!(!next.stderr.contains("SHORTER_LIST"), "{next:?}");
+}
+
+#[test]
 fn a_reinstatement_before_the_last_list_excuses_no_omission() {
     let workstation = Vendor::shared().workstation();
     let id = revoked(&workstation, &PRO);

@@ -364,7 +364,14 @@ fn a_successor_keeps_the_server_until_an_option_changes_it() {
     assert!(same.contains("already has the requested terms"), "{same}");
     let both = "--server-key other.request --no-server-key";
     let _ = change("upgrade", "moved.lic", both, "x.lic").expect_failure(2);
-    let _ = change("upgrade", "moved.lic", "--no-server-key", "gone.lic").expect_code(0);
+    // The vendor's trust set contains a key that has signed nothing yet.
+    let jwk = load(&SERVER).public().to_jwk().to_string();
+    workstation.write("spare.jwk", jwk);
+    let spare = "--server-key server.request --trust spare.jwk --json";
+    let refused = change("upgrade", "moved.lic", spare, "x.lic");
+    assert_eq!(refused.expect_json_failure(2), "SERVER_KEY_TRUSTED");
+    let gone = change("upgrade", "moved.lic", "--no-server-key", "gone.lic").expect_code(0);
+    assert!(gone.stderr.contains("no longer lend seats"), "{gone:?}");
     assert_eq!(named_key(&workstation, "gone.lic"), Value::Null);
 }
 

@@ -262,7 +262,7 @@ alg              the key's                 default
 pkcs11_module    none                      default
 product_file     no.toml (does not exist)  KEYGEN_PRODUCT_FILE
 issuer           Photon \\u{202e}GmbH       file, line 3
-ledger           l.db                      option
+ledger           l.db (does not exist)     option
 ";
     assert_eq!(shown.stdout, expected);
     let notes = "warning: UNKNOWN_VARIABLE: KEYGEN_ACCOUNT is not a variable of this program

@@ -12,7 +12,7 @@ fn a_backup_has_the_same_entries_and_can_replace_the_ledger() {
     let (entries, head) = verified_chain(&vendor);
     assert_eq!(
         report,
-        json!({ "path": "copy.db", "entries": entries, "head": head })
+        json!({ "path": "copy.db", "entries": entries, "head": head, "not_included": [] })
     );
     issue(&vendor, "2.lic", &["--ledger", "copy.db"]);
     let verify = ["ledger", "verify", "--ledger", "copy.db", "--head", &head];

@@ -131,6 +131,25 @@ fn a_license_is_found_by_a_key_with_a_typing_error() {
 }
 
 #[test]
+fn a_license_is_found_by_a_user_a_file_and_an_id_or_key_with_other_separators() {
+    let vendor = vendor();
+    let terms = ["--customer", "Zenith Ltd", "--user", "Alice@borealis.de"];
+    let one = issue(&vendor, "1.lic", &terms);
+    let _ = issue(&vendor, "2.lic", &[]);
+    let digits = text(&one["license_id"]).replace('-', "");
+    let spaced = text(&one["key"]).replace('-', " ");
+    for name in ["alice@borealis.de", "borealis", "1.lic", &digits, &spaced] {
+        assert_eq!(
+            customers(&vendor, &["find", name]),
+            ["Zenith Ltd"],
+            "{name}"
+        );
+    }
+    vendor.write("note.txt", "hello");
+    let _ = keygen(&vendor, &["ledger", "find", "note.txt"]).expect_failure(3);
+}
+
+#[test]
 fn an_inexact_match_is_reported() {
     let (vendor, one, _) = filled();
     let key = text(&one["key"]);
@@ -256,6 +275,9 @@ fn show_begins_with_the_status_and_the_successor() {
     };
     let (json, lines) = show(ids[0]);
     assert_eq!(json["status"], "superseded");
+    let resent = keygen(&vendor, &["ledger", "resend", ids[0]]).expect_code(0);
+    let command = format!("by {0}; `keygen ledger resend {0} --out FILE`", ids[2]);
+    assert!(resent.stderr.contains(&command), "{resent:?}");
     assert_eq!(json["successor"], ids[2]);
     assert_eq!(json["predecessors"], json!([]));
     assert!(lines.contains("superseded"), "{lines}");

@@ -22,7 +22,15 @@ fn undo(vendor: &Scratch, license: &[&str]) -> RunOutput {
     keygen(vendor, &[&undo[..], license].concat())
 }
 
-/// Creates a license with two renewals, of which the first was a mistake. All three are revoked.
+/// Revokes all licenses of the customer with one command, including a license that was revoked
+/// before.
+fn revoke_together(vendor: &Scratch, revoked_before: &str) {
+    let _ = undo(vendor, &[revoked_before, "--force"]).expect_code(0);
+    let _ = revoke(vendor, &["--customer", "ACME Ltd"]);
+}
+
+/// Creates a license with two renewals, of which the first was a mistake. All three are revoked
+/// together.
 fn siblings() -> (Scratch, [String; 3]) {
     let vendor = vendor();
     let first = issue(&vendor, "1.lic", &["--days", "30"]);
@@ -30,7 +38,7 @@ fn siblings() -> (Scratch, [String; 3]) {
     let mistake = renew(&vendor, &first, &["--days", "9", "--out", "2.lic"]);
     let _ = revoke(&vendor, &[&mistake]);
     let renewal = renew(&vendor, &first, &["--days", "9", "--out", "3.lic"]);
-    let _ = revoke(&vendor, &["--customer", "ACME Ltd"]);
+    revoke_together(&vendor, &mistake);
     (vendor, [first, mistake, renewal])
 }
 
@@ -81,7 +89,55 @@ fn two_renewals_that_are_reinstated_together_are_named_and_the_hint_works() {
                 let _ = keygen(&vendor, ended).expect_code(0);
             }
             assert_eq!(revoked(&vendor), [&*mistake]);
-            let _ = revoke(&vendor, &customer);
+            revoke_together(&vendor, &mistake);
+        }
+    }
+}
+
+#[test]
+fn a_license_that_another_command_revoked_stays_revoked_and_is_named_with_its_command() {
+    for bulk in [
+        &["--customer", "ACME Ltd"][..],
+        &["1.lic", "--with-successors"],
+    ] {
+        for (number, reason) in ["renewal refunded", "unpaid"].into_iter().enumerate() {
+            let vendor = vendor();
+            let mut ids = Vec::new();
+            ids.push(text(&issue(&vendor, "1.lic", &["--days", "30"])["license_id"]).to_owned());
+            for (last, out) in [(0, "2.lic"), (1, "3.lic")] {
+                let terms = ["--days", "9", "--out", out];
+                ids.push(renew(&vendor, &ids[last].clone(), &terms));
+            }
+            let refunded = ["revoke", &ids[2], "--reason", reason];
+            keygen_json(&vendor, &refunded);
+            let _ = revoke(&vendor, bulk);
+            let undone = undo(&vendor, bulk).expect_code(0).json();
+            assert_eq!(undone["reinstated"], json!(ids[..2]), "{number}");
+            assert_eq!(undone["revoked_separately"], json!([ids[2]]));
+            assert_eq!(revoked(&vendor), [&*ids[2]]);
+            // A later command for another reason is separate, too.
+            let _ = revoke(&vendor, &["1.lic"]);
+            let _ = revoke(&vendor, &[&ids[1]]);
+            let args = [
+                &["revoke", "--undo", "--reason", "x", "1.lic"][..],
+                &["--with-successors"],
+            ];
+            let shown = keygen(&vendor, &args.concat()).expect_code(0).stdout;
+            let expected = [
+                format!("reinstated license {}, revoked for: unpaid", ids[0]),
+                format!("reinstated license {}, revoked for: unpaid", ids[1]),
+                format!(
+                    "license {} stays revoked, which another command did for: {reason}",
+                    ids[2]
+                ),
+            ];
+            for line in expected {
+                assert!(shown.contains(&line), "{shown}");
+            }
+            let command = shown.split("keygen revoke ").nth(1).unwrap();
+            let command = format!("revoke {} --force", command.trim());
+            let _ = keygen(&vendor, &words(&command)).expect_code(0);
+            assert!(revoked(&vendor).is_empty());
         }
     }
 }

@@ -265,7 +265,7 @@ fn a_revocation_is_undone_and_can_be_repeated() {
     assert_eq!(licenses(&vendor, &["list", "--status", "revoked"]).len(), 3);
     let expected = json!({
         "license_id": second, "customer": null, "reason": "paid", "reinstated": [second, third],
-        "not_revoked": [], "competitors": [], "denials": [], "dry_run": false,
+        "revoked_separately": [], "not_revoked": [], "competitors": [], "denials": [], "dry_run": false,
     });
     assert_eq!(undo(&second, &["--with-successors"]), expected);
     assert_eq!(undo(&second, &[])["not_revoked"], json!([second]));
@@ -545,4 +545,58 @@ fn a_pasted_key_in_place_of_a_name_is_not_repeated() {
     let short = text(&key["short_key"]).replace("ACME", "OTHER");
     let error = keygen(&vendor, &["ledger", "show", &short]).expect_failure(2);
     assert!(error.message.contains(&short), "{error:?}");
+}
+
+#[test]
+fn a_suspended_license_looks_suspended_and_a_check_in_of_its_renewal_does_not_end_that() {
+    let vendor = vendor();
+    let terms = words("--days 900 --issued-at 2026-01-01 --devices 5");
+    let id = issue(&vendor, "1.lic", &terms)["license_id"].clone();
+    let id = text(&id);
+    let renew = words("renew 1.lic --days 9 --key vendor.key --issued-at 2026-01-02 --out 2.lic");
+    keygen_json(
+        &vendor,
+        &renew.iter().map(|word| &**word).collect::<Vec<_>>(),
+    );
+    let check_in = |file: &str, status: &str, day: &str, options: &[&str]| {
+        let args = ["check-in", file, "--key", "vendor.key", "--status", status];
+        let args = [&args[..], &["--issued-at", day], options].concat();
+        keygen(&vendor, &args).expect_code(0).stderr
+    };
+    let screens = || {
+        let commands = [
+            &["find", id][..],
+            &["list", "--customer", "acme"],
+            &["show", id],
+        ];
+        let run = |args: &[&str]| keygen(&vendor, &[&["ledger"], args].concat()).expect_code(0);
+        commands.map(|args| run(args).stdout)
+    };
+    let machine = format!("mach_{}", "1".repeat(32));
+    let machine = ["--machine", &machine];
+    let _ = check_in("1.lic", "suspended", "2026-01-03", &machine);
+    let [found, listed, shown] = screens();
+    assert!(!(found + &listed).contains("suspended"));
+    let expected = format!(
+        "suspended by a token of 2026-01-03T00:00:00Z, on {}",
+        machine[1]
+    );
+    assert!(shown.contains(&expected), "{shown}");
+    let _ = check_in("1.lic", "suspended", "2026-01-04", &[]);
+    for screen in screens() {
+        assert!(screen.contains("suspended"), "{screen}");
+    }
+    let shown = keygen_json(&vendor, &["ledger", "show", id]);
+    assert_eq!(shown["license"]["denials"][0]["status"], "suspended");
+    let warned = check_in("2.lic", "active", "2026-01-05", &[]);
+    let command = format!("`keygen check-in {id} --status active`");
+    let warning = warned.lines().find(|line| line.contains("STILL_DENIED"));
+    assert!(warning.unwrap().contains(&command), "{warned}");
+    for file in ["1.lic", "2.lic"] {
+        let warned = check_in(file, "active", "2026-01-06", &[]);
+        assert!(!warned.contains("STILL_DENIED"), "{warned}");
+    }
+    for screen in screens()[..2].iter() {
+        assert!(!screen.contains("suspended"), "{screen}");
+    }
 }

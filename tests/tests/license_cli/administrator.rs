@@ -11,14 +11,14 @@ use super::monitor::of_plugin;
 use super::*;
 
 /// A vendor with a ledger, and a machine with a license for all users that requires activation.
-struct Activation {
+pub(crate) struct Activation {
     workstation: Scratch,
-    machine: Scratch,
+    pub(crate) machine: Scratch,
 }
 
 impl Activation {
     /// Installs the license, which is not activated.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let vendor = Vendor::shared();
         let (workstation, machine) = (vendor.workstation(), vendor.customer_machine());
         let issue = "issue --tier team --customer ACME --perpetual --offline --activation --key vendor.key --out bound.lic";
@@ -32,12 +32,12 @@ impl Activation {
     }
 
     /// Requests an activation as root, and installs the answer for all users.
-    fn activate(&self) {
+    pub(crate) fn activate(&self) {
         self.request_answer();
         let _ = run(&self.machine, &["activate", "--system", "answer.lic"]).expect_code(0);
     }
 
-    fn request_answer(&self) {
+    pub(crate) fn request_answer(&self) {
         let Self {
             workstation,
             machine,
@@ -51,14 +51,14 @@ impl Activation {
     }
 
     /// Ends the activation for all users.
-    fn deactivate(&self, options: &[&str]) -> RunOutput {
+    pub(crate) fn deactivate(&self, options: &[&str]) -> RunOutput {
         let deactivate = ["deactivate", "--system"];
         run(&self.machine, &[&deactivate[..], options].concat())
     }
 
     /// Returns the code of the decision that a user without state gets.
     #[track_caller]
-    fn code_for_users(&self) -> String {
+    pub(crate) fn code_for_users(&self) -> String {
         let user = Run::license(&self.machine).env("CODITECT_SYSTEM_DIR", etc(&self.machine));
         let user = user.env("CODITECT_MACHINE_ID", HERE);
         let user = user.env("CODITECT_HOME", self.machine.file("user"));
@@ -253,6 +253,11 @@ fn monitors_and_doctor_report_quotas_that_are_denied() {
         let report = as_user(&user, &machine, &["doctor", "--json"]).expect_code(1);
         let words = ["is not writable", "uses of finite quotas are denied"];
         expect(&report.json(), "home", "problem", &words);
+        if state == "existing" {
+            let report = report.json();
+            let hint = check(&report, "permissions")[2];
+            assert!(hint.contains("chown"), "only root may change it: {hint}");
+        }
         let used = as_user(&user, &machine, &["use", "agents", "--json"]);
         assert_eq!(used.expect_json_failure(1), "QUOTA_NOT_COUNTED", "{state}");
     }

@@ -138,7 +138,7 @@ fn an_invalid_machine_id_is_ignored_with_a_reason() {
             "00000000-0000-0000-0000-000000000000",
             "it repeats one digit",
         ),
-        ("short", "it is malformed"),
+        ("short", "it must have 8 to 128 printable ASCII characters"),
         (
             "b08dfa6083e7567a1921a715000001fb",
             "many machines have it, because it is part of an image",

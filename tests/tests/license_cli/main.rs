@@ -41,6 +41,8 @@ mod rotation;
 mod screen;
 mod server;
 mod session;
+#[cfg(unix)]
+mod shared_activation;
 mod state;
 mod status;
 mod system;

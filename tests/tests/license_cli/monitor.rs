@@ -261,12 +261,25 @@ fn without_a_usable_license_the_status_is_critical_and_without_an_answer_it_is_u
         &["--wrn", "7d", "--critical", "30d"],
         &["--warn", "7d", "--warn", "8d"],
         &["--warn", "7d", "surplus"],
+        &["-w", "30"],
+        &["-c7"],
+        &["--warning", "soon"],
+        &["-w", "7d", "-t", "10"],
         &["--warn", "7d", "--at", "soon|later"],
         &["--warn", "7d", "--product-file", "missing.toml"],
     ] {
         let (code, line) = plugin(&machine, args);
         assert_eq!(code, 3, "{args:?}: {line}");
         assert!(!line.contains('|'), "{line}");
+    }
+    // The short names are those of other plugins.
+    let at = ["--at", "2020-12-10"];
+    let long = plugin(
+        &machine,
+        &[&["--warn", "30d", "--critical", "7d"], &at[..]].concat(),
+    );
+    for short in [["-w", "30d", "-c", "7d"], ["--warning", "30d", "-c", "7d"]] {
+        assert_eq!(plugin(&machine, &[&short, &at[..]].concat()), long);
     }
     let json = license(&machine, &["status", "--warn", "x", "--json"]);
     assert_eq!(json.expect_json_failure(3), "USAGE");

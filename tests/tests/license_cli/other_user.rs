@@ -210,7 +210,9 @@ fn root_refuses_to_install_in_the_home_of_a_user_and_names_the_user() {
     ] {
         assert!(error.message.contains(text), "{error:?}");
     }
-    assert!(error.hint.contains("sudo -u '#65534'"), "{error:?}");
+    for command in ["`sudo -H`", "sudo -u '#65534'"] {
+        assert!(error.hint.contains(command), "{error:?}");
+    }
     let json = user.as_root(&[&install[..], &["--json"]].concat());
     assert_eq!(json.expect_json_failure(4), "UNSAFE_DIRECTORY");
     assert_eq!(fs::read_dir(home).unwrap().count(), 0, "nothing is created");

@@ -10,6 +10,21 @@ fn rows(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn seats_are_shown_if_the_product_has_no_quota_for_them() {
+    let workstation = Vendor::shared().workstation();
+    let machine = Vendor::shared().customer_machine();
+    let product = license_tests::WIDGET.replace("seats_quota = \"operators\"\n", "");
+    workstation.write("widget.toml", &product);
+    machine.write("widget.toml", &product);
+    let issue = "issue --tier site --customer ACME --days 30 --offline --seats 20 --key vendor.key --product-file widget.toml --out acme.lic";
+    let _ = keygen(&workstation, &words(issue)).expect_code(0);
+    machine.write("acme.lic", workstation.read("acme.lic"));
+    let verify = words("verify --trust trust.jwks --product-file widget.toml acme.lic");
+    let shown = on(HERE, &machine, &verify).expect_code(0).stdout;
+    assert!(rows(&shown).contains(&"seats 20".to_owned()), "{shown}");
+}
+
+#[test]
 fn status_states_seats_users_activation_renewal_source_and_quotas() {
     let workstation = Vendor::shared().workstation();
     let machine = Vendor::shared().customer_machine();
@@ -74,6 +89,23 @@ fn status_states_seats_users_activation_renewal_source_and_quotas() {
     let used = object["quota_uses"].as_array().unwrap();
     let used = used.iter().find(|used| used["quota"] == QUOTA).unwrap();
     assert_eq!((&used["used"], &used["remaining"]), (&json!(8), &json!(2)));
+    // After the renewal has started, its activation is that of the license before it.
+    let starts_at = license["renewal"]["starts_at"].as_str().unwrap();
+    let started = ["status", "--json", "--user", "ann", "--at", starts_at];
+    let started = on(HERE, &machine, &started).expect_code(0).json();
+    assert_ne!(started["license_id"], object["license_id"]);
+    assert_eq!(started["license"]["activated_at"], license["activated_at"]);
+    let both = ["acme.lic", "next.lic", "answer.lic"].map(|file| machine.read(file));
+    machine.write("both.lic", both.concat());
+    let verified = on(HERE, &machine, &["verify", "both.lic", "--user", "ann"]);
+    let verified = verified.expect_code(0).stdout;
+    assert!(
+        verified.contains("  renewal     in the same file; starts "),
+        "{verified}"
+    );
+    let next = on(HERE, &machine, &["doctor", "--json"]).json()["next"].clone();
+    assert_eq!(next["what"], "start of the renewal", "{next}");
+    assert_eq!(next["at"], starts_at);
     let later = ["status", "--json", "--user", "ann", "--at", "2099-01-01"];
     let later = on(HERE, &machine, &later).expect_code(1).json();
     assert!(later.get("quota_uses").is_none(), "{later}");

@@ -28,7 +28,7 @@ fn every_documented_route_answers_with_a_documented_status() {
     let administrator = server.administrator();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            let target = path.replace('{', "").replace('}', "");
+            let target = path.replace(['{', '}'], "");
             let method = method.to_uppercase();
             let body = if ["POST", "PUT"].contains(&method.as_str()) {
                 "{}"

@@ -65,6 +65,9 @@ pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure>
         app,
     };
     let report = batch.issue(mode)?;
+    if mode.is_dry_run() {
+        app.note_missing_ledger();
+    }
     warn(&report.already_issued, terminal);
     print(&batch, &checked, &report, mode)
 }

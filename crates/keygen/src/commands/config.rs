@@ -16,12 +16,14 @@ pub(crate) fn run(ledger_origin: &Origin, app: AppContext<'_>) -> Result<(), Fai
         settings,
         location,
         terminal,
+        ..
     } = app;
     let ledger = SettingValue {
         value: show_ledger(location),
         origin: ledger_origin.clone(),
     };
-    let report = SettingsReport::new(settings, ledger)?;
+    let lacks_ledger = matches!(location, LedgerLocation::File(path) if !path.exists());
+    let report = SettingsReport::new(settings, ledger, lacks_ledger)?;
     if terminal.is_json() {
         return terminal.json(&report.to_json(settings.path()));
     }
@@ -45,10 +47,16 @@ struct SettingsReport {
     unused: Vec<(Setting, Origin)>,
     /// Whether the product file does not exist.
     lacks_product_file: bool,
+    /// Whether the ledger does not exist.
+    lacks_ledger: bool,
 }
 
 impl SettingsReport {
-    fn new(settings: &Settings, ledger: SettingValue<Option<String>>) -> Result<Self, Failure> {
+    fn new(
+        settings: &Settings,
+        ledger: SettingValue<Option<String>>,
+        lacks_ledger: bool,
+    ) -> Result<Self, Failure> {
         let key = settings.find_key(&KeyArgs::default())?;
         // Without a key, the passphrase file and the algorithm are for any key.
         let (passphrase_file, alg) = match &key {
@@ -80,6 +88,7 @@ impl SettingsReport {
             rows,
             unused,
             lacks_product_file: product_file.is_some_and(|file| !file.value.exists()),
+            lacks_ledger,
         })
     }
 
@@ -96,11 +105,12 @@ impl SettingsReport {
                 Origin::File { line, .. } => format!("file, line {line}"),
                 origin => origin.to_string(),
             };
-            let missing = if *setting == Setting::ProductFile && self.lacks_product_file {
-                " (does not exist)"
-            } else {
-                ""
+            let is_missing = match setting {
+                Setting::ProductFile => self.lacks_product_file,
+                Setting::Ledger => self.lacks_ledger,
+                _ => false,
             };
+            let missing = if is_missing { " (does not exist)" } else { "" };
             table.row([setting.member(), &format!("{value}{missing}"), &from]);
         }
         let file = match file.path() {

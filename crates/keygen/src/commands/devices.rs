@@ -1,16 +1,36 @@
 //! Devices of a license in reports.
 
-use license_cli_support::{Exit, Failure};
+use license_cli_support::{Exit, Failure, escape};
 use license_core::with_causes;
 use license_issuer::services::devices::{DeviceLimitError, DeviceUsage};
 use serde_json::{Value, json};
 
 /// Returns the failure of a license without a free device.
 pub(super) fn too_many(error: &DeviceLimitError) -> Failure {
-    let id = &error.license;
-    Failure::new(Exit::Usage, "DEVICE_LIMIT", with_causes(error)).hint(format!(
-        "free a device with `keygen release ACTIVATION_ID --reason TEXT`, or add --over-device-limit; `keygen ledger show {id}` lists the devices"
-    ))
+    let license = &error.license;
+    let hint = match activation_ids(&error.activations) {
+        None => format!(
+            "add --over-device-limit: the devices only check in, so no activation can be released; `keygen ledger show {license}` lists them"
+        ),
+        Some(ids) => format!(
+            "free a device with `keygen release ACTIVATION_ID --reason TEXT`, or add --over-device-limit; the activations are {ids}; `keygen ledger show {license}` lists the devices"
+        ),
+    };
+    Failure::new(Exit::Usage, "DEVICE_LIMIT", with_causes(error)).hint(hint)
+}
+
+/// Returns the first ids of a list of activations, or `None` if the list is empty.
+pub(super) fn activation_ids(ids: &[String]) -> Option<String> {
+    /// Maximum number of ids.
+    const SHOWN: usize = 5;
+    let shown: Vec<_> = ids.iter().take(SHOWN).map(|id| escape(id)).collect();
+    let others = ids.len().saturating_sub(SHOWN);
+    let more = if others > 0 {
+        format!(" and {others} more")
+    } else {
+        String::new()
+    };
+    (!shown.is_empty()).then(|| shown.join(", ") + &more)
 }
 
 /// Returns the usage for JSON reports.

@@ -110,16 +110,23 @@ pub(super) fn ends_after(entry: &LedgerEntry, now: DateTime<Utc>) -> Option<Date
     (end > now).then_some(end)
 }
 
-/// Returns the users without surrounding space and duplicates, and notes about the duplicates.
+/// Returns the users without surrounding space and duplicates, and notes about the duplicates and
+/// about names that are probably lists.
 pub(super) fn distinct_users(names: &[String]) -> (Vec<String>, Vec<String>) {
     let mut users: Vec<String> = Vec::with_capacity(names.len());
     let mut notes = Vec::new();
     for user in names.iter().map(|user| user.trim()) {
         if users.iter().any(|other| other == user) {
             notes.push(format!("duplicate user {} is ignored", escape(user)));
-        } else {
-            users.push(user.to_owned());
+            continue;
         }
+        if user.contains([',', ';']) {
+            notes.push(format!(
+                "{} is one user; to name several users, repeat --user (in the orders of `keygen batch`, separate them with `;`)",
+                escape(user)
+            ));
+        }
+        users.push(user.to_owned());
     }
     (users, notes)
 }

@@ -1,6 +1,6 @@
 //! Features, seats, devices and quotas of a draft, and the rule for lowering them.
 
-use license_cli_support::{Failure, escape};
+use license_cli_support::{Failure, closest, escape};
 use license_core::chrono::TimeDelta;
 use license_core::claims::LicenseClaims;
 use license_core::issue::{LicenseDraft, SigningError};
@@ -57,7 +57,8 @@ impl<'a> EntitlementChanges<'a> {
         let refused = |error| failures::draft_refused(&error);
         self.check_contradiction()?;
         for feature in &self.arguments.add_feature {
-            draft.add_feature(feature).map_err(refused)?;
+            let added = draft.add_feature(feature);
+            added.map_err(|error| invalid_feature(feature, &error, matrix))?;
         }
         for feature in &self.arguments.remove_feature {
             self.check_feature(feature)?;
@@ -138,6 +139,20 @@ impl<'a> EntitlementChanges<'a> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Returns the failure of a name that is not valid for a feature. The hint names a feature of the
+/// product.
+fn invalid_feature(feature: &str, error: &SigningError, matrix: &FeatureMatrix) -> Failure {
+    let failure = failures::draft_refused(error);
+    let tiers = matrix.tiers().iter();
+    let features = tiers.flat_map(|tier| tier.entitlements().features());
+    match closest(feature, features) {
+        Some(similar) => failure.hint(format!("did you mean --add-feature {similar}?")),
+        None => failure.hint(
+            "see the features of the product with `keygen product show`; a name has a-z, 0-9 and _",
+        ),
     }
 }
 
@@ -297,8 +312,10 @@ pub(super) fn raise_quota(
     keeps_higher: bool,
     matrix: &FeatureMatrix,
 ) -> Result<(), Failure> {
-    let present = draft.quotas.get(name).copied();
-    let is_stated = Counted::from_quota(name, matrix).claim(draft).is_some();
+    let counted = Counted::from_quota(name, matrix);
+    // A license may state a number without the quota, which the product file did not name earlier.
+    let present = counted.limit(draft, matrix);
+    let is_stated = counted.claim(draft).is_some();
     let done = match present.filter(|_| is_stated) {
         Some(present) if quota == Quota::Unlimited => draft.set_limit(name, present, matrix),
         Some(present) => draft.set_limit(name, quota.max(present), matrix),

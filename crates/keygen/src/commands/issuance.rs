@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::context::AppContext;
 use super::precautions::Precautions;
+use super::token_denials;
 use crate::args::SigningArgs;
 use crate::output::date::last_day;
 use crate::{failures, output};
@@ -84,6 +85,7 @@ impl<'a> Issuance<'a> {
         let report = report.map_err(|error| failures::not_issued(error, self.app.location))?;
         if self.dry_run {
             announce(&report.draft);
+            self.app.note_missing_ledger();
         }
         Ok(report)
     }
@@ -223,6 +225,14 @@ pub(super) fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
                 format!("license {license} was replaced{by}{successor}"),
             )
         }
+        IssueWarning::StillDenied(denial) => (
+            "STILL_DENIED",
+            format!(
+                "a validation token still denies license {license}, which is in effect until its successor starts: {denial}; issue the token for that license with `keygen check-in {license} --status active`",
+                license = denial.license,
+                denial = token_denials::described(std::slice::from_ref(denial)),
+            ),
+        ),
         IssueWarning::NotCountedWithoutLedger { license, limit } => (
             "NOT_COUNTED",
             format!(

@@ -7,10 +7,10 @@ use license_core::matrix::TierPolicy;
 use license_core::policy::CheckIn;
 use license_core::time::rfc3339;
 use license_core::{FeatureMatrix, time};
-use license_issuer::ledger::{LedgerReader, LicenseFilter, LicenseStatus};
+use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
-use license_issuer::services::warnings::IssueWarning;
 
+use super::active_licenses::ActiveLicenses;
 use super::context::AppContext;
 use super::draft::{
     after_days, check_in, distinct_users, ends_after, find_tier, hours, last_second, machine_notes,
@@ -22,7 +22,6 @@ use super::server_key::{self, ServerKeyFile};
 use super::trial_conversion::ConvertibleTrial;
 use super::{license, machine};
 use crate::args::Issue;
-use crate::failures;
 use crate::inputs::{fresh_id, matrix, now, one_stdin};
 
 pub(crate) fn run(arguments: &Issue, app: AppContext<'_>) -> Result<(), Failure> {
@@ -61,7 +60,11 @@ fn order<'m>(
             trial.apply(&mut draft, matrix)?;
             notes.push(trial.note(&draft));
         }
-        (None, Some(ledger)) => warning = active_license(&draft, matrix, ledger, issued_at)?,
+        (None, Some(ledger)) => {
+            let (customer, product) = (draft.customer.as_str(), matrix.product());
+            let active = ActiveLicenses::read(ledger, Some(customer), product, issued_at)?;
+            warning = active.warning(customer);
+        }
         (None, None) => {}
     }
     let mut order = LicenseOrder {
@@ -113,39 +116,6 @@ fn active_trial(
         }
     }
     Ok(None)
-}
-
-/// Returns a warning if the customer has an active license of the product that is not a trial.
-fn active_license(
-    draft: &LicenseDraft,
-    matrix: &FeatureMatrix,
-    ledger: &dyn LedgerReader,
-    now: DateTime<Utc>,
-) -> Result<Option<IssueWarning>, Failure> {
-    /// Maximum number of licenses that are looked at.
-    const MAX: u64 = 10;
-    let filter = LicenseFilter {
-        customer_name: Some(draft.customer.clone()),
-        product: Some(matrix.product().to_string()),
-        status: Some(LicenseStatus::Active),
-        reverse: true,
-        limit: Some(MAX),
-        ..LicenseFilter::default()
-    };
-    let mut active = Vec::new();
-    let read = ledger.visit_licenses(&filter, now, &mut |row| {
-        if row.entry.member("trial").as_deref() != Some("true") {
-            active.push(row.entry);
-        }
-    });
-    read.map_err(failures::ledger_not_read(ledger))?;
-    Ok(active.first().map(|latest| IssueWarning::ActiveLicense {
-        customer: draft.customer.clone(),
-        license: latest.subject.clone(),
-        tier: latest.member("tier").unwrap_or_default(),
-        end: latest.time("expires_at"),
-        has_others: active.len() > 1,
-    }))
 }
 
 pub(super) fn draft(arguments: &Issue, matrix: &FeatureMatrix) -> Result<LicenseDraft, Failure> {

@@ -1,6 +1,7 @@
 //! `keygen ledger`: searches, exports, imports and verifies the ledger.
 
 mod activations;
+mod denied;
 mod expiring;
 mod import;
 mod report;
@@ -18,12 +19,13 @@ use license_cli_support::{
 use license_core::encoding::hex;
 use license_core::machine::MachineDigest;
 use license_core::{LicenseKey, Unverified};
-use license_issuer::ledger::sqlite::SqliteLedger;
+use license_issuer::ledger::sqlite::{LedgerLocation, SqliteLedger};
 use license_issuer::ledger::{LedgerReader, LicenseFilter, LicenseSort, LicenseStatus};
 use serde_json::json;
 
 use super::context::AppContext;
 use super::lookup::{license_in, license_of, not_found, open, resolve, rows};
+use super::revocations::signed_lists::all_copies;
 use crate::args::{LedgerCommand, List, SortBy};
 use crate::inputs::{matrix, now};
 use crate::{failures, output};
@@ -56,7 +58,7 @@ pub(crate) fn run(command: &LedgerCommand, app: AppContext<'_>) -> Result<(), Fa
                 let matrix = matrix(app.settings, None)?;
                 return terminal.data(&report::csv(rows.iter(), &matrix));
             }
-            report::licenses(&rows, terminal)
+            report::licenses(&rows, &ledger, terminal)
         }
         LedgerCommand::Show { subject } => show(&ledger, subject, terminal),
         LedgerCommand::Resend { license, output } => resend(&ledger, license, output, terminal),
@@ -64,7 +66,7 @@ pub(crate) fn run(command: &LedgerCommand, app: AppContext<'_>) -> Result<(), Fa
         LedgerCommand::Expiring(arguments) => expiring::run(arguments, &ledger, app),
         LedgerCommand::Stats => stats::print(&ledger, &matrix(app.settings, None)?, terminal),
         LedgerCommand::Export { output } => export(&ledger, output, terminal),
-        LedgerCommand::Backup { out } => back_up(&ledger, out, terminal),
+        LedgerCommand::Backup { out } => back_up(&ledger, out, app),
         LedgerCommand::Verify { head } => verify::run(&ledger, head.as_ref(), terminal),
         LedgerCommand::Import { .. } => Ok(()),
     }
@@ -99,12 +101,14 @@ fn show(ledger: &dyn LedgerReader, named: &Source, terminal: &Terminal) -> Resul
     };
     let subject = subject.map_or_else(|| license_in(ledger, named), Ok)?;
     let failed = failures::ledger_not_read(ledger);
+    let (activations, checked_in) = activations::of_license(ledger, &subject).map_err(failed)?;
     report::subject(
         &SubjectReport {
             subject: &subject,
             verdict: Verdict::of(ledger, &subject, now())?.as_ref(),
             entries: &ledger.entries_about(&subject).map_err(failed)?,
-            activations: &ledger.activations(&subject).map_err(failed)?,
+            activations: &activations,
+            checked_in: &checked_in,
         },
         terminal,
     )
@@ -137,7 +141,15 @@ fn resend(
     let row = license_of(ledger, &subject, now())?.ok_or_else(|| not_found(&subject))?;
     if row.status != LicenseStatus::Active {
         let status = row.status.as_str();
-        let message = format!("license {subject} is {status}");
+        let failed = failures::ledger_not_read(ledger);
+        let successor = match row.status {
+            LicenseStatus::Superseded => ledger.successor(&subject).map_err(failed)?,
+            _ => None,
+        };
+        let successor = successor.map_or_else(String::new, |by| {
+            format!(" by {by}; `keygen ledger resend {by} --out FILE` writes that license")
+        });
+        let message = format!("license {subject} is {status}{successor}");
         terminal.warning(&status.to_ascii_uppercase(), &message);
     }
     let artifact = &row.entry.artifact;
@@ -172,7 +184,21 @@ fn written(output: &OutputFile, what: &str, terminal: &Terminal) -> Result<(), F
     terminal.data(&escape(&format!("wrote {}: {what}", output.out)))
 }
 
+/// Returns a license id with its hyphens if the text consists of 32 hexadecimal digits.
+fn with_hyphens(text: &str) -> Option<String> {
+    let digits: String = text
+        .chars()
+        .filter(|digit| !digit.is_whitespace())
+        .collect();
+    let is_id = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let groups = [0..8, 8..12, 12..16, 16..20, 20..32];
+    let groups: Option<Vec<&str>> = groups.into_iter().map(|group| digits.get(group)).collect();
+    groups.filter(|_| is_id).map(|groups| groups.join("-"))
+}
+
 fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<(), Failure> {
+    let id = with_hyphens(text);
+    let text = id.as_deref().unwrap_or(text);
     let containing = |text: String| {
         let filter = LicenseFilter {
             text: Some(text),
@@ -182,9 +208,15 @@ fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<()
     };
     let mut found = containing(text.trim().to_owned())?;
     // Mail and chat programs may have changed the spacing or case of a key.
-    let key = LicenseKey::parse(text).ok().filter(|_| found.is_empty());
+    let spaced = text.split_whitespace().collect::<Vec<_>>().join("-");
+    let key = LicenseKey::parse(text).or_else(|_| LicenseKey::parse(&spaced));
+    let key = key.ok().filter(|_| found.is_empty());
     for key in key.iter().flat_map(LicenseKey::readings) {
         found.extend(containing(key.to_string())?);
+    }
+    if found.is_empty() && Path::new(text).is_file() {
+        let source = Source::File(text.into());
+        found.extend(containing(license_in(ledger, &source)?)?);
     }
     if found.is_empty() {
         for subject in similar_subjects(ledger, text)? {
@@ -194,7 +226,7 @@ fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<()
             terminal.note("no exact match; these entries differ only by typing errors");
         }
     }
-    report::licenses(&found, terminal)
+    report::licenses(&found, ledger, terminal)
 }
 
 /// Returns the licenses with an id or key that differs from the text only by typing errors.
@@ -245,7 +277,8 @@ fn export(
     Ok(())
 }
 
-fn back_up(ledger: &SqliteLedger, out: &Path, terminal: &Terminal) -> Result<(), Failure> {
+fn back_up(ledger: &SqliteLedger, out: &Path, app: AppContext<'_>) -> Result<(), Failure> {
+    let terminal = app.terminal;
     if out.symlink_metadata().is_ok() {
         return Err(failures::copy_exists(out));
     }
@@ -256,16 +289,35 @@ fn back_up(ledger: &SqliteLedger, out: &Path, terminal: &Terminal) -> Result<(),
     if let Some(fault) = report.fault {
         return Err(verify::broken_chain(&copy, &fault));
     }
+    let lists: Vec<_> = match app.location {
+        LedgerLocation::File(path) => all_copies(path)?
+            .iter()
+            .map(|path| show_path(path))
+            .collect(),
+        LedgerLocation::None | LedgerLocation::Unknown => Vec::new(),
+    };
     if terminal.is_json() {
         return terminal.json(&json!({
             "path": show_path(out),
             "entries": report.entries,
             "head": hex::encode(&report.head),
+            "not_included": lists,
         }));
     }
     terminal.data(&format!(
         "wrote {}: {}",
         show_path(out),
         plural(report.entries, "entry", "entries")
-    ))
+    ))?;
+    if !lists.is_empty() {
+        let message = format!(
+            "the backup does not contain the copies of the last revocation lists; copy them too: {}",
+            lists.join(", ")
+        );
+        terminal.note(&message);
+    }
+    terminal.note(
+        "the backup does not contain the signing key, the trust set, product files and settings",
+    );
+    Ok(())
 }

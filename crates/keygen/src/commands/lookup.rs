@@ -110,7 +110,7 @@ pub(crate) fn license_in(ledger: &dyn LedgerReader, source: &Source) -> Result<S
     if let Source::File(path) = source
         && path.symlink_metadata().is_err()
     {
-        return Err(not_found(&path.to_string_lossy()));
+        return Err(no_such_license(path));
     }
     let text = source.read_text(MAX_FILE_BYTES, decode_text)?;
     if LicenseKey::parse(&text).is_ok() {
@@ -153,6 +153,17 @@ pub(crate) const FIND_HINT: &str =
 pub(crate) fn not_found(id: &str) -> Failure {
     let message = format!("the ledger has no entry {}", show_name(id));
     Failure::new(Exit::Usage, "NOT_FOUND", message).hint(FIND_HINT)
+}
+
+/// Returns the failure of an argument that is neither a file nor an id or key in the ledger.
+fn no_such_license(path: &Path) -> Failure {
+    let named = path.to_string_lossy();
+    if path.extension().is_none_or(|extension| extension != "lic") {
+        return not_found(&named);
+    }
+    let message = format!("expected a license, found no file {}", show_name(&named));
+    Failure::new(Exit::Usage, "NOT_FOUND", message)
+        .hint("correct the name of the file, or use the id or key of the license, which `keygen ledger find TEXT` shows")
 }
 
 /// Returns the licenses that match a filter.

@@ -15,9 +15,9 @@ use crate::failures::answer_hint;
 use super::machine::{AMBIGUOUS_HINT, component_names};
 
 /// Reads a machine request in any of its forms, or from a picture of its QR code.
-fn read(source: &Source) -> Result<MachineRequest, Failure> {
+fn read(source: &Source, expected: MachineRequestKind) -> Result<MachineRequest, Failure> {
     let text = source.read_text_or_picture(MAX_FILE_BYTES, |_| MAX_FILE_BYTES, decode_text)?;
-    MachineRequest::parse(&text).map_err(|error| damaged(source, &error))
+    MachineRequest::parse(&text).map_err(|error| damaged(source, expected, &error))
 }
 
 /// Reads a request to activate a license of the product.
@@ -25,7 +25,7 @@ pub(super) fn activation(
     source: &Source,
     matrix: &FeatureMatrix,
 ) -> Result<ActivationRequest, Failure> {
-    match read(source)? {
+    match read(source, MachineRequestKind::Activation)? {
         MachineRequest::Activation(request) => {
             check_product(source, request.product, matrix)?;
             Ok(request)
@@ -36,7 +36,7 @@ pub(super) fn activation(
 
 /// Reads a request to repair the clock high-water mark of a machine with the product.
 pub(super) fn clock(source: &Source, matrix: &FeatureMatrix) -> Result<ClockRequest, Failure> {
-    match read(source)? {
+    match read(source, MachineRequestKind::Clock)? {
         MachineRequest::Clock(request) => {
             check_product(source, request.product, matrix)?;
             Ok(request)
@@ -47,7 +47,7 @@ pub(super) fn clock(source: &Source, matrix: &FeatureMatrix) -> Result<ClockRequ
 
 /// Reads the receipt of a deactivated machine.
 pub(super) fn receipt(source: &Source) -> Result<DeactivationReceipt, Failure> {
-    match read(source)? {
+    match read(source, MachineRequestKind::Deactivation)? {
         MachineRequest::Deactivation(receipt) => Ok(receipt),
         other => Err(other_kind(source, MachineRequestKind::Deactivation, &other)),
     }
@@ -87,7 +87,7 @@ fn other_kind(source: &Source, expected: MachineRequestKind, found: &MachineRequ
     Failure::usage(format!("{source}: expected {expected}, found {found}")).hint(hint)
 }
 
-fn damaged(source: &Source, error: &MachineRequestError) -> Failure {
+fn damaged(source: &Source, expected: MachineRequestKind, error: &MachineRequestError) -> Failure {
     let hint = match error {
         MachineRequestError::Version { .. } => "use a newer version of this program",
         MachineRequestError::Readback(error) => error.hint(),
@@ -97,10 +97,19 @@ fn damaged(source: &Source, error: &MachineRequestError) -> Failure {
         MachineRequestError::Check => {
             "ask the customer to send the text again as a file, because the text was changed"
         }
-        MachineRequestError::Several => "use one file for each request or receipt",
-        MachineRequestError::OtherBlock { found } if found == "LICENSE" => {
-            "name the license with --license, and here the request that `license request` wrote"
+        MachineRequestError::EncodedMail => {
+            "open the mail, and save its text or its attachment as a file; the source of an encoded mail cannot be read"
         }
+        MachineRequestError::Several => "use one file for each request or receipt",
+        MachineRequestError::OtherBlock { found } if found == "LICENSE" => match expected {
+            MachineRequestKind::Activation => {
+                "name the license with --license, and here the request that `license request` wrote"
+            }
+            MachineRequestKind::Clock => "name the request that `license request --clock` wrote",
+            _ => {
+                "name the receipt that `license deactivate` wrote, or an activation id, which `keygen ledger show LICENSE_ID` lists"
+            }
+        },
         MachineRequestError::OtherBlock { .. } | MachineRequestError::OtherKind { .. } => {
             "use a request that `license request` wrote; it starts with -----BEGIN LICENSE ACTIVATION REQUEST-----"
         }

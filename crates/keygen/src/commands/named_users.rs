@@ -54,6 +54,7 @@ impl UserChanges<'_> {
                 "add another user with --user NAME; without users, everyone could use the license",
             ));
         }
+        notes.extend(seats_note(&users, draft.seats));
         draft.users = users;
         Ok(notes)
     }
@@ -84,6 +85,18 @@ impl UserChanges<'_> {
                 .map_err(|failure| failure.hint(hint))
         })
     }
+}
+
+/// Returns a note if a license names more users than it has seats.
+fn seats_note(users: &[String], seats: Option<u64>) -> Option<String> {
+    let seats =
+        seats.filter(|seats| u64::try_from(users.len()).is_ok_and(|users| users > *seats))?;
+    Some(format!(
+        "the license names {}, and has {}; add --seats {} if all of them work at the same time",
+        plural(users.len(), "user", "users"),
+        plural(seats, "seat", "seats"),
+        users.len()
+    ))
 }
 
 /// Refuses the name of a user that the license does not have. The hint shows a name that differs

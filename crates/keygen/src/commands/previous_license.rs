@@ -17,6 +17,7 @@ use super::context::AppContext;
 use super::entitlements::unify_counts;
 use super::license;
 use super::lookup::{license_of, signing_keys, verified};
+use super::server_key::refuse_trusted_key;
 use super::token_denials;
 use crate::args::SigningArgs;
 use crate::failures;
@@ -79,6 +80,7 @@ pub(super) fn replace(
     license::issue(app, signing, &matrix, |ledger| {
         let previous = PreviousLicense::find(&input, &matrix, ledger)?;
         let mut order = order(&previous, &matrix, ledger)?;
+        refuse_trusted_key(&order.draft, &input.trust)?;
         if let Some(ledger) = ledger {
             let PreviousLicense { license, issued_at } = &previous;
             let notes = token_denials::notes_of_replacement(license, *issued_at, ledger)?;

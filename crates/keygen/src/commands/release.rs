@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Source, Terminal, escape};
+use license_core::machine::MachineDigest;
 use license_core::requests::DeactivationReceipt;
 use license_core::time::rfc3339;
 use license_core::{Code, LicenseId, with_causes};
 use license_issuer::errors::LedgerError;
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::ledger::{LedgerReader, RecordedAnswer};
 use license_issuer::services::deactivation::{
     Deactivation, DeactivationError, DeactivationOrder, DeactivationProof,
@@ -17,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::context::AppContext;
 use super::precautions::Precautions;
-use super::{lookup, machine_request};
+use super::{devices, lookup, machine_request};
 use crate::args::Release;
 use crate::failures;
 use crate::inputs::now;
@@ -28,6 +30,7 @@ pub(crate) fn run(arguments: &Release, app: AppContext<'_>) -> Result<(), Failur
     } = app;
     let dry_run = arguments.dry_run;
     let mut ledger = lookup::require_ledger(location, "a release")?;
+    refuse_license_or_machine(arguments, location)?;
     let activation = named_activation(arguments);
     let receipt = arguments.receipt.as_ref().filter(|_| activation.is_none());
     check_reason(arguments, activation)?;
@@ -66,6 +69,48 @@ fn named_activation(arguments: &Release) -> Option<&str> {
     };
     let is_id = |name: &&str| LicenseId::parse(&name.trim().to_ascii_lowercase()).is_some();
     named.filter(is_id).or(arguments.activation.as_deref())
+}
+
+/// Refuses a license or a machine in the place of a receipt, and names its activations.
+fn refuse_license_or_machine(
+    arguments: &Release,
+    location: &LedgerLocation,
+) -> Result<(), Failure> {
+    let (Some(source @ Source::File(path)), Ok(ledger)) =
+        (&arguments.receipt, lookup::open(location))
+    else {
+        return Ok(());
+    };
+    let name = path.to_string_lossy().to_ascii_lowercase();
+    let digest = MachineDigest::parse(name.trim());
+    let (kind, found) = if let Some(digest) = digest {
+        let entries = ledger.entries_of_machine(&digest.to_string());
+        let found = entries.and_then(|entries| ledger.distinct_activations(entries));
+        ("a machine", found)
+    } else if let Ok(license) = lookup::license_in(&ledger, source) {
+        let family = ledger.license_family(&license);
+        let found = family.and_then(|family| {
+            let family: Vec<&str> = family.iter().map(String::as_str).collect();
+            ledger.open_activations(&family)
+        });
+        ("a license", found)
+    } else {
+        return Ok(());
+    };
+    let found = found.map_err(failures::ledger_not_read(&ledger))?;
+    let open = found
+        .iter()
+        .filter(|activation| activation.release.is_none());
+    let ids: Vec<_> = open.filter_map(RecordedAnswer::id).collect();
+    let message = format!("{source}: expected an activation id or a receipt, found {kind}");
+    let hint = match (ids.as_slice(), devices::activation_ids(&ids)) {
+        ([id], _) => format!("its activation is {id}; run `keygen release {id} --reason TEXT`"),
+        (_, Some(ids)) => {
+            format!("run `keygen release ACTIVATION_ID --reason TEXT` with one of {ids}")
+        }
+        (_, None) => "it has no activation that could be released".to_owned(),
+    };
+    Err(Failure::usage(message).hint(hint))
 }
 
 /// Refuses an activation without a reason, and a reason with a receipt.

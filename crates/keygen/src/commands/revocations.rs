@@ -1,7 +1,7 @@
 //! `keygen revocations`.
 
 mod omission;
-mod signed_lists;
+pub(super) mod signed_lists;
 
 use license_cli_support::{Destination, Failure, OutputFile, Terminal, plural};
 use license_core::FeatureMatrix;

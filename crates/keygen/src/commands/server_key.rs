@@ -6,7 +6,7 @@ use license_core::encoding::decode_text;
 use license_core::issue::{LicenseDraft, VerifyingSigner};
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::trust::TrustError;
-use license_core::{ProductCode, with_causes};
+use license_core::{ProductCode, TrustSet, with_causes};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::issue::own_trust_set;
 use license_issuer::services::licenses::LicenseOrder;
@@ -123,6 +123,16 @@ pub(super) fn refuse_vendor_key(
     let own = own.map_err(|error| failures::two_algorithms(&error))?;
     let keys = recorded.joined(&own.unwrap_or_default());
     server_keys::refuse_vendor_key(server, &keys).map_err(|error| refused(&error))
+}
+
+/// Refuses a license server whose key is in the trust set that the command line names.
+pub(super) fn refuse_trusted_key(draft: &LicenseDraft, trust: &TrustSet) -> Result<(), Failure> {
+    let server = draft.confirmation.as_ref().map(Confirmation::key);
+    let checked = server.map(|server| server_keys::refuse_vendor_key(server, trust));
+    checked
+        .transpose()
+        .map(drop)
+        .map_err(|error| refused(&error))
 }
 
 /// Maps the reason why the key of a license server cannot be certified.

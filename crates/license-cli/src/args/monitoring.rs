@@ -16,10 +16,16 @@ use super::ContextArgs;
 pub(crate) struct Thresholds {
     /// Print one line for Nagios or Icinga, and exit with 1 (WARNING) if less than this time is
     /// left, such as 30d or 12h
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(
+        short,
+        long,
+        visible_alias = "warning",
+        value_name = "TIME",
+        value_parser = duration
+    )]
     pub(crate) warn: Option<TimeDelta>,
     /// The same with exit code 2 (CRITICAL)
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(short, long, value_name = "TIME", value_parser = duration)]
     pub(crate) critical: Option<TimeDelta>,
 }
 
@@ -28,7 +34,8 @@ pub(crate) struct Thresholds {
 pub(crate) fn is_plugin(arguments: &[OsString]) -> bool {
     let is_threshold = |argument: &str| {
         let (name, _) = argument.split_once('=').unwrap_or((argument, ""));
-        matches!(name, "--warn" | "--critical")
+        let is_short = argument.starts_with("-w") || argument.starts_with("-c");
+        is_short || matches!(name, "--warn" | "--warning" | "--critical")
     };
     let options = arguments.iter().skip(1);
     let options = options.take_while(|argument| *argument != "--");

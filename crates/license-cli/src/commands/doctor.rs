@@ -214,7 +214,7 @@ fn quarantined(app: &AppContext, files: &[StateFile], what: &str, hint: &str) ->
 }
 
 /// The next event: a date at which something starts, ends or is due.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct UpcomingEvent {
     what: &'static str,
     #[serde(with = "serde_rfc3339")]

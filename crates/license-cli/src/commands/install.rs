@@ -5,6 +5,7 @@ mod notes;
 use license_cli_support::{Exit, Failure, Terminal, show_path};
 use license_client::{
     Candidate, InstallReport, Installation, InstallationError, Moment, Replace, ReplacedLicense,
+    StateFile,
 };
 use license_core::license::{Rotation, VerifiedLicensesError};
 use license_core::{Code, Context, License, TrustSet, VerifiedLicenses};
@@ -53,8 +54,7 @@ pub(crate) fn restore(
     } = replaced.filter(is_new).ok_or_else(|| {
         let message =
             "expected a license that an installation replaced, found none; nothing was changed";
-        Failure::new(Exit::Denied, Code::NoLicense.as_str(), message)
-            .hint(concat!(command!("status"), " shows the installed license"))
+        Failure::new(Exit::Denied, Code::NoLicense.as_str(), message).hint(nothing_to_restore(app))
     })?;
     let candidate = VerifiedCandidate {
         verified,
@@ -68,6 +68,22 @@ pub(crate) fn restore(
         ignored: None,
     };
     install(app, options, candidate, terminal)
+}
+
+/// Returns what to do if no license of this user is kept.
+fn nothing_to_restore(app: &AppContext) -> &'static str {
+    let system = app.manager.readable_paths().system();
+    let is_kept = system.is_some_and(|system| {
+        let kept = system.dir().file(StateFile::ReplacedLicense);
+        kept.exists()
+    });
+    if is_kept && !app.is_for_all_users {
+        return concat!(
+            "a license for all users was replaced; root restores it with ",
+            command!("restore --system")
+        );
+    }
+    concat!(command!("status"), " shows the installed license")
 }
 
 /// Installs the answer to a request of this machine. Changes nothing if the answer is installed
@@ -191,7 +207,7 @@ fn install(
     let installed = app.manager.install(&candidate, &context, replace, moment);
     let installed = installed.map_err(|error| refused(app, &error))?;
     let after = own_licenses(app);
-    note_installed(&installed, &verified, terminal);
+    note_installed(app, &installed, &verified, terminal);
     if !verified.licenses().is_empty() {
         let others = OtherLicenses {
             before: &before,

@@ -6,7 +6,6 @@ mod deactivation;
 use license_cli_support::{Audience, Destination, Exit, Failure, QrCode, Terminal, escape};
 use license_client::{InstallationError, PendingRequestPolicy, PreparedRequest, now};
 use license_core::chrono::{DateTime, Utc};
-use license_core::evaluate::Evidence;
 use license_core::requests::{MachineRequest, readback};
 use license_core::time::rfc3339;
 use license_core::{Context, License, LicenseId, with_causes};
@@ -15,8 +14,8 @@ use serde_json::{Value, json};
 use crate::args::{Deactivate, DeliveryArgs, Request};
 use crate::context::AppContext;
 use crate::embedded::command;
-use crate::output::failure;
 use crate::output::notice::{self, Notice};
+use crate::output::{failure, license_details};
 
 /// Requests an activation or a clock repair.
 ///
@@ -28,6 +27,9 @@ pub(crate) fn run(
     arguments: &Request,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
+    if arguments.system {
+        return Err(one_request());
+    }
     let delivery = &arguments.delivery;
     delivery.check(terminal)?;
     let made_at = arguments.at.unwrap_or_else(now);
@@ -36,9 +38,10 @@ pub(crate) fn run(
     } else {
         PendingRequestPolicy::Repeat
     };
-    let (request, notice) = if arguments.clock {
+    let (request, notice, hint) = if arguments.clock {
+        let hint = clock_hint(app, made_at);
         let request = app.manager.request_clock_repair(made_at, pending);
-        (request, None)
+        (request, None, hint)
     } else {
         let license = installed_license(app, arguments.license.as_deref())??;
         check_product(app, &license)?;
@@ -46,14 +49,55 @@ pub(crate) fn run(
         let request = app
             .manager
             .request_activation(license.id(), made_at, pending);
-        (request, notice)
+        (request, notice, activation_hint(app, &license))
     };
     let request = request.map_err(|error| failure::installation(&error))?;
-    let hint = concat!(
-        "send the request to the vendor, then install the answer with ",
-        command!("activate FILE")
-    );
     delivery.deliver(&request, notice, hint, terminal)
+}
+
+/// Returns the failure of a request with `--system`.
+fn one_request() -> Failure {
+    let message = "unexpected argument '--system': a request is the same for this user and for \
+                   all users";
+    Failure::usage(message).hint(concat!(
+        "make the request without --system, and install the answer for all users, as root, with ",
+        command!("activate --system FILE")
+    ))
+}
+
+/// What to do with a request whose answer is for this user.
+const SEND: &str = concat!(
+    "send the request to the vendor, then install the answer with ",
+    command!("activate FILE")
+);
+
+/// Returns what to do with the request for the activation of a license.
+fn activation_hint(app: &AppContext, license: &License) -> &'static str {
+    let snapshot = app.manager.inspect(&app.matrix);
+    let installed = snapshot.installed();
+    let path = installed.and_then(|found| found.path_of(license.id()));
+    if !path.is_some_and(|path| app.is_in_system_dir(path)) {
+        return SEND;
+    }
+    concat!(
+        "send the request to the vendor, then install the answer for all users, as root, with ",
+        command!("activate --system FILE"),
+        ", or for this user with ",
+        command!("activate FILE")
+    )
+}
+
+/// Returns what to do with the request for a clock repair, which only lowers a clock high-water
+/// mark that is ahead of the clock.
+fn clock_hint(app: &AppContext, at: DateTime<Utc>) -> &'static str {
+    if app.manager.inspect(&app.matrix).high_water > at {
+        return SEND;
+    }
+    concat!(
+        "the clock of this machine is not behind the latest time seen, so no clock repair is \
+         needed; if the vendor asks for the request, send it, and install the answer with ",
+        command!("activate FILE")
+    )
 }
 
 /// Refuses a license of another product, whose activation needs another fingerprint.
@@ -155,10 +199,7 @@ fn activated_at(app: &AppContext, license: &License) -> Option<DateTime<Utc>> {
     let installation = snapshot.installation.ok().flatten()?;
     let verified = installation.verified();
     let results = verified.explain_license(license, &app.matrix, &context);
-    results.iter().find_map(|result| match result.evidence {
-        Evidence::Activation { at, .. } => at,
-        _ => None,
-    })
+    license_details::activated_at(&results)
 }
 
 fn not_installed(id: Option<&str>) -> Failure {

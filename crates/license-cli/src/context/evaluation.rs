@@ -227,7 +227,8 @@ impl<'a> Evaluation<'a> {
         let installation = self.installation.as_ref();
         let source = installation.and_then(|found| found.path_of(license.id()));
         let matrix = &self.app.matrix;
-        let details = LicenseDetails::new(license, verified, source, matrix, decision);
+        let results = verified.explain_license(license, matrix, &self.context());
+        let details = LicenseDetails::new(license, &results, verified, source, matrix, decision);
         Some(details)
     }
 

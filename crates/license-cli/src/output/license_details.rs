@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use license_cli_support::{Fields, escape, plural, show_path};
 use license_core::chrono::{DateTime, Utc};
-use license_core::evaluate::Outcome;
-use license_core::license::Activation;
+use license_core::evaluate::{Evidence, Outcome, RuleResult};
 use license_core::policy::Quota;
 use license_core::time::{self, rfc3339};
-use license_core::{Code, Decision, FeatureMatrix, License, VerifiedLicenses};
+use license_core::{Decision, FeatureMatrix, License, VerifiedLicenses};
 use serde_json::{Value, json};
 
 use crate::embedded::command;
@@ -21,15 +20,17 @@ pub(crate) struct LicenseDetails<'a> {
     devices: Option<Quota>,
     /// The file that contains the license, if it is installed.
     source: Option<PathBuf>,
-    activation: Option<&'a Activation>,
+    /// The time of the activation that is in effect on this machine.
+    activated_at: Option<DateTime<Utc>>,
     /// The license that replaces this one later.
     renewal: Option<&'a License>,
 }
 
 impl<'a> LicenseDetails<'a> {
-    /// Finds what belongs to a license at an instant.
+    /// Finds what belongs to a license at an instant. `results` are the results of its rules.
     pub(crate) fn new(
         license: &'a License,
+        results: &[RuleResult],
         verified: &'a VerifiedLicenses,
         source: Option<&Path>,
         matrix: &FeatureMatrix,
@@ -40,20 +41,22 @@ impl<'a> LicenseDetails<'a> {
             Outcome::Denied => license.entitlements(),
             _ => decision.entitlements(),
         };
-        let number = |quota: Option<&str>| entitlements.quota(quota?);
-        // An activation that has ended does not count.
-        let has_ended = matches!(decision.code(), Code::NotActivated | Code::Deactivated);
-        let mut activations = verified.activations().iter().filter(|_| !has_ended);
+        // A license can state a number although the product has no quota for it.
+        let number = |quota: Option<&str>, claim: Option<u64>| {
+            let quota = quota.and_then(|name| entitlements.quota(name));
+            quota.or_else(|| claim.map(Quota::Limit))
+        };
+        let claims = license.claims();
         let renews = |next: &&License| {
             let is_later = next.not_before().is_some_and(|start| now < start);
             is_later && next.supersedes().contains(license.id())
         };
         Self {
             license,
-            seats: number(matrix.seats_quota()),
-            devices: number(matrix.devices_quota()),
+            seats: number(matrix.seats_quota(), claims.seats),
+            devices: number(matrix.devices_quota(), claims.devices),
             source: source.map(Path::to_owned),
-            activation: activations.find(|activation| activation.is_for(license)),
+            activated_at: activated_at(results),
             renewal: verified.licenses().iter().find(renews),
         }
     }
@@ -80,10 +83,12 @@ impl<'a> LicenseDetails<'a> {
 
     /// Adds the activation, the renewal and the file.
     pub(crate) fn add_installation(&self, fields: &mut Fields) {
-        match self.activation {
-            Some(activation) => {
-                let at = rfc3339(activation.issued_at());
-                fields.add("activation", format!("on this machine, since {at}"));
+        match self.activated_at {
+            Some(at) => {
+                fields.add(
+                    "activation",
+                    format!("on this machine, since {}", rfc3339(at)),
+                );
             }
             None if self.license.must_activate() => {
                 let request = concat!("required; ", command!("request"), " requests it");
@@ -92,7 +97,11 @@ impl<'a> LicenseDetails<'a> {
             None => {}
         }
         if let Some(renewal) = self.renewal {
-            fields.add("renewal", format!("installed; {}", term(renewal)));
+            let place = match self.source {
+                Some(_) => "installed",
+                None => "in the same file",
+            };
+            fields.add("renewal", format!("{place}; {}", term(renewal)));
         }
         if let Some(source) = &self.source {
             fields.add("source", show_path(source));
@@ -102,7 +111,6 @@ impl<'a> LicenseDetails<'a> {
     /// Returns the JSON object.
     pub(crate) fn to_json(&self) -> Value {
         let users = self.license.users().map(Iterator::collect::<Vec<_>>);
-        let activated_at = self.activation.map(Activation::issued_at);
         let renewal = self.renewal.map(|renewal| {
             json!({
                 "license_id": renewal.id(),
@@ -114,11 +122,20 @@ impl<'a> LicenseDetails<'a> {
             "seats": self.seats.map(Quota::to_number),
             "devices": self.devices.map(Quota::to_number),
             "users": users,
-            "activated_at": activated_at.map(text),
+            "activated_at": self.activated_at.map(text),
             "renewal": renewal,
             "source": self.source.as_deref().map(show_path),
         })
     }
+}
+
+/// Returns the time of the activation on which the machine rule relies. It can be the activation of
+/// a license that this license replaces.
+pub(crate) fn activated_at(results: &[RuleResult]) -> Option<DateTime<Utc>> {
+    results.iter().find_map(|result| match result.evidence {
+        Evidence::Activation { at, .. } => at,
+        _ => None,
+    })
 }
 
 fn text(at: DateTime<Utc>) -> String {

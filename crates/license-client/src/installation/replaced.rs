@@ -1,5 +1,6 @@
 //! The license that the last installation replaced. It can be restored.
 
+use license_core::license::Activation;
 use license_core::{FeatureMatrix, TrustSet, VerifiedLicenses};
 
 use super::keys::{Keys, installed_roots};
@@ -39,6 +40,8 @@ pub struct ReplacedLicense {
     /// The keys that were installed with the license, and those that are installed now. Trust
     /// statements are not applied.
     pub trust: TrustSet,
+    /// The activations for all users that were installed with the license.
+    pub(crate) activations: Vec<Activation>,
 }
 
 impl ReplacedLicense {
@@ -65,7 +68,19 @@ impl ReplacedLicense {
         };
         let rotation = keys.rotated(paths, trust.clone());
         match VerifiedLicenses::verify(&text, rotation.keys(), matrix) {
-            Ok(verified) => Ok(Some(Self { verified, trust })),
+            Ok(mut verified) => {
+                // They are not the answers to requests, and need no check when they are restored.
+                let activations = if user.dir().is_shared() {
+                    verified.take_activations()
+                } else {
+                    Vec::new()
+                };
+                Ok(Some(Self {
+                    verified,
+                    trust,
+                    activations,
+                }))
+            }
             Err(source) => Err(InstallationError::License {
                 path: user.dir().file(StateFile::ReplacedLicense),
                 source: Box::new(source),
@@ -75,13 +90,17 @@ impl ReplacedLicense {
     }
 }
 
-/// Stores a license that is about to be replaced, with the keys that are installed with it.
+/// Stores a license that is about to be replaced, with the keys that are installed with it. A
+/// license for all users is stored with its activations.
 pub(super) fn store(
     lock: &StoreLock,
     file: &InstalledFile,
     roots: Option<&TrustSet>,
 ) -> Result<(), InstallationError> {
-    lock.write(StateFile::ReplacedLicense, file.text().as_bytes())?;
+    let activations = file.verified.activations().iter();
+    let text = std::iter::once(file.text()).chain(activations.map(Activation::to_armor));
+    let text: String = text.collect();
+    lock.write(StateFile::ReplacedLicense, text.as_bytes())?;
     match roots {
         Some(roots) => lock.write(StateFile::ReplacedTrust, jwks(roots).as_bytes())?,
         // Embedded keys verify the license.

@@ -227,6 +227,8 @@ pub enum Rejection {
     Transient,
     /// The value does not have the required form.
     Malformed,
+    /// The configured id is too short, too long, or contains other characters than printable ASCII.
+    Form,
     /// The file with the configured id has a byte order mark, or is not ASCII text, such as UTF-16.
     Encoding,
     /// The variable contains a relative path. Its meaning would depend on the working directory.
@@ -243,6 +245,7 @@ impl fmt::Display for Rejection {
             Self::ImageDefault => "many machines have it, because it is part of an image",
             Self::Transient => "it lasts only until the next boot",
             Self::Malformed => "it is malformed",
+            Self::Form => "it must have 8 to 128 printable ASCII characters",
             Self::Encoding => "the file must be ASCII text without a byte order mark",
             Self::NotAbsolute => "the path of the file must be absolute",
         })

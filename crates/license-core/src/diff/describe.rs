@@ -108,9 +108,11 @@ pub(super) fn versions(
 
 pub(super) fn license_server(before: &Option<String>, after: &Option<String>) -> (Effect, String) {
     let text = match (before, after) {
-        (_, None) => "the customer's own license server can no longer answer check-ins",
-        (None, Some(_)) => "the customer's own license server can answer check-ins",
-        _ => "another license server of the customer answers check-ins",
+        (_, None) => {
+            "the customer's own license server can no longer lend seats or answer check-ins"
+        }
+        (None, Some(_)) => "the customer's own license server can lend seats and answer check-ins",
+        _ => "another license server of the customer lends seats and answers check-ins",
     };
     (
         Effect::from_restriction(before, after).reversed(),

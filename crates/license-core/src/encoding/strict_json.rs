@@ -54,6 +54,7 @@ impl From<JsonError> for ReadError {
 
 /// The reason why bytes are not the expected JSON object.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StrictJsonError {
     /// The bytes are not one strict JSON object.
     #[error(transparent)]

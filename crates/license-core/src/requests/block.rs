@@ -6,7 +6,8 @@ use crate::encoding::quoted::quoted;
 
 /// Returns the kind and the content of the only request or receipt in a text.
 ///
-/// The text around the block is ignored, and so are blocks of other kinds if there is a request.
+/// A mail thread may contain identical copies of a request, of which the first counts. The text
+/// around the block is ignored, and so are blocks of other kinds if there is a request.
 /// The text has plain hyphens.
 pub(super) fn only_block(text: &str) -> Result<(MachineRequestKind, &str), MachineRequestError> {
     let (mut found, mut other) = (None, None);
@@ -17,8 +18,14 @@ pub(super) fn only_block(text: &str) -> Result<(MachineRequestKind, &str), Machi
         };
         let label = label.trim();
         match MachineRequestKind::parse(label) {
-            Some(_) if found.is_some() => return Err(MachineRequestError::Several),
-            Some(kind) => found = Some((kind, content(label, rest))),
+            Some(kind) => {
+                let copy = (kind, content(label, rest));
+                match found {
+                    None => found = Some(copy),
+                    Some(first) if is_equal(first, copy) => {}
+                    Some(_) => return Err(MachineRequestError::Several),
+                }
+            }
             None => other = other.or(Some(label)),
         }
     }
@@ -29,6 +36,18 @@ pub(super) fn only_block(text: &str) -> Result<(MachineRequestKind, &str), Machi
         }),
         (None, None) => Err(MachineRequestError::Armor),
     }
+}
+
+/// Returns whether two complete blocks differ only in white space, which no value contains.
+fn is_equal(
+    (first_kind, first): (MachineRequestKind, Option<&str>),
+    (kind, copy): (MachineRequestKind, Option<&str>),
+) -> bool {
+    let (Some(first), Some(copy)) = (first, copy) else {
+        return false;
+    };
+    let parts = |text: &str| text.split_whitespace().collect::<String>();
+    first_kind == kind && parts(first) == parts(copy)
 }
 
 /// Returns the content before the end of a block with this label.

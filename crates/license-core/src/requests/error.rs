@@ -45,6 +45,9 @@ pub enum MachineRequestError {
         /// The kind of the text.
         found: TextKind,
     },
+    /// The text is the source of a mail whose content is encoded.
+    #[error("expected the text of a mail, found an encoded mail")]
+    EncodedMail,
     /// The text of a QR code cannot be read.
     #[error(transparent)]
     QrText(QrTextError),

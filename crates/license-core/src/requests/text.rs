@@ -115,8 +115,17 @@ impl MachineRequest {
     /// Returns [`MachineRequestError`] if the text is not exactly one request or receipt, or if it
     /// was changed. A request may have up to 8 KiB, and a text around an armor block 256 KiB.
     pub fn parse(text: &str) -> Result<Self, MachineRequestError> {
-        let source = text;
-        check_length(source, MAX_SURROUNDED_BYTES)?;
+        check_length(text, MAX_SURROUNDED_BYTES)?;
+        Self::parse_limited(text).map_err(|error| {
+            if is_encoded_mail(text) {
+                MachineRequestError::EncodedMail
+            } else {
+                error
+            }
+        })
+    }
+
+    fn parse_limited(source: &str) -> Result<Self, MachineRequestError> {
         let text = &*without_markup(source);
         if !has_block(text) {
             check_length(text, MAX_REQUEST_BYTES)?;
@@ -157,6 +166,21 @@ fn check_length(text: &str, limit: usize) -> Result<(), MachineRequestError> {
         return Err(MachineRequestError::TooLong { limit, found });
     }
     Ok(())
+}
+
+/// Returns whether a text is the source of a mail whose content is encoded
+/// (<https://www.rfc-editor.org/rfc/rfc2045#section-6>).
+fn is_encoded_mail(text: &str) -> bool {
+    let mut encodings = text.lines().filter_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_encoding = name.eq_ignore_ascii_case("Content-Transfer-Encoding");
+        is_encoding.then(|| value.trim())
+    });
+    encodings.any(|encoding| {
+        ["quoted-printable", "base64"]
+            .iter()
+            .any(|encoded| encoding.eq_ignore_ascii_case(encoded))
+    })
 }
 
 /// Returns whether a text is of another kind than a request.

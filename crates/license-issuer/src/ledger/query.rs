@@ -75,8 +75,7 @@ pub struct LicenseFilter {
     /// A part of the name of the customer or company. [Folded](crate::folding::folded) names are
     /// compared.
     pub customer: Option<String>,
-    /// The whole name of the customer, in any case of ASCII letters. The ledger has an index of
-    /// these names.
+    /// The whole name of the customer. [Folded](crate::folding::folded) names are compared.
     pub customer_name: Option<String>,
     /// The tier.
     pub tier: Option<String>,
@@ -88,7 +87,7 @@ pub struct LicenseFilter {
     pub ends_by: Option<DateTime<Utc>>,
     /// Selects licenses that end after this instant.
     pub ends_after: Option<DateTime<Utc>>,
-    /// A part of any id, key or name.
+    /// A part of any id, key or name, including the names of users.
     pub text: Option<String>,
     /// The order.
     pub sort: LicenseSort,

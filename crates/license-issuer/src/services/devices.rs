@@ -25,6 +25,8 @@ pub struct DeviceUsage {
 struct ActivatedMachine {
     digest: String,
     machine: Machine,
+    /// The id of the activation, if it is recorded.
+    id: Option<String>,
 }
 
 /// The error of a license that allows no more machines.
@@ -45,6 +47,9 @@ pub struct DeviceLimitError {
     pub used: u64,
     /// The digest of the machine that would exceed the limit, if it has a digest.
     pub machine: Option<String>,
+    /// The ids of the open activations, in the order of recording. A machine that only checks in
+    /// has no activation.
+    pub activations: Vec<String>,
 }
 
 impl DeviceUsage {
@@ -84,6 +89,8 @@ impl DeviceUsage {
     /// Returns [`DeviceLimitError`] if the machine would exceed the limit.
     pub fn add(self, license: &License, machine: &Machine) -> Result<Self, DeviceLimitError> {
         let (used, limit) = (self.count(), self.limit);
+        let ids = self.activated.iter().filter_map(|other| other.id.clone());
+        let activations = ids.collect();
         let extended = self.add_unchecked(machine);
         match limit {
             Some(limit) if used >= limit && extended.count() > used => Err(DeviceLimitError {
@@ -91,6 +98,7 @@ impl DeviceUsage {
                 limit,
                 used,
                 machine: machine.digest().map(|digest| digest.to_string()),
+                activations,
             }),
             _ => Ok(extended),
         }
@@ -102,7 +110,11 @@ impl DeviceUsage {
         if let Some(digest) = machine.digest() {
             let (digest, machine) = (digest.to_string(), machine.clone());
             self.used.insert(digest.clone());
-            self.activated.push(ActivatedMachine { digest, machine });
+            self.activated.push(ActivatedMachine {
+                digest,
+                machine,
+                id: None,
+            });
         }
         self
     }
@@ -150,6 +162,7 @@ impl ActivatedMachine {
         Some(Self {
             digest: activation.entry.member("machine")?,
             machine: activation.machine()?,
+            id: activation.id(),
         })
     }
 }

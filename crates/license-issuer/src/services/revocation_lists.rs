@@ -64,6 +64,9 @@ pub struct RevocationListPlan {
 pub enum Omission {
     /// The ledger contains no earlier list of the key.
     NoEarlierList,
+    /// The ledger contains an earlier list of the key, but no list from outside of the ledger was
+    /// compared. The ledger of a restored backup does not know the lists that were signed later.
+    NoCopy,
     /// An earlier list is longer.
     Shorter {
         /// The number of entries in the earlier list.
@@ -240,8 +243,10 @@ impl<'r> ListedLicenses<'r> {
             let found = u64::try_from(known.count()).unwrap_or(u64::MAX);
             (found < earlier).then_some((earlier, found))
         });
-        let longest = longer.max();
-        Ok(longest.map(|(earlier, found)| Omission::Shorter { earlier, found }))
+        Ok(Some(match longer.max() {
+            Some((earlier, found)) => Omission::Shorter { earlier, found },
+            None => Omission::NoCopy,
+        }))
     }
 
     /// Returns whether a license is revoked, or was reinstated after the earlier list was recorded.

@@ -9,7 +9,7 @@ use crate::errors::LedgerError;
 use crate::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader, LicenseStatus, RecordedLicense};
 use crate::records;
 use crate::services::record::RecordPlan;
-use crate::services::statements::{StatementError, identified, time_of_statement};
+use crate::services::statements::{StatementError, statement_id, time_of_statement};
 
 /// The revocations to record.
 ///
@@ -83,11 +83,11 @@ impl RevocationOrder<'_> {
             },
             Some(ledger) => self.report(ledger)?,
         };
-        let mut entries = Vec::new();
+        let (mut entries, statement_id) = (Vec::new(), statement_id(self.at)?);
         for id in &content.revoked {
             let at = ledger.map_or(Ok(self.at), |ledger| time_of_statement(ledger, id, self.at))?;
             let revocation = records::revocation(id, self.reason, at);
-            entries.push(identified(revocation, self.at)?);
+            entries.push(revocation.with_member("statement_id", statement_id.as_str()));
         }
         Ok(RecordPlan { content, entries })
     }

@@ -4,7 +4,7 @@ use license_core::LicenseId;
 use license_core::chrono::{DateTime, Utc};
 
 use crate::errors::LedgerError;
-use crate::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};
+use crate::ledger::{LedgerEntryKind, LedgerReader};
 use crate::random::{self, SystemRandomError};
 
 /// The reason why no statement is recorded.
@@ -19,16 +19,13 @@ pub enum StatementError {
     Random(#[from] SystemRandomError),
 }
 
-/// Returns a new statement with an id.
+/// Returns the id of the statements of a new command, which is the member `statement_id`.
 ///
 /// The id distinguishes the statements of two ledgers that record the same reason in the same
-/// second. A revocation that comes from a revocation list has no id.
-pub(super) fn identified(
-    statement: NewLedgerEntry,
-    at: DateTime<Utc>,
-) -> Result<NewLedgerEntry, SystemRandomError> {
-    let id = LicenseId::from_random(at, &random::bytes()?);
-    Ok(statement.with_member("statement_id", id.as_str()))
+/// second, and shows which licenses a command revoked together. A revocation that comes from a
+/// revocation list has no id.
+pub(super) fn statement_id(at: DateTime<Utc>) -> Result<LicenseId, SystemRandomError> {
+    Ok(LicenseId::from_random(at, &random::bytes()?))
 }
 
 /// Returns the time of a new revocation or reinstatement of a license.

@@ -18,6 +18,7 @@ use crate::errors::LedgerError;
 use crate::ledger::{LedgerReader, LicenseStatus, NewLedgerEntry};
 use crate::random::{self, SystemRandomError};
 use crate::records;
+use crate::services::denials::{TokenDenial, denials};
 use crate::services::devices::{DeviceLimitError, DeviceUsage};
 use crate::services::issue::{
     ArtifactName, Draft, DraftContext, Mode, SerialSource, SignError, Stage, own_trust_set,
@@ -265,6 +266,7 @@ impl ValidationPlan<'_> {
             && let Some(ledger) = context.ledger
         {
             self.check_status(license, ledger)?;
+            self.check_denials(license, verified, ledger)?;
             self.check_devices(license, ledger)?;
         }
         self.warn(license, verified, context.now);
@@ -294,6 +296,33 @@ impl ValidationPlan<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Warns about denials of a license that stays in effect until this license starts. A token for
+    /// a successor does not lift them.
+    fn check_denials(
+        &mut self,
+        license: &License,
+        verified: &VerifiedLicenses,
+        ledger: &dyn LedgerReader,
+    ) -> Result<(), ValidationError> {
+        let machine = self.order.machine.map(|(_, digest)| digest.to_string());
+        for id in license.supersedes() {
+            let recorded = ledger.license(id.as_str(), self.issued_at)?;
+            let is_in_effect =
+                recorded.is_some_and(|recorded| recorded.status == LicenseStatus::Active);
+            let is_validated = verified.licenses().iter().any(|other| other.id() == id);
+            if !is_in_effect || is_validated {
+                continue;
+            }
+            let found = denials(id.as_str(), ledger)?.into_iter();
+            let is_meant = |denial: &TokenDenial| {
+                machine.is_none() || denial.machine.is_none() || denial.machine == machine
+            };
+            let found = found.filter(is_meant);
+            self.warnings.extend(found.map(IssueWarning::StillDenied));
+        }
+        Ok(())
     }
 
     fn check_devices(

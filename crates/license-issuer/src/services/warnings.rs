@@ -7,6 +7,8 @@ use license_core::machine::MachineDigest;
 use license_core::trust::KeyId;
 use license_core::{License, LicenseId, time};
 
+use crate::services::denials::TokenDenial;
+
 /// The largest difference between two clocks that causes no warning.
 const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
@@ -60,6 +62,8 @@ pub enum IssueWarning {
         /// Whether the artifact is valid for the later license as well.
         covers_successor: bool,
     },
+    /// A validation token still denies a license, because the new token does not lift the denial.
+    StillDenied(TokenDenial),
     /// The license is limited to a number of machines, and no ledger counts the machines.
     NotCountedWithoutLedger {
         /// The license.

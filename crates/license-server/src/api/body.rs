@@ -143,9 +143,6 @@ fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
 
 fn refused(error: StrictJsonError) -> Problem {
     match error {
-        StrictJsonError::Json(error) => {
-            Problem::malformed(license_core::with_causes(&error)).hint("send one JSON object")
-        }
         StrictJsonError::Member {
             path,
             expected,
@@ -153,6 +150,9 @@ fn refused(error: StrictJsonError) -> Problem {
         } => Problem::malformed(format!("the member {path} is not acceptable"))
             .values(expected, found)
             .hint("see /api/v1/openapi.json"),
+        error => {
+            Problem::malformed(license_core::with_causes(&error)).hint("send one JSON object")
+        }
     }
 }
 

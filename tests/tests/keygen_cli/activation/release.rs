@@ -199,3 +199,22 @@ fn concurrent_receipts_free_one_device() {
     assert_eq!(codes.iter().filter(|code| **code == Some(0)).count(), 1);
     assert_eq!(entries(&workstation, "release").len(), 1);
 }
+
+#[test]
+fn a_license_or_a_machine_in_the_place_of_an_activation_names_its_activations() {
+    let (workstation, _, first) = full();
+    let digest = machine(1).digest().unwrap().to_string();
+    for (named, kind) in [("acme.lic", "a license"), (&*digest, "a machine")] {
+        for reason in [&["--reason", "lost"][..], &[]] {
+            let args = [&["release", named][..], reason].concat();
+            let error = keygen(&workstation, &args).expect_failure(2);
+            let expected = format!("expected an activation id or a receipt, found {kind}");
+            assert!(error.message.ends_with(&expected), "{error:?}");
+            assert!(error.hint.contains(&first), "{error:?}");
+        }
+    }
+    let release = ["release", &first, "--reason", "lost"];
+    let _ = keygen(&workstation, &release).expect_code(0);
+    let error = keygen(&workstation, &["release", &digest, "--reason", "x"]).expect_failure(2);
+    assert!(error.hint.contains("no activation"), "{error:?}");
+}

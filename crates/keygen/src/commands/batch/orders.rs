@@ -13,7 +13,9 @@ use license_core::policy::CheckIn;
 use license_core::{FeatureMatrix, with_causes};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::batch::{BatchRow, BatchSource};
+use license_issuer::services::warnings::IssueWarning;
 
+use super::super::active_licenses::ActiveLicenses;
 use super::super::draft::find_tier;
 use super::super::issuance::warning_text;
 use super::super::{issue, license_report, quotation_marks};
@@ -24,6 +26,8 @@ use super::order_id::{OrderContent, OrderIds};
 use super::row_error::RowError;
 use super::servers::BatchServers;
 use crate::args::RowArgs;
+use crate::failures;
+use crate::inputs::now;
 
 /// Maximum size of a cell in bytes.
 const MAX_CELL: usize = MAX_FILE_BYTES;
@@ -49,6 +53,8 @@ pub(super) struct Orders<'m> {
     columns: Vec<OrderColumn>,
     parser: Mutex<RowParser>,
     servers: BatchServers,
+    /// Active licenses, which are read from the ledger once.
+    active: Mutex<Option<ActiveLicenses>>,
 }
 
 /// Parser of the options in a row.
@@ -111,6 +117,7 @@ impl<'m> Orders<'m> {
                 last: None,
             }),
             servers: BatchServers::default(),
+            active: Mutex::default(),
         })
     }
 
@@ -234,12 +241,38 @@ impl<'m> Orders<'m> {
                 let found = found.map_err(|failure| order.error(SERVER_KEY, failure.message()))?;
                 warnings.extend(found.iter().map(warning_text));
             }
+            let active = self.active_license(order, ledger);
+            let active = active.map_err(|failure| order.error("order", failure.message()))?;
+            warnings.extend(active.as_ref().map(warning_text));
             Ok(CheckedRow {
                 warnings,
                 notes: notes.map_err(|failure| order.error("order", failure.message()))?,
                 check_in: claims.check_in,
             })
         })
+    }
+
+    /// Returns a warning if the customer already has an active license, except for an order that
+    /// is already issued.
+    fn active_license(
+        &self,
+        order: &OrderRow,
+        ledger: Option<&dyn LedgerReader>,
+    ) -> Result<Option<IssueWarning>, Failure> {
+        let Some(ledger) = ledger else {
+            return Ok(None);
+        };
+        let issued = ledger.license_of_order(&order.id);
+        let issued = issued.map_err(failures::ledger_not_read(ledger))?;
+        if issued.is_some() {
+            return Ok(None);
+        }
+        let mut known = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        let active = match known.take() {
+            Some(active) => active,
+            None => ActiveLicenses::read(ledger, None, self.matrix.product(), now())?,
+        };
+        Ok(known.insert(active).warning(&order.customer))
     }
 
     /// Returns whether the licenses are for the built-in product.

@@ -2,6 +2,7 @@
 
 use license_cli_support::{Failure, OutputFile, Terminal};
 use license_core::ids::Nonce;
+use license_issuer::errors::LedgerError;
 use license_issuer::ledger::{LedgerEntryKind, LedgerReader, RecordedAnswer};
 use serde_json::json;
 
@@ -58,9 +59,30 @@ pub(super) fn show(
             verdict: None,
             entries: &entries,
             activations: &activations,
+            checked_in: &[],
         },
         terminal,
     )
+}
+
+/// Returns the activations of a license, and the open activations of the licenses that it replaces
+/// and that replace it, because they count as well.
+pub(super) fn of_license(
+    ledger: &dyn LedgerReader,
+    license: &str,
+) -> Result<(Vec<RecordedAnswer>, Vec<String>), LedgerError> {
+    let family = ledger.license_family(license)?;
+    let family: Vec<&str> = family.iter().map(String::as_str).collect();
+    let mut activations = ledger.activations(license)?;
+    let others: Vec<&str> = family.iter().copied().filter(|id| *id != license).collect();
+    activations.extend(ledger.open_activations(&others)?);
+    let mut checked_in = ledger.machines_in_use(&family)?;
+    for open in activations.iter().filter(|one| one.release.is_none()) {
+        if let Some(machine) = open.entry.member("machine") {
+            checked_in.remove(&machine);
+        }
+    }
+    Ok((activations, checked_in.into_iter().collect()))
 }
 
 /// Writes a recorded answer again. Warns if its activation has ended.

@@ -40,6 +40,7 @@ pub(super) fn run(
         settings,
         location,
         terminal,
+        ..
     }: AppContext<'_>,
 ) -> Result<(), Failure> {
     let mut ledger = require_ledger(location, "an import")?;

@@ -1,13 +1,19 @@
 //! Licenses and entries as text, JSON and comma-separated values.
 
-use license_cli_support::{Cell, Column, Failure, Fields, Meaning, Terminal, escape};
+use std::collections::BTreeMap;
+
+use license_cli_support::{Cell, Column, Failure, Fields, Meaning, Terminal, escape, plural};
 use license_core::chrono::{DateTime, Utc};
 use license_core::{FeatureMatrix, time};
-use license_issuer::ledger::{LedgerEntry, LicenseStatus, RecordedAnswer, RecordedLicense};
+use license_issuer::ledger::{
+    LedgerEntry, LedgerReader, LicenseStatus, RecordedAnswer, RecordedLicense,
+};
 use serde_json::{Value, json};
 
+use super::denied::denied;
 use super::seats;
 use super::verdict::Verdict;
+use crate::failures;
 use crate::inputs::now;
 use crate::output::csv;
 use crate::output::date::last_day;
@@ -42,16 +48,36 @@ const LAST_DAY: &str = "last_day";
 /// Column with the seats of a license, or with those that its tier includes.
 const SEATS: &str = "seats";
 
-pub(super) fn licenses(rows: &[RecordedLicense], terminal: &Terminal) -> Result<(), Failure> {
+pub(super) fn licenses(
+    rows: &[RecordedLicense],
+    ledger: &dyn LedgerReader,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     if terminal.is_json() {
         let licenses: Vec<_> = rows.iter().map(RecordedLicense::to_json).collect();
         return terminal.json(&json!({ "licenses": licenses, "count": rows.len() }));
     }
     if rows.is_empty() {
-        terminal.note("no license found");
+        let stats = ledger
+            .stats(now())
+            .map_err(failures::ledger_not_read(ledger))?;
+        let counts = stats.products.iter().map(|(_, count)| *count);
+        let all = plural(counts.sum::<i64>(), "license", "licenses");
+        terminal.note(&format!(
+            "no license found in {} ({all})",
+            ledger.location()
+        ));
         return Ok(());
     }
-    terminal.page(&table(rows, terminal.columns()))
+    let denied = denied(rows, ledger).map_err(failures::ledger_not_read(ledger))?;
+    terminal.page(&table(rows, &denied, terminal.columns()))?;
+    if !denied.is_empty() {
+        let count = plural(denied.len(), "license", "licenses");
+        terminal.note(&format!(
+            "validation tokens deny {count}, which `keygen ledger show LICENSE_ID` explains; end that with `keygen check-in LICENSE_ID --status active`"
+        ));
+    }
+    Ok(())
 }
 
 /// Columns of a list of licenses. A narrow terminal has fewer.
@@ -64,11 +90,15 @@ enum ListLayout {
 }
 
 /// Returns the licenses as text, in the layout with most columns that fits.
-fn table(rows: &[RecordedLicense], columns: Option<usize>) -> String {
+fn table(
+    rows: &[RecordedLicense],
+    denied: &BTreeMap<String, String>,
+    columns: Option<usize>,
+) -> String {
     let layouts = [ListLayout::Complete, ListLayout::WithoutKey].into_iter();
-    let mut tables = layouts.map(|layout| layout.table(rows));
+    let mut tables = layouts.map(|layout| layout.table(rows, denied));
     let fitting = tables.find(|table| table.fits(columns));
-    let table = fitting.unwrap_or_else(|| ListLayout::Compact.table(rows));
+    let table = fitting.unwrap_or_else(|| ListLayout::Compact.table(rows, denied));
     table.to_text(columns)
 }
 
@@ -81,7 +111,7 @@ impl ListLayout {
         }
     }
 
-    fn table(self, rows: &[RecordedLicense]) -> LicenseTable {
+    fn table(self, rows: &[RecordedLicense], denied: &BTreeMap<String, String>) -> LicenseTable {
         let now = now();
         let titles = self.titles().iter().map(|title| Column::new(*title));
         let mut table = LicenseTable::new(titles, "LICENSE");
@@ -90,10 +120,14 @@ impl ListLayout {
             let subject = &row.entry.subject;
             let mut cells = vec![Cell::from(member("tier").unwrap_or_default())];
             let end = row.entry.time("expires_at");
+            let denial = denied
+                .get(subject)
+                .map(|status| Cell::new(Meaning::Bad, status));
             if self == Self::Compact {
-                cells.push(until(row.status, end));
+                cells.push(denial.unwrap_or_else(|| until(row.status, end)));
             } else {
-                cells.extend([status_cell(row.status), ends(row.status, end, now)]);
+                let status = denial.unwrap_or_else(|| status_cell(row.status));
+                cells.extend([status, ends(row.status, end, now)]);
             }
             if self == Self::Complete {
                 // The subject of an enterprise key is the key.
@@ -178,7 +212,10 @@ pub(super) struct SubjectReport<'a> {
     /// The status, if the subject is a license.
     pub(super) verdict: Option<&'a Verdict>,
     pub(super) entries: &'a [LedgerEntry],
+    /// The activations, of related licenses as well.
     pub(super) activations: &'a [RecordedAnswer],
+    /// The digests of the machines that use the license and have no activation.
+    pub(super) checked_in: &'a [String],
 }
 
 pub(super) fn subject(report: &SubjectReport<'_>, terminal: &Terminal) -> Result<(), Failure> {
@@ -191,11 +228,15 @@ pub(super) fn subject(report: &SubjectReport<'_>, terminal: &Terminal) -> Result
             "license": verdict.map(Verdict::to_json),
             "entries": entries,
             "activations": activations,
+            "checked_in": report.checked_in,
         }));
     }
     let mut parts = vec![Meaning::Heading.paint(&escape(report.subject))];
     parts.extend(verdict.map(|verdict| verdict.fields(now()).to_text(terminal.columns())));
-    parts.extend(report.activations.iter().map(activation_line));
+    let activations = report.activations.iter();
+    parts.extend(activations.map(|activation| activation_lines(activation, report.subject)));
+    let checked_in = report.checked_in.iter();
+    parts.extend(checked_in.map(|machine| format!("check-in   on {}", escape(machine))));
     for entry in entries {
         let title = format!(
             "{}  entry {}: {}",
@@ -269,8 +310,8 @@ fn activation_json(activation: &RecordedAnswer) -> Value {
     })
 }
 
-/// Returns an activation as a line of text.
-fn activation_line(activation: &RecordedAnswer) -> String {
+/// Returns an activation as lines of text, so that a narrow terminal splits no id or digest.
+fn activation_lines(activation: &RecordedAnswer, subject: &str) -> String {
     let member = |name| activation.entry.member(name).unwrap_or_default();
     let (machine, issued_at) = (member("machine"), member("issued_at"));
     let ended = activation.release.as_ref().map(|release| {
@@ -282,10 +323,19 @@ fn activation_line(activation: &RecordedAnswer) -> String {
             format!(", ended {at}: {reason}")
         }
     });
-    let line = format!(
-        "activation {} on {machine} since {issued_at}{}",
-        activation.id().unwrap_or_default(),
-        ended.unwrap_or_default()
-    );
-    escape(&line).into_owned()
+    let license = &activation.entry.subject;
+    let of_other =
+        license != subject && activation.entry.member("machine").as_deref() != Some(subject);
+    let lines = [
+        format!("activation {}", activation.id().unwrap_or_default()),
+        format!("  on {machine}"),
+        format!("  since {issued_at}{}", ended.unwrap_or_default()),
+    ];
+    let other = of_other.then(|| format!("  of license {license}"));
+    let lines: Vec<_> = lines
+        .iter()
+        .chain(&other)
+        .map(|line| escape(line))
+        .collect();
+    lines.join("\n")
 }

@@ -1,9 +1,11 @@
 //! The status of a license, with the licenses that it replaces and that replaces it.
 
-use license_cli_support::{Cell, Failure, Fields};
+use license_cli_support::{Cell, Failure, Fields, Meaning};
 use license_core::chrono::{DateTime, Utc};
+use license_core::time::rfc3339;
 use license_issuer::ledger::{LedgerEntry, LedgerReader, LicenseStatus, RecordedLicense};
-use serde_json::Value;
+use license_issuer::services::denials::{TokenDenial, denials};
+use serde_json::{Value, json};
 
 use super::super::lookup::license_of;
 use super::report::{remaining, status_cell};
@@ -15,6 +17,8 @@ pub(super) struct Verdict {
     license: RecordedLicense,
     /// The revocation, if the license is revoked.
     revocation: Option<LedgerEntry>,
+    /// The validation tokens that deny the license, if its status is active or future.
+    denials: Vec<TokenDenial>,
     /// The licenses that replace this one and are not revoked, in the order of recording.
     successors: Vec<RecordedLicense>,
     /// The ids of the recorded licenses that this one replaces.
@@ -38,7 +42,12 @@ impl Verdict {
             successors.extend(found.filter(|found| found.status != LicenseStatus::Revoked));
         }
         successors.sort_by_key(|successor| successor.entry.seq);
+        let denials = match license.status {
+            LicenseStatus::Active | LicenseStatus::Future => denials(subject, ledger),
+            _ => Ok(Vec::new()),
+        };
         Ok(Some(Self {
+            denials: denials.map_err(failed)?,
             revocation: ledger.revocation(subject).map_err(failed)?,
             successors,
             predecessors: ledger.replaced_licenses(subject).map_err(failed)?,
@@ -54,6 +63,8 @@ impl Verdict {
             let successor = successor.map(|successor| successor.entry.subject.clone());
             members.insert("successor".to_owned(), successor.into());
             members.insert("predecessors".to_owned(), self.predecessors.clone().into());
+            let denials = self.denials.iter().map(denial_json).collect::<Vec<_>>();
+            members.insert("denials".to_owned(), denials.into());
         }
         object
     }
@@ -66,6 +77,9 @@ impl Verdict {
         fields.add("license", license);
         let status = status_cell(self.license.status);
         fields.add("status", status.and(Cell::from(self.explanation(now))));
+        for denial in &self.denials {
+            fields.add("", Cell::new(Meaning::Bad, &described_denial(denial)));
+        }
         let successors = self.successors.iter().map(described_successor);
         add_list(&mut fields, "successors", successors);
         add_list(
@@ -112,6 +126,27 @@ impl Verdict {
             _ => String::new(),
         }
     }
+}
+
+/// Returns the status, the machine and the date of a validation token that denies the license.
+fn described_denial(denial: &TokenDenial) -> String {
+    let at = denial.issued_at.map(|at| rfc3339(at).to_string());
+    let machine = denial.machine.as_deref();
+    format!(
+        "{} by a token of {}{}",
+        denial.status,
+        at.unwrap_or_default(),
+        machine.map_or_else(String::new, |machine| format!(", on {machine}"))
+    )
+}
+
+fn denial_json(denial: &TokenDenial) -> Value {
+    json!({
+        "token_license_id": denial.named,
+        "machine": denial.machine,
+        "status": denial.status,
+        "issued_at": denial.issued_at.map(|at| rfc3339(at).to_string()),
+    })
 }
 
 /// Adds a field with one line for each text.

@@ -20,7 +20,7 @@ const MAX_NAMED: usize = 5;
 /// `earlier` names the earlier lists, for the hint.
 pub(super) fn refuse(omission: &Omission, earlier: &[EarlierList]) -> Result<(), Failure> {
     let hint = match omission {
-        Omission::NoEarlierList => return Ok(()),
+        Omission::NoEarlierList | Omission::NoCopy => return Ok(()),
         Omission::Shorter { .. } => format!(
             "record the earlier list with {}; with --force the licenses become valid again",
             IMPORT
@@ -39,6 +39,11 @@ pub(super) fn refuse(omission: &Omission, earlier: &[EarlierList]) -> Result<(),
 /// Warns about a list that omits, or may omit, licenses.
 pub(super) fn warn(omission: &Omission, terminal: &Terminal) {
     let text = match omission {
+        Omission::NoCopy => format!(
+            "{}. If a later list exists, record it with {}, and sign again before you send this list: without it, licenses that only that list revokes become valid again",
+            message(omission),
+            IMPORT
+        ),
         Omission::NoEarlierList => format!(
             "{}. If one exists, record it first with {}: without it, licenses that only that list revokes become valid again",
             message(omission),
@@ -52,6 +57,7 @@ pub(super) fn warn(omission: &Omission, terminal: &Terminal) {
 fn message(omission: &Omission) -> String {
     match omission {
         Omission::NoEarlierList => "the ledger has no earlier list of this key".to_owned(),
+        Omission::NoCopy => "the copy of the last list of this key is missing next to the ledger, as after the restoration of a backup".to_owned(),
         Omission::Shorter { earlier, found } => format!(
             "an earlier list of this key revokes {earlier} licenses and activations, of which the ledger knows {found}: the others become valid again"
         ),

@@ -34,29 +34,17 @@ impl SignedLists {
 
     /// Returns the copies.
     pub(super) fn read(&self) -> Result<Vec<EarlierList>, Failure> {
-        let directory = files::directory_of(&self.ledger);
-        let failed = |error: &io::Error| Failure::io("read", directory, error);
-        let (prefix, mut lists) = (self.prefix(), Vec::new());
-        for entry in fs::read_dir(directory).map_err(|error| failed(&error))? {
-            let path = entry.map_err(|error| failed(&error))?.path();
-            let name = path.file_name().and_then(|name| name.to_str());
-            // Other files may have similar names, such as the copies of a product `CODITECT-PLUS`.
-            let is_copy = |name: &str| {
-                let key = name.strip_prefix(&prefix);
-                let key = key.and_then(|key| key.strip_suffix(SUFFIX));
-                key.is_some_and(|key| KeyId::parse(key).is_some())
-            };
-            if name.is_some_and(is_copy) {
-                lists.push(read_list(&path)?.ok_or_else(|| damaged(&path))?);
-            }
-        }
-        lists.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(lists)
+        let paths = paths(&self.ledger, |code| code == self.product.as_str())?;
+        let lists = paths.into_iter();
+        lists
+            .map(|path| read_list(&path)?.ok_or_else(|| damaged(&path)))
+            .collect()
     }
 
     /// Replaces the copy of the last list of the same key.
     pub(super) fn keep(&self, list: &RevocationList) -> Result<(), Failure> {
-        let name = format!("{}{}{SUFFIX}", self.prefix(), list.key_id());
+        let prefix = prefix(&self.ledger);
+        let name = format!("{prefix}{}-{}{SUFFIX}", self.product, list.key_id());
         let path = self.ledger.with_file_name(name);
         // The holder of the writer lock replaces the file that a killed process left.
         let staging = files::staging_path(&path, "list");
@@ -70,12 +58,42 @@ impl SignedLists {
         files::sync_directory(&path);
         Ok(())
     }
+}
 
-    /// Returns the start of the names of the copies, such as `ledger.db.CODITECT-`.
-    fn prefix(&self) -> String {
-        let ledger = self.ledger.file_name().unwrap_or_default();
-        format!("{}.{}-", ledger.to_string_lossy(), self.product)
+/// Returns the paths of the copies for a ledger and all products.
+pub(crate) fn all_copies(ledger: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let resolved = ledger.canonicalize();
+    let ledger = resolved.map_err(|error| Failure::io("read", ledger, &error))?;
+    paths(&ledger, |_| true)
+}
+
+/// Returns the sorted paths of the copies for the products whose codes `is_product` accepts.
+fn paths(ledger: &Path, is_product: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, Failure> {
+    let directory = files::directory_of(ledger);
+    let failed = |error: &io::Error| Failure::io("read", directory, error);
+    let (prefix, mut paths) = (prefix(ledger), Vec::new());
+    // Other files may have similar names, such as `ledger.db.CODITECT-old.lic`.
+    let is_copy = |name: &str| {
+        let rest = name.strip_prefix(&prefix);
+        let rest = rest.and_then(|rest| rest.strip_suffix(SUFFIX));
+        let parts = rest.and_then(|rest| rest.split_once('-'));
+        parts.is_some_and(|(code, key)| is_product(code) && KeyId::parse(key).is_some())
+    };
+    for entry in fs::read_dir(directory).map_err(|error| failed(&error))? {
+        let path = entry.map_err(|error| failed(&error))?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        if name.is_some_and(is_copy) {
+            paths.push(path);
+        }
     }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Returns the start of the names of the copies, such as `ledger.db.`.
+fn prefix(ledger: &Path) -> String {
+    let ledger = ledger.file_name().unwrap_or_default();
+    format!("{}.", ledger.to_string_lossy())
 }
 
 /// The end of the names of the copies.

@@ -99,6 +99,7 @@ pub(super) fn undone(
     rivals::warn(&report.rivals, terminal);
     if terminal.is_json() {
         let ids = report.reinstated.iter().map(|(id, _)| id);
+        let separate = report.revoked_separately.iter().map(|(id, _)| id);
         let denials = report.denials.iter().map(|denial| {
             json!({
                 "license_id": denial.license,
@@ -112,6 +113,7 @@ pub(super) fn undone(
             "customer": selection.customer,
             "reason": arguments.reason,
             "reinstated": ids.collect::<Vec<_>>(),
+            "revoked_separately": separate.collect::<Vec<_>>(),
             "not_revoked": report.not_revoked,
             "competitors": competitors(report),
             "denials": denials.collect::<Vec<_>>(),
@@ -129,6 +131,15 @@ pub(super) fn undone(
         lines.push(format!(
             "{done} license {id}, revoked for: {}",
             escape(reason)
+        ));
+    }
+    for (id, reason) in &report.revoked_separately {
+        lines.push(format!(
+            "license {id} stays revoked, which another command did for: {}",
+            escape(reason)
+        ));
+        lines.push(format!(
+            "  to reinstate it too: keygen revoke {id} --undo --reason TEXT"
         ));
     }
     for id in &report.not_revoked {

@@ -1,10 +1,12 @@
 //! The directories of this user and of the administrator, and their permissions.
 
+mod access;
+
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use license_cli_support::{Failure, show_path};
+use license_cli_support::{Failure, show_name, show_path};
 use license_client::{
     QuotaError, StateDir, StateDirError, StateFile, Store, SystemDirError, SystemDirFault,
 };
@@ -246,7 +248,8 @@ mod unix {
                 format!("run the program as the owner of the file, or run `chown {user} {shown}`"),
             )
         });
-        open.into_iter().chain(other)
+        // Only the owner of a file may change its mode.
+        other.into_iter().chain(open)
     }
 }
 
@@ -290,11 +293,31 @@ pub(super) fn system(app: &AppContext) -> CheckResult {
             String::new()
         }
     };
-    faults.extend(misnamed(system, command!("install --system FILE")));
+    let misnamed = misnamed(system, command!("install --system FILE"));
+    let found = match &misnamed {
+        None => found + &unread(system),
+        Some(_) => found,
+    };
+    faults.extend(misnamed);
+    faults.extend(access::for_other_users(system));
     if let Some(fault) = faults.first_mut().filter(|_| !found.is_empty()) {
         fault.message.push_str(&format!("; {found}"));
     }
     CheckResult::new(NAME, faults, found)
+}
+
+/// Names the files beside a license that may be meant as keys or a revocation list, and are not
+/// read.
+fn unread(system: &Store) -> String {
+    let files = system.unread_files();
+    let names = files.iter().filter_map(|path| path.file_name());
+    let names: Vec<_> = names
+        .map(|name| show_name(&name.to_string_lossy()))
+        .collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!("; not read because of the name: {}", names.join(", "))
 }
 
 /// Describes the files in the administrator's directory. An error describes why there are none.

@@ -95,11 +95,30 @@ impl<'a> Verdict<'a> {
             return self.start(decision.evaluated_at());
         };
         let results = self.rule_results();
+        let now = decision.evaluated_at();
+        let renewal = self.renewal(license, now);
         let ends = results
             .iter()
-            .flat_map(|result| ends(license, &result.evidence));
-        let now = decision.evaluated_at();
-        ends.filter(|next| next.at > now).min_by_key(|next| next.at)
+            .flat_map(|result| ends(license, &result.evidence))
+            // An installed renewal needs no notice, and continues the term.
+            .filter(|end| {
+                let is_before = |next: &UpcomingEvent| end.at < next.at;
+                renewal
+                    .as_ref()
+                    .is_none_or(|next| end.what != EXPIRY_NOTICE && is_before(next))
+            });
+        let ahead = ends.filter(|next| next.at > now).chain(renewal.clone());
+        ahead.min_by_key(|next| next.at)
+    }
+
+    /// Returns the start of the installed renewal of a license.
+    fn renewal(&self, license: &License, now: DateTime<Utc>) -> Option<UpcomingEvent> {
+        let verified = self.evaluation()?.verified.iter();
+        let licenses = verified.flat_map(|verified| verified.licenses());
+        let renewals = licenses.filter(|next| next.supersedes().contains(license.id()));
+        let starts = renewals.filter_map(License::not_before);
+        let next = starts.filter(|start| *start > now).min()?;
+        Some(event("start of the renewal", next))
     }
 
     /// Returns the earliest start of a license in the future.
@@ -111,6 +130,8 @@ impl<'a> Verdict<'a> {
         Some(event("start of a license", next))
     }
 }
+
+const EXPIRY_NOTICE: &str = "start of the expiry notice";
 
 fn ends(license: &License, evidence: &Evidence) -> Vec<UpcomingEvent> {
     match *evidence {
@@ -131,7 +152,7 @@ fn ends(license: &License, evidence: &Evidence) -> Vec<UpcomingEvent> {
         } => {
             let notice = license.renewal().map(|renewal| {
                 let start = time::saturating_sub(end, renewal.notify());
-                event("start of the expiry notice", start)
+                event(EXPIRY_NOTICE, start)
             });
             let grace = grace_until.filter(|grace| *grace > end);
             let grace = grace.map(|grace| event("end of the renewal grace period", grace));

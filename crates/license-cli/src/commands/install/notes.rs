@@ -40,6 +40,7 @@ pub(super) fn note_dry_run(
 
 /// Prints what was installed.
 pub(super) fn note_installed(
+    app: &AppContext,
     installed: &InstallReport,
     verified: &VerifiedLicenses,
     terminal: &Terminal,
@@ -53,7 +54,7 @@ pub(super) fn note_installed(
     } else if is_license || !verified.validations().is_empty() {
         terminal.note(&format!("installed as {}", show_path(&installed.path)));
     }
-    note_answers(installed, verified, terminal);
+    note_answers(app, installed, verified, terminal);
     if installed.clock_repaired {
         terminal.note("the clock was ahead before; this file lowered the clock high-water mark");
     }
@@ -64,7 +65,17 @@ pub(super) fn note_installed(
     }
 }
 
-fn note_answers(installed: &InstallReport, verified: &VerifiedLicenses, terminal: &Terminal) {
+fn note_answers(
+    app: &AppContext,
+    installed: &InstallReport,
+    verified: &VerifiedLicenses,
+    terminal: &Terminal,
+) {
+    let users = if app.is_for_all_users {
+        "all users of this machine"
+    } else {
+        "this user on this machine"
+    };
     let is_new = |id: &str| {
         let mut blocks = installed.blocks.iter();
         blocks.any(|block| block.id == id && block.is_new)
@@ -72,7 +83,7 @@ fn note_answers(installed: &InstallReport, verified: &VerifiedLicenses, terminal
     for answer in verified.activations() {
         let license = answer.license_id();
         terminal.note(&if is_new(answer.id().as_str()) {
-            format!("license {license} is activated for this machine")
+            format!("license {license} is activated for {users}")
         } else {
             format!("license {license} is already activated by this answer; nothing was changed")
         });

@@ -67,8 +67,9 @@ pub(super) fn result(
         ),
         Some(path) => {
             let hint = format!(
-                "ask the administrator to remove the activation from {}, then send this receipt to the vendor, who then frees the device",
-                show_path(&path)
+                "an administrator ends the activation in {}, as root, with {}; then send this receipt to the vendor, who then frees the device",
+                show_path(&path),
+                command!("deactivate --system")
             );
             (Some(Notice::shared_activation(&path)), hint)
         }

@@ -3,8 +3,10 @@
 use std::error::Error;
 use std::path::Path;
 
-use license_cli_support::{Exit, Failure, show_path};
-use license_client::{AnswerFault, InstallationError, ServerTokenFault, StaleList, StateProblem};
+use license_cli_support::{Exit, Failure, show_name, show_path};
+use license_client::{
+    AnswerFault, InstallationError, ServerTokenFault, StaleList, StateDir, StateProblem, Store,
+};
 use license_core::{Code, with_causes};
 
 use super::state_directory::unreadable_for_all_users;
@@ -132,10 +134,31 @@ fn license_for_all_users(path: &Path, error: &InstallationError) -> Failure {
             .with_subject(&what)
             .hint(advice);
     }
+    let unread = unread_keys(path);
+    if matches!(error, InstallationError::NoKeys) && !unread.is_empty() {
+        return installation(error).with_subject(&what).hint(format!(
+            "an administrator renames the file with the vendor's keys to trust.jwks; {} is not read",
+            unread.join(", ")
+        ));
+    }
     installation(error).with_subject(&what).hint(format!(
         "ask the administrator to install license.lic{} in {directory} again, readable by all users",
         embedded::text("", " and trust.jwks"),
     ))
+}
+
+/// Returns the names of the files in the directory whose names look like those of keys, and that are
+/// not read.
+fn unread_keys(directory: &Path) -> Vec<String> {
+    let files = Store::new(StateDir::at(directory)).unread_files();
+    let names = files.iter().filter_map(|path| path.file_name());
+    let names = names.map(|name| name.to_string_lossy());
+    let is_key = |name: &str| {
+        let lower = name.to_ascii_lowercase();
+        lower.starts_with("trust") || lower.ends_with(".jwk") || lower.ends_with(".jwks")
+    };
+    let keys = names.filter(|name| is_key(name));
+    keys.map(|name| show_name(&name)).collect()
 }
 
 /// Returns the failure of a deactivation whose activation belongs to the administrator.
@@ -161,7 +184,9 @@ fn unchanged(code: Code, error: &impl Error) -> Failure {
 fn rejected_answer(error: &InstallationError, fault: &AnswerFault) -> Failure {
     unchanged(fault.code(), error).hint(match fault {
         AnswerFault::Replayed => concat!(
-            "send a new request to the vendor: ",
+            "if ",
+            command!("status"),
+            " shows no problem, there is nothing to do; otherwise send a new request to the vendor: ",
             command!("request"),
             ", or ",
             command!("request --clock")
@@ -174,9 +199,12 @@ fn rejected_answer(error: &InstallationError, fault: &AnswerFault) -> Failure {
             )
         }
         _ => concat!(
-            "ask the vendor to answer the request of this machine; ",
+            "if another user of this machine made the request, that user installs the answer, or root \
+             installs it for all users with ",
+            command!("activate --system FILE"),
+            "; otherwise ask the vendor to answer the request of this user, which ",
             command!("request"),
-            " writes it again"
+            " writes again"
         ),
     })
 }

@@ -17,7 +17,9 @@ pub(crate) fn unsafe_directory(found: &UnsafeDirectory) -> String {
     let variable = variable("HOME");
     let other = format!("set {variable} to a directory that only root can change");
     match found.owner() {
-        Some(user) => format!("run the command as that user, with `sudo -u '#{user}'`, or {other}"),
+        Some(user) => format!(
+            "if sudo kept HOME, run the command for root with `sudo -H`; run it for that user with `sudo -u '#{user}'`; or {other}"
+        ),
         None => format!("run `chmod go-w {}`, or {other}", show_path(found.path())),
     }
 }

@@ -97,7 +97,7 @@ impl InstallTransaction<'_> {
                     source: AnswerFault::Replayed,
                 });
             }
-            let mut stored = self.stored_activations().into_iter();
+            let mut stored = self.installed_activations().into_iter();
             return Ok(!stored.any(|known| known.id() == answer.id()));
         }
         let is_new = self

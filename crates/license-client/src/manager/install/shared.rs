@@ -5,22 +5,42 @@ use license_core::license::Activation;
 
 use super::InstallTransaction;
 use crate::installation::shared::{self, SharedTokens};
-use crate::installation::{InstallationError, Plan};
+use crate::installation::{InstallationError, Keys, Plan, ReplacedLicense};
 use crate::manager;
 
 impl InstallTransaction<'_> {
     /// Returns the activations that are stored now: those of this machine, or those in the license
-    /// file for all users.
+    /// file for all users. If a license is installed for all users, also returns those of the
+    /// replaced license, which may be restored.
     pub(super) fn stored_activations(&self) -> Vec<Activation> {
         if !self.is_shared() {
             return manager::verified(&self.activation_state, || self.candidate.trust.clone());
         }
+        let mut all = self.installed_activations();
+        if !self.candidate.verified.licenses().is_empty() {
+            add_missing(&mut all, self.replaced_activations());
+        }
+        all
+    }
+
+    /// Returns the activations in the license file for all users.
+    pub(super) fn installed_activations(&self) -> Vec<Activation> {
         let installed = self.installed().ok().flatten();
         let installed = installed.iter();
         installed
             .flat_map(|found| found.verified().activations())
             .cloned()
             .collect()
+    }
+
+    /// Returns the activations of the replaced license that have not ended.
+    fn replaced_activations(&self) -> Vec<Activation> {
+        let (trust, matrix) = (self.candidate.trust, self.candidate.matrix);
+        let replaced = ReplacedLicense::read(self.paths, Keys::Given(trust), matrix);
+        let replaced = replaced.ok().flatten();
+        let mut activations = replaced.map_or_else(Vec::new, |replaced| replaced.activations);
+        activations.retain(|activation| !self.manager.has_ended_for_all_users(activation.nonce()));
+        activations
     }
 
     /// Returns the tokens to store with the licenses of a plan, in armor. Activations of a replaced
@@ -74,11 +94,18 @@ impl InstallTransaction<'_> {
     /// Returns the installed activations and those of the candidate, each once.
     fn all_activations(&self) -> Vec<Activation> {
         let mut all = self.stored_activations();
-        for new in self.candidate.verified.activations() {
-            if !all.iter().any(|known| known.id() == new.id()) {
-                all.push(new.clone());
-            }
-        }
+        add_missing(
+            &mut all,
+            self.candidate.verified.activations().iter().cloned(),
+        );
         all
+    }
+}
+
+fn add_missing(all: &mut Vec<Activation>, more: impl IntoIterator<Item = Activation>) {
+    for new in more {
+        if !all.iter().any(|known| known.id() == new.id()) {
+            all.push(new);
+        }
     }
 }

@@ -168,6 +168,9 @@ impl ReadbackError {
             {
                 "keep only the lines of one request; these lines come from two requests"
             }
+            Self::Lines {
+                unnumbered: 1.., ..
+            } => "type the number in front of each line, such as 02  000G-40R4-0M30-E2XC",
             Self::Lines { .. } => {
                 "have these lines read again, and type them below the others; a correct line \
                  replaces a wrong one"

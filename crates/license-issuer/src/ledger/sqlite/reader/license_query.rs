@@ -88,11 +88,13 @@ pub(super) fn filter_sql(
         );
     }
     if let Some(name) = &filter.customer_name {
-        // The expression and the collation are those of the index `entries_by_customer`.
-        add(
-            "json_extract(e.body, '$.customer') = # COLLATE NOCASE",
-            Box::new(name.clone()),
+        // The index contains the names, so this query does not read the entries of other customers.
+        let condition = format!(
+            "e.seq IN (SELECT n.seq FROM entries n INDEXED BY entries_by_customer
+               WHERE n.kind IN ('license', 'enterprise_key')
+                 AND {FOLDED}(json_extract(n.body, '$.customer')) = #)"
         );
+        add(&condition, Box::new(folded(name)));
     }
     if let Some(tier) = &filter.tier {
         add(
@@ -118,8 +120,10 @@ pub(super) fn filter_sql(
     if let Some(text) = &filter.text {
         values.push(Box::new(folded(text)));
         let named = named_condition(&format!("?{}", values.len()));
+        let user = format!("instr({FOLDED}(u.value), ?{}) > 0", values.len());
         let condition = format!(
             "({named} OR e.subject LIKE # ESCAPE '\\'
+              OR EXISTS (SELECT 1 FROM json_each(e.body, '$.users') u WHERE {user})
               OR json_extract(e.body, '$.key') LIKE # ESCAPE '\\'
               OR json_extract(e.body, '$.short_key') LIKE # ESCAPE '\\'
               OR json_extract(e.body, '$.kid') LIKE # ESCAPE '\\'
