@@ -288,6 +288,16 @@ impl Server {
         self.child.wait().expect("the process ends")
     }
 
+    /// Waits for the end of a process that stops by itself.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the process cannot be waited for.
+    #[track_caller]
+    pub fn wait(mut self) -> ExitStatus {
+        self.child.wait().expect("the process ends")
+    }
+
     /// Sends a signal to the process.
     ///
     /// # Panics

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use license_core::machine::MachineDigest;
+use license_core::machine::Machine;
 use license_core::session::SessionId;
 use serde::Serialize;
 
@@ -40,7 +40,7 @@ pub struct SeatHolder {
     pub user: Option<Arc<str>>,
     /// The machine, if the terms permit it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub machine: Option<MachineDigest>,
+    pub machine: Option<Machine>,
     /// When the seat was granted.
     pub since: LeaseTime,
     /// How long the seat has been held.

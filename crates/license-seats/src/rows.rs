@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use license_core::ids::Commitment;
-use license_core::machine::MachineDigest;
+use license_core::machine::Machine;
 use license_core::session::SessionId;
 use serde::{Deserialize, Serialize};
 
@@ -30,8 +30,8 @@ pub struct Holder {
     pub session: SessionId,
     /// The user.
     pub user: Arc<str>,
-    /// The machine, if it is known.
-    pub machine: Option<MachineDigest>,
+    /// The machine, if it is known: its digest, or the name that the application defines.
+    pub machine: Option<Machine>,
     /// The groups of the user, for reservations.
     pub groups: Arc<[Arc<str>]>,
 }
@@ -49,7 +49,7 @@ impl Holder {
 
     /// Sets the machine.
     #[must_use]
-    pub fn with_machine(mut self, machine: MachineDigest) -> Self {
+    pub fn with_machine(mut self, machine: Machine) -> Self {
         self.machine = Some(machine);
         self
     }

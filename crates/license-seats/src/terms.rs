@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use license_core::machine::MachineDigest;
+use license_core::machine::{Machine, MachineDigest};
 use serde::{Deserialize, Serialize};
 
 use crate::rows::Holder;
@@ -207,7 +207,10 @@ impl ReservationTarget {
         match self {
             Self::Group(group) => holder.groups.contains(group),
             Self::User(user) => holder.user == *user,
-            Self::Machine(machine) => holder.machine.as_ref() == Some(machine),
+            Self::Machine(digest) => {
+                let machine = holder.machine.as_ref();
+                machine.and_then(Machine::digest) == Some(*digest)
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ use tracing::{error, info, warn};
 use crate::api::{self, App};
 use crate::certificate::CertificateFiles;
 use crate::config::Limits;
-use crate::domain::PageRequest;
+use crate::domain::{PageRequest, ServerCode};
 use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::services::{Services, TickReport};
@@ -85,13 +85,19 @@ impl RunningServer {
         let mut listeners = JoinSet::new();
         self.start_metrics(&mut listeners, &handle)?;
         self.start_main(&mut listeners, &handle)?;
-        let background = tokio::spawn(background(
+        let mut background = tokio::spawn(background(
             Arc::clone(&self.services),
             Arc::clone(&self.metrics),
             self.stopping.subscribe(),
         ));
+        let mut is_taken_over = false;
         let ended = loop {
             tokio::select! {
+                // The task ends before the server only if another server uses the directory.
+                _ = &mut background => {
+                    is_taken_over = true;
+                    break Err(io::Error::other("another server has taken over the data directory"));
+                }
                 _ = signals.terminate.recv() => break Ok(()),
                 _ = signals.interrupt.recv() => break Ok(()),
                 _ = signals.reload.recv() => self.reload_certificate(),
@@ -111,7 +117,7 @@ impl RunningServer {
                 warn!(%error, "a listener failed");
             }
         }
-        if let Err(error) = background.await {
+        if !is_taken_over && let Err(error) = background.await {
             error!(%error, "the background work failed");
         }
         ended
@@ -202,7 +208,8 @@ async fn serve(
         .await
 }
 
-/// Runs the periodic work once a second until the server stops.
+/// Runs the periodic work once a second until the server stops, or until another server has taken
+/// over the data directory.
 async fn background(
     services: Arc<Services>,
     metrics: Arc<Metrics>,
@@ -214,6 +221,7 @@ async fn background(
         tokio::select! {
             _ = ticks.tick() => match services.tick().await {
                 Ok(report) => publish(&services, &metrics, &report).await,
+                Err(refusal) if refusal.code == ServerCode::TakenOver.as_str() => return,
                 Err(refusal) => warn!(code = refusal.code, detail = refusal.detail, "tick failed"),
             },
             () = stopped(&mut stopping) => return,

@@ -14,6 +14,7 @@ mod licenses;
 mod pool_terms;
 mod pools;
 mod revocations;
+mod roots;
 mod seat_tokens;
 mod seats;
 mod setup;
@@ -27,16 +28,17 @@ mod validate;
 use std::sync::Arc;
 use std::time::Duration;
 
-use license_core::{FeatureMatrix, TrustSet};
+use license_core::FeatureMatrix;
 
 pub use activations::{ActivationReply, ActivationService};
 pub use audit::AuditService;
 pub use check_ins::{CheckInReply, CheckInService};
 pub use events::EventService;
-pub use idempotency::IdempotencyService;
+pub use idempotency::{IdempotencyService, RequestStart, RunningRequest};
 pub use licenses::{InstallReport, InstalledLicense, LicenseService};
 pub use pools::{EndReply, LeaseView, PoolService, PoolStatus, TicketView};
 pub use revocations::RevocationService;
+pub use roots::TrustRoots;
 pub use seats::{
     AcquireReply, AcquireRequest, BorrowRequest, CancelRequest, HeartbeatRequest, PollReply,
     PollRequest, QueueState, ReleaseReply, ReleaseRequest, ReturnRequest, Seat, SeatService,
@@ -71,7 +73,7 @@ pub struct ServicesConfig {
     /// The tenant.
     pub tenant: TenantId,
     /// The vendor's public keys. Trust statements in the database change this set.
-    pub roots: TrustSet,
+    pub roots: Arc<dyn TrustRoots>,
     /// The feature matrix of the product.
     pub matrix: Arc<FeatureMatrix>,
     /// The operator of the server, as tokens name it in the claim `iss`.

@@ -187,6 +187,46 @@ fn bytes_that_are_not_http_end_the_connection_only() {
 }
 
 #[test]
+fn methods_that_a_client_invents_are_one_time_series() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch, &[]);
+    for method in ["AAAAAAA", "BBBBBBB", "get"] {
+        let request = format!("{method} /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let answer = server.send_raw(request.as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+    }
+    let metrics = server.start["metrics"].as_str().unwrap();
+    let metrics = server.send("GET", &format!("http://{metrics}/metrics"), &[], "");
+    let line = r#"license_http_requests_total{method="other",route="/healthz",status="405"} 3"#;
+    assert!(metrics.body.contains(line), "{}", metrics.body);
+    assert!(!scratch.read("server.log").contains("AAAAAAA"));
+}
+
+#[test]
+fn a_ticket_has_no_method_that_claims_a_seat_without_its_lease() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch, &[]);
+    let path = format!("{TICKET}&nonce=00000000000000000000000000000000");
+    let response = server.send("HEAD", &path, &[LICENSE], "");
+    assert_eq!(
+        (response.status, response.header("allow")),
+        (405, "GET, DELETE")
+    );
+}
+
+#[test]
+fn a_refused_request_keeps_no_idempotency_key() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch, &[]);
+    let key = ("idempotency-key", "0f8b3c1e");
+    let send = |body: &str| server.send("POST", VALIDATE, &[JSON, key], body);
+    send("{").expect_problem(400, "MALFORMED");
+    // The client can correct the body, and nothing was stored.
+    send("{}").expect_problem(400, "MALFORMED");
+    assert!(send("{}").header("idempotency-replayed").is_empty());
+}
+
+#[test]
 fn a_client_cannot_choose_its_address_or_write_to_the_log() {
     let scratch = Scratch::new();
     let server = Server::start(&scratch, &["--peer-rate", "2"]);

@@ -93,6 +93,18 @@ fn a_second_server_names_the_first() {
 }
 
 #[test]
+fn a_server_whose_lock_file_was_removed_ends_when_another_one_starts() {
+    let scratch = Scratch::new();
+    let first = Server::start(&scratch, &[]);
+    // A person takes the lock file for a leftover.
+    std::fs::remove_file(scratch.file("data/server.lock")).unwrap();
+    let second = Server::start(&scratch, &[]);
+    assert_eq!(first.wait().code(), Some(4));
+    assert_eq!(second.get("/readyz").status, 503);
+    assert!(second.stop().success());
+}
+
+#[test]
 fn a_port_that_is_taken_is_named() {
     let scratch = Scratch::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

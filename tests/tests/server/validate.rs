@@ -5,7 +5,7 @@ use license_tests::server::{Server, license_server};
 use license_tests::{Run, Vendor, keygen, words};
 use serde_json::json;
 
-use super::site::{Site, TERMS};
+use super::site::{Site, TERMS, issue};
 
 const VALIDATE: &str = "/api/v1/licenses/validate";
 
@@ -51,6 +51,24 @@ fn unknown_licenses_and_an_empty_server_are_told_apart() {
     server
         .post(VALIDATE, &body)
         .expect_problem(401, "UNKNOWN_LICENSE");
+}
+
+#[test]
+fn a_running_server_uses_the_keys_of_the_vendor_that_are_installed_beside_it() {
+    let scratch = license_tests::Scratch::new();
+    let server = Server::start(&scratch, &[]);
+    let license = issue(&Vendor::shared().workstation(), &scratch, &words(TERMS));
+    scratch.write("trust.jwks", &Vendor::shared().trust);
+    scratch.write("acme.lic", &license.file);
+    let install = license_server(&scratch).args(["install", "trust.jwks", "acme.lic"]);
+    install.run().expect_code(0);
+    // The server notices the change of another process within a second.
+    let body = json!({"license_key": license.key(), "machine_id": "machine-1"});
+    let reply = (0..1200).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        Some(server.post(VALIDATE, &body)).filter(|reply| reply.status == 200)
+    });
+    assert_eq!(reply.unwrap().json()["valid"], true);
 }
 
 #[test]

@@ -66,7 +66,7 @@ impl Pool {
         let now = self.table.now();
         SeatHolder {
             user: is_named.then(|| Arc::clone(&lease.holder.user)),
-            machine: lease.holder.machine.filter(|_| is_named),
+            machine: lease.holder.machine.clone().filter(|_| is_named),
             since: lease.granted,
             held_for: now.since(lease.granted),
             borrowed: lease.loan.is_some(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use license_core::machine::MachineDigest;
+use license_core::machine::{Machine, MachineDigest};
 use license_core::session::SessionId;
 use license_seats::{
     Acquire, Borrow, BorrowTerms, EndLease, EndMode, Heartbeat, Holder, InstanceId, LeaseSpan,
@@ -127,7 +127,8 @@ fn lease_end(random: &mut Random, pool: &Pool, now: u64) -> u64 {
 fn holder(session: u64, is_other_user: bool) -> Holder {
     let number = session % 5 + u64::from(is_other_user);
     let id = SessionId::parse(&format!("sess_{session:032x}")).unwrap();
-    let holder = Holder::new(id, USERS[(number % 5) as usize]).with_machine(machine(session % 4));
+    let machine = Machine::Digest(machine(session % 4));
+    let holder = Holder::new(id, USERS[(number % 5) as usize]).with_machine(machine);
     match session % 3 {
         0 => holder,
         1 => holder.with_groups([GROUPS[0]]),

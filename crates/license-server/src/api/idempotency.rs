@@ -14,9 +14,8 @@ use super::App;
 use super::body::{MAX_LARGE_BODY, ReceivedBody};
 use super::peer::Peer;
 use super::problem::Problem;
-use crate::domain::{
-    IdempotencyKey, IdempotencyState, Refusal, RefusalKind, ServerCode, StoredResponse,
-};
+use crate::domain::{IdempotencyKey, Refusal, RefusalKind, ServerCode, StoredResponse};
+use crate::services::{RequestStart, RunningRequest};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Marks a response that is a repetition.
@@ -39,17 +38,17 @@ pub(super) async fn replay(State(app): State<App>, request: Request, next: Next)
     let body = request.extensions().get::<ReceivedBody>();
     let body = body.map(|body| body.0.clone()).unwrap_or_default();
     let idempotency = &app.services().idempotency;
-    match idempotency.begin(key.clone(), &body).await {
-        Ok(IdempotencyState::New) => {}
-        Ok(IdempotencyState::Answered(stored)) => return replayed(stored),
-        Ok(IdempotencyState::Running) => return in_progress().into_response(),
-        Ok(IdempotencyState::Conflict) => return conflict().into_response(),
+    let running = match idempotency.begin(key, &body).await {
+        Ok(RequestStart::New(running)) => running,
+        Ok(RequestStart::Answered(stored)) => return replayed(stored),
+        Ok(RequestStart::Running) => return in_progress().into_response(),
+        Ok(RequestStart::Conflict) => return conflict().into_response(),
         Err(refusal) => return Problem::from(refusal).into_response(),
-    }
+    };
     // The record must end even if the client disconnects, so the request runs as a task.
     let task = tokio::spawn(async move {
         let response = next.run(request).await;
-        record(&app, &key, response).await
+        record(&app, running, response).await
     });
     match task.await {
         Ok(response) => response,
@@ -57,21 +56,20 @@ pub(super) async fn replay(State(app): State<App>, request: Request, next: Next)
     }
 }
 
-/// Stores the response of a request. A failure of the server is not stored, so that the client can
-/// repeat the request.
-async fn record(app: &App, key: &IdempotencyKey, response: Response) -> Response {
+/// Stores the response of a request that had an effect or met a conflict. Another response is not
+/// stored: the client can repeat the request, and a client without credentials cannot fill the
+/// disk.
+async fn record(app: &App, running: RunningRequest, response: Response) -> Response {
     let idempotency = &app.services().idempotency;
     let status = response.status();
-    let is_final = !status.is_server_error()
-        && ![StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status);
-    if !is_final {
-        // The record expires by itself if it cannot be removed.
-        let _ = idempotency.abandon(key).await;
+    if !status.is_success() && status != StatusCode::CONFLICT {
+        // A record that cannot be removed belongs to no running request, so a repetition runs.
+        let _ = idempotency.abandon(&running).await;
         return response;
     }
     let (parts, body) = response.into_parts();
     let Ok(bytes) = to_bytes(body, 2 * MAX_LARGE_BODY).await else {
-        let _ = idempotency.abandon(key).await;
+        let _ = idempotency.abandon(&running).await;
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let content_type = parts.headers.get(header::CONTENT_TYPE);
@@ -85,7 +83,7 @@ async fn record(app: &App, key: &IdempotencyKey, response: Response) -> Response
             body: bytes.to_vec(),
         }
     };
-    if let Err(refusal) = idempotency.finish(key, stored).await {
+    if let Err(refusal) = idempotency.finish(&running, stored).await {
         tracing::warn!(
             code = refusal.code,
             "a response cannot be stored for its repetition"

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{Instrument, info, info_span, warn};
@@ -23,7 +23,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let start = Instant::now();
     let id = Uuid::new_v4().to_string();
-    let method = request.method().clone();
+    let method = known_method(request.method());
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("unmatched", MatchedPath::as_str).to_owned();
     let has_body = has_body(request.headers());
@@ -32,21 +32,30 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
     let span = info_span!("request", id, peer = %peer.address());
     let mut response = next.run(request).instrument(span.clone()).await;
     let (status, duration) = (response.status(), start.elapsed());
-    let known_method = if method.as_str().len() > 7 {
-        "other"
-    } else {
-        method.as_str()
-    };
     let metrics = app.metrics();
-    metrics.request(known_method, &route, status.as_u16(), duration);
+    metrics.request(method, &route, status.as_u16(), duration);
     let code = response.extensions().get::<ProblemCode>();
     let code = code.map(|ProblemCode(code)| *code);
     let milliseconds = duration.as_secs_f64() * 1000.0;
     span.in_scope(|| {
         if status.is_server_error() {
-            warn!(%method, route, status = status.as_u16(), code, milliseconds, "failed");
+            warn!(
+                method,
+                route,
+                status = status.as_u16(),
+                code,
+                milliseconds,
+                "failed"
+            );
         } else {
-            info!(%method, route, status = status.as_u16(), code, milliseconds, "answered");
+            info!(
+                method,
+                route,
+                status = status.as_u16(),
+                code,
+                milliseconds,
+                "answered"
+            );
         }
     });
     let is_received = response.extensions().get::<BodyReceived>().is_some();
@@ -61,4 +70,19 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
     let nosniff = HeaderValue::from_static("nosniff");
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     response
+}
+
+/// Returns the name of a standard method, or `other`. A client can send any text as a method, and
+/// each one would be a new time series.
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
 }

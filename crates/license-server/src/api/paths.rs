@@ -1,6 +1,7 @@
 //! Parameters in the path of a request.
 
 use axum::extract::{FromRequestParts, Path};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
@@ -26,4 +27,15 @@ pub(super) fn not_found(kind: &str) -> Problem {
     Refusal::new(RefusalKind::NotFound, ServerCode::NotFound, detail)
         .hint("see /api/v1/openapi.json for the paths")
         .into()
+}
+
+/// Returns the problem of a method that a resource does not have.
+pub(super) fn method_not_allowed() -> Problem {
+    let detail = "the resource does not have this method";
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        ServerCode::MethodNotAllowed,
+        detail,
+    )
+    .hint("the header Allow lists the methods; see /api/v1/openapi.json")
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::App;
 use super::credentials::LicenseCredential;
 use super::pages::StrictQuery;
-use super::paths::{StrictPath, not_found};
+use super::paths::{StrictPath, method_not_allowed, not_found};
 use super::problem::Problem;
 use super::seats::SeatBody;
 use crate::services::{CancelRequest, PollReply, PollRequest, QueueState};
@@ -71,7 +71,7 @@ pub(super) struct WaitQuery {
     /// A random number, which the lease repeats.
     #[param(value_type = String, pattern = "^[0-9a-f]{32}$")]
     nonce: Nonce,
-    /// The machine, if the seat is acquired with a name.
+    /// The machine, which must be that of the ticket. The default is the machine of the ticket.
     #[serde(default)]
     #[param(max_length = 1024)]
     machine_id: Option<String>,
@@ -114,8 +114,14 @@ pub(super) async fn wait(
     LicenseCredential(credential): LicenseCredential,
     StrictPath(path): StrictPath<String>,
     StrictQuery(query): StrictQuery<WaitQuery>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    if method == Method::HEAD {
+        // The response would claim a seat without its lease.
+        let allow = [(header::ALLOW, "GET, DELETE")];
+        return Ok((allow, method_not_allowed()).into_response());
+    }
     let request = PollRequest {
         credential,
         ticket: ticket(&path)?,

@@ -2,19 +2,16 @@
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::problem::Problem;
 use super::{
     App, activations, audit, body, check_ins, credentials, events, health, idempotency, licenses,
     observe, openapi, paths, pools, queue, revocations, seats, setup, tokens, trust, usage_reports,
     validate,
 };
-use crate::domain::ServerCode;
 
 /// Returns the router of the main listener.
 pub(crate) fn router(app: &App) -> Router {
@@ -144,12 +141,5 @@ async fn not_found() -> Response {
 }
 
 async fn method_not_allowed() -> Response {
-    let detail = "the resource does not have this method";
-    Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        ServerCode::MethodNotAllowed,
-        detail,
-    )
-    .hint("the header Allow lists the methods; see /api/v1/openapi.json")
-    .into_response()
+    paths::method_not_allowed().into_response()
 }

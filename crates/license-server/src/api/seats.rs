@@ -67,7 +67,7 @@ pub(super) struct HeartbeatBody {
     /// A random number, which a new lease token repeats.
     #[schema(value_type = String, pattern = "^[0-9a-f]{32}$")]
     nonce: Nonce,
-    /// The machine, if the lease was acquired with a name.
+    /// The machine, which must be that of the lease. The default is the machine of the lease.
     #[serde(default)]
     #[schema(max_length = 1024)]
     machine_id: Option<String>,
@@ -117,7 +117,7 @@ pub(super) struct BorrowBody {
     /// A random number, which the lease token repeats.
     #[schema(value_type = String, pattern = "^[0-9a-f]{32}$")]
     nonce: Nonce,
-    /// The machine, if the lease was acquired with a name.
+    /// The machine, which must be that of the lease. The default is the machine of the lease.
     #[serde(default)]
     #[schema(max_length = 1024)]
     machine_id: Option<String>,

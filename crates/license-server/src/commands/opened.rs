@@ -1,7 +1,7 @@
 //! An opened server: its data directory, key, database and services.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, show_path};
@@ -12,9 +12,9 @@ use license_core::{FeatureMatrix, TrustSet, Unverified, with_causes};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::domain::{Refusal, RefusalKind, TenantId};
+use crate::domain::{Refusal, RefusalKind, ServerCode, TenantId};
 use crate::keys::{self, SigningServer};
-use crate::services::{Services, ServicesConfig};
+use crate::services::{Services, ServicesConfig, TrustRoots};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::trust_file;
@@ -123,11 +123,7 @@ pub(super) async fn open(
     };
     let store: Arc<dyn Store> = Arc::new(opened.map_err(|error| not_opened(directory, &error))?);
     let services = Services::open(services_config(
-        config,
-        &store,
-        &clock,
-        key,
-        (trust, matrix),
+        config, directory, &store, &clock, key, matrix,
     ));
     let services = services.await.map_err(|refusal| refused(&refusal))?;
     Ok(OpenedServer {
@@ -140,17 +136,18 @@ pub(super) async fn open(
 
 fn services_config(
     config: &Config,
+    directory: &DataDir,
     store: &Arc<dyn Store>,
     clock: &Arc<dyn Clock>,
     key: ServerKey,
-    (roots, matrix): (TrustSet, FeatureMatrix),
+    matrix: FeatureMatrix,
 ) -> ServicesConfig {
     ServicesConfig {
         store: Arc::clone(store),
         clock: Arc::clone(clock),
         signer: Arc::new(SigningServer::new(key)),
         tenant: TenantId::site(),
-        roots,
+        roots: Arc::new(TrustFile(trust_path(config, directory))),
         matrix: Arc::new(matrix),
         issuer: config.name.clone(),
     }
@@ -164,8 +161,25 @@ fn trust(config: &Config, directory: &DataDir) -> Result<TrustSet, Failure> {
             path,
             &std::io::ErrorKind::NotFound.into(),
         )),
-        Some(path) => trust_file::read_trust(path),
-        None => trust_file::read_trust(&directory.trust()),
+        _ => trust_file::read_trust(&trust_path(config, directory)),
+    }
+}
+
+/// Returns the path of the vendor's public keys.
+fn trust_path(config: &Config, directory: &DataDir) -> PathBuf {
+    config.trust.clone().unwrap_or_else(|| directory.trust())
+}
+
+/// The file with the vendor's public keys. `license-server install` can create it while the server
+/// runs.
+struct TrustFile(PathBuf);
+
+impl TrustRoots for TrustFile {
+    fn read(&self) -> Result<TrustSet, Refusal> {
+        trust_file::read_trust(&self.0).map_err(|failure| {
+            let detail = failure.message();
+            Refusal::new(RefusalKind::Unavailable, ServerCode::StorageFailed, detail)
+        })
     }
 }
 

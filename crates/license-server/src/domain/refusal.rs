@@ -40,6 +40,7 @@ server_codes! {
     BadCursor "BAD_CURSOR" "The cursor does not belong to this list.",
     BadRequest "BAD_REQUEST" "The request has a value that is not accepted.",
     StorageFailed "STORAGE_FAILED" "The database cannot be read or written.",
+    TakenOver "TAKEN_OVER" "Another server has taken over the data directory.",
     SigningFailed "SIGNING_FAILED" "The key of the server cannot sign.",
     TooLarge "TOO_LARGE" "The request is larger than the server accepts.",
     TimedOut "TIMED_OUT" "The request took too long.",

@@ -10,6 +10,8 @@ use crate::domain::{RevocationRecord, StatementRecord};
 pub(super) struct Content {
     /// The number of the content in the store.
     pub(super) version: u64,
+    /// The keys that the operator gave the server.
+    pub(super) roots: TrustSet,
     /// The trusted keys, after all trust statements.
     pub(super) rotation: Rotation,
     /// The newest revocation list of each product and issuer.
@@ -23,7 +25,7 @@ impl Content {
     /// example, the vendor has retired the key that signed the list.
     pub(super) fn new(
         version: u64,
-        roots: &TrustSet,
+        roots: TrustSet,
         statements: &[StatementRecord],
         lists: &[RevocationRecord],
     ) -> Self {
@@ -43,6 +45,7 @@ impl Content {
         let lists = lists.collect();
         Self {
             version,
+            roots,
             rotation,
             lists,
         }

@@ -294,7 +294,7 @@ fn lease_view(row: LeaseRow) -> LeaseView {
     LeaseView {
         session: lease.holder.session,
         user: lease.holder.user.to_string(),
-        machine: lease.holder.machine.map(|machine| machine.to_string()),
+        machine: lease.holder.machine.as_ref().map(ToString::to_string),
         groups: lease
             .holder
             .groups

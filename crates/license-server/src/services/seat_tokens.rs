@@ -119,7 +119,7 @@ fn whole_seconds(delta: TimeDelta) -> TimeDelta {
 }
 
 /// Returns the digest of a machine, or the name that the application defines.
-fn token_machine(machine: &Machine) -> Machine {
+pub(super) fn token_machine(machine: &Machine) -> Machine {
     machine
         .digest()
         .map_or_else(|| machine.clone(), Machine::Digest)

@@ -15,6 +15,7 @@ use super::ServicesConfig;
 use super::cache::Cache;
 use super::content::Content;
 use super::licenses::InstalledLicense;
+use super::roots::TrustRoots;
 use super::signer::ServerSigner;
 use crate::clock::{Clock, SteadyClock};
 use crate::domain::{
@@ -34,7 +35,7 @@ pub(super) struct Site {
     pub(super) tenant: TenantId,
     pub(super) matrix: Arc<FeatureMatrix>,
     pub(super) issuer: String,
-    roots: TrustSet,
+    roots: Arc<dyn TrustRoots>,
     content: RwLock<Arc<Content>>,
     /// The licenses by the credential that named them, with the number of the content.
     credentials: Cache<Box<str>, (u64, Arc<InstalledLicense>)>,
@@ -43,7 +44,8 @@ pub(super) struct Site {
 impl Site {
     /// Reads the content of the store.
     pub(super) async fn open(config: ServicesConfig) -> Result<Self, Refusal> {
-        let content = read_content(&*config.store, &config.tenant, &config.roots).await?;
+        let roots = config.roots.read()?;
+        let content = read_content(&*config.store, &config.tenant, roots).await?;
         Ok(Self {
             store: config.store,
             clock: SteadyClock::new(config.clock),
@@ -85,10 +87,28 @@ impl Site {
 
     /// Reads the content, and forgets everything that was derived from the old content.
     pub(super) async fn reload(&self) -> Result<(), Refusal> {
-        let content = read_content(&*self.store, &self.tenant, &self.roots).await?;
+        let content = read_content(&*self.store, &self.tenant, self.current_roots()).await?;
         *self.content.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(content);
         self.credentials.clear();
         Ok(())
+    }
+
+    /// Returns the vendor's keys of now. Keys that cannot be used change nothing.
+    fn current_roots(&self) -> TrustSet {
+        match self.roots.read() {
+            Ok(roots) if roots.get(self.signer.public().id().as_str()).is_none() => roots,
+            Ok(_) => {
+                tracing::warn!("the trust set is ignored, because it has the key of this server");
+                self.content().roots.clone()
+            }
+            Err(refusal) => {
+                tracing::warn!(
+                    reason = refusal.detail,
+                    "the trust set cannot be read again"
+                );
+                self.content().roots.clone()
+            }
+        }
     }
 
     /// Returns an audit entry of now.
@@ -139,14 +159,17 @@ impl Site {
             key => key.to_string(),
         };
         let records = self.store.licenses_by_key(&self.tenant, &name).await?;
-        let installed = records.into_iter().map(|record| self.verified(record));
-        let installed: Vec<_> = installed.collect::<Result<_, _>>()?;
-        let newest = installed
-            .into_iter()
-            .max_by_key(|found| found.license.issued_at());
-        match newest {
-            Some(found) => Ok(found),
-            None => Err(self.unknown(&key.to_string()).await),
+        let mut refused = None;
+        let installed = records.into_iter().filter_map(|record| {
+            // A renewal can have the key of a license whose signing key the vendor has retired.
+            let verified = self.verified(record);
+            verified.map_err(|refusal| refused = Some(refusal)).ok()
+        });
+        let newest = installed.max_by_key(|found| found.license.issued_at());
+        match (newest, refused) {
+            (Some(found), _) => Ok(found),
+            (None, Some(refusal)) => Err(refusal),
+            (None, None) => Err(self.unknown(&key.to_string()).await),
         }
     }
 
@@ -299,7 +322,7 @@ fn no_license_token() -> Refusal {
 async fn read_content(
     store: &dyn Store,
     tenant: &TenantId,
-    roots: &TrustSet,
+    roots: TrustSet,
 ) -> Result<Content, Refusal> {
     // The version is read first. A change in between makes the content newer than its version, and
     // the next refresh reads it once more.

@@ -115,7 +115,7 @@ impl TestServer {
             clock: Arc::<ManualClock>::clone(&clock),
             signer: Arc::new(signer),
             tenant: TenantId::site(),
-            roots: trust(),
+            roots: Arc::new(trust()),
             matrix: Arc::new(matrix().clone()),
             issuer: "licenses.acme.example".to_owned(),
         });

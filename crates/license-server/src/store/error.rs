@@ -15,6 +15,10 @@ pub enum StoreError {
     /// Another server uses the data directory.
     #[error("another server uses the data directory")]
     Locked(#[source] Arc<LockError>),
+    /// Another server has changed the seats meanwhile, for example after a person removed the lock
+    /// file of this server.
+    #[error("another server has taken over the data directory")]
+    TakenOver,
     /// The data directory is on a network file system.
     #[error(
         "expected a local file system for {}, found {kind}", directory.display()
@@ -111,7 +115,9 @@ impl StoreError {
     /// Returns the next step of the operator.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Locked(_) => "stop the other server, or give another directory with --data-dir",
+            Self::Locked(_) | Self::TakenOver => {
+                "stop the other server, or give another directory with --data-dir"
+            }
             Self::NetworkFileSystem { .. } => {
                 "give a directory on a local disk with --data-dir; SQLite needs shared memory and locks \
                  that network file systems do not provide"
@@ -153,6 +159,14 @@ impl From<StoreError> for Refusal {
             )
             .values("a cursor of this list", found)
             .hint("start from the first page"),
+            StoreError::NotCommitted(cause) if matches!(**cause, StoreError::TakenOver) => {
+                Self::new(
+                    RefusalKind::Unavailable,
+                    ServerCode::TakenOver,
+                    "another server has taken over the data directory",
+                )
+                .hint("repeat the request at the other server")
+            }
             _ => {
                 tracing::error!(error = %license_core::with_causes(&error), "storage failed");
                 Self::new(

@@ -100,7 +100,7 @@ fn facts(denial: &Denial, now: LeaseTime) -> Map<String, Value> {
         let holders = denial.holders.iter().map(|holder| {
             json!({
                 "user": holder.user,
-                "machine": holder.machine.map(|machine| machine.to_string()),
+                "machine": holder.machine.as_ref().map(ToString::to_string),
                 "held_for_seconds": seconds(holder.held_for),
                 "borrowed": holder.borrowed,
                 "late": holder.late,

@@ -5,6 +5,7 @@ use license_seats::{DenialReason, Holder, SeatGrant, SeatSecret};
 
 use super::requests::AcquireRequest;
 use crate::domain::{Refusal, RefusalKind, ServerCode};
+use crate::services::seat_tokens::token_machine;
 use crate::services::validate::parse_machine;
 
 /// The longest name of a user or group, in bytes.
@@ -25,10 +26,7 @@ pub(super) fn holder(request: &AcquireRequest, machine: &Machine) -> Result<Hold
     }
     let holder = Holder::new(request.session, &request.user)
         .with_groups(request.groups.iter().map(String::as_str));
-    Ok(match machine.digest() {
-        Some(digest) => holder.with_machine(digest),
-        None => holder,
-    })
+    Ok(holder.with_machine(token_machine(machine)))
 }
 
 fn check_name(member: &str, name: &str) -> Result<(), Refusal> {
@@ -47,20 +45,18 @@ fn check_name(member: &str, name: &str) -> Result<(), Refusal> {
 pub(super) fn lease_machine(grant: &SeatGrant, named: Option<&str>) -> Result<Machine, Refusal> {
     let holder = &grant.lease.holder;
     let named = named.map(parse_machine).transpose()?;
-    match (holder.machine, named) {
-        (Some(digest), None) => Ok(Machine::Digest(digest)),
-        (Some(digest), Some(named)) if named.digest() != Some(digest) => {
+    match (&holder.machine, named) {
+        (Some(machine), Some(named)) if *machine != token_machine(&named) => {
             let reason = DenialReason::SessionMismatch(holder.session);
             Err(
                 Refusal::with_code(RefusalKind::Conflict, reason.code(), reason.to_string())
-                    .values(digest, named),
+                    .values(machine, named),
             )
         }
-        (_, Some(named)) => Ok(named),
-        (None, None) => Err(bad_request("`machine_id` is missing").values(
-            "the name of the machine, because the lease has no digest",
-            "no name",
-        )),
+        (Some(machine), _) => Ok(machine.clone()),
+        (None, Some(named)) => Ok(named),
+        (None, None) => Err(bad_request("`machine_id` is missing")
+            .values("the machine, because the lease has none", "no machine")),
     }
 }
 

@@ -5,7 +5,8 @@ use license_core::usage::{OpenPeriod, UsageCounts};
 use license_core::{ProductCode, time};
 
 use super::{TestServer, at};
-use crate::domain::{Actor, IdempotencyKey, IdempotencyState, PageRequest, RefusalKind, Scope};
+use crate::domain::{Actor, IdempotencyKey, PageRequest, RefusalKind, Scope, StoredResponse};
+use crate::services::RequestStart;
 
 #[tokio::test]
 async fn the_first_administrator_comes_from_a_link_that_works_once_within_a_day() {
@@ -34,6 +35,17 @@ async fn the_first_administrator_comes_from_a_link_that_works_once_within_a_day(
         .unwrap();
     assert_eq!(found.id, new.token.id);
     assert!(!format!("{new:?}").contains(&new.secret));
+
+    // A token of the console ends the validity of the link.
+    let console = TestServer::start().await;
+    let secret = console.services.setup.start().await.unwrap().unwrap();
+    let tokens = &console.services.tokens;
+    let created = tokens.create(&Actor::Console, "ann", Scope::Admin, None);
+    created.await.unwrap();
+    let refusal = console.services.setup.check(&secret).await.unwrap_err();
+    assert_eq!(refusal.code, "SETUP_USED");
+    let refusal = console.services.setup.complete(&secret, "bob").await;
+    assert_eq!(refusal.unwrap_err().code, "SETUP_USED");
 
     let late = TestServer::start().await;
     let secret = late.services.setup.start().await.unwrap().unwrap();
@@ -143,25 +155,38 @@ async fn old_records_of_requests_are_deleted() {
         route: "POST /x".to_owned(),
         key: "k".to_owned(),
     };
-    assert_eq!(
-        requests.begin(key(), b"a").await.unwrap(),
-        IdempotencyState::New
-    );
-    assert_eq!(
-        requests.begin(key(), b"b").await.unwrap(),
-        IdempotencyState::Conflict
-    );
+    let begin = |body| requests.begin(key(), body);
+    let running = begin(&b"a"[..]).await.unwrap();
+    let RequestStart::New(running) = running else {
+        panic!("{running:?}");
+    };
+    let other = begin(b"b").await.unwrap();
+    assert!(matches!(other, RequestStart::Conflict), "{other:?}");
     server.services.tick().await.unwrap();
-    assert_eq!(
-        requests.begin(key(), b"a").await.unwrap(),
-        IdempotencyState::Running
+    let again = begin(b"a").await.unwrap();
+    assert!(matches!(again, RequestStart::Running), "{again:?}");
+    // A request that ends without a response can be repeated, even if its record is still there.
+    drop(running);
+    let again = begin(b"a").await.unwrap();
+    let RequestStart::New(running) = again else {
+        panic!("{again:?}");
+    };
+    let response = StoredResponse {
+        status: 201,
+        content_type: "application/json".to_owned(),
+        body: b"{}".to_vec(),
+    };
+    requests.finish(&running, response).await.unwrap();
+    let answered = begin(b"a").await.unwrap();
+    assert!(
+        matches!(answered, RequestStart::Answered(_)),
+        "{answered:?}"
     );
+    drop(running);
     server.clock.advance_to(at("2027-01-16T10:00:00Z"));
     for _ in 0..60 {
         server.services.tick().await.unwrap();
     }
-    assert_eq!(
-        requests.begin(key(), b"a").await.unwrap(),
-        IdempotencyState::New
-    );
+    let forgotten = begin(b"a").await.unwrap();
+    assert!(matches!(forgotten, RequestStart::New(_)), "{forgotten:?}");
 }

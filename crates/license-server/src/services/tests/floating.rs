@@ -591,6 +591,40 @@ async fn values_that_are_not_accepted_are_refused() {
 }
 
 #[tokio::test]
+async fn a_seat_of_a_machine_with_a_name_is_for_this_machine_only() {
+    let (server, token) = TestServer::with_license().await;
+    let acquire = |name: &str, number| {
+        let mut request = acquire_request(&token, 1, false);
+        request.instance = instance(number);
+        request.machine = name.to_owned();
+        server.services.seats.acquire(request)
+    };
+    let granted = acquire("dongle 1", 1).await.unwrap();
+    let AcquireReply::Granted(seat) = granted else {
+        panic!("{granted:?}");
+    };
+    let refusal = acquire("dongle 2", 2).await.unwrap_err();
+    assert_eq!(refusal.code, "SESSION_MISMATCH");
+    // A minute later, a heartbeat gets a new token.
+    server.pass(61).await;
+    let heartbeat = |machine: Option<&str>| {
+        server.services.seats.heartbeat(HeartbeatRequest {
+            credential: token.clone(),
+            session: session(1),
+            instance: instance(1),
+            seq: Seq(seat.seq),
+            nonce: nonce(),
+            machine: machine.map(str::to_owned),
+        })
+    };
+    let refusal = heartbeat(Some("dongle 2")).await.unwrap_err();
+    assert_eq!(refusal.code, "SESSION_MISMATCH");
+    let renewed = heartbeat(None).await.unwrap();
+    let lease = verified(&renewed, &token);
+    assert_eq!(lease.machine().to_string(), "dongle 1");
+}
+
+#[tokio::test]
 async fn no_jump_of_the_wall_clock_ends_a_seat() {
     let (server, token) = TestServer::with_license().await;
     let seat = server.acquire(&token, 1).await.unwrap();

@@ -49,6 +49,7 @@ pub(super) fn lock(directory: &Path) -> Result<LockedFile, StoreError> {
             directory: directory.to_owned(),
             kind: "a file system without locks".to_owned(),
         },
+        LockError::Io { path, source } => StoreError::io(path, source),
         error => StoreError::Locked(Arc::new(error)),
     })
 }
@@ -171,5 +172,12 @@ mod tests {
         let process = format!("process {}", std::process::id());
         assert!(text.contains(&process), "{text}");
         assert!(error.hint().is_some());
+    }
+
+    #[test]
+    fn a_lock_file_that_cannot_be_created_is_not_another_server() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = lock(&directory.path().join("missing")).unwrap_err();
+        assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
     }
 }

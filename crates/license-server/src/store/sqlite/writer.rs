@@ -106,7 +106,9 @@ impl Writer {
         let (sender, receiver) = channel();
         let worker = Worker {
             db,
-            lease_clock: LeaseClock::resume(stored, clock.boot_ms()),
+            // The start counts as a millisecond. The first commit therefore changes the stored
+            // clock, and a server that has lost its lock cannot commit any more.
+            lease_clock: LeaseClock::resume(stored.saturating_add(1), clock.boot_ms()),
             clock,
             pools: is_owner.then(Pools::default),
             stored_ms: stored,
@@ -216,6 +218,11 @@ impl Worker {
                 pools.discard_batch();
             }
             let _ = self.db.execute_batch("ROLLBACK");
+            // A full disk may have room for changes in the database, but not in its log. The next
+            // batch overwrites a log that was copied.
+            let _ = self
+                .db
+                .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
             tracing::error!(error = %license_core::with_causes(error), "cannot commit");
         } else if let Some(pools) = &mut self.pools {
             pools.accept_batch();
@@ -238,7 +245,9 @@ impl Worker {
         let now_ms = self.lease_clock.now_ms();
         if self.pools.is_some() {
             let mut statement = self.db.prepare_cached(query!("clock_write"))?;
-            statement.execute([column(now_ms)])?;
+            if statement.execute([column(now_ms), column(self.stored_ms)])? == 0 {
+                return Err(StoreError::TakenOver);
+            }
         }
         self.execute("COMMIT")?;
         self.stored_ms = now_ms;

@@ -165,6 +165,27 @@ fn a_database_of_another_program_stays_unchanged() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_its_lock_file_cannot_commit_beside_another() {
+    let directory = directory();
+    let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
+    let first = open(directory.path());
+    acquire(&first, &tenant, &pool, 2, 1).await;
+    // A person takes the lock file for a leftover.
+    std::fs::remove_file(directory.path().join("server.lock")).unwrap();
+    let second = open(directory.path());
+    second.check().await.unwrap();
+    let refused = first.check().await.unwrap_err();
+    let StoreError::NotCommitted(cause) = &refused else {
+        panic!("{refused:?}");
+    };
+    assert!(matches!(**cause, StoreError::TakenOver), "{refused:?}");
+    second.check().await.unwrap();
+    acquire(&second, &tenant, &pool, 2, 2).await;
+    let view = second.pool(&tenant, &pool).await.unwrap().unwrap();
+    assert_eq!(view.usage.held, 2);
+}
+
 #[test]
 fn a_newer_database_is_refused() {
     let directory = directory();
