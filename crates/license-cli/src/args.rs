@@ -340,8 +340,8 @@ fn date(text: &str) -> Result<NaiveDate, String> {
     time::parse_date(text).map_err(|error| error.to_string())
 }
 
-/// The value of `--machine`: a fingerprint or digest, with the product that it was made for, or a
-/// name that the application defines.
+/// The value of `--machine`: a fingerprint or digest, with the product that it was made for. The
+/// programs of the vendor lock licenses to both only, so another name is a mistake.
 #[derive(Clone, Debug)]
 pub(crate) struct NamedMachine {
     pub(crate) product: Option<ProductCode>,
@@ -354,6 +354,7 @@ impl NamedMachine {
         let found = match Machine::parse(machine) {
             Some(Machine::Other(_)) if machine.starts_with("fp1:") => "a damaged fingerprint",
             Some(Machine::Other(_)) if machine.starts_with("mach_") => "a damaged digest",
+            Some(Machine::Other(_)) => "other text",
             None => "an empty value",
             Some(machine) => return Ok(Self { product, machine }),
         };

@@ -14,7 +14,7 @@ use license_client::{
 };
 use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
-use license_core::license::{Rotation, StatementResult};
+use license_core::license::{Rotation, StatementResult, VerifiedLicensesError};
 use license_core::policy::{Quota, UsageType};
 use license_core::{
     Code, Decision, FeatureMatrix, License, LicenseFile, TokenKind, TrustSet, VerifiedLicenses,
@@ -110,14 +110,47 @@ impl AppContext {
         installed.ok_or_else(failure::missing_trust)
     }
 
+    /// Returns the trusted keys for an input, with their origins.
+    ///
+    /// # Errors
+    ///
+    /// See [`trust`](Self::trust). If there are no keys and the input is of a wrong kind, the
+    /// failure names that kind.
+    pub(crate) fn rotation_for(
+        &self,
+        input: &LicenseInput,
+        files: &[Source],
+    ) -> Result<Rotation, Failure> {
+        let other = || self.malformed(input).filter(|_| files.is_empty());
+        self.rotation(files)
+            .map_err(|failure| other().unwrap_or(failure))
+    }
+
+    /// Returns the failure of an input that no key can verify.
+    fn malformed(&self, input: &LicenseInput) -> Option<Failure> {
+        let none = TrustSet::default();
+        let verified =
+            VerifiedLicenses::verify_with_licenses(&input.text, &none, &self.matrix, &[]);
+        let error = verified.err()?;
+        let is_malformed = matches!(
+            error,
+            VerifiedLicensesError::Parse(_) | VerifiedLicensesError::Key(_)
+        );
+        is_malformed.then(|| failure::verification(&input.name, &error))
+    }
+
     /// Returns the trusted keys for an installation. Installed trust statements apply to the keys
     /// in `files` too.
     ///
     /// # Errors
     ///
-    /// See [`trust`](Self::trust).
-    pub(crate) fn rotation_for_installing(&self, files: &[Source]) -> Result<Rotation, Failure> {
-        let rotation = self.rotation(files)?;
+    /// See [`rotation_for`](Self::rotation_for).
+    pub(crate) fn rotation_for_installing(
+        &self,
+        input: &LicenseInput,
+        files: &[Source],
+    ) -> Result<Rotation, Failure> {
+        let rotation = self.rotation_for(input, files)?;
         if self.manager.trust().is_some() {
             return Ok(rotation);
         }
@@ -257,7 +290,7 @@ impl AppContext {
             return self.installed(&query.context);
         };
         let input = LicenseInput::read(license)?;
-        let mut rotation = self.rotation(&query.trust)?;
+        let mut rotation = self.rotation_for(&input, &query.trust)?;
         let statements = self.apply_statements(&input, &mut rotation)?;
         let verified = self.verify(&input, rotation.keys())?;
         let mut evaluation = Evaluation::new(self, Some(verified), &query.context)?;

@@ -255,3 +255,15 @@ const WIDGET: &str = r#"
     features = ["polish"]
     quotas = { turns_per_day = -1 }
 "#;
+
+#[test]
+fn more_users_than_seats_cause_a_note() {
+    let workstation = Vendor::shared().workstation();
+    for (seats, is_noted) in [("1", true), ("2", false)] {
+        let terms = ["--tier", "pro", "--perpetual", "--seats", seats];
+        let users = ["--user", "a", "--user", "b", "--no-ledger"];
+        let outcome = issued(&workstation, &[&terms[..], &users].concat()).expect_code(0);
+        let note = "2 users are named for 1 seat; use --seats 2";
+        assert_eq!(outcome.stderr.contains(note), is_noted, "{outcome:?}");
+    }
+}

@@ -367,7 +367,44 @@ fn an_unusable_key_file_gets_a_hint_that_works() {
     workstation.write_private("dash.key", dash);
     let jwk = "{\"kty\":\"RSA\",\"alg\":\"RS256\",\"e\":\"AQAB\",\"n\":\"AB\u{200b}C\"}";
     workstation.write("hidden.jwk", jwk);
+    let capitals = vendor.key.replace("BEGIN PRIVATE KEY", "Begin Private key");
+    workstation.write_private("capitals.key", capitals);
+    let begin = vendor.key.replace("BEGIN", "Begin");
+    workstation.write_private("begin.key", begin);
+    let delimiter = vendor.key.replace("-BEGIN", "-\u{200b}BEGIN");
+    workstation.write_private("delimiter.key", delimiter);
+    workstation.write_private("key.jwk", "{\"kty\":\"RSA\",\"d\":\"AQAB\"}");
+    // Other users can read these files.
+    workstation.write("open.key", &vendor.key);
+    let certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    workstation.write("cert.pem", certificate);
     for (args, message, hint) in [
+        (
+            "public --key capitals.key",
+            "found no `-----BEGIN PRIVATE KEY-----` line",
+            "use the file with the private key",
+        ),
+        (
+            "public --key begin.key",
+            "found no `-----BEGIN PRIVATE KEY-----` line",
+            "use the file with the private key",
+        ),
+        (
+            "public --key delimiter.key",
+            "-----BEGIN PUBLIC KEY-----",
+            "",
+        ),
+        (
+            "public --key key.jwk",
+            "expected a private key in PEM, found a private key in JSON (JWK)",
+            "use the file with the private key",
+        ),
+        ("public --key open.key", "mode 0600", "chmod 600"),
+        (
+            "public --key cert.pem",
+            "found `CERTIFICATE`",
+            "use the file with the private key",
+        ),
         ("trust key.der", "found DER", "openssl x509 -inform DER"),
         ("public --key key.der", "found DER", "openssl pkcs12"),
         ("public --key nul.key", "found a NUL byte", "tr -d"),

@@ -1,5 +1,7 @@
 //! Help, completions, man pages and colors of `keygen`.
 
+use license_tests::tools;
+
 use super::*;
 
 fn keygen(args: &[&str]) -> RunOutput {
@@ -96,4 +98,20 @@ fn colors_are_off_in_a_pipe_by_default() {
     );
     assert!(error(&["--color", "always"]).contains('\u{1b}'));
     assert!(!error(&["--color", "never"]).contains('\u{1b}'));
+}
+
+#[test]
+fn after_an_old_entry_the_correct_clock_is_near_the_newest_entry() {
+    let Some(faketime) = tools::faketime() else {
+        return;
+    };
+    let workstation = Vendor::shared().workstation();
+    let issue = "--tier pro --days 9 --out";
+    let _ = issued(&workstation, &words(&format!("{issue} acme.lic"))).expect_code(0);
+    let old = tools::keygen_at_time(faketime, &workstation, "@1970-01-02 00:00:00");
+    let old = old.args(words(&format!(
+        "issue {issue} old.lic --customer A --force"
+    )));
+    let _ = old.args(["--key", "vendor.key"]).run().expect_code(0);
+    let _ = issued(&workstation, &words(&format!("{issue} new.lic"))).expect_code(0);
 }

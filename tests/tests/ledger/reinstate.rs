@@ -142,6 +142,74 @@ fn a_license_that_another_command_revoked_stays_revoked_and_is_named_with_its_co
     }
 }
 
+/// Reinstates all with `--force` and runs the commands that end licenses. The hint and the warnings
+/// have the same commands.
+#[track_caller]
+fn expect_one_of_each(vendor: &Scratch, ended: usize, valid: usize) {
+    let undo = [
+        "revoke",
+        "--customer",
+        "ACME Ltd",
+        "--undo",
+        "--reason",
+        "x",
+    ];
+    let refused = keygen(vendor, &undo).expect_failure(2);
+    let forced = keygen(vendor, &[&undo[..], &["--force"]].concat()).expect_code(0);
+    let warnings = forced.stderr.lines();
+    let warnings = warnings.filter(|line| line.contains("RENEWED"));
+    let of_warnings: Vec<_> = warnings.flat_map(commands).collect();
+    let mut of_hint = commands(&refused.hint);
+    of_hint.retain(|command| !command.contains(&"--undo"));
+    assert_eq!(of_hint, of_warnings, "{refused:?}");
+    assert_eq!(of_hint.len(), ended, "{refused:?}");
+    for command in &of_hint {
+        let _ = keygen(vendor, command).expect_code(0);
+    }
+    let all = licenses(vendor, &["list"]);
+    let is_valid = |license: &&Value| license["status"] != "revoked";
+    assert_eq!(all.iter().filter(is_valid).count(), valid, "{all:?}");
+}
+
+fn text_of(license: &Value) -> String {
+    text(&license["license_id"]).to_owned()
+}
+
+#[test]
+fn the_commands_of_a_hint_end_all_conflicts() {
+    let days = ["--days", "9"];
+    let revoked_renewals = |vendor: &Scratch, of: &str, count: usize| -> Vec<String> {
+        let renewal = || {
+            let renewal = renew(vendor, of, &days);
+            let _ = revoke(vendor, &[&renewal]);
+            renewal
+        };
+        (0..count).map(|_| renewal()).collect()
+    };
+    let license = |vendor: &Scratch, name: &str| text_of(&issue(vendor, name, &["--days", "30"]));
+
+    // Two licenses.
+    let vendor = self::vendor();
+    for name in ["1.lic", "2.lic"] {
+        let _ = revoked_renewals(&vendor, &license(&vendor, name), 2);
+    }
+    expect_one_of_each(&vendor, 2, 4);
+
+    // Three renewals of one license.
+    let vendor = self::vendor();
+    let _ = revoked_renewals(&vendor, &license(&vendor, "1.lic"), 3);
+    expect_one_of_each(&vendor, 2, 2);
+
+    // A renewal with renewals.
+    let vendor = self::vendor();
+    let first = license(&vendor, "1.lic");
+    let _ = revoked_renewals(&vendor, &first, 1);
+    let second = renew(&vendor, &first, &days);
+    let _ = revoked_renewals(&vendor, &second, 2);
+    let _ = revoke(&vendor, &[&second]);
+    expect_one_of_each(&vendor, 2, 3);
+}
+
 #[test]
 fn a_renewal_is_reinstated_after_the_command_of_the_hint_has_ended_the_other_one() {
     let (vendor, [first, mistake, renewal]) = siblings();

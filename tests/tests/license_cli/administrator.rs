@@ -390,6 +390,10 @@ fn a_license_for_all_users_that_users_cannot_read_has_a_command_that_corrects_it
         if path == directory {
             expect(&report, "system", "warning", &["cannot be read"]);
             assert!(check(&report, "system")[2].contains(&correct), "{report:#}");
+            let run = user.run().env("CODITECT_SYSTEM_DIR", directory);
+            let closed = run.env("CODITECT_HOME", "/proc/1/cwd/state").arg("status");
+            let error = closed.run().expect_failure(4);
+            assert!(error.hint.contains(&correct), "{error:?}");
         }
         expect(&report, "trust", "ok", &[]);
         let (code, line) = of_plugin(&as_user(&user, &machine, &["status", "--warn", "30d"]));

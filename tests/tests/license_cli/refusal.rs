@@ -117,6 +117,24 @@ fn input_that_is_not_a_license_is_malformed() {
     machine.write("page.html", "<html><body>404 Not Found</body></html>\n");
     machine.write("empty.lic", "");
     machine.write("blank.lic", " \r\n\r\n");
+    // The kind of a file is known without keys.
+    let request = "-----BEGIN LICENSE ACTIVATION REQUEST-----\n{}\n";
+    machine.write("req.txt", request);
+    let certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    machine.write("c.pem", certificate);
+    for (file, found) in [
+        ("trust.jwks", "public keys"),
+        ("req.txt", "an activation request"),
+        ("c.pem", "a certificate"),
+        ("vendor.key", "a private key"),
+    ] {
+        for command in ["install", "verify", "features --license"] {
+            let args = [&words(command)[..], &[file]].concat();
+            let error = license(&machine, &args).expect_failure(3);
+            assert_eq!(error.code, "MALFORMED", "{command} {file}: {error:?}");
+            assert!(error.message.contains(found), "{command} {file}: {error:?}");
+        }
+    }
     for file in [
         "cut.lic",
         "large.lic",

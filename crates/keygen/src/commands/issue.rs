@@ -1,6 +1,6 @@
 //! `keygen issue`.
 
-use license_cli_support::Failure;
+use license_cli_support::{Failure, plural};
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::LicenseDraft;
 use license_core::matrix::TierPolicy;
@@ -90,10 +90,24 @@ pub(super) fn notes(
     let restrictions = &arguments.restrictions;
     let mut notes = machine_notes(&draft.machines, restrictions.machine.len());
     notes.extend(distinct_users(&restrictions.user).1);
+    notes.extend(few_seats(draft, matrix));
     if let Some(ledger) = ledger {
         notes.extend(active_trial(draft, matrix, ledger)?);
     }
     Ok(notes)
+}
+
+/// Returns a note if more users are named than the license has seats.
+fn few_seats(draft: &LicenseDraft, matrix: &FeatureMatrix) -> Option<String> {
+    let seats = draft.seats.or_else(|| matrix.included_seats(draft.tier))?;
+    let users = draft.users.len();
+    (users > usize::try_from(seats).unwrap_or(usize::MAX)).then(|| {
+        format!(
+            "{} are named for {}; use --seats {users} if all of them may use the product",
+            plural(users, "user", "users"),
+            plural(seats, "seat", "seats")
+        )
+    })
 }
 
 /// Returns a note if the customer has an active trial that this license does not convert.

@@ -1,5 +1,7 @@
 //! Messages about valid licenses that replace the same license.
 
+use std::collections::BTreeSet;
+
 use license_cli_support::{Exit, Failure, Terminal, plural};
 use license_issuer::ledger::{LicenseStatus, RecordedLicense};
 use license_issuer::services::rivals::{RivalLicenses, first_of_each_branch};
@@ -7,21 +9,19 @@ use license_issuer::services::rivals::{RivalLicenses, first_of_each_branch};
 /// The code of the refusal, and of the warning.
 const RENEWED: &str = "RENEWED";
 
-/// Maximum number of groups in messages.
+/// Maximum number of groups in messages, and of commands in a hint.
 const MAX_GROUPS: usize = 20;
 
 /// Warns about the groups of rivals.
 pub(super) fn warn(rivals: &[RivalLicenses], terminal: &Terminal) {
-    for group in rivals.iter().take(MAX_GROUPS) {
-        let all: Vec<_> = group.licenses.iter().collect();
-        let end = first_of_each_branch(&all);
-        let end = end.first().map(|first| revoke(first, group, ""));
-        let message = format!(
-            "{}; to end one, run {}",
-            message(group),
-            end.unwrap_or_default()
-        );
-        terminal.warning(RENEWED, &message);
+    let endings = endings(rivals);
+    for (group, endings) in rivals.iter().zip(&endings).take(MAX_GROUPS) {
+        let end = match endings.as_slice() {
+            [] => "; the commands for the other licenses leave one".to_owned(),
+            [one] => format!("; to end one, run {one}"),
+            all => format!("; to keep one, run {}", listed(all)),
+        };
+        terminal.warning(RENEWED, &(message(group) + &end));
     }
     if let Some(others @ [_, ..]) = rivals.get(MAX_GROUPS..) {
         let count = plural(others.len(), "other license", "other licenses");
@@ -32,37 +32,105 @@ pub(super) fn warn(rivals: &[RivalLicenses], terminal: &Terminal) {
 
 /// Refuses to reinstate licenses that would be rivals, of each other or of other licenses.
 pub(super) fn refuse(rivals: &[RivalLicenses], reinstated: &[&str]) -> Result<(), Failure> {
-    let Some(first) = rivals.first() else {
+    if rivals.is_empty() {
         return Ok(());
-    };
+    }
     let messages: Vec<_> = rivals.iter().take(MAX_GROUPS).map(message).collect();
-    Err(Failure::new(Exit::Usage, RENEWED, messages.join("; ")).hint(hint(first, reinstated)))
+    Err(Failure::new(Exit::Usage, RENEWED, messages.join("; ")).hint(hint(rivals, reinstated)))
 }
 
-/// Returns a hint with commands that leave one rival of a group.
-fn hint(group: &RivalLicenses, reinstated: &[&str]) -> String {
-    let licenses = group.licenses.iter();
-    let is_other =
-        |license: &&RecordedLicense| !reinstated.contains(&license.entry.subject.as_str());
-    let others: Vec<_> = licenses.clone().filter(is_other).collect();
-    let commands = |licenses: &[&RecordedLicense]| {
-        let commands = licenses.iter().map(|license| revoke(license, group, ""));
-        commands.collect::<Vec<_>>().join(" and ")
-    };
-    if !others.is_empty() {
-        let other = commands(&first_of_each_branch(&others));
-        return format!("first run {other}, or add --force if the customer may have both");
+/// Returns a hint with commands that leave one rival of each group.
+fn hint(rivals: &[RivalLicenses], reinstated: &[&str]) -> String {
+    if let Some(commands) = endings_of_others(rivals, reinstated) {
+        return format!(
+            "first run {}, or add --force if the customer may have both",
+            listed(&commands)
+        );
     }
-    let all = first_of_each_branch(&licenses.collect::<Vec<_>>());
-    let Some((kept, ended)) = all.split_last() else {
-        return String::new();
+    let endings = endings(rivals).concat();
+    if endings.len() > MAX_GROUPS {
+        return format!(
+            "reinstate a few licenses at once, by id, for hints with the {} commands that leave one successor of each; or add --force if the customer may have all",
+            endings.len()
+        );
+    }
+    let forced = format!("undo all with --force, and then run {}", listed(&endings));
+    let only = only(rivals, reinstated).map(|only| format!("{only}; or "));
+    only.unwrap_or_default() + &forced
+}
+
+/// Returns the commands that end the rivals that are valid already, if one reinstated license of
+/// each group remains then.
+fn endings_of_others(rivals: &[RivalLicenses], reinstated: &[&str]) -> Option<Vec<String>> {
+    let is_reinstated =
+        |license: &&RecordedLicense| reinstated.contains(&license.entry.subject.as_str());
+    let mut commands = Vec::new();
+    for group in rivals {
+        let (back, others): (Vec<_>, Vec<_>) = group.licenses.iter().partition(is_reinstated);
+        if others.is_empty() || first_of_each_branch(&back).len() > 1 {
+            return None;
+        }
+        for other in first_of_each_branch(&others) {
+            let command = revoke(other, group, "");
+            if !commands.contains(&command) {
+                commands.push(command);
+            }
+        }
+    }
+    (commands.len() <= MAX_GROUPS).then_some(commands)
+}
+
+/// Returns the command that reinstates only one rival, if there is one group and all are reinstated
+/// now.
+fn only(rivals: &[RivalLicenses], reinstated: &[&str]) -> Option<String> {
+    let [group] = rivals else {
+        return None;
     };
-    format!(
-        "to have only {}, run {}; or undo all with --force, and then run {}",
-        kept.entry.subject,
-        revoke(kept, group, " --undo"),
-        commands(ended)
-    )
+    let licenses: Vec<_> = group.licenses.iter().collect();
+    let is_reinstated =
+        |license: &&RecordedLicense| reinstated.contains(&license.entry.subject.as_str());
+    let kept = *first_of_each_branch(&licenses).last()?;
+    licenses.iter().all(is_reinstated).then(|| {
+        let command = revoke(kept, group, " --undo");
+        format!("to have only {}, run {command}", kept.entry.subject)
+    })
+}
+
+/// Returns for each group the commands that leave one of its licenses. A license that a command for
+/// an earlier group ends needs no other command.
+fn endings(rivals: &[RivalLicenses]) -> Vec<Vec<String>> {
+    let mut all: Vec<_> = rivals.iter().flat_map(|group| &group.licenses).collect();
+    all.sort_by_key(|license| license.entry.seq);
+    let mut ended: BTreeSet<&str> = BTreeSet::new();
+    let endings = rivals.iter().map(|group| {
+        let licenses = group.licenses.iter();
+        let licenses = licenses.filter(|license| !ended.contains(license.entry.subject.as_str()));
+        let branches = first_of_each_branch(&licenses.collect::<Vec<_>>());
+        let Some((_, ends)) = branches.split_last() else {
+            return Vec::new();
+        };
+        ended.extend(ends.iter().map(|license| license.entry.subject.as_str()));
+        // A command ends the successors of its license too.
+        for license in &all {
+            let replaced = license.entry.strings("supersedes");
+            if replaced.iter().any(|id| ended.contains(id.as_str())) {
+                ended.insert(&license.entry.subject);
+            }
+        }
+        ends.iter().map(|end| revoke(end, group, "")).collect()
+    });
+    endings.collect()
+}
+
+/// Returns commands as one text: `a`, `b` and `c`.
+fn listed(commands: &[String]) -> String {
+    match commands {
+        [first @ .., before, last] => {
+            let first: String = first.iter().map(|command| format!("{command}, ")).collect();
+            format!("{first}{before} and {last}")
+        }
+        commands => commands.concat(),
+    }
 }
 
 fn message(group: &RivalLicenses) -> String {

@@ -310,7 +310,7 @@ struct VerifiedCandidate {
 
 impl VerifiedCandidate {
     fn new(app: &AppContext, arguments: &Install, input: &LicenseInput) -> Result<Self, Failure> {
-        let mut rotation = app.rotation_for_installing(&arguments.trust)?;
+        let mut rotation = app.rotation_for_installing(input, &arguments.trust)?;
         let mut statements = app.apply_statements(input, &mut rotation)?;
         let invalid = |error| failure::verification(&input.name, &error);
         let with = |verified, rotation: &Rotation, statements| Self {

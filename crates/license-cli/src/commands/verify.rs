@@ -63,7 +63,7 @@ fn verify(
     arguments: &Verify,
     input: &LicenseInput,
 ) -> Result<VerifiedInput, Failure> {
-    let mut rotation = app.rotation(&arguments.trust)?;
+    let mut rotation = app.rotation_for(input, &arguments.trust)?;
     let mut statements = StatementsReport::default();
     let verified = match verify_with(app, input, rotation.keys()) {
         Ok(verified) if verified.unverified_trust_statements().is_empty() => verified,

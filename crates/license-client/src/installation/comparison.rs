@@ -145,7 +145,8 @@ impl Comparison {
     /// Refuses to replace a valid license with one that is not valid or allows less.
     ///
     /// A license of a higher tier, one that supersedes the installed license, and one that replaces
-    /// a trial are not refused because of a loss.
+    /// a trial are not refused because of a loss. The installed license itself gains nothing, so it
+    /// is refused if others would no longer be installed.
     pub(super) fn refuse_if_worse(&self) -> Result<(), InstallationError> {
         for pair in [&self.given, &self.lenient] {
             if pair.new.code() == Code::Superseded || pair.is_worse() {
@@ -155,7 +156,11 @@ impl Comparison {
         let difference = self.difference.as_ref();
         let is_refused = difference.is_none_or(|difference| {
             let is_decisive = |change: &Change| DECISIVE_GAINS.contains(&change.what());
-            !continues(difference) && !difference.with_effect(Effect::Gain).any(is_decisive)
+            match difference.succession() {
+                Succession::Same => !self.dropped.is_empty(),
+                Succession::Replaces => false,
+                _ => !difference.with_effect(Effect::Gain).any(is_decisive),
+            }
         });
         match self.loss() {
             Some(loss) if is_refused => Err(InstallationError::Loss(loss)),

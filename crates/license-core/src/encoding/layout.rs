@@ -17,7 +17,7 @@ const HYPHEN_COUNT: usize = 5;
 /// Returns whether the text contains the beginning of a block, perhaps with other dashes or spaces.
 pub(crate) fn has_block(text: &str) -> bool {
     let mut rests = text.split("BEGIN").skip(1);
-    rests.any(|rest| rest.starts_with(is_gap))
+    rests.any(|rest| rest.trim_start_matches(is_invisible).starts_with(is_gap))
 }
 
 /// Returns whether a character separates the words of a delimiter: a space, or a character that a
@@ -33,7 +33,7 @@ pub(crate) fn is_gap(character: char) -> bool {
 /// - Quotation marks of mail (`> `), white space and invisible characters around a line are
 ///   removed.
 /// - Delimiters that share a line with other text are separated, and have five hyphens. Their words
-///   are separated by one space, and contain no invisible characters.
+///   are separated by one space. Delimiters contain no invisible characters.
 /// - White space splits the content of a block that is on one line.
 ///
 /// ```
@@ -202,23 +202,17 @@ impl<'a> LineDelimiter<'a> {
     /// Returns the delimiter whose first word ends at this gap.
     fn at(line: &'a str, gap: usize) -> Option<Self> {
         let (start, rest) = line.split_at_checked(gap)?;
-        let word = ["BEGIN", "END"].into_iter().find(|word| {
-            let before = start.strip_suffix(word);
-            before.is_some_and(|before| before.ends_with(is_dash))
+        let start = start.trim_end_matches(is_invisible);
+        let (word, before) = ["BEGIN", "END"].into_iter().find_map(|word| {
+            let before = start.strip_suffix(word)?.trim_end_matches(is_invisible);
+            before.ends_with(is_dash).then_some((word, before))
         })?;
-        let before = start.strip_suffix(word)?;
-        let hyphens = before.chars().rev().take(HYPHEN_COUNT);
-        let hyphens = hyphens.take_while(|character| is_dash(*character));
-        let hyphens: usize = hyphens.map(char::len_utf8).sum();
-        let before = before.get(..before.len() - hyphens)?;
+        let before = before.get(..before.len() - dashes(before.chars().rev()))?;
         let rest = rest.strip_prefix(is_gap)?;
         let mut label = rest.char_indices().take(MAX_LABEL + 1);
         let (end, _) = label.find(|(_, character)| is_dash(*character))?;
         let (label, rest) = rest.split_at_checked(end)?;
-        let hyphens = rest.chars().take(HYPHEN_COUNT);
-        let hyphens = hyphens.take_while(|character| is_dash(*character));
-        let hyphens: usize = hyphens.map(char::len_utf8).sum();
-        let after = rest.get(hyphens..)?;
+        let after = rest.get(dashes(rest.chars())..)?;
         words(label).next().is_some().then_some(Self {
             before,
             word,
@@ -226,6 +220,24 @@ impl<'a> LineDelimiter<'a> {
             after,
         })
     }
+}
+
+/// Returns the length of the first five dashes, or of as many as there are, in bytes. Invisible
+/// characters between them are part of it.
+fn dashes(characters: impl Iterator<Item = char>) -> usize {
+    let (mut count, mut length, mut dashes) = (0, 0, 0);
+    for character in characters {
+        length += character.len_utf8();
+        if is_dash(character) {
+            (count, dashes) = (count + 1, length);
+        } else if !is_invisible(character) {
+            break;
+        }
+        if count == HYPHEN_COUNT {
+            break;
+        }
+    }
+    dashes
 }
 
 #[cfg(test)]
@@ -256,6 +268,12 @@ mod tests {
             LINES.replace("X Y", "X\u{3000}\u{200b}Y\u{feff}"),
             LINES.replace("X Y", " X  \u{200b} Y\t"),
             LINES.replace(' ', "\u{202f}").replace('\n', "\u{a0}"),
+            LINES
+                .replace("-----B", "-----\u{200b}B")
+                .replace("-----E", "--\u{feff}---E"),
+            LINES
+                .replace("BEGIN", "BEGIN\u{200b}")
+                .replace("Y-----", "Y\u{ad}---\u{200b}--"),
         ] {
             assert_eq!(lines_of(&text), LINES, "{text:?}");
         }

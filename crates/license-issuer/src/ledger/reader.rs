@@ -144,6 +144,9 @@ pub trait LedgerReader {
     /// Returns the time at which the last entry was recorded.
     fn last_recorded_at(&self) -> Result<Option<DateTime<Utc>>, LedgerError>;
 
+    /// Returns the latest time at which an entry was recorded.
+    fn newest_recorded_at(&self) -> Result<Option<DateTime<Utc>>, LedgerError>;
+
     /// Returns the numbers of entries, licenses, customers and seats.
     fn stats(&self, now: DateTime<Utc>) -> Result<LedgerStats, LedgerError>;
 

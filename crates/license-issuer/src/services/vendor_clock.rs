@@ -52,10 +52,11 @@ impl fmt::Display for ClockFault {
     }
 }
 
-/// Compares the clock with the last entry of the ledger. Returns `None` if the clock is plausible.
+/// Compares the clock with the last and the newest entry of the ledger. Returns `None` if the clock
+/// is plausible after one of both.
 ///
-/// Only the last entry counts. After a wrong clock was corrected, one entry with the correct time
-/// makes the clock plausible again.
+/// After an entry of a clock that was ahead, one entry with the correct time makes the clock
+/// plausible again. After an entry of a clock that was behind, the newest entry does.
 ///
 /// # Errors
 ///
@@ -67,10 +68,15 @@ pub fn clock_fault(
     let Some(last) = ledger.last_recorded_at()? else {
         return Ok(None);
     };
-    let earliest = time::saturating_sub(last, MAX_BEHIND);
-    let latest = time::saturating_add(last, MAX_AHEAD);
-    let is_plausible = (earliest..=latest).contains(&now);
+    let is_plausible = is_plausible_after(last, now)
+        || (ledger.newest_recorded_at()?).is_some_and(|newest| is_plausible_after(newest, now));
     Ok((!is_plausible).then_some(ClockFault { now, last }))
+}
+
+fn is_plausible_after(entry: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    let earliest = time::saturating_sub(entry, MAX_BEHIND);
+    let latest = time::saturating_add(entry, MAX_AHEAD);
+    (earliest..=latest).contains(&now)
 }
 
 #[cfg(test)]
@@ -106,7 +112,8 @@ mod tests {
             ("2026-11-29T12:00:00Z", false),
             ("2028-01-03T12:00:00Z", false),
             ("2028-01-03T12:00:01Z", true),
-            ("2099-01-01T00:00:00Z", true),
+            ("2098-12-30T00:00:00Z", true),
+            ("2099-01-01T00:00:00Z", false),
         ] {
             let fault = clock_fault(&ledger, at(now)).unwrap();
             assert_eq!(fault.is_some(), is_fault, "{now}");

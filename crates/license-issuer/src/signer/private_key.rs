@@ -81,10 +81,13 @@ impl StoredKey {
     pub fn read(path: &Path) -> Result<Self, PrivateKeyError> {
         let file = File::open(path).map_err(PrivateKeyError::Read)?;
         let metadata = file.metadata().map_err(PrivateKeyError::Read)?;
-        if is_exposed(&metadata) && !is_descriptor(path) {
-            return Err(PrivateKeyError::Exposed);
+        let key = Self::from_reader(file);
+        if !is_exposed(&metadata) || is_descriptor(path) {
+            return key;
         }
-        Self::from_reader(file)
+        // The permissions of a certificate are no reason to refuse it.
+        let other = key.err().filter(PrivateKeyError::is_other_kind);
+        Err(other.unwrap_or(PrivateKeyError::Exposed))
     }
 
     /// Reads a private key from a stream.
@@ -109,11 +112,9 @@ impl StoredKey {
     /// not supported or would take too long.
     pub fn parse(text: &str) -> Result<Self, PrivateKeyError> {
         let pem = canonical_pem(text);
-        let block = PemBlock::find(&pem).map_err(|error| match TextKind::detect(text) {
-            Some(found) if matches!(error, PrivateKeyError::NoBlock) => {
-                PrivateKeyError::OtherKind(found)
-            }
-            _ => error,
+        let block = PemBlock::find(&pem).map_err(|error| match error {
+            PrivateKeyError::NoBlock => no_block(text),
+            error => error,
         })?;
         match block.label {
             PLAIN => {
@@ -139,6 +140,17 @@ impl StoredKey {
         let key = SigningKey::from_pkcs8(pkcs8_der, algorithm, random::fill)
             .map_err(PrivateKeyError::Unusable)?;
         Ok(VerifyingSigner::new(Box::new(key)))
+    }
+}
+
+/// Returns the error of a text without a PEM block.
+fn no_block(text: &str) -> PrivateKeyError {
+    match TextKind::detect(text) {
+        Some(TextKind::PrivateKey) if text.contains('{') => PrivateKeyError::Jwk,
+        // The delimiter is damaged.
+        Some(TextKind::PrivateKey) => explained(PrivateKeyError::NoBlock, text),
+        Some(found) => PrivateKeyError::OtherKind(found),
+        None => PrivateKeyError::NoBlock,
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use license_cli_support::{Exit, Failure, show_name, show_path};
 use license_client::{
-    AnswerFault, InstallationError, ServerTokenFault, StaleList, StateDir, StateProblem, Store,
+    AnswerFault, InstallationError, ServerTokenFault, StaleList, StateDir, StateProblem,
+    StatementProblem, Store,
 };
 use license_core::{Code, with_causes};
 
@@ -228,7 +229,7 @@ pub(crate) fn installation_with_problems(
         return failure;
     };
     let advice = match first {
-        StateProblem::Trust(_) => Some(INSTALL_STATEMENTS.to_owned()),
+        StateProblem::Trust(problem) => Some(statements_advice(problem, error)),
         _ => failure.advice().map(str::to_owned),
     };
     let causes = causes.iter().map(|problem| with_causes(*problem));
@@ -237,6 +238,20 @@ pub(crate) fn installation_with_problems(
         .collect();
     let code = failure.code().to_owned();
     Failure::new(failure.exit(), code, texts.join("; ")).hint(advice.unwrap_or_default())
+}
+
+/// Returns what to do about trust statements that may have caused the failure of an installation.
+/// Another directory than that of the failure is the one of the administrator.
+fn statements_advice(problem: &StatementProblem, error: &InstallationError) -> String {
+    let unreadable = match (problem, error) {
+        (StatementProblem::Store(found), InstallationError::Store(own))
+            if !found.path().starts_with(own.path()) =>
+        {
+            unreadable_for_all_users(found)
+        }
+        _ => None,
+    };
+    unreadable.unwrap_or_else(|| INSTALL_STATEMENTS.to_owned())
 }
 
 /// Returns the failure of a validation token of a customer's own license server.

@@ -270,10 +270,11 @@ impl LedgerReader for SqliteLedger {
     }
 
     fn last_recorded_at(&self) -> Result<Option<DateTime<Utc>>, LedgerError> {
-        let sql = "SELECT at FROM entries ORDER BY seq DESC LIMIT 1";
-        let at: Option<i64> = self.db.query_row(sql, [], |row| row.get(0)).optional()?;
-        let at = at.and_then(|at| u64::try_from(at).ok());
-        Ok(at.and_then(time::from_unix_seconds))
+        self.recorded_at("SELECT at FROM entries ORDER BY seq DESC LIMIT 1")
+    }
+
+    fn newest_recorded_at(&self) -> Result<Option<DateTime<Utc>>, LedgerError> {
+        self.recorded_at("SELECT at FROM entries ORDER BY at DESC LIMIT 1")
     }
 
     fn stats(&self, now: DateTime<Utc>) -> Result<LedgerStats, LedgerError> {
@@ -334,6 +335,13 @@ impl SqliteLedger {
         let sql = format!("SELECT {COLUMNS} FROM entries WHERE {condition}");
         let mut statement = self.db.prepare_cached(&sql)?;
         Ok(statement.query_row(values, entry_of_row).optional()?)
+    }
+
+    /// Returns the time in the first row of a query.
+    fn recorded_at(&self, sql: &str) -> Result<Option<DateTime<Utc>>, LedgerError> {
+        let at: Option<i64> = self.db.query_row(sql, [], |row| row.get(0)).optional()?;
+        let at = at.and_then(|at| u64::try_from(at).ok());
+        Ok(at.and_then(time::from_unix_seconds))
     }
 
     fn exists(&self, condition: &str, values: impl Params) -> Result<bool, LedgerError> {

@@ -34,6 +34,9 @@ pub enum PrivateKeyError {
     /// The text is of another kind, such as a key of PuTTY.
     #[error("expected a private key in PEM, found {}", .0.name())]
     OtherKind(TextKind),
+    /// The text is a private key as a JWK.
+    #[error("expected a private key in PEM, found a private key in JSON (JWK)")]
+    Jwk,
     /// The text has no PEM block.
     #[error("expected a private key in PEM, found no `{BEGIN}{PLAIN}{DASHES}` line")]
     NoBlock,
@@ -136,6 +139,16 @@ pub enum PrivateKeyError {
 }
 
 impl PrivateKeyError {
+    /// Returns whether the file contains something else than a private key, such as a certificate.
+    pub(super) fn is_other_kind(&self) -> bool {
+        match self {
+            Self::NotText(_) => true,
+            Self::OtherKind(kind) => !kind.is_secret(),
+            Self::OtherLabel(label) => !label.ends_with(PLAIN),
+            _ => false,
+        }
+    }
+
     /// Returns what kind of problem the error reports, its code, and what the user can do.
     #[must_use]
     pub fn advice(&self) -> ErrorAdvice {
@@ -168,7 +181,7 @@ impl PrivateKeyError {
             Self::NotText(_) => malformed(
                 "use the original key file; `tr -d '\\0' <KEY >NEW.key` removes NUL bytes",
             ),
-            Self::NoBlock | Self::OtherKind(_) | Self::NotPkcs8(_) => {
+            Self::NoBlock | Self::OtherKind(_) | Self::Jwk | Self::NotPkcs8(_) => {
                 malformed("use the file with the private key")
             }
             Self::Truncated { .. } => {

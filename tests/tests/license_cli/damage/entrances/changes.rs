@@ -117,6 +117,14 @@ pub(super) const CHANGES: &[Change] = &[
         Accepted,
     ),
     (
+        "zero width in delimiters",
+        |text| {
+            let text = text.replace("-----BEGIN", "---\u{feff}--\u{200b}BEGIN");
+            text.replace("-----END", "-----\u{200b}END").into()
+        },
+        Accepted,
+    ),
+    (
         "soft hyphens at line ends",
         |text| text.replace('\n', "\u{ad}\n").into(),
         Accepted,
