@@ -121,11 +121,12 @@ fn an_expired_license_is_activated_with_a_warning() {
 fn a_damaged_request_is_refused() {
     let (workstation, id) = workstation();
     let armor = MachineRequest::Activation(request(&id, 1, 1)).to_armor();
+    let second = MachineRequest::Activation(request(&id, 2, 2)).to_armor();
     let other = "01940000-0000-7000-8000-000000000001";
     for (name, text, code) in [
         ("edited.lic", armor.replace(&id, other), "CHECKSUM_MISMATCH"),
         ("cut.lic", armor[..armor.len() - 60].to_owned(), "MALFORMED"),
-        ("twice.lic", armor.repeat(2), "MALFORMED"),
+        ("two.lic", format!("{armor}{second}"), "MALFORMED"),
         (
             "newer.lic",
             armor.replace("\"ver\": 1", "\"ver\": 2"),
