@@ -382,12 +382,12 @@ fn an_unusable_key_file_gets_a_hint_that_works() {
         (
             "public --key capitals.key",
             "found no `-----BEGIN PRIVATE KEY-----` line",
-            "use the file with the private key",
+            "use the key file that `keygen new-key` wrote",
         ),
         (
             "public --key begin.key",
             "found no `-----BEGIN PRIVATE KEY-----` line",
-            "use the file with the private key",
+            "use the key file that `keygen new-key` wrote",
         ),
         (
             "public --key delimiter.key",

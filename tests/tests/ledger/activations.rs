@@ -129,8 +129,9 @@ fn show_lists_the_activations_of_a_license() {
         .expect_code(0)
         .stdout;
     // The status of the license comes first.
-    let lines = shown.lines().filter(|line| line.starts_with("activation "));
-    let lines: Vec<_> = lines.collect();
+    let lines: Vec<_> = shown.lines().collect();
+    let starts = (0..lines.len()).filter(|&line| lines[line].starts_with("activation "));
+    let lines: Vec<_> = starts.map(|line| lines[line..line + 3].concat()).collect();
     assert!(
         lines[0].contains(&one) && lines[0].contains(", released 20"),
         "{shown}"

@@ -175,6 +175,14 @@ fn text_of(license: &Value) -> String {
     text(&license["license_id"]).to_owned()
 }
 
+/// Revokes all licenses with one command, including those that were revoked before.
+fn revoke_all_together(vendor: &Scratch) {
+    for license in revoked(vendor) {
+        let _ = undo(vendor, &[&license, "--force"]).expect_code(0);
+    }
+    let _ = revoke(vendor, &["--customer", "ACME Ltd"]);
+}
+
 #[test]
 fn the_commands_of_a_hint_end_all_conflicts() {
     let days = ["--days", "9"];
@@ -193,11 +201,13 @@ fn the_commands_of_a_hint_end_all_conflicts() {
     for name in ["1.lic", "2.lic"] {
         let _ = revoked_renewals(&vendor, &license(&vendor, name), 2);
     }
+    revoke_all_together(&vendor);
     expect_one_of_each(&vendor, 2, 4);
 
     // Three renewals of one license.
     let vendor = self::vendor();
     let _ = revoked_renewals(&vendor, &license(&vendor, "1.lic"), 3);
+    revoke_all_together(&vendor);
     expect_one_of_each(&vendor, 2, 2);
 
     // A renewal with renewals.
@@ -207,6 +217,7 @@ fn the_commands_of_a_hint_end_all_conflicts() {
     let second = renew(&vendor, &first, &days);
     let _ = revoked_renewals(&vendor, &second, 2);
     let _ = revoke(&vendor, &[&second]);
+    revoke_all_together(&vendor);
     expect_one_of_each(&vendor, 2, 3);
 }
 

@@ -415,7 +415,9 @@ fn an_undone_renewal_beside_another_renewal_needs_force() {
     assert!(forced.stderr.contains("RENEWED: "), "{forced:?}");
     assert_eq!(forced.json()["competitors"], json!([third]));
     // Two renewals that are reinstated together are the same mistake.
-    let _ = revoke(&vendor, &third, &[]).expect_code(0);
+    let _ = revoke(&vendor, &second, &["--undo", "--force"]).expect_code(0);
+    let all = ["revoke", "--customer", "ACME Ltd", "--reason", "unpaid"];
+    let _ = keygen(&vendor, &all).expect_code(0);
     let both = [
         "revoke",
         "--customer",

@@ -197,8 +197,6 @@ fn with_hyphens(text: &str) -> Option<String> {
 }
 
 fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<(), Failure> {
-    let id = with_hyphens(text);
-    let text = id.as_deref().unwrap_or(text);
     let containing = |text: String| {
         let filter = LicenseFilter {
             text: Some(text),
@@ -207,6 +205,10 @@ fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<()
         rows(ledger, &filter)
     };
     let mut found = containing(text.trim().to_owned())?;
+    // The nonce of a request has as many digits as an id without hyphens.
+    if let Some(id) = with_hyphens(text).filter(|_| found.is_empty()) {
+        found.extend(containing(id)?);
+    }
     // Mail and chat programs may have changed the spacing or case of a key.
     let spaced = text.split_whitespace().collect::<Vec<_>>().join("-");
     let key = LicenseKey::parse(text).or_else(|_| LicenseKey::parse(&spaced));
