@@ -151,6 +151,15 @@ impl Server {
         address.parse().expect("the URL contains an address")
     }
 
+    /// Returns the status of the process if it has ended.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the system does not tell the status.
+    pub fn try_wait(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().expect("a child has a status")
+    }
+
     /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()

@@ -337,7 +337,7 @@ fn errors_and_hints_have_the_vendors_name_and_variables() {
         (
             "activate studio.lic",
             3,
-            &["`photon-license install`", "`photon-license request`"],
+            &["`photon-license install FILE`", "`photon-license request`"],
         ),
     ] {
         let error = photon(&machine, &words(line)).expect_failure(exit);

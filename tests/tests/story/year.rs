@@ -102,7 +102,7 @@ impl Machine {
 
 #[track_caller]
 fn expect_error(outcome: &RunOutput, exit: i32, part: &str) {
-    let message = outcome.expect_failure(exit).message;
+    let message = outcome.expect_failure(exit).text();
     assert!(message.contains(part), "no {part} in {message}");
 }
 
