@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    /// What the server printed when it was ready.
+    /// The line that the server printed when it was ready.
     pub start: Value,
     agent: Agent,
 }

@@ -1,4 +1,5 @@
-//! Standard output and standard error. No other module writes to them, except [`crate::Progress`].
+//! Standard output and standard error. No other module writes to them, except the module
+//! `progress`.
 
 use crate::escape::{JsonEscaper, escape, escape_json};
 use crate::failure::Failure;

@@ -25,8 +25,8 @@ use crate::services::ServerSigner;
 ///
 /// # Errors
 ///
-/// Returns `EXISTS` if the path exists, `KEY_GENERATION` if no key can be generated, and `IO` if the
-/// file cannot be written.
+/// Returns `EXISTS` if the path exists, `KEY_GENERATION` if no key can be generated, and `IO` if
+/// the file cannot be written.
 pub(crate) fn create(path: &Path, bits: KeyBits) -> Result<(), Failure> {
     let file = Destination::File(path.to_owned());
     file.check(Overwrite::Refuse)?;
@@ -40,8 +40,8 @@ pub(crate) fn create(path: &Path, bits: KeyBits) -> Result<(), Failure> {
 ///
 /// # Errors
 ///
-/// Returns `NOT_INITIALIZED` if the file is missing, `INSECURE_FILE` if other users can read it, and
-/// the code of the error if the file is not a private key that can be used.
+/// Returns `NOT_INITIALIZED` if the file is missing, `INSECURE_FILE` if other users can read it,
+/// and the code of the error if the file is not a private key that can be used.
 pub(crate) fn load(path: &Path) -> Result<VerifyingSigner, Failure> {
     if !path.exists() {
         let message = format!("the server has no key: {} does not exist", show_path(path));

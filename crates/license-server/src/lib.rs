@@ -10,8 +10,10 @@
 //! | HTTP | `api`, `server` |
 //! | program | `commands` |
 
-// A refusal explains itself, and is rare.
-#![allow(clippy::result_large_err)]
+#![allow(
+    clippy::result_large_err,
+    reason = "refusals are rare, and boxing them would make each handler longer"
+)]
 
 mod api;
 mod args;

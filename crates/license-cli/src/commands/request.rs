@@ -65,7 +65,7 @@ fn one_request() -> Failure {
     ))
 }
 
-/// What to do with a request whose answer is for this user.
+/// The next step for a request whose answer is for this user.
 const SEND: &str = concat!(
     "send the request to the vendor, then install the answer with ",
     command!("activate FILE")

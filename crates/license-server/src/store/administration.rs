@@ -77,8 +77,8 @@ pub trait AdministrationStore: Send + Sync {
     /// Verifies the hash chain of the audit trail.
     async fn verify_audit(&self, tenant: &TenantId) -> Result<AuditReport, StoreError>;
 
-    /// Returns events of seats and of audited changes, the oldest first. The page always has a cursor, from which a caller can
-    /// continue to poll.
+    /// Returns events of seats and of audited changes, the oldest first. The page always has a
+    /// cursor, from which a caller can continue to poll.
     async fn events(
         &self,
         tenant: &TenantId,

@@ -148,8 +148,8 @@ fn license_for_all_users(path: &Path, error: &InstallationError) -> Failure {
     ))
 }
 
-/// Returns the names of the files in the directory whose names look like those of keys, and that are
-/// not read.
+/// Returns the names of the files in the directory whose names look like those of keys, and that
+/// are not read.
 fn unread_keys(directory: &Path) -> Vec<String> {
     let files = Store::new(StateDir::at(directory)).unread_files();
     let names = files.iter().filter_map(|path| path.file_name());
