@@ -130,6 +130,16 @@ impl Terminal {
         ignore_broken_pipe(write_line(stream, text))
     }
 
+    /// Writes lines to standard output, with a final newline. On a terminal, a line that does not
+    /// fit is wrapped at words, and continues after `indent` spaces.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if standard output cannot be written. A closed pipe is not an error.
+    pub fn lines(&self, text: &str, indent: usize) -> Result<(), Failure> {
+        self.data(&wrap(text, self.columns(), indent))
+    }
+
     /// Writes text to standard output like [`data`](Self::data), or shows it in a pager if it does
     /// not fit the terminal.
     ///

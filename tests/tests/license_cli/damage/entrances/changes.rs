@@ -102,6 +102,16 @@ pub(super) const CHANGES: &[Change] = &[
         Accepted,
     ),
     (
+        "a quoted mail",
+        |text| {
+            let mail = format!("Dear Jo,\n\n{text}\nKind regards - Ann\n");
+            let quoted = mail.lines().map(|line| format!("> {line} \r\n"));
+            let quoted: String = quoted.collect();
+            format!("Jo wrote:\r\n{quoted}\r\nBest\r\n").into()
+        },
+        Accepted,
+    ),
+    (
         "trailing spaces",
         |text| text.replace('\n', "  \n").into(),
         Accepted,
