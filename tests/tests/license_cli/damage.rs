@@ -95,7 +95,8 @@ fn a_license_is_found_in_a_mail() {
     expect_valid(verify(&machine, &["--json", "mail.txt"]));
     let inspected = license(&machine, &["inspect", "--json", "mail.txt"]);
     assert_eq!(inspected.expect_code(0).json()["tokens"][0]["line"], 3);
-    let _ = license(&machine, &["install", "mail.txt", "--trust", "trust.jwks"]).expect_code(0);
+    let install = words("install mail.txt --trust trust.jwks --at");
+    let _ = license(&machine, &[&install[..], &[AT]].concat()).expect_code(0);
     assert_eq!(machine.read("state/license.lic"), TEAM.file);
     let end = "-----END LICENSE-----";
     machine.write("cut.txt", mail.replace(end, ""));
