@@ -26,7 +26,8 @@ pub struct OutputOptions {
     #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
 
-    /// Color mode: auto (by terminal, NO_COLOR and CLICOLOR), always or never
+    /// Color mode: auto (depends on the terminal, NO_COLOR, CLICOLOR and CLICOLOR_FORCE), always or
+    /// never
     #[arg(
         long,
         global = true,
@@ -51,7 +52,8 @@ pub struct OutputOptions {
 /// The color mode.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Color {
-    /// Use colors if the terminal, `NO_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE` allow it
+    /// Use colors on a terminal, unless `NO_COLOR` or `CLICOLOR=0` disables them, or if
+    /// `CLICOLOR_FORCE` enables them
     #[default]
     Auto,
     /// Always use colors, even in a pipe
@@ -60,7 +62,8 @@ pub enum Color {
     Never,
 }
 
-/// The output of a program: data on standard output, everything else on standard error.
+/// The output of a program: data, and failures in JSON, on standard output; everything else on
+/// standard error.
 ///
 /// Text may contain ANSI styles, which are removed if colors are disabled. A closed pipe is not a
 /// failure, because its reader needs no more output.

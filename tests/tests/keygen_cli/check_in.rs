@@ -187,7 +187,7 @@ fn a_denying_status_applies_until_a_later_active_validation() {
         assert!(
             denied
                 .stdout
-                .contains(&format!("license {status} where this token is installed")),
+                .contains(&format!("the license is {status} where this token is installed")),
             "{denied:?}"
         );
         let _ = set_status("active", "2020-06-01T00:00:01Z", "again.lic");

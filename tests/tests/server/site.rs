@@ -5,7 +5,8 @@ use license_tests::vendor::IssuedLicense;
 use license_tests::{Run, Scratch, Vendor, words};
 use serde_json::{Value, json};
 
-/// The data directory of a server with a license.
+/// A server with a license: the directory that contains its data directory, its vendor, and the
+/// license.
 pub(super) struct Site {
     pub(super) scratch: Scratch,
     /// The workstation of the vendor, with its ledger.

@@ -67,7 +67,8 @@ struct StatementMembers<'a> {
     issued_at: DateTime<Utc>,
 }
 
-/// Writes the ids of the keys, without the token.
+/// Writes the ids of the keys, with the algorithm and size of each introduced key, without the
+/// token.
 impl Serialize for TrustStatement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let members = StatementMembers {

@@ -151,6 +151,6 @@ pub(super) fn token_name(text: &str) -> Result<String, Problem> {
     match text.chars().count() {
         1..=100 if !text.chars().any(char::is_control) => Ok(text.to_owned()),
         _ => Err(Problem::malformed("the name is not acceptable")
-            .values("1 to 100 characters in one line", "another text")),
+            .values("1 to 100 characters without control characters", "another text")),
     }
 }

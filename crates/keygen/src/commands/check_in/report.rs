@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::super::issuance::{Issuance, IssuanceReport};
 
-/// Validation in a report.
+/// A validation token in a report.
 struct ReportedValidation<'a> {
     license: &'a License,
     tier: Tier,
@@ -142,7 +142,7 @@ impl<'a> ReportedValidation<'a> {
             return match self.status {
                 Status::Active => "not required".to_owned(),
                 denied => format!(
-                    "license {denied} where this token is installed, until a later token has status active"
+                    "the license is {denied} where this token is installed, until a later token with status active is installed there"
                 ),
             };
         };
