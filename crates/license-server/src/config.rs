@@ -156,8 +156,12 @@ pub(crate) fn host_name() -> String {
 
 fn default_data_dir() -> Result<PathBuf, Failure> {
     let directories = directories::BaseDirs::new().ok_or_else(|| {
-        Failure::new(Exit::System, "IO", "this user has no home directory, so there is no default data directory")
-            .hint("choose a directory with --data-dir or LICENSE_SERVER_DATA_DIR")
+        Failure::new(
+            Exit::System,
+            "IO",
+            "this user has no home directory, so there is no default data directory",
+        )
+        .hint("choose a directory with --data-dir or LICENSE_SERVER_DATA_DIR")
     })?;
     Ok(directories.data_dir().join("license-server"))
 }
@@ -247,7 +251,9 @@ impl Reader<'_> {
         }
         self.parsed(name, |text| {
             let rate = text.parse().map(Some);
-            rate.map_err(|_| "expected a whole number of requests per second from 1 to 4294967295, or off")
+            rate.map_err(
+                |_| "expected a whole number of requests per second from 1 to 4294967295, or off",
+            )
         })
     }
 
@@ -317,8 +323,9 @@ impl Reader<'_> {
 
 fn no_tls(listen: SocketAddr) -> Failure {
     let message = format!("tls is off, but {listen} can be reached from other machines");
-    Failure::new(Exit::Usage, "NO_TLS", message)
-        .hint("set tls to auto; or, if a proxy terminates TLS, name its network with --trusted-proxies")
+    Failure::new(Exit::Usage, "NO_TLS", message).hint(
+        "set tls to auto; or, if a proxy terminates TLS, name its network with --trusted-proxies",
+    )
 }
 
 /// Returns the failure of a value that is not acceptable.

@@ -115,7 +115,9 @@ pub(super) fn configured_id_in_file(text: &str) -> Result<String, Rejection> {
     let line = text.lines().next().unwrap_or_default();
     configured_id(line).map_err(|rejection| match rejection {
         // Other encodings are read as text with NUL and replacement characters.
-        Rejection::ConfiguredIdForm if line.contains(['\u{feff}', '\u{fffd}', '\0']) => Rejection::Encoding,
+        Rejection::ConfiguredIdForm if line.contains(['\u{feff}', '\u{fffd}', '\0']) => {
+            Rejection::Encoding
+        }
         other => other,
     })
 }

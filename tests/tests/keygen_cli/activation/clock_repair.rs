@@ -80,7 +80,10 @@ fn the_same_request_gets_the_same_answer() {
     let again = repair(&workstation, clock_request("2099-01-01"), &[]).expect_code(0);
     assert!(again.stderr.contains("already answered"), "{again:?}");
     for text in [&again.stderr, &error.hint] {
-        assert!(!text.contains("counts") && !text.contains("activation"), "{text}");
+        assert!(
+            !text.contains("counts") && !text.contains("activation"),
+            "{text}"
+        );
     }
 }
 

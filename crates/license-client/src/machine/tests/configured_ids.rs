@@ -118,7 +118,10 @@ fn a_variable_that_is_not_unicode_is_rejected() {
     use std::os::unix::ffi::OsStringExt;
     let bytes = std::ffi::OsString::from_vec(b"billing-\xff\xfe-worker".to_vec());
     let facts = collect(&bare().set(VARIABLE, bytes));
-    assert_eq!(reason(&facts, AssignedId), Some(Rejected(Rejection::ConfiguredIdForm)));
+    assert_eq!(
+        reason(&facts, AssignedId),
+        Some(Rejected(Rejection::ConfiguredIdForm))
+    );
 }
 
 #[test]

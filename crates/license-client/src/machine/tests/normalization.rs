@@ -2,7 +2,9 @@
 
 use super::identity::{configured_id, mac_address, machine_id, model, serial, uuid};
 use super::*;
-use Rejection::{Empty, FirmwareDefault, ConfiguredIdForm, ImageDefault, Malformed, Uniform, Uninitialized};
+use Rejection::{
+    ConfiguredIdForm, Empty, FirmwareDefault, ImageDefault, Malformed, Uniform, Uninitialized,
+};
 
 type Normalize = fn(&str) -> Result<String, Rejection>;
 
