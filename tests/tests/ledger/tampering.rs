@@ -245,6 +245,6 @@ fn a_damaged_entry_that_a_retirement_reads_is_not_an_error_of_writing() {
         &vendor,
         "UPDATE entries SET body = CAST(x'ff' AS TEXT) WHERE kind = 'trust_statement'",
     );
-    let failure = rotate(&["--retire", "--with", "next.key"]).expect_failure(3);
+    let failure = rotate(&["--retire", "--with", "next.key"]).expect_failure(4);
     assert!(failure.message.starts_with("ledger "), "{failure:?}");
 }
