@@ -18,11 +18,11 @@ pub struct Denial {
     pub reason: DenialReason,
     /// The seats of the pool.
     pub usage: PoolUsage,
-    /// The sessions that have held their seats for the longest time, as the terms permit. Only a
-    /// denial for lack of seats or users has holders, and at most [`MAX_HOLDERS`].
+    /// The sessions that have held their seats for the longest time, as the terms permit. Only
+    /// [`DenialReason::NoSeat`], [`DenialReason::UserLimit`] and [`DenialReason::QueueFull`] have
+    /// holders, at most [`MAX_HOLDERS`].
     pub holders: Vec<SeatHolder>,
-    /// When a seat can be expected, if there is any information. Only a denial for lack of seats or
-    /// users has it.
+    /// When a seat can be expected, if there is any information. Only the same reasons have it.
     pub next_seat_in: Option<LeaseSpan>,
     /// The place in the queue that the caller has, or would get if it waited. `None` if it cannot
     /// wait.
