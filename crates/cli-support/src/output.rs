@@ -19,7 +19,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 
 /// The options for output. Use `#[command(flatten)]` to add them to a program.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
-// Prevents clap from using the sentence above as the description of the program.
+// Prevents clap from using the comment above as the description of the program.
 #[command(about = None, long_about = None)]
 pub struct OutputOptions {
     /// Print one JSON object on standard output
@@ -52,8 +52,8 @@ pub struct OutputOptions {
 /// The color mode.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Color {
-    /// Use colors on a terminal, unless `NO_COLOR` or `CLICOLOR=0` disables them, or if
-    /// `CLICOLOR_FORCE` enables them
+    /// Use colors on a terminal that supports them, unless `CLICOLOR=0` disables them.
+    /// `CLICOLOR_FORCE` enables them everywhere. `NO_COLOR` disables them in any case
     #[default]
     Auto,
     /// Always use colors, even in a pipe

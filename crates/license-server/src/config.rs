@@ -86,8 +86,8 @@ impl Config {
     /// Returns `MALFORMED` for an invalid value in the settings file, and `USAGE` for any other
     /// invalid value or combination. The message names the setting and what was expected, and the
     /// place if the value comes from a variable or the file. Returns `NO_TLS` if TLS is off, the
-    /// server would listen outside loopback, and no proxy is trusted. Returns `IO` if the user has
-    /// no data directory and none is set.
+    /// server would listen outside loopback, and no proxy is trusted. Returns `IO` if no data
+    /// directory is set and the user has no home directory.
     pub(crate) fn new(settings: &Settings) -> Result<Self, Failure> {
         let reader = Reader(settings);
         let listen = reader.address("listen")?;

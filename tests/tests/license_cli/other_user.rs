@@ -13,8 +13,8 @@ use super::*;
 /// The other user, `nobody` on most systems.
 const USER: u32 = 65534;
 
-/// How often root runs the program during an attack. Before root refused to write, a file was
-/// overwritten within 40 runs.
+/// How often root runs the program during an attack. Before ADR-061, when root did not refuse to
+/// write, a file was overwritten within 40 runs.
 const RUNS: usize = 60;
 
 /// The variable with the home directory, for the process that attacks.
@@ -141,7 +141,7 @@ fn root_does_not_write_through_a_link_while_it_restores_an_installation() {
 }
 
 #[test]
-fn root_does_not_change_its_own_directory_in_place_of_that_of_the_user() {
+fn root_does_not_change_a_directory_of_root_to_which_the_user_links() {
     let Some(user) = OtherUser::new() else {
         return;
     };

@@ -1,4 +1,4 @@
-//! Answers to machine requests, which `keygen activate` and `keygen clock-repair` issue.
+//! Issues the answers to machine requests, for `keygen activate` and `keygen clock-repair`.
 
 use license_cli_support::{Destination, Exit, Failure, QrCode, Terminal};
 use license_core::issue::Signer;

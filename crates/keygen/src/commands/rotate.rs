@@ -95,7 +95,7 @@ impl RotationKeyFiles<'_> {
         let is_prompted = file.is_some() && key.passphrase_file.is_none();
         if is_prompted && keys::probe(key, self.terminal)?.is_none() {
             self.terminal
-                .note("the next passphrase is for the successor, --with");
+                .note("the next passphrase is for the successor, which --with names");
         }
         keys::open(key, self.terminal)
     }

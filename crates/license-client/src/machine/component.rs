@@ -110,7 +110,8 @@ impl MissingComponent {
         self.kind
     }
 
-    /// Returns where the component was expected, if that is a single place.
+    /// Returns the place to which the reason applies, or `None` if there is no such place, for
+    /// example in a container. If several places were read, returns one of them.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -226,11 +227,12 @@ pub enum Rejection {
     ImageDefault,
     /// The value lasts only until the next boot.
     Transient,
-    /// The value is not a valid value of its kind, such as a UUID.
+    /// The value does not have the form of its kind, such as the form of a UUID.
     Malformed,
     /// The configured id is too short, too long, or contains characters other than printable ASCII.
     ConfiguredIdForm,
-    /// The file with the configured id has a byte order mark, or another encoding, such as UTF-16.
+    /// The file with the configured id has a byte order mark, or an encoding other than UTF-8, such
+    /// as UTF-16.
     Encoding,
     /// The variable contains a relative path. Its meaning would depend on the working directory.
     NotAbsolute,

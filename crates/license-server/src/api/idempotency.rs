@@ -45,7 +45,8 @@ pub(super) async fn replay(State(app): State<App>, request: Request, next: Next)
         Ok(RequestStart::Conflict) => return conflict().into_response(),
         Err(refusal) => return Problem::from(refusal).into_response(),
     };
-    // The record must end even if the client disconnects, so the request runs as a task.
+    // The response must be stored, or the record removed, even if the client disconnects. The
+    // request therefore runs as a task.
     let task = tokio::spawn(async move {
         let response = next.run(request).await;
         record(&app, running, response).await
@@ -63,7 +64,7 @@ async fn record(app: &App, running: RunningRequest, response: Response) -> Respo
     let idempotency = &app.services().idempotency;
     let status = response.status();
     if !status.is_success() && status != StatusCode::CONFLICT {
-        // If the record cannot be removed, a repeated request still runs, because `running` ends
+        // If the record cannot be removed, a repetition still runs, because `running` is dropped
         // here.
         let _ = idempotency.abandon(&running).await;
         return response;

@@ -126,7 +126,8 @@ impl<'a> ReportedValidation<'a> {
         lines
     }
 
-    /// Returns when the next check-in is due, and when the license stops being valid without it.
+    /// Returns when the next check-in is due, and when the grace period of check-ins ends. The
+    /// license may end earlier.
     ///
     /// `None` means that the license does not require check-ins or is not active.
     fn check_in_times(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {

@@ -11,7 +11,8 @@ use crate::state_dir::StateFile;
 /// The changes of an installation, and the file that its report names.
 pub(super) struct InstallPlan {
     pub(super) path: PathBuf,
-    /// Whether the validation tokens were already stored or are older than the stored ones.
+    /// Whether the file contains no license, and all its validation tokens were already stored or
+    /// are older than the stored ones. `false` without a validation token.
     pub(super) is_old: bool,
     /// How a license is stored. `None` if there is none to store.
     pub(super) license: Option<Plan>,
