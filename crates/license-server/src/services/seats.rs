@@ -30,7 +30,7 @@ use crate::domain::{NewAuditEntry, PoolId, Refusal, RefusalKind, ServerCode};
 use crate::store::{PoolReply, PoolRequest};
 use caller::Caller;
 use denial::{Now, refusal};
-use values::{holder, lease_machine, secret};
+use values::{check_token_id, holder, lease_machine, secret};
 use waiting::Waiting;
 
 /// The longest time that a poll waits.
@@ -98,6 +98,7 @@ impl SeatService {
     ///
     /// Returns `LEASE_LOST` if the lease has ended, with the time and the reason.
     pub async fn heartbeat(&self, request: HeartbeatRequest) -> Result<Seat, Refusal> {
+        check_token_id(request.token.as_deref())?;
         let caller = self.caller(&request.credential).await?;
         let command = SeatCommand::Heartbeat(Heartbeat {
             session: request.session,
