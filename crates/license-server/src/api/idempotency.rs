@@ -15,6 +15,7 @@ use super::body::{MAX_LARGE_BODY, ReceivedBody};
 use super::peer::Peer;
 use super::problem::Problem;
 use crate::domain::{IdempotencyKey, Refusal, RefusalKind, ServerCode, StoredResponse};
+use crate::log_limit;
 use crate::services::{RequestStart, RunningRequest};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -85,9 +86,12 @@ async fn record(app: &App, running: RunningRequest, response: Response) -> Respo
             body: bytes.to_vec(),
         }
     };
-    if let Err(refusal) = idempotency.finish(&running, stored).await {
+    if let Err(refusal) = idempotency.finish(&running, stored).await
+        && let Some(repeated) = log_limit::pass("response")
+    {
         tracing::warn!(
             code = refusal.code,
+            repeated,
             "a response cannot be stored, so a repetition of its request runs again"
         );
     }
