@@ -100,6 +100,15 @@ fn at_time<'s>(faketime: &Tool, scratch: &'s Scratch, time: &str) -> Run<'s> {
     run.env("NO_FAKE_STAT", "1")
 }
 
+/// Finds the library of [`faketime()`], for a process whose time changes while it runs. The value is
+/// that of `LD_PRELOAD`.
+pub fn libfaketime() -> Option<String> {
+    let scratch = Scratch::new();
+    let run = faketime()?.run(&scratch).args(["-f", "+0d"]);
+    let library = run.args(["printenv", "LD_PRELOAD"]).run().expect_code(0);
+    Some(library.stdout.trim_end().to_owned())
+}
+
 /// Finds `script` of util-linux, which runs a program on a terminal.
 pub fn terminal() -> Option<&'static Tool> {
     static TERMINAL: OnceLock<Option<Tool>> = OnceLock::new();

@@ -2,13 +2,17 @@
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a test fails by panicking"
 )]
 
+mod clock;
 mod config;
 mod guide;
+mod histories;
 mod hostile;
+mod kills;
 mod openapi;
 mod seats;
 mod setup;
