@@ -257,6 +257,18 @@ pub fn schema_validator() -> Option<&'static Tool> {
     or_skip("python with jsonschema", VALIDATOR.get_or_init(find))
 }
 
+/// Finds Schemathesis, which tests an HTTP interface with requests that it generates from its OpenAPI
+/// document. Tries the interpreters of [`pyjwt`].
+pub fn schemathesis() -> Option<&'static Tool> {
+    static SCHEMATHESIS: OnceLock<Option<Tool>> = OnceLock::new();
+    let find = || {
+        let python = python_with("schemathesis")?;
+        let program = python.program.with_file_name("schemathesis");
+        Tool::new(program).if_usable(&["--version".as_ref()])
+    };
+    or_skip("schemathesis", SCHEMATHESIS.get_or_init(find))
+}
+
 /// Finds a Python with `zxing-cpp` and Pillow. Tries the interpreters of [`pyjwt`].
 pub fn qr_reader() -> Option<&'static Tool> {
     static READER: OnceLock<Option<Tool>> = OnceLock::new();

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use checker::{Operation, is_linearizable};
-use clients::{CLIENTS, COMMANDS, RESERVED, Random, Recorder};
+use clients::{CLIENTS, COMMANDS, RESERVED, Random, Recorder, Target};
 use license_tests::words;
 use live::{Live, LivePool};
 use memory::MemoryPool;
@@ -21,96 +21,119 @@ use model::{Call, Pool, Reply};
 use super::site::{Site, issue, number};
 
 /// The number of seats of each pool. The pools have histories of their own at the same time.
-const CAPACITIES: [usize; 4] = [1, 1, 2, 3];
+const CAPACITIES: [usize; 8] = [1, 1, 1, 2, 2, 2, 3, 3];
 
-/// Checks a history, and fails with its operations.
-#[track_caller]
-fn check(start: &Pool, history: &[Operation], seed: u64) {
-    if is_linearizable(start, history) {
-        return;
-    }
-    let mut text = format!("history {seed} is not linearizable, from {start:?}\n");
-    let mut operations: Vec<_> = history.iter().collect();
-    operations.sort_by_key(|operation| operation.invoked);
-    for operation in operations {
-        writeln!(text, "{operation}").unwrap();
-    }
-    panic!("{text}");
+/// The number of histories of each pool between two starts of the server.
+const HISTORIES_OF_A_ROUND: usize = 2;
+
+/// A recorded history, and the idle pool before it.
+struct Recorded {
+    seed: u64,
+    start: Pool,
+    history: Vec<Operation>,
 }
 
-/// Returns the license and the id of each pool, after their licenses are installed.
-fn install_pools(site: &Site) -> Vec<(String, String)> {
-    let pools = CAPACITIES.iter().map(|capacity| {
+/// Records a history, with sessions of its own.
+fn record(target: &dyn Target, capacity: usize, seed: u64) -> Recorded {
+    let first = seed * u64::from(RESERVED);
+    let recorder = Recorder::new(target, u32::try_from(first).unwrap());
+    Recorded {
+        seed,
+        start: Pool::new(capacity, recorder.next_seq()),
+        history: recorder.run(seed),
+    }
+}
+
+impl Recorded {
+    fn is_linearizable(&self) -> bool {
+        is_linearizable(&self.start, &self.history)
+    }
+
+    /// Checks the history, and fails with its operations.
+    #[track_caller]
+    fn check(&self) {
+        if self.is_linearizable() {
+            return;
+        }
+        let Self { seed, start, .. } = self;
+        let mut text = format!("history {seed} is not linearizable, from {start:?}\n");
+        let mut operations: Vec<_> = self.history.iter().collect();
+        operations.sort_by_key(|operation| operation.invoked);
+        for operation in operations {
+            writeln!(text, "{operation}").unwrap();
+        }
+        panic!("{text}");
+    }
+}
+
+/// Installs a license for each pool.
+fn install_pools<'s>(site: &Site, live: &'s Live<'s>, administrator: &'s str) -> Vec<LivePool<'s>> {
+    let pools = CAPACITIES.into_iter().map(|capacity| {
         let terms = format!("--tier team --seats {capacity} --offline --perpetual");
         let license = issue(&site.vendor, &site.scratch, &words(&terms));
         let installed = site.install(&license.file, &[]);
-        let pool = installed["licenses"][0].as_str().unwrap();
-        (format!("License {}", license.key()), pool.to_owned())
+        LivePool {
+            live,
+            administrator,
+            license: format!("License {}", license.key()),
+            pool: installed["licenses"][0].as_str().unwrap().to_owned(),
+            capacity,
+        }
     });
     pools.collect()
+}
+
+/// Records histories of all pools at the same time, and kills the server in between.
+fn record_round(live: &Live<'_>, pools: &[LivePool<'_>], first_seed: u64) -> Vec<Recorded> {
+    let before = live.sent();
+    thread::scope(|scope| {
+        let seeds = (first_seed..).step_by(HISTORIES_OF_A_ROUND);
+        let recording = pools.iter().zip(seeds).map(|(pool, seed)| {
+            scope.spawn(move || {
+                let seeds = (seed..).take(HISTORIES_OF_A_ROUND);
+                let recorded = seeds.map(|seed| record(pool, pool.capacity, seed));
+                recorded.collect::<Vec<_>>()
+            })
+        });
+        let recording: Vec<_> = recording.collect();
+        // The kill comes after a random number of requests.
+        let histories = u64::try_from(pools.len() * HISTORIES_OF_A_ROUND).unwrap();
+        let requests = histories * u64::from(CLIENTS * COMMANDS);
+        let kill_after = before + Random(first_seed).below(requests);
+        while live.sent() < kill_after {
+            thread::sleep(Duration::from_millis(1));
+        }
+        live.kill_and_start();
+        let recorded = recording.into_iter().map(|one| one.join().unwrap());
+        recorded.flatten().collect()
+    })
 }
 
 #[test]
 fn histories_of_clients_of_a_killed_server_are_linearizable() {
     // The full run has thousands of histories.
-    let histories = number("LICENSE_TESTS_SERVER_HISTORIES", 24);
+    let histories = number("LICENSE_TESTS_SERVER_HISTORIES", 48);
     let first_seed = number("LICENSE_TESTS_SERVER_SEED", 1);
     let site = Site::new("--tier team --seats 1 --offline --perpetual");
-    let pools = install_pools(&site);
     let live = Live::start(&site);
     let administrator = live.with(|server| server.administrator().authorization);
-    let pools: Vec<LivePool<'_>> = pools
-        .into_iter()
-        .map(|(license, pool)| LivePool {
-            live: &live,
-            administrator: &administrator,
-            license,
-            pool,
-        })
-        .collect();
+    let pools = install_pools(&site, &live, &administrator);
     let mut counts = BTreeMap::<String, u32>::new();
-    let mut kills = 0;
-    let each_round = u64::try_from(CAPACITIES.len()).unwrap();
-    for round in 0..histories.div_ceil(each_round) {
-        let seed = first_seed + round * each_round;
-        let recorders = pools.iter().map(|pool| {
-            let first = u32::try_from(1 + round * u64::from(RESERVED)).unwrap();
-            let recorder = Recorder::new(pool, first);
-            (recorder.next_seq(), recorder)
-        });
-        let recorders: Vec<_> = recorders.collect();
-        let before = live.sent();
-        let recorded: Vec<_> = thread::scope(|scope| {
-            let recording: Vec<_> = (seed..)
-                .zip(recorders)
-                .map(|(seed, (next_seq, recorder))| {
-                    scope.spawn(move || (seed, next_seq, recorder.run(seed)))
-                })
-                .collect();
-            // The kill comes after a random number of requests, among the concurrent clients.
-            let total = each_round * u64::from(CLIENTS * COMMANDS);
-            let kill_after = before + Random(seed).below(total);
-            while live.sent() < kill_after {
-                thread::sleep(Duration::from_millis(1));
-            }
-            live.kill_and_start();
-            kills += 1;
-            recording
-                .into_iter()
-                .map(|one| one.join().unwrap())
-                .collect()
-        });
-        for ((seed, next_seq, history), capacity) in recorded.iter().zip(CAPACITIES) {
-            check(&Pool::new(capacity, *next_seq), history, *seed);
-            for operation in history {
+    let (mut checked, mut kills) = (0, 0);
+    while checked < histories {
+        for recorded in record_round(&live, &pools, first_seed + checked) {
+            recorded.check();
+            checked += 1;
+            for operation in &recorded.history {
                 let call = name(&operation.call);
                 let reply = operation.reply.as_ref();
                 let reply = reply.map_or_else(|| "no response".to_owned(), name);
                 *counts.entry(format!("{call:<10} {reply}")).or_default() += 1;
             }
         }
+        kills += 1;
     }
-    println!("{histories} histories from seed {first_seed}, {kills} kills");
+    println!("{checked} histories from seed {first_seed}, {kills} kills");
     for (kind, count) in &counts {
         println!("{count:9} {kind}");
     }
@@ -136,12 +159,8 @@ fn name(value: &impl std::fmt::Debug) -> String {
 /// Records histories of a pool in memory, and returns how many are linearizable.
 fn linearizable_in_memory(is_locked: bool, histories: u64) -> u64 {
     let linearizable = (0..histories).filter(|seed| {
-        let capacity = CAPACITIES[usize::try_from(seed % 4).unwrap()];
-        let target = MemoryPool::new(capacity, is_locked);
-        let recorder = Recorder::new(&target, 1);
-        let start = Pool::new(capacity, recorder.next_seq());
-        let history = recorder.run(*seed);
-        is_linearizable(&start, &history)
+        let capacity = CAPACITIES[usize::try_from(seed % 8).unwrap()];
+        record(&MemoryPool::new(capacity, is_locked), capacity, *seed).is_linearizable()
     });
     u64::try_from(linearizable.count()).unwrap()
 }

@@ -9,6 +9,7 @@
 
 mod clock;
 mod config;
+mod fuzz;
 mod guide;
 mod histories;
 mod hostile;

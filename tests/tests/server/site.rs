@@ -123,7 +123,7 @@ impl Session {
         format!("sess_{:032x}", self.number)
     }
 
-    fn instance(&self) -> String {
+    pub(super) fn instance(&self) -> String {
         format!("inst_{:032x}", self.number)
     }
 

@@ -80,6 +80,7 @@ pub(super) struct LivePool<'s> {
     /// The header `Authorization` of the sessions.
     pub(super) license: String,
     pub(super) pool: String,
+    pub(super) capacity: usize,
 }
 
 impl LivePool<'_> {
