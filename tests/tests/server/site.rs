@@ -19,7 +19,7 @@ pub(super) const TERMS: &str = "--tier team --seats 2 --offline --perpetual";
 /// Returns the number in an environment variable. It selects the full run of a test.
 pub(super) fn number(variable: &str, default: u64) -> u64 {
     let value = std::env::var(variable).ok();
-    value.map_or(default, |value| value.parse().expect("a number"))
+    value.map_or(default, |value| value.parse().unwrap())
 }
 
 impl Site {

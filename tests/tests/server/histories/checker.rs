@@ -2,7 +2,8 @@
 //! instant between its invocation and its response, so that the sequential model gives its reply.
 //!
 //! The search is that of Wing and Gong, with the memory of Lowe ("Testing for linearizability",
-//! 2017): a set of commands that leads to a known state is not examined again.
+//! 2017): a set of commands that leads to a known state is not examined again. The tester of
+//! `stateright` has no such memory, and no bound for the effect of a command without a response.
 
 use std::collections::HashSet;
 use std::fmt;

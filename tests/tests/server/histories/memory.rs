@@ -12,7 +12,7 @@ use super::model::{Call, Pool, Reply};
 pub(super) struct MemoryPool {
     pool: Mutex<Pool>,
     tickets: AtomicU64,
-    /// Whether a command keeps the lock from its first read to its write.
+    /// Whether an acquire keeps the lock from its count to its insertion.
     is_locked: bool,
 }
 
@@ -30,16 +30,17 @@ impl Target for MemoryPool {
     fn send(&self, call: &Call) -> Option<Reply> {
         let ticket = self.tickets.fetch_add(1, Ordering::SeqCst);
         let ticket = Some(ticket.into());
-        if self.is_locked {
-            let mut pool = self.pool.lock().unwrap();
+        if let Call::Acquire { session, .. } = *call
+            && !self.is_locked
+        {
+            let counted = self.pool.lock().unwrap().clone().apply(call, ticket);
+            // Other commands can come between the count and the insertion.
             thread::sleep(Duration::from_micros(50));
-            return Some(pool.apply(call, ticket));
+            if let Reply::New { .. } = counted {
+                let seq = self.pool.lock().unwrap().grant(session, None);
+                return Some(Reply::New { seq });
+            }
         }
-        // Counts, and then inserts. Other commands can come in between.
-        let mut pool = self.pool.lock().unwrap().clone();
-        let reply = pool.apply(call, ticket);
-        thread::sleep(Duration::from_micros(50));
-        *self.pool.lock().unwrap() = pool;
-        Some(reply)
+        Some(self.pool.lock().unwrap().apply(call, ticket))
     }
 }

@@ -216,7 +216,8 @@ impl Pool {
         }
     }
 
-    fn grant(&mut self, session: Session, ticket: Option<Ticket>) -> u64 {
+    /// Grants a seat without regard to the capacity, and returns the fencing number.
+    pub(super) fn grant(&mut self, session: Session, ticket: Option<Ticket>) -> u64 {
         let seq = self.next_seq;
         self.next_seq += 1;
         self.leases.insert(session, Lease { seq, ticket });
