@@ -2,6 +2,8 @@
 
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use license_tests::server::{Response, Server};
 use serde_json::{Value, json};
@@ -53,22 +55,24 @@ impl<'s> Live<'s> {
         self.is_killed.store(false, Ordering::SeqCst);
     }
 
-    /// Sends a request. Returns `None` if the server is killed before it responds.
+    /// Sends a request. If the server is killed before it responds, waits for its next start and
+    /// returns `None`.
     pub(in super::super) fn try_send(
         &self,
         send: impl FnOnce(&Server) -> Result<Response, ureq::Error>,
     ) -> Option<Response> {
-        self.with(|server| {
+        let sent = self.with(|server| {
             self.sent.fetch_add(1, Ordering::SeqCst);
-            match send(server) {
-                Ok(response) => Some(response),
-                Err(error) => {
-                    let is_killed = self.is_killed.load(Ordering::SeqCst);
-                    assert!(is_killed, "no response of a running server: {error}");
-                    None
-                }
-            }
-        })
+            send(server).inspect_err(|error| {
+                let is_killed = self.is_killed.load(Ordering::SeqCst);
+                assert!(is_killed, "no response of a running server: {error}");
+            })
+        });
+        // Otherwise the client would send all its commands to a server that is not there.
+        while sent.is_err() && self.is_killed.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        sent.ok()
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use license_core::requests::ActivationSecret;
 use license_seats::{PoolTerms, Release, SeatCommand, SeatReply, SeatSecret};
+use tokio::sync::watch;
 
 use super::sample::{acquire_command, id, instance, session, tenant};
 use crate::domain::PoolId;
@@ -25,8 +26,9 @@ pub(in crate::store) struct AcquireCounts {
 ///
 /// No more seats than the capacity are held at any instant, and the fencing numbers are unique and
 /// without gaps. A task counts its seat after the reply and stops counting it before the release,
-/// so that the count is never above the true number. `progress` gets the number of acquires that
-/// have begun, ten times.
+/// so that the count is never above the true number. It keeps its seat until another task is
+/// denied, so that the pool is full again and again. There must be more tasks than seats.
+/// `progress` gets the number of acquires that have begun, ten times.
 pub(in crate::store) async fn concurrent_acquires(
     store: Arc<dyn Store>,
     tasks: u32,
@@ -36,7 +38,8 @@ pub(in crate::store) async fn concurrent_acquires(
 ) -> AcquireCounts {
     let (tenant, pool) = (tenant(), PoolId::new(&id(1)));
     let new = || Arc::new(AtomicU32::new(0));
-    let (held, most_held, next, denied) = (new(), new(), new(), new());
+    let (held, most_held, next) = (new(), new(), new());
+    let denied = Arc::new(watch::Sender::new(0_u32));
     // The memory of the test does not grow, so that the memory of the store can be observed.
     let is_used: Arc<[AtomicBool]> = (0..=acquires).map(|_| AtomicBool::new(false)).collect();
     let terms = Arc::new(PoolTerms::with_capacity(seats));
@@ -47,8 +50,10 @@ pub(in crate::store) async fn concurrent_acquires(
         let (denied, is_used, terms) = (denied.clone(), is_used.clone(), terms.clone());
         running.spawn(async move {
             loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
+                let number = next.fetch_add(1, Ordering::SeqCst);
                 if number >= acquires {
+                    // Wakes the tasks that still keep their seats.
+                    denied.send_modify(|_| {});
                     return;
                 }
                 if number % acquires.div_ceil(10) == 0 {
@@ -65,7 +70,7 @@ pub(in crate::store) async fn concurrent_acquires(
                 };
                 let reply = apply(acquire_command(task, None)).await.unwrap();
                 let Some(seq) = granted(&reply) else {
-                    denied.fetch_add(1, Ordering::Relaxed);
+                    denied.send_modify(|denied| *denied += 1);
                     tokio::task::yield_now().await;
                     continue;
                 };
@@ -75,6 +80,10 @@ pub(in crate::store) async fn concurrent_acquires(
                 let was_used =
                     is_used[usize::try_from(seq.0).unwrap()].swap(true, Ordering::SeqCst);
                 assert!(!was_used, "{seq} was granted twice");
+                let mut denials = denied.subscribe();
+                if next.load(Ordering::SeqCst) < acquires {
+                    denials.changed().await.unwrap();
+                }
                 held.fetch_sub(1, Ordering::SeqCst);
                 let secret = ActivationSecret::from_random([7; 32]).reveal();
                 let release = SeatCommand::Release(Release {
@@ -99,7 +108,7 @@ pub(in crate::store) async fn concurrent_acquires(
     assert_eq!(view.usage.held, 0);
     AcquireCounts {
         granted: u32::try_from(used).unwrap(),
-        denied: denied.load(Ordering::SeqCst),
+        denied: *denied.borrow(),
         most_held: most_held.load(Ordering::SeqCst),
     }
 }
