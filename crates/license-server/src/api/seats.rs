@@ -62,7 +62,7 @@ pub(super) struct HeartbeatBody {
     #[schema(value_type = String, pattern = "^inst_[0-9a-f]{32}$")]
     instance: InstanceId,
     /// The fencing number of the lease.
-    #[schema(value_type = u64, minimum = 0)]
+    #[schema(value_type = u64, minimum = 1, maximum = 9007199254740991_i64)]
     seq: Seq,
     /// A random number, which a new lease token repeats.
     #[schema(value_type = String, pattern = "^[0-9a-f]{32}$")]
@@ -81,10 +81,10 @@ pub(super) struct ReleaseBody {
     #[schema(value_type = String, pattern = "^inst_[0-9a-f]{32}$")]
     instance: InstanceId,
     /// The fencing number of the lease.
-    #[schema(value_type = u64, minimum = 0)]
+    #[schema(value_type = u64, minimum = 1, maximum = 9007199254740991_i64)]
     seq: Seq,
     /// The secret of the commitment that the lease carries.
-    #[schema(pattern = "^[0-9a-f]{64}$")]
+    #[schema(min_length = 1, max_length = 256)]
     secret: String,
 }
 
@@ -94,10 +94,10 @@ pub(super) struct ReleaseBody {
 #[schema(as = ReturnRequest)]
 pub(super) struct ReturnBody {
     /// The fencing number of the lease.
-    #[schema(value_type = u64, minimum = 0)]
+    #[schema(value_type = u64, minimum = 1, maximum = 9007199254740991_i64)]
     seq: Seq,
     /// The secret of the commitment that the lease carries.
-    #[schema(pattern = "^[0-9a-f]{64}$")]
+    #[schema(min_length = 1, max_length = 256)]
     secret: String,
 }
 
@@ -109,10 +109,10 @@ pub(super) struct BorrowBody {
     #[schema(value_type = String, pattern = "^inst_[0-9a-f]{32}$")]
     instance: InstanceId,
     /// The fencing number of the lease.
-    #[schema(value_type = u64, minimum = 0)]
+    #[schema(value_type = u64, minimum = 1, maximum = 9007199254740991_i64)]
     seq: Seq,
     /// The secret of the commitment that the lease carries.
-    #[schema(pattern = "^[0-9a-f]{64}$")]
+    #[schema(min_length = 1, max_length = 256)]
     secret: String,
     /// A random number, which the lease token repeats.
     #[schema(value_type = String, pattern = "^[0-9a-f]{32}$")]
