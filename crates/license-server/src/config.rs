@@ -239,7 +239,7 @@ impl Reader<'_> {
                 .filter(|seconds| (1..=3600).contains(seconds));
             seconds
                 .map(Duration::from_secs)
-                .ok_or("expected a number of seconds from 1 to 3600")
+                .ok_or("expected a whole number of seconds from 1 to 3600")
         })
     }
 
@@ -345,12 +345,12 @@ fn refused(name: &str, expected: &str, value: &SettingValue<String>) -> Failure 
 
 fn public_url(text: &str) -> Result<String, &'static str> {
     const EXPECTED: &str = "expected a URL such as https://licenses.example.com";
-    let host = text
+    let rest = text
         .strip_prefix("https://")
         .or(text.strip_prefix("http://"));
-    let host = host.ok_or(EXPECTED)?;
+    let rest = rest.ok_or(EXPECTED)?;
     let is_plain = |c: char| c.is_ascii_graphic() && !"\"'<>\\^`{|}".contains(c);
-    if host.is_empty() || !host.chars().all(is_plain) {
+    if rest.is_empty() || !rest.chars().all(is_plain) {
         return Err(EXPECTED);
     }
     Ok(text.trim_end_matches('/').to_owned())
