@@ -40,6 +40,9 @@ const SETTINGS_HELP: &str = "\
 Settings, each as an option such as --peer-rate, a variable such as
 LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
   data_dir                  directory for the database, the keys and the license
+  key                       key in an HSM, as pkcs11:token=TOKEN;object=NAME
+  pin_file                  file with the PIN of the HSM
+  pkcs11_module             PKCS#11 module of the HSM
   listen                    address and port of the server
   public_url                URL by which clients reach the server
   tls                       auto (on outside loopback), on, or off
@@ -205,6 +208,14 @@ macro_rules! setting_args {
 setting_args! {
     /// Directory for the database, the keys and the license
     data_dir: "DIR";
+    /// Key in an HSM, as pkcs11:token=TOKEN;object=NAME
+    key: "URI";
+    /// File with the PIN of the HSM
+    #[arg(hide = true)]
+    pin_file: "FILE";
+    /// PKCS#11 module of the HSM
+    #[arg(hide = true)]
+    pkcs11_module: "FILE";
     /// Address and port of the server
     listen: "ADDRESS";
     /// URL by which clients reach the server, such as behind a proxy

@@ -6,7 +6,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | foundation | `args`, `network`, `config`, `data_dir`, `trust_file`, `certificate`, `logs` |
-//! | domain | [`clock`], [`domain`], [`store`], [`services`], `keys`, `metrics` |
+//! | domain | [`clock`], [`domain`], [`observer`], [`store`], [`services`], `keys`, `metrics` |
 //! | HTTP | `api`, `server` |
 //! | program | `commands` |
 
@@ -27,6 +27,7 @@ mod keys;
 mod logs;
 mod metrics;
 mod network;
+pub mod observer;
 mod server;
 pub mod services;
 pub mod store;

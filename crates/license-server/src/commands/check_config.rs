@@ -4,7 +4,7 @@ use license_cli_support::{Column, Failure, Table, Terminal, show_path};
 use serde_json::{Map, Value, json};
 
 use crate::certificate::CertificateFiles;
-use crate::config::{self, Config, Origin, SETTINGS, Settings, Tls};
+use crate::config::{self, Config, Origin, SETTINGS, Setting, SettingValue, Settings, Tls};
 
 pub(super) fn run(
     settings: &Settings,
@@ -57,11 +57,7 @@ fn to_text(settings: &Settings, terminal: &Terminal) -> String {
     ]);
     for setting in SETTINGS {
         let value = settings.get(setting.name);
-        let shown = if value.text.is_empty() {
-            setting.absent.to_owned()
-        } else {
-            value.text
-        };
+        let shown = shown(setting, &value).unwrap_or_else(|| setting.absent.to_owned());
         let from = match &value.origin {
             Origin::File { line, .. } => format!("file, line {line}"),
             origin => origin.to_string(),
@@ -76,12 +72,20 @@ fn to_text(settings: &Settings, terminal: &Terminal) -> String {
     format!("file: {file}\n\n{}", table.to_text(terminal.columns()))
 }
 
+/// Returns the text of a value, if there is one. Omits the parts of a URI that may contain a PIN.
+fn shown(setting: Setting, value: &SettingValue) -> Option<String> {
+    let text = &value.text;
+    if setting.name == "key" && text.to_ascii_lowercase().contains("pin-value") {
+        return Some("pkcs11:…".to_owned());
+    }
+    Some(text.clone()).filter(|text| !text.is_empty())
+}
+
 fn to_json(settings: &Settings) -> Value {
     let values = SETTINGS.iter().map(|setting| {
         let value = settings.get(setting.name);
         let mut members = origin_members(&value.origin);
-        let text = Some(value.text).filter(|text| !text.is_empty());
-        members.insert("value".to_owned(), text.into());
+        members.insert("value".to_owned(), shown(*setting, &value).into());
         (setting.name.to_owned(), Value::Object(members))
     });
     let unused = settings.unused().map(|(setting, origin)| {

@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn run(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
     let directory = DataDir::open(&config.data_dir)?;
-    let key = keys::load(&directory.key())?.public().id().to_string();
+    let key = keys::load(config, &directory)?.public().id().to_string();
     let (licenses, pools) = runtime()?.block_on(async {
         let server = open(config, &directory, DatabaseAccess::Beside).await?;
         let failed = |refusal| refused(&refusal);

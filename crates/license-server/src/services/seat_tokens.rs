@@ -77,7 +77,7 @@ pub(super) struct TokenContext<'a> {
 
 /// Signs the token of a seat for the instance of the grant. Returns `None` if the license ends
 /// within a second, because tokens have whole seconds.
-pub(super) fn sign(
+pub(super) async fn sign(
     site: &Site,
     grant: &SeatGrant,
     context: &TokenContext<'_>,
@@ -109,7 +109,7 @@ pub(super) fn sign(
         commitment: grant.commitment,
         nonce: context.nonce,
     };
-    let token = site.signer.sign_lease(&draft);
+    let token = site.signer.sign_lease(&draft).await;
     token.map(Some).map_err(|error| signing_failed(&error))
 }
 

@@ -6,7 +6,7 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use license_seats::LeaseTime;
@@ -17,6 +17,7 @@ use super::pools::Pools;
 use super::queries::query;
 use super::values::{column, number};
 use crate::clock::{Clock, LeaseClock};
+use crate::observer::Observer;
 use crate::store::StoreError;
 
 /// The largest number of requests that are committed together.
@@ -100,6 +101,7 @@ impl Writer {
         db: Connection,
         clock: Arc<dyn Clock>,
         is_owner: bool,
+        observer: Arc<dyn Observer>,
     ) -> Result<Self, StoreError> {
         let stored = db.query_row(query!("clock_read"), [], |row| row.get(0))?;
         let stored = number("lease_clock", stored)?;
@@ -113,6 +115,7 @@ impl Writer {
             pools: is_owner.then(Pools::default),
             stored_ms: stored,
             receiver,
+            observer,
         };
         let builder = thread::Builder::new().name("store-writer".to_owned());
         let thread = builder
@@ -166,6 +169,7 @@ struct Worker {
     pools: Option<Pools>,
     stored_ms: u64,
     receiver: Receiver<Message>,
+    observer: Arc<dyn Observer>,
 }
 
 impl Worker {
@@ -211,7 +215,9 @@ impl Worker {
 
     /// Runs the jobs in one transaction, and sends their results.
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        let start = Instant::now();
         let committed = self.transact(&mut jobs);
+        self.observer.committed(start.elapsed(), committed.is_ok());
         if let Err(error) = &committed {
             // The pools in memory have changes that are not in the database.
             if let Some(pools) = &mut self.pools {
