@@ -182,6 +182,9 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
+    use std::sync::atomic::Ordering;
+
+    use license_core::TrustSet;
     use license_core::issue::Signer;
 
     use super::*;
@@ -212,5 +215,51 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, text.get(..text.len() / 2).unwrap()).unwrap();
         assert_eq!(load_file(&path).unwrap_err().code(), "MALFORMED");
+    }
+
+    fn in_token() -> Arc<SigningServer> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("server.key");
+        create(&path, KeyBits::B2048).unwrap();
+        let key = ServerKey::new(load_file(&path).unwrap(), &TrustSet::default()).unwrap();
+        Arc::new(SigningServer::in_token(key, Arc::new(())))
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_slow_key_does_not_stop_other_requests() {
+        let key = in_token();
+        let (answered, wait) = std::sync::mpsc::channel();
+        let slow = Arc::clone(&key);
+        let slow = tokio::spawn(async move {
+            let signed = slow.sign(|_| Ok(wait.recv().unwrap()));
+            signed.await
+        });
+        // The only worker runs this task while the key signs.
+        let other = tokio::spawn(async move { answered.send("signed".to_owned()).unwrap() });
+        let limit = Duration::from_secs(60);
+        tokio::time::timeout(limit, other).await.unwrap().unwrap();
+        let signed = tokio::time::timeout(limit, slow).await.unwrap();
+        assert_eq!(signed.unwrap().unwrap(), "signed");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_key_in_a_token_makes_one_signature_at_a_time() {
+        let key = in_token();
+        let running = Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let signatures = (0..50).map(|_| {
+            let (key, running) = (Arc::clone(&key), Arc::clone(&running));
+            tokio::spawn(async move {
+                let sign = |_: &ServerKey| {
+                    let before = running.fetch_add(1, Ordering::SeqCst);
+                    std::thread::yield_now();
+                    running.fetch_sub(1, Ordering::SeqCst);
+                    Ok(before.to_string())
+                };
+                key.sign(sign).await
+            })
+        });
+        for signature in signatures.collect::<Vec<_>>() {
+            assert_eq!(signature.await.unwrap().unwrap(), "0");
+        }
     }
 }

@@ -9,6 +9,8 @@
 mod config;
 mod guide;
 mod hostile;
+mod hsm;
+mod metrics;
 mod openapi;
 mod seats;
 mod setup;
@@ -16,5 +18,6 @@ mod shutdown;
 mod site;
 mod slow;
 mod start;
+mod story;
 mod tls;
 mod validate;

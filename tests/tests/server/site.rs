@@ -64,6 +64,12 @@ impl Site {
     }
 }
 
+/// Returns the metrics of a server.
+pub(super) fn metrics(server: &Server) -> String {
+    let address = server.start["metrics"].as_str().unwrap();
+    server.get(&format!("http://{address}/metrics")).body
+}
+
 /// Issues a license for the server in the data directory, as `acme.lic` of the workstation.
 pub(super) fn issue(workstation: &Scratch, scratch: &Scratch, options: &[&str]) -> IssuedLicense {
     workstation.write("server.request", scratch.read("data/server.request"));
@@ -85,6 +91,14 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// Returns a session that sends the token of a license instead of the key.
+    pub(super) fn with(token: &str, number: u32) -> Self {
+        Self {
+            authorization: format!("License {token}"),
+            number,
+        }
+    }
+
     pub(super) fn id(&self) -> String {
         format!("sess_{:032x}", self.number)
     }
