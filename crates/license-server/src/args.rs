@@ -20,9 +20,8 @@ pub(crate) struct Cli {
 
 const AFTER_HELP: &str = "\
 First steps:
-  license-server init              create the server's key, and a request for the
-                                   vendor
-  license-server install acme.lic  install the license that the vendor sends back
+  license-server init              create the key and a request for the vendor
+  license-server install acme.lic  install the license that comes back
   license-server run               start the server
 
 `license-server run` works without the other steps: it creates what is missing,
@@ -33,7 +32,8 @@ Set options once:
   such as listen, replace options. `license-server check-config` shows each
   value, and where it comes from.
 
-Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input, 4 system error.";
+Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input,
+4 system error.";
 
 /// The end of the help of `license-server check-config`.
 const SETTINGS_HELP: &str = "\
@@ -100,6 +100,7 @@ pub(crate) enum Command {
     /// Create the data directory, the server's key and a request for the vendor
     Init(Init),
     /// Start the server
+    #[command(after_help = "`license-server check-config --help` lists all settings.")]
     Run,
     /// Show whether the server runs, and its licenses and seats
     Status,

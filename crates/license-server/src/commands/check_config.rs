@@ -1,6 +1,6 @@
 //! `license-server check-config`: the settings in effect, and where each comes from.
 
-use license_cli_support::{Column, Failure, Table, Terminal, show_path};
+use license_cli_support::{Cell, Column, Failure, Meaning, Table, Terminal, show_path};
 use serde_json::{Map, Value, json};
 
 use crate::certificate::CertificateFiles;
@@ -62,7 +62,11 @@ fn to_text(settings: &Settings, terminal: &Terminal) -> String {
             Origin::File { line, .. } => format!("file, line {line}"),
             origin => origin.to_string(),
         };
-        table.row([setting.name, &shown, &from]);
+        let from = match value.origin {
+            Origin::Default => Cell::new(Meaning::Dim, &from),
+            _ => Cell::from(from),
+        };
+        table.row([setting.name.into(), shown.into(), from]);
     }
     let file = match settings.file() {
         Some(path) if path.exists() => show_path(path),

@@ -199,7 +199,10 @@ impl Start {
         }
         let mut text = format!("listening on {}", self.url);
         if let Some(fingerprint) = &self.fingerprint {
-            text.push_str(&format!("\ncertificate SHA-256: {fingerprint}"));
+            // The text is longer than a line of a terminal.
+            let (first, second) = fingerprint.split_at(fingerprint.len() / 2);
+            let rest = second.trim_start_matches(':');
+            text.push_str(&format!("\ncertificate SHA-256:\n  {first}:\n  {rest}"));
         }
         if let Some(url) = &setup_url {
             text.push_str(&format!(
