@@ -229,11 +229,15 @@ mod tests {
     async fn a_slow_key_does_not_stop_other_requests() {
         let key = in_token();
         let (answered, wait) = std::sync::mpsc::channel();
-        let slow = Arc::clone(&key);
+        let (start, started) = tokio::sync::oneshot::channel();
         let slow = tokio::spawn(async move {
-            let signed = slow.sign(|_| Ok(wait.recv().unwrap()));
-            signed.await
+            let sign = move |_: &ServerKey| {
+                start.send(()).unwrap();
+                Ok(wait.recv().unwrap())
+            };
+            key.sign(sign).await
         });
+        started.await.unwrap();
         // The only worker runs this task while the key signs.
         let other = tokio::spawn(async move { answered.send("signed".to_owned()).unwrap() });
         let limit = Duration::from_secs(60);

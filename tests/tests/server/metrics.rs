@@ -144,3 +144,34 @@ fn promtool_accepts_the_metrics() {
     let checked = check.stdin(all_metrics()).run().expect_code(0);
     assert_eq!(checked.all_output(), "");
 }
+
+#[test]
+fn the_conditions_of_the_guide_are_expressions_of_prometheus() {
+    let guide = programs::workspace().join("docs/server.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    let rows = guide
+        .lines()
+        .skip_while(|line| !line.starts_with("| condition |"));
+    let rows = rows.skip(2).take_while(|line| line.starts_with('|'));
+    let conditions = rows.map(|row| row.split('`').nth(1).unwrap());
+    let conditions: Vec<&str> = conditions.filter(|text| !text.starts_with('/')).collect();
+    assert!(conditions.len() > 3, "{conditions:?}");
+    let found = described(&all_metrics());
+    for condition in &conditions {
+        let name = condition.split(|c: char| c != '_' && !c.is_ascii_alphanumeric());
+        let name = name.into_iter().find(|word| word.starts_with("license_"));
+        assert!(found.contains_key(name.unwrap()), "{condition}");
+    }
+    let Some(promtool) = tools::promtool() else {
+        return;
+    };
+    let rules = conditions.iter().map(|expression| {
+        json!({"alert": "Condition", "expr": expression, "labels": {"expression": expression}})
+    });
+    let rules = json!({"groups": [{"name": "guide", "rules": rules.collect::<Vec<_>>()}]});
+    let scratch = Scratch::new();
+    // JSON is YAML.
+    scratch.write("rules.yml", rules.to_string());
+    let check = promtool.run(&scratch).args(["check", "rules", "rules.yml"]);
+    check.run().expect_code(0);
+}
