@@ -20,9 +20,8 @@ pub(crate) struct Cli {
 
 const AFTER_HELP: &str = "\
 First steps:
-  license-server init              create the server's key, and a request for the
-                                   vendor
-  license-server install acme.lic  install the license that the vendor sends back
+  license-server init              create the key and a request for the vendor
+  license-server install acme.lic  install the license that comes back
   license-server run               start the server
 
 `license-server run` works without the other steps: it creates what is missing,
@@ -33,13 +32,17 @@ Set options once:
   such as listen, replace options. `license-server check-config` shows each
   value, and where it comes from.
 
-Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input, 4 system error.";
+Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input,
+4 system error.";
 
 /// The end of the help of `license-server check-config`.
 const SETTINGS_HELP: &str = "\
 Settings, each as an option such as --peer-rate, a variable such as
 LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
   data_dir                  directory for the database, the keys and the license
+  key                       key in an HSM, as pkcs11:token=TOKEN;object=NAME
+  pin_file                  file with the PIN of the HSM
+  pkcs11_module             PKCS#11 module of the HSM
   listen                    address and port of the server
   public_url                URL by which clients reach the server
   tls                       auto (on outside loopback), on, or off
@@ -97,6 +100,7 @@ pub(crate) enum Command {
     /// Create the data directory, the server's key and a request for the vendor
     Init(Init),
     /// Start the server
+    #[command(after_help = "`license-server check-config --help` lists all settings.")]
     Run,
     /// Show whether the server runs, and its licenses and seats
     Status,
@@ -205,6 +209,14 @@ macro_rules! setting_args {
 setting_args! {
     /// Directory for the database, the keys and the license
     data_dir: "DIR";
+    /// Key in an HSM, as pkcs11:token=TOKEN;object=NAME
+    key: "URI";
+    /// File with the PIN of the HSM
+    #[arg(hide = true)]
+    pin_file: "FILE";
+    /// PKCS#11 module of the HSM
+    #[arg(hide = true)]
+    pkcs11_module: "FILE";
     /// Address and port of the server
     listen: "ADDRESS";
     /// URL by which clients reach the server, such as behind a proxy

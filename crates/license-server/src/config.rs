@@ -4,6 +4,7 @@ mod file;
 mod setting;
 mod settings;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -11,16 +12,19 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use license_cli_support::{Exit, Failure, Origin, SettingValue, escape};
+use license_issuer::signer::KeyLocation;
 
 use crate::network::Network;
 
-pub(crate) use setting::SETTINGS;
+pub(crate) use setting::{SETTINGS, Setting};
 pub(crate) use settings::Settings;
 
 /// The configuration of the server.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
+    /// The key of the server in an HSM. `None`: a file in the data directory.
+    pub(crate) key: Option<TokenKey>,
     pub(crate) listen: SocketAddr,
     pub(crate) public_url: Option<String>,
     pub(crate) tls: Tls,
@@ -34,6 +38,16 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
+}
+
+/// A key of the server in an HSM or another PKCS#11 token.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenKey {
+    pub(crate) location: KeyLocation,
+    /// The file with the PIN, unless the URI names it.
+    pub(crate) pin_file: Option<PathBuf>,
+    /// The PKCS#11 module, unless the URI names it.
+    pub(crate) module: Option<PathBuf>,
 }
 
 /// The use of TLS.
@@ -94,6 +108,7 @@ impl Config {
                 Some(path) => path,
                 None => default_data_dir()?,
             },
+            key: reader.token_key()?,
             listen,
             public_url: reader.optional("public_url", public_url)?,
             tls: reader.tls(listen)?,
@@ -175,6 +190,36 @@ impl Reader<'_> {
     fn path(&self, name: &str) -> Option<PathBuf> {
         let text = self.text(name);
         (!text.is_empty()).then(|| text.into())
+    }
+
+    /// Returns the key in a token. No message repeats the URI, because it may contain a PIN.
+    fn token_key(&self) -> Result<Option<TokenKey>, Failure> {
+        let value = self.0.get("key");
+        let (pin_file, module) = (self.path("pin_file"), self.path("pkcs11_module"));
+        if value.value.is_empty() {
+            let unused = [("pin_file", &pin_file), ("pkcs11_module", &module)];
+            let unused = unused.into_iter().find(|(_, path)| path.is_some());
+            return unused.map_or(Ok(None), |(name, _)| {
+                let message = format!("expected key with {name}, found none");
+                Err(Failure::usage(message)
+                    .hint("name the key in the HSM: --key \"pkcs11:token=TOKEN;object=NAME\""))
+            });
+        }
+        match KeyLocation::from(OsString::from(value.value.trim())) {
+            location @ KeyLocation::Pkcs11(_) => Ok(Some(TokenKey {
+                location,
+                pin_file,
+                module,
+            })),
+            _ => {
+                let expected = "expected a key in an HSM such as pkcs11:token=TOKEN;object=NAME";
+                let value = SettingValue {
+                    value: "another text".to_owned(),
+                    ..value
+                };
+                Err(refused("key", expected, &value))
+            }
+        }
     }
 
     /// Parses a value. `parse` returns a description of the expected value on error.
@@ -379,7 +424,10 @@ pub(crate) fn files(config: &Config) -> Vec<(&'static str, &Path)> {
         files.push(("tls_cert", cert.as_path()));
         files.push(("tls_key", key.as_path()));
     }
+    let token = config.key.as_ref();
     let optional = [
+        ("pin_file", token.map_or(&None, |key| &key.pin_file)),
+        ("pkcs11_module", token.map_or(&None, |key| &key.module)),
         ("trust", &config.trust),
         ("product_file", &config.product_file),
         ("enrollment_token_file", &config.enrollment_token_file),

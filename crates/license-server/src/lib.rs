@@ -6,7 +6,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | foundation | `args`, `network`, `config`, `data_dir`, `trust_file`, `certificate`, `logs`, `log_limit` |
-//! | domain | [`clock`], [`domain`], [`store`], [`services`], `keys`, `metrics` |
+//! | domain | [`clock`], [`domain`], [`observer`], [`store`], [`services`], `keys`, `metrics` |
 //! | HTTP | `api`, `server` |
 //! | program | `commands` |
 
@@ -28,6 +28,7 @@ mod log_limit;
 mod logs;
 mod metrics;
 mod network;
+pub mod observer;
 mod server;
 pub mod services;
 pub mod store;

@@ -241,20 +241,21 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stops| *stops).await;
 }
 
-/// Publishes the state of the pools as metrics.
+/// Publishes the lease clock and the state of the pools as metrics.
 async fn publish(services: &Services, metrics: &Metrics, report: &TickReport) {
-    let clock = i64::try_from(report.lease_clock_ms).unwrap_or(i64::MAX);
-    metrics.lease_clock.set(clock);
+    metrics.tick(report);
     let mut page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
+    let mut pools = Vec::new();
     // The number of pages is bounded, so that the work of a second stays small.
     for _ in 0..MAX_POOL_PAGES {
         let Ok(found) = services.pools.list(&page).await else {
             return;
         };
-        found.items.iter().for_each(|pool| metrics.pool(pool));
+        pools.extend(found.items);
         match found.next {
             Some(next) => page = PageRequest::new(Some(next), Some(PageRequest::MAX_LIMIT)),
-            None => return,
+            None => break,
         }
     }
+    metrics.pools(&pools);
 }

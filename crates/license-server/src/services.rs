@@ -25,7 +25,7 @@ mod trust;
 mod usage;
 mod validate;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use license_core::FeatureMatrix;
@@ -118,6 +118,8 @@ pub struct Services {
     pub idempotency: IdempotencyService,
     site: Arc<Site>,
     ticks: std::sync::atomic::AtomicU64,
+    /// The readings of the lease clock and of the boot-time clock at the first tick.
+    start: OnceLock<(u64, u64)>,
 }
 
 /// The result of a tick, for metrics.
@@ -125,6 +127,9 @@ pub struct Services {
 pub struct TickReport {
     /// The stored reading of the lease clock in milliseconds.
     pub lease_clock_ms: u64,
+    /// By how many milliseconds the lease clock has advanced less than the time since the first
+    /// tick.
+    pub lease_clock_lag_ms: u64,
     /// The pools that had work to do.
     pub due_pools: usize,
     /// Whether licenses, lists or policies have changed since the last tick.
@@ -173,6 +178,7 @@ impl Services {
             idempotency: IdempotencyService::new(Arc::clone(&site)),
             site,
             ticks: std::sync::atomic::AtomicU64::new(0),
+            start: OnceLock::new(),
         }))
     }
 
@@ -193,8 +199,12 @@ impl Services {
             self.clean_up().await?;
         }
         let lease_clock = self.site.store.lease_clock(&self.site.tenant).await?;
+        let (lease_ms, boot_ms) = (lease_clock.as_millis(), self.site.clock.boot_ms());
+        let (lease_start, boot_start) = *self.start.get_or_init(|| (lease_ms, boot_ms));
+        let passed = boot_ms.saturating_sub(boot_start);
         Ok(TickReport {
-            lease_clock_ms: lease_clock.as_millis(),
+            lease_clock_ms: lease_ms,
+            lease_clock_lag_ms: passed.saturating_sub(lease_ms.saturating_sub(lease_start)),
             due_pools,
             has_new_content,
         })

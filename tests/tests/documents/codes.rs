@@ -141,6 +141,7 @@ const NOT_CODES: &[&str] = &[
     "UNAUTHENTICATED",
     "UNKNOWN",
     "UNTIL",
+    "URI",
     "URL",
     "USERNAME",
     "UTF8",

@@ -31,10 +31,13 @@ pub(super) fn run(arguments: &Backup, config: &Config, terminal: &Terminal) -> R
         }));
     }
     terminal.data(&format!("backup: {}", show_path(copy.path())))?;
-    terminal.note(
-        "the backup contains the server's key: keep it secret; to restore it, stop the server and \
-         use the directory as its data directory",
-    );
+    let key = match config.key {
+        Some(_) => "the key of the server stays in the HSM",
+        None => "the backup contains the server's key: keep it secret",
+    };
+    terminal.note(&format!(
+        "{key}; to restore the backup, stop the server and use the directory as its data directory"
+    ));
     Ok(())
 }
 

@@ -17,13 +17,14 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
     let prepared = prepare(config, bits)?;
     let directory = &prepared.directory;
     let request = match &arguments.out {
-        Some(out) => {
-            write_request(directory, config, out)?;
-            out.clone()
-        }
+        Some(out) => out.clone(),
         None => directory.request(),
     };
-    let key = keys::load(&directory.key())?;
+    if arguments.out.is_some() || config.key.is_some() {
+        // The request in the directory can be that of another key.
+        write_request(directory, config, &request)?;
+    }
+    let key = keys::load(config, directory)?;
     if terminal.is_json() {
         return terminal.json(&json!({
             "data_dir": show_path(directory.path()),
@@ -38,7 +39,10 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
         show_path(&request)
     ))?;
     if !prepared.is_new {
-        terminal.note("the server had its key already");
+        terminal.note(match config.key {
+            Some(_) => "the server uses the key in the HSM",
+            None => "the server had its key already",
+        });
     }
     terminal.note(
         "send the request to the vendor, who certifies the key with `keygen issue --server-key`; \

@@ -14,16 +14,16 @@ use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::domain::{Refusal, RefusalKind, ServerCode, TenantId};
 use crate::keys::{self, SigningServer};
+use crate::observer::Observer;
 use crate::services::{Services, ServicesConfig, TrustRoots};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::trust_file;
 
 /// How a command uses the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DatabaseAccess {
-    /// As the server, which no other process may be.
-    Serve,
+    /// As the server, which no other process may be. The observer gets its measurements.
+    Serve(Arc<dyn Observer>),
     /// Beside a server that may run.
     Beside,
 }
@@ -51,10 +51,11 @@ pub(super) struct Prepared {
 pub(super) fn prepare(config: &Config, bits: KeyBits) -> Result<Prepared, Failure> {
     let (directory, _) = DataDir::create(&config.data_dir)?;
     let (key, request) = (directory.key(), directory.request());
-    let is_new = !key.exists();
+    // A key in an HSM exists already.
+    let is_new = config.key.is_none() && !key.exists();
     if is_new && directory.database().exists() {
         // A new key would not be certified by the licenses in the database.
-        keys::load(&key)?;
+        keys::load(config, &directory)?;
     }
     if is_new {
         keys::create(&key, bits)?;
@@ -72,7 +73,7 @@ pub(super) fn write_request(
     path: &Path,
 ) -> Result<(), Failure> {
     let matrix = trust_file::read_product(config.product_file.as_ref())?;
-    let key = keys::load(&directory.key())?;
+    let key = keys::load(config, directory)?;
     let draft = ServerRequestDraft {
         product: matrix.product(),
         name: config.name.clone(),
@@ -103,7 +104,7 @@ pub(super) async fn open(
     directory: &DataDir,
     access: DatabaseAccess,
 ) -> Result<OpenedServer, Failure> {
-    let key = keys::load(&directory.key())?;
+    let key = keys::load(config, directory)?;
     let trust = trust(config, directory)?;
     let matrix = trust_file::read_product(config.product_file.as_ref())?;
     let has_trust = !trust.is_empty();
@@ -114,14 +115,25 @@ pub(super) async fn open(
             .hint("a server needs a key of its own: `license-server init` with a new --data-dir creates one")
     })?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let observer = match &access {
+        DatabaseAccess::Serve(observer) => Arc::clone(observer),
+        DatabaseAccess::Beside => Arc::new(()),
+    };
     let opened = match access {
         // The first command creates the database.
         DatabaseAccess::Beside if directory.database().exists() => {
             SqliteStore::open_beside(directory.path(), Arc::clone(&clock))
         }
-        _ => SqliteStore::open(directory.path(), Arc::clone(&clock)),
+        _ => {
+            let (clock, observer) = (Arc::clone(&clock), Arc::clone(&observer));
+            SqliteStore::open_observed(directory.path(), clock, observer)
+        }
     };
     let store: Arc<dyn Store> = Arc::new(opened.map_err(|error| not_opened(directory, &error))?);
+    let key = match &config.key {
+        Some(_) => SigningServer::in_token(key, observer),
+        None => SigningServer::in_memory(key, observer),
+    };
     let services = Services::open(services_config(
         config, directory, &store, &clock, key, matrix,
     ));
@@ -139,13 +151,13 @@ fn services_config(
     directory: &DataDir,
     store: &Arc<dyn Store>,
     clock: &Arc<dyn Clock>,
-    key: ServerKey,
+    key: SigningServer,
     matrix: FeatureMatrix,
 ) -> ServicesConfig {
     ServicesConfig {
         store: Arc::clone(store),
         clock: Arc::clone(clock),
-        signer: Arc::new(SigningServer::new(key)),
+        signer: Arc::new(key),
         tenant: TenantId::site(),
         roots: Arc::new(TrustFile(trust_path(config, directory))),
         matrix: Arc::new(matrix),

@@ -39,7 +39,12 @@ async fn serve(config: Config, directory: DataDir, terminal: &Terminal) -> Resul
     let tls = tls.map(|files| files.load().map(|certificate| (certificate, files)));
     let tls = tls.transpose()?;
     // The database is locked before the port is taken, so a second server names the first.
-    let opened = open(&config, &directory, DatabaseAccess::Serve).await?;
+    let metrics = Metrics::new().map_err(|error| {
+        Failure::new(Exit::System, "METRICS", error.to_string()).hint("report this error")
+    })?;
+    let metrics = Arc::new(metrics);
+    let access = DatabaseAccess::Serve(Arc::<Metrics>::clone(&metrics));
+    let opened = open(&config, &directory, access).await?;
     let listener = bind("listen", config.listen)?;
     let metrics_listener = config
         .metrics_listen
@@ -67,7 +72,7 @@ async fn serve(config: Config, directory: DataDir, terminal: &Terminal) -> Resul
         has_license: !is_empty,
         has_trust: opened.has_trust,
     };
-    let server = assemble(&config, &opened, listener, metrics_listener)?;
+    let server = assemble(&config, &opened, metrics, listener, metrics_listener)?;
     let server = RunningServer {
         tls: tls.map(|(certificate, files)| (RustlsConfig::from_config(certificate.config), files)),
         ..server
@@ -82,14 +87,10 @@ async fn serve(config: Config, directory: DataDir, terminal: &Terminal) -> Resul
 fn assemble(
     config: &Config,
     opened: &OpenedServer,
+    metrics: Arc<Metrics>,
     listener: TcpListener,
     metrics_listener: Option<TcpListener>,
 ) -> Result<RunningServer, Failure> {
-    let metrics = Metrics::new().map_err(|error| {
-        Failure::new(Exit::System, "METRICS", error.to_string())
-            .hint("add --metrics-listen off, and report this error")
-    })?;
-    let metrics = Arc::new(metrics);
     let (stopping, stops) = watch::channel(false);
     let settings = AppSettings {
         limits: config.limits,
@@ -198,7 +199,10 @@ impl Start {
         }
         let mut text = format!("listening on {}", self.url);
         if let Some(fingerprint) = &self.fingerprint {
-            text.push_str(&format!("\ncertificate SHA-256: {fingerprint}"));
+            // The text is longer than a line of a terminal.
+            let (first, second) = fingerprint.split_at(fingerprint.len() / 2);
+            let rest = second.trim_start_matches(':');
+            text.push_str(&format!("\ncertificate SHA-256:\n  {first}:\n  {rest}"));
         }
         if let Some(url) = &setup_url {
             text.push_str(&format!(

@@ -49,8 +49,11 @@ impl Setting {
 }
 
 /// All settings, in the order in which `license-server check-config` shows them.
-pub(crate) const SETTINGS: [Setting; 25] = [
+pub(crate) const SETTINGS: [Setting; 28] = [
     Setting::path("data_dir", "license-server in the user data directory"),
+    Setting::optional("key", "server.key in the data directory"),
+    Setting::path("pin_file", "the file that the key names"),
+    Setting::path("pkcs11_module", "the module that the key names"),
     Setting::value("listen", "127.0.0.1:8443"),
     Setting::optional("public_url", "the address"),
     Setting::value("tls", "auto"),

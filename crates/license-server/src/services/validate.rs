@@ -152,7 +152,8 @@ impl ValidateService {
             .await?;
         let renewal = self.renewal(&installed);
         let nonce = request.nonce.as_deref();
-        let reply = self.reply(&installed.license, &machine, &verdict, nonce, renewal, now)?;
+        let reply = self.reply(&installed.license, &machine, &verdict, nonce, renewal, now);
+        let reply = reply.await?;
         let reply = Arc::new(reply);
         if request.nonce.is_none() {
             self.replies.insert(key, Arc::clone(&reply));
@@ -220,7 +221,7 @@ impl ValidateService {
         valid.map(|found| found.record.token.clone())
     }
 
-    fn reply(
+    async fn reply(
         &self,
         license: &License,
         machine: &Machine,
@@ -237,7 +238,7 @@ impl ValidateService {
         };
         let validation = match status_of(verdict) {
             None => None,
-            Some(status) => Some(self.sign(license, machine, status, nonce, now)?),
+            Some(status) => Some(self.sign(license, machine, status, nonce, now).await?),
         };
         let quotas = entitlements.quotas();
         Ok(ValidateReply {
@@ -257,7 +258,7 @@ impl ValidateService {
         })
     }
 
-    fn sign(
+    async fn sign(
         &self,
         license: &License,
         machine: &Machine,
@@ -275,6 +276,7 @@ impl ValidateService {
         self.site
             .signer
             .sign_validation(&draft)
+            .await
             .map_err(|error| signing_failed(&error))
     }
 
