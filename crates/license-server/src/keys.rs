@@ -6,18 +6,20 @@
 use std::error::Error;
 use std::path::Path;
 
-use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, show_path};
+use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, escape, show_path};
 use license_core::issue::{
     KeyBits, LeaseDraft, ServerKey, SigningError, SigningKey, ValidationDraft, VerifyingSigner,
 };
 use license_core::jose::Algorithm;
 use license_core::trust::TrustedKey;
-use license_core::with_causes;
+use license_core::{License, with_causes};
 use license_issuer::random;
 use license_issuer::signer::private_key::{PrivateKeyError, to_plain_pem};
 use license_issuer::signer::{
-    self, KeyLocation, Passphrase, PassphraseRequest, PassphraseSource, SignerError, SignerOptions,
+    self, ErrorCategory, KeyLocation, Passphrase, PassphraseRequest, PassphraseSource, SignerError,
+    SignerOptions,
 };
+use zeroize::Zeroizing;
 
 use crate::services::ServerSigner;
 
@@ -58,26 +60,90 @@ pub(crate) fn load(path: &Path) -> Result<VerifyingSigner, Failure> {
     signer::open(&location, &options).map_err(|error| not_loaded(path, &error))
 }
 
-/// The server's key as the services use it.
-pub(crate) struct SigningServer(ServerKey);
+/// The server's keys as the services use them. The key that a license certifies signs for it.
+pub(crate) struct SigningServer {
+    current: ServerKey,
+    earlier: Vec<ServerKey>,
+}
 
 impl SigningServer {
-    pub(crate) fn new(key: ServerKey) -> Self {
-        Self(key)
+    pub(crate) fn new(current: ServerKey, earlier: Vec<ServerKey>) -> Self {
+        Self { current, earlier }
+    }
+
+    /// Returns the key that a license certifies, or the current one.
+    fn key_for(&self, license: &License) -> &ServerKey {
+        let mut earlier = self.earlier.iter();
+        let certified = earlier.find(|key| key.is_certified_by(license));
+        certified.unwrap_or(&self.current)
     }
 }
 
 impl ServerSigner for SigningServer {
     fn public(&self) -> &TrustedKey {
-        self.0.public()
+        self.current.public()
+    }
+
+    fn keys(&self) -> Vec<&TrustedKey> {
+        let keys = std::iter::once(&self.current).chain(&self.earlier);
+        keys.map(ServerKey::public).collect()
     }
 
     fn sign_lease(&self, draft: &LeaseDraft<'_>) -> Result<String, SigningError> {
-        draft.sign(&self.0)
+        draft.sign(self.key_for(draft.license))
     }
 
     fn sign_validation(&self, draft: &ValidationDraft<'_>) -> Result<String, SigningError> {
-        draft.sign_as_server(&self.0)
+        draft.sign_as_server(self.key_for(draft.license))
+    }
+}
+
+/// Opens the key that signs licenses.
+///
+/// # Errors
+///
+/// Returns `WRONG_PASSPHRASE`, `INSECURE_FILE`, or another code of the key's backend.
+pub(crate) fn open_vendor_key(
+    location: &KeyLocation,
+    passphrase_file: Option<&Path>,
+) -> Result<VerifyingSigner, Failure> {
+    let options = SignerOptions {
+        algorithm: None,
+        passphrases: &PassphraseFile(passphrase_file),
+        pkcs11_module: None,
+    };
+    signer::open(location, &options).map_err(|error| {
+        let advice = error.advice();
+        let exit = match advice.category {
+            ErrorCategory::Request => Exit::Usage,
+            ErrorCategory::Key => Exit::Indeterminate,
+            ErrorCategory::Environment => Exit::System,
+        };
+        let failure = Failure::new(exit, advice.code, escape(&with_causes(&error)));
+        failure.hint(escape(&advice.hint))
+    })
+}
+
+/// The source of the passphrase of the vendor's key, because a server starts without a person.
+struct PassphraseFile<'a>(Option<&'a Path>);
+
+impl PassphraseSource for PassphraseFile<'_> {
+    fn passphrase(
+        &self,
+        request: PassphraseRequest<'_>,
+    ) -> Result<Option<Passphrase>, Box<dyn Error + Send + Sync>> {
+        let source = match request {
+            PassphraseRequest::TokenPin { pin_source, .. } => pin_source,
+            _ => None,
+        };
+        let Some(path) = self.0.or(source) else {
+            return Err("expected signing_key_passphrase_file, found none".into());
+        };
+        let text = Zeroizing::new(std::fs::read(path)?);
+        let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line = Zeroizing::new(String::from_utf8(line.to_vec())?);
+        Ok(Some(Passphrase::new(line)?))
     }
 }
 

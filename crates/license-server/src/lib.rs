@@ -5,7 +5,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | foundation | `args`, `network`, `config`, `data_dir`, `trust_file`, `certificate`, `logs` |
+//! | foundation | `args`, `network`, `embedded`, `config`, `data_dir`, `trust_file`, `certificate`, `logs` |
 //! | domain | [`clock`], [`domain`], [`store`], [`services`], `keys`, `metrics` |
 //! | HTTP | `api`, `server` |
 //! | program | `commands` |
@@ -23,6 +23,7 @@ mod commands;
 mod config;
 mod data_dir;
 pub mod domain;
+mod embedded;
 mod keys;
 mod logs;
 mod metrics;

@@ -24,6 +24,7 @@ mod tokens;
 mod trust;
 mod usage;
 mod validate;
+mod vendor;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +50,11 @@ pub use tokens::{NewToken, TokenService};
 pub use trust::TrustService;
 pub use usage::{UsageReceipt, UsageService};
 pub use validate::{ValidateReply, ValidateRequest, ValidateService};
+pub use vendor::{
+    IssueOrder, IssuedLicense, LicenseSearch, ReinstateOrder, ReinstatementResult, RenewOrder,
+    RequestId, RevocationResult, RevokeOrder, ServerRole, UpgradeOrder, VendorConfig,
+    VendorService,
+};
 
 use crate::clock::Clock;
 pub use crate::domain::{IdempotencyKey, IdempotencyState, StoredResponse};
@@ -78,12 +84,16 @@ pub struct ServicesConfig {
     pub matrix: Arc<FeatureMatrix>,
     /// The operator of the server, as tokens name it in the claim `iss`.
     pub issuer: String,
+    /// The role of the server.
+    pub role: ServerRole,
 }
 
 /// All services.
 pub struct Services {
     /// Installed licenses.
     pub licenses: LicenseService,
+    /// Licenses of the vendor's ledger.
+    pub vendor: VendorService,
     /// Validation of licenses.
     pub validate: ValidateService,
     /// Check-ins.
@@ -147,11 +157,13 @@ impl Services {
     /// Returns a refusal if the store cannot be read.
     pub async fn open(config: ServicesConfig) -> Result<Arc<Self>, Refusal> {
         let site = Arc::new(Site::open(config).await?);
+        vendor::refresh(&site).await?;
         let licenses = LicenseService::new(Arc::clone(&site));
         let validate = ValidateService::new(Arc::clone(&site));
         let seats = SeatService::new(Arc::clone(&site));
         Ok(Arc::new(Self {
             licenses,
+            vendor: VendorService::new(Arc::clone(&site)),
             check_ins: CheckInService::new(validate.clone()),
             validate,
             pools: PoolService::new(Arc::clone(&site), seats.clone()),
@@ -177,7 +189,18 @@ impl Services {
     ///
     /// Returns a refusal if the store fails. The next call continues.
     pub async fn tick(&self) -> Result<TickReport, Refusal> {
-        let has_new_content = self.site.refresh().await?;
+        let is_copied = match vendor::refresh(&self.site).await {
+            Ok(is_copied) => is_copied,
+            Err(refusal) => {
+                tracing::warn!(
+                    code = refusal.code,
+                    detail = refusal.detail,
+                    "the ledger is copied later"
+                );
+                false
+            }
+        };
+        let has_new_content = self.site.refresh().await? || is_copied;
         let due_pools = self.seats.tick().await?;
         self.validate.flush_machines().await?;
         let number = self
@@ -207,7 +230,13 @@ impl Services {
         Ok(())
     }
 
-    /// Returns whether the server can serve clients.
+    /// Returns whether the server is a vendor's.
+    pub fn is_vendor(&self) -> bool {
+        self.site.is_vendor
+    }
+
+    /// Returns whether the server can serve clients. A vendor's server can, before it has issued a
+    /// license.
     ///
     /// # Errors
     ///
@@ -215,7 +244,7 @@ impl Services {
     pub async fn readiness(&self) -> Result<Readiness, Refusal> {
         self.site.store.check().await?;
         Ok(Readiness {
-            has_license: !self.licenses.is_empty().await?,
+            has_license: self.site.is_vendor || !self.licenses.is_empty().await?,
         })
     }
 }

@@ -7,6 +7,7 @@
 )]
 
 mod config;
+mod embedded;
 mod guide;
 mod hostile;
 mod openapi;
@@ -18,3 +19,4 @@ mod slow;
 mod start;
 mod tls;
 mod validate;
+mod vendor;

@@ -1,11 +1,13 @@
 //! The settings file, `license-server.toml`.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use license_cli_support::{Exit, Failure, Source, closest, escape, show_path};
 use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
 use license_issuer::files::{ExposedFile, Exposure, changeable_by_others};
+use license_issuer::signer::KeyLocation;
 use toml::de::{DeTable, DeValue};
 
 use super::origin::{Origin, SettingValue};
@@ -64,6 +66,11 @@ fn insecure(path: &Path, exposed: &ExposedFile) -> Failure {
     );
     Failure::new(Exit::Usage, "INSECURE_FILE", message)
         .hint(format!("{command}, or add --no-config"))
+}
+
+/// Returns whether the location of a key is a file.
+fn is_file(location: &str) -> bool {
+    KeyLocation::from(OsString::from(location)).file().is_some()
 }
 
 /// The text of a settings file.
@@ -139,7 +146,8 @@ impl SettingsText<'_> {
         if text.trim().is_empty() {
             return Err(refused("an empty text"));
         }
-        if setting.is_path {
+        let is_key_service = matches!(setting.name, "signing_key") && !is_file(&text);
+        if setting.is_path && !is_key_service {
             let path = self.absolute(&text);
             return path
                 .into_os_string()

@@ -6,8 +6,14 @@ use license_core::trust::TrustedKey;
 /// The key with which the server signs leases and validation tokens. A license certifies this key
 /// in its claim `cnf`.
 pub trait ServerSigner: Send + Sync {
-    /// Returns the public key.
+    /// Returns the public key that new licenses certify.
     fn public(&self) -> &TrustedKey;
+
+    /// Returns all public keys: the current one, and earlier ones for the licenses that certify
+    /// them.
+    fn keys(&self) -> Vec<&TrustedKey> {
+        vec![self.public()]
+    }
 
     /// Signs a lease.
     ///
