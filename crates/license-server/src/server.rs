@@ -90,6 +90,10 @@ impl RunningServer {
             Arc::clone(&self.metrics),
             self.stopping.subscribe(),
         ));
+        let copies = tokio::spawn(copies(
+            Arc::clone(&self.services),
+            self.stopping.subscribe(),
+        ));
         let mut is_taken_over = false;
         let ended = loop {
             tokio::select! {
@@ -116,6 +120,9 @@ impl RunningServer {
             if let Ok(Err(error)) = rest {
                 warn!(%error, "a listener failed");
             }
+        }
+        if let Err(error) = copies.await {
+            error!(%error, "the copies of the ledger failed");
         }
         if !is_taken_over && let Err(error) = background.await {
             error!(%error, "the background work failed");
@@ -224,6 +231,25 @@ async fn background(
                 Err(refusal) if refusal.code == ServerCode::TakenOver.as_str() => return,
                 Err(refusal) => warn!(code = refusal.code, detail = refusal.detail, "tick failed"),
             },
+            () = stopped(&mut stopping) => return,
+        }
+    }
+}
+
+/// Copies the ledger of a vendor's server once a second until the server stops.
+async fn copies(services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
+    if !services.is_vendor() {
+        return;
+    }
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {
+                if let Err(refusal) = services.copy_ledger().await {
+                    warn!(code = refusal.code, detail = refusal.detail, "the ledger is copied later");
+                }
+            }
             () = stopped(&mut stopping) => return,
         }
     }

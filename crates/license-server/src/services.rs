@@ -25,6 +25,7 @@ mod trust;
 mod usage;
 mod validate;
 mod vendor;
+mod verdict;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -157,7 +158,7 @@ impl Services {
     /// Returns a refusal if the store cannot be read.
     pub async fn open(config: ServicesConfig) -> Result<Arc<Self>, Refusal> {
         let site = Arc::new(Site::open(config).await?);
-        vendor::refresh(&site).await?;
+        vendor::copy_changes(&site).await?;
         let licenses = LicenseService::new(Arc::clone(&site));
         let validate = ValidateService::new(Arc::clone(&site));
         let seats = SeatService::new(Arc::clone(&site));
@@ -189,18 +190,7 @@ impl Services {
     ///
     /// Returns a refusal if the store fails. The next call continues.
     pub async fn tick(&self) -> Result<TickReport, Refusal> {
-        let is_copied = match vendor::refresh(&self.site).await {
-            Ok(is_copied) => is_copied,
-            Err(refusal) => {
-                tracing::warn!(
-                    code = refusal.code,
-                    detail = refusal.detail,
-                    "the ledger is copied later"
-                );
-                false
-            }
-        };
-        let has_new_content = self.site.refresh().await? || is_copied;
+        let has_new_content = self.site.refresh().await?;
         let due_pools = self.seats.tick().await?;
         self.validate.flush_machines().await?;
         let number = self
@@ -215,6 +205,17 @@ impl Services {
             due_pools,
             has_new_content,
         })
+    }
+
+    /// Copies what is new in the ledger of a vendor's server, and signs a revocation list if one is
+    /// due. The server calls it once a second, apart from [`tick`](Self::tick), because it can wait
+    /// for the ledger.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the ledger or the store cannot be used. The next call continues.
+    pub async fn copy_ledger(&self) -> Result<bool, Refusal> {
+        vendor::refresh(&self.site).await
     }
 
     async fn clean_up(&self) -> Result<(), Refusal> {

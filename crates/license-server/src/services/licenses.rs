@@ -8,8 +8,9 @@ use license_core::{
 };
 use serde_json::json;
 
-use super::site::{Site, Verdict};
+use super::site::Site;
 use super::vendor;
+use super::verdict::Verdict;
 use crate::domain::{
     Actor, LicenseRecord, MachineRecord, Page, PageRequest, PoolId, Refusal, RefusalKind,
     ServerCode,

@@ -3,8 +3,6 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
-use license_core::evaluate::{Evidence, Rule};
-use license_core::evaluate::{RuleOutcome, RuleResult};
 use license_core::{
     Code, Context, FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, TokenKind, TrustSet,
     Unverified, with_causes,
@@ -18,6 +16,7 @@ use super::licenses::InstalledLicense;
 use super::roots::TrustRoots;
 use super::signer::ServerSigner;
 use super::vendor::{self, ServerRole, VendorLedger};
+use super::verdict::Verdict;
 use crate::clock::{Clock, SteadyClock};
 use crate::domain::{
     Actor, LicenseRecord, NewAuditEntry, Refusal, RefusalKind, ServerCode, TenantId,
@@ -157,7 +156,7 @@ impl Site {
             _ => {}
         }
         let found = match self.find(credential).await {
-            Err(refusal) if is_unknown(&refusal) && vendor::refresh(self).await? => {
+            Err(refusal) if is_unknown(&refusal) && vendor::copy_changes(self).await? => {
                 self.find(credential).await?
             }
             found => found?,
@@ -408,55 +407,4 @@ async fn read_content(
     let statements = store.statements(tenant).await?;
     let lists = store.revocations(tenant).await?;
     Ok(Content::new(version, roots, &statements, &lists))
-}
-
-/// The decision of the server about a license.
-///
-/// The rules are those of the library, except check-in and supersession. The server itself is the
-/// check-in, so an overdue check-in cannot be a reason to deny one. A license with a successor
-/// stays valid until its own end, because its holder may not have the successor yet.
-#[derive(Clone, Debug)]
-pub(super) struct Verdict {
-    /// The reason code.
-    pub(super) code: Code,
-    /// Whether the license may be used.
-    pub(super) is_valid: bool,
-    /// The evidence of the rule that decided.
-    pub(super) evidence: Evidence,
-}
-
-impl Verdict {
-    /// The rules that the server does not apply.
-    const NOT_APPLIED: [Rule; 2] = [Rule::CheckIn, Rule::Superseded];
-
-    /// The rules about the program that uses the license. They do not concern the license itself.
-    const ABOUT_PROGRAM: [Rule; 4] = [Rule::Machine, Rule::User, Rule::Usage, Rule::Version];
-
-    fn new(results: Vec<RuleResult>, ignored: &[Rule]) -> Self {
-        let mut grace = None;
-        for result in results {
-            if ignored.contains(&result.rule) || Self::NOT_APPLIED.contains(&result.rule) {
-                continue;
-            }
-            match result.outcome {
-                RuleOutcome::Denied(code) => {
-                    return Self {
-                        code,
-                        is_valid: false,
-                        evidence: result.evidence,
-                    };
-                }
-                RuleOutcome::Grace(code) if grace.is_none() => {
-                    grace = Some((code, result.evidence));
-                }
-                _ => {}
-            }
-        }
-        let (code, evidence) = grace.unwrap_or((Code::Valid, Evidence::Nothing));
-        Self {
-            code,
-            is_valid: true,
-            evidence,
-        }
-    }
 }

@@ -14,8 +14,9 @@ use license_core::{Code, Context, License, LicenseFile, LicenseId, Version, with
 
 use super::cache::Cache;
 use super::licenses::InstalledLicense;
-use super::site::{Site, Verdict};
+use super::site::Site;
 use super::vendor::{self, Standing};
+use super::verdict::Verdict;
 use crate::domain::{
     ActivationState, MachineSighting, PageRequest, Refusal, RefusalKind, ServerCode,
 };

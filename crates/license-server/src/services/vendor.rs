@@ -34,7 +34,7 @@ use super::site::Site;
 use crate::domain::{Actor, Page, PageRequest, Refusal, RefusalKind, ServerCode};
 
 pub(super) use activation::{deactivate, request};
-pub(super) use copy::refresh;
+pub(super) use copy::{copy_changes, refresh};
 pub(super) use ledger::VendorLedger;
 pub(super) use standing::{Standing, standing};
 

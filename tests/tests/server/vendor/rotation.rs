@@ -97,6 +97,13 @@ fn a_new_key_of_the_server_serves_new_licenses_and_the_old_key_serves_the_others
     assert_eq!(kid, certified(&second));
     assert_eq!(validate(&server, &second["key"]).expect(200)["valid"], true);
 
+    let backup = license_server(&site.scratch).args(["backup", "--out", "copy", "--json"]);
+    let files = backup.run().expect_code(0).json()["files"].to_string();
+    assert!(
+        files.contains(&certified(&first)),
+        "the earlier key is in the backup: {files}"
+    );
+
     // A token that the earlier key signed is valid with the license, without the server.
     let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
     let file = license_core::LicenseFile::parse(first["file"].as_str().unwrap()).unwrap();

@@ -10,7 +10,7 @@ use crate::domain::{Refusal, RefusalKind};
 
 /// A warning about an order that is probably a mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Warning {
+pub struct OrderWarning {
     /// The reason code.
     pub code: &'static str,
     /// The warning.
@@ -98,7 +98,7 @@ impl Changes {
 }
 
 /// Returns the warnings that concern an administrator.
-pub(super) fn warnings(found: &[IssueWarning]) -> Vec<Warning> {
+pub(super) fn warnings(found: &[IssueWarning]) -> Vec<OrderWarning> {
     let warnings = found.iter().filter_map(|warning| {
         let (code, message) = match warning {
             IssueWarning::ActiveLicense {
@@ -127,7 +127,7 @@ pub(super) fn warnings(found: &[IssueWarning]) -> Vec<Warning> {
             ),
             _ => return None,
         };
-        Some(Warning { code, message })
+        Some(OrderWarning { code, message })
     });
     warnings.collect()
 }

@@ -5,9 +5,7 @@
 //! together with its content, so an interrupted copy continues where it stopped.
 
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
 
-use chrono::TimeDelta;
 use license_core::claims::Status;
 use license_core::{Unverified, with_causes};
 use license_issuer::ledger::sqlite::SqliteLedger;
@@ -30,24 +28,6 @@ const CHUNK: u32 = 500;
 pub(in crate::services) struct CopyState {
     /// The version of the ledger that was copied last.
     version: Option<LedgerVersion>,
-    /// Whether the ledger may have statements that no revocation list contains.
-    is_list_due: bool,
-    /// When the lists are checked again.
-    next_check: Option<Instant>,
-}
-
-impl CopyState {
-    /// Waits for a change of the ledger, or for this time, before the lists are checked again.
-    pub(super) fn check_lists_after(&mut self, time: TimeDelta) {
-        self.is_list_due = false;
-        let time = time.to_std().unwrap_or_default();
-        self.next_check = Instant::now().checked_add(time);
-    }
-
-    fn must_check_lists(&self) -> bool {
-        let is_time = |at: Instant| at <= Instant::now();
-        self.is_list_due || self.next_check.is_some_and(is_time)
-    }
 }
 
 /// A part of the ledger.
@@ -62,24 +42,29 @@ struct Chunk {
 /// Copies what is new in the ledger, and signs a revocation list if one is due. Returns whether the
 /// content of the server has changed.
 pub(in crate::services) async fn refresh(site: &Site) -> Result<bool, Refusal> {
+    let has_changed = copy_changes(site).await?;
+    match &site.vendor {
+        Some(vendor) => Ok(lists::refresh(site, vendor).await? || has_changed),
+        None => Ok(false),
+    }
+}
+
+/// Copies what is new in the ledger. Returns whether the content of the server has changed.
+pub(in crate::services) async fn copy_changes(site: &Site) -> Result<bool, Refusal> {
     let Some(vendor) = &site.vendor else {
         return Ok(false);
     };
     let mut state = vendor.copying.lock().await;
     // The version is read first, so a change in between is copied by the next call.
     let version = vendor.version().await?;
-    let mut has_changed = false;
-    if state.version != Some(version) {
-        if state.version.is_none() {
-            read_restricted(vendor).await?;
-            state.is_list_due = true;
-        }
-        has_changed = copy(site, vendor, &mut state).await?;
-        state.version = Some(version);
+    if state.version == Some(version) {
+        return Ok(false);
     }
-    if state.must_check_lists() {
-        has_changed |= lists::refresh(site, vendor, &mut state).await?;
+    if state.version.is_none() {
+        read_restricted(vendor).await?;
     }
+    let has_changed = copy(site, vendor, &state).await?;
+    state.version = Some(version);
     Ok(has_changed)
 }
 
@@ -116,11 +101,7 @@ fn restricted_by(entry: &LedgerEntry) -> Option<&str> {
 }
 
 /// Copies all entries after the position of the copy.
-async fn copy(
-    site: &Site,
-    vendor: &Arc<VendorLedger>,
-    state: &mut CopyState,
-) -> Result<bool, Refusal> {
+async fn copy(site: &Site, vendor: &Arc<VendorLedger>, state: &CopyState) -> Result<bool, Refusal> {
     let mut has_changed = false;
     let mut position = site.store.ledger_position(&site.tenant).await?;
     // A server that starts with an existing ledger did not see the changes before.
@@ -146,7 +127,7 @@ async fn copy(
             vendor,
             is_audited,
         };
-        has_changed |= copier.store(chunk, next.clone(), state).await?;
+        has_changed |= copier.store(chunk, next.clone()).await?;
         position = Some(next);
     }
 }
@@ -186,12 +167,7 @@ struct Copier<'a> {
 }
 
 impl Copier<'_> {
-    async fn store(
-        &self,
-        chunk: Chunk,
-        position: LedgerPosition,
-        state: &mut CopyState,
-    ) -> Result<bool, Refusal> {
+    async fn store(&self, chunk: Chunk, position: LedgerPosition) -> Result<bool, Refusal> {
         let mut copy = LedgerCopy {
             licenses: Vec::new(),
             audits: Vec::new(),
@@ -214,14 +190,14 @@ impl Copier<'_> {
                     continue;
                 }
                 Some(LedgerEntryKind::RevocationList | LedgerEntryKind::Release) => {
-                    state.is_list_due = true;
+                    self.vendor.lists.check_now();
                     continue;
                 }
                 Some(LedgerEntryKind::Revocation) => "license.revoke",
                 Some(LedgerEntryKind::Reinstatement) => "license.reinstate",
                 _ => continue,
             };
-            state.is_list_due = true;
+            self.vendor.lists.check_now();
             // A ledger that was replaced has entries whose copies are audited already.
             if entry.seq > chunk.copied {
                 let details = json!({ "reason": entry.member("reason") });

@@ -22,7 +22,7 @@ use license_issuer::services::server_keys::{
 use license_issuer::services::warnings::IssueWarning;
 use serde_json::Value;
 
-use super::changes::{Warning, warnings};
+use super::changes::{OrderWarning, warnings};
 use super::ledger::{VendorLedger, check_clock};
 use super::orders::IssueOrder;
 use super::refusals::{OrderError, failed_task, ledger_refused, not_issued, server_key_refused};
@@ -46,7 +46,7 @@ pub struct IssuedLicense {
     /// The content that the customer loses.
     pub losses: Vec<String>,
     /// Warnings about an order that is probably a mistake.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<OrderWarning>,
     /// Whether the ledger had the license of this request already.
     pub repeated: bool,
 }
@@ -59,7 +59,7 @@ pub(super) async fn issue(
     request: Option<RequestId>,
 ) -> Result<IssuedLicense, Refusal> {
     let mode = Mode::new(order.dry_run);
-    let certificate = Certificate::new(site, order.server_request.clone())?;
+    let certificate = CertifiedKey::new(site, order.server_request.clone())?;
     issue_order(site, actor, request, mode, move |context| {
         let draft = terms::draft(&order, context.matrix, context.now)?;
         let mut license = LicenseOrder::new(draft, context.matrix);
@@ -258,7 +258,7 @@ fn described(
 }
 
 /// The license server whose key a license certifies.
-pub(super) struct Certificate {
+pub(super) struct CertifiedKey {
     /// The current key of this server.
     own: Confirmation,
     /// The ids of all keys of this server.
@@ -266,7 +266,7 @@ pub(super) struct Certificate {
     server: Option<CertifiedServer>,
 }
 
-impl Certificate {
+impl CertifiedKey {
     /// Returns the certificate for a customer's server with a request, or for this server.
     pub(super) fn new(site: &Site, request: Option<String>) -> Result<Self, Refusal> {
         let product = site.matrix.product();

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 
 use super::VendorConfig;
 use super::copy::CopyState;
+use super::lists::ListCheck;
 use super::refusals::{busy, failed_task, ledger_refused, wrong_clock};
 use crate::domain::{Refusal, RefusalKind, ServerCode};
 
@@ -50,6 +51,8 @@ pub(in crate::services) struct VendorLedger {
     keys: RwLock<TrustSet>,
     /// The licenses that a revocation or a validation token may deny.
     pub(super) restricted: RwLock<HashSet<String>>,
+    /// When revocation lists are checked.
+    pub(super) lists: ListCheck,
     /// The state of the copy in the database. The lock allows one copy at a time.
     pub(super) copying: tokio::sync::Mutex<CopyState>,
 }
@@ -69,6 +72,7 @@ impl VendorLedger {
             writing: Arc::new(Semaphore::new(1)),
             keys: RwLock::new(keys),
             restricted: RwLock::default(),
+            lists: ListCheck::default(),
             copying: tokio::sync::Mutex::default(),
         };
         vendor.read_keys()?;

@@ -3,7 +3,8 @@
 //! A list is due after each revocation and reinstatement, whichever program recorded it. An ended
 //! activation alone does not need a new list at once, because each list has all entries.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use license_core::LicenseFile;
@@ -17,7 +18,6 @@ use license_issuer::services::revocation_lists::{
     EarlierList, Omission, RevocationListOrder, SignedRevocationList,
 };
 
-use super::copy::CopyState;
 use super::ledger::{VendorLedger, check_clock};
 use super::refusals::{OrderError, ledger_refused, not_issued};
 use crate::domain::{Actor, Refusal, RefusalKind, RevocationRecord};
@@ -38,28 +38,77 @@ const RETRY: TimeDelta = TimeDelta::seconds(10);
 /// The time after a list in which ended activations wait for the next one.
 const RELEASES_WAIT: TimeDelta = TimeDelta::hours(1);
 
+/// The time of the next check whether a list is due.
+#[derive(Debug)]
+pub(super) struct ListCheck {
+    next: Mutex<Instant>,
+    /// One list is signed at a time.
+    signing: tokio::sync::Mutex<()>,
+}
+
+impl Default for ListCheck {
+    fn default() -> Self {
+        Self {
+            next: Mutex::new(Instant::now()),
+            signing: tokio::sync::Mutex::default(),
+        }
+    }
+}
+
+impl ListCheck {
+    /// Lets the next call of [`refresh`] check whether a list is due.
+    pub(super) fn check_now(&self) {
+        *self.lock() = Instant::now();
+    }
+
+    /// Begins a check, unless it is too early. Returns the time of the next check.
+    fn begin(&self) -> Option<Instant> {
+        let mut next = self.lock();
+        if *next > Instant::now() {
+            return None;
+        }
+        *next = after(RETRY);
+        Some(*next)
+    }
+
+    /// Ends a check that found no list to be due, unless the ledger has changed since its begin.
+    fn end(&self, begun: Instant) {
+        let mut next = self.lock();
+        if *next == begun {
+            *next = after(CHECK_EVERY);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Instant> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn after(time: TimeDelta) -> Instant {
+    let now = Instant::now();
+    let next = now.checked_add(time.to_std().unwrap_or_default());
+    next.unwrap_or(now)
+}
+
 /// Signs and stores a list if one is due. Returns whether there is a new list.
-pub(super) async fn refresh(
-    site: &Site,
-    vendor: &Arc<VendorLedger>,
-    state: &mut CopyState,
-) -> Result<bool, Refusal> {
+pub(super) async fn refresh(site: &Site, vendor: &Arc<VendorLedger>) -> Result<bool, Refusal> {
+    // A list that another request signs now may have the change of this request.
+    let _signing = vendor.lists.signing.lock().await;
+    let Some(begun) = vendor.lists.begin() else {
+        return Ok(false);
+    };
     let stored = stored_list(site).await?;
     let product = site.matrix.product().to_string();
     let (seq, now) = (stored.as_ref().map(|list| list.seq), SystemClock.now());
     let imported_at = stored.as_ref().map(|list| list.imported_at);
-    let due = vendor
+    let is_due = vendor
         .read(move |ledger| {
             let statements = Statements::read(ledger, &product)?;
-            Ok(statements.due(seq, imported_at, now))
+            Ok(statements.is_list_due(seq, imported_at, now))
         })
         .await?;
-    state.check_lists_after(match due {
-        Due::Now => RETRY,
-        Due::Later => RELEASES_WAIT,
-        Due::Never => CHECK_EVERY,
-    });
-    if due != Due::Now {
+    if !is_due {
+        vendor.lists.end(begun);
         return Ok(false);
     }
     let matrix = Arc::clone(&site.matrix);
@@ -77,16 +126,6 @@ pub(super) async fn refresh(
     let is_new = super::super::revocations::store(site, &Actor::Server, &signed.list).await?;
     site.reload().await?;
     Ok(is_new)
-}
-
-/// Whether a list is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Due {
-    Now,
-    /// Ended activations wait for the next list.
-    Later,
-    /// The list has everything. It is replaced when it is old.
-    Never,
 }
 
 /// The last entries about revocations in the ledger.
@@ -131,18 +170,18 @@ impl Statements {
 
     /// Decides whether a list is due. `seq` and `imported_at` are those of the list that this
     /// server has.
-    fn due(&self, seq: Option<u64>, imported_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Due {
+    fn is_list_due(
+        &self,
+        seq: Option<u64>,
+        imported_at: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> bool {
         let age = imported_at.map(|at| now.signed_duration_since(at));
         let is_missing = seq.unwrap_or(0) < self.list_seq;
         let is_old = age.is_some_and(|age| age > RENEW_AFTER);
-        if self.statement > self.list || is_missing || is_old {
-            return Due::Now;
-        }
-        match (self.release > self.list, age) {
-            (true, Some(age)) if age < RELEASES_WAIT => Due::Later,
-            (true, _) => Due::Now,
-            (false, _) => Due::Never,
-        }
+        let must_wait = age.is_some_and(|age| age < RELEASES_WAIT);
+        let has_releases = self.release > self.list && !must_wait;
+        self.statement > self.list || is_missing || is_old || has_releases
     }
 }
 
@@ -216,23 +255,23 @@ mod tests {
         let ago = |delta| Some(time::saturating_sub(now, delta));
         let (minute, day) = (ago(TimeDelta::minutes(1)), ago(TimeDelta::days(1)));
         for (found, seq, imported_at, expected) in [
-            (statements(0, 0, 0, 0), None, None, Due::Never),
-            (statements(5, 0, 0, 0), None, None, Due::Now),
-            (statements(5, 0, 6, 9), Some(9), minute, Due::Never),
-            (statements(5, 0, 6, 9), Some(8), minute, Due::Now),
-            (statements(5, 0, 6, 9), None, None, Due::Now),
-            (statements(7, 0, 6, 9), Some(9), minute, Due::Now),
-            (statements(5, 7, 6, 9), Some(9), minute, Due::Later),
-            (statements(5, 7, 6, 9), Some(9), day, Due::Now),
+            (statements(0, 0, 0, 0), None, None, false),
+            (statements(5, 0, 0, 0), None, None, true),
+            (statements(5, 0, 6, 9), Some(9), minute, false),
+            (statements(5, 0, 6, 9), Some(8), minute, true),
+            (statements(5, 0, 6, 9), None, None, true),
+            (statements(7, 0, 6, 9), Some(9), minute, true),
+            (statements(5, 7, 6, 9), Some(9), minute, false),
+            (statements(5, 7, 6, 9), Some(9), day, true),
             (
                 statements(5, 0, 6, 9),
                 Some(9),
                 ago(TimeDelta::days(16)),
-                Due::Now,
+                true,
             ),
         ] {
-            let due = found.due(seq, imported_at, now);
-            assert_eq!(due, expected, "{found:?} {seq:?} {imported_at:?}");
+            let is_due = found.is_list_due(seq, imported_at, now);
+            assert_eq!(is_due, expected, "{found:?} {seq:?} {imported_at:?}");
         }
     }
 }

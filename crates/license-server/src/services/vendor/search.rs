@@ -50,7 +50,7 @@ pub(super) async fn search(
         let detail = "the cursor does not belong to this list";
         Refusal::new(RefusalKind::BadRequest, ServerCode::BadCursor, detail)
     })?;
-    super::refresh(site).await?;
+    super::copy_changes(site).await?;
     let limit = page.limit();
     let mut filter = LicenseFilter {
         status: search.status()?,

@@ -14,7 +14,7 @@ use license_issuer::services::licenses::LicenseOrder;
 
 use super::RequestId;
 use super::changes::Changes;
-use super::issue::{Certificate, IssuedLicense, OrderContext, issue_order};
+use super::issue::{CertifiedKey, IssuedLicense, OrderContext, issue_order};
 use super::orders::{ContentChanges, RenewOrder, UpgradeOrder};
 use super::refusals::{bad_request, draft_refused, ledger_refused};
 use super::search::not_found;
@@ -31,7 +31,7 @@ pub(super) async fn renew(
     request: Option<RequestId>,
 ) -> Result<IssuedLicense, Refusal> {
     let mode = Mode::new(order.dry_run);
-    let certificate = Certificate::new(site, order.server_request.clone())?;
+    let certificate = CertifiedKey::new(site, order.server_request.clone())?;
     let id = license.clone();
     issue_order(site, actor, request, mode, move |context| {
         let previous = Previous::find(&id, context)?;
@@ -58,7 +58,7 @@ pub(super) async fn upgrade(
     request: Option<RequestId>,
 ) -> Result<IssuedLicense, Refusal> {
     let mode = Mode::new(order.dry_run);
-    let certificate = Certificate::new(site, order.server_request.clone())?;
+    let certificate = CertifiedKey::new(site, order.server_request.clone())?;
     let id = license.clone();
     issue_order(site, actor, request, mode, move |context| {
         let previous = Previous::find(&id, context)?;
@@ -171,7 +171,7 @@ impl Previous {
     fn order<'m>(
         &self,
         draft: LicenseDraft,
-        certificate: &Certificate,
+        certificate: &CertifiedKey,
         is_loss_accepted: bool,
         context: &OrderContext<'_, 'm>,
     ) -> Result<LicenseOrder<'m>, Refusal> {

@@ -70,7 +70,7 @@ pub(super) fn draft(
         "2 to 16 characters of A-Z and 0-9",
         |text| Company::parse(text).ok(),
     )?;
-    let content = Content {
+    let content = OrderContent {
         seats: order.seats,
         devices: order.devices,
         quotas: &order.quotas,
@@ -88,7 +88,7 @@ pub(super) fn change(
     changes: &ContentChanges,
     matrix: &FeatureMatrix,
 ) -> Result<(), Refusal> {
-    let content = Content {
+    let content = OrderContent {
         seats: changes.seats,
         devices: changes.devices,
         quotas: &changes.quotas,
@@ -103,7 +103,7 @@ pub(super) fn find_tier<'m>(
     name: &str,
     matrix: &'m FeatureMatrix,
 ) -> Result<&'m TierPolicy, Refusal> {
-    let tier = Tier::parse(name.trim()).ok();
+    let tier = Tier::parse(&name.trim().to_ascii_uppercase()).ok();
     let tier = tier.and_then(|tier| matrix.tier(tier));
     tier.ok_or_else(|| {
         let names = matrix.tiers().iter().map(|tier| tier.name().to_string());
@@ -257,7 +257,7 @@ fn check_in(order: &IssueOrder, tier: &TierPolicy) -> Result<Option<CheckIn>, Re
 }
 
 /// Features and limits of an order.
-struct Content<'a> {
+struct OrderContent<'a> {
     seats: Option<u32>,
     devices: Option<u32>,
     quotas: &'a BTreeMap<String, i64>,
@@ -265,7 +265,7 @@ struct Content<'a> {
     remove: &'a [String],
 }
 
-impl Content<'_> {
+impl OrderContent<'_> {
     fn apply(&self, draft: &mut LicenseDraft, matrix: &FeatureMatrix) -> Result<(), Refusal> {
         if let Some(feature) = self.add.iter().find(|name| self.remove.contains(name)) {
             return Err(bad_request("a feature is added and removed")
