@@ -52,8 +52,8 @@ fn nothing_is_lost_and_nothing_is_issued_twice_when_the_server_is_killed() {
         let keys: Vec<String> = (0..4)
             .map(|number| format!("order-{round}-{number}"))
             .collect();
+        let url = server.url().to_owned();
         thread::scope(|scope| {
-            let url = server.url().to_owned();
             for key in &keys {
                 let (url, authorization) = (&url, &authorization);
                 scope.spawn(move || send(url, authorization, key));

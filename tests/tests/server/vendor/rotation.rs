@@ -110,7 +110,8 @@ fn a_new_key_of_the_server_serves_new_licenses_and_the_old_key_serves_the_others
     let license = file.blocks()[0].token.verify(&trust).unwrap();
     for token in [&token, &reply["validation"]] {
         let token = Unverified::parse(token.as_str().unwrap()).unwrap();
-        token.verify_validation(&trust, &license).unwrap();
+        let verified = token.verify_validation(&trust, &license);
+        assert_eq!(verified.unwrap().license_id(), license.id());
     }
 }
 
