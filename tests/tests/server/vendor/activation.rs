@@ -80,11 +80,10 @@ fn a_machine_activates_and_deactivates_with_the_files_of_its_program() {
         .post("/api/v1/activations", &asked)
         .expect_problem(409, "REPLAYED");
     server.post("/api/v1/activations", &other).expect(200);
-    let open = site
-        .keygen("ledger activations --json")
-        .expect_code(0)
-        .json();
-    assert_eq!(open["activations"].as_array().unwrap().len(), 2, "{open}");
+    let show = format!("ledger show {} --json", issued["id"].as_str().unwrap());
+    let shown = site.keygen(&show).expect_code(0).json();
+    let activations = shown["activations"].as_array().unwrap();
+    assert_eq!(activations.len(), 2, "{shown}");
     site.verify_ledger();
 }
 
