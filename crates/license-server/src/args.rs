@@ -28,6 +28,10 @@ First steps:
 `license-server run` works without the other steps: it creates what is missing,
 and prints its address and a link for the first administrator.
 
+Vendors:
+  With --ledger and --signing-key, the server issues and revokes licenses over
+  HTTP, with the ledger and the key of `keygen`.
+
 Set options once:
   Variables such as LICENSE_SERVER_LISTEN, and members of license-server.toml
   such as listen, replace options. `license-server check-config` shows each

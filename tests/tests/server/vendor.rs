@@ -6,6 +6,7 @@ mod orders;
 mod refusal;
 mod revocation;
 mod rotation;
+mod token;
 
 use license_tests::server::{Administrator, Response, Server, license_server};
 use license_tests::{Run, RunOutput, Scratch, Vendor, words};
