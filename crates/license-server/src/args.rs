@@ -27,6 +27,10 @@ First steps:
 `license-server run` works without the other steps: it creates what is missing,
 and prints its address and a link for the first administrator.
 
+Vendors:
+  With --ledger and --signing-key, the server issues and revokes licenses over
+  HTTP, with the ledger and the key of `keygen`.
+
 Set options once:
   Variables such as LICENSE_SERVER_LISTEN, and members of license-server.toml
   such as listen, replace options. `license-server check-config` shows each
@@ -51,6 +55,11 @@ LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
   metrics_listen            address and port of the metrics, or off
   trust                     public keys of the vendor
   product_file              product file of the vendor
+  ledger                    ledger of keygen, for a vendor's server
+  signing_key               key that signs licenses, for a vendor's server: a
+                            file, or pkcs11:, awskms: or gcpkms:
+  signing_key_passphrase_file
+                            file with the passphrase or PIN of the signing key
   name                      name of the server in leases and validation tokens
   allowed_networks          networks whose machines may use seats
   trusted_proxies           proxies whose X-Forwarded-For counts
@@ -128,6 +137,9 @@ pub(crate) struct Init {
     /// File for the request to the vendor [default: server.request in the data directory]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Create a new key for new licenses; the server keeps its earlier keys for their licenses
+    #[arg(long)]
+    pub(crate) new_key: bool,
     /// Size of the key in bits
     #[arg(long, value_name = "BITS", default_value = "2048", value_parser = ["2048", "3072"])]
     pub(crate) bits: String,
@@ -238,6 +250,15 @@ setting_args! {
     /// Product file (TOML)
     #[arg(hide = true)]
     product_file: "FILE";
+    /// Ledger of keygen, for a vendor's server
+    #[arg(hide = true)]
+    ledger: "FILE";
+    /// Key that signs licenses, for a vendor's server: a file, or pkcs11:, awskms: or gcpkms:
+    #[arg(hide = true)]
+    signing_key: "KEY";
+    /// File with the passphrase or PIN of the signing key
+    #[arg(hide = true)]
+    signing_key_passphrase_file: "FILE";
     /// Name of the server in leases and validation tokens
     #[arg(hide = true)]
     name: "NAME";

@@ -31,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) trust: Option<PathBuf>,
     pub(crate) product_file: Option<PathBuf>,
+    /// The ledger and the key of a vendor. A site server has none.
+    pub(crate) vendor: Option<VendorSettings>,
     pub(crate) name: String,
     pub(crate) allowed_networks: Vec<Network>,
     pub(crate) trusted_proxies: Vec<Network>,
@@ -48,6 +50,15 @@ pub(crate) struct TokenKey {
     pub(crate) pin_file: Option<PathBuf>,
     /// The PKCS#11 module, unless the URI names it.
     pub(crate) module: Option<PathBuf>,
+}
+
+/// The settings that only a vendor's server has.
+#[derive(Clone, Debug)]
+pub(crate) struct VendorSettings {
+    /// The file of the ledger.
+    pub(crate) ledger: PathBuf,
+    pub(crate) signing_key: KeyLocation,
+    pub(crate) passphrase_file: Option<PathBuf>,
 }
 
 /// The use of TLS.
@@ -115,6 +126,7 @@ impl Config {
             metrics_listen: reader.optional_address("metrics_listen")?,
             trust: reader.path("trust"),
             product_file: reader.path("product_file"),
+            vendor: reader.vendor()?,
             name: match reader.optional("name", server_name)? {
                 Some(name) => name,
                 None => host_name(),
@@ -314,6 +326,32 @@ impl Reader<'_> {
         })
     }
 
+    /// Returns the settings of a vendor's server, which need each other.
+    fn vendor(&self) -> Result<Option<VendorSettings>, Failure> {
+        let (ledger, key) = (self.path("ledger"), self.path("signing_key"));
+        let passphrase_file = self.path("signing_key_passphrase_file");
+        match (ledger, key) {
+            (Some(ledger), Some(key)) => Ok(Some(VendorSettings {
+                ledger,
+                signing_key: key.into_os_string().into(),
+                passphrase_file,
+            })),
+            (Some(_), None) => Err(Failure::usage(
+                "expected signing_key with ledger, found none",
+            )
+            .hint("name the key that signs licenses with --signing-key, or remove ledger for a site server")),
+            (None, Some(_)) => Err(Failure::usage(
+                "expected ledger with signing_key, found none",
+            )
+            .hint("name the ledger with --ledger FILE, or remove signing_key for a site server")),
+            (None, None) if passphrase_file.is_some() => Err(Failure::usage(
+                "expected signing_key with signing_key_passphrase_file, found none",
+            )
+            .hint("name the key with --signing-key, or remove signing_key_passphrase_file")),
+            (None, None) => Ok(None),
+        }
+    }
+
     fn tls(&self, listen: SocketAddr) -> Result<Tls, Failure> {
         let is_local = listen.ip().is_loopback();
         let mode = self.parsed("tls", |text| match text {
@@ -432,6 +470,12 @@ pub(crate) fn files(config: &Config) -> Vec<(&'static str, &Path)> {
         ("product_file", &config.product_file),
         ("enrollment_token_file", &config.enrollment_token_file),
     ];
+    if let Some(vendor) = &config.vendor {
+        // A missing ledger is created at the first start.
+        files.extend(vendor.signing_key.file().map(|path| ("signing_key", path)));
+        let passphrase = vendor.passphrase_file.as_deref();
+        files.extend(passphrase.map(|path| ("signing_key_passphrase_file", path)));
+    }
     files.extend(
         optional
             .into_iter()

@@ -11,18 +11,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, show_path};
+use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, escape, show_path};
 use license_core::issue::{
     KeyBits, LeaseDraft, ServerKey, SigningError, SigningKey, ValidationDraft, VerifyingSigner,
 };
 use license_core::jose::Algorithm;
 use license_core::trust::TrustedKey;
-use license_core::with_causes;
+use license_core::{License, with_causes};
 use license_issuer::random;
 use license_issuer::signer::private_key::{PrivateKeyError, to_plain_pem};
 use license_issuer::signer::{
-    self, KeyLocation, Passphrase, PassphraseRequest, PassphraseSource, SignerError, SignerOptions,
+    self, ErrorCategory, KeyLocation, Passphrase, PassphraseRequest, PassphraseSource, SignerError,
+    SignerOptions,
 };
+use zeroize::Zeroizing;
 
 use tokio::sync::Semaphore;
 
@@ -53,8 +55,9 @@ pub(crate) fn create(path: &Path, bits: KeyBits) -> Result<(), Failure> {
 ///
 /// # Errors
 ///
-/// Returns the errors of the HSM. For a file, returns `NOT_INITIALIZED` if the file is missing, `INSECURE_FILE` if other users can read it,
-/// and the code of the error if the file is not a private key that can be used.
+/// Returns the errors of the HSM. For a file, returns `NOT_INITIALIZED` if the file is missing,
+/// `INSECURE_FILE` if other users can read it, and the code of the error if the file is not a private
+/// key that can be used.
 pub(crate) fn load(config: &Config, directory: &DataDir) -> Result<VerifyingSigner, Failure> {
     match &config.key {
         Some(key) => token::open(key),
@@ -62,7 +65,12 @@ pub(crate) fn load(config: &Config, directory: &DataDir) -> Result<VerifyingSign
     }
 }
 
-fn load_file(path: &Path) -> Result<VerifyingSigner, Failure> {
+/// Opens a key in a file.
+///
+/// # Errors
+///
+/// Returns the errors of [`load`] for a file.
+pub(crate) fn load_file(path: &Path) -> Result<VerifyingSigner, Failure> {
     if !path.exists() {
         let message = format!("the server has no key: {} does not exist", show_path(path));
         return Err(Failure::new(Exit::System, "NOT_INITIALIZED", message).hint(
@@ -78,45 +86,64 @@ fn load_file(path: &Path) -> Result<VerifyingSigner, Failure> {
     signer::open(&location, &options).map_err(|error| not_loaded(path, &error))
 }
 
-/// The server's key as the services use it.
+/// The server's keys as the services use them. The key that a license certifies signs for it.
 pub(crate) struct SigningServer {
-    key: ServerKey,
+    current: ServerKey,
+    /// Keys of files that the server used before.
+    earlier: Vec<ServerKey>,
     /// A key in a token makes one signature after the other.
     turns: Option<Semaphore>,
     observer: Arc<dyn Observer>,
 }
 
 impl SigningServer {
-    /// Returns a key in memory, which signs at once on the thread of the request.
-    pub(crate) fn in_memory(key: ServerKey, observer: Arc<dyn Observer>) -> Self {
+    /// Returns keys in memory, which sign at once on the thread of the request.
+    pub(crate) fn in_memory(
+        current: ServerKey,
+        earlier: Vec<ServerKey>,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
         Self {
-            key,
+            current,
+            earlier,
             turns: None,
             observer,
         }
     }
 
-    /// Returns a key in a token. A request waits for its turn without a thread, so the token blocks
-    /// one thread at most.
-    pub(crate) fn in_token(key: ServerKey, observer: Arc<dyn Observer>) -> Self {
+    /// Returns a current key in a token. A request waits for its turn without a thread, so the token
+    /// blocks one thread at most.
+    pub(crate) fn in_token(
+        current: ServerKey,
+        earlier: Vec<ServerKey>,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
         Self {
             turns: Some(Semaphore::new(1)),
-            ..Self::in_memory(key, observer)
+            ..Self::in_memory(current, earlier, observer)
         }
+    }
+
+    /// Returns the key that a license certifies, or the current one.
+    fn key_for(&self, license: &License) -> &ServerKey {
+        let mut earlier = self.earlier.iter();
+        let certified = earlier.find(|key| key.is_certified_by(license));
+        certified.unwrap_or(&self.current)
     }
 
     async fn sign(
         &self,
+        key: &ServerKey,
         sign: impl FnOnce(&ServerKey) -> Result<String, SigningError> + Send,
     ) -> Result<String, SigningError> {
         let start = Instant::now();
         let signed = match &self.turns {
-            None => sign(&self.key),
+            None => sign(key),
             Some(turns) => {
                 let turn = tokio::time::timeout(MAX_WAIT, turns.acquire()).await;
                 let _turn = turn.map_err(|_| busy())?;
                 // The runtime moves its other tasks to another thread.
-                tokio::task::block_in_place(|| sign(&self.key))
+                tokio::task::block_in_place(|| sign(key))
             }
         };
         self.observer.signed(start.elapsed());
@@ -136,15 +163,71 @@ fn busy() -> SigningError {
 #[async_trait]
 impl ServerSigner for SigningServer {
     fn public(&self) -> &TrustedKey {
-        self.key.public()
+        self.current.public()
+    }
+
+    fn keys(&self) -> Vec<&TrustedKey> {
+        let keys = std::iter::once(&self.current).chain(&self.earlier);
+        keys.map(ServerKey::public).collect()
     }
 
     async fn sign_lease(&self, draft: &LeaseDraft<'_>) -> Result<String, SigningError> {
-        self.sign(|key| draft.sign(key)).await
+        let key = self.key_for(draft.license);
+        self.sign(key, |key| draft.sign(key)).await
     }
 
     async fn sign_validation(&self, draft: &ValidationDraft<'_>) -> Result<String, SigningError> {
-        self.sign(|key| draft.sign_as_server(key)).await
+        let key = self.key_for(draft.license);
+        self.sign(key, |key| draft.sign_as_server(key)).await
+    }
+}
+
+/// Opens the key that signs licenses.
+///
+/// # Errors
+///
+/// Returns `WRONG_PASSPHRASE`, `INSECURE_FILE`, or another code of the key's backend.
+pub(crate) fn open_vendor_key(
+    location: &KeyLocation,
+    passphrase_file: Option<&Path>,
+) -> Result<VerifyingSigner, Failure> {
+    let options = SignerOptions {
+        algorithm: None,
+        passphrases: &PassphraseFile(passphrase_file),
+        pkcs11_module: None,
+    };
+    signer::open(location, &options).map_err(|error| {
+        let advice = error.advice();
+        let exit = match advice.category {
+            ErrorCategory::Request => Exit::Usage,
+            ErrorCategory::Key => Exit::Indeterminate,
+            ErrorCategory::Environment => Exit::System,
+        };
+        let failure = Failure::new(exit, advice.code, escape(&with_causes(&error)));
+        failure.hint(escape(&advice.hint))
+    })
+}
+
+/// The source of the passphrase of the vendor's key, because a server starts without a person.
+struct PassphraseFile<'a>(Option<&'a Path>);
+
+impl PassphraseSource for PassphraseFile<'_> {
+    fn passphrase(
+        &self,
+        request: PassphraseRequest<'_>,
+    ) -> Result<Option<Passphrase>, Box<dyn Error + Send + Sync>> {
+        let source = match request {
+            PassphraseRequest::TokenPin { pin_source, .. } => pin_source,
+            _ => None,
+        };
+        let Some(path) = self.0.or(source) else {
+            return Err("expected signing_key_passphrase_file, found none".into());
+        };
+        let text = Zeroizing::new(std::fs::read(path)?);
+        let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line = Zeroizing::new(String::from_utf8(line.to_vec())?);
+        Ok(Some(Passphrase::new(line)?))
     }
 }
 
@@ -222,7 +305,7 @@ mod tests {
         let path = directory.path().join("server.key");
         create(&path, KeyBits::B2048).unwrap();
         let key = ServerKey::new(load_file(&path).unwrap(), &TrustSet::default()).unwrap();
-        Arc::new(SigningServer::in_token(key, Arc::new(())))
+        Arc::new(SigningServer::in_token(key, Vec::new(), Arc::new(())))
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -235,7 +318,7 @@ mod tests {
                 start.send(()).unwrap();
                 Ok(wait.recv().unwrap())
             };
-            key.sign(sign).await
+            key.sign(&key.current, sign).await
         });
         started.await.unwrap();
         // The only worker runs this task while the key signs.
@@ -259,7 +342,7 @@ mod tests {
                     running.fetch_sub(1, Ordering::SeqCst);
                     Ok(before.to_string())
                 };
-                key.sign(sign).await
+                key.sign(&key.current, sign).await
             })
         });
         for signature in signatures.collect::<Vec<_>>() {

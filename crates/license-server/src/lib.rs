@@ -5,7 +5,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | foundation | `args`, `network`, `config`, `data_dir`, `trust_file`, `certificate`, `logs`, `log_limit` |
+//! | foundation | `args`, `network`, `embedded`, `config`, `data_dir`, `trust_file`, `certificate`, `logs`, `log_limit` |
 //! | domain | [`clock`], [`domain`], [`observer`], [`store`], [`services`], `keys`, `metrics` |
 //! | HTTP | `api`, `server` |
 //! | program | `commands` |
@@ -23,6 +23,7 @@ mod commands;
 mod config;
 mod data_dir;
 pub mod domain;
+mod embedded;
 mod keys;
 mod log_limit;
 mod logs;

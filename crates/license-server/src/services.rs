@@ -24,6 +24,8 @@ mod tokens;
 mod trust;
 mod usage;
 mod validate;
+mod vendor;
+mod verdict;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -49,6 +51,11 @@ pub use tokens::{NewToken, TokenService};
 pub use trust::TrustService;
 pub use usage::{UsageReceipt, UsageService};
 pub use validate::{ValidateReply, ValidateRequest, ValidateService};
+pub use vendor::{
+    IssueOrder, IssuedLicense, LicenseSearch, ReinstateOrder, ReinstatementResult, RenewOrder,
+    RequestId, RevocationResult, RevokeOrder, ServerRole, UpgradeOrder, VendorConfig,
+    VendorService,
+};
 
 use crate::clock::Clock;
 pub use crate::domain::{IdempotencyKey, IdempotencyState, StoredResponse};
@@ -84,12 +91,16 @@ pub struct ServicesConfig {
     pub matrix: Arc<FeatureMatrix>,
     /// The operator of the server, as tokens name it in the claim `iss`.
     pub issuer: String,
+    /// The role of the server.
+    pub role: ServerRole,
 }
 
 /// All services.
 pub struct Services {
     /// Installed licenses.
     pub licenses: LicenseService,
+    /// Licenses of the vendor's ledger.
+    pub vendor: VendorService,
     /// Validation of licenses.
     pub validate: ValidateService,
     /// Check-ins.
@@ -158,11 +169,13 @@ impl Services {
     /// Returns a refusal if the store cannot be read.
     pub async fn open(config: ServicesConfig) -> Result<Arc<Self>, Refusal> {
         let site = Arc::new(Site::open(config).await?);
+        vendor::copy_changes(&site).await?;
         let licenses = LicenseService::new(Arc::clone(&site));
         let validate = ValidateService::new(Arc::clone(&site));
         let seats = SeatService::new(Arc::clone(&site));
         Ok(Arc::new(Self {
             licenses,
+            vendor: VendorService::new(Arc::clone(&site)),
             check_ins: CheckInService::new(validate.clone()),
             validate,
             pools: PoolService::new(Arc::clone(&site), seats.clone()),
@@ -210,6 +223,17 @@ impl Services {
         })
     }
 
+    /// Copies what is new in the ledger of a vendor's server, and signs a revocation list if one is
+    /// due. The server calls it once a second, apart from [`tick`](Self::tick), because it can wait
+    /// for the ledger.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the ledger or the store cannot be used. The next call continues.
+    pub async fn copy_ledger(&self) -> Result<bool, Refusal> {
+        vendor::refresh(&self.site).await
+    }
+
     async fn clean_up(&self) -> Result<(), Refusal> {
         self.idempotency.forget_old().await?;
         let before = |retention| {
@@ -230,7 +254,13 @@ impl Services {
         Ok(())
     }
 
-    /// Returns whether the server can serve clients.
+    /// Returns whether the server is a vendor's.
+    pub fn is_vendor(&self) -> bool {
+        self.site.is_vendor
+    }
+
+    /// Returns whether the server can serve clients. A vendor's server can, before it has issued a
+    /// license.
     ///
     /// # Errors
     ///
@@ -238,7 +268,7 @@ impl Services {
     pub async fn readiness(&self) -> Result<Readiness, Refusal> {
         self.site.store.check().await?;
         Ok(Readiness {
-            has_license: !self.licenses.is_empty().await?,
+            has_license: self.site.is_vendor || !self.licenses.is_empty().await?,
         })
     }
 }

@@ -5,6 +5,7 @@
 
 mod document;
 mod operator;
+mod vendor;
 
 use license_tests::server::license_server;
 use license_tests::{Run, Scratch, keygen, programs, tools, words};

@@ -10,6 +10,7 @@
 mod answers;
 mod clock;
 mod config;
+mod embedded;
 mod fuzz;
 mod guide;
 mod histories;
@@ -28,3 +29,4 @@ mod start;
 mod story;
 mod tls;
 mod validate;
+mod vendor;

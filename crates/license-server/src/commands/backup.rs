@@ -55,13 +55,14 @@ fn copy_all(config: &Config, from: &DataDir, to: &DataDir) -> Result<Vec<String>
 fn copy_files(from: &DataDir, to: &DataDir) -> Result<Vec<String>, Failure> {
     let (certificate, certificate_key) = from.certificate();
     let mut names = vec![name(&from.database())];
-    let files = [
+    let mut files = from.earlier_keys()?;
+    files.extend([
         from.key(),
         from.request(),
         from.trust(),
         certificate,
         certificate_key,
-    ];
+    ]);
     for file in files {
         let bytes = match fs::read(&file) {
             Ok(bytes) => zeroize::Zeroizing::new(bytes),

@@ -71,6 +71,7 @@ async fn serve(config: Config, directory: DataDir, terminal: &Terminal) -> Resul
             .and_then(|listener| listener.local_addr().ok()),
         has_license: !is_empty,
         has_trust: opened.has_trust,
+        is_vendor: opened.services.is_vendor(),
     };
     let server = assemble(&config, &opened, metrics, listener, metrics_listener)?;
     let server = RunningServer {
@@ -178,6 +179,7 @@ struct Start {
     metrics: Option<SocketAddr>,
     has_license: bool,
     has_trust: bool,
+    is_vendor: bool,
 }
 
 impl Start {
@@ -195,6 +197,7 @@ impl Start {
                 "data_dir": show_path(directory.path()),
                 "request": show_path(&directory.request()),
                 "has_license": self.has_license,
+                "role": if self.is_vendor { "vendor" } else { "site" },
             }));
         }
         let mut text = format!("listening on {}", self.url);
@@ -209,7 +212,11 @@ impl Start {
                 "\n\nCreate the first administrator with this link, which works once, for 24 hours:\n  {url}"
             ));
         }
-        if !self.has_license {
+        if self.is_vendor {
+            text.push_str(
+                "\n\nThis is a vendor's server. Issue a license: POST /api/v1/licenses/issue",
+            );
+        } else if !self.has_license {
             text.push_str(&self.steps(directory));
         }
         terminal.data(&text)

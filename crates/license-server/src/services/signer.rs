@@ -11,8 +11,14 @@ use license_core::trust::TrustedKey;
 /// that requests can wait for such a key without blocking a thread.
 #[async_trait]
 pub trait ServerSigner: Send + Sync {
-    /// Returns the public key.
+    /// Returns the public key that new licenses certify.
     fn public(&self) -> &TrustedKey;
+
+    /// Returns all public keys: the current one, and earlier ones for the licenses that certify
+    /// them.
+    fn keys(&self) -> Vec<&TrustedKey> {
+        vec![self.public()]
+    }
 
     /// Signs a lease.
     ///

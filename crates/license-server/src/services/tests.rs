@@ -19,7 +19,7 @@ use license_core::trust::TrustedKey;
 use license_core::{FeatureMatrix, LicenseId, Tier, TrustSet, time};
 use tempfile::TempDir;
 
-use super::{ServerSigner, Services, ServicesConfig};
+use super::{ServerRole, ServerSigner, Services, ServicesConfig};
 use crate::clock::ManualClock;
 use crate::domain::{Actor, TenantId};
 use crate::store::Store;
@@ -121,6 +121,7 @@ impl TestServer {
             roots: Arc::new(trust()),
             matrix: Arc::new(matrix().clone()),
             issuer: "licenses.acme.example".to_owned(),
+            role: ServerRole::Site,
         });
         Self {
             services: services.await.unwrap(),

@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod connection;
 mod events;
+mod ledger;
 mod licenses;
 mod location;
 mod machines;
