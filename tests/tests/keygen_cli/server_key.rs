@@ -1,5 +1,7 @@
 //! `--server-key`: the key of a customer's license server in the claim `cnf`.
 
+mod floating;
+
 use std::sync::LazyLock;
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
