@@ -1,8 +1,9 @@
 //! Storage, in terms of the domain.
 //!
-//! [`Store`] is implemented for each database. Every method takes the tenant. A method that changes
-//! something is one transaction, and its audit entries are part of this transaction. When a method
-//! returns, the change is on the disk.
+//! [`Store`] is implemented for each database. Every method takes the tenant, except those of
+//! [`Store`] itself, which concern the whole database. A method that changes something is one
+//! transaction, and its audit entries are part of this transaction. When a method returns, the
+//! change is on the disk.
 
 mod administration;
 #[cfg(test)]
@@ -31,7 +32,8 @@ pub trait Store: LicenseStore + MachineStore + SeatStore + AdministrationStore {
     /// Copies a consistent snapshot to a new file, which only its owner can access.
     async fn back_up(&self, to: &Path) -> Result<(), StoreError>;
 
-    /// Reads and writes the database, to show that it works.
+    /// Reads and writes the database, to show that it works. Returns [`StoreError::DiskFull`] for a
+    /// minute after a change did not fit on the disk.
     async fn check(&self) -> Result<(), StoreError>;
 
     /// Commits all requests that are waiting, and accepts no more.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use license_seats::{
-    Lease, LeaseSpan, LeaseTime, PoolTerms, PoolUsage, SeatCommand, SeatOutcome, Ticket,
+    LeaseSpan, LeaseTime, OpenLease, PoolTerms, PoolUsage, SeatCommand, SeatOutcome, Ticket,
 };
 
 use crate::domain::PoolId;
@@ -29,6 +30,9 @@ pub struct PoolReply {
     pub outcome: SeatOutcome,
     /// The reading of the lease clock at which the command was processed.
     pub now: LeaseTime,
+    /// When the lease of the command ended, if the command was denied because of that. The lease
+    /// clock stands still while the server is down, so only the store knows this time.
+    pub ended_at: Option<DateTime<Utc>>,
 }
 
 /// A pool with its counts.
@@ -46,7 +50,7 @@ pub struct PoolView {
 #[derive(Clone, Debug)]
 pub struct LeaseRow {
     /// The lease.
-    pub lease: Arc<Lease>,
+    pub lease: Arc<OpenLease>,
     /// The reading of the lease clock.
     pub now: LeaseTime,
 }

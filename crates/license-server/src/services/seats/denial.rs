@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use license_seats::{Denial, DenialReason, EndedLease, LeaseSpan, LeaseTime, PoolUsage};
+use chrono::{DateTime, SubsecRound, Utc};
+use license_core::time::rfc3339;
+use license_seats::{Denial, DenialReason, EndedLease, LeaseSpan, PoolUsage};
 use serde_json::{Map, Value, json};
 
 use crate::domain::{Refusal, RefusalKind};
@@ -13,15 +15,12 @@ const MIN_RETRY: Duration = Duration::from_secs(1);
 /// The longest time after which a denied caller should repeat its request.
 const MAX_RETRY: Duration = Duration::from_secs(60);
 
-/// Converts the denial of a pool.
-pub(super) fn refusal(denial: &Denial, now: LeaseTime) -> Refusal {
+/// Converts the denial of a pool. `ended_at` is when the lease ended, by the wall clock.
+pub(super) fn refusal(denial: &Denial, ended_at: Option<DateTime<Utc>>) -> Refusal {
     let reason = &denial.reason;
-    let refusal = Refusal::with_code(kind(reason), reason.code(), reason.to_string())
-        .facts(Value::Object(facts(denial, now)));
-    let refusal = match hint(reason) {
-        Some(hint) => refusal.hint(hint),
-        None => refusal,
-    };
+    let refusal = Refusal::with_code(kind(reason), reason.code(), detail(reason, ended_at))
+        .facts(Value::Object(facts(denial, ended_at)))
+        .hint(hint(reason));
     match reason {
         DenialReason::NoSeat | DenialReason::UserLimit { .. } => {
             let usage = &denial.usage;
@@ -44,7 +43,7 @@ pub(super) fn ended(usage: PoolUsage) -> Refusal {
         next_seat_in: None,
         queue_position: None,
     };
-    refusal(&denial, LeaseTime::START)
+    refusal(&denial, None)
 }
 
 fn retry(next_seat_in: Option<LeaseSpan>) -> Duration {
@@ -63,31 +62,23 @@ fn kind(reason: &DenialReason) -> RefusalKind {
     }
 }
 
-fn hint(reason: &DenialReason) -> Option<&'static str> {
-    Some(match reason {
+/// Returns what the caller can do over HTTP.
+fn hint(reason: &DenialReason) -> &'static str {
+    match reason {
         DenialReason::NoSeat | DenialReason::UserLimit { .. } => {
             "wait in the queue with `\"wait\": true`, or repeat the request later"
         }
-        DenialReason::QueueFull { .. } => "repeat the request later",
-        DenialReason::LicenseEnded => "an administrator installs a renewal of the license",
-        DenialReason::LeaseLost(_)
-        | DenialReason::NotRenewable { .. }
-        | DenialReason::UnknownInstance
-        | DenialReason::UnknownTicket
-        | DenialReason::NoLease => "acquire a seat again",
-        DenialReason::InstanceMismatch => "choose a new random instance id",
         DenialReason::BorrowNotPermitted => {
             "ask the vendor for a license with the quota `borrow_days`"
         }
-        DenialReason::BorrowDuration { .. } => "borrow the seat for a shorter time",
         DenialReason::InvalidReason { .. } => "state the reason in the member `reason`",
-        _ => return None,
-    })
+        _ => reason.hint(),
+    }
 }
 
 /// Returns the facts of a denial as JSON. Times of the lease clock mean nothing to a client, so
-/// they are relative to now.
-fn facts(denial: &Denial, now: LeaseTime) -> Map<String, Value> {
+/// they are relative to now, or times of the wall clock.
+fn facts(denial: &Denial, ended_at: Option<DateTime<Utc>>) -> Map<String, Value> {
     let mut facts = Map::new();
     facts.insert("usage".to_owned(), json!(denial.usage));
     if let Some(next) = denial.next_seat_in {
@@ -109,17 +100,33 @@ fn facts(denial: &Denial, now: LeaseTime) -> Map<String, Value> {
         facts.insert("holders".to_owned(), holders.collect());
     }
     if let DenialReason::LeaseLost(Some(ended)) = &denial.reason {
-        facts.insert("ended".to_owned(), ended_facts(ended, now));
+        facts.insert("ended".to_owned(), ended_facts(ended, ended_at));
     }
     facts
 }
 
-fn ended_facts(ended: &EndedLease, now: LeaseTime) -> Value {
+/// Returns the description of a denial. A session that has lost its seat learns when and why.
+fn detail(reason: &DenialReason, ended_at: Option<DateTime<Utc>>) -> String {
+    let DenialReason::LeaseLost(Some(ended)) = reason else {
+        return reason.to_string();
+    };
+    let at = ended_at.map_or_else(
+        || "has ended".to_owned(),
+        |at| format!("ended at {}", rfc3339(at.trunc_subsecs(0))),
+    );
+    let (seq, cause) = (ended.seq, ended.reason.description());
+    match &ended.note {
+        Some(note) => format!("the lease {seq} {at}: {cause}: {note}"),
+        None => format!("the lease {seq} {at}: {cause}"),
+    }
+}
+
+fn ended_facts(ended: &EndedLease, ended_at: Option<DateTime<Utc>>) -> Value {
     json!({
         "seq": ended.seq,
+        "at": ended_at.map(|at| rfc3339(at.trunc_subsecs(0)).to_string()),
         "reason": ended.reason.as_str(),
         "note": ended.note,
-        "seconds_ago": seconds(now.since(ended.ended)),
         "held_for_seconds": seconds(ended.ended.since(ended.granted)),
     })
 }
