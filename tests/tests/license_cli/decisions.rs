@@ -203,6 +203,7 @@ fn every_rule_is_explained_in_its_order() {
         "version",
         "expiry",
         "check-in",
+        "seat",
     ];
     assert_eq!(names, order);
     let text = license(&machine, &["explain", "--at", LATER])
