@@ -70,8 +70,8 @@ programs_on_path! {
     promtool: "promtool" "--version";
     /// Finds `systemd-analyze`, which checks units.
     systemd_analyze: "systemd-analyze" "--version";
-    /// Finds `pkcs11-tool` of OpenSC.
-    pkcs11_tool: "pkcs11-tool" "--help";
+    /// Finds the programs of OpenSC. `pkcs11-tool` itself fails without a token.
+    opensc: "opensc-tool" "--version";
     /// Finds `curl`.
     curl: "curl" "--version";
 }

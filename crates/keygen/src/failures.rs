@@ -81,6 +81,9 @@ pub(crate) fn draft_refused(error: &CoreIssueError) -> Failure {
             Failure::new(Exit::Usage, Code::ServerKeyTrusted.as_str(), message)
                 .hint(OWN_SERVER_KEY_HINT)
         }
+        CoreIssueError::NoServerKey => Failure::usage(message).hint(
+            "add the request of the customer's license server with --server-key FILE, or issue the license without --floating; `renew` and `upgrade` remove the requirement with --no-floating",
+        ),
         CoreIssueError::Refused { source } => not_verified("license", &**source),
         CoreIssueError::Empty { claim } => {
             let flag = match *claim {

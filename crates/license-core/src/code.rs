@@ -68,6 +68,7 @@ codes! {
     MachineMismatch "MACHINE_MISMATCH" Denied "The license is locked to other machines.",
     NotActivated "NOT_ACTIVATED" Denied "The license must be activated on this machine, but is not.",
     Deactivated "DEACTIVATED" Denied "The license is deactivated on this machine.",
+    SeatRequired "SEAT_REQUIRED" Denied "The license requires a floating seat, and the session holds none.",
     UserMismatch "USER_MISMATCH" Denied "The license is for other named users.",
     ProductMismatch "PRODUCT_MISMATCH" Denied "The license is for another product.",
     UsageMismatch "USAGE_MISMATCH" Denied "The license is for another kind of use.",

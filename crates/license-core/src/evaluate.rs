@@ -11,6 +11,7 @@ mod missing_context;
 mod outcome;
 mod rule;
 mod rules;
+mod seat;
 mod validation_history;
 mod verified_licenses;
 mod warning;
@@ -26,6 +27,7 @@ pub use feature_decision::FeatureDecision;
 pub use missing_context::{ContextValue, MissingContext};
 pub use outcome::Outcome;
 pub use rule::{Rule, RuleOutcome, RuleResult};
+pub use seat::SeatProblem;
 pub use warning::Warning;
 
 use crate::code::Code;
@@ -224,8 +226,10 @@ fn valid_until(evaluation: &Evaluation<'_>, end: Option<DateTime<Utc>>) -> Optio
     let Some((start, next)) = next.filter(|(start, _)| end.is_none_or(|end| *start <= end)) else {
         return end;
     };
-    // Each successor starts later than the previous license, so the recursion ends.
+    // Each successor starts later than the previous license, so the recursion ends. A program that
+    // holds a seat then acquires one of the successor.
     let context = evaluation.context.clone().at_instant(start);
+    let context = context.assuming_seat();
     let decision = next.evaluate(evaluation.matrix, &context);
     match decision.outcome() {
         Outcome::Denied => Some(start),

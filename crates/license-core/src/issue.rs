@@ -181,6 +181,12 @@ pub enum SigningError {
         /// The key.
         key: KeyId,
     },
+    /// The license requires a floating seat, but names no license server that could lend it.
+    #[error(
+        "expected the key of a license server (`cnf`) in a license that requires a floating seat, \
+         found none"
+    )]
+    NoServerKey,
     /// The license does not name the key of this license server.
     #[error("expected a license with server key {found}, found {}", named_key(.expected.as_ref()))]
     OtherServerKey {

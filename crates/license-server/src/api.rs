@@ -11,6 +11,7 @@ mod health;
 mod host;
 mod idempotency;
 mod licenses;
+mod numbers;
 mod observe;
 mod openapi;
 mod pages;

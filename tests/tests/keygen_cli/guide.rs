@@ -44,7 +44,7 @@ fn last_id(workstation: &Scratch) -> String {
 
 #[test]
 fn the_commands_of_the_license_kinds_guide_work() {
-    let workstation = Vendor::shared().workstation();
+    let workstation = server_key::workstation();
     let lines = lines("kinds.md");
     assert!(lines.len() >= 12, "{lines:?}");
     for line in lines {

@@ -1,5 +1,7 @@
 //! `--server-key`: the key of a customer's license server in the claim `cnf`.
 
+mod floating;
+
 use std::sync::LazyLock;
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
@@ -61,7 +63,7 @@ fn token(der: &[u8], product: &str, name: &str) -> String {
 }
 
 /// Returns a machine with the vendor's key and the requests of two servers.
-fn workstation() -> Scratch {
+pub(super) fn workstation() -> Scratch {
     let workstation = Vendor::shared().workstation();
     workstation.write("server.request", request(&SERVER, PRODUCT));
     workstation.write("other.request", request(&OTHER_SERVER, PRODUCT));
@@ -476,23 +478,22 @@ fn the_commands_of_the_guide_certify_replace_and_remove_a_server() {
     let section = section.split("\n## ").next().unwrap();
     let commands = guide::commands(section.lines());
     assert!(commands.len() >= 6, "{commands:?}");
-    let server = commands
-        .iter()
-        .find(|line| line.ends_with("acme-server.lic"));
-    let server = guide::words(server.unwrap());
     for line in &commands {
         // The commands are separate examples.
         let workstation = workstation();
         workstation.write("new-server.request", request(&OTHER_SERVER, PRODUCT));
         let terms = "--tier team --offline --days 365 --out acme.lic";
         let _ = issued(&workstation, &words(terms)).expect_code(0);
-        if !line.ends_with("acme-server.lic") {
-            let _ = Run::keygen(&workstation)
-                .args(&server[1..])
-                .run()
-                .expect_code(0);
+        let run = |line: &str| {
+            let run = Run::keygen(&workstation).args(&guide::words(line)[1..]);
+            let _ = run.run().expect_code(0);
+        };
+        for license in ["acme-server.lic", "acme-floating.lic"] {
+            let issue = commands.iter().find(|line| line.ends_with(license));
+            if line.contains(license) && !line.ends_with(license) {
+                run(issue.unwrap());
+            }
         }
-        let run = Run::keygen(&workstation).args(&guide::words(line)[1..]);
-        let _ = run.run().expect_code(0);
+        run(line);
     }
 }

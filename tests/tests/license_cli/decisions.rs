@@ -1,6 +1,7 @@
 //! `license status`, `features`, `check` and `explain`.
 
 use super::*;
+use license_tests::programs;
 
 #[test]
 fn without_a_license_the_free_tier_is_in_effect() {
@@ -202,6 +203,7 @@ fn every_rule_is_explained_in_its_order() {
         "version",
         "expiry",
         "check-in",
+        "seat",
     ];
     assert_eq!(names, order);
     let text = license(&machine, &["explain", "--at", LATER])
@@ -260,4 +262,42 @@ fn the_error_for_an_invalid_value_names_the_option() {
         let json = license(&machine, &["status", "--json", flag, value]);
         assert_eq!(json.expect_json_failure(2), "USAGE");
     }
+}
+
+#[test]
+fn a_license_that_requires_a_seat_is_denied_with_the_way_to_a_seat() {
+    let machine = machine();
+    let token = programs::workspace().join("fixtures/tokens/valid-floating.jwt");
+    let keys = programs::workspace().join("fixtures/trust/vendor.jwks");
+    machine.write("floating.lic", std::fs::read(token).unwrap());
+    machine.write("vendor.jwks", std::fs::read(keys).unwrap());
+    let run = |command: &[&str]| {
+        let options = ["--trust", "vendor.jwks", "--at", "2027-01-15"];
+        license(&machine, &[command, &options].concat())
+    };
+    let denied = run(&["verify", "floating.lic"]).expect_code(1);
+    assert!(
+        denied.stdout.contains("denied: SEAT_REQUIRED"),
+        "{denied:?}"
+    );
+    assert!(denied.stdout.contains("floating"), "{denied:?}");
+    assert!(
+        denied.stderr.contains("`license run -- PROGRAM`"),
+        "{denied:?}"
+    );
+    let object = run(&["verify", "floating.lic", "--json"])
+        .expect_code(1)
+        .json();
+    let evidence = &object["evidence"];
+    assert_eq!(
+        (&evidence["rule"], &evidence["problem"]),
+        (&json!("seat"), &json!("no_lease"))
+    );
+    let rules = run(&["explain", "--license", "floating.lic", "--json"]);
+    let rules = rules.expect_code(1).json()["rules"].clone();
+    let last = rules.as_array().and_then(|rules| rules.last()).unwrap();
+    assert_eq!(
+        (&last["rule"], &last["code"]),
+        (&json!("seat"), &json!("SEAT_REQUIRED"))
+    );
 }

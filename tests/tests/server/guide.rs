@@ -249,7 +249,7 @@ fn the_settings_of_the_guide_are_accepted() {
 
 #[test]
 fn a_key_in_an_hsm_serves_a_site() {
-    let (Some(softhsm), Some(_)) = (tools::softhsm(), tools::pkcs11_tool()) else {
+    let (Some(softhsm), Some(_)) = (tools::softhsm(), tools::opensc()) else {
         return;
     };
     let mut operator = Operator::new();

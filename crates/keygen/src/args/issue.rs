@@ -74,6 +74,9 @@ pub(crate) struct Issue {
     /// Request of the customer's license server, or its public key; the server can then lend seats
     #[arg(long, value_name = "FILE")]
     pub(crate) server_key: Option<Source>,
+    /// Require a floating seat of the customer's license server; needs --server-key
+    #[arg(long)]
+    pub(crate) floating: bool,
     /// Your trust set; a server key that it contains is refused; may be repeated
     #[arg(long, value_name = "FILE", requires = "server_key")]
     pub(crate) trust: Vec<Source>,

@@ -36,6 +36,9 @@ pub(crate) struct ChangeArgs {
     /// Remove the key of the customer's license server from the license
     #[arg(long, conflicts_with = "server_key")]
     pub(crate) no_server_key: bool,
+    /// No longer require a floating seat
+    #[arg(long)]
+    pub(crate) no_floating: bool,
     #[command(flatten)]
     pub(crate) signing: SigningArgs,
 }
@@ -85,7 +88,7 @@ pub(crate) struct Renew {
     group = ArgGroup::new("change").required(true).multiple(true)
         .args([
             "tier", "seats", "devices", "add_feature", "remove_feature", "quota", "user",
-            "remove_user", "refresh", "server_key", "no_server_key", "reissue",
+            "remove_user", "refresh", "server_key", "no_server_key", "no_floating", "reissue",
         ])
 )]
 pub(crate) struct Upgrade {

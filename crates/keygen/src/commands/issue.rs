@@ -164,6 +164,7 @@ fn draft_with_trial(
     draft.users = distinct_users(&restrictions.user).0;
     draft.machines = machine::locks(&restrictions.machine, matrix.product())?;
     draft.must_activate = restrictions.activation;
+    draft.requires_seat = arguments.floating;
     // The claim contains the last covered second.
     draft.maintenance_until = arguments.maintenance_until.map(last_second);
     draft.max_version = arguments.max_version.clone();

@@ -278,6 +278,9 @@ fn restriction_lines(claims: &LicenseClaims) -> Vec<String> {
     if claims.must_activate {
         lines.push("activation required on each machine".to_owned());
     }
+    if claims.requires_seat {
+        lines.push("floating   a seat of the license server is required".to_owned());
+    }
     let usage = claims.usage_type.map(UsageType::as_str);
     lines.extend(usage.map(|usage| format!("usage      only {usage}")));
     let built = claims.maintenance_until;

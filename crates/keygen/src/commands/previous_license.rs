@@ -148,6 +148,8 @@ impl PreviousLicense {
         draft: &LicenseDraft,
         matrix: &FeatureMatrix,
     ) -> Result<LicenseChanges, Failure> {
+        let checked = draft.check();
+        checked.map_err(|error| failures::draft_refused(&error))?;
         let claims = draft.read_back();
         let claims = claims.map_err(|error| failures::not_verified("license", &error))?;
         let difference = Difference::from_claims(self.license.claims(), &claims, matrix);

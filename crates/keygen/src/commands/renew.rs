@@ -134,6 +134,9 @@ fn change(
     if arguments.no_server_key {
         draft.confirmation = None;
     }
+    if arguments.no_floating {
+        draft.requires_seat = false;
+    }
     Ok(note)
 }
 

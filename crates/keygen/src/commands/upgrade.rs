@@ -62,6 +62,9 @@ fn order<'m>(
         refresh(&mut draft, matrix)?;
     }
     EntitlementChanges::of_successor(&arguments.changes, license).apply(&mut draft, matrix)?;
+    if arguments.changes.no_floating {
+        draft.requires_seat = false;
+    }
     let users = UserChanges {
         added: &arguments.user,
         removed: &arguments.remove_user,

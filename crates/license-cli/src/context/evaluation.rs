@@ -82,8 +82,9 @@ impl<'a> Evaluation<'a> {
             args.usage_type.unwrap_or_default()
         };
         let mut validations = verified.iter().flat_map(VerifiedLicenses::validations);
-        let needs_machine =
-            |license: &License| license.machines().is_some() || license.must_activate();
+        let needs_machine = |license: &License| {
+            license.machines().is_some() || license.must_activate() || license.requires_seat()
+        };
         let needs_machine = licenses.clone().any(needs_machine)
             || verified
                 .iter()

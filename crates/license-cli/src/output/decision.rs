@@ -208,6 +208,7 @@ pub(crate) fn advice(decision: &Decision, place: LicensePlace) -> Option<&'stati
                 command!("activate FILE")
             )
         }
+        Code::SeatRequired => SEAT_REQUIRED,
         Code::Deactivated => {
             concat!(
                 "to use the license on this machine again, send the output of ",
@@ -248,6 +249,13 @@ pub(crate) fn advice(decision: &Decision, place: LicensePlace) -> Option<&'stati
         _ => return None,
     })
 }
+
+/// The advice about a license that requires a floating seat.
+pub(crate) const SEAT_REQUIRED: &str = concat!(
+    "start the program with ",
+    command!("run -- PROGRAM"),
+    ", or ask the license server for a seat"
+);
 
 /// Returns advice about an installed renewal that has not started, without the license before it.
 fn renewal_alone(place: LicensePlace) -> &'static str {

@@ -67,6 +67,9 @@ impl<'a> LicenseDetails<'a> {
         if let Some(seats) = self.seats {
             fields.add("seats", seats.to_string());
         }
+        if license.requires_seat() {
+            fields.add("floating", "a seat of the license server is required");
+        }
         if let Some(devices) = self.devices {
             fields.add("devices", devices.to_string());
         }

@@ -404,7 +404,9 @@ fn is_worth_writing(before: &ClockHighWater, after: &ClockHighWater) -> bool {
 
 /// Returns whether anything in the license file depends on the machine.
 pub(crate) fn depends_on_machine(verified: &VerifiedLicenses) -> bool {
-    let needs_machine = |license: &License| license.machines().is_some() || license.must_activate();
+    let needs_machine = |license: &License| {
+        license.machines().is_some() || license.must_activate() || license.requires_seat()
+    };
     let has_machine_token = verified
         .validations()
         .iter()

@@ -29,7 +29,7 @@ pub(crate) const FORMAT_VERSION: u32 = 1;
 
 /// The claims that this version understands, in the order in which they are written. The claim
 /// `crit` may name only these claims.
-pub(crate) const KNOWN_CLAIMS: [&str; 29] = [
+pub(crate) const KNOWN_CLAIMS: [&str; 30] = [
     "ver",
     "iss",
     "aud",
@@ -46,6 +46,7 @@ pub(crate) const KNOWN_CLAIMS: [&str; 29] = [
     "seats",
     "devices",
     "activation",
+    "floating",
     "usage_type",
     "trial",
     "check_in",
@@ -140,6 +141,11 @@ pub struct LicenseClaims {
     #[serde(rename = "activation")]
     #[serde(default, skip_serializing_if = "absent")]
     pub must_activate: bool,
+    /// Whether the license is valid only for a session that holds a floating seat of the license
+    /// server in claim `cnf`. A token with this claim names it in `crit`.
+    #[serde(rename = "floating")]
+    #[serde(default, skip_serializing_if = "absent")]
+    pub requires_seat: bool,
     /// The permitted kind of use. Without it, every kind is permitted.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "absent")]
     pub usage_type: Option<UsageType>,
@@ -214,6 +220,7 @@ impl LicenseClaims {
             seats: None,
             devices: None,
             must_activate: false,
+            requires_seat: false,
             usage_type: None,
             trial: false,
             check_in: None,
@@ -342,9 +349,16 @@ impl TokenClaims for LicenseClaims {
         &self.critical
     }
 
-    /// Checks that the claim `key`, if present, is the standard key that is computed from the other
-    /// claims.
+    /// Checks that a license that requires a seat names a license server, and that the claim `key`,
+    /// if present, is the standard key that is computed from the other claims.
     fn check(&self) -> Result<(), VerifyError> {
+        if self.requires_seat && self.confirmation.is_none() {
+            return Err(VerifyError::claim(
+                "floating",
+                "a license with the key of a license server (`cnf`)",
+                "one without it",
+            ));
+        }
         match self.key {
             Some(key) if key != self.standard_key() => Err(VerifyError::claim(
                 "key",

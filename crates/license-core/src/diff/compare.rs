@@ -36,6 +36,7 @@ pub(super) fn compare(
         seats,
         devices,
         must_activate,
+        requires_seat,
         usage_type,
         trial,
         check_in: _,
@@ -113,14 +114,19 @@ pub(super) fn compare(
     ));
     add(count("seats", seats, &after.seats));
     add(count("devices", devices, &after.devices));
-    let must = "each machine must now be activated";
-    let need_not = "machines no longer have to be activated";
     add(duty(
         "activation",
         *must_activate,
         after.must_activate,
-        must,
-        need_not,
+        "each machine must now be activated",
+        "machines no longer have to be activated",
+    ));
+    add(duty(
+        "floating",
+        *requires_seat,
+        after.requires_seat,
+        "each session must now hold a floating seat",
+        "sessions no longer have to hold a floating seat",
     ));
     add(Change::between_instants(
         "maintenance_until",

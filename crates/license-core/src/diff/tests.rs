@@ -91,6 +91,14 @@ fn claim(name: &str) -> Option<(Edit, &'static [&'static str])> {
             &["devices", "quota"],
         ),
         "activation" => (|draft| draft.must_activate = true, &["activation"]),
+        // The claim requires a license server.
+        "floating" => (
+            |draft| {
+                draft.confirmation = Some(confirmation());
+                draft.requires_seat = true;
+            },
+            &["floating", "license_server"],
+        ),
         "usage_type" => (
             |draft| draft.usage_type = Some(UsageType::Runtime),
             &["usage_type"],

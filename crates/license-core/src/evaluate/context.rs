@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use semver::Version;
 
 use super::artifacts::Artifacts;
+use super::seat::SeatContext;
 use crate::ids::Nonce;
 use crate::key::LicenseId;
 use crate::license::{Activation, License, RecordedRevocation, RevocationList, Validation};
@@ -43,10 +44,12 @@ pub struct Context<'a> {
     pub(super) usage_type: UsageType,
     /// Whether the rules on the use of the license are skipped.
     pub(super) is_any_application: bool,
+    /// The seat of the session that uses the license.
+    pub(super) seat: SeatContext<'a>,
     /// Artifacts that the caller provides.
-    provided: Artifacts<'a>,
+    pub(super) provided: Artifacts<'a>,
     /// Artifacts from the license file that is evaluated.
-    from_file: Artifacts<'a>,
+    pub(super) from_file: Artifacts<'a>,
 }
 
 impl<'a> Context<'a> {
@@ -79,6 +82,7 @@ impl<'a> Context<'a> {
             is_for_any_version: false,
             usage_type: UsageType::Builder,
             is_any_application: false,
+            seat: SeatContext::default(),
             provided: Artifacts::EMPTY,
             from_file: Artifacts::EMPTY,
         }
@@ -238,7 +242,8 @@ impl<'a> Context<'a> {
     }
 
     /// Skips the rules on the user, the usage type, the machine, the version and the build date,
-    /// and on activation and check-in, which can still follow. A deactivated license stays invalid.
+    /// and on activation, check-in and seat, which can still follow. A deactivated license stays
+    /// invalid.
     ///
     /// Use this to compare what licenses allow before an application uses them. Values that are set
     /// are not checked either, unlike with [`Context::for_any_version`].
@@ -398,43 +403,6 @@ impl<'a> Context<'a> {
     pub fn recorded_revocations(mut self, recorded: &'a [RecordedRevocation]) -> Self {
         self.provided.recorded = recorded;
         self
-    }
-
-    /// Sets the artifacts of the license file that is evaluated.
-    pub(super) fn with_file(self, from_file: Artifacts<'a>) -> Self {
-        Self { from_file, ..self }
-    }
-
-    pub(super) fn all_validations(&self) -> impl Iterator<Item = &'a Validation> + Clone {
-        self.all(|artifacts| artifacts.validations)
-    }
-
-    pub(super) fn all_revocations(&self) -> impl Iterator<Item = &'a RevocationList> + Clone {
-        self.all(|artifacts| artifacts.revocations)
-    }
-
-    pub(super) fn all_installed(&self) -> impl Iterator<Item = &'a License> + Clone {
-        self.all(|artifacts| artifacts.licenses)
-    }
-
-    pub(super) fn all_activations(&self) -> impl Iterator<Item = &'a Activation> + Clone {
-        self.all(|artifacts| artifacts.activations)
-    }
-
-    pub(super) fn all_deactivated(&self) -> impl Iterator<Item = &'a (LicenseId, Nonce)> + Clone {
-        self.all(|artifacts| artifacts.deactivated)
-    }
-
-    pub(super) fn all_recorded(&self) -> impl Iterator<Item = &'a RecordedRevocation> + Clone {
-        self.all(|artifacts| artifacts.recorded)
-    }
-
-    /// Returns the provided artifacts, followed by those from the license file.
-    fn all<T: 'a>(
-        &self,
-        select: fn(&Artifacts<'a>) -> &'a [T],
-    ) -> impl Iterator<Item = &'a T> + Clone {
-        select(&self.provided).iter().chain(select(&self.from_file))
     }
 }
 

@@ -242,8 +242,8 @@ impl Decision {
     }
 
     /// Returns the instant at which the license ends if no other artifact is installed until then.
-    /// Grace periods and installed successors are included. Returns `None` if the license is
-    /// denied, or if nothing ends the license.
+    /// Grace periods and installed successors are included. The end of a lease is not, because the
+    /// program renews it. Returns `None` if the license is denied, or if nothing ends the license.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use semver::{Version, VersionReq};
 
+use super::SeatProblem;
 use crate::claims::Status;
 use crate::ids::{ProductCode, Tier};
 use crate::key::LicenseId;
@@ -186,6 +187,17 @@ pub enum Evidence {
         /// The instant of the evaluation.
         now: DateTime<Utc>,
     },
+    /// The lease of a floating seat.
+    Seat {
+        /// The reason why no lease counts, or `None` if the session holds a seat.
+        problem: Option<SeatProblem>,
+        /// This machine.
+        machine: Option<Machine>,
+        /// The end of the lease, if there is one.
+        until: Option<DateTime<Utc>>,
+        /// The instant with which the end is compared.
+        now: DateTime<Utc>,
+    },
     /// A feature.
     Feature {
         /// The feature.
@@ -286,6 +298,7 @@ impl Evidence {
                 let [due_at, grace_until] = [*due_at, *grace_until].map(rfc3339);
                 format!("a check-in before {due_at}, or up to {grace_until} in the grace period")
             }
+            Self::Seat { .. } => "a floating seat of this license".to_owned(),
             Self::Feature {
                 included_from_label: Some(tier),
                 ..
@@ -382,6 +395,15 @@ impl Evidence {
             Self::CheckIn { last, now, .. } => {
                 let [last, now] = [*last, *now].map(rfc3339);
                 format!("no check-in since the license started at {last}, now {now}")
+            }
+            Self::Seat {
+                problem,
+                machine,
+                until,
+                now,
+            } => {
+                let machine = machine.as_ref().map(machine_name);
+                SeatProblem::describe(*problem, machine.as_deref(), *until, *now)
             }
             Self::Feature { tier_label, .. } => format!("tier {tier_label}"),
             Self::UnknownFeature { .. } => "an unknown feature".to_owned(),

@@ -78,7 +78,7 @@ fn activation(evaluation: &Evaluation<'_>) -> OptionalResult {
 }
 
 /// Returns whether `id` is the id of the license or of a license that it replaces.
-fn covers(license: &License, id: &LicenseId) -> bool {
+pub(super) fn covers(license: &License, id: &LicenseId) -> bool {
     license.id() == id || license.supersedes().contains(id)
 }
 

@@ -41,12 +41,14 @@ pub enum Rule {
     Expiry,
     /// The license was validated recently enough.
     CheckIn,
+    /// The session holds a floating seat, if the license requires one.
+    Seat,
 }
 
 impl Rule {
     /// All rules, in the order in which they are checked. The first rule that fails denies the
     /// license.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Product,
         Self::Revoked,
         Self::Superseded,
@@ -58,6 +60,7 @@ impl Rule {
         Self::Version,
         Self::Expiry,
         Self::CheckIn,
+        Self::Seat,
     ];
 
     /// Returns the rule with this name.
@@ -93,6 +96,7 @@ impl Rule {
             Self::Version => "version",
             Self::Expiry => "expiry",
             Self::CheckIn => "check-in",
+            Self::Seat => "seat",
         }
     }
 }

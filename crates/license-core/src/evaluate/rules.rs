@@ -1,11 +1,12 @@
-//! Rules of an evaluation, one function per rule. The machine rule is in `machine.rs`.
+//! Rules of an evaluation, one function per rule. The machine rule is in `machine.rs`, and the seat
+//! rule in `seat.rs`.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::validation_history::ValidationHistory;
-use super::{Context, Evidence, Rule, RuleOutcome, machine};
+use super::{Context, Evidence, Rule, RuleOutcome, machine, seat};
 use crate::claims::Status;
 use crate::code::Code;
 use crate::key::LicenseId;
@@ -21,7 +22,7 @@ pub(super) struct Evaluation<'a> {
     pub(super) matrix: &'a FeatureMatrix,
     pub(super) context: &'a Context<'a>,
     /// The latest of the clock, the clock high-water mark, and the issue dates of all verified
-    /// artifacts.
+    /// artifacts. Leases do not count, because the clock of a license server can be wrong.
     pub(super) now: DateTime<Utc>,
     pub(super) newest_validation: Option<&'a Validation>,
     pub(super) newest_vendor_validation: Option<&'a Validation>,
@@ -158,6 +159,7 @@ impl Rule {
             Self::Version => version(evaluation),
             Self::Expiry => expiry(evaluation),
             Self::CheckIn => check_in(evaluation),
+            Self::Seat => seat::check(evaluation),
         }
     }
 }

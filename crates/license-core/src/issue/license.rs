@@ -229,9 +229,10 @@ impl LicenseClaims {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError::Empty`] if a required claim is empty, [`SigningError::Json`] if a
-    /// date is not from 1970 to 9999, and [`SigningError::TooLong`] if the token would be larger
-    /// than verifiers accept.
+    /// Returns [`SigningError::Empty`] if a required claim is empty, [`SigningError::NoServerKey`]
+    /// if the license requires a seat and names no license server, [`SigningError::Json`] if a date
+    /// is not from 1970 to 9999, and [`SigningError::TooLong`] if the token would be larger than
+    /// verifiers accept.
     pub fn check(&self) -> Result<(), SigningError> {
         self.check_claims()?;
         self.check_length()
@@ -249,6 +250,9 @@ impl LicenseClaims {
         ];
         match is_empty.into_iter().find(|(_, is_empty)| *is_empty) {
             Some((claim, _)) => Err(SigningError::Empty { claim }),
+            None if self.requires_seat && self.confirmation.is_none() => {
+                Err(SigningError::NoServerKey)
+            }
             None => Ok(()),
         }
     }
@@ -310,8 +314,9 @@ impl LicenseClaims {
     /// # Errors
     ///
     /// Returns [`SigningError`] if a required claim is empty, a date is not from 1970 to 9999, the
-    /// key fails to sign, or the token is larger than verifiers accept, and
-    /// [`SigningError::TrustedServerKey`] if the key is also that of the license server.
+    /// key fails to sign, the token is larger than verifiers accept, or the license requires a seat
+    /// and names no license server, and [`SigningError::TrustedServerKey`] if the key is also that
+    /// of the license server.
     pub fn sign(&self, key: &impl Signer) -> Result<String, SigningError> {
         self.check_claims()?;
         self.check_server_key(key.public())?;
@@ -361,20 +366,25 @@ impl LicenseClaims {
         serde_json::to_vec(&self.completed()).map_err(|_| SigningError::Json)
     }
 
-    /// Sets the claims that follow from other claims: the standard key, and `activation` in `crit`.
-    /// The latter makes verifiers refuse the license if they do not know activation.
+    /// Sets the claims that follow from other claims: the standard key, and `activation` and
+    /// `floating` in `crit`. The latter makes verifiers refuse the license if they do not know the
+    /// restriction.
     fn completed(&self) -> Self {
         let mut claims = self.clone();
         claims.key = Some(self.standard_key());
-        claims.critical.retain(|name| name != ACTIVATION);
-        if self.must_activate {
-            claims.critical.push(ACTIVATION.to_owned());
+        let restrictions = [
+            ("activation", self.must_activate),
+            ("floating", self.requires_seat),
+        ];
+        for (name, is_set) in restrictions {
+            claims.critical.retain(|critical| critical != name);
+            if is_set {
+                claims.critical.push(name.to_owned());
+            }
         }
         claims
     }
 }
-
-const ACTIVATION: &str = "activation";
 
 /// Returns the name if it is valid for a feature or quota.
 fn valid_name(name: &str) -> Result<String, SigningError> {

@@ -119,6 +119,7 @@ mod tests {
         draft.set_quota("agents", Quota::Limit(7)).unwrap();
         draft.set_seats(9.try_into().unwrap(), matrix).unwrap();
         draft.set_devices(3.try_into().unwrap(), matrix);
+        draft.requires_seat = true;
         draft.usage_type = Some(UsageType::Runtime);
         draft.trial = true;
         draft.check_in = CheckIn::from_hours(48, 96);
@@ -148,7 +149,7 @@ mod tests {
         let draft = LicenseDraft::successor_of(&license, id(2), at("2027-01-15")).unwrap();
         let mut after = claims(&draft.issue(&key).unwrap().1);
         let mut before = claims(&token);
-        assert_eq!(before.len(), 28, "the draft above omits a claim");
+        assert_eq!(before.len(), 29, "the draft above omits a claim");
         assert_eq!(after["supersedes"], json!([id(0).as_str(), id(1).as_str()]));
         for own in ["jti", "iat", "serial", "supersedes", "key"] {
             before.remove(own);

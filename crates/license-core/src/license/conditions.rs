@@ -89,6 +89,20 @@ impl License {
         self.claims().must_activate
     }
 
+    /// Returns whether the license is valid only for a session that holds a floating seat. See
+    /// [`Context::lease`](crate::evaluate::Context::lease).
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let license = fixture::license_with_server()?;
+    /// // The license names a license server. Its seats are not required.
+    /// assert!(!license.requires_seat());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn requires_seat(&self) -> bool {
+        self.claims().requires_seat
+    }
+
     /// Returns the permitted kind of use, or `None` if every kind is permitted.
     ///
     /// ```

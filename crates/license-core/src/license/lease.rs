@@ -13,7 +13,7 @@ use crate::key::LicenseId;
 use crate::machine::Machine;
 use crate::session::SessionId;
 use crate::time;
-use crate::trust::VerifyError;
+use crate::trust::{TrustedKey, VerifyError};
 
 /// A verified lease: a seat of a license, which a license server lends to a session.
 ///
@@ -135,6 +135,11 @@ impl Lease {
     /// ```
     pub fn is_for(&self, license: &License) -> bool {
         self.license_id() == license.id() && self.product() == license.product()
+    }
+
+    /// Returns whether this key has signed the lease.
+    pub(crate) fn is_signed_by(&self, key: &TrustedKey) -> bool {
+        self.token.unverified_key_id() == key.id().as_str()
     }
 
     /// Returns the id of the token. Each renewal of a lease has a token with its own id.

@@ -45,24 +45,24 @@ fn server() -> ServerKey {
 }
 
 /// Returns the draft of a license that names the key of the server.
-fn certified(draft: LicenseDraft, key: &SigningKey) -> LicenseDraft {
+pub(crate) fn certified(draft: LicenseDraft, key: &SigningKey) -> LicenseDraft {
     let confirmation = public(key).to_jwk().try_into().unwrap();
     let mut draft = draft;
     draft.confirmation = Some(confirmation);
     draft
 }
 
-fn license_with(change: impl FnOnce(&mut LicenseDraft)) -> License {
+pub(crate) fn license_with(change: impl FnOnce(&mut LicenseDraft)) -> License {
     let mut draft = certified(perpetual("TEAM", id(1)), &SERVER);
     change(&mut draft);
     issue(&draft)
 }
 
-fn machine() -> Machine {
+pub(crate) fn machine() -> Machine {
     "mach_00112233445566778899aabbccddeeff".parse().unwrap()
 }
 
-fn session(license: &License, user: &str) -> SessionId {
+pub(crate) fn session(license: &License, user: &str) -> SessionId {
     SessionId::new(
         Some(license.id()),
         machine().digest(),
@@ -71,7 +71,7 @@ fn session(license: &License, user: &str) -> SessionId {
     )
 }
 
-fn lease_draft(license: &License) -> LeaseDraft<'_> {
+pub(crate) fn lease_draft(license: &License) -> LeaseDraft<'_> {
     LeaseDraft {
         license,
         issuer: "licenses.acme.example".to_owned(),
@@ -90,7 +90,7 @@ fn lease_draft(license: &License) -> LeaseDraft<'_> {
 }
 
 #[track_caller]
-fn lease(draft: &LeaseDraft<'_>, license: &License) -> Result<Lease, VerifyError> {
+pub(crate) fn lease(draft: &LeaseDraft<'_>, license: &License) -> Result<Lease, VerifyError> {
     let token = draft.sign(&server()).unwrap();
     license.verify_lease(&Unverified::parse(&token).unwrap())
 }

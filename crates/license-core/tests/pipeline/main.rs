@@ -11,6 +11,7 @@ mod answers;
 mod lease;
 mod license_key;
 mod scope;
+mod seat;
 #[path = "../support/mod.rs"]
 mod support;
 mod trust;

@@ -25,7 +25,7 @@ use vector::{Vector, fixtures, read};
 const COMMON: [&str; 3] = ["why", "expect", "message"];
 
 /// Headers that describe a decision and its context.
-const DECISION: [&str; 16] = [
+const DECISION: [&str; 18] = [
     "at",
     "trust",
     "user",
@@ -37,6 +37,8 @@ const DECISION: [&str; 16] = [
     "validation",
     "revocations",
     "installed",
+    "lease",
+    "session",
     "tier",
     "allows",
     "denies",

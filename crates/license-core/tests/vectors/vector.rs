@@ -9,6 +9,7 @@ use license_core::jose::Backend;
 use license_core::license::Validation;
 use license_core::machine::Machine;
 use license_core::policy::{Quota, UsageType};
+use license_core::session::SessionId;
 use license_core::{
     Context, Decision, FeatureMatrix, License, TrustSet, Unverified, Version, time,
 };
@@ -91,10 +92,18 @@ impl Vector {
             .all("installed")
             .map(|name| installed(name, &trust))
             .collect();
-        let context = Context::at(at)
+        let lease = self.get("lease").map(|name| {
+            let token = read(&format!("tokens/{name}.jwt"));
+            let token = Unverified::parse(&token).unwrap();
+            license.verify_lease(&token).unwrap()
+        });
+        let mut context = Context::at(at)
             .validations(&validations)
             .revocations(&lists)
             .installed(&licenses);
+        if let Some(lease) = &lease {
+            context = context.lease(lease);
+        }
         Accepted::decided(
             Vec::new(),
             license.evaluate(FeatureMatrix::built_in(), &self.with_headers(context)),
@@ -117,6 +126,9 @@ impl Vector {
         }
         if let Some(usage) = self.get("usage-type") {
             context = context.usage_type(UsageType::parse(usage).unwrap());
+        }
+        if let Some(session) = self.get("session") {
+            context = context.session(SessionId::parse(session).unwrap());
         }
         if let Some(mark) = self.instant("high-water") {
             context = context.high_water(mark);

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::body::{JsonReply, StrictJson};
 use super::credentials::LicenseCredential;
+use super::numbers::seq;
 use super::paths::{StrictPath, not_found};
 use super::problem::Problem;
 use super::queue::QueueBody;
@@ -63,6 +64,7 @@ pub(super) struct HeartbeatBody {
     #[schema(value_type = String, pattern = "^inst_[0-9a-f]{32}$")]
     instance: InstanceId,
     /// The fencing number of the lease.
+    #[serde(deserialize_with = "seq")]
     #[schema(value_type = u64, minimum = 1, maximum = 9007199254740991_i64)]
     seq: Seq,
     /// A random number, which a new lease token repeats.
@@ -88,6 +90,7 @@ pub(super) struct ReleaseBody {
     #[schema(value_type = String, pattern = "^inst_[0-9a-f]{32}$")]
     instance: InstanceId,
     /// The fencing number of the lease.
+    #[serde(deserialize_with = "seq")]
     #[schema(value_type = u64, minimum = 1, maximum = 9007199254740991_i64)]
     seq: Seq,
     /// The secret of the commitment that the lease carries.
@@ -101,6 +104,7 @@ pub(super) struct ReleaseBody {
 #[schema(as = ReturnRequest)]
 pub(super) struct ReturnBody {
     /// The fencing number of the lease.
+    #[serde(deserialize_with = "seq")]
     #[schema(value_type = u64, minimum = 1, maximum = 9007199254740991_i64)]
     seq: Seq,
     /// The secret of the commitment that the lease carries.
@@ -116,6 +120,7 @@ pub(super) struct BorrowBody {
     #[schema(value_type = String, pattern = "^inst_[0-9a-f]{32}$")]
     instance: InstanceId,
     /// The fencing number of the lease.
+    #[serde(deserialize_with = "seq")]
     #[schema(value_type = u64, minimum = 1, maximum = 9007199254740991_i64)]
     seq: Seq,
     /// The secret of the commitment that the lease carries.

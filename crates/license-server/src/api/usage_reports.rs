@@ -15,6 +15,7 @@ use super::App;
 use super::activations::FileBody;
 use super::body::{JsonReply, StrictJson};
 use super::credentials::{Administrator, LicenseCredential};
+use super::numbers::exact;
 use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::problem::Problem;
 use crate::domain::UsageRecord;
@@ -149,6 +150,7 @@ pub(super) async fn export(State(app): State<App>) -> Result<Response, Problem> 
 #[into_params(parameter_in = Query)]
 pub(super) struct DeleteQuery {
     /// The number of the last report to delete.
+    #[serde(deserialize_with = "exact")]
     #[param(minimum = 0, maximum = 9007199254740991_i64)]
     through: u64,
 }

@@ -5,9 +5,10 @@ use license_core::evaluate::{Evidence, Rule, RuleOutcome, RuleResult};
 
 /// The decision of the server about a license.
 ///
-/// The rules are those of the library, except check-in and supersession. The server itself is the
-/// check-in, so an overdue check-in cannot be a reason to deny one. A license with a successor
-/// stays valid until its own end, because its holder may not have the successor yet.
+/// The rules are those of the library, except check-in, seat and supersession. The server itself is
+/// the check-in and lends the seats, so an overdue check-in or a missing seat cannot be a reason to
+/// deny one. A license with a successor stays valid until its own end, because its holder may not
+/// have the successor yet.
 #[derive(Clone, Debug)]
 pub(super) struct Verdict {
     /// The reason code.
@@ -20,7 +21,7 @@ pub(super) struct Verdict {
 
 impl Verdict {
     /// The rules that the server does not apply.
-    const NOT_APPLIED: [Rule; 2] = [Rule::CheckIn, Rule::Superseded];
+    const NOT_APPLIED: [Rule; 3] = [Rule::CheckIn, Rule::Seat, Rule::Superseded];
 
     /// The rules about the program that uses the license. They do not concern the license itself.
     pub(super) const ABOUT_PROGRAM: [Rule; 4] =

@@ -354,6 +354,7 @@ fn advice(code: Code, place: LicensePlace) -> &'static str {
                 command!("activate FILE")
             )
         }
+        Code::SeatRequired => decision::SEAT_REQUIRED,
         Code::Revoked => "ask the vendor for the reason, or for another license",
         Code::Suspended | Code::Canceled => {
             "ask the vendor for the reason; a later validation token with status `active` restores the license"

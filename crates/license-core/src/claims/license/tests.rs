@@ -50,6 +50,7 @@ fn every_claim() -> LicenseClaims {
         seats: Some(5),
         devices: Some(2),
         must_activate: true,
+        requires_seat: true,
         usage_type: Some(UsageType::Builder),
         trial: true,
         check_in: CheckIn::from_hours(24, 168),
@@ -61,7 +62,7 @@ fn every_claim() -> LicenseClaims {
         company: Some(Company::parse("ACME").unwrap()),
         key: None,
         confirmation: Some(confirmation()),
-        critical: vec!["activation".to_owned()],
+        critical: vec!["activation".to_owned(), "floating".to_owned()],
         extension: Some(object("order", json!(7))),
         unknown: Map::new(),
     };
@@ -117,14 +118,19 @@ fn only_nine_claims_are_required() {
     ];
     for name in KNOWN_CLAIMS {
         let mut payload = json!(every_claim());
-        payload["key"].take();
-        payload.as_object_mut().unwrap().remove("key");
+        // These claims depend on other claims.
+        for dependent in ["key", "floating"] {
+            payload.as_object_mut().unwrap().remove(dependent);
+        }
         payload.as_object_mut().unwrap().remove(name);
         assert_eq!(read(&payload).is_err(), required.contains(&name), "{name}");
     }
     let mut payload = json!(every_claim());
     payload.as_object_mut().unwrap().remove("exp");
     assert_eq!(refusal(&payload).0, "key");
+    let mut payload = json!(every_claim());
+    payload.as_object_mut().unwrap().remove("cnf");
+    assert_eq!(refusal(&payload).0, "floating");
 }
 
 #[test]

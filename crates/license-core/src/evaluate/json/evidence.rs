@@ -167,6 +167,18 @@ fn write_values<M: SerializeMap>(evidence: &Evidence, members: &mut M) -> Result
             "grace_until" = &Rfc3339(grace_until),
             "now" = &Rfc3339(now),
         ),
+        Evidence::Seat {
+            problem,
+            machine,
+            until,
+            now,
+        } => write_members!(
+            members,
+            "problem" = problem,
+            "machine" = machine,
+            "until" = &Rfc3339(until),
+            "now" = &Rfc3339(now),
+        ),
         Evidence::Feature {
             feature,
             included_from,

@@ -1,5 +1,7 @@
 //! The story of a site with floating seats.
 
+mod required;
+
 use std::time::Duration;
 
 use chrono::TimeDelta;
