@@ -6,6 +6,8 @@ mod current;
 mod error;
 mod evaluation;
 mod feature;
+#[cfg(feature = "online")]
+mod online;
 mod problems;
 mod quota;
 mod session;
@@ -54,7 +56,9 @@ use crate::manager::{LicenseManager, Snapshot, depends_on_machine};
 ///
 /// # Blocking
 ///
-/// No method uses the network. The documentation of each method that may block states for how long.
+/// No method uses the network, except those of the feature `online`: `validate`, `refresh_online`,
+/// `seat`, and [`ClientBuilder::build`] after `ClientBuilder::online`. The documentation of each
+/// method that may block states for how long.
 /// The times are for a local disk. A file system on a network adds its own waits.
 ///
 /// - [`decide`](Self::decide), [`allows`](Self::allows) and [`context`](Self::context): usually
@@ -99,6 +103,10 @@ pub struct Client {
     application: Application,
     current: RwLock<Current>,
     decisions: DecisionEvents,
+    #[cfg(feature = "online")]
+    online: Option<crate::online::OnlineSettings>,
+    #[cfg(feature = "online")]
+    online_status: RwLock<Arc<crate::online::OnlineStatus>>,
 }
 
 impl Client {
@@ -110,6 +118,10 @@ impl Client {
             application,
             current: RwLock::new(current),
             decisions: DecisionEvents::default(),
+            #[cfg(feature = "online")]
+            online: None,
+            #[cfg(feature = "online")]
+            online_status: RwLock::new(Arc::new(crate::online::OnlineStatus::NotRequired)),
         }
     }
 

@@ -1,0 +1,288 @@
+//! The renewals of a lease.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use license_core::ids::Nonce;
+use serde_json::json;
+
+use super::super::boot_time::BootTime;
+use super::super::error::OnlineError;
+use super::super::grant::{Expected, Grant, SeatReply, unverified};
+use super::super::random;
+use super::super::transport::{Answer, Limit, Route};
+use super::{Phase, SeatCore, SeatEvent, SeatState};
+
+/// The pauses after failed attempts.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// When to renew a lease, and what the last attempts brought.
+pub(super) struct Renewal {
+    /// When to send the next request. `None`: the lease cannot be renewed.
+    due_at: Option<BootTime>,
+    /// The request whose answer is missing.
+    pending: Option<Pending>,
+    failures: u32,
+    last_error: Option<Arc<OnlineError>>,
+    /// The reason code and the sentence of a lease that cannot be renewed.
+    refusal: Option<(String, String)>,
+}
+
+/// A request whose answer is missing. Its repetition has the same key and the same nonce, so that
+/// the server sends the token of its lost answer again.
+#[derive(Clone)]
+struct Pending {
+    key: String,
+    nonce: Nonce,
+    first_sent_at: BootTime,
+    body: String,
+}
+
+impl Renewal {
+    pub(super) fn new(renew_at: Option<BootTime>, grant: &Grant) -> Self {
+        let latest = grant.valid_until;
+        Self {
+            due_at: renew_at.map(|at| at.min(latest)),
+            pending: None,
+            failures: 0,
+            last_error: None,
+            refusal: None,
+        }
+    }
+
+    fn fail(&mut self, error: OnlineError) {
+        let doublings = self.failures.min(5);
+        let pause = FIRST_PAUSE
+            .saturating_mul(1 << doublings)
+            .min(LONGEST_PAUSE);
+        let jitter = pause / 4 / 255 * u32::from(random::jitter());
+        self.due_at = Some(BootTime::now().after(pause.saturating_sub(jitter)));
+        self.failures = self.failures.saturating_add(1);
+        self.last_error = Some(Arc::new(error));
+    }
+}
+
+/// What the thread for renewals knows about a seat.
+pub(in crate::online) struct Due {
+    /// When the thread has something to do for the seat.
+    pub(in crate::online) at: BootTime,
+    /// Whether a request is due, and not only an event.
+    pub(in crate::online) is_request: bool,
+}
+
+impl SeatCore {
+    /// Returns when the seat needs the thread again. Returns `None` if it never does.
+    pub(in crate::online) fn due(&self) -> Option<Due> {
+        let state = self.state();
+        let ends_at = (state.phase == Phase::Held).then_some(state.grant.valid_until);
+        let renews_at = match state.phase {
+            Phase::Held | Phase::Late => state.renewal.due_at,
+            Phase::Lost | Phase::Released => return None,
+        };
+        match (renews_at, ends_at) {
+            (Some(renews_at), Some(ends_at)) if ends_at < renews_at => Some(Due {
+                at: ends_at,
+                is_request: false,
+            }),
+            (Some(at), _) => Some(Due {
+                at,
+                is_request: true,
+            }),
+            (None, at) => at.map(|at| Due {
+                at,
+                is_request: false,
+            }),
+        }
+    }
+
+    /// Returns the server, for which one failure counts for all seats.
+    pub(in crate::online) fn server(&self) -> &str {
+        self.holder.url()
+    }
+
+    /// Emits the event of a lease that has ended.
+    pub(in crate::online) fn notice_end(&self) {
+        let event = {
+            let mut state = self.state();
+            let has_ended = state.grant.valid_until <= BootTime::now();
+            if state.phase != Phase::Held || !has_ended {
+                return;
+            }
+            match state.renewal.refusal.take() {
+                Some((code, detail)) => {
+                    state.phase = Phase::Lost;
+                    SeatEvent::Lost { code, detail }
+                }
+                None => {
+                    state.phase = Phase::Late;
+                    // A lease that cannot be renewed has no later attempt.
+                    let error = state.renewal.last_error.clone();
+                    if state.renewal.due_at.is_none() {
+                        state.phase = Phase::Lost;
+                        lost("LEASE_LOST", "the lease has ended and cannot be renewed")
+                    } else {
+                        SeatEvent::Late { error }
+                    }
+                }
+            }
+        };
+        self.emit(&event);
+    }
+
+    /// Postpones the renewal, because the server has just failed for another seat.
+    pub(in crate::online) fn postpone(&self) {
+        let mut state = self.state();
+        let pause = FIRST_PAUSE;
+        state.renewal.due_at = Some(BootTime::now().after(pause));
+    }
+
+    /// Renews the lease once. Returns whether the server was reached.
+    pub(in crate::online) fn renew(&self) -> bool {
+        let pending = match self.pending() {
+            Ok(pending) => pending,
+            Err(error) => {
+                self.state().renewal.fail(error);
+                return true;
+            }
+        };
+        let holder = &self.holder;
+        let path = format!("/api/v1/seats/{}/heartbeat", holder.session);
+        let call = holder.call(&path, pending.body.clone(), &pending.key);
+        let route = Route::Only(holder.server);
+        let result = holder.transport.send(&call, route, Limit::Configured);
+        let result = result.and_then(|answer| {
+            // A repeated answer counts from the first request.
+            let answer = answer.sent_at(pending.first_sent_at);
+            let reply: SeatReply = answer.parse(holder.url())?;
+            let grant = self.check(&reply, &answer, pending.nonce)?;
+            Ok((reply.renew_at(answer.sent_at), grant))
+        });
+        let is_reached = !result.as_ref().is_err_and(OnlineError::is_unreachable);
+        let event = {
+            let mut state = self.state();
+            match state.phase {
+                Phase::Lost | Phase::Released => None,
+                _ => state.apply(result),
+            }
+        };
+        if let Some(event) = event {
+            self.emit(&event);
+        }
+        is_reached
+    }
+
+    /// Returns the request whose answer is missing, or a new one.
+    fn pending(&self) -> Result<Pending, OnlineError> {
+        let mut state = self.state();
+        let lease = &state.grant.lease;
+        let lifetime = lease.lifetime().to_std().unwrap_or(Duration::ZERO);
+        let now = BootTime::now();
+        let is_young = |pending: &&Pending| now.since(pending.first_sent_at) < lifetime / 2;
+        if let Some(pending) = state.renewal.pending.as_ref().filter(is_young) {
+            return Ok(pending.clone());
+        }
+        let nonce = random::nonce()?;
+        let body = json!({
+            "instance": self.holder.instance,
+            "seq": lease.seq(),
+            "nonce": nonce.to_string(),
+        });
+        let pending = Pending {
+            key: random::idempotency_key()?,
+            nonce,
+            first_sent_at: now,
+            body: body.to_string(),
+        };
+        state.renewal.pending = Some(pending.clone());
+        Ok(pending)
+    }
+
+    fn check(
+        &self,
+        reply: &SeatReply,
+        answer: &Answer,
+        nonce: Nonce,
+    ) -> Result<Option<Grant>, OnlineError> {
+        let holder = &self.holder;
+        let expected = Expected {
+            license: &holder.license,
+            session: holder.session,
+            machine: &holder.machine,
+            commitment: holder.commitment,
+        };
+        if reply.seq != self.state().grant.lease.seq() {
+            let reason = "its fencing number is not that of the seat";
+            return Err(unverified(holder.url(), reason));
+        }
+        reply.grant(answer, holder.url(), nonce, &expected)
+    }
+}
+
+impl SeatState {
+    /// Applies the result of a request. Returns the event, if there is one.
+    fn apply(
+        &mut self,
+        result: Result<(Option<BootTime>, Option<Grant>), OnlineError>,
+    ) -> Option<SeatEvent> {
+        let now = BootTime::now();
+        let (renew_at, grant) = match result {
+            Ok(renewed) => renewed,
+            Err(error) => return self.refuse(error),
+        };
+        let renewal = &mut self.renewal;
+        (renewal.pending, renewal.failures, renewal.last_error) = (None, 0, None);
+        if let Some(grant) = grant
+            && grant.valid_until >= self.grant.valid_until
+        {
+            self.grant = grant;
+        }
+        // Without a token, the lease that the client can prove ends when it ended before. The
+        // next request comes early enough to get a token.
+        let lifetime = self.grant.lease.lifetime().to_std();
+        let reserve = lifetime.unwrap_or(Duration::ZERO) / 4;
+        let soon = now.after(Duration::from_secs(1));
+        let left = self.grant.valid_until.since(now).saturating_sub(reserve);
+        self.renewal.due_at = renew_at.map(|at| at.min(now.after(left)).max(soon));
+        if self.phase == Phase::Late && self.grant.valid_until > now {
+            self.phase = Phase::Held;
+            return Some(SeatEvent::Recovered);
+        }
+        None
+    }
+
+    /// Applies a failed request. Only a refusal over a connection that proves the server can end
+    /// the seat.
+    fn refuse(&mut self, error: OnlineError) -> Option<SeatEvent> {
+        let problem = error.problem().filter(|problem| problem.is_authenticated);
+        if let Some(problem) = problem {
+            let (code, detail) = (problem.code.clone(), problem.detail.clone());
+            match code.as_str() {
+                "LEASE_LOST" | "UNKNOWN_INSTANCE" => {
+                    self.phase = Phase::Lost;
+                    return Some(SeatEvent::Lost { code, detail });
+                }
+                "NOT_RENEWABLE" => {
+                    self.renewal.pending = None;
+                    self.renewal.due_at = None;
+                    self.renewal.refusal = Some((code, detail));
+                    return None;
+                }
+                _ => {}
+            }
+        }
+        if !error.is_unreachable() {
+            // The server has answered, so its answer is not lost.
+            self.renewal.pending = None;
+        }
+        self.renewal.fail(error);
+        None
+    }
+}
+
+fn lost(code: &str, detail: &str) -> SeatEvent {
+    SeatEvent::Lost {
+        code: code.to_owned(),
+        detail: detail.to_owned(),
+    }
+}
