@@ -173,17 +173,7 @@ impl Seat {
         root: ProjectRoot,
         callback: Option<Callback>,
     ) -> Result<Self, OnlineError> {
-        let renewal = Renewal::new(renew_at, &grant);
-        let core = Arc::new(SeatCore {
-            holder,
-            owner: process::id(),
-            state: Mutex::new(SeatState {
-                phase: Phase::Held,
-                grant,
-                renewal,
-            }),
-            callback: Mutex::new(callback),
-        });
+        let core = Arc::new(SeatCore::new(holder, grant, renew_at, callback));
         // If the thread cannot be started, dropping the seat releases it.
         let seat = Self {
             core: Arc::clone(&core),
@@ -196,11 +186,31 @@ impl Seat {
     /// Returns whether the lease proves the seat now. Never blocks on the network.
     ///
     /// A late or lost seat is not valid, and neither is the seat of a parent process.
+    ///
+    /// ```no_run
+    /// # fn seat() -> Result<license_client::Seat, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let seat = seat()?;
+    /// if !seat.is_valid() {
+    ///     eprintln!("save your work");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_valid(&self) -> bool {
         !self.expires_in().is_zero()
     }
 
     /// Returns how long the lease is valid without a renewal, or zero if it is not valid.
+    ///
+    /// ```no_run
+    /// # fn seat() -> Result<license_client::Seat, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let seat = seat()?;
+    /// println!("valid for {} s", seat.expires_in().as_secs());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn expires_in(&self) -> Duration {
         if !self.core.is_owner() {
             return Duration::ZERO;
@@ -213,22 +223,60 @@ impl Seat {
     }
 
     /// Returns the session that holds the seat.
+    ///
+    /// ```no_run
+    /// # fn seat() -> Result<license_client::Seat, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let seat = seat()?;
+    /// println!("seat of {}", seat.session());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn session(&self) -> SessionId {
         self.core.holder.session
     }
 
     /// Returns the root of the project.
+    ///
+    /// ```no_run
+    /// # fn seat() -> Result<license_client::Seat, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let seat = seat()?;
+    /// println!("seat of {}", seat.root().path().display());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn root(&self) -> &ProjectRoot {
         &self.root
     }
 
     /// Returns the URL of the server that granted the seat.
+    ///
+    /// ```no_run
+    /// # fn seat() -> Result<license_client::Seat, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let seat = seat()?;
+    /// println!("granted by {}", seat.server());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn server(&self) -> &str {
         self.core.holder.url()
     }
 
     /// Returns the latest lease, with which the process can prove its seat to others. Returns
     /// `None` in a child process.
+    ///
+    /// ```no_run
+    /// # fn seat() -> Result<license_client::Seat, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let seat = seat()?;
+    /// if let Some(lease) = seat.lease() {
+    ///     println!("seat {} of pool {}", lease.seq(), lease.pool());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn lease(&self) -> Option<Lease> {
         let is_owner = self.core.is_owner();
         is_owner.then(|| self.core.state().grant.lease.clone())
@@ -236,6 +284,17 @@ impl Seat {
 
     /// Returns whether the seat exceeds the seats of the license, as its overage policy allows.
     /// Returns `false` in a child process.
+    ///
+    /// ```no_run
+    /// # fn seat() -> Result<license_client::Seat, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let seat = seat()?;
+    /// if seat.is_overage() {
+    ///     eprintln!("all seats are held; this one exceeds the license");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_overage(&self) -> bool {
         self.core.is_owner() && self.core.state().grant.is_overage
     }
@@ -251,6 +310,17 @@ impl Seat {
     ///
     /// Returns [`OnlineError`] if the server did not release the seat. The seat then ends with its
     /// lease. Returns [`OnlineError::Forked`] in a child process.
+    ///
+    /// ```no_run
+    /// # fn seat() -> Result<license_client::Seat, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let seat = seat()?;
+    /// if !seat.release()? {
+    ///     println!("another process of the session uses the seat");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn release(self) -> Result<bool, OnlineError> {
         self.core.release(Limit::Configured)
     }
@@ -280,6 +350,25 @@ impl Holder {
 }
 
 impl SeatCore {
+    fn new(
+        holder: Holder,
+        grant: Grant,
+        renew_at: Option<BootTime>,
+        callback: Option<Callback>,
+    ) -> Self {
+        let renewal = Renewal::new(renew_at, &grant);
+        Self {
+            holder,
+            owner: process::id(),
+            state: Mutex::new(SeatState {
+                phase: Phase::Held,
+                grant,
+                renewal,
+            }),
+            callback: Mutex::new(callback),
+        }
+    }
+
     /// Returns whether this process acquired the seat. A child process must not touch the locks,
     /// because a thread of its parent may have held them at the `fork`.
     fn is_owner(&self) -> bool {
@@ -331,34 +420,4 @@ impl SeatCore {
 }
 
 #[cfg(test)]
-impl Seat {
-    /// Returns the same seat as a child process sees it after `fork`.
-    pub(super) fn in_child(&self) -> Self {
-        let Self { core, root } = self;
-        let holder = &core.holder;
-        let state = core.state();
-        Self {
-            core: Arc::new(SeatCore {
-                holder: Holder {
-                    transport: Arc::clone(&holder.transport),
-                    server: holder.server,
-                    license: holder.license.clone(),
-                    license_key: holder.license_key.clone(),
-                    machine: holder.machine.clone(),
-                    session: holder.session,
-                    instance: holder.instance.clone(),
-                    secret: holder.secret.clone(),
-                    commitment: holder.commitment,
-                },
-                owner: process::id().wrapping_add(1),
-                state: Mutex::new(SeatState {
-                    phase: state.phase,
-                    grant: state.grant.clone(),
-                    renewal: Renewal::new(None, &state.grant),
-                }),
-                callback: Mutex::new(None),
-            }),
-            root: root.clone(),
-        }
-    }
-}
+mod tests;

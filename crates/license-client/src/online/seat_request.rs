@@ -121,6 +121,15 @@ impl SeatRequest {
     /// Sets the name that the holders of seats are listed with. The default is the user of the
     /// context, or else the name of the account. A license for named users needs the user of the
     /// context.
+    ///
+    /// ```no_run
+    /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let client = client()?;
+    /// let seat = client.seat(".")?.user("ann@acme.example").acquire()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn user(self, name: impl Into<String>) -> Self {
         Self {
             user: name.into(),
@@ -129,6 +138,15 @@ impl SeatRequest {
     }
 
     /// Sets the groups of the user, for which a server can reserve seats.
+    ///
+    /// ```no_run
+    /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let client = client()?;
+    /// let seat = client.seat(".")?.groups(["engineering"]).acquire()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn groups<T: Into<String>>(self, groups: impl IntoIterator<Item = T>) -> Self {
         Self {
             groups: groups.into_iter().map(Into::into).collect(),
@@ -140,6 +158,16 @@ impl SeatRequest {
     ///
     /// The function runs in the thread that renews all seats of the process, so it must return
     /// soon. Its panic does not end the thread.
+    ///
+    /// ```no_run
+    /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let client = client()?;
+    /// let request = client.seat(".")?.on_event(|event| eprintln!("{event}"));
+    /// let seat = request.acquire()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_event(self, callback: impl FnMut(&SeatEvent) + Send + 'static) -> Self {
         Self {
             callback: Some(Box::new(callback)),
@@ -149,11 +177,29 @@ impl SeatRequest {
 
     /// Returns the session that needs the seat. Every path to the project gives the same session,
     /// so a project has one seat, however many processes use it.
+    ///
+    /// ```no_run
+    /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let client = client()?;
+    /// println!("{}", client.seat(".")?.session());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn session(&self) -> SessionId {
         self.session
     }
 
     /// Returns the root of the project.
+    ///
+    /// ```no_run
+    /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let client = client()?;
+    /// println!("{}", client.seat(".")?.root().path().display());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn root(&self) -> &ProjectRoot {
         &self.root
     }
@@ -171,6 +217,19 @@ impl SeatRequest {
     ///
     /// Returns [`OnlineError::Problem`] with the code `NO_SEAT` if no seat is free, and other errors
     /// if no server answers, or if the lease proves nothing.
+    ///
+    /// ```no_run
+    /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let client = client()?;
+    /// match client.seat(".")?.acquire() {
+    ///     Ok(seat) => println!("{} s", seat.expires_in().as_secs()),
+    ///     Err(error) if error.code() == "NO_SEAT" => println!("all seats are held"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn acquire(mut self) -> Result<Seat, OnlineError> {
         match self.request(&Attempt::new()?, false)? {
             Acquired::Seat(seat) => Ok(*seat),
@@ -194,6 +253,21 @@ impl SeatRequest {
     ///
     /// Returns [`OnlineError::WaitEnded`] if no seat became free in time or `on_place` ended the
     /// wait, and otherwise the errors of [`Self::acquire`].
+    ///
+    /// ```no_run
+    /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let client = client()?;
+    /// use std::ops::ControlFlow;
+    /// use std::time::Duration;
+    ///
+    /// let seat = client.seat(".")?.wait(Duration::from_secs(600), |place| {
+    ///     eprintln!("position {} of {}", place.position, place.waiting);
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait(
         mut self,
         patience: Duration,

@@ -114,16 +114,17 @@ impl SeatCore {
                     state.phase = Phase::Lost;
                     SeatEvent::Lost { code, detail }
                 }
+                None if state.renewal.due_at.is_none() => {
+                    state.phase = Phase::Lost;
+                    SeatEvent::Lost {
+                        code: "NOT_RENEWABLE".to_owned(),
+                        detail: "the lease has ended, and the server does not renew it".to_owned(),
+                    }
+                }
                 None => {
                     state.phase = Phase::Late;
-                    // A lease that cannot be renewed has no later attempt.
                     let error = state.renewal.last_error.clone();
-                    if state.renewal.due_at.is_none() {
-                        state.phase = Phase::Lost;
-                        lost("LEASE_LOST", "the lease has ended and cannot be renewed")
-                    } else {
-                        SeatEvent::Late { error }
-                    }
+                    SeatEvent::Late { error }
                 }
             }
         };
@@ -265,6 +266,10 @@ impl SeatState {
                 "NOT_RENEWABLE" => {
                     self.renewal.pending = None;
                     self.renewal.due_at = None;
+                    if self.grant.valid_until <= BootTime::now() {
+                        self.phase = Phase::Lost;
+                        return Some(SeatEvent::Lost { code, detail });
+                    }
                     self.renewal.refusal = Some((code, detail));
                     return None;
                 }
@@ -277,12 +282,5 @@ impl SeatState {
         }
         self.renewal.fail(error);
         None
-    }
-}
-
-fn lost(code: &str, detail: &str) -> SeatEvent {
-    SeatEvent::Lost {
-        code: code.to_owned(),
-        detail: detail.to_owned(),
     }
 }
